@@ -1,0 +1,92 @@
+import { describe, expect, test } from "bun:test";
+
+import manifest from "../package.json" with { type: "json" };
+import { outsideWorld, wrongArrows, type SourceFile } from "./import-arrows.ts";
+
+const root = `${import.meta.dir}/..`;
+const dependencies = Object.keys(manifest.dependencies);
+
+async function sources(folders: string): Promise<SourceFile[]> {
+  const paths = await Array.fromAsync(new Bun.Glob(`${folders}/**/*.ts`).scan({ cwd: root }));
+  return Promise.all(
+    paths
+      .toSorted()
+      .map(async (path) => ({ path, text: await Bun.file(`${root}/${path}`).text() })),
+  );
+}
+
+function arrows(path: string, text: string): string[] {
+  return wrongArrows([{ path, text }], dependencies);
+}
+
+describe("the imports of the tree", () => {
+  test("point one way", async () => {
+    const files = await sources("{protocol,relay,cli,web}");
+    expect(files.length).toBeGreaterThan(0);
+    expect(wrongArrows(files, dependencies)).toEqual([]);
+  });
+
+  test("protocol/ uses no clock, no I/O and nothing of Bun", async () => {
+    const found = (await sources("protocol")).flatMap(outsideWorld);
+    expect(found).toEqual([]);
+  });
+});
+
+describe("the checker", () => {
+  test.each([
+    ["protocol/a.ts", `import { x } from "../relay/mod.ts"; x();`, "../relay/mod.ts"],
+    ["protocol/a.ts", `import { createHash } from "node:crypto"; createHash("x");`, "node:crypto"],
+    ["protocol/a.ts", `import { file } from "bun"; file("x");`, "bun"],
+    ["protocol/a.ts", `import { consola } from "consola"; consola.log(1);`, "consola"],
+    ["protocol/a.ts", `import manifest from "../package.json"; manifest;`, "../package.json"],
+    ["protocol/crypto-node.ts", `import "bun:ffi";`, "bun:ffi"],
+    ["relay/deep/a.ts", `export * from "../../cli/mod.ts";`, "../../cli/mod.ts"],
+    [
+      "relay/a.ts",
+      `import type { X } from "../cli/mod.ts"; export const x: X = 1;`,
+      "../cli/mod.ts",
+    ],
+    [
+      "relay/a.ts",
+      `import { type X } from "../cli/mod.ts"; export const x: X = 1;`,
+      "../cli/mod.ts",
+    ],
+    ["relay/a.ts", `export type { X } from "../cli/mod.ts";`, "../cli/mod.ts"],
+    ["relay/a.ts", `import fc from "fast-check"; fc.check;`, "fast-check"],
+    ["cli/a.ts", `import { serve } from "../relay/mod.ts"; serve();`, "../relay/mod.ts"],
+    ["cli/a.ts", `await import("../relay/log.ts");`, "../relay/log.ts"],
+    ["cli/a.ts", `import { run } from "../test/demo.ts"; run();`, "../test/demo.ts"],
+    ["web/a.ts", `import { x } from "../cli/mod.ts"; x();`, "../cli/mod.ts"],
+    ["web/a.ts", `import { join } from "node:path"; join();`, "node:path"],
+    ["web/a.ts", `await import("../bench/mod.ts");`, "../bench/mod.ts"],
+  ])("refuses in %s: %s", (path, text, specifier) => {
+    expect(arrows(path, text)).toEqual([`${path} must not import ${specifier}`]);
+  });
+
+  test.each([
+    ["protocol/a.ts", `import { b } from "./b.ts"; import * as v from "valibot"; v.any(b);`],
+    ["protocol/a.ts", `import { sha256 } from "@noble/hashes/sha2.js"; sha256;`],
+    ["protocol/crypto-node.ts", `import { createHash } from "node:crypto"; createHash("x");`],
+    ["relay/a.ts", `import { x } from "../protocol/mod.ts"; import "bun"; import "node:fs"; x();`],
+    ["cli/commands/relay.ts", `const { start } = await import("../../relay/mod.ts"); start();`],
+    ["cli/a.ts", `import manifest from "../package.json" with { type: "json" }; manifest;`],
+    ["web/a.ts", `import { x } from "../protocol/mod.ts"; x();`],
+    ["test/a.ts", `import "../bench/mod.ts"; import "../relay/mod.ts"; import "fast-check";`],
+    [
+      "relay/a.ts",
+      `// import { x } from "../cli/mod.ts"\nexport const said = 'from "../cli/mod.ts"';`,
+    ],
+  ])("allows in %s: %s", (path, text) => {
+    expect(arrows(path, text)).toEqual([]);
+  });
+
+  test.each([
+    ["const now = Date.now();", ["Date.now"]],
+    ["export const later = () => setTimeout(() => 1, 5);", ["setTimeout("]],
+    ["export const hash = Bun.hash(1);", ["Bun.hash"]],
+    ["// Bun.hash\nexport const at = new Date(5); at.fetch();", []],
+  ])("finds the outside world in %s", (text, found) => {
+    const path = "protocol/a.ts";
+    expect(outsideWorld({ path, text })).toEqual(found.map((what) => `${path} uses ${what}`));
+  });
+});
