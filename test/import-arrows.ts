@@ -56,9 +56,10 @@ export function wrongArrows(
   });
 }
 
-/** The scanner skips type-only imports, so they are made into plain ones first. */
+/** The scanner skips type-only imports and refuses a `#!` line: plain imports alone remain. */
 function asValueImports(text: string): string {
   return text
+    .replace(/^#!.*/, "")
     .replaceAll(/^(\s*import)\s+type\s+(?=[\w{*])/gm, "$1 ")
     .replaceAll(/^(\s*export)\s+type\s+(?=[{*])/gm, "$1 ")
     .replaceAll(/([{,]\s*)type\s+(?=\w+\s*(?:as\s+\w+\s*)?[,}])/g, "$1");

@@ -69,6 +69,7 @@ describe("the checker", () => {
     ["protocol/crypto-node.ts", `import { createHash } from "node:crypto"; createHash("x");`],
     ["relay/a.ts", `import { x } from "../protocol/mod.ts"; import "bun"; import "node:fs"; x();`],
     ["cli/commands/relay.ts", `const { start } = await import("../../relay/mod.ts"); start();`],
+    ["cli/main.ts", `#!/usr/bin/env bun\nimport { run } from "citty"; run();`],
     ["cli/a.ts", `import manifest from "../package.json" with { type: "json" }; manifest;`],
     ["web/a.ts", `import { x } from "../protocol/mod.ts"; x();`],
     ["test/a.ts", `import "../bench/mod.ts"; import "../relay/mod.ts"; import "fast-check";`],
