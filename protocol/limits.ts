@@ -1,0 +1,338 @@
+/**
+ * Every bound of the project: its value, its unit and why it is what it is.
+ * `docs/protocol.md` prints this table; a test compares the two.
+ */
+
+export type Unit = "bytes" | "records" | "items" | "characters" | "ms" | "attempts";
+
+export interface Limit {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: Unit;
+  readonly reason: string;
+}
+
+const table: Limit[] = [];
+
+function limit(name: string, value: number, unit: Unit, reason: string): number {
+  table.push({ name, value, unit, reason });
+  return value;
+}
+
+/** All limits, in the order of this file. */
+export const limits: readonly Limit[] = table;
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const second = 1000;
+const minute = 60 * second;
+
+// The wire
+
+export const FRAME_BYTES = limit(
+  "FRAME_BYTES",
+  MiB,
+  "bytes",
+  "a frame with its header; the size at which Bun's publish costs least, and NATS's default payload",
+);
+export const CONTROL_BYTES = limit(
+  "CONTROL_BYTES",
+  64 * KiB,
+  "bytes",
+  "a control message; refused before it is decoded",
+);
+export const RECORD_INDEX = limit(
+  "RECORD_INDEX",
+  2 ** 28,
+  "records",
+  "records of one share (256 TiB); keeps AES-GCM far below its limit per key",
+);
+export const SEALED_BYTES = limit(
+  "SEALED_BYTES",
+  512,
+  "bytes",
+  "a sealed text, such as a receiver's name, with nonce and tag",
+);
+export const RECEIVER_NAME_CHARACTERS = limit(
+  "RECEIVER_NAME_CHARACTERS",
+  64,
+  "characters",
+  "a receiver's name as people see it",
+);
+export const REASON_CHARACTERS = limit(
+  "REASON_CHARACTERS",
+  200,
+  "characters",
+  "a reason or detail that one side tells the other",
+);
+export const RECEIVERS_PER_MESSAGE = limit(
+  "RECEIVERS_PER_MESSAGE",
+  100,
+  "items",
+  "entries of one `receivers` message, so that it stays below CONTROL_BYTES with the longest names",
+);
+export const OFFERS_PER_MESSAGE = limit(
+  "OFFERS_PER_MESSAGE",
+  64,
+  "items",
+  "shares of one channel, all listed in one `offers` message",
+);
+
+// The code
+
+export const CODE_WORDS = limit(
+  "CODE_WORDS",
+  6,
+  "items",
+  "66 bits of a BIP-39 list, behind scrypt",
+);
+export const OWN_CODE_MIN_CHARACTERS = limit(
+  "OWN_CODE_MIN_CHARACTERS",
+  20,
+  "characters",
+  "a code that a person makes up holds far less than it seems to",
+);
+export const CODE_MAX_CHARACTERS = limit(
+  "CODE_MAX_CHARACTERS",
+  128,
+  "characters",
+  "longer input is no code; refused before anything looks at it",
+);
+
+// The manifest
+
+export const MANIFEST_BYTES = limit(
+  "MANIFEST_BYTES",
+  16 * MiB,
+  "bytes",
+  "checked before it is decoded",
+);
+export const MANIFEST_FILES = limit(
+  "MANIFEST_FILES",
+  100_000,
+  "items",
+  "entries of one manifest, empty files included",
+);
+export const NAME_BYTES = limit(
+  "NAME_BYTES",
+  200,
+  "bytes",
+  "one component of a path in UTF-8; file systems take 255, and we add suffixes",
+);
+export const PATH_BYTES = limit(
+  "PATH_BYTES",
+  1024,
+  "bytes",
+  "a whole path in UTF-8; below every PATH_MAX with room for the directory chosen",
+);
+export const PATH_DEPTH = limit("PATH_DEPTH", 32, "items", "directories of one path");
+
+// Flow
+
+export const WINDOW_RECORDS = limit(
+  "WINDOW_RECORDS",
+  16,
+  "records",
+  "sent to one receiver and not yet acknowledged; covers 16 MiB of bandwidth times delay",
+);
+export const CREDIT_RECORDS = limit(
+  "CREDIT_RECORDS",
+  16,
+  "records",
+  "asked of one sender and not yet arrived",
+);
+export const READ_AHEAD_RECORDS = limit(
+  "READ_AHEAD_RECORDS",
+  16,
+  "records",
+  "asked for beyond the record that a receiver needs now",
+);
+export const WANT_QUEUE_RECORDS = limit(
+  "WANT_QUEUE_RECORDS",
+  4096,
+  "records",
+  "needed of one sender and not yet asked; what is over is needed again at the next tick",
+);
+export const UPLOAD_BUFFER_BYTES = limit(
+  "UPLOAD_BUFFER_BYTES",
+  4 * MiB,
+  "bytes",
+  "a sender's unsent bytes in memory; no record is read from disk above it",
+);
+export const ACK_EVERY_RECORDS = limit(
+  "ACK_EVERY_RECORDS",
+  4,
+  "records",
+  "a receiver acknowledges at least this often; a quarter of the window",
+);
+export const CORRUPT_RETRIES = limit(
+  "CORRUPT_RETRIES",
+  3,
+  "attempts",
+  "times that a receiver asks again for a record that did not decrypt",
+);
+
+// The relay
+
+export const BLOCK_BYTES = limit(
+  "BLOCK_BYTES",
+  FRAME_BYTES,
+  "bytes",
+  "the unit of the log's memory; one full frame, or many small ones of a share",
+);
+export const LOG_BYTES = limit(
+  "LOG_BYTES",
+  256 * MiB,
+  "bytes",
+  "memory of the log over all shares and workers; old records come again from the sender",
+);
+export const LOG_MIN_BLOCKS = limit(
+  "LOG_MIN_BLOCKS",
+  8,
+  "items",
+  "blocks of the log that a share may hold however many shares there are",
+);
+export const SHARES_PER_CHANNEL = limit(
+  "SHARES_PER_CHANNEL",
+  OFFERS_PER_MESSAGE,
+  "items",
+  "shares offered at once in one channel",
+);
+export const SHARES = limit("SHARES", 10_000, "items", "shares on one relay");
+export const SOCKETS_PER_WORKER = limit(
+  "SOCKETS_PER_WORKER",
+  20_000,
+  "items",
+  "sockets of one worker; more are refused with 503",
+);
+export const RECEIVERS_PER_SHARE = limit(
+  "RECEIVERS_PER_SHARE",
+  10_000,
+  "items",
+  "receivers of one share on one worker, with those that left unfinished",
+);
+export const HELLO_MS = limit("HELLO_MS", 5 * second, "ms", "from the open socket to its hello");
+export const IDLE_MS = limit(
+  "IDLE_MS",
+  32 * second,
+  "ms",
+  "a socket that sends nothing, not even pongs, is closed",
+);
+export const SENDER_GRACE_MS = limit(
+  "SENDER_GRACE_MS",
+  10 * minute,
+  "ms",
+  "a share waits so long for its sender to come back",
+);
+export const RECEIVERS_EVERY_MS = limit(
+  "RECEIVERS_EVERY_MS",
+  250,
+  "ms",
+  "a sender hears of its receivers at most four times per second",
+);
+export const TICK_MS = limit("TICK_MS", 250, "ms", "the relay's timer");
+export const NEED_AGAIN_MS = limit(
+  "NEED_AGAIN_MS",
+  1000,
+  "ms",
+  "a record needed and not here is needed again after this; covers whatever got lost",
+);
+
+// Clients
+
+export const CONNECT_MS = limit(
+  "CONNECT_MS",
+  10 * second,
+  "ms",
+  "to an open socket and a welcome; Bun itself waits for ever",
+);
+export const BACKOFF_FIRST_MS = limit(
+  "BACKOFF_FIRST_MS",
+  200,
+  "ms",
+  "before the first try to reconnect, before jitter",
+);
+export const BACKOFF_MAX_MS = limit(
+  "BACKOFF_MAX_MS",
+  5 * second,
+  "ms",
+  "between tries to reconnect, before jitter; as the original app",
+);
+export const SILENCE_MS = limit(
+  "SILENCE_MS",
+  20 * second,
+  "ms",
+  "a client that heard nothing so long sends a ping",
+);
+export const PONG_MS = limit(
+  "PONG_MS",
+  10 * second,
+  "ms",
+  "a client that gets no pong so long drops the line and reconnects",
+);
+export const STALL_MS = limit(
+  "STALL_MS",
+  5 * second,
+  "ms",
+  "a receiver that misses records and gets none joins again from where it is",
+);
+export const SHARES_REMEMBERED = limit(
+  "SHARES_REMEMBERED",
+  256,
+  "items",
+  "shares that a receiver in the lobby took and will not take again",
+);
+export const LOST_GRACE_MS = limit(
+  "LOST_GRACE_MS",
+  15 * second,
+  "ms",
+  "a sender that could end waits so long for receivers that vanished unfinished",
+);
+export const CONFIRM_MS = limit(
+  "CONFIRM_MS",
+  10 * second,
+  "ms",
+  "a receiver with the whole file waits so long for the sender to take its receipt",
+);
+
+// Decoding
+
+export const MESSAGE_DEPTH = limit(
+  "MESSAGE_DEPTH",
+  6,
+  "items",
+  "maps and arrays inside each other in one message; a manifest needs three",
+);
+export const MESSAGE_VALUES = limit(
+  "MESSAGE_VALUES",
+  2 ** 20,
+  "items",
+  "values and keys of one message; a manifest of MANIFEST_FILES entries needs 900,000",
+);
+
+// The receiver's disk
+
+export const FILE_NAME_BYTES = limit(
+  "FILE_NAME_BYTES",
+  255,
+  "bytes",
+  "a name on disk with all that was put before and behind it; what file systems take",
+);
+export const PARTIAL_STEM_BYTES = limit(
+  "PARTIAL_STEM_BYTES",
+  100,
+  "bytes",
+  "of a file's name in that of its partial directory; leaves room for share and owner",
+);
+export const NUMBERED_NAMES = limit(
+  "NUMBERED_NAMES",
+  999,
+  "attempts",
+  "`name (1)`, `name (2)`...; a receiver that finds all taken gives up",
+);
+export const FOREIGN_PARTIAL_MS = limit(
+  "FOREIGN_PARTIAL_MS",
+  minute,
+  "ms",
+  "a partial of another machine, untouched so long, is taken over; far above the time between checkpoints",
+);
