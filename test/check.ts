@@ -44,7 +44,7 @@ function finish(passed: number, failed: number): never {
   process.exit(failed === 0 ? 0 : 1);
 }
 
-const install = await run("install", ["install", "--frozen-lockfile", "--silent"]);
+const install = await run("install", ["install", "--frozen-lockfile"]);
 if (install.exitCode !== 0) finish(0, 1);
 
 let failedSteps = 0;
