@@ -1,0 +1,223 @@
+/**
+ * The one table of what can go wrong: the sentence people read, what they can do about it,
+ * whether trying again can help, the WebSocket close code and the exit code of the CLI.
+ */
+
+export const EXIT = { done: 0, failed: 1, usage: 2, someFailed: 3, interrupted: 130 } as const;
+
+export interface Fault {
+  /** What happened, as one sentence without the final stop. */
+  readonly sentence: string;
+  /** What the person can do. */
+  readonly advice: string;
+  /** Whether a client may try again by itself. */
+  readonly retry: boolean;
+  /** WebSocket close code with which the relay ends the socket; 0 where it stays open or none exists. */
+  readonly closeCode: number;
+  readonly exitCode: number;
+}
+
+const failed = (sentence: string, advice: string, closeCode = 0, retry = false): Fault => ({
+  sentence,
+  advice,
+  retry,
+  closeCode,
+  exitCode: EXIT.failed,
+});
+
+const wrongUse = (sentence: string, advice: string): Fault => ({
+  sentence,
+  advice,
+  retry: false,
+  closeCode: 0,
+  exitCode: EXIT.usage,
+});
+
+export const FAULTS = {
+  // Made by people
+  usage: wrongUse("That command line is not understood", "Run it with --help to see what it takes."),
+  "bad-code": wrongUse(
+    "That is not a code",
+    "A code is six words such as amber-otter-velvet-crisp-lunar-solid; each may be cut to its first four letters.",
+  ),
+  "bad-relay-address": wrongUse(
+    "That is not the address of a relay",
+    "Give it as ws://host:port or wss://host:port (http and https work too).",
+  ),
+  "no-such-file": wrongUse("There is no such file", "Check the path."),
+  "is-folder": wrongUse(
+    "That is a folder, and folders cannot be sent yet",
+    "Pack it into one file first, for example with tar.",
+  ),
+  "not-a-file": wrongUse("That is not a regular file", "Only regular files can be sent."),
+  "unreadable-file": wrongUse("That file cannot be read", "Check its permissions."),
+  interrupted: {
+    sentence: "Interrupted",
+    advice: "Run the same command again to go on.",
+    retry: false,
+    closeCode: 0,
+    exitCode: EXIT.interrupted,
+  },
+
+  // The way to the relay
+  "relay-unreachable": failed(
+    "The relay cannot be reached",
+    "Check the address and that the relay runs (bun run relay), or give another with --relay.",
+    0,
+    true,
+  ),
+  "not-a-relay": failed(
+    "What answers at that address is not a fileshare relay",
+    "Check the address and port given with --relay or FILESHARE_RELAY.",
+  ),
+  "connection-lost": failed("The line to the relay broke", "It is tried again.", 0, true),
+  "version-mismatch": failed(
+    "The relay and this program speak different versions of the protocol",
+    "Update the older of the two.",
+    4001,
+  ),
+
+  // What a peer sent
+  "bad-message": failed(
+    "A message that breaks the protocol was received",
+    "Update fileshare on both sides; if it stays, report it.",
+    4002,
+  ),
+  "wrong-role": failed(
+    "That message is not for this side to send",
+    "Update fileshare on both sides; if it stays, report it.",
+    4003,
+  ),
+  "hello-timeout": failed("No hello came in time", "Try again.", 4004, true),
+  "not-your-share": failed(
+    "That share belongs to another sender",
+    "Send the file again; it gets a new share.",
+    4005,
+  ),
+  "too-many": failed(
+    "The relay is full",
+    "Try again later, or use another relay.",
+    4006,
+    true,
+  ),
+  "no-such-share": failed(
+    "That share is not here any more",
+    "Ask the sender to send it again.",
+  ),
+  "replaced": failed(
+    "The same sender or receiver connected again elsewhere",
+    "Nothing to do if that was you.",
+    4007,
+  ),
+  "going-away": failed("The relay is shutting down", "It is tried again.", 1001, true),
+  "relay-error": failed(
+    "The relay had an internal error",
+    "It is tried again; if it stays, report it.",
+    1011,
+    true,
+  ),
+
+  // The share
+  "sender-stopped": failed(
+    "The sender stopped before everything was sent",
+    "What arrived is kept; ask the sender to send again with the same code.",
+  ),
+  "sender-gone": failed(
+    "The sender has been away for too long",
+    "What arrived is kept; run the same command again when the sender is back.",
+  ),
+  "source-changed": failed(
+    "The file changed while it was being sent",
+    "Wait until it is complete, then send it again.",
+  ),
+  "source-unreadable": failed(
+    "The file could not be read to its end",
+    "Check the disk, then send it again.",
+  ),
+  "unsafe-name": failed(
+    "The sender offers a file name that is not safe to write",
+    "Nothing was written. Ask the sender to rename the file.",
+  ),
+  "bad-manifest": failed(
+    "The description of the share is not valid",
+    "Nothing was written. Ask the sender to update fileshare and send again.",
+  ),
+  "corrupt-record": failed(
+    "What arrived could not be decrypted",
+    "The data was damaged or forged on the way; run the same command again.",
+  ),
+  "receipt-refused": failed(
+    "A receipt that does not verify was received",
+    "The receiver does not count as done.",
+  ),
+
+  // The receiver's disk
+  declined: failed("You declined the file", "Nothing was written."),
+  "disk-full": failed(
+    "There is not enough free space",
+    "What arrived is kept; free some space and run the same command again to go on.",
+  ),
+  "write-failed": failed(
+    "The file could not be written",
+    "What arrived is kept; check the folder and run the same command again to go on.",
+  ),
+  "bad-destination": wrongUse(
+    "That folder cannot be written to",
+    "Give another with --out.",
+  ),
+  "file-exists": failed(
+    "A file of that name is already there",
+    "Give --overwrite to replace it, or another folder with --out.",
+  ),
+  "name-exhausted": failed(
+    "Too many files of that name are there already",
+    "Remove some, or give another folder with --out.",
+  ),
+
+  // The outcome
+  "some-failed": {
+    sentence: "Some receivers did not get the whole file",
+    advice: "Send it again for them, or use --stay to wait for them.",
+    retry: false,
+    closeCode: 0,
+    exitCode: EXIT.someFailed,
+  },
+  internal: failed(
+    "fileshare made a mistake",
+    "Please report it with the line above.",
+  ),
+} as const satisfies Record<string, Fault>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+export const FAULT_CODES = Object.keys(FAULTS) as FaultCode[];
+
+/** Narrows a string from the wire to a code of the table. */
+export function isFaultCode(value: string): value is FaultCode {
+  return Object.hasOwn(FAULTS, value);
+}
+
+/** An error that people may see: a code of the table and, where it helps, the thing it is about. */
+export class FaultError extends Error {
+  override readonly name = "FaultError";
+  readonly code: FaultCode;
+  /** What it is about, for example a path; peer-supplied text must be escaped by who prints it. */
+  readonly detail: string | undefined;
+
+  constructor(code: FaultCode, detail?: string, options?: ErrorOptions) {
+    super(faultMessage(code, detail), options);
+    this.code = code;
+    this.detail = detail;
+  }
+
+  get fault(): Fault {
+    return FAULTS[this.code];
+  }
+}
+
+/** `sentence: detail. advice`, or `sentence. advice` without detail. */
+export function faultMessage(code: FaultCode, detail?: string): string {
+  const { sentence, advice } = FAULTS[code];
+  const about = detail === undefined || detail === "" ? "" : `: ${detail.replace(/\.$/, "")}`;
+  return `${sentence}${about}. ${advice}`;
+}
