@@ -1,0 +1,65 @@
+/**
+ * Plain bytes <-> records <-> bytes on the wire: arithmetic only, exact up to 2^53 bytes.
+ *
+ *   plaintext   | data 0          | data 1          | data 2     |   dataPerRecord(rs) = rs - 17
+ *   ciphertext  | data 0 | 1 | tag | data 1 | 1 | tag | data 2 | 2 | tag |        rs bytes at most
+ *   frame       | header | ciphertext |  ...                       16 bytes more, FRAME_BYTES at most
+ */
+import { FRAME_BYTES } from "./limits.ts";
+
+export const FRAME_HEADER_BYTES = 16;
+/** The delimiter byte of RFC 8188 and the tag of AES-GCM. */
+export const RECORD_OVERHEAD_BYTES = 17;
+
+/** The record size of a share, unless its sender chose another: a frame of exactly FRAME_BYTES. */
+export const RECORD_SIZE = FRAME_BYTES - FRAME_HEADER_BYTES;
+export const MAX_RECORD_SIZE = RECORD_SIZE;
+/** RFC 8188 allows 18; smaller records than this would be nearly all overhead. */
+export const MIN_RECORD_SIZE = 64;
+
+/** Plain bytes in every record but the last. */
+export function dataPerRecord(recordSize: number): number {
+  return recordSize - RECORD_OVERHEAD_BYTES;
+}
+
+/** Records of a share with so many plain bytes: at least one, which may be empty. */
+export function recordCount(plainBytes: number, recordSize: number): number {
+  checkSize(plainBytes);
+  const data = dataPerRecord(recordSize);
+  // Not Math.ceil of a quotient, which rounds wrongly near 2^53.
+  const rest = plainBytes % data;
+  return Math.max(1, (plainBytes - rest) / data + (rest === 0 ? 0 : 1));
+}
+
+/** Where the data of record `index` begins in the plaintext. */
+export function plainOffset(index: number, recordSize: number): number {
+  return index * dataPerRecord(recordSize);
+}
+
+/** Plain bytes of record `index`. @throws RangeError for an index that the share does not have. */
+export function recordBytes(index: number, plainBytes: number, recordSize: number): number {
+  const count = recordCount(plainBytes, recordSize);
+  if (!Number.isInteger(index) || index < 0 || index >= count) {
+    throw new RangeError(`record ${index} of ${count}`);
+  }
+  const data = dataPerRecord(recordSize);
+  return index < count - 1 ? data : plainBytes - index * data;
+}
+
+/** Bytes of the frame that carries record `index`, header included. */
+export function frameBytes(index: number, plainBytes: number, recordSize: number): number {
+  const overhead = FRAME_HEADER_BYTES + RECORD_OVERHEAD_BYTES;
+  return recordBytes(index, plainBytes, recordSize) + overhead;
+}
+
+/** Bytes of all frames of a share with so many plain bytes. */
+export function wireBytes(plainBytes: number, recordSize: number = RECORD_SIZE): number {
+  const overhead = FRAME_HEADER_BYTES + RECORD_OVERHEAD_BYTES;
+  return plainBytes + recordCount(plainBytes, recordSize) * overhead;
+}
+
+function checkSize(plainBytes: number): void {
+  if (!Number.isSafeInteger(plainBytes) || plainBytes < 0) {
+    throw new RangeError(`${plainBytes} is no number of bytes`);
+  }
+}
