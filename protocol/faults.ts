@@ -35,7 +35,10 @@ const wrongUse = (sentence: string, advice: string): Fault => ({
 
 export const FAULTS = {
   // Made by people
-  usage: wrongUse("That command line is not understood", "Run it with --help to see what it takes."),
+  usage: wrongUse(
+    "That command line is not understood",
+    "Run it with --help to see what it takes.",
+  ),
   "bad-code": wrongUse(
     "That is not a code",
     "A code is six words such as amber-otter-velvet-crisp-lunar-solid; each may be cut to its first four letters.",
@@ -43,6 +46,14 @@ export const FAULTS = {
   "bad-relay-address": wrongUse(
     "That is not the address of a relay",
     "Give it as ws://host:port or wss://host:port (http and https work too).",
+  ),
+  "port-in-use": failed(
+    "The relay cannot listen there, the port is in use",
+    "Stop what uses it, or give another with --port (0 takes a free one).",
+  ),
+  "cannot-listen": failed(
+    "The relay cannot listen at that address",
+    "Give an address of this machine with --host.",
   ),
   "no-such-file": wrongUse("There is no such file", "Check the path."),
   "is-folder": wrongUse(
@@ -94,17 +105,9 @@ export const FAULTS = {
     "Send the file again; it gets a new share.",
     4005,
   ),
-  "too-many": failed(
-    "The relay is full",
-    "Try again later, or use another relay.",
-    4006,
-    true,
-  ),
-  "no-such-share": failed(
-    "That share is not here any more",
-    "Ask the sender to send it again.",
-  ),
-  "replaced": failed(
+  "too-many": failed("The relay is full", "Try again later, or use another relay.", 4006, true),
+  "no-such-share": failed("That share is not here any more", "Ask the sender to send it again."),
+  replaced: failed(
     "The same sender or receiver connected again elsewhere",
     "Nothing to do if that was you.",
     4007,
@@ -161,10 +164,7 @@ export const FAULTS = {
     "The file could not be written",
     "What arrived is kept; check the folder and run the same command again to go on.",
   ),
-  "bad-destination": wrongUse(
-    "That folder cannot be written to",
-    "Give another with --out.",
-  ),
+  "bad-destination": wrongUse("That folder cannot be written to", "Give another with --out."),
   "file-exists": failed(
     "A file of that name is already there",
     "Give --overwrite to replace it, or another folder with --out.",
@@ -182,10 +182,7 @@ export const FAULTS = {
     closeCode: 0,
     exitCode: EXIT.someFailed,
   },
-  internal: failed(
-    "fileshare made a mistake",
-    "Please report it with the line above.",
-  ),
+  internal: failed("fileshare made a mistake", "Please report it with the line above."),
 } as const satisfies Record<string, Fault>;
 
 export type FaultCode = keyof typeof FAULTS;

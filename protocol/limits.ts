@@ -192,6 +192,18 @@ export const LOG_MIN_BLOCKS = limit(
   "items",
   "blocks of the log that a share may hold however many shares there are",
 );
+export const LOG_IDLE_MS = limit(
+  "LOG_IDLE_MS",
+  5 * second,
+  "ms",
+  "a share without receivers keeps its records so long; then they come again from the sender",
+);
+export const SENDER_QUEUE_BYTES = limit(
+  "SENDER_QUEUE_BYTES",
+  MiB,
+  "bytes",
+  "unsent to a sender; above it no news of its receivers is added",
+);
 export const SHARES_PER_CHANNEL = limit(
   "SHARES_PER_CHANNEL",
   OFFERS_PER_MESSAGE,
@@ -236,6 +248,13 @@ export const NEED_AGAIN_MS = limit(
   1000,
   "ms",
   "a record needed and not here is needed again after this; covers whatever got lost",
+);
+
+export const WORKER_RESTART_MS = limit(
+  "WORKER_RESTART_MS",
+  second,
+  "ms",
+  "before a worker that could not be started is tried again",
 );
 
 // Clients
@@ -312,12 +331,6 @@ export const MESSAGE_VALUES = limit(
 
 // The receiver's disk
 
-export const FILE_NAME_BYTES = limit(
-  "FILE_NAME_BYTES",
-  255,
-  "bytes",
-  "a name on disk with all that was put before and behind it; what file systems take",
-);
 export const PARTIAL_STEM_BYTES = limit(
   "PARTIAL_STEM_BYTES",
   100,

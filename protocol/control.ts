@@ -1,0 +1,179 @@
+import * as v from "valibot";
+
+import { FaultError, isFaultCode, type FaultCode } from "./faults.ts";
+import {
+  CONTROL_BYTES,
+  FRAME_BYTES,
+  OFFERS_PER_MESSAGE,
+  REASON_CHARACTERS,
+  RECEIVERS_PER_MESSAGE,
+  RECORD_INDEX,
+  SEALED_BYTES,
+  WINDOW_RECORDS,
+} from "./limits.ts";
+import { packMap, unpackMap } from "./msgpack.ts";
+
+/** The version of everything in this folder; both sides must speak the same. */
+export const PROTOCOL_VERSION = 1;
+
+const bytesBetween = (least: number, most: number) =>
+  v.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length >= least && value.length <= most,
+  );
+const bytesOf = (length: number) => bytesBetween(length, length);
+const whole = (least: number, most: number) =>
+  v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
+const sealed = bytesBetween(0, SEALED_BYTES);
+
+const shareId = bytesOf(16);
+const receiverId = bytesOf(16);
+const recordIndex = whole(0, RECORD_INDEX);
+const window = whole(0, WINDOW_RECORDS);
+const faultCode = v.pipe(
+  v.string(),
+  v.maxLength(64),
+  v.transform((value): FaultCode => (isFaultCode(value) ? value : "bad-message")),
+);
+const reason = v.pipe(v.string(), v.maxLength(REASON_CHARACTERS));
+
+/** What is offered, as the relay sees it. */
+const offerEntries = {
+  share: shareId,
+  recordSize: whole(18, FRAME_BYTES - 16),
+  records: whole(1, RECORD_INDEX),
+  bytes: whole(0, Number.MAX_SAFE_INTEGER),
+  seekable: v.boolean(),
+};
+
+const receiverStates = ["waiting", "live", "behind", "done", "lost", "left"] as const;
+
+const receiverEntry = v.object({
+  id: receiverId,
+  name: sealed,
+  state: v.picklist(receiverStates),
+  next: recordIndex,
+});
+
+/** Every control message: key `t`, then its own keys. `from` says which side may send it. */
+const schemas = {
+  hello: v.object({
+    t: v.literal("hello"),
+    v: whole(0, 0xffff),
+    role: v.picklist(["sender", "receiver"]),
+    channel: bytesOf(16),
+    token: v.optional(v.pipe(v.string(), v.maxLength(256))),
+  }),
+  welcome: v.object({
+    t: v.literal("welcome"),
+    session: bytesOf(8),
+    limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),
+  }),
+  offer: v.object({ t: v.literal("offer"), ...offerEntries, proof: bytesOf(32) }),
+  accepted: v.object({ t: v.literal("accepted"), share: shareId }),
+  want: v.object({
+    t: v.literal("want"),
+    share: shareId,
+    first: recordIndex,
+    count: whole(1, RECORD_INDEX),
+  }),
+  receivers: v.object({
+    t: v.literal("receivers"),
+    share: shareId,
+    list: v.pipe(v.array(receiverEntry), v.maxLength(RECEIVERS_PER_MESSAGE)),
+  }),
+  receipt: v.object({
+    t: v.literal("receipt"),
+    share: shareId,
+    receiver: receiverId,
+    records: recordIndex,
+    mac: bytesOf(16),
+  }),
+  receipted: v.object({ t: v.literal("receipted"), share: shareId, receiver: receiverId }),
+  offers: v.object({
+    t: v.literal("offers"),
+    list: v.pipe(
+      v.array(v.object({ ...offerEntries, senderHere: v.boolean() })),
+      v.maxLength(OFFERS_PER_MESSAGE),
+    ),
+  }),
+  presence: v.object({ t: v.literal("presence"), share: shareId, senderHere: v.boolean() }),
+  join: v.object({
+    t: v.literal("join"),
+    share: shareId,
+    receiver: receiverId,
+    name: sealed,
+    from: recordIndex,
+    window,
+  }),
+  ack: v.object({ t: v.literal("ack"), share: shareId, next: recordIndex, window }),
+  complete: v.object({
+    t: v.literal("complete"),
+    share: shareId,
+    records: recordIndex,
+    mac: bytesOf(16),
+  }),
+  completed: v.object({ t: v.literal("completed"), share: shareId }),
+  leave: v.object({
+    t: v.literal("leave"),
+    share: shareId,
+    reason: v.picklist(["declined", "interrupted", "failed"]),
+  }),
+  end: v.object({ t: v.literal("end"), share: shareId }),
+  cancel: v.object({ t: v.literal("cancel"), share: shareId, reason: faultCode }),
+  fault: v.object({ t: v.literal("fault"), code: faultCode, message: reason, retry: v.boolean() }),
+} as const;
+
+export type MessageType = keyof typeof schemas;
+export type Message = { [T in MessageType]: v.InferOutput<(typeof schemas)[T]> }[MessageType];
+export type MessageOf<T extends MessageType> = Extract<Message, { t: T }>;
+export type Offer = Omit<MessageOf<"offer">, "t" | "proof">;
+export type OfferSeen = MessageOf<"offers">["list"][number];
+export type ReceiverEntry = MessageOf<"receivers">["list"][number];
+export type ReceiverStateName = ReceiverEntry["state"];
+export type Role = MessageOf<"hello">["role"];
+export type LeaveReason = MessageOf<"leave">["reason"];
+
+/** Who may send which message; `docs/protocol.md` prints this table, and the relay enforces it. */
+export const SENT_BY = {
+  hello: ["sender", "receiver"],
+  welcome: ["relay"],
+  offer: ["sender"],
+  accepted: ["relay"],
+  want: ["relay"],
+  receivers: ["relay"],
+  receipt: ["relay"],
+  receipted: ["sender"],
+  offers: ["relay"],
+  presence: ["relay"],
+  join: ["receiver"],
+  ack: ["receiver"],
+  complete: ["receiver"],
+  completed: ["relay"],
+  leave: ["receiver"],
+  end: ["sender", "relay"],
+  cancel: ["sender", "relay"],
+  fault: ["relay"],
+} as const satisfies Record<MessageType, readonly (Role | "relay")[]>;
+
+/** One control message as bytes. */
+export function encodeControl(message: Message): Uint8Array {
+  return packMap(message);
+}
+
+/**
+ * Reads a control message. Keys that are not known are dropped.
+ * @throws FaultError `bad-message` for anything that is not exactly one known message
+ */
+export function decodeControl(bytes: Uint8Array): Message {
+  const value = unpackMap(bytes, CONTROL_BYTES);
+  const type = typeof value === "object" && value !== null && "t" in value ? value.t : undefined;
+  if (typeof type !== "string" || !Object.hasOwn(schemas, type)) {
+    throw new FaultError("bad-message", "a message of an unknown type");
+  }
+  const parsed = v.safeParse(schemas[type as MessageType], value);
+  if (!parsed.success) {
+    const where = v.getDotPath(parsed.issues[0]) ?? "message";
+    throw new FaultError("bad-message", `${type}: ${where} is not as it must be`);
+  }
+  return parsed.output;
+}

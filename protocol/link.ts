@@ -1,0 +1,106 @@
+import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "./limits.ts";
+import { FaultError, type FaultCode } from "./faults.ts";
+
+/**
+ * The line of one client to a relay, as a state machine without I/O: offline is a state like any
+ * other, and whoever uses it never gives up unless told to.
+ *
+ *   offline --tick--> connecting --opened--> greeting --welcomed--> online
+ *      ^                  |                     |                     |
+ *      +---- lost --------+---------------------+---------------------+
+ */
+export type LinkState =
+  | { readonly at: "offline"; readonly retryAt: number; readonly attempt: number }
+  | { readonly at: "connecting"; readonly deadline: number; readonly attempt: number }
+  | { readonly at: "greeting"; readonly deadline: number; readonly attempt: number }
+  | { readonly at: "online" };
+
+export interface LinkOptions {
+  /** How long the first welcome may take before the session fails; undefined: for ever. ms */
+  readonly giveUpAfterMs: number | undefined;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
+}
+
+/** What the owner of a link must do after an event. */
+export type LinkEffect = "connect" | "greet" | "disconnect" | "nothing";
+
+export class Link {
+  state: LinkState;
+  readonly #options: LinkOptions;
+  #startedAt: number;
+  #everOnline = false;
+  #lastFault: FaultCode = "relay-unreachable";
+
+  constructor(options: LinkOptions, now: number) {
+    this.#options = options;
+    this.#startedAt = now;
+    this.state = { at: "offline", retryAt: now, attempt: 0 };
+  }
+
+  get online(): boolean {
+    return this.state.at === "online";
+  }
+
+  get everOnline(): boolean {
+    return this.#everOnline;
+  }
+
+  /** The socket is open: say hello. */
+  opened(now: number): LinkEffect {
+    if (this.state.at !== "connecting") return "disconnect";
+    this.state = { at: "greeting", deadline: now + CONNECT_MS, attempt: this.state.attempt };
+    return "greet";
+  }
+
+  welcomed(): void {
+    this.#everOnline = true;
+    this.state = { at: "online" };
+  }
+
+  /**
+   * The socket closed or could not be opened.
+   * @throws FaultError when the first welcome did not come within `giveUpAfterMs`
+   */
+  lost(fault: FaultCode, now: number): void {
+    this.#lastFault = fault;
+    const attempt =
+      this.state.at === "online" ? 0 : "attempt" in this.state ? this.state.attempt : 0;
+    this.state = { at: "offline", retryAt: now + this.#delay(attempt), attempt: attempt + 1 };
+    this.#checkPatience(now);
+  }
+
+  /**
+   * Time passes.
+   * @throws FaultError as `lost`
+   */
+  tick(now: number): LinkEffect {
+    const state = this.state;
+    switch (state.at) {
+      case "online":
+        return "nothing";
+      case "offline":
+        this.#checkPatience(now);
+        if (now < state.retryAt) return "nothing";
+        this.state = { at: "connecting", deadline: now + CONNECT_MS, attempt: state.attempt };
+        return "connect";
+      case "connecting":
+      case "greeting":
+        if (now < state.deadline) return "nothing";
+        this.lost(state.at === "greeting" ? "not-a-relay" : "relay-unreachable", now);
+        return "disconnect";
+    }
+  }
+
+  #checkPatience(now: number): void {
+    const patience = this.#options.giveUpAfterMs;
+    if (this.#everOnline || patience === undefined) return;
+    if (now - this.#startedAt >= patience) throw new FaultError(this.#lastFault);
+  }
+
+  /** Exponential with full jitter on its upper half: between half of the step and the step. */
+  #delay(attempt: number): number {
+    const step = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
+    return step * (0.5 + this.#options.random() / 2);
+  }
+}

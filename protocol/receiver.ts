@@ -1,0 +1,500 @@
+import { equalBytes, toHex } from "./bytes.ts";
+import { PROTOCOL_VERSION, type LeaveReason, type Message, type OfferSeen } from "./control.ts";
+import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
+import {
+  ACK_EVERY_RECORDS,
+  CORRUPT_RETRIES,
+  OFFERS_PER_MESSAGE,
+  SENDER_GRACE_MS,
+  SHARES_REMEMBERED,
+  STALL_MS,
+  WINDOW_RECORDS,
+} from "./limits.ts";
+import { Link, type LinkEffect } from "./link.ts";
+
+export interface ReceiverOptions {
+  readonly channel: Uint8Array;
+  /** Take share after share for ever, as the original app's receivers do. */
+  readonly lobby: boolean;
+  readonly giveUpAfterMs: number | undefined;
+  /** How long a saved share waits for the sender to take its receipt. ms */
+  readonly confirmMs: number;
+  readonly random: () => number;
+}
+
+export type ReceiverEvent =
+  | { readonly type: "opened" }
+  | { readonly type: "lost"; readonly fault: FaultCode }
+  | { readonly type: "message"; readonly message: Message }
+  | { readonly type: "tick" }
+  /** The answer to `open-share`: who we are for this share, and the first record needed. */
+  | {
+      readonly type: "share-opened";
+      readonly receiver: Uint8Array;
+      readonly name: Uint8Array;
+      readonly next: number;
+      /** The manifest is known and agreed to: a resumed share. */
+      readonly agreed: boolean;
+    }
+  /** A frame of this share with this index arrived; only `take` and `next` say what to do with it. */
+  | { readonly type: "frame"; readonly index: number }
+  /** The record `next` was opened and stored. */
+  | { readonly type: "stored" }
+  | { readonly type: "corrupt" }
+  /** The records so far hold the whole manifest: ask before more comes. */
+  | { readonly type: "manifest-known" }
+  | { readonly type: "accepted" }
+  | { readonly type: "declined" }
+  /** The answer to `save`. */
+  | { readonly type: "saved"; readonly mac: Uint8Array }
+  | { readonly type: "interrupted" }
+  /** The disk, or what the manifest says, forbids to go on with this share. */
+  | { readonly type: "failed"; readonly fault: FaultCode; readonly detail?: string };
+
+export type ReceiverEffect =
+  | { readonly type: "connect" }
+  | { readonly type: "disconnect" }
+  | { readonly type: "send"; readonly message: Message }
+  /** A share was chosen: look for what is here of it; answer with `share-opened`. */
+  | { readonly type: "open-share"; readonly offer: OfferSeen }
+  /** Decrypt and store the frame at hand; answer with `stored`, `corrupt` or `failed`. */
+  | { readonly type: "take" }
+  /** Ask the person; answer with `accepted` or `declined`. */
+  | { readonly type: "ask" }
+  /** Everything is here: make it whole under its final name; answer with `saved`. */
+  | { readonly type: "save" }
+  /** This share is over; undefined fault: saved. `confirmed`: the sender has the receipt. */
+  | {
+      readonly type: "share-over";
+      readonly fault: FaultCode | undefined;
+      readonly detail: string | undefined;
+      readonly confirmed: boolean;
+    }
+  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
+  | { readonly type: "sender"; readonly here: boolean }
+  | { readonly type: "waiting" }
+  | { readonly type: "finish"; readonly fault: FaultCode | undefined; readonly detail?: string };
+
+/** What is known of the share at hand, whatever the step. */
+interface Share {
+  readonly offer: OfferSeen;
+  readonly receiver: Uint8Array;
+  readonly name: Uint8Array;
+  /** The first record not stored. */
+  next: number;
+  /** What the relay was told. */
+  acked: number;
+  /** Joined on the present line. */
+  joined: boolean;
+  /** A gap was seen and a join sent; frames other than `next` are late ones. */
+  rejoining: boolean;
+  corrupt: number;
+  /** When a record last came, or the last join was sent. */
+  progressAt: number;
+  stallMs: number;
+  /** Since when the share is not offered; undefined while it is. */
+  missingSince: number | undefined;
+}
+
+/**
+ * Where a session stands. The line to the relay has its own states (see link.ts); losing it changes
+ * no step, only `joined`.
+ *
+ *   waiting -> opening -> previewing -> asking -> receiving -> saving -> confirming
+ *      ^          |  (resumed)                       ^                       |
+ *      |          +----------------------------------+                       |
+ *      +----- share over, lobby -----------------------------------------+---+--> finished
+ */
+type Step =
+  | { readonly at: "waiting" }
+  | { readonly at: "opening"; readonly offer: OfferSeen }
+  | { readonly at: "previewing"; readonly share: Share }
+  | { readonly at: "asking"; readonly share: Share }
+  | { readonly at: "receiving"; readonly share: Share }
+  | { readonly at: "saving"; readonly share: Share }
+  | {
+      readonly at: "confirming";
+      readonly share: Share;
+      readonly mac: Uint8Array;
+      readonly deadline: number;
+    }
+  | { readonly at: "finished" };
+
+/**
+ * How many records the relay may have in flight to us at each step; 0 is attached and paused. One
+ * or none also tells the sender that nobody has agreed yet.
+ */
+const WINDOW = {
+  previewing: 1,
+  asking: 0,
+  receiving: WINDOW_RECORDS,
+  saving: WINDOW_RECORDS,
+  confirming: WINDOW_RECORDS,
+} as const;
+
+/** The receiver's side without I/O: events in, effects out. */
+export class ReceiverSession {
+  readonly #options: ReceiverOptions;
+  readonly #link: Link;
+  readonly #offers = new Map<string, OfferSeen>();
+  /** Shares that are over for us; the oldest are forgotten. */
+  readonly #over = new Set<string>();
+  #step: Step = { at: "waiting" };
+
+  constructor(options: ReceiverOptions, now: number) {
+    this.#options = options;
+    this.#link = new Link(options, now);
+  }
+
+  get finished(): boolean {
+    return this.#step.at === "finished";
+  }
+
+  /** The record that the next `take` is about; undefined when no share is open. */
+  get next(): number | undefined {
+    return "share" in this.#step ? this.#step.share.next : undefined;
+  }
+
+  handle(event: ReceiverEvent, now: number): ReceiverEffect[] {
+    if (this.#step.at === "finished") return [];
+    try {
+      return this.#handle(event, now);
+    } catch (error) {
+      if (error instanceof FaultError) return this.#finish(error.code, error.detail);
+      throw error;
+    }
+  }
+
+  #handle(event: ReceiverEvent, now: number): ReceiverEffect[] {
+    switch (event.type) {
+      case "opened":
+        return this.#linkEffects(this.#link.opened(now));
+      case "lost":
+        return this.#lost(event.fault, now);
+      case "message":
+        return this.#message(event.message, now);
+      case "tick":
+        return this.#tick(now);
+      case "share-opened":
+        return this.#shareOpened(event, now);
+      case "frame":
+        return this.#frame(event.index, now);
+      case "stored":
+        return this.#stored(now);
+      case "corrupt":
+        return this.#corrupt(now);
+      case "manifest-known":
+        if (this.#step.at !== "previewing") return [];
+        this.#step = { at: "asking", share: this.#step.share };
+        return [...this.#ack(this.#step.share), { type: "ask" }];
+      case "accepted":
+        return this.#accepted(now);
+      case "declined":
+        return [...this.#leave("declined"), ...this.#shareOver("declined", undefined, false)];
+      case "saved":
+        return this.#saved(event.mac, now);
+      case "interrupted":
+        return [...this.#leave("interrupted"), ...this.#finish("interrupted")];
+      case "failed":
+        return [...this.#leave("failed"), ...this.#shareOver(event.fault, event.detail, false)];
+    }
+  }
+
+  // The line
+
+  #linkEffects(effect: LinkEffect): ReceiverEffect[] {
+    switch (effect) {
+      case "connect":
+      case "disconnect":
+        return [{ type: effect }];
+      case "greet": {
+        const { channel } = this.#options;
+        return [
+          { type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel } },
+        ];
+      }
+      case "nothing":
+        return [];
+    }
+  }
+
+  #lost(fault: FaultCode, now: number): ReceiverEffect[] {
+    const wasOnline = this.#link.online;
+    this.#link.lost(fault, now);
+    this.#offers.clear();
+    if ("share" in this.#step) {
+      this.#step.share.joined = false;
+      this.#step.share.missingSince ??= now;
+    }
+    return wasOnline ? [{ type: "link", online: false, fault }] : [];
+  }
+
+  #tick(now: number): ReceiverEffect[] {
+    const effect = this.#link.tick(now);
+    if (effect === "disconnect") return [{ type: "disconnect" }];
+    const effects = this.#linkEffects(effect);
+    if (!("share" in this.#step)) return effects;
+    const { share } = this.#step;
+    if (this.#step.at === "confirming" && now >= this.#step.deadline) {
+      return [...effects, ...this.#shareOver(undefined, undefined, false)];
+    }
+    if (this.#step.at !== "confirming" && this.#step.at !== "saving") {
+      const missing = share.missingSince;
+      if (missing !== undefined && now - missing >= SENDER_GRACE_MS) {
+        return [...effects, ...this.#shareOver("sender-gone", undefined, false)];
+      }
+    }
+    if (!share.joined) return effects;
+    if (share.acked < share.next) effects.push(...this.#ack(share));
+    const starved = this.#step.at === "receiving" || this.#step.at === "previewing";
+    if (starved && share.next < share.offer.records && now - share.progressAt >= share.stallMs) {
+      share.stallMs = Math.min(share.stallMs * 2, 12 * STALL_MS);
+      effects.push(...this.#join(share, now, true));
+    }
+    return effects;
+  }
+
+  #message(message: Message, now: number): ReceiverEffect[] {
+    switch (message.t) {
+      case "welcome":
+        this.#link.welcomed();
+        return [{ type: "link", online: true, fault: undefined }];
+      case "offers":
+        for (const offer of message.list) {
+          if (this.#offers.size < OFFERS_PER_MESSAGE) this.#offers.set(toHex(offer.share), offer);
+        }
+        return this.#offered(now);
+      case "presence": {
+        if (!this.#isCurrent(message.share)) return [];
+        return [{ type: "sender", here: message.senderHere }];
+      }
+      case "completed":
+        if (this.#step.at !== "confirming" || !this.#isCurrent(message.share)) return [];
+        return this.#shareOver(undefined, undefined, true);
+      case "end":
+        return this.#shareGone(message.share, "sender-stopped", now);
+      case "cancel":
+        return this.#shareGone(message.share, message.reason, now);
+      case "fault":
+        if (!message.retry) throw new FaultError(message.code, message.message);
+        return [{ type: "disconnect" }, ...this.#lost(message.code, now)];
+      default:
+        throw new FaultError("bad-message", `a receiver gets no ${message.t}`);
+    }
+  }
+
+  // Choosing a share
+
+  #offered(now: number): ReceiverEffect[] {
+    if (!("share" in this.#step)) return this.#choose();
+    const { share } = this.#step;
+    const offer = this.#offers.get(toHex(share.offer.share));
+    if (offer === undefined || share.joined) return [];
+    share.missingSince = undefined;
+    const effects = this.#join(share, now);
+    effects.push({ type: "sender", here: offer.senderHere });
+    if (this.#step.at === "confirming") effects.push(this.#complete(share, this.#step.mac));
+    return effects;
+  }
+
+  /** The newest offer first: who runs the command again wants what was sent last. */
+  #choose(): ReceiverEffect[] {
+    if (this.#step.at !== "waiting") return [];
+    const open = [...this.#offers].filter(([key]) => !this.#over.has(key));
+    const chosen = this.#options.lobby ? open[0] : open.at(-1);
+    if (chosen === undefined) return [{ type: "waiting" }];
+    this.#step = { at: "opening", offer: chosen[1] };
+    return [{ type: "open-share", offer: chosen[1] }];
+  }
+
+  #shareOpened(
+    event: Extract<ReceiverEvent, { type: "share-opened" }>,
+    now: number,
+  ): ReceiverEffect[] {
+    if (this.#step.at !== "opening") return [];
+    const { offer } = this.#step;
+    const share: Share = {
+      offer,
+      receiver: event.receiver,
+      name: event.name,
+      next: event.next,
+      acked: event.next,
+      joined: false,
+      rejoining: false,
+      corrupt: 0,
+      progressAt: now,
+      stallMs: STALL_MS,
+      missingSince: this.#offers.has(toHex(offer.share)) ? undefined : now,
+    };
+    if (!event.agreed) this.#step = { at: "previewing", share };
+    else if (share.next < offer.records) this.#step = { at: "receiving", share };
+    else this.#step = { at: "saving", share };
+    const effects = share.missingSince === undefined ? this.#join(share, now) : [];
+    if (this.#step.at === "saving") effects.push({ type: "save" });
+    return effects;
+  }
+
+  // Records
+
+  #frame(index: number, now: number): ReceiverEffect[] {
+    if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
+    const { share } = this.#step;
+    if (!share.joined || index < share.next || share.next >= share.offer.records) return [];
+    if (index > share.next) return share.rejoining ? [] : this.#join(share, now, true);
+    share.rejoining = false;
+    return [{ type: "take" }];
+  }
+
+  #stored(now: number): ReceiverEffect[] {
+    if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
+    const { share } = this.#step;
+    share.next++;
+    share.corrupt = 0;
+    share.progressAt = now;
+    share.stallMs = STALL_MS;
+    if (this.#step.at === "previewing") return [];
+    if (share.next >= share.offer.records) {
+      this.#step = { at: "saving", share };
+      return [...this.#ack(share), { type: "save" }];
+    }
+    return share.next - share.acked >= ACK_EVERY_RECORDS ? this.#ack(share) : [];
+  }
+
+  /** The manifest needs another record. */
+  previewMore(): ReceiverEffect[] {
+    return this.#step.at === "previewing" ? this.#ack(this.#step.share) : [];
+  }
+
+  #corrupt(now: number): ReceiverEffect[] {
+    if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
+    const { share } = this.#step;
+    share.corrupt++;
+    if (share.corrupt > CORRUPT_RETRIES) {
+      return [
+        ...this.#leave("failed"),
+        ...this.#shareOver("corrupt-record", `record ${share.next}`, false),
+      ];
+    }
+    return this.#join(share, now, true);
+  }
+
+  #accepted(now: number): ReceiverEffect[] {
+    if (this.#step.at !== "asking") return [];
+    const { share } = this.#step;
+    share.progressAt = now;
+    if (share.next < share.offer.records) {
+      this.#step = { at: "receiving", share };
+      return this.#ack(share);
+    }
+    this.#step = { at: "saving", share };
+    return [...this.#ack(share), { type: "save" }];
+  }
+
+  // The end of a share
+
+  #saved(mac: Uint8Array, now: number): ReceiverEffect[] {
+    if (this.#step.at !== "saving") return [];
+    const { share } = this.#step;
+    this.#step = { at: "confirming", share, mac, deadline: now + this.#options.confirmMs };
+    return share.joined ? [this.#complete(share, mac)] : [];
+  }
+
+  #complete(share: Share, mac: Uint8Array): ReceiverEffect {
+    const { records } = share.offer;
+    return {
+      type: "send",
+      message: { t: "complete", share: share.offer.share, records, mac },
+    };
+  }
+
+  #shareGone(id: Uint8Array, fault: FaultCode, now: number): ReceiverEffect[] {
+    this.#offers.delete(toHex(id));
+    if (this.#step.at === "opening" && equalBytes(this.#step.offer.share, id)) {
+      return this.#shareOver(fault, undefined, false);
+    }
+    if (!("share" in this.#step) || !this.#isCurrent(id)) return [];
+    this.#step.share.joined = false;
+    switch (this.#step.at) {
+      case "saving":
+        // Everything is here; only the receipt will find nobody.
+        return [];
+      case "confirming":
+        return this.#shareOver(undefined, undefined, false);
+      default:
+        return this.#shareOver(fault, undefined, false);
+    }
+  }
+
+  #shareOver(
+    fault: FaultCode | undefined,
+    detail: string | undefined,
+    confirmed: boolean,
+  ): ReceiverEffect[] {
+    const over = "share" in this.#step ? this.#step.share.offer : this.#openingOffer();
+    const effects: ReceiverEffect[] = [{ type: "share-over", fault, detail, confirmed }];
+    if (!this.#options.lobby) return [...effects, ...this.#finish(fault, detail)];
+    if (over !== undefined) this.#remember(toHex(over.share));
+    this.#step = { at: "waiting" };
+    return [...effects, ...this.#choose()];
+  }
+
+  #remember(key: string): void {
+    this.#over.add(key);
+    if (this.#over.size <= SHARES_REMEMBERED) return;
+    for (const oldest of this.#over) {
+      this.#over.delete(oldest);
+      break;
+    }
+  }
+
+  #openingOffer(): OfferSeen | undefined {
+    return this.#step.at === "opening" ? this.#step.offer : undefined;
+  }
+
+  #leave(reason: LeaveReason): ReceiverEffect[] {
+    if (!("share" in this.#step) || !this.#step.share.joined) return [];
+    const { share } = this.#step.share.offer;
+    this.#step.share.joined = false;
+    return [{ type: "send", message: { t: "leave", share, reason } }];
+  }
+
+  #finish(fault: FaultCode | undefined, detail?: string): ReceiverEffect[] {
+    this.#step = { at: "finished" };
+    return [detail === undefined ? { type: "finish", fault } : { type: "finish", fault, detail }];
+  }
+
+  // What is said to the relay
+
+  #window(): number {
+    const { at } = this.#step;
+    return at in WINDOW ? WINDOW[at as keyof typeof WINDOW] : 0;
+  }
+
+  #join(share: Share, now: number, gap = false): ReceiverEffect[] {
+    share.joined = true;
+    share.rejoining = gap;
+    share.acked = share.next;
+    share.progressAt = now;
+    const { receiver, name, next: from } = share;
+    const window = this.#window();
+    const message: Message = { t: "join", share: share.offer.share, receiver, name, from, window };
+    return [{ type: "send", message }];
+  }
+
+  #ack(share: Share): ReceiverEffect[] {
+    if (!share.joined) return [];
+    share.acked = share.next;
+    const window = this.#window();
+    const message: Message = { t: "ack", share: share.offer.share, next: share.next, window };
+    return [{ type: "send", message }];
+  }
+
+  #isCurrent(id: Uint8Array): boolean {
+    return "share" in this.#step && equalBytes(this.#step.share.offer.share, id);
+  }
+}
+
+/** Whether a fault leaves what arrived on the disk, worth another run. */
+export function canResume(fault: FaultCode): boolean {
+  return FAULTS[fault].exitCode !== 2 && fault !== "declined" && fault !== "unsafe-name";
+}

@@ -1,0 +1,319 @@
+import { toHex } from "./bytes.ts";
+import {
+  PROTOCOL_VERSION,
+  type Message,
+  type MessageOf,
+  type Offer,
+  type ReceiverEntry,
+  type ReceiverStateName,
+} from "./control.ts";
+import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
+import { LOST_GRACE_MS, RECEIVERS_PER_SHARE } from "./limits.ts";
+import { Link, type LinkEffect } from "./link.ts";
+import { RecordRanges } from "./ranges.ts";
+
+/** What a sender wants of its session. */
+export interface SenderGoal {
+  /** Receivers that must have the whole file before the session may end by itself. */
+  readonly receivers: number;
+  /** Keep serving until interrupted. */
+  readonly stay: boolean;
+}
+
+export interface SenderOptions {
+  readonly channel: Uint8Array;
+  readonly offer: Offer;
+  readonly proof: Uint8Array;
+  readonly goal: SenderGoal;
+  readonly giveUpAfterMs: number | undefined;
+  readonly random: () => number;
+}
+
+/** One receiver as the sender knows it. */
+export interface ReceiverView {
+  readonly id: Uint8Array;
+  /** Sealed; opened by who shows it. */
+  readonly name: Uint8Array;
+  readonly state: ReceiverStateName;
+  /** Records that it has on its disk. */
+  readonly next: number;
+  /** It proved by a receipt that it has everything. */
+  readonly verified: boolean;
+}
+
+export type SenderEvent =
+  | { readonly type: "opened" }
+  | { readonly type: "lost"; readonly fault: FaultCode }
+  | { readonly type: "message"; readonly message: Message }
+  | { readonly type: "tick" }
+  | { readonly type: "sent"; readonly index: number }
+  | { readonly type: "receipt-checked"; readonly receiver: Uint8Array; readonly valid: boolean }
+  | { readonly type: "interrupted" }
+  | { readonly type: "failed"; readonly fault: FaultCode };
+
+export type SenderEffect =
+  | { readonly type: "connect" }
+  | { readonly type: "disconnect" }
+  | { readonly type: "send"; readonly message: Message }
+  /** Check this receipt and answer with `receipt-checked`. */
+  | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
+  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
+  | { readonly type: "receiver"; readonly receiver: ReceiverView }
+  | { readonly type: "refused-receipt"; readonly receiver: Uint8Array }
+  /** Nothing follows: let what was sent leave, then close. */
+  | { readonly type: "finish"; readonly outcome: SenderOutcome };
+
+export interface SenderOutcome {
+  readonly fault: FaultCode | undefined;
+  readonly verified: number;
+  readonly failed: number;
+}
+
+/**
+ * Where a session stands. The line to the relay has its own states (see link.ts):
+ *
+ *   offering --accepted--> serving --goal reached--> finished
+ *      ^                      |
+ *      +-- line lost ---------+     interrupted, failed, fatal fault: from any to finished
+ */
+type SenderState =
+  | { readonly at: "offering" }
+  | { readonly at: "serving"; readonly wanted: RecordRanges }
+  | { readonly at: "finished" };
+
+/**
+ * The sender's side of a share without I/O: events in, effects out. The driver reads, encrypts and
+ * sends record `wanted()` whenever the socket has room, and tells with `sent`.
+ */
+export class SenderSession {
+  readonly #options: SenderOptions;
+  readonly #link: Link;
+  readonly #receivers = new Map<string, ReceiverView>();
+  #state: SenderState = { at: "offering" };
+  #lastLossAt: number;
+
+  constructor(options: SenderOptions, now: number) {
+    this.#options = options;
+    this.#link = new Link(options, now);
+    this.#lastLossAt = now;
+  }
+
+  /** The record to send next, or undefined when the relay wants none. */
+  wanted(): number | undefined {
+    return this.#state.at === "serving" ? this.#state.wanted.first : undefined;
+  }
+
+  get finished(): boolean {
+    return this.#state.at === "finished";
+  }
+
+  get receivers(): Iterable<ReceiverView> {
+    return this.#receivers.values();
+  }
+
+  handle(event: SenderEvent, now: number): SenderEffect[] {
+    if (this.#state.at === "finished") return [];
+    try {
+      return this.#step(event, now);
+    } catch (error) {
+      if (error instanceof FaultError) return this.#finish(error.code);
+      throw error;
+    }
+  }
+
+  #step(event: SenderEvent, now: number): SenderEffect[] {
+    switch (event.type) {
+      case "opened":
+        return this.#linkEffects(this.#link.opened(now));
+      case "lost":
+        return this.#lost(event.fault, now);
+      case "message":
+        return this.#message(event.message, now);
+      case "tick":
+        return this.#tick(now);
+      case "sent":
+        if (this.#state.at === "serving") this.#state.wanted.take(event.index);
+        return [];
+      case "receipt-checked":
+        return event.valid
+          ? this.#verified(event.receiver, now)
+          : [{ type: "refused-receipt", receiver: event.receiver }];
+      case "interrupted":
+        return this.#finish("interrupted");
+      case "failed":
+        return this.#finish(event.fault);
+    }
+  }
+
+  #linkEffects(effect: LinkEffect): SenderEffect[] {
+    switch (effect) {
+      case "connect":
+      case "disconnect":
+        return [{ type: effect }];
+      case "greet": {
+        const { channel } = this.#options;
+        return [
+          { type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role: "sender", channel } },
+        ];
+      }
+      case "nothing":
+        return [];
+    }
+  }
+
+  #lost(fault: FaultCode, now: number): SenderEffect[] {
+    const wasOnline = this.#link.online;
+    this.#link.lost(fault, now);
+    this.#state = { at: "offering" };
+    const effects: SenderEffect[] = this.#loseReceivers(now);
+    if (wasOnline) effects.push({ type: "link", online: false, fault });
+    return effects;
+  }
+
+  /** Without a line nobody is attached; they count as lost until the relay names them again. */
+  #loseReceivers(now: number): SenderEffect[] {
+    const effects: SenderEffect[] = [];
+    for (const [key, receiver] of this.#receivers) {
+      if (!isAttached(receiver)) continue;
+      const lost: ReceiverView = { ...receiver, state: "lost" };
+      if (receiver.state === "waiting") this.#receivers.delete(key);
+      else this.#receivers.set(key, lost);
+      effects.push({ type: "receiver", receiver: lost });
+    }
+    this.#lastLossAt = now;
+    return effects;
+  }
+
+  #tick(now: number): SenderEffect[] {
+    const effect = this.#link.tick(now);
+    if (effect === "disconnect") return [{ type: "disconnect" }];
+    const effects = this.#linkEffects(effect);
+    effects.push(...this.#endWhenReached(now));
+    return effects;
+  }
+
+  #message(message: Message, now: number): SenderEffect[] {
+    const { offer, proof } = this.#options;
+    switch (message.t) {
+      case "welcome":
+        this.#link.welcomed();
+        return [
+          { type: "link", online: true, fault: undefined },
+          { type: "send", message: { t: "offer", ...offer, proof } },
+        ];
+      case "accepted":
+        this.#lastLossAt = now;
+        this.#state = { at: "serving", wanted: new RecordRanges() };
+        return [];
+      case "want":
+        if (this.#state.at !== "serving") return [];
+        if (message.first + message.count > offer.records) {
+          throw new FaultError("bad-message", "records wanted beyond the end");
+        }
+        this.#state.wanted.add(message.first, message.count);
+        return [];
+      case "receivers":
+        return message.list.flatMap((entry) => this.#heardOf(entry, now));
+      case "receipt":
+        return [{ type: "check-receipt", receipt: message }];
+      case "cancel":
+        throw new FaultError(message.reason);
+      case "fault":
+        if (!message.retry) throw new FaultError(message.code);
+        return this.#dropLine(message.code, now);
+      default:
+        throw new FaultError("bad-message", `a sender gets no ${message.t}`);
+    }
+  }
+
+  #dropLine(fault: FaultCode, now: number): SenderEffect[] {
+    return [{ type: "disconnect" }, ...this.#lost(fault, now)];
+  }
+
+  #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {
+    const key = toHex(entry.id);
+    const known = this.#receivers.get(key);
+    if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
+    // Who only looked at the offer and went away is no loss.
+    const justLooked = (known?.state ?? "waiting") === "waiting" && entry.next <= 1;
+    if ((entry.state === "lost" || entry.state === "left") && justLooked) {
+      this.#receivers.delete(key);
+    } else {
+      this.#receivers.set(key, { ...entry, verified: known?.verified ?? false });
+    }
+    if (entry.state === "lost") this.#lastLossAt = now;
+    const receiver = { ...entry, verified: known?.verified ?? false };
+    return [{ type: "receiver", receiver }, ...this.#endWhenReached(now)];
+  }
+
+  #verified(id: Uint8Array, now: number): SenderEffect[] {
+    const key = toHex(id);
+    const known = this.#receivers.get(key);
+    if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
+    const receiver: ReceiverView = {
+      id,
+      name: known?.name ?? new Uint8Array(0),
+      state: "done",
+      next: this.#options.offer.records,
+      verified: true,
+    };
+    this.#receivers.set(key, receiver);
+    const { share } = this.#options.offer;
+    return [
+      { type: "send", message: { t: "receipted", share, receiver: id } },
+      { type: "receiver", receiver },
+      ...this.#endWhenReached(now),
+    ];
+  }
+
+  #endWhenReached(now: number): SenderEffect[] {
+    const { goal } = this.#options;
+    if (this.#state.at !== "serving" || goal.stay) return [];
+    const { verified, attached, lost } = this.#counts();
+    if (verified < goal.receivers || attached > 0) return [];
+    if (lost > 0 && now - this.#lastLossAt < LOST_GRACE_MS) return [];
+    return this.#finish(undefined);
+  }
+
+  #counts(): { verified: number; attached: number; lost: number; left: number } {
+    const counts = { verified: 0, attached: 0, lost: 0, left: 0 };
+    for (const receiver of this.#receivers.values()) {
+      if (receiver.verified) counts.verified++;
+      else if (isAttached(receiver)) counts.attached++;
+      else if (receiver.state === "left") counts.left++;
+      else counts.lost++;
+    }
+    return counts;
+  }
+
+  #finish(fault: FaultCode | undefined): SenderEffect[] {
+    const { offer, goal } = this.#options;
+    const counts = this.#counts();
+    const failed = counts.attached + counts.lost + counts.left;
+    // Who stays until Ctrl-C has done the job by then.
+    const ended = fault === "interrupted" && goal.stay && failed === 0 && counts.verified > 0;
+    const calm = fault === undefined || ended;
+    const outcome: SenderOutcome = {
+      fault: calm ? (failed > 0 ? "some-failed" : undefined) : fault,
+      verified: counts.verified,
+      failed,
+    };
+    this.#state = { at: "finished" };
+    const effects: SenderEffect[] = [];
+    if (this.#link.online) {
+      const { share } = offer;
+      const reason = fault === "interrupted" ? "sender-stopped" : (fault ?? "sender-stopped");
+      const last: Message = calm ? { t: "end", share } : { t: "cancel", share, reason };
+      // A fault that the relay told us needs no answer.
+      if (calm || FAULTS[reason].closeCode === 0) effects.push({ type: "send", message: last });
+    }
+    effects.push({ type: "finish", outcome });
+    return effects;
+  }
+}
+
+function isAttached(receiver: ReceiverView): boolean {
+  const { state, verified } = receiver;
+  // `done` without a receipt that verifies is a claim, and the receipt is on its way.
+  return !verified && state !== "lost" && state !== "left";
+}

@@ -1,0 +1,374 @@
+import {
+  FaultError,
+  HELLO_MS,
+  PROTOCOL_VERSION,
+  SENT_BY,
+  WINDOW_RECORDS,
+  CREDIT_RECORDS,
+  FRAME_BYTES,
+  decodeControl,
+  decodeFrame,
+  equalBytes,
+  isFrame,
+  isOfShare,
+  shareIdFromProof,
+  toHex,
+  type FaultCode,
+  type Message,
+  type MessageOf,
+  type OfferSeen,
+  type SyncPrimitives,
+} from "../protocol/mod.ts";
+
+import type { FromDirectory, ToDirectory } from "./messages.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { BlockPool } from "./pool.ts";
+import { LocalShare } from "./share.ts";
+
+/** What a socket is; its role is bound by its hello and never changes. */
+type Client =
+  | { readonly role: "stranger"; readonly deadline: number }
+  | { readonly role: "sender"; readonly channel: string; share: string | undefined }
+  | { readonly role: "receiver"; readonly channel: string; share: string | undefined };
+
+export interface HubOptions {
+  readonly worker: number;
+  readonly pool: BlockPool;
+  readonly outlet: Outlet;
+  readonly primitives: SyncPrimitives;
+  readonly toDirectory: (message: ToDirectory) => void;
+}
+
+/** Why a sender may say that a share ends; anything else is told as `sender-stopped`. */
+const CANCEL_REASONS: readonly FaultCode[] = ["source-changed", "source-unreadable"];
+
+/** One worker's logic without I/O: its sockets, its copy of the directory, its part of each share. */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #clients = new Map<SocketId, Client>();
+  readonly #shares = new Map<string, LocalShare>();
+  readonly #byChannel = new Map<string, Set<LocalShare>>();
+  readonly #receiversOf = new Map<string, Set<SocketId>>();
+  #now = 0;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  get sockets(): number {
+    return this.#clients.size;
+  }
+
+  /** For tests and metrics. */
+  get shares(): Iterable<LocalShare> {
+    return this.#shares.values();
+  }
+
+  // Events of sockets
+
+  opened(socket: SocketId, now: number): void {
+    this.#clients.set(socket, { role: "stranger", deadline: now + HELLO_MS });
+  }
+
+  /** A binary message. `bytes` may be reused by the caller afterwards. */
+  message(socket: SocketId, bytes: Uint8Array, now: number): void {
+    this.#now = now;
+    const client = this.#clients.get(socket);
+    if (client === undefined) return;
+    try {
+      if (isFrame(bytes)) this.#frame(socket, client, bytes);
+      else this.#control(socket, client, decodeControl(bytes));
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#options.outlet.fail(socket, error.code, error.detail);
+    }
+  }
+
+  drained(socket: SocketId, now: number): void {
+    this.#now = now;
+    this.#shareOf(socket)?.fanout.drained(socket, now);
+  }
+
+  closed(socket: SocketId, now: number): void {
+    this.#now = now;
+    const client = this.#clients.get(socket);
+    if (client === undefined) return;
+    const share = this.#shareOf(socket);
+    this.#clients.delete(socket);
+    if (client.role === "receiver") {
+      const others = this.#receiversOf.get(client.channel);
+      others?.delete(socket);
+      if (others?.size === 0) this.#receiversOf.delete(client.channel);
+      share?.receiverGone(socket);
+    } else if (client.role === "sender" && share?.ownerSocket === socket) {
+      this.#senderLost(share);
+    }
+  }
+
+  tick(now: number): void {
+    this.#now = now;
+    for (const [socket, client] of this.#clients) {
+      if (client.role === "stranger" && now >= client.deadline) {
+        this.#clients.delete(socket);
+        this.#options.outlet.fail(socket, "hello-timeout");
+      }
+    }
+    for (const share of this.#shares.values()) share.tick(now);
+  }
+
+  // Messages of the directory
+
+  directory(message: FromDirectory, now: number): void {
+    this.#now = now;
+    switch (message.t) {
+      case "opened":
+        this.#shareOpened(message);
+        return;
+      case "refused": {
+        const client = this.#clients.get(message.socket);
+        if (client?.role === "sender" && client.share === message.key) {
+          client.share = undefined;
+          this.#options.outlet.fail(message.socket, message.fault);
+        }
+        return;
+      }
+      case "orphaned":
+        this.#shares.get(message.key)?.orphaned(message.epoch);
+        return;
+      case "closed":
+        this.#shareClosed(message.key, message.fault);
+        return;
+      case "worker-lost":
+        for (const share of this.#shares.values()) share.workerLost(message.worker);
+        return;
+      case "peer":
+        this.#shares.get(message.key)?.peer(message, now);
+        return;
+    }
+  }
+
+  #shareOpened({ record, socket }: Extract<FromDirectory, { t: "opened" }>): void {
+    const known = this.#shares.get(record.key);
+    const share = known ?? new LocalShare(record, this.#options, () => this.#now);
+    if (known === undefined) {
+      this.#shares.set(record.key, share);
+      const inChannel = this.#byChannel.get(record.channel) ?? new Set();
+      this.#byChannel.set(record.channel, inChannel.add(share));
+    }
+    const replaced = share.ownerSocket;
+    share.opened(record, socket);
+    if (replaced !== undefined && replaced !== socket) {
+      this.#forgetShare(replaced);
+      this.#options.outlet.fail(replaced, "replaced");
+    }
+    if (socket !== undefined) this.#ownershipCame(share, socket);
+    if (known !== undefined) share.tellPresence(record.owner !== undefined);
+    else this.#announce(share);
+  }
+
+  #ownershipCame(share: LocalShare, socket: SocketId): void {
+    const client = this.#clients.get(socket);
+    if (client?.role === "sender" && client.share === share.record.key) {
+      this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
+      share.origin?.senderBack();
+    } else {
+      // The sender went away while its claim was on the way.
+      this.#senderLost(share);
+    }
+  }
+
+  #senderLost(share: LocalShare): void {
+    share.senderLost();
+    const { key, epoch } = share.record;
+    this.#options.toDirectory({ t: "orphan", worker: this.#options.worker, key, epoch });
+  }
+
+  #shareClosed(key: string, fault: FaultCode | undefined): void {
+    const share = this.#shares.get(key);
+    if (share === undefined) return;
+    const { channel, offer } = share.record;
+    for (const socket of this.#receiversOf.get(channel) ?? []) {
+      const last: Message =
+        fault === undefined
+          ? { t: "end", share: offer.share }
+          : { t: "cancel", share: offer.share, reason: fault };
+      this.#options.outlet.send(socket, last);
+    }
+    for (const socket of share.fanout.sockets) this.#forgetShare(socket);
+    if (share.ownerSocket !== undefined) this.#forgetShare(share.ownerSocket);
+    share.destroy();
+    this.#shares.delete(key);
+    const inChannel = this.#byChannel.get(channel);
+    inChannel?.delete(share);
+    if (inChannel?.size === 0) this.#byChannel.delete(channel);
+  }
+
+  // Messages of clients
+
+  #frame(socket: SocketId, client: Client, bytes: Uint8Array): void {
+    if (client.role !== "sender") throw new FaultError("wrong-role", "a frame");
+    const frame = decodeFrame(bytes);
+    const share = this.#shareOf(socket);
+    if (share?.origin === undefined || share.ownerSocket !== socket) {
+      throw new FaultError("bad-message", "a frame without an accepted offer");
+    }
+    if (!isOfShare(frame.tag, share.record.offer.share)) {
+      throw new FaultError("bad-message", "a frame of another share");
+    }
+    share.origin.frame(frame, bytes);
+  }
+
+  #control(socket: SocketId, client: Client, message: Message): void {
+    if (client.role === "stranger") {
+      if (message.t !== "hello") throw new FaultError("bad-message", "no hello");
+      this.#hello(socket, message);
+      return;
+    }
+    const senders: readonly string[] = SENT_BY[message.t];
+    if (message.t === "hello" || !senders.includes(client.role)) {
+      throw new FaultError("wrong-role", message.t);
+    }
+    if (client.role === "sender") this.#fromSender(socket, client, message);
+    else this.#fromReceiver(socket, client, message);
+  }
+
+  #hello(socket: SocketId, hello: MessageOf<"hello">): void {
+    const { outlet, primitives } = this.#options;
+    if (hello.v !== PROTOCOL_VERSION) {
+      throw new FaultError("version-mismatch", `the relay speaks version ${PROTOCOL_VERSION}`);
+    }
+    const channel = toHex(hello.channel);
+    this.#clients.set(socket, { role: hello.role, channel, share: undefined });
+    outlet.send(socket, {
+      t: "welcome",
+      session: primitives.randomBytes(8),
+      limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
+    });
+    if (hello.role === "sender") return;
+    const others = this.#receiversOf.get(channel) ?? new Set();
+    this.#receiversOf.set(channel, others.add(socket));
+    const shares = [...(this.#byChannel.get(channel) ?? [])];
+    outlet.send(socket, { t: "offers", list: shares.map(asSeen) });
+  }
+
+  #fromSender(
+    socket: SocketId,
+    client: Extract<Client, { role: "sender" }>,
+    message: Message,
+  ): void {
+    if (message.t === "offer") {
+      this.#offer(socket, client, message);
+      return;
+    }
+    const share = this.#shareOf(socket);
+    if (share === undefined || share.ownerSocket !== socket) return;
+    const { worker, toDirectory } = this.#options;
+    const { key, epoch } = share.record;
+    switch (message.t) {
+      case "receipted":
+        share.receipted(message.receiver);
+        return;
+      case "end":
+        toDirectory({ t: "close", worker, key, epoch, fault: undefined });
+        return;
+      case "cancel": {
+        const known = CANCEL_REASONS.includes(message.reason);
+        const fault = known ? message.reason : "sender-stopped";
+        toDirectory({ t: "close", worker, key, epoch, fault });
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #offer(
+    socket: SocketId,
+    client: Extract<Client, { role: "sender" }>,
+    message: MessageOf<"offer">,
+  ): void {
+    if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
+    const { worker, primitives, toDirectory } = this.#options;
+    const { t: _, proof, ...offer } = message;
+    if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
+      throw new FaultError("not-your-share");
+    }
+    const key = toHex(offer.share);
+    client.share = key;
+    toDirectory({ t: "claim", worker, socket, channel: client.channel, key, offer });
+  }
+
+  #fromReceiver(
+    socket: SocketId,
+    client: Extract<Client, { role: "receiver" }>,
+    message: Message,
+  ): void {
+    if (message.t === "join") {
+      this.#join(socket, client, message);
+      return;
+    }
+    const share = this.#shareOf(socket);
+    if (share === undefined) return;
+    switch (message.t) {
+      case "ack":
+        if (isAbout(share, message.share)) share.fanout.ack(socket, message, this.#now);
+        return;
+      case "complete":
+        if (isAbout(share, message.share)) share.fanout.complete(socket, message);
+        return;
+      case "leave":
+        if (!isAbout(share, message.share)) return;
+        share.fanout.leave(socket, message.reason);
+        client.share = undefined;
+        return;
+      default:
+        return;
+    }
+  }
+
+  #join(
+    socket: SocketId,
+    client: Extract<Client, { role: "receiver" }>,
+    join: MessageOf<"join">,
+  ): void {
+    const key = toHex(join.share);
+    const share = this.#shares.get(key);
+    // A share of another channel is as unknown as one that never was.
+    if (share?.record.channel !== client.channel) {
+      const reason = "no-such-share";
+      this.#options.outlet.send(socket, { t: "cancel", share: join.share, reason });
+      return;
+    }
+    if (client.share !== undefined && client.share !== key) {
+      this.#shareOf(socket)?.receiverGone(socket);
+    }
+    client.share = key;
+    share.fanout.join(socket, join, this.#now);
+  }
+
+  #shareOf(socket: SocketId): LocalShare | undefined {
+    const client = this.#clients.get(socket);
+    if (client === undefined || client.role === "stranger") return undefined;
+    return client.share === undefined ? undefined : this.#shares.get(client.share);
+  }
+
+  #forgetShare(socket: SocketId): void {
+    const client = this.#clients.get(socket);
+    if (client !== undefined && client.role !== "stranger") client.share = undefined;
+  }
+
+  #announce(share: LocalShare): void {
+    const list = [asSeen(share)];
+    for (const socket of this.#receiversOf.get(share.record.channel) ?? []) {
+      this.#options.outlet.send(socket, { t: "offers", list });
+    }
+  }
+}
+
+function asSeen({ record }: LocalShare): OfferSeen {
+  return { ...record.offer, senderHere: record.owner !== undefined };
+}
+
+function isAbout(share: LocalShare, id: Uint8Array): boolean {
+  return equalBytes(share.record.offer.share, id);
+}

@@ -1,0 +1,219 @@
+import { LOG_MIN_BLOCKS } from "../protocol/mod.ts";
+
+import type { BlockPool } from "./pool.ts";
+
+/** Where a record lies, so that another worker can read it. */
+export interface RecordPlace {
+  readonly block: number;
+  readonly generation: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What the lanes need of a log, wherever it is. */
+export interface RecordReader {
+  has(index: number): boolean;
+  /**
+   * The frame of a record, or undefined when it is not here. The view is good until `close`, which
+   * must follow in the same turn.
+   */
+  open(index: number): Uint8Array | undefined;
+  close(index: number): void;
+}
+
+/**
+ * The relay's copy of a share's recent frames, at the worker that holds the sender's socket. Mapped
+ * segments on disk will implement the same.
+ */
+export interface RecordLog extends RecordReader {
+  /** Makes sure that a record that is asked for now has a place when it comes; false: no room yet. */
+  reserve(index: number): boolean;
+  /** The record will not come: its place may go to another. */
+  release(index: number): void;
+  /** Copies a frame in. False when it has no place; then it must be asked for again. */
+  put(index: number, frame: Uint8Array): boolean;
+  place(index: number): RecordPlace | undefined;
+  /** Gives up to `blocks` of memory back, the least recently used first. */
+  shrinkTo(blocks: number): void;
+  close(index: number): void;
+  destroy(): void;
+}
+
+interface Block {
+  readonly slot: number;
+  readonly generation: number;
+  /** Length of each frame in it; 0: not here. */
+  readonly lengths: Int32Array;
+  /** Places reserved for records on their way; such a block is not evicted. */
+  reserved: number;
+}
+
+/**
+ * A log in shared memory. All frames of a share but the last have one size, so record i always lies
+ * at (i mod n) of block floor(i / n), and any record can be had by arithmetic.
+ */
+export class MemoryLog implements RecordLog {
+  readonly #pool: BlockPool;
+  readonly #frameBytes: number;
+  readonly #perBlock: number;
+  /** By block number, least recently used first. */
+  readonly #blocks = new Map<number, Block>();
+
+  /** @param frameBytes size of every frame but the last */
+  constructor(pool: BlockPool, frameBytes: number) {
+    this.#pool = pool;
+    this.#frameBytes = frameBytes;
+    this.#perBlock = Math.floor(pool.blockBytes / frameBytes);
+    if (this.#perBlock < 1) throw new RangeError("a frame larger than a block of the log");
+  }
+
+  /** Blocks held now. */
+  get size(): number {
+    return this.#blocks.size;
+  }
+
+  has(index: number): boolean {
+    return this.#length(index) > 0;
+  }
+
+  open(index: number): Uint8Array | undefined {
+    const length = this.#length(index);
+    if (length === 0) return undefined;
+    const block = this.#touch(Math.floor(index / this.#perBlock));
+    return block && this.#pool.view(block.slot, this.#offset(index), length);
+  }
+
+  close(_index: number): void {
+    // The owner alone reuses its blocks, and not within a turn of the lanes.
+  }
+
+  reserve(index: number): boolean {
+    const block = this.#blocks.get(Math.floor(index / this.#perBlock)) ?? this.#grow(index);
+    if (block === undefined) return false;
+    block.reserved++;
+    return true;
+  }
+
+  release(index: number): void {
+    const block = this.#blocks.get(Math.floor(index / this.#perBlock));
+    if (block !== undefined && block.reserved > 0) block.reserved--;
+  }
+
+  put(index: number, frame: Uint8Array): boolean {
+    const block = this.#touch(Math.floor(index / this.#perBlock));
+    if (block === undefined || frame.length > this.#frameBytes) return false;
+    this.#pool.view(block.slot, this.#offset(index), frame.length).set(frame);
+    block.lengths[index % this.#perBlock] = frame.length;
+    if (block.reserved > 0) block.reserved--;
+    return true;
+  }
+
+  place(index: number): RecordPlace | undefined {
+    const block = this.#blocks.get(Math.floor(index / this.#perBlock));
+    const length = this.#length(index);
+    if (block === undefined || length === 0) return undefined;
+    const { slot, generation } = block;
+    return { block: slot, generation, offset: this.#offset(index), length };
+  }
+
+  shrinkTo(blocks: number): void {
+    while (this.#blocks.size > blocks && this.#evict()) {
+      // One block at a time, until only reserved ones are left.
+    }
+  }
+
+  destroy(): void {
+    const held = this.#blocks.size > 0;
+    for (const block of this.#blocks.values()) this.#pool.giveBack(block.slot);
+    this.#blocks.clear();
+    if (held) this.#pool.countHolder(-1);
+  }
+
+  #offset(index: number): number {
+    return (index % this.#perBlock) * this.#frameBytes;
+  }
+
+  #length(index: number): number {
+    const block = this.#blocks.get(Math.floor(index / this.#perBlock));
+    return block?.lengths[index % this.#perBlock] ?? 0;
+  }
+
+  #touch(number: number): Block | undefined {
+    const block = this.#blocks.get(number);
+    if (block === undefined) return undefined;
+    this.#blocks.delete(number);
+    this.#blocks.set(number, block);
+    return block;
+  }
+
+  #grow(index: number): Block | undefined {
+    const limit = this.#pool.fairShare(Math.min(LOG_MIN_BLOCKS, this.#pool.blocks));
+    while (this.#blocks.size >= limit) if (!this.#evict()) return undefined;
+    let slot = this.#pool.take();
+    if (slot === undefined && this.#evict()) slot = this.#pool.take();
+    if (slot === undefined) return undefined;
+    if (this.#blocks.size === 0) this.#pool.countHolder(1);
+    const generation = this.#pool.generation(slot);
+    const block = { slot, generation, lengths: new Int32Array(this.#perBlock), reserved: 0 };
+    this.#blocks.set(Math.floor(index / this.#perBlock), block);
+    return block;
+  }
+
+  #evict(): boolean {
+    for (const [number, block] of this.#blocks) {
+      if (block.reserved > 0) continue;
+      this.#blocks.delete(number);
+      this.#pool.giveBack(block.slot);
+      if (this.#blocks.size === 0) this.#pool.countHolder(-1);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** What another worker knows of a share's log: places it was told, read under a pin. */
+export class ReplicaLog implements RecordReader {
+  readonly #pool: BlockPool;
+  /** Oldest first; never more than the pool can hold. */
+  readonly #places = new Map<number, RecordPlace>();
+
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+  }
+
+  learn(index: number, place: RecordPlace): void {
+    this.#places.delete(index);
+    this.#places.set(index, place);
+    if (this.#places.size <= REPLICA_PLACES_PER_BLOCK * this.#pool.blocks) return;
+    for (const oldest of this.#places.keys()) {
+      this.#places.delete(oldest);
+      break;
+    }
+  }
+
+  has(index: number): boolean {
+    const place = this.#places.get(index);
+    if (place === undefined) return false;
+    if (this.#pool.generation(place.block) === place.generation) return true;
+    this.#places.delete(index);
+    return false;
+  }
+
+  open(index: number): Uint8Array | undefined {
+    const place = this.#places.get(index);
+    if (place === undefined) return undefined;
+    if (this.#pool.pin(place.block, place.generation)) {
+      return this.#pool.view(place.block, place.offset, place.length);
+    }
+    this.#places.delete(index);
+    return undefined;
+  }
+
+  close(index: number): void {
+    const place = this.#places.get(index);
+    if (place !== undefined) this.#pool.unpin(place.block);
+  }
+}
+
+/** Places kept per block of the pool: small records share a block, and few shares use them. */
+const REPLICA_PLACES_PER_BLOCK = 16;

@@ -1,0 +1,106 @@
+import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
+
+import type { RecordPlace } from "./log.ts";
+import type { PoolBuffers } from "./pool.ts";
+
+/** What passes between the main thread and the workers of one relay; plain values, all of it. */
+
+/** `count` records from `first` on. */
+export interface RecordRun {
+  first: number;
+  count: number;
+}
+
+/** A receiver's proof that it has a whole share; only the sender can check it. */
+export interface Receipt {
+  readonly receiver: Uint8Array;
+  readonly records: number;
+  readonly mac: Uint8Array;
+}
+
+/** A share as every worker knows it. */
+export interface ShareRecord {
+  /** Share id in hex. */
+  readonly key: string;
+  /** Channel id in hex. */
+  readonly channel: string;
+  readonly offer: Offer;
+  /** The worker that holds the sender's socket; undefined while the sender is away. */
+  readonly owner: number | undefined;
+  /** Counts the owners of the share, so that what an older one says can be told. */
+  readonly epoch: number;
+}
+
+/** Between the fan-out of one worker and the origin at another. The main thread passes it on. */
+export type PeerMessage =
+  | { readonly t: "need"; readonly runs: RecordRun[] }
+  | { readonly t: "report"; readonly entries: ReceiverEntry[] }
+  | { readonly t: "receipt"; readonly receipt: Receipt }
+  | { readonly t: "detached" }
+  | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
+  | { readonly t: "confirmed"; readonly receiver: Uint8Array };
+
+export interface PeerEnvelope {
+  readonly t: "peer";
+  readonly from: number;
+  readonly to: number;
+  readonly key: string;
+  readonly epoch: number;
+  readonly message: PeerMessage;
+}
+
+/** From a worker to the main thread's directory. */
+export type ToDirectory =
+  /** A sender at this socket offers a share, and its proof was checked. */
+  | {
+      readonly t: "claim";
+      readonly worker: number;
+      readonly socket: number;
+      readonly channel: string;
+      readonly key: string;
+      readonly offer: Offer;
+    }
+  /** The sender's line broke. */
+  | { readonly t: "orphan"; readonly worker: number; readonly key: string; readonly epoch: number }
+  /** The sender is through; undefined fault: it ended as it should. */
+  | {
+      readonly t: "close";
+      readonly worker: number;
+      readonly key: string;
+      readonly epoch: number;
+      readonly fault: FaultCode | undefined;
+    }
+  | PeerEnvelope;
+
+/** From the directory to a worker. */
+export type FromDirectory =
+  | { readonly t: "opened"; readonly record: ShareRecord; readonly socket: number | undefined }
+  | {
+      readonly t: "refused";
+      readonly socket: number;
+      readonly key: string;
+      readonly fault: FaultCode;
+    }
+  | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }
+  | { readonly t: "closed"; readonly key: string; readonly fault: FaultCode | undefined }
+  | { readonly t: "worker-lost"; readonly worker: number }
+  | PeerEnvelope;
+
+/** What a worker needs to start. */
+export interface WorkerStart {
+  readonly t: "start";
+  readonly worker: number;
+  readonly workers: number;
+  readonly hostname: string;
+  readonly port: number;
+  readonly pool: PoolBuffers;
+}
+
+/** Everything that the main thread posts to a worker, and back. */
+export type ToWorker = WorkerStart | FromDirectory | { readonly t: "drain" };
+export type FromWorker =
+  | ToDirectory
+  | { readonly t: "ready"; readonly port: number }
+  | {
+      readonly t: "drained";
+    };

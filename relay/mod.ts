@@ -1,0 +1,49 @@
+/** The relay: see `docs/protocol.md` for what it says, `docs/design.md` for why. */
+import { LOG_BYTES } from "../protocol/mod.ts";
+
+import { Supervisor, type RelayOptions } from "./supervisor.ts";
+
+export type { RelayOptions } from "./supervisor.ts";
+
+/** A running relay. */
+export interface Relay {
+  readonly hostname: string;
+  readonly port: number;
+  /** Address for clients on this machine, such as `ws://127.0.0.1:8000`. */
+  readonly url: string;
+  /** Tells clients to come back later, and ends. They resume at the next relay. */
+  stop(): Promise<void>;
+  /** Ends one worker as if it had crashed; it is replaced, and its clients come back. */
+  crashWorker(worker: number): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts a relay in this process; resolves when every worker listens.
+ * @throws FaultError `port-in-use`, `cannot-listen`
+ */
+export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
+  const hostname = options.hostname ?? "127.0.0.1";
+  const supervisor = await Supervisor.start({
+    workers: 1,
+    port: 0,
+    logBytes: LOG_BYTES,
+    ...options,
+    hostname,
+  });
+  const stop = (): Promise<void> => supervisor.stop();
+  return {
+    hostname,
+    port: supervisor.port,
+    url: `ws://${localAddress(hostname)}:${supervisor.port}`,
+    stop,
+    crashWorker: (worker) => supervisor.crash(worker),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function localAddress(hostname: string): string {
+  if (hostname === "0.0.0.0") return "127.0.0.1";
+  if (hostname === "::") return "[::1]";
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}

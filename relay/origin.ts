@@ -1,0 +1,182 @@
+import {
+  CREDIT_RECORDS,
+  FRAME_HEADER_BYTES,
+  FaultError,
+  RECEIVERS_PER_MESSAGE,
+  RECEIVERS_PER_SHARE,
+  WANT_QUEUE_RECORDS,
+  toHex,
+  type Frame,
+  type Message,
+  type Offer,
+  type ReceiverEntry,
+} from "../protocol/mod.ts";
+
+import type { RecordLog } from "./log.ts";
+import type { Receipt, RecordRun } from "./messages.ts";
+
+/** What an origin does to the world. */
+export interface OriginOutput {
+  /** To the sender; called only while it is attached. */
+  toSender(message: Message): void;
+  /** A record is in the log now; whoever needed it can have it. */
+  available(index: number): void;
+}
+
+/** Ciphertext of one data byte: the byte, the delimiter, the tag. */
+const LEAST_CIPHERTEXT = 18;
+
+/**
+ * A share at the worker that holds its sender: what to ask of the sender, and the log.
+ *
+ * `want` is credit and re-read in one. Fan-outs say which records they will read soon; what the log
+ * lacks is queued and asked for, at most CREDIT_RECORDS at a time and only when the log has a place
+ * for each. So the sender is paced by the fastest receiver, and a record that fell out of the log is
+ * read again when somebody comes for it.
+ */
+export class Origin {
+  readonly offer: Offer;
+  readonly #log: RecordLog;
+  readonly #output: OriginOutput;
+  #senderHere = true;
+  readonly #queue = new Set<number>();
+  readonly #outstanding = new Set<number>();
+  /** What the sender was not told yet, by receiver. */
+  readonly #changed = new Map<string, ReceiverEntry>();
+  readonly #receipts = new Map<string, Receipt>();
+
+  constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
+    this.offer = offer;
+    this.#log = log;
+    this.#output = output;
+  }
+
+  get log(): RecordLog {
+    return this.#log;
+  }
+
+  /** For tests and metrics: records asked of the sender and queued to be asked. */
+  get pending(): { outstanding: number; queued: number } {
+    return { outstanding: this.#outstanding.size, queued: this.#queue.size };
+  }
+
+  /** Records that somebody will read soon. What is here already is announced again. */
+  need(runs: readonly RecordRun[]): void {
+    for (const { first, count } of runs) {
+      const end = Math.min(first + count, this.offer.records);
+      for (let index = first; index < end; index++) {
+        if (this.#log.has(index)) this.#output.available(index);
+        else if (!this.#outstanding.has(index) && this.#queue.size < WANT_QUEUE_RECORDS) {
+          this.#queue.add(index);
+        }
+      }
+    }
+    this.#ask();
+  }
+
+  /**
+   * A frame from the sender. One that nobody asked for, or that is here already, is dropped.
+   * @throws FaultError `bad-message` when its size, index or last flag can't be of this share
+   */
+  frame(frame: Frame, bytes: Uint8Array): void {
+    const { index, last, ciphertext } = frame;
+    const { records, recordSize } = this.offer;
+    const isLast = index === records - 1;
+    const fits = isLast
+      ? ciphertext.length >= LEAST_CIPHERTEXT && ciphertext.length <= recordSize
+      : ciphertext.length === recordSize;
+    if (index >= records || last !== isLast || !fits) {
+      throw new FaultError("bad-message", `record ${index} is not of this share`);
+    }
+    if (!this.#outstanding.delete(index)) return;
+    if (this.#log.put(index, bytes)) this.#output.available(index);
+    this.#ask();
+  }
+
+  report(entries: readonly ReceiverEntry[]): void {
+    for (const entry of entries) {
+      const key = toHex(entry.id);
+      if (this.#changed.size >= RECEIVERS_PER_SHARE && !this.#changed.has(key)) continue;
+      this.#changed.set(key, entry);
+    }
+  }
+
+  receipt(receipt: Receipt): void {
+    const key = toHex(receipt.receiver);
+    if (this.#receipts.size >= RECEIVERS_PER_SHARE && !this.#receipts.has(key)) return;
+    this.#receipts.set(key, receipt);
+    if (this.#senderHere) this.#sendReceipt(receipt);
+  }
+
+  /** The sender took a receipt. */
+  receipted(receiver: Uint8Array): void {
+    this.#receipts.delete(toHex(receiver));
+  }
+
+  /** The sender's line broke: what it was asked will not come. */
+  senderLost(): void {
+    this.#senderHere = false;
+    const again = [...this.#outstanding, ...this.#queue];
+    for (const index of this.#outstanding) this.#log.release(index);
+    this.#outstanding.clear();
+    this.#queue.clear();
+    for (const index of again) if (this.#queue.size < WANT_QUEUE_RECORDS) this.#queue.add(index);
+  }
+
+  /** The sender is back on a new line. */
+  senderBack(): void {
+    this.#senderHere = true;
+    for (const receipt of this.#receipts.values()) this.#sendReceipt(receipt);
+    this.#ask();
+  }
+
+  /** Tells the sender of its receivers, and asks for what had no place in the log before. */
+  tick(): void {
+    if (!this.#senderHere) return;
+    const { share } = this.offer;
+    const entries = [...this.#changed.values()];
+    this.#changed.clear();
+    for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
+      const list = entries.slice(at, at + RECEIVERS_PER_MESSAGE);
+      this.#output.toSender({ t: "receivers", share, list });
+    }
+    this.#ask();
+  }
+
+  /** Bytes of every frame of a share but the last. */
+  static frameBytes(offer: Offer): number {
+    return FRAME_HEADER_BYTES + offer.recordSize;
+  }
+
+  #sendReceipt({ receiver, records, mac }: Receipt): void {
+    const { share } = this.offer;
+    this.#output.toSender({ t: "receipt", share, receiver, records, mac });
+  }
+
+  #ask(): void {
+    if (!this.#senderHere) return;
+    let run: RecordRun | undefined;
+    for (const index of this.#queue) {
+      if (this.#outstanding.size >= CREDIT_RECORDS) break;
+      if (this.#log.has(index)) {
+        this.#queue.delete(index);
+        continue;
+      }
+      if (!this.#log.reserve(index)) break;
+      this.#queue.delete(index);
+      this.#outstanding.add(index);
+      if (run !== undefined && run.first + run.count === index) {
+        run.count++;
+      } else {
+        this.#want(run);
+        run = { first: index, count: 1 };
+      }
+    }
+    this.#want(run);
+  }
+
+  #want(run: RecordRun | undefined): void {
+    if (run === undefined) return;
+    this.#output.toSender({ t: "want", share: this.offer.share, ...run });
+  }
+}
