@@ -62,6 +62,10 @@ export const FAULTS = {
   ),
   "not-a-file": wrongUse("That is not a regular file", "Only regular files can be sent."),
   "unreadable-file": wrongUse("That file cannot be read", "Check its permissions."),
+  "share-too-big": wrongUse(
+    "That is more than one share can hold",
+    "Send it in several parts, or pack many small files into one first.",
+  ),
   interrupted: {
     sentence: "Interrupted",
     advice: "Run the same command again to go on.",

@@ -5,9 +5,9 @@
  *   ciphertext  | data 0 | 1 | tag | data 1 | 1 | tag | data 2 | 2 | tag |        rs bytes at most
  *   frame       | header | ciphertext |  ...                       16 bytes more, FRAME_BYTES at most
  */
+import { FRAME_HEADER_BYTES } from "./frame.ts";
 import { FRAME_BYTES } from "./limits.ts";
 
-export const FRAME_HEADER_BYTES = 16;
 /** The delimiter byte of RFC 8188 and the tag of AES-GCM. */
 export const RECORD_OVERHEAD_BYTES = 17;
 

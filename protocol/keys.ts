@@ -1,0 +1,146 @@
+/**
+ * From the code to every key, with a label of its own for each use:
+ *
+ *   code --scrypt, salt "fileshare/1"--> master --HKDF "fileshare/1 channel"--> channel id
+ *                                               --HKDF "fileshare/1 content"--> content key
+ *   content key --RFC 8188, salt = share id--> records       (record.ts)
+ *               --HKDF "fileshare/1 receipt"--> receipts     (below)
+ *               --HKDF "fileshare/1 label"----> short texts  (seal.ts)
+ *
+ * The relay sees the channel id, which tells nothing about the content key or, short of guessing
+ * through scrypt, about the code.
+ */
+import { concat, equalBytes, type MaybePromise, u32, utf8 } from "./bytes.ts";
+import type { Code } from "./code.ts";
+import type { Primitives, SyncPrimitives } from "./crypto.ts";
+import { FaultError } from "./faults.ts";
+import { all, chain } from "./maybe-promise.ts";
+
+export const CHANNEL_BYTES = 16;
+export const SHARE_BYTES = 16;
+export const RECEIVER_BYTES = 16;
+export const PROOF_BYTES = 32;
+export const RECEIPT_BYTES = 16;
+
+/** All keys of a code. */
+export interface Keys {
+  /** 16 bytes: the id under which the relay knows the channel. */
+  readonly channel: Uint8Array;
+  /** 16 bytes: input keying material of RFC 8188. */
+  readonly content: Uint8Array;
+  /** 32 bytes: HMAC key of receipts. */
+  readonly receipt: Uint8Array;
+  /** 16 bytes: AES-128-GCM key of short texts. */
+  readonly label: Uint8Array;
+}
+
+const SALT = utf8("fileshare/1");
+const NO_SALT = new Uint8Array();
+
+/** All keys of a code. Takes a good part of a second: scrypt makes every guess as dear. */
+export function deriveKeys(code: Code, primitives: SyncPrimitives): Keys;
+export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys>;
+export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys> {
+  const expand = (key: Uint8Array, use: string, length: number): MaybePromise<Uint8Array> =>
+    primitives.hkdf(key, NO_SALT, utf8(`fileshare/1 ${use}`), length);
+  return chain(primitives.scrypt(utf8(code), SALT, 32), (master) =>
+    chain(expand(master, "content", 16), (content) =>
+      chain(
+        all<[Uint8Array, Uint8Array, Uint8Array]>([
+          expand(master, "channel", CHANNEL_BYTES),
+          expand(content, "receipt", 32),
+          expand(content, "label", 16),
+        ]),
+        ([channel, receipt, label]) => ({ channel, content, receipt, label }),
+      ),
+    ),
+  );
+}
+
+/**
+ * What a receiver shows its sender to prove that it has all records: 16 bytes that neither the
+ * relay nor anyone else without the code can make.
+ * @param share 16 bytes
+ * @param receiver 16 bytes, the receiver's own id
+ * @param records how many records the share has
+ * @throws RangeError when an id has another length or `records` is no u32
+ */
+export function receiptMac(
+  keys: Keys,
+  primitives: SyncPrimitives,
+  share: Uint8Array,
+  receiver: Uint8Array,
+  records: number,
+): Uint8Array;
+export function receiptMac(
+  keys: Keys,
+  primitives: Primitives,
+  share: Uint8Array,
+  receiver: Uint8Array,
+  records: number,
+): MaybePromise<Uint8Array>;
+export function receiptMac(
+  keys: Keys,
+  primitives: Primitives,
+  share: Uint8Array,
+  receiver: Uint8Array,
+  records: number,
+): MaybePromise<Uint8Array> {
+  // Fixed lengths, so that no two inputs make the same bytes.
+  if (share.length !== SHARE_BYTES || receiver.length !== RECEIVER_BYTES) {
+    throw new RangeError(`ids of ${share.length} and ${receiver.length} bytes`);
+  }
+  const data = concat(utf8("fileshare/1 receipt"), share, receiver, u32(records));
+  return chain(primitives.hmac(keys.receipt, data), (mac) => mac.slice(0, RECEIPT_BYTES));
+}
+
+/** Whether `mac` is the receipt for these; compares in constant time, takes any `mac`. */
+export function verifyReceipt(
+  mac: Uint8Array,
+  keys: Keys,
+  primitives: SyncPrimitives,
+  share: Uint8Array,
+  receiver: Uint8Array,
+  records: number,
+): boolean;
+export function verifyReceipt(
+  mac: Uint8Array,
+  keys: Keys,
+  primitives: Primitives,
+  share: Uint8Array,
+  receiver: Uint8Array,
+  records: number,
+): MaybePromise<boolean>;
+export function verifyReceipt(
+  mac: Uint8Array,
+  keys: Keys,
+  primitives: Primitives,
+  share: Uint8Array,
+  receiver: Uint8Array,
+  records: number,
+): MaybePromise<boolean> {
+  const due = receiptMac(keys, primitives, share, receiver, records);
+  return chain(due, (wanted) => equalBytes(mac, wanted));
+}
+
+/**
+ * The id of a share: 16 bytes bound to the sender's secret proof, so that any relay can tell its
+ * owner without having kept anything.
+ * @param proof 32 random bytes, which the sender shows to relays only
+ * @throws FaultError "bad-message" for a proof of another length
+ */
+export function shareIdFromProof(proof: Uint8Array, primitives: SyncPrimitives): Uint8Array;
+export function shareIdFromProof(
+  proof: Uint8Array,
+  primitives: Primitives,
+): MaybePromise<Uint8Array>;
+export function shareIdFromProof(
+  proof: Uint8Array,
+  primitives: Primitives,
+): MaybePromise<Uint8Array> {
+  if (proof.length !== PROOF_BYTES) {
+    throw new FaultError("bad-message", `a proof of ${proof.length} bytes`);
+  }
+  const digest = primitives.sha256(concat(utf8("fileshare/1 share"), proof));
+  return chain(digest, (hash) => hash.slice(0, SHARE_BYTES));
+}

@@ -1,0 +1,211 @@
+/**
+ * What a share holds. The manifest is the beginning of the plaintext, so it is sealed like the
+ * files are, and what the wire's headers claim counts only where the manifest says the same:
+ *
+ *   plaintext   | length u32 | manifest, one MessagePack map | bytes of file 0 | of file 1 | ...
+ */
+import * as v from "valibot";
+import { concat, equalBytes, u32 } from "./bytes.ts";
+import { FaultError } from "./faults.ts";
+import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX } from "./limits.ts";
+import { packMap, type PlainMap, unpackMap } from "./msgpack.ts";
+import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
+import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
+
+export const MANIFEST_VERSION = 1;
+/** Bytes of the length before the manifest. */
+export const MANIFEST_LENGTH_BYTES = 4;
+/** The owner's x bit, the only part of a mode that travels. */
+export const OWNER_EXECUTE = 0o100;
+/** 9999-12-31T23:59:59.999Z: later times are kept as this. */
+const LATEST_MTIME = 253_402_300_799_999;
+
+export interface ManifestFile {
+  readonly path: SafePath;
+  /** Bytes. */
+  readonly size: number;
+  /** OWNER_EXECUTE or 0. */
+  readonly mode: number;
+  /** Milliseconds since 1970, an integer from 0 to the end of the year 9999. */
+  readonly mtime: number;
+}
+
+export interface Manifest {
+  readonly version: typeof MANIFEST_VERSION;
+  /** 16 bytes. */
+  readonly share: Uint8Array;
+  /** Bytes of a full record's ciphertext. */
+  readonly recordSize: number;
+  /** Records of the whole share, with those that hold the manifest itself. */
+  readonly records: number;
+  /** Sum of all sizes. */
+  readonly bytes: number;
+  readonly files: readonly ManifestFile[];
+}
+
+export interface EncodedManifest {
+  readonly manifest: Manifest;
+  /** The length and the manifest: what comes before the first file's bytes. */
+  readonly head: Uint8Array;
+  /** Bytes of the whole plaintext: the head and all files. */
+  readonly plainBytes: number;
+}
+
+/**
+ * Describes a share.
+ * @throws FaultError "share-too-big" for more than one share can hold, "unsafe-name" for names
+ *   that receivers would refuse side by side
+ * @throws RangeError for no files, and for a record size or file size that is none
+ */
+export function encodeManifest(source: {
+  readonly share: Uint8Array;
+  readonly recordSize: number;
+  readonly files: readonly ManifestFile[];
+}): EncodedManifest {
+  const { share, recordSize } = source;
+  if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) {
+    throw new RangeError(`record size ${recordSize}`);
+  }
+  if (source.files.length === 0) throw new RangeError("a share without files");
+  if (source.files.length > MANIFEST_FILES) {
+    throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
+  }
+  checkNameCollisions(source.files.map((file) => file.path));
+  const files = source.files.map(({ path, size, mode, mtime }) => {
+    if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
+    return { path, size, mode: safeMode(mode), mtime: safeTime(mtime) };
+  });
+  const bytes = sumOfSizes(files);
+
+  // The number of records depends on the manifest's length, and that on the number's. Each round
+  // can only grow both, and the number takes at most 5 bytes, so this ends after a few rounds.
+  let records = 1;
+  for (;;) {
+    const manifest = {
+      version: MANIFEST_VERSION,
+      share,
+      recordSize,
+      records,
+      bytes,
+      files,
+    } as const;
+    const packed = packMap(manifest);
+    const plainBytes = MANIFEST_LENGTH_BYTES + packed.length + bytes;
+    if (packed.length > MANIFEST_BYTES) {
+      throw new FaultError("share-too-big", "the list of its files is too long");
+    }
+    if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
+      throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
+    }
+    const needed = recordCount(plainBytes, recordSize);
+    if (needed === records)
+      return { manifest, head: concat(u32(packed.length), packed), plainBytes };
+    records = needed;
+  }
+}
+
+/**
+ * The manifest's length in bytes, from the first four bytes of the plaintext.
+ * @throws FaultError "bad-manifest" when there are fewer, or the length is 0 or over the limit
+ */
+export function manifestLength(firstBytes: Uint8Array): number {
+  if (firstBytes.length < MANIFEST_LENGTH_BYTES) throw bad("it is cut off");
+  const length = new DataView(firstBytes.buffer, firstBytes.byteOffset).getUint32(0);
+  if (length === 0 || length > MANIFEST_BYTES) throw bad(`a length of ${length} bytes`);
+  return length;
+}
+
+/** What a receiver knows of a share before it has the manifest; `records` may be unknown. */
+export interface ExpectedShare {
+  readonly share: Uint8Array;
+  readonly recordSize: number;
+  readonly records?: number | undefined;
+}
+
+// Unknown keys are ignored. Modes and times never refuse a share: they are brought into range.
+const FileSchema = v.object({
+  path: v.string(),
+  size: v.pipe(v.number(), v.check(isSize)),
+  mode: v.optional(v.unknown()),
+  mtime: v.optional(v.unknown()),
+  // Links, devices and the rest have no place in the format; a later one must not pass as a file.
+  type: v.optional(v.literal("file")),
+});
+const ManifestSchema = v.object({
+  version: v.literal(MANIFEST_VERSION),
+  share: v.instance(Uint8Array),
+  recordSize: v.pipe(v.number(), v.check(isSize)),
+  records: v.pipe(v.number(), v.check(isSize)),
+  bytes: v.pipe(v.number(), v.check(isSize)),
+  files: v.pipe(v.array(FileSchema), v.minLength(1)),
+});
+
+/**
+ * Reads a manifest (without the length before it) and checks it against itself and against what
+ * was offered. All its names are safe, and safe side by side.
+ * @throws FaultError "bad-manifest", or "unsafe-name" for any of its names
+ */
+export function decodeManifest(bytes: Uint8Array, expected: ExpectedShare): Manifest {
+  const map = unpack(bytes);
+  const list = map["files"];
+  // Counted before the schema walks it.
+  if (Array.isArray(list) && list.length > MANIFEST_FILES) throw bad("too many files");
+  const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
+  if (!result.success) throw bad(whereOf(result.issues[0]));
+  const { version, share, recordSize, records } = result.output;
+
+  if (!equalBytes(share, expected.share)) throw bad("it is of another share");
+  if (recordSize !== expected.recordSize) throw bad("another record size than offered");
+  if (expected.records !== undefined && records !== expected.records) {
+    throw bad("another number of records than offered");
+  }
+  if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
+  const total = sumOfSizes(result.output.files);
+  if (total !== result.output.bytes) throw bad("the sizes have another sum");
+  const plainBytes = MANIFEST_LENGTH_BYTES + bytes.length + total;
+  if (!Number.isSafeInteger(plainBytes)) throw bad("the sizes are too big");
+  if (records > RECORD_INDEX || recordCount(plainBytes, recordSize) !== records) {
+    throw bad("the sizes need another number of records");
+  }
+
+  const files = result.output.files.map(({ path, size, mode, mtime }) => {
+    return { path: parseSafePath(path), size, mode: safeMode(mode), mtime: safeTime(mtime) };
+  });
+  checkNameCollisions(files.map((file) => file.path));
+  return { version, share, recordSize, records, bytes: total, files };
+}
+
+function unpack(bytes: Uint8Array): PlainMap {
+  try {
+    return unpackMap(bytes, MANIFEST_BYTES);
+  } catch (cause) {
+    const detail = cause instanceof FaultError ? cause.detail : undefined;
+    throw new FaultError("bad-manifest", detail, { cause });
+  }
+}
+
+/** The keys that lead to what a schema refused, all of them ours. */
+function whereOf(issue: v.BaseIssue<unknown>): string {
+  return v.getDotPath(issue) ?? "the manifest";
+}
+
+function sumOfSizes(files: readonly { readonly size: number }[]): number {
+  return files.reduce((sum, file) => sum + file.size, 0);
+}
+
+function isSize(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0);
+}
+
+function safeMode(mode: unknown): number {
+  return typeof mode === "number" && (mode & OWNER_EXECUTE) !== 0 ? OWNER_EXECUTE : 0;
+}
+
+function safeTime(mtime: unknown): number {
+  if (typeof mtime !== "number" || Number.isNaN(mtime)) return 0;
+  return Math.trunc(Math.min(Math.max(mtime, 0), LATEST_MTIME));
+}
+
+function bad(detail: string): FaultError {
+  return new FaultError("bad-manifest", detail);
+}

@@ -1,0 +1,170 @@
+/**
+ * Names that a peer chose. Only `parseSafePath` and `parseSafeName` make a SafePath or SafeName,
+ * and they refuse whatever any system would read as another place than a file below the chosen
+ * folder, so nothing that writes needs to think about it again. The rules are the same on every
+ * system: a share that one receiver can take, all can.
+ */
+import { utf8 } from "./bytes.ts";
+import { FaultError } from "./faults.ts";
+import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "./limits.ts";
+
+declare const safe: unique symbol;
+/** A relative path of safe names with "/" between them. */
+export type SafePath = string & { readonly [safe]: "path" | "name" };
+/** One component of a path, safe to create in any folder. */
+export type SafeName = SafePath & { readonly [safe]: "name" };
+
+// Direction marks reorder what people see (`invoice\u202Efdp.exe` shows as .pdf).
+const BIDI = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+const FORBIDDEN = /[<>:"|?*\\/]/;
+// HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
+const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
+/** Devices on Windows, in every folder and with any extension. */
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])$/i;
+/** Names that systems act upon by themselves. */
+const ACTIVE = new Set(["autorun.inf", "desktop.ini"]);
+
+// Variation selectors are left alone: they are part of ordinary emoji and change no place.
+const ESCAPED =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?![\u{FE00}-\u{FE0F}])\p{Default_Ignorable_Code_Point}/gu;
+/** Characters of a name that a fault quotes. */
+const QUOTED_CHARACTERS = 80;
+
+/**
+ * A path as the wire has it, "/" between its components.
+ * @throws FaultError "unsafe-name" with the escaped path and the reason as its detail
+ */
+export function parseSafePath(raw: unknown): SafePath {
+  if (typeof raw !== "string") throw new FaultError("unsafe-name", "a name that is no text");
+  const reason = pathProblem(raw);
+  if (reason !== undefined) throw unsafe(raw, reason);
+  return raw as SafePath;
+}
+
+/** A single name, without any folder. @throws FaultError "unsafe-name" */
+export function parseSafeName(raw: unknown): SafeName {
+  const path = parseSafePath(raw);
+  if (path.includes("/")) throw unsafe(path, "it is a path, not a name");
+  return path as SafeName;
+}
+
+/**
+ * The name under which a sender offers its own file, path components and all.
+ * @throws FaultError "unsafe-name" now rather than at every receiver
+ */
+export function senderName(localName: string): SafePath {
+  const reason = pathProblem(localName);
+  if (reason === undefined) return localName as SafePath;
+  throw unsafe(localName, `receivers would refuse it: ${reason}`);
+}
+
+/** The last component. */
+export function baseName(path: SafePath): SafeName {
+  return path.slice(path.lastIndexOf("/") + 1) as SafeName;
+}
+
+/**
+ * Whether any component is hidden or acted upon by systems (`.bashrc`, `.git/hooks/x`,
+ * `autorun.inf`): such files deserve a question of their own.
+ */
+export function isHiddenName(path: string): boolean {
+  return path.split("/").some((name) => {
+    const seen = name.replaceAll(IGNORED, "").toLowerCase();
+    return seen.startsWith(".") || ACTIVE.has(seen);
+  });
+}
+
+/**
+ * Text of a peer made safe to show: controls, direction marks, invisible characters and lone
+ * surrogates come as \u{..}, so that nothing moves a cursor or hides.
+ */
+export function escapeForDisplay(text: string): string {
+  return text.replaceAll(ESCAPED, (character) => {
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}
+
+/**
+ * Refuses two paths that some file system takes for one (`A` and `a`, `é` in two forms, `ß` and
+ * `ss`), and a file where another path needs a folder.
+ * @throws FaultError "unsafe-name" with the second path of the two
+ */
+export function checkNameCollisions(paths: readonly SafePath[]): void {
+  const root = folder("");
+  for (const path of paths) {
+    const names = path.split("/");
+    const last = names.length - 1;
+    let here = root;
+    for (const [i, name] of names.entries()) {
+      const key = collisionKey(name);
+      const there = here.entries?.get(key);
+      if (there === undefined) {
+        const created: Entry = i === last ? { name } : folder(name);
+        here.entries?.set(key, created);
+        here = created;
+      } else if (i === last || there.entries === undefined) {
+        throw unsafe(path, "it is there twice, or is both a file and a folder");
+      } else if (there.name !== name) {
+        throw unsafe(path, "some systems take its folder and another for one");
+      } else {
+        here = there;
+      }
+    }
+  }
+}
+
+interface Entry {
+  readonly name: string;
+  /** What is inside, by collision key; a file has none. */
+  readonly entries?: Map<string, Entry>;
+}
+
+function folder(name: string): Entry {
+  return { name, entries: new Map() };
+}
+
+/** Equal for names that some file system, with its case folding and normal form, takes for one. */
+function collisionKey(name: string): string {
+  return name.replaceAll(IGNORED, "").normalize("NFKC").toLowerCase().toUpperCase();
+}
+
+function pathProblem(path: string): string | undefined {
+  // UTF-8 is never shorter than the text: what is far too long is not even looked at.
+  if (path.length > PATH_BYTES || utf8(path).length > PATH_BYTES) {
+    return `it is longer than ${PATH_BYTES} bytes`;
+  }
+  if (!path.isWellFormed()) return "it is not well-formed Unicode";
+  const names = path.split("/");
+  if (names.length - 1 > PATH_DEPTH) return `it is deeper than ${PATH_DEPTH} folders`;
+  if (names.length > 1 && names[0]!.startsWith("~")) return 'it begins with "~"';
+  for (const name of names) {
+    const reason = nameProblem(name);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function nameProblem(name: string): string | undefined {
+  if (name === "") return "it is empty or has an empty part";
+  if (utf8(name).length > NAME_BYTES) return `one name in it is longer than ${NAME_BYTES} bytes`;
+  if (CONTROL.test(name)) return "it has a control character";
+  if (BIDI.test(name)) return "it has a character that reorders text";
+  const forbidden = FORBIDDEN.exec(name)?.[0];
+  if (forbidden !== undefined) return `it has a ${forbidden}`;
+  const seen = name.replaceAll(IGNORED, "");
+  if (seen === "") return "it is invisible";
+  if (seen === "~") return "it stands for a home folder";
+  if (seen === "." || seen === "..") return "it leads to another folder";
+  if (/[. ]$/.test(seen)) return "it ends with a dot or a space";
+  const stem = seen.slice(0, (seen + ".").indexOf(".")).trimEnd();
+  if (DEVICE.test(stem)) return "it is the name of a device on Windows";
+  return undefined;
+}
+
+function unsafe(path: string, reason: string): FaultError {
+  const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
+  const quoted = escapeForDisplay(start.join(""));
+  const more = start.join("").length < path.length ? "…" : "";
+  return new FaultError("unsafe-name", `"${quoted}${more}": ${reason}`);
+}
