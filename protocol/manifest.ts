@@ -7,6 +7,7 @@
 import * as v from "valibot";
 import { concat, equalBytes, u32 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
+import { SHARE_BYTES } from "./keys.ts";
 import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX } from "./limits.ts";
 import { packMap, type PlainMap, unpackMap } from "./msgpack.ts";
 import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
@@ -133,7 +134,10 @@ const FileSchema = v.object({
 });
 const ManifestSchema = v.object({
   version: v.literal(MANIFEST_VERSION),
-  share: v.instance(Uint8Array),
+  share: v.pipe(
+    v.instance(Uint8Array),
+    v.check((share) => share.length === SHARE_BYTES),
+  ),
   recordSize: v.pipe(v.number(), v.check(isSize)),
   records: v.pipe(v.number(), v.check(isSize)),
   bytes: v.pipe(v.number(), v.check(isSize)),
@@ -146,6 +150,26 @@ const ManifestSchema = v.object({
  * @throws FaultError "bad-manifest", or "unsafe-name" for any of its names
  */
 export function decodeManifest(bytes: Uint8Array, expected: ExpectedShare): Manifest {
+  const manifest = readManifest(bytes);
+  if (!equalBytes(manifest.share, expected.share)) throw bad("it is of another share");
+  if (manifest.recordSize !== expected.recordSize) throw bad("another record size than offered");
+  if (expected.records !== undefined && manifest.records !== expected.records) {
+    throw bad("another number of records than offered");
+  }
+  return manifest;
+}
+
+/**
+ * Reads a head that was kept, length and manifest and nothing after them. It is checked against
+ * itself only: whether it is of the right share is for the caller to see.
+ * @throws FaultError as `decodeManifest`
+ */
+export function decodeHead(head: Uint8Array): Manifest {
+  if (manifestLength(head) !== head.length - MANIFEST_LENGTH_BYTES) throw bad("another length");
+  return readManifest(head.subarray(MANIFEST_LENGTH_BYTES));
+}
+
+function readManifest(bytes: Uint8Array): Manifest {
   const map = unpack(bytes);
   const list = map["files"];
   // Counted before the schema walks it.
@@ -153,26 +177,24 @@ export function decodeManifest(bytes: Uint8Array, expected: ExpectedShare): Mani
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
   if (!result.success) throw bad(whereOf(result.issues[0]));
   const { version, share, recordSize, records } = result.output;
-
-  if (!equalBytes(share, expected.share)) throw bad("it is of another share");
-  if (recordSize !== expected.recordSize) throw bad("another record size than offered");
-  if (expected.records !== undefined && records !== expected.records) {
-    throw bad("another number of records than offered");
-  }
-  if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
-  const total = sumOfSizes(result.output.files);
-  if (total !== result.output.bytes) throw bad("the sizes have another sum");
-  const plainBytes = MANIFEST_LENGTH_BYTES + bytes.length + total;
-  if (!Number.isSafeInteger(plainBytes)) throw bad("the sizes are too big");
-  if (records > RECORD_INDEX || recordCount(plainBytes, recordSize) !== records) {
-    throw bad("the sizes need another number of records");
-  }
-
+  checkSizes(result.output, MANIFEST_LENGTH_BYTES + bytes.length);
   const files = result.output.files.map(({ path, size, mode, mtime }) => {
     return { path: parseSafePath(path), size, mode: safeMode(mode), mtime: safeTime(mtime) };
   });
   checkNameCollisions(files.map((file) => file.path));
-  return { version, share, recordSize, records, bytes: total, files };
+  return { version, share, recordSize, records, bytes: result.output.bytes, files };
+}
+
+/** Whether sizes, their sum, record size and number of records fit together exactly. */
+function checkSizes(claimed: v.InferOutput<typeof ManifestSchema>, headBytes: number): void {
+  const { recordSize, records, bytes, files } = claimed;
+  if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
+  if (sumOfSizes(files) !== bytes) throw bad("the sizes have another sum");
+  const plainBytes = headBytes + bytes;
+  if (!Number.isSafeInteger(plainBytes)) throw bad("the sizes are too big");
+  if (records > RECORD_INDEX || recordCount(plainBytes, recordSize) !== records) {
+    throw bad("the sizes need another number of records");
+  }
 }
 
 function unpack(bytes: Uint8Array): PlainMap {

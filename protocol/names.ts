@@ -50,12 +50,13 @@ export function parseSafeName(raw: unknown): SafeName {
 }
 
 /**
- * The name under which a sender offers its own file, path components and all.
+ * The name under which a sender offers a file of its own.
+ * @param localName without any folder
  * @throws FaultError "unsafe-name" now rather than at every receiver
  */
-export function senderName(localName: string): SafePath {
-  const reason = pathProblem(localName);
-  if (reason === undefined) return localName as SafePath;
+export function senderName(localName: string): SafeName {
+  const reason = localName.includes("/") ? "it is a path, not a name" : pathProblem(localName);
+  if (reason === undefined) return localName as SafeName;
   throw unsafe(localName, `receivers would refuse it: ${reason}`);
 }
 
