@@ -51,8 +51,10 @@ export const webPrimitives: Primitives = {
 
 async function aead(key: Uint8Array): Promise<Aead> {
   checkAeadKey(key);
-  const usages: KeyUsage[] = ["encrypt", "decrypt"];
-  const imported = await crypto.subtle.importKey("raw", owned(key), "AES-GCM", false, usages);
+  const imported = await crypto.subtle.importKey("raw", owned(key), "AES-GCM", false, [
+    "encrypt",
+    "decrypt",
+  ]);
   return {
     async seal(nonce, plaintext, aad) {
       const whole = plaintext.length === 1 ? owned(plaintext[0]!) : concat(...plaintext);
@@ -69,7 +71,7 @@ async function aead(key: Uint8Array): Promise<Aead> {
   };
 }
 
-function gcm(nonce: Uint8Array, aad: Uint8Array = new Uint8Array()): AesGcmParams {
+function gcm(nonce: Uint8Array, aad: Uint8Array = new Uint8Array()) {
   checkAeadNonce(nonce);
   return {
     name: "AES-GCM",

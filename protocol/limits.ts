@@ -285,9 +285,40 @@ export const SILENCE_MS = limit(
 );
 export const PONG_MS = limit(
   "PONG_MS",
+  minute,
+  "ms",
+  "a client that gets no pong so long drops the line; a pong waits behind frames on a slow one",
+);
+export const KEEPALIVE_MS = limit(
+  "KEEPALIVE_MS",
   10 * second,
   "ms",
-  "a client that gets no pong so long drops the line and reconnects",
+  "a receiver says something at least so often, or the relay takes a slow line for a dead one",
+);
+export const CLIENT_TICK_MS = limit("CLIENT_TICK_MS", 50, "ms", "a client's timer");
+export const FLUSH_MS = limit(
+  "FLUSH_MS",
+  3 * second,
+  "ms",
+  "what a client said last has so long to leave before the line is cut",
+);
+export const PROGRESS_EVERY_MS = limit(
+  "PROGRESS_EVERY_MS",
+  100,
+  "ms",
+  "between two progress events",
+);
+export const CHECKPOINT_MS = limit(
+  "CHECKPOINT_MS",
+  2 * second,
+  "ms",
+  "between two syncs of what a receiver has written",
+);
+export const RECEIVE_RATE_MIN = limit(
+  "RECEIVE_RATE_MIN",
+  64 * KiB,
+  "bytes",
+  "per second, the least that --limit takes; a record must not take minutes",
 );
 export const STALL_MS = limit(
   "STALL_MS",

@@ -1,5 +1,5 @@
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "./limits.ts";
-import { FaultError, type FaultCode } from "./faults.ts";
+import { FAULTS, FaultError, type FaultCode } from "./faults.ts";
 
 /**
  * The line of one client to a relay, as a state machine without I/O: offline is a state like any
@@ -95,7 +95,8 @@ export class Link {
   #checkPatience(now: number): void {
     const patience = this.#options.giveUpAfterMs;
     if (this.#everOnline || patience === undefined) return;
-    if (now - this.#startedAt >= patience) throw new FaultError(this.#lastFault);
+    const hopeless = !FAULTS[this.#lastFault].retry;
+    if (hopeless || now - this.#startedAt >= patience) throw new FaultError(this.#lastFault);
   }
 
   /** Exponential with full jitter on its upper half: between half of the step and the step. */

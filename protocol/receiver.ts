@@ -4,6 +4,7 @@ import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
   CORRUPT_RETRIES,
+  KEEPALIVE_MS,
   OFFERS_PER_MESSAGE,
   SENDER_GRACE_MS,
   SHARES_REMEMBERED,
@@ -92,6 +93,8 @@ interface Share {
   /** When a record last came, or the last join was sent. */
   progressAt: number;
   stallMs: number;
+  /** When the relay last heard from our timer. */
+  saidAt: number;
   /** Since when the share is not offered; undefined while it is. */
   missingSince: number | undefined;
 }
@@ -245,7 +248,10 @@ export class ReceiverSession {
       }
     }
     if (!share.joined) return effects;
-    if (share.acked < share.next) effects.push(...this.#ack(share));
+    if (share.acked < share.next || now - share.saidAt >= KEEPALIVE_MS) {
+      share.saidAt = now;
+      effects.push(...this.#ack(share));
+    }
     const starved = this.#step.at === "receiving" || this.#step.at === "previewing";
     if (starved && share.next < share.offer.records && now - share.progressAt >= share.stallMs) {
       share.stallMs = Math.min(share.stallMs * 2, 12 * STALL_MS);
@@ -324,6 +330,7 @@ export class ReceiverSession {
       corrupt: 0,
       progressAt: now,
       stallMs: STALL_MS,
+      saidAt: now,
       missingSince: this.#offers.has(toHex(offer.share)) ? undefined : now,
     };
     if (!event.agreed) this.#step = { at: "previewing", share };

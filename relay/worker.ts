@@ -105,6 +105,8 @@ class Sockets implements Outlet {
   }
 }
 
+declare const self: Worker;
+
 function post(message: FromWorker): void {
   self.postMessage(message);
 }

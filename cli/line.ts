@@ -1,0 +1,125 @@
+import {
+  FLUSH_MS,
+  FRAME_BYTES,
+  PONG_MS,
+  SILENCE_MS,
+  type FaultCode,
+} from "../protocol/mod.ts";
+
+export interface LineEvents {
+  opened(): void;
+  message(bytes: Uint8Array): void;
+  /** The line broke, or never came about; nothing follows. */
+  lost(fault: FaultCode): void;
+}
+
+/**
+ * One WebSocket to a relay. Bun's own timers end neither a connect that nobody answers nor a line
+ * that fell silent; the first is the session's to time (link.ts), the second is watched here.
+ */
+export class Line {
+  readonly #socket: WebSocket;
+  #events: LineEvents | undefined;
+  #heardAt: number;
+  #askedAt: number | undefined;
+  #trouble = "";
+  #opened = false;
+
+  constructor(url: string, events: LineEvents, now: number) {
+    this.#events = events;
+    this.#heardAt = now;
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    socket.binaryType = "nodebuffer";
+    socket.addEventListener("open", () => {
+      this.#opened = true;
+      this.#heard();
+      this.#events?.opened();
+    });
+    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      this.#heard();
+      if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES) this.#lose("not-a-relay");
+      else this.#events?.message(data);
+    });
+    for (const sign of ["ping", "pong"] as const) {
+      socket.addEventListener(sign, () => this.#heard());
+    }
+    socket.addEventListener("error", (event) => {
+      this.#trouble = event instanceof ErrorEvent ? event.message : "";
+    });
+    socket.addEventListener("close", () => this.#lose(this.#whyClosed()));
+  }
+
+  /** Bytes given to the socket that the kernel has not taken. */
+  get buffered(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Asks a silent relay for a sign of life, and gives the line up when none comes. */
+  watch(now: number): void {
+    if (!this.#opened || this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
+    if (this.#askedAt === undefined) {
+      this.#askedAt = now;
+      this.#socket.ping();
+    } else if (now - this.#askedAt >= PONG_MS) {
+      this.#lose("connection-lost");
+    }
+  }
+
+  /** Cuts the line; no event follows. */
+  drop(): void {
+    this.#events = undefined;
+    this.#socket.terminate();
+  }
+
+  /** Lets what was said leave, then closes; no event follows. */
+  async close(): Promise<void> {
+    this.#events = undefined;
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      this.#socket.terminate();
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.addEventListener("close", () => resolve());
+    const timer = setTimeout(resolve, FLUSH_MS);
+    this.#socket.resume();
+    this.#socket.close(1000);
+    await promise;
+    clearTimeout(timer);
+    this.#socket.terminate();
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+    this.#askedAt = undefined;
+  }
+
+  #lose(fault: FaultCode): void {
+    const events = this.#events;
+    if (events === undefined) return;
+    this.drop();
+    events.lost(fault);
+  }
+
+  /** Bun tells only by the text of its error why a WebSocket did not open. */
+  #whyClosed(): FaultCode {
+    if (this.#opened) return "connection-lost";
+    const status = /Expected 101 status code: (\d+)/.exec(this.#trouble)?.[1];
+    // A proxy whose relay is being restarted, or a relay that is full.
+    if (status?.startsWith("5") === true) return "relay-unreachable";
+    if (status !== undefined || /Invalid response|TLS/.test(this.#trouble)) return "not-a-relay";
+    return "relay-unreachable";
+  }
+}

@@ -1,0 +1,321 @@
+import {
+  CHECKPOINT_MS,
+  CLIENT_TICK_MS,
+  CONFIRM_MS,
+  FAULTS,
+  FaultError,
+  PROGRESS_EVERY_MS,
+  ReceiverSession,
+  decodeControl,
+  decodeFrame,
+  deriveKeys,
+  encodeControl,
+  faultMessage,
+  isFrame,
+  isOfShare,
+  sealText,
+  type FaultCode,
+  type Keys,
+  type OfferSeen,
+  type ReceiverEffect,
+  type ReceiverEvent,
+} from "../protocol/mod.ts";
+import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
+
+import type { ClientEvent } from "./events.ts";
+import { checkDestination } from "./folder.ts";
+import { Incoming } from "./incoming.ts";
+import type { Answer, OnExists, Outcome, ReceiveJob } from "./jobs.ts";
+import { Line } from "./line.ts";
+
+/** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
+export class Receiving {
+  readonly #job: ReceiveJob;
+  readonly #emit: (event: ClientEvent) => void;
+  readonly #end: (outcome: Outcome) => void;
+  readonly #keys: Keys;
+  readonly #name: Uint8Array;
+  readonly #session: ReceiverSession;
+  readonly #timer: NodeJS.Timeout;
+  #line: Line | undefined;
+  #incoming: Incoming | undefined;
+  /** The frame that the session decides about. */
+  #ciphertext: Uint8Array | undefined;
+  #onExists: OnExists;
+  #shareStartedAt = 0;
+  #progressAt = 0;
+  #checkpointAt = 0;
+  /** When the next record may come, under --limit. */
+  #rateClock = 0;
+  /** Disk work under way; the thread ends only after it. */
+  #disk: Promise<void> = Promise.resolve();
+
+  /** @throws FaultError when the folder is no good; nothing was started then */
+  constructor(job: ReceiveJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
+    this.#job = job;
+    this.#emit = emit;
+    this.#end = end;
+    this.#onExists = job.onExists;
+    checkDestination(job.out);
+    this.#keys = deriveKeys(job.code, primitives);
+    this.#name = sealText(job.name, "receiver-name", this.#keys, primitives);
+    this.#session = new ReceiverSession(
+      {
+        channel: this.#keys.channel,
+        lobby: job.lobby,
+        giveUpAfterMs: job.connectTimeoutMs,
+        confirmMs: CONFIRM_MS,
+        random: Math.random,
+      },
+      performance.now(),
+    );
+    this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
+    this.#handle({ type: "tick" });
+  }
+
+  answer(answer: Answer): void {
+    if (!answer.accept) {
+      this.#handle({ type: "declined" });
+      return;
+    }
+    this.#onExists = answer.onExists ?? this.#job.onExists;
+    this.#begin();
+  }
+
+  interrupt(): void {
+    this.#handle({ type: "interrupted" });
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#line?.watch(now);
+    if (now - this.#checkpointAt >= CHECKPOINT_MS) {
+      this.#checkpointAt = now;
+      this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
+    }
+    this.#handle({ type: "tick" });
+  }
+
+  #handle(event: ReceiverEvent): void {
+    for (const effect of this.#session.handle(event, performance.now())) this.#do(effect);
+  }
+
+  #do(effect: ReceiverEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.#connect();
+        return;
+      case "disconnect":
+        this.#line?.drop();
+        this.#line = undefined;
+        return;
+      case "send":
+        this.#line?.send(encodeControl(effect.message));
+        return;
+      case "open-share":
+        this.#openShare(effect.offer);
+        return;
+      case "take":
+        this.#take();
+        return;
+      case "ask":
+        this.#tellOffer(this.#job.ask);
+        if (!this.#job.ask) this.#begin();
+        return;
+      case "save":
+        this.#disk = this.#save();
+        return;
+      case "share-over":
+        this.#shareOver(effect.fault, effect.detail);
+        return;
+      case "link":
+        this.#tellLink(effect.online, effect.fault);
+        return;
+      case "sender":
+        this.#emit({ event: "sender", here: effect.here });
+        return;
+      case "waiting":
+        this.#emit({ event: "waiting" });
+        return;
+      case "finish":
+        void this.#finish(effect.fault, effect.detail);
+        return;
+    }
+  }
+
+  #connect(): void {
+    this.#line?.drop();
+    const events = {
+      opened: () => this.#handle({ type: "opened" }),
+      message: (bytes: Uint8Array) => this.#message(bytes),
+      lost: (fault: FaultCode) => this.#handle({ type: "lost", fault }),
+    };
+    this.#line = new Line(this.#job.relay, events, performance.now());
+  }
+
+  #message(bytes: Uint8Array): void {
+    try {
+      if (isFrame(bytes)) this.#frame(bytes);
+      else this.#handle({ type: "message", message: decodeControl(bytes) });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #frame(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    const share = this.#incoming?.offer.share;
+    // A frame of the share before may still be on its way.
+    if (share === undefined || !isOfShare(frame.tag, share)) return;
+    this.#ciphertext = frame.ciphertext;
+    this.#handle({ type: "frame", index: frame.index });
+    this.#ciphertext = undefined;
+  }
+
+  #openShare(offer: OfferSeen): void {
+    try {
+      const incoming = new Incoming(offer, this.#keys, this.#job.out);
+      this.#incoming = incoming;
+      this.#onExists = this.#job.onExists;
+      this.#shareStartedAt = performance.now();
+      this.#rateClock = this.#shareStartedAt;
+      const { receiver, next, agreed, manifest } = incoming;
+      if (agreed && manifest !== undefined) {
+        this.#tellOffer(false);
+        this.#emit({ event: "resumed", bytes: incoming.bytes, size: manifest.bytes });
+      }
+      this.#handle({ type: "share-opened", receiver, name: this.#name, next, agreed });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #take(): void {
+    const incoming = this.#incoming;
+    if (incoming === undefined || this.#ciphertext === undefined) return;
+    let taken: ReturnType<Incoming["take"]>;
+    try {
+      taken = incoming.take(this.#ciphertext);
+    } catch (error) {
+      if (error instanceof FaultError && error.code === "corrupt-record") {
+        this.#handle({ type: "corrupt" });
+      } else {
+        this.#failed(error);
+      }
+      return;
+    }
+    this.#limitRate(this.#ciphertext.length);
+    this.#handle({ type: "stored" });
+    if (taken === "manifest-known") this.#handle({ type: "manifest-known" });
+    else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
+    this.#tellProgress(incoming);
+  }
+
+  #begin(): void {
+    try {
+      this.#incoming?.begin();
+      this.#handle({ type: "accepted" });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #save(): Promise<void> {
+    const incoming = this.#incoming;
+    if (incoming?.manifest === undefined) return;
+    try {
+      const { bytes } = incoming.manifest;
+      const policy = { onExists: this.#onExists, prefix: this.#job.prefix };
+      const path = await incoming.finish(policy);
+      this.#emit({ event: "progress", bytes, size: bytes });
+      this.#emit({ event: "saved", path, bytes });
+      this.#handle({ type: "saved", mac: incoming.receipt() });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** What went wrong with the share at hand ends it; what is no fault of the table ends the thread. */
+  #failed(error: unknown): void {
+    if (!(error instanceof FaultError)) throw error;
+    const { code, detail } = error;
+    this.#handle(detail === undefined ? { type: "failed", fault: code } : { type: "failed", fault: code, detail });
+  }
+
+  #shareOver(fault: FaultCode | undefined, detail: string | undefined): void {
+    const incoming = this.#incoming;
+    this.#incoming = undefined;
+    if (incoming === undefined) return;
+    const size = incoming.manifest?.bytes ?? 0;
+    if (fault === undefined) {
+      const seconds = (performance.now() - this.#shareStartedAt) / 1000;
+      this.#emit({ event: "done", bytes: size, seconds });
+      return;
+    }
+    this.#keep(incoming, size);
+    if (this.#job.lobby) this.#tellFault(fault, detail);
+  }
+
+  #keep(incoming: Incoming, size: number): void {
+    const { path, bytes } = incoming;
+    if (path !== undefined) this.#emit({ event: "kept", path, bytes, size });
+    this.#disk = this.#disk.then(() => incoming.close());
+  }
+
+  async #finish(fault: FaultCode | undefined, detail: string | undefined): Promise<void> {
+    clearInterval(this.#timer);
+    const incoming = this.#incoming;
+    this.#incoming = undefined;
+    if (incoming !== undefined) this.#keep(incoming, incoming.manifest?.bytes ?? 0);
+    if (fault !== undefined) this.#tellFault(fault, detail);
+    await Promise.all([this.#line?.close(), this.#disk]);
+    this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
+  }
+
+  /** Under --limit the socket is not read until the rate allows the next record. */
+  #limitRate(bytes: number): void {
+    if (this.#job.limit === undefined) return;
+    const now = performance.now();
+    this.#rateClock = Math.max(this.#rateClock, now) + (bytes / this.#job.limit) * 1000;
+    const wait = this.#rateClock - now;
+    const line = this.#line;
+    if (line === undefined || wait < 1) return;
+    line.pause();
+    setTimeout(() => line.resume(), wait);
+  }
+
+  // What people and scripts are told
+
+  #tellOffer(question: boolean): void {
+    const manifest = this.#incoming?.manifest;
+    if (this.#incoming === undefined || manifest === undefined) return;
+    this.#emit({
+      event: "offer",
+      files: manifest.files.length,
+      bytes: manifest.bytes,
+      names: manifest.files.map(({ path }) => path),
+      exists: this.#incoming.exists(this.#job.prefix),
+      question,
+    });
+  }
+
+  #tellProgress(incoming: Incoming): void {
+    const { manifest } = incoming;
+    const now = performance.now();
+    if (!incoming.agreed || manifest === undefined) return;
+    if (now - this.#progressAt < PROGRESS_EVERY_MS) return;
+    this.#progressAt = now;
+    this.#emit({ event: "progress", bytes: incoming.bytes, size: manifest.bytes });
+  }
+
+  #tellLink(online: boolean, fault: FaultCode | undefined): void {
+    const url = this.#job.relay;
+    if (fault === undefined) this.#emit({ event: "relay", url, online });
+    else this.#emit({ event: "relay", url, online, code: fault, message: faultMessage(fault) });
+  }
+
+  #tellFault(code: FaultCode, detail: string | undefined): void {
+    const about = code === "relay-unreachable" || code === "not-a-relay" ? this.#job.relay : detail;
+    this.#emit({ event: "error", code, message: faultMessage(code, about) });
+  }
+}

@@ -1,0 +1,245 @@
+import {
+  CLIENT_TICK_MS,
+  FAULTS,
+  FaultError,
+  PROGRESS_EVERY_MS,
+  RECORD_SIZE,
+  SenderSession,
+  UPLOAD_BUFFER_BYTES,
+  decodeControl,
+  deriveKeys,
+  encodeControl,
+  encodeFrame,
+  faultMessage,
+  openText,
+  plainOffset,
+  recordCipher,
+  shareIdFromProof,
+  toHex,
+  verifyReceipt,
+  type FaultCode,
+  type Keys,
+  type MessageOf,
+  type ReceiverView,
+  type SenderEffect,
+  type SenderEvent,
+  type SenderOutcome,
+  type SyncRecordCipher,
+} from "../protocol/mod.ts";
+import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
+
+import type { ClientEvent } from "./events.ts";
+import type { Outcome, SendJob } from "./jobs.ts";
+import { Line } from "./line.ts";
+import { openSource, type Source } from "./source.ts";
+
+/** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
+const FULL_SOCKET_SLEEP_MS = 2;
+
+/** Drives a `SenderSession`: socket, cipher and disk of one send. */
+export class Sending {
+  readonly #job: SendJob;
+  readonly #emit: (event: ClientEvent) => void;
+  readonly #end: (outcome: Outcome) => void;
+  readonly #source: Source;
+  readonly #keys: Keys;
+  readonly #share: Uint8Array;
+  readonly #headBytes: number;
+  readonly #records: number;
+  readonly #cipher: SyncRecordCipher;
+  readonly #session: SenderSession;
+  readonly #timer: NodeJS.Timeout;
+  readonly #startedAt = performance.now();
+  #line: Line | undefined;
+  #uploading = false;
+  #sentRecords = 0;
+  #progressAt = 0;
+
+  /** @throws FaultError when the file can't be sent; nothing was started then */
+  constructor(
+    job: SendJob,
+    emit: (event: ClientEvent) => void,
+    end: (outcome: Outcome) => void,
+  ) {
+    this.#job = job;
+    this.#emit = emit;
+    this.#end = end;
+    this.#source = openSource(job.path);
+    this.#keys = deriveKeys(job.code, primitives);
+    const proof = primitives.randomBytes(32);
+    const share = shareIdFromProof(proof, primitives);
+    this.#share = share;
+    const { manifest, head } = this.#source.describe(share, RECORD_SIZE);
+    this.#headBytes = head.length;
+    this.#records = manifest.records;
+    this.#cipher = recordCipher(this.#keys.content, share, primitives);
+    const { recordSize, records, bytes } = manifest;
+    this.#session = new SenderSession(
+      {
+        channel: this.#keys.channel,
+        offer: { share, recordSize, records, bytes, seekable: true },
+        proof,
+        goal: { receivers: job.receivers, stay: job.stay },
+        giveUpAfterMs: job.connectTimeoutMs,
+        random: Math.random,
+      },
+      performance.now(),
+    );
+    emit({ event: "code", code: job.code, channel: toHex(this.#keys.channel) });
+    emit({ event: "source", name: this.#source.name, bytes, records });
+    this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
+    this.#handle({ type: "tick" });
+  }
+
+  interrupt(): void {
+    this.#handle({ type: "interrupted" });
+  }
+
+  #tick(): void {
+    this.#line?.watch(performance.now());
+    this.#handle({ type: "tick" });
+  }
+
+  #handle(event: SenderEvent): void {
+    for (const effect of this.#session.handle(event, performance.now())) this.#do(effect);
+    this.#upload();
+  }
+
+  #do(effect: SenderEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.#connect();
+        return;
+      case "disconnect":
+        this.#line?.drop();
+        this.#line = undefined;
+        return;
+      case "send":
+        this.#line?.send(encodeControl(effect.message));
+        return;
+      case "check-receipt":
+        this.#checkReceipt(effect.receipt);
+        return;
+      case "link":
+        this.#tellLink(effect);
+        return;
+      case "receiver":
+        this.#tellReceiver(effect.receiver);
+        return;
+      case "refused-receipt":
+        this.#emit({
+          event: "error",
+          code: "receipt-refused",
+          message: faultMessage("receipt-refused"),
+        });
+        return;
+      case "finish":
+        void this.#finish(effect.outcome);
+        return;
+    }
+  }
+
+  #connect(): void {
+    this.#line?.drop();
+    const events = {
+      opened: () => this.#handle({ type: "opened" }),
+      message: (bytes: Uint8Array) => this.#message(bytes),
+      lost: (fault: FaultCode) => this.#handle({ type: "lost", fault }),
+    };
+    this.#line = new Line(this.#job.relay, events, performance.now());
+  }
+
+  #message(bytes: Uint8Array): void {
+    try {
+      this.#handle({ type: "message", message: decodeControl(bytes) });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#handle({ type: "failed", fault: error.code });
+    }
+  }
+
+  /** Sends wanted records while the socket has room; comes back by itself when it has none. */
+  #upload(): void {
+    if (this.#uploading) return;
+    for (;;) {
+      const index = this.#session.wanted();
+      if (index === undefined || this.#line === undefined) return;
+      if (this.#line.buffered >= UPLOAD_BUFFER_BYTES) break;
+      try {
+        this.#line.send(this.#frame(index));
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        this.#handle({ type: "failed", fault: error.code });
+        return;
+      }
+      // Events of the session can't arise here: sending a record has no effects.
+      this.#session.handle({ type: "sent", index }, performance.now());
+      this.#sentRecords = Math.max(this.#sentRecords, index + 1);
+      this.#tellProgress();
+    }
+    this.#uploading = true;
+    setTimeout(() => {
+      this.#uploading = false;
+      this.#upload();
+    }, FULL_SOCKET_SLEEP_MS);
+  }
+
+  #frame(index: number): Uint8Array {
+    const last = index === this.#records - 1;
+    const ciphertext = this.#cipher.seal(index, this.#source.read(index), last);
+    return encodeFrame(this.#share, index, last, ciphertext);
+  }
+
+  #checkReceipt({ receiver, records, mac }: MessageOf<"receipt">): void {
+    const valid =
+      records === this.#records &&
+      verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
+    this.#handle({ type: "receipt-checked", receiver, valid });
+  }
+
+  #tellLink({ online, fault }: Extract<SenderEffect, { type: "link" }>): void {
+    const url = this.#job.relay;
+    if (fault === undefined) this.#emit({ event: "relay", url, online });
+    else this.#emit({ event: "relay", url, online, code: fault, message: faultMessage(fault) });
+  }
+
+  #tellReceiver({ id, name, state, next, verified }: ReceiverView): void {
+    this.#emit({
+      event: "receiver",
+      id: toHex(id),
+      name: openText(name, "receiver-name", this.#keys, primitives) ?? "",
+      state,
+      records: next,
+      done: verified,
+    });
+  }
+
+  #tellProgress(): void {
+    const now = performance.now();
+    const whole = this.#sentRecords === this.#records;
+    if (!whole && now - this.#progressAt < PROGRESS_EVERY_MS) return;
+    this.#progressAt = now;
+    const size = this.#source.size;
+    const end = plainOffset(this.#sentRecords, RECORD_SIZE) - this.#headBytes;
+    this.#emit({ event: "progress", bytes: Math.min(Math.max(end, 0), size), size });
+  }
+
+  async #finish({ fault, verified }: SenderOutcome): Promise<void> {
+    clearInterval(this.#timer);
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    if (fault === undefined || fault === "some-failed") {
+      this.#emit({ event: "done", bytes: this.#source.size, seconds, receivers: verified });
+    }
+    if (fault !== undefined) {
+      this.#emit({ event: "error", code: fault, message: faultMessage(fault, this.#about(fault)) });
+    }
+    await this.#line?.close();
+    this.#source.close();
+    this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
+  }
+
+  #about(fault: string): string | undefined {
+    if (fault.startsWith("source-")) return this.#source.path;
+    return fault === "relay-unreachable" || fault === "not-a-relay" ? this.#job.relay : undefined;
+  }
+}
