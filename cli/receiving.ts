@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import {
   CHECKPOINT_MS,
   CLIENT_TICK_MS,
@@ -52,7 +54,7 @@ export class Receiving {
 
   /** @throws FaultError when the folder is no good; nothing was started then */
   constructor(job: ReceiveJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
-    this.#job = job;
+    this.#job = { ...job, out: resolve(job.out) };
     this.#emit = emit;
     this.#end = end;
     this.#onExists = job.onExists;

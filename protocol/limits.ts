@@ -98,6 +98,18 @@ export const CODE_MAX_CHARACTERS = limit(
   "characters",
   "longer input is no code; refused before anything looks at it",
 );
+export const CODE_INPUT_MS = limit(
+  "CODE_INPUT_MS",
+  30 * second,
+  "ms",
+  "a receiver waits so long for a code on a standard input that is no terminal",
+);
+export const CODE_TRIES = limit(
+  "CODE_TRIES",
+  3,
+  "attempts",
+  "times that a receiver asks a person for a code",
+);
 
 // The manifest
 
@@ -257,6 +269,13 @@ export const WORKER_RESTART_MS = limit(
   "before a worker that could not be started is tried again",
 );
 
+export const RELAY_WORKERS = limit(
+  "RELAY_WORKERS",
+  64,
+  "items",
+  "streaming threads of one relay; each has its own event loop and memory",
+);
+
 // Clients
 
 export const CONNECT_MS = limit(
@@ -343,6 +362,31 @@ export const CONFIRM_MS = limit(
   10 * second,
   "ms",
   "a receiver with the whole file waits so long for the sender to take its receipt",
+);
+
+export const RECEIVERS_WANTED = limit(
+  "RECEIVERS_WANTED",
+  RECEIVERS_PER_SHARE,
+  "items",
+  "the most that --receivers takes; more would wait for ever",
+);
+export const CONNECT_TIMEOUT_MAX_MS = limit(
+  "CONNECT_TIMEOUT_MAX_MS",
+  24 * 60 * minute,
+  "ms",
+  "the most that --connect-timeout takes",
+);
+export const RECEIVER_LINES = limit(
+  "RECEIVER_LINES",
+  12,
+  "items",
+  "receivers that a sender's screen shows one by one; more are summed up",
+);
+export const NAMES_SHOWN = limit(
+  "NAMES_SHOWN",
+  100,
+  "items",
+  "names of an offer that are listed; hidden ones are all listed",
 );
 
 // Decoding

@@ -12,11 +12,12 @@ import { MESSAGE_DEPTH, MESSAGE_VALUES } from "./limits.ts";
 /** A map as it comes out of the decoder: plain objects, arrays, Uint8Array and plain values. */
 export type PlainMap = { [key: string]: unknown };
 
-// `skipValues` is an option of msgpackr that its types do not name.
-const packing: Options & { skipValues: unknown[] } = {
+// The types of msgpackr do not name all of its options.
+const packing: Options & { skipValues: unknown[]; useToJSON: boolean } = {
   useRecords: false,
   variableMapSize: true,
   skipValues: [undefined],
+  useToJSON: false, // a key of that name is a key
 };
 const packr = new Packr(packing);
 const unpackr = new Unpackr({

@@ -233,16 +233,18 @@ export class SenderSession {
   #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {
     const key = toHex(entry.id);
     const known = this.#receivers.get(key);
+    // Whose receipt verified has everything, whatever the relay's last look at it says.
+    if (known?.verified === true) return [];
     if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
     // Who only looked at the offer and went away is no loss.
     const justLooked = (known?.state ?? "waiting") === "waiting" && entry.next <= 1;
+    const receiver: ReceiverView = { ...entry, verified: false };
     if ((entry.state === "lost" || entry.state === "left") && justLooked) {
       this.#receivers.delete(key);
     } else {
-      this.#receivers.set(key, { ...entry, verified: known?.verified ?? false });
+      this.#receivers.set(key, receiver);
     }
     if (entry.state === "lost") this.#lastLossAt = now;
-    const receiver = { ...entry, verified: known?.verified ?? false };
     return [{ type: "receiver", receiver }, ...this.#endWhenReached(now)];
   }
 
