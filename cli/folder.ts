@@ -1,0 +1,100 @@
+/**
+ * A directory that is held while a share is written into it. On Linux every path below it goes
+ * through the open descriptor, so that the directory stays the same one even when its path is
+ * renamed or becomes a symlink meanwhile; elsewhere the path itself is all there is.
+ */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { FaultError } from "../protocol/faults.ts";
+
+export class Folder {
+  /** The path as it was given, for messages. */
+  readonly path: string;
+  readonly dev: bigint;
+  readonly #fd: number;
+
+  /** @throws FaultError "bad-destination" when it is no directory that can be written to. */
+  constructor(path: string) {
+    checkDestination(path);
+    this.path = path;
+    try {
+      this.#fd = openSync(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
+      this.dev = fstatSync(this.#fd, { bigint: true }).dev;
+    } catch (cause) {
+      throw new FaultError("bad-destination", path, { cause });
+    }
+  }
+
+  /** Where `name` is for the system; never for people. */
+  at(...name: string[]): string {
+    return join(process.platform === "linux" ? `/proc/self/fd/${this.#fd}` : this.path, ...name);
+  }
+
+  /** Makes the entries of the directory last through a power cut, where the file system can. */
+  sync(): void {
+    try {
+      fsyncSync(this.#fd);
+    } catch (error) {
+      if (errorCode(error) !== "EINVAL") throw diskFault(error, this.path);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** @throws FaultError "bad-destination" unless `dir` is an existing directory that can be written to. */
+export function checkDestination(dir: string): void {
+  try {
+    if (statSync(dir).isDirectory()) {
+      accessSync(dir, constants.W_OK | constants.X_OK);
+      return;
+    }
+  } catch (cause) {
+    throw new FaultError("bad-destination", dir, { cause });
+  }
+  throw new FaultError("bad-destination", dir);
+}
+
+/**
+ * Refuses early what cannot fit. It reserves nothing: writing may still run out of space.
+ * @throws FaultError "disk-full" when fewer than `bytes` are free for this user in `dir`.
+ */
+export function checkSpace(dir: string, bytes: number): void {
+  let free: bigint;
+  try {
+    const { blocks, bavail, bsize } = statfsSync(dir, { bigint: true });
+    if (blocks === 0n) return; // a file system without a size of its own says nothing
+    free = bavail * bsize;
+  } catch (cause) {
+    throw new FaultError("bad-destination", dir, { cause });
+  }
+  if (BigInt(bytes) > free) {
+    throw new FaultError("disk-full", `${bytes} bytes are needed in ${dir}, ${free} are free`);
+  }
+}
+
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+/** The fault for an error that the system gave while writing to `path`. */
+export function diskFault(error: unknown, path: string): FaultError {
+  if (error instanceof FaultError) return error;
+  const code = errorCode(error);
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  const why = code === "EFBIG" ? "too large for this file system" : (code ?? String(error));
+  return new FaultError(full ? "disk-full" : "write-failed", full ? path : `${path} (${why})`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,269 @@
+/**
+ * The small file that says how far a partial is, so that a receiver goes on without reading
+ * again what it has.
+ *
+ *       0  magic, 8 bytes
+ *       8  length of the header u32 | CRC-32 of the header u32
+ *      16  cell A, 40 bytes: sequence u32 | written u32 | synced u32 | state u32 | boot id 16 bytes | CRC-32 u32 | 0 u32
+ *      64  cell B, alike
+ *     128  header, a MessagePack map {v, share, receiver, head}; never rewritten
+ *     ...  destiny: length u32 | CRC-32 u32 | MessagePack map {name, ino, placeholder}
+ *
+ * The cells take turns; the valid one with the higher sequence counts, so a torn write costs one
+ * step and not the journal.
+ */
+import { closeSync, constants, fstatSync, fsync, openSync, readSync, writeSync } from "node:fs";
+import { promisify } from "node:util";
+import { equalBytes, fromHex } from "../protocol/bytes.ts";
+import { FaultError } from "../protocol/faults.ts";
+import { CONTROL_BYTES, MANIFEST_BYTES } from "../protocol/limits.ts";
+import { decodeHead, type Manifest } from "../protocol/manifest.ts";
+import { packMap, unpackMap } from "../protocol/msgpack.ts";
+import { bootId } from "./owner.ts";
+
+const MAGIC = new TextEncoder().encode("fsjrnl1\n");
+const CELLS = [16, 64] as const;
+const CELL_BYTES = 40;
+const HEADER = 128;
+const MAX_HEADER = MANIFEST_BYTES + CONTROL_BYTES;
+const WHOLE = 1;
+
+/** How far the data is, in records from the first. */
+export interface Progress {
+  /** Handed to the system: there after this process dies, not after the machine does. */
+  readonly written: number;
+  /** On the disk. */
+  readonly synced: number;
+  /** Everything is written, and the move to the final name may have begun. */
+  readonly whole: boolean;
+}
+
+/** Under which name the data was about to be placed, to recognise it there. */
+export interface Destiny {
+  readonly name: string;
+  /** Inode of the data. */
+  readonly ino: bigint;
+  /** Inode of the empty file that keeps the name free, where links cannot. */
+  readonly placeholder?: bigint;
+}
+
+/** What is known from the beginning and never changes. */
+export interface Kept {
+  readonly manifest: Manifest;
+  readonly head: Uint8Array;
+  readonly receiver: Uint8Array;
+}
+
+export class Journal {
+  readonly manifest: Manifest;
+  /** The share's plaintext before the files' bytes. */
+  readonly head: Uint8Array;
+  /** Who the receiver is to the sender. */
+  readonly receiver: Uint8Array;
+  readonly #fd: number;
+  readonly #end: number;
+  readonly #boot: Uint8Array;
+  #sequence = 0;
+  #sameBoot = true;
+  #found: Progress | undefined;
+
+  private constructor(fd: number, kept: Kept, end: number) {
+    this.#fd = fd;
+    this.manifest = kept.manifest;
+    this.head = kept.head;
+    this.receiver = kept.receiver;
+    this.#end = end;
+    this.#boot = thisBoot();
+  }
+
+  /** Makes a new one with nothing written yet. @throws what the file system throws. */
+  static create(path: string, kept: Kept): Journal {
+    const { O_RDWR, O_CREAT, O_EXCL } = constants;
+    const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
+    try {
+      const header = packMap({
+        v: 1,
+        share: kept.manifest.share,
+        receiver: kept.receiver,
+        head: kept.head,
+      });
+      const start = new Uint8Array(HEADER);
+      start.set(MAGIC);
+      start.set(lengthAndSum(header), 8);
+      const journal = new Journal(fd, kept, HEADER + header.length);
+      writeFully(fd, header, HEADER);
+      writeFully(fd, start, 0);
+      journal.mark({ written: 0, synced: 0, whole: false });
+      return journal;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** Opens one that a receiver of `share` left. Undefined for anything odd about it. */
+  static open(path: string, share: Uint8Array): Journal | undefined {
+    let fd: number;
+    try {
+      fd = openOwn(path);
+    } catch {
+      return undefined;
+    }
+    try {
+      const start = readFully(fd, 0, HEADER);
+      if (!equalBytes(start.subarray(0, MAGIC.length), MAGIC)) throw new Error("magic");
+      const header = readSummed(fd, 8, HEADER, MAX_HEADER);
+      const { v, share: named, receiver, head } = unpackMap(header, MAX_HEADER);
+      if (v !== 1) throw new Error("version");
+      if (!(named instanceof Uint8Array && receiver instanceof Uint8Array)) throw new Error("ids");
+      if (!(head instanceof Uint8Array)) throw new Error("head");
+      const manifest = decodeHead(head);
+      if (!equalBytes(named, share) || !equalBytes(manifest.share, share)) throw new Error("share");
+      const journal = new Journal(fd, { manifest, head, receiver }, HEADER + header.length);
+      journal.#readCells(start);
+      return journal;
+    } catch {
+      closeSync(fd);
+      return undefined;
+    }
+  }
+
+  /** What it said when it was opened. `written` is no more than `synced` if the system restarted. */
+  get found(): Progress {
+    return this.#found ?? { written: 0, synced: 0, whole: false };
+  }
+
+  /** Whether the system has not restarted since; false also where nobody can tell. */
+  get sameBoot(): boolean {
+    return this.#sameBoot;
+  }
+
+  /** Nanoseconds since the epoch at which something was last noted. */
+  get touchedNs(): bigint {
+    return fstatSync(this.#fd, { bigint: true }).mtimeNs;
+  }
+
+  /** Notes the progress; as cheap as one small write. */
+  mark({ written, synced, whole }: Progress): void {
+    this.#sequence++;
+    const cell = new Uint8Array(CELL_BYTES);
+    const view = new DataView(cell.buffer);
+    view.setUint32(0, this.#sequence);
+    view.setUint32(4, written);
+    view.setUint32(8, synced);
+    view.setUint32(12, whole ? WHOLE : 0);
+    cell.set(this.#boot, 16);
+    view.setUint32(32, Bun.hash.crc32(cell.subarray(0, 32)));
+    writeFully(this.#fd, cell, CELLS[this.#sequence % 2 === 0 ? 0 : 1]);
+  }
+
+  /** Notes what is about to happen to the data. */
+  destine({ name, ino, placeholder }: Destiny): void {
+    const packed = packMap({ name, ino: `${ino}`, placeholder: `${placeholder ?? ""}` });
+    writeFully(this.#fd, packed, this.#end + 8);
+    writeFully(this.#fd, lengthAndSum(packed), this.#end);
+  }
+
+  destiny(): Destiny | undefined {
+    try {
+      const packed = readSummed(this.#fd, this.#end, this.#end + 8, CONTROL_BYTES);
+      const { name, ino, placeholder } = unpackMap(packed, CONTROL_BYTES);
+      if (typeof name !== "string" || typeof ino !== "string") return undefined;
+      if (typeof placeholder !== "string" || /^\.{0,2}$|[/\0]/.test(name)) return undefined;
+      const kept = placeholder === "" ? {} : { placeholder: BigInt(placeholder) };
+      return { name, ino: BigInt(ino), ...kept };
+    } catch {
+      return undefined; // none yet, or torn, which is before it was acted on
+    }
+  }
+
+  /** Until it is on the disk. */
+  async sync(): Promise<void> {
+    await promisify(fsync)(this.#fd);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #readCells(start: Uint8Array): void {
+    for (const offset of CELLS) {
+      const cell = start.slice(offset, offset + CELL_BYTES);
+      const view = new DataView(cell.buffer);
+      const sequence = view.getUint32(0);
+      if (view.getUint32(32) !== Bun.hash.crc32(cell.subarray(0, 32))) continue;
+      if (sequence < this.#sequence) continue;
+      const boot = cell.subarray(16, 32);
+      // Without a boot id nobody knows whether the system restarted.
+      const sameBoot = boot.some((byte) => byte !== 0) && equalBytes(boot, this.#boot);
+      const synced = view.getUint32(8);
+      const written = view.getUint32(4);
+      const whole = view.getUint32(12) === WHOLE;
+      if (synced > written || written > this.manifest.records) continue;
+      if (whole && written !== this.manifest.records) continue;
+      this.#sequence = sequence;
+      this.#sameBoot = sameBoot;
+      this.#found = sameBoot
+        ? { written, synced, whole }
+        : { written: synced, synced, whole: whole && synced === written };
+    }
+    if (this.#found === undefined) throw new Error("no cell");
+  }
+}
+
+/** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
+export function openOwn(path: string): number {
+  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_RDWR | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
+  const stat = fstatSync(fd);
+  if (stat.isFile() && isOurs(stat.uid)) return fd;
+  closeSync(fd);
+  throw new FaultError("write-failed", path);
+}
+
+export function isOurs(uid: number): boolean {
+  return process.geteuid === undefined || process.geteuid() === uid;
+}
+
+/** Goes on after short writes. */
+export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
+  let done = 0;
+  while (done < bytes.length) {
+    const count = writeSync(fd, bytes, done, bytes.length - done, position + done);
+    if (count === 0) throw new FaultError("write-failed", "nothing more is taken");
+    done += count;
+  }
+}
+
+function readFully(fd: number, position: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const count = readSync(fd, bytes, done, length - done, position + done);
+    if (count === 0) throw new Error("cut off");
+    done += count;
+  }
+  return bytes;
+}
+
+function lengthAndSum(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setUint32(0, bytes.length);
+  view.setUint32(4, Bun.hash.crc32(bytes));
+  return new Uint8Array(view.buffer);
+}
+
+/** The bytes at `position` whose length and checksum are at `prefix`. */
+function readSummed(fd: number, prefix: number, position: number, maxBytes: number): Uint8Array {
+  const view = new DataView(readFully(fd, prefix, 8).buffer);
+  const length = view.getUint32(0);
+  if (length > maxBytes) throw new Error("length");
+  const bytes = readFully(fd, position, length);
+  if (view.getUint32(4) !== Bun.hash.crc32(bytes)) throw new Error("checksum");
+  return bytes;
+}
+
+function thisBoot(): Uint8Array {
+  const id = fromHex(bootId()?.replaceAll("-", "") ?? "");
+  return id?.length === 16 ? id : new Uint8Array(16);
+}

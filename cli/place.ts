@@ -1,0 +1,138 @@
+/** The last step of a received file: from its partial directory to the name it shall have. */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  type BigIntStats,
+} from "node:fs";
+import { extname } from "node:path";
+import { utf8 } from "../protocol/bytes.ts";
+import { FaultError } from "../protocol/faults.ts";
+import { NAME_BYTES, NUMBERED_NAMES } from "../protocol/limits.ts";
+import { parseSafeName, type SafeName, type SafePath } from "../protocol/names.ts";
+import { errorCode, type Folder } from "./folder.ts";
+import type { Destiny } from "./journal.ts";
+import { cutUtf8 } from "./owner.ts";
+
+export interface FinishPolicy {
+  /**
+   * What to do about a file of that name: take `name (1).ext` and so on, replace it (a regular
+   * file only, never a folder, link or device), or fail.
+   */
+  readonly onExists: "number" | "overwrite" | "fail";
+  /** Put before the name, for example "received_". */
+  readonly prefix?: string;
+}
+
+export interface Move {
+  readonly folder: Folder;
+  /** Where the whole data is, for the system; on the file system of `folder`. */
+  readonly data: string;
+  /** Inode of the data. */
+  readonly ino: bigint;
+  readonly name: SafeName;
+  readonly onExists: FinishPolicy["onExists"];
+  /** Told where the data is about to be, before anything is done. */
+  readonly destine: (destiny: Destiny) => void;
+  readonly link?: typeof linkSync;
+}
+
+/**
+ * Gives the data its name in one step, so that the name never holds less than the whole file.
+ * Unless told to overwrite it replaces nothing, however many others do the same at once.
+ * Afterwards the data may have its old name too.
+ * @returns the name it got.
+ * @throws FaultError "file-exists" or "name-exhausted", or what the file system throws.
+ */
+export function place(move: Move): string {
+  const { folder, data, ino, name, onExists, destine } = move;
+  if (onExists === "overwrite") {
+    const there = lookAt(folder, name);
+    if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
+    destine({ name, ino });
+    renameSync(data, folder.at(name));
+    return name;
+  }
+  const last = onExists === "number" ? NUMBERED_NAMES : 0;
+  for (let number = 0; number <= last; number++) {
+    const candidate = numbered(name, number);
+    if (lookAt(folder, candidate) !== undefined) continue;
+    destine({ name: candidate, ino });
+    if (takeName(move, candidate)) return candidate;
+  }
+  throw new FaultError(onExists === "number" ? "name-exhausted" : "file-exists", name);
+}
+
+/** `prefix` and `name`, cut to NAME_BYTES before the extension. @throws FaultError "unsafe-name". */
+export function finalName(name: SafePath, prefix = ""): SafeName {
+  const { stem, ext } = split(prefix + name);
+  const room = NAME_BYTES - utf8(ext).length;
+  const fits = utf8(stem).length <= room;
+  return parseSafeName((fits ? stem : cutUtf8(stem, room).replace(/[. ]+$/, "")) + ext);
+}
+
+/** What has that name in the folder, itself and not where it links to. */
+export function lookAt(folder: Folder, name: string): BigIntStats | undefined {
+  return lstatSync(folder.at(name), { bigint: true, throwIfNoEntry: false });
+}
+
+function numbered(name: string, number: number): string {
+  if (number === 0) return name;
+  const { stem, ext } = split(name);
+  return `${stem} (${number})${ext}`;
+}
+
+/** The last extension goes last, unless it is so long that it is no extension. */
+function split(name: string): { stem: string; ext: string } {
+  const found = extname(name);
+  const ext = utf8(found).length <= 20 ? found : "";
+  return { stem: name.slice(0, name.length - ext.length), ext };
+}
+
+/** What file systems without hard links (FAT, some network ones) say to one. */
+const NO_LINKS = new Set([
+  "EPERM",
+  "EACCES",
+  "EOPNOTSUPP",
+  "ENOTSUP",
+  "ENOSYS",
+  "EMLINK",
+  "EINVAL",
+]);
+
+/** False when the name is taken. */
+function takeName({ folder, data, ino, destine, link = linkSync }: Move, name: string): boolean {
+  try {
+    link(data, folder.at(name));
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    if (!NO_LINKS.has(errorCode(error) ?? "")) throw error;
+  }
+  // An empty file keeps the name for us.
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  let fd: number;
+  try {
+    fd = openSync(folder.at(name), O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+  try {
+    destine({ name, ino, placeholder: fstatSync(fd, { bigint: true }).ino });
+  } finally {
+    closeSync(fd);
+  }
+  try {
+    renameSync(data, folder.at(name));
+  } catch (error) {
+    unlinkSync(folder.at(name));
+    throw error;
+  }
+  return true;
+}

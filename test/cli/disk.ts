@@ -1,0 +1,91 @@
+/** What the tests of the disk side share: directories, and shares with plain records. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FaultError } from "../../protocol/faults.ts";
+import { encodeManifest, type EncodedManifest } from "../../protocol/manifest.ts";
+import { senderName } from "../../protocol/names.ts";
+import { plainOffset, recordBytes } from "../../protocol/sizes.ts";
+import { concat } from "../../protocol/bytes.ts";
+
+/** Small, so that few bytes make many records. */
+export const RECORD_SIZE = 128;
+export const DATA_BYTES = RECORD_SIZE - 17;
+
+/** A directory that is gone at the end of the block. */
+export function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "fileshare-test-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Bytes that anyone can make again from the seed, and that differ from record to record. */
+export function seededBytes(seed: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed >>> 0;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+export interface TestShare extends EncodedManifest {
+  readonly receiver: Uint8Array;
+  readonly share: Uint8Array;
+  readonly content: Uint8Array;
+  readonly name: string;
+  readonly record: (index: number) => Uint8Array;
+}
+
+export interface TestFile {
+  readonly name?: string;
+  readonly mode?: number;
+  readonly mtime?: number;
+  readonly recordSize?: number;
+}
+
+/** A share of one file of so many bytes, all of it made from the seed. */
+export function testShare(seed: number, size: number, file: TestFile = {}): TestShare {
+  const {
+    name = "report.pdf",
+    mode = 0,
+    mtime = 1_700_000_000_123,
+    recordSize = RECORD_SIZE,
+  } = file;
+  const share = seededBytes(seed + 1000, 16);
+  const content = seededBytes(seed, size);
+  const files = [{ path: senderName(name), size, mode, mtime }];
+  const encoded = encodeManifest({ share, recordSize, files });
+  const plain = concat(encoded.head, content);
+  const record = (index: number): Uint8Array => {
+    const start = plainOffset(index, recordSize);
+    return plain.slice(start, start + recordBytes(index, plain.length, recordSize));
+  };
+  return { ...encoded, receiver: seededBytes(seed + 2000, 16), share, content, name, record };
+}
+
+export function faultOf(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    return error instanceof FaultError ? error.code : `not a FaultError: ${String(error)}`;
+  }
+  return "no fault";
+}
+
+export async function laterFaultOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return error instanceof FaultError ? error.code : `not a FaultError: ${String(error)}`;
+  }
+  return "no fault";
+}
+
+export function bytesOf(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(path));
+}
+
+export function list(dir: string): string[] {
+  return readdirSync(dir).toSorted();
+}

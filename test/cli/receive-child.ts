@@ -1,0 +1,37 @@
+/**
+ * A receiver's disk side as a process of its own, to be killed: it finds or begins the partial of
+ * a share and writes what is missing. What it was told and what it did are lines of JSON.
+ */
+import { findPartial, openPartial } from "../../cli/find-partial.ts";
+import type { FinishPolicy } from "../../cli/place.ts";
+import { testShare } from "./disk.ts";
+
+export interface Orders {
+  readonly dir: string;
+  readonly seed: number;
+  readonly size: number;
+  readonly onExists: FinishPolicy["onExists"];
+  /** Records after which it stops and waits to be killed; undefined to finish. */
+  readonly stopAfter?: number;
+  /** Records between checkpoints. */
+  readonly checkpointEvery: number;
+}
+
+async function main(orders: Orders): Promise<void> {
+  const { dir, seed, size, onExists, stopAfter, checkpointEvery } = orders;
+  const { manifest, head, receiver, share, record } = testShare(seed, size);
+  const found = findPartial({ dir, share });
+  const partial = found ?? openPartial({ dir, manifest, head, receiver });
+  console.log(JSON.stringify({ found: found !== undefined, next: partial.next }));
+  while (partial.next < manifest.records) {
+    if (partial.next === stopAfter) {
+      console.log(JSON.stringify({ stopped: partial.next }));
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    }
+    partial.write(partial.next, record(partial.next));
+    if (partial.next % checkpointEvery === 0) await partial.checkpoint();
+  }
+  console.log(JSON.stringify({ path: await partial.finish({ onExists }) }));
+}
+
+await main(JSON.parse(process.argv[2]!) as Orders);
