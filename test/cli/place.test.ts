@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync, type PathLike } from "node:fs";
+import { join } from "node:path";
+import { Folder } from "../../cli/folder.ts";
+import type { Destiny } from "../../cli/journal.ts";
+import { finalName, place, type Move } from "../../cli/place.ts";
+import { parseSafeName } from "../../protocol/names.ts";
+import { faultOf, list, temporaryFolder } from "./disk.ts";
+
+/** As FAT answers. */
+function noLinks(from: PathLike, to: PathLike): void {
+  throw Object.assign(new Error(`no links: ${String(from)} ${String(to)}`), { code: "EPERM" });
+}
+
+describe("on file systems without hard links", () => {
+  function receive(dir: string, onExists: Move["onExists"], link: typeof linkSync): Destiny[] {
+    const data = join(dir, "data");
+    const folder = new Folder(dir);
+    const destinies: Destiny[] = [];
+    try {
+      place({
+        folder,
+        data,
+        ino: statSync(data, { bigint: true }).ino,
+        name: parseSafeName("a.txt"),
+        onExists,
+        destine: (destiny) => destinies.push(destiny),
+        link,
+      });
+    } finally {
+      folder.close();
+    }
+    return destinies;
+  }
+
+  test("an empty file keeps the name, and nothing else is replaced", () => {
+    using folder = temporaryFolder();
+    const at = (name: string): string => join(folder.path, name);
+    writeFileSync(at("a.txt"), "mine");
+    writeFileSync(at("data"), "new");
+    const { ino } = statSync(at("data"), { bigint: true });
+    const destinies = receive(folder.path, "number", noLinks);
+    expect(destinies).toEqual([
+      { name: "a (1).txt", ino },
+      { name: "a (1).txt", ino, placeholder: expect.any(BigInt) as bigint },
+    ]);
+    expect(list(folder.path)).toEqual(["a (1).txt", "a.txt"]);
+    expect(readFileSync(at("a.txt"), "utf8")).toBe("mine");
+    expect(readFileSync(at("a (1).txt"), "utf8")).toBe("new");
+  });
+
+  test("a name that is taken between the look and the step is not replaced", () => {
+    using folder = temporaryFolder();
+    const at = (name: string): string => join(folder.path, name);
+    writeFileSync(at("data"), "new");
+    const taken = new Set(["a.txt", "a (1).txt"]);
+    const quick = (from: PathLike, to: PathLike): void => {
+      const name = String(to).slice(String(to).lastIndexOf("/") + 1);
+      if (taken.has(name)) writeFileSync(at(name), "mine");
+      if (name === "a.txt") noLinks(from, to); // taken before the empty file
+      linkSync(from, to);
+    };
+    receive(folder.path, "number", quick);
+    expect(list(folder.path)).toEqual(["a (1).txt", "a (2).txt", "a.txt", "data"]);
+    expect(readFileSync(at("a.txt"), "utf8")).toBe("mine");
+    expect(readFileSync(at("a (1).txt"), "utf8")).toBe("mine");
+    expect(readFileSync(at("a (2).txt"), "utf8")).toBe("new");
+  });
+
+  test("data that has gone leaves no empty file behind", () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "data"), "new");
+    const vanish = (from: PathLike, to: PathLike): void => {
+      rmSync(join(folder.path, "data"));
+      noLinks(from, to);
+    };
+    expect(faultOf(() => receive(folder.path, "number", vanish))).toContain("ENOENT");
+    expect(list(folder.path)).toEqual([]);
+  });
+});
+
+describe("names", () => {
+  test("F10 a prefix never makes a name longer than names may be, nor unsafe", () => {
+    const name = (text: string, prefix?: string): string => finalName(parseSafeName(text), prefix);
+    expect(name("a.txt")).toBe("a.txt");
+    expect(name("a.txt", "received_")).toBe("received_a.txt");
+    expect(name("x".repeat(200), "p_")).toBe(`p_${"x".repeat(198)}`);
+    expect(name(`${"x".repeat(196)}.txt`, "p_")).toBe(`p_${"x".repeat(194)}.txt`);
+    expect(name(`${"😀".repeat(49)}.txt`, "p_")).toBe(`p_${"😀".repeat(48)}.txt`);
+    expect(name(`${"x".repeat(197)}. x`, "p")).toBe(`p${"x".repeat(197)}`.slice(0, 197) + ". x");
+    expect(faultOf(() => name("a", "../"))).toBe("unsafe-name");
+    expect(faultOf(() => name("a", "a:"))).toBe("unsafe-name");
+  });
+});
