@@ -155,6 +155,13 @@ export const SENT_BY = {
   fault: ["relay"],
 } as const satisfies Record<MessageType, readonly (Role | "relay")[]>;
 
+/** The keys of a message without `t`, optional ones with a question mark; for the documents. */
+export function messageKeys(type: MessageType): string[] {
+  return Object.entries(schemas[type].entries)
+    .filter(([key]) => key !== "t")
+    .map(([key, { type: kind }]) => (kind === "optional" ? `${key}?` : key));
+}
+
 /** One control message as bytes. */
 export function encodeControl(message: Message): Uint8Array {
   return packMap(message);

@@ -41,7 +41,7 @@ export const FAULTS = {
   ),
   "bad-code": wrongUse(
     "That is not a code",
-    "A code is six words such as amber-otter-velvet-crisp-lunar-solid; each may be cut to its first four letters.",
+    "A code is six words such as amused-oyster-velvet-crisp-lunar-solid; each may be cut to its first four letters.",
   ),
   "bad-relay-address": wrongUse(
     "That is not the address of a relay",

@@ -1,0 +1,70 @@
+/** Writes the tables of docs/protocol.md from the code. */
+import { FAULTS, SENT_BY, limits, messageKeys, type MessageType } from "../protocol/mod.ts";
+
+const PAGE = new URL("./protocol.md", import.meta.url);
+
+/** What each message is for and what answers it; keys and senders come from the schema. */
+const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
+  hello: ["first of all: protocol version, role, channel", "`welcome`, or `fault`"],
+  welcome: ["the relay's limits for this socket", "`offer` from a sender"],
+  offer: ["this share can be had from me; also to open it again", "`accepted`, or `fault`"],
+  accepted: ["the share is open", ""],
+  want: ["send these records", "frames"],
+  receivers: ["what changed about receivers, at most every RECEIVERS_EVERY_MS", ""],
+  receipt: ["a receiver's `complete`, passed on", "`receipted` when it verifies"],
+  receipted: ["that receipt verified", "`completed` to the receiver"],
+  offers: ["shares of the channel: all after `welcome`, then each new one", "`join`"],
+  presence: ["the sender of a share left or came back", ""],
+  join: ["send me the share from here on; also to ask again", "frames, or `cancel`"],
+  ack: ["everything before `next` is written; the window from now on", "frames"],
+  complete: ["everything is saved, and here is the proof", "`completed`"],
+  completed: ["the sender took the receipt", ""],
+  leave: ["no more of this share", ""],
+  end: ["the share is over as it should be", ""],
+  cancel: ["the share is over before its time", ""],
+  fault: ["this socket did or met something wrong; it is closed", ""],
+};
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+const TABLES: Record<string, string> = {
+  messages: table(
+    ["`t`", "from", "keys", "meaning", "reply"],
+    Object.entries(MEANING).map(([type, [means, reply]]) => {
+      const t = type as MessageType;
+      const keys = messageKeys(t).map((key) => `\`${key}\``);
+      return [`\`${t}\``, SENT_BY[t].join(", "), keys.join(" "), means, reply];
+    }),
+  ),
+  limits: table(
+    ["name", "value", "unit", "reason"],
+    limits.map(({ name, value, unit, reason }) => [name, value.toString(), unit, reason]),
+  ),
+  faults: table(
+    ["code", "sentence", "advice", "retry", "close", "exit"],
+    Object.entries(FAULTS).map(([code, fault]) => [
+      `\`${code}\``,
+      fault.sentence,
+      fault.advice,
+      fault.retry ? "yes" : "no",
+      fault.closeCode === 0 ? "" : fault.closeCode.toString(),
+      fault.exitCode.toString(),
+    ]),
+  ),
+};
+
+/** The page with its tables as they must be now. */
+export function withTables(page: string): string {
+  return page.replace(
+    /<!-- table: (\w+) -->\n[^]*?<!-- end -->/g,
+    (_, name: string) => `<!-- table: ${name} -->\n\n${TABLES[name] ?? ""}\n\n<!-- end -->`,
+  );
+}
+
+if (import.meta.main) {
+  await Bun.write(PAGE, withTables(await Bun.file(PAGE).text()));
+  await Bun.$`${process.execPath} fmt --no-script ${PAGE.pathname}`.quiet();
+}
