@@ -1,4 +1,4 @@
-import { FAULTS, FaultError, faultMessage } from "../protocol/mod.ts";
+import { FAULTS, FaultError, faultMessage } from "../protocol/faults.ts";
 
 import type { ClientEvent } from "./events.ts";
 import type { Answer, Job, Outcome } from "./jobs.ts";

@@ -26,7 +26,12 @@ import { finalName, type FinishPolicy } from "./place.ts";
  */
 type Stage =
   | { readonly at: "preview"; readonly plain: Uint8Array[] }
-  | { readonly at: "known"; readonly plain: Uint8Array[]; readonly manifest: Manifest; readonly head: Uint8Array }
+  | {
+      readonly at: "known";
+      readonly plain: Uint8Array[];
+      readonly manifest: Manifest;
+      readonly head: Uint8Array;
+    }
   | { readonly at: "partial"; readonly partial: PartialFile };
 
 /** One share as it arrives: deciphers its records and keeps them. */
@@ -37,6 +42,8 @@ export class Incoming {
   readonly #dir: string;
   readonly #keys: Keys;
   readonly #cipher: SyncRecordCipher;
+  /** A partial of this share id with other records than offered: not ours to touch or to go on with. */
+  readonly #unfit: PartialFile | undefined;
   #stage: Stage;
 
   /**
@@ -53,6 +60,7 @@ export class Incoming {
       this.#stage = { at: "partial", partial };
       this.receiver = partial.receiver;
     } else {
+      this.#unfit = partial;
       this.#stage = { at: "preview", plain: [] };
       this.receiver = primitives.randomBytes(16);
     }
@@ -111,7 +119,7 @@ export class Incoming {
   exists(prefix: string): boolean {
     const name = this.manifest?.files[0]?.path;
     if (name === undefined || name.includes("/")) return false;
-    const path = join(this.#dir, finalName(name as unknown as Parameters<typeof finalName>[0], prefix));
+    const path = join(this.#dir, finalName(name, prefix));
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   }
 
@@ -146,6 +154,7 @@ export class Incoming {
 
   /** Lets go of it; what is on the disk stays for the next run. */
   async close(): Promise<void> {
+    await this.#unfit?.close();
     if (this.#stage.at === "partial") await this.#stage.partial.close();
   }
 

@@ -4,7 +4,11 @@
  * even with `useRecords: false`. So every input is walked first, and only what JSON could say
  * (and bytes) reaches msgpackr.
  */
-import { type Options, Packr, Unpackr } from "msgpackr";
+// The pure JavaScript entries: the main one loads a native addon that would see network bytes.
+import type { Options } from "msgpackr";
+import { Packr } from "msgpackr/pack";
+import { Unpackr } from "msgpackr/unpack";
+
 import { fromUtf8 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { MESSAGE_DEPTH, MESSAGE_VALUES } from "./limits.ts";
