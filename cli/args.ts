@@ -1,0 +1,58 @@
+/** The check of arguments that citty leaves out: it takes unknown and surplus ones in silence. */
+import type { ArgsDef } from "citty";
+
+import { FaultError } from "../protocol/faults.ts";
+import { suggest } from "./suggest.ts";
+
+/**
+ * Checks the arguments after a command's name against its definition.
+ * @throws FaultError "usage" for an unknown option, a missing or needless value, or a surplus word
+ */
+export function checkArgs(raw: readonly string[], args: ArgsDef): void {
+  const options = Object.keys(args).filter((name) => args[name]?.type !== "positional");
+  const places = Object.keys(args).length - options.length;
+  const words: string[] = [];
+  for (let i = 0; i < raw.length; i++) {
+    const word = raw[i] ?? "";
+    if (word === "--") {
+      words.push(...raw.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      words.push(word);
+      continue;
+    }
+    const [flag, value] = splitOnce(word);
+    const name = flag.slice(2);
+    const type = flag.startsWith("--") && options.includes(name) ? args[name]?.type : undefined;
+    if (type === undefined) throw usage(unknown(flag, options));
+    if (type === "boolean") {
+      if (value !== undefined) throw usage(`${flag} takes no value`);
+    } else if (value === undefined) {
+      const next = raw[++i];
+      if (next === undefined) throw usage(`${flag} needs a value`);
+      if (next.startsWith("-")) {
+        throw usage(`${flag} needs a value, not ${next} (if that is the value: ${flag}=${next})`);
+      }
+    }
+  }
+  const surplus = words[places];
+  if (surplus !== undefined) {
+    throw usage(`"${surplus}" is one word too many (quote a name with spaces in it)`);
+  }
+}
+
+export function usage(detail: string): FaultError {
+  return new FaultError("usage", detail);
+}
+
+function unknown(flag: string, options: readonly string[]): string {
+  const meant = suggest(flag.replace(/^-+(?:no-)?/, ""), [...options, "help", "version"]);
+  const hint = meant === undefined ? "" : ` (did you mean --${meant}?)`;
+  return `there is no option ${flag}${hint}`;
+}
+
+function splitOnce(word: string): [string, string | undefined] {
+  const at = word.indexOf("=");
+  return at === -1 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
+}

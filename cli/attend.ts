@@ -1,0 +1,28 @@
+import type { Client } from "./client.ts";
+import { onInterrupt } from "./interrupts.ts";
+import type { Screen } from "./screen/screen.ts";
+
+/** Shows what a client does until it ends, and carries questions and Ctrl-C. @returns the exit code */
+export async function attend(client: Client, screen: Screen): Promise<number> {
+  using _ = onInterrupt(() => client.interrupt());
+  let question = new AbortController();
+  try {
+    for await (const event of client) {
+      screen.show(event);
+      if (["offer", "waiting", "error"].includes(event.event)) question.abort();
+      if (event.event !== "offer" || !event.question) continue;
+      question = new AbortController();
+      // One that was taken back needs no answer: the share it was about is gone.
+      screen.ask(event, question.signal).then(
+        (answer) => client.answer(answer),
+        () => undefined,
+      );
+    }
+    question.abort();
+    const outcome = await client.outcome;
+    screen.end(outcome);
+    return outcome.exitCode;
+  } finally {
+    screen.close();
+  }
+}

@@ -1,0 +1,101 @@
+/** From the words of the command line to an exit code; nothing here is loaded before it is needed. */
+import { renderUsage, type CommandDef } from "citty";
+
+import manifest from "../package.json" with { type: "json" };
+import { EXIT, FaultError, faultMessage, type FaultCode } from "../protocol/faults.ts";
+import { usage } from "./args.ts";
+import type { Command } from "./commands/command.ts";
+
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  send: async () => (await import("./commands/send.ts")).default,
+  recv: async () => (await import("./commands/recv.ts")).default,
+  relay: async () => (await import("./commands/relay.ts")).default,
+};
+
+const root: CommandDef = {
+  meta: {
+    name: "fileshare",
+    version: manifest.version,
+    description: "Stream a file to many receivers at once, end-to-end encrypted",
+  },
+  subCommands: Object.fromEntries(
+    Object.entries(commands).map(([name, load]) => [name, async () => (await load()).definition]),
+  ),
+};
+
+const examples: Command["examples"] = [
+  ["fileshare send big.iso", "print a code, and send to who has it"],
+  ["fileshare recv", "ask for the code, and receive"],
+  ["fileshare relay", "run the relay between them"],
+];
+
+/** Runs a whole command line. @returns the exit code; never rejects */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(words[0] === "help" ? [...words.slice(1), "--help"] : words);
+  } catch (error) {
+    return await report(error, optionsOf(words).includes("--json"));
+  }
+}
+
+async function dispatch(words: readonly string[]): Promise<number> {
+  const [name, ...rest] = words;
+  const options = optionsOf(words);
+  const help = options.includes("--help") || options.includes("-h");
+  if (name === undefined || (help && name.startsWith("-"))) {
+    const text = await helpText();
+    if (help) process.stdout.write(text);
+    else process.stderr.write(text);
+    return help ? EXIT.done : EXIT.usage;
+  }
+  if (words.length === 1 && (name === "--version" || name === "-v")) {
+    process.stdout.write(`${manifest.version}\n`);
+    return EXIT.done;
+  }
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
+    const { noSuchCommand } = await import("./no-such-command.ts");
+    throw usage(noSuchCommand(words, Object.keys(commands)));
+  }
+  const command = await load();
+  if (!help) return command.run(rest);
+  process.stdout.write(await helpText(command));
+  return EXIT.done;
+}
+
+/** The words that may be options: those before `--`. */
+function optionsOf(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end === -1 ? words : words.slice(0, end);
+}
+
+async function helpText(command?: Command): Promise<string> {
+  const usage = await renderUsage(command?.definition ?? root);
+  const color = process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
+  const lines = [...usage.split("\n"), "", "EXAMPLES", ""];
+  for (const [line, meaning] of command?.examples ?? examples) {
+    lines.push(`  ${line}`, `      ${meaning}`);
+  }
+  const text = lines.map((line) => `${line.trimEnd()}\n`).join("");
+  return color ? text : Bun.stripANSI(text);
+}
+
+/** A fault in its own words; whatever else is thrown is a mistake of ours. */
+async function report(error: unknown, json: boolean): Promise<number> {
+  const fault = error instanceof FaultError ? error : undefined;
+  const code: FaultCode = fault?.code ?? "internal";
+  const detail = error instanceof Error ? error.message : String(error);
+  const message = fault?.message ?? faultMessage("internal", detail.split("\n", 1)[0]);
+  if (json) {
+    const { jsonLine } = await import("./screen/json.ts");
+    process.stdout.write(jsonLine({ event: "error", code, message }));
+  } else {
+    const { escapeForDisplay } = await import("../protocol/names.ts");
+    process.stderr.write(`fileshare: ${escapeForDisplay(message)}\n`);
+  }
+  if (fault === undefined && process.env["FILESHARE_DEBUG"] === "1") {
+    const stack = error instanceof Error ? error.stack : undefined;
+    process.stderr.write(`${stack ?? detail}\n`);
+  }
+  return fault?.fault.exitCode ?? EXIT.failed;
+}

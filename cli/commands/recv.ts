@@ -1,0 +1,42 @@
+import { command, shared } from "./command.ts";
+
+export default command({
+  name: "fileshare recv",
+  description: "Receive what is sent under a code",
+  args: {
+    code: {
+      type: "positional",
+      required: false,
+      description:
+        "The code, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
+    },
+    lobby: { type: "boolean", description: "Take file after file from the lobby, for ever" },
+    yes: { type: "boolean", description: "Take what is offered without a question" },
+    ask: { type: "boolean", description: "Ask in the lobby too" },
+    out: { type: "string", valueHint: "dir", description: "The folder to save in (this one)" },
+    prefix: {
+      type: "string",
+      valueHint: "text",
+      description: "What to put before every name (rcv_ in the lobby, else nothing)",
+    },
+    overwrite: { type: "boolean", description: "Replace a file of the same name" },
+    name: {
+      type: "string",
+      valueHint: "name",
+      description: "What the sender sees of you (user@host)",
+    },
+    limit: {
+      type: "string",
+      valueHint: "rate",
+      description: "The most to take per second, such as 8MiB or 500k",
+    },
+    ...shared,
+  },
+  examples: [
+    ["fileshare recv", "ask for the code (Tab completes words)"],
+    ["FILESHARE_CODE=... fileshare recv --yes --out downloads", "for scripts"],
+    ["fileshare recv --lobby", "take everything from the lobby, as rcv_..."],
+    ["fileshare recv --limit 2MiB", "leave some of the line to others"],
+  ],
+  run: async (values, raw) => (await import("./run-recv.ts")).runRecv(values, raw),
+});

@@ -1,0 +1,122 @@
+import { hostname, userInfo } from "node:os";
+import { resolve } from "node:path";
+
+import { isLobby } from "../../protocol/code.ts";
+import { FaultError } from "../../protocol/faults.ts";
+import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/limits.ts";
+import { parseSafeName } from "../../protocol/names.ts";
+import { usage } from "../args.ts";
+import { attend } from "../attend.ts";
+import { startClient } from "../client.ts";
+import { receiverCode } from "../code-input.ts";
+import { canAsk } from "../prompts.ts";
+import { chooseRelay } from "../relay-choice.ts";
+import { openScreen } from "../screen/mod.ts";
+import { shellLine } from "../shell.ts";
+import { parseRate, parseSeconds } from "../values.ts";
+
+export interface RecvValues {
+  readonly code: string | undefined;
+  readonly lobby: boolean;
+  readonly yes: boolean;
+  readonly ask: boolean;
+  readonly out: string | undefined;
+  readonly prefix: string | undefined;
+  readonly overwrite: boolean;
+  readonly name: string | undefined;
+  readonly limit: string | undefined;
+  readonly relay: string | undefined;
+  readonly "connect-timeout": string | undefined;
+  readonly json: boolean;
+}
+
+const LOBBY_PREFIX = "rcv_";
+const DEFAULT_TIMEOUT = "10";
+
+/** Everything that can be wrong in the command line is found before the thread starts. */
+export async function runRecv(values: RecvValues, raw: readonly string[]): Promise<number> {
+  if (values.yes && values.ask) throw usage("give either --yes or --ask");
+  if (values.out === "") throw usage("--out takes a folder");
+  const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
+  const timeout = values["connect-timeout"];
+  const connectTimeoutMs = parseSeconds(
+    "--connect-timeout",
+    timeout ?? DEFAULT_TIMEOUT,
+    CONNECT_TIMEOUT_MAX_MS,
+  );
+  const name = receiverName(values.name);
+  checkPrefix(values.prefix);
+  const relay = chooseRelay(values.relay);
+  const code = await receiverCode({ ...values, argument: values.code });
+  const lobby = isLobby(code);
+  if (lobby && timeout !== undefined) {
+    throw usage("--connect-timeout has no place in the lobby, which is tried for ever");
+  }
+  const ask = lobby ? values.ask : !values.yes;
+  checkCanAnswer(ask, values.json);
+  if (values.code !== undefined && !lobby && !values.json) {
+    process.stderr.write(
+      "Note: other users of this machine can see that code in the list of processes; " +
+        "fileshare recv alone asks for it.\n",
+    );
+  }
+  const client = startClient({
+    kind: "receive",
+    relay: relay.address,
+    code,
+    name,
+    lobby,
+    out: resolve(values.out ?? "."),
+    prefix: values.prefix ?? (lobby ? LOBBY_PREFIX : ""),
+    ask,
+    onExists: values.overwrite ? "overwrite" : "number",
+    limit,
+    connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
+  });
+  const command = `To go on: ${shellLine(["fileshare", "recv", ...raw])}`;
+  const screen = await openScreen(
+    {
+      side: "receiver",
+      lobby,
+      // A code that was kept off the screen stays off it.
+      again: values.code === undefined ? "To go on, run the same command again" : command,
+      overwrite: values.overwrite,
+    },
+    values.json,
+  );
+  return attend(client, screen);
+}
+
+function checkCanAnswer(ask: boolean, json: boolean): void {
+  if (!ask) return;
+  if (json) throw usage("with --json nobody is asked; give --yes to take what is offered");
+  if (canAsk()) return;
+  throw usage("there is no terminal to ask at; give --yes to take what is offered");
+}
+
+function receiverName(given: string | undefined): string {
+  if (given === undefined) {
+    return `${userName()}@${hostname()}`.slice(0, RECEIVER_NAME_CHARACTERS).toWellFormed();
+  }
+  if (given.trim() !== "" && given.length <= RECEIVER_NAME_CHARACTERS) return given;
+  throw usage(`--name takes 1 to ${RECEIVER_NAME_CHARACTERS} characters`);
+}
+
+/** A user without an entry in the system's list, as in some containers, has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "someone";
+  }
+}
+
+function checkPrefix(prefix: string | undefined): void {
+  if (prefix === undefined) return;
+  try {
+    parseSafeName(`${prefix}x`);
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    throw usage(`--prefix is no beginning of a safe name: ${error.detail}`);
+  }
+}

@@ -1,0 +1,50 @@
+import { networkInterfaces } from "node:os";
+
+import { EXIT } from "../../protocol/faults.ts";
+import { RELAY_WORKERS } from "../../protocol/limits.ts";
+import { usage } from "../args.ts";
+import { onInterrupt } from "../interrupts.ts";
+import { jsonLine } from "../screen/json.ts";
+import { parseWhole } from "../values.ts";
+
+export interface RelayValues {
+  readonly host: string | undefined;
+  readonly port: string | undefined;
+  readonly workers: string | undefined;
+  readonly json: boolean;
+}
+
+/** Runs until a signal comes. */
+export async function runRelay(values: RelayValues): Promise<number> {
+  const hostname = values.host ?? "0.0.0.0";
+  if (hostname === "") throw usage("--host takes an address");
+  const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
+  const workers = parseWhole("--workers", values.workers ?? "1", 1, RELAY_WORKERS);
+  const { startRelay } = await import("../../relay/mod.ts");
+  const onTrouble = (trouble: string): void => void process.stderr.write(`${trouble}\n`);
+  const relay = await startRelay({ hostname, port, workers, onTrouble });
+  const { promise: stopped, resolve } = Promise.withResolvers<void>();
+  using _ = onInterrupt(resolve);
+  const { url } = relay;
+  if (values.json) {
+    process.stdout.write(jsonLine({ event: "listening", url, port: relay.port, workers }));
+  } else {
+    const others = otherAddresses(hostname).map((host) => `ws://${host}:${relay.port}`);
+    const lines = [`The relay listens at ${url}`];
+    if (others.length > 0) lines.push(`From other machines: ${others.join(" or ")}`);
+    lines.push("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
+    process.stdout.write(`${lines.join("\n")}\n`);
+  }
+  await stopped;
+  await relay.stop();
+  return EXIT.done;
+}
+
+/** Addresses of this machine that a wildcard stands for, its own loopback left out. */
+function otherAddresses(hostname: string): string[] {
+  if (hostname !== "0.0.0.0" && hostname !== "::") return [];
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ internal, family }) => !internal && family === "IPv4")
+    .map(({ address }) => address);
+}

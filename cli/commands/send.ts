@@ -1,0 +1,29 @@
+import { command, shared } from "./command.ts";
+
+export default command({
+  name: "fileshare send",
+  description: "Send a file to all who have the code",
+  args: {
+    file: { type: "positional", required: false, description: "The file; asked for when left out" },
+    receivers: {
+      type: "string",
+      valueHint: "n",
+      description: "End when so many receivers have all of it and nobody is still receiving (1)",
+    },
+    stay: { type: "boolean", description: "Go on serving until Ctrl-C" },
+    code: {
+      type: "string",
+      valueHint: "code",
+      description: "A code of your own (else FILESHARE_CODE, else a new one)",
+    },
+    lobby: { type: "boolean", description: "Send to the lobby, where everyone can receive" },
+    ...shared,
+  },
+  examples: [
+    ["fileshare send big.iso", "print a code, send to the first who comes"],
+    ["fileshare send big.iso --receivers 5", "end when five have it"],
+    ["fileshare send big.iso --stay", "serve whoever comes, until Ctrl-C"],
+    ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
+  ],
+  run: async (values, raw) => (await import("./run-send.ts")).runSend(values, raw),
+});

@@ -1,0 +1,22 @@
+#!/usr/bin/env bun
+/** The only place that ends the process. */
+import { runCommandLine } from "./command-line.ts";
+import { listenForSignals } from "./interrupts.ts";
+
+function end(exitCode: number): never {
+  process.exit(exitCode);
+}
+
+listenForSignals(end);
+// A reader that went away (`| head`) does not end a transfer.
+process.stdout.on("error", () => undefined);
+process.stderr.on("error", () => undefined);
+
+const exitCode = await runCommandLine(process.argv.slice(2));
+// What was written to a pipe has to leave first.
+await Promise.all(
+  [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
+  ),
+);
+end(exitCode);

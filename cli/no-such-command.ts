@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+
+import { CODE_WORDS } from "../protocol/limits.ts";
+import { shellQuote } from "./shell.ts";
+import { suggest } from "./suggest.ts";
+
+/** What people call it elsewhere. */
+const SYNONYMS = new Map([
+  ["receive", "recv"],
+  ["recieve", "recv"],
+  ["get", "recv"],
+  ["download", "recv"],
+  ["rx", "recv"],
+  ["tx", "send"],
+  ["put", "send"],
+  ["upload", "send"],
+  ["share", "send"],
+  ["serve", "relay"],
+  ["server", "relay"],
+]);
+
+/** Why the first word is no command, with what was probably meant. */
+export function noSuchCommand(words: readonly string[], commands: readonly string[]): string {
+  const first = words[0] ?? "";
+  const later = words.find((word) => commands.includes(word));
+  if (first.startsWith("-")) {
+    if (later === undefined) return `there is no option ${first} without a command`;
+    return `options go after the command: fileshare ${later} ${shellQuote(first)}`;
+  }
+  const meant = SYNONYMS.get(first.toLowerCase()) ?? suggest(first, commands);
+  if (existsSync(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
+  if (meant !== undefined) return `there is no command "${first}" (did you mean ${meant}?)`;
+  const parts = first.split(/[-_.]/).filter((part) => /^[a-z]{3,8}$/i.test(part));
+  if (parts.length === CODE_WORDS) return "did you mean: fileshare recv CODE";
+  if (/[./\\]/.test(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
+  return `there is no command "${first}"`;
+}

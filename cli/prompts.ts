@@ -1,0 +1,63 @@
+/** Questions to the person at the terminal. */
+import { createInterface } from "node:readline";
+
+import { FaultError } from "../protocol/faults.ts";
+import { interrupt, onInterrupt } from "./interrupts.ts";
+
+/** Beginnings of the line that `Tab` completes: the candidates, and the part that they complete. */
+export type Complete = (line: string) => [string[], string];
+
+export interface AskOptions {
+  readonly complete?: Complete;
+  /** Takes the question back. */
+  readonly signal?: AbortSignal;
+}
+
+/** Whether there is a person to ask: at both ends of the terminal. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY && process.stdout.isTTY;
+}
+
+/**
+ * One line, without the spaces around it.
+ * @throws FaultError "interrupted" on Ctrl-C, at the end of input, or when the question is taken back
+ */
+export async function askLine(question: string, options: AskOptions = {}): Promise<string> {
+  const { complete, signal } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const stop = (): void => reject(new FaultError("interrupted"));
+  // Where a transfer is under way, Ctrl-C is for it; it takes the question back.
+  using _ = signal === undefined ? onInterrupt(stop) : undefined;
+  const { stdin: input, stdout: output } = process;
+  const reader = createInterface({ input, output, completer: complete, historySize: 0 });
+  reader.on("SIGINT", interrupt);
+  reader.on("close", stop);
+  signal?.addEventListener("abort", stop);
+  reader.question(question, resolve);
+  let answered = false;
+  try {
+    if (signal?.aborted === true) stop();
+    const answer = await promise;
+    answered = true;
+    return answer.trim();
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    reader.close();
+    if (!answered) output.write("\n");
+  }
+}
+
+/** One of the letters of `choices`, the first of which stands for Enter alone; asks until it gets one. */
+export async function askChoice<Letter extends string>(
+  question: string,
+  choices: readonly [Letter, ...Letter[]],
+  signal?: AbortSignal,
+): Promise<Letter> {
+  const [first] = choices;
+  for (;;) {
+    const answer = (await askLine(question, { signal })).toLowerCase();
+    if (answer === "") return first;
+    const chosen = choices.find((letter) => answer.startsWith(letter));
+    if (chosen !== undefined) return chosen;
+  }
+}

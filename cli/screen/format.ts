@@ -1,0 +1,44 @@
+/** Numbers and names as people read them. */
+import prettyBytes from "pretty-bytes";
+
+import { escapeForDisplay } from "../../protocol/names.ts";
+
+/** `1.2 GiB`, always binary. */
+export function size(bytes: number): string {
+  return prettyBytes(bytes, { binary: true });
+}
+
+export function rate(bytesPerSecond: number): string {
+  return `${size(Math.round(bytesPerSecond))}/s`;
+}
+
+/** Whole per cent, 100 only when all is there; an empty file is all there. */
+export function percent(bytes: number, whole: number): number {
+  return whole === 0 ? 100 : Math.min(100, Math.floor((bytes / whole) * 100));
+}
+
+/** `0.4 s`, `12 s`, `2 min 5 s`, `3 h 10 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+/** Text of others, made harmless and cut to `columns`. */
+export function shown(text: string, columns = Infinity): string {
+  const safe = escapeForDisplay(text);
+  if (columns === Infinity || Bun.stringWidth(safe) <= columns) return safe;
+  return Bun.sliceAnsi(safe, 0, columns, { ellipsis: "…" });
+}
+
+/** Text that fills exactly `columns`. */
+export function fill(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
+}

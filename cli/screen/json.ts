@@ -1,0 +1,37 @@
+import type { ClientEvent } from "../events.ts";
+import type { Answer } from "../jobs.ts";
+import type { Screen } from "./screen.ts";
+
+// JSON.stringify leaves these as they are, and terminals act upon them.
+const UNSAFE = /[\p{Cf}\p{Zl}\p{Zp}\u007F-\u009F]/gu;
+
+/** One event as one line of plain JSON; whatever a terminal would act upon is a \u escape. */
+export function jsonLine(event: unknown): string {
+  const text = JSON.stringify(event).replaceAll(UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, i) => {
+      return `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`;
+    }).join(""),
+  );
+  return `${text}\n`;
+}
+
+/** For programs: every event as it comes, and nothing else. */
+export class JsonScreen implements Screen {
+  readonly #write: (text: string) => void;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  show(event: ClientEvent): void {
+    this.#write(jsonLine(event));
+  }
+
+  ask(): Promise<Answer> {
+    return Promise.resolve({ accept: false });
+  }
+
+  end(): void {}
+
+  close(): void {}
+}

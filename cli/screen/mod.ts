@@ -1,0 +1,52 @@
+/** The screen that fits: for programs, for terminals, or lines for everything else. */
+import { writeSync } from "node:fs";
+
+import { canAsk } from "../prompts.ts";
+import { JsonScreen } from "./json.ts";
+import type { Screen, Setting } from "./screen.ts";
+
+export type { Screen, Setting } from "./screen.ts";
+
+/** Loads only what the kind of output needs. */
+export async function openScreen(setting: Setting, json: boolean): Promise<Screen> {
+  const { stdout, stderr, env } = process;
+  const out = (text: string): void => void stdout.write(text);
+  const err = (text: string): void => void stderr.write(text);
+  const now = (): number => performance.now();
+  if (json) return new JsonScreen(out);
+  const { askAboutOffer } = await import("./ask-offer.ts");
+  if (!stdout.isTTY || env["TERM"] === "dumb") {
+    const { PlainScreen } = await import("./plain.ts");
+    const ask = canAsk() ? askAboutOffer(setting) : undefined;
+    return new PlainScreen(setting, { out, err, now, ask });
+  }
+  const [{ TerminalScreen }, { CURSOR_ON }, { hasColor }] = await Promise.all([
+    import("./terminal.ts"),
+    import("./painter.ts"),
+    import("./style.ts"),
+  ]);
+  // Whatever ends the process, the cursor comes back.
+  process.on("exit", () => {
+    try {
+      writeSync(stdout.fd, CURSOR_ON);
+    } catch {
+      // The terminal is gone, and its cursor with it.
+    }
+  });
+  const surface = {
+    get columns() {
+      return stdout.columns || 80;
+    },
+    get rows() {
+      return stdout.rows || 24;
+    },
+    write: out,
+  };
+  const ask = canAsk() ? askAboutOffer(setting) : nobody;
+  return new TerminalScreen(setting, { surface, err, color: hasColor(true, env), now, ask });
+}
+
+function nobody(): Promise<{ accept: false }> {
+  process.stderr.write("Declined: there is nobody to ask\n");
+  return Promise.resolve({ accept: false });
+}

@@ -1,0 +1,71 @@
+import type { ClientEvent } from "../events.ts";
+import { percent } from "./format.ts";
+import { Rate } from "./rate.ts";
+
+type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
+
+/** A receiver as a sender's screen shows it. */
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+  readonly word: Word;
+  /** Bytes on its disk, to the record. */
+  readonly bytes: number;
+  readonly percent: number;
+  readonly rate: Rate;
+}
+
+export type Word = "waiting" | "receiving" | "catching up" | "checking" | "done" | "lost" | "left";
+
+/** The state of a receiver in a word of people. */
+function wordFor({ state, done }: ReceiverEvent): Word {
+  if (done) return "done";
+  switch (state) {
+    case "waiting":
+    case "lost":
+    case "left":
+      return state;
+    case "live":
+      return "receiving";
+    case "behind":
+      return "catching up";
+    case "done":
+      return "checking"; // it says so; its receipt has not been verified yet
+  }
+}
+
+/** The receivers of a sender, in the order in which they came. */
+export class People {
+  readonly #all = new Map<string, Person>();
+  #records = 1;
+  #size = 0;
+
+  /** What is sent; positions come in records and are shown in bytes. */
+  source(records: number, size: number): void {
+    this.#records = Math.max(records, 1);
+    this.#size = size;
+  }
+
+  get all(): readonly Person[] {
+    return [...this.#all.values()];
+  }
+
+  /** @returns the receiver as it was, and as it is now. */
+  update(event: ReceiverEvent, now: number): { before: Person | undefined; person: Person } {
+    const before = this.#all.get(event.id);
+    const part = event.done ? 1 : Math.min(event.records / this.#records, 1);
+    const bytes = Math.floor(part * this.#size);
+    const rate = before?.rate ?? new Rate();
+    rate.reached(bytes, now);
+    const person: Person = {
+      id: event.id,
+      name: event.name,
+      word: wordFor(event),
+      bytes,
+      percent: event.done ? 100 : Math.min(99, percent(event.records, this.#records)),
+      rate,
+    };
+    this.#all.set(event.id, person);
+    return { before, person };
+  }
+}

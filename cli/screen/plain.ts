@@ -1,0 +1,99 @@
+import type { ClientEvent } from "../events.ts";
+import type { Answer, Outcome } from "../jobs.ts";
+import { percent, rate, shown, size } from "./format.ts";
+import { People } from "./people.ts";
+import { Rate } from "./rate.ts";
+import type { OfferEvent, Screen, Setting } from "./screen.ts";
+import { Story, type Line } from "./story.ts";
+import { makeStyle } from "./style.ts";
+
+/** Progress is told each time so many per cent are full. */
+const STEP_PERCENT = 10;
+
+export interface PlainOutput {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** ms */
+  readonly now: () => number;
+  /** Asks the person; absent where there is none. */
+  readonly ask?: (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+}
+
+/** For files, pipes and dumb terminals: a line when something changes, and at each tenth. */
+export class PlainScreen implements Screen {
+  readonly #setting: Setting;
+  readonly #output: PlainOutput;
+  readonly #story: Story;
+  readonly #people = new People();
+  #rate = new Rate();
+  #step = 0;
+
+  constructor(setting: Setting, output: PlainOutput) {
+    this.#setting = setting;
+    this.#output = output;
+    this.#story = new Story(setting, makeStyle(false));
+  }
+
+  show(event: ClientEvent): void {
+    this.#print(this.#story.tell(event));
+    if (event.event === "source") this.#people.source(event.records, event.bytes);
+    if (event.event === "offer") this.#rate = new Rate();
+    if (event.event === "offer") this.#step = 0;
+    if (event.event === "resumed") this.#resumed(event);
+    if (event.event === "progress") this.#progress(event);
+    if (event.event === "receiver") this.#receiver(event);
+  }
+
+  ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
+    const { ask } = this.#output;
+    if (ask !== undefined) return ask(offer, signal);
+    this.#output.err("Declined: there is nobody to ask\n");
+    return Promise.resolve({ accept: false });
+  }
+
+  end(outcome: Outcome): void {
+    this.#print(this.#story.end(outcome));
+  }
+
+  close(): void {}
+
+  #resumed({ bytes, size }: Extract<ClientEvent, { event: "resumed" }>): void {
+    this.#step = stepOf(percent(bytes, size));
+    this.#rate.reached(bytes, this.#output.now());
+  }
+
+  #progress(event: Extract<ClientEvent, { event: "progress" }>): void {
+    const now = this.#output.now();
+    this.#rate.reached(event.bytes, now);
+    const done = percent(event.bytes, event.size);
+    if (stepOf(done) <= this.#step) return;
+    this.#step = stepOf(done);
+    const speed = this.#rate.perSecond(now);
+    const verb = this.#setting.side === "sender" ? "Uploaded" : "Received";
+    const pace = speed === undefined ? "" : `, ${rate(speed)}`;
+    this.#say(`${verb} ${done} % (${size(event.bytes)} of ${size(event.size)}${pace})`);
+  }
+
+  #receiver(event: Extract<ClientEvent, { event: "receiver" }>): void {
+    const { before, person } = this.#people.update(event, this.#output.now());
+    const moved = person.word === "receiving" || person.word === "catching up";
+    const step = stepOf(person.percent) > stepOf(before?.percent ?? 0);
+    if (person.word === before?.word && !(moved && step)) return;
+    this.#say(`${shown(person.name) || person.id}: ${person.word}, ${person.percent} %`);
+  }
+
+  #print(lines: readonly Line[]): void {
+    for (const { text, error } of lines) {
+      if (error) this.#output.err(`${text}\n`);
+      else this.#say(text);
+    }
+  }
+
+  #say(text: string): void {
+    this.#output.out(`${text}\n`);
+  }
+}
+
+function stepOf(done: number): number {
+  return Math.floor(done / STEP_PERCENT);
+}

@@ -1,0 +1,30 @@
+import type { ClientEvent } from "../events.ts";
+import type { Answer, Outcome } from "../jobs.ts";
+
+export type OfferEvent = Extract<ClientEvent, { event: "offer" }>;
+
+/** Where people, or programs, see what a client does. */
+export interface Screen {
+  show(event: ClientEvent): void;
+  /**
+   * Asks whether to take what was shown last; where nobody can be asked, the answer is no.
+   * Rejects when the question is taken back.
+   */
+  ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer>;
+  /** The last words. */
+  end(outcome: Outcome): void;
+  /** Gives the terminal back as it was; safe to call twice. */
+  close(): void;
+}
+
+/** What screens need to know besides the events. */
+export interface Setting {
+  readonly side: "sender" | "receiver";
+  readonly lobby: boolean;
+  /** The command for the other side, ready to copy; undefined at a receiver. */
+  readonly otherSide?: string;
+  /** How to go on after an interruption, as a sentence. */
+  readonly again: string;
+  /** Whether a file of the name is replaced without a question. */
+  readonly overwrite: boolean;
+}

@@ -1,0 +1,156 @@
+import { PROGRESS_EVERY_MS } from "../../protocol/limits.ts";
+import type { ClientEvent } from "../events.ts";
+import type { Answer, Outcome } from "../jobs.ts";
+import { Painter, type Surface } from "./painter.ts";
+import { People } from "./people.ts";
+import { Rate } from "./rate.ts";
+import type { OfferEvent, Screen, Setting } from "./screen.ts";
+import { Story, type Line } from "./story.ts";
+import { makeStyle, type Style } from "./style.ts";
+import { peopleLines, positionLine } from "./table.ts";
+
+/** Rates fall while nothing happens, so the lines are drawn at least so often. */
+const IDLE_DRAW_MS = 1000;
+
+export interface TerminalOutput {
+  readonly surface: Surface;
+  /** Where errors go; the same terminal or not. */
+  readonly err: (text: string) => void;
+  readonly color: boolean;
+  /** ms */
+  readonly now: () => number;
+  readonly ask: (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+}
+
+/** For people: what happened above, and below it a bar and a line for every receiver. */
+export class TerminalScreen implements Screen {
+  readonly #setting: Setting;
+  readonly #output: TerminalOutput;
+  readonly #style: Style;
+  readonly #story: Story;
+  readonly #painter: Painter;
+  readonly #people = new People();
+  #label = "Upload";
+  #position: { bytes: number; size: number; rate: Rate } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #drawnAt = -Infinity;
+  /** Lines that wait until the question is answered; undefined: none is asked. */
+  #held: Line[] | undefined;
+
+  constructor(setting: Setting, output: TerminalOutput) {
+    this.#setting = setting;
+    this.#output = output;
+    this.#style = makeStyle(output.color);
+    this.#story = new Story(setting, this.#style);
+    this.#painter = new Painter(output.surface);
+  }
+
+  show(event: ClientEvent): void {
+    const lines = this.#story.tell(event);
+    const now = this.#output.now();
+    if (event.event === "source") {
+      this.#people.source(event.records, event.bytes);
+      this.#position = { bytes: 0, size: event.bytes, rate: new Rate() };
+    } else if (event.event === "receiver") {
+      this.#people.update(event, now);
+    } else if (event.event === "offer") {
+      this.#position = undefined;
+      this.#label = event.files === 1 ? (event.names[0] ?? "") : `${event.files} files`;
+    } else if (event.event === "resumed" || event.event === "progress") {
+      this.#position ??= { bytes: 0, size: event.size, rate: new Rate() };
+      this.#position.bytes = event.bytes;
+      this.#position.rate.reached(event.bytes, now);
+    } else if (
+      this.#setting.side === "receiver" &&
+      ["saved", "kept", "error"].includes(event.event)
+    ) {
+      this.#position = undefined; // the sentence says it all
+    }
+    if (lines.length > 0) this.#print(lines);
+    else this.#drawSoon();
+  }
+
+  async ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
+    this.#held = [];
+    this.#cancelDraw();
+    this.#painter.paint([], []);
+    try {
+      return await this.#output.ask(offer, signal);
+    } finally {
+      const held = this.#held;
+      this.#held = undefined;
+      this.#print(held);
+    }
+  }
+
+  end(outcome: Outcome): void {
+    this.#held = undefined;
+    this.#draw([]);
+    // The table as it was last stays, and the last words come below it.
+    this.#painter.leave();
+    this.#position = undefined;
+    this.#cancelDraw();
+    for (const line of this.#story.end(outcome)) this.#painter.paint([line.text], []);
+  }
+
+  close(): void {
+    this.#cancelDraw();
+    this.#painter.leave();
+  }
+
+  #print(lines: readonly Line[]): void {
+    if (this.#held !== undefined) {
+      this.#held.push(...lines);
+      return;
+    }
+    const errors = lines.filter(({ error }) => error);
+    if (errors.length > 0) {
+      this.#painter.paint([], []);
+      for (const { text } of errors) this.#output.err(`${text}\n`);
+    }
+    this.#draw(lines.filter(({ error }) => !error).map(({ text }) => text));
+  }
+
+  #drawSoon(): void {
+    if (this.#held !== undefined) return;
+    const wait = this.#drawnAt + PROGRESS_EVERY_MS - this.#output.now();
+    if (wait <= 0) this.#draw([]);
+    else this.#drawIn(wait);
+  }
+
+  #draw(fixed: readonly string[]): void {
+    this.#cancelDraw();
+    const now = this.#output.now();
+    this.#drawnAt = now;
+    const live = this.#live(now);
+    this.#painter.paint(fixed, live);
+    if (live.length > 0) this.#drawIn(IDLE_DRAW_MS);
+  }
+
+  /** The earliest draw wins. */
+  #drawIn(ms: number): void {
+    if (ms < IDLE_DRAW_MS) this.#cancelDraw();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#held === undefined) this.#draw([]);
+    }, ms);
+    this.#timer.unref();
+  }
+
+  #cancelDraw(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #live(now: number): string[] {
+    const { width, height } = this.#painter;
+    const position = this.#position;
+    if (position === undefined || height === 0) return [];
+    const perSecond = position.rate.perSecond(now);
+    const { bytes, size } = position;
+    const first = positionLine({ label: this.#label, bytes, size, perSecond }, width, this.#style);
+    const room = { columns: width, lines: height - 1 };
+    if (room.lines === 0) return [first];
+    return [first, ...peopleLines(this.#people.all, position.bytes, now, room, this.#style)];
+  }
+}

@@ -1,0 +1,30 @@
+/** Values that people type, each to one parser; all throw FaultError "usage". */
+import { usage } from "./args.ts";
+import { RECEIVE_RATE_MIN } from "../protocol/limits.ts";
+
+/** Decimal digits only: no sign, no fraction, no exponent. */
+export function parseWhole(option: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw usage(`${option} takes a whole number from ${min} to ${max}, not "${text}"`);
+}
+
+/** Seconds such as `10` or `0.5`, to ms. */
+export function parseSeconds(option: string, text: string, maxMs: number): number {
+  const ms = /^\d{1,9}(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
+  if (ms > 0 && ms <= maxMs) return ms;
+  throw usage(`${option} takes seconds, more than 0 and at most ${maxMs / 1000}, not "${text}"`);
+}
+
+const POWERS = ["", "k", "m", "g", "t"];
+
+/** `8MiB`, `500k`, `1.5GB/s`, `100000`: bytes per second. k is 1,000 and Ki is 1,024. */
+export function parseRate(option: string, text: string): number {
+  const parts = /^(\d{1,15}(?:\.\d{1,9})?) ?(?:([kmgt])(i?))?b?(?:\/s)?$/i.exec(text);
+  if (parts === null) throw usage(`${option} takes a rate such as 8MiB or 500k, not "${text}"`);
+  const [, number = "", letter = "", binary = ""] = parts;
+  const base = binary === "" ? 1000 : 1024;
+  const rate = Math.floor(Number(number) * base ** POWERS.indexOf(letter.toLowerCase()));
+  if (rate >= RECEIVE_RATE_MIN && Number.isSafeInteger(rate)) return rate;
+  throw usage(`${option} takes at least ${RECEIVE_RATE_MIN / 1024}KiB per second, not "${text}"`);
+}
