@@ -149,7 +149,7 @@ export class Fanout {
     receiver.receipt = { receiver: receiver.id, records, mac };
     this.#changed.add(receiver);
     if (receiver.confirmed) this.#confirmTo(receiver);
-    else this.#upstream.receipt(receiver.receipt);
+    else this.#passOn(receiver, receiver.receipt);
   }
 
   /** The sender took the receipt of this receiver. */
@@ -221,7 +221,7 @@ export class Fanout {
     for (const receiver of this.#receivers.values()) {
       this.#changed.add(receiver);
       if (receiver.receipt !== undefined && !receiver.confirmed) {
-        this.#upstream.receipt(receiver.receipt);
+        this.#passOn(receiver, receiver.receipt);
       }
     }
   }
@@ -376,6 +376,12 @@ export class Fanout {
     }
     this.#toAsk.length = 0;
     this.#upstream.need(runs);
+  }
+
+  /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
+  #passOn(receiver: Receiver, receipt: Receipt): void {
+    this.#upstream.report([this.#entry(receiver)]);
+    this.#upstream.receipt(receipt);
   }
 
   #confirmTo(receiver: Receiver): void {

@@ -105,7 +105,13 @@ export class Origin {
     const key = toHex(receipt.receiver);
     if (this.#receipts.size >= RECEIVERS_PER_SHARE && !this.#receipts.has(key)) return;
     this.#receipts.set(key, receipt);
-    if (this.#senderHere) this.#sendReceipt(receipt);
+    if (!this.#senderHere) return;
+    const entry = this.#changed.get(key);
+    if (entry !== undefined) {
+      this.#changed.delete(key);
+      this.#output.toSender({ t: "receivers", share: this.offer.share, list: [entry] });
+    }
+    this.#sendReceipt(receipt);
   }
 
   /** The sender took a receipt. */
