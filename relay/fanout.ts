@@ -16,7 +16,7 @@ import type { Outlet, SocketId } from "./outlet.ts";
 
 /** Below this a frame is sent to each receiver by itself: Bun queues small published messages until
  * the end of the turn, and loses them for a socket that leaves the topic in that turn. */
-const PUBLISH_MIN_BYTES = 64 * 1024;
+export const PUBLISH_MIN_BYTES = 64 * 1024;
 
 /** What a fan-out asks of the worker that holds the sender. */
 export interface Upstream {
@@ -56,6 +56,7 @@ export class Fanout {
   #log: RecordReader;
   readonly #outlet: Outlet;
   readonly #upstream: Upstream;
+  readonly #publishMinBytes: number;
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #live = new Set<Receiver>();
@@ -67,12 +68,19 @@ export class Fanout {
   readonly #changed = new Set<Receiver>();
   #now = 0;
 
-  constructor(offer: Offer, log: RecordReader, outlet: Outlet, upstream: Upstream) {
+  constructor(
+    offer: Offer,
+    log: RecordReader,
+    outlet: Outlet,
+    upstream: Upstream,
+    publishMinBytes = PUBLISH_MIN_BYTES,
+  ) {
     this.offer = offer;
     this.#topic = `share:${toHex(offer.share)}`;
     this.#log = log;
     this.#outlet = outlet;
     this.#upstream = upstream;
+    this.#publishMinBytes = publishMinBytes;
   }
 
   /** Receivers attached now. */
@@ -317,7 +325,7 @@ export class Fanout {
   }
 
   #deliverLive(frame: Uint8Array): void {
-    if (frame.length >= PUBLISH_MIN_BYTES) {
+    if (frame.length >= this.#publishMinBytes) {
       this.#outlet.publish(this.#topic, frame);
       return;
     }

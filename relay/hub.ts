@@ -20,10 +20,9 @@ import {
   type SyncPrimitives,
 } from "../protocol/mod.ts";
 
-import type { FromDirectory, ToDirectory } from "./messages.ts";
-import type { Outlet, SocketId } from "./outlet.ts";
-import type { BlockPool } from "./pool.ts";
-import { LocalShare } from "./share.ts";
+import type { FromDirectory } from "./messages.ts";
+import type { SocketId } from "./outlet.ts";
+import { LocalShare, type ShareOptions } from "./share.ts";
 
 /** What a socket is; its role is bound by its hello and never changes. */
 type Client =
@@ -31,12 +30,8 @@ type Client =
   | { readonly role: "sender"; readonly channel: string; share: string | undefined }
   | { readonly role: "receiver"; readonly channel: string; share: string | undefined };
 
-export interface HubOptions {
-  readonly worker: number;
-  readonly pool: BlockPool;
-  readonly outlet: Outlet;
+export interface HubOptions extends ShareOptions {
   readonly primitives: SyncPrimitives;
-  readonly toDirectory: (message: ToDirectory) => void;
 }
 
 /** Why a sender may say that a share ends; anything else is told as `sender-stopped`. */

@@ -12,6 +12,8 @@ export interface ShareOptions {
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
+  /** Frames of fewer bytes are sent one by one and not published; see fanout.ts. */
+  readonly publishMinBytes?: number;
 }
 
 /**
@@ -54,7 +56,13 @@ export class LocalShare {
         else this.#toHome({ t: "receipt", receipt });
       },
     };
-    this.fanout = new Fanout(record.offer, this.#replica, options.outlet, upstream);
+    this.fanout = new Fanout(
+      record.offer,
+      this.#replica,
+      options.outlet,
+      upstream,
+      options.publishMinBytes,
+    );
   }
 
   /** The directory says who owns the share now. `socket`: the sender's, when that is this worker. */
