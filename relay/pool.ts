@@ -19,7 +19,7 @@ export interface PoolBuffers {
   readonly generations: SharedArrayBuffer;
   /** Per worker and block: 1 while that worker reads it. */
   readonly pins: SharedArrayBuffer;
-  /** One number: shares that hold blocks, over all workers. */
+  /** Per worker: its shares that hold blocks. */
   readonly holders: SharedArrayBuffer;
 }
 
@@ -36,7 +36,7 @@ export function createPool(bytes: number, workers: number, blockBytes = BLOCK_BY
     owners: new SharedArrayBuffer(blocks * INT_BYTES),
     generations: new SharedArrayBuffer(blocks * INT_BYTES),
     pins: new SharedArrayBuffer(workers * blocks * INT_BYTES),
-    holders: new SharedArrayBuffer(INT_BYTES),
+    holders: new SharedArrayBuffer(workers * INT_BYTES),
   };
 }
 
@@ -104,13 +104,16 @@ export class BlockPool {
 
   /** A share begins (+1) or ceases (-1) to hold blocks; all holders have the same right to them. */
   countHolder(change: 1 | -1): void {
-    Atomics.add(this.#holders, 0, change);
+    Atomics.add(this.#holders, this.#worker, change);
   }
 
   /** Blocks that one share may hold now, at least `least`. */
   fairShare(least: number): number {
-    const holders = Math.max(1, Atomics.load(this.#holders, 0));
-    return Math.max(least, Math.floor(this.blocks / holders));
+    let holders = 0;
+    for (let worker = 0; worker < this.#workers; worker++) {
+      holders += Atomics.load(this.#holders, worker);
+    }
+    return Math.max(least, Math.floor(this.blocks / Math.max(1, holders)));
   }
 
   #isPinned(block: number): boolean {
@@ -121,17 +124,14 @@ export class BlockPool {
   }
 }
 
-/** Frees what a worker that died held: its blocks and its pins. Returns the number of blocks. */
-export function reclaim(buffers: PoolBuffers, worker: number): number {
+/** Frees what a worker that died held: its blocks, its pins and its claim to a share of the pool. */
+export function reclaim(buffers: PoolBuffers, worker: number): void {
   const pool = new BlockPool(buffers, worker);
   const owners = new Int32Array(buffers.owners);
   const pins = new Int32Array(buffers.pins);
-  let freed = 0;
   for (let block = 0; block < buffers.blocks; block++) {
     Atomics.store(pins, worker * buffers.blocks + block, 0);
-    if (Atomics.load(owners, block) !== worker + 1) continue;
-    pool.giveBack(block);
-    freed++;
+    if (Atomics.load(owners, block) === worker + 1) pool.giveBack(block);
   }
-  return freed;
+  Atomics.store(new Int32Array(buffers.holders), worker, 0);
 }
