@@ -364,7 +364,9 @@ export class Fanout {
 
   /** Notes which records from `from` on somebody will read soon and the log lacks. */
   #readAhead(from: number): void {
-    const end = Math.min(from + READ_AHEAD_RECORDS, this.offer.records);
+    // A quarter of the log: others read elsewhere, and what comes too early is gone when needed.
+    const ahead = Math.max(1, Math.min(READ_AHEAD_RECORDS, Math.floor(this.#log.capacity / 4)));
+    const end = Math.min(from + ahead, this.offer.records);
     for (let index = from; index < end; index++) {
       if (this.#needed.has(index) || this.#log.has(index)) continue;
       this.#needed.set(index, this.#now);

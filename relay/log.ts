@@ -12,6 +12,8 @@ export interface RecordPlace {
 
 /** What the lanes need of a log, wherever it is. */
 export interface RecordReader {
+  /** Records that it can hold at the moment; changes with the number of shares. */
+  readonly capacity: number;
   has(index: number): boolean;
   /**
    * The frame of a record, or undefined when it is not here. The view is good until `close`, which
@@ -63,8 +65,11 @@ export class MemoryLog implements RecordLog {
   constructor(pool: BlockPool, frameBytes: number) {
     this.#pool = pool;
     this.#frameBytes = frameBytes;
-    this.#perBlock = Math.floor(pool.blockBytes / frameBytes);
-    if (this.#perBlock < 1) throw new RangeError("a frame larger than a block of the log");
+    this.#perBlock = recordsPerBlock(pool, frameBytes);
+  }
+
+  get capacity(): number {
+    return this.#blockLimit() * this.#perBlock;
   }
 
   /** Blocks held now. */
@@ -147,7 +152,7 @@ export class MemoryLog implements RecordLog {
   }
 
   #grow(index: number): Block | undefined {
-    const limit = this.#pool.fairShare(Math.min(LOG_MIN_BLOCKS, this.#pool.blocks));
+    const limit = this.#blockLimit();
     while (this.#blocks.size >= limit) if (!this.#evict()) return undefined;
     let slot = this.#pool.take();
     if (slot === undefined && this.#evict()) slot = this.#pool.take();
@@ -157,6 +162,10 @@ export class MemoryLog implements RecordLog {
     const block = { slot, generation, lengths: new Int32Array(this.#perBlock), reserved: 0 };
     this.#blocks.set(Math.floor(index / this.#perBlock), block);
     return block;
+  }
+
+  #blockLimit(): number {
+    return blocksPerShare(this.#pool);
   }
 
   #evict(): boolean {
@@ -174,11 +183,18 @@ export class MemoryLog implements RecordLog {
 /** What another worker knows of a share's log: places it was told, read under a pin. */
 export class ReplicaLog implements RecordReader {
   readonly #pool: BlockPool;
+  readonly #perBlock: number;
   /** Oldest first; never more than the pool can hold. */
   readonly #places = new Map<number, RecordPlace>();
 
-  constructor(pool: BlockPool) {
+  /** @param frameBytes size of every frame but the last */
+  constructor(pool: BlockPool, frameBytes: number) {
     this.#pool = pool;
+    this.#perBlock = recordsPerBlock(pool, frameBytes);
+  }
+
+  get capacity(): number {
+    return blocksPerShare(this.#pool) * this.#perBlock;
   }
 
   learn(index: number, place: RecordPlace): void {
@@ -213,6 +229,17 @@ export class ReplicaLog implements RecordReader {
     const place = this.#places.get(index);
     if (place !== undefined) this.#pool.unpin(place.block);
   }
+}
+
+/** Blocks that one share may hold at the moment. */
+export function blocksPerShare(pool: BlockPool): number {
+  return pool.fairShare(Math.min(LOG_MIN_BLOCKS, pool.blocks));
+}
+
+function recordsPerBlock(pool: BlockPool, frameBytes: number): number {
+  const records = Math.floor(pool.blockBytes / frameBytes);
+  if (records < 1) throw new RangeError("a frame larger than a block of the log");
+  return records;
 }
 
 /** Places kept per block of the pool: small records share a block, and few shares use them. */

@@ -162,8 +162,10 @@ export class Origin {
   #ask(): void {
     if (!this.#senderHere) return;
     let run: RecordRun | undefined;
+    // Half of the log is for what has come: a record must not go at once for the next one's place.
+    const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
     for (const index of this.#queue) {
-      if (this.#outstanding.size >= CREDIT_RECORDS) break;
+      if (this.#outstanding.size >= credit) break;
       if (this.#log.has(index)) {
         this.#queue.delete(index);
         continue;

@@ -1,7 +1,7 @@
-import { LOG_IDLE_MS, LOG_MIN_BLOCKS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
+import { LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
 
 import { Fanout, type Upstream } from "./fanout.ts";
-import { MemoryLog, ReplicaLog } from "./log.ts";
+import { MemoryLog, ReplicaLog, blocksPerShare } from "./log.ts";
 import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -41,7 +41,7 @@ export class LocalShare {
     this.#options = options;
     this.#now = now;
     this.#home = record.owner;
-    this.#replica = new ReplicaLog(options.pool);
+    this.#replica = new ReplicaLog(options.pool, Origin.frameBytes(record.offer));
     const upstream: Upstream = {
       need: (runs) => {
         if (this.origin !== undefined) this.origin.need(runs);
@@ -172,7 +172,7 @@ export class LocalShare {
   #trimLog(origin: Origin, pool: BlockPool, now: number): void {
     if (this.fanout.attached > 0 || this.#remote.size > 0) {
       this.#idleSince = undefined;
-      origin.log.shrinkTo(pool.fairShare(Math.min(LOG_MIN_BLOCKS, pool.blocks)));
+      origin.log.shrinkTo(blocksPerShare(pool));
       return;
     }
     this.#idleSince ??= now;
