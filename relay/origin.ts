@@ -38,7 +38,7 @@ export class Origin {
   readonly offer: Offer;
   readonly #log: RecordLog;
   readonly #output: OriginOutput;
-  #senderHere = true;
+  #senderHere = false;
   readonly #queue = new Set<number>();
   readonly #outstanding = new Set<number>();
   /** What the sender was not told yet, by receiver. */
@@ -129,7 +129,7 @@ export class Origin {
     for (const index of again) if (this.#queue.size < WANT_QUEUE_RECORDS) this.#queue.add(index);
   }
 
-  /** The sender is back on a new line. */
+  /** The sender is here, on a new line; nothing is said to it before. */
   senderBack(): void {
     this.#senderHere = true;
     for (const receipt of this.#receipts.values()) this.#sendReceipt(receipt);

@@ -71,6 +71,8 @@ export class LocalShare {
     this.ownerSocket = socket;
     if (record.owner !== undefined) this.#home = record.owner;
     if (socket !== undefined) {
+      // Its line before may look whole from here: what was asked there will not come.
+      this.origin?.senderLost();
       this.origin ??= this.#createOrigin();
       this.fanout.sourceChanged(this.origin.log);
       return;
