@@ -198,12 +198,6 @@ export const LOG_BYTES = limit(
   "bytes",
   "memory of the log over all shares and workers; old records come again from the sender",
 );
-export const LOG_MIN_BLOCKS = limit(
-  "LOG_MIN_BLOCKS",
-  8,
-  "items",
-  "blocks of the log that a share may hold however many shares there are",
-);
 export const LOG_IDLE_MS = limit(
   "LOG_IDLE_MS",
   5 * second,

@@ -1,5 +1,3 @@
-import { LOG_MIN_BLOCKS } from "../protocol/mod.ts";
-
 import type { BlockPool } from "./pool.ts";
 
 /** Where a record lies, so that another worker can read it. */
@@ -60,6 +58,8 @@ export class MemoryLog implements RecordLog {
   readonly #perBlock: number;
   /** By block number, least recently used first. */
   readonly #blocks = new Map<number, Block>();
+  /** Whether the pool counts us among those that want blocks. */
+  #counted = false;
 
   /** @param frameBytes size of every frame but the last */
   constructor(pool: BlockPool, frameBytes: number) {
@@ -69,7 +69,7 @@ export class MemoryLog implements RecordLog {
   }
 
   get capacity(): number {
-    return this.#blockLimit() * this.#perBlock;
+    return this.#pool.fairShare * this.#perBlock;
   }
 
   /** Blocks held now. */
@@ -125,13 +125,13 @@ export class MemoryLog implements RecordLog {
     while (this.#blocks.size > blocks && this.#evict()) {
       // One block at a time, until only reserved ones are left.
     }
+    if (this.#blocks.size === 0) this.#count(false);
   }
 
   destroy(): void {
-    const held = this.#blocks.size > 0;
     for (const block of this.#blocks.values()) this.#pool.giveBack(block.slot);
     this.#blocks.clear();
-    if (held) this.#pool.countHolder(-1);
+    this.#count(false);
   }
 
   #offset(index: number): number {
@@ -152,20 +152,23 @@ export class MemoryLog implements RecordLog {
   }
 
   #grow(index: number): Block | undefined {
-    const limit = this.#blockLimit();
+    // Before there is a block: otherwise those who hold all of them would keep them.
+    this.#count(true);
+    const limit = this.#pool.fairShare;
     while (this.#blocks.size >= limit) if (!this.#evict()) return undefined;
     let slot = this.#pool.take();
     if (slot === undefined && this.#evict()) slot = this.#pool.take();
     if (slot === undefined) return undefined;
-    if (this.#blocks.size === 0) this.#pool.countHolder(1);
     const generation = this.#pool.generation(slot);
     const block = { slot, generation, lengths: new Int32Array(this.#perBlock), reserved: 0 };
     this.#blocks.set(Math.floor(index / this.#perBlock), block);
     return block;
   }
 
-  #blockLimit(): number {
-    return blocksPerShare(this.#pool);
+  #count(wanting: boolean): void {
+    if (this.#counted === wanting) return;
+    this.#counted = wanting;
+    this.#pool.countHolder(wanting ? 1 : -1);
   }
 
   #evict(): boolean {
@@ -173,7 +176,6 @@ export class MemoryLog implements RecordLog {
       if (block.reserved > 0) continue;
       this.#blocks.delete(number);
       this.#pool.giveBack(block.slot);
-      if (this.#blocks.size === 0) this.#pool.countHolder(-1);
       return true;
     }
     return false;
@@ -194,7 +196,7 @@ export class ReplicaLog implements RecordReader {
   }
 
   get capacity(): number {
-    return blocksPerShare(this.#pool) * this.#perBlock;
+    return this.#pool.fairShare * this.#perBlock;
   }
 
   learn(index: number, place: RecordPlace): void {
@@ -229,11 +231,6 @@ export class ReplicaLog implements RecordReader {
     const place = this.#places.get(index);
     if (place !== undefined) this.#pool.unpin(place.block);
   }
-}
-
-/** Blocks that one share may hold at the moment. */
-export function blocksPerShare(pool: BlockPool): number {
-  return pool.fairShare(Math.min(LOG_MIN_BLOCKS, pool.blocks));
 }
 
 function recordsPerBlock(pool: BlockPool, frameBytes: number): number {

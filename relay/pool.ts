@@ -19,7 +19,7 @@ export interface PoolBuffers {
   readonly generations: SharedArrayBuffer;
   /** Per worker and block: 1 while that worker reads it. */
   readonly pins: SharedArrayBuffer;
-  /** Per worker: its shares that hold blocks. */
+  /** Per worker: its shares that hold blocks or want some. */
   readonly holders: SharedArrayBuffer;
 }
 
@@ -102,18 +102,18 @@ export class BlockPool {
     Atomics.store(this.#pins, this.#worker * this.blocks + block, 0);
   }
 
-  /** A share begins (+1) or ceases (-1) to hold blocks; all holders have the same right to them. */
+  /** A share begins (+1) or ceases (-1) to want blocks; all that do have the same right to them. */
   countHolder(change: 1 | -1): void {
     Atomics.add(this.#holders, this.#worker, change);
   }
 
-  /** Blocks that one share may hold now, at least `least`. */
-  fairShare(least: number): number {
+  /** Blocks that one share may hold now. */
+  get fairShare(): number {
     let holders = 0;
     for (let worker = 0; worker < this.#workers; worker++) {
       holders += Atomics.load(this.#holders, worker);
     }
-    return Math.max(least, Math.floor(this.blocks / Math.max(1, holders)));
+    return Math.max(1, Math.floor(this.blocks / Math.max(1, holders)));
   }
 
   #isPinned(block: number): boolean {

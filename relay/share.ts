@@ -1,7 +1,7 @@
 import { LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
 
 import { Fanout, type Upstream } from "./fanout.ts";
-import { MemoryLog, ReplicaLog, blocksPerShare } from "./log.ts";
+import { MemoryLog, ReplicaLog } from "./log.ts";
 import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -174,7 +174,7 @@ export class LocalShare {
   #trimLog(origin: Origin, pool: BlockPool, now: number): void {
     if (this.fanout.attached > 0 || this.#remote.size > 0) {
       this.#idleSince = undefined;
-      origin.log.shrinkTo(blocksPerShare(pool));
+      origin.log.shrinkTo(pool.fairShare);
       return;
     }
     this.#idleSince ??= now;
