@@ -18,6 +18,9 @@ import type { Outlet, SocketId } from "./outlet.ts";
  * the end of the turn, and loses them for a socket that leaves the topic in that turn. */
 export const PUBLISH_MIN_BYTES = 64 * 1024;
 
+/** Who has not agreed yet joins with a window of one record at most. */
+const NOT_AGREED_WINDOW = 1;
+
 /** What a fan-out asks of the worker that holds the sender. */
 export interface Upstream {
   need(runs: RecordRun[]): void;
@@ -400,15 +403,16 @@ export class Fanout {
   }
 
   #entry(receiver: Receiver): ReceiverEntry {
-    const { id, name, acked: next } = receiver;
+    const { id, name, socket, window, acked } = receiver;
+    // Who goes before it agreed took nothing, however many records its preview needed.
+    const next = socket === undefined && window <= NOT_AGREED_WINDOW ? 0 : acked;
     return { id, name, state: this.#stateOf(receiver), next };
   }
 
   #stateOf(receiver: Receiver): ReceiverEntry["state"] {
     if (receiver.receipt !== undefined) return "done";
     if (receiver.socket === undefined) return receiver.left === undefined ? "lost" : "left";
-    // Who has not agreed yet joins with a window of one record at most.
-    if (receiver.window <= 1) return "waiting";
+    if (receiver.window <= NOT_AGREED_WINDOW) return "waiting";
     if (receiver.live || this.#liveIndex < 0) return "live";
     return this.#liveIndex - receiver.next > WINDOW_RECORDS ? "behind" : "live";
   }
