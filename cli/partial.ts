@@ -61,6 +61,7 @@ export class PartialFile {
   #syncing: Promise<void> | undefined;
   #broken: FaultError | undefined;
   #closed = false;
+  #finishing = false;
 
   constructor(holdings: Holdings) {
     this.#has = holdings;
@@ -119,6 +120,8 @@ export class PartialFile {
    * nothing more can be written: close it, and find it again to go on from there.
    */
   checkpoint(): Promise<void> {
+    // Finishing brings everything to the disk itself, and then lets go of what a sync needs.
+    if (this.#finishing || this.#closed) return Promise.resolve();
     this.#syncing ??= this.#sync().finally(() => {
       this.#syncing = undefined;
     });
@@ -132,17 +135,20 @@ export class PartialFile {
    * stays as it is and may be finished again.
    */
   async finish(policy: FinishPolicy): Promise<string> {
-    await this.#settled();
-    if (this.#broken !== undefined) throw this.#broken;
-    if (this.#next !== this.manifest.records) throw new FaultError("internal", "not whole yet");
     const { data, folder } = this.#has;
+    this.#finishing = true;
     try {
+      await this.#settled();
+      if (this.#broken !== undefined) throw this.#broken;
+      if (this.#next !== this.manifest.records) throw new FaultError("internal", "not whole yet");
       const name = typeof data === "number" ? await this.#place(data, policy) : data.placed;
       folder.sync();
       this.#remove();
       return join(folder.path, name);
     } catch (error) {
       throw diskFault(error, this.path);
+    } finally {
+      this.#finishing = false;
     }
   }
 

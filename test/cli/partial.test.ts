@@ -121,6 +121,25 @@ describe("a whole file", () => {
     expect(bytesOf(await partial.finish({ onExists: "fail" }))).toEqual(share.content);
   });
 
+  test("a checkpoint asked for while it finishes leaves the finish alone", async () => {
+    for (let round = 0; round < 20; round++) {
+      using folder = temporaryFolder();
+      const share = testShare(round, 5 * D);
+      const partial = begin(folder.path, share);
+      writeUntil(partial, share);
+      let finished = false;
+      const finishing = partial.finish({ onExists: "fail" }).finally(() => {
+        finished = true;
+      });
+      // As the timer of a receiver does, at whatever moment of it.
+      while (!finished) {
+        await partial.checkpoint();
+        await new Promise(setImmediate);
+      }
+      expect(bytesOf(await finishing)).toEqual(share.content);
+    }
+  });
+
   test("F12 several files, and files in folders, are refused before anything is written", () => {
     using folder = temporaryFolder();
     const { manifest, head, receiver } = testShare(3, 10);
