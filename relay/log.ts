@@ -33,7 +33,7 @@ export interface RecordLog extends RecordReader {
   /** Copies a frame in. False when it has no place; then it must be asked for again. */
   put(index: number, frame: Uint8Array): boolean;
   place(index: number): RecordPlace | undefined;
-  /** Gives up to `blocks` of memory back, the least recently used first. */
+  /** Gives memory back down to `blocks`, the least recently used first; 0: nobody reads here now. */
   shrinkTo(blocks: number): void;
   close(index: number): void;
   destroy(): void;
@@ -125,7 +125,7 @@ export class MemoryLog implements RecordLog {
     while (this.#blocks.size > blocks && this.#evict()) {
       // One block at a time, until only reserved ones are left.
     }
-    if (this.#blocks.size === 0) this.#count(false);
+    if (blocks === 0 && this.#blocks.size === 0) this.#count(false);
   }
 
   destroy(): void {
