@@ -67,7 +67,10 @@ function startReceiver(which: Receiver, relay: string, code: string): Command {
     if (event.event === "progress") row.state = "receiving";
     else if (event.event === "resumed") row.state = "resumes";
     else if (event.event === "saved") row.state = "done";
-    else if (event.event === "error") row.state = event.code;
+    else if (event.event === "error") {
+      row.state = "failed";
+      console.error(`${row.name}: ${event.message}`);
+    }
   });
 }
 
