@@ -41,6 +41,8 @@ export class Origin {
   #senderHere = false;
   readonly #queue = new Set<number>();
   readonly #outstanding = new Set<number>();
+  /** The worker of each receiver that is attached, and what it said of it last. */
+  readonly #places = new Map<string, { worker: number; entry: ReceiverEntry }>();
   /** What the sender was not told yet, by receiver. */
   readonly #changed = new Map<string, ReceiverEntry>();
   readonly #receipts = new Map<string, Receipt>();
@@ -93,12 +95,39 @@ export class Origin {
     this.#ask();
   }
 
-  report(entries: readonly ReceiverEntry[]): void {
+  /** What a worker says of its receivers. */
+  report(entries: readonly ReceiverEntry[], worker: number): void {
     for (const entry of entries) {
       const key = toHex(entry.id);
+      // A worker may see an old line break when the receiver is on another worker by now.
+      if (!this.#place(key, entry, worker)) continue;
       if (this.#changed.size >= RECEIVERS_PER_SHARE && !this.#changed.has(key)) continue;
       this.#changed.set(key, entry);
     }
+  }
+
+  /** A worker died, and nobody else will say that its receivers are gone. */
+  workerLost(worker: number): void {
+    for (const [key, place] of this.#places) {
+      if (place.worker !== worker) continue;
+      this.#places.delete(key);
+      this.#changed.set(key, { ...place.entry, state: "lost" });
+    }
+  }
+
+  /** Keeps where a receiver is; false when this worker has nothing to say about it any more. */
+  #place(key: string, entry: ReceiverEntry, worker: number): boolean {
+    const known = this.#places.get(key);
+    const elsewhere = known !== undefined && known.worker !== worker;
+    if (entry.state === "lost" || entry.state === "left") {
+      if (!elsewhere) this.#places.delete(key);
+      return !elsewhere;
+    }
+    if (known === undefined && this.#places.size >= RECEIVERS_PER_SHARE) return true;
+    // A receipt that waits for its sender does not say that its receiver is still there.
+    const stays = elsewhere && entry.state === "done";
+    this.#places.set(key, { worker: stays ? known.worker : worker, entry });
+    return true;
   }
 
   receipt(receipt: Receipt): void {

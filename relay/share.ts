@@ -48,7 +48,7 @@ export class LocalShare {
         else this.#toHome({ t: "need", runs });
       },
       report: (entries) => {
-        if (this.origin !== undefined) this.origin.report(entries);
+        if (this.origin !== undefined) this.origin.report(entries, options.worker);
         else this.#toHome({ t: "report", entries });
       },
       receipt: (receipt) => {
@@ -96,6 +96,7 @@ export class LocalShare {
 
   workerLost(worker: number): void {
     this.#remote.delete(worker);
+    this.origin?.workerLost(worker);
     if (this.#home === worker) this.#home = undefined;
   }
 
@@ -130,7 +131,7 @@ export class LocalShare {
         return;
       case "report":
         this.#remote.add(from);
-        this.origin?.report(message.entries);
+        this.origin?.report(message.entries, from);
         return;
       case "receipt":
         this.#remote.add(from);
