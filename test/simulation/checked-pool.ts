@@ -1,0 +1,90 @@
+import { BlockPool, type PoolBuffers } from "../../relay/pool.ts";
+import { Violation } from "./world.ts";
+
+/** Who holds which block of a pool, kept apart from the pool to check it. */
+export class Ledger {
+  readonly #owners = new Map<number, number>();
+  readonly #pins = new Map<string, number>();
+
+  take(block: number, worker: number): void {
+    const owner = this.#owners.get(block);
+    if (owner !== undefined) throw new Violation(`block ${block} of ${owner} taken by ${worker}`);
+    for (const pin of this.#pins.keys()) {
+      if (pin.endsWith(`:${block}`)) throw new Violation(`block ${block} taken while pinned`);
+    }
+    this.#owners.set(block, worker);
+  }
+
+  giveBack(block: number, worker: number): void {
+    if (this.#owners.get(block) !== worker) {
+      throw new Violation(`block ${block} given back by ${worker}, which does not hold it`);
+    }
+    this.#owners.delete(block);
+  }
+
+  pin(block: number, worker: number, generation: number): void {
+    const pin = `${worker}:${block}`;
+    if (this.#pins.has(pin)) throw new Violation(`block ${block} pinned twice by ${worker}`);
+    this.#pins.set(pin, generation);
+  }
+
+  unpin(block: number, worker: number): void {
+    this.#pins.delete(`${worker}:${block}`);
+  }
+
+  /** Whether this worker may look at the block. */
+  check(block: number, worker: number, generation: number): void {
+    if (this.#owners.get(block) === worker) return;
+    if (this.#pins.get(`${worker}:${block}`) === generation) return;
+    throw new Violation(`block ${block} used by ${worker} without right`);
+  }
+
+  workerDied(worker: number): void {
+    for (const [block, owner] of this.#owners) if (owner === worker) this.#owners.delete(block);
+    for (const pin of this.#pins.keys()) if (pin.startsWith(`${worker}:`)) this.#pins.delete(pin);
+  }
+
+  get held(): number {
+    return this.#owners.size;
+  }
+}
+
+/** A pool that notices every use without right. */
+export class CheckedPool extends BlockPool {
+  readonly #ledger: Ledger;
+  readonly #worker: number;
+
+  constructor(buffers: PoolBuffers, worker: number, ledger: Ledger) {
+    super(buffers, worker);
+    this.#ledger = ledger;
+    this.#worker = worker;
+  }
+
+  override take(): number | undefined {
+    const block = super.take();
+    if (block !== undefined) this.#ledger.take(block, this.#worker);
+    return block;
+  }
+
+  override giveBack(block: number): void {
+    this.#ledger.giveBack(block, this.#worker);
+    super.giveBack(block);
+  }
+
+  override view(block: number, offset: number, length: number): Uint8Array {
+    if (offset + length > this.blockBytes) throw new Violation(`beyond the end of block ${block}`);
+    this.#ledger.check(block, this.#worker, this.generation(block));
+    return super.view(block, offset, length);
+  }
+
+  override pin(block: number, generation: number): boolean {
+    const pinned = super.pin(block, generation);
+    if (pinned) this.#ledger.pin(block, this.#worker, generation);
+    return pinned;
+  }
+
+  override unpin(block: number): void {
+    this.#ledger.unpin(block, this.#worker);
+    super.unpin(block);
+  }
+}

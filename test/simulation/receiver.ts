@@ -1,0 +1,252 @@
+import {
+  ReceiverSession,
+  decodeControl,
+  decodeFrame,
+  encodeControl,
+  equalBytes,
+  isFrame,
+  isOfShare,
+  toHex,
+  type FaultCode,
+  type OfferSeen,
+  type ReceiverEffect,
+  type ReceiverEvent,
+} from "../../protocol/mod.ts";
+
+import { Client } from "./client.ts";
+import { checkWhole, type Copies, type Copy } from "./copies.ts";
+import type { Network, Ways } from "./network.ts";
+import type { SimShare } from "./share.ts";
+import type { Wire } from "./wire.ts";
+import { Violation, type World } from "./world.ts";
+import { describe } from "./worker.ts";
+
+export interface ReceiverHabits {
+  readonly lobby: boolean;
+  /** How long the person thinks before agreeing; `declines`: and then says no. ms */
+  readonly thinkMs: number;
+  readonly declines: boolean;
+  /** Records that hold the manifest. */
+  readonly manifestRecords: number;
+  /** For each record, to decrypt and write it. ms */
+  readonly recordMs: number;
+  readonly saveMs: number;
+  /** Freezes for ever when it has so many records of a share. */
+  readonly stopsAfter: number | undefined;
+}
+
+export interface ShareEnd {
+  readonly fault: FaultCode | undefined;
+  readonly confirmed: boolean;
+  readonly at: number;
+}
+
+/** What outlasts a receiver's process, and what it is told to be like. */
+export interface ReceiverHome {
+  readonly name: string;
+  readonly ways: Ways;
+  readonly habits: ReceiverHabits;
+  readonly channel: Uint8Array;
+  readonly shares: ReadonlyMap<string, SimShare>;
+  readonly copies: Copies;
+  /** The disk: copies by share. */
+  readonly disk: Map<string, Copy>;
+  /** How each share ended here. */
+  readonly ends: Map<string, ShareEnd>;
+  /** Processes so far. */
+  starts: number;
+  /** When each share was whole here. ms */
+  readonly wholeAt: Map<string, number>;
+}
+
+/** Long enough for a receipt to outlast all that the faults do. ms */
+export const CONFIRM_MS = 600_000;
+
+/** A receiving process; mirrors cli/receiving.ts and cli/incoming.ts. */
+export class SimReceiver extends Client {
+  readonly #home: ReceiverHome;
+  readonly #session: ReceiverSession;
+  #share: SimShare | undefined;
+  #copy: Copy | undefined;
+  #ciphertext: Uint8Array | undefined;
+  finished: { readonly fault: FaultCode | undefined } | undefined;
+
+  constructor(home: ReceiverHome, world: World, network: Network) {
+    super(home.name, world, network, home.ways, { part: `${home.name}, ${home.starts++}` });
+    this.#home = home;
+    const random = (): number => this.random.next();
+    const { channel } = home;
+    const { lobby } = home.habits;
+    this.#session = new ReceiverSession(
+      { channel, lobby, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
+      world.clock.now,
+    );
+  }
+
+  /** On one line, for traces and for people. */
+  get standing(): string {
+    const { next } = this.#session;
+    return `${this.name}: ${next ?? "no"} records of ${this.#share?.records ?? "no share"}`;
+  }
+
+  interrupt(): void {
+    this.whenRunning(() => this.#handle({ type: "interrupted" }));
+  }
+
+  protected override prepare(wire: Wire): void {
+    wire.down.cost = (bytes) => (isFrame(bytes) ? this.#home.habits.recordMs : 0);
+  }
+
+  protected override onTick(): void {
+    this.#handle({ type: "tick" });
+  }
+
+  protected override onOpened(): void {
+    this.#handle({ type: "opened" });
+  }
+
+  protected override onLost(fault: FaultCode): void {
+    this.#handle({ type: "lost", fault });
+  }
+
+  protected override onMessage(bytes: Uint8Array): void {
+    if (!isFrame(bytes)) {
+      this.#handle({ type: "message", message: decodeControl(bytes) });
+      return;
+    }
+    const frame = decodeFrame(bytes);
+    if (this.#share === undefined || !isOfShare(frame.tag, this.#share.offer.share)) return;
+    this.#ciphertext = frame.ciphertext;
+    this.#handle({ type: "frame", index: frame.index });
+    this.#ciphertext = undefined;
+  }
+
+  #handle(event: ReceiverEvent): void {
+    if (!this.alive) return;
+    for (const effect of this.#session.handle(event, this.now)) this.#do(effect);
+  }
+
+  #do(effect: ReceiverEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.connect();
+        return;
+      case "disconnect":
+        this.drop();
+        return;
+      case "send":
+        this.world.trace(() => `${this.name}: ${describe(effect.message)}`);
+        this.say(encodeControl(effect.message));
+        return;
+      case "open-share":
+        this.#openShare(effect.offer);
+        return;
+      case "take":
+        this.#take();
+        return;
+      case "ask":
+        this.#ask();
+        return;
+      case "save":
+        this.#save();
+        return;
+      case "share-over":
+        this.#shareOver(effect);
+        return;
+      case "link":
+      case "sender":
+      case "waiting":
+        return;
+      case "finish":
+        this.world.trace(() => `${this.name} finishes: ${effect.fault ?? "all well"}`);
+        this.finished = { fault: effect.fault };
+        this.exit();
+        return;
+    }
+  }
+
+  #openShare(offer: OfferSeen): void {
+    const key = toHex(offer.share);
+    const share = this.#home.shares.get(key);
+    if (share === undefined) throw new Violation(`${this.name} is offered an unknown share`);
+    this.#share = share;
+    let copy = this.#home.disk.get(key);
+    if (copy === undefined) {
+      copy = { receiver: this.random.bytes(16), records: [], agreed: false };
+      this.#home.copies.add(copy);
+    }
+    this.#copy = copy;
+    const name = new Uint8Array(0);
+    const { receiver, agreed, records } = copy;
+    this.#handle({ type: "share-opened", receiver, name, next: records.length, agreed });
+  }
+
+  #take(): void {
+    const copy = this.#copy;
+    const { next } = this.#session;
+    if (copy === undefined || this.#ciphertext === undefined || this.#share === undefined) return;
+    if (next !== copy.records.length) {
+      throw new Violation(`${this.name} takes ${next} as record ${copy.records.length}`);
+    }
+    if (copy.records.length === this.#home.habits.stopsAfter) {
+      this.world.count("stopped for ever");
+      this.freeze();
+      return;
+    }
+    if (this.world.faulty && this.random.chance(this.world.chances.corrupt)) {
+      this.world.count("corrupt record");
+      this.#handle({ type: "corrupt" });
+      return;
+    }
+    if (!equalBytes(this.#ciphertext, this.#share.ciphertext(next))) {
+      throw new Violation(`${this.name} got another record ${next}`);
+    }
+    copy.records.push(this.#ciphertext.slice());
+    this.world.count("records received");
+    this.#handle({ type: "stored" });
+    const needed = Math.min(this.#home.habits.manifestRecords, this.#share.records);
+    if (copy.agreed) return;
+    if (copy.records.length >= needed) this.#handle({ type: "manifest-known" });
+    else for (const effect of this.#session.previewMore()) this.#do(effect);
+  }
+
+  #ask(): void {
+    const copy = this.#copy;
+    const share = this.#share;
+    const { thinkMs, declines } = this.#home.habits;
+    this.world.clock.after(thinkMs, () =>
+      this.whenRunning(() => {
+        if (copy === undefined || share === undefined || copy !== this.#copy) return;
+        if (!declines) {
+          copy.agreed = true;
+          this.#home.disk.set(share.key, copy);
+        }
+        this.#handle({ type: declines ? "declined" : "accepted" });
+      }),
+    );
+  }
+
+  #save(): void {
+    const copy = this.#copy;
+    const share = this.#share;
+    if (copy === undefined || share === undefined) return;
+    checkWhole(copy, share);
+    if (!this.#home.wholeAt.has(share.key)) this.#home.wholeAt.set(share.key, this.now);
+    this.world.clock.after(this.#home.habits.saveMs, () =>
+      this.whenRunning(() => {
+        this.#handle({ type: "saved", mac: share.mac(copy.receiver, share.records) });
+      }),
+    );
+  }
+
+  #shareOver({ fault, confirmed }: Extract<ReceiverEffect, { type: "share-over" }>): void {
+    const copy = this.#copy;
+    const share = this.#share;
+    this.#copy = undefined;
+    this.#share = undefined;
+    if (share === undefined || copy === undefined) return;
+    this.world.trace(() => `${this.name}: over, ${fault ?? "whole"}, confirmed ${confirmed}`);
+    if (fault === undefined) checkWhole(copy, share);
+    this.#home.ends.set(share.key, { fault, confirmed, at: this.now });
+  }
+}

@@ -1,0 +1,228 @@
+import type { SenderGoal } from "../../protocol/mod.ts";
+
+import type { Ways } from "./network.ts";
+import { Random } from "./random.ts";
+import type { ReceiverHabits } from "./receiver.ts";
+import type { RelaySettings } from "./relay.ts";
+import type { ShareSize } from "./share.ts";
+import type { Chances } from "./world.ts";
+
+const FRAME_HEADER_BYTES = 16;
+
+export interface ReceiverPlan {
+  readonly joinAt: number;
+  readonly ways: Ways;
+  readonly habits: ReceiverHabits;
+  /** Never starts; for comparison. */
+  readonly absent: boolean;
+}
+
+export type Fault = { readonly at: number } & (
+  | {
+      readonly kind: "cut receiver" | "cut sender";
+      readonly target: number;
+      readonly clientNotices: number;
+      readonly relayNotices: number;
+    }
+  | {
+      readonly kind: "freeze receiver" | "freeze sender" | "kill receiver";
+      readonly target: number;
+      readonly lasts: number;
+    }
+  | { readonly kind: "crash worker"; readonly target: number }
+  | { readonly kind: "restart relay"; readonly gracefully: boolean; readonly lasts: number }
+);
+
+/** How the senders end. */
+export type Ending =
+  /** By themselves, when all receivers that can have the whole share. */
+  | { readonly at: "all done" }
+  /** By themselves, when somebody has it and nobody is attached. */
+  | { readonly at: "one done" }
+  /** They stay, and are interrupted when all have it. */
+  | { readonly at: "interrupted when done" }
+  | { readonly at: "interrupted"; readonly when: number };
+
+export interface Scenario {
+  readonly seed: number;
+  readonly relay: RelaySettings;
+  readonly lobby: boolean;
+  readonly shares: readonly {
+    readonly size: ShareSize;
+    readonly ways: Ways;
+    readonly startAt: number;
+  }[];
+  readonly receivers: readonly ReceiverPlan[];
+  readonly faults: readonly Fault[];
+  readonly chances: Chances;
+  readonly ending: Ending;
+  /** From here on nothing more goes wrong. ms */
+  readonly quietAt: number;
+  /** An unhindered transfer takes about so long. ms */
+  readonly transferMs: number;
+}
+
+const NO_CHANCES: Chances = { lostPublish: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
+
+/** Every tenth seed is calm: nothing goes wrong but receivers that stop for ever. */
+export function isCalm(seed: number): boolean {
+  return seed % 10 === 0;
+}
+
+/** Draws what happens from a seed. */
+export function drawScenario(seed: number): Scenario {
+  const random = new Random(`scenario ${seed}`);
+  const calm = isCalm(seed);
+  const lobby = random.chance(0.15);
+  const recordSize = random.whole(18, 64);
+  const frameBytes = FRAME_HEADER_BYTES + recordSize;
+  const shares = Array.from({ length: lobby ? random.whole(1, 3) : 1 }, () => ({
+    size: { records: drawRecords(random), recordSize, lastBytes: random.whole(18, recordSize) },
+    ways: drawWays(random, frameBytes, random.scale(2, 100)),
+    startAt: random.chance(0.5) ? 0 : random.real(0, 3000),
+  }));
+  const receivers = Array.from({ length: random.whole(calm ? 2 : 1, 6) }, () => ({
+    ways: drawWays(random, frameBytes, random.scale(1, 200)),
+    habits: drawHabits(random, lobby),
+  }));
+  const records = shares.reduce((sum, { size }) => sum + size.records, 0);
+  const least = Math.min(...shares.map(({ size }) => size.records));
+  const recordMs = Math.max(
+    ...shares.map(({ ways }) => ways.up.msPerByte * frameBytes),
+    ...receivers.map(({ ways, habits }) => ways.down.msPerByte * frameBytes + habits.recordMs),
+  );
+  const transferMs = records * recordMs + 1000;
+  const plans = receivers.map((receiver, index): ReceiverPlan => {
+    const joinAt = random.real(0, random.chance(0.5) ? 500 : transferMs);
+    const stops = index > 0 && random.chance(calm ? 0.5 : 0.07);
+    const stopsAfter = stops ? random.whole(0, least - 1) : undefined;
+    const declines = index > 0 && receiver.habits.declines;
+    const habits = { ...receiver.habits, declines, stopsAfter };
+    return { ...receiver, habits, joinAt, absent: false };
+  });
+  const faults = calm ? [] : drawFaults(random, plans.length, shares.length, transferMs);
+  return {
+    seed,
+    lobby,
+    shares,
+    receivers: plans,
+    faults,
+    transferMs,
+    relay: drawRelay(random, frameBytes),
+    chances: calm ? NO_CHANCES : drawChances(random),
+    ending: calm ? { at: "all done" } : drawEnding(random, transferMs),
+    quietAt: faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), 0),
+  };
+}
+
+export function goalOf({ ending, receivers }: Scenario): SenderGoal {
+  const able = receivers.filter(isAble).length;
+  switch (ending.at) {
+    case "all done":
+    case "interrupted":
+      return { receivers: able, stay: false };
+    case "one done":
+      return { receivers: 1, stay: false };
+    case "interrupted when done":
+      return { receivers: 1, stay: true };
+  }
+}
+
+/** Whether this receiver will have everything in the end, if it is given the time. */
+export function isAble({ habits, absent }: ReceiverPlan): boolean {
+  return !habits.declines && habits.stopsAfter === undefined && !absent;
+}
+
+function endOf(fault: Fault): number {
+  if ("lasts" in fault) return fault.at + fault.lasts;
+  if (!("clientNotices" in fault)) return fault.at;
+  return fault.at + Math.max(fault.clientNotices, fault.relayNotices);
+}
+
+function drawRecords(random: Random): number {
+  if (random.chance(0.1)) return 1;
+  if (random.chance(0.1)) return 2;
+  return random.whole(3, 60);
+}
+
+function drawRelay(random: Random, frameBytes: number): RelaySettings {
+  const recordsPerBlock = random.chance(0.7) ? 1 : random.whole(2, 4);
+  return {
+    workers: random.whole(1, 2),
+    blocks: random.chance(0.4) ? 8 : random.whole(9, 64),
+    blockBytes: recordsPerBlock * frameBytes + random.pick([0, frameBytes - 1]),
+    publishMinBytes: random.pick([0, 0, 0, 40, Infinity]),
+    postMs: random.scale(0.05, 2),
+  };
+}
+
+function drawWays(random: Random, frameBytes: number, frameMs: number): Ways {
+  const latency = random.scale(0.2, 100);
+  const way = (ms: number): Ways["up"] => ({
+    latency,
+    msPerByte: ms / frameBytes,
+    kernelBytes: Math.ceil(random.real(0.5, 6) * frameBytes),
+  });
+  return { up: way(frameMs), down: way(frameMs) };
+}
+
+function drawHabits(random: Random, lobby: boolean): ReceiverHabits {
+  return {
+    lobby,
+    thinkMs: random.chance(0.5) ? 0 : random.scale(50, 8000),
+    declines: random.chance(0.08),
+    manifestRecords: random.chance(0.85) ? 1 : 2,
+    recordMs: random.chance(0.7) ? 0 : random.scale(0.5, 50),
+    saveMs: random.real(0, 300),
+    stopsAfter: undefined,
+  };
+}
+
+function drawChances(random: Random): Chances {
+  const some = (most: number): number => (random.chance(0.5) ? 0 : random.real(0, most));
+  return {
+    lostPublish: some(0.1),
+    lostDrain: some(0.1),
+    corrupt: some(0.03),
+    refused: some(0.2),
+    unanswered: some(0.05),
+  };
+}
+
+function drawEnding(random: Random, transferMs: number): Ending {
+  const drawn = random.next();
+  if (drawn < 0.75) return { at: "all done" };
+  if (drawn < 0.85) return { at: "interrupted when done" };
+  if (drawn < 0.95) return { at: "one done" };
+  return { at: "interrupted", when: random.real(0, transferMs) };
+}
+
+function drawFaults(random: Random, receivers: number, shares: number, span: number): Fault[] {
+  const faults = Array.from({ length: random.whole(0, 10) }, (): Fault => {
+    const at = random.real(0, Math.min(1.3 * span, 60_000));
+    const target = random.whole(0, 99);
+    const receiver = target % receivers;
+    const sender = target % shares;
+    const prompt = (): number => random.real(0, 300);
+    // One side may notice late: as late as its watch allows.
+    const late = (): number => (random.chance(0.6) ? prompt() : random.real(2000, 30_000));
+    const clientNotices = late();
+    const notices = { clientNotices, relayNotices: clientNotices > 300 ? prompt() : late() };
+    const drawn = random.whole(0, 15);
+    if (drawn < 4) return { at, kind: "cut receiver", target: receiver, ...notices };
+    if (drawn < 8) return { at, kind: "cut sender", target: sender, ...notices };
+    if (drawn < 9) return { at, kind: "crash worker", target: target % 2 };
+    if (drawn < 10) {
+      const gracefully = random.chance(0.5);
+      return { at, kind: "restart relay", gracefully, lasts: random.scale(500, 8000) };
+    }
+    if (drawn < 12) {
+      return { at, kind: "kill receiver", target: receiver, lasts: random.scale(20, 8000) };
+    }
+    if (drawn < 15) {
+      return { at, kind: "freeze receiver", target: receiver, lasts: random.scale(100, 45_000) };
+    }
+    return { at, kind: "freeze sender", target: sender, lasts: random.scale(100, 45_000) };
+  });
+  return faults.sort((a, b) => a.at - b.at);
+}

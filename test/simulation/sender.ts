@@ -1,0 +1,165 @@
+import {
+  SenderSession,
+  decodeControl,
+  encodeControl,
+  equalBytes,
+  toHex,
+  type FaultCode,
+  type SenderEffect,
+  type SenderEvent,
+  type SenderGoal,
+  type SenderOutcome,
+} from "../../protocol/mod.ts";
+
+import { Client } from "./client.ts";
+import type { Copies } from "./copies.ts";
+import type { Network, Ways } from "./network.ts";
+import type { SimShare } from "./share.ts";
+import { Violation, type World } from "./world.ts";
+import { describe } from "./worker.ts";
+
+const FULL_SOCKET_SLEEP_MS = 2;
+
+/** A sending process; mirrors cli/sending.ts. */
+export class SimSender extends Client {
+  readonly share: SimShare;
+  readonly #session: SenderSession;
+  readonly #copies: Copies;
+  readonly #uploadBuffer: number;
+  readonly #sent = new Set<number>();
+  #uploading = false;
+  #verified = new Set<string>();
+  outcome: SenderOutcome | undefined;
+  /** ms */
+  finishedAt = Infinity;
+
+  constructor(
+    name: string,
+    world: World,
+    network: Network,
+    ways: Ways,
+    share: SimShare,
+    options: { channel: Uint8Array; goal: SenderGoal; copies: Copies; startAt: number },
+  ) {
+    super(name, world, network, ways, options);
+    this.share = share;
+    this.#copies = options.copies;
+    this.#uploadBuffer = 4 * (share.offer.recordSize + 16);
+    const { offer, proof } = share;
+    const { channel, goal } = options;
+    const random = (): number => this.random.next();
+    this.#session = new SenderSession(
+      { channel, offer, proof, goal, giveUpAfterMs: undefined, random },
+      options.startAt,
+    );
+  }
+
+  /** Receivers whose receipt was taken. */
+  get verified(): number {
+    return this.#verified.size;
+  }
+
+  hasVerified(receiver: Uint8Array): boolean {
+    return this.#verified.has(toHex(receiver));
+  }
+
+  /** On one line, for traces and for people. */
+  get standing(): string {
+    const receivers = [...this.#session.receivers].map(
+      ({ id, state, next, verified }) =>
+        `${toHex(id.subarray(0, 3))} ${state} ${next}${verified ? " verified" : ""}`,
+    );
+    return `wants ${this.#session.wanted() ?? "nothing"}; ${receivers.join(", ")}`;
+  }
+
+  interrupt(): void {
+    this.whenRunning(() => this.#handle({ type: "interrupted" }));
+  }
+
+  fail(fault: FaultCode): void {
+    this.whenRunning(() => this.#handle({ type: "failed", fault }));
+  }
+
+  protected override onTick(): void {
+    this.#handle({ type: "tick" });
+  }
+
+  protected override onOpened(): void {
+    this.#handle({ type: "opened" });
+  }
+
+  protected override onLost(fault: FaultCode): void {
+    this.#handle({ type: "lost", fault });
+  }
+
+  protected override onMessage(bytes: Uint8Array): void {
+    this.#handle({ type: "message", message: decodeControl(bytes) });
+  }
+
+  #handle(event: SenderEvent): void {
+    if (!this.alive) return;
+    for (const effect of this.#session.handle(event, this.now)) this.#do(effect);
+    this.#upload();
+  }
+
+  #do(effect: SenderEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.connect();
+        return;
+      case "disconnect":
+        this.drop();
+        return;
+      case "send":
+        this.world.trace(() => `${this.name}: ${describe(effect.message)}`);
+        this.say(encodeControl(effect.message));
+        return;
+      case "check-receipt": {
+        const { receiver, records, mac } = effect.receipt;
+        const valid =
+          records === this.share.records && equalBytes(mac, this.share.mac(receiver, records));
+        this.#copies.mustBeWhole(receiver, this.share);
+        this.#verified.add(toHex(receiver));
+        this.#handle({ type: "receipt-checked", receiver, valid });
+        return;
+      }
+      case "refused-receipt":
+        throw new Violation(`${this.name} refused the receipt of ${toHex(effect.receiver)}`);
+      case "link":
+      case "receiver":
+        return;
+      case "finish":
+        this.#finish(effect.outcome);
+        return;
+    }
+  }
+
+  #upload(): void {
+    if (this.#uploading || !this.alive) return;
+    for (;;) {
+      const index = this.#session.wanted();
+      if (index === undefined || this.wire === undefined) return;
+      if (this.wire.up.buffered >= this.#uploadBuffer) break;
+      this.say(this.share.frame(index));
+      this.world.count("records sent");
+      if (this.#sent.has(index)) this.world.count("records sent again");
+      this.#sent.add(index);
+      this.#session.handle({ type: "sent", index }, this.now);
+    }
+    this.#uploading = true;
+    this.world.clock.after(FULL_SOCKET_SLEEP_MS, () => {
+      this.#uploading = false;
+      this.whenRunning(() => this.#upload());
+    });
+  }
+
+  #finish(outcome: SenderOutcome): void {
+    this.world.trace(() => `${this.name} finishes: ${JSON.stringify(outcome)}`);
+    this.outcome = outcome;
+    this.finishedAt = this.now;
+    if (outcome.verified !== this.#verified.size) {
+      throw new Violation(`${this.name} counts ${outcome.verified}, not ${this.#verified.size}`);
+    }
+    this.exit();
+  }
+}

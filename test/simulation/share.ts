@@ -1,0 +1,53 @@
+import { encodeFrame, shareIdFromProof, toHex, type Offer } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+
+import type { Random } from "./random.ts";
+
+export interface ShareSize {
+  readonly records: number;
+  /** Bytes of ciphertext of every record but the last. */
+  readonly recordSize: number;
+  readonly lastBytes: number;
+}
+
+/** A share without encryption: its records are bytes that chance makes. */
+export class SimShare {
+  readonly offer: Offer;
+  readonly proof: Uint8Array;
+  readonly key: string;
+  readonly #ciphertexts: Uint8Array[];
+
+  constructor(random: Random, { records, recordSize, lastBytes }: ShareSize) {
+    this.proof = random.bytes(32);
+    const share = shareIdFromProof(this.proof, nodePrimitives);
+    this.key = toHex(share);
+    const bytes = (records - 1) * recordSize + lastBytes;
+    this.offer = { share, recordSize, records, bytes, seekable: true };
+    const body = random.bytes(bytes);
+    this.#ciphertexts = Array.from({ length: records }, (_, index) =>
+      body.subarray(index * recordSize, Math.min((index + 1) * recordSize, bytes)),
+    );
+  }
+
+  get records(): number {
+    return this.offer.records;
+  }
+
+  ciphertext(index: number): Uint8Array {
+    const ciphertext = this.#ciphertexts[index];
+    if (ciphertext === undefined) throw new RangeError(`record ${index} of ${this.records}`);
+    return ciphertext;
+  }
+
+  frame(index: number): Uint8Array {
+    const last = index === this.records - 1;
+    return encodeFrame(this.offer.share, index, last, this.ciphertext(index));
+  }
+
+  /** A receipt: any function of share, receiver and number of records will do. */
+  mac(receiver: Uint8Array, records: number): Uint8Array {
+    return receiver.map(
+      (byte, at) => byte ^ this.offer.share[at]! ^ ((records >> (at % 4)) & 0xff),
+    );
+  }
+}

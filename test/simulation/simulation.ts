@@ -1,0 +1,312 @@
+import { RECEIVERS_EVERY_MS } from "../../protocol/mod.ts";
+
+import { Clock } from "./clock.ts";
+import { Copies, checkWhole, type Copy } from "./copies.ts";
+import { Network } from "./network.ts";
+import { Random } from "./random.ts";
+import { CONFIRM_MS, SimReceiver, type ReceiverHome, type ShareEnd } from "./receiver.ts";
+import { SimRelay } from "./relay.ts";
+import { goalOf, isAble, type Fault, type ReceiverPlan, type Scenario } from "./scenario.ts";
+import { SimSender } from "./sender.ts";
+import { SimShare } from "./share.ts";
+import { Violation, type World } from "./world.ts";
+
+export interface Outcome {
+  /** For each receiver that can finish, when it had its last share. ms */
+  readonly finishedAt: ReadonlyMap<string, number>;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly virtualMs: number;
+  readonly steps: number;
+}
+
+export type Trace = (line: string) => void;
+
+interface Party {
+  readonly plan: ReceiverPlan;
+  readonly home: ReceiverHome;
+  process: SimReceiver | undefined;
+}
+
+/** Beyond the transfers themselves: late notices, silence, graces and stall timers. ms */
+const SLACK_MS = 120_000;
+/** What the sender said last has arrived by then, if it does at all. */
+const LAST_WORD_MS = 5000;
+/** A share whose sender's last word was lost is closed by the relay after its grace. */
+const CLOSING_MS = 660_000;
+
+/** Plays one scenario to its end and checks on the way all that must hold. */
+export class Simulation {
+  readonly #scenario: Scenario;
+  readonly #clock = new Clock();
+  readonly #counts = new Map<string, number>();
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #parties: Party[];
+  readonly #senders: SimSender[] = [];
+  readonly #shares: SimShare[];
+  /** All is done but for the relay to forget it. */
+  #over = false;
+
+  constructor(scenario: Scenario, trace?: Trace) {
+    this.#scenario = scenario;
+    const { seed, chances } = scenario;
+    const counts = this.#counts;
+    const clock = this.#clock;
+    this.#world = {
+      clock,
+      chances,
+      faulty: scenario.quietAt > 0,
+      fork: (part) => new Random(`${seed} ${part}`),
+      count: (what, by = 1) => counts.set(what, (counts.get(what) ?? 0) + by),
+      trace: trace === undefined ? () => undefined : (text) => trace(line(clock.now, text())),
+    };
+    this.#network = new Network(this.#world);
+    this.#network.relay = new SimRelay(this.#world, scenario.relay);
+    const channel = new Random(`${seed} channel`).bytes(16);
+    const copies = new Copies();
+    this.#shares = scenario.shares.map(
+      ({ size }, index) => new SimShare(new Random(`${seed} share ${index}`), size),
+    );
+    this.#startSenders(channel, copies);
+    const shares = new Map(this.#shares.map((share) => [share.key, share]));
+    this.#parties = scenario.receivers.map((plan, index) => {
+      const { ways, habits } = plan;
+      const disk = new Map<string, Copy>();
+      const ends = new Map<string, ShareEnd>();
+      const name = `receiver ${index}`;
+      const wholeAt = new Map<string, number>();
+      const kept = { copies, disk, ends, wholeAt, starts: 0 };
+      const home = { name, ways, habits, channel, shares, ...kept };
+      return { plan, home, process: undefined };
+    });
+    for (const party of this.#parties) this.#plan(party);
+    for (const fault of scenario.faults) clock.after(fault.at, () => this.#apply(fault));
+    clock.after(scenario.quietAt, () => {
+      this.#world.faulty = false;
+      this.#world.trace(() => "nothing goes wrong from here on");
+    });
+  }
+
+  /** @throws Violation, or whatever the code under test threw */
+  run(): Outcome {
+    const { ending } = this.#scenario;
+    this.#runUntil(() => this.#receiversDone(), this.#deadline(), "receivers are done");
+    if (ending.at === "interrupted when done")
+      for (const sender of this.#senders) sender.interrupt();
+    const sendersDone = (): boolean => this.#senders.every(({ outcome }) => outcome !== undefined);
+    this.#runUntil(sendersDone, this.#clock.now + SLACK_MS, "senders are done");
+    this.#over = true;
+    this.#checkEnds();
+    const { now: virtualMs, steps } = this.#clock;
+    this.#checkNothingLeft();
+    const finishedAt = new Map(
+      this.#parties
+        .filter(({ plan }) => isAble(plan))
+        .map(({ home }) => [home.name, Math.max(...home.wholeAt.values())]),
+    );
+    return { finishedAt, counts: this.#counts, virtualMs, steps };
+  }
+
+  /** Where everybody is, for who reads a failure. */
+  standing(): string[] {
+    return [
+      ...this.#senders.map(
+        ({ name, verified, outcome, standing }) =>
+          `${name}: ${verified} verified, ${JSON.stringify(outcome) ?? "at work"}; ${standing}`,
+      ),
+      ...(this.#network.relay?.standing() ?? []),
+      ...this.#parties.map((party) => {
+        const { home, process, plan } = party;
+        const { ends, disk } = home;
+        const having = [...disk.values()].map(({ records }) => records.length).join("+");
+        const faults = [...ends.values()].map(({ fault }) => fault ?? "whole").join("+");
+        const able = isAble(plan) ? "" : ", not able";
+        const how = `has ${having}, ended ${faults}${able}`;
+        return `${process?.standing ?? home.name}; ${how}${this.#isDone(party) ? "" : ", NOT DONE"}`;
+      }),
+    ];
+  }
+
+  get now(): number {
+    return this.#clock.now;
+  }
+
+  #startSenders(channel: Uint8Array, copies: Copies): void {
+    const goal = goalOf(this.#scenario);
+    for (const [index, { ways, startAt }] of this.#scenario.shares.entries()) {
+      const share = this.#shares[index];
+      if (share === undefined) continue;
+      const name = `sender ${index}`;
+      const sender = new SimSender(name, this.#world, this.#network, ways, share, {
+        channel,
+        goal,
+        copies,
+        startAt,
+      });
+      this.#senders.push(sender);
+      const { ending } = this.#scenario;
+      if (ending.at === "interrupted") {
+        this.#clock.after(startAt + ending.when, () => sender.interrupt());
+      }
+    }
+  }
+
+  #plan(party: Party): void {
+    const { joinAt, absent } = party.plan;
+    if (!absent) this.#clock.after(joinAt, () => this.#start(party));
+  }
+
+  #start(party: Party): void {
+    party.process = new SimReceiver(party.home, this.#world, this.#network);
+  }
+
+  #apply(fault: Fault): void {
+    if (this.#over) return;
+    const { count } = this.#world;
+    switch (fault.kind) {
+      case "cut receiver":
+      case "cut sender": {
+        const { kind, target, clientNotices, relayNotices } = fault;
+        const client =
+          kind === "cut sender" ? this.#senders[target] : this.#parties[target]?.process;
+        if (client?.cut(clientNotices, relayNotices) !== true) return;
+        count(Math.max(clientNotices, relayNotices) > 1000 ? `${kind}, half open` : kind);
+        return;
+      }
+      case "freeze receiver":
+      case "freeze sender": {
+        const { kind, target, lasts } = fault;
+        const client =
+          kind === "freeze sender" ? this.#senders[target] : this.#parties[target]?.process;
+        if (client?.alive !== true) return;
+        count(kind);
+        client.freeze();
+        this.#clock.after(lasts, () => client.thaw());
+        return;
+      }
+      case "kill receiver": {
+        const party = this.#parties[fault.target];
+        if (party?.process?.alive !== true || this.#isDone(party)) return;
+        if (party.process.frozen) return;
+        count(fault.kind);
+        party.process.kill();
+        this.#clock.after(fault.lasts, () => this.#start(party));
+        return;
+      }
+      case "crash worker":
+        this.#network.relay?.crash(fault.target);
+        return;
+      case "restart relay": {
+        const { relay } = this.#network;
+        if (relay === undefined) return;
+        count(fault.gracefully ? "relay restart" : "relay crash");
+        this.#world.trace(() => `relay stops, gracefully ${fault.gracefully}`);
+        relay.stop(fault.gracefully);
+        this.#network.relay = undefined;
+        this.#clock.after(fault.lasts, () => {
+          this.#world.trace(() => "relay starts again");
+          this.#network.relay = new SimRelay(this.#world, this.#scenario.relay);
+        });
+        return;
+      }
+    }
+  }
+
+  // The end
+
+  /** Whether nothing more is to come of this receiver. */
+  #isDone({ home, process, plan }: Party): boolean {
+    if (plan.absent || plan.habits.stopsAfter !== undefined || process?.finished !== undefined)
+      return true;
+    return this.#shares.every(({ key }, index) => {
+      if (home.ends.has(key)) return true;
+      // Its receipt was taken, but the last word of the sender got lost, or was for a process killed.
+      const sender = this.#senders[index];
+      const copy = home.disk.get(key);
+      if (sender === undefined || copy === undefined) return false;
+      if (this.#clock.now < sender.finishedAt + LAST_WORD_MS) return false;
+      return sender.hasVerified(copy.receiver);
+    });
+  }
+
+  #receiversDone(): boolean {
+    const { ending } = this.#scenario;
+    if (this.#parties.every((party) => this.#isDone(party))) return true;
+    // Who came when the sender was through waits for the next one.
+    if (this.#senders.some(({ outcome }) => outcome === undefined)) return false;
+    if (ending.at === "one done" || ending.at === "interrupted") return true;
+    return this.#parties.every((party) => !isAble(party.plan) || this.#isDone(party));
+  }
+
+  #deadline(): number {
+    const { quietAt, transferMs, receivers, shares } = this.#scenario;
+    const starts = [
+      ...receivers.map(({ joinAt }) => joinAt),
+      ...shares.map((share) => share.startAt),
+    ];
+    const thinks = receivers.map(({ habits }) => habits.thinkMs * shares.length);
+    const begun = Math.max(quietAt, ...starts);
+    // Nobody tells a receiver in the lobby that the sender that took its receipt is gone.
+    const confirms = this.#scenario.lobby ? CONFIRM_MS * shares.length : 0;
+    return begun + confirms + Math.max(...thinks) + SLACK_MS + transferMs * (receivers.length + 1);
+  }
+
+  #runUntil(done: () => boolean, deadline: number, what: string): void {
+    while (!done()) {
+      if (!this.#clock.step()) throw new Violation(`nothing happens any more before ${what}`);
+      if (this.#clock.now > deadline) throw new Violation(`too late: not yet ${what}`);
+    }
+  }
+
+  #checkEnds(): void {
+    const { ending, receivers } = this.#scenario;
+    const strict = ending.at === "all done" || ending.at === "interrupted when done";
+    const able = receivers.filter(isAble).length;
+    for (const { home, plan } of this.#parties) {
+      for (const share of this.#shares) {
+        const end = home.ends.get(share.key);
+        const copy = home.disk.get(share.key);
+        if (end !== undefined && end.fault === undefined) {
+          if (copy === undefined)
+            throw new Violation(`${home.name} has nothing and says it is done`);
+          checkWhole(copy, share);
+        } else if (strict && isAble(plan)) {
+          if (copy === undefined || end !== undefined) {
+            throw new Violation(`${home.name} ended with ${end?.fault ?? "nothing"}`);
+          }
+          checkWhole(copy, share);
+        }
+      }
+    }
+    for (const { name, outcome } of this.#senders) {
+      if (outcome === undefined || !strict) continue;
+      const { fault, verified, failed } = outcome;
+      if (verified < able) throw new Violation(`${name} knows of ${verified} of ${able}`);
+      const due =
+        failed === 0 ? undefined : ending.at === "all done" ? "some-failed" : "interrupted";
+      if (fault !== due) {
+        throw new Violation(`${name} ends with ${fault ?? "success"} and ${failed} failed`);
+      }
+      if (failed > receivers.length - able) {
+        throw new Violation(
+          `${name} counts ${failed} failed, at most ${receivers.length - able} did`,
+        );
+      }
+    }
+  }
+
+  /** Everybody goes; then the relay must hold nothing. */
+  #checkNothingLeft(): void {
+    for (const { process } of this.#parties) process?.interrupt();
+    const relay = (): SimRelay | undefined => this.#network.relay;
+    const closed = (): boolean => relay() !== undefined && relay()?.shares === 0;
+    this.#runUntil(closed, this.#clock.now + CLOSING_MS, "all shares are closed");
+    const settled = this.#clock.now + 4 * RECEIVERS_EVERY_MS;
+    this.#runUntil(() => this.#clock.now >= settled, settled + 1000, "the relay settled");
+    relay()?.checkEmpty();
+  }
+}
+
+function line(now: number, text: string): string {
+  return `${now.toFixed(2).padStart(11)}  ${text}`;
+}

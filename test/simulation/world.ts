@@ -1,0 +1,29 @@
+import type { Clock } from "./clock.ts";
+import type { Random } from "./random.ts";
+
+/** An invariant does not hold. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+/** What all parts of one simulated world share. */
+export interface World {
+  readonly clock: Clock;
+  /** Chance of one part's own, so that one part more or less changes nothing for the others. */
+  fork(part: string): Random;
+  /** While true, things are lost and damaged now and then. */
+  faulty: boolean;
+  readonly chances: Chances;
+  count(what: string, by?: number): void;
+  /** Notes what happens; the text is made only when somebody reads it. */
+  trace(text: () => string): void;
+}
+
+/** How often what goes wrong by chance does. */
+export interface Chances {
+  readonly lostPublish: number;
+  readonly lostDrain: number;
+  readonly corrupt: number;
+  readonly refused: number;
+  readonly unanswered: number;
+}
