@@ -1,4 +1,4 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 
 import { isLobby } from "../../protocol/code.ts";
@@ -96,19 +96,12 @@ function checkCanAnswer(ask: boolean, json: boolean): void {
 
 function receiverName(given: string | undefined): string {
   if (given === undefined) {
-    return `${userName()}@${hostname()}`.slice(0, RECEIVER_NAME_CHARACTERS).toWellFormed();
+    const { USER, LOGNAME, USERNAME } = process.env;
+    const name = [USER || LOGNAME || USERNAME || [], hostname()].flat().join("@");
+    return name.slice(0, RECEIVER_NAME_CHARACTERS).toWellFormed();
   }
   if (given.trim() !== "" && given.length <= RECEIVER_NAME_CHARACTERS) return given;
   throw usage(`--name takes 1 to ${RECEIVER_NAME_CHARACTERS} characters`);
-}
-
-/** A user without an entry in the system's list, as in some containers, has no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return "someone";
-  }
 }
 
 function checkPrefix(prefix: string | undefined): void {

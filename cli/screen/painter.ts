@@ -12,6 +12,7 @@ const SYNC_OFF = "\u001B[?2026l";
 // A character that the terminal takes for wider than we do must not break the line.
 const WRAP_OFF = "\u001B[?7l";
 const WRAP_ON = "\u001B[?7h";
+const LINE_START = "\r\u001B[K";
 const CURSOR_OFF = "\u001B[?25l";
 export const CURSOR_ON = "\u001B[?25h";
 
@@ -60,7 +61,8 @@ export class Painter {
   /** Prints `fixed` for good and draws `live` below, in place of what was drawn before. */
   paint(fixed: readonly string[], live: readonly string[]): void {
     if (fixed.length > 0 || this.#drawnColumns !== this.#surface.columns) this.#erase();
-    for (const line of fixed) this.#pending += `${line}\n`;
+    // The terminal may have echoed a ^C where the cursor was.
+    for (const line of fixed) this.#pending += `${LINE_START}${line}\n`;
     const lines = live.slice(0, this.height).map((line) => Bun.sliceAnsi(line, 0, this.width));
     if (lines.length > 0) {
       const before = this.#pending;

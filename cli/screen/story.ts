@@ -24,6 +24,8 @@ export class Story {
   readonly #style: Style;
   #online: boolean | undefined;
   #waiting = false;
+  /** Bytes of the share at hand that were here before. */
+  #before = 0;
   #kept = false;
   #interrupted = false;
 
@@ -44,8 +46,10 @@ export class Story {
       case "waiting":
         return this.#waits();
       case "offer":
+        this.#before = 0;
         return this.#offer(event);
       case "resumed":
+        this.#before = event.bytes;
         return [
           say(`Going on at ${percent(event.bytes, event.size)} %: ${of(event)} are here already`),
         ];
@@ -56,6 +60,7 @@ export class Story {
           ),
         ];
       case "saved":
+        this.#kept = false;
         return [say(`Saved ${this.#name(event.path)} (${size(event.bytes)})`)];
       case "kept":
         this.#kept = true;
@@ -100,7 +105,7 @@ export class Story {
     if (online) return before === undefined ? [] : [say("The relay is back")];
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
     const { yellow } = this.#style;
-    const first = before === undefined ? ` ${advice}` : "";
+    const first = before === undefined && code === "relay-unreachable" ? ` ${advice}` : "";
     return [say(yellow(`${sentence}: ${shown(url)}; trying again.${first}`))];
   }
 
@@ -128,11 +133,11 @@ export class Story {
   }
 
   #done({ bytes, seconds, receivers }: EventOf<"done">): Line {
-    const speed = seconds > 0 ? ` (${rate(bytes / seconds)})` : "";
-    const all = `${size(bytes)} in ${duration(seconds)}${speed}`;
-    if (receivers === undefined) return say(this.#style.green(`Done: ${all}`));
-    const who = count(receivers, "receiver has", "receivers have");
-    return say(this.#style.green(`Done: ${who} the whole file, ${all}`));
+    const now = bytes - this.#before;
+    const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
+    const speed = seconds > 0 ? ` (${rate(now / seconds)})` : "";
+    const who = receivers === undefined ? "" : `${receiversHave(receivers)} the whole file, `;
+    return say(this.#style.green(`Done: ${who}${part} in ${duration(seconds)}${speed}`));
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {
@@ -150,6 +155,10 @@ export class Story {
 
 function say(text: string): Line {
   return { text };
+}
+
+function receiversHave(number: number): string {
+  return count(number, "receiver has", "receivers have");
 }
 
 function of(position: { readonly bytes: number; readonly size: number }): string {

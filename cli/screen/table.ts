@@ -76,7 +76,7 @@ function personLine(
     parts.push(style.dim(`lag ${size(Math.max(0, head - person.bytes))}`));
   }
   while (parts.length > 3 && Bun.stringWidth(parts.join("  ")) > columns) parts.pop();
-  return parts.join("  ");
+  return parts.join("  ").trimEnd();
 }
 
 function summary(

@@ -48,6 +48,7 @@ export class TerminalScreen implements Screen {
   show(event: ClientEvent): void {
     const lines = this.#story.tell(event);
     const now = this.#output.now();
+    if (this.#setting.side === "sender" && isLast(event)) this.#settle();
     if (event.event === "source") {
       this.#people.source(event.records, event.bytes);
       this.#position = { bytes: 0, size: event.bytes, rate: new Rate() };
@@ -85,17 +86,21 @@ export class TerminalScreen implements Screen {
 
   end(outcome: Outcome): void {
     this.#held = undefined;
-    this.#draw([]);
-    // The table as it was last stays, and the last words come below it.
-    this.#painter.leave();
-    this.#position = undefined;
-    this.#cancelDraw();
-    for (const line of this.#story.end(outcome)) this.#painter.paint([line.text], []);
+    this.#settle();
+    for (const { text } of this.#story.end(outcome)) this.#painter.paint([text], []);
   }
 
   close(): void {
     this.#cancelDraw();
     this.#painter.leave();
+  }
+
+  /** The lines as they were last stay, and what follows comes below them. */
+  #settle(): void {
+    this.#draw([]);
+    this.#cancelDraw();
+    this.#painter.leave();
+    this.#position = undefined;
   }
 
   #print(lines: readonly Line[]): void {
@@ -153,4 +158,9 @@ export class TerminalScreen implements Screen {
     if (room.lines === 0) return [first];
     return [first, ...peopleLines(this.#people.all, position.bytes, now, room, this.#style)];
   }
+}
+
+/** Nothing moves at a sender after these. */
+function isLast(event: ClientEvent): boolean {
+  return event.event === "done" || (event.event === "error" && event.code !== "receipt-refused");
 }

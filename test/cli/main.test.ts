@@ -1,0 +1,284 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import manifest from "../../package.json" with { type: "json" };
+import { temporaryFolder } from "./disk.ts";
+import { cleanEnv } from "./pty.ts";
+
+const main = `${import.meta.dir}/../../cli/main.ts`;
+const CODE = "abandon-ability-able-about-above-absent";
+
+interface Ran {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface RunOptions {
+  readonly stdin?: string;
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+}
+
+async function run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const { stdin, cwd, env = {} } = options;
+  const child = Bun.spawn([process.execPath, main, ...args], {
+    cwd,
+    env: { ...cleanEnv(), ...env },
+    stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [exitCode, out, err] = await Promise.all([
+    child.exited,
+    child.stdout.text(),
+    child.stderr.text(),
+  ]);
+  return { exitCode, out, err };
+}
+
+describe("help and version", () => {
+  test("of the program name the commands, in plain text where there is no terminal", async () => {
+    const { exitCode, out, err } = await run(["--help"]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    expect(out).toContain("USAGE fileshare send|recv|relay\n");
+    expect(out).toContain("fileshare send big.iso\n");
+    expect(out).not.toContain("\u001B");
+  });
+
+  test.each([
+    [["send", "--help"], "--receivers=<n>"],
+    [["help", "send"], "--receivers=<n>"],
+    [["send", "x", "-h"], "--receivers=<n>"],
+    [["recv", "--help"], "--prefix=<text>"],
+    [["relay", "--help"], "--workers=<n>"],
+  ])("%j names %s and examples", async (args, option) => {
+    const { exitCode, out, err } = await run(args);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    expect(out).toContain(option);
+    expect(out).toContain("\nEXAMPLES\n\n  fileshare ");
+  });
+
+  test("the version is the package's", async () => {
+    expect(await run(["--version"])).toEqual({
+      exitCode: 0,
+      out: `${manifest.version}\n`,
+      err: "",
+    });
+    expect(await run(["-v"])).toEqual({ exitCode: 0, out: `${manifest.version}\n`, err: "" });
+  });
+
+  test("help loads neither the wire nor a thread", async () => {
+    const list = `await import(${JSON.stringify(main)})`;
+    const script = `process.on("exit", () => console.error(Object.keys(require.cache).join("\\n")));
+      process.argv.splice(1, Infinity, "x", "send", "--help"); ${list}`;
+    const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "pipe" });
+    const loaded = await child.stderr.text();
+    expect(await child.exited).toBe(0);
+    expect(loaded).toContain("cli/command-line.ts");
+    expect(loaded).not.toMatch(/protocol\/mod|msgpackr|valibot|log-update|cli\/client|crypto/);
+  });
+
+  test("no command at all is wrong usage, with the help", async () => {
+    const { exitCode, out, err } = await run([]);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toContain("USAGE fileshare send|recv|relay\n");
+  });
+});
+
+describe("wrong usage ends with 2 and a hint", () => {
+  test.each([
+    [["sned", "x"], 'there is no command "sned" (did you mean send?)'],
+    [["receive"], 'there is no command "receive" (did you mean recv?)'],
+    [["frobnicate"], 'there is no command "frobnicate"'],
+    [["constructor"], 'there is no command "constructor"'],
+    [["no-such/big.iso"], "did you mean: fileshare send no-such/big.iso"],
+    [["my file.iso"], "did you mean: fileshare send 'my file.iso'"],
+    [[CODE], "did you mean: fileshare recv CODE"],
+    [["--stay", "send", "x"], "options go after the command: fileshare send --stay"],
+    [["--frobnicate"], "there is no option --frobnicate without a command"],
+    [["send", "x", "--recievers", "2"], "(did you mean --receivers?)"],
+    [["send", "x", "y"], '"y" is one word too many'],
+    [["send", "x", "--receivers", "0"], "--receivers takes a whole number from 1 to "],
+    [["send", "x", "--receivers", "1e3"], "--receivers takes a whole number from 1 to "],
+    [["send", "x", "--connect-timeout", "soon"], "--connect-timeout takes seconds"],
+    [["send", "x", "--lobby", "--code", CODE], "give either --code or --lobby"],
+    [["send", "x", "--relay", "ftp://x"], "not the address of a relay: ftp://x"],
+    [["send"], "give the path of the file to send"],
+    [["recv", CODE, "--lobby"], "give either a code or --lobby"],
+    [["recv", CODE, "--yes", "--ask"], "give either --yes or --ask"],
+    [["recv", CODE, "--yes", "--limit", "1"], "--limit takes at least 64KiB per second"],
+    [["recv", CODE, "--yes", "--prefix", "a/b"], "--prefix is no beginning of a safe name"],
+    [["recv", CODE, "--yes", "--name", ""], "--name takes 1 to 64 characters"],
+    [["recv", CODE, "--yes", "--out", ""], "--out takes a folder"],
+    [["recv", "--lobby", "--connect-timeout", "5"], "--connect-timeout has no place in the lobby"],
+    [["recv", "--yes"], "there is no code on the standard input"],
+    [["relay", "--port", "65536"], "--port takes a whole number from 0 to 65535"],
+    [["relay", "--workers", "0"], "--workers takes a whole number from 1 to "],
+    [["relay", "now"], '"now" is one word too many'],
+  ])("%j", async (args, hint) => {
+    const { exitCode, out, err } = await run(args);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toContain(hint);
+    expect(err).not.toMatch(/\n\s+at /);
+  });
+
+  test("with --json it is an event, and stderr stays empty", async () => {
+    const { exitCode, out, err } = await run(["send", "--json", "a", "b\u009B\u202E"]);
+    expect({ exitCode, err }).toEqual({ exitCode: 2, err: "" });
+    expect(JSON.parse(out)).toEqual({
+      event: "error",
+      code: "usage",
+      message: expect.stringContaining('"b\u009B\u202E" is one word too many') as string,
+    });
+    expect(out).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  });
+
+  test("F6 what is typed is shown harmless", async () => {
+    const { err } = await run(["\u001B[2J\u202E"]);
+    expect(err).toContain("\\u{1b}[2J\\u{202e}");
+    expect(err).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  });
+});
+
+/** A listener that only counts who comes. */
+function listener(): Disposable & { readonly url: string; readonly connections: number } {
+  let connections = 0;
+  const server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: (socket) => {
+        connections++;
+        socket.end();
+      },
+      data: () => undefined,
+    },
+  });
+  return {
+    url: `ws://127.0.0.1:${server.port}`,
+    get connections() {
+      return connections;
+    },
+    [Symbol.dispose]: () => server.stop(true),
+  };
+}
+
+describe("W3 before any socket opens", () => {
+  const LOOKALIKE = CODE.replace("a", "\u0430");
+
+  test.each([
+    ["one word", "abandon"],
+    ["five words", CODE.split("-").slice(1).join("-")],
+    ["seven words", `${CODE}-zoo`],
+    ["an unknown word", CODE.replace("above", "abuve")],
+    ["a look-alike", LOOKALIKE],
+    ["an endless one", "abandon-".repeat(10_000)],
+    ["a short own code", "secret-1"],
+  ])("a malformed code fails: %s", async (_, code) => {
+    using relay = listener();
+    const env = { FILESHARE_RELAY: relay.url };
+    const runs = await Promise.all([
+      run(["recv", "--yes", "--", code], { env }),
+      run(["recv", "--yes"], { env: { ...env, FILESHARE_CODE: code } }),
+      run(["recv", "--yes"], { env, stdin: `${code}\n` }),
+      run(["send", main, `--code=${code}`], { env }),
+    ]);
+    for (const { exitCode, out, err } of runs) {
+      expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+      expect(err).toStartWith("fileshare: That is not a code: ");
+    }
+    expect(relay.connections).toBe(0);
+  });
+
+  test("a receiver that can't ask wants --yes", async () => {
+    using relay = listener();
+    const env = { FILESHARE_RELAY: relay.url };
+    const asked = await Promise.all([
+      run(["recv", CODE], { env }),
+      run(["recv"], { env, stdin: CODE }),
+      run(["recv", "--lobby", "--ask"], { env }),
+    ]);
+    for (const { exitCode, err } of asked) {
+      expect(exitCode).toBe(2);
+      expect(err).toContain("there is no terminal to ask at; give --yes");
+    }
+    const json = await run(["recv", CODE, "--json"], { env });
+    expect(json.exitCode).toBe(2);
+    expect(json.out).toContain("with --json nobody is asked; give --yes");
+    expect(relay.connections).toBe(0);
+  });
+
+  test("a file that can't be sent fails", async () => {
+    using relay = listener();
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "folder"));
+    writeFileSync(join(folder.path, "a\u202Eb"), "");
+    const env = { FILESHARE_RELAY: relay.url };
+    const send = (path: string): Promise<Ran> => run(["send", path], { env, cwd: folder.path });
+    const [missing, folders, unsafe] = await Promise.all(["none", "folder", "a\u202Eb"].map(send));
+    expect(missing).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining("no such file: none") as string,
+    });
+    expect(folders).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining("That is a folder") as string,
+    });
+    expect(unsafe?.exitCode).not.toBe(0);
+    expect(unsafe?.err).not.toContain("\u202E");
+    expect(relay.connections).toBe(0);
+  });
+});
+
+test("a code in the arguments gets a hint that it shows there, without --json", async () => {
+  using relay = listener();
+  const args = ["recv", CODE, "--yes", "--connect-timeout", "0.1", "--relay", relay.url];
+  const [people, programs] = await Promise.all([run(args), run([...args, "--json"])]);
+  expect(people.err).toStartWith("Note: other users of this machine can see that code");
+  expect(people.exitCode).toBe(1);
+  expect(programs).toMatchObject({ exitCode: 1, err: "" });
+  for (const line of programs.out.trimEnd().split("\n")) {
+    expect(JSON.parse(line)).toHaveProperty("event");
+  }
+});
+
+describe("the relay command", () => {
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "tells where it listens, and ends at %s",
+    async (signal) => {
+      const args = ["relay", "--host", "127.0.0.1", "--port", "0", "--json"];
+      const child = Bun.spawn([process.execPath, main, ...args], {
+        env: cleanEnv(),
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const reader = child.stdout.getReader();
+      const { value } = await reader.read();
+      const told = JSON.parse(new TextDecoder().decode(value)) as Record<string, unknown>;
+      expect(told).toEqual({
+        event: "listening",
+        url: `ws://127.0.0.1:${String(told["port"])}`,
+        port: expect.any(Number) as number,
+        workers: 1,
+      });
+      child.kill(signal);
+      expect(await child.exited).toBe(0);
+      expect(await child.stderr.text()).toBe("");
+    },
+  );
+
+  test("says that a port is taken", async () => {
+    using taken = listener();
+    const port = new URL(taken.url).port;
+    const { exitCode, out, err } = await run(["relay", "--host", "127.0.0.1", "--port", port]);
+    expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
+    expect(err).toContain("the port is in use");
+  });
+
+  test("bun run relay is the same", () => {
+    expect(manifest.scripts.relay).toBe("bun cli/main.ts relay");
+  });
+});

@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { relayAddress, startClient, type Client } from "../../cli/mod.ts";
+import { parseCode } from "../../protocol/code.ts";
+import { startRelay, type Relay } from "../../relay/mod.ts";
+import { temporaryFolder } from "./disk.ts";
+import { openPty } from "./pty.ts";
+
+const CODE = "abandon-ability-able-about-above-absent";
+const CTRL_C = "\u0003";
+const CTRL_D = "\u0004";
+
+let relay: Relay;
+beforeAll(async () => {
+  relay = await startRelay();
+});
+afterAll(() => relay.stop());
+
+/** A sender of one file under CODE, which ends with the block. */
+function sender(path: string): Client & AsyncDisposable {
+  const client = startClient({
+    kind: "send",
+    relay: relayAddress(relay.url),
+    code: parseCode(CODE),
+    path,
+    receivers: 1,
+    stay: true,
+    connectTimeoutMs: undefined,
+  });
+  return Object.assign(client, {
+    [Symbol.asyncDispose]: async () => {
+      client.interrupt();
+      await client.outcome;
+    },
+  });
+}
+
+describe("recv asks for the code", () => {
+  test("completes words with Tab, and starts with what was typed", async () => {
+    using folder = temporaryFolder();
+    const env = { FILESHARE_RELAY: relay.url };
+    await using pty = openPty(["recv"], { env, cwd: folder.path });
+    await pty.shows("Code (Enter alone: lobby): ");
+    for (const [typed, line] of [
+      ["aban\t", ": abandon-"],
+      ["abil\t", ": abandon-ability-"],
+      ["able-about-abo", ": abandon-ability-able-about-abo"],
+      ["v\t", ": abandon-ability-able-about-above-"],
+      ["abse\t", `: ${CODE}`],
+    ] as const) {
+      pty.type(typed);
+      await pty.shows(line);
+    }
+    pty.type("\r");
+    await pty.shows("Waiting for the sender");
+    pty.type(CTRL_C);
+    expect(await pty.exited).toBe(130);
+    expect(pty.grid()).toEqual([
+      `Code (Enter alone: lobby): ${CODE}`,
+      "Waiting for the sender",
+      "Interrupted",
+    ]);
+  });
+
+  test("takes Enter alone for the lobby", async () => {
+    using folder = temporaryFolder();
+    const env = { FILESHARE_RELAY: relay.url };
+    await using pty = openPty(["recv"], { env, cwd: folder.path });
+    await pty.shows("Code (Enter alone: lobby): ");
+    pty.type("\r");
+    await pty.shows("Waiting in the lobby for a file");
+    pty.type(CTRL_C);
+    expect(await pty.exited).toBe(130);
+    expect(pty.raw).toEndWith("\u001B[?25h");
+  });
+
+  test("explains what is wrong, three times", async () => {
+    await using pty = openPty(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
+    await pty.shows("Code (Enter alone: lobby): ");
+    pty.type("zoo\r");
+    await pty.shows(/it has 1 word, not 6[^]*Code \(Enter alone: lobby\): $/m);
+    pty.type(`${CODE.replace("above", "abuve")}\r`);
+    await pty.shows(/word 5, "abuve", is not on the list[^]*Code \(Enter alone: lobby\): $/m);
+    pty.type("secret-1\r");
+    expect(await pty.exited).toBe(2);
+    expect(pty.grid().at(-1)).toStartWith("fileshare: That is not a code: ");
+  });
+
+  test.each([
+    ["Ctrl-C", CTRL_C],
+    ["the end of input", CTRL_D],
+  ])("ends at %s", async (_, key) => {
+    await using pty = openPty(["recv"]);
+    await pty.shows("Code (Enter alone: lobby): ");
+    pty.type(key);
+    expect(await pty.exited).toBe(130);
+    expect(pty.grid()[1]).toStartWith("fileshare: Interrupted.");
+  });
+});
+
+describe("recv asks before it writes", () => {
+  async function answer(
+    name: string,
+    before: Record<string, string>,
+    question: string,
+    typed: string,
+    args: readonly string[] = [],
+  ): Promise<{ exitCode: number; files: Record<string, string> }> {
+    using from = temporaryFolder();
+    using to = temporaryFolder();
+    writeFileSync(join(from.path, name), "new");
+    for (const [path, text] of Object.entries(before)) writeFileSync(join(to.path, path), text);
+    await using _sender = sender(join(from.path, name));
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+    await using pty = openPty(["recv", ...args], { env, cwd: to.path });
+    await pty.shows(question);
+    expect(pty.grid()).toContain("Offered: 1 file, 3 B");
+    for (const [i, line] of typed.split(/(?<=\r)/).entries()) {
+      await pty.shows(new RegExp(`(?:${RegExp.escape(question.trim())}[^]*){${i + 1}}`));
+      pty.type(line);
+    }
+    const exitCode = await pty.exited;
+    const files = readdirSync(to.path).map((path) => {
+      return [path, readFileSync(join(to.path, path), "utf8")];
+    });
+    return { exitCode, files: Object.fromEntries(files) as Record<string, string> };
+  }
+
+  test("Enter takes the file", async () => {
+    expect(await answer("a.txt", {}, "Take it? (Y/n) ", "\r")).toEqual({
+      exitCode: 0,
+      files: { "a.txt": "new" },
+    });
+  });
+
+  test("no leaves nothing", async () => {
+    expect(await answer("a.txt", {}, "Take it? (Y/n) ", "what\rn\r")).toEqual({
+      exitCode: 1,
+      files: {},
+    });
+  });
+
+  test("F18 Enter leaves a hidden file", async () => {
+    expect(await answer(".bashrc", {}, "Take it? (y/N) ", "\r")).toEqual({
+      exitCode: 1,
+      files: {},
+    });
+  });
+
+  test.each([
+    ["k", { "a.txt": "old", "a (1).txt": "new" }, 0],
+    ["", { "a.txt": "old", "a (1).txt": "new" }, 0],
+    ["r", { "a.txt": "new" }, 0],
+    ["cancel", { "a.txt": "old" }, 1],
+  ])("F17 a file of that name is there, and the answer is %j", async (letter, files, exitCode) => {
+    const question = "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] ";
+    expect(await answer("a.txt", { "a.txt": "old" }, question, `${letter}\r`)).toEqual({
+      exitCode,
+      files,
+    });
+  });
+
+  test("--overwrite is said with the question", async () => {
+    const question = "Take it, replacing the file that is here? (Y/n) ";
+    expect(await answer("a.txt", { "a.txt": "old" }, question, "y\r", ["--overwrite"])).toEqual({
+      exitCode: 0,
+      files: { "a.txt": "new" },
+    });
+  });
+
+  test("Ctrl-C at the question ends at once", async () => {
+    expect(await answer("a.txt", {}, "Take it? (Y/n) ", CTRL_C)).toMatchObject({ exitCode: 130 });
+  });
+});
+
+describe("send asks for the file", () => {
+  test("completes its path with Tab, and takes it in quotes", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "big file.iso"), "x");
+    const env = { FILESHARE_RELAY: relay.url };
+    await using pty = openPty(["send"], { env, cwd: folder.path });
+    await pty.shows("File to send: ");
+    pty.type("bi\t");
+    await pty.shows("File to send: big file.iso");
+    pty.type("\u0001'\u0005'\r"); // around it, by the keys for the line's two ends
+    await pty.shows("Sending big file.iso (1 B)");
+    pty.type(CTRL_C);
+    expect(await pty.exited).toBe(130);
+    expect(pty.grid().join("")).toMatch(
+      /To send it again under the same code: FILESHARE_CODE=[a-z-]+ fileshare send 'big file.iso'/,
+    );
+  });
+
+  test("says that there is none", async () => {
+    await using pty = openPty(["send", "--relay", "127.0.0.1:1"], { columns: 200 });
+    await pty.shows("File to send: ");
+    pty.type("no-such-file\r");
+    expect(await pty.exited).toBe(2);
+    expect(pty.grid().join("\n")).toContain("There is no such file: no-such-file");
+  });
+});
+
+describe("what the terminal can do", () => {
+  test.each([
+    ["NO_COLOR", { NO_COLOR: "1" }, false],
+    ["none", {}, true],
+  ])("colours with %s set", async (_, variables, colored) => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "a"), "x");
+    const env = { FILESHARE_RELAY: relay.url, ...variables };
+    await using pty = openPty(["send", "a"], { env, cwd: folder.path });
+    await pty.shows("Sending a (1 B)");
+    pty.type(CTRL_C);
+    await pty.exited;
+    expect(/\p{Cc}\[\d+m/u.test(pty.raw)).toBe(colored);
+  });
+
+  test("a dumb one gets lines and nothing else", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "a"), "x");
+    const env = { FILESHARE_RELAY: relay.url, TERM: "dumb" };
+    await using pty = openPty(["send", "a"], { env, cwd: folder.path });
+    await pty.shows("Sending a (1 B)");
+    pty.type(CTRL_C);
+    expect(await pty.exited).toBe(130);
+    expect(pty.raw).not.toContain("\u001B");
+  });
+});
+
+test("the first signal stops what is under way, the second ends at once", async () => {
+  const interrupts = JSON.stringify(`${import.meta.dir}/../../cli/interrupts.ts`);
+  const script = `
+    const { listenForSignals, onInterrupt } = await import(${interrupts});
+    listenForSignals((exitCode) => process.exit(exitCode));
+    { using outer = onInterrupt(() => console.log("outer")); }
+    const stop = onInterrupt(() => { console.log("stopping"); process.kill(process.pid, "SIGINT"); });
+    setInterval(() => stop, 1000);
+    process.kill(process.pid, "SIGTERM");
+  `;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
+  expect(await child.stdout.text()).toBe("stopping\n");
+  expect(await child.exited).toBe(130);
+});

@@ -1,0 +1,255 @@
+import { describe, expect, test } from "bun:test";
+
+import type { ClientEvent } from "../../cli/events.ts";
+import type { Outcome } from "../../cli/jobs.ts";
+import { JsonScreen } from "../../cli/screen/json.ts";
+import { duration, percent, shown, size } from "../../cli/screen/format.ts";
+import { PlainScreen } from "../../cli/screen/plain.ts";
+import { Rate } from "../../cli/screen/rate.ts";
+import type { Setting } from "../../cli/screen/screen.ts";
+import { hasColor } from "../../cli/screen/style.ts";
+import {
+  HOSTILE,
+  HOSTILE_EVENTS,
+  RECEIVE,
+  RECEIVER,
+  SEND,
+  SENDER,
+  UNSAFE_TEXT,
+  receiver,
+} from "./stories.ts";
+
+const FINE: Outcome = { fault: undefined, exitCode: 0 };
+
+/** What a plain screen writes; every event comes one second after the one before. */
+function plain(
+  setting: Setting,
+  events: readonly ClientEvent[],
+  outcome: Outcome = FINE,
+): { out: string[]; err: string[] } {
+  let out = "";
+  let err = "";
+  let now = 0;
+  const screen = new PlainScreen(setting, {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    now: () => now,
+  });
+  for (const event of events) {
+    now += 1000;
+    screen.show(event);
+  }
+  screen.end(outcome);
+  screen.close();
+  return { out: out.split("\n").slice(0, -1), err: err.split("\n").slice(0, -1) };
+}
+
+describe("the plain screen", () => {
+  test("of a sender tells what changes, and each tenth", () => {
+    expect(plain(SENDER, SEND, { fault: "some-failed", exitCode: 3 })).toEqual({
+      out: [
+        "Code: zoo-zoo-zoo-zoo-zoo-zoo",
+        "",
+        "On the other side, run:",
+        "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+        "",
+        "Sending big.iso (100 MiB)",
+        "anna: waiting, 0 %",
+        "Uploaded 20 % (20 MiB of 100 MiB, 15 MiB/s)",
+        "anna: receiving, 15 %",
+        "bob: catching up, 5 %",
+        "The line to the relay broke: ws://relay/ws; trying again.",
+        "The relay is back",
+        "Uploaded 100 % (100 MiB of 100 MiB, 11.4 MiB/s)",
+        "anna: checking, 99 %",
+        "anna: done, 100 %",
+        "bob: lost, 31 %",
+        "Done: 1 receiver has the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+      ],
+      err: ["Error: Some receivers did not get the whole file. Send it again for them."],
+    });
+  });
+
+  test("of a receiver flags hidden names, and counts what was here before", () => {
+    expect(plain(RECEIVER, RECEIVE)).toEqual({
+      out: [
+        "Waiting for the sender",
+        "Offered: 1 file, 10 MiB",
+        "  .bashrc (hidden or acted upon by systems)",
+        "A file of that name is in the folder already",
+        "Going on at 40 %: 4 MiB of 10 MiB are here already",
+        "The sender is away; waiting for it to come back",
+        "The sender is back",
+        "Received 100 % (10 MiB of 10 MiB, 1.83 MiB/s)",
+        "Saved /home/anna/.bashrc (1) (10 MiB)",
+        "Done: 6 MiB of 10 MiB in 3.0 s (2 MiB/s)",
+      ],
+      err: [],
+    });
+  });
+
+  test("tells once that the relay is away, however often it is tried", () => {
+    const away: ClientEvent = {
+      event: "relay",
+      url: "ws://relay/ws",
+      online: false,
+      code: "relay-unreachable",
+      message: "",
+    };
+    const back: ClientEvent = { event: "relay", url: "ws://relay/ws", online: true };
+    const waiting: ClientEvent = { event: "waiting" };
+    const lobby = { ...RECEIVER, lobby: true };
+    expect(plain(lobby, [away, away, away, back, waiting, away, away, back, waiting]).out).toEqual([
+      "The relay cannot be reached: ws://relay/ws; trying again. Check the address and that the relay runs (bun run relay), or give another with --relay.",
+      "The relay is back",
+      "Waiting in the lobby for a file",
+      "The relay cannot be reached: ws://relay/ws; trying again.",
+      "The relay is back",
+    ]);
+  });
+
+  test("tells after an interruption how to go on", () => {
+    const kept: ClientEvent = { event: "kept", path: "/d/a.partial", bytes: 1024, size: 4096 };
+    const error: ClientEvent = { event: "error", code: "interrupted", message: "Interrupted." };
+    const outcome: Outcome = { fault: "interrupted", exitCode: 130 };
+    const lines = ["Kept 1 KiB of 4 KiB in /d/a.partial", "Interrupted", RECEIVER.again];
+    expect(plain(RECEIVER, [kept, error], outcome).out).toEqual(lines);
+    expect(plain(RECEIVER, [kept], outcome).out).toEqual(lines);
+    expect(plain(RECEIVER, [error], outcome).out).toEqual(["Interrupted"]);
+    expect(plain(SENDER, [error], outcome).out).toEqual(["Interrupted", SENDER.again]);
+  });
+
+  test("lists a hundred names, and every hidden one", () => {
+    const names = Array.from({ length: 200 }, (_, i) => (i === 150 ? "a/.ssh/x" : `file ${i}`));
+    const offer: ClientEvent = {
+      event: "offer",
+      files: 200,
+      bytes: 0,
+      names,
+      exists: false,
+      question: false,
+    };
+    const { out } = plain(RECEIVER, [offer]);
+    expect(out).toHaveLength(1 + 100 + 1 + 1);
+    expect(out).toContain("  a/.ssh/x (hidden or acted upon by systems)");
+    expect(out.at(-1)).toBe("  and 99 files more, none hidden");
+  });
+
+  test("declines what nobody can be asked about", async () => {
+    let err = "";
+    const output = { out: () => undefined, err: (text: string) => void (err += text) };
+    const screen = new PlainScreen(RECEIVER, { ...output, now: () => 0 });
+    const offer = {
+      event: "offer",
+      files: 1,
+      bytes: 1,
+      names: ["a"],
+      exists: false,
+      question: true,
+    };
+    const signal = new AbortController().signal;
+    expect(await screen.ask(offer as Parameters<typeof screen.ask>[0], signal)).toEqual({
+      accept: false,
+    });
+    expect(err).toBe("Declined: there is nobody to ask\n");
+  });
+
+  test.each([SENDER, RECEIVER])("F6 F7 writes no control of a peer's (%#)", (setting) => {
+    const { out, err } = plain(setting, HOSTILE_EVENTS);
+    const all = [...out, ...err].join("\n");
+    expect(all).not.toMatch(UNSAFE_TEXT);
+    expect(all).toContain("\\u{1b}[2J");
+    expect(all).toContain("\\u{202e}fdp.exe");
+    expect(all).toContain("\\u{9b}31m");
+  });
+});
+
+describe("the JSON screen", () => {
+  function json(events: readonly ClientEvent[]): string {
+    let text = "";
+    const screen = new JsonScreen((piece) => void (text += piece));
+    for (const event of events) screen.show(event);
+    screen.end();
+    screen.close();
+    return text;
+  }
+
+  test("prints every event as it came, one a line", () => {
+    const events = [...SEND, ...RECEIVE];
+    const lines = json(events).split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([...events]);
+  });
+
+  test("F6 F7 keeps hostile text as it is, in plain characters", () => {
+    const text = json([...HOSTILE_EVENTS, receiver("a", "live", 0, "\u{E0001}\uD800 é 📁")]);
+    expect(text).not.toMatch(UNSAFE_TEXT);
+    const lines = text.trimEnd().split("\n");
+    expect(JSON.parse(lines[0] ?? "")).toEqual({
+      event: "source",
+      name: HOSTILE,
+      bytes: 10,
+      records: 1,
+    });
+    expect(lines.at(-1)).toContain('"\\udb40\\udc01\\ud800 é 📁"');
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ name: "\u{E0001}\uD800 é 📁" });
+  });
+});
+
+describe("numbers", () => {
+  test("are binary sizes", () => {
+    expect([0, 1023, 1024, 1.5 * 1024 ** 3].map(size)).toEqual([
+      "0 B",
+      "1023 B",
+      "1 KiB",
+      "1.5 GiB",
+    ]);
+  });
+
+  test("say 100 % only when all is there", () => {
+    expect(percent(999_999, 1_000_000)).toBe(99);
+    expect(percent(10, 10)).toBe(100);
+    expect(percent(0, 0)).toBe(100);
+  });
+
+  test.each([
+    [0, "0.0 s"],
+    [9.94, "9.9 s"],
+    [9.96, "10 s"],
+    [59.4, "59 s"],
+    [59.6, "1 min 0 s"],
+    [3599.6, "1 h 0 min"],
+    [7_260, "2 h 1 min"],
+  ])("%d seconds", (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+
+  test("a rate looks at the last seconds, starts anew after a step back, and falls to 0", () => {
+    const rate = new Rate();
+    expect(rate.perSecond(0)).toBeUndefined();
+    rate.reached(1000, 0);
+    expect(rate.perSecond(500)).toBeUndefined();
+    rate.reached(3000, 1000);
+    expect(rate.perSecond(1000)).toBe(2000);
+    for (let second = 2; second <= 10; second++) rate.reached(2000 + 1000 * second, 1000 * second);
+    expect(rate.perSecond(10_000)).toBe(1000);
+    expect(rate.perSecond(12_000)).toBe(600);
+    expect(rate.perSecond(13_001)).toBe(0);
+    rate.reached(5, 14_000);
+    expect(rate.perSecond(14_000)).toBeUndefined();
+  });
+
+  test("names are cut by what they fill on the screen", () => {
+    expect(shown("文件文件文件", 7)).toBe("文件文…");
+    expect(shown("abc", 3)).toBe("abc");
+    expect(shown("\u001B[31mred", 20)).toBe("\\u{1b}[31mred");
+  });
+});
+
+test("colours follow the terminal, NO_COLOR and TERM", () => {
+  expect(hasColor(true, {})).toBe(true);
+  expect(hasColor(true, { NO_COLOR: "" })).toBe(true);
+  expect(hasColor(true, { NO_COLOR: "0" })).toBe(false);
+  expect(hasColor(true, { TERM: "dumb" })).toBe(false);
+  expect(hasColor(false, {})).toBe(false);
+});

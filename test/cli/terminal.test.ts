@@ -1,0 +1,246 @@
+import { describe, expect, test } from "bun:test";
+
+import type { ClientEvent } from "../../cli/events.ts";
+import type { Answer } from "../../cli/jobs.ts";
+import type { OfferEvent, Setting } from "../../cli/screen/screen.ts";
+import { TerminalScreen } from "../../cli/screen/terminal.ts";
+import { gridOf, makeScreen } from "./pty.ts";
+import {
+  HOSTILE_EVENTS,
+  RECEIVE,
+  RECEIVER,
+  SEND,
+  SENDER,
+  UNSAFE_TEXT,
+  receiver,
+} from "./stories.ts";
+
+const MiB = 1024 * 1024;
+/** The sequences with which the screen itself draws: colours, cursor, erasing, and three modes. */
+const OWN_SEQUENCES = /\r?\p{Cc}\[(?:[\d;]*m|\d*[ABGJK]|\?(?:7|25|2026)[hl])/gu;
+
+interface Options {
+  readonly columns?: number;
+  readonly rows?: number;
+  readonly color?: boolean;
+  readonly ask?: (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+}
+
+/** A terminal screen before a terminal that keeps what it gets; every event comes a second later. */
+function open(setting: Setting, options: Options = {}) {
+  const { color = false, ask = () => Promise.resolve({ accept: false }) } = options;
+  let { columns = 60, rows = 20 } = options;
+  const grid = makeScreen(columns, rows);
+  const writes: string[] = [];
+  let err = "";
+  let now = 0;
+  const write = (text: string): void => {
+    writes.push(text);
+    grid.write(text.replaceAll("\n", "\r\n")); // as a terminal line does
+  };
+  const screen = new TerminalScreen(setting, {
+    surface: {
+      get columns() {
+        return columns;
+      },
+      get rows() {
+        return rows;
+      },
+      write,
+    },
+    err: (text) => {
+      err += text;
+      grid.write(text.replaceAll("\n", "\r\n"));
+    },
+    color,
+    now: () => now,
+    ask,
+  });
+  return {
+    screen,
+    writes,
+    err: () => err,
+    show: (...events: readonly ClientEvent[]) => {
+      for (const event of events) {
+        now += 1000;
+        screen.show(event);
+      }
+    },
+    pass: (ms: number) => void (now += ms),
+    resize: (width: number, height: number) => {
+      [columns, rows] = [width, height];
+      grid.resize(width, height);
+    },
+    grid: async () => {
+      await new Promise<void>((resolve) => grid.write("", resolve));
+      return gridOf(grid);
+    },
+    [Symbol.dispose]: () => screen.close(),
+  };
+}
+
+describe("the terminal screen of a sender", () => {
+  test("shows what happened, the upload, and a line per receiver", async () => {
+    using terminal = open(SENDER, { columns: 90 });
+    terminal.show(...SEND.slice(0, 9));
+    expect(await terminal.grid()).toEqual([
+      "Code: zoo-zoo-zoo-zoo-zoo-zoo",
+      "",
+      "On the other side, run:",
+      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+      "",
+      "Sending big.iso (100 MiB)",
+      "Upload ██████░░░░░░░░░░░░░░░░░░░░░░░░  20 %  20 MiB of 100 MiB  3.75 MiB/s  21 s left",
+      "anna  receiving     19 %     3.8 MiB/s  lag 1 MiB",
+      "bob   catching up    5 %                lag 15 MiB",
+    ]);
+  });
+
+  test("leaves the table as it was last, with the last words below it", async () => {
+    using terminal = open(SENDER, { columns: 90 });
+    terminal.show(...SEND);
+    terminal.screen.end({ fault: "some-failed", exitCode: 3 });
+    expect((await terminal.grid()).slice(5)).toEqual([
+      "Sending big.iso (100 MiB)",
+      "The line to the relay broke: ws://relay/ws; trying again.",
+      "The relay is back",
+      "Upload ██████████████████████████████ 100 %  100 MiB of 100 MiB",
+      "anna  done         100 %",
+      "bob   lost          31 %",
+      "Done: 1 receiver has the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+      "Error: Some receivers did not get the whole file. Send it again for them.",
+    ]);
+    expect(terminal.err()).toStartWith("Error: Some receivers");
+    expect(terminal.writes.join("").lastIndexOf("\u001B[?25h")).toBeGreaterThan(
+      terminal.writes.join("").lastIndexOf("\u001B[?25l"),
+    );
+  });
+
+  test("sums up more receivers than there are lines for", async () => {
+    using terminal = open(SENDER);
+    terminal.show(...SEND.slice(1, 3), { event: "progress", bytes: 50 * MiB, size: 100 * MiB });
+    for (let i = 0; i < 30; i++)
+      terminal.show(receiver(`r${i}`, i % 3 ? "live" : "behind", 10 + i));
+    terminal.show(receiver("r7", "lost", 17));
+    expect(await terminal.grid()).toEqual([
+      "Sending big.iso (100 MiB)",
+      "Upload █████████████░░░░░░░░░░░░░  50 %  50 MiB of 100 MiB",
+      "30 receivers: 19 receiving, 10 catching up, 1 lost",
+      "first  r29                       receiving     39 %",
+      "last   r0                        catching up   10 %",
+    ]);
+  });
+
+  test.each([
+    [5, 4],
+    [12, 13],
+  ])(
+    "with %d receivers uses at most %d lines, and never more than the terminal has",
+    async (people, lines) => {
+      using terminal = open(SENDER, { rows: people === 5 ? 5 : 20 });
+      terminal.show(...SEND.slice(1, 3));
+      for (let i = 0; i < people; i++) terminal.show(receiver(`r${i}`, "live", i));
+      expect((await terminal.grid()).length).toBeLessThanOrEqual(lines + 1);
+    },
+  );
+
+  test.each([2, 3, 10, 20, 39])("fits into %d columns without a broken line", async (columns) => {
+    using terminal = open(SENDER, { columns, rows: 40 });
+    terminal.show(SEND[1]!, SEND[4]!, SEND[5]!);
+    terminal.show(receiver("anna", "live", 3, "文件".repeat(20)), receiver("bob", "live", 3));
+    const live = (await terminal.grid()).slice(-3);
+    expect(live).toHaveLength(3);
+    for (const line of live) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns);
+  });
+
+  test("draws what changed in one write, at most ten times per second", () => {
+    using terminal = open(SENDER);
+    terminal.show(...SEND.slice(0, 5));
+    const before = terminal.writes.length;
+    for (let i = 0; i < 50; i++) {
+      terminal.pass(10);
+      terminal.screen.show({ event: "progress", bytes: i * MiB, size: 100 * MiB });
+    }
+    expect(terminal.writes.length - before).toBeLessThanOrEqual(5);
+    for (const write of terminal.writes) {
+      expect(write).toStartWith("\u001B[?2026h");
+      expect(write).toEndWith("\u001B[?2026l");
+    }
+  });
+
+  test("leaves nothing behind when the terminal becomes narrower", async () => {
+    using terminal = open(SENDER, { columns: 90 });
+    terminal.show(...SEND.slice(1, 9));
+    await terminal.grid();
+    terminal.resize(40, 20);
+    terminal.show(receiver("anna", "live", 20));
+    expect(await terminal.grid()).toEqual([
+      "Sending big.iso (100 MiB)",
+      "Upload █████░░░░░░░░░░░░░░░░░░░░  20 %",
+      "anna  receiving     20 %    1.67 MiB/s",
+      "bob   catching up    5 %",
+    ]);
+  });
+});
+
+describe("the terminal screen of a receiver", () => {
+  test("shows a bar while data flows", async () => {
+    using terminal = open(RECEIVER, { columns: 80 });
+    terminal.show(...RECEIVE.slice(0, 6));
+    expect((await terminal.grid()).at(-1)).toBe(
+      ".bashrc ██████████░░░░░░░░░░░░░  45 %  4.5 MiB of 10 MiB  512 KiB/s  11 s left",
+    );
+  });
+
+  test("ends with sentences alone", async () => {
+    using terminal = open(RECEIVER);
+    terminal.show(...RECEIVE);
+    terminal.screen.end({ fault: undefined, exitCode: 0 });
+    expect(await terminal.grid()).toEqual([
+      "Waiting for the sender",
+      "Offered: 1 file, 10 MiB",
+      "  .bashrc (hidden or acted upon by systems)",
+      "A file of that name is in the folder already",
+      "Going on at 40 %: 4 MiB of 10 MiB are here already",
+      "The sender is away; waiting for it to come back",
+      "The sender is back",
+      "Saved /home/anna/.bashrc (1) (10 MiB)",
+      "Done: 6 MiB of 10 MiB in 3.0 s (2 MiB/s)",
+    ]);
+  });
+
+  test("is silent while it asks, and tells afterwards what happened meanwhile", async () => {
+    const answered = Promise.withResolvers<Answer>();
+    using terminal = open(RECEIVER, { ask: () => answered.promise });
+    const offer = { ...(RECEIVE[3] as OfferEvent), question: true };
+    terminal.show(offer);
+    const answer = terminal.screen.ask(offer, new AbortController().signal);
+    const before = (await terminal.grid()).length;
+    terminal.show({ event: "sender", here: false }, { event: "sender", here: true });
+    expect(await terminal.grid()).toHaveLength(before);
+    answered.resolve({ accept: true });
+    expect(await answer).toEqual({ accept: true });
+    expect((await terminal.grid()).slice(-2)).toEqual([
+      "The sender is away; waiting for it to come back",
+      "The sender is back",
+    ]);
+  });
+});
+
+describe("F6 F7 whatever a peer is called", () => {
+  test.each([
+    [SENDER, 200],
+    [SENDER, 40],
+    [RECEIVER, 200],
+    [RECEIVER, 40],
+  ])("only the screen's own sequences reach the terminal (%#)", (setting, columns) => {
+    using terminal = open(setting, { columns, color: true });
+    terminal.show(...HOSTILE_EVENTS);
+    terminal.screen.end({ fault: "interrupted", exitCode: 130 });
+    const all = terminal.writes.join("") + terminal.err();
+    expect(all.replaceAll(OWN_SEQUENCES, "")).not.toMatch(UNSAFE_TEXT);
+    expect(all).toContain("\\u{1b}[2J");
+    // Nothing of ours erases the whole screen.
+    expect(all).not.toContain("\u001B[2J");
+  });
+});
