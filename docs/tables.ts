@@ -10,7 +10,10 @@ const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   offer: ["this share can be had from me; also to open it again", "`accepted`, or `fault`"],
   accepted: ["the share is open", ""],
   want: ["send these records", "frames"],
-  receivers: ["what changed about receivers: every RECEIVERS_EVERY_MS at most, and before a receipt", ""],
+  receivers: [
+    "what changed about receivers: every RECEIVERS_EVERY_MS at most, and before a receipt",
+    "",
+  ],
   receipt: ["a receiver's `complete`, passed on", "`receipted` when it verifies"],
   receipted: ["that receipt verified", "`completed` to the receiver"],
   offers: ["shares of the channel: all after `welcome`, then each new one", "`join`"],

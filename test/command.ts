@@ -1,6 +1,6 @@
-import type { ClientEvent } from "../../cli/mod.ts";
+import type { ClientEvent } from "../cli/mod.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
 
 /** A fileshare command in a process of its own; its NDJSON events, and how it ended. */
 export interface Command extends AsyncDisposable {

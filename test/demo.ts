@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 
 import type { ClientEvent } from "../cli/mod.ts";
-import { fileshare, type Command } from "./demo/command.ts";
+import { fileshare, type Command } from "./command.ts";
 import { Table, type Row } from "./demo/table.ts";
 
 const MiB = 1024 * 1024;
