@@ -59,7 +59,8 @@ export class People {
     rate.reached(bytes, now);
     const person: Person = {
       id: event.id,
-      name: event.name,
+      // One that was done before the relay told who it is has no name yet.
+      name: event.name.trim() === "" ? `receiver ${event.id.slice(0, 8)}` : event.name,
       word: wordFor(event),
       bytes,
       percent: event.done ? 100 : Math.min(99, percent(event.records, this.#records)),

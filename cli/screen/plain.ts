@@ -79,7 +79,7 @@ export class PlainScreen implements Screen {
     const moved = person.word === "receiving" || person.word === "catching up";
     const step = stepOf(person.percent) > stepOf(before?.percent ?? 0);
     if (person.word === before?.word && !(moved && step)) return;
-    this.#say(`${shown(person.name) || person.id}: ${person.word}, ${person.percent} %`);
+    this.#say(`${shown(person.name)}: ${person.word}, ${person.percent} %`);
   }
 
   #print(lines: readonly Line[]): void {

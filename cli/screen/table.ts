@@ -49,7 +49,7 @@ export function peopleLines(
 ): string[] {
   if (people.length === 0) return [];
   if (people.length <= Math.min(RECEIVER_LINES, room.lines)) {
-    const widest = Math.max(...people.map((person) => Bun.stringWidth(nameOf(person))));
+    const widest = Math.max(...people.map((person) => Bun.stringWidth(shown(person.name))));
     const columns = Math.min(widest, NAME_COLUMNS);
     return people.map((person) => personLine(person, head, now, columns, room.columns, style));
   }
@@ -66,7 +66,7 @@ function personLine(
 ): string {
   const paint = painted(person.word, style);
   const parts = [
-    fill(shown(person.name || person.id, nameColumns), nameColumns),
+    fill(shown(person.name, nameColumns), nameColumns),
     paint(fill(person.word, WORD_COLUMNS)),
     `${String(person.percent).padStart(3)} %`,
   ];
@@ -105,10 +105,6 @@ function summary(
     }
   }
   return lines.slice(0, Math.max(1, room.lines));
-}
-
-function nameOf(person: Person): string {
-  return shown(person.name || person.id);
 }
 
 function moves(word: Word): boolean {

@@ -119,6 +119,11 @@ describe("the plain screen", () => {
     expect(plain(SENDER, [error], outcome).out).toEqual(["Interrupted", SENDER.again]);
   });
 
+  test("gives a receiver without a name the start of its id", () => {
+    const nameless = receiver("c4f3f7155a07d84a", "live", 0, " ");
+    expect(plain(SENDER, [nameless]).out).toEqual(["receiver c4f3f715: receiving, 0 %"]);
+  });
+
   test("lists a hundred names, and every hidden one", () => {
     const names = Array.from({ length: 200 }, (_, i) => (i === 150 ? "a/.ssh/x" : `file ${i}`));
     const offer: ClientEvent = {
