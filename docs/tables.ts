@@ -1,4 +1,4 @@
-/** Writes the tables of docs/protocol.md from the code. */
+/** Writes the tables of docs/protocol.md, or of the page named, from the code. */
 import { FAULTS, SENT_BY, limits, messageKeys, type MessageType } from "../protocol/mod.ts";
 
 const PAGE = new URL("./protocol.md", import.meta.url);
@@ -68,6 +68,7 @@ export function withTables(page: string): string {
 }
 
 if (import.meta.main) {
-  await Bun.write(PAGE, withTables(await Bun.file(PAGE).text()));
-  await Bun.$`${process.execPath} fmt --no-script ${PAGE.pathname}`.quiet();
+  const page = process.argv[2] ?? PAGE.pathname;
+  await Bun.write(page, withTables(await Bun.file(page).text()));
+  await Bun.$`${process.execPath} fmt --no-script ${page}`.quiet();
 }

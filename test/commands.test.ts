@@ -1,0 +1,121 @@
+/** Every command in README.md and docs/ works as it is written there. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "..");
+const pages = ["README.md", "docs/protocol.md", "docs/design.md"];
+const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Where a person stands who uses an installed fileshare. */
+const elsewhere = join(folder, "elsewhere");
+mkdirSync(elsewhere);
+symlinkSync(join(root, "node_modules"), join(elsewhere, "node_modules"));
+
+/** Commands in `sh` blocks, and in the text those that start with a program of ours. */
+async function commandsOf(page: string): Promise<string[]> {
+  const text = await Bun.file(join(root, page)).text();
+  const blocks = [...text.matchAll(/^```sh\n([^]*?)^```$/gm)].flatMap(([, body = ""]) =>
+    body.trim().split("\n"),
+  );
+  const inline = [...text.matchAll(/`((?:bun|bunx|npx) [^`]*)`/g)].map(
+    ([, command = ""]) => command,
+  );
+  return [...blocks, ...inline];
+}
+
+interface Shell extends AsyncDisposable {
+  readonly exited: Promise<number>;
+  /** The first line of output that matches; rejects when there is none. */
+  line(match: RegExp): Promise<string>;
+}
+
+function shell(command: string, cwd: string, env: Record<string, string> = {}): Shell {
+  const path = `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`;
+  const child = Bun.spawn(["sh", "-c", `exec ${command}`], {
+    cwd,
+    env: { ...process.env, PATH: path, ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const decoder = new TextDecoder();
+  const reader = child.stdout.getReader();
+  let output = "";
+  return {
+    exited: child.exited,
+    async line(match) {
+      for (;;) {
+        const found = output
+          .split("\n")
+          .slice(0, -1)
+          .find((line) => match.test(line));
+        if (found !== undefined) return found;
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`${command} ended without ${match}:\n${output}`);
+        output += decoder.decode(value, { stream: true });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.exited;
+    },
+  };
+}
+
+/** How each command is tried. What takes long is tried with less of it. */
+const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = {
+  "npx -y bun@1.4.5 run demo": "ci",
+  "npx -y bun@1.4.5 run check": "ci",
+  "bun install": "ci",
+  "bun run relay": "together",
+  "bunx fileshare send big.iso": "together",
+  "bunx fileshare recv": "together",
+  "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },
+  "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
+  "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
+};
+/** Of Bun itself, named and not meant to be run here. */
+const NOT_OURS = ["bun check", "bun fmt", "bun lint"];
+
+test("every command in the documents is tried here or by CI", async () => {
+  const all = (await Promise.all(pages.map(commandsOf))).flat();
+  const unknown = all.filter((command) => !(command in TRIED) && !NOT_OURS.includes(command));
+  expect(unknown).toEqual([]);
+  expect(Object.keys(TRIED).filter((command) => !all.includes(command))).toEqual([]);
+});
+
+test("CI runs the two commands that the README begins with", async () => {
+  const ci = await Bun.file(join(root, ".ci/run")).text();
+  for (const [command, how] of Object.entries(TRIED)) {
+    if (how === "ci" && command.startsWith("npx")) expect(ci).toContain(command);
+  }
+});
+
+test("relay, send and recv as the README says, in three terminals", async () => {
+  const content = crypto.getRandomValues(new Uint8Array(50_000));
+  await Bun.write(join(elsewhere, "big.iso"), content);
+  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", root);
+  const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
+  const env = { FILESHARE_RELAY: url, FILESHARE_CODE: "amused-oyster-velvet-crisp-lunar-solid" };
+  await using send = shell("bunx fileshare send big.iso", elsewhere, env);
+  await send.line(/fileshare recv/);
+  const out = join(folder, "out");
+  mkdirSync(out);
+  await using recv = shell(`bunx fileshare recv --yes --out ${out}`, elsewhere, env);
+  expect(await Promise.all([send.exited, recv.exited])).toEqual([0, 0]);
+  expect(await Bun.file(join(out, "big.iso")).bytes()).toEqual(content);
+});
+
+describe("commands of the documents", () => {
+  cpSync(join(root, "docs/protocol.md"), join(folder, "page.md"));
+  for (const [command, how] of Object.entries(TRIED)) {
+    if (typeof how === "string") continue;
+    test(command, async () => {
+      await using running = shell(how.run, how.cwd);
+      expect(await running.exited).toBe(0);
+    });
+  }
+});
