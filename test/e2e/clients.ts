@@ -1,0 +1,142 @@
+/** Clients of the product whose events can be waited for: in a thread of the test, or a process. */
+import { join } from "node:path";
+import { startClient, type Client } from "../../cli/client.ts";
+import type { ClientEvent } from "../../cli/events.ts";
+import type { Answer, Outcome, ReceiveJob, SendJob } from "../../cli/jobs.ts";
+import { makeCode, type Code } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { lines } from "./processes.ts";
+
+type EventName = ClientEvent["event"];
+export type EventOf<Name extends EventName> = Extract<ClientEvent, { event: Name }>;
+
+export function newCode(): Code {
+  return makeCode((length) => nodePrimitives.randomBytes(length));
+}
+
+/** A send of a file to one receiver, unless told otherwise. */
+export function sendJob(job: Pick<SendJob, "relay" | "code" | "path"> & Partial<SendJob>): SendJob {
+  return { kind: "send", receivers: 1, stay: false, connectTimeoutMs: undefined, ...job };
+}
+
+/** A receive with a code that takes what is offered, unless told otherwise. */
+export function receiveJob(
+  job: Pick<ReceiveJob, "relay" | "code" | "out"> & Partial<ReceiveJob>,
+): ReceiveJob {
+  return {
+    kind: "receive",
+    name: "a receiver",
+    lobby: false,
+    prefix: "",
+    ask: false,
+    onExists: "number",
+    limit: undefined,
+    connectTimeoutMs: undefined,
+    ...job,
+  };
+}
+
+/** A client at work. Disposing ends it, whatever it was doing. */
+export class Running implements AsyncDisposable {
+  readonly seen: ClientEvent[] = [];
+  readonly outcome: Promise<Outcome>;
+  readonly #client: Client;
+  readonly #waiting = new Set<() => void>();
+  #ended = false;
+
+  constructor(client: Client) {
+    this.#client = client;
+    this.outcome = this.#read();
+  }
+
+  /**
+   * The first event of that name that passes the test, past or to come.
+   * @throws Error when the client ends without it
+   */
+  async when<Name extends EventName>(
+    name: Name,
+    passes: (event: EventOf<Name>) => boolean = () => true,
+  ): Promise<EventOf<Name>> {
+    for (let at = 0; ; at++) {
+      while (at >= this.seen.length) {
+        if (this.#ended) throw new Error(`ended without ${name}: ${JSON.stringify(this.seen)}`);
+        await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      }
+      const event = this.seen[at]!;
+      if (isNamed(event, name) && passes(event)) return event;
+    }
+  }
+
+  all<Name extends EventName>(name: Name): EventOf<Name>[] {
+    return this.seen.filter((event) => isNamed(event, name));
+  }
+
+  answer(answer: Answer): void {
+    this.#client.answer(answer);
+  }
+
+  interrupt(): void {
+    this.#client.interrupt();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.interrupt();
+    await this.outcome;
+  }
+
+  async #read(): Promise<Outcome> {
+    for await (const event of this.#client) {
+      this.seen.push(event);
+      this.#wake();
+    }
+    this.#ended = true;
+    this.#wake();
+    return this.#client.outcome;
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}
+
+export function send(job: Parameters<typeof sendJob>[0]): Running {
+  return new Running(startClient(sendJob(job)));
+}
+
+export function receive(job: Parameters<typeof receiveJob>[0]): Running {
+  return new Running(startClient(receiveJob(job)));
+}
+
+/** A receiver in a process of its own, to be killed; its outcome is that of a failure then. */
+export class ReceiverProcess extends Running {
+  readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
+
+  constructor(job: Parameters<typeof receiveJob>[0]) {
+    const child = Bun.spawn(
+      [process.execPath, join(import.meta.dir, "client-child.ts"), JSON.stringify(receiveJob(job))],
+      { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+    );
+    super(clientOf(child));
+    this.#process = child;
+  }
+
+  /** kill -9, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+}
+
+function clientOf(child: Bun.Subprocess<"ignore", "pipe", "inherit">): Client {
+  return {
+    answer: () => undefined,
+    interrupt: () => child.kill("SIGKILL"),
+    outcome: child.exited.then((exitCode) => ({ fault: undefined, exitCode })),
+    [Symbol.asyncIterator]: () => lines<ClientEvent>(child.stdout),
+  };
+}
+
+function isNamed<Name extends EventName>(event: ClientEvent, name: Name): event is EventOf<Name> {
+  return event.event === name;
+}

@@ -1,0 +1,39 @@
+/** Files that the end-to-end tests send. */
+import { createCipheriv } from "node:crypto";
+import { statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { encodeManifest, OWNER_EXECUTE, RECORD_SIZE, senderName } from "../../protocol/mod.ts";
+
+/** Bytes that anyone can make again from the seed, fast enough for tens of megabytes. */
+export function content(seed: number, length: number): Uint8Array {
+  const key = new Uint8Array(16);
+  new DataView(key.buffer).setUint32(0, seed);
+  return createCipheriv("aes-128-ctr", key, new Uint8Array(16)).update(new Uint8Array(length));
+}
+
+export interface MadeFile {
+  readonly path: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Writes a file of so many bytes, made from the seed. */
+export function makeFile(dir: string, name: string, length: number, seed = length): MadeFile {
+  const bytes = content(seed, length);
+  const path = join(dir, name);
+  writeFileSync(path, bytes);
+  return { path, name, bytes };
+}
+
+/** Bytes before the file's own in the plaintext of a share of this file. */
+export function headBytes(path: string, size?: number): number {
+  const { mode, mtimeMs, size: found } = statSync(path);
+  const file = {
+    path: senderName(basename(path)),
+    size: size ?? found,
+    mode: mode & OWNER_EXECUTE,
+    mtime: mtimeMs,
+  };
+  const share = new Uint8Array(16);
+  return encodeManifest({ share, recordSize: RECORD_SIZE, files: [file] }).head.length;
+}

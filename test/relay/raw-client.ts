@@ -1,0 +1,147 @@
+/** A WebSocket that speaks the protocol as it is told to, right or wrong. */
+import {
+  decodeControl,
+  encodeControl,
+  encodeFrame,
+  isFrame,
+  PROTOCOL_VERSION,
+  shareIdFromProof,
+  type Message,
+  type MessageOf,
+  type MessageType,
+  type Offer,
+  type Role,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+
+export function randomId(): Uint8Array {
+  return nodePrimitives.randomBytes(16);
+}
+
+/** A share of small records that anyone can make: its ciphertexts are the index over and over. */
+export interface RawShare {
+  readonly offer: Offer;
+  readonly proof: Uint8Array;
+  frame(index: number): Uint8Array;
+}
+
+export function rawShare(records: number, recordSize = 1000): RawShare {
+  const proof = nodePrimitives.randomBytes(32);
+  const share = shareIdFromProof(proof, nodePrimitives);
+  const offer = { share, recordSize, records, bytes: records * recordSize, seekable: true };
+  return {
+    offer,
+    proof,
+    frame: (index) =>
+      encodeFrame(share, index, index === records - 1, new Uint8Array(recordSize).fill(index)),
+  };
+}
+
+export class RawClient implements AsyncDisposable {
+  readonly messages: Message[] = [];
+  readonly frames: Uint8Array[] = [];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  readonly socket: WebSocket;
+  /** Told of each frame. */
+  onFrame: (frame: Uint8Array) => void = () => undefined;
+  readonly #waiting = new Set<() => void>();
+  #over = false;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.binaryType = "nodebuffer";
+    socket.addEventListener("message", ({ data }: MessageEvent<Uint8Array>) => {
+      if (isFrame(data)) this.frames.push(data.slice());
+      else this.messages.push(decodeControl(data));
+      if (isFrame(data)) this.onFrame(data);
+      this.#wake();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.addEventListener("close", ({ code, reason }) => {
+        this.#over = true;
+        resolve({ code, reason });
+        this.#wake();
+      });
+    });
+  }
+
+  /** @param url of the relay, path included */
+  static async open(url: string): Promise<RawClient> {
+    const client = new RawClient(new WebSocket(url));
+    await new Promise<void>((resolve) => {
+      client.socket.addEventListener("open", () => resolve());
+    });
+    return client;
+  }
+
+  /** Opened and greeted. */
+  static async greeted(url: string, role: Role, channel: Uint8Array): Promise<RawClient> {
+    const client = await RawClient.open(url);
+    client.send({ t: "hello", v: PROTOCOL_VERSION, role, channel });
+    await client.when("welcome");
+    return client;
+  }
+
+  /** A sender whose offer was accepted. */
+  static async offering(url: string, channel: Uint8Array, share: RawShare): Promise<RawClient> {
+    const client = await RawClient.greeted(url, "sender", channel);
+    client.send({ t: "offer", ...share.offer, proof: share.proof });
+    await client.when("accepted");
+    return client;
+  }
+
+  send(message: Message | Uint8Array | string): void {
+    const encode = typeof message !== "string" && !(message instanceof Uint8Array);
+    this.socket.send(encode ? encodeControl(message) : message);
+  }
+
+  join(share: Uint8Array, from: number, window: number, receiver = randomId()): void {
+    this.send({ t: "join", share, receiver, name: new Uint8Array(0), from, window });
+  }
+
+  ack(share: Uint8Array, next: number, window: number): void {
+    this.send({ t: "ack", share, next, window });
+  }
+
+  /**
+   * The first message of that type that passes the test, past or to come.
+   * @throws Error when the line ends without it
+   */
+  async when<T extends MessageType>(
+    type: T,
+    passes: (message: MessageOf<T>) => boolean = () => true,
+  ): Promise<MessageOf<T>> {
+    for (let at = 0; ; at++) {
+      await this.#until(() => at < this.messages.length, type);
+      const message = this.messages[at]!;
+      if (isOfType(message, type) && passes(message)) return message;
+    }
+  }
+
+  /** The frame that came as number `at`, past or to come. */
+  async frame(at: number): Promise<Uint8Array> {
+    await this.#until(() => at < this.frames.length, `frame ${at}`);
+    return this.frames[at]!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.terminate();
+    await this.closed;
+  }
+
+  async #until(reached: () => boolean, what: string): Promise<void> {
+    while (!reached()) {
+      if (this.#over) throw new Error(`closed without ${what}`);
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}
+
+function isOfType<T extends MessageType>(message: Message, type: T): message is MessageOf<T> {
+  return message.t === type;
+}
