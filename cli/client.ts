@@ -37,23 +37,23 @@ export function startClient(job: Job): Client {
       resolve(result);
       wake();
     };
-    thread.onmessage = ({ data }: MessageEvent<FromThread>) => {
+    thread.addEventListener("message", ({ data }: MessageEvent<FromThread>) => {
       if (data.t === "ended") {
         end(data.outcome);
         return;
       }
       events.push(data.event);
       wake();
-    };
+    });
     const failed = (detail: string): void => {
       const message = faultMessage("internal", detail);
       events.push({ event: "error", code: "internal", message });
       end({ fault: "internal", exitCode: FAULTS.internal.exitCode });
     };
-    thread.onerror = (event) => {
+    thread.addEventListener("error", (event) => {
       event.preventDefault();
       failed(event.message);
-    };
+    });
     thread.addEventListener("close", () => {
       if (!ended) failed("the streaming thread ended");
     });

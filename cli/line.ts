@@ -1,10 +1,4 @@
-import {
-  FLUSH_MS,
-  FRAME_BYTES,
-  PONG_MS,
-  SILENCE_MS,
-  type FaultCode,
-} from "../protocol/mod.ts";
+import { FLUSH_MS, FRAME_BYTES, PONG_MS, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
 
 export interface LineEvents {
   opened(): void;

@@ -5,15 +5,18 @@ import {
   CLIENT_TICK_MS,
   CONFIRM_MS,
   FAULTS,
+  FRAME_BYTES,
   FaultError,
   PROGRESS_EVERY_MS,
   ReceiverSession,
+  WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
   deriveKeys,
   encodeControl,
   faultMessage,
   isFrame,
+  isHiddenName,
   isOfShare,
   sealText,
   type FaultCode,
@@ -53,7 +56,11 @@ export class Receiving {
   #disk: Promise<void> = Promise.resolve();
 
   /** @throws FaultError when the folder is no good; nothing was started then */
-  constructor(job: ReceiveJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
+  constructor(
+    job: ReceiveJob,
+    emit: (event: ClientEvent) => void,
+    end: (outcome: Outcome) => void,
+  ) {
     this.#job = { ...job, out: resolve(job.out) };
     this.#emit = emit;
     this.#end = end;
@@ -66,6 +73,7 @@ export class Receiving {
         channel: this.#keys.channel,
         lobby: job.lobby,
         giveUpAfterMs: job.connectTimeoutMs,
+        window: windowUnder(job.limit),
         confirmMs: CONFIRM_MS,
         random: Math.random,
       },
@@ -120,10 +128,12 @@ export class Receiving {
       case "take":
         this.#take();
         return;
-      case "ask":
-        this.#tellOffer(this.#job.ask);
-        if (!this.#job.ask) this.#begin();
+      case "ask": {
+        const question = this.#job.ask || this.#isHidden();
+        this.#tellOffer(question);
+        if (!question) this.#begin();
         return;
+      }
       case "save":
         this.#disk = this.#save();
         return;
@@ -241,7 +251,11 @@ export class Receiving {
   #failed(error: unknown): void {
     if (!(error instanceof FaultError)) throw error;
     const { code, detail } = error;
-    this.#handle(detail === undefined ? { type: "failed", fault: code } : { type: "failed", fault: code, detail });
+    this.#handle(
+      detail === undefined
+        ? { type: "failed", fault: code }
+        : { type: "failed", fault: code, detail },
+    );
   }
 
   #shareOver(fault: FaultCode | undefined, detail: string | undefined): void {
@@ -286,6 +300,12 @@ export class Receiving {
     setTimeout(() => line.resume(), wait);
   }
 
+  /** What systems act upon by themselves needs consent even where nothing else is asked. */
+  #isHidden(): boolean {
+    const files = this.#incoming?.manifest?.files ?? [];
+    return files.some(({ path }) => isHiddenName(this.#job.prefix + path));
+  }
+
   // What people and scripts are told
 
   #tellOffer(question: boolean): void {
@@ -320,4 +340,10 @@ export class Receiving {
     const about = code === "relay-unreachable" || code === "not-a-relay" ? this.#job.relay : detail;
     this.#emit({ event: "error", code, message: faultMessage(code, about) });
   }
+}
+
+/** Under a limit, no more on its way than a second's worth: whatever is said waits behind it. */
+function windowUnder(limit: number | undefined): number {
+  if (limit === undefined) return WINDOW_RECORDS;
+  return Math.min(WINDOW_RECORDS, Math.max(2, Math.ceil(limit / FRAME_BYTES)));
 }

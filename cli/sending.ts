@@ -56,11 +56,7 @@ export class Sending {
   #progressAt = 0;
 
   /** @throws FaultError when the file can't be sent; nothing was started then */
-  constructor(
-    job: SendJob,
-    emit: (event: ClientEvent) => void,
-    end: (outcome: Outcome) => void,
-  ) {
+  constructor(job: SendJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
     this.#job = job;
     this.#emit = emit;
     this.#end = end;

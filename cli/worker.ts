@@ -28,7 +28,7 @@ function start(job: Job): Sending | Receiving | undefined {
 
 let running: Sending | Receiving | undefined;
 
-self.onmessage = ({ data }: MessageEvent<ToThread>) => {
+self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
   switch (data.t) {
     case "start":
       running = start(data.job);
@@ -40,4 +40,4 @@ self.onmessage = ({ data }: MessageEvent<ToThread>) => {
       running?.interrupt();
       return;
   }
-};
+});

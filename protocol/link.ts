@@ -23,13 +23,14 @@ export interface LinkOptions {
 }
 
 /** What the owner of a link must do after an event. */
-export type LinkEffect = "connect" | "greet" | "disconnect" | "nothing";
+export type LinkEffect = "connect" | "greet" | "disconnect" | "nothing" | "timed-out";
 
 export class Link {
   state: LinkState;
   readonly #options: LinkOptions;
   #startedAt: number;
   #everOnline = false;
+  #everLost = false;
   #lastFault: FaultCode = "relay-unreachable";
 
   constructor(options: LinkOptions, now: number) {
@@ -46,6 +47,11 @@ export class Link {
     return this.#everOnline;
   }
 
+  /** What it means when the present step takes too long. */
+  get timeoutFault(): FaultCode {
+    return this.state.at === "greeting" ? "not-a-relay" : "relay-unreachable";
+  }
+
   /** The socket is open: say hello. */
   opened(now: number): LinkEffect {
     if (this.state.at !== "connecting") return "disconnect";
@@ -60,18 +66,22 @@ export class Link {
 
   /**
    * The socket closed or could not be opened.
+   * @returns whether that is news: the line was up, or this is the first try of all
    * @throws FaultError when the first welcome did not come within `giveUpAfterMs`
    */
-  lost(fault: FaultCode, now: number): void {
+  lost(fault: FaultCode, now: number): boolean {
     this.#lastFault = fault;
+    const news = this.state.at === "online" || !this.#everLost;
+    this.#everLost = true;
     const attempt =
       this.state.at === "online" ? 0 : "attempt" in this.state ? this.state.attempt : 0;
     this.state = { at: "offline", retryAt: now + this.#delay(attempt), attempt: attempt + 1 };
     this.#checkPatience(now);
+    return news;
   }
 
   /**
-   * Time passes.
+   * Time passes. After `timed-out` the owner drops the socket and says `lost` with `timeoutFault`.
    * @throws FaultError as `lost`
    */
   tick(now: number): LinkEffect {
@@ -86,9 +96,7 @@ export class Link {
         return "connect";
       case "connecting":
       case "greeting":
-        if (now < state.deadline) return "nothing";
-        this.lost(state.at === "greeting" ? "not-a-relay" : "relay-unreachable", now);
-        return "disconnect";
+        return now < state.deadline ? "nothing" : "timed-out";
     }
   }
 

@@ -9,7 +9,6 @@ import {
   SENDER_GRACE_MS,
   SHARES_REMEMBERED,
   STALL_MS,
-  WINDOW_RECORDS,
 } from "./limits.ts";
 import { Link, type LinkEffect } from "./link.ts";
 
@@ -18,6 +17,8 @@ export interface ReceiverOptions {
   /** Take share after share for ever, as the original app's receivers do. */
   readonly lobby: boolean;
   readonly giveUpAfterMs: number | undefined;
+  /** Records that may be on their way at once, 2 to WINDOW_RECORDS; less where the rate is limited. */
+  readonly window: number;
   /** How long a saved share waits for the sender to take its receipt. ms */
   readonly confirmMs: number;
   readonly random: () => number;
@@ -123,18 +124,6 @@ type Step =
     }
   | { readonly at: "finished" };
 
-/**
- * How many records the relay may have in flight to us at each step; 0 is attached and paused. One
- * or none also tells the sender that nobody has agreed yet.
- */
-const WINDOW = {
-  previewing: 1,
-  asking: 0,
-  receiving: WINDOW_RECORDS,
-  saving: WINDOW_RECORDS,
-  confirming: WINDOW_RECORDS,
-} as const;
-
 /** The receiver's side without I/O: events in, effects out. */
 export class ReceiverSession {
   readonly #options: ReceiverOptions;
@@ -217,24 +206,28 @@ export class ReceiverSession {
         ];
       }
       case "nothing":
+      case "timed-out":
         return [];
     }
   }
 
   #lost(fault: FaultCode, now: number): ReceiverEffect[] {
-    const wasOnline = this.#link.online;
-    this.#link.lost(fault, now);
+    const news = this.#link.lost(fault, now);
     this.#offers.clear();
     if ("share" in this.#step) {
       this.#step.share.joined = false;
       this.#step.share.missingSince ??= now;
     }
-    return wasOnline ? [{ type: "link", online: false, fault }] : [];
+    return news ? [{ type: "link", online: false, fault }] : [];
+  }
+
+  #dropLine(fault: FaultCode, now: number): ReceiverEffect[] {
+    return [{ type: "disconnect" }, ...this.#lost(fault, now)];
   }
 
   #tick(now: number): ReceiverEffect[] {
     const effect = this.#link.tick(now);
-    if (effect === "disconnect") return [{ type: "disconnect" }];
+    if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
     const effects = this.#linkEffects(effect);
     if (!("share" in this.#step)) return effects;
     const { share } = this.#step;
@@ -278,12 +271,12 @@ export class ReceiverSession {
         if (this.#step.at !== "confirming" || !this.#isCurrent(message.share)) return [];
         return this.#shareOver(undefined, undefined, true);
       case "end":
-        return this.#shareGone(message.share, "sender-stopped", now);
+        return this.#shareGone(message.share, "sender-stopped");
       case "cancel":
-        return this.#shareGone(message.share, message.reason, now);
+        return this.#shareGone(message.share, message.reason);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, message.message);
-        return [{ type: "disconnect" }, ...this.#lost(message.code, now)];
+        return this.#dropLine(message.code, now);
       default:
         throw new FaultError("bad-message", `a receiver gets no ${message.t}`);
     }
@@ -364,7 +357,8 @@ export class ReceiverSession {
       this.#step = { at: "saving", share };
       return [...this.#ack(share), { type: "save" }];
     }
-    return share.next - share.acked >= ACK_EVERY_RECORDS ? this.#ack(share) : [];
+    const every = Math.min(ACK_EVERY_RECORDS, Math.floor(this.#options.window / 2));
+    return share.next - share.acked >= every ? this.#ack(share) : [];
   }
 
   /** The manifest needs another record. */
@@ -414,7 +408,7 @@ export class ReceiverSession {
     };
   }
 
-  #shareGone(id: Uint8Array, fault: FaultCode, now: number): ReceiverEffect[] {
+  #shareGone(id: Uint8Array, fault: FaultCode): ReceiverEffect[] {
     this.#offers.delete(toHex(id));
     if (this.#step.at === "opening" && equalBytes(this.#step.offer.share, id)) {
       return this.#shareOver(fault, undefined, false);
@@ -472,9 +466,21 @@ export class ReceiverSession {
 
   // What is said to the relay
 
+  /**
+   * How many records the relay may have in flight to us; 0 is attached and paused. One or none also
+   * tells the sender that nobody has agreed yet.
+   */
   #window(): number {
-    const { at } = this.#step;
-    return at in WINDOW ? WINDOW[at as keyof typeof WINDOW] : 0;
+    switch (this.#step.at) {
+      case "previewing":
+        return 1;
+      case "receiving":
+      case "saving":
+      case "confirming":
+        return this.#options.window;
+      default:
+        return 0;
+    }
   }
 
   #join(share: Share, now: number, gap = false): ReceiverEffect[] {

@@ -157,16 +157,16 @@ export class SenderSession {
         ];
       }
       case "nothing":
+      case "timed-out":
         return [];
     }
   }
 
   #lost(fault: FaultCode, now: number): SenderEffect[] {
-    const wasOnline = this.#link.online;
-    this.#link.lost(fault, now);
+    const news = this.#link.lost(fault, now);
     this.#state = { at: "offering" };
     const effects: SenderEffect[] = this.#loseReceivers(now);
-    if (wasOnline) effects.push({ type: "link", online: false, fault });
+    if (news) effects.push({ type: "link", online: false, fault });
     return effects;
   }
 
@@ -186,7 +186,7 @@ export class SenderSession {
 
   #tick(now: number): SenderEffect[] {
     const effect = this.#link.tick(now);
-    if (effect === "disconnect") return [{ type: "disconnect" }];
+    if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
     const effects = this.#linkEffects(effect);
     effects.push(...this.#endWhenReached(now));
     return effects;

@@ -35,7 +35,7 @@ export interface HubOptions extends ShareOptions {
 }
 
 /** Why a sender may say that a share ends; anything else is told as `sender-stopped`. */
-const CANCEL_REASONS: readonly FaultCode[] = ["source-changed", "source-unreadable"];
+const CANCEL_REASONS: ReadonlySet<FaultCode> = new Set(["source-changed", "source-unreadable"]);
 
 /** One worker's logic without I/O: its sockets, its copy of the directory, its part of each share. */
 export class Hub {
@@ -267,7 +267,7 @@ export class Hub {
         toDirectory({ t: "close", worker, key, epoch, fault: undefined });
         return;
       case "cancel": {
-        const known = CANCEL_REASONS.includes(message.reason);
+        const known = CANCEL_REASONS.has(message.reason);
         const fault = known ? message.reason : "sender-stopped";
         toDirectory({ t: "close", worker, key, epoch, fault });
         return;

@@ -185,6 +185,12 @@ export class Origin {
 
   #sendReceipt({ receiver, records, mac }: Receipt): void {
     const { share } = this.offer;
+    const key = toHex(receiver);
+    const entry = this.#changed.get(key);
+    if (entry !== undefined) {
+      this.#changed.delete(key);
+      this.#output.toSender({ t: "receivers", share, list: [entry] });
+    }
     this.#output.toSender({ t: "receipt", share, receiver, records, mac });
   }
 

@@ -85,7 +85,7 @@ export class Supervisor {
     const running: Running = { thread, ready: false };
     this.#workers.set(worker, running);
     return new Promise((resolve, reject) => {
-      thread.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
         if (data.t === "drained") return;
         if (data.t !== "ready") {
           this.#directory.handle(data, performance.now());
@@ -95,12 +95,12 @@ export class Supervisor {
         running.ready = true;
         this.#directory.workerUp(worker);
         resolve();
-      };
-      thread.onerror = (event) => {
+      });
+      thread.addEventListener("error", (event) => {
         event.preventDefault();
         if (running.ready) this.#options.onTrouble?.(`Worker ${worker} failed: ${event.message}`);
         else reject(listenFault(event.message, `${hostname}:${this.#port}`));
-      };
+      });
       thread.addEventListener("close", () => this.#closed(worker, running));
       const start: ToWorker = {
         t: "start",
@@ -146,9 +146,9 @@ function endWorker(thread: Worker, ready: boolean): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    thread.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
       if (data.t === "drained") thread.terminate();
-    };
+    });
     const drain: ToWorker = { t: "drain" };
     if (ready) thread.postMessage(drain);
     else thread.terminate();

@@ -101,7 +101,7 @@ class Sockets implements Outlet {
   }
 
   failAll(code: FaultCode): void {
-    for (const id of [...this.#open.keys()]) this.fail(id, code);
+    for (const id of this.#open.keys()) this.fail(id, code);
   }
 }
 
@@ -194,8 +194,8 @@ function start({
 
 if (!Bun.isMainThread) {
   let handle: ((message: ToWorker) => void) | undefined;
-  self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
     if (handle !== undefined) handle(data);
     else if (data.t === "start") handle = start(data);
-  };
+  });
 }

@@ -21,7 +21,9 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
   const workers = parseWhole("--workers", values.workers ?? "1", 1, RELAY_WORKERS);
   const { startRelay } = await import("../../relay/mod.ts");
-  const onTrouble = (trouble: string): void => void process.stderr.write(`${trouble}\n`);
+  const { createConsola } = await import("consola");
+  const log = createConsola({ stdout: process.stdout, stderr: process.stderr });
+  const onTrouble = (trouble: string): void => log.warn(trouble);
   const relay = await startRelay({ hostname, port, workers, onTrouble });
   const { promise: stopped, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
@@ -30,10 +32,9 @@ export async function runRelay(values: RelayValues): Promise<number> {
     process.stdout.write(jsonLine({ event: "listening", url, port: relay.port, workers }));
   } else {
     const others = otherAddresses(hostname).map((host) => `ws://${host}:${relay.port}`);
-    const lines = [`The relay listens at ${url}`];
-    if (others.length > 0) lines.push(`From other machines: ${others.join(" or ")}`);
-    lines.push("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
-    process.stdout.write(`${lines.join("\n")}\n`);
+    log.success(`The relay listens at ${url}`);
+    if (others.length > 0) log.info(`From other machines: ${others.join(" or ")}`);
+    log.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
   await stopped;
   await relay.stop();

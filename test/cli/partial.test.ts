@@ -127,12 +127,13 @@ describe("a whole file", () => {
       const share = testShare(round, 5 * D);
       const partial = begin(folder.path, share);
       writeUntil(partial, share);
-      let finished = false;
-      const finishing = partial.finish({ onExists: "fail" }).finally(() => {
-        finished = true;
+      const finishing = partial.finish({ onExists: "fail" });
+      const state = { finished: false };
+      void finishing.finally(() => {
+        state.finished = true;
       });
       // As the timer of a receiver does, at whatever moment of it.
-      while (!finished) {
+      while (!state.finished) {
         await partial.checkpoint();
         await new Promise(setImmediate);
       }

@@ -1,5 +1,6 @@
 import {
   ReceiverSession,
+  WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
   encodeControl,
@@ -77,8 +78,9 @@ export class SimReceiver extends Client {
     const random = (): number => this.random.next();
     const { channel } = home;
     const { lobby } = home.habits;
+    const window = this.random.chance(0.5) ? WINDOW_RECORDS : 2;
     this.#session = new ReceiverSession(
-      { channel, lobby, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
+      { channel, lobby, window, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
       world.clock.now,
     );
   }
