@@ -62,6 +62,9 @@ export interface Scenario {
   readonly transferMs: number;
 }
 
+const LEAST_BLOCKS = 8;
+/** Blocks for each share of a calm world: who reads slowly takes no memory that others need. */
+const CALM_BLOCKS = 24;
 const NO_CHANCES: Chances = { lostPublish: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
 
 /** Every tenth seed is calm: nothing goes wrong but receivers that stop for ever. */
@@ -75,21 +78,21 @@ export function drawScenario(seed: number): Scenario {
   const calm = isCalm(seed);
   const lobby = random.chance(0.15);
   const recordSize = random.whole(18, 64);
-  const frameBytes = FRAME_HEADER_BYTES + recordSize;
+  const bytes = FRAME_HEADER_BYTES + recordSize;
   const shares = Array.from({ length: lobby ? random.whole(1, 3) : 1 }, () => ({
     size: { records: drawRecords(random), recordSize, lastBytes: random.whole(18, recordSize) },
-    ways: drawWays(random, frameBytes, random.scale(2, 100)),
+    ways: drawWays(random, bytes, random.scale(2, 100)),
     startAt: random.chance(0.5) ? 0 : random.real(0, 3000),
   }));
   const receivers = Array.from({ length: random.whole(calm ? 2 : 1, 6) }, () => ({
-    ways: drawWays(random, frameBytes, random.scale(1, 200)),
+    ways: drawWays(random, bytes, random.scale(1, 200)),
     habits: drawHabits(random, lobby),
   }));
   const records = shares.reduce((sum, { size }) => sum + size.records, 0);
   const least = Math.min(...shares.map(({ size }) => size.records));
   const recordMs = Math.max(
-    ...shares.map(({ ways }) => ways.up.msPerByte * frameBytes),
-    ...receivers.map(({ ways, habits }) => ways.down.msPerByte * frameBytes + habits.recordMs),
+    ...shares.map(({ ways }) => ways.up.msPerByte * bytes),
+    ...receivers.map(({ ways, habits }) => ways.down.msPerByte * bytes + habits.recordMs),
   );
   const transferMs = records * recordMs + 1000;
   const plans = receivers.map((receiver, index): ReceiverPlan => {
@@ -108,11 +111,16 @@ export function drawScenario(seed: number): Scenario {
     receivers: plans,
     faults,
     transferMs,
-    relay: drawRelay(random, frameBytes),
+    relay: drawRelay(random, bytes, calm ? CALM_BLOCKS * shares.length : LEAST_BLOCKS),
     chances: calm ? NO_CHANCES : drawChances(random),
     ending: calm ? { at: "all done" } : drawEnding(random, transferMs),
     quietAt: faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), 0),
   };
+}
+
+/** Bytes of every frame but the last. */
+export function frameBytes({ recordSize }: ShareSize): number {
+  return FRAME_HEADER_BYTES + recordSize;
 }
 
 export function goalOf({ ending, receivers }: Scenario): SenderGoal {
@@ -145,11 +153,11 @@ function drawRecords(random: Random): number {
   return random.whole(3, 60);
 }
 
-function drawRelay(random: Random, frameBytes: number): RelaySettings {
+function drawRelay(random: Random, frameBytes: number, least: number): RelaySettings {
   const recordsPerBlock = random.chance(0.7) ? 1 : random.whole(2, 4);
   return {
     workers: random.whole(1, 2),
-    blocks: random.chance(0.4) ? 8 : random.whole(9, 64),
+    blocks: random.chance(0.4) ? least : random.whole(least, 8 * least),
     blockBytes: recordsPerBlock * frameBytes + random.pick([0, frameBytes - 1]),
     publishMinBytes: random.pick([0, 0, 0, 40, Infinity]),
     postMs: random.scale(0.05, 2),
