@@ -75,6 +75,7 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bunx fileshare recv": "together",
   "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },
   "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
+  "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
 };
 /** Of Bun itself, named and not meant to be run here. */
