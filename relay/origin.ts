@@ -134,13 +134,7 @@ export class Origin {
     const key = toHex(receipt.receiver);
     if (this.#receipts.size >= RECEIVERS_PER_SHARE && !this.#receipts.has(key)) return;
     this.#receipts.set(key, receipt);
-    if (!this.#senderHere) return;
-    const entry = this.#changed.get(key);
-    if (entry !== undefined) {
-      this.#changed.delete(key);
-      this.#output.toSender({ t: "receivers", share: this.offer.share, list: [entry] });
-    }
-    this.#sendReceipt(receipt);
+    if (this.#senderHere) this.#sendReceipt(receipt);
   }
 
   /** The sender took a receipt. */
@@ -183,6 +177,7 @@ export class Origin {
     return FRAME_HEADER_BYTES + offer.recordSize;
   }
 
+  /** The sender hears who a receiver is before it hears that it is done. */
   #sendReceipt({ receiver, records, mac }: Receipt): void {
     const { share } = this.offer;
     const key = toHex(receiver);
