@@ -44,6 +44,8 @@ export class Hub {
   readonly #shares = new Map<string, LocalShare>();
   readonly #byChannel = new Map<string, Set<LocalShare>>();
   readonly #receiversOf = new Map<string, Set<SocketId>>();
+  /** Senders that were through before the directory answered their claim, and how they ended. */
+  readonly #endedEarly = new Map<SocketId, FaultCode | undefined>();
   #now = 0;
 
   constructor(options: HubOptions) {
@@ -120,6 +122,7 @@ export class Hub {
         this.#shareOpened(message);
         return;
       case "refused": {
+        this.#endedEarly.delete(message.socket);
         const client = this.#clients.get(message.socket);
         if (client?.role === "sender" && client.share === message.key) {
           client.share = undefined;
@@ -162,6 +165,12 @@ export class Hub {
   }
 
   #ownershipCame(share: LocalShare, socket: SocketId): void {
+    if (this.#endedEarly.has(socket)) {
+      share.senderLost();
+      this.#close(share, this.#endedEarly.get(socket));
+      this.#endedEarly.delete(socket);
+      return;
+    }
     const client = this.#clients.get(socket);
     if (client?.role === "sender" && client.share === share.record.key) {
       this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
@@ -256,25 +265,26 @@ export class Hub {
       return;
     }
     const share = this.#shareOf(socket);
-    if (share === undefined || share.ownerSocket !== socket) return;
-    const { worker, toDirectory } = this.#options;
-    const { key, epoch } = share.record;
+    const owned = share?.ownerSocket === socket ? share : undefined;
     switch (message.t) {
       case "receipted":
-        share.receipted(message.receiver);
+        owned?.receipted(message.receiver);
         return;
       case "end":
-        toDirectory({ t: "close", worker, key, epoch, fault: undefined });
-        return;
       case "cancel": {
-        const known = CANCEL_REASONS.has(message.reason);
-        const fault = known ? message.reason : "sender-stopped";
-        toDirectory({ t: "close", worker, key, epoch, fault });
+        const fault = message.t === "end" ? undefined : cancelReason(message.reason);
+        if (owned !== undefined) this.#close(owned, fault);
+        else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
         return;
       }
       default:
         return;
     }
+  }
+
+  #close({ record: { key, epoch } }: LocalShare, fault: FaultCode | undefined): void {
+    const { worker, toDirectory } = this.#options;
+    toDirectory({ t: "close", worker, key, epoch, fault });
   }
 
   #offer(
@@ -358,6 +368,10 @@ export class Hub {
       this.#options.outlet.send(socket, { t: "offers", list });
     }
   }
+}
+
+function cancelReason(given: FaultCode): FaultCode {
+  return CANCEL_REASONS.has(given) ? given : "sender-stopped";
 }
 
 function asSeen({ record }: LocalShare): OfferSeen {
