@@ -63,8 +63,6 @@ export interface Scenario {
 }
 
 const LEAST_BLOCKS = 8;
-/** Blocks for each share of a calm world: who reads slowly takes no memory that others need. */
-const CALM_BLOCKS = 24;
 const NO_CHANCES: Chances = { lostPublish: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
 
 /** Every tenth seed is calm: nothing goes wrong but receivers that stop for ever. */
@@ -111,7 +109,7 @@ export function drawScenario(seed: number): Scenario {
     receivers: plans,
     faults,
     transferMs,
-    relay: drawRelay(random, bytes, calm ? CALM_BLOCKS * shares.length : LEAST_BLOCKS),
+    relay: drawRelay(random, bytes, calm ? calmBlocks(shares.length) : LEAST_BLOCKS),
     chances: calm ? NO_CHANCES : drawChances(random),
     ending: calm ? { at: "all done" } : drawEnding(random, transferMs),
     quietAt: faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), 0),
@@ -151,6 +149,11 @@ function drawRecords(random: Random): number {
   if (random.chance(0.1)) return 1;
   if (random.chance(0.1)) return 2;
   return random.whole(3, 60);
+}
+
+/** Who only stands in a share keeps its part of the memory; that is no delay to blame it for. */
+function calmBlocks(shares: number): number {
+  return shares === 1 ? 24 : 64 * shares;
 }
 
 function drawRelay(random: Random, frameBytes: number, least: number): RelaySettings {
