@@ -98,6 +98,8 @@ interface Share {
   saidAt: number;
   /** Since when the share is not offered; undefined while it is. */
   missingSince: number | undefined;
+  /** The share is over for all: nobody is left to take a receipt. */
+  ended: boolean;
 }
 
 /**
@@ -325,6 +327,7 @@ export class ReceiverSession {
       stallMs: STALL_MS,
       saidAt: now,
       missingSince: this.#offers.has(toHex(offer.share)) ? undefined : now,
+      ended: false,
     };
     if (!event.agreed) this.#step = { at: "previewing", share };
     else if (share.next < offer.records) this.#step = { at: "receiving", share };
@@ -396,6 +399,7 @@ export class ReceiverSession {
   #saved(mac: Uint8Array, now: number): ReceiverEffect[] {
     if (this.#step.at !== "saving") return [];
     const { share } = this.#step;
+    if (share.ended) return this.#shareOver(undefined, undefined, false);
     this.#step = { at: "confirming", share, mac, deadline: now + this.#options.confirmMs };
     return share.joined ? [this.#complete(share, mac)] : [];
   }
@@ -418,6 +422,7 @@ export class ReceiverSession {
     switch (this.#step.at) {
       case "saving":
         // Everything is here; only the receipt will find nobody.
+        this.#step.share.ended = true;
         return [];
       case "confirming":
         return this.#shareOver(undefined, undefined, false);
