@@ -96,15 +96,19 @@ export class Link {
         return "connect";
       case "connecting":
       case "greeting":
-        return now < state.deadline ? "nothing" : "timed-out";
+        return now < state.deadline && !this.#isOutOfPatience(now) ? "nothing" : "timed-out";
     }
   }
 
   #checkPatience(now: number): void {
-    const patience = this.#options.giveUpAfterMs;
-    if (this.#everOnline || patience === undefined) return;
+    if (this.#everOnline || this.#options.giveUpAfterMs === undefined) return;
     const hopeless = !FAULTS[this.#lastFault].retry;
-    if (hopeless || now - this.#startedAt >= patience) throw new FaultError(this.#lastFault);
+    if (hopeless || this.#isOutOfPatience(now)) throw new FaultError(this.#lastFault);
+  }
+
+  #isOutOfPatience(now: number): boolean {
+    const patience = this.#options.giveUpAfterMs;
+    return !this.#everOnline && patience !== undefined && now - this.#startedAt >= patience;
   }
 
   /** Exponential with full jitter on its upper half: between half of the step and the step. */
