@@ -1,5 +1,8 @@
 import { FLUSH_MS, FRAME_BYTES, PONG_MS, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
 
+/** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
+const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
+
 export interface LineEvents {
   opened(): void;
   message(bytes: Uint8Array): void;
@@ -113,7 +116,7 @@ export class Line {
     const status = /Expected 101 status code: (\d+)/.exec(this.#trouble)?.[1];
     // A proxy whose relay is being restarted, or a relay that is full.
     if (status?.startsWith("5") === true) return "relay-unreachable";
-    if (status !== undefined || /Invalid response|TLS/.test(this.#trouble)) return "not-a-relay";
+    if (status !== undefined || FOREIGN_ANSWER.test(this.#trouble)) return "not-a-relay";
     return "relay-unreachable";
   }
 }
