@@ -93,11 +93,6 @@ export class Incoming {
     return manifest === undefined ? 0 : fileOffset(this.next, manifest, this.#headBytes());
   }
 
-  /** Where the partial is, once there is one. */
-  get path(): string | undefined {
-    return this.#stage.at === "partial" ? this.#stage.partial.path : undefined;
-  }
-
   /**
    * Deciphers record `next` and keeps it.
    * @returns whether the manifest became known by it
@@ -152,10 +147,10 @@ export class Incoming {
     return receiptMac(this.#keys, primitives, share, this.receiver, records);
   }
 
-  /** Lets go of it; what is on the disk stays for the next run. */
-  async close(): Promise<void> {
+  /** Lets go of it; what is on the disk stays for the next run. @returns where that is, if it is. */
+  async close(): Promise<string | undefined> {
     await this.#unfit?.close();
-    if (this.#stage.at === "partial") await this.#stage.partial.close();
+    return this.#stage.at === "partial" ? await this.#stage.partial.close() : undefined;
   }
 
   #headBytes(): number {

@@ -152,15 +152,22 @@ export class PartialFile {
     }
   }
 
-  /** Gives it up; it stays, for whoever receives the same share here later. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /**
+   * Gives it up; it stays, for whoever receives the same share here later.
+   * @returns where it is from now on, undefined when there is none any more.
+   */
+  async close(): Promise<string | undefined> {
     await this.#settled();
+    if (this.#closed) return undefined;
     const { folder, name } = this.#has;
+    const { stem, share } = parsePartialName(name)!;
+    const free = formatPartialName({ stem, share, owner: undefined });
+    let kept = this.path;
     this.#release(() => {
-      const { stem, share } = parsePartialName(name)!;
-      renameSync(folder.at(name), folder.at(formatPartialName({ stem, share, owner: undefined })));
+      renameSync(folder.at(name), folder.at(free));
+      kept = join(folder.path, free);
     });
+    return kept;
   }
 
   /** Removes it with all that was received. */

@@ -269,13 +269,16 @@ export class Receiving {
       return;
     }
     this.#keep(incoming, size);
-    if (this.#job.lobby) this.#tellFault(fault, detail);
+    if (this.#job.lobby) void this.#disk.then(() => this.#tellFault(fault, detail));
   }
 
+  /** Its place has another name once it is given up, and a save under way may leave nothing to keep. */
   #keep(incoming: Incoming, size: number): void {
-    const { path, bytes } = incoming;
-    if (path !== undefined) this.#emit({ event: "kept", path, bytes, size });
-    this.#disk = this.#disk.then(() => incoming.close());
+    const { bytes } = incoming;
+    this.#disk = this.#disk.then(async () => {
+      const path = await incoming.close();
+      if (path !== undefined) this.#emit({ event: "kept", path, bytes, size });
+    });
   }
 
   async #finish(fault: FaultCode | undefined, detail: string | undefined): Promise<void> {
@@ -283,8 +286,10 @@ export class Receiving {
     const incoming = this.#incoming;
     this.#incoming = undefined;
     if (incoming !== undefined) this.#keep(incoming, incoming.manifest?.bytes ?? 0);
+    const closed = this.#line?.close();
+    await this.#disk;
     if (fault !== undefined) this.#tellFault(fault, detail);
-    await Promise.all([this.#line?.close(), this.#disk]);
+    await closed;
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
   }
 
