@@ -197,9 +197,9 @@ describe("a relay that goes away", () => {
     },
   );
 
-  test.each([[0], [1], [0, 1]])(
-    "in part: workers that crash (%p) are replaced",
-    async (...which) => {
+  test.each([{ which: [0] }, { which: [1] }, { which: [0, 1] }])(
+    "in part: workers that crash ($which) are replaced",
+    async ({ which }) => {
       using folder = temporaryFolder();
       const troubles: string[] = [];
       const onTrouble = (trouble: string): void => void troubles.push(trouble);

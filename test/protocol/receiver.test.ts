@@ -19,6 +19,7 @@ function saving(): ReceiverSession {
       lobby: false,
       giveUpAfterMs: undefined,
       confirmMs: 10_000,
+      window: 16,
       random: () => 0,
     },
     0,
