@@ -1,81 +1,16 @@
-import { equalBytes, toHex } from "./bytes.ts";
+import { equalBytes } from "./bytes.ts";
 import { PROTOCOL_VERSION, type LeaveReason, type Message, type OfferSeen } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
-  OFFERS_PER_MESSAGE,
   SENDER_GRACE_MS,
-  SHARES_REMEMBERED,
   STALL_MS,
 } from "./limits.ts";
 import { Link, type LinkEffect } from "./link.ts";
-
-export interface ReceiverOptions {
-  readonly channel: Uint8Array;
-  /** Take share after share for ever, as the original app's receivers do. */
-  readonly lobby: boolean;
-  readonly giveUpAfterMs: number | undefined;
-  /** Records that may be on their way at once, 2 to WINDOW_RECORDS; less where the rate is limited. */
-  readonly window: number;
-  /** How long a saved share waits for the sender to take its receipt. ms */
-  readonly confirmMs: number;
-  readonly random: () => number;
-}
-
-export type ReceiverEvent =
-  | { readonly type: "opened" }
-  | { readonly type: "lost"; readonly fault: FaultCode }
-  | { readonly type: "message"; readonly message: Message }
-  | { readonly type: "tick" }
-  /** The answer to `open-share`: who we are for this share, and the first record needed. */
-  | {
-      readonly type: "share-opened";
-      readonly receiver: Uint8Array;
-      readonly name: Uint8Array;
-      readonly next: number;
-      /** The manifest is known and agreed to: a resumed share. */
-      readonly agreed: boolean;
-    }
-  /** A frame of this share with this index arrived; only `take` and `next` say what to do with it. */
-  | { readonly type: "frame"; readonly index: number }
-  /** The record `next` was opened and stored. */
-  | { readonly type: "stored" }
-  | { readonly type: "corrupt" }
-  /** The records so far hold the whole manifest: ask before more comes. */
-  | { readonly type: "manifest-known" }
-  | { readonly type: "accepted" }
-  | { readonly type: "declined" }
-  /** The answer to `save`. */
-  | { readonly type: "saved"; readonly mac: Uint8Array }
-  | { readonly type: "interrupted" }
-  /** The disk, or what the manifest says, forbids to go on with this share. */
-  | { readonly type: "failed"; readonly fault: FaultCode; readonly detail?: string };
-
-export type ReceiverEffect =
-  | { readonly type: "connect" }
-  | { readonly type: "disconnect" }
-  | { readonly type: "send"; readonly message: Message }
-  /** A share was chosen: look for what is here of it; answer with `share-opened`. */
-  | { readonly type: "open-share"; readonly offer: OfferSeen }
-  /** Decrypt and store the frame at hand; answer with `stored`, `corrupt` or `failed`. */
-  | { readonly type: "take" }
-  /** Ask the person; answer with `accepted` or `declined`. */
-  | { readonly type: "ask" }
-  /** Everything is here: make it whole under its final name; answer with `saved`. */
-  | { readonly type: "save" }
-  /** This share is over; undefined fault: saved. `confirmed`: the sender has the receipt. */
-  | {
-      readonly type: "share-over";
-      readonly fault: FaultCode | undefined;
-      readonly detail: string | undefined;
-      readonly confirmed: boolean;
-    }
-  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
-  | { readonly type: "sender"; readonly here: boolean }
-  | { readonly type: "waiting" }
-  | { readonly type: "finish"; readonly fault: FaultCode | undefined; readonly detail?: string };
+import { OfferBook } from "./offer-book.ts";
+import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
 /** What is known of the share at hand, whatever the step. */
 interface Share {
@@ -130,9 +65,7 @@ type Step =
 export class ReceiverSession {
   readonly #options: ReceiverOptions;
   readonly #link: Link;
-  readonly #offers = new Map<string, OfferSeen>();
-  /** Shares that are over for us; the oldest are forgotten. */
-  readonly #over = new Set<string>();
+  readonly #offers = new OfferBook();
   #step: Step = { at: "waiting" };
 
   constructor(options: ReceiverOptions, now: number) {
@@ -261,9 +194,7 @@ export class ReceiverSession {
         this.#link.welcomed();
         return [{ type: "link", online: true, fault: undefined }];
       case "offers":
-        for (const offer of message.list) {
-          if (this.#offers.size < OFFERS_PER_MESSAGE) this.#offers.set(toHex(offer.share), offer);
-        }
+        for (const offer of message.list) this.#offers.add(offer);
         return this.#offered(now);
       case "presence": {
         if (!this.#isCurrent(message.share)) return [];
@@ -289,7 +220,7 @@ export class ReceiverSession {
   #offered(now: number): ReceiverEffect[] {
     if (!("share" in this.#step)) return this.#choose();
     const { share } = this.#step;
-    const offer = this.#offers.get(toHex(share.offer.share));
+    const offer = this.#offers.get(share.offer.share);
     if (offer === undefined || share.joined) return [];
     share.missingSince = undefined;
     const effects = this.#join(share, now);
@@ -298,14 +229,12 @@ export class ReceiverSession {
     return effects;
   }
 
-  /** The newest offer first: who runs the command again wants what was sent last. */
   #choose(): ReceiverEffect[] {
     if (this.#step.at !== "waiting") return [];
-    const open = [...this.#offers].filter(([key]) => !this.#over.has(key));
-    const chosen = this.#options.lobby ? open[0] : open.at(-1);
-    if (chosen === undefined) return [{ type: "waiting" }];
-    this.#step = { at: "opening", offer: chosen[1] };
-    return [{ type: "open-share", offer: chosen[1] }];
+    const offer = this.#offers.choose(this.#options.lobby ? "oldest" : "newest");
+    if (offer === undefined) return [{ type: "waiting" }];
+    this.#step = { at: "opening", offer };
+    return [{ type: "open-share", offer }];
   }
 
   #shareOpened(
@@ -326,7 +255,7 @@ export class ReceiverSession {
       progressAt: now,
       stallMs: STALL_MS,
       saidAt: now,
-      missingSince: this.#offers.has(toHex(offer.share)) ? undefined : now,
+      missingSince: this.#offers.get(offer.share) === undefined ? now : undefined,
       ended: false,
     };
     if (!event.agreed) this.#step = { at: "previewing", share };
@@ -413,7 +342,7 @@ export class ReceiverSession {
   }
 
   #shareGone(id: Uint8Array, fault: FaultCode): ReceiverEffect[] {
-    this.#offers.delete(toHex(id));
+    this.#offers.remove(id);
     if (this.#step.at === "opening" && equalBytes(this.#step.offer.share, id)) {
       return this.#shareOver(fault, undefined, false);
     }
@@ -439,18 +368,9 @@ export class ReceiverSession {
     const over = "share" in this.#step ? this.#step.share.offer : this.#openingOffer();
     const effects: ReceiverEffect[] = [{ type: "share-over", fault, detail, confirmed }];
     if (!this.#options.lobby) return [...effects, ...this.#finish(fault, detail)];
-    if (over !== undefined) this.#remember(toHex(over.share));
+    if (over !== undefined) this.#offers.ignore(over.share);
     this.#step = { at: "waiting" };
     return [...effects, ...this.#choose()];
-  }
-
-  #remember(key: string): void {
-    this.#over.add(key);
-    if (this.#over.size <= SHARES_REMEMBERED) return;
-    for (const oldest of this.#over) {
-      this.#over.delete(oldest);
-      break;
-    }
   }
 
   #openingOffer(): OfferSeen | undefined {

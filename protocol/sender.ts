@@ -1,73 +1,16 @@
 import { toHex } from "./bytes.ts";
-import {
-  PROTOCOL_VERSION,
-  type Message,
-  type MessageOf,
-  type Offer,
-  type ReceiverEntry,
-  type ReceiverStateName,
-} from "./control.ts";
+import { PROTOCOL_VERSION, type Message, type ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import { LOST_GRACE_MS, RECEIVERS_PER_SHARE } from "./limits.ts";
 import { Link, type LinkEffect } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
-
-/** What a sender wants of its session. */
-export interface SenderGoal {
-  /** Receivers that must have the whole file before the session may end by itself. */
-  readonly receivers: number;
-  /** Keep serving until interrupted. */
-  readonly stay: boolean;
-}
-
-export interface SenderOptions {
-  readonly channel: Uint8Array;
-  readonly offer: Offer;
-  readonly proof: Uint8Array;
-  readonly goal: SenderGoal;
-  readonly giveUpAfterMs: number | undefined;
-  readonly random: () => number;
-}
-
-/** One receiver as the sender knows it. */
-export interface ReceiverView {
-  readonly id: Uint8Array;
-  /** Sealed; opened by who shows it. */
-  readonly name: Uint8Array;
-  readonly state: ReceiverStateName;
-  /** Records that it has on its disk. */
-  readonly next: number;
-  /** It proved by a receipt that it has everything. */
-  readonly verified: boolean;
-}
-
-export type SenderEvent =
-  | { readonly type: "opened" }
-  | { readonly type: "lost"; readonly fault: FaultCode }
-  | { readonly type: "message"; readonly message: Message }
-  | { readonly type: "tick" }
-  | { readonly type: "sent"; readonly index: number }
-  | { readonly type: "receipt-checked"; readonly receiver: Uint8Array; readonly valid: boolean }
-  | { readonly type: "interrupted" }
-  | { readonly type: "failed"; readonly fault: FaultCode };
-
-export type SenderEffect =
-  | { readonly type: "connect" }
-  | { readonly type: "disconnect" }
-  | { readonly type: "send"; readonly message: Message }
-  /** Check this receipt and answer with `receipt-checked`. */
-  | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
-  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
-  | { readonly type: "receiver"; readonly receiver: ReceiverView }
-  | { readonly type: "refused-receipt"; readonly receiver: Uint8Array }
-  /** Nothing follows: let what was sent leave, then close. */
-  | { readonly type: "finish"; readonly outcome: SenderOutcome };
-
-export interface SenderOutcome {
-  readonly fault: FaultCode | undefined;
-  readonly verified: number;
-  readonly failed: number;
-}
+import type {
+  ReceiverView,
+  SenderEffect,
+  SenderEvent,
+  SenderOptions,
+  SenderOutcome,
+} from "./sender-events.ts";
 
 /**
  * Where a session stands. The line to the relay has its own states (see link.ts):

@@ -1,0 +1,42 @@
+import { toHex } from "./bytes.ts";
+import type { OfferSeen } from "./control.ts";
+import { OFFERS_PER_MESSAGE, SHARES_REMEMBERED } from "./limits.ts";
+
+/** The shares that a receiver is offered, in the order of coming, and those that it is done with. */
+export class OfferBook {
+  readonly #offers = new Map<string, OfferSeen>();
+  /** They may be offered again, after a restart of the relay; the oldest are forgotten. */
+  readonly #ignored = new Set<string>();
+
+  /** What is over OFFERS_PER_MESSAGE is left out; no relay offers more. */
+  add(offer: OfferSeen): void {
+    if (this.#offers.size < OFFERS_PER_MESSAGE) this.#offers.set(toHex(offer.share), offer);
+  }
+
+  get(share: Uint8Array): OfferSeen | undefined {
+    return this.#offers.get(toHex(share));
+  }
+
+  remove(share: Uint8Array): void {
+    this.#offers.delete(toHex(share));
+  }
+
+  /** The line broke: what is offered will be said anew. */
+  clear(): void {
+    this.#offers.clear();
+  }
+
+  /** This share is not to be chosen again. */
+  ignore(share: Uint8Array): void {
+    this.#ignored.add(toHex(share));
+    if (this.#ignored.size <= SHARES_REMEMBERED) return;
+    const [oldest] = this.#ignored;
+    if (oldest !== undefined) this.#ignored.delete(oldest);
+  }
+
+  /** In the lobby the oldest is next; with a code, what was sent last is what is wanted. */
+  choose(which: "oldest" | "newest"): OfferSeen | undefined {
+    const open = [...this.#offers].filter(([key]) => !this.#ignored.has(key));
+    return (which === "oldest" ? open[0] : open.at(-1))?.[1];
+  }
+}

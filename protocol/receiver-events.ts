@@ -1,0 +1,67 @@
+import type { Message, OfferSeen } from "./control.ts";
+import type { FaultCode } from "./faults.ts";
+
+export interface ReceiverOptions {
+  readonly channel: Uint8Array;
+  /** Take share after share for ever, as the original app's receivers do. */
+  readonly lobby: boolean;
+  readonly giveUpAfterMs: number | undefined;
+  /** Records that may be on their way at once, 2 to WINDOW_RECORDS; less where the rate is limited. */
+  readonly window: number;
+  /** How long a saved share waits for the sender to take its receipt. ms */
+  readonly confirmMs: number;
+  readonly random: () => number;
+}
+
+export type ReceiverEvent =
+  | { readonly type: "opened" }
+  | { readonly type: "lost"; readonly fault: FaultCode }
+  | { readonly type: "message"; readonly message: Message }
+  | { readonly type: "tick" }
+  /** The answer to `open-share`: who we are for this share, and the first record needed. */
+  | {
+      readonly type: "share-opened";
+      readonly receiver: Uint8Array;
+      readonly name: Uint8Array;
+      readonly next: number;
+      /** The manifest is known and agreed to: a resumed share. */
+      readonly agreed: boolean;
+    }
+  /** A frame of this share with this index arrived; only `take` and `next` say what to do with it. */
+  | { readonly type: "frame"; readonly index: number }
+  /** The record `next` was opened and stored. */
+  | { readonly type: "stored" }
+  | { readonly type: "corrupt" }
+  /** The records so far hold the whole manifest: ask before more comes. */
+  | { readonly type: "manifest-known" }
+  | { readonly type: "accepted" }
+  | { readonly type: "declined" }
+  /** The answer to `save`. */
+  | { readonly type: "saved"; readonly mac: Uint8Array }
+  | { readonly type: "interrupted" }
+  /** The disk, or what the manifest says, forbids to go on with this share. */
+  | { readonly type: "failed"; readonly fault: FaultCode; readonly detail?: string };
+
+export type ReceiverEffect =
+  | { readonly type: "connect" }
+  | { readonly type: "disconnect" }
+  | { readonly type: "send"; readonly message: Message }
+  /** A share was chosen: look for what is here of it; answer with `share-opened`. */
+  | { readonly type: "open-share"; readonly offer: OfferSeen }
+  /** Decrypt and store the frame at hand; answer with `stored`, `corrupt` or `failed`. */
+  | { readonly type: "take" }
+  /** Ask the person; answer with `accepted` or `declined`. */
+  | { readonly type: "ask" }
+  /** Everything is here: make it whole under its final name; answer with `saved`. */
+  | { readonly type: "save" }
+  /** This share is over; undefined fault: saved. `confirmed`: the sender has the receipt. */
+  | {
+      readonly type: "share-over";
+      readonly fault: FaultCode | undefined;
+      readonly detail: string | undefined;
+      readonly confirmed: boolean;
+    }
+  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
+  | { readonly type: "sender"; readonly here: boolean }
+  | { readonly type: "waiting" }
+  | { readonly type: "finish"; readonly fault: FaultCode | undefined; readonly detail?: string };
