@@ -1,0 +1,80 @@
+/** A WebSocket connection made by hand, for what no client library sends. */
+import { connect, type Socket } from "node:net";
+import { WebSocketReader } from "../e2e/websocket-reader.ts";
+
+/** RFC 6455, section 1.3. */
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+
+const CLOSE = 8;
+
+export class RawSocket implements AsyncDisposable {
+  readonly #socket: Socket;
+  /** The HTTP head of the answer. */
+  readonly head: Promise<string>;
+  /** The WebSocket close code that came, undefined when the line ended without one. */
+  readonly closed: Promise<number | undefined>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    const head = Promise.withResolvers<string>();
+    this.head = head.promise;
+    let code: number | undefined;
+    const reader = new WebSocketReader(({ opcode, bytes }) => {
+      if (opcode !== CLOSE || bytes.length < 2) return;
+      code = new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
+      socket.end();
+    });
+    socket.on("data", (bytes: Buffer) => {
+      reader.push(bytes);
+      if (reader.head !== undefined) head.resolve(reader.head);
+    });
+    socket.on("error", () => undefined);
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        head.resolve(reader.head ?? "");
+        resolve(code);
+      });
+    });
+  }
+
+  /** Asks for an upgrade at `path`; headers given replace and add to the usual ones. */
+  static open(port: number, headers: Record<string, string> = {}, path = "/ws"): RawSocket {
+    const socket = connect(port, "127.0.0.1");
+    const all = {
+      Host: `127.0.0.1:${port}`,
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": KEY,
+      ...headers,
+    };
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+    return new RawSocket(socket);
+  }
+
+  /** First line of the answer's head, such as "HTTP/1.1 101 Switching Protocols". */
+  async status(): Promise<number> {
+    return Number((await this.head).split(" ")[1]);
+  }
+
+  /**
+   * Sends one frame of RFC 6455, masked with zeros.
+   * @param first its first byte: fin, rsv and opcode
+   * @param claims the length in its header, when it is another than that of the payload
+   */
+  frame(first: number, payload: Uint8Array, claims: bigint | number = payload.length): void {
+    const header = new Uint8Array(14);
+    const view = new DataView(header.buffer);
+    header[0] = first;
+    header[1] = 0x80 | 127;
+    view.setBigUint64(2, BigInt(claims));
+    this.#socket.write(header);
+    this.#socket.write(payload);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy();
+    await this.closed;
+  }
+}
