@@ -188,7 +188,8 @@ export class SenderSession {
       this.#receivers.set(key, receiver);
     }
     if (entry.state === "lost") this.#lastLossAt = now;
-    return [{ type: "receiver", receiver }, ...this.#endWhenReached(now)];
+    // Whether that is all is for the next tick: more of the list may follow.
+    return [{ type: "receiver", receiver }];
   }
 
   #verified(id: Uint8Array, now: number): SenderEffect[] {

@@ -87,6 +87,9 @@ export class Fanout {
       receiver = newReceiver(join.receiver);
       this.#receivers.set(key, receiver);
     }
+    const before = this.#bySocket.get(socket);
+    if (before !== undefined && before !== receiver) this.#detach(before);
+    const attaches = receiver.socket === undefined;
     this.#lanes.withdraw(receiver);
     if (receiver.socket !== undefined && receiver.socket !== socket) {
       this.#bySocket.delete(receiver.socket);
@@ -99,7 +102,9 @@ export class Fanout {
     receiver.window = Math.min(join.window, WINDOW_RECORDS);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
-    this.#changed.add(receiver);
+    // At once: a sender that knows of nobody else would end with the first receipt.
+    if (attaches) this.#upstream.report([this.#entry(receiver)]);
+    else this.#changed.add(receiver);
     this.#lanes.pump(receiver, now);
   }
 

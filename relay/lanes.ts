@@ -153,6 +153,7 @@ export class Lanes {
       const frame = this.#log.open(next);
       if (frame === undefined) {
         this.#readAhead(next);
+        if (this.#liveIndex >= this.#records) for (const done of this.#live) this.#leaveLive(done);
         if (this.#live.size === 0) {
           this.#liveIndex = next;
           this.#enterLive(reader, socket);

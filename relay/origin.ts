@@ -134,7 +134,9 @@ export class Origin {
     const key = toHex(receipt.receiver);
     if (this.#receipts.size >= RECEIVERS_PER_SHARE && !this.#receipts.has(key)) return;
     this.#receipts.set(key, receipt);
-    if (this.#senderHere) this.#sendReceipt(receipt);
+    if (!this.#senderHere) return;
+    this.#tellReceivers();
+    this.#sendReceipt(receipt);
   }
 
   /** The sender took a receipt. */
@@ -162,13 +164,7 @@ export class Origin {
   /** Tells the sender of its receivers, and asks for what had no place in the log before. */
   tick(): void {
     if (!this.#senderHere) return;
-    const { share } = this.offer;
-    const entries = [...this.#changed.values()];
-    this.#changed.clear();
-    for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
-      const list = entries.slice(at, at + RECEIVERS_PER_MESSAGE);
-      this.#output.toSender({ t: "receivers", share, list });
-    }
+    this.#tellReceivers();
     this.#ask();
   }
 
@@ -178,6 +174,16 @@ export class Origin {
   }
 
   /** The sender hears who a receiver is before it hears that it is done. */
+  #tellReceivers(): void {
+    const { share } = this.offer;
+    const entries = [...this.#changed.values()];
+    this.#changed.clear();
+    for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
+      const list = entries.slice(at, at + RECEIVERS_PER_MESSAGE);
+      this.#output.toSender({ t: "receivers", share, list });
+    }
+  }
+
   #sendReceipt({ receiver, records, mac }: Receipt): void {
     const { share } = this.offer;
     const key = toHex(receiver);
