@@ -56,6 +56,8 @@ export interface ReceiverHome {
   readonly ends: Map<string, ShareEnd>;
   /** Processes so far. */
   starts: number;
+  /** When each share was first opened here. ms */
+  readonly openedAt: Map<string, number>;
   /** When each share was whole here. ms */
   readonly wholeAt: Map<string, number>;
 }
@@ -83,6 +85,11 @@ export class SimReceiver extends Client {
       { channel, lobby, window, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
       world.clock.now,
     );
+  }
+
+  /** Whether it has no share at hand. */
+  get isIdle(): boolean {
+    return this.#share === undefined;
   }
 
   /** On one line, for traces and for people. */
@@ -172,6 +179,7 @@ export class SimReceiver extends Client {
     const share = this.#home.shares.get(key);
     if (share === undefined) throw new Violation(`${this.name} is offered an unknown share`);
     this.#share = share;
+    if (!this.#home.openedAt.has(key)) this.#home.openedAt.set(key, this.now);
     let copy = this.#home.disk.get(key);
     if (copy === undefined) {
       copy = { receiver: this.random.bytes(16), records: [], agreed: false };

@@ -41,7 +41,7 @@ export type Ending =
   | { readonly at: "one done" }
   /** They stay, and are interrupted when all have it. */
   | { readonly at: "interrupted when done" }
-  | { readonly at: "interrupted"; readonly when: number };
+  | { readonly at: "interrupted" | "killed"; readonly when: number };
 
 export interface Scenario {
   readonly seed: number;
@@ -111,7 +111,9 @@ export function drawScenario(seed: number): Scenario {
     transferMs,
     relay: drawRelay(random, bytes, calm ? calmBlocks(shares.length) : LEAST_BLOCKS),
     chances: calm ? NO_CHANCES : drawChances(random),
-    ending: calm ? { at: "all done" } : drawEnding(random, transferMs),
+    ending: calm
+      ? { at: random.chance(0.7) ? "all done" : "one done" }
+      : drawEnding(random, transferMs),
     quietAt: faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), 0),
   };
 }
@@ -128,6 +130,7 @@ export function goalOf({ ending, receivers }: Scenario): SenderGoal {
     case "interrupted":
       return { receivers: able, stay: false };
     case "one done":
+    case "killed":
       return { receivers: 1, stay: false };
     case "interrupted when done":
       return { receivers: 1, stay: true };
@@ -204,8 +207,8 @@ function drawEnding(random: Random, transferMs: number): Ending {
   const drawn = random.next();
   if (drawn < 0.75) return { at: "all done" };
   if (drawn < 0.85) return { at: "interrupted when done" };
-  if (drawn < 0.95) return { at: "one done" };
-  return { at: "interrupted", when: random.real(0, transferMs) };
+  if (drawn < 0.93) return { at: "one done" };
+  return { at: drawn < 0.97 ? "interrupted" : "killed", when: random.real(0, transferMs) };
 }
 
 function drawFaults(random: Random, receivers: number, shares: number, span: number): Fault[] {

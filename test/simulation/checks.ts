@@ -1,0 +1,109 @@
+import { checkWhole } from "./copies.ts";
+import type { ReceiverHome, SimReceiver } from "./receiver.ts";
+import { isAble, isCalm, type ReceiverPlan, type Scenario } from "./scenario.ts";
+import type { SimSender } from "./sender.ts";
+import { Violation } from "./world.ts";
+
+/** One receiver through all its processes. */
+export interface Party {
+  readonly plan: ReceiverPlan;
+  readonly home: ReceiverHome;
+  process: SimReceiver | undefined;
+}
+
+/** A sender has heard by then of who joined: a tick of the relay, and the way. ms */
+const JOINED_MS = 300;
+/** And a sender has heard by then what a receiver does. ms */
+const HEARD_MS = 500;
+
+/** Checks what everybody ended with. @throws Violation */
+export function checkEnds(
+  scenario: Scenario,
+  parties: readonly Party[],
+  senders: readonly SimSender[],
+): void {
+  const { ending } = scenario;
+  const strict = ending.at === "all done" || ending.at === "interrupted when done";
+  for (const party of parties) {
+    for (const sender of senders) checkShare(party, sender, strict);
+  }
+  if (strict) for (const sender of senders) checkOutcome(scenario, parties, sender);
+  const killed = ending.at === "killed" && senders.every(({ outcome }) => outcome === undefined);
+  if (killed) for (const party of parties) checkLeftBehind(party);
+  if (!isCalm(scenario.seed)) return;
+  for (const sender of senders) {
+    if (ending.at === "one done") checkNobodyAttached(parties, sender);
+    else checkFailedExactly(parties, sender);
+  }
+}
+
+/** Who says that it is done has everything, and who can have everything has it. */
+function checkShare({ home, plan }: Party, { share }: SimSender, strict: boolean): void {
+  const end = home.ends.get(share.key);
+  const copy = home.disk.get(share.key);
+  if (end !== undefined && end.fault === undefined) {
+    if (copy === undefined) throw new Violation(`${home.name} has nothing and says it is done`);
+    checkWhole(copy, share);
+  } else if (strict && isAble(plan)) {
+    if (copy === undefined || end !== undefined) {
+      throw new Violation(`${home.name} ended with ${end?.fault ?? "nothing"}`);
+    }
+    checkWhole(copy, share);
+  }
+}
+
+function checkOutcome(
+  { ending, receivers }: Scenario,
+  parties: readonly Party[],
+  { name, outcome }: SimSender,
+): void {
+  if (outcome === undefined) throw new Violation(`${name} has no outcome`);
+  const { fault, verified, failed } = outcome;
+  const able = parties.filter(({ plan }) => isAble(plan)).length;
+  if (verified < able) throw new Violation(`${name} knows of ${verified} of ${able}`);
+  const due = failed === 0 ? undefined : ending.at === "all done" ? "some-failed" : "interrupted";
+  if (fault !== due) {
+    throw new Violation(`${name} ends with ${fault ?? "success"} and ${failed} failed`);
+  }
+  const most = receivers.length - able;
+  // Who is interrupted may not have heard yet that somebody only looked.
+  if (ending.at === "all done" && failed > most) {
+    throw new Violation(`${name} counts ${failed} failed, at most ${most} did`);
+  }
+}
+
+/** Who had begun is told that the sender is gone, and for no other reason. */
+function checkLeftBehind({ home }: Party): void {
+  for (const { fault } of home.ends.values()) {
+    if (fault === undefined || fault === "declined" || fault === "sender-gone") continue;
+    throw new Violation(`${home.name} ended with ${fault}`);
+  }
+}
+
+/** A sender that ends by itself leaves nobody behind that it could know of. */
+function checkNobodyAttached(
+  parties: readonly Party[],
+  { name, share, finishedAt }: SimSender,
+): void {
+  for (const { home, plan } of parties) {
+    if (!isAble(plan) || !wasThere(home, share.key, finishedAt - JOINED_MS)) continue;
+    if (!home.wholeAt.has(share.key)) throw new Violation(`${name} ended without ${home.name}`);
+  }
+}
+
+function wasThere({ openedAt, ways }: ReceiverHome, share: string, by: number): boolean {
+  return (openedAt.get(share) ?? Infinity) + ways.up.latency < by;
+}
+
+/** Failed are exactly those that agreed and stopped. */
+function checkFailedExactly(
+  parties: readonly Party[],
+  { name, share, outcome, finishedAt }: SimSender,
+): void {
+  const stopped = parties.filter(
+    ({ home, plan }) =>
+      !isAble(plan) && home.disk.has(share.key) && wasThere(home, share.key, finishedAt - HEARD_MS),
+  );
+  if (outcome?.failed === stopped.length) return;
+  throw new Violation(`${name} counts ${outcome?.failed} failed, ${stopped.length} are`);
+}
