@@ -146,21 +146,23 @@ describe("a line that is cut", () => {
     const file = makeFile(folder.path, "a.bin", SIZE);
     const folders = outs(folder.path, 2);
     const code = newCode();
-    let cut = proxy.holdAfter(5, "up");
-    await using sender = send({ relay: proxy.url, code, path: file.path, receivers: 2 });
     await using one = receive({ relay: `${relay.url}/ws`, code, out: folders[0]! });
     await using two = receive({ relay: `${relay.url}/ws`, code, out: folders[1]! });
+    await Promise.all([one.when("waiting"), two.when("waiting")]);
+    let cut = proxy.holdAfter(5, "up");
+    await using sender = send({ relay: proxy.url, code, path: file.path, receivers: 2 });
     for (let cuts = 0; cuts < 3; cuts++) {
       await cut;
       proxy.cut();
-      await one.when("sender", ({ here }) => !here);
       cut = proxy.holdAfter(5, "up");
     }
     proxy.release();
     await expectDone(sender, one, two);
     expectCameBack(sender);
     expect(one.all("relay").map(({ online }) => online)).toEqual([true]);
-    expect(one.all("sender").some(({ here }) => here)).toBe(true);
+    // Who had joined was told that the sender was away, and that it was back.
+    const told = [one, two].map((receiver) => receiver.all("sender").map(({ here }) => here));
+    expect(told).toContainEqual(expect.arrayContaining([false, true]) as boolean[]);
     for (const out of folders) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
   });
 });
