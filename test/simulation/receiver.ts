@@ -1,4 +1,5 @@
 import {
+  CORRUPT_RETRIES,
   ReceiverSession,
   WINDOW_RECORDS,
   decodeControl,
@@ -9,6 +10,7 @@ import {
   isOfShare,
   toHex,
   type FaultCode,
+  type Message,
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
@@ -72,6 +74,10 @@ export class SimReceiver extends Client {
   #share: SimShare | undefined;
   #copy: Copy | undefined;
   #ciphertext: Uint8Array | undefined;
+  /** Damaged ones in a row. */
+  #corrupt = 0;
+  /** The first record that the relay was not allowed to send yet on the present line. */
+  #allowed = 0;
   finished: { readonly fault: FaultCode | undefined } | undefined;
 
   constructor(home: ReceiverHome, world: World, network: Network) {
@@ -103,6 +109,7 @@ export class SimReceiver extends Client {
   }
 
   protected override prepare(wire: Wire): void {
+    this.#allowed = 0;
     wire.down.cost = (bytes) => (isFrame(bytes) ? this.#home.habits.recordMs : 0);
   }
 
@@ -125,6 +132,9 @@ export class SimReceiver extends Client {
     }
     const frame = decodeFrame(bytes);
     if (this.#share === undefined || !isOfShare(frame.tag, this.#share.offer.share)) return;
+    if (frame.index >= this.#allowed) {
+      throw new Violation(`${this.name} got ${frame.index} beyond its window, ${this.#allowed}`);
+    }
     this.#ciphertext = frame.ciphertext;
     this.#handle({ type: "frame", index: frame.index });
     this.#ciphertext = undefined;
@@ -145,7 +155,7 @@ export class SimReceiver extends Client {
         return;
       case "send":
         this.world.trace(() => `${this.name}: ${describe(effect.message)}`);
-        this.say(encodeControl(effect.message));
+        this.#say(effect.message);
         return;
       case "open-share":
         this.#openShare(effect.offer);
@@ -174,11 +184,22 @@ export class SimReceiver extends Client {
     }
   }
 
+  #say(message: Message): void {
+    if (message.t === "join") this.#allow(message.from + message.window);
+    else if (message.t === "ack") this.#allow(message.next + message.window);
+    this.say(encodeControl(message));
+  }
+
+  #allow(end: number): void {
+    this.#allowed = Math.max(this.#allowed, end);
+  }
+
   #openShare(offer: OfferSeen): void {
     const key = toHex(offer.share);
     const share = this.#home.shares.get(key);
     if (share === undefined) throw new Violation(`${this.name} is offered an unknown share`);
     this.#share = share;
+    this.#allowed = 0;
     if (!this.#home.openedAt.has(key)) this.#home.openedAt.set(key, this.now);
     let copy = this.#home.disk.get(key);
     if (copy === undefined) {
@@ -203,7 +224,7 @@ export class SimReceiver extends Client {
       this.freeze();
       return;
     }
-    if (this.world.faulty && this.random.chance(this.world.chances.corrupt)) {
+    if (this.#isCorrupt()) {
       this.world.count("corrupt record");
       this.#handle({ type: "corrupt" });
       return;
@@ -218,6 +239,16 @@ export class SimReceiver extends Client {
     if (copy.agreed) return;
     if (copy.records.length >= needed) this.#handle({ type: "manifest-known" });
     else for (const effect of this.#session.previewMore()) this.#do(effect);
+  }
+
+  /** Whether this one came damaged; not so often in a row that a receiver must give up. */
+  #isCorrupt(): boolean {
+    const corrupt =
+      this.world.faulty &&
+      this.#corrupt < CORRUPT_RETRIES &&
+      this.random.chance(this.world.chances.corrupt);
+    this.#corrupt = corrupt ? this.#corrupt + 1 : 0;
+    return corrupt;
   }
 
   #ask(): void {

@@ -76,50 +76,52 @@ export function drawScenario(seed: number): Scenario {
   const calm = isCalm(seed);
   const lobby = random.chance(0.15);
   const recordSize = random.whole(18, 64);
-  const bytes = FRAME_HEADER_BYTES + recordSize;
+  const bytes = frameBytes({ recordSize });
   const shares = Array.from({ length: lobby ? random.whole(1, 3) : 1 }, () => ({
     size: { records: drawRecords(random), recordSize, lastBytes: random.whole(18, recordSize) },
     ways: drawWays(random, bytes, random.scale(2, 100)),
     startAt: random.chance(0.5) ? 0 : random.real(0, 3000),
   }));
-  const receivers = Array.from({ length: random.whole(calm ? 2 : 1, 6) }, () => ({
+  const others = Array.from({ length: random.whole(calm ? 2 : 1, 6) }, () => ({
     ways: drawWays(random, bytes, random.scale(1, 200)),
     habits: drawHabits(random, lobby),
   }));
   const records = shares.reduce((sum, { size }) => sum + size.records, 0);
-  const least = Math.min(...shares.map(({ size }) => size.records));
   const recordMs = Math.max(
     ...shares.map(({ ways }) => ways.up.msPerByte * bytes),
-    ...receivers.map(({ ways, habits }) => ways.down.msPerByte * bytes + habits.recordMs),
+    ...others.map(({ ways, habits }) => ways.down.msPerByte * bytes + habits.recordMs),
   );
   const transferMs = records * recordMs + 1000;
-  const plans = receivers.map((receiver, index): ReceiverPlan => {
+  const leastRecords = Math.min(...shares.map(({ size }) => size.records));
+  const receivers = others.map(({ ways, habits }, index): ReceiverPlan => {
     const joinAt = random.real(0, random.chance(0.5) ? 500 : transferMs);
     const stops = index > 0 && random.chance(calm ? 0.5 : 0.07);
-    const stopsAfter = stops ? random.whole(0, least - 1) : undefined;
-    const declines = index > 0 && receiver.habits.declines;
-    const habits = { ...receiver.habits, declines, stopsAfter };
-    return { ...receiver, habits, joinAt, absent: false };
+    const stopsAfter = stops ? random.whole(0, leastRecords - 1) : undefined;
+    // The first is healthy and willing, so that there is somebody to end for.
+    const declines = index > 0 && habits.declines;
+    return { ways, habits: { ...habits, declines, stopsAfter }, joinAt, absent: false };
   });
-  const faults = calm ? [] : drawFaults(random, plans.length, shares.length, transferMs);
+  const ending = calm ? drawCalmEnding(random) : drawEnding(random, transferMs);
+  const faults = calm ? [] : drawFaults(random, receivers.length, shares.length, transferMs);
+  if (ending.at === "killed" && random.chance(0.5)) {
+    faults.push({ at: ending.when + random.real(0, 1000), kind: "crash worker", target: 0 });
+  }
   return {
     seed,
     lobby,
     shares,
-    receivers: plans,
+    receivers,
     faults,
+    ending,
     transferMs,
     relay: drawRelay(random, bytes, calm ? calmBlocks(shares.length) : LEAST_BLOCKS),
     chances: calm ? NO_CHANCES : drawChances(random),
-    ending: calm
-      ? { at: random.chance(0.7) ? "all done" : "one done" }
-      : drawEnding(random, transferMs),
     quietAt: faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), 0),
   };
 }
 
 /** Bytes of every frame but the last. */
-export function frameBytes({ recordSize }: ShareSize): number {
+export function frameBytes({ recordSize }: Pick<ShareSize, "recordSize">): number {
   return FRAME_HEADER_BYTES + recordSize;
 }
 
@@ -162,7 +164,7 @@ function calmBlocks(shares: number): number {
 function drawRelay(random: Random, frameBytes: number, least: number): RelaySettings {
   const recordsPerBlock = random.chance(0.7) ? 1 : random.whole(2, 4);
   return {
-    workers: random.whole(1, 2),
+    workers: random.pick([1, 1, 2, 2, 2, 3]),
     blocks: random.chance(0.4) ? least : random.whole(least, 8 * least),
     blockBytes: recordsPerBlock * frameBytes + random.pick([0, frameBytes - 1]),
     publishMinBytes: random.pick([0, 0, 0, 40, Infinity]),
@@ -203,6 +205,10 @@ function drawChances(random: Random): Chances {
   };
 }
 
+function drawCalmEnding(random: Random): Ending {
+  return { at: random.chance(0.7) ? "all done" : "one done" };
+}
+
 function drawEnding(random: Random, transferMs: number): Ending {
   const drawn = random.next();
   if (drawn < 0.75) return { at: "all done" };
@@ -225,7 +231,7 @@ function drawFaults(random: Random, receivers: number, shares: number, span: num
     const drawn = random.whole(0, 15);
     if (drawn < 4) return { at, kind: "cut receiver", target: receiver, ...notices };
     if (drawn < 8) return { at, kind: "cut sender", target: sender, ...notices };
-    if (drawn < 9) return { at, kind: "crash worker", target: target % 2 };
+    if (drawn < 9) return { at, kind: "crash worker", target: target % 3 };
     if (drawn < 10) {
       const gracefully = random.chance(0.5);
       return { at, kind: "restart relay", gracefully, lasts: random.scale(500, 8000) };

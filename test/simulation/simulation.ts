@@ -1,4 +1,4 @@
-import { RECEIVERS_EVERY_MS, SENDER_GRACE_MS } from "../../protocol/mod.ts";
+import { SENDER_GRACE_MS } from "../../protocol/mod.ts";
 
 import { checkEnds, type Party } from "./checks.ts";
 import { Clock } from "./clock.ts";
@@ -24,6 +24,7 @@ export type Trace = (line: string) => void;
 
 /** Beyond the transfers themselves: late notices, silence, graces and stall timers. ms */
 const SLACK_MS = 120_000;
+const SETTLE_MS = 1000;
 /** What the sender said last has arrived by then, if it does at all. */
 const LAST_WORD_MS = 5000;
 /** A share whose sender's last word was lost is closed by the relay after its grace. */
@@ -276,10 +277,16 @@ export class Simulation {
     for (const { process } of this.#parties) process?.interrupt();
     const relay = (): SimRelay | undefined => this.#network.relay;
     const closed = (): boolean => relay() !== undefined && relay()?.shares === 0;
+    // Before, because a claim may be on its way; after, because news of the end is.
+    this.#settle();
     this.#runUntil(closed, this.#clock.now + CLOSING_MS, "all shares are closed");
-    const settled = this.#clock.now + 4 * RECEIVERS_EVERY_MS;
-    this.#runUntil(() => this.#clock.now >= settled, settled + 1000, "the relay settled");
+    this.#settle();
     relay()?.checkEmpty();
+  }
+
+  #settle(): void {
+    const settled = this.#clock.now + SETTLE_MS;
+    this.#runUntil(() => this.#clock.now >= settled, Infinity, "the relay settled");
   }
 }
 
