@@ -1,0 +1,136 @@
+/** The command line of the bench: strict, an unknown flag is refused. */
+import { parseArgs } from "node:util";
+
+import { SCENARIOS, SYSTEMS, type ScenarioName, type SystemName } from "./result.ts";
+
+/** An option of one scenario. Its value is a list of numbers, often of one. */
+export interface OptionSpec {
+  /** With the scenario's name first: `slow-rate`. */
+  readonly name: string;
+  /** `bytes` takes 1GiB, 64MiB, 1000. */
+  readonly kind: "bytes" | "count";
+  /** What it is when nobody says. */
+  readonly standard: readonly number[];
+  readonly help: string;
+}
+
+export interface Options {
+  readonly scenarios: readonly ScenarioName[];
+  /** Undefined: all that are here. */
+  readonly systems: readonly SystemName[] | undefined;
+  /** Undefined: each scenario's own. */
+  readonly receivers: readonly number[] | undefined;
+  /** bytes; undefined: each scenario's own */
+  readonly size: number | undefined;
+  readonly rounds: number;
+  readonly workers: readonly number[];
+  readonly json: string | undefined;
+  readonly html: string | undefined;
+  /** A relay that is already there; then only `fileshare` runs, and nothing is known of its process. */
+  readonly relay: string | undefined;
+  /** ms that one run may take */
+  readonly timeout: number;
+  /** Values of scenarios' options by name. */
+  readonly own: ReadonlyMap<string, readonly number[]>;
+}
+
+export class UsageError extends Error {}
+
+/** The first value of a scenario's option. */
+export function own(options: Options, name: string): number {
+  return ownList(options, name)[0]!;
+}
+
+/** All values of a scenario's option. */
+export function ownList(options: Options, name: string): readonly number[] {
+  const values = options.own.get(name);
+  if (values === undefined || values.length === 0) throw new RangeError(`no option --${name}`);
+  return values;
+}
+
+const STANDARD_ROUNDS = 3;
+const STANDARD_TIMEOUT_SECONDS = 120;
+
+/** @throws UsageError in words for a person */
+export function parseOptions(args: readonly string[], specs: readonly OptionSpec[]): Options {
+  const text = { type: "string" } as const;
+  const config = {
+    systems: text,
+    receivers: text,
+    size: text,
+    rounds: text,
+    workers: text,
+    json: text,
+    html: text,
+    relay: text,
+    timeout: text,
+    ...Object.fromEntries(specs.map(({ name }) => [name, text])),
+  };
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const values: Readonly<Record<string, string | undefined>> = parsed.values;
+  const { systems, receivers, size, rounds, workers, timeout } = values;
+  return {
+    scenarios: parsed.positionals.map((name) => oneOf(SCENARIOS, name, "scenario")),
+    systems: systems?.split(",").map((name) => oneOf(SYSTEMS, name, "system")),
+    receivers: receivers === undefined ? undefined : counts(receivers),
+    size: size === undefined ? undefined : parseBytes(size),
+    rounds: rounds === undefined ? STANDARD_ROUNDS : count(rounds),
+    workers: workers === undefined ? [1] : counts(workers),
+    json: values["json"],
+    html: values["html"],
+    relay: values["relay"],
+    timeout: (timeout === undefined ? STANDARD_TIMEOUT_SECONDS : count(timeout)) * 1000,
+    own: new Map(
+      specs.map(({ name, kind, standard }) => [name, numbers(kind, values[name]) ?? standard]),
+    ),
+  };
+}
+
+const UNITS = new Map([
+  ["", 1],
+  ["B", 1],
+  ["KiB", 1024],
+  ["MiB", 1024 ** 2],
+  ["GiB", 1024 ** 3],
+  ["TiB", 1024 ** 4],
+]);
+
+/** `1GiB`, `1.5MiB`, `1000` in bytes. */
+export function parseBytes(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text) ?? [];
+  const factor = UNITS.get(unit);
+  const bytes = Math.round(Number(number) * (factor ?? Number.NaN));
+  if (!Number.isSafeInteger(bytes) || bytes < 1) {
+    throw new UsageError(`'${text}' is not a size such as 64MiB or 1GiB`);
+  }
+  return bytes;
+}
+
+function numbers(kind: OptionSpec["kind"], text: string | undefined): number[] | undefined {
+  if (text === undefined) return undefined;
+  return kind === "bytes" ? text.split(",").map(parseBytes) : counts(text);
+}
+
+function counts(text: string): number[] {
+  return text.split(",").map(count);
+}
+
+function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) {
+    throw new UsageError(`'${text}' is not a number from 1 on`);
+  }
+  return Number(text);
+}
+
+function oneOf<T extends string>(known: readonly T[], name: string, what: string): T {
+  const found = known.find((each) => each === name);
+  if (found === undefined) {
+    throw new UsageError(`There is no ${what} '${name}'; there are ${known.join(", ")}`);
+  }
+  return found;
+}
