@@ -1,7 +1,7 @@
 import { toHex } from "./bytes.ts";
 import { PROTOCOL_VERSION, type Message, type ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
-import { LOST_GRACE_MS, RECEIVERS_PER_SHARE } from "./limits.ts";
+import { LOST_GRACE_MS, RECEIVERS_EVERY_MS, RECEIVERS_PER_SHARE } from "./limits.ts";
 import { Link, type LinkEffect } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
 import type {
@@ -24,6 +24,8 @@ type SenderState =
   | { readonly at: "serving"; readonly wanted: RecordRanges }
   | { readonly at: "finished" };
 
+const LISTED_MS = 4 * RECEIVERS_EVERY_MS;
+
 /**
  * The sender's side of a share without I/O: events in, effects out. The driver reads, encrypts and
  * sends record `wanted()` whenever the socket has room, and tells with `sent`.
@@ -33,7 +35,11 @@ export class SenderSession {
   readonly #link: Link;
   readonly #receivers = new Map<string, ReceiverView>();
   #state: SenderState = { at: "offering" };
+  /** Receivers that say they are done and could not prove it. */
+  readonly #refused = new Set<string>();
   #lastLossAt: number;
+  /** On a line that came back, the first list of receivers has come by then. */
+  #listedBy: number | undefined;
 
   constructor(options: SenderOptions, now: number) {
     this.#options = options;
@@ -80,7 +86,7 @@ export class SenderSession {
       case "receipt-checked":
         return event.valid
           ? this.#verified(event.receiver, now)
-          : [{ type: "refused-receipt", receiver: event.receiver }];
+          : this.#refusedReceipt(event.receiver, now);
       case "interrupted":
         return this.#finish("interrupted");
       case "failed":
@@ -146,6 +152,7 @@ export class SenderSession {
         ];
       case "accepted":
         this.#lastLossAt = now;
+        this.#listedBy = this.#listedBy === undefined ? now : now + LISTED_MS;
         this.#state = { at: "serving", wanted: new RecordRanges() };
         return [];
       case "want":
@@ -184,6 +191,7 @@ export class SenderSession {
     const receiver: ReceiverView = { ...entry, verified: false };
     if ((entry.state === "lost" || entry.state === "left") && justLooked) {
       this.#receivers.delete(key);
+      this.#refused.delete(key);
     } else {
       this.#receivers.set(key, receiver);
     }
@@ -204,6 +212,7 @@ export class SenderSession {
       verified: true,
     };
     this.#receivers.set(key, receiver);
+    this.#refused.delete(key);
     const { share } = this.#options.offer;
     return [
       { type: "send", message: { t: "receipted", share, receiver: id } },
@@ -212,9 +221,20 @@ export class SenderSession {
     ];
   }
 
+  /** A false claim holds up nobody's end; who made it may still prove it later. */
+  #refusedReceipt(id: Uint8Array, now: number): SenderEffect[] {
+    const key = toHex(id);
+    if (this.#receivers.get(key)?.verified === false) {
+      this.#refused.add(key);
+      this.#lastLossAt = now;
+    }
+    return [{ type: "refused-receipt", receiver: id }];
+  }
+
   #endWhenReached(now: number): SenderEffect[] {
     const { goal } = this.#options;
     if (this.#state.at !== "serving" || goal.stay) return [];
+    if (this.#listedBy !== undefined && now < this.#listedBy) return [];
     const { verified, attached, lost } = this.#counts();
     if (verified < goal.receivers || attached > 0) return [];
     if (lost > 0 && now - this.#lastLossAt < LOST_GRACE_MS) return [];
@@ -223,9 +243,9 @@ export class SenderSession {
 
   #counts(): { verified: number; attached: number; lost: number; left: number } {
     const counts = { verified: 0, attached: 0, lost: 0, left: 0 };
-    for (const receiver of this.#receivers.values()) {
+    for (const [key, receiver] of this.#receivers) {
       if (receiver.verified) counts.verified++;
-      else if (isAttached(receiver)) counts.attached++;
+      else if (isAttached(receiver) && !this.#refused.has(key)) counts.attached++;
       else if (receiver.state === "left") counts.left++;
       else counts.lost++;
     }
