@@ -5,9 +5,11 @@
  * load → bench (stdout): `ready` once everything is connected; `sample` every SAMPLE_MS from `go` on;
  * `wrong` at once when a byte, an order or a share is not right; `done` at the end. Then it exits.
  *
- * A sender says `ready` when it can be received from, and `done` when it is through. Receivers say
- * `done` when all who can complete have, or at `stop`. The end of stdin is a `stop`, so that no load
- * outlives its bench. What goes to stderr is shown when the run fails.
+ * A sender says `ready` when it can be received from; it goes on until `stop` and answers that with
+ * `done`. Receivers say `done` when all have everything but the slow and the stopped, who hold nobody
+ * up, or at `stop`. At the end of stdin a load exits, so that none outlives its bench. What goes to
+ * stderr is shown when the run fails. The sender is `ready` before the receivers get their plan, and
+ * they before anyone gets `go`.
  */
 
 export const SAMPLE_MS = 200;

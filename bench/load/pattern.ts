@@ -32,7 +32,7 @@ export function matches(bytes: Uint8Array, offset: number): boolean {
 export async function writePattern(path: string, size: number): Promise<void> {
   const writer = Bun.file(path).writer({ highWaterMark: PIECE_BYTES });
   for (let offset = 0; offset < size; offset += PIECE_BYTES) {
-    writer.write(at(offset, Math.min(PIECE_BYTES, size - offset)));
+    void writer.write(at(offset, Math.min(PIECE_BYTES, size - offset)));
     await writer.flush();
   }
   await writer.end();

@@ -1,0 +1,98 @@
+/** A sender of the real protocol that encrypts nothing; counts what it is asked for again. */
+import {
+  PROTOCOL_VERSION,
+  decodeControl,
+  encodeControl,
+  encodeFrame,
+  type Message,
+} from "../../protocol/mod.ts";
+
+import { runLoad, say, type Load } from "./child.ts";
+import type { Plan } from "./contract.ts";
+import { frameShare, RECORD_BYTES, recordLength } from "./frame-share.ts";
+import { at } from "./pattern.ts";
+import { BINARY, LoadSocket, type Piece } from "./socket.ts";
+
+async function start({ url, id, size }: Plan): Promise<Load> {
+  const share = frameShare(url, id, size);
+  const { offer } = share;
+  const wanted: { first: number; count: number }[] = [];
+  const sent = new Uint8Array(offer.records);
+  let recordsSent = 0;
+  let recordsSentAgain = 0;
+  let held: Uint8Array[] = [];
+  let stopping = false;
+
+  const send = (message: Message): boolean => socket.send(BINARY, encodeControl(message));
+
+  function pump(): void {
+    let run = wanted[0];
+    while (run !== undefined && socket.isFlushed) {
+      const index = run.first++;
+      if (--run.count === 0) wanted.shift();
+      run = wanted[0];
+      recordsSent++;
+      if (sent[index] === 1) recordsSentAgain++;
+      sent[index] = 1;
+      const length = recordLength(index, size);
+      socket.send(BINARY, header(index), at(index * RECORD_BYTES, length));
+    }
+  }
+
+  function header(index: number): Uint8Array {
+    const last = index === offer.records - 1;
+    return encodeFrame(offer.share, index, last, new Uint8Array(0));
+  }
+
+  function take(message: Message): void {
+    switch (message.t) {
+      case "welcome":
+        send({ t: "offer", ...offer, proof: share.proof });
+        return;
+      case "accepted":
+        say({ t: "ready" });
+        return;
+      case "want":
+        wanted.push({ first: message.first, count: message.count });
+        pump();
+        return;
+      case "receipt":
+        if (message.records !== offer.records) say({ t: "wrong", what: "a receipt too early" });
+        send({ t: "receipted", share: offer.share, receiver: message.receiver });
+        return;
+      case "fault":
+        say({ t: "wrong", what: `the relay told the sender ${message.code}: ${message.message}` });
+        return;
+      case "cancel":
+        say({ t: "wrong", what: `the relay ended the share: ${message.reason}` });
+        return;
+      default:
+    }
+  }
+
+  const socket: LoadSocket = await LoadSocket.connect(share.url, {
+    piece({ bytes, last }: Piece) {
+      held.push(bytes.slice());
+      if (!last) return;
+      const whole = held.length === 1 ? held[0]! : Buffer.concat(held);
+      held = [];
+      take(decodeControl(whole));
+    },
+    drained: pump,
+    closed(why) {
+      if (!stopping) say({ t: "wrong", what: `the sender's line: ${why}` });
+    },
+  });
+  send({ t: "hello", v: PROTOCOL_VERSION, role: "sender", channel: share.channel });
+  return {
+    go: () => undefined,
+    stop() {
+      stopping = true;
+      wanted.length = 0;
+      send({ t: "end", share: offer.share });
+      say({ t: "done", receivers: [], extra: { recordsSent, recordsSentAgain } });
+    },
+  };
+}
+
+await runLoad(start);

@@ -1,0 +1,49 @@
+/** What both sides of a run know of its share, and how its records lie in the source. */
+import {
+  FRAME_BYTES,
+  FRAME_HEADER_BYTES,
+  shareIdFromProof,
+  type Offer,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+
+/** bytes of the source in each record but the last; nothing is encrypted */
+export const RECORD_BYTES = FRAME_BYTES - FRAME_HEADER_BYTES;
+/** bytes, the least that the protocol lets a record have */
+const LEAST_RECORD_BYTES = 18;
+
+export interface FrameShare {
+  /** The path that leads to the relay. */
+  readonly url: string;
+  readonly channel: Uint8Array;
+  readonly proof: Uint8Array;
+  readonly offer: Offer;
+}
+
+/** @param id 32 hex digits */
+export function frameShare(url: string, id: string, size: number): FrameShare {
+  const channel = Uint8Array.fromHex(id);
+  const proof = new Uint8Array(Buffer.concat([channel, channel]));
+  return {
+    url: `${url.replace(/^http/, "ws")}/ws`,
+    channel,
+    proof,
+    offer: {
+      share: shareIdFromProof(proof, nodePrimitives),
+      recordSize: RECORD_BYTES,
+      records: Math.ceil(size / RECORD_BYTES),
+      bytes: size,
+      seekable: true,
+    },
+  };
+}
+
+/** The least size from `size` on whose last record is not too small for the protocol. */
+export function sendableSize(size: number): number {
+  const over = size % RECORD_BYTES;
+  return over > 0 && over < LEAST_RECORD_BYTES ? size - over + LEAST_RECORD_BYTES : size;
+}
+
+export function recordLength(index: number, size: number): number {
+  return Math.min(RECORD_BYTES, size - index * RECORD_BYTES);
+}

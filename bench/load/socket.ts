@@ -1,0 +1,144 @@
+/**
+ * A WebSocket client as light as can be: it hands on pieces of messages as they come, copies nothing
+ * that it sends, masks with zeros, and can stop reading. Two cores have to carry hundreds of them
+ * beside the relay that is measured.
+ */
+import type { Socket } from "bun";
+
+import { WebSocketReader, type Piece } from "../../test/e2e/websocket-reader.ts";
+
+export type { Piece } from "../../test/e2e/websocket-reader.ts";
+
+const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
+const FIN = 0x80;
+const MASKED = 0x80;
+export const BINARY = 2;
+export const TEXT = 1;
+
+export interface SocketEvents {
+  /** Part of a text or binary message. */
+  piece(piece: Piece): void;
+  /** Everything given to `send` is with the kernel. */
+  drained?(): void;
+  /** The line ended, by whomever; told once, and not after `terminate`. */
+  closed(why: string): void;
+}
+
+export class LoadSocket {
+  readonly #socket: Socket;
+  #queue: Uint8Array[] = [];
+  #over = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * Connects and upgrades.
+   * @param url with its path, ws: or wss:
+   * @throws Error when there is no WebSocket
+   */
+  static async connect(url: string, events: SocketEvents): Promise<LoadSocket> {
+    const { hostname, port, protocol, pathname, search, host } = new URL(url);
+    const upgraded = Promise.withResolvers<void>();
+    // eslint-disable-next-line prefer-const -- the handlers are there before it is
+    let self: LoadSocket | undefined;
+    const reader = new WebSocketReader((piece) => {
+      if (self?.isOver === true) return;
+      if (piece.opcode < CLOSE) events.piece(piece);
+      else if (piece.opcode === PING && piece.last) self?.send(PONG, piece.bytes);
+      else if (piece.opcode === CLOSE && piece.last) ended(said(piece));
+    });
+    const ended = (why: string): void => {
+      upgraded.reject(new Error(`${url}: ${why}`));
+      if (self === undefined || self.isOver) return;
+      self.terminate();
+      events.closed(why);
+    };
+    const socket = await Bun.connect({
+      hostname,
+      port: Number(port) || (protocol === "wss:" ? 443 : 80),
+      tls: protocol === "wss:",
+      socket: {
+        data(_, bytes) {
+          const { head } = reader;
+          reader.push(bytes);
+          if (head !== undefined || reader.head === undefined) return;
+          if (reader.head.startsWith("HTTP/1.1 101 ")) upgraded.resolve();
+          else ended(reader.head.split("\r\n")[0] ?? "");
+        },
+        drain() {
+          if (self?.flush() === true) events.drained?.();
+        },
+        close: () => ended("the line was closed"),
+        error: (_, error) => ended(error.message),
+      },
+    });
+    self = new LoadSocket(socket);
+    socket.write(
+      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\n` +
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    await upgraded.promise;
+    return self;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** One message of these parts, which must not change until they are sent. True: all is with the kernel. */
+  send(opcode: number, ...parts: readonly Uint8Array[]): boolean {
+    if (this.#over) return false;
+    let length = 0;
+    for (const part of parts) length += part.length;
+    const header = new Uint8Array(14);
+    header[0] = FIN | opcode;
+    header[1] = MASKED | 127;
+    new DataView(header.buffer).setBigUint64(2, BigInt(length));
+    this.#queue.push(header, ...parts);
+    return this.flush();
+  }
+
+  /** True when nothing waits any more. */
+  flush(): boolean {
+    let part = this.#queue[0];
+    while (part !== undefined && !this.#over) {
+      const written = this.#socket.write(part);
+      if (written < part.length) {
+        this.#queue[0] = part.subarray(Math.max(0, written));
+        return false;
+      }
+      this.#queue.shift();
+      part = this.#queue[0];
+    }
+    return !this.#over;
+  }
+
+  get isFlushed(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Reads no more until `resume`; the kernel's buffers fill. */
+  pause(): void {
+    if (!this.#over) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#over) this.#socket.resume();
+  }
+
+  terminate(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#queue = [];
+    this.#socket.terminate();
+  }
+}
+
+function said({ bytes }: Piece): string {
+  return `closed with ${bytes.length < 2 ? "nothing" : Buffer.from(bytes).readUInt16BE(0)}`;
+}
