@@ -75,6 +75,15 @@ export class Fanout {
     return this.#lanes.standing;
   }
 
+  /** Adds each receiver's changes of lane since the last call, by its id in hex. */
+  takeSwitches(into: Record<string, number>): void {
+    for (const [key, receiver] of this.#receivers) {
+      if (receiver.switches === 0) continue;
+      into[key] = (into[key] ?? 0) + receiver.switches;
+      receiver.switches = 0;
+    }
+  }
+
   /** A receiver begins, comes back or asks again from where it is. */
   join(socket: SocketId, join: MessageOf<"join">, now: number): void {
     const key = toHex(join.receiver);
@@ -239,6 +248,7 @@ function newReceiver(id: Uint8Array): Receiver {
     acked: 0,
     window: 0,
     live: false,
+    switches: 0,
     left: undefined,
     receipt: undefined,
     confirmed: false,

@@ -16,6 +16,8 @@ export interface Reader {
   window: number;
   /** In the live lane, subscribed to the topic. */
   live: boolean;
+  /** Times that it came into the live lane or fell out of it; for metrics. */
+  switches: number;
 }
 
 export interface LanesOptions {
@@ -181,6 +183,7 @@ export class Lanes {
 
   #enterLive(reader: Reader, socket: SocketId): void {
     reader.live = true;
+    reader.switches++;
     this.#live.add(reader);
     this.#outlet.subscribe(socket, this.#topic);
   }
@@ -203,8 +206,12 @@ export class Lanes {
       }
       for (const reader of this.#live) {
         const { socket } = reader;
-        if (socket === undefined || !this.#isReady(reader, socket)) this.#leaveLive(reader);
-        else reader.next = index + 1;
+        if (socket === undefined || !this.#isReady(reader, socket)) {
+          reader.switches++;
+          this.#leaveLive(reader);
+        } else {
+          reader.next = index + 1;
+        }
       }
       const ready = this.#live.size > 0;
       if (ready) {

@@ -2,6 +2,7 @@ import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 
 import type { RecordPlace } from "./log.ts";
 import type { PoolBuffers } from "./pool.ts";
+import type { WorkerStats } from "./stats.ts";
 
 /** What passes between the main thread and the workers of one relay; plain values, all of it. */
 
@@ -94,6 +95,8 @@ export interface WorkerStart {
   readonly hostname: string;
   readonly port: number;
   readonly pool: PoolBuffers;
+  /** Whether it shall report on itself. */
+  readonly stats: boolean;
 }
 
 /** Everything that the main thread posts to a worker, and back. */
@@ -101,6 +104,7 @@ export type ToWorker = WorkerStart | FromDirectory | { readonly t: "drain" };
 export type FromWorker =
   | ToDirectory
   | { readonly t: "ready"; readonly port: number }
+  | { readonly t: "stats"; readonly stats: WorkerStats }
   | {
       readonly t: "drained";
     };

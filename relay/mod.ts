@@ -3,6 +3,7 @@ import { LOG_BYTES } from "../protocol/mod.ts";
 
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
+export type { WorkerStats } from "./stats.ts";
 export type { RelayOptions } from "./supervisor.ts";
 
 /** A running relay. */

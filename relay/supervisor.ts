@@ -3,6 +3,7 @@ import { FaultError, WORKER_RESTART_MS, TICK_MS } from "../protocol/mod.ts";
 import { Directory } from "./directory.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { createPool, reclaim, type PoolBuffers } from "./pool.ts";
+import type { WorkerStats } from "./stats.ts";
 
 export interface RelayOptions {
   /** Address to listen at. */
@@ -15,6 +16,8 @@ export interface RelayOptions {
   readonly logBytes: number;
   /** Told of what an operator should know; nothing in it comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
+  /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
+  readonly onStats?: (stats: WorkerStats) => void;
 }
 
 interface Running {
@@ -87,6 +90,10 @@ export class Supervisor {
     return new Promise((resolve, reject) => {
       thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
         if (data.t === "drained") return;
+        if (data.t === "stats") {
+          this.#options.onStats?.(data.stats);
+          return;
+        }
         if (data.t !== "ready") {
           this.#directory.handle(data, performance.now());
           return;
@@ -109,6 +116,7 @@ export class Supervisor {
         hostname,
         port: this.#port,
         pool: this.#pool,
+        stats: this.#options.onStats !== undefined,
       };
       thread.postMessage(start);
     });

@@ -16,6 +16,7 @@ import { Hub } from "./hub.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 import { BlockPool } from "./pool.ts";
+import { reportStats } from "./stats.ts";
 
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
@@ -60,6 +61,18 @@ class Sockets implements Outlet {
 
   buffered(id: SocketId): number {
     return this.#open.get(id)?.getBufferedAmount() ?? 0;
+  }
+
+  /** Unsent bytes of all sockets, and of the one with most. */
+  bufferedOfAll(): { sum: number; most: number } {
+    let sum = 0;
+    let most = 0;
+    for (const socket of this.#open.values()) {
+      const bytes = socket.getBufferedAmount();
+      sum += bytes;
+      most = Math.max(most, bytes);
+    }
+    return { sum, most };
   }
 
   sendFrame(id: SocketId, frame: Uint8Array): SendResult {
@@ -124,6 +137,7 @@ function start({
   hostname,
   port,
   pool,
+  stats,
 }: WorkerStart): (message: ToWorker) => void {
   const sockets = new Sockets();
   const hub = new Hub({
@@ -178,6 +192,14 @@ function start({
   });
   sockets.serve(server);
   const timer = setInterval(() => hub.tick(clock()), TICK_MS);
+  const reporting = stats
+    ? reportStats({
+        worker,
+        hub,
+        buffered: () => sockets.bufferedOfAll(),
+        report: (each) => post({ t: "stats", stats: each }),
+      })
+    : undefined;
   post({ t: "ready", port: server.port ?? port });
 
   return (message) => {
@@ -187,6 +209,7 @@ function start({
       return;
     }
     clearInterval(timer);
+    clearInterval(reporting);
     sockets.failAll("going-away");
     void server.stop(true).then(() => post({ t: "drained" }));
   };
