@@ -117,6 +117,8 @@ export class ReceiverSession {
       case "accepted":
         return this.#accepted(now);
       case "declined":
+        // A late answer, to the offer before, is none to this one.
+        if (this.#step.at !== "asking") return [];
         return [...this.#leave("declined"), ...this.#shareOver("declined", undefined, false)];
       case "saved":
         return this.#saved(event.mac, now);
