@@ -1,0 +1,345 @@
+import { describe, expect, test } from "bun:test";
+import {
+  LOST_GRACE_MS,
+  RECEIVERS_EVERY_MS,
+  SenderSession,
+  WANT_QUEUE_RECORDS,
+  type FaultCode,
+  type Message,
+  type Offer,
+  type ReceiverEntry,
+  type SenderEffect,
+  type SenderGoal,
+} from "../../protocol/mod.ts";
+
+const channel = new Uint8Array(16);
+const share = new Uint8Array(16).fill(1);
+const proof = new Uint8Array(32).fill(2);
+const mac = new Uint8Array(16).fill(3);
+const offer: Offer = { share, recordSize: 100, records: 10, bytes: 500, seekable: true };
+const name = new Uint8Array(0);
+const WELCOME: Message = {
+  t: "welcome",
+  session: new Uint8Array(8),
+  limits: { frame: 1 << 20, window: 16, credit: 16 },
+};
+
+function id(number: number): Uint8Array {
+  return new Uint8Array(16).fill(number);
+}
+
+function entry(number: number, state: ReceiverEntry["state"], next = 0): ReceiverEntry {
+  return { id: id(number), name, state, next };
+}
+
+/** A session with a clock and words for its events. */
+class Play {
+  now = 0;
+  readonly session: SenderSession;
+
+  constructor(goal: Partial<SenderGoal> = {}) {
+    const all = { receivers: 1, stay: false, ...goal };
+    const options = { channel, offer, proof, goal: all, giveUpAfterMs: undefined };
+    this.session = new SenderSession({ ...options, random: () => 0 }, 0);
+  }
+
+  tick(after = 0): SenderEffect[] {
+    this.now += after;
+    return this.session.handle({ type: "tick" }, this.now);
+  }
+
+  hear(message: Message): SenderEffect[] {
+    return this.session.handle({ type: "message", message }, this.now);
+  }
+
+  lose(fault: FaultCode = "connection-lost"): SenderEffect[] {
+    return this.session.handle({ type: "lost", fault }, this.now);
+  }
+
+  /** From no line to an accepted offer. */
+  serve(): this {
+    this.tick(1000);
+    this.session.handle({ type: "opened" }, this.now);
+    this.hear(WELCOME);
+    this.hear({ t: "accepted", share });
+    return this;
+  }
+
+  list(...list: ReceiverEntry[]): SenderEffect[] {
+    return this.hear({ t: "receivers", share, list });
+  }
+
+  receipt(number: number, valid = true): SenderEffect[] {
+    const effects = this.hear({ t: "receipt", share, receiver: id(number), records: 10, mac });
+    expect(effects.map(({ type }) => type)).toEqual(["check-receipt"]);
+    return this.session.handle({ type: "receipt-checked", receiver: id(number), valid }, this.now);
+  }
+
+  want(first: number, count: number): SenderEffect[] {
+    return this.hear({ t: "want", share, first, count });
+  }
+
+  /** Sends all that is wanted; the indexes in order. */
+  send(): number[] {
+    const sent: number[] = [];
+    for (let index = this.session.wanted(); index !== undefined; index = this.session.wanted()) {
+      sent.push(index);
+      expect(this.session.handle({ type: "sent", index }, this.now)).toEqual([]);
+    }
+    return sent;
+  }
+}
+
+function finish(fault: FaultCode | undefined, verified: number, failed: number): SenderEffect {
+  return { type: "finish", outcome: { fault, verified, failed } };
+}
+
+const END: SenderEffect = { type: "send", message: { t: "end", share } };
+
+function cancel(reason: FaultCode): SenderEffect {
+  return { type: "send", message: { t: "cancel", share, reason } };
+}
+
+test("a sender says hello, offers, and sends what is wanted in the order it was wanted", () => {
+  const play = new Play();
+  expect(play.tick()).toEqual([{ type: "connect" }]);
+  expect(play.session.handle({ type: "opened" }, 0)).toEqual([
+    { type: "send", message: { t: "hello", v: 1, role: "sender", channel } },
+  ]);
+  expect(play.hear(WELCOME)).toEqual([
+    { type: "link", online: true, fault: undefined },
+    { type: "send", message: { t: "offer", ...offer, proof } },
+  ]);
+  // Before the offer is accepted nothing can be wanted of it.
+  expect(play.want(0, 1)).toEqual([]);
+  expect(play.session.wanted()).toBeUndefined();
+  expect(play.hear({ t: "accepted", share })).toEqual([]);
+  expect([...play.want(3, 2), ...play.want(5, 1), ...play.want(0, 1)]).toEqual([]);
+  expect(play.send()).toEqual([3, 4, 5, 0]);
+});
+
+test.each([
+  ["beyond the end", 9, 2],
+  ["beyond all ends", 2 ** 28, 1],
+])("P8 a relay that wants records %s breaks the protocol", (_what, first, count) => {
+  const play = new Play().serve();
+  expect(play.want(first, count)).toEqual([finish("bad-message", 0, 0)]);
+});
+
+test("P8 a relay that wants more than a queue holds breaks the protocol", () => {
+  const play = new Play().serve();
+  for (let times = 0; times < Math.floor(WANT_QUEUE_RECORDS / 10); times++) play.want(0, 10);
+  expect(play.session.finished).toBe(false);
+  expect(play.want(0, 10)).toEqual([finish("bad-message", 0, 0)]);
+});
+
+test("what was wanted on a line that broke is not sent on the next", () => {
+  const play = new Play().serve();
+  play.want(0, 5);
+  expect(play.lose()).toEqual([{ type: "link", online: false, fault: "connection-lost" }]);
+  expect(play.session.wanted()).toBeUndefined();
+  play.serve();
+  expect(play.session.wanted()).toBeUndefined();
+  // A record read meanwhile for the old line tells nothing about the new one.
+  play.want(7, 1);
+  play.session.handle({ type: "sent", index: 0 }, play.now);
+  expect(play.send()).toEqual([7]);
+});
+
+describe("the end", () => {
+  test("comes with the receipt of the only receiver", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live", 5));
+    const receiver = { id: id(1), name, state: "done" as const, next: 10, verified: true };
+    expect(play.receipt(1)).toEqual([
+      { type: "send", message: { t: "receipted", share, receiver: id(1) } },
+      { type: "receiver", receiver },
+      END,
+      finish(undefined, 1, 0),
+    ]);
+    expect(play.tick()).toEqual([]);
+  });
+
+  test.each(["waiting", "live", "behind", "done"] as const)(
+    "waits for another receiver that is %s",
+    (state) => {
+      const play = new Play().serve();
+      play.list(entry(1, "live"), entry(2, state));
+      expect(play.receipt(1)).toHaveLength(2);
+      expect(play.tick(60_000)).toEqual([]);
+      expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+    },
+  );
+
+  test("comes after all of a list was heard, not half-way through it", () => {
+    const play = new Play({ receivers: 1 }).serve();
+    play.list(entry(1, "live"), entry(2, "live", 3));
+    play.receipt(1);
+    play.list(entry(2, "left", 3), entry(3, "live"));
+    expect(play.tick(LOST_GRACE_MS)).toEqual([]);
+    play.list(entry(3, "left", 3));
+    expect(play.tick()).toEqual([END, finish("some-failed", 1, 2)]);
+  });
+
+  test("waits LOST_GRACE_MS for who vanished unfinished, and counts it as failed then", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live"), entry(2, "live", 3));
+    play.list(entry(2, "lost", 3));
+    play.receipt(1);
+    expect(play.tick(LOST_GRACE_MS - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual([END, finish("some-failed", 1, 1)]);
+  });
+
+  test("forgets who only looked at the offer", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live"), entry(2, "waiting", 1), entry(3, "waiting", 0));
+    play.list(entry(2, "lost", 0), entry(3, "left", 0), entry(4, "lost", 0));
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+
+  test("does not come before as many as wanted are done", () => {
+    const play = new Play({ receivers: 2 }).serve();
+    play.list(entry(1, "live"));
+    play.receipt(1);
+    expect(play.tick(10 * LOST_GRACE_MS)).toEqual([]);
+    play.list(entry(2, "live"));
+    expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+  });
+
+  test("a receiver that proved it counts once, whatever is said of it later", () => {
+    const play = new Play({ receivers: 2 }).serve();
+    play.list(entry(1, "live"));
+    play.receipt(1);
+    expect(play.list(entry(1, "lost", 3))).toEqual([]);
+    play.receipt(1);
+    expect(play.tick(10 * LOST_GRACE_MS)).toEqual([]);
+  });
+});
+
+describe("a receipt that does not verify", () => {
+  test("is refused, and who sent it holds nobody up", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live"), entry(2, "done", 10));
+    expect(play.receipt(2, false)).toEqual([{ type: "refused-receipt", receiver: id(2) }]);
+    play.receipt(1);
+    expect(play.tick(LOST_GRACE_MS - 1)).toEqual([]);
+    // The relay may say for ever that it is done.
+    play.list(entry(2, "done", 10));
+    expect(play.tick(1)).toEqual([END, finish("some-failed", 1, 1)]);
+  });
+
+  test("may be followed by one that does", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "done", 10));
+    play.receipt(1, false);
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+
+  test("of somebody unknown counts for nothing", () => {
+    const play = new Play().serve();
+    play.receipt(9, false);
+    play.list(entry(1, "live"));
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+});
+
+describe("a line that breaks", () => {
+  test("loses all receivers until they are named again", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live", 4), entry(2, "waiting"));
+    expect(play.lose()).toEqual([
+      { type: "receiver", receiver: { ...entry(1, "lost", 4), verified: false } },
+      { type: "receiver", receiver: { ...entry(2, "lost"), verified: false } },
+      { type: "link", online: false, fault: "connection-lost" },
+    ]);
+    play.serve();
+    play.list(entry(1, "live", 6));
+    play.receipt(1);
+    expect(play.tick(1000)).toEqual([END, finish(undefined, 1, 0)]);
+  });
+
+  test("is followed by no end before the relay has said who is there", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live"), entry(2, "waiting"));
+    play.receipt(1);
+    play.lose();
+    play.serve();
+    expect(play.tick(2 * RECEIVERS_EVERY_MS)).toEqual([]);
+    play.list(entry(2, "waiting"));
+    expect(play.tick(60_000)).toEqual([]);
+    play.list(entry(2, "left"));
+    expect(play.tick()).toEqual([END, finish(undefined, 1, 0)]);
+  });
+
+  test("can't be told that the sender ends", () => {
+    const play = new Play().serve();
+    play.lose();
+    expect(play.session.handle({ type: "interrupted" }, play.now)).toEqual([
+      finish("interrupted", 0, 0),
+    ]);
+  });
+});
+
+describe("who stays", () => {
+  test("ends only when interrupted, and has done its job then", () => {
+    const play = new Play({ stay: true }).serve();
+    play.list(entry(1, "live"));
+    play.receipt(1);
+    expect(play.tick(10 * LOST_GRACE_MS)).toEqual([]);
+    expect(play.session.handle({ type: "interrupted" }, play.now)).toEqual([
+      END,
+      finish(undefined, 1, 0),
+    ]);
+  });
+
+  test("was interrupted when somebody was still receiving", () => {
+    const play = new Play({ stay: true }).serve();
+    play.list(entry(1, "live"), entry(2, "live"));
+    play.receipt(1);
+    expect(play.session.handle({ type: "interrupted" }, play.now)).toEqual([
+      cancel("sender-stopped"),
+      finish("interrupted", 1, 1),
+    ]);
+  });
+});
+
+test("a source that changed ends the share with that reason", () => {
+  const play = new Play().serve();
+  play.list(entry(1, "live"));
+  expect(play.session.handle({ type: "failed", fault: "source-changed" }, play.now)).toEqual([
+    cancel("source-changed"),
+    finish("source-changed", 0, 1),
+  ]);
+  expect(play.session.finished).toBe(true);
+});
+
+test.each([
+  ["not-your-share", [finish("not-your-share", 0, 0)]],
+  ["version-mismatch", [finish("version-mismatch", 0, 0)]],
+] as const)("a fault that trying again can't mend ends it: %s", (code, effects) => {
+  const play = new Play().serve();
+  expect(play.hear({ t: "fault", code, message: "", retry: false })).toEqual([...effects]);
+});
+
+test("a fault that may pass is waited out on a new line", () => {
+  const play = new Play().serve();
+  expect(play.hear({ t: "fault", code: "going-away", message: "", retry: true })).toEqual([
+    { type: "disconnect" },
+    { type: "link", online: false, fault: "going-away" },
+  ]);
+  expect(play.tick(1000)).toEqual([{ type: "connect" }]);
+});
+
+test.each(["join", "offers", "completed", "presence"] as const)(
+  "P3 a sender that is told %s takes its relay for broken",
+  (t) => {
+    const play = new Play().serve();
+    const messages: { [T in typeof t]: Message } = {
+      join: { t: "join", share, receiver: id(1), name, from: 0, window: 1 },
+      offers: { t: "offers", list: [] },
+      completed: { t: "completed", share },
+      presence: { t: "presence", share, senderHere: true },
+    };
+    expect(play.hear(messages[t]).at(-1)).toEqual(finish("bad-message", 0, 0));
+  },
+);
