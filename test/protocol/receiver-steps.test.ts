@@ -1,0 +1,430 @@
+import { describe, expect, test } from "bun:test";
+import {
+  CORRUPT_RETRIES,
+  KEEPALIVE_MS,
+  ReceiverSession,
+  SENDER_GRACE_MS,
+  STALL_MS,
+  type FaultCode,
+  type LeaveReason,
+  type Message,
+  type OfferSeen,
+  type ReceiverEffect,
+  type ReceiverEvent,
+} from "../../protocol/mod.ts";
+
+const channel = new Uint8Array(16);
+const receiver = new Uint8Array(16).fill(9);
+const mac = new Uint8Array(16).fill(3);
+const name = new Uint8Array(0);
+const CONFIRM_MS = 10_000;
+const WINDOW = 16;
+const WELCOME: Message = {
+  t: "welcome",
+  session: new Uint8Array(8),
+  limits: { frame: 1 << 20, window: 16, credit: 16 },
+};
+
+function offer(number = 1, records = 20): OfferSeen {
+  const share = new Uint8Array(16).fill(number);
+  return { share, recordSize: 100, records, bytes: 100, seekable: true, senderHere: true };
+}
+
+function send(message: Message): ReceiverEffect {
+  return { type: "send", message };
+}
+
+function join(from: number, window: number, { share } = offer()): ReceiverEffect {
+  return send({ t: "join", share, receiver, name, from, window });
+}
+
+function ack(next: number, window = WINDOW, { share } = offer()): ReceiverEffect {
+  return send({ t: "ack", share, next, window });
+}
+
+function leave(reason: LeaveReason, { share } = offer()): ReceiverEffect {
+  return send({ t: "leave", share, reason });
+}
+
+function complete({ share, records } = offer()): ReceiverEffect {
+  return send({ t: "complete", share, records, mac });
+}
+
+function over(fault?: FaultCode, confirmed = false, detail?: string): ReceiverEffect {
+  return { type: "share-over", fault, detail, confirmed };
+}
+
+const HERE: ReceiverEffect = { type: "sender", here: true };
+const TAKE: ReceiverEffect = { type: "take" };
+
+/** A session with a clock and words for its events. */
+class Play {
+  now = 0;
+  readonly session: ReceiverSession;
+
+  constructor({ lobby = false } = {}) {
+    const options = { channel, lobby, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS };
+    this.session = new ReceiverSession({ ...options, window: WINDOW, random: () => 0 }, 0);
+  }
+
+  do(event: ReceiverEvent): ReceiverEffect[] {
+    return this.session.handle(event, this.now);
+  }
+
+  tick(after = 0): ReceiverEffect[] {
+    this.now += after;
+    return this.do({ type: "tick" });
+  }
+
+  hear(message: Message): ReceiverEffect[] {
+    return this.do({ type: "message", message });
+  }
+
+  offers(...list: OfferSeen[]): ReceiverEffect[] {
+    return this.hear({ t: "offers", list });
+  }
+
+  connect(): this {
+    this.tick(1000);
+    this.do({ type: "opened" });
+    this.hear(WELCOME);
+    return this;
+  }
+
+  open(next = 0, agreed = false): ReceiverEffect[] {
+    return this.do({ type: "share-opened", receiver, name, next, agreed });
+  }
+
+  frame(index: number): ReceiverEffect[] {
+    return this.do({ type: "frame", index });
+  }
+
+  /** Takes these records, which must be the next ones; all that follows from it. */
+  take(first: number, count = 1): ReceiverEffect[] {
+    return Array.from({ length: count }, (_, at) => {
+      expect(this.frame(first + at)).toEqual([TAKE]);
+      return this.do({ type: "stored" });
+    }).flat();
+  }
+
+  /** Attached to the first share, receiving from `next` on. */
+  receiving(next = 0, records = 20): this {
+    this.connect().offers(offer(1, records));
+    expect(this.open(next, true)).toEqual([join(next, WINDOW)]);
+    return this;
+  }
+
+  /** Everything is saved and the receipt sent. */
+  confirming(): this {
+    this.receiving(19).take(19);
+    expect(this.do({ type: "saved", mac })).toEqual([complete()]);
+    return this;
+  }
+}
+
+test("a receiver looks at the beginning, asks, takes all, saves and shows its receipt", () => {
+  const play = new Play();
+  expect(play.tick()).toEqual([{ type: "connect" }]);
+  expect(play.do({ type: "opened" })).toEqual([
+    send({ t: "hello", v: 1, role: "receiver", channel }),
+  ]);
+  expect(play.hear(WELCOME)).toEqual([{ type: "link", online: true, fault: undefined }]);
+  expect(play.offers()).toEqual([{ type: "waiting" }]);
+  expect(play.offers(offer())).toEqual([{ type: "open-share", offer: offer() }]);
+  expect(play.open()).toEqual([join(0, 1)]);
+  expect(play.take(0)).toEqual([]);
+  expect(play.session.previewMore()).toEqual([ack(1, 1)]);
+  expect(play.take(1)).toEqual([]);
+  // Nothing more comes while the person thinks.
+  expect(play.do({ type: "manifest-known" })).toEqual([ack(2, 0), { type: "ask" }]);
+  expect(play.tick(KEEPALIVE_MS - 1)).toEqual([]);
+  expect(play.do({ type: "accepted" })).toEqual([ack(2)]);
+  expect(play.take(2, 4)).toEqual([ack(6)]);
+  expect(play.take(6, 3)).toEqual([]);
+  expect(play.tick()).toEqual([ack(9)]);
+  expect(play.take(9, 10)).toEqual([ack(13), ack(17)]);
+  expect(play.take(19)).toEqual([ack(20), { type: "save" }]);
+  expect(play.do({ type: "saved", mac })).toEqual([complete()]);
+  expect(play.hear({ t: "completed", share: offer().share })).toEqual([
+    over(undefined, true),
+    { type: "finish", fault: undefined },
+  ]);
+  expect(play.session.finished).toBe(true);
+});
+
+test("a share of one record is whole when the person agrees", () => {
+  const play = new Play().connect();
+  play.offers(offer(1, 1));
+  play.open();
+  play.take(0);
+  expect(play.do({ type: "manifest-known" })).toEqual([ack(1, 0), { type: "ask" }]);
+  expect(play.do({ type: "accepted" })).toEqual([ack(1), { type: "save" }]);
+});
+
+test("what an earlier run left is gone on with, without asking", () => {
+  const play = new Play().receiving(7);
+  expect(play.take(7)).toEqual([]);
+});
+
+test("what an earlier run left whole is only saved", () => {
+  const play = new Play().connect();
+  play.offers(offer());
+  expect(play.open(20, true)).toEqual([join(20, WINDOW), { type: "save" }]);
+  expect(play.do({ type: "saved", mac })).toEqual([complete()]);
+});
+
+describe("P6 frames", () => {
+  test("that came before are not taken again", () => {
+    const play = new Play().receiving();
+    play.take(0, 3);
+    expect([...play.frame(0), ...play.frame(2)]).toEqual([]);
+    expect(play.session.next).toBe(3);
+  });
+
+  test("that follow a gap make it join again from the gap, once", () => {
+    const play = new Play().receiving();
+    play.take(0, 2);
+    expect(play.frame(3)).toEqual([join(2, WINDOW)]);
+    expect([...play.frame(4), ...play.frame(5)]).toEqual([]);
+    expect(play.take(2, 2)).toEqual([]);
+    // The next gap is another one.
+    expect(play.frame(5)).toEqual([join(4, WINDOW)]);
+  });
+
+  test("beyond the end of the share are nothing", () => {
+    const play = new Play().receiving(19);
+    play.take(19);
+    expect([...play.frame(20), ...play.frame(2 ** 28)]).toEqual([]);
+  });
+
+  test("are not taken while nobody has agreed, nor without a line", () => {
+    const play = new Play().connect();
+    play.offers(offer());
+    expect(play.frame(0)).toEqual([]);
+    play.open();
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    expect(play.frame(1)).toEqual([]);
+    play.do({ type: "accepted" });
+    play.do({ type: "lost", fault: "connection-lost" });
+    expect(play.frame(1)).toEqual([]);
+  });
+
+  test(`that do not decrypt are asked for ${CORRUPT_RETRIES} times more, then it is over`, () => {
+    const play = new Play().receiving(5);
+    for (let times = 0; times < CORRUPT_RETRIES; times++) {
+      expect(play.frame(5)).toEqual([TAKE]);
+      expect(play.do({ type: "corrupt" })).toEqual([join(5, WINDOW)]);
+    }
+    expect(play.frame(5)).toEqual([TAKE]);
+    expect(play.do({ type: "corrupt" })).toEqual([
+      leave("failed"),
+      over("corrupt-record", false, "record 5"),
+      { type: "finish", fault: "corrupt-record", detail: "record 5" },
+    ]);
+  });
+
+  test("that do not decrypt count from the beginning for each record", () => {
+    const play = new Play().receiving();
+    for (let index = 0; index < 10; index++) {
+      play.frame(index);
+      expect(play.do({ type: "corrupt" })).toEqual([join(index, WINDOW)]);
+      play.take(index);
+    }
+  });
+});
+
+describe("who gets nothing", () => {
+  test("joins again, more and more seldom, and soon again after a record", () => {
+    const play = new Play().receiving();
+    const joined = (after: number): boolean =>
+      play.tick(after).some((effect) => effect.type === "send" && effect.message.t === "join");
+    expect([joined(STALL_MS - 1), joined(1)]).toEqual([false, true]);
+    expect([joined(2 * STALL_MS - 1), joined(1)]).toEqual([false, true]);
+    play.take(0);
+    expect([joined(STALL_MS - 1), joined(1)]).toEqual([false, true]);
+  });
+
+  test("is content while the person thinks, but shows that it lives", () => {
+    const play = new Play().connect();
+    play.offers(offer());
+    play.open();
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    expect(play.tick(KEEPALIVE_MS)).toEqual([ack(1, 0)]);
+    expect(play.tick(KEEPALIVE_MS)).toEqual([ack(1, 0)]);
+  });
+});
+
+describe("a line that breaks", () => {
+  test("is followed by a join from where it was", () => {
+    const play = new Play().receiving();
+    play.take(0, 2);
+    expect(play.do({ type: "lost", fault: "connection-lost" })).toEqual([
+      { type: "link", online: false, fault: "connection-lost" },
+    ]);
+    play.connect();
+    expect(play.offers()).toEqual([]);
+    expect(play.offers(offer())).toEqual([join(2, WINDOW), HERE]);
+    // Told again, for example of the sender's return: it is there already.
+    expect(play.offers(offer())).toEqual([]);
+  });
+
+  test("keeps a question open, and its answer counts", () => {
+    const play = new Play().connect();
+    play.offers(offer());
+    play.open();
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    play.do({ type: "lost", fault: "connection-lost" });
+    expect(play.do({ type: "accepted" })).toEqual([]);
+    play.connect();
+    expect(play.offers(offer())).toEqual([join(1, WINDOW), HERE]);
+  });
+
+  test("before the receipt was taken is followed by the receipt", () => {
+    const play = new Play().confirming();
+    play.do({ type: "lost", fault: "connection-lost" });
+    play.connect();
+    expect(play.offers(offer())).toEqual([join(20, WINDOW), HERE, complete()]);
+  });
+
+  test("while the disk is looked at delays the join, not the share", () => {
+    const play = new Play().connect();
+    play.offers(offer());
+    play.do({ type: "lost", fault: "connection-lost" });
+    expect(play.open()).toEqual([]);
+    play.connect();
+    expect(play.offers(offer())).toEqual([join(0, 1), HERE]);
+  });
+
+  test("to a relay that does not know the share any more is waited for as long as a sender", () => {
+    const play = new Play().receiving();
+    play.do({ type: "lost", fault: "connection-lost" });
+    play.connect();
+    play.offers();
+    const waited = 1000;
+    expect(play.tick(SENDER_GRACE_MS - waited - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual([over("sender-gone"), { type: "finish", fault: "sender-gone" }]);
+  });
+});
+
+describe("a share that ends", () => {
+  const END: Message = { t: "end", share: offer().share };
+  const gone = (fault: FaultCode): ReceiverEffect[] => [over(fault), { type: "finish", fault }];
+
+  test("too soon is a failure, and success is nobody's to claim", () => {
+    expect(new Play().receiving(19).hear(END)).toEqual(gone("sender-stopped"));
+    const cancelled: Message = { ...END, t: "cancel", reason: "source-changed" };
+    expect(new Play().receiving().hear(cancelled)).toEqual(gone("source-changed"));
+  });
+
+  test("before the receipt was taken leaves a whole share", () => {
+    expect(new Play().confirming().hear(END)).toEqual([
+      over(undefined),
+      { type: "finish", fault: undefined },
+    ]);
+  });
+
+  test("is no other share's end", () => {
+    const play = new Play().receiving();
+    expect(play.hear({ t: "end", share: offer(2).share })).toEqual([]);
+    expect(play.take(0)).toEqual([]);
+  });
+
+  test("without a word to who has it whole is over after a while", () => {
+    const play = new Play().confirming();
+    expect(play.tick(CONFIRM_MS - 1).some(({ type }) => type === "share-over")).toBe(false);
+    expect(play.tick(1)).toEqual([over(undefined), { type: "finish", fault: undefined }]);
+  });
+
+  test("is not confirmed by the receipt of another", () => {
+    const play = new Play().confirming();
+    expect(play.hear({ t: "completed", share: offer(2).share })).toEqual([]);
+    const early = new Play().receiving(19);
+    expect(early.hear({ t: "completed", share: offer().share })).toEqual([]);
+  });
+});
+
+describe("a choice", () => {
+  test("with a code is for what was sent last, in the lobby for what came first", () => {
+    const list = [offer(1), offer(2), offer(3)];
+    const withCode = new Play().connect();
+    expect(withCode.offers(...list)).toEqual([{ type: "open-share", offer: offer(3) }]);
+    const lobby = new Play({ lobby: true }).connect();
+    expect(lobby.offers(...list)).toEqual([{ type: "open-share", offer: offer(1) }]);
+  });
+
+  test("in the lobby goes on with the next, and takes nothing twice", () => {
+    const play = new Play({ lobby: true }).connect();
+    play.offers(offer(1, 1), offer(2, 1));
+    play.open(1, true);
+    play.do({ type: "saved", mac });
+    expect(play.hear({ t: "completed", share: offer(1).share })).toEqual([
+      over(undefined, true),
+      { type: "open-share", offer: offer(2, 1) },
+    ]);
+    play.open(1, true);
+    play.do({ type: "saved", mac });
+    expect(play.hear({ t: "completed", share: offer(2).share })).toEqual([
+      over(undefined, true),
+      { type: "waiting" },
+    ]);
+    expect(play.offers(offer(1, 1), offer(2, 1))).toEqual([{ type: "waiting" }]);
+  });
+
+  test("declined is told, and ends the run", () => {
+    const play = new Play().connect();
+    play.offers(offer());
+    play.open();
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    expect(play.do({ type: "declined" })).toEqual([
+      leave("declined"),
+      over("declined"),
+      { type: "finish", fault: "declined" },
+    ]);
+  });
+
+  test("made too late, about an offer that is over, is none about the next", () => {
+    const play = new Play({ lobby: true }).connect();
+    play.offers(offer(1), offer(2));
+    play.open();
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    expect(play.hear({ t: "end", share: offer(1).share })).toEqual([
+      over("sender-stopped"),
+      { type: "open-share", offer: offer(2) },
+    ]);
+    play.open();
+    expect(play.do({ type: "declined" })).toEqual([]);
+    expect(play.do({ type: "accepted" })).toEqual([]);
+    expect(play.take(0)).toEqual([]);
+  });
+});
+
+test("who is interrupted, or whose disk fails, says so before it goes", () => {
+  expect(new Play().receiving().do({ type: "interrupted" })).toEqual([
+    leave("interrupted"),
+    { type: "finish", fault: "interrupted" },
+  ]);
+  expect(new Play().receiving().do({ type: "failed", fault: "disk-full", detail: "/x" })).toEqual([
+    leave("failed"),
+    over("disk-full", false, "/x"),
+    { type: "finish", fault: "disk-full", detail: "/x" },
+  ]);
+});
+
+test.each(["want", "receipted", "join"] as const)(
+  "P3 a receiver that is told %s takes its relay for broken",
+  (t) => {
+    const { share } = offer();
+    const messages: { [T in typeof t]: Message } = {
+      want: { t: "want", share, first: 0, count: 1 },
+      receipted: { t: "receipted", share, receiver },
+      join: { t: "join", share, receiver, name, from: 0, window: 1 },
+    };
+    const last = new Play().receiving().hear(messages[t]).at(-1);
+    expect(last).toMatchObject({ type: "finish", fault: "bad-message" });
+  },
+);
