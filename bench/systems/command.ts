@@ -1,0 +1,21 @@
+/** What a command of this machine says when it is asked for its version. */
+
+/** stdout and stderr together; undefined when it does not run or fails. */
+export async function ask(command: readonly string[]): Promise<string | undefined> {
+  try {
+    const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const said = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
+    return (await child.exited) === 0 ? said.join("") : undefined;
+  } catch {
+    return undefined; // no such program
+  }
+}
+
+/** Where a program is: on PATH, or where Debian puts those that only root's PATH finds. */
+export function which(name: string): string | undefined {
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin`;
+  return Bun.which(name, { PATH: path }) ?? undefined;
+}

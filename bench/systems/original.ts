@@ -1,0 +1,49 @@
+/** The original app's server (original-server.py) with senders and receivers of its text protocol. */
+import { join } from "node:path";
+
+import { ask, which } from "./command.ts";
+import { startServer } from "./server.ts";
+import type { Found, RunningSystem, System } from "./system.ts";
+
+const PACKAGES = ["fastapi", "uvicorn", "websockets"];
+/** Debian's packages are for Debian's Python, which need not be the first on PATH. */
+const PYTHONS = ["/usr/bin/python3", "python3"];
+const TELL = `import sys, platform, ${PACKAGES.join(", ")}
+print("Python", platform.python_version(), *(f"{m} {sys.modules[m].__version__}"
+  for m in ${JSON.stringify(PACKAGES)}), sep=", ")`;
+
+export const original: System = { name: "original", find, start };
+
+async function find(): Promise<Found> {
+  const python = await findPython();
+  if (python !== undefined) return { version: python.version };
+  const needed = PACKAGES.map((name) => `python3-${name}`).join(", ");
+  return { missing: `needs ${needed} (bench/setup installs them)` };
+}
+
+async function start(): Promise<RunningSystem> {
+  const python = await findPython();
+  if (python === undefined) throw new Error("no Python has what the original server needs");
+  const program = join(import.meta.dir, "original-server.py");
+  const server = await startServer((port) => [python.path, program, port.toString()]);
+  const load = join(import.meta.dir, "../load");
+  return {
+    pids: [server.pid],
+    url: `ws://127.0.0.1:${server.port}`,
+    load: {
+      sender: [process.execPath, join(load, "text-sender.ts")],
+      receivers: [process.execPath, join(load, "text-receivers.ts")],
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function findPython(): Promise<{ path: string; version: string } | undefined> {
+  for (const name of PYTHONS) {
+    const path = which(name);
+    if (path === undefined) continue;
+    const said = await ask([path, "-c", TELL]);
+    if (said !== undefined) return { path, version: said.trim() };
+  }
+  return undefined;
+}

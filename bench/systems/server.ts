@@ -1,0 +1,81 @@
+/** A peer's server as a process of its own, at a free port of 127.0.0.1. */
+
+/** ms that a server may take until it listens */
+const START_MS = 15_000;
+/** ms between two looks whether it listens */
+const LOOK_MS = 20;
+/** ms that it may take to end when asked */
+const END_MS = 2000;
+/** Ports can be lost to others between the choice and the use. */
+const TRIES = 3;
+/** characters of its last words that are told */
+const WORDS = 400;
+
+export interface Server extends AsyncDisposable {
+  readonly port: number;
+  readonly pid: number;
+}
+
+/**
+ * Starts a server and waits until it takes connections.
+ * @param command its command line for a port
+ * @throws Error with its last words when it does not come up
+ */
+export async function startServer(command: (port: number) => readonly string[]): Promise<Server> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryToStart(command);
+    } catch (error) {
+      if (tries === TRIES) throw error;
+    }
+  }
+}
+
+async function tryToStart(command: (port: number) => readonly string[]): Promise<Server> {
+  const port = freePort();
+  const line = command(port);
+  const child = Bun.spawn([...line], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const words = lastWords(child.stderr);
+  const end = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const kill = setTimeout(() => child.kill("SIGKILL"), END_MS);
+    await child.exited;
+    clearTimeout(kill);
+  };
+  const deadline = performance.now() + START_MS;
+  while (!(await takesConnections(port))) {
+    if (child.exitCode === null && performance.now() < deadline) await Bun.sleep(LOOK_MS);
+    else {
+      await end();
+      throw new Error(`${line[0]} did not start: ${(await words).trim() || "it said nothing"}`);
+    }
+  }
+  return { port, pid: child.pid, [Symbol.asyncDispose]: end };
+}
+
+/** A port that nobody listens on now. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop(true);
+  return listener.port;
+}
+
+async function takesConnections(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.terminate();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Reads all, so that the server never waits to write, and keeps the end. */
+async function lastWords(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let words = "";
+  for await (const bytes of stream) {
+    words = (words + decoder.decode(bytes, { stream: true })).slice(-WORDS);
+  }
+  return words;
+}
