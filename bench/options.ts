@@ -23,7 +23,8 @@ export interface Options {
   /** bytes; undefined: each scenario's own */
   readonly size: number | undefined;
   readonly rounds: number;
-  readonly workers: readonly number[];
+  /** Undefined: each system's own. */
+  readonly workers: readonly number[] | undefined;
   readonly json: string | undefined;
   readonly html: string | undefined;
   /** A relay that is already there; then only `fileshare` runs, and nothing is known of its process. */
@@ -80,7 +81,7 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
     receivers: receivers === undefined ? undefined : counts(receivers),
     size: size === undefined ? undefined : parseBytes(size),
     rounds: rounds === undefined ? STANDARD_ROUNDS : count(rounds),
-    workers: workers === undefined ? [1] : counts(workers),
+    workers: workers === undefined ? undefined : counts(workers),
     json: values["json"],
     html: values["html"],
     relay: values["relay"],
@@ -89,6 +90,22 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
       specs.map(({ name, kind, standard }) => [name, numbers(kind, values[name]) ?? standard]),
     ),
   };
+}
+
+/** @throws UsageError */
+export function parseReport(args: readonly string[]): { file: string; html: string | undefined } {
+  let parsed;
+  try {
+    const config = { html: { type: "string" } } as const;
+    parsed = parseArgs({ args: [...args], options: config, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const [file, ...others] = parsed.positionals;
+  if (file === undefined || others.length > 0) {
+    throw new UsageError("`report` takes the one file that --json wrote");
+  }
+  return { file, html: parsed.values.html };
 }
 
 const UNITS = new Map([

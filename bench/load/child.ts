@@ -1,4 +1,5 @@
 /** The side of a load process: takes what the bench says, line by line, and answers. */
+import { linesOf } from "../lines.ts";
 import type { FromLoad, Plan, ToLoad } from "./contract.ts";
 
 export interface Load {
@@ -15,7 +16,7 @@ export function say(message: FromLoad): void {
 /** Runs a load process: `start` gets the plan and must say `ready` itself. */
 export async function runLoad(start: (plan: Plan) => Load | Promise<Load>): Promise<void> {
   let load: Load | undefined;
-  for await (const line of console) {
+  for await (const line of linesOf(Bun.stdin.stream())) {
     const message = JSON.parse(line) as ToLoad;
     if (message.t === "plan") load = await start(message);
     else if (message.t === "join") load?.join?.(message.group);

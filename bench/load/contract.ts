@@ -13,8 +13,6 @@
  */
 
 export const SAMPLE_MS = 200;
-/** Receivers of a sample, evenly chosen, so that a result stays small. */
-export const SAMPLED_RECEIVERS = 16;
 
 export type ReceiverKind = "healthy" | "slow" | "stopped" | "late" | "churning";
 
@@ -52,7 +50,7 @@ export interface Sampled {
   readonly t: "sample";
   /** ms since the epoch, with fractions */
   readonly at: number;
-  /** bytes so far of at most SAMPLED_RECEIVERS receivers */
+  /** bytes so far of those receivers that `sampledReceivers` of result.ts chooses */
   readonly received: readonly number[];
   /** bytes of the source that the most advanced receiver has */
   readonly furthest: number;

@@ -1,7 +1,7 @@
 /** All receivers of a load process: starts them, samples them, and says when they are through. */
+import { sampledReceivers } from "../result.ts";
 import { say, type Load } from "./child.ts";
 import {
-  SAMPLED_RECEIVERS,
   SAMPLE_MS,
   clock,
   type Group,
@@ -96,12 +96,8 @@ export class Crowd implements Load {
   }
 
   #sample(): void {
-    const { length } = this.#members;
-    const shown = Math.min(length, SAMPLED_RECEIVERS);
-    const received = Array.from(
-      { length: shown },
-      (_, at) => this.#members[Math.floor((at * length) / shown)]?.tally.bytes ?? 0,
-    );
+    const chosen = sampledReceivers(this.#members.length);
+    const received = chosen.map((at) => this.#members[at]?.tally.bytes ?? 0);
     say({ t: "sample", at: clock(), received, furthest: this.#furthest });
   }
 }

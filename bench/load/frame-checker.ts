@@ -39,7 +39,7 @@ export class FrameChecker {
    */
   push(bytes: Uint8Array, last: boolean): number | undefined {
     const header = Math.max(0, Math.min(bytes.length, this.#head.length - 1 - this.#came));
-    this.#head.set(bytes.subarray(0, header), this.#came);
+    if (header > 0) this.#head.set(bytes.subarray(0, header), this.#came);
     this.#came += header;
     if (this.#came >= FRAME_HEADER_BYTES) {
       this.#frame ??= this.#decode();

@@ -13,9 +13,10 @@ const naive = process.argv[2] === "naive";
 
 await runLoad((plan) => {
   const share = frameShare(plan.url, plan.id, plan.size);
-  const crowd = new Crowd(plan, () => ({
-    reconnects: members.reduce((sum, { reconnects }) => sum + reconnects, 0),
-  }));
+  const crowd = new Crowd(plan, () => {
+    const reconnects = members.reduce((sum, member) => sum + member.reconnects, 0);
+    return reconnects > 0 ? { reconnects } : {};
+  });
   const members = enlist(plan.groups, (group, index) => {
     const id = nodePrimitives.randomBytes(16);
     return new FrameReceiver({ id, group, groupIndex: index, share, crowd, naive });

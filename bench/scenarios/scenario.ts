@@ -54,3 +54,10 @@ export function withoutFigures(invalid: string): Measured {
     samples: [],
   };
 }
+
+/** The numbers of workers that a system is run with; most have one process, whatever is asked. */
+export function workersOf(system: SystemName, { workers }: Options): readonly number[] {
+  if (system === "fileshare") return workers ?? [1];
+  if (system === "nginx") return workers ?? [1, 2];
+  return [1];
+}

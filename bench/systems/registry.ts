@@ -1,13 +1,10 @@
 /** All systems by name. */
 import type { SystemName } from "../result.ts";
+import { fileshare } from "./fileshare.ts";
+import { naive } from "./naive.ts";
 import type { System } from "./system.ts";
 
-const systems = new Map<SystemName, System>();
-
-/** Each system's file is imported and added here. */
-function add(system: System): void {
-  systems.set(system.name, system);
-}
+const systems = new Map<SystemName, System>([fileshare, naive].map((each) => [each.name, each]));
 
 export function systemOf(name: SystemName): System {
   const found = systems.get(name);
@@ -16,4 +13,6 @@ export function systemOf(name: SystemName): System {
 }
 
 /** Takes the place of one: `--relay` is a fileshare that runs elsewhere. */
-export const replaceSystem = add;
+export function replaceSystem(system: System): void {
+  systems.set(system.name, system);
+}

@@ -1,0 +1,82 @@
+/** The bench's side of a load process: see `contract.ts`. */
+import { linesOf } from "../lines.ts";
+import type { Done, FromLoad, Sampled, ToLoad } from "./contract.ts";
+
+/** ms that it may take to exit when its stdin ends */
+const END_MS = 2000;
+/** characters of its last words that are told */
+const WORDS = 600;
+
+export class LoadProcess implements AsyncDisposable {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<Done>();
+  readonly #onSample: (sample: Sampled) => void;
+
+  constructor(command: readonly string[], onSample: (sample: Sampled) => void = () => undefined) {
+    this.#onSample = onSample;
+    this.#child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+    // Whoever waits hears of a failure; who does not wait yet must not end the bench by it.
+    this.#ready.promise.catch(() => undefined);
+    this.#done.promise.catch(() => undefined);
+    void this.#read();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** @throws Error when it says that something is wrong, or ends */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** @throws Error when it says that something is wrong, or ends */
+  get done(): Promise<Done> {
+    return this.#done.promise;
+  }
+
+  say(message: ToLoad): void {
+    void this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+    void this.#child.stdin.flush();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fail("it was ended");
+    await this.#child.stdin.end();
+    const kill = setTimeout(() => this.#child.kill("SIGKILL"), END_MS);
+    await this.#child.exited;
+    clearTimeout(kill);
+  }
+
+  async #read(): Promise<void> {
+    const words = new Response(this.#child.stderr).text();
+    for await (const line of linesOf(this.#child.stdout)) {
+      this.#take(JSON.parse(line) as FromLoad);
+    }
+    this.#fail(`a load process ended: ${(await words).trim().slice(-WORDS)}`);
+  }
+
+  #take(message: FromLoad): void {
+    switch (message.t) {
+      case "ready":
+        this.#ready.resolve();
+        return;
+      case "sample":
+        this.#onSample(message);
+        return;
+      case "wrong":
+        this.#fail(message.what);
+        return;
+      case "done":
+        this.#done.resolve(message);
+        return;
+    }
+  }
+
+  #fail(what: string): void {
+    const error = new Error(what);
+    this.#ready.reject(error);
+    this.#done.reject(error);
+  }
+}

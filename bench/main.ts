@@ -1,0 +1,101 @@
+/**
+ * The bench: `bun run bench [scenario...] [options]` measures, `bun run bench report FILE` shows again
+ * what was measured. See `docs/bench.md`.
+ */
+import { help } from "./help.ts";
+import { machine } from "./machine.ts";
+import { parseOptions, parseReport, UsageError, type Options } from "./options.ts";
+import { page } from "./report/page.ts";
+import { progressLine, table } from "./report/table.ts";
+import { RESULT_VERSION, SYSTEMS, type BenchResult, type SystemInfo } from "./result.ts";
+import { runAll, type Job } from "./runner.ts";
+import { scenarios, standard } from "./scenarios/registry.ts";
+import { fileshareAt } from "./systems/fileshare.ts";
+import { replaceSystem, systemOf } from "./systems/registry.ts";
+
+const FAILED = 1;
+const USAGE = 2;
+
+/** True when every run has figures. */
+async function bench(args: readonly string[]): Promise<boolean> {
+  const options = parseOptions(
+    args,
+    scenarios.flatMap((scenario) => scenario.options),
+  );
+  const startedAt = new Date();
+  if (options.relay !== undefined) replaceSystem(fileshareAt(options.relay));
+  const systems = await find(options);
+  for (const { name, missing } of systems) {
+    if (missing !== undefined) console.error(`${name} is left out: ${missing}`);
+  }
+  const runs = await runAll(jobsOf(options, systems), {
+    rounds: options.rounds,
+    timeout: options.timeout,
+    onRun: (progress) => {
+      if (progress.run !== undefined) console.error(progressLine(progress));
+    },
+  });
+  const result: BenchResult = {
+    version: RESULT_VERSION,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    machine: machine(),
+    command: ["bun", "run", "bench", ...args],
+    systems,
+    runs,
+  };
+  console.log(table(result));
+  if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(result)}\n`);
+  if (options.html !== undefined) await Bun.write(options.html, await page(result));
+  return runs.length > 0 && runs.every(({ invalid }) => invalid === undefined);
+}
+
+/** Which systems are here, of those asked for. A relay that is there already runs alone. */
+async function find({ systems, relay }: Options): Promise<SystemInfo[]> {
+  const asked = relay === undefined ? (systems ?? SYSTEMS) : (["fileshare"] as const);
+  return Promise.all(
+    asked.map(async (name) => {
+      const { version, missing } = await systemOf(name).find();
+      return { name, version, missing };
+    }),
+  );
+}
+
+function jobsOf(options: Options, systems: readonly SystemInfo[]): Job[] {
+  const here = new Set(systems.flatMap(({ name, missing }) => (missing ? [] : [name])));
+  const asked = options.scenarios.length === 0 ? standard : options.scenarios;
+  return scenarios
+    .filter(({ name }) => asked.includes(name))
+    .flatMap((scenario) => {
+      const taking = scenario.systems.filter((name) => here.has(name));
+      return scenario
+        .cases(options, taking)
+        .map((each) => ({ scenario: scenario.name, case: each }));
+    });
+}
+
+async function report(args: readonly string[]): Promise<boolean> {
+  const { file, html } = parseReport(args);
+  const result = (await Bun.file(file).json()) as BenchResult;
+  console.log(table(result));
+  if (html !== undefined) await Bun.write(html, await page(result));
+  return true;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    console.log(help(scenarios));
+    return 0;
+  }
+  try {
+    const [first, ...rest] = args;
+    const isGood = await (first === "report" ? report(rest) : bench(args));
+    return isGood ? 0 : FAILED;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\n\nRun it with --help to see what it takes.`);
+    return USAGE;
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,47 @@
+/** One sender, N receivers who are all there: how much reaches them, and what it costs the relay. */
+import { sendableSize } from "../load/frame-share.ts";
+import { measureLoad } from "../load-run.ts";
+import { own, type Options } from "../options.ts";
+import type { SystemName } from "../result.ts";
+import { systemOf } from "../systems/registry.ts";
+import { workersOf, type Case, type Scenario } from "./scenario.ts";
+
+const GiB = 1024 ** 3;
+const RECEIVERS = [1, 8, 64, 256];
+
+export const fanout: Scenario = {
+  name: "fanout",
+  summary: "one sender, N receivers who are all there",
+  systems: ["fileshare", "nginx", "piping-server", "original", "naive"],
+  options: [
+    {
+      name: "fanout-total",
+      kind: "bytes",
+      standard: [4 * GiB],
+      help: "most that one run delivers to all receivers; the source is made smaller for it",
+    },
+  ],
+  cases(options: Options, systems: readonly SystemName[]): Case[] {
+    const total = own(options, "fanout-total");
+    return (options.receivers ?? RECEIVERS).flatMap((receivers) => {
+      const size = sendableSize(Math.min(options.size ?? GiB, Math.ceil(total / receivers)));
+      return systems.flatMap((system) =>
+        workersOf(system, options).map((workers) => ({
+          variant: "",
+          system,
+          workers,
+          receivers,
+          size,
+          run: (signal: AbortSignal) =>
+            measureLoad({
+              system: systemOf(system),
+              workers,
+              size,
+              groups: [{ kind: "healthy", count: receivers }],
+              signal,
+            }),
+        })),
+      );
+    });
+  },
+};

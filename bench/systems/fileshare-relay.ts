@@ -1,0 +1,23 @@
+/** A relay as a process of its own, with one JSON line for its address and one per report. */
+import { parseArgs } from "node:util";
+
+import { startRelay } from "../../relay/mod.ts";
+import type { RelaySays } from "./relay-process.ts";
+
+const { values } = parseArgs({
+  options: { workers: { type: "string" }, "log-bytes": { type: "string" } },
+});
+
+function say(message: RelaySays): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+await using relay = await startRelay({
+  workers: Number(values.workers ?? 1),
+  ...(values["log-bytes"] === undefined ? {} : { logBytes: Number(values["log-bytes"]) }),
+  onStats: (stats) => say({ t: "stats", stats }),
+  onTrouble: (trouble) => console.error(trouble),
+});
+say({ t: "listening", url: relay.url });
+// Until stdin ends: the bench is through, or gone.
+await Bun.stdin.text();

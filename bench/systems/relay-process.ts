@@ -1,0 +1,67 @@
+/** A relay of ours that runs as a process and tells of itself on its stdout. */
+import { linesOf } from "../lines.ts";
+import type { RelayStats } from "./system.ts";
+
+export type RelaySays =
+  | { readonly t: "listening"; readonly url: string }
+  | { readonly t: "stats"; readonly stats: RelayStats };
+
+/** ms that it may take until it listens, and to end when its stdin does */
+const START_MS = 10_000;
+const END_MS = 2000;
+/** Reports kept for somebody who never takes them. */
+const KEPT = 10_000;
+
+export interface RelayProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly url: string;
+  takeStats(): readonly RelayStats[];
+}
+
+/** @throws Error when it does not come up */
+export async function startRelayProcess(
+  script: string,
+  args: readonly string[],
+): Promise<RelayProcess> {
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/${script}`, ...args], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const listening = Promise.withResolvers<string>();
+  let stats: RelayStats[] = [];
+  const read = async (): Promise<void> => {
+    for await (const line of linesOf(child.stdout)) {
+      const message = JSON.parse(line) as RelaySays;
+      if (message.t === "listening") listening.resolve(message.url);
+      else if (stats.length < KEPT) stats.push(message.stats);
+    }
+    listening.reject(new Error(`${script} ended before it listened`));
+  };
+  const end = async (): Promise<void> => {
+    await child.stdin.end();
+    const kill = setTimeout(() => child.kill("SIGKILL"), END_MS);
+    await child.exited;
+    clearTimeout(kill);
+  };
+  void read();
+  const late = setTimeout(() => listening.reject(new Error(`${script} is late`)), START_MS);
+  try {
+    const url = await listening.promise;
+    return {
+      pid: child.pid,
+      url,
+      takeStats() {
+        const taken = stats;
+        stats = [];
+        return taken;
+      },
+      [Symbol.asyncDispose]: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  } finally {
+    clearTimeout(late);
+  }
+}
