@@ -121,3 +121,12 @@ export interface Sample {
   readonly cpuSeconds: number | undefined;
   readonly buffered: number | undefined;
 }
+
+/** How many receivers a sample tells about at most, so that a result stays small. */
+export const SAMPLED_RECEIVERS = 16;
+
+/** Which receivers a sample tells about, evenly chosen: indices into `perReceiver`. */
+export function sampledReceivers(receivers: number): number[] {
+  const count = Math.min(receivers, SAMPLED_RECEIVERS);
+  return Array.from({ length: count }, (_, index) => Math.floor((index * receivers) / count));
+}
