@@ -1,0 +1,190 @@
+import { describe, expect, test } from "bun:test";
+import {
+  SENDER_GRACE_MS,
+  SHARES_PER_CHANNEL,
+  type FaultCode,
+  type Offer,
+} from "../../protocol/mod.ts";
+import { Directory } from "../../relay/directory.ts";
+import type { FromDirectory } from "../../relay/messages.ts";
+
+const offer: Offer = {
+  share: new Uint8Array(16),
+  recordSize: 100,
+  records: 5,
+  bytes: 500,
+  seekable: true,
+};
+
+function describeMessage(message: FromDirectory): string {
+  switch (message.t) {
+    case "opened": {
+      const { key, owner, epoch } = message.record;
+      const to = message.socket === undefined ? "" : ` for socket ${message.socket}`;
+      return `${key} of ${owner ?? "nobody"}, epoch ${epoch}${to}`;
+    }
+    case "refused":
+      return `socket ${message.socket} refused ${message.key}: ${message.fault}`;
+    case "orphaned":
+      return `${message.key} orphaned, epoch ${message.epoch}`;
+    case "closed":
+      return `${message.key} closed: ${message.fault ?? "done"}`;
+    case "worker-lost":
+      return `lost ${message.worker}`;
+    case "peer":
+      return `from ${message.from}: ${message.message.t}`;
+  }
+}
+
+/** A directory with two workers that write down what they are told. */
+class Play {
+  now = 0;
+  readonly up = new Set([0, 1]);
+  readonly directory: Directory;
+  #told: string[] = [];
+
+  constructor() {
+    this.directory = new Directory({
+      toWorker: (worker, message) => this.#told.push(`${worker}: ${describeMessage(message)}`),
+      workers: () => this.up,
+    });
+  }
+
+  told(): string[] {
+    return this.#told.splice(0);
+  }
+
+  claim(
+    worker: number,
+    socket: number,
+    key = "s",
+    more: Partial<Offer> = {},
+    channel = "c",
+  ): string[] {
+    const claimed = { ...offer, ...more };
+    this.directory.handle({ t: "claim", worker, socket, channel, key, offer: claimed }, this.now);
+    return this.told();
+  }
+
+  orphan(worker: number, epoch: number): string[] {
+    this.directory.handle({ t: "orphan", worker, key: "s", epoch }, this.now);
+    return this.told();
+  }
+
+  close(worker: number, epoch: number, fault?: FaultCode): string[] {
+    this.directory.handle({ t: "close", worker, key: "s", epoch, fault }, this.now);
+    return this.told();
+  }
+
+  tick(after: number): string[] {
+    this.now += after;
+    this.directory.tick(this.now);
+    return this.told();
+  }
+}
+
+test("a share is opened at every worker, and its sender's socket is named to its own", () => {
+  const play = new Play();
+  expect(play.claim(1, 7)).toEqual(["0: s of 1, epoch 1", "1: s of 1, epoch 1 for socket 7"]);
+});
+
+test("a sender that is back, at any worker, is the owner in a new epoch", () => {
+  const play = new Play();
+  play.claim(0, 7);
+  expect(play.orphan(0, 1)).toEqual(["0: s orphaned, epoch 1", "1: s orphaned, epoch 1"]);
+  expect(play.orphan(0, 1)).toEqual([]);
+  expect(play.claim(1, 3)).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2 for socket 3"]);
+  expect(play.tick(2 * SENDER_GRACE_MS)).toEqual([]);
+});
+
+test("what an older owner says late changes nothing", () => {
+  const play = new Play();
+  play.claim(0, 7);
+  play.claim(1, 3);
+  expect([...play.orphan(0, 1), ...play.close(0, 1)]).toEqual([]);
+  expect(play.directory.shares).toBe(1);
+  expect(play.close(1, 2)).toEqual(["0: s closed: done", "1: s closed: done"]);
+  expect(play.close(1, 2)).toEqual([]);
+});
+
+test("P2 of a hundred claims of one share one is left, and all workers agree which", () => {
+  const play = new Play();
+  const owners: Record<string, string> = {};
+  for (let socket = 0; socket < 100; socket++) {
+    const worker = (socket * 7) % 2;
+    for (const line of play.claim(worker, socket)) {
+      const [to, said] = line.split(": ") as [string, string];
+      owners[to] = said.replace(/ for socket \d+/, "");
+    }
+  }
+  expect(owners).toEqual({ 0: "s of 1, epoch 100", 1: "s of 1, epoch 100" });
+  expect(play.directory.shares).toBe(1);
+});
+
+test.each<{ what: string; more?: Partial<Offer>; channel?: string }>([
+  { what: "more records", more: { records: 6 } },
+  { what: "another record size", more: { recordSize: 99 } },
+  { what: "more bytes", more: { bytes: 501 } },
+  { what: "another way to read", more: { seekable: false } },
+  { what: "another channel", channel: "d" },
+])("P2 a share that comes back with $what is another, and refused", ({ more, channel }) => {
+  const play = new Play();
+  play.claim(0, 7);
+  expect(play.claim(1, 3, "s", more, channel)).toEqual(["1: socket 3 refused s: not-your-share"]);
+  expect(play.close(0, 1)).toHaveLength(2);
+});
+
+test("a channel holds so many shares and no more, until one is closed", () => {
+  const play = new Play();
+  play.claim(0, 1);
+  for (let more = 1; more < SHARES_PER_CHANNEL; more++) play.claim(0, 1, `s${more}`);
+  expect(play.claim(0, 9, "over")).toEqual(["0: socket 9 refused over: too-many"]);
+  expect(play.claim(0, 9, "over", {}, "d")).toHaveLength(2);
+  // One that is there may come back all the same.
+  expect(play.claim(0, 2)).toHaveLength(2);
+  play.close(0, 2);
+  expect(play.claim(0, 9, "next")).toHaveLength(2);
+});
+
+describe("a sender that is away", () => {
+  test("is waited for, and then its share is closed", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    play.orphan(0, 1);
+    expect(play.tick(SENDER_GRACE_MS - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual(["0: s closed: sender-gone", "1: s closed: sender-gone"]);
+    expect(play.claim(0, 8)).toEqual(["0: s of 0, epoch 1 for socket 8", "1: s of 0, epoch 1"]);
+  });
+
+  test("may be so because its worker died", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    play.up.delete(0);
+    play.directory.workerLost(0, 0);
+    expect(play.told()).toEqual(["1: lost 0", "1: s orphaned, epoch 1"]);
+    play.up.add(0);
+    play.directory.workerUp(0);
+    expect(play.told()).toEqual(["0: s of nobody, epoch 1"]);
+    expect(play.tick(SENDER_GRACE_MS)).toEqual([
+      "1: s closed: sender-gone",
+      "0: s closed: sender-gone",
+    ]);
+  });
+
+  test("is not so because another worker died", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    play.directory.workerLost(1, 0);
+    play.told();
+    expect(play.tick(SENDER_GRACE_MS)).toEqual([]);
+  });
+});
+
+test("what workers say to each other is passed on, but not to who said it", () => {
+  const play = new Play();
+  const message = { t: "detached" } as const;
+  const envelope = { t: "peer", from: 0, key: "s", epoch: 1, message } as const;
+  play.directory.handle({ ...envelope, to: 1 }, 0);
+  play.directory.handle({ ...envelope, to: 0 }, 0);
+  expect(play.told()).toEqual(["1: from 0: detached"]);
+});

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { BlockPool, createPool, reclaim } from "../../relay/pool.ts";
+import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
+
+const BLOCK = 16;
+
+function views(blocks: number, workers = 2): { pools: BlockPool[]; buffers: Buffers } {
+  const buffers = createPool(blocks * BLOCK, workers, BLOCK);
+  return {
+    buffers,
+    pools: Array.from({ length: workers }, (_, worker) => new BlockPool(buffers, worker)),
+  };
+}
+
+type Buffers = ReturnType<typeof createPool>;
+
+test("blocks are handed out once each, the lowest first, and again when they were given back", () => {
+  const [a, b] = views(3).pools as [BlockPool, BlockPool];
+  expect([a.take(), b.take(), a.take(), b.take()]).toEqual([0, 1, 2, undefined]);
+  b.giveBack(1);
+  expect([a.take(), a.take()]).toEqual([1, undefined]);
+});
+
+test("what one worker writes another reads", () => {
+  const [a, b] = views(2).pools as [BlockPool, BlockPool];
+  const block = a.take()!;
+  a.view(block, 4, 3).set([1, 2, 3]);
+  expect(b.pin(block, a.generation(block))).toBe(true);
+  expect(b.view(block, 4, 3)).toEqual(new Uint8Array([1, 2, 3]));
+});
+
+test("a pool of no memory has one block still", () => {
+  expect(createPool(0, 1, BLOCK).blocks).toBe(1);
+});
+
+describe("a pin", () => {
+  test("keeps a block from being taken, until it is let go", () => {
+    const [a, b] = views(1).pools as [BlockPool, BlockPool];
+    const block = a.take()!;
+    b.pin(block, a.generation(block));
+    a.giveBack(block);
+    expect([a.take(), b.take()]).toEqual([undefined, undefined]);
+    b.unpin(block);
+    expect(a.take()).toBe(block);
+  });
+
+  test("comes too late for a block that was given back, and holds nothing then", () => {
+    const [a, b] = views(1).pools as [BlockPool, BlockPool];
+    const block = a.take()!;
+    const generation = a.generation(block);
+    a.giveBack(block);
+    expect(b.pin(block, generation)).toBe(false);
+    expect(a.take()).toBe(block);
+    expect(b.pin(block, generation)).toBe(false);
+  });
+});
+
+describe("the fair share", () => {
+  test("is all for one, and at least a block for each of many", () => {
+    const [a, b] = views(8).pools as [BlockPool, BlockPool];
+    expect(a.fairShare).toBe(8);
+    a.countHolder(1);
+    b.countHolder(1);
+    b.countHolder(1);
+    expect([a.fairShare, b.fairShare]).toEqual([2, 2]);
+    for (let holder = 0; holder < 20; holder++) a.countHolder(1);
+    expect(a.fairShare).toBe(1);
+  });
+});
+
+test("a worker that died leaves no block, no pin and no claim behind", () => {
+  const { pools, buffers } = views(3);
+  const [a, b] = pools as [BlockPool, BlockPool];
+  const [own, theirs] = [a.take()!, b.take()!];
+  a.countHolder(1);
+  b.countHolder(1);
+  const generation = b.generation(own);
+  a.pin(theirs, a.generation(theirs));
+  reclaim(buffers, 0);
+  expect(b.fairShare).toBe(3);
+  expect(b.pin(own, generation)).toBe(false);
+  b.giveBack(theirs);
+  expect([b.take(), b.take(), b.take(), b.take()]).toEqual([0, 1, 2, undefined]);
+});
+
+test("whatever three workers do, nobody uses a block without right", () => {
+  const step = fc.tuple(
+    fc.constantFrom("take", "give", "pin", "unpin", "die"),
+    fc.nat(2),
+    fc.nat(3),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const buffers = createPool(4 * BLOCK, 3, BLOCK);
+      const ledger = new Ledger();
+      const pools = [0, 1, 2].map((worker) => new CheckedPool(buffers, worker, ledger));
+      const owners = new Map<number, number>();
+      // What each worker was told of a block: the generation in which it held something.
+      const told = new Map<number, number>();
+      const pinned = new Set<string>();
+      for (const [what, worker, block] of steps) {
+        const pool = pools[worker]!;
+        const pin = `${worker}:${block}`;
+        if (what === "take") {
+          const taken = pool.take();
+          if (taken === undefined) continue;
+          owners.set(taken, worker);
+          told.set(taken, pool.generation(taken));
+          pool.view(taken, 0, BLOCK).fill(worker + 1);
+        } else if (what === "give" && owners.get(block) === worker) {
+          pool.giveBack(block);
+          owners.delete(block);
+        } else if (what === "pin" && told.has(block) && !pinned.has(pin)) {
+          if (!pool.pin(block, told.get(block)!)) continue;
+          pinned.add(pin);
+          pool.view(block, 0, BLOCK);
+        } else if (what === "unpin" && pinned.delete(pin)) {
+          pool.unpin(block);
+        } else if (what === "die") {
+          reclaim(buffers, worker);
+          ledger.workerDied(worker);
+          for (const [held, owner] of owners) if (owner === worker) owners.delete(held);
+          for (const held of pinned) if (held.startsWith(`${worker}:`)) pinned.delete(held);
+        }
+        expect(ledger.held).toBe(owners.size);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
