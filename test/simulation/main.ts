@@ -45,7 +45,8 @@ for (let seed = first; seed < first + count; seed++) {
 const seconds = (performance.now() - startedAt) / 1000;
 const perSeed = ((seconds * 1000) / count).toFixed(1);
 console.log(`${count} seeds, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${steps} steps`);
-for (const [what, number] of [...counts].sort()) console.log(`  ${what}: ${number}`);
+for (const [what, number] of [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  console.log(`  ${what}: ${number}`);
 console.log(`${failures.length} failed; ${seconds.toFixed(1)} s, ${perSeed} ms a seed`);
 if (failures.length > 0) {
   console.log(`failing seeds: ${failures.map(({ seed }) => seed).join(" ")}`);

@@ -244,5 +244,5 @@ function drawFaults(random: Random, receivers: number, shares: number, span: num
     }
     return { at, kind: "freeze sender", target: sender, lasts: random.scale(100, 45_000) };
   });
-  return faults.sort((a, b) => a.at - b.at);
+  return faults.toSorted((a, b) => a.at - b.at);
 }

@@ -55,7 +55,7 @@ export class Simulation {
       chances,
       faulty: scenario.quietAt > 0,
       fork: (part) => new Random(`${seed} ${part}`),
-      count: (what, by = 1) => counts.set(what, (counts.get(what) ?? 0) + by),
+      count: (what) => void counts.set(what, (counts.get(what) ?? 0) + 1),
       trace: trace === undefined ? () => undefined : (text) => trace(line(clock.now, text())),
     };
     this.#network = new Network(this.#world);

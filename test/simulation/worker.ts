@@ -170,7 +170,7 @@ export class SimWorker implements Outlet, RelayEnd {
   }
 
   failAll(code: FaultCode): void {
-    for (const id of [...this.#open.keys()]) this.fail(id, code);
+    for (const id of this.#open.keys()) this.fail(id, code);
   }
 
   #push({ wire }: Socket, bytes: Uint8Array): SendResult {

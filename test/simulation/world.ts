@@ -14,7 +14,7 @@ export interface World {
   /** While true, things are lost and damaged now and then. */
   faulty: boolean;
   readonly chances: Chances;
-  count(what: string, by?: number): void;
+  readonly count: (what: string) => void;
   /** Notes what happens; the text is made only when somebody reads it. */
   trace(text: () => string): void;
 }
