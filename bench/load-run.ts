@@ -4,7 +4,14 @@
  */
 import { randomBytes } from "node:crypto";
 
-import { clock, type Done, type Group, type LoadReceiver, type Plan } from "./load/contract.ts";
+import {
+  clock,
+  type Done,
+  type Group,
+  type LoadReceiver,
+  type Plan,
+  type Sampled,
+} from "./load/contract.ts";
 import { completes } from "./load/crowd.ts";
 import { LoadProcess } from "./load/process.ts";
 import { Observer, type Observed } from "./observer.ts";
@@ -20,6 +27,8 @@ const GiB = 1024 ** 3;
 /** bytes and receivers of the run before the run, which nobody measures */
 const WARM_BYTES = 32 * MiB;
 const WARM_RECEIVERS = 2;
+/** ms without a byte for anyone after which a run is given up */
+const STALL_MS = 10_000;
 
 export interface LoadRun {
   readonly system: System;
@@ -86,18 +95,21 @@ async function drive(
     groups,
   };
   const waiting = new Map(joinAt);
+  const stall = new Stall();
+  const cut = Promise.race([aborted(signal), stall.found]);
+  cut.catch(() => undefined);
   const watch: { observer?: Observer } = {};
   await using sender =
     running.load.sender === undefined ? undefined : new LoadProcess(running.load.sender);
   await using receivers: LoadProcess = new LoadProcess(running.load.receivers, (sample) => {
     watch.observer?.sample(sample);
+    stall.look(sample);
     for (const [group, part] of waiting) {
       if (sample.furthest < part * size) continue;
       waiting.delete(group);
       receivers.say({ t: "join", group });
     }
   });
-  const cut = aborted(signal);
   // A sender speaks only when something is wrong, until it is told to stop.
   const wait = <T>(promise: Promise<T>): Promise<T> =>
     Promise.race([promise, cut, sender === undefined ? cut : sender.done.then(() => cut)]);
@@ -125,13 +137,34 @@ async function drive(
   }
 }
 
+/** Finds out that nothing comes any more. */
+class Stall {
+  readonly #found = Promise.withResolvers<never>();
+  #received = -1;
+  #since = 0;
+
+  /** @throws Error when it is so */
+  get found(): Promise<never> {
+    return this.#found.promise;
+  }
+
+  look({ at, furthest, received }: Sampled): void {
+    const now = received.reduce((sum, bytes) => sum + bytes, furthest);
+    if (now !== this.#received) {
+      this.#received = now;
+      this.#since = at;
+    } else if (at - this.#since > STALL_MS) {
+      this.#found.reject(new Error(`nothing came for ${STALL_MS / 1000} s`));
+    }
+  }
+}
+
 function pidsOf(...processes: readonly (LoadProcess | undefined)[]): number[] {
   return processes.flatMap((each) => (each === undefined ? [] : [each.pid]));
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => undefined);
   const late = (): void => reject(new Error("it took too long"));
   if (signal.aborted) late();
   signal.addEventListener("abort", late, { once: true });

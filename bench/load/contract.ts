@@ -73,6 +73,8 @@ export interface LoadReceiver {
   readonly bytes: number;
   readonly startedAt: number;
   readonly firstByteAt?: number;
+  /** When a late one had all that the most advanced one had; absent: never, or not asked. */
+  readonly headAt?: number;
   /** Absent: it does not have everything. */
   readonly doneAt?: number;
   /** records behind the most advanced one; absent where there are no records */

@@ -13,6 +13,9 @@ import {
 /** Receivers that connect at the same time; more would fill the relay's queue of connections. */
 const CONNECTING = 64;
 
+/** bytes behind the most advanced one within which a late one is with it */
+const HEAD_BYTES = 2 * 1024 * 1024;
+
 export type Tally = { -readonly [Key in keyof LoadReceiver]: LoadReceiver[Key] };
 
 /** One receiver. It writes down in its tally what happens to it. */
@@ -90,6 +93,9 @@ export class Crowd implements Load {
     if (bytes > 0) tally.firstByteAt ??= clock();
     tally.bytes += bytes;
     if (tally.bytes > this.#furthest) this.#furthest = tally.bytes;
+    if (tally.kind === "late" && tally.bytes + HEAD_BYTES >= this.#furthest) {
+      tally.headAt ??= clock();
+    }
     if (tally.bytes < this.#size || tally.doneAt !== undefined) return;
     tally.doneAt = clock();
     if (completes(tally.kind) && --this.#open === 0) this.stop();

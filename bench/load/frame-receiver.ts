@@ -45,8 +45,9 @@ export class FrameReceiver implements Member {
   #joined = false;
   #offered = Promise.withResolvers<void>();
   #control: Uint8Array[] = [];
-  /** bytes since the line was opened */
+  /** bytes since the line was opened, and after how many it is cut: not all at the same place */
   #onThisLine = 0;
+  readonly #cutAfter: number;
 
   constructor(options: FrameReceiverOptions) {
     this.#options = options;
@@ -54,6 +55,9 @@ export class FrameReceiver implements Member {
     this.tally = { ...newTally(options.group.kind), id: toHex(options.id), largestLag: 0 };
     this.#checker = new FrameChecker(options.share.offer);
     this.#throttle = new Throttle(options.group);
+    const { kind, afterBytes = Infinity } = options.group;
+    const spread = ((options.id[0] ?? 0) / 256) * RECORD_BYTES;
+    this.#cutAfter = kind === "churning" ? afterBytes + spread : Infinity;
   }
 
   async prepare(): Promise<void> {
@@ -136,9 +140,7 @@ export class FrameReceiver implements Member {
     if (index !== undefined) this.#record(index);
     this.#onThisLine += bytes.length;
     if (this.#socket !== undefined) this.#throttle.took(bytes.length, this.#socket);
-    const { kind, afterBytes } = this.#options.group;
-    const isCut = kind === "churning" && this.#onThisLine >= (afterBytes ?? Infinity);
-    if (isCut && this.tally.doneAt === undefined) this.#cut();
+    if (this.#onThisLine >= this.#cutAfter && this.tally.doneAt === undefined) this.#cut();
   }
 
   #record(index: number): void {

@@ -13,7 +13,7 @@ const naive = process.argv[2] === "naive";
 
 await runLoad((plan) => {
   const share = frameShare(plan.url, plan.id, plan.size);
-  const crowd = new Crowd(plan, () => {
+  const crowd = new Crowd(plan, (): Record<string, number> => {
     const reconnects = members.reduce((sum, member) => sum + member.reconnects, 0);
     return reconnects > 0 ? { reconnects } : {};
   });

@@ -1,9 +1,14 @@
 /** All scenarios, in the order in which they run. */
 import type { ScenarioName } from "../result.ts";
+import { churn } from "./churn.ts";
 import { fanout } from "./fanout.ts";
+import { idle } from "./idle.ts";
+import { large } from "./large.ts";
+import { late } from "./late.ts";
 import type { Scenario } from "./scenario.ts";
+import { slow } from "./slow.ts";
 
-export const scenarios: readonly Scenario[] = [fanout];
+export const scenarios: readonly Scenario[] = [fanout, slow, late, churn, large, idle];
 
 /** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */
-export const standard: readonly ScenarioName[] = ["fanout"];
+export const standard: readonly ScenarioName[] = ["fanout", "slow", "late", "churn", "idle"];

@@ -2,9 +2,14 @@
 import type { SystemName } from "../result.ts";
 import { fileshare } from "./fileshare.ts";
 import { naive } from "./naive.ts";
+import { nginx } from "./nginx.ts";
+import { original } from "./original.ts";
+import { pipingServer } from "./piping-server.ts";
 import type { System } from "./system.ts";
 
-const systems = new Map<SystemName, System>([fileshare, naive].map((each) => [each.name, each]));
+const systems = new Map<SystemName, System>(
+  [fileshare, nginx, pipingServer, original, naive].map((each) => [each.name, each]),
+);
 
 export function systemOf(name: SystemName): System {
   const found = systems.get(name);

@@ -1,0 +1,86 @@
+/** K receivers that are attached and wait: what each costs the relay. */
+import { randomBytes } from "node:crypto";
+
+import { LoadProcess } from "../load/process.ts";
+import type { Plan } from "../load/contract.ts";
+import { own, type Options } from "../options.ts";
+import { usageOf } from "../proc.ts";
+import type { SystemName } from "../result.ts";
+import { sourceOf } from "../sources.ts";
+import { systemOf } from "../systems/registry.ts";
+import { withoutFigures, workersOf, type Case, type Measured, type Scenario } from "./scenario.ts";
+
+const MiB = 1024 ** 2;
+const WAITING = [1000];
+
+export const idle: Scenario = {
+  name: "idle",
+  summary: "receivers that are attached and wait",
+  systems: ["fileshare", "naive"],
+  options: [
+    { name: "idle-seconds", kind: "count", standard: [3], help: "how long they are watched" },
+  ],
+  cases(options: Options, systems: readonly SystemName[]): Case[] {
+    const seconds = own(options, "idle-seconds");
+    return (options.receivers ?? WAITING).flatMap((receivers) =>
+      systems.flatMap((system) =>
+        workersOf(system, options).map((workers) => ({
+          variant: "",
+          system,
+          workers,
+          receivers,
+          size: MiB,
+          run: (signal: AbortSignal) => wait({ system, workers, receivers, seconds, signal }),
+        })),
+      ),
+    );
+  },
+};
+
+interface Wait {
+  readonly system: SystemName;
+  readonly workers: number;
+  readonly receivers: number;
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+}
+
+async function wait({ system, workers, receivers, seconds, signal }: Wait): Promise<Measured> {
+  const source = sourceOf(MiB);
+  await using running = await systemOf(system).start({ workers, source, receivers });
+  const { load, pids, url } = running;
+  const groups = [{ kind: "healthy", count: receivers }] as const;
+  const id = randomBytes(16).toString("hex");
+  const plan: Plan = { t: "plan", url, id, size: MiB, groups };
+  await using sender = new LoadProcess(load.sender ?? []);
+  await using waiting = new LoadProcess(load.receivers);
+  const stop = (): void => void waiting[Symbol.asyncDispose]();
+  signal.addEventListener("abort", stop);
+  sender.say(plan);
+  await sender.ready;
+  const before = await usageOf(pids);
+  waiting.say(plan);
+  await waiting.ready;
+  const joined = await usageOf(pids);
+  await Bun.sleep(seconds * 1000);
+  const after = await usageOf(pids);
+  signal.removeEventListener("abort", stop);
+  const found = withoutFigures("");
+  if (before === undefined || joined === undefined || after === undefined) {
+    return { ...found, invalid: "the relay's memory can't be seen" };
+  }
+  const relayCpuSeconds = after.cpuSeconds - joined.cpuSeconds;
+  return {
+    ...found,
+    invalid: undefined,
+    seconds,
+    relayCpuSeconds,
+    relayRssAnonPeak: after.rssAnon,
+    fairness: 1,
+    extra: {
+      rssAnonPerReceiver: (after.rssAnon - before.rssAnon) / receivers,
+      cpuSecondsToJoin: (joined.cpuSeconds - before.cpuSeconds) / receivers,
+      cpuPerSecond: relayCpuSeconds / seconds,
+    },
+  };
+}

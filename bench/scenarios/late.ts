@@ -1,0 +1,52 @@
+/** Receivers that join when others have 25, 50 and 90 % already. */
+import { sendableSize } from "../load/frame-share.ts";
+import type { Group } from "../load/contract.ts";
+import { measureLoad } from "../load-run.ts";
+import { own, ownList, type Options } from "../options.ts";
+import type { SystemName } from "../result.ts";
+import { systemOf } from "../systems/registry.ts";
+import { joiningFigures } from "./joining.ts";
+import { workersOf, type Case, type Scenario } from "./scenario.ts";
+
+const MiB = 1024 ** 2;
+const HEALTHY = [8];
+
+export const late: Scenario = {
+  name: "late",
+  summary: "receivers that join while others are under way",
+  systems: ["fileshare", "nginx"],
+  options: [
+    { name: "late-at", kind: "count", standard: [25, 50, 90], help: "percent of the source" },
+    { name: "late-count", kind: "count", standard: [2], help: "how many join at each" },
+    { name: "late-size", kind: "bytes", standard: [384 * MiB], help: "of the source" },
+  ],
+  cases(options: Options, systems: readonly SystemName[]): Case[] {
+    const size = sendableSize(options.size ?? own(options, "late-size"));
+    const at = ownList(options, "late-at");
+    const joining = at.map((): Group => ({ kind: "late", count: own(options, "late-count") }));
+    const joinAt = new Map(at.map((percent, index) => [index + 1, percent / 100]));
+    return (options.receivers ?? HEALTHY).flatMap((healthy) =>
+      systems.flatMap((system) =>
+        workersOf(system, options).map((workers) => ({
+          variant: "",
+          system,
+          workers,
+          receivers: healthy + at.length * own(options, "late-count"),
+          size,
+          run: (signal: AbortSignal) =>
+            measureLoad(
+              {
+                system: systemOf(system),
+                workers,
+                size,
+                groups: [{ kind: "healthy", count: healthy }, ...joining],
+                joinAt,
+                signal,
+              },
+              joiningFigures,
+            ),
+        })),
+      ),
+    );
+  },
+};
