@@ -30,7 +30,7 @@ export function overTime(id: string, groups: readonly Group[]): Row[] {
   const withoutVariant = groups.map((group) => ({ ...group, variant: "" }));
   const rows = withoutVariant.flatMap((group) => {
     const run = middleRound(group);
-    if (run === undefined || run.samples.length < 2) return [];
+    if (run === undefined || run.samples.length === 0) return [];
     const samples = thinned(run.samples);
     return [{ group, run, rates: rates(run, samples), behind: behind(run, samples), samples }];
   });
@@ -142,10 +142,15 @@ function highest(series: readonly Series[]): number {
   );
 }
 
+/** Few enough to draw, and from the start, at which nobody has anything. */
 function thinned(samples: readonly Sample[]): readonly Sample[] {
   const step = Math.ceil(samples.length / POINTS);
   const last = samples.length - 1;
-  return samples.filter((_, index) => index % step === 0 || index === last);
+  const kept = samples.filter((_, index) => index % step === 0 || index === last);
+  const first = kept[0];
+  if (first === undefined || first.at <= 0) return kept;
+  const start = { at: 0, receivedBytes: first.receivedBytes.map(() => 0) };
+  return [{ ...start, rssAnon: undefined, cpuSeconds: undefined, buffered: undefined }, ...kept];
 }
 
 /** What a panel is called: `fanout, 64 receivers, 1 GiB`. */

@@ -1,6 +1,6 @@
 /** The tables of the page as HTML: medians, receivers by kind, raw rounds. */
 import type { ReceiverResult, Run } from "../result.ts";
-import { GIB, MIB, bytes, escape, figure, number } from "./figures.ts";
+import { GIB, KIB, MIB, bytes, escape, figure, number } from "./figures.ts";
 import { median } from "../stats.ts";
 import { type Group, counted, medianOf } from "./groups.ts";
 
@@ -15,26 +15,41 @@ const per = (value: unknown, unit: number): number | undefined => {
   return known === undefined ? undefined : known / unit;
 };
 
+/** Figures that say nothing of a run that delivers nothing, such as `idle`. */
+function delivered(run: Run, value: unknown): unknown {
+  return run.bytes > 0 ? value : undefined;
+}
+
 const COLUMNS: readonly Column[] = [
   { title: "time", unit: "s", of: (run) => run.seconds },
-  { title: "aggregate", unit: "GiB/s", of: (run) => per(run.aggregateBytesPerSecond, GIB) },
+  {
+    title: "aggregate",
+    unit: "GiB/s",
+    of: (run) => delivered(run, per(run.aggregateBytesPerSecond, GIB)),
+  },
   { title: "relay CPU", unit: "s/GiB", of: (run) => run.relayCpuSecondsPerGiB },
   { title: "RssAnon, largest", unit: "MiB", of: (run) => per(run.relayRssAnonPeak, MIB) },
   { title: "buffered, largest", unit: "MiB", of: (run) => per(run.bufferedPeak, MIB) },
   { title: "event loop, p99", unit: "ms", of: (run) => run.eventLoopDelayP99 },
-  { title: "completion, p50", unit: "s", of: (run) => run.completion.p50 },
-  { title: "completion, p99", unit: "s", of: (run) => run.completion.p99 },
-  { title: "fairness", unit: "Jain", of: (run) => run.fairness },
+  { title: "completion, p50", unit: "s", of: (run) => delivered(run, run.completion.p50) },
+  { title: "completion, p99", unit: "s", of: (run) => delivered(run, run.completion.p99) },
+  { title: "fairness", unit: "Jain", of: (run) => delivered(run, run.fairness) },
 ];
+
+/** By its name, which says what it is: `catchUpBytesPerSecond`, `loadCpuSeconds`, `rssAnonPerReceiver`. */
+function extraColumn(key: string): Column {
+  const of = (size: number) => (run: Run) => per(run.extra?.[key], size);
+  if (/rssAnon/i.test(key)) return { title: key, unit: "KiB", of: of(KIB) };
+  if (/bytesPerSecond/i.test(key)) return { title: key, unit: "MiB/s", of: of(MIB) };
+  if (/bytes/i.test(key)) return { title: key, unit: "MiB", of: of(MIB) };
+  return { title: key, unit: /seconds/i.test(key) ? "s" : "", of: of(1) };
+}
 
 /** Columns that some round has, and then what the scenario alone measures. */
 function columnsOf(runs: readonly Run[]): Column[] {
   const extra = new Set(runs.flatMap((run) => Object.keys(run.extra ?? {})));
   const known = COLUMNS.filter(({ of }) => runs.some((run) => number(of(run)) !== undefined));
-  return [
-    ...known,
-    ...[...extra].map((key) => ({ title: key, unit: "", of: (run: Run) => run.extra?.[key] })),
-  ];
+  return [...known, ...[...extra].map(extraColumn)];
 }
 
 /** Columns of words, which stand at the left. */

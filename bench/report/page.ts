@@ -3,7 +3,7 @@ import { type BenchResult, type Run, SCENARIOS } from "../result.ts";
 import { type LegendEntry, type Titled, againstReceivers, legendOf } from "./against-n.ts";
 import { pageScript, pageStyle } from "./bundle.ts";
 import { bytes, embedded, escape, figure } from "./figures.ts";
-import { type Group, counted, groupsOf } from "./groups.ts";
+import { type Group, counted, groupsOf, labelOf } from "./groups.ts";
 import { type Row, overTime, settingOf } from "./over-time.ts";
 import { isInvalid, medianTable, receiverTable, roundTable } from "./page-tables.ts";
 import type { ChartSpec } from "./spec.ts";
@@ -121,8 +121,7 @@ function receivers(groups: readonly Group[]): string {
 /** Charts of one scenario, when it ran with several numbers of receivers; and of `fanout`. */
 function againstReceiversPart(groups: readonly Group[], charts: ChartSpec[]): string {
   const first = groups[0];
-  const counts = new Set(groups.map(({ receivers }) => receivers));
-  if (first === undefined || (first.scenario !== "fanout" && counts.size < 2)) return "";
+  if (first === undefined || (first.scenario !== "fanout" && !hasSeveralCounts(groups))) return "";
   const figures = againstReceivers(`n-${first.scenario}`, groups);
   const specs = figures.flatMap(({ chart }) => chart ?? []);
   charts.push(...specs);
@@ -130,6 +129,12 @@ function againstReceiversPart(groups: readonly Group[], charts: ChartSpec[]): st
   return `<div class="group"><p class="soft">Lines join medians, faint dots are single rounds${several ? ", dashes mean more workers" : ""}. A button hides its line. ${sourceOf(groups)}</p>
 ${legend(legendOf(specs), true)}
 <div class="grid">${figures.map(chartFigure).join("\n")}</div></div>`;
+}
+
+/** Whether something ran with several numbers of receivers, other things alike. */
+function hasSeveralCounts(groups: readonly Group[]): boolean {
+  const lines = Map.groupBy(groups, (group) => labelOf(group, groups)).values();
+  return [...lines].some((line) => new Set(line.map(({ receivers }) => receivers)).size > 1);
 }
 
 function sourceOf(groups: readonly Group[]): string {
