@@ -1,6 +1,8 @@
+import { LOG_IDLE_MS } from "../../protocol/mod.ts";
+
 import { checkWhole } from "./copies.ts";
 import type { ReceiverHome, SimReceiver } from "./receiver.ts";
-import { isAble, isCalm, type ReceiverPlan, type Scenario } from "./scenario.ts";
+import { frameBytes, isAble, isCalm, type ReceiverPlan, type Scenario } from "./scenario.ts";
 import type { SimSender } from "./sender.ts";
 import { Violation } from "./world.ts";
 
@@ -32,6 +34,7 @@ export function checkEnds(
   if (killed) for (const party of parties) checkLeftBehind(party);
   if (!isCalm(scenario.seed)) return;
   for (const sender of senders) {
+    checkUploadedOnce(scenario, parties, sender);
     if (ending.at === "one done") checkNobodyAttached(parties, sender);
     else checkFailedExactly(parties, sender);
   }
@@ -88,6 +91,21 @@ function checkNobodyAttached(
   for (const { home, plan } of parties) {
     if (!isAble(plan) || !wasThere(home, share.key, finishedAt - JOINED_MS)) continue;
     if (!home.wholeAt.has(share.key)) throw new Violation(`${name} ended without ${home.name}`);
+  }
+}
+
+/** With memory for all of a share nothing is read twice, unless nobody was there for a while. */
+function checkUploadedOnce(
+  { relay }: Scenario,
+  parties: readonly Party[],
+  { name, share, uploads }: SimSender,
+): void {
+  const perBlock = Math.floor(relay.blockBytes / frameBytes(share.offer));
+  if (share.records > relay.blocks * perBlock) return;
+  const opened = parties.flatMap(({ home }) => home.openedAt.get(share.key) ?? []);
+  if (Math.max(...opened) - Math.min(...opened) >= LOG_IDLE_MS) return;
+  if (uploads > share.records) {
+    throw new Violation(`${name} sent ${uploads} records of ${share.records}`);
   }
 }
 

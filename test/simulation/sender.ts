@@ -28,6 +28,8 @@ export class SimSender extends Client {
   readonly #uploadBuffer: number;
   readonly #sent = new Set<number>();
   #uploading = false;
+  /** Records sent, with those sent again. */
+  uploads = 0;
   #verified = new Set<string>();
   outcome: SenderOutcome | undefined;
   /** ms */
@@ -141,6 +143,7 @@ export class SimSender extends Client {
       if (index === undefined || this.wire === undefined) return;
       if (this.wire.up.buffered >= this.#uploadBuffer) break;
       this.say(this.share.frame(index));
+      this.uploads++;
       this.world.count("records sent");
       if (this.#sent.has(index)) this.world.count("records sent again");
       this.#sent.add(index);
