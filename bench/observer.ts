@@ -18,8 +18,10 @@ export interface Observed {
   readonly samples: readonly Sample[];
 }
 
+export type Watched = Pick<RunningSystem, "pids" | "takeStats">;
+
 export class Observer {
-  readonly #system: RunningSystem;
+  readonly #system: Watched;
   readonly #startedAt: number;
   readonly #before: Usage | undefined;
   readonly #timer: NodeJS.Timeout;
@@ -32,7 +34,7 @@ export class Observer {
   readonly #switches = new Map<string, number>();
   readonly #samples: Sample[] = [];
 
-  private constructor(system: RunningSystem, before: Usage | undefined, startedAt: number) {
+  private constructor(system: Watched, before: Usage | undefined, startedAt: number) {
     this.#system = system;
     this.#before = before;
     this.#now = before;
@@ -42,7 +44,7 @@ export class Observer {
   }
 
   /** @param clock ms since the epoch */
-  static async start(system: RunningSystem, clock: () => number): Promise<Observer> {
+  static async start(system: Watched, clock: () => number): Promise<Observer> {
     return new Observer(system, await usageOf(system.pids), clock());
   }
 

@@ -1,14 +1,21 @@
 /** All systems by name. */
 import type { SystemName } from "../result.ts";
+import { asSystem } from "./carrier.ts";
+import { croc } from "./croc.ts";
 import { fileshare } from "./fileshare.ts";
 import { naive } from "./naive.ts";
 import { nginx } from "./nginx.ts";
 import { original } from "./original.ts";
 import { pipingServer } from "./piping-server.ts";
+import { sendme } from "./sendme.ts";
 import type { System } from "./system.ts";
+import { wormhole } from "./wormhole.ts";
 
 const systems = new Map<SystemName, System>(
-  [fileshare, nginx, pipingServer, original, naive].map((each) => [each.name, each]),
+  [
+    ...[fileshare, nginx, pipingServer, original, naive],
+    ...[croc, wormhole, sendme].map(asSystem),
+  ].map((each) => [each.name, each]),
 );
 
 export function systemOf(name: SystemName): System {

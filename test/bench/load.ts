@@ -1,0 +1,17 @@
+/** A load of a few MiB on a system, measured as the bench measures. */
+import type { Group } from "../../bench/load/contract.ts";
+import { measureLoad, type LoadRun } from "../../bench/load-run.ts";
+import type { Measured } from "../../bench/scenarios/scenario.ts";
+import type { System } from "../../bench/systems/system.ts";
+
+export const MiB = 1024 ** 2;
+const TIMEOUT_MS = 20_000;
+
+export function measure(
+  system: System,
+  groups: readonly Group[],
+  more: Partial<LoadRun> = {},
+): Promise<Measured> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  return measureLoad({ system, workers: 1, size: 5 * MiB + 1000, groups, signal, ...more });
+}
