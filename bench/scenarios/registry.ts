@@ -7,9 +7,10 @@ import { large } from "./large.ts";
 import { late } from "./late.ts";
 import type { Scenario } from "./scenario.ts";
 import { slow } from "./slow.ts";
+import { small } from "./small.ts";
 import { transfer } from "./transfer.ts";
 
-export const scenarios: readonly Scenario[] = [fanout, slow, late, churn, large, transfer, idle];
+export const scenarios: readonly Scenario[] = [fanout, slow, late, churn, large, small, transfer, idle];
 
 /** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */
 export const standard: readonly ScenarioName[] = ["fanout", "slow", "late", "churn", "idle"];

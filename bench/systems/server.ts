@@ -1,4 +1,4 @@
-/** A peer's server as a process of its own, at a free port of 127.0.0.1. */
+/** A peer's server as a process of its own, at a free port of this machine. */
 
 /** ms that a server may take until it listens */
 const START_MS = 15_000;
@@ -19,20 +19,27 @@ export interface Server extends AsyncDisposable {
 /**
  * Starts a server and waits until it takes connections.
  * @param command its command line for a port
+ * @param hostname where it listens
  * @throws Error with its last words when it does not come up
  */
-export async function startServer(command: (port: number) => readonly string[]): Promise<Server> {
+export async function startServer(
+  command: (port: number) => readonly string[],
+  hostname = "127.0.0.1",
+): Promise<Server> {
   for (let tries = 1; ; tries++) {
     try {
-      return await tryToStart(command);
+      return await tryToStart(command, hostname);
     } catch (error) {
       if (tries === TRIES) throw error;
     }
   }
 }
 
-async function tryToStart(command: (port: number) => readonly string[]): Promise<Server> {
-  const port = freePort();
+async function tryToStart(
+  command: (port: number) => readonly string[],
+  hostname: string,
+): Promise<Server> {
+  const [port = 0] = freePorts(1, hostname);
   const line = command(port);
   const child = Bun.spawn([...line], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const words = lastWords(child.stderr);
@@ -43,7 +50,7 @@ async function tryToStart(command: (port: number) => readonly string[]): Promise
     clearTimeout(kill);
   };
   const deadline = performance.now() + START_MS;
-  while (!(await takesConnections(port))) {
+  while (!(await takesConnections(hostname, port))) {
     if (child.exitCode === null && performance.now() < deadline) await Bun.sleep(LOOK_MS);
     else {
       await end();
@@ -53,16 +60,18 @@ async function tryToStart(command: (port: number) => readonly string[]): Promise
   return { port, pid: child.pid, [Symbol.asyncDispose]: end };
 }
 
-/** A port that nobody listens on now. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop(true);
-  return listener.port;
+/** So many ports that nobody listens on now. */
+export function freePorts(count: number, hostname: string): number[] {
+  const listeners = Array.from({ length: count }, () =>
+    Bun.listen({ hostname, port: 0, socket: { data() {} } }),
+  );
+  for (const listener of listeners) listener.stop(true);
+  return listeners.map(({ port }) => port);
 }
 
-async function takesConnections(port: number): Promise<boolean> {
+async function takesConnections(hostname: string, port: number): Promise<boolean> {
   try {
-    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    const socket = await Bun.connect({ hostname, port, socket: { data() {} } });
     socket.terminate();
     return true;
   } catch {
