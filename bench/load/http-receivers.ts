@@ -19,7 +19,7 @@ class HttpReceiver implements Member {
   readonly #size: number;
   readonly #crowd: Crowd;
   readonly #throttle: Throttle;
-  #socket: Socket<undefined> | undefined;
+  #socket: Socket | undefined;
   /** What came of the head; undefined once it is read. */
   #head: Buffer | undefined = Buffer.alloc(0);
   #isOver = false;
@@ -46,7 +46,7 @@ class HttpReceiver implements Member {
 
   async #connect(): Promise<void> {
     const { hostname, port } = this.#url;
-    this.#socket = await Bun.connect<undefined>({
+    this.#socket = await Bun.connect({
       hostname,
       port: Number(port) || 80,
       socket: {
@@ -92,7 +92,7 @@ class HttpReceiver implements Member {
     this.#head = undefined;
     const head = all.toString("latin1", 0, end);
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-    if (!/^HTTP\/1\.1 200 /.test(head) || Number(length) !== this.#size) {
+    if (!head.startsWith("HTTP/1.1 200 ") || Number(length) !== this.#size) {
       this.#wrong(`the answer is ${head.split("\r\n")[0]}, with ${length ?? "no"} bytes`);
       return undefined;
     }

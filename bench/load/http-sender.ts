@@ -26,7 +26,8 @@ async function start(plan: Plan): Promise<Load> {
     say({ t: "wrong", what: `the sender at ${sent}: ${what}` });
   };
   const pump = (): void => {
-    while (sent >= 0 && sent < size && !isOver) {
+    while (sent >= 0 && sent < size) {
+      if (isOver) return;
       const piece = at(sent, Math.min(PIECE, size - sent));
       const written = socket.write(piece);
       sent += Math.max(0, written);
@@ -34,7 +35,7 @@ async function start(plan: Plan): Promise<Load> {
     }
   };
 
-  const socket = await Bun.connect<undefined>({
+  const socket = await Bun.connect({
     hostname,
     port: Number(port) || 80,
     socket: {

@@ -183,9 +183,9 @@ async function start(plan: Plan): Promise<Load> {
   async function run(): Promise<void> {
     const startedAt = performance.now();
     const times: number[] = [];
-    while (times.length < count && !isStopped) {
+    while (times.length < count) {
       times.push(await send(WARM_SHARES + times.length));
-      if (performance.now() - startedAt >= seconds * 1000) break;
+      if (isStopped || performance.now() - startedAt >= seconds * 1000) break;
     }
     const took = (performance.now() - startedAt) / 1000;
     const extra = {

@@ -10,7 +10,16 @@ import { slow } from "./slow.ts";
 import { small } from "./small.ts";
 import { transfer } from "./transfer.ts";
 
-export const scenarios: readonly Scenario[] = [fanout, slow, late, churn, large, small, transfer, idle];
+export const scenarios: readonly Scenario[] = [
+  fanout,
+  slow,
+  late,
+  churn,
+  large,
+  small,
+  transfer,
+  idle,
+];
 
 /** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */
 export const standard: readonly ScenarioName[] = ["fanout", "slow", "late", "churn", "idle"];

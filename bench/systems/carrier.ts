@@ -38,7 +38,7 @@ export interface Carriage extends AsyncDisposable {
 
 export interface Carrier {
   readonly name: SystemName;
-  find(): Promise<Found>;
+  readonly find: () => Promise<Found>;
   /** @param folder an empty one, for whatever it keeps */
   open(folder: string): Promise<Carriage>;
 }

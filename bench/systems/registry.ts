@@ -12,10 +12,9 @@ import type { System } from "./system.ts";
 import { wormhole } from "./wormhole.ts";
 
 const systems = new Map<SystemName, System>(
-  [
-    ...[fileshare, nginx, pipingServer, original, naive],
-    ...[croc, wormhole, sendme].map(asSystem),
-  ].map((each) => [each.name, each]),
+  [fileshare, nginx, pipingServer, original, naive, ...[croc, wormhole, sendme].map(asSystem)].map(
+    (each) => [each.name, each],
+  ),
 );
 
 export function systemOf(name: SystemName): System {

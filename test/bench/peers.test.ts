@@ -1,0 +1,59 @@
+import { describe, expect, test } from "bun:test";
+
+import type { System } from "../../bench/systems/system.ts";
+import { nginx } from "../../bench/systems/nginx.ts";
+import { original } from "../../bench/systems/original.ts";
+import { pipingServer } from "../../bench/systems/piping-server.ts";
+import { measure, MiB } from "./load.ts";
+
+const missing = new Map<string, string | undefined>();
+for (const each of [nginx, original, pipingServer]) {
+  missing.set(each.name, (await each.find()).missing);
+}
+
+/** A test of a peer; skipped, with the reason in its name, where that is not installed. */
+function peerTest(system: System, what: string, run: () => Promise<void>): void {
+  const why = missing.get(system.name);
+  test.skipIf(why !== undefined)(
+    `${system.name} ${what}${why === undefined ? "" : `: ${why}`}`,
+    run,
+  );
+}
+
+test("Piping Server comes with the development dependencies", () => {
+  expect(missing.get("piping-server")).toBeUndefined();
+});
+
+describe("a peer", () => {
+  for (const [system, workers] of [
+    [nginx, 1],
+    [nginx, 2],
+    [pipingServer, 1],
+    [original, 1],
+  ] as const) {
+    peerTest(system, `(${workers}) gives all bytes to all receivers`, async () => {
+      const size = 5 * MiB + 1000;
+      const run = await measure(system, [{ kind: "healthy", count: 3 }], { workers });
+      expect(run.invalid).toBeUndefined();
+      expect(run.perReceiver.map(({ bytes }) => bytes)).toEqual([size, size, size]);
+      expect(run.perReceiver.every(({ completion }) => completion !== undefined)).toBe(true);
+      expect(run.relayRssAnonPeak).toBeGreaterThan(0);
+    });
+  }
+
+  peerTest(nginx, "lets the slow and the stopped hold up nobody, and takes late ones", async () => {
+    const run = await measure(
+      nginx,
+      [
+        { kind: "healthy", count: 2 },
+        { kind: "slow", count: 1, bytesPerSecond: 1000 },
+        { kind: "stopped", count: 1 },
+        { kind: "late", count: 1 },
+      ],
+      { joinAt: new Map([[3, 0.5]]) },
+    );
+    expect(run.invalid).toBeUndefined();
+    const done = run.perReceiver.map(({ completion }) => completion !== undefined);
+    expect(done).toEqual([true, true, false, false, true]);
+  });
+});
