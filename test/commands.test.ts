@@ -1,11 +1,13 @@
 /** Every command in README.md and docs/ works as it is written there. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { madeUpResult } from "./bench/made-up-result.ts";
+
 const root = join(import.meta.dir, "..");
-const pages = ["README.md", "docs/protocol.md", "docs/design.md"];
+const pages = ["README.md", "docs/protocol.md", "docs/design.md", "docs/bench.md"];
 const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -65,6 +67,10 @@ function shell(command: string, cwd: string, env: Record<string, string> = {}): 
   };
 }
 
+/** One short run of the bench. */
+const SHORT = "--receivers 2 --size 2MiB --rounds 1";
+const FEW_SLOW = "--slow-slow 1 --slow-stopped 1 --slow-stop-after 1MiB";
+
 /** How each command is tried. What takes long is tried with less of it. */
 const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = {
   "npx -y bun@1.4.5 run demo": "ci",
@@ -77,6 +83,17 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
   "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
+  "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: root },
+  "bun run bench fanout --relay ws://127.0.0.1:8000 --receivers 500 --size 64MiB": "together",
+  "bun run bench fanout slow --systems fileshare,nginx --receivers 8,64 --rounds 5 --json result.json --html result.html":
+    {
+      run: `bun run bench fanout slow --systems fileshare ${SHORT} ${FEW_SLOW} --json ${folder}/new.json --html ${folder}/new.html`,
+      cwd: root,
+    },
+  "bun run bench report result.json --html result.html": {
+    run: `bun run bench report ${folder}/result.json --html ${folder}/result.html`,
+    cwd: root,
+  },
 };
 /** Of Bun itself, named and not meant to be run here. */
 const NOT_OURS = new Set(["bun check", "bun fmt", "bun lint"]);
@@ -110,8 +127,17 @@ test("relay, send and recv as the README says, in three terminals", async () => 
   expect(await Bun.file(join(out, "big.iso")).bytes()).toEqual(content);
 });
 
+test("a relay that is there already is put under load", async () => {
+  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", root);
+  const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
+  await using bench = shell(`bun run bench fanout --relay ${url} ${SHORT}`, root);
+  expect(await bench.line(/^fileshare +2 +2MiB/)).not.toContain("no figures");
+  expect(await bench.exited).toBe(0);
+});
+
 describe("commands of the documents", () => {
   cpSync(join(root, "docs/protocol.md"), join(folder, "page.md"));
+  writeFileSync(join(folder, "result.json"), JSON.stringify(madeUpResult()));
   for (const [command, how] of Object.entries(TRIED)) {
     if (typeof how === "string") continue;
     test(command, async () => {
