@@ -9,23 +9,23 @@ const PACKAGES = ["fastapi", "uvicorn", "websockets"];
 /** Debian's packages are for Debian's Python, which need not be the first on PATH. */
 const PYTHONS = ["/usr/bin/python3", "python3"];
 const TELL = `import sys, platform, ${PACKAGES.join(", ")}
-print("Python", platform.python_version(), *(f"{m} {sys.modules[m].__version__}"
+print(f"Python {platform.python_version()}", *(f"{m} {sys.modules[m].__version__}"
   for m in ${JSON.stringify(PACKAGES)}), sep=", ")`;
 
 export const original: System = { name: "original", find, start };
 
 async function find(): Promise<Found> {
-  const python = await findPython();
-  if (python !== undefined) return { version: python.version };
+  const found = await findPython();
+  if (found !== undefined) return { version: found.version };
   const needed = PACKAGES.map((name) => `python3-${name}`).join(", ");
   return { missing: `needs ${needed} (bench/setup installs them)` };
 }
 
 async function start(): Promise<RunningSystem> {
-  const python = await findPython();
-  if (python === undefined) throw new Error("no Python has what the original server needs");
+  const found = await findPython();
+  if (found === undefined) throw new Error("no Python has what the original server needs");
   const program = join(import.meta.dir, "original-server.py");
-  const server = await startServer((port) => [python.path, program, port.toString()]);
+  const server = await startServer((port) => [found.path, program, port.toString()]);
   const load = join(import.meta.dir, "../load");
   return {
     pids: [server.pid],
@@ -38,7 +38,20 @@ async function start(): Promise<RunningSystem> {
   };
 }
 
-async function findPython(): Promise<{ path: string; version: string } | undefined> {
+interface Python {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** Asked once: it is slow. */
+function findPython(): Promise<Python | undefined> {
+  python ??= lookForPython();
+  return python;
+}
+
+let python: Promise<Python | undefined> | undefined;
+
+async function lookForPython(): Promise<Python | undefined> {
   for (const name of PYTHONS) {
     const path = which(name);
     if (path === undefined) continue;

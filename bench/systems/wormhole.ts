@@ -24,17 +24,17 @@ async function find(): Promise<Found> {
 
 async function open(folder: string): Promise<Carriage> {
   const program = which("wormhole");
-  const twist = program === undefined ? undefined : await findTwist(program);
-  if (program === undefined || twist === undefined) throw new Error("wormhole is not here");
+  const servers = program === undefined ? undefined : await findTwist(program);
+  if (program === undefined || servers === undefined) throw new Error("wormhole is not here");
   const endpoint = (port: number): string => `--port=tcp:${port}:interface=127.0.0.1`;
   const mailbox = await startServer((port) => [
-    twist,
+    servers,
     "wormhole-mailbox",
     endpoint(port),
     `--channel-db=${join(folder, "mailbox.sqlite")}`,
   ]);
   try {
-    const transit = await startServer((port) => [twist, "transitrelay", endpoint(port)]);
+    const transit = await startServer((port) => [servers, "transitrelay", endpoint(port)]);
     const common = [
       program,
       `--relay-url=ws://127.0.0.1:${mailbox.port}/v1`,
@@ -61,8 +61,15 @@ async function open(folder: string): Promise<Carriage> {
   }
 }
 
-/** The program that runs the two servers: beside wormhole's own, or on PATH. */
-async function findTwist(program: string): Promise<string | undefined> {
+/** The program that runs the two servers: beside wormhole's own, or on PATH. Asked once: it is slow. */
+function findTwist(program: string): Promise<string | undefined> {
+  twist ??= lookForTwist(program);
+  return twist;
+}
+
+let twist: Promise<string | undefined> | undefined;
+
+async function lookForTwist(program: string): Promise<string | undefined> {
   const beside = join(dirname(realpathSync(program)), "twist");
   for (const name of [beside, "twist3", "twist"]) {
     const path = which(name);
