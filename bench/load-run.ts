@@ -199,10 +199,16 @@ function figures(driven: Driven, more: Record<string, number>): Measured {
         .filter(({ kind }) => kind === "healthy")
         .map(({ bytesPerSecond }) => bytesPerSecond),
     ),
-    extra: { ...extra, bytesToAll: all, ...more },
+    extra: { ...extra, ...switchesOf(switches), bytesToAll: all, ...more },
     perReceiver,
     samples,
   };
+}
+
+/** Over all receivers; nothing where nobody counts them. */
+function switchesOf(switches: ReadonlyMap<string, number>): Record<string, number> {
+  const laneSwitches = [...switches.values()].reduce((sum, count) => sum + count, 0);
+  return switches.size === 0 ? {} : { laneSwitches };
 }
 
 /** Undefined when nothing is wrong. A frame that is missing is, though its receiver asked again. */

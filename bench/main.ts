@@ -28,7 +28,9 @@ async function bench(args: readonly string[]): Promise<boolean> {
   for (const { name, missing } of systems) {
     if (missing !== undefined) console.error(`${name} is left out: ${missing}`);
   }
-  const runs = await runAll(jobsOf(options, systems), {
+  const jobs = jobsOf(options, systems);
+  if (jobs.length === 0) throw new UsageError("No system that is here takes part in that");
+  const runs = await runAll(jobs, {
     rounds: options.rounds,
     timeout: options.timeout,
     onRun: (progress) => {
@@ -47,7 +49,7 @@ async function bench(args: readonly string[]): Promise<boolean> {
   console.log(table(result));
   if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(result)}\n`);
   if (options.html !== undefined) await Bun.write(options.html, await page(result));
-  return runs.length > 0 && runs.every(({ invalid }) => invalid === undefined);
+  return runs.every(({ invalid }) => invalid === undefined);
 }
 
 /** Which systems are here, of those asked for. A relay that is there already runs alone. */

@@ -49,7 +49,9 @@ export function ownList(options: Options, name: string): readonly number[] {
   return values;
 }
 
-const STANDARD_ROUNDS = 3;
+const ROUNDS = 3;
+/** Of a run without scenarios, which shall end within 5 minutes: each order once. */
+const STANDARD_ROUNDS = 2;
 const STANDARD_TIMEOUT_SECONDS = 120;
 
 /** @throws UsageError in words for a person */
@@ -75,12 +77,13 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
   }
   const values: Readonly<Record<string, string | undefined>> = parsed.values;
   const { systems, receivers, size, rounds, workers, timeout } = values;
+  const standardRounds = parsed.positionals.length > 0 ? ROUNDS : STANDARD_ROUNDS;
   return {
     scenarios: parsed.positionals.map((name) => oneOf(SCENARIOS, name, "scenario")),
     systems: systems?.split(",").map((name) => oneOf(SYSTEMS, name, "system")),
     receivers: receivers === undefined ? undefined : counts(receivers),
     size: size === undefined ? undefined : parseBytes(size),
-    rounds: rounds === undefined ? STANDARD_ROUNDS : count(rounds),
+    rounds: rounds === undefined ? standardRounds : count(rounds),
     workers: workers === undefined ? undefined : counts(workers),
     json: values["json"],
     html: values["html"],

@@ -28,8 +28,9 @@ const columns: readonly Column[] = [
   { title: "rounds", cell: (runs) => String(runs.length) },
 ];
 
-/** Figures of one scenario alone that the table shows below each row. */
-const extraDecimals = 3;
+/** Figures of one scenario alone are shown below its table, but not these, which any load has. */
+const QUIET = new Set(["recordsSent", "bytesToAll", "loadCpuSeconds"]);
+const EXTRA_DECIMALS = 3;
 
 /** The whole result, as lines. */
 export function table(result: BenchResult): string {
@@ -101,9 +102,10 @@ function settingOf({ system, workers, receivers, size }: Run): string {
 function extrasOf(runs: readonly Run[]): string {
   const names = new Set(runs.flatMap(({ extra }) => Object.keys(extra)));
   return [...names]
+    .filter((name) => !QUIET.has(name))
     .map((name) => {
       const values = runs.flatMap(({ extra }) => extra[name] ?? []);
-      return `${name} ${Number(median(values).toFixed(extraDecimals))}`;
+      return `${name} ${Number(median(values).toFixed(EXTRA_DECIMALS))}`;
     })
     .join(", ");
 }

@@ -79,7 +79,7 @@ async function wait({ system, workers, receivers, seconds, signal }: Wait): Prom
     fairness: 1,
     extra: {
       rssAnonPerReceiver: (after.rssAnon - before.rssAnon) / receivers,
-      cpuSecondsToJoin: (joined.cpuSeconds - before.cpuSeconds) / receivers,
+      cpuMillisecondsPerJoin: ((joined.cpuSeconds - before.cpuSeconds) * 1000) / receivers,
       cpuPerSecond: relayCpuSeconds / seconds,
     },
   };

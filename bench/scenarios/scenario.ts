@@ -56,8 +56,6 @@ export function withoutFigures(invalid: string): Measured {
 }
 
 /** The numbers of workers that a system is run with; most have one process, whatever is asked. */
-export function workersOf(system: SystemName, { workers }: Options): readonly number[] {
-  if (system === "fileshare") return workers ?? [1];
-  if (system === "nginx") return workers ?? [1, 2];
-  return [1];
+export function workersOf(system: SystemName, { workers = [1] }: Options): readonly number[] {
+  return system === "fileshare" || system === "nginx" ? workers : [1];
 }

@@ -26,7 +26,7 @@ test.each(["", "GiB", "1GB", "-1", "0", "1e9", "9999999TiB"])("'%s' is no size",
 describe("a command line", () => {
   test("has a standard for everything", () => {
     const options = parseOptions([], specs);
-    expect(options).toMatchObject({ scenarios: [], systems: undefined, rounds: 3 });
+    expect(options).toMatchObject({ scenarios: [], systems: undefined, rounds: 2 });
     expect(own(options, "slow-rate")).toBe(5);
     expect(ownList(options, "late-at")).toEqual([25, 50]);
   });
@@ -36,6 +36,7 @@ describe("a command line", () => {
       "fanout slow --systems fileshare,nginx --receivers 8,64 --size 1MiB --slow-rate 2KiB";
     const options = parseOptions(args.split(" "), specs);
     expect(options.scenarios).toEqual(["fanout", "slow"]);
+    expect(options.rounds).toBe(3);
     expect(options.systems).toEqual(["fileshare", "nginx"]);
     expect(options.receivers).toEqual([8, 64]);
     expect(options.size).toBe(2 ** 20);
