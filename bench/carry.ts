@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 
 import { PIECE_BYTES, matches } from "./load/pattern.ts";
+import { bound } from "./systems/command.ts";
 import type { Carriage, Program } from "./systems/carrier.ts";
 
 /** characters of what a program says that are looked through, and told when it fails */
@@ -65,7 +66,7 @@ export class Running implements AsyncDisposable {
 
   constructor({ command, env, cwd }: Program, signal: AbortSignal) {
     this.#name = basename(command[0] ?? "");
-    this.#child = Bun.spawn([...command], {
+    this.#child = Bun.spawn(bound(command), {
       env: { ...process.env, ...env },
       ...(cwd === undefined ? {} : { cwd }),
       stdin: "ignore",

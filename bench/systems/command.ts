@@ -1,6 +1,6 @@
-/** What a command of this machine says when it is asked for its version. */
+/** Commands of this machine that are not ours. */
 
-/** stdout and stderr together; undefined when it does not run or fails. */
+/** What it says on stdout and stderr together; undefined when it does not run or fails. */
 export async function ask(command: readonly string[]): Promise<string | undefined> {
   try {
     const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
@@ -18,4 +18,10 @@ export async function ask(command: readonly string[]): Promise<string | undefine
 export function which(name: string): string | undefined {
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin`;
   return Bun.which(name, { PATH: path }) ?? undefined;
+}
+
+/** The command line of a program that ends when we do, even by kill -9; where util-linux is here. */
+export function bound(command: readonly string[]): string[] {
+  const setpriv = which("setpriv");
+  return setpriv === undefined ? [...command] : [setpriv, "--pdeathsig", "TERM", "--", ...command];
 }
