@@ -15,6 +15,7 @@ import { replaceSystem, systemOf } from "./systems/registry.ts";
 
 const FAILED = 1;
 const USAGE = 2;
+const INTERRUPTED = 130;
 
 /** True when every run has figures. */
 async function bench(args: readonly string[]): Promise<boolean> {
@@ -100,4 +101,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// So that what is cleared away at exit is, and loads and relays see their stdin end.
+process.once("SIGINT", () => process.exit(INTERRUPTED));
+process.once("SIGTERM", () => process.exit(INTERRUPTED));
 process.exit(await main(process.argv.slice(2)));
