@@ -96,10 +96,9 @@ function scaled(value: unknown, unit: number): number | undefined {
   return known === undefined ? undefined : known / unit;
 }
 
-/** `groups` of one scenario and one size; `id` begins the ids of the canvases. */
+/** `groups` of one scenario and variant; `id` begins the ids of the canvases. */
 export function againstReceivers(id: string, groups: readonly Group[]): Titled[] {
   const fewest = Math.min(...groups.map(({ workers }) => workers));
-  const variants = [...new Set(groups.map(({ variant }) => variant))];
   const ticks = [...new Set(groups.map(({ receivers }) => receivers))].toSorted((a, b) => a - b);
   const lines = Map.groupBy(groups, (group) => labelOf(group, groups));
   return METRICS.map((metric) => {
@@ -109,7 +108,7 @@ export function againstReceivers(id: string, groups: readonly Group[]): Titled[]
       const first = members[0];
       if (first === undefined) continue;
       const look = LOOKS[first.system] ?? OTHER_LOOK;
-      const dashed = first.workers > fewest || variants.indexOf(first.variant) > 0;
+      const dashed = first.workers > fewest;
       const points = members
         .flatMap((group) => {
           const y = medianOf(group, metric.of);

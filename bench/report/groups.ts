@@ -58,6 +58,11 @@ export function labelOf(group: Group, all: readonly Group[]): string {
   return [label, group.variant, size].filter((text) => text !== "").join(", ");
 }
 
+/** For what is shown of one variant alone. */
+export function withoutVariant(group: Group): Group {
+  return { ...group, variant: "" };
+}
+
 export function counted(count: number, what: string): string {
   return `${count.toLocaleString("en-GB")} ${what}${count === 1 ? "" : "s"}`;
 }

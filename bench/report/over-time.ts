@@ -1,7 +1,7 @@
 /** Charts of one setting over time: a row per system, of its middle round. */
 import { type Run, type Sample, sampledReceivers } from "../result.ts";
 import { MIB, number } from "./figures.ts";
-import { type Group, counted, labelOf, middleRound } from "./groups.ts";
+import { type Group, counted, labelOf, middleRound, withoutVariant } from "./groups.ts";
 import type { ChartSpec, Point, Series } from "./spec.ts";
 
 export interface Row {
@@ -13,6 +13,9 @@ export interface Row {
 
 /** Samples drawn for one run at most; of more, every second, third and so on is left out. */
 const POINTS = 80;
+
+/** s; a shorter interval, such as the last one, says more of the clock than of the receiver. */
+const SHORTEST_INTERVAL = 0.1;
 
 /** A row whose values stay below this share of the largest row's has an axis of its own. */
 const OWN_AXIS_BELOW = 0.1;
@@ -27,8 +30,8 @@ const KIND_COLOURS: Record<string, string> = {
 
 /** `groups` of one scenario, variant, number of receivers and size. */
 export function overTime(id: string, groups: readonly Group[]): Row[] {
-  const withoutVariant = groups.map((group) => ({ ...group, variant: "" }));
-  const rows = withoutVariant.flatMap((group) => {
+  const alike = groups.map(withoutVariant);
+  const rows = alike.flatMap((group) => {
     const run = middleRound(group);
     if (run === undefined || run.samples.length === 0) return [];
     const samples = thinned(run.samples);
@@ -42,7 +45,7 @@ export function overTime(id: string, groups: readonly Group[]): Row[] {
       series.length === 0 ? undefined : chartOf(`${id}-${index}-${name}`, unit, series, yMax);
     const among = `round ${run.round + 1} of ${group.rounds.length}, the middle one by time`;
     return {
-      label: labelOf(group, withoutVariant),
+      label: labelOf(group, alike),
       note: group.rounds.length === 1 ? "one round" : among,
       charts: [
         { title: "Throughput of each receiver", chart: chart("rate", "MiB/s", rates, fastest) },
@@ -95,7 +98,8 @@ function rates(run: Run, samples: readonly Sample[]): Series[] {
       const then = number(before?.receivedBytes[column]);
       if (before === undefined || now === undefined || then === undefined) return [];
       const seconds = sample.at - before.at;
-      return seconds > 0 ? [point(sample.at, (now - then) / MIB / seconds)] : [];
+      const isLong = seconds >= SHORTEST_INTERVAL || (index === 0 && seconds > 0);
+      return isLong ? [point(sample.at, (now - then) / MIB / seconds)] : [];
     }),
   );
 }

@@ -46,11 +46,14 @@ function extraColumn(key: string): Column {
   return { title: key, unit: /seconds/i.test(key) ? "s" : "", of: of(1) };
 }
 
-/** Columns that some round has, and then what the scenario alone measures. */
+/** Columns that some round has. */
 function columnsOf(runs: readonly Run[]): Column[] {
-  const extra = new Set(runs.flatMap((run) => Object.keys(run.extra ?? {})));
-  const known = COLUMNS.filter(({ of }) => runs.some((run) => number(of(run)) !== undefined));
-  return [...known, ...[...extra].map(extraColumn)];
+  return COLUMNS.filter(({ of }) => runs.some((run) => number(of(run)) !== undefined));
+}
+
+/** Columns of what the scenario alone measures. */
+function extraColumnsOf(runs: readonly Run[]): Column[] {
+  return [...new Set(runs.flatMap((run) => Object.keys(run.extra ?? {})))].map(extraColumn);
 }
 
 /** Columns of words, which stand at the left. */
@@ -120,6 +123,17 @@ function rowStart(group: Group, before: Group | undefined): string {
 /** Medians of one scenario, a row per system and setting. */
 export function medianTable(groups: readonly Group[]): string {
   const columns = columnsOf(groups.flatMap(({ valid }) => valid));
+  return mediansOf(groups, columns, "Medians over the rounds that count");
+}
+
+/** The same of the scenario's own figures; empty when it has none. */
+export function extraTable(groups: readonly Group[]): string {
+  const columns = extraColumnsOf(groups.flatMap(({ valid }) => valid));
+  const some = groups.filter(({ valid }) => extraColumnsOf(valid).length > 0);
+  return some.length === 0 ? "" : mediansOf(some, columns, "Figures of their own, medians");
+}
+
+function mediansOf(groups: readonly Group[], columns: readonly Column[], caption: string): string {
   const settings = settingsOf(groups);
   const rows = groups.map((group, index) => {
     const cells = columns.map(({ of }) => `<td>${figure(medianOf(group, of))}</td>`).join("");
@@ -130,14 +144,15 @@ export function medianTable(groups: readonly Group[]): string {
   return table(
     heads([...settings.heads, ["rounds that count", ""], ...titles]),
     rows,
-    captioned("Medians over the rounds that count", settings),
+    captioned(caption, settings),
   );
 }
 
 /** Every round as it was. */
 export function roundTable(groups: readonly Group[]): string {
   const runs = groups.flatMap(({ rounds }) => rounds);
-  const columns = columnsOf(runs.filter((run) => !isInvalid(run)));
+  const good = runs.filter((run) => !isInvalid(run));
+  const columns = [...columnsOf(good), ...extraColumnsOf(good)];
   const settings = settingsOf(groups);
   const rows = groups.flatMap((group) =>
     group.rounds.map((run, index) => {

@@ -3,9 +3,9 @@ import { type BenchResult, type Run, SCENARIOS } from "../result.ts";
 import { type LegendEntry, type Titled, againstReceivers, legendOf } from "./against-n.ts";
 import { pageScript, pageStyle } from "./bundle.ts";
 import { bytes, embedded, escape, figure } from "./figures.ts";
-import { type Group, counted, groupsOf, labelOf } from "./groups.ts";
+import { type Group, counted, groupsOf, labelOf, withoutVariant } from "./groups.ts";
 import { type Row, overTime, settingOf } from "./over-time.ts";
-import { isInvalid, medianTable, receiverTable, roundTable } from "./page-tables.ts";
+import { extraTable, isInvalid, medianTable, receiverTable, roundTable } from "./page-tables.ts";
 import type { ChartSpec } from "./spec.ts";
 
 /** Whatever the file says is text in it: nothing of a result becomes markup or script. */
@@ -101,9 +101,14 @@ function notice(title: string, lines: readonly string[]): string {
 function scenarioSections(groups: readonly Group[], charts: ChartSpec[]): string[] {
   return [...Map.groupBy(groups, ({ scenario }) => scenario)].map(([scenario, members]) => {
     const rounds = members.reduce((sum, group) => sum + group.rounds.length, 0);
+    const variants = Map.groupBy(members, ({ variant }) => variant).values();
+    const parts = [...variants].map((ofOne, index) =>
+      againstReceiversPart(`n-${scenario}-${index}`, ofOne, charts),
+    );
     return `<section><h2>${escape(scenario)}</h2>
-${againstReceiversPart(members, charts)}
+${parts.join("\n")}
 ${medianTable(members)}
+${extraTable(members)}
 ${receivers(members)}
 <details><summary>${escape(`All ${counted(rounds, "round")}`)}</summary>
 ${roundTable(members)}</details></section>`;
@@ -118,15 +123,18 @@ function receivers(groups: readonly Group[]): string {
   return `<details><summary>The receivers</summary>\n${table}</details>`;
 }
 
-/** Charts of one scenario, when it ran with several numbers of receivers; and of `fanout`. */
-function againstReceiversPart(groups: readonly Group[], charts: ChartSpec[]): string {
+/** Charts of one scenario and variant, when it ran with several numbers of receivers; and of `fanout`. */
+function againstReceiversPart(id: string, all: readonly Group[], charts: ChartSpec[]): string {
+  const groups = all.map(withoutVariant);
   const first = groups[0];
   if (first === undefined || (first.scenario !== "fanout" && !hasSeveralCounts(groups))) return "";
-  const figures = againstReceivers(`n-${first.scenario}`, groups);
+  const figures = againstReceivers(id, groups);
   const specs = figures.flatMap(({ chart }) => chart ?? []);
   charts.push(...specs);
   const several = groups.some(({ workers }) => workers !== first.workers);
-  return `<div class="group"><p class="soft">Lines join medians, faint dots are single rounds${several ? ", dashes mean more workers" : ""}. A button hides its line. ${sourceOf(groups)}</p>
+  const variant = all[0]?.variant ?? "";
+  const title = variant === "" ? "" : `<h3>${escape(variant)}</h3>`;
+  return `<div class="group">${title}<p class="soft">Lines join medians, faint dots are single rounds${several ? ", dashes mean more workers" : ""}. A button hides its line. ${sourceOf(groups)}</p>
 ${legend(legendOf(specs), true)}
 <div class="grid">${figures.map(chartFigure).join("\n")}</div></div>`;
 }

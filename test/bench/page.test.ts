@@ -131,7 +131,7 @@ describe.skipIf(program === undefined)(`in Chromium${reason}`, () => {
     const tab = await open("full.html", madeUpResult());
     const painted = (await tab.evaluate(PAINTED)) as Record<string, number>;
     const names = ["rate", "cpu", "memory", "p50", "p99", "fairness"];
-    for (const name of names) expect(painted).toHaveProperty([`n-fanout-${name}`]);
+    for (const name of names) expect(painted).toHaveProperty([`n-fanout-0-${name}`]);
     // Six of `fanout`; then throughput, lag and memory of six rows.
     expect(Object.keys(painted)).toHaveLength(6 + 6 * 3);
     for (const [id, pixels] of Object.entries(painted)) {
@@ -139,7 +139,7 @@ describe.skipIf(program === undefined)(`in Chromium${reason}`, () => {
     }
     // Axes alone would be painted too: these are the lines.
     for (const colour of ["--blue", "--green", "--red", "--pink", "--ink"]) {
-      expect(await tab.evaluate(inColour("n-fanout-rate", colour))).toBeGreaterThan(20);
+      expect(await tab.evaluate(inColour("n-fanout-0-rate", colour))).toBeGreaterThan(20);
     }
     expect(tab.complaints).toEqual([]);
     expect(tab.requests).toEqual([]);
@@ -148,8 +148,8 @@ describe.skipIf(program === undefined)(`in Chromium${reason}`, () => {
   test("a legend's button hides its line, and the setting changes the panel", async () => {
     const tab = await open("switched.html", madeUpResult());
     await tab.evaluate(`document.querySelector('button[data-series="original"]').click()`);
-    expect(await tab.evaluate(inColour("n-fanout-rate", "--pink"))).toBe(0);
-    expect(await tab.evaluate(inColour("n-fanout-rate", "--green"))).toBeGreaterThan(20);
+    expect(await tab.evaluate(inColour("n-fanout-0-rate", "--pink"))).toBe(0);
+    expect(await tab.evaluate(inColour("n-fanout-0-rate", "--green"))).toBeGreaterThan(20);
     const setting = await tab.evaluate(`(() => {
       const select = document.getElementById("setting");
       const option = [...select.options].find(({ text }) => text.startsWith("slow, with slow"));
@@ -174,7 +174,7 @@ describe.skipIf(program === undefined)(`in Chromium${reason}`, () => {
       await tab.setTheme(theme);
       colours.push(await tab.evaluate(`getComputedStyle(document.body).backgroundColor`));
       // In the colour of the theme that holds now: the charts were drawn again.
-      expect(await tab.evaluate(inColour("n-fanout-rate", "--blue"))).toBeGreaterThan(20);
+      expect(await tab.evaluate(inColour("n-fanout-0-rate", "--blue"))).toBeGreaterThan(20);
     }
     expect(new Set(colours).size).toBe(2);
     expect(tab.complaints).toEqual([]);
