@@ -11,6 +11,20 @@ const PER_TEST = 250;
 /** Of computing, on a machine that does much else. ms */
 const TIMEOUT_MS = 120_000;
 
+/** Seeds that fail when what was mended for them is undone. */
+const KEPT = [
+  { seed: 13, why: "records asked for take all places of the log, and what came is gone at once" },
+  { seed: 24, why: "the shares of a worker that died count for ever in the parts of the pool" },
+  {
+    seed: 52,
+    why: "a sender is back before its old line is seen to break, and is not asked again",
+  },
+  { seed: 71, why: "a share without a block has no part in a pool that others fill" },
+  { seed: 135, why: "the receivers of a worker that died are attached for ever" },
+  { seed: 220, why: "who only looked at two records counts as failed" },
+  { seed: 835, why: "a share that waits for its first block is forgotten at each tick" },
+] as const;
+
 function play(seed: number): void {
   const result = runSeed(seed);
   if (!("failure" in result)) return;
@@ -28,6 +42,8 @@ for (let first = 1; first <= SEEDS; first += PER_TEST) {
     TIMEOUT_MS,
   );
 }
+
+test.each(KEPT)("seed $seed, in which $why", ({ seed }) => play(seed));
 
 test("a seed is the same world each time", () => {
   expect(runSeed(42)).toEqual(runSeed(42));
