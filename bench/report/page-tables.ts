@@ -42,7 +42,7 @@ function extraColumn(key: string): Column {
   if (/rssAnon/i.test(key)) return { title: key, unit: "KiB", of: of(KIB) };
   if (/bytesPerSecond/i.test(key)) return { title: key, unit: "MiB/s", of: of(MIB) };
   if (/bytes|memory/i.test(key)) return { title: key, unit: "MiB", of: of(MIB) };
-  if (/Ms(?:[A-Z]|$)/.test(key)) return { title: key, unit: "ms", of: of(1) };
+  if (/Ms(?:[A-Z]|$)|Milliseconds/.test(key)) return { title: key, unit: "ms", of: of(1) };
   return { title: key, unit: /seconds/i.test(key) ? "s" : "", of: of(1) };
 }
 
