@@ -16,7 +16,8 @@ function open(folder: string): Promise<Carriage> {
   const program = which("sendme");
   if (program === undefined) throw new Error("sendme is not on PATH");
   // Both sides keep their copies in the folder in which they run.
-  const alone = ["--no-progress", "--relay", "disabled", "--magic-ipv4-addr", "127.0.0.1:0"];
+  const loopback = ["--magic-ipv4-addr", "127.0.0.1:0", "--magic-ipv6-addr", "[::1]:0"];
+  const alone = ["--no-progress", "--relay", "disabled", ...loopback];
   return Promise.resolve({
     pids: [],
     order: { first: "sender", says: /sendme receive (\S+)/ },
