@@ -111,7 +111,9 @@ export class Origin {
     for (const [key, place] of this.#places) {
       if (place.worker !== worker) continue;
       this.#places.delete(key);
-      this.#changed.set(key, { ...place.entry, state: "lost" });
+      // As a fan-out says it: who had not agreed had taken nothing.
+      const next = place.entry.state === "waiting" ? 0 : place.entry.next;
+      this.#changed.set(key, { ...place.entry, state: "lost", next });
     }
   }
 

@@ -238,7 +238,7 @@ describe("receivers", () => {
   test("of a worker that died are lost, and those of others are not", () => {
     const play = new Play();
     play.report(0, entry(1, "live", 4));
-    play.report(1, entry(2, "waiting"), entry(3, "live", 7), entry(4, "live", 2));
+    play.report(1, entry(2, "waiting", 2), entry(3, "live", 7), entry(4, "live", 2));
     play.report(1, entry(4, "left", 2));
     play.tick();
     play.origin.workerLost(1);
