@@ -50,7 +50,8 @@ async function bench(args: readonly string[]): Promise<boolean> {
   console.log(table(result));
   if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(result)}\n`);
   if (options.html !== undefined) await Bun.write(options.html, await page(result));
-  return runs.every(({ invalid }) => invalid === undefined);
+  // That a peer can't keep up with a scenario is a result; that ours can't is a defect.
+  return runs.every(({ system, invalid }) => system !== "fileshare" || invalid === undefined);
 }
 
 /** Which systems are here, of those asked for. A relay that is there already runs alone. */

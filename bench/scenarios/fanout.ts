@@ -20,7 +20,7 @@ export const fanout: Scenario = {
     {
       name: "fanout-total",
       kind: "bytes",
-      standard: [2 * GiB],
+      standard: [1.5 * GiB],
       help: "most that one run delivers to all receivers; the source is made smaller for it",
     },
   ],
