@@ -1,6 +1,8 @@
 import {
+  CONTROL_BYTES,
   FAULTS,
   REASON_CHARACTERS,
+  SENDER_QUEUE_BYTES,
   TICK_MS,
   encodeControl,
   faultMessage,
@@ -21,11 +23,15 @@ import { Violation, type World } from "./world.ts";
 
 /** Control messages that may wait behind a frame in a receiver's queue: an offer list and news. */
 const CONTROL_ALLOWANCE_BYTES = 4096;
+/** And in a sender's: news up to its limit, and the messages of one turn. */
+const SENDER_ALLOWANCE_BYTES = SENDER_QUEUE_BYTES + CONTROL_BYTES;
 
 interface Socket {
   readonly wire: Wire;
   /** A fault was told and the close is on its way, as in relay/worker.ts. */
   closing: boolean;
+  /** It had an offer accepted. */
+  sender: boolean;
 }
 
 export interface WorkerSettings {
@@ -87,7 +93,7 @@ export class SimWorker implements Outlet, RelayEnd {
   // Sockets: from the wires
 
   opened(wire: Wire): void {
-    this.#open.set(wire.id, { wire, closing: false });
+    this.#open.set(wire.id, { wire, closing: false, sender: false });
     this.hub.opened(wire.id, this.#world.clock.now);
   }
 
@@ -157,6 +163,7 @@ export class SimWorker implements Outlet, RelayEnd {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return;
     this.#world.trace(() => `worker ${this.id} -> line ${id}: ${describe(message)}`);
+    if (message.t === "accepted") socket.sender = true;
     this.#push(socket, encodeControl(message));
   }
 
@@ -173,7 +180,7 @@ export class SimWorker implements Outlet, RelayEnd {
     for (const id of this.#open.keys()) this.fail(id, code);
   }
 
-  #push({ wire }: Socket, bytes: Uint8Array): SendResult {
+  #push({ wire, sender }: Socket, bytes: Uint8Array): SendResult {
     const { down } = wire;
     down.push(bytes.slice());
     if (isFrame(bytes)) {
@@ -182,7 +189,7 @@ export class SimWorker implements Outlet, RelayEnd {
     if (down.buffered === 0) return "sent";
     const { frames, controlBytes } = down.queued;
     if (frames > 1) throw new Violation(`${frames} frames queued for line ${wire.id}`);
-    if (controlBytes > CONTROL_ALLOWANCE_BYTES) {
+    if (controlBytes > (sender ? SENDER_ALLOWANCE_BYTES : CONTROL_ALLOWANCE_BYTES)) {
       throw new Violation(`${controlBytes} bytes of control messages queued for line ${wire.id}`);
     }
     return "queued";
