@@ -14,7 +14,7 @@ export async function attend(client: Client, screen: Screen): Promise<number> {
       question = new AbortController();
       // One that was taken back needs no answer: the share it was about is gone.
       screen.ask(event, question.signal).then(
-        (answer) => client.answer(answer),
+        (answer) => client.answer(event.share, answer),
         () => undefined,
       );
     }

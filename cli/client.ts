@@ -6,7 +6,7 @@ import type { Answer, Job, Outcome } from "./jobs.ts";
 /** From the screen's thread to the streaming thread, and back. */
 export type ToThread =
   | { readonly t: "start"; readonly job: Job }
-  | { readonly t: "answer"; readonly answer: Answer }
+  | { readonly t: "answer"; readonly share: string; readonly answer: Answer }
   | { readonly t: "interrupt" };
 export type FromThread =
   | { readonly t: "event"; readonly event: ClientEvent }
@@ -15,7 +15,7 @@ export type FromThread =
 /** A send or a receive that runs in a thread of its own. */
 export interface Client extends AsyncIterable<ClientEvent> {
   /** Answers an `offer` whose `question` is true. */
-  answer(answer: Answer): void;
+  answer(share: string, answer: Answer): void;
   /** Tells the other side, keeps what is needed to resume, and ends; safe to call twice. */
   interrupt(): void;
   /** Settles when the thread has ended; never rejects. */
@@ -65,7 +65,7 @@ export function startClient(job: Job): Client {
   post({ t: "start", job });
 
   return {
-    answer: (answer) => post({ t: "answer", answer }),
+    answer: (share, answer) => post({ t: "answer", share, answer }),
     interrupt: () => post({ t: "interrupt" }),
     outcome,
     async *[Symbol.asyncIterator]() {

@@ -36,6 +36,8 @@ export type ClientEvent =
   /** What a receiver is offered. `exists`: a file of that name is in the folder already. */
   | {
       readonly event: "offer";
+      /** Share id in hex: what an answer is about. */
+      readonly share: string;
       readonly files: number;
       readonly bytes: number;
       readonly names: readonly string[];

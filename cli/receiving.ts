@@ -19,6 +19,7 @@ import {
   isHiddenName,
   isOfShare,
   sealText,
+  toHex,
   type FaultCode,
   type Keys,
   type OfferSeen,
@@ -83,7 +84,9 @@ export class Receiving {
     this.#handle({ type: "tick" });
   }
 
-  answer(answer: Answer): void {
+  /** A person's answer about a share; one about a share that is gone by now says nothing. */
+  answer(share: string, answer: Answer): void {
+    if (this.#incoming === undefined || toHex(this.#incoming.offer.share) !== share) return;
     if (!answer.accept) {
       this.#handle({ type: "declined" });
       return;
@@ -318,6 +321,7 @@ export class Receiving {
     if (this.#incoming === undefined || manifest === undefined) return;
     this.#emit({
       event: "offer",
+      share: toHex(this.#incoming.offer.share),
       files: manifest.files.length,
       bytes: manifest.bytes,
       names: manifest.files.map(({ path }) => path),

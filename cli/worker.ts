@@ -34,7 +34,7 @@ self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
       running = start(data.job);
       return;
     case "answer":
-      if (running instanceof Receiving) running.answer(data.answer);
+      if (running instanceof Receiving) running.answer(data.share, data.answer);
       return;
     case "interrupt":
       running?.interrupt();

@@ -128,6 +128,7 @@ describe("the plain screen", () => {
     const names = Array.from({ length: 200 }, (_, i) => (i === 150 ? "a/.ssh/x" : `file ${i}`));
     const offer: ClientEvent = {
       event: "offer",
+      share: "00".repeat(16),
       files: 200,
       bytes: 0,
       names,
@@ -146,6 +147,7 @@ describe("the plain screen", () => {
     const screen = new PlainScreen(RECEIVER, { ...output, now: () => 0 });
     const offer = {
       event: "offer",
+      share: "00".repeat(16),
       files: 1,
       bytes: 1,
       names: ["a"],

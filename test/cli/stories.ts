@@ -72,6 +72,7 @@ export const RECEIVE: readonly ClientEvent[] = [
   { event: "waiting" },
   {
     event: "offer",
+    share: "00".repeat(16),
     files: 1,
     bytes: 10 * MiB,
     names: [".bashrc"],
@@ -94,7 +95,15 @@ export const HOSTILE =
 /** Events with a hostile text wherever a peer, or a path that a peer named, may put one. */
 export const HOSTILE_EVENTS: readonly ClientEvent[] = [
   { event: "source", name: HOSTILE, bytes: 10, records: 1 },
-  { event: "offer", files: 1, bytes: 10, names: [HOSTILE], exists: true, question: false },
+  {
+    event: "offer",
+    share: "00".repeat(16),
+    files: 1,
+    bytes: 10,
+    names: [HOSTILE],
+    exists: true,
+    question: false,
+  },
   { event: "resumed", bytes: 1, size: 10 },
   { event: "progress", bytes: 5, size: 10 },
   receiver("anna", "live", 0, HOSTILE),

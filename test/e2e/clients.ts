@@ -72,7 +72,8 @@ export class Running implements AsyncDisposable {
   }
 
   answer(answer: Answer): void {
-    this.#client.answer(answer);
+    const asked = this.all("offer").at(-1);
+    if (asked !== undefined) this.#client.answer(asked.share, answer);
   }
 
   interrupt(): void {
