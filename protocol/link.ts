@@ -1,3 +1,4 @@
+import { PROTOCOL_VERSION, type Message, type Role } from "./control.ts";
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "./limits.ts";
 import { FAULTS, FaultError, type FaultCode } from "./faults.ts";
 
@@ -24,6 +25,11 @@ export interface LinkOptions {
 
 /** What the owner of a link must do after an event. */
 export type LinkEffect = "connect" | "greet" | "disconnect" | "nothing" | "timed-out";
+
+export type LinkAction =
+  | { readonly type: "connect" }
+  | { readonly type: "disconnect" }
+  | { readonly type: "send"; readonly message: Message };
 
 export class Link {
   state: LinkState;
@@ -115,5 +121,19 @@ export class Link {
   #delay(attempt: number): number {
     const step = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
     return step * (0.5 + this.#options.random() / 2);
+  }
+}
+
+/** What a session does for its link: connect, say hello, let go. */
+export function linkEffects(effect: LinkEffect, role: Role, channel: Uint8Array): LinkAction[] {
+  switch (effect) {
+    case "connect":
+    case "disconnect":
+      return [{ type: effect }];
+    case "greet":
+      return [{ type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role, channel } }];
+    case "nothing":
+    case "timed-out":
+      return [];
   }
 }

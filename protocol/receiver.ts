@@ -1,5 +1,5 @@
 import { equalBytes } from "./bytes.ts";
-import { PROTOCOL_VERSION, type LeaveReason, type Message, type OfferSeen } from "./control.ts";
+import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
@@ -8,7 +8,7 @@ import {
   SENDER_GRACE_MS,
   STALL_MS,
 } from "./limits.ts";
-import { Link, type LinkEffect } from "./link.ts";
+import { Link, linkEffects } from "./link.ts";
 import { OfferBook } from "./offer-book.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
@@ -95,7 +95,7 @@ export class ReceiverSession {
   #handle(event: ReceiverEvent, now: number): ReceiverEffect[] {
     switch (event.type) {
       case "opened":
-        return this.#linkEffects(this.#link.opened(now));
+        return linkEffects(this.#link.opened(now), "receiver", this.#options.channel);
       case "lost":
         return this.#lost(event.fault, now);
       case "message":
@@ -131,23 +131,6 @@ export class ReceiverSession {
 
   // The line
 
-  #linkEffects(effect: LinkEffect): ReceiverEffect[] {
-    switch (effect) {
-      case "connect":
-      case "disconnect":
-        return [{ type: effect }];
-      case "greet": {
-        const { channel } = this.#options;
-        return [
-          { type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel } },
-        ];
-      }
-      case "nothing":
-      case "timed-out":
-        return [];
-    }
-  }
-
   #lost(fault: FaultCode, now: number): ReceiverEffect[] {
     const news = this.#link.lost(fault, now);
     this.#offers.clear();
@@ -165,7 +148,7 @@ export class ReceiverSession {
   #tick(now: number): ReceiverEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects = this.#linkEffects(effect);
+    const effects: ReceiverEffect[] = linkEffects(effect, "receiver", this.#options.channel);
     if (!("share" in this.#step)) return effects;
     const { share } = this.#step;
     if (this.#step.at === "confirming" && now >= this.#step.deadline) {

@@ -1,8 +1,8 @@
 import { toHex } from "./bytes.ts";
-import { PROTOCOL_VERSION, type Message, type ReceiverEntry } from "./control.ts";
+import { type Message, type ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import { LOST_GRACE_MS, RECEIVERS_EVERY_MS, RECEIVERS_PER_SHARE } from "./limits.ts";
-import { Link, type LinkEffect } from "./link.ts";
+import { Link, linkEffects } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
 import type {
   ReceiverView,
@@ -73,7 +73,7 @@ export class SenderSession {
   #step(event: SenderEvent, now: number): SenderEffect[] {
     switch (event.type) {
       case "opened":
-        return this.#linkEffects(this.#link.opened(now));
+        return linkEffects(this.#link.opened(now), "sender", this.#options.channel);
       case "lost":
         return this.#lost(event.fault, now);
       case "message":
@@ -91,23 +91,6 @@ export class SenderSession {
         return this.#finish("interrupted");
       case "failed":
         return this.#finish(event.fault);
-    }
-  }
-
-  #linkEffects(effect: LinkEffect): SenderEffect[] {
-    switch (effect) {
-      case "connect":
-      case "disconnect":
-        return [{ type: effect }];
-      case "greet": {
-        const { channel } = this.#options;
-        return [
-          { type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role: "sender", channel } },
-        ];
-      }
-      case "nothing":
-      case "timed-out":
-        return [];
     }
   }
 
@@ -136,7 +119,7 @@ export class SenderSession {
   #tick(now: number): SenderEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects = this.#linkEffects(effect);
+    const effects: SenderEffect[] = linkEffects(effect, "sender", this.#options.channel);
     effects.push(...this.#endWhenReached(now));
     return effects;
   }
