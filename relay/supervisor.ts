@@ -1,4 +1,4 @@
-import { FaultError, WORKER_RESTART_MS, TICK_MS } from "../protocol/mod.ts";
+import { FAREWELL_MS, FaultError, WORKER_RESTART_MS, TICK_MS } from "../protocol/mod.ts";
 
 import { Directory } from "./directory.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -89,7 +89,7 @@ export class Supervisor {
     this.#workers.set(worker, running);
     return new Promise((resolve, reject) => {
       thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
-        if (data.t === "drained") return;
+        if (data.t === "drained" || data.t === "pong") return;
         if (data.t === "stats") {
           this.#options.onStats?.(data.stats);
           return;
@@ -149,7 +149,7 @@ export class Supervisor {
 
 function endWorker(thread: Worker, ready: boolean): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => thread.terminate(), 2 * TICK_MS);
+    const timer = setTimeout(() => thread.terminate(), FAREWELL_MS + TICK_MS);
     thread.addEventListener("close", () => {
       clearTimeout(timer);
       resolve();
@@ -157,8 +157,8 @@ function endWorker(thread: Worker, ready: boolean): Promise<void> {
     thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
       if (data.t === "drained") thread.terminate();
     });
-    const drain: ToWorker = { t: "drain" };
-    if (ready) thread.postMessage(drain);
+    const farewell: ToWorker = { t: "farewell" };
+    if (ready) thread.postMessage(farewell);
     else thread.terminate();
   });
 }

@@ -1,4 +1,5 @@
 import {
+  FAREWELL_MS,
   FRAME_BYTES,
   FAULTS,
   IDLE_MS,
@@ -148,6 +149,7 @@ function start({
     toDirectory: post,
   });
   const clock = (): number => performance.now();
+  let allClosed = (): void => undefined;
 
   const server = Bun.serve<SocketData>({
     hostname,
@@ -187,6 +189,7 @@ function start({
       close(socket) {
         sockets.remove(socket);
         hub.closed(socket.data.id, clock());
+        if (sockets.size === 0) allClosed();
       },
     },
   });
@@ -202,16 +205,39 @@ function start({
     : undefined;
   post({ t: "ready", port: server.port ?? port });
 
-  return (message) => {
-    if (message.t === "start") return;
-    if (message.t !== "drain") {
-      hub.directory(message, clock());
-      return;
-    }
+  const farewell = async (): Promise<void> => {
     clearInterval(timer);
     clearInterval(reporting);
+    const { promise: empty, resolve } = Promise.withResolvers<void>();
+    allClosed = resolve;
     sockets.failAll("going-away");
-    void server.stop(true).then(() => post({ t: "drained" }));
+    if (sockets.size === 0) resolve();
+    const late = setTimeout(resolve, FAREWELL_MS);
+    await empty;
+    clearTimeout(late);
+    await server.stop(true);
+    post({ t: "drained" });
+  };
+
+  return (message) => {
+    switch (message.t) {
+      case "start":
+        return;
+      case "ping":
+        post({ t: "pong" });
+        return;
+      case "drain":
+        // Closes the listening socket at once; the promise waits for all WebSockets, which stay.
+        void server.stop();
+        hub.drain(clock());
+        return;
+      case "farewell":
+        void server.stop();
+        void farewell();
+        return;
+      default:
+        hub.directory(message, clock());
+    }
   };
 }
 

@@ -29,6 +29,8 @@ function describeMessage(message: FromDirectory): string {
       return `${message.key} orphaned, epoch ${message.epoch}`;
     case "closed":
       return `${message.key} closed: ${message.fault ?? "done"}`;
+    case "dismissed":
+      return `${message.key} dismissed`;
     case "worker-lost":
       return `lost ${message.worker}`;
     case "peer":

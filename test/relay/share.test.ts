@@ -96,7 +96,8 @@ function describeToDirectory(message: ToDirectory): string {
     case "close":
       return `close, epoch ${message.epoch}: ${message.fault ?? "done"}`;
     case "orphan":
-      return `orphan, epoch ${message.epoch}`;
+    case "quiet":
+      return `${message.t}, epoch ${message.epoch}`;
   }
 }
 
