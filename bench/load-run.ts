@@ -92,14 +92,7 @@ async function drive(
     sender?.say({ t: "stop" });
     const sent: Done | undefined = await Promise.race([cut, sender?.done]);
     const loadProcesses = receivers.pids.length;
-    const used = after.map((each, index) => each - (before[index] ?? 0));
-    const extra = {
-      ...done.extra,
-      ...sent?.extra,
-      loadProcesses,
-      loadCpuSeconds: used.reduce((sum, each) => sum + each, 0),
-      loadCpuSecondsMost: Math.max(...used),
-    };
+    const extra = { ...done.extra, ...sent?.extra, loadProcesses, ...loadFigures(before, after) };
     return { receivers: done.receivers, extra, observed };
   } finally {
     watch.stop();
@@ -107,9 +100,17 @@ async function drive(
   }
 }
 
-/** CPU seconds of each; 0 of one that can't be seen. */
+/** CPU seconds of each; NaN of one that can't be seen. */
 function usagesOf(pids: readonly number[]): Promise<number[]> {
-  return Promise.all(pids.map(async (pid) => (await usageOf([pid]))?.cpuSeconds ?? 0));
+  return Promise.all(pids.map(async (pid) => (await usageOf([pid]))?.cpuSeconds ?? Number.NaN));
+}
+
+/** What the load's processes took, from what each had before and after. */
+function loadFigures(before: readonly number[], after: readonly number[]): Record<string, number> {
+  const used = after.map((each, index) => each - (before[index] ?? 0));
+  const loadCpuSeconds = used.reduce((sum, each) => sum + each, 0);
+  if (Number.isNaN(loadCpuSeconds)) return {};
+  return { loadCpuSeconds, loadCpuSecondsMost: Math.max(...used) };
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
