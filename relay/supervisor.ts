@@ -59,7 +59,7 @@ export class Supervisor {
   readonly #directory: Directory;
   readonly #places: readonly Place[];
   readonly #timers: readonly NodeJS.Timeout[];
-  #guard: Disposable | undefined;
+  #guard = new DisposableStack();
   #port: number;
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
@@ -99,9 +99,10 @@ export class Supervisor {
   static async start(options: RelayOptions): Promise<Supervisor> {
     const { hostname, port, workers } = options;
     // One worker alone is kept apart from others by the kernel, and a free port is nobody else's.
-    const guard = workers > 1 && port !== 0 ? guardPort(hostname, port) : undefined;
+    using guard = new DisposableStack();
+    if (workers > 1 && port !== 0) guard.use(guardPort(hostname, port));
     const supervisor = new Supervisor(options);
-    supervisor.#guard = guard;
+    supervisor.#guard = guard.move();
     try {
       // One after the other: the first finds the port that the others share.
       for (let worker = 0; worker < workers; worker++) {
@@ -137,7 +138,7 @@ export class Supervisor {
         if (thread?.isReady === true) thread.post({ t: "drain" });
         else thread?.terminate();
       }
-      this.#guard?.[Symbol.dispose]();
+      this.#guard.dispose();
       this.#directory.drain();
       this.#tick(now);
     }
@@ -155,7 +156,7 @@ export class Supervisor {
     for (const { again } of this.#places) clearTimeout(again);
     const threads = this.#places.flatMap(({ thread }) => thread ?? []);
     await Promise.all(threads.map((thread) => thread.end()));
-    this.#guard?.[Symbol.dispose]();
+    this.#guard.dispose();
     this.#end(this.#fault);
   }
 
@@ -236,7 +237,9 @@ export class Supervisor {
     place.again = setTimeout(() => {
       this.#spawn(
         worker,
-        () => undefined,
+        () => {
+          if (wait > 0) this.#tell(`Worker ${worker} is up again`);
+        },
         ({ message }) => this.#again(worker, place, `Worker ${worker} did not start (${message})`),
       );
     }, wait);
