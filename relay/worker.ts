@@ -149,7 +149,6 @@ function start({
     toDirectory: post,
   });
   const clock = (): number => performance.now();
-  let allClosed = (): void => undefined;
 
   const server = Bun.serve<SocketData>({
     hostname,
@@ -189,7 +188,6 @@ function start({
       close(socket) {
         sockets.remove(socket);
         hub.closed(socket.data.id, clock());
-        if (sockets.size === 0) allClosed();
       },
     },
   });
@@ -206,15 +204,15 @@ function start({
   post({ t: "ready", port: server.port ?? port });
 
   const farewell = async (): Promise<void> => {
+    // A socket counts as closed while what it was sent last still waits for room, and whoever is in
+    // a transfer has much on its way: the line would be reset and the reason lost.
+    const busy = [...hub.shares].some(({ fanout, ownerSocket }) => {
+      return fanout.attached > 0 || ownerSocket !== undefined;
+    });
+    sockets.failAll("going-away");
+    if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
     clearInterval(reporting);
-    const { promise: empty, resolve } = Promise.withResolvers<void>();
-    allClosed = resolve;
-    sockets.failAll("going-away");
-    if (sockets.size === 0) resolve();
-    const late = setTimeout(resolve, FAREWELL_MS);
-    await empty;
-    clearTimeout(late);
     await server.stop(true);
     post({ t: "drained" });
   };

@@ -1,12 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT } from "../../protocol/mod.ts";
+import {
+  decodeFrame,
+  EXIT,
+  FRAME_BYTES,
+  FRAME_HEADER_BYTES,
+  WINDOW_RECORDS,
+} from "../../protocol/mod.ts";
 import { startRelay, type Relay, type RelayOptions } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
 import { Proxy } from "../e2e/proxy.ts";
+import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { ORDERS, type Order } from "./unruly-worker.ts";
 
 const MiB = 1024 * 1024;
@@ -159,4 +166,33 @@ test("a worker that can't be ended ends the relay, for who started it to start i
   const told = await child.stderr.text();
   expect(told).toContain("Worker 1 failed: stopped answering\n");
   expect(told).toContain("The relay could not go on: worker 1 can't be ended.");
+});
+
+test("who is sent away gets whole frames, and is told so after the last", async () => {
+  await using relay = await startRelay();
+  const url = `${relay.url}/ws`;
+  const channel = randomId();
+  const share = rawShare(WINDOW_RECORDS, FRAME_BYTES - FRAME_HEADER_BYTES);
+  await using sender = await RawClient.offering(url, channel, share);
+  await using receiver = await RawClient.greeted(url, "receiver", channel);
+  receiver.join(share.offer.share, 0, WINDOW_RECORDS);
+  receiver.socket.pause();
+  await sender.when("want");
+  for (let index = 0; index < WINDOW_RECORDS; index++) sender.send(share.frame(index));
+  // All of them have been passed on, to where there was room, when the answer to this is here.
+  const passedOn = new Promise<void>((resolve) => {
+    sender.socket.addEventListener("pong", () => resolve());
+  });
+  sender.socket.ping();
+  await passedOn;
+  const stopped = relay.stop();
+  await sender.when("fault", ({ code }) => code === "going-away");
+  receiver.socket.resume();
+  expect(await receiver.when("fault")).toMatchObject({ code: "going-away", retry: true });
+  expect(await receiver.closed).toEqual({ code: 1001, reason: "going-away" });
+  const frames = receiver.frames.map((bytes) => decodeFrame(bytes));
+  expect(frames.map(({ index }) => index)).toEqual(frames.map((_, i) => i));
+  expect(frames.length).toBeGreaterThan(1);
+  for (const { ciphertext } of frames) expect(ciphertext.length).toBe(share.offer.recordSize);
+  await stopped;
 });
