@@ -3,19 +3,20 @@ import { FaultError, TICK_MS, WORKER_PING_MS, WORKER_RESTART_MS } from "../proto
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
-import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
-import { reclaim } from "./pool.ts";
+import { createPool, reclaim, type PoolBuffers } from "./pool.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
-export interface RelayOptions extends LogFileOptions {
+export interface RelayOptions {
   /** Address to listen at. */
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** Streaming worker threads; more than one needs SO_REUSEPORT, which only Linux has. */
   readonly workers: number;
+  /** Memory for the log over all shares. bytes */
+  readonly logBytes: number;
   /** Told of what an operator should know; nothing in it comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
@@ -54,7 +55,7 @@ export class Supervisor {
   readonly ended: Promise<FaultError | undefined>;
   readonly #options: RelayOptions;
   readonly #supervision: Supervision;
-  readonly #log: LogFile;
+  readonly #pool: PoolBuffers;
   readonly #directory: Directory;
   readonly #places: readonly Place[];
   readonly #timers: readonly NodeJS.Timeout[];
@@ -71,7 +72,7 @@ export class Supervisor {
     this.#options = options;
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
-    this.#log = openLogFile(options);
+    this.#pool = createPool(options.logBytes, options.workers);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
@@ -93,7 +94,7 @@ export class Supervisor {
 
   /**
    * Starts all workers and resolves when each listens.
-   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `relay-failed`
+   * @throws FaultError `port-in-use`, `cannot-listen`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
     const { hostname, port, workers } = options;
@@ -156,7 +157,6 @@ export class Supervisor {
     const threads = this.#places.flatMap(({ thread }) => thread ?? []);
     await Promise.all(threads.map((thread) => thread.end()));
     this.#guard.dispose();
-    this.#log[Symbol.dispose]();
     this.#end(this.#fault);
   }
 
@@ -184,8 +184,7 @@ export class Supervisor {
       workers,
       hostname,
       port: this.#port,
-      pool: this.#log.pool,
-      zeroCopy: this.#log.zeroCopy,
+      pool: this.#pool,
       stats: onStats !== undefined,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
@@ -199,12 +198,12 @@ export class Supervisor {
       stats: (stats) => onStats?.(stats),
       failed: (why) => {
         if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`);
-        else fault = listenFault(new Error(why), address);
+        else fault = startFault(why, address);
       },
       ended: (wasReady) => {
         if (place.thread === thread) place.thread = undefined;
-        reclaim(this.#log.pool, worker);
         if (this.#stopping !== undefined) return;
+        reclaim(this.#pool, worker);
         if (wasReady) this.#lost(worker, place);
         else notUp(fault);
       },
@@ -267,4 +266,12 @@ export class Supervisor {
     const thread = this.#places[worker]?.thread;
     if (thread?.isReady === true) thread.post(message);
   }
+}
+
+/** @param why what Bun says of a thread that threw: lines of its source, then what, then where */
+function startFault(why: string, address: string): FaultError {
+  if (why.includes('syscall: "listen"')) return listenFault(why, address);
+  const lines = why.split("\n");
+  const what = lines.find((line) => /^\w*error: /i.test(line)) ?? lines[0];
+  return new FaultError("relay-failed", `a worker does not start: ${what}`);
 }
