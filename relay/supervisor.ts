@@ -3,20 +3,19 @@ import { FaultError, TICK_MS, WORKER_PING_MS, WORKER_RESTART_MS } from "../proto
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
-import { createPool, reclaim, type PoolBuffers } from "./pool.ts";
+import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
+import { reclaim } from "./pool.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
-export interface RelayOptions {
+export interface RelayOptions extends LogFileOptions {
   /** Address to listen at. */
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** Streaming worker threads; more than one needs SO_REUSEPORT, which only Linux has. */
   readonly workers: number;
-  /** Memory for the log over all shares. bytes */
-  readonly logBytes: number;
   /** Told of what an operator should know; nothing in it comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
@@ -55,7 +54,7 @@ export class Supervisor {
   readonly ended: Promise<FaultError | undefined>;
   readonly #options: RelayOptions;
   readonly #supervision: Supervision;
-  readonly #pool: PoolBuffers;
+  readonly #log: LogFile;
   readonly #directory: Directory;
   readonly #places: readonly Place[];
   readonly #timers: readonly NodeJS.Timeout[];
@@ -72,7 +71,7 @@ export class Supervisor {
     this.#options = options;
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
-    this.#pool = createPool(options.logBytes, options.workers);
+    this.#log = openLogFile(options);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
@@ -94,7 +93,7 @@ export class Supervisor {
 
   /**
    * Starts all workers and resolves when each listens.
-   * @throws FaultError `port-in-use`, `cannot-listen`, `relay-failed`
+   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
     const { hostname, port, workers } = options;
@@ -157,6 +156,7 @@ export class Supervisor {
     const threads = this.#places.flatMap(({ thread }) => thread ?? []);
     await Promise.all(threads.map((thread) => thread.end()));
     this.#guard.dispose();
+    this.#log[Symbol.dispose]();
     this.#end(this.#fault);
   }
 
@@ -184,7 +184,8 @@ export class Supervisor {
       workers,
       hostname,
       port: this.#port,
-      pool: this.#pool,
+      pool: this.#log.pool,
+      zeroCopy: this.#log.zeroCopy,
       stats: onStats !== undefined,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
@@ -202,8 +203,8 @@ export class Supervisor {
       },
       ended: (wasReady) => {
         if (place.thread === thread) place.thread = undefined;
+        reclaim(this.#log.pool, worker);
         if (this.#stopping !== undefined) return;
-        reclaim(this.#pool, worker);
         if (wasReady) this.#lost(worker, place);
         else notUp(fault);
       },
