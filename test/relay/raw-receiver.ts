@@ -6,9 +6,10 @@ import {
   encodeControl,
   isFrame,
   type Message,
+  type MessageOf,
 } from "../../protocol/mod.ts";
 import { randomId, type RawShare } from "./raw-client.ts";
-import { BINARY, CLOSE, PING, StrictSocket, type Received } from "./strict-socket.ts";
+import { CLOSE, PING, PONG, StrictSocket, type Received } from "./strict-socket.ts";
 
 export interface RawReceiverOptions {
   readonly port: number;
@@ -47,17 +48,23 @@ export class RawReceiver implements AsyncDisposable {
 
   /** Greeted, and told of the shares that there are. */
   static async open(options: RawReceiverOptions): Promise<RawReceiver> {
-    const { port, channel, share, quiet = true, hostname = "127.0.0.1" } = options;
+    const { channel, quiet = true } = options;
+    const receiver = await RawReceiver.connect(options);
+    receiver.send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet });
+    await receiver.until("offers");
+    return receiver;
+  }
+
+  /** Has said nothing yet. */
+  static async connect(options: RawReceiverOptions): Promise<RawReceiver> {
+    const { port, share, hostname = "127.0.0.1" } = options;
     const events: string[] = [];
     const wake = { call: (): void => undefined };
     const socket = await StrictSocket.open(hostname, port, (message) => {
       events.push(describe(message, share));
       wake.call();
     });
-    const receiver = new RawReceiver(socket, events, share, wake);
-    receiver.send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet });
-    await receiver.until("offers");
-    return receiver;
+    return new RawReceiver(socket, events, share, wake);
   }
 
   send(message: Message): void {
@@ -65,8 +72,24 @@ export class RawReceiver implements AsyncDisposable {
   }
 
   join(from = 0, window = 16, receiver = this.id): void {
+    this.send(this.#joining(from, window, receiver));
+  }
+
+  /** Says hello, joins, joins a share that is not there, and joins again, all in one piece. */
+  rush(channel: Uint8Array): void {
+    const join = this.#joining(0, 16, this.id);
+    const all: Message[] = [
+      { t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet: true },
+      join,
+      { ...join, share: randomId() },
+      join,
+    ];
+    this.socket.sendTogether(all.map(encodeControl));
+  }
+
+  #joining(from: number, window: number, receiver: Uint8Array): MessageOf<"join"> {
     const { share } = this.#share.offer;
-    this.send({ t: "join", share, receiver, name: new Uint8Array(0), from, window });
+    return { t: "join", share, receiver, name: new Uint8Array(0), from, window };
   }
 
   ack(next: number, window = 16): void {
@@ -107,8 +130,8 @@ export class RawReceiver implements AsyncDisposable {
 
 function describe({ first, payload }: Received, share: RawShare): string {
   if (first === PING) return "ping";
+  if (first === PONG) return "pong";
   if (first === CLOSE) return `close ${payload.readUInt16BE(0)}`;
-  if (first !== BINARY) return `message ${first}`;
   if (isFrame(payload)) return describeFrame(payload, share);
   const message = decodeControl(payload);
   switch (message.t) {

@@ -89,15 +89,14 @@ export class StrictSocket implements AsyncDisposable {
     this.#socket.resume();
   }
 
-  /** Sends one message, masked with zeros. */
+  /** Sends one message. */
   send(payload: Uint8Array, first = BINARY): void {
-    if (payload.length > 65_535) throw new RangeError("a message of a receiver is shorter");
-    const short = payload.length < 126;
-    const header = Buffer.alloc(short ? 6 : 8);
-    header[0] = first;
-    header[1] = 0x80 | (short ? payload.length : 126);
-    if (!short) header.writeUInt16BE(payload.length, 2);
-    this.#give(Buffer.concat([header, payload]));
+    this.#give(masked(payload, first));
+  }
+
+  /** Sends messages so that they arrive in one piece. */
+  sendTogether(payloads: readonly Uint8Array[]): void {
+    this.#give(Buffer.concat(payloads.map((payload) => masked(payload, BINARY))));
   }
 
   /** Cuts the line without a word. */
@@ -190,4 +189,15 @@ export class StrictSocket implements AsyncDisposable {
     this.#pieces.splice(0, Infinity, this.#joined().subarray(bytes));
     this.#held -= bytes;
   }
+}
+
+/** A message of a client, masked with zeros. */
+function masked(payload: Uint8Array, first: number): Buffer {
+  if (payload.length > 65_535) throw new RangeError("messages of receivers are shorter");
+  const short = payload.length < 126;
+  const header = Buffer.alloc(short ? 6 : 8);
+  header[0] = first;
+  header[1] = 0x80 | (short ? payload.length : 126);
+  if (!short) header.writeUInt16BE(payload.length, 2);
+  return Buffer.concat([header, payload]);
 }
