@@ -15,6 +15,7 @@ const SO_SNDBUF = 7;
 class Play {
   readonly room = nativeRoom({ blocks: 4, blockBytes: FRAME_BYTES });
   readonly drained: SocketId[] = [];
+  onDrained = (): void => undefined;
   readonly failed: SocketId[] = [];
   readonly direct: DirectSender;
   readonly #listener: Bun.TCPSocketListener;
@@ -31,7 +32,10 @@ class Play {
       pool,
       store: pool.store,
       events: {
-        drained: (id) => this.drained.push(id),
+        drained: (id) => {
+          this.drained.push(id);
+          this.onDrained();
+        },
         failed: (id) => {
           this.failed.push(id);
           this.direct.detach(id);
@@ -54,7 +58,11 @@ class Play {
   }
 
   /** A line whose far end reads nothing; the near end as the kernel knows it. */
-  async line(): Promise<{ readonly peer: PeerKey; readonly cut: () => Promise<void> }> {
+  async line(): Promise<{
+    readonly peer: PeerKey;
+    readonly cut: () => Promise<void>;
+    readonly resume: () => void;
+  }> {
     const far = await Bun.connect({
       hostname: "127.0.0.1",
       port: this.#listener.port,
@@ -70,7 +78,7 @@ class Play {
       far.terminate();
       await promise;
     };
-    return { peer, cut };
+    return { peer, cut, resume: () => far.resume() };
   }
 
   #peerAt(port: number): PromiseWithResolvers<PeerKey> {
@@ -79,13 +87,13 @@ class Play {
     return known;
   }
 
-  /** Where a frame of 1 MiB lies. */
-  frame(): RecordPlace {
+  /** Where a frame lies. */
+  frame(length = FRAME_BYTES): RecordPlace {
     const { pool } = this.room;
     const block = pool.take();
     if (block === undefined) throw new Error("no block");
-    pool.write(block, 0, new Uint8Array(FRAME_BYTES));
-    return { block, generation: pool.generation(block), offset: 0, length: FRAME_BYTES };
+    pool.write(block, 0, new Uint8Array(length));
+    return { block, generation: pool.generation(block), offset: 0, length };
   }
 
   dispose(): void {
@@ -148,6 +156,31 @@ describe.skipIf(!hasNative)("what the kernel sends by itself (GNU/Linux)", () =>
     expect(others.map((other) => native.find(other))).toContain(before);
     expect(direct.send(1, play.frame())).toBe("refused");
     expect(direct.left(1)).toBe(0);
+  });
+
+  test("goes on at each of more sockets than are told of at once, when it has room", async () => {
+    const play = newPlay();
+    const { direct } = play;
+    const { pool } = play.room;
+    const place = play.frame(300_000);
+    const lines = 300;
+    const opened: { resume: () => void }[] = [];
+    for (let id = 1; id <= lines; id++) {
+      const line = await play.line();
+      opened.push(line);
+      direct.attach(id, line.peer);
+      expect(direct.send(id, place)).toBe("queued");
+    }
+    pool.giveBack(place.block);
+    expect(freeBlocks(pool)).toBe(3);
+    const all = new Promise<void>((resolve) => {
+      play.onDrained = () => play.drained.length === lines && resolve();
+    });
+    for (const { resume } of opened) resume();
+    await all;
+    expect(play.drained.toSorted((a, b) => a - b)).toEqual(opened.map((_, at) => at + 1));
+    expect(play.failed).toEqual([]);
+    expect(freeBlocks(pool)).toBe(4);
   });
 
   test("of a pool that is short, as much is copied as memory is for, and who is over that is cut", async () => {

@@ -44,6 +44,31 @@ test.each(ways)(
   },
 );
 
+test.each([1, 2])(
+  "who goes amid a frame leaves all of the log to others (workers: %p)",
+  async (workers) => {
+    const channel = randomId();
+    const share = rawShare(24, RECORD);
+    await using relay = await startRelay({ workers, logBytes: 4 * FRAME_BYTES });
+    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+    const options = { port: relay.port, channel, share };
+    // Each round more blocks than there are would be lost with one for each who goes.
+    for (let round = 0; round < 3; round++) {
+      await using whole = await RawReceiver.open(options);
+      const gone: RawReceiver[] = [];
+      for (let at = 0; at < 5; at++) gone.push(await RawReceiver.open(options));
+      for (const [at, receiver] of gone.entries()) {
+        receiver.socket.pause();
+        receiver.join(2 * at);
+      }
+      whole.join();
+      await whole.takeAll();
+      expect(whole.frames).toEqual(framesUpTo(24));
+      for (const receiver of gone) receiver.socket.cut();
+    }
+  },
+);
+
 test.each([true, false])(
   "what is said amid a frame comes after it, in its order (zeroCopy: %p)",
   async (zeroCopy) => {

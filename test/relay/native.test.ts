@@ -1,0 +1,72 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { closeSync, openSync } from "node:fs";
+import { Native } from "../../relay/native.ts";
+import { TRIED_BYTES, createLogFile } from "../../relay/store.ts";
+import { temporaryFolder } from "../cli/disk.ts";
+import { hasNative } from "./log-rooms.ts";
+
+const opened: Native[] = [];
+
+afterEach(() => {
+  for (const native of opened.splice(0)) native.dispose();
+});
+
+function open(): Native {
+  const native = Native.open();
+  if (native === undefined) throw new Error("not on this machine");
+  opened.push(native);
+  return native;
+}
+
+describe.skipIf(!hasNative)("calls of the C library (GNU/Linux)", () => {
+  test.each([
+    { one: "127.0.0.1", other: "::ffff:127.0.0.1" },
+    { one: "192.0.2.7", other: "::ffff:c000:207" },
+    { one: "2001:db8::1", other: "2001:0DB8:0:0:0:0:0:1" },
+  ])("call $one and $other the same", ({ one, other }) => {
+    const native = open();
+    expect(native.keyOf(one, 8000)).toEqual(native.keyOf(other, 8000));
+    expect(native.keyOf(one, 8000)).not.toEqual(native.keyOf(other, 8001));
+    expect(native.keyOf(one, 8000)).not.toEqual(native.keyOf("::1", 8000));
+  });
+
+  test.each(["", "localhost", "127.0.0", "127.0.0.1 ", "::1%lo", "/run/x"])(
+    "know no address %j",
+    (address) => {
+      expect(open().keyOf(address, 1)).toBeUndefined();
+    },
+  );
+
+  test("find no connection with who has none, and say so of what is no connection", () => {
+    const native = open();
+    const nobody = native.keyOf("127.0.0.1", 1)!;
+    expect(native.find(nobody)).toBeUndefined();
+    for (const descriptor of [0, 100_000]) expect(native.isPeer(descriptor, nobody)).toBe(false);
+  });
+
+  test("work with a log's file, and not with what is none", () => {
+    using folder = temporaryFolder();
+    const log = createLogFile(folder.path, 2);
+    const none = openSync("/dev/null", "r+");
+    const readOnly = openSync("/proc/self/exe", "r");
+    try {
+      const native = open();
+      expect(native.works(log, TRIED_BYTES)).toBe(true);
+      // The same file again, and after the calls of another.
+      expect(open().works(log, TRIED_BYTES)).toBe(true);
+      expect(native.works(none, TRIED_BYTES)).toBe(false);
+      expect(native.works(readOnly, TRIED_BYTES)).toBe(false);
+      expect(native.works(100_000, TRIED_BYTES)).toBe(false);
+    } finally {
+      for (const descriptor of [log, none, readOnly]) closeSync(descriptor);
+    }
+  });
+
+  test("leave nothing open", () => {
+    const first = open();
+    const { descriptor } = first;
+    first.dispose();
+    opened.pop();
+    expect(open().descriptor).toBe(descriptor);
+  });
+});
