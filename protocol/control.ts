@@ -69,7 +69,12 @@ const schemas = {
     session: bytesOf(8),
     limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),
   }),
-  offer: v.object({ t: v.literal("offer"), ...offerEntries, proof: bytesOf(32) }),
+  offer: v.object({
+    t: v.literal("offer"),
+    ...offerEntries,
+    proof: bytesOf(32),
+    first: v.optional(recordIndex),
+  }),
   accepted: v.object({ t: v.literal("accepted"), share: shareId }),
   want: v.object({
     t: v.literal("want"),
@@ -127,7 +132,7 @@ const schemas = {
 export type MessageType = keyof typeof schemas;
 export type Message = { [T in MessageType]: v.InferOutput<(typeof schemas)[T]> }[MessageType];
 export type MessageOf<T extends MessageType> = Extract<Message, { t: T }>;
-export type Offer = Omit<MessageOf<"offer">, "t" | "proof">;
+export type Offer = Omit<MessageOf<"offer">, "t" | "proof" | "first">;
 export type OfferSeen = MessageOf<"offers">["list"][number];
 export type ReceiverEntry = MessageOf<"receivers">["list"][number];
 export type ReceiverStateName = ReceiverEntry["state"];

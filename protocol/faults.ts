@@ -165,6 +165,16 @@ export const FAULTS = {
     "The file could not be read to its end",
     "Check the disk, then send it again.",
   ),
+  "too-late": failed(
+    "What you lack of this share is gone, and the sender cannot read it again",
+    "Ask the sender to send it again, and be there when it begins.",
+  ),
+  stalled: failed(
+    "You took nothing for so long that the others could not go on",
+    "It is tried again, and goes on where it was if the records are still there.",
+    4009,
+    true,
+  ),
   "unsafe-name": failed(
     "The sender offers a file name that is not safe to write",
     "Nothing was written. Ask the sender to rename the file.",

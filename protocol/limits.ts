@@ -422,7 +422,19 @@ export const LOST_GRACE_MS = limit(
   "LOST_GRACE_MS",
   15 * second,
   "ms",
-  "a sender that could end waits so long for receivers that vanished unfinished",
+  "receivers that vanished unfinished are waited for so long by a sender that could end, and by a log that can't be read again",
+);
+export const STALL_TIMEOUT_MS = limit(
+  "STALL_TIMEOUT_MS",
+  minute,
+  "ms",
+  "a receiver of a share that can't be read again, which others wait for, may take so long for a record",
+);
+export const STALL_TIMEOUT_MAX_MS = limit(
+  "STALL_TIMEOUT_MAX_MS",
+  60 * minute,
+  "ms",
+  "the most that --stall-timeout takes; so long one receiver could hold up all others",
 );
 export const CONFIRM_MS = limit(
   "CONFIRM_MS",

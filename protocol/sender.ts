@@ -1,7 +1,12 @@
 import { toHex } from "./bytes.ts";
 import { type Message, type ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
-import { LOST_GRACE_MS, RECEIVERS_EVERY_MS, RECEIVERS_PER_SHARE } from "./limits.ts";
+import {
+  CREDIT_RECORDS,
+  LOST_GRACE_MS,
+  RECEIVERS_EVERY_MS,
+  RECEIVERS_PER_SHARE,
+} from "./limits.ts";
 import { Link, linkEffects } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
 import type {
@@ -38,6 +43,8 @@ export class SenderSession {
   /** Receivers that say they are done and could not prove it. */
   readonly #refused = new Set<string>();
   #lastLossAt: number;
+  /** The record after the last that was sent. */
+  #sentUpTo = 0;
   /** On a line that came back, the first list of receivers has come by then. */
   #listedBy: number | undefined;
 
@@ -50,6 +57,15 @@ export class SenderSession {
   /** The record to send next, or undefined when the relay wants none. */
   wanted(): number | undefined {
     return this.#state.at === "serving" ? this.#state.wanted.first : undefined;
+  }
+
+  /**
+   * The first record that the relay may want. What was read once can be had no more where it can't be
+   * read again, but the relay wants at most CREDIT_RECORDS at once and in order: more than that can't
+   * have got lost with a line, and who feeds this session keeps so many.
+   */
+  get firstKept(): number {
+    return this.#options.offer.seekable ? 0 : Math.max(0, this.#sentUpTo - CREDIT_RECORDS);
   }
 
   get finished(): boolean {
@@ -81,6 +97,7 @@ export class SenderSession {
       case "tick":
         return this.#tick(now);
       case "sent":
+        this.#sentUpTo = Math.max(this.#sentUpTo, event.index + 1);
         if (this.#state.at === "serving") this.#state.wanted.take(event.index);
         return [];
       case "receipt-checked":
@@ -125,13 +142,13 @@ export class SenderSession {
   }
 
   #message(message: Message, now: number): SenderEffect[] {
-    const { offer, proof } = this.#options;
+    const { offer } = this.#options;
     switch (message.t) {
       case "welcome":
         this.#link.welcomed();
         return [
           { type: "link", online: true, fault: undefined },
-          { type: "send", message: { t: "offer", ...offer, proof } },
+          { type: "send", message: this.#offer() },
         ];
       case "accepted":
         this.#lastLossAt = now;
@@ -142,6 +159,9 @@ export class SenderSession {
         if (this.#state.at !== "serving") return [];
         if (message.first + message.count > offer.records) {
           throw new FaultError("bad-message", "records wanted beyond the end");
+        }
+        if (message.first < this.firstKept) {
+          throw new FaultError("bad-message", "records wanted that can't be read again");
         }
         this.#state.wanted.add(message.first, message.count);
         return [];
@@ -157,6 +177,12 @@ export class SenderSession {
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
     }
+  }
+
+  #offer(): Message {
+    const { offer, proof } = this.#options;
+    const message = { t: "offer", ...offer, proof } as const;
+    return offer.seekable ? message : { ...message, first: this.firstKept };
   }
 
   #dropLine(fault: FaultCode, now: number): SenderEffect[] {

@@ -10,6 +10,8 @@ import type { FromDirectory, ShareRecord, ToDirectory } from "./messages.ts";
 
 interface Entry {
   record: ShareRecord;
+  /** The worker that has the log; it stays so while the sender is away. */
+  home: number | undefined;
   orphanedAt: number | undefined;
 }
 
@@ -70,8 +72,9 @@ export class Directory {
     for (const other of this.#output.workers()) {
       this.#output.toWorker(other, { t: "worker-lost", worker });
     }
-    for (const [key, { record }] of this.#entries) {
-      if (record.owner === worker) this.#orphan(key, now);
+    for (const [key, entry] of this.#entries) {
+      if (entry.home === worker) entry.home = undefined;
+      if (entry.record.owner === worker) this.#orphan(key, now);
     }
   }
 
@@ -105,10 +108,11 @@ export class Directory {
     }
     const epoch = (known?.record.epoch ?? 0) + 1;
     const record: ShareRecord = { key, channel, offer, owner: worker, epoch };
-    this.#entries.set(key, { record, orphanedAt: undefined });
+    const heirOf = known?.home === worker ? undefined : known?.home;
+    this.#entries.set(key, { record, home: worker, orphanedAt: undefined });
     for (const each of this.#output.workers()) {
-      const claimed = each === worker ? socket : undefined;
-      this.#output.toWorker(each, { t: "opened", record, socket: claimed });
+      const mine = each === worker ? { socket, heirOf } : { socket: undefined };
+      this.#output.toWorker(each, { t: "opened", record, ...mine });
     }
   }
 

@@ -1,5 +1,7 @@
 import {
+  LOST_GRACE_MS,
   RECEIVERS_PER_SHARE,
+  STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
   toHex,
   type LeaveReason,
@@ -8,6 +10,7 @@ import {
   type ReceiverEntry,
 } from "../protocol/mod.ts";
 
+import { Floor } from "./floor.ts";
 import { Lanes, type Reader } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
 import type { Receipt, RecordRun } from "./messages.ts";
@@ -22,14 +25,25 @@ export interface Upstream {
   need(runs: RecordRun[]): void;
   report(entries: ReceiverEntry[]): void;
   receipt(receipt: Receipt): void;
+  // Of a share that can't be read again:
+  /** The least record that receivers here need; undefined: they need none. */
+  floor(next: number | undefined): void;
+  /** A receiver came here; it may have been at another worker before. */
+  came(receiver: Uint8Array, next: number): void;
 }
 
 interface Receiver extends Reader {
   readonly id: Uint8Array;
+  /** The same in hex. */
+  readonly key: string;
   name: Uint8Array;
   left: LeaveReason | undefined;
   receipt: Receipt | undefined;
   confirmed: boolean;
+  /** When it last acknowledged something new, or waited for us. */
+  progressAt: number;
+  /** Nothing is kept for it before it has acknowledged more than that; -1: it paces as others do. */
+  unpaced: number;
 }
 
 /**
@@ -44,9 +58,25 @@ export class Fanout {
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
+  readonly #stallMs: number;
+  #log: RecordReader;
+  /** What receivers need, by receiver; none, if the share can be read again. */
+  readonly #floor = new Floor<string>();
+  #toldFloor: number | undefined;
+  /** How far those had come that were sent away because they stalled. */
+  readonly #stalled = new Map<string, number>();
+  #now = 0;
 
-  constructor(offer: Offer, log: RecordReader, outlet: Outlet, upstream: Upstream) {
+  constructor(
+    offer: Offer,
+    log: RecordReader,
+    outlet: Outlet,
+    upstream: Upstream,
+    stallMs = STALL_TIMEOUT_MS,
+  ) {
     this.offer = offer;
+    this.#log = log;
+    this.#stallMs = stallMs;
     this.#outlet = outlet;
     this.#upstream = upstream;
     const { records } = offer;
@@ -86,9 +116,10 @@ export class Fanout {
         this.#outlet.fail(socket, "too-many", "receivers of this share");
         return;
       }
-      receiver = newReceiver(join.receiver);
+      receiver = newReceiver(join.receiver, key);
       this.#receivers.set(key, receiver);
     }
+    this.#now = now;
     const before = this.#bySocket.get(socket);
     if (before !== undefined && before !== receiver) this.#detach(before);
     const attaches = receiver.socket === undefined;
@@ -104,6 +135,10 @@ export class Fanout {
     receiver.window = Math.min(join.window, WINDOW_RECORDS);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
+    if (attaches) receiver.progressAt = now;
+    receiver.unpaced = this.#stalled.get(key) ?? -1;
+    this.#keep(receiver);
+    if (attaches && !this.offer.seekable) this.#upstream.came(receiver.id, receiver.next);
     // At once: a sender that knows of nobody else would end with the first receipt.
     if (attaches) this.#upstream.report([this.#entry(receiver)]);
     else this.#changed.add(receiver);
@@ -113,10 +148,14 @@ export class Fanout {
   ack(socket: SocketId, ack: MessageOf<"ack">, now: number): void {
     const receiver = this.#bySocket.get(socket);
     if (receiver === undefined) return;
+    this.#now = now;
     // Nobody can acknowledge what was not sent.
-    receiver.acked = Math.max(receiver.acked, Math.min(ack.next, receiver.next));
+    const acked = Math.max(receiver.acked, Math.min(ack.next, receiver.next));
+    if (acked > receiver.acked || receiver.window === 0) receiver.progressAt = now;
+    receiver.acked = acked;
     receiver.window = Math.min(ack.window, WINDOW_RECORDS);
     this.#changed.add(receiver);
+    this.#keep(receiver);
     this.#lanes.pump(receiver, now);
   }
 
@@ -133,6 +172,7 @@ export class Fanout {
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
     receiver.receipt = { receiver: receiver.id, records, mac };
     this.#changed.add(receiver);
+    this.#keep(receiver);
     if (receiver.confirmed) this.#confirmTo(receiver);
     else this.#passOn(receiver, receiver.receipt);
   }
@@ -158,6 +198,33 @@ export class Fanout {
     if (receiver !== undefined) this.#detach(receiver);
   }
 
+  /**
+   * Records before this one can't be had any more: who needs one of them can't have the share. Who
+   * has not agreed and waits finds out when it agrees.
+   */
+  gone(before: number): void {
+    for (const receiver of this.#bySocket.values()) {
+      const { socket, window, next } = receiver;
+      const lacks = next < Math.min(before, this.offer.records) && !this.#log.has(next);
+      if (socket === undefined || window === 0 || !lacks) continue;
+      this.#outlet.send(socket, { t: "cancel", share: this.offer.share, reason: "too-late" });
+      receiver.left = "failed";
+      this.#detach(receiver);
+    }
+  }
+
+  /** A receiver came to another worker: whatever line it had here is broken, seen or not. */
+  cameElsewhere(id: Uint8Array, next: number): void {
+    const key = toHex(id);
+    const kept = this.#floor.get(key);
+    // Who is further has been here since.
+    if (kept === undefined || kept > next) return;
+    const receiver = this.#receivers.get(key);
+    if (receiver !== undefined) receiver.unpaced = next;
+    this.#floor.delete(key);
+    this.#tellFloor();
+  }
+
   /** The log has this record now. */
   available(index: number, now: number): void {
     this.#lanes.available(index, now);
@@ -165,7 +232,9 @@ export class Fanout {
 
   /** Reports what changed, and lets the lanes look again at everyone. */
   tick(now: number): void {
+    this.#now = now;
     this.#lanes.tick(this.#bySocket.values(), now);
+    if (!this.offer.seekable) this.#tickPaced();
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
     for (const receiver of this.#changed) this.#forgetIfOver(receiver);
@@ -175,7 +244,9 @@ export class Fanout {
 
   /** The records come from elsewhere now, and who holds the sender may know nothing of us. */
   sourceChanged(log: RecordReader): void {
+    this.#log = log;
     this.#lanes.sourceChanged(log);
+    if (!this.offer.seekable) this.#tellFloor(true);
     for (const receiver of this.#receivers.values()) {
       this.#changed.add(receiver);
       if (receiver.receipt !== undefined && !receiver.confirmed) {
@@ -190,6 +261,8 @@ export class Fanout {
     this.#bySocket.clear();
     this.#receivers.clear();
     this.#changed.clear();
+    this.#floor.clear();
+    this.#stalled.clear();
   }
 
   #detach(receiver: Receiver): void {
@@ -197,6 +270,43 @@ export class Fanout {
     if (receiver.socket !== undefined) this.#bySocket.delete(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);
+    this.#keep(receiver);
+  }
+
+  /** Keeps for a receiver what it lacks: as long as it is here and its window open, and a while after. */
+  #keep(receiver: Receiver): void {
+    if (this.offer.seekable) return;
+    const { key, socket, window, acked, unpaced, left } = receiver;
+    const paces = window > 0 && acked < this.offer.records && acked > unpaced;
+    if (acked > unpaced) this.#stalled.delete(key);
+    if (socket !== undefined && paces) this.#floor.set(key, acked);
+    else if (paces && left === undefined && window > NOT_AGREED_WINDOW) {
+      this.#floor.lose(key, this.#now + LOST_GRACE_MS);
+    } else this.#floor.delete(key);
+    this.#tellFloor();
+  }
+
+  #tellFloor(again = false): void {
+    const { least } = this.#floor;
+    if (least === this.#toldFloor && !again) return;
+    this.#toldFloor = least;
+    this.#upstream.floor(least);
+  }
+
+  /** Lets go of who was waited for long enough, gone or here. */
+  #tickPaced(): void {
+    this.#floor.tick(this.#now);
+    this.#tellFloor();
+    for (const receiver of this.#bySocket.values()) {
+      const { socket, window, next, acked, key } = receiver;
+      const waits = next === acked && !this.#log.has(next);
+      if (waits || window === 0 || acked >= this.offer.records) receiver.progressAt = this.#now;
+      if (socket === undefined || this.#now - receiver.progressAt < this.#stallMs) continue;
+      if (this.#stalled.size < RECEIVERS_PER_SHARE) this.#stalled.set(key, acked);
+      receiver.unpaced = acked;
+      this.#outlet.fail(socket, "stalled");
+      this.#detach(receiver);
+    }
   }
 
   /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
@@ -228,13 +338,14 @@ export class Fanout {
   /** Who is gone and was reported is the sender's to remember, unless a receipt is still on its way. */
   #forgetIfOver(receiver: Receiver): void {
     const open = receiver.receipt !== undefined && !receiver.confirmed;
-    if (receiver.socket === undefined && !open) this.#receivers.delete(toHex(receiver.id));
+    if (receiver.socket === undefined && !open) this.#receivers.delete(receiver.key);
   }
 }
 
-function newReceiver(id: Uint8Array): Receiver {
+function newReceiver(id: Uint8Array, key: string): Receiver {
   return {
     id,
+    key,
     name: new Uint8Array(0),
     socket: undefined,
     next: 0,
@@ -245,5 +356,7 @@ function newReceiver(id: Uint8Array): Receiver {
     left: undefined,
     receipt: undefined,
     confirmed: false,
+    progressAt: 0,
+    unpaced: -1,
   };
 }

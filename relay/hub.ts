@@ -27,7 +27,13 @@ import { LocalShare, type ShareOptions } from "./share.ts";
 /** What a socket is; its role is bound by its hello and never changes. */
 type Client =
   | { readonly role: "stranger"; readonly deadline: number }
-  | { readonly role: "sender"; readonly channel: string; share: string | undefined }
+  | {
+      readonly role: "sender";
+      readonly channel: string;
+      share: string | undefined;
+      /** The first record that it can give. */
+      first: number;
+    }
   | { readonly role: "receiver"; readonly channel: string; share: string | undefined };
 
 export interface HubOptions extends ShareOptions {
@@ -170,16 +176,17 @@ export class Hub {
     }
   }
 
-  #shareOpened({ record, socket }: Extract<FromDirectory, { t: "opened" }>): void {
+  #shareOpened({ record, socket, heirOf }: Extract<FromDirectory, { t: "opened" }>): void {
     const known = this.#shares.get(record.key);
     const share = known ?? new LocalShare(record, this.#options, () => this.#now);
     if (known === undefined) {
       this.#shares.set(record.key, share);
       const inChannel = this.#byChannel.get(record.channel) ?? new Set();
       this.#byChannel.set(record.channel, inChannel.add(share));
+      tellNumber(inChannel);
     }
     const replaced = share.ownerSocket;
-    share.opened(record, socket);
+    share.opened(record, socket, heirOf);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
       this.#options.outlet.fail(replaced, "replaced");
@@ -199,7 +206,7 @@ export class Hub {
     const client = this.#clients.get(socket);
     if (client?.role === "sender" && client.share === share.record.key) {
       this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
-      share.origin?.senderBack();
+      share.senderBack(client.first);
     } else {
       // The sender went away while its claim was on the way.
       this.#senderLost(share);
@@ -243,6 +250,7 @@ export class Hub {
     this.#shares.delete(key);
     const inChannel = this.#byChannel.get(channel);
     inChannel?.delete(share);
+    tellNumber(inChannel ?? []);
     if (inChannel?.size === 0) this.#byChannel.delete(channel);
     return sockets;
   }
@@ -282,7 +290,12 @@ export class Hub {
       throw new FaultError("version-mismatch", `the relay speaks version ${PROTOCOL_VERSION}`);
     }
     const channel = toHex(hello.channel);
-    this.#clients.set(socket, { role: hello.role, channel, share: undefined });
+    const { role } = hello;
+    const bound = { channel, share: undefined };
+    this.#clients.set(
+      socket,
+      role === "sender" ? { role, ...bound, first: 0 } : { role, ...bound },
+    );
     outlet.send(socket, {
       t: "welcome",
       session: primitives.randomBytes(8),
@@ -335,12 +348,13 @@ export class Hub {
   ): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
     const { worker, primitives, toDirectory } = this.#options;
-    const { t: _, proof, ...offer } = message;
+    const { t: _, proof, first = 0, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
     }
     const key = toHex(offer.share);
     client.share = key;
+    client.first = first;
     toDirectory({ t: "claim", worker, socket, channel: client.channel, key, offer });
   }
 
@@ -417,6 +431,12 @@ function cancelReason(given: FaultCode): FaultCode {
 
 function asSeen({ record }: LocalShare): OfferSeen {
   return { ...record.offer, senderHere: record.owner !== undefined };
+}
+
+/** Shares of one channel have one part of the log among them. */
+function tellNumber(inChannel: Iterable<LocalShare>): void {
+  const shares = [...inChannel];
+  for (const share of shares) share.inChannelOf(shares.length);
 }
 
 function isAbout(share: LocalShare, id: Uint8Array): boolean {

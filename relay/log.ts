@@ -1,4 +1,4 @@
-import type { BlockPool } from "./pool.ts";
+import { WHOLE_WEIGHT, type BlockPool } from "./pool.ts";
 import { MESSAGE_HEAD_BYTES } from "./store.ts";
 
 /** Where the frame of a record lies; a message of its own, so that any worker can read it. */
@@ -35,7 +35,19 @@ export interface RecordLog extends RecordReader {
   put(index: number, frame: Uint8Array): Kept;
   /** Gives memory back down to `blocks`, the least recently used first; 0: nobody reads here now. */
   shrinkTo(blocks: number): void;
+  /** Of a log that keeps what is needed: records before `index` are not, all others are. */
+  keepFrom(index: number): void;
+  /** Of such a log: records before it may be gone, those from it on are not unless they never came. */
+  readonly firstKept: number;
   destroy(): void;
+}
+
+/** A block on its way to the log of another worker, with the records in it. */
+export interface HandedBlock {
+  readonly number: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly lengths: Int32Array;
 }
 
 interface Block {
@@ -57,18 +69,45 @@ export class BlockLog implements RecordLog {
   readonly #perBlock: number;
   /** By block number, least recently used first. */
   readonly #blocks = new Map<number, Block>();
+  /** Undefined: every record can be had again, and any block may go. */
+  #keptFrom: number | undefined;
+  #firstKept = 0;
+  #weight = WHOLE_WEIGHT;
   /** Whether the pool counts us among those that want blocks. */
   #counted = false;
 
-  /** @param frameBytes size of every frame but the last */
-  constructor(pool: BlockPool, frameBytes: number) {
+  /**
+   * @param frameBytes size of every frame but the last
+   * @param keeps whether it keeps what `keepFrom` says; otherwise all can be had again
+   */
+  constructor(pool: BlockPool, frameBytes: number, keeps = false) {
     this.#pool = pool;
     this.#frameBytes = frameBytes;
     this.#perBlock = recordsPerBlock(pool, frameBytes);
+    this.#keptFrom = keeps ? 0 : undefined;
   }
 
   get capacity(): number {
-    return this.#pool.fairShare * this.#perBlock;
+    return this.fairShare * this.#perBlock;
+  }
+
+  /** Blocks that it may hold now. */
+  get fairShare(): number {
+    return this.#pool.fairShare(this.#weight);
+  }
+
+  get firstKept(): number {
+    return this.#firstKept;
+  }
+
+  keepFrom(index: number): void {
+    this.#keptFrom = index;
+  }
+
+  /** Its weight among all that want blocks. */
+  weigh(weight: number): void {
+    if (this.#counted) this.#pool.countHolder(weight - this.#weight);
+    this.#weight = weight;
   }
 
   /** Blocks held now. */
@@ -127,6 +166,27 @@ export class BlockLog implements RecordLog {
     this.#count(false);
   }
 
+  /** Lets go of all blocks for another worker to adopt; until then they are this worker's. */
+  handOver(): HandedBlock[] {
+    const handed = [...this.#blocks].map(([number, { slot, generation, lengths }]) => {
+      return { number, slot, generation, lengths };
+    });
+    this.#blocks.clear();
+    this.#count(false);
+    return handed;
+  }
+
+  /** Takes what the log of another worker handed over. */
+  adopt(handed: readonly HandedBlock[], from: number, firstKept: number): void {
+    this.#count(true);
+    this.#firstKept = Math.max(this.#firstKept, firstKept);
+    for (const { number, slot, generation, lengths } of handed) {
+      const block = { slot, generation, lengths, reserved: 0 };
+      if (this.#pool.adopt(slot, generation, from)) this.#blocks.set(number, block);
+      else this.#lose(number, lengths);
+    }
+  }
+
   #offset(index: number): number {
     return (index % this.#perBlock) * (this.#frameBytes + MESSAGE_HEAD_BYTES);
   }
@@ -147,8 +207,9 @@ export class BlockLog implements RecordLog {
   #grow(index: number): Block | undefined {
     // Before there is a block: otherwise those who hold all of them would keep them.
     this.#count(true);
-    const limit = this.#pool.fairShare;
+    const limit = this.fairShare;
     while (this.#blocks.size >= limit) if (!this.#evict()) return undefined;
+    if (!this.#leavesRoom()) return undefined;
     let slot = this.#pool.take();
     if (slot === undefined && this.#evict()) slot = this.#pool.take();
     if (slot === undefined) return undefined;
@@ -161,11 +222,43 @@ export class BlockLog implements RecordLog {
   #count(wanting: boolean): void {
     if (this.#counted === wanting) return;
     this.#counted = wanting;
-    this.#pool.countHolder(wanting ? 1 : -1);
+    this.#pool.countHolder(wanting ? this.#weight : -this.#weight);
+  }
+
+  /**
+   * What must be kept can't be taken back when others come: so a log that keeps takes at most half of
+   * what is left to it and them.
+   */
+  #leavesRoom(): boolean {
+    if (this.#keptFrom === undefined || this.#blocks.size === 0) return true;
+    if (this.#pool.free > this.#blocks.size) return true;
+    // Its own may go round.
+    return this.#evict();
+  }
+
+  #evict(): boolean {
+    return this.#keptFrom === undefined ? this.#evictAny() : this.#evictFirst(this.#keptFrom);
+  }
+
+  /** In order, so that no more is gone than what lies before what is here. */
+  #evictFirst(keptFrom: number): boolean {
+    let first = Infinity;
+    for (const [number, { reserved }] of this.#blocks) {
+      if (reserved === 0 && number < first) first = number;
+    }
+    const block = this.#blocks.get(first);
+    if (block === undefined || (first + 1) * this.#perBlock > keptFrom) return false;
+    this.#lose(first, block.lengths);
+    return this.#giveBack(first, block.slot);
+  }
+
+  #lose(number: number, lengths: Int32Array): void {
+    const end = lengths.findLastIndex((length) => length > 0) + 1;
+    if (end > 0) this.#firstKept = Math.max(this.#firstKept, number * this.#perBlock + end);
   }
 
   /** Prefers blocks that can be taken again at once. */
-  #evict(): boolean {
+  #evictAny(): boolean {
     let pinned: number | undefined;
     for (const [number, { slot, reserved }] of this.#blocks) {
       if (reserved > 0) continue;
@@ -189,6 +282,7 @@ export class ReplicaLog implements RecordReader {
   readonly #perBlock: number;
   /** Oldest first; never more than the pool can hold. */
   readonly #places = new Map<number, RecordPlace>();
+  #weight = WHOLE_WEIGHT;
 
   /** @param frameBytes size of every frame but the last */
   constructor(pool: BlockPool, frameBytes: number) {
@@ -197,7 +291,11 @@ export class ReplicaLog implements RecordReader {
   }
 
   get capacity(): number {
-    return this.#pool.fairShare * this.#perBlock;
+    return this.#pool.fairShare(this.#weight) * this.#perBlock;
+  }
+
+  weigh(weight: number): void {
+    this.#weight = weight;
   }
 
   learn(index: number, place: RecordPlace): void {

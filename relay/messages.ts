@@ -1,6 +1,6 @@
 import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 
-import type { RecordPlace } from "./log.ts";
+import type { HandedBlock, RecordPlace } from "./log.ts";
 import type { PoolBuffers } from "./pool.ts";
 import type { WorkerStats } from "./stats.ts";
 
@@ -17,6 +17,19 @@ export interface Receipt {
   readonly receiver: Uint8Array;
   readonly records: number;
   readonly mac: Uint8Array;
+}
+
+/** What the origin of a share that can't be read again leaves to the next, at another worker. */
+export interface Estate {
+  readonly blocks: readonly HandedBlock[];
+  /** Records before it may be gone. */
+  readonly firstKept: number;
+  /** Records before it were asked for. */
+  readonly asked: number;
+  /** Asked for before and not here. */
+  readonly missing: readonly number[];
+  /** By worker, the least record that its receivers need. */
+  readonly floors: readonly (readonly [worker: number, next: number])[];
 }
 
 /** A share as every worker knows it. */
@@ -39,7 +52,18 @@ export type PeerMessage =
   | { readonly t: "receipt"; readonly receipt: Receipt }
   | { readonly t: "detached" }
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
-  | { readonly t: "confirmed"; readonly receiver: Uint8Array };
+  | { readonly t: "confirmed"; readonly receiver: Uint8Array }
+  // Of shares that can't be read again:
+  /** The least record that receivers here need; undefined: they need none. */
+  | { readonly t: "floor"; readonly next: number | undefined }
+  /** Records before it can't be had any more: an answer to who needs some. */
+  | { readonly t: "gone"; readonly before: number }
+  /** A receiver came; passed on to all, since the worker where it was before may not know it yet. */
+  | { readonly t: "came"; readonly receiver: Uint8Array; readonly next: number }
+  /** From the worker that had the log to the one that has the sender now; undefined: it had none. */
+  | { readonly t: "estate"; readonly estate: Estate | undefined }
+  /** What was handed over is where it shall be. */
+  | { readonly t: "adopted" };
 
 export interface PeerEnvelope {
   readonly t: "peer";
@@ -77,7 +101,13 @@ export type ToDirectory =
 
 /** From the directory to a worker. */
 export type FromDirectory =
-  | { readonly t: "opened"; readonly record: ShareRecord; readonly socket: number | undefined }
+  | {
+      readonly t: "opened";
+      readonly record: ShareRecord;
+      readonly socket: number | undefined;
+      /** With a socket: another worker that has the log of the share; it hands over what must be kept. */
+      readonly heirOf?: number | undefined;
+    }
   | {
       readonly t: "refused";
       readonly socket: number;

@@ -13,7 +13,8 @@ import {
 } from "../protocol/mod.ts";
 
 import type { RecordLog } from "./log.ts";
-import type { Receipt, RecordRun } from "./messages.ts";
+import type { Estate, Receipt, RecordRun } from "./messages.ts";
+import { Pace } from "./pace.ts";
 
 /** What an origin does to the world. */
 export interface OriginOutput {
@@ -21,6 +22,8 @@ export interface OriginOutput {
   toSender(message: Message): void;
   /** A record is in the log now; whoever needed it can have it. */
   available(index: number): void;
+  /** To a worker that needs some of them: records before this one can't be had any more. */
+  gone(worker: number, before: number): void;
 }
 
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
@@ -32,13 +35,17 @@ const LEAST_CIPHERTEXT = 18;
  * `want` is credit and re-read in one. Fan-outs say which records they will read soon; what the log
  * lacks is queued and asked for, at most CREDIT_RECORDS at a time and only when the log has a place
  * for each. So the sender is paced by the fastest receiver, and a record that fell out of the log is
- * read again when somebody comes for it.
+ * read again when somebody comes for it. For a share that can't be read again see `Pace`.
  */
 export class Origin {
   readonly offer: Offer;
   readonly #log: RecordLog;
   readonly #output: OriginOutput;
+  /** Undefined: the share can be read again. */
+  readonly #pace: Pace | undefined;
   #senderHere = false;
+  /** Whether it is known which record comes first; always, if it can be read again. */
+  #begun: boolean;
   readonly #queue = new Set<number>();
   readonly #outstanding = new Set<number>();
   /** The worker of each receiver that is attached, and what it said of it last. */
@@ -51,6 +58,8 @@ export class Origin {
     this.offer = offer;
     this.#log = log;
     this.#output = output;
+    this.#pace = offer.seekable ? undefined : new Pace(log);
+    this.#begun = offer.seekable;
   }
 
   get log(): RecordLog {
@@ -71,18 +80,79 @@ export class Origin {
     return false;
   }
 
-  /** Records that somebody will read soon. What is here already is announced again. */
-  need(runs: readonly RecordRun[]): void {
+  /** Workers whose receivers need something that must be kept for them. */
+  get keptFor(): number[] {
+    return this.#pace?.floors.map(([worker]) => worker).filter((worker) => worker >= 0) ?? [];
+  }
+
+  /** Whether something must be kept for receivers, here or not. */
+  get keeps(): boolean {
+    return (this.#pace?.floors.length ?? 0) > 0;
+  }
+
+  /** Records that receivers of a worker will read soon. What is here already is announced again. */
+  need(runs: readonly RecordRun[], worker: number): void {
+    let gone = false;
     for (const { first, count } of runs) {
       const end = Math.min(first + count, this.offer.records);
       for (let index = first; index < end; index++) {
         if (this.#log.has(index)) this.#output.available(index);
-        else if (!this.#outstanding.has(index) && this.#queue.size < WANT_QUEUE_RECORDS) {
+        else if (this.#pace !== undefined) {
+          gone ||= this.#begun && index < this.#pace.gone;
+          this.#pace.need(index);
+        } else if (!this.#outstanding.has(index) && this.#queue.size < WANT_QUEUE_RECORDS) {
           this.#queue.add(index);
         }
       }
     }
+    if (gone && this.#pace !== undefined) this.#output.gone(worker, this.#pace.gone);
     this.#ask();
+  }
+
+  /** The least record that receivers of a worker need; undefined: they need none. */
+  hold(worker: number, next: number | undefined): void {
+    if (this.#pace === undefined) return;
+    if (!this.#pace.hold(worker, next) && this.#begun) this.#output.gone(worker, this.#pace.gone);
+    this.#ask();
+  }
+
+  /** Begins with nothing in the log; `first`: the first record that the sender can give. */
+  begin(first: number, now: number): void {
+    if (this.#pace === undefined || this.#begun) return;
+    this.#pace.begin(first, now);
+    this.#started();
+  }
+
+  /** Goes on with what the origin at another worker left. */
+  inherit(estate: Estate, now: number): void {
+    if (this.#pace === undefined || this.#begun) return;
+    this.#pace.inherit(estate.asked, estate.floors, now);
+    for (const index of estate.missing) this.#queue.add(index);
+    this.#started();
+    const { first, end } = this.#pace.needed;
+    for (let index = first; index < end; index++) {
+      if (this.#log.has(index)) this.#output.available(index);
+    }
+  }
+
+  /** What the origin at another worker goes on with; this one is over. Its blocks are the log's. */
+  leave(): Omit<Estate, "blocks"> | undefined {
+    if (this.#pace === undefined || !this.#begun) return undefined;
+    this.senderLost();
+    const { asked, floors, gone } = this.#pace;
+    return { asked, floors, firstKept: gone, missing: [...this.#queue] };
+  }
+
+  #started(): void {
+    this.#begun = true;
+    this.#tellGone();
+    this.#ask();
+  }
+
+  #tellGone(): void {
+    if (this.#pace === undefined) return;
+    const { gone } = this.#pace;
+    for (const worker of this.keptFor) this.#output.gone(worker, gone);
   }
 
   /**
@@ -102,6 +172,8 @@ export class Origin {
     }
     if (!this.#outstanding.delete(index)) return;
     const kept = this.#log.put(index, bytes);
+    // What was not kept did not come.
+    if (kept !== "kept" && this.#pace !== undefined) this.#queue.add(index);
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index);
     this.#ask();
@@ -119,7 +191,8 @@ export class Origin {
   }
 
   /** A worker died, and nobody else will say that its receivers are gone. */
-  workerLost(worker: number): void {
+  workerLost(worker: number, now: number): void {
+    this.#pace?.workerLost(worker, now);
     for (const [key, place] of this.#places) {
       if (place.worker !== worker) continue;
       this.#places.delete(key);
@@ -165,14 +238,29 @@ export class Origin {
     for (const index of this.#outstanding) this.#log.release(index);
     this.#outstanding.clear();
     this.#queue.clear();
+    if (this.#pace !== undefined) again.sort((one, other) => one - other);
     for (const index of again) if (this.#queue.size < WANT_QUEUE_RECORDS) this.#queue.add(index);
   }
 
-  /** The sender is here, on a new line; nothing is said to it before. */
-  senderBack(): void {
+  /**
+   * The sender is here, on a new line; nothing is said to it before.
+   * @param first the first record that it can give
+   */
+  senderBack(first = 0): void {
     this.#senderHere = true;
+    const lost = [...this.#queue].filter((index) => index < first);
+    for (const index of lost) {
+      this.#queue.delete(index);
+      this.#pace?.lose(index + 1);
+    }
+    if (lost.length > 0) this.#tellGone();
     for (const receipt of this.#receipts.values()) this.#sendReceipt(receipt);
     this.#ask();
+  }
+
+  /** Forgets who did not come back in time. */
+  expire(now: number): void {
+    this.#pace?.tick(now);
   }
 
   /** Tells the sender of its receivers, and asks for what had no place in the log before. */
@@ -210,13 +298,14 @@ export class Origin {
   }
 
   #ask(): void {
-    if (!this.#senderHere) return;
+    if (!this.#senderHere || !this.#begun) return;
+    this.#pace?.fill(this.#queue);
     let run: RecordRun | undefined;
     // Half of the log is for what has come: a record must not go at once for the next one's place.
     const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
     for (const index of this.#queue) {
       if (this.#outstanding.size >= credit) break;
-      if (this.#log.has(index)) {
+      if (this.#log.has(index) || index < (this.#pace?.gone ?? 0)) {
         this.#queue.delete(index);
         continue;
       }

@@ -28,11 +28,17 @@ export interface PoolBuffers {
   readonly pins: SharedArrayBuffer;
   /** Per block: 1 when the kernel may still be sending what is in it. */
   readonly exposed: SharedArrayBuffer;
-  /** Per worker: its shares that hold blocks or want some. */
+  /** Per worker: its shares that hold blocks or want some, by weight. */
   readonly holders: SharedArrayBuffer;
   /** Per worker: a descriptor to close when it dies; 0: none. */
   readonly descriptors: SharedArrayBuffer;
 }
+
+/** The weight of a share that is alone in its channel. All shares of a relay add up to less than 2^31. */
+export const WHOLE_WEIGHT = 2 ** 16;
+
+/** Owner of a block that is being taken from a worker that died. */
+const RECLAIMING = -1;
 
 /** A pool is short of blocks when fewer than one of so many are free. */
 const SHORT_PART = 4;
@@ -145,6 +151,35 @@ export class BlockPool {
     Atomics.sub(this.#pins, this.#worker * this.blocks + block, 1);
   }
 
+  /**
+   * Makes a block ours that another worker gives us with what is in it. What was told of it stays
+   * true. @returns false when the other does not have it any more
+   */
+  adopt(block: number, generation: number, from: number): boolean {
+    if (this.generation(block) !== generation) return false;
+    const [theirs, ours] = [from + 1, this.#worker + 1];
+    if (Atomics.compareExchange(this.#owners, block, theirs, ours) !== theirs) return false;
+    if (this.generation(block) === generation) return true;
+    // Between the two looks it was given back, and taken again by the same worker.
+    Atomics.compareExchange(this.#owners, block, ours, theirs);
+    return false;
+  }
+
+  /** Whether a block is ours, and still holds what it did. */
+  holds(block: number, generation: number): boolean {
+    const ours = Atomics.load(this.#owners, block) === this.#worker + 1;
+    return ours && this.generation(block) === generation;
+  }
+
+  /** Blocks that nobody owns. */
+  get free(): number {
+    let free = 0;
+    for (let block = 0; block < this.blocks; block++) {
+      if (Atomics.load(this.#owners, block) === 0) free++;
+    }
+    return free;
+  }
+
   /** Whether so many blocks are taken that who keeps one for long should copy what it needs. */
   get isShort(): boolean {
     let free = 0;
@@ -154,18 +189,18 @@ export class BlockPool {
     return free < this.blocks / SHORT_PART;
   }
 
-  /** A share begins (+1) or ceases (-1) to want blocks; all that do have the same right to them. */
-  countHolder(change: 1 | -1): void {
-    Atomics.add(this.#holders, this.#worker, change);
+  /** A share begins to want blocks, with its weight, or ceases to, with the same below 0. */
+  countHolder(weight: number): void {
+    Atomics.add(this.#holders, this.#worker, weight);
   }
 
-  /** Blocks that one share may hold now. */
-  get fairShare(): number {
+  /** Blocks that a share may hold now; all that want some have a right to them by weight. */
+  fairShare(weight = WHOLE_WEIGHT): number {
     let holders = 0;
     for (let worker = 0; worker < this.#workers; worker++) {
       holders += Atomics.load(this.#holders, worker);
     }
-    return Math.max(1, Math.floor(this.blocks / Math.max(1, holders)));
+    return Math.max(1, Math.floor((this.blocks * weight) / Math.max(weight, holders)));
   }
 
   /** Whether anybody reads this block; then it can't be taken. */
@@ -184,7 +219,9 @@ export function reclaim(buffers: PoolBuffers, worker: number): void {
   const pins = new Int32Array(buffers.pins);
   for (let block = 0; block < buffers.blocks; block++) {
     Atomics.store(pins, worker * buffers.blocks + block, 0);
-    if (Atomics.load(owners, block) === worker + 1) pool.giveBack(block);
+    // At the same time another may adopt it: one of the two has it.
+    const held = Atomics.compareExchange(owners, block, worker + 1, RECLAIMING);
+    if (held === worker + 1) pool.giveBack(block);
   }
   Atomics.store(new Int32Array(buffers.holders), worker, 0);
   const descriptor = noteDescriptor(buffers, worker, 0);

@@ -1,17 +1,20 @@
 import { DRAIN_QUIET_MS, LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
 
 import { Fanout, type Upstream } from "./fanout.ts";
+import { Handover, type Awaited } from "./handover.ts";
 import { BlockLog, ReplicaLog } from "./log.ts";
-import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
+import type { Estate, PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
-import type { BlockPool } from "./pool.ts";
+import { WHOLE_WEIGHT, type BlockPool } from "./pool.ts";
 
 export interface ShareOptions {
   readonly worker: number;
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
+  /** Instead of STALL_TIMEOUT_MS. */
+  readonly stallMs?: number | undefined;
 }
 
 /**
@@ -24,6 +27,12 @@ export class LocalShare {
   /** The sender's socket, when it is here. */
   ownerSocket: SocketId | undefined;
   origin: Origin | undefined;
+  /** The log of `origin`. */
+  #log: BlockLog | undefined;
+  readonly #handover: Handover;
+  /** The first record that the sender has, once it may be asked. */
+  #senderFirst: number | undefined;
+  #weight = WHOLE_WEIGHT;
   readonly #options: ShareOptions;
   readonly #now: () => number;
   /** The worker with the log; it stays so while its sender is away. */
@@ -43,7 +52,7 @@ export class LocalShare {
     this.#replica = new ReplicaLog(options.pool, Origin.frameBytes(record.offer));
     const upstream: Upstream = {
       need: (runs) => {
-        if (this.origin !== undefined) this.origin.need(runs);
+        if (this.origin !== undefined) this.origin.need(runs, options.worker);
         else this.#toHome({ t: "need", runs });
       },
       report: (entries) => {
@@ -54,30 +63,55 @@ export class LocalShare {
         if (this.origin !== undefined) this.origin.receipt(receipt);
         else this.#toHome({ t: "receipt", receipt });
       },
+      floor: (next) => {
+        if (this.origin !== undefined) this.origin.hold(options.worker, next);
+        else this.#toHome({ t: "floor", next });
+      },
+      came: (receiver, next) => {
+        if (this.origin !== undefined) this.#tellOthers(options.worker, receiver, next);
+        else this.#toHome({ t: "came", receiver, next });
+      },
     };
-    this.fanout = new Fanout(record.offer, this.#replica, options.outlet, upstream);
+    const { stallMs } = options;
+    this.fanout = new Fanout(record.offer, this.#replica, options.outlet, upstream, stallMs);
+    this.#handover = new Handover(options.pool, (to, message) => this.#toPeer(to, message));
   }
 
-  /** The directory says who owns the share now. `socket`: the sender's, when that is this worker. */
-  opened(record: ShareRecord, socket: SocketId | undefined): void {
+  /**
+   * The directory says who owns the share now.
+   * @param socket the sender's, when that is this worker
+   * @param heirOf another worker that has the log until now
+   */
+  opened(record: ShareRecord, socket: SocketId | undefined, heirOf?: number): void {
     this.record = record;
     this.ownerSocket = socket;
+    this.#senderFirst = undefined;
     if (record.owner !== undefined) this.#home = record.owner;
     if (socket !== undefined) {
       // Its line before may look whole from here: what was asked there will not come.
       this.origin?.senderLost();
+      if (heirOf !== undefined && !record.offer.seekable) this.#handover.awaits(heirOf);
       this.origin ??= this.#createOrigin();
       this.fanout.sourceChanged(this.origin.log);
       return;
     }
     if (record.owner === undefined) return;
-    this.#dropOrigin();
+    this.#leaveOrigin(record.owner);
     this.fanout.sourceChanged(this.#replica);
+  }
+
+  /** The sender was accepted, and may be asked from now on. @param first the first record that it has */
+  senderBack(first: number): void {
+    this.#senderFirst = first;
+    if (this.#handover.isAwaited) return;
+    this.origin?.begin(first, this.#now());
+    this.origin?.senderBack(first);
   }
 
   /** The sender's line broke; the log stays. */
   senderLost(): void {
     this.ownerSocket = undefined;
+    this.#senderFirst = undefined;
     this.origin?.senderLost();
   }
 
@@ -89,8 +123,9 @@ export class LocalShare {
 
   workerLost(worker: number): void {
     this.#remote.delete(worker);
-    this.origin?.workerLost(worker);
+    this.origin?.workerLost(worker, this.#now());
     if (this.#home === worker) this.#home = undefined;
+    for (const awaited of this.#handover.workerLost(worker)) this.#inherit(awaited, undefined);
   }
 
   /** The sender took a receipt: its receiver may be on any worker. */
@@ -105,6 +140,16 @@ export class LocalShare {
   }
 
   peer({ from, epoch, message }: PeerEnvelope, now: number): void {
+    // What was handed over must not get lost, whoever has the sender by now.
+    if (message.t === "estate") {
+      const awaited = this.#handover.came(from);
+      if (awaited !== undefined) this.#inherit(awaited, message.estate);
+      return;
+    }
+    if (message.t === "adopted") {
+      this.#handover.adopted(from);
+      return;
+    }
     if (epoch !== this.record.epoch) return;
     switch (message.t) {
       case "available":
@@ -120,7 +165,7 @@ export class LocalShare {
         return;
       case "need":
         this.#remote.add(from);
-        this.origin?.need(message.runs);
+        this.origin?.need(message.runs, from);
         return;
       case "report":
         this.#remote.add(from);
@@ -130,7 +175,25 @@ export class LocalShare {
         this.#remote.add(from);
         this.origin?.receipt(message.receipt);
         return;
+      case "floor":
+        if (message.next !== undefined) this.#remote.add(from);
+        this.origin?.hold(from, message.next);
+        return;
+      case "gone":
+        this.fanout.gone(message.before);
+        return;
+      case "came":
+        if (this.origin === undefined) this.fanout.cameElsewhere(message.receiver, message.next);
+        else this.#tellOthers(from, message.receiver, message.next);
+        return;
     }
+  }
+
+  /** How many shares its channel has: together they have the part of the log that one alone would have. */
+  inChannelOf(shares: number): void {
+    this.#weight = Math.max(1, Math.floor(WHOLE_WEIGHT / shares));
+    this.#log?.weigh(this.#weight);
+    this.#replica.weigh(this.#weight);
   }
 
   tick(now: number): void {
@@ -139,10 +202,11 @@ export class LocalShare {
       this.#tellWhenDetached();
       return;
     }
-    const { outlet, pool } = this.#options;
+    const { outlet } = this.#options;
     const socket = this.ownerSocket;
+    this.origin.expire(now);
     if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
-    this.#trimLog(this.origin, pool, now);
+    this.#trimLog(this.origin, now);
   }
 
   /** Whether nobody takes this share, and did not for DRAIN_QUIET_MS; known only where its sender is. */
@@ -170,24 +234,33 @@ export class LocalShare {
   }
 
   destroy(): void {
+    this.#handover.destroy();
     this.#dropOrigin();
     this.fanout.destroy();
   }
 
-  /** Memory that nobody reads now goes back; a later receiver has the records read again. */
-  #trimLog(origin: Origin, pool: BlockPool, now: number): void {
-    if (this.fanout.attached > 0 || this.#remote.size > 0) {
+  /**
+   * Memory that nobody reads now goes back; a later receiver has the records read again. Where they
+   * can't be, they stay as long as nobody else is short of room.
+   */
+  #trimLog(origin: Origin, now: number): void {
+    const log = this.#log;
+    if (log === undefined) return;
+    if (this.fanout.attached > 0 || this.#remote.size > 0 || origin.keeps) {
       this.#idleSince = undefined;
-      origin.log.shrinkTo(pool.fairShare);
+      log.shrinkTo(log.fairShare);
       return;
     }
     this.#idleSince ??= now;
-    if (now - this.#idleSince >= LOG_IDLE_MS) origin.log.shrinkTo(0);
+    if (now - this.#idleSince < LOG_IDLE_MS) return;
+    if (origin.offer.seekable || this.#options.pool.isShort) log.shrinkTo(0);
   }
 
   #createOrigin(): Origin {
     const { offer } = this.record;
-    const log = new BlockLog(this.#options.pool, Origin.frameBytes(offer));
+    const log = new BlockLog(this.#options.pool, Origin.frameBytes(offer), !offer.seekable);
+    log.weigh(this.#weight);
+    this.#log = log;
     return new Origin(offer, log, {
       toSender: (message: Message) => {
         if (this.ownerSocket !== undefined) this.#options.outlet.send(this.ownerSocket, message);
@@ -200,11 +273,63 @@ export class LocalShare {
         for (const worker of this.#remote) this.#toPeer(worker, { t: "available", index, place });
         log.close(place);
       },
+      gone: (worker, before) => {
+        if (worker === this.#options.worker) this.fanout.gone(before);
+        else this.#toPeer(worker, { t: "gone", before });
+      },
     });
   }
 
+  /** Another worker has the sender now: it gets what can't be read again. */
+  #leaveOrigin(to: number): void {
+    if (!this.record.offer.seekable && this.origin !== undefined && this.#log !== undefined) {
+      if (this.#handover.isAwaited) {
+        this.#handover.passOnTo(to);
+      } else {
+        const left = this.origin.leave();
+        const estate = left && { ...left, blocks: this.#log.handOver() };
+        this.#handover.give(to, estate);
+      }
+    }
+    this.#dropOrigin();
+  }
+
+  /** What the worker before leaves is here; undefined: nothing. */
+  #inherit({ from, heir }: Awaited, estate: Estate | undefined): void {
+    if (heir !== undefined) {
+      this.#handover.give(heir, estate && this.#passThrough(from, estate));
+      return;
+    }
+    if (estate !== undefined && this.#log !== undefined) {
+      this.#log.adopt(estate.blocks, from, estate.firstKept);
+      this.#toPeer(from, { t: "adopted" });
+      this.origin?.inherit(estate, this.#now());
+    }
+    if (this.#senderFirst !== undefined) this.senderBack(this.#senderFirst);
+  }
+
+  /** Only what is ours can be given on. */
+  #passThrough(from: number, estate: Estate): Estate {
+    const log = new BlockLog(this.#options.pool, Origin.frameBytes(this.record.offer), true);
+    log.adopt(estate.blocks, from, estate.firstKept);
+    this.#toPeer(from, { t: "adopted" });
+    const blocks = log.handOver();
+    return { ...estate, firstKept: log.firstKept, blocks };
+  }
+
+  /** The receiver's line to any other worker is broken, whether that is seen there or not. */
+  #tellOthers(where: number, receiver: Uint8Array, next: number): void {
+    const { worker } = this.#options;
+    for (const other of this.origin?.keptFor ?? []) {
+      if (other === where) continue;
+      if (other === worker) this.fanout.cameElsewhere(receiver, next);
+      else this.#toPeer(other, { t: "came", receiver, next });
+    }
+  }
+
   #dropOrigin(): void {
-    this.origin?.log.destroy();
+    this.#log?.destroy();
+    this.#log = undefined;
     this.origin = undefined;
     this.#remote.clear();
   }

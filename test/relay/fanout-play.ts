@@ -6,6 +6,8 @@ import { Recorder } from "./recorder.ts";
 
 export const share = new Uint8Array(16).fill(1);
 export const FRAME = 16 + 100;
+/** A receiver of a share that can't be read again may take so long for a record. */
+export const STALL_MS = 20_000;
 
 export function id(number: number): Uint8Array {
   return new Uint8Array(16).fill(number);
@@ -20,23 +22,27 @@ export class Play {
   readonly asked: string[] = [];
   readonly reports: string[] = [];
   readonly receipts: number[] = [];
+  readonly floors: (number | undefined)[] = [];
+  readonly arrivals: [receiver: number, next: number][] = [];
   readonly #records: number;
 
-  constructor({ records = 100, blocks = 100 } = {}) {
+  constructor({ records = 100, blocks = 100, seekable = true } = {}) {
     this.#records = records;
     const pool = new BlockPool(createPool(blocks, 1, FRAME), 0);
     this.outlet = new Recorder(pool);
-    this.log = new BlockLog(pool, FRAME);
+    this.log = new BlockLog(pool, FRAME, !seekable);
     const bytes = records * 100;
-    const offer: Offer = { share, recordSize: 100, records, bytes, seekable: true };
+    const offer: Offer = { share, recordSize: 100, records, bytes, seekable };
     const upstream = {
       need: (runs: { first: number; count: number }[]) => {
         this.asked.push(runs.map(({ first, count }) => `${first}+${count}`).join(" "));
       },
       report: (entries: ReceiverEntry[]) => this.reports.push(...entries.map(describeEntry)),
       receipt: ({ receiver }: { receiver: Uint8Array }) => this.receipts.push(receiver[0] ?? 0),
+      floor: (next: number | undefined) => this.floors.push(next),
+      came: (receiver: Uint8Array, next: number) => this.arrivals.push([receiver[0] ?? 0, next]),
     };
-    this.fanout = new Fanout(offer, this.log, this.outlet, upstream);
+    this.fanout = new Fanout(offer, this.log, this.outlet, upstream, STALL_MS);
   }
 
   /** Who is in the live lane, which record it waits for, who waits for others. */

@@ -37,6 +37,7 @@ function entry(number: number, state: ReceiverEntry["state"], next = 0): Receive
 class Play {
   readonly said: string[] = [];
   readonly came: number[] = [];
+  readonly gone: [worker: number, before: number][] = [];
   readonly log: BlockLog;
   readonly origin: Origin;
 
@@ -47,12 +48,16 @@ class Play {
     this.origin = new Origin(offer, this.log, {
       toSender: (message) => this.said.push(describeMessage(message)),
       available: (index) => this.came.push(index),
+      gone: (worker, before) => this.gone.push([worker, before]),
     });
     if (here) this.origin.senderBack();
   }
 
   need(...runs: [first: number, count: number][]): string[] {
-    this.origin.need(runs.map(([first, count]) => ({ first, count })));
+    this.origin.need(
+      runs.map(([first, count]) => ({ first, count })),
+      0,
+    );
     return this.takeSaid();
   }
 
@@ -241,9 +246,9 @@ describe("receivers", () => {
     play.report(1, entry(2, "waiting", 2), entry(3, "live", 7), entry(4, "live", 2));
     play.report(1, entry(4, "left", 2));
     play.tick();
-    play.origin.workerLost(1);
+    play.origin.workerLost(1, 0);
     expect(play.tick()).toEqual(["2 lost 0, 3 lost 7"]);
-    play.origin.workerLost(1);
+    play.origin.workerLost(1, 0);
     expect(play.tick()).toEqual([]);
   });
 
@@ -254,7 +259,7 @@ describe("receivers", () => {
     play.tick();
     play.report(0, entry(1, "lost", 4));
     expect(play.tick()).toEqual([]);
-    play.origin.workerLost(0);
+    play.origin.workerLost(0, 0);
     expect(play.tick()).toEqual([]);
     play.report(1, entry(1, "lost", 5));
     expect(play.tick()).toEqual(["1 lost 5"]);

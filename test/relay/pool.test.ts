@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { BlockPool, blocksOf, createPool, reclaim } from "../../relay/pool.ts";
+import { BlockPool, WHOLE_WEIGHT, blocksOf, createPool, reclaim } from "../../relay/pool.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 
 const BLOCK = 16;
@@ -59,13 +59,13 @@ describe("a pin", () => {
 describe("the fair share", () => {
   test("is all for one, and at least a block for each of many", () => {
     const [a, b] = views(8).pools as [BlockPool, BlockPool];
-    expect(a.fairShare).toBe(8);
-    a.countHolder(1);
-    b.countHolder(1);
-    b.countHolder(1);
-    expect([a.fairShare, b.fairShare]).toEqual([2, 2]);
-    for (let holder = 0; holder < 20; holder++) a.countHolder(1);
-    expect(a.fairShare).toBe(1);
+    expect(a.fairShare()).toBe(8);
+    a.countHolder(WHOLE_WEIGHT);
+    b.countHolder(WHOLE_WEIGHT);
+    b.countHolder(WHOLE_WEIGHT);
+    expect([a.fairShare(), b.fairShare()]).toEqual([2, 2]);
+    for (let holder = 0; holder < 20; holder++) a.countHolder(WHOLE_WEIGHT);
+    expect(a.fairShare()).toBe(1);
   });
 });
 
@@ -73,12 +73,12 @@ test("a worker that died leaves no block, no pin and no claim behind", () => {
   const { pools, buffers } = views(3);
   const [a, b] = pools as [BlockPool, BlockPool];
   const [own, theirs] = [a.take()!, b.take()!];
-  a.countHolder(1);
-  b.countHolder(1);
+  a.countHolder(WHOLE_WEIGHT);
+  b.countHolder(WHOLE_WEIGHT);
   const generation = b.generation(own);
   a.pin(theirs, a.generation(theirs));
   reclaim(buffers, 0);
-  expect(b.fairShare).toBe(3);
+  expect(b.fairShare()).toBe(3);
   expect(b.pin(own, generation)).toBe(false);
   b.giveBack(theirs);
   expect([b.take(), b.take(), b.take(), b.take()]).toEqual([0, 1, 2, undefined]);

@@ -1,0 +1,131 @@
+import { CREDIT_RECORDS, LOST_GRACE_MS } from "../protocol/mod.ts";
+
+import { Floor } from "./floor.ts";
+import type { RecordLog } from "./log.ts";
+
+/** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
+const RETURNING = -1;
+
+/**
+ * What is different at the origin of a share that can't be read again: records are asked for in order,
+ * each once, and the log keeps all that a receiver needs. So the sender is paced by the slowest.
+ *
+ * Each fan-out tells the least record that its receivers need, at once when it is less than before. A
+ * word that comes late is a floor too low: it costs room, never a record.
+ */
+export class Pace {
+  readonly #log: RecordLog;
+  /** By worker; one that died has a key of its own, see `#keyOfLost`. */
+  readonly #floors = new Floor<number>();
+  /** Records before it were queued to be asked for, once. */
+  #queuedUpTo = 0;
+  /** Somebody will read up to here. */
+  #neededUpTo = 0;
+  /** Records before it are gone, or were never here. */
+  #lostBefore = 0;
+  /** Workers that told their floor, or died, before this origin knew where it begins. */
+  readonly #heard = new Set<number>();
+  readonly #died = new Set<number>();
+
+  constructor(log: RecordLog) {
+    this.#log = log;
+  }
+
+  /** Records before it can't be had any more. */
+  get gone(): number {
+    return Math.max(this.#lostBefore, this.#log.firstKept);
+  }
+
+  get asked(): number {
+    return this.#queuedUpTo;
+  }
+
+  /** By worker. */
+  get floors(): [worker: number, next: number][] {
+    return this.#floors.entries();
+  }
+
+  /** Begins with an empty log at the first record that the sender still has. */
+  begin(first: number, now: number): void {
+    this.#queuedUpTo = first;
+    this.#lostBefore = first;
+    // The log before was lost, and with it the lines of its receivers.
+    if (first > 0) this.#hold(RETURNING, first, now);
+    this.#keep();
+  }
+
+  /** Goes on where the log of another worker was. */
+  inherit(asked: number, floors: readonly (readonly [number, number])[], now: number): void {
+    this.#queuedUpTo = asked;
+    for (const [worker, next] of floors) {
+      // Who was lost before has its grace once more: since when is not known here.
+      if (worker < 0) this.#hold(worker, next, now);
+      else if (this.#died.has(worker)) this.#hold(keyOfLost(worker), next, now);
+      else if (!this.#heard.has(worker)) this.#floors.set(worker, next);
+    }
+    for (const [worker, next] of this.floors) this.#floors.set(worker, this.#within(next));
+    this.#keep();
+  }
+
+  /** The sender does not have records before this one, and neither has the log. */
+  lose(before: number): void {
+    this.#lostBefore = Math.max(this.#lostBefore, before);
+  }
+
+  /** @returns false when some of what is needed is gone */
+  hold(worker: number, next: number | undefined): boolean {
+    this.#heard.add(worker);
+    if (next === undefined) this.#floors.delete(worker);
+    else this.#floors.set(worker, this.#within(next));
+    this.#keep();
+    return next === undefined || next >= this.gone;
+  }
+
+  workerLost(worker: number, now: number): void {
+    this.#died.add(worker);
+    const next = this.#floors.get(worker);
+    this.#floors.delete(worker);
+    if (next !== undefined) this.#hold(keyOfLost(worker), next, now);
+    this.#keep();
+  }
+
+  /** Records that somebody needs and may be here. */
+  get needed(): { first: number; end: number } {
+    return { first: this.#floors.least ?? this.#neededUpTo, end: this.#neededUpTo };
+  }
+
+  need(index: number): void {
+    this.#neededUpTo = Math.max(this.#neededUpTo, index + 1);
+  }
+
+  /** Queues what comes next, no more than can be asked at once. */
+  fill(queue: Set<number>): void {
+    while (queue.size < CREDIT_RECORDS && this.#queuedUpTo < this.#neededUpTo) {
+      queue.add(this.#queuedUpTo++);
+    }
+  }
+
+  tick(now: number): void {
+    this.#floors.tick(now);
+    this.#keep();
+  }
+
+  /** For receivers whose worker or log is gone: they have until then to come back. */
+  #hold(key: number, next: number, now: number): void {
+    this.#floors.set(key, Math.min(next, this.#floors.get(key) ?? next));
+    this.#floors.lose(key, now + LOST_GRACE_MS);
+  }
+
+  /** What is gone is needed in vain. */
+  #within(next: number): number {
+    return Math.max(next, this.gone);
+  }
+
+  #keep(): void {
+    this.#log.keepFrom(this.#floors.least ?? Infinity);
+  }
+}
+
+function keyOfLost(worker: number): number {
+  return RETURNING - 1 - worker;
+}
