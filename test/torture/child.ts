@@ -84,8 +84,8 @@ export class Child {
       this.#process.exited,
     ]);
     this.#hasEnded = true;
-    const code: unknown = this.#process.signalCode;
-    const signal = code === null ? undefined : String(code);
+    const { signalCode } = this.#process;
+    const signal = signalCode === null ? undefined : String(signalCode);
     const exitCode = signal === undefined ? (this.#process.exitCode ?? undefined) : undefined;
     // It may have ended by itself while the kill was on its way.
     const cameFirst = this.#reason === "killed" && signal !== "SIGKILL";
