@@ -1,5 +1,6 @@
 /** A small file system of a receiver's own, whose room can be taken. */
-import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { rmSync, statfsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { History } from "./history.ts";
 
@@ -43,19 +44,17 @@ export class SmallDisk implements Disposable {
     return this.#free !== undefined;
   }
 
-  /** @returns false when there is no room to take */
-  fill(): boolean {
+  /** Takes the room that is left. From now on `isFull` says so. */
+  async fill(): Promise<void> {
     const { bavail, bsize } = statfsSync(this.#path);
-    const bytes = (bavail - 2) * bsize;
-    if (this.isFull || bytes <= 0) return false;
     this.#history.add({ what: "disk", who: this.#who, full: true });
     this.#free = Promise.withResolvers();
     try {
-      writeFileSync(join(this.#path, BALLAST), new Uint8Array(bytes));
+      // In a thread, and so that nobody else waits for it.
+      await writeFile(join(this.#path, BALLAST), new Uint8Array(bavail * bsize));
     } catch {
       // The receiver was quicker; it is full all the same.
     }
-    return true;
   }
 
   empty(): void {

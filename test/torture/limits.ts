@@ -25,8 +25,8 @@ export const FAULT_MS = [200, 3 * second] as const;
  */
 export const FINISH_MS = SILENCE_MS + PONG_MS + LOST_GRACE_MS + CONFIRM_MS + 45 * second;
 
-/** ms that a relay has to listen in, and a sender to tell its code in. */
-export const START_MS = 20 * second;
+/** ms that a relay has to listen in, and a sender to tell its code in, with twenty others starting. */
+export const START_MS = 60 * second;
 
 /** ms that a process has to end in when a signal asks it to; then it is killed. */
 export const END_MS = 15 * second;

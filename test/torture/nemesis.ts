@@ -154,9 +154,15 @@ export class Nemesis {
     const receiver = this.#victims.receivers.find(({ disk }) => disk !== undefined);
     const disk = receiver?.disk;
     if (receiver === undefined || disk === undefined) return { skipped: "no small disk" };
-    if (!disk.fill()) return { skipped: "it is full" };
-    receiver.markFull();
-    return this.#pause(forMs).finally(() => disk.empty());
+    return this.#alone("fill-disk", async () => {
+      receiver.markFull();
+      await disk.fill();
+      try {
+        await this.#pause(forMs);
+      } finally {
+        disk.empty();
+      }
+    });
   }
 
   #alone(key: string, effect: () => Promise<void>): Effect {
