@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 
+import { adopt } from "./children.ts";
 import { PIECE_BYTES, matches } from "./load/pattern.ts";
 import { bound } from "./systems/command.ts";
 import type { Carriage, Program } from "./systems/carrier.ts";
@@ -66,15 +67,17 @@ export class Running implements AsyncDisposable {
 
   constructor({ command, env, cwd }: Program, signal: AbortSignal) {
     this.#name = basename(command[0] ?? "");
-    this.#child = Bun.spawn(bound(command), {
-      env: { ...process.env, ...env },
-      ...(cwd === undefined ? {} : { cwd }),
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      signal,
-      killSignal: "SIGKILL",
-    });
+    this.#child = adopt(
+      Bun.spawn(bound(command), {
+        env: { ...process.env, ...env },
+        ...(cwd === undefined ? {} : { cwd }),
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+        signal,
+        killSignal: "SIGKILL",
+      }),
+    );
     this.#read = Promise.all([this.#listen(this.#child.stdout), this.#listen(this.#child.stderr)]);
   }
 

@@ -12,6 +12,7 @@ export function help(scenarios: readonly Scenario[]): string {
     "  --size BYTES        of the source, such as 1GiB",
     "  --rounds COUNT      each round runs everything once, every other one in reversed order",
     "  --workers LIST      of systems that can have several",
+    "  --load-processes COUNT  that have the receivers: as many as cores, if nobody says",
     "  --json FILE         everything that was measured",
     "  --html FILE         a page with charts",
     "  --relay URL         a relay that is there already, such as ws://127.0.0.1:8000",

@@ -4,35 +4,27 @@
  */
 import { randomBytes } from "node:crypto";
 
-import {
-  clock,
-  type Done,
-  type Group,
-  type LoadReceiver,
-  type Plan,
-  type Sampled,
-} from "./load/contract.ts";
-import { completes } from "./load/crowd.ts";
+import type { Done, Group, Plan } from "./load/contract.ts";
 import { LoadProcess } from "./load/process.ts";
-import { Observer, type Observed } from "./observer.ts";
+import { countOf, Receivers } from "./load/receivers.ts";
+import { figures, type Driven } from "./load-figures.ts";
+import { LoadWatch } from "./load-watch.ts";
+import { Observer } from "./observer.ts";
 import { usageOf } from "./proc.ts";
-import type { ReceiverResult } from "./result.ts";
 import type { Measured } from "./scenarios/scenario.ts";
 import { sourceOf } from "./sources.ts";
-import { jain, percentile } from "./stats.ts";
 import type { RunningSystem, System } from "./systems/system.ts";
 
 const MiB = 1024 ** 2;
-const GiB = 1024 ** 3;
 /** bytes and receivers of the run before the run, which nobody measures */
 const WARM_BYTES = 32 * MiB;
 const WARM_RECEIVERS = 2;
-/** ms without a byte for anyone after which a run is given up */
-const STALL_MS = 10_000;
 
 export interface LoadRun {
   readonly system: System;
   readonly workers: number;
+  /** The most processes that have the receivers. */
+  readonly loadProcesses: number;
   /** bytes */
   readonly size: number;
   readonly groups: readonly Group[];
@@ -46,121 +38,79 @@ export interface LoadRun {
   readonly signal: AbortSignal;
 }
 
-/** What came of a run, before it is made into figures. */
-export interface Driven {
-  /** ms since the epoch */
-  readonly startedAt: number;
-  readonly receivers: readonly LoadReceiver[];
-  readonly extra: Readonly<Record<string, number>>;
-  readonly observed: Observed;
-}
-
-/**
- * Only receivers that complete count for bytes, seconds, completion and fairness; the relay's CPU is
- * shared out over the bytes of all.
- * @param more further figures of a scenario
- */
+/** @param more further figures of a scenario */
 export async function measureLoad(
   run: LoadRun,
   more: (driven: Driven) => Record<string, number> = () => ({}),
 ): Promise<Measured> {
-  const { system, workers, size, groups, logBytes, signal } = run;
-  const receivers = groups.reduce((sum, { count }) => sum + count, 0);
-  const source = sourceOf(size);
+  const { system, workers, size, groups, logBytes } = run;
   await using running = await system.start({
     workers,
-    source,
-    receivers,
+    source: sourceOf(size),
+    receivers: countOf(groups),
     ...(logBytes === undefined ? {} : { logBytes }),
   });
   const warmSize = running.load.sender === undefined ? size : Math.min(size, WARM_BYTES);
-  await drive(running, {
-    size: warmSize,
-    groups: [{ kind: "healthy", count: WARM_RECEIVERS }],
-    signal,
-  });
+  const { loadProcesses, signal } = run;
+  const warmGroups = [{ kind: "healthy", count: WARM_RECEIVERS }] as const;
+  await drive(running, { size: warmSize, groups: warmGroups, loadProcesses, signal });
   const driven = await drive(running, run);
   return figures(driven, more(driven));
 }
 
 async function drive(
   running: RunningSystem,
-  { size, groups, joinAt, signal }: Pick<LoadRun, "size" | "groups" | "joinAt" | "signal">,
+  run: Pick<LoadRun, "size" | "groups" | "joinAt" | "loadProcesses" | "signal">,
 ): Promise<Driven> {
-  const plan: Plan = {
-    t: "plan",
-    url: running.url,
-    id: randomBytes(16).toString("hex"),
-    size,
-    groups,
-  };
-  const waiting = new Map(joinAt);
-  const stall = new Stall();
-  const cut = Promise.race([aborted(signal), stall.found]);
-  cut.catch(() => undefined);
-  const watch: { observer?: Observer } = {};
+  const { size, groups, joinAt, signal } = run;
+  const id = randomBytes(16).toString("hex");
+  const plan: Plan = { t: "plan", url: running.url, id, size, groups };
   await using sender =
     running.load.sender === undefined ? undefined : new LoadProcess(running.load.sender);
-  await using receivers: LoadProcess = new LoadProcess(running.load.receivers, (sample) => {
-    watch.observer?.sample(sample);
-    stall.look(sample);
-    for (const [group, part] of waiting) {
-      if (sample.furthest < part * size) continue;
-      waiting.delete(group);
-      receivers.say({ t: "join", group });
-    }
-  });
+  await using receivers = new Receivers(running.load.receivers, plan, run.loadProcesses);
+  const cut = aborted(signal);
+  cut.catch(() => undefined);
   // A sender speaks only when something is wrong, until it is told to stop.
   const wait = <T>(promise: Promise<T>): Promise<T> =>
     Promise.race([promise, cut, sender === undefined ? cut : sender.done.then(() => cut)]);
 
   sender?.say(plan);
   await wait(sender?.ready ?? Promise.resolve());
-  receivers.say(plan);
-  await wait(receivers.ready);
-  const watching = await Observer.start(running, clock);
-  watch.observer = watching;
-  const loadBefore = await usageOf(pidsOf(sender, receivers));
-  receivers.say({ t: "go" });
-  sender?.say({ t: "go" });
+  await wait(receivers.prepare());
+  const load = [...receivers.pids, ...(sender === undefined ? [] : [sender.pid])];
+  const before = await usagesOf(load);
+  const observer = await Observer.start(running);
+  const watch = new LoadWatch({ receivers, observer, size, joinAt });
   try {
-    const done = await wait(receivers.done);
-    const observed = await watching.stop();
-    const loadAfter = await usageOf(pidsOf(sender, receivers));
+    const through = receivers.go();
+    sender?.say({ t: "go" });
+    await wait(Promise.race([through, watch.stalled]));
+    watch.stop();
+    const [done, observed, after] = await wait(
+      Promise.all([receivers.stop(), observer.stop(), usagesOf(load)]),
+    );
     sender?.say({ t: "stop" });
     const sent: Done | undefined = await Promise.race([cut, sender?.done]);
-    const loadCpuSeconds = (loadAfter?.cpuSeconds ?? 0) - (loadBefore?.cpuSeconds ?? 0);
-    const extra = { ...done.extra, ...sent?.extra, loadCpuSeconds };
-    return { startedAt: watching.startedAt, receivers: done.receivers, extra, observed };
+    const loadProcesses = receivers.pids.length;
+    const extra = { ...done.extra, ...sent?.extra, loadProcesses, ...loadFigures(before, after) };
+    return { receivers: done.receivers, extra, observed };
   } finally {
-    await watching.stop();
+    watch.stop();
+    await observer.stop();
   }
 }
 
-/** Finds out that nothing comes any more. */
-class Stall {
-  readonly #found = Promise.withResolvers<never>();
-  #received = -1;
-  #since = 0;
-
-  /** @throws Error when it is so */
-  get found(): Promise<never> {
-    return this.#found.promise;
-  }
-
-  look({ at, furthest, received }: Sampled): void {
-    const now = received.reduce((sum, bytes) => sum + bytes, furthest);
-    if (now !== this.#received) {
-      this.#received = now;
-      this.#since = at;
-    } else if (at - this.#since > STALL_MS) {
-      this.#found.reject(new Error(`nothing came for ${STALL_MS / 1000} s`));
-    }
-  }
+/** CPU seconds of each; NaN of one that can't be seen. */
+function usagesOf(pids: readonly number[]): Promise<number[]> {
+  return Promise.all(pids.map(async (pid) => (await usageOf([pid]))?.cpuSeconds ?? Number.NaN));
 }
 
-function pidsOf(...processes: readonly (LoadProcess | undefined)[]): number[] {
-  return processes.flatMap((each) => (each === undefined ? [] : [each.pid]));
+/** What the load's processes took, from what each had before and after. */
+function loadFigures(before: readonly number[], after: readonly number[]): Record<string, number> {
+  const used = after.map((each, index) => each - (before[index] ?? 0));
+  const loadCpuSeconds = used.reduce((sum, each) => sum + each, 0);
+  if (Number.isNaN(loadCpuSeconds)) return {};
+  return { loadCpuSeconds, loadCpuSecondsMost: Math.max(...used) };
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
@@ -169,74 +119,4 @@ async function aborted(signal: AbortSignal): Promise<never> {
   if (signal.aborted) late();
   signal.addEventListener("abort", late, { once: true });
   return promise;
-}
-
-function figures(driven: Driven, more: Record<string, number>): Measured {
-  const { startedAt, receivers, extra, observed } = driven;
-  const counting = receivers.filter(({ kind }) => completes(kind));
-  const invalid = faultOf(counting);
-  const bytes = counting.reduce((sum, each) => sum + each.bytes, 0);
-  const all = receivers.reduce((sum, each) => sum + each.bytes, 0);
-  const end = Math.max(startedAt, ...counting.map(({ doneAt }) => doneAt ?? startedAt));
-  const seconds = (end - startedAt) / 1000;
-  const times = counting.map(({ doneAt }) => ((doneAt ?? end) - startedAt) / 1000);
-  const { cpuSeconds, switches, samples } = observed;
-  const perReceiver = receivers.map((each) => asResult(each, startedAt, end, switches));
-  return {
-    invalid,
-    bytes,
-    seconds,
-    aggregateBytesPerSecond: seconds > 0 ? bytes / seconds : 0,
-    relayCpuSeconds: cpuSeconds,
-    relayCpuSecondsPerGiB:
-      cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / Math.max(1, all),
-    relayRssAnonPeak: observed.rssAnonPeak,
-    bufferedPeak: observed.bufferedPeak,
-    eventLoopDelayP99: observed.eventLoopDelayP99,
-    completion: { p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
-    fairness: jain(
-      perReceiver
-        .filter(({ kind }) => kind === "healthy")
-        .map(({ bytesPerSecond }) => bytesPerSecond),
-    ),
-    extra: { ...extra, ...switchesOf(switches), bytesToAll: all, ...more },
-    perReceiver,
-    samples,
-  };
-}
-
-/** Over all receivers; nothing where nobody counts them. */
-function switchesOf(switches: ReadonlyMap<string, number>): Record<string, number> {
-  const laneSwitches = [...switches.values()].reduce((sum, count) => sum + count, 0);
-  return switches.size === 0 ? {} : { laneSwitches };
-}
-
-/** Undefined when nothing is wrong. A frame that is missing is, though its receiver asked again. */
-function faultOf(counting: readonly LoadReceiver[]): string | undefined {
-  const open = counting.filter(({ doneAt }) => doneAt === undefined).length;
-  if (open > 0) return `${open} of ${counting.length} receivers did not get everything`;
-  const gaps = counting.reduce((sum, each) => sum + each.gaps, 0);
-  return gaps > 0 ? `${gaps} times a frame was lost or out of order` : undefined;
-}
-
-function asResult(
-  receiver: LoadReceiver,
-  runStartedAt: number,
-  runEndedAt: number,
-  switches: ReadonlyMap<string, number>,
-): ReceiverResult {
-  const { kind, id, bytes, startedAt, firstByteAt, doneAt, largestLag, bytesTwice, gaps } =
-    receiver;
-  const took = ((doneAt ?? runEndedAt) - startedAt) / 1000;
-  return {
-    kind,
-    bytes,
-    bytesPerSecond: took > 0 ? bytes / took : 0,
-    firstByte: firstByteAt === undefined ? 0 : (firstByteAt - startedAt) / 1000,
-    completion: doneAt === undefined ? undefined : (doneAt - runStartedAt) / 1000,
-    largestLag,
-    laneSwitches: id === undefined || switches.size === 0 ? undefined : (switches.get(id) ?? 0),
-    bytesTwice,
-    gaps,
-  };
 }

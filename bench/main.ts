@@ -2,10 +2,12 @@
  * The bench: `bun run bench [scenario...] [options]` measures, `bun run bench report FILE` shows again
  * what was measured. See `docs/bench.md`.
  */
+import { endChildren } from "./children.ts";
 import { help } from "./help.ts";
 import { machine } from "./machine.ts";
 import { parseOptions, parseReport, UsageError, type Options } from "./options.ts";
 import { page } from "./report/page.ts";
+import { readResult, ResultError } from "./report/parse.ts";
 import { progressLine, table } from "./report/table.ts";
 import { RESULT_VERSION, SYSTEMS, type BenchResult, type SystemInfo } from "./result.ts";
 import { runAll, type Job } from "./runner.ts";
@@ -16,6 +18,8 @@ import { replaceSystem, systemOf } from "./systems/registry.ts";
 const FAILED = 1;
 const USAGE = 2;
 const INTERRUPTED = 130;
+
+const interrupted = new AbortController();
 
 /** True when every run has figures. */
 async function bench(args: readonly string[]): Promise<boolean> {
@@ -34,6 +38,7 @@ async function bench(args: readonly string[]): Promise<boolean> {
   const runs = await runAll(jobs, {
     rounds: options.rounds,
     timeout: options.timeout,
+    signal: interrupted.signal,
     onRun: (progress) => {
       if (progress.run !== undefined) console.error(progressLine(progress));
     },
@@ -80,7 +85,7 @@ function jobsOf(options: Options, systems: readonly SystemInfo[]): Job[] {
 
 async function report(args: readonly string[]): Promise<boolean> {
   const { file, html } = parseReport(args);
-  const result = (await Bun.file(file).json()) as BenchResult;
+  const result = await readResult(file);
   console.log(table(result));
   if (html !== undefined) await Bun.write(html, await page(result));
   return true;
@@ -96,13 +101,23 @@ async function main(args: readonly string[]): Promise<number> {
     const isGood = await (first === "report" ? report(rest) : bench(args));
     return isGood ? 0 : FAILED;
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\nRun it with --help to see what it takes.`);
+    if (interrupted.signal.aborted) return interruption();
+    if (error instanceof ResultError) console.error(error.message);
+    else if (error instanceof UsageError) {
+      console.error(`${error.message}\n\nRun it with --help to see what it takes.`);
+    } else throw error;
     return USAGE;
   }
 }
 
-// So that what is cleared away at exit is, and loads and relays see their stdin end.
-process.once("SIGINT", () => process.exit(INTERRUPTED));
-process.once("SIGTERM", () => process.exit(INTERRUPTED));
+/** Ends whatever runs. What is to be cleared away is at the exit: see `temporary.ts`. */
+async function interruption(): Promise<number> {
+  interrupted.abort();
+  await endChildren();
+  return INTERRUPTED;
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => void interruption().then((code) => process.exit(code)));
+}
 process.exit(await main(process.argv.slice(2)));

@@ -1,5 +1,4 @@
 /** Watches a relay while a load runs: `/proc` where it can be seen, its own words where it tells. */
-import type { Sampled } from "./load/contract.ts";
 import { usageOf, type Usage } from "./proc.ts";
 import type { Sample } from "./result.ts";
 import { percentile } from "./stats.ts";
@@ -22,7 +21,8 @@ export type Watched = Pick<RunningSystem, "pids" | "takeStats">;
 
 export class Observer {
   readonly #system: Watched;
-  readonly #startedAt: number;
+  /** ms, of this process's monotonic clock */
+  readonly #startedAt = performance.now();
   readonly #before: Usage | undefined;
   readonly #timer: NodeJS.Timeout;
   #now: Usage | undefined;
@@ -34,29 +34,23 @@ export class Observer {
   readonly #switches = new Map<string, number>();
   readonly #samples: Sample[] = [];
 
-  private constructor(system: Watched, before: Usage | undefined, startedAt: number) {
+  private constructor(system: Watched, before: Usage | undefined) {
     this.#system = system;
     this.#before = before;
     this.#now = before;
-    this.#startedAt = startedAt;
     system.takeStats?.();
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
   }
 
-  /** @param clock ms since the epoch */
-  static async start(system: Watched, clock: () => number): Promise<Observer> {
-    return new Observer(system, await usageOf(system.pids), clock());
+  static async start(system: Watched): Promise<Observer> {
+    return new Observer(system, await usageOf(system.pids));
   }
 
-  /** ms since the epoch */
-  get startedAt(): number {
-    return this.#startedAt;
-  }
-
-  sample({ at, received }: Sampled): void {
+  /** @param receivedBytes so far, of those receivers that `sampledReceivers` of result.ts chooses */
+  sample(receivedBytes: readonly number[]): void {
     this.#samples.push({
-      at: (at - this.#startedAt) / 1000,
-      receivedBytes: received,
+      at: (performance.now() - this.#startedAt) / 1000,
+      receivedBytes,
       rssAnon: this.#now?.rssAnon,
       cpuSeconds: this.#cpuSeconds(),
       buffered: this.#system.takeStats === undefined ? undefined : this.#bufferedNow(),

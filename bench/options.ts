@@ -1,4 +1,5 @@
 /** The command line of the bench: strict, an unknown flag is refused. */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
 import { SCENARIOS, SYSTEMS, type ScenarioName, type SystemName } from "./result.ts";
@@ -25,6 +26,8 @@ export interface Options {
   readonly rounds: number;
   /** Undefined: each system's own. */
   readonly workers: readonly number[] | undefined;
+  /** The most processes that have the receivers of a run. */
+  readonly loadProcesses: number;
   readonly json: string | undefined;
   readonly html: string | undefined;
   /** A relay that is already there; then only `fileshare` runs, and nothing is known of its process. */
@@ -63,6 +66,7 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
     size: text,
     rounds: text,
     workers: text,
+    "load-processes": text,
     json: text,
     html: text,
     relay: text,
@@ -77,6 +81,7 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
   }
   const values: Readonly<Record<string, string | undefined>> = parsed.values;
   const { systems, receivers, size, rounds, workers, timeout } = values;
+  const loadProcesses = values["load-processes"];
   const standardRounds = parsed.positionals.length > 0 ? ROUNDS : STANDARD_ROUNDS;
   return {
     scenarios: parsed.positionals.map((name) => oneOf(SCENARIOS, name, "scenario")),
@@ -85,6 +90,7 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
     size: size === undefined ? undefined : parseBytes(size),
     rounds: rounds === undefined ? standardRounds : count(rounds),
     workers: workers === undefined ? undefined : counts(workers),
+    loadProcesses: loadProcesses === undefined ? availableParallelism() : count(loadProcesses),
     json: values["json"],
     html: values["html"],
     relay: values["relay"],

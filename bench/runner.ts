@@ -11,6 +11,8 @@ export interface Plan {
   readonly rounds: number;
   /** ms that one run may take; then it has no figures. */
   readonly timeout: number;
+  /** Once it is aborted nothing more is run or told. */
+  readonly signal?: AbortSignal;
   /** Told before and after each run. */
   readonly onRun?: (progress: Progress) => void;
 }
@@ -29,6 +31,7 @@ export function orderOf(jobs: readonly Job[], round: number): readonly Job[] {
   return round % 2 === 0 ? jobs : jobs.toReversed();
 }
 
+/** @throws the reason of `plan.signal` */
 export async function runAll(jobs: readonly Job[], plan: Plan): Promise<Run[]> {
   const runs: Run[] = [];
   const of = jobs.length * plan.rounds;
@@ -37,6 +40,7 @@ export async function runAll(jobs: readonly Job[], plan: Plan): Promise<Run[]> {
       const number = runs.length + 1;
       plan.onRun?.({ number, of, job, round });
       const run = asRun(job, round, await runOnce(job.case, plan.timeout));
+      plan.signal?.throwIfAborted();
       runs.push(run);
       plan.onRun?.({ number, of, job, round, run });
     }

@@ -11,9 +11,20 @@ export function parseWhole(option: string, text: string, min: number, max: numbe
 
 /** Seconds such as `10` or `0.5`, to ms. */
 export function parseSeconds(option: string, text: string, maxMs: number): number {
-  const ms = /^\d{1,9}(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
+  const ms = secondsToMs(text);
   if (ms > 0 && ms <= maxMs) return ms;
   throw usage(`${option} takes seconds, more than 0 and at most ${maxMs / 1000}, not "${text}"`);
+}
+
+/** Seconds that may be none, to ms. */
+export function parseSecondsOrNone(option: string, text: string, maxMs: number): number {
+  const ms = secondsToMs(text);
+  if (ms <= maxMs) return ms;
+  throw usage(`${option} takes seconds, from 0 to ${maxMs / 1000}, not "${text}"`);
+}
+
+function secondsToMs(text: string): number {
+  return /^\d{1,9}(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
 }
 
 const POWERS = ["", "k", "m", "g", "t"];

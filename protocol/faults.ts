@@ -3,7 +3,14 @@
  * whether trying again can help, the WebSocket close code and the exit code of the CLI.
  */
 
-export const EXIT = { done: 0, failed: 1, usage: 2, someFailed: 3, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  someFailed: 3,
+  relayFailed: 4,
+  interrupted: 130,
+} as const;
 
 export interface Fault {
   /** What happened, as one sentence without the final stop. */
@@ -55,6 +62,13 @@ export const FAULTS = {
     "The relay cannot listen at that address",
     "Give an address of this machine with --host.",
   ),
+  "relay-failed": {
+    sentence: "The relay could not go on",
+    advice: "Start it again, as a service manager does; if it stays, report the lines above.",
+    retry: false,
+    closeCode: 0,
+    exitCode: EXIT.relayFailed,
+  },
   "no-such-file": wrongUse("There is no such file", "Check the path."),
   "is-folder": wrongUse(
     "That is a folder, and folders cannot be sent yet",

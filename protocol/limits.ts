@@ -256,11 +256,47 @@ export const NEED_AGAIN_MS = limit(
   "a record needed and not here is needed again after this; covers whatever got lost",
 );
 
+export const WORKER_PING_MS = limit(
+  "WORKER_PING_MS",
+  second,
+  "ms",
+  "between two questions to a worker whether it still answers",
+);
+export const WORKER_SILENT_PINGS = limit(
+  "WORKER_SILENT_PINGS",
+  15,
+  "attempts",
+  "a worker that leaves a question open for so many periods is replaced; one frame to thousands of sockets takes seconds",
+);
+export const WORKER_ENDING_PINGS = limit(
+  "WORKER_ENDING_PINGS",
+  5,
+  "attempts",
+  "periods that a worker may take to end; one that is stuck in native code never does, and the relay ends",
+);
 export const WORKER_RESTART_MS = limit(
   "WORKER_RESTART_MS",
   second,
   "ms",
-  "before a worker that could not be started is tried again",
+  "before a worker is started again that failed twice in a row; doubled each time, nothing the first time",
+);
+export const WORKER_RESTART_MAX_MS = limit(
+  "WORKER_RESTART_MAX_MS",
+  minute,
+  "ms",
+  "between two starts of a worker that keeps failing while others are up",
+);
+export const WORKER_STEADY_MS = limit(
+  "WORKER_STEADY_MS",
+  minute,
+  "ms",
+  "a worker that was up so long is sound: failures before do not count any more",
+);
+export const WORKER_FAILURES = limit(
+  "WORKER_FAILURES",
+  6,
+  "attempts",
+  "in a row, of every worker with none up: then the relay ends; with the pauses between, 15 s",
 );
 
 export const RELAY_WORKERS = limit(
@@ -268,6 +304,31 @@ export const RELAY_WORKERS = limit(
   64,
   "items",
   "streaming threads of one relay; each has its own event loop and memory",
+);
+
+export const DRAIN_MS = limit(
+  "DRAIN_MS",
+  8 * second,
+  "ms",
+  "transfers may run on so long when the relay is told to end; with FAREWELL_MS less than the 10 s after which container runtimes kill",
+);
+export const DRAIN_MAX_MS = limit(
+  "DRAIN_MAX_MS",
+  60 * minute,
+  "ms",
+  "the most that --drain takes; clients resume elsewhere all the same",
+);
+export const DRAIN_QUIET_MS = limit(
+  "DRAIN_QUIET_MS",
+  second,
+  "ms",
+  "nobody takes a share for so long: its clients are told to come back later; its sender may end it before",
+);
+export const FAREWELL_MS = limit(
+  "FAREWELL_MS",
+  second,
+  "ms",
+  "what a relay that ends said last has so long to leave before the lines are cut",
 );
 
 // Clients

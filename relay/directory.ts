@@ -28,6 +28,7 @@ export class Directory {
   readonly #output: DirectoryOutput;
   readonly #entries = new Map<string, Entry>();
   readonly #perChannel = new Map<string, number>();
+  #draining = false;
 
   constructor(output: DirectoryOutput) {
     this.#output = output;
@@ -47,6 +48,9 @@ export class Directory {
         return;
       case "close":
         if (this.#isOwner(message.key, message.epoch)) this.#close(message.key, message.fault);
+        return;
+      case "quiet":
+        if (this.#isOwner(message.key, message.epoch)) this.#dismiss(message.key);
         return;
       case "peer":
         if (message.to !== message.from) this.#output.toWorker(message.to, message);
@@ -68,6 +72,14 @@ export class Directory {
     }
     for (const [key, { record }] of this.#entries) {
       if (record.owner === worker) this.#orphan(key, now);
+    }
+  }
+
+  /** From now on no share is new, and one without a sender is not waited for; `shares` tells the rest. */
+  drain(): void {
+    this.#draining = true;
+    for (const [key, { orphanedAt }] of this.#entries) {
+      if (orphanedAt !== undefined) this.#dismiss(key);
     }
   }
 
@@ -101,6 +113,7 @@ export class Directory {
   }
 
   #noRoom(channel: string): FaultCode | undefined {
+    if (this.#draining) return "going-away";
     if (this.#entries.size >= SHARES) return "too-many";
     return (this.#perChannel.get(channel) ?? 0) >= SHARES_PER_CHANNEL ? "too-many" : undefined;
   }
@@ -112,6 +125,11 @@ export class Directory {
   #orphan(key: string, now: number): void {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.orphanedAt !== undefined) return;
+    if (this.#draining) {
+      // The relay takes no new lines: its sender can't come back here.
+      this.#dismiss(key);
+      return;
+    }
     entry.record = { ...entry.record, owner: undefined };
     entry.orphanedAt = now;
     const { epoch } = entry.record;
@@ -121,6 +139,14 @@ export class Directory {
   }
 
   #close(key: string, fault: FaultCode | undefined): void {
+    this.#remove(key, { t: "closed", key, fault });
+  }
+
+  #dismiss(key: string): void {
+    this.#remove(key, { t: "dismissed", key });
+  }
+
+  #remove(key: string, message: FromDirectory): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
@@ -128,9 +154,7 @@ export class Directory {
     const left = (this.#perChannel.get(channel) ?? 1) - 1;
     if (left > 0) this.#perChannel.set(channel, left);
     else this.#perChannel.delete(channel);
-    for (const each of this.#output.workers()) {
-      this.#output.toWorker(each, { t: "closed", key, fault });
-    }
+    for (const each of this.#output.workers()) this.#output.toWorker(each, message);
   }
 }
 

@@ -46,6 +46,7 @@ export class Hub {
   readonly #receiversOf = new Map<string, Set<SocketId>>();
   /** Senders that were through before the directory answered their claim, and how they ended. */
   readonly #endedEarly = new Map<SocketId, FaultCode | undefined>();
+  #draining = false;
   #now = 0;
 
   constructor(options: HubOptions) {
@@ -111,6 +112,27 @@ export class Hub {
       }
     }
     for (const share of this.#shares.values()) share.tick(now);
+    if (this.#draining) this.#drainMore();
+  }
+
+  /** The relay ends: transfers may run on, whoever is in none shall come back elsewhere or later. */
+  drain(now: number): void {
+    this.#now = now;
+    this.#draining = true;
+    this.#drainMore();
+  }
+
+  #drainMore(): void {
+    const { worker, outlet, toDirectory } = this.#options;
+    for (const [socket, client] of this.#clients) {
+      if (client.role === "stranger" || client.share === undefined) {
+        outlet.fail(socket, "going-away");
+      }
+    }
+    for (const share of this.#shares.values()) {
+      const { key, epoch } = share.record;
+      if (share.isQuiet(this.#now)) toDirectory({ t: "quiet", worker, key, epoch });
+    }
   }
 
   // Messages of the directory
@@ -135,6 +157,9 @@ export class Hub {
         return;
       case "closed":
         this.#shareClosed(message.key, message.fault);
+        return;
+      case "dismissed":
+        this.#shareDismissed(message.key);
         return;
       case "worker-lost":
         for (const share of this.#shares.values()) share.workerLost(message.worker);
@@ -198,13 +223,28 @@ export class Hub {
           : { t: "cancel", share: offer.share, reason: fault };
       this.#options.outlet.send(socket, last);
     }
-    for (const socket of share.fanout.sockets) this.#forgetShare(socket);
-    if (share.ownerSocket !== undefined) this.#forgetShare(share.ownerSocket);
+    this.#forget(share);
+  }
+
+  /** Nobody hears that the share is over: it is not, it goes on at the next relay. */
+  #shareDismissed(key: string): void {
+    const share = this.#shares.get(key);
+    if (share === undefined) return;
+    for (const socket of this.#forget(share)) this.#options.outlet.fail(socket, "going-away");
+  }
+
+  /** @returns the sockets that were in it */
+  #forget(share: LocalShare): SocketId[] {
+    const { key, channel } = share.record;
+    const sockets = [...share.fanout.sockets];
+    if (share.ownerSocket !== undefined) sockets.push(share.ownerSocket);
+    for (const socket of sockets) this.#forgetShare(socket);
     share.destroy();
     this.#shares.delete(key);
     const inChannel = this.#byChannel.get(channel);
     inChannel?.delete(share);
     if (inChannel?.size === 0) this.#byChannel.delete(channel);
+    return sockets;
   }
 
   // Messages of clients

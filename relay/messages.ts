@@ -71,6 +71,8 @@ export type ToDirectory =
       readonly epoch: number;
       readonly fault: FaultCode | undefined;
     }
+  /** While the relay drains: nobody takes this share any more. */
+  | { readonly t: "quiet"; readonly worker: number; readonly key: string; readonly epoch: number }
   | PeerEnvelope;
 
 /** From the directory to a worker. */
@@ -84,6 +86,8 @@ export type FromDirectory =
     }
   | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }
   | { readonly t: "closed"; readonly key: string; readonly fault: FaultCode | undefined }
+  /** The relay ends and this share is not waited for: its clients shall come back elsewhere or later. */
+  | { readonly t: "dismissed"; readonly key: string }
   | { readonly t: "worker-lost"; readonly worker: number }
   | PeerEnvelope;
 
@@ -100,11 +104,18 @@ export interface WorkerStart {
 }
 
 /** Everything that the main thread posts to a worker, and back. */
-export type ToWorker = WorkerStart | FromDirectory | { readonly t: "drain" };
+export type ToWorker =
+  | WorkerStart
+  | FromDirectory
+  /** Answered by `pong`. */
+  | { readonly t: "ping" }
+  /** No new sockets; whoever is in no transfer is sent away. */
+  | { readonly t: "drain" }
+  /** Everyone is sent away; answered by `drained`. */
+  | { readonly t: "farewell" };
 export type FromWorker =
   | ToDirectory
   | { readonly t: "ready"; readonly port: number }
   | { readonly t: "stats"; readonly stats: WorkerStats }
-  | {
-      readonly t: "drained";
-    };
+  | { readonly t: "pong" }
+  | { readonly t: "drained" };

@@ -1,5 +1,7 @@
 /** The relay: see `docs/protocol.md` for what it says, `docs/design.md` for why. */
-import { LOG_BYTES } from "../protocol/mod.ts";
+import { availableParallelism } from "node:os";
+
+import { LOG_BYTES, RELAY_WORKERS, type FaultError } from "../protocol/mod.ts";
 
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
@@ -12,6 +14,14 @@ export interface Relay {
   readonly port: number;
   /** Address for clients on this machine, such as `ws://127.0.0.1:8000`. */
   readonly url: string;
+  /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
+  readonly ended: Promise<FaultError | undefined>;
+  /**
+   * Ends in peace: no new sockets and shares, whoever is in no transfer is told to come back later,
+   * and transfers have `ms` to end before those in them are told so. Another relay may listen at the
+   * same port meanwhile. Resolves when the relay has ended.
+   */
+  drain(ms: number): Promise<void>;
   /** Tells clients to come back later, and ends. They resume at the next relay. */
   stop(): Promise<void>;
   /** Ends one worker as if it had crashed; it is replaced, and its clients come back. */
@@ -19,9 +29,14 @@ export interface Relay {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Workers of a relay that has the machine to itself: only Linux shares one port among several. */
+export function workersOfMachine(): number {
+  return process.platform === "linux" ? Math.min(availableParallelism(), RELAY_WORKERS) : 1;
+}
+
 /**
- * Starts a relay in this process; resolves when every worker listens.
- * @throws FaultError `port-in-use`, `cannot-listen`
+ * Starts a relay in this process, with one worker unless told otherwise; resolves when every worker listens.
+ * @throws FaultError `port-in-use`, `cannot-listen`, `relay-failed`
  */
 export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
   const hostname = options.hostname ?? "127.0.0.1";
@@ -37,6 +52,8 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     hostname,
     port: supervisor.port,
     url: `ws://${localAddress(hostname)}:${supervisor.port}`,
+    ended: supervisor.ended,
+    drain: (ms) => supervisor.drain(ms),
     stop,
     crashWorker: (worker) => supervisor.crash(worker),
     [Symbol.asyncDispose]: stop,

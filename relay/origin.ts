@@ -62,6 +62,15 @@ export class Origin {
     return { outstanding: this.#outstanding.size, queued: this.#queue.size };
   }
 
+  /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
+  get busy(): boolean {
+    if (this.#receipts.size > 0) return true;
+    for (const { entry } of this.#places.values()) {
+      if (entry.state === "live" || entry.state === "behind") return true;
+    }
+    return false;
+  }
+
   /** Records that somebody will read soon. What is here already is announced again. */
   need(runs: readonly RecordRun[]): void {
     for (const { first, count } of runs) {

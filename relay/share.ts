@@ -1,4 +1,4 @@
-import { LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
+import { DRAIN_QUIET_MS, LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
 
 import { Fanout, type Upstream } from "./fanout.ts";
 import { MemoryLog, ReplicaLog } from "./log.ts";
@@ -35,6 +35,7 @@ export class LocalShare {
   readonly #remote = new Set<number>();
   #idleSince: number | undefined;
   #wasAttached = false;
+  #quietSince: number | undefined;
 
   constructor(record: ShareRecord, options: ShareOptions, now: () => number) {
     this.record = record;
@@ -150,6 +151,16 @@ export class LocalShare {
     const socket = this.ownerSocket;
     if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
     this.#trimLog(this.origin, pool, now);
+  }
+
+  /** Whether nobody takes this share, and did not for DRAIN_QUIET_MS; known only where its sender is. */
+  isQuiet(now: number): boolean {
+    if (this.origin === undefined || this.origin.busy) {
+      this.#quietSince = undefined;
+      return false;
+    }
+    this.#quietSince ??= now;
+    return now - this.#quietSince >= DRAIN_QUIET_MS;
   }
 
   /** The origin need not tell us of records while nobody here wants them. */

@@ -1,9 +1,12 @@
-import { FaultError, WORKER_RESTART_MS, TICK_MS } from "../protocol/mod.ts";
+import { FaultError, TICK_MS, WORKER_PING_MS, WORKER_RESTART_MS } from "../protocol/mod.ts";
 
 import { Directory } from "./directory.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import { guardPort, listenFault } from "./guard.ts";
+import type { ToWorker } from "./messages.ts";
 import { createPool, reclaim, type PoolBuffers } from "./pool.ts";
+import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
+import { WorkerThread } from "./worker-thread.ts";
 
 export interface RelayOptions {
   /** Address to listen at. */
@@ -18,48 +21,98 @@ export interface RelayOptions {
   readonly onTrouble?: (trouble: string) => void;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
   readonly onStats?: (stats: WorkerStats) => void;
+  /** For tests of supervision. */
+  readonly supervision?: Partial<Supervision>;
 }
 
-interface Running {
-  readonly thread: Worker;
-  ready: boolean;
+/** What tests of supervision make different. */
+export interface Supervision {
+  /** Address of the workers' module. */
+  readonly script: string;
+  /** Instead of WORKER_PING_MS. */
+  readonly pingMs: number;
+  /** Instead of WORKER_RESTART_MS. */
+  readonly restartMs: number;
 }
 
-/** The main thread of a relay: starts workers, replaces one that dies, holds the directory. */
+const supervised: Supervision = {
+  script: new URL("./worker.ts", import.meta.url).href,
+  pingMs: WORKER_PING_MS,
+  restartMs: WORKER_RESTART_MS,
+};
+
+/** The place of one worker: threads come and go in it. */
+interface Place {
+  readonly restarts: Restarts;
+  thread: WorkerThread | undefined;
+  /** Set while a new thread waits for its time. */
+  again: NodeJS.Timeout | undefined;
+}
+
+/** The main thread of a relay: starts workers, replaces one that fails, holds the directory. */
 export class Supervisor {
+  /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
+  readonly ended: Promise<FaultError | undefined>;
   readonly #options: RelayOptions;
+  readonly #supervision: Supervision;
   readonly #pool: PoolBuffers;
   readonly #directory: Directory;
-  readonly #workers = new Map<number, Running>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #places: readonly Place[];
+  readonly #timers: readonly NodeJS.Timeout[];
+  #guard = new DisposableStack();
   #port: number;
-  #stopping = false;
+  #started = false;
+  /** When what still runs is cut off; undefined before a drain. */
+  #drainedBy: number | undefined;
+  #stopping: Promise<void> | undefined;
+  #fault: FaultError | undefined;
+  readonly #end: (fault: FaultError | undefined) => void;
 
   private constructor(options: RelayOptions) {
     this.#options = options;
+    this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
     this.#pool = createPool(options.logBytes, options.workers);
+    const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
+    this.ended = promise;
+    this.#end = resolve;
+    const { pingMs, restartMs } = this.#supervision;
+    this.#places = Array.from({ length: options.workers }, () => ({
+      restarts: new Restarts(restartMs),
+      thread: undefined,
+      again: undefined,
+    }));
     this.#directory = new Directory({
       toWorker: (worker, message) => this.#post(worker, message),
-      workers: () => this.#workers.keys(),
+      workers: () => this.#up(),
     });
-    this.#timer = setInterval(() => this.#directory.tick(performance.now()), TICK_MS);
+    this.#timers = [
+      setInterval(() => this.#tick(performance.now()), TICK_MS),
+      setInterval(() => this.#ping(), pingMs),
+    ];
   }
 
   /**
    * Starts all workers and resolves when each listens.
-   * @throws FaultError `port-in-use`, `cannot-listen`
+   * @throws FaultError `port-in-use`, `cannot-listen`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
-    if (options.workers > 1) checkPortIsFree(options);
+    const { hostname, port, workers } = options;
+    // One worker alone is kept apart from others by the kernel, and a free port is nobody else's.
+    using guard = new DisposableStack();
+    if (workers > 1 && port !== 0) guard.use(guardPort(hostname, port));
     const supervisor = new Supervisor(options);
+    supervisor.#guard = guard.move();
     try {
       // One after the other: the first finds the port that the others share.
-      for (let worker = 0; worker < options.workers; worker++) await supervisor.#spawn(worker);
+      for (let worker = 0; worker < workers; worker++) {
+        await new Promise<void>((resolve, reject) => supervisor.#spawn(worker, resolve, reject));
+      }
     } catch (error) {
       await supervisor.stop();
       throw error;
     }
+    supervisor.#started = true;
     return supervisor;
   }
 
@@ -69,113 +122,148 @@ export class Supervisor {
 
   /** Ends one worker as if it had crashed; for tests of supervision. */
   crash(worker: number): void {
-    this.#workers.get(worker)?.thread.terminate();
+    this.#places[worker]?.thread?.terminate();
+  }
+
+  /**
+   * Takes no new socket and no new share, sends everyone away who is in no transfer, and ends when
+   * the last transfer has or after `ms`. Another relay may listen at the port at once.
+   */
+  async drain(ms: number): Promise<void> {
+    if (this.#drainedBy === undefined && this.#stopping === undefined) {
+      const now = performance.now();
+      this.#drainedBy = now + ms;
+      for (const { thread, again } of this.#places) {
+        clearTimeout(again);
+        if (thread?.isReady === true) thread.post({ t: "drain" });
+        else thread?.terminate();
+      }
+      this.#guard.dispose();
+      this.#directory.drain();
+      this.#tick(now);
+    }
+    await this.ended;
   }
 
   /** Tells all clients that the relay goes away, closes their sockets and ends the workers. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    clearInterval(this.#timer);
-    await Promise.all(
-      [...this.#workers.values()].map(({ thread, ready }) => endWorker(thread, ready)),
-    );
-    this.#workers.clear();
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
   }
 
-  #spawn(worker: number): Promise<void> {
-    const { hostname, workers } = this.#options;
-    const thread = new Worker(new URL("./worker.ts", import.meta.url).href);
-    const running: Running = { thread, ready: false };
-    this.#workers.set(worker, running);
-    return new Promise((resolve, reject) => {
-      thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
-        if (data.t === "drained") return;
-        if (data.t === "stats") {
-          this.#options.onStats?.(data.stats);
-          return;
-        }
-        if (data.t !== "ready") {
-          this.#directory.handle(data, performance.now());
-          return;
-        }
-        this.#port = data.port;
-        running.ready = true;
+  async #stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const { again } of this.#places) clearTimeout(again);
+    const threads = this.#places.flatMap(({ thread }) => thread ?? []);
+    await Promise.all(threads.map((thread) => thread.end()));
+    this.#guard.dispose();
+    this.#end(this.#fault);
+  }
+
+  #tick(now: number): void {
+    this.#directory.tick(now);
+    if (this.#drainedBy === undefined) return;
+    if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
+  }
+
+  #ping(): void {
+    for (const { thread } of this.#places) thread?.ping();
+  }
+
+  /** `notUp` is called instead of `up` when it ends before it is ready. */
+  #spawn(worker: number, up: () => void, notUp: (fault: FaultError) => void): void {
+    const place = this.#places[worker];
+    if (place === undefined) return;
+    const { script, pingMs } = this.#supervision;
+    const { hostname, workers, onStats } = this.#options;
+    const address = `${hostname}:${this.#port}`;
+    let fault = new FaultError("relay-failed", "a worker ended while it started");
+    const start = {
+      t: "start",
+      worker,
+      workers,
+      hostname,
+      port: this.#port,
+      pool: this.#pool,
+      stats: onStats !== undefined,
+    } as const;
+    const thread = new WorkerThread(script, pingMs, start, {
+      ready: (port) => {
+        this.#port = port;
+        place.restarts.up(performance.now());
         this.#directory.workerUp(worker);
-        resolve();
-      });
-      thread.addEventListener("error", (event) => {
-        event.preventDefault();
-        if (running.ready) this.#options.onTrouble?.(`Worker ${worker} failed: ${event.message}`);
-        else reject(listenFault(event.message, `${hostname}:${this.#port}`));
-      });
-      thread.addEventListener("close", () => this.#closed(worker, running));
-      const start: ToWorker = {
-        t: "start",
-        worker,
-        workers,
-        hostname,
-        port: this.#port,
-        pool: this.#pool,
-        stats: this.#options.onStats !== undefined,
-      };
-      thread.postMessage(start);
+        up();
+      },
+      directory: (message) => this.#directory.handle(message, performance.now()),
+      stats: (stats) => onStats?.(stats),
+      failed: (why) => {
+        if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`);
+        else fault = listenFault(new Error(why), address);
+      },
+      ended: (wasReady) => {
+        if (place.thread === thread) place.thread = undefined;
+        if (this.#stopping !== undefined) return;
+        reclaim(this.#pool, worker);
+        if (wasReady) this.#lost(worker, place);
+        else notUp(fault);
+      },
+      stuck: () => this.#fail(`worker ${worker} can't be ended`),
     });
+    place.thread = thread;
   }
 
-  #closed(worker: number, running: Running): void {
-    if (this.#stopping || this.#workers.get(worker) !== running) return;
-    this.#workers.delete(worker);
-    reclaim(this.#pool, worker);
-    if (!running.ready) return;
+  #lost(worker: number, place: Place): void {
     this.#directory.workerLost(worker, performance.now());
-    this.#options.onTrouble?.(`Worker ${worker} ended and is started again`);
-    this.#respawn(worker);
+    this.#again(worker, place, `Worker ${worker} ended`);
   }
 
-  #respawn(worker: number): void {
-    if (this.#stopping) return;
-    this.#spawn(worker).catch((error: unknown) => {
-      this.#options.onTrouble?.(`Worker ${worker} does not start: ${String(error)}`);
-      setTimeout(() => this.#respawn(worker), WORKER_RESTART_MS);
+  /** Starts a worker anew, now or after a while; gives up when no worker stays up. */
+  #again(worker: number, place: Place, what: string): void {
+    if (this.#drainedBy !== undefined) {
+      this.#tell(what);
+      return;
+    }
+    const wait = place.restarts.failed(performance.now());
+    const later = wait === 0 ? "" : ` in ${wait / 1000} s`;
+    const hopeless = this.#places.every(({ restarts, thread }) => {
+      return restarts.hopeless && thread?.isReady !== true;
     });
+    if (this.#started && hopeless) {
+      this.#tell(what);
+      this.#fail("no worker stays up");
+      return;
+    }
+    this.#tell(`${what} and is started again${later}`);
+    place.again = setTimeout(() => {
+      this.#spawn(
+        worker,
+        () => {
+          if (wait > 0) this.#tell(`Worker ${worker} is up again`);
+        },
+        ({ message }) => this.#again(worker, place, `Worker ${worker} did not start (${message})`),
+      );
+    }, wait);
+  }
+
+  /** What is left says goodbye, and the relay ends. */
+  #fail(why: string): void {
+    this.#fault ??= new FaultError("relay-failed", why);
+    void this.stop();
+  }
+
+  #tell(trouble: string): void {
+    this.#options.onTrouble?.(trouble);
+  }
+
+  /** Workers that are told of shares: one that is not ready is told of everything when it is. */
+  *#up(): Iterable<number> {
+    for (const [worker, { thread }] of this.#places.entries()) {
+      if (thread?.isReady === true) yield worker;
+    }
   }
 
   #post(worker: number, message: ToWorker): void {
-    const running = this.#workers.get(worker);
-    // A worker that is not ready is told of everything when it is.
-    if (running?.ready === true) running.thread.postMessage(message);
+    const thread = this.#places[worker]?.thread;
+    if (thread?.isReady === true) thread.post(message);
   }
-}
-
-function endWorker(thread: Worker, ready: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => thread.terminate(), 2 * TICK_MS);
-    thread.addEventListener("close", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
-      if (data.t === "drained") thread.terminate();
-    });
-    const drain: ToWorker = { t: "drain" };
-    if (ready) thread.postMessage(drain);
-    else thread.terminate();
-  });
-}
-
-/** With SO_REUSEPORT a second relay would silently take half of the first one's clients. */
-function checkPortIsFree({ hostname, port }: RelayOptions): void {
-  if (port === 0) return;
-  try {
-    Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);
-  } catch (error) {
-    throw listenFault(error instanceof Error ? error.message : "", `${hostname}:${port}`);
-  }
-}
-
-function listenFault(message: string, address: string): FaultError {
-  return new FaultError(
-    /EADDRINUSE|in use/.test(message) ? "port-in-use" : "cannot-listen",
-    address,
-  );
 }

@@ -1,4 +1,5 @@
 import {
+  FAREWELL_MS,
   FRAME_BYTES,
   FAULTS,
   IDLE_MS,
@@ -202,16 +203,39 @@ function start({
     : undefined;
   post({ t: "ready", port: server.port ?? port });
 
-  return (message) => {
-    if (message.t === "start") return;
-    if (message.t !== "drain") {
-      hub.directory(message, clock());
-      return;
-    }
+  const farewell = async (): Promise<void> => {
+    // A socket counts as closed while what it was sent last still waits for room, and whoever is in
+    // a transfer has much on its way: the line would be reset and the reason lost.
+    const busy = [...hub.shares].some(({ fanout, ownerSocket }) => {
+      return fanout.attached > 0 || ownerSocket !== undefined;
+    });
+    sockets.failAll("going-away");
+    if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
     clearInterval(reporting);
-    sockets.failAll("going-away");
-    void server.stop(true).then(() => post({ t: "drained" }));
+    await server.stop(true);
+    post({ t: "drained" });
+  };
+
+  return (message) => {
+    switch (message.t) {
+      case "start":
+        return;
+      case "ping":
+        post({ t: "pong" });
+        return;
+      case "drain":
+        // Closes the listening socket at once; the promise waits for all WebSockets, which stay.
+        void server.stop();
+        hub.drain(clock());
+        return;
+      case "farewell":
+        void server.stop();
+        void farewell();
+        return;
+      default:
+        hub.directory(message, clock());
+    }
   };
 }
 

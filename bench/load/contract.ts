@@ -2,17 +2,17 @@
  * What the bench and a load process say to each other: one JSON object per line.
  *
  * bench → load (stdin):  `plan`, then `go`, then `join` per group that waits, then `stop`.
- * load → bench (stdout): `ready` once everything is connected; `sample` every SAMPLE_MS from `go` on;
- * `wrong` at once when a byte, an order or a share is not right; `done` at the end. Then it exits.
+ * load → bench (stdout): `ready` once everything is connected; `wrong` at once when a byte, an order
+ * or a share is not right; `through`; `done` at `stop`.
  *
  * A sender says `ready` when it can be received from; it goes on until `stop` and answers that with
- * `done`. Receivers say `done` when all have everything but the slow and the stopped, who hold nobody
- * up, or at `stop`. At the end of stdin a load exits, so that none outlives its bench. What goes to
- * stderr is shown when the run fails. The sender is `ready` before the receivers get their plan, and
- * they before anyone gets `go`.
+ * `done`. Receivers are spread over several processes, each with a `Part` in its plan. One says
+ * `through` when all that it has are, but the slow and the stopped, who hold nobody up; when all
+ * processes are, all are told to `stop`. How far each is stands on a board meanwhile: see `board.ts`.
+ * At the end of stdin a load exits, so that none outlives its bench. What goes to stderr is shown when
+ * the run fails. The sender is `ready` before the receivers get their plan, and they before anyone
+ * gets `go`.
  */
-
-export const SAMPLE_MS = 200;
 
 export type ReceiverKind = "healthy" | "slow" | "stopped" | "late" | "churning";
 
@@ -26,6 +26,14 @@ export interface Group {
   readonly afterBytes?: number;
 }
 
+/** What one of several processes has of a run's receivers: every `of`-th from number `index` on. */
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+  /** Path of the run's board. */
+  readonly board: string;
+}
+
 export interface Plan {
   readonly t: "plan";
   readonly url: string;
@@ -33,7 +41,9 @@ export interface Plan {
   readonly id: string;
   /** bytes of the source */
   readonly size: number;
-  /** `late` ones start when `join` names their group, others at `go`. */
+  /** Absent: for a sender. */
+  readonly part?: Part;
+  /** All of the run. `late` ones start when `join` names their group, others at `go`. */
   readonly groups: readonly Group[];
 }
 
@@ -44,34 +54,30 @@ export type ToLoad =
   | { readonly t: "stop" };
 
 export type FromLoad =
-  { readonly t: "ready" } | Sampled | { readonly t: "wrong"; readonly what: string } | Done;
-
-export interface Sampled {
-  readonly t: "sample";
-  /** ms since the epoch, with fractions */
-  readonly at: number;
-  /** bytes so far of those receivers that `sampledReceivers` of result.ts chooses */
-  readonly received: readonly number[];
-  /** bytes of the source that the most advanced receiver has */
-  readonly furthest: number;
-}
+  | { readonly t: "ready" }
+  | { readonly t: "through" }
+  | { readonly t: "wrong"; readonly what: string }
+  | Done;
 
 export interface Done {
   readonly t: "done";
   /** Empty from a sender. */
   readonly receivers: readonly LoadReceiver[];
-  /** Figures for `extra`, such as `recordsSentAgain`. */
+  /** Figures for `extra`, such as `recordsSentAgain`. Those of several processes are added up. */
   readonly extra: Readonly<Record<string, number>>;
 }
 
-/** All times are ms since the epoch, with fractions: clocks of one machine. */
+/** All times are those of `clock`. */
 export interface LoadReceiver {
+  /** Its place among all receivers of the run, from 0. */
+  readonly number: number;
   readonly kind: ReceiverKind;
   /** As the system names it; where its lane switches are counted by name. */
   readonly id?: string;
   /** bytes of the source that it has, each counted once */
   readonly bytes: number;
-  readonly startedAt: number;
+  /** Absent: it never did. */
+  readonly startedAt?: number;
   readonly firstByteAt?: number;
   /** When a late one had all that the most advanced one had; absent: never, or not asked. */
   readonly headAt?: number;
@@ -83,7 +89,12 @@ export interface LoadReceiver {
   readonly gaps: number;
 }
 
-/** ms since the epoch, with fractions, on every process of this machine alike. */
+/**
+ * ms since the epoch, with fractions, which the load processes of a run have alike: each reads the wall
+ * clock once, when it starts, and goes on with the monotonic one. Whatever corrects the wall clock
+ * between the starts of two processes comes between their clocks. Those of a run start together; the
+ * bench may have started long before, so its own clock is not to be compared with theirs.
+ */
 export function clock(): number {
   return performance.timeOrigin + performance.now();
 }

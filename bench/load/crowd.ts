@@ -1,16 +1,19 @@
-/** All receivers of a load process: starts them, samples them, and says when they are through. */
-import { sampledReceivers } from "../result.ts";
+/** The receivers of a load process: starts them, notes how far they are, says when they are through. */
+import { Board } from "./board.ts";
 import { say, type Load } from "./child.ts";
 import {
-  SAMPLE_MS,
   clock,
   type Group,
   type LoadReceiver,
+  type Part,
   type Plan,
   type ReceiverKind,
 } from "./contract.ts";
 
-/** Receivers that connect at the same time; more would fill the relay's queue of connections. */
+/**
+ * Receivers of all processes that connect at the same time; more would fill the relay's queue of
+ * connections.
+ */
 const CONNECTING = 64;
 
 /** bytes behind the most advanced one within which a late one is with it */
@@ -34,23 +37,31 @@ export function completes(kind: ReceiverKind): boolean {
 }
 
 export class Crowd implements Load {
-  readonly #size: number;
+  readonly #plan: Plan;
+  readonly #part: Part;
+  readonly #board: Board;
   readonly #extra: () => Record<string, number>;
   #members: readonly Member[] = [];
   #open = 0;
-  #furthest = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #isDone = false;
 
   /** @param extra figures for the run's `extra`, asked for at the end */
   constructor(plan: Plan, extra: () => Record<string, number> = () => ({})) {
-    this.#size = plan.size;
+    const { part } = plan;
+    if (part === undefined) throw new Error("a plan for receivers says which");
+    this.#plan = plan;
+    this.#part = part;
+    this.#board = Board.open(part.board, part.of);
     this.#extra = extra;
   }
 
-  /** bytes of the source that the most advanced one has */
+  /** bytes of the source that the most advanced one has, over all processes */
   get furthest(): number {
-    return this.#furthest;
+    return this.#board.furthest;
+  }
+
+  /** One member for each receiver that this process has. */
+  enlist<T>(make: (group: Group, groupIndex: number, number: number) => T): T[] {
+    return enlist(this.#plan.groups, this.#part, make);
   }
 
   /** Connects all and says so. */
@@ -63,13 +74,13 @@ export class Crowd implements Load {
         await member.prepare();
       }
     };
-    await Promise.all(Array.from({ length: CONNECTING }, some));
+    await Promise.all(Array.from({ length: Math.ceil(CONNECTING / this.#part.of) }, some));
     say({ t: "ready" });
   }
 
   go(): void {
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     for (const member of this.#members) if (member.tally.kind !== "late") begin(member);
+    if (this.#open === 0) say({ t: "through" });
   }
 
   join(group: number): void {
@@ -77,10 +88,6 @@ export class Crowd implements Load {
   }
 
   stop(): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    clearInterval(this.#timer);
-    this.#sample();
     say({
       t: "done",
       receivers: this.#members.map(({ tally }) => tally),
@@ -92,36 +99,34 @@ export class Crowd implements Load {
   took(tally: Tally, bytes: number): void {
     if (bytes > 0) tally.firstByteAt ??= clock();
     tally.bytes += bytes;
-    if (tally.bytes > this.#furthest) this.#furthest = tally.bytes;
-    if (tally.kind === "late" && tally.bytes + HEAD_BYTES >= this.#furthest) {
+    this.#board.note(this.#part.index, tally.number, tally.bytes);
+    if (tally.kind === "late" && tally.bytes + HEAD_BYTES >= this.furthest) {
       tally.headAt ??= clock();
     }
-    if (tally.bytes < this.#size || tally.doneAt !== undefined) return;
+    if (tally.bytes < this.#plan.size || tally.doneAt !== undefined) return;
     tally.doneAt = clock();
-    if (completes(tally.kind) && --this.#open === 0) this.stop();
-  }
-
-  #sample(): void {
-    const chosen = sampledReceivers(this.#members.length);
-    const received = chosen.map((at) => this.#members[at]?.tally.bytes ?? 0);
-    say({ t: "sample", at: clock(), received, furthest: this.#furthest });
+    if (completes(tally.kind) && --this.#open === 0) say({ t: "through" });
   }
 }
 
-export function newTally(kind: ReceiverKind): Tally {
-  return { kind, bytes: 0, startedAt: 0, bytesTwice: 0, gaps: 0 };
+export function newTally(kind: ReceiverKind, number: number): Tally {
+  return { number, kind, bytes: 0, bytesTwice: 0, gaps: 0 };
 }
 
-/** One member for each receiver of each group. */
+/** One member for each receiver of each group that is of this part. */
 export function enlist<T>(
   groups: readonly Group[],
+  { index, of }: Pick<Part, "index" | "of">,
   make: (group: Group, groupIndex: number, number: number) => T,
 ): T[] {
-  const all: T[] = [];
-  for (const [index, group] of groups.entries()) {
-    for (let each = 0; each < group.count; each++) all.push(make(group, index, all.length));
+  const own: T[] = [];
+  let number = 0;
+  for (const [groupIndex, group] of groups.entries()) {
+    for (let each = 0; each < group.count; each++, number++) {
+      if (number % of === index) own.push(make(group, groupIndex, number));
+    }
   }
-  return all;
+  return own;
 }
 
 function begin(member: Member): void {

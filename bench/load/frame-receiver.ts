@@ -20,6 +20,8 @@ import { Throttle } from "./throttle.ts";
 
 export interface FrameReceiverOptions {
   readonly id: Uint8Array;
+  /** Its place among all of the run. */
+  readonly number: number;
   readonly group: Group;
   readonly groupIndex: number;
   readonly share: FrameShare;
@@ -32,6 +34,7 @@ export interface FrameReceiverOptions {
 export class FrameReceiver implements Member {
   readonly tally: Tally;
   readonly group: number;
+  /** Times that it was back after a cut: connected, greeted, and with the share before it. */
   reconnects = 0;
   readonly #options: FrameReceiverOptions;
   readonly #checker: FrameChecker;
@@ -52,7 +55,8 @@ export class FrameReceiver implements Member {
   constructor(options: FrameReceiverOptions) {
     this.#options = options;
     this.group = options.groupIndex;
-    this.tally = { ...newTally(options.group.kind), id: toHex(options.id), largestLag: 0 };
+    const tally = newTally(options.group.kind, options.number);
+    this.tally = { ...tally, id: toHex(options.id), largestLag: 0 };
     this.#checker = new FrameChecker(options.share.offer);
     this.#throttle = new Throttle(options.group);
     const { kind, afterBytes = Infinity } = options.group;
@@ -67,7 +71,7 @@ export class FrameReceiver implements Member {
       closed: (why) => this.#closed(why),
     });
     if (naive) return;
-    this.#send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel: share.channel });
+    this.#send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel: share.channel, quiet: true });
     await this.#offered.promise;
     // Attached and paused, as somebody who was not asked yet; who is late is not even that.
     if (this.tally.kind !== "late" || this.#running) this.#join();
@@ -175,14 +179,16 @@ export class FrameReceiver implements Member {
 
   /** Cuts its line and comes back at once, from the first record that it does not have whole. */
   #cut(): void {
-    this.reconnects++;
     this.tally.bytesTwice += this.#checker.begun;
     this.#socket?.terminate();
     this.#checker.reset();
     this.#control = [];
     this.#onThisLine = 0;
     this.#offered = Promise.withResolvers();
-    this.prepare().catch((error: unknown) => this.#closed(String(error)));
+    this.prepare().then(
+      () => this.reconnects++,
+      (error: unknown) => this.#closed(String(error)),
+    );
   }
 
   #closed(why: string): void {

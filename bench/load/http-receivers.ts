@@ -1,9 +1,9 @@
-/** Receivers that GET a URL, all in one process. Every byte of a body is compared. */
+/** Receivers that GET a URL. Every byte of a body is compared. */
 import type { Socket } from "bun";
 
 import { runLoad, say } from "./child.ts";
 import type { Group } from "./contract.ts";
-import { Crowd, enlist, newTally, type Member, type Tally } from "./crowd.ts";
+import { Crowd, newTally, type Member, type Tally } from "./crowd.ts";
 import { httpUrl } from "./http-url.ts";
 import { matches } from "./pattern.ts";
 import { Throttle } from "./throttle.ts";
@@ -24,14 +24,19 @@ class HttpReceiver implements Member {
   #head: Buffer | undefined = Buffer.alloc(0);
   #isOver = false;
 
-  constructor(url: URL, size: number, group: Group, index: number, crowd: Crowd) {
+  constructor(
+    { url, size, crowd }: { readonly url: URL; readonly size: number; readonly crowd: Crowd },
+    group: Group,
+    groupIndex: number,
+    number: number,
+  ) {
     if (group.kind === "churning") throw new Error("no receiver over HTTP comes back");
     this.#url = url;
     this.#size = size;
     this.#crowd = crowd;
     this.#throttle = new Throttle(group);
-    this.group = index;
-    this.tally = newTally(group.kind);
+    this.group = groupIndex;
+    this.tally = newTally(group.kind, number);
   }
 
   async prepare(): Promise<void> {
@@ -112,12 +117,8 @@ class HttpReceiver implements Member {
 }
 
 await runLoad((plan) => {
-  const url = httpUrl(plan);
   const crowd = new Crowd(plan);
-  const members = enlist(
-    plan.groups,
-    (group, index) => new HttpReceiver(url, plan.size, group, index, crowd),
-  );
-  void crowd.gather(members);
+  const common = { url: httpUrl(plan), size: plan.size, crowd };
+  void crowd.gather(crowd.enlist((...which) => new HttpReceiver(common, ...which)));
   return crowd;
 });

@@ -4,6 +4,8 @@
  * a drop, a swap, a shift or a changed byte is found.
  */
 
+import { open } from "node:fs/promises";
+
 /** bytes after which the content repeats */
 export const PATTERN_BYTES = 4 * 1024 * 1024 + 4099;
 /** bytes, the longest piece that `at` gives and `matches` takes in one go */
@@ -28,14 +30,17 @@ export function matches(bytes: Uint8Array, offset: number): boolean {
   return true;
 }
 
-/** Writes the first `size` bytes of the content to a file. */
+/** Makes a file of the first `size` bytes of the content, in place of one that is there. */
 export async function writePattern(path: string, size: number): Promise<void> {
-  const writer = Bun.file(path).writer({ highWaterMark: PIECE_BYTES });
-  for (let offset = 0; offset < size; offset += PIECE_BYTES) {
-    void writer.write(at(offset, Math.min(PIECE_BYTES, size - offset)));
-    await writer.flush();
+  // Bun's own writer leaves what is longer in a file that was there.
+  const file = await open(path, "w");
+  try {
+    for (let offset = 0; offset < size; offset += PIECE_BYTES) {
+      await file.writeFile(at(offset, Math.min(PIECE_BYTES, size - offset)));
+    }
+  } finally {
+    await file.close();
   }
-  await writer.end();
 }
 
 function makeBlock(): Buffer {

@@ -1,6 +1,7 @@
 /** The bench's side of a load process: see `contract.ts`. */
+import { adopt } from "../children.ts";
 import { linesOf } from "../lines.ts";
-import type { Done, FromLoad, Sampled, ToLoad } from "./contract.ts";
+import type { Done, FromLoad, ToLoad } from "./contract.ts";
 
 /** ms that it may take to exit when its stdin ends */
 const END_MS = 2000;
@@ -10,14 +11,14 @@ const WORDS = 600;
 export class LoadProcess implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #through = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<Done>();
-  readonly #onSample: (sample: Sampled) => void;
 
-  constructor(command: readonly string[], onSample: (sample: Sampled) => void = () => undefined) {
-    this.#onSample = onSample;
-    this.#child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  constructor(command: readonly string[]) {
+    this.#child = adopt(Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" }));
     // Whoever waits hears of a failure; who does not wait yet must not end the bench by it.
     this.#ready.promise.catch(() => undefined);
+    this.#through.promise.catch(() => undefined);
     this.#done.promise.catch(() => undefined);
     void this.#read();
   }
@@ -29,6 +30,11 @@ export class LoadProcess implements AsyncDisposable {
   /** @throws Error when it says that something is wrong, or ends */
   get ready(): Promise<void> {
     return this.#ready.promise;
+  }
+
+  /** Of receivers. @throws Error when it says that something is wrong, or ends */
+  get through(): Promise<void> {
+    return this.#through.promise;
   }
 
   /** @throws Error when it says that something is wrong, or ends */
@@ -62,8 +68,8 @@ export class LoadProcess implements AsyncDisposable {
       case "ready":
         this.#ready.resolve();
         return;
-      case "sample":
-        this.#onSample(message);
+      case "through":
+        this.#through.resolve();
         return;
       case "wrong":
         this.#fail(message.what);
@@ -77,6 +83,7 @@ export class LoadProcess implements AsyncDisposable {
   #fail(what: string): void {
     const error = new Error(what);
     this.#ready.reject(error);
+    this.#through.reject(error);
     this.#done.reject(error);
   }
 }

@@ -1,7 +1,7 @@
-/** Receivers of the original app, all in one process: `START:<name>`, binary messages, `END`. */
+/** Receivers of the original app: `START:<name>`, binary messages, `END`. */
 import { runLoad, say } from "./child.ts";
 import type { Group, Plan } from "./contract.ts";
-import { Crowd, enlist, newTally, type Member, type Tally } from "./crowd.ts";
+import { Crowd, newTally, type Member, type Tally } from "./crowd.ts";
 import { matches } from "./pattern.ts";
 import { LoadSocket, TEXT, type Piece } from "./socket.ts";
 import { Throttle } from "./throttle.ts";
@@ -19,15 +19,15 @@ class TextReceiver implements Member {
   /** Bytes that came of the file; the last of them count once its `END` came. */
   #offset = 0;
 
-  constructor(plan: Plan, group: Group, index: number, crowd: Crowd) {
+  constructor(plan: Plan, crowd: Crowd, group: Group, groupIndex: number, number: number) {
     if (group.kind === "late" || group.kind === "churning") {
       throw new Error("the original app has only receivers that are there from the start");
     }
     this.#plan = plan;
     this.#crowd = crowd;
     this.#throttle = new Throttle(group);
-    this.group = index;
-    this.tally = newTally(group.kind);
+    this.group = groupIndex;
+    this.tally = newTally(group.kind, number);
   }
 
   async prepare(): Promise<void> {
@@ -83,10 +83,6 @@ class TextReceiver implements Member {
 
 await runLoad((plan) => {
   const crowd = new Crowd(plan);
-  const members = enlist(
-    plan.groups,
-    (group, index) => new TextReceiver(plan, group, index, crowd),
-  );
-  void crowd.gather(members);
+  void crowd.gather(crowd.enlist((...which) => new TextReceiver(plan, crowd, ...which)));
   return crowd;
 });

@@ -29,7 +29,15 @@ const columns: readonly Column[] = [
 ];
 
 /** Figures of one scenario alone are shown below its table, but not these, which any load has. */
-const QUIET = new Set(["recordsSent", "bytesToAll", "loadCpuSeconds"]);
+const QUIET = new Set([
+  "recordsSent",
+  "bytesToAll",
+  "loadProcesses",
+  "loadCpuSeconds",
+  "loadCpuSecondsMost",
+]);
+/** Part of the time that a load process has a core, from which on it counts as the limit. */
+const LOAD_IS_LIMIT = 0.9;
 const EXTRA_DECIMALS = 3;
 
 /** The whole result, as lines. */
@@ -91,6 +99,10 @@ function section(runs: readonly Run[]): string[] {
       rows.splice(-1, 1, [systemLabel(first), String(first.receivers), "no figures"]);
     const extras = extrasOf(good);
     if (extras !== "") notes.push(`  ${label}: ${extras}`);
+    const busy = known(good, ({ extra, seconds }) => (extra["loadCpuSecondsMost"] ?? 0) / seconds);
+    if (busy !== undefined && busy >= LOAD_IS_LIMIT) {
+      notes.push(`  ${label}: a process of the load took a whole core and may be the limit`);
+    }
   }
   return [...aligned(rows), ...notes];
 }

@@ -36,6 +36,7 @@ export const churn: Scenario = {
               {
                 system: systemOf(system),
                 workers,
+                loadProcesses: options.loadProcesses,
                 size,
                 groups: [
                   { kind: "healthy", count: healthy },

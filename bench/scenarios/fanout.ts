@@ -39,6 +39,7 @@ export const fanout: Scenario = {
             measureLoad({
               system: systemOf(system),
               workers,
+              loadProcesses: options.loadProcesses,
               size,
               groups: [{ kind: "healthy", count: receivers }],
               signal,

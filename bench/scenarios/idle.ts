@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 
 import { LoadProcess } from "../load/process.ts";
+import { Receivers } from "../load/receivers.ts";
 import type { Plan } from "../load/contract.ts";
 import { own, type Options } from "../options.ts";
 import { usageOf } from "../proc.ts";
@@ -22,6 +23,7 @@ export const idle: Scenario = {
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {
     const seconds = own(options, "idle-seconds");
+    const { loadProcesses } = options;
     return (options.receivers ?? WAITING).flatMap((receivers) =>
       systems.flatMap((system) =>
         workersOf(system, options).map((workers) => ({
@@ -30,7 +32,8 @@ export const idle: Scenario = {
           workers,
           receivers,
           size: MiB,
-          run: (signal: AbortSignal) => wait({ system, workers, receivers, seconds, signal }),
+          run: (signal: AbortSignal) =>
+            wait({ system, workers, receivers, loadProcesses, seconds, signal }),
         })),
       ),
     );
@@ -41,11 +44,13 @@ interface Wait {
   readonly system: SystemName;
   readonly workers: number;
   readonly receivers: number;
+  readonly loadProcesses: number;
   readonly seconds: number;
   readonly signal: AbortSignal;
 }
 
-async function wait({ system, workers, receivers, seconds, signal }: Wait): Promise<Measured> {
+async function wait(options: Wait): Promise<Measured> {
+  const { system, workers, receivers, loadProcesses, seconds, signal } = options;
   const source = sourceOf(MiB);
   await using running = await systemOf(system).start({ workers, source, receivers });
   const { load, pids, url } = running;
@@ -53,14 +58,13 @@ async function wait({ system, workers, receivers, seconds, signal }: Wait): Prom
   const id = randomBytes(16).toString("hex");
   const plan: Plan = { t: "plan", url, id, size: MiB, groups };
   await using sender = new LoadProcess(load.sender ?? []);
-  await using waiting = new LoadProcess(load.receivers);
+  await using waiting = new Receivers(load.receivers, plan, loadProcesses);
   const stop = (): void => void waiting[Symbol.asyncDispose]();
   signal.addEventListener("abort", stop);
   sender.say(plan);
   await sender.ready;
   const before = await usageOf(pids);
-  waiting.say(plan);
-  await waiting.ready;
+  await waiting.prepare();
   const joined = await usageOf(pids);
   await Bun.sleep(seconds * 1000);
   const after = await usageOf(pids);

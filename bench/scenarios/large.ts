@@ -40,6 +40,7 @@ export const large: Scenario = {
               {
                 system: systemOf(system),
                 workers,
+                loadProcesses: options.loadProcesses,
                 size,
                 logBytes: own(options, "large-log"),
                 groups: [

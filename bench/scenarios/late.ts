@@ -38,6 +38,7 @@ export const late: Scenario = {
               {
                 system: systemOf(system),
                 workers,
+                loadProcesses: options.loadProcesses,
                 size,
                 groups: [{ kind: "healthy", count: healthy }, ...joining],
                 joinAt,

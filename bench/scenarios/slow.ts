@@ -47,6 +47,7 @@ export const slow: Scenario = {
               measureLoad({
                 system: systemOf(system),
                 workers,
+                loadProcesses: options.loadProcesses,
                 size,
                 groups: [{ kind: "healthy", count: healthy }, ...groups],
                 signal,

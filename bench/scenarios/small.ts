@@ -1,11 +1,9 @@
 /** Small files: how long one takes from `send` to `saved`, and how many a relay carries in a row. */
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { Running, checkFile } from "../carry.ts";
-import { clock } from "../load/contract.ts";
 import { LoadProcess } from "../load/process.ts";
 import { Observer, type Observed } from "../observer.ts";
 import { own, type Options } from "../options.ts";
@@ -14,6 +12,7 @@ import { sourceOf } from "../sources.ts";
 import { percentile } from "../stats.ts";
 import { openFileshare } from "../systems/fileshare-cli.ts";
 import { systemOf } from "../systems/registry.ts";
+import { TemporaryFolder } from "../temporary.ts";
 import { withoutFigures, type Case, type Measured, type Scenario } from "./scenario.ts";
 
 const SHARES = `${import.meta.dir}/../load/small-shares.ts`;
@@ -56,34 +55,30 @@ export const small: Scenario = {
 /** A new sender and a new receiver each time; the receiver waits already. */
 async function measureSends(size: number, count: number, signal: AbortSignal): Promise<Measured> {
   const file = await sourceOf(size).file();
-  const folder = await mkdtemp(join(tmpdir(), "fileshare-bench-small-"));
+  using folder = new TemporaryFolder("small");
+  await using carriage = await openFileshare();
+  const observer = await Observer.start(carriage);
+  const times: number[] = [];
   try {
-    await using carriage = await openFileshare();
-    const observer = await Observer.start(carriage, clock);
-    const times: number[] = [];
-    try {
-      for (let number = 0; number < count; number++) {
-        const out = join(folder, number.toString());
-        await mkdir(out);
-        await using receiver = new Running(carriage.receiver(out, ""), signal);
-        await receiver.says(carriage.order.says);
-        const startedAt = performance.now();
-        await using sender = new Running(carriage.sender(file), signal);
-        await receiver.says(/"event":"saved"/);
-        times.push((performance.now() - startedAt) / 1000);
-        await Promise.all([receiver.ended(), sender.ended()]);
-        await checkFile(join(out, basename(file)), size);
-      }
-    } finally {
-      await observer.stop();
+    for (let number = 0; number < count; number++) {
+      const out = join(folder.path, number.toString());
+      await mkdir(out);
+      await using receiver = new Running(carriage.receiver(out, ""), signal);
+      await receiver.says(carriage.order.says);
+      const startedAt = performance.now();
+      await using sender = new Running(carriage.sender(file), signal);
+      await receiver.says(/"event":"saved"/);
+      times.push((performance.now() - startedAt) / 1000);
+      await Promise.all([receiver.ended(), sender.ended()]);
+      await checkFile(join(out, basename(file)), size);
     }
-    const seconds = times.reduce((sum, each) => sum + each, 0);
-    const completion = { p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
-    const extra = { latencyP50Ms: completion.p50 * 1000, latencyP99Ms: completion.p99 * 1000 };
-    return figures(await observer.stop(), { bytes: count * size, seconds, completion, extra });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await observer.stop();
   }
+  const seconds = times.reduce((sum, each) => sum + each, 0);
+  const completion = { p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
+  const extra = { latencyP50Ms: completion.p50 * 1000, latencyP99Ms: completion.p99 * 1000 };
+  return figures(await observer.stop(), { bytes: count * size, seconds, completion, extra });
 }
 
 async function measureRow(
@@ -109,7 +104,7 @@ async function measureRow(
   load.say({ t: "plan", url: relay.url, id, size, groups: [] });
   await load.ready;
   const before = await usageOf(relay.pids);
-  const observer = await Observer.start(relay, clock);
+  const observer = await Observer.start(relay);
   try {
     load.say({ t: "go" });
     const { extra } = await load.done;

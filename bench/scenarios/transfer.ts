@@ -3,12 +3,10 @@
  * this machine where it needs one. The clock runs from the sender's start until the receiver has
  * ended with the whole file: start, key derivation and whatever is hashed are in it.
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { carry, checkFile } from "../carry.ts";
-import { clock } from "../load/contract.ts";
 import { Observer } from "../observer.ts";
 import type { Options } from "../options.ts";
 import type { SystemName } from "../result.ts";
@@ -18,6 +16,7 @@ import { croc } from "../systems/croc.ts";
 import { fileshareCli, openFileshare } from "../systems/fileshare-cli.ts";
 import { sendme } from "../systems/sendme.ts";
 import { wormhole } from "../systems/wormhole.ts";
+import { TemporaryFolder } from "../temporary.ts";
 import { withoutFigures, type Case, type Measured, type Scenario } from "./scenario.ts";
 
 const MiB = 1024 ** 2;
@@ -67,40 +66,40 @@ async function measure(
   saves: boolean,
   signal: AbortSignal,
 ): Promise<Measured> {
-  const folder = await mkdtemp(join(tmpdir(), "fileshare-bench-transfer-"));
-  try {
-    const file = await sourceOf(size).file();
-    await checkFile(file, size); // and now it is in the page cache
-    const [out, kept, warm] = [join(folder, "out"), join(folder, "kept"), join(folder, "warm")];
-    await Promise.all([mkdir(out), mkdir(kept), mkdir(warm)]);
-    await using carriage = await open(kept);
-    const first = await sourceOf(Math.min(size, WARM_BYTES)).file();
-    await carry(carriage, first, warm, signal);
-    const observer = await Observer.start(carriage, clock);
-    const { seconds, ...cpu } = await carry(carriage, file, out, signal).catch(
-      async (error: unknown) => {
-        await observer.stop();
-        throw error;
-      },
-    );
-    const { cpuSeconds, rssAnonPeak, bufferedPeak, eventLoopDelayP99 } = await observer.stop();
-    if (saves) await checkFile(join(out, basename(file)), size);
-    return {
-      ...withoutFigures(""),
-      invalid: undefined,
-      bytes: size,
-      seconds,
-      aggregateBytesPerSecond: size / seconds,
-      relayCpuSeconds: cpuSeconds,
-      relayCpuSecondsPerGiB: cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / size,
-      relayRssAnonPeak: rssAnonPeak,
-      bufferedPeak,
-      eventLoopDelayP99,
-      completion: { p50: seconds, p99: seconds },
-      fairness: 1,
-      extra: cpu,
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  using folder = new TemporaryFolder("transfer");
+  const file = await sourceOf(size).file();
+  await checkFile(file, size); // and now it is in the page cache
+  const [out, kept, warm] = [
+    join(folder.path, "out"),
+    join(folder.path, "kept"),
+    join(folder.path, "warm"),
+  ];
+  await Promise.all([mkdir(out), mkdir(kept), mkdir(warm)]);
+  await using carriage = await open(kept);
+  const first = await sourceOf(Math.min(size, WARM_BYTES)).file();
+  await carry(carriage, first, warm, signal);
+  const observer = await Observer.start(carriage);
+  const { seconds, ...cpu } = await carry(carriage, file, out, signal).catch(
+    async (error: unknown) => {
+      await observer.stop();
+      throw error;
+    },
+  );
+  const { cpuSeconds, rssAnonPeak, bufferedPeak, eventLoopDelayP99 } = await observer.stop();
+  if (saves) await checkFile(join(out, basename(file)), size);
+  return {
+    ...withoutFigures(""),
+    invalid: undefined,
+    bytes: size,
+    seconds,
+    aggregateBytesPerSecond: size / seconds,
+    relayCpuSeconds: cpuSeconds,
+    relayCpuSecondsPerGiB: cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / size,
+    relayRssAnonPeak: rssAnonPeak,
+    bufferedPeak,
+    eventLoopDelayP99,
+    completion: { p50: seconds, p99: seconds },
+    fairness: 1,
+    extra: cpu,
+  };
 }

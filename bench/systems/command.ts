@@ -1,9 +1,12 @@
 /** Commands of this machine that are not ours. */
+import { adopt } from "../children.ts";
 
 /** What it says on stdout and stderr together; undefined when it does not run or fails. */
 export async function ask(command: readonly string[]): Promise<string | undefined> {
   try {
-    const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const child = adopt(
+      Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" }),
+    );
     const said = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),

@@ -1,9 +1,9 @@
 /** nginx: sendfile of a static file, which is the least that a server can do for a byte. */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { withChildren } from "../proc.ts";
+import { TemporaryFolder } from "../temporary.ts";
 import { ask, which } from "./command.ts";
 import { startServer } from "./server.ts";
 import type { Found, RunningSystem, StartOptions, System } from "./system.ts";
@@ -26,13 +26,12 @@ async function find(): Promise<Found> {
 async function start({ workers, source }: StartOptions): Promise<RunningSystem> {
   const program = which("nginx");
   if (program === undefined) throw new Error("nginx is not on PATH");
-  const folder = mkdtempSync(join(tmpdir(), "fileshare-bench-nginx-"));
-  const tidy = (): void => rmSync(folder, { recursive: true, force: true });
+  const folder = new TemporaryFolder("nginx");
   try {
-    symlinkSync(await source.file(), join(folder, FILE));
+    symlinkSync(await source.file(), join(folder.path, FILE));
     const server = await startServer((port) => {
-      const path = join(folder, "nginx.conf");
-      writeFileSync(path, config({ folder, port, workers }));
+      const path = join(folder.path, "nginx.conf");
+      writeFileSync(path, config({ folder: folder.path, port, workers }));
       return [program, "-e", "stderr", "-c", path];
     });
     return {
@@ -44,11 +43,11 @@ async function start({ workers, source }: StartOptions): Promise<RunningSystem> 
       },
       async [Symbol.asyncDispose]() {
         await server[Symbol.asyncDispose]();
-        tidy();
+        folder[Symbol.dispose]();
       },
     };
   } catch (error) {
-    tidy();
+    folder[Symbol.dispose]();
     throw error;
   }
 }

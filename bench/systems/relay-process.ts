@@ -1,4 +1,5 @@
 /** A relay of ours that runs as a process and tells of itself on its stdout. */
+import { adopt } from "../children.ts";
 import { linesOf } from "../lines.ts";
 import type { RelayStats } from "./system.ts";
 
@@ -23,11 +24,13 @@ export async function startRelayProcess(
   script: string,
   args: readonly string[],
 ): Promise<RelayProcess> {
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/${script}`, ...args], {
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
+  const child = adopt(
+    Bun.spawn([process.execPath, `${import.meta.dir}/${script}`, ...args], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    }),
+  );
   const listening = Promise.withResolvers<string>();
   let stats: RelayStats[] = [];
   const read = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 /** A peer's server as a process of its own, at a free port of this machine. */
+import { adopt } from "../children.ts";
 import { bound } from "./command.ts";
 
 /** ms that a server may take until it listens */
@@ -42,7 +43,9 @@ async function tryToStart(
 ): Promise<Server> {
   const [port = 0] = freePorts(1, hostname);
   const line = command(port);
-  const child = Bun.spawn(bound(line), { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const child = adopt(
+    Bun.spawn(bound(line), { stdin: "ignore", stdout: "ignore", stderr: "pipe" }),
+  );
   const words = lastWords(child.stderr);
   const end = async (): Promise<void> => {
     child.kill("SIGTERM");

@@ -41,7 +41,7 @@ export interface System {
 export interface LoadDriver {
   /** Command line; undefined: it serves `source.file()` by itself. */
   readonly sender: readonly string[] | undefined;
-  /** Command line of one process with all receivers in it. */
+  /** Command line of one process with receivers in it; there are several. */
   readonly receivers: readonly string[];
 }
 

@@ -10,12 +10,25 @@ export default command({
       description: "The address to listen at (0.0.0.0, every one of this machine)",
     },
     port: { type: "string", valueHint: "n", description: "The port; 0 takes a free one (8000)" },
-    workers: { type: "string", valueHint: "n", description: "Streaming threads (1)" },
-    json: { type: "boolean", description: "Print where it listens as one JSON object" },
+    workers: {
+      type: "string",
+      valueHint: "n",
+      description: "Streaming threads (one per core on Linux, else 1)",
+    },
+    drain: {
+      type: "string",
+      valueHint: "seconds",
+      description: "At SIGTERM or Ctrl-C, how long transfers may run on; 0 for not at all (8)",
+    },
+    json: {
+      type: "boolean",
+      description: "Print where it listens, and that it drains, as JSON objects",
+    },
   },
   examples: [
     ["fileshare relay", "listen at port 8000 of every address"],
     ["fileshare relay --host 127.0.0.1 --port 0 --json", "for scripts: a free port, told as JSON"],
+    ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],
   run: async (values) => (await import("./run-relay.ts")).runRelay(values),
 });

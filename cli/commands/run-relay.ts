@@ -1,31 +1,40 @@
 import { networkInterfaces } from "node:os";
 
 import { EXIT } from "../../protocol/faults.ts";
-import { RELAY_WORKERS } from "../../protocol/limits.ts";
+import { DRAIN_MAX_MS, DRAIN_MS, RELAY_WORKERS } from "../../protocol/limits.ts";
 import { usage } from "../args.ts";
 import { onInterrupt } from "../interrupts.ts";
 import { jsonLine } from "../screen/json.ts";
-import { parseWhole } from "../values.ts";
+import { parseSecondsOrNone, parseWhole } from "../values.ts";
 
 export interface RelayValues {
   readonly host: string | undefined;
   readonly port: string | undefined;
   readonly workers: string | undefined;
+  readonly drain: string | undefined;
   readonly json: boolean;
 }
 
-/** Runs until a signal comes. */
+/**
+ * Runs until a signal comes and the relay has drained; a second signal ends the process at once.
+ * @throws FaultError `relay-failed` when it can't go on
+ */
 export async function runRelay(values: RelayValues): Promise<number> {
   const hostname = values.host ?? "0.0.0.0";
   if (hostname === "") throw usage("--host takes an address");
   const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
-  const workers = parseWhole("--workers", values.workers ?? "1", 1, RELAY_WORKERS);
-  const { startRelay } = await import("../../relay/mod.ts");
+  const drainMs = parseSecondsOrNone("--drain", values.drain ?? `${DRAIN_MS / 1000}`, DRAIN_MAX_MS);
+  const asked =
+    values.workers === undefined
+      ? undefined
+      : parseWhole("--workers", values.workers, 1, RELAY_WORKERS);
+  const { startRelay, workersOfMachine } = await import("../../relay/mod.ts");
   const { createConsola } = await import("consola");
   const log = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => log.warn(trouble);
+  const workers = asked ?? workersOfMachine();
   const relay = await startRelay({ hostname, port, workers, onTrouble });
-  const { promise: stopped, resolve } = Promise.withResolvers<void>();
+  const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   const { url } = relay;
   if (values.json) {
@@ -36,8 +45,13 @@ export async function runRelay(values: RelayValues): Promise<number> {
     if (others.length > 0) log.info(`From other machines: ${others.join(" or ")}`);
     log.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
-  await stopped;
-  await relay.stop();
+  let fault = await Promise.race([signalled, relay.ended]);
+  if (fault !== undefined) throw fault;
+  if (values.json) process.stdout.write(jsonLine({ event: "draining", seconds: drainMs / 1000 }));
+  else log.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
+  await relay.drain(drainMs);
+  fault = await relay.ended;
+  if (fault !== undefined) throw fault;
   return EXIT.done;
 }
 

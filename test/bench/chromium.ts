@@ -49,6 +49,7 @@ interface Message {
 export async function startChromium(program: string): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), "fileshare-chromium-"));
   const child = Bun.spawn([program, ...FLAGS, `--user-data-dir=${folder}`, "about:blank"], {
+    env: { ...process.env, TMPDIR: folder }, // killed, it leaves what it has there
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { fileshare, fileshareAt } from "../../bench/systems/fileshare.ts";
 import { naive } from "../../bench/systems/naive.ts";
 import { startRelay } from "../../relay/mod.ts";
+import { breakRelay } from "./broken-relay.ts";
 import { measure, MiB } from "./load.ts";
 
 describe("a load on a relay", () => {
@@ -54,10 +55,19 @@ describe("a load on a relay", () => {
     expect(run.extra["recordsSentAgain"]).toBeGreaterThan(0);
   });
 
-  test("sees receivers come back that are cut all the time", async () => {
-    const run = await measure(fileshare, [{ kind: "churning", count: 2, afterBytes: 2 * MiB }]);
+  test("sees receivers come back that are cut all the time, each time once", async () => {
+    await using relay = await startRelay();
+    let lines = 0;
+    await using counted = breakRelay(relay.url, () => {
+      lines++;
+      return (frame) => [frame];
+    });
+    const churning = { kind: "churning", count: 2, afterBytes: 2 * MiB } as const;
+    const run = await measure(fileshareAt(counted.url), [churning]);
     expect(run.invalid).toBeUndefined();
     expect(run.extra["reconnects"]).toBeGreaterThan(0);
+    // A sender and two receivers before it is timed, and again.
+    expect(lines).toBe(6 + run.extra["reconnects"]!);
   });
 
   test("needs nothing of the process of a relay that was there before", async () => {

@@ -6,6 +6,8 @@ import type { System } from "../../bench/systems/system.ts";
 
 export const MiB = 1024 ** 2;
 const TIMEOUT_MS = 20_000;
+/** Two, so that every test with two receivers or more has them apart. */
+const LOAD_PROCESSES = 2;
 
 export function measure(
   system: System,
@@ -13,5 +15,7 @@ export function measure(
   more: Partial<LoadRun> = {},
 ): Promise<Measured> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  return measureLoad({ system, workers: 1, size: 5 * MiB + 1000, groups, signal, ...more });
+  const loadProcesses = LOAD_PROCESSES;
+  const size = 5 * MiB + 1000;
+  return measureLoad({ system, workers: 1, loadProcesses, size, groups, signal, ...more });
 }

@@ -58,6 +58,19 @@ test("a relay that loses a frame makes the bench fail loudly", async () => {
   expect(stdout).toMatch(/fileshare +2 +no figures/);
 });
 
+test("a report of what is no result says so in one sentence", async () => {
+  const file = join(import.meta.dir, "../../package.json");
+  expect(await bench("report", file)).toEqual({
+    exitCode: 2,
+    stdout: "",
+    stderr: `${file} is no result of the bench: version should be 1, not "0.1.0"\n`,
+  });
+  const missing = join(import.meta.dir, "missing.json");
+  const { exitCode, stderr } = await bench("report", missing);
+  expect(exitCode).toBe(2);
+  expect(stderr).toStartWith(`${missing} can't be read: `);
+});
+
 test("a flag that is not known is refused", async () => {
   const { exitCode, stderr } = await bench("--sise", "1GiB");
   expect(exitCode).toBe(2);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { availableParallelism } from "node:os";
 
 import { own, ownList, parseBytes, parseOptions, parseReport } from "../../bench/options.ts";
 import type { OptionSpec } from "../../bench/options.ts";
@@ -27,19 +28,21 @@ describe("a command line", () => {
   test("has a standard for everything", () => {
     const options = parseOptions([], specs);
     expect(options).toMatchObject({ scenarios: [], systems: undefined, rounds: 2 });
+    expect(options.loadProcesses).toBe(availableParallelism());
     expect(own(options, "slow-rate")).toBe(5);
     expect(ownList(options, "late-at")).toEqual([25, 50]);
   });
 
   test("is read", () => {
     const args =
-      "fanout slow --systems fileshare,nginx --receivers 8,64 --size 1MiB --slow-rate 2KiB";
+      "fanout slow --systems fileshare,nginx --receivers 8,64 --size 1MiB --slow-rate 2KiB --load-processes 4";
     const options = parseOptions(args.split(" "), specs);
     expect(options.scenarios).toEqual(["fanout", "slow"]);
     expect(options.rounds).toBe(3);
     expect(options.systems).toEqual(["fileshare", "nginx"]);
     expect(options.receivers).toEqual([8, 64]);
     expect(options.size).toBe(2 ** 20);
+    expect(options.loadProcesses).toBe(4);
     expect(own(options, "slow-rate")).toBe(2048);
   });
 
@@ -48,6 +51,7 @@ describe("a command line", () => {
     [["fan-out"], "no scenario 'fan-out'"],
     [["--systems", "apache"], "no system 'apache'"],
     [["--rounds", "0"], "not a number"],
+    [["--load-processes", "0"], "not a number"],
     [["--receivers", "8,"], "not a number"],
     [["--late-at", "x"], "not a number"],
   ])("is refused: %j", (args, why) => {

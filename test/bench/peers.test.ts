@@ -1,10 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 
+import { removeSources } from "../../bench/sources.ts";
 import type { System } from "../../bench/systems/system.ts";
 import { nginx } from "../../bench/systems/nginx.ts";
 import { original } from "../../bench/systems/original.ts";
 import { pipingServer } from "../../bench/systems/piping-server.ts";
 import { measure, MiB } from "./load.ts";
+
+afterAll(removeSources);
 
 const missing = new Map<string, string | undefined>();
 for (const each of [nginx, original, pipingServer]) {

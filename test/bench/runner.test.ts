@@ -4,6 +4,7 @@ import { table } from "../../bench/report/table.ts";
 import { RESULT_VERSION, type BenchResult } from "../../bench/result.ts";
 import { orderOf, runAll, type Job } from "../../bench/runner.ts";
 import { withoutFigures, type Measured } from "../../bench/scenarios/scenario.ts";
+import { madeUpResult } from "./made-up-result.ts";
 
 const GiB = 1024 ** 3;
 
@@ -45,6 +46,15 @@ test("a run with a wrong byte has no figures, and the others go on", async () =>
     ["it broke", 0],
     [undefined, 7],
   ]);
+});
+
+test("the table tells where a process of the load may be the limit", () => {
+  const result = madeUpResult();
+  const [first] = result.runs;
+  const tableAt = (loadCpuSecondsMost: number): string =>
+    table({ ...result, runs: [{ ...first!, seconds: 2, extra: { loadCpuSecondsMost } }] });
+  expect(tableAt(1.7)).not.toContain("whole core");
+  expect(tableAt(1.9)).toContain("  fileshare N=1: a process of the load took a whole core");
 });
 
 test("the table shows medians and names what has no figures", async () => {

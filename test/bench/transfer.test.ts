@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,9 +8,12 @@ import { at, writePattern } from "../../bench/load/pattern.ts";
 import { parseOptions } from "../../bench/options.ts";
 import { small } from "../../bench/scenarios/small.ts";
 import { transfer } from "../../bench/scenarios/transfer.ts";
+import { removeSources } from "../../bench/sources.ts";
 import type { Carriage } from "../../bench/systems/carrier.ts";
 import { systemOf } from "../../bench/systems/registry.ts";
 import { MiB } from "./load.ts";
+
+afterAll(removeSources);
 
 const missing = new Map<string, string | undefined>();
 for (const name of transfer.systems) missing.set(name, (await systemOf(name).find()).missing);
@@ -58,7 +61,9 @@ describe("a transfer", () => {
     const folder = await mkdtemp(join(tmpdir(), "bench-"));
     try {
       const path = join(folder, "file");
-      await writePattern(path, 5000);
+      await writePattern(path, 6000);
+      await checkFile(path, 6000);
+      await writePattern(path, 5000); // and nothing is left of what was longer
       await checkFile(path, 5000);
       await expectFault(checkFile(path, 5001), "5000 bytes arrived of 5001");
       const changed = Uint8Array.from(at(0, 5000));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import manifest from "../../package.json" with { type: "json" };
@@ -116,6 +117,8 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["recv", "--yes"], "there is no code on the standard input"],
     [["relay", "--port", "65536"], "--port takes a whole number from 0 to 65535"],
     [["relay", "--workers", "0"], "--workers takes a whole number from 1 to "],
+    [["relay", "--drain", "soon"], "--drain takes seconds, from 0 to 3600"],
+    [["relay", "--drain", "3601"], "--drain takes seconds, from 0 to 3600"],
     [["relay", "now"], '"now" is one word too many'],
   ])("%j", async (args, hint) => {
     const { exitCode, out, err } = await run(args);
@@ -262,9 +265,14 @@ describe("the relay command", () => {
         event: "listening",
         url: `ws://127.0.0.1:${String(told["port"])}`,
         port: expect.any(Number) as number,
-        workers: 1,
+        workers: process.platform === "linux" ? availableParallelism() : 1,
       });
       child.kill(signal);
+      const drained = await reader.read();
+      expect(JSON.parse(new TextDecoder().decode(drained.value))).toEqual({
+        event: "draining",
+        seconds: 8,
+      });
       expect(await child.exited).toBe(0);
       expect(await child.stderr.text()).toBe("");
     },

@@ -29,6 +29,8 @@ function describeMessage(message: FromDirectory): string {
       return `${message.key} orphaned, epoch ${message.epoch}`;
     case "closed":
       return `${message.key} closed: ${message.fault ?? "done"}`;
+    case "dismissed":
+      return `${message.key} dismissed`;
     case "worker-lost":
       return `lost ${message.worker}`;
     case "peer":
@@ -177,6 +179,51 @@ describe("a sender that is away", () => {
     play.directory.workerLost(1, 0);
     play.told();
     expect(play.tick(SENDER_GRACE_MS)).toEqual([]);
+  });
+});
+
+describe("a relay that drains", () => {
+  const draining = (play: Play): string[] => {
+    play.directory.drain();
+    return play.told();
+  };
+
+  test("takes no new share, and lets the ones that are there go on", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    expect(draining(play)).toEqual([]);
+    expect(play.claim(1, 3, "t")).toEqual(["1: socket 3 refused t: going-away"]);
+    expect(play.claim(1, 4)).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2 for socket 4"]);
+    expect(play.close(1, 2)).toEqual(["0: s closed: done", "1: s closed: done"]);
+    expect(play.directory.shares).toBe(0);
+  });
+
+  test("dismisses a share whose sender is away, goes away or was on a worker that died", () => {
+    const play = new Play();
+    const dismissed = (key: string): string[] => [`0: ${key} dismissed`, `1: ${key} dismissed`];
+    play.claim(0, 7);
+    play.orphan(0, 1);
+    play.claim(1, 8, "t");
+    play.claim(0, 9, "u");
+    expect(draining(play)).toEqual(dismissed("s"));
+    play.directory.handle({ t: "orphan", worker: 1, key: "t", epoch: 1 }, 0);
+    expect(play.told()).toEqual(dismissed("t"));
+    play.up.delete(0);
+    play.directory.workerLost(0, 0);
+    expect(play.told()).toEqual(["1: lost 0", "1: u dismissed"]);
+    expect(play.directory.shares).toBe(0);
+    expect(play.claim(1, 3)).toEqual(["1: socket 3 refused s: going-away"]);
+  });
+
+  test("dismisses a share that nobody takes any more, if its owner says so", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    play.claim(1, 3);
+    draining(play);
+    play.directory.handle({ t: "quiet", worker: 0, key: "s", epoch: 1 }, 0);
+    expect(play.told()).toEqual([]);
+    play.directory.handle({ t: "quiet", worker: 1, key: "s", epoch: 2 }, 0);
+    expect(play.told()).toEqual(["0: s dismissed", "1: s dismissed"]);
   });
 });
 

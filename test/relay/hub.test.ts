@@ -16,11 +16,9 @@ class Told implements Outlet {
   readonly faults: [SocketId, FaultCode][] = [];
   readonly sent: string[] = [];
 
+  quiet = (): void => undefined;
   buffered = (): number => 0;
   sendFrame = (): "sent" => "sent";
-  publish = (): void => undefined;
-  subscribe = (): void => undefined;
-  unsubscribe = (): void => undefined;
   send: Outlet["send"] = (socket, { t }) => this.sent.push(`${socket} ${t}`);
   fail: Outlet["fail"] = (socket, code) => this.faults.push([socket, code]);
 }
@@ -29,7 +27,7 @@ test("T2 T3 who says no hello within HELLO_MS is told so and closed, whatever it
   const outlet = new Told();
   const hub = new Hub({
     worker: 0,
-    pool: new BlockPool(createPool(1 << 20, 1), 0),
+    pool: new BlockPool(createPool(1, 1), 0),
     outlet,
     primitives: nodePrimitives,
     toDirectory: () => undefined,

@@ -8,7 +8,7 @@ import {
   type Offer,
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
-import { MemoryLog } from "../../relay/log.ts";
+import { BlockLog } from "../../relay/log.ts";
 import { Origin } from "../../relay/origin.ts";
 import { BlockPool, createPool } from "../../relay/pool.ts";
 import { faultOf } from "../protocol/faults.ts";
@@ -37,11 +37,11 @@ function entry(number: number, state: ReceiverEntry["state"], next = 0): Receive
 class Play {
   readonly said: string[] = [];
   readonly came: number[] = [];
-  readonly log: MemoryLog;
+  readonly log: BlockLog;
   readonly origin: Origin;
 
   constructor({ records = 100, blocks = 100, here = true } = {}) {
-    this.log = new MemoryLog(new BlockPool(createPool(blocks * FRAME, 1, FRAME), 0), FRAME);
+    this.log = new BlockLog(new BlockPool(createPool(blocks, 1, FRAME), 0), FRAME);
     const bytes = records * RECORD;
     const offer: Offer = { share, recordSize: RECORD, records, bytes, seekable: true };
     this.origin = new Origin(offer, this.log, {

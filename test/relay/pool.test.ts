@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { BlockPool, createPool, reclaim } from "../../relay/pool.ts";
+import { BlockPool, blocksOf, createPool, reclaim } from "../../relay/pool.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 
 const BLOCK = 16;
 
 function views(blocks: number, workers = 2): { pools: BlockPool[]; buffers: Buffers } {
-  const buffers = createPool(blocks * BLOCK, workers, BLOCK);
+  const buffers = createPool(blocks, workers, BLOCK);
   return {
     buffers,
     pools: Array.from({ length: workers }, (_, worker) => new BlockPool(buffers, worker)),
@@ -30,8 +30,8 @@ test("what one worker writes another reads", () => {
   expect(b.view(block, 4, 3)).toEqual(new Uint8Array([1, 2, 3]));
 });
 
-test("a pool of no memory has one block still", () => {
-  expect(createPool(0, 1, BLOCK).blocks).toBe(1);
+test("a log of few bytes has one block still", () => {
+  expect([0, BLOCK - 1, 2 * BLOCK].map((bytes) => blocksOf(bytes, BLOCK))).toEqual([1, 1, 2]);
 });
 
 describe("a pin", () => {
@@ -92,7 +92,7 @@ test("whatever three workers do, nobody uses a block without right", () => {
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const buffers = createPool(4 * BLOCK, 3, BLOCK);
+      const buffers = createPool(4, 3, BLOCK);
       const ledger = new Ledger();
       const pools = [0, 1, 2].map((worker) => new CheckedPool(buffers, worker, ledger));
       const owners = new Map<number, number>();

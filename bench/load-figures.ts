@@ -1,0 +1,107 @@
+/** What came of a run of a load, as figures: pure functions of what receivers and observer wrote down. */
+import type { LoadReceiver } from "./load/contract.ts";
+import { completes } from "./load/crowd.ts";
+import type { Observed } from "./observer.ts";
+import type { ReceiverResult } from "./result.ts";
+import type { Measured } from "./scenarios/scenario.ts";
+import { jain, percentile } from "./stats.ts";
+
+const GiB = 1024 ** 3;
+
+/** What came of a run, before it is made into figures. */
+export interface Driven {
+  readonly receivers: readonly LoadReceiver[];
+  readonly extra: Readonly<Record<string, number>>;
+  readonly observed: Observed;
+}
+
+/**
+ * Only receivers that complete count for bytes, seconds, completion and fairness; the relay's CPU is
+ * shared out over the bytes of all. A run starts when the first of its receivers does.
+ * @param more further figures of a scenario
+ */
+export function figures(driven: Driven, more: Record<string, number> = {}): Measured {
+  const { receivers, extra, observed } = driven;
+  const startedAt = startOf(receivers);
+  const counting = receivers.filter(({ kind }) => completes(kind));
+  const invalid = faultOf(counting);
+  const bytes = counting.reduce((sum, each) => sum + each.bytes, 0);
+  const all = receivers.reduce((sum, each) => sum + each.bytes, 0);
+  const end = Math.max(startedAt, ...counting.map(({ doneAt }) => doneAt ?? startedAt));
+  const seconds = (end - startedAt) / 1000;
+  const times = counting.map(({ doneAt }) => ((doneAt ?? end) - startedAt) / 1000);
+  const { cpuSeconds, switches, samples } = observed;
+  const perReceiver = receivers.map((each) => asResult(each, startedAt, end, switches));
+  return {
+    invalid,
+    bytes,
+    seconds,
+    aggregateBytesPerSecond: seconds > 0 ? bytes / seconds : 0,
+    relayCpuSeconds: cpuSeconds,
+    relayCpuSecondsPerGiB:
+      cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / Math.max(1, all),
+    relayRssAnonPeak: observed.rssAnonPeak,
+    bufferedPeak: observed.bufferedPeak,
+    eventLoopDelayP99: observed.eventLoopDelayP99,
+    completion: { p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
+    fairness: jain(
+      perReceiver
+        .filter(({ kind }) => kind === "healthy")
+        .map(({ bytesPerSecond }) => bytesPerSecond),
+    ),
+    extra: { ...extra, ...switchesOf(switches), bytesToAll: all, ...more },
+    perReceiver,
+    samples,
+  };
+}
+
+/** Receivers that never started have no time of it. */
+function startOf(receivers: readonly LoadReceiver[]): number {
+  const times = receivers.flatMap(({ startedAt }) => startedAt ?? []);
+  return times.length === 0 ? 0 : Math.min(...times);
+}
+
+/** Over all receivers; nothing where nobody counts them. */
+function switchesOf(switches: ReadonlyMap<string, number>): Record<string, number> {
+  const laneSwitches = [...switches.values()].reduce((sum, count) => sum + count, 0);
+  return switches.size === 0 ? {} : { laneSwitches };
+}
+
+/** Undefined when nothing is wrong. A frame that is missing is, though its receiver asked again. */
+function faultOf(counting: readonly LoadReceiver[]): string | undefined {
+  const open = counting.filter(({ doneAt }) => doneAt === undefined).length;
+  if (open > 0) return `${open} of ${counting.length} receivers did not get everything`;
+  const gaps = counting.reduce((sum, each) => sum + each.gaps, 0);
+  return gaps > 0 ? `${gaps} times a frame was lost or out of order` : undefined;
+}
+
+function asResult(
+  receiver: LoadReceiver,
+  runStartedAt: number,
+  runEndedAt: number,
+  switches: ReadonlyMap<string, number>,
+): ReceiverResult {
+  const {
+    kind,
+    id,
+    bytes,
+    startedAt = runEndedAt,
+    firstByteAt,
+    doneAt,
+    largestLag,
+    bytesTwice,
+    gaps,
+  } = receiver;
+  const took = ((doneAt ?? runEndedAt) - startedAt) / 1000;
+  return {
+    kind,
+    bytes,
+    bytesPerSecond: took > 0 ? bytes / took : 0,
+    firstByte: firstByteAt === undefined ? 0 : (firstByteAt - startedAt) / 1000,
+    completion: doneAt === undefined ? undefined : (doneAt - runStartedAt) / 1000,
+    largestLag,
+    laneSwitches: id === undefined || switches.size === 0 ? undefined : (switches.get(id) ?? 0),
+    bytesTwice,
+    gaps,
+  };
+}

@@ -1,0 +1,41 @@
+import { FaultError } from "../protocol/mod.ts";
+
+const NO_DATA = { data: () => undefined };
+
+/**
+ * Keeps an address for one relay. Workers share their port with SO_REUSEPORT, and a second relay of
+ * the same user would silently take half of the first one's clients.
+ *
+ * A listener without SO_REUSEPORT is refused beside one with it, so whether a relay is there can be
+ * tried. Two that start at once would both find nobody; of them the one wins that binds a name in the
+ * kernel's table of abstract sockets. It is gone with the process, and no file can be left behind.
+ * @param hostname as given: the same address in other words has another name
+ * @throws FaultError `port-in-use`, `cannot-listen`
+ */
+export function guardPort(hostname: string, port: number): Disposable {
+  const address = `${hostname}:${port}`;
+  const guard = new DisposableStack();
+  try {
+    // Linux alone has abstract names, and shares a port among listeners.
+    if (process.platform === "linux") {
+      const unix = `\0fileshare-relay ${address}`;
+      guard.adopt(Bun.listen({ unix, socket: NO_DATA }), (held) => held.stop(true));
+    }
+    Bun.listen({ hostname, port, socket: NO_DATA }).stop(true);
+    return guard;
+  } catch (error) {
+    guard.dispose();
+    throw listenFault(error, address);
+  }
+}
+
+/** What Bun says of an address where it can't listen. */
+export function listenFault(error: unknown, address: string): FaultError {
+  const text = error instanceof Error ? `${codeOf(error)} ${error.message}` : String(error);
+  const taken = /EADDRINUSE|in use/.test(text);
+  return new FaultError(taken ? "port-in-use" : "cannot-listen", address);
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}
