@@ -57,19 +57,15 @@ export class Child {
     await this.ended;
   }
 
-  /** Asks it to end, and kills it when it does not. @returns whether it did */
-  async tell(signal: "SIGINT" | "SIGTERM"): Promise<boolean> {
-    if (this.#hasEnded) return true;
+  /** Asks it to end, and kills it when it does not. */
+  async tell(signal: "SIGINT" | "SIGTERM"): Promise<void> {
+    if (this.#hasEnded) return;
     this.#reason ??= "told";
     this.#process.kill("SIGCONT");
     this.#process.kill(signal);
-    const timer = setTimeout(() => {
-      this.#reason = "killed";
-      this.#process.kill("SIGKILL");
-    }, END_MS);
-    const exitCode = await this.ended;
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), END_MS);
+    await this.ended;
     clearTimeout(timer);
-    return exitCode !== undefined;
   }
 
   async #follow(

@@ -67,7 +67,7 @@ export class History implements Disposable {
     this.#entries.push(entry);
   }
 
-  /** Forgets the round before; the file keeps it. */
+  /** Forgets the round at hand; the file keeps it. */
   nextRound(): void {
     this.#entries = [];
   }

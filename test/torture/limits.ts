@@ -1,6 +1,8 @@
 /** Every bound of the torture: its unit, and why it is what it is. */
 import {
   CONFIRM_MS,
+  DRAIN_MS,
+  FAREWELL_MS,
   LOST_GRACE_MS,
   PONG_MS,
   SENDER_QUEUE_BYTES,
@@ -28,8 +30,8 @@ export const FINISH_MS = SILENCE_MS + PONG_MS + LOST_GRACE_MS + CONFIRM_MS + 45 
 /** ms that a relay has to listen in, and a sender to tell its code in, with twenty others starting. */
 export const START_MS = 60 * second;
 
-/** ms that a process has to end in when a signal asks it to; then it is killed. */
-export const END_MS = 15 * second;
+/** ms that a process has to end in when a signal asks it to, a relay with transfers too; then it is killed. */
+export const END_MS = DRAIN_MS + FAREWELL_MS + 15 * second;
 
 /** ms that a sender is left alone with receipts that may still come, before it is told to end. */
 export const RECEIPTS_MS = 5 * second;

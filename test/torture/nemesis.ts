@@ -89,7 +89,7 @@ export class Nemesis {
         return done(this.#network(fault.who)?.halfClose(fault.way));
       case "end-relay":
         return this.#alone("relay", async () => {
-          await relay.end(fault.signal);
+          await (fault.signal === "SIGKILL" ? relay.kill() : relay.replace());
           await this.#pause(fault.forMs);
           await relay.run(fault.next);
         });

@@ -1,6 +1,7 @@
 /** The relay of a run, ended and started again at the same port. */
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../simulation/random.ts";
 import type { Child, Children } from "./child.ts";
 import type { History } from "./history.ts";
@@ -13,6 +14,8 @@ const HOST = "127.0.0.1";
 /** Below the ports that the system gives to connections: while the relay is away none takes its. */
 const PORTS = [20_000, 30_000] as const;
 const PORT_TRIES = 50;
+/** ms between two looks at a port that a relay is about to leave; END_MS at most. */
+const PORT_EVERY_MS = 50;
 
 export class RelayUnderTest {
   readonly port: number;
@@ -20,6 +23,8 @@ export class RelayUnderTest {
   readonly #history: History;
   #child: Child | undefined;
   #kind: RelayKind = "child";
+  /** Those that were told to end. */
+  readonly #ending = new Set<Promise<void>>();
 
   private constructor(port: number, children: Children, history: History) {
     this.port = port;
@@ -67,10 +72,25 @@ export class RelayUnderTest {
     return true;
   }
 
-  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+  /** kill -9. */
+  async kill(): Promise<void> {
+    await this.#child?.kill();
+  }
+
+  /** SIGTERM. Resolves when another may listen in its place; it may still bring transfers to their end. */
+  async replace(): Promise<void> {
     const child = this.#child;
-    if (signal === "SIGKILL") await child?.kill();
-    else await child?.tell("SIGTERM");
+    if (child === undefined) return;
+    const ended = child.tell("SIGTERM");
+    this.#ending.add(ended);
+    const gone = (): void => void this.#ending.delete(ended);
+    ended.then(gone, gone);
+    while (!child.hasEnded && !(await isFree(this.port))) await sleep(PORT_EVERY_MS);
+  }
+
+  /** SIGTERM. Resolves when it and all that it replaced have ended. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#ending, this.#child?.tell("SIGTERM")]);
   }
 
   #words(kind: RelayKind): string[] {
@@ -87,12 +107,15 @@ export class RelayUnderTest {
 async function freePort(random: Random): Promise<number> {
   for (let tries = 0; tries < PORT_TRIES; tries++) {
     const port = random.whole(...PORTS);
-    const isFree = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once("error", () => resolve(false));
-      server.listen(port, HOST, () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
+    if (await isFree(port)) return port;
   }
   throw new Error("no free port");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, HOST, () => server.close(() => resolve(true)));
+  });
 }

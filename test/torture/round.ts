@@ -33,7 +33,6 @@ export interface RoundResult {
 
 export async function playRound(world: World, plan: RoundPlan): Promise<RoundResult> {
   const { history } = world;
-  history.nextRound();
   const { steps, ...rest } = plan;
   history.add({ what: "plan", seed: world.seed, plan: rest });
   const folder = join(world.folder, `round-${plan.round}`);
@@ -79,7 +78,10 @@ export async function playRound(world: World, plan: RoundPlan): Promise<RoundRes
     const names = readdirSync(out).filter((entry) => entry.endsWith(".partial"));
     if (names.length > 0) history.add({ what: "left over", who: name, names });
   }
-  return { faults: nemesis.done, violations: violations(history.entries) };
+  const found = violations(history.entries);
+  // Here and not later: a relay that was replaced may end while all this is cleared away.
+  history.nextRound();
+  return { faults: nemesis.done, violations: found };
 }
 
 /** Everybody of a round: who is there, and who has finished. */

@@ -12,6 +12,7 @@ import { planRound, type RoundPlan } from "./plan.ts";
 import { RelayUnderTest } from "./relay.ts";
 import { playRound, type RoundResult, type World } from "./round.ts";
 import { canDestroySockets } from "./sockets.ts";
+import { wrongEnds } from "./verdict.ts";
 
 const MiB = 1024 * 1024;
 
@@ -52,7 +53,8 @@ export async function play(
       wrong = result.violations;
       if (wrong.length > 0) break;
     }
-    if (wrong.length === 0) wrong = await endRelay(world);
+    await relay.stop();
+    if (wrong.length === 0) wrong = wrongEnds(history.entries);
   } catch (error) {
     if (!signal.aborted) {
       console.error(error);
@@ -69,13 +71,6 @@ export async function play(
   if (keep) console.log(`History: ${historyPath}`);
   console.log("Every copy is whole, and nobody failed who should not.");
   return EXIT.done;
-}
-
-/** The last one stops as it is told. */
-async function endRelay({ relay, history }: World): Promise<string[]> {
-  const { violations } = await import("./verdict.ts");
-  await relay.end("SIGTERM");
-  return violations(history.entries);
 }
 
 function lineOf({ round, bytes, receivers }: RoundPlan, result: RoundResult, ms: number): string {

@@ -27,7 +27,7 @@ export function violations(entries: readonly Entry[]): string[] {
   const plan = find(entries, "plan")?.plan;
   const source = find(entries, "source");
   if (plan === undefined || source === undefined) return ["the round did not begin"];
-  const found = entries.filter((entry) => entry.what === "exit").flatMap(wrongEnd);
+  const found = wrongEnds(entries);
   const late = of(entries, "late").map(({ who }) => who);
   found.push(...late.map((who) => `${who} did not finish in time`));
 
@@ -57,6 +57,10 @@ export function violations(entries: readonly Entry[]): string[] {
 }
 
 /** What no process may do, whatever was done to it. */
+export function wrongEnds(entries: readonly Entry[]): string[] {
+  return of(entries, "exit").flatMap(wrongEnd);
+}
+
 function wrongEnd({ who, exitCode, signal, reason, stderr }: Exit): string[] {
   const found: string[] = [];
   if (exitCode === undefined && reason === undefined) found.push(`${who} died of ${signal}`);
