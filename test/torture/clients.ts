@@ -110,6 +110,7 @@ export class Receiver {
           if (this.#options.sender.done.has(this.name)) return;
         }
         await sleep(this.#againAfterMs, undefined, { signal });
+        if (this.#isGivenUp) return;
       } else if (this.#lastError === "disk-full" && this.#wasFull) {
         await this.disk?.free;
       } else {
