@@ -28,7 +28,7 @@ export interface LoadRun {
   /** bytes */
   readonly size: number;
   readonly groups: readonly Group[];
-  /** Memory of the relay's log. bytes */
+  /** Size of the relay's log. bytes */
   readonly logBytes?: number;
   /**
    * When a group of `late` ones joins: at this part (0 to 1) of the source, as the most advanced

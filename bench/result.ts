@@ -79,7 +79,7 @@ export interface Run {
   /** utime + stime of the relay's process over the run; undefined where it can't be seen. */
   readonly relayCpuSeconds: number | undefined;
   readonly relayCpuSecondsPerGiB: number | undefined;
-  /** bytes, largest `RssAnon` seen; the memory of fileshare's log is anonymous too, and in it. */
+  /** bytes, largest `RssAnon` seen; fileshare's log is a file, and not in it. */
   readonly relayRssAnonPeak: number | undefined;
   /** bytes queued in the relay's memory over all sockets, largest seen; only where the relay tells. */
   readonly bufferedPeak: number | undefined;

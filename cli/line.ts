@@ -1,4 +1,4 @@
-import { FLUSH_MS, FRAME_BYTES, PONG_MS, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
+import { FLUSH_MS, FRAME_BYTES, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
 
 /** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
 const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
@@ -18,7 +18,6 @@ export class Line {
   readonly #socket: WebSocket;
   #events: LineEvents | undefined;
   #heardAt: number;
-  #askedAt: number | undefined;
   #trouble = "";
   #opened = false;
 
@@ -38,9 +37,7 @@ export class Line {
       if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES) this.#lose("not-a-relay");
       else this.#events?.message(data);
     });
-    for (const sign of ["ping", "pong"] as const) {
-      socket.addEventListener(sign, () => this.#heard());
-    }
+    socket.addEventListener("ping", () => this.#heard());
     socket.addEventListener("error", (event) => {
       this.#trouble = event instanceof ErrorEvent ? event.message : "";
     });
@@ -64,15 +61,11 @@ export class Line {
     this.#socket.resume();
   }
 
-  /** Asks a silent relay for a sign of life, and gives the line up when none comes. */
+  /** Gives the line up when the relay, which pings, is silent. To ping it would break the promise
+   * of `quiet`. */
   watch(now: number): void {
     if (!this.#opened || this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
-    if (this.#askedAt === undefined) {
-      this.#askedAt = now;
-      this.#socket.ping();
-    } else if (now - this.#askedAt >= PONG_MS) {
-      this.#lose("connection-lost");
-    }
+    this.#lose("connection-lost");
   }
 
   /** Cuts the line; no event follows. */
@@ -100,7 +93,6 @@ export class Line {
 
   #heard(): void {
     this.#heardAt = performance.now();
-    this.#askedAt = undefined;
   }
 
   #lose(fault: FaultCode): void {

@@ -62,6 +62,7 @@ const schemas = {
     role: v.picklist(["sender", "receiver"]),
     channel: bytesOf(16),
     token: v.optional(v.pipe(v.string(), v.maxLength(256))),
+    quiet: v.optional(v.boolean()),
   }),
   welcome: v.object({
     t: v.literal("welcome"),

@@ -62,6 +62,10 @@ export const FAULTS = {
     "The relay cannot listen at that address",
     "Give an address of this machine with --host.",
   ),
+  "bad-log-folder": failed(
+    "The relay cannot keep its log there",
+    "Give a folder that it may write to with --log-dir.",
+  ),
   "relay-failed": {
     sentence: "The relay could not go on",
     advice: "Start it again, as a service manager does; if it stays, report the lines above.",
@@ -124,6 +128,12 @@ export const FAULTS = {
     4005,
   ),
   "too-many": failed("The relay is full", "Try again later, or use another relay.", 4006, true),
+  "log-full": failed(
+    "The relay has no room on its disk for what you send",
+    "It is tried again; whoever runs the relay can give it room with --log-dir.",
+    4008,
+    true,
+  ),
   "no-such-share": failed("That share is not here any more", "Ask the sender to send it again."),
   replaced: failed(
     "The same sender or receiver connected again elsewhere",

@@ -194,9 +194,21 @@ export const BLOCK_BYTES = limit(
 );
 export const LOG_BYTES = limit(
   "LOG_BYTES",
+  1024 * MiB,
+  "bytes",
+  "the log over all shares and workers; old records come again from the sender",
+);
+export const BUFFERED_BYTES = limit(
+  "BUFFERED_BYTES",
   256 * MiB,
   "bytes",
-  "memory of the log over all shares and workers; old records come again from the sender",
+  "of one worker, parts of frames that wait for sockets; above it who is slow has to come again",
+);
+export const CONTROL_QUEUE_BYTES = limit(
+  "CONTROL_QUEUE_BYTES",
+  256 * KiB,
+  "bytes",
+  "control messages to one socket that wait until a frame is through",
 );
 export const LOG_IDLE_MS = limit(
   "LOG_IDLE_MS",
@@ -235,6 +247,12 @@ export const IDLE_MS = limit(
   32 * second,
   "ms",
   "a socket that sends nothing, not even pongs, is closed",
+);
+export const PING_MS = limit(
+  "PING_MS",
+  10 * second,
+  "ms",
+  "between two pings of the relay to a socket, so that both sides know that the line is whole",
 );
 export const SENDER_GRACE_MS = limit(
   "SENDER_GRACE_MS",
@@ -353,15 +371,9 @@ export const BACKOFF_MAX_MS = limit(
 );
 export const SILENCE_MS = limit(
   "SILENCE_MS",
-  20 * second,
+  80 * second,
   "ms",
-  "a client that heard nothing so long sends a ping",
-);
-export const PONG_MS = limit(
-  "PONG_MS",
-  minute,
-  "ms",
-  "a client that gets no pong so long drops the line; a pong waits behind frames on a slow one",
+  "a client that hears nothing so long drops the line; a ping waits behind a frame on a slow one",
 );
 export const KEEPALIVE_MS = limit(
   "KEEPALIVE_MS",

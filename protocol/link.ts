@@ -131,7 +131,9 @@ export function linkEffects(effect: LinkEffect, role: Role, channel: Uint8Array)
     case "disconnect":
       return [{ type: effect }];
     case "greet":
-      return [{ type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role, channel } }];
+      return [
+        { type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role, channel, quiet: true } },
+      ];
     case "nothing":
     case "timed-out":
       return [];

@@ -8,7 +8,7 @@ import {
   type ReceiverEntry,
 } from "../protocol/mod.ts";
 
-import { Lanes, PUBLISH_MIN_BYTES, type Reader } from "./lanes.ts";
+import { Lanes, type Reader } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
 import type { Receipt, RecordRun } from "./messages.ts";
 import { Needs } from "./needs.ts";
@@ -45,20 +45,13 @@ export class Fanout {
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
 
-  constructor(
-    offer: Offer,
-    log: RecordReader,
-    outlet: Outlet,
-    upstream: Upstream,
-    publishMinBytes = PUBLISH_MIN_BYTES,
-  ) {
+  constructor(offer: Offer, log: RecordReader, outlet: Outlet, upstream: Upstream) {
     this.offer = offer;
     this.#outlet = outlet;
     this.#upstream = upstream;
     const { records } = offer;
-    const topic = `share:${toHex(offer.share)}`;
     const needs = new Needs(records, (runs) => upstream.need(runs));
-    this.#lanes = new Lanes({ records, topic, log, outlet, needs, publishMinBytes });
+    this.#lanes = new Lanes({ records, log, outlet, needs });
   }
 
   /** Receivers attached now. */

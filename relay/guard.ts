@@ -25,17 +25,12 @@ export function guardPort(hostname: string, port: number): Disposable {
     return guard;
   } catch (error) {
     guard.dispose();
-    throw listenFault(error, address);
+    throw listenFault(Bun.inspect(error), address);
   }
 }
 
-/** What Bun says of an address where it can't listen. */
-export function listenFault(error: unknown, address: string): FaultError {
-  const text = error instanceof Error ? `${codeOf(error)} ${error.message}` : String(error);
-  const taken = /EADDRINUSE|in use/.test(text);
+/** @param said what Bun says of an address where it can't listen, with the code of the error in it */
+export function listenFault(said: string, address: string): FaultError {
+  const taken = said.includes("EADDRINUSE");
   return new FaultError(taken ? "port-in-use" : "cannot-listen", address);
-}
-
-function codeOf(error: Error): string {
-  return "code" in error && typeof error.code === "string" ? error.code : "";
 }

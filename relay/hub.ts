@@ -289,6 +289,7 @@ export class Hub {
       limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
     });
     if (hello.role === "sender") return;
+    if (hello.quiet === true) outlet.quiet(socket);
     const others = this.#receiversOf.get(channel) ?? new Set();
     this.#receiversOf.set(channel, others.add(socket));
     const shares = [...(this.#byChannel.get(channel) ?? [])];

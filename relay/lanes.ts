@@ -1,10 +1,6 @@
-import type { RecordReader } from "./log.ts";
+import type { RecordPlace, RecordReader } from "./log.ts";
 import type { Needs } from "./needs.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
-
-/** Below this a frame is sent to each receiver by itself: Bun queues small published messages until
- * the end of the turn, and loses them for a socket that leaves the topic in that turn. */
-export const PUBLISH_MIN_BYTES = 64 * 1024;
 
 /** A receiver as the lanes see it. */
 export interface Reader {
@@ -14,7 +10,7 @@ export interface Reader {
   next: number;
   acked: number;
   window: number;
-  /** In the live lane, subscribed to the topic. */
+  /** In the live lane. */
   live: boolean;
   /** Times that it came into the live lane or fell out of it; for metrics. */
   switches: number;
@@ -22,29 +18,25 @@ export interface Reader {
 
 export interface LanesOptions {
   readonly records: number;
-  readonly topic: string;
   readonly log: RecordReader;
   readonly outlet: Outlet;
   readonly needs: Needs;
-  readonly publishMinBytes: number;
 }
 
 /**
  * Who gets which record when.
  *
  * Live lane: those who have everything up to `#liveIndex` and can take it at once; each new record
- * is published to them in one go. Catch-up lane: all others, each with a place of its own, served
- * from the log whenever its socket is empty and its window open. Before each publish whoever is not
- * ready leaves the live lane, so nothing is ever queued for a socket that still has something
- * queued: a receiver that stalls costs one record of memory.
+ * goes to all of them in one turn. Catch-up lane: all others, each with a place of its own, served
+ * from the log whenever its socket is empty and its window open. Whoever is not ready for a record
+ * leaves the live lane, so nothing is ever queued for a socket that still has something queued: a
+ * receiver that stalls costs a part of one record.
  */
 export class Lanes {
   readonly #records: number;
-  readonly #topic: string;
   #log: RecordReader;
   readonly #outlet: Outlet;
   readonly #needs: Needs;
-  readonly #publishMinBytes: number;
   readonly #live = new Set<Reader>();
   #liveIndex = -1;
   /** Receivers of the catch-up lane that wait for a record that is not in the log. */
@@ -53,11 +45,9 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#records = options.records;
-    this.#topic = options.topic;
     this.#log = options.log;
     this.#outlet = options.outlet;
     this.#needs = options.needs;
-    this.#publishMinBytes = options.publishMinBytes;
   }
 
   /** How many wait in each lane, and for which record the live one does; -1: nobody is in it. */
@@ -134,9 +124,6 @@ export class Lanes {
 
   /** The share is over: nobody is served any more. */
   destroy(): void {
-    for (const { socket } of this.#live) {
-      if (socket !== undefined) this.#outlet.unsubscribe(socket, this.#topic);
-    }
     this.#live.clear();
     this.#waiting.clear();
   }
@@ -148,7 +135,7 @@ export class Lanes {
     this.#stopWaiting(reader);
     while (this.#isReady(reader, socket)) {
       if (reader.next === this.#liveIndex) {
-        this.#enterLive(reader, socket);
+        this.#enterLive(reader);
         return;
       }
       const { next } = reader;
@@ -158,14 +145,14 @@ export class Lanes {
         if (this.#liveIndex >= this.#records) for (const done of this.#live) this.#leaveLive(done);
         if (this.#live.size === 0) {
           this.#liveIndex = next;
-          this.#enterLive(reader, socket);
+          this.#enterLive(reader);
         } else {
           this.#waitFor(next, reader);
         }
         return;
       }
       const result = this.#outlet.sendFrame(socket, frame);
-      this.#log.close(next);
+      this.#log.close(frame);
       if (result === "refused") return;
       reader.next++;
       this.#readAhead(reader.next);
@@ -181,21 +168,20 @@ export class Lanes {
     );
   }
 
-  #enterLive(reader: Reader, socket: SocketId): void {
+  #enterLive(reader: Reader): void {
     reader.live = true;
     reader.switches++;
     this.#live.add(reader);
-    this.#outlet.subscribe(socket, this.#topic);
   }
 
   #leaveLive(reader: Reader): void {
     reader.live = false;
+    reader.switches++;
     this.#live.delete(reader);
-    if (reader.socket !== undefined) this.#outlet.unsubscribe(reader.socket, this.#topic);
     if (this.#live.size === 0) this.#liveIndex = -1;
   }
 
-  /** Publishes from `#liveIndex` on as long as there is a record and somebody ready for it. */
+  /** Serves from `#liveIndex` on as long as there is a record and somebody ready for it. */
   #runLive(): void {
     while (this.#live.size > 0) {
       const index = this.#liveIndex;
@@ -204,33 +190,18 @@ export class Lanes {
         if (index < this.#records) this.#readAhead(index);
         return;
       }
-      for (const reader of this.#live) {
-        const { socket } = reader;
-        if (socket === undefined || !this.#isReady(reader, socket)) {
-          reader.switches++;
-          this.#leaveLive(reader);
-        } else {
-          reader.next = index + 1;
-        }
-      }
-      const ready = this.#live.size > 0;
-      if (ready) {
-        this.#liveIndex = index + 1;
-        this.#deliverLive(frame);
-      }
-      this.#log.close(index);
-      if (ready) this.#readAhead(index + 1);
+      this.#liveIndex = index + 1;
+      for (const reader of this.#live) this.#deliverLive(reader, frame);
+      this.#log.close(frame);
+      if (this.#live.size > 0) this.#readAhead(index + 1);
     }
   }
 
-  #deliverLive(frame: Uint8Array): void {
-    if (frame.length >= this.#publishMinBytes) {
-      this.#outlet.publish(this.#topic, frame);
-      return;
-    }
-    for (const reader of this.#live) {
-      if (reader.socket !== undefined) this.#outlet.sendFrame(reader.socket, frame);
-    }
+  #deliverLive(reader: Reader, frame: RecordPlace): void {
+    const { socket } = reader;
+    const ready = socket !== undefined && this.#isReady(reader, socket);
+    if (ready && this.#outlet.sendFrame(socket, frame) !== "refused") reader.next++;
+    else this.#leaveLive(reader);
   }
 
   #waitFor(index: number, reader: Reader): void {

@@ -1,6 +1,7 @@
 import type { BlockPool } from "./pool.ts";
+import { MESSAGE_HEAD_BYTES } from "./store.ts";
 
-/** Where a record lies, so that another worker can read it. */
+/** Where the frame of a record lies; a message of its own, so that any worker can read it. */
 export interface RecordPlace {
   readonly block: number;
   readonly generation: number;
@@ -14,28 +15,26 @@ export interface RecordReader {
   readonly capacity: number;
   has(index: number): boolean;
   /**
-   * The frame of a record, or undefined when it is not here. The view is good until `close`, which
-   * must follow in the same turn.
+   * Where the frame of a record lies, or undefined when it is not here. It stays there until `close`,
+   * which must follow in the same turn; who needs it longer pins its block.
    */
-  open(index: number): Uint8Array | undefined;
-  close(index: number): void;
+  open(index: number): RecordPlace | undefined;
+  close(place: RecordPlace): void;
 }
 
-/**
- * The relay's copy of a share's recent frames, at the worker that holds the sender's socket. Mapped
- * segments on disk will implement the same.
- */
+/** What became of a frame given to a log. `full`: the disk has no room for it. */
+export type Kept = "kept" | "no-place" | "full";
+
+/** The relay's copy of a share's recent frames, at the worker that holds the sender's socket. */
 export interface RecordLog extends RecordReader {
   /** Makes sure that a record that is asked for now has a place when it comes; false: no room yet. */
   reserve(index: number): boolean;
   /** The record will not come: its place may go to another. */
   release(index: number): void;
-  /** Copies a frame in. False when it has no place; then it must be asked for again. */
-  put(index: number, frame: Uint8Array): boolean;
-  place(index: number): RecordPlace | undefined;
+  /** Copies a frame in. Without a place for it, it must be asked for again. */
+  put(index: number, frame: Uint8Array): Kept;
   /** Gives memory back down to `blocks`, the least recently used first; 0: nobody reads here now. */
   shrinkTo(blocks: number): void;
-  close(index: number): void;
   destroy(): void;
 }
 
@@ -49,10 +48,10 @@ interface Block {
 }
 
 /**
- * A log in shared memory. All frames of a share but the last have one size, so record i always lies
+ * A log in blocks of the relay's pool. All frames of a share but the last have one size, so record i always lies
  * at (i mod n) of block floor(i / n), and any record can be had by arithmetic.
  */
-export class MemoryLog implements RecordLog {
+export class BlockLog implements RecordLog {
   readonly #pool: BlockPool;
   readonly #frameBytes: number;
   readonly #perBlock: number;
@@ -81,14 +80,16 @@ export class MemoryLog implements RecordLog {
     return this.#length(index) > 0;
   }
 
-  open(index: number): Uint8Array | undefined {
+  open(index: number): RecordPlace | undefined {
     const length = this.#length(index);
     if (length === 0) return undefined;
     const block = this.#touch(Math.floor(index / this.#perBlock));
-    return block && this.#pool.view(block.slot, this.#offset(index), length);
+    if (block === undefined) return undefined;
+    const { slot, generation } = block;
+    return { block: slot, generation, offset: this.#offset(index), length };
   }
 
-  close(_index: number): void {
+  close(_place: RecordPlace): void {
     // The owner alone reuses its blocks, and not within a turn of the lanes.
   }
 
@@ -104,21 +105,13 @@ export class MemoryLog implements RecordLog {
     if (block !== undefined && block.reserved > 0) block.reserved--;
   }
 
-  put(index: number, frame: Uint8Array): boolean {
+  put(index: number, frame: Uint8Array): Kept {
     const block = this.#touch(Math.floor(index / this.#perBlock));
-    if (block === undefined || frame.length > this.#frameBytes) return false;
-    this.#pool.view(block.slot, this.#offset(index), frame.length).set(frame);
-    block.lengths[index % this.#perBlock] = frame.length;
+    if (block === undefined || frame.length > this.#frameBytes) return "no-place";
     if (block.reserved > 0) block.reserved--;
-    return true;
-  }
-
-  place(index: number): RecordPlace | undefined {
-    const block = this.#blocks.get(Math.floor(index / this.#perBlock));
-    const length = this.#length(index);
-    if (block === undefined || length === 0) return undefined;
-    const { slot, generation } = block;
-    return { block: slot, generation, offset: this.#offset(index), length };
+    if (!this.#pool.write(block.slot, this.#offset(index), frame)) return "full";
+    block.lengths[index % this.#perBlock] = frame.length;
+    return "kept";
   }
 
   shrinkTo(blocks: number): void {
@@ -135,7 +128,7 @@ export class MemoryLog implements RecordLog {
   }
 
   #offset(index: number): number {
-    return (index % this.#perBlock) * this.#frameBytes;
+    return (index % this.#perBlock) * (this.#frameBytes + MESSAGE_HEAD_BYTES);
   }
 
   #length(index: number): number {
@@ -171,14 +164,22 @@ export class MemoryLog implements RecordLog {
     this.#pool.countHolder(wanting ? 1 : -1);
   }
 
+  /** Prefers blocks that can be taken again at once. */
   #evict(): boolean {
-    for (const [number, block] of this.#blocks) {
-      if (block.reserved > 0) continue;
-      this.#blocks.delete(number);
-      this.#pool.giveBack(block.slot);
-      return true;
+    let pinned: number | undefined;
+    for (const [number, { slot, reserved }] of this.#blocks) {
+      if (reserved > 0) continue;
+      if (!this.#pool.isPinned(slot)) return this.#giveBack(number, slot);
+      pinned ??= number;
     }
-    return false;
+    const block = pinned === undefined ? undefined : this.#blocks.get(pinned);
+    return pinned !== undefined && block !== undefined && this.#giveBack(pinned, block.slot);
+  }
+
+  #giveBack(number: number, slot: number): true {
+    this.#blocks.delete(number);
+    this.#pool.giveBack(slot);
+    return true;
   }
 }
 
@@ -217,24 +218,25 @@ export class ReplicaLog implements RecordReader {
     return false;
   }
 
-  open(index: number): Uint8Array | undefined {
+  open(index: number): RecordPlace | undefined {
     const place = this.#places.get(index);
     if (place === undefined) return undefined;
-    if (this.#pool.pin(place.block, place.generation)) {
-      return this.#pool.view(place.block, place.offset, place.length);
-    }
+    if (this.#pool.pin(place.block, place.generation)) return place;
     this.#places.delete(index);
     return undefined;
   }
 
-  close(index: number): void {
-    const place = this.#places.get(index);
-    if (place !== undefined) this.#pool.unpin(place.block);
+  close({ block }: RecordPlace): void {
+    this.#pool.unpin(block);
   }
 }
 
-function recordsPerBlock(pool: BlockPool, frameBytes: number): number {
-  const records = Math.floor(pool.blockBytes / frameBytes);
+/** Records that a block holds; the head of the first one lies before the block. */
+export function recordsPerBlock(
+  { blockBytes }: Pick<BlockPool, "blockBytes">,
+  frameBytes: number,
+): number {
+  const records = Math.floor((blockBytes + MESSAGE_HEAD_BYTES) / (frameBytes + MESSAGE_HEAD_BYTES));
   if (records < 1) throw new RangeError("a frame larger than a block of the log");
   return records;
 }

@@ -99,6 +99,8 @@ export interface WorkerStart {
   readonly hostname: string;
   readonly port: number;
   readonly pool: PoolBuffers;
+  /** Whether the kernel may send frames straight from the log's file, where it can. */
+  readonly zeroCopy: boolean;
   /** Whether it shall report on itself. */
   readonly stats: boolean;
 }

@@ -1,5 +1,5 @@
 /** The relay: see `docs/protocol.md` for what it says, `docs/design.md` for why. */
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 
 import { LOG_BYTES, RELAY_WORKERS, type FaultError } from "../protocol/mod.ts";
 
@@ -36,7 +36,7 @@ export function workersOfMachine(): number {
 
 /**
  * Starts a relay in this process, with one worker unless told otherwise; resolves when every worker listens.
- * @throws FaultError `port-in-use`, `cannot-listen`, `relay-failed`
+ * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `relay-failed`
  */
 export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
   const hostname = options.hostname ?? "127.0.0.1";
@@ -44,6 +44,8 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     workers: 1,
     port: 0,
     logBytes: LOG_BYTES,
+    logFolder: tmpdir(),
+    zeroCopy: true,
     ...options,
     hostname,
   });

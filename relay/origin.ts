@@ -87,7 +87,8 @@ export class Origin {
 
   /**
    * A frame from the sender. One that nobody asked for, or that is here already, is dropped.
-   * @throws FaultError `bad-message` when its size, index or last flag can't be of this share
+   * @throws FaultError `bad-message` when its size, index or last flag can't be of this share,
+   * `log-full` when there is no room for it
    */
   frame(frame: Frame, bytes: Uint8Array): void {
     const { index, last, ciphertext } = frame;
@@ -100,7 +101,9 @@ export class Origin {
       throw new FaultError("bad-message", `record ${index} is not of this share`);
     }
     if (!this.#outstanding.delete(index)) return;
-    if (this.#log.put(index, bytes)) this.#output.available(index);
+    const kept = this.#log.put(index, bytes);
+    if (kept === "full") throw new FaultError("log-full");
+    if (kept === "kept") this.#output.available(index);
     this.#ask();
   }
 

@@ -1,5 +1,7 @@
 import type { FaultCode, Message } from "../protocol/mod.ts";
 
+import type { RecordPlace } from "./log.ts";
+
 /** A socket of this worker. */
 export type SocketId = number;
 
@@ -14,13 +16,11 @@ export type SendResult = "sent" | "queued" | "refused";
  * the answer of a socket decides what is given to the next.
  */
 export interface Outlet {
-  /** Bytes given to the socket that the kernel has not taken. */
+  /** The client promised to send no WebSocket pings, so the kernel may send to it; see direct.ts. */
+  quiet(socket: SocketId): void;
+  /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
-  sendFrame(socket: SocketId, frame: Uint8Array): SendResult;
-  /** Gives the frame to every subscriber of the topic; tells nothing, so look before. */
-  publish(topic: string, frame: Uint8Array): void;
-  subscribe(socket: SocketId, topic: string): void;
-  unsubscribe(socket: SocketId, topic: string): void;
+  sendFrame(socket: SocketId, place: RecordPlace): SendResult;
   send(socket: SocketId, message: Message): void;
   /** Says why and closes. */
   fail(socket: SocketId, code: FaultCode, detail?: string): void;

@@ -1,8 +1,13 @@
+import { closeSync } from "node:fs";
+
 import { BLOCK_BYTES } from "../protocol/mod.ts";
 
+import type { Descriptor, Native } from "./native.ts";
+import { FileStore, MemoryStore, type BlockStore } from "./store.ts";
+
 /**
- * The memory of the log, shared by all workers: blocks of one size in one SharedArrayBuffer, each
- * owned by at most one worker, which alone writes to it. Other workers read a block under a pin.
+ * The room of the log, shared by all workers: blocks of one size in one file, each owned by at most
+ * one worker, which alone writes to it. A block is read under a pin.
  *
  * Who gives a block back raises its generation before it clears the owner; who takes one checks all
  * pins after it has become the owner. Who reads pins first and checks the generation then. Atomics
@@ -13,30 +18,51 @@ export interface PoolBuffers {
   readonly blocks: number;
   readonly blockBytes: number;
   readonly workers: number;
-  readonly data: SharedArrayBuffer;
+  /** Where the blocks lie; without a file in `memory`. */
+  readonly file: Descriptor | undefined;
+  readonly memory: SharedArrayBuffer | undefined;
   /** Per block: 0 free, otherwise worker + 1. */
   readonly owners: SharedArrayBuffer;
   readonly generations: SharedArrayBuffer;
-  /** Per worker and block: 1 while that worker reads it. */
+  /** Per worker and block: how many there are reading it. */
   readonly pins: SharedArrayBuffer;
+  /** Per block: 1 when the kernel may still be sending what is in it. */
+  readonly exposed: SharedArrayBuffer;
   /** Per worker: its shares that hold blocks or want some. */
   readonly holders: SharedArrayBuffer;
+  /** Per worker: a descriptor to close when it dies; 0: none. */
+  readonly descriptors: SharedArrayBuffer;
 }
+
+/** A pool is short of blocks when fewer than one of so many are free. */
+const SHORT_PART = 4;
 
 const INT_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
-/** Reserves `bytes` of log for `workers` workers. Pages cost nothing until they are written. */
-export function createPool(bytes: number, workers: number, blockBytes = BLOCK_BYTES): PoolBuffers {
-  const blocks = Math.max(1, Math.floor(bytes / blockBytes));
+/** How many blocks a log of `bytes` has. */
+export function blocksOf(bytes: number, blockBytes = BLOCK_BYTES): number {
+  return Math.max(1, Math.floor(bytes / blockBytes));
+}
+
+/** @param file where blocks lie; without one in memory, whose pages cost nothing until written */
+export function createPool(
+  blocks: number,
+  workers: number,
+  blockBytes = BLOCK_BYTES,
+  file?: Descriptor,
+): PoolBuffers {
   return {
     blocks,
     blockBytes,
     workers,
-    data: new SharedArrayBuffer(blocks * blockBytes),
+    file,
+    memory: file === undefined ? new SharedArrayBuffer(blocks * blockBytes) : undefined,
     owners: new SharedArrayBuffer(blocks * INT_BYTES),
     generations: new SharedArrayBuffer(blocks * INT_BYTES),
     pins: new SharedArrayBuffer(workers * blocks * INT_BYTES),
+    exposed: new SharedArrayBuffer(blocks * INT_BYTES),
     holders: new SharedArrayBuffer(workers * INT_BYTES),
+    descriptors: new SharedArrayBuffer(workers * INT_BYTES),
   };
 }
 
@@ -46,21 +72,26 @@ export class BlockPool {
   readonly blockBytes: number;
   readonly #worker: number;
   readonly #workers: number;
-  readonly #data: SharedArrayBuffer;
+  readonly store: BlockStore;
   readonly #owners: Int32Array;
   readonly #generations: Int32Array;
   readonly #pins: Int32Array;
+  readonly #exposed: Int32Array;
   readonly #holders: Int32Array;
 
-  constructor(buffers: PoolBuffers, worker: number) {
+  /** @param native what a block that was exposed is renewed with */
+  constructor(buffers: PoolBuffers, worker: number, native?: Native) {
     this.blocks = buffers.blocks;
     this.blockBytes = buffers.blockBytes;
     this.#worker = worker;
     this.#workers = buffers.workers;
-    this.#data = buffers.data;
+    const { file, memory, blockBytes } = buffers;
+    if (file !== undefined) this.store = new FileStore(file, native);
+    else this.store = new MemoryStore(memory ?? new SharedArrayBuffer(0), blockBytes);
     this.#owners = new Int32Array(buffers.owners);
     this.#generations = new Int32Array(buffers.generations);
     this.#pins = new Int32Array(buffers.pins);
+    this.#exposed = new Int32Array(buffers.exposed);
     this.#holders = new Int32Array(buffers.holders);
   }
 
@@ -68,7 +99,10 @@ export class BlockPool {
   take(): number | undefined {
     for (let block = 0; block < this.blocks; block++) {
       if (Atomics.compareExchange(this.#owners, block, 0, this.#worker + 1) !== 0) continue;
-      if (!this.#isPinned(block)) return block;
+      if (!this.isPinned(block)) {
+        if (Atomics.exchange(this.#exposed, block, 0) !== 0) this.store.renew(block);
+        return block;
+      }
       Atomics.store(this.#owners, block, 0);
     }
     return undefined;
@@ -84,22 +118,40 @@ export class BlockPool {
     return Atomics.load(this.#generations, block);
   }
 
-  /** The bytes of a block from `offset` on, not copied. */
-  view(block: number, offset: number, length: number): Uint8Array {
-    return new Uint8Array(this.#data, block * this.blockBytes + offset, length);
+  /** Copies a frame into a block of ours; false: the disk has no room for it. */
+  write(block: number, offset: number, frame: Uint8Array): boolean {
+    return this.store.write(block, offset, frame);
   }
 
-  /** Keeps a block of another worker from being reused; false when it has been already. */
+  /** The bytes of a block from `offset` on, not copied. */
+  view(block: number, offset: number, length: number): Uint8Array {
+    return this.store.view(block, offset, length);
+  }
+
+  /** The kernel got bytes of this block without a copy: they must not change under its hands. */
+  expose(block: number): void {
+    Atomics.store(this.#exposed, block, 1);
+  }
+
+  /** Keeps a block from being reused, until as many `unpin`; false when it has been already. */
   pin(block: number, generation: number): boolean {
-    const at = this.#worker * this.blocks + block;
-    Atomics.store(this.#pins, at, 1);
+    Atomics.add(this.#pins, this.#worker * this.blocks + block, 1);
     if (Atomics.load(this.#generations, block) === generation) return true;
-    Atomics.store(this.#pins, at, 0);
+    Atomics.sub(this.#pins, this.#worker * this.blocks + block, 1);
     return false;
   }
 
   unpin(block: number): void {
-    Atomics.store(this.#pins, this.#worker * this.blocks + block, 0);
+    Atomics.sub(this.#pins, this.#worker * this.blocks + block, 1);
+  }
+
+  /** Whether so many blocks are taken that who keeps one for long should copy what it needs. */
+  get isShort(): boolean {
+    let free = 0;
+    for (let block = 0; block < this.blocks; block++) {
+      if (Atomics.load(this.#owners, block) === 0 && !this.isPinned(block)) free++;
+    }
+    return free < this.blocks / SHORT_PART;
   }
 
   /** A share begins (+1) or ceases (-1) to want blocks; all that do have the same right to them. */
@@ -116,7 +168,8 @@ export class BlockPool {
     return Math.max(1, Math.floor(this.blocks / Math.max(1, holders)));
   }
 
-  #isPinned(block: number): boolean {
+  /** Whether anybody reads this block; then it can't be taken. */
+  isPinned(block: number): boolean {
     for (let worker = 0; worker < this.#workers; worker++) {
       if (Atomics.load(this.#pins, worker * this.blocks + block) !== 0) return true;
     }
@@ -134,4 +187,15 @@ export function reclaim(buffers: PoolBuffers, worker: number): void {
     if (Atomics.load(owners, block) === worker + 1) pool.giveBack(block);
   }
   Atomics.store(new Int32Array(buffers.holders), worker, 0);
+  const descriptor = noteDescriptor(buffers, worker, 0);
+  if (descriptor !== 0) closeSync(descriptor);
+}
+
+/** Says what to close when this worker dies. @returns what was said before */
+export function noteDescriptor(
+  { descriptors }: PoolBuffers,
+  worker: number,
+  descriptor: Descriptor,
+): Descriptor {
+  return Atomics.exchange(new Int32Array(descriptors), worker, descriptor);
 }

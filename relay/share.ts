@@ -1,7 +1,7 @@
 import { DRAIN_QUIET_MS, LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from "../protocol/mod.ts";
 
 import { Fanout, type Upstream } from "./fanout.ts";
-import { MemoryLog, ReplicaLog } from "./log.ts";
+import { BlockLog, ReplicaLog } from "./log.ts";
 import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -12,8 +12,6 @@ export interface ShareOptions {
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
-  /** Frames of fewer bytes are sent one by one and not published; see fanout.ts. */
-  readonly publishMinBytes?: number;
 }
 
 /**
@@ -57,13 +55,7 @@ export class LocalShare {
         else this.#toHome({ t: "receipt", receipt });
       },
     };
-    this.fanout = new Fanout(
-      record.offer,
-      this.#replica,
-      options.outlet,
-      upstream,
-      options.publishMinBytes,
-    );
+    this.fanout = new Fanout(record.offer, this.#replica, options.outlet, upstream);
   }
 
   /** The directory says who owns the share now. `socket`: the sender's, when that is this worker. */
@@ -195,7 +187,7 @@ export class LocalShare {
 
   #createOrigin(): Origin {
     const { offer } = this.record;
-    const log = new MemoryLog(this.#options.pool, Origin.frameBytes(offer));
+    const log = new BlockLog(this.#options.pool, Origin.frameBytes(offer));
     return new Origin(offer, log, {
       toSender: (message: Message) => {
         if (this.ownerSocket !== undefined) this.#options.outlet.send(this.ownerSocket, message);
@@ -203,9 +195,10 @@ export class LocalShare {
       available: (index) => {
         this.fanout.available(index, this.#now());
         if (this.#remote.size === 0) return;
-        const place = log.place(index);
+        const place = log.open(index);
         if (place === undefined) return;
         for (const worker of this.#remote) this.#toPeer(worker, { t: "available", index, place });
+        log.close(place);
       },
     });
   }

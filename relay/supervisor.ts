@@ -3,20 +3,19 @@ import { FaultError, TICK_MS, WORKER_PING_MS, WORKER_RESTART_MS } from "../proto
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
-import { createPool, reclaim, type PoolBuffers } from "./pool.ts";
+import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
+import { reclaim } from "./pool.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
-export interface RelayOptions {
+export interface RelayOptions extends LogFileOptions {
   /** Address to listen at. */
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** Streaming worker threads; more than one needs SO_REUSEPORT, which only Linux has. */
   readonly workers: number;
-  /** Memory for the log over all shares. bytes */
-  readonly logBytes: number;
   /** Told of what an operator should know; nothing in it comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
@@ -55,7 +54,7 @@ export class Supervisor {
   readonly ended: Promise<FaultError | undefined>;
   readonly #options: RelayOptions;
   readonly #supervision: Supervision;
-  readonly #pool: PoolBuffers;
+  readonly #log: LogFile;
   readonly #directory: Directory;
   readonly #places: readonly Place[];
   readonly #timers: readonly NodeJS.Timeout[];
@@ -72,7 +71,7 @@ export class Supervisor {
     this.#options = options;
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
-    this.#pool = createPool(options.logBytes, options.workers);
+    this.#log = openLogFile(options);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
@@ -94,7 +93,7 @@ export class Supervisor {
 
   /**
    * Starts all workers and resolves when each listens.
-   * @throws FaultError `port-in-use`, `cannot-listen`, `relay-failed`
+   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
     const { hostname, port, workers } = options;
@@ -157,6 +156,7 @@ export class Supervisor {
     const threads = this.#places.flatMap(({ thread }) => thread ?? []);
     await Promise.all(threads.map((thread) => thread.end()));
     this.#guard.dispose();
+    this.#log[Symbol.dispose]();
     this.#end(this.#fault);
   }
 
@@ -184,7 +184,8 @@ export class Supervisor {
       workers,
       hostname,
       port: this.#port,
-      pool: this.#pool,
+      pool: this.#log.pool,
+      zeroCopy: this.#log.zeroCopy,
       stats: onStats !== undefined,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
@@ -198,12 +199,12 @@ export class Supervisor {
       stats: (stats) => onStats?.(stats),
       failed: (why) => {
         if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`);
-        else fault = listenFault(new Error(why), address);
+        else fault = startFault(why, address);
       },
       ended: (wasReady) => {
         if (place.thread === thread) place.thread = undefined;
+        reclaim(this.#log.pool, worker);
         if (this.#stopping !== undefined) return;
-        reclaim(this.#pool, worker);
         if (wasReady) this.#lost(worker, place);
         else notUp(fault);
       },
@@ -266,4 +267,12 @@ export class Supervisor {
     const thread = this.#places[worker]?.thread;
     if (thread?.isReady === true) thread.post(message);
   }
+}
+
+/** @param why what Bun says of a thread that threw: lines of its source, then what, then where */
+function startFault(why: string, address: string): FaultError {
+  if (why.includes('syscall: "listen"')) return listenFault(why, address);
+  const lines = why.split("\n");
+  const what = lines.find((line) => /^\w*error: /i.test(line)) ?? lines[0];
+  return new FaultError("relay-failed", `a worker does not start: ${what}`);
 }

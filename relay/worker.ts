@@ -1,123 +1,18 @@
-import {
-  FAREWELL_MS,
-  FRAME_BYTES,
-  FAULTS,
-  IDLE_MS,
-  REASON_CHARACTERS,
-  SOCKETS_PER_WORKER,
-  TICK_MS,
-  encodeControl,
-  faultMessage,
-  type FaultCode,
-  type Message,
-} from "../protocol/mod.ts";
+import { FAREWELL_MS, FRAME_BYTES, SOCKETS_PER_WORKER, TICK_MS } from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
 import { Hub } from "./hub.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
-import type { Outlet, SendResult, SocketId } from "./outlet.ts";
-import { BlockPool } from "./pool.ts";
+import { Native } from "./native.ts";
+import { BlockPool, noteDescriptor } from "./pool.ts";
+import type { SocketId } from "./outlet.ts";
+import { Sockets, type SocketData } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
 
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
 
 const HTTP_IDLE_SECONDS = 10;
-const NORMAL_CLOSE = 1000;
-const POLICY_CLOSE = 1008;
-
-interface SocketData {
-  readonly id: SocketId;
-  /** A fault was told and the close is on its way: nothing more is read or sent. */
-  closing: boolean;
-}
-
-type Socket = Bun.ServerWebSocket<SocketData>;
-
-/** The sockets of a running worker: Bun's answers become the words of `Outlet` here and only here. */
-class Sockets implements Outlet {
-  readonly #open = new Map<SocketId, Socket>();
-  #server: Bun.Server<SocketData> | undefined;
-  #nextId: SocketId = 1;
-
-  get size(): number {
-    return this.#open.size;
-  }
-
-  serve(server: Bun.Server<SocketData>): void {
-    this.#server = server;
-  }
-
-  newId(): SocketId {
-    return this.#nextId++;
-  }
-
-  add(socket: Socket): void {
-    this.#open.set(socket.data.id, socket);
-  }
-
-  remove(socket: Socket): void {
-    this.#open.delete(socket.data.id);
-  }
-
-  buffered(id: SocketId): number {
-    return this.#open.get(id)?.getBufferedAmount() ?? 0;
-  }
-
-  /** Unsent bytes of all sockets, and of the one with most. */
-  bufferedOfAll(): { sum: number; most: number } {
-    let sum = 0;
-    let most = 0;
-    for (const socket of this.#open.values()) {
-      const bytes = socket.getBufferedAmount();
-      sum += bytes;
-      most = Math.max(most, bytes);
-    }
-    return { sum, most };
-  }
-
-  sendFrame(id: SocketId, frame: Uint8Array): SendResult {
-    const socket = this.#open.get(id);
-    if (socket === undefined || socket.data.closing) return "refused";
-    const sent = socket.sendBinary(frame);
-    if (sent > 0) return "sent";
-    return sent === -1 ? "queued" : "refused";
-  }
-
-  publish(topic: string, frame: Uint8Array): void {
-    // The result speaks for the worst subscriber and names nobody; each was looked at before.
-    this.#server?.publish(topic, frame, false);
-  }
-
-  subscribe(id: SocketId, topic: string): void {
-    this.#open.get(id)?.subscribe(topic);
-  }
-
-  unsubscribe(id: SocketId, topic: string): void {
-    this.#open.get(id)?.unsubscribe(topic);
-  }
-
-  send(id: SocketId, message: Message): void {
-    const socket = this.#open.get(id);
-    if (socket === undefined || socket.data.closing) return;
-    // Dropped only when the socket has stopped reading for megabytes; then it is past help.
-    if (socket.sendBinary(encodeControl(message)) === 0) socket.close(POLICY_CLOSE);
-  }
-
-  fail(id: SocketId, code: FaultCode, detail?: string): void {
-    const socket = this.#open.get(id);
-    if (socket === undefined || socket.data.closing) return;
-    const { closeCode, retry } = FAULTS[code];
-    const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
-    socket.sendBinary(encodeControl({ t: "fault", code, message, retry }));
-    socket.data.closing = true;
-    socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, code);
-  }
-
-  failAll(code: FaultCode): void {
-    for (const id of this.#open.keys()) this.fail(id, code);
-  }
-}
 
 declare const self: Worker;
 
@@ -137,18 +32,23 @@ function start({
   workers,
   hostname,
   port,
-  pool,
+  pool: buffers,
+  zeroCopy,
   stats,
 }: WorkerStart): (message: ToWorker) => void {
-  const sockets = new Sockets();
+  const clock = (): number => performance.now();
+  const native = zeroCopy && buffers.file !== undefined ? Native.open() : undefined;
+  if (native !== undefined) noteDescriptor(buffers, worker, native.descriptor);
+  const pool = new BlockPool(buffers, worker, native);
+  const drained = (id: SocketId): void => hub.drained(id, clock());
+  const sockets = new Sockets({ pool, native, clock, drained });
   const hub = new Hub({
     worker,
-    pool: new BlockPool(pool, worker),
+    pool,
     outlet: sockets,
     primitives: nodePrimitives,
     toDirectory: post,
   });
-  const clock = (): number => performance.now();
 
   const server = Bun.serve<SocketData>({
     hostname,
@@ -164,35 +64,42 @@ function start({
       if (sockets.size >= SOCKETS_PER_WORKER) {
         return new Response("The relay is full.\n", { status: 503 });
       }
-      const data: SocketData = { id: sockets.newId(), closing: false };
+      const data = sockets.dataFor(server.requestIP(request));
       if (server.upgrade(request, { data })) return undefined;
       return new Response("Use a WebSocket.\n", { status: 426, headers: { upgrade: "websocket" } });
     },
     websocket: {
       data: {} as SocketData,
       maxPayloadLength: FRAME_BYTES,
-      idleTimeout: IDLE_MS / 1000,
+      // Bun's own pings could come between the parts of a message; `Sockets` sends them.
+      idleTimeout: 0,
+      sendPings: false,
       perMessageDeflate: false,
       open(socket) {
-        sockets.add(socket);
+        sockets.opened(socket);
         hub.opened(socket.data.id, clock());
       },
       message(socket, message) {
-        if (socket.data.closing) return;
-        if (typeof message === "string") sockets.fail(socket.data.id, "bad-message", "text");
-        else hub.message(socket.data.id, message, clock());
+        sockets.handle(socket, (id) => {
+          if (typeof message === "string") sockets.fail(id, "bad-message", "text");
+          else hub.message(id, message, clock());
+        });
       },
+      ping: (socket) => sockets.heard(socket),
+      pong: (socket) => sockets.heard(socket),
       drain(socket) {
-        if (!socket.data.closing) hub.drained(socket.data.id, clock());
+        if (socket.data.farewell === undefined) hub.drained(socket.data.id, clock());
       },
       close(socket) {
-        sockets.remove(socket);
+        sockets.closed(socket);
         hub.closed(socket.data.id, clock());
       },
     },
   });
-  sockets.serve(server);
-  const timer = setInterval(() => hub.tick(clock()), TICK_MS);
+  const timer = setInterval(() => {
+    hub.tick(clock());
+    sockets.tick();
+  }, TICK_MS);
   const reporting = stats
     ? reportStats({
         worker,
@@ -214,6 +121,7 @@ function start({
     clearInterval(timer);
     clearInterval(reporting);
     await server.stop(true);
+    sockets.dispose();
     post({ t: "drained" });
   };
 

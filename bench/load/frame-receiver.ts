@@ -71,7 +71,13 @@ export class FrameReceiver implements Member {
       closed: (why) => this.#closed(why),
     });
     if (naive) return;
-    this.#send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel: share.channel, quiet: true });
+    this.#send({
+      t: "hello",
+      v: PROTOCOL_VERSION,
+      role: "receiver",
+      channel: share.channel,
+      quiet: true,
+    });
     await this.#offered.promise;
     // Attached and paused, as somebody who was not asked yet; who is late is not even that.
     if (this.tally.kind !== "late" || this.#running) this.#join();

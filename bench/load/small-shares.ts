@@ -92,7 +92,7 @@ async function start(plan: Plan): Promise<Load> {
     if (isFrame(message)) takeFrame(message);
     else takeMessage(decodeControl(message));
   });
-  receiver.say({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel });
+  receiver.say({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet: true });
   await welcomed.promise;
 
   function takeFrame(bytes: Uint8Array): void {

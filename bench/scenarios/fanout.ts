@@ -21,13 +21,13 @@ export const fanout: Scenario = {
       name: "fanout-total",
       kind: "bytes",
       standard: [1.5 * GiB],
-      help: "most that one run delivers to all receivers; the source is made smaller for it",
+      help: "most that one run delivers to all; the source is made smaller for it, without --size",
     },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {
     const total = own(options, "fanout-total");
     return (options.receivers ?? RECEIVERS).flatMap((receivers) => {
-      const size = sendableSize(Math.min(options.size ?? GiB, Math.ceil(total / receivers)));
+      const size = sendableSize(options.size ?? Math.min(GiB, Math.ceil(total / receivers)));
       return systems.flatMap((system) =>
         barsOf(system, options).map((workers) => ({
           variant: "",

@@ -17,7 +17,7 @@ export const large: Scenario = {
   systems: ["fileshare"],
   options: [
     { name: "large-size", kind: "bytes", standard: [5 * GiB], help: "of the source" },
-    { name: "large-log", kind: "bytes", standard: [64 * MiB], help: "memory of the relay's log" },
+    { name: "large-log", kind: "bytes", standard: [64 * MiB], help: "size of the relay's log" },
     {
       name: "large-late-at",
       kind: "count",

@@ -30,7 +30,7 @@ export const small: Scenario = {
       help: "files sent with the real commands",
     },
     { name: "small-count", kind: "count", standard: [10_000], help: "shares in a row" },
-    { name: "small-seconds", kind: "count", standard: [20], help: "most that those may take" },
+    { name: "small-seconds", kind: "count", standard: [3], help: "most that those may take" },
   ],
   cases(options: Options): Case[] {
     const size = own(options, "small-size");

@@ -18,7 +18,7 @@ export interface StartOptions {
   readonly source: Source;
   /** How many will come, for systems that must know before. */
   readonly receivers: number;
-  /** Memory of the relay's log, where there is one. bytes; undefined: its own default */
+  /** Size of the relay's log, where there is one. bytes; undefined: its own default */
   readonly logBytes?: number;
 }
 

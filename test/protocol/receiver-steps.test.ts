@@ -126,7 +126,7 @@ test("a receiver looks at the beginning, asks, takes all, saves and shows its re
   const play = new Play();
   expect(play.tick()).toEqual([{ type: "connect" }]);
   expect(play.do({ type: "opened" })).toEqual([
-    send({ t: "hello", v: 1, role: "receiver", channel }),
+    send({ t: "hello", v: 1, role: "receiver", channel, quiet: true }),
   ]);
   expect(play.hear(WELCOME)).toEqual([{ type: "link", online: true, fault: undefined }]);
   expect(play.offers()).toEqual([{ type: "waiting" }]);

@@ -104,7 +104,7 @@ test("a sender says hello, offers, and sends what is wanted in the order it was 
   const play = new Play();
   expect(play.tick()).toEqual([{ type: "connect" }]);
   expect(play.session.handle({ type: "opened" }, 0)).toEqual([
-    { type: "send", message: { t: "hello", v: 1, role: "sender", channel } },
+    { type: "send", message: { t: "hello", v: 1, role: "sender", channel, quiet: true } },
   ]);
   expect(play.hear(WELCOME)).toEqual([
     { type: "link", online: true, fault: undefined },

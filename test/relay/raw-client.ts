@@ -18,7 +18,7 @@ export function randomId(): Uint8Array {
   return nodePrimitives.randomBytes(16);
 }
 
-/** A share of small records that anyone can make: its ciphertexts are the index over and over. */
+/** A share that anyone can make: its ciphertexts tell of every four bytes which and whose they are. */
 export interface RawShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;
@@ -33,8 +33,15 @@ export function rawShare(records: number, recordSize = 1000): RawShare {
     offer,
     proof,
     frame: (index) =>
-      encodeFrame(share, index, index === records - 1, new Uint8Array(recordSize).fill(index)),
+      encodeFrame(share, index, index === records - 1, ciphertext(share, index, recordSize)),
   };
+}
+
+function ciphertext(share: Uint8Array, index: number, length: number): Uint8Array {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  const salt = new DataView(share.buffer, share.byteOffset).getUint32(0) ^ (index << 20);
+  for (let at = 0; at < words.length; at++) words[at] = at ^ salt;
+  return new Uint8Array(words.buffer, 0, length);
 }
 
 export class RawClient implements AsyncDisposable {
@@ -44,6 +51,8 @@ export class RawClient implements AsyncDisposable {
   readonly socket: WebSocket;
   /** Told of each frame. */
   onFrame: (frame: Uint8Array) => void = () => undefined;
+  /** Told of each control message. */
+  onMessage: (message: Message) => void = () => undefined;
   readonly #waiting = new Set<() => void>();
   #over = false;
 
@@ -51,9 +60,14 @@ export class RawClient implements AsyncDisposable {
     this.socket = socket;
     socket.binaryType = "nodebuffer";
     socket.addEventListener("message", ({ data }: MessageEvent<Uint8Array>) => {
-      if (isFrame(data)) this.frames.push(data.slice());
-      else this.messages.push(decodeControl(data));
-      if (isFrame(data)) this.onFrame(data);
+      if (isFrame(data)) {
+        this.frames.push(data.slice());
+        this.onFrame(data);
+      } else {
+        const message = decodeControl(data);
+        this.messages.push(message);
+        this.onMessage(message);
+      }
       this.#wake();
     });
     this.closed = new Promise((resolve) => {
@@ -85,6 +99,19 @@ export class RawClient implements AsyncDisposable {
   /** A sender whose offer was accepted. */
   static async offering(url: string, channel: Uint8Array, share: RawShare): Promise<RawClient> {
     const client = await RawClient.greeted(url, "sender", channel);
+    client.send({ t: "offer", ...share.offer, proof: share.proof });
+    await client.when("accepted");
+    return client;
+  }
+
+  /** A sender that gives what it is asked for. */
+  static async serving(url: string, channel: Uint8Array, share: RawShare): Promise<RawClient> {
+    const client = await RawClient.greeted(url, "sender", channel);
+    client.onMessage = (message) => {
+      if (message.t !== "want") return;
+      const end = message.first + message.count;
+      for (let index = message.first; index < end; index++) client.send(share.frame(index));
+    };
     client.send({ t: "offer", ...share.offer, proof: share.proof });
     await client.when("accepted");
     return client;

@@ -133,7 +133,7 @@ describe("a worker that fails again and again", () => {
     await using _ = relay;
     script.breakIt();
     order(1, "exit");
-    const failed = /^Worker 1 did not start \(.+\) and is started again in (.+) s$/;
+    const failed = /^Worker 1 did not start \(.+error: broken.+\) and is started again in (.+) s$/;
     const waits = (all: readonly string[]): number[] =>
       all.map((trouble) => Number(failed.exec(trouble)?.[1])).filter(Boolean);
     await troubles.until((all) => waits(all).length >= 6);
@@ -156,6 +156,17 @@ describe("a worker that fails again and again", () => {
     expect(fault).toMatchObject({ code: "relay-failed", detail: "no worker stays up" });
     expect(fault?.fault.exitCode).toBe(EXIT.relayFailed);
     expect(troubles.all.at(-1)).toMatch(/^Worker [01] did not start /);
+  });
+});
+
+test("a worker that never starts is why the relay does not, and not its address", async () => {
+  using folder = temporaryFolder();
+  const script = fragileScript(folder.path);
+  script.breakIt();
+  const fault = await supervised({}, script.href).catch((error: unknown) => error);
+  expect(fault).toMatchObject({
+    code: "relay-failed",
+    detail: "a worker does not start: error: broken",
   });
 });
 

@@ -4,7 +4,8 @@ import { Violation } from "./world.ts";
 /** Who holds which block of a pool, kept apart from the pool to check it. */
 export class Ledger {
   readonly #owners = new Map<number, number>();
-  readonly #pins = new Map<string, number>();
+  /** By worker and block. */
+  readonly #pins = new Map<string, { generation: number; count: number }>();
 
   take(block: number, worker: number): void {
     const owner = this.#owners.get(block);
@@ -23,20 +24,32 @@ export class Ledger {
   }
 
   pin(block: number, worker: number, generation: number): void {
-    const pin = `${worker}:${block}`;
-    if (this.#pins.has(pin)) throw new Violation(`block ${block} pinned twice by ${worker}`);
-    this.#pins.set(pin, generation);
+    const key = `${worker}:${block}`;
+    const pin = this.#pins.get(key) ?? { generation, count: 0 };
+    if (pin.generation !== generation) {
+      throw new Violation(`block ${block} pinned in two generations by ${worker}`);
+    }
+    pin.count++;
+    this.#pins.set(key, pin);
   }
 
   unpin(block: number, worker: number): void {
-    this.#pins.delete(`${worker}:${block}`);
+    const key = `${worker}:${block}`;
+    const pin = this.#pins.get(key);
+    if (pin === undefined)
+      throw new Violation(`block ${block} unpinned by ${worker} without a pin`);
+    if (--pin.count === 0) this.#pins.delete(key);
   }
 
-  /** Whether this worker may look at the block. */
-  check(block: number, worker: number, generation: number): void {
+  /** Whether this worker may look at the block; one that is pinned stays, given back or not. */
+  checkRead(block: number, worker: number): void {
+    if (this.#owners.get(block) === worker || this.#pins.has(`${worker}:${block}`)) return;
+    throw new Violation(`block ${block} read by ${worker} without right`);
+  }
+
+  checkWrite(block: number, worker: number): void {
     if (this.#owners.get(block) === worker) return;
-    if (this.#pins.get(`${worker}:${block}`) === generation) return;
-    throw new Violation(`block ${block} used by ${worker} without right`);
+    throw new Violation(`block ${block} written by ${worker} without right`);
   }
 
   workerDied(worker: number): void {
@@ -71,10 +84,20 @@ export class CheckedPool extends BlockPool {
     super.giveBack(block);
   }
 
+  override write(block: number, offset: number, frame: Uint8Array): boolean {
+    this.#checkEnd(block, offset + frame.length);
+    this.#ledger.checkWrite(block, this.#worker);
+    return super.write(block, offset, frame);
+  }
+
   override view(block: number, offset: number, length: number): Uint8Array {
-    if (offset + length > this.blockBytes) throw new Violation(`beyond the end of block ${block}`);
-    this.#ledger.check(block, this.#worker, this.generation(block));
+    this.#checkEnd(block, offset + length);
+    this.#ledger.checkRead(block, this.#worker);
     return super.view(block, offset, length);
+  }
+
+  #checkEnd(block: number, end: number): void {
+    if (end > this.blockBytes) throw new Violation(`beyond the end of block ${block}`);
   }
 
   override pin(block: number, generation: number): boolean {

@@ -1,4 +1,5 @@
 import { LOG_IDLE_MS } from "../../protocol/mod.ts";
+import { recordsPerBlock } from "../../relay/log.ts";
 
 import { checkWhole } from "./copies.ts";
 import type { ReceiverHome, SimReceiver } from "./receiver.ts";
@@ -102,7 +103,7 @@ function checkUploadedOnce(
 ): void {
   // In the lobby all may be busy with another share for a while.
   if (lobby) return;
-  const perBlock = Math.floor(relay.blockBytes / frameBytes(share.offer));
+  const perBlock = recordsPerBlock(relay, frameBytes(share.offer));
   if (share.records > relay.blocks * perBlock) return;
   const opened = parties.flatMap(({ home }) => home.openedAt.get(share.key) ?? []);
   if (Math.max(...opened) - Math.min(...opened) >= LOG_IDLE_MS) return;

@@ -1,5 +1,7 @@
 import type { SenderGoal } from "../../protocol/mod.ts";
 
+import { MESSAGE_HEAD_BYTES } from "../../relay/store.ts";
+
 import type { Ways } from "./network.ts";
 import { Random } from "./random.ts";
 import type { ReceiverHabits } from "./receiver.ts";
@@ -63,7 +65,7 @@ export interface Scenario {
 }
 
 const LEAST_BLOCKS = 8;
-const NO_CHANCES: Chances = { lostPublish: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
+const NO_CHANCES: Chances = { lostFrame: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
 
 /** Every tenth seed is calm: nothing goes wrong but receivers that stop for ever. */
 export function isCalm(seed: number): boolean {
@@ -166,8 +168,10 @@ function drawRelay(random: Random, frameBytes: number, least: number): RelaySett
   return {
     workers: random.pick([1, 1, 2, 2, 2, 3]),
     blocks: random.chance(0.4) ? least : random.whole(least, 8 * least),
-    blockBytes: recordsPerBlock * frameBytes + random.pick([0, frameBytes - 1]),
-    publishMinBytes: random.pick([0, 0, 0, 40, Infinity]),
+    blockBytes:
+      recordsPerBlock * (frameBytes + MESSAGE_HEAD_BYTES) +
+      random.pick([-MESSAGE_HEAD_BYTES, frameBytes - 1]),
+    direct: random.pick([0, 0.5, 1]),
     postMs: random.scale(0.05, 2),
   };
 }
@@ -197,7 +201,7 @@ function drawHabits(random: Random, lobby: boolean): ReceiverHabits {
 function drawChances(random: Random): Chances {
   const some = (most: number): number => (random.chance(0.5) ? 0 : random.real(0, most));
   return {
-    lostPublish: some(0.1),
+    lostFrame: some(0.1),
     lostDrain: some(0.1),
     corrupt: some(0.03),
     refused: some(0.2),

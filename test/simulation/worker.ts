@@ -1,10 +1,12 @@
 import {
   CONTROL_BYTES,
+  FAREWELL_MS,
   FAULTS,
   REASON_CHARACTERS,
   SENDER_QUEUE_BYTES,
   TICK_MS,
   encodeControl,
+  equalBytes,
   faultMessage,
   isFrame,
   toHex,
@@ -13,6 +15,7 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { Hub } from "../../relay/hub.ts";
+import type { RecordPlace } from "../../relay/log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/messages.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
 import type { BlockPool } from "../../relay/pool.ts";
@@ -32,10 +35,17 @@ interface Socket {
   closing: boolean;
   /** It had an offer accepted. */
   sender: boolean;
+  /** Its frames go out of the log itself, as by relay/direct.ts. */
+  direct: boolean;
+  /** The frame that is not wholly with the kernel, and where it lies as long as it was not copied. */
+  rest: { readonly place: RecordPlace; readonly bytes: Uint8Array } | undefined;
+  /** Something it was sent waits until its message is handled, as Bun does. */
+  held: boolean;
 }
 
 export interface WorkerSettings {
-  readonly publishMinBytes: number;
+  /** Part of the sockets whose frames go out of the log itself. */
+  readonly direct: number;
 }
 
 /** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker.ts. */
@@ -45,7 +55,9 @@ export class SimWorker implements Outlet, RelayEnd {
   readonly #world: World;
   readonly #random: Random;
   readonly #open = new Map<SocketId, Socket>();
-  readonly #topics = new Map<string, Set<SocketId>>();
+  readonly #pool: BlockPool;
+  readonly #settings: WorkerSettings;
+  #handling: SocketId | undefined;
   #dead = false;
 
   constructor(
@@ -58,13 +70,14 @@ export class SimWorker implements Outlet, RelayEnd {
     this.id = id;
     this.#world = world;
     this.#random = world.fork(`worker ${id}`);
+    this.#pool = pool;
+    this.#settings = settings;
     this.hub = new Hub({
       worker: id,
       pool,
       outlet: this,
       primitives: { ...nodePrimitives, randomBytes: (length) => new Uint8Array(length) },
       toDirectory,
-      publishMinBytes: settings.publishMinBytes,
     });
     this.#tick();
   }
@@ -81,6 +94,9 @@ export class SimWorker implements Outlet, RelayEnd {
     this.#world.clock.after(TICK_MS, () => {
       if (this.#dead) return;
       this.hub.tick(this.#world.clock.now);
+      if (this.#pool.isShort) {
+        for (const socket of this.#open.values()) this.#copyRest(socket);
+      }
       this.check();
       this.#tick();
     });
@@ -93,7 +109,14 @@ export class SimWorker implements Outlet, RelayEnd {
   // Sockets: from the wires
 
   opened(wire: Wire): void {
-    this.#open.set(wire.id, { wire, closing: false, sender: false });
+    this.#open.set(wire.id, {
+      wire,
+      closing: false,
+      sender: false,
+      direct: false,
+      rest: undefined,
+      held: false,
+    });
     this.hub.opened(wire.id, this.#world.clock.now);
   }
 
@@ -101,12 +124,17 @@ export class SimWorker implements Outlet, RelayEnd {
     if (this.#dead || this.#open.get(wire.id)?.closing !== false) return;
     // Bun reuses the memory of a message after its handler.
     const lent = bytes.slice();
+    this.#handling = wire.id;
     this.hub.message(wire.id, lent, this.#world.clock.now);
+    this.#handling = undefined;
     lent.fill(0xaa);
   }
 
   drained(wire: Wire): void {
-    if (this.#dead || this.#open.get(wire.id)?.closing !== false) return;
+    if (this.#dead) return;
+    const socket = this.#open.get(wire.id);
+    if (socket !== undefined && wire.down.buffered === 0) this.#letGo(socket);
+    if (socket?.closing !== false) return;
     if (this.#world.faulty && this.#random.chance(this.#world.chances.lostDrain)) {
       this.#world.count("lost drain");
       return;
@@ -117,46 +145,70 @@ export class SimWorker implements Outlet, RelayEnd {
   closed(wire: Wire): void {
     if (this.#dead) return;
     this.#world.trace(() => `worker ${this.id}: line ${wire.id} closed`);
+    const socket = this.#open.get(wire.id);
+    if (socket !== undefined) this.#letGo(socket);
     this.#open.delete(wire.id);
-    for (const subscribers of this.#topics.values()) subscribers.delete(wire.id);
     this.hub.closed(wire.id, this.#world.clock.now);
   }
 
   // Outlet: from the logic
 
-  buffered(id: SocketId): number {
-    return this.#open.get(id)?.wire.down.buffered ?? 0;
+  quiet(id: SocketId): void {
+    const socket = this.#open.get(id);
+    if (socket !== undefined) socket.direct = this.#random.chance(this.#settings.direct);
   }
 
-  sendFrame(id: SocketId, frame: Uint8Array): SendResult {
+  buffered(id: SocketId): number {
+    const socket = this.#open.get(id);
+    if (socket === undefined) return 0;
+    return socket.wire.down.buffered + (socket.held ? 1 : 0);
+  }
+
+  sendFrame(id: SocketId, place: RecordPlace): SendResult {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return "refused";
-    return this.#push(socket, frame);
-  }
-
-  publish(topic: string, frame: Uint8Array): void {
-    this.#world.count("published");
-    for (const id of this.#topics.get(topic) ?? []) {
-      const socket = this.#open.get(id);
-      if (socket === undefined || socket.closing) continue;
-      if (this.#world.faulty && this.#random.chance(this.#world.chances.lostPublish)) {
-        this.#world.count("lost publish");
-        this.#world.trace(() => `worker ${this.id}: publish lost for line ${id}`);
-        continue;
-      }
-      this.#push(socket, frame);
+    if (this.#world.faulty && this.#random.chance(this.#world.chances.lostFrame)) {
+      this.#world.count("lost frame");
+      this.#world.trace(() => `worker ${this.id}: frame lost for line ${id}`);
+      return "sent";
     }
+    const bytes = this.#pool.view(place.block, place.offset, place.length).slice();
+    const result = this.#push(socket, bytes);
+    if (result === "queued" && socket.direct) {
+      this.#world.count("frame held in the log");
+      if (!this.#pool.pin(place.block, place.generation)) {
+        throw new Violation(`block ${place.block} sent from without right`);
+      }
+      socket.rest = { place, bytes };
+    }
+    return result;
   }
 
-  subscribe(id: SocketId, topic: string): void {
-    this.#world.count("lane switches");
-    const subscribers = this.#topics.get(topic) ?? new Set();
-    this.#topics.set(topic, subscribers.add(id));
+  /** The kernel has all of the frame: it must have been the same all the time. */
+  #letGo(socket: Socket): void {
+    const { rest } = socket;
+    if (rest === undefined) return;
+    const { place, bytes } = rest;
+    const now = this.#pool.view(place.block, place.offset, place.length);
+    if (!equalBytes(now, bytes)) throw new Violation(`block ${place.block} changed while sent`);
+    this.#pool.unpin(place.block);
+    socket.rest = undefined;
   }
 
-  unsubscribe(id: SocketId, topic: string): void {
-    this.#world.count("lane switches");
-    this.#topics.get(topic)?.delete(id);
+  #copyRest(socket: Socket): void {
+    if (socket.rest === undefined) return;
+    this.#world.count("rest copied");
+    this.#letGo(socket);
+  }
+
+  #hold(socket: Socket): void {
+    if (!socket.direct || this.#handling !== socket.wire.id || socket.held) return;
+    socket.held = true;
+    this.#world.clock.after(0, () => {
+      socket.held = false;
+      if (this.#dead || socket.closing || !this.#open.has(socket.wire.id)) return;
+      this.hub.drained(socket.wire.id, this.#world.clock.now);
+    });
   }
 
   send(id: SocketId, message: Message): void {
@@ -164,6 +216,7 @@ export class SimWorker implements Outlet, RelayEnd {
     if (socket === undefined || socket.closing) return;
     this.#world.trace(() => `worker ${this.id} -> line ${id}: ${describe(message)}`);
     if (message.t === "accepted") socket.sender = true;
+    this.#hold(socket);
     this.#push(socket, encodeControl(message));
   }
 
@@ -174,6 +227,8 @@ export class SimWorker implements Outlet, RelayEnd {
     this.send(id, { t: "fault", code, message, retry: FAULTS[code].retry });
     socket.closing = true;
     socket.wire.relayCloses();
+    // Who does not take even that is cut off.
+    this.#world.clock.after(FAREWELL_MS, () => socket.wire.relayLoses());
   }
 
   failAll(code: FaultCode): void {
@@ -193,6 +248,11 @@ export class SimWorker implements Outlet, RelayEnd {
       throw new Violation(`${controlBytes} bytes of control messages queued for line ${wire.id}`);
     }
     return "queued";
+  }
+
+  /** Frames that keep their places in the log. */
+  get framesOnTheirWay(): number {
+    return [...this.#open.values()].filter(({ rest }) => rest !== undefined).length;
   }
 
   // What must hold at all times

@@ -21,7 +21,7 @@ export interface World {
 
 /** How often what goes wrong by chance does. */
 export interface Chances {
-  readonly lostPublish: number;
+  readonly lostFrame: number;
   readonly lostDrain: number;
   readonly corrupt: number;
   readonly refused: number;

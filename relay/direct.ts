@@ -1,0 +1,213 @@
+import { readSync } from "node:fs";
+
+import { BUFFERED_BYTES } from "../protocol/mod.ts";
+
+import type { RecordPlace } from "./log.ts";
+import type { Descriptor, Native, PeerKey } from "./native.ts";
+import type { SendResult, SocketId } from "./outlet.ts";
+import type { BlockPool } from "./pool.ts";
+import type { FileStore } from "./store.ts";
+
+/** ms between two looks at which sockets can take more: many at once, and each has taken much by then */
+const LOOK_MS = 2;
+/** ms between two looks when the one before found none */
+const LOOK_IDLE_MS = 16;
+
+/** A socket that the kernel sends to, and what is left of the frame on its way. */
+interface Stream {
+  readonly id: SocketId;
+  readonly socket: Descriptor;
+  readonly peer: PeerKey;
+  watched: boolean;
+  /** Pinned while it is being sent. */
+  place: RecordPlace | undefined;
+  /** Of the message in the log's file. bytes */
+  offset: number;
+  left: number;
+  /** What is left, copied; the place is let go. */
+  copy: Uint8Array | undefined;
+}
+
+export interface DirectEvents {
+  /** The frame that was queued is with the kernel. */
+  drained(id: SocketId): void;
+  /** Nothing more can be sent to it. */
+  failed(id: SocketId): void;
+}
+
+export interface DirectOptions {
+  readonly native: Native;
+  readonly pool: BlockPool;
+  readonly store: FileStore;
+  readonly events: DirectEvents;
+}
+
+/**
+ * Frames from the log's file into sockets by the kernel alone: no byte is copied, and a receiver that
+ * stalls holds none of our memory.
+ *
+ * The sockets are Bun's, which knows nothing of this. So nothing of Bun's may get between the parts
+ * of a message: while a frame is on its way, `Sockets` holds all else back, and only clients that
+ * promised not to ping are sent to in this way, because Bun answers pings by itself.
+ */
+export class DirectSender {
+  readonly #native: Native;
+  readonly #pool: BlockPool;
+  readonly #store: FileStore;
+  readonly #events: DirectEvents;
+  readonly #streams = new Map<SocketId, Stream>();
+  /** Streams with something left of a frame. */
+  readonly #blocked = new Set<Stream>();
+  /** Blocked at the last tick already. */
+  #slow = new Set<Stream>();
+  #copiedBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #delay = LOOK_MS;
+
+  constructor({ native, pool, store, events }: DirectOptions) {
+    this.#native = native;
+    this.#pool = pool;
+    this.#store = store;
+    this.#events = events;
+  }
+
+  /** Sends to this socket from now on; it stays with Bun when it is not found. */
+  attach(id: SocketId, peer: PeerKey): void {
+    const socket = this.#native.find(peer);
+    if (socket === undefined) return;
+    this.#streams.set(id, {
+      id,
+      socket,
+      peer,
+      watched: false,
+      place: undefined,
+      offset: 0,
+      left: 0,
+      copy: undefined,
+    });
+  }
+
+  /** The socket is closed. */
+  detach(id: SocketId): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    this.#streams.delete(id);
+    this.#release(stream);
+  }
+
+  /** Undefined: this socket is Bun's to send to. */
+  send(id: SocketId, place: RecordPlace): SendResult | undefined {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return undefined;
+    if (!this.#watch(stream)) return "refused";
+    const { offset, length } = this.#store.extent(place.block, place.offset, place.length);
+    stream.offset = offset;
+    stream.left = length;
+    this.#pool.expose(place.block);
+    const result = this.#push(stream);
+    if (result !== "queued") return result;
+    this.#pool.pin(place.block, place.generation);
+    stream.place = place;
+    this.#blocked.add(stream);
+    this.#look();
+    return "queued";
+  }
+
+  /** What is left of the frame on its way to this socket. bytes */
+  left(id: SocketId): number {
+    return this.#streams.get(id)?.left ?? 0;
+  }
+
+  /** Of that, what is in memory. bytes */
+  copied(id: SocketId): number {
+    return this.#streams.get(id)?.copy?.length ?? 0;
+  }
+
+  /** Lets go of blocks that slow sockets hold while the pool is short of them. */
+  tick(): void {
+    const slow = this.#slow;
+    this.#slow = new Set(this.#blocked);
+    if (slow.size === 0 || !this.#pool.isShort) return;
+    for (const stream of slow) {
+      if (!this.#blocked.has(stream) || stream.place === undefined) continue;
+      if (!this.#copyRest(stream)) this.#events.failed(stream.id);
+    }
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #watch(stream: Stream): boolean {
+    if (!this.#native.isPeer(stream.socket, stream.peer)) return false;
+    stream.watched ||= this.#native.watch(stream.socket, stream.id);
+    return stream.watched;
+  }
+
+  /** Gives the socket what it takes. A socket that took less than all is full. */
+  #push(stream: Stream): SendResult {
+    const { socket, offset, left, copy } = stream;
+    const took =
+      copy === undefined
+        ? this.#native.sendFile(socket, this.#store.file, offset, left)
+        : this.#native.send(socket, copy);
+    if (took === "dead") {
+      stream.left = 0;
+      return "refused";
+    }
+    if (took === "full") return "queued";
+    stream.offset += took;
+    stream.left -= took;
+    if (copy !== undefined) {
+      stream.copy = copy.subarray(took);
+      this.#copiedBytes -= took;
+    }
+    return stream.left === 0 ? "sent" : "queued";
+  }
+
+  #writable(id: SocketId): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.left === 0) return;
+    if (!this.#native.isPeer(stream.socket, stream.peer)) return;
+    const result = this.#push(stream);
+    if (result === "queued") return;
+    this.#release(stream);
+    if (result === "sent") this.#events.drained(id);
+    else this.#events.failed(id);
+  }
+
+  #look(): void {
+    if (this.#timer !== undefined || this.#blocked.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const found = this.#native.writable((id) => this.#writable(id));
+      this.#delay = found > 0 ? LOOK_MS : Math.min(2 * this.#delay, LOOK_IDLE_MS);
+      this.#look();
+    }, this.#delay);
+  }
+
+  /** False when there is no memory for it. */
+  #copyRest(stream: Stream): boolean {
+    if (this.#copiedBytes + stream.left > BUFFERED_BYTES) return false;
+    const copy = new Uint8Array(stream.left);
+    readSync(this.#store.file, copy, 0, copy.length, stream.offset);
+    stream.copy = copy;
+    this.#copiedBytes += copy.length;
+    this.#unpin(stream);
+    return true;
+  }
+
+  /** Nothing is on its way to this socket any more. */
+  #release(stream: Stream): void {
+    this.#blocked.delete(stream);
+    this.#unpin(stream);
+    this.#copiedBytes -= stream.copy?.length ?? 0;
+    stream.copy = undefined;
+    stream.left = 0;
+  }
+
+  #unpin(stream: Stream): void {
+    if (stream.place !== undefined) this.#pool.unpin(stream.place.block);
+    stream.place = undefined;
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * What Linux can do for a relay and Bun has no word for: giving bytes of a file to a socket without
+ * copying them (sendfile), waiting until sockets can take more (epoll), and letting go of a part of a
+ * file (fallocate). Elsewhere, or when the check at the start finds anything odd, there is none of
+ * this, and frames go out through Bun.
+ */
+import { FFIType, dlopen, ptr, read } from "bun:ffi";
+import { readdirSync } from "node:fs";
+
+const LIBRARY = "libc.so.6";
+
+const EINTR = 4;
+const EAGAIN = 11;
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM_NONBLOCK = 0o4001;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+/** EPOLLOUT | EPOLLET: told once, when a full socket has room again. */
+const EPOLL_EVENTS = 0x80000004;
+const FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
+
+/** struct epoll_event is packed on x86-64 alone. bytes */
+const EVENT = process.arch === "x64" ? { size: 12, data: 4 } : { size: 16, data: 8 };
+/** Sockets that one call of `writable` tells of. */
+const EVENTS_PER_CALL = 256;
+/** sizeof(struct sockaddr_storage). bytes */
+const ADDRESS_BYTES = 128;
+/** Descriptors tried before all are listed: a socket just accepted has one of the next. */
+const LIKELY_DESCRIPTORS = 8;
+
+/** Something the kernel did not do: the socket can take nothing now, or never again. */
+export type Taken = number | "full" | "dead";
+
+/** A peer in one way of writing: 16 bytes of address, IPv4 as mapped to IPv6, and 2 of port. */
+export type PeerKey = Uint8Array;
+
+const KEY_BYTES = 18;
+
+/** A file descriptor of this process. */
+export type Descriptor = number;
+
+const symbols = {
+  sendfile: { args: ["i32", "i32", "ptr", "u64"], returns: FFIType.i64_fast },
+  send: { args: ["i32", "ptr", "u64", "i32"], returns: FFIType.i64_fast },
+  recv: { args: ["i32", "ptr", "u64", "i32"], returns: FFIType.i64_fast },
+  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
+  fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
+  __errno_location: { args: [], returns: "ptr" },
+} as const;
+
+type Library = ReturnType<typeof dlopen<typeof symbols>>["symbols"];
+
+/** Opens the C library; undefined where it is not that of GNU/Linux. */
+function load(): Library | undefined {
+  if (process.platform !== "linux") return undefined;
+  if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
+  try {
+    return dlopen(LIBRARY, symbols).symbols;
+  } catch {
+    // Another C library: no reason to fail, only to be slower.
+    return undefined;
+  }
+}
+
+/** The calls, and memory for their arguments that is used again. */
+export class Native {
+  readonly #library: Library;
+  readonly #epoll: Descriptor;
+  /** off_t, as two halves: a BigInt for each call would be garbage. */
+  readonly #offset = new Uint32Array(2);
+  readonly #events = new DataView(new ArrayBuffer(EVENT.size * EVENTS_PER_CALL));
+  readonly #address = new Uint8Array(ADDRESS_BYTES);
+  readonly #addressLength = new Uint32Array(1);
+  /** Descriptors of connections by their peer, from the last time that all were listed. */
+  readonly #known = new Map<string, Descriptor>();
+  readonly #found: PeerKey = new Uint8Array(KEY_BYTES);
+  #likely: Descriptor = 3;
+
+  private constructor(library: Library) {
+    this.#library = library;
+    this.#epoll = library.epoll_create1(EPOLL_CLOEXEC);
+    if (this.#epoll < 0) throw new Error("epoll_create1");
+  }
+
+  /** Undefined where the C library is another one. */
+  static open(): Native | undefined {
+    const library = load();
+    return library === undefined ? undefined : new Native(library);
+  }
+
+  /** Gives bytes of a file to a socket, as many as it takes at once. */
+  sendFile(socket: Descriptor, file: Descriptor, offset: number, length: number): Taken {
+    this.#offset[0] = offset % 2 ** 32;
+    this.#offset[1] = Math.floor(offset / 2 ** 32);
+    return this.#taken(this.#library.sendfile(socket, file, ptr(this.#offset), length));
+  }
+
+  /** Gives bytes of memory to a socket, as many as it takes at once. */
+  send(socket: Descriptor, bytes: Uint8Array): Taken {
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    return this.#taken(this.#library.send(socket, ptr(bytes), bytes.length, flags));
+  }
+
+  /** From now on `writable` tells when this socket, once full, can take more. */
+  watch(socket: Descriptor, token: number): boolean {
+    this.#events.setUint32(0, EPOLL_EVENTS, true);
+    this.#events.setUint32(EVENT.data, token, true);
+    const { epoll_ctl } = this.#library;
+    return epoll_ctl(this.#epoll, EPOLL_CTL_ADD, socket, ptr(this.#events.buffer)) === 0;
+  }
+
+  /** Tells each socket that can take more since the last call, by its token; does not wait. */
+  writable(tell: (token: number) => void): number {
+    const tokens: number[] = [];
+    const count = this.#library.epoll_wait(
+      this.#epoll,
+      ptr(this.#events.buffer),
+      EVENTS_PER_CALL,
+      0,
+    );
+    for (let at = 0; at < count; at++) {
+      tokens.push(this.#events.getUint32(at * EVENT.size + EVENT.data, true));
+    }
+    for (const token of tokens) tell(token);
+    return tokens.length;
+  }
+
+  /**
+   * The kernel forgets a part of a file: it reads as zeros and takes no space, and what is on its
+   * way to a socket stays as it was. False where the file system can't.
+   */
+  forget(file: Descriptor, offset: number, length: number): boolean {
+    const { fallocate } = this.#library;
+    const mode = FALLOC_PUNCH_HOLE_KEEP_SIZE;
+    return fallocate(file, mode, BigInt(offset), BigInt(length)) === 0;
+  }
+
+  /** The descriptor of the connection with this peer. */
+  find(peer: PeerKey): Descriptor | undefined {
+    const known = this.#known.get(textOf(peer));
+    if (known !== undefined && this.isPeer(known, peer)) return known;
+    for (let at = this.#likely; at < this.#likely + LIKELY_DESCRIPTORS; at++) {
+      if (this.isPeer(at, peer)) return this.#foundAt(at);
+    }
+    this.#known.clear();
+    for (const name of readdirSync("/proc/self/fd")) {
+      const descriptor = Number(name);
+      if (this.#readPeer(descriptor)) this.#known.set(textOf(this.#found), descriptor);
+    }
+    const found = this.#known.get(textOf(peer));
+    return found === undefined ? undefined : this.#foundAt(found);
+  }
+
+  /** Whether this descriptor is the connection with this peer, and not one that came after it. */
+  isPeer(socket: Descriptor, peer: PeerKey): boolean {
+    if (!this.#readPeer(socket)) return false;
+    for (let at = KEY_BYTES - 1; at >= 0; at--) if (this.#found[at] !== peer[at]) return false;
+    return true;
+  }
+
+  /** What a peer is called is written in several ways; here it has one. */
+  keyOf(address: string, port: number): PeerKey | undefined {
+    const key = new Uint8Array(KEY_BYTES);
+    const text = Buffer.from(`${address}\0`);
+    const { inet_pton } = this.#library;
+    if (inet_pton(AF_INET, ptr(text), ptr(key, 12)) === 1) key.fill(0xff, 10, 12);
+    else if (inet_pton(AF_INET6, ptr(text), ptr(key)) !== 1) return undefined;
+    new DataView(key.buffer).setUint16(16, port);
+    return key;
+  }
+
+  /** What must be closed when the thread that uses this dies. */
+  get descriptor(): Descriptor {
+    return this.#epoll;
+  }
+
+  dispose(): void {
+    this.#close(this.#epoll);
+  }
+
+  #close(descriptor: Descriptor): void {
+    this.#library.close(descriptor);
+  }
+
+  #taken(result: number | bigint): Taken {
+    const bytes = Number(result);
+    if (bytes > 0) return bytes;
+    if (bytes === 0) return "dead";
+    const error = this.#error();
+    return error === EAGAIN || error === EINTR ? "full" : "dead";
+  }
+
+  #error(): number {
+    const at = this.#library.__errno_location();
+    return at === null ? 0 : read.i32(at, 0);
+  }
+
+  #foundAt(descriptor: Descriptor): Descriptor {
+    this.#likely = descriptor + 1;
+    return descriptor;
+  }
+
+  /** Reads the peer of a connection into `#found`; false: it is none. */
+  #readPeer(socket: Descriptor): boolean {
+    const address = this.#address;
+    this.#addressLength[0] = ADDRESS_BYTES;
+    const { getpeername } = this.#library;
+    if (getpeername(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
+    const family = new DataView(address.buffer).getUint16(0, true);
+    const key = this.#found.fill(0);
+    if (family === AF_INET) key.fill(0xff, 10, 12).set(address.subarray(4, 8), 12);
+    else if (family === AF_INET6) key.set(address.subarray(8, 24));
+    else return false;
+    key.set(address.subarray(2, 4), 16);
+    return true;
+  }
+
+  /**
+   * Whether all of it works with this file: sends of it through a pair of sockets and looks at what
+   * arrives. Its first `blockBytes` are lost.
+   */
+  works(file: Descriptor, blockBytes: number): boolean {
+    const pair = new Int32Array(2);
+    const { socketpair, recv } = this.#library;
+    if (socketpair(AF_UNIX, SOCK_STREAM_NONBLOCK, 0, ptr(pair)) !== 0) return false;
+    const [from = -1, to = -1] = pair;
+    const arrives = (): number => {
+      const byte = new Uint8Array(1);
+      return Number(recv(to, ptr(byte), 1, MSG_DONTWAIT)) === 1 ? (byte[0] ?? -1) : -1;
+    };
+    try {
+      const told: number[] = [];
+      return (
+        this.send(from, Uint8Array.of(1)) === 1 &&
+        arrives() === 1 &&
+        this.sendFile(from, file, 0, 1) === 1 &&
+        arrives() >= 0 &&
+        this.forget(file, 0, blockBytes) &&
+        this.sendFile(from, file, 0, 1) === 1 &&
+        arrives() === 0 &&
+        this.watch(from, 0xfeed) &&
+        this.writable((token) => told.push(token)) === 1 &&
+        told[0] === 0xfeed
+      );
+    } finally {
+      this.#close(from);
+      this.#close(to);
+    }
+  }
+}
+
+function textOf(key: PeerKey): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+}

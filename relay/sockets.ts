@@ -1,0 +1,257 @@
+import {
+  CONTROL_QUEUE_BYTES,
+  FAREWELL_MS,
+  FAULTS,
+  IDLE_MS,
+  PING_MS,
+  REASON_CHARACTERS,
+  encodeControl,
+  faultMessage,
+  type FaultCode,
+  type Message,
+} from "../protocol/mod.ts";
+
+import { DirectSender } from "./direct.ts";
+import type { RecordPlace } from "./log.ts";
+import type { Native, PeerKey } from "./native.ts";
+import type { Outlet, SendResult, SocketId } from "./outlet.ts";
+import type { BlockPool } from "./pool.ts";
+import { FileStore } from "./store.ts";
+
+const NORMAL_CLOSE = 1000;
+
+/** Why a socket is to be closed. */
+interface Farewell {
+  readonly code: FaultCode;
+  readonly detail: string | undefined;
+  readonly at: number;
+}
+
+export interface SocketData {
+  readonly id: SocketId;
+  readonly peer: PeerKey | undefined;
+  /** When it last said anything; a pong counts. */
+  heardAt: number;
+  pingedAt: number;
+  /** A fault was told, or will be when the frame on its way is through: nothing more is read or sent. */
+  farewell: Farewell | undefined;
+  /** Messages that wait until the frame on its way is through. */
+  waiting: Uint8Array[] | undefined;
+}
+
+export type Socket = Bun.ServerWebSocket<SocketData>;
+
+export interface SocketsOptions {
+  readonly pool: BlockPool;
+  readonly native: Native | undefined;
+  readonly clock: () => number;
+  /** All that was queued for this socket is with the kernel. */
+  readonly drained: (id: SocketId) => void;
+}
+
+/** The sockets of a running worker: Bun's answers become the words of `Outlet` here and only here. */
+export class Sockets implements Outlet {
+  readonly #pool: BlockPool;
+  readonly #clock: () => number;
+  readonly #drained: (id: SocketId) => void;
+  readonly #native: Native | undefined;
+  readonly #direct: DirectSender | undefined;
+  readonly #open = new Map<SocketId, Socket>();
+  /** The socket whose message is being handled: Bun holds back what it is sent until that is over. */
+  #handling: SocketId | undefined;
+  /** Sockets for which Bun holds something back. */
+  readonly #held = new Set<SocketId>();
+  #nextId: SocketId = 1;
+
+  constructor({ pool, native, clock, drained }: SocketsOptions) {
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#drained = drained;
+    this.#native = native;
+    const { store } = pool;
+    if (native === undefined || !(store instanceof FileStore)) return;
+    this.#direct = new DirectSender({
+      native,
+      pool,
+      store,
+      events: {
+        drained: (id) => this.#frameThrough(id),
+        failed: (id) => this.#open.get(id)?.terminate(),
+      },
+    });
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** What a socket about to be opened carries. */
+  dataFor(peer: { address: string; port: number } | null): SocketData {
+    const now = this.#clock();
+    return {
+      id: this.#nextId++,
+      peer: peer === null ? undefined : this.#native?.keyOf(peer.address, peer.port),
+      heardAt: now,
+      pingedAt: now,
+      farewell: undefined,
+      waiting: undefined,
+    };
+  }
+
+  // Events of Bun
+
+  opened(socket: Socket): void {
+    this.#open.set(socket.data.id, socket);
+  }
+
+  heard({ data }: Socket): void {
+    data.heardAt = this.#clock();
+  }
+
+  /** Runs the handling of a message of this socket. */
+  handle(socket: Socket, handling: (id: SocketId) => void): void {
+    this.heard(socket);
+    if (socket.data.farewell !== undefined) return;
+    this.#handling = socket.data.id;
+    try {
+      handling(socket.data.id);
+    } finally {
+      this.#handling = undefined;
+    }
+  }
+
+  closed(socket: Socket): void {
+    const { id } = socket.data;
+    this.#open.delete(id);
+    this.#held.delete(id);
+    this.#direct?.detach(id);
+  }
+
+  // Outlet
+
+  quiet(id: SocketId): void {
+    const peer = this.#open.get(id)?.data.peer;
+    if (peer !== undefined) this.#direct?.attach(id, peer);
+  }
+
+  buffered(id: SocketId): number {
+    const socket = this.#open.get(id);
+    if (socket === undefined) return 0;
+    const held = this.#held.has(id) ? 1 : 0;
+    return socket.getBufferedAmount() + (this.#direct?.left(id) ?? 0) + held;
+  }
+
+  sendFrame(id: SocketId, place: RecordPlace): SendResult {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.data.farewell !== undefined) return "refused";
+    const direct = this.#direct?.send(id, place);
+    if (direct !== undefined) return direct;
+    const sent = socket.sendBinary(this.#pool.view(place.block, place.offset, place.length));
+    if (sent > 0) return "sent";
+    return sent === -1 ? "queued" : "refused";
+  }
+
+  send(id: SocketId, message: Message): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.data.farewell !== undefined) return;
+    this.#give(socket, encodeControl(message));
+  }
+
+  fail(id: SocketId, code: FaultCode, detail?: string): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.data.farewell !== undefined) return;
+    socket.data.farewell = { code, detail, at: this.#clock() };
+    if (this.#isFrameOnItsWay(id)) return;
+    this.#sayFarewell(socket);
+  }
+
+  failAll(code: FaultCode): void {
+    for (const id of this.#open.keys()) this.fail(id, code);
+  }
+
+  /** Pings everybody now and then, never into a frame, and gives up who stays silent. */
+  tick(): void {
+    const now = this.#clock();
+    this.#direct?.tick();
+    for (const socket of this.#open.values()) {
+      const { id, heardAt, pingedAt, farewell } = socket.data;
+      const overdue = farewell !== undefined && now - farewell.at >= FAREWELL_MS;
+      if (overdue || now - heardAt >= IDLE_MS) {
+        socket.terminate();
+      } else if (now - pingedAt >= PING_MS && this.buffered(id) === 0) {
+        socket.data.pingedAt = now;
+        socket.ping();
+      }
+    }
+  }
+
+  /** Bytes of ours that wait for sockets, over all of them, and of the one with most. */
+  bufferedOfAll(): { sum: number; most: number } {
+    let sum = 0;
+    let most = 0;
+    for (const [id, socket] of this.#open) {
+      const bytes = socket.getBufferedAmount() + (this.#direct?.copied(id) ?? 0);
+      sum += bytes;
+      most = Math.max(most, bytes);
+    }
+    return { sum, most };
+  }
+
+  dispose(): void {
+    this.#direct?.dispose();
+  }
+
+  #isFrameOnItsWay(id: SocketId): boolean {
+    return (this.#direct?.left(id) ?? 0) > 0;
+  }
+
+  #give(socket: Socket, bytes: Uint8Array): void {
+    const { id } = socket.data;
+    if (this.#isFrameOnItsWay(id)) {
+      this.#wait(socket, bytes);
+      return;
+    }
+    if (id === this.#handling && this.#direct !== undefined) this.#hold(id);
+    // Dropped only when the socket has stopped reading for megabytes; then it is past help.
+    if (socket.sendBinary(bytes) === 0) socket.terminate();
+  }
+
+  #wait(socket: Socket, bytes: Uint8Array): void {
+    const waiting = (socket.data.waiting ??= []);
+    waiting.push(bytes);
+    const sum = waiting.reduce((total, { length }) => total + length, 0);
+    if (sum > CONTROL_QUEUE_BYTES) socket.terminate();
+  }
+
+  /** A frame must not pass what Bun holds back. */
+  #hold(id: SocketId): void {
+    if (this.#held.size === 0) {
+      setImmediate(() => {
+        const held = [...this.#held];
+        this.#held.clear();
+        for (const each of held) if (this.#open.has(each)) this.#drained(each);
+      });
+    }
+    this.#held.add(id);
+  }
+
+  #frameThrough(id: SocketId): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined) return;
+    const { waiting, farewell } = socket.data;
+    socket.data.waiting = undefined;
+    for (const bytes of waiting ?? []) this.#give(socket, bytes);
+    if (farewell === undefined) this.#drained(id);
+    else this.#sayFarewell(socket);
+  }
+
+  #sayFarewell(socket: Socket): void {
+    const { farewell } = socket.data;
+    if (farewell === undefined) return;
+    const { code, detail } = farewell;
+    const { closeCode, retry } = FAULTS[code];
+    const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
+    socket.sendBinary(encodeControl({ t: "fault", code, message, retry }));
+    socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, code);
+  }
+}

@@ -1,0 +1,138 @@
+/** A receiver over a strict socket, which writes down what comes in its order. */
+import {
+  PROTOCOL_VERSION,
+  decodeControl,
+  decodeFrame,
+  encodeControl,
+  isFrame,
+  type Message,
+} from "../../protocol/mod.ts";
+import { randomId, type RawShare } from "./raw-client.ts";
+import { BINARY, CLOSE, PING, StrictSocket, type Received } from "./strict-socket.ts";
+
+export interface RawReceiverOptions {
+  readonly port: number;
+  readonly channel: Uint8Array;
+  /** What its frames are compared with. */
+  readonly share: RawShare;
+  readonly quiet?: boolean;
+  readonly hostname?: string;
+}
+
+export class RawReceiver implements AsyncDisposable {
+  readonly id = randomId();
+  readonly socket: StrictSocket;
+  /** "frame 3" or what is wrong with it, types of messages, "ping", "close 4001"; in order. */
+  readonly events: string[];
+  readonly #share: RawShare;
+  readonly #wake: { call: () => void };
+  #over = false;
+
+  private constructor(
+    socket: StrictSocket,
+    events: string[],
+    share: RawShare,
+    wake: { call: () => void },
+  ) {
+    this.socket = socket;
+    this.events = events;
+    this.#share = share;
+    this.#wake = wake;
+    void socket.closed.then((wrong) => {
+      this.#over = true;
+      if (wrong !== undefined) this.events.push(wrong);
+      this.#wake.call();
+    });
+  }
+
+  /** Greeted, and told of the shares that there are. */
+  static async open(options: RawReceiverOptions): Promise<RawReceiver> {
+    const { port, channel, share, quiet = true, hostname = "127.0.0.1" } = options;
+    const events: string[] = [];
+    const wake = { call: (): void => undefined };
+    const socket = await StrictSocket.open(hostname, port, (message) => {
+      events.push(describe(message, share));
+      wake.call();
+    });
+    const receiver = new RawReceiver(socket, events, share, wake);
+    receiver.send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet });
+    await receiver.until("offers");
+    return receiver;
+  }
+
+  send(message: Message): void {
+    this.socket.send(encodeControl(message));
+  }
+
+  join(from = 0, window = 16, receiver = this.id): void {
+    const { share } = this.#share.offer;
+    this.send({ t: "join", share, receiver, name: new Uint8Array(0), from, window });
+  }
+
+  ack(next: number, window = 16): void {
+    this.send({ t: "ack", share: this.#share.offer.share, next, window });
+  }
+
+  /** Acknowledges whatever comes until the whole share is here; the next record is `from`. */
+  async takeAll(from = 0): Promise<void> {
+    const { records } = this.#share.offer;
+    for (let next = from; next < records; next++) {
+      await this.until(`frame ${next}`);
+      this.ack(next + 1);
+    }
+  }
+
+  /**
+   * Waits for an event, past or to come.
+   * @throws Error when the line ends without it
+   */
+  async until(event: string): Promise<void> {
+    while (!this.events.includes(event)) {
+      if (this.#over) throw new Error(`no ${event} after ${this.events.slice(-3).join(", ")}`);
+      await new Promise<void>((resolve) => {
+        this.#wake.call = resolve;
+      });
+    }
+  }
+
+  /** What came, without what the relay says of itself. */
+  get frames(): string[] {
+    return this.events.filter((event) => event.startsWith("frame"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.socket[Symbol.asyncDispose]();
+  }
+}
+
+function describe({ first, payload }: Received, share: RawShare): string {
+  if (first === PING) return "ping";
+  if (first === CLOSE) return `close ${payload.readUInt16BE(0)}`;
+  if (first !== BINARY) return `message ${first}`;
+  if (isFrame(payload)) return describeFrame(payload, share);
+  const message = decodeControl(payload);
+  switch (message.t) {
+    case "presence":
+      return `presence ${message.senderHere}`;
+    case "cancel":
+      return `cancel ${message.reason}`;
+    case "fault":
+      return `fault ${message.code}`;
+    default:
+      return message.t;
+  }
+}
+
+/** Compares every byte. */
+function describeFrame(frame: Buffer, share: RawShare): string {
+  const { index } = decodeFrame(frame);
+  const due = share.frame(index);
+  if (Buffer.compare(frame, due) === 0) return `frame ${index}`;
+  const at = due.findIndex((byte, at) => byte !== frame[at]);
+  return `frame ${index} of ${frame.length} bytes is wrong at ${at}`;
+}
+
+/** "frame 0" and so on. */
+export function framesUpTo(end: number, from = 0): string[] {
+  return Array.from({ length: end - from }, (_, at) => `frame ${from + at}`);
+}
