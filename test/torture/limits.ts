@@ -4,7 +4,6 @@ import {
   DRAIN_MS,
   FAREWELL_MS,
   LOST_GRACE_MS,
-  PONG_MS,
   SENDER_QUEUE_BYTES,
   SILENCE_MS,
 } from "../../protocol/mod.ts";
@@ -21,11 +20,11 @@ export const BETWEEN_FAULTS_MS = [100, 500] as const;
 export const FAULT_MS = [200, 3 * second] as const;
 
 /**
- * ms that everybody has to finish in when the faults are over: a dead line is noticed (SILENCE_MS,
- * PONG_MS), the sender waits for who vanished, a receiver for its receipt, and the rest is for the
+ * ms that everybody has to finish in when the faults are over: a dead line is noticed (SILENCE_MS),
+ * the sender waits for who vanished, a receiver for its receipt, and the rest is for the
  * records on two cores that do other things too.
  */
-export const FINISH_MS = SILENCE_MS + PONG_MS + LOST_GRACE_MS + CONFIRM_MS + 45 * second;
+export const FINISH_MS = SILENCE_MS + LOST_GRACE_MS + CONFIRM_MS + 45 * second;
 
 /** ms that a relay has to listen in, and a sender to tell its code in, with twenty others starting. */
 export const START_MS = 60 * second;
