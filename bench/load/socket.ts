@@ -95,11 +95,7 @@ export class LoadSocket {
     if (this.#over) return false;
     let length = 0;
     for (const part of parts) length += part.length;
-    const header = new Uint8Array(14);
-    header[0] = FIN | opcode;
-    header[1] = MASKED | 127;
-    new DataView(header.buffer).setBigUint64(2, BigInt(length));
-    this.#queue.push(header, ...parts);
+    this.#queue.push(header(opcode, length), ...parts);
     return this.flush();
   }
 
@@ -137,6 +133,16 @@ export class LoadSocket {
     this.#queue = [];
     this.#socket.terminate();
   }
+}
+
+/** Long for messages of any size; a control frame must have the short one (RFC 6455, 5.5). */
+function header(opcode: number, length: number): Uint8Array {
+  if (opcode >= CLOSE) return Uint8Array.of(FIN | opcode, MASKED | length, 0, 0, 0, 0);
+  const long = new Uint8Array(14);
+  long[0] = FIN | opcode;
+  long[1] = MASKED | 127;
+  new DataView(long.buffer).setBigUint64(2, BigInt(length));
+  return long;
 }
 
 function said({ bytes }: Piece): string {

@@ -91,10 +91,12 @@ export class StrictSocket implements AsyncDisposable {
 
   /** Sends one message, masked with zeros. */
   send(payload: Uint8Array, first = BINARY): void {
-    const header = Buffer.alloc(14);
+    if (payload.length > 65_535) throw new RangeError("a message of a receiver is shorter");
+    const short = payload.length < 126;
+    const header = Buffer.alloc(short ? 6 : 8);
     header[0] = first;
-    header[1] = 0x80 | 127;
-    header.writeBigUInt64BE(BigInt(payload.length), 2);
+    header[1] = 0x80 | (short ? payload.length : 126);
+    if (!short) header.writeUInt16BE(payload.length, 2);
     this.#give(Buffer.concat([header, payload]));
   }
 

@@ -1,0 +1,146 @@
+/** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
+import type { Message } from "../../protocol/mod.ts";
+import { BlockLog } from "../../relay/log.ts";
+import type { SendResult, SocketId } from "../../relay/outlet.ts";
+import type { BlockPool } from "../../relay/pool.ts";
+import { Sockets, type Socket, type SocketData } from "../../relay/sockets.ts";
+import { bytesFor, nativeRoom } from "./log-rooms.ts";
+import { rawShare, type RawShare } from "./raw-client.ts";
+import { RawReceiver } from "./raw-receiver.ts";
+
+export interface StageOptions {
+  readonly hostname?: string;
+  readonly blocks?: number;
+  readonly frameBytes: number;
+}
+
+/** Only where there is `Native`. */
+export class Stage implements AsyncDisposable {
+  now = 0;
+  readonly share: RawShare;
+  readonly pool: BlockPool;
+  readonly log: BlockLog;
+  readonly sockets: Sockets;
+  readonly port: number;
+  readonly #bun = new Map<SocketId, Socket>();
+  readonly #server: Bun.Server<SocketData>;
+  readonly #stack = new AsyncDisposableStack();
+  readonly #drained = new Map<SocketId, () => void>();
+  readonly #closed = new Map<SocketId, () => void>();
+  readonly #heard = new Map<SocketId, () => void>();
+  #last: SocketId = 0;
+
+  constructor({ hostname = "127.0.0.1", blocks = 8, frameBytes }: StageOptions) {
+    const room = this.#stack.use(nativeRoom({ blocks, blockBytes: bytesFor(1, frameBytes) }));
+    this.share = rawShare(100, frameBytes - 16);
+    this.pool = room.pool;
+    this.log = new BlockLog(room.pool, frameBytes);
+    const sockets = new Sockets({
+      pool: room.pool,
+      native: room.native,
+      clock: () => this.now,
+      drained: (id) => this.#drained.get(id)?.(),
+    });
+    this.sockets = sockets;
+    this.#server = Bun.serve<SocketData>({
+      hostname,
+      port: 0,
+      fetch(request, server) {
+        const data = sockets.dataFor(server.requestIP(request));
+        return server.upgrade(request, { data }) ? undefined : new Response("", { status: 426 });
+      },
+      websocket: {
+        data: {} as SocketData,
+        idleTimeout: 0,
+        sendPings: false,
+        open: (socket) => {
+          sockets.opened(socket);
+          this.#last = socket.data.id;
+          this.#bun.set(socket.data.id, socket);
+        },
+        message(socket) {
+          // Whatever it says first is its hello.
+          sockets.handle(socket, (id) => {
+            sockets.quiet(id);
+            sockets.send(id, { t: "offers", list: [] });
+          });
+        },
+        pong: (socket) => {
+          sockets.heard(socket);
+          this.#heard.get(socket.data.id)?.();
+        },
+        drain: ({ data }) => this.#drained.get(data.id)?.(),
+        close: (socket) => {
+          sockets.closed(socket);
+          this.#closed.get(socket.data.id)?.();
+        },
+      },
+    });
+    this.port = this.#server.port ?? 0;
+  }
+
+  /** A quiet client that is attached, and its socket here. */
+  async client(hostname?: string): Promise<{ receiver: RawReceiver; id: SocketId }> {
+    const { port, share } = this;
+    const options = { port, share, channel: new Uint8Array(16) };
+    const receiver = this.#stack.use(
+      await RawReceiver.open(hostname === undefined ? options : { ...options, hostname }),
+    );
+    return { receiver, id: this.#last };
+  }
+
+  /** Puts a record into the log and gives its frame to a socket. */
+  send(id: SocketId, index: number): SendResult {
+    if (!this.log.has(index)) {
+      if (!this.log.reserve(index)) throw new Error("the log is full");
+      this.log.put(index, this.share.frame(index));
+    }
+    const place = this.log.open(index);
+    if (place === undefined) throw new Error("no such record");
+    const result = this.sockets.sendFrame(id, place);
+    this.log.close(place);
+    return result;
+  }
+
+  say(id: SocketId, senderHere: boolean): void {
+    const message: Message = { t: "presence", share: this.share.offer.share, senderHere };
+    this.sockets.send(id, message);
+  }
+
+  /** Sends records from `first` on until the socket takes only a part of one; returns that one. */
+  fill(id: SocketId, first = 0): number {
+    for (let index = first; ; index++) if (this.send(id, index) === "queued") return index;
+  }
+
+  /** Bytes that Bun has for a socket: none of those that the kernel sends by itself. */
+  buffered(id: SocketId): { ofBun: number; inAll: number } {
+    const ofBun = this.#bun.get(id)?.getBufferedAmount() ?? 0;
+    return { ofBun, inAll: this.sockets.buffered(id) };
+  }
+
+  /** The socket has room for a frame again. */
+  drained(id: SocketId): Promise<void> {
+    return new Promise((resolve) => this.#drained.set(id, resolve));
+  }
+
+  closed(id: SocketId): Promise<void> {
+    return new Promise((resolve) => this.#closed.set(id, resolve));
+  }
+
+  /** An answer to a ping came. */
+  heard(id: SocketId): Promise<void> {
+    return new Promise((resolve) => this.#heard.set(id, resolve));
+  }
+
+  /** Later, with a tick. */
+  tick(after = 0): void {
+    this.now += after;
+    this.sockets.tick();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop(true);
+    this.sockets.dispose();
+    await this.#stack[Symbol.asyncDispose]();
+  }
+}
