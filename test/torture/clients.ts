@@ -1,0 +1,173 @@
+/** The clients of a round: processes of the command, each behind a network of its own. */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientEvent } from "../../cli/mod.ts";
+import type { Child, Children } from "./child.ts";
+import type { SmallDisk } from "./disk.ts";
+import type { History } from "./history.ts";
+import { CONNECT_TIMEOUT_SECONDS, RUNS } from "./limits.ts";
+import type { Network } from "./network.ts";
+import type { ReceiverPlan } from "./plan.ts";
+
+const MAIN = join(import.meta.dir, "../../cli/main.ts");
+
+/** What all clients of a run share. */
+export interface Surroundings {
+  readonly children: Children;
+  readonly history: History;
+  /** Aborted when the run is broken off. */
+  readonly signal: AbortSignal;
+}
+
+export class Sender {
+  readonly network: Network;
+  readonly child: Child;
+  /** Names of receivers whose receipts it has. */
+  readonly done = new Set<string>();
+  readonly code: Promise<string>;
+
+  constructor(
+    path: string,
+    receivers: number,
+    network: Network,
+    { children, history }: Surroundings,
+  ) {
+    this.network = network;
+    const code = Promise.withResolvers<string>();
+    this.code = code.promise;
+    this.child = children.start({
+      who: "sender",
+      command: command("send", path, "--receivers", String(receivers), "--relay", network.url),
+      seen: (line) => {
+        const event = line as ClientEvent;
+        history.add({ what: "event", who: "sender", event });
+        if (event.event === "code") code.resolve(event.code);
+        if (event.event === "receiver" && event.done) this.done.add(event.name);
+      },
+    });
+    const early = (): void => code.reject(new Error("the sender ended without a code"));
+    this.child.ended.then(early, early);
+    this.code.catch(() => undefined); // who waits for it is told
+  }
+}
+
+export interface ReceiverOptions {
+  readonly plan: ReceiverPlan;
+  readonly network: Network;
+  readonly sender: Sender;
+  readonly code: string;
+  readonly out: string;
+  readonly file: { readonly name: string; readonly bytes: number };
+  readonly disk: SmallDisk | undefined;
+}
+
+/** A receiver that is run again until it has ended by itself. */
+export class Receiver {
+  readonly network: Network;
+  readonly out: string;
+  readonly disk: SmallDisk | undefined;
+  readonly name: string;
+  readonly #options: ReceiverOptions;
+  readonly #surroundings: Surroundings;
+  #child: Child | undefined;
+  #lastError: string | undefined;
+  #wasFull = false;
+  #againAfterMs = 0;
+  #isPlaced = false;
+  #isGivenUp = false;
+
+  constructor(options: ReceiverOptions, surroundings: Surroundings) {
+    this.#options = options;
+    this.#surroundings = surroundings;
+    this.network = options.network;
+    this.out = options.out;
+    this.disk = options.disk;
+    this.name = options.plan.name;
+  }
+
+  /** The process, or undefined when there is none at present. */
+  get child(): Child | undefined {
+    return this.#child?.hasEnded === true ? undefined : this.#child;
+  }
+
+  /** It was killed when its file had its name already; whether the sender knows, nobody can say. */
+  get isPlaced(): boolean {
+    return this.#isPlaced;
+  }
+
+  /** Runs until there is nothing left to do. */
+  async live(): Promise<void> {
+    const { history, signal } = this.#surroundings;
+    for (let run = 1; run <= RUNS; run++) {
+      const child = this.#start();
+      const exitCode = await child.ended;
+      if (this.#isGivenUp) return;
+      if (exitCode === undefined) {
+        if (this.#hasPlaced()) {
+          this.#isPlaced = true;
+          history.add({ what: "placed", who: this.name });
+          if (this.#options.sender.done.has(this.name)) return;
+        }
+        await sleep(this.#againAfterMs, undefined, { signal });
+        if (this.#isGivenUp) return;
+      } else if (this.#lastError === "disk-full" && this.#wasFull) {
+        await this.disk?.free;
+      } else {
+        return;
+      }
+    }
+    throw new RangeError(`${this.name} was run ${RUNS} times`);
+  }
+
+  /** kill -9; it is run again after so long. */
+  async kill(againAfterMs: number): Promise<void> {
+    this.#againAfterMs = againAfterMs;
+    await this.#child?.kill();
+  }
+
+  /** Tells it to end, and runs it no more. */
+  async giveUp(): Promise<void> {
+    this.#isGivenUp = true;
+    await this.#child?.tell("SIGINT");
+  }
+
+  /** Of a receiver that runs: its disk has no room from now on. */
+  markFull(): void {
+    this.#wasFull = true;
+  }
+
+  #start(): Child {
+    const { plan, code } = this.#options;
+    const words = ["recv", "--yes", "--out", this.out, "--name", plan.name];
+    words.push("--relay", this.network.url);
+    if (plan.limit !== undefined) words.push("--limit", String(plan.limit));
+    this.#wasFull = this.disk?.isFull ?? false;
+    this.#lastError = undefined;
+    const { children, history } = this.#surroundings;
+    this.#child = children.start({
+      who: plan.name,
+      command: command(...words),
+      env: { FILESHARE_CODE: code },
+      seen: (line) => {
+        const event = line as ClientEvent;
+        history.add({ what: "event", who: plan.name, event });
+        if (event.event === "error") this.#lastError = event.code;
+      },
+    });
+    return this.#child;
+  }
+
+  /** The file is whole under its name, and nothing beside it says that it could be gone on with. */
+  #hasPlaced(): boolean {
+    const { name, bytes } = this.#options.file;
+    const stat = statSync(join(this.out, name), { throwIfNoEntry: false });
+    if (stat?.size !== bytes) return false;
+    return !readdirSync(this.out).some((entry) => entry.endsWith(".partial"));
+  }
+}
+
+function command(...words: string[]): string[] {
+  const timeout = ["--connect-timeout", String(CONNECT_TIMEOUT_SECONDS)];
+  return [process.execPath, MAIN, ...words, ...timeout, "--json"];
+}

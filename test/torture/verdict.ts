@@ -1,0 +1,192 @@
+/** What is wrong with a round, told from its history alone. */
+import { EXIT } from "../../protocol/faults.ts";
+import { CONFIRM_MS, CLIENT_TICK_MS } from "../../protocol/mod.ts";
+import type { ClientEvent } from "../../cli/mod.ts";
+import type { Entry } from "./history.ts";
+
+type Of<What extends Entry["what"]> = Extract<Entry, { what: What }>;
+type Exit = Of<"exit">;
+type EventOf<Name extends ClientEvent["event"]> = Extract<ClientEvent, { event: Name }>;
+
+/** One process of a client, from its start to its exit. */
+interface Run {
+  readonly events: Of<"event">[];
+  exit: Exit | undefined;
+  /** Its disk had no room at some time. */
+  wasFull: boolean;
+  /** Killed with its file in its place. */
+  isPlaced: boolean;
+}
+
+const DOCUMENTED = new Set<number>(Object.values(EXIT));
+/** How Bun shows a place in a stack, and how it dies. */
+const STACK = /^\s+at .+:\d+:\d+\)?$|panic|Segmentation fault|^\d+ \| /m;
+
+/** Sentences for a person; none when all went as it should. */
+export function violations(entries: readonly Entry[]): string[] {
+  const plan = find(entries, "plan")?.plan;
+  const source = find(entries, "source");
+  if (plan === undefined || source === undefined) return ["the round did not begin"];
+  const found = wrongEnds(entries);
+  const late = of(entries, "late").map(({ who }) => who);
+  found.push(...late.map((who) => `${who} did not finish in time`));
+
+  const receivers = plan.receivers.map(({ name }) => ({ name, runs: runsOf(entries, name) }));
+  for (const { name, runs } of receivers) {
+    if (!late.includes(name)) found.push(...wrongRuns(name, runs, late.includes("sender")));
+    const copies = of(entries, "copies").find(({ who }) => who === name)?.copies ?? [];
+    for (const { path, sha256, bytes } of copies) {
+      if (sha256 !== source.sha256) found.push(`${name} has a wrong copy: ${path}, ${bytes} bytes`);
+    }
+    const saved = runs.flatMap((run) => events(run, "saved")).map(({ path }) => path);
+    for (const path of saved) {
+      if (!copies.some((copy) => copy.path === path)) found.push(`${name} has not saved ${path}`);
+    }
+    const placed = runs.filter(({ isPlaced }) => isPlaced).length;
+    const hasFinished = !late.includes(name);
+    if (hasFinished && (copies.length < 1 || copies.length > 1 + placed)) {
+      found.push(`${name} has ${copies.length} copies`);
+    }
+    if (hasFinished && placed === 0) {
+      const left = of(entries, "left over").filter(({ who }) => who === name);
+      found.push(...left.map(({ names }) => `${name} left ${names.join(", ")}`));
+    }
+  }
+  if (!late.includes("sender")) found.push(...wrongSender(entries, receivers));
+  return found;
+}
+
+/** What no process may do, whatever was done to it. */
+export function wrongEnds(entries: readonly Entry[]): string[] {
+  return of(entries, "exit").flatMap(wrongEnd);
+}
+
+function wrongEnd({ who, exitCode, signal, reason, stderr }: Exit): string[] {
+  const found: string[] = [];
+  if (exitCode === undefined && reason === undefined) found.push(`${who} died of ${signal}`);
+  if (exitCode === undefined && reason === "told") found.push(`${who} died of ${signal}`);
+  if (exitCode !== undefined && !DOCUMENTED.has(exitCode)) {
+    found.push(`${who} ended with ${exitCode}, which nothing explains`);
+  }
+  if (who === "relay" && reason === undefined) found.push(`the relay ended by itself: ${exitCode}`);
+  if (who === "relay" && reason === "told" && exitCode !== EXIT.done) {
+    found.push(`the relay was told to end, and ended with ${exitCode}`);
+  }
+  // The relay's operator is told of workers there; a client that speaks JSON says nothing.
+  if (who === "relay" ? STACK.test(stderr) : stderr !== "") {
+    found.push(`${who} wrote to stderr: ${stderr.slice(0, 1000)}`);
+  }
+  return found;
+}
+
+function wrongRuns(name: string, runs: readonly Run[], isSenderLate: boolean): string[] {
+  const found: string[] = [];
+  let bytes = 0;
+  for (const run of runs) {
+    const { exit } = run;
+    const [resumed] = events(run, "resumed");
+    const took = resumed !== undefined || events(run, "progress").length > 0;
+    if (bytes > 0 && took && (resumed?.bytes ?? 0) < bytes) {
+      found.push(`${name} had ${bytes} bytes and went on from ${resumed?.bytes ?? 0}`);
+    }
+    bytes = events(run, "progress").at(-1)?.bytes ?? Math.max(bytes, resumed?.bytes ?? 0);
+    // What was written and not synced may be lost with a disk that took no more.
+    if (run.wasFull || run.isPlaced) bytes = 0;
+    if (exit?.exitCode === undefined) continue;
+    if (exit.exitCode === EXIT.done) {
+      if (events(run, "saved").length !== 1) found.push(`${name} ended well and saved nothing`);
+      continue;
+    }
+    const error = events(run, "error").at(-1)?.code;
+    const wasTold = exit.reason === "told" && runs.some(({ isPlaced }) => isPlaced);
+    if (wasTold || (error === "disk-full" && run.wasFull)) continue;
+    found.push(`${name} failed with ${exit.exitCode}, ${error}`);
+  }
+  const last = runs.at(-1);
+  if (last?.exit === undefined) found.push(`${name} never ended`);
+  else if (last.exit.exitCode === undefined && !last.isPlaced && !isSenderLate) {
+    found.push(`${name} was not run again`);
+  }
+  return found;
+}
+
+function wrongSender(
+  entries: readonly Entry[],
+  receivers: readonly { readonly name: string; readonly runs: readonly Run[] }[],
+): string[] {
+  const found: string[] = [];
+  const [run] = runsOf(entries, "sender");
+  const exit = run?.exit;
+  if (run === undefined || exit === undefined) return ["the sender never ended"];
+  const done = new Set(
+    events(run, "receiver")
+      .filter(({ done }) => done)
+      .map(({ name }) => name),
+  );
+  const isUnsure = receivers.some(({ runs }) => runs.some(({ isPlaced }) => isPlaced));
+  let isForgotten = false;
+  for (const { name, runs } of receivers) {
+    const last = runs.at(-1);
+    if (done.has(name) || last === undefined) continue;
+    if (gaveUpReceipt(last)) isForgotten = true;
+    else if (last.exit?.exitCode === EXIT.done) found.push(`the sender knows nothing of ${name}`);
+  }
+  const { exitCode } = exit;
+  const isExplained =
+    exitCode === EXIT.done ||
+    (exitCode === EXIT.someFailed && isUnsure) ||
+    (exit.reason === "told" && (isForgotten || isUnsure));
+  if (!isExplained) {
+    found.push(`the sender ended with ${exitCode}, ${events(run, "error").at(-1)?.code}`);
+  }
+  const told = events(run, "done").at(-1)?.receivers ?? 0;
+  if (exitCode === EXIT.done && told < receivers.length) {
+    found.push(`the sender ended well with ${told} receivers of ${receivers.length}`);
+  }
+  return found;
+}
+
+/** A receiver with the whole file that nobody answers ends all the same. */
+function gaveUpReceipt(run: Run): boolean {
+  const at = (name: string): number =>
+    run.events.findLast(({ event }) => event.event === name)?.at ?? NaN;
+  return at("done") - at("saved") >= CONFIRM_MS - 4 * CLIENT_TICK_MS;
+}
+
+function runsOf(entries: readonly Entry[], who: string): Run[] {
+  const runs: Run[] = [];
+  let isFull = false;
+  for (const entry of entries) {
+    if (!("who" in entry) || entry.who !== who) continue;
+    const run = runs.at(-1);
+    if (entry.what === "start") {
+      runs.push({ events: [], exit: undefined, wasFull: isFull, isPlaced: false });
+    } else if (entry.what === "event") {
+      run?.events.push(entry);
+    } else if (entry.what === "exit" && run !== undefined) {
+      run.exit = entry;
+    } else if (entry.what === "placed" && run !== undefined) {
+      run.isPlaced = true;
+    } else if (entry.what === "disk") {
+      isFull = entry.full;
+      if (isFull && run !== undefined && run.exit === undefined) run.wasFull = true;
+    }
+  }
+  return runs;
+}
+
+function events<Name extends ClientEvent["event"]>(run: Run, name: Name): EventOf<Name>[] {
+  const isNamed = (event: ClientEvent): event is EventOf<Name> => event.event === name;
+  return run.events.map(({ event }) => event).filter(isNamed);
+}
+
+function of<What extends Entry["what"]>(entries: readonly Entry[], what: What): Of<What>[] {
+  return entries.filter((entry): entry is Of<What> => entry.what === what);
+}
+
+function find<What extends Entry["what"]>(
+  entries: readonly Entry[],
+  what: What,
+): Of<What> | undefined {
+  return of(entries, what)[0];
+}
