@@ -131,6 +131,8 @@ export interface WorkerStart {
   readonly pool: PoolBuffers;
   /** Whether the kernel may send frames straight from the log's file, where it can. */
   readonly zeroCopy: boolean;
+  /** A receiver that others wait for may make no progress for so long. */
+  readonly stallMs: number;
   /** Whether it shall report on itself. */
   readonly stats: boolean;
 }

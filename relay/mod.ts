@@ -1,7 +1,7 @@
 /** The relay: see `docs/protocol.md` for what it says, `docs/design.md` for why. */
 import { availableParallelism, tmpdir } from "node:os";
 
-import { LOG_BYTES, RELAY_WORKERS, type FaultError } from "../protocol/mod.ts";
+import { LOG_BYTES, RELAY_WORKERS, STALL_TIMEOUT_MS, type FaultError } from "../protocol/mod.ts";
 
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
@@ -46,6 +46,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     logBytes: LOG_BYTES,
     logFolder: tmpdir(),
     zeroCopy: true,
+    stallMs: STALL_TIMEOUT_MS,
     ...options,
     hostname,
   });

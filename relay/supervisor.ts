@@ -16,6 +16,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly port: number;
   /** Streaming worker threads; more than one needs SO_REUSEPORT, which only Linux has. */
   readonly workers: number;
+  /** A receiver of a share that can't be read again may make no progress for so long. ms */
+  readonly stallMs: number;
   /** Told of what an operator should know; nothing in it comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
@@ -175,7 +177,7 @@ export class Supervisor {
     const place = this.#places[worker];
     if (place === undefined) return;
     const { script, pingMs } = this.#supervision;
-    const { hostname, workers, onStats } = this.#options;
+    const { hostname, workers, stallMs, onStats } = this.#options;
     const address = `${hostname}:${this.#port}`;
     let fault = new FaultError("relay-failed", "a worker ended while it started");
     const start = {
@@ -186,6 +188,7 @@ export class Supervisor {
       port: this.#port,
       pool: this.#log.pool,
       zeroCopy: this.#log.zeroCopy,
+      stallMs,
       stats: onStats !== undefined,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {

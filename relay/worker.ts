@@ -34,6 +34,7 @@ function start({
   port,
   pool: buffers,
   zeroCopy,
+  stallMs,
   stats,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
@@ -48,6 +49,7 @@ function start({
     outlet: sockets,
     primitives: nodePrimitives,
     toDirectory: post,
+    stallMs,
   });
 
   const server = Bun.serve<SocketData>({

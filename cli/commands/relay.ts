@@ -20,6 +20,12 @@ export default command({
       valueHint: "seconds",
       description: "At SIGTERM or Ctrl-C, how long transfers may run on; 0 for not at all (8)",
     },
+    "stall-timeout": {
+      type: "string",
+      valueHint: "seconds",
+      description:
+        "How long a receiver may hold up the others of a share that can't be read again (60)",
+    },
     json: {
       type: "boolean",
       description: "Print where it listens, and that it drains, as JSON objects",

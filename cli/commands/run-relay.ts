@@ -1,17 +1,24 @@
 import { networkInterfaces } from "node:os";
 
 import { EXIT } from "../../protocol/faults.ts";
-import { DRAIN_MAX_MS, DRAIN_MS, RELAY_WORKERS } from "../../protocol/limits.ts";
+import {
+  DRAIN_MAX_MS,
+  DRAIN_MS,
+  RELAY_WORKERS,
+  STALL_TIMEOUT_MAX_MS,
+  STALL_TIMEOUT_MS,
+} from "../../protocol/limits.ts";
 import { usage } from "../args.ts";
 import { onInterrupt } from "../interrupts.ts";
 import { jsonLine } from "../screen/json.ts";
-import { parseSecondsOrNone, parseWhole } from "../values.ts";
+import { parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
 
 export interface RelayValues {
   readonly host: string | undefined;
   readonly port: string | undefined;
   readonly workers: string | undefined;
   readonly drain: string | undefined;
+  readonly "stall-timeout": string | undefined;
   readonly json: boolean;
 }
 
@@ -24,6 +31,8 @@ export async function runRelay(values: RelayValues): Promise<number> {
   if (hostname === "") throw usage("--host takes an address");
   const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
   const drainMs = parseSecondsOrNone("--drain", values.drain ?? `${DRAIN_MS / 1000}`, DRAIN_MAX_MS);
+  const stall = values["stall-timeout"] ?? `${STALL_TIMEOUT_MS / 1000}`;
+  const stallMs = parseSeconds("--stall-timeout", stall, STALL_TIMEOUT_MAX_MS);
   const asked =
     values.workers === undefined
       ? undefined
@@ -33,7 +42,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const log = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => log.warn(trouble);
   const workers = asked ?? workersOfMachine();
-  const relay = await startRelay({ hostname, port, workers, onTrouble });
+  const relay = await startRelay({ hostname, port, workers, stallMs, onTrouble });
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   const { url } = relay;

@@ -119,6 +119,8 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["relay", "--workers", "0"], "--workers takes a whole number from 1 to "],
     [["relay", "--drain", "soon"], "--drain takes seconds, from 0 to 3600"],
     [["relay", "--drain", "3601"], "--drain takes seconds, from 0 to 3600"],
+    [["relay", "--stall-timeout", "0"], "--stall-timeout takes seconds, more than 0"],
+    [["relay", "--stall-timeout", "3601"], "--stall-timeout takes seconds, more than 0"],
     [["relay", "now"], '"now" is one word too many'],
   ])("%j", async (args, hint) => {
     const { exitCode, out, err } = await run(args);
