@@ -1,6 +1,6 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { FRAME_BYTES, FRAME_HEADER_BYTES } from "../../protocol/mod.ts";
-import { startRelay } from "../../relay/mod.ts";
+import { startRelay, type Relay } from "../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { RawReceiver, framesUpTo } from "./raw-receiver.ts";
 
@@ -13,12 +13,19 @@ describe.each([
   { how: "straight from the log's file of another worker", zeroCopy: true, workers: 2 },
   { how: "through Bun", zeroCopy: false, workers: 2 },
 ])("sent $how", ({ zeroCopy, workers }) => {
+  let relay: Relay;
+
+  beforeAll(async () => {
+    relay = await startRelay({ workers, zeroCopy, logBytes: 16 * FRAME_BYTES });
+  });
+
+  afterAll(() => relay.stop());
+
   test.each(sizes)(
     "frames of %p bytes are the same for who is quiet and who is not",
     async (size) => {
       const channel = randomId();
       const share = rawShare(RECORDS, size - FRAME_HEADER_BYTES);
-      await using relay = await startRelay({ workers, zeroCopy, logBytes: 16 * FRAME_BYTES });
       await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
       await using stack = new AsyncDisposableStack();
       const receivers: RawReceiver[] = [];

@@ -23,7 +23,7 @@ export interface RawReceiverOptions {
 export class RawReceiver implements AsyncDisposable {
   readonly id = randomId();
   readonly socket: StrictSocket;
-  /** "frame 3" or what is wrong with it, types of messages, "ping", "close 4001"; in order. */
+  /** "frame 3" or what is wrong with it, types of messages, "ping", "close 4007"; in order. */
   readonly events: string[];
   readonly #share: RawShare;
   readonly #wake: { call: () => void };
@@ -61,7 +61,10 @@ export class RawReceiver implements AsyncDisposable {
     const events: string[] = [];
     const wake = { call: (): void => undefined };
     const socket = await StrictSocket.open(hostname, port, (message) => {
-      events.push(describe(message, share));
+      const event = describe(message, share);
+      // A worker may hear of the share when the receiver is there already.
+      if (event === "no offers") return;
+      events.push(event);
       wake.call();
     });
     return new RawReceiver(socket, events, share, wake);
@@ -135,6 +138,8 @@ function describe({ first, payload }: Received, share: RawShare): string {
   if (isFrame(payload)) return describeFrame(payload, share);
   const message = decodeControl(payload);
   switch (message.t) {
+    case "offers":
+      return message.list.length === 0 ? "no offers" : "offers";
     case "presence":
       return `presence ${message.senderHere}`;
     case "cancel":

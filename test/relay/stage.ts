@@ -58,11 +58,11 @@ export class Stage implements AsyncDisposable {
           this.#last = socket.data.id;
           this.#bun.set(socket.data.id, socket);
         },
-        message(socket) {
+        message: (socket) => {
           // Whatever it says first is its hello.
           sockets.handle(socket, (id) => {
             sockets.quiet(id);
-            sockets.send(id, { t: "offers", list: [] });
+            sockets.send(id, { t: "offers", list: [{ ...this.share.offer, senderHere: true }] });
           });
         },
         pong: (socket) => {
