@@ -6,7 +6,7 @@ import { RawClient, randomId, rawShare, type RawShare } from "./raw-client.ts";
 import { RawReceiver, framesUpTo } from "./raw-receiver.ts";
 
 const SHARES = 5;
-const RECORDS = 40;
+const RECORDS = 24;
 const CONNECTIONS = 200;
 /** One more, and a relay of one worker gives up. */
 const CRASHES = WORKER_FAILURES - 1;
