@@ -29,13 +29,31 @@ function secondsToMs(text: string): number {
 
 const POWERS = ["", "k", "m", "g", "t"];
 
-/** `8MiB`, `500k`, `1.5GB/s`, `100000`: bytes per second. k is 1,000 and Ki is 1,024. */
-export function parseRate(option: string, text: string): number {
-  const parts = /^(\d{1,15}(?:\.\d{1,9})?) ?(?:([kmgt])(i?))?b?(?:\/s)?$/i.exec(text);
-  if (parts === null) throw usage(`${option} takes a rate such as 8MiB or 500k, not "${text}"`);
+/** `8MiB`, `500k`, `1.5GB`, `100000`, to bytes; NaN for anything else. k is 1,000 and Ki is 1,024. */
+function bytesOf(text: string): number {
+  const parts = /^(\d{1,15}(?:\.\d{1,9})?) ?(?:([kmgt])(i?))?b?$/i.exec(text);
+  if (parts === null) return NaN;
   const [, number = "", letter = "", binary = ""] = parts;
   const base = binary === "" ? 1000 : 1024;
-  const rate = Math.floor(Number(number) * base ** POWERS.indexOf(letter.toLowerCase()));
-  if (rate >= RECEIVE_RATE_MIN && Number.isSafeInteger(rate)) return rate;
+  const bytes = Math.floor(Number(number) * base ** POWERS.indexOf(letter.toLowerCase()));
+  return Number.isSafeInteger(bytes) ? bytes : Infinity;
+}
+
+/** A size such as `1GiB`. */
+export function parseBytes(option: string, text: string, min: number, max: number): number {
+  const bytes = bytesOf(text);
+  if (Number.isNaN(bytes)) throw usage(`${option} takes a size such as 1GiB, not "${text}"`);
+  if (bytes >= min && bytes <= max) return bytes;
+  const [least, most] = [min / 1024 ** 2, max / 1024 ** 4];
+  throw usage(`${option} takes ${least}MiB at least and ${most}TiB at most, not "${text}"`);
+}
+
+/** A rate such as `8MiB` or `1.5GB/s`, to bytes per second. */
+export function parseRate(option: string, text: string): number {
+  const rate = bytesOf(text.replace(/\/s$/i, ""));
+  if (Number.isNaN(rate)) {
+    throw usage(`${option} takes a rate such as 8MiB or 500k, not "${text}"`);
+  }
+  if (rate >= RECEIVE_RATE_MIN && rate < Infinity) return rate;
   throw usage(`${option} takes at least ${RECEIVE_RATE_MIN / 1024}KiB per second, not "${text}"`);
 }

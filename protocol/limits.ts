@@ -198,6 +198,18 @@ export const LOG_BYTES = limit(
   "bytes",
   "the log over all shares and workers; old records come again from the sender",
 );
+export const LOG_BYTES_MIN = limit(
+  "LOG_BYTES_MIN",
+  16 * MiB,
+  "bytes",
+  "the least that --log-bytes takes: what one sender is asked for at once",
+);
+export const LOG_BYTES_MAX = limit(
+  "LOG_BYTES_MAX",
+  1024 * 1024 * MiB,
+  "bytes",
+  "the most that --log-bytes takes; each block of it has a place in several tables",
+);
 export const BUFFERED_BYTES = limit(
   "BUFFERED_BYTES",
   256 * MiB,

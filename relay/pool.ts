@@ -42,6 +42,8 @@ const RECLAIMING = -1;
 
 /** A pool is short of blocks when fewer than one of so many are free. */
 const SHORT_PART = 4;
+/** A pool is held up when more than one of so many blocks are nobody's and wait for their readers. */
+const HELD_UP_PART = 4;
 
 const INT_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
@@ -84,6 +86,8 @@ export class BlockPool {
   readonly #pins: Int32Array;
   readonly #exposed: Int32Array;
   readonly #holders: Int32Array;
+  /** As far as this worker knows, no block below is free. */
+  #lowest = 0;
 
   /** @param native what a block that was exposed is renewed with */
   constructor(buffers: PoolBuffers, worker: number, native?: Native) {
@@ -101,23 +105,33 @@ export class BlockPool {
     this.#holders = new Int32Array(buffers.holders);
   }
 
-  /** Takes a free block, the lowest first because its pages are warm; undefined when none is free. */
+  /** Takes a free block, low ones first because their pages are warm; undefined when none is free. */
   take(): number | undefined {
-    for (let block = 0; block < this.blocks; block++) {
-      if (Atomics.compareExchange(this.#owners, block, 0, this.#worker + 1) !== 0) continue;
-      if (!this.isPinned(block)) {
-        if (Atomics.exchange(this.#exposed, block, 0) !== 0) this.store.renew(block);
-        return block;
-      }
-      Atomics.store(this.#owners, block, 0);
+    const from = this.#lowest;
+    for (let tried = 0; tried < this.blocks; tried++) {
+      const block = (from + tried) % this.blocks;
+      if (!this.#tryTake(block)) continue;
+      this.#lowest = (block + 1) % this.blocks;
+      return block;
     }
     return undefined;
+  }
+
+  #tryTake(block: number): boolean {
+    if (Atomics.compareExchange(this.#owners, block, 0, this.#worker + 1) !== 0) return false;
+    if (this.isPinned(block)) {
+      Atomics.store(this.#owners, block, 0);
+      return false;
+    }
+    if (Atomics.exchange(this.#exposed, block, 0) !== 0) this.store.renew(block);
+    return true;
   }
 
   /** Gives a block of ours back. */
   giveBack(block: number): void {
     Atomics.add(this.#generations, block, 1);
     Atomics.store(this.#owners, block, 0);
+    this.#lowest = Math.min(this.#lowest, block);
   }
 
   generation(block: number): number {
@@ -178,6 +192,15 @@ export class BlockPool {
       if (Atomics.load(this.#owners, block) === 0) free++;
     }
     return free;
+  }
+
+  /** Whether so many blocks are only there for readers who are late that those should copy what they need. */
+  get isHeldUp(): boolean {
+    let held = 0;
+    for (let block = 0; block < this.blocks; block++) {
+      if (Atomics.load(this.#owners, block) === 0 && this.isPinned(block)) held++;
+    }
+    return held > this.blocks / HELD_UP_PART;
   }
 
   /** Whether so many blocks are taken that who keeps one for long should copy what it needs. */

@@ -26,6 +26,20 @@ export default command({
       description:
         "How long a receiver may hold up the others of a share that can't be read again (60)",
     },
+    "log-bytes": {
+      type: "string",
+      valueHint: "bytes",
+      description: "How much the relay keeps for who is late or slow, over all shares (1GiB)",
+    },
+    "log-dir": {
+      type: "string",
+      valueHint: "folder",
+      description: "Where it keeps that, in a file without a name (the folder for temporary files)",
+    },
+    copy: {
+      type: "boolean",
+      description: "Copy frames to their sockets even where the kernel sends them by itself",
+    },
     json: {
       type: "boolean",
       description: "Print where it listens, and that it drains, as JSON objects",

@@ -1,9 +1,12 @@
-import { networkInterfaces } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 
 import { EXIT } from "../../protocol/faults.ts";
 import {
   DRAIN_MAX_MS,
   DRAIN_MS,
+  LOG_BYTES,
+  LOG_BYTES_MAX,
+  LOG_BYTES_MIN,
   RELAY_WORKERS,
   STALL_TIMEOUT_MAX_MS,
   STALL_TIMEOUT_MS,
@@ -11,7 +14,7 @@ import {
 import { usage } from "../args.ts";
 import { onInterrupt } from "../interrupts.ts";
 import { jsonLine } from "../screen/json.ts";
-import { parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
+import { parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
 
 export interface RelayValues {
   readonly host: string | undefined;
@@ -19,6 +22,9 @@ export interface RelayValues {
   readonly workers: string | undefined;
   readonly drain: string | undefined;
   readonly "stall-timeout": string | undefined;
+  readonly "log-bytes": string | undefined;
+  readonly "log-dir": string | undefined;
+  readonly copy: boolean;
   readonly json: boolean;
 }
 
@@ -37,12 +43,16 @@ export async function runRelay(values: RelayValues): Promise<number> {
     values.workers === undefined
       ? undefined
       : parseWhole("--workers", values.workers, 1, RELAY_WORKERS);
+  const log = values["log-bytes"] ?? `${LOG_BYTES}`;
+  const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
+  const logFolder = values["log-dir"] ?? tmpdir();
   const { startRelay, workersOfMachine } = await import("../../relay/mod.ts");
   const { createConsola } = await import("consola");
-  const log = createConsola({ stdout: process.stdout, stderr: process.stderr });
-  const onTrouble = (trouble: string): void => log.warn(trouble);
+  const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
+  const onTrouble = (trouble: string): void => console.warn(trouble);
   const workers = asked ?? workersOfMachine();
-  const relay = await startRelay({ hostname, port, workers, stallMs, onTrouble });
+  const kept = { logBytes, logFolder, zeroCopy: !values.copy };
+  const relay = await startRelay({ hostname, port, workers, stallMs, ...kept, onTrouble });
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   const { url } = relay;
@@ -50,14 +60,14 @@ export async function runRelay(values: RelayValues): Promise<number> {
     process.stdout.write(jsonLine({ event: "listening", url, port: relay.port, workers }));
   } else {
     const others = otherAddresses(hostname).map((host) => `ws://${host}:${relay.port}`);
-    log.success(`The relay listens at ${url}`);
-    if (others.length > 0) log.info(`From other machines: ${others.join(" or ")}`);
-    log.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
+    console.success(`The relay listens at ${url}`);
+    if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
+    console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
   let fault = await Promise.race([signalled, relay.ended]);
   if (fault !== undefined) throw fault;
   if (values.json) process.stdout.write(jsonLine({ event: "draining", seconds: drainMs / 1000 }));
-  else log.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
+  else console.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
   await relay.drain(drainMs);
   fault = await relay.ended;
   if (fault !== undefined) throw fault;
