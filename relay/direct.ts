@@ -123,13 +123,18 @@ export class DirectSender {
     return this.#streams.get(id)?.copy?.length ?? 0;
   }
 
-  /** Lets go of blocks that slow sockets hold while the pool is short of them. */
+  /**
+   * Lets go of blocks that slow sockets hold up: those that their log gave back. Whoever is sent what
+   * the log still has costs nobody anything, and must not be cut off for others.
+   */
   tick(): void {
     const slow = this.#slow;
     this.#slow = new Set(this.#blocked);
-    if (slow.size === 0 || !this.#pool.isShort) return;
+    if (slow.size === 0 || !this.#pool.isHeldUp) return;
     for (const stream of slow) {
-      if (!this.#blocked.has(stream) || stream.place === undefined) continue;
+      const { place } = stream;
+      if (!this.#blocked.has(stream) || place === undefined) continue;
+      if (this.#pool.generation(place.block) === place.generation) continue;
       if (!this.#copyRest(stream)) this.#events.failed(stream.id);
     }
   }

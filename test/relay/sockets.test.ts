@@ -136,40 +136,35 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     expect(said).toBeLessThan(10_000);
   });
 
-  test("let go of a block when the pool is short of them, and get the frame as it was", async () => {
-    const stage = new Stage({ frameBytes: MiB, blocks: BLOCKS });
+  test("let go of blocks that are held up by them, and get the frames as they were", async () => {
+    const stage = new Stage({ frameBytes: MiB, blocks: 8 });
     await using _ = stage;
     const clients = [await stage.client(), await stage.client(), await stage.client()];
     for (const { receiver } of clients) receiver.socket.pause();
-    const stalls = clients.map(({ id }, at) => stage.fill(id, at));
+    // Each has another record on its way.
+    const stalls = clients.map(({ id }, at) => stage.fill(id, 10 * at));
+    // What the log still has costs nobody anything.
+    stage.tick();
+    stage.tick();
+    expect(stage.sockets.bufferedOfAll()).toEqual({ sum: 0, most: 0 });
     stage.log.destroy();
-    const held = new Set(stalls).size;
-    expect(freeBlocks(stage.pool)).toBe(BLOCKS - held);
-    // There are enough: nothing is copied.
+    expect(freeBlocks(stage.pool)).toBe(5);
     stage.tick();
-    stage.tick();
-    expect(freeBlocks(stage.pool)).toBe(BLOCKS - held);
-    // Others need almost all, and write them full.
+    expect(stage.sockets.bufferedOfAll().sum).toBeGreaterThan(0);
+    // Others need all, and write them full.
     const taken: number[] = [];
     for (let block = stage.pool.take(); block !== undefined; block = stage.pool.take()) {
       taken.push(block);
       stage.pool.write(block, 0, new Uint8Array(MiB).fill(0xee));
     }
-    stage.tick();
-    stage.tick();
-    expect(stage.sockets.bufferedOfAll().sum).toBeGreaterThan(0);
-    for (let block = stage.pool.take(); block !== undefined; block = stage.pool.take()) {
-      taken.push(block);
-      stage.pool.write(block, 0, new Uint8Array(MiB).fill(0xee));
-    }
-    expect(taken).toHaveLength(BLOCKS);
+    expect(taken).toHaveLength(8);
     const drained = clients.map(({ id }) => stage.drained(id));
     for (const { receiver } of clients) receiver.socket.resume();
     await Promise.all(drained);
     expect(stage.sockets.bufferedOfAll()).toEqual({ sum: 0, most: 0 });
     for (const [at, { receiver }] of clients.entries()) {
       await receiver.until(`frame ${stalls[at]}`);
-      expect(receiver.frames).toEqual(framesUpTo(stalls[at]! + 1, at));
+      expect(receiver.frames).toEqual(framesUpTo(stalls[at]! + 1, 10 * at));
     }
   });
 
