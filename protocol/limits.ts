@@ -436,6 +436,12 @@ export const LOST_GRACE_MS = limit(
   "ms",
   "receivers that vanished unfinished are waited for so long by a sender that could end, and by a log that can't be read again",
 );
+export const PAUSE_GRACE_MS = limit(
+  "PAUSE_GRACE_MS",
+  second,
+  "ms",
+  "a receiver that closes its window to ask a person may open it again so long after and find its records",
+);
 export const STALL_TIMEOUT_MS = limit(
   "STALL_TIMEOUT_MS",
   minute,

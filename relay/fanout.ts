@@ -1,5 +1,6 @@
 import {
   LOST_GRACE_MS,
+  PAUSE_GRACE_MS,
   RECEIVERS_PER_SHARE,
   STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
@@ -277,12 +278,12 @@ export class Fanout {
   #keep(receiver: Receiver): void {
     if (this.offer.seekable) return;
     const { key, socket, window, acked, unpaced, left } = receiver;
-    const paces = window > 0 && acked < this.offer.records && acked > unpaced;
     if (acked > unpaced) this.#stalled.delete(key);
-    if (socket !== undefined && paces) this.#floor.set(key, acked);
-    else if (paces && left === undefined && window > NOT_AGREED_WINDOW) {
-      this.#floor.lose(key, this.#now + LOST_GRACE_MS);
-    } else this.#floor.delete(key);
+    if (acked <= unpaced || acked >= this.offer.records) this.#floor.delete(key);
+    else if (socket !== undefined && window > 0) this.#floor.set(key, acked);
+    else if (socket !== undefined) this.#floor.lose(key, this.#now + PAUSE_GRACE_MS);
+    else if (left !== undefined || window <= NOT_AGREED_WINDOW) this.#floor.delete(key);
+    else this.#floor.lose(key, this.#now + LOST_GRACE_MS);
     this.#tellFloor();
   }
 

@@ -47,9 +47,9 @@ export class Floor<Key> {
     if (before === this.#least) this.#leaveLeast();
   }
 
-  /** This reader may come back until then. */
+  /** This reader may come back until then, or until when it was said before. */
   lose(key: Key, until: number): void {
-    if (this.#needs.has(key)) this.#lost.set(key, until);
+    if (this.#needs.has(key) && !this.#lost.has(key)) this.#lost.set(key, until);
   }
 
   tick(now: number): void {

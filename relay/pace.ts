@@ -63,7 +63,10 @@ export class Pace {
       else if (this.#died.has(worker)) this.#hold(keyOfLost(worker), next, now);
       else if (!this.#heard.has(worker)) this.#floors.set(worker, next);
     }
-    for (const [worker, next] of this.floors) this.#floors.set(worker, this.#within(next));
+    for (const worker of this.#heard) {
+      const next = this.#floors.get(worker);
+      if (next !== undefined) this.#floors.set(worker, this.#within(next));
+    }
     this.#keep();
   }
 

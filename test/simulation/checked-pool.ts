@@ -23,6 +23,13 @@ export class Ledger {
     this.#owners.delete(block);
   }
 
+  adopt(block: number, worker: number, from: number): void {
+    if (this.#owners.get(block) !== from) {
+      throw new Violation(`block ${block} adopted by ${worker}, and ${from} does not hold it`);
+    }
+    this.#owners.set(block, worker);
+  }
+
   pin(block: number, worker: number, generation: number): void {
     const key = `${worker}:${block}`;
     const pin = this.#pins.get(key) ?? { generation, count: 0 };
@@ -82,6 +89,12 @@ export class CheckedPool extends BlockPool {
   override giveBack(block: number): void {
     this.#ledger.giveBack(block, this.#worker);
     super.giveBack(block);
+  }
+
+  override adopt(block: number, generation: number, from: number): boolean {
+    const adopted = super.adopt(block, generation, from);
+    if (adopted) this.#ledger.adopt(block, this.#worker, from);
+    return adopted;
   }
 
   override write(block: number, offset: number, frame: Uint8Array): boolean {

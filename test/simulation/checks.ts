@@ -25,10 +25,14 @@ export function checkEnds(
   parties: readonly Party[],
   senders: readonly SimSender[],
 ): void {
-  const { ending } = scenario;
+  const { ending, stream } = scenario;
   const strict = ending.at === "all done" || ending.at === "interrupted when done";
   for (const party of parties) {
     for (const sender of senders) checkShare(party, sender, strict);
+  }
+  if (stream) {
+    for (const sender of senders) checkStream(scenario, parties, sender);
+    return;
   }
   if (strict) for (const sender of senders) checkOutcome(scenario, parties, sender);
   const killed = ending.at === "killed" && senders.every(({ outcome }) => outcome === undefined);
@@ -48,6 +52,9 @@ function checkShare({ home, plan }: Party, { share }: SimSender, strict: boolean
   if (end !== undefined && end.fault === undefined) {
     if (copy === undefined) throw new Violation(`${home.name} has nothing and says it is done`);
     checkWhole(copy, share);
+  } else if (end?.fault === "too-late" && !share.offer.seekable) {
+    // Whether rightly so was checked when it was told.
+    return;
   } else if (strict && isAble(plan)) {
     if (copy === undefined || end !== undefined) {
       throw new Violation(`${home.name} ended with ${end?.fault ?? "nothing"}`);
@@ -73,6 +80,22 @@ function checkOutcome(
   // Who is interrupted may not have heard yet that somebody only looked.
   if (ending.at === "all done" && failed > most) {
     throw new Violation(`${name} counts ${failed} failed, at most ${most} did`);
+  }
+}
+
+/** Who got everything could prove it, and no record leaves a sender twice without a reason. */
+function checkStream(
+  scenario: Scenario,
+  parties: readonly Party[],
+  { name, share, verified, uploads }: SimSender,
+): void {
+  const whole = parties.filter(({ home }) => home.wholeAt.has(share.key)).length;
+  const strict = scenario.ending.at === "interrupted when done";
+  if (strict ? verified !== whole : verified > whole) {
+    throw new Violation(`${name} knows of ${verified} of ${whole}`);
+  }
+  if (isCalm(scenario.seed) && uploads > share.records) {
+    throw new Violation(`${name} sent ${uploads} records of ${share.records}`);
   }
 }
 

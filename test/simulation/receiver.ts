@@ -1,5 +1,7 @@
 import {
   CORRUPT_RETRIES,
+  LOST_GRACE_MS,
+  PAUSE_GRACE_MS,
   ReceiverSession,
   WINDOW_RECORDS,
   decodeControl,
@@ -36,6 +38,8 @@ export interface ReceiverHabits {
   readonly saveMs: number;
   /** Freezes for ever when it has so many records of a share. */
   readonly stopsAfter: number | undefined;
+  /** When it has so many records of a share it drops all that comes for a while, once. */
+  readonly drops: { readonly at: number; readonly lasts: number } | undefined;
 }
 
 export interface ShareEnd {
@@ -58,6 +62,10 @@ export interface ReceiverHome {
   readonly ends: Map<string, ShareEnd>;
   /** Processes so far. */
   starts: number;
+  /** All its lines. */
+  readonly wires: Wire[];
+  /** When the last record of each share was stored after the agreement. ms */
+  readonly takenAt: Map<string, number>;
   /** When each share was first opened here. ms */
   readonly openedAt: Map<string, number>;
   /** When each share was whole here. ms */
@@ -66,6 +74,11 @@ export interface ReceiverHome {
 
 /** Long enough for a receipt to outlast all that the faults do. ms */
 export const CONFIRM_MS = 600_000;
+
+/** Less than the relay's grace, by as much as both sides may differ about when it began. ms */
+const LEFT_BEHIND_MS = LOST_GRACE_MS - 1000;
+/** Who comes or agrees late is told of what is gone by then, behind records on their way. ms */
+const JOINING_MS = 3000;
 
 /** A receiving process; mirrors cli/receiving.ts and cli/incoming.ts. */
 export class SimReceiver extends Client {
@@ -78,6 +91,10 @@ export class SimReceiver extends Client {
   #corrupt = 0;
   /** The first record that the relay was not allowed to send yet on the present line. */
   #allowed = 0;
+  /** Since when it should be kept what it lacks: it never was away or paused for long. ms */
+  #steadySince = Infinity;
+  #joined = false;
+  #dropsUntil: number | undefined;
   finished: { readonly fault: FaultCode | undefined } | undefined;
 
   constructor(home: ReceiverHome, world: World, network: Network) {
@@ -110,6 +127,8 @@ export class SimReceiver extends Client {
 
   protected override prepare(wire: Wire): void {
     this.#allowed = 0;
+    this.#joined = false;
+    this.#home.wires.push(wire);
     wire.down.cost = (bytes) => (isFrame(bytes) ? this.#home.habits.recordMs : 0);
   }
 
@@ -135,9 +154,19 @@ export class SimReceiver extends Client {
     if (frame.index >= this.#allowed) {
       throw new Violation(`${this.name} got ${frame.index} beyond its window, ${this.#allowed}`);
     }
+    if (this.#drops()) return;
     this.#ciphertext = frame.ciphertext;
     this.#handle({ type: "frame", index: frame.index });
     this.#ciphertext = undefined;
+  }
+
+  /** Its line is well and it says that it is there, but it takes nothing. */
+  #drops(): boolean {
+    const { drops } = this.#home.habits;
+    if (drops === undefined || this.#copy?.records.length !== drops.at) return false;
+    if (this.#dropsUntil === undefined) this.world.count("takes nothing for a while");
+    this.#dropsUntil ??= this.now + drops.lasts;
+    return this.now < this.#dropsUntil;
   }
 
   #handle(event: ReceiverEvent): void {
@@ -185,9 +214,18 @@ export class SimReceiver extends Client {
   }
 
   #say(message: Message): void {
+    if (message.t === "join" && !this.#joined) this.#noteJoin();
     if (message.t === "join") this.#allow(message.from + message.window);
     else if (message.t === "ack") this.#allow(message.next + message.window);
     this.say(encodeControl(message));
+  }
+
+  #noteJoin(): void {
+    this.#joined = true;
+    const takenAt = this.#home.takenAt.get(this.#share?.key ?? "") ?? -Infinity;
+    // Within its grace nothing of what it lacks goes; after, nothing from when the relay knows of it.
+    if (this.now - takenAt > LEFT_BEHIND_MS) this.#steadySince = this.now + JOINING_MS;
+    else this.#steadySince = Math.min(this.#steadySince, takenAt);
   }
 
   #allow(end: number): void {
@@ -199,6 +237,7 @@ export class SimReceiver extends Client {
     const share = this.#home.shares.get(key);
     if (share === undefined) throw new Violation(`${this.name} is offered an unknown share`);
     this.#share = share;
+    this.#steadySince = Infinity;
     this.#allowed = 0;
     if (!this.#home.openedAt.has(key)) this.#home.openedAt.set(key, this.now);
     let copy = this.#home.disk.get(key);
@@ -234,6 +273,7 @@ export class SimReceiver extends Client {
     }
     copy.records.push(this.#ciphertext.slice());
     this.world.count("records received");
+    if (copy.agreed) this.#home.takenAt.set(this.#share.key, this.now);
     this.#handle({ type: "stored" });
     const needed = Math.min(this.#home.habits.manifestRecords, this.#share.records);
     if (copy.agreed) return;
@@ -260,6 +300,7 @@ export class SimReceiver extends Client {
         if (copy === undefined || share === undefined || copy !== this.#copy) return;
         if (!declines) {
           copy.agreed = true;
+          if (thinkMs > PAUSE_GRACE_MS / 2) this.#steadySince = this.now + JOINING_MS;
           this.#home.disk.set(share.key, copy);
         }
         this.#handle({ type: declines ? "declined" : "accepted" });
@@ -288,6 +329,18 @@ export class SimReceiver extends Client {
     if (share === undefined || copy === undefined) return;
     this.world.trace(() => `${this.name}: over, ${fault ?? "whole"}, confirmed ${confirmed}`);
     if (fault === undefined) checkWhole(copy, share);
+    if (fault === "too-late") this.#checkTooLate(share);
     this.#home.ends.set(share.key, { fault, confirmed, at: this.now });
+  }
+
+  /** Who takes records is not left behind, unless the relay lost what it had. */
+  #checkTooLate({ key }: SimShare): void {
+    const { name, wires, takenAt } = this.#home;
+    const last = takenAt.get(key);
+    if (last === undefined || this.world.streams.hasLost(key)) return;
+    // Who was sent away is kept nothing for at first.
+    if (this.now < this.#steadySince || wires.some(({ stalled }) => stalled)) return;
+    if (this.now - last > LEFT_BEHIND_MS) return;
+    throw new Violation(`${name} took a record ${(this.now - last) | 0} ms ago, and is too late`);
   }
 }

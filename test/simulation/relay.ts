@@ -92,6 +92,9 @@ export class SimRelay {
     this.#world.count("worker crash");
     this.#world.trace(() => `worker ${worker} crashes`);
     running.dead = true;
+    const shares = [...running.worker.hub.shares];
+    const homes = shares.filter(({ origin }) => origin !== undefined);
+    this.#world.streams.workerDied(homes.map(({ record }) => record.key));
     running.worker.die();
     const { clock } = this.#world;
     const random = this.#random;
@@ -108,6 +111,7 @@ export class SimRelay {
   /** The whole process ends; `gracefully`: it says so to everybody. */
   stop(gracefully: boolean): void {
     this.#stopped = true;
+    this.#world.streams.relayStopped();
     for (const { worker } of this.#running.values()) {
       if (gracefully) worker.failAll("going-away");
     }

@@ -1,4 +1,4 @@
-import type { SenderGoal } from "../../protocol/mod.ts";
+import { LOST_GRACE_MS, STALL_TIMEOUT_MS, type SenderGoal } from "../../protocol/mod.ts";
 
 import { MESSAGE_HEAD_BYTES } from "../../relay/store.ts";
 
@@ -49,6 +49,8 @@ export interface Scenario {
   readonly seed: number;
   readonly relay: RelaySettings;
   readonly lobby: boolean;
+  /** Whether the shares can't be read again. */
+  readonly stream: boolean;
   readonly shares: readonly {
     readonly size: ShareSize;
     readonly ways: Ways;
@@ -72,15 +74,64 @@ export function isCalm(seed: number): boolean {
   return seed % 10 === 0;
 }
 
+/** In two of seven seeds shares can't be read again. */
+export function isStream(seed: number): boolean {
+  return seed % 7 === 4 || seed % 7 === 5;
+}
+
 /** Draws what happens from a seed. */
 export function drawScenario(seed: number): Scenario {
+  const scenario = drawSeekable(seed);
+  return isStream(seed) ? asStream(scenario) : scenario;
+}
+
+/** Draws the rest from chance of its own, so that other seeds are what they were. */
+function asStream(scenario: Scenario): Scenario {
+  const { seed, shares, receivers, relay, ending } = scenario;
+  const random = new Random(`stream ${seed}`);
+  const leastRecords = Math.min(...shares.map(({ size }) => size.records));
+  return {
+    ...scenario,
+    stream: true,
+    shares: shares.map((share) => ({ ...share, size: { ...share.size, seekable: false } })),
+    receivers: receivers.map(({ ways, absent, joinAt, habits }, index) => {
+      const stalls = drawStalls(random, leastRecords, index === 0);
+      const soon = random.chance(0.6) ? random.real(0, 500) : joinAt;
+      return { ways, absent, joinAt: soon, habits: Object.assign({}, habits, stalls) };
+    }),
+    relay: {
+      ...relay,
+      blocks: random.chance(0.7) ? random.whole(shares.length + 1, 24) : relay.blocks,
+      stallMs: random.scale(LOST_GRACE_MS, 60_000),
+    },
+    // Who is too late never has it, and a sender that waits for all would wait for ever.
+    ending: "when" in ending ? ending : { at: "interrupted when done" },
+  };
+}
+
+/** Some receivers stall: for a while or for ever, frozen or with a line that is well. */
+function drawStalls(random: Random, records: number, healthy: boolean): Partial<ReceiverHabits> {
+  const at = random.whole(0, records - 1);
+  const drawn = random.next();
+  if (drawn < 0.15) return { drops: { at, lasts: random.scale(2000, 120_000) } };
+  if (healthy) return {};
+  if (drawn < 0.25) return { drops: { at, lasts: Infinity } };
+  return drawn < 0.35 ? { stopsAfter: at } : {};
+}
+
+function drawSeekable(seed: number): Scenario {
   const random = new Random(`scenario ${seed}`);
   const calm = isCalm(seed);
   const lobby = random.chance(0.15);
   const recordSize = random.whole(18, 64);
   const bytes = frameBytes({ recordSize });
   const shares = Array.from({ length: lobby ? random.whole(1, 3) : 1 }, () => ({
-    size: { records: drawRecords(random), recordSize, lastBytes: random.whole(18, recordSize) },
+    size: {
+      records: drawRecords(random),
+      recordSize,
+      lastBytes: random.whole(18, recordSize),
+      seekable: true,
+    },
     ways: drawWays(random, bytes, random.scale(2, 100)),
     startAt: random.chance(0.5) ? 0 : random.real(0, 3000),
   }));
@@ -111,6 +162,7 @@ export function drawScenario(seed: number): Scenario {
   return {
     seed,
     lobby,
+    stream: false,
     shares,
     receivers,
     faults,
@@ -143,7 +195,11 @@ export function goalOf({ ending, receivers }: Scenario): SenderGoal {
 
 /** Whether this receiver will have everything in the end, if it is given the time. */
 export function isAble({ habits, absent }: ReceiverPlan): boolean {
-  return !habits.declines && habits.stopsAfter === undefined && !absent;
+  return !habits.declines && !stopsForEver(habits) && !absent;
+}
+
+export function stopsForEver({ stopsAfter, drops }: ReceiverHabits): boolean {
+  return stopsAfter !== undefined || drops?.lasts === Infinity;
 }
 
 function endOf(fault: Fault): number {
@@ -173,6 +229,7 @@ function drawRelay(random: Random, frameBytes: number, least: number): RelaySett
       random.pick([-MESSAGE_HEAD_BYTES, frameBytes - 1]),
     direct: random.pick([0, 0.5, 1]),
     postMs: random.scale(0.05, 2),
+    stallMs: STALL_TIMEOUT_MS,
   };
 }
 
@@ -195,6 +252,7 @@ function drawHabits(random: Random, lobby: boolean): ReceiverHabits {
     recordMs: random.chance(0.7) ? 0 : random.scale(0.5, 50),
     saveMs: random.real(0, 300),
     stopsAfter: undefined,
+    drops: undefined,
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  CREDIT_RECORDS,
   SenderSession,
   decodeControl,
   encodeControl,
@@ -27,6 +28,8 @@ export class SimSender extends Client {
   readonly #copies: Copies;
   readonly #uploadBuffer: number;
   readonly #sent = new Set<number>();
+  /** Those sent on the present line. */
+  readonly #sentOnLine = new Set<number>();
   #uploading = false;
   /** Records sent, with those sent again. */
   uploads = 0;
@@ -107,6 +110,7 @@ export class SimSender extends Client {
   #do(effect: SenderEffect): void {
     switch (effect.type) {
       case "connect":
+        this.#sentOnLine.clear();
         this.connect();
         return;
       case "disconnect":
@@ -136,17 +140,28 @@ export class SimSender extends Client {
     }
   }
 
+  /** What can't be read again is sent again only if it may have got lost with a line. */
+  #checkReadable(index: number): void {
+    if (this.share.offer.seekable || !this.#sent.has(index)) return;
+    const end = Math.max(...this.#sent) + 1;
+    if (this.#sentOnLine.has(index) || index < end - CREDIT_RECORDS) {
+      throw new Violation(`${this.name} is asked for ${index} again, having sent ${end}`);
+    }
+  }
+
   #upload(): void {
     if (this.#uploading || !this.alive) return;
     for (;;) {
       const index = this.#session.wanted();
       if (index === undefined || this.wire === undefined) return;
       if (this.wire.up.buffered >= this.#uploadBuffer) break;
+      this.#checkReadable(index);
       this.say(this.share.frame(index));
       this.uploads++;
       this.world.count("records sent");
       if (this.#sent.has(index)) this.world.count("records sent again");
       this.#sent.add(index);
+      this.#sentOnLine.add(index);
       this.#session.handle({ type: "sent", index }, this.now);
     }
     this.#uploading = true;

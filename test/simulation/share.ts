@@ -8,6 +8,7 @@ export interface ShareSize {
   /** Bytes of ciphertext of every record but the last. */
   readonly recordSize: number;
   readonly lastBytes: number;
+  readonly seekable: boolean;
 }
 
 /** A share without encryption: its records are bytes that chance makes. */
@@ -17,12 +18,12 @@ export class SimShare {
   readonly key: string;
   readonly #ciphertexts: Uint8Array[];
 
-  constructor(random: Random, { records, recordSize, lastBytes }: ShareSize) {
+  constructor(random: Random, { records, recordSize, lastBytes, seekable }: ShareSize) {
     this.proof = random.bytes(32);
     const share = shareIdFromProof(this.proof, nodePrimitives);
     this.key = toHex(share);
     const bytes = (records - 1) * recordSize + lastBytes;
-    this.offer = { share, recordSize, records, bytes, seekable: true };
+    this.offer = { share, recordSize, records, bytes, seekable };
     const body = random.bytes(bytes);
     this.#ciphertexts = Array.from({ length: records }, (_, index) =>
       body.subarray(index * recordSize, Math.min((index + 1) * recordSize, bytes)),

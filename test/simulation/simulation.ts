@@ -1,4 +1,4 @@
-import { SENDER_GRACE_MS } from "../../protocol/mod.ts";
+import { LOST_GRACE_MS, SENDER_GRACE_MS } from "../../protocol/mod.ts";
 
 import { checkEnds, type Party } from "./checks.ts";
 import { Clock } from "./clock.ts";
@@ -7,9 +7,10 @@ import { Network } from "./network.ts";
 import { Random } from "./random.ts";
 import { CONFIRM_MS, SimReceiver, type ShareEnd } from "./receiver.ts";
 import { SimRelay } from "./relay.ts";
-import { goalOf, isAble, type Fault, type Scenario } from "./scenario.ts";
+import { goalOf, isAble, stopsForEver, type Fault, type Scenario } from "./scenario.ts";
 import { SimSender } from "./sender.ts";
 import { SimShare } from "./share.ts";
+import { Streams } from "./streams.ts";
 import { Violation, type World } from "./world.ts";
 
 export interface Outcome {
@@ -53,6 +54,7 @@ export class Simulation {
     this.#world = {
       clock,
       chances,
+      streams: new Streams(clock),
       faulty: scenario.quietAt > 0,
       fork: (part) => new Random(`${seed} ${part}`),
       count: (what) => void counts.set(what, (counts.get(what) ?? 0) + 1),
@@ -74,7 +76,16 @@ export class Simulation {
       const name = `receiver ${index}`;
       const openedAt = new Map<string, number>();
       const wholeAt = new Map<string, number>();
-      const kept = { copies, disk, ends, openedAt, wholeAt, starts: 0 };
+      const kept = {
+        copies,
+        disk,
+        ends,
+        openedAt,
+        wholeAt,
+        starts: 0,
+        wires: [],
+        takenAt: new Map<string, number>(),
+      };
       const home = { name, ways, habits, channel, shares, ...kept };
       return { plan, home, process: undefined };
     });
@@ -99,7 +110,7 @@ export class Simulation {
     this.#checkNothingLeft();
     const finishedAt = new Map(
       this.#parties
-        .filter(({ plan }) => isAble(plan))
+        .filter(({ plan, home }) => isAble(plan) && home.wholeAt.size > 0)
         .map(({ home }) => [home.name, Math.max(...home.wholeAt.values())]),
     );
     return { finishedAt, counts: this.#counts, virtualMs, steps };
@@ -216,8 +227,7 @@ export class Simulation {
 
   /** Whether nothing more is to come of this receiver. */
   #isDone({ home, process, plan }: Party): boolean {
-    if (plan.absent || plan.habits.stopsAfter !== undefined || process?.finished !== undefined)
-      return true;
+    if (plan.absent || stopsForEver(plan.habits) || process?.finished !== undefined) return true;
     return this.#shares.every(({ key }, index) => {
       if (home.ends.has(key)) return true;
       // Its receipt was taken, but the last word of the sender got lost, or was for a process killed.
@@ -246,7 +256,7 @@ export class Simulation {
   }
 
   #deadline(): number {
-    const { quietAt, transferMs, receivers, shares, ending } = this.#scenario;
+    const { quietAt, transferMs, receivers, shares, ending, relay, faults } = this.#scenario;
     const starts = [
       ...receivers.map(({ joinAt }) => joinAt),
       ...shares.map((share) => share.startAt),
@@ -257,10 +267,15 @@ export class Simulation {
     const confirms = this.#scenario.lobby ? CONFIRM_MS * shares.length : 0;
     // The relay waits for the sender, and a receiver without a relay that knows it waits as long.
     const graces = ending.at === "killed" ? 2 * SENDER_GRACE_MS * shares.length : 0;
+    // Who stalls holds up the others for a while, at each worker anew.
+    const stalls = this.#scenario.stream
+      ? (relay.stallMs + LOST_GRACE_MS) * relay.workers * (receivers.length + faults.length)
+      : 0;
     return (
       begun +
       confirms +
       graces +
+      stalls +
       Math.max(...thinks) +
       SLACK_MS +
       transferMs * (receivers.length + 1)

@@ -149,6 +149,8 @@ export interface RelayEnd {
 /** One line between a client and a worker of the relay. */
 export class Wire {
   readonly id: number;
+  /** The relay closed it because its receiver stalled. */
+  stalled = false;
   readonly up: Flow;
   readonly down: Flow;
   readonly #clock: Clock;

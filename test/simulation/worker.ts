@@ -1,5 +1,6 @@
 import {
   CONTROL_BYTES,
+  decodeFrame,
   FAREWELL_MS,
   FAULTS,
   REASON_CHARACTERS,
@@ -9,6 +10,7 @@ import {
   equalBytes,
   faultMessage,
   isFrame,
+  isOfShare,
   toHex,
   type FaultCode,
   type Message,
@@ -46,6 +48,8 @@ interface Socket {
 export interface WorkerSettings {
   /** Part of the sockets whose frames go out of the log itself. */
   readonly direct: number;
+  /** A receiver that others wait for may make no progress for so long. */
+  readonly stallMs: number;
 }
 
 /** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker.ts. */
@@ -78,6 +82,7 @@ export class SimWorker implements Outlet, RelayEnd {
       outlet: this,
       primitives: { ...nodePrimitives, randomBytes: (length) => new Uint8Array(length) },
       toDirectory,
+      stallMs: settings.stallMs,
     });
     this.#tick();
   }
@@ -127,7 +132,18 @@ export class SimWorker implements Outlet, RelayEnd {
     this.#handling = wire.id;
     this.hub.message(wire.id, lent, this.#world.clock.now);
     this.#handling = undefined;
+    if (isFrame(bytes)) this.#noteKept(bytes);
     lent.fill(0xaa);
+  }
+
+  /** Of a share that can't be read again, what the log has must not be asked again. */
+  #noteKept(bytes: Uint8Array): void {
+    const { tag, index } = decodeFrame(bytes);
+    for (const { record, origin } of this.hub.shares) {
+      const { share, seekable } = record.offer;
+      if (seekable || !isOfShare(tag, share) || origin?.log.has(index) !== true) continue;
+      this.#world.streams.kept(record.key, index);
+    }
   }
 
   drained(wire: Wire): void {
@@ -216,6 +232,11 @@ export class SimWorker implements Outlet, RelayEnd {
     if (socket === undefined || socket.closing) return;
     this.#world.trace(() => `worker ${this.id} -> line ${id}: ${describe(message)}`);
     if (message.t === "accepted") socket.sender = true;
+    if (message.t === "accepted") this.#world.streams.accepted(toHex(message.share));
+    if (message.t === "want") {
+      this.#world.streams.wanted(toHex(message.share), message.first, message.count);
+    }
+    if (message.t === "cancel" && message.reason === "too-late") this.#world.count("too late");
     this.#hold(socket);
     this.#push(socket, encodeControl(message));
   }
@@ -223,6 +244,10 @@ export class SimWorker implements Outlet, RelayEnd {
   fail(id: SocketId, code: FaultCode, detail?: string): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return;
+    if (code === "stalled") {
+      this.#world.count("stalled");
+      socket.wire.stalled = true;
+    }
     const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
     this.send(id, { t: "fault", code, message, retry: FAULTS[code].retry });
     socket.closing = true;

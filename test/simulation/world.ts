@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Random } from "./random.ts";
+import type { Streams } from "./streams.ts";
 
 /** An invariant does not hold. */
 export class Violation extends Error {
@@ -14,6 +15,7 @@ export interface World {
   /** While true, things are lost and damaged now and then. */
   faulty: boolean;
   readonly chances: Chances;
+  readonly streams: Streams;
   readonly count: (what: string) => void;
   /** Notes what happens; the text is made only when somebody reads it. */
   trace(text: () => string): void;

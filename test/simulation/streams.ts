@@ -1,0 +1,55 @@
+import type { Clock } from "./clock.ts";
+import { Violation } from "./world.ts";
+
+/** A log that moves between workers is lost if one of the two dies then. ms */
+const MOVING_MS = 1000;
+
+/** What is known of shares that can't be read again, by nobody in the world but who watches it. */
+export class Streams {
+  readonly #clock: Clock;
+  /** Records that the relay's log has had, by share. */
+  readonly #kept = new Map<string, Set<number>>();
+  readonly #acceptedAt = new Map<string, number>();
+  readonly #lost = new Set<string>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  kept(share: string, index: number): void {
+    const kept = this.#kept.get(share) ?? new Set();
+    this.#kept.set(share, kept.add(index));
+  }
+
+  accepted(share: string): void {
+    this.#acceptedAt.set(share, this.#clock.now);
+  }
+
+  /** @throws Violation if the relay has had one of these records */
+  wanted(share: string, first: number, count: number): void {
+    for (let index = first; index < first + count; index++) {
+      if (this.#kept.get(share)?.has(index) !== true) continue;
+      throw new Violation(`record ${index} of ${share.slice(0, 6)} is asked again`);
+    }
+  }
+
+  /** A worker died; `homes`: shares whose log it had. */
+  workerDied(homes: readonly string[]): void {
+    const moving = [...this.#acceptedAt].filter(([, at]) => this.#clock.now - at < MOVING_MS);
+    for (const share of [...homes, ...moving.map(([share]) => share)]) this.#lose(share);
+  }
+
+  relayStopped(): void {
+    for (const share of this.#acceptedAt.keys()) this.#lose(share);
+  }
+
+  /** Whether a log was lost with what receivers needed. */
+  hasLost(share: string): boolean {
+    return this.#lost.has(share);
+  }
+
+  #lose(share: string): void {
+    this.#lost.add(share);
+    this.#kept.delete(share);
+  }
+}
