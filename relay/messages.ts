@@ -26,6 +26,8 @@ export interface Estate {
   readonly firstKept: number;
   /** Records before it were asked for. */
   readonly asked: number;
+  /** Somebody will read up to here. */
+  readonly needed: number;
   /** Asked for before and not here. */
   readonly missing: readonly number[];
   /** By worker, the least record that its receivers need. */

@@ -126,7 +126,7 @@ export class Origin {
   /** Goes on with what the origin at another worker left. */
   inherit(estate: Estate, now: number): void {
     if (this.#pace === undefined || this.#begun) return;
-    this.#pace.inherit(estate.asked, estate.floors, now);
+    this.#pace.inherit(estate, now);
     for (const index of estate.missing) this.#queue.add(index);
     this.#started();
     const { first, end } = this.#pace.needed;
@@ -139,8 +139,8 @@ export class Origin {
   leave(): Omit<Estate, "blocks"> | undefined {
     if (this.#pace === undefined || !this.#begun) return undefined;
     this.senderLost();
-    const { asked, floors, gone } = this.#pace;
-    return { asked, floors, firstKept: gone, missing: [...this.#queue] };
+    const { asked, needed, floors, gone } = this.#pace;
+    return { asked, needed: needed.end, floors, firstKept: gone, missing: [...this.#queue] };
   }
 
   #started(): void {
@@ -299,18 +299,17 @@ export class Origin {
 
   #ask(): void {
     if (!this.#senderHere || !this.#begun) return;
-    this.#pace?.fill(this.#queue);
     let run: RecordRun | undefined;
     // Half of the log is for what has come: a record must not go at once for the next one's place.
     const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
-    for (const index of this.#queue) {
+    for (let index = this.#next(); index !== undefined; index = this.#next()) {
       if (this.#outstanding.size >= credit) break;
       if (this.#log.has(index) || index < (this.#pace?.gone ?? 0)) {
-        this.#queue.delete(index);
+        this.#take(index);
         continue;
       }
       if (!this.#log.reserve(index)) break;
-      this.#queue.delete(index);
+      this.#take(index);
       this.#outstanding.add(index);
       if (run !== undefined && run.first + run.count === index) {
         run.count++;
@@ -320,6 +319,17 @@ export class Origin {
       }
     }
     this.#want(run);
+  }
+
+  /** What to ask for next. */
+  #next(): number | undefined {
+    for (const index of this.#queue)
+      return this.#pace?.isNeeded(index) === false ? undefined : index;
+    return this.#pace?.next;
+  }
+
+  #take(index: number): void {
+    if (!this.#queue.delete(index)) this.#pace?.advance();
   }
 
   #want(run: RecordRun | undefined): void {

@@ -1,7 +1,8 @@
-import { CREDIT_RECORDS, LOST_GRACE_MS } from "../protocol/mod.ts";
+import { LOST_GRACE_MS } from "../protocol/mod.ts";
 
 import { Floor } from "./floor.ts";
 import type { RecordLog } from "./log.ts";
+import type { Estate } from "./messages.ts";
 
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;
@@ -17,8 +18,8 @@ export class Pace {
   readonly #log: RecordLog;
   /** By worker; one that died has a key of its own, see `#keyOfLost`. */
   readonly #floors = new Floor<number>();
-  /** Records before it were queued to be asked for, once. */
-  #queuedUpTo = 0;
+  /** Records before it were asked for. */
+  #askedUpTo = 0;
   /** Somebody will read up to here. */
   #neededUpTo = 0;
   /** Records before it are gone, or were never here. */
@@ -37,7 +38,7 @@ export class Pace {
   }
 
   get asked(): number {
-    return this.#queuedUpTo;
+    return this.#askedUpTo;
   }
 
   /** By worker. */
@@ -47,16 +48,16 @@ export class Pace {
 
   /** Begins with an empty log at the first record that the sender still has. */
   begin(first: number, now: number): void {
-    this.#queuedUpTo = first;
+    this.#askedUpTo = first;
     this.#lostBefore = first;
     // The log before was lost, and with it the lines of its receivers.
     if (first > 0) this.#hold(RETURNING, first, now);
     this.#keep();
   }
 
-  /** Goes on where the log of another worker was. */
-  inherit(asked: number, floors: readonly (readonly [number, number])[], now: number): void {
-    this.#queuedUpTo = asked;
+  /** Goes on where the log of another worker was; that is here by now. */
+  inherit({ asked, needed, floors }: Omit<Estate, "blocks">, now: number): void {
+    this.#askedUpTo = asked;
     for (const [worker, next] of floors) {
       // Who was lost before has its grace once more: since when is not known here.
       if (worker < 0) this.#hold(worker, next, now);
@@ -67,6 +68,7 @@ export class Pace {
       const next = this.#floors.get(worker);
       if (next !== undefined) this.#floors.set(worker, this.#within(next));
     }
+    this.#neededUpTo = Math.max(this.#neededUpTo, needed);
     this.#keep();
   }
 
@@ -101,11 +103,18 @@ export class Pace {
     this.#neededUpTo = Math.max(this.#neededUpTo, index + 1);
   }
 
-  /** Queues what comes next, no more than can be asked at once. */
-  fill(queue: Set<number>): void {
-    while (queue.size < CREDIT_RECORDS && this.#queuedUpTo < this.#neededUpTo) {
-      queue.add(this.#queuedUpTo++);
-    }
+  /** The next record that was never asked for, if somebody will read it. */
+  get next(): number | undefined {
+    return this.isNeeded(this.#askedUpTo) ? this.#askedUpTo : undefined;
+  }
+
+  isNeeded(index: number): boolean {
+    return index < this.#neededUpTo;
+  }
+
+  /** `next` is being asked for. */
+  advance(): void {
+    this.#askedUpTo++;
   }
 
   tick(now: number): void {
@@ -125,7 +134,10 @@ export class Pace {
   }
 
   #keep(): void {
-    this.#log.keepFrom(this.#floors.least ?? Infinity);
+    const { least } = this.#floors;
+    this.#log.keepFrom(least ?? Infinity);
+    // For nobody nothing must take the place of what somebody may come back for.
+    if (least === undefined) this.#neededUpTo = 0;
   }
 }
 
