@@ -34,8 +34,11 @@ export interface PoolBuffers {
   readonly descriptors: SharedArrayBuffer;
 }
 
-/** The weight of a share that is alone in its channel. All shares of a relay add up to less than 2^31. */
-export const WHOLE_WEIGHT = 2 ** 16;
+/**
+ * The weight of a share that is alone in its channel. Many small numbers divide it, so that parts of it
+ * add up to it; all shares of a relay add up to less than 2^31.
+ */
+export const WHOLE_WEIGHT = 166_320;
 
 /** Owner of a block that is being taken from a worker that died. */
 const RECLAIMING = -1;

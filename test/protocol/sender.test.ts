@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  CREDIT_RECORDS,
   LOST_GRACE_MS,
   RECEIVERS_EVERY_MS,
   SenderSession,
@@ -37,9 +38,9 @@ class Play {
   now = 0;
   readonly session: SenderSession;
 
-  constructor(goal: Partial<SenderGoal> = {}) {
+  constructor(goal: Partial<SenderGoal> = {}, offered = offer) {
     const all = { receivers: 1, stay: false, ...goal };
-    const options = { channel, offer, proof, goal: all, giveUpAfterMs: undefined };
+    const options = { channel, offer: offered, proof, goal: all, giveUpAfterMs: undefined };
     this.session = new SenderSession({ ...options, random: () => 0 }, 0);
   }
 
@@ -343,3 +344,30 @@ test.each(["join", "offers", "completed", "presence"] as const)(
     expect(play.hear(messages[t]).at(-1)).toEqual(finish("bad-message", 0, 0));
   },
 );
+
+describe("a sender that can't read its source again", () => {
+  const stream: Offer = { ...offer, records: 100, seekable: false };
+
+  test("offers again what may have got lost with a line, and no more", () => {
+    const play = new Play({}, stream).serve();
+    play.want(0, 40);
+    expect(play.send()).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    play.lose();
+    play.tick(10_000);
+    play.session.handle({ type: "opened" }, play.now);
+    expect(play.hear(WELCOME)).toContainEqual({
+      type: "send",
+      message: { t: "offer", ...stream, proof, first: 40 - CREDIT_RECORDS },
+    });
+    play.hear({ t: "accepted", share });
+    expect(play.want(40 - CREDIT_RECORDS, 1)).toEqual([]);
+    expect(play.send()).toEqual([40 - CREDIT_RECORDS]);
+  });
+
+  test("has nothing to do with a relay that wants more than that", () => {
+    const play = new Play({}, stream).serve();
+    play.want(0, 40);
+    play.send();
+    expect(play.want(39 - CREDIT_RECORDS, 1).at(-1)).toEqual(finish("bad-message", 0, 0));
+  });
+});

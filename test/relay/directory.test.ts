@@ -20,7 +20,8 @@ function describeMessage(message: FromDirectory): string {
   switch (message.t) {
     case "opened": {
       const { key, owner, epoch } = message.record;
-      const to = message.socket === undefined ? "" : ` for socket ${message.socket}`;
+      const after = message.heirOf === undefined ? "" : ` after ${message.heirOf}`;
+      const to = message.socket === undefined ? "" : ` for socket ${message.socket}${after}`;
       return `${key} of ${owner ?? "nobody"}, epoch ${epoch}${to}`;
     }
     case "refused":
@@ -95,8 +96,27 @@ test("a sender that is back, at any worker, is the owner in a new epoch", () => 
   play.claim(0, 7);
   expect(play.orphan(0, 1)).toEqual(["0: s orphaned, epoch 1", "1: s orphaned, epoch 1"]);
   expect(play.orphan(0, 1)).toEqual([]);
-  expect(play.claim(1, 3)).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2 for socket 3"]);
+  expect(play.claim(1, 3)).toEqual([
+    "0: s of 1, epoch 2",
+    "1: s of 1, epoch 2 for socket 3 after 0",
+  ]);
   expect(play.tick(2 * SENDER_GRACE_MS)).toEqual([]);
+});
+
+test("a sender is told whom it is heir of: where the log lies, as long as that worker lives", () => {
+  const play = new Play();
+  const heirOf = (worker: number, socket: number): string | undefined => {
+    const mine = play.claim(worker, socket).find((line) => line.includes("socket"));
+    return mine?.split(" after ")[1];
+  };
+  expect(heirOf(0, 1)).toBeUndefined();
+  expect(heirOf(0, 2)).toBeUndefined();
+  expect(heirOf(1, 3)).toBe("0");
+  play.orphan(1, 3);
+  expect(heirOf(0, 4)).toBe("1");
+  play.up.delete(0);
+  play.directory.workerLost(0, 0);
+  expect(heirOf(1, 5)).toBeUndefined();
 });
 
 test("what an older owner says late changes nothing", () => {
@@ -116,7 +136,7 @@ test("P2 of a hundred claims of one share one is left, and all workers agree whi
     const worker = (socket * 7) % 2;
     for (const line of play.claim(worker, socket)) {
       const [to, said] = line.split(": ") as [string, string];
-      owners[to] = said.replace(/ for socket \d+/, "");
+      owners[to] = said.replace(/ for socket .*/, "");
     }
   }
   expect(owners).toEqual({ 0: "s of 1, epoch 100", 1: "s of 1, epoch 100" });
@@ -193,7 +213,10 @@ describe("a relay that drains", () => {
     play.claim(0, 7);
     expect(draining(play)).toEqual([]);
     expect(play.claim(1, 3, "t")).toEqual(["1: socket 3 refused t: going-away"]);
-    expect(play.claim(1, 4)).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2 for socket 4"]);
+    expect(play.claim(1, 4)).toEqual([
+      "0: s of 1, epoch 2",
+      "1: s of 1, epoch 2 for socket 4 after 0",
+    ]);
     expect(play.close(1, 2)).toEqual(["0: s closed: done", "1: s closed: done"]);
     expect(play.directory.shares).toBe(0);
   });

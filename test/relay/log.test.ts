@@ -135,6 +135,62 @@ describe.each(rooms)("a log in %s", (_, makeRoom) => {
     expect(freeBlocks(pool)).toBe(4);
   });
 
+  describe("that keeps what can't be had again", () => {
+    function makeKeeping(blocks: number, perBlock = 1): { log: BlockLog; pool: BlockPool } {
+      const { pool } = roomOf(blocks, perBlock);
+      return { log: new BlockLog(pool, FRAME, true), pool };
+    }
+
+    test("lets go of nothing that is needed, and of the rest in order", () => {
+      const { log } = makeKeeping(8);
+      for (let index = 0; index < 4; index++) expect(keep(log, index, frame(index))).toBe(true);
+      // Half of what is left at most: the rest is for others that may come.
+      expect(log.reserve(4)).toBe(false);
+      log.shrinkTo(0);
+      expect([log.size, log.firstKept]).toEqual([4, 0]);
+      log.keepFrom(2);
+      log.open(0);
+      expect([4, 5, 6].map((index) => keep(log, index, frame(index)))).toEqual([true, true, false]);
+      expect([0, 1, 2].map((index) => log.has(index))).toEqual([false, false, true]);
+      expect(log.firstKept).toBe(2);
+      log.keepFrom(Infinity);
+      log.shrinkTo(1);
+      expect([log.size, log.firstKept]).toEqual([1, 5]);
+    });
+
+    test("keeps a block of several records until the last of them is not needed", () => {
+      const { log } = makeKeeping(4, 3);
+      for (let index = 0; index < 3; index++) expect(keep(log, index, frame(index))).toBe(true);
+      log.keepFrom(2);
+      expect(log.reserve(3)).toBe(true);
+      expect(log.has(0)).toBe(true);
+      log.release(3);
+      log.keepFrom(3);
+      log.shrinkTo(0);
+      // The second block had no record yet.
+      expect([log.has(0), log.firstKept]).toEqual([false, 3]);
+    });
+
+    test("goes over to another worker as it is", () => {
+      const { pools, pool } = roomOf(8, 1, FRAME, 2);
+      const [own, other] = pools as [BlockPool, BlockPool];
+      const from = new BlockLog(own, FRAME, true);
+      for (let index = 0; index < 3; index++) keep(from, index, frame(index));
+      const handed = from.handOver();
+      expect(from.size).toBe(0);
+      // One of the blocks was freed on the way.
+      own.giveBack(handed[0]!.slot);
+      const to = new BlockLog(other, FRAME, true);
+      to.adopt(handed, 0, 0);
+      expect([0, 1, 2].map((index) => to.has(index))).toEqual([false, true, true]);
+      expect(read(other, to, 2)).toEqual(frame(2));
+      expect(to.firstKept).toBe(1);
+      to.destroy();
+      expect(freeBlocks(pool)).toBe(8);
+      expect(pool.fairShare()).toBe(8);
+    });
+  });
+
   describe("beside others in one pool", () => {
     test("shares it alike, and who has too much gives it back at its next tick", () => {
       const { pool } = roomOf(8);

@@ -70,7 +70,51 @@ test("a pool is held up by blocks that are nobody's and wait for their readers",
   expect(a.isHeldUp).toBe(false);
 });
 
+describe("a block that is handed over", () => {
+  test("stays what it is, and is the other's alone", () => {
+    const { pools, buffers } = views(2);
+    const [a, b] = pools as [BlockPool, BlockPool];
+    const block = a.take()!;
+    const generation = a.generation(block);
+    a.view(block, 0, 2).set([1, 2]);
+    expect(b.adopt(block, generation, 0)).toBe(true);
+    expect([a.holds(block, generation), b.holds(block, generation)]).toEqual([false, true]);
+    expect(b.view(block, 0, 2)).toEqual(new Uint8Array([1, 2]));
+    // Told of it before, a reader may read it still.
+    expect(a.pin(block, generation)).toBe(true);
+    a.unpin(block);
+    reclaim(buffers, 0);
+    expect(b.holds(block, generation)).toBe(true);
+  });
+
+  test("is nobody's any more when it was given back before, or its worker died", () => {
+    const { pools, buffers } = views(2);
+    const [a, b] = pools as [BlockPool, BlockPool];
+    const block = a.take()!;
+    const generation = a.generation(block);
+    a.giveBack(block);
+    expect(b.adopt(block, generation, 0)).toBe(false);
+    expect(a.take()).toBe(block);
+    expect(b.adopt(block, generation, 0)).toBe(false);
+    expect(a.holds(block, a.generation(block))).toBe(true);
+    const now = a.generation(block);
+    reclaim(buffers, 0);
+    expect(b.adopt(block, now, 0)).toBe(false);
+  });
+});
+
 describe("the fair share", () => {
+  test("is divided by weight", () => {
+    const [a, b] = views(12).pools as [BlockPool, BlockPool];
+    for (let share = 0; share < 3; share++) a.countHolder(WHOLE_WEIGHT / 3);
+    b.countHolder(WHOLE_WEIGHT);
+    expect([a.fairShare(WHOLE_WEIGHT / 3), b.fairShare()]).toEqual([2, 6]);
+    b.countHolder(-WHOLE_WEIGHT);
+    expect(a.fairShare(WHOLE_WEIGHT / 3)).toBe(4);
+    // One that has not been counted yet counts itself.
+    expect(b.fairShare()).toBe(12);
+  });
+
   test("is all for one, and at least a block for each of many", () => {
     const [a, b] = views(8).pools as [BlockPool, BlockPool];
     expect(a.fairShare()).toBe(8);
