@@ -1,6 +1,4 @@
 import {
-  LOST_GRACE_MS,
-  PAUSE_GRACE_MS,
   RECEIVERS_PER_SHARE,
   STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
@@ -11,15 +9,12 @@ import {
   type ReceiverEntry,
 } from "../protocol/mod.ts";
 
-import { Floor } from "./floor.ts";
-import { Lanes, type Reader } from "./lanes.ts";
+import { Keeping, NOT_AGREED_WINDOW, type KeptFor } from "./keeping.ts";
+import { Lanes } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
 import type { Receipt, RecordRun } from "./messages.ts";
 import { Needs } from "./needs.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
-
-/** Who has not agreed yet joins with a window of one record at most. */
-const NOT_AGREED_WINDOW = 1;
 
 /** What a fan-out asks of the worker that holds the sender. */
 export interface Upstream {
@@ -33,18 +28,11 @@ export interface Upstream {
   came(receiver: Uint8Array, next: number): void;
 }
 
-interface Receiver extends Reader {
+interface Receiver extends KeptFor {
   readonly id: Uint8Array;
-  /** The same in hex. */
-  readonly key: string;
   name: Uint8Array;
-  left: LeaveReason | undefined;
   receipt: Receipt | undefined;
   confirmed: boolean;
-  /** When it last acknowledged something new, or waited for us. */
-  progressAt: number;
-  /** Nothing is kept for it before it has acknowledged more than that; -1: it paces as others do. */
-  unpaced: number;
 }
 
 /**
@@ -59,13 +47,9 @@ export class Fanout {
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
-  readonly #stallMs: number;
   #log: RecordReader;
-  /** What receivers need, by receiver; none, if the share can be read again. */
-  readonly #floor = new Floor<string>();
-  #toldFloor: number | undefined;
-  /** How far those had come that were sent away because they stalled. */
-  readonly #stalled = new Map<string, number>();
+  /** Undefined: the share can be read again. */
+  readonly #keeping: Keeping | undefined;
   #now = 0;
 
   constructor(
@@ -77,10 +61,12 @@ export class Fanout {
   ) {
     this.offer = offer;
     this.#log = log;
-    this.#stallMs = stallMs;
     this.#outlet = outlet;
     this.#upstream = upstream;
     const { records } = offer;
+    if (!offer.seekable) {
+      this.#keeping = new Keeping(records, stallMs, (least) => upstream.floor(least));
+    }
     const needs = new Needs(records, (runs) => upstream.need(runs));
     this.#lanes = new Lanes({ records, log, outlet, needs });
   }
@@ -136,10 +122,10 @@ export class Fanout {
     receiver.window = Math.min(join.window, WINDOW_RECORDS);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
-    if (attaches) receiver.progressAt = now;
-    receiver.unpaced = this.#stalled.get(key) ?? -1;
-    this.#keep(receiver);
-    if (attaches && !this.offer.seekable) this.#upstream.came(receiver.id, receiver.next);
+    if (this.#keeping !== undefined) {
+      this.#keeping.joined(receiver, attaches, now);
+      if (attaches) this.#upstream.came(receiver.id, receiver.next);
+    }
     // At once: a sender that knows of nobody else would end with the first receipt.
     if (attaches) this.#upstream.report([this.#entry(receiver)]);
     else this.#changed.add(receiver);
@@ -150,13 +136,12 @@ export class Fanout {
     const receiver = this.#bySocket.get(socket);
     if (receiver === undefined) return;
     this.#now = now;
+    const before = receiver.acked;
     // Nobody can acknowledge what was not sent.
-    const acked = Math.max(receiver.acked, Math.min(ack.next, receiver.next));
-    if (acked > receiver.acked || receiver.window === 0) receiver.progressAt = now;
-    receiver.acked = acked;
+    receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
     receiver.window = Math.min(ack.window, WINDOW_RECORDS);
     this.#changed.add(receiver);
-    this.#keep(receiver);
+    this.#keeping?.acked(receiver, before, now);
     this.#lanes.pump(receiver, now);
   }
 
@@ -173,7 +158,7 @@ export class Fanout {
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
     receiver.receipt = { receiver: receiver.id, records, mac };
     this.#changed.add(receiver);
-    this.#keep(receiver);
+    this.#keeping?.changed(receiver, this.#now);
     if (receiver.confirmed) this.#confirmTo(receiver);
     else this.#passOn(receiver, receiver.receipt);
   }
@@ -217,13 +202,9 @@ export class Fanout {
   /** A receiver came to another worker: whatever line it had here is broken, seen or not. */
   cameElsewhere(id: Uint8Array, next: number): void {
     const key = toHex(id);
-    const kept = this.#floor.get(key);
-    // Who is further has been here since.
-    if (kept === undefined || kept > next) return;
     const receiver = this.#receivers.get(key);
-    if (receiver !== undefined) receiver.unpaced = next;
-    this.#floor.delete(key);
-    this.#tellFloor();
+    const over = this.#keeping?.cameElsewhere(key, next) === true;
+    if (over && receiver !== undefined) receiver.unpaced = next;
   }
 
   /** The log has this record now. */
@@ -235,7 +216,7 @@ export class Fanout {
   tick(now: number): void {
     this.#now = now;
     this.#lanes.tick(this.#bySocket.values(), now);
-    if (!this.offer.seekable) this.#tickPaced();
+    this.#sendStalledAway();
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
     for (const receiver of this.#changed) this.#forgetIfOver(receiver);
@@ -247,7 +228,7 @@ export class Fanout {
   sourceChanged(log: RecordReader): void {
     this.#log = log;
     this.#lanes.sourceChanged(log);
-    if (!this.offer.seekable) this.#tellFloor(true);
+    this.#keeping?.tellAgain();
     for (const receiver of this.#receivers.values()) {
       this.#changed.add(receiver);
       if (receiver.receipt !== undefined && !receiver.confirmed) {
@@ -262,8 +243,7 @@ export class Fanout {
     this.#bySocket.clear();
     this.#receivers.clear();
     this.#changed.clear();
-    this.#floor.clear();
-    this.#stalled.clear();
+    this.#keeping?.clear();
   }
 
   #detach(receiver: Receiver): void {
@@ -271,40 +251,15 @@ export class Fanout {
     if (receiver.socket !== undefined) this.#bySocket.delete(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);
-    this.#keep(receiver);
+    this.#keeping?.changed(receiver, this.#now);
   }
 
-  /** Keeps for a receiver what it lacks: as long as it is here and its window open, and a while after. */
-  #keep(receiver: Receiver): void {
-    if (this.offer.seekable) return;
-    const { key, socket, window, acked, unpaced, left } = receiver;
-    if (acked > unpaced) this.#stalled.delete(key);
-    if (acked <= unpaced || acked >= this.offer.records) this.#floor.delete(key);
-    else if (socket !== undefined && window > 0) this.#floor.set(key, acked);
-    else if (socket !== undefined) this.#floor.lose(key, this.#now + PAUSE_GRACE_MS);
-    else if (left !== undefined || window <= NOT_AGREED_WINDOW) this.#floor.delete(key);
-    else this.#floor.lose(key, this.#now + LOST_GRACE_MS);
-    this.#tellFloor();
-  }
-
-  #tellFloor(again = false): void {
-    const { least } = this.#floor;
-    if (least === this.#toldFloor && !again) return;
-    this.#toldFloor = least;
-    this.#upstream.floor(least);
-  }
-
-  /** Lets go of who was waited for long enough, gone or here. */
-  #tickPaced(): void {
-    this.#floor.tick(this.#now);
-    this.#tellFloor();
+  #sendStalledAway(): void {
+    if (this.#keeping === undefined) return;
+    this.#keeping.tick(this.#now);
     for (const receiver of this.#bySocket.values()) {
-      const { socket, window, next, acked, key } = receiver;
-      const waits = next === acked && !this.#log.has(next);
-      if (waits || window === 0 || acked >= this.offer.records) receiver.progressAt = this.#now;
-      if (socket === undefined || this.#now - receiver.progressAt < this.#stallMs) continue;
-      if (this.#stalled.size < RECEIVERS_PER_SHARE) this.#stalled.set(key, acked);
-      receiver.unpaced = acked;
+      const { socket } = receiver;
+      if (socket === undefined || !this.#keeping.stalls(receiver, this.#log, this.#now)) continue;
       this.#outlet.fail(socket, "stalled");
       this.#detach(receiver);
     }

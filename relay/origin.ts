@@ -2,10 +2,7 @@ import {
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
   FaultError,
-  RECEIVERS_PER_MESSAGE,
-  RECEIVERS_PER_SHARE,
   WANT_QUEUE_RECORDS,
-  toHex,
   type Frame,
   type Message,
   type Offer,
@@ -15,6 +12,7 @@ import {
 import type { RecordLog } from "./log.ts";
 import type { Estate, Receipt, RecordRun } from "./messages.ts";
 import { Pace } from "./pace.ts";
+import { ReceiverNews } from "./receiver-news.ts";
 
 /** What an origin does to the world. */
 export interface OriginOutput {
@@ -48,11 +46,7 @@ export class Origin {
   #begun: boolean;
   readonly #queue = new Set<number>();
   readonly #outstanding = new Set<number>();
-  /** The worker of each receiver that is attached, and what it said of it last. */
-  readonly #places = new Map<string, { worker: number; entry: ReceiverEntry }>();
-  /** What the sender was not told yet, by receiver. */
-  readonly #changed = new Map<string, ReceiverEntry>();
-  readonly #receipts = new Map<string, Receipt>();
+  readonly #news: ReceiverNews;
 
   constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
     this.offer = offer;
@@ -60,6 +54,7 @@ export class Origin {
     this.#output = output;
     this.#pace = offer.seekable ? undefined : new Pace(log);
     this.#begun = offer.seekable;
+    this.#news = new ReceiverNews(offer.share, (message) => output.toSender(message));
   }
 
   get log(): RecordLog {
@@ -73,11 +68,7 @@ export class Origin {
 
   /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
   get busy(): boolean {
-    if (this.#receipts.size > 0) return true;
-    for (const { entry } of this.#places.values()) {
-      if (entry.state === "live" || entry.state === "behind") return true;
-    }
-    return false;
+    return this.#news.busy;
   }
 
   /** Workers whose receivers need something that must be kept for them. */
@@ -181,54 +172,22 @@ export class Origin {
 
   /** What a worker says of its receivers. */
   report(entries: readonly ReceiverEntry[], worker: number): void {
-    for (const entry of entries) {
-      const key = toHex(entry.id);
-      // A worker may see an old line break when the receiver is on another worker by now.
-      if (!this.#place(key, entry, worker)) continue;
-      if (this.#changed.size >= RECEIVERS_PER_SHARE && !this.#changed.has(key)) continue;
-      this.#changed.set(key, entry);
-    }
+    this.#news.report(entries, worker);
   }
 
   /** A worker died, and nobody else will say that its receivers are gone. */
   workerLost(worker: number, now: number): void {
     this.#pace?.workerLost(worker, now);
-    for (const [key, place] of this.#places) {
-      if (place.worker !== worker) continue;
-      this.#places.delete(key);
-      // As a fan-out says it: who had not agreed had taken nothing.
-      const next = place.entry.state === "waiting" ? 0 : place.entry.next;
-      this.#changed.set(key, { ...place.entry, state: "lost", next });
-    }
-  }
-
-  /** Keeps where a receiver is; false when this worker has nothing to say about it any more. */
-  #place(key: string, entry: ReceiverEntry, worker: number): boolean {
-    const known = this.#places.get(key);
-    const elsewhere = known !== undefined && known.worker !== worker;
-    if (entry.state === "lost" || entry.state === "left") {
-      if (!elsewhere) this.#places.delete(key);
-      return !elsewhere;
-    }
-    if (known === undefined && this.#places.size >= RECEIVERS_PER_SHARE) return true;
-    // A receipt that waits for its sender does not say that its receiver is still there.
-    const stays = elsewhere && entry.state === "done";
-    this.#places.set(key, { worker: stays ? known.worker : worker, entry });
-    return true;
+    this.#news.workerLost(worker);
   }
 
   receipt(receipt: Receipt): void {
-    const key = toHex(receipt.receiver);
-    if (this.#receipts.size >= RECEIVERS_PER_SHARE && !this.#receipts.has(key)) return;
-    this.#receipts.set(key, receipt);
-    if (!this.#senderHere) return;
-    this.#tellReceivers();
-    this.#sendReceipt(receipt);
+    if (this.#news.receipt(receipt) && this.#senderHere) this.#news.tellReceipt(receipt);
   }
 
   /** The sender took a receipt. */
   receipted(receiver: Uint8Array): void {
-    this.#receipts.delete(toHex(receiver));
+    this.#news.receipted(receiver);
   }
 
   /** The sender's line broke: what it was asked will not come. */
@@ -254,7 +213,7 @@ export class Origin {
       this.#pace?.lose(index + 1);
     }
     if (lost.length > 0) this.#tellGone();
-    for (const receipt of this.#receipts.values()) this.#sendReceipt(receipt);
+    this.#news.tellReceipts();
     this.#ask();
   }
 
@@ -266,35 +225,13 @@ export class Origin {
   /** Tells the sender of its receivers, and asks for what had no place in the log before. */
   tick(): void {
     if (!this.#senderHere) return;
-    this.#tellReceivers();
+    this.#news.tell();
     this.#ask();
   }
 
   /** Bytes of every frame of a share but the last. */
   static frameBytes(offer: Offer): number {
     return FRAME_HEADER_BYTES + offer.recordSize;
-  }
-
-  /** The sender hears who a receiver is before it hears that it is done. */
-  #tellReceivers(): void {
-    const { share } = this.offer;
-    const entries = [...this.#changed.values()];
-    this.#changed.clear();
-    for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
-      const list = entries.slice(at, at + RECEIVERS_PER_MESSAGE);
-      this.#output.toSender({ t: "receivers", share, list });
-    }
-  }
-
-  #sendReceipt({ receiver, records, mac }: Receipt): void {
-    const { share } = this.offer;
-    const key = toHex(receiver);
-    const entry = this.#changed.get(key);
-    if (entry !== undefined) {
-      this.#changed.delete(key);
-      this.#output.toSender({ t: "receivers", share, list: [entry] });
-    }
-    this.#output.toSender({ t: "receipt", share, receiver, records, mac });
   }
 
   #ask(): void {

@@ -2,11 +2,12 @@ import { DRAIN_QUIET_MS, LOG_IDLE_MS, SENDER_QUEUE_BYTES, type Message } from ".
 
 import { Fanout, type Upstream } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
-import { BlockLog, ReplicaLog } from "./log.ts";
+import { BlockLog } from "./log.ts";
 import type { Estate, PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "./pool.ts";
+import { ReplicaLog } from "./replica.ts";
 
 export interface ShareOptions {
   readonly worker: number;

@@ -1,0 +1,115 @@
+import {
+  RECEIVERS_PER_MESSAGE,
+  RECEIVERS_PER_SHARE,
+  toHex,
+  type Message,
+  type ReceiverEntry,
+} from "../protocol/mod.ts";
+
+import type { Receipt } from "./messages.ts";
+
+/** What a sender is to hear of its receivers, wherever they are. */
+export class ReceiverNews {
+  readonly #share: Uint8Array;
+  readonly #toSender: (message: Message) => void;
+  /** The worker of each receiver that is attached, and what it said of it last. */
+  readonly #places = new Map<string, { worker: number; entry: ReceiverEntry }>();
+  /** What the sender was not told yet, by receiver. */
+  readonly #changed = new Map<string, ReceiverEntry>();
+  /** What it did not answer yet, by receiver. */
+  readonly #receipts = new Map<string, Receipt>();
+
+  /** @param toSender called by `tell`, `tellReceipt` and `tellReceipts` alone */
+  constructor(share: Uint8Array, toSender: (message: Message) => void) {
+    this.#share = share;
+    this.#toSender = toSender;
+  }
+
+  /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
+  get busy(): boolean {
+    if (this.#receipts.size > 0) return true;
+    for (const { entry } of this.#places.values()) {
+      if (entry.state === "live" || entry.state === "behind") return true;
+    }
+    return false;
+  }
+
+  report(entries: readonly ReceiverEntry[], worker: number): void {
+    for (const entry of entries) {
+      const key = toHex(entry.id);
+      // A worker may see an old line break when the receiver is on another worker by now.
+      if (!this.#place(key, entry, worker)) continue;
+      if (this.#changed.size >= RECEIVERS_PER_SHARE && !this.#changed.has(key)) continue;
+      this.#changed.set(key, entry);
+    }
+  }
+
+  workerLost(worker: number): void {
+    for (const [key, place] of this.#places) {
+      if (place.worker !== worker) continue;
+      this.#places.delete(key);
+      // As a fan-out says it: who had not agreed had taken nothing.
+      const next = place.entry.state === "waiting" ? 0 : place.entry.next;
+      this.#changed.set(key, { ...place.entry, state: "lost", next });
+    }
+  }
+
+  /** @returns whether it is kept until the sender answers */
+  receipt(receipt: Receipt): boolean {
+    const key = toHex(receipt.receiver);
+    if (this.#receipts.size >= RECEIVERS_PER_SHARE && !this.#receipts.has(key)) return false;
+    this.#receipts.set(key, receipt);
+    return true;
+  }
+
+  /** The sender took a receipt. */
+  receipted(receiver: Uint8Array): void {
+    this.#receipts.delete(toHex(receiver));
+  }
+
+  tell(): void {
+    const entries = [...this.#changed.values()];
+    this.#changed.clear();
+    for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
+      const list = entries.slice(at, at + RECEIVERS_PER_MESSAGE);
+      this.#toSender({ t: "receivers", share: this.#share, list });
+    }
+  }
+
+  /** All that is not answered, to a sender on a new line. */
+  tellReceipts(): void {
+    for (const receipt of this.#receipts.values()) this.#pass(receipt);
+  }
+
+  /** After all that is known of receivers: else a sender that thinks it has no more would end. */
+  tellReceipt(receipt: Receipt): void {
+    this.tell();
+    this.#pass(receipt);
+  }
+
+  /** The sender hears who a receiver is before it hears that it is done. */
+  #pass({ receiver, records, mac }: Receipt): void {
+    const key = toHex(receiver);
+    const entry = this.#changed.get(key);
+    if (entry !== undefined) {
+      this.#changed.delete(key);
+      this.#toSender({ t: "receivers", share: this.#share, list: [entry] });
+    }
+    this.#toSender({ t: "receipt", share: this.#share, receiver, records, mac });
+  }
+
+  /** Keeps where a receiver is; false when this worker has nothing to say about it any more. */
+  #place(key: string, entry: ReceiverEntry, worker: number): boolean {
+    const known = this.#places.get(key);
+    const elsewhere = known !== undefined && known.worker !== worker;
+    if (entry.state === "lost" || entry.state === "left") {
+      if (!elsewhere) this.#places.delete(key);
+      return !elsewhere;
+    }
+    if (known === undefined && this.#places.size >= RECEIVERS_PER_SHARE) return true;
+    // A receipt that waits for its sender does not say that its receiver is still there.
+    const stays = elsewhere && entry.state === "done";
+    this.#places.set(key, { worker: stays ? known.worker : worker, entry });
+    return true;
+  }
+}
