@@ -120,7 +120,7 @@ export class Origin {
     this.#pace.inherit(estate, now);
     for (const index of estate.missing) this.#queue.add(index);
     this.#started();
-    const { first, end } = this.#pace.needed;
+    const { first, end } = this.#pace.awaited;
     for (let index = first; index < end; index++) {
       if (this.#log.has(index)) this.#output.available(index);
     }
@@ -131,7 +131,7 @@ export class Origin {
     if (this.#pace === undefined || !this.#begun) return undefined;
     this.senderLost();
     const { asked, needed, floors, gone } = this.#pace;
-    return { asked, needed: needed.end, floors, firstKept: gone, missing: [...this.#queue] };
+    return { asked, needed, floors, firstKept: gone, missing: [...this.#queue] };
   }
 
   #started(): void {

@@ -94,9 +94,15 @@ export class Pace {
     this.#keep();
   }
 
-  /** Records that somebody needs and may be here. */
-  get needed(): { first: number; end: number } {
-    return { first: this.#floors.least ?? this.#neededUpTo, end: this.#neededUpTo };
+  /** Somebody will read up to here. */
+  get needed(): number {
+    return this.#neededUpTo;
+  }
+
+  /** Records that somebody needs and that may be here; no more than a log holds. */
+  get awaited(): { first: number; end: number } {
+    const end = Math.min(this.#neededUpTo, this.#askedUpTo);
+    return { first: Math.max(this.#floors.least ?? end, this.gone), end };
   }
 
   need(index: number): void {
