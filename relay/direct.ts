@@ -99,7 +99,11 @@ export class DirectSender {
   send(id: SocketId, place: RecordPlace): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
-    if (!this.#watch(stream)) return "refused";
+    if (!this.#native.isPeer(stream.socket, stream.peer)) return "refused";
+    if (!this.#watch(stream)) {
+      this.#streams.delete(id);
+      return undefined;
+    }
     const { offset, length } = this.#store.extent(place.block, place.offset, place.length);
     stream.offset = offset;
     stream.left = length;
@@ -143,8 +147,8 @@ export class DirectSender {
     clearTimeout(this.#timer);
   }
 
+  /** False: the kernel tells of no more sockets, and Bun has to send. */
   #watch(stream: Stream): boolean {
-    if (!this.#native.isPeer(stream.socket, stream.peer)) return false;
     stream.watched ||= this.#native.watch(stream.socket, stream.id);
     return stream.watched;
   }

@@ -402,7 +402,8 @@ export class Hub {
     if (client.share !== undefined && client.share !== key) {
       this.#shareOf(socket)?.receiverGone(socket);
     }
-    client.share = key;
+    // The string of the share and not the one just made: there is a client for each.
+    client.share = share.record.key;
     share.fanout.join(socket, join, this.#now);
   }
 

@@ -171,13 +171,15 @@ export class Native {
 
   /** What a peer is called is written in several ways; here it has one. */
   keyOf(address: string, port: number): PeerKey | undefined {
-    const key = new Uint8Array(KEY_BYTES);
+    const key = this.#found.fill(0);
     const text = Buffer.from(`${address}\0`);
     const { inet_pton } = this.#library;
     if (inet_pton(AF_INET, ptr(text), ptr(key, 12)) === 1) key.fill(0xff, 10, 12);
     else if (inet_pton(AF_INET6, ptr(text), ptr(key)) !== 1) return undefined;
-    new DataView(key.buffer).setUint16(16, port);
-    return key;
+    key[16] = port >> 8;
+    key[17] = port & 0xff;
+    // Small as long as nobody asks for its `buffer`; there is one for each socket.
+    return key.slice();
   }
 
   /** What must be closed when the thread that uses this dies. */
@@ -217,7 +219,7 @@ export class Native {
     this.#addressLength[0] = ADDRESS_BYTES;
     const { getpeername } = this.#library;
     if (getpeername(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
-    const family = new DataView(address.buffer).getUint16(0, true);
+    const family = address[0];
     const key = this.#found.fill(0);
     if (family === AF_INET) key.fill(0xff, 10, 12).set(address.subarray(4, 8), 12);
     else if (family === AF_INET6) key.set(address.subarray(8, 24));
@@ -261,5 +263,5 @@ export class Native {
 }
 
 function textOf(key: PeerKey): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+  return String.fromCharCode(...key);
 }

@@ -7,7 +7,8 @@ export type SocketId = number;
 
 /**
  * What became of a frame given to a socket. `queued`: taken, and no more must be given until the
- * socket has drained. `refused`: not taken, the socket is closing.
+ * socket has drained. `refused`: not taken; the socket is closing, or waits for memory and will be
+ * told to have drained when there is some.
  */
 export type SendResult = "sent" | "queued" | "refused";
 

@@ -1,7 +1,9 @@
 import {
+  BUFFERED_BYTES,
   CONTROL_QUEUE_BYTES,
   FAREWELL_MS,
   FAULTS,
+  FRAME_BYTES,
   IDLE_MS,
   PING_MS,
   REASON_CHARACTERS,
@@ -45,6 +47,8 @@ export interface SocketsOptions {
   readonly pool: BlockPool;
   readonly native: Native | undefined;
   readonly clock: () => number;
+  /** What may wait in memory for sockets. */
+  readonly bufferedBytes?: number;
   /** All that was queued for this socket is with the kernel. */
   readonly drained: (id: SocketId) => void;
 }
@@ -53,6 +57,7 @@ export interface SocketsOptions {
 export class Sockets implements Outlet {
   readonly #pool: BlockPool;
   readonly #clock: () => number;
+  readonly #bufferedBytes: number;
   readonly #drained: (id: SocketId) => void;
   readonly #native: Native | undefined;
   readonly #direct: DirectSender | undefined;
@@ -61,9 +66,14 @@ export class Sockets implements Outlet {
   #handling: SocketId | undefined;
   /** Sockets for which Bun holds something back. */
   readonly #held = new Set<SocketId>();
+  /** Sockets with a frame in Bun's memory, each with one at most. */
+  readonly #buffering = new Set<SocketId>();
+  /** Sockets whose frames wait until there is memory for them, first come, first served. */
+  readonly #queue = new Set<SocketId>();
   #nextId: SocketId = 1;
 
-  constructor({ pool, native, clock, drained }: SocketsOptions) {
+  constructor({ pool, native, clock, bufferedBytes = BUFFERED_BYTES, drained }: SocketsOptions) {
+    this.#bufferedBytes = bufferedBytes;
     this.#pool = pool;
     this.#clock = clock;
     this.#drained = drained;
@@ -120,10 +130,19 @@ export class Sockets implements Outlet {
     }
   }
 
+  /** All that Bun had for this socket is with the kernel. */
+  drained(socket: Socket): void {
+    const { id, farewell } = socket.data;
+    this.#makeRoom(id);
+    if (farewell === undefined) this.#drained(id);
+  }
+
   closed(socket: Socket): void {
     const { id } = socket.data;
     this.#open.delete(id);
     this.#held.delete(id);
+    this.#queue.delete(id);
+    this.#makeRoom(id);
     this.#direct?.detach(id);
   }
 
@@ -146,9 +165,15 @@ export class Sockets implements Outlet {
     if (socket === undefined || socket.data.farewell !== undefined) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) return direct;
+    if (!this.#hasMemory) {
+      this.#queue.add(id);
+      return "refused";
+    }
     const sent = socket.sendBinary(this.#pool.view(place.block, place.offset, place.length));
     if (sent > 0) return "sent";
-    return sent === -1 ? "queued" : "refused";
+    if (sent === 0) return "refused";
+    this.#buffering.add(id);
+    return "queued";
   }
 
   send(id: SocketId, message: Message): void {
@@ -199,6 +224,21 @@ export class Sockets implements Outlet {
 
   dispose(): void {
     this.#direct?.dispose();
+  }
+
+  /** A frame less is in memory: it is the turn of who has waited longest for that. */
+  #makeRoom(id: SocketId): void {
+    if (!this.#buffering.delete(id)) return;
+    for (const next of this.#queue) {
+      this.#queue.delete(next);
+      this.#drained(next);
+      if (!this.#hasMemory) return;
+    }
+  }
+
+  /** Whether another frame may wait in memory. */
+  get #hasMemory(): boolean {
+    return this.#buffering.size * FRAME_BYTES < this.#bufferedBytes;
   }
 
   #isFrameOnItsWay(id: SocketId): boolean {

@@ -89,9 +89,7 @@ function start({
       },
       ping: (socket) => sockets.heard(socket),
       pong: (socket) => sockets.heard(socket),
-      drain(socket) {
-        if (socket.data.farewell === undefined) hub.drained(socket.data.id, clock());
-      },
+      drain: (socket) => sockets.drained(socket),
       close(socket) {
         sockets.closed(socket);
         hub.closed(socket.data.id, clock());

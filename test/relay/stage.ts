@@ -1,5 +1,5 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
-import type { Message } from "../../protocol/mod.ts";
+import { BUFFERED_BYTES, type Message } from "../../protocol/mod.ts";
 import { BlockLog } from "../../relay/log.ts";
 import type { SendResult, SocketId } from "../../relay/outlet.ts";
 import type { BlockPool } from "../../relay/pool.ts";
@@ -12,6 +12,10 @@ export interface StageOptions {
   readonly hostname?: string;
   readonly blocks?: number;
   readonly frameBytes: number;
+  /** What may wait in memory for sockets. bytes */
+  readonly bufferedBytes?: number;
+  /** Everything goes out through Bun. */
+  readonly ofBun?: boolean;
 }
 
 /** Only where there is `Native`. */
@@ -30,14 +34,21 @@ export class Stage implements AsyncDisposable {
   readonly #heard = new Map<SocketId, () => void>();
   #last: SocketId = 0;
 
-  constructor({ hostname = "127.0.0.1", blocks = 8, frameBytes }: StageOptions) {
+  constructor({
+    hostname = "127.0.0.1",
+    blocks = 8,
+    frameBytes,
+    bufferedBytes = BUFFERED_BYTES,
+    ofBun = false,
+  }: StageOptions) {
     const room = this.#stack.use(nativeRoom({ blocks, blockBytes: bytesFor(1, frameBytes) }));
     this.share = rawShare(100, frameBytes - 16);
     this.pool = room.pool;
     this.log = new BlockLog(room.pool, frameBytes);
     const sockets = new Sockets({
       pool: room.pool,
-      native: room.native,
+      native: ofBun ? undefined : room.native,
+      bufferedBytes,
       clock: () => this.now,
       drained: (id) => this.#drained.get(id)?.(),
     });
@@ -69,7 +80,7 @@ export class Stage implements AsyncDisposable {
           sockets.heard(socket);
           this.#heard.get(socket.data.id)?.();
         },
-        drain: ({ data }) => this.#drained.get(data.id)?.(),
+        drain: (socket) => sockets.drained(socket),
         close: (socket) => {
           sockets.closed(socket);
           this.#closed.get(socket.data.id)?.();
