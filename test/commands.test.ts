@@ -71,6 +71,9 @@ function shell(command: string, cwd: string, env: Record<string, string> = {}): 
 const SHORT = "--receivers 2 --size 2MiB --rounds 1";
 const FEW_SLOW = "--slow-slow 1 --slow-stopped 1 --slow-stop-after 1MiB";
 
+/** One short round of the torture; a longer one is a test of its own. */
+const GENTLE = "--rounds 1 --receivers 2 --faults 2 --size 1";
+
 /** How each command is tried. What takes long is tried with less of it. */
 const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = {
   "npx -y bun@1.4.5 run demo": "ci",
@@ -80,6 +83,8 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
   "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },
+  "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: root },
+  "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: root },
   "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
   "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
