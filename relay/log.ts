@@ -75,6 +75,7 @@ export class BlockLog implements RecordLog {
   #weight = WHOLE_WEIGHT;
   /** Whether the pool counts us among those that want blocks. */
   #counted = false;
+  #uses = 0;
 
   /**
    * @param frameBytes size of every frame but the last
@@ -108,6 +109,11 @@ export class BlockLog implements RecordLog {
   weigh(weight: number): void {
     if (this.#counted) this.#pool.countHolder(weight - this.#weight);
     this.#weight = weight;
+  }
+
+  /** Grows whenever somebody reads or writes here. */
+  get uses(): number {
+    return this.#uses;
   }
 
   /** Blocks held now. */
@@ -197,6 +203,7 @@ export class BlockLog implements RecordLog {
   }
 
   #touch(number: number): Block | undefined {
+    this.#uses++;
     const block = this.#blocks.get(number);
     if (block === undefined) return undefined;
     this.#blocks.delete(number);
@@ -212,7 +219,10 @@ export class BlockLog implements RecordLog {
     if (!this.#leavesRoom()) return undefined;
     let slot = this.#pool.take();
     if (slot === undefined && this.#evict()) slot = this.#pool.take();
-    if (slot === undefined) return undefined;
+    if (slot === undefined) {
+      if (this.#blocks.size === 0) this.#pool.starve();
+      return undefined;
+    }
     const generation = this.#pool.generation(slot);
     const block = { slot, generation, lengths: new Int32Array(this.#perBlock), reserved: 0 };
     this.#blocks.set(Math.floor(index / this.#perBlock), block);

@@ -30,6 +30,8 @@ export interface PoolBuffers {
   readonly exposed: SharedArrayBuffer;
   /** Per worker: its shares that hold blocks or want some, by weight. */
   readonly holders: SharedArrayBuffer;
+  /** 1 when a share got no block, and has none. */
+  readonly starved: SharedArrayBuffer;
   /** Per worker: a descriptor to close when it dies; 0: none. */
   readonly descriptors: SharedArrayBuffer;
 }
@@ -73,6 +75,7 @@ export function createPool(
     pins: new SharedArrayBuffer(workers * blocks * INT_BYTES),
     exposed: new SharedArrayBuffer(blocks * INT_BYTES),
     holders: new SharedArrayBuffer(workers * INT_BYTES),
+    starved: new SharedArrayBuffer(INT_BYTES),
     descriptors: new SharedArrayBuffer(workers * INT_BYTES),
   };
 }
@@ -89,6 +92,7 @@ export class BlockPool {
   readonly #pins: Int32Array;
   readonly #exposed: Int32Array;
   readonly #holders: Int32Array;
+  readonly #starved: Int32Array;
   /** As far as this worker knows, no block below is free. */
   #lowest = 0;
 
@@ -106,6 +110,7 @@ export class BlockPool {
     this.#pins = new Int32Array(buffers.pins);
     this.#exposed = new Int32Array(buffers.exposed);
     this.#holders = new Int32Array(buffers.holders);
+    this.#starved = new Int32Array(buffers.starved);
   }
 
   /** Takes a free block, low ones first because their pages are warm; undefined when none is free. */
@@ -128,6 +133,16 @@ export class BlockPool {
     }
     if (Atomics.exchange(this.#exposed, block, 0) !== 0) this.store.renew(block);
     return true;
+  }
+
+  /** A share that has nothing got no block: somebody who needs his less shall give some back. */
+  starve(): void {
+    Atomics.store(this.#starved, 0, 1);
+  }
+
+  /** Whether a share starved since this was asked last, by whomever. */
+  takeStarved(): boolean {
+    return Atomics.exchange(this.#starved, 0, 0) !== 0;
   }
 
   /** Gives a block of ours back. */

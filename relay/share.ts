@@ -42,6 +42,8 @@ export class LocalShare {
   /** Workers with receivers of this share, where the origin is here. */
   readonly #remote = new Set<number>();
   #idleSince: number | undefined;
+  #logUses = 0;
+  #logUsedAt = 0;
   #wasAttached = false;
   #quietSince: number | undefined;
 
@@ -241,20 +243,31 @@ export class LocalShare {
   }
 
   /**
-   * Memory that nobody reads now goes back; a later receiver has the records read again. Where they
-   * can't be, they stay as long as nobody else is short of room.
+   * Room that nobody uses now goes back; a later receiver has the records read again. Where they
+   * can't be, they stay as long as nobody else is short of room. What is kept for receivers who take
+   * nothing goes back when another share has nothing at all.
    */
   #trimLog(origin: Origin, now: number): void {
     const log = this.#log;
     if (log === undefined) return;
     if (this.fanout.attached > 0 || this.#remote.size > 0 || origin.keeps) {
       this.#idleSince = undefined;
-      log.shrinkTo(log.fairShare);
+      const unused = !origin.keeps && this.#isUnused(log, now);
+      log.shrinkTo(unused && this.#options.pool.takeStarved() ? 0 : log.fairShare);
       return;
     }
     this.#idleSince ??= now;
     if (now - this.#idleSince < LOG_IDLE_MS) return;
     if (origin.offer.seekable || this.#options.pool.isShort) log.shrinkTo(0);
+  }
+
+  /** Whether nobody read or wrote there for LOG_IDLE_MS: those who are attached take nothing. */
+  #isUnused(log: BlockLog, now: number): boolean {
+    if (log.uses !== this.#logUses) {
+      this.#logUses = log.uses;
+      this.#logUsedAt = now;
+    }
+    return log.size > 0 && now - this.#logUsedAt >= LOG_IDLE_MS;
   }
 
   #createOrigin(): Origin {

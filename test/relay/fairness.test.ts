@@ -96,3 +96,20 @@ test("a channel of many shares has one part of the log", () => {
     if (origin !== undefined) expect(origin.log.capacity).toBe(20);
   }
 });
+
+test("shares whose receivers take nothing leave their room to one that has none", () => {
+  const play = new RelayPlay({ blocks: 4, workers: 1 });
+  for (let number = 1; number <= 4; number++) {
+    const share = new PlayShare(number, { seekable: true });
+    // As at the question whether to take it.
+    play.send(0, number, share).join(0, 10 + number, share, { window: 1 });
+    play.run(0, number, share);
+  }
+  expect(play.blocksHeld).toBe(4);
+  const late = new PlayShare(5, { seekable: true });
+  play.send(0, 5, late).join(0, 15, late);
+  expect(play.answer(0, 5, late)).toEqual([]);
+  for (let ticks = 0; ticks < 30; ticks++) play.tick(250);
+  play.run(0, 5, late);
+  expect(play.got(0, 15).length).toBeGreaterThan(0);
+});
