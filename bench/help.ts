@@ -24,7 +24,7 @@ export function help(scenarios: readonly Scenario[]): string {
       const standard = option.standard.map((value) =>
         option.kind === "bytes" ? bytes(value) : String(value),
       );
-      lines.push(`  --${option.name} (${standard.join()}): ${option.help}`);
+      lines.push(`  --${option.name} (${standard.join() || "none"}): ${option.help}`);
     }
   }
   return lines.join("\n");

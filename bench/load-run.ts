@@ -18,7 +18,7 @@ import type { RunningSystem, System } from "./systems/system.ts";
 const MiB = 1024 ** 2;
 /** bytes and receivers of the run before the run, which nobody measures */
 const WARM_BYTES = 64 * MiB;
-const WARM_RECEIVERS = 16;
+export const WARM_RECEIVERS = 16;
 
 export interface LoadRun {
   readonly system: System;
@@ -28,6 +28,8 @@ export interface LoadRun {
   /** bytes */
   readonly size: number;
   readonly groups: readonly Group[];
+  /** What the sender sends at most per second; undefined: as fast as it is asked. bytes */
+  readonly senderBytesPerSecond?: number | undefined;
   /** Size of the relay's log. bytes */
   readonly logBytes?: number;
   /**
@@ -60,11 +62,13 @@ export async function measureLoad(
 
 async function drive(
   running: RunningSystem,
-  run: Pick<LoadRun, "size" | "groups" | "joinAt" | "loadProcesses" | "signal">,
+  run: Omit<LoadRun, "system" | "workers" | "logBytes">,
 ): Promise<Driven> {
-  const { size, groups, joinAt, signal } = run;
+  const { size, groups, senderBytesPerSecond, joinAt, signal } = run;
   const id = randomBytes(16).toString("hex");
-  const plan: Plan = { t: "plan", url: running.url, id, size, groups };
+  const { url } = running;
+  const pace = senderBytesPerSecond === undefined ? {} : { senderBytesPerSecond };
+  const plan: Plan = { t: "plan", url, id, size, groups, ...pace };
   await using sender =
     running.load.sender === undefined ? undefined : new LoadProcess(running.load.sender);
   await using receivers = new Receivers(running.load.receivers, plan, run.loadProcesses);

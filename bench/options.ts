@@ -10,7 +10,7 @@ export interface OptionSpec {
   readonly name: string;
   /** `bytes` takes 1GiB, 64MiB, 1000. */
   readonly kind: "bytes" | "count";
-  /** What it is when nobody says. */
+  /** What it is when nobody says; empty: there is none then. */
   readonly standard: readonly number[];
   readonly help: string;
 }
@@ -50,6 +50,11 @@ export function ownList(options: Options, name: string): readonly number[] {
   const values = options.own.get(name);
   if (values === undefined || values.length === 0) throw new RangeError(`no option --${name}`);
   return values;
+}
+
+/** As `own`; undefined when nobody says and there is no standard. */
+export function ownIfAny(options: Options, name: string): number | undefined {
+  return options.own.get(name)?.[0];
 }
 
 const ROUNDS = 3;

@@ -41,6 +41,8 @@ export interface Plan {
   readonly id: string;
   /** bytes of the source */
   readonly size: number;
+  /** What the sender sends at most per second; absent: as fast as it is asked. bytes */
+  readonly senderBytesPerSecond?: number;
   /** Absent: for a sender. */
   readonly part?: Part;
   /** All of the run. `late` ones start when `join` names their group, others at `go`. */
@@ -67,6 +69,15 @@ export interface Done {
   readonly extra: Readonly<Record<string, number>>;
 }
 
+/** A late one is with the most advanced one. */
+export interface Head {
+  readonly at: number;
+  /** bytes of the source that it had then */
+  readonly bytes: number;
+  /** bytes of the source that the most advanced one had then */
+  readonly furthest: number;
+}
+
 /** All times are those of `clock`. */
 export interface LoadReceiver {
   /** Its place among all receivers of the run, from 0. */
@@ -79,8 +90,10 @@ export interface LoadReceiver {
   /** Absent: it never did. */
   readonly startedAt?: number;
   readonly firstByteAt?: number;
+  /** bytes that the most advanced one had when a late one started */
+  readonly furthestAtStart?: number;
   /** When a late one had all that the most advanced one had; absent: never, or not asked. */
-  readonly headAt?: number;
+  readonly head?: Head;
   /** Absent: it does not have everything. */
   readonly doneAt?: number;
   /** records behind the most advanced one; absent where there are no records */

@@ -79,12 +79,12 @@ export class Crowd implements Load {
   }
 
   go(): void {
-    for (const member of this.#members) if (member.tally.kind !== "late") begin(member);
+    for (const member of this.#members) if (member.tally.kind !== "late") this.#begin(member);
     if (this.#open === 0) say({ t: "through" });
   }
 
   join(group: number): void {
-    for (const member of this.#members) if (member.group === group) begin(member);
+    for (const member of this.#members) if (member.group === group) this.#begin(member);
   }
 
   stop(): void {
@@ -100,12 +100,22 @@ export class Crowd implements Load {
     if (bytes > 0) tally.firstByteAt ??= clock();
     tally.bytes += bytes;
     this.#board.note(this.#part.index, tally.number, tally.bytes);
-    if (tally.kind === "late" && tally.bytes + HEAD_BYTES >= this.furthest) {
-      tally.headAt ??= clock();
+    if (tally.kind === "late" && tally.head === undefined) {
+      const { furthest } = this;
+      if (tally.bytes + HEAD_BYTES >= furthest) {
+        tally.head = { at: clock(), bytes: tally.bytes, furthest };
+      }
     }
     if (tally.bytes < this.#plan.size || tally.doneAt !== undefined) return;
     tally.doneAt = clock();
     if (completes(tally.kind) && --this.#open === 0) say({ t: "through" });
+  }
+
+  #begin(member: Member): void {
+    const { tally } = member;
+    if (tally.kind === "late") tally.furthestAtStart = this.furthest;
+    tally.startedAt = clock();
+    member.start();
   }
 }
 
@@ -127,9 +137,4 @@ export function enlist<T>(
     }
   }
   return own;
-}
-
-function begin(member: Member): void {
-  member.tally.startedAt = clock();
-  member.start();
 }

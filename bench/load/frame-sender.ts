@@ -1,4 +1,4 @@
-/** A sender of the real protocol that encrypts nothing; counts what it is asked for again. */
+/** A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. */
 import {
   PROTOCOL_VERSION,
   decodeControl,
@@ -12,8 +12,12 @@ import type { Plan } from "./contract.ts";
 import { frameShare, RECORD_BYTES, recordLength } from "./frame-share.ts";
 import { at } from "./pattern.ts";
 import { BINARY, LoadSocket, type Piece } from "./socket.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
-async function start({ url, id, size }: Plan): Promise<Load> {
+/** bytes that may follow at once on a pause: what a timer is late by on a busy machine is made up for */
+const BURST_BYTES = 4 * RECORD_BYTES;
+
+async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Load> {
   const share = frameShare(url, id, size);
   const { offer } = share;
   const wanted: { first: number; count: number }[] = [];
@@ -22,21 +26,40 @@ async function start({ url, id, size }: Plan): Promise<Load> {
   let recordsSentAgain = 0;
   let held: Uint8Array[] = [];
   let stopping = false;
+  const pace =
+    senderBytesPerSecond === undefined
+      ? undefined
+      : new TokenBucket(senderBytesPerSecond, BURST_BYTES, performance.now());
+  /** Set while the pace lets no record go. */
+  let pause: NodeJS.Timeout | undefined;
+  let senderPauses = 0;
 
   const send = (message: Message): boolean => socket.send(BINARY, encodeControl(message));
 
   function pump(): void {
     let run = wanted[0];
-    while (run !== undefined && socket.isFlushed) {
-      const index = run.first++;
+    while (run !== undefined && socket.isFlushed && pause === undefined) {
+      const index = run.first;
+      const length = recordLength(index, size);
+      const early = pace?.take(length, performance.now()) ?? 0;
+      if (early > 0) {
+        senderPauses++;
+        pause = setTimeout(goOn, early);
+        return;
+      }
+      run.first++;
       if (--run.count === 0) wanted.shift();
       run = wanted[0];
       recordsSent++;
       if (sent[index] === 1) recordsSentAgain++;
       sent[index] = 1;
-      const length = recordLength(index, size);
       socket.send(BINARY, header(index), at(index * RECORD_BYTES, length));
     }
+  }
+
+  function goOn(): void {
+    pause = undefined;
+    pump();
   }
 
   function header(index: number): Uint8Array {
@@ -88,9 +111,12 @@ async function start({ url, id, size }: Plan): Promise<Load> {
     go: () => undefined,
     stop() {
       stopping = true;
+      clearTimeout(pause);
       wanted.length = 0;
       send({ t: "end", share: offer.share });
-      say({ t: "done", receivers: [], extra: { recordsSent, recordsSentAgain } });
+      const extra = { recordsSent, recordsSentAgain };
+      const paced = pace === undefined ? extra : { ...extra, senderPauses };
+      say({ t: "done", receivers: [], extra: paced });
     },
   };
 }

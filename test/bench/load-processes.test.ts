@@ -9,23 +9,13 @@ import { enlist } from "../../bench/load/crowd.ts";
 import { RECORD_BYTES } from "../../bench/load/frame-share.ts";
 import { merge } from "../../bench/load/receivers.ts";
 import { figures } from "../../bench/load-figures.ts";
-import type { Observed } from "../../bench/observer.ts";
 import { fileshare } from "../../bench/systems/fileshare.ts";
-import { measure, MiB } from "./load.ts";
+import { measure, MiB, nothingObserved } from "./load.ts";
 
 const groups: Group[] = [
   { kind: "healthy", count: 3 },
   { kind: "slow", count: 2, bytesPerSecond: 1000 },
 ];
-
-const nothing: Observed = {
-  cpuSeconds: undefined,
-  rssAnonPeak: undefined,
-  bufferedPeak: undefined,
-  eventLoopDelayP99: undefined,
-  switches: new Map(),
-  samples: [],
-};
 
 /** One of the healthy, who took `took` ms for 1 MiB. */
 function healthy(number: number, startedAt: number, took: number): LoadReceiver {
@@ -87,7 +77,7 @@ describe("receivers in several processes", () => {
     ];
     const { seconds, bytes, completion, fairness, perReceiver } = figures({
       ...merge(parts),
-      observed: nothing,
+      observed: nothingObserved,
     });
     expect({ seconds, bytes, completion }).toEqual({
       seconds: 3.5,
@@ -107,7 +97,11 @@ describe("receivers in several processes", () => {
   test("and one that never started has no rate", () => {
     const late: LoadReceiver = { number: 1, kind: "late", bytes: 0, bytesTwice: 0, gaps: 0 };
     const receivers = [healthy(0, 1000, 1000), late];
-    const { invalid, seconds, perReceiver } = figures({ receivers, extra: {}, observed: nothing });
+    const { invalid, seconds, perReceiver } = figures({
+      receivers,
+      extra: {},
+      observed: nothingObserved,
+    });
     expect(invalid).toBe("1 of 2 receivers did not get everything");
     expect(seconds).toBe(1);
     expect(perReceiver[1]).toMatchObject({ bytesPerSecond: 0, firstByte: 0 });

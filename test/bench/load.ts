@@ -1,6 +1,7 @@
 /** A load of a few MiB on a system, measured as the bench measures. */
 import type { Group } from "../../bench/load/contract.ts";
 import { measureLoad, type LoadRun } from "../../bench/load-run.ts";
+import type { Observed } from "../../bench/observer.ts";
 import type { Measured } from "../../bench/scenarios/scenario.ts";
 import type { System } from "../../bench/systems/system.ts";
 
@@ -8,6 +9,16 @@ export const MiB = 1024 ** 2;
 const TIMEOUT_MS = 20_000;
 /** Two, so that every test with two receivers or more has them apart. */
 const LOAD_PROCESSES = 2;
+
+/** Of a relay that can't be seen. */
+export const nothingObserved: Observed = {
+  cpuSeconds: undefined,
+  rssAnonPeak: undefined,
+  bufferedPeak: undefined,
+  eventLoopDelayP99: undefined,
+  switches: new Map(),
+  samples: [],
+};
 
 export function measure(
   system: System,
