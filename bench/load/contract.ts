@@ -14,7 +14,8 @@
  * gets `go`.
  */
 
-export type ReceiverKind = "healthy" | "slow" | "stopped" | "late" | "churning";
+/** `waiting`: said hello in a channel in which nobody sends, and gets nothing. Where there are channels. */
+export type ReceiverKind = "healthy" | "slow" | "stopped" | "late" | "churning" | "waiting";
 
 /** Receivers that behave alike. */
 export interface Group {

@@ -31,9 +31,9 @@ export interface Member {
   start(): void;
 }
 
-/** Slow and stopped ones hold nobody up. */
+/** Slow and stopped ones hold nobody up, nor do those for whom there is nothing. */
 export function completes(kind: ReceiverKind): boolean {
-  return kind !== "slow" && kind !== "stopped";
+  return kind !== "slow" && kind !== "stopped" && kind !== "waiting";
 }
 
 export class Crowd implements Load {

@@ -79,11 +79,13 @@ export class FrameReceiver implements Member {
       quiet: true,
     });
     await this.#offered.promise;
+    if (this.tally.kind === "waiting") return;
     // Attached and paused, as somebody who was not asked yet; who is late is not even that.
     if (this.tally.kind !== "late" || this.#running) this.#join();
   }
 
   start(): void {
+    if (this.tally.kind === "waiting") return;
     this.#running = true;
     if (this.#options.naive) return;
     if (this.#joined) this.#acknowledge();
@@ -136,7 +138,9 @@ export class FrameReceiver implements Member {
     const message = decodeControl(whole);
     if (message.t === "offers") {
       const { share } = this.#options.share.offer;
-      if (message.list.some((seen) => equalBytes(seen.share, share))) this.#offered.resolve();
+      const isThere = message.list.some((seen) => equalBytes(seen.share, share));
+      // The list, though empty, says that the relay has it in its channel.
+      if (isThere || this.tally.kind === "waiting") this.#offered.resolve();
     } else if (message.t === "fault" && this.tally.kind !== "stopped") {
       throw new Error(`the relay told a receiver ${message.code}: ${message.message}`);
     } else if (message.t === "cancel") {

@@ -1,4 +1,4 @@
-/** K receivers that are attached and wait: what each costs the relay. */
+/** K receivers that wait, for a share or at the question: what each costs the relay. */
 import { randomBytes } from "node:crypto";
 
 import { LoadProcess } from "../load/process.ts";
@@ -14,9 +14,13 @@ import { withoutFigures, workersOf, type Case, type Measured, type Scenario } fr
 const MiB = 1024 ** 2;
 const WAITING = [1000];
 
+/** As `recv` before its sender comes; and attached with a window of 0, as somebody who is asked. */
+const FOR_A_SHARE = "for a share";
+const ASKED = "asked";
+
 export const idle: Scenario = {
   name: "idle",
-  summary: "receivers that are attached and wait",
+  summary: "receivers that wait, for a share or at the question",
   systems: ["fileshare", "naive"],
   options: [
     { name: "idle-seconds", kind: "count", standard: [3], help: "how long they are watched" },
@@ -26,21 +30,29 @@ export const idle: Scenario = {
     const { loadProcesses } = options;
     return (options.receivers ?? WAITING).flatMap((receivers) =>
       systems.flatMap((system) =>
-        workersOf(system, options).map((workers) => ({
-          variant: "",
-          system,
-          workers,
-          receivers,
-          size: MiB,
-          run: (signal: AbortSignal) =>
-            wait({ system, workers, receivers, loadProcesses, seconds, signal }),
-        })),
+        workersOf(system, options).flatMap((workers) =>
+          variantsOf(system).map((variant) => ({
+            variant,
+            system,
+            workers,
+            receivers,
+            size: MiB,
+            run: (signal: AbortSignal) =>
+              wait({ variant, system, workers, receivers, loadProcesses, seconds, signal }),
+          })),
+        ),
       ),
     );
   },
 };
 
+/** To the naive relay all are attached who are connected. */
+function variantsOf(system: SystemName): readonly string[] {
+  return system === "naive" ? [ASKED] : [FOR_A_SHARE, ASKED];
+}
+
 interface Wait {
+  readonly variant: string;
   readonly system: SystemName;
   readonly workers: number;
   readonly receivers: number;
@@ -50,19 +62,20 @@ interface Wait {
 }
 
 async function wait(options: Wait): Promise<Measured> {
-  const { system, workers, receivers, loadProcesses, seconds, signal } = options;
+  const { variant, system, workers, receivers, loadProcesses, seconds, signal } = options;
   const source = sourceOf(MiB);
   await using running = await systemOf(system).start({ workers, source, receivers });
   const { load, pids, url } = running;
-  const groups = [{ kind: "healthy", count: receivers }] as const;
+  const hasShare = variant !== FOR_A_SHARE;
+  const groups = [{ kind: hasShare ? "healthy" : "waiting", count: receivers }] as const;
   const id = randomBytes(16).toString("hex");
   const plan: Plan = { t: "plan", url, id, size: MiB, groups };
-  await using sender = new LoadProcess(load.sender ?? []);
+  await using sender = hasShare ? new LoadProcess(load.sender ?? []) : undefined;
   await using waiting = new Receivers(load.receivers, plan, loadProcesses);
   const stop = (): void => void waiting[Symbol.asyncDispose]();
   signal.addEventListener("abort", stop);
-  sender.say(plan);
-  await sender.ready;
+  sender?.say(plan);
+  await sender?.ready;
   const before = await usageOf(pids);
   await waiting.prepare();
   const joined = await usageOf(pids);
