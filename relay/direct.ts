@@ -128,12 +128,14 @@ export class DirectSender {
   }
 
   /**
-   * Lets go of blocks that slow sockets hold up: those that their log gave back. Whoever is sent what
-   * the log still has costs nobody anything, and must not be cut off for others.
+   * Tries slow sockets again, so that none waits for ever for a word that never came, and lets go of
+   * blocks that they hold up: those that their log gave back. Whoever is sent what the log still has
+   * costs nobody anything, and must not be cut off for others.
    */
   tick(): void {
     const slow = this.#slow;
     this.#slow = new Set(this.#blocked);
+    for (const { id } of slow) this.#writable(id);
     if (slow.size === 0 || !this.#pool.isHeldUp) return;
     for (const stream of slow) {
       const { place } = stream;
