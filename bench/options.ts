@@ -13,6 +13,8 @@ export interface OptionSpec {
   /** What it is when nobody says; empty: there is none then. */
   readonly standard: readonly number[];
   readonly help: string;
+  /** True: 0 is a value too, of a `count`. */
+  readonly orNone?: boolean;
 }
 
 export interface Options {
@@ -101,7 +103,7 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
     relay: values["relay"],
     timeout: (timeout === undefined ? STANDARD_TIMEOUT_SECONDS : count(timeout)) * 1000,
     own: new Map(
-      specs.map(({ name, kind, standard }) => [name, numbers(kind, values[name]) ?? standard]),
+      specs.map((spec) => [spec.name, numbers(spec, values[spec.name]) ?? spec.standard]),
     ),
   };
 }
@@ -142,18 +144,18 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
-function numbers(kind: OptionSpec["kind"], text: string | undefined): number[] | undefined {
+function numbers({ kind, orNone }: OptionSpec, text: string | undefined): number[] | undefined {
   if (text === undefined) return undefined;
-  return kind === "bytes" ? text.split(",").map(parseBytes) : counts(text);
+  return kind === "bytes" ? text.split(",").map(parseBytes) : counts(text, orNone ? 0 : 1);
 }
 
-function counts(text: string): number[] {
-  return text.split(",").map(count);
+function counts(text: string, least = 1): number[] {
+  return text.split(",").map((each) => count(each, least));
 }
 
-function count(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) {
-    throw new UsageError(`'${text}' is not a number from 1 on`);
+function count(text: string, least = 1): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < least) {
+    throw new UsageError(`'${text}' is not a number from ${least} on`);
   }
   return Number(text);
 }

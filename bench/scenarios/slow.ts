@@ -15,9 +15,15 @@ export const slow: Scenario = {
   summary: "receivers that read slowly or not at all, beside a run of the healthy alone",
   systems: ["fileshare", "nginx", "piping-server", "naive"],
   options: [
-    { name: "slow-slow", kind: "count", standard: [8], help: "how many read at --slow-rate" },
+    {
+      name: "slow-slow",
+      kind: "count",
+      standard: [8],
+      orNone: true,
+      help: "how many read at --slow-rate",
+    },
     { name: "slow-rate", kind: "bytes", standard: [4 * MiB], help: "bytes per second of those" },
-    { name: "slow-stopped", kind: "count", standard: [8], help: "how many stop" },
+    { name: "slow-stopped", kind: "count", standard: [8], orNone: true, help: "how many stop" },
     { name: "slow-stop-after", kind: "bytes", standard: [8 * MiB], help: "bytes after which" },
     { name: "slow-size", kind: "bytes", standard: [128 * MiB], help: "of the source" },
   ],

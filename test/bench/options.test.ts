@@ -1,13 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
 
-import { own, ownList, parseBytes, parseOptions, parseReport } from "../../bench/options.ts";
+import {
+  own,
+  ownIfAny,
+  ownList,
+  parseBytes,
+  parseOptions,
+  parseReport,
+} from "../../bench/options.ts";
 import type { OptionSpec } from "../../bench/options.ts";
 import { scenarios } from "../../bench/scenarios/registry.ts";
 
 const specs: OptionSpec[] = [
   { name: "slow-rate", kind: "bytes", standard: [5], help: "" },
   { name: "late-at", kind: "count", standard: [25, 50], help: "" },
+  { name: "slow-stopped", kind: "count", standard: [8], orNone: true, help: "" },
+  { name: "late-rate", kind: "bytes", standard: [], help: "" },
 ];
 
 test.each([
@@ -31,6 +40,8 @@ describe("a command line", () => {
     expect(options.loadProcesses).toBe(availableParallelism());
     expect(own(options, "slow-rate")).toBe(5);
     expect(ownList(options, "late-at")).toEqual([25, 50]);
+    expect(ownIfAny(options, "late-at")).toBe(25);
+    expect(ownIfAny(options, "late-rate")).toBeUndefined();
   });
 
   test("is read", () => {
@@ -46,7 +57,13 @@ describe("a command line", () => {
     expect(own(options, "slow-rate")).toBe(2048);
   });
 
+  test("can say none where none is possible", () => {
+    expect(own(parseOptions(["--slow-stopped", "0"], specs), "slow-stopped")).toBe(0);
+  });
+
   test.each([
+    [["--slow-stopped", "-1"], "--slow-stopped"],
+    [["--late-at", "0"], "from 1 on"],
     [["--sise", "1GiB"], "--sise"],
     [["fan-out"], "no scenario 'fan-out'"],
     [["--systems", "apache"], "no system 'apache'"],
