@@ -30,7 +30,7 @@ export function figures(driven: Driven, more: Record<string, number> = {}): Meas
   const end = Math.max(startedAt, ...counting.map(({ doneAt }) => doneAt ?? startedAt));
   const seconds = (end - startedAt) / 1000;
   const times = counting.map(({ doneAt }) => ((doneAt ?? end) - startedAt) / 1000);
-  const { cpuSeconds, switches, samples } = observed;
+  const { cpuSeconds, logBytesMost, switches, samples } = observed;
   const perReceiver = receivers.map((each) => asResult(each, startedAt, end, switches));
   return {
     invalid,
@@ -49,7 +49,7 @@ export function figures(driven: Driven, more: Record<string, number> = {}): Meas
         .filter(({ kind }) => kind === "healthy")
         .map(({ bytesPerSecond }) => bytesPerSecond),
     ),
-    extra: { ...extra, ...switchesOf(switches), bytesToAll: all, ...more },
+    extra: { ...extra, ...switchesOf(switches), ...logOf(logBytesMost), bytesToAll: all, ...more },
     perReceiver,
     samples,
   };
@@ -65,6 +65,10 @@ function startOf(receivers: readonly LoadReceiver[]): number {
 function switchesOf(switches: ReadonlyMap<string, number>): Record<string, number> {
   const laneSwitches = [...switches.values()].reduce((sum, count) => sum + count, 0);
   return switches.size === 0 ? {} : { laneSwitches };
+}
+
+function logOf(logBytesMost: number | undefined): Record<string, number> {
+  return logBytesMost === undefined ? {} : { logBytesMost };
 }
 
 /** Undefined when nothing is wrong. A frame that is missing is, though its receiver asked again. */

@@ -1,4 +1,5 @@
 /** Watches a relay while a load runs: `/proc` where it can be seen, its own words where it tells. */
+import { logFilesOf, type LogFiles } from "./log-files.ts";
 import { usageOf, type Usage } from "./proc.ts";
 import type { Sample } from "./result.ts";
 import { percentile } from "./stats.ts";
@@ -10,6 +11,8 @@ const LOOK_MS = 100;
 export interface Observed {
   readonly cpuSeconds: number | undefined;
   readonly rssAnonPeak: number | undefined;
+  /** bytes on the disk, the most that was seen; undefined where there is no log to be seen */
+  readonly logBytesMost: number | undefined;
   readonly bufferedPeak: number | undefined;
   readonly eventLoopDelayP99: number | undefined;
   /** Changes of lane by receiver id; empty where nobody counts them. */
@@ -24,6 +27,8 @@ export class Observer {
   /** ms, of this process's monotonic clock */
   readonly #startedAt = performance.now();
   readonly #before: Usage | undefined;
+  readonly #logs: LogFiles;
+  #logBytesMost: number | undefined;
   readonly #timer: NodeJS.Timeout;
   #now: Usage | undefined;
   #rssAnonPeak = 0;
@@ -34,16 +39,18 @@ export class Observer {
   readonly #switches = new Map<string, number>();
   readonly #samples: Sample[] = [];
 
-  private constructor(system: Watched, before: Usage | undefined) {
+  private constructor(system: Watched, before: Usage | undefined, logs: LogFiles) {
     this.#system = system;
     this.#before = before;
+    this.#logs = logs;
     this.#now = before;
     system.takeStats?.();
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
   }
 
   static async start(system: Watched): Promise<Observer> {
-    return new Observer(system, await usageOf(system.pids));
+    const { pids } = system;
+    return new Observer(system, await usageOf(pids), await logFilesOf(pids));
   }
 
   /** @param receivedBytes so far, of those receivers that `sampledReceivers` of result.ts chooses */
@@ -65,6 +72,7 @@ export class Observer {
     return {
       cpuSeconds: this.#cpuSeconds(),
       rssAnonPeak: this.#now === undefined ? undefined : this.#rssAnonPeak,
+      logBytesMost: this.#logBytesMost,
       bufferedPeak: tells ? this.#bufferedPeak : undefined,
       eventLoopDelayP99: this.#delays.length > 0 ? percentile(this.#delays, 0.99) : undefined,
       switches: this.#switches,
@@ -92,7 +100,13 @@ export class Observer {
         this.#switches.set(id, (this.#switches.get(id) ?? 0) + count);
       }
     }
-    const usage = await usageOf(this.#system.pids);
+    const [usage, logBytes] = await Promise.all([
+      usageOf(this.#system.pids),
+      this.#logs.allocated(),
+    ]);
+    if (logBytes !== undefined) {
+      this.#logBytesMost = Math.max(this.#logBytesMost ?? 0, logBytes);
+    }
     if (usage === undefined) return;
     this.#now = usage;
     this.#rssAnonPeak = Math.max(this.#rssAnonPeak, usage.rssAnon);

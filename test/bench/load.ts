@@ -14,6 +14,7 @@ const LOAD_PROCESSES = 2;
 export const nothingObserved: Observed = {
   cpuSeconds: undefined,
   rssAnonPeak: undefined,
+  logBytesMost: undefined,
   bufferedPeak: undefined,
   eventLoopDelayP99: undefined,
   switches: new Map(),
