@@ -103,8 +103,8 @@ export class Hub {
       const others = this.#receiversOf.get(client.channel);
       others?.delete(socket);
       if (others?.size === 0) this.#receiversOf.delete(client.channel);
-      share?.receiverGone(socket);
-    } else if (client.role === "sender" && share?.ownerSocket === socket) {
+      share?.fanout.closed(socket);
+    } else if (client.role === "sender" && share?.home.ownerSocket === socket) {
       this.#senderLost(share);
     }
   }
@@ -137,7 +137,7 @@ export class Hub {
     }
     for (const share of this.#shares.values()) {
       const { key, epoch } = share.record;
-      if (share.isQuiet(this.#now)) toDirectory({ t: "quiet", worker, key, epoch });
+      if (share.home.isQuiet(this.#now)) toDirectory({ t: "quiet", worker, key, epoch });
     }
   }
 
@@ -185,7 +185,7 @@ export class Hub {
       this.#byChannel.set(record.channel, inChannel.add(share));
       tellNumber(inChannel);
     }
-    const replaced = share.ownerSocket;
+    const replaced = share.home.ownerSocket;
     share.opened(record, socket, heirOf);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
@@ -198,7 +198,7 @@ export class Hub {
 
   #ownershipCame(share: LocalShare, socket: SocketId): void {
     if (this.#endedEarly.has(socket)) {
-      share.senderLost();
+      share.home.senderLost();
       this.#close(share, this.#endedEarly.get(socket));
       this.#endedEarly.delete(socket);
       return;
@@ -206,7 +206,7 @@ export class Hub {
     const client = this.#clients.get(socket);
     if (client?.role === "sender" && client.share === share.record.key) {
       this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
-      share.senderBack(client.first);
+      share.home.senderBack(client.first);
     } else {
       // The sender went away while its claim was on the way.
       this.#senderLost(share);
@@ -214,7 +214,7 @@ export class Hub {
   }
 
   #senderLost(share: LocalShare): void {
-    share.senderLost();
+    share.home.senderLost();
     const { key, epoch } = share.record;
     this.#options.toDirectory({ t: "orphan", worker: this.#options.worker, key, epoch });
   }
@@ -244,7 +244,7 @@ export class Hub {
   #forget(share: LocalShare): SocketId[] {
     const { key, channel } = share.record;
     const sockets = [...share.fanout.sockets];
-    if (share.ownerSocket !== undefined) sockets.push(share.ownerSocket);
+    if (share.home.ownerSocket !== undefined) sockets.push(share.home.ownerSocket);
     for (const socket of sockets) this.#forgetShare(socket);
     share.destroy();
     this.#shares.delete(key);
@@ -261,13 +261,13 @@ export class Hub {
     if (client.role !== "sender") throw new FaultError("wrong-role", "a frame");
     const frame = decodeFrame(bytes);
     const share = this.#shareOf(socket);
-    if (share?.origin === undefined || share.ownerSocket !== socket) {
+    if (share?.home.origin === undefined || share.home.ownerSocket !== socket) {
       throw new FaultError("bad-message", "a frame without an accepted offer");
     }
     if (!isOfShare(frame.tag, share.record.offer.share)) {
       throw new FaultError("bad-message", "a frame of another share");
     }
-    share.origin.frame(frame, bytes);
+    share.home.origin.frame(frame, bytes);
   }
 
   #control(socket: SocketId, client: Client, message: Message): void {
@@ -319,10 +319,10 @@ export class Hub {
       return;
     }
     const share = this.#shareOf(socket);
-    const owned = share?.ownerSocket === socket ? share : undefined;
+    const owned = share?.home.ownerSocket === socket ? share : undefined;
     switch (message.t) {
       case "receipted":
-        owned?.receipted(message.receiver);
+        owned?.home.receipted(message.receiver);
         return;
       case "end":
       case "cancel": {
@@ -400,7 +400,7 @@ export class Hub {
       return;
     }
     if (client.share !== undefined && client.share !== key) {
-      this.#shareOf(socket)?.receiverGone(socket);
+      this.#shareOf(socket)?.fanout.closed(socket);
     }
     // The string of the share and not the one just made: there is a client for each.
     client.share = share.record.key;

@@ -113,8 +113,8 @@ function start({
   const farewell = async (): Promise<void> => {
     // A socket counts as closed while what it was sent last still waits for room, and whoever is in
     // a transfer has much on its way: the line would be reset and the reason lost.
-    const busy = [...hub.shares].some(({ fanout, ownerSocket }) => {
-      return fanout.attached > 0 || ownerSocket !== undefined;
+    const busy = [...hub.shares].some(({ fanout, home }) => {
+      return fanout.attached > 0 || home.ownerSocket !== undefined;
     });
     sockets.failAll("going-away");
     if (busy) await Bun.sleep(FAREWELL_MS);

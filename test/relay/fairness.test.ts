@@ -80,20 +80,20 @@ test("a channel of many shares has one part of the log", () => {
   }
   const alone = new PlayShare(50, { seekable: true });
   play.send(1, OTHER_SENDER, alone).join(1, OTHER_RECEIVER, alone).tick();
-  const capacities = [...play.hubs[1]!.shares].map(({ record, origin }) => {
-    return origin === undefined ? undefined : [record.key, origin.log.capacity];
+  const capacities = [...play.hubs[1]!.shares].map(({ record, home }) => {
+    return home.origin === undefined ? undefined : [record.key, home.origin.log.capacity];
   });
   expect(capacities.filter((one) => one !== undefined)).toEqual([[alone.key, 20]]);
-  for (const { origin } of play.hubs[0]!.shares) {
-    if (origin !== undefined) expect(origin.log.capacity).toBe(2);
+  for (const { home } of play.hubs[0]!.shares) {
+    if (home.origin !== undefined) expect(home.origin.log.capacity).toBe(2);
   }
   // Those who are left have the part of those who end.
   for (const [at, share] of crowd.entries()) {
     if (at > 0) play.say(0, 10 + at, { t: "end", share: share.offer.share });
   }
   play.settle();
-  for (const { origin } of play.hubs[0]!.shares) {
-    if (origin !== undefined) expect(origin.log.capacity).toBe(20);
+  for (const { home } of play.hubs[0]!.shares) {
+    if (home.origin !== undefined) expect(home.origin.log.capacity).toBe(20);
   }
 });
 

@@ -93,7 +93,7 @@ export class SimRelay {
     this.#world.trace(() => `worker ${worker} crashes`);
     running.dead = true;
     const shares = [...running.worker.hub.shares];
-    const homes = shares.filter(({ origin }) => origin !== undefined);
+    const homes = shares.filter(({ home }) => home.origin !== undefined);
     this.#world.streams.workerDied(homes.map(({ record }) => record.key));
     running.worker.die();
     const { clock } = this.#world;
@@ -128,7 +128,7 @@ export class SimRelay {
   /** For who reads a failure. */
   standing(): string[] {
     const shares = [...this.#running.values()].flatMap(({ worker }) =>
-      [...worker.hub.shares].map(({ record, origin, fanout }) => {
+      [...worker.hub.shares].map(({ record, home: { origin }, fanout }) => {
         const state = { origin: origin?.pending, capacity: origin?.log.capacity, ...fanout.lanes };
         return `worker ${worker.id}, share ${record.key.slice(0, 6)}: ${JSON.stringify(state)}`;
       }),

@@ -139,9 +139,9 @@ export class SimWorker implements Outlet, RelayEnd {
   /** Of a share that can't be read again, what the log has must not be asked again. */
   #noteKept(bytes: Uint8Array): void {
     const { tag, index } = decodeFrame(bytes);
-    for (const { record, origin } of this.hub.shares) {
+    for (const { record, home } of this.hub.shares) {
       const { share, seekable } = record.offer;
-      if (seekable || !isOfShare(tag, share) || origin?.log.has(index) !== true) continue;
+      if (seekable || !isOfShare(tag, share) || home.origin?.log.has(index) !== true) continue;
       this.#world.streams.kept(record.key, index);
     }
   }
@@ -285,7 +285,7 @@ export class SimWorker implements Outlet, RelayEnd {
   check(): void {
     for (const share of this.hub.shares) {
       const { records } = share.record.offer;
-      const pending = share.origin?.pending;
+      const pending = share.home.origin?.pending;
       if (pending !== undefined) {
         const { outstanding, queued } = pending;
         if (outstanding > 16 || queued > records) {
