@@ -1,0 +1,21 @@
+/** What a socket is; its role is bound by its hello and never changes. */
+export type Client = StrangerClient | SenderClient | ReceiverClient;
+
+export interface StrangerClient {
+  readonly role: "stranger";
+  readonly deadline: number;
+}
+
+export interface SenderClient {
+  readonly role: "sender";
+  readonly channel: string;
+  share: string | undefined;
+  /** The first record that it can give. */
+  first: number;
+}
+
+export interface ReceiverClient {
+  readonly role: "receiver";
+  readonly channel: string;
+  share: string | undefined;
+}

@@ -1,0 +1,97 @@
+import {
+  equalBytes,
+  toHex,
+  type Message,
+  type MessageOf,
+  type OfferSeen,
+} from "../protocol/mod.ts";
+
+import type { ReceiverClient } from "./clients.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { LocalShare } from "./share.ts";
+import type { Shares } from "./shares.ts";
+
+/** The receivers of a worker: what they hear of their channel's shares, and which they join. */
+export class Receivers {
+  readonly #outlet: Outlet;
+  readonly #shares: Shares;
+  readonly #byChannel = new Map<string, Set<SocketId>>();
+
+  constructor(outlet: Outlet, shares: Shares) {
+    this.#outlet = outlet;
+    this.#shares = shares;
+  }
+
+  opened(socket: SocketId, channel: string): void {
+    const others = this.#byChannel.get(channel) ?? new Set();
+    this.#byChannel.set(channel, others.add(socket));
+    const list = this.#shares.inChannel(channel).map(asSeen);
+    this.#outlet.send(socket, { t: "offers", list });
+  }
+
+  closed(socket: SocketId, client: ReceiverClient): void {
+    const others = this.#byChannel.get(client.channel);
+    others?.delete(socket);
+    if (others?.size === 0) this.#byChannel.delete(client.channel);
+    this.#shares.of(client)?.fanout.closed(socket);
+  }
+
+  message(socket: SocketId, client: ReceiverClient, message: Message, now: number): void {
+    if (message.t === "join") {
+      this.#join(socket, client, message, now);
+      return;
+    }
+    const share = this.#shares.of(client);
+    if (share === undefined) return;
+    switch (message.t) {
+      case "ack":
+        if (isAbout(share, message.share)) share.fanout.ack(socket, message, now);
+        return;
+      case "complete":
+        if (isAbout(share, message.share)) share.fanout.complete(socket, message);
+        return;
+      case "leave":
+        if (!isAbout(share, message.share)) return;
+        share.fanout.leave(socket, message.reason);
+        client.share = undefined;
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A share came to its channel. */
+  announce(share: LocalShare): void {
+    this.tell(share, { t: "offers", list: [asSeen(share)] });
+  }
+
+  /** To everyone in the channel of the share, also who did not join it. */
+  tell({ record: { channel } }: LocalShare, message: Message): void {
+    for (const socket of this.#byChannel.get(channel) ?? []) this.#outlet.send(socket, message);
+  }
+
+  #join(socket: SocketId, client: ReceiverClient, join: MessageOf<"join">, now: number): void {
+    const key = toHex(join.share);
+    const share = this.#shares.get(key);
+    // A share of another channel is as unknown as one that never was.
+    if (share?.record.channel !== client.channel) {
+      const reason = "no-such-share";
+      this.#outlet.send(socket, { t: "cancel", share: join.share, reason });
+      return;
+    }
+    if (client.share !== undefined && client.share !== key) {
+      this.#shares.of(client)?.fanout.closed(socket);
+    }
+    // The string of the share and not the one just made: there is a client for each.
+    client.share = share.record.key;
+    share.fanout.join(socket, join, now);
+  }
+}
+
+function asSeen({ record }: LocalShare): OfferSeen {
+  return { ...record.offer, senderHere: record.owner !== undefined };
+}
+
+function isAbout(share: LocalShare, id: Uint8Array): boolean {
+  return equalBytes(share.record.offer.share, id);
+}

@@ -1,0 +1,150 @@
+import {
+  FaultError,
+  decodeFrame,
+  equalBytes,
+  isOfShare,
+  shareIdFromProof,
+  toHex,
+  type FaultCode,
+  type Message,
+  type MessageOf,
+  type SyncPrimitives,
+} from "../protocol/mod.ts";
+
+import type { Client, SenderClient } from "./clients.ts";
+import type { ToDirectory } from "./messages.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { LocalShare } from "./share.ts";
+import type { Shares } from "./shares.ts";
+
+export interface SendersOptions {
+  readonly worker: number;
+  readonly outlet: Outlet;
+  readonly toDirectory: (message: ToDirectory) => void;
+  readonly primitives: SyncPrimitives;
+}
+
+/** Why a sender may say that a share ends; anything else is told as `sender-stopped`. */
+const CANCEL_REASONS: ReadonlySet<FaultCode> = new Set(["source-changed", "source-unreadable"]);
+
+/**
+ * The senders of a worker. The directory decides whose a share is, so an offer is a claim until it
+ * answers, and much may happen to the sender before:
+ *
+ *   offer --claim--> directory --opened--> accepted --> frames --end, cancel--> close
+ *                              --refused-> failed
+ */
+export class Senders {
+  readonly #options: SendersOptions;
+  readonly #shares: Shares;
+  /** Senders that were through before the directory answered their claim, and how they ended. */
+  readonly #endedEarly = new Map<SocketId, FaultCode | undefined>();
+
+  constructor(options: SendersOptions, shares: Shares) {
+    this.#options = options;
+    this.#shares = shares;
+  }
+
+  message(socket: SocketId, client: SenderClient, message: Message): void {
+    switch (message.t) {
+      case "offer":
+        this.#offer(socket, client, message);
+        return;
+      case "receipted":
+        this.#ownedBy(socket, client)?.home.receipted(message.receiver);
+        return;
+      case "end":
+        this.#ended(socket, client, undefined);
+        return;
+      case "cancel":
+        this.#ended(socket, client, cancelReason(message.reason));
+        return;
+      default:
+        return;
+    }
+  }
+
+  frame(socket: SocketId, client: SenderClient, bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    const share = this.#ownedBy(socket, client);
+    if (share?.home.origin === undefined) {
+      throw new FaultError("bad-message", "a frame without an accepted offer");
+    }
+    if (!isOfShare(frame.tag, share.record.offer.share)) {
+      throw new FaultError("bad-message", "a frame of another share");
+    }
+    share.home.origin.frame(frame, bytes);
+  }
+
+  /** The directory gave the share to the sender at this socket. @param client undefined: it closed */
+  accepted(share: LocalShare, socket: SocketId, client: Client | undefined): void {
+    if (this.#endedEarly.has(socket)) {
+      share.home.senderLost();
+      this.#close(share, this.#endedEarly.get(socket));
+      this.#endedEarly.delete(socket);
+      return;
+    }
+    if (client?.role === "sender" && client.share === share.record.key) {
+      this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
+      share.home.senderBack(client.first);
+    } else {
+      // The sender went away while its claim was on the way.
+      this.#lost(share);
+    }
+  }
+
+  /** The directory did not give it the share. @param client undefined: it closed */
+  refused(socket: SocketId, client: Client | undefined, key: string, fault: FaultCode): void {
+    this.#endedEarly.delete(socket);
+    if (client?.role !== "sender" || client.share !== key) return;
+    client.share = undefined;
+    this.#options.outlet.fail(socket, fault);
+  }
+
+  closed(socket: SocketId, client: SenderClient): void {
+    const share = this.#ownedBy(socket, client);
+    if (share !== undefined) this.#lost(share);
+  }
+
+  #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
+    if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
+    const { worker, primitives, toDirectory } = this.#options;
+    const { t: _, proof, first = 0, ...offer } = message;
+    if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
+      throw new FaultError("not-your-share");
+    }
+    const key = toHex(offer.share);
+    client.share = key;
+    client.first = first;
+    toDirectory({ t: "claim", worker, socket, channel: client.channel, key, offer });
+  }
+
+  /** @param fault undefined: as it should */
+  #ended(socket: SocketId, client: SenderClient, fault: FaultCode | undefined): void {
+    const share = this.#ownedBy(socket, client);
+    if (share !== undefined) this.#close(share, fault);
+    else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
+  }
+
+  #lost(share: LocalShare): void {
+    share.home.senderLost();
+    const { key, epoch } = share.record;
+    const { worker, toDirectory } = this.#options;
+    toDirectory({ t: "orphan", worker, key, epoch });
+  }
+
+  #close({ record: { key, epoch } }: LocalShare, fault: FaultCode | undefined): void {
+    const { worker, toDirectory } = this.#options;
+    toDirectory({ t: "close", worker, key, epoch, fault });
+  }
+
+  /** The sender's share, once the directory gave it to this socket. */
+  #ownedBy(socket: SocketId, client: SenderClient): LocalShare | undefined {
+    const share = this.#shares.of(client);
+    return share?.home.ownerSocket === socket ? share : undefined;
+  }
+}
+
+function cancelReason(given: FaultCode): FaultCode {
+  return CANCEL_REASONS.has(given) ? given : "sender-stopped";
+}
