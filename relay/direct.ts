@@ -12,6 +12,10 @@ import type { FileStore } from "./store.ts";
 const LOOK_MS = 2;
 /** ms between two looks when the one before found none */
 const LOOK_IDLE_MS = 16;
+/** Sockets so few that each would wait for the next look longer than for room. */
+const FEW_SOCKETS = 4;
+/** ms after one of few had room in which all are looked at in each turn of the event loop */
+const EAGER_MS = 1;
 
 /** A socket that the kernel sends to, and what is left of the frame on its way. */
 interface Stream {
@@ -61,8 +65,10 @@ export class DirectSender {
   /** Blocked at the last tick already. */
   #slow = new Set<Stream>();
   #copiedBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  #isDisposed = false;
   #delay = LOOK_MS;
+  #foundAt = 0;
 
   constructor({ native, pool, store, events }: DirectOptions) {
     this.#native = native;
@@ -146,7 +152,7 @@ export class DirectSender {
   }
 
   dispose(): void {
-    clearTimeout(this.#timer);
+    this.#isDisposed = true;
   }
 
   /** False: the kernel tells of no more sockets, and Bun has to send. */
@@ -187,14 +193,26 @@ export class DirectSender {
     else this.#events.failed(id);
   }
 
+  /** Looks again and again for sockets with room, as long as any has none. */
   #look(): void {
-    if (this.#timer !== undefined || this.#blocked.size === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      const found = this.#native.writable((id) => this.#writable(id));
-      this.#delay = found > 0 ? LOOK_MS : Math.min(2 * this.#delay, LOOK_IDLE_MS);
-      this.#look();
-    }, this.#delay);
+    if (this.#isLooking || this.#isDisposed || this.#blocked.size === 0) return;
+    this.#isLooking = true;
+    const isEager =
+      this.#blocked.size <= FEW_SOCKETS && performance.now() - this.#foundAt < EAGER_MS;
+    if (isEager) setImmediate(() => this.#looked());
+    else setTimeout(() => this.#looked(), this.#delay);
+  }
+
+  #looked(): void {
+    this.#isLooking = false;
+    if (this.#isDisposed) return;
+    if (this.#native.writable((id) => this.#writable(id)) > 0) {
+      this.#foundAt = performance.now();
+      this.#delay = LOOK_MS;
+    } else {
+      this.#delay = Math.min(2 * this.#delay, LOOK_IDLE_MS);
+    }
+    this.#look();
   }
 
   /** False when there is no memory for it. */
