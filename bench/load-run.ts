@@ -17,7 +17,7 @@ import type { RunningSystem, System } from "./systems/system.ts";
 
 const MiB = 1024 ** 2;
 /** bytes and receivers of the run before the run, which nobody measures */
-const WARM_BYTES = 32 * MiB;
+const WARM_BYTES = 16 * MiB;
 export const WARM_RECEIVERS = 16;
 
 export interface LoadRun {

@@ -22,11 +22,4 @@ export const scenarios: readonly Scenario[] = [
 ];
 
 /** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */
-export const standard: readonly ScenarioName[] = [
-  "fanout",
-  "slow",
-  "late",
-  "churn",
-  "small",
-  "idle",
-];
+export const standard: readonly ScenarioName[] = ["fanout", "slow", "late", "churn", "idle"];
