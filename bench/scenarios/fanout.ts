@@ -20,7 +20,7 @@ export const fanout: Scenario = {
     {
       name: "fanout-total",
       kind: "bytes",
-      standard: [GiB],
+      standard: [0.75 * GiB],
       help: "most that one run delivers to all; the source is made smaller for it, without --size",
     },
   ],
