@@ -69,6 +69,7 @@ function shell(command: string, cwd: string, env: Record<string, string> = {}): 
 
 /** One short run of the bench. */
 const SHORT = "--receivers 2 --size 2MiB --rounds 1";
+const FEW_STOPPED = "--slow-slow 0 --slow-stopped 2 --slow-stop-after 1MiB";
 const FEW_SLOW = "--slow-slow 1 --slow-stopped 1 --slow-stop-after 1MiB";
 
 /** One short round of the torture; a longer one is a test of its own. */
@@ -95,6 +96,17 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
       run: `bun run bench fanout slow --systems fileshare ${SHORT} ${FEW_SLOW} --json ${folder}/new.json --html ${folder}/new.html`,
       cwd: root,
     },
+  "bun run bench slow --systems fileshare --receivers 54 --slow-slow 8 --slow-rate 1MiB --slow-stopped 2":
+    {
+      run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_SLOW} --slow-rate 1MiB`,
+      cwd: root,
+    },
+  "bun run bench slow --systems fileshare --receivers 500 --slow-slow 0 --slow-stopped 500 --slow-stop-after 1MiB --slow-size 16MiB":
+    { run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_STOPPED}`, cwd: root },
+  "bun run bench large --large-log 64MiB --large-size 640MiB": {
+    run: "bun run bench large --large-log 4MiB --large-size 40MiB --rounds 1",
+    cwd: root,
+  },
   "bun run bench report result.json --html result.html": {
     run: `bun run bench report ${folder}/result.json --html ${folder}/result.html`,
     cwd: root,
