@@ -19,6 +19,9 @@ const FAILED = 1;
 const USAGE = 2;
 const INTERRUPTED = 130;
 
+/** ms after which a standard run begins nothing more, so that it ends within 5 minutes */
+const STANDARD_MS = 270_000;
+
 const interrupted = new AbortController();
 
 /** True when every run has figures. */
@@ -39,6 +42,9 @@ async function bench(args: readonly string[]): Promise<boolean> {
     rounds: options.rounds,
     timeout: options.timeout,
     signal: interrupted.signal,
+    ...(options.scenarios.length > 0
+      ? {}
+      : { goesOn: () => Date.now() - startedAt.getTime() < STANDARD_MS }),
     onRun: (progress) => {
       if (progress.run !== undefined) console.error(progressLine(progress));
     },

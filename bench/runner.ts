@@ -11,6 +11,8 @@ export interface Plan {
   readonly rounds: number;
   /** ms that one run may take; then it has no figures. */
   readonly timeout: number;
+  /** Asked before each run of every round but the first; false ends it with what there is. */
+  readonly goesOn?: () => boolean;
   /** Once it is aborted nothing more is run or told. */
   readonly signal?: AbortSignal;
   /** Told before and after each run. */
@@ -37,6 +39,7 @@ export async function runAll(jobs: readonly Job[], plan: Plan): Promise<Run[]> {
   const of = jobs.length * plan.rounds;
   for (let round = 0; round < plan.rounds; round++) {
     for (const job of orderOf(jobs, round)) {
+      if (round > 0 && plan.goesOn?.() === false) return runs;
       const number = runs.length + 1;
       plan.onRun?.({ number, of, job, round });
       const run = asRun(job, round, await runOnce(job.case, plan.timeout));

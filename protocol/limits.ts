@@ -33,7 +33,7 @@ export const FRAME_BYTES = limit(
   "FRAME_BYTES",
   MiB,
   "bytes",
-  "a frame with its header; the size at which Bun's publish costs least, and NATS's default payload",
+  "a frame with its header; so large that a call for each costs little, and NATS's default payload",
 );
 export const CONTROL_BYTES = limit(
   "CONTROL_BYTES",

@@ -32,6 +32,19 @@ test("every other round goes in reversed order", async () => {
   expect(orderOf(jobs, 1)).toEqual(jobs.toReversed());
 });
 
+test("rounds after the first end when there is no more time, with what there is", async () => {
+  const jobs = [1, 2, 3].map((receivers) => job(receivers, () => Promise.resolve(good(1))));
+  let asked = 0;
+  const runs = await runAll(jobs, { rounds: 3, timeout: 1000, goesOn: () => asked++ < 2 });
+  expect(runs.map(({ round, receivers }) => [round, receivers])).toEqual([
+    [0, 1],
+    [0, 2],
+    [0, 3],
+    [1, 3],
+    [1, 2],
+  ]);
+});
+
 test("a run with a wrong byte has no figures, and the others go on", async () => {
   const jobs = [
     job(1, () => Promise.resolve({ ...good(5), invalid: "a wrong byte" })),
