@@ -45,7 +45,8 @@ export class HomeShare {
   readonly #options: HomeOptions;
   /** Other workers with receivers of this share. */
   readonly #remote = new Set<number>();
-  readonly #trimming: Trimming;
+  /** Of the log that is here now. */
+  #trimming: Trimming;
   #quietSince: number | undefined;
 
   constructor(options: HomeOptions) {
@@ -188,6 +189,7 @@ export class HomeShare {
     const log = new BlockLog(pool, Origin.frameBytes(offer), !offer.seekable);
     log.weigh(this.#weight);
     this.#log = log;
+    this.#trimming = new Trimming(pool);
     return new Origin(offer, log, {
       toSender: (message) => {
         if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);

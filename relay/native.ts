@@ -87,16 +87,16 @@ export class Native {
   readonly #found: PeerKey = new Uint8Array(KEY_BYTES);
   #likely: Descriptor = 3;
 
-  private constructor(library: Library) {
+  private constructor(library: Library, epoll: Descriptor) {
     this.#library = library;
-    this.#epoll = library.epoll_create1(EPOLL_CLOEXEC);
-    if (this.#epoll < 0) throw new Error("epoll_create1");
+    this.#epoll = epoll;
   }
 
-  /** Undefined where the C library is another one. */
+  /** Undefined where the C library is another one, or the kernel gives no more descriptors. */
   static open(): Native | undefined {
     const library = load();
-    return library === undefined ? undefined : new Native(library);
+    const epoll = library?.epoll_create1(EPOLL_CLOEXEC) ?? -1;
+    return library === undefined || epoll < 0 ? undefined : new Native(library, epoll);
   }
 
   /** Gives bytes of a file to a socket, as many as it takes at once. */

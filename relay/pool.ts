@@ -2,8 +2,8 @@ import { closeSync } from "node:fs";
 
 import { BLOCK_BYTES } from "../protocol/mod.ts";
 
-import type { Descriptor, Native } from "./native.ts";
-import { FileStore, MemoryStore, type BlockStore } from "./store.ts";
+import type { Descriptor } from "./native.ts";
+import { FileStore, MemoryStore, type BlockStore, type Forgetting } from "./store.ts";
 
 /**
  * The room of the log, shared by all workers: blocks of one size in one file, each owned by at most
@@ -96,14 +96,14 @@ export class BlockPool {
   /** As far as this worker knows, no block below is free. */
   #lowest = 0;
 
-  /** @param native what a block that was exposed is renewed with */
-  constructor(buffers: PoolBuffers, worker: number, native?: Native) {
+  /** @param kernel what a block that was exposed is renewed with */
+  constructor(buffers: PoolBuffers, worker: number, kernel?: Forgetting) {
     this.blocks = buffers.blocks;
     this.blockBytes = buffers.blockBytes;
     this.#worker = worker;
     this.#workers = buffers.workers;
     const { file, memory, blockBytes } = buffers;
-    if (file !== undefined) this.store = new FileStore(file, native);
+    if (file !== undefined) this.store = new FileStore(file, kernel);
     else this.store = new MemoryStore(memory ?? new SharedArrayBuffer(0), blockBytes);
     this.#owners = new Int32Array(buffers.owners);
     this.#generations = new Int32Array(buffers.generations);
@@ -131,8 +131,12 @@ export class BlockPool {
       Atomics.store(this.#owners, block, 0);
       return false;
     }
-    if (Atomics.exchange(this.#exposed, block, 0) !== 0) this.store.renew(block);
-    return true;
+    if (Atomics.load(this.#exposed, block) === 0 || this.store.renew(block)) {
+      Atomics.store(this.#exposed, block, 0);
+      return true;
+    }
+    Atomics.store(this.#owners, block, 0);
+    return false;
   }
 
   /** A share that has nothing got no block: somebody who needs his less shall give some back. */
@@ -221,7 +225,7 @@ export class BlockPool {
     return held > this.blocks / HELD_UP_PART;
   }
 
-  /** Whether so many blocks are taken that who keeps one for long should copy what it needs. */
+  /** Whether so few blocks are left that what nobody needs now should go back. */
   get isShort(): boolean {
     let free = 0;
     for (let block = 0; block < this.blocks; block++) {

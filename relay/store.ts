@@ -11,14 +11,20 @@ import type { Descriptor, Native } from "./native.ts";
  */
 export const MESSAGE_HEAD_BYTES = 10;
 
+/** What renews a block of a file. */
+export type Forgetting = Pick<Native, "forget">;
+
 /** The bytes of the log's blocks, wherever they lie. */
 export interface BlockStore {
   /** Copies a frame in; false: the disk has no room for it. */
   write(block: number, offset: number, frame: Uint8Array): boolean;
   /** Bytes of a block, not copied. */
   view(block: number, offset: number, length: number): Uint8Array;
-  /** The block will be written anew, and what the kernel still sends of it must stay as it was. */
-  renew(block: number): void;
+  /**
+   * The block will be written anew, and what the kernel still sends of it must stay as it was; false:
+   * it would not, and the block can't be used.
+   */
+  renew(block: number): boolean;
 }
 
 /** In memory that all threads share: for simulations, and the model of the other one. */
@@ -40,8 +46,9 @@ export class MemoryStore implements BlockStore {
     return new Uint8Array(this.#data, block * this.#blockBytes + offset, length);
   }
 
-  renew(): void {
+  renew(): boolean {
     // Who reads here has copied before it returns.
+    return true;
   }
 }
 
@@ -63,13 +70,14 @@ export interface Extent {
 /** In one file that every thread has open. Written with calls that fail where a mapping would kill. */
 export class FileStore implements BlockStore {
   readonly file: Descriptor;
-  readonly #native: Native | undefined;
+  /** Undefined: it sends nothing from here. */
+  readonly #kernel: Forgetting | undefined;
   readonly #head = Buffer.alloc(MESSAGE_HEAD_BYTES);
   #map: Uint8Array | undefined;
 
-  constructor(file: Descriptor, native: Native | undefined) {
+  constructor(file: Descriptor, kernel: Forgetting | undefined) {
     this.file = file;
-    this.#native = native;
+    this.#kernel = kernel;
   }
 
   write(block: number, offset: number, frame: Uint8Array): boolean {
@@ -93,8 +101,8 @@ export class FileStore implements BlockStore {
     return this.#map.subarray(at, at + length);
   }
 
-  renew(block: number): void {
-    this.#native?.forget(this.file, block * STRIDE_BYTES, STRIDE_BYTES);
+  renew(block: number): boolean {
+    return this.#kernel?.forget(this.file, block * STRIDE_BYTES, STRIDE_BYTES) ?? true;
   }
 
   /** What to send of the file for a frame: its message, head included. */
@@ -127,10 +135,10 @@ function headBytes(length: number): number {
 }
 
 function frameAt(block: number, offset: number): number {
-  return block * STRIDE_BYTES + FIRST_FRAME - MESSAGE_HEAD_BYTES + offset;
+  return block * STRIDE_BYTES + FIRST_FRAME + offset;
 }
 
-/** Whether blocks can be had from `Native.forget` and sent by it: what `Native.open` tries. bytes */
+/** The part of the file with which `Native.works` tries what is done with blocks. bytes */
 export const TRIED_BYTES = STRIDE_BYTES;
 
 /**

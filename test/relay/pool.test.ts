@@ -22,6 +22,29 @@ test("blocks are handed out once each, the lowest first, and again when they wer
   expect([a.take(), a.take()]).toEqual([1, undefined]);
 });
 
+test("a block that the kernel still sends from is used again only when it could be renewed", () => {
+  let works = false;
+  const asked: number[] = [];
+  const forget = (_file: number, offset: number): boolean => {
+    asked.push(offset);
+    return works;
+  };
+  // The file is never touched: only its blocks are handed out.
+  const pool = new BlockPool(createPool(2, 1, BLOCK, -1), 0, { forget });
+  const sent = pool.take()!;
+  pool.expose(sent);
+  pool.giveBack(sent);
+  expect([pool.take(), pool.take()]).toEqual([1, undefined]);
+  works = true;
+  expect(pool.take()).toBe(sent);
+  const looked = asked.length;
+  expect(looked).toBeGreaterThan(1);
+  // It was not sent from since.
+  pool.giveBack(sent);
+  expect(pool.take()).toBe(sent);
+  expect(asked.length).toBe(looked);
+});
+
 test("what one worker writes another reads", () => {
   const [a, b] = views(2).pools as [BlockPool, BlockPool];
   const block = a.take()!;

@@ -99,7 +99,8 @@ export class SimWorker implements Outlet, RelayEnd {
     this.#world.clock.after(TICK_MS, () => {
       if (this.#dead) return;
       this.hub.tick(this.#world.clock.now);
-      if (this.#pool.isShort) {
+      // At any time, since few receivers seldom hold up as many blocks as it takes.
+      if (this.#pool.isHeldUp || this.#random.chance(0.5)) {
         for (const socket of this.#open.values()) this.#copyRest(socket);
       }
       this.check();
@@ -211,8 +212,11 @@ export class SimWorker implements Outlet, RelayEnd {
     socket.rest = undefined;
   }
 
+  /** Of a frame whose block the log gave back, as relay/direct.ts. */
   #copyRest(socket: Socket): void {
     if (socket.rest === undefined) return;
+    const { block, generation } = socket.rest.place;
+    if (this.#pool.generation(block) === generation) return;
     this.#world.count("rest copied");
     this.#letGo(socket);
   }
