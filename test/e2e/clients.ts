@@ -1,7 +1,8 @@
 /** Clients of the product whose events can be waited for: in a thread of the test, or a process. */
 import { join } from "node:path";
+import * as v from "valibot";
 import { startClient, type Client } from "../../cli/client.ts";
-import type { ClientEvent } from "../../cli/events.ts";
+import { clientEvent, type ClientEvent } from "../../cli/event-schema.ts";
 import type { Answer, Outcome, ReceiveJob, SendJob } from "../../cli/jobs.ts";
 import { makeCode, type Code } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -87,7 +88,7 @@ export class Running implements AsyncDisposable {
 
   async #read(): Promise<Outcome> {
     for await (const event of this.#client) {
-      this.seen.push(event);
+      this.seen.push(v.parse(clientEvent, event));
       this.#wake();
     }
     this.#ended = true;

@@ -1,0 +1,119 @@
+/**
+ * What `--json` prints, one object a line, as schemas: the types of the events come from them,
+ * `docs/cli.md` prints them, and a test holds real runs against them. Fields may be added; what
+ * one means never changes.
+ *
+ * Names in events come from peers and are not escaped; who shows them to a person must.
+ */
+import * as v from "valibot";
+
+import { FAULTS, type FaultCode } from "../protocol/faults.ts";
+
+/** A field, with what it means. */
+function field<Schema extends v.GenericSchema>(schema: Schema, meaning: string) {
+  return v.pipe(schema, v.description(meaning));
+}
+
+/** An event, with when it comes. */
+function event<const Name extends string, Fields extends v.ObjectEntries>(
+  name: Name,
+  meaning: string,
+  fields: Fields,
+) {
+  const entries = { event: v.literal(name), ...fields };
+  return v.pipe(v.strictObject(entries), v.description(meaning));
+}
+
+const text = v.string();
+const yes = v.boolean();
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+const seconds = v.pipe(v.number(), v.minValue(0));
+const hex = v.pipe(v.string(), v.regex(/^[0-9a-f]+$/));
+const names = v.pipe(v.array(text), v.readonly());
+const faultCode = v.picklist(Object.keys(FAULTS) as FaultCode[]);
+const state = v.picklist(["waiting", "live", "behind", "done", "lost", "left"]);
+
+const error = event(
+  "error",
+  "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.",
+  {
+    code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
+    message: field(text, "a sentence for people"),
+  },
+);
+
+export const clientEvent = v.variant("event", [
+  event("code", "A sender's code. First of all.", {
+    code: field(text, "what receivers need"),
+    channel: field(hex, "id of its channel, which the relay sees"),
+  }),
+  event("source", "What a sender is about to send.", {
+    name: field(text, "of the file"),
+    bytes: field(whole, "of the content"),
+    records: field(whole, "of the share"),
+  }),
+  event("relay", "The line to the relay came up, or broke and is tried again.", {
+    url: field(text, "address of the relay"),
+    online: field(yes, "whether the line is up"),
+    code: field(v.optional(faultCode), "why it is not"),
+    message: field(v.optional(text), "the same for people"),
+  }),
+  event("receiver", "A receiver as the sender sees it, whenever that changes.", {
+    id: field(hex, "stays the same when it resumes"),
+    name: field(text, "as it calls itself; empty where that is not known yet"),
+    state: field(state, "`live` and `behind` receive; `lost` may come back, `left` will not"),
+    records: field(whole, "on its disk"),
+    done: field(yes, "its receipt verified: it has everything"),
+  }),
+  event("waiting", "A receiver is in the channel and nothing is offered.", {}),
+  event("offer", "What a receiver is offered.", {
+    share: field(hex, "id of the share: what an answer is about"),
+    files: field(whole, "how many"),
+    bytes: field(whole, "of all files"),
+    names: field(names, "of the files, from a peer"),
+    exists: field(yes, "a file of that name is in the folder already"),
+    question: field(yes, "the share waits for an answer"),
+  }),
+  event("resumed", "A share goes on where an earlier run stopped.", {
+    bytes: field(whole, "here already"),
+    size: field(whole, "of all"),
+  }),
+  event("sender", "The sender of the share at hand left or came back.", {
+    here: field(yes, "whether it is there"),
+  }),
+  event("progress", "How far it is; at most 10 per second.", {
+    bytes: field(whole, "sender: uploaded once; receiver: on the disk"),
+    size: field(whole, "of all"),
+  }),
+  event("saved", "A file is whole and in its place.", {
+    path: field(text, "where"),
+    bytes: field(whole, "of the file"),
+  }),
+  event("kept", "What arrived of an unfinished share is kept, to go on.", {
+    path: field(text, "where"),
+    bytes: field(whole, "that arrived"),
+    size: field(whole, "of all"),
+  }),
+  event("done", "All done; at a sender also when some failed.", {
+    bytes: field(whole, "of the share"),
+    seconds: field(seconds, "from the start"),
+    receivers: field(v.optional(whole), "sender: how many have everything"),
+  }),
+  error,
+]);
+
+/** What `fileshare relay --json` prints. */
+export const relayEvent = v.variant("event", [
+  event("listening", "The relay takes clients.", {
+    url: field(text, "address for clients"),
+    port: field(whole, "the one it listens at"),
+    workers: field(whole, "streaming threads"),
+  }),
+  event("draining", "It was told to end; transfers run on.", {
+    seconds: field(seconds, "for so long at most"),
+  }),
+  error,
+]);
+
+/** What happens during a send or a receive. */
+export type ClientEvent = Readonly<v.InferOutput<typeof clientEvent>>;

@@ -1,0 +1,130 @@
+/** Every line that real runs print with --json is as docs/cli.md says. */
+import { expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+
+import { clientEvent, relayEvent } from "../../cli/event-schema.ts";
+import { EXIT } from "../../protocol/faults.ts";
+import { makeFile } from "../e2e/files.ts";
+import { temporaryFolder } from "./disk.ts";
+import { cleanEnv } from "./pty.ts";
+
+const main = join(import.meta.dir, "../../cli/main.ts");
+const MiB = 1024 * 1024;
+const CODE = "abandon-ability-able-about-above-absent";
+type RelayEvent = v.InferOutput<typeof relayEvent>;
+
+/** A command with --json, each line of which has to pass. */
+class Run<Event extends { readonly event: string }> implements AsyncDisposable {
+  readonly seen: Event[] = [];
+  readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
+  readonly #ended: Promise<number>;
+  readonly #waits = new Map<string, () => void>();
+
+  constructor(schema: v.GenericSchema<unknown, Event>, args: readonly string[], env = {}) {
+    this.#child = Bun.spawn([process.execPath, main, ...args, "--json"], {
+      env: { ...cleanEnv(), FILESHARE_CODE: CODE, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    this.#ended = this.#read(schema);
+  }
+
+  /** Until an event of that name was there. */
+  async sees(name: Event["event"]): Promise<Event> {
+    const is = (event: Event): boolean => event.event === name;
+    const before = this.seen.find(is);
+    if (before !== undefined) return before;
+    await Promise.race([
+      new Promise<void>((resolve) => this.#waits.set(name, resolve)),
+      this.#ended.then(() => undefined),
+    ]);
+    const found = this.seen.find(is);
+    if (found === undefined) throw new Error(`ended without ${name}`);
+    return found;
+  }
+
+  /** @returns the exit code. @throws ValiError for a line that is not in the schema */
+  end(signal?: NodeJS.Signals): Promise<number> {
+    if (signal !== undefined) this.#child.kill(signal);
+    return this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+  }
+
+  async #read(schema: v.GenericSchema<unknown, Event>): Promise<number> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const bytes of this.#child.stdout) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const event = v.parse(schema, JSON.parse(line));
+        this.seen.push(event);
+        this.#waits.get(event.event)?.();
+      }
+    }
+    expect(rest).toBe("");
+    return this.#child.exited;
+  }
+}
+
+test("each event of real runs is in the schema, and each of the schema happens", async () => {
+  using folder = temporaryFolder();
+  const file = makeFile(folder.path, "a.bin", 4 * MiB);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  mkdirSync(`${out}2`);
+  const listen = ["relay", "--host", "127.0.0.1", "--port", "0", "--drain", "0"];
+  await using relay = new Run<RelayEvent>(relayEvent, listen);
+  const { url } = v.parse(v.object({ url: v.string() }), await relay.sees("listening"));
+  const at = ["--relay", url];
+  const recv = ["recv", "--yes", "--out", out, ...at];
+  await using first = new Run(clientEvent, [...recv, "--limit", "1MiB"]);
+  await first.sees("waiting");
+  await using sender = new Run(clientEvent, ["send", file.path, "--receivers", "2", ...at]);
+  await first.sees("progress");
+  expect(await first.end("SIGINT")).toBe(EXIT.interrupted);
+  await using again = new Run(clientEvent, [...recv, "--limit", "2MiB"]);
+  await again.sees("resumed");
+  await using whole = new Run(clientEvent, ["recv", "--yes", "--out", `${out}2`, ...at]);
+  expect(await whole.end()).toBe(EXIT.done);
+  expect(await again.end()).toBe(EXIT.done);
+  expect(await sender.end()).toBe(EXIT.done);
+
+  // A sender that goes away amid a share.
+  await using stays = new Run(clientEvent, ["send", file.path, "--stay", ...at]);
+  await stays.sees("relay");
+  await using left = new Run(clientEvent, [...recv, "--limit", "1MiB"]);
+  await left.sees("progress");
+  await stays[Symbol.asyncDispose]();
+  await left.sees("sender");
+  await left.end("SIGINT");
+
+  await using wrong = new Run(clientEvent, ["send", "--receivers", "0", file.path]);
+  expect(await wrong.end()).toBe(EXIT.usage);
+  expect(await relay.end("SIGTERM")).toBe(EXIT.done);
+
+  const clients = [first, sender, again, whole, stays, left, wrong];
+  const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
+  const all = clientEvent.options.map((option) => option.entries.event.literal);
+  expect([...seen].toSorted()).toEqual(all.toSorted());
+  expect(relay.seen.map(({ event }) => event)).toEqual(["listening", "draining"]);
+});
+
+test("what is not in the schema is found", () => {
+  for (const wrong of [
+    { event: "waiting", more: 1 },
+    { event: "progress", bytes: -1, size: 1 },
+    { event: "progress", bytes: 1 },
+    { event: "unheard-of" },
+    { event: "error", code: "no-such-code", message: "" },
+  ]) {
+    expect(v.safeParse(clientEvent, wrong).success).toBe(false);
+  }
+});
