@@ -521,3 +521,19 @@ export const FOREIGN_PARTIAL_MS = limit(
   "ms",
   "a partial of another machine, untouched so long, is taken over; far above the time between checkpoints",
 );
+
+// What a client remembers under XDG_STATE_HOME
+
+export const SENDS_KEPT = limit(
+  "SENDS_KEPT",
+  64,
+  "items",
+  "unfinished sends that can go on; of more, those forget first that were left alone the longest",
+);
+export const RECEIVES_KEPT = limit("RECEIVES_KEPT", 256, "items", "unfinished receives, alike");
+export const STATE_ENTRY_BYTES = limit(
+  "STATE_ENTRY_BYTES",
+  1024 * KiB,
+  "bytes",
+  "what is remembered of one send or receive, its command line included; longer is not remembered",
+);

@@ -1,0 +1,206 @@
+/**
+ * What a client remembers of sends and receives that are not through, so that `list`, `resume` and
+ * `forget` find them: small JSON files below `$XDG_STATE_HOME/fileshare`, for this user alone, as
+ * they hold codes. Each is written beside its place and renamed into it, so it is there whole or
+ * not at all. Nothing here is needed to receive: without it only the lists are shorter.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import * as v from "valibot";
+
+import { parseCode, type Code } from "../protocol/code.ts";
+import { FaultError } from "../protocol/faults.ts";
+import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../protocol/limits.ts";
+import { errorCode } from "./folder.ts";
+import { isOurs } from "./journal.ts";
+
+/** The command line that goes on with something, without its code. */
+export interface Again {
+  /** Where it was given. */
+  readonly cwd: string;
+  /** From the command's name on, such as `recv --out /tmp`. */
+  readonly words: readonly string[];
+}
+
+/** A receive that can go on. */
+export interface KeptReceive {
+  /** Share id in hex. */
+  readonly share: string;
+  readonly code: Code;
+  /** WebSocket address, path included. */
+  readonly relay: string;
+  readonly again: Again;
+  /** The folder to save in, absolute. */
+  readonly out: string;
+  /** Of what is received, as the sender calls it: not escaped. */
+  readonly name: string;
+  /** Of all files. */
+  readonly bytes: number;
+}
+
+/** Something remembered, and when it was written last. ms since 1970 */
+export type Dated<T> = T & { readonly at: number };
+
+const text = v.pipe(v.string(), v.maxLength(STATE_ENTRY_BYTES));
+const share = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
+export const againEntry = v.object({ cwd: text, words: v.array(text) });
+export const codeEntry = v.pipe(v.string(), v.check(isCode), v.transform(parseCode));
+const receiveEntry = v.object({
+  share,
+  code: codeEntry,
+  relay: text,
+  again: againEntry,
+  out: text,
+  name: text,
+  bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+/**
+ * Remembers a receive until `unregisterReceive`; once more is the same as once.
+ * @returns whether it is remembered; a home that can't be written to hinders no receive
+ */
+export function registerReceive(receive: KeptReceive): boolean {
+  try {
+    const folder = stateFolder("receives");
+    writeEntry(join(folder, receiveName(receive.share, receive.out)), receive);
+    dropOldest(folder, RECEIVES_KEPT);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === undefined && !(error instanceof FaultError)) throw error;
+    return false;
+  }
+}
+
+/** The receive of that share into that folder is through, or nothing of it is left. */
+export function unregisterReceive(share: string, out: string): void {
+  try {
+    rmSync(join(statePath("receives"), receiveName(share, out)), { force: true });
+  } catch (error) {
+    // What can't be removed is in a list for too long.
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** Newest first. */
+export function keptReceives(): Dated<KeptReceive>[] {
+  const folder = statePath("receives");
+  return namesIn(folder)
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => readEntry(join(folder, name), receiveEntry) ?? [])
+    .sort((a, b) => b.at - a.at);
+}
+
+/** One name for a share in a folder: it may be received into several. */
+function receiveName(share: string, out: string): string {
+  return `${share}-${Bun.hash.xxHash64(out).toString(16).padStart(16, "0")}.json`;
+}
+
+export type StateKind = "sends" | "receives";
+
+/** Where they are remembered; it may not be there. */
+export function statePath(kind: StateKind): string {
+  return join(home(), kind);
+}
+
+function home(): string {
+  const given = process.env["XDG_STATE_HOME"] ?? "";
+  // As its specification says, a relative one counts as none.
+  return join(isAbsolute(given) ? given : join(homedir(), ".local", "state"), "fileshare");
+}
+
+/**
+ * The same, made when it is not there, closed to others when it is open to them.
+ * @throws what the file system throws; FaultError "write-failed" when it is another user's
+ */
+export function stateFolder(kind: StateKind): string {
+  const path = statePath(kind);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  for (const folder of [home(), path]) {
+    const { mode, uid } = statSync(folder);
+    if (!isOurs(uid)) throw new FaultError("write-failed", `${folder} is not yours`);
+    if ((mode & 0o077) !== 0) chmodSync(folder, 0o700);
+  }
+  return path;
+}
+
+/** Puts a small value in its place, whole or not at all. @throws what the file system throws */
+export function writeEntry(path: string, value: object): void {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  if (bytes.length > STATE_ENTRY_BYTES) throw new FaultError("write-failed", "too long to keep");
+  const beside = `${path}.${process.pid}-${crypto.randomUUID()}.new`;
+  try {
+    writeFileSync(beside, bytes, { mode: 0o600, flag: "wx" });
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+/** What is there, if it is a file of this user and as it must be. */
+export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
+  path: string,
+  schema: Schema,
+): Dated<v.InferOutput<Schema>> | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || !isOurs(stat.uid) || stat.size > STATE_ENTRY_BYTES) return undefined;
+    const bytes = new Uint8Array(stat.size);
+    const length = readSync(fd, bytes, 0, bytes.length, 0);
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, length)));
+    const parsed = v.safeParse(schema, value);
+    return parsed.success ? { ...parsed.output, at: stat.mtimeMs } : undefined;
+  } catch {
+    return undefined; // gone meanwhile, or nothing that was written here
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Of what is remembered of a kind no more than `most`: those go that were touched longest ago. */
+export function dropOldest(folder: string, most: number): void {
+  const names = namesIn(folder);
+  if (names.length <= most) return;
+  const dated = names.map((name) => ({ name, at: touchedAt(join(folder, name)) }));
+  dated.sort((a, b) => a.at - b.at);
+  for (const { name } of dated.slice(0, names.length - most)) {
+    rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // nothing was remembered yet
+  }
+}
+
+function touchedAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function isCode(value: string): boolean {
+  try {
+    parseCode(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
