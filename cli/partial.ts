@@ -282,7 +282,8 @@ export function fileOffset(index: number, manifest: Manifest, headBytes: number)
 /** The one file of a share. @throws FaultError "bad-manifest" for several, or one in a folder. */
 export function onlyFile(manifest: Manifest): ReceivedFile {
   const [file, ...more] = manifest.files;
-  if (file === undefined || more.length > 0 || file.path.includes("/")) {
+  const single = file?.type === "file" && more.length === 0 && !manifest.open;
+  if (!single || file.path.includes("/")) {
     throw new FaultError("bad-manifest", "only single files can be received yet");
   }
   const { path, size, mode, mtime } = file;

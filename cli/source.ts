@@ -70,7 +70,11 @@ export class Source {
   describe(share: Uint8Array, recordSize: number): EncodedManifest {
     if (this.#share !== undefined) throw new FaultError("internal", "a source described twice");
     const { name: path, size, mode, mtimeMs: mtime } = this;
-    this.#share = encodeManifest({ share, recordSize, files: [{ path, size, mode, mtime }] });
+    this.#share = encodeManifest({
+      share,
+      recordSize,
+      files: [{ path, type: "file", size, mode, mtime }],
+    });
     return this.#share;
   }
 

@@ -117,13 +117,19 @@ export const MANIFEST_BYTES = limit(
   "MANIFEST_BYTES",
   16 * MiB,
   "bytes",
-  "checked before it is decoded",
+  "checked before it is decoded; 100,000 files with paths of 100 bytes",
 );
 export const MANIFEST_FILES = limit(
   "MANIFEST_FILES",
-  100_000,
+  2 ** 17,
   "items",
-  "entries of one manifest, empty files included",
+  "entries of one manifest, empty files and folders included",
+);
+export const TEXT_BYTES = limit(
+  "TEXT_BYTES",
+  64 * KiB,
+  "bytes",
+  "a share that is a text, shown and not saved; more belongs into a file",
 );
 export const NAME_BYTES = limit(
   "NAME_BYTES",
@@ -138,6 +144,21 @@ export const PATH_BYTES = limit(
   "a whole path in UTF-8; below every PATH_MAX with room for the directory chosen",
 );
 export const PATH_DEPTH = limit("PATH_DEPTH", 32, "items", "directories of one path");
+
+// Shares whose end nobody knows
+
+export const OPEN_FRAME_BYTES = limit(
+  "OPEN_FRAME_BYTES",
+  64 * KiB,
+  "bytes",
+  "a frame of an open share, padded to that; small enough to send often, large enough to be quick",
+);
+export const OPEN_FLUSH_MS = limit(
+  "OPEN_FLUSH_MS",
+  50,
+  "ms",
+  "what an open share has produced waits so long for more before it leaves",
+);
 
 // Flow
 
@@ -496,9 +517,9 @@ export const MESSAGE_DEPTH = limit(
 );
 export const MESSAGE_VALUES = limit(
   "MESSAGE_VALUES",
-  2 ** 20,
+  3 * 2 ** 19,
   "items",
-  "values and keys of one message; a manifest of MANIFEST_FILES entries needs 900,000",
+  "values and keys of one message; a manifest of MANIFEST_FILES folders needs 1,441,792",
 );
 
 // The receiver's disk

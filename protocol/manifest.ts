@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { concat, equalBytes, u32 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { SHARE_BYTES } from "./keys.ts";
-import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX } from "./limits.ts";
+import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
 import { packMap, type PlainMap, unpackMap } from "./msgpack.ts";
 import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
@@ -23,7 +23,9 @@ const LATEST_MTIME = 253_402_300_799_999;
 
 export interface ManifestFile {
   readonly path: SafePath;
-  /** Bytes. */
+  /** A folder is named for itself only where no path leads through it: it holds nothing. */
+  readonly type: "file" | "folder";
+  /** Bytes; of a folder 0, and of an open share's file, whose end nobody knows yet. */
   readonly size: number;
   /** OWNER_EXECUTE or 0. */
   readonly mode: number;
@@ -37,10 +39,14 @@ export interface Manifest {
   readonly share: Uint8Array;
   /** Bytes of a full record's ciphertext. */
   readonly recordSize: number;
-  /** Records of the whole share, with those that hold the manifest itself. */
+  /** Records of the whole share, with those that hold the manifest itself; open: RECORD_INDEX. */
   readonly records: number;
   /** Sum of all sizes. */
   readonly bytes: number;
+  /** A text is one file of TEXT_BYTES at most, there to be shown. */
+  readonly kind: "files" | "text";
+  /** One file that goes on until a record says that it is the last. */
+  readonly open: boolean;
   readonly files: readonly ManifestFile[];
 }
 
@@ -52,18 +58,25 @@ export interface EncodedManifest {
   readonly plainBytes: number;
 }
 
+export interface ManifestSource {
+  readonly share: Uint8Array;
+  readonly recordSize: number;
+  readonly files: readonly ManifestFile[];
+  /** "files" unless given. */
+  readonly kind?: Manifest["kind"];
+  /** False unless given. */
+  readonly open?: boolean;
+}
+
 /**
  * Describes a share.
  * @throws FaultError "share-too-big" for more than one share can hold, "unsafe-name" for names
  *   that receivers would refuse side by side
- * @throws RangeError for no files, and for a record size or file size that is none
+ * @throws RangeError for no files, for a record size or file size that is none, and for a kind of
+ *   share that these files are not
  */
-export function encodeManifest(source: {
-  readonly share: Uint8Array;
-  readonly recordSize: number;
-  readonly files: readonly ManifestFile[];
-}): EncodedManifest {
-  const { share, recordSize } = source;
+export function encodeManifest(source: ManifestSource): EncodedManifest {
+  const { share, recordSize, kind = "files", open = false } = source;
   if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) {
     throw new RangeError(`record size ${recordSize}`);
   }
@@ -71,26 +84,26 @@ export function encodeManifest(source: {
   if (source.files.length > MANIFEST_FILES) {
     throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
   }
-  checkNameCollisions(source.files.map((file) => file.path));
-  const files = source.files.map(({ path, size, mode, mtime }) => {
+  checkNameCollisions(source.files);
+  const files = source.files.map(({ path, type, size, mode, mtime }): ManifestFile => {
     if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
-    return { path, size, mode: safeMode(mode), mtime: safeTime(mtime) };
+    return { path, type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
   });
+  const problem = problemOf({ kind, open, files });
+  if (problem !== undefined) throw new RangeError(problem);
   const bytes = sumOfSizes(files);
+  // What is as usual is not said.
+  const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}) };
+  const entries = files.map(({ type, ...entry }) => {
+    return type === "folder" ? { ...entry, type } : entry;
+  });
 
   // The number of records depends on the manifest's length, and that on the number's. Each round
   // can only grow both, and the number takes at most 5 bytes, so this ends after a few rounds.
-  let records = 1;
+  let records = open ? RECORD_INDEX : 1;
   for (;;) {
-    const manifest = {
-      version: MANIFEST_VERSION,
-      share,
-      recordSize,
-      records,
-      bytes,
-      files,
-    } as const;
-    const packed = packMap(manifest);
+    const known = { version: MANIFEST_VERSION, share, recordSize, records, bytes } as const;
+    const packed = packMap({ ...known, ...said, files: entries });
     const plainBytes = MANIFEST_LENGTH_BYTES + packed.length + bytes;
     if (packed.length > MANIFEST_BYTES) {
       throw new FaultError("share-too-big", "the list of its files is too long");
@@ -98,9 +111,11 @@ export function encodeManifest(source: {
     if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
       throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
     }
-    const needed = recordCount(plainBytes, recordSize);
-    if (needed === records)
+    const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
+    if (needed === records) {
+      const manifest = { ...known, kind, open, files };
       return { manifest, head: concat(u32(packed.length), packed), plainBytes };
+    }
     records = needed;
   }
 }
@@ -130,7 +145,7 @@ const FileSchema = v.object({
   mode: v.optional(v.unknown()),
   mtime: v.optional(v.unknown()),
   // Links, devices and the rest have no place in the format; a later one must not pass as a file.
-  type: v.optional(v.literal("file")),
+  type: v.optional(v.picklist(["file", "folder"]), "file"),
 });
 const ManifestSchema = v.object({
   version: v.literal(MANIFEST_VERSION),
@@ -141,6 +156,8 @@ const ManifestSchema = v.object({
   recordSize: v.pipe(v.number(), v.check(isSize)),
   records: v.pipe(v.number(), v.check(isSize)),
   bytes: v.pipe(v.number(), v.check(isSize)),
+  kind: v.optional(v.picklist(["files", "text"]), "files"),
+  open: v.optional(v.boolean(), false),
   files: v.pipe(v.array(FileSchema), v.minLength(1)),
 });
 
@@ -176,23 +193,41 @@ function readManifest(bytes: Uint8Array): Manifest {
   if (Array.isArray(list) && list.length > MANIFEST_FILES) throw bad("too many files");
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
   if (!result.success) throw bad(whereOf(result.issues[0]));
-  const { version, share, recordSize, records } = result.output;
+  const problem = problemOf(result.output);
+  if (problem !== undefined) throw bad(problem);
   checkSizes(result.output, MANIFEST_LENGTH_BYTES + bytes.length);
-  const files = result.output.files.map(({ path, size, mode, mtime }) => {
-    return { path: parseSafePath(path), size, mode: safeMode(mode), mtime: safeTime(mtime) };
+  const files = result.output.files.map(({ path, type, size, mode, mtime }): ManifestFile => {
+    return { path: parseSafePath(path), type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
   });
-  checkNameCollisions(files.map((file) => file.path));
-  return { version, share, recordSize, records, bytes: result.output.bytes, files };
+  checkNameCollisions(files);
+  return { ...result.output, files };
+}
+
+interface Shape {
+  readonly kind: Manifest["kind"];
+  readonly open: boolean;
+  readonly files: readonly Pick<ManifestFile, "type" | "size">[];
+}
+
+/** What keeps these files from being a share of that kind. */
+function problemOf({ kind, open, files }: Shape): string | undefined {
+  if (files.some(({ type, size }) => type === "folder" && size > 0)) return "a folder with a size";
+  const [only, ...more] = files;
+  const single = only?.type === "file" && more.length === 0;
+  if (kind === "text" && (!single || open || only.size > TEXT_BYTES)) return "it is no text";
+  if (open && (!single || only.size > 0)) return "it is no open share";
+  return undefined;
 }
 
 /** Whether sizes, their sum, record size and number of records fit together exactly. */
 function checkSizes(claimed: v.InferOutput<typeof ManifestSchema>, headBytes: number): void {
-  const { recordSize, records, bytes, files } = claimed;
+  const { recordSize, records, bytes, files, open } = claimed;
   if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
   if (sumOfSizes(files) !== bytes) throw bad("the sizes have another sum");
   const plainBytes = headBytes + bytes;
   if (!Number.isSafeInteger(plainBytes)) throw bad("the sizes are too big");
-  if (records > RECORD_INDEX || recordCount(plainBytes, recordSize) !== records) {
+  const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
+  if (records > RECORD_INDEX || needed !== records) {
     throw bad("the sizes need another number of records");
   }
 }

@@ -86,25 +86,33 @@ export function escapeForDisplay(text: string): string {
   });
 }
 
+/** A path with what it is for. */
+export interface NamedEntry {
+  readonly path: SafePath;
+  readonly type: "file" | "folder";
+}
+
 /**
  * Refuses two paths that some file system takes for one (`A` and `a`, `é` in two forms, `ß` and
- * `ss`), and a file where another path needs a folder.
+ * `ss`), and a file where another path needs a folder. A folder may be named once, beside what is
+ * in it.
  * @throws FaultError "unsafe-name" with the second path of the two
  */
-export function checkNameCollisions(paths: readonly SafePath[]): void {
+export function checkNameCollisions(paths: readonly NamedEntry[]): void {
   const root = folder("");
-  for (const path of paths) {
+  for (const { path, type } of paths) {
     const names = path.split("/");
     const last = names.length - 1;
     let here = root;
     for (const [i, name] of names.entries()) {
       const key = collisionKey(name);
       const there = here.entries?.get(key);
+      const ends = i === last && (type === "file" || there?.named === true);
       if (there === undefined) {
-        const created: Entry = i === last ? { name } : folder(name);
+        const created: Entry = i === last && type === "file" ? { name } : folder(name);
         here.entries?.set(key, created);
         here = created;
-      } else if (i === last || there.entries === undefined) {
+      } else if (ends || there.entries === undefined) {
         throw unsafe(path, "it is there twice, or is both a file and a folder");
       } else if (there.name !== name) {
         throw unsafe(path, "some systems take its folder and another for one");
@@ -112,6 +120,7 @@ export function checkNameCollisions(paths: readonly SafePath[]): void {
         here = there;
       }
     }
+    if (type === "folder") here.named = true;
   }
 }
 
@@ -119,6 +128,8 @@ interface Entry {
   readonly name: string;
   /** What is inside, by collision key; a file has none. */
   readonly entries?: Map<string, Entry>;
+  /** A folder that has an entry of its own. */
+  named?: boolean;
 }
 
 function folder(name: string): Entry {

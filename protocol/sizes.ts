@@ -6,7 +6,7 @@
  *   frame       | header | ciphertext |  ...                       16 bytes more, FRAME_BYTES at most
  */
 import { FRAME_HEADER_BYTES } from "./frame.ts";
-import { FRAME_BYTES } from "./limits.ts";
+import { FRAME_BYTES, OPEN_FRAME_BYTES } from "./limits.ts";
 
 /** The delimiter byte of RFC 8188 and the tag of AES-GCM. */
 export const RECORD_OVERHEAD_BYTES = 17;
@@ -14,6 +14,8 @@ export const RECORD_OVERHEAD_BYTES = 17;
 /** The record size of a share, unless its sender chose another: a frame of exactly FRAME_BYTES. */
 export const RECORD_SIZE = FRAME_BYTES - FRAME_HEADER_BYTES;
 export const MAX_RECORD_SIZE = RECORD_SIZE;
+/** The record size of an open share. */
+export const OPEN_RECORD_SIZE = OPEN_FRAME_BYTES - FRAME_HEADER_BYTES;
 /** RFC 8188 allows 18; smaller records than this would be nearly all overhead. */
 export const MIN_RECORD_SIZE = 64;
 

@@ -54,7 +54,7 @@ export function testShare(seed: number, size: number, file: TestFile = {}): Test
   } = file;
   const share = seededBytes(seed + 1000, 16);
   const content = seededBytes(seed, size);
-  const files = [{ path: senderName(name), size, mode, mtime }];
+  const files = [{ path: senderName(name), type: "file" as const, size, mode, mtime }];
   const encoded = encodeManifest({ share, recordSize, files });
   const plain = concat(encoded.head, content);
   const record = (index: number): Uint8Array => {

@@ -30,6 +30,7 @@ export function headBytes(path: string, size?: number): number {
   const { mode, mtimeMs, size: found } = statSync(path);
   const file = {
     path: senderName(basename(path)),
+    type: "file" as const,
     size: size ?? found,
     mode: mode & OWNER_EXECUTE,
     mtime: mtimeMs,

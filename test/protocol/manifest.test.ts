@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { concat, toHex, u32 } from "../../protocol/bytes.ts";
 import { FaultError } from "../../protocol/faults.ts";
-import { MANIFEST_BYTES, MANIFEST_FILES } from "../../protocol/limits.ts";
+import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX, TEXT_BYTES } from "../../protocol/limits.ts";
 import {
   decodeHead,
   decodeManifest,
@@ -12,17 +12,25 @@ import {
 } from "../../protocol/manifest.ts";
 import { packMap } from "../../protocol/msgpack.ts";
 import { parseSafePath } from "../../protocol/names.ts";
-import { dataPerRecord, MIN_RECORD_SIZE, RECORD_SIZE, recordCount } from "../../protocol/sizes.ts";
+import {
+  dataPerRecord,
+  MIN_RECORD_SIZE,
+  OPEN_RECORD_SIZE,
+  RECORD_SIZE,
+  recordCount,
+} from "../../protocol/sizes.ts";
 import { faultOf } from "./faults.ts";
 
 const share = Uint8Array.from({ length: 16 }, (_, i) => i);
 const file = (path: string, size: number, more: Partial<ManifestFile> = {}): ManifestFile => ({
   path: parseSafePath(path),
+  type: "file",
   size,
   mode: 0,
   mtime: 1_700_000_000_000,
   ...more,
 });
+const folder = (path: string): ManifestFile => file(path, 0, { type: "folder" });
 const GiB = 1024 ** 3;
 
 type Raw = Record<string, unknown>;
@@ -35,6 +43,7 @@ function forge(files: unknown, changes: Raw = {}): { bytes: Uint8Array; records:
     const raw = { version: 1, share, recordSize: RECORD_SIZE, records, bytes, files, ...changes };
     const packed = packMap(raw);
     const total = 4 + packed.length + bytes;
+    if (changes["records"] !== undefined) return { bytes: packed, records };
     const needed = Number.isSafeInteger(total) && total > 0 ? recordCount(total, RECORD_SIZE) : 1;
     if (needed === records) return { bytes: packed, records };
     records = needed;
@@ -51,6 +60,7 @@ test("a manifest comes back as it was", () => {
     file("folder/a", 5 * GiB),
     file("folder/run.sh", 12, { mode: 0o100 }),
     file("empty", 0, { mtime: 0 }),
+    folder("folder/nothing in it"),
   ];
   const { manifest, head, plainBytes } = encodeManifest({ share, recordSize: RECORD_SIZE, files });
   expect(plainBytes).toBe(head.length + 5 * GiB + 12);
@@ -60,6 +70,8 @@ test("a manifest comes back as it was", () => {
     recordSize: RECORD_SIZE,
     records: recordCount(plainBytes, RECORD_SIZE),
     bytes: 5 * GiB + 12,
+    kind: "files",
+    open: false,
     files,
   });
   expect(manifestLength(head)).toBe(head.length - 4);
@@ -137,6 +149,62 @@ test("F13 F14 entries that are no files are refused", () => {
   for (const type of ["symlink", "link", "hardlink", "dir", "device", "fifo", "", null, 5]) {
     refused([entry({ type })]);
   }
+});
+
+test("a folder has no size, and may be named beside what is in it", () => {
+  const named = [entry({ path: "a/b" }), entry({ path: "a", size: 0, type: "folder" })];
+  expect(decode(forge(named).bytes).files.map(({ type }) => type)).toEqual(["file", "folder"]);
+  refused([entry({ type: "folder" })]);
+  const twice = [entry({ size: 0, type: "folder" }), entry({ size: 0, type: "folder" })];
+  faultOf(() => decode(forge(twice).bytes), "unsafe-name");
+});
+
+describe("a text", () => {
+  test("is one small file", () => {
+    const files = [file("text.txt", TEXT_BYTES)];
+    const { head, manifest } = encodeManifest({ share, recordSize: 4096, files, kind: "text" });
+    expect(manifest.kind).toBe("text");
+    expect(decodeHead(head)).toEqual(manifest);
+    for (const odd of [[folder("a")], [file("a", TEXT_BYTES + 1)], [file("a", 1), file("b", 1)]]) {
+      const source = { share, recordSize: 4096, files: odd, kind: "text" } as const;
+      expect(() => encodeManifest(source)).toThrow(RangeError);
+    }
+  });
+
+  test("that is too long, a folder, several files or of another kind is refused", () => {
+    refused([entry({ size: TEXT_BYTES + 1 })], { kind: "text" });
+    refused([entry({ size: 0, type: "folder" })], { kind: "text" });
+    refused([entry(), entry({ path: "b" })], { kind: "text" });
+    for (const kind of ["link", "html", "", null, 5]) refused([entry()], { kind });
+  });
+});
+
+describe("an open share", () => {
+  const endless = { open: true, records: RECORD_INDEX };
+
+  test("is one file of unknown size, with as many records as there can be", () => {
+    const files = [file("stdin", 0)];
+    const source = { share, recordSize: OPEN_RECORD_SIZE, files, open: true };
+    const { head, manifest } = encodeManifest(source);
+    expect(manifest).toMatchObject({ open: true, records: RECORD_INDEX, bytes: 0 });
+    expect(decodeHead(head)).toEqual(manifest);
+    for (const odd of [[folder("a")], [file("a", 1)], [file("a", 0), file("b", 0)]]) {
+      expect(() => encodeManifest({ ...source, files: odd })).toThrow(RangeError);
+    }
+  });
+
+  test("with a size, an end, several files or as a text is refused", () => {
+    const nothing = entry({ size: 0 });
+    expect(decode(forge([nothing], endless).bytes).open).toBe(true);
+    refused([nothing], { ...endless, records: 1 });
+    refused([nothing], { ...endless, records: RECORD_INDEX + 1 });
+    refused([nothing], { ...endless, open: 1 });
+    refused([nothing], { ...endless, kind: "text" });
+    refused([nothing], { records: RECORD_INDEX });
+    refused([entry()], endless);
+    refused([entry({ size: 0, type: "folder" })], endless);
+    refused([nothing, entry({ path: "b", size: 0 })], endless);
+  });
 });
 
 test("unknown keys are ignored", () => {

@@ -15,7 +15,6 @@ import {
 import { faultOf } from "./faults.ts";
 
 const refused = (raw: unknown): FaultError => faultOf(() => parseSafePath(raw), "unsafe-name");
-const paths = (...raw: string[]): SafePath[] => raw.map((path) => parseSafePath(path));
 /** Quotes for a test's name: bun would print the name as it is. */
 const shown = (names: string[]): [shown: string, name: string][] =>
   names.map((name) => [JSON.stringify(escapeForDisplay(name).slice(0, 40)), name]);
@@ -192,7 +191,14 @@ test("F5 F6 F7 a fault quotes the name escaped and cut", () => {
   );
 });
 
-const together = (...raw: string[]): void => checkNameCollisions(paths(...raw));
+/** A path that ends with "/" is a folder with an entry of its own. */
+const together = (...raw: string[]): void =>
+  checkNameCollisions(
+    raw.map((text) => ({
+      path: parseSafePath(text.replace(/\/$/, "")),
+      type: text.endsWith("/") ? "folder" : "file",
+    })),
+  );
 const collide = (...raw: string[]): void => void faultOf(() => together(...raw), "unsafe-name");
 
 test("F11 names that some file system takes for one are refused", () => {
@@ -216,11 +222,18 @@ test("F12 one path twice, and a file where a folder must be", () => {
   collide("a/b", "a");
   collide("x/y", "X");
   collide("a/b/c", "z", "a/B");
+  collide("a/", "a");
+  collide("a", "a/");
+  collide("a/", "a/");
+  collide("a/b", "a/", "a/");
+  collide("A/", "a/b");
+  collide("a/b", "A/");
 });
 
 test("F11 F12 everything else goes together", () => {
   together();
   together("a", "b", "c/a", "c/b", "d/c/a", "c/c/a", "ab", "a b");
+  together("a/b", "a/", "c/", "c/d", "e/", "f/g/", "f/");
   together(...Array.from({ length: 5000 }, (_, i) => `folder${i % 7}/${i}`));
 });
 
