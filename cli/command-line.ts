@@ -4,30 +4,19 @@ import { renderUsage, type CommandDef } from "citty";
 import manifest from "../package.json" with { type: "json" };
 import { EXIT, FaultError, faultMessage, type FaultCode } from "../protocol/faults.ts";
 import { usage } from "./args.ts";
+import { commands, program } from "./commands/all.ts";
 import type { Command } from "./commands/command.ts";
-
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  send: async () => (await import("./commands/send.ts")).default,
-  recv: async () => (await import("./commands/recv.ts")).default,
-  relay: async () => (await import("./commands/relay.ts")).default,
-};
 
 const root: CommandDef = {
   meta: {
-    name: "fileshare",
+    name: program.name,
     version: manifest.version,
-    description: "Stream a file to many receivers at once, end-to-end encrypted",
+    description: program.description,
   },
   subCommands: Object.fromEntries(
     Object.entries(commands).map(([name, load]) => [name, async () => (await load()).definition]),
   ),
 };
-
-const examples: Command["examples"] = [
-  ["fileshare send big.iso", "print a code, and send to who has it"],
-  ["fileshare recv", "ask for the code, and receive"],
-  ["fileshare relay", "run the relay between them"],
-];
 
 /** Runs a whole command line. @returns the exit code; never rejects */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
@@ -73,7 +62,7 @@ async function helpText(command?: Command): Promise<string> {
   const usage = await renderUsage(command?.definition ?? root);
   const color = process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
   const lines = [...usage.split("\n"), "", "EXAMPLES", ""];
-  for (const [line, meaning] of command?.examples ?? examples) {
+  for (const [line, meaning] of (command ?? program).examples) {
     lines.push(`  ${line}`, `      ${meaning}`);
   }
   const text = lines.map((line) => `${line.trimEnd()}\n`).join("");

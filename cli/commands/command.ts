@@ -21,6 +21,10 @@ interface Spec<Args extends ArgsDef> {
 
 /** A command as data, with arguments that are checked before it runs. */
 export interface Command {
+  /** With the program's, such as `fileshare send`. */
+  readonly name: string;
+  readonly description: string;
+  readonly args: ArgsDef;
   readonly definition: CommandDef;
   readonly examples: Spec<ArgsDef>["examples"];
   /** @returns the exit code. @throws FaultError */
@@ -30,6 +34,9 @@ export interface Command {
 export function command<const Args extends ArgsDef>(spec: Spec<Args>): Command {
   const { name, description, args, examples } = spec;
   return {
+    name,
+    description,
+    args,
     definition: { meta: { name, description }, args },
     examples,
     run: (raw) => {

@@ -22,7 +22,12 @@ export interface PtyOptions {
   readonly cwd?: string;
 }
 
+/** The command line of this product. */
 export function openPty(args: readonly string[], options: PtyOptions = {}): Pty {
+  return openProgram([process.execPath, main, ...args], options);
+}
+
+export function openProgram(command: readonly string[], options: PtyOptions = {}): Pty {
   const { columns = 80, rows = 24, cwd, env = {} } = options;
   const screen = makeScreen(columns, rows);
   const decoder = new TextDecoder();
@@ -34,7 +39,7 @@ export function openPty(args: readonly string[], options: PtyOptions = {}): Pty 
     changed = Promise.withResolvers();
   };
   const closed = Promise.withResolvers<void>();
-  const child = Bun.spawn([process.execPath, main, ...args], {
+  const child = Bun.spawn([...command], {
     cwd,
     env: { ...cleanEnv(), TERM: "xterm-256color", ...env },
     terminal: {

@@ -1,0 +1,27 @@
+/** The table of all commands: help, completions, the manual page and docs/cli.md are made from it. */
+import type { Command } from "./command.ts";
+
+/** Each is loaded when it is needed. */
+export const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  send: async () => (await import("./send.ts")).default,
+  recv: async () => (await import("./recv.ts")).default,
+  relay: async () => (await import("./relay.ts")).default,
+  completion: async () => (await import("./completion.ts")).default,
+};
+
+export const program = {
+  name: "fileshare",
+  description: "Stream a file to many receivers at once, end-to-end encrypted",
+  examples: [
+    ["fileshare send big.iso", "print a code, and send to who has it"],
+    ["fileshare recv", "ask for the code, and receive"],
+    ["fileshare relay", "run the relay between them"],
+  ],
+} as const satisfies Pick<Command, "name" | "description" | "examples">;
+
+/** Every command with the word that calls it. */
+export async function loadAll(): Promise<readonly (readonly [word: string, command: Command])[]> {
+  return Promise.all(
+    Object.entries(commands).map(async ([word, load]) => [word, await load()] as const),
+  );
+}
