@@ -1,7 +1,10 @@
-/** Writes the tables of docs/protocol.md, or of the page named, from the code. */
+/** Writes the tables of docs/protocol.md and docs/cli.md, or of the page named, and the manual page. */
 import { FAULTS, SENT_BY, limits, messageKeys, type MessageType } from "../protocol/mod.ts";
+import { CLI_TABLES } from "./cli-tables.ts";
+import { manualPage } from "./man.ts";
+import { table } from "./markdown.ts";
 
-const PAGE = new URL("./protocol.md", import.meta.url);
+export const PAGES = ["protocol.md", "cli.md"] as const;
 
 /** What each message is for and what answers it; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
@@ -28,11 +31,6 @@ const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   fault: ["this socket did or met something wrong; it is closed", ""],
 };
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
 const TABLES: Record<string, string> = {
   messages: table(
     ["`t`", "from", "keys", "meaning", "reply"],
@@ -57,6 +55,7 @@ const TABLES: Record<string, string> = {
       fault.exitCode.toString(),
     ]),
   ),
+  ...CLI_TABLES,
 };
 
 /** The page with its tables as they must be now. */
@@ -67,8 +66,17 @@ export function withTables(page: string): string {
   );
 }
 
-if (import.meta.main) {
-  const page = process.argv[2] ?? PAGE.pathname;
+async function rewrite(page: string): Promise<void> {
   await Bun.write(page, withTables(await Bun.file(page).text()));
   await Bun.$`${process.execPath} fmt --no-script ${page}`.quiet();
+}
+
+if (import.meta.main) {
+  const page = process.argv[2];
+  if (page === undefined) {
+    for (const name of PAGES) await rewrite(`${import.meta.dir}/${name}`);
+    await Bun.write(`${import.meta.dir}/fileshare.1`, await manualPage());
+  } else {
+    await rewrite(page);
+  }
 }

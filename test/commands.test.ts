@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { madeUpResult } from "./bench/made-up-result.ts";
 
 const root = join(import.meta.dir, "..");
-const pages = ["README.md", "docs/protocol.md", "docs/design.md", "docs/bench.md"];
+const pages = ["README.md", "docs/protocol.md", "docs/design.md", "docs/cli.md", "docs/bench.md"];
 const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,12 +1,51 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 
-import { withTables } from "../docs/tables.ts";
+import { loadAll } from "../cli/commands/all.ts";
+import { checkArgs } from "../cli/args.ts";
+import { manualPage } from "../docs/man.ts";
+import { PAGES, withTables } from "../docs/tables.ts";
 
-test("the tables of docs/protocol.md are those of the code", async () => {
-  const page = await Bun.file(new URL("../docs/protocol.md", import.meta.url)).text();
+const docs = join(import.meta.dir, "../docs");
+
+test.each(PAGES)("the tables of docs/%s are those of the code", async (name) => {
+  const page = await Bun.file(join(docs, name)).text();
   const cells = (text: string): string[] =>
     text.split("\n").map((line) => line.replace(/-{3,}/g, "---").replace(/ +/g, " "));
   // Formatting pads the cells; the words are what matters.
   expect(cells(page)).toEqual(cells(withTables(page)));
-  expect(page.match(/<!-- table: /g)).toHaveLength(3);
+  expect(page.match(/<!-- table: /g)).toHaveLength(name === "protocol.md" ? 3 : 5);
+});
+
+describe("the manual page", () => {
+  const page = join(docs, "fileshare.1");
+
+  test("is that of the code", async () => {
+    expect(await Bun.file(page).text()).toBe(await manualPage());
+  });
+
+  test.skipIf(Bun.which("groff") === null)("is understood by groff", async () => {
+    const child = Bun.spawn(["groff", "-man", "-Tutf8", "-ww", page], { stderr: "pipe" });
+    const [out, warnings] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect({ warnings, exitCode: await child.exited }).toEqual({ warnings: "", exitCode: 0 });
+    // Bold is each letter twice, with a step back between.
+    expect(out.replaceAll(/.[\b]/g, "")).toContain("--receivers N");
+  });
+});
+
+test("the command lines of all examples are well-formed", async () => {
+  const all = await loadAll();
+  for (const [, { examples }] of all) {
+    expect(examples.length).toBeGreaterThan(0);
+    for (const [line] of examples) {
+      const call = /\bfileshare (\w+) ?([^|>)]*)/.exec(line);
+      const command = all.find(([word]) => word === call?.[1])?.[1];
+      if (command === undefined) throw new Error(`no command in: ${line}`);
+      const words = [...(call?.[2] ?? "").matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)];
+      checkArgs(
+        words.map(([word, single, double]) => single ?? double ?? word),
+        command.args,
+      );
+    }
+  }
 });

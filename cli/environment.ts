@@ -1,0 +1,8 @@
+/** The environment variables that the command line reads; docs/cli.md and the manual print them. */
+export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
+  ["FILESHARE_CODE", "the code, where nobody else can see it"],
+  ["FILESHARE_RELAY", "the relay, where --relay is not given"],
+  ["FILESHARE_DEBUG", "1: where a mistake of fileshare's own happened is printed too"],
+  ["NO_COLOR", "not empty: no colours"],
+  ["TERM", "dumb: plain lines, as where there is no terminal"],
+];

@@ -1,0 +1,118 @@
+/** The parts of docs/cli.md that are made from the code. */
+import type { ArgsDef } from "citty";
+import type * as v from "valibot";
+
+import { loadAll } from "../cli/commands/all.ts";
+import type { Command } from "../cli/commands/command.ts";
+import { ENVIRONMENT } from "../cli/environment.ts";
+import { clientEvent, relayEvent } from "../cli/event-schema.ts";
+import { EXIT } from "../protocol/faults.ts";
+import { table } from "./markdown.ts";
+
+export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
+  done: "all done",
+  failed: "failed",
+  usage: "wrong usage; nothing was started",
+  someFailed: "some receivers failed",
+  relayFailed: "a relay that could not go on; start it again",
+  interrupted: "interrupted",
+};
+
+/** `fileshare send [options] [file]` */
+export function synopsis({ name, args }: Command): string {
+  const entries = Object.entries(args);
+  const places = entries.filter(([, { type }]) => type === "positional");
+  const options = places.length < entries.length ? ["[options]"] : [];
+  return [name, ...options, ...places.map(([place]) => `[${place}]`)].join(" ");
+}
+
+/** Options and words of a command, as they are typed. */
+export function argumentsOf(args: ArgsDef): { typed: string; meaning: string }[] {
+  return Object.entries(args).map(([name, { type, valueHint, description = "" }]) => {
+    if (type === "positional") return { typed: name, meaning: description };
+    const value = type === "boolean" ? "" : ` ${(valueHint ?? "value").toUpperCase()}`;
+    return { typed: `--${name}${value}`, meaning: description };
+  });
+}
+
+function commandSection([word, command]: readonly [string, Command]): string {
+  const rows = argumentsOf(command.args).map(({ typed, meaning }) => [`\`${typed}\``, meaning]);
+  const examples = command.examples.map(([line, meaning]) => [`\`${line}\``, meaning]);
+  return [
+    `### ${word}`,
+    `${command.description}.`,
+    `    ${synopsis(command)}`,
+    ...(rows.length > 0 ? [table(["argument", "meaning"], rows)] : []),
+    table(["example", "what it does"], examples),
+  ].join("\n\n");
+}
+
+interface EventSchema {
+  readonly entries: Readonly<Record<string, FieldSchema>>;
+  readonly pipe: readonly unknown[];
+}
+
+interface FieldSchema {
+  readonly type: string;
+  readonly pipe?: readonly unknown[];
+  readonly literal?: unknown;
+  readonly options?: readonly string[];
+  readonly item?: FieldSchema;
+  readonly wrapped?: FieldSchema;
+}
+
+function descriptionOf(pipe: readonly unknown[] = []): string {
+  const found = pipe.find((part): part is v.DescriptionAction<unknown, string> => {
+    return (
+      typeof part === "object" && part !== null && "type" in part && part.type === "description"
+    );
+  });
+  return found?.description ?? "";
+}
+
+/** Lists longer than this are those of another table. */
+const CHOICES_SHOWN = 10;
+
+function typeName(schema: FieldSchema): string {
+  if (schema.wrapped !== undefined) return typeName(schema.wrapped);
+  if (schema.item !== undefined) return `list of ${typeName(schema.item)}`;
+  if (schema.options === undefined) return schema.type.replace(/^strict_/, "");
+  if (schema.options.length > CHOICES_SHOWN) return "fault code";
+  return schema.options.map((choice) => `\`${choice}\``).join(" ");
+}
+
+function eventRows(schemas: readonly EventSchema[]): string[][] {
+  return schemas.flatMap(({ entries, pipe }) => {
+    const name = `\`${String(entries["event"]?.literal)}\``;
+    const fields = Object.entries(entries).filter(([key]) => key !== "event");
+    return [
+      [name, "", "", descriptionOf(pipe)],
+      ...fields.map(([key, field]) => [
+        "",
+        `\`${key}${field.type === "optional" ? "?" : ""}\``,
+        typeName(field),
+        descriptionOf(field.pipe),
+      ]),
+    ];
+  });
+}
+
+const EVENT_HEAD = ["event", "key", "type", "meaning"];
+const commands = await loadAll();
+
+export const CLI_TABLES: Record<string, string> = {
+  commands: commands.map(commandSection).join("\n\n"),
+  environment: table(
+    ["variable", "meaning"],
+    ENVIRONMENT.map(([name, meaning]) => [`\`${name}\``, meaning]),
+  ),
+  events: table(EVENT_HEAD, eventRows(clientEvent.options)),
+  relay_events: table(EVENT_HEAD, eventRows(relayEvent.options)),
+  exits: table(
+    ["exit code", "meaning"],
+    Object.entries(EXIT).map(([name, code]) => [
+      `${code}`,
+      EXIT_MEANING[name as keyof typeof EXIT],
+    ]),
+  ),
+};
