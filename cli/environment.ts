@@ -3,6 +3,10 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["FILESHARE_CODE", "the code, where nobody else can see it"],
   ["FILESHARE_RELAY", "the relay, where --relay is not given"],
   ["FILESHARE_DEBUG", "1: where a mistake of fileshare's own happened is printed too"],
+  ["HTTPS_PROXY", "an HTTP proxy for relays at wss://; http_proxy and the like work too"],
+  ["HTTP_PROXY", "an HTTP proxy for relays at ws://"],
+  ["ALL_PROXY", "an HTTP proxy for both"],
+  ["NO_PROXY", "hosts and domains that are reached without a proxy; * for all"],
   ["NO_COLOR", "not empty: no colours"],
   ["TERM", "dumb: plain lines, as where there is no terminal"],
 ];

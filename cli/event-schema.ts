@@ -55,6 +55,7 @@ export const clientEvent = v.variant("event", [
   event("relay", "The line to the relay came up, or broke and is tried again.", {
     url: field(text, "address of the relay"),
     online: field(yes, "whether the line is up"),
+    proxy: field(v.optional(text), "address of the proxy on the way, without name and password"),
     code: field(v.optional(faultCode), "why it is not"),
     message: field(v.optional(text), "the same for people"),
   }),

@@ -1,4 +1,5 @@
 import { FLUSH_MS, FRAME_BYTES, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
+import { proxyFor } from "./proxy.ts";
 
 /** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
 const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
@@ -21,10 +22,12 @@ export class Line {
   #trouble = "";
   #opened = false;
 
+  /** @throws FaultError "bad-proxy" */
   constructor(url: string, events: LineEvents, now: number) {
     this.#events = events;
     this.#heardAt = now;
-    const socket = new WebSocket(url);
+    const proxy = proxyFor(url, process.env);
+    const socket = new WebSocket(url, proxy === undefined ? {} : { proxy });
     this.#socket = socket;
     socket.binaryType = "nodebuffer";
     socket.addEventListener("open", () => {
@@ -105,6 +108,9 @@ export class Line {
   /** Bun tells only by the text of its error why a WebSocket did not open. */
   #whyClosed(): FaultCode {
     if (this.#opened) return "connection-lost";
+    const refused = /Proxy \w+ \w+: (\d+)/.exec(this.#trouble)?.[1];
+    if (refused !== undefined)
+      return refused.startsWith("5") ? "relay-unreachable" : "proxy-refused";
     const status = /Expected 101 status code: (\d+)/.exec(this.#trouble)?.[1];
     // A proxy whose relay is being restarted, or a relay that is full.
     if (status?.startsWith("5") === true) return "relay-unreachable";

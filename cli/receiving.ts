@@ -33,6 +33,7 @@ import { checkDestination } from "./folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "./jobs.ts";
 import { Line } from "./line.ts";
+import { relayNews } from "./relay-news.ts";
 
 /** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
 export class Receiving {
@@ -144,7 +145,7 @@ export class Receiving {
         this.#shareOver(effect.fault, effect.detail);
         return;
       case "link":
-        this.#tellLink(effect.online, effect.fault);
+        this.#emit(relayNews(this.#job.relay, effect.online, effect.fault));
         return;
       case "sender":
         this.#emit({ event: "sender", here: effect.here });
@@ -337,12 +338,6 @@ export class Receiving {
     if (now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
     this.#emit({ event: "progress", bytes: incoming.bytes, size: manifest.bytes });
-  }
-
-  #tellLink(online: boolean, fault: FaultCode | undefined): void {
-    const url = this.#job.relay;
-    if (fault === undefined) this.#emit({ event: "relay", url, online });
-    else this.#emit({ event: "relay", url, online, code: fault, message: faultMessage(fault) });
   }
 
   #tellFault(code: FaultCode, detail: string | undefined): void {

@@ -31,6 +31,7 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
 import { Line } from "./line.ts";
+import { relayNews } from "./relay-news.ts";
 import { openSource, type Source } from "./source.ts";
 
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
@@ -117,7 +118,7 @@ export class Sending {
         this.#checkReceipt(effect.receipt);
         return;
       case "link":
-        this.#tellLink(effect);
+        this.#emit(relayNews(this.#job.relay, effect.online, effect.fault));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
@@ -191,12 +192,6 @@ export class Sending {
       records === this.#records &&
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
     this.#handle({ type: "receipt-checked", receiver, valid });
-  }
-
-  #tellLink({ online, fault }: Extract<SenderEffect, { type: "link" }>): void {
-    const url = this.#job.relay;
-    if (fault === undefined) this.#emit({ event: "relay", url, online });
-    else this.#emit({ event: "relay", url, online, code: fault, message: faultMessage(fault) });
   }
 
   #tellReceiver({ id, name, state, next, verified }: ReceiverView): void {

@@ -54,6 +54,10 @@ export const FAULTS = {
     "That is not the address of a relay",
     "Give it as ws://host:port or wss://host:port (http and https work too).",
   ),
+  "bad-proxy": wrongUse(
+    "A proxy in the environment is no http:// or https:// address",
+    "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the relay's host in NO_PROXY.",
+  ),
   "port-in-use": failed(
     "The relay cannot listen there, the port is in use",
     "Stop what uses it, or give another with --port (0 takes a free one).",
@@ -102,6 +106,10 @@ export const FAULTS = {
   "not-a-relay": failed(
     "What answers at that address is not a fileshare relay",
     "Check the address and port given with --relay or FILESHARE_RELAY.",
+  ),
+  "proxy-refused": failed(
+    "The proxy does not let fileshare through",
+    "Check HTTPS_PROXY or HTTP_PROXY, name and password too, or name the relay's host in NO_PROXY.",
   ),
   "connection-lost": failed("The line to the relay broke", "It is tried again.", 0, true),
   "version-mismatch": failed(

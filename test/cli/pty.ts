@@ -111,6 +111,7 @@ export function cleanEnv(): Record<string, string> {
     ([name, value]) =>
       value !== undefined &&
       !name.startsWith("FILESHARE_") &&
+      !/_proxy$/i.test(name) &&
       !["NO_COLOR", "FORCE_COLOR", "CI", "TEST", "NODE_ENV"].includes(name),
   );
   return Object.fromEntries(kept) as Record<string, string>;

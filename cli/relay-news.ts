@@ -1,0 +1,11 @@
+import { faultMessage, type FaultCode } from "../protocol/faults.ts";
+import type { ClientEvent } from "./events.ts";
+import { proxyFor, proxyShown } from "./proxy.ts";
+
+/** What happened to the line to the relay, and which way it takes. */
+export function relayNews(url: string, online: boolean, fault: FaultCode | undefined): ClientEvent {
+  const proxy = proxyFor(url, process.env);
+  const route = proxy === undefined ? {} : { proxy: proxyShown(proxy) };
+  const why = fault === undefined ? {} : { code: fault, message: faultMessage(fault) };
+  return { event: "relay", url, online, ...route, ...why };
+}
