@@ -16,6 +16,6 @@ export interface SenderClient {
 
 export interface ReceiverClient {
   readonly role: "receiver";
-  readonly channel: string;
+  channel: string;
   share: string | undefined;
 }

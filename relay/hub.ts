@@ -15,7 +15,7 @@ import {
   type SyncPrimitives,
 } from "../protocol/mod.ts";
 
-import type { Client } from "./clients.ts";
+import type { Client, ReceiverClient, SenderClient } from "./clients.ts";
 import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
@@ -141,19 +141,19 @@ export class Hub {
     }
     const channel = toHex(hello.channel);
     const { role } = hello;
-    const bound = { channel, share: undefined };
-    this.#clients.set(
-      socket,
-      role === "sender" ? { role, ...bound, first: 0 } : { role, ...bound },
-    );
+    const client: SenderClient | ReceiverClient =
+      role === "sender"
+        ? { role, channel, share: undefined, first: 0 }
+        : { role, channel, share: undefined };
+    this.#clients.set(socket, client);
     outlet.send(socket, {
       t: "welcome",
       session: primitives.randomBytes(8),
       limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
     });
-    if (hello.role === "sender") return;
+    if (client.role === "sender") return;
     if (hello.quiet === true) outlet.quiet(socket);
-    this.#receivers.opened(socket, channel);
+    this.#receivers.opened(socket, client);
   }
 
   // Messages of the directory

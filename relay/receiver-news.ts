@@ -8,12 +8,16 @@ import {
 
 import type { Receipt } from "./messages.ts";
 
+interface Place extends ReceiverEntry {
+  readonly worker: number;
+}
+
 /** What a sender is to hear of its receivers, wherever they are. */
 export class ReceiverNews {
   readonly #share: Uint8Array;
   readonly #toSender: (message: Message) => void;
   /** The worker of each receiver that is attached, and what it said of it last. */
-  readonly #places = new Map<string, { worker: number; entry: ReceiverEntry }>();
+  readonly #places = new Map<string, Place>();
   /** What the sender was not told yet, by receiver. */
   readonly #changed = new Map<string, ReceiverEntry>();
   /** What it did not answer yet, by receiver. */
@@ -28,8 +32,8 @@ export class ReceiverNews {
   /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
   get busy(): boolean {
     if (this.#receipts.size > 0) return true;
-    for (const { entry } of this.#places.values()) {
-      if (entry.state === "live" || entry.state === "behind") return true;
+    for (const { state } of this.#places.values()) {
+      if (state === "live" || state === "behind") return true;
     }
     return false;
   }
@@ -49,8 +53,9 @@ export class ReceiverNews {
       if (place.worker !== worker) continue;
       this.#places.delete(key);
       // As a fan-out says it: who had not agreed had taken nothing.
-      const next = place.entry.state === "waiting" ? 0 : place.entry.next;
-      this.#changed.set(key, { ...place.entry, state: "lost", next });
+      const { id, name, state } = place;
+      const next = state === "waiting" ? 0 : place.next;
+      this.#changed.set(key, { id, name, state: "lost", next });
     }
   }
 
@@ -109,7 +114,8 @@ export class ReceiverNews {
     if (known === undefined && this.#places.size >= RECEIVERS_PER_SHARE) return true;
     // A receipt that waits for its sender does not say that its receiver is still there.
     const stays = elsewhere && entry.state === "done";
-    this.#places.set(key, { worker: stays ? known.worker : worker, entry });
+    const { id, name, state, next } = entry;
+    this.#places.set(key, { worker: stays ? known.worker : worker, id, name, state, next });
     return true;
   }
 }

@@ -11,28 +11,40 @@ import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./share.ts";
 import type { Shares } from "./shares.ts";
 
+interface Channel {
+  readonly name: string;
+  readonly sockets: Set<SocketId>;
+}
+
 /** The receivers of a worker: what they hear of their channel's shares, and which they join. */
 export class Receivers {
   readonly #outlet: Outlet;
   readonly #shares: Shares;
-  readonly #byChannel = new Map<string, Set<SocketId>>();
+  readonly #byChannel = new Map<string, Channel>();
 
   constructor(outlet: Outlet, shares: Shares) {
     this.#outlet = outlet;
     this.#shares = shares;
   }
 
-  opened(socket: SocketId, channel: string): void {
-    const others = this.#byChannel.get(channel) ?? new Set();
-    this.#byChannel.set(channel, others.add(socket));
+  opened(socket: SocketId, client: ReceiverClient): void {
+    const { channel } = client;
+    let others = this.#byChannel.get(channel);
+    if (others === undefined) {
+      others = { name: channel, sockets: new Set() };
+      this.#byChannel.set(channel, others);
+    }
+    others.sockets.add(socket);
+    // The string that all have and not the one just made: there is a client for each.
+    client.channel = others.name;
     const list = this.#shares.inChannel(channel).map(asSeen);
     this.#outlet.send(socket, { t: "offers", list });
   }
 
   closed(socket: SocketId, client: ReceiverClient): void {
     const others = this.#byChannel.get(client.channel);
-    others?.delete(socket);
-    if (others?.size === 0) this.#byChannel.delete(client.channel);
+    others?.sockets.delete(socket);
+    if (others?.sockets.size === 0) this.#byChannel.delete(client.channel);
     this.#shares.of(client)?.fanout.closed(socket);
   }
 
@@ -67,7 +79,9 @@ export class Receivers {
 
   /** To everyone in the channel of the share, also who did not join it. */
   tell({ record: { channel } }: LocalShare, message: Message): void {
-    for (const socket of this.#byChannel.get(channel) ?? []) this.#outlet.send(socket, message);
+    for (const socket of this.#byChannel.get(channel)?.sockets ?? []) {
+      this.#outlet.send(socket, message);
+    }
   }
 
   #join(socket: SocketId, client: ReceiverClient, join: MessageOf<"join">, now: number): void {
@@ -82,7 +96,7 @@ export class Receivers {
     if (client.share !== undefined && client.share !== key) {
       this.#shares.of(client)?.fanout.closed(socket);
     }
-    // The string of the share and not the one just made: there is a client for each.
+    // As with the channel's.
     client.share = share.record.key;
     share.fanout.join(socket, join, now);
   }

@@ -6,6 +6,7 @@ import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
+import { Rest } from "./rest.ts";
 import { Sockets, type SocketData } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
 
@@ -52,6 +53,8 @@ function start({
     stallMs,
   });
 
+  const rest = new Rest();
+
   const server = Bun.serve<SocketData>({
     hostname,
     port,
@@ -86,6 +89,7 @@ function start({
           if (typeof message === "string") sockets.fail(id, "bad-message", "text");
           else hub.message(id, message, clock());
         });
+        rest.busy(clock());
       },
       ping: (socket) => sockets.heard(socket),
       pong: (socket) => sockets.heard(socket),
@@ -99,6 +103,7 @@ function start({
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
+    rest.tick(clock());
   }, TICK_MS);
   const reporting = stats
     ? reportStats({

@@ -61,6 +61,19 @@ interface Wait {
   readonly signal: AbortSignal;
 }
 
+/** What a process takes when the first ones come is not what each receiver costs. */
+const FIRST_ONES = 200;
+
+async function warmUp(
+  receivers: readonly string[],
+  plan: Plan,
+  kind: Plan["groups"][number]["kind"],
+): Promise<void> {
+  const groups = [{ kind, count: FIRST_ONES }];
+  await using first = new Receivers(receivers, { ...plan, groups }, 1);
+  await first.prepare();
+}
+
 async function wait(options: Wait): Promise<Measured> {
   const { variant, system, workers, receivers, loadProcesses, seconds, signal } = options;
   const source = sourceOf(MiB);
@@ -76,6 +89,7 @@ async function wait(options: Wait): Promise<Measured> {
   signal.addEventListener("abort", stop);
   sender?.say(plan);
   await sender?.ready;
+  await warmUp(load.receivers, plan, groups[0].kind);
   const before = await usageOf(pids);
   await waiting.prepare();
   const joined = await usageOf(pids);
