@@ -187,11 +187,12 @@ export class Sending {
     return encodeFrame(this.#share, index, last, ciphertext);
   }
 
-  #checkReceipt({ receiver, records, mac }: MessageOf<"receipt">): void {
+  #checkReceipt(receipt: MessageOf<"receipt">): void {
+    const { receiver, records, mac } = receipt;
     const valid =
       records === this.#records &&
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
-    this.#handle({ type: "receipt-checked", receiver, valid });
+    this.#handle({ type: "receipt-checked", receipt, valid });
   }
 
   #tellReceiver({ id, name, state, next, verified }: ReceiverView): void {

@@ -161,6 +161,11 @@ export const SENT_BY = {
   fault: ["relay"],
 } as const satisfies Record<MessageType, readonly (Role | "relay")[]>;
 
+/** Whether nobody knows yet how many records it has; its last record will tell. */
+export function isOpen({ seekable, records }: Pick<Offer, "seekable" | "records">): boolean {
+  return !seekable && records === RECORD_INDEX;
+}
+
 /** The keys of a message without `t`, optional ones with a question mark; for the documents. */
 export function messageKeys(type: MessageType): string[] {
   return Object.entries(schemas[type].entries)

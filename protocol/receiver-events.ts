@@ -26,11 +26,13 @@ export type ReceiverEvent =
       readonly next: number;
       /** The manifest is known and agreed to: a resumed share. */
       readonly agreed: boolean;
+      /** Records of the share, where that is known better than the offer says it. */
+      readonly records?: number | undefined;
     }
   /** A frame of this share with this index arrived; only `take` and `next` say what to do with it. */
   | { readonly type: "frame"; readonly index: number }
-  /** The record `next` was opened and stored. */
-  | { readonly type: "stored" }
+  /** The record `next` was opened and stored; `last`: it says that the open share ends with it. */
+  | { readonly type: "stored"; readonly last?: boolean | undefined }
   | { readonly type: "corrupt" }
   /** The records so far hold the whole manifest: ask before more comes. */
   | { readonly type: "manifest-known" }

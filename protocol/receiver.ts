@@ -17,6 +17,8 @@ interface Share {
   readonly offer: OfferSeen;
   readonly receiver: Uint8Array;
   readonly name: Uint8Array;
+  /** How many it has; RECORD_INDEX as long as the end of an open share did not come. */
+  records: number;
   /** The first record not stored. */
   next: number;
   /** What the relay was told. */
@@ -107,7 +109,7 @@ export class ReceiverSession {
       case "frame":
         return this.#frame(event.index, now);
       case "stored":
-        return this.#stored(now);
+        return this.#stored(event.last === true, now);
       case "corrupt":
         return this.#corrupt(now);
       case "manifest-known":
@@ -166,7 +168,7 @@ export class ReceiverSession {
       effects.push(...this.#ack(share));
     }
     const starved = this.#step.at === "receiving" || this.#step.at === "previewing";
-    if (starved && share.next < share.offer.records && now - share.progressAt >= share.stallMs) {
+    if (starved && share.next < share.records && now - share.progressAt >= share.stallMs) {
       share.stallMs = Math.min(share.stallMs * 2, 12 * STALL_MS);
       effects.push(...this.#join(share, now, true));
     }
@@ -232,6 +234,7 @@ export class ReceiverSession {
       offer,
       receiver: event.receiver,
       name: event.name,
+      records: event.records ?? offer.records,
       next: event.next,
       acked: event.next,
       joined: false,
@@ -244,7 +247,7 @@ export class ReceiverSession {
       ended: false,
     };
     if (!event.agreed) this.#step = { at: "previewing", share };
-    else if (share.next < offer.records) this.#step = { at: "receiving", share };
+    else if (share.next < share.records) this.#step = { at: "receiving", share };
     else this.#step = { at: "saving", share };
     const effects = share.missingSince === undefined ? this.#join(share, now) : [];
     if (this.#step.at === "saving") effects.push({ type: "save" });
@@ -256,21 +259,22 @@ export class ReceiverSession {
   #frame(index: number, now: number): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
-    if (!share.joined || index < share.next || share.next >= share.offer.records) return [];
+    if (!share.joined || index < share.next || share.next >= share.records) return [];
     if (index > share.next) return share.rejoining ? [] : this.#join(share, now, true);
     share.rejoining = false;
     return [{ type: "take" }];
   }
 
-  #stored(now: number): ReceiverEffect[] {
+  #stored(last: boolean, now: number): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
     share.next++;
+    if (last) share.records = share.next;
     share.corrupt = 0;
     share.progressAt = now;
     share.stallMs = STALL_MS;
     if (this.#step.at === "previewing") return [];
-    if (share.next >= share.offer.records) {
+    if (share.next >= share.records) {
       this.#step = { at: "saving", share };
       return [...this.#ack(share), { type: "save" }];
     }
@@ -300,7 +304,7 @@ export class ReceiverSession {
     if (this.#step.at !== "asking") return [];
     const { share } = this.#step;
     share.progressAt = now;
-    if (share.next < share.offer.records) {
+    if (share.next < share.records) {
       this.#step = { at: "receiving", share };
       return this.#ack(share);
     }
@@ -319,11 +323,8 @@ export class ReceiverSession {
   }
 
   #complete(share: Share, mac: Uint8Array): ReceiverEffect {
-    const { records } = share.offer;
-    return {
-      type: "send",
-      message: { t: "complete", share: share.offer.share, records, mac },
-    };
+    const { offer, records } = share;
+    return { type: "send", message: { t: "complete", share: offer.share, records, mac } };
   }
 
   #shareGone(id: Uint8Array, fault: FaultCode): ReceiverEffect[] {

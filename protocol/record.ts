@@ -52,11 +52,22 @@ export interface RecordCipher {
    * @throws FaultError "corrupt-record" (or rejects with it) for all that was not sealed so.
    */
   open(index: number, ciphertext: Uint8Array, last: boolean): MaybePromise<Uint8Array>;
+  /**
+   * The data of record `index` of an open share, whose last record says so itself.
+   * @throws FaultError "corrupt-record" (or rejects with it) for all that was not sealed so.
+   */
+  openAny(index: number, ciphertext: Uint8Array): MaybePromise<OpenedRecord>;
+}
+
+export interface OpenedRecord {
+  readonly data: Uint8Array;
+  readonly last: boolean;
 }
 
 export interface SyncRecordCipher extends RecordCipher {
   seal(index: number, plaintext: Uint8Array[], last: boolean, padding?: number): Uint8Array;
   open(index: number, ciphertext: Uint8Array, last: boolean): Uint8Array;
+  openAny(index: number, ciphertext: Uint8Array): OpenedRecord;
 }
 
 /**
@@ -89,6 +100,11 @@ export function recordCipher(
 }
 
 function cipherOf(aead: Aead, base: Uint8Array): RecordCipher {
+  const openAny = (index: number, ciphertext: Uint8Array): MaybePromise<OpenedRecord> => {
+    if (!isRecordIndex(index)) throw corrupt("index out of range");
+    if (ciphertext.length < RECORD_OVERHEAD_BYTES) throw corrupt("record too short");
+    return chain(aead.open(recordNonce(base, index), ciphertext), unpad);
+  };
   return {
     seal(index, plaintext, last, padding = 0) {
       if (!isRecordIndex(index)) throw new RangeError(`record index ${index}`);
@@ -97,10 +113,12 @@ function cipherOf(aead: Aead, base: Uint8Array): RecordCipher {
       return aead.seal(recordNonce(base, index), parts);
     },
     open(index, ciphertext, last) {
-      if (!isRecordIndex(index)) throw corrupt("index out of range");
-      if (ciphertext.length < RECORD_OVERHEAD_BYTES) throw corrupt("record too short");
-      return chain(aead.open(recordNonce(base, index), ciphertext), (plain) => unpad(plain, last));
+      return chain(openAny(index, ciphertext), (record) => {
+        if (record.last === last) return record.data;
+        throw corrupt(last ? "cut off after this record" : "ends too early");
+      });
     },
+    openAny,
   };
 }
 
@@ -122,14 +140,13 @@ export function recordNonce(base: Uint8Array, index: number): Uint8Array<ArrayBu
 }
 
 /** Drops delimiter and padding. One pass from the end, over the record at most. */
-function unpad(plain: Uint8Array, last: boolean): Uint8Array {
+function unpad(plain: Uint8Array): OpenedRecord {
   let end = plain.length - 1;
   while (end >= 0 && plain[end] === 0) end--;
   if (end < 0) throw corrupt("no delimiter");
-  if (plain[end] !== (last ? LAST : MIDDLE)) {
-    throw corrupt(last ? "cut off after this record" : "ends too early");
-  }
-  return plain.subarray(0, end);
+  const delimiter = plain[end];
+  if (delimiter !== MIDDLE && delimiter !== LAST) throw corrupt("another delimiter");
+  return { data: plain.subarray(0, end), last: delimiter === LAST };
 }
 
 function corrupt(detail: string): FaultError {

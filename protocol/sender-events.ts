@@ -36,7 +36,11 @@ export type SenderEvent =
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "tick" }
   | { readonly type: "sent"; readonly index: number }
-  | { readonly type: "receipt-checked"; readonly receiver: Uint8Array; readonly valid: boolean }
+  | {
+      readonly type: "receipt-checked";
+      readonly receipt: MessageOf<"receipt">;
+      readonly valid: boolean;
+    }
   | { readonly type: "interrupted" }
   | { readonly type: "failed"; readonly fault: FaultCode };
 

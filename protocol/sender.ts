@@ -1,5 +1,5 @@
 import { toHex } from "./bytes.ts";
-import { type Message, type ReceiverEntry } from "./control.ts";
+import { type Message, type MessageOf, type ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   CREDIT_RECORDS,
@@ -102,8 +102,8 @@ export class SenderSession {
         return [];
       case "receipt-checked":
         return event.valid
-          ? this.#verified(event.receiver, now)
-          : this.#refusedReceipt(event.receiver, now);
+          ? this.#verified(event.receipt, now)
+          : this.#refusedReceipt(event.receipt.receiver, now);
       case "interrupted":
         return this.#finish("interrupted");
       case "failed":
@@ -209,7 +209,7 @@ export class SenderSession {
     return [{ type: "receiver", receiver }];
   }
 
-  #verified(id: Uint8Array, now: number): SenderEffect[] {
+  #verified({ receiver: id, records }: MessageOf<"receipt">, now: number): SenderEffect[] {
     const key = toHex(id);
     const known = this.#receivers.get(key);
     if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
@@ -217,7 +217,7 @@ export class SenderSession {
       id,
       name: known?.name ?? new Uint8Array(0),
       state: "done",
-      next: this.#options.offer.records,
+      next: records,
       verified: true,
     };
     this.#receivers.set(key, receiver);

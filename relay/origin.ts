@@ -3,6 +3,7 @@ import {
   FRAME_HEADER_BYTES,
   FaultError,
   WANT_QUEUE_RECORDS,
+  isOpen,
   type Frame,
   type Message,
   type Offer,
@@ -154,7 +155,8 @@ export class Origin {
   frame(frame: Frame, bytes: Uint8Array): void {
     const { index, last, ciphertext } = frame;
     const { records, recordSize } = this.offer;
-    const isLast = index === records - 1;
+    // The end of an open share is where its sender says.
+    const isLast = isOpen(this.offer) ? last : index === records - 1;
     const fits = isLast
       ? ciphertext.length >= LEAST_CIPHERTEXT && ciphertext.length <= recordSize
       : ciphertext.length === recordSize;

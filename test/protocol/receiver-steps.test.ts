@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
+  RECORD_INDEX,
   ReceiverSession,
   SENDER_GRACE_MS,
   STALL_MS,
@@ -121,6 +122,44 @@ class Play {
     return this;
   }
 }
+
+describe("an open share", () => {
+  const endless: OfferSeen = { ...offer(1, RECORD_INDEX), bytes: 0, seekable: false };
+  const receipt = (records: number): ReceiverEffect => complete({ ...endless, records });
+
+  test("ends with the record that says so, and the receipt counts what there was", () => {
+    const play = new Play().connect();
+    expect(play.offers(endless)).toEqual([{ type: "open-share", offer: endless }]);
+    expect(play.open()).toEqual([join(0, 1)]);
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    play.do({ type: "accepted" });
+    expect(play.take(1, 2)).toEqual([]);
+    expect(play.frame(3)).toEqual([TAKE]);
+    expect(play.do({ type: "stored", last: true })).toEqual([ack(4), { type: "save" }]);
+    expect(play.frame(4)).toEqual([]);
+    expect(play.do({ type: "saved", mac })).toEqual([receipt(4)]);
+  });
+
+  test("may end with the record that holds the manifest", () => {
+    const play = new Play().connect();
+    play.offers(endless);
+    play.open();
+    expect(play.frame(0)).toEqual([TAKE]);
+    expect(play.do({ type: "stored", last: true })).toEqual([]);
+    expect(play.do({ type: "manifest-known" })).toEqual([ack(1, 0), { type: "ask" }]);
+    expect(play.do({ type: "accepted" })).toEqual([ack(1), { type: "save" }]);
+    expect(play.do({ type: "saved", mac })).toEqual([receipt(1)]);
+  });
+
+  test("that is whole here already is saved", () => {
+    const play = new Play().connect();
+    play.offers(endless);
+    const event = { type: "share-opened", receiver, name, next: 7, agreed: true } as const;
+    expect(play.do({ ...event, records: 7 })).toEqual([join(7, WINDOW), { type: "save" }]);
+    expect(play.do({ type: "saved", mac })).toEqual([receipt(7)]);
+  });
+});
 
 test("a receiver looks at the beginning, asks, takes all, saves and shows its receipt", () => {
   const play = new Play();

@@ -55,6 +55,15 @@ test("E3 the delimiter is 2 exactly in the last record", () => {
   }
 });
 
+test("E3 the record of an open share says itself whether it is the last", () => {
+  const openAny = (raw: number[]): unknown => cipher.openAny(3, sealRaw(3, new Uint8Array(raw)));
+  expect(openAny([65, 1, 0, 0])).toEqual({ data: utf8("A"), last: false });
+  expect(openAny([65, 2])).toEqual({ data: utf8("A"), last: true });
+  expect(openAny([1])).toEqual({ data: new Uint8Array(), last: false });
+  expect(openAny([2, 0])).toEqual({ data: new Uint8Array(), last: true });
+  for (const raw of [[65, 3], [65, 0, 3, 0], [0, 0], []]) refused(() => openAny(raw));
+});
+
 test("E3 padding is dropped, and data that looks like padding survives", () => {
   expect(opens([65, 2, 0, 0, 0], true)).toEqual(utf8("A"));
   expect(opens([65, 1, 0, 0, 1], false)).toEqual(new Uint8Array([65, 1, 0, 0]));

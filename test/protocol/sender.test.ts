@@ -71,9 +71,9 @@ class Play {
   }
 
   receipt(number: number, valid = true): SenderEffect[] {
-    const effects = this.hear({ t: "receipt", share, receiver: id(number), records: 10, mac });
-    expect(effects.map(({ type }) => type)).toEqual(["check-receipt"]);
-    return this.session.handle({ type: "receipt-checked", receiver: id(number), valid }, this.now);
+    const receipt = { t: "receipt", share, receiver: id(number), records: 10, mac } as const;
+    expect(this.hear(receipt)).toEqual([{ type: "check-receipt", receipt }]);
+    return this.session.handle({ type: "receipt-checked", receipt, valid }, this.now);
   }
 
   want(first: number, count: number): SenderEffect[] {

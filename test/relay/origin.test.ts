@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   CREDIT_RECORDS,
   RECEIVERS_PER_MESSAGE,
+  RECORD_INDEX,
   decodeFrame,
   encodeFrame,
   type Message,
@@ -33,6 +34,11 @@ function entry(number: number, state: ReceiverEntry["state"], next = 0): Receive
   return { id: id(number), name, state, next };
 }
 
+interface PlayOptions extends Partial<Offer> {
+  readonly blocks?: number;
+  readonly here?: boolean;
+}
+
 /** An origin over real memory, with a sender that writes down what it is told. */
 class Play {
   readonly said: string[] = [];
@@ -41,10 +47,10 @@ class Play {
   readonly log: BlockLog;
   readonly origin: Origin;
 
-  constructor({ records = 100, blocks = 100, here = true } = {}) {
+  constructor({ records = 100, blocks = 100, here = true, ...more }: PlayOptions = {}) {
     this.log = new BlockLog(new BlockPool(createPool(blocks, 1, FRAME), 0), FRAME);
     const bytes = records * RECORD;
-    const offer: Offer = { share, recordSize: RECORD, records, bytes, seekable: true };
+    const offer: Offer = { share, recordSize: RECORD, records, bytes, seekable: true, ...more };
     this.origin = new Origin(offer, this.log, {
       toSender: (message) => this.said.push(describeMessage(message)),
       available: (index) => this.came.push(index),
@@ -166,6 +172,18 @@ describe("P6 a frame", () => {
     const play = new Play({ records: 5 });
     play.need([0, 5]);
     faultOf(() => play.frame(index, shape), "bad-message");
+  });
+
+  test("of an open share may be the last one anywhere, and is as long as all others if not", () => {
+    const play = new Play({ records: RECORD_INDEX, bytes: 0, seekable: false, here: false });
+    play.origin.begin(0, 0);
+    play.origin.senderBack();
+    play.need([0, 4]);
+    play.frame(0);
+    play.frame(1, { last: true, bytes: 50 });
+    expect(play.came).toEqual([0, 1]);
+    faultOf(() => play.frame(2, { bytes: 50 }), "bad-message");
+    faultOf(() => play.frame(2, { last: true, bytes: 17 }), "bad-message");
   });
 
   test.each([18, RECORD])("that is last may have %p bytes", (bytes) => {

@@ -247,8 +247,10 @@ export class SimReceiver extends Client {
     }
     this.#copy = copy;
     const name = new Uint8Array(0);
-    const { receiver, agreed, records } = copy;
-    this.#handle({ type: "share-opened", receiver, name, next: records.length, agreed });
+    const { receiver, agreed } = copy;
+    const next = copy.records.length;
+    const records = share.isOpen && next === share.records ? next : undefined;
+    this.#handle({ type: "share-opened", receiver, name, next, agreed, records });
   }
 
   #take(): void {
@@ -274,7 +276,8 @@ export class SimReceiver extends Client {
     copy.records.push(this.#ciphertext.slice());
     this.world.count("records received");
     if (copy.agreed) this.#home.takenAt.set(this.#share.key, this.now);
-    this.#handle({ type: "stored" });
+    const last = this.#share.isOpen && next === this.#share.records - 1;
+    this.#handle({ type: "stored", last });
     const needed = Math.min(this.#home.habits.manifestRecords, this.#share.records);
     if (copy.agreed) return;
     if (copy.records.length >= needed) this.#handle({ type: "manifest-known" });

@@ -67,6 +67,8 @@ export interface Scenario {
 }
 
 const LEAST_BLOCKS = 8;
+/** The most that a share takes to be produced. ms */
+const PRODUCED_MS = 120_000;
 const NO_CHANCES: Chances = { lostFrame: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
 
 /** Every tenth seed is calm: nothing goes wrong but receivers that stop for ever. */
@@ -74,9 +76,14 @@ export function isCalm(seed: number): boolean {
   return seed % 10 === 0;
 }
 
-/** In two of seven seeds shares can't be read again. */
+/** In three of seven seeds shares can't be read again. */
 export function isStream(seed: number): boolean {
-  return seed % 7 === 4 || seed % 7 === 5;
+  return seed % 7 === 4 || seed % 7 === 5 || isOpen(seed);
+}
+
+/** And in one of these three nobody knows where they end. */
+function isOpen(seed: number): boolean {
+  return seed % 7 === 0;
 }
 
 /** Draws what happens from a seed. */
@@ -93,7 +100,10 @@ function asStream(scenario: Scenario): Scenario {
   return {
     ...scenario,
     stream: true,
-    shares: shares.map((share) => ({ ...share, size: { ...share.size, seekable: false } })),
+    shares: isOpen(seed)
+      ? shares.map((share) => ({ ...share, size: drawOpen(random, share.size) }))
+      : shares.map((share) => ({ ...share, size: { ...share.size, seekable: false } })),
+    transferMs: scenario.transferMs + (isOpen(seed) ? PRODUCED_MS : 0),
     receivers: receivers.map(({ ways, absent, joinAt, habits }, index) => {
       const stalls = drawStalls(random, leastRecords, index === 0);
       const soon = random.chance(0.6) ? random.real(0, 500) : joinAt;
@@ -107,6 +117,12 @@ function asStream(scenario: Scenario): Scenario {
     // Who is too late never has it, and a sender that waits for all would wait for ever.
     ending: "when" in ending ? ending : { at: "interrupted when done" },
   };
+}
+
+/** All of its frames are of one size, and come as they are produced. */
+function drawOpen(random: Random, { records, recordSize }: ShareSize): ShareSize {
+  const produceMs = random.chance(0.4) ? 0 : random.scale(1, PRODUCED_MS) / records;
+  return { records, recordSize, lastBytes: recordSize, seekable: false, produceMs };
 }
 
 /** Some receivers stall: for a while or for ever, frozen or with a line that is well. */

@@ -27,6 +27,7 @@ export class SimSender extends Client {
   readonly #session: SenderSession;
   readonly #copies: Copies;
   readonly #uploadBuffer: number;
+  readonly #startedAt: number;
   readonly #sent = new Set<number>();
   /** Those sent on the present line. */
   readonly #sentOnLine = new Set<number>();
@@ -48,6 +49,7 @@ export class SimSender extends Client {
   ) {
     super(name, world, network, ways, options);
     this.share = share;
+    this.#startedAt = options.startAt;
     this.#copies = options.copies;
     this.#uploadBuffer = 4 * (share.offer.recordSize + 16);
     const { offer, proof } = share;
@@ -121,12 +123,13 @@ export class SimSender extends Client {
         this.say(encodeControl(effect.message));
         return;
       case "check-receipt": {
-        const { receiver, records, mac } = effect.receipt;
+        const { receipt } = effect;
+        const { receiver, records, mac } = receipt;
         const valid =
           records === this.share.records && equalBytes(mac, this.share.mac(receiver, records));
         this.#copies.mustBeWhole(receiver, this.share);
         this.#verified.add(toHex(receiver));
-        this.#handle({ type: "receipt-checked", receiver, valid });
+        this.#handle({ type: "receipt-checked", receipt, valid });
         return;
       }
       case "refused-receipt":
@@ -153,7 +156,12 @@ export class SimSender extends Client {
     if (this.#uploading || !this.alive) return;
     for (;;) {
       const index = this.#session.wanted();
-      if (index === undefined || this.wire === undefined) return;
+      if (index === undefined || this.wire === undefined || index >= this.share.records) return;
+      const producedAt = this.#startedAt + this.share.producedAfter(index);
+      if (producedAt > this.now) {
+        this.#await(producedAt - this.now);
+        return;
+      }
       if (this.wire.up.buffered >= this.#uploadBuffer) break;
       this.#checkReadable(index);
       this.say(this.share.frame(index));
@@ -164,8 +172,12 @@ export class SimSender extends Client {
       this.#sentOnLine.add(index);
       this.#session.handle({ type: "sent", index }, this.now);
     }
+    this.#await(FULL_SOCKET_SLEEP_MS);
+  }
+
+  #await(ms: number): void {
     this.#uploading = true;
-    this.world.clock.after(FULL_SOCKET_SLEEP_MS, () => {
+    this.world.clock.after(ms, () => {
       this.#uploading = false;
       this.whenRunning(() => this.#upload());
     });

@@ -1,4 +1,10 @@
-import { encodeFrame, shareIdFromProof, toHex, type Offer } from "../../protocol/mod.ts";
+import {
+  RECORD_INDEX,
+  encodeFrame,
+  shareIdFromProof,
+  toHex,
+  type Offer,
+} from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
 import type { Random } from "./random.ts";
@@ -9,6 +15,8 @@ export interface ShareSize {
   readonly recordSize: number;
   readonly lastBytes: number;
   readonly seekable: boolean;
+  /** Of an open share, from one record to the next; undefined: its end is known. ms */
+  readonly produceMs?: number | undefined;
 }
 
 /** A share without encryption: its records are bytes that chance makes. */
@@ -16,22 +24,34 @@ export class SimShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;
   readonly key: string;
+  readonly isOpen: boolean;
+  readonly #produceMs: number;
   readonly #ciphertexts: Uint8Array[];
 
-  constructor(random: Random, { records, recordSize, lastBytes, seekable }: ShareSize) {
+  constructor(random: Random, size: ShareSize) {
+    const { records, recordSize, lastBytes, seekable, produceMs } = size;
+    this.isOpen = produceMs !== undefined;
+    this.#produceMs = produceMs ?? 0;
     this.proof = random.bytes(32);
     const share = shareIdFromProof(this.proof, nodePrimitives);
     this.key = toHex(share);
     const bytes = (records - 1) * recordSize + lastBytes;
-    this.offer = { share, recordSize, records, bytes, seekable };
+    const known = this.isOpen ? { records: RECORD_INDEX, bytes: 0 } : { records, bytes };
+    this.offer = { share, recordSize, seekable, ...known };
     const body = random.bytes(bytes);
     this.#ciphertexts = Array.from({ length: records }, (_, index) =>
       body.subarray(index * recordSize, Math.min((index + 1) * recordSize, bytes)),
     );
   }
 
+  /** Those that there are, whatever the offer says. */
   get records(): number {
-    return this.offer.records;
+    return this.#ciphertexts.length;
+  }
+
+  /** From the start of its sender. ms */
+  producedAfter(index: number): number {
+    return index * this.#produceMs;
   }
 
   ciphertext(index: number): Uint8Array {
