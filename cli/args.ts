@@ -23,7 +23,8 @@ export function checkArgs(raw: readonly string[], args: ArgsDef): void {
       continue;
     }
     const [flag, value] = splitOnce(word);
-    const name = flag.slice(2);
+    // A switch that a configuration sets is taken back by --no-...
+    const name = isTakenBack(flag, args) ? flag.slice("--no-".length) : flag.slice(2);
     const type = flag.startsWith("--") && options.includes(name) ? args[name]?.type : undefined;
     if (type === undefined) throw usage(unknown(flag, options));
     if (type === "boolean") {
@@ -40,6 +41,11 @@ export function checkArgs(raw: readonly string[], args: ArgsDef): void {
   if (surplus !== undefined) {
     throw usage(`"${surplus}" is one word too many (quote a name with spaces in it)`);
   }
+}
+
+function isTakenBack(flag: string, args: ArgsDef): boolean {
+  const name = /^--no-(.+)$/.exec(flag)?.[1];
+  return name !== undefined && Object.hasOwn(args, name) && args[name]?.type === "boolean";
 }
 
 export function usage(detail: string): FaultError {

@@ -54,6 +54,10 @@ export const FAULTS = {
     "That is not the address of a relay",
     "Give it as ws://host:port or wss://host:port (http and https work too).",
   ),
+  "bad-config": wrongUse(
+    "The configuration file is not understood",
+    "Correct it (fileshare config --edit), or pass over it with FILESHARE_CONFIG= before the command.",
+  ),
   "bad-proxy": wrongUse(
     "A proxy in the environment is no http:// or https:// address",
     "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the relay's host in NO_PROXY.",

@@ -494,6 +494,12 @@ export const CONNECT_TIMEOUT_MAX_MS = limit(
   "ms",
   "the most that --connect-timeout takes",
 );
+export const CONFIG_BYTES = limit(
+  "CONFIG_BYTES",
+  64 * KiB,
+  "bytes",
+  "of the configuration file; every option of every command needs a few hundred",
+);
 export const RECEIVER_LINES = limit(
   "RECEIVER_LINES",
   12,

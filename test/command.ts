@@ -18,7 +18,8 @@ export function fileshare(
   seen: (event: ClientEvent) => void = () => undefined,
 ): Command {
   const child = Bun.spawn([process.execPath, MAIN, ...args, "--json"], {
-    env: { ...process.env, ...env },
+    // Whatever the person has configured is for other runs.
+    env: { ...process.env, FILESHARE_CONFIG: "", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",

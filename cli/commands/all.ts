@@ -6,6 +6,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   send: async () => (await import("./send.ts")).default,
   recv: async () => (await import("./recv.ts")).default,
   relay: async () => (await import("./relay.ts")).default,
+  config: async () => (await import("./config.ts")).default,
   completion: async () => (await import("./completion.ts")).default,
 };
 

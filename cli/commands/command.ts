@@ -1,6 +1,8 @@
 import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 
+import { FaultError } from "../../protocol/faults.ts";
 import { checkArgs } from "../args.ts";
+import { settingsFor, type Setting } from "../settings.ts";
 
 /** The values of a command's arguments: a boolean for a switch, else the text if given. */
 type Values<Args extends ArgsDef> = {
@@ -15,6 +17,10 @@ interface Spec<Args extends ArgsDef> {
   readonly args: Args;
   /** Command lines with what they do. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
+  /** Options of one run alone: neither a configuration file nor a variable sets them. */
+  readonly typedOnly?: readonly (keyof Args & string)[];
+  /** Options of which one at most makes sense: one that is given shuts out configured ones. */
+  readonly rivals?: readonly (readonly (keyof Args & string)[])[];
   /** @param raw the words after the command's name. @returns the exit code */
   run(values: Values<Args>, raw: readonly string[]): Promise<number>;
 }
@@ -25,6 +31,8 @@ export interface Command {
   readonly name: string;
   readonly description: string;
   readonly args: ArgsDef;
+  /** Names of the options that a configuration may set. */
+  readonly settable: readonly string[];
   readonly definition: CommandDef;
   readonly examples: Spec<ArgsDef>["examples"];
   /** @returns the exit code. @throws FaultError */
@@ -32,24 +40,54 @@ export interface Command {
 }
 
 export function command<const Args extends ArgsDef>(spec: Spec<Args>): Command {
-  const { name, description, args, examples } = spec;
+  const { name, description, args, examples, typedOnly = [], rivals = [] } = spec;
+  const settable = Object.keys(args).filter(
+    (name) => args[name]?.type !== "positional" && !typedOnly.includes(name),
+  );
   return {
     name,
     description,
     args,
+    settable,
     definition: { meta: { name, description }, args },
     examples,
-    run: (raw) => {
+    run: async (raw) => {
       checkArgs(raw, args);
       const parsed = parseArgs([...raw], args);
+      const given = Object.keys(args).filter((name) => parsed[name] !== undefined);
+      const word = name.split(" ")[1] ?? "";
+      const settings = await settingsFor(word, { args, settable }, process.env);
+      for (const group of rivals) {
+        if (!group.some((rival) => given.includes(rival))) continue;
+        for (const rival of group) settings.delete(rival);
+      }
       const values = Object.entries(args).map(([name, { type }]) => {
-        const value: unknown = parsed[name];
+        const value: unknown = given.includes(name) ? parsed[name] : settings.get(name)?.value;
         if (type === "boolean") return [name, value === true];
         return [name, typeof value === "string" ? value : undefined];
       });
-      return spec.run(Object.fromEntries(values) as Values<Args>, raw);
+      try {
+        return await spec.run(Object.fromEntries(values) as Values<Args>, raw);
+      } catch (error) {
+        throw withOrigin(error, given, settings);
+      }
     },
   };
+}
+
+/** Who complains of an option that was not typed also says where it stands. */
+function withOrigin(
+  error: unknown,
+  given: readonly string[],
+  settings: ReadonlyMap<string, Setting>,
+): unknown {
+  if (!(error instanceof FaultError) || error.code !== "usage") return error;
+  const detail = error.detail ?? "";
+  for (const [name, { from }] of settings) {
+    if (given.includes(name) || !new RegExp(`--${name}(?![\\w-])`).test(detail)) continue;
+    return new FaultError("usage", `${detail} (--${name} is set by ${from})`);
+  }
+  return error;
 }
 
 /** Arguments that several commands share. */

@@ -38,5 +38,9 @@ export default command({
     ["fileshare recv --lobby", "take everything from the lobby, as rcv_..."],
     ["fileshare recv --limit 2MiB", "leave some of the line to others"],
   ],
+  rivals: [
+    ["yes", "ask"],
+    ["lobby", "connect-timeout"],
+  ],
   run: async (values, raw) => (await import("./run-recv.ts")).runRecv(values, raw),
 });

@@ -25,5 +25,7 @@ export default command({
     ["fileshare send big.iso --stay", "serve whoever comes, until Ctrl-C"],
     ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
   ],
+  typedOnly: ["code"],
+  rivals: [["code", "lobby"]],
   run: async (values, raw) => (await import("./run-send.ts")).runSend(values, raw),
 });

@@ -114,5 +114,6 @@ export function cleanEnv(): Record<string, string> {
       !/_proxy$/i.test(name) &&
       !["NO_COLOR", "FORCE_COLOR", "CI", "TEST", "NODE_ENV"].includes(name),
   );
-  return Object.fromEntries(kept) as Record<string, string>;
+  // The person's own configuration is none of a test's.
+  return { ...(Object.fromEntries(kept) as Record<string, string>), FILESHARE_CONFIG: "" };
 }

@@ -1,0 +1,101 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+import { EXIT } from "../../protocol/faults.ts";
+import { escapeForDisplay } from "../../protocol/names.ts";
+import { usage } from "../args.ts";
+import { ALL, configPath, configText, parseConfig } from "../config.ts";
+import { settingsFor, variableFor } from "../settings.ts";
+import { loadAll } from "./all.ts";
+
+export interface ConfigValues {
+  readonly edit: boolean;
+  readonly path: boolean;
+  readonly example: boolean;
+  readonly json: boolean;
+}
+
+export async function runConfig(values: ConfigValues): Promise<number> {
+  const asked = [values.edit, values.path, values.example, values.json].filter(Boolean);
+  if (asked.length > 1) throw usage("give one of --edit, --path, --example and --json");
+  if (values.example) {
+    process.stdout.write(await exampleFile());
+    return EXIT.done;
+  }
+  const path = configPath(process.env);
+  if (path === undefined) throw usage("FILESHARE_CONFIG is empty, so there is no file");
+  if (values.path) {
+    process.stdout.write(`${path}\n`);
+    return EXIT.done;
+  }
+  if (values.edit) return edit(path);
+  await show(path, values.json);
+  return EXIT.done;
+}
+
+async function show(path: string, json: boolean): Promise<void> {
+  const all = await Promise.all(
+    (await loadAll()).map(async ([word, command]) => {
+      const settings = await settingsFor(word, command, process.env);
+      return [word, [...settings]] as const;
+    }),
+  );
+  const set = all.filter(([, settings]) => settings.length > 0);
+  if (json) {
+    const object = Object.fromEntries(
+      set.map(([word, settings]) => [word, Object.fromEntries(settings)]),
+    );
+    process.stdout.write(`${JSON.stringify({ path, options: object })}\n`);
+    return;
+  }
+  const there = configText(path) === undefined ? "there is no such file yet" : "read";
+  const lines = [`Configuration file: ${path} (${there})`];
+  for (const [word, settings] of set) {
+    lines.push("", `[${word}]`);
+    for (const [name, { value, from }] of settings) {
+      lines.push(`${name} = ${JSON.stringify(value)}  # ${from === path ? "the file" : from}`);
+    }
+  }
+  if (set.length === 0) lines.push("Nothing is set; fileshare config --edit changes that.");
+  process.stdout.write(lines.map((line) => `${escapeForDisplay(line)}\n`).join(""));
+}
+
+/** What comes back is checked at once, not at the next command. */
+async function edit(path: string): Promise<number> {
+  const { VISUAL, EDITOR } = process.env;
+  const editor = VISUAL || EDITOR || "vi";
+  if (configText(path) === undefined) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, await exampleFile(), { flag: "wx" });
+  }
+  // As git does it: the variable may hold arguments, which a shell takes apart.
+  const child = Bun.spawn(["sh", "-c", `${editor} "$@"`, editor, path], {
+    stdio: ["inherit", "inherit", "inherit"],
+  });
+  const exitCode = await child.exited;
+  if (exitCode !== 0) throw usage(`the editor ended with ${exitCode}`);
+  parseConfig(path, configText(path) ?? "", await loadAll());
+  return EXIT.done;
+}
+
+/** Every option of every command, as comments. */
+async function exampleFile(): Promise<string> {
+  const lines = [
+    "# Options of fileshare, for when they are not given on the command line.",
+    `# A variable such as ${variableFor("relay")} wins over this file, an option over both;`,
+    "# --no-NAME takes a switch back.",
+    "",
+    `# [${ALL}] is for every command that has the option.`,
+    `[${ALL}]`,
+    '# relay = "wss://relay.example"',
+  ];
+  for (const [word, { args, settable }] of await loadAll()) {
+    if (settable.length === 0) continue;
+    lines.push("", `[${word}]`);
+    for (const name of settable) {
+      const { type, description = "" } = args[name] ?? {};
+      lines.push(`# ${description}`, `# ${name} = ${type === "boolean" ? "true" : '""'}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
