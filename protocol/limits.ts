@@ -494,6 +494,12 @@ export const CONNECT_TIMEOUT_MAX_MS = limit(
   "ms",
   "the most that --connect-timeout takes",
 );
+export const CLIPBOARD_MS = limit(
+  "CLIPBOARD_MS",
+  2 * second,
+  "ms",
+  "a clipboard tool that takes longer is ended; its display may be gone",
+);
 export const CONFIG_BYTES = limit(
   "CONFIG_BYTES",
   64 * KiB,

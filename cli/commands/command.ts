@@ -107,4 +107,8 @@ export const shared = {
     type: "boolean",
     description: "Print events for programs, one JSON object a line",
   },
+  quiet: {
+    type: "boolean",
+    description: "Print a new code, questions and errors, and nothing else",
+  },
 } as const satisfies ArgsDef;

@@ -40,6 +40,7 @@ export default command({
   ],
   rivals: [
     ["yes", "ask"],
+    ["json", "quiet"],
     ["lobby", "connect-timeout"],
   ],
   run: async (values, raw) => (await import("./run-recv.ts")).runRecv(values, raw),

@@ -28,6 +28,7 @@ export interface RecvValues {
   readonly relay: string | undefined;
   readonly "connect-timeout": string | undefined;
   readonly json: boolean;
+  readonly quiet: boolean;
 }
 
 const LOBBY_PREFIX = "rcv_";
@@ -54,7 +55,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   }
   const ask = lobby ? values.ask : !values.yes;
   checkCanAnswer(ask, values.json);
-  if (values.code !== undefined && !lobby && !values.json) {
+  if (values.code !== undefined && !lobby && !values.json && !values.quiet) {
     process.stderr.write(
       "Note: other users of this machine can see that code in the list of processes; " +
         "fileshare recv alone asks for it.\n",
@@ -82,7 +83,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
       again: values.code === undefined ? "To go on, run the same command again" : command,
       overwrite: values.overwrite,
     },
-    values.json,
+    values,
   );
   return attend(client, screen);
 }

@@ -6,6 +6,7 @@ import { usage } from "../args.ts";
 import { attend } from "../attend.ts";
 import { startClient } from "../client.ts";
 import { senderCode } from "../code-input.ts";
+import { codeExtras } from "../code-extras.ts";
 import { completePath } from "../complete-path.ts";
 import { askLine, canAsk } from "../prompts.ts";
 import { chooseRelay, receiveCommand } from "../relay-choice.ts";
@@ -22,6 +23,9 @@ export interface SendValues {
   readonly relay: string | undefined;
   readonly "connect-timeout": string | undefined;
   readonly json: boolean;
+  readonly quiet: boolean;
+  readonly qr: boolean;
+  readonly copy: boolean;
 }
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
@@ -51,10 +55,11 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       side: "sender",
       lobby,
       otherSide: receiveCommand(code, lobby, relay),
+      extra: await codeExtras(values, relay.address, code),
       again: `To send it again under the same code: ${command}`,
       overwrite: false,
     },
-    values.json,
+    values,
   );
   return attend(client, screen);
 }

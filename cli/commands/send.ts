@@ -17,6 +17,8 @@ export default command({
       description: "A code of your own (else FILESHARE_CODE, else a new one)",
     },
     lobby: { type: "boolean", description: "Send to the lobby, where everyone can receive" },
+    qr: { type: "boolean", description: "Show the web link as a QR code" },
+    copy: { type: "boolean", description: "Put the code into the clipboard" },
     ...shared,
   },
   examples: [
@@ -26,6 +28,9 @@ export default command({
     ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
   ],
   typedOnly: ["code"],
-  rivals: [["code", "lobby"]],
+  rivals: [
+    ["code", "lobby"],
+    ["json", "quiet"],
+  ],
   run: async (values, raw) => (await import("./run-send.ts")).runSend(values, raw),
 });

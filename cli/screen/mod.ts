@@ -8,13 +8,24 @@ import type { Screen, Setting } from "./screen.ts";
 export type { Screen, Setting } from "./screen.ts";
 
 /** Loads only what the kind of output needs. */
-export async function openScreen(setting: Setting, json: boolean): Promise<Screen> {
+export async function openScreen(
+  setting: Setting,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+): Promise<Screen> {
   const { stdout, stderr, env } = process;
   const out = (text: string): void => void stdout.write(text);
   const err = (text: string): void => void stderr.write(text);
   const now = (): number => performance.now();
   if (json) return new JsonScreen(out);
   const { askAboutOffer } = await import("./ask-offer.ts");
+  if (quiet) {
+    const { QuietScreen } = await import("./quiet.ts");
+    return new QuietScreen(setting, {
+      out,
+      err,
+      ask: canAsk() ? askAboutOffer(setting) : undefined,
+    });
+  }
   if (!stdout.isTTY || env["TERM"] === "dumb") {
     const { PlainScreen } = await import("./plain.ts");
     const ask = canAsk() ? askAboutOffer(setting) : undefined;

@@ -23,6 +23,8 @@ export interface Setting {
   readonly lobby: boolean;
   /** The command for the other side, ready to copy; undefined at a receiver. */
   readonly otherSide?: string;
+  /** Lines below that, ready to print. */
+  readonly extra?: readonly string[];
   /** How to go on after an interruption, as a sentence. */
   readonly again: string;
   /** Whether a file of the name is replaced without a question. */

@@ -84,7 +84,7 @@ export class Story {
   }
 
   #code({ code }: EventOf<"code">): Line[] {
-    const { lobby, otherSide = "" } = this.#setting;
+    const { lobby, otherSide = "", extra = [] } = this.#setting;
     const { bold, cyan } = this.#style;
     return [
       lobby
@@ -94,6 +94,7 @@ export class Story {
       "On the other side, run:",
       `  ${cyan(otherSide)}`,
       "",
+      ...extra,
     ].map(say);
   }
 

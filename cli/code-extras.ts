@@ -1,0 +1,51 @@
+import { usage } from "./args.ts";
+import { webLink } from "./web-link.ts";
+
+export interface CodeWishes {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly qr: boolean;
+  readonly copy: boolean;
+}
+
+/** Does what is wished with a sender's code. @returns lines to print below it */
+export async function codeExtras(
+  wishes: CodeWishes,
+  relay: string,
+  code: string,
+): Promise<string[]> {
+  if (wishes.json && wishes.qr) throw usage("with --json there is no screen for --qr");
+  const lines: string[] = [];
+  if (wishes.copy) lines.push(await copied(code, wishes.json));
+  if (wishes.qr && !wishes.quiet) lines.push(...(await qrCode(webLink(relay, code))));
+  return lines.length > 0 ? [...lines, ""] : [];
+}
+
+async function copied(code: string, json: boolean): Promise<string> {
+  const { copy } = await import("./clipboard.ts");
+  const { stdout, env, platform } = process;
+  const terminal =
+    stdout.isTTY && !json ? (sequence: string) => void stdout.write(sequence) : undefined;
+  switch (await copy(code, { env, platform, terminal })) {
+    case "tool":
+      return "The code is in the clipboard";
+    case "terminal":
+      return "The code was given to the terminal for its clipboard";
+    case undefined:
+      return "There is no clipboard here for the code";
+  }
+}
+
+async function qrCode(link: string): Promise<string[]> {
+  const [{ qrLines }, { hasColor }] = await Promise.all([
+    import("./screen/qr-code.ts"),
+    import("./screen/style.ts"),
+  ]);
+  const { stdout, env } = process;
+  const lines = qrLines(link, hasColor(stdout.isTTY, env));
+  const columns = Bun.stringWidth(lines[0] ?? "");
+  const room = stdout.isTTY ? stdout.columns : Infinity;
+  // One that is broken into pieces is worse than none.
+  if (columns > room) return [`The QR code needs ${columns} columns`, link];
+  return [...lines, link];
+}

@@ -1,0 +1,41 @@
+import { shown } from "./format.ts";
+import type { ClientEvent } from "../events.ts";
+import type { Answer } from "../jobs.ts";
+import type { PlainOutput } from "./plain.ts";
+import type { OfferEvent, Screen, Setting } from "./screen.ts";
+import { Story } from "./story.ts";
+import { makeStyle } from "./style.ts";
+
+/** For `--quiet`: a sender's code, questions with what they are about, and what went wrong. */
+export class QuietScreen implements Screen {
+  readonly #setting: Setting;
+  readonly #output: Omit<PlainOutput, "now">;
+
+  constructor(setting: Setting, output: Omit<PlainOutput, "now">) {
+    this.#setting = setting;
+    this.#output = output;
+  }
+
+  show(event: ClientEvent): void {
+    const { out, err } = this.#output;
+    if (event.event === "code" && !this.#setting.lobby) out(`${event.code}\n`);
+    if (event.event === "error" && event.code !== "interrupted") {
+      err(`Error: ${shown(event.message)}\n`);
+    }
+  }
+
+  ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
+    const { ask, out, err } = this.#output;
+    if (ask === undefined) {
+      err("Declined: there is nobody to ask\n");
+      return Promise.resolve({ accept: false });
+    }
+    const lines = new Story(this.#setting, makeStyle(false)).tell(offer);
+    out(lines.map(({ text }) => `${text}\n`).join(""));
+    return ask(offer, signal);
+  }
+
+  end(): void {}
+
+  close(): void {}
+}
