@@ -116,5 +116,16 @@ export const relayEvent = v.variant("event", [
   error,
 ]);
 
+/** What `fileshare doctor --json` prints. */
+export const doctorEvent = v.variant("event", [
+  event("check", "Something was looked at.", {
+    name: field(text, "what"),
+    verdict: field(v.picklist(["fine", "warning", "failed"]), "`failed`: exit code 1 in the end"),
+    message: field(text, "what was found, for people"),
+    advice: field(text, "what can be done, or nothing"),
+  }),
+  error,
+]);
+
 /** What happens during a send or a receive. */
 export type ClientEvent = Readonly<v.InferOutput<typeof clientEvent>>;

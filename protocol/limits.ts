@@ -500,6 +500,30 @@ export const CLIPBOARD_MS = limit(
   "ms",
   "a clipboard tool that takes longer is ended; its display may be gone",
 );
+export const CLOCK_SKEW_MS = limit(
+  "CLOCK_SKEW_MS",
+  minute,
+  "ms",
+  "doctor warns when this machine's clock and the relay's are further apart",
+);
+export const DOCTOR_TRANSFER_BYTES = limit(
+  "DOCTOR_TRANSFER_BYTES",
+  32 * MiB,
+  "bytes",
+  "that doctor sends to itself; so many that a fast line needs longer than the clock is coarse",
+);
+export const DOCTOR_TRANSFER_MS = limit(
+  "DOCTOR_TRANSFER_MS",
+  10 * second,
+  "ms",
+  "what came of that by then says enough about a slow line",
+);
+export const OPEN_FILES_WANTED = limit(
+  "OPEN_FILES_WANTED",
+  4096,
+  "items",
+  "doctor warns of a lower limit of open files; a relay has a socket for each client",
+);
 export const CONFIG_BYTES = limit(
   "CONFIG_BYTES",
   64 * KiB,

@@ -7,6 +7,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   recv: async () => (await import("./recv.ts")).default,
   relay: async () => (await import("./relay.ts")).default,
   config: async () => (await import("./config.ts")).default,
+  doctor: async () => (await import("./doctor.ts")).default,
   completion: async () => (await import("./completion.ts")).default,
 };
 

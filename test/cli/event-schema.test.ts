@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { clientEvent, relayEvent } from "../../cli/event-schema.ts";
+import { clientEvent, doctorEvent, relayEvent } from "../../cli/event-schema.ts";
 import { EXIT } from "../../protocol/faults.ts";
 import { makeFile } from "../e2e/files.ts";
 import { temporaryFolder } from "./disk.ts";
@@ -109,6 +109,9 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using wrong = new Run(clientEvent, ["send", "--receivers", "0", file.path]);
   expect(await wrong.end()).toBe(EXIT.usage);
   expect(await relay.end("SIGTERM")).toBe(EXIT.done);
+
+  await using doctor = new Run(doctorEvent, ["doctor", "--quick", ...at]);
+  expect(await doctor.end()).toBe(EXIT.failed);
 
   const clients = [first, sender, again, whole, stays, left, wrong];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));

@@ -1,0 +1,47 @@
+import manifest from "../../package.json" with { type: "json" };
+import { EXIT } from "../../protocol/faults.ts";
+import { PROTOCOL_VERSION } from "../../protocol/mod.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { checkConfig, checkOpenFiles, checkTerminal } from "../doctor/machine.ts";
+import { checkClock, checkRelay } from "../doctor/relay.ts";
+import { checkTransfer } from "../doctor/transfer.ts";
+import { chooseRelay } from "../relay-choice.ts";
+import { shown } from "../screen/format.ts";
+import { jsonLine } from "../screen/json.ts";
+import { hasColor, makeStyle } from "../screen/style.ts";
+
+export interface DoctorValues {
+  readonly relay: string | undefined;
+  readonly quick: boolean;
+  readonly json: boolean;
+}
+
+export async function runDoctor(values: DoctorValues): Promise<number> {
+  const { address } = chooseRelay(values.relay);
+  const { stdout, env } = process;
+  const style = makeStyle(hasColor(stdout.isTTY, env));
+  let worst: number = EXIT.done;
+  const tell = ({ name, verdict, message, advice = "" }: Finding): void => {
+    if (verdict === "failed") worst = EXIT.failed;
+    if (values.json) {
+      stdout.write(jsonLine({ event: "check", name, verdict, message, advice }));
+      return;
+    }
+    const paint = { fine: style.green, warning: style.yellow, failed: style.red }[verdict];
+    stdout.write(`${paint(verdict.padEnd(7))}  ${name.padEnd(10)}  ${shown(message)}\n`);
+    if (advice !== "") stdout.write(`${" ".repeat(21)}${shown(advice)}\n`);
+  };
+  const { platform, arch, versions } = process;
+  const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
+  tell({ name: "fileshare", verdict: "fine", message: program });
+  tell(checkConfig(env));
+  const relay = await checkRelay(address);
+  tell(relay);
+  if (relay.verdict !== "failed") {
+    tell(await checkClock(address));
+    if (!values.quick) tell(await checkTransfer(address));
+  }
+  tell(await checkOpenFiles());
+  tell(checkTerminal(env, process.stdin.isTTY, stdout));
+  return worst;
+}

@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { makeCode } from "../../protocol/code.ts";
+import { FAULTS, type FaultCode } from "../../protocol/faults.ts";
+import { DOCTOR_TRANSFER_BYTES, DOCTOR_TRANSFER_MS } from "../../protocol/limits.ts";
+import { startClient, type Client } from "../client.ts";
+import { onInterrupt } from "../interrupts.ts";
+import { duration, rate, size } from "../screen/format.ts";
+import type { Finding } from "./finding.ts";
+
+const name = "transfer";
+
+/** A file of noise to oneself, by the code that people's files take. */
+export async function checkTransfer(relay: string): Promise<Finding> {
+  const folder = mkdtempSync(join(tmpdir(), "fileshare-doctor-"));
+  // Nobody wants to go on with it another time.
+  process.env["XDG_STATE_HOME"] = join(folder, "state");
+  try {
+    return await transfer(relay, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function transfer(relay: string, folder: string): Promise<Finding> {
+  const path = join(folder, "noise");
+  const out = join(folder, "out");
+  mkdirSync(out);
+  writeFileSync(path, randomBytes(DOCTOR_TRANSFER_BYTES));
+  const code = makeCode((length) => randomBytes(length));
+  const common = { relay, code, connectTimeoutMs: DOCTOR_TRANSFER_MS };
+  const sender = startClient({ kind: "send", ...common, path, receivers: 1, stay: false });
+  const receiver = startClient({
+    kind: "receive",
+    ...common,
+    name: "doctor",
+    lobby: false,
+    out,
+    prefix: "",
+    ask: false,
+    onExists: "number",
+    limit: undefined,
+  });
+  const stop = (): void => {
+    sender.interrupt();
+    receiver.interrupt();
+  };
+  using _ = onInterrupt(stop);
+  const timer = setTimeout(stop, DOCTOR_TRANSFER_MS);
+  const [{ bytes, seconds }, outcome] = await Promise.all([
+    watch(receiver),
+    receiver.outcome,
+    drain(sender),
+  ]);
+  clearTimeout(timer);
+  stop();
+  await sender.outcome;
+  return finding(bytes, seconds, outcome.fault);
+}
+
+/** How much came, and in which time. */
+async function watch(receiver: Client): Promise<{ bytes: number; seconds: number }> {
+  let startedAt = performance.now();
+  let bytes = 0;
+  let seconds = 0;
+  for await (const event of receiver) {
+    if (event.event === "offer") startedAt = performance.now();
+    if (event.event === "progress") {
+      bytes = event.bytes;
+      seconds = (performance.now() - startedAt) / 1000;
+    }
+  }
+  return { bytes, seconds };
+}
+
+async function drain(client: Client): Promise<void> {
+  for await (const _ of client) void _;
+}
+
+function finding(bytes: number, seconds: number, fault: FaultCode | undefined): Finding {
+  if (fault !== undefined && fault !== "interrupted") {
+    const { sentence, advice } = FAULTS[fault];
+    return { name, verdict: "failed", message: sentence, advice };
+  }
+  if (bytes === 0) {
+    const message = `Nothing came through within ${duration(DOCTOR_TRANSFER_MS / 1000)}`;
+    return { name, verdict: "failed", message };
+  }
+  const speed = rate(bytes / Math.max(seconds, 0.001));
+  const message = `${speed} through the relay and back (${size(bytes)} in ${duration(seconds)})`;
+  return { name, verdict: "fine", message };
+}
