@@ -24,7 +24,9 @@ export interface Client extends AsyncIterable<ClientEvent> {
 
 /** Starts a job. Its events are kept until they are read; progress is limited at its source. */
 export function startClient(job: Job): Client {
-  const thread = new Worker(new URL("./worker.ts", import.meta.url).href);
+  // Said, or it would be the environment that this process began with.
+  const env = process.env as Record<string, string>;
+  const thread = new Worker(new URL("./worker.ts", import.meta.url).href, { env });
   const events: ClientEvent[] = [];
   let wake = (): void => undefined;
   let ended = false;

@@ -8,13 +8,17 @@ export interface CodeWishes {
   readonly copy: boolean;
 }
 
+/** @throws FaultError "usage" for what can't be */
+export function checkWishes({ json, qr }: CodeWishes): void {
+  if (json && qr) throw usage("with --json there is no screen for --qr");
+}
+
 /** Does what is wished with a sender's code. @returns lines to print below it */
 export async function codeExtras(
   wishes: CodeWishes,
   relay: string,
   code: string,
 ): Promise<string[]> {
-  if (wishes.json && wishes.qr) throw usage("with --json there is no screen for --qr");
   const lines: string[] = [];
   if (wishes.copy) lines.push(await copied(code, wishes.json));
   if (wishes.qr && !wishes.quiet) lines.push(...(await qrCode(webLink(relay, code))));

@@ -33,6 +33,14 @@ const names = v.pipe(v.array(text), v.readonly());
 const faultCode = v.picklist(Object.keys(FAULTS) as FaultCode[]);
 const state = v.picklist(["waiting", "live", "behind", "done", "lost", "left"]);
 
+const change = v.pipe(
+  v.strictObject({
+    path: text,
+    what: v.picklist(["new", "gone", "size", "time", "mode", "other file", "content"]),
+  }),
+  v.readonly(),
+);
+
 const error = event(
   "error",
   "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.",
@@ -46,6 +54,19 @@ export const clientEvent = v.variant("event", [
   event("code", "A sender's code. First of all.", {
     code: field(text, "what receivers need"),
     channel: field(hex, "id of its channel, which the relay sees"),
+    share: field(v.optional(hex), "id of the share"),
+    kept: field(v.optional(yes), "whether `resume` can offer the same share again later"),
+  }),
+  event("checking", "Files were touched since: what was sent of them is compared first.", {
+    files: field(whole, "so many"),
+  }),
+  event("changed", "Files changed, so an earlier share can't be gone on with; a new one begins.", {
+    share: field(hex, "id of the earlier share"),
+    changes: field(v.pipe(v.array(change), v.readonly()), "`path` and `what` of the first of them"),
+    more: field(whole, "changes that are not listed"),
+  }),
+  event("unkept", "What `resume` needs can't be written any more: it will not find this share.", {
+    share: field(hex, "id of the share"),
   }),
   event("source", "What a sender is about to send.", {
     name: field(text, "of the file"),
@@ -76,7 +97,7 @@ export const clientEvent = v.variant("event", [
     question: field(yes, "the share waits for an answer"),
   }),
   event("resumed", "A share goes on where an earlier run stopped.", {
-    bytes: field(whole, "here already"),
+    bytes: field(whole, "here already; sender: sent at least once"),
     size: field(whole, "of all"),
   }),
   event("sender", "The sender of the share at hand left or came back.", {
@@ -125,6 +146,24 @@ export const doctorEvent = v.variant("event", [
     advice: field(text, "what can be done, or nothing"),
   }),
   error,
+]);
+
+/** What `fileshare list --json` prints: one of these per send or receive that is not through. */
+export const listEvent = v.variant("event", [
+  event("unfinished", "A send or a receive that is not through.", {
+    number: field(whole, "in the list: what `resume` and `forget` take"),
+    kind: field(v.picklist(["send", "receive"]), "which"),
+    share: field(hex, "id of the share"),
+    code: field(text, "its code"),
+    relay: field(text, "address of the relay"),
+    name: field(text, "of what is sent or received; may be a peer's"),
+    bytes: field(whole, "of all files"),
+    since: field(text, "when it began, as ISO 8601 has it"),
+    records: field(v.optional(whole), "send: of the share"),
+    sent: field(v.optional(whole), "send: records that were sent at least once"),
+    running: field(v.optional(yes), "send: a process has it"),
+    out: field(v.optional(text), "receive: the folder"),
+  }),
 ]);
 
 /** What happens during a send or a receive. */

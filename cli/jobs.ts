@@ -1,5 +1,7 @@
 import type { Code, FaultCode } from "../protocol/mod.ts";
 
+import type { Again } from "./state.ts";
+
 /** What a client thread is asked to do; plain values. */
 export type Job = SendJob | ReceiveJob;
 
@@ -14,6 +16,19 @@ export interface SendJob {
   readonly stay: boolean;
   /** How long the relay may be unreachable at first; undefined: for ever. ms */
   readonly connectTimeoutMs: number | undefined;
+  /** Keep what is needed to offer the same share again; undefined: nothing is kept. */
+  readonly keep?: KeepSend | undefined;
+}
+
+/** How a send is kept, and which one from before it may go on with. */
+export interface KeepSend {
+  readonly again: Again;
+  /** The beginning of its id in hex: go on with this one; undefined: with one of the same command. */
+  readonly share?: string | undefined;
+  /** Go on with none. */
+  readonly anew: boolean;
+  /** Go on only under the job's code; else that is for a new share alone. */
+  readonly codeChosen: boolean;
 }
 
 export interface ReceiveJob {

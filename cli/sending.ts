@@ -2,19 +2,17 @@ import {
   CLIENT_TICK_MS,
   FAULTS,
   FaultError,
+  KEEPALIVE_MS,
   PROGRESS_EVERY_MS,
   RECORD_SIZE,
   SenderSession,
   UPLOAD_BUFFER_BYTES,
   decodeControl,
-  deriveKeys,
   encodeControl,
   encodeFrame,
   faultMessage,
   openText,
   plainOffset,
-  recordCipher,
-  shareIdFromProof,
   toHex,
   verifyReceipt,
   type FaultCode,
@@ -30,12 +28,18 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
+import { errorCode } from "./folder.ts";
+import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
 import { Line } from "./line.ts";
 import { relayNews } from "./relay-news.ts";
+import { openSharing } from "./sharing.ts";
 import { openSource, type Source } from "./source.ts";
 
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
 const FULL_SOCKET_SLEEP_MS = 2;
+
+/** After these nobody can go on with the share. */
+const OVER: ReadonlySet<FaultCode> = new Set(["source-changed", "not-your-share"]);
 
 /** Drives a `SenderSession`: socket, cipher and disk of one send. */
 export class Sending {
@@ -49,27 +53,31 @@ export class Sending {
   readonly #records: number;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
+  /** What another run needs to go on with this share. */
+  #kept: KeptSend | undefined;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt = performance.now();
   #line: Line | undefined;
   #uploading = false;
   #sentRecords = 0;
   #progressAt = 0;
+  #touchedAt = 0;
 
   /** @throws FaultError when the file can't be sent; nothing was started then */
   constructor(job: SendJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
     this.#job = job;
     this.#emit = emit;
     this.#end = end;
-    this.#source = openSource(job.path);
-    this.#keys = deriveKeys(job.code, primitives);
-    const proof = primitives.randomBytes(32);
-    const share = shareIdFromProof(proof, primitives);
+    const sharing = openSharing(job, () => openSource(job.path), emit);
+    const { source, keys, code, proof, share, encoded, cipher, kept } = sharing;
+    const { manifest, head } = encoded;
+    this.#source = source;
+    this.#keys = keys;
     this.#share = share;
-    const { manifest, head } = this.#source.describe(share, RECORD_SIZE);
+    this.#kept = kept;
     this.#headBytes = head.length;
     this.#records = manifest.records;
-    this.#cipher = recordCipher(this.#keys.content, share, primitives);
+    this.#cipher = cipher;
     const { recordSize, records, bytes } = manifest;
     this.#session = new SenderSession(
       {
@@ -82,8 +90,16 @@ export class Sending {
       },
       performance.now(),
     );
-    emit({ event: "code", code: job.code, channel: toHex(this.#keys.channel) });
-    emit({ event: "source", name: this.#source.name, bytes, records });
+    emit({
+      event: "code",
+      code,
+      channel: toHex(keys.channel),
+      share: toHex(share),
+      kept: kept !== undefined,
+    });
+    emit({ event: "source", name: source.name, bytes, records });
+    this.#sentRecords = kept?.end ?? 0;
+    if (this.#sentRecords > 0) emit({ event: "resumed", bytes: this.#sentBytes(), size: bytes });
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
   }
@@ -93,7 +109,12 @@ export class Sending {
   }
 
   #tick(): void {
-    this.#line?.watch(performance.now());
+    const now = performance.now();
+    this.#line?.watch(now);
+    if (now - this.#touchedAt >= KEEPALIVE_MS) {
+      this.#touchedAt = now;
+      this.#kept?.touch();
+    }
     this.#handle({ type: "tick" });
   }
 
@@ -184,7 +205,25 @@ export class Sending {
   #frame(index: number): Uint8Array {
     const last = index === this.#records - 1;
     const ciphertext = this.#cipher.seal(index, this.#source.read(index), last);
+    this.#note(index, ciphertext);
     return encodeFrame(this.#share, index, last, ciphertext);
+  }
+
+  /** Before a record leaves: no other run may ever send another one in its place. */
+  #note(index: number, ciphertext: Uint8Array): void {
+    if (this.#kept === undefined) return;
+    let same: boolean;
+    try {
+      same = this.#kept.note(index, ciphertext.subarray(-TAG_BYTES));
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      // A disk that is full ends no transfer; that nobody goes on with it is what counts.
+      this.#kept.forget();
+      this.#kept = undefined;
+      this.#emit({ event: "unkept", share: toHex(this.#share) });
+      return;
+    }
+    if (!same) throw new FaultError("source-changed", this.#source.path);
   }
 
   #checkReceipt(receipt: MessageOf<"receipt">): void {
@@ -211,9 +250,12 @@ export class Sending {
     const whole = this.#sentRecords === this.#records;
     if (!whole && now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
-    const size = this.#source.size;
+    this.#emit({ event: "progress", bytes: this.#sentBytes(), size: this.#source.size });
+  }
+
+  #sentBytes(): number {
     const end = plainOffset(this.#sentRecords, RECORD_SIZE) - this.#headBytes;
-    this.#emit({ event: "progress", bytes: Math.min(Math.max(end, 0), size), size });
+    return Math.min(Math.max(end, 0), this.#source.size);
   }
 
   async #finish({ fault, verified }: SenderOutcome): Promise<void> {
@@ -227,7 +269,15 @@ export class Sending {
     }
     await this.#line?.close();
     this.#source.close();
+    this.#letGo(fault);
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
+  }
+
+  /** A share that is through or can't be gone on with is forgotten; who stays may come back. */
+  #letGo(fault: FaultCode | undefined): void {
+    const over = fault === undefined ? !this.#job.stay : OVER.has(fault);
+    if (over) this.#kept?.forget();
+    else this.#kept?.close();
   }
 
   #about(fault: string): string | undefined {

@@ -78,6 +78,12 @@ export class Source {
     return this.#share;
   }
 
+  /** By entry of the manifest: inode, size, mtime and ctime in ns, as it was opened. */
+  stamps(): BigUint64Array {
+    const { ino, size, mtimeNs, ctimeNs } = this.#opened;
+    return BigUint64Array.of(ino, size, mtimeNs, ctimeNs);
+  }
+
   /**
    * The plaintext of record `index`, in parts that follow one another. They are valid until the
    * next call, which uses the same buffer. What was read once is the same when read again, so

@@ -101,7 +101,7 @@ export function keptReceives(): Dated<KeptReceive>[] {
   return namesIn(folder)
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => readEntry(join(folder, name), receiveEntry) ?? [])
-    .sort((a, b) => b.at - a.at);
+    .toSorted((a, b) => b.at - a.at);
 }
 
 /** One name for a share in a folder: it may be received into several. */
@@ -173,12 +173,21 @@ export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
   }
 }
 
-/** Of what is remembered of a kind no more than `most`: those go that were touched longest ago. */
-export function dropOldest(folder: string, most: number): void {
+/**
+ * Of what is remembered of a kind no more than `most`: those go that were touched longest ago.
+ * @param mayGo which of them may
+ */
+export function dropOldest(
+  folder: string,
+  most: number,
+  mayGo: (name: string) => boolean = () => true,
+): void {
   const names = namesIn(folder);
   if (names.length <= most) return;
-  const dated = names.map((name) => ({ name, at: touchedAt(join(folder, name)) }));
-  dated.sort((a, b) => a.at - b.at);
+  const dated = names
+    .filter((name) => mayGo(name))
+    .map((name) => ({ name, at: touchedAt(join(folder, name)) }))
+    .toSorted((a, b) => a.at - b.at);
   for (const { name } of dated.slice(0, names.length - most)) {
     rmSync(join(folder, name), { recursive: true, force: true });
   }

@@ -5,7 +5,7 @@ import type * as v from "valibot";
 import { loadAll } from "../cli/commands/all.ts";
 import type { Command } from "../cli/commands/command.ts";
 import { ENVIRONMENT } from "../cli/environment.ts";
-import { clientEvent, doctorEvent, relayEvent } from "../cli/event-schema.ts";
+import { clientEvent, doctorEvent, listEvent, relayEvent } from "../cli/event-schema.ts";
 import { EXIT } from "../protocol/faults.ts";
 import { table } from "./markdown.ts";
 
@@ -109,6 +109,7 @@ export const CLI_TABLES: Record<string, string> = {
   events: table(EVENT_HEAD, eventRows(clientEvent.options)),
   relay_events: table(EVENT_HEAD, eventRows(relayEvent.options)),
   doctor_events: table(EVENT_HEAD, eventRows(doctorEvent.options)),
+  list_events: table(EVENT_HEAD, eventRows(listEvent.options)),
   exits: table(
     ["exit code", "meaning"],
     Object.entries(EXIT).map(([name, code]) => [

@@ -18,8 +18,8 @@ export function fileshare(
   seen: (event: ClientEvent) => void = () => undefined,
 ): Command {
   const child = Bun.spawn([process.execPath, MAIN, ...args, "--json"], {
-    // Whatever the person has configured is for other runs.
-    env: { ...process.env, FILESHARE_CONFIG: "", ...env },
+    // Whatever the person has configured is for other runs, and what a run remembers for none.
+    env: { XDG_STATE_HOME: "/dev/null", ...process.env, FILESHARE_CONFIG: "", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",

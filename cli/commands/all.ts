@@ -5,6 +5,9 @@ import type { Command } from "./command.ts";
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   send: async () => (await import("./send.ts")).default,
   recv: async () => (await import("./recv.ts")).default,
+  resume: async () => (await import("./resume.ts")).default,
+  list: async () => (await import("./list.ts")).default,
+  forget: async () => (await import("./forget.ts")).default,
   relay: async () => (await import("./relay.ts")).default,
   config: async () => (await import("./config.ts")).default,
   doctor: async () => (await import("./doctor.ts")).default,

@@ -4,9 +4,10 @@ import { isLobby } from "../../protocol/code.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED } from "../../protocol/limits.ts";
 import { usage } from "../args.ts";
 import { attend } from "../attend.ts";
+import { begun } from "../begun.ts";
 import { startClient } from "../client.ts";
 import { senderCode } from "../code-input.ts";
-import { codeExtras } from "../code-extras.ts";
+import { checkWishes, codeExtras } from "../code-extras.ts";
 import { completePath } from "../complete-path.ts";
 import { askLine, canAsk } from "../prompts.ts";
 import { chooseRelay, receiveCommand } from "../relay-choice.ts";
@@ -26,42 +27,63 @@ export interface SendValues {
   readonly quiet: boolean;
   readonly qr: boolean;
   readonly copy: boolean;
+  readonly share: string | undefined;
+  readonly new: boolean;
 }
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
 export async function runSend(values: SendValues, raw: readonly string[]): Promise<number> {
+  if (values.share !== undefined && values.new) throw usage("give either --share or --new");
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
   const timeout = values["connect-timeout"] ?? "10";
   const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);
   const relay = chooseRelay(values.relay);
-  const code = senderCode(values.code, values.lobby);
-  const lobby = isLobby(code);
+  const given = senderCode(values.code, values.lobby);
+  const lobby = isLobby(given);
   const path = values.file ?? (await askPath(values.json));
-  const client = startClient({
-    kind: "send",
-    relay: relay.address,
-    code,
-    path,
-    receivers,
-    stay: values.stay,
-    connectTimeoutMs,
-  });
-  const words = ["fileshare", "send", ...(values.file === undefined ? [path] : []), ...raw];
+  const words = ["send", ...(values.file === undefined ? [path] : []), ...withoutShare(raw)];
   // The environment, unlike arguments, is nobody else's to read.
-  const chosen = lobby || values.code !== undefined;
-  const command = `${chosen ? "" : `FILESHARE_CODE=${code} `}${shellLine(words)}`;
+  const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
+  checkWishes(values);
+  const { client, code } = await begun(
+    startClient({
+      kind: "send",
+      relay: relay.address,
+      code: given,
+      path,
+      receivers,
+      stay: values.stay,
+      connectTimeoutMs,
+      keep: {
+        again: { cwd: process.cwd(), words },
+        share: values.share,
+        anew: values.new,
+        codeChosen,
+      },
+    }),
+  );
+  const { code: used, kept = false } = code ?? { code: given };
+  const line = shellLine(["fileshare", ...words]);
+  const withCode = lobby || values.code !== undefined ? line : `FILESHARE_CODE=${used} ${line}`;
   const screen = await openScreen(
     {
       side: "sender",
       lobby,
-      otherSide: receiveCommand(code, lobby, relay),
-      extra: await codeExtras(values, relay.address, code),
-      again: `To send it again under the same code: ${command}`,
+      otherSide: receiveCommand(used, lobby, relay),
+      extra: code === undefined ? [] : await codeExtras(values, relay.address, used),
+      again: kept
+        ? "To go on with the same code: fileshare resume"
+        : `To send it again under the same code: ${withCode}`,
       overwrite: false,
     },
     values,
   );
   return attend(client, screen);
+}
+
+/** Which share it was is for one run alone: the next one of this command may be another. */
+function withoutShare(raw: readonly string[]): string[] {
+  return raw.filter((word, i) => !/^--share(=|$)/.test(word) && raw[i - 1] !== "--share");
 }
 
 /** Quotes around it and a leading ~ are taken as a shell takes them. */

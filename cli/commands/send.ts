@@ -19,6 +19,15 @@ export default command({
     lobby: { type: "boolean", description: "Send to the lobby, where everyone can receive" },
     qr: { type: "boolean", description: "Show the web link as a QR code" },
     copy: { type: "boolean", description: "Put the code into the clipboard" },
+    share: {
+      type: "string",
+      valueHint: "id",
+      description: "Go on with that share, one of fileshare list, and no other",
+    },
+    new: {
+      type: "boolean",
+      description: "Begin anew, also when the same was sent before and is not through",
+    },
     ...shared,
   },
   examples: [
@@ -27,7 +36,7 @@ export default command({
     ["fileshare send big.iso --stay", "serve whoever comes, until Ctrl-C"],
     ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
   ],
-  typedOnly: ["code"],
+  typedOnly: ["code", "share", "new"],
   rivals: [
     ["code", "lobby"],
     ["json", "quiet"],

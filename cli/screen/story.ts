@@ -9,6 +9,16 @@ import type { Style } from "./style.ts";
 
 type EventOf<Name extends ClientEvent["event"]> = Extract<ClientEvent, { event: Name }>;
 
+const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
+  new: "is new",
+  gone: "is gone",
+  size: "another size",
+  time: "another time",
+  mode: "another mode",
+  "other file": "another file of that name",
+  content: "another content",
+};
+
 /** A line to print and leave; `error` ones go to stderr. */
 export interface Line {
   readonly text: string;
@@ -28,6 +38,8 @@ export class Story {
   #before = 0;
   #kept = false;
   #interrupted = false;
+  /** The share can be gone on with. */
+  #resumable = false;
 
   constructor(setting: Setting, style: Style) {
     this.#setting = setting;
@@ -36,9 +48,21 @@ export class Story {
 
   tell(event: ClientEvent): Line[] {
     if (!["relay", "waiting"].includes(event.event)) this.#waiting = false;
+    const { yellow } = this.#style;
     switch (event.event) {
       case "code":
-        return this.#code(event);
+        return this.#begins(event);
+      case "checking":
+        return [
+          say(`${count(event.files, "file was", "files were")} touched; comparing what was sent`),
+        ];
+      case "changed":
+        return this.#changed(event);
+      case "unkept":
+        this.#resumable = false;
+        return [
+          say(yellow("There is no room to keep track: another run can't go on with this share")),
+        ];
       case "source":
         return [say(`Sending ${this.#name(event.name)} (${size(event.bytes)})`)];
       case "relay":
@@ -51,7 +75,7 @@ export class Story {
       case "resumed":
         this.#before = event.bytes;
         return [
-          say(`Going on at ${percent(event.bytes, event.size)} %: ${of(event)} are here already`),
+          say(`Going on at ${percent(event.bytes, event.size)} %: ${of(event)} ${this.#were}`),
         ];
       case "sender":
         return [
@@ -77,13 +101,29 @@ export class Story {
 
   /** The last lines. */
   end(outcome: Outcome): Line[] {
-    if (outcome.fault !== "interrupted") return this.#kept ? [say(this.#setting.again)] : [];
+    const sends = this.#setting.side === "sender";
+    const again = say(this.#setting.again);
+    if (outcome.fault !== "interrupted") {
+      const unfinished = sends ? outcome.fault !== undefined && this.#resumable : this.#kept;
+      return unfinished ? [again] : [];
+    }
     const head = this.#interrupted ? [] : [say("Interrupted")];
-    const more = this.#kept || this.#setting.side === "sender";
-    return more ? [...head, say(this.#setting.again)] : head;
+    return this.#kept || sends ? [...head, again] : head;
   }
 
-  #code({ code }: EventOf<"code">): Line[] {
+  /** What a receiver has is on its disk; what a sender sent is with others. */
+  get #were(): string {
+    return this.#setting.side === "sender" ? "were sent before" : "are here already";
+  }
+
+  #changed({ changes, more }: EventOf<"changed">): Line[] {
+    const lines = changes.map(({ path, what }) => say(`  ${this.#name(path)}: ${CHANGES[what]}`));
+    if (more > 0) lines.push(say(`  and ${count(more, "change", "changes")} more`));
+    return [say("Changed since it was sent before, so this is a new share:"), ...lines];
+  }
+
+  #begins({ code, kept = false }: EventOf<"code">): Line[] {
+    this.#resumable = kept;
     const { lobby, otherSide = "", extra = [] } = this.#setting;
     const { bold, cyan } = this.#style;
     return [

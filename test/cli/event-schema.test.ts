@@ -1,6 +1,6 @@
 /** Every line that real runs print with --json is as docs/cli.md says. */
 import { expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
@@ -106,6 +106,17 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await left.sees("sender");
   await left.end("SIGINT");
 
+  // One that another run goes on with: after its file was touched, and after it was changed.
+  await stays.end();
+  chmodSync(file.path, 0o600);
+  await using touched = new Run(clientEvent, ["send", file.path, ...at]);
+  await touched.sees("checking");
+  await touched[Symbol.asyncDispose]();
+  appendFileSync(file.path, "x");
+  await using changed = new Run(clientEvent, ["send", file.path, ...at]);
+  await changed.sees("changed");
+  await changed[Symbol.asyncDispose]();
+
   await using wrong = new Run(clientEvent, ["send", "--receivers", "0", file.path]);
   expect(await wrong.end()).toBe(EXIT.usage);
   expect(await relay.end("SIGTERM")).toBe(EXIT.done);
@@ -113,8 +124,9 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using doctor = new Run(doctorEvent, ["doctor", "--quick", ...at]);
   expect(await doctor.end()).toBe(EXIT.failed);
 
-  const clients = [first, sender, again, whole, stays, left, wrong];
+  const clients = [first, sender, again, whole, stays, left, touched, changed, wrong];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
+  seen.add("unkept"); // which takes a full disk
   const all = clientEvent.options.map((option) => option.entries.event.literal);
   expect([...seen].toSorted()).toEqual(all.toSorted());
   expect(relay.seen.map(({ event }) => event)).toEqual(["listening", "draining"]);

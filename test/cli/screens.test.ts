@@ -119,6 +119,38 @@ describe("the plain screen", () => {
     expect(plain(SENDER, [error], outcome).out).toEqual(["Interrupted", SENDER.again]);
   });
 
+  test("tells a sender what became of what it sent before", () => {
+    const code = { event: "code", code: "zoo", channel: "00", share: "01", kept: true } as const;
+    const failed: Outcome = { fault: "some-failed", exitCode: 3 };
+    const events: ClientEvent[] = [
+      { event: "checking", files: 1 },
+      {
+        event: "changed",
+        share: "00",
+        changes: [{ path: "a\u001b.bin", what: "content" }],
+        more: 2,
+      },
+      code,
+      { event: "resumed", bytes: 1024, size: 4096 },
+    ];
+    const { out } = plain(SENDER, events, failed);
+    expect(out).toEqual([
+      "1 file was touched; comparing what was sent",
+      "Changed since it was sent before, so this is a new share:",
+      "  a\\u{1b}.bin: another content",
+      "  and 2 changes more",
+      "Code: zoo",
+      "",
+      "On the other side, run:",
+      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+      "",
+      "Going on at 25 %: 1 KiB of 4 KiB were sent before",
+      SENDER.again,
+    ]);
+    const lost: ClientEvent = { event: "unkept", share: "01" };
+    expect(plain(SENDER, [...events, lost], failed).out.at(-1)).toContain("no room to keep track");
+  });
+
   test("gives a receiver without a name the start of its id", () => {
     const nameless = receiver("c4f3f7155a07d84a", "live", 0, " ");
     expect(plain(SENDER, [nameless]).out).toEqual(["receiver c4f3f715: receiving, 0 %"]);

@@ -40,7 +40,7 @@ function kept(number: number, more: Partial<KeptReceive> = {}): KeptReceive {
 }
 
 function plain(): KeptReceive[] {
-  return keptReceives().map(({ at: _, ...receive }) => receive);
+  return keptReceives().map(({ at, ...receive }) => (expect(at).toBeGreaterThan(0), receive));
 }
 
 describe("what is remembered of receives", () => {

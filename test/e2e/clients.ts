@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { startClient, type Client } from "../../cli/client.ts";
 import { clientEvent, type ClientEvent } from "../../cli/event-schema.ts";
-import type { Answer, Outcome, ReceiveJob, SendJob } from "../../cli/jobs.ts";
+import type { Answer, Job, Outcome, ReceiveJob, SendJob } from "../../cli/jobs.ts";
 import { makeCode, type Code } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { lines } from "./processes.ts";
@@ -110,14 +110,15 @@ export function receive(job: Parameters<typeof receiveJob>[0]): Running {
   return new Running(startClient(receiveJob(job)));
 }
 
-/** A receiver in a process of its own, to be killed; its outcome is that of a failure then. */
-export class ReceiverProcess extends Running {
+/** A client in a process of its own, to be killed; its outcome is that of a failure then. */
+export class ClientProcess extends Running {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
 
-  constructor(job: Parameters<typeof receiveJob>[0]) {
+  constructor(job: Job) {
     const child = Bun.spawn(
-      [process.execPath, join(import.meta.dir, "client-child.ts"), JSON.stringify(receiveJob(job))],
-      { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+      [process.execPath, join(import.meta.dir, "client-child.ts"), JSON.stringify(job)],
+      // Said, or it would be the environment that this process began with.
+      { env: process.env, stdin: "ignore", stdout: "pipe", stderr: "inherit" },
     );
     super(clientOf(child));
     this.#process = child;
@@ -127,6 +128,18 @@ export class ReceiverProcess extends Running {
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
+  }
+}
+
+export class ReceiverProcess extends ClientProcess {
+  constructor(job: Parameters<typeof receiveJob>[0]) {
+    super(receiveJob(job));
+  }
+}
+
+export class SenderProcess extends ClientProcess {
+  constructor(job: Parameters<typeof sendJob>[0]) {
+    super(sendJob(job));
   }
 }
 

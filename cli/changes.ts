@@ -1,0 +1,65 @@
+/** What became of files since they were described, entry by entry of their manifests. */
+import { decodeHead, type ManifestFile } from "../protocol/manifest.ts";
+import { equalBytes } from "../protocol/bytes.ts";
+import { STAMP_FIELDS, type Content } from "./kept-send.ts";
+
+/** `touched`: something about it was, of which nobody can tell whether it was the content. */
+export type ChangeKind = "new" | "gone" | "size" | "time" | "mode" | "other file" | "content";
+
+export interface Change {
+  /** As receivers see it. */
+  readonly path: string;
+  readonly what: ChangeKind;
+}
+
+export interface Comparison {
+  /** Empty: size, time and inode of all are the same. */
+  readonly changes: readonly Change[];
+  /** The entries whose ctime alone is another: their content may have been changed and their time set back. */
+  readonly touched: ReadonlySet<number>;
+}
+
+const [INODE, SIZE, TIME, TOUCHED] = [0, 1, 2, 3] as const;
+
+/** Both must be of one share: it is in their heads. */
+export function compare(before: Content, now: Content): Comparison {
+  const old = decodeHead(before.head).files;
+  const files = decodeHead(now.head).files;
+  if (!equalBytes(before.head, now.head)) {
+    const changes = changesOf(old, files);
+    if (changes.length > 0) return { changes, touched: new Set() };
+  }
+  const changes: Change[] = [];
+  const touched = new Set<number>();
+  files.forEach(({ path }, entry) => {
+    const differs = (field: number): boolean => {
+      const at = entry * STAMP_FIELDS + field;
+      return before.stamps[at] !== now.stamps[at];
+    };
+    if (differs(SIZE)) changes.push({ path, what: "size" });
+    else if (differs(TIME)) changes.push({ path, what: "time" });
+    else if (differs(INODE)) changes.push({ path, what: "other file" });
+    else if (differs(TOUCHED)) touched.add(entry);
+  });
+  // Made by another version, say: the same files and another description of them.
+  if (changes.length === 0 && !equalBytes(before.head, now.head)) {
+    changes.push({ path: files[0]?.path ?? "", what: "content" });
+  }
+  return { changes, touched };
+}
+
+function changesOf(old: readonly ManifestFile[], files: readonly ManifestFile[]): Change[] {
+  const left = new Map(old.map((file) => [file.path, file]));
+  const changes: Change[] = [];
+  for (const { path, type, size, mode, mtime } of files) {
+    const before = left.get(path);
+    left.delete(path);
+    if (before === undefined) changes.push({ path, what: "new" });
+    else if (before.type !== type) changes.push({ path, what: "other file" });
+    else if (before.size !== size) changes.push({ path, what: "size" });
+    else if (before.mtime !== mtime) changes.push({ path, what: "time" });
+    else if (before.mode !== mode) changes.push({ path, what: "mode" });
+  }
+  for (const path of left.keys()) changes.push({ path, what: "gone" });
+  return changes;
+}

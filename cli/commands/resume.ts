@@ -1,0 +1,20 @@
+import { command, shared } from "./command.ts";
+
+export default command({
+  name: "fileshare resume",
+  description: "Go on with a send or a receive that is not through",
+  args: {
+    number: {
+      type: "positional",
+      required: false,
+      description:
+        "Of fileshare list, or the beginning of a share's id; the only one when left out",
+    },
+    json: shared.json,
+  },
+  examples: [
+    ["fileshare resume", "go on with the only one there is"],
+    ["fileshare resume 2", "go on with the second of fileshare list"],
+  ],
+  run: async (values) => (await import("./run-resume.ts")).runResume(values),
+});

@@ -1,0 +1,191 @@
+/**
+ * Which share a send is of: the one that the same command offered before, if it is not through and
+ * its files are provably what they were, else a new one.
+ */
+import { resolve } from "node:path";
+
+import {
+  FaultError,
+  PROOF_BYTES,
+  RECORD_SIZE,
+  dataPerRecord,
+  deriveKeys,
+  fromHex,
+  recordCipher,
+  shareIdFromProof,
+  toHex,
+  type Code,
+  type EncodedManifest,
+  type Keys,
+  type SyncRecordCipher,
+} from "../protocol/mod.ts";
+import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
+
+import { compare, type Change } from "./changes.ts";
+import type { ClientEvent } from "./events.ts";
+import { errorCode } from "./folder.ts";
+import type { SendJob } from "./jobs.ts";
+import { KeptSend, TAG_BYTES, keptSends, type Content } from "./kept-send.ts";
+import type { Source } from "./source.ts";
+
+/** Changes that are told one by one. */
+const CHANGES_TOLD = 10;
+
+export interface Sharing {
+  readonly source: Source;
+  readonly code: Code;
+  readonly keys: Keys;
+  readonly proof: Uint8Array;
+  readonly share: Uint8Array;
+  readonly encoded: EncodedManifest;
+  readonly cipher: SyncRecordCipher;
+  /** Undefined: no other process can go on with it. */
+  readonly kept: KeptSend | undefined;
+}
+
+/**
+ * @param open opens what the job names, each time it is called
+ * @throws FaultError when it can't be sent
+ */
+export function openSharing(
+  job: SendJob,
+  open: () => Source,
+  emit: (event: ClientEvent) => void,
+): Sharing {
+  let source = open();
+  let kept: KeptSend | undefined;
+  try {
+    for (kept of keptFor(job)) {
+      const found = goOn(kept, source, emit);
+      if ("source" in found) return found;
+      tellChanges(kept, found, emit);
+      kept.forget();
+      // What was described once is of that share.
+      source.close();
+      source = open();
+    }
+    if (job.keep?.share !== undefined && kept === undefined) {
+      throw new FaultError("usage", `there is no unfinished share ${job.keep.share} to go on with`);
+    }
+    return begin(job, source);
+  } catch (error) {
+    source.close();
+    kept?.close();
+    throw error;
+  }
+}
+
+/** What was kept of the same command, the newest first; each is this process's. */
+function* keptFor(job: SendJob): Generator<KeptSend> {
+  const { keep, code, relay } = job;
+  if (keep === undefined || keep.anew) return;
+  const what = whatIsSent(job);
+  for (const entry of keptSends()) {
+    const same =
+      keep.share === undefined ? entry.what === what : entry.share.startsWith(keep.share);
+    if (entry.running || !same || entry.relay !== relay) continue;
+    if (keep.codeChosen && entry.code !== code) continue;
+    const kept = KeptSend.claim(entry.folder);
+    if (kept !== undefined) yield kept;
+  }
+}
+
+/** What decides about the content, in one text: the same command has the same. */
+function whatIsSent({ path }: SendJob): string {
+  return JSON.stringify({ path: resolve(path) });
+}
+
+/** @returns what changed, when it is not the same any more */
+function goOn(
+  kept: KeptSend,
+  source: Source,
+  emit: (event: ClientEvent) => void,
+): Sharing | readonly Change[] {
+  const proof = fromHex(kept.entry.proof);
+  if (proof?.length !== PROOF_BYTES) return [];
+  const share = shareIdFromProof(proof, primitives);
+  const encoded = source.describe(share, RECORD_SIZE);
+  const now: Content = { head: encoded.head, stamps: source.stamps() };
+  const before = attempt(() => kept.content());
+  if (before === undefined || toHex(share) !== kept.entry.share) return [];
+  const { changes, touched } = compare(before, now);
+  if (changes.length > 0) return changes;
+  const { code } = kept.entry;
+  const keys = deriveKeys(code, primitives);
+  const cipher = recordCipher(keys.content, share, primitives);
+  const sharing: Sharing = { source, code, keys, proof, share, encoded, cipher, kept };
+  if (touched.size > 0) {
+    emit({ event: "checking", files: touched.size });
+    const changed = changedContent(sharing, kept, touched);
+    if (changed.length > 0) return changed;
+    attempt(() => kept.restamp(now.stamps));
+  }
+  return sharing;
+}
+
+/** Of the entries that were touched those whose records, as far as they were sent, are others now. */
+function changedContent(
+  { source, encoded, cipher }: Sharing,
+  kept: KeptSend,
+  touched: ReadonlySet<number>,
+): Change[] {
+  const { manifest, head } = encoded;
+  const data = dataPerRecord(manifest.recordSize);
+  const changes: Change[] = [];
+  let start = head.length;
+  manifest.files.forEach(({ path, size }, entry) => {
+    const end = start + size;
+    const first = Math.floor(start / data);
+    start = end;
+    if (!touched.has(entry) || size === 0) return;
+    for (let index = first; index * data < end; index++) {
+      if (!kept.has(index)) continue;
+      const last = index === manifest.records - 1;
+      const tag = cipher.seal(index, source.read(index), last).subarray(-TAG_BYTES);
+      if (kept.note(index, tag)) continue;
+      changes.push({ path, what: "content" });
+      return;
+    }
+  });
+  return changes;
+}
+
+function begin(job: SendJob, source: Source): Sharing {
+  const { code, relay, keep } = job;
+  const keys = deriveKeys(code, primitives);
+  const proof = primitives.randomBytes(PROOF_BYTES);
+  const share = shareIdFromProof(proof, primitives);
+  const encoded = source.describe(share, RECORD_SIZE);
+  const cipher = recordCipher(keys.content, share, primitives);
+  const { bytes, records } = encoded.manifest;
+  const kept =
+    keep &&
+    attempt(() => {
+      const { again } = keep;
+      const { name } = source;
+      const ids = { share: toHex(share), proof: toHex(proof), what: whatIsSent(job) };
+      const entry = { ...ids, code, relay, again, name, bytes, records };
+      return KeptSend.create(entry, { head: encoded.head, stamps: source.stamps() });
+    });
+  return { source, code, keys, proof, share, encoded, cipher, kept };
+}
+
+function tellChanges(
+  { entry }: KeptSend,
+  changes: readonly Change[],
+  emit: (event: ClientEvent) => void,
+): void {
+  if (changes.length === 0) return;
+  const told = changes.slice(0, CHANGES_TOLD);
+  emit({ event: "changed", share: entry.share, changes: told, more: changes.length - told.length });
+}
+
+/** What is remembered helps, and hinders nothing where it can't be written or read. */
+function attempt<T>(step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (errorCode(error) === undefined && !(error instanceof FaultError)) throw error;
+    return undefined;
+  }
+}

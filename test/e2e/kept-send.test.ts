@@ -1,0 +1,335 @@
+/** Senders that are killed and run again: the same share where the files are, else a new one. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { concat, decodeFrame, isFrame, toHex, type Code } from "../../protocol/mod.ts";
+import { keptSends } from "../../cli/kept-send.ts";
+import type { SendJob } from "../../cli/jobs.ts";
+import { startRelay } from "../../relay/mod.ts";
+import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
+import { newCode, receive, send, SenderProcess, type Running } from "./clients.ts";
+import { content, makeFile } from "./files.ts";
+import { Proxy } from "./proxy.ts";
+import type { Piece } from "./websocket-reader.ts";
+
+const MiB = 1024 * 1024;
+const SIZE = 12.5 * MiB;
+
+let state: ReturnType<typeof temporaryFolder>;
+const before = process.env["XDG_STATE_HOME"];
+
+beforeEach(() => {
+  state = temporaryFolder();
+  process.env["XDG_STATE_HOME"] = state.path;
+});
+
+afterEach(() => {
+  state[Symbol.dispose]();
+  process.env["XDG_STATE_HOME"] = before;
+});
+
+/** As the command does: with a code for a new share, should there be one. */
+function sendKept(job: Pick<SendJob, "relay" | "path"> & Partial<SendJob>): SenderProcess {
+  const again = { cwd: "/", words: ["send", job.path] };
+  return new SenderProcess({
+    code: newCode(),
+    keep: { again, anew: false, codeChosen: false },
+    ...job,
+  });
+}
+
+async function isDone(...clients: Running[]): Promise<void> {
+  const outcomes = await Promise.all(clients.map((client) => client.outcome));
+  expect(clients.flatMap((client) => client.all("error"))).toEqual([]);
+  expect(outcomes.map(({ exitCode }) => exitCode)).toEqual(clients.map(() => 0));
+}
+
+/** What a sender says of itself first. */
+async function share(sender: Running): Promise<{ code: Code; share: string; kept: boolean }> {
+  const { code, share, kept } = await sender.when("code");
+  return { code: code as Code, share: share!, kept: kept! };
+}
+
+/** A relay, a sender's line to it that can be held and cut, and a folder to receive in. */
+async function stage(onPiece?: (piece: Piece) => void) {
+  const folder = temporaryFolder();
+  const relay = await startRelay();
+  const proxy = await Proxy.start({
+    port: relay.port,
+    ...(onPiece === undefined ? {} : { onPiece }),
+  });
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  return {
+    folder: folder.path,
+    out,
+    proxy,
+    relay: `${relay.url}/ws`,
+    [Symbol.asyncDispose]: async () => {
+      await proxy[Symbol.asyncDispose]();
+      await relay.stop();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+describe("a sender killed with -9 and run again", () => {
+  test("offers the same share under the same code; receivers go on where they are", async () => {
+    await using at = await stage();
+    const file = makeFile(at.folder, "a.bin", SIZE);
+    const held = at.proxy.holdAfter(6, "up");
+    await using first = sendKept({ relay: at.proxy.url, path: file.path, receivers: 2 });
+    const known = await share(first);
+    expect(known.kept).toBe(true);
+    await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
+    await held;
+    await first.kill();
+    at.proxy.cut();
+    await receiver.when("sender", ({ here }) => !here);
+
+    const late = join(at.folder, "late");
+    mkdirSync(late);
+    await using second = sendKept({ relay: at.proxy.url, path: file.path, receivers: 2 });
+    expect(await share(second)).toEqual(known);
+    const { bytes, size } = await second.when("resumed");
+    expect(size).toBe(SIZE);
+    expect(bytes).toBeGreaterThan(4 * MiB);
+    await using comesLate = receive({ relay: at.relay, code: known.code, out: late });
+    await isDone(second, receiver, comesLate);
+    for (const out of [at.out, late]) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+    expect(receiver.all("offer")).toHaveLength(1);
+    expect(keptSends()).toEqual([]);
+  });
+
+  test("stays the same share after Ctrl-C, and receivers run again go on too", async () => {
+    await using at = await stage();
+    const file = makeFile(at.folder, "a.bin", SIZE);
+    const held = at.proxy.holdAfter(7, "up");
+    const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
+    const job = { relay: at.proxy.url, path: file.path, code: newCode(), keep };
+    await using first = send(job);
+    const known = await share(first);
+    const limit = 4 * MiB;
+    await using receiver = receive({ relay: at.relay, code: known.code, out: at.out, limit });
+    await held;
+    at.proxy.release();
+    await first.when("receiver", ({ records }) => records > 1);
+    first.interrupt();
+    expect(await first.outcome).toMatchObject({ fault: "interrupted" });
+    expect(await receiver.outcome).toMatchObject({ fault: "sender-stopped" });
+    const { code, share: id } = known;
+    expect(keptSends()).toMatchObject([{ code, share: id, running: false }]);
+
+    await using second = send({ ...job, code: newCode() });
+    expect(await share(second)).toEqual(known);
+    await using again = receive({ relay: at.relay, code: known.code, out: at.out });
+    expect((await again.when("resumed")).bytes).toBeGreaterThan(0);
+    await isDone(second, again);
+    expect(list(at.out)).toEqual(["a.bin"]);
+    expect(bytesOf(join(at.out, "a.bin"))).toEqual(file.bytes);
+  });
+
+  test("is another share beside one that runs, under --new, and where the code is another", async () => {
+    await using at = await stage();
+    const { path } = makeFile(at.folder, "a.bin", 1000);
+    const job = { relay: at.relay, path };
+    await using runs = sendKept(job);
+    await using beside = sendKept(job);
+    const ids = [await share(runs), await share(beside)];
+    await runs.kill();
+    await beside.kill();
+    const again = { cwd: "/", words: ["send"] };
+    await using anew = sendKept({ ...job, keep: { again, anew: true, codeChosen: false } });
+    ids.push(await share(anew));
+    await using chosen = sendKept({ ...job, keep: { again, anew: false, codeChosen: true } });
+    ids.push(await share(chosen));
+    expect(new Set(ids.map(({ share }) => share)).size).toBe(4);
+    expect(new Set(ids.map(({ code }) => code)).size).toBe(4);
+    const first = ids[0]!.share;
+    const named = { again, share: first.slice(0, 8), anew: false, codeChosen: false };
+    await using goesOn = sendKept({ ...job, keep: named });
+    expect((await share(goesOn)).share).toBe(first);
+    await using none = sendKept({ ...job, keep: { ...named, share: "0000" } });
+    expect(await none.when("error")).toMatchObject({ code: "usage" });
+  });
+
+  test("works all the same where nothing can be kept", async () => {
+    await using at = await stage();
+    writeFileSync(join(state.path, "fileshare"), "in the way");
+    const file = makeFile(at.folder, "a.bin", 1000);
+    await using sender = sendKept({ relay: at.relay, path: file.path });
+    const { code, kept } = await share(sender);
+    expect(kept).toBe(false);
+    await using receiver = receive({ relay: at.relay, code, out: at.out });
+    await isDone(sender, receiver);
+  });
+});
+
+describe("what was sent and is another now", () => {
+  const sent = 4 * MiB;
+  const setBack = (path: string, change: () => void): void => {
+    const { atime, mtime } = statSync(path);
+    utimesSync(path, atime, mtime); // to what can be set again, in ms
+    change();
+    utimesSync(path, atime, mtime);
+  };
+  const overwrite = (path: string, position: number): void => {
+    const bytes = readFileSync(path);
+    bytes[position]! ^= 1;
+    const fd = openSync(path, "r+");
+    writeSync(fd, bytes.subarray(position, position + 1), 0, 1, position);
+    closeSync(fd);
+  };
+  const copyOver = (path: string): void => {
+    copyFileSync(path, `${path}.copy`);
+    renameSync(`${path}.copy`, path);
+  };
+  const cases: [what: string, change: (path: string) => void][] = [
+    ["size", (path) => setBack(path, () => appendFileSync(path, "x"))],
+    ["time", (path) => utimesSync(path, 1, 1)],
+    ["mode", (path) => chmodSync(path, 0o755)],
+    ["other file", (path) => setBack(path, () => copyOver(path))],
+    ["content", (path) => setBack(path, () => overwrite(path, 1 * MiB))],
+    ["content", (path) => setBack(path, () => overwrite(path, 0))],
+  ];
+
+  /** Sends some records of a file and is killed, then runs again after the change. */
+  async function runAgain(change: (path: string) => void) {
+    const at = await stage();
+    const file = makeFile(at.folder, "a.bin", SIZE);
+    setBack(file.path, () => undefined);
+    const held = at.proxy.holdAfter(sent / MiB, "up");
+    await using first = sendKept({ relay: at.proxy.url, path: file.path });
+    const known = await share(first);
+    await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
+    await held;
+    await first.kill();
+    at.proxy.cut();
+    receiver.interrupt();
+    await receiver.outcome;
+    change(file.path);
+    const second = sendKept({ relay: at.proxy.url, path: file.path });
+    return { at, file, known, second };
+  }
+
+  test.each(cases)(
+    "HOSTILE E8 is told (%s), and a new share with a new code",
+    async (what, change) => {
+      const { at, file, known, second } = await runAgain(change);
+      await using _ = at;
+      await using sender = second;
+      const now = await share(sender);
+      expect(sender.all("changed")).toEqual([
+        { event: "changed", share: known.share, changes: [{ path: "a.bin", what }], more: 0 },
+      ] as never);
+      expect(now.share).not.toBe(known.share);
+      expect(now.code).not.toBe(known.code);
+      await using receiver = receive({ relay: at.relay, code: now.code, out: at.out });
+      await isDone(sender, receiver);
+      expect(bytesOf(join(at.out, "a.bin"))).toEqual(readFileSync(file.path));
+      expect(keptSends()).toEqual([]);
+    },
+  );
+
+  test("is compared where it was only touched, and is the same share", async () => {
+    const { at, known, second } = await runAgain((path) => linkSync(path, `${path}.link`));
+    await using _ = at;
+    await using sender = second;
+    expect(await sender.when("checking")).toEqual({ event: "checking", files: 1 });
+    expect(await share(sender)).toEqual(known);
+    expect(sender.all("changed")).toEqual([]);
+  });
+});
+
+describe("one key and one nonce", () => {
+  test("HOSTILE E8 never meet two plaintexts, whenever a sender is killed and a file changes", async () => {
+    /** By share and index, the hash of what left. */
+    const left = new Map<string, string>();
+    const twice: string[] = [];
+    let frames = 0;
+    const frame = new FrameHash((key, hash) => {
+      frames++;
+      if ((left.get(key) ?? hash) !== hash) twice.push(key);
+      left.set(key, hash);
+    });
+    await using at = await stage((piece) => frame.take(piece));
+    const file = makeFile(at.folder, "a.bin", SIZE);
+    const { atime, mtime } = statSync(file.path);
+    const pick = (most: number): number => Math.floor(Math.random() * most);
+    const outs: Disposable[] = [];
+    const receivers: Running[] = [];
+    const codes = new Set<string>();
+    const shares = new Set<string>();
+    try {
+      for (let round = 0; ; round++) {
+        const last = round === 8;
+        utimesSync(file.path, atime, mtime);
+        const held = last ? undefined : at.proxy.holdAfter(1 + pick(2), "up");
+        await using sender = sendKept({ relay: at.proxy.url, path: file.path });
+        const now = await share(sender);
+        shares.add(now.share);
+        if (!codes.has(now.code)) {
+          codes.add(now.code);
+          const out = temporaryFolder();
+          outs.push(out);
+          receivers.push(receive({ relay: at.relay, code: now.code, out: out.path }));
+        }
+        if (held === undefined) {
+          expect((await sender.outcome).exitCode).toBe(0);
+          break;
+        }
+        await held;
+        await sender.kill();
+        at.proxy.cut();
+        // Every other time its bytes become others somewhere, and its times stay what they were.
+        if (round % 2 === 1) {
+          const fd = openSync(file.path, "r+");
+          writeSync(fd, content(round, 1000), 0, 1000, pick(SIZE - 1000));
+          closeSync(fd);
+        }
+      }
+      expect((await receivers.at(-1)!.outcome).exitCode).toBe(0);
+    } finally {
+      for (const receiver of receivers) await receiver[Symbol.asyncDispose]();
+      for (const out of outs) out[Symbol.dispose]();
+    }
+    expect(twice).toEqual([]);
+    expect(frames).toBeGreaterThan(SIZE / MiB);
+    // Each share has its own salt, so a pair of key and nonce is a share and an index.
+    expect(shares.size).toBe(codes.size);
+  });
+});
+
+/** What leaves a sender: by share tag and index of each frame a hash of its ciphertext. */
+class FrameHash {
+  readonly #told: (key: string, hash: string) => void;
+  #bytes: Uint8Array[] = [];
+
+  constructor(told: (key: string, hash: string) => void) {
+    this.#told = told;
+  }
+
+  take({ offset, bytes, last }: Piece): void {
+    if (offset === 0) this.#bytes = [];
+    this.#bytes.push(bytes.slice());
+    if (!last) return;
+    const whole = concat(...this.#bytes);
+    if (!isFrame(whole)) return;
+    const { tag, index, ciphertext } = decodeFrame(whole);
+    this.#told(`${toHex(tag)} ${index}`, Bun.hash(ciphertext).toString());
+  }
+}
