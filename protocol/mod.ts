@@ -21,3 +21,4 @@ export * from "./seal.ts";
 export * from "./sender-events.ts";
 export * from "./sender.ts";
 export * from "./sizes.ts";
+export * from "./start-gate.ts";

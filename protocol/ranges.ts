@@ -16,6 +16,11 @@ export class RecordRanges {
     return this.#runs[0]?.first;
   }
 
+  /** The first in the queue before `end`. */
+  firstBelow(end: number): number | undefined {
+    return this.#runs.find(({ first }) => first < end)?.first;
+  }
+
   /** Indexes in the queue. */
   get size(): number {
     return this.#size;
@@ -35,13 +40,14 @@ export class RecordRanges {
     else this.#runs.push({ first, count });
   }
 
-  /** The head of the queue was served; anything else is ignored, it was asked on an older line. */
+  /** What `first` or `firstBelow` gave was served; anything else was asked on an older line. */
   take(index: number): void {
-    const head = this.#runs[0];
-    if (head?.first !== index) return;
+    const at = this.#runs.findIndex(({ first }) => first === index);
+    const run = this.#runs[at];
+    if (run === undefined) return;
     this.#size--;
-    head.first++;
-    head.count--;
-    if (head.count === 0) this.#runs.shift();
+    run.first++;
+    run.count--;
+    if (run.count === 0) this.#runs.splice(at, 1);
   }
 }

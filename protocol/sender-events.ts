@@ -1,5 +1,6 @@
 import type { Message, MessageOf, Offer, ReceiverStateName } from "./control.ts";
 import type { FaultCode } from "./faults.ts";
+import type { StartWhen } from "./start-gate.ts";
 
 /** What a sender wants of its session. */
 export interface SenderGoal {
@@ -14,6 +15,8 @@ export interface SenderOptions {
   readonly offer: Offer;
   readonly proof: Uint8Array;
   readonly goal: SenderGoal;
+  /** Undefined: it begins with the first who agrees. */
+  readonly startWhen?: StartWhen | undefined;
   readonly giveUpAfterMs: number | undefined;
   readonly random: () => number;
 }
@@ -52,6 +55,8 @@ export type SenderEffect =
   | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
   | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
   | { readonly type: "receiver"; readonly receiver: ReceiverView }
+  /** How many have agreed by now, and whether that made the share begin. */
+  | { readonly type: "gate"; readonly agreed: number; readonly open: boolean }
   | { readonly type: "refused-receipt"; readonly receiver: Uint8Array }
   /** Nothing follows: let what was sent leave, then close. */
   | { readonly type: "finish"; readonly outcome: SenderOutcome };

@@ -9,6 +9,7 @@ import {
 } from "./limits.ts";
 import { Link, linkEffects } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
+import { StartGate } from "./start-gate.ts";
 import type {
   ReceiverView,
   SenderEffect,
@@ -43,6 +44,7 @@ export class SenderSession {
   /** Receivers that say they are done and could not prove it. */
   readonly #refused = new Set<string>();
   #lastLossAt: number;
+  readonly #gate: StartGate | undefined;
   /** The record after the last that was sent. */
   #sentUpTo = 0;
   /** On a line that came back, the first list of receivers has come by then. */
@@ -52,11 +54,15 @@ export class SenderSession {
     this.#options = options;
     this.#link = new Link(options, now);
     this.#lastLossAt = now;
+    this.#gate = options.startWhen && new StartGate(options.startWhen);
   }
 
-  /** The record to send next, or undefined when the relay wants none. */
+  /** The record to send next, or undefined when the relay wants none that may leave by now. */
   wanted(): number | undefined {
-    return this.#state.at === "serving" ? this.#state.wanted.first : undefined;
+    if (this.#state.at !== "serving") return undefined;
+    const closedFrom = this.#gate?.closedFrom;
+    const { wanted } = this.#state;
+    return closedFrom === undefined ? wanted.first : wanted.firstBelow(closedFrom);
   }
 
   /**
@@ -137,8 +143,15 @@ export class SenderSession {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
     const effects: SenderEffect[] = linkEffects(effect, "sender", this.#options.channel);
-    effects.push(...this.#endWhenReached(now));
+    effects.push(...this.#lookAtGate(now), ...this.#endWhenReached(now));
     return effects;
+  }
+
+  #lookAtGate(now: number): SenderEffect[] {
+    if (this.#gate === undefined) return [];
+    const agreed = [...this.#receivers.values()].filter(hasAgreed).length;
+    if (!this.#gate.look(agreed, now)) return [];
+    return [{ type: "gate", agreed, open: this.#gate.isOpen }];
   }
 
   #message(message: Message, now: number): SenderEffect[] {
@@ -291,4 +304,8 @@ function isAttached(receiver: ReceiverView): boolean {
   const { state, verified } = receiver;
   // `done` without a receipt that verifies is a claim, and the receipt is on its way.
   return !verified && state !== "lost" && state !== "left";
+}
+
+function hasAgreed({ state }: ReceiverView): boolean {
+  return state === "live" || state === "behind" || state === "done";
 }

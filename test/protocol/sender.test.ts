@@ -11,6 +11,7 @@ import {
   type ReceiverEntry,
   type SenderEffect,
   type SenderGoal,
+  type StartWhen,
 } from "../../protocol/mod.ts";
 
 const channel = new Uint8Array(16);
@@ -38,9 +39,16 @@ class Play {
   now = 0;
   readonly session: SenderSession;
 
-  constructor(goal: Partial<SenderGoal> = {}, offered = offer) {
+  constructor(goal: Partial<SenderGoal> = {}, offered = offer, startWhen?: StartWhen) {
     const all = { receivers: 1, stay: false, ...goal };
-    const options = { channel, offer: offered, proof, goal: all, giveUpAfterMs: undefined };
+    const options = {
+      channel,
+      offer: offered,
+      proof,
+      goal: all,
+      startWhen,
+      giveUpAfterMs: undefined,
+    };
     this.session = new SenderSession({ ...options, random: () => 0 }, 0);
   }
 
@@ -369,5 +377,59 @@ describe("a sender that can't read its source again", () => {
     play.want(0, 40);
     play.send();
     expect(play.want(39 - CREDIT_RECORDS, 1).at(-1)).toEqual(finish("bad-message", 0, 0));
+  });
+});
+
+describe("the start gate", () => {
+  const when = { receivers: 2, minWaitMs: 1000, maxWaitMs: 5000, headRecords: 1 };
+
+  test("lets the manifest through and nothing else before enough have agreed, and waited", () => {
+    const play = new Play({}, offer, when).serve();
+    play.want(0, 6);
+    expect(play.send()).toEqual([0]);
+    play.list(entry(1, "waiting", 1), entry(2, "waiting", 1));
+    expect(play.tick()).toEqual([]);
+    play.list(entry(1, "live", 1));
+    expect(play.tick(50)).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    // Who comes in the meantime gets the manifest too.
+    play.want(0, 1);
+    expect(play.send()).toEqual([0]);
+    play.list(entry(2, "live", 1));
+    expect(play.tick(900)).toEqual([{ type: "gate", agreed: 2, open: false }]);
+    expect(play.tick(99)).toEqual([]);
+    expect(play.send()).toEqual([]);
+    expect(play.tick(1)).toEqual([{ type: "gate", agreed: 2, open: true }]);
+    expect(play.send()).toEqual([1, 2, 3, 4, 5]);
+    // Open once is open for ever, also on another line.
+    play.list(entry(1, "lost", 1), entry(2, "left", 1));
+    expect(play.tick()).toEqual([]);
+    play.lose();
+    play.serve();
+    play.want(4, 2);
+    expect(play.send()).toEqual([4, 5]);
+  });
+
+  test("opens for fewer when the time is up, counted from the first who is still there", () => {
+    const play = new Play({}, offer, when).serve();
+    play.want(0, 3);
+    play.tick(60_000);
+    play.list(entry(1, "live", 1));
+    expect(play.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    play.list(entry(1, "left", 1));
+    expect(play.tick(4000)).toEqual([{ type: "gate", agreed: 0, open: false }]);
+    play.list(entry(2, "live", 1));
+    expect(play.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    expect(play.tick(4999)).toEqual([]);
+    expect(play.tick(1)).toEqual([{ type: "gate", agreed: 1, open: true }]);
+    expect(play.send()).toEqual([0, 1, 2]);
+  });
+
+  test("without a longest wait stays closed as long as it takes", () => {
+    const play = new Play({}, offer, { ...when, maxWaitMs: undefined }).serve();
+    play.want(0, 3);
+    play.list(entry(1, "live", 1));
+    play.tick();
+    expect(play.tick(24 * 3_600_000)).toEqual([]);
+    expect(play.send()).toEqual([0]);
   });
 });
