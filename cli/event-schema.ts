@@ -31,6 +31,10 @@ const seconds = v.pipe(v.number(), v.minValue(0));
 const hex = v.pipe(v.string(), v.regex(/^[0-9a-f]+$/));
 const names = v.pipe(v.array(text), v.readonly());
 const faultCode = v.picklist(Object.keys(FAULTS) as FaultCode[]);
+const fileAt = v.pipe(
+  v.strictObject({ name: text, number: whole, of: whole, bytes: whole, size: whole }),
+  v.readonly(),
+);
 const state = v.picklist(["waiting", "live", "behind", "done", "lost", "left"]);
 
 const change = v.pipe(
@@ -106,6 +110,10 @@ export const clientEvent = v.variant("event", [
   event("progress", "How far it is; at most 10 per second.", {
     bytes: field(whole, "sender: uploaded once; receiver: on the disk"),
     size: field(whole, "of all"),
+    file: field(
+      v.optional(fileAt),
+      "of several, the one under way: `number` of `of`, and its part",
+    ),
   }),
   event("saved", "A file is whole and in its place.", {
     path: field(text, "where"),

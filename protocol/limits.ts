@@ -536,6 +536,12 @@ export const RECEIVER_LINES = limit(
   "items",
   "receivers that a sender's screen shows one by one; more are summed up",
 );
+export const RESULT_LINES = limit(
+  "RESULT_LINES",
+  20,
+  "items",
+  "receivers whose results a sender lists at the end; of more those that failed, and a summary",
+);
 export const NAMES_SHOWN = limit(
   "NAMES_SHOWN",
   100,

@@ -13,6 +13,16 @@ export interface Person {
   readonly bytes: number;
   readonly percent: number;
   readonly rate: Rate;
+  /** Bytes per second since it began. `now` in ms */
+  speed(now: number): number;
+  /** What it got and how long that took, once it is done. */
+  readonly took: { readonly bytes: number; readonly ms: number } | undefined;
+}
+
+/** When and where a receiver began to receive. */
+interface Start {
+  readonly at: number;
+  readonly bytes: number;
 }
 
 export type Word = "waiting" | "receiving" | "catching up" | "checking" | "done" | "lost" | "left";
@@ -37,6 +47,7 @@ function wordFor({ state, done }: ReceiverEvent): Word {
 /** The receivers of a sender, in the order in which they came. */
 export class People {
   readonly #all = new Map<string, Person>();
+  readonly #starts = new Map<string, Start>();
   #records = 1;
   #size = 0;
 
@@ -57,6 +68,10 @@ export class People {
     const bytes = Math.floor(part * this.#size);
     const rate = before?.rate ?? new Rate();
     rate.reached(bytes, now);
+    const start = this.#startOf(event, bytes, now);
+    const sofar = { bytes: bytes - start.bytes, ms: now - start.at };
+    // What was through before it was first told has no rate.
+    const took = before?.took ?? (event.done && sofar.bytes > 0 ? sofar : undefined);
     const person: Person = {
       id: event.id,
       // One that was done before the relay told who it is has no name yet.
@@ -65,8 +80,22 @@ export class People {
       bytes,
       percent: event.done ? 100 : Math.min(99, percent(event.records, this.#records)),
       rate,
+      speed: (now) => {
+        const { bytes: got, ms } = took ?? { bytes: bytes - start.bytes, ms: now - start.at };
+        return (1000 * got) / Math.max(ms, 1);
+      },
+      took,
     };
     this.#all.set(event.id, person);
     return { before, person };
+  }
+
+  /** Waiting for an answer is no part of receiving. */
+  #startOf({ id, state }: ReceiverEvent, bytes: number, now: number): Start {
+    const known = this.#starts.get(id);
+    if (known !== undefined) return known;
+    const start = { at: now, bytes };
+    if (state !== "waiting") this.#starts.set(id, start);
+    return start;
   }
 }

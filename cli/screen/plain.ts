@@ -3,12 +3,15 @@ import type { Answer, Outcome } from "../jobs.ts";
 import { percent, rate, shown, size } from "./format.ts";
 import { People } from "./people.ts";
 import { Rate } from "./rate.ts";
-import type { OfferEvent, Screen, Setting } from "./screen.ts";
+import { resultLines } from "./receivers.ts";
+import { isLast, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, type Line } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
 /** Progress is told each time so many per cent are full. */
 const STEP_PERCENT = 10;
+/** There is no terminal to ask how wide it is. */
+const PLAIN_COLUMNS = 100;
 
 export interface PlainOutput {
   readonly out: (text: string) => void;
@@ -27,6 +30,7 @@ export class PlainScreen implements Screen {
   readonly #people = new People();
   #rate = new Rate();
   #step = 0;
+  #told = false;
 
   constructor(setting: Setting, output: PlainOutput) {
     this.#setting = setting;
@@ -35,6 +39,7 @@ export class PlainScreen implements Screen {
   }
 
   show(event: ClientEvent): void {
+    if (this.#setting.side === "sender" && isLast(event)) this.#results();
     this.#print(this.#story.tell(event));
     if (event.event === "source") this.#people.source(event.records, event.bytes);
     if (event.event === "offer") this.#rate = new Rate();
@@ -80,6 +85,15 @@ export class PlainScreen implements Screen {
     const step = stepOf(person.percent) > stepOf(before?.percent ?? 0);
     if (person.word === before?.word && !(moved && step)) return;
     this.#say(`${shown(person.name)}: ${person.word}, ${person.percent} %`);
+  }
+
+  /** Once, before the last words. */
+  #results(): void {
+    if (this.#told) return;
+    this.#told = true;
+    const moment = { head: 0, size: 0, now: this.#output.now() };
+    const lines = resultLines(this.#people.all, moment, PLAIN_COLUMNS, makeStyle(false));
+    for (const line of lines) this.#say(line);
   }
 
   #print(lines: readonly Line[]): void {

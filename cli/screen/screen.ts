@@ -30,3 +30,8 @@ export interface Setting {
   /** Whether a file of the name is replaced without a question. */
   readonly overwrite: boolean;
 }
+
+/** Nothing moves at a sender after these. */
+export function isLast(event: ClientEvent): boolean {
+  return event.event === "done" || (event.event === "error" && event.code !== "receipt-refused");
+}

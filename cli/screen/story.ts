@@ -139,15 +139,21 @@ export class Story {
   }
 
   /** Once per change: every try that fails comes as an event of its own. */
-  #relay({ online, code, url }: EventOf<"relay">): Line[] {
+  #relay({ online, code, url, proxy }: EventOf<"relay">): Line[] {
     const before = this.#online;
     if (before === online) return [];
     this.#online = online;
-    if (online) return before === undefined ? [] : [say("The relay is back")];
+    if (online) return [say(before === undefined ? this.#route(url, proxy) : "The relay is back")];
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
     const { yellow } = this.#style;
     const first = before === undefined && code === "relay-unreachable" ? ` ${advice}` : "";
     return [say(yellow(`${sentence}: ${shown(url)}; trying again.${first}`))];
+  }
+
+  /** Which way everything goes. */
+  #route(url: string, proxy: string | undefined): string {
+    const through = proxy === undefined ? "" : `, through the proxy ${shown(proxy)}`;
+    return this.#style.dim(`By the relay ${shown(url.replace(/\/ws$/, ""))}${through}`);
   }
 
   #waits(): Line[] {

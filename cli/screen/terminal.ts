@@ -1,13 +1,15 @@
 import { PROGRESS_EVERY_MS } from "../../protocol/limits.ts";
 import type { ClientEvent } from "../events.ts";
+import type { FileAt } from "../file-at.ts";
 import type { Answer, Outcome } from "../jobs.ts";
 import { Painter, type Surface } from "./painter.ts";
 import { People } from "./people.ts";
 import { Rate } from "./rate.ts";
-import type { OfferEvent, Screen, Setting } from "./screen.ts";
+import { isLast, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, type Line } from "./story.ts";
 import { makeStyle, type Style } from "./style.ts";
-import { peopleLines, positionLine } from "./table.ts";
+import { receiverLines, resultLines, type Moment } from "./receivers.ts";
+import { fileLines, positionLine } from "./table.ts";
 
 /** Rates fall while nothing happens, so the lines are drawn at least so often. */
 const IDLE_DRAW_MS = 1000;
@@ -32,6 +34,7 @@ export class TerminalScreen implements Screen {
   readonly #people = new People();
   #label = "Upload";
   #position: { bytes: number; size: number; rate: Rate } | undefined;
+  #file: FileAt | undefined;
   #timer: NodeJS.Timeout | undefined;
   #drawnAt = -Infinity;
   /** Lines that wait until the question is answered; undefined: none is asked. */
@@ -61,6 +64,7 @@ export class TerminalScreen implements Screen {
       this.#position ??= { bytes: 0, size: event.size, rate: new Rate() };
       this.#position.bytes = event.bytes;
       this.#position.rate.reached(event.bytes, now);
+      this.#file = event.event === "progress" ? event.file : undefined;
     } else if (
       this.#setting.side === "receiver" &&
       ["saved", "kept", "error"].includes(event.event)
@@ -95,10 +99,15 @@ export class TerminalScreen implements Screen {
     this.#painter.leave();
   }
 
-  /** The lines as they were last stay, and what follows comes below them. */
+  /** How far it came stays, with what became of each receiver; what follows comes below. */
   #settle(): void {
-    this.#draw([]);
     this.#cancelDraw();
+    const now = this.#output.now();
+    const { width } = this.#painter;
+    const position = this.#positionLine(now);
+    const moment = this.#moment(now);
+    const results = resultLines(this.#people.all, moment, width, this.#style);
+    this.#painter.paint(position === undefined ? [] : [position, ...results], []);
     this.#painter.leave();
     this.#position = undefined;
   }
@@ -149,18 +158,23 @@ export class TerminalScreen implements Screen {
 
   #live(now: number): string[] {
     const { width, height } = this.#painter;
-    const position = this.#position;
-    if (position === undefined || height === 0) return [];
-    const perSecond = position.rate.perSecond(now);
-    const { bytes, size } = position;
-    const first = positionLine({ label: this.#label, bytes, size, perSecond }, width, this.#style);
-    const room = { columns: width, lines: height - 1 };
-    if (room.lines === 0) return [first];
-    return [first, ...peopleLines(this.#people.all, position.bytes, now, room, this.#style)];
+    const first = this.#positionLine(now);
+    if (first === undefined || height === 0) return [];
+    const own = [first, ...fileLines(this.#file, width, this.#style)].slice(0, height);
+    const room = { columns: width, lines: height - own.length };
+    if (room.lines === 0) return own;
+    return [...own, ...receiverLines(this.#people.all, this.#moment(now), room, this.#style)];
   }
-}
 
-/** Nothing moves at a sender after these. */
-function isLast(event: ClientEvent): boolean {
-  return event.event === "done" || (event.event === "error" && event.code !== "receipt-refused");
+  #positionLine(now: number): string | undefined {
+    const position = this.#position;
+    if (position === undefined) return undefined;
+    const { bytes, size, rate } = position;
+    const shown = { label: this.#label, bytes, size, perSecond: rate.perSecond(now) };
+    return positionLine(shown, this.#painter.width, this.#style);
+  }
+
+  #moment(now: number): Moment {
+    return { head: this.#position?.bytes ?? 0, size: this.#position?.size ?? 0, now };
+  }
 }

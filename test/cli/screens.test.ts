@@ -54,6 +54,7 @@ describe("the plain screen", () => {
         "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
         "",
         "Sending big.iso (100 MiB)",
+        "By the relay ws://relay",
         "anna: waiting, 0 %",
         "Uploaded 20 % (20 MiB of 100 MiB, 15 MiB/s)",
         "anna: receiving, 15 %",
@@ -64,6 +65,8 @@ describe("the plain screen", () => {
         "anna: checking, 99 %",
         "anna: done, 100 %",
         "bob: lost, 31 %",
+        "anna  done         100 %    10.6 MiB/s  in 8.0 s",
+        "bob   lost          31 %",
         "Done: 1 receiver has the whole file, 100 MiB in 4.0 s (25 MiB/s)",
       ],
       err: ["Error: Some receivers did not get the whole file. Send it again for them."],
@@ -73,6 +76,7 @@ describe("the plain screen", () => {
   test("of a receiver flags hidden names, and counts what was here before", () => {
     expect(plain(RECEIVER, RECEIVE)).toEqual({
       out: [
+        "By the relay ws://relay",
         "Waiting for the sender",
         "Offered: 1 file, 10 MiB",
         "  .bashrc (hidden or acted upon by systems)",

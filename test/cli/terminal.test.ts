@@ -90,9 +90,10 @@ describe("the terminal screen of a sender", () => {
       "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
       "",
       "Sending big.iso (100 MiB)",
+      "By the relay ws://relay",
       "Upload ██████░░░░░░░░░░░░░░░░░░░░░░░░  20 %  20 MiB of 100 MiB  3.75 MiB/s  21 s left",
-      "anna  receiving     19 %     3.8 MiB/s  lag 1 MiB",
-      "bob   catching up    5 %                lag 15 MiB",
+      "anna  receiving     19 %     3.8 MiB/s  21 s left     lag 1 MiB",
+      "bob   catching up    5 %                              lag 15 MiB",
     ]);
   });
 
@@ -102,10 +103,11 @@ describe("the terminal screen of a sender", () => {
     terminal.screen.end({ fault: "some-failed", exitCode: 3 });
     expect((await terminal.grid()).slice(5)).toEqual([
       "Sending big.iso (100 MiB)",
+      "By the relay ws://relay",
       "The line to the relay broke: ws://relay/ws; trying again.",
       "The relay is back",
       "Upload ██████████████████████████████ 100 %  100 MiB of 100 MiB",
-      "anna  done         100 %",
+      "anna  done         100 %    10.6 MiB/s  in 8.0 s",
       "bob   lost          31 %",
       "Done: 1 receiver has the whole file, 100 MiB in 4.0 s (25 MiB/s)",
       "Error: Some receivers did not get the whole file. Send it again for them.",
@@ -124,10 +126,81 @@ describe("the terminal screen of a sender", () => {
     terminal.show(receiver("r7", "lost", 17));
     expect(await terminal.grid()).toEqual([
       "Sending big.iso (100 MiB)",
+      "By the relay ws://relay",
       "Upload █████████████░░░░░░░░░░░░░  50 %  50 MiB of 100 MiB",
       "30 receivers: 19 receiving, 10 catching up, 1 lost",
-      "first  r29                       receiving     39 %",
-      "last   r0                        catching up   10 %",
+      "all      ███████░░░░░░░░░░░░░░░░░░░░░░░  24 %",
+      "fastest  r29  receiving     39 %",
+      "median   r15  catching up   25 %",
+      "slowest  r0   catching up   10 %",
+      "lost     r7",
+    ]);
+  });
+
+  test.each([
+    [3, 5],
+    [12, 14],
+    [13, 8],
+    [300, 8],
+    [3000, 8],
+  ])("stays readable with %d receivers, in %d lines", async (people, lines) => {
+    using terminal = open(SENDER, { rows: 40, columns: 80 });
+    terminal.show(SEND[1]!, { event: "progress", bytes: 90 * MiB, size: 100 * MiB });
+    for (const step of [1, 2, 3]) {
+      terminal.pass(1000);
+      for (let i = 0; i < people; i++) {
+        terminal.screen.show(receiver(`receiver ${i}`, "live", step * (1 + (i % 29))));
+      }
+    }
+    terminal.screen.show(receiver("receiver 1", "lost", 6));
+    terminal.pass(1000);
+    terminal.show(receiver("receiver 2", "live", 10));
+    const grid = await terminal.grid();
+    expect(grid.length).toBe(lines);
+    for (const line of grid) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
+    const shown = grid.join("\n");
+    if (people <= 12) {
+      expect(shown).toMatch(/^receiver 0 +receiving +3 %/m);
+      expect(shown).toMatch(/^receiver 1 +lost +6 %/m);
+    } else {
+      expect(shown).toContain(`${people} receivers: ${people - 1} receiving, 1 lost\n`);
+      for (const title of ["all", "fastest", "median", "slowest", "lost"]) {
+        expect(shown).toMatch(new RegExp(`^${title} +[\\w█]`, "m"));
+      }
+    }
+  });
+
+  test("of 300 receivers leaves those that failed, and the others summed up", async () => {
+    using terminal = open(SENDER, { rows: 60, columns: 80 });
+    terminal.show(SEND[1]!, { event: "progress", bytes: 100 * MiB, size: 100 * MiB });
+    for (let i = 0; i < 300; i++) terminal.screen.show(receiver(`r${i}`, "live", 0));
+    for (let i = 0; i < 300; i++) {
+      terminal.pass(10);
+      const state = i < 30 ? "lost" : "done";
+      const records = state === "done" ? 100 : 31;
+      const done = state === "done";
+      terminal.screen.show({ event: "receiver", id: `r${i}`, name: `r${i}`, state, records, done });
+    }
+    terminal.show({ event: "done", bytes: 100 * MiB, seconds: 4, receivers: 270 });
+    const grid = await terminal.grid();
+    expect(grid.slice(2, 4)).toEqual(["r0   lost          31 %", "r1   lost          31 %"]);
+    expect(grid.slice(22)).toEqual([
+      "and 10 more that did not get all of it",
+      "270 receivers have all of it",
+      "fastest  r30   done         100 %     323 MiB/s  in 0.3 s",
+      "median   r165  done         100 %    60.2 MiB/s  in 1.7 s",
+      "slowest  r299  done         100 %    33.3 MiB/s  in 3.0 s",
+      "Done: 270 receivers have the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+    ]);
+  });
+
+  test("names the file under way where there are several", async () => {
+    using terminal = open(SENDER, { columns: 60 });
+    const file = { name: "deep/notes.txt", number: 3, of: 12, bytes: 1024, size: 4096 };
+    terminal.show(SEND[1]!, { event: "progress", bytes: 50 * MiB, size: 100 * MiB, file });
+    expect((await terminal.grid()).slice(-2)).toEqual([
+      "Upload █████████████░░░░░░░░░░░░░  50 %  50 MiB of 100 MiB",
+      "3/12 deep/notes.txt ████░░░░░░░░░░░░  25 %  1 KiB of 4 KiB",
     ]);
   });
 
@@ -138,7 +211,7 @@ describe("the terminal screen of a sender", () => {
     "with %d receivers uses at most %d lines, and never more than the terminal has",
     async (people, lines) => {
       using terminal = open(SENDER, { rows: people === 5 ? 5 : 20 });
-      terminal.show(...SEND.slice(1, 3));
+      terminal.show(SEND[1]!);
       for (let i = 0; i < people; i++) terminal.show(receiver(`r${i}`, "live", i));
       expect((await terminal.grid()).length).toBeLessThanOrEqual(lines + 1);
     },
@@ -176,6 +249,7 @@ describe("the terminal screen of a sender", () => {
     terminal.show(receiver("anna", "live", 20));
     expect(await terminal.grid()).toEqual([
       "Sending big.iso (100 MiB)",
+      "By the relay ws://relay",
       "Upload █████░░░░░░░░░░░░░░░░░░░░  20 %",
       "anna  receiving     20 %    1.67 MiB/s",
       "bob   catching up    5 %",
@@ -197,6 +271,7 @@ describe("the terminal screen of a receiver", () => {
     terminal.show(...RECEIVE);
     terminal.screen.end({ fault: undefined, exitCode: 0 });
     expect(await terminal.grid()).toEqual([
+      "By the relay ws://relay",
       "Waiting for the sender",
       "Offered: 1 file, 10 MiB",
       "  .bashrc (hidden or acted upon by systems)",
