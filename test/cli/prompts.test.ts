@@ -59,6 +59,7 @@ describe("recv asks for the code", () => {
     expect(await pty.exited).toBe(130);
     expect(pty.grid()).toEqual([
       `Code (Enter alone: lobby): ${CODE}`,
+      `By the relay ${relay.url}`,
       "Waiting for the sender",
       "Interrupted",
     ]);
