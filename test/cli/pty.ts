@@ -13,6 +13,8 @@ export interface Pty extends AsyncDisposable {
   shows(what: string | RegExp): Promise<void>;
   type(text: string): void;
   resize(columns: number, rows: number): void;
+  /** Closes the terminal, as a window does. */
+  hangUp(): void;
 }
 
 export interface PtyOptions {
@@ -79,6 +81,7 @@ export function openProgram(command: readonly string[], options: PtyOptions = {}
       screen.resize(columns, rows);
       child.terminal?.resize(columns, rows);
     },
+    hangUp: () => child.terminal?.close(),
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
       await exited;
