@@ -35,7 +35,10 @@ export function count(number: number, one: string, many: string): string {
 export function shown(text: string, columns = Infinity): string {
   const safe = escapeForDisplay(text);
   if (columns === Infinity || Bun.stringWidth(safe) <= columns) return safe;
-  return Bun.sliceAnsi(safe, 0, columns, { ellipsis: "…" });
+  const cut = Bun.sliceAnsi(safe, 0, columns, { ellipsis: "…" });
+  // Where the cut is amid a wide character Bun fills one column too many.
+  if (Bun.stringWidth(cut) <= columns) return cut;
+  return Bun.sliceAnsi(safe, 0, columns - 1, { ellipsis: "…" });
 }
 
 /** Text that fills exactly `columns`. */

@@ -285,6 +285,11 @@ describe("numbers", () => {
   test("names are cut by what they fill on the screen", () => {
     expect(shown("文件文件文件", 7)).toBe("文件文…");
     expect(shown("abc", 3)).toBe("abc");
+    for (let columns = 1; columns < 14; columns++) {
+      for (const text of ["文件文件文件", "a文b件c文件文件", "👩‍👩‍👧文件👩‍👩‍👧文件👩‍👩‍👧"]) {
+        expect(Bun.stringWidth(shown(text, columns))).toBeLessThanOrEqual(columns);
+      }
+    }
     expect(shown("\u001B[31mred", 20)).toBe("\\u{1b}[31mred");
   });
 });
