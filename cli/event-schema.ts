@@ -84,6 +84,11 @@ export const clientEvent = v.variant("event", [
     code: field(v.optional(faultCode), "why it is not"),
     message: field(v.optional(text), "the same for people"),
   }),
+  event("gate", "Who has agreed while the content waits for enough of them.", {
+    agreed: field(whole, "so many, and they are there"),
+    wanted: field(whole, "so many are waited for"),
+    open: field(yes, "it begins now, and waits no more"),
+  }),
   event("receiver", "A receiver as the sender sees it, whenever that changes.", {
     id: field(hex, "stays the same when it resumes"),
     name: field(text, "as it calls itself; empty where that is not known yet"),

@@ -1,4 +1,4 @@
-import type { Code, FaultCode } from "../protocol/mod.ts";
+import type { Code, FaultCode, StartWhen } from "../protocol/mod.ts";
 
 import type { Again } from "./state.ts";
 
@@ -16,6 +16,10 @@ export interface SendJob {
   readonly stay: boolean;
   /** How long the relay may be unreachable at first; undefined: for ever. ms */
   readonly connectTimeoutMs: number | undefined;
+  /** Hold the content back until then; undefined: it begins with the first who agrees. */
+  readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
+  /** bytes per second; undefined: no limit */
+  readonly limit?: number | undefined;
   /** Keep what is needed to offer the same share again; undefined: nothing is kept. */
   readonly keep?: KeepSend | undefined;
 }

@@ -8,6 +8,7 @@ import {
   SenderSession,
   UPLOAD_BUFFER_BYTES,
   decodeControl,
+  dataPerRecord,
   encodeControl,
   encodeFrame,
   faultMessage,
@@ -22,6 +23,7 @@ import {
   type SenderEffect,
   type SenderEvent,
   type SenderOutcome,
+  type StartWhen,
   type SyncRecordCipher,
 } from "../protocol/mod.ts";
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
@@ -32,6 +34,7 @@ import { errorCode } from "./folder.ts";
 import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
 import { Line } from "./line.ts";
 import { relayNews } from "./relay-news.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { openSharing } from "./sharing.ts";
 import { openSource, type Source } from "./source.ts";
 
@@ -53,6 +56,7 @@ export class Sending {
   readonly #records: number;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
+  readonly #limit: RateLimit;
   /** What another run needs to go on with this share. */
   #kept: KeptSend | undefined;
   readonly #timer: NodeJS.Timeout;
@@ -78,6 +82,8 @@ export class Sending {
     this.#headBytes = head.length;
     this.#records = manifest.records;
     this.#cipher = cipher;
+    this.#sentRecords = kept?.end ?? 0;
+    this.#limit = new RateLimit(job.limit);
     const { recordSize, records, bytes } = manifest;
     this.#session = new SenderSession(
       {
@@ -85,6 +91,7 @@ export class Sending {
         offer: { share, recordSize, records, bytes, seekable: true },
         proof,
         goal: { receivers: job.receivers, stay: job.stay },
+        startWhen: this.#startWhen(),
         giveUpAfterMs: job.connectTimeoutMs,
         random: Math.random,
       },
@@ -98,7 +105,6 @@ export class Sending {
       kept: kept !== undefined,
     });
     emit({ event: "source", name: source.name, bytes, records });
-    this.#sentRecords = kept?.end ?? 0;
     if (this.#sentRecords > 0) emit({ event: "resumed", bytes: this.#sentBytes(), size: bytes });
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
@@ -144,6 +150,9 @@ export class Sending {
       case "receiver":
         this.#tellReceiver(effect.receiver);
         return;
+      case "gate":
+        this.#tellGate(effect.agreed, effect.open);
+        return;
       case "refused-receipt":
         this.#emit({
           event: "error",
@@ -176,15 +185,23 @@ export class Sending {
     }
   }
 
-  /** Sends wanted records while the socket has room; comes back by itself when it has none. */
+  /** Sends wanted records while the socket and the rate allow; else it comes back by itself. */
   #upload(): void {
     if (this.#uploading) return;
+    let sleep = FULL_SOCKET_SLEEP_MS;
     for (;;) {
       const index = this.#session.wanted();
       if (index === undefined || this.#line === undefined) return;
       if (this.#line.buffered >= UPLOAD_BUFFER_BYTES) break;
+      const wait = this.#limit.wait(performance.now());
+      if (wait > 0) {
+        sleep = Math.ceil(wait);
+        break;
+      }
       try {
-        this.#line.send(this.#frame(index));
+        const frame = this.#frame(index);
+        this.#line.send(frame);
+        this.#limit.spend(frame.length, performance.now());
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
         this.#handle({ type: "failed", fault: error.code });
@@ -199,7 +216,7 @@ export class Sending {
     setTimeout(() => {
       this.#uploading = false;
       this.#upload();
-    }, FULL_SOCKET_SLEEP_MS);
+    }, sleep);
   }
 
   #frame(index: number): Uint8Array {
@@ -232,6 +249,19 @@ export class Sending {
       records === this.#records &&
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
     this.#handle({ type: "receipt-checked", receipt, valid });
+  }
+
+  /** A share that had begun before waits for nobody. */
+  #startWhen(): StartWhen | undefined {
+    const { startWhen } = this.#job;
+    const headRecords = Math.ceil(this.#headBytes / dataPerRecord(RECORD_SIZE));
+    if (startWhen === undefined || this.#sentRecords > headRecords) return undefined;
+    return { ...startWhen, headRecords };
+  }
+
+  #tellGate(agreed: number, open: boolean): void {
+    const wanted = this.#job.startWhen?.receivers ?? 1;
+    this.#emit({ event: "gate", agreed, wanted, open });
   }
 
   #tellReceiver({ id, name, state, next, verified }: ReceiverView): void {

@@ -488,6 +488,12 @@ export const RECEIVERS_WANTED = limit(
   "items",
   "the most that --receivers takes; more would wait for ever",
 );
+export const WAIT_MAX_MS = limit(
+  "WAIT_MAX_MS",
+  24 * 60 * minute,
+  "ms",
+  "the most that --min-wait and --max-wait take",
+);
 export const CONNECT_TIMEOUT_MAX_MS = limit(
   "CONNECT_TIMEOUT_MAX_MS",
   24 * 60 * minute,

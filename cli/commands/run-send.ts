@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 
 import { isLobby } from "../../protocol/code.ts";
-import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED } from "../../protocol/limits.ts";
+import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../protocol/limits.ts";
 import { usage } from "../args.ts";
 import { attend } from "../attend.ts";
 import { begun } from "../begun.ts";
@@ -10,15 +10,20 @@ import { senderCode } from "../code-input.ts";
 import { checkWishes, codeExtras } from "../code-extras.ts";
 import { completePath } from "../complete-path.ts";
 import { askLine, canAsk } from "../prompts.ts";
+import type { SendJob } from "../jobs.ts";
 import { chooseRelay, receiveCommand } from "../relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
-import { parseSeconds, parseWhole } from "../values.ts";
+import { parseRate, parseSeconds, parseWhole } from "../values.ts";
 
 export interface SendValues {
   readonly file: string | undefined;
   readonly receivers: string | undefined;
   readonly stay: boolean;
+  readonly "wait-for": string | undefined;
+  readonly "min-wait": string | undefined;
+  readonly "max-wait": string | undefined;
+  readonly limit: string | undefined;
   readonly code: string | undefined;
   readonly lobby: boolean;
   readonly relay: string | undefined;
@@ -37,6 +42,8 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
   const timeout = values["connect-timeout"] ?? "10";
   const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);
+  const startWhen = startWhenOf(values);
+  const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const relay = chooseRelay(values.relay);
   const given = senderCode(values.code, values.lobby);
   const lobby = isLobby(given);
@@ -54,6 +61,8 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       receivers,
       stay: values.stay,
       connectTimeoutMs,
+      startWhen,
+      limit,
       keep: {
         again: { cwd: process.cwd(), words },
         share: values.share,
@@ -79,6 +88,21 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
     values,
   );
   return attend(client, screen);
+}
+
+function startWhenOf(values: SendValues): SendJob["startWhen"] {
+  const { "wait-for": least, "min-wait": min, "max-wait": max } = values;
+  if (least === undefined && max !== undefined) {
+    throw usage("--max-wait says how long to wait for the receivers of --wait-for");
+  }
+  if (least === undefined && min === undefined) return undefined;
+  const receivers = parseWhole("--wait-for", least ?? "1", 1, RECEIVERS_WANTED);
+  const minWaitMs = min === undefined ? 0 : parseSeconds("--min-wait", min, WAIT_MAX_MS);
+  const maxWaitMs = max === undefined ? undefined : parseSeconds("--max-wait", max, WAIT_MAX_MS);
+  if (maxWaitMs !== undefined && maxWaitMs < minWaitMs) {
+    throw usage("--max-wait is less than --min-wait");
+  }
+  return { receivers, minWaitMs, maxWaitMs };
 }
 
 /** Which share it was is for one run alone: the next one of this command may be another. */

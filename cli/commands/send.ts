@@ -11,6 +11,26 @@ export default command({
       description: "End when so many receivers have all of it and nobody is still receiving (1)",
     },
     stay: { type: "boolean", description: "Go on serving until Ctrl-C" },
+    "wait-for": {
+      type: "string",
+      valueHint: "n",
+      description: "Begin when so many have agreed to receive; until then they see the offer alone",
+    },
+    "min-wait": {
+      type: "string",
+      valueHint: "seconds",
+      description: "Begin no sooner than so long after the first agreed",
+    },
+    "max-wait": {
+      type: "string",
+      valueHint: "seconds",
+      description: "Begin so long after the first agreed, though fewer than --wait-for did",
+    },
+    limit: {
+      type: "string",
+      valueHint: "rate",
+      description: "The most to upload per second, such as 8MiB or 500k",
+    },
     code: {
       type: "string",
       valueHint: "code",
@@ -33,6 +53,7 @@ export default command({
   examples: [
     ["fileshare send big.iso", "print a code, send to the first who comes"],
     ["fileshare send big.iso --receivers 5", "end when five have it"],
+    ["fileshare send big.iso --wait-for 20 --max-wait 300", "begin with 20, or after 5 minutes"],
     ["fileshare send big.iso --stay", "serve whoever comes, until Ctrl-C"],
     ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
   ],

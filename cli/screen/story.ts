@@ -58,6 +58,8 @@ export class Story {
         ];
       case "changed":
         return this.#changed(event);
+      case "gate":
+        return [say(gateText(event))];
       case "unkept":
         this.#resumable = false;
         return [
@@ -210,4 +212,9 @@ function receiversHave(number: number): string {
 
 function of(position: { readonly bytes: number; readonly size: number }): string {
   return `${size(position.bytes)} of ${size(position.size)}`;
+}
+
+function gateText({ agreed, wanted, open }: EventOf<"gate">): string {
+  const ready = count(agreed, "receiver is ready", "receivers are ready");
+  return open ? `${ready}: it begins` : `${ready} of ${wanted}; waiting for the others`;
 }

@@ -87,7 +87,15 @@ test("each event of real runs is in the schema, and each of the schema happens",
   const recv = ["recv", "--yes", "--out", out, ...at];
   await using first = new Run(clientEvent, [...recv, "--limit", "1MiB"]);
   await first.sees("waiting");
-  await using sender = new Run(clientEvent, ["send", file.path, "--receivers", "2", ...at]);
+  await using sender = new Run(clientEvent, [
+    "send",
+    file.path,
+    "--receivers",
+    "2",
+    "--wait-for",
+    "1",
+    ...at,
+  ]);
   await first.sees("progress");
   expect(await first.end("SIGINT")).toBe(EXIT.interrupted);
   await using again = new Run(clientEvent, [...recv, "--limit", "2MiB"]);

@@ -136,6 +136,7 @@ export class SimSender extends Client {
         throw new Violation(`${this.name} refused the receipt of ${toHex(effect.receiver)}`);
       case "link":
       case "receiver":
+      case "gate":
         return;
       case "finish":
         this.#finish(effect.outcome);

@@ -1,0 +1,79 @@
+/** When a send begins, how fast it uploads, whom it serves and whom it drops. */
+import { describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startRelay } from "../../relay/mod.ts";
+import { bytesOf, temporaryFolder } from "../cli/disk.ts";
+import { newCode, receive, send, type Running } from "./clients.ts";
+import { makeFile } from "./files.ts";
+import { Proxy } from "./proxy.ts";
+
+const MiB = 1024 * 1024;
+
+function outs(dir: string, count: number): string[] {
+  const paths = Array.from({ length: count }, (_, i) => join(dir, `out-${i}`));
+  for (const path of paths) mkdirSync(path);
+  return paths;
+}
+
+async function isDone(...clients: Running[]): Promise<void> {
+  const outcomes = await Promise.all(clients.map((client) => client.outcome));
+  expect(clients.flatMap((client) => client.all("error"))).toEqual([]);
+  expect(outcomes.map(({ exitCode }) => exitCode)).toEqual(clients.map(() => 0));
+}
+
+describe("the start gate", () => {
+  test("shows the offer to who comes, and sends nothing else before enough have agreed", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    await using proxy = await Proxy.start({ port: relay.port });
+    const file = makeFile(folder.path, "a.bin", 5.5 * MiB);
+    const [first = "", second = ""] = outs(folder.path, 2);
+    const code = newCode();
+    const at = `${relay.url}/ws`;
+    const startWhen = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined };
+    await using sender = send({ relay: proxy.url, code, path: file.path, startWhen, receivers: 2 });
+    await using one = receive({ relay: at, code, out: first });
+    expect(await sender.when("gate")).toMatchObject({ agreed: 1, wanted: 2, open: false });
+    await one.when("offer");
+    await using two = receive({ relay: at, code, out: second, ask: true });
+    await two.when("offer");
+    // It was asked for all that a receiver may have at once, and gave what holds the manifest.
+    expect(proxy.up).toEqual([0]);
+    two.answer({ accept: true });
+    expect(await sender.when("gate", ({ open }) => open)).toMatchObject({ agreed: 2 });
+    await isDone(sender, one, two);
+    expect(proxy.up).toEqual([0, 1, 2, 3, 4, 5]);
+    for (const out of [first, second]) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+  });
+
+  test("begins with fewer when the longest wait is over", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const file = makeFile(folder.path, "a.bin", 3 * MiB);
+    const [out = ""] = outs(folder.path, 1);
+    const job = { relay: `${relay.url}/ws`, code: newCode() };
+    const startWhen = { receivers: 5, minWaitMs: 0, maxWaitMs: 300 };
+    await using sender = send({ ...job, path: file.path, startWhen });
+    await using receiver = receive({ ...job, out });
+    await isDone(sender, receiver);
+    expect(sender.all("gate").map(({ agreed, open }) => [agreed, open])).toEqual([
+      [1, false],
+      [1, true],
+    ]);
+  });
+});
+
+test("a limit on the upload takes its time", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const file = makeFile(folder.path, "a.bin", 3 * MiB);
+  const [out = ""] = outs(folder.path, 1);
+  const job = { relay: `${relay.url}/ws`, code: newCode() };
+  await using sender = send({ ...job, path: file.path, limit: 4 * MiB });
+  await using receiver = receive({ ...job, out });
+  await isDone(sender, receiver);
+  expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+  // All but the last of four records had to wait for the one before; never faster, maybe slower.
+  expect((await sender.when("done")).seconds).toBeGreaterThan(3 / 4);
+});
