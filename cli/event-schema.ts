@@ -44,6 +44,10 @@ const change = v.pipe(
   }),
   v.readonly(),
 );
+const danger = v.picklist(["hidden", "autorun", "executable"]);
+const flags = v.pipe(v.array(danger), v.readonly());
+const flagged = v.pipe(v.array(v.strictObject({ name: text, flags })), v.readonly());
+const sizes = v.pipe(v.array(whole), v.readonly());
 
 const error = event(
   "error",
@@ -102,8 +106,20 @@ export const clientEvent = v.variant("event", [
     files: field(whole, "how many"),
     bytes: field(whole, "of all files"),
     names: field(names, "of the files, from a peer"),
-    exists: field(yes, "a file of that name is in the folder already"),
+    exists: field(yes, "something else of such a name is in the folder already"),
     question: field(yes, "the share waits for an answer"),
+    kind: field(v.optional(v.picklist(["files", "text"])), "a text is shown and not saved"),
+    open: field(v.optional(yes), "a stream whose end nobody knows yet"),
+    sizes: field(v.optional(sizes), "of the files, in the order of their names"),
+    flagged: field(v.optional(flagged), "names that deserve a second look, and why"),
+    same: field(v.optional(whole), "files that are here already as they are in the share"),
+  }),
+  event("skipped", "What is not fetched: it is here already, or left as it is.", {
+    files: field(whole, "how many"),
+    bytes: field(whole, "of them"),
+  }),
+  event("text", "A text came. Nothing was saved.", {
+    text: field(text, "as it was sent, from a peer"),
   }),
   event("resumed", "A share goes on where an earlier run stopped.", {
     bytes: field(whole, "here already; sender: sent at least once"),
@@ -120,9 +136,10 @@ export const clientEvent = v.variant("event", [
       "of several, the one under way: `number` of `of`, and its part",
     ),
   }),
-  event("saved", "A file is whole and in its place.", {
-    path: field(text, "where"),
-    bytes: field(whole, "of the file"),
+  event("saved", "An outermost file or folder is whole and in its place; very many come as one.", {
+    path: field(text, "where; of very many the folder that they are in"),
+    bytes: field(whole, "that came"),
+    files: field(v.optional(whole), "that came"),
   }),
   event("kept", "What arrived of an unfinished share is kept, to go on.", {
     path: field(text, "where"),

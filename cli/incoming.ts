@@ -1,11 +1,9 @@
-import { lstatSync } from "node:fs";
-import { join } from "node:path";
-
 import {
   FaultError,
   MANIFEST_LENGTH_BYTES,
-  concat,
+  dataPerRecord,
   decodeManifest,
+  isOpen,
   manifestLength,
   receiptMac,
   recordCipher,
@@ -17,163 +15,274 @@ import {
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import { findPartial, openPartial } from "./find-partial.ts";
-import { fileOffset, type PartialFile } from "./partial.ts";
-import { finalName, type FinishPolicy } from "./place.ts";
+import { checkSpace, Folder } from "./folder.ts";
+import { OutputStore, type Reader } from "./output-store.ts";
+import { PartialShare, type Saved } from "./partial.ts";
+import { isSingle } from "./partial-file.ts";
+import type { OnExists, Policy } from "./policy.ts";
+import { NothingLeft, TextStore, type Store } from "./store.ts";
+import { Survey } from "./survey.ts";
 
 /**
  * Where an incoming share stands on this machine: first only records in memory until they hold the
- * manifest, then, agreed to, a partial on the disk.
+ * manifest, then, agreed to, in a store.
  */
 type Stage =
-  | { readonly at: "preview"; readonly plain: Uint8Array[] }
+  | { readonly at: "preview" }
   | {
       readonly at: "known";
-      readonly plain: Uint8Array[];
       readonly manifest: Manifest;
       readonly head: Uint8Array;
+      /** What is at the destination; undefined where nothing is saved. */
+      readonly survey: Survey | undefined;
     }
-  | { readonly at: "partial"; readonly partial: PartialFile };
+  | { readonly at: "agreed"; readonly manifest: Manifest; readonly store: Store };
+
+/** Where shares go, as it was said before any was offered. */
+export interface Destination {
+  /** The folder to save in. */
+  readonly dir: string;
+  /** Descriptor to write the content to instead. */
+  readonly output: number | undefined;
+  /** What was said about names that are taken; undefined: nothing yet. */
+  readonly onExists: OnExists | undefined;
+  readonly prefix: string;
+  readonly checksum: boolean;
+}
 
 /** One share as it arrives: deciphers its records and keeps them. */
 export class Incoming {
   readonly offer: OfferSeen;
   /** Who we are for this share; kept with the partial, so that a later run is the same receiver. */
   readonly receiver: Uint8Array;
-  readonly #dir: string;
+  readonly #destination: Destination;
   readonly #keys: Keys;
   readonly #cipher: SyncRecordCipher;
   /** A partial of this share id with other records than offered: not ours to touch or to go on with. */
-  readonly #unfit: PartialFile | undefined;
-  #stage: Stage;
+  readonly #unfit: PartialShare | undefined;
+  #stage: Stage = { at: "preview" };
+  /** Data of the records before the agreement, and how long they are together. */
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+  #records: number;
+  #policy: Policy;
+  readonly #skipped = { files: 0, bytes: 0 };
 
   /**
-   * Takes up a share: with what an earlier run left of it in `dir`, or from its beginning.
+   * Takes up a share: with what an earlier run left of it at its destination, or from its beginning.
    * @throws FaultError of the disk
    */
-  constructor(offer: OfferSeen, keys: Keys, dir: string) {
+  constructor(offer: OfferSeen, keys: Keys, destination: Destination) {
     this.offer = offer;
-    this.#dir = dir;
+    this.#destination = destination;
     this.#keys = keys;
+    this.#records = offer.records;
     this.#cipher = recordCipher(keys.content, offer.share, primitives);
-    const partial = findPartial({ dir, share: offer.share });
+    const { dir, output, onExists, prefix, checksum } = destination;
+    this.#policy = { onExists: onExists ?? "number", prefix, checksum };
+    const policy = onExists === undefined ? undefined : this.#policy;
+    const partial =
+      output === undefined ? findPartial({ dir, share: offer.share, policy }) : undefined;
     if (partial !== undefined && fits(partial.manifest, offer)) {
-      this.#stage = { at: "partial", partial };
+      this.#policy = policy ?? partial.policy;
+      this.#stage = { at: "agreed", manifest: partial.manifest, store: partial };
+      this.#records = partial.records;
       this.receiver = partial.receiver;
     } else {
       this.#unfit = partial;
-      this.#stage = { at: "preview", plain: [] };
       this.receiver = primitives.randomBytes(16);
     }
   }
 
   /** The first record needed. */
   get next(): number {
-    return this.#stage.at === "partial" ? this.#stage.partial.next : this.#stage.plain.length;
+    return this.#stage.at === "agreed" ? this.#stage.store.next : this.#early.length;
   }
 
-  /** Whether an earlier run was told to take it. */
+  /** How many there are, as far as that is known; see OfferSeen. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Whether it was agreed to take it, now or by an earlier run. */
   get agreed(): boolean {
-    return this.#stage.at === "partial";
+    return this.#stage.at === "agreed";
   }
 
   get manifest(): Manifest | undefined {
-    switch (this.#stage.at) {
-      case "preview":
-        return undefined;
-      case "known":
-        return this.#stage.manifest;
-      case "partial":
-        return this.#stage.partial.manifest;
-    }
+    return this.#stage.at === "preview" ? undefined : this.#stage.manifest;
   }
 
   /** Bytes of the files that are here. */
   get bytes(): number {
+    return this.#stage.at === "agreed" ? this.#stage.store.bytes : 0;
+  }
+
+  /** Of all files; of an open share, as far as it is known. */
+  get size(): number {
     const { manifest } = this;
-    return manifest === undefined ? 0 : fileOffset(this.next, manifest, this.#headBytes());
+    return manifest?.open === true ? this.bytes : (manifest?.bytes ?? 0);
+  }
+
+  /** Whether it is kept on the disk for a later run. */
+  get kept(): boolean {
+    return this.#stage.at === "agreed" && this.#stage.store instanceof PartialShare;
+  }
+
+  /** What the agreement left out: it is here already, or stays as it is. */
+  get skipped(): { readonly files: number; readonly bytes: number } {
+    return this.#skipped;
+  }
+
+  /** Before the agreement: whether something else has a name of the share, and what is the same. */
+  get found(): Pick<Survey, "exists" | "same"> {
+    const survey = this.#stage.at === "known" ? this.#stage.survey : undefined;
+    return survey ?? { exists: false, same: { files: 0, bytes: 0 } };
+  }
+
+  /** After `finish`: what got which name. */
+  get saved(): readonly Saved[] {
+    return this.#stage.at === "agreed" ? this.#stage.store.saved : [];
+  }
+
+  /** After `finish`, of a share that is one. */
+  get text(): string | undefined {
+    const store = this.#stage.at === "agreed" ? this.#stage.store : undefined;
+    return store instanceof TextStore ? store.text : undefined;
   }
 
   /**
    * Deciphers record `next` and keeps it.
-   * @returns whether the manifest became known by it
+   * @returns whether the manifest became known by it, and whether an open share ends with it
    * @throws FaultError `corrupt-record`, `bad-manifest`, `unsafe-name`, or of the disk
    */
-  take(ciphertext: Uint8Array): "stored" | "manifest-known" {
+  take(ciphertext: Uint8Array): { readonly manifestKnown: boolean; readonly last: boolean } {
     const index = this.next;
-    const plain = this.#cipher.open(index, ciphertext, index === this.offer.records - 1);
-    if (this.#stage.at === "partial") {
-      this.#stage.partial.write(index, plain);
-      return "stored";
+    const { data, last } = this.#open(index, ciphertext);
+    if (last) this.#records = index + 1;
+    if (this.#stage.at === "agreed") {
+      this.#stage.store.write(index, data, last);
+      return { manifestKnown: false, last };
     }
     if (this.#stage.at === "known") throw new FaultError("internal", "a record before the answer");
-    this.#stage.plain.push(plain);
-    return this.#readManifest(this.#stage.plain) ? "manifest-known" : "stored";
-  }
-
-  /** Whether a file of the name that `finish` would give is there already. */
-  exists(prefix: string): boolean {
-    const name = this.manifest?.files[0]?.path;
-    if (name === undefined || name.includes("/")) return false;
-    const path = join(this.#dir, finalName(name, prefix));
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    this.#checkEarly(index, data);
+    this.#early.push(data);
+    this.#earlyBytes += data.length;
+    return { manifestKnown: this.#readManifest(), last };
   }
 
   /**
-   * The person agreed: from here on it is kept on the disk.
-   * @throws FaultError `bad-manifest`, `unsafe-name`, or of the disk
+   * It was agreed to take it: from here on it is kept.
+   * @param onExists what was answered about names that are taken
+   * @throws FaultError of the disk, or of what is at the destination
    */
-  begin(): void {
+  begin(onExists: OnExists | undefined, reader: Reader): void {
     if (this.#stage.at !== "known") return;
-    const { plain, manifest, head } = this.#stage;
-    const partial = openPartial({ dir: this.#dir, manifest, head, receiver: this.receiver });
-    this.#stage = { at: "partial", partial };
-    for (const [index, record] of plain.entries()) partial.write(index, record);
+    if (onExists !== undefined) this.#policy = { ...this.#policy, onExists };
+    const { manifest } = this.#stage;
+    const store = this.#makeStore(this.#stage, reader);
+    this.#stage = { at: "agreed", manifest, store };
+    const ended = this.#records < this.offer.records;
+    for (const [index, record] of this.#early.entries()) {
+      if (index !== store.next) continue; // here already
+      store.write(index, record, ended && index === this.#records - 1);
+    }
+    this.#early = [];
   }
 
-  /** Brings what is here to the disk; see PartialFile.checkpoint. */
+  /**
+   * Brings what is here to the disk, and looks whether the rest fits; see PartialShare.checkpoint.
+   * @throws FaultError of the disk, "disk-full" also when it will be
+   */
   async checkpoint(): Promise<void> {
-    if (this.#stage.at === "partial") await this.#stage.partial.checkpoint();
+    if (this.#stage.at !== "agreed") return;
+    const { manifest, store } = this.#stage;
+    if (store instanceof PartialShare && store.next < store.records) {
+      checkSpace(this.#destination.dir, manifest.bytes - store.bytes);
+    }
+    await store.checkpoint();
   }
 
-  /** Everything is here: gives it its name, and returns its path. */
-  finish(policy: FinishPolicy): Promise<string> {
-    if (this.#stage.at !== "partial") throw new FaultError("internal", "nothing to finish");
-    return this.#stage.partial.finish(policy);
+  /** Everything is here: gives it its names. */
+  async finish(): Promise<void> {
+    if (this.#stage.at !== "agreed") throw new FaultError("internal", "nothing to finish");
+    await this.#stage.store.finish(this.#policy);
   }
 
   /** What proves to the sender, and to it alone, that all records were deciphered here. */
   receipt(): Uint8Array {
-    const { share, records } = this.offer;
-    return receiptMac(this.#keys, primitives, share, this.receiver, records);
+    return receiptMac(this.#keys, primitives, this.offer.share, this.receiver, this.#records);
   }
 
   /** Lets go of it; what is on the disk stays for the next run. @returns where that is, if it is. */
   async close(): Promise<string | undefined> {
     await this.#unfit?.close();
-    return this.#stage.at === "partial" ? await this.#stage.partial.close() : undefined;
+    return this.#stage.at === "agreed" ? await this.#stage.store.close() : undefined;
   }
 
-  #headBytes(): number {
-    switch (this.#stage.at) {
-      case "preview":
-        return 0;
-      case "known":
-        return this.#stage.head.length;
-      case "partial":
-        return this.#stage.partial.headBytes;
+  #open(
+    index: number,
+    ciphertext: Uint8Array,
+  ): { readonly data: Uint8Array; readonly last: boolean } {
+    if (isOpen(this.offer)) return this.#cipher.openAny(index, ciphertext);
+    const data = this.#cipher.open(index, ciphertext, index === this.offer.records - 1);
+    return { data, last: false };
+  }
+
+  /** Short ones would come for ever without the end of the manifest. */
+  #checkEarly(index: number, data: Uint8Array): void {
+    const { recordSize, records } = this.offer;
+    const full = data.length === dataPerRecord(recordSize) || index === records - 1;
+    if (isOpen(this.offer) ? data.length === 0 : !full) {
+      throw new FaultError("corrupt-record", `${index}, with ${data.length} bytes`);
     }
   }
 
-  #readManifest(plain: Uint8Array[]): boolean {
-    const arrived = plain.reduce((sum, { length }) => sum + length, 0);
-    if (arrived < MANIFEST_LENGTH_BYTES) return false;
-    const bytes = concat(...plain);
-    const end = MANIFEST_LENGTH_BYTES + manifestLength(bytes);
-    if (arrived < end) return false;
-    const head = bytes.slice(0, end);
+  #makeStore({ manifest, head, survey }: Extract<Stage, { at: "known" }>, reader: Reader): Store {
+    const { dir, output } = this.#destination;
+    if (output !== undefined) return new OutputStore(manifest, head.length, output, reader);
+    if (survey === undefined) return new TextStore(manifest, head.length);
+    const wanted = survey.wanted(this.#policy);
+    for (const [i, { size, type }] of manifest.files.entries()) {
+      if (wanted[i] === 1 || type === "folder") continue;
+      this.#skipped.files++;
+      this.#skipped.bytes += size;
+    }
+    if (!wanted.includes(1)) return new NothingLeft(manifest);
+    const { receiver } = this;
+    return openPartial({ dir, manifest, head, receiver, policy: this.#policy, wanted });
+  }
+
+  #readManifest(): boolean {
+    const first = this.#early[0];
+    if (this.#earlyBytes < MANIFEST_LENGTH_BYTES || first === undefined) return false;
+    // MIN_RECORD_SIZE holds the length and more.
+    const end = MANIFEST_LENGTH_BYTES + manifestLength(first);
+    if (this.#earlyBytes < end) return false;
+    const head = new Uint8Array(Buffer.concat(this.#early, end));
     const manifest = decodeManifest(head.subarray(MANIFEST_LENGTH_BYTES), this.offer);
-    this.#stage = { at: "known", plain, manifest, head };
+    if (manifest.open !== isOpen(this.offer)) {
+      throw new FaultError("bad-manifest", "another end than offered");
+    }
+    const { dir, output, prefix } = this.#destination;
+    if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");
+    const saved = output === undefined && manifest.kind === "files";
+    this.#stage = {
+      at: "known",
+      manifest,
+      head,
+      survey: saved ? surveyOf(dir, manifest, prefix) : undefined,
+    };
     return true;
+  }
+}
+
+function surveyOf(dir: string, manifest: Manifest, prefix: string): Survey {
+  const folder = new Folder(dir);
+  try {
+    return new Survey(folder, manifest, prefix);
+  } finally {
+    folder.close();
   }
 }
 

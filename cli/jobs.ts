@@ -1,5 +1,6 @@
 import type { Code, FaultCode, StartWhen } from "../protocol/mod.ts";
 
+import type { OnExists } from "./policy.ts";
 import type { Again } from "./state.ts";
 
 /** What a client thread is asked to do; plain values. */
@@ -49,15 +50,20 @@ export interface ReceiveJob {
   readonly prefix: string;
   /** Wait for an answer before anything is written. */
   readonly ask: boolean;
-  /** What to do about a file of that name unless the answer says otherwise. */
-  readonly onExists: OnExists;
+  /** Take hidden files, and those that systems act upon, without a question of their own. */
+  readonly hidden: boolean;
+  /** What to do about names that are taken; undefined: as the answer says, else `number`. */
+  readonly onExists: OnExists | undefined;
+  /** Tell by their content which files are here already, and not by size and time. */
+  readonly checksum: boolean;
+  /** Write the content to the standard output and save nothing. */
+  readonly stdout: boolean;
+  /** The command that goes on with it, to be remembered; undefined: not to be. */
+  readonly again: Again | undefined;
   /** bytes per second */
   readonly limit: number | undefined;
   readonly connectTimeoutMs: number | undefined;
 }
-
-/** A file of the name is there: save as `name (1)`, or replace it. */
-export type OnExists = "number" | "overwrite";
 
 export type Answer =
   { readonly accept: true; readonly onExists?: OnExists } | { readonly accept: false };

@@ -4,10 +4,12 @@
  *
  *       0  magic, 8 bytes
  *       8  length of the header u32 | CRC-32 of the header u32
- *      16  cell A, 40 bytes: sequence u32 | written u32 | synced u32 | state u32 | boot id 16 bytes | CRC-32 u32 | 0 u32
- *      64  cell B, alike
- *     128  header, a MessagePack map {v, share, receiver, head}; never rewritten
- *     ...  destiny: length u32 | CRC-32 u32 | MessagePack map {name, ino, placeholder}
+ *      16  cell A, 56 bytes: sequence u32 | written u32 | synced u32 | state u32 | boot id 16 bytes
+ *          | position u64 | synced position u64 | CRC-32 u32 | 0 u32
+ *      80  cell B, alike
+ *     144  header, a MessagePack map {v, share, receiver, head, policy}; never rewritten
+ *     ...  destinies, one after another: length u32 | CRC-32 u32 | MessagePack map {entry, name,
+ *          ino, placeholder}
  *
  * The cells take turns; the valid one with the higher sequence counts, so a torn write costs one
  * step and not the journal.
@@ -20,11 +22,13 @@ import { CONTROL_BYTES, MANIFEST_BYTES } from "../protocol/limits.ts";
 import { decodeHead, type Manifest } from "../protocol/manifest.ts";
 import { packMap, unpackMap } from "../protocol/msgpack.ts";
 import { bootId } from "./owner.ts";
+import { ON_EXISTS, type Policy } from "./policy.ts";
 
-const MAGIC = new TextEncoder().encode("fsjrnl1\n");
-const CELLS = [16, 64] as const;
-const CELL_BYTES = 40;
-const HEADER = 128;
+const MAGIC = new TextEncoder().encode("fsjrnl2\n");
+const CELLS = [16, 80] as const;
+const CELL_BYTES = 56;
+const CELL_SUM = 48;
+const HEADER = 144;
 const MAX_HEADER = MANIFEST_BYTES + CONTROL_BYTES;
 const WHOLE = 1;
 
@@ -36,12 +40,18 @@ export interface Progress {
   readonly synced: number;
   /** Everything is written, and the move to the final name may have begun. */
   readonly whole: boolean;
+  /** Open shares: bytes of the file in the records written, which no arithmetic tells. */
+  readonly position?: number;
+  /** Alike, in those on the disk. */
+  readonly syncedPosition?: number;
 }
 
-/** Under which name the data was about to be placed, to recognise it there. */
+/** Under which name something was about to be placed, to recognise it there. */
 export interface Destiny {
+  /** Which of the share's outermost files and folders, counted from 0. */
+  readonly entry: number;
   readonly name: string;
-  /** Inode of the data. */
+  /** Its inode. */
   readonly ino: bigint;
   /** Inode of the empty file that keeps the name free, where links cannot. */
   readonly placeholder?: bigint;
@@ -52,6 +62,8 @@ export interface Kept {
   readonly manifest: Manifest;
   readonly head: Uint8Array;
   readonly receiver: Uint8Array;
+  /** What was agreed to about names that are taken. */
+  readonly policy: Policy;
 }
 
 export class Journal {
@@ -60,8 +72,11 @@ export class Journal {
   readonly head: Uint8Array;
   /** Who the receiver is to the sender. */
   readonly receiver: Uint8Array;
+  readonly policy: Policy;
   readonly #fd: number;
-  readonly #end: number;
+  /** Where the next destiny goes. */
+  #end: number;
+  readonly #destinies = new Map<number, Destiny>();
   readonly #boot: Uint8Array;
   #sequence = 0;
   #sameBoot = true;
@@ -72,6 +87,7 @@ export class Journal {
     this.manifest = kept.manifest;
     this.head = kept.head;
     this.receiver = kept.receiver;
+    this.policy = kept.policy;
     this.#end = end;
     this.#boot = thisBoot();
   }
@@ -82,10 +98,11 @@ export class Journal {
     const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
     try {
       const header = packMap({
-        v: 1,
+        v: 2,
         share: kept.manifest.share,
         receiver: kept.receiver,
         head: kept.head,
+        policy: { ...kept.policy },
       });
       const start = new Uint8Array(HEADER);
       start.set(MAGIC);
@@ -113,14 +130,16 @@ export class Journal {
       const start = readFully(fd, 0, HEADER);
       if (!equalBytes(start.subarray(0, MAGIC.length), MAGIC)) throw new Error("magic");
       const header = readSummed(fd, 8, HEADER, MAX_HEADER);
-      const { v, share: named, receiver, head } = unpackMap(header, MAX_HEADER);
-      if (v !== 1) throw new Error("version");
+      const { v, share: named, receiver, head, policy } = unpackMap(header, MAX_HEADER);
+      if (v !== 2) throw new Error("version");
       if (!(named instanceof Uint8Array && receiver instanceof Uint8Array)) throw new Error("ids");
       if (!(head instanceof Uint8Array)) throw new Error("head");
       const manifest = decodeHead(head);
       if (!equalBytes(named, share) || !equalBytes(manifest.share, share)) throw new Error("share");
-      const journal = new Journal(fd, { manifest, head, receiver }, HEADER + header.length);
+      const kept = { manifest, head, receiver, policy: readPolicy(policy) };
+      const journal = new Journal(fd, kept, HEADER + header.length);
       journal.#readCells(start);
+      journal.#readDestinies();
       return journal;
     } catch {
       closeSync(fd);
@@ -144,7 +163,7 @@ export class Journal {
   }
 
   /** Notes the progress; as cheap as one small write. */
-  mark({ written, synced, whole }: Progress): void {
+  mark({ written, synced, whole, position = 0, syncedPosition = 0 }: Progress): void {
     this.#sequence++;
     const cell = new Uint8Array(CELL_BYTES);
     const view = new DataView(cell.buffer);
@@ -153,28 +172,24 @@ export class Journal {
     view.setUint32(8, synced);
     view.setUint32(12, whole ? WHOLE : 0);
     cell.set(this.#boot, 16);
-    view.setUint32(32, Bun.hash.crc32(cell.subarray(0, 32)));
+    view.setBigUint64(32, BigInt(position));
+    view.setBigUint64(40, BigInt(syncedPosition));
+    view.setUint32(CELL_SUM, Bun.hash.crc32(cell.subarray(0, CELL_SUM)));
     writeFully(this.#fd, cell, CELLS[this.#sequence % 2 === 0 ? 0 : 1]);
   }
 
-  /** Notes what is about to happen to the data. */
-  destine({ name, ino, placeholder }: Destiny): void {
-    const packed = packMap({ name, ino: `${ino}`, placeholder: `${placeholder ?? ""}` });
+  /** Notes what is about to happen to one of the outermost entries; the last word about it counts. */
+  destine(destiny: Destiny): void {
+    const { entry, name, ino, placeholder } = destiny;
+    const packed = packMap({ entry, name, ino: `${ino}`, placeholder: `${placeholder ?? ""}` });
     writeFully(this.#fd, packed, this.#end + 8);
     writeFully(this.#fd, lengthAndSum(packed), this.#end);
+    this.#end += 8 + packed.length;
+    this.#destinies.set(entry, destiny);
   }
 
-  destiny(): Destiny | undefined {
-    try {
-      const packed = readSummed(this.#fd, this.#end, this.#end + 8, CONTROL_BYTES);
-      const { name, ino, placeholder } = unpackMap(packed, CONTROL_BYTES);
-      if (typeof name !== "string" || typeof ino !== "string") return undefined;
-      if (typeof placeholder !== "string" || /^\.{0,2}$|[/\0]/.test(name)) return undefined;
-      const kept = placeholder === "" ? {} : { placeholder: BigInt(placeholder) };
-      return { name, ino: BigInt(ino), ...kept };
-    } catch {
-      return undefined; // none yet, or torn, which is before it was acted on
-    }
+  destiny(entry = 0): Destiny | undefined {
+    return this.#destinies.get(entry);
   }
 
   /** Until it is on the disk. */
@@ -186,12 +201,26 @@ export class Journal {
     closeSync(this.#fd);
   }
 
+  /** Up to the first that is torn, which is before it was acted on. */
+  #readDestinies(): void {
+    for (;;) {
+      try {
+        const packed = readSummed(this.#fd, this.#end, this.#end + 8, CONTROL_BYTES);
+        const destiny = readDestiny(packed);
+        this.#destinies.set(destiny.entry, destiny);
+        this.#end += 8 + packed.length;
+      } catch {
+        return;
+      }
+    }
+  }
+
   #readCells(start: Uint8Array): void {
     for (const offset of CELLS) {
       const cell = start.slice(offset, offset + CELL_BYTES);
       const view = new DataView(cell.buffer);
       const sequence = view.getUint32(0);
-      if (view.getUint32(32) !== Bun.hash.crc32(cell.subarray(0, 32))) continue;
+      if (view.getUint32(CELL_SUM) !== Bun.hash.crc32(cell.subarray(0, CELL_SUM))) continue;
       if (sequence < this.#sequence) continue;
       const boot = cell.subarray(16, 32);
       // Without a boot id nobody knows whether the system restarted.
@@ -199,13 +228,22 @@ export class Journal {
       const synced = view.getUint32(8);
       const written = view.getUint32(4);
       const whole = view.getUint32(12) === WHOLE;
-      if (synced > written || written > this.manifest.records) continue;
-      if (whole && written !== this.manifest.records) continue;
+      const position = Number(view.getBigUint64(32));
+      const syncedPosition = Number(view.getBigUint64(40));
+      const { records, open } = this.manifest;
+      if (synced > written || written > records || syncedPosition > position) continue;
+      if (whole && !open && written !== records) continue;
       this.#sequence = sequence;
       this.#sameBoot = sameBoot;
       this.#found = sameBoot
-        ? { written, synced, whole }
-        : { written: synced, synced, whole: whole && synced === written };
+        ? { written, synced, whole, position, syncedPosition }
+        : {
+            written: synced,
+            synced,
+            whole: whole && synced === written,
+            position: syncedPosition,
+            syncedPosition,
+          };
     }
     if (this.#found === undefined) throw new Error("no cell");
   }
@@ -261,6 +299,23 @@ function readSummed(fd: number, prefix: number, position: number, maxBytes: numb
   const bytes = readFully(fd, position, length);
   if (view.getUint32(4) !== Bun.hash.crc32(bytes)) throw new Error("checksum");
   return bytes;
+}
+
+function readDestiny(packed: Uint8Array): Destiny {
+  const { entry, name, ino, placeholder } = unpackMap(packed, CONTROL_BYTES);
+  if (typeof entry !== "number" || typeof name !== "string" || typeof ino !== "string") {
+    throw new Error("destiny");
+  }
+  if (typeof placeholder !== "string" || /^\.{0,2}$|[/\0]/.test(name)) throw new Error("name");
+  const kept = placeholder === "" ? {} : { placeholder: BigInt(placeholder) };
+  return { entry, name, ino: BigInt(ino), ...kept };
+}
+
+function readPolicy(value: unknown): Policy {
+  const { onExists, prefix, checksum } = value as Record<keyof Policy, unknown>;
+  const known = ON_EXISTS.find((name) => name === onExists);
+  if (known === undefined || typeof prefix !== "string") throw new Error("policy");
+  return { onExists: known, prefix, checksum: checksum === true };
 }
 
 function thisBoot(): Uint8Array {

@@ -1,61 +1,49 @@
 /**
- * Where a share's bytes are until it is whole: a directory beside its destination, with the `data`
+ * Where a share's bytes are until it is whole: a directory beside its destination, with the data
  * and a `journal`. The name of the directory says whose it is (`owner.ts`); whoever asks for the
- * same share later takes it over and goes on. The final name only ever holds a whole file.
+ * same share later takes it over and goes on. Final names only ever hold what is whole.
  */
-import {
-  closeSync,
-  fdatasync,
-  fstatSync,
-  fsync,
-  ftruncateSync,
-  futimesSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-} from "node:fs";
+import { futimesSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
 import type { Manifest } from "../protocol/manifest.ts";
-import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset, recordBytes } from "../protocol/sizes.ts";
 import { diskFault, errorCode, type Folder } from "./folder.ts";
-import { writeFully, type Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "./owner.ts";
-import { finalName, lookAt, place, type FinishPolicy } from "./place.ts";
+import type { FinishPolicy } from "./place.ts";
+import type { Policy } from "./policy.ts";
 
+/** The one file of a share, or the folder with all that is in it. */
 export const DATA = "data";
 export const JOURNAL = "journal";
 
-/** What a partial holds open. Made by `openPartial` and `findPartial`. */
+/** What a partial holds open. */
 export interface Holdings {
   readonly folder: Folder;
   /** Name of the partial directory in `folder`. */
   readonly name: string;
   readonly journal: Journal;
-  /** Descriptor of the data, or the name under which it already is in its place. */
-  readonly data: number | { readonly placed: string };
   readonly next: number;
   /** Records known to be on the disk. */
   readonly synced: number;
 }
 
-/** As the manifest says, in its units. */
-export interface ReceivedFile {
-  readonly name: SafeName;
-  readonly size: number;
-  readonly mode: number;
-  readonly mtime: number;
+/** An outermost file or folder in its place. */
+export interface Saved {
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
 }
 
-export class PartialFile {
+/** Made by `openPartial` and `findPartial`; `PartialFile` and `PartialTree` are the kinds of it. */
+export abstract class PartialShare {
   readonly manifest: Manifest;
   /** The partial directory, for messages. */
   readonly path: string;
-  readonly #has: Holdings;
-  readonly #file: ReceivedFile;
+  protected readonly has: Holdings;
   #next: number;
+  #records: number;
   #synced: number;
   #journalSynced = false;
   #syncing: Promise<void> | undefined;
@@ -64,12 +52,13 @@ export class PartialFile {
   #finishing = false;
 
   constructor(holdings: Holdings) {
-    this.#has = holdings;
+    this.has = holdings;
     this.manifest = holdings.journal.manifest;
     this.path = join(holdings.folder.path, holdings.name);
-    this.#file = onlyFile(this.manifest);
     this.#next = holdings.next;
     this.#synced = holdings.synced;
+    const { written, whole } = holdings.journal.found;
+    this.#records = whole ? written : this.manifest.records;
   }
 
   /** The first record that is still needed; the number of records when none is. */
@@ -77,39 +66,56 @@ export class PartialFile {
     return this.#next;
   }
 
+  /** Of the whole share; of an open one RECORD_INDEX until its last record came. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Bytes of the files that are here. */
+  abstract get bytes(): number;
+
   /** Who we are to the sender of this share, as given to `openPartial`. */
   get receiver(): Uint8Array {
-    return this.#has.journal.receiver;
+    return this.has.journal.receiver;
+  }
+
+  /** What was agreed to about names that are taken. */
+  get policy(): Policy {
+    return this.has.journal.policy;
   }
 
   /** Bytes of the share's plaintext before those of its files. */
   get headBytes(): number {
-    return this.#has.journal.head.length;
+    return this.has.journal.head.length;
   }
 
   /**
    * Takes the plaintext of record `next` (the manifest at the share's beginning included) and
    * keeps nothing of the array. After a fault the same record may be written again.
+   * @param last an open share ends with this record
    * @throws FaultError "corrupt-record" for a wrong length or a record too many; "disk-full",
    * "write-failed".
    */
-  write(index: number, plaintext: Uint8Array): void {
+  write(index: number, plaintext: Uint8Array, last = false): void {
     if (this.#broken !== undefined) throw this.#broken;
-    const { recordSize, records } = this.manifest;
-    if (index >= records) throw new FaultError("corrupt-record", `${index}, of ${records}`);
+    if (this.#closed) throw new FaultError("internal", "closed");
+    const { recordSize, open, bytes } = this.manifest;
+    if (index >= this.#records) throw new FaultError("corrupt-record", `${index}, too many`);
     if (index !== this.#next) throw new FaultError("internal", `record ${index} out of turn`);
-    if (plaintext.length !== recordBytes(index, this.headBytes + this.#file.size, recordSize)) {
+    if (!open && plaintext.length !== recordBytes(index, this.headBytes + bytes, recordSize)) {
       throw new FaultError("corrupt-record", `${index}, with ${plaintext.length} bytes`);
     }
     const start = plainOffset(index, recordSize) - this.headBytes;
-    const bytes = start < 0 ? plaintext.subarray(Math.min(-start, plaintext.length)) : plaintext;
+    const head = start < 0 ? Math.min(-start, plaintext.length) : 0;
     try {
-      writeFully(this.#fd(), bytes, Math.max(start, 0));
-      this.#mark(index + 1);
+      this.put(plaintext.subarray(head), Math.max(start, 0));
+      if (last) this.#records = index + 1;
+      const next = last ? index + 1 : this.after(index + 1);
+      this.#mark(next);
+      this.#next = next;
     } catch (error) {
       throw diskFault(error, this.path);
     }
-    this.#next = index + 1;
   }
 
   /**
@@ -129,19 +135,19 @@ export class PartialFile {
   }
 
   /**
-   * Puts the whole file in its place with its time and removes the partial.
-   * @returns its path.
-   * @throws FaultError "file-exists", "name-exhausted", "disk-full" or "write-failed"; the partial
-   * stays as it is and may be finished again.
+   * Puts what is whole in its place with its times and removes the partial.
+   * @returns the path of the file or folder, or the folder with all of them when they are several.
+   * @throws FaultError "file-exists", "in-the-way", "name-exhausted", "disk-full" or "write-failed";
+   * the partial stays as it is and may be finished again.
    */
   async finish(policy: FinishPolicy): Promise<string> {
-    const { data, folder } = this.#has;
+    const { folder } = this.has;
     this.#finishing = true;
     try {
       await this.#settled();
       if (this.#broken !== undefined) throw this.#broken;
-      if (this.#next !== this.manifest.records) throw new FaultError("internal", "not whole yet");
-      const name = typeof data === "number" ? await this.#place(data, policy) : data.placed;
+      if (this.#next !== this.#records) throw new FaultError("internal", "not whole yet");
+      const name = await this.place(policy);
       folder.sync();
       this.#remove();
       return join(folder.path, name);
@@ -159,7 +165,7 @@ export class PartialFile {
   async close(): Promise<string | undefined> {
     await this.#settled();
     if (this.#closed) return undefined;
-    const { folder, name } = this.#has;
+    const { folder, name } = this.has;
     const { stem, share } = parsePartialName(name)!;
     const free = formatPartialName({ stem, share, owner: undefined });
     let kept = this.path;
@@ -177,41 +183,50 @@ export class PartialFile {
     this.#remove();
   }
 
-  async #place(fd: number, { onExists, prefix }: FinishPolicy): Promise<string> {
-    const { journal, folder, name: directory } = this.#has;
-    const { size, mtime } = this.#file;
-    const name = finalName(this.#file.name, prefix);
-    const { ino, size: found } = fstatSync(fd, { bigint: true });
-    if (found !== BigInt(size)) throw new FaultError("write-failed", `${this.path} was changed`);
+  // What the kinds of partials do differently
 
+  /** Writes bytes of the files; `position` is where they belong, behind one another. */
+  protected abstract put(bytes: Uint8Array, position: number): void;
+  /** The first record needed when all before `index` was. */
+  protected abstract after(index: number): number;
+  /** Brings what is written to the disk, off the thread. */
+  protected abstract syncData(): Promise<void>;
+  /** The disk did not take it: drops what follows the synced records, of which this is the number. */
+  protected abstract cut(synced: number): void;
+  /** Gives everything its name. @returns what to tell of it, in the destination. */
+  protected abstract place(policy: FinishPolicy): Promise<string>;
+  /** After `finish`: what got which name. */
+  abstract get saved(): readonly Saved[];
+  /** Closes what it holds besides the journal and the folder. */
+  protected abstract letGo(): void;
+
+  /** Open shares: bytes written, and those of them on the disk. */
+  protected get positions(): { readonly position?: number; readonly syncedPosition?: number } {
+    return {};
+  }
+
+  /**
+   * Everything on the disk, and noted to be whole, before any of it is moved.
+   * @param first whether that is noted before too, as bringing it to the disk changes times
+   */
+  protected async settleWhole(first: boolean): Promise<void> {
     try {
-      this.#mark(this.#next, true);
-      setTime(fd, mtime);
-      await promisify(fsync)(fd);
+      if (first) this.#mark(this.#next, true);
+      await this.syncData();
       this.#synced = this.#next;
       this.#mark(this.#next, true);
     } catch (error) {
       throw this.#breakDown(error);
     }
-
-    const data = folder.at(directory, DATA);
-    const destiny = journal.destiny();
-    const there = destiny && lookAt(folder, destiny.name);
-    if (destiny !== undefined && there?.ino === ino) return destiny.name; // linked, then killed
-    if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-      renameSync(data, folder.at(destiny.name));
-      return destiny.name;
-    }
-    return place({ folder, data, ino, name, onExists, destine: (to) => journal.destine(to) });
   }
 
   async #sync(): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken;
-    const { journal, folder } = this.#has;
+    const { journal, folder } = this.has;
     const upTo = this.#next;
     try {
       if (upTo > this.#synced) {
-        await promisify(fdatasync)(this.#fd());
+        await this.syncData();
         if (!this.#journalSynced) {
           // Once; later cells reach the disk in their own time, and an old one says too little.
           await journal.sync();
@@ -231,7 +246,7 @@ export class PartialFile {
     this.#broken = diskFault(error, this.path);
     try {
       this.#mark(this.#synced);
-      ftruncateSync(this.#fd(), fileOffset(this.#synced, this.manifest, this.headBytes));
+      this.cut(this.#synced);
       this.#mark(this.#synced);
     } catch {
       // The disk takes nothing at all: what is found later is judged by what is there then.
@@ -240,13 +255,7 @@ export class PartialFile {
   }
 
   #mark(written: number, whole = false): void {
-    this.#has.journal.mark({ written, synced: this.#synced, whole });
-  }
-
-  #fd(): number {
-    const { data } = this.#has;
-    if (this.#closed || typeof data !== "number") throw new FaultError("internal", "closed");
-    return data;
+    this.has.journal.mark({ written, synced: this.#synced, whole, ...this.positions });
   }
 
   async #settled(): Promise<void> {
@@ -254,50 +263,35 @@ export class PartialFile {
   }
 
   #remove(): void {
-    const { folder, name } = this.#has;
+    const { folder, name } = this.has;
     this.#release(() => removePartial(folder, name));
   }
 
   #release(last: () => void): void {
-    const { folder, journal, data } = this.#has;
+    const { folder, journal } = this.has;
     this.#closed = true;
-    if (typeof data === "number") closeSync(data);
+    this.letGo();
     journal.close();
     try {
       last();
     } catch {
-      // Another took it over, or it cannot be touched: nothing that the file itself depends on.
+      // Another took it over, or it cannot be touched: nothing that the files themselves depend on.
     } finally {
       folder.close();
     }
   }
 }
 
-/** Where the files' bytes of record `index` begin, behind one another; their end at most. */
-export function fileOffset(index: number, manifest: Manifest, headBytes: number): number {
-  const offset = plainOffset(index, manifest.recordSize) - headBytes;
-  return Math.min(Math.max(offset, 0), manifest.bytes);
-}
-
-/** The one file of a share. @throws FaultError "bad-manifest" for several, or one in a folder. */
-export function onlyFile(manifest: Manifest): ReceivedFile {
-  const [file, ...more] = manifest.files;
-  const single = file?.type === "file" && more.length === 0 && !manifest.open;
-  if (!single || file.path.includes("/")) {
-    throw new FaultError("bad-manifest", "only single files can be received yet");
-  }
-  const { path, size, mode, mtime } = file;
-  return { name: parseSafeName(path), size, mode, mtime };
-}
-
-/** The data last: what has no journal is nobody's. */
+/** The journal last: what has none is nobody's. */
 export function removePartial(folder: Folder, name: string): void {
-  for (const entry of [DATA, JOURNAL]) rmSync(folder.at(name, entry), { force: true });
+  for (const entry of [DATA, JOURNAL]) {
+    rmSync(folder.at(name, entry), { force: true, recursive: true });
+  }
   rmdirSync(folder.at(name));
 }
 
 /** No transfer fails for its time: what the file system cannot hold is left as it is. */
-function setTime(fd: number, mtimeMs: number): void {
+export function setTime(fd: number, mtimeMs: number): void {
   try {
     futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
   } catch (error) {

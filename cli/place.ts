@@ -18,13 +18,10 @@ import { parseSafeName, type SafeName, type SafePath } from "../protocol/names.t
 import { errorCode, type Folder } from "./folder.ts";
 import type { Destiny } from "./journal.ts";
 import { cutUtf8 } from "./owner.ts";
+import type { OnExists } from "./policy.ts";
 
 export interface FinishPolicy {
-  /**
-   * What to do about a file of that name: take `name (1).ext` and so on, replace it (a regular
-   * file only, never a folder, link or device), or fail.
-   */
-  readonly onExists: "number" | "overwrite" | "fail";
+  readonly onExists: OnExists;
   /** Put before the name, for example "received_". */
   readonly prefix?: string;
 }
@@ -33,6 +30,8 @@ export interface Move {
   readonly folder: Folder;
   /** Where the whole data is, for the system; on the file system of `folder`. */
   readonly data: string;
+  /** Which of the share's outermost entries it is. */
+  readonly entry: number;
   /** Inode of the data. */
   readonly ino: bigint;
   readonly name: SafeName;
@@ -50,22 +49,23 @@ export interface Move {
  * @throws FaultError "file-exists" or "name-exhausted", or what the file system throws.
  */
 export function place(move: Move): string {
-  const { folder, data, ino, name, onExists, destine } = move;
+  const { folder, data, entry, ino, name, onExists, destine } = move;
   if (onExists === "overwrite") {
     const there = lookAt(folder, name);
     if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
-    destine({ name, ino });
+    destine({ entry, name, ino });
     renameSync(data, folder.at(name));
     return name;
   }
-  const last = onExists === "number" ? NUMBERED_NAMES : 0;
+  // A file that came to be there under `skip` meanwhile is left, and so is ours.
+  const last = onExists === "fail" ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(name, number);
     if (lookAt(folder, candidate) !== undefined) continue;
-    destine({ name: candidate, ino });
+    destine({ entry, name: candidate, ino });
     if (takeName(move, candidate)) return candidate;
   }
-  throw new FaultError(onExists === "number" ? "name-exhausted" : "file-exists", name);
+  throw new FaultError(onExists === "fail" ? "file-exists" : "name-exhausted", name);
 }
 
 /** `prefix` and `name`, cut to NAME_BYTES before the extension. @throws FaultError "unsafe-name". */
@@ -81,7 +81,8 @@ export function lookAt(folder: Folder, name: string): BigIntStats | undefined {
   return lstatSync(folder.at(name), { bigint: true, throwIfNoEntry: false });
 }
 
-function numbered(name: string, number: number): string {
+/** `name`, `name (1)`, `name (2)`... */
+export function numbered(name: string, number: number): string {
   if (number === 0) return name;
   const { stem, ext } = split(name);
   return `${stem} (${number})${ext}`;
@@ -95,7 +96,7 @@ function split(name: string): { stem: string; ext: string } {
 }
 
 /** What file systems without hard links (FAT, some network ones) say to one. */
-const NO_LINKS = new Set([
+export const NO_LINKS = new Set([
   "EPERM",
   "EACCES",
   "EOPNOTSUPP",
@@ -106,7 +107,8 @@ const NO_LINKS = new Set([
 ]);
 
 /** False when the name is taken. */
-function takeName({ folder, data, ino, destine, link = linkSync }: Move, name: string): boolean {
+function takeName(move: Move, name: string): boolean {
+  const { folder, data, entry, ino, destine, link = linkSync } = move;
   try {
     link(data, folder.at(name));
     return true;
@@ -124,7 +126,7 @@ function takeName({ folder, data, ino, destine, link = linkSync }: Move, name: s
     throw error;
   }
   try {
-    destine({ name, ino, placeholder: fstatSync(fd, { bigint: true }).ino });
+    destine({ entry, name, ino, placeholder: fstatSync(fd, { bigint: true }).ino });
   } finally {
     closeSync(fd);
   }

@@ -7,17 +7,19 @@ import {
   FAULTS,
   FRAME_BYTES,
   FaultError,
+  NAMES_SHOWN,
   PROGRESS_EVERY_MS,
   ReceiverSession,
   WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
+  dangersOf,
   deriveKeys,
   encodeControl,
   faultMessage,
   isFrame,
-  isHiddenName,
   isOfShare,
+  needsConsent,
   sealText,
   toHex,
   type FaultCode,
@@ -31,9 +33,13 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import type { ClientEvent } from "./events.ts";
 import { checkDestination } from "./folder.ts";
 import { Incoming } from "./incoming.ts";
-import type { Answer, OnExists, Outcome, ReceiveJob } from "./jobs.ts";
+import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
 import { Line } from "./line.ts";
+import type { OnExists } from "./policy.ts";
+import { registerReceive, unregisterReceive } from "./state.ts";
 import { relayNews } from "./relay-news.ts";
+
+const STDOUT = 1;
 
 /** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
 export class Receiving {
@@ -48,7 +54,8 @@ export class Receiving {
   #incoming: Incoming | undefined;
   /** The frame that the session decides about. */
   #ciphertext: Uint8Array | undefined;
-  #onExists: OnExists;
+  /** Why nothing is read from the line. */
+  readonly #held = new Set<"rate" | "output">();
   #shareStartedAt = 0;
   #progressAt = 0;
   #checkpointAt = 0;
@@ -66,8 +73,7 @@ export class Receiving {
     this.#job = { ...job, out: resolve(job.out) };
     this.#emit = emit;
     this.#end = end;
-    this.#onExists = job.onExists;
-    checkDestination(job.out);
+    if (!job.stdout) checkDestination(job.out);
     this.#keys = deriveKeys(job.code, primitives);
     this.#name = sealText(job.name, "receiver-name", this.#keys, primitives);
     this.#session = new ReceiverSession(
@@ -92,8 +98,7 @@ export class Receiving {
       this.#handle({ type: "declined" });
       return;
     }
-    this.#onExists = answer.onExists ?? this.#job.onExists;
-    this.#begin();
+    this.#begin(answer.onExists);
   }
 
   interrupt(): void {
@@ -103,6 +108,7 @@ export class Receiving {
   #tick(): void {
     const now = performance.now();
     this.#line?.watch(now);
+    if (this.#held.size > 0) this.#handle({ type: "held" });
     if (now - this.#checkpointAt >= CHECKPOINT_MS) {
       this.#checkpointAt = now;
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
@@ -133,9 +139,9 @@ export class Receiving {
         this.#take();
         return;
       case "ask": {
-        const question = this.#job.ask || this.#isHidden();
+        const question = this.#needsAnswer();
         this.#tellOffer(question);
-        if (!question) this.#begin();
+        if (!question) this.#begin(undefined);
         return;
       }
       case "save":
@@ -190,17 +196,20 @@ export class Receiving {
 
   #openShare(offer: OfferSeen): void {
     try {
-      const incoming = new Incoming(offer, this.#keys, this.#job.out);
+      const { out, stdout, onExists, prefix, checksum } = this.#job;
+      const output = stdout ? STDOUT : undefined;
+      const destination = { dir: out, output, onExists, prefix, checksum };
+      const incoming = new Incoming(offer, this.#keys, destination);
       this.#incoming = incoming;
-      this.#onExists = this.#job.onExists;
       this.#shareStartedAt = performance.now();
       this.#rateClock = this.#shareStartedAt;
-      const { receiver, next, agreed, manifest } = incoming;
+      const { receiver, next, records, agreed, manifest } = incoming;
       if (agreed && manifest !== undefined) {
         this.#tellOffer(false);
-        this.#emit({ event: "resumed", bytes: incoming.bytes, size: manifest.bytes });
+        this.#emit({ event: "resumed", bytes: incoming.bytes, size: incoming.size });
+        this.#remember(incoming);
       }
-      this.#handle({ type: "share-opened", receiver, name: this.#name, next, agreed });
+      this.#handle({ type: "share-opened", receiver, name: this.#name, next, agreed, records });
     } catch (error) {
       this.#failed(error);
     }
@@ -221,16 +230,28 @@ export class Receiving {
       return;
     }
     this.#limitRate(this.#ciphertext.length);
-    this.#handle({ type: "stored" });
-    if (taken === "manifest-known") this.#handle({ type: "manifest-known" });
+    const { manifestKnown, last } = taken;
+    this.#handle({ type: "stored", last, next: incoming.next });
+    if (manifestKnown) this.#handle({ type: "manifest-known" });
     else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
     this.#tellProgress(incoming);
+    // A line that came back is read again; it has to wait like the one before.
+    if (this.#held.size > 0) this.#line?.pause();
   }
 
-  #begin(): void {
+  #begin(onExists: OnExists | undefined): void {
+    const incoming = this.#incoming;
+    if (incoming === undefined) return;
     try {
-      this.#incoming?.begin();
-      this.#handle({ type: "accepted" });
+      incoming.begin(onExists, {
+        pause: () => this.#hold("output"),
+        resume: () => this.#letGo("output"),
+        failed: (fault) => this.#failed(fault),
+      });
+      const { skipped, next } = incoming;
+      if (skipped.files > 0) this.#emit({ event: "skipped", ...skipped });
+      if (incoming.kept) this.#remember(incoming);
+      this.#handle({ type: "accepted", next });
     } catch (error) {
       this.#failed(error);
     }
@@ -240,15 +261,30 @@ export class Receiving {
     const incoming = this.#incoming;
     if (incoming?.manifest === undefined) return;
     try {
-      const { bytes } = incoming.manifest;
-      const policy = { onExists: this.#onExists, prefix: this.#job.prefix };
-      const path = await incoming.finish(policy);
-      this.#emit({ event: "progress", bytes, size: bytes });
-      this.#emit({ event: "saved", path, bytes });
+      const { bytes: size } = incoming;
+      await incoming.finish();
+      this.#emit({ event: "progress", bytes: size, size });
+      this.#tellSaved(incoming);
+      if (incoming.kept) this.#forget(incoming);
       this.#handle({ type: "saved", mac: incoming.receipt() });
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** So that `fileshare list` and `fileshare resume` find it. */
+  #remember(incoming: Incoming): void {
+    const { again, code, relay, out } = this.#job;
+    if (again === undefined || incoming.manifest === undefined) return;
+    const { bytes, files } = incoming.manifest;
+    const name = files[0]!.path.split("/", 1)[0]!;
+    const share = toHex(incoming.offer.share);
+    registerReceive({ share, code, relay, again, out, name, bytes });
+  }
+
+  #forget(incoming: Incoming): void {
+    if (this.#job.again === undefined) return;
+    unregisterReceive(toHex(incoming.offer.share), this.#job.out);
   }
 
   /** What went wrong with the share at hand ends it; what is no fault of the table ends the thread. */
@@ -266,7 +302,7 @@ export class Receiving {
     const incoming = this.#incoming;
     this.#incoming = undefined;
     if (incoming === undefined) return;
-    const size = incoming.manifest?.bytes ?? 0;
+    const { size } = incoming;
     if (fault === undefined) {
       const seconds = (performance.now() - this.#shareStartedAt) / 1000;
       this.#emit({ event: "done", bytes: size, seconds });
@@ -289,7 +325,7 @@ export class Receiving {
     clearInterval(this.#timer);
     const incoming = this.#incoming;
     this.#incoming = undefined;
-    if (incoming !== undefined) this.#keep(incoming, incoming.manifest?.bytes ?? 0);
+    if (incoming !== undefined) this.#keep(incoming, incoming.size);
     const closed = this.#line?.close();
     await this.#disk;
     if (fault !== undefined) this.#tellFault(fault, detail);
@@ -303,16 +339,29 @@ export class Receiving {
     const now = performance.now();
     this.#rateClock = Math.max(this.#rateClock, now) + (bytes / this.#job.limit) * 1000;
     const wait = this.#rateClock - now;
-    const line = this.#line;
-    if (line === undefined || wait < 1) return;
-    line.pause();
-    setTimeout(() => line.resume(), wait);
+    if (wait < 1) return;
+    this.#hold("rate");
+    setTimeout(() => this.#letGo("rate"), wait);
+  }
+
+  /** Nothing is read from the line until all who hold it let go. */
+  #hold(why: "rate" | "output"): void {
+    this.#held.add(why);
+    this.#line?.pause();
+  }
+
+  #letGo(why: "rate" | "output"): void {
+    if (this.#held.delete(why) && this.#held.size === 0) this.#line?.resume();
   }
 
   /** What systems act upon by themselves needs consent even where nothing else is asked. */
-  #isHidden(): boolean {
-    const files = this.#incoming?.manifest?.files ?? [];
-    return files.some(({ path }) => isHiddenName(this.#job.prefix + path));
+  #needsAnswer(): boolean {
+    const { ask, hidden, stdout, prefix } = this.#job;
+    const manifest = this.#incoming?.manifest;
+    if (manifest === undefined || manifest.kind === "text" || stdout) return false;
+    if (ask) return true;
+    if (hidden) return false;
+    return manifest.files.some((file) => needsConsent(dangersOf(file, prefix)));
   }
 
   // What people and scripts are told
@@ -320,15 +369,35 @@ export class Receiving {
   #tellOffer(question: boolean): void {
     const manifest = this.#incoming?.manifest;
     if (this.#incoming === undefined || manifest === undefined) return;
+    const { files, bytes, kind, open } = manifest;
+    const { exists, same } = this.#incoming.found;
     this.#emit({
       event: "offer",
       share: toHex(this.#incoming.offer.share),
-      files: manifest.files.length,
-      bytes: manifest.bytes,
-      names: manifest.files.map(({ path }) => path),
-      exists: this.#incoming.exists(this.#job.prefix),
+      files: files.length,
+      bytes,
+      names: files.map(({ path }) => path),
+      exists,
       question,
+      kind,
+      open,
+      sizes: files.map(({ size }) => size),
+      flagged: files.flatMap((file) => {
+        const flags = dangersOf(file, this.#job.prefix);
+        return flags.length === 0 ? [] : [{ name: file.path, flags }];
+      }),
+      same: same.files,
     });
+  }
+
+  #tellSaved({ saved, text }: Incoming): void {
+    if (text !== undefined) this.#emit({ event: "text", text });
+    if (saved.length <= NAMES_SHOWN) {
+      for (const one of saved) this.#emit({ event: "saved", ...one });
+      return;
+    }
+    const sum = (of: "files" | "bytes"): number => saved.reduce((all, one) => all + one[of], 0);
+    this.#emit({ event: "saved", path: this.#job.out, files: sum("files"), bytes: sum("bytes") });
   }
 
   #tellProgress(incoming: Incoming): void {
@@ -337,7 +406,7 @@ export class Receiving {
     if (!incoming.agreed || manifest === undefined) return;
     if (now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
-    this.#emit({ event: "progress", bytes: incoming.bytes, size: manifest.bytes });
+    this.#emit({ event: "progress", bytes: incoming.bytes, size: incoming.size });
   }
 
   #tellFault(code: FaultCode, detail: string | undefined): void {

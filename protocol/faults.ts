@@ -219,6 +219,18 @@ export const FAULTS = {
     "A file of that name is already there",
     "Give --overwrite to replace it, or another folder with --out.",
   ),
+  "in-the-way": failed(
+    "A link or a file is where a folder has to be",
+    "Remove it, give another folder with --out, or keep both with --rename.",
+  ),
+  "several-files": wrongUse(
+    "Only one file or text can go to the standard output, and this is more",
+    "Receive it without --stdout.",
+  ),
+  "output-closed": failed(
+    "Who read the output has stopped reading",
+    "What came so far was written.",
+  ),
   "name-exhausted": failed(
     "Too many files of that name are there already",
     "Remove some, or give another folder with --out.",

@@ -578,6 +578,30 @@ export const PARTIAL_STEM_BYTES = limit(
   "bytes",
   "of a file's name in that of its partial directory; leaves room for share and owner",
 );
+export const SYNCS_AT_ONCE = limit(
+  "SYNCS_AT_ONCE",
+  64,
+  "items",
+  "files of a tree that are brought to the disk at once; each is open meanwhile",
+);
+export const TREE_STEP = limit(
+  "TREE_STEP",
+  256,
+  "items",
+  "files that are made or moved in one turn; then the line to the relay is seen to",
+);
+export const OUTPUT_BUFFER_BYTES = limit(
+  "OUTPUT_BUFFER_BYTES",
+  4 * MiB,
+  "bytes",
+  "that wait for who reads the standard output; above it the line to the relay is not read",
+);
+export const FULL_OUTPUT_MS = limit(
+  "FULL_OUTPUT_MS",
+  5,
+  "ms",
+  "between two tries to write to a full pipe that does not block",
+);
 export const NUMBERED_NAMES = limit(
   "NUMBERED_NAMES",
   999,

@@ -7,6 +7,7 @@ export * from "./bytes.ts";
 export * from "./code.ts";
 export * from "./control.ts";
 export * from "./crypto.ts";
+export * from "./dangers.ts";
 export * from "./faults.ts";
 export * from "./frame.ts";
 export * from "./keys.ts";

@@ -31,12 +31,18 @@ export type ReceiverEvent =
     }
   /** A frame of this share with this index arrived; only `take` and `next` say what to do with it. */
   | { readonly type: "frame"; readonly index: number }
-  /** The record `next` was opened and stored; `last`: it says that the open share ends with it. */
-  | { readonly type: "stored"; readonly last?: boolean | undefined }
+  /**
+   * The record `next` was opened and stored. `last`: it says that the open share ends with it.
+   * `next`: the first record needed now, if it is not the one after: what is here is not fetched.
+   */
+  | { readonly type: "stored"; readonly last?: boolean | undefined; readonly next?: number }
   | { readonly type: "corrupt" }
+  /** Nothing is read from the line for now: that no record comes is no stall. */
+  | { readonly type: "held" }
   /** The records so far hold the whole manifest: ask before more comes. */
   | { readonly type: "manifest-known" }
-  | { readonly type: "accepted" }
+  /** `next`: the first record needed, where what lies before it is here already. */
+  | { readonly type: "accepted"; readonly next?: number }
   | { readonly type: "declined" }
   /** The answer to `save`. */
   | { readonly type: "saved"; readonly mac: Uint8Array }

@@ -19,7 +19,7 @@ interface Share {
   readonly name: Uint8Array;
   /** How many it has; RECORD_INDEX as long as the end of an open share did not come. */
   records: number;
-  /** The first record not stored. */
+  /** The first record that is needed and not stored. */
   next: number;
   /** What the relay was told. */
   acked: number;
@@ -109,15 +109,18 @@ export class ReceiverSession {
       case "frame":
         return this.#frame(event.index, now);
       case "stored":
-        return this.#stored(event.last === true, now);
+        return this.#stored(event, now);
       case "corrupt":
         return this.#corrupt(now);
+      case "held":
+        if ("share" in this.#step) this.#step.share.progressAt = now;
+        return [];
       case "manifest-known":
         if (this.#step.at !== "previewing") return [];
         this.#step = { at: "asking", share: this.#step.share };
         return [...this.#ack(this.#step.share), { type: "ask" }];
       case "accepted":
-        return this.#accepted(now);
+        return this.#accepted(event.next, now);
       case "declined":
         // A late answer, to the offer before, is none to this one.
         if (this.#step.at !== "asking") return [];
@@ -265,19 +268,22 @@ export class ReceiverSession {
     return [{ type: "take" }];
   }
 
-  #stored(last: boolean, now: number): ReceiverEffect[] {
+  #stored(event: Extract<ReceiverEvent, { type: "stored" }>, now: number): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
-    share.next++;
-    if (last) share.records = share.next;
+    const following = share.next + 1;
+    share.next = event.next ?? following;
+    if (event.last === true) share.records = share.next;
     share.corrupt = 0;
     share.progressAt = now;
     share.stallMs = STALL_MS;
     if (this.#step.at === "previewing") return [];
+    const jumps = share.next > following;
     if (share.next >= share.records) {
       this.#step = { at: "saving", share };
-      return [...this.#ack(share), { type: "save" }];
+      return [...this.#tellPlace(share, jumps, now), { type: "save" }];
     }
+    if (jumps) return this.#tellPlace(share, jumps, now);
     const every = Math.min(ACK_EVERY_RECORDS, Math.floor(this.#options.window / 2));
     return share.next - share.acked >= every ? this.#ack(share) : [];
   }
@@ -300,16 +306,23 @@ export class ReceiverSession {
     return this.#join(share, now, true);
   }
 
-  #accepted(now: number): ReceiverEffect[] {
+  #accepted(next: number | undefined, now: number): ReceiverEffect[] {
     if (this.#step.at !== "asking") return [];
     const { share } = this.#step;
+    const jumps = next !== undefined && next > share.next;
+    share.next = next ?? share.next;
     share.progressAt = now;
     if (share.next < share.records) {
       this.#step = { at: "receiving", share };
-      return this.#ack(share);
+      return this.#tellPlace(share, jumps, now);
     }
     this.#step = { at: "saving", share };
-    return [...this.#ack(share), { type: "save" }];
+    return [...this.#tellPlace(share, jumps, now), { type: "save" }];
+  }
+
+  /** What was never sent can't be acknowledged: who jumps over it joins again behind it. */
+  #tellPlace(share: Share, jumps: boolean, now: number): ReceiverEffect[] {
+    return jumps && share.joined ? this.#join(share, now, true) : this.#ack(share);
   }
 
   // The end of a share

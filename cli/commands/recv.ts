@@ -13,13 +13,27 @@ export default command({
     lobby: { type: "boolean", description: "Take file after file from the lobby, for ever" },
     yes: { type: "boolean", description: "Take what is offered without a question" },
     ask: { type: "boolean", description: "Ask in the lobby too" },
+    hidden: {
+      type: "boolean",
+      description: "Take hidden files (.name, autorun.inf) without a question of their own",
+    },
     out: { type: "string", valueHint: "dir", description: "The folder to save in (this one)" },
     prefix: {
       type: "string",
       valueHint: "text",
       description: "What to put before every name (rcv_ in the lobby, else nothing)",
     },
-    overwrite: { type: "boolean", description: "Replace a file of the same name" },
+    stdout: {
+      type: "boolean",
+      description: "Write the one file to the standard output and save nothing",
+    },
+    overwrite: { type: "boolean", description: "Replace files that are there and differ" },
+    rename: { type: "boolean", description: "Keep both: name (1), also for a folder" },
+    skip: { type: "boolean", description: "Leave files that are there as they are" },
+    checksum: {
+      type: "boolean",
+      description: "Tell by content which files are here already, not by size and time",
+    },
     name: {
       type: "string",
       valueHint: "name",
@@ -35,6 +49,8 @@ export default command({
   examples: [
     ["fileshare recv", "ask for the code (Tab completes words)"],
     ["FILESHARE_CODE=... fileshare recv --yes --out downloads", "for scripts"],
+    ["fileshare recv --stdout --yes | tar x", "unpack while it comes, without a file"],
+    ["fileshare recv --overwrite", "bring a folder up to date; what is the same is not fetched"],
     ["fileshare recv --lobby", "take everything from the lobby, as rcv_..."],
     ["fileshare recv --limit 2MiB", "leave some of the line to others"],
   ],

@@ -11,6 +11,7 @@ import { startClient } from "../client.ts";
 import { receiverCode } from "../code-input.ts";
 import { canAsk } from "../prompts.ts";
 import { chooseRelay } from "../relay-choice.ts";
+import type { OnExists } from "../policy.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { parseRate, parseSeconds } from "../values.ts";
@@ -22,7 +23,12 @@ export interface RecvValues {
   readonly ask: boolean;
   readonly out: string | undefined;
   readonly prefix: string | undefined;
+  readonly hidden: boolean;
+  readonly stdout: boolean;
   readonly overwrite: boolean;
+  readonly rename: boolean;
+  readonly skip: boolean;
+  readonly checksum: boolean;
   readonly name: string | undefined;
   readonly limit: string | undefined;
   readonly relay: string | undefined;
@@ -38,6 +44,8 @@ const DEFAULT_TIMEOUT = "10";
 export async function runRecv(values: RecvValues, raw: readonly string[]): Promise<number> {
   if (values.yes && values.ask) throw usage("give either --yes or --ask");
   if (values.out === "") throw usage("--out takes a folder");
+  const onExists = policyOf(values);
+  if (values.stdout) checkStdout(values);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const timeout = values["connect-timeout"];
   const connectTimeoutMs = parseSeconds(
@@ -53,7 +61,10 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   if (lobby && timeout !== undefined) {
     throw usage("--connect-timeout has no place in the lobby, which is tried for ever");
   }
-  const ask = lobby ? values.ask : !values.yes;
+  if (lobby && values.stdout)
+    throw usage("--stdout has no place in the lobby, where file follows file");
+  // What goes to the standard output writes nothing here that could hurt.
+  const ask = lobby ? values.ask : !values.yes && !values.stdout;
   checkCanAnswer(ask, values.json);
   if (values.code !== undefined && !lobby && !values.json && !values.quiet) {
     process.stderr.write(
@@ -70,7 +81,13 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
     out: resolve(values.out ?? "."),
     prefix: values.prefix ?? (lobby ? LOBBY_PREFIX : ""),
     ask,
-    onExists: values.overwrite ? "overwrite" : "number",
+    hidden: values.hidden,
+    onExists,
+    checksum: values.checksum,
+    stdout: values.stdout,
+    again: lobby
+      ? undefined
+      : { cwd: process.cwd(), words: ["recv", ...without(raw, values.code)] },
     limit,
     connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
   });
@@ -81,11 +98,33 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
       lobby,
       // A code that was kept off the screen stays off it.
       again: values.code === undefined ? "To go on, run the same command again" : command,
-      overwrite: values.overwrite,
+      onExists,
+      stdout: values.stdout,
     },
     values,
   );
   return attend(client, screen);
+}
+
+function policyOf({ overwrite, rename, skip }: RecvValues): OnExists | undefined {
+  const given = [overwrite && "overwrite", rename && "number", skip && "skip"] as const;
+  const chosen = given.filter((one) => one !== false);
+  if (chosen.length > 1) throw usage("give one of --overwrite, --rename and --skip");
+  return chosen[0];
+}
+
+function checkStdout({ out, overwrite, rename, skip, prefix }: RecvValues): void {
+  const saves = overwrite || rename || skip || out !== undefined || prefix !== undefined;
+  if (saves) throw usage("with --stdout nothing is saved, so --out and the like have no meaning");
+  if (process.stdout.isTTY) {
+    throw usage("--stdout does not write to a terminal; lead it into a file or another program");
+  }
+}
+
+/** The words of a command line but for one code in it. */
+function without(raw: readonly string[], code: string | undefined): readonly string[] {
+  const at = code === undefined ? -1 : raw.indexOf(code);
+  return at === -1 ? raw : raw.toSpliced(at, 1);
 }
 
 function checkCanAnswer(ask: boolean, json: boolean): void {

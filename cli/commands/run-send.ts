@@ -83,7 +83,6 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       again: kept
         ? "To go on with the same code: fileshare resume"
         : `To send it again under the same code: ${withCode}`,
-      overwrite: false,
     },
     values,
   );

@@ -41,7 +41,11 @@ async function transfer(relay: string, folder: string): Promise<Finding> {
     out,
     prefix: "",
     ask: false,
+    hidden: false,
     onExists: "number",
+    checksum: false,
+    stdout: false,
+    again: undefined,
     limit: undefined,
   });
   const stop = (): void => {

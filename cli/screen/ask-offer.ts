@@ -1,22 +1,30 @@
-import { isHiddenName } from "../../protocol/names.ts";
+import { needsConsent } from "../../protocol/dangers.ts";
 import type { Answer } from "../jobs.ts";
 import { askChoice } from "../prompts.ts";
 import type { OfferEvent, Setting } from "./screen.ts";
 
 /** The question about an offer, whose files are on the screen already. */
 export function askAboutOffer({
-  overwrite,
+  onExists,
 }: Setting): (offer: OfferEvent, signal: AbortSignal) => Promise<Answer> {
   return async (offer, signal) => {
-    if (offer.exists && !overwrite) {
-      const question = "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] ";
-      const answer = await askChoice(question, ["k", "r", "c"], signal);
+    if (offer.exists && onExists === undefined) {
+      const one = offer.files === 1;
+      const question = one
+        ? "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] "
+        : "(k)eep both, (r)eplace what is here, (s)kip what is here, or (c)ancel? [k] ";
+      const choices = ["k", "r", "s", "c"] as const;
+      const answer = await askChoice(question, choices, signal);
       if (answer === "c") return { accept: false };
-      return { accept: true, onExists: answer === "r" ? "overwrite" : "number" };
+      const policies = { k: "number", r: "overwrite", s: "skip" } as const;
+      return { accept: true, onExists: policies[answer] };
     }
-    const hidden = offer.names.some(isHiddenName);
-    const replaces = offer.exists ? ", replacing the file that is here" : "";
     // What systems act upon by themselves needs more than Enter.
+    const hidden = (offer.flagged ?? []).some(({ flags }) => needsConsent(flags));
+    const replaces =
+      offer.exists && onExists === "overwrite"
+        ? `, replacing ${offer.files === 1 ? "the file that is here" : "what is here"}`
+        : "";
     const answer = hidden
       ? await askChoice(`Take it${replaces}? (y/N) `, ["n", "y"], signal)
       : await askChoice(`Take it${replaces}? (Y/n) `, ["y", "n"], signal);

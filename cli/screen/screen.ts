@@ -1,5 +1,6 @@
 import type { ClientEvent } from "../events.ts";
 import type { Answer, Outcome } from "../jobs.ts";
+import type { OnExists } from "../policy.ts";
 
 export type OfferEvent = Extract<ClientEvent, { event: "offer" }>;
 
@@ -27,8 +28,10 @@ export interface Setting {
   readonly extra?: readonly string[];
   /** How to go on after an interruption, as a sentence. */
   readonly again: string;
-  /** Whether a file of the name is replaced without a question. */
-  readonly overwrite: boolean;
+  /** What was said about names that are taken. */
+  readonly onExists?: OnExists | undefined;
+  /** The standard output is for the content: what is said goes to the other one. */
+  readonly stdout?: boolean;
 }
 
 /** Nothing moves at a sender after these. */

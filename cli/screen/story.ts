@@ -1,10 +1,9 @@
 import { FAULTS } from "../../protocol/faults.ts";
-import { NAMES_SHOWN } from "../../protocol/limits.ts";
-import { isHiddenName } from "../../protocol/names.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Outcome } from "../jobs.ts";
 import { count, duration, percent, rate, shown, size } from "./format.ts";
-import type { OfferEvent, Setting } from "./screen.ts";
+import { offerLines } from "./offer-lines.ts";
+import type { Setting } from "./screen.ts";
 import type { Style } from "./style.ts";
 
 type EventOf<Name extends ClientEvent["event"]> = Extract<ClientEvent, { event: Name }>;
@@ -73,7 +72,7 @@ export class Story {
         return this.#waits();
       case "offer":
         this.#before = 0;
-        return this.#offer(event);
+        return offerLines(event, this.#style).map(say);
       case "resumed":
         this.#before = event.bytes;
         return [
@@ -85,9 +84,18 @@ export class Story {
             event.here ? "The sender is back" : "The sender is away; waiting for it to come back",
           ),
         ];
+      case "skipped":
+        this.#before = event.bytes;
+        return [
+          say(
+            `Not fetched: ${count(event.files, "file", "files")} that are here (${size(event.bytes)})`,
+          ),
+        ];
+      case "text":
+        return shownText(event.text).map(say);
       case "saved":
         this.#kept = false;
-        return [say(`Saved ${this.#name(event.path)} (${size(event.bytes)})`)];
+        return [say(`Saved ${this.#name(event.path)} (${saved(event)})`)];
       case "kept":
         this.#kept = true;
         return [say(`Kept ${of(event)} in ${shown(event.path)}`)];
@@ -165,22 +173,6 @@ export class Story {
     return [say(lobby ? "Waiting in the lobby for a file" : "Waiting for the sender")];
   }
 
-  #offer({ files, bytes, names, exists }: OfferEvent): Line[] {
-    const hidden = names.filter(isHiddenName);
-    const listed =
-      names.length <= NAMES_SHOWN ? names : [...names.slice(0, NAMES_SHOWN), ...hidden];
-    const lines = [...new Set(listed)].map((name) => {
-      const flag = isHiddenName(name)
-        ? this.#style.yellow(" (hidden or acted upon by systems)")
-        : "";
-      return say(`  ${this.#name(name)}${flag}`);
-    });
-    const left = names.length - lines.length;
-    if (left > 0) lines.push(say(`  and ${count(left, "file", "files")} more, none hidden`));
-    if (exists) lines.push(say("A file of that name is in the folder already"));
-    return [say(`Offered: ${count(files, "file", "files")}, ${size(bytes)}`), ...lines];
-  }
-
   #done({ bytes, seconds, receivers }: EventOf<"done">): Line {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
@@ -204,6 +196,23 @@ export class Story {
 
 function say(text: string): Line {
   return { text };
+}
+
+/** Its own lines, and whatever else a terminal would act upon made visible. */
+function shownText(text: string): string[] {
+  return text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) => {
+      return line
+        .split("\t")
+        .map((part) => shown(part))
+        .join("\t");
+    });
+}
+
+function saved({ bytes, files = 1 }: EventOf<"saved">): string {
+  return files === 1 ? size(bytes) : `${count(files, "file", "files")}, ${size(bytes)}`;
 }
 
 function receiversHave(number: number): string {

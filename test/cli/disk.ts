@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/faults.ts";
 import { encodeManifest, type EncodedManifest } from "../../protocol/manifest.ts";
-import { senderName } from "../../protocol/names.ts";
+import { parseSafePath, senderName } from "../../protocol/names.ts";
 import { plainOffset, recordBytes } from "../../protocol/sizes.ts";
 import { concat } from "../../protocol/bytes.ts";
 
@@ -62,6 +62,55 @@ export function testShare(seed: number, size: number, file: TestFile = {}): Test
     return plain.slice(start, start + recordBytes(index, plain.length, recordSize));
   };
   return { ...encoded, receiver: seededBytes(seed + 2000, 16), share, content, name, record };
+}
+
+/** An entry of a tree: a folder when it has no size. */
+export interface TreeEntry {
+  readonly path: string;
+  readonly size?: number;
+  readonly mode?: number;
+  readonly mtime?: number;
+}
+
+export interface TestTree extends Omit<TestShare, "content" | "name"> {
+  /** Of each file, by its path. */
+  readonly contents: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A share of several files and folders, all of it made from the seed. */
+export function testTree(
+  seed: number,
+  entries: readonly TreeEntry[],
+  recordSize: number = RECORD_SIZE,
+): TestTree {
+  const share = seededBytes(seed + 1000, 16);
+  const files = entries.map(({ path, size, mode = 0, mtime = 1_700_000_000_123 }) => {
+    const type = size === undefined ? ("folder" as const) : ("file" as const);
+    return { path: parseSafePath(path), type, size: size ?? 0, mode, mtime };
+  });
+  const encoded = encodeManifest({ share, recordSize, files });
+  const contents = new Map(
+    files
+      .filter(({ type }) => type === "file")
+      .map(({ path, size }, i) => [path as string, seededBytes(seed + i, size)]),
+  );
+  const plain = concat(encoded.head, ...contents.values());
+  const record = (index: number): Uint8Array => {
+    const start = plainOffset(index, recordSize);
+    return plain.slice(start, start + recordBytes(index, plain.length, recordSize));
+  };
+  return { ...encoded, receiver: seededBytes(seed + 2000, 16), share, contents, record };
+}
+
+/** Paths below a folder, folders with a slash at their end; partials left out. */
+export function listTree(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name).slice(dir.length + 1);
+      return entry.isDirectory() ? `${path}/` : path;
+    })
+    .filter((path) => !path.includes(".partial"))
+    .toSorted();
 }
 
 export function faultOf(call: () => unknown): string {

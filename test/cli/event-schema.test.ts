@@ -80,6 +80,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   const out = join(folder.path, "out");
   mkdirSync(out);
   mkdirSync(`${out}2`);
+  mkdirSync(`${out}3`);
   const listen = ["relay", "--host", "127.0.0.1", "--port", "0", "--drain", "0"];
   await using relay = new Run<RelayEvent>(relayEvent, listen);
   const { url } = v.parse(v.object({ url: v.string() }), await relay.sees("listening"));
@@ -108,7 +109,10 @@ test("each event of real runs is in the schema, and each of the schema happens",
   // A sender that goes away amid a share.
   await using stays = new Run(clientEvent, ["send", file.path, "--stay", ...at]);
   await stays.sees("relay");
-  await using left = new Run(clientEvent, [...recv, "--limit", "1MiB"]);
+  await using known = new Run(clientEvent, recv);
+  expect(await known.end()).toBe(EXIT.done);
+  const elsewhere = ["recv", "--yes", "--out", `${out}3`, ...at];
+  await using left = new Run(clientEvent, [...elsewhere, "--limit", "1MiB"]);
   await left.sees("progress");
   await stays[Symbol.asyncDispose]();
   await left.sees("sender");
@@ -132,9 +136,10 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using doctor = new Run(doctorEvent, ["doctor", "--quick", ...at]);
   expect(await doctor.end()).toBe(EXIT.failed);
 
-  const clients = [first, sender, again, whole, stays, left, touched, changed, wrong];
+  const clients = [first, sender, again, whole, stays, known, left, touched, changed, wrong];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
   seen.add("unkept"); // which takes a full disk
+  seen.add("text"); // see test/hostile
   const all = clientEvent.options.map((option) => option.entries.event.literal);
   expect([...seen].toSorted()).toEqual(all.toSorted());
   expect(relay.seen.map(({ event }) => event)).toEqual(["listening", "draining"]);

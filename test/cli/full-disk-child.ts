@@ -3,7 +3,7 @@ import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findPartial, openPartial } from "../../cli/find-partial.ts";
 import { checkSpace } from "../../cli/folder.ts";
-import type { PartialFile } from "../../cli/partial.ts";
+import type { PartialShare } from "../../cli/partial.ts";
 import { bytesOf, faultOf, list, testShare } from "./disk.ts";
 
 const dir = process.argv[2]!;
@@ -12,7 +12,7 @@ const capacity = blocks * bsize;
 const half = testShare(1, Math.floor(capacity / 2), { recordSize: 65_536 });
 const tooBig = testShare(2, capacity + 1, { recordSize: 65_536 });
 
-function writeRest(to: PartialFile): void {
+function writeRest(to: PartialShare): void {
   while (to.next < half.manifest.records) to.write(to.next, half.record(to.next));
 }
 

@@ -21,6 +21,7 @@ describe("on file systems without hard links", () => {
       place({
         folder,
         data,
+        entry: 0,
         ino: statSync(data, { bigint: true }).ino,
         name: parseSafeName("a.txt"),
         onExists,
@@ -41,8 +42,8 @@ describe("on file systems without hard links", () => {
     const { ino } = statSync(at("data"), { bigint: true });
     const destinies = receive(folder.path, "number", noLinks);
     expect(destinies).toEqual([
-      { name: "a (1).txt", ino },
-      { name: "a (1).txt", ino, placeholder: expect.any(BigInt) as bigint },
+      { entry: 0, name: "a (1).txt", ino },
+      { entry: 0, name: "a (1).txt", ino, placeholder: expect.any(BigInt) as bigint },
     ]);
     expect(list(folder.path)).toEqual(["a (1).txt", "a.txt"]);
     expect(readFileSync(at("a.txt"), "utf8")).toBe("mine");

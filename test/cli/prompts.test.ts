@@ -151,13 +151,13 @@ describe("recv asks before it writes", () => {
   });
 
   test.each([
-    ["k", { "a.txt": "old", "a (1).txt": "new" }, 0],
-    ["", { "a.txt": "old", "a (1).txt": "new" }, 0],
+    ["k", { "a.txt": "older", "a (1).txt": "new" }, 0],
+    ["", { "a.txt": "older", "a (1).txt": "new" }, 0],
     ["r", { "a.txt": "new" }, 0],
-    ["cancel", { "a.txt": "old" }, 1],
+    ["cancel", { "a.txt": "older" }, 1],
   ])("F17 a file of that name is there, and the answer is %j", async (letter, files, exitCode) => {
     const question = "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] ";
-    expect(await answer("a.txt", { "a.txt": "old" }, question, `${letter}\r`)).toEqual({
+    expect(await answer("a.txt", { "a.txt": "older" }, question, `${letter}\r`)).toEqual({
       exitCode,
       files,
     });
@@ -165,7 +165,7 @@ describe("recv asks before it writes", () => {
 
   test("--overwrite is said with the question", async () => {
     const question = "Take it, replacing the file that is here? (Y/n) ";
-    expect(await answer("a.txt", { "a.txt": "old" }, question, "y\r", ["--overwrite"])).toEqual({
+    expect(await answer("a.txt", { "a.txt": "older" }, question, "y\r", ["--overwrite"])).toEqual({
       exitCode: 0,
       files: { "a.txt": "new" },
     });

@@ -79,7 +79,8 @@ describe("the plain screen", () => {
         "By the relay ws://relay",
         "Waiting for the sender",
         "Offered: 1 file, 10 MiB",
-        "  .bashrc (hidden or acted upon by systems)",
+        "  .bashrc  10 MiB  (hidden)",
+        "Look twice: 1 hidden",
         "A file of that name is in the folder already",
         "Going on at 40 %: 4 MiB of 10 MiB are here already",
         "The sender is away; waiting for it to come back",
@@ -170,11 +171,13 @@ describe("the plain screen", () => {
       names,
       exists: false,
       question: false,
+      flagged: [{ name: "a/.ssh/x", flags: ["hidden"] }],
     };
     const { out } = plain(RECEIVER, [offer]);
-    expect(out).toHaveLength(1 + 100 + 1 + 1);
-    expect(out).toContain("  a/.ssh/x (hidden or acted upon by systems)");
-    expect(out.at(-1)).toBe("  and 99 files more, none hidden");
+    expect(out).toHaveLength(1 + 100 + 1 + 1 + 1);
+    expect(out).toContain("  a/.ssh/x  (hidden)");
+    expect(out.at(-2)).toBe("  and 99 files more, none of them hidden or executable");
+    expect(out.at(-1)).toBe("Look twice: 1 hidden");
   });
 
   test("declines what nobody can be asked about", async () => {

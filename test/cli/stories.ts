@@ -9,14 +9,12 @@ export const SENDER: Setting = {
   lobby: false,
   otherSide: "fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
   again: "To send it again: fileshare send big.iso",
-  overwrite: false,
 };
 
 export const RECEIVER: Setting = {
   side: "receiver",
   lobby: false,
   again: "To go on, run the same command again",
-  overwrite: false,
 };
 
 export function receiver(
@@ -78,6 +76,8 @@ export const RECEIVE: readonly ClientEvent[] = [
     names: [".bashrc"],
     exists: true,
     question: false,
+    sizes: [10 * MiB],
+    flagged: [{ name: ".bashrc", flags: ["hidden"] }],
   },
   { event: "resumed", bytes: 4 * MiB, size: 10 * MiB },
   { event: "progress", bytes: 4.5 * MiB, size: 10 * MiB },
@@ -103,7 +103,10 @@ export const HOSTILE_EVENTS: readonly ClientEvent[] = [
     names: [HOSTILE],
     exists: true,
     question: false,
+    sizes: [10],
+    flagged: [{ name: HOSTILE, flags: ["hidden", "executable"] }],
   },
+  { event: "text", text: HOSTILE },
   { event: "resumed", bytes: 1, size: 10 },
   { event: "progress", bytes: 5, size: 10 },
   receiver("anna", "live", 0, HOSTILE),

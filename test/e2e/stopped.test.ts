@@ -22,6 +22,7 @@ test.skipIf(process.platform !== "linux")(
     using folder = temporaryFolder();
     await using relay = await RelayProcess.start({ logBytes: 8 * MiB });
     const file = makeFile(folder.path, "a.bin", 64 * MiB);
+    using out = temporaryFolder();
     const code = newCode();
     const { channel } = deriveKeys(code, nodePrimitives);
     await using sender = send({ relay: relay.url, code, path: file.path });
@@ -37,7 +38,7 @@ test.skipIf(process.platform !== "linux")(
     }
     const { share } = (await stopped[0]!.when("offers", ({ list }) => list.length > 0)).list[0]!;
     const before = relay.memory;
-    await using receiver = receive({ relay: relay.url, code, out: folder.path });
+    await using receiver = receive({ relay: relay.url, code, out: out.path });
     // Forged: who reads nothing claims to have everything, again and again.
     const lie = (): void => {
       for (const client of stopped) client.ack(share, RECORD_INDEX, WINDOW_RECORDS);

@@ -1,0 +1,93 @@
+/** What the partial of a single file holds, and how far it can be believed. */
+import { ftruncateSync, lstatSync, rmSync } from "node:fs";
+import { dataPerRecord } from "../protocol/sizes.ts";
+import type { Folder } from "./folder.ts";
+import { isOurs, openOwn, type Journal } from "./journal.ts";
+import { DATA } from "./partial.ts";
+import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts";
+import { lookAt } from "./place.ts";
+
+export type FileContents =
+  | { readonly kind: "data"; readonly next: number }
+  /** Written to by someone else, or shorter than it was: nothing of it is believed. */
+  | { readonly kind: "spoilt" }
+  | { readonly kind: "placed"; readonly as: string }
+  /** Left over: its data has gone where nobody knows. */
+  | { readonly kind: "empty" }
+  | { readonly kind: "odd" };
+
+export function examineFile(folder: Folder, name: string, journal: Journal): FileContents {
+  const { written, whole, position = 0 } = journal.found;
+  const { manifest, head } = journal;
+  const { open } = manifest;
+  const data = lstatSync(folder.at(name, DATA), { bigint: true, throwIfNoEntry: false });
+  const total = BigInt(open ? position : manifest.bytes);
+  if (data === undefined) {
+    const destiny = whole ? journal.destiny() : undefined;
+    const there = destiny && lookAt(folder, destiny.name);
+    const placed = there?.isFile() && there.ino === destiny?.ino && there.size === total;
+    return placed && destiny ? { kind: "placed", as: destiny.name } : { kind: "empty" };
+  }
+  if (!data.isFile() || !isOurs(Number(data.uid))) return { kind: "odd" };
+  if (whole) return data.size === total ? { kind: "data", next: written } : { kind: "spoilt" };
+  if (data.nlink !== 1n) return { kind: "odd" };
+  if (written === 0) return { kind: "spoilt" }; // nothing to believe
+  const least = BigInt(open ? position : fileOffset(written, manifest, head.length));
+  const most = open
+    ? least + BigInt(dataPerRecord(manifest.recordSize))
+    : BigInt(fileOffset(written + 1, manifest, head.length));
+  if (data.size < least) return { kind: "spoilt" };
+  // After a restart of the system neither times nor what follows the synced records mean anything.
+  if (!journal.sameBoot) return { kind: "data", next: written };
+  // Killed amid a record, the data is longer than was noted. Otherwise the note came last, also on
+  // file systems that set times when a file is closed: a dying process closes the data first.
+  if (data.size > least)
+    return data.size <= most ? { kind: "data", next: written } : { kind: "spoilt" };
+  return data.mtimeNs <= journal.touchedNs ? { kind: "data", next: written } : { kind: "spoilt" };
+}
+
+/** What the claimed partial has, with the journal saying so; "empty" when nothing is left of it. */
+export function takeFile(
+  folder: Folder,
+  name: string,
+  journal: Journal,
+  data?: number,
+): PartialFile | "empty" | undefined {
+  const { synced, whole, position = 0, syncedPosition } = journal.found;
+  const { manifest, head } = journal;
+  const contents = examineFile(folder, name, journal);
+  switch (contents.kind) {
+    case "odd":
+    case "empty":
+      return contents.kind === "empty" ? "empty" : undefined;
+    case "placed": {
+      const next = journal.found.written;
+      const placed = { placed: contents.as };
+      return new PartialFile({ folder, name, journal, data: placed, next, synced: next });
+    }
+    case "spoilt": {
+      journal.mark({ written: 0, synced: 0, whole: false });
+      // Not cut to nothing: the same file may have another name by now.
+      rmSync(folder.at(name, DATA), { force: true });
+      const anew = createData(folder, name, onlyFile(manifest));
+      return new PartialFile({ folder, name, journal, data: anew, next: 0, synced: 0 });
+    }
+    case "data": {
+      if (data === undefined) return undefined;
+      const { next } = contents;
+      const end = manifest.open ? position : fileOffset(next, manifest, head.length);
+      // What was written after the last note would stay behind a shorter end of an open share.
+      if (!journal.sameBoot || manifest.open) ftruncateSync(data, end);
+      journal.mark({ written: next, synced, whole, position, syncedPosition });
+      return new PartialFile({ folder, name, journal, data, next, synced });
+    }
+  }
+}
+
+export function openData(folder: Folder, name: string): number | undefined {
+  try {
+    return openOwn(folder.at(name, DATA));
+  } catch {
+    return undefined; // what it is instead, `examineFile` tells
+  }
+}

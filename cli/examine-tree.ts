@@ -1,0 +1,136 @@
+/** What the partial of a tree holds, and how far it can be believed. */
+import { lstatSync, mkdirSync } from "node:fs";
+import { FaultError } from "../protocol/faults.ts";
+import { Descent } from "./descent.ts";
+import { errorCode, type Folder } from "./folder.ts";
+import { isOurs, type Journal } from "./journal.ts";
+import { Layout, topsOf } from "./layout.ts";
+import { DATA } from "./partial.ts";
+import { PartialTree } from "./partial-tree.ts";
+import { lookAt } from "./place.ts";
+import type { Policy } from "./policy.ts";
+import { Survey } from "./survey.ts";
+
+export interface TreeContents {
+  /** The first record needed. */
+  readonly next: number;
+  readonly layout: Layout;
+  readonly wanted: Uint8Array;
+  /** Everything is written; what has its name already is not looked at again. */
+  readonly whole: boolean;
+}
+
+/**
+ * What is here of a tree that goes on: in the partial as far as it is believed, and at the
+ * destination, where things may have changed since. Undefined when it is nothing to go on with.
+ */
+export function examineTree(
+  folder: Folder,
+  name: string,
+  journal: Journal,
+  policy: Policy,
+): TreeContents | undefined {
+  const { manifest, head } = journal;
+  const { written, whole } = journal.found;
+  const data = lookAt(folder, `${name}/${DATA}`);
+  if (data !== undefined && (!data.isDirectory() || !isOurs(Number(data.uid)))) return undefined;
+  const layout = new Layout(manifest, head.length);
+  let wanted: Uint8Array;
+  try {
+    wanted = new Survey(folder, manifest, policy.prefix).wanted(policy);
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    return undefined; // what is there now forbids it: whoever asks again is told
+  }
+  const placed = whole ? placedTops(folder, journal) : new Set<string>();
+  const end = layout.position(written);
+  using descent = new Descent(folder.at(name, DATA));
+  let good = end;
+  for (const [i, { path, size, type }] of manifest.files.entries()) {
+    const begin = layout.begin(i);
+    if (begin >= end && !whole) break;
+    const top = path.split("/", 1)[0]!;
+    if (placed.has(top)) {
+      wanted[i] = 1;
+      continue;
+    }
+    if (size === 0 && !whole) continue; // made at the end
+    const least = Math.min(size, end - begin);
+    const state = lookAtStaged(descent, path, type, { size, least, journal });
+    if (state === "good") {
+      // Also one that is at the destination now: it was not when it was agreed to.
+      wanted[i] = 1;
+    } else if (wanted[i] === 1) {
+      if (whole && state === "missing" && canBeMerged(policy)) continue;
+      good = Math.min(good, begin);
+      break;
+    }
+  }
+  const complete = whole && good === end;
+  const next = complete
+    ? written
+    : layout.nextWanted(good < end ? layout.recordAt(good) : written, (i) => wanted[i] === 1);
+  return { next, layout, wanted, whole: complete };
+}
+
+/** What the claimed partial has, with the journal saying so. */
+export function takeTree(
+  folder: Folder,
+  name: string,
+  journal: Journal,
+  policy: Policy,
+): PartialTree | "empty" | undefined {
+  const contents = examineTree(folder, name, journal, policy);
+  if (contents === undefined) return undefined;
+  const { next, layout, wanted, whole } = contents;
+  try {
+    mkdirSync(folder.at(name, DATA));
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+  }
+  const synced = Math.min(journal.found.synced, next);
+  journal.mark({ written: next, synced, whole });
+  return new PartialTree({ folder, name, journal, next, synced, layout, wanted, whole });
+}
+
+/** Under these what is missing in the partial may be in its place, which `placeTree` sees to. */
+function canBeMerged({ onExists }: Policy): boolean {
+  return onExists === "overwrite" || onExists === "skip";
+}
+
+/** Outermost names whose move is done, as the note of it and their inode say. */
+function placedTops(folder: Folder, journal: Journal): Set<string> {
+  const placed = new Set<string>();
+  for (const [entry, top] of topsOf(journal.manifest).entries()) {
+    const destiny = journal.destiny(entry);
+    if (destiny !== undefined && lookAt(folder, destiny.name)?.ino === destiny.ino) {
+      placed.add(top.name);
+    }
+  }
+  return placed;
+}
+
+function lookAtStaged(
+  descent: Descent,
+  path: string,
+  type: "file" | "folder",
+  due: { readonly size: number; readonly least: number; readonly journal: Journal },
+): "good" | "missing" | "bad" {
+  const { size, least, journal } = due;
+  try {
+    const at = descent.place(path);
+    const there = at && lstatSync(at, { bigint: true, throwIfNoEntry: false });
+    if (!there) return "missing";
+    if (type === "folder") return there.isDirectory() ? "good" : "bad";
+    if (!there.isFile() || !isOurs(Number(there.uid)) || there.nlink !== 1n) return "bad";
+    if (there.size < BigInt(least) || there.size > BigInt(size)) return "bad";
+    // Killed amid a record, the file at the end of what was noted may be longer.
+    const later = least < size && there.size > BigInt(least);
+    if (!journal.sameBoot || later) return "good";
+    // Nobody but the system sets the time of the last change.
+    return there.ctimeNs <= journal.touchedNs ? "good" : "bad";
+  } catch (error) {
+    if (error instanceof FaultError) return "bad"; // a link or a file in the way
+    throw error;
+  }
+}

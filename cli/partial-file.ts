@@ -1,0 +1,163 @@
+/** The partial of a share that is one file by itself: its `data` is that file. */
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { FaultError } from "../protocol/faults.ts";
+import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
+import { parseSafeName, type SafeName } from "../protocol/names.ts";
+import { plainOffset } from "../protocol/sizes.ts";
+import type { Folder } from "./folder.ts";
+import { writeFully } from "./journal.ts";
+import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
+import { finalName, lookAt, place, type FinishPolicy } from "./place.ts";
+
+export interface FileHoldings extends Holdings {
+  /** Descriptor of the data, or the name under which it already is in its place. */
+  readonly data: number | { readonly placed: string };
+}
+
+/** As the manifest says, in its units. */
+export interface ReceivedFile {
+  readonly name: SafeName;
+  readonly size: number;
+  readonly mode: number;
+  readonly mtime: number;
+}
+
+export class PartialFile extends PartialShare {
+  readonly #data: FileHoldings["data"];
+  readonly #file: ReceivedFile;
+  #whole = false;
+  #saved: readonly Saved[] = [];
+  /** Open shares: bytes written, and of them on the disk. */
+  #position: number;
+  #syncedPosition: number;
+
+  constructor(holdings: FileHoldings) {
+    super(holdings);
+    this.#data = holdings.data;
+    this.#file = onlyFile(this.manifest);
+    const { position = 0, syncedPosition = 0 } = holdings.journal.found;
+    this.#position = holdings.next === 0 ? 0 : position;
+    this.#syncedPosition = holdings.next === 0 ? 0 : syncedPosition;
+  }
+
+  /** Of the data, unless it is in its place already. */
+  get descriptor(): number | undefined {
+    return typeof this.#data === "number" ? this.#data : undefined;
+  }
+
+  override get bytes(): number {
+    return this.manifest.open
+      ? this.#position
+      : fileOffset(this.next, this.manifest, this.headBytes);
+  }
+
+  protected override put(bytes: Uint8Array, position: number): void {
+    const { open } = this.manifest;
+    writeFully(this.#fd(), bytes, open ? this.#position : position);
+    if (open) this.#position += bytes.length;
+  }
+
+  protected override after(index: number): number {
+    return index;
+  }
+
+  protected override get positions(): { position?: number; syncedPosition?: number } {
+    if (!this.manifest.open) return {};
+    return { position: this.#position, syncedPosition: this.#syncedPosition };
+  }
+
+  protected override async syncData(): Promise<void> {
+    const upTo = this.#position;
+    if (this.#whole) setTime(this.#fd(), this.#file.mtime);
+    await promisify(this.#whole ? fsync : fdatasync)(this.#fd());
+    this.#syncedPosition = upTo;
+  }
+
+  protected override cut(synced: number): void {
+    const { open } = this.manifest;
+    const length = open ? this.#syncedPosition : fileOffset(synced, this.manifest, this.headBytes);
+    ftruncateSync(this.#fd(), length);
+    this.#position = this.#syncedPosition;
+  }
+
+  override get saved(): readonly Saved[] {
+    return this.#saved;
+  }
+
+  protected override async place(policy: FinishPolicy): Promise<string> {
+    const name = await this.#place(policy);
+    const path = join(this.has.folder.path, name);
+    this.#saved = [{ path, files: 1, bytes: this.bytes }];
+    return name;
+  }
+
+  protected override letGo(): void {
+    if (typeof this.#data === "number") closeSync(this.#data);
+  }
+
+  async #place({ onExists, prefix }: FinishPolicy): Promise<string> {
+    const { journal, folder, name: directory } = this.has;
+    if (typeof this.#data !== "number") return this.#data.placed;
+    const name = finalName(this.#file.name, prefix);
+    const size = this.manifest.open ? this.#position : this.#file.size;
+    const { ino, size: found } = fstatSync(this.#data, { bigint: true });
+    if (found !== BigInt(size)) throw new FaultError("write-failed", `${this.path} was changed`);
+    this.#whole = true;
+    await this.settleWhole(true);
+
+    const data = folder.at(directory, DATA);
+    const destiny = journal.destiny();
+    const there = destiny && lookAt(folder, destiny.name);
+    if (destiny !== undefined && there?.ino === ino) return destiny.name; // linked, then killed
+    if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
+      renameSync(data, folder.at(destiny.name));
+      return destiny.name;
+    }
+    const destine = journal.destine.bind(journal);
+    return place({ folder, data, entry: 0, ino, name, onExists, destine });
+  }
+
+  #fd(): number {
+    if (typeof this.#data !== "number") throw new FaultError("internal", "closed");
+    return this.#data;
+  }
+}
+
+/** Where the files' bytes of record `index` begin, behind one another; their end at most. */
+export function fileOffset(index: number, manifest: Manifest, headBytes: number): number {
+  const offset = plainOffset(index, manifest.recordSize) - headBytes;
+  return Math.min(Math.max(offset, 0), manifest.bytes);
+}
+
+/** Whether a share is one file by itself. */
+export function isSingle({ files }: Manifest): boolean {
+  const [file, ...more] = files.slice(0, 2);
+  return file?.type === "file" && more.length === 0 && !file.path.includes("/");
+}
+
+/** The one file of a share. @throws FaultError "internal" for any other */
+export function onlyFile(manifest: Manifest): ReceivedFile {
+  if (!isSingle(manifest)) throw new FaultError("internal", "a share of several files");
+  const { path, size, mode, mtime } = manifest.files[0]!;
+  return { name: parseSafeName(path), size, mode, mtime };
+}
+
+/**
+ * The data gets the mode that it will have for good, within the umask and the defaults of the
+ * folder as only the system knows them. Until then its directory keeps everyone out.
+ */
+export function createData(folder: Folder, name: string, { mode }: ReceivedFile): number {
+  const { O_RDWR, O_CREAT, O_EXCL } = constants;
+  return openSync(folder.at(name, DATA), O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
+}

@@ -1,0 +1,227 @@
+/**
+ * The partial of a share of several files, or of folders: its `data` is a folder with all of them
+ * under the names that they have in the share. One file is open at a time, and files that are
+ * whole have their times already.
+ */
+import {
+  closeSync,
+  constants,
+  fsync,
+  ftruncateSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { FaultError } from "../protocol/faults.ts";
+import { SYNCS_AT_ONCE, TREE_STEP } from "../protocol/limits.ts";
+import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
+import { Descent } from "./descent.ts";
+import { errorCode } from "./folder.ts";
+import { writeFully } from "./journal.ts";
+import type { Layout } from "./layout.ts";
+import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
+import { placeTree } from "./place-tree.ts";
+import type { FinishPolicy } from "./place.ts";
+
+export interface TreeHoldings extends Holdings {
+  readonly layout: Layout;
+  /** Which entries are to be fetched, 1 each; others are at the destination already. */
+  readonly wanted: Uint8Array;
+  /** Everything is written and on the disk; some may have its name already. */
+  readonly whole: boolean;
+}
+
+export class PartialTree extends PartialShare {
+  readonly #layout: Layout;
+  readonly #wanted: Uint8Array;
+  readonly #writing: Descent;
+  readonly #syncing: Descent;
+  /** The file that is written. */
+  #open: { readonly file: number; readonly fd: number } | undefined;
+  /** Files written and not on the disk, the open one included. */
+  #dirty = new Set<number>();
+  readonly #whole: boolean;
+  #saved: readonly Saved[] = [];
+
+  constructor(holdings: TreeHoldings) {
+    super(holdings);
+    const root = holdings.folder.at(holdings.name, DATA);
+    this.#layout = holdings.layout;
+    this.#wanted = holdings.wanted;
+    this.#writing = new Descent(root, true);
+    this.#syncing = new Descent(root);
+    this.#whole = holdings.whole;
+    const { synced, next } = holdings;
+    const end = this.#layout.position(next);
+    const { length } = this.manifest.files;
+    // What an earlier run wrote and did not bring to the disk.
+    for (let i = this.#layout.fileAt(this.#layout.position(synced)); i < length; i++) {
+      if (this.#layout.begin(i) >= end) break;
+      if (!this.#whole && this.#wanted[i] === 1 && this.manifest.files[i]!.size > 0)
+        this.#dirty.add(i);
+    }
+  }
+
+  override get bytes(): number {
+    return this.#layout.position(this.next);
+  }
+
+  override get saved(): readonly Saved[] {
+    return this.#saved;
+  }
+
+  protected override after(index: number): number {
+    return this.#layout.nextWanted(index, (file) => this.#wanted[file] === 1);
+  }
+
+  protected override put(bytes: Uint8Array, position: number): void {
+    const end = position + bytes.length;
+    let at = position;
+    for (let file = this.#layout.fileAt(at); at < end; file++) {
+      const begin = this.#layout.begin(file);
+      const stop = Math.min(this.#layout.end(file), end);
+      if (stop > at && this.#wanted[file] === 1) {
+        const fd = this.#fdOf(file, at === begin);
+        writeFully(fd, bytes.subarray(at - position, stop - position), at - begin);
+        if (stop === this.#layout.end(file)) this.#closeFile();
+      }
+      at = stop;
+    }
+  }
+
+  protected override async syncData(): Promise<void> {
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    try {
+      for (let i = 0; i < dirty.length; i += SYNCS_AT_ONCE) {
+        const some = dirty.slice(i, i + SYNCS_AT_ONCE);
+        await Promise.all(some.map((file) => this.#syncFile(file)));
+      }
+    } catch (error) {
+      for (const file of dirty) this.#dirty.add(file);
+      throw error;
+    }
+  }
+
+  protected override cut(synced: number): void {
+    const position = this.#layout.position(synced);
+    const file = this.#layout.fileAt(position);
+    this.#closeFile();
+    if (file >= this.manifest.files.length || this.#wanted[file] !== 1) return;
+    const at = this.#writing.place(this.#pathOf(file));
+    if (at === undefined) return;
+    const fd = openSync(at, constants.O_WRONLY | constants.O_NOFOLLOW);
+    try {
+      ftruncateSync(fd, position - this.#layout.begin(file));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  protected override async place(policy: FinishPolicy): Promise<string> {
+    const { folder, journal, name } = this.has;
+    if (!this.#whole) {
+      await this.#makeEmpty();
+      await this.settleWhole(false);
+    }
+    const from = { folder, journal, directory: name, wanted: this.#wanted };
+    const placed = await placeTree(from, policy);
+    this.#saved = placed.map(({ name: as, ...rest }) => ({ path: join(folder.path, as), ...rest }));
+    const [only, ...more] = placed;
+    return only !== undefined && more.length === 0 ? only.name : "";
+  }
+
+  protected override letGo(): void {
+    if (this.#open !== undefined) closeSync(this.#open.fd);
+    this.#open = undefined;
+    this.#writing.close();
+    this.#syncing.close();
+  }
+
+  /** Files and folders that hold nothing, in steps, as there may be very many. */
+  async #makeEmpty(): Promise<void> {
+    let made = 0;
+    for (const [i, file] of this.manifest.files.entries()) {
+      if (file.size > 0 || this.#wanted[i] !== 1) continue;
+      if (file.type === "file") {
+        this.#fdOf(i, true);
+        this.#closeFile();
+      } else {
+        const at = this.#writing.enter(file.path, true);
+        if (at !== undefined) setFolderTime(at, file.mtime);
+      }
+      if (++made % TREE_STEP === 0) await new Promise(setImmediate);
+    }
+  }
+
+  #fdOf(file: number, anew: boolean): number {
+    if (this.#open?.file === file) return this.#open.fd;
+    this.#closeFile();
+    const entry = this.manifest.files[file]!;
+    const at = this.#writing.place(entry.path, true)!;
+    const fd = anew ? createFile(at, entry) : openSync(at, constants.O_RDWR | constants.O_NOFOLLOW);
+    this.#open = { file, fd };
+    this.#dirty.add(file);
+    return fd;
+  }
+
+  #closeFile(): void {
+    if (this.#open === undefined) return;
+    const { file, fd } = this.#open;
+    const { mtime, size } = this.manifest.files[file]!;
+    this.#open = undefined;
+    this.#dirty.add(file);
+    try {
+      if (fstatSync(fd).size === size) setTime(fd, mtime);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Through a descriptor of its own: the one that writes may be closed meanwhile. */
+  async #syncFile(file: number): Promise<void> {
+    const at = this.#syncing.place(this.#pathOf(file));
+    if (at === undefined) throw new FaultError("write-failed", `${this.path} was changed`);
+    const fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      await promisify(fsync)(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #pathOf(file: number): string {
+    return this.manifest.files[file]!.path;
+  }
+}
+
+/** What an earlier run left of it under that name is of no use. */
+function createFile(at: string, { mode }: ManifestFile): number {
+  const { O_RDWR, O_CREAT, O_EXCL } = constants;
+  const create = (): number =>
+    openSync(at, O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
+  try {
+    return create();
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    rmSync(at, { force: true, recursive: true });
+    return create();
+  }
+}
+
+function setFolderTime(at: string, mtimeMs: number): void {
+  try {
+    utimesSync(at, mtimeMs / 1000, mtimeMs / 1000);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** Makes the folder that holds the tree. */
+export function createTree(at: string): void {
+  mkdirSync(at, 0o777);
+}

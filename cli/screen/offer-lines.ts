@@ -1,0 +1,67 @@
+/** What is offered, as people see it before they agree. All text of peers is escaped here. */
+import { NAMES_SHOWN } from "../../protocol/limits.ts";
+import type { Danger } from "../../protocol/dangers.ts";
+import { count, shown, size } from "./format.ts";
+import type { OfferEvent } from "./screen.ts";
+import type { Style } from "./style.ts";
+
+const WORDS: Readonly<Record<Danger, string>> = {
+  hidden: "hidden",
+  autorun: "systems act upon it",
+  executable: "executable",
+};
+
+/**
+ * Names and sizes, of very many the first; whoever deserves a second look is listed and counted
+ * all the same, so that nothing hides behind others.
+ */
+export function offerLines(offer: OfferEvent, style: Style): string[] {
+  const { names, files, bytes, exists, flagged = [], sizes = [], kind, open, same = 0 } = offer;
+  if (kind === "text") return [`Offered: a text, ${size(bytes)}`];
+  const head =
+    open === true ? "a stream, of any length" : `${count(files, "file", "files")}, ${size(bytes)}`;
+  const flags = new Map(flagged.map((one) => [one.name, one.flags]));
+  const line = (name: string, at: number): string => {
+    const bold = style.bold(shown(name));
+    const words = flags
+      .get(name)
+      ?.map((flag) => WORDS[flag])
+      .join(", ");
+    const long = sizes[at] === undefined || open === true ? "" : `  ${size(sizes[at])}`;
+    return `  ${bold}${long}${words === undefined ? "" : style.yellow(`  (${words})`)}`;
+  };
+  const lines = names.slice(0, NAMES_SHOWN).map(line);
+  if (names.length > NAMES_SHOWN) {
+    const places = new Map(names.map((name, at) => [name, at]));
+    const more = flagged.filter(({ name }) => (places.get(name) ?? 0) >= NAMES_SHOWN);
+    const listed = more.slice(0, NAMES_SHOWN);
+    lines.push(...listed.map(({ name }) => line(name, places.get(name) ?? 0)));
+    const left = names.length - NAMES_SHOWN - listed.length;
+    const hidden = more.length - listed.length;
+    const which =
+      hidden === 0 ? "none of them hidden or executable" : flagsLeft(more.slice(NAMES_SHOWN));
+    if (left > 0) lines.push(`  and ${count(left, "file", "files")} more, ${which}`);
+  }
+  if (flagged.length > 0) lines.push(style.yellow(`Look twice: ${flagsLeft(flagged)}`));
+  if (same > 0) lines.push(`${count(same, "file is", "files are")} here already`);
+  if (exists)
+    lines.push(
+      files === 1
+        ? "A file of that name is in the folder already"
+        : "Some of these names are in the folder already",
+    );
+  return [`Offered: ${head}`, ...lines];
+}
+
+/** `2 hidden, 1 executable`. */
+function flagsLeft(flagged: NonNullable<OfferEvent["flagged"]>): string {
+  return (Object.keys(WORDS) as Danger[])
+    .map(
+      (danger) => [flagged.filter(({ flags }) => flags.includes(danger)).length, danger] as const,
+    )
+    .filter(([number]) => number > 0)
+    .map(
+      ([number, danger]) => `${number} ${danger === "autorun" ? "acted upon by systems" : danger}`,
+    )
+    .join(", ");
+}

@@ -1,0 +1,112 @@
+/** What of a share is at its destination already, and what therefore has to be fetched. */
+import { lstatSync, type BigIntStats } from "node:fs";
+import { FaultError } from "../protocol/faults.ts";
+import type { Manifest, ManifestFile } from "../protocol/manifest.ts";
+import type { SafePath } from "../protocol/names.ts";
+import { Descent } from "./descent.ts";
+import type { Folder } from "./folder.ts";
+import { topsOf, type Top } from "./layout.ts";
+import { finalName, lookAt } from "./place.ts";
+import type { Policy } from "./policy.ts";
+
+/** Of one entry: nothing there, the same there, another file there, or what no file may replace. */
+const ABSENT = 0;
+const SAME = 1;
+const OTHER = 2;
+const BLOCKED = 3;
+
+export class Survey {
+  readonly #manifest: Manifest;
+  readonly #tops: readonly Top[];
+  readonly #found: Uint8Array;
+  readonly #taken = new Set<string>();
+  #blocked: SafePath | undefined;
+
+  /** Looks, and changes nothing. @throws what the file system throws */
+  constructor(folder: Folder, manifest: Manifest, prefix: string) {
+    this.#manifest = manifest;
+    this.#tops = topsOf(manifest);
+    this.#found = new Uint8Array(manifest.files.length);
+    using descent = new Descent(folder.at());
+    for (const top of this.#tops) {
+      const final = finalName(top.name as SafePath, prefix);
+      if (lookAt(folder, final) === undefined) continue;
+      this.#taken.add(top.name);
+      for (const index of top.entries) this.#look(descent, index, final);
+    }
+  }
+
+  /** Whether anything of an outermost name is there that is not the same. */
+  get exists(): boolean {
+    return this.#tops.some((top) => this.#taken.has(top.name) && !this.#isSame(top));
+  }
+
+  /** Files that are there as they are in the share. */
+  get same(): { readonly files: number; readonly bytes: number } {
+    const { files } = this.#manifest;
+    let [count, bytes] = [0, 0];
+    for (const [i, { size, type }] of files.entries()) {
+      if (type !== "file" || this.#found[i] !== SAME) continue;
+      count++;
+      bytes += size;
+    }
+    return { files: count, bytes };
+  }
+
+  /**
+   * Which entries to fetch, 1 each.
+   * @throws FaultError "file-exists" for what is neither replaced nor left
+   */
+  wanted({ onExists }: Policy): Uint8Array {
+    const wanted = new Uint8Array(this.#found.length);
+    if (onExists === "overwrite" && this.#blocked !== undefined) {
+      throw new FaultError("file-exists", this.#blocked);
+    }
+    for (const top of this.#tops) {
+      const whole = onExists === "number" || onExists === "fail";
+      if (whole && this.#isSame(top)) continue;
+      if (onExists === "fail" && this.#taken.has(top.name)) {
+        throw new FaultError("file-exists", top.name);
+      }
+      for (const index of top.entries) {
+        const found = this.#found[index];
+        const take = whole || found === ABSENT || (onExists === "overwrite" && found !== SAME);
+        wanted[index] = take ? 1 : 0;
+      }
+    }
+    return wanted;
+  }
+
+  #isSame(top: Top): boolean {
+    return top.entries.every((index) => this.#found[index] === SAME);
+  }
+
+  #look(descent: Descent, index: number, final: string): void {
+    const file = this.#manifest.files[index]!;
+    const slash = file.path.indexOf("/");
+    const path = slash === -1 ? final : final + file.path.slice(slash);
+    let found = BLOCKED;
+    try {
+      const at = descent.place(path);
+      const there = at && lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      found = there ? compare(file, there, this.#manifest.open) : ABSENT;
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error; // a link or a file in the way
+    }
+    if (found === BLOCKED) this.#blocked ??= file.path;
+    this.#found[index] = found;
+  }
+}
+
+function compare({ type, size, mtime }: ManifestFile, there: BigIntStats, open: boolean): number {
+  if (type === "folder") return there.isDirectory() ? SAME : BLOCKED;
+  if (!there.isFile()) return BLOCKED;
+  const same = !open && there.size === BigInt(size) && sameTime(there, mtime);
+  return same ? SAME : OTHER;
+}
+
+/** Times travel in milliseconds, and are set as a number of seconds that is not quite that. */
+function sameTime({ mtimeNs }: BigIntStats, mtime: number): boolean {
+  const apart = mtimeNs - BigInt(mtime) * 1_000_000n;
+  return apart > -1_000_000n && apart < 1_000_000n;
+}
