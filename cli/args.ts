@@ -4,14 +4,29 @@ import type { ArgsDef } from "citty";
 import { FaultError } from "../protocol/faults.ts";
 import { suggest } from "./suggest.ts";
 
+/** What stands in a command line: words without an option, and each value of every option. */
+export interface Given {
+  readonly words: readonly string[];
+  readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
 /**
  * Checks the arguments after a command's name against its definition.
+ * @param many arguments that may be given several times
  * @throws FaultError "usage" for an unknown option, a missing or needless value, or a surplus word
  */
-export function checkArgs(raw: readonly string[], args: ArgsDef): void {
+export function checkArgs(
+  raw: readonly string[],
+  args: ArgsDef,
+  many: readonly string[] = [],
+): Given {
   const options = Object.keys(args).filter((name) => args[name]?.type !== "positional");
   const places = Object.keys(args).length - options.length;
   const words: string[] = [];
+  const values = new Map<string, string[]>();
+  const note = (name: string, value: string): void => {
+    values.set(name, [...(values.get(name) ?? []), value]);
+  };
   for (let i = 0; i < raw.length; i++) {
     const word = raw[i] ?? "";
     if (word === "--") {
@@ -29,18 +44,23 @@ export function checkArgs(raw: readonly string[], args: ArgsDef): void {
     if (type === undefined) throw usage(unknown(flag, options));
     if (type === "boolean") {
       if (value !== undefined) throw usage(`${flag} takes no value`);
-    } else if (value === undefined) {
+    } else if (value !== undefined) {
+      note(name, value);
+    } else {
       const next = raw[++i];
       if (next === undefined) throw usage(`${flag} needs a value`);
-      if (next.startsWith("-")) {
+      if (next.startsWith("-") && next !== "-") {
         throw usage(`${flag} needs a value, not ${next} (if that is the value: ${flag}=${next})`);
       }
+      note(name, next);
     }
   }
   const surplus = words[places];
-  if (surplus !== undefined) {
+  const anyNumber = many.some((name) => args[name]?.type === "positional");
+  if (surplus !== undefined && !anyNumber) {
     throw usage(`"${surplus}" is one word too many (quote a name with spaces in it)`);
   }
+  return { words, values };
 }
 
 function isTakenBack(flag: string, args: ArgsDef): boolean {

@@ -77,9 +77,21 @@ export const clientEvent = v.variant("event", [
     share: field(hex, "id of the share"),
   }),
   event("source", "What a sender is about to send.", {
-    name: field(text, "of the file"),
-    bytes: field(whole, "of the content"),
-    records: field(whole, "of the share"),
+    name: field(text, "of the file or folder, or the first of several"),
+    more: field(whole, "so many more paths were named"),
+    files: field(whole, "how many, with folders that hold nothing"),
+    bytes: field(whole, "of the content; 0 where nobody knows"),
+    records: field(whole, "of the share, or as many as there can be"),
+    kind: field(v.picklist(["files", "text"]), "`text` is there to be shown"),
+    open: field(yes, "it ends when the standard input does, and nobody knows its size"),
+  }),
+  event("skipped", "An entry of a folder that is not sent.", {
+    path: field(text, "where it is"),
+    why: field(
+      v.picklist(["link", "outside", "broken", "special"]),
+      "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device",
+    ),
+    more: field(v.optional(whole), "so many more after this one are not told"),
   }),
   event("relay", "The line to the relay came up, or broke and is tried again.", {
     url: field(text, "address of the relay"),
@@ -130,7 +142,7 @@ export const clientEvent = v.variant("event", [
   }),
   event("progress", "How far it is; at most 10 per second.", {
     bytes: field(whole, "sender: uploaded once; receiver: on the disk"),
-    size: field(whole, "of all"),
+    size: field(whole, "of all; 0 where nobody knows"),
     file: field(
       v.optional(fileAt),
       "of several, the one under way: `number` of `of`, and its part",

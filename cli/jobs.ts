@@ -1,4 +1,5 @@
 import type { Code, FaultCode, StartWhen } from "../protocol/mod.ts";
+import type { SendWhat } from "./source.ts";
 
 import type { OnExists } from "./policy.ts";
 import type { Again } from "./state.ts";
@@ -11,7 +12,7 @@ export interface SendJob {
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
   readonly code: Code;
-  readonly path: string;
+  readonly what: SendWhat;
   /** Receivers that must have the file before the command ends by itself. */
   readonly receivers: number;
   readonly stay: boolean;

@@ -4,7 +4,6 @@ import {
   FaultError,
   KEEPALIVE_MS,
   PROGRESS_EVERY_MS,
-  RECORD_SIZE,
   SenderSession,
   UPLOAD_BUFFER_BYTES,
   decodeControl,
@@ -13,7 +12,6 @@ import {
   encodeFrame,
   faultMessage,
   openText,
-  plainOffset,
   toHex,
   verifyReceipt,
   type FaultCode,
@@ -35,8 +33,8 @@ import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
 import { Line } from "./line.ts";
 import { relayNews } from "./relay-news.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { openSharing } from "./sharing.ts";
-import { openSource, type Source } from "./source.ts";
+import type { Sharing } from "./sharing.ts";
+import type { Source } from "./source.ts";
 
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
 const FULL_SOCKET_SLEEP_MS = 2;
@@ -52,8 +50,8 @@ export class Sending {
   readonly #source: Source;
   readonly #keys: Keys;
   readonly #share: Uint8Array;
-  readonly #headBytes: number;
-  readonly #records: number;
+  /** Of all files; 0 as long as nobody knows. */
+  readonly #bytes: number;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
   readonly #limit: RateLimit;
@@ -67,31 +65,34 @@ export class Sending {
   #progressAt = 0;
   #touchedAt = 0;
 
-  /** @throws FaultError when the file can't be sent; nothing was started then */
-  constructor(job: SendJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
+  /** @throws FaultError when it can't be sent; nothing was started then */
+  constructor(
+    job: SendJob,
+    sharing: Sharing,
+    emit: (event: ClientEvent) => void,
+    end: (outcome: Outcome) => void,
+  ) {
     this.#job = job;
     this.#emit = emit;
     this.#end = end;
-    const sharing = openSharing(job, () => openSource(job.path), emit);
     const { source, keys, code, proof, share, encoded, cipher, kept } = sharing;
-    const { manifest, head } = encoded;
     this.#source = source;
     this.#keys = keys;
     this.#share = share;
     this.#kept = kept;
-    this.#headBytes = head.length;
-    this.#records = manifest.records;
     this.#cipher = cipher;
     this.#sentRecords = kept?.end ?? 0;
     this.#limit = new RateLimit(job.limit);
-    const { recordSize, records, bytes } = manifest;
+    const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
+    this.#bytes = bytes;
+    const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
     this.#session = new SenderSession(
       {
-        channel: this.#keys.channel,
-        offer: { share, recordSize, records, bytes, seekable: true },
+        channel: keys.channel,
+        offer: { share, recordSize, records, bytes, seekable: source.seekable },
         proof,
         goal: { receivers: job.receivers, stay: job.stay },
-        startWhen: this.#startWhen(),
+        startWhen: this.#startWhen(headRecords),
         giveUpAfterMs: job.connectTimeoutMs,
         random: Math.random,
       },
@@ -104,8 +105,11 @@ export class Sending {
       share: toHex(share),
       kept: kept !== undefined,
     });
-    emit({ event: "source", name: source.name, bytes, records });
+    for (const skipped of source.skipped) emit({ event: "skipped", ...skipped });
+    const { name, more } = source;
+    emit({ event: "source", name, more, files: files.length, bytes, records, kind, open });
     if (this.#sentRecords > 0) emit({ event: "resumed", bytes: this.#sentBytes(), size: bytes });
+    source.onReady = () => this.#upload();
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
   }
@@ -200,6 +204,8 @@ export class Sending {
       }
       try {
         const frame = this.#frame(index);
+        // Not there yet, or beyond the end: its source calls when it is.
+        if (frame === undefined) return;
         this.#line.send(frame);
         this.#limit.spend(frame.length, performance.now());
       } catch (error) {
@@ -219,9 +225,11 @@ export class Sending {
     }, sleep);
   }
 
-  #frame(index: number): Uint8Array {
-    const last = index === this.#records - 1;
-    const ciphertext = this.#cipher.seal(index, this.#source.read(index), last);
+  #frame(index: number): Uint8Array | undefined {
+    const data = this.#source.read(index);
+    if (data === undefined) return undefined;
+    const { parts, last, padding } = data;
+    const ciphertext = this.#cipher.seal(index, parts, last, padding);
     this.#note(index, ciphertext);
     return encodeFrame(this.#share, index, last, ciphertext);
   }
@@ -240,21 +248,20 @@ export class Sending {
       this.#emit({ event: "unkept", share: toHex(this.#share) });
       return;
     }
-    if (!same) throw new FaultError("source-changed", this.#source.path);
+    if (!same) throw new FaultError("source-changed", this.#source.about);
   }
 
   #checkReceipt(receipt: MessageOf<"receipt">): void {
     const { receiver, records, mac } = receipt;
     const valid =
-      records === this.#records &&
+      records === this.#source.records &&
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
     this.#handle({ type: "receipt-checked", receipt, valid });
   }
 
   /** A share that had begun before waits for nobody. */
-  #startWhen(): StartWhen | undefined {
+  #startWhen(headRecords: number): StartWhen | undefined {
     const { startWhen } = this.#job;
-    const headRecords = Math.ceil(this.#headBytes / dataPerRecord(RECORD_SIZE));
     if (startWhen === undefined || this.#sentRecords > headRecords) return undefined;
     return { ...startWhen, headRecords };
   }
@@ -277,22 +284,23 @@ export class Sending {
 
   #tellProgress(): void {
     const now = performance.now();
-    const whole = this.#sentRecords === this.#records;
+    const whole = this.#sentRecords === this.#source.records;
     if (!whole && now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
-    this.#emit({ event: "progress", bytes: this.#sentBytes(), size: this.#source.size });
+    this.#emit({ event: "progress", bytes: this.#sentBytes(), size: this.#bytes });
   }
 
   #sentBytes(): number {
-    const end = plainOffset(this.#sentRecords, RECORD_SIZE) - this.#headBytes;
-    return Math.min(Math.max(end, 0), this.#source.size);
+    return this.#source.bytesBefore(this.#sentRecords);
   }
 
   async #finish({ fault, verified }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
     const seconds = (performance.now() - this.#startedAt) / 1000;
     if (fault === undefined || fault === "some-failed") {
-      this.#emit({ event: "done", bytes: this.#source.size, seconds, receivers: verified });
+      const { records } = this.#source;
+      const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);
+      this.#emit({ event: "done", bytes, seconds, receivers: verified });
     }
     if (fault !== undefined) {
       this.#emit({ event: "error", code: fault, message: faultMessage(fault, this.#about(fault)) });
@@ -311,7 +319,7 @@ export class Sending {
   }
 
   #about(fault: string): string | undefined {
-    if (fault.startsWith("source-")) return this.#source.path;
+    if (fault.startsWith("source-")) return this.#source.about;
     return fault === "relay-unreachable" || fault === "not-a-relay" ? this.#job.relay : undefined;
   }
 }

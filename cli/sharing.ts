@@ -7,7 +7,6 @@ import { resolve } from "node:path";
 import {
   FaultError,
   PROOF_BYTES,
-  RECORD_SIZE,
   dataPerRecord,
   deriveKeys,
   fromHex,
@@ -47,12 +46,12 @@ export interface Sharing {
  * @param open opens what the job names, each time it is called
  * @throws FaultError when it can't be sent
  */
-export function openSharing(
+export async function openSharing(
   job: SendJob,
-  open: () => Source,
+  open: () => Promise<Source>,
   emit: (event: ClientEvent) => void,
-): Sharing {
-  let source = open();
+): Promise<Sharing> {
+  let source = await open();
   let kept: KeptSend | undefined;
   try {
     for (kept of keptFor(job)) {
@@ -62,7 +61,7 @@ export function openSharing(
       kept.forget();
       // What was described once is of that share.
       source.close();
-      source = open();
+      source = await open();
     }
     if (job.keep?.share !== undefined && kept === undefined) {
       throw new FaultError("usage", `there is no unfinished share ${job.keep.share} to go on with`);
@@ -91,8 +90,16 @@ function* keptFor(job: SendJob): Generator<KeptSend> {
 }
 
 /** What decides about the content, in one text: the same command has the same. */
-function whatIsSent({ path }: SendJob): string {
-  return JSON.stringify({ path: resolve(path) });
+function whatIsSent({ what }: SendJob): string {
+  switch (what.from) {
+    case "paths":
+      return JSON.stringify({ ...what, paths: what.paths.map((path) => resolve(path)) });
+    case "text":
+      // Not the text itself: that is not for the disk.
+      return JSON.stringify({ ...what, text: new Bun.SHA256().update(what.text).digest("hex") });
+    case "stdin":
+      return JSON.stringify(what);
+  }
 }
 
 /** @returns what changed, when it is not the same any more */
@@ -104,10 +111,11 @@ function goOn(
   const proof = fromHex(kept.entry.proof);
   if (proof?.length !== PROOF_BYTES) return [];
   const share = shareIdFromProof(proof, primitives);
-  const encoded = source.describe(share, RECORD_SIZE);
-  const now: Content = { head: encoded.head, stamps: source.stamps() };
+  const encoded = source.describe(share);
+  const stamps = source.stamps();
   const before = attempt(() => kept.content());
-  if (before === undefined || toHex(share) !== kept.entry.share) return [];
+  if (stamps === undefined || before === undefined || toHex(share) !== kept.entry.share) return [];
+  const now: Content = { head: encoded.head, stamps };
   const { changes, touched } = compare(before, now);
   if (changes.length > 0) return changes;
   const { code } = kept.entry;
@@ -140,8 +148,9 @@ function changedContent(
     if (!touched.has(entry) || size === 0) return;
     for (let index = first; index * data < end; index++) {
       if (!kept.has(index)) continue;
-      const last = index === manifest.records - 1;
-      const tag = cipher.seal(index, source.read(index), last).subarray(-TAG_BYTES);
+      const data = source.read(index);
+      if (data === undefined) continue;
+      const tag = cipher.seal(index, data.parts, data.last, data.padding).subarray(-TAG_BYTES);
       if (kept.note(index, tag)) continue;
       changes.push({ path, what: "content" });
       return;
@@ -155,17 +164,19 @@ function begin(job: SendJob, source: Source): Sharing {
   const keys = deriveKeys(code, primitives);
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
-  const encoded = source.describe(share, RECORD_SIZE);
+  const encoded = source.describe(share);
   const cipher = recordCipher(keys.content, share, primitives);
   const { bytes, records } = encoded.manifest;
+  const stamps = source.stamps();
   const kept =
     keep &&
+    stamps &&
     attempt(() => {
       const { again } = keep;
       const { name } = source;
       const ids = { share: toHex(share), proof: toHex(proof), what: whatIsSent(job) };
       const entry = { ...ids, code, relay, again, name, bytes, records };
-      return KeptSend.create(entry, { head: encoded.head, stamps: source.stamps() });
+      return KeptSend.create(entry, { head: encoded.head, stamps });
     });
   return { source, code, keys, proof, share, encoded, cipher, kept };
 }

@@ -6,6 +6,8 @@ import type { ClientEvent } from "./events.ts";
 import type { Job, Outcome } from "./jobs.ts";
 import { Receiving } from "./receiving.ts";
 import { Sending } from "./sending.ts";
+import { openSharing } from "./sharing.ts";
+import { openSource, type Source } from "./source.ts";
 
 declare const self: Worker;
 
@@ -13,11 +15,16 @@ function post(message: FromThread): void {
   self.postMessage(message);
 }
 
-function start(job: Job): Sending | Receiving | undefined {
+/** Ends the search for what to send. */
+const interrupted = new AbortController();
+
+async function start(job: Job): Promise<Sending | Receiving | undefined> {
   const emit = (event: ClientEvent): void => post({ t: "event", event });
   const end = (outcome: Outcome): void => post({ t: "ended", outcome });
   try {
-    return job.kind === "send" ? new Sending(job, emit, end) : new Receiving(job, emit, end);
+    if (job.kind === "receive") return new Receiving(job, emit, end);
+    const open = (): Promise<Source> => openSource(job.what, interrupted.signal);
+    return new Sending(job, await openSharing(job, open, emit), emit, end);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     emit({ event: "error", code: error.code, message: error.message });
@@ -31,12 +38,17 @@ let running: Sending | Receiving | undefined;
 self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
   switch (data.t) {
     case "start":
-      running = start(data.job);
+      // What is thrown here is a mistake of ours, and ends the thread.
+      void start(data.job).then((started) => {
+        running = started;
+        if (interrupted.signal.aborted) running?.interrupt();
+      });
       return;
     case "answer":
       if (running instanceof Receiving) running.answer(data.share, data.answer);
       return;
     case "interrupt":
+      interrupted.abort();
       running?.interrupt();
       return;
   }

@@ -19,11 +19,15 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
 };
 
 /** `fileshare send [options] [file]` */
-export function synopsis({ name, args }: Command): string {
+export function synopsis({ name, args, many }: Command): string {
   const entries = Object.entries(args);
   const places = entries.filter(([, { type }]) => type === "positional");
   const options = places.length < entries.length ? ["[options]"] : [];
-  return [name, ...options, ...places.map(([place]) => `[${place}]`)].join(" ");
+  return [
+    name,
+    ...options,
+    ...places.map(([place]) => `[${place}]${many.includes(place) ? "..." : ""}`),
+  ].join(" ");
 }
 
 /** Options and words of a command, as they are typed. */

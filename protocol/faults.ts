@@ -82,10 +82,6 @@ export const FAULTS = {
     exitCode: EXIT.relayFailed,
   },
   "no-such-file": wrongUse("There is no such file", "Check the path."),
-  "is-folder": wrongUse(
-    "That is a folder, and folders cannot be sent yet",
-    "Pack it into one file first, for example with tar.",
-  ),
   "not-a-file": wrongUse("That is not a regular file", "Only regular files can be sent."),
   "unreadable-file": wrongUse("That file cannot be read", "Check its permissions."),
   "share-too-big": wrongUse(

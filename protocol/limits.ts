@@ -145,6 +145,39 @@ export const PATH_BYTES = limit(
 );
 export const PATH_DEPTH = limit("PATH_DEPTH", 32, "items", "directories of one path");
 
+// What is sent
+
+export const SOURCE_FILES_OPEN = limit(
+  "SOURCE_FILES_OPEN",
+  16,
+  "items",
+  "files that a sender holds open; the one that was read longest ago is closed",
+);
+export const SKIPPED_TOLD = limit(
+  "SKIPPED_TOLD",
+  100,
+  "items",
+  "links and the like that a sender says it skips, one by one; more are counted",
+);
+export const IGNORE_FILE_BYTES = limit(
+  "IGNORE_FILE_BYTES",
+  MiB,
+  "bytes",
+  "one .gitignore; a longer one is a mistake",
+);
+export const IGNORE_TESTS = limit(
+  "IGNORE_TESTS",
+  8192,
+  "items",
+  "paths whose results the library for patterns remembers before it is made anew",
+);
+export const LIST_AT_ONCE = limit(
+  "LIST_AT_ONCE",
+  500,
+  "items",
+  "entries of folders that a sender looks at in one turn; then it hears whether it shall end",
+);
+
 // Shares whose end nobody knows
 
 export const OPEN_FRAME_BYTES = limit(

@@ -60,6 +60,18 @@ export function senderName(localName: string): SafeName {
   throw unsafe(localName, `receivers would refuse it: ${reason}`);
 }
 
+/**
+ * The path under which a sender offers an entry of a folder.
+ * @param folder of the same share, safe already
+ * @throws FaultError "unsafe-name"
+ */
+export function senderPathIn(folder: SafePath, localName: string): SafePath {
+  const path = `${folder}/${localName}`;
+  const reason = nameProblem(localName) ?? lengthProblem(path, path.split("/"));
+  if (reason === undefined) return path as SafePath;
+  throw unsafe(path, `receivers would refuse it: ${reason}`);
+}
+
 /** The last component. */
 export function baseName(path: SafePath): SafeName {
   return path.slice(path.lastIndexOf("/") + 1) as SafeName;
@@ -142,18 +154,24 @@ function collisionKey(name: string): string {
 }
 
 function pathProblem(path: string): string | undefined {
-  // UTF-8 is never shorter than the text: what is far too long is not even looked at.
-  if (path.length > PATH_BYTES || utf8(path).length > PATH_BYTES) {
-    return `it is longer than ${PATH_BYTES} bytes`;
-  }
-  if (!path.isWellFormed()) return "it is not well-formed Unicode";
   const names = path.split("/");
-  if (names.length - 1 > PATH_DEPTH) return `it is deeper than ${PATH_DEPTH} folders`;
+  const reason = lengthProblem(path, names);
+  if (reason !== undefined) return reason;
   if (names.length > 1 && names[0]!.startsWith("~")) return 'it begins with "~"';
   for (const name of names) {
     const reason = nameProblem(name);
     if (reason !== undefined) return reason;
   }
+  return undefined;
+}
+
+function lengthProblem(path: string, names: readonly string[]): string | undefined {
+  // UTF-8 is never shorter than the text: what is far too long is not even looked at.
+  if (path.length > PATH_BYTES || utf8(path).length > PATH_BYTES) {
+    return `it is longer than ${PATH_BYTES} bytes`;
+  }
+  if (!path.isWellFormed()) return "it is not well-formed Unicode";
+  if (names.length - 1 > PATH_DEPTH) return `it is deeper than ${PATH_DEPTH} folders`;
   return undefined;
 }
 

@@ -45,6 +45,7 @@ test("the command lines of all examples are well-formed", async () => {
       checkArgs(
         words.map(([word, single, double]) => single ?? double ?? word),
         command.args,
+        command.many,
       );
     }
   }

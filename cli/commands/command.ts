@@ -4,17 +4,21 @@ import { FaultError } from "../../protocol/faults.ts";
 import { checkArgs } from "../args.ts";
 import { settingsFor, type Setting } from "../settings.ts";
 
-/** The values of a command's arguments: a boolean for a switch, else the text if given. */
-type Values<Args extends ArgsDef> = {
-  readonly [Name in keyof Args]: Args[Name]["type"] extends "boolean"
-    ? boolean
-    : string | undefined;
+/** The values of a command's arguments: a boolean for a switch, else the text if given, or all texts. */
+type Values<Args extends ArgsDef, Many extends keyof Args> = {
+  readonly [Name in keyof Args]: Name extends Many
+    ? readonly string[]
+    : Args[Name]["type"] extends "boolean"
+      ? boolean
+      : string | undefined;
 };
 
-interface Spec<Args extends ArgsDef> {
+interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
   readonly name: string;
   readonly description: string;
   readonly args: Args;
+  /** Arguments that may be given several times; all words are those of a positional one. */
+  readonly many?: readonly Many[];
   /** Command lines with what they do. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   /** Options of one run alone: neither a configuration file nor a variable sets them. */
@@ -22,7 +26,7 @@ interface Spec<Args extends ArgsDef> {
   /** Options of which one at most makes sense: one that is given shuts out configured ones. */
   readonly rivals?: readonly (readonly (keyof Args & string)[])[];
   /** @param raw the words after the command's name. @returns the exit code */
-  run(values: Values<Args>, raw: readonly string[]): Promise<number>;
+  run(values: Values<Args, Many>, raw: readonly string[]): Promise<number>;
 }
 
 /** A command as data, with arguments that are checked before it runs. */
@@ -31,16 +35,21 @@ export interface Command {
   readonly name: string;
   readonly description: string;
   readonly args: ArgsDef;
+  /** Names of those that may be given several times. */
+  readonly many: readonly string[];
   /** Names of the options that a configuration may set. */
   readonly settable: readonly string[];
   readonly definition: CommandDef;
-  readonly examples: Spec<ArgsDef>["examples"];
+  readonly examples: Spec<ArgsDef, never>["examples"];
   /** @returns the exit code. @throws FaultError */
   run(raw: readonly string[]): Promise<number>;
 }
 
-export function command<const Args extends ArgsDef>(spec: Spec<Args>): Command {
+export function command<const Args extends ArgsDef, const Many extends keyof Args & string = never>(
+  spec: Spec<Args, Many>,
+): Command {
   const { name, description, args, examples, typedOnly = [], rivals = [] } = spec;
+  const many: readonly string[] = spec.many ?? [];
   const settable = Object.keys(args).filter(
     (name) => args[name]?.type !== "positional" && !typedOnly.includes(name),
   );
@@ -48,11 +57,12 @@ export function command<const Args extends ArgsDef>(spec: Spec<Args>): Command {
     name,
     description,
     args,
+    many,
     settable,
     definition: { meta: { name, description }, args },
     examples,
     run: async (raw) => {
-      checkArgs(raw, args);
+      const { words, values: texts } = checkArgs(raw, args, many);
       const parsed = parseArgs([...raw], args);
       const given = Object.keys(args).filter((name) => parsed[name] !== undefined);
       const word = name.split(" ")[1] ?? "";
@@ -62,12 +72,17 @@ export function command<const Args extends ArgsDef>(spec: Spec<Args>): Command {
         for (const rival of group) settings.delete(rival);
       }
       const values = Object.entries(args).map(([name, { type }]) => {
+        if (many.includes(name)) {
+          const set = settings.get(name)?.value;
+          const typed = type === "positional" ? words : texts.get(name);
+          return [name, typed ?? (typeof set === "string" ? [set] : [])];
+        }
         const value: unknown = given.includes(name) ? parsed[name] : settings.get(name)?.value;
         if (type === "boolean") return [name, value === true];
         return [name, typeof value === "string" ? value : undefined];
       });
       try {
-        return await spec.run(Object.fromEntries(values) as Values<Args>, raw);
+        return await spec.run(Object.fromEntries(values) as Values<Args, Many>, raw);
       } catch (error) {
         throw withOrigin(error, given, settings);
       }

@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-
 import { isLobby } from "../../protocol/code.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../protocol/limits.ts";
 import { usage } from "../args.ts";
@@ -8,16 +6,20 @@ import { begun } from "../begun.ts";
 import { startClient } from "../client.ts";
 import { senderCode } from "../code-input.ts";
 import { checkWishes, codeExtras } from "../code-extras.ts";
-import { completePath } from "../complete-path.ts";
-import { askLine, canAsk } from "../prompts.ts";
 import type { SendJob } from "../jobs.ts";
 import { chooseRelay, receiveCommand } from "../relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { parseRate, parseSeconds, parseWhole } from "../values.ts";
+import { whatToSend } from "../what-to-send.ts";
 
 export interface SendValues {
-  readonly file: string | undefined;
+  readonly path: readonly string[];
+  readonly text: string | undefined;
+  readonly name: string | undefined;
+  readonly exclude: readonly string[];
+  readonly gitignore: boolean;
+  readonly follow: boolean;
   readonly receivers: string | undefined;
   readonly stay: boolean;
   readonly "wait-for": string | undefined;
@@ -47,8 +49,8 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const relay = chooseRelay(values.relay);
   const given = senderCode(values.code, values.lobby);
   const lobby = isLobby(given);
-  const path = values.file ?? (await askPath(values.json));
-  const words = ["send", ...(values.file === undefined ? [path] : []), ...withoutShare(raw)];
+  const { what, asked } = await whatToSend(values);
+  const words = ["send", ...asked, ...withoutShare(raw)];
   // The environment, unlike arguments, is nobody else's to read.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
@@ -57,7 +59,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       kind: "send",
       relay: relay.address,
       code: given,
-      path,
+      what,
       receivers,
       stay: values.stay,
       connectTimeoutMs,
@@ -107,13 +109,4 @@ function startWhenOf(values: SendValues): SendJob["startWhen"] {
 /** Which share it was is for one run alone: the next one of this command may be another. */
 function withoutShare(raw: readonly string[]): string[] {
   return raw.filter((word, i) => !/^--share(=|$)/.test(word) && raw[i - 1] !== "--share");
-}
-
-/** Quotes around it and a leading ~ are taken as a shell takes them. */
-async function askPath(json: boolean): Promise<string> {
-  if (json || !canAsk()) throw usage("give the path of the file to send");
-  const line = await askLine("File to send: ", { complete: completePath });
-  const path = /^(["'])(.+)\1$/.exec(line)?.[2] ?? line.replace(/^~(?=\/)/, homedir());
-  if (path === "") throw usage("give the path of the file to send");
-  return path;
 }

@@ -2,9 +2,34 @@ import { command, shared } from "./command.ts";
 
 export default command({
   name: "fileshare send",
-  description: "Send a file to all who have the code",
+  description: "Send files, folders, a text or a stream to all who have the code",
   args: {
-    file: { type: "positional", required: false, description: "The file; asked for when left out" },
+    path: {
+      type: "positional",
+      required: false,
+      description:
+        "Files and folders; - is the standard input, as is what is piped in; asked for when left out",
+    },
+    text: {
+      type: "string",
+      valueHint: "text",
+      description: "Send this text, which is shown and not saved; - reads it from standard input",
+    },
+    name: {
+      type: "string",
+      valueHint: "name",
+      description: "What receivers see the one file, folder or stream as",
+    },
+    exclude: {
+      type: "string",
+      valueHint: "pattern",
+      description: "Leave out of folders what fits, as in a .gitignore; may be given again",
+    },
+    gitignore: { type: "boolean", description: "Leave out of folders what git leaves out" },
+    follow: {
+      type: "boolean",
+      description: "Send what links lead to, inside their own folder; else links are skipped",
+    },
     receivers: {
       type: "string",
       valueHint: "n",
@@ -52,12 +77,17 @@ export default command({
   },
   examples: [
     ["fileshare send big.iso", "print a code, send to the first who comes"],
+    ["fileshare send photos notes.txt --exclude '*.tmp'", "send a folder and a file"],
+    ["fileshare send . --gitignore", "send this folder as git sees it"],
+    ["fileshare send --text 'see you at eight'", "send a text, shown at the other side"],
+    ["tar c src | fileshare send --name src.tar", "send a stream while it is produced"],
     ["fileshare send big.iso --receivers 5", "end when five have it"],
     ["fileshare send big.iso --wait-for 20 --max-wait 300", "begin with 20, or after 5 minutes"],
     ["fileshare send big.iso --stay", "serve whoever comes, until Ctrl-C"],
     ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
   ],
-  typedOnly: ["code", "share", "new"],
+  many: ["path", "exclude"],
+  typedOnly: ["code", "share", "new", "text", "name"],
   rivals: [
     ["code", "lobby"],
     ["json", "quiet"],

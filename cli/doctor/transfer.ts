@@ -32,7 +32,13 @@ async function transfer(relay: string, folder: string): Promise<Finding> {
   writeFileSync(path, randomBytes(DOCTOR_TRANSFER_BYTES));
   const code = makeCode((length) => randomBytes(length));
   const common = { relay, code, connectTimeoutMs: DOCTOR_TRANSFER_MS };
-  const sender = startClient({ kind: "send", ...common, path, receivers: 1, stay: false });
+  const sender = startClient({
+    kind: "send",
+    ...common,
+    what: { from: "paths", paths: [path] },
+    receivers: 1,
+    stay: false,
+  });
   const receiver = startClient({
     kind: "receive",
     ...common,

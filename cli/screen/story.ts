@@ -18,6 +18,13 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
   content: "another content",
 };
 
+const SKIPPED_WHY: Readonly<Record<EventOf<"skipped">["why"], string>> = {
+  link: "it is a link (--follow sends what it leads to)",
+  outside: "it leads out of its folder",
+  broken: "it leads nowhere, or round in a circle",
+  special: "it is a pipe, a socket or a device",
+};
+
 /** A line to print and leave; `error` ones go to stderr. */
 export interface Line {
   readonly text: string;
@@ -65,7 +72,9 @@ export class Story {
           say(yellow("There is no room to keep track: another run can't go on with this share")),
         ];
       case "source":
-        return [say(`Sending ${this.#name(event.name)} (${size(event.bytes)})`)];
+        return [say(`Sending ${this.#source(event)}`)];
+      case "skipped":
+        return this.#skipped(event);
       case "relay":
         return this.#relay(event);
       case "waiting":
@@ -130,6 +139,21 @@ export class Story {
     const lines = changes.map(({ path, what }) => say(`  ${this.#name(path)}: ${CHANGES[what]}`));
     if (more > 0) lines.push(say(`  and ${count(more, "change", "changes")} more`));
     return [say("Changed since it was sent before, so this is a new share:"), ...lines];
+  }
+
+  #source({ name, more, files, bytes, kind, open }: EventOf<"source">): string {
+    const total = size(bytes);
+    if (open) return `what comes, as ${this.#name(name)}`;
+    if (kind === "text") return `a text (${total})`;
+    if (files === 1 && more === 0) return `${this.#name(name)} (${total})`;
+    const others = more === 0 ? "" : ` and ${more} more`;
+    return `${this.#name(name)}${others} (${count(files, "file", "files")}, ${total})`;
+  }
+
+  #skipped({ path, why, more = 0 }: EventOf<"skipped">): Line[] {
+    const line = say(this.#style.yellow(`Skipped ${shown(path)}: ${SKIPPED_WHY[why]}`));
+    if (more === 0) return [line];
+    return [line, say(this.#style.yellow(`Skipped ${more} more`))];
   }
 
   #begins({ code, kept = false }: EventOf<"code">): Line[] {

@@ -1,6 +1,6 @@
 /** Every line that real runs print with --json is as docs/cli.md says. */
 import { expect, test } from "bun:test";
-import { appendFileSync, chmodSync, mkdirSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
@@ -129,6 +129,11 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await changed.sees("changed");
   await changed[Symbol.asyncDispose]();
 
+  mkdirSync(join(folder.path, "links"));
+  symlinkSync("nowhere", join(folder.path, "links", "link"));
+  const nobody = ["--relay", "127.0.0.1:1", "--connect-timeout", "0.1"];
+  await using links = new Run(clientEvent, ["send", join(folder.path, "links"), ...nobody]);
+  expect(await links.end()).toBe(EXIT.failed);
   await using wrong = new Run(clientEvent, ["send", "--receivers", "0", file.path]);
   expect(await wrong.end()).toBe(EXIT.usage);
   expect(await relay.end("SIGTERM")).toBe(EXIT.done);
@@ -136,7 +141,8 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using doctor = new Run(doctorEvent, ["doctor", "--quick", ...at]);
   expect(await doctor.end()).toBe(EXIT.failed);
 
-  const clients = [first, sender, again, whole, stays, known, left, touched, changed, wrong];
+  const sends = [sender, stays, touched, changed, links, wrong];
+  const clients = [first, again, whole, known, left, ...sends];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
   seen.add("unkept"); // which takes a full disk
   seen.add("text"); // see test/hostile

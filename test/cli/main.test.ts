@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
@@ -100,7 +100,11 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["--stay", "send", "x"], "options go after the command: fileshare send --stay"],
     [["--frobnicate"], "there is no option --frobnicate without a command"],
     [["send", "x", "--recievers", "2"], "(did you mean --receivers?)"],
-    [["send", "x", "y"], '"y" is one word too many'],
+    [["recv", CODE, "y"], '"y" is one word too many'],
+    [["send", "x", "--text", "y"], "give a --text or paths, not both"],
+    [["send", "-", "x"], "- goes with no other path"],
+    [["send", "x", "y", "--name", "z"], "--name is for one path"],
+    [["send"], "give the path of the file to send"],
     [["send", "x", "--receivers", "0"], "--receivers takes a whole number from 1 to "],
     [["send", "x", "--receivers", "1e3"], "--receivers takes a whole number from 1 to "],
     [["send", "x", "--connect-timeout", "soon"], "--connect-timeout takes seconds"],
@@ -130,7 +134,7 @@ describe("wrong usage ends with 2 and a hint", () => {
   });
 
   test("with --json it is an event, and stderr stays empty", async () => {
-    const { exitCode, out, err } = await run(["send", "--json", "a", "b\u009B\u202E"]);
+    const { exitCode, out, err } = await run(["recv", "--json", CODE, "b\u009B\u202E"]);
     expect({ exitCode, err }).toEqual({ exitCode: 2, err: "" });
     expect(JSON.parse(out)).toEqual({
       event: "error",
@@ -218,18 +222,18 @@ describe("W3 before any socket opens", () => {
   test("a file that can't be sent fails", async () => {
     using relay = listener();
     using folder = temporaryFolder();
-    mkdirSync(join(folder.path, "folder"));
+    expect(Bun.spawnSync(["mkfifo", join(folder.path, "pipe")]).success).toBe(true);
     writeFileSync(join(folder.path, "a\u202Eb"), "");
     const env = { FILESHARE_RELAY: relay.url };
     const send = (path: string): Promise<Ran> => run(["send", path], { env, cwd: folder.path });
-    const [missing, folders, unsafe] = await Promise.all(["none", "folder", "a\u202Eb"].map(send));
+    const [missing, pipe, unsafe] = await Promise.all(["none", "pipe", "a\u202Eb"].map(send));
     expect(missing).toMatchObject({
       exitCode: 2,
       err: expect.stringContaining("no such file: none") as string,
     });
-    expect(folders).toMatchObject({
+    expect(pipe).toMatchObject({
       exitCode: 2,
-      err: expect.stringContaining("That is a folder") as string,
+      err: expect.stringContaining("not a regular file: pipe") as string,
     });
     expect(unsafe?.exitCode).not.toBe(0);
     expect(unsafe?.err).not.toContain("\u202E");

@@ -24,7 +24,7 @@ function sender(path: string): Client & AsyncDisposable {
     kind: "send",
     relay: relayAddress(relay.url),
     code: parseCode(CODE),
-    path,
+    what: { from: "paths", paths: [path] },
     receivers: 1,
     stay: true,
     connectTimeoutMs: undefined,

@@ -231,12 +231,7 @@ describe("the JSON screen", () => {
     const text = json([...HOSTILE_EVENTS, receiver("a", "live", 0, "\u{E0001}\uD800 é 📁")]);
     expect(text).not.toMatch(UNSAFE_TEXT);
     const lines = text.trimEnd().split("\n");
-    expect(JSON.parse(lines[0] ?? "")).toEqual({
-      event: "source",
-      name: HOSTILE,
-      bytes: 10,
-      records: 1,
-    });
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: "source", name: HOSTILE });
     expect(lines.at(-1)).toContain('"\\udb40\\udc01\\ud800 é 📁"');
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ name: "\u{E0001}\uD800 é 📁" });
   });

@@ -17,6 +17,11 @@ export const RECEIVER: Setting = {
   again: "To go on, run the same command again",
 };
 
+function source(name: string, bytes: number, records: number): ClientEvent {
+  const file = { more: 0, files: 1, kind: "files", open: false } as const;
+  return { event: "source", name, bytes, records, ...file };
+}
+
 export function receiver(
   id: string,
   state: Extract<ClientEvent, { event: "receiver" }>["state"],
@@ -29,7 +34,7 @@ export function receiver(
 /** 100 records, 1 MiB each; one receiver gets it all, one is lost. */
 export const SEND: readonly ClientEvent[] = [
   { event: "code", code: "zoo-zoo-zoo-zoo-zoo-zoo", channel: "00" },
-  { event: "source", name: "big.iso", bytes: 100 * MiB, records: 100 },
+  source("big.iso", 100 * MiB, 100),
   { event: "relay", url: "ws://relay/ws", online: true },
   receiver("anna", "waiting", 0),
   { event: "progress", bytes: 5 * MiB, size: 100 * MiB },
@@ -94,7 +99,8 @@ export const HOSTILE =
 
 /** Events with a hostile text wherever a peer, or a path that a peer named, may put one. */
 export const HOSTILE_EVENTS: readonly ClientEvent[] = [
-  { event: "source", name: HOSTILE, bytes: 10, records: 1 },
+  source(HOSTILE, 10, 1),
+  { event: "skipped", path: HOSTILE, why: "link", more: 3 },
   {
     event: "offer",
     share: "00".repeat(16),

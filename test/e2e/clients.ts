@@ -15,9 +15,12 @@ export function newCode(): Code {
   return makeCode((length) => nodePrimitives.randomBytes(length));
 }
 
-/** A send of a file to one receiver, unless told otherwise. */
-export function sendJob(job: Pick<SendJob, "relay" | "code" | "path"> & Partial<SendJob>): SendJob {
-  return { kind: "send", receivers: 1, stay: false, connectTimeoutMs: undefined, ...job };
+type SendGiven = Pick<SendJob, "relay" | "code"> & Partial<SendJob> & { readonly path?: string };
+
+/** A send of the file at `path`, or of what is said, to one receiver, unless told otherwise. */
+export function sendJob({ path = "", ...job }: SendGiven): SendJob {
+  const what = { from: "paths", paths: [path] } as const;
+  return { kind: "send", what, receivers: 1, stay: false, connectTimeoutMs: undefined, ...job };
 }
 
 /** A receive with a code that takes what is offered, unless told otherwise. */

@@ -43,7 +43,9 @@ afterEach(() => {
 });
 
 /** As the command does: with a code for a new share, should there be one. */
-function sendKept(job: Pick<SendJob, "relay" | "path"> & Partial<SendJob>): SenderProcess {
+function sendKept(
+  job: Pick<SendJob, "relay"> & Partial<SendJob> & { readonly path: string },
+): SenderProcess {
   const again = { cwd: "/", words: ["send", job.path] };
   return new SenderProcess({
     code: newCode(),

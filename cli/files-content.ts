@@ -1,0 +1,155 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+
+import { FaultError } from "../protocol/faults.ts";
+import { SOURCE_FILES_OPEN } from "../protocol/limits.ts";
+import type { ManifestFile } from "../protocol/manifest.ts";
+import { attempt, type FileList, type Root } from "./file-list.ts";
+import { errorCode } from "./folder.ts";
+import type { Content } from "./source.ts";
+
+/** The bytes of many files behind one another, of which a few are open at a time. */
+export class FilesContent implements Content {
+  readonly name: string;
+  readonly more: number;
+  readonly kind = "files";
+  readonly #list: FileList;
+  /** Where each file begins, and the end of all. */
+  readonly #starts: Float64Array;
+  /** Descriptors by file; the one that was used longest ago first. */
+  readonly #open = new Map<number, number>();
+  #buffer = new Uint8Array(0);
+  #about: string;
+
+  /** Opens the first files, so that these are what was named whatever takes their place. */
+  constructor(list: FileList) {
+    const { files, roots } = list;
+    this.#list = list;
+    this.name = roots[0]?.name ?? "";
+    this.more = roots.length - 1;
+    this.#about = roots[0]?.local ?? "";
+    this.#starts = new Float64Array(files.length + 1);
+    for (const [at, { size }] of files.entries()) {
+      this.#starts[at + 1] = this.#starts[at]! + size;
+    }
+    try {
+      for (const [at, { type }] of files.slice(0, SOURCE_FILES_OPEN).entries()) {
+        if (type === "file") attempt(this.#local(at), () => this.#descriptor(at));
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** The file that was read last. */
+  get about(): string {
+    return this.#about;
+  }
+
+  get files(): readonly ManifestFile[] {
+    return this.#list.files;
+  }
+
+  stamps(): BigUint64Array {
+    return this.#list.identities.stamps();
+  }
+
+  read(position: number, length: number): Uint8Array {
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    const end = position + length;
+    let at = position;
+    for (let file = this.#fileAt(position); at < end; file++) {
+      const stop = Math.min(this.#starts[file + 1]!, end);
+      if (stop === at) continue; // a folder, or an empty file
+      this.#readFile(file, at - this.#starts[file]!, at - position, stop - at);
+      at = stop;
+    }
+    return this.#buffer.subarray(0, length);
+  }
+
+  close(): void {
+    for (const fd of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+  }
+
+  #readFile(file: number, position: number, offset: number, length: number): void {
+    this.#about = this.#local(file);
+    const fd = this.#system(() => this.#descriptor(file));
+    let done = 0;
+    while (done < length) {
+      const count = this.#system(() =>
+        readSync(fd, this.#buffer, offset + done, length - done, position + done),
+      );
+      if (count === 0) throw new FaultError("source-changed", this.#about);
+      done += count;
+    }
+    const stat = this.#system(() => fstatSync(fd, { bigint: true }));
+    if (!this.#list.identities.isSame(file, stat)) {
+      throw new FaultError("source-changed", this.#about);
+    }
+  }
+
+  /** Opened without blocking: what is there now may be a FIFO, which would wait for a writer. */
+  #descriptor(file: number): number {
+    const known = this.#open.get(file);
+    this.#open.delete(file);
+    if (known !== undefined) {
+      this.#open.set(file, known);
+      return known;
+    }
+    for (const [other, fd] of this.#open) {
+      if (this.#open.size < SOURCE_FILES_OPEN) break;
+      this.#open.delete(other);
+      closeSync(fd);
+    }
+    const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
+    // A file that was named itself may be a link.
+    const { name } = this.#rootOf(file);
+    const follow = this.#list.follow || this.#list.files[file]?.path === name;
+    const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW);
+    const fd = openSync(this.#local(file), flags);
+    this.#open.set(file, fd);
+    return fd;
+  }
+
+  /** The file with the byte at `position` in it, or an empty one before it. */
+  #fileAt(position: number): number {
+    return lastWhere(this.#list.files.length, (at) => this.#starts[at]! <= position);
+  }
+
+  #local(file: number): string {
+    const root = this.#rootOf(file);
+    const path = this.#list.files[file]?.path ?? "";
+    return root.local + path.slice(root.name.length);
+  }
+
+  #rootOf(file: number): Root {
+    const { roots } = this.#list;
+    const root = roots[lastWhere(roots.length, (at) => roots[at]!.first <= file)];
+    if (root === undefined) throw new FaultError("internal", "a file of no folder");
+    return root;
+  }
+
+  #system<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      const code = errorCode(cause);
+      const gone = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(code ?? "");
+      const fault = gone ? "source-changed" : "source-unreadable";
+      throw new FaultError(fault, `${this.#about} (${code})`, { cause });
+    }
+  }
+}
+
+/** The last of `count` indexes for which it holds, when it holds for those before too; 0 if for none. */
+function lastWhere(count: number, holds: (index: number) => boolean): number {
+  let first = 0;
+  let last = count - 1;
+  while (first < last) {
+    const middle = (first + last + 1) >> 1;
+    if (holds(middle)) first = middle;
+    else last = middle - 1;
+  }
+  return first;
+}

@@ -1,0 +1,133 @@
+/** Which entries of a folder a sender leaves out: patterns of the person, and those of git. */
+import { existsSync, lstatSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import ignore, { type Ignore } from "ignore";
+
+import { FaultError } from "../protocol/faults.ts";
+import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../protocol/limits.ts";
+
+export interface LeaveOut {
+  readonly exclude?: readonly string[];
+  readonly gitignore?: boolean;
+}
+
+/**
+ * What is left out of one folder that is sent. Paths are relative to it. Ask about a folder before
+ * what is in it, which is not asked about when the folder is left out, as in git.
+ */
+export class LeftOut {
+  readonly #excluded: Patterns | undefined;
+  readonly #git: GitRules | undefined;
+
+  /** @param top path of the folder, without links in it */
+  constructor(top: string, { exclude = [], gitignore = false }: LeaveOut) {
+    if (exclude.length > 0) {
+      this.#excluded = new Patterns();
+      this.#excluded.add("", exclude);
+    }
+    if (gitignore) this.#git = new GitRules(top);
+  }
+
+  /** A folder that is not left out is about to be listed. @param place where it is for the system */
+  enter(path: string, place: string): void {
+    this.#git?.enter(path, place);
+  }
+
+  has(path: string, isFolder: boolean): boolean {
+    const tested = isFolder ? `${path}/` : path;
+    return this.#excluded?.has(tested) === true || this.#git?.has(path, tested) === true;
+  }
+}
+
+/** The rules of a repository around the folder, or of the folder alone where there is none. */
+class GitRules {
+  readonly #patterns = new Patterns();
+  /** From the top of the repository to the folder; "" or ends with "/". */
+  readonly #prefix: string;
+
+  constructor(top: string) {
+    const repository = repositoryOf(top);
+    const way = repository === undefined ? "" : relative(repository, top);
+    if (repository !== undefined) {
+      this.#read("", join(repository, ".git", "info", "exclude"));
+      const names = way === "" ? [] : way.split("/");
+      for (const [depth] of names.entries()) {
+        const above = names.slice(0, depth);
+        this.#read(above.join("/"), join(repository, ...above, ".gitignore"));
+      }
+    }
+    // Somebody who names what is ignored wants it all the same.
+    const ignored = way !== "" && this.#patterns.has(`${way}/`);
+    if (ignored) this.#patterns.clear();
+    this.#prefix = way === "" || ignored ? "" : `${way}/`;
+  }
+
+  enter(path: string, place: string): void {
+    const here = `${this.#prefix}${path}`.replace(/\/$/, "");
+    this.#read(here, join(place, ".gitignore"));
+  }
+
+  has(path: string, tested: string): boolean {
+    if (path === ".git" || path.endsWith("/.git")) return true;
+    return this.#patterns.has(`${this.#prefix}${tested}`);
+  }
+
+  #read(base: string, file: string): void {
+    const stat = lstatSync(file, { throwIfNoEntry: false });
+    // As git does it: a link is none.
+    if (stat?.isFile() !== true) return;
+    if (stat.size > IGNORE_FILE_BYTES)
+      throw new FaultError("unreadable-file", `${file} (too long)`);
+    try {
+      this.#patterns.add(base, readFileSync(file, "utf8").split("\n"));
+    } catch (cause) {
+      throw new FaultError("unreadable-file", file, { cause });
+    }
+  }
+}
+
+/** Patterns as git has them, of several folders in one list, in which the last one that fits counts. */
+class Patterns {
+  #all: string[] = [];
+  #compiled: Ignore | undefined;
+  #tests = 0;
+
+  /** @param base the folder that they are relative to */
+  add(base: string, lines: readonly string[]): void {
+    this.#all.push(...lines.flatMap((line) => rebased(base, line.replace(/\r$/, ""))));
+    this.#compiled = undefined;
+  }
+
+  clear(): void {
+    this.#all = [];
+    this.#compiled = undefined;
+  }
+
+  /** @param path a folder's ends with "/" */
+  has(path: string): boolean {
+    if (this.#all.length === 0) return false;
+    if (this.#compiled === undefined || ++this.#tests >= IGNORE_TESTS) {
+      this.#compiled = ignore({ ignorecase: false }).add(this.#all);
+      this.#tests = 0;
+    }
+    return this.#compiled.ignores(path);
+  }
+}
+
+function rebased(base: string, line: string): string[] {
+  if (line.trim() === "" || line.startsWith("#")) return [];
+  if (base === "") return [line];
+  const negative = line.startsWith("!");
+  const pattern = negative ? line.slice(1) : line;
+  const anchored = /\/./.test(pattern);
+  const place = base.replaceAll(/[\\*?[\] ]/g, "\\$&");
+  const rest = pattern.replace(/^\//, "");
+  return [`${negative ? "!" : ""}/${place}/${anchored ? "" : "**/"}${rest}`];
+}
+
+function repositoryOf(path: string): string | undefined {
+  for (let here = path; ; here = dirname(here)) {
+    if (existsSync(join(here, ".git"))) return here;
+    if (here === dirname(here)) return undefined;
+  }
+}

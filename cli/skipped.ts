@@ -1,0 +1,36 @@
+import { SKIPPED_TOLD } from "../protocol/limits.ts";
+
+/** Why an entry of a folder is not sent. */
+export type SkippedWhy =
+  /** It is a link, and links are not followed. */
+  | "link"
+  /** It leads out of the folder. */
+  | "outside"
+  /** It leads nowhere, or round in a circle. */
+  | "broken"
+  /** It is a pipe, a socket or a device. */
+  | "special";
+
+export interface SkippedEntry {
+  readonly path: string;
+  readonly why: SkippedWhy;
+  /** So many more were skipped after this one and are not listed. */
+  readonly more?: number;
+}
+
+/** What is left out of a share though nobody asked for it; the first SKIPPED_TOLD are kept. */
+export class Skipped {
+  readonly #entries: SkippedEntry[] = [];
+  #more = 0;
+
+  add(path: string, why: SkippedWhy): void {
+    if (this.#entries.length < SKIPPED_TOLD) this.#entries.push({ path, why });
+    else this.#more++;
+  }
+
+  get entries(): SkippedEntry[] {
+    const last = this.#entries.at(-1);
+    if (last === undefined || this.#more === 0) return [...this.#entries];
+    return [...this.#entries.slice(0, -1), { ...last, more: this.#more }];
+  }
+}

@@ -1,0 +1,86 @@
+/** From a command line to what it says to send. */
+import { fstatSync, readSync } from "node:fs";
+import { homedir } from "node:os";
+
+import { fromUtf8 } from "../protocol/bytes.ts";
+import { FaultError } from "../protocol/faults.ts";
+import { TEXT_BYTES } from "../protocol/limits.ts";
+import { usage } from "./args.ts";
+import { completePath } from "./complete-path.ts";
+import { errorCode } from "./folder.ts";
+import { askLine, canAsk } from "./prompts.ts";
+import type { SendWhat } from "./source.ts";
+
+/** Stands for the standard input. */
+const STDIN = "-";
+const STDIN_FD = 0;
+
+export interface WhatValues {
+  readonly path: readonly string[];
+  readonly text: string | undefined;
+  readonly name: string | undefined;
+  readonly exclude: readonly string[];
+  readonly gitignore: boolean;
+  readonly follow: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * @returns what to send, and the words that a person was asked for and did not type
+ * @throws FaultError "usage"
+ */
+export async function whatToSend(
+  values: WhatValues,
+): Promise<{ what: SendWhat; asked: readonly string[] }> {
+  const { path, text, name, exclude, gitignore, follow } = values;
+  const typed = (what: SendWhat): { what: SendWhat; asked: [] } => ({ what, asked: [] });
+  if (text !== undefined) {
+    if (path.length > 0) throw usage("give a --text or paths, not both");
+    return typed({ from: "text", text: text === STDIN ? readText() : text, name });
+  }
+  if (path.includes(STDIN) && path.length > 1) throw usage("- goes with no other path");
+  if (path[0] === STDIN || (path.length === 0 && isPiped())) return typed({ from: "stdin", name });
+  if (name !== undefined && path.length > 1) throw usage("--name is for one path");
+  const asked = path.length > 0 ? [] : [await askPath(values.json)];
+  const paths = [...path, ...asked];
+  return { what: { from: "paths", paths, name, exclude, gitignore, follow }, asked };
+}
+
+/** Whether something is sent to us: no terminal, and no device such as /dev/null. */
+function isPiped(): boolean {
+  try {
+    const stat = fstatSync(STDIN_FD);
+    return stat.isFIFO() || stat.isSocket() || stat.isFile();
+  } catch {
+    return false; // it is closed
+  }
+}
+
+/** Waits for all of it; Ctrl-C ends the program, since nothing has begun. */
+function readText(): string {
+  const bytes = new Uint8Array(TEXT_BYTES + 1);
+  let length = 0;
+  try {
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = readSync(STDIN_FD, bytes, length, bytes.length - length, null);
+    }
+  } catch (error) {
+    throw new FaultError("unreadable-file", `the standard input (${errorCode(error)})`);
+  }
+  if (length > TEXT_BYTES)
+    throw new FaultError("share-too-big", `a text of ${length} bytes or more`);
+  try {
+    return fromUtf8(bytes.subarray(0, length));
+  } catch {
+    throw usage("that is no text: it is not UTF-8");
+  }
+}
+
+/** Quotes around it and a leading ~ are taken as a shell takes them. */
+async function askPath(json: boolean): Promise<string> {
+  if (json || !canAsk()) throw usage("give the path of the file to send");
+  const line = await askLine("File to send: ", { complete: completePath });
+  const path = /^(["'])(.+)\1$/.exec(line)?.[2] ?? line.replace(/^~(?=\/)/, homedir());
+  if (path === "") throw usage("give the path of the file to send");
+  return path;
+}
