@@ -85,13 +85,13 @@ export const clientEvent = v.variant("event", [
     kind: field(v.picklist(["files", "text"]), "`text` is there to be shown"),
     open: field(yes, "it ends when the standard input does, and nobody knows its size"),
   }),
-  event("skipped", "An entry of a folder that is not sent.", {
+  event("omitted", "An entry of a folder that is not sent.", {
     path: field(text, "where it is"),
     why: field(
       v.picklist(["link", "outside", "broken", "special"]),
       "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device",
     ),
-    more: field(v.optional(whole), "so many more after this one are not told"),
+    more: field(v.optional(whole), "so many more after this one"),
   }),
   event("relay", "The line to the relay came up, or broke and is tried again.", {
     url: field(text, "address of the relay"),

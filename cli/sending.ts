@@ -105,7 +105,7 @@ export class Sending {
       share: toHex(share),
       kept: kept !== undefined,
     });
-    for (const skipped of source.skipped) emit({ event: "skipped", ...skipped });
+    for (const skipped of source.skipped) emit({ event: "omitted", ...skipped });
     const { name, more } = source;
     emit({ event: "source", name, more, files: files.length, bytes, records, kind, open });
     if (this.#sentRecords > 0) emit({ event: "resumed", bytes: this.#sentBytes(), size: bytes });

@@ -18,7 +18,7 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
   content: "another content",
 };
 
-const SKIPPED_WHY: Readonly<Record<EventOf<"skipped">["why"], string>> = {
+const OMITTED_WHY: Readonly<Record<EventOf<"omitted">["why"], string>> = {
   link: "it is a link (--follow sends what it leads to)",
   outside: "it leads out of its folder",
   broken: "it leads nowhere, or round in a circle",
@@ -73,8 +73,8 @@ export class Story {
         ];
       case "source":
         return [say(`Sending ${this.#source(event)}`)];
-      case "skipped":
-        return this.#skipped(event);
+      case "omitted":
+        return this.#omitted(event);
       case "relay":
         return this.#relay(event);
       case "waiting":
@@ -150,8 +150,8 @@ export class Story {
     return `${this.#name(name)}${others} (${count(files, "file", "files")}, ${total})`;
   }
 
-  #skipped({ path, why, more = 0 }: EventOf<"skipped">): Line[] {
-    const line = say(this.#style.yellow(`Skipped ${shown(path)}: ${SKIPPED_WHY[why]}`));
+  #omitted({ path, why, more = 0 }: EventOf<"omitted">): Line[] {
+    const line = say(this.#style.yellow(`Skipped ${shown(path)}: ${OMITTED_WHY[why]}`));
     if (more === 0) return [line];
     return [line, say(this.#style.yellow(`Skipped ${more} more`))];
   }

@@ -100,7 +100,7 @@ export const HOSTILE =
 /** Events with a hostile text wherever a peer, or a path that a peer named, may put one. */
 export const HOSTILE_EVENTS: readonly ClientEvent[] = [
   source(HOSTILE, 10, 1),
-  { event: "skipped", path: HOSTILE, why: "link", more: 3 },
+  { event: "omitted", path: HOSTILE, why: "link", more: 3 },
   {
     event: "offer",
     share: "00".repeat(16),
