@@ -13,7 +13,9 @@ export async function openScreen(
   { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
 ): Promise<Screen> {
   const { stdout, stderr, env } = process;
-  const out = (text: string): void => void stdout.write(text);
+  // Where the content goes to the one output, all that is said goes to the other.
+  const said = setting.stdout === true ? stderr : stdout;
+  const out = (text: string): void => void said.write(text);
   const err = (text: string): void => void stderr.write(text);
   const now = (): number => performance.now();
   if (json) return new JsonScreen(out);
@@ -26,7 +28,7 @@ export async function openScreen(
       ask: canAsk() ? askAboutOffer(setting) : undefined,
     });
   }
-  if (!stdout.isTTY || env["TERM"] === "dumb") {
+  if (setting.stdout === true || !stdout.isTTY || env["TERM"] === "dumb") {
     const { PlainScreen } = await import("./plain.ts");
     const ask = canAsk() ? askAboutOffer(setting) : undefined;
     return new PlainScreen(setting, { out, err, now, ask });

@@ -1,0 +1,43 @@
+/** The real `fileshare recv` for the tests with hostile senders. */
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { cleanEnv } from "../cli/pty.ts";
+
+const MAIN = join(import.meta.dir, "../../cli/main.ts");
+
+export interface Told {
+  readonly exitCode: number;
+  readonly out: Buffer;
+  readonly err: Buffer;
+}
+
+/** Runs `fileshare recv` to its end; the code comes by the environment. */
+export async function recv(
+  { relay, code, cwd }: { relay: string; code: string; cwd: string },
+  ...args: readonly string[]
+): Promise<Told> {
+  const child = Bun.spawn([process.execPath, MAIN, "recv", ...args], {
+    cwd,
+    env: { ...cleanEnv(), FILESHARE_RELAY: relay, FILESHARE_CODE: code },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).arrayBuffer(),
+    new Response(child.stderr).arrayBuffer(),
+  ]);
+  return { exitCode: await child.exited, out: Buffer.from(out), err: Buffer.from(err) };
+}
+
+/** All that is in a folder, with kinds: nothing may have come to be there. */
+export function everything(dir: string): string[] {
+  return readdirSync(dir, { recursive: true })
+    .map(String)
+    .map((path) => {
+      const stat = lstatSync(join(dir, path));
+      if (stat.isSymbolicLink()) return `${path} -> ${readlinkSync(join(dir, path))}`;
+      return stat.isDirectory() ? `${path}/` : path;
+    })
+    .toSorted();
+}
