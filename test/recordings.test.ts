@@ -1,0 +1,28 @@
+/** The scenes of docs/screens, played in real terminals: each waits for what has to be seen. */
+import { describe, expect, test } from "bun:test";
+
+import { playScene, SCENES } from "../docs/scenes.ts";
+
+/** Above what a scene itself waits for. */
+const SCENE_MS = 150_000;
+
+describe.skipIf(Bun.which("tmux") === null)("in tmux", () => {
+  test.each(Object.entries(SCENES))(
+    "%s",
+    async (_, scene) => {
+      const svg = await playScene(scene, { hurry: true });
+      expect(svg).toStartWith("<svg ");
+      expect(svg).toContain(`<title>${scene.title}</title>`);
+    },
+    SCENE_MS,
+  );
+});
+
+test("docs/cli.md shows a picture of each scene", async () => {
+  const page = await Bun.file(new URL("../docs/cli.md", import.meta.url)).text();
+  for (const [name, { title }] of Object.entries(SCENES)) {
+    expect(page).toContain(`![${title}](screens/${name}.svg)`);
+    const picture = await Bun.file(new URL(`../docs/screens/${name}.svg`, import.meta.url)).text();
+    expect(picture).toContain(`<title>${title}</title>`);
+  }
+});
