@@ -1,3 +1,4 @@
+import { Admissions } from "./admissions.ts";
 import type { Client } from "./client.ts";
 import { onInterrupt } from "./interrupts.ts";
 import type { Screen } from "./screen/screen.ts";
@@ -5,10 +6,12 @@ import type { Screen } from "./screen/screen.ts";
 /** Shows what a client does until it ends, and carries questions and Ctrl-C. @returns the exit code */
 export async function attend(client: Client, screen: Screen): Promise<number> {
   using _ = onInterrupt(() => client.interrupt());
+  const admissions = new Admissions(client, screen);
   let question = new AbortController();
   try {
     for await (const event of client) {
       screen.show(event);
+      admissions.hear(event);
       if (["offer", "waiting", "error"].includes(event.event)) question.abort();
       if (event.event !== "offer" || !event.question) continue;
       question = new AbortController();
@@ -19,6 +22,7 @@ export async function attend(client: Client, screen: Screen): Promise<number> {
       );
     }
     question.abort();
+    admissions.close();
     const outcome = await client.outcome;
     screen.end(outcome);
     return outcome.exitCode;

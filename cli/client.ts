@@ -7,6 +7,7 @@ import type { Answer, Job, Outcome } from "./jobs.ts";
 export type ToThread =
   | { readonly t: "start"; readonly job: Job }
   | { readonly t: "answer"; readonly share: string; readonly answer: Answer }
+  | { readonly t: "admit"; readonly receiver: string; readonly admit: boolean }
   | { readonly t: "interrupt" };
 export type FromThread =
   | { readonly t: "event"; readonly event: ClientEvent }
@@ -16,6 +17,8 @@ export type FromThread =
 export interface Client extends AsyncIterable<ClientEvent> {
   /** Answers an `offer` whose `question` is true. */
   answer(share: string, answer: Answer): void;
+  /** Answers an `asks`: whether that receiver, by its id, may have the share. */
+  admit(receiver: string, admit: boolean): void;
   /** Tells the other side, keeps what is needed to resume, and ends; safe to call twice. */
   interrupt(): void;
   /** Settles when the thread has ended; never rejects. */
@@ -68,6 +71,7 @@ export function startClient(job: Job): Client {
 
   return {
     answer: (share, answer) => post({ t: "answer", share, answer }),
+    admit: (receiver, admit) => post({ t: "admit", receiver, admit }),
     interrupt: () => post({ t: "interrupt" }),
     outcome,
     async *[Symbol.asyncIterator]() {

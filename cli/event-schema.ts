@@ -112,6 +112,16 @@ export const clientEvent = v.variant("event", [
     records: field(whole, "on its disk"),
     done: field(yes, "its receipt verified: it has everything"),
   }),
+  event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
+    id: field(hex, "of the receiver: what an answer is about"),
+    name: field(text, "as it calls itself, from a peer"),
+  }),
+  event("dismissed", "A receiver was taken out, and is kept out of this share.", {
+    id: field(hex, "of the receiver"),
+    name: field(text, "as it calls itself, from a peer"),
+    reason: field(v.picklist(["not-admitted", "too-slow"]), "why"),
+  }),
+  event("unadmitted", "A receiver waits for the sender to let it in.", {}),
   event("waiting", "A receiver is in the channel and nothing is offered.", {}),
   event("offer", "What a receiver is offered.", {
     share: field(hex, "id of the share: what an answer is about"),

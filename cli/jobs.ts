@@ -20,6 +20,10 @@ export interface SendJob {
   readonly connectTimeoutMs: number | undefined;
   /** Hold the content back until then; undefined: it begins with the first who agrees. */
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
+  /** Serve nobody before `Client.admit` says so. */
+  readonly ask?: boolean | undefined;
+  /** Drop who takes nothing for so long while others went further; undefined: nobody. ms */
+  readonly dropSlowMs?: number | undefined;
   /** bytes per second; undefined: no limit */
   readonly limit?: number | undefined;
   /** Keep what is needed to offer the same share again; undefined: nothing is kept. */

@@ -201,6 +201,7 @@ export class Receiving {
       const destination = { dir: out, output, onExists, prefix, checksum };
       const incoming = new Incoming(offer, this.#keys, destination);
       this.#incoming = incoming;
+      if (offer.admit === true) this.#emit({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
       this.#rateClock = this.#shareStartedAt;
       const { receiver, next, records, agreed, manifest } = incoming;

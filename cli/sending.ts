@@ -4,6 +4,7 @@ import {
   FaultError,
   KEEPALIVE_MS,
   PROGRESS_EVERY_MS,
+  RECEIVER_BYTES,
   SenderSession,
   UPLOAD_BUFFER_BYTES,
   decodeControl,
@@ -11,6 +12,7 @@ import {
   encodeControl,
   encodeFrame,
   faultMessage,
+  fromHex,
   openText,
   toHex,
   verifyReceipt,
@@ -86,13 +88,15 @@ export class Sending {
     const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
     this.#bytes = bytes;
     const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
+    const offer = { share, recordSize, records, bytes, seekable: source.seekable };
     this.#session = new SenderSession(
       {
         channel: keys.channel,
-        offer: { share, recordSize, records, bytes, seekable: source.seekable },
+        offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
         goal: { receivers: job.receivers, stay: job.stay },
         startWhen: this.#startWhen(headRecords),
+        dropSlowMs: job.dropSlowMs,
         giveUpAfterMs: job.connectTimeoutMs,
         random: Math.random,
       },
@@ -112,6 +116,12 @@ export class Sending {
     source.onReady = () => this.#upload();
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
+  }
+
+  /** A person's answer about a receiver, by its id in hex. */
+  admit(receiver: string, admit: boolean): void {
+    const id = fromHex(receiver);
+    if (id?.length === RECEIVER_BYTES) this.#handle({ type: "judged", receiver: id, admit });
   }
 
   interrupt(): void {
@@ -153,6 +163,12 @@ export class Sending {
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
+        return;
+      case "ask":
+        this.#emit({ event: "asks", ...this.#who(effect.receiver) });
+        return;
+      case "dismissed":
+        this.#emit({ event: "dismissed", ...this.#who(effect.receiver), reason: effect.reason });
         return;
       case "gate":
         this.#tellGate(effect.agreed, effect.open);
@@ -271,11 +287,15 @@ export class Sending {
     this.#emit({ event: "gate", agreed, wanted, open });
   }
 
-  #tellReceiver({ id, name, state, next, verified }: ReceiverView): void {
+  #who({ id, name }: ReceiverView): { id: string; name: string } {
+    return { id: toHex(id), name: openText(name, "receiver-name", this.#keys, primitives) ?? "" };
+  }
+
+  #tellReceiver(receiver: ReceiverView): void {
+    const { state, next, verified } = receiver;
     this.#emit({
       event: "receiver",
-      id: toHex(id),
-      name: openText(name, "receiver-name", this.#keys, primitives) ?? "",
+      ...this.#who(receiver),
       state,
       records: next,
       done: verified,

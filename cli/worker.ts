@@ -47,6 +47,9 @@ self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
     case "answer":
       if (running instanceof Receiving) running.answer(data.share, data.answer);
       return;
+    case "admit":
+      if (running instanceof Sending) running.admit(data.receiver, data.admit);
+      return;
     case "interrupt":
       interrupted.abort();
       running?.interrupt();

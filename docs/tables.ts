@@ -19,6 +19,8 @@ const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   ],
   receipt: ["a receiver's `complete`, passed on", "`receipted` when it verifies"],
   receipted: ["that receipt verified", "`completed` to the receiver"],
+  admit: ["serve this receiver, of a share that was offered with `admit`", ""],
+  dismiss: ["no more of this share to this receiver", "`cancel` to the receiver"],
   offers: ["shares of the channel: all after `welcome`, then each new one", "`join`"],
   presence: ["the sender of a share left or came back", ""],
   join: ["send me the share from here on; also to ask again", "frames, or `cancel`"],

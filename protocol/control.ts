@@ -43,9 +43,13 @@ const offerEntries = {
   records: whole(1, RECORD_INDEX),
   bytes: whole(0, Number.MAX_SAFE_INTEGER),
   seekable: v.boolean(),
+  /** Nobody is served before the sender says so. */
+  admit: v.optional(v.boolean()),
 };
 
 const receiverStates = ["waiting", "live", "behind", "done", "lost", "left"] as const;
+
+const dismissReasons = ["not-admitted", "too-slow"] as const;
 
 const receiverEntry = v.object({
   id: receiverId,
@@ -95,6 +99,13 @@ const schemas = {
     mac: bytesOf(16),
   }),
   receipted: v.object({ t: v.literal("receipted"), share: shareId, receiver: receiverId }),
+  admit: v.object({ t: v.literal("admit"), share: shareId, receiver: receiverId }),
+  dismiss: v.object({
+    t: v.literal("dismiss"),
+    share: shareId,
+    receiver: receiverId,
+    reason: v.picklist(dismissReasons),
+  }),
   offers: v.object({
     t: v.literal("offers"),
     list: v.pipe(
@@ -137,6 +148,8 @@ export type OfferSeen = MessageOf<"offers">["list"][number];
 export type ReceiverEntry = MessageOf<"receivers">["list"][number];
 export type ReceiverStateName = ReceiverEntry["state"];
 export type Role = MessageOf<"hello">["role"];
+/** Why a sender takes a receiver out. */
+export type DismissReason = MessageOf<"dismiss">["reason"];
 export type LeaveReason = MessageOf<"leave">["reason"];
 
 /** Who may send which message; `docs/protocol.md` prints this table, and the relay enforces it. */
@@ -149,6 +162,8 @@ export const SENT_BY = {
   receivers: ["relay"],
   receipt: ["relay"],
   receipted: ["sender"],
+  admit: ["sender"],
+  dismiss: ["sender"],
   offers: ["relay"],
   presence: ["relay"],
   join: ["receiver"],

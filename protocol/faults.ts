@@ -183,6 +183,14 @@ export const FAULTS = {
     4009,
     true,
   ),
+  "not-admitted": failed(
+    "The sender did not let you receive it",
+    "Ask the sender to run its command again, if that was a mistake.",
+  ),
+  "too-slow": failed(
+    "You took nothing for longer than the sender waits",
+    "What arrived is kept; ask the sender to send it again.",
+  ),
   "unsafe-name": failed(
     "The sender offers a file name that is not safe to write",
     "Nothing was written. Ask the sender to rename the file.",

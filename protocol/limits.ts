@@ -307,6 +307,12 @@ export const RECEIVERS_PER_SHARE = limit(
   "items",
   "receivers of one share on one worker, with those that left unfinished",
 );
+export const VERDICTS_PER_SHARE = limit(
+  "VERDICTS_PER_SHARE",
+  RECEIVERS_PER_SHARE,
+  "items",
+  "receivers that a sender admitted or dismissed, as a relay remembers them; then the oldest is forgotten",
+);
 export const HELLO_MS = limit("HELLO_MS", 5 * second, "ms", "from the open socket to its hello");
 export const IDLE_MS = limit(
   "IDLE_MS",
@@ -525,7 +531,7 @@ export const WAIT_MAX_MS = limit(
   "WAIT_MAX_MS",
   24 * 60 * minute,
   "ms",
-  "the most that --min-wait and --max-wait take",
+  "the most that --min-wait, --max-wait and --drop-slow take",
 );
 export const CONNECT_TIMEOUT_MAX_MS = limit(
   "CONNECT_TIMEOUT_MAX_MS",

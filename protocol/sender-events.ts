@@ -1,4 +1,4 @@
-import type { Message, MessageOf, Offer, ReceiverStateName } from "./control.ts";
+import type { DismissReason, Message, MessageOf, Offer, ReceiverStateName } from "./control.ts";
 import type { FaultCode } from "./faults.ts";
 import type { StartWhen } from "./start-gate.ts";
 
@@ -17,6 +17,8 @@ export interface SenderOptions {
   readonly goal: SenderGoal;
   /** Undefined: it begins with the first who agrees. */
   readonly startWhen?: StartWhen | undefined;
+  /** Dismiss who takes nothing for so long while others went further; undefined: nobody. ms */
+  readonly dropSlowMs?: number | undefined;
   readonly giveUpAfterMs: number | undefined;
   readonly random: () => number;
 }
@@ -44,6 +46,8 @@ export type SenderEvent =
       readonly receipt: MessageOf<"receipt">;
       readonly valid: boolean;
     }
+  /** An answer to `ask`. */
+  | { readonly type: "judged"; readonly receiver: Uint8Array; readonly admit: boolean }
   | { readonly type: "interrupted" }
   | { readonly type: "failed"; readonly fault: FaultCode };
 
@@ -55,6 +59,9 @@ export type SenderEffect =
   | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
   | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
   | { readonly type: "receiver"; readonly receiver: ReceiverView }
+  /** Whether this receiver may have the share: answer with `judged`. */
+  | { readonly type: "ask"; readonly receiver: ReceiverView }
+  | { readonly type: "dismissed"; readonly receiver: ReceiverView; readonly reason: DismissReason }
   /** How many have agreed by now, and whether that made the share begin. */
   | { readonly type: "gate"; readonly agreed: number; readonly open: boolean }
   | { readonly type: "refused-receipt"; readonly receiver: Uint8Array }

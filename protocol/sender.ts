@@ -1,5 +1,6 @@
 import { toHex } from "./bytes.ts";
-import { type Message, type MessageOf, type ReceiverEntry } from "./control.ts";
+import { Admission, verdictMessage } from "./admission.ts";
+import type { DismissReason, Message, MessageOf, ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   CREDIT_RECORDS,
@@ -7,6 +8,7 @@ import {
   RECEIVERS_EVERY_MS,
   RECEIVERS_PER_SHARE,
 } from "./limits.ts";
+import { Laggards } from "./laggards.ts";
 import { Link, linkEffects } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
 import { StartGate } from "./start-gate.ts";
@@ -45,6 +47,8 @@ export class SenderSession {
   readonly #refused = new Set<string>();
   #lastLossAt: number;
   readonly #gate: StartGate | undefined;
+  readonly #admission = new Admission();
+  readonly #laggards: Laggards | undefined;
   /** The record after the last that was sent. */
   #sentUpTo = 0;
   /** On a line that came back, the first list of receivers has come by then. */
@@ -54,6 +58,8 @@ export class SenderSession {
     this.#options = options;
     this.#link = new Link(options, now);
     this.#lastLossAt = now;
+    const { dropSlowMs } = options;
+    this.#laggards = dropSlowMs === undefined ? undefined : new Laggards(dropSlowMs);
     this.#gate = options.startWhen && new StartGate(options.startWhen);
   }
 
@@ -110,6 +116,8 @@ export class SenderSession {
         return event.valid
           ? this.#verified(event.receipt, now)
           : this.#refusedReceipt(event.receipt.receiver, now);
+      case "judged":
+        return this.#judge(event.receiver, event.admit ? undefined : "not-admitted");
       case "interrupted":
         return this.#finish("interrupted");
       case "failed":
@@ -130,6 +138,7 @@ export class SenderSession {
     const effects: SenderEffect[] = [];
     for (const [key, receiver] of this.#receivers) {
       if (!isAttached(receiver)) continue;
+      this.#admission.gone(key);
       const lost: ReceiverView = { ...receiver, state: "lost" };
       if (receiver.state === "waiting") this.#receivers.delete(key);
       else this.#receivers.set(key, lost);
@@ -143,7 +152,7 @@ export class SenderSession {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
     const effects: SenderEffect[] = linkEffects(effect, "sender", this.#options.channel);
-    effects.push(...this.#lookAtGate(now), ...this.#endWhenReached(now));
+    effects.push(...this.#lookAtGate(now), ...this.#dropSlow(now), ...this.#endWhenReached(now));
     return effects;
   }
 
@@ -152,6 +161,34 @@ export class SenderSession {
     const agreed = [...this.#receivers.values()].filter(hasAgreed).length;
     if (!this.#gate.look(agreed, now)) return [];
     return [{ type: "gate", agreed, open: this.#gate.isOpen }];
+  }
+
+  #dropSlow(now: number): SenderEffect[] {
+    if (this.#laggards === undefined || this.#state.at !== "serving") return [];
+    return this.#laggards.look(this.#receivers, now).flatMap((key) => {
+      const receiver = this.#receivers.get(key);
+      return receiver === undefined ? [] : this.#judge(receiver.id, "too-slow");
+    });
+  }
+
+  /** @param dismissed undefined: it is admitted */
+  #judge(id: Uint8Array, dismissed: DismissReason | undefined): SenderEffect[] {
+    if (!this.#admission.judge(id, dismissed)) return [];
+    const { share } = this.#options.offer;
+    const effects: SenderEffect[] = [];
+    // On a line that is down it is said when that is up again.
+    if (this.#state.at === "serving") {
+      effects.push({ type: "send", message: verdictMessage(share, { receiver: id, dismissed }) });
+    }
+    const key = toHex(id);
+    const known = this.#receivers.get(key);
+    if (dismissed === undefined || known === undefined) return effects;
+    const receiver: ReceiverView = { ...known, state: "left" };
+    // Who was let in and dropped is missing in the end; who never was is not.
+    if (dismissed === "not-admitted") this.#receivers.delete(key);
+    else this.#receivers.set(key, receiver);
+    effects.push({ type: "dismissed", receiver, reason: dismissed });
+    return effects;
   }
 
   #message(message: Message, now: number): SenderEffect[] {
@@ -167,7 +204,9 @@ export class SenderSession {
         this.#lastLossAt = now;
         this.#listedBy = this.#listedBy === undefined ? now : now + LISTED_MS;
         this.#state = { at: "serving", wanted: new RecordRanges() };
-        return [];
+        return this.#admission
+          .messages(offer.share)
+          .map((verdict) => ({ type: "send", message: verdict }));
       case "want":
         if (this.#state.at !== "serving") return [];
         if (message.first + message.count > offer.records) {
@@ -208,6 +247,8 @@ export class SenderSession {
     // Whose receipt verified has everything, whatever the relay's last look at it says.
     if (known?.verified === true) return [];
     if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
+    // What is still said of who was dismissed is old.
+    if (this.#admission.isDismissed(key)) return [];
     // Who only looked at the offer and went away is no loss.
     const justLooked = (known?.state ?? "waiting") === "waiting" && entry.next <= 1;
     const receiver: ReceiverView = { ...entry, verified: false };
@@ -219,7 +260,14 @@ export class SenderSession {
     }
     if (entry.state === "lost") this.#lastLossAt = now;
     // Whether that is all is for the next tick: more of the list may follow.
-    return [{ type: "receiver", receiver }];
+    return [{ type: "receiver", receiver }, ...this.#askAbout(key, receiver)];
+  }
+
+  #askAbout(key: string, receiver: ReceiverView): SenderEffect[] {
+    if (this.#options.offer.admit !== true) return [];
+    if (!isAttached(receiver)) this.#admission.gone(key);
+    else if (this.#admission.asks(key)) return [{ type: "ask", receiver }];
+    return [];
   }
 
   #verified({ receiver: id, records }: MessageOf<"receipt">, now: number): SenderEffect[] {

@@ -3,6 +3,7 @@ import {
   STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
   toHex,
+  type FaultCode,
   type LeaveReason,
   type MessageOf,
   type Offer,
@@ -15,6 +16,7 @@ import type { RecordReader } from "./log.ts";
 import type { Receipt, RecordRun } from "./messages.ts";
 import { Needs } from "./needs.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
+import { Verdicts, type Verdict } from "./verdicts.ts";
 
 /** What a fan-out asks of the worker that holds the sender. */
 export interface Upstream {
@@ -30,6 +32,8 @@ export interface Upstream {
 
 interface Receiver extends KeptFor {
   readonly id: Uint8Array;
+  /** The window that it asked for; it has it when it is admitted. */
+  asked: number;
   name: Uint8Array;
   receipt: Receipt | undefined;
   confirmed: boolean;
@@ -47,6 +51,9 @@ export class Fanout {
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
+  readonly #verdicts = new Verdicts();
+  /** Whether only those are served whom the sender admitted. */
+  #admits: boolean;
   #log: RecordReader;
   /** Undefined: the share can be read again. */
   readonly #keeping: Keeping | undefined;
@@ -60,6 +67,7 @@ export class Fanout {
     stallMs = STALL_TIMEOUT_MS,
   ) {
     this.offer = offer;
+    this.#admits = offer.admit === true;
     this.#log = log;
     this.#outlet = outlet;
     this.#upstream = upstream;
@@ -97,6 +105,12 @@ export class Fanout {
   /** A receiver begins, comes back or asks again from where it is. */
   join(socket: SocketId, join: MessageOf<"join">, now: number): void {
     const key = toHex(join.receiver);
+    const dismissed = this.#verdicts.of(key)?.dismissed;
+    if (dismissed !== undefined) {
+      this.closed(socket);
+      this.#cancel(socket, dismissed);
+      return;
+    }
     let receiver = this.#receivers.get(key);
     if (receiver === undefined) {
       if (this.#receivers.size >= RECEIVERS_PER_SHARE) {
@@ -119,7 +133,7 @@ export class Fanout {
     receiver.name = join.name;
     receiver.next = Math.min(join.from, this.offer.records);
     receiver.acked = receiver.next;
-    receiver.window = Math.min(join.window, WINDOW_RECORDS);
+    this.#open(receiver, join.window);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
     if (this.#keeping !== undefined) {
@@ -139,7 +153,7 @@ export class Fanout {
     const before = receiver.acked;
     // Nobody can acknowledge what was not sent.
     receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
-    receiver.window = Math.min(ack.window, WINDOW_RECORDS);
+    this.#open(receiver, ack.window);
     this.#changed.add(receiver);
     this.#keeping?.acked(receiver, before, now);
     this.#lanes.pump(receiver, now);
@@ -184,6 +198,51 @@ export class Fanout {
     if (receiver !== undefined) this.#detach(receiver);
   }
 
+  /** Who has it now may want it otherwise than who had it before. */
+  admits(admits: boolean): void {
+    if (admits === this.#admits) return;
+    this.#admits = admits;
+    for (const receiver of this.#bySocket.values()) this.#reopen(receiver);
+  }
+
+  /** What the sender says of receivers, here or elsewhere. */
+  judge(list: readonly Verdict[]): void {
+    for (const verdict of list) {
+      this.#verdicts.add(verdict);
+      const receiver = this.#receivers.get(toHex(verdict.receiver));
+      if (receiver?.socket === undefined) continue;
+      if (verdict.dismissed === undefined) this.#reopen(receiver);
+      else this.#takeOut(receiver, receiver.socket, verdict.dismissed);
+    }
+  }
+
+  /** The window that a receiver asks for is its own once it is admitted. */
+  #open(receiver: Receiver, window: number): void {
+    receiver.asked = Math.min(window, WINDOW_RECORDS);
+    const served = !this.#admits || this.#verdicts.of(receiver.key) !== undefined;
+    receiver.window = served ? receiver.asked : 0;
+  }
+
+  #reopen(receiver: Receiver): void {
+    const { window, acked } = receiver;
+    this.#open(receiver, receiver.asked);
+    if (receiver.window === window) return;
+    this.#changed.add(receiver);
+    this.#keeping?.acked(receiver, acked, this.#now);
+    this.#lanes.pump(receiver, this.#now);
+  }
+
+  #takeOut(receiver: Receiver, socket: SocketId, reason: FaultCode): void {
+    this.#cancel(socket, reason);
+    receiver.left = "failed";
+    this.#detach(receiver);
+  }
+
+  /** The share is over for one receiver alone. */
+  #cancel(socket: SocketId, reason: FaultCode): void {
+    this.#outlet.send(socket, { t: "cancel", share: this.offer.share, reason });
+  }
+
   /**
    * Records before this one can't be had any more: who needs one of them can't have the share. Who
    * has not agreed and waits finds out when it agrees.
@@ -193,9 +252,7 @@ export class Fanout {
       const { socket, window, next } = receiver;
       const lacks = next < Math.min(before, this.offer.records) && !this.#log.has(next);
       if (socket === undefined || window === 0 || !lacks) continue;
-      this.#outlet.send(socket, { t: "cancel", share: this.offer.share, reason: "too-late" });
-      receiver.left = "failed";
-      this.#detach(receiver);
+      this.#takeOut(receiver, socket, "too-late");
     }
   }
 
@@ -243,6 +300,7 @@ export class Fanout {
     this.#bySocket.clear();
     this.#receivers.clear();
     this.#changed.clear();
+    this.#verdicts.clear();
     this.#keeping?.clear();
   }
 
@@ -302,6 +360,7 @@ function newReceiver(id: Uint8Array, key: string): Receiver {
   return {
     id,
     key,
+    asked: 0,
     name: new Uint8Array(0),
     socket: undefined,
     next: 0,

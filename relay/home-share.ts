@@ -8,6 +8,7 @@ import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "./pool.ts";
 import { Trimming } from "./trimming.ts";
+import { Verdicts, type Verdict } from "./verdicts.ts";
 
 /** What fan-outs tell the worker with the origin. */
 export type FanoutMessage = Extract<
@@ -48,6 +49,7 @@ export class HomeShare {
   /** Of the log that is here now. */
   #trimming: Trimming;
   #quietSince: number | undefined;
+  readonly #verdicts = new Verdicts();
 
   constructor(options: HomeOptions) {
     this.#options = options;
@@ -99,6 +101,15 @@ export class HomeShare {
       }
     }
     this.#dropOrigin();
+  }
+
+  /** The sender admitted a receiver, or dismissed it: it may be on any worker. */
+  judge(verdict: Verdict): void {
+    const { fanout, toPeer } = this.#options;
+    this.#verdicts.add(verdict);
+    const list = [verdict];
+    fanout.judge(list);
+    for (const worker of this.#remote) toPeer(worker, { t: "verdicts", list });
   }
 
   /** The sender took a receipt: its receiver may be on any worker. */
@@ -235,7 +246,10 @@ export class HomeShare {
 
   /** Another worker hears of new records from now on. */
   #serve(worker: number): void {
-    if (worker !== this.#options.worker) this.#remote.add(worker);
+    if (worker === this.#options.worker || this.#remote.has(worker)) return;
+    this.#remote.add(worker);
+    if (this.#verdicts.size === 0) return;
+    this.#options.toPeer(worker, { t: "verdicts", list: this.#verdicts.list });
   }
 
   /** The receiver's line to any other worker is broken, whether that is seen there or not. */
@@ -253,5 +267,6 @@ export class HomeShare {
     this.#log = undefined;
     this.origin = undefined;
     this.#remote.clear();
+    this.#verdicts.clear();
   }
 }

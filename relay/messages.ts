@@ -3,6 +3,7 @@ import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 import type { HandedBlock, RecordPlace } from "./log.ts";
 import type { PoolBuffers } from "./pool.ts";
 import type { WorkerStats } from "./stats.ts";
+import type { Verdict } from "./verdicts.ts";
 
 /** What passes between the main thread and the workers of one relay; plain values, all of it. */
 
@@ -55,6 +56,8 @@ export type PeerMessage =
   | { readonly t: "detached" }
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
   | { readonly t: "confirmed"; readonly receiver: Uint8Array }
+  /** What the sender said of receivers: the last, or all at first. */
+  | { readonly t: "verdicts"; readonly list: Verdict[] }
   // Of shares that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
   | { readonly t: "floor"; readonly next: number | undefined }

@@ -53,6 +53,15 @@ export class Senders {
       case "receipted":
         this.#ownedBy(socket, client)?.home.receipted(message.receiver);
         return;
+      case "admit":
+      case "dismiss": {
+        const { receiver } = message;
+        const dismissed = message.t === "dismiss" ? message.reason : undefined;
+        const share = this.#ownedBy(socket, client);
+        if (share === undefined || !equalBytes(share.record.offer.share, message.share)) return;
+        share.home.judge({ receiver, dismissed });
+        return;
+      }
       case "end":
         this.#ended(socket, client, undefined);
         return;

@@ -56,6 +56,7 @@ export class LocalShare {
    */
   opened(record: ShareRecord, socket: SocketId | undefined, heirOf?: number): void {
     this.record = record;
+    this.fanout.admits(record.offer.admit === true);
     if (record.owner === undefined) return;
     this.#homeWorker = record.owner;
     if (socket !== undefined) {
@@ -96,6 +97,9 @@ export class LocalShare {
         return;
       case "confirmed":
         this.fanout.confirmed(message.receiver);
+        return;
+      case "verdicts":
+        if (!this.#isHome) this.fanout.judge(message.list);
         return;
       case "gone":
         this.fanout.gone(message.before);

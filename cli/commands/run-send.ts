@@ -7,6 +7,7 @@ import { startClient } from "../client.ts";
 import { senderCode } from "../code-input.ts";
 import { checkWishes, codeExtras } from "../code-extras.ts";
 import type { SendJob } from "../jobs.ts";
+import { canAsk } from "../prompts.ts";
 import { chooseRelay, receiveCommand } from "../relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
@@ -25,6 +26,8 @@ export interface SendValues {
   readonly "wait-for": string | undefined;
   readonly "min-wait": string | undefined;
   readonly "max-wait": string | undefined;
+  readonly ask: boolean;
+  readonly "drop-slow": string | undefined;
   readonly limit: string | undefined;
   readonly code: string | undefined;
   readonly lobby: boolean;
@@ -45,6 +48,10 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const timeout = values["connect-timeout"] ?? "10";
   const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);
   const startWhen = startWhenOf(values);
+  checkCanAnswer(values);
+  const slow = values["drop-slow"];
+  const dropSlowMs =
+    slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const relay = chooseRelay(values.relay);
   const given = senderCode(values.code, values.lobby);
@@ -64,6 +71,8 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       stay: values.stay,
       connectTimeoutMs,
       startWhen,
+      ask: values.ask,
+      dropSlowMs,
       limit,
       keep: {
         again: { cwd: process.cwd(), words },
@@ -89,6 +98,12 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
     values,
   );
   return attend(client, screen);
+}
+
+function checkCanAnswer({ ask, json }: SendValues): void {
+  if (!ask) return;
+  if (json) throw usage("with --json nobody is asked; --ask has no place there");
+  if (!canAsk()) throw usage("there is no terminal to ask at; --ask has no place there");
 }
 
 function startWhenOf(values: SendValues): SendJob["startWhen"] {

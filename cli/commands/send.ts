@@ -51,6 +51,12 @@ export default command({
       valueHint: "seconds",
       description: "Begin so long after the first agreed, though fewer than --wait-for did",
     },
+    ask: { type: "boolean", description: "Ask about each receiver before it gets anything" },
+    "drop-slow": {
+      type: "string",
+      valueHint: "seconds",
+      description: "Drop who takes nothing for so long while others go on",
+    },
     limit: {
       type: "string",
       valueHint: "rate",

@@ -31,6 +31,10 @@ export class JsonScreen implements Screen {
     return Promise.resolve({ accept: false });
   }
 
+  pause<T>(question: () => Promise<T>): Promise<T> {
+    return question();
+  }
+
   end(): void {}
 
   close(): void {}

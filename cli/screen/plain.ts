@@ -56,6 +56,10 @@ export class PlainScreen implements Screen {
     return Promise.resolve({ accept: false });
   }
 
+  pause<T>(question: () => Promise<T>): Promise<T> {
+    return question();
+  }
+
   end(outcome: Outcome): void {
     this.#print(this.#story.end(outcome));
   }

@@ -43,6 +43,10 @@ export class QuietScreen implements Screen {
     return ask(offer, signal);
   }
 
+  pause<T>(question: () => Promise<T>): Promise<T> {
+    return question();
+  }
+
   end(): void {}
 
   close(): void {}

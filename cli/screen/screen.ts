@@ -12,6 +12,8 @@ export interface Screen {
    * Rejects when the question is taken back.
    */
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer>;
+  /** Gives the terminal to a question of another kind meanwhile. */
+  pause<T>(question: () => Promise<T>): Promise<T>;
   /** The last words. */
   end(outcome: Outcome): void;
   /** Gives the terminal back as it was; safe to call twice. */

@@ -64,6 +64,14 @@ export class Story {
         ];
       case "changed":
         return this.#changed(event);
+      case "asks":
+        return [];
+      case "dismissed": {
+        const why = event.reason === "too-slow" ? "took nothing for too long" : "was not let in";
+        return [say(`${this.#name(event.name)} ${why}, and is out`)];
+      }
+      case "unadmitted":
+        return [say("Waiting for the sender to let you in")];
       case "gate":
         return [say(gateText(event))];
       case "unkept":

@@ -75,12 +75,16 @@ export class TerminalScreen implements Screen {
     else this.#drawSoon();
   }
 
-  async ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
+  ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
+    return this.pause(() => this.#output.ask(offer, signal));
+  }
+
+  async pause<T>(question: () => Promise<T>): Promise<T> {
     this.#held = [];
     this.#cancelDraw();
     this.#painter.paint([], []);
     try {
-      return await this.#output.ask(offer, signal);
+      return await question();
     } finally {
       const held = this.#held;
       this.#held = undefined;

@@ -145,6 +145,8 @@ test("each event of real runs is in the schema, and each of the schema happens",
   const clients = [first, again, whole, known, left, ...sends];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
   seen.add("unkept"); // which takes a full disk
+  // Where a person is asked about each receiver; see test/e2e/policies.test.ts.
+  for (const asked of ["asks", "dismissed", "unadmitted"]) seen.add(asked);
   seen.add("text"); // see test/hostile
   const all = clientEvent.options.map((option) => option.entries.event.literal);
   expect([...seen].toSorted()).toEqual(all.toSorted());

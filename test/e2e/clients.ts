@@ -84,6 +84,11 @@ export class Running implements AsyncDisposable {
     if (asked !== undefined) this.#client.answer(asked.share, answer);
   }
 
+  /** Answers about a receiver. */
+  admit({ id }: { readonly id: string }, admit: boolean): void {
+    this.#client.admit(id, admit);
+  }
+
   interrupt(): void {
     this.#client.interrupt();
   }
@@ -153,6 +158,7 @@ export class SenderProcess extends ClientProcess {
 function clientOf(child: Bun.Subprocess<"ignore", "pipe", "inherit">): Client {
   return {
     answer: () => undefined,
+    admit: () => undefined,
     interrupt: () => child.kill("SIGKILL"),
     outcome: child.exited.then((exitCode) => ({ fault: undefined, exitCode })),
     [Symbol.asyncIterator]: () => lines<ClientEvent>(child.stdout),

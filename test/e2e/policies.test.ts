@@ -77,3 +77,65 @@ test("a limit on the upload takes its time", async () => {
   // All but the last of four records had to wait for the one before; never faster, maybe slower.
   expect((await sender.when("done")).seconds).toBeGreaterThan(3 / 4);
 });
+
+describe("a sender that is asked about each receiver", () => {
+  test("gives nothing before its answer, also after the relay was started again", async () => {
+    using folder = temporaryFolder();
+    let relay = await startRelay();
+    const { port } = relay;
+    try {
+      const file = makeFile(folder.path, "a.bin", 6 * MiB);
+      const [first = "", second = ""] = outs(folder.path, 2);
+      const job = { relay: `${relay.url}/ws`, code: newCode() };
+      await using sender = send({ ...job, path: file.path, ask: true, receivers: 1 });
+      await using anna = receive({ ...job, out: first, name: "anna", limit: 3 * MiB });
+      const asked = await sender.when("asks");
+      expect(asked.name).toBe("anna");
+      await anna.when("unadmitted");
+      expect(sender.all("progress")).toEqual([]);
+      expect(anna.all("offer")).toEqual([]);
+      sender.admit(asked, true);
+      await anna.when("progress");
+      await relay.stop();
+      relay = await startRelay({ port });
+      await using mallory = receive({ ...job, out: second, name: "mallory" });
+      const other = await sender.when("asks", ({ name }) => name === "mallory");
+      sender.admit(other, false);
+      expect(await mallory.outcome).toMatchObject({ fault: "not-admitted", exitCode: 1 });
+      expect(await sender.when("dismissed")).toMatchObject({ reason: "not-admitted" });
+      await isDone(sender, anna);
+      expect(bytesOf(join(first, "a.bin"))).toEqual(file.bytes);
+      expect(mallory.all("offer")).toEqual([]);
+      // Anna was asked about once, whatever became of her line.
+      expect(sender.all("asks").map(({ name }) => name)).toEqual(["anna", "mallory"]);
+    } finally {
+      await relay.stop();
+    }
+  });
+});
+
+describe("who takes nothing", () => {
+  test("is dropped while others go on, and keeps what it has", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    await using proxy = await Proxy.start({ port: relay.port });
+    const file = makeFile(folder.path, "a.bin", 24 * MiB);
+    const [first = "", second = ""] = outs(folder.path, 2);
+    const code = newCode();
+    const at = `${relay.url}/ws`;
+    await using sender = send({ relay: at, code, path: file.path, dropSlowMs: 500, receivers: 2 });
+    const held = proxy.holdAfter(3);
+    await using stuck = receive({ relay: proxy.url, code, out: second, name: "stuck" });
+    await held;
+    await using well = receive({ relay: at, code, out: first });
+    const dropped = await sender.when("dismissed");
+    expect(dropped).toMatchObject({ name: "stuck", reason: "too-slow" });
+    proxy.release();
+    expect(await stuck.outcome).toMatchObject({ fault: "too-slow", exitCode: 1 });
+    expect((await stuck.when("kept")).bytes).toBeGreaterThan(0);
+    expect(await well.outcome).toMatchObject({ exitCode: 0 });
+    expect(bytesOf(join(first, "a.bin"))).toEqual(file.bytes);
+    sender.interrupt();
+    expect((await sender.outcome).exitCode).toBe(130);
+  });
+});

@@ -60,6 +60,8 @@ const examples: { [T in Message["t"]]: Extract<Message, { t: T }> } = {
   receivers: { t: "receivers", share, list: [{ id: receiver, name, state: "live", next: 3 }] },
   receipt: { t: "receipt", share, receiver, records: 5, mac },
   receipted: { t: "receipted", share, receiver },
+  admit: { t: "admit", share, receiver },
+  dismiss: { t: "dismiss", share, receiver, reason: "too-slow" },
   offers: {
     t: "offers",
     list: [{ share, recordSize: 18, records: 1, bytes: 0, seekable: true, senderHere: false }],

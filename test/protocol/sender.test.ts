@@ -39,16 +39,15 @@ class Play {
   now = 0;
   readonly session: SenderSession;
 
-  constructor(goal: Partial<SenderGoal> = {}, offered = offer, startWhen?: StartWhen) {
+  constructor(
+    goal: Partial<SenderGoal> = {},
+    offered = offer,
+    startWhen?: StartWhen,
+    dropSlowMs?: number,
+  ) {
     const all = { receivers: 1, stay: false, ...goal };
-    const options = {
-      channel,
-      offer: offered,
-      proof,
-      goal: all,
-      startWhen,
-      giveUpAfterMs: undefined,
-    };
+    const policy = { goal: all, startWhen, dropSlowMs, giveUpAfterMs: undefined };
+    const options = { channel, offer: offered, proof, ...policy };
     this.session = new SenderSession({ ...options, random: () => 0 }, 0);
   }
 
@@ -431,5 +430,91 @@ describe("the start gate", () => {
     play.tick();
     expect(play.tick(24 * 3_600_000)).toEqual([]);
     expect(play.send()).toEqual([0]);
+  });
+});
+
+describe("a sender that admits each receiver", () => {
+  const admitting: Offer = { ...offer, admit: true };
+  const judged = (play: Play, number: number, admit: boolean): SenderEffect[] =>
+    play.session.handle({ type: "judged", receiver: id(number), admit }, play.now);
+  const said = (message: Message): SenderEffect => ({ type: "send", message });
+  const questions = (effects: SenderEffect[]): number[] =>
+    effects.flatMap((effect) => (effect.type === "ask" ? effect.receiver.id[0]! : []));
+  const admit: Message = { t: "admit", share, receiver: id(1) };
+  const dismiss: Message = { t: "dismiss", share, receiver: id(2), reason: "not-admitted" };
+
+  test("asks once about each, again when it comes again, and tells the relay on every line", () => {
+    const play = new Play({}, admitting).serve();
+    expect(questions(play.list(entry(1, "waiting"), entry(2, "waiting")))).toEqual([1, 2]);
+    expect(questions(play.list(entry(1, "waiting")))).toEqual([]);
+    expect(questions(play.list(entry(2, "lost"), entry(2, "waiting")))).toEqual([2]);
+    expect(judged(play, 1, true)).toEqual([said(admit)]);
+    expect(judged(play, 1, true)).toEqual([]);
+    const view = { ...entry(2, "left"), verified: false };
+    expect(judged(play, 2, false)).toEqual([
+      said(dismiss),
+      { type: "dismissed", receiver: view, reason: "not-admitted" },
+    ]);
+    expect(play.list(entry(2, "left"), entry(2, "waiting"))).toEqual([]);
+    play.lose();
+    expect(judged(play, 3, true)).toEqual([]);
+    play.tick(1000);
+    play.session.handle({ type: "opened" }, play.now);
+    play.hear(WELCOME);
+    const third: Message = { t: "admit", share, receiver: id(3) };
+    expect(play.hear({ t: "accepted", share })).toEqual([admit, dismiss, third].map(said));
+    // Who was let in goes on; who was not does not count as failed.
+    expect(questions(play.list(entry(1, "live", 4)))).toEqual([]);
+    play.receipt(1);
+    expect(play.tick(60_000)).toContainEqual(finish(undefined, 1, 0));
+  });
+
+  test("a question that a lost line took back is asked again", () => {
+    const play = new Play({}, admitting).serve();
+    expect(questions(play.list(entry(1, "waiting")))).toEqual([1]);
+    play.lose();
+    expect(questions(play.serve().list(entry(1, "waiting")))).toEqual([1]);
+  });
+});
+
+describe("who takes nothing", () => {
+  const drop = (number: number): SenderEffect => ({
+    type: "send",
+    message: { t: "dismiss", share, receiver: id(number), reason: "too-slow" },
+  });
+  const start = (): Play => new Play({}, offer, undefined, 1000).serve();
+
+  test("while another goes further is dismissed, and missing in the end", () => {
+    const play = start();
+    play.list(entry(1, "live", 2), entry(2, "behind", 1), entry(3, "live", 2));
+    expect(play.tick()).toEqual([]);
+    play.now += 999;
+    play.list(entry(1, "live", 3), entry(3, "live", 3));
+    expect(play.tick()).toEqual([]);
+    const view = { ...entry(2, "left", 1), verified: false };
+    expect(play.tick(1)).toEqual([
+      drop(2),
+      { type: "dismissed", receiver: view, reason: "too-slow" },
+    ]);
+    expect(play.list(entry(2, "behind", 1))).toEqual([]);
+    play.receipt(1);
+    expect(play.receipt(3)).toContainEqual(finish("some-failed", 2, 1));
+  });
+
+  test("is left alone when nobody went further, when it has not agreed, and when it takes a little", () => {
+    const play = start();
+    play.list(entry(1, "live", 2), entry(2, "live", 2), entry(3, "waiting", 1));
+    for (let i = 0; i < 5; i++) expect(play.tick(900)).toEqual([]);
+    for (let next = 3; next < 7; next++) {
+      play.list(entry(1, "live", next + 3), entry(2, "behind", next));
+      expect(play.tick(900)).toEqual([]);
+    }
+    // Its line broke: what it missed then is not its own delay.
+    play.list(entry(2, "lost", 7));
+    expect(play.tick(900)).toEqual([]);
+    play.list(entry(2, "behind", 7));
+    expect(play.tick(900)).toEqual([]);
+    expect(play.tick(900)).toEqual([]);
+    expect(play.tick(100)).toHaveLength(2);
   });
 });

@@ -1,4 +1,9 @@
-import { LOST_GRACE_MS, STALL_TIMEOUT_MS, type SenderGoal } from "../../protocol/mod.ts";
+import {
+  LOST_GRACE_MS,
+  STALL_TIMEOUT_MS,
+  type SenderGoal,
+  type StartWhen,
+} from "../../protocol/mod.ts";
 
 import { MESSAGE_HEAD_BYTES } from "../../relay/store.ts";
 
@@ -57,6 +62,10 @@ export interface Scenario {
     readonly startAt: number;
   }[];
   readonly receivers: readonly ReceiverPlan[];
+  /** Whether senders say of each receiver whether it may have a share; they do, of all. */
+  readonly admits: boolean;
+  /** When senders begin; undefined: with the first who agrees. */
+  readonly startWhen: StartWhen | undefined;
   readonly faults: readonly Fault[];
   readonly chances: Chances;
   readonly ending: Ending;
@@ -67,6 +76,7 @@ export interface Scenario {
 }
 
 const LEAST_BLOCKS = 8;
+const MANIFEST_RECORDS_MOST = 2;
 /** The most that a share takes to be produced. ms */
 const PRODUCED_MS = 120_000;
 const NO_CHANCES: Chances = { lostFrame: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 };
@@ -88,8 +98,23 @@ function isOpen(seed: number): boolean {
 
 /** Draws what happens from a seed. */
 export function drawScenario(seed: number): Scenario {
-  const scenario = drawSeekable(seed);
-  return isStream(seed) ? asStream(scenario) : scenario;
+  const drawn = drawSeekable(seed);
+  const scenario = isStream(seed) ? asStream(drawn) : drawn;
+  const admits = seed % 11 === 4 && !isCalm(seed);
+  const waits = seed % 13 === 7 && !isCalm(seed);
+  return { ...scenario, admits, startWhen: waits ? drawStart(scenario) : undefined };
+}
+
+function drawStart({ seed, receivers, transferMs }: Scenario): StartWhen {
+  const random = new Random(`start ${seed}`);
+  const minWaitMs = random.chance(0.5) ? 0 : random.real(0, 2000);
+  return {
+    receivers: random.whole(1, receivers.length),
+    minWaitMs,
+    // Who has it all can't agree any more, and some never do.
+    maxWaitMs: minWaitMs + random.real(0, transferMs),
+    headRecords: MANIFEST_RECORDS_MOST,
+  };
 }
 
 /** Draws the rest from chance of its own, so that other seeds are what they were. */
@@ -179,6 +204,8 @@ function drawSeekable(seed: number): Scenario {
     seed,
     lobby,
     stream: false,
+    admits: false,
+    startWhen: undefined,
     shares,
     receivers,
     faults,
@@ -264,7 +291,7 @@ function drawHabits(random: Random, lobby: boolean): ReceiverHabits {
     lobby,
     thinkMs: random.chance(0.5) ? 0 : random.scale(50, 8000),
     declines: random.chance(0.08),
-    manifestRecords: random.chance(0.85) ? 1 : 2,
+    manifestRecords: random.chance(0.85) ? 1 : MANIFEST_RECORDS_MOST,
     recordMs: random.chance(0.7) ? 0 : random.scale(0.5, 50),
     saveMs: random.real(0, 300),
     stopsAfter: undefined,

@@ -10,6 +10,7 @@ import {
   type SenderEvent,
   type SenderGoal,
   type SenderOutcome,
+  type StartWhen,
 } from "../../protocol/mod.ts";
 
 import { Client } from "./client.ts";
@@ -20,6 +21,8 @@ import { Violation, type World } from "./world.ts";
 import { describe } from "./worker.ts";
 
 const FULL_SOCKET_SLEEP_MS = 2;
+/** The longest that a person takes to admit a receiver. ms */
+const THINK_MS = 5000;
 
 /** A sending process; mirrors cli/sending.ts. */
 export class SimSender extends Client {
@@ -45,7 +48,13 @@ export class SimSender extends Client {
     network: Network,
     ways: Ways,
     share: SimShare,
-    options: { channel: Uint8Array; goal: SenderGoal; copies: Copies; startAt: number },
+    options: {
+      channel: Uint8Array;
+      goal: SenderGoal;
+      startWhen: StartWhen | undefined;
+      copies: Copies;
+      startAt: number;
+    },
   ) {
     super(name, world, network, ways, options);
     this.share = share;
@@ -53,10 +62,10 @@ export class SimSender extends Client {
     this.#copies = options.copies;
     this.#uploadBuffer = 4 * (share.offer.recordSize + 16);
     const { offer, proof } = share;
-    const { channel, goal } = options;
+    const { channel, goal, startWhen } = options;
     const random = (): number => this.random.next();
     this.#session = new SenderSession(
-      { channel, offer, proof, goal, giveUpAfterMs: undefined, random },
+      { channel, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random },
       options.startAt,
     );
   }
@@ -134,14 +143,29 @@ export class SimSender extends Client {
       }
       case "refused-receipt":
         throw new Violation(`${this.name} refused the receipt of ${toHex(effect.receiver)}`);
+      case "ask":
+        this.#think(effect.receiver.id);
+        return;
+      case "gate":
+        if (effect.open) this.world.count("waited for receivers to agree");
+        return;
+      case "dismissed":
+        throw new Violation(`${this.name} dismissed somebody`);
       case "link":
       case "receiver":
-      case "gate":
         return;
       case "finish":
         this.#finish(effect.outcome);
         return;
     }
+  }
+
+  /** A person says yes after a while. */
+  #think(receiver: Uint8Array): void {
+    this.world.count("admitted");
+    this.world.clock.after(this.random.scale(1, THINK_MS), () =>
+      this.whenRunning(() => this.#handle({ type: "judged", receiver, admit: true })),
+    );
   }
 
   /** What can't be read again is sent again only if it may have got lost with a line. */

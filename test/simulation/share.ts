@@ -28,7 +28,8 @@ export class SimShare {
   readonly #produceMs: number;
   readonly #ciphertexts: Uint8Array[];
 
-  constructor(random: Random, size: ShareSize) {
+  /** @param admits whether its sender says of each receiver whether it may have it */
+  constructor(random: Random, size: ShareSize, admits: boolean) {
     const { records, recordSize, lastBytes, seekable, produceMs } = size;
     this.isOpen = produceMs !== undefined;
     this.#produceMs = produceMs ?? 0;
@@ -37,7 +38,7 @@ export class SimShare {
     this.key = toHex(share);
     const bytes = (records - 1) * recordSize + lastBytes;
     const known = this.isOpen ? { records: RECORD_INDEX, bytes: 0 } : { records, bytes };
-    this.offer = { share, recordSize, seekable, ...known };
+    this.offer = { share, recordSize, seekable, ...known, ...(admits ? { admit: true } : {}) };
     const body = random.bytes(bytes);
     this.#ciphertexts = Array.from({ length: records }, (_, index) =>
       body.subarray(index * recordSize, Math.min((index + 1) * recordSize, bytes)),

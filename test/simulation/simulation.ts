@@ -65,7 +65,8 @@ export class Simulation {
     const channel = new Random(`${seed} channel`).bytes(16);
     const copies = new Copies();
     this.#shares = scenario.shares.map(
-      ({ size }, index) => new SimShare(new Random(`${seed} share ${index}`), size),
+      ({ size }, index) =>
+        new SimShare(new Random(`${seed} share ${index}`), size, scenario.admits),
     );
     this.#startSenders(channel, copies);
     const shares = new Map(this.#shares.map((share) => [share.key, share]));
@@ -149,6 +150,7 @@ export class Simulation {
       const sender = new SimSender(name, this.#world, this.#network, ways, share, {
         channel,
         goal,
+        startWhen: this.#scenario.startWhen,
         copies,
         startAt,
       });

@@ -1,0 +1,56 @@
+/** Asks a person about one receiver after the other, for a sender that lets in whom it knows. */
+import type { Client } from "./client.ts";
+import type { ClientEvent } from "./events.ts";
+import type { AsksEvent } from "./screen/ask-admission.ts";
+import type { Screen } from "./screen/screen.ts";
+
+export class Admissions {
+  readonly #client: Client;
+  readonly #screen: Screen;
+  /** Who waits for an answer, the one who is asked about first; a receiver has one place at most. */
+  readonly #waiting = new Map<string, { event: AsksEvent; question: AbortController }>();
+  #asking = false;
+
+  constructor(client: Client, screen: Screen) {
+    this.#client = client;
+    this.#screen = screen;
+  }
+
+  hear(event: ClientEvent): void {
+    if (event.event === "asks") {
+      this.#waiting.set(event.id, { event, question: new AbortController() });
+      if (!this.#asking) void this.#askAll();
+    } else if (event.event === "receiver" && ["lost", "left"].includes(event.state)) {
+      this.#takeBack(event.id);
+    }
+  }
+
+  /** Nothing is asked any more. */
+  close(): void {
+    for (const id of this.#waiting.keys()) this.#takeBack(id);
+  }
+
+  #takeBack(id: string): void {
+    this.#waiting.get(id)?.question.abort();
+    this.#waiting.delete(id);
+  }
+
+  async #askAll(): Promise<void> {
+    this.#asking = true;
+    const { askAdmission } = await import("./screen/ask-admission.ts");
+    for (;;) {
+      const [next] = this.#waiting.values();
+      if (next === undefined) break;
+      const { event, question } = next;
+      try {
+        const { signal } = question;
+        const admit = await this.#screen.pause(() => askAdmission(event, signal));
+        if (!signal.aborted) this.#client.admit(event.id, admit);
+      } catch {
+        // Taken back, or interrupted, which the client hears of by itself.
+      }
+      if (this.#waiting.get(event.id) === next) this.#waiting.delete(event.id);
+    }
+    this.#asking = false;
+  }
+}
