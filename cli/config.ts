@@ -12,13 +12,13 @@ import { suggest } from "./suggest.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 /** What may be set of a command. */
-export type Settable = Pick<Command, "args" | "settable">;
+export type Settable = Pick<Command, "args" | "settable" | "many">;
 
 /** The section whose options are for every command that has them. */
 export const ALL = "all";
 
-/** An option's value: that of a switch, or text. */
-export type OptionValue = string | boolean;
+/** An option's value: that of a switch, text, or several texts where it may be given again. */
+export type OptionValue = string | boolean | readonly string[];
 
 export interface Config {
   /** Options by section: `all`, or the word of a command. */
@@ -66,6 +66,7 @@ export function parseConfig(
   const known = new Map<string, Settable>(commands);
   known.set(ALL, {
     args: Object.assign({}, ...commands.map(([, { args }]) => args)) as ArgsDef,
+    many: commands.flatMap(([, { many }]) => many),
     settable: [...new Set(commands.flatMap(([, { settable }]) => settable))],
   });
   for (const [section, entries] of Object.entries(parseToml(path, text))) {
@@ -84,6 +85,10 @@ export function parseConfig(
   return { sections };
 }
 
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
 function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -91,7 +96,7 @@ function isTable(value: unknown): value is Record<string, unknown> {
 function optionValue(
   path: string,
   section: string,
-  { args, settable }: Settable,
+  { args, settable, many }: Settable,
   name: string,
   value: unknown,
 ): OptionValue {
@@ -105,6 +110,7 @@ function optionValue(
     throw bad(path, `${name} in [${section}] takes true or false`);
   }
   if (typeof value === "string") return value;
+  if (many.includes(name) && isTexts(value)) return value;
   if (typeof value === "number") return `${value}`;
   throw bad(path, `${name} in [${section}] takes a text in quotes, or a number`);
 }

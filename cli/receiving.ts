@@ -31,6 +31,7 @@ import {
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import type { ClientEvent } from "./events.ts";
+import { FilePositions } from "./file-at.ts";
 import { checkDestination } from "./folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
@@ -57,6 +58,7 @@ export class Receiving {
   /** Why nothing is read from the line. */
   readonly #held = new Set<"rate" | "output">();
   #shareStartedAt = 0;
+  #positions: FilePositions | undefined;
   #progressAt = 0;
   #checkpointAt = 0;
   /** When the next record may come, under --limit. */
@@ -203,6 +205,7 @@ export class Receiving {
       this.#incoming = incoming;
       if (offer.admit === true) this.#emit({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
+      this.#positions = undefined;
       this.#rateClock = this.#shareStartedAt;
       const { receiver, next, records, agreed, manifest } = incoming;
       if (agreed && manifest !== undefined) {
@@ -407,7 +410,10 @@ export class Receiving {
     if (!incoming.agreed || manifest === undefined) return;
     if (now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
-    this.#emit({ event: "progress", bytes: incoming.bytes, size: incoming.size });
+    this.#positions ??= new FilePositions(manifest.files);
+    const { bytes, size } = incoming;
+    const file = this.#positions.at(bytes);
+    this.#emit({ event: "progress", bytes, size, ...(file && { file }) });
   }
 
   #tellFault(code: FaultCode, detail: string | undefined): void {

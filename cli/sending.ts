@@ -30,6 +30,7 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
+import { FilePositions } from "./file-at.ts";
 import { errorCode } from "./folder.ts";
 import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
 import { Line } from "./line.ts";
@@ -54,6 +55,7 @@ export class Sending {
   readonly #share: Uint8Array;
   /** Of all files; 0 as long as nobody knows. */
   readonly #bytes: number;
+  readonly #positions: FilePositions;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
   readonly #limit: RateLimit;
@@ -87,6 +89,7 @@ export class Sending {
     this.#limit = new RateLimit(job.limit);
     const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
     this.#bytes = bytes;
+    this.#positions = new FilePositions(files);
     const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
     const offer = { share, recordSize, records, bytes, seekable: source.seekable };
     this.#session = new SenderSession(
@@ -307,7 +310,9 @@ export class Sending {
     const whole = this.#sentRecords === this.#source.records;
     if (!whole && now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
-    this.#emit({ event: "progress", bytes: this.#sentBytes(), size: this.#bytes });
+    const bytes = this.#sentBytes();
+    const file = this.#positions.at(bytes);
+    this.#emit({ event: "progress", bytes, size: this.#bytes, ...(file && { file }) });
   }
 
   #sentBytes(): number {

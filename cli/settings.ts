@@ -29,9 +29,10 @@ export function variableFor(option: string): string {
  */
 export async function settingsFor(
   word: string,
-  { args, settable }: Settable,
+  command: Settable,
   env: Environment,
 ): Promise<Map<string, Setting>> {
+  const { args, settable } = command;
   const settings = new Map<string, Setting>();
   if (settable.length === 0) return settings;
   const path = configPath(env);

@@ -66,7 +66,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
       const parsed = parseArgs([...raw], args);
       const given = Object.keys(args).filter((name) => parsed[name] !== undefined);
       const word = name.split(" ")[1] ?? "";
-      const settings = await settingsFor(word, { args, settable }, process.env);
+      const settings = await settingsFor(word, { args, settable, many }, process.env);
       for (const group of rivals) {
         if (!group.some((rival) => given.includes(rival))) continue;
         for (const rival of group) settings.delete(rival);
@@ -75,7 +75,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         if (many.includes(name)) {
           const set = settings.get(name)?.value;
           const typed = type === "positional" ? words : texts.get(name);
-          return [name, typed ?? (typeof set === "string" ? [set] : [])];
+          return [name, typed ?? (typeof set === "string" ? [set] : (set ?? []))];
         }
         const value: unknown = given.includes(name) ? parsed[name] : settings.get(name)?.value;
         if (type === "boolean") return [name, value === true];

@@ -56,6 +56,7 @@ export default command({
   ],
   rivals: [
     ["yes", "ask"],
+    ["overwrite", "rename", "skip"],
     ["json", "quiet"],
     ["lobby", "connect-timeout"],
   ],

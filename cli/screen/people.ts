@@ -3,6 +3,7 @@ import { percent } from "./format.ts";
 import { Rate } from "./rate.ts";
 
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
+type SourceEvent = Extract<ClientEvent, { event: "source" }>;
 
 /** A receiver as a sender's screen shows it. */
 export interface Person {
@@ -11,7 +12,8 @@ export interface Person {
   readonly word: Word;
   /** Bytes on its disk, to the record. */
   readonly bytes: number;
-  readonly percent: number;
+  /** Undefined: nobody knows where it ends. */
+  readonly percent: number | undefined;
   readonly rate: Rate;
   /** Bytes per second since it began. `now` in ms */
   speed(now: number): number;
@@ -50,11 +52,13 @@ export class People {
   readonly #starts = new Map<string, Start>();
   #records = 1;
   #size = 0;
+  #open = false;
 
   /** What is sent; positions come in records and are shown in bytes. */
-  source(records: number, size: number): void {
+  source({ records, bytes, open }: Pick<SourceEvent, "records" | "bytes" | "open">): void {
     this.#records = Math.max(records, 1);
-    this.#size = size;
+    this.#size = bytes;
+    this.#open = open;
   }
 
   get all(): readonly Person[] {
@@ -78,7 +82,7 @@ export class People {
       name: event.name.trim() === "" ? `receiver ${event.id.slice(0, 8)}` : event.name,
       word: wordFor(event),
       bytes,
-      percent: event.done ? 100 : Math.min(99, percent(event.records, this.#records)),
+      percent: this.#percent(event),
       rate,
       speed: (now) => {
         const { bytes: got, ms } = took ?? { bytes: bytes - start.bytes, ms: now - start.at };
@@ -88,6 +92,11 @@ export class People {
     };
     this.#all.set(event.id, person);
     return { before, person };
+  }
+
+  #percent({ done, records }: ReceiverEvent): number | undefined {
+    if (done) return 100;
+    return this.#open ? undefined : Math.min(99, percent(records, this.#records));
   }
 
   /** Waiting for an answer is no part of receiving. */

@@ -41,7 +41,7 @@ export class PlainScreen implements Screen {
   show(event: ClientEvent): void {
     if (this.#setting.side === "sender" && isLast(event)) this.#results();
     this.#print(this.#story.tell(event));
-    if (event.event === "source") this.#people.source(event.records, event.bytes);
+    if (event.event === "source") this.#people.source(event);
     if (event.event === "offer") this.#rate = new Rate();
     if (event.event === "offer") this.#step = 0;
     if (event.event === "resumed") this.#resumed(event);
@@ -87,9 +87,10 @@ export class PlainScreen implements Screen {
   #receiver(event: Extract<ClientEvent, { event: "receiver" }>): void {
     const { before, person } = this.#people.update(event, this.#output.now());
     const moved = person.word === "receiving" || person.word === "catching up";
-    const step = stepOf(person.percent) > stepOf(before?.percent ?? 0);
+    const step = stepOf(person.percent ?? 0) > stepOf(before?.percent ?? 0);
     if (person.word === before?.word && !(moved && step)) return;
-    this.#say(`${shown(person.name)}: ${person.word}, ${person.percent} %`);
+    const part = person.percent === undefined ? "" : `, ${person.percent} %`;
+    this.#say(`${shown(person.name)}: ${person.word}${part}`);
   }
 
   /** Once, before the last words. */

@@ -6,7 +6,7 @@ import type { OfferEvent, Screen, Setting } from "./screen.ts";
 import { Story } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
-/** For `--quiet`: a sender's code, questions with what they are about, and what went wrong. */
+/** For `--quiet`: a new code, a text, questions with what they are about, and what went wrong. */
 export class QuietScreen implements Screen {
   readonly #setting: Setting;
   readonly #output: Omit<PlainOutput, "now">;
@@ -27,6 +27,7 @@ export class QuietScreen implements Screen {
           .join(""),
       );
     }
+    if (event.event === "text") out(this.#story(event));
     if (event.event === "error" && event.code !== "interrupted") {
       err(`Error: ${shown(event.message)}\n`);
     }
@@ -38,13 +39,17 @@ export class QuietScreen implements Screen {
       err("Declined: there is nobody to ask\n");
       return Promise.resolve({ accept: false });
     }
-    const lines = new Story(this.#setting, makeStyle(false)).tell(offer);
-    out(lines.map(({ text }) => `${text}\n`).join(""));
+    out(this.#story(offer));
     return ask(offer, signal);
   }
 
   pause<T>(question: () => Promise<T>): Promise<T> {
     return question();
+  }
+
+  #story(event: ClientEvent): string {
+    const lines = new Story(this.#setting, makeStyle(false)).tell(event);
+    return lines.map(({ text }) => `${text}\n`).join("");
   }
 
   end(): void {}

@@ -93,9 +93,9 @@ function line(
   const parts = [
     fill(shown(person.name, nameColumns), nameColumns),
     painted(word, style)(fill(word, WORD_COLUMNS)),
-    `${String(person.percent).padStart(3)} %`,
+    person.percent === undefined ? "     " : `${String(person.percent).padStart(3)} %`,
   ];
-  if (moves(word)) {
+  if (moves(word) && person.percent !== undefined) {
     const speed = person.rate.perSecond(now);
     parts.push((speed === undefined ? "" : rate(speed)).padStart(RATE_COLUMNS));
     const left = speed ? `${duration((whole - bytes) / speed)} left` : "";
@@ -126,7 +126,7 @@ function summary(
     return number === 0 ? [] : [painted(word, style)(`${number} ${word}`)];
   });
   const lines = [`${count(people.length, "receiver", "receivers")}: ${parts.join(", ")}`];
-  lines.push(allLine(people, moment, columns, style));
+  if (moment.size > 0) lines.push(allLine(people, moment, columns, style));
   lines.push(
     ...extremes(
       people.filter(({ word }) => moves(word)),

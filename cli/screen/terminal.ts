@@ -53,7 +53,7 @@ export class TerminalScreen implements Screen {
     const now = this.#output.now();
     if (this.#setting.side === "sender" && isLast(event)) this.#settle();
     if (event.event === "source") {
-      this.#people.source(event.records, event.bytes);
+      this.#people.source(event);
       this.#position = { bytes: 0, size: event.bytes, rate: new Rate() };
     } else if (event.event === "receiver") {
       this.#people.update(event, now);

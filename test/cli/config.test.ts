@@ -58,10 +58,19 @@ describe("the file", () => {
     ["[recv]\nreceivers = 1\n", "[recv] has no option receivers"],
     ["[send]\ncode = 'x'\n", "[send] has no option code"],
     ["[recv]\nyes = 1\n", "yes in [recv] takes true or false"],
+    ["[recv]\nlimit = ['1']\n", "limit in [recv] takes a text in quotes, or a number"],
+    ["[send]\nexclude = [1]\n", "exclude in [send] takes a text in quotes, or a number"],
     ["[recv]\nlimit = true\n", "limit in [recv] takes a text in quotes, or a number"],
   ])("%j is refused: %s", async (text, why) => {
     const all = await loadAll();
     expect(() => parseConfig("c.toml", text, all)).toThrow(`c.toml: ${why}`);
+  });
+
+  test("an option that may be given again takes a list", async () => {
+    const text = "[send]\nexclude = ['*.tmp', 'cache']\n[all]\nexclude = '*.o'\n";
+    const { sections } = parseConfig("c.toml", text, await loadAll());
+    expect(sections.get("send")?.get("exclude")).toEqual(["*.tmp", "cache"]);
+    expect(sections.get("all")?.get("exclude")).toBe("*.o");
   });
 
   test("the example is one that sets nothing, with every command that has options", async () => {

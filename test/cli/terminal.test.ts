@@ -16,6 +16,7 @@ import {
 } from "./stories.ts";
 
 const MiB = 1024 * 1024;
+type EventOf<Name extends ClientEvent["event"]> = Extract<ClientEvent, { event: Name }>;
 /** The sequences with which the screen itself draws: colours, cursor, erasing, and three modes. */
 const OWN_SEQUENCES = /\r?\p{Cc}\[(?:[\d;]*m|\d*[ABGJK]|\?(?:7|25|2026)[hl])/gu;
 
@@ -191,6 +192,21 @@ describe("the terminal screen of a sender", () => {
       "median   r165  done         100 %    60.2 MiB/s  in 1.7 s",
       "slowest  r299  done         100 %    33.3 MiB/s  in 3.0 s",
       "Done: 270 receivers have the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+    ]);
+  });
+
+  test("of a stream says no part of a whole that nobody knows", async () => {
+    using terminal = open(SENDER, { columns: 60 });
+    const stream = { ...(SEND[1] as EventOf<"source">), bytes: 0, records: 2 ** 28, open: true };
+    terminal.show(stream, { event: "progress", bytes: 3 * MiB, size: 0 });
+    terminal.show({ event: "progress", bytes: 4 * MiB, size: 0 }, receiver("anna", "live", 40));
+    for (let i = 0; i < 20; i++) terminal.show(receiver(`r${i}`, "live", 40));
+    expect((await terminal.grid()).slice(1)).toEqual([
+      "Upload  4 MiB  0 B/s",
+      "21 receivers: 21 receiving",
+      "fastest  anna  receiving",
+      "median   r9    receiving",
+      "slowest  r19   receiving",
     ]);
   });
 
