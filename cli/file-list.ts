@@ -161,7 +161,8 @@ class Lister {
     } catch {
       return this.skipped.add(local, "broken");
     }
-    if (!real.startsWith(`${this.#top}/`)) return this.skipped.add(local, "outside");
+    if (real !== this.#top && !real.startsWith(`${this.#top}/`))
+      return this.skipped.add(local, "outside");
     if (this.#leftOut?.has(below, stat.isDirectory()) === true) return;
     if (stat.isFile()) {
       this.#file(local, real, senderPathIn(here.path, name), stat);
@@ -181,7 +182,8 @@ class Lister {
       return lstatSync(place, { bigint: true });
     } catch (error) {
       // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
-      if (local.includes("\uFFFD")) throw new FaultError("unsafe-name", `${local} is not UTF-8`);
+      if (local.includes("\uFFFD"))
+        throw new FaultError("unsendable-name", `${local} is not UTF-8`);
       if (errorCode(error) === "ENOENT") return undefined;
       throw new FaultError("unreadable-file", `${local} (${errorCode(error)})`, { cause: error });
     }
@@ -226,6 +228,7 @@ export function attempt<T>(path: string, call: () => T): T {
   try {
     return call();
   } catch (cause) {
+    if (cause instanceof FaultError) throw cause;
     const code = errorCode(cause);
     const missing = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
     if (missing.includes(code ?? "")) throw new FaultError("no-such-file", path, { cause });

@@ -83,9 +83,13 @@ export class FilesContent implements Content {
       if (count === 0) throw new FaultError("source-changed", this.#about);
       done += count;
     }
-    const stat = this.#system(() => fstatSync(fd, { bigint: true }));
+    this.#system(() => this.#checkSame(file, fd));
+  }
+
+  #checkSame(file: number, fd: number): void {
+    const stat = fstatSync(fd, { bigint: true });
     if (!this.#list.identities.isSame(file, stat)) {
-      throw new FaultError("source-changed", this.#about);
+      throw new FaultError("source-changed", this.#local(file));
     }
   }
 
@@ -109,6 +113,7 @@ export class FilesContent implements Content {
     const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW);
     const fd = openSync(this.#local(file), flags);
     this.#open.set(file, fd);
+    this.#checkSame(file, fd);
     return fd;
   }
 
@@ -134,6 +139,7 @@ export class FilesContent implements Content {
     try {
       return call();
     } catch (cause) {
+      if (cause instanceof FaultError) throw cause;
       const code = errorCode(cause);
       const gone = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(code ?? "");
       const fault = gone ? "source-changed" : "source-unreadable";

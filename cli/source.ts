@@ -71,7 +71,7 @@ export interface Source {
 /**
  * @param signal ends the search for files
  * @throws FaultError "no-such-file", "not-a-file", "unreadable-file", "share-too-big", "interrupted",
- *   or "unsafe-name" for a name that receivers would refuse
+ *   or "unsendable-name" for a name that receivers would refuse
  */
 export async function openSource(what: SendWhat, signal: AbortSignal): Promise<Source> {
   switch (what.from) {

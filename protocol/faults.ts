@@ -83,6 +83,10 @@ export const FAULTS = {
   },
   "no-such-file": wrongUse("There is no such file", "Check the path."),
   "not-a-file": wrongUse("That is not a regular file", "Only regular files can be sent."),
+  "unsendable-name": wrongUse(
+    "That name cannot be sent",
+    "Rename it, leave it out with --exclude, or give another with --name.",
+  ),
   "unreadable-file": wrongUse("That file cannot be read", "Check its permissions."),
   "share-too-big": wrongUse(
     "That is more than one share can hold",

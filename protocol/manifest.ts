@@ -70,8 +70,8 @@ export interface ManifestSource {
 
 /**
  * Describes a share.
- * @throws FaultError "share-too-big" for more than one share can hold, "unsafe-name" for names
- *   that receivers would refuse side by side
+ * @throws FaultError "share-too-big" for more than one share can hold, "unsendable-name" for
+ *   names that receivers would refuse side by side
  * @throws RangeError for no files, for a record size or file size that is none, and for a kind of
  *   share that these files are not
  */
@@ -84,7 +84,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   if (source.files.length > MANIFEST_FILES) {
     throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
   }
-  checkNameCollisions(source.files);
+  checkSendable(source.files);
   const files = source.files.map(({ path, type, size, mode, mtime }): ManifestFile => {
     if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
     return { path, type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
@@ -117,6 +117,16 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
       return { manifest, head: concat(u32(packed.length), packed), plainBytes };
     }
     records = needed;
+  }
+}
+
+/** @throws FaultError "unsendable-name" for names that receivers would refuse side by side */
+function checkSendable(files: readonly ManifestFile[]): void {
+  try {
+    checkNameCollisions(files);
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    throw new FaultError("unsendable-name", error.detail, { cause: error });
   }
 }
 

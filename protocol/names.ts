@@ -52,24 +52,24 @@ export function parseSafeName(raw: unknown): SafeName {
 /**
  * The name under which a sender offers a file of its own.
  * @param localName without any folder
- * @throws FaultError "unsafe-name" now rather than at every receiver
+ * @throws FaultError "unsendable-name" now rather than "unsafe-name" at every receiver
  */
 export function senderName(localName: string): SafeName {
   const reason = localName.includes("/") ? "it is a path, not a name" : pathProblem(localName);
   if (reason === undefined) return localName as SafeName;
-  throw unsafe(localName, `receivers would refuse it: ${reason}`);
+  throw unsendable(localName, reason);
 }
 
 /**
  * The path under which a sender offers an entry of a folder.
  * @param folder of the same share, safe already
- * @throws FaultError "unsafe-name"
+ * @throws FaultError "unsendable-name"
  */
 export function senderPathIn(folder: SafePath, localName: string): SafePath {
   const path = `${folder}/${localName}`;
   const reason = nameProblem(localName) ?? lengthProblem(path, path.split("/"));
   if (reason === undefined) return path as SafePath;
-  throw unsafe(path, `receivers would refuse it: ${reason}`);
+  throw unsendable(path, reason);
 }
 
 /** The last component. */
@@ -193,8 +193,15 @@ function nameProblem(name: string): string | undefined {
 }
 
 function unsafe(path: string, reason: string): FaultError {
+  return new FaultError("unsafe-name", `${quoted(path)}: ${reason}`);
+}
+
+function unsendable(path: string, reason: string): FaultError {
+  return new FaultError("unsendable-name", `${quoted(path)}: receivers would refuse it: ${reason}`);
+}
+
+function quoted(path: string): string {
   const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
-  const quoted = escapeForDisplay(start.join(""));
   const more = start.join("").length < path.length ? "…" : "";
-  return new FaultError("unsafe-name", `"${quoted}${more}": ${reason}`);
+  return `"${escapeForDisplay(start.join(""))}${more}"`;
 }

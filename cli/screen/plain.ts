@@ -74,7 +74,7 @@ export class PlainScreen implements Screen {
   #progress(event: Extract<ClientEvent, { event: "progress" }>): void {
     const now = this.#output.now();
     this.#rate.reached(event.bytes, now);
-    if (event.size === 0 && event.bytes > 0) return; // nobody knows where it ends
+    if (event.size === 0) return; // empty, or nobody knows where it ends
     const done = percent(event.bytes, event.size);
     if (stepOf(done) <= this.#step) return;
     this.#step = stepOf(done);

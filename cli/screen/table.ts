@@ -17,8 +17,8 @@ const BAR_COLUMNS = 30;
 export function positionLine(position: Position, width: number, style: Style): string {
   const { bytes, size: whole, perSecond } = position;
   const label = style.bold(shown(position.label, Math.max(8, Math.floor(width / 3))));
-  // Nobody knows where it ends.
-  if (whole === 0 && bytes > 0) {
+  // Empty, or nobody knows where it ends.
+  if (whole === 0) {
     const speed = perSecond === undefined ? "" : `  ${rate(perSecond)}`;
     const open = `${label}  ${size(bytes)}${speed}`;
     return Bun.stringWidth(open) <= width ? open : shown(size(bytes), width);

@@ -94,8 +94,8 @@ describe("what can be opened", () => {
       dangling: "no-such-file",
       loop: "no-such-file",
       device: "not-a-file",
-      colon: "unsafe-name",
-      newline: "unsafe-name",
+      colon: "unsendable-name",
+      newline: "unsendable-name",
     });
   });
 

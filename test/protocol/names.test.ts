@@ -106,7 +106,7 @@ for (const [rule, names] of Object.entries(hostile)) {
     test.each(shown(names))("%s is refused", (_shown, name) => {
       refused(name);
       faultOf(() => parseSafeName(name), "unsafe-name");
-      faultOf(() => senderName(name), "unsafe-name");
+      faultOf(() => senderName(name), "unsendable-name");
     });
   });
 }
@@ -146,7 +146,7 @@ test.each(
 
 test("a name has no folder, and a path's last part is a name", () => {
   faultOf(() => parseSafeName("a/b"), "unsafe-name");
-  faultOf(() => senderName("a/b"), "unsafe-name");
+  faultOf(() => senderName("a/b"), "unsendable-name");
   expect(String(parseSafeName("b"))).toBe("b");
   expect(String(senderName("b"))).toBe("b");
   expect(String(baseName(parseSafePath("a/b")))).toBe("b");
@@ -186,7 +186,7 @@ test("F5 F6 F7 a fault quotes the name escaped and cut", () => {
     '"\\u{1b}[2J\\u{202e}": it has a control character',
   );
   expect(refused("x".repeat(1 << 20)).detail!.length).toBeLessThan(200);
-  expect(faultOf(() => senderName("a:b"), "unsafe-name").detail).toBe(
+  expect(faultOf(() => senderName("a:b"), "unsendable-name").detail).toBe(
     '"a:b": receivers would refuse it: it has a :',
   );
 });

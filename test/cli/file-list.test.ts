@@ -1,0 +1,349 @@
+/** What a sender finds of what a person named. */
+import { describe, expect, test } from "bun:test";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { listPaths, type FileList, type ListOptions } from "../../cli/file-list.ts";
+import { FilesContent } from "../../cli/files-content.ts";
+import { FaultError } from "../../protocol/faults.ts";
+import { SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../protocol/limits.ts";
+import { temporaryFolder } from "./disk.ts";
+import { faultOfAsync } from "../protocol/faults.ts";
+
+/** Makes files with a content; paths that end with "/" are folders. */
+function plant(folder: string, tree: Readonly<Record<string, string>>): void {
+  for (const [path, content] of Object.entries(tree)) {
+    const at = join(folder, path);
+    mkdirSync(path.endsWith("/") ? at : dirname(at), { recursive: true });
+    if (!path.endsWith("/")) writeFileSync(at, content);
+  }
+}
+
+function list(
+  paths: string | readonly string[],
+  options: Partial<ListOptions> = {},
+): Promise<FileList> {
+  const all = typeof paths === "string" ? [paths] : paths;
+  return listPaths({ paths: all, ...options }, new AbortController().signal);
+}
+
+function pathsOf({ files }: Pick<FileList, "files">): string[] {
+  return files.map(({ path }) => path);
+}
+
+/** Paths of the entries; those of folders end with "/". */
+async function found(...given: Parameters<typeof list>): Promise<string[]> {
+  const { files } = await list(...given);
+  return files.map(({ path, type }) => (type === "folder" ? `${path}/` : path));
+}
+
+describe("a folder", () => {
+  test("is sent with all that is in it, folders that hold nothing by themselves", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, {
+      "top/b.txt": "b",
+      "top/a/deep/er/x": "",
+      "top/a/y": "yy",
+      "top/empty/": "",
+      "top/.hidden/z": "z",
+      "top/ünï/日本 語.txt": "1",
+    });
+    const top = join(folder.path, "top");
+    const expected = [
+      "top/.hidden/z",
+      "top/a/deep/er/x",
+      "top/a/y",
+      "top/b.txt",
+      "top/empty/",
+      "top/ünï/日本 語.txt",
+    ];
+    expect(await found(top)).toEqual(expected);
+    expect(await found(`${top}/`)).toEqual(expected);
+    expect(await found(top, { name: "other" })).toEqual(
+      expected.map((path) => path.replace("top", "other")),
+    );
+  });
+
+  test("that is empty is sent too", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "empty/": "" });
+    expect(await found(join(folder.path, "empty"))).toEqual(["empty/"]);
+  });
+
+  test("keeps the owner's x bit, sizes and times", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "top/run": "#!", "top/plain": "123", "top/nothing/": "" });
+    const at = (name: string): string => join(folder.path, "top", name);
+    chmodSync(at("run"), 0o4751);
+    chmodSync(at("plain"), 0o640);
+    for (const name of ["run", "plain", "nothing"]) utimesSync(at(name), 1_600_000_000.25, 1e9);
+    const { files } = await list(join(folder.path, "top"));
+    expect<object[]>(files).toEqual([
+      { path: "top/nothing", type: "folder", size: 0, mode: 0, mtime: 1e12 },
+      { path: "top/plain", type: "file", size: 3, mode: 0, mtime: 1e12 },
+      { path: "top/run", type: "file", size: 2, mode: 0o100, mtime: 1e12 },
+    ]);
+  });
+
+  test("goes with others, each by its own name", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "a/x": "x", "b/c/y": "y", z: "z" });
+    const paths = ["a", "b/c", "z"].map((path) => join(folder.path, path));
+    const files = await list(paths);
+    expect(pathsOf(files)).toEqual(["a/x", "c/y", "z"]);
+    const content = new FilesContent(files);
+    expect(Buffer.from(content.read(0, 3)).toString()).toBe("xyz");
+    content.close();
+  });
+
+  test("is searched until somebody ends it", async () => {
+    using folder = temporaryFolder();
+    for (let i = 0; i < 1200; i++) writeFileSync(join(folder.path, `${i}`), "");
+    const abort = new AbortController();
+    const search = listPaths({ paths: [folder.path] }, abort.signal);
+    abort.abort();
+    await faultOfAsync(() => search, "interrupted");
+  });
+
+  test.each(["a:b", "con", "x.", "tab\there", "n".repeat(201)])(
+    "with a name that receivers refuse is refused: %j",
+    async (name) => {
+      using folder = temporaryFolder();
+      plant(folder.path, { "fine/fine": "" });
+      writeFileSync(join(folder.path, "fine", name), "");
+      const { detail } = await faultOfAsync(
+        () => list(join(folder.path, "fine")),
+        "unsendable-name",
+      );
+      expect(detail).toContain("receivers would refuse it");
+      expect(await found(join(folder.path, "fine"), { exclude: ["[!f]*"] })).toEqual(["fine/fine"]);
+    },
+  );
+
+  test("with a name that is not UTF-8 is refused", async () => {
+    using folder = temporaryFolder();
+    const name = Buffer.concat([Buffer.from(`${folder.path}/`), Buffer.from([0x66, 0xff, 0x67])]);
+    writeFileSync(name, "x");
+    const { detail } = await faultOfAsync(() => list(folder.path), "unsendable-name");
+    expect(detail).toContain("is not UTF-8");
+  });
+});
+
+describe("F33 what is no file or folder inside a folder", () => {
+  test("links are skipped, and said to be", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "top/a": "a", "secret/shadow": "s" });
+    const top = join(folder.path, "top");
+    symlinkSync("/etc/shadow", join(top, "shadow"));
+    symlinkSync("../secret", join(top, "out"));
+    symlinkSync("a", join(top, "inside"));
+    symlinkSync("nowhere", join(top, "dangling"));
+    const { files, skipped } = await list(top);
+    expect(pathsOf({ files })).toEqual(["top/a"]);
+    expect(skipped).toEqual(
+      ["dangling", "inside", "out", "shadow"].map((name) => ({
+        path: join(top, name),
+        why: "link",
+      })),
+    );
+  });
+
+  test("with --follow those that stay inside are sent, and no others", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "top/a": "a", "top/d/x": "xx", "secret/shadow": "s", "topper/t": "t" });
+    const top = join(folder.path, "top");
+    const link = (to: string, name: string): void => symlinkSync(to, join(top, name));
+    link("a", "to-file");
+    link("d", "to-folder");
+    link(join(top, "d", "x"), "absolute");
+    link("..", "d/up");
+    link(".", "self");
+    link("../secret", "out");
+    link("../topper", "beside"); // whose name only begins alike
+    link("to-out", "chain");
+    link("out/shadow", "to-out");
+    link("nowhere", "dangling");
+    const { files, skipped } = await list(top, { follow: true });
+    const names = files.map(({ path, size }) => `${path} ${size}`);
+    expect(names).toEqual([
+      "top/a 1",
+      "top/absolute 2",
+      "top/d/x 2",
+      "top/to-file 1",
+      "top/to-folder/x 2",
+    ]);
+    const why = Object.fromEntries(
+      skipped.map((entry) => [entry.path.slice(top.length + 1), entry.why]),
+    );
+    expect(why).toEqual({
+      beside: "outside",
+      chain: "outside",
+      dangling: "broken",
+      "d/up": "broken",
+      out: "outside",
+      self: "broken",
+      "to-folder/up": "broken",
+      "to-out": "outside",
+    });
+    const content = new FilesContent(await list(top, { follow: true }));
+    expect(Buffer.from(content.read(0, 8)).toString()).toBe("axxxxaxx");
+    content.close();
+  });
+
+  test("a FIFO and a socket are skipped, and not waited for", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "top/a": "a" });
+    const top = join(folder.path, "top");
+    expect(spawnSync("mkfifo", [join(top, "pipe")]).status).toBe(0);
+    using _ = Bun.listen({ unix: join(top, "socket"), socket: { data: () => undefined } });
+    const { files, skipped } = await list(top);
+    expect(pathsOf({ files })).toEqual(["top/a"]);
+    expect(skipped.map(({ why }) => why)).toEqual(["special", "special"]);
+  });
+
+  test("an unreadable file or folder stops the send before it begins", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "file/a": "a", "file/b": "b", "folder/c/d": "d" });
+    chmodSync(join(folder.path, "file/b"), 0);
+    chmodSync(join(folder.path, "folder/c"), 0);
+    chmodSync(folder.path, 0o755);
+    // Root reads everything, so it is someone else who tries.
+    const module = join(import.meta.dir, "../../cli/file-list.ts");
+    const code = `import { listPaths } from ${JSON.stringify(module)};
+      if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }
+      const { signal } = new AbortController();
+      for (const name of ["file", "folder"]) {
+        const paths = [${JSON.stringify(folder.path)} + "/" + name];
+        await listPaths({ paths }, signal).catch((fault) => console.log(fault.code, fault.detail));
+      }`;
+    const child = spawnSync(process.execPath, ["-e", code], { cwd: "/" });
+    chmodSync(join(folder.path, "folder/c"), 0o755);
+    expect(child.stdout.toString().trim().split("\n")).toEqual([
+      `unreadable-file ${join(folder.path, "file/b")} (EACCES)`,
+      `unreadable-file ${join(folder.path, "folder/c")} (EACCES)`,
+    ]);
+  });
+
+  test("many are counted, and the first are told", async () => {
+    using folder = temporaryFolder();
+    for (let i = 0; i < SKIPPED_TOLD + 23; i++) symlinkSync("x", join(folder.path, `${i}`));
+    const { skipped } = await list(folder.path);
+    expect(skipped).toHaveLength(SKIPPED_TOLD);
+    expect(skipped.map(({ more }) => more).filter((more) => more !== undefined)).toEqual([23]);
+  });
+});
+
+test("F33 F16 a folder that becomes a link while it is searched leads nowhere else", async () => {
+  using folder = temporaryFolder();
+  plant(folder.path, { "evil/passwd": "", "top/d/fine": "" });
+  const [inside, outside] = [join(folder.path, "top/d"), join(folder.path, "aside")];
+  // Puts a link to the other folder in its place and takes it away, again and again.
+  const swapper = spawn(
+    process.execPath,
+    [
+      "-e",
+      `const { renameSync, symlinkSync, unlinkSync } = require("node:fs");
+       const [inside, outside, evil] = process.argv.slice(1);
+       console.log("ready");
+       for (;;) { renameSync(inside, outside); symlinkSync(evil, inside); unlinkSync(inside); renameSync(outside, inside); }`,
+      inside,
+      outside,
+      join(folder.path, "evil"),
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  try {
+    await new Promise((resolve) => swapper.stdout.once("data", resolve));
+    for (let times = 0; times < 2000; times++) {
+      const files = await found(join(folder.path, "top")).catch(() => []);
+      expect(files.filter((path) => path.includes("passwd"))).toEqual([]);
+    }
+  } finally {
+    const ended = new Promise((resolve) => swapper.once("exit", resolve));
+    swapper.kill("SIGKILL");
+    await ended;
+  }
+});
+
+describe("F33 of a folder's file", () => {
+  const changed = async (change: (path: string) => void): Promise<string> => {
+    using folder = temporaryFolder();
+    // The first files are held open; this one is not.
+    for (let i = 0; i < SOURCE_FILES_OPEN + 5; i++)
+      writeFileSync(join(folder.path, `a${i}`), "123");
+    const path = join(folder.path, "z");
+    writeFileSync(path, "abc");
+    utimesSync(path, 1e9, 1e9);
+    const content = new FilesContent(await list(folder.path));
+    change(path);
+    try {
+      content.read(3 * (SOURCE_FILES_OPEN + 5), 3);
+      return "no fault";
+    } catch (error) {
+      return error instanceof FaultError ? error.code : String(error);
+    } finally {
+      content.close();
+    }
+  };
+
+  test.each([
+    ["grows", (path: string) => writeFileSync(path, "abcd")],
+    ["shrinks", (path: string) => writeFileSync(path, "ab")],
+    ["is written to", (path: string) => writeFileSync(path, "abd")],
+    ["goes away", (path: string) => rmSync(path)],
+    ["becomes a folder", (path: string) => (rmSync(path), mkdirSync(path))],
+    ["becomes a FIFO", (path: string) => (rmSync(path), spawnSync("mkfifo", [path]))],
+    [
+      "becomes a link",
+      (path: string) => (renameSync(path, `${path}2`), symlinkSync(`${path}2`, path)),
+    ],
+    [
+      "is replaced by one that looks alike",
+      (path: string) => {
+        writeFileSync(`${path}.new`, "evl");
+        utimesSync(`${path}.new`, 1e9, 1e9);
+        renameSync(`${path}.new`, path);
+      },
+    ],
+  ])("that %s before it is read nothing is sent", async (_, change) => {
+    expect(await changed(change)).toBe("source-changed");
+  });
+
+  test("as it was is read", async () => {
+    expect(await changed(() => undefined)).toBe("no fault");
+  });
+});
+
+test("a few files are open at a time, however many there are and in whatever order", async () => {
+  using folder = temporaryFolder();
+  for (let i = 0; i < 300; i++)
+    writeFileSync(join(folder.path, `${i}`.padStart(3, "0")), `${i % 10}`);
+  const open = (): number =>
+    readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder.path);
+      } catch {
+        return false; // the one of this listing itself
+      }
+    }).length;
+  const content = new FilesContent(await list(folder.path));
+  expect(open()).toBe(SOURCE_FILES_OPEN);
+  for (let i = 0; i < 300; i++) {
+    const at = (i * 77) % 300;
+    expect(Buffer.from(content.read(at, 1)).toString()).toBe(`${at % 10}`);
+    expect(open()).toBeLessThanOrEqual(SOURCE_FILES_OPEN);
+  }
+  expect(Buffer.from(content.read(0, 300)).toString()).toBe("0123456789".repeat(30));
+  content.close();
+  expect(open()).toBe(0);
+});
