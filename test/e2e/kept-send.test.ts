@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
   writeSync,
@@ -254,6 +255,70 @@ describe("what was sent and is another now", () => {
     expect(await sender.when("checking")).toEqual({ event: "checking", files: 1 });
     expect(await share(sender)).toEqual(known);
     expect(sender.all("changed")).toEqual([]);
+  });
+});
+
+describe("a tree", () => {
+  /** Sends a part of it and is killed; then runs again after the change. */
+  async function runAgain(change: (tree: string) => void) {
+    const at = await stage();
+    const tree = join(at.folder, "tree");
+    for (const dir of ["", "a", "a/b", "empty"]) mkdirSync(join(tree, dir));
+    for (const name of ["one", "a/two", "a/b/three"]) makeFile(tree, name, 3 * MiB, name.length);
+    writeFileSync(join(tree, "a/zero"), "");
+    const held = at.proxy.holdAfter(4, "up");
+    await using first = sendKept({ relay: at.proxy.url, path: tree });
+    const known = await share(first);
+    await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
+    await held;
+    await first.kill();
+    at.proxy.cut();
+    receiver.interrupt();
+    await receiver.outcome;
+    change(tree);
+    const second = sendKept({ relay: at.proxy.url, path: tree });
+    return { at, tree, known, second };
+  }
+
+  test("goes on as the same share, with a file that was only touched", async () => {
+    const { at, tree, known, second } = await runAgain((tree) => {
+      chmodSync(join(tree, "a/two"), 0o600);
+    });
+    await using _ = at;
+    await using sender = second;
+    expect(await sender.when("checking")).toMatchObject({ files: 1 });
+    expect(await share(sender)).toEqual(known);
+    await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
+    expect((await receiver.when("resumed")).bytes).toBeGreaterThan(0);
+    await isDone(sender, receiver);
+    const compared = Bun.spawnSync(["diff", "-r", tree, join(at.out, "tree")]);
+    expect(compared.stdout.toString()).toBe("");
+    expect(list(join(at.out, "tree"))).toEqual(["a", "empty", "one"]);
+  });
+
+  test("with a file more, one less and one another is told, and is a new share", async () => {
+    const { at, tree, known, second } = await runAgain((tree) => {
+      writeFileSync(join(tree, "new"), "");
+      unlinkSync(join(tree, "a/zero"));
+      appendFileSync(join(tree, "one"), "x");
+    });
+    await using _ = at;
+    await using sender = second;
+    const now = await share(sender);
+    expect(now.share).not.toBe(known.share);
+    expect(now.code).not.toBe(known.code);
+    const [told] = sender.all("changed");
+    expect(told).toMatchObject({ share: known.share, more: 0 });
+    expect(told!.changes.toSorted((a, b) => a.path.localeCompare(b.path))).toEqual([
+      { path: "tree/a/zero", what: "gone" },
+      { path: "tree/new", what: "new" },
+      { path: "tree/one", what: "size" },
+    ]);
+    await using receiver = receive({ relay: at.relay, code: now.code, out: at.out });
+    await isDone(sender, receiver);
+    const name = list(at.out).find((each) => !each.endsWith(".partial"))!;
+    const compared = Bun.spawnSync(["diff", "-r", tree, join(at.out, name)]);
+    expect(compared.stdout.toString()).toBe("");
   });
 });
 
