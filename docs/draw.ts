@@ -34,6 +34,22 @@ const COLORS = [
 const CUBE = 16;
 const GREY = 232;
 
+/** Characters that fill parts of their cell, which fonts do with gaps: from where, and how much. */
+const BLOCKS: Readonly<Record<string, readonly [top: number, height: number]>> = {
+  "█": [0, 1],
+  "▀": [0, 0.5],
+  "▄": [0.5, 0.5],
+};
+
+/** A rectangle of one colour in a line. */
+interface Filled {
+  readonly top: number;
+  readonly height: number;
+  readonly column: number;
+  until: number;
+  readonly style: string;
+}
+
 interface Run {
   readonly column: number;
   readonly style: string;
@@ -64,6 +80,26 @@ function styleOf(cell: IBufferCell): string {
   return `fill="${cell.isDim() !== 0 ? DIM : color}"${weight}`;
 }
 
+/** Adds a part of a cell to what is filled, or to the one before it that it goes on with. */
+function fill(
+  filled: Filled[],
+  [top, height]: readonly [number, number],
+  column: number,
+  style: string,
+): void {
+  const same = filled.findLast((one) => one.top === top && one.height === height);
+  if (same?.style === style && same.until === column) same.until = column + 1;
+  else filled.push({ top, height, column, until: column + 1, style });
+}
+
+function drawFilled({ top, height, column, until, style }: Filled, lineTop: number): string {
+  const x = MARGIN + column * CELL.width;
+  const y = lineTop + top * CELL.height;
+  // Half a unit more, so that no seam shows between neighbours.
+  const size = `width="${(until - column) * CELL.width + 0.5}" height="${height * CELL.height + 0.5}"`;
+  return `<rect x="${x}" y="${y}" ${size} ${style}/>`;
+}
+
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
@@ -73,20 +109,19 @@ function drawLine(terminal: Terminal, y: number): string {
   const line = terminal.buffer.active.getLine(terminal.buffer.active.viewportY + y);
   const top = MARGIN + y * CELL.height;
   const runs: Run[] = [];
-  const backgrounds: string[] = [];
+  const backgrounds: Filled[] = [];
+  const blocks: Filled[] = [];
   for (let column = 0; column < terminal.cols; column++) {
     const cell = line?.getCell(column);
     const text = cell?.getChars() ?? "";
     if (cell?.isBgPalette() === true) {
-      const fill = palette(cell.getBgColor());
-      const x = MARGIN + column * CELL.width;
-      backgrounds.push(
-        `<rect x="${x}" y="${top}" width="${CELL.width + 0.5}" height="${CELL.height}" fill="${fill}"/>`,
-      );
+      fill(backgrounds, [0, 1], column, `fill="${palette(cell.getBgColor())}"`);
     }
     const last = runs.at(-1);
     if (cell === undefined || cell.getWidth() === 0) continue; // the other half of a wide one
-    if (text.trim() === "") {
+    const block = BLOCKS[text];
+    if (block !== undefined) fill(blocks, block, column, styleOf(cell));
+    if (text.trim() === "" || block !== undefined) {
       if (last !== undefined) last.text += " ";
       continue;
     }
@@ -105,7 +140,8 @@ function drawLine(terminal: Terminal, y: number): string {
     const length = columns * CELL.width;
     return `<text x="${x}" y="${top + CELL.height - 5}" textLength="${length}" ${style}>${escape(shown)}</text>`;
   });
-  return [...backgrounds, ...texts].join("");
+  const filled = [...backgrounds, ...blocks].map((one) => drawFilled(one, top));
+  return [...filled, ...texts].join("");
 }
 
 /** What a terminal shows now, without its empty lines. */

@@ -1,7 +1,7 @@
 /** What people do in the recorded terminals. Each scene waits for what has to be seen, so it is a test too. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { startRelay } from "../relay/mod.ts";
 import { receive, type Running } from "../test/e2e/clients.ts";
@@ -55,13 +55,15 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   send: {
     title: "fileshare send, and recv with its questions",
     shells: 2,
-    rows: 28,
+    rows: 32,
     play: async ({ terminal, file }) => {
-      file("report.pdf", 48 * MiB);
-      await terminal.type(0, "fileshare send report.pdf");
+      for (const [i, MiBs] of [12, 7, 9].entries()) file(`photos/${i + 1}.jpg`, MiBs * MiB);
+      file("report.pdf", 20 * MiB);
+      await terminal.type(0, "fileshare send photos report.pdf");
       const code = await codeOf(terminal);
       await take(terminal, 1, code, " --out inbox --limit 16MiB");
       await terminal.shows(0, /anna@laptop +receiving +[1-9]/);
+      await terminal.shows(1, /\d\/4 photos\/\d\.jpg/);
       await terminal.shows(1, /Done: 48 MiB/);
       await terminal.shows(0, /Done: 1 receiver has/);
     },
@@ -118,7 +120,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await terminal.press(1, "C-c");
       await terminal.shows(1, /Kept .* of 64 MiB/);
       await terminal.pause(READ_MS);
-      await goOn(terminal, 1, code, again);
+      await terminal.type(1, "fileshare resume");
       await terminal.shows(1, /Going on at [1-9]\d? %/);
       await terminal.shows(1, /big\.iso .* 5\d %/);
       await terminal.press(0, "C-z");
@@ -193,21 +195,25 @@ export async function playScene(
       shells,
       hurry,
       cwd: desk,
-      env: {
+      env: (shell) => ({
         PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}`,
         HOME: join(folder, "home"),
-        XDG_STATE_HOME: join(folder, "home/state"),
+        // As if each were a machine of its own.
+        XDG_STATE_HOME: join(folder, "home", `state ${shell}`),
         FILESHARE_CONFIG: "",
         FILESHARE_RELAY: relay.url,
         LANG: "C.UTF-8",
         PS1: "$ ",
-      },
+      }),
     });
     for (let shell = 0; shell < shells; shell++) await terminal.shows(shell, PROMPT);
     await play({
       terminal,
       relay: relay.url,
-      file: (name, bytes) => writeFileSync(join(desk, name), content(1, bytes)),
+      file: (name, bytes) => {
+        mkdirSync(dirname(join(desk, name)), { recursive: true });
+        writeFileSync(join(desk, name), content(1, bytes));
+      },
       receiver: (code, name, limit) => {
         const out = join(folder, `out ${receivers.length}`);
         mkdirSync(out);

@@ -15,7 +15,8 @@ export interface RecordingOptions {
   /** How many shells, one above the other. */
   readonly shells: number;
   readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
+  /** Of each shell. */
+  readonly env: (shell: number) => Readonly<Record<string, string>>;
   /** For nobody to watch: no time to type and to read. */
   readonly hurry: boolean;
 }
@@ -46,13 +47,15 @@ export class Recording implements AsyncDisposable {
   static async start({ size, shells, cwd, env, hurry }: RecordingOptions): Promise<Recording> {
     // A server of its own, which knows nothing of the person's.
     const server = `fileshare-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
-    // tmux has a mind of its own about PATH, so env sets them all.
-    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    const shell = ["-c", cwd, "env", ...variables, "bash", "--norc", "--noprofile", "-i"];
+    const shell = (which: number): string[] => {
+      // tmux has a mind of its own about PATH, so env sets them all.
+      const variables = Object.entries(env(which)).map(([name, value]) => `${name}=${value}`);
+      return ["-c", cwd, "env", ...variables, "bash", "--norc", "--noprofile", "-i"];
+    };
     const grid = ["-x", `${size.columns}`, "-y", `${size.rows}`];
-    await tmux(server, "-f", "/dev/null", "new-session", "-d", ...grid, ...shell);
+    await tmux(server, "-f", "/dev/null", "new-session", "-d", ...grid, ...shell(0));
     await tmux(server, "set", "-g", "status", "off");
-    for (let i = 1; i < shells; i++) await tmux(server, "split-window", "-v", ...shell);
+    for (let i = 1; i < shells; i++) await tmux(server, "split-window", "-v", ...shell(i));
     await tmux(server, "select-layout", "even-vertical");
     return new Recording(server, size, hurry);
   }
