@@ -21,30 +21,33 @@ export interface Comparison {
 
 const [INODE, SIZE, TIME, TOUCHED] = [0, 1, 2, 3] as const;
 
-/** Both must be of one share: it is in their heads. */
+/**
+ * Both must be of one share: it is in their heads. Only what differs is decoded, as a head of many
+ * files takes far more memory decoded than it is long.
+ */
 export function compare(before: Content, now: Content): Comparison {
-  const old = decodeHead(before.head).files;
-  const files = decodeHead(now.head).files;
-  if (!equalBytes(before.head, now.head)) {
-    const changes = changesOf(old, files);
+  const same = equalBytes(before.head, now.head);
+  if (!same) {
+    const changes = changesOf(decodeHead(before.head).files, decodeHead(now.head).files);
     if (changes.length > 0) return { changes, touched: new Set() };
   }
-  const changes: Change[] = [];
+  const differing: { readonly entry: number; readonly what: ChangeKind }[] = [];
   const touched = new Set<number>();
-  files.forEach(({ path }, entry) => {
+  for (let entry = 0; entry * STAMP_FIELDS < now.stamps.length; entry++) {
     const differs = (field: number): boolean => {
       const at = entry * STAMP_FIELDS + field;
       return before.stamps[at] !== now.stamps[at];
     };
-    if (differs(SIZE)) changes.push({ path, what: "size" });
-    else if (differs(TIME)) changes.push({ path, what: "time" });
-    else if (differs(INODE)) changes.push({ path, what: "other file" });
+    if (differs(SIZE)) differing.push({ entry, what: "size" });
+    else if (differs(TIME)) differing.push({ entry, what: "time" });
+    else if (differs(INODE)) differing.push({ entry, what: "other file" });
     else if (differs(TOUCHED)) touched.add(entry);
-  });
-  // Made by another version, say: the same files and another description of them.
-  if (changes.length === 0 && !equalBytes(before.head, now.head)) {
-    changes.push({ path: files[0]?.path ?? "", what: "content" });
   }
+  // Made by another version, say: the same files and another description of them.
+  if (differing.length === 0 && !same) differing.push({ entry: 0, what: "content" });
+  if (differing.length === 0) return { changes: [], touched };
+  const { files } = decodeHead(now.head);
+  const changes = differing.map(({ entry, what }) => ({ path: files[entry]?.path ?? "", what }));
   return { changes, touched };
 }
 

@@ -3,6 +3,7 @@
  * its files are provably what they were, else a new one.
  */
 import { resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import {
   FaultError,
@@ -27,6 +28,8 @@ import type { SendJob } from "./jobs.ts";
 import { KeptSend, TAG_BYTES, keptSends, type Content } from "./kept-send.ts";
 import type { Source } from "./source.ts";
 
+/** Records compared before anything else has its turn. */
+const RECORDS_AT_ONCE = 32;
 /** Changes that are told one by one. */
 const CHANGES_TOLD = 10;
 
@@ -44,18 +47,20 @@ export interface Sharing {
 
 /**
  * @param open opens what the job names, each time it is called
- * @throws FaultError when it can't be sent
+ * @param signal ends the comparison with what was sent before
+ * @throws FaultError when it can't be sent, or "interrupted"
  */
 export async function openSharing(
   job: SendJob,
   open: () => Promise<Source>,
   emit: (event: ClientEvent) => void,
+  signal: AbortSignal,
 ): Promise<Sharing> {
   let source = await open();
   let kept: KeptSend | undefined;
   try {
     for (kept of keptFor(job)) {
-      const found = goOn(kept, source, emit);
+      const found = await goOn(kept, source, emit, signal);
       if ("source" in found) return found;
       tellChanges(kept, found, emit);
       kept.forget();
@@ -103,11 +108,12 @@ function whatIsSent({ what }: SendJob): string {
 }
 
 /** @returns what changed, when it is not the same any more */
-function goOn(
+async function goOn(
   kept: KeptSend,
   source: Source,
   emit: (event: ClientEvent) => void,
-): Sharing | readonly Change[] {
+  signal: AbortSignal,
+): Promise<Sharing | readonly Change[]> {
   const proof = fromHex(kept.entry.proof);
   if (proof?.length !== PROOF_BYTES) return [];
   const share = shareIdFromProof(proof, primitives);
@@ -124,7 +130,7 @@ function goOn(
   const sharing: Sharing = { source, code, keys, proof, share, encoded, cipher, kept };
   if (touched.size > 0) {
     emit({ event: "checking", files: touched.size });
-    const changed = changedContent(sharing, kept, touched);
+    const changed = await changedContent(sharing, kept, touched, signal);
     if (changed.length > 0) return changed;
     attempt(() => kept.restamp(now.stamps));
   }
@@ -132,30 +138,40 @@ function goOn(
 }
 
 /** Of the entries that were touched those whose records, as far as they were sent, are others now. */
-function changedContent(
+async function changedContent(
   { source, encoded, cipher }: Sharing,
   kept: KeptSend,
   touched: ReadonlySet<number>,
-): Change[] {
+  signal: AbortSignal,
+): Promise<Change[]> {
   const { manifest, head } = encoded;
   const data = dataPerRecord(manifest.recordSize);
   const changes: Change[] = [];
   let start = head.length;
-  manifest.files.forEach(({ path, size }, entry) => {
+  // Many small files share a record: each is looked at once.
+  let unseen = 0;
+  for (const [entry, { path, size }] of manifest.files.entries()) {
     const end = start + size;
     const first = Math.floor(start / data);
     start = end;
-    if (!touched.has(entry) || size === 0) return;
-    for (let index = first; index * data < end; index++) {
+    if (!touched.has(entry) || size === 0) continue;
+    for (let index = Math.max(first, unseen); index * data < end; index++) {
+      unseen = index + 1;
       if (!kept.has(index)) continue;
-      const data = source.read(index);
-      if (data === undefined) continue;
-      const tag = cipher.seal(index, data.parts, data.last, data.padding).subarray(-TAG_BYTES);
+      if (index % RECORDS_AT_ONCE === 0) {
+        await setImmediate();
+        kept.touch();
+      }
+      if (signal.aborted) throw new FaultError("interrupted");
+      const record = source.read(index);
+      if (record === undefined) continue;
+      const { parts, last, padding } = record;
+      const tag = cipher.seal(index, parts, last, padding).subarray(-TAG_BYTES);
       if (kept.note(index, tag)) continue;
       changes.push({ path, what: "content" });
-      return;
+      break;
     }
-  });
+  }
   return changes;
 }
 

@@ -24,7 +24,7 @@ async function start(job: Job): Promise<Sending | Receiving | undefined> {
   try {
     if (job.kind === "receive") return new Receiving(job, emit, end);
     const open = (): Promise<Source> => openSource(job.what, interrupted.signal);
-    return new Sending(job, await openSharing(job, open, emit), emit, end);
+    return new Sending(job, await openSharing(job, open, emit, interrupted.signal), emit, end);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     emit({ event: "error", code: error.code, message: error.message });

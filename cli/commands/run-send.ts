@@ -85,6 +85,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const { code: used, kept = false } = code ?? { code: given };
   const line = shellLine(["fileshare", ...words]);
   const withCode = lobby || values.code !== undefined ? line : `FILESHARE_CODE=${used} ${line}`;
+  const anew = code === undefined ? line : withCode;
   const screen = await openScreen(
     {
       side: "sender",
@@ -93,7 +94,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       extra: code === undefined ? [] : await codeExtras(values, relay.address, used),
       again: kept
         ? "To go on with the same code: fileshare resume"
-        : `To send it again under the same code: ${withCode}`,
+        : `To send it again${code === undefined ? "" : " under the same code"}: ${anew}`,
     },
     values,
   );

@@ -248,6 +248,25 @@ describe("what was sent and is another now", () => {
     },
   );
 
+  test("can be left while it is compared, and stays kept", async () => {
+    await using at = await stage();
+    const file = makeFile(at.folder, "a.bin", SIZE);
+    const held = at.proxy.holdAfter(12, "up");
+    const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
+    await using first = sendKept({ relay: at.proxy.url, path: file.path });
+    const known = await share(first);
+    await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
+    await held;
+    await first.kill();
+    receiver.interrupt();
+    linkSync(file.path, `${file.path}.link`);
+    await using second = send({ relay: at.proxy.url, path: file.path, code: newCode(), keep });
+    await second.when("checking");
+    second.interrupt();
+    expect(await second.outcome).toMatchObject({ exitCode: 130 });
+    expect(keptSends()).toMatchObject([{ share: known.share, running: false }]);
+  });
+
   test("is compared where it was only touched, and is the same share", async () => {
     const { at, known, second } = await runAgain((path) => linkSync(path, `${path}.link`));
     await using _ = at;
