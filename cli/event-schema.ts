@@ -171,6 +171,10 @@ export const clientEvent = v.variant("event", [
   event("done", "All done; at a sender also when some failed.", {
     bytes: field(whole, "of the share"),
     seconds: field(seconds, "from the start"),
+    active: field(
+      v.optional(seconds),
+      "of them since the first receiver agreed; receiver: since it did",
+    ),
     receivers: field(v.optional(whole), "sender: how many have everything"),
   }),
   error,

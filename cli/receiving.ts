@@ -58,6 +58,7 @@ export class Receiving {
   /** Why nothing is read from the line. */
   readonly #held = new Set<"rate" | "output">();
   #shareStartedAt = 0;
+  #agreedAt = 0;
   #positions: FilePositions | undefined;
   #progressAt = 0;
   #checkpointAt = 0;
@@ -205,6 +206,7 @@ export class Receiving {
       this.#incoming = incoming;
       if (offer.admit === true) this.#emit({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
+      this.#agreedAt = this.#shareStartedAt;
       this.#positions = undefined;
       this.#rateClock = this.#shareStartedAt;
       const { receiver, next, records, agreed, manifest } = incoming;
@@ -252,6 +254,7 @@ export class Receiving {
         resume: () => this.#letGo("output"),
         failed: (fault) => this.#failed(fault),
       });
+      this.#agreedAt = performance.now();
       const { skipped, next } = incoming;
       if (skipped.files > 0) this.#emit({ event: "skipped", ...skipped });
       if (incoming.kept) this.#remember(incoming);
@@ -308,8 +311,10 @@ export class Receiving {
     if (incoming === undefined) return;
     const { size } = incoming;
     if (fault === undefined) {
-      const seconds = (performance.now() - this.#shareStartedAt) / 1000;
-      this.#emit({ event: "done", bytes: size, seconds });
+      const now = performance.now();
+      const seconds = (now - this.#shareStartedAt) / 1000;
+      const active = (now - this.#agreedAt) / 1000;
+      this.#emit({ event: "done", bytes: size, seconds, active });
       return;
     }
     this.#keep(incoming, size);

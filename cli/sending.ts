@@ -63,6 +63,8 @@ export class Sending {
   #kept: KeptSend | undefined;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt = performance.now();
+  /** When the first receiver had agreed. */
+  #activeAt: number | undefined;
   #line: Line | undefined;
   #uploading = false;
   #sentRecords = 0;
@@ -295,6 +297,7 @@ export class Sending {
   }
 
   #tellReceiver(receiver: ReceiverView): void {
+    if (receiver.state !== "waiting") this.#activeAt ??= performance.now();
     const { state, next, verified } = receiver;
     this.#emit({
       event: "receiver",
@@ -321,11 +324,13 @@ export class Sending {
 
   async #finish({ fault, verified }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
-    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const now = performance.now();
+    const seconds = (now - this.#startedAt) / 1000;
+    const active = (now - (this.#activeAt ?? now)) / 1000;
     if (fault === undefined || fault === "some-failed") {
       const { records } = this.#source;
       const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);
-      this.#emit({ event: "done", bytes, seconds, receivers: verified });
+      this.#emit({ event: "done", bytes, seconds, active, receivers: verified });
     }
     if (fault !== undefined) {
       this.#emit({ event: "error", code: fault, message: faultMessage(fault, this.#about(fault)) });

@@ -205,12 +205,13 @@ export class Story {
     return [say(lobby ? "Waiting in the lobby for a file" : "Waiting for the sender")];
   }
 
-  #done({ bytes, seconds, receivers }: EventOf<"done">): Line {
+  /** Waiting for somebody to come, or to answer, is no part of how fast it was. */
+  #done({ bytes, seconds, active = seconds, receivers }: EventOf<"done">): Line {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
-    const speed = seconds > 0 ? ` (${rate(now / seconds)})` : "";
+    const speed = active > 0 ? ` (${rate(now / active)})` : "";
     const who = receivers === undefined ? "" : `${receiversHave(receivers)} the whole file, `;
-    return say(this.#style.green(`Done: ${who}${part} in ${duration(seconds)}${speed}`));
+    return say(this.#style.green(`Done: ${who}${part} in ${duration(active)}${speed}`));
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {

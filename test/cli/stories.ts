@@ -61,7 +61,7 @@ export const SEND: readonly ClientEvent[] = [
   receiver("anna", "done", 100),
   { event: "receiver", id: "anna", name: "anna", state: "done", records: 100, done: true },
   receiver("bob", "lost", 31),
-  { event: "done", bytes: 100 * MiB, seconds: 4, receivers: 1 },
+  { event: "done", bytes: 100 * MiB, seconds: 9, active: 4, receivers: 1 },
   {
     event: "error",
     code: "some-failed",
@@ -90,7 +90,7 @@ export const RECEIVE: readonly ClientEvent[] = [
   { event: "sender", here: true },
   { event: "progress", bytes: 10 * MiB, size: 10 * MiB },
   { event: "saved", path: "/home/anna/.bashrc (1)", bytes: 10 * MiB },
-  { event: "done", bytes: 10 * MiB, seconds: 3 },
+  { event: "done", bytes: 10 * MiB, seconds: 5, active: 3 },
 ];
 
 /** What must not reach a terminal: an erase, a clipboard write, a link, C1, a reversal, nothing. */
