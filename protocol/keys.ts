@@ -16,6 +16,7 @@ import type { Primitives, SyncPrimitives } from "./crypto.ts";
 import { FaultError } from "./faults.ts";
 import { all, chain } from "./maybe-promise.ts";
 
+export const MASTER_BYTES = 32;
 export const CHANNEL_BYTES = 16;
 export const SHARE_BYTES = 16;
 export const RECEIVER_BYTES = 16;
@@ -41,18 +42,25 @@ const NO_SALT = new Uint8Array();
 export function deriveKeys(code: Code, primitives: SyncPrimitives): Keys;
 export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys>;
 export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys> {
+  return chain(primitives.scrypt(utf8(code), SALT, MASTER_BYTES), (master) =>
+    keysOfMaster(master, primitives),
+  );
+}
+
+/** The keys of the code that scrypt made this of, for who knows it already: MASTER_BYTES bytes. */
+export function keysOfMaster(master: Uint8Array, primitives: SyncPrimitives): Keys;
+export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybePromise<Keys>;
+export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybePromise<Keys> {
   const expand = (key: Uint8Array, use: string, length: number): MaybePromise<Uint8Array> =>
     primitives.hkdf(key, NO_SALT, utf8(`fileshare/1 ${use}`), length);
-  return chain(primitives.scrypt(utf8(code), SALT, 32), (master) =>
-    chain(expand(master, "content", 16), (content) =>
-      chain(
-        all<[Uint8Array, Uint8Array, Uint8Array]>([
-          expand(master, "channel", CHANNEL_BYTES),
-          expand(content, "receipt", 32),
-          expand(content, "label", 16),
-        ]),
-        ([channel, receipt, label]) => ({ channel, content, receipt, label }),
-      ),
+  return chain(expand(master, "content", 16), (content) =>
+    chain(
+      all<[Uint8Array, Uint8Array, Uint8Array]>([
+        expand(master, "channel", CHANNEL_BYTES),
+        expand(content, "receipt", 32),
+        expand(content, "label", 16),
+      ]),
+      ([channel, receipt, label]) => ({ channel, content, receipt, label }),
     ),
   );
 }

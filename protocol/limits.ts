@@ -186,6 +186,12 @@ export const OPEN_FRAME_BYTES = limit(
   "bytes",
   "a frame of an open share, padded to that; small enough to send often, large enough to be quick",
 );
+export const TEXT_MESSAGE_BYTES = limit(
+  "TEXT_MESSAGE_BYTES",
+  16 * MiB,
+  "bytes",
+  "a WebSocket message of an original app's sender, which may cut its file as it likes",
+);
 export const OPEN_FLUSH_MS = limit(
   "OPEN_FLUSH_MS",
   50,

@@ -138,6 +138,8 @@ export interface WorkerStart {
   readonly zeroCopy: boolean;
   /** A receiver that others wait for may make no progress for so long. */
   readonly stallMs: number;
+  /** Whether the lobby is open to the original app's clients and to HTTP. */
+  readonly lobby: boolean;
   /** Whether it shall report on itself. */
   readonly stats: boolean;
 }

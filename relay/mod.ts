@@ -47,6 +47,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     logFolder: tmpdir(),
     zeroCopy: true,
     stallMs: STALL_TIMEOUT_MS,
+    lobby: true,
     ...options,
     hostname,
   });

@@ -18,6 +18,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly workers: number;
   /** A receiver of a share that can't be read again may make no progress for so long. ms */
   readonly stallMs: number;
+  /** Whether the lobby is open to the original app's clients and to HTTP. */
+  readonly lobby: boolean;
   /** Told of what an operator should know; nothing in it comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
@@ -177,7 +179,7 @@ export class Supervisor {
     const place = this.#places[worker];
     if (place === undefined) return;
     const { script, pingMs } = this.#supervision;
-    const { hostname, workers, stallMs, onStats } = this.#options;
+    const { hostname, workers, stallMs, lobby, onStats } = this.#options;
     const address = `${hostname}:${this.#port}`;
     let fault = new FaultError("relay-failed", "a worker ended while it started");
     const start = {
@@ -189,6 +191,7 @@ export class Supervisor {
       pool: this.#log.pool,
       zeroCopy: this.#log.zeroCopy,
       stallMs,
+      lobby,
       stats: onStats !== undefined,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {

@@ -1,13 +1,22 @@
-import { FAREWELL_MS, FRAME_BYTES, SOCKETS_PER_WORKER, TICK_MS } from "../protocol/mod.ts";
+import {
+  FAREWELL_MS,
+  FRAME_BYTES,
+  SOCKETS_PER_WORKER,
+  TEXT_MESSAGE_BYTES,
+  TICK_MS,
+} from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
+import type { Inside } from "./entrances/insiders.ts";
+import { Entrances } from "./entrances/mod.ts";
+import type { TextData, TextSocket } from "./entrances/text.ts";
 import { Hub } from "./hub.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
 import { Rest } from "./rest.ts";
-import { Sockets, type SocketData } from "./sockets.ts";
+import { Sockets, type Socket, type SocketData } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
 
 /** The path of the protocol's WebSocket. */
@@ -16,6 +25,16 @@ export const SOCKET_PATH = "/ws";
 const HTTP_IDLE_SECONDS = 10;
 
 declare const self: Worker;
+
+type ClientData = SocketData | TextData;
+
+function isText(socket: Bun.ServerWebSocket<ClientData>): socket is TextSocket {
+  return "role" in socket.data;
+}
+
+function isOurs(socket: Bun.ServerWebSocket<ClientData>): socket is Socket {
+  return !("role" in socket.data);
+}
 
 function post(message: FromWorker): void {
   self.postMessage(message);
@@ -36,6 +55,7 @@ function start({
   pool: buffers,
   zeroCopy,
   stallMs,
+  lobby,
   stats,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
@@ -44,10 +64,18 @@ function start({
   const pool = new BlockPool(buffers, worker, native);
   const drained = (id: SocketId): void => hub.drained(id, clock());
   const sockets = new Sockets({ pool, native, clock, drained });
+  const inside: Inside = {
+    opened: (id) => hub.opened(id, clock()),
+    message: (id, bytes) => hub.message(id, bytes, clock()),
+    drained,
+    closed: (id) => hub.closed(id, clock()),
+  };
+  const entrances = new Entrances({ sockets, pool, inside, clock, lobby });
+  const { text } = entrances;
   const hub = new Hub({
     worker,
     pool,
-    outlet: sockets,
+    outlet: entrances.outlet,
     primitives: nodePrimitives,
     toDirectory: post,
     stallMs,
@@ -55,46 +83,77 @@ function start({
 
   const rest = new Rest();
 
-  const server = Bun.serve<SocketData>({
+  const heard = (socket: Bun.ServerWebSocket<ClientData>): void => {
+    if (isText(socket)) text.heard(socket);
+    else if (isOurs(socket)) sockets.heard(socket);
+  };
+
+  const server = Bun.serve<ClientData>({
     hostname,
     port,
     reusePort: workers > 1,
     idleTimeout: HTTP_IDLE_SECONDS,
-    maxRequestBodySize: 0,
+    // Bodies are read as they come and kept nowhere.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch(request, server) {
-      if (new URL(request.url).pathname !== SOCKET_PATH) {
-        return new Response("This is a fileshare relay.\n", { status: 404 });
-      }
       if (isForeignPage(request)) return new Response("Wrong origin.\n", { status: 403 });
-      if (sockets.size >= SOCKETS_PER_WORKER) {
+      const { pathname } = new URL(request.url);
+      const clear = lobby ? text.dataFor(pathname) : undefined;
+      if (pathname !== SOCKET_PATH && clear === undefined) {
+        // Who waits for a file says nothing meanwhile.
+        server.timeout(request, 0);
+        return (
+          entrances.fetch(request) ?? new Response("There is nothing here.\n", { status: 404 })
+        );
+      }
+      if (sockets.size + entrances.size >= SOCKETS_PER_WORKER) {
         return new Response("The relay is full.\n", { status: 503 });
       }
-      const data = sockets.dataFor(server.requestIP(request));
+      const data = clear ?? sockets.dataFor(server.requestIP(request));
       if (server.upgrade(request, { data })) return undefined;
       return new Response("Use a WebSocket.\n", { status: 426, headers: { upgrade: "websocket" } });
     },
     websocket: {
-      data: {} as SocketData,
-      maxPayloadLength: FRAME_BYTES,
+      data: {} as ClientData,
+      maxPayloadLength: TEXT_MESSAGE_BYTES,
       // Bun's own pings could come between the parts of a message; `Sockets` sends them.
       idleTimeout: 0,
       sendPings: false,
       perMessageDeflate: false,
       open(socket) {
+        if (isText(socket)) {
+          text.opened(socket);
+          return;
+        }
+        if (!isOurs(socket)) return;
         sockets.opened(socket);
         hub.opened(socket.data.id, clock());
       },
       message(socket, message) {
+        rest.busy(clock());
+        if (isText(socket)) {
+          text.message(socket, message);
+          return;
+        }
+        if (!isOurs(socket)) return;
         sockets.handle(socket, (id) => {
           if (typeof message === "string") sockets.fail(id, "bad-message", "text");
+          else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
           else hub.message(id, message, clock());
         });
-        rest.busy(clock());
       },
-      ping: (socket) => sockets.heard(socket),
-      pong: (socket) => sockets.heard(socket),
-      drain: (socket) => sockets.drained(socket),
+      ping: heard,
+      pong: heard,
+      drain(socket) {
+        if (isText(socket)) text.drained(socket);
+        else if (isOurs(socket)) sockets.drained(socket);
+      },
       close(socket) {
+        if (isText(socket)) {
+          text.closed(socket);
+          return;
+        }
+        if (!isOurs(socket)) return;
         sockets.closed(socket);
         hub.closed(socket.data.id, clock());
       },
@@ -103,6 +162,7 @@ function start({
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
+    entrances.tick();
     rest.tick(clock());
   }, TICK_MS);
   const reporting = stats
@@ -122,6 +182,7 @@ function start({
       return fanout.attached > 0 || home.ownerSocket !== undefined;
     });
     sockets.failAll("going-away");
+    entrances.farewell();
     if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
     clearInterval(reporting);
@@ -140,6 +201,7 @@ function start({
       case "drain":
         // Closes the listening socket at once; the promise waits for all WebSockets, which stay.
         void server.stop();
+        entrances.drain();
         hub.drain(clock());
         return;
       case "farewell":

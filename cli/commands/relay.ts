@@ -36,6 +36,12 @@ export default command({
       valueHint: "folder",
       description: "Where it keeps that, in a file without a name (the folder for temporary files)",
     },
+    lobby: {
+      type: "boolean",
+      default: true,
+      description: "Open the lobby to the original app's clients and to HTTP",
+      negativeDescription: "Keep the lobby closed to the original app's clients and to HTTP",
+    },
     copy: {
       type: "boolean",
       description: "Copy frames to their sockets even where the kernel sends them by itself",
@@ -50,5 +56,6 @@ export default command({
     ["fileshare relay --host 127.0.0.1 --port 0 --json", "for scripts: a free port, told as JSON"],
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],
+  typedOnly: ["lobby"],
   run: async (values) => (await import("./run-relay.ts")).runRelay(values),
 });

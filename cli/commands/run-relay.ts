@@ -24,6 +24,7 @@ export interface RelayValues {
   readonly "stall-timeout": string | undefined;
   readonly "log-bytes": string | undefined;
   readonly "log-dir": string | undefined;
+  readonly lobby: boolean;
   readonly copy: boolean;
   readonly json: boolean;
 }
@@ -51,7 +52,8 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => console.warn(trouble);
   const workers = asked ?? workersOfMachine();
-  const kept = { logBytes, logFolder, zeroCopy: !values.copy };
+  const { lobby } = values;
+  const kept = { lobby, logBytes, logFolder, zeroCopy: !values.copy };
   const relay = await startRelay({ hostname, port, workers, stallMs, ...kept, onTrouble });
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);

@@ -1,0 +1,71 @@
+/** The body of a response: bytes that leave as fast as their reader takes them. */
+export class ByteStream {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #events: { drained(): void; gone(): void };
+  readonly #queue: Uint8Array[] = [];
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Settles the pull that waits for bytes. */
+  #wake: (() => void) | undefined;
+  #isEnding = false;
+  #isOver = false;
+
+  /** @param events `drained`: all has left; `gone`: the reader went away */
+  constructor(events: { drained(): void; gone(): void }) {
+    this.#events = events;
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => void (this.#controller = controller),
+        pull: () => this.#pull(),
+        cancel: () => {
+          this.#isOver = true;
+          this.#events.gone();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Something waits: whoever writes now makes it wait longer. */
+  get isFull(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isOver || this.#isEnding) return;
+    this.#queue.push(bytes);
+    this.#wake?.();
+  }
+
+  /** After what waits, no more follows. */
+  end(): void {
+    this.#isEnding = true;
+    this.#wake?.();
+  }
+
+  /** Resets the connection: what came must not look whole. */
+  fail(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    // Without a reason: with one it would be printed as a mistake of the relay.
+    this.#controller?.error();
+    this.#wake?.();
+  }
+
+  async #pull(): Promise<void> {
+    while (this.#queue.length === 0 && !this.#isEnding && !this.#isOver) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+      this.#wake = undefined;
+    }
+    if (this.#isOver) return;
+    const next = this.#queue.shift();
+    if (next === undefined) {
+      this.#isOver = true;
+      this.#controller?.close();
+      return;
+    }
+    this.#controller?.enqueue(next);
+    if (this.#queue.length === 0) this.#events.drained();
+  }
+}

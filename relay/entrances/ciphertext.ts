@@ -1,0 +1,230 @@
+import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
+import {
+  BODY_HEADER_BYTES,
+  PROTOCOL_VERSION,
+  bodyHeader,
+  decodeFrame,
+  encodeControl,
+  equalBytes,
+  type FaultCode,
+  type Message,
+  type OfferSeen,
+} from "../../protocol/mod.ts";
+
+import type { SocketId } from "../outlet.ts";
+import { parseRange, type ByteRange } from "./byte-range.ts";
+import { ByteStream } from "./byte-stream.ts";
+import type { Insider } from "./insiders.ts";
+import type { EntranceOptions } from "./mod.ts";
+
+/**
+ * As somebody who only looks at a share: it can't prove that it has all, and nobody shall count it as
+ * a receiver that was lost.
+ */
+const WINDOW = 1;
+
+export interface CiphertextOptions extends EntranceOptions {
+  readonly channel: Uint8Array;
+  readonly share: Uint8Array;
+  readonly range: string | null;
+  readonly isHead: boolean;
+}
+
+/**
+ * A share as the one RFC 8188 body that it is, read by its records. How long it is only its last
+ * record says, so that is asked for first, where a share can be read again.
+ */
+export class Ciphertext implements Insider {
+  readonly response: Promise<Response>;
+  readonly #options: CiphertextOptions;
+  readonly #answer: (response: Response) => void;
+  readonly #body: ByteStream;
+  readonly #id: SocketId;
+  readonly #receiver = primitives.randomBytes(16);
+  #offer: OfferSeen | undefined;
+  #step: "choosing" | "measuring" | "reading" | "through" = "choosing";
+  #next = 0;
+  /** Of the body, what is still to come. */
+  #from = 0;
+  #end = Infinity;
+  #isGone = false;
+
+  constructor(options: CiphertextOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.response = promise;
+    this.#answer = resolve;
+    const { insiders, inside, channel } = options;
+    this.#body = new ByteStream({
+      drained: () => this.#drained(),
+      gone: () => this.leave(),
+    });
+    this.#id = insiders.enter(this);
+    insiders.later(() => inside.opened(this.#id));
+    this.#say({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel });
+  }
+
+  get isFull(): boolean {
+    return this.#body.isFull;
+  }
+
+  message(message: Message): void {
+    switch (message.t) {
+      case "offers":
+        if (this.#step === "choosing") this.#choose(message.list);
+        return;
+      case "end":
+      case "cancel":
+        if (this.#offer !== undefined && equalBytes(message.share, this.#offer.share)) {
+          this.fail();
+        }
+        return;
+      default:
+    }
+  }
+
+  frame(bytes: Uint8Array): boolean {
+    const { index, ciphertext, last } = decodeFrame(bytes);
+    if (this.#step === "measuring") this.#measured(index, ciphertext.length);
+    else if (this.#step === "reading" && index === this.#next) this.#take(ciphertext, last);
+    return !this.isFull;
+  }
+
+  failed(fault: FaultCode): void {
+    this.#answer(new Response(`${fault}\n`, { status: 503 }));
+    this.fail();
+  }
+
+  tick(): void {
+    // The relay needs no sign of life of itself.
+  }
+
+  fail(): void {
+    this.#answer(new Response("The share is over.\n", { status: 404 }));
+    if (this.#step !== "through") this.#body.fail();
+    this.leave();
+  }
+
+  leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#step = "through";
+    const { insiders, inside, left } = this.#options;
+    left(this);
+    if (this.#offer !== undefined) {
+      this.#say({ t: "leave", share: this.#offer.share, reason: "interrupted" });
+    }
+    insiders.later(() => {
+      insiders.leave(this.#id);
+      inside.closed(this.#id);
+    });
+  }
+
+  #choose(list: readonly OfferSeen[]): void {
+    const offer = list.find(({ share }) => equalBytes(share, this.#options.share));
+    if (offer === undefined) {
+      this.fail();
+      return;
+    }
+    this.#offer = offer;
+    if (offer.seekable) {
+      this.#step = "measuring";
+      this.#join(offer, offer.records - 1);
+    } else {
+      this.#begin(offer, undefined);
+    }
+  }
+
+  #measured(index: number, length: number): void {
+    const offer = this.#offer;
+    if (offer === undefined || index !== offer.records - 1) return;
+    this.#begin(offer, BODY_HEADER_BYTES + index * offer.recordSize + length);
+  }
+
+  /** @param total bytes of the body; undefined: nobody knows */
+  #begin(offer: OfferSeen, total: number | undefined): void {
+    const { range: asked, isHead } = this.#options;
+    const range = asked === null || total === undefined ? undefined : parseRange(asked, total);
+    if (range === "unsatisfiable") {
+      const headers = { "content-range": `bytes */${total}` };
+      this.#answer(new Response(null, { status: 416, headers }));
+      this.leave();
+      return;
+    }
+    const headers = headersOf(total, range);
+    const status = range === undefined ? 200 : 206;
+    this.#answer(new Response(isHead ? null : this.#body.stream, { status, headers }));
+    if (isHead) {
+      this.leave();
+      return;
+    }
+    this.#from = range?.first ?? 0;
+    this.#end = range === undefined ? (total ?? Infinity) : range.last + 1;
+    const { share, recordSize } = offer;
+    this.#emit(0, bodyHeader(share, recordSize));
+    this.#step = "reading";
+    this.#next = Math.max(0, Math.floor((this.#from - BODY_HEADER_BYTES) / recordSize));
+    if (this.#from >= this.#end) this.#through();
+    else this.#join(offer, this.#next);
+  }
+
+  #take(ciphertext: Uint8Array, last: boolean): void {
+    const offer = this.#offer;
+    if (offer === undefined) return;
+    this.#emit(BODY_HEADER_BYTES + this.#next * offer.recordSize, ciphertext);
+    this.#next++;
+    if (last || this.#from >= this.#end) this.#through();
+    else if (!this.isFull) this.#drained();
+  }
+
+  /** What of these bytes, which lie at `at` of the body, is still wanted; copied. */
+  #emit(at: number, bytes: Uint8Array): void {
+    const first = Math.max(this.#from - at, 0);
+    const end = Math.min(this.#end - at, bytes.length);
+    if (first >= end) return;
+    this.#body.write(bytes.slice(first, end));
+    this.#from = at + end;
+  }
+
+  #drained(): void {
+    const offer = this.#offer;
+    if (this.#step !== "reading" || offer === undefined) return;
+    this.#say({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
+    const { insiders, inside } = this.#options;
+    insiders.later(() => inside.drained(this.#id));
+  }
+
+  #through(): void {
+    this.#body.end();
+    this.leave();
+  }
+
+  #join({ share }: OfferSeen, from: number): void {
+    const name = new Uint8Array(0);
+    const window = WINDOW;
+    this.#say({ t: "join", share, receiver: this.#receiver, name, from, window });
+  }
+
+  #say(message: Message): void {
+    const { insiders, inside } = this.#options;
+    const bytes = encodeControl(message);
+    insiders.later(() => inside.message(this.#id, bytes));
+  }
+}
+
+function headersOf(total: number | undefined, range: ByteRange | undefined): Headers {
+  const headers = new Headers({
+    "content-type": "application/octet-stream",
+    "content-encoding": "aes128gcm",
+    "cache-control": "no-store, no-transform",
+    "x-content-type-options": "nosniff",
+  });
+  if (total !== undefined) headers.set("accept-ranges", "bytes");
+  if (range !== undefined) {
+    headers.set("content-range", `bytes ${range.first}-${range.last}/${total}`);
+    headers.set("content-length", (range.last - range.first + 1).toString());
+  } else if (total !== undefined) {
+    headers.set("content-length", total.toString());
+  }
+  return headers;
+}

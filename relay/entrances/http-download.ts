@@ -1,0 +1,140 @@
+import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../../protocol/mod.ts";
+
+import { ByteStream } from "./byte-stream.ts";
+import { LobbyReceiver, type ClearSink } from "./lobby-receiver.ts";
+import type { EntranceOptions } from "./mod.ts";
+
+/** How long HEAD waits for a file that is being sent already. ms */
+const HEAD_WAIT_MS = 2000;
+
+export interface DownloadOptions extends EntranceOptions {
+  /** Undefined: whatever comes next. */
+  readonly name: string | undefined;
+  /** What the sender sees of it. */
+  readonly client: string;
+  readonly isHead: boolean;
+}
+
+/** One file of the lobby as the body of a response, while it is being sent. */
+export class Download implements ClearSink {
+  readonly response: Promise<Response>;
+  readonly #options: DownloadOptions;
+  readonly #receiver: LobbyReceiver;
+  readonly #body: ByteStream;
+  readonly #answer: (response: Response) => void;
+  readonly #late: NodeJS.Timeout | undefined;
+  #step: "waiting" | "taking" | "through" = "waiting";
+  #isOnlyFile = false;
+  #isGone = false;
+
+  constructor(options: DownloadOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.response = promise;
+    this.#answer = resolve;
+    this.#body = new ByteStream({
+      drained: () => this.#receiver.drained(),
+      gone: () => this.gone(),
+    });
+    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: options.client });
+    if (!options.isHead) return;
+    this.#late = setTimeout(() => {
+      this.#answer(new Response(null, { status: 404 }));
+      this.leave();
+    }, HEAD_WAIT_MS);
+  }
+
+  get isFull(): boolean {
+    return this.#body.isFull;
+  }
+
+  wants({ files }: Manifest): boolean {
+    if (this.#step !== "waiting") return false;
+    this.#isOnlyFile = files.length === 1;
+    return files.some((file) => this.#isMeant(file));
+  }
+
+  begin(file: ManifestFile, size: number | undefined): boolean {
+    if (this.#step !== "waiting" || !this.#isMeant(file)) return false;
+    const headers = headersOf(file);
+    if (this.#options.isHead) {
+      if (size !== undefined) headers.set("content-length", size.toString());
+      this.#answer(new Response(null, { headers }));
+      this.#step = "through";
+      this.leave();
+      return false;
+    }
+    this.#step = "taking";
+    this.#answer(new Response(this.#body.stream, { headers }));
+    return true;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#body.write(bytes);
+  }
+
+  end(): void {
+    this.#step = "through";
+    this.#body.end();
+    // Of several files it took one, and can't say that it has all.
+    if (!this.#isOnlyFile) this.leave();
+  }
+
+  over(fault: FaultCode | undefined): void {
+    if (this.#step === "waiting") return;
+    if (this.#step === "taking" && fault !== undefined) this.#body.fail();
+    this.leave();
+  }
+
+  tick(): void {
+    this.#receiver.tick();
+  }
+
+  /** The client is gone. One that has everything may be: its receipt is on its way. */
+  gone(): void {
+    if (this.#step !== "through") this.leave();
+  }
+
+  leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    clearTimeout(this.#late);
+    this.#options.left(this);
+    // Not while the receiver is in the middle of telling us something.
+    this.#options.insiders.later(() => this.#receiver.leave());
+  }
+
+  /** The relay goes away. */
+  fail(): void {
+    if (this.#step === "taking") this.#body.fail();
+    this.#answer(new Response("The relay goes away.\n", { status: 503 }));
+    this.leave();
+  }
+
+  #isMeant({ type, path }: ManifestFile): boolean {
+    const { name } = this.#options;
+    return type === "file" && (name === undefined || path === name || baseName(path) === name);
+  }
+}
+
+function headersOf({ path, mtime }: ManifestFile): Headers {
+  const headers = new Headers({
+    "content-type": "application/octet-stream",
+    "content-disposition": disposition(baseName(path)),
+    // What a browser would show must not run here, and nobody in between may keep it.
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+  });
+  if (mtime > 0) headers.set("last-modified", new Date(mtime).toUTCString());
+  return headers;
+}
+
+/** RFC 6266: for old clients a plain name, for all others the whole one. */
+function disposition(name: string): string {
+  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_");
+  const whole = encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `attachment; filename="${plain}"; filename*=UTF-8''${whole}`;
+}

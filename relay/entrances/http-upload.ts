@@ -1,0 +1,112 @@
+import { escapeForDisplay, faultMessage, utf8, type ReceiverView } from "../../protocol/mod.ts";
+
+import { ByteStream } from "./byte-stream.ts";
+import { clearName } from "./clear-name.ts";
+import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
+import type { EntranceOptions } from "./mod.ts";
+
+export interface UploadOptions extends EntranceOptions {
+  readonly request: Request;
+  readonly name: string;
+  readonly size: number | undefined;
+  /** Receivers to wait for, one at least. */
+  readonly waitFor: number;
+}
+
+/** The body of a request as a file in the lobby. The response says, line by line, what becomes of it. */
+export class Upload {
+  readonly response: Response;
+  readonly #options: UploadOptions;
+  readonly #lines: ByteStream;
+  readonly #sender: LobbySender;
+  /** What each receiver was last said to do. */
+  readonly #told = new Map<string, string>();
+  #room: (() => void) | undefined;
+  #isOver = false;
+
+  /** @throws FaultError `share-too-big` */
+  constructor(options: UploadOptions) {
+    this.#options = options;
+    const { request, size, waitFor } = options;
+    const name = clearName(options.name);
+    this.#lines = new ByteStream({ drained: () => undefined, gone: () => this.abort() });
+    this.#sender = new LobbySender({
+      ...options,
+      name,
+      size,
+      waitFor,
+      events: {
+        room: () => this.#room?.(),
+        receiver: (who, view) => this.#tell(who, view),
+        over: (outcome) => this.#over(outcome),
+      },
+    });
+    const many = waitFor === 1 ? "a receiver" : `${waitFor} receivers`;
+    this.#say(`${escapeForDisplay(name)} is in the lobby; waiting for ${many}`);
+    this.response = new Response(this.#lines.stream, {
+      headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+    });
+    void this.#feed(request.body);
+  }
+
+  tick(): void {
+    this.#sender.tick();
+  }
+
+  /** The client is gone, or the relay goes. */
+  abort(): void {
+    this.#sender.abort();
+  }
+
+  async #feed(body: ReadableStream<Uint8Array> | null): Promise<void> {
+    try {
+      for await (const chunk of body ?? []) {
+        if (this.#isOver) return;
+        if (this.#sender.write(chunk)) continue;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#room = resolve;
+        await promise;
+        this.#room = undefined;
+      }
+      this.#sender.end();
+    } catch {
+      // The client went away amid its body, or sent one that is no body.
+      this.#sender.abort();
+    }
+  }
+
+  #tell(name: string, { id, state, verified }: ReceiverView): void {
+    const says = verified ? "has all of it" : SAYS[state];
+    const key = Buffer.from(id).toString("hex");
+    if (says === undefined || this.#told.get(key) === says) return;
+    this.#told.set(key, says);
+    this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}`);
+  }
+
+  #over({ fault, verified, failed }: LobbyOutcome): void {
+    this.#isOver = true;
+    this.#room?.();
+    this.#options.left(this);
+    if (fault === undefined) {
+      const missing = failed === 0 ? "" : `, ${failed} went away before the end`;
+      this.#say(
+        `done: ${verified} ${verified === 1 ? "receiver has" : "receivers have"} it${missing}`,
+      );
+      this.#lines.end();
+    } else {
+      this.#say(`failed: ${faultMessage(fault)}`);
+      this.#lines.fail();
+    }
+  }
+
+  #say(line: string): void {
+    this.#lines.write(utf8(`${line}\n`));
+  }
+}
+
+const SAYS: Readonly<Partial<Record<ReceiverView["state"], string>>> = {
+  live: "receives",
+  behind: "receives",
+  lost: "lost its line",
+  left: "went away",
+};

@@ -1,0 +1,111 @@
+import type { FaultCode, Message } from "../../protocol/mod.ts";
+
+import type { RecordPlace } from "../log.ts";
+import type { Outlet, SendResult, SocketId } from "../outlet.ts";
+import type { BlockPool } from "../pool.ts";
+
+/** A client of this worker that lives in it: what it is told are calls instead of bytes. */
+export interface Insider {
+  /** Something has not left it yet; it gets no frame before it said `drained`. */
+  readonly isFull: boolean;
+  message(message: Message): void;
+  /** A frame; the bytes are good until this returns. False: it is full now. */
+  frame(bytes: Uint8Array): boolean;
+  /** The worker lets go of it. */
+  failed(fault: FaultCode): void;
+}
+
+/** What insiders say to the worker. */
+export interface Inside {
+  opened(id: SocketId): void;
+  message(id: SocketId, bytes: Uint8Array): void;
+  drained(id: SocketId): void;
+  closed(id: SocketId): void;
+}
+
+/**
+ * Clients without a socket beside those with one: to the worker's logic they are the same, so what
+ * enters by another door goes the way of everything. Their ids are below zero.
+ *
+ * The worker's logic must not be called while it calls: what it says to an insider, and what that
+ * answers, waits for the next turn. Frames alone are given at once, since their place may be written
+ * anew.
+ */
+export class Insiders implements Outlet {
+  readonly #sockets: Outlet;
+  readonly #pool: BlockPool;
+  readonly #insiders = new Map<SocketId, Insider>();
+  #later: (() => void)[] = [];
+  #nextId: SocketId = -1;
+
+  constructor(sockets: Outlet, pool: BlockPool) {
+    this.#sockets = sockets;
+    this.#pool = pool;
+  }
+
+  get size(): number {
+    return this.#insiders.size;
+  }
+
+  enter(insider: Insider): SocketId {
+    const id = this.#nextId--;
+    this.#insiders.set(id, insider);
+    return id;
+  }
+
+  leave(id: SocketId): void {
+    this.#insiders.delete(id);
+  }
+
+  /** Runs it when the worker's logic is not running; in order. */
+  later(run: () => void): void {
+    if (this.#later.length === 0) setImmediate(() => this.#run());
+    this.#later.push(run);
+  }
+
+  // Outlet
+
+  quiet(socket: SocketId): void {
+    if (socket >= 0) this.#sockets.quiet(socket);
+  }
+
+  buffered(socket: SocketId): number {
+    if (socket >= 0) return this.#sockets.buffered(socket);
+    return this.#insiders.get(socket)?.isFull === true ? 1 : 0;
+  }
+
+  sendFrame(socket: SocketId, place: RecordPlace): SendResult {
+    if (socket >= 0) return this.#sockets.sendFrame(socket, place);
+    const insider = this.#insiders.get(socket);
+    if (insider === undefined) return "refused";
+    const bytes = this.#pool.view(place.block, place.offset, place.length);
+    return insider.frame(bytes) ? "sent" : "queued";
+  }
+
+  send(socket: SocketId, message: Message): void {
+    if (socket >= 0) {
+      this.#sockets.send(socket, message);
+      return;
+    }
+    this.later(() => this.#insiders.get(socket)?.message(message));
+  }
+
+  fail(socket: SocketId, code: FaultCode, detail?: string): void {
+    if (socket >= 0) {
+      this.#sockets.fail(socket, code, detail);
+      return;
+    }
+    this.later(() => {
+      const insider = this.#insiders.get(socket);
+      this.#insiders.delete(socket);
+      insider?.failed(code);
+    });
+  }
+
+  /** What is said meanwhile is for the next turn. */
+  #run(): void {
+    const now = this.#later;
+    this.#later = [];
+    for (const each of now) each();
+  }
+}

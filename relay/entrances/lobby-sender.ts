@@ -1,0 +1,296 @@
+import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
+import {
+  LOST_GRACE_MS,
+  OPEN_FLUSH_MS,
+  OPEN_RECORD_SIZE,
+  RECORD_SIZE,
+  SenderSession,
+  dataPerRecord,
+  encodeControl,
+  encodeFrame,
+  encodeManifest,
+  openText,
+  recordCipher,
+  shareIdFromProof,
+  toHex,
+  verifyReceipt,
+  type FaultCode,
+  type Manifest,
+  type Message,
+  type MessageOf,
+  type ReceiverView,
+  type SafeName,
+  type SenderEffect,
+  type SenderEvent,
+  type SyncRecordCipher,
+} from "../../protocol/mod.ts";
+
+import type { SocketId } from "../outlet.ts";
+import { ClearBuffer } from "./clear-buffer.ts";
+import type { Inside, Insider, Insiders } from "./insiders.ts";
+import { lobbyKeys } from "./lobby.ts";
+
+/** How long a sender waits for somebody to send to, if nobody said for how many. ms */
+export const LONELY_MS = 10_000;
+
+/** How it went: receivers that proved to have all, and those that did not. */
+export interface LobbyOutcome {
+  readonly fault: FaultCode | undefined;
+  readonly verified: number;
+  readonly failed: number;
+}
+
+export interface LobbySenderEvents {
+  /** There is room for more. */
+  room(): void;
+  /** A receiver came, went on, or went; its name is as it gave it. */
+  receiver(name: string, view: ReceiverView): void;
+  /** Nothing follows. */
+  over(outcome: LobbyOutcome): void;
+}
+
+export interface LobbySenderOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly name: SafeName;
+  /** Undefined: nobody knows before it ends. bytes */
+  readonly size: number | undefined;
+  /** Receivers to wait for before the first record leaves; 0: one, and LONELY_MS for it. */
+  readonly waitFor: number;
+  readonly events: LobbySenderEvents;
+  readonly clock: () => number;
+}
+
+/**
+ * A sender of the lobby that the relay is itself, on behalf of a client that knows nothing of
+ * shares: seals what comes in clear. It is read once, so the share can't be read again, and the
+ * slowest receiver paces it.
+ */
+export class LobbySender implements Insider {
+  readonly isFull = false;
+  readonly #options: LobbySenderOptions;
+  readonly #share: Uint8Array;
+  readonly #manifest: Manifest;
+  readonly #cipher: SyncRecordCipher;
+  readonly #session: SenderSession;
+  readonly #id: SocketId;
+  readonly #buffer: ClearBuffer;
+  readonly #startedAt: number;
+  #isOpen = false;
+  #isOver = false;
+  #sent = 0;
+  #isAllSent = false;
+  #lastLossAt = 0;
+
+  /** @throws FaultError `share-too-big` */
+  constructor(options: LobbySenderOptions) {
+    this.#options = options;
+    const { insiders, name, size, clock } = options;
+    const proof = primitives.randomBytes(32);
+    const share = shareIdFromProof(proof, primitives);
+    const open = size === undefined;
+    const file = { path: name, type: "file", size: size ?? 0, mode: 0, mtime: Date.now() } as const;
+    const recordSize = open ? OPEN_RECORD_SIZE : RECORD_SIZE;
+    const { manifest, head } = encodeManifest({ share, recordSize, files: [file], open });
+    this.#share = share;
+    this.#manifest = manifest;
+    this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
+    // Records of a share whose end is known are full, all but the last.
+    this.#buffer = new ClearBuffer(dataPerRecord(recordSize), open ? OPEN_FLUSH_MS : Infinity);
+    this.#buffer.push(head);
+    this.#id = insiders.enter(this);
+    const { records, bytes } = manifest;
+    this.#session = new SenderSession(
+      {
+        channel: lobbyKeys().channel,
+        offer: { share, recordSize, records, bytes, seekable: false },
+        proof,
+        // When it is through is said here: its input has an end of its own.
+        goal: { receivers: 1, stay: true },
+        giveUpAfterMs: undefined,
+        random: Math.random,
+      },
+      clock(),
+    );
+    this.#startedAt = clock();
+    if (size === 0) this.#buffer.end();
+    this.#handle({ type: "tick" });
+  }
+
+  /** @returns false: no more before `room` */
+  write(bytes: Uint8Array): boolean {
+    this.#buffer.push(bytes);
+    this.#pump();
+    return !this.#buffer.isFull;
+  }
+
+  /** Everything came. */
+  end(): void {
+    this.#buffer.end();
+    this.#pump();
+    this.#endWhenThrough();
+  }
+
+  /** The client is gone before its end: nobody may think to have all of it. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#say({ t: "cancel", share: this.#share, reason: "sender-stopped" });
+    this.#finish("sender-stopped");
+  }
+
+  tick(): void {
+    if (this.#isOver) return;
+    this.#handle({ type: "tick" });
+    this.#openGate();
+    this.#pump();
+    this.#endWhenThrough();
+  }
+
+  // Insider
+
+  message(message: Message): void {
+    if (!this.#isOver) this.#handle({ type: "message", message });
+  }
+
+  frame(): boolean {
+    return true;
+  }
+
+  failed(fault: FaultCode): void {
+    this.#finish(fault);
+  }
+
+  #handle(event: SenderEvent): void {
+    for (const effect of this.#session.handle(event, this.#options.clock())) this.#do(effect);
+    this.#pump();
+  }
+
+  #do(effect: SenderEffect): void {
+    const { insiders, inside } = this.#options;
+    switch (effect.type) {
+      case "connect":
+        insiders.later(() => {
+          inside.opened(this.#id);
+          this.#handle({ type: "opened" });
+        });
+        return;
+      case "send":
+        this.#say(effect.message);
+        return;
+      case "check-receipt":
+        this.#checkReceipt(effect.receipt);
+        return;
+      case "receiver":
+        this.#tellReceiver(effect.receiver);
+        return;
+      case "finish":
+        this.#finish(effect.outcome.fault);
+        return;
+      case "disconnect":
+      case "link":
+      case "refused-receipt":
+        return;
+    }
+  }
+
+  #say(message: Message): void {
+    const { insiders, inside } = this.#options;
+    const bytes = encodeControl(message);
+    insiders.later(() => inside.message(this.#id, bytes));
+  }
+
+  #checkReceipt(receipt: MessageOf<"receipt">): void {
+    const { receiver, records, mac } = receipt;
+    const valid =
+      this.#isAllSent &&
+      records === this.#sent &&
+      verifyReceipt(mac, lobbyKeys(), primitives, this.#share, receiver, records);
+    this.#handle({ type: "receipt-checked", receipt, valid });
+  }
+
+  #tellReceiver(view: ReceiverView): void {
+    const name = openText(view.name, "receiver-name", lobbyKeys(), primitives) ?? "";
+    if (view.state === "lost") this.#lastLossAt = this.#options.clock();
+    this.#options.events.receiver(name, view);
+    this.#openGate();
+    this.#endWhenThrough();
+  }
+
+  /** Nothing leaves before there is somebody to send to, or nobody came. */
+  #openGate(): void {
+    if (this.#isOpen) return;
+    const { waitFor, clock } = this.#options;
+    const { attached, verified } = this.#counts();
+    const isLonely = waitFor === 0 && clock() - this.#startedAt >= LONELY_MS;
+    if (attached + verified < Math.max(waitFor, 1) && !isLonely) return;
+    this.#isOpen = true;
+    // Nobody is there: what comes is let go, as everybody who waits would have had it by now.
+    if (attached + verified === 0) this.#buffer.discard();
+    this.#options.events.room();
+  }
+
+  /** Sends wanted records that are here. */
+  #pump(): void {
+    if (this.#isOver) return;
+    const { clock, events, inside } = this.#options;
+    const wasFull = this.#buffer.isFull;
+    for (;;) {
+      const index = this.#session.wanted();
+      if (index === undefined || this.#isAllSent || this.#buffer.isDiscarding) break;
+      if (index < this.#sent) {
+        this.#session.handle({ type: "sent", index }, clock());
+        continue;
+      }
+      // Who comes has to see the manifest before it agrees, and it fits into the first record.
+      if (!this.#isOpen && this.#sent > 0) break;
+      const data = this.#buffer.take(clock());
+      if (data === undefined) break;
+      const { parts, last, missing } = data;
+      const padding = this.#manifest.open ? missing : 0;
+      const ciphertext = this.#cipher.seal(index, parts, last, padding);
+      this.#sent++;
+      this.#isAllSent = last;
+      this.#session.handle({ type: "sent", index }, clock());
+      inside.message(this.#id, encodeFrame(this.#share, index, last, ciphertext));
+    }
+    if (wasFull && !this.#buffer.isFull) events.room();
+  }
+
+  #endWhenThrough(): void {
+    if (this.#isOver || !this.#buffer.isEnded) return;
+    if (!this.#buffer.isDiscarding) {
+      const { attached, lost } = this.#counts();
+      if (!this.#isAllSent || attached > 0) return;
+      if (lost > 0 && this.#options.clock() - this.#lastLossAt < LOST_GRACE_MS) return;
+    }
+    this.#say({ t: "end", share: this.#share });
+    this.#finish(undefined);
+  }
+
+  #counts(): { verified: number; attached: number; lost: number; left: number } {
+    const counts = { verified: 0, attached: 0, lost: 0, left: 0 };
+    for (const { verified, state } of this.#session.receivers) {
+      if (verified) counts.verified++;
+      else if (state === "lost" || state === "left") counts[state]++;
+      else counts.attached++;
+    }
+    return counts;
+  }
+
+  #finish(fault: FaultCode | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { verified, attached, lost, left } = this.#counts();
+    const { insiders, inside, events } = this.#options;
+    insiders.later(() => {
+      insiders.leave(this.#id);
+      inside.closed(this.#id);
+    });
+    events.over({ fault, verified, failed: attached + lost + left });
+  }
+
+  /** For messages to people. */
+  get share(): string {
+    return toHex(this.#share);
+  }
+}

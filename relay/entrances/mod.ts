@@ -1,0 +1,218 @@
+/** The doors for clients that speak something else: the original app's, and HTTP. */
+import {
+  CHANNEL_BYTES,
+  FaultError,
+  RECEIVERS_PER_SHARE,
+  SHARE_BYTES,
+  SOCKETS_PER_WORKER,
+} from "../../protocol/mod.ts";
+
+import type { Outlet } from "../outlet.ts";
+import type { BlockPool } from "../pool.ts";
+import { Ciphertext } from "./ciphertext.ts";
+import { helpText, page } from "./help.ts";
+import { Download } from "./http-download.ts";
+import { Upload } from "./http-upload.ts";
+import { Insiders, type Inside } from "./insiders.ts";
+import { Openers } from "./opener.ts";
+import { TextSockets } from "./text.ts";
+
+/** An exchange that goes on for as long as a transfer. */
+interface Exchange {
+  tick(): void;
+}
+
+/** What every entrance needs. */
+export interface EntranceOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly openers: Openers;
+  readonly clock: () => number;
+  /** It is over. */
+  readonly left: (exchange: Exchange) => void;
+}
+
+export interface EntrancesOptions {
+  readonly sockets: Outlet;
+  readonly pool: BlockPool;
+  readonly inside: Inside;
+  readonly clock: () => number;
+  /** Whether the lobby is open to those who speak no fileshare. */
+  readonly lobby: boolean;
+}
+
+const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
+const LOBBY = /^\/lobby(?:\/(.*))?$/s;
+
+/** The entrances of one worker. */
+export class Entrances {
+  readonly outlet: Insiders;
+  readonly text: TextSockets;
+  readonly #options: EntrancesOptions;
+  readonly #common: EntranceOptions;
+  readonly #exchanges = new Set<Download | Upload | Ciphertext>();
+  #isDraining = false;
+
+  constructor(options: EntrancesOptions) {
+    this.#options = options;
+    const { sockets, pool, inside, clock } = options;
+    const insiders = new Insiders(sockets, pool);
+    this.outlet = insiders;
+    const openers = new Openers();
+    this.text = new TextSockets({ insiders, inside, openers, clock });
+    this.#common = {
+      insiders,
+      inside,
+      openers,
+      clock,
+      left: (exchange) => void this.#exchanges.delete(exchange as Download | Upload | Ciphertext),
+    };
+  }
+
+  /** Clients here, of all kinds. */
+  get size(): number {
+    return this.text.size + this.#exchanges.size;
+  }
+
+  /**
+   * Answers an HTTP request, for as long as its transfer takes.
+   * @returns undefined: there is nothing at this path
+   */
+  fetch(request: Request): Response | Promise<Response> | undefined {
+    const { pathname } = new URL(request.url);
+    const ciphertext = CIPHERTEXT.exec(pathname);
+    const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
+    const { method } = request;
+    if (pathname === "/") return isGet(method) ? this.#help(request) : notAllowed("GET, HEAD");
+    if (ciphertext === null && lobby === null) return undefined;
+    if (this.#isDraining || this.size >= SOCKETS_PER_WORKER) return busy();
+    if (ciphertext !== null) {
+      return isGet(method) ? this.#ciphertext(request, ciphertext) : notAllowed("GET, HEAD");
+    }
+    const name = decode(lobby?.[1] ?? "");
+    if (name === undefined) return bad("That name is not encoded as a URL wants it.");
+    if (isGet(method)) return this.#download(request, name);
+    if (method === "PUT" || method === "POST") return this.#upload(request, name);
+    return notAllowed("GET, HEAD, PUT, POST");
+  }
+
+  tick(): void {
+    this.text.tick();
+    for (const exchange of this.#exchanges) exchange.tick();
+  }
+
+  /** Nobody new is let in. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Everyone is sent away. */
+  farewell(): void {
+    this.#isDraining = true;
+    this.text.closeAll();
+    for (const exchange of this.#exchanges) {
+      if (exchange instanceof Upload) exchange.abort();
+      else exchange.fail();
+    }
+  }
+
+  #download(request: Request, name: string): Promise<Response> {
+    const download = new Download({
+      ...this.#common,
+      name: name === "" ? undefined : name,
+      client: clientOf(request),
+      isHead: request.method === "HEAD",
+    });
+    this.#exchanges.add(download);
+    request.signal.addEventListener("abort", () => download.gone());
+    return download.response;
+  }
+
+  #upload(request: Request, name: string): Response {
+    const waitFor = receiversOf(request);
+    if (waitFor === undefined) {
+      return bad(`receivers is a number from 1 to ${RECEIVERS_PER_SHARE}.`);
+    }
+    const size = sizeOf(request);
+    try {
+      const upload = new Upload({ ...this.#common, request, name, size, waitFor });
+      this.#exchanges.add(upload);
+      request.signal.addEventListener("abort", () => upload.abort());
+      return upload.response;
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      return new Response(`${error.message}\n`, { status: 413 });
+    }
+  }
+
+  #ciphertext(request: Request, [, channel = "", share = ""]: RegExpExecArray): Promise<Response> {
+    const exchange = new Ciphertext({
+      ...this.#common,
+      channel: bytesOf(channel, CHANNEL_BYTES),
+      share: bytesOf(share, SHARE_BYTES),
+      range: request.headers.get("range"),
+      isHead: request.method === "HEAD",
+    });
+    this.#exchanges.add(exchange);
+    request.signal.addEventListener("abort", () => exchange.leave());
+    return exchange.response;
+  }
+
+  #help(request: Request): Response {
+    const { lobby } = this.#options;
+    const { origin } = new URL(request.url);
+    const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
+    return wantsPage ? page(origin, lobby) : helpText(origin, lobby);
+  }
+}
+
+function isGet(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Of what a client says it is, the first word without its version, such as `curl`. */
+function clientOf(request: Request): string {
+  const word = /^[A-Za-z][\w.-]*/.exec(request.headers.get("user-agent") ?? "")?.[0];
+  return word ?? "HTTP client";
+}
+
+function decode(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns undefined for what is no number of receivers */
+function receiversOf(request: Request): number | undefined {
+  const given = new URL(request.url).searchParams.get("receivers") ?? "1";
+  const count = Number(given);
+  return /^\d{1,6}$/.test(given) && count >= 1 && count <= RECEIVERS_PER_SHARE ? count : undefined;
+}
+
+/** Bytes of the body, where its client says so. */
+function sizeOf(request: Request): number | undefined {
+  const given = request.headers.get("content-length");
+  if (given !== null) return Number(given);
+  return request.body === null ? 0 : undefined;
+}
+
+function bytesOf(hex: string, length: number): Uint8Array {
+  return new Uint8Array(Buffer.from(hex, "hex").subarray(0, length));
+}
+
+function bad(why: string): Response {
+  return new Response(`${why}\n`, { status: 400 });
+}
+
+function busy(): Response {
+  return new Response("The relay is full, or goes away.\n", {
+    status: 503,
+    headers: { "retry-after": "10" },
+  });
+}
+
+function notAllowed(allow: string): Response {
+  return new Response("Not that method.\n", { status: 405, headers: { allow } });
+}

@@ -1,0 +1,251 @@
+import {
+  CONTROL_BYTES,
+  IDLE_MS,
+  PING_MS,
+  baseName,
+  type FaultCode,
+  type ManifestFile,
+} from "../../protocol/mod.ts";
+
+import { clearName } from "./clear-name.ts";
+import type { Inside, Insiders } from "./insiders.ts";
+import { LobbyReceiver, type ClearSink } from "./lobby-receiver.ts";
+import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
+import type { Openers } from "./opener.ts";
+
+/** What ends a file of the original app, a message of its own. */
+const END_OF_FILE = new TextEncoder().encode("__end__");
+/** What senders see of its receivers; their addresses are nobody's business. */
+const RECEIVER_NAME = "original app";
+const SUCCESS = "File transfer successful";
+
+/** Close codes of RFC 6455, 7.4.1. */
+const POLICY = 1008;
+const GOING_AWAY = 1001;
+const TRY_AGAIN = 1013;
+
+export interface TextData {
+  readonly role: "text-sender" | "text-receiver";
+  heardAt: number;
+  pingedAt: number;
+  client: TextSender | TextReceiver | undefined;
+}
+
+export type TextSocket = Bun.ServerWebSocket<TextData>;
+
+export interface TextOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly openers: Openers;
+  readonly clock: () => number;
+}
+
+/** The original app's sender: a name, the bytes, `__end__`. */
+class TextSender {
+  readonly #options: TextOptions;
+  readonly #socket: TextSocket;
+  #sender: LobbySender | undefined;
+  #isThrough = false;
+
+  constructor(socket: TextSocket, options: TextOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  message(message: string | Uint8Array): void {
+    if (this.#sender === undefined) {
+      if (typeof message === "string") this.#begin(message);
+      else this.#socket.close(POLICY, "the name of the file comes first, as text");
+      return;
+    }
+    // Text amid the bytes is no part of a file; after the end, nothing is.
+    if (typeof message === "string" || this.#isThrough) return;
+    if (Buffer.compare(message, END_OF_FILE) === 0) {
+      this.#isThrough = true;
+      this.#sender.end();
+    } else if (!this.#sender.write(message)) {
+      this.#socket.pause();
+    }
+  }
+
+  tick(): void {
+    this.#sender?.tick();
+  }
+
+  drained(): void {
+    // Nothing is sent to it but one message.
+  }
+
+  closed(): void {
+    this.#sender?.abort();
+  }
+
+  #begin(name: string): void {
+    const { insiders, inside, clock } = this.#options;
+    this.#sender = new LobbySender({
+      insiders,
+      inside,
+      clock,
+      name: clearName(name),
+      size: undefined,
+      waitFor: 0,
+      events: {
+        room: () => this.#socket.resume(),
+        receiver: () => undefined,
+        over: (outcome) => this.#over(outcome),
+      },
+    });
+  }
+
+  #over({ fault }: LobbyOutcome): void {
+    if (fault === undefined) this.#socket.sendText(SUCCESS);
+    else this.#socket.close(fault === "going-away" ? GOING_AWAY : TRY_AGAIN, fault);
+  }
+}
+
+/** The original app's receiver: `START:name`, the bytes, `END`, file after file. */
+class TextReceiver implements ClearSink {
+  readonly #socket: TextSocket;
+  readonly #receiver: LobbyReceiver;
+  #isFull = false;
+  #isInFile = false;
+
+  constructor(socket: TextSocket, options: TextOptions) {
+    this.#socket = socket;
+    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: RECEIVER_NAME });
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  wants(): boolean {
+    return true;
+  }
+
+  begin({ path }: ManifestFile): boolean {
+    this.#isInFile = true;
+    this.#send(`START:${baseName(path)}`);
+    return true;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#send(bytes);
+  }
+
+  end(): void {
+    this.#isInFile = false;
+    this.#send("END");
+  }
+
+  over(fault: FaultCode | undefined): void {
+    // It knows no other way to hear that a file will not become whole.
+    if (fault !== undefined && this.#isInFile) this.#socket.close(TRY_AGAIN, fault);
+  }
+
+  message(): void {
+    // It says something now and then to keep its line.
+  }
+
+  tick(): void {
+    this.#receiver.tick();
+  }
+
+  drained(): void {
+    this.#isFull = false;
+    this.#receiver.drained();
+  }
+
+  closed(): void {
+    this.#receiver.leave();
+  }
+
+  #send(message: string | Uint8Array): void {
+    const sent =
+      typeof message === "string"
+        ? this.#socket.sendText(message)
+        : this.#socket.sendBinary(message);
+    if (sent < 0) this.#isFull = true;
+    else if (sent === 0) this.#socket.terminate();
+  }
+}
+
+/** The sockets of the original app's clients on one worker. */
+export class TextSockets {
+  readonly #options: TextOptions;
+  readonly #open = new Set<TextSocket>();
+
+  constructor(options: TextOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** @param path of the request; undefined: no door of the original app */
+  dataFor(path: string): TextData | undefined {
+    const role = ROLES.get(path);
+    if (role === undefined) return undefined;
+    const now = this.#options.clock();
+    return { role, heardAt: now, pingedAt: now, client: undefined };
+  }
+
+  opened(socket: TextSocket): void {
+    this.#open.add(socket);
+    const { data } = socket;
+    data.client =
+      data.role === "text-sender"
+        ? new TextSender(socket, this.#options)
+        : new TextReceiver(socket, this.#options);
+  }
+
+  message(socket: TextSocket, message: string | Uint8Array): void {
+    this.heard(socket);
+    if (typeof message === "string" && message.length > CONTROL_BYTES) {
+      socket.close(POLICY, "a text that long is no name");
+      return;
+    }
+    socket.data.client?.message(message);
+  }
+
+  heard({ data }: TextSocket): void {
+    data.heardAt = this.#options.clock();
+  }
+
+  drained(socket: TextSocket): void {
+    socket.data.client?.drained();
+  }
+
+  closed(socket: TextSocket): void {
+    this.#open.delete(socket);
+    socket.data.client?.closed();
+    socket.data.client = undefined;
+  }
+
+  /** Pings everybody now and then, and gives up who stays silent though it is read. */
+  tick(): void {
+    const now = this.#options.clock();
+    for (const socket of this.#open) {
+      const { data } = socket;
+      data.client?.tick();
+      // What a paused one says is not read.
+      if (socket.isPaused) data.heardAt = now;
+      if (now - data.heardAt >= IDLE_MS) {
+        socket.terminate();
+      } else if (now - data.pingedAt >= PING_MS) {
+        data.pingedAt = now;
+        socket.ping();
+      }
+    }
+  }
+
+  closeAll(): void {
+    for (const socket of this.#open) socket.close(GOING_AWAY, "the relay goes away");
+  }
+}
+
+const ROLES: ReadonlyMap<string, TextData["role"]> = new Map([
+  ["/sender", "text-sender"],
+  ["/receiver", "text-receiver"],
+]);
