@@ -13,21 +13,25 @@ export interface RecordData {
 /** Bytes as they come in clear, cut into records. */
 export class ClearBuffer {
   readonly #recordBytes: number;
-  readonly #flushMs: number;
+  readonly #flushMs: number | undefined;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
+  readonly #flush: () => void;
+  #timer: NodeJS.Timeout | undefined;
   #isEnded = false;
   #isDiscarding = false;
-  /** Since when something waits for a record to become full. */
-  #since: number | undefined;
+  /** What waits has waited long enough for a record to become full. */
+  #isDue = false;
 
   /**
    * @param recordBytes of plaintext in a full record
-   * @param flushMs after which less is a record too
+   * @param flushMs after which less is a record too; undefined: never
+   * @param flush told then
    */
-  constructor(recordBytes: number, flushMs: number) {
+  constructor(recordBytes: number, flushMs: number | undefined, flush: () => void) {
     this.#recordBytes = recordBytes;
     this.#flushMs = flushMs;
+    this.#flush = flush;
   }
 
   get isFull(): boolean {
@@ -64,17 +68,30 @@ export class ClearBuffer {
    * The next record's data, once it is full, the last, or has waited long enough. A full one is
    * held back while nobody knows whether it is the last.
    */
-  take(now: number): RecordData | undefined {
-    const last = this.#isEnded && this.#bytes <= this.#recordBytes;
-    if (!last && this.#bytes <= this.#recordBytes) {
-      if (this.#bytes === 0 || this.#isEnded) return undefined;
-      this.#since ??= now;
-      if (now - this.#since < this.#flushMs) return undefined;
+  take(): RecordData | undefined {
+    const fits = this.#bytes <= this.#recordBytes;
+    const last = this.#isEnded && fits;
+    if (!last && fits && !(this.#isDue && this.#bytes > 0)) {
+      if (this.#bytes > 0) this.#wait();
+      return undefined;
     }
-    this.#since = undefined;
+    this.#isDue = false;
     const parts = this.#cut(Math.min(this.#bytes, this.#recordBytes));
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     return { parts, last, missing: this.#recordBytes - length };
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    if (this.#flushMs === undefined || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#isDue = true;
+      this.#flush();
+    }, this.#flushMs);
   }
 
   #cut(wanted: number): Uint8Array[] {

@@ -14,7 +14,7 @@ export function clearName(given: string): SafeName {
     .normalize("NFC")
     .replaceAll(/[\p{C}\p{Zl}\p{Zp}<>:"|?*]/gu, "_")
     .replace(/[. ]+$/, "_");
-  for (const name of [shorten(plain), `_${shorten(plain)}`, NAMELESS]) {
+  for (const name of plain === "" ? [NAMELESS] : [shorten(plain), `_${shorten(plain)}`, NAMELESS]) {
     try {
       return senderName(name);
     } catch {

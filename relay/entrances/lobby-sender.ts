@@ -96,7 +96,8 @@ export class LobbySender implements Insider {
     this.#manifest = manifest;
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
     // Records of a share whose end is known are full, all but the last.
-    this.#buffer = new ClearBuffer(dataPerRecord(recordSize), open ? OPEN_FLUSH_MS : Infinity);
+    const flushMs = open ? OPEN_FLUSH_MS : undefined;
+    this.#buffer = new ClearBuffer(dataPerRecord(recordSize), flushMs, () => this.#pump());
     this.#buffer.push(head);
     this.#id = insiders.enter(this);
     const { records, bytes } = manifest;
@@ -243,7 +244,7 @@ export class LobbySender implements Insider {
       }
       // Who comes has to see the manifest before it agrees, and it fits into the first record.
       if (!this.#isOpen && this.#sent > 0) break;
-      const data = this.#buffer.take(clock());
+      const data = this.#buffer.take();
       if (data === undefined) break;
       const { parts, last, missing } = data;
       const padding = this.#manifest.open ? missing : 0;
@@ -280,6 +281,7 @@ export class LobbySender implements Insider {
   #finish(fault: FaultCode | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#buffer.dispose();
     const { verified, attached, lost, left } = this.#counts();
     const { insiders, inside, events } = this.#options;
     insiders.later(() => {
