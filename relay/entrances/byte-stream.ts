@@ -6,7 +6,8 @@ export class ByteStream {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Settles the pull that waits for bytes. */
   #wake: (() => void) | undefined;
-  #isEnding = false;
+  /** What happens once all that waits has left. */
+  #then: "nothing" | "close" | "reset" = "nothing";
   #isOver = false;
 
   /** @param events `drained`: all has left; `gone`: the reader went away */
@@ -31,14 +32,20 @@ export class ByteStream {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#isOver || this.#isEnding) return;
+    if (this.#isOver || this.#then !== "nothing") return;
     this.#queue.push(bytes);
     this.#wake?.();
   }
 
   /** After what waits, no more follows. */
   end(): void {
-    this.#isEnding = true;
+    this.#then = "close";
+    this.#wake?.();
+  }
+
+  /** After what waits, resets the connection. */
+  breakOff(): void {
+    this.#then = "reset";
     this.#wake?.();
   }
 
@@ -52,7 +59,7 @@ export class ByteStream {
   }
 
   async #pull(): Promise<void> {
-    while (this.#queue.length === 0 && !this.#isEnding && !this.#isOver) {
+    while (this.#queue.length === 0 && this.#then === "nothing" && !this.#isOver) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await promise;
@@ -61,6 +68,10 @@ export class ByteStream {
     if (this.#isOver) return;
     const next = this.#queue.shift();
     if (next === undefined) {
+      if (this.#then === "reset") {
+        this.fail();
+        return;
+      }
       this.#isOver = true;
       this.#controller?.close();
       return;

@@ -95,7 +95,7 @@ export class Upload {
       this.#lines.end();
     } else {
       this.#say(`failed: ${faultMessage(fault)}`);
-      this.#lines.fail();
+      this.#lines.breakOff();
     }
   }
 

@@ -1,0 +1,222 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+
+import { LOBBY_CODE } from "../../protocol/mod.ts";
+import { startRelay, type Relay } from "../../relay/mod.ts";
+import { temporaryFolder } from "../cli/disk.ts";
+import { receive, receiveJob, send } from "../e2e/clients.ts";
+import { content, makeFile } from "../e2e/files.ts";
+import { OriginalReceiver, originalSend } from "./original-clients.ts";
+
+const MiB = 1024 ** 2;
+
+function http(relay: Relay): string {
+  return relay.url.replace(/^ws/, "http");
+}
+
+interface Curled {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Real curl, in a folder. */
+async function curl(cwd: string, args: readonly string[], stdin?: Uint8Array): Promise<Curled> {
+  const child = Bun.spawn(["curl", "-sS", "--max-time", "25", ...args], {
+    cwd,
+    stdin: stdin ?? "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { exitCode: await child.exited, stdout, stderr };
+}
+
+describe("curl", () => {
+  test("sends a file to curl, an original receiver and ours, and hears what becomes of it", async () => {
+    using folder = temporaryFolder();
+    using there = temporaryFolder();
+    await using relay = await startRelay({ workers: 2 });
+    const { path, bytes } = makeFile(folder.path, "big.bin", 5 * MiB + 77);
+    const taking = curl(there.path, ["-OJ", `${http(relay)}/lobby`]);
+    await using original = await OriginalReceiver.connect(relay.url);
+    const job = { relay: `${relay.url}/ws`, code: LOBBY_CODE, out: folder.path, lobby: true };
+    await using ours = receive(receiveJob({ ...job, prefix: "rcv_" }));
+    const sent = await curl(folder.path, ["-T", path, `${http(relay)}/lobby/?receivers=3`]);
+    expect(sent.stderr).toBe("");
+    expect(sent.exitCode).toBe(0);
+    expect(sent.stdout).toStartWith("big.bin is in the lobby; waiting for 3 receivers\n");
+    expect(sent.stdout).toContain("curl has all of it\n");
+    expect(sent.stdout).toEndWith("done: 3 receivers have it\n");
+    expect((await taking).exitCode).toBe(0);
+    expect(Buffer.compare(readFileSync(join(there.path, "big.bin")), bytes)).toBe(0);
+    expect(Buffer.compare((await original.file(0)).bytes, bytes)).toBe(0);
+    expect(Buffer.compare(readFileSync((await ours.when("saved")).path), bytes)).toBe(0);
+  });
+
+  test.each([0, 1, 3 * MiB])("sends %d bytes of a pipe, whose end nobody knows", async (size) => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const bytes = content(size, size);
+    const taking = curl(folder.path, ["-o", "out", `${http(relay)}/lobby`]);
+    const sent = await curl(folder.path, ["-T", "-", `${http(relay)}/lobby/a.tar`], bytes);
+    expect(sent.stdout).toEndWith("done: 1 receiver has it\n");
+    expect((await taking).exitCode).toBe(0);
+    expect(Buffer.compare(readFileSync(join(folder.path, "out")), bytes)).toBe(0);
+  });
+
+  test("takes what an original sender and ours send", async () => {
+    using folder = temporaryFolder();
+    using there = temporaryFolder();
+    await using relay = await startRelay();
+    const { path, bytes } = makeFile(folder.path, "ours.bin", 2 * MiB);
+    const first = curl(there.path, ["-OJ", `${http(relay)}/lobby/theirs.bin`]);
+    const second = curl(there.path, ["-OJ", `${http(relay)}/lobby/ours.bin`]);
+    const theirs = originalSend(relay.url, "theirs.bin", content(9, MiB));
+    await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, path });
+    expect((await first).exitCode).toBe(0);
+    expect((await second).exitCode).toBe(0);
+    expect((await sender.outcome).exitCode).toBe(0);
+    expect(await theirs).toBe("File transfer successful");
+    expect(readdirSync(there.path).toSorted()).toEqual(["ours.bin", "theirs.bin"]);
+    expect(Buffer.compare(readFileSync(join(there.path, "ours.bin")), bytes)).toBe(0);
+  });
+
+  test("takes one file of a folder by its name", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    makeFile(folder.path, "a.bin", MiB);
+    const { bytes } = makeFile(folder.path, "b.bin", 2 * MiB);
+    const what = { from: "paths", paths: [folder.path] } as const;
+    await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, what });
+    await sender.when("source");
+    const taken = await curl(folder.path, ["-o", "taken", `${http(relay)}/lobby/b.bin`]);
+    expect(taken.exitCode).toBe(0);
+    expect(Buffer.compare(readFileSync(join(folder.path, "taken")), bytes)).toBe(0);
+  });
+
+  test("never thinks that it has a file whose sender went away", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const taking = curl(folder.path, ["-o", "out", `${http(relay)}/lobby`]);
+    const sending = Bun.spawn(["curl", "-sSN", "-T", "-", `${http(relay)}/lobby/x`], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    void sending.stdin.write(content(1, MiB));
+    await sending.stdin.flush();
+    for await (const line of sending.stdout.pipeThrough(new TextDecoderStream())) {
+      if (line.includes("receives")) break;
+    }
+    sending.kill();
+    await sending.exited;
+    expect((await taking).exitCode).not.toBe(0);
+  });
+
+  test("gets an error code when the relay goes away amid its upload", async () => {
+    using folder = temporaryFolder();
+    const relay = await startRelay();
+    const { path } = makeFile(folder.path, "x.bin", MiB);
+    const sending = Bun.spawn(["curl", "-sSN", "-T", path, `${http(relay)}/lobby/`], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    let said = "";
+    const reading = (async () => {
+      for await (const text of sending.stdout.pipeThrough(new TextDecoderStream())) {
+        said += text;
+        if (said.includes("waiting")) void relay.stop();
+      }
+    })();
+    expect(await sending.exited).not.toBe(0);
+    await reading;
+    expect(said).toContain("failed: ");
+    await relay.ended;
+  });
+
+  test("is told the name safely, and looks at it with HEAD", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const none = await fetch(`${http(relay)}/lobby/nothing`, { method: "HEAD" });
+    expect(none.status).toBe(404);
+    const name = `q"u'ote; ü.bin`;
+    writeFileSync(join(folder.path, "q'uote; ü.bin"), content(1, 1000));
+    await using sender = send({
+      relay: `${relay.url}/ws`,
+      code: LOBBY_CODE,
+      path: join(folder.path, "q'uote; ü.bin"),
+    });
+    await sender.when("source");
+    const head = await fetch(`${http(relay)}/lobby`, { method: "HEAD" });
+    expect(head.status).toBe(200);
+    expect(head.headers.get("content-length")).toBe("1000");
+    expect(head.headers.get("content-disposition")).toBe(
+      `attachment; filename="q'uote; _.bin"; filename*=UTF-8''q%27uote%3B%20%C3%BC.bin`,
+    );
+    expect(name).not.toBe("");
+    const whole = await fetch(`${http(relay)}/lobby/${encodeURIComponent("q'uote; ü.bin")}`);
+    expect(Buffer.compare(await whole.bytes(), content(1, 1000))).toBe(0);
+    expect((await sender.outcome).exitCode).toBe(0);
+  });
+});
+
+describe("HTTP", () => {
+  test("answers what is asked wrongly", async () => {
+    await using relay = await startRelay();
+    const ask = async (path: string, method = "GET"): Promise<number> =>
+      (await fetch(`${http(relay)}${path}`, { method })).status;
+    expect(await ask("/nothing")).toBe(404);
+    expect(await ask("/lobby", "DELETE")).toBe(405);
+    expect(await ask("/", "POST")).toBe(405);
+    expect(await ask("/lobby/%ff", "PUT")).toBe(400);
+    expect(await ask("/lobby/x?receivers=0", "PUT")).toBe(400);
+    expect(await ask("/lobby/x?receivers=many", "PUT")).toBe(400);
+    expect(await ask("/ws")).toBe(426);
+    expect(await ask("/sender")).toBe(426);
+  });
+
+  test("shows a browser a page and curl a text", async () => {
+    await using relay = await startRelay();
+    const page = await fetch(`${http(relay)}/`, { headers: { accept: "text/html" } });
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(await page.text()).toContain("<pre>");
+    expect(await (await fetch(`${http(relay)}/`)).text()).toContain("curl -T FILE http://127");
+  });
+
+  test("a page of another site can neither send nor receive", async () => {
+    await using relay = await startRelay();
+    const headers = { origin: "https://evil.example" };
+    expect((await fetch(`${http(relay)}/lobby`, { headers })).status).toBe(403);
+    const put = { method: "PUT", body: "x", headers };
+    expect((await fetch(`${http(relay)}/lobby/x`, put)).status).toBe(403);
+  });
+
+  test("a slow reader and one that leaves hold up nobody", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const stopped = connect(Number(new URL(http(relay)).port), "127.0.0.1");
+    stopped.write("GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
+    stopped.pause();
+    const leaving = new AbortController();
+    const left = fetch(`${http(relay)}/lobby`, { signal: leaving.signal });
+    const healthy = curl(folder.path, ["-o", "out", `${http(relay)}/lobby`]);
+    const { path, bytes } = makeFile(folder.path, "x.bin", 24 * MiB);
+    const sending = curl(folder.path, ["-T", path, `${http(relay)}/lobby/?receivers=3`]);
+    // More than the first record, which comes before all three are there.
+    const reader = (await left).body!.getReader();
+    for (let taken = 0; taken <= MiB; ) taken += (await reader.read()).value?.length ?? 0;
+    leaving.abort();
+    expect((await healthy).exitCode).toBe(0);
+    expect(Buffer.compare(readFileSync(join(folder.path, "out")), bytes)).toBe(0);
+    stopped.destroy();
+    const { exitCode, stdout } = await sending;
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("curl has all of it");
+    expect(stdout).toEndWith("done: 1 receiver has it, 2 went away before the end\n");
+  });
+});
