@@ -178,9 +178,11 @@ function start({
   const farewell = async (): Promise<void> => {
     // A socket counts as closed while what it was sent last still waits for room, and whoever is in
     // a transfer has much on its way: the line would be reset and the reason lost.
-    const busy = [...hub.shares].some(({ fanout, home }) => {
-      return fanout.attached > 0 || home.ownerSocket !== undefined;
-    });
+    const busy =
+      entrances.size > 0 ||
+      [...hub.shares].some(({ fanout, home }) => {
+        return fanout.attached > 0 || home.ownerSocket !== undefined;
+      });
     sockets.failAll("going-away");
     entrances.farewell();
     if (busy) await Bun.sleep(FAREWELL_MS);

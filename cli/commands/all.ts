@@ -9,6 +9,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import("./list.ts")).default,
   forget: async () => (await import("./forget.ts")).default,
   relay: async () => (await import("./relay.ts")).default,
+  key: async () => (await import("./key.ts")).default,
   config: async () => (await import("./config.ts")).default,
   doctor: async () => (await import("./doctor.ts")).default,
   completion: async () => (await import("./completion.ts")).default,

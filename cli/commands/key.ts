@@ -7,7 +7,8 @@ export default command({
     code: {
       type: "positional",
       required: false,
-      description: "The code, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
+      description:
+        "The code, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
     },
     json: { type: "boolean", description: "Print a JSON object" },
   },

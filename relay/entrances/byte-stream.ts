@@ -1,3 +1,6 @@
+/** A reset takes back what its reader did not read yet: so long it has for what was said last. ms */
+const LAST_WORDS_MS = 200;
+
 /** The body of a response: bytes that leave as fast as their reader takes them. */
 export class ByteStream {
   readonly stream: ReadableStream<Uint8Array>;
@@ -69,6 +72,7 @@ export class ByteStream {
     const next = this.#queue.shift();
     if (next === undefined) {
       if (this.#then === "reset") {
+        await Bun.sleep(LAST_WORDS_MS);
         this.fail();
         return;
       }

@@ -18,7 +18,7 @@ function lines(origin: string, lobby: boolean): string[] {
     `  curl -OJ ${origin}/lobby/NAME                 wait for the file of that name`,
     `  curl -T FILE ${origin}/lobby/                 send a file, once somebody waits`,
     `  curl -T FILE '${origin}/lobby/?receivers=3'   once three wait`,
-    `  tar c FOLDER | curl -T - ${origin}/lobby/folder.tar`,
+    `  tar c FOLDER | curl -T . ${origin}/lobby/folder.tar`,
   ];
 }
 
