@@ -115,7 +115,7 @@ function start({
     },
     websocket: {
       data: {} as ClientData,
-      maxPayloadLength: TEXT_MESSAGE_BYTES,
+      maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
       // Bun's own pings could come between the parts of a message; `Sockets` sends them.
       idleTimeout: 0,
       sendPings: false,

@@ -48,24 +48,23 @@ export class Download implements ClearSink {
     return this.#body.isFull;
   }
 
-  wants({ files }: Manifest): boolean {
+  wants({ files, open }: Manifest): boolean {
     if (this.#step !== "waiting") return false;
     this.#isOnlyFile = files.length === 1;
-    return files.some((file) => this.#isMeant(file));
+    const file = files.find((each) => this.#isMeant(each));
+    if (file === undefined || !this.#options.isHead) return file !== undefined;
+    const headers = headersOf(file);
+    if (!open) headers.set("content-length", file.size.toString());
+    this.#answer(new Response(null, { headers }));
+    this.#step = "through";
+    this.leave();
+    return false;
   }
 
-  begin(file: ManifestFile, size: number | undefined): boolean {
+  begin(file: ManifestFile): boolean {
     if (this.#step !== "waiting" || !this.#isMeant(file)) return false;
-    const headers = headersOf(file);
-    if (this.#options.isHead) {
-      if (size !== undefined) headers.set("content-length", size.toString());
-      this.#answer(new Response(null, { headers }));
-      this.#step = "through";
-      this.leave();
-      return false;
-    }
     this.#step = "taking";
-    this.#answer(new Response(this.#body.stream, { headers }));
+    this.#answer(new Response(this.#body.stream, { headers: headersOf(file) }));
     return true;
   }
 

@@ -33,10 +33,10 @@ export interface ClearSink {
   /** Whether anything of this share is for this client. */
   wants(manifest: Manifest): boolean;
   /**
-   * A file begins; `size` is undefined while nobody knows. False: this client does not want it, and
+   * A file begins, of an open share if nobody knows its size. False: this client does not want it, and
    * what it holds is passed over.
    */
-  begin(file: ManifestFile, size: number | undefined): boolean;
+  begin(file: ManifestFile): boolean;
   /** A part of it, which nobody changes afterwards. */
   data(bytes: Uint8Array): void;
   end(): void;
@@ -66,6 +66,7 @@ interface Arriving {
   file: number;
   left: number;
   wanted: boolean;
+  passedOver: boolean;
 }
 
 /**
@@ -176,6 +177,11 @@ export class LobbyReceiver implements Insider {
         this.#handle({ type: this.#isWanted ? "accepted" : "declined" });
         return;
       case "save":
+        // Who passed over a file has not all, and must not prove that it has.
+        if (this.#arriving?.passedOver === true) {
+          this.#handle({ type: "failed", fault: "declined" });
+          return;
+        }
         this.#saving = true;
         if (!this.isFull) this.#saved();
         return;
@@ -203,6 +209,7 @@ export class LobbyReceiver implements Insider {
       file: -1,
       left: 0,
       wanted: false,
+      passedOver: false,
     };
     const name = sealText(this.#options.name, "receiver-name", lobbyKeys(), primitives);
     this.#handle({ type: "share-opened", receiver, name, next: 0, agreed: false });
@@ -291,7 +298,8 @@ export class LobbyReceiver implements Insider {
       const file = manifest.files[arriving.file];
       if (file === undefined) return;
       if (file.type === "folder") continue;
-      arriving.wanted = sink.begin(file, manifest.open ? undefined : file.size);
+      arriving.wanted = sink.begin(file);
+      arriving.passedOver ||= !arriving.wanted;
       arriving.left = manifest.open ? Infinity : file.size;
       if (arriving.left > 0) return;
       this.#endFile(arriving);

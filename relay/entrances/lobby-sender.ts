@@ -190,6 +190,9 @@ export class LobbySender implements Insider {
       case "disconnect":
       case "link":
       case "refused-receipt":
+      case "gate":
+      case "ask":
+      case "dismissed":
         return;
     }
   }

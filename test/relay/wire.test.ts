@@ -3,6 +3,7 @@ import {
   CONTROL_BYTES,
   encodeControl,
   FRAME_BYTES,
+  TEXT_MESSAGE_BYTES,
   PROTOCOL_VERSION,
   type Message,
 } from "../../protocol/mod.ts";
@@ -47,9 +48,15 @@ describe("messages that are none", () => {
     await expectFault(old, "version-mismatch");
   });
 
-  test("T5 a frame over the limit is refused from its header with 1009", async () => {
-    for (const claims of [FRAME_BYTES + 1, 2 ** 40]) {
-      await using socket = RawSocket.open(relay.port);
+  test("T5 a message over the limit is refused from its header with 1009", async () => {
+    await using closed = await startRelay({ lobby: false });
+    for (const [{ port }, claims] of [
+      [closed, FRAME_BYTES + 1],
+      [closed, 2 ** 40],
+      [relay, TEXT_MESSAGE_BYTES + 1],
+      [relay, 2 ** 40],
+    ] as const) {
+      await using socket = RawSocket.open(port);
       expect(await socket.status()).toBe(101);
       socket.frame(0x82, new Uint8Array(10), claims);
       expect(await socket.closed).toBe(1009);
@@ -60,8 +67,15 @@ describe("messages that are none", () => {
     expect([1009, 1002, undefined]).toContain(await socket.closed);
   });
 
+  test("T5 a frame over its limit is refused, where clients of the original app may send more", async () => {
+    await using client = await RawClient.open(url);
+    client.send(new Uint8Array(FRAME_BYTES + 1).fill(0xc1));
+    await expectFault(client, "bad-message");
+  });
+
   test("T6 fragments that together are over the limit are refused", async () => {
-    await using socket = RawSocket.open(relay.port);
+    await using closed = await startRelay({ lobby: false });
+    await using socket = RawSocket.open(closed.port);
     expect(await socket.status()).toBe(101);
     const half = new Uint8Array(FRAME_BYTES / 2);
     socket.frame(0x02, half);
@@ -112,7 +126,7 @@ describe("requests that are none", () => {
 
   test("P9 other paths tell nothing", async () => {
     const base = url.replace("ws:", "http:").replace("/ws", "");
-    const paths = ["/", "/metrics", "/health", "/ws/", "/ws/../ws/x", "/shares", "/%77s"];
+    const paths = ["/metrics", "/health", "/ws/", "/ws/../ws/x", "/shares", "/%77s"];
     const answers = await Promise.all(
       paths.map(async (path) => {
         const answer = await fetch(base + path);
