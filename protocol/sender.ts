@@ -2,15 +2,11 @@ import { toHex } from "./bytes.ts";
 import { Admission, verdictMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "./control.ts";
 import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
-import {
-  CREDIT_RECORDS,
-  LOST_GRACE_MS,
-  RECEIVERS_EVERY_MS,
-  RECEIVERS_PER_SHARE,
-} from "./limits.ts";
+import { CREDIT_RECORDS, LOST_GRACE_MS, RECEIVERS_EVERY_MS } from "./limits.ts";
 import { Laggards } from "./laggards.ts";
 import { Link, linkEffects } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
+import { isAttached, Roster } from "./roster.ts";
 import { StartGate } from "./start-gate.ts";
 import type {
   ReceiverView,
@@ -41,10 +37,8 @@ const LISTED_MS = 4 * RECEIVERS_EVERY_MS;
 export class SenderSession {
   readonly #options: SenderOptions;
   readonly #link: Link;
-  readonly #receivers = new Map<string, ReceiverView>();
+  readonly #roster = new Roster();
   #state: SenderState = { at: "offering" };
-  /** Receivers that say they are done and could not prove it. */
-  readonly #refused = new Set<string>();
   #lastLossAt: number;
   readonly #gate: StartGate | undefined;
   readonly #admission = new Admission();
@@ -85,7 +79,7 @@ export class SenderSession {
   }
 
   get receivers(): Iterable<ReceiverView> {
-    return this.#receivers.values();
+    return this.#roster.all.values();
   }
 
   handle(event: SenderEvent, now: number): SenderEffect[] {
@@ -133,19 +127,12 @@ export class SenderSession {
     return effects;
   }
 
-  /** Without a line nobody is attached; they count as lost until the relay names them again. */
   #loseReceivers(now: number): SenderEffect[] {
-    const effects: SenderEffect[] = [];
-    for (const [key, receiver] of this.#receivers) {
-      if (!isAttached(receiver)) continue;
-      this.#admission.gone(key);
-      const lost: ReceiverView = { ...receiver, state: "lost" };
-      if (receiver.state === "waiting") this.#receivers.delete(key);
-      else this.#receivers.set(key, lost);
-      effects.push({ type: "receiver", receiver: lost });
-    }
     this.#lastLossAt = now;
-    return effects;
+    return this.#roster.loseAll().map((receiver) => {
+      this.#admission.gone(toHex(receiver.id));
+      return { type: "receiver", receiver };
+    });
   }
 
   #tick(now: number): SenderEffect[] {
@@ -158,15 +145,15 @@ export class SenderSession {
 
   #lookAtGate(now: number): SenderEffect[] {
     if (this.#gate === undefined) return [];
-    const agreed = [...this.#receivers.values()].filter(hasAgreed).length;
+    const { agreed } = this.#roster;
     if (!this.#gate.look(agreed, now)) return [];
     return [{ type: "gate", agreed, open: this.#gate.isOpen }];
   }
 
   #dropSlow(now: number): SenderEffect[] {
     if (this.#laggards === undefined || this.#state.at !== "serving") return [];
-    return this.#laggards.look(this.#receivers, now).flatMap((key) => {
-      const receiver = this.#receivers.get(key);
+    return this.#laggards.look(this.#roster.all, now).flatMap((key) => {
+      const receiver = this.#roster.all.get(key);
       return receiver === undefined ? [] : this.#judge(receiver.id, "too-slow");
     });
   }
@@ -180,14 +167,10 @@ export class SenderSession {
     if (this.#state.at === "serving") {
       effects.push({ type: "send", message: verdictMessage(share, { receiver: id, dismissed }) });
     }
-    const key = toHex(id);
-    const known = this.#receivers.get(key);
-    if (dismissed === undefined || known === undefined) return effects;
-    const receiver: ReceiverView = { ...known, state: "left" };
+    if (dismissed === undefined) return effects;
     // Who was let in and dropped is missing in the end; who never was is not.
-    if (dismissed === "not-admitted") this.#receivers.delete(key);
-    else this.#receivers.set(key, receiver);
-    effects.push({ type: "dismissed", receiver, reason: dismissed });
+    const receiver = this.#roster.takeOut(toHex(id), dismissed !== "not-admitted");
+    if (receiver !== undefined) effects.push({ type: "dismissed", receiver, reason: dismissed });
     return effects;
   }
 
@@ -243,21 +226,10 @@ export class SenderSession {
 
   #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {
     const key = toHex(entry.id);
-    const known = this.#receivers.get(key);
-    // Whose receipt verified has everything, whatever the relay's last look at it says.
-    if (known?.verified === true) return [];
-    if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
     // What is still said of who was dismissed is old.
     if (this.#admission.isDismissed(key)) return [];
-    // Who only looked at the offer and went away is no loss.
-    const justLooked = (known?.state ?? "waiting") === "waiting" && entry.next <= 1;
-    const receiver: ReceiverView = { ...entry, verified: false };
-    if ((entry.state === "lost" || entry.state === "left") && justLooked) {
-      this.#receivers.delete(key);
-      this.#refused.delete(key);
-    } else {
-      this.#receivers.set(key, receiver);
-    }
+    const receiver = this.#roster.hear(entry);
+    if (receiver === undefined) return [];
     if (entry.state === "lost") this.#lastLossAt = now;
     // Whether that is all is for the next tick: more of the list may follow.
     return [{ type: "receiver", receiver }, ...this.#askAbout(key, receiver)];
@@ -270,34 +242,19 @@ export class SenderSession {
     return [];
   }
 
-  #verified({ receiver: id, records }: MessageOf<"receipt">, now: number): SenderEffect[] {
-    const key = toHex(id);
-    const known = this.#receivers.get(key);
-    if (known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE) return [];
-    const receiver: ReceiverView = {
-      id,
-      name: known?.name ?? new Uint8Array(0),
-      state: "done",
-      next: records,
-      verified: true,
-    };
-    this.#receivers.set(key, receiver);
-    this.#refused.delete(key);
+  #verified(receipt: MessageOf<"receipt">, now: number): SenderEffect[] {
+    const receiver = this.#roster.verify(receipt);
+    if (receiver === undefined) return [];
     const { share } = this.#options.offer;
     return [
-      { type: "send", message: { t: "receipted", share, receiver: id } },
+      { type: "send", message: { t: "receipted", share, receiver: receiver.id } },
       { type: "receiver", receiver },
       ...this.#endWhenReached(now),
     ];
   }
 
-  /** A false claim holds up nobody's end; who made it may still prove it later. */
   #refusedReceipt(id: Uint8Array, now: number): SenderEffect[] {
-    const key = toHex(id);
-    if (this.#receivers.get(key)?.verified === false) {
-      this.#refused.add(key);
-      this.#lastLossAt = now;
-    }
+    if (this.#roster.refuse(id)) this.#lastLossAt = now;
     return [{ type: "refused-receipt", receiver: id }];
   }
 
@@ -305,26 +262,15 @@ export class SenderSession {
     const { goal } = this.#options;
     if (this.#state.at !== "serving" || goal.stay) return [];
     if (this.#listedBy !== undefined && now < this.#listedBy) return [];
-    const { verified, attached, lost } = this.#counts();
+    const { verified, attached, lost } = this.#roster.counts;
     if (verified < goal.receivers || attached > 0) return [];
     if (lost > 0 && now - this.#lastLossAt < LOST_GRACE_MS) return [];
     return this.#finish(undefined);
   }
 
-  #counts(): { verified: number; attached: number; lost: number; left: number } {
-    const counts = { verified: 0, attached: 0, lost: 0, left: 0 };
-    for (const [key, receiver] of this.#receivers) {
-      if (receiver.verified) counts.verified++;
-      else if (isAttached(receiver) && !this.#refused.has(key)) counts.attached++;
-      else if (receiver.state === "left") counts.left++;
-      else counts.lost++;
-    }
-    return counts;
-  }
-
   #finish(fault: FaultCode | undefined): SenderEffect[] {
     const { offer, goal } = this.#options;
-    const counts = this.#counts();
+    const { counts } = this.#roster;
     const failed = counts.attached + counts.lost + counts.left;
     // Who stays until Ctrl-C has done the job by then.
     const ended = fault === "interrupted" && goal.stay && failed === 0 && counts.verified > 0;
@@ -346,14 +292,4 @@ export class SenderSession {
     effects.push({ type: "finish", outcome });
     return effects;
   }
-}
-
-function isAttached(receiver: ReceiverView): boolean {
-  const { state, verified } = receiver;
-  // `done` without a receipt that verifies is a claim, and the receipt is on its way.
-  return !verified && state !== "lost" && state !== "left";
-}
-
-function hasAgreed({ state }: ReceiverView): boolean {
-  return state === "live" || state === "behind" || state === "done";
 }
