@@ -38,7 +38,8 @@ import { MANIFEST_BYTES, MANIFEST_FILES, SENDS_KEPT } from "../protocol/limits.t
 import { MANIFEST_LENGTH_BYTES } from "../protocol/manifest.ts";
 import { errorCode } from "./folder.ts";
 import { openOwn, writeFully } from "./journal.ts";
-import { bootId, isGone, thisProcess, type Owner } from "./owner.ts";
+import { bootId } from "./owner.ts";
+import { isFree, ownedName, shareOf, TAGS } from "./send-folder.ts";
 import {
   againEntry,
   codeEntry,
@@ -105,7 +106,6 @@ const runEntry = v.object({ boot: v.nullable(v.string()), stored: v.boolean() })
 const ENTRY = "entry.json";
 const HEAD = "head";
 const STAMPS = "stamps";
-const TAGS = "tags";
 const RUN = "run.json";
 
 export class KeptSend {
@@ -277,26 +277,6 @@ export function forgetSend(share: string): boolean {
   const free = names.filter((name) => isFree(folder, name));
   for (const name of free) rmSync(join(folder, name), { recursive: true, force: true });
   return free.length === names.length;
-}
-
-function shareOf(name: string): string {
-  return name.split(".", 1)[0] ?? "";
-}
-
-function ownedName(share: string): string {
-  const { pid, machine, start } = thisProcess();
-  return `${share}.${pid}-${machine}-${start}`;
-}
-
-/** Whether no running process has it. */
-function isFree(folder: string, name: string): boolean {
-  const match = /^[0-9a-f]{32}(?:\.([1-9]\d{0,9})-([0-9a-f]{8})-([0-9a-z]{1,13}))?$/.exec(name);
-  if (match === null) return false;
-  const [, pid, machine, start] = match;
-  if (pid === undefined || machine === undefined || start === undefined) return true;
-  const owner: Owner = { pid: Number(pid), machine, start };
-  const touched = statSync(join(folder, name, TAGS), { throwIfNoEntry: false })?.mtimeMs;
-  return isGone(owner, Date.now() - (touched ?? Date.now()));
 }
 
 function bytesOf(stamps: BigUint64Array): Uint8Array {

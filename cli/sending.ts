@@ -2,7 +2,6 @@ import {
   CLIENT_TICK_MS,
   FAULTS,
   FaultError,
-  KEEPALIVE_MS,
   PROGRESS_EVERY_MS,
   RECEIVER_BYTES,
   SenderSession,
@@ -31,8 +30,7 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
 import { FilePositions } from "./file-at.ts";
-import { errorCode } from "./folder.ts";
-import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
+import { Keeper } from "./keeper.ts";
 import { Line } from "./line.ts";
 import { relayNews } from "./relay-news.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -41,9 +39,6 @@ import type { Source } from "./source.ts";
 
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
 const FULL_SOCKET_SLEEP_MS = 2;
-
-/** After these nobody can go on with the share. */
-const OVER: ReadonlySet<FaultCode> = new Set(["source-changed", "not-your-share"]);
 
 /** Drives a `SenderSession`: socket, cipher and disk of one send. */
 export class Sending {
@@ -60,7 +55,7 @@ export class Sending {
   readonly #session: SenderSession;
   readonly #limit: RateLimit;
   /** What another run needs to go on with this share. */
-  #kept: KeptSend | undefined;
+  readonly #keeper: Keeper;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt = performance.now();
   /** When the first receiver had agreed. */
@@ -69,7 +64,6 @@ export class Sending {
   #uploading = false;
   #sentRecords = 0;
   #progressAt = 0;
-  #touchedAt = 0;
 
   /** @throws FaultError when it can't be sent; nothing was started then */
   constructor(
@@ -85,7 +79,7 @@ export class Sending {
     this.#source = source;
     this.#keys = keys;
     this.#share = share;
-    this.#kept = kept;
+    this.#keeper = new Keeper(kept, () => emit({ event: "unkept", share: toHex(share) }));
     this.#cipher = cipher;
     this.#sentRecords = kept?.end ?? 0;
     this.#limit = new RateLimit(job.limit);
@@ -136,10 +130,7 @@ export class Sending {
   #tick(): void {
     const now = performance.now();
     this.#line?.watch(now);
-    if (now - this.#touchedAt >= KEEPALIVE_MS) {
-      this.#touchedAt = now;
-      this.#kept?.touch();
-    }
+    this.#keeper.tick(now);
     this.#handle({ type: "tick" });
   }
 
@@ -251,25 +242,8 @@ export class Sending {
     if (data === undefined) return undefined;
     const { parts, last, padding } = data;
     const ciphertext = this.#cipher.seal(index, parts, last, padding);
-    this.#note(index, ciphertext);
+    this.#keeper.note(index, ciphertext, this.#source.about);
     return encodeFrame(this.#share, index, last, ciphertext);
-  }
-
-  /** Before a record leaves: no other run may ever send another one in its place. */
-  #note(index: number, ciphertext: Uint8Array): void {
-    if (this.#kept === undefined) return;
-    let same: boolean;
-    try {
-      same = this.#kept.note(index, ciphertext.subarray(-TAG_BYTES));
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error;
-      // A disk that is full ends no transfer; that nobody goes on with it is what counts.
-      this.#kept.forget();
-      this.#kept = undefined;
-      this.#emit({ event: "unkept", share: toHex(this.#share) });
-      return;
-    }
-    if (!same) throw new FaultError("source-changed", this.#source.about);
   }
 
   #checkReceipt(receipt: MessageOf<"receipt">): void {
@@ -337,15 +311,8 @@ export class Sending {
     }
     await this.#line?.close();
     this.#source.close();
-    this.#letGo(fault);
+    this.#keeper.letGo(fault, this.#job.stay);
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
-  }
-
-  /** A share that is through or can't be gone on with is forgotten; who stays may come back. */
-  #letGo(fault: FaultCode | undefined): void {
-    const over = fault === undefined ? !this.#job.stay : OVER.has(fault);
-    if (over) this.#kept?.forget();
-    else this.#kept?.close();
   }
 
   #about(fault: string): string | undefined {

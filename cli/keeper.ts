@@ -1,0 +1,52 @@
+import { FaultError, KEEPALIVE_MS, type FaultCode } from "../protocol/mod.ts";
+import { errorCode } from "./folder.ts";
+import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
+
+/** After these nobody can go on with the share. */
+const OVER: ReadonlySet<FaultCode> = new Set(["source-changed", "not-your-share"]);
+
+/** Keeps what is needed to go on with a running send, as long as it can be written. */
+export class Keeper {
+  #kept: KeptSend | undefined;
+  readonly #lost: () => void;
+  #touchedAt = -Infinity;
+
+  /** @param lost called when it can't be kept any more */
+  constructor(kept: KeptSend | undefined, lost: () => void) {
+    this.#kept = kept;
+    this.#lost = lost;
+  }
+
+  /**
+   * Before a record leaves: no other run may ever send another one in its place.
+   * @throws FaultError "source-changed" when another one left before
+   */
+  note(index: number, ciphertext: Uint8Array, about: string): void {
+    if (this.#kept === undefined) return;
+    let same: boolean;
+    try {
+      same = this.#kept.note(index, ciphertext.subarray(-TAG_BYTES));
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      // A disk that is full ends no transfer; that nobody goes on with it is what counts.
+      this.#kept.forget();
+      this.#kept = undefined;
+      this.#lost();
+      return;
+    }
+    if (!same) throw new FaultError("source-changed", about);
+  }
+
+  tick(now: number): void {
+    if (now - this.#touchedAt < KEEPALIVE_MS) return;
+    this.#touchedAt = now;
+    this.#kept?.touch();
+  }
+
+  /** What is through or can't be gone on with is forgotten; who stays may come back. */
+  letGo(fault: FaultCode | undefined, stays: boolean): void {
+    const over = fault === undefined ? !stays : OVER.has(fault);
+    if (over) this.#kept?.forget();
+    else this.#kept?.close();
+  }
+}
