@@ -9,7 +9,7 @@ import { concat, equalBytes, u32 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { SHARE_BYTES } from "./keys.ts";
 import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
-import { packMap, type PlainMap, unpackMap } from "./msgpack.ts";
+import { packList, packMapWithList, type PlainMap, unpackMap } from "./msgpack.ts";
 import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
 
@@ -85,29 +85,29 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
   }
   checkSendable(source.files);
-  const files = source.files.map(({ path, type, size, mode, mtime }): ManifestFile => {
+  const files = source.files.map((file): ManifestFile => {
+    const { path, type, size } = file;
     if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
-    return { path, type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
+    const mode = safeMode(file.mode);
+    const mtime = safeTime(file.mtime);
+    if (mode === file.mode && mtime === file.mtime) return file; // as most are
+    return { path, type, size, mode, mtime };
   });
   const problem = problemOf({ kind, open, files });
   if (problem !== undefined) throw new RangeError(problem);
   const bytes = sumOfSizes(files);
   // What is as usual is not said.
   const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}) };
-  const entries = files.map(({ type, ...entry }) => {
-    return type === "folder" ? { ...entry, type } : entry;
-  });
+  const list = packFiles(files);
 
   // The number of records depends on the manifest's length, and that on the number's. Each round
   // can only grow both, and the number takes at most 5 bytes, so this ends after a few rounds.
   let records = open ? RECORD_INDEX : 1;
   for (;;) {
     const known = { version: MANIFEST_VERSION, share, recordSize, records, bytes } as const;
-    const packed = packMap({ ...known, ...said, files: entries });
+    const packed = packMapWithList({ ...known, ...said }, "files", list);
     const plainBytes = MANIFEST_LENGTH_BYTES + packed.length + bytes;
-    if (packed.length > MANIFEST_BYTES) {
-      throw new FaultError("share-too-big", "the list of its files is too long");
-    }
+    if (packed.length > MANIFEST_BYTES) throw listTooLong();
     if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
       throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
     }
@@ -118,6 +118,23 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     }
     records = needed;
   }
+}
+
+/** @throws FaultError "share-too-big" */
+function packFiles(files: readonly ManifestFile[]): Uint8Array {
+  const entry = ({ path, type, size, mode, mtime }: ManifestFile): object => {
+    const said = { path, size, mode, mtime };
+    return type === "folder" ? { ...said, type } : said;
+  };
+  try {
+    return packList(files, entry, MANIFEST_BYTES);
+  } catch (cause) {
+    throw cause instanceof RangeError ? listTooLong() : cause;
+  }
+}
+
+function listTooLong(): FaultError {
+  return new FaultError("share-too-big", "the list of its files is too long");
 }
 
 /** @throws FaultError "unsendable-name" for names that receivers would refuse side by side */

@@ -24,6 +24,9 @@ const packing: Options & { skipValues: unknown[]; useToJSON: boolean } = {
   useToJSON: false, // a key of that name is a key
 };
 const packr = new Packr(packing);
+/** Room that a list begins with. */
+const LIST_BYTES = 1024;
+
 const unpackr = new Unpackr({
   useRecords: false,
   mapsAsObjects: true,
@@ -44,6 +47,57 @@ export function packMap(value: object): Uint8Array {
   } catch (cause) {
     throw new FaultError("internal", "a message that cannot be encoded", { cause });
   }
+}
+
+/**
+ * Encodes a list one item after another, so that a long one takes no memory but its own bytes.
+ * @param item makes of a value what is encoded
+ * @throws FaultError "internal" as `packMap`; RangeError for more than `maxBytes`
+ */
+export function packList<T>(
+  values: readonly T[],
+  item: (value: T) => object,
+  maxBytes: number,
+): Uint8Array {
+  let bytes = new Uint8Array(LIST_BYTES);
+  let length = listHead(bytes, values.length);
+  for (const value of values) {
+    const packed = packr.pack(item(value));
+    if (length + packed.length > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);
+    if (length + packed.length > bytes.length) {
+      const grown = new Uint8Array(Math.min(maxBytes, 2 * (length + packed.length)));
+      grown.set(bytes.subarray(0, length));
+      bytes = grown;
+    }
+    bytes.set(packed, length);
+    length += packed.length;
+  }
+  return bytes.subarray(0, length);
+}
+
+/** A map with one more key at its end, whose list is encoded already. */
+export function packMapWithList(map: object, key: string, list: Uint8Array): Uint8Array {
+  const start = packMap({ ...map, [key]: [] });
+  const packed = new Uint8Array(start.length - 1 + list.length);
+  packed.set(start);
+  packed.set(list, start.length - 1); // over the empty list, which is one byte
+  return packed;
+}
+
+function listHead(into: Uint8Array, count: number): number {
+  const view = new DataView(into.buffer);
+  if (count < 16) {
+    view.setUint8(0, 0x90 | count);
+    return 1;
+  }
+  if (count < 2 ** 16) {
+    view.setUint8(0, 0xdc);
+    view.setUint16(1, count);
+    return 3;
+  }
+  view.setUint8(0, 0xdd);
+  view.setUint32(1, count);
+  return 5;
 }
 
 /**

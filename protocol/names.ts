@@ -20,6 +20,8 @@ const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const FORBIDDEN = /[<>:"|?*\\/]/;
 // HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
 const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
+/** Of which capitals are all that may differ. */
+const PLAIN = /^[ -~]*$/;
 /** Devices on Windows, in every folder and with any extension. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])$/i;
 /** Names that systems act upon by themselves. */
@@ -111,45 +113,63 @@ export interface NamedEntry {
  * @throws FaultError "unsafe-name" with the second path of the two
  */
 export function checkNameCollisions(paths: readonly NamedEntry[]): void {
-  const root = folder("");
+  const root = new Folder("");
+  // Most paths lie in the folder of the one before.
+  let before = { parent: "", folder: root };
   for (const { path, type } of paths) {
-    const names = path.split("/");
-    const last = names.length - 1;
-    let here = root;
-    for (const [i, name] of names.entries()) {
-      const key = collisionKey(name);
-      const there = here.entries?.get(key);
-      const ends = i === last && (type === "file" || there?.named === true);
-      if (there === undefined) {
-        const created: Entry = i === last && type === "file" ? { name } : folder(name);
-        here.entries?.set(key, created);
-        here = created;
-      } else if (ends || there.entries === undefined) {
-        throw unsafe(path, "it is there twice, or is both a file and a folder");
-      } else if (there.name !== name) {
-        throw unsafe(path, "some systems take its folder and another for one");
-      } else {
-        here = there;
-      }
+    const cut = path.lastIndexOf("/");
+    const parent = path.slice(0, Math.max(cut, 0));
+    if (parent !== before.parent) before = { parent, folder: folderAt(root, parent, path) };
+    const name = path.slice(cut + 1);
+    if (type === "folder") {
+      const folder = folderIn(before.folder, name, path);
+      if (folder.named) throw unsafe(path, THERE_TWICE);
+      folder.named = true;
+      continue;
     }
-    if (type === "folder") here.named = true;
+    const { entries } = before.folder;
+    const key = collisionKey(name);
+    if (entries.has(key)) throw unsafe(path, THERE_TWICE);
+    entries.set(key, "file");
   }
 }
 
-interface Entry {
+const THERE_TWICE = "it is there twice, or is both a file and a folder";
+
+class Folder {
   readonly name: string;
-  /** What is inside, by collision key; a file has none. */
-  readonly entries?: Map<string, Entry>;
-  /** A folder that has an entry of its own. */
-  named?: boolean;
+  /** What is inside, by collision key. */
+  readonly entries = new Map<string, Folder | "file">();
+  /** It has an entry of its own. */
+  named = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
-function folder(name: string): Entry {
-  return { name, entries: new Map() };
+/** The folder at a path, made with all that lead to it. @param path whose folder it is */
+function folderAt(root: Folder, parent: string, path: string): Folder {
+  if (parent === "") return root;
+  return parent.split("/").reduce((here, name) => folderIn(here, name, path), root);
+}
+
+function folderIn(here: Folder, name: string, path: string): Folder {
+  const key = collisionKey(name);
+  const there = here.entries.get(key);
+  if (there === "file") throw unsafe(path, THERE_TWICE);
+  if (there !== undefined) {
+    if (there.name === name) return there;
+    throw unsafe(path, "some systems take its folder and another for one");
+  }
+  const created = new Folder(name);
+  here.entries.set(key, created);
+  return created;
 }
 
 /** Equal for names that some file system, with its case folding and normal form, takes for one. */
 function collisionKey(name: string): string {
+  if (PLAIN.test(name)) return name.toUpperCase();
   return name.replaceAll(IGNORED, "").normalize("NFKC").toLowerCase().toUpperCase();
 }
 
