@@ -18,7 +18,7 @@ export type FileContents =
 
 export function examineFile(folder: Folder, name: string, journal: Journal): FileContents {
   const { written, whole, position = 0 } = journal.found;
-  const { manifest, head } = journal;
+  const { manifest, headBytes } = journal;
   const { open } = manifest;
   const data = lstatSync(folder.at(name, DATA), { bigint: true, throwIfNoEntry: false });
   const total = BigInt(open ? position : manifest.bytes);
@@ -32,10 +32,10 @@ export function examineFile(folder: Folder, name: string, journal: Journal): Fil
   if (whole) return data.size === total ? { kind: "data", next: written } : { kind: "spoilt" };
   if (data.nlink !== 1n) return { kind: "odd" };
   if (written === 0) return { kind: "spoilt" }; // nothing to believe
-  const least = BigInt(open ? position : fileOffset(written, manifest, head.length));
+  const least = BigInt(open ? position : fileOffset(written, manifest, headBytes));
   const most = open
     ? least + BigInt(dataPerRecord(manifest.recordSize))
-    : BigInt(fileOffset(written + 1, manifest, head.length));
+    : BigInt(fileOffset(written + 1, manifest, headBytes));
   if (data.size < least) return { kind: "spoilt" };
   // After a restart of the system neither times nor what follows the synced records mean anything.
   if (!journal.sameBoot) return { kind: "data", next: written };
@@ -54,7 +54,7 @@ export function takeFile(
   data?: number,
 ): PartialFile | "empty" | undefined {
   const { synced, whole, position = 0, syncedPosition } = journal.found;
-  const { manifest, head } = journal;
+  const { manifest, headBytes } = journal;
   const contents = examineFile(folder, name, journal);
   switch (contents.kind) {
     case "odd":
@@ -75,7 +75,7 @@ export function takeFile(
     case "data": {
       if (data === undefined) return undefined;
       const { next } = contents;
-      const end = manifest.open ? position : fileOffset(next, manifest, head.length);
+      const end = manifest.open ? position : fileOffset(next, manifest, headBytes);
       // What was written after the last note would stay behind a shorter end of an open share.
       if (!journal.sameBoot || manifest.open) ftruncateSync(data, end);
       journal.mark({ written: next, synced, whole, position, syncedPosition });

@@ -30,11 +30,11 @@ export function examineTree(
   journal: Journal,
   policy: Policy,
 ): TreeContents | undefined {
-  const { manifest, head } = journal;
+  const { manifest, headBytes } = journal;
   const { written, whole } = journal.found;
   const data = lookAt(folder, `${name}/${DATA}`);
   if (data !== undefined && (!data.isDirectory() || !isOurs(Number(data.uid)))) return undefined;
-  const layout = new Layout(manifest, head.length);
+  const layout = new Layout(manifest, headBytes);
   let wanted: Uint8Array;
   try {
     wanted = new Survey(folder, manifest, policy.prefix).wanted(policy);

@@ -19,8 +19,9 @@ export class FilePositions {
   constructor(files: readonly { readonly path: string; readonly size: number }[]) {
     this.#files = files;
     this.#starts = new Float64Array(files.length + 1);
-    let end = 0;
-    for (const [index, { size }] of files.entries()) this.#starts[index + 1] = end += size;
+    files.forEach(({ size }, index) => {
+      this.#starts[index + 1] = this.#starts[index]! + size;
+    });
   }
 
   /** The file that is under way; undefined where there are not several. */

@@ -1,6 +1,7 @@
 import {
   FaultError,
   MANIFEST_LENGTH_BYTES,
+  MANY_FILES,
   dataPerRecord,
   decodeManifest,
   isOpen,
@@ -62,7 +63,8 @@ export class Incoming {
   readonly #unfit: PartialShare | undefined;
   #stage: Stage = { at: "preview" };
   /** Data of the records before the agreement, and how long they are together. */
-  #early: Uint8Array[] = [];
+  #early: (Uint8Array | undefined)[] = [];
+  #earlyRecords = 0;
   #earlyBytes = 0;
   #records: number;
   #policy: Policy;
@@ -96,7 +98,7 @@ export class Incoming {
 
   /** The first record needed. */
   get next(): number {
-    return this.#stage.at === "agreed" ? this.#stage.store.next : this.#early.length;
+    return this.#stage.at === "agreed" ? this.#stage.store.next : this.#earlyRecords;
   }
 
   /** How many there are, as far as that is known; see OfferSeen. */
@@ -168,6 +170,7 @@ export class Incoming {
     this.#checkEarly(index, data);
     this.#early.push(data);
     this.#earlyBytes += data.length;
+    this.#earlyRecords++;
     return { manifestKnown: this.#readManifest(), last };
   }
 
@@ -181,13 +184,17 @@ export class Incoming {
     if (onExists !== undefined) this.#policy = { ...this.#policy, onExists };
     const { manifest } = this.#stage;
     const store = this.#makeStore(this.#stage, reader);
-    this.#stage = { at: "agreed", manifest, store };
     const ended = this.#records < this.offer.records;
-    for (const [index, record] of this.#early.entries()) {
+    const { head } = this.#stage;
+    this.#stage = { at: "agreed", manifest, store };
+    const size = dataPerRecord(this.offer.recordSize);
+    for (let index = 0; index < this.#earlyRecords; index++) {
       if (index !== store.next) continue; // here already
+      const record = this.#early[index] ?? head.subarray(index * size, (index + 1) * size);
       store.write(index, record, ended && index === this.#records - 1);
     }
     this.#early = [];
+    collectGarbage(manifest);
   }
 
   /**
@@ -238,16 +245,23 @@ export class Incoming {
     }
   }
 
+  /** What lies in the head wholly need not be held twice; an open share's records have any length. */
+  #dropHead(end: number): void {
+    if (isOpen(this.offer)) return;
+    const whole = Math.floor(end / dataPerRecord(this.offer.recordSize));
+    this.#early.fill(undefined, 0, whole);
+  }
+
   #makeStore({ manifest, head, survey }: Extract<Stage, { at: "known" }>, reader: Reader): Store {
     const { dir, output } = this.#destination;
     if (output !== undefined) return new OutputStore(manifest, head.length, output, reader);
     if (survey === undefined) return new TextStore(manifest, head.length);
     const wanted = survey.wanted(this.#policy);
-    for (const [i, { size, type }] of manifest.files.entries()) {
-      if (wanted[i] === 1 || type === "folder") continue;
+    manifest.files.forEach(({ size, type }, i) => {
+      if (wanted[i] === 1 || type === "folder") return;
       this.#skipped.files++;
       this.#skipped.bytes += size;
-    }
+    });
     if (!wanted.includes(1)) return new NothingLeft(manifest);
     const { receiver } = this;
     return openPartial({ dir, manifest, head, receiver, policy: this.#policy, wanted });
@@ -259,7 +273,9 @@ export class Incoming {
     // MIN_RECORD_SIZE holds the length and more.
     const end = MANIFEST_LENGTH_BYTES + manifestLength(first);
     if (this.#earlyBytes < end) return false;
-    const head = new Uint8Array(Buffer.concat(this.#early, end));
+    const early = this.#early.filter((data) => data !== undefined);
+    const head = new Uint8Array(Buffer.concat(early, end));
+    this.#dropHead(end);
     const manifest = decodeManifest(head.subarray(MANIFEST_LENGTH_BYTES), this.offer);
     if (manifest.open !== isOpen(this.offer)) {
       throw new FaultError("bad-manifest", "another end than offered");
@@ -267,6 +283,7 @@ export class Incoming {
     const { dir, output, prefix } = this.#destination;
     if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");
     const saved = output === undefined && manifest.kind === "files";
+    collectGarbage(manifest);
     this.#stage = {
       at: "known",
       manifest,
@@ -275,6 +292,11 @@ export class Incoming {
     };
     return true;
   }
+}
+
+/** Reading a long manifest leaves a lot that is of no use any more. */
+function collectGarbage({ files }: Manifest): void {
+  if (files.length > MANY_FILES) Bun.gc(true);
 }
 
 function surveyOf(dir: string, manifest: Manifest, prefix: string): Survey {

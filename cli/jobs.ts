@@ -55,6 +55,8 @@ export interface ReceiveJob {
   readonly prefix: string;
   /** Wait for an answer before anything is written. */
   readonly ask: boolean;
+  /** Whether an offer tells all names; of very many a person sees the first and the flagged. */
+  readonly allNames: boolean;
   /** Take hidden files, and those that systems act upon, without a question of their own. */
   readonly hidden: boolean;
   /** What to do about names that are taken; undefined: as the answer says, else `number`. */

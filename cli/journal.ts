@@ -7,7 +7,9 @@
  *      16  cell A, 56 bytes: sequence u32 | written u32 | synced u32 | state u32 | boot id 16 bytes
  *          | position u64 | synced position u64 | CRC-32 u32 | 0 u32
  *      80  cell B, alike
- *     144  header, a MessagePack map {v, share, receiver, head, policy}; never rewritten
+ *     144  header, a MessagePack map {v, share, receiver, policy, head}; never rewritten. `head` has
+ *          the length and CRC-32 of the share's plaintext before its files
+ *     ...  that plaintext
  *     ...  destinies, one after another: length u32 | CRC-32 u32 | MessagePack map {entry, name,
  *          ino, placeholder}
  *
@@ -19,7 +21,7 @@ import { promisify } from "node:util";
 import { equalBytes, fromHex } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { CONTROL_BYTES, MANIFEST_BYTES } from "../protocol/limits.ts";
-import { decodeHead, type Manifest } from "../protocol/manifest.ts";
+import { decodeHead, MANIFEST_LENGTH_BYTES, type Manifest } from "../protocol/manifest.ts";
 import { packMap, unpackMap } from "../protocol/msgpack.ts";
 import { bootId } from "./owner.ts";
 import { ON_EXISTS, type Policy } from "./policy.ts";
@@ -29,7 +31,6 @@ const CELLS = [16, 80] as const;
 const CELL_BYTES = 56;
 const CELL_SUM = 48;
 const HEADER = 144;
-const MAX_HEADER = MANIFEST_BYTES + CONTROL_BYTES;
 const WHOLE = 1;
 
 /** How far the data is, in records from the first. */
@@ -68,8 +69,8 @@ export interface Kept {
 
 export class Journal {
   readonly manifest: Manifest;
-  /** The share's plaintext before the files' bytes. */
-  readonly head: Uint8Array;
+  /** Bytes of the share's plaintext before those of its files; of very many files it is long. */
+  readonly headBytes: number;
   /** Who the receiver is to the sender. */
   readonly receiver: Uint8Array;
   readonly policy: Policy;
@@ -85,7 +86,7 @@ export class Journal {
   private constructor(fd: number, kept: Kept, end: number) {
     this.#fd = fd;
     this.manifest = kept.manifest;
-    this.head = kept.head;
+    this.headBytes = kept.head.length;
     this.receiver = kept.receiver;
     this.policy = kept.policy;
     this.#end = end;
@@ -101,14 +102,15 @@ export class Journal {
         v: 2,
         share: kept.manifest.share,
         receiver: kept.receiver,
-        head: kept.head,
         policy: { ...kept.policy },
+        head: { bytes: kept.head.length, sum: Bun.hash.crc32(kept.head) },
       });
       const start = new Uint8Array(HEADER);
       start.set(MAGIC);
       start.set(lengthAndSum(header), 8);
-      const journal = new Journal(fd, kept, HEADER + header.length);
+      const journal = new Journal(fd, kept, HEADER + header.length + kept.head.length);
       writeFully(fd, header, HEADER);
+      writeFully(fd, kept.head, HEADER + header.length);
       writeFully(fd, start, 0);
       journal.mark({ written: 0, synced: 0, whole: false });
       return journal;
@@ -129,15 +131,15 @@ export class Journal {
     try {
       const start = readFully(fd, 0, HEADER);
       if (!equalBytes(start.subarray(0, MAGIC.length), MAGIC)) throw new Error("magic");
-      const header = readSummed(fd, 8, HEADER, MAX_HEADER);
-      const { v, share: named, receiver, head, policy } = unpackMap(header, MAX_HEADER);
+      const header = readSummed(fd, 8, HEADER, CONTROL_BYTES);
+      const { v, share: named, receiver, head: of, policy } = unpackMap(header, CONTROL_BYTES);
       if (v !== 2) throw new Error("version");
       if (!(named instanceof Uint8Array && receiver instanceof Uint8Array)) throw new Error("ids");
-      if (!(head instanceof Uint8Array)) throw new Error("head");
+      const head = readHead(fd, HEADER + header.length, of);
       const manifest = decodeHead(head);
       if (!equalBytes(named, share) || !equalBytes(manifest.share, share)) throw new Error("share");
       const kept = { manifest, head, receiver, policy: readPolicy(policy) };
-      const journal = new Journal(fd, kept, HEADER + header.length);
+      const journal = new Journal(fd, kept, HEADER + header.length + head.length);
       journal.#readCells(start);
       journal.#readDestinies();
       return journal;
@@ -316,6 +318,15 @@ function readPolicy(value: unknown): Policy {
   const known = ON_EXISTS.find((name) => name === onExists);
   if (known === undefined || typeof prefix !== "string") throw new Error("policy");
   return { onExists: known, prefix, checksum: checksum === true };
+}
+
+function readHead(fd: number, position: number, of: unknown): Uint8Array {
+  const { bytes, sum } = of as { bytes: unknown; sum: unknown };
+  const most = MANIFEST_LENGTH_BYTES + MANIFEST_BYTES;
+  if (typeof bytes !== "number" || !(bytes >= 0 && bytes <= most)) throw new Error("head");
+  const head = readFully(fd, position, bytes);
+  if (Bun.hash.crc32(head) !== sum) throw new Error("checksum");
+  return head;
 }
 
 function thisBoot(): Uint8Array {

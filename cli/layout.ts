@@ -22,9 +22,9 @@ export class Layout {
     this.manifest = manifest;
     this.headBytes = headBytes;
     this.#offsets = new Float64Array(manifest.files.length + 1);
-    for (const [i, { size }] of manifest.files.entries()) {
+    manifest.files.forEach(({ size }, i) => {
       this.#offsets[i + 1] = this.#offsets[i]! + size;
-    }
+    });
   }
 
   begin(file: number): number {
@@ -77,7 +77,7 @@ export class Layout {
 /** The outermost names of a share, in its order. */
 export function topsOf({ files }: Manifest): Top[] {
   const tops = new Map<string, { name: string; type: Top["type"]; entries: number[] }>();
-  for (const [i, { path, type }] of files.entries()) {
+  files.forEach(({ path, type }, i) => {
     const slash = path.indexOf("/");
     const name = slash === -1 ? path : path.slice(0, slash);
     const top = tops.get(name);
@@ -86,6 +86,6 @@ export function topsOf({ files }: Manifest): Top[] {
     } else {
       top.entries.push(i);
     }
-  }
+  });
   return [...tops.values()];
 }

@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
-import { SYNCS_AT_ONCE, TREE_STEP } from "../protocol/limits.ts";
+import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../protocol/limits.ts";
 import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
 import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
@@ -97,6 +97,7 @@ export class PartialTree extends PartialShare {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     try {
+      if (dirty.length > SYNCS_EACH && (await this.has.folder.syncAll())) return;
       for (let i = 0; i < dirty.length; i += SYNCS_AT_ONCE) {
         const some = dirty.slice(i, i + SYNCS_AT_ONCE);
         await Promise.all(some.map((file) => this.#syncFile(file)));

@@ -86,7 +86,7 @@ export abstract class PartialShare {
 
   /** Bytes of the share's plaintext before those of its files. */
   get headBytes(): number {
-    return this.has.journal.head.length;
+    return this.has.journal.headBytes;
   }
 
   /**

@@ -22,6 +22,7 @@ import {
   needsConsent,
   sealText,
   toHex,
+  type Danger,
   type FaultCode,
   type Keys,
   type OfferSeen,
@@ -380,21 +381,24 @@ export class Receiving {
     if (this.#incoming === undefined || manifest === undefined) return;
     const { files, bytes, kind, open } = manifest;
     const { exists, same } = this.#incoming.found;
+    const flagged: { name: string; flags: readonly Danger[] }[] = [];
+    for (const file of files) {
+      const flags = dangersOf(file, this.#job.prefix);
+      if (flags.length > 0) flagged.push({ name: file.path, flags });
+    }
+    const named = this.#job.allNames ? files : files.slice(0, NAMES_SHOWN);
     this.#emit({
       event: "offer",
       share: toHex(this.#incoming.offer.share),
       files: files.length,
       bytes,
-      names: files.map(({ path }) => path),
+      names: named.map(({ path }) => path),
       exists,
       question,
       kind,
       open,
-      sizes: files.map(({ size }) => size),
-      flagged: files.flatMap((file) => {
-        const flags = dangersOf(file, this.#job.prefix);
-        return flags.length === 0 ? [] : [{ name: file.path, flags }];
-      }),
+      sizes: named.map(({ size }) => size),
+      flagged,
       same: same.files,
     });
   }
@@ -416,7 +420,8 @@ export class Receiving {
     if (now - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = now;
     this.#positions ??= new FilePositions(manifest.files);
-    const { bytes, size } = incoming;
+    const { bytes } = incoming;
+    const { bytes: size } = manifest;
     const file = this.#positions.at(bytes);
     this.#emit({ event: "progress", bytes, size, ...(file && { file }) });
   }

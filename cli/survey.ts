@@ -43,14 +43,13 @@ export class Survey {
 
   /** Files that are there as they are in the share. */
   get same(): { readonly files: number; readonly bytes: number } {
-    const { files } = this.#manifest;
-    let [count, bytes] = [0, 0];
-    for (const [i, { size, type }] of files.entries()) {
-      if (type !== "file" || this.#found[i] !== SAME) continue;
-      count++;
-      bytes += size;
-    }
-    return { files: count, bytes };
+    const same = { files: 0, bytes: 0 };
+    this.#manifest.files.forEach(({ size, type }, i) => {
+      if (type !== "file" || this.#found[i] !== SAME) return;
+      same.files++;
+      same.bytes += size;
+    });
+    return same;
   }
 
   /**

@@ -16,15 +16,22 @@ const AUTORUN = /(?:^|\/)(?:autorun\.inf|desktop\.ini|[^/]+\.(?:desktop|lnk|url|
 const EXECUTABLE =
   /\.(?:exe|com|bat|cmd|scr|pif|msi|msix|ps1|vbs|vbe|jse|wsf|wsh|hta|cpl|jar|reg|app|command|terminal|workflow|pkg|dmg|deb|rpm|appimage|run|sh|bash|zsh|fish)$/i;
 
+/** What a hidden name has; of very many names most have none of it, and need no closer look. */
+const MAYBE_HIDDEN = /(?:^|\/)\.|[^ -~]/;
+const NONE: readonly Danger[] = [];
+
 /** @param prefix is put before the path here */
-export function dangersOf({ path: given, type, mode }: ManifestFile, prefix = ""): Danger[] {
-  const path = prefix + given;
-  const dangers: Danger[] = [];
+export function dangersOf(file: ManifestFile, prefix = ""): readonly Danger[] {
+  const path = prefix === "" ? file.path : prefix + file.path;
   const autorun = AUTORUN.test(path);
+  const hidden = !autorun && MAYBE_HIDDEN.test(path) && isHiddenName(path);
+  const runs = (file.mode & OWNER_EXECUTE) !== 0 || EXECUTABLE.test(path);
+  const executable = file.type === "file" && runs;
+  if (!autorun && !hidden && !executable) return NONE;
+  const dangers: Danger[] = [];
   if (autorun) dangers.push("autorun");
-  else if (isHiddenName(path)) dangers.push("hidden");
-  const runs = (mode & OWNER_EXECUTE) !== 0 || EXECUTABLE.test(path);
-  if (type === "file" && runs) dangers.push("executable");
+  if (hidden) dangers.push("hidden");
+  if (executable) dangers.push("executable");
   return dangers;
 }
 

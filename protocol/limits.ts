@@ -131,6 +131,12 @@ export const TEXT_BYTES = limit(
   "bytes",
   "a share that is a text, shown and not saved; more belongs into a file",
 );
+export const MANY_FILES = limit(
+  "MANY_FILES",
+  10_000,
+  "items",
+  "entries of a manifest above which a receiver frees memory at once when it has read it",
+);
 export const NAME_BYTES = limit(
   "NAME_BYTES",
   200,
@@ -628,6 +634,12 @@ export const SYNCS_AT_ONCE = limit(
   64,
   "items",
   "files of a tree that are brought to the disk at once; each is open meanwhile",
+);
+export const SYNCS_EACH = limit(
+  "SYNCS_EACH",
+  512,
+  "items",
+  "files of a tree that are brought to the disk one by one; of more the whole file system is, at once",
 );
 export const TREE_STEP = limit(
   "TREE_STEP",

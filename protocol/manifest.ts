@@ -165,15 +165,7 @@ export interface ExpectedShare {
   readonly records?: number | undefined;
 }
 
-// Unknown keys are ignored. Modes and times never refuse a share: they are brought into range.
-const FileSchema = v.object({
-  path: v.string(),
-  size: v.pipe(v.number(), v.check(isSize)),
-  mode: v.optional(v.unknown()),
-  mtime: v.optional(v.unknown()),
-  // Links, devices and the rest have no place in the format; a later one must not pass as a file.
-  type: v.optional(v.picklist(["file", "folder"]), "file"),
-});
+// Unknown keys are ignored.
 const ManifestSchema = v.object({
   version: v.literal(MANIFEST_VERSION),
   share: v.pipe(
@@ -185,7 +177,8 @@ const ManifestSchema = v.object({
   bytes: v.pipe(v.number(), v.check(isSize)),
   kind: v.optional(v.picklist(["files", "text"]), "files"),
   open: v.optional(v.boolean(), false),
-  files: v.pipe(v.array(FileSchema), v.minLength(1)),
+  // Looked at one by one: there may be very many.
+  files: v.custom<unknown[]>((value) => Array.isArray(value) && value.length > 0),
 });
 
 /**
@@ -220,14 +213,30 @@ function readManifest(bytes: Uint8Array): Manifest {
   if (Array.isArray(list) && list.length > MANIFEST_FILES) throw bad("too many files");
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
   if (!result.success) throw bad(whereOf(result.issues[0]));
-  const problem = problemOf(result.output);
+  const files = readFiles(result.output.files);
+  const manifest = { ...result.output, files };
+  const problem = problemOf(manifest);
   if (problem !== undefined) throw bad(problem);
-  checkSizes(result.output, MANIFEST_LENGTH_BYTES + bytes.length);
-  const files = result.output.files.map(({ path, type, size, mode, mtime }): ManifestFile => {
-    return { path: parseSafePath(path), type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
-  });
+  checkSizes(manifest, MANIFEST_LENGTH_BYTES + bytes.length);
   checkNameCollisions(files);
-  return { ...result.output, files };
+  return manifest;
+}
+
+/** Each entry checked in the place of the raw one, so that there are never two of all. */
+function readFiles(list: unknown[]): ManifestFile[] {
+  for (const [i, entry] of list.entries()) list[i] = readFile(entry, i);
+  return list as ManifestFile[];
+}
+
+/** Modes and times never refuse a share: they are brought into range. */
+function readFile(entry: unknown, i: number): ManifestFile {
+  if (typeof entry !== "object" || entry === null) throw bad(`files.${i}`);
+  const { path, size, mode, mtime, type = "file" } = entry as PlainMap;
+  if (typeof path !== "string") throw bad(`files.${i}.path`);
+  if (typeof size !== "number" || !isSize(size)) throw bad(`files.${i}.size`);
+  // Links, devices and the rest have no place in the format; a later one must not pass as a file.
+  if (type !== "file" && type !== "folder") throw bad(`files.${i}.type`);
+  return { path: parseSafePath(path), type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
 }
 
 interface Shape {
@@ -247,7 +256,7 @@ function problemOf({ kind, open, files }: Shape): string | undefined {
 }
 
 /** Whether sizes, their sum, record size and number of records fit together exactly. */
-function checkSizes(claimed: v.InferOutput<typeof ManifestSchema>, headBytes: number): void {
+function checkSizes(claimed: Manifest, headBytes: number): void {
   const { recordSize, records, bytes, files, open } = claimed;
   if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
   if (sumOfSizes(files) !== bytes) throw bad("the sizes have another sum");

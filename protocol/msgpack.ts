@@ -145,7 +145,7 @@ function walkValue(walk: Walk, depth: number): void {
   if (type <= 0x7f || type >= 0xe0) return; // a small integer
   if (type <= 0x8f) return walkEntries(walk, type & 0x0f, depth);
   if (type <= 0x9f) return walkItems(walk, type & 0x0f, depth);
-  if (type <= 0xbf) return void text(walk, type & 0x1f);
+  if (type <= 0xbf) return checkText(walk, type & 0x1f);
   switch (type) {
     case 0xc0: // nil
     case 0xc2: // false
@@ -172,7 +172,7 @@ function walkValue(walk: Walk, depth: number): void {
     case 0xd9: // str 8, 16, 32
     case 0xda:
     case 0xdb:
-      return void text(walk, unsigned(walk, 1 << (type - 0xd9)));
+      return checkText(walk, unsigned(walk, 1 << (type - 0xd9)));
     case 0xdc: // array 16, 32
     case 0xdd:
       return walkItems(walk, unsigned(walk, 2 << (type - 0xdc)), depth);
@@ -228,6 +228,17 @@ function safeInteger(walk: Walk, signed: boolean): void {
   const high = signed ? walk.view.getInt32(start) : walk.view.getUint32(start);
   const value = high * 2 ** 32 + walk.view.getUint32(start + 4);
   if (!Number.isSafeInteger(value)) throw bad("an integer beyond 2^53");
+}
+
+/** As `text`, for a string that nobody needs: most are ASCII, and need not be made. */
+function checkText(walk: Walk, length: number): void {
+  const start = skip(walk, length);
+  for (let i = start; i < walk.offset; i++) {
+    if (walk.bytes[i]! < 0x80) continue;
+    walk.offset = start;
+    text(walk, length);
+    return;
+  }
 }
 
 /** A string, which must be well-formed UTF-8: overlong forms and lone surrogates are refused. */

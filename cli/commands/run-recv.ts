@@ -81,6 +81,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
     out: resolve(values.out ?? "."),
     prefix: values.prefix ?? (lobby ? LOBBY_PREFIX : ""),
     ask,
+    allNames: values.json,
     hidden: values.hidden,
     onExists,
     checksum: values.checksum,

@@ -47,6 +47,7 @@ async function transfer(relay: string, folder: string): Promise<Finding> {
     out,
     prefix: "",
     ask: false,
+    allNames: false,
     hidden: false,
     onExists: "number",
     checksum: false,

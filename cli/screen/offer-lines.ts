@@ -30,13 +30,15 @@ export function offerLines(offer: OfferEvent, style: Style): string[] {
     const long = sizes[at] === undefined || open === true ? "" : `  ${size(sizes[at])}`;
     return `  ${bold}${long}${words === undefined ? "" : style.yellow(`  (${words})`)}`;
   };
-  const lines = names.slice(0, NAMES_SHOWN).map(line);
-  if (names.length > NAMES_SHOWN) {
-    const places = new Map(names.map((name, at) => [name, at]));
-    const more = flagged.filter(({ name }) => (places.get(name) ?? 0) >= NAMES_SHOWN);
+  const first = names.slice(0, NAMES_SHOWN);
+  const lines = first.map(line);
+  if (files > NAMES_SHOWN) {
+    const seen = new Set(first);
+    const more = flagged.filter(({ name }) => !seen.has(name));
     const listed = more.slice(0, NAMES_SHOWN);
-    lines.push(...listed.map(({ name }) => line(name, places.get(name) ?? 0)));
-    const left = names.length - NAMES_SHOWN - listed.length;
+    // Their sizes are not at hand: what is listed is listed for its flags.
+    lines.push(...listed.map(({ name }) => line(name, files)));
+    const left = files - first.length - listed.length;
     const hidden = more.length - listed.length;
     const which =
       hidden === 0 ? "none of them hidden or executable" : flagsLeft(more.slice(NAMES_SHOWN));

@@ -33,6 +33,7 @@ export function receiveJob(
     lobby: false,
     prefix: "",
     ask: false,
+    allNames: true,
     hidden: false,
     onExists: undefined,
     checksum: false,

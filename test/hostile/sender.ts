@@ -116,12 +116,8 @@ export class HostileSender implements AsyncDisposable {
       return { plain: lie.plain, records: recordCount(lie.plain.length, HOSTILE_RECORD_SIZE) };
     }
     const content = lie.content ?? new Uint8Array();
-    const files = (lie.files ?? []).map((file) => ({
-      size: content.length,
-      mode: 0,
-      mtime: 0,
-      ...file,
-    }));
+    const usual = { size: content.length, mode: 0, mtime: 0 };
+    const files = (lie.files ?? []).map((file) => Object.assign({}, usual, file));
     const sizes = files.map(({ size }) => (typeof size === "number" ? size : 0));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     const share = this.share;
