@@ -103,7 +103,10 @@ describe("--copy", () => {
     await pty.exited;
     expect(pty.raw).toContain(osc52(CODE));
     expect(pty.grid().join("\n")).toContain("The code was given to the terminal for its clipboard");
-    const child = Bun.spawn([process.execPath, main, ...all], { env: { ...cleanEnv(), ...env } });
+    const child = Bun.spawn([process.execPath, main, ...all], {
+      env: { ...cleanEnv(), ...env },
+      stderr: "ignore",
+    });
     const out = await child.stdout.text();
     expect(out).toContain("There is no clipboard here for the code");
     expect(out).not.toContain("\u001B");

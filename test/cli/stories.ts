@@ -114,7 +114,12 @@ export const HOSTILE_EVENTS: readonly ClientEvent[] = [
   },
   { event: "text", text: HOSTILE },
   { event: "resumed", bytes: 1, size: 10 },
-  { event: "progress", bytes: 5, size: 10 },
+  {
+    event: "progress",
+    bytes: 5,
+    size: 10,
+    file: { name: HOSTILE, number: 1, of: 2, bytes: 1, size: 5 },
+  },
   receiver("anna", "live", 0, HOSTILE),
   receiver("bob", "lost", 0, HOSTILE),
   {
