@@ -64,6 +64,8 @@ export async function checkClock(address: string): Promise<Finding> {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(CONNECT_MS),
       redirect: "manual",
+      // The way that sockets take; without a word Bun reads the environment in its own way.
+      proxy: proxyFor(address, process.env) ?? false,
     });
     said = response.headers.get("date");
     await response.body?.cancel();
