@@ -192,6 +192,7 @@ export async function playScene(
     await using relay = await startRelay();
     await using terminal = await Recording.start({
       size: { columns: 100, rows },
+      socket: join(folder, "tmux"),
       shells,
       hurry,
       cwd: desk,

@@ -12,6 +12,8 @@ const KEY_EVERY_MS = 25;
 
 export interface RecordingOptions {
   readonly size: Size;
+  /** Where the server's socket is made: a server of its own, which knows nothing of the person's. */
+  readonly socket: string;
   /** How many shells, one above the other. */
   readonly shells: number;
   readonly cwd: string;
@@ -22,7 +24,7 @@ export interface RecordingOptions {
 }
 
 export class Recording implements AsyncDisposable {
-  readonly #server: string;
+  readonly #socket: string;
   readonly #size: Size;
   readonly #hurry: boolean;
   readonly #terminal: Terminal;
@@ -31,39 +33,44 @@ export class Recording implements AsyncDisposable {
   readonly #pictures: Picture[] = [];
   readonly #startedAt = performance.now();
 
-  private constructor(server: string, size: Size, hurry: boolean) {
-    this.#server = server;
+  private constructor(socket: string, size: Size, hurry: boolean) {
+    this.#socket = socket;
     this.#size = size;
     this.#hurry = hurry;
     const grid = { cols: size.columns, rows: size.rows };
     this.#terminal = new Terminal({ ...grid, allowProposedApi: true });
-    this.#client = Bun.spawn(["tmux", "-L", server, "-u", "attach"], {
+    this.#client = Bun.spawn(["tmux", "-S", socket, "-u", "attach"], {
       env: { ...process.env, TERM: "xterm-256color", TMUX: "" },
       terminal: { ...grid, data: (_, bytes) => this.#terminal.write(bytes) },
     });
     this.#timer = setInterval(() => this.#take(), FRAME_EVERY_MS);
   }
 
-  static async start({ size, shells, cwd, env, hurry }: RecordingOptions): Promise<Recording> {
-    // A server of its own, which knows nothing of the person's.
-    const server = `fileshare-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
+  static async start({
+    size,
+    socket,
+    shells,
+    cwd,
+    env,
+    hurry,
+  }: RecordingOptions): Promise<Recording> {
     const shell = (which: number): string[] => {
       // tmux has a mind of its own about PATH, so env sets them all.
       const variables = Object.entries(env(which)).map(([name, value]) => `${name}=${value}`);
       return ["-c", cwd, "env", ...variables, "bash", "--norc", "--noprofile", "-i"];
     };
     const grid = ["-x", `${size.columns}`, "-y", `${size.rows}`];
-    await tmux(server, "-f", "/dev/null", "new-session", "-d", ...grid, ...shell(0));
-    await tmux(server, "set", "-g", "status", "off");
-    for (let i = 1; i < shells; i++) await tmux(server, "split-window", "-v", ...shell(i));
-    await tmux(server, "select-layout", "even-vertical");
-    return new Recording(server, size, hurry);
+    await tmux(socket, "-f", "/dev/null", "new-session", "-d", ...grid, ...shell(0));
+    await tmux(socket, "set", "-g", "status", "off");
+    for (let i = 1; i < shells; i++) await tmux(socket, "split-window", "-v", ...shell(i));
+    await tmux(socket, "select-layout", "even-vertical");
+    return new Recording(socket, size, hurry);
   }
 
   /** Types a line into a shell, as a person does, and Enter. */
   async type(shell: number, line: string): Promise<void> {
     for (const key of this.#hurry ? [line] : line) {
-      await tmux(this.#server, "send-keys", "-t", `:.${shell}`, "-l", key);
+      await tmux(this.#socket, "send-keys", "-t", `:.${shell}`, "-l", key);
       await this.pause(KEY_EVERY_MS);
     }
     await this.press(shell, "Enter");
@@ -71,12 +78,12 @@ export class Recording implements AsyncDisposable {
 
   /** A key by its name in tmux, such as `C-c`. */
   async press(shell: number, key: string): Promise<void> {
-    await tmux(this.#server, "send-keys", "-t", `:.${shell}`, key);
+    await tmux(this.#socket, "send-keys", "-t", `:.${shell}`, key);
   }
 
   /** What a shell shows, lines that are wrapped put together. */
   async text(shell: number): Promise<string> {
-    const all = await tmux(this.#server, "capture-pane", "-p", "-J", "-S", "-", "-t", `:.${shell}`);
+    const all = await tmux(this.#socket, "capture-pane", "-p", "-J", "-S", "-", "-t", `:.${shell}`);
     return all.replace(/\n+$/, "");
   }
 
@@ -105,7 +112,7 @@ export class Recording implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await tmux(this.#server, "kill-server");
+    await tmux(this.#socket, "kill-server");
     await this.#client.exited;
     this.#client.terminal?.close();
   }
@@ -117,8 +124,8 @@ export class Recording implements AsyncDisposable {
   }
 }
 
-async function tmux(server: string, ...args: readonly string[]): Promise<string> {
-  const child = Bun.spawn(["tmux", "-L", server, "-u", ...args], {
+async function tmux(socket: string, ...args: readonly string[]): Promise<string> {
+  const child = Bun.spawn(["tmux", "-S", socket, "-u", ...args], {
     env: { ...process.env, TERM: "xterm-256color", TMUX: "" },
     stdin: "ignore",
     stdout: "pipe",
