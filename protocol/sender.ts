@@ -170,8 +170,12 @@ export class SenderSession {
     if (dismissed === undefined) return effects;
     // Who was let in and dropped is missing in the end; who never was is not.
     const receiver = this.#roster.takeOut(toHex(id), dismissed !== "not-admitted");
-    if (receiver !== undefined) effects.push({ type: "dismissed", receiver, reason: dismissed });
-    return effects;
+    if (receiver === undefined) return effects;
+    return [
+      ...effects,
+      { type: "receiver", receiver },
+      { type: "dismissed", receiver, reason: dismissed },
+    ];
   }
 
   #message(message: Message, now: number): SenderEffect[] {

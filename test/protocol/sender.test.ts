@@ -453,6 +453,7 @@ describe("a sender that admits each receiver", () => {
     const view = { ...entry(2, "left"), verified: false };
     expect(judged(play, 2, false)).toEqual([
       said(dismiss),
+      { type: "receiver", receiver: view },
       { type: "dismissed", receiver: view, reason: "not-admitted" },
     ]);
     expect(play.list(entry(2, "left"), entry(2, "waiting"))).toEqual([]);
@@ -494,6 +495,7 @@ describe("who takes nothing", () => {
     const view = { ...entry(2, "left", 1), verified: false };
     expect(play.tick(1)).toEqual([
       drop(2),
+      { type: "receiver", receiver: view },
       { type: "dismissed", receiver: view, reason: "too-slow" },
     ]);
     expect(play.list(entry(2, "behind", 1))).toEqual([]);
@@ -515,6 +517,6 @@ describe("who takes nothing", () => {
     play.list(entry(2, "behind", 7));
     expect(play.tick(900)).toEqual([]);
     expect(play.tick(900)).toEqual([]);
-    expect(play.tick(100)).toHaveLength(2);
+    expect(play.tick(100)).toHaveLength(3);
   });
 });
