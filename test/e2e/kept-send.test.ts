@@ -22,8 +22,9 @@ import { keptSends } from "../../cli/kept-send.ts";
 import type { SendJob } from "../../cli/jobs.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
-import { newCode, receive, send, SenderProcess, type Running } from "./clients.ts";
+import { newCode, receive, ReceiverProcess, send, SenderProcess, type Running } from "./clients.ts";
 import { content, makeFile } from "./files.ts";
+import { RelayProcess } from "./processes.ts";
 import { Proxy } from "./proxy.ts";
 import type { Piece } from "./websocket-reader.ts";
 
@@ -180,6 +181,43 @@ describe("a sender killed with -9 and run again", () => {
     await using receiver = receive({ relay: at.relay, code, out: at.out });
     await isDone(sender, receiver);
   });
+});
+
+test("sender, receiver and relay killed with -9 in turns end with the whole file", async () => {
+  using folder = temporaryFolder();
+  const file = makeFile(folder.path, "a.bin", 40 * MiB);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  let relay = await RelayProcess.start();
+  const { port, url } = relay;
+  let sender = sendKept({ relay: url, path: file.path });
+  const known = await share(sender);
+  const receives = { relay: url, code: known.code, out, limit: 8 * MiB };
+  let receiver = new ReceiverProcess(receives);
+  try {
+    const victims = ["sender", "receiver", "relay", "sender", "relay", "receiver", "sender"];
+    for (const victim of victims) {
+      await receiver.when("progress");
+      if (victim === "sender") {
+        await sender.kill();
+        sender = sendKept({ relay: url, path: file.path });
+        expect(await share(sender)).toEqual(known);
+      } else if (victim === "receiver") {
+        await receiver.kill();
+        receiver = new ReceiverProcess(receives);
+      } else {
+        await relay.kill();
+        relay = await RelayProcess.start({ port });
+      }
+    }
+    expect((await receiver.outcome).exitCode).toBe(0);
+    expect((await sender.outcome).exitCode).toBe(0);
+    expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+    expect(list(out)).toEqual(["a.bin"]);
+    expect(keptSends()).toEqual([]);
+  } finally {
+    await Promise.all([sender.kill(), receiver.kill(), relay.kill()]);
+  }
 });
 
 describe("what was sent and is another now", () => {
