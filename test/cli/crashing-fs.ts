@@ -21,6 +21,7 @@ const CHANGING = new Set([
   "rmdirSync",
   "rmSync",
   "unlinkSync",
+  "utimesSync",
   "writeSync",
 ]);
 

@@ -4,12 +4,14 @@
  */
 import { findPartial, openPartial } from "../../cli/find-partial.ts";
 import type { FinishPolicy } from "../../cli/place.ts";
-import { testShare } from "./disk.ts";
+import { testShare, testTree, type TreeEntry } from "./disk.ts";
 
 export interface Orders {
   readonly dir: string;
   readonly seed: number;
   readonly size: number;
+  /** A tree instead of a file of that size. */
+  readonly tree?: readonly TreeEntry[];
   readonly onExists: FinishPolicy["onExists"];
   /** Records after which it stops and waits to be killed; undefined to finish. */
   readonly stopAfter?: number;
@@ -19,9 +21,12 @@ export interface Orders {
 
 async function main(orders: Orders): Promise<void> {
   const { dir, seed, size, onExists, stopAfter, checkpointEvery } = orders;
-  const { manifest, head, receiver, share, record } = testShare(seed, size);
+  const { tree } = orders;
+  const made = tree === undefined ? testShare(seed, size) : testTree(seed, tree);
+  const { manifest, head, receiver, share, record } = made;
+  const policy = { onExists, prefix: "", checksum: false };
   const found = findPartial({ dir, share });
-  const partial = found ?? openPartial({ dir, manifest, head, receiver });
+  const partial = found ?? openPartial({ dir, manifest, head, receiver, policy });
   console.log(JSON.stringify({ found: found !== undefined, next: partial.next }));
   while (partial.next < manifest.records) {
     if (partial.next === stopAfter) {

@@ -47,7 +47,7 @@ export interface Lie {
   };
   /** Plaintext of a record, in place of the right one. */
   readonly record?: (index: number, right: Uint8Array) => Uint8Array;
-  /** Whether a record says that it is the last one, in place of the truth. */
+  /** Whether a record says in its sealed part that it is the last one; its frame tells the truth. */
   readonly last?: (index: number, right: boolean) => boolean;
   /** Zero bytes after the data of a record. */
   readonly padding?: (index: number) => number;
@@ -162,7 +162,7 @@ export class HostileSender implements AsyncDisposable {
     // A relay passes on frames of the right length only; padding is what it can't see through.
     const fill = truth ? 0 : DATA - plain.length;
     const ciphertext = this.#cipher.seal(index, [plain], says, padding?.(index) ?? fill);
-    return encodeFrame(this.share, index, says, ciphertext);
+    return encodeFrame(this.share, index, truth, ciphertext);
   }
 }
 
