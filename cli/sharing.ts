@@ -116,6 +116,9 @@ async function goOn(
 ): Promise<Sharing | readonly Change[]> {
   const proof = fromHex(kept.entry.proof);
   if (proof?.length !== PROOF_BYTES) return [];
+  const { code } = kept.entry;
+  // First of all, as scrypt takes 64 MiB for a moment, and the list of many files takes more than that.
+  const keys = deriveKeys(code, primitives);
   const share = shareIdFromProof(proof, primitives);
   const encoded = source.describe(share);
   const stamps = source.stamps();
@@ -124,8 +127,6 @@ async function goOn(
   const now: Content = { head: encoded.head, stamps };
   const { changes, touched } = compare(before, now);
   if (changes.length > 0) return changes;
-  const { code } = kept.entry;
-  const keys = deriveKeys(code, primitives);
   const cipher = recordCipher(keys.content, share, primitives);
   const sharing: Sharing = { source, code, keys, proof, share, encoded, cipher, kept };
   if (touched.size > 0) {
