@@ -37,7 +37,7 @@ export function examineTree(
   const layout = new Layout(manifest, headBytes);
   let wanted: Uint8Array;
   try {
-    wanted = new Survey(folder, manifest, policy.prefix).wanted(policy);
+    wanted = new Survey(folder, manifest, policy).wanted(policy);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     return undefined; // what is there now forbids it: whoever asks again is told

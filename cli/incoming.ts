@@ -280,7 +280,7 @@ export class Incoming {
     if (manifest.open !== isOpen(this.offer)) {
       throw new FaultError("bad-manifest", "another end than offered");
     }
-    const { dir, output, prefix } = this.#destination;
+    const { dir, output } = this.#destination;
     if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");
     const saved = output === undefined && manifest.kind === "files";
     collectGarbage(manifest);
@@ -288,7 +288,7 @@ export class Incoming {
       at: "known",
       manifest,
       head,
-      survey: saved ? surveyOf(dir, manifest, prefix) : undefined,
+      survey: saved ? surveyOf(dir, manifest, this.#policy) : undefined,
     };
     return true;
   }
@@ -299,10 +299,10 @@ function collectGarbage({ files }: Manifest): void {
   if (files.length > MANY_FILES) Bun.gc(true);
 }
 
-function surveyOf(dir: string, manifest: Manifest, prefix: string): Survey {
+function surveyOf(dir: string, manifest: Manifest, policy: Policy): Survey {
   const folder = new Folder(dir);
   try {
-    return new Survey(folder, manifest, prefix);
+    return new Survey(folder, manifest, policy);
   } finally {
     folder.close();
   }

@@ -19,6 +19,7 @@ import type { Folder } from "./folder.ts";
 import { writeFully } from "./journal.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
 import { finalName, lookAt, place, type FinishPolicy } from "./place.ts";
+import { sameContent } from "./same-content.ts";
 
 export interface FileHoldings extends Holdings {
   /** Descriptor of the data, or the name under which it already is in its place. */
@@ -106,7 +107,7 @@ export class PartialFile extends PartialShare {
     if (typeof this.#data === "number") closeSync(this.#data);
   }
 
-  async #place({ onExists, prefix }: FinishPolicy): Promise<string> {
+  async #place({ onExists, prefix, checksum }: FinishPolicy): Promise<string> {
     const { journal, folder, name: directory } = this.has;
     if (typeof this.#data !== "number") return this.#data.placed;
     const name = finalName(this.#file.name, prefix);
@@ -124,6 +125,7 @@ export class PartialFile extends PartialShare {
       renameSync(data, folder.at(destiny.name));
       return destiny.name;
     }
+    if (checksum === true && (await sameContent(data, folder.at(name)))) return name;
     const destine = journal.destine.bind(journal);
     return place({ folder, data, entry: 0, ino, name, onExists, destine });
   }

@@ -9,6 +9,7 @@ import { errorCode, type Folder } from "./folder.ts";
 import type { Destiny, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { DATA } from "./partial.ts";
+import { sameContent } from "./same-content.ts";
 import { finalName, lookAt, NO_LINKS, numbered, place, type FinishPolicy } from "./place.ts";
 
 export interface Tree {
@@ -75,7 +76,7 @@ async function placeTop(
     if (name !== undefined) return name;
     if (policy.onExists === "fail") throw new FaultError("file-exists", final);
     if (!merges) throw new FaultError(staged ? "name-exhausted" : "write-failed", final);
-    await merge(tree, top, final, policy.onExists === "overwrite");
+    await merge(tree, top, final, policy);
     return final;
   }
   return placeFile(tree, staged!, { entry, final, data, destiny, there }, policy);
@@ -89,7 +90,12 @@ interface Goal {
   readonly there: BigIntStats | undefined;
 }
 
-function placeFile(tree: Tree, staged: BigIntStats, goal: Goal, policy: FinishPolicy): string {
+async function placeFile(
+  tree: Tree,
+  staged: BigIntStats,
+  goal: Goal,
+  policy: FinishPolicy,
+): Promise<string> {
   const { folder, journal } = tree;
   const { entry, final, data, destiny, there } = goal;
   if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
@@ -97,7 +103,14 @@ function placeFile(tree: Tree, staged: BigIntStats, goal: Goal, policy: FinishPo
     return destiny.name;
   }
   const destine = journal.destine.bind(journal);
-  const { onExists } = policy;
+  const { onExists, checksum } = policy;
+  const same = checksum === true && (await sameContent(data, folder.at(final)));
+  const kept = same ? lookAt(folder, final) : undefined;
+  if (kept !== undefined) {
+    destine({ entry, name: final, ino: kept.ino });
+    rmSync(data, { force: true });
+    return final;
+  }
   const name = place({ folder, data, entry, ino: staged.ino, name: final, onExists, destine });
   rmSync(data, { force: true });
   return name;
@@ -136,7 +149,8 @@ function isWhole({ folder, journal, directory }: Tree, top: Top): boolean {
 }
 
 /** File by file into a folder that is there. */
-async function merge(tree: Tree, top: Top, final: string, overwrite: boolean): Promise<void> {
+async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy): Promise<void> {
+  const overwrite = policy.onExists === "overwrite";
   const { folder, journal, directory } = tree;
   using from = new Descent(folder.at(directory, DATA));
   using to = new Descent(folder.at());
@@ -156,7 +170,9 @@ async function merge(tree: Tree, top: Top, final: string, overwrite: boolean): P
       if (!there?.isFile() || (overwrite && there.size !== BigInt(size))) throw changed(tree);
     } else if (overwrite) {
       if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", goal);
-      renameSync(data, target);
+      const compared = policy.checksum === true && there?.size === staged.size;
+      if (compared && (await sameContent(data, target))) unlinkSync(data);
+      else renameSync(data, target);
     } else {
       moveIfFree(data, target);
     }

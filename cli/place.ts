@@ -24,6 +24,8 @@ export interface FinishPolicy {
   readonly onExists: OnExists;
   /** Put before the name, for example "received_". */
   readonly prefix?: string;
+  /** A file of that name with the same content stays, and is as good as ours. */
+  readonly checksum?: boolean;
 }
 
 export interface Move {

@@ -17,14 +17,17 @@ const BLOCKED = 3;
 
 export class Survey {
   readonly #manifest: Manifest;
+  /** Size and time prove nothing: what may be the same is fetched, and compared then. */
+  readonly #checksum: boolean;
   readonly #tops: readonly Top[];
   readonly #found: Uint8Array;
   readonly #taken = new Set<string>();
   #blocked: SafePath | undefined;
 
   /** Looks, and changes nothing. @throws what the file system throws */
-  constructor(folder: Folder, manifest: Manifest, prefix: string) {
+  constructor(folder: Folder, manifest: Manifest, { prefix, checksum }: Omit<Policy, "onExists">) {
     this.#manifest = manifest;
+    this.#checksum = checksum;
     this.#tops = topsOf(manifest);
     this.#found = new Uint8Array(manifest.files.length);
     using descent = new Descent(folder.at());
@@ -88,7 +91,7 @@ export class Survey {
     try {
       const at = descent.place(path);
       const there = at && lstatSync(at, { bigint: true, throwIfNoEntry: false });
-      found = there ? compare(file, there, this.#manifest.open) : ABSENT;
+      found = there ? compare(file, there, !this.#manifest.open && !this.#checksum) : ABSENT;
     } catch (error) {
       if (!(error instanceof FaultError)) throw error; // a link or a file in the way
     }
@@ -97,10 +100,10 @@ export class Survey {
   }
 }
 
-function compare({ type, size, mtime }: ManifestFile, there: BigIntStats, open: boolean): number {
+function compare({ type, size, mtime }: ManifestFile, there: BigIntStats, byTime: boolean): number {
   if (type === "folder") return there.isDirectory() ? SAME : BLOCKED;
   if (!there.isFile()) return BLOCKED;
-  const same = !open && there.size === BigInt(size) && sameTime(there, mtime);
+  const same = byTime && there.size === BigInt(size) && sameTime(there, mtime);
   return same ? SAME : OTHER;
 }
 

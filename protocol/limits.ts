@@ -647,6 +647,12 @@ export const TREE_STEP = limit(
   "items",
   "files that are made or moved in one turn; then the line to the relay is seen to",
 );
+export const COMPARE_BYTES = limit(
+  "COMPARE_BYTES",
+  MiB,
+  "bytes",
+  "of two files, compared in one turn for --checksum",
+);
 export const OUTPUT_BUFFER_BYTES = limit(
   "OUTPUT_BUFFER_BYTES",
   4 * MiB,

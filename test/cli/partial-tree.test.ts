@@ -64,7 +64,7 @@ function begin(dir: string, tree: TestTree, onExists: OnExists = "number"): Part
   const folder = new Folder(dir);
   try {
     const policy = policyOf(onExists);
-    const wanted = new Survey(folder, tree.manifest, "").wanted(policy);
+    const wanted = new Survey(folder, tree.manifest, policy).wanted(policy);
     return openPartial({ ...tree, dir, policy, wanted });
   } finally {
     folder.close();
@@ -173,6 +173,32 @@ describe("names that are taken", () => {
     expect(readFileSync(join(got.dir, "photos/tiny"), "utf8")).toBe("another");
   });
 
+  test("--checksum: only content makes files the same, and those are left alone", async () => {
+    using folder = temporaryFolder();
+    const tree = testTree(12, TREE);
+    put(folder.path, "photos/a.jpg", tree.contents.get("photos/a.jpg")!, 5000);
+    // Of the right size and time, and not the same.
+    put(folder.path, "photos/run.sh", "0123456789", 1_700_000_000_123);
+    put(folder.path, "notes.txt", tree.contents.get("notes.txt")!, 5000);
+    const policy: Policy = { ...policyOf("overwrite"), checksum: true };
+    const destination = new Folder(folder.path);
+    const survey = new Survey(destination, tree.manifest, policy);
+    destination.close();
+    const partial = openPartial({
+      ...tree,
+      dir: folder.path,
+      policy,
+      wanted: survey.wanted(policy),
+    });
+    writeUntil(partial, tree);
+    await partial.finish(policy);
+    expectWhole(folder.path, tree);
+    expect(listTree(folder.path)).toEqual(NAMES);
+    for (const path of ["photos/a.jpg", "notes.txt"]) {
+      expect(statSync(join(folder.path, path)).mtimeMs).toBe(5000);
+    }
+  });
+
   test("what is the same is not fetched, and all the same is nothing at all", () => {
     using folder = temporaryFolder();
     const far = [
@@ -188,7 +214,7 @@ describe("names that are taken", () => {
     expect(writeUntil(partial, tree)).toBeLessThan(20);
     put(folder.path, "d/a", tree.contents.get("d/a")!, 1_700_000_000_123);
     const destination = new Folder(folder.path);
-    const survey = new Survey(destination, tree.manifest, "");
+    const survey = new Survey(destination, tree.manifest, policyOf("number"));
     destination.close();
     expect(survey.exists).toBe(false);
     expect(survey.same).toEqual({ files: 3, bytes: 100 * D + 10 });
