@@ -37,6 +37,26 @@ export class Keeper {
     if (!same) throw new FaultError("source-changed", about);
   }
 
+  /** Receivers that have everything since an earlier run. */
+  get doneBefore(): Uint8Array[] {
+    return this.#try((kept) => kept.done) ?? [];
+  }
+
+  /** A receiver has everything. Should that not be kept, a later run waits for one more. */
+  done(receiver: Uint8Array): void {
+    this.#try((kept) => kept.noteDone(receiver));
+  }
+
+  #try<T>(step: (kept: KeptSend) => T): T | undefined {
+    if (this.#kept === undefined) return undefined;
+    try {
+      return step(this.#kept);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
   tick(now: number): void {
     if (now - this.#touchedAt < KEEPALIVE_MS) return;
     this.#touchedAt = now;

@@ -8,6 +8,7 @@
  *         entry.json   what `list` shows, the code and the proof; written last
  *         head         the share's plaintext before the files' bytes
  *         stamps       STAMP_FIELDS numbers of 8 bytes for each entry of the manifest
+ *         done         the ids, 16 bytes each, of receivers that have everything
  *         tags         16 bytes for each record that was sent: its AES-GCM tag
  *         run.json     whether all of that is on the disk, else during which run of the system
  *
@@ -16,6 +17,7 @@
  * tag is a hash of the whole record under a key that nobody else has, and costs nothing more.
  */
 import {
+  appendFileSync,
   closeSync,
   fstatSync,
   fsyncSync,
@@ -34,7 +36,13 @@ import * as v from "valibot";
 
 import type { Code } from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
-import { MANIFEST_BYTES, MANIFEST_FILES, SENDS_KEPT } from "../protocol/limits.ts";
+import { RECEIVER_BYTES } from "../protocol/keys.ts";
+import {
+  MANIFEST_BYTES,
+  MANIFEST_FILES,
+  RECEIVERS_PER_SHARE,
+  SENDS_KEPT,
+} from "../protocol/limits.ts";
 import { MANIFEST_LENGTH_BYTES } from "../protocol/manifest.ts";
 import { errorCode } from "./folder.ts";
 import { openOwn, writeFully } from "./journal.ts";
@@ -44,13 +52,11 @@ import {
   againEntry,
   codeEntry,
   dropOldest,
-  namesIn,
   readEntry,
   stateFolder,
   statePath,
   writeEntry,
   type Again,
-  type Dated,
 } from "./state.ts";
 
 /** Of AES-GCM. */
@@ -81,16 +87,9 @@ export interface Content {
   readonly stamps: BigUint64Array;
 }
 
-/** A send as `list` shows it. */
-export type ListedSend = Dated<SendEntry> & {
-  /** Records from the first that were sent at least once. */
-  readonly sent: number;
-  readonly running: boolean;
-};
-
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const hex = (bytes: number) => v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`)));
-const sendEntry = v.object({
+export const sendEntry = v.object({
   share: hex(16),
   proof: hex(32),
   code: codeEntry,
@@ -103,9 +102,10 @@ const sendEntry = v.object({
 });
 const runEntry = v.object({ boot: v.nullable(v.string()), stored: v.boolean() });
 
-const ENTRY = "entry.json";
+export const ENTRY = "entry.json";
 const HEAD = "head";
 const STAMPS = "stamps";
+const DONE = "done";
 const RUN = "run.json";
 
 export class KeptSend {
@@ -131,6 +131,7 @@ export class KeptSend {
       writeFileSync(join(path, HEAD), head, options);
       writeFileSync(join(path, STAMPS), bytesOf(stamps), options);
       writeFileSync(join(path, TAGS), "", options);
+      writeFileSync(join(path, DONE), "", options);
       writeEntry(join(path, RUN), { boot: bootId() ?? null, stored: false });
       writeEntry(join(path, ENTRY), entry);
       return new KeptSend(entry, path, openOwn(join(path, TAGS)));
@@ -210,6 +211,20 @@ export class KeptSend {
     return before.every((byte, i) => byte === tag[i]);
   }
 
+  /** Receivers whose receipts verified. @throws what the file system throws */
+  get done(): Uint8Array[] {
+    const ids = readBounded(join(this.#path, DONE), RECEIVER_BYTES * RECEIVERS_PER_SHARE);
+    // What is cut off was never written whole.
+    return Array.from({ length: Math.floor(ids.length / RECEIVER_BYTES) }, (_, at) =>
+      ids.slice(at * RECEIVER_BYTES, (at + 1) * RECEIVER_BYTES),
+    );
+  }
+
+  /** A receiver has everything, and is not waited for again. @throws what the file system throws */
+  noteDone(receiver: Uint8Array): void {
+    appendFileSync(join(this.#path, DONE), receiver);
+  }
+
   /** Shows other machines, which can't look for this process, that it lives. Each KEEPALIVE_MS. */
   touch(): void {
     const now = new Date();
@@ -227,7 +242,7 @@ export class KeptSend {
     closeSync(this.#tags);
     const free = join(statePath("sends"), this.entry.share);
     try {
-      for (const name of [HEAD, STAMPS, TAGS, ENTRY]) sync(join(this.#path, name));
+      for (const name of [HEAD, STAMPS, TAGS, DONE, ENTRY]) sync(join(this.#path, name));
       sync(this.#path);
       writeEntry(join(this.#path, RUN), { boot: bootId() ?? null, stored: true });
       sync(join(this.#path, RUN));
@@ -253,30 +268,6 @@ export class KeptSend {
     const length = readSync(this.#tags, tag, 0, TAG_BYTES, index * TAG_BYTES);
     return length === TAG_BYTES ? tag : tag.fill(0);
   }
-}
-
-/** All that are kept, newest first. */
-export function keptSends(): (ListedSend & { readonly folder: string })[] {
-  const folder = statePath("sends");
-  return namesIn(folder)
-    .flatMap((name) => {
-      const path = join(folder, name);
-      const entry = readEntry(join(path, ENTRY), sendEntry);
-      if (entry?.share !== shareOf(name)) return [];
-      const size = statSync(join(path, TAGS), { throwIfNoEntry: false })?.size ?? 0;
-      const sent = Math.floor(size / TAG_BYTES);
-      return [{ ...entry, sent, running: !isFree(folder, name), folder: name }];
-    })
-    .toSorted((a, b) => b.at - a.at);
-}
-
-/** @returns false when a running process has it */
-export function forgetSend(share: string): boolean {
-  const folder = statePath("sends");
-  const names = namesIn(folder).filter((name) => shareOf(name) === share);
-  const free = names.filter((name) => isFree(folder, name));
-  for (const name of free) rmSync(join(folder, name), { recursive: true, force: true });
-  return free.length === names.length;
 }
 
 function bytesOf(stamps: BigUint64Array): Uint8Array {

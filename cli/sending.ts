@@ -94,6 +94,7 @@ export class Sending {
         offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
         goal: { receivers: job.receivers, stay: job.stay },
+        doneBefore: this.#keeper.doneBefore,
         startWhen: this.#startWhen(headRecords),
         dropSlowMs: job.dropSlowMs,
         giveUpAfterMs: job.connectTimeoutMs,
@@ -112,6 +113,7 @@ export class Sending {
     const { name, more } = source;
     emit({ event: "source", name, more, files: files.length, bytes, records, kind, open });
     if (this.#sentRecords > 0) emit({ event: "resumed", bytes: this.#sentBytes(), size: bytes });
+    for (const receiver of this.#session.receivers) this.#tellReceiver(receiver);
     source.onReady = () => this.#upload();
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
@@ -251,6 +253,8 @@ export class Sending {
     const valid =
       records === this.#source.records &&
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
+    // Before it is told so: another run would wait for it.
+    if (valid) this.#keeper.done(receiver);
     this.#handle({ type: "receipt-checked", receipt, valid });
   }
 

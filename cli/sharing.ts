@@ -25,7 +25,8 @@ import { compare, type Change } from "./changes.ts";
 import type { ClientEvent } from "./events.ts";
 import { errorCode } from "./folder.ts";
 import type { SendJob } from "./jobs.ts";
-import { KeptSend, TAG_BYTES, keptSends, type Content } from "./kept-send.ts";
+import { KeptSend, TAG_BYTES, type Content } from "./kept-send.ts";
+import { keptSends } from "./kept-sends.ts";
 import type { Source } from "./source.ts";
 
 /** Records compared before anything else has its turn. */

@@ -1,5 +1,5 @@
 /** What `list` shows, `resume` goes on with and `forget` removes: sends and receives, newest first. */
-import { forgetSend, keptSends, type ListedSend } from "./kept-send.ts";
+import { forgetSend, keptSends, type ListedSend } from "./kept-sends.ts";
 import { keptReceives, unregisterReceive, type Dated, type KeptReceive } from "./state.ts";
 import { usage } from "./args.ts";
 

@@ -46,7 +46,10 @@ export class Roster {
   }
 
   /** It proved that it has everything. */
-  verify({ receiver: id, records }: MessageOf<"receipt">): ReceiverView | undefined {
+  verify({
+    receiver: id,
+    records,
+  }: Pick<MessageOf<"receipt">, "receiver" | "records">): ReceiverView | undefined {
     const key = toHex(id);
     const known = this.#receivers.get(key);
     if (this.#isFull(known)) return undefined;

@@ -15,6 +15,8 @@ export interface SenderOptions {
   readonly offer: Offer;
   readonly proof: Uint8Array;
   readonly goal: SenderGoal;
+  /** Receivers whose receipts verified when the same share was offered before, by another session. */
+  readonly doneBefore?: readonly Uint8Array[] | undefined;
   /** Undefined: it begins with the first who agrees. */
   readonly startWhen?: StartWhen | undefined;
   /** Dismiss who takes nothing for so long while others went further; undefined: nobody. ms */

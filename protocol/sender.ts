@@ -52,7 +52,10 @@ export class SenderSession {
     this.#options = options;
     this.#link = new Link(options, now);
     this.#lastLossAt = now;
-    const { dropSlowMs } = options;
+    const { dropSlowMs, doneBefore, offer } = options;
+    for (const receiver of doneBefore ?? []) {
+      this.#roster.verify({ receiver, records: offer.records });
+    }
     this.#laggards = dropSlowMs === undefined ? undefined : new Laggards(dropSlowMs);
     this.#gate = options.startWhen && new StartGate(options.startWhen);
   }
@@ -189,7 +192,7 @@ export class SenderSession {
         ];
       case "accepted":
         this.#lastLossAt = now;
-        this.#listedBy = this.#listedBy === undefined ? now : now + LISTED_MS;
+        this.#listedBy = this.#mayBeAwaited() ? now + LISTED_MS : now;
         this.#state = { at: "serving", wanted: new RecordRanges() };
         return this.#admission
           .messages(offer.share)
@@ -216,6 +219,11 @@ export class SenderSession {
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
     }
+  }
+
+  /** Whether receivers may wait at the relay, which were there before this line. */
+  #mayBeAwaited(): boolean {
+    return this.#listedBy !== undefined || (this.#options.doneBefore?.length ?? 0) > 0;
   }
 
   #offer(): Message {

@@ -12,7 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { forgetSend, KeptSend, keptSends, type SendEntry } from "../../cli/kept-send.ts";
+import { KeptSend, type SendEntry } from "../../cli/kept-send.ts";
+import { forgetSend, keptSends } from "../../cli/kept-sends.ts";
 import { statePath } from "../../cli/state.ts";
 import { parseCode } from "../../protocol/code.ts";
 import { SENDS_KEPT } from "../../protocol/limits.ts";
@@ -74,6 +75,8 @@ describe("what is kept of a send", () => {
     expect(keptSends()).toMatchObject([{ ...entry(1), sent: 4, running: true }]);
     expect(KeptSend.claim(nameOf(entry(1).share))).toBeUndefined();
     expect(forgetSend(entry(1).share)).toBe(false);
+    kept.noteDone(new Uint8Array(16).fill(7));
+    kept.noteDone(new Uint8Array(16).fill(8));
     kept.close();
     kept.close();
     expect(keptSends()).toMatchObject([{ running: false, folder: entry(1).share }]);
@@ -82,6 +85,10 @@ describe("what is kept of a send", () => {
     expect(again.entry).toMatchObject(entry(1));
     expect(again.content()).toEqual({ ...content, head: Buffer.from(content.head) });
     expect(again.end).toBe(4);
+    expect(again.done.map((id) => [...id.subarray(0, 2)])).toEqual([
+      [7, 7],
+      [8, 8],
+    ]);
     expect([0, 1, 2, 3, 4].map((index) => again.has(index))).toEqual([
       true,
       false,

@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { concat, decodeFrame, isFrame, toHex, type Code } from "../../protocol/mod.ts";
-import { keptSends } from "../../cli/kept-send.ts";
+import { keptSends } from "../../cli/kept-sends.ts";
 import type { SendJob } from "../../cli/jobs.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
@@ -181,6 +181,26 @@ describe("a sender killed with -9 and run again", () => {
     await using receiver = receive({ relay: at.relay, code, out: at.out });
     await isDone(sender, receiver);
   });
+});
+
+test("who had everything before the sender was killed counts, and is not waited for again", async () => {
+  await using at = await stage();
+  const file = makeFile(at.folder, "a.bin", 3 * MiB);
+  const late = join(at.folder, "late");
+  mkdirSync(late);
+  const job = { relay: at.relay, path: file.path, receivers: 2 };
+  await using first = sendKept(job);
+  const known = await share(first);
+  await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
+  const { id } = await first.when("receiver", ({ done }) => done);
+  await isDone(receiver);
+  await first.kill();
+  await using second = sendKept(job);
+  expect(await share(second)).toEqual(known);
+  expect(await second.when("receiver")).toMatchObject({ id, done: true });
+  await using other = receive({ relay: at.relay, code: known.code, out: late });
+  await isDone(second, other);
+  expect(second.all("done")).toMatchObject([{ receivers: 2 }]);
 });
 
 test("sender, receiver and relay killed with -9 in turns end with the whole file", async () => {

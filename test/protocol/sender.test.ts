@@ -520,3 +520,17 @@ describe("who takes nothing", () => {
     expect(play.tick(100)).toHaveLength(3);
   });
 });
+
+test("a share that goes on counts who had it before, and hears who is there before it ends", () => {
+  const options = { channel, offer, proof, giveUpAfterMs: undefined, random: () => 0 };
+  const goal = { receivers: 2, stay: false };
+  const session = new SenderSession({ ...options, goal, doneBefore: [id(1), id(2)] }, 0);
+  expect([...session.receivers].map(({ verified }) => verified)).toEqual([true, true]);
+  session.handle({ type: "tick" }, 0);
+  session.handle({ type: "opened" }, 0);
+  session.handle({ type: "message", message: WELCOME }, 0);
+  session.handle({ type: "message", message: { t: "accepted", share } }, 0);
+  expect(session.handle({ type: "tick" }, 4 * RECEIVERS_EVERY_MS - 1)).toEqual([]);
+  const ended = session.handle({ type: "tick" }, 4 * RECEIVERS_EVERY_MS);
+  expect(ended).toEqual([END, finish(undefined, 2, 0)]);
+});
