@@ -90,6 +90,14 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
   "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: root },
+  "bun run bench fanout --receivers 1 --fanout-total 768MiB": {
+    run: "bun run bench fanout --systems fileshare --receivers 1 --fanout-total 2MiB --rounds 1",
+    cwd: root,
+  },
+  "bun run bench idle --receivers 5000": {
+    run: "bun run bench idle --systems fileshare --receivers 5 --rounds 1",
+    cwd: root,
+  },
   "bun run bench fanout --relay ws://127.0.0.1:8000 --receivers 500 --size 64MiB": "together",
   "bun run bench fanout slow --systems fileshare,nginx --receivers 8,64 --rounds 5 --json result.json --html result.html":
     {

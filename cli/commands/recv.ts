@@ -32,7 +32,8 @@ export default command({
     skip: { type: "boolean", description: "Leave files that are there as they are" },
     checksum: {
       type: "boolean",
-      description: "Let only their content prove that files are the same: what has the size is fetched and compared",
+      description:
+        "Let only their content prove that files are the same: what has the size is fetched and compared",
     },
     name: {
       type: "string",
