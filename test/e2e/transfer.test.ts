@@ -168,7 +168,9 @@ describe("a file of that name", () => {
     const { path, bytes } = makeFile(folder.path, "a.bin", 5 * MiB);
     const out = folderIn(folder.path, "out");
     const code = newCode();
-    await using sender = send({ relay: `${relay.url}/ws`, code, path, receivers: 2 });
+    // Who came when the other one was through would find its file, and fetch nothing.
+    const startWhen = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined };
+    await using sender = send({ relay: `${relay.url}/ws`, code, path, receivers: 2, startWhen });
     await using one = receive({ relay: `${relay.url}/ws`, code, out });
     await using two = receive({ relay: `${relay.url}/ws`, code, out });
     for (const client of [one, two, sender]) expect((await client.outcome).exitCode).toBe(0);
