@@ -210,7 +210,7 @@ export class Story {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const speed = active > 0 ? ` (${rate(now / active)})` : "";
-    const who = receivers === undefined ? "" : `${receiversHave(receivers)} the whole file, `;
+    const who = receivers === undefined ? "" : `${receiversHave(receivers)} everything, `;
     return say(this.#style.green(`Done: ${who}${part} in ${duration(active)}${speed}`));
   }
 

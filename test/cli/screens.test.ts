@@ -67,7 +67,7 @@ describe("the plain screen", () => {
         "bob: lost, 31 %",
         "anna  done         100 %    10.6 MiB/s  in 8.0 s",
         "bob   lost          31 %",
-        "Done: 1 receiver has the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+        "Done: 1 receiver has everything, 100 MiB in 4.0 s (25 MiB/s)",
       ],
       err: ["Error: Some receivers did not get the whole file. Send it again for them."],
     });

@@ -110,7 +110,7 @@ describe("the terminal screen of a sender", () => {
       "Upload ██████████████████████████████ 100 %  100 MiB of 100 MiB",
       "anna  done         100 %    10.6 MiB/s  in 8.0 s",
       "bob   lost          31 %",
-      "Done: 1 receiver has the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+      "Done: 1 receiver has everything, 100 MiB in 4.0 s (25 MiB/s)",
       "Error: Some receivers did not get the whole file. Send it again for them.",
     ]);
     expect(terminal.err()).toStartWith("Error: Some receivers");
@@ -191,7 +191,7 @@ describe("the terminal screen of a sender", () => {
       "fastest  r30   done         100 %     323 MiB/s  in 0.3 s",
       "median   r165  done         100 %    60.2 MiB/s  in 1.7 s",
       "slowest  r299  done         100 %    33.3 MiB/s  in 3.0 s",
-      "Done: 270 receivers have the whole file, 100 MiB in 4.0 s (25 MiB/s)",
+      "Done: 270 receivers have everything, 100 MiB in 4.0 s (25 MiB/s)",
     ]);
   });
 
