@@ -1,7 +1,7 @@
 import {
   FaultError,
   MANIFEST_LENGTH_BYTES,
-  MANY_FILES,
+  LONG_MANIFEST_BYTES,
   dataPerRecord,
   decodeManifest,
   isOpen,
@@ -194,7 +194,7 @@ export class Incoming {
       store.write(index, record, ended && index === this.#records - 1);
     }
     this.#early = [];
-    collectGarbage(manifest);
+    if (head.length > LONG_MANIFEST_BYTES) Bun.gc(true);
   }
 
   /**
@@ -276,14 +276,19 @@ export class Incoming {
     const early = this.#early.filter((data) => data !== undefined);
     const head = new Uint8Array(Buffer.concat(early, end));
     this.#dropHead(end);
-    const manifest = decodeManifest(head.subarray(MANIFEST_LENGTH_BYTES), this.offer);
+    // Also what came before it, such as the keys' derivation, left some.
+    const tidy = (): void => {
+      if (end > LONG_MANIFEST_BYTES) Bun.gc(true);
+    };
+    tidy();
+    const manifest = decodeManifest(head.subarray(MANIFEST_LENGTH_BYTES), this.offer, tidy);
     if (manifest.open !== isOpen(this.offer)) {
       throw new FaultError("bad-manifest", "another end than offered");
     }
     const { dir, output } = this.#destination;
     if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");
     const saved = output === undefined && manifest.kind === "files";
-    collectGarbage(manifest);
+    tidy();
     this.#stage = {
       at: "known",
       manifest,
@@ -292,11 +297,6 @@ export class Incoming {
     };
     return true;
   }
-}
-
-/** Reading a long manifest leaves a lot that is of no use any more. */
-function collectGarbage({ files }: Manifest): void {
-  if (files.length > MANY_FILES) Bun.gc(true);
 }
 
 function surveyOf(dir: string, manifest: Manifest, policy: Policy): Survey {

@@ -131,11 +131,17 @@ export const TEXT_BYTES = limit(
   "bytes",
   "a share that is a text, shown and not saved; more belongs into a file",
 );
+export const LONG_MANIFEST_BYTES = limit(
+  "LONG_MANIFEST_BYTES",
+  MiB,
+  "bytes",
+  "of a manifest, above which a receiver frees memory at once before it reads it",
+);
 export const MANY_FILES = limit(
   "MANY_FILES",
-  10_000,
+  25_000,
   "items",
-  "entries of a manifest above which a receiver frees memory at once when it has read it",
+  "entries of a manifest after each of which a receiver that reads it frees memory at once",
 );
 export const NAME_BYTES = limit(
   "NAME_BYTES",
@@ -655,7 +661,7 @@ export const COMPARE_BYTES = limit(
 );
 export const OUTPUT_BUFFER_BYTES = limit(
   "OUTPUT_BUFFER_BYTES",
-  4 * MiB,
+  2 * MiB,
   "bytes",
   "that wait for who reads the standard output; above it the line to the relay is not read",
 );

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { concat, equalBytes, u32 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { SHARE_BYTES } from "./keys.ts";
-import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
+import { MANIFEST_BYTES, MANIFEST_FILES, MANY_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
 import { packList, packMapWithList, type PlainMap, unpackMap } from "./msgpack.ts";
 import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
@@ -181,13 +181,20 @@ const ManifestSchema = v.object({
   files: v.custom<unknown[]>((value) => Array.isArray(value) && value.length > 0),
 });
 
+/** Called now and then amid a long manifest: a good time to free memory. */
+export type Tidy = () => void;
+
 /**
  * Reads a manifest (without the length before it) and checks it against itself and against what
  * was offered. All its names are safe, and safe side by side.
  * @throws FaultError "bad-manifest", or "unsafe-name" for any of its names
  */
-export function decodeManifest(bytes: Uint8Array, expected: ExpectedShare): Manifest {
-  const manifest = readManifest(bytes);
+export function decodeManifest(
+  bytes: Uint8Array,
+  expected: ExpectedShare,
+  tidy: Tidy = () => undefined,
+): Manifest {
+  const manifest = readManifest(bytes, tidy);
   if (!equalBytes(manifest.share, expected.share)) throw bad("it is of another share");
   if (manifest.recordSize !== expected.recordSize) throw bad("another record size than offered");
   if (expected.records !== undefined && manifest.records !== expected.records) {
@@ -206,14 +213,15 @@ export function decodeHead(head: Uint8Array): Manifest {
   return readManifest(head.subarray(MANIFEST_LENGTH_BYTES));
 }
 
-function readManifest(bytes: Uint8Array): Manifest {
+function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest {
   const map = unpack(bytes);
   const list = map["files"];
   // Counted before the schema walks it.
   if (Array.isArray(list) && list.length > MANIFEST_FILES) throw bad("too many files");
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
   if (!result.success) throw bad(whereOf(result.issues[0]));
-  const files = readFiles(result.output.files);
+  tidy();
+  const files = readFiles(result.output.files, tidy);
   const manifest = { ...result.output, files };
   const problem = problemOf(manifest);
   if (problem !== undefined) throw bad(problem);
@@ -223,8 +231,11 @@ function readManifest(bytes: Uint8Array): Manifest {
 }
 
 /** Each entry checked in the place of the raw one, so that there are never two of all. */
-function readFiles(list: unknown[]): ManifestFile[] {
-  for (const [i, entry] of list.entries()) list[i] = readFile(entry, i);
+function readFiles(list: unknown[], tidy: Tidy): ManifestFile[] {
+  for (let i = 0; i < list.length; i++) {
+    list[i] = readFile(list[i], i);
+    if (i % MANY_FILES === MANY_FILES - 1) tidy();
+  }
   return list as ManifestFile[];
 }
 

@@ -19,6 +19,7 @@ const BIDI = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const FORBIDDEN = /[<>:"|?*\\/]/;
 // HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
+const ASCII = /^[ -~]*$/;
 const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
 /** Of which capitals are all that may differ. */
 const PLAIN = /^[ -~]*$/;
@@ -85,7 +86,7 @@ export function baseName(path: SafePath): SafeName {
  */
 export function isHiddenName(path: string): boolean {
   return path.split("/").some((name) => {
-    const seen = name.replaceAll(IGNORED, "").toLowerCase();
+    const seen = withoutIgnored(name).toLowerCase();
     return seen.startsWith(".") || ACTIVE.has(seen);
   });
 }
@@ -170,10 +171,22 @@ function folderIn(here: Folder, name: string, path: string): Folder {
 /** Equal for names that some file system, with its case folding and normal form, takes for one. */
 function collisionKey(name: string): string {
   if (PLAIN.test(name)) return name.toUpperCase();
-  return name.replaceAll(IGNORED, "").normalize("NFKC").toLowerCase().toUpperCase();
+  return withoutIgnored(name).normalize("NFKC").toLowerCase().toUpperCase();
+}
+
+/** Most names are ASCII, which has none of these: then nothing is made anew. */
+function withoutIgnored(name: string): string {
+  return ASCII.test(name) ? name : name.replaceAll(IGNORED, "");
+}
+
+/** Whether it takes more bytes of UTF-8. A character of UTF-16 takes three at most. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && (text.length > bytes || utf8(text).length > bytes);
 }
 
 function pathProblem(path: string): string | undefined {
+  // What is far too long is not even looked at.
+  if (isLonger(path, PATH_BYTES)) return `it is longer than ${PATH_BYTES} bytes`;
   const names = path.split("/");
   const reason = lengthProblem(path, names);
   if (reason !== undefined) return reason;
@@ -186,10 +199,7 @@ function pathProblem(path: string): string | undefined {
 }
 
 function lengthProblem(path: string, names: readonly string[]): string | undefined {
-  // UTF-8 is never shorter than the text: what is far too long is not even looked at.
-  if (path.length > PATH_BYTES || utf8(path).length > PATH_BYTES) {
-    return `it is longer than ${PATH_BYTES} bytes`;
-  }
+  if (isLonger(path, PATH_BYTES)) return `it is longer than ${PATH_BYTES} bytes`;
   if (!path.isWellFormed()) return "it is not well-formed Unicode";
   if (names.length - 1 > PATH_DEPTH) return `it is deeper than ${PATH_DEPTH} folders`;
   return undefined;
@@ -197,12 +207,12 @@ function lengthProblem(path: string, names: readonly string[]): string | undefin
 
 function nameProblem(name: string): string | undefined {
   if (name === "") return "it is empty or has an empty part";
-  if (utf8(name).length > NAME_BYTES) return `one name in it is longer than ${NAME_BYTES} bytes`;
+  if (isLonger(name, NAME_BYTES)) return `one name in it is longer than ${NAME_BYTES} bytes`;
   if (CONTROL.test(name)) return "it has a control character";
   if (BIDI.test(name)) return "it has a character that reorders text";
   const forbidden = FORBIDDEN.exec(name)?.[0];
   if (forbidden !== undefined) return `it has a ${forbidden}`;
-  const seen = name.replaceAll(IGNORED, "");
+  const seen = withoutIgnored(name);
   if (seen === "") return "it is invisible";
   if (seen === "~") return "it stands for a home folder";
   if (seen === "." || seen === "..") return "it leads to another folder";
