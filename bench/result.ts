@@ -35,6 +35,7 @@ export interface SystemInfo {
 
 export const SYSTEMS = [
   "fileshare",
+  "fileshare-lobby",
   "nginx",
   "piping-server",
   "original",

@@ -15,7 +15,7 @@ const BARS = [1, 2];
 export const fanout: Scenario = {
   name: "fanout",
   summary: "one sender, N receivers who are all there",
-  systems: ["fileshare", "nginx", "piping-server", "original", "naive"],
+  systems: ["fileshare", "fileshare-lobby", "nginx", "piping-server", "original", "naive"],
   options: [
     {
       name: "fanout-total",

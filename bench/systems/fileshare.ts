@@ -1,30 +1,47 @@
 /** The relay of this repository, and one that is there already. */
 import manifest from "../../package.json" with { type: "json" };
 import { startRelayProcess } from "./relay-process.ts";
-import type { LoadDriver, System } from "./system.ts";
+import type { LoadDriver, RunningSystem, StartOptions, System } from "./system.ts";
 
-const load = `${import.meta.dir}/../load`;
+const folder = `${import.meta.dir}/../load`;
 
 export const frameLoad: LoadDriver = {
-  sender: [process.execPath, `${load}/frame-sender.ts`],
-  receivers: [process.execPath, `${load}/frame-receivers.ts`],
+  sender: [process.execPath, `${folder}/frame-sender.ts`],
+  receivers: [process.execPath, `${folder}/frame-receivers.ts`],
+};
+
+export const textLoad: LoadDriver = {
+  sender: [process.execPath, `${folder}/text-sender.ts`],
+  receivers: [process.execPath, `${folder}/text-receivers.ts`],
 };
 
 export const fileshare: System = {
   name: "fileshare",
   find: () => Promise.resolve({ version: manifest.version }),
-  async start({ workers, logBytes }) {
-    const log = logBytes === undefined ? [] : [`--log-bytes=${logBytes}`];
-    const relay = await startRelayProcess("fileshare-relay.ts", [`--workers=${workers}`, ...log]);
-    return {
-      pids: [relay.pid],
-      url: relay.url,
-      load: frameLoad,
-      takeStats: () => relay.takeStats(),
-      [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
-    };
-  },
+  start: (options) => start(options, frameLoad),
 };
+
+/** The same relay with the original app's clients, whose bytes it seals and opens. */
+export const fileshareLobby: System = {
+  name: "fileshare-lobby",
+  find: () => Promise.resolve({ version: manifest.version }),
+  start: (options) => start(options, textLoad),
+};
+
+async function start(
+  { workers, logBytes }: StartOptions,
+  load: LoadDriver,
+): Promise<RunningSystem> {
+  const log = logBytes === undefined ? [] : [`--log-bytes=${logBytes}`];
+  const relay = await startRelayProcess("fileshare-relay.ts", [`--workers=${workers}`, ...log]);
+  return {
+    pids: [relay.pid],
+    url: relay.url,
+    load,
+    takeStats: () => relay.takeStats(),
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
+  };
+}
 
 /** A relay that runs somewhere: nothing is known of its process, and it is left as it was. */
 export function fileshareAt(url: string): System {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 
 import { ask, which } from "./command.ts";
+import { textLoad } from "./fileshare.ts";
 import { startServer } from "./server.ts";
 import type { Found, RunningSystem, System } from "./system.ts";
 
@@ -26,14 +27,10 @@ async function start(): Promise<RunningSystem> {
   if (found === undefined) throw new Error("no Python has what the original server needs");
   const program = join(import.meta.dir, "original-server.py");
   const server = await startServer((port) => [found.path, program, port.toString()]);
-  const load = join(import.meta.dir, "../load");
   return {
     pids: [server.pid],
     url: `ws://127.0.0.1:${server.port}`,
-    load: {
-      sender: [process.execPath, join(load, "text-sender.ts")],
-      receivers: [process.execPath, join(load, "text-receivers.ts")],
-    },
+    load: textLoad,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -2,7 +2,7 @@
 import type { SystemName } from "../result.ts";
 import { asSystem } from "./carrier.ts";
 import { croc } from "./croc.ts";
-import { fileshare } from "./fileshare.ts";
+import { fileshare, fileshareLobby } from "./fileshare.ts";
 import { naive } from "./naive.ts";
 import { nginx } from "./nginx.ts";
 import { original } from "./original.ts";
@@ -12,9 +12,15 @@ import type { System } from "./system.ts";
 import { wormhole } from "./wormhole.ts";
 
 const systems = new Map<SystemName, System>(
-  [fileshare, nginx, pipingServer, original, naive, ...[croc, wormhole, sendme].map(asSystem)].map(
-    (each) => [each.name, each],
-  ),
+  [
+    fileshare,
+    fileshareLobby,
+    nginx,
+    pipingServer,
+    original,
+    naive,
+    ...[croc, wormhole, sendme].map(asSystem),
+  ].map((each) => [each.name, each]),
 );
 
 export function systemOf(name: SystemName): System {
