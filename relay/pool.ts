@@ -170,6 +170,11 @@ export class BlockPool {
     return this.store.view(block, offset, length);
   }
 
+  /** Copies bytes of a block into `target`, as many as fit there. */
+  read(block: number, offset: number, target: Uint8Array): void {
+    this.store.read(block, offset, target);
+  }
+
   /** The kernel got bytes of this block without a copy: they must not change under its hands. */
   expose(block: number): void {
     Atomics.store(this.#exposed, block, 1);

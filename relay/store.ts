@@ -1,4 +1,12 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { FRAME_BYTES } from "../protocol/mod.ts";
@@ -20,6 +28,8 @@ export interface BlockStore {
   write(block: number, offset: number, frame: Uint8Array): boolean;
   /** Bytes of a block, not copied. */
   view(block: number, offset: number, length: number): Uint8Array;
+  /** Copies bytes of a block into `target`, as many as fit there. */
+  read(block: number, offset: number, target: Uint8Array): void;
   /**
    * The block will be written anew, and what the kernel still sends of it must stay as it was; false:
    * it would not, and the block can't be used.
@@ -44,6 +54,10 @@ export class MemoryStore implements BlockStore {
 
   view(block: number, offset: number, length: number): Uint8Array {
     return new Uint8Array(this.#data, block * this.#blockBytes + offset, length);
+  }
+
+  read(block: number, offset: number, target: Uint8Array): void {
+    target.set(this.view(block, offset, target.length));
   }
 
   renew(): boolean {
@@ -99,6 +113,15 @@ export class FileStore implements BlockStore {
     this.#map ??= Bun.mmap(`/dev/fd/${this.file}`, { shared: true });
     const at = frameAt(block, offset);
     return this.#map.subarray(at, at + length);
+  }
+
+  read(block: number, offset: number, target: Uint8Array): void {
+    const at = frameAt(block, offset);
+    for (let done = 0; done < target.length;) {
+      const count = readSync(this.file, target, done, target.length - done, at + done);
+      if (count === 0) throw new Error("the log's file ends early");
+      done += count;
+    }
   }
 
   renew(block: number): boolean {

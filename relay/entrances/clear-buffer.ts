@@ -1,27 +1,35 @@
 /** Bytes that may wait to be sealed: enough for a few records, and for what one read brings. */
 const MOST_BYTES = 2 * 1024 ** 2;
+/** With which the buffer begins: most of what is sent is small. */
+const FIRST_BYTES = 64 * 1024;
 
 /** What goes into one record. */
 export interface RecordData {
-  readonly parts: Uint8Array[];
+  /** Good until more is pushed. */
+  readonly bytes: Uint8Array;
   /** Nothing follows. */
   readonly last: boolean;
   /** Bytes short of a full record. */
   readonly missing: number;
 }
 
-/** Bytes as they come in clear, cut into records. */
+/**
+ * Bytes as they come in clear, cut into records. They are copied, because they come in pieces of any
+ * size, and a piece costs more to keep and to seal than its bytes.
+ */
 export class ClearBuffer {
   readonly #recordBytes: number;
   readonly #flushMs: number | undefined;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
   readonly #flush: () => void;
   #timer: NodeJS.Timeout | undefined;
   #isEnded = false;
   #isDiscarding = false;
   /** What waits has waited long enough for a record to become full. */
   #isDue = false;
+  #bytes = new Uint8Array(FIRST_BYTES);
+  /** What waits lies from here to there. */
+  #from = 0;
+  #to = 0;
 
   /**
    * @param recordBytes of plaintext in a full record
@@ -35,7 +43,7 @@ export class ClearBuffer {
   }
 
   get isFull(): boolean {
-    return this.#bytes >= MOST_BYTES;
+    return this.#waiting >= MOST_BYTES;
   }
 
   get isEnded(): boolean {
@@ -46,11 +54,11 @@ export class ClearBuffer {
     return this.#isDiscarding;
   }
 
-  /** Keeps the bytes themselves: whoever had them must not change them. */
   push(bytes: Uint8Array): void {
     if (this.#isDiscarding || bytes.length === 0) return;
-    this.#chunks.push(bytes);
-    this.#bytes += bytes.length;
+    this.#makeRoom(bytes.length);
+    this.#bytes.set(bytes, this.#to);
+    this.#to += bytes.length;
   }
 
   end(): void {
@@ -60,8 +68,7 @@ export class ClearBuffer {
   /** From now on everything is let go. */
   discard(): void {
     this.#isDiscarding = true;
-    this.#chunks = [];
-    this.#bytes = 0;
+    this.#from = this.#to;
   }
 
   /**
@@ -69,20 +76,43 @@ export class ClearBuffer {
    * held back while nobody knows whether it is the last.
    */
   take(): RecordData | undefined {
-    const fits = this.#bytes <= this.#recordBytes;
+    const fits = this.#waiting <= this.#recordBytes;
     const last = this.#isEnded && fits;
-    if (!last && fits && !(this.#isDue && this.#bytes > 0)) {
-      if (this.#bytes > 0) this.#wait();
+    if (!last && fits && !(this.#isDue && this.#waiting > 0)) {
+      if (this.#waiting > 0) this.#wait();
       return undefined;
     }
     this.#isDue = false;
-    const parts = this.#cut(Math.min(this.#bytes, this.#recordBytes));
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    return { parts, last, missing: this.#recordBytes - length };
+    const length = Math.min(this.#waiting, this.#recordBytes);
+    const bytes = this.#bytes.subarray(this.#from, this.#from + length);
+    this.#from += length;
+    return { bytes, last, missing: this.#recordBytes - length };
   }
 
   dispose(): void {
     clearTimeout(this.#timer);
+  }
+
+  get #waiting(): number {
+    return this.#to - this.#from;
+  }
+
+  /** Moves what waits to the front, or into a buffer twice as large. */
+  #makeRoom(length: number): void {
+    if (this.#to + length <= this.#bytes.length) return;
+    const needed = this.#waiting + length;
+    let size = this.#bytes.length;
+    while (size < needed) size *= 2;
+    const rest = this.#bytes.subarray(this.#from, this.#to);
+    if (size === this.#bytes.length) {
+      this.#bytes.copyWithin(0, this.#from, this.#to);
+    } else {
+      const larger = new Uint8Array(size);
+      larger.set(rest);
+      this.#bytes = larger;
+    }
+    this.#to = rest.length;
+    this.#from = 0;
   }
 
   #wait(): void {
@@ -92,25 +122,5 @@ export class ClearBuffer {
       this.#isDue = true;
       this.#flush();
     }, this.#flushMs);
-  }
-
-  #cut(wanted: number): Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    let left = wanted;
-    let whole = 0;
-    for (const chunk of this.#chunks) {
-      if (chunk.length > left) break;
-      parts.push(chunk);
-      left -= chunk.length;
-      whole++;
-    }
-    this.#chunks.splice(0, whole);
-    const [next] = this.#chunks;
-    if (left > 0 && next !== undefined) {
-      parts.push(next.subarray(0, left));
-      this.#chunks[0] = next.subarray(left);
-    }
-    this.#bytes -= wanted;
-    return parts;
   }
 }

@@ -1,4 +1,4 @@
-import type { FaultCode, Message } from "../../protocol/mod.ts";
+import { FRAME_BYTES, type FaultCode, type Message } from "../../protocol/mod.ts";
 
 import type { RecordPlace } from "../log.ts";
 import type { Outlet, SendResult, SocketId } from "../outlet.ts";
@@ -37,6 +37,8 @@ export class Insiders implements Outlet {
   readonly #insiders = new Map<SocketId, Insider>();
   #later: (() => void)[] = [];
   #nextId: SocketId = -1;
+  /** The frame that is being given. */
+  readonly #frame = new Uint8Array(FRAME_BYTES);
 
   constructor(sockets: Outlet, pool: BlockPool) {
     this.#sockets = sockets;
@@ -78,7 +80,9 @@ export class Insiders implements Outlet {
     if (socket >= 0) return this.#sockets.sendFrame(socket, place);
     const insider = this.#insiders.get(socket);
     if (insider === undefined) return "refused";
-    const bytes = this.#pool.view(place.block, place.offset, place.length);
+    // Not a view: the mapping behind it counts as garbage to come, and the engine would collect late.
+    const bytes = this.#frame.subarray(0, place.length);
+    this.#pool.read(place.block, place.offset, bytes);
     return insider.frame(bytes) ? "sent" : "queued";
   }
 
