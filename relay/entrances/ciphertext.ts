@@ -14,7 +14,7 @@ import {
 import type { SocketId } from "../outlet.ts";
 import { parseRange, type ByteRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
-import type { Insider } from "./insiders.ts";
+import type { GivenFrame, Insider } from "./insiders.ts";
 import type { EntranceOptions } from "./mod.ts";
 
 /**
@@ -83,8 +83,8 @@ export class Ciphertext implements Insider {
     }
   }
 
-  frame(bytes: Uint8Array): boolean {
-    const { index, ciphertext, last } = decodeFrame(bytes);
+  frame(given: GivenFrame): boolean {
+    const { index, ciphertext, last } = decodeFrame(given.read());
     if (this.#step === "measuring") this.#measured(index, ciphertext.length);
     else if (this.#step === "reading" && index === this.#next) this.#take(ciphertext, last);
     return !this.isFull;

@@ -4,13 +4,21 @@ import type { RecordPlace } from "../log.ts";
 import type { Outlet, SendResult, SocketId } from "../outlet.ts";
 import type { BlockPool } from "../pool.ts";
 
+/** A frame that is given to an insider, to be read, if at all, before that returns. */
+export interface GivenFrame {
+  /** Frames with the same one are the same. */
+  readonly key: string;
+  /** Copied from the log, into a buffer that the next one is copied into. */
+  read(): Uint8Array;
+}
+
 /** A client of this worker that lives in it: what it is told are calls instead of bytes. */
 export interface Insider {
   /** Something has not left it yet; it gets no frame before it said `drained`. */
   readonly isFull: boolean;
   message(message: Message): void;
-  /** A frame; the bytes are good until this returns. False: it is full now. */
-  frame(bytes: Uint8Array): boolean;
+  /** False: it is full now. */
+  frame(frame: GivenFrame): boolean;
   /** The worker lets go of it. */
   failed(fault: FaultCode): void;
 }
@@ -80,10 +88,15 @@ export class Insiders implements Outlet {
     if (socket >= 0) return this.#sockets.sendFrame(socket, place);
     const insider = this.#insiders.get(socket);
     if (insider === undefined) return "refused";
-    // Not a view: the mapping behind it counts as garbage to come, and the engine would collect late.
-    const bytes = this.#frame.subarray(0, place.length);
-    this.#pool.read(place.block, place.offset, bytes);
-    return insider.frame(bytes) ? "sent" : "queued";
+    const { block, offset, length, generation } = place;
+    const read = (): Uint8Array => {
+      // Not a view: the mapping behind it counts as garbage to come, and the engine would collect late.
+      const bytes = this.#frame.subarray(0, length);
+      this.#pool.read(block, offset, bytes);
+      return bytes;
+    };
+    const given = { key: `${block}/${generation}/${offset}`, read };
+    return insider.frame(given) ? "sent" : "queued";
   }
 
   send(socket: SocketId, message: Message): void {

@@ -22,9 +22,9 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { SocketId } from "../outlet.ts";
-import type { Inside, Insider, Insiders } from "./insiders.ts";
+import type { GivenFrame, Inside, Insider, Insiders } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
-import type { Opener, Openers } from "./opener.ts";
+import type { OpenedFrame, Opener, Openers } from "./opener.ts";
 
 /** Where the files of the lobby leave in clear. */
 export interface ClearSink {
@@ -79,7 +79,7 @@ export class LobbyReceiver implements Insider {
   readonly #id: SocketId;
   #arriving: Arriving | undefined;
   /** The frame that the session decides about. */
-  #frame: Uint8Array | undefined;
+  #opened: OpenedFrame | undefined;
   #isWanted = false;
   /** Everything was handed on, and not all has left yet. */
   #saving = false;
@@ -112,11 +112,18 @@ export class LobbyReceiver implements Insider {
     this.#handle({ type: "message", message });
   }
 
-  frame(bytes: Uint8Array): boolean {
-    this.#frame = bytes;
-    const index = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);
-    this.#handle({ type: "frame", index });
-    this.#frame = undefined;
+  frame(given: GivenFrame): boolean {
+    const { opener } = this.#arriving ?? {};
+    // One of the share before may still be given.
+    if (opener === undefined) return !this.isFull;
+    try {
+      const opened = opener.open(given);
+      this.#opened = opened;
+      this.#handle({ type: "frame", index: opened.index });
+    } catch (error) {
+      this.#refused(error);
+    }
+    this.#opened = undefined;
     return !this.isFull;
   }
 
@@ -217,15 +224,9 @@ export class LobbyReceiver implements Insider {
 
   #take(): void {
     const arriving = this.#arriving;
-    if (arriving === undefined || this.#frame === undefined) return;
+    const record = this.#opened;
+    if (arriving === undefined || record === undefined) return;
     const known = arriving.manifest !== undefined;
-    let record: OpenedRecord;
-    try {
-      record = arriving.opener.open(this.#frame);
-    } catch (error) {
-      this.#refused(error);
-      return;
-    }
     try {
       this.#takeIn(arriving, record);
     } catch (error) {

@@ -1,8 +1,7 @@
 import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
 import {
+  FRAME_HEADER_BYTES,
   LOST_GRACE_MS,
-  OPEN_FLUSH_MS,
-  OPEN_RECORD_SIZE,
   RECORD_SIZE,
   SenderSession,
   dataPerRecord,
@@ -32,6 +31,14 @@ import { lobbyKeys } from "./lobby.ts";
 
 /** How long a sender waits for somebody to send to, if nobody said for how many. ms */
 export const LONELY_MS = 10_000;
+
+/**
+ * Records of a share whose end nobody knows: larger than those of a pipe at a terminal, because most
+ * of what comes here are files, and each record costs the relay a call for each receiver.
+ */
+const LOBBY_RECORD_SIZE = 256 * 1024 - FRAME_HEADER_BYTES;
+/** After which less is a record too, filled up with nothing. ms */
+const LOBBY_FLUSH_MS = 200;
 
 /** How it went: receivers that proved to have all, and those that did not. */
 export interface LobbyOutcome {
@@ -90,13 +97,13 @@ export class LobbySender implements Insider {
     const share = shareIdFromProof(proof, primitives);
     const open = size === undefined;
     const file = { path: name, type: "file", size: size ?? 0, mode: 0, mtime: Date.now() } as const;
-    const recordSize = open ? OPEN_RECORD_SIZE : RECORD_SIZE;
+    const recordSize = open ? LOBBY_RECORD_SIZE : RECORD_SIZE;
     const { manifest, head } = encodeManifest({ share, recordSize, files: [file], open });
     this.#share = share;
     this.#manifest = manifest;
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
     // Records of a share whose end is known are full, all but the last.
-    const flushMs = open ? OPEN_FLUSH_MS : undefined;
+    const flushMs = open ? LOBBY_FLUSH_MS : undefined;
     this.#buffer = new ClearBuffer(dataPerRecord(recordSize), flushMs, () => this.#pump());
     this.#buffer.push(head);
     this.#id = insiders.enter(this);

@@ -7,32 +7,41 @@ import {
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
 
+import type { GivenFrame } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 
-/** Records kept open per share: those in the live lane all want the same one. */
-const KEPT_RECORDS = 2;
+/** Opened records that are kept for each share: those who take it at one speed want the same ones. */
+const KEPT_BYTES = 4 * 1024 ** 2;
 
-/** A share whose records are opened once for all that take them at the same time. */
+/** A record as it lies in a frame, opened. */
+export interface OpenedFrame extends OpenedRecord {
+  readonly index: number;
+}
+
+/** A share whose records are opened once for all that take them at about the same time. */
 export class Opener {
   readonly #cipher: SyncRecordCipher;
-  readonly #open = new Map<number, OpenedRecord>();
+  readonly #open = new Map<string, OpenedFrame>();
+  #bytes = 0;
 
   constructor(share: Uint8Array) {
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
   }
 
   /** @throws FaultError `corrupt-record`, `bad-message` */
-  open(frame: Uint8Array): OpenedRecord {
-    const { index, ciphertext } = decodeFrame(frame);
-    const known = this.#open.get(index);
+  open({ key, read }: GivenFrame): OpenedFrame {
+    const known = this.#open.get(key);
     if (known !== undefined) return known;
-    const record = this.#cipher.openAny(index, ciphertext);
-    this.#open.set(index, record);
-    if (this.#open.size > KEPT_RECORDS) {
-      const [oldest] = this.#open.keys();
-      if (oldest !== undefined) this.#open.delete(oldest);
+    const { index, ciphertext } = decodeFrame(read());
+    const opened = { ...this.#cipher.openAny(index, ciphertext), index };
+    this.#open.set(key, opened);
+    this.#bytes += opened.data.length;
+    for (const [oldest, { data }] of this.#open) {
+      if (this.#bytes <= KEPT_BYTES || oldest === key) break;
+      this.#open.delete(oldest);
+      this.#bytes -= data.length;
     }
-    return record;
+    return opened;
   }
 }
 
