@@ -1,0 +1,113 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { deriveKeys, toHex } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { startRelay } from "../../relay/mod.ts";
+import { temporaryFolder } from "../cli/disk.ts";
+import { newCode, send } from "../e2e/clients.ts";
+import { content, makeFile } from "../e2e/files.ts";
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+const PAGE = new URL("../../docs/entrances.md", import.meta.url).pathname;
+
+/** Every command line of the document, in its order. */
+const commands = [...readFileSync(PAGE, "utf8").matchAll(/^```sh\n(.*?)^```$/gms)]
+  .flatMap(([, block = ""]) => block.split("\n"))
+  .filter((line) => line !== "" && !line.startsWith("#"));
+
+const [NEXT, NAMED, SEND, SEND_TO_THREE, SEND_PIPE, LOOK, KEY, RESUME, ...others] = commands;
+
+interface Ran {
+  readonly exitCode: number;
+  readonly stdout: string;
+}
+
+function run(command: string | undefined, cwd: string, port: number, code = ""): Promise<Ran> {
+  const line = (command ?? "exit 99")
+    .replaceAll(":8000", `:${port}`)
+    .replaceAll(/\bcurl /g, "curl -sS --max-time 20 ");
+  const script = `fileshare() { "${process.execPath}" "${MAIN}" "$@"; }; ${line}`;
+  const child = Bun.spawn(["bash", "-c", script], {
+    cwd,
+    env: { ...process.env, FILESHARE_CODE: code },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  return Promise.all([child.exited, child.stdout.text()]).then(([exitCode, stdout]) => {
+    return { exitCode, stdout };
+  });
+}
+
+test("the document has the commands that are tried here, and no other", () => {
+  expect(RESUME).toStartWith("curl -C - ");
+  expect(others).toEqual([]);
+});
+
+test("its commands in the lobby do what it says", async () => {
+  using here = temporaryFolder();
+  using there = temporaryFolder();
+  await using relay = await startRelay();
+  const { port } = relay;
+  const big = makeFile(here.path, "big.iso", 3_000_000);
+  const text = (path: string): Buffer => readFileSync(join(there.path, path));
+
+  const next = run(NEXT, there.path, port);
+  expect((await run(SEND, here.path, port)).stdout).toEndWith("done: 1 receiver has it\n");
+  expect((await next).exitCode).toBe(0);
+  expect(Buffer.compare(text("big.iso"), big.bytes)).toBe(0);
+
+  const three = [1, 2, 3].map((number) => {
+    mkdirSync(join(there.path, `${number}`));
+    return run(NEXT, join(there.path, `${number}`), port);
+  });
+  const looked = run(LOOK, there.path, port);
+  expect((await run(SEND_TO_THREE, here.path, port)).stdout).toContain("done: 3 receivers have it");
+  expect((await looked).stdout).toContain("content-length: 3000000");
+  for (const [at, each] of three.entries()) {
+    expect((await each).exitCode).toBe(0);
+    expect(Buffer.compare(text(`${at + 1}/big.iso`), big.bytes)).toBe(0);
+  }
+
+  writeFileSync(join(here.path, "app.log"), "one line\n");
+  const named = run(NAMED, there.path, port);
+  expect((await run(SEND?.replace("big.iso", "app.log"), here.path, port)).exitCode).toBe(0);
+  expect((await named).stdout).toBe("one line\n");
+
+  mkdirSync(join(here.path, "folder"));
+  writeFileSync(join(here.path, "folder/a"), content(1, 100_000));
+  const packed = run(NEXT, there.path, port);
+  expect((await run(SEND_PIPE, here.path, port)).stdout).toContain("done: 1 receiver has it");
+  expect((await packed).exitCode).toBe(0);
+  expect((await run("tar x -f folder.tar", there.path, port)).exitCode).toBe(0);
+  expect(Buffer.compare(text("folder/a"), content(1, 100_000))).toBe(0);
+}, 60_000);
+
+test("its commands for an encrypted share do what it says", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const { path } = makeFile(folder.path, "a.bin", 3_000_000);
+  const code = newCode();
+  await using sender = send({ relay: `${relay.url}/ws`, code, path });
+  await sender.when("relay", ({ online }) => online);
+  const { channel } = deriveKeys(code, nodePrimitives);
+  const said = await run(KEY, folder.path, relay.port, code);
+  expect(said.stdout).toStartWith(`channel ${toHex(channel)}\n`);
+  const share = await shareOf(relay.url, channel);
+  const download = RESUME?.replace("CHANNEL", toHex(channel)).replace("SHARE", share);
+  const out = join(folder.path, "share.bin");
+  expect((await run(download, folder.path, relay.port)).exitCode).toBe(0);
+  const whole = readFileSync(out);
+  writeFileSync(out, whole.subarray(0, 1_500_000));
+  expect((await run(download, folder.path, relay.port)).exitCode).toBe(0);
+  expect(Buffer.compare(readFileSync(out), whole)).toBe(0);
+});
+
+async function shareOf(url: string, channel: Uint8Array): Promise<string> {
+  const { RawClient } = await import("../relay/raw-client.ts");
+  await using client = await RawClient.greeted(`${url}/ws`, "receiver", channel);
+  const { list } = await client.when("offers", (offers) => offers.list.length > 0);
+  return toHex(list[0]!.share);
+}
