@@ -93,6 +93,15 @@ function start({
     port,
     reusePort: workers > 1,
     idleTimeout: HTTP_IDLE_SECONDS,
+    // Nobody out there is shown our code.
+    development: false,
+    error(mistake) {
+      // As one in any other handler: this worker is no longer to be trusted.
+      setImmediate(() => {
+        throw mistake;
+      });
+      return new Response("The relay made a mistake.\n", { status: 500 });
+    },
     // Bodies are read as they come and kept nowhere.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch(request, server) {

@@ -9,7 +9,7 @@ export interface GivenFrame {
   /** Frames with the same one are the same. */
   readonly key: string;
   /** Copied from the log, into a buffer that the next one is copied into. */
-  read(): Uint8Array;
+  readonly read: () => Uint8Array;
 }
 
 /** A client of this worker that lives in it: what it is told are calls instead of bytes. */

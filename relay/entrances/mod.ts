@@ -134,6 +134,7 @@ export class Entrances {
       return bad(`receivers is a number from 1 to ${RECEIVERS_PER_SHARE}.`);
     }
     const size = sizeOf(request);
+    if (Number.isNaN(size)) return bad("Content-Length is one number.");
     try {
       const upload = new Upload({ ...this.#common, request, name, size, waitFor });
       this.#exchanges.add(upload);
@@ -191,10 +192,10 @@ function receiversOf(request: Request): number | undefined {
   return /^\d{1,6}$/.test(given) && count >= 1 && count <= RECEIVERS_PER_SHARE ? count : undefined;
 }
 
-/** Bytes of the body, where its client says so. */
+/** Bytes of the body; undefined: its client does not say. NaN: it says two things at once. */
 function sizeOf(request: Request): number | undefined {
   const given = request.headers.get("content-length");
-  if (given !== null) return Number(given);
+  if (given !== null) return /^\d{1,15}$/.test(given) ? Number(given) : NaN;
   return request.body === null ? 0 : undefined;
 }
 
