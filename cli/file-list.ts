@@ -14,19 +14,23 @@ import { basename, join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../protocol/faults.ts";
-import { LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.ts";
+import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.ts";
 import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
 import { senderName, senderPathIn, type SafeName, type SafePath } from "../protocol/names.ts";
+import { collectAfter } from "./collect.ts";
 import { errorCode } from "./folder.ts";
 import { Identities } from "./identities.ts";
 import { LeftOut, type LeaveOut } from "./left-out.ts";
-import { Skipped, type SkippedEntry } from "./skipped.ts";
+import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
 
 export interface ListOptions extends LeaveOut {
   readonly paths: readonly string[];
   readonly name?: string | undefined;
   readonly follow?: boolean;
 }
+
+/** Looking at a file leaves less behind than reading it. */
+const COLLECT_LISTED = 5 * COLLECT_FILES;
 
 /** One path that a person named. */
 export interface Root {
@@ -52,6 +56,7 @@ export async function listPaths(options: ListOptions, signal: AbortSignal): Prom
   const lister = new Lister(options, signal);
   for (const path of options.paths) await lister.add(path, options.name);
   const { roots, files, identities, skipped } = lister;
+  collectAfter(files.length);
   return { roots, files, identities, follow: options.follow === true, skipped: skipped.entries };
 }
 
@@ -94,7 +99,8 @@ class Lister {
     this.roots.push(root);
     if (!stat.isDirectory()) {
       if (!stat.isFile()) throw new FaultError("not-a-file", path);
-      this.#file(path, path, root.name, stat);
+      attempt(path, () => accessSync(path, constants.R_OK));
+      this.#push(root.name, "file", stat);
       return;
     }
     this.#top = attempt(path, () => realpathSync(path));
@@ -121,7 +127,9 @@ class Lister {
       const before = this.files.length;
       for (const name of names) {
         if (++this.#looked % LIST_AT_ONCE === 0) await this.#breathe();
-        await this.#entry(here, name);
+        // Not for each of many files: waiting costs more than looking.
+        const inside = this.#entry(here, name);
+        if (inside !== undefined) await inside;
       }
       // Others are named by what is in them.
       if (this.files.length === before) this.#push(here.path, "folder", here.stat);
@@ -130,68 +138,56 @@ class Lister {
     }
   }
 
-  async #entry(here: Here, name: string): Promise<void> {
-    const local = join(here.local, name);
+  /** @returns a folder is searched until then */
+  #entry(here: Here, name: string): Promise<void> | undefined {
     const place = `${here.place}/${name}`;
     const below = here.below === "" ? name : `${here.below}/${name}`;
-    const stat = this.#look(place, local);
-    if (stat === undefined || this.#leftOut?.has(below, stat.isDirectory()) === true) return;
-    if (stat.isSymbolicLink()) {
-      await this.#link(here, { local, place, below, name });
-    } else if (stat.isDirectory()) {
-      const path = senderPathIn(here.path, name);
-      await this.#folder(place, { local, path, below, stat, parent: here });
-    } else if (stat.isFile()) {
-      this.#file(local, place, senderPathIn(here.path, name), stat);
-    } else {
-      this.skipped.add(local, "special");
+    const stat = look(place, here.local, name);
+    if (stat === undefined || this.#leftOut?.has(below, stat.isDirectory()) === true) {
+      return undefined;
     }
+    if (stat.isSymbolicLink()) return this.#link(here, { place, below, name });
+    if (stat.isFile()) return this.#file(here, { place, name, stat });
+    const local = join(here.local, name);
+    if (!stat.isDirectory()) return this.skipped.add(local, "special");
+    const path = senderPathIn(here.path, name);
+    return this.#folder(place, { local, path, below, stat, parent: here });
   }
 
-  async #link(
+  #link(
     here: Here,
-    { local, place, below, name }: { local: string; place: string; below: string; name: string },
-  ): Promise<void> {
-    if (this.#options.follow !== true) return this.skipped.add(local, "link");
+    { place, below, name }: { place: string; below: string; name: string },
+  ): Promise<void> | undefined {
+    const local = join(here.local, name);
+    const skip = (why: SkippedWhy): undefined => this.skipped.add(local, why);
+    if (this.#options.follow !== true) return skip("link");
     let real: string;
     let stat: BigIntStats;
     try {
       real = realpathSync(place);
       stat = lstatSync(real, { bigint: true });
     } catch {
-      return this.skipped.add(local, "broken");
+      return skip("broken");
     }
-    if (real !== this.#top && !real.startsWith(`${this.#top}/`))
-      return this.skipped.add(local, "outside");
-    if (this.#leftOut?.has(below, stat.isDirectory()) === true) return;
-    if (stat.isFile()) {
-      this.#file(local, real, senderPathIn(here.path, name), stat);
-    } else if (!stat.isDirectory()) {
-      this.skipped.add(local, "special");
-    } else if (isAround(here, stat)) {
-      this.skipped.add(local, "broken");
-    } else {
-      const path = senderPathIn(here.path, name);
-      await this.#folder(real, { local, path, below, stat, parent: here });
-    }
+    if (real !== this.#top && !real.startsWith(`${this.#top}/`)) return skip("outside");
+    if (this.#leftOut?.has(below, stat.isDirectory()) === true) return undefined;
+    if (stat.isFile()) return this.#file(here, { place: real, name, stat });
+    if (!stat.isDirectory()) return skip("special");
+    if (isAround(here, stat)) return skip("broken");
+    const path = senderPathIn(here.path, name);
+    return this.#folder(real, { local, path, below, stat, parent: here });
   }
 
-  /** Undefined: it went away meanwhile. */
-  #look(place: string, local: string): BigIntStats | undefined {
+  #file(
+    here: Here,
+    { place, name, stat }: { place: string; name: string; stat: BigIntStats },
+  ): undefined {
     try {
-      return lstatSync(place, { bigint: true });
+      accessSync(place, constants.R_OK);
     } catch (error) {
-      // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
-      if (local.includes("\uFFFD"))
-        throw new FaultError("unsendable-name", `${local} is not UTF-8`);
-      if (errorCode(error) === "ENOENT") return undefined;
-      throw new FaultError("unreadable-file", `${local} (${errorCode(error)})`, { cause: error });
+      throw unreadable(join(here.local, name), error);
     }
-  }
-
-  #file(local: string, place: string, path: SafePath, stat: BigIntStats): void {
-    attempt(local, () => accessSync(place, constants.R_OK));
-    this.#push(path, "file", stat);
+    this.#push(senderPathIn(here.path, name), "file", stat);
   }
 
   #push(path: SafePath, type: ManifestFile["type"], stat: BigIntStats): void {
@@ -211,6 +207,7 @@ class Lister {
 
   async #breathe(): Promise<void> {
     await setImmediate();
+    if (this.#looked % COLLECT_LISTED === 0) collectAfter(COLLECT_LISTED);
     if (this.#signal.aborted) throw new FaultError("interrupted");
   }
 }
@@ -223,6 +220,23 @@ function isAround(here: Here, { dev, ino }: BigIntStats): boolean {
   return false;
 }
 
+/** Undefined: it went away meanwhile. */
+function look(place: string, folder: string, name: string): BigIntStats | undefined {
+  try {
+    return lstatSync(place, { bigint: true });
+  } catch (error) {
+    const local = join(folder, name);
+    // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
+    if (name.includes("\uFFFD")) throw new FaultError("unsendable-name", `${local} is not UTF-8`);
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw unreadable(local, error);
+  }
+}
+
+function unreadable(path: string, cause: unknown): FaultError {
+  return new FaultError("unreadable-file", `${path} (${errorCode(cause)})`, { cause });
+}
+
 /** Says what is wrong with a path before anything is sent. */
 export function attempt<T>(path: string, call: () => T): T {
   try {
@@ -233,6 +247,6 @@ export function attempt<T>(path: string, call: () => T): T {
     const missing = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
     if (missing.includes(code ?? "")) throw new FaultError("no-such-file", path, { cause });
     if (code === "ENXIO") throw new FaultError("not-a-file", path, { cause });
-    throw new FaultError("unreadable-file", `${path} (${code})`, { cause });
+    throw unreadable(path, cause);
   }
 }

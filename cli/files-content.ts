@@ -1,9 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 import { FaultError } from "../protocol/faults.ts";
-import { SOURCE_FILES_OPEN } from "../protocol/limits.ts";
+import { COLLECT_FILES, SOURCE_FILES_OPEN } from "../protocol/limits.ts";
 import type { ManifestFile } from "../protocol/manifest.ts";
 import { attempt, type FileList, type Root } from "./file-list.ts";
+import { collectAfter } from "./collect.ts";
 import { errorCode } from "./folder.ts";
 import type { Content } from "./source.ts";
 
@@ -57,12 +58,14 @@ export class FilesContent implements Content {
   read(position: number, length: number): Uint8Array {
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
     const end = position + length;
+    const first = this.#fileAt(position);
     let at = position;
-    for (let file = this.#fileAt(position); at < end; file++) {
+    for (let file = first; at < end; file++) {
       const stop = Math.min(this.#starts[file + 1]!, end);
       if (stop === at) continue; // a folder, or an empty file
       this.#readFile(file, at - this.#starts[file]!, at - position, stop - at);
       at = stop;
+      if ((file - first + 1) % COLLECT_FILES === 0) collectAfter(COLLECT_FILES);
     }
     return this.#buffer.subarray(0, length);
   }
@@ -73,7 +76,6 @@ export class FilesContent implements Content {
   }
 
   #readFile(file: number, position: number, offset: number, length: number): void {
-    this.#about = this.#local(file);
     const fd = this.#system(() => this.#descriptor(file));
     let done = 0;
     while (done < length) {
@@ -83,18 +85,16 @@ export class FilesContent implements Content {
       if (count === 0) throw new FaultError("source-changed", this.#about);
       done += count;
     }
-    this.#system(() => this.#checkSame(file, fd));
-  }
-
-  #checkSame(file: number, fd: number): void {
-    const stat = fstatSync(fd, { bigint: true });
+    // After it was read: what is something else by now is not sent.
+    const stat = this.#system(() => fstatSync(fd, { bigint: true }));
     if (!this.#list.identities.isSame(file, stat)) {
-      throw new FaultError("source-changed", this.#local(file));
+      throw new FaultError("source-changed", this.#about);
     }
   }
 
   /** Opened without blocking: what is there now may be a FIFO, which would wait for a writer. */
   #descriptor(file: number): number {
+    this.#about = this.#local(file);
     const known = this.#open.get(file);
     this.#open.delete(file);
     if (known !== undefined) {
@@ -111,9 +111,8 @@ export class FilesContent implements Content {
     const { name } = this.#rootOf(file);
     const follow = this.#list.follow || this.#list.files[file]?.path === name;
     const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW);
-    const fd = openSync(this.#local(file), flags);
+    const fd = openSync(this.#about, flags);
     this.#open.set(file, fd);
-    this.#checkSame(file, fd);
     return fd;
   }
 
@@ -139,9 +138,9 @@ export class FilesContent implements Content {
     try {
       return call();
     } catch (cause) {
-      if (cause instanceof FaultError) throw cause;
       const code = errorCode(cause);
-      const gone = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(code ?? "");
+      // Of something else in its place: a folder, a link, a pipe.
+      const gone = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EISDIR", "ESPIPE"].includes(code ?? "");
       const fault = gone ? "source-changed" : "source-unreadable";
       throw new FaultError(fault, `${this.#about} (${code})`, { cause });
     }

@@ -1,6 +1,7 @@
 import { FaultError } from "../protocol/faults.ts";
 import { encodeManifest, type EncodedManifest } from "../protocol/manifest.ts";
 import { plainOffset, recordBytes, RECORD_SIZE } from "../protocol/sizes.ts";
+import { collectAfter } from "./collect.ts";
 import { RecordHashes } from "./record-hashes.ts";
 import type { SkippedEntry } from "./skipped.ts";
 import type { Content, RecordData, Source } from "./source.ts";
@@ -45,6 +46,7 @@ export class KnownSource implements Source {
     const { files, kind } = this.#content;
     const encoded = encodeManifest({ share, recordSize: this.#recordSize, files, kind });
     const { head, plainBytes, manifest } = encoded;
+    collectAfter(files.length);
     // Not the manifest: of 100,000 files it is larger than all else.
     this.#share = { head, plainBytes, records: manifest.records };
     return encoded;

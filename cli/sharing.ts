@@ -57,11 +57,23 @@ export async function openSharing(
   emit: (event: ClientEvent) => void,
   signal: AbortSignal,
 ): Promise<Sharing> {
-  let source = await open();
-  let kept: KeptSend | undefined;
+  const known = new Map<Code, Keys>();
+  const keysOf = (code: Code): Keys => {
+    const keys = known.get(code) ?? deriveKeys(code, primitives);
+    known.set(code, keys);
+    return keys;
+  };
+  const before = keptFor(job);
+  let next = before.next();
+  let kept = next.done === true ? undefined : next.value;
+  let source: Source | undefined;
   try {
-    for (kept of keptFor(job)) {
-      const found = await goOn(kept, source, emit, signal);
+    // First of all: scrypt takes 64 MiB for a moment, and many files take more than that.
+    keysOf(kept?.entry.code ?? job.code);
+    source = await open();
+    for (; next.done !== true; next = before.next()) {
+      kept = next.value;
+      const found = await goOn(kept, { source, keysOf, emit, signal });
       if ("source" in found) return found;
       tellChanges(kept, found, emit);
       kept.forget();
@@ -72,9 +84,9 @@ export async function openSharing(
     if (job.keep?.share !== undefined && kept === undefined) {
       throw new FaultError("usage", `there is no unfinished share ${job.keep.share} to go on with`);
     }
-    return begin(job, source);
+    return begin(job, source, keysOf(job.code));
   } catch (error) {
-    source.close();
+    source?.close();
     kept?.close();
     throw error;
   }
@@ -108,18 +120,22 @@ function whatIsSent({ what }: SendJob): string {
   }
 }
 
+interface GoOn {
+  readonly source: Source;
+  readonly keysOf: (code: Code) => Keys;
+  readonly emit: (event: ClientEvent) => void;
+  readonly signal: AbortSignal;
+}
+
 /** @returns what changed, when it is not the same any more */
 async function goOn(
   kept: KeptSend,
-  source: Source,
-  emit: (event: ClientEvent) => void,
-  signal: AbortSignal,
+  { source, keysOf, emit, signal }: GoOn,
 ): Promise<Sharing | readonly Change[]> {
   const proof = fromHex(kept.entry.proof);
   if (proof?.length !== PROOF_BYTES) return [];
   const { code } = kept.entry;
-  // First of all, as scrypt takes 64 MiB for a moment, and the list of many files takes more than that.
-  const keys = deriveKeys(code, primitives);
+  const keys = keysOf(code);
   const share = shareIdFromProof(proof, primitives);
   const encoded = source.describe(share);
   const stamps = source.stamps();
@@ -177,9 +193,8 @@ async function changedContent(
   return changes;
 }
 
-function begin(job: SendJob, source: Source): Sharing {
+function begin(job: SendJob, source: Source, keys: Keys): Sharing {
   const { code, relay, keep } = job;
-  const keys = deriveKeys(code, primitives);
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
   const encoded = source.describe(share);

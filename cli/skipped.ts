@@ -23,7 +23,7 @@ export class Skipped {
   readonly #entries: SkippedEntry[] = [];
   #more = 0;
 
-  add(path: string, why: SkippedWhy): void {
+  add(path: string, why: SkippedWhy): undefined {
     if (this.#entries.length < SKIPPED_TOLD) this.#entries.push({ path, why });
     else this.#more++;
   }

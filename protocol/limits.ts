@@ -165,6 +165,12 @@ export const SOURCE_FILES_OPEN = limit(
   "items",
   "files that a sender holds open; the one that was read longest ago is closed",
 );
+export const COLLECT_FILES = limit(
+  "COLLECT_FILES",
+  2000,
+  "items",
+  "files that a sender lists or reads at once, after which it frees memory; left alone, the engine takes twice as much",
+);
 export const SKIPPED_TOLD = limit(
   "SKIPPED_TOLD",
   100,

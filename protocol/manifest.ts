@@ -5,11 +5,12 @@
  *   plaintext   | length u32 | manifest, one MessagePack map | bytes of file 0 | of file 1 | ...
  */
 import * as v from "valibot";
-import { concat, equalBytes, u32 } from "./bytes.ts";
+import { equalBytes } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { SHARE_BYTES } from "./keys.ts";
 import { MANIFEST_BYTES, MANIFEST_FILES, MANY_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
-import { packList, packMapWithList, type PlainMap, unpackMap } from "./msgpack.ts";
+import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
+import type { MsgpackWriter } from "./msgpack-writer.ts";
 import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
 
@@ -18,6 +19,8 @@ export const MANIFEST_VERSION = 1;
 export const MANIFEST_LENGTH_BYTES = 4;
 /** The owner's x bit, the only part of a mode that travels. */
 export const OWNER_EXECUTE = 0o100;
+/** Of an entry of the manifest without its path, at most, unless it is a folder. */
+const ENTRY_BYTES = 48;
 /** 9999-12-31T23:59:59.999Z: later times are kept as this. */
 const LATEST_MTIME = 253_402_300_799_999;
 
@@ -105,32 +108,45 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   let records = open ? RECORD_INDEX : 1;
   for (;;) {
     const known = { version: MANIFEST_VERSION, share, recordSize, records, bytes } as const;
-    const packed = packMapWithList({ ...known, ...said }, "files", list);
-    const plainBytes = MANIFEST_LENGTH_BYTES + packed.length + bytes;
-    if (packed.length > MANIFEST_BYTES) throw listTooLong();
+    const head = packMapWithList({ ...known, ...said }, "files", list);
+    const plainBytes = head.length + bytes;
+    if (head.length - MANIFEST_LENGTH_BYTES > MANIFEST_BYTES) throw listTooLong();
     if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
       throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
     }
     const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
     if (needed === records) {
       const manifest = { ...known, kind, open, files };
-      return { manifest, head: concat(u32(packed.length), packed), plainBytes };
+      return { manifest, head, plainBytes };
     }
     records = needed;
   }
 }
 
 /** @throws FaultError "share-too-big" */
-function packFiles(files: readonly ManifestFile[]): Uint8Array {
-  const entry = ({ path, type, size, mode, mtime }: ManifestFile): object => {
-    const said = { path, size, mode, mtime };
-    return type === "folder" ? { ...said, type } : said;
-  };
-  try {
-    return packList(files, entry, MANIFEST_BYTES);
-  } catch (cause) {
-    throw cause instanceof RangeError ? listTooLong() : cause;
+function packFiles(files: readonly ManifestFile[]): MsgpackWriter {
+  const guess = files.reduce((sum, { path }) => sum + path.length + ENTRY_BYTES, 0);
+  const writer = listWriter(guess);
+  writer.list(files.length);
+  for (const { path, type, size, mode, mtime } of files) {
+    if (writer.end > MANIFEST_BYTES) throw listTooLong();
+    writer.map(type === "folder" ? 5 : 4);
+    writer.text("path");
+    writer.text(path);
+    for (const [key, value] of [
+      ["size", size],
+      ["mode", mode],
+      ["mtime", mtime],
+    ] as const) {
+      writer.text(key);
+      writer.number(value);
+    }
+    if (type === "folder") {
+      writer.text("type");
+      writer.text(type);
+    }
   }
+  return writer;
 }
 
 function listTooLong(): FaultError {

@@ -12,6 +12,7 @@ import { Unpackr } from "msgpackr/unpack";
 import { fromUtf8 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { MESSAGE_DEPTH, MESSAGE_VALUES } from "./limits.ts";
+import { MsgpackWriter } from "./msgpack-writer.ts";
 
 /** A map as it comes out of the decoder: plain objects, arrays, Uint8Array and plain values. */
 export type PlainMap = { [key: string]: unknown };
@@ -24,8 +25,9 @@ const packing: Options & { skipValues: unknown[]; useToJSON: boolean } = {
   useToJSON: false, // a key of that name is a key
 };
 const packr = new Packr(packing);
-/** Room that a list begins with. */
-const LIST_BYTES = 1024;
+/** For a map before a list, and its length. */
+const LIST_ROOM = 256;
+const LENGTH_BYTES = 4;
 
 const unpackr = new Unpackr({
   useRecords: false,
@@ -49,55 +51,25 @@ export function packMap(value: object): Uint8Array {
   }
 }
 
+/** Begins what `packMapWithList` takes. @param guess how many bytes it will be, about */
+export function listWriter(guess: number): MsgpackWriter {
+  return new MsgpackWriter(LIST_ROOM, guess);
+}
+
 /**
- * Encodes a list one item after another, so that a long one takes no memory but its own bytes.
- * @param item makes of a value what is encoded
- * @throws FaultError "internal" as `packMap`; RangeError for more than `maxBytes`
+ * A map with one more key at its end, whose list is written already, and the map's length as u32
+ * before it. It takes the list's own memory: a second one from the same list overwrites the first.
  */
-export function packList<T>(
-  values: readonly T[],
-  item: (value: T) => object,
-  maxBytes: number,
-): Uint8Array {
-  let bytes = new Uint8Array(LIST_BYTES);
-  let length = listHead(bytes, values.length);
-  for (const value of values) {
-    const packed = packr.pack(item(value));
-    if (length + packed.length > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);
-    if (length + packed.length > bytes.length) {
-      const grown = new Uint8Array(Math.min(maxBytes, 2 * (length + packed.length)));
-      grown.set(bytes.subarray(0, length));
-      bytes = grown;
-    }
-    bytes.set(packed, length);
-    length += packed.length;
-  }
-  return bytes.subarray(0, length);
-}
-
-/** A map with one more key at its end, whose list is encoded already. */
-export function packMapWithList(map: object, key: string, list: Uint8Array): Uint8Array {
-  const start = packMap({ ...map, [key]: [] });
-  const packed = new Uint8Array(start.length - 1 + list.length);
-  packed.set(start);
-  packed.set(list, start.length - 1); // over the empty list, which is one byte
-  return packed;
-}
-
-function listHead(into: Uint8Array, count: number): number {
-  const view = new DataView(into.buffer);
-  if (count < 16) {
-    view.setUint8(0, 0x90 | count);
-    return 1;
-  }
-  if (count < 2 ** 16) {
-    view.setUint8(0, 0xdc);
-    view.setUint16(1, count);
-    return 3;
-  }
-  view.setUint8(0, 0xdd);
-  view.setUint32(1, count);
-  return 5;
+export function packMapWithList(map: object, key: string, list: MsgpackWriter): Uint8Array {
+  // Without the empty list at its end, which is one byte.
+  const start = packMap({ ...map, [key]: [] }).subarray(0, -1);
+  const from = LIST_ROOM - start.length - LENGTH_BYTES;
+  if (from < 0) throw new FaultError("internal", "a map too large to stand before a list");
+  const whole = list.bytes.subarray(from);
+  whole.set(start, LENGTH_BYTES);
+  const view = new DataView(whole.buffer, whole.byteOffset);
+  view.setUint32(0, whole.length - LENGTH_BYTES);
+  return whole;
 }
 
 /**

@@ -18,11 +18,10 @@ export type SafeName = SafePath & { readonly [safe]: "name" };
 const BIDI = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const FORBIDDEN = /[<>:"|?*\\/]/;
-// HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
+/** Of which capitals are all that file systems may take for one. */
 const ASCII = /^[ -~]*$/;
+// HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
 const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
-/** Of which capitals are all that may differ. */
-const PLAIN = /^[ -~]*$/;
 /** Devices on Windows, in every folder and with any extension. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])$/i;
 /** Names that systems act upon by themselves. */
@@ -170,7 +169,7 @@ function folderIn(here: Folder, name: string, path: string): Folder {
 
 /** Equal for names that some file system, with its case folding and normal form, takes for one. */
 function collisionKey(name: string): string {
-  if (PLAIN.test(name)) return name.toUpperCase();
+  if (ASCII.test(name)) return name.toUpperCase();
   return withoutIgnored(name).normalize("NFKC").toLowerCase().toUpperCase();
 }
 
