@@ -1,6 +1,6 @@
 /** The clients of a round: processes of the command, each behind a network of its own. */
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientEvent } from "../../cli/mod.ts";
 import type { Child, Children } from "./child.ts";
@@ -20,35 +20,92 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
+/** A sender that is run again until it has ended by itself: it goes on with its share. */
 export class Sender {
   readonly network: Network;
-  readonly child: Child;
   /** Names of receivers whose receipts it has. */
   readonly done = new Set<string>();
   readonly code: Promise<string>;
+  /** Settles when there is nothing more to come of it. */
+  readonly ended: Promise<void>;
+  readonly #words: readonly string[];
+  readonly #state: string;
+  readonly #surroundings: Surroundings;
+  readonly #codes = Promise.withResolvers<string>();
+  #child: Child;
+  #againAfterMs = 0;
+  #isGivenUp = false;
+  #hasEnded = false;
 
-  constructor(
-    path: string,
-    receivers: number,
-    network: Network,
-    { children, history }: Surroundings,
-  ) {
+  constructor(path: string, receivers: number, network: Network, surroundings: Surroundings) {
     this.network = network;
-    const code = Promise.withResolvers<string>();
-    this.code = code.promise;
-    this.child = children.start({
+    this.#surroundings = surroundings;
+    this.#words = ["send", path, "--receivers", String(receivers), "--relay", network.url];
+    this.#state = join(dirname(path), "state");
+    this.code = this.#codes.promise;
+    this.code.catch(() => undefined); // who waits for it is told
+    this.#child = this.#start();
+    this.ended = this.#live();
+    this.ended.catch(() => undefined); // who waits for it is told
+  }
+
+  /** The process, or undefined when there is none at present. */
+  get child(): Child | undefined {
+    return this.#child.hasEnded ? undefined : this.#child;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** kill -9; it is run again after so long. */
+  async kill(againAfterMs: number): Promise<void> {
+    this.#againAfterMs = againAfterMs;
+    await this.#child.kill();
+  }
+
+  /** Tells it to end, and runs it no more. */
+  async giveUp(): Promise<void> {
+    this.#isGivenUp = true;
+    await this.#child.tell("SIGINT");
+  }
+
+  /** kill -9, for ever. */
+  async end(): Promise<void> {
+    this.#isGivenUp = true;
+    await this.#child.kill();
+    await this.ended;
+  }
+
+  async #live(): Promise<void> {
+    try {
+      for (let run = 1; run <= RUNS; run++) {
+        const exitCode = await this.#child.ended;
+        if (exitCode !== undefined || this.#isGivenUp) return;
+        await sleep(this.#againAfterMs, undefined, { signal: this.#surroundings.signal });
+        if (this.#isGivenUp) return;
+        this.#child = this.#start();
+      }
+      throw new RangeError(`the sender was run ${RUNS} times`);
+    } finally {
+      this.#hasEnded = true;
+      this.#codes.reject(new Error("the sender ended without a code"));
+    }
+  }
+
+  #start(): Child {
+    const { children, history } = this.#surroundings;
+    return children.start({
       who: "sender",
-      command: command("send", path, "--receivers", String(receivers), "--relay", network.url),
+      command: command(...this.#words),
+      env: { XDG_STATE_HOME: this.#state },
       seen: (line) => {
         const event = line as ClientEvent;
         history.add({ what: "event", who: "sender", event });
-        if (event.event === "code") code.resolve(event.code);
+        if (event.event === "code") this.#codes.resolve(event.code);
         if (event.event === "receiver" && event.done) this.done.add(event.name);
       },
     });
-    const early = (): void => code.reject(new Error("the sender ended without a code"));
-    this.child.ended.then(early, early);
-    this.code.catch(() => undefined); // who waits for it is told
   }
 }
 

@@ -68,6 +68,9 @@ export class Nemesis {
         if (receiver?.child === undefined) return { skipped: "it does not run" };
         return receiver.kill(fault.forMs);
       }
+      case "kill-sender":
+        if (this.#victims.sender.child === undefined) return { skipped: "it does not run" };
+        return this.#victims.sender.kill(fault.forMs);
       case "freeze":
         return this.#freeze(fault.who, fault.forMs);
       case "delay":
@@ -178,7 +181,7 @@ export class Nemesis {
   #child(who: Target | "relay"): Child | undefined {
     const { relay, sender, receivers } = this.#victims;
     if (who === "relay") return this.#busy.has("relay") ? undefined : relay.child;
-    if (who === "sender") return sender.child.hasEnded ? undefined : sender.child;
+    if (who === "sender") return sender.child;
     return receivers[who]?.child;
   }
 

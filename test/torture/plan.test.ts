@@ -24,6 +24,7 @@ describe("the plan of a round", () => {
       "freeze",
       "half-close",
       "kill-receiver",
+      "kill-sender",
       "reset",
       "slow",
     ]);

@@ -40,6 +40,7 @@ export type Target = "sender" | number;
 /** What the nemesis does. Times are ms. */
 export type Fault =
   | { readonly kind: "kill-receiver"; readonly receiver: number; readonly forMs: number }
+  | { readonly kind: "kill-sender"; readonly forMs: number }
   | { readonly kind: "freeze"; readonly who: Target | "relay"; readonly forMs: number }
   | {
       readonly kind: "delay";
@@ -124,6 +125,7 @@ const WEIGHTS: readonly (readonly [Fault["kind"], number])[] = [
   ["end-relay", 1.5],
   ["crash-worker", 1.5],
   ["fill-disk", 1],
+  ["kill-sender", 1.5],
 ];
 
 function chooseFault(random: Random, receivers: number): Fault {
@@ -134,6 +136,8 @@ function chooseFault(random: Random, receivers: number): Fault {
   switch (kind) {
     case "kill-receiver":
       return { kind, receiver: receiver(), forMs: random.whole(0, forMs) };
+    case "kill-sender":
+      return { kind, forMs: random.whole(0, forMs) };
     case "freeze":
       return { kind, who: random.chance(0.15) ? "relay" : who(), forMs };
     case "delay":

@@ -44,7 +44,7 @@ export async function playRound(world: World, plan: RoundPlan): Promise<RoundRes
   history.add({ what: "source", path: source.path, sha256: sha256(source.bytes) });
   const network = async (): Promise<Network> => stack.use(await Network.start(world.relay.port));
   const sender = new Sender(source.path, plan.receivers.length, await network(), world);
-  stack.defer(() => sender.child.kill());
+  stack.defer(() => sender.end());
   const code = await withinMs(START_MS, "the sender tells its code", sender.code);
 
   const receivers: Receiver[] = [];
@@ -129,22 +129,22 @@ class Company {
       over.abort();
     }
     for (const { name } of this.#living) history.add({ what: "late", who: name });
-    if (!this.#sender.child.hasEnded) history.add({ what: "late", who: "sender" });
+    if (!this.#sender.hasEnded) history.add({ what: "late", who: "sender" });
     await this.end();
   }
 
   /** Tells everybody who is left to end, and waits for it. */
   async end(): Promise<void> {
     const left = [...this.#living].map((receiver) => receiver.giveUp());
-    await Promise.all([...left, this.#sender.child.tell("SIGINT")]);
+    await Promise.all([...left, this.#sender.giveUp()]);
     await Promise.allSettled(this.#lives.values());
   }
 
   async #allEnd(): Promise<void> {
-    const { child, done } = this.#sender;
+    const { done, ended } = this.#sender;
     const lives = Promise.all(this.#lives.values());
-    await Promise.race([lives, child.ended]);
-    if (child.hasEnded) {
+    await Promise.race([lives, ended]);
+    if (this.#sender.hasEnded) {
       // Who was run again although it had everything finds nobody now, and would wait for ever.
       await Promise.all(
         [...this.#living].filter(({ isPlaced }) => isPlaced).map((receiver) => receiver.giveUp()),
@@ -154,16 +154,13 @@ class Company {
     }
     const knowsAll = this.#receivers.every(({ name }) => done.has(name));
     if (knowsAll) {
-      await child.ended;
+      await ended;
       return;
     }
     // A receipt may have found nobody for CONFIRM_MS; then nobody will ever bring it.
-    await Promise.race([
-      child.ended,
-      sleep(RECEIPTS_MS, undefined, { signal: this.#world.signal }),
-    ]);
-    if (this.#receivers.every(({ name }) => done.has(name))) await child.ended;
-    else await child.tell("SIGINT");
+    await Promise.race([ended, sleep(RECEIPTS_MS, undefined, { signal: this.#world.signal })]);
+    if (this.#receivers.every(({ name }) => done.has(name))) await ended;
+    else await this.#sender.giveUp();
   }
 }
 

@@ -44,6 +44,9 @@ function exit(who: string, end: Partial<Exit> = {}): Happening {
 const killed = (who: string): Happening =>
   exit(who, { exitCode: undefined, signal: "SIGKILL", reason: "killed" });
 
+const share = (id: string): Happening =>
+  tell("sender", { event: "code", code: "c", channel: "00", share: id, kept: true });
+
 const saved = (who: string): Happening =>
   tell(who, { event: "saved", path: `/${who}/a.bin`, bytes: BYTES });
 const done = (who: string, receivers?: number): Happening => {
@@ -186,6 +189,19 @@ describe("it is wrong that", () => {
       "the sender counts too few",
       instead(done("sender", 1), done("sender", 0)),
       "the sender ended well with 0 receivers of 1",
+    ],
+    [
+      "a sender that was killed began anew",
+      instead(
+        exit("sender"),
+        ...[share("01"), killed("sender"), start("sender"), share("02"), exit("sender")],
+      ),
+      "the sender was run again, and began another share",
+    ],
+    [
+      "the sender could keep nothing",
+      instead(exit("sender"), tell("sender", { event: "unkept", share: "01" }), exit("sender")),
+      "the sender kept nothing",
     ],
     ["the sender never ends", without(exit("sender")), "the sender never ended"],
   ])("%s", (_, happenings, expected) => {

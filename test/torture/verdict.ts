@@ -115,11 +115,17 @@ function wrongSender(
   receivers: readonly { readonly name: string; readonly runs: readonly Run[] }[],
 ): string[] {
   const found: string[] = [];
-  const [run] = runsOf(entries, "sender");
+  const sends = runsOf(entries, "sender");
+  const run = sends.at(-1);
   const exit = run?.exit;
   if (run === undefined || exit === undefined) return ["the sender never ended"];
+  const shares = new Set(sends.flatMap((send) => events(send, "code").map(({ share }) => share)));
+  if (shares.size > 1) found.push("the sender was run again, and began another share");
+  if (sends.some((send) => events(send, "unkept").length > 0))
+    found.push("the sender kept nothing");
   const done = new Set(
-    events(run, "receiver")
+    sends
+      .flatMap((send) => events(send, "receiver"))
       .filter(({ done }) => done)
       .map(({ name }) => name),
   );
