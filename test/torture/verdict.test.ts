@@ -194,7 +194,11 @@ describe("it is wrong that", () => {
       "a sender that was killed began anew",
       instead(
         exit("sender"),
-        ...[share("01"), killed("sender"), start("sender"), share("02"), exit("sender")],
+        share("01"),
+        killed("sender"),
+        start("sender"),
+        share("02"),
+        exit("sender"),
       ),
       "the sender was run again, and began another share",
     ],
