@@ -203,10 +203,8 @@ export class Incoming {
    */
   async checkpoint(): Promise<void> {
     if (this.#stage.at !== "agreed") return;
-    const { manifest, store } = this.#stage;
-    if (store instanceof PartialShare && store.next < store.records) {
-      checkSpace(this.#destination.dir, manifest.bytes - store.bytes);
-    }
+    const { store } = this.#stage;
+    if (store instanceof PartialShare) checkSpace(this.#destination.dir, store.bytesLeft);
     await store.checkpoint();
   }
 

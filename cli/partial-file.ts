@@ -63,6 +63,10 @@ export class PartialFile extends PartialShare {
       : fileOffset(this.next, this.manifest, this.headBytes);
   }
 
+  override get bytesLeft(): number {
+    return this.manifest.open ? 0 : this.manifest.bytes - this.bytes;
+  }
+
   protected override put(bytes: Uint8Array, position: number): void {
     const { open } = this.manifest;
     writeFully(this.#fd(), bytes, open ? this.#position : position);

@@ -70,6 +70,17 @@ export class PartialTree extends PartialShare {
     return this.#layout.position(this.next);
   }
 
+  override get bytesLeft(): number {
+    const { files } = this.manifest;
+    const position = this.bytes;
+    let left = 0;
+    for (let i = this.#layout.fileAt(position); i < files.length; i++) {
+      if (this.#wanted[i] !== 1) continue;
+      left += this.#layout.end(i) - Math.max(position, this.#layout.begin(i));
+    }
+    return left;
+  }
+
   override get saved(): readonly Saved[] {
     return this.#saved;
   }

@@ -74,6 +74,9 @@ export abstract class PartialShare {
   /** Bytes of the files that are here. */
   abstract get bytes(): number;
 
+  /** Bytes that are still to be written; 0 where nobody knows. */
+  abstract get bytesLeft(): number;
+
   /** Who we are to the sender of this share, as given to `openPartial`. */
   get receiver(): Uint8Array {
     return this.has.journal.receiver;
@@ -254,7 +257,9 @@ export abstract class PartialShare {
     return this.#broken;
   }
 
-  #mark(written: number, whole = false): void {
+  #mark(written: number, moves = false): void {
+    // That an open share is whole is known by nothing else.
+    const whole = moves || (this.manifest.open && written === this.#records);
     this.has.journal.mark({ written, synced: this.#synced, whole, ...this.positions });
   }
 

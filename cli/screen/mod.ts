@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 
 import { canAsk } from "../prompts.ts";
 import { JsonScreen } from "./json.ts";
-import type { Screen, Setting } from "./screen.ts";
+import { NOBODY_TO_ASK, type Screen, type Setting } from "./screen.ts";
 
 export type { Screen, Setting } from "./screen.ts";
 
@@ -60,6 +60,6 @@ export async function openScreen(
 }
 
 function nobody(): Promise<{ accept: false }> {
-  process.stderr.write("Declined: there is nobody to ask\n");
+  process.stderr.write(NOBODY_TO_ASK);
   return Promise.resolve({ accept: false });
 }

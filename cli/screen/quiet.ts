@@ -2,7 +2,7 @@ import { shown } from "./format.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Answer } from "../jobs.ts";
 import type { PlainOutput } from "./plain.ts";
-import type { OfferEvent, Screen, Setting } from "./screen.ts";
+import { NOBODY_TO_ASK, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
@@ -36,7 +36,7 @@ export class QuietScreen implements Screen {
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
     const { ask, out, err } = this.#output;
     if (ask === undefined) {
-      err("Declined: there is nobody to ask\n");
+      err(NOBODY_TO_ASK);
       return Promise.resolve({ accept: false });
     }
     out(this.#story(offer));

@@ -20,6 +20,10 @@ export interface Screen {
   close(): void;
 }
 
+/** Only what needs a yes of its own gets as far as a question that nobody can answer. */
+export const NOBODY_TO_ASK =
+  "Declined: hidden files need a yes of their own, or --hidden, and nobody can be asked\n";
+
 /** What screens need to know besides the events. */
 export interface Setting {
   readonly side: "sender" | "receiver";

@@ -197,7 +197,9 @@ describe("the plain screen", () => {
     expect(await screen.ask(offer as Parameters<typeof screen.ask>[0], signal)).toEqual({
       accept: false,
     });
-    expect(err).toBe("Declined: there is nobody to ask\n");
+    expect(err).toBe(
+      "Declined: hidden files need a yes of their own, or --hidden, and nobody can be asked\n",
+    );
   });
 
   test.each([SENDER, RECEIVER])("F6 F7 writes no control of a peer's (%#)", (setting) => {
