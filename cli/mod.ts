@@ -1,5 +1,8 @@
-/** Sending and receiving for programs: a job runs in a thread and tells what happens as events. */
-export { relayAddress, startClient, type Client } from "./client.ts";
+/** The package for programs: see library.ts. */
+export { FaultError } from "../protocol/faults.ts";
+export type { Client } from "./client.ts";
 export type { ClientEvent } from "./events.ts";
-export type { Answer, Job, Outcome, ReceiveJob, SendJob } from "./jobs.ts";
+export type { Answer, Outcome } from "./jobs.ts";
+export { receive, send, type ReceiveOptions, type SendOptions } from "./library.ts";
 export type { OnExists } from "./policy.ts";
+export type { SendWhat } from "./source.ts";

@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { resolve } from "node:path";
 
 import { isLobby } from "../../protocol/code.ts";
@@ -7,8 +6,8 @@ import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol
 import { parseSafeName } from "../../protocol/names.ts";
 import { usage } from "../args.ts";
 import { attend } from "../attend.ts";
-import { startClient } from "../client.ts";
 import { receiverCode } from "../code-input.ts";
+import { ownName, receive } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { chooseRelay } from "../relay-choice.ts";
 import type { OnExists } from "../policy.ts";
@@ -72,8 +71,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
         "fileshare recv alone asks for it.\n",
     );
   }
-  const client = startClient({
-    kind: "receive",
+  const client = receive({
     relay: relay.address,
     code,
     name,
@@ -90,7 +88,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
       ? undefined
       : { cwd: process.cwd(), words: ["recv", ...without(raw, values.code)] },
     limit,
-    connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
+    connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
   });
   const command = `To go on: ${shellLine(["fileshare", "recv", ...raw])}`;
   const screen = await openScreen(
@@ -136,11 +134,7 @@ function checkCanAnswer(ask: boolean, json: boolean): void {
 }
 
 function receiverName(given: string | undefined): string {
-  if (given === undefined) {
-    const { USER, LOGNAME, USERNAME } = process.env;
-    const name = [USER || LOGNAME || USERNAME || [], hostname()].flat().join("@");
-    return name.slice(0, RECEIVER_NAME_CHARACTERS).toWellFormed();
-  }
+  if (given === undefined) return ownName();
   if (given.trim() !== "" && given.length <= RECEIVER_NAME_CHARACTERS) return given;
   throw usage(`--name takes 1 to ${RECEIVER_NAME_CHARACTERS} characters`);
 }

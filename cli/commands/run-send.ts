@@ -3,10 +3,10 @@ import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../pro
 import { usage } from "../args.ts";
 import { attend } from "../attend.ts";
 import { begun } from "../begun.ts";
-import { startClient } from "../client.ts";
 import { senderCode } from "../code-input.ts";
 import { checkWishes, codeExtras } from "../code-extras.ts";
 import type { SendJob } from "../jobs.ts";
+import { send } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { chooseRelay, receiveCommand } from "../relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
@@ -62,8 +62,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
   const { client, code } = await begun(
-    startClient({
-      kind: "send",
+    send({
       relay: relay.address,
       code: given,
       what,

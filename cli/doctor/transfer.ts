@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { makeCode } from "../../protocol/code.ts";
 import { FAULTS, type FaultCode } from "../../protocol/faults.ts";
 import { DOCTOR_TRANSFER_BYTES, DOCTOR_TRANSFER_MS } from "../../protocol/limits.ts";
-import { startClient, type Client } from "../client.ts";
+import type { Client } from "../client.ts";
 import { onInterrupt } from "../interrupts.ts";
+import { receive, send } from "../library.ts";
 import { duration, rate, size } from "../screen/format.ts";
 import type { Finding } from "./finding.ts";
 
@@ -32,29 +33,8 @@ async function transfer(relay: string, folder: string): Promise<Finding> {
   writeFileSync(path, randomBytes(DOCTOR_TRANSFER_BYTES));
   const code = makeCode((length) => randomBytes(length));
   const common = { relay, code, connectTimeoutMs: DOCTOR_TRANSFER_MS };
-  const sender = startClient({
-    kind: "send",
-    ...common,
-    what: { from: "paths", paths: [path] },
-    receivers: 1,
-    stay: false,
-  });
-  const receiver = startClient({
-    kind: "receive",
-    ...common,
-    name: "doctor",
-    lobby: false,
-    out,
-    prefix: "",
-    ask: false,
-    allNames: false,
-    hidden: false,
-    onExists: "number",
-    checksum: false,
-    stdout: false,
-    again: undefined,
-    limit: undefined,
-  });
+  const sender = send({ ...common, what: [path] });
+  const receiver = receive({ ...common, name: "doctor", out });
   const stop = (): void => {
     sender.interrupt();
     receiver.interrupt();

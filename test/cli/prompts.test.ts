@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { relayAddress, startClient, type Client } from "../../cli/mod.ts";
+import { relayAddress, startClient, type Client } from "../../cli/client.ts";
 import { parseCode } from "../../protocol/code.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "./disk.ts";

@@ -1,0 +1,133 @@
+/**
+ * Sending and receiving for programs. The commands use nothing else.
+ *
+ *     import { send, receive } from "fileshare";
+ *
+ *     const sending = send({ what: ["big.iso"], relay: "wss://relay.example", receivers: 3 });
+ *     for await (const event of sending) {
+ *       if (event.event === "code") console.log(event.code);
+ *     }
+ *     const { fault } = await sending.outcome;
+ *
+ * A transfer runs in a thread of its own from the call on, whether its events are read or not. They
+ * are those that `--json` prints, described in docs/cli.md. What a peer chose, such as names, comes as it is: escape
+ * it before a terminal shows it.
+ */
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+
+import { LOBBY_CODE, makeCode, parseCode, type Code } from "../protocol/code.ts";
+import { FaultError } from "../protocol/faults.ts";
+import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
+import { startClient, type Client } from "./client.ts";
+import type { ReceiveJob, SendJob } from "./jobs.ts";
+import { chooseRelay } from "./relay-choice.ts";
+import type { SendWhat } from "./source.ts";
+
+/** ms that the relay may be unreachable at first */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** What both sides may say. */
+interface Common {
+  /** The relay: ws, wss, http or https. Else FILESHARE_RELAY, else ws://127.0.0.1:8000 */
+  readonly relay?: string | undefined;
+  /** ms that the relay may be unreachable at first; Infinity: for ever. 10,000 unless given */
+  readonly connectTimeoutMs?: number | undefined;
+  /** bytes per second; none unless given */
+  readonly limit?: number | undefined;
+  /** Ends the transfer, as Ctrl-C does: the other side is told, and it can be resumed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+type SendChoices = Omit<Partial<SendJob>, "kind" | "what" | "code" | keyof Common>;
+type ReceiveChoices = Omit<Partial<ReceiveJob>, "kind" | "code" | keyof Common>;
+
+export interface SendOptions extends Common, SendChoices {
+  /** Paths of files and folders, or a text, or the standard input. */
+  readonly what: SendWhat | readonly string[];
+  /** A new one unless given; `lobby` for everybody. */
+  readonly code?: string | undefined;
+}
+
+export interface ReceiveOptions extends Common, ReceiveChoices {
+  readonly code: string;
+}
+
+/**
+ * Offers a share and serves it until enough receivers have all of it (`receivers`, 1 unless given), or
+ * until the signal if `stay` is set. Nothing is kept for `resume` unless `keep` says so.
+ * @returns the transfer; what goes wrong on the way is an `error` event and the outcome's fault
+ * @throws FaultError `bad-code`, `bad-relay-address`, `bad-proxy`, `interrupted` when the signal has
+ *   been given already; nothing was started then
+ */
+export function send(options: SendOptions): Client {
+  const { what, relay, code, connectTimeoutMs, signal, ...choices } = options;
+  return start(signal, {
+    receivers: 1,
+    stay: false,
+    ...choices,
+    kind: "send",
+    what: "from" in what ? what : { from: "paths", paths: what },
+    code: code === undefined ? newCode() : codeOf(code),
+    relay: chooseRelay(relay).address,
+    connectTimeoutMs: timeoutOf(connectTimeoutMs),
+  });
+}
+
+/**
+ * Receives what is sent under a code, into the folder `out` (the present one unless given), and goes on with
+ * what an earlier run left there. Nothing that exists is replaced unless `onExists` says so. With `ask`, and
+ * always for hidden files without `hidden`, nothing is written before `Client.answer`.
+ * @returns as `send`; a path to what was saved is in the `saved` event
+ * @throws FaultError as `send`
+ */
+export function receive(options: ReceiveOptions): Client {
+  const { relay, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
+  const parsed = codeOf(code);
+  return start(signal, {
+    name: ownName(),
+    lobby: parsed === LOBBY_CODE,
+    prefix: "",
+    ask: false,
+    allNames: true,
+    hidden: false,
+    onExists: undefined,
+    checksum: false,
+    stdout: false,
+    again: undefined,
+    limit: undefined,
+    ...choices,
+    kind: "receive",
+    code: parsed,
+    relay: chooseRelay(relay).address,
+    out: resolve(out),
+    connectTimeoutMs: timeoutOf(connectTimeoutMs),
+  });
+}
+
+/** What a sender sees of a receiver that says no name: user and machine. */
+export function ownName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  const name = [USER || LOGNAME || USERNAME || [], hostname()].flat().join("@");
+  return name.slice(0, RECEIVER_NAME_CHARACTERS).toWellFormed();
+}
+
+function start(signal: AbortSignal | undefined, job: SendJob | ReceiveJob): Client {
+  if (signal?.aborted === true) throw new FaultError("interrupted");
+  const client = startClient(job);
+  signal?.addEventListener("abort", () => client.interrupt());
+  return client;
+}
+
+function codeOf(given: string): Code {
+  return given === LOBBY_CODE ? LOBBY_CODE : parseCode(given);
+}
+
+function newCode(): Code {
+  return makeCode((length) => crypto.getRandomValues(new Uint8Array(length)));
+}
+
+function timeoutOf(given: number | undefined): number | undefined {
+  const timeout = given ?? CONNECT_TIMEOUT_MS;
+  return timeout === Infinity ? undefined : timeout;
+}
