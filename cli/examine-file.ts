@@ -2,7 +2,8 @@
 import { ftruncateSync, lstatSync, rmSync } from "node:fs";
 import { dataPerRecord } from "../protocol/sizes.ts";
 import type { Folder } from "./folder.ts";
-import { isOurs, openOwn, type Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
+import { isOurs, openOwn } from "./own-file.ts";
 import { DATA } from "./partial.ts";
 import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts";
 import { lookAt } from "./place.ts";

@@ -16,13 +16,13 @@
  * The cells take turns; the valid one with the higher sequence counts, so a torn write costs one
  * step and not the journal.
  */
-import { closeSync, constants, fstatSync, fsync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { equalBytes, fromHex } from "../protocol/bytes.ts";
-import { FaultError } from "../protocol/faults.ts";
 import { CONTROL_BYTES, MANIFEST_BYTES } from "../protocol/limits.ts";
 import { decodeHead, MANIFEST_LENGTH_BYTES, type Manifest } from "../protocol/manifest.ts";
 import { packMap, unpackMap } from "../protocol/msgpack.ts";
+import { lengthAndSum, openOwn, readFully, readSummed, writeFully } from "./own-file.ts";
 import { bootId } from "./owner.ts";
 import { ON_EXISTS, type Policy } from "./policy.ts";
 
@@ -249,58 +249,6 @@ export class Journal {
     }
     if (this.#found === undefined) throw new Error("no cell");
   }
-}
-
-/** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
-export function openOwn(path: string): number {
-  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const fd = openSync(path, O_RDWR | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
-  const stat = fstatSync(fd);
-  if (stat.isFile() && isOurs(stat.uid)) return fd;
-  closeSync(fd);
-  throw new FaultError("write-failed", path);
-}
-
-export function isOurs(uid: number): boolean {
-  return process.geteuid === undefined || process.geteuid() === uid;
-}
-
-/** Goes on after short writes. */
-export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
-  let done = 0;
-  while (done < bytes.length) {
-    const count = writeSync(fd, bytes, done, bytes.length - done, position + done);
-    if (count === 0) throw new FaultError("write-failed", "nothing more is taken");
-    done += count;
-  }
-}
-
-function readFully(fd: number, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(fd, bytes, done, length - done, position + done);
-    if (count === 0) throw new Error("cut off");
-    done += count;
-  }
-  return bytes;
-}
-
-function lengthAndSum(bytes: Uint8Array): Uint8Array {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setUint32(0, bytes.length);
-  view.setUint32(4, Bun.hash.crc32(bytes));
-  return new Uint8Array(view.buffer);
-}
-
-/** The bytes at `position` whose length and checksum are at `prefix`. */
-function readSummed(fd: number, prefix: number, position: number, maxBytes: number): Uint8Array {
-  const view = new DataView(readFully(fd, prefix, 8).buffer);
-  const length = view.getUint32(0);
-  if (length > maxBytes) throw new Error("length");
-  const bytes = readFully(fd, position, length);
-  if (view.getUint32(4) !== Bun.hash.crc32(bytes)) throw new Error("checksum");
-  return bytes;
 }
 
 function readDestiny(packed: Uint8Array): Destiny {

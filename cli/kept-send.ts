@@ -45,7 +45,7 @@ import {
 } from "../protocol/limits.ts";
 import { MANIFEST_LENGTH_BYTES } from "../protocol/manifest.ts";
 import { errorCode } from "./folder.ts";
-import { openOwn, writeFully } from "./journal.ts";
+import { openOwn, writeFully } from "./own-file.ts";
 import { bootId } from "./owner.ts";
 import { isFree, ownedName, shareOf, TAGS } from "./send-folder.ts";
 import {

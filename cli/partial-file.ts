@@ -16,7 +16,7 @@ import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
 import type { Folder } from "./folder.ts";
-import { writeFully } from "./journal.ts";
+import { writeFully } from "./own-file.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
 import { finalName, lookAt, place, type FinishPolicy } from "./place.ts";
 import { sameContent } from "./same-content.ts";

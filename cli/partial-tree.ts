@@ -21,7 +21,7 @@ import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../protocol/limits.ts";
 import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
 import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
-import { writeFully } from "./journal.ts";
+import { writeFully } from "./own-file.ts";
 import type { Layout } from "./layout.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
 import { placeTree } from "./place-tree.ts";

@@ -26,7 +26,7 @@ import { parseCode, type Code } from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
-import { isOurs } from "./journal.ts";
+import { isOurs } from "./own-file.ts";
 
 /** The command line that goes on with something, without its code. */
 export interface Again {

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { checkSpace, diskFault } from "../../cli/folder.ts";
-import { writeFully } from "../../cli/journal.ts";
+import { writeFully } from "../../cli/own-file.ts";
 import { faultOf, temporaryFolder } from "./disk.ts";
 
 /** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */

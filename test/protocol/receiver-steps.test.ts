@@ -467,3 +467,20 @@ test.each(["want", "receipted", "join"] as const)(
     expect(last).toMatchObject({ type: "finish", fault: "bad-message" });
   },
 );
+
+test("what is here already is jumped over, and joined behind", () => {
+  const play = new Play().connect();
+  play.offers(offer());
+  play.open();
+  play.take(0);
+  play.do({ type: "manifest-known" });
+  expect(play.do({ type: "accepted", next: 5 })).toEqual([join(5, WINDOW)]);
+  // What was on its way is too early by now.
+  expect(play.do({ type: "frame", index: 1 })).toEqual([]);
+  expect(play.do({ type: "frame", index: 5 })).toEqual([TAKE]);
+  expect(play.do({ type: "stored", next: 12 })).toEqual([join(12, WINDOW)]);
+  expect(play.do({ type: "frame", index: 6 })).toEqual([]);
+  expect(play.do({ type: "frame", index: 12 })).toEqual([TAKE]);
+  expect(play.do({ type: "stored", next: 20 })).toEqual([join(20, WINDOW), { type: "save" }]);
+  expect(play.do({ type: "saved", mac })).toEqual([complete()]);
+});
