@@ -94,6 +94,11 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
     run: "bun run bench fanout --systems fileshare --receivers 1 --fanout-total 2MiB --rounds 1",
     cwd: root,
   },
+  "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
+    {
+      run: `bun run bench fanout --systems fileshare-lobby ${SHORT}`,
+      cwd: root,
+    },
   "bun run bench idle --receivers 5000": {
     run: "bun run bench idle --systems fileshare --receivers 5 --rounds 1",
     cwd: root,
