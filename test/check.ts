@@ -9,6 +9,9 @@ interface Outcome {
   readonly output: string;
 }
 
+/** ms that apt-get may take */
+const APT_MS = 90_000;
+
 const root = `${import.meta.dir}/..`;
 const bun = process.execPath;
 
@@ -44,6 +47,37 @@ function finish(passed: number, failed: number): never {
   process.exit(failed === 0 ? 0 : 1);
 }
 
+/** Debian's packages whose programs some tests drive; without them those are skipped, and say so. */
+const PACKAGES = ["curl", "fish", "python3-websockets", "tmux", "zsh"];
+
+/** Installs what is missing of PACKAGES, where that is possible: as root, with apt-get. */
+async function installPackages(): Promise<void> {
+  if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) return;
+  const query = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n", ...PACKAGES];
+  const { stdout } = Bun.spawnSync(query, { stderr: "ignore" });
+  const there = new Set(
+    stdout
+      .toString()
+      .split("\n")
+      .filter((line) => line.startsWith("ii"))
+      .map((line) => line.split(" ").at(-1)),
+  );
+  const missing = PACKAGES.filter((name) => !there.has(name));
+  if (missing.length === 0) return;
+  console.log(`\n# packages\nInstalling ${missing.join(", ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  for (const args of [
+    ["update", "-q"],
+    ["install", "-y", "-q", "--no-install-recommends", ...missing],
+  ]) {
+    const { exitCode, stderr } = Bun.spawnSync(["apt-get", ...args], { env, timeout: APT_MS });
+    if (exitCode === 0) continue;
+    console.log(`apt-get ${args[0]} failed: tests of these are skipped\n${stderr.toString()}`);
+    return;
+  }
+}
+
+await installPackages();
 const install = await run("install", ["install", "--frozen-lockfile"]);
 if (install.exitCode !== 0) finish(0, 1);
 
