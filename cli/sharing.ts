@@ -82,7 +82,10 @@ export async function openSharing(
       source = await open();
     }
     if (job.keep?.share !== undefined && kept === undefined) {
-      throw new FaultError("usage", `there is no unfinished share ${job.keep.share} to go on with`);
+      throw new FaultError(
+        "usage",
+        `there is no unfinished share ${job.keep.share} of this command`,
+      );
     }
     return begin(job, source, keysOf(job.code));
   } catch (error) {
@@ -98,8 +101,8 @@ function* keptFor(job: SendJob): Generator<KeptSend> {
   if (keep === undefined || keep.anew) return;
   const what = whatIsSent(job);
   for (const entry of keptSends()) {
-    const same =
-      keep.share === undefined ? entry.what === what : entry.share.startsWith(keep.share);
+    // One of other files would be found changed, and be forgotten.
+    const same = entry.what === what && entry.share.startsWith(keep.share ?? "");
     if (entry.running || !same || entry.relay !== relay) continue;
     if (keep.codeChosen && entry.code !== code) continue;
     const kept = KeptSend.claim(entry.folder);

@@ -44,6 +44,9 @@ export interface SendValues {
 /** Everything that can be wrong in the command line is found before the thread starts. */
 export async function runSend(values: SendValues, raw: readonly string[]): Promise<number> {
   if (values.share !== undefined && values.new) throw usage("give either --share or --new");
+  if (values.share !== undefined && !/^[0-9a-f]{4,32}$/.test(values.share)) {
+    throw usage("--share takes the id of a share, or 4 digits or more of its beginning");
+  }
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
   const timeout = values["connect-timeout"] ?? "10";
   const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);

@@ -169,6 +169,12 @@ describe("a sender killed with -9 and run again", () => {
     expect((await share(goesOn)).share).toBe(first);
     await using none = sendKept({ ...job, keep: { ...named, share: "0000" } });
     expect(await none.when("error")).toMatchObject({ code: "usage" });
+    // Nor is one of other files, which stays what it is.
+    await goesOn.kill();
+    const { path: elsewhere } = makeFile(at.folder, "b.bin", 1000);
+    await using wrong = sendKept({ ...job, path: elsewhere, keep: named });
+    expect(await wrong.when("error")).toMatchObject({ code: "usage" });
+    expect(keptSends().map(({ share }) => share)).toContain(first);
   });
 
   test("works all the same where nothing can be kept", async () => {
