@@ -130,6 +130,7 @@ export const clientEvent = v.variant("event", [
     names: field(names, "of the files, from a peer"),
     exists: field(yes, "something else of such a name is in the folder already"),
     question: field(yes, "the share waits for an answer"),
+    folders: field(v.optional(whole), "empty ones beside the files; their names end with a slash"),
     kind: field(v.optional(v.picklist(["files", "text"])), "a text is shown and not saved"),
     open: field(v.optional(yes), "a stream whose end nobody knows yet"),
     sizes: field(v.optional(sizes), "of the files, in the order of their names"),

@@ -25,6 +25,7 @@ import {
   type Danger,
   type FaultCode,
   type Keys,
+  type ManifestFile,
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
@@ -381,18 +382,20 @@ export class Receiving {
     if (this.#incoming === undefined || manifest === undefined) return;
     const { files, bytes, kind, open } = manifest;
     const { exists, same } = this.#incoming.found;
+    const folders = files.filter(({ type }) => type === "folder").length;
     const flagged: { name: string; flags: readonly Danger[] }[] = [];
     for (const file of files) {
       const flags = dangersOf(file, this.#job.prefix);
-      if (flags.length > 0) flagged.push({ name: file.path, flags });
+      if (flags.length > 0) flagged.push({ name: nameOf(file), flags });
     }
     const named = this.#job.allNames ? files : files.slice(0, NAMES_SHOWN);
     this.#emit({
       event: "offer",
       share: toHex(this.#incoming.offer.share),
-      files: files.length,
+      files: files.length - folders,
+      folders,
       bytes,
-      names: named.map(({ path }) => path),
+      names: named.map(nameOf),
       exists,
       question,
       kind,
@@ -430,6 +433,11 @@ export class Receiving {
     const about = code === "relay-unreachable" || code === "not-a-relay" ? this.#job.relay : detail;
     this.#emit({ event: "error", code, message: faultMessage(code, about) });
   }
+}
+
+/** An empty folder is told from an empty file by what follows its name. */
+function nameOf({ path, type }: ManifestFile): string {
+  return type === "folder" ? `${path}/` : path;
 }
 
 /** Under a limit, no more on its way than a second's worth: whatever is said waits behind it. */

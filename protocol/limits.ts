@@ -615,7 +615,7 @@ export const NAMES_SHOWN = limit(
   "NAMES_SHOWN",
   100,
   "items",
-  "names of an offer that are listed; hidden ones are all listed",
+  "names of an offer that are listed, and as many flagged ones after them; the rest is counted",
 );
 
 // Decoding

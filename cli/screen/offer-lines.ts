@@ -16,10 +16,15 @@ const WORDS: Readonly<Record<Danger, string>> = {
  * all the same, so that nothing hides behind others.
  */
 export function offerLines(offer: OfferEvent, style: Style): string[] {
-  const { names, files, bytes, exists, flagged = [], sizes = [], kind, open, same = 0 } = offer;
+  const { names, files, bytes, exists, flagged = [], sizes = [], kind, open } = offer;
+  const { folders = 0, same = 0 } = offer;
+  const entries = files + folders;
   if (kind === "text") return [`Offered: a text, ${size(bytes)}`];
+  const empty = folders === 0 ? "" : ` and ${count(folders, "empty folder", "empty folders")}`;
   const head =
-    open === true ? "a stream, of any length" : `${count(files, "file", "files")}, ${size(bytes)}`;
+    open === true
+      ? "a stream, of any length"
+      : `${count(files, "file", "files")}${empty}, ${size(bytes)}`;
   const flags = new Map(flagged.map((one) => [one.name, one.flags]));
   const line = (name: string, at: number): string => {
     const bold = style.bold(shown(name));
@@ -27,18 +32,19 @@ export function offerLines(offer: OfferEvent, style: Style): string[] {
       .get(name)
       ?.map((flag) => WORDS[flag])
       .join(", ");
-    const long = sizes[at] === undefined || open === true ? "" : `  ${size(sizes[at])}`;
+    const long =
+      sizes[at] === undefined || open === true || name.endsWith("/") ? "" : `  ${size(sizes[at])}`;
     return `  ${bold}${long}${words === undefined ? "" : style.yellow(`  (${words})`)}`;
   };
   const first = names.slice(0, NAMES_SHOWN);
   const lines = first.map(line);
-  if (files > NAMES_SHOWN) {
+  if (entries > NAMES_SHOWN) {
     const seen = new Set(first);
     const more = flagged.filter(({ name }) => !seen.has(name));
     const listed = more.slice(0, NAMES_SHOWN);
     // Their sizes are not at hand: what is listed is listed for its flags.
-    lines.push(...listed.map(({ name }) => line(name, files)));
-    const left = files - first.length - listed.length;
+    lines.push(...listed.map(({ name }) => line(name, entries)));
+    const left = entries - first.length - listed.length;
     const hidden = more.length - listed.length;
     const which =
       hidden === 0 ? "none of them hidden or executable" : flagsLeft(more.slice(NAMES_SHOWN));
@@ -48,7 +54,7 @@ export function offerLines(offer: OfferEvent, style: Style): string[] {
   if (same > 0) lines.push(`${count(same, "file is", "files are")} here already`);
   if (exists)
     lines.push(
-      files === 1
+      entries === 1
         ? "A file of that name is in the folder already"
         : "Some of these names are in the folder already",
     );

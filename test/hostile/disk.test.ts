@@ -282,9 +282,9 @@ describe("records", () => {
     ];
     await using _sender = await offer({ files, content: bytes });
     const env = { FILESHARE_CODE: CODE, FILESHARE_RELAY: relay.url };
-    const args = ["recv", "--yes", "--out", folder.path, "--limit", "16MiB"];
+    const args = ["recv", "--yes", "--out", folder.path, "--limit", "4MiB"];
     await using first = fileshare(args, env);
-    await first.events((event) => event.event === "progress" && event.bytes > 5 * MiB);
+    await first.events((event) => event.event === "progress" && event.bytes > 4 * MiB);
     first.kill("SIGKILL");
     await first.exited;
     const names = readdirSync(folder.path);
