@@ -532,6 +532,12 @@ export const STALL_TIMEOUT_MS = limit(
   "ms",
   "a receiver of a share that can't be read again, which others wait for, may take so long for a record",
 );
+export const HELD_UP_MS = limit(
+  "HELD_UP_MS",
+  2 * second,
+  "ms",
+  "how long a client of the lobby that speaks no fileshare may hold up others of a stream",
+);
 export const STALL_TIMEOUT_MAX_MS = limit(
   "STALL_TIMEOUT_MAX_MS",
   60 * minute,

@@ -256,6 +256,22 @@ export class Fanout {
     }
   }
 
+  /**
+   * Others wait for records that have no room before somebody goes on from here: clients of the lobby
+   * that came no further are cut off. They have no means to go on later, and come for the next file.
+   */
+  heldUp(before: number): void {
+    for (const receiver of this.#bySocket.values()) {
+      const { socket, acked } = receiver;
+      if (socket === undefined || socket >= 0 || acked >= before) continue;
+      this.#keeping?.giveUp(receiver);
+      // It is another one when it comes again, and its sender need not wait for this one.
+      receiver.left = "failed";
+      this.#outlet.fail(socket, "stalled");
+      this.#detach(receiver);
+    }
+  }
+
   /** A receiver came to another worker: whatever line it had here is broken, seen or not. */
   cameElsewhere(id: Uint8Array, next: number): void {
     const key = toHex(id);

@@ -176,8 +176,16 @@ export class HomeShare {
     const socket = this.ownerSocket;
     this.origin.expire(now);
     if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
+    const before = this.origin.heldUp(now);
+    if (before !== undefined) this.#tellHeldUp(before);
     const attached = fanout.attached > 0 || this.#remote.size > 0;
     this.#trimming.tick(this.#log, this.origin, attached, now);
+  }
+
+  #tellHeldUp(before: number): void {
+    const { fanout, toPeer } = this.#options;
+    fanout.heldUp(before);
+    for (const worker of this.#remote) toPeer(worker, { t: "held-up", before });
   }
 
   /** Whether nobody takes this share, and did not for DRAIN_QUIET_MS; known only at home. */

@@ -79,13 +79,19 @@ export class Keeping {
 
   /** Whether it makes no progress, though it could; if so, nothing is kept for it from now on. */
   stalls(receiver: KeptFor, log: RecordReader, now: number): boolean {
-    const { key, next, acked } = receiver;
+    const { next, acked } = receiver;
     const waits = next === acked && !log.has(next);
-    if (waits || this.#floor.get(key) === undefined) receiver.progressAt = now;
+    if (waits || this.#floor.get(receiver.key) === undefined) receiver.progressAt = now;
     if (now - receiver.progressAt < this.#stallMs) return false;
+    this.giveUp(receiver);
+    return true;
+  }
+
+  /** It holds up others, and nothing is kept for it from now on. */
+  giveUp(receiver: KeptFor): void {
+    const { key, acked } = receiver;
     if (this.#stalled.size < RECEIVERS_PER_SHARE) this.#stalled.set(key, acked);
     receiver.unpaced = acked;
-    return true;
   }
 
   /** Lets go of what was kept for those who did not come back. */

@@ -63,6 +63,8 @@ export type PeerMessage =
   | { readonly t: "floor"; readonly next: number | undefined }
   /** Records before it can't be had any more: an answer to who needs some. */
   | { readonly t: "gone"; readonly before: number }
+  /** Others wait for room, and this is in front of whoever keeps it; see `Fanout.heldUp`. */
+  | { readonly t: "held-up"; readonly before: number }
   /** A receiver came; passed on to all, since the worker where it was before may not know it yet. */
   | { readonly t: "came"; readonly receiver: Uint8Array; readonly next: number }
   /** From the worker that had the log to the one that has the sender now; undefined: it had none. */

@@ -1,6 +1,7 @@
 import {
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
+  HELD_UP_MS,
   FaultError,
   WANT_QUEUE_RECORDS,
   isOpen,
@@ -41,6 +42,9 @@ export class Origin {
   readonly #log: RecordLog;
   readonly #output: OriginOutput;
   /** Undefined: the share can be read again. */
+  /** The record to ask for next found no room, and nothing is on its way that would move anything. */
+  #isFull = false;
+  #fullSince: number | undefined;
   readonly #pace: Pace | undefined;
   #senderHere = false;
   /** Whether it is known which record comes first; always, if it can be read again. */
@@ -231,6 +235,23 @@ export class Origin {
     this.#ask();
   }
 
+  /**
+   * Records that somebody waits for have had no room for HELD_UP_MS because others are far behind:
+   * told once each time.
+   * @returns the record before which those stand
+   */
+  heldUp(now: number): number | undefined {
+    const before = this.#isFull ? this.#pace?.laggards : undefined;
+    if (before === undefined) {
+      this.#fullSince = undefined;
+      return undefined;
+    }
+    this.#fullSince ??= now;
+    if (now - this.#fullSince < HELD_UP_MS) return undefined;
+    this.#fullSince = undefined;
+    return before;
+  }
+
   /** Bytes of every frame of a share but the last. */
   static frameBytes(offer: Offer): number {
     return FRAME_HEADER_BYTES + offer.recordSize;
@@ -239,6 +260,7 @@ export class Origin {
   #ask(): void {
     if (!this.#senderHere || !this.#begun) return;
     let run: RecordRun | undefined;
+    this.#isFull = false;
     // Half of the log is for what has come: a record must not go at once for the next one's place.
     const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
     for (let index = this.#next(); index !== undefined; index = this.#next()) {
@@ -247,7 +269,10 @@ export class Origin {
         this.#take(index);
         continue;
       }
-      if (!this.#log.reserve(index)) break;
+      if (!this.#log.reserve(index)) {
+        this.#isFull = this.#outstanding.size === 0;
+        break;
+      }
       this.#take(index);
       this.#outstanding.add(index);
       if (run !== undefined && run.first + run.count === index) {

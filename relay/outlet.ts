@@ -2,7 +2,10 @@ import type { FaultCode, Message } from "../protocol/mod.ts";
 
 import type { RecordPlace } from "./log.ts";
 
-/** A socket of this worker. */
+/**
+ * A socket of this worker. One below zero is a client of the lobby that speaks no fileshare, see
+ * `entrances/insiders.ts`.
+ */
 export type SocketId = number;
 
 /**

@@ -1,4 +1,4 @@
-import { LOST_GRACE_MS } from "../protocol/mod.ts";
+import { LOST_GRACE_MS, READ_AHEAD_RECORDS, WINDOW_RECORDS } from "../protocol/mod.ts";
 
 import { Floor } from "./floor.ts";
 import type { RecordLog } from "./log.ts";
@@ -116,6 +116,17 @@ export class Pace {
 
   isNeeded(index: number): boolean {
     return index < this.#neededUpTo;
+  }
+
+  /**
+   * The record before which those stand who are behind somebody else; undefined: who is last may be the
+   * only one. It can't have been sent more than its window, nor ask for more than comes after that.
+   */
+  get laggards(): number | undefined {
+    const { least } = this.#floors;
+    if (least === undefined) return undefined;
+    const others = this.#neededUpTo > least + WINDOW_RECORDS + READ_AHEAD_RECORDS + 1;
+    return others ? least + 1 : undefined;
   }
 
   /** `next` is being asked for. */

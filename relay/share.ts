@@ -104,6 +104,9 @@ export class LocalShare {
       case "gone":
         this.fanout.gone(message.before);
         return;
+      case "held-up":
+        this.fanout.heldUp(message.before);
+        return;
       case "came":
         if (this.#isHome) this.home.hear(message, from);
         else this.fanout.cameElsewhere(message.receiver, message.next);

@@ -85,6 +85,10 @@ export class Download implements ClearSink {
     this.leave();
   }
 
+  cutOff(): void {
+    this.fail();
+  }
+
   tick(): void {
     this.#receiver.tick();
   }

@@ -42,6 +42,8 @@ export interface ClearSink {
   end(): void;
   /** The share is whole, or broke; after a fault within a file the client must not think it has it. */
   over(fault: FaultCode | undefined): void;
+  /** The relay let go of this client: nothing comes any more. */
+  cutOff(fault: FaultCode): void;
 }
 
 export interface LobbyReceiverOptions {
@@ -129,7 +131,7 @@ export class LobbyReceiver implements Insider {
 
   failed(fault: FaultCode): void {
     this.#over(fault);
-    this.#handle({ type: "lost", fault });
+    this.#options.sink.cutOff(fault);
   }
 
   // The client

@@ -143,6 +143,10 @@ class TextReceiver implements ClearSink {
     if (fault !== undefined && this.#isInFile) this.#socket.close(TRY_AGAIN, fault);
   }
 
+  cutOff(fault: FaultCode): void {
+    this.#socket.close(TRY_AGAIN, fault);
+  }
+
   message(): void {
     // It says something now and then to keep its line.
   }

@@ -200,3 +200,16 @@ test("a relay without a lobby opens these doors to nobody", async () => {
   expect((await fetch(`${http}/lobby`)).status).toBe(404);
   expect(await (await fetch(`${http}/`)).text()).not.toContain("lobby");
 });
+
+test.each([1, 2])(
+  "one that stops holds up nobody of a file larger than the log (%d workers)",
+  async (workers) => {
+    await using relay = await startRelay({ workers, logBytes: 16 * MiB });
+    await using stopped = await OriginalReceiver.connect(relay.url);
+    await using healthy = await OriginalReceiver.connect(relay.url);
+    stopped.stopReading();
+    const bytes = content(1, 40 * MiB);
+    expect(await originalSend(relay.url, "f", bytes, MiB)).toBe(SUCCESS);
+    expect(Buffer.compare((await healthy.file(0)).bytes, bytes)).toBe(0);
+  },
+);
