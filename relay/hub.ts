@@ -52,6 +52,11 @@ export class Hub {
     return this.#shares.all;
   }
 
+  /** @param key of a share: its id in hex */
+  has(key: string): boolean {
+    return this.#shares.get(key) !== undefined;
+  }
+
   // Events of sockets
 
   opened(socket: SocketId, now: number): void {

@@ -69,6 +69,7 @@ function start({
     message: (id, bytes) => hub.message(id, bytes, clock()),
     drained,
     closed: (id) => hub.closed(id, clock()),
+    has: (share) => hub.has(share),
   };
   const entrances = new Entrances({ sockets, pool, inside, clock, lobby });
   const { text } = entrances;

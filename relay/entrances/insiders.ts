@@ -29,6 +29,8 @@ export interface Inside {
   message(id: SocketId, bytes: Uint8Array): void;
   drained(id: SocketId): void;
   closed(id: SocketId): void;
+  /** Whether this share, by its id in hex, can still be had here. */
+  has(share: string): boolean;
 }
 
 /**

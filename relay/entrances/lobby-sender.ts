@@ -40,6 +40,9 @@ const LOBBY_RECORD_SIZE = 256 * 1024 - FRAME_HEADER_BYTES;
 /** After which less is a record too, filled up with nothing. ms */
 const LOBBY_FLUSH_MS = 200;
 
+/** How long the relay may take to close a share everywhere. ms */
+const CLOSING_MS = 1000;
+
 /** How it went: receivers that proved to have all, and those that did not. */
 export interface LobbyOutcome {
   readonly fault: FaultCode | undefined;
@@ -268,7 +271,8 @@ export class LobbySender implements Insider {
   }
 
   #endWhenThrough(): void {
-    if (this.#isOver || !this.#buffer.isEnded) return;
+    // The first record, which may be all, is asked for before it is known who asks.
+    if (this.#isOver || !this.#isOpen || !this.#buffer.isEnded) return;
     if (!this.#buffer.isDiscarding) {
       const { attached, lost } = this.#counts();
       if (!this.#isAllSent || attached > 0) return;
@@ -298,11 +302,15 @@ export class LobbySender implements Insider {
       insiders.leave(this.#id);
       inside.closed(this.#id);
     });
-    events.over({ fault, verified, failed: attached + lost + left });
+    const outcome = { fault, verified, failed: attached + lost + left };
+    void this.#closed().then(() => events.over(outcome));
   }
 
-  /** For messages to people. */
-  get share(): string {
-    return toHex(this.#share);
+  /** Who is told that it is over and then comes for the next file must not be given this one. */
+  async #closed(): Promise<void> {
+    const key = toHex(this.#share);
+    const until = this.#options.clock() + CLOSING_MS;
+    do await Bun.sleep(1);
+    while (this.#options.inside.has(key) && this.#options.clock() < until);
   }
 }

@@ -30,14 +30,19 @@ test.skipIf(PYTHON === undefined)(
     await using relay = await startRelay({ workers: 2 });
     const { path, bytes } = makeFile(folder.path, "a.bin", 3 * MiB + 5);
     const receiver = python("original-receiver.py", [`${relay.url}/receiver`, there.path, "1"]);
-    const said = receiver.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    expect((await said.read()).value).toBe("connected\n");
+    // Until its end, or what it says next would find a broken pipe.
+    const connected = Promise.withResolvers<void>();
+    const reading = (async () => {
+      for await (const said of receiver.stdout) if (said.length > 0) connected.resolve();
+    })();
+    await connected.promise;
     const job = { relay: `${relay.url}/ws`, code: LOBBY_CODE, out: folder.path, lobby: true };
     await using ours = receive(receiveJob({ ...job, prefix: "rcv_" }));
     await ours.when("waiting");
     const sender = python("original-sender.py", [`${relay.url}/sender`, path]);
     expect(await sender.stdout.text()).toBe("File transfer successful\n");
     expect(await receiver.exited).toBe(0);
+    await reading;
     expect(await sender.exited).toBe(0);
     expect(Buffer.compare(readFileSync(join(there.path, "rcv_a.bin")), bytes)).toBe(0);
     expect(Buffer.compare(readFileSync((await ours.when("saved")).path), bytes)).toBe(0);
