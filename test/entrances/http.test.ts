@@ -164,6 +164,19 @@ describe("curl", () => {
     expect(Buffer.compare(await whole.bytes(), content(1, 1000))).toBe(0);
     expect((await sender.outcome).exitCode).toBe(0);
   });
+
+  test("that sends as little as one record waits for a receiver, whoever looks at it", async () => {
+    await using relay = await startRelay();
+    const upload = await fetch(`${http(relay)}/lobby/x`, {
+      method: "PUT",
+      body: new Blob(["one line"]).stream(),
+    });
+    const head = await fetch(`${http(relay)}/lobby/x`, { method: "HEAD" });
+    expect(head.status).toBe(200);
+    const whole = await fetch(`${http(relay)}/lobby/x`);
+    expect(await whole.text()).toBe("one line");
+    expect(await upload.text()).toEndWith("done: 1 receiver has it\n");
+  });
 });
 
 describe("HTTP", () => {
@@ -209,10 +222,10 @@ describe("HTTP", () => {
     const healthy = curl(folder.path, ["-o", "out", `${http(relay)}/lobby`]);
     const { path, bytes } = makeFile(folder.path, "x.bin", 24 * MiB);
     const sending = curl(folder.path, ["-T", path, `${http(relay)}/lobby/?receivers=3`]);
-    // More than the first record, which comes before all three are there.
+    // More than the first record, which comes before all three are there: who has that alone only looked.
     const body: AsyncIterable<Uint8Array> = (await left).body!;
     let taken = 0;
-    for await (const { length } of body) if ((taken += length) > MiB) break;
+    for await (const { length } of body) if ((taken += length) > 4 * MiB) break;
     leaving.abort();
     expect((await healthy).exitCode).toBe(0);
     expect(Buffer.compare(readFileSync(join(folder.path, "out")), bytes)).toBe(0);
