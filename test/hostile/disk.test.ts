@@ -276,15 +276,16 @@ describe("records", () => {
     using folder = temporaryFolder();
     const bytes = content(2, 12 * MiB);
     const files = [
-      { path: "d/a", size: 3 * MiB },
-      { path: "d/deep/b", size: 4 * MiB },
-      { path: "d/c", size: 5 * MiB },
+      { path: "d/a", size: 1 * MiB },
+      { path: "d/deep/b", size: 1 * MiB },
+      { path: "d/c", size: 10 * MiB },
     ];
+    // What is left when it is killed takes it ten times as long as what it has by then.
     await using _sender = await offer({ files, content: bytes });
     const env = { FILESHARE_CODE: CODE, FILESHARE_RELAY: relay.url };
-    const args = ["recv", "--yes", "--out", folder.path, "--limit", "4MiB"];
+    const args = ["recv", "--yes", "--out", folder.path, "--limit", "1MiB"];
     await using first = fileshare(args, env);
-    await first.events((event) => event.event === "progress" && event.bytes > 4 * MiB);
+    await first.events((event) => event.event === "progress" && event.bytes > MiB);
     first.kill("SIGKILL");
     await first.exited;
     const names = readdirSync(folder.path);
@@ -294,7 +295,7 @@ describe("records", () => {
     const journal = join(folder.path, names[0]!, "journal");
     // Tampered with after the journal's last word.
     spawnSync("touch", ["-d", "5 seconds ago", journal]);
-    writeFileSync(join(data, "d/a"), content(3, 3 * MiB));
+    writeFileSync(join(data, "d/a"), content(3, 1 * MiB));
     const told = await recv(at(folder.path), "--yes");
     expect(told.exitCode).toBe(0);
     expect(told.out.toString()).toContain("Going on at 0 %");
@@ -310,8 +311,12 @@ describe("records", () => {
       path: `d/${i % 7}/f${i}`,
       size: 10_000,
     }));
-    await using _sender = await offer({ files, content: bytes.subarray(0, 3_000_000) });
-    const both = await Promise.all([1, 2].map(() => recv(at(folder.path), "--yes")));
+    // Who comes when the other is through finds all of it there already.
+    await using sender = await offer({ files, content: bytes.subarray(0, 3_000_000), held: 1 });
+    const receivers = [1, 2].map(() => recv(at(folder.path), "--yes"));
+    await sender.agreed(2);
+    sender.release();
+    const both = await Promise.all(receivers);
     expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
     expect(readdirSync(folder.path).toSorted()).toEqual(["d", "d (1)"]);
     for (const top of ["d", "d (1)"]) {

@@ -10,6 +10,7 @@ import {
   recordCipher,
   recordCount,
   shareIdFromProof,
+  toHex,
   u32,
   verifyReceipt,
   type Code,
@@ -51,6 +52,8 @@ export interface Lie {
   readonly last?: (index: number, right: boolean) => boolean;
   /** Zero bytes after the data of a record. */
   readonly padding?: (index: number) => number;
+  /** Records from this one on wait for `release`. */
+  readonly held?: number;
 }
 
 /** Scrypt takes its time: once for all senders of a code. */
@@ -74,10 +77,15 @@ export class HostileSender implements AsyncDisposable {
   readonly #plain: Uint8Array;
   readonly #records: number;
   readonly #lie: Lie;
+  /** Before this one records leave when they are wanted. */
+  #held: number;
+  /** What was wanted of the others; the relay asks for no more than its credit. */
+  #waiting: number[] = [];
 
   private constructor(client: RawClient, keys: Keys, proof: Uint8Array, lie: Lie) {
     this.#client = client;
     this.#lie = lie;
+    this.#held = lie.held ?? Infinity;
     this.share = shareIdFromProof(proof, nodePrimitives);
     this.#cipher = recordCipher(keys.content, this.share, nodePrimitives);
     const { plain, records } = this.#describe(lie);
@@ -111,6 +119,21 @@ export class HostileSender implements AsyncDisposable {
     await this.#client.closed;
   }
 
+  /** Until so many receivers have agreed, and would take records. */
+  async agreed(receivers: number): Promise<void> {
+    const agreed = new Set<string>();
+    await this.#client.when("receivers", ({ list }) => {
+      for (const { id, state } of list) if (state !== "waiting") agreed.add(toHex(id));
+      return agreed.size >= receivers;
+    });
+  }
+
+  /** Lets the records go that were held. */
+  release(): void {
+    this.#held = Infinity;
+    for (const index of this.#waiting.splice(0)) this.#client.send(this.#frame(index));
+  }
+
   #describe(lie: Lie): { plain: Uint8Array; records: number } {
     if (lie.plain !== undefined) {
       return { plain: lie.plain, records: recordCount(lie.plain.length, HOSTILE_RECORD_SIZE) };
@@ -140,7 +163,8 @@ export class HostileSender implements AsyncDisposable {
     if (message.t === "want") {
       for (let index = message.first; index < message.first + message.count; index++) {
         this.wanted.push(index);
-        this.#client.send(this.#frame(index));
+        if (index < this.#held) this.#client.send(this.#frame(index));
+        else this.#waiting.push(index);
       }
     } else if (message.t === "receipt") {
       const { receiver, records, mac, share } = message;
