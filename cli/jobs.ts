@@ -12,6 +12,8 @@ export interface SendJob {
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
   readonly code: Code;
+  /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
+  readonly master?: string | undefined;
   readonly what: SendWhat;
   /** Receivers that must have the file before the command ends by itself. */
   readonly receivers: number;
@@ -45,6 +47,8 @@ export interface ReceiveJob {
   readonly kind: "receive";
   readonly relay: string;
   readonly code: Code;
+  /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
+  readonly master?: string | undefined;
   /** How the sender sees this receiver. */
   readonly name: string;
   /** Take file after file for ever. */

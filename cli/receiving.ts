@@ -14,7 +14,6 @@ import {
   decodeControl,
   decodeFrame,
   dangersOf,
-  deriveKeys,
   encodeControl,
   faultMessage,
   isFrame,
@@ -37,6 +36,7 @@ import { FilePositions } from "./file-at.ts";
 import { checkDestination } from "./folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
+import { keysFor } from "./job-keys.ts";
 import { Line } from "./line.ts";
 import type { OnExists } from "./policy.ts";
 import { registerReceive, unregisterReceive } from "./state.ts";
@@ -79,7 +79,7 @@ export class Receiving {
     this.#emit = emit;
     this.#end = end;
     if (!job.stdout) checkDestination(job.out);
-    this.#keys = deriveKeys(job.code, primitives);
+    this.#keys = keysFor(job, job.code);
     this.#name = sealText(job.name, "receiver-name", this.#keys, primitives);
     this.#session = new ReceiverSession(
       {

@@ -9,7 +9,6 @@ import {
   FaultError,
   PROOF_BYTES,
   dataPerRecord,
-  deriveKeys,
   fromHex,
   recordCipher,
   shareIdFromProof,
@@ -27,6 +26,7 @@ import { errorCode } from "./folder.ts";
 import type { SendJob } from "./jobs.ts";
 import { KeptSend, TAG_BYTES, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
+import { keysFor } from "./job-keys.ts";
 import type { Source } from "./source.ts";
 
 /** Records compared before anything else has its turn. */
@@ -59,7 +59,7 @@ export async function openSharing(
 ): Promise<Sharing> {
   const known = new Map<Code, Keys>();
   const keysOf = (code: Code): Keys => {
-    const keys = known.get(code) ?? deriveKeys(code, primitives);
+    const keys = known.get(code) ?? keysFor(job, code);
     known.set(code, keys);
     return keys;
   };

@@ -4,15 +4,15 @@ import * as v from "valibot";
 import { startClient, type Client } from "../../cli/client.ts";
 import { clientEvent, type ClientEvent } from "../../cli/event-schema.ts";
 import type { Answer, Job, Outcome, ReceiveJob, SendJob } from "../../cli/jobs.ts";
-import { makeCode, type Code } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { type Code } from "../../protocol/mod.ts";
+import { knownCode, masterOf } from "./known-codes.ts";
 import { lines } from "./processes.ts";
 
 type EventName = ClientEvent["event"];
 export type EventOf<Name extends EventName> = Extract<ClientEvent, { event: Name }>;
 
 export function newCode(): Code {
-  return makeCode((length) => nodePrimitives.randomBytes(length));
+  return knownCode();
 }
 
 type SendGiven = Pick<SendJob, "relay" | "code"> & Partial<SendJob> & { readonly path?: string };
@@ -20,7 +20,15 @@ type SendGiven = Pick<SendJob, "relay" | "code"> & Partial<SendJob> & { readonly
 /** A send of the file at `path`, or of what is said, to one receiver, unless told otherwise. */
 export function sendJob({ path = "", ...job }: SendGiven): SendJob {
   const what = { from: "paths", paths: [path] } as const;
-  return { kind: "send", what, receivers: 1, stay: false, connectTimeoutMs: undefined, ...job };
+  return {
+    kind: "send",
+    master: masterOf(job.code),
+    what,
+    receivers: 1,
+    stay: false,
+    connectTimeoutMs: undefined,
+    ...job,
+  };
 }
 
 /** A receive with a code that takes what is offered, unless told otherwise. */
@@ -29,6 +37,7 @@ export function receiveJob(
 ): ReceiveJob {
   return {
     kind: "receive",
+    master: masterOf(job.code),
     name: "a receiver",
     lobby: false,
     prefix: "",

@@ -1,9 +1,16 @@
 import { expect, test } from "bun:test";
-import { fromHex, toHex } from "../../protocol/bytes.ts";
+import { fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
 import { LOBBY_CODE, parseCode } from "../../protocol/code.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { webPrimitives } from "../../protocol/crypto-web.ts";
-import { deriveKeys, receiptMac, shareIdFromProof, verifyReceipt } from "../../protocol/keys.ts";
+import {
+  deriveKeys,
+  MASTER_BYTES,
+  receiptMac,
+  shareIdFromProof,
+  verifyReceipt,
+} from "../../protocol/keys.ts";
+import { knownCode, masterOf } from "../e2e/known-codes.ts";
 import { faultOf } from "./faults.ts";
 
 // Made with Python's hashlib and hmac, by the definitions at the head of keys.ts. They may never
@@ -87,4 +94,10 @@ test("P2 a proof of another length is refused", () => {
   for (const length of [0, 31, 33]) {
     faultOf(() => shareIdFromProof(new Uint8Array(length), nodePrimitives), "bad-message");
   }
+});
+
+test("what the tests know of codes is what scrypt makes of them", () => {
+  const code = knownCode();
+  const master = nodePrimitives.scrypt(utf8(code), utf8("fileshare/1"), MASTER_BYTES);
+  expect(masterOf(code)).toBe(toHex(master));
 });
