@@ -73,10 +73,10 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     shells: 1,
     rows: 16,
     play: async ({ terminal, file, receiver }) => {
-      file("big.iso", 32 * MiB);
+      file("big.iso", 16 * MiB);
       await terminal.type(0, "fileshare send big.iso --receivers 3");
       const code = await codeOf(terminal);
-      const paces = [16, 8, 4] as const;
+      const paces = [8, 6, 4] as const;
       const all = paces.map((pace, i) =>
         receiver(code, ["anna", "bob", "掃除機"][i] ?? "", pace * MiB),
       );
@@ -90,7 +90,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     shells: 1,
     rows: 18,
     play: async ({ terminal, file, receiver }) => {
-      file("big.iso", 24 * MiB);
+      file("big.iso", 12 * MiB);
       await terminal.type(0, "fileshare send big.iso --receivers 29");
       const code = await codeOf(terminal);
       const all = Array.from({ length: 30 }, (_, i) => {
@@ -99,7 +99,8 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await terminal.shows(0, /30 receivers: .*receiving/);
       await terminal.shows(0, /median +desk/);
       await terminal.shows(0, /all +█/);
-      all[7]?.interrupt();
+      // One of the slowest, which can't be through by now.
+      all[5]?.interrupt();
       await terminal.shows(0, /1 left/);
       await terminal.shows(0, /29 receivers have all of it/);
       await terminal.shows(0, /Done: 29 receivers have/);

@@ -274,8 +274,6 @@ export class LobbySender implements Insider {
     // The first record, which may be all, is asked for before it is known who asks.
     if (this.#isOver || !this.#isOpen || !this.#buffer.isEnded) return;
     if (!this.#buffer.isDiscarding) {
-      // Who only looks at the first record, which may be all there is, is nobody to send to.
-      if (!this.#isOpen) return;
       const { attached, lost } = this.#counts();
       if (!this.#isAllSent || attached > 0) return;
       if (lost > 0 && this.#options.clock() - this.#lastLossAt < LOST_GRACE_MS) return;
