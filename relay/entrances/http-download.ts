@@ -1,7 +1,8 @@
 import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../../protocol/mod.ts";
 
+import { parseRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
-import { LobbyReceiver, type ClearSink } from "./lobby-receiver.ts";
+import { LobbyReceiver, type ClearSink, type PlainPart } from "./lobby-receiver.ts";
 import type { EntranceOptions } from "./mod.ts";
 
 /** How long HEAD waits for a file that is being sent already. ms */
@@ -13,6 +14,8 @@ export interface DownloadOptions extends EntranceOptions {
   /** What the sender sees of it. */
   readonly client: string;
   readonly isHead: boolean;
+  /** What of the file is wanted, as the header says it. */
+  readonly range: string | null;
 }
 
 /** One file of the lobby as the body of a response, while it is being sent. */
@@ -48,17 +51,39 @@ export class Download implements ClearSink {
     return this.#body.isFull;
   }
 
-  wants({ files, open }: Manifest): boolean {
-    if (this.#step !== "waiting") return false;
+  wants({ files, open }: Manifest, headBytes: number): "files" | PlainPart | undefined {
+    if (this.#step !== "waiting") return undefined;
+    const { isHead, range: asked } = this.#options;
     this.#isOnlyFile = files.length === 1;
-    const file = files.find((each) => this.#isMeant(each));
-    if (file === undefined || !this.#options.isHead) return file !== undefined;
+    const number = files.findIndex((each) => this.#isMeant(each));
+    const file = files[number];
+    if (file === undefined) return undefined;
+    // Of a stream nobody knows the size, and a server may leave a range alone.
+    const range = asked === null || open ? undefined : parseRange(asked, file.size);
+    if (!isHead && range === undefined) return "files";
     const headers = headersOf(file);
-    if (!open) headers.set("content-length", file.size.toString());
-    this.#answer(new Response(null, { headers }));
+    if (isHead || range === undefined) {
+      if (!open) headers.set("content-length", file.size.toString());
+      return this.#answerAlone(new Response(null, { headers }));
+    }
+    if (range === "unsatisfiable") {
+      headers.set("content-range", `bytes */${file.size}`);
+      return this.#answerAlone(new Response(null, { status: 416, headers }));
+    }
+    const { first, last } = range;
+    headers.set("content-range", `bytes ${first}-${last}/${file.size}`);
+    this.#step = "taking";
+    this.#isOnlyFile = false;
+    this.#answer(new Response(this.#body.stream, { status: 206, headers }));
+    const before = files.slice(0, number).reduce((sum, { size }) => sum + size, headBytes);
+    return { from: before + first, to: before + last + 1 };
+  }
+
+  #answerAlone(response: Response): undefined {
+    this.#answer(response);
     this.#step = "through";
     this.leave();
-    return false;
+    return undefined;
   }
 
   begin(file: ManifestFile): boolean {
@@ -127,6 +152,7 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
     // What a browser would show must not run here, and nobody in between may keep it.
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
+    "accept-ranges": "bytes",
   });
   if (mtime > 0) headers.set("last-modified", new Date(mtime).toUTCString());
   return headers;

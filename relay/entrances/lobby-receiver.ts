@@ -6,9 +6,11 @@ import {
   ReceiverSession,
   WINDOW_RECORDS,
   concat,
+  dataPerRecord,
   decodeManifest,
   encodeControl,
   manifestLength,
+  plainOffset,
   receiptMac,
   sealText,
   type FaultCode,
@@ -16,7 +18,6 @@ import {
   type ManifestFile,
   type Message,
   type OfferSeen,
-  type OpenedRecord,
   type ReceiverEffect,
   type ReceiverEvent,
 } from "../../protocol/mod.ts";
@@ -26,12 +27,22 @@ import type { GivenFrame, Inside, Insider, Insiders } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 import type { OpenedFrame, Opener, Openers } from "./opener.ts";
 
+/** Bytes of a share's plaintext, from one up to before the other. */
+export interface PlainPart {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Where the files of the lobby leave in clear. */
 export interface ClearSink {
   /** It takes no more before `LobbyReceiver.drained`. */
   readonly isFull: boolean;
-  /** Whether anything of this share is for this client. */
-  wants(manifest: Manifest): boolean;
+  /**
+   * What of this share is for this client: all files, that `begin` takes, a part of the plaintext, of
+   * which nothing begins but `end` tells that it is through, or nothing.
+   * @param headBytes of the plaintext, before the first file's
+   */
+  wants(manifest: Manifest, headBytes: number): "files" | PlainPart | undefined;
   /**
    * A file begins, of an open share if nobody knows its size. False: this client does not want it, and
    * what it holds is passed over.
@@ -82,7 +93,7 @@ export class LobbyReceiver implements Insider {
   #arriving: Arriving | undefined;
   /** The frame that the session decides about. */
   #opened: OpenedFrame | undefined;
-  #isWanted = false;
+  #wanted: "files" | PlainPart | undefined;
   /** Everything was handed on, and not all has left yet. */
   #saving = false;
 
@@ -183,7 +194,7 @@ export class LobbyReceiver implements Insider {
         this.#take();
         return;
       case "ask":
-        this.#handle({ type: this.#isWanted ? "accepted" : "declined" });
+        this.#agree();
         return;
       case "save":
         // Who passed over a file has not all, and must not prove that it has.
@@ -204,6 +215,18 @@ export class LobbyReceiver implements Insider {
       case "finish":
         return;
     }
+  }
+
+  #agree(): void {
+    const wanted = this.#wanted;
+    if (wanted === undefined) this.#handle({ type: "declined" });
+    else if (wanted === "files") this.#handle({ type: "accepted" });
+    else this.#handle({ type: "accepted", next: this.#recordOf(wanted.from) });
+  }
+
+  /** The record with this byte of the plaintext. */
+  #recordOf(position: number): number {
+    return Math.floor(position / dataPerRecord(this.#arriving?.offer.recordSize ?? Infinity));
   }
 
   #openShare(offer: OfferSeen): void {
@@ -251,8 +274,10 @@ export class LobbyReceiver implements Insider {
   }
 
   /** @throws FaultError for what no share holds */
-  #takeIn(arriving: Arriving, { data, last }: OpenedRecord): void {
+  #takeIn(arriving: Arriving, { index, data, last }: OpenedFrame): void {
     let rest = data;
+    let position = plainOffset(index, arriving.offer.recordSize);
+    let whole = data;
     if (arriving.manifest === undefined) {
       arriving.head.push(data);
       const plain = concat(...arriving.head);
@@ -264,11 +289,18 @@ export class LobbyReceiver implements Insider {
         arriving.offer,
       );
       rest = plain.subarray(end);
-      this.#isWanted = this.#options.sink.wants(arriving.manifest);
-      if (this.#isWanted) this.#nextFile(arriving, arriving.manifest);
+      whole = plain;
+      position = 0;
+      this.#wanted = this.#options.sink.wants(arriving.manifest, end);
+      arriving.passedOver = this.#wanted !== "files";
+      if (this.#wanted === "files") this.#nextFile(arriving, arriving.manifest);
     }
     const { manifest } = arriving;
-    if (!this.#isWanted) return;
+    if (this.#wanted === undefined) return;
+    if (this.#wanted !== "files") {
+      this.#handPart(this.#wanted, whole, position);
+      return;
+    }
     const isEnd = (this.#session.next ?? 0) === arriving.records - 1;
     if (!manifest.open && last !== isEnd) throw new FaultError("corrupt-record", "another end");
     if (manifest.open) {
@@ -287,6 +319,15 @@ export class LobbyReceiver implements Insider {
       this.#endFile(arriving);
       this.#nextFile(arriving, manifest);
     }
+  }
+
+  /** What these bytes, at `position` of the plaintext, have of the part. */
+  #handPart({ from, to }: PlainPart, bytes: Uint8Array, position: number): void {
+    const { sink } = this.#options;
+    const first = Math.max(from - position, 0);
+    const end = Math.min(to - position, bytes.length);
+    if (first < end) sink.data(bytes.subarray(first, end));
+    if (position < to && position + bytes.length >= to) sink.end();
   }
 
   #hand(arriving: Arriving, bytes: Uint8Array): void {

@@ -122,6 +122,7 @@ export class Entrances {
       name: name === "" ? undefined : name,
       client: clientOf(request),
       isHead: request.method === "HEAD",
+      range: request.headers.get("range"),
     });
     this.#exchanges.add(download);
     request.signal.addEventListener("abort", () => download.gone());

@@ -119,8 +119,8 @@ class TextReceiver implements ClearSink {
     return this.#isFull;
   }
 
-  wants(): boolean {
-    return true;
+  wants(): "files" {
+    return "files";
   }
 
   begin({ path }: ManifestFile): boolean {

@@ -100,6 +100,30 @@ describe("curl", () => {
     expect(sender.all("receiver").some(({ done }) => done)).toBe(false);
   });
 
+  test("takes any part of a file that its sender still has", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    makeFile(folder.path, "a.bin", 2 * MiB + 5);
+    const { bytes } = makeFile(folder.path, "b.bin", 3 * MiB);
+    const what = { from: "paths", paths: [folder.path] } as const;
+    await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, what });
+    await sender.when("source");
+    for (const [range, first, last] of [
+      ["bytes=0-0", 0, 0],
+      ["bytes=1000000-2500000", 1_000_000, 2_500_000],
+      ["bytes=-7", 3 * MiB - 7, 3 * MiB - 1],
+      ["bytes=0-", 0, 3 * MiB - 1],
+    ] as const) {
+      const part = await fetch(`${http(relay)}/lobby/b.bin`, { headers: { range } });
+      expect(part.status).toBe(206);
+      expect(part.headers.get("content-range")).toBe(`bytes ${first}-${last}/${3 * MiB}`);
+      expect(Buffer.compare(await part.bytes(), bytes.subarray(first, last + 1))).toBe(0);
+    }
+    const headers = { range: `bytes=${3 * MiB}-` };
+    expect((await fetch(`${http(relay)}/lobby/b.bin`, { headers })).status).toBe(416);
+    expect(sender.all("receiver").some(({ done }) => done)).toBe(false);
+  });
+
   test("never thinks that it has a file whose sender went away", async () => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
