@@ -2,8 +2,9 @@ import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../.
 
 import { parseRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
-import { LobbyReceiver, type ClearSink, type PlainPart } from "./lobby-receiver.ts";
+import { LobbyReceiver } from "./lobby-receiver.ts";
 import type { EntranceOptions } from "./mod.ts";
+import type { ClearSink, PlainPart } from "./unpacking.ts";
 
 /** How long HEAD waits for a file that is being sent already. ms */
 const HEAD_WAIT_MS = 2000;

@@ -2,20 +2,12 @@ import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
 import {
   CONFIRM_MS,
   FaultError,
-  MANIFEST_LENGTH_BYTES,
   ReceiverSession,
   WINDOW_RECORDS,
-  concat,
-  dataPerRecord,
-  decodeManifest,
   encodeControl,
-  manifestLength,
-  plainOffset,
   receiptMac,
   sealText,
   type FaultCode,
-  type Manifest,
-  type ManifestFile,
   type Message,
   type OfferSeen,
   type ReceiverEffect,
@@ -26,36 +18,7 @@ import type { SocketId } from "../outlet.ts";
 import type { GivenFrame, Inside, Insider, Insiders } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 import type { OpenedFrame, Opener, Openers } from "./opener.ts";
-
-/** Bytes of a share's plaintext, from one up to before the other. */
-export interface PlainPart {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Where the files of the lobby leave in clear. */
-export interface ClearSink {
-  /** It takes no more before `LobbyReceiver.drained`. */
-  readonly isFull: boolean;
-  /**
-   * What of this share is for this client: all files, that `begin` takes, a part of the plaintext, of
-   * which nothing begins but `end` tells that it is through, or nothing.
-   * @param headBytes of the plaintext, before the first file's
-   */
-  wants(manifest: Manifest, headBytes: number): "files" | PlainPart | undefined;
-  /**
-   * A file begins, of an open share if nobody knows its size. False: this client does not want it, and
-   * what it holds is passed over.
-   */
-  begin(file: ManifestFile): boolean;
-  /** A part of it, which nobody changes afterwards. */
-  data(bytes: Uint8Array): void;
-  end(): void;
-  /** The share is whole, or broke; after a fault within a file the client must not think it has it. */
-  over(fault: FaultCode | undefined): void;
-  /** The relay let go of this client: nothing comes any more. */
-  cutOff(fault: FaultCode): void;
-}
+import { Unpacking, type ClearSink } from "./unpacking.ts";
 
 export interface LobbyReceiverOptions {
   readonly insiders: Insiders;
@@ -67,19 +30,12 @@ export interface LobbyReceiverOptions {
   readonly clock: () => number;
 }
 
-/** A share as it comes out: first until its manifest is known, then file by file. */
+/** A share that is being taken. */
 interface Arriving {
   readonly offer: OfferSeen;
   readonly receiver: Uint8Array;
   readonly opener: Opener;
-  records: number;
-  head: Uint8Array[];
-  manifest: Manifest | undefined;
-  /** The file at hand, its bytes to come (of an open one: all), and whether the sink wants it. */
-  file: number;
-  left: number;
-  wanted: boolean;
-  passedOver: boolean;
+  readonly unpacking: Unpacking;
 }
 
 /**
@@ -93,7 +49,6 @@ export class LobbyReceiver implements Insider {
   #arriving: Arriving | undefined;
   /** The frame that the session decides about. */
   #opened: OpenedFrame | undefined;
-  #wanted: "files" | PlainPart | undefined;
   /** Everything was handed on, and not all has left yet. */
   #saving = false;
 
@@ -198,7 +153,7 @@ export class LobbyReceiver implements Insider {
         return;
       case "save":
         // Who passed over a file has not all, and must not prove that it has.
-        if (this.#arriving?.passedOver === true) {
+        if (this.#arriving?.unpacking.passedOver === true) {
           this.#handle({ type: "failed", fault: "declined" });
           return;
         }
@@ -218,15 +173,9 @@ export class LobbyReceiver implements Insider {
   }
 
   #agree(): void {
-    const wanted = this.#wanted;
+    const { wanted, firstWanted } = this.#arriving?.unpacking ?? {};
     if (wanted === undefined) this.#handle({ type: "declined" });
-    else if (wanted === "files") this.#handle({ type: "accepted" });
-    else this.#handle({ type: "accepted", next: this.#recordOf(wanted.from) });
-  }
-
-  /** The record with this byte of the plaintext. */
-  #recordOf(position: number): number {
-    return Math.floor(position / dataPerRecord(this.#arriving?.offer.recordSize ?? Infinity));
+    else this.#handle({ type: "accepted", ...(firstWanted && { next: firstWanted }) });
   }
 
   #openShare(offer: OfferSeen): void {
@@ -235,13 +184,7 @@ export class LobbyReceiver implements Insider {
       offer,
       receiver,
       opener: this.#options.openers.take(offer.share),
-      records: offer.records,
-      head: [],
-      manifest: undefined,
-      file: -1,
-      left: 0,
-      wanted: false,
-      passedOver: false,
+      unpacking: new Unpacking(offer, this.#options.sink),
     };
     const name = sealText(this.#options.name, "receiver-name", lobbyKeys(), primitives);
     this.#handle({ type: "share-opened", receiver, name, next: 0, agreed: false });
@@ -251,17 +194,16 @@ export class LobbyReceiver implements Insider {
     const arriving = this.#arriving;
     const record = this.#opened;
     if (arriving === undefined || record === undefined) return;
-    const known = arriving.manifest !== undefined;
+    const { unpacking } = arriving;
+    const known = unpacking.manifest !== undefined;
     try {
-      this.#takeIn(arriving, record);
+      unpacking.take(record);
     } catch (error) {
       this.#refused(error);
       return;
     }
-    const { manifest } = arriving;
-    const last = manifest?.open === true && record.last;
-    if (last) arriving.records = (this.#session.next ?? 0) + 1;
-    this.#handle({ type: "stored", last });
+    const { manifest } = unpacking;
+    this.#handle({ type: "stored", last: manifest?.open === true && record.last });
     if (known) return;
     if (manifest !== undefined) this.#handle({ type: "manifest-known" });
     else for (const effect of this.#session.previewMore()) this.#do(effect);
@@ -273,93 +215,12 @@ export class LobbyReceiver implements Insider {
     else this.#handle({ type: "failed", fault: error.code });
   }
 
-  /** @throws FaultError for what no share holds */
-  #takeIn(arriving: Arriving, { index, data, last }: OpenedFrame): void {
-    let rest = data;
-    let position = plainOffset(index, arriving.offer.recordSize);
-    let whole = data;
-    if (arriving.manifest === undefined) {
-      arriving.head.push(data);
-      const plain = concat(...arriving.head);
-      const end = MANIFEST_LENGTH_BYTES + manifestLength(plain);
-      if (plain.length < end) return;
-      arriving.head = [];
-      arriving.manifest = decodeManifest(
-        plain.subarray(MANIFEST_LENGTH_BYTES, end),
-        arriving.offer,
-      );
-      rest = plain.subarray(end);
-      whole = plain;
-      position = 0;
-      this.#wanted = this.#options.sink.wants(arriving.manifest, end);
-      arriving.passedOver = this.#wanted !== "files";
-      if (this.#wanted === "files") this.#nextFile(arriving, arriving.manifest);
-    }
-    const { manifest } = arriving;
-    if (this.#wanted === undefined) return;
-    if (this.#wanted !== "files") {
-      this.#handPart(this.#wanted, whole, position);
-      return;
-    }
-    const isEnd = (this.#session.next ?? 0) === arriving.records - 1;
-    if (!manifest.open && last !== isEnd) throw new FaultError("corrupt-record", "another end");
-    if (manifest.open) {
-      this.#hand(arriving, rest);
-      if (last) this.#endFile(arriving);
-      return;
-    }
-    while (rest.length > 0) {
-      if (arriving.file >= manifest.files.length)
-        throw new FaultError("corrupt-record", "too long");
-      const part = rest.subarray(0, arriving.left);
-      rest = rest.subarray(part.length);
-      this.#hand(arriving, part);
-      arriving.left -= part.length;
-      if (arriving.left > 0) continue;
-      this.#endFile(arriving);
-      this.#nextFile(arriving, manifest);
-    }
-  }
-
-  /** What these bytes, at `position` of the plaintext, have of the part. */
-  #handPart({ from, to }: PlainPart, bytes: Uint8Array, position: number): void {
-    const { sink } = this.#options;
-    const first = Math.max(from - position, 0);
-    const end = Math.min(to - position, bytes.length);
-    if (first < end) sink.data(bytes.subarray(first, end));
-    if (position < to && position + bytes.length >= to) sink.end();
-  }
-
-  #hand(arriving: Arriving, bytes: Uint8Array): void {
-    if (arriving.wanted && bytes.length > 0) this.#options.sink.data(bytes);
-  }
-
-  /** Goes on to the next file that has bytes; folders are nothing in clear, empty files begin and end. */
-  #nextFile(arriving: Arriving, manifest: Manifest): void {
-    const { sink } = this.#options;
-    for (;;) {
-      arriving.file++;
-      const file = manifest.files[arriving.file];
-      if (file === undefined) return;
-      if (file.type === "folder") continue;
-      arriving.wanted = sink.begin(file);
-      arriving.passedOver ||= !arriving.wanted;
-      arriving.left = manifest.open ? Infinity : file.size;
-      if (arriving.left > 0) return;
-      this.#endFile(arriving);
-    }
-  }
-
-  #endFile(arriving: Arriving): void {
-    if (arriving.wanted) this.#options.sink.end();
-    arriving.wanted = false;
-  }
-
   #saved(): void {
     this.#saving = false;
     const arriving = this.#arriving;
     if (arriving === undefined) return;
-    const { offer, receiver, records } = arriving;
+    const { offer, receiver, unpacking } = arriving;
+    const { records } = unpacking;
     const mac = receiptMac(lobbyKeys(), primitives, offer.share, receiver, records);
     this.#handle({ type: "saved", mac });
   }

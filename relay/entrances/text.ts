@@ -9,9 +9,10 @@ import {
 
 import { clearName } from "./clear-name.ts";
 import type { Inside, Insiders } from "./insiders.ts";
-import { LobbyReceiver, type ClearSink } from "./lobby-receiver.ts";
+import { LobbyReceiver } from "./lobby-receiver.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
 import type { Openers } from "./opener.ts";
+import type { ClearSink } from "./unpacking.ts";
 
 /** What ends a file of the original app, a message of its own. */
 const END_OF_FILE = new TextEncoder().encode("__end__");

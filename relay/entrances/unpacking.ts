@@ -1,0 +1,175 @@
+import {
+  FaultError,
+  MANIFEST_LENGTH_BYTES,
+  concat,
+  dataPerRecord,
+  decodeManifest,
+  manifestLength,
+  plainOffset,
+  type FaultCode,
+  type Manifest,
+  type ManifestFile,
+  type OfferSeen,
+} from "../../protocol/mod.ts";
+
+import type { OpenedFrame } from "./opener.ts";
+
+/** Bytes of a share's plaintext, from one up to before the other. */
+export interface PlainPart {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where the files of the lobby leave in clear. */
+export interface ClearSink {
+  /** It takes no more before `LobbyReceiver.drained`. */
+  readonly isFull: boolean;
+  /**
+   * What of this share is for this client: all files, that `begin` takes, a part of the plaintext, of
+   * which nothing begins but `end` tells that it is through, or nothing.
+   * @param headBytes of the plaintext, before the first file's
+   */
+  wants(manifest: Manifest, headBytes: number): "files" | PlainPart | undefined;
+  /**
+   * A file begins, of an open share if nobody knows its size. False: this client does not want it, and
+   * what it holds is passed over.
+   */
+  begin(file: ManifestFile): boolean;
+  /** A part of it, which nobody changes afterwards. */
+  data(bytes: Uint8Array): void;
+  end(): void;
+  /** The share is whole, or broke; after a fault within a file the client must not think it has it. */
+  over(fault: FaultCode | undefined): void;
+  /** The relay let go of this client: nothing comes any more. */
+  cutOff(fault: FaultCode): void;
+}
+
+/** The records of a share, in clear and in order, as the files that they hold. */
+export class Unpacking {
+  readonly #offer: OfferSeen;
+  readonly #sink: ClearSink;
+  /** Records that the manifest may still be in. */
+  #head: Uint8Array[] = [];
+  #manifest: Manifest | undefined;
+  #wanted: "files" | PlainPart | undefined;
+  #passedOver = false;
+  #records: number;
+  /** The file at hand, its bytes to come (of an open one: all), and whether the sink takes it. */
+  #file = -1;
+  #left = 0;
+  #takes = false;
+
+  constructor(offer: OfferSeen, sink: ClearSink) {
+    this.#offer = offer;
+    this.#sink = sink;
+    this.#records = offer.records;
+  }
+
+  /** Undefined: it is not here yet. */
+  get manifest(): Manifest | undefined {
+    return this.#manifest;
+  }
+
+  get wanted(): "files" | PlainPart | undefined {
+    return this.#wanted;
+  }
+
+  /** The record to begin with, where a part is wanted. */
+  get firstWanted(): number | undefined {
+    if (this.#wanted === undefined || this.#wanted === "files") return undefined;
+    return Math.floor(this.#wanted.from / dataPerRecord(this.#offer.recordSize));
+  }
+
+  /** Whether something of it was not taken. */
+  get passedOver(): boolean {
+    return this.#passedOver;
+  }
+
+  /** How many there are; of an open share known with the last. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** @throws FaultError for what no share holds */
+  take(frame: OpenedFrame): void {
+    const { index, data } = frame;
+    if (this.#manifest !== undefined) {
+      this.#takeIn(this.#manifest, frame, data, plainOffset(index, this.#offer.recordSize));
+    } else {
+      this.#head.push(data);
+      const plain = concat(...this.#head);
+      const end = MANIFEST_LENGTH_BYTES + manifestLength(plain);
+      if (plain.length < end) return;
+      this.#head = [];
+      const manifest = decodeManifest(plain.subarray(MANIFEST_LENGTH_BYTES, end), this.#offer);
+      this.#manifest = manifest;
+      this.#wanted = this.#sink.wants(manifest, end);
+      this.#passedOver = this.#wanted !== "files";
+      if (this.#wanted === "files") this.#nextFile(manifest);
+      this.#takeIn(manifest, { ...frame, data: plain.subarray(end) }, plain, 0);
+    }
+  }
+
+  /**
+   * @param frame with the content of files alone
+   * @param plain the same with what is before it, at `position` of the plaintext
+   */
+  #takeIn(
+    manifest: Manifest,
+    { index, data, last }: OpenedFrame,
+    plain: Uint8Array,
+    position: number,
+  ): void {
+    // Only what is sealed says where a share ends, before anybody thinks so.
+    if (!manifest.open && last !== (index === manifest.records - 1)) {
+      throw new FaultError("corrupt-record", "another end");
+    }
+    if (this.#wanted === undefined) return;
+    if (this.#wanted === "files") this.#takeFiles(manifest, data);
+    else this.#takePart(this.#wanted, plain, position);
+    if (!manifest.open || !last) return;
+    this.#records = index + 1;
+    this.#endFile();
+  }
+
+  #takeFiles(manifest: Manifest, content: Uint8Array): void {
+    let rest = content;
+    while (rest.length > 0) {
+      if (this.#file >= manifest.files.length) throw new FaultError("corrupt-record", "too long");
+      const part = rest.subarray(0, this.#left);
+      rest = rest.subarray(part.length);
+      if (this.#takes) this.#sink.data(part);
+      this.#left -= part.length;
+      if (this.#left > 0) continue;
+      this.#endFile();
+      this.#nextFile(manifest);
+    }
+  }
+
+  #takePart({ from, to }: PlainPart, plain: Uint8Array, position: number): void {
+    const first = Math.max(from - position, 0);
+    const end = Math.min(to - position, plain.length);
+    if (first < end) this.#sink.data(plain.subarray(first, end));
+    if (position < to && position + plain.length >= to) this.#sink.end();
+  }
+
+  /** Goes on to the next file that has bytes; folders are nothing in clear, empty files begin and end. */
+  #nextFile(manifest: Manifest): void {
+    for (;;) {
+      this.#file++;
+      const file = manifest.files[this.#file];
+      if (file === undefined) return;
+      if (file.type === "folder") continue;
+      this.#takes = this.#sink.begin(file);
+      this.#passedOver ||= !this.#takes;
+      this.#left = manifest.open ? Infinity : file.size;
+      if (this.#left > 0) return;
+      this.#endFile();
+    }
+  }
+
+  #endFile(): void {
+    if (this.#takes) this.#sink.end();
+    this.#takes = false;
+  }
+}
