@@ -34,6 +34,11 @@ export class ByteStream {
     return this.#queue.length > 0;
   }
 
+  /** Pieces that wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   write(bytes: Uint8Array): void {
     if (this.#isOver || this.#then !== "nothing") return;
     this.#queue.push(bytes);

@@ -1,9 +1,18 @@
-import { escapeForDisplay, faultMessage, utf8, type ReceiverView } from "../../protocol/mod.ts";
+import {
+  RECEIVERS_PER_SHARE,
+  escapeForDisplay,
+  faultMessage,
+  utf8,
+  type ReceiverView,
+} from "../../protocol/mod.ts";
 
 import { ByteStream } from "./byte-stream.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
 import type { EntranceOptions } from "./mod.ts";
+
+/** Lines that may wait for a client that does not read them. */
+const LINES_WAITING = 1000;
 
 export interface UploadOptions extends EntranceOptions {
   readonly request: Request;
@@ -80,6 +89,10 @@ export class Upload {
     const key = Buffer.from(id).toString("hex");
     if (says === undefined || this.#told.get(key) === says) return;
     this.#told.set(key, says);
+    if (this.#told.size > RECEIVERS_PER_SHARE) {
+      const [oldest] = this.#told.keys();
+      if (oldest !== undefined) this.#told.delete(oldest);
+    }
     this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}`);
   }
 
@@ -100,6 +113,8 @@ export class Upload {
   }
 
   #say(line: string): void {
+    // Who reads none of it misses some.
+    if (this.#lines.waiting >= LINES_WAITING) return;
     this.#lines.write(utf8(`${line}\n`));
   }
 }
