@@ -4,7 +4,7 @@ import { renderUsage, type CommandDef } from "citty";
 import manifest from "../package.json" with { type: "json" };
 import { EXIT, FaultError, faultMessage, type FaultCode } from "../protocol/faults.ts";
 import { usage } from "./args.ts";
-import { commands, program } from "./commands/all.ts";
+import { calledBy, commands, program } from "./commands/all.ts";
 import type { Command } from "./commands/command.ts";
 
 const root: CommandDef = {
@@ -28,7 +28,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
 }
 
 async function dispatch(words: readonly string[]): Promise<number> {
-  const [name, ...rest] = words;
+  const [name] = words;
   const options = optionsOf(words);
   const help = options.includes("--help") || options.includes("-h");
   if (name === undefined || (help && name.startsWith("-"))) {
@@ -41,13 +41,13 @@ async function dispatch(words: readonly string[]): Promise<number> {
     process.stdout.write(`${manifest.version}\n`);
     return EXIT.done;
   }
-  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (load === undefined) {
+  const called = calledBy(words);
+  if (called === undefined) {
     const { noSuchCommand } = await import("./no-such-command.ts");
     throw usage(noSuchCommand(words, Object.keys(commands)));
   }
-  const command = await load();
-  if (!help) return command.run(rest);
+  const command = await called.load();
+  if (!help) return command.run(words.slice(called.length));
   process.stdout.write(await helpText(command));
   return EXIT.done;
 }

@@ -8,6 +8,7 @@ import {
   REASON_CHARACTERS,
   RECEIVERS_PER_MESSAGE,
   RECORD_INDEX,
+  RETRY_AFTER_MAX_MS,
   SEALED_BYTES,
   WINDOW_RECORDS,
 } from "./limits.ts";
@@ -137,7 +138,14 @@ const schemas = {
   }),
   end: v.object({ t: v.literal("end"), share: shareId }),
   cancel: v.object({ t: v.literal("cancel"), share: shareId, reason: faultCode }),
-  fault: v.object({ t: v.literal("fault"), code: faultCode, message: reason, retry: v.boolean() }),
+  fault: v.object({
+    t: v.literal("fault"),
+    code: faultCode,
+    message: reason,
+    retry: v.boolean(),
+    /** Seconds, before which trying again is of no use. */
+    after: v.optional(whole(0, RETRY_AFTER_MAX_MS / 1000)),
+  }),
 } as const;
 
 export type MessageType = keyof typeof schemas;

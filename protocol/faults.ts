@@ -270,11 +270,14 @@ export class FaultError extends Error {
   readonly code: FaultCode;
   /** What it is about, for example a path; peer-supplied text must be escaped by who prints it. */
   readonly detail: string | undefined;
+  /** Seconds, before which trying again is of no use. */
+  readonly after: number | undefined;
 
-  constructor(code: FaultCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: FaultCode, detail?: string, options?: ErrorOptions & { after?: number }) {
     super(faultMessage(code, detail), options);
     this.code = code;
     this.detail = detail;
+    this.after = options?.after;
   }
 
   get fault(): Fault {

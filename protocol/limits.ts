@@ -465,6 +465,12 @@ export const BACKOFF_MAX_MS = limit(
   "ms",
   "between tries to reconnect, before jitter; as the original app",
 );
+export const RETRY_AFTER_MAX_MS = limit(
+  "RETRY_AFTER_MAX_MS",
+  10 * minute,
+  "ms",
+  "a client does what a relay asks that says when to come again, but waits no longer than that",
+);
 export const SILENCE_MS = limit(
   "SILENCE_MS",
   80 * second,

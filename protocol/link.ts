@@ -72,16 +72,18 @@ export class Link {
 
   /**
    * The socket closed or could not be opened.
+   * @param afterMs the relay asks to come again no earlier
    * @returns whether that is news: the line was up, or this is the first try of all
    * @throws FaultError when the first welcome did not come within `giveUpAfterMs`
    */
-  lost(fault: FaultCode, now: number): boolean {
+  lost(fault: FaultCode, now: number, afterMs = 0): boolean {
     this.#lastFault = fault;
     const news = this.state.at === "online" || !this.#everLost;
     this.#everLost = true;
     const attempt =
       this.state.at === "online" ? 0 : "attempt" in this.state ? this.state.attempt : 0;
-    this.state = { at: "offline", retryAt: now + this.#delay(attempt), attempt: attempt + 1 };
+    const retryAt = now + Math.max(afterMs, this.#delay(attempt));
+    this.state = { at: "offline", retryAt, attempt: attempt + 1 };
     this.#checkPatience(now);
     return news;
   }

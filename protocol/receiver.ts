@@ -136,8 +136,8 @@ export class ReceiverSession {
 
   // The line
 
-  #lost(fault: FaultCode, now: number): ReceiverEffect[] {
-    const news = this.#link.lost(fault, now);
+  #lost(fault: FaultCode, now: number, afterMs?: number): ReceiverEffect[] {
+    const news = this.#link.lost(fault, now, afterMs);
     this.#offers.clear();
     if ("share" in this.#step) {
       this.#step.share.joined = false;
@@ -146,8 +146,8 @@ export class ReceiverSession {
     return news ? [{ type: "link", online: false, fault }] : [];
   }
 
-  #dropLine(fault: FaultCode, now: number): ReceiverEffect[] {
-    return [{ type: "disconnect" }, ...this.#lost(fault, now)];
+  #dropLine(fault: FaultCode, now: number, after = 0): ReceiverEffect[] {
+    return [{ type: "disconnect" }, ...this.#lost(fault, now, after * 1000)];
   }
 
   #tick(now: number): ReceiverEffect[] {
@@ -199,7 +199,7 @@ export class ReceiverSession {
         return this.#shareGone(message.share, message.reason);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, message.message);
-        return this.#dropLine(message.code, now);
+        return this.#dropLine(message.code, now, message.after);
       default:
         throw new FaultError("bad-message", `a receiver gets no ${message.t}`);
     }

@@ -122,8 +122,8 @@ export class SenderSession {
     }
   }
 
-  #lost(fault: FaultCode, now: number): SenderEffect[] {
-    const news = this.#link.lost(fault, now);
+  #lost(fault: FaultCode, now: number, afterMs?: number): SenderEffect[] {
+    const news = this.#link.lost(fault, now, afterMs);
     this.#state = { at: "offering" };
     const effects: SenderEffect[] = this.#loseReceivers(now);
     if (news) effects.push({ type: "link", online: false, fault });
@@ -215,7 +215,7 @@ export class SenderSession {
         throw new FaultError(message.reason);
       case "fault":
         if (!message.retry) throw new FaultError(message.code);
-        return this.#dropLine(message.code, now);
+        return this.#dropLine(message.code, now, message.after);
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
     }
@@ -232,8 +232,8 @@ export class SenderSession {
     return offer.seekable ? message : { ...message, first: this.firstKept };
   }
 
-  #dropLine(fault: FaultCode, now: number): SenderEffect[] {
-    return [{ type: "disconnect" }, ...this.#lost(fault, now)];
+  #dropLine(fault: FaultCode, now: number, after = 0): SenderEffect[] {
+    return [{ type: "disconnect" }, ...this.#lost(fault, now, after * 1000)];
   }
 
   #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {

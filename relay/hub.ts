@@ -74,7 +74,7 @@ export class Hub {
       else throw new FaultError("wrong-role", "a frame");
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#options.outlet.fail(socket, error.code, error.detail);
+      this.#options.outlet.fail(socket, error.code, error.detail, error.after);
     }
   }
 

@@ -1,7 +1,9 @@
 import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 
 import type { HandedBlock, RecordPlace } from "./log.ts";
+import type { Policy } from "./policy.ts";
 import type { PoolBuffers } from "./pool.ts";
+import type { Report } from "./reports.ts";
 import type { WorkerStats } from "./stats.ts";
 import type { Verdict } from "./verdicts.ts";
 
@@ -142,14 +144,17 @@ export interface WorkerStart {
   readonly stallMs: number;
   /** Whether the lobby is open to the original app's clients and to HTTP. */
   readonly lobby: boolean;
-  /** Whether it shall report on itself. */
+  /** Whether it shall measure itself. */
   readonly stats: boolean;
+  readonly policy: Policy;
 }
 
 /** Everything that the main thread posts to a worker, and back. */
 export type ToWorker =
   | WorkerStart
   | FromDirectory
+  /** From now on that one holds. */
+  | { readonly t: "policy"; readonly policy: Policy }
   /** Answered by `pong`. */
   | { readonly t: "ping" }
   /** No new sockets; whoever is in no transfer is sent away. */
@@ -160,5 +165,6 @@ export type FromWorker =
   | ToDirectory
   | { readonly t: "ready"; readonly port: number }
   | { readonly t: "stats"; readonly stats: WorkerStats }
+  | { readonly t: "report"; readonly report: Report }
   | { readonly t: "pong" }
   | { readonly t: "drained" };

@@ -3,8 +3,11 @@ import { availableParallelism, tmpdir } from "node:os";
 
 import { LOG_BYTES, RELAY_WORKERS, STALL_TIMEOUT_MS, type FaultError } from "../protocol/mod.ts";
 
+import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
+export { DEFAULT_POLICY, type Policy } from "./policy.ts";
+export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { RelayOptions } from "./supervisor.ts";
 
@@ -24,6 +27,8 @@ export interface Relay {
   drain(ms: number): Promise<void>;
   /** Tells clients to come back later, and ends. They resume at the next relay. */
   stop(): Promise<void>;
+  /** From now on that policy holds; who is in stays in. */
+  setPolicy(policy: Policy): void;
   /** Ends one worker as if it had crashed; it is replaced, and its clients come back. */
   crashWorker(worker: number): void;
   [Symbol.asyncDispose](): Promise<void>;
@@ -48,6 +53,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     zeroCopy: true,
     stallMs: STALL_TIMEOUT_MS,
     lobby: true,
+    policy: DEFAULT_POLICY,
     ...options,
     hostname,
   });
@@ -59,6 +65,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     ended: supervisor.ended,
     drain: (ms) => supervisor.drain(ms),
     stop,
+    setPolicy: (policy) => supervisor.setPolicy(policy),
     crashWorker: (worker) => supervisor.crash(worker),
     [Symbol.asyncDispose]: stop,
   };

@@ -26,6 +26,6 @@ export interface Outlet {
   buffered(socket: SocketId): number;
   sendFrame(socket: SocketId, place: RecordPlace): SendResult;
   send(socket: SocketId, message: Message): void;
-  /** Says why and closes. */
-  fail(socket: SocketId, code: FaultCode, detail?: string): void;
+  /** Says why and closes. @param after seconds, before which trying again is of no use */
+  fail(socket: SocketId, code: FaultCode, detail?: string, after?: number): void;
 }

@@ -26,6 +26,7 @@ const NORMAL_CLOSE = 1000;
 interface Farewell {
   readonly code: FaultCode;
   readonly detail: string | undefined;
+  readonly after: number | undefined;
   readonly at: number;
 }
 
@@ -182,10 +183,10 @@ export class Sockets implements Outlet {
     this.#give(socket, encodeControl(message));
   }
 
-  fail(id: SocketId, code: FaultCode, detail?: string): void {
+  fail(id: SocketId, code: FaultCode, detail?: string, after?: number): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return;
-    socket.data.farewell = { code, detail, at: this.#clock() };
+    socket.data.farewell = { code, detail, after, at: this.#clock() };
     if (this.#isFrameOnItsWay(id)) return;
     this.#sayFarewell(socket);
   }
@@ -288,10 +289,10 @@ export class Sockets implements Outlet {
   #sayFarewell(socket: Socket): void {
     const { farewell } = socket.data;
     if (farewell === undefined) return;
-    const { code, detail } = farewell;
+    const { code, detail, after } = farewell;
     const { closeCode, retry } = FAULTS[code];
     const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
-    socket.sendBinary(encodeControl({ t: "fault", code, message, retry }));
+    socket.sendBinary(encodeControl({ t: "fault", code, message, retry, after }));
     socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, code);
   }
 }

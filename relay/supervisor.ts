@@ -4,7 +4,9 @@ import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
 import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
+import type { Policy } from "./policy.ts";
 import { reclaim } from "./pool.ts";
+import type { Reporter } from "./reports.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
 import { WorkerThread } from "./worker-thread.ts";
@@ -20,8 +22,11 @@ export interface RelayOptions extends LogFileOptions {
   readonly stallMs: number;
   /** Whether the lobby is open to the original app's clients and to HTTP. */
   readonly lobby: boolean;
-  /** Told of what an operator should know; nothing in it comes from a peer. */
+  readonly policy: Policy;
+  /** Told of troubles of the relay itself; nothing in them comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
+  /** Told of what an operator should know. */
+  readonly onReport?: Reporter;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
   readonly onStats?: (stats: WorkerStats) => void;
   /** For tests of supervision. */
@@ -64,6 +69,7 @@ export class Supervisor {
   readonly #timers: readonly NodeJS.Timeout[];
   #guard = new DisposableStack();
   #port: number;
+  #policy: Policy;
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
   #drainedBy: number | undefined;
@@ -75,6 +81,7 @@ export class Supervisor {
     this.#options = options;
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
+    this.#policy = options.policy;
     this.#log = openLogFile(options);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
@@ -121,6 +128,13 @@ export class Supervisor {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** From now on that one holds, in every worker. */
+  setPolicy(policy: Policy): void {
+    this.#policy = policy;
+    for (const { thread } of this.#places)
+      if (thread?.isReady === true) thread.post({ t: "policy", policy });
   }
 
   /** Ends one worker as if it had crashed; for tests of supervision. */
@@ -193,16 +207,20 @@ export class Supervisor {
       stallMs,
       lobby,
       stats: onStats !== undefined,
+      policy: this.#policy,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
       ready: (port) => {
         this.#port = port;
         place.restarts.up(performance.now());
+        // It may have changed since the thread was started.
+        thread.post({ t: "policy", policy: this.#policy });
         this.#directory.workerUp(worker);
         up();
       },
       directory: (message) => this.#directory.handle(message, performance.now()),
       stats: (stats) => onStats?.(stats),
+      report: (report) => this.#options.onReport?.(report),
       failed: (why) => {
         if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`);
         else fault = startFault(why, address);

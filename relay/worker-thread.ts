@@ -1,6 +1,7 @@
 import { FAREWELL_MS, TICK_MS, WORKER_ENDING_PINGS, WORKER_SILENT_PINGS } from "../protocol/mod.ts";
 
 import type { FromWorker, ToDirectory, ToWorker, WorkerStart } from "./messages.ts";
+import type { Report } from "./reports.ts";
 import type { WorkerStats } from "./stats.ts";
 
 /** What the main thread hears of a worker. */
@@ -8,6 +9,7 @@ export interface WorkerEvents {
   ready(port: number): void;
   directory(message: ToDirectory): void;
   stats(stats: WorkerStats): void;
+  report(report: Report): void;
   /** An error that nobody caught, or no answer for too long: it ends. */
   failed(why: string): void;
   /** The thread is gone; nothing follows. `ready`: it was up before. */
@@ -138,6 +140,9 @@ export class WorkerThread {
         return;
       case "stats":
         this.#events.stats(message.stats);
+        return;
+      case "report":
+        this.#events.report(message.report);
         return;
       default:
         // What one says that is given up is not heard: its shares are about to be orphaned.

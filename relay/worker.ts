@@ -1,32 +1,23 @@
-import {
-  FAREWELL_MS,
-  FRAME_BYTES,
-  SOCKETS_PER_WORKER,
-  TEXT_MESSAGE_BYTES,
-  TICK_MS,
-} from "../protocol/mod.ts";
+import { FAREWELL_MS, FRAME_BYTES, TEXT_MESSAGE_BYTES, TICK_MS } from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
+import { Door, type ClientData } from "./door.ts";
 import type { Inside } from "./entrances/insiders.ts";
 import { Entrances } from "./entrances/mod.ts";
-import type { TextData, TextSocket } from "./entrances/text.ts";
+import type { TextSocket } from "./entrances/text.ts";
 import { Hub } from "./hub.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
+import type { Reporter } from "./reports.ts";
 import { Rest } from "./rest.ts";
-import { Sockets, type Socket, type SocketData } from "./sockets.ts";
+import { Sockets, type Socket } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
-
-/** The path of the protocol's WebSocket. */
-export const SOCKET_PATH = "/ws";
 
 const HTTP_IDLE_SECONDS = 10;
 
 declare const self: Worker;
-
-type ClientData = SocketData | TextData;
 
 function isText(socket: Bun.ServerWebSocket<ClientData>): socket is TextSocket {
   return "role" in socket.data;
@@ -40,13 +31,6 @@ function post(message: FromWorker): void {
   self.postMessage(message);
 }
 
-/** A page of another site must not use a person's browser to reach a relay. */
-function isForeignPage(request: Request): boolean {
-  const origin = request.headers.get("origin");
-  if (origin === null) return false;
-  return URL.parse(origin)?.host !== request.headers.get("host");
-}
-
 function start({
   worker,
   workers,
@@ -57,6 +41,7 @@ function start({
   stallMs,
   lobby,
   stats,
+  policy,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
   const native = zeroCopy && buffers.file !== undefined ? Native.open() : undefined;
@@ -82,6 +67,8 @@ function start({
     stallMs,
   });
 
+  const report: Reporter = (each) => post({ t: "report", report: each });
+  const door = new Door({ policy, sockets, entrances, lobby, report });
   const rest = new Rest();
 
   const heard = (socket: Bun.ServerWebSocket<ClientData>): void => {
@@ -105,24 +92,7 @@ function start({
     },
     // Bodies are read as they come and kept nowhere.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch(request, server) {
-      if (isForeignPage(request)) return new Response("Wrong origin.\n", { status: 403 });
-      const { pathname } = new URL(request.url);
-      const clear = lobby ? text.dataFor(pathname) : undefined;
-      if (pathname !== SOCKET_PATH && clear === undefined) {
-        // Who waits for a file says nothing meanwhile.
-        server.timeout(request, 0);
-        return (
-          entrances.fetch(request) ?? new Response("There is nothing here.\n", { status: 404 })
-        );
-      }
-      if (sockets.size + entrances.size >= SOCKETS_PER_WORKER) {
-        return new Response("The relay is full.\n", { status: 503 });
-      }
-      const data = clear ?? sockets.dataFor(server.requestIP(request));
-      if (server.upgrade(request, { data })) return undefined;
-      return new Response("Use a WebSocket.\n", { status: 426, headers: { upgrade: "websocket" } });
-    },
+    fetch: (request, server) => door.fetch(request, server),
     websocket: {
       data: {} as ClientData,
       maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
@@ -209,6 +179,9 @@ function start({
         return;
       case "ping":
         post({ t: "pong" });
+        return;
+      case "policy":
+        door.policy = message.policy;
         return;
       case "drain":
         // Closes the listening socket at once; the promise waits for all WebSockets, which stay.

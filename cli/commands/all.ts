@@ -1,7 +1,7 @@
 /** The table of all commands: help, completions, the manual page and docs/cli.md are made from it. */
 import type { Command } from "./command.ts";
 
-/** Each is loaded when it is needed. */
+/** By the words that call it. Each is loaded when it is needed. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   send: async () => (await import("./send.ts")).default,
   recv: async () => (await import("./recv.ts")).default,
@@ -15,6 +15,8 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   completion: async () => (await import("./completion.ts")).default,
 };
 
+const MOST_WORDS = Math.max(...Object.keys(commands).map((name) => name.split(" ").length));
+
 export const program = {
   name: "fileshare",
   description: "Stream a file to many receivers at once, end-to-end encrypted",
@@ -25,7 +27,19 @@ export const program = {
   ],
 } as const satisfies Pick<Command, "name" | "description" | "examples">;
 
-/** Every command with the word that calls it. */
+/** The command that the first words call, and how many they are; of two the longer one. */
+export function calledBy(
+  words: readonly string[],
+): { readonly load: () => Promise<Command>; readonly length: number } | undefined {
+  for (let length = Math.min(words.length, MOST_WORDS); length > 0; length--) {
+    const name = words.slice(0, length).join(" ");
+    const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (load !== undefined) return { load, length };
+  }
+  return undefined;
+}
+
+/** Every command with the words that call it. */
 export async function loadAll(): Promise<readonly (readonly [word: string, command: Command])[]> {
   return Promise.all(
     Object.entries(commands).map(async ([word, load]) => [word, await load()] as const),

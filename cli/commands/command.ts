@@ -65,8 +65,11 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
       const { words, values: texts } = checkArgs(raw, args, many);
       const parsed = parseArgs([...raw], args);
       const given = Object.keys(args).filter((name) => parsed[name] !== undefined);
-      const word = name.split(" ")[1] ?? "";
-      const settings = await settingsFor(word, { args, settable, many }, process.env);
+      const settings = await settingsFor(
+        name.replace("fileshare ", ""),
+        { args, settable, many },
+        process.env,
+      );
       for (const group of rivals) {
         if (!group.some((rival) => given.includes(rival))) continue;
         for (const rival of group) settings.delete(rival);

@@ -109,9 +109,9 @@ export class Insiders implements Outlet {
     this.later(() => this.#insiders.get(socket)?.message(message));
   }
 
-  fail(socket: SocketId, code: FaultCode, detail?: string): void {
+  fail(socket: SocketId, code: FaultCode, detail?: string, after?: number): void {
     if (socket >= 0) {
-      this.#sockets.fail(socket, code, detail);
+      this.#sockets.fail(socket, code, detail, after);
       return;
     }
     this.later(() => {

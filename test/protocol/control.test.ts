@@ -74,7 +74,7 @@ const examples: { [T in Message["t"]]: Extract<Message, { t: T }> } = {
   leave: { t: "leave", share, reason: "declined" },
   end: { t: "end", share },
   cancel: { t: "cancel", share, reason: "sender-stopped" },
-  fault: { t: "fault", code: "too-many", message: "The relay is full", retry: true },
+  fault: { t: "fault", code: "too-many", message: "The relay is full", retry: true, after: 60 },
 };
 
 test.each(Object.values(examples))("$t comes back as it was, and is no frame", (message) => {

@@ -21,6 +21,15 @@ test("a link connects, greets and is online", () => {
   expect(link.tick(10 * CONNECT_MS)).toBe("nothing");
 });
 
+test("a relay that says when to come again is not asked before", () => {
+  const link = newLink();
+  link.tick(0);
+  link.lost("too-many", 10, 60_000);
+  expect(link.tick(10 + BACKOFF_MAX_MS)).toBe("nothing");
+  expect(link.tick(60_009)).toBe("nothing");
+  expect(link.tick(60_010)).toBe("connect");
+});
+
 test("a socket that opens when nobody waits for it any more is closed", () => {
   const link = newLink();
   expect(link.opened(0)).toBe("disconnect");

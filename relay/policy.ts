@@ -1,0 +1,11 @@
+import { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
+
+/**
+ * What whoever runs the relay decided, as every worker has it. A new one takes the place of the old
+ * while the relay runs.
+ */
+export interface Policy {
+  readonly limits: Limits;
+}
+
+export const DEFAULT_POLICY: Policy = { limits: DEFAULT_LIMITS };
