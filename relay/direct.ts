@@ -39,8 +39,11 @@ export interface DirectEvents {
   failed(id: SocketId): void;
 }
 
+/** What of the kernel it uses. */
+export type Kernel = Pick<Native, "find" | "isPeer" | "watch" | "sendFile" | "send" | "writable">;
+
 export interface DirectOptions {
-  readonly native: Native;
+  readonly native: Kernel;
   readonly pool: BlockPool;
   readonly store: FileStore;
   readonly events: DirectEvents;
@@ -55,7 +58,7 @@ export interface DirectOptions {
  * promised not to ping are sent to in this way, because Bun answers pings by itself.
  */
 export class DirectSender {
-  readonly #native: Native;
+  readonly #native: Kernel;
   readonly #pool: BlockPool;
   readonly #store: FileStore;
   readonly #events: DirectEvents;

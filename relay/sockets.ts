@@ -13,7 +13,7 @@ import {
   type Message,
 } from "../protocol/mod.ts";
 
-import { DirectSender } from "./direct.ts";
+import { DirectSender, type Kernel } from "./direct.ts";
 import type { RecordPlace } from "./log.ts";
 import type { Native, PeerKey } from "./native.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
@@ -46,7 +46,7 @@ export type Socket = Bun.ServerWebSocket<SocketData>;
 
 export interface SocketsOptions {
   readonly pool: BlockPool;
-  readonly native: Native | undefined;
+  readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
   readonly clock: () => number;
   /** What may wait in memory for sockets. */
   readonly bufferedBytes?: number;
@@ -60,7 +60,7 @@ export class Sockets implements Outlet {
   readonly #clock: () => number;
   readonly #bufferedBytes: number;
   readonly #drained: (id: SocketId) => void;
-  readonly #native: Native | undefined;
+  readonly #native: SocketsOptions["native"];
   readonly #direct: DirectSender | undefined;
   readonly #open = new Map<SocketId, Socket>();
   /** The socket whose message is being handled: Bun holds back what it is sent until that is over. */

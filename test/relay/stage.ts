@@ -1,6 +1,8 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
 import { BUFFERED_BYTES, type Message } from "../../protocol/mod.ts";
 import { BlockLog } from "../../relay/log.ts";
+import type { Kernel } from "../../relay/direct.ts";
+import type { Native } from "../../relay/native.ts";
 import type { SendResult, SocketId } from "../../relay/outlet.ts";
 import type { BlockPool } from "../../relay/pool.ts";
 import { Sockets, type Socket, type SocketData } from "../../relay/sockets.ts";
@@ -18,6 +20,31 @@ export interface StageOptions {
   readonly ofBun?: boolean;
 }
 
+/** The kernel, which takes nothing while it is shut, however much room it has. */
+class Valve implements Kernel, Pick<Native, "keyOf"> {
+  isShut = false;
+  readonly #native: Native;
+
+  constructor(native: Native) {
+    this.#native = native;
+  }
+
+  sendFile: Native["sendFile"] = (...given) => {
+    return this.isShut ? "full" : this.#native.sendFile(...given);
+  };
+
+  send: Native["send"] = (...given) => {
+    return this.isShut ? "full" : this.#native.send(...given);
+  };
+
+  /** What has room is told when it is open again. */
+  writable: Native["writable"] = (tell) => (this.isShut ? 0 : this.#native.writable(tell));
+  find: Native["find"] = (peer) => this.#native.find(peer);
+  isPeer: Native["isPeer"] = (...given) => this.#native.isPeer(...given);
+  watch: Native["watch"] = (...given) => this.#native.watch(...given);
+  keyOf: Native["keyOf"] = (...given) => this.#native.keyOf(...given);
+}
+
 /** Only where there is `Native`. */
 export class Stage implements AsyncDisposable {
   now = 0;
@@ -27,6 +54,7 @@ export class Stage implements AsyncDisposable {
   readonly sockets: Sockets;
   readonly port: number;
   readonly #bun = new Map<SocketId, Socket>();
+  readonly #valve: Valve;
   readonly #server: Bun.Server<SocketData>;
   readonly #stack = new AsyncDisposableStack();
   readonly #drained = new Map<SocketId, () => void>();
@@ -45,9 +73,10 @@ export class Stage implements AsyncDisposable {
     this.share = rawShare(100, frameBytes - 16);
     this.pool = room.pool;
     this.log = new BlockLog(room.pool, frameBytes);
+    this.#valve = new Valve(room.native);
     const sockets = new Sockets({
       pool: room.pool,
-      native: ofBun ? undefined : room.native,
+      native: ofBun ? undefined : this.#valve,
       bufferedBytes,
       clock: () => this.now,
       drained: (id) => this.#drained.get(id)?.(),
@@ -121,6 +150,15 @@ export class Stage implements AsyncDisposable {
   /** Sends records from `first` on until the socket takes only a part of one; returns that one. */
   fill(id: SocketId, first = 0): number {
     for (let index = first; ; index++) if (this.send(id, index) === "queued") return index;
+  }
+
+  /** The kernel takes nothing more: what it would take late is as it likes. */
+  shut(): void {
+    this.#valve.isShut = true;
+  }
+
+  open(): void {
+    this.#valve.isShut = false;
   }
 
   /** Bytes that Bun has for a socket: none of those that the kernel sends by itself. */
