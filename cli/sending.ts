@@ -300,7 +300,7 @@ export class Sending {
     return this.#source.bytesBefore(this.#sentRecords);
   }
 
-  async #finish({ fault, verified }: SenderOutcome): Promise<void> {
+  async #finish({ fault, detail, verified }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
     const now = performance.now();
     const seconds = (now - this.#startedAt) / 1000;
@@ -311,7 +311,11 @@ export class Sending {
       this.#emit({ event: "done", bytes, seconds, active, receivers: verified });
     }
     if (fault !== undefined) {
-      this.#emit({ event: "error", code: fault, message: faultMessage(fault, this.#about(fault)) });
+      this.#emit({
+        event: "error",
+        code: fault,
+        message: faultMessage(fault, this.#about(fault) ?? detail),
+      });
     }
     await this.#line?.close();
     this.#source.close();

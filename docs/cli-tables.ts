@@ -15,6 +15,7 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   usage: "wrong usage; nothing was started",
   someFailed: "some receivers failed",
   relayFailed: "a relay that could not go on; start it again",
+  versionMismatch: "the relay and this program speak no version of the protocol in common",
   interrupted: "interrupted",
 };
 

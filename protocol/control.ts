@@ -12,10 +12,14 @@ import {
   SEALED_BYTES,
   WINDOW_RECORDS,
 } from "./limits.ts";
-import { packMap, unpackMap } from "./msgpack.ts";
-
-/** The version of everything in this folder; both sides must speak the same. */
-export const PROTOCOL_VERSION = 1;
+import { packMap, unpackMap, type PlainMap } from "./msgpack.ts";
+import {
+  commonVersion,
+  OUR_VERSIONS,
+  VERSION_MAX,
+  versionMismatch,
+  versionsIn,
+} from "./version.ts";
 
 const bytesBetween = (least: number, most: number) =>
   v.custom<Uint8Array>(
@@ -30,6 +34,7 @@ const shareId = bytesOf(16);
 const receiverId = bytesOf(16);
 const recordIndex = whole(0, RECORD_INDEX);
 const window = whole(0, WINDOW_RECORDS);
+const version = whole(0, VERSION_MAX);
 const faultCode = v.pipe(
   v.string(),
   v.maxLength(64),
@@ -63,7 +68,9 @@ const receiverEntry = v.object({
 const schemas = {
   hello: v.object({
     t: v.literal("hello"),
-    v: whole(0, 0xffff),
+    /** The newest version that the client speaks, and the oldest, if that is another. */
+    v: version,
+    least: v.optional(version),
     role: v.picklist(["sender", "receiver"]),
     channel: bytesOf(16),
     token: v.optional(v.pipe(v.string(), v.maxLength(256))),
@@ -71,6 +78,8 @@ const schemas = {
   }),
   welcome: v.object({
     t: v.literal("welcome"),
+    /** What both speak from now on; 1 unless said. */
+    v: v.optional(version),
     session: bytesOf(8),
     limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),
   }),
@@ -203,7 +212,8 @@ export function encodeControl(message: Message): Uint8Array {
 
 /**
  * Reads a control message. Keys that are not known are dropped.
- * @throws FaultError `bad-message` for anything that is not exactly one known message
+ * @throws FaultError `bad-message` for anything that is not exactly one known message,
+ * `version-mismatch` for a hello of other versions, whatever else it says
  */
 export function decodeControl(bytes: Uint8Array): Message {
   const value = unpackMap(bytes, CONTROL_BYTES);
@@ -211,10 +221,19 @@ export function decodeControl(bytes: Uint8Array): Message {
   if (typeof type !== "string" || !Object.hasOwn(schemas, type)) {
     throw new FaultError("bad-message", "a message of an unknown type");
   }
+  if (type === "hello") checkVersions(value);
   const parsed = v.safeParse(schemas[type as MessageType], value);
   if (!parsed.success) {
     const where = v.getDotPath(parsed.issues[0]) ?? "message";
     throw new FaultError("bad-message", `${type}: ${where} is not as it must be`);
   }
   return parsed.output;
+}
+
+/** Before anything else of a hello is looked at: other versions may say all of it otherwise. */
+function checkVersions(hello: PlainMap): void {
+  const theirs = versionsIn(hello);
+  if (theirs === undefined || commonVersion(theirs) === undefined) {
+    throw versionMismatch(theirs, OUR_VERSIONS);
+  }
 }

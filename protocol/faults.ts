@@ -9,6 +9,7 @@ export const EXIT = {
   usage: 2,
   someFailed: 3,
   relayFailed: 4,
+  versionMismatch: 5,
   interrupted: 130,
 } as const;
 
@@ -116,11 +117,13 @@ export const FAULTS = {
     "Check HTTPS_PROXY or HTTP_PROXY, name and password too, or name the relay's host in NO_PROXY.",
   ),
   "connection-lost": failed("The line to the relay broke", "It is tried again.", 0, true),
-  "version-mismatch": failed(
-    "The relay and this program speak different versions of the protocol",
-    "Update the older of the two.",
-    4001,
-  ),
+  "version-mismatch": {
+    sentence: "The relay and this program speak different versions of the protocol",
+    advice: "Update the older of the two.",
+    retry: false,
+    closeCode: 4001,
+    exitCode: EXIT.versionMismatch,
+  },
 
   // What a peer sent
   "bad-message": failed(
@@ -290,4 +293,15 @@ export function faultMessage(code: FaultCode, detail?: string): string {
   const { sentence, advice } = FAULTS[code];
   const about = detail === undefined || detail === "" ? "" : `: ${detail.replace(/\.$/, "")}`;
   return `${sentence}${about}. ${advice}`;
+}
+
+/** What the text of a relay's fault says beyond the table. */
+export function detailIn({
+  code,
+  message,
+}: {
+  code: FaultCode;
+  message: string;
+}): string | undefined {
+  return message === "" || faultMessage(code).startsWith(message) ? undefined : message;
 }

@@ -1,6 +1,7 @@
-import { PROTOCOL_VERSION, type Message, type Role } from "./control.ts";
+import type { Message, MessageOf, Role } from "./control.ts";
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "./limits.ts";
 import { FAULTS, FaultError, type FaultCode } from "./faults.ts";
+import { checkWelcome, saidVersions } from "./version.ts";
 
 /**
  * The line of one client to a relay, as a state machine without I/O: offline is a state like any
@@ -65,7 +66,9 @@ export class Link {
     return "greet";
   }
 
-  welcomed(): void {
+  /** @throws FaultError `version-mismatch` when the relay goes on in a version that we don't speak */
+  welcomed(welcome: Pick<MessageOf<"welcome">, "v"> = {}): void {
+    checkWelcome(welcome);
     this.#everOnline = true;
     this.state = { at: "online" };
   }
@@ -134,7 +137,7 @@ export function linkEffects(effect: LinkEffect, role: Role, channel: Uint8Array)
       return [{ type: effect }];
     case "greet":
       return [
-        { type: "send", message: { t: "hello", v: PROTOCOL_VERSION, role, channel, quiet: true } },
+        { type: "send", message: { t: "hello", ...saidVersions(), role, channel, quiet: true } },
       ];
     case "nothing":
     case "timed-out":

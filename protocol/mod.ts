@@ -23,3 +23,4 @@ export * from "./sender-events.ts";
 export * from "./sender.ts";
 export * from "./sizes.ts";
 export * from "./start-gate.ts";
+export * from "./version.ts";

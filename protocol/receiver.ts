@@ -1,6 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
-import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
+import { detailIn, FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
   CORRUPT_RETRIES,
@@ -181,7 +181,7 @@ export class ReceiverSession {
   #message(message: Message, now: number): ReceiverEffect[] {
     switch (message.t) {
       case "welcome":
-        this.#link.welcomed();
+        this.#link.welcomed(message);
         return [{ type: "link", online: true, fault: undefined }];
       case "offers":
         for (const offer of message.list) this.#offers.add(offer);
@@ -198,7 +198,7 @@ export class ReceiverSession {
       case "cancel":
         return this.#shareGone(message.share, message.reason);
       case "fault":
-        if (!message.retry) throw new FaultError(message.code, message.message);
+        if (!message.retry) throw new FaultError(message.code, detailIn(message));
         return this.#dropLine(message.code, now, message.after);
       default:
         throw new FaultError("bad-message", `a receiver gets no ${message.t}`);

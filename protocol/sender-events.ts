@@ -72,6 +72,8 @@ export type SenderEffect =
 
 export interface SenderOutcome {
   readonly fault: FaultCode | undefined;
+  /** What the fault is about; a relay may have said it. */
+  readonly detail?: string;
   readonly verified: number;
   readonly failed: number;
 }

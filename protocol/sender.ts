@@ -1,7 +1,7 @@
 import { toHex } from "./bytes.ts";
 import { Admission, verdictMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "./control.ts";
-import { FaultError, FAULTS, type FaultCode } from "./faults.ts";
+import { detailIn, FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import { CREDIT_RECORDS, LOST_GRACE_MS, RECEIVERS_EVERY_MS } from "./limits.ts";
 import { Laggards } from "./laggards.ts";
 import { Link, linkEffects } from "./link.ts";
@@ -90,7 +90,7 @@ export class SenderSession {
     try {
       return this.#step(event, now);
     } catch (error) {
-      if (error instanceof FaultError) return this.#finish(error.code);
+      if (error instanceof FaultError) return this.#finish(error.code, error.detail);
       throw error;
     }
   }
@@ -185,7 +185,7 @@ export class SenderSession {
     const { offer } = this.#options;
     switch (message.t) {
       case "welcome":
-        this.#link.welcomed();
+        this.#link.welcomed(message);
         return [
           { type: "link", online: true, fault: undefined },
           { type: "send", message: this.#offer() },
@@ -214,7 +214,7 @@ export class SenderSession {
       case "cancel":
         throw new FaultError(message.reason);
       case "fault":
-        if (!message.retry) throw new FaultError(message.code);
+        if (!message.retry) throw new FaultError(message.code, detailIn(message));
         return this.#dropLine(message.code, now, message.after);
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
@@ -280,7 +280,7 @@ export class SenderSession {
     return this.#finish(undefined);
   }
 
-  #finish(fault: FaultCode | undefined): SenderEffect[] {
+  #finish(fault: FaultCode | undefined, detail?: string): SenderEffect[] {
     const { offer, goal } = this.#options;
     const { counts } = this.#roster;
     const failed = counts.attached + counts.lost + counts.left;
@@ -291,6 +291,7 @@ export class SenderSession {
       fault: calm ? (failed > 0 ? "some-failed" : undefined) : fault,
       verified: counts.verified,
       failed,
+      ...(detail === undefined ? {} : { detail }),
     };
     this.#state = { at: "finished" };
     const effects: SenderEffect[] = [];

@@ -1,11 +1,11 @@
 import {
   FaultError,
   HELLO_MS,
-  PROTOCOL_VERSION,
   SENT_BY,
   WINDOW_RECORDS,
   CREDIT_RECORDS,
   FRAME_BYTES,
+  commonVersion,
   decodeControl,
   isFrame,
   toHex,
@@ -141,9 +141,6 @@ export class Hub {
 
   #hello(socket: SocketId, hello: MessageOf<"hello">): void {
     const { outlet, primitives } = this.#options;
-    if (hello.v !== PROTOCOL_VERSION) {
-      throw new FaultError("version-mismatch", `the relay speaks version ${PROTOCOL_VERSION}`);
-    }
     const channel = toHex(hello.channel);
     const { role } = hello;
     const client: SenderClient | ReceiverClient =
@@ -153,6 +150,7 @@ export class Hub {
     this.#clients.set(socket, client);
     outlet.send(socket, {
       t: "welcome",
+      v: commonVersion({ v: hello.v, least: hello.least ?? hello.v }),
       session: primitives.randomBytes(8),
       limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
     });

@@ -21,6 +21,8 @@ import type { BlockPool } from "./pool.ts";
 import { FileStore } from "./store.ts";
 
 const NORMAL_CLOSE = 1000;
+/** RFC 6455, section 5.5: 125 with the code. */
+const CLOSE_REASON_BYTES = 123;
 
 /** Why a socket is to be closed. */
 interface Farewell {
@@ -293,6 +295,15 @@ export class Sockets implements Outlet {
     const { closeCode, retry } = FAULTS[code];
     const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
     socket.sendBinary(encodeControl({ t: "fault", code, message, retry, after }));
-    socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, code);
+    socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, closeReason(code, detail));
   }
+}
+
+/** For who does not read our messages: a code, and what it is about, as far as RFC 6455 has room. */
+function closeReason(code: FaultCode, detail: string | undefined): string {
+  const reason = detail === undefined ? code : `${code}: ${detail}`;
+  return Buffer.from(reason)
+    .subarray(0, CLOSE_REASON_BYTES)
+    .toString()
+    .replace(/\uFFFD+$/, "");
 }

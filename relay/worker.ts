@@ -16,6 +16,8 @@ import { Sockets, type Socket } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
 
 const HTTP_IDLE_SECONDS = 10;
+/** What who speaks something else at SOCKET_PATH is told. */
+const NO_TEXT = "text, where fileshare speaks binary messages";
 
 declare const self: Worker;
 
@@ -117,7 +119,7 @@ function start({
         }
         if (!isOurs(socket)) return;
         sockets.handle(socket, (id) => {
-          if (typeof message === "string") sockets.fail(id, "bad-message", "text");
+          if (typeof message === "string") sockets.fail(id, "bad-message", NO_TEXT);
           else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
           else hub.message(id, message, clock());
         });

@@ -1,10 +1,11 @@
 import {
   CONNECT_MS,
-  FAULTS,
   FaultError,
-  PROTOCOL_VERSION,
+  checkWelcome,
   decodeControl,
+  detailIn,
   encodeControl,
+  saidVersions,
   type FaultCode,
 } from "../../protocol/mod.ts";
 import { CLOCK_SKEW_MS } from "../../protocol/limits.ts";
@@ -17,19 +18,19 @@ const CHANNEL_BYTES = 16;
 
 /** Says hello as a receiver of a channel that nobody else knows, and leaves. */
 export async function checkRelay(address: string): Promise<Finding> {
-  const { promise, resolve } = Promise.withResolvers<FaultCode | undefined>();
+  const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
   const startedAt = performance.now();
   const channel = crypto.getRandomValues(new Uint8Array(CHANNEL_BYTES));
   const events = {
     opened: () => {
-      const hello = { t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel } as const;
+      const hello = { t: "hello", ...saidVersions(), role: "receiver", channel } as const;
       line.send(encodeControl({ ...hello, quiet: true }));
     },
     message: (bytes: Uint8Array) => resolve(answerIn(bytes)),
-    lost: (fault: FaultCode) => resolve(fault),
+    lost: (fault: FaultCode) => resolve(new FaultError(fault)),
   };
   const line = new Line(address, events, startedAt);
-  const timer = setTimeout(() => resolve("relay-unreachable"), CONNECT_MS);
+  const timer = setTimeout(() => resolve(new FaultError("relay-unreachable")), CONNECT_MS);
   const fault = await promise;
   clearTimeout(timer);
   const took = Math.round(performance.now() - startedAt);
@@ -40,18 +41,22 @@ export async function checkRelay(address: string): Promise<Finding> {
     const message = `${address} welcomed us after ${took} ms${route}`;
     return { name: "relay", verdict: "fine", message };
   }
-  const { sentence, advice } = FAULTS[fault];
-  return { name: "relay", verdict: "failed", message: `${sentence}: ${address}${route}`, advice };
+  const { sentence, advice } = fault.fault;
+  const about = fault.detail === undefined ? "" : `; ${fault.detail}`;
+  const message = `${sentence}: ${address}${route}${about}`;
+  return { name: "relay", verdict: "failed", message, advice };
 }
 
-function answerIn(bytes: Uint8Array): FaultCode | undefined {
+function answerIn(bytes: Uint8Array): FaultError | undefined {
   try {
     const message = decodeControl(bytes);
-    if (message.t === "fault") return message.code;
-    return message.t === "welcome" ? undefined : "not-a-relay";
+    if (message.t === "fault") return new FaultError(message.code, detailIn(message));
+    if (message.t !== "welcome") return new FaultError("not-a-relay");
+    checkWelcome(message);
+    return undefined;
   } catch (error) {
-    if (error instanceof FaultError) return "not-a-relay";
-    throw error;
+    if (!(error instanceof FaultError)) throw error;
+    return error.code === "version-mismatch" ? error : new FaultError("not-a-relay");
   }
 }
 

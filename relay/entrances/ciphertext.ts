@@ -1,11 +1,11 @@
 import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
 import {
   BODY_HEADER_BYTES,
-  PROTOCOL_VERSION,
   bodyHeader,
   decodeFrame,
   encodeControl,
   equalBytes,
+  saidVersions,
   type FaultCode,
   type Message,
   type OfferSeen,
@@ -61,7 +61,7 @@ export class Ciphertext implements Insider {
     });
     this.#id = insiders.enter(this);
     insiders.later(() => inside.opened(this.#id));
-    this.#say({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel });
+    this.#say({ t: "hello", ...saidVersions(), role: "receiver", channel });
   }
 
   get isFull(): boolean {
