@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 
+import { AttackCrowd, type Attackers } from "./attack.ts";
 import type { Done, Group, Plan } from "./load/contract.ts";
 import { LoadProcess } from "./load/process.ts";
 import { countOf, Receivers } from "./load/receivers.ts";
@@ -37,6 +38,8 @@ export interface LoadRun {
    * receiver has it. By index of `groups`.
    */
   readonly joinAt?: ReadonlyMap<number, number>;
+  /** A crowd beside it all. */
+  readonly attackers?: Attackers | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -56,13 +59,16 @@ export async function measureLoad(
   const { loadProcesses, signal } = run;
   const warmGroups = [{ kind: "healthy", count: WARM_RECEIVERS }] as const;
   await drive(running, { size: warmSize, groups: warmGroups, loadProcesses, signal });
+  const { attackers } = run;
+  await using crowd =
+    attackers === undefined ? undefined : await AttackCrowd.start(running, attackers);
   const driven = await drive(running, run);
-  return figures(driven, more(driven));
+  return figures(driven, { ...more(driven), ...(await crowd?.stop()) });
 }
 
 async function drive(
   running: RunningSystem,
-  run: Omit<LoadRun, "system" | "workers" | "logBytes">,
+  run: Omit<LoadRun, "system" | "workers" | "logBytes" | "attackers">,
 ): Promise<Driven> {
   const { size, groups, senderBytesPerSecond, joinAt, signal } = run;
   const id = randomBytes(16).toString("hex");

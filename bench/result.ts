@@ -51,6 +51,7 @@ export const SCENARIOS = [
   "slow",
   "late",
   "churn",
+  "attack",
   "large",
   "small",
   "transfer",

@@ -116,6 +116,10 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
     },
   "bun run bench slow --systems fileshare --receivers 500 --slow-slow 0 --slow-stopped 500 --slow-stop-after 1MiB --slow-size 16MiB":
     { run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_STOPPED}`, cwd: root },
+  "bun run bench attack --rounds 5": {
+    run: `bun run bench attack ${SHORT} --attack-count 20 --attack-seconds 1`,
+    cwd: root,
+  },
   "bun run bench large --large-log 64MiB --large-size 640MiB": {
     run: "bun run bench large --large-log 4MiB --large-size 40MiB --rounds 1",
     cwd: root,

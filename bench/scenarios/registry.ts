@@ -1,5 +1,6 @@
 /** All scenarios, in the order in which they run. */
 import type { ScenarioName } from "../result.ts";
+import { attack } from "./attack.ts";
 import { churn } from "./churn.ts";
 import { fanout } from "./fanout.ts";
 import { idle } from "./idle.ts";
@@ -15,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   slow,
   late,
   churn,
+  attack,
   large,
   small,
   transfer,
