@@ -1,8 +1,10 @@
+import { AddressRanges } from "./address.ts";
 import type { Entrances } from "./entrances/mod.ts";
 import type { TextData } from "./entrances/text.ts";
 import type { Policy } from "./policy.ts";
 import type { Reporter } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
+import { visitorOf, type Visitor } from "./visitor.ts";
 
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
@@ -11,12 +13,6 @@ export const SOCKET_PATH = "/ws";
 export type ClientData = SocketData | TextData;
 
 type Server = Bun.Server<ClientData>;
-
-/** Whoever makes a request, as far as limits and permissions go. */
-export interface Visitor {
-  /** The address that it comes from; empty when it is gone already. */
-  readonly address: string;
-}
 
 export interface DoorOptions {
   readonly policy: Policy;
@@ -31,47 +27,54 @@ export interface DoorOptions {
 export class Door {
   readonly #options: DoorOptions;
   #policy: Policy;
+  #proxies: AddressRanges;
 
   constructor(options: DoorOptions) {
     this.#options = options;
     this.#policy = options.policy;
+    this.#proxies = new AddressRanges(options.policy.access.trustedProxies);
   }
 
   /** From now on that one holds. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
+    this.#proxies = new AddressRanges(policy.access.trustedProxies);
   }
 
   /** @returns undefined: it has become a WebSocket */
   fetch(request: Request, server: Server): Response | Promise<Response> | undefined {
-    if (isForeignPage(request)) return refusal(403, "Wrong origin.");
+    // Made by Bun of what the client says is its host, which may be anything.
+    if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
+    const peer = server.requestIP(request);
+    const visitor = visitorOf(request, peer?.address, this.#proxies);
+    if (isForeignPage(request, visitor)) return refusal(403, "Wrong origin.");
     const { pathname } = new URL(request.url);
-    const { entrances, lobby } = this.#options;
-    const clear = lobby ? entrances.text.dataFor(pathname) : undefined;
-    if (pathname === SOCKET_PATH || clear !== undefined) {
-      return this.#upgrade(request, server, clear);
+    const { sockets, entrances, lobby } = this.#options;
+    const clear = lobby ? entrances.text.dataFor(pathname, visitor) : undefined;
+    if (clear !== undefined) return this.#upgrade(request, server, clear);
+    if (pathname === SOCKET_PATH) {
+      return this.#upgrade(request, server, sockets.dataFor(visitor, peer));
     }
     // Who waits for a file says nothing meanwhile.
     server.timeout(request, 0);
-    return entrances.fetch(request) ?? refusal(404, "There is nothing here.");
+    return entrances.fetch(request, visitor) ?? refusal(404, "There is nothing here.");
   }
 
-  #upgrade(request: Request, server: Server, clear: TextData | undefined): Response | undefined {
+  #upgrade(request: Request, server: Server, data: ClientData): Response | undefined {
     const { sockets, entrances } = this.#options;
     if (sockets.size + entrances.size >= this.#policy.limits.socketsPerWorker) {
       return refusal(503, "The relay is full.");
     }
-    const data = clear ?? sockets.dataFor(server.requestIP(request));
     if (server.upgrade(request, { data })) return undefined;
     return refusal(426, "Use a WebSocket.", { upgrade: "websocket" });
   }
 }
 
 /** A page of another site must not use a person's browser to reach a relay. */
-function isForeignPage(request: Request): boolean {
-  const origin = request.headers.get("origin");
+function isForeignPage({ headers }: Request, visitor: Visitor): boolean {
+  const origin = headers.get("origin");
   if (origin === null) return false;
-  return URL.parse(origin)?.host !== request.headers.get("host");
+  return URL.parse(origin)?.host !== new URL(visitor.origin).host;
 }
 
 function refusal(status: number, sentence: string, headers: Record<string, string> = {}): Response {

@@ -6,6 +6,8 @@ import { LOG_BYTES, RELAY_WORKERS, STALL_TIMEOUT_MS, type FaultError } from "../
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
+export type { Access } from "./access.ts";
+export { isAddressRange } from "./address.ts";
 export { DEFAULT_POLICY, type Policy } from "./policy.ts";
 export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";

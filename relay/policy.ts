@@ -1,3 +1,4 @@
+import { DEFAULT_ACCESS, type Access } from "./access.ts";
 import { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
 
 /**
@@ -6,6 +7,7 @@ import { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
  */
 export interface Policy {
   readonly limits: Limits;
+  readonly access: Access;
 }
 
-export const DEFAULT_POLICY: Policy = { limits: DEFAULT_LIMITS };
+export const DEFAULT_POLICY: Policy = { limits: DEFAULT_LIMITS, access: DEFAULT_ACCESS };

@@ -19,6 +19,7 @@ import type { Native, PeerKey } from "./native.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 import type { BlockPool } from "./pool.ts";
 import { FileStore } from "./store.ts";
+import type { Visitor } from "./visitor.ts";
 
 const NORMAL_CLOSE = 1000;
 /** RFC 6455, section 5.5: 125 with the code. */
@@ -34,6 +35,7 @@ interface Farewell {
 
 export interface SocketData {
   readonly id: SocketId;
+  readonly visitor: Visitor;
   readonly peer: PeerKey | undefined;
   /** When it last said anything; a pong counts. */
   heardAt: number;
@@ -99,10 +101,11 @@ export class Sockets implements Outlet {
   }
 
   /** What a socket about to be opened carries. */
-  dataFor(peer: { address: string; port: number } | null): SocketData {
+  dataFor(visitor: Visitor, peer: { address: string; port: number } | null): SocketData {
     const now = this.#clock();
     return {
       id: this.#nextId++,
+      visitor,
       peer: peer === null ? undefined : this.#native?.keyOf(peer.address, peer.port),
       heardAt: now,
       pingedAt: now,

@@ -36,6 +36,12 @@ export default command({
       valueHint: "folder",
       description: "Where it keeps that, in a file without a name (the folder for temporary files)",
     },
+    "trusted-proxy": {
+      type: "string",
+      valueHint: "cidr",
+      description:
+        "A proxy in front, or a range of them, whose X-Forwarded-For counts; may be given several times",
+    },
     lobby: {
       type: "boolean",
       default: true,
@@ -56,6 +62,7 @@ export default command({
     ["fileshare relay --host 127.0.0.1 --port 0 --json", "for scripts: a free port, told as JSON"],
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],
+  many: ["trusted-proxy"],
   typedOnly: ["lobby"],
   run: async (values) => (await import("./run-relay.ts")).runRelay(values),
 });

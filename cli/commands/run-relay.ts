@@ -13,10 +13,11 @@ import {
 } from "../../protocol/limits.ts";
 import { usage } from "../args.ts";
 import { onInterrupt } from "../interrupts.ts";
+import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
 
-export interface RelayValues {
+export interface RelayValues extends AccessValues {
   readonly host: string | undefined;
   readonly port: string | undefined;
   readonly workers: string | undefined;
@@ -47,13 +48,14 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const log = values["log-bytes"] ?? `${LOG_BYTES}`;
   const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
   const logFolder = values["log-dir"] ?? tmpdir();
-  const { startRelay, workersOfMachine } = await import("../../relay/mod.ts");
+  const { DEFAULT_POLICY, startRelay, workersOfMachine } = await import("../../relay/mod.ts");
+  const policy = { ...DEFAULT_POLICY, access: await accessOf(values) };
   const { createConsola } = await import("consola");
   const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => console.warn(trouble);
   const workers = asked ?? workersOfMachine();
   const { lobby } = values;
-  const kept = { lobby, logBytes, logFolder, zeroCopy: !values.copy };
+  const kept = { lobby, policy, logBytes, logFolder, zeroCopy: !values.copy };
   const relay = await startRelay({ hostname, port, workers, stallMs, ...kept, onTrouble });
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);

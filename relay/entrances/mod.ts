@@ -9,6 +9,7 @@ import {
 
 import type { Outlet } from "../outlet.ts";
 import type { BlockPool } from "../pool.ts";
+import type { Visitor } from "../visitor.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
@@ -78,12 +79,13 @@ export class Entrances {
    * Answers an HTTP request, for as long as its transfer takes.
    * @returns undefined: there is nothing at this path
    */
-  fetch(request: Request): Response | Promise<Response> | undefined {
+  fetch(request: Request, visitor: Visitor): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
     const ciphertext = CIPHERTEXT.exec(pathname);
     const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
     const { method } = request;
-    if (pathname === "/") return isGet(method) ? this.#help(request) : notAllowed("GET, HEAD");
+    if (pathname === "/")
+      return isGet(method) ? this.#help(request, visitor) : notAllowed("GET, HEAD");
     if (ciphertext === null && lobby === null) return undefined;
     if (this.#isDraining || this.size >= SOCKETS_PER_WORKER) return busy();
     if (ciphertext !== null) {
@@ -160,9 +162,8 @@ export class Entrances {
     return exchange.response;
   }
 
-  #help(request: Request): Response {
+  #help(request: Request, { origin }: Visitor): Response {
     const { lobby } = this.#options;
-    const { origin } = new URL(request.url);
     const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
     return wantsPage ? page(origin, lobby) : helpText(origin, lobby);
   }

@@ -7,6 +7,7 @@ import {
   type ManifestFile,
 } from "../../protocol/mod.ts";
 
+import type { Visitor } from "../visitor.ts";
 import { clearName } from "./clear-name.ts";
 import type { Inside, Insiders } from "./insiders.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
@@ -26,6 +27,7 @@ const GOING_AWAY = 1001;
 const TRY_AGAIN = 1013;
 
 export interface TextData {
+  readonly visitor: Visitor;
   readonly role: "text-sender" | "text-receiver";
   heardAt: number;
   pingedAt: number;
@@ -189,11 +191,11 @@ export class TextSockets {
   }
 
   /** @param path of the request; undefined: no door of the original app */
-  dataFor(path: string): TextData | undefined {
+  dataFor(path: string, visitor: Visitor): TextData | undefined {
     const role = ROLES.get(path);
     if (role === undefined) return undefined;
     const now = this.#options.clock();
-    return { role, heardAt: now, pingedAt: now, client: undefined };
+    return { visitor, role, heardAt: now, pingedAt: now, client: undefined };
   }
 
   opened(socket: TextSocket): void {

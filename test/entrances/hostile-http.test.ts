@@ -54,6 +54,10 @@ describe("a request that two readers may take for two things gets 400 and no tra
     ["T14 a folded header", `GET / HTTP/1.1\r\n${HOST}X: a\r\n b\r\n\r\n`],
     ["T14 a NUL in a header", `GET / HTTP/1.1\r\n${HOST}X: a\0b\r\n\r\n`],
     ["T14 no host", "GET / HTTP/1.1\r\n\r\n"],
+    ["T14 a host with a path", "GET / HTTP/1.1\r\nHost: relay/x\r\n\r\n"],
+    ["T14 an empty host", "GET /lobby HTTP/1.1\r\nHost: \r\n\r\n"],
+    ["T14 a host with a user", "GET /ws HTTP/1.1\r\nHost: a@relay\r\n\r\n"],
+    ["T14 a host with a port that is none", "GET / HTTP/1.1\r\nHost: relay:99999\r\n\r\n"],
     ["T14 what is no HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
   ])("%s", async (_, text) => {
     expect(await ask(text)).toStartWith("HTTP/1.1 400 ");

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 import { LOBBY_CODE } from "../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../relay/mod.ts";
+import { DEFAULT_POLICY, startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { receive, receiveJob, send } from "../e2e/clients.ts";
 import { content, makeFile } from "../e2e/files.ts";
@@ -225,6 +225,20 @@ describe("HTTP", () => {
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     expect(await page.text()).toContain("<pre>");
     expect(await (await fetch(`${http(relay)}/`)).text()).toContain("curl -T FILE http://127");
+  });
+
+  test("P11 behind a trusted proxy tells the address that people know, and takes its pages", async () => {
+    const access = { ...DEFAULT_POLICY.access, trustedProxies: ["127.0.0.0/8"] };
+    await using relay = await startRelay({ policy: { ...DEFAULT_POLICY, access } });
+    const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "relay.example" };
+    const help = await fetch(`${http(relay)}/`, { headers });
+    expect(await help.text()).toContain("curl -T FILE https://relay.example/lobby/");
+    const statuses = ["https://relay.example", http(relay)].map(async (origin) => {
+      return (await fetch(`${http(relay)}/`, { headers: { ...headers, origin } })).status;
+    });
+    expect(await Promise.all(statuses)).toEqual([200, 403]);
+    await using other = await startRelay();
+    expect(await (await fetch(`${http(other)}/`, { headers })).text()).not.toContain("example");
   });
 
   test("a page of another site can neither send nor receive", async () => {

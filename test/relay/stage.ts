@@ -6,6 +6,7 @@ import type { Native } from "../../relay/native.ts";
 import type { SendResult, SocketId } from "../../relay/outlet.ts";
 import type { BlockPool } from "../../relay/pool.ts";
 import { Sockets, type Socket, type SocketData } from "../../relay/sockets.ts";
+import type { Visitor } from "../../relay/visitor.ts";
 import { bytesFor, nativeRoom } from "./log-rooms.ts";
 import { rawShare, type RawShare } from "./raw-client.ts";
 import { RawReceiver } from "./raw-receiver.ts";
@@ -19,6 +20,9 @@ export interface StageOptions {
   /** Everything goes out through Bun. */
   readonly ofBun?: boolean;
 }
+
+/** Who it is that has a socket changes nothing here. */
+const NOBODY: Visitor = { address: "", limitKey: "", origin: "http://relay" };
 
 /** The kernel, which takes nothing while it is shut, however much room it has. */
 class Valve implements Kernel, Pick<Native, "keyOf"> {
@@ -86,7 +90,7 @@ export class Stage implements AsyncDisposable {
       hostname,
       port: 0,
       fetch(request, server) {
-        const data = sockets.dataFor(server.requestIP(request));
+        const data = sockets.dataFor(NOBODY, server.requestIP(request));
         return server.upgrade(request, { data }) ? undefined : new Response("", { status: 426 });
       },
       websocket: {

@@ -1,0 +1,59 @@
+import { limitKey, normalAddress, type AddressRanges } from "./address.ts";
+
+/** Whoever makes a request, as far as limits and permissions go. */
+export interface Visitor {
+  /** The address that it comes from, in its normal form; empty when it is gone already. */
+  readonly address: string;
+  /** What limits for each address count it as: of IPv6 its /64. */
+  readonly limitKey: string;
+  /** Scheme and host under which it reaches the relay, such as `https://relay.example`. */
+  readonly origin: string;
+}
+
+/**
+ * Who makes this request. What it says of a way through proxies counts only as far as those it came
+ * through are trusted: everybody can write such headers. `Forwarded` (RFC 7239) is never read: a proxy
+ * that writes one of the two kinds passes the other on as it came.
+ * @param peer the address at the other end of the connection
+ */
+export function visitorOf(
+  { headers, url }: Pick<Request, "headers" | "url">,
+  peer: string | undefined,
+  trusted: AddressRanges,
+): Visitor {
+  const own = (peer === undefined ? undefined : normalAddress(peer)) ?? "";
+  const { origin } = new URL(url);
+  if (own === "" || !trusted.has(own)) return { address: own, limitKey: limitKey(own), origin };
+  const address = addressBefore(headers.get("x-forwarded-for") ?? "", trusted) ?? own;
+  return { address, limitKey: limitKey(address), origin: outsideOrigin(headers, origin) };
+}
+
+/** Each proxy adds at the right whom it was asked by. */
+function addressBefore(list: string, trusted: AddressRanges): string | undefined {
+  let address: string | undefined;
+  for (const entry of list.split(",").toReversed()) {
+    address = normalAddress(withoutPort(entry.trim()));
+    if (address === undefined || !trusted.has(address)) return address;
+  }
+  return address;
+}
+
+/** Some proxies write the port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(entry: string): string {
+  const parts = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(entry);
+  return parts?.[1] ?? parts?.[2] ?? entry;
+}
+
+/** What the nearest proxy says of how it was asked. */
+function outsideOrigin(headers: Headers, origin: string): string {
+  const own = new URL(origin);
+  const proto = lastOf(headers.get("x-forwarded-proto")) ?? own.protocol.slice(0, -1);
+  const host = lastOf(headers.get("x-forwarded-host")) ?? own.host;
+  if (!/^https?$/.test(proto) || !/^[\w.:[\]-]+$/.test(host)) return origin;
+  return URL.parse(`${proto}://${host}`)?.origin ?? origin;
+}
+
+function lastOf(list: string | null): string | undefined {
+  const last = list?.split(",").at(-1)?.trim().toLowerCase();
+  return last === "" ? undefined : last;
+}
