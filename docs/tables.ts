@@ -44,7 +44,9 @@ const TABLES: Record<string, string> = {
   ),
   limits: table(
     ["name", "value", "unit", "reason"],
-    limits.map(({ name, value, unit, reason }) => [name, value.toString(), unit, reason]),
+    limits.map(({ name, value, unit, reason }) => {
+      return [name, value === Infinity ? "none" : value.toString(), unit, reason];
+    }),
   ),
   faults: table(
     ["code", "sentence", "advice", "retry", "close", "exit"],

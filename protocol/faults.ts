@@ -149,6 +149,23 @@ export const FAULTS = {
     4008,
     true,
   ),
+  "too-fast": failed(
+    "You ask more of the relay than it allows",
+    "It is tried again later.",
+    4020,
+    true,
+  ),
+  "timed-out": failed("The relay waited too long for you", "It is tried again.", 4021, true),
+  "too-large": failed(
+    "The relay takes no share of that size",
+    "Send less at once, or use a relay that allows more.",
+    4022,
+  ),
+  expired: failed(
+    "The relay ended the share, which has been there too long",
+    "Send it again; whoever runs the relay can allow more time.",
+    4023,
+  ),
   "no-such-share": failed("That share is not here any more", "Ask the sender to send it again."),
   replaced: failed(
     "The same sender or receiver connected again elsewhere",

@@ -3,7 +3,16 @@
  * `docs/protocol.md` prints this table; a test compares the two.
  */
 
-export type Unit = "bytes" | "records" | "items" | "characters" | "ms" | "attempts";
+export type Unit =
+  | "bytes"
+  | "bytes/s"
+  | "records"
+  | "items"
+  | "items/s"
+  | "items/min"
+  | "characters"
+  | "ms"
+  | "attempts";
 
 export interface Limit {
   readonly name: string;
@@ -26,6 +35,8 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const second = 1000;
 const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
 
 // The wire
 
@@ -312,37 +323,121 @@ export const SENDER_QUEUE_BYTES = limit(
   "bytes",
   "unsent to a sender; above it no news of its receivers is added",
 );
+// What whoever runs a relay may set; relay/relay-limits.ts has the options
+
+export const SOCKETS = limit(
+  "SOCKETS",
+  20_000,
+  "items",
+  "clients of a relay, over all workers and doors; each costs 2 to 5 kB of ours while it waits, and more of the kernel",
+);
+export const SOCKETS_PER_ADDRESS = limit(
+  "SOCKETS_PER_ADDRESS",
+  2000,
+  "items",
+  "a tenth of all: a whole school behind one address, and no address fills the relay alone",
+);
+export const ATTEMPTS_PER_MINUTE = limit(
+  "ATTEMPTS_PER_MINUTE",
+  6000,
+  "items/min",
+  "new sockets and requests of one address, and as many at once: thrice SOCKETS_PER_ADDRESS, so that all may come back after a restart and fail twice",
+);
+export const HELLO_MS = limit("HELLO_MS", 5 * second, "ms", "from the open socket to its hello");
+export const MESSAGE_MS = limit(
+  "MESSAGE_MS",
+  2 * minute,
+  "ms",
+  "from its first byte to its last, a message of FRAME_BYTES may take so long and a longer one in proportion: 9 KiB/s",
+);
+export const IDLE_MS = limit(
+  "IDLE_MS",
+  32 * second,
+  "ms",
+  "a socket that sends nothing, not even pongs, is closed; three pings and the answer's way",
+);
+export const MESSAGES_PER_SECOND = limit(
+  "MESSAGES_PER_SECOND",
+  50,
+  "items/s",
+  "of one socket, pings too, beyond one for each record or receiver that it was told of; clients of ours send one in some seconds",
+);
+export const SHARES = limit("SHARES", 10_000, "items", "shares on one relay");
+export const SHARES_PER_ADDRESS = limit(
+  "SHARES_PER_ADDRESS",
+  500,
+  "items",
+  "a twentieth of all; half of a school of a thousand sends at the same time",
+);
 export const SHARES_PER_CHANNEL = limit(
   "SHARES_PER_CHANNEL",
   OFFERS_PER_MESSAGE,
   "items",
-  "shares offered at once in one channel",
+  "shares offered at once in one channel; the lobby is one",
 );
-export const SHARES = limit("SHARES", 10_000, "items", "shares on one relay");
-export const SOCKETS_PER_WORKER = limit(
-  "SOCKETS_PER_WORKER",
-  20_000,
+export const CHANNELS = limit("CHANNELS", SHARES, "items", "channels that have a share");
+export const CHANNELS_PER_ADDRESS = limit(
+  "CHANNELS_PER_ADDRESS",
+  SHARES_PER_ADDRESS,
   "items",
-  "sockets of one worker; more are refused with 503",
+  "channels in which one address has a share; a code of its own for each share is how people send",
 );
 export const RECEIVERS_PER_SHARE = limit(
   "RECEIVERS_PER_SHARE",
   10_000,
   "items",
-  "receivers of one share on one worker, with those that left unfinished",
+  "receivers of one share, over all workers; on each, those that left and are not reported count too",
 );
+export const BYTES_PER_SHARE = limit(
+  "BYTES_PER_SHARE",
+  1024 * 1024 * MiB,
+  "bytes",
+  "of one share: 1 TiB takes a day at 12 MiB/s; who means to send more asks whoever runs the relay",
+);
+export const CHANNEL_LOG_BYTES = limit(
+  "CHANNEL_LOG_BYTES",
+  LOG_BYTES,
+  "bytes",
+  "of the log for all shares of one channel: the whole, as channels part it among them when there are several",
+);
+export const EGRESS_RATE = limit(
+  "EGRESS_RATE",
+  Infinity,
+  "bytes/s",
+  "to all receivers together: as fast as it goes, unless whoever pays for the line sets it",
+);
+export const SHARE_START_MS = limit(
+  "SHARE_START_MS",
+  2 * minute,
+  "ms",
+  "a sender that is asked for records has sent none at all: one record takes MESSAGE_MS at most",
+);
+export const SHARE_RECORD_MS = limit(
+  "SHARE_RECORD_MS",
+  10 * minute,
+  "ms",
+  "a sender that can read its source again is asked for records and sends none; five records on the slowest line",
+);
+export const SHARE_JOIN_MS = limit(
+  "SHARE_JOIN_MS",
+  day,
+  "ms",
+  "a share that nobody ever joined: its receivers come on the same day or have a new code",
+);
+export const SHARE_LIFE_MS = limit(
+  "SHARE_LIFE_MS",
+  30 * day,
+  "ms",
+  "of a share in all; who serves for months offers it anew now and then",
+);
+
+// The relay's own
+
 export const VERDICTS_PER_SHARE = limit(
   "VERDICTS_PER_SHARE",
   RECEIVERS_PER_SHARE,
   "items",
   "receivers that a sender admitted or dismissed, as a relay remembers them; then the oldest is forgotten",
-);
-export const HELLO_MS = limit("HELLO_MS", 5 * second, "ms", "from the open socket to its hello");
-export const IDLE_MS = limit(
-  "IDLE_MS",
-  32 * second,
-  "ms",
-  "a socket that sends nothing, not even pongs, is closed",
 );
 export const PING_MS = limit(
   "PING_MS",

@@ -18,6 +18,7 @@ export * from "./names.ts";
 export * from "./receiver-events.ts";
 export * from "./receiver.ts";
 export * from "./record.ts";
+export * from "./relay-limits.ts";
 export * from "./seal.ts";
 export * from "./sender-events.ts";
 export * from "./sender.ts";

@@ -62,7 +62,7 @@ export class Door {
 
   #upgrade(request: Request, server: Server, data: ClientData): Response | undefined {
     const { sockets, entrances } = this.#options;
-    if (sockets.size + entrances.size >= this.#policy.limits.socketsPerWorker) {
+    if (sockets.size + entrances.size >= this.#policy.limits["max-sockets"]) {
       return refusal(503, "The relay is full.");
     }
     if (server.upgrade(request, { data })) return undefined;

@@ -147,6 +147,8 @@ export interface WorkerStart {
   /** Whether it shall measure itself. */
   readonly stats: boolean;
   readonly policy: Policy;
+  /** See `Refusals`. */
+  readonly refusals: SharedArrayBuffer;
 }
 
 /** Everything that the main thread posts to a worker, and back. */

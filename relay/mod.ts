@@ -1,7 +1,13 @@
 /** The relay: see `docs/protocol.md` for what it says, `docs/design.md` for why. */
 import { availableParallelism, tmpdir } from "node:os";
 
-import { LOG_BYTES, RELAY_WORKERS, STALL_TIMEOUT_MS, type FaultError } from "../protocol/mod.ts";
+import {
+  LOG_BYTES,
+  RELAY_WORKERS,
+  STALL_TIMEOUT_MS,
+  type FaultError,
+  type RelayLimitName,
+} from "../protocol/mod.ts";
 
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
@@ -9,6 +15,7 @@ import { Supervisor, type RelayOptions } from "./supervisor.ts";
 export type { Access } from "./access.ts";
 export { isAddressRange } from "./address.ts";
 export { DEFAULT_POLICY, type Policy } from "./policy.ts";
+export { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
 export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { RelayOptions } from "./supervisor.ts";
@@ -29,7 +36,9 @@ export interface Relay {
   drain(ms: number): Promise<void>;
   /** Tells clients to come back later, and ends. They resume at the next relay. */
   stop(): Promise<void>;
-  /** From now on that policy holds; who is in stays in. */
+  /** How often each limit was gone over since the relay was started. */
+  readonly refusals: Readonly<Record<RelayLimitName, number>>;
+  /** From now on that policy holds; who is in stays in. @throws RangeError for a limit that is none */
   setPolicy(policy: Policy): void;
   /** Ends one worker as if it had crashed; it is replaced, and its clients come back. */
   crashWorker(worker: number): void;
@@ -67,6 +76,9 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     ended: supervisor.ended,
     drain: (ms) => supervisor.drain(ms),
     stop,
+    get refusals() {
+      return supervisor.refusals;
+    },
     setPolicy: (policy) => supervisor.setPolicy(policy),
     crashWorker: (worker) => supervisor.crash(worker),
     [Symbol.asyncDispose]: stop,

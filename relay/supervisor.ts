@@ -1,4 +1,10 @@
-import { FaultError, TICK_MS, WORKER_PING_MS, WORKER_RESTART_MS } from "../protocol/mod.ts";
+import {
+  FaultError,
+  TICK_MS,
+  WORKER_PING_MS,
+  WORKER_RESTART_MS,
+  type RelayLimitName,
+} from "../protocol/mod.ts";
 
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
@@ -6,6 +12,8 @@ import type { ToWorker } from "./messages.ts";
 import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
 import type { Policy } from "./policy.ts";
 import { reclaim } from "./pool.ts";
+import { createRefusals, refusalsIn } from "./refusals.ts";
+import { checkLimits } from "./relay-limits.ts";
 import type { Reporter } from "./reports.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
@@ -70,6 +78,7 @@ export class Supervisor {
   #guard = new DisposableStack();
   #port: number;
   #policy: Policy;
+  readonly #refusals: SharedArrayBuffer;
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
   #drainedBy: number | undefined;
@@ -81,7 +90,9 @@ export class Supervisor {
     this.#options = options;
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
+    checkLimits(options.policy.limits);
     this.#policy = options.policy;
+    this.#refusals = createRefusals(options.workers);
     this.#log = openLogFile(options);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
@@ -130,8 +141,14 @@ export class Supervisor {
     return this.#port;
   }
 
-  /** From now on that one holds, in every worker. */
+  /** How often each limit was gone over. */
+  get refusals(): Record<RelayLimitName, number> {
+    return refusalsIn(this.#refusals);
+  }
+
+  /** From now on that one holds, in every worker. @throws RangeError for a limit that is none */
   setPolicy(policy: Policy): void {
+    checkLimits(policy.limits);
     this.#policy = policy;
     for (const { thread } of this.#places)
       if (thread?.isReady === true) thread.post({ t: "policy", policy });
@@ -208,6 +225,7 @@ export class Supervisor {
       lobby,
       stats: onStats !== undefined,
       policy: this.#policy,
+      refusals: this.#refusals,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
       ready: (port) => {

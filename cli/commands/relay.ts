@@ -1,3 +1,4 @@
+import { relayLimitArgs } from "../relay-limits.ts";
 import { command } from "./command.ts";
 
 export default command({
@@ -42,6 +43,7 @@ export default command({
       description:
         "A proxy in front, or a range of them, whose X-Forwarded-For counts; may be given several times",
     },
+    ...relayLimitArgs,
     lobby: {
       type: "boolean",
       default: true,
@@ -60,6 +62,10 @@ export default command({
   examples: [
     ["fileshare relay", "listen at port 8000 of every address"],
     ["fileshare relay --host 127.0.0.1 --port 0 --json", "for scripts: a free port, told as JSON"],
+    [
+      "fileshare relay --egress-limit 50MiB --share-bytes 10GiB",
+      "for strangers: bound what leaves per second, and how much one share may be",
+    ],
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],
   many: ["trusted-proxy"],

@@ -11,13 +11,16 @@ import {
   STALL_TIMEOUT_MAX_MS,
   STALL_TIMEOUT_MS,
 } from "../../protocol/limits.ts";
+import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
 import { onInterrupt } from "../interrupts.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
+import { parseRelayLimits } from "../relay-limits.ts";
 import { parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
 
-export interface RelayValues extends AccessValues {
+export interface RelayValues
+  extends AccessValues, Readonly<Record<RelayLimitName, string | undefined>> {
   readonly host: string | undefined;
   readonly port: string | undefined;
   readonly workers: string | undefined;
@@ -48,8 +51,9 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const log = values["log-bytes"] ?? `${LOG_BYTES}`;
   const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
   const logFolder = values["log-dir"] ?? tmpdir();
-  const { DEFAULT_POLICY, startRelay, workersOfMachine } = await import("../../relay/mod.ts");
-  const policy = { ...DEFAULT_POLICY, access: await accessOf(values) };
+  const limits = parseRelayLimits(values);
+  const { startRelay, workersOfMachine } = await import("../../relay/mod.ts");
+  const policy = { limits, access: await accessOf(values) };
   const { createConsola } = await import("consola");
   const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => console.warn(trouble);

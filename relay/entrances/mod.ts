@@ -4,7 +4,7 @@ import {
   FaultError,
   RECEIVERS_PER_SHARE,
   SHARE_BYTES,
-  SOCKETS_PER_WORKER,
+  SOCKETS,
 } from "../../protocol/mod.ts";
 
 import type { Outlet } from "../outlet.ts";
@@ -87,7 +87,7 @@ export class Entrances {
     if (pathname === "/")
       return isGet(method) ? this.#help(request, visitor) : notAllowed("GET, HEAD");
     if (ciphertext === null && lobby === null) return undefined;
-    if (this.#isDraining || this.size >= SOCKETS_PER_WORKER) return busy();
+    if (this.#isDraining || this.size >= SOCKETS) return busy();
     if (ciphertext !== null) {
       return isGet(method) ? this.#ciphertext(request, ciphertext) : notAllowed("GET, HEAD");
     }
