@@ -7,7 +7,14 @@ import { join } from "node:path";
 import { madeUpResult } from "./bench/made-up-result.ts";
 
 const root = join(import.meta.dir, "..");
-const pages = ["README.md", "docs/protocol.md", "docs/design.md", "docs/cli.md", "docs/bench.md"];
+const pages = [
+  "README.md",
+  "docs/protocol.md",
+  "docs/design.md",
+  "docs/cli.md",
+  "docs/bench.md",
+  "test/golden/README.md",
+];
 const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -87,6 +94,10 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: root },
   "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: root },
   "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
+  "bun test/golden/record.ts": {
+    run: `bun test/golden/record.ts ${join(folder, "golden")}`,
+    cwd: root,
+  },
   "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
   "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: root },

@@ -1,0 +1,120 @@
+/** A line to a real relay on which a recorded client says again what it said. */
+import { expect } from "bun:test";
+import { decodeControl, isFrame, toHex, type Message } from "../../protocol/mod.ts";
+
+/**
+ * What a client was told, as far as it has to be the same each time:
+ *
+ * - frames, byte by byte, and messages in their order, key by key; a later relay may add keys. Of a
+ *   welcome the session may be another, of a fault the text, which is for people;
+ * - of all `want` together, which records and in which order, however they are put together;
+ * - of all `receivers` together, what was said last of each receiver;
+ * - what was on its way when the client closed the line may have come or not.
+ */
+export class Told {
+  readonly #inOrder: (Partial<Message> | string)[] = [];
+  readonly #wanted: number[] = [];
+  readonly #receivers: Record<string, string> = {};
+
+  add(bytes: Uint8Array): void {
+    if (isFrame(bytes)) {
+      this.#inOrder.push(toHex(bytes));
+      return;
+    }
+    const message = decodeControl(bytes);
+    switch (message.t) {
+      case "want":
+        for (let at = 0; at < message.count; at++) this.#wanted.push(message.first + at);
+        return;
+      case "receivers":
+        for (const { id, name, state, next } of message.list) {
+          this.#receivers[toHex(id)] = `${toHex(name)} ${state} ${next}`;
+        }
+        return;
+      case "welcome": {
+        const { session: _, ...rest } = message;
+        this.#inOrder.push(rest);
+        return;
+      }
+      case "fault": {
+        const { message: _, ...rest } = message;
+        this.#inOrder.push(rest);
+        return;
+      }
+      default:
+        this.#inOrder.push(message);
+    }
+  }
+
+  /** Whether all is here that the other was told, or more. */
+  covers(due: Told): boolean {
+    return (
+      this.#inOrder.length >= due.#inOrder.length &&
+      this.#wanted.length >= due.#wanted.length &&
+      Object.entries(due.#receivers).every(([id, last]) => this.#receivers[id] === last)
+    );
+  }
+
+  /** @param mayBeMore the client closed the line */
+  expectLike(due: Told, mayBeMore: boolean): void {
+    const counts = [due.#inOrder.length, due.#wanted.length];
+    if (!mayBeMore) expect([this.#inOrder.length, this.#wanted.length]).toEqual(counts);
+    expect(this.#inOrder.slice(0, counts[0])).toMatchObject(due.#inOrder);
+    expect(this.#wanted.slice(0, counts[1])).toEqual(due.#wanted);
+    if (!mayBeMore) expect(this.#receivers).toEqual(due.#receivers);
+  }
+}
+
+export class ReplayedLine {
+  readonly told = new Told();
+  readonly due = new Told();
+  readonly opened: Promise<void>;
+  readonly closed: Promise<number>;
+  readonly #socket: WebSocket;
+  /** By the client. */
+  isClosed = false;
+  isOver = false;
+
+  /** @param news called whenever something came */
+  constructor(url: string, news: () => void) {
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    socket.binaryType = "nodebuffer";
+    socket.addEventListener("message", ({ data }: MessageEvent<Uint8Array>) => {
+      this.told.add(data);
+      news();
+    });
+    this.opened = new Promise((resolve, reject) => {
+      socket.addEventListener("open", () => resolve());
+      socket.addEventListener("close", () => reject(new Error("not opened")));
+    });
+    this.closed = new Promise((resolve) => {
+      socket.addEventListener("close", ({ code }) => {
+        this.isOver = true;
+        resolve(code);
+        news();
+      });
+    });
+  }
+
+  say(bytes: Uint8Array): void {
+    this.#socket.send(bytes);
+  }
+
+  /** Throws when what came is not what was due. */
+  check(): void {
+    this.told.expectLike(this.due, this.isClosed);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.#socket.close(1000);
+    await this.closed;
+  }
+
+  async cut(): Promise<void> {
+    this.isClosed = true;
+    this.#socket.terminate();
+    await this.closed;
+  }
+}

@@ -1,0 +1,78 @@
+/** Codes, keys, names, lists and records are the bytes that they were, and are read from them. */
+import { describe, expect, test } from "bun:test";
+import {
+  decodeFrame,
+  decodeHead,
+  deriveKeys,
+  encodeManifest,
+  fromHex,
+  openText,
+  parseCode,
+  recordCipher,
+  toHex,
+  verifyReceipt,
+  type Keys,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { webPrimitives } from "../../protocol/crypto-web.ts";
+import { KEPT } from "./known-vectors.ts";
+import { makeVectors } from "./vectors.ts";
+
+const bytes = (hex: string): Uint8Array => fromHex(hex)!;
+const [first] = KEPT.codes;
+const keys: Keys = {
+  channel: bytes(first!.channel),
+  content: bytes(first!.content),
+  receipt: bytes(first!.receipt),
+  label: bytes(first!.label),
+};
+
+test.each([nodePrimitives, webPrimitives])(
+  "made with $name they are the same",
+  async (primitives) => {
+    const masters = KEPT.codes.map(({ master }) => master);
+    expect<object>(await makeVectors(primitives, masters)).toEqual(KEPT);
+  },
+);
+
+test("scrypt makes these keys of a code, however it is typed", () => {
+  for (const typed of first!.typed) {
+    const made = deriveKeys(parseCode(typed), nodePrimitives);
+    expect(made).toEqual(keys);
+  }
+});
+
+describe("they are read", () => {
+  test("names", () => {
+    for (const { text, sealed } of KEPT.names) {
+      const opened = openText(bytes(sealed), "receiver-name", keys, nodePrimitives);
+      expect(opened).toBe(text.slice(0, 64));
+    }
+  });
+
+  test("receipts", () => {
+    for (const { mac, share, receiver, records } of KEPT.receipts) {
+      const [from, by] = [bytes(share), bytes(receiver)];
+      expect(verifyReceipt(bytes(mac), keys, nodePrimitives, from, by, records)).toBe(true);
+      expect(verifyReceipt(bytes(mac), keys, nodePrimitives, from, by, records - 1)).toBe(false);
+    }
+  });
+
+  test("lists of files, which are written the same", () => {
+    for (const { head, records, bytes: sum } of KEPT.manifests) {
+      const manifest = decodeHead(bytes(head));
+      expect(manifest).toMatchObject({ records, bytes: sum });
+      expect(toHex(encodeManifest(manifest).head)).toBe(head);
+    }
+  });
+
+  test("frames and records", () => {
+    for (const { frame, share, data, index, last } of KEPT.records) {
+      const read = decodeFrame(bytes(frame));
+      expect(read).toMatchObject({ index, last });
+      const cipher = recordCipher(keys.content, bytes(share), nodePrimitives);
+      expect(toHex(cipher.open(index, read.ciphertext, last))).toBe(data);
+      expect(cipher.openAny(index, read.ciphertext).last).toBe(last);
+    }
+  });
+});

@@ -1,0 +1,164 @@
+/** What codes, keys, names, lists of files and records are as bytes. All of it in hex. */
+import {
+  encodeFrame,
+  encodeManifest,
+  fromHex,
+  keysOfMaster,
+  parseCode,
+  parseSafePath,
+  receiptMac,
+  recordCipher,
+  RECORD_INDEX,
+  sealText,
+  shareIdFromProof,
+  toHex,
+  utf8,
+  type Keys,
+  type ManifestFile,
+  type MaybePromise,
+  type Primitives,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { MASTER_BYTES } from "../../protocol/keys.ts";
+
+const TYPED: readonly (readonly string[])[] = [
+  [
+    "amused-oyster-velvet-crisp-lunar-solid",
+    "amus oyst velv cris luna soli",
+    " Amused.OYSTER_velvet crisp-lunar  solid",
+  ],
+  ["abandon-ability-able-about-above-absent", "aban-abil-able-abou-abov-abse"],
+  ["my-own-code-of-2026-and-more", " My-Own-Code-of-2026-and-more "],
+  ["lobby", " LOBBY "],
+];
+
+const id = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+const file = (path: string, size: number, more: Partial<ManifestFile> = {}): ManifestFile => ({
+  path: parseSafePath(path),
+  type: "file",
+  size,
+  mode: 0,
+  mtime: 1_700_000_000_123,
+  ...more,
+});
+
+const MANIFESTS = [
+  { about: "one file", recordSize: 1_048_560, files: [file("a", 0)] },
+  {
+    about: "all kinds of entries",
+    recordSize: 4096,
+    files: [
+      file("tree/é 😀.bin", 5 * 1024 ** 3, { mode: 0o100 }),
+      file("tree/deep/b", 1, { mtime: 0 }),
+      file("tree/empty", 0, { type: "folder", mtime: 253_402_300_799_999 }),
+    ],
+  },
+  {
+    about: "files of all lengths of numbers",
+    recordSize: 65_536,
+    files: [0, 127, 128, 255, 256, 65_535, 65_536, 2 ** 31, 2 ** 32 - 1, 2 ** 32].map((size, n) =>
+      file(`dir/${n}`, size, { mtime: size }),
+    ),
+  },
+  { about: "a text", recordSize: 2000, files: [file("text.txt", 65_536)], kind: "text" as const },
+  { about: "a stream", recordSize: 65_520, files: [file("stdin", 0)], open: true },
+];
+
+const TEXTS = ["", "alice", "a name of exactly thirty bytes", "é😀\u202e\u0007", "x".repeat(200)];
+
+const RECORDS = [
+  { index: 0, last: false, padding: 0, data: utf8("the first") },
+  { index: 1, last: true, padding: 0, data: new Uint8Array() },
+  { index: 2, last: false, padding: 20, data: utf8("padded") },
+  { index: 65_536, last: true, padding: 0, data: utf8("the end") },
+  { index: RECORD_INDEX - 1, last: false, padding: 0, data: Uint8Array.of(0, 1, 2, 0) },
+];
+
+/** As they are kept in `files/vectors.json`. */
+export type Vectors = Awaited<ReturnType<typeof makeVectors>>;
+
+/** @param masters of the codes, in hex, where they are known and no scrypt is to be paid for */
+export async function makeVectors(
+  primitives: Primitives = nodePrimitives,
+  masters: readonly string[] = [],
+) {
+  const codes = [];
+  for (const [at, typed] of TYPED.entries()) {
+    const code = parseCode(typed[0]!);
+    const master = masters[at];
+    const salt = utf8("fileshare/1");
+    const made =
+      master === undefined
+        ? await primitives.scrypt(utf8(code), salt, MASTER_BYTES)
+        : (fromHex(master) ?? new Uint8Array());
+    const keys = await keysOfMaster(made, primitives);
+    codes.push({
+      typed,
+      code: typed.map((input) => parseCode(input)),
+      master: toHex(made),
+      channel: toHex(keys.channel),
+      content: toHex(keys.content),
+      receipt: toHex(keys.receipt),
+      label: toHex(keys.label),
+    });
+  }
+  const { content, receipt, label } = codes[0]!;
+  const bytes = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
+  const keys: Keys = {
+    channel: bytes(codes[0]!.channel),
+    content: bytes(content),
+    receipt: bytes(receipt),
+    label: bytes(label),
+  };
+  const proofs = [0x00, 0x01, 0xff].map((byte) => new Uint8Array(32).fill(byte));
+  return {
+    codes,
+    shares: await all(proofs, async (proof) => ({
+      proof: toHex(proof),
+      share: toHex(await shareIdFromProof(proof, primitives)),
+    })),
+    receipts: await all([1, 6, RECORD_INDEX], async (records) => ({
+      share: toHex(id(0x11)),
+      receiver: toHex(id(0x22)),
+      records,
+      mac: toHex(await receiptMac(keys, primitives, id(0x11), id(0x22), records)),
+    })),
+    names: await all(TEXTS, async (text) => ({
+      text,
+      nonce: toHex(new Uint8Array(12).fill(7)),
+      sealed: toHex(
+        await sealText(text, "receiver-name", keys, {
+          ...primitives,
+          randomBytes: (length) => new Uint8Array(length).fill(7),
+        }),
+      ),
+    })),
+    manifests: MANIFESTS.map(({ about, ...source }) => {
+      const { head, manifest } = encodeManifest({ share: id(0x33), ...source });
+      return { about, records: manifest.records, bytes: manifest.bytes, head: toHex(head) };
+    }),
+    records: await all(RECORDS, async ({ index, last, padding, data }) => {
+      const cipher = await recordCipher(keys.content, id(0x33), primitives);
+      const ciphertext = await cipher.seal(index, [data], last, padding);
+      const frame = encodeFrame(id(0x33), index, last, ciphertext);
+      return {
+        share: toHex(id(0x33)),
+        index,
+        last,
+        padding,
+        data: toHex(data),
+        ciphertext: toHex(ciphertext),
+        frame: toHex(frame),
+      };
+    }),
+  };
+}
+
+async function all<From, To>(
+  list: readonly From[],
+  make: (each: From) => MaybePromise<To>,
+): Promise<To[]> {
+  const made: To[] = [];
+  for (const each of list) made.push(await make(each));
+  return made;
+}
