@@ -187,6 +187,7 @@ export const relayEvent = v.variant("event", [
     url: field(text, "address for clients"),
     port: field(whole, "the one it listens at"),
     workers: field(whole, "streaming threads"),
+    httpPort: v.optional(field(whole, "the plain one that leads to TLS")),
   }),
   event("draining", "It was told to end; transfers run on.", {
     seconds: field(seconds, "for so long at most"),

@@ -1,4 +1,6 @@
 /** What Ctrl-C does: the first time what is under way is told to stop, the second time all ends. */
+import { closeSync, openSync } from "node:fs";
+
 import { EXIT } from "../protocol/faults.ts";
 
 type Stop = () => void;
@@ -36,4 +38,27 @@ export function onInterrupt(stop: Stop): Disposable {
       if (index !== -1) underWay.splice(index, 1);
     },
   };
+}
+
+/**
+ * What SIGHUP does until disposed, but for one that came because the terminal is gone, which is as
+ * Ctrl-C.
+ */
+export function onHangup(handle: () => void): Disposable {
+  const hadTerminal = hasTerminal();
+  const hangup = (): void => {
+    if (hadTerminal && !hasTerminal()) interrupt();
+    else handle();
+  };
+  process.on("SIGHUP", hangup);
+  return { [Symbol.dispose]: () => void process.off("SIGHUP", hangup) };
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }

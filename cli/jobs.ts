@@ -11,6 +11,8 @@ export interface SendJob {
   readonly kind: "send";
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
+  /** Certificates in PEM that its own has to lead to; undefined: those that this machine trusts. */
+  readonly ca?: string | undefined;
   readonly code: Code;
   /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
   readonly master?: string | undefined;
@@ -46,6 +48,7 @@ export interface KeepSend {
 export interface ReceiveJob {
   readonly kind: "receive";
   readonly relay: string;
+  readonly ca?: string | undefined;
   readonly code: Code;
   /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
   readonly master?: string | undefined;

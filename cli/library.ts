@@ -21,7 +21,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
-import { chooseRelay } from "./relay-choice.ts";
+import { chooseRelay, type RelayChoice } from "./relay-choice.ts";
 import type { SendWhat } from "./source.ts";
 
 /** ms that the relay may be unreachable at first */
@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 interface Common {
   /** The relay: ws, wss, http or https. Else FILESHARE_RELAY, else ws://127.0.0.1:8000 */
   readonly relay?: string | undefined;
+  /** A file of certificates in PEM that a `wss` relay's has to lead to. Else FILESHARE_CA, else the system's */
+  readonly ca?: string | undefined;
   /** ms that the relay may be unreachable at first; Infinity: for ever. 10,000 unless given */
   readonly connectTimeoutMs?: number | undefined;
   /** bytes per second; none unless given */
@@ -57,11 +59,11 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  * Offers a share and serves it until enough receivers have all of it (`receivers`, 1 unless given), or
  * until the signal if `stay` is set. Nothing is kept for `resume` unless `keep` says so.
  * @returns the transfer; what goes wrong on the way is an `error` event and the outcome's fault
- * @throws FaultError `bad-code`, `bad-relay-address`, `bad-proxy`, `interrupted` when the signal has
+ * @throws FaultError `bad-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `interrupted` when the signal has
  *   been given already; nothing was started then
  */
 export function send(options: SendOptions): Client {
-  const { what, relay, code, connectTimeoutMs, signal, ...choices } = options;
+  const { what, relay, ca, code, connectTimeoutMs, signal, ...choices } = options;
   return start(signal, {
     receivers: 1,
     stay: false,
@@ -69,7 +71,7 @@ export function send(options: SendOptions): Client {
     kind: "send",
     what: "from" in what ? what : { from: "paths", paths: what },
     code: code === undefined ? newCode() : codeOf(code),
-    relay: chooseRelay(relay).address,
+    ...whereOf(chooseRelay(relay, ca)),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
 }
@@ -82,7 +84,7 @@ export function send(options: SendOptions): Client {
  * @throws FaultError as `send`
  */
 export function receive(options: ReceiveOptions): Client {
-  const { relay, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
+  const { relay, ca, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
   const parsed = codeOf(code);
   return start(signal, {
     name: ownName(),
@@ -99,10 +101,14 @@ export function receive(options: ReceiveOptions): Client {
     ...choices,
     kind: "receive",
     code: parsed,
-    relay: chooseRelay(relay).address,
+    ...whereOf(chooseRelay(relay, ca)),
     out: resolve(out),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
+}
+
+function whereOf({ address, ca }: RelayChoice): Pick<SendJob, "relay" | "ca"> {
+  return { relay: address, ca };
 }
 
 /** What a sender sees of a receiver that says no name: user and machine. */

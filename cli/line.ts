@@ -1,8 +1,7 @@
 import { FLUSH_MS, FRAME_BYTES, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
+import { NO_TROUBLE, faultOf, maybeWantsTls, speaksTls, troubleOf } from "./line-trouble.ts";
 import { proxyFor } from "./proxy.ts";
-
-/** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
-const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
+import { authorities } from "./trust.ts";
 
 export interface LineEvents {
   opened(): void;
@@ -16,18 +15,22 @@ export interface LineEvents {
  * that fell silent; the first is the session's to time (link.ts), the second is watched here.
  */
 export class Line {
+  readonly #url: string;
   readonly #socket: WebSocket;
   #events: LineEvents | undefined;
   #heardAt: number;
-  #trouble = "";
+  #trouble = NO_TROUBLE;
   #opened = false;
 
-  /** @throws FaultError "bad-proxy" */
-  constructor(url: string, events: LineEvents, now: number) {
+  /**
+   * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
+   * @throws FaultError "bad-proxy"
+   */
+  constructor(url: string, events: LineEvents, now: number, ca?: string) {
+    this.#url = url;
     this.#events = events;
     this.#heardAt = now;
-    const proxy = proxyFor(url, process.env);
-    const socket = new WebSocket(url, proxy === undefined ? {} : { proxy });
+    const socket = new WebSocket(url, { ...proxyOf(url), ...tlsOf(url, ca) });
     this.#socket = socket;
     socket.binaryType = "nodebuffer";
     socket.addEventListener("open", () => {
@@ -42,9 +45,9 @@ export class Line {
     });
     socket.addEventListener("ping", () => this.#heard());
     socket.addEventListener("error", (event) => {
-      this.#trouble = event instanceof ErrorEvent ? event.message : "";
+      this.#trouble = troubleOf(event);
     });
-    socket.addEventListener("close", () => this.#lose(this.#whyClosed()));
+    socket.addEventListener("close", () => this.#closed());
   }
 
   /** Bytes given to the socket that the kernel has not taken. */
@@ -105,16 +108,26 @@ export class Line {
     events.lost(fault);
   }
 
-  /** Bun tells only by the text of its error why a WebSocket did not open. */
-  #whyClosed(): FaultCode {
-    if (this.#opened) return "connection-lost";
-    const refused = /Proxy \w+ \w+: (\d+)/.exec(this.#trouble)?.[1];
-    if (refused !== undefined)
-      return refused.startsWith("5") ? "relay-unreachable" : "proxy-refused";
-    const status = /Expected 101 status code: (\d+)/.exec(this.#trouble)?.[1];
-    // A proxy whose relay is being restarted, or a relay that is full.
-    if (status?.startsWith("5") === true) return "relay-unreachable";
-    if (status !== undefined || FOREIGN_ANSWER.test(this.#trouble)) return "not-a-relay";
-    return "relay-unreachable";
+  #closed(): void {
+    if (this.#opened) {
+      this.#lose("connection-lost");
+    } else if (maybeWantsTls(this.#url, this.#trouble)) {
+      void speaksTls(this.#url).then((speaks) => {
+        this.#lose(speaks ? "wants-tls" : faultOf(this.#trouble));
+      });
+    } else {
+      this.#lose(faultOf(this.#trouble));
+    }
   }
+}
+
+function proxyOf(url: string): Bun.WebSocketOptions {
+  const proxy = proxyFor(url, process.env);
+  if (proxy === undefined) return {};
+  // What a relay's certificate has to lead to is nothing for the proxy's.
+  return { proxy: { url: proxy, tls: { ca: authorities(undefined) } } };
+}
+
+function tlsOf(url: string, ca: string | undefined): Bun.WebSocketOptions {
+  return url.startsWith("wss:") ? { tls: { ca: authorities(ca) } } : {};
 }

@@ -38,6 +38,7 @@ import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
 import { keysFor } from "./job-keys.ts";
 import { Line } from "./line.ts";
+import { isAboutAddress } from "./line-trouble.ts";
 import type { OnExists } from "./policy.ts";
 import { registerReceive, unregisterReceive } from "./state.ts";
 import { relayNews } from "./relay-news.ts";
@@ -177,7 +178,7 @@ export class Receiving {
       message: (bytes: Uint8Array) => this.#message(bytes),
       lost: (fault: FaultCode) => this.#handle({ type: "lost", fault }),
     };
-    this.#line = new Line(this.#job.relay, events, performance.now());
+    this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
   }
 
   #message(bytes: Uint8Array): void {
@@ -430,7 +431,7 @@ export class Receiving {
   }
 
   #tellFault(code: FaultCode, detail: string | undefined): void {
-    const about = code === "relay-unreachable" || code === "not-a-relay" ? this.#job.relay : detail;
+    const about = isAboutAddress(code) ? this.#job.relay : detail;
     this.#emit({ event: "error", code, message: faultMessage(code, about) });
   }
 }

@@ -1,26 +1,32 @@
 import { relayAddress } from "./client.ts";
 import { proxyFor } from "./proxy.ts";
 import { shellLine } from "./shell.ts";
+import { readAuthorities } from "./trust.ts";
 
 const DEFAULT_RELAY = "ws://127.0.0.1:8000";
 
 export interface RelayChoice {
   /** WebSocket address, path included. */
   readonly address: string;
+  /** Certificates in PEM that the relay's has to lead to; undefined: those that this machine trusts. */
+  readonly ca: string | undefined;
   /** Arguments with which the other side reaches the same relay. */
   readonly args: readonly string[];
 }
 
 /**
- * The relay from `--relay`, FILESHARE_RELAY or the default.
- * @throws FaultError "bad-relay-address", "bad-proxy"
+ * The relay from `--relay`, FILESHARE_RELAY or the default, and whom to believe that it is it.
+ * @param caFile from `--ca`; else FILESHARE_CA
+ * @throws FaultError "bad-relay-address", "bad-ca", "bad-proxy"
  */
-export function chooseRelay(option: string | undefined): RelayChoice {
+export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const variable = process.env["FILESHARE_RELAY"];
   const address = relayAddress(option ?? (variable || DEFAULT_RELAY));
   proxyFor(address, process.env); // what is wrong with it is found here
+  const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
+  const ca = file === undefined ? undefined : readAuthorities(file);
   const usual = address === relayAddress(DEFAULT_RELAY);
-  return { address, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
+  return { address, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
 }
 
 /** The command that receives what is sent under `code`. */

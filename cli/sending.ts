@@ -32,6 +32,7 @@ import type { Outcome, SendJob } from "./jobs.ts";
 import { FilePositions } from "./file-at.ts";
 import { Keeper } from "./keeper.ts";
 import { Line } from "./line.ts";
+import { isAboutAddress } from "./line-trouble.ts";
 import { relayNews } from "./relay-news.ts";
 import { RateLimit } from "./rate-limit.ts";
 import type { Sharing } from "./sharing.ts";
@@ -191,7 +192,7 @@ export class Sending {
       message: (bytes: Uint8Array) => this.#message(bytes),
       lost: (fault: FaultCode) => this.#handle({ type: "lost", fault }),
     };
-    this.#line = new Line(this.#job.relay, events, performance.now());
+    this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
   }
 
   #message(bytes: Uint8Array): void {
@@ -323,8 +324,8 @@ export class Sending {
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
   }
 
-  #about(fault: string): string | undefined {
+  #about(fault: FaultCode): string | undefined {
     if (fault.startsWith("source-")) return this.#source.about;
-    return fault === "relay-unreachable" || fault === "not-a-relay" ? this.#job.relay : undefined;
+    return isAboutAddress(fault) ? this.#job.relay : undefined;
   }
 }

@@ -63,6 +63,10 @@ export const FAULTS = {
     "A proxy in the environment is no http:// or https:// address",
     "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the relay's host in NO_PROXY.",
   ),
+  "bad-ca": wrongUse(
+    "That file holds no certificates to trust",
+    "Give the certificates of authorities in PEM with --ca.",
+  ),
   "port-in-use": failed(
     "The relay cannot listen there, the port is in use",
     "Stop what uses it, or give another with --port (0 takes a free one).",
@@ -74,6 +78,10 @@ export const FAULTS = {
   "bad-log-folder": failed(
     "The relay cannot keep its log there",
     "Give a folder that it may write to with --log-dir.",
+  ),
+  "bad-certificate": failed(
+    "The relay cannot speak TLS with that certificate",
+    "Give the certificate, with the chain to its authority, and its key in PEM with --tls-cert and --tls-key.",
   ),
   "relay-failed": {
     sentence: "The relay could not go on",
@@ -111,6 +119,26 @@ export const FAULTS = {
   "not-a-relay": failed(
     "What answers at that address is not a fileshare relay",
     "Check the address and port given with --relay or FILESHARE_RELAY.",
+  ),
+  "wants-tls": failed(
+    "The relay wants a line that is encrypted by TLS",
+    "Give its address as wss:// (or https://), with the port at which it speaks TLS.",
+  ),
+  "no-tls": failed(
+    "What answers at that address does not speak TLS",
+    "Give the relay's address as ws:// (or http://), or the port at which it speaks TLS.",
+  ),
+  "untrusted-certificate": failed(
+    "The relay's certificate comes from nobody whom this machine trusts",
+    "Check the address; if the relay's operator has an authority of their own, give its certificate with --ca.",
+  ),
+  "expired-certificate": failed(
+    "The relay's certificate has expired, or is not valid yet",
+    "Check this machine's clock; else whoever runs the relay has to renew the certificate.",
+  ),
+  "wrong-certificate": failed(
+    "The relay's certificate is for another name",
+    "Give the address with a name that the certificate is for; if you did, somebody else answers there.",
   ),
   "proxy-refused": failed(
     "The proxy does not let fileshare through",

@@ -540,6 +540,25 @@ export const FAREWELL_MS = limit(
   "what a relay that ends said last has so long to leave before the lines are cut",
 );
 
+export const CERTIFICATE_BYTES = limit(
+  "CERTIFICATE_BYTES",
+  MiB,
+  "bytes",
+  "of a file with a certificate or its key; the authorities that a system trusts are a quarter of that",
+);
+export const CERTIFICATE_EVERY_MS = limit(
+  "CERTIFICATE_EVERY_MS",
+  5 * second,
+  "ms",
+  "between two looks whether the files of a relay's certificate have changed",
+);
+export const CERTIFICATE_WARN_MS = limit(
+  "CERTIFICATE_WARN_MS",
+  14 * 24 * 60 * minute,
+  "ms",
+  "a relay and doctor warn when a certificate ends sooner; what renews them does so a month before",
+);
+
 // Clients
 
 export const CONNECT_MS = limit(
@@ -565,6 +584,12 @@ export const RETRY_AFTER_MAX_MS = limit(
   10 * minute,
   "ms",
   "a client does what a relay asks that says when to come again, but waits no longer than that",
+);
+export const TLS_PROBE_MS = limit(
+  "TLS_PROBE_MS",
+  3 * second,
+  "ms",
+  "a client whom a port hung up on asks so long whether TLS is spoken there, to say what is wrong",
 );
 export const SILENCE_MS = limit(
   "SILENCE_MS",

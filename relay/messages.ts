@@ -1,5 +1,6 @@
 import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 
+import type { TlsPair } from "./certificate.ts";
 import type { HandedBlock, RecordPlace } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import type { PoolBuffers } from "./pool.ts";
@@ -149,6 +150,10 @@ export interface WorkerStart {
   readonly policy: Policy;
   /** See `Refusals`. */
   readonly refusals: SharedArrayBuffer;
+  /** Undefined: sockets are not encrypted. */
+  readonly tls: TlsPair | undefined;
+  /** The port, 0 for a free one, that only says to come by TLS; undefined: there is none. */
+  readonly httpPort: number | undefined;
 }
 
 /** Everything that the main thread posts to a worker, and back. */
@@ -157,6 +162,8 @@ export type ToWorker =
   | FromDirectory
   /** From now on that one holds. */
   | { readonly t: "policy"; readonly policy: Policy }
+  /** Whoever comes from now on sees that certificate. */
+  | { readonly t: "certificate"; readonly tls: TlsPair }
   /** Answered by `pong`. */
   | { readonly t: "ping" }
   /** No new sockets; whoever is in no transfer is sent away. */
@@ -165,7 +172,7 @@ export type ToWorker =
   | { readonly t: "farewell" };
 export type FromWorker =
   | ToDirectory
-  | { readonly t: "ready"; readonly port: number }
+  | { readonly t: "ready"; readonly port: number; readonly httpPort: number | undefined }
   | { readonly t: "stats"; readonly stats: WorkerStats }
   | { readonly t: "report"; readonly report: Report }
   | { readonly t: "pong" }

@@ -9,6 +9,7 @@ import {
   type RelayLimitName,
 } from "../protocol/mod.ts";
 
+import type { Certificate } from "./certificate.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
@@ -18,14 +19,19 @@ export { DEFAULT_POLICY, type Policy } from "./policy.ts";
 export { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
 export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
+export type { Certificate, CertificateFiles } from "./certificate.ts";
 export type { RelayOptions } from "./supervisor.ts";
 
 /** A running relay. */
 export interface Relay {
   readonly hostname: string;
   readonly port: number;
-  /** Address for clients on this machine, such as `ws://127.0.0.1:8000`. */
+  /** Address for clients on this machine, such as `ws://127.0.0.1:8000`; `wss` with a certificate. */
   readonly url: string;
+  /** The plain port that only says to come by TLS. */
+  readonly httpPort: number | undefined;
+  /** That with which it speaks TLS now. */
+  readonly certificate: Certificate | undefined;
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;
   /**
@@ -36,6 +42,11 @@ export interface Relay {
   drain(ms: number): Promise<void>;
   /** Tells clients to come back later, and ends. They resume at the next relay. */
   stop(): Promise<void>;
+  /**
+   * Reads again what can change while it runs: the certificate, before its files are looked at anyway.
+   * What is wrong there is told to `onTrouble`, and all stays as it was.
+   */
+  reload(): void;
   /** How often each limit was gone over since the relay was started. */
   readonly refusals: Readonly<Record<RelayLimitName, number>>;
   /** From now on that policy holds; who is in stays in. @throws RangeError for a limit that is none */
@@ -52,7 +63,7 @@ export function workersOfMachine(): number {
 
 /**
  * Starts a relay in this process, with one worker unless told otherwise; resolves when every worker listens.
- * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `relay-failed`
+ * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `relay-failed`
  */
 export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
   const hostname = options.hostname ?? "127.0.0.1";
@@ -68,17 +79,23 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     ...options,
     hostname,
   });
+  const scheme = options.tls === undefined ? "ws" : "wss";
   const stop = (): Promise<void> => supervisor.stop();
   return {
     hostname,
     port: supervisor.port,
-    url: `ws://${localAddress(hostname)}:${supervisor.port}`,
+    url: `${scheme}://${localAddress(hostname)}:${supervisor.port}`,
+    httpPort: supervisor.httpPort,
+    get certificate() {
+      return supervisor.certificate;
+    },
     ended: supervisor.ended,
     drain: (ms) => supervisor.drain(ms),
     stop,
     get refusals() {
       return supervisor.refusals;
     },
+    reload: () => supervisor.reload(),
     setPolicy: (policy) => supervisor.setPolicy(policy),
     crashWorker: (worker) => supervisor.crash(worker),
     [Symbol.asyncDispose]: stop,

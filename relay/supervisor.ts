@@ -1,4 +1,5 @@
 import {
+  CERTIFICATE_EVERY_MS,
   FaultError,
   TICK_MS,
   WORKER_PING_MS,
@@ -6,6 +7,7 @@ import {
   type RelayLimitName,
 } from "../protocol/mod.ts";
 
+import { KeptCertificate, type Certificate, type CertificateFiles } from "./certificate.ts";
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
@@ -31,6 +33,10 @@ export interface RelayOptions extends LogFileOptions {
   /** Whether the lobby is open to the original app's clients and to HTTP. */
   readonly lobby: boolean;
   readonly policy: Policy;
+  /** Files of the certificate with which it speaks TLS; undefined: its sockets are not encrypted. */
+  readonly tls?: CertificateFiles | undefined;
+  /** With `tls`: a plain port that only says to come by TLS. 0 takes a free one. */
+  readonly httpPort?: number | undefined;
   /** Told of troubles of the relay itself; nothing in them comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told of what an operator should know. */
@@ -49,12 +55,15 @@ export interface Supervision {
   readonly pingMs: number;
   /** Instead of WORKER_RESTART_MS. */
   readonly restartMs: number;
+  /** Instead of CERTIFICATE_EVERY_MS. */
+  readonly certificateMs: number;
 }
 
 const supervised: Supervision = {
   script: new URL("./worker.ts", import.meta.url).href,
   pingMs: WORKER_PING_MS,
   restartMs: WORKER_RESTART_MS,
+  certificateMs: CERTIFICATE_EVERY_MS,
 };
 
 /** The place of one worker: threads come and go in it. */
@@ -77,6 +86,8 @@ export class Supervisor {
   readonly #timers: readonly NodeJS.Timeout[];
   #guard = new DisposableStack();
   #port: number;
+  #httpPort: number | undefined;
+  readonly #kept: KeptCertificate | undefined;
   #policy: Policy;
   readonly #refusals: SharedArrayBuffer;
   #started = false;
@@ -90,14 +101,18 @@ export class Supervisor {
     this.#options = options;
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
+    this.#httpPort = options.httpPort;
     checkLimits(options.policy.limits);
     this.#policy = options.policy;
     this.#refusals = createRefusals(options.workers);
-    this.#log = openLogFile(options);
+    const { tls } = options;
+    this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
+    // The kernel sends files as they are, and what goes out by TLS has to be encrypted first.
+    this.#log = openLogFile({ ...options, zeroCopy: options.zeroCopy && tls === undefined });
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
-    const { pingMs, restartMs } = this.#supervision;
+    const { pingMs, restartMs, certificateMs } = this.#supervision;
     this.#places = Array.from({ length: options.workers }, () => ({
       restarts: new Restarts(restartMs),
       thread: undefined,
@@ -110,18 +125,20 @@ export class Supervisor {
     this.#timers = [
       setInterval(() => this.#tick(performance.now()), TICK_MS),
       setInterval(() => this.#ping(), pingMs),
+      setInterval(() => this.#lookAtCertificate(false), certificateMs),
     ];
   }
 
   /**
    * Starts all workers and resolves when each listens.
-   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `relay-failed`
+   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
-    const { hostname, port, workers } = options;
-    // One worker alone is kept apart from others by the kernel, and a free port is nobody else's.
+    const { hostname, port, httpPort, workers, tls } = options;
+    // A port that only one listener can have is kept by the kernel, and a free one is nobody else's.
     using guard = new DisposableStack();
-    if (workers > 1 && port !== 0) guard.use(guardPort(hostname, port));
+    if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
+    if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
     const supervisor = new Supervisor(options);
     supervisor.#guard = guard.move();
     try {
@@ -139,6 +156,19 @@ export class Supervisor {
 
   get port(): number {
     return this.#port;
+  }
+
+  get httpPort(): number | undefined {
+    return this.#httpPort;
+  }
+
+  get certificate(): Certificate | undefined {
+    return this.#kept?.certificate;
+  }
+
+  /** Reads again what can change while it runs: the certificate. What is wrong there is told. */
+  reload(): void {
+    this.#lookAtCertificate(true);
   }
 
   /** How often each limit was gone over. */
@@ -201,6 +231,20 @@ export class Supervisor {
     if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
   }
 
+  /** @param insists somebody asked for it */
+  #lookAtCertificate(insists: boolean): void {
+    const look = this.#kept?.look(Date.now(), insists);
+    if (look === undefined || look.found === "same") return;
+    if (look.found === "trouble") {
+      this.#tell(look.trouble);
+      return;
+    }
+    const { pair, endsAt } = look.certificate;
+    for (const worker of this.#up()) this.#post(worker, { t: "certificate", tls: pair });
+    const until = new Date(endsAt).toISOString();
+    this.#options.onReport?.({ level: "info", event: "certificate-renewed", fields: { until } });
+  }
+
   #ping(): void {
     for (const { thread } of this.#places) thread?.ping();
   }
@@ -226,13 +270,18 @@ export class Supervisor {
       stats: onStats !== undefined,
       policy: this.#policy,
       refusals: this.#refusals,
+      tls: this.#kept?.certificate.pair,
+      httpPort: this.#httpPort,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
-      ready: (port) => {
+      ready: (port, httpPort) => {
         this.#port = port;
+        this.#httpPort = httpPort;
         place.restarts.up(performance.now());
         // It may have changed since the thread was started.
         thread.post({ t: "policy", policy: this.#policy });
+        const tls = this.#kept?.certificate.pair;
+        if (tls !== undefined && tls !== start.tls) thread.post({ t: "certificate", tls });
         this.#directory.workerUp(worker);
         up();
       },

@@ -6,7 +6,7 @@ import type { WorkerStats } from "./stats.ts";
 
 /** What the main thread hears of a worker. */
 export interface WorkerEvents {
-  ready(port: number): void;
+  ready(port: number, httpPort: number | undefined): void;
   directory(message: ToDirectory): void;
   stats(stats: WorkerStats): void;
   report(report: Report): void;
@@ -129,7 +129,7 @@ export class WorkerThread {
         this.#at = "ready";
         this.#wasReady = true;
         this.#silentPeriods = 0;
-        this.#events.ready(message.port);
+        this.#events.ready(message.port, message.httpPort);
         return;
       case "pong":
         this.#asked = false;

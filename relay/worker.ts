@@ -2,10 +2,13 @@ import { FAREWELL_MS, FRAME_BYTES, TEXT_MESSAGE_BYTES, TICK_MS } from "../protoc
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
 import { Door, type ClientData } from "./door.ts";
+import type { TlsPair } from "./certificate.ts";
 import type { Inside } from "./entrances/insiders.ts";
 import { Entrances } from "./entrances/mod.ts";
 import type { TextSocket } from "./entrances/text.ts";
 import { Hub } from "./hub.ts";
+import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
+import { openHint } from "./tls-hint.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, noteDescriptor } from "./pool.ts";
@@ -15,7 +18,6 @@ import { Rest } from "./rest.ts";
 import { Sockets, type Socket } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
 
-const HTTP_IDLE_SECONDS = 10;
 /** What who speaks something else at SOCKET_PATH is told. */
 const NO_TEXT = "text, where fileshare speaks binary messages";
 
@@ -44,6 +46,8 @@ function start({
   lobby,
   stats,
   policy,
+  tls,
+  httpPort,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
   const native = zeroCopy && buffers.file !== undefined ? Native.open() : undefined;
@@ -78,74 +82,80 @@ function start({
     else if (isOurs(socket)) sockets.heard(socket);
   };
 
-  const server = Bun.serve<ClientData>({
-    hostname,
-    port,
-    reusePort: workers > 1,
-    idleTimeout: HTTP_IDLE_SECONDS,
-    // Nobody out there is shown our code.
-    development: false,
-    error(mistake) {
-      // As one in any other handler: this worker is no longer to be trusted.
-      setImmediate(() => {
-        throw mistake;
-      });
-      return new Response("The relay made a mistake.\n", { status: 500 });
-    },
-    // Bodies are read as they come and kept nowhere.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, server) => door.fetch(request, server),
-    websocket: {
-      data: {} as ClientData,
-      maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
-      // Bun's own pings could come between the parts of a message; `Sockets` sends them.
-      idleTimeout: 0,
-      sendPings: false,
-      perMessageDeflate: false,
-      open(socket) {
-        if (isText(socket)) {
-          text.opened(socket);
-          return;
-        }
-        if (!isOurs(socket)) return;
-        sockets.opened(socket);
-        hub.opened(socket.data.id, clock());
-      },
-      message(socket, message) {
-        rest.busy(clock());
-        if (isText(socket)) {
-          text.message(socket, message);
-          return;
-        }
-        if (!isOurs(socket)) return;
-        sockets.handle(socket, (id) => {
-          if (typeof message === "string") sockets.fail(id, "bad-message", NO_TEXT);
-          else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
-          else hub.message(id, message, clock());
+  const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
+    Bun.serve<ClientData>({
+      hostname,
+      port: at,
+      tls: pair,
+      reusePort: CAN_SHARE_PORT && (workers > 1 || tls !== undefined),
+      idleTimeout: HTTP_IDLE_SECONDS,
+      // Nobody out there is shown our code.
+      development: false,
+      error(mistake) {
+        // As one in any other handler: this worker is no longer to be trusted.
+        setImmediate(() => {
+          throw mistake;
         });
+        return new Response("The relay made a mistake.\n", { status: 500 });
       },
-      ping: heard,
-      pong: heard,
-      drain(socket) {
-        if (isText(socket)) text.drained(socket);
-        else if (isOurs(socket)) sockets.drained(socket);
+      // Bodies are read as they come and kept nowhere.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request, server) => door.fetch(request, server),
+      websocket: {
+        data: {} as ClientData,
+        maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
+        // Bun's own pings could come between the parts of a message; `Sockets` sends them.
+        idleTimeout: 0,
+        sendPings: false,
+        perMessageDeflate: false,
+        open(socket) {
+          if (isText(socket)) {
+            text.opened(socket);
+            return;
+          }
+          if (!isOurs(socket)) return;
+          sockets.opened(socket);
+          hub.opened(socket.data.id, clock());
+        },
+        message(socket, message) {
+          rest.busy(clock());
+          if (isText(socket)) {
+            text.message(socket, message);
+            return;
+          }
+          if (!isOurs(socket)) return;
+          sockets.handle(socket, (id) => {
+            if (typeof message === "string") sockets.fail(id, "bad-message", NO_TEXT);
+            else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
+            else hub.message(id, message, clock());
+          });
+        },
+        ping: heard,
+        pong: heard,
+        drain(socket) {
+          if (isText(socket)) text.drained(socket);
+          else if (isOurs(socket)) sockets.drained(socket);
+        },
+        close(socket) {
+          if (isText(socket)) {
+            text.closed(socket);
+            return;
+          }
+          if (!isOurs(socket)) return;
+          sockets.closed(socket);
+          hub.closed(socket.data.id, clock());
+        },
       },
-      close(socket) {
-        if (isText(socket)) {
-          text.closed(socket);
-          return;
-        }
-        if (!isOurs(socket)) return;
-        sockets.closed(socket);
-        hub.closed(socket.data.id, clock());
-      },
-    },
-  });
+    });
+  const listener = new Listener({ open, port, tls });
+  const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
+  const listeners = [listener, ...(hint === undefined ? [] : [hint])];
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
     entrances.tick();
     rest.tick(clock());
+    for (const each of listeners) each.settle();
   }, TICK_MS);
   const reporting = stats
     ? reportStats({
@@ -155,7 +165,7 @@ function start({
         report: (each) => post({ t: "stats", stats: each }),
       })
     : undefined;
-  post({ t: "ready", port: server.port ?? port });
+  post({ t: "ready", port: listener.port, httpPort: hint?.port });
 
   const farewell = async (): Promise<void> => {
     // A socket counts as closed while what it was sent last still waits for room, and whoever is in
@@ -170,7 +180,7 @@ function start({
     if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
     clearInterval(reporting);
-    await server.stop(true);
+    await Promise.all(listeners.map((each) => each.end()));
     sockets.dispose();
     post({ t: "drained" });
   };
@@ -185,14 +195,16 @@ function start({
       case "policy":
         door.policy = message.policy;
         return;
+      case "certificate":
+        listener.renew(message.tls);
+        return;
       case "drain":
-        // Closes the listening socket at once; the promise waits for all WebSockets, which stay.
-        void server.stop();
+        for (const each of listeners) each.close();
         entrances.drain();
         hub.drain(clock());
         return;
       case "farewell":
-        void server.stop();
+        for (const each of listeners) each.close();
         void farewell();
         return;
       default:

@@ -4,11 +4,13 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Authority, writeCertificate } from "./certificates.ts";
 import { madeUpResult } from "./bench/made-up-result.ts";
 
 const root = join(import.meta.dir, "..");
 const pages = [
   "README.md",
+  "docs/relay.md",
   "docs/protocol.md",
   "docs/design.md",
   "docs/cli.md",
@@ -88,6 +90,7 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "npx -y bun@1.4.5 run check": "ci",
   "bun install": "ci",
   "bun run relay": "together",
+  "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
   "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },
@@ -170,6 +173,17 @@ test("relay, send and recv as the README says, in three terminals", async () => 
   await using recv = shell(`bunx fileshare recv --yes --out ${out}`, elsewhere, env);
   expect(await Promise.all([send.exited, recv.exited])).toEqual([0, 0]);
   expect(await Bun.file(join(out, "big.iso")).bytes()).toEqual(content);
+});
+
+test("a relay with a certificate, and a plain port that leads to it", async () => {
+  const authority = new Authority();
+  const { cert, key } = writeCertificate(folder, authority.issue());
+  const options = `--tls-cert ${cert} --tls-key ${key} --http-port 0`;
+  await using relay = shell(`bun run relay ${options} --host 127.0.0.1 --port 0 --json`, root);
+  const { url, httpPort } = JSON.parse(await relay.line(/listening/)) as Record<string, string>;
+  const page = await fetch(`http://127.0.0.1:${httpPort}/`, { tls: { ca: authority.cert } });
+  expect(page.url).toBe(`${url?.replace("wss", "https")}/`);
+  expect(await page.text()).toContain("fileshare");
 });
 
 test("a relay that is there already is put under load", async () => {

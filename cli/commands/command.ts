@@ -116,6 +116,12 @@ export const shared = {
     description:
       "The relay, as ws://, wss://, http:// or https:// (else FILESHARE_RELAY, else ws://127.0.0.1:8000)",
   },
+  ca: {
+    type: "string",
+    valueHint: "file",
+    description:
+      "Certificates in PEM that a wss:// relay's has to lead to (else those that this machine trusts)",
+  },
   "connect-timeout": {
     type: "string",
     valueHint: "seconds",

@@ -5,6 +5,7 @@ export default command({
   description: "Check the relay, the way to it, and this machine",
   args: {
     relay: shared.relay,
+    ca: shared.ca,
     quick: {
       type: "boolean",
       description:

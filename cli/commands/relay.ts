@@ -11,6 +11,22 @@ export default command({
       description: "The address to listen at (0.0.0.0, every one of this machine)",
     },
     port: { type: "string", valueHint: "n", description: "The port; 0 takes a free one (8000)" },
+    "tls-cert": {
+      type: "string",
+      valueHint: "file",
+      description: "Speak TLS (wss://) with this certificate: PEM, with the chain to its authority",
+    },
+    "tls-key": {
+      type: "string",
+      valueHint: "file",
+      description: "Its key, PEM; both files are read again when they change, and at SIGHUP",
+    },
+    "http-port": {
+      type: "string",
+      valueHint: "n",
+      description:
+        "With --tls-cert: a plain port that leads to the one with TLS and serves nothing",
+    },
     workers: {
       type: "string",
       valueHint: "n",
@@ -65,6 +81,10 @@ export default command({
     [
       "fileshare relay --egress-limit 50MiB --share-bytes 10GiB",
       "for strangers: bound what leaves per second, and how much one share may be",
+    ],
+    [
+      "fileshare relay --port 443 --tls-cert relay.pem --tls-key relay.key",
+      "at wss://, with a certificate for this machine's name",
     ],
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],

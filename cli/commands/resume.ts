@@ -10,6 +10,7 @@ export default command({
       description:
         "Of fileshare list, or the beginning of a share's id; the only one when left out",
     },
+    ca: shared.ca,
     json: shared.json,
   },
   examples: [

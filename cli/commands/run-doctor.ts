@@ -3,7 +3,7 @@ import { EXIT } from "../../protocol/faults.ts";
 import { PROTOCOL_VERSION } from "../../protocol/mod.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { checkConfig, checkOpenFiles, checkTerminal } from "../doctor/machine.ts";
-import { checkClock, checkRelay } from "../doctor/relay.ts";
+import { checkCertificate, checkClock, checkRelay } from "../doctor/relay.ts";
 import { checkTransfer } from "../doctor/transfer.ts";
 import { chooseRelay } from "../relay-choice.ts";
 import { shown } from "../screen/format.ts";
@@ -12,12 +12,13 @@ import { hasColor, makeStyle } from "../screen/style.ts";
 
 export interface DoctorValues {
   readonly relay: string | undefined;
+  readonly ca: string | undefined;
   readonly quick: boolean;
   readonly json: boolean;
 }
 
 export async function runDoctor(values: DoctorValues): Promise<number> {
-  const { address } = chooseRelay(values.relay);
+  const { address, ca } = chooseRelay(values.relay, values.ca);
   const { stdout, env } = process;
   const style = makeStyle(hasColor(stdout.isTTY, env));
   let worst: number = EXIT.done;
@@ -35,11 +36,12 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
   tell({ name: "fileshare", verdict: "fine", message: program });
   tell(checkConfig(env));
-  const relay = await checkRelay(address);
+  const relay = await checkRelay(address, ca);
   tell(relay);
   if (relay.verdict !== "failed") {
-    tell(await checkClock(address));
-    if (!values.quick) tell(await checkTransfer(address));
+    if (address.startsWith("wss:")) tell(await checkCertificate(address, ca));
+    tell(await checkClock(address, ca));
+    if (!values.quick) tell(await checkTransfer(address, values.ca));
   }
   tell(await checkOpenFiles());
   tell(checkTerminal(env, process.stdin.isTTY, stdout));

@@ -31,6 +31,7 @@ export interface RecvValues {
   readonly name: string | undefined;
   readonly limit: string | undefined;
   readonly relay: string | undefined;
+  readonly ca: string | undefined;
   readonly "connect-timeout": string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -54,7 +55,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   );
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
-  const relay = chooseRelay(values.relay);
+  const relay = chooseRelay(values.relay, values.ca);
   const code = await receiverCode({ ...values, argument: values.code });
   const lobby = isLobby(code);
   if (lobby && timeout !== undefined) {
@@ -73,6 +74,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   }
   const client = receive({
     relay: relay.address,
+    ca: values.ca,
     code,
     name,
     lobby,

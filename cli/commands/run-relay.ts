@@ -13,7 +13,7 @@ import {
 } from "../../protocol/limits.ts";
 import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
-import { onInterrupt } from "../interrupts.ts";
+import { onHangup, onInterrupt } from "../interrupts.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "../relay-limits.ts";
@@ -23,6 +23,9 @@ export interface RelayValues
   extends AccessValues, Readonly<Record<RelayLimitName, string | undefined>> {
   readonly host: string | undefined;
   readonly port: string | undefined;
+  readonly "tls-cert": string | undefined;
+  readonly "tls-key": string | undefined;
+  readonly "http-port": string | undefined;
   readonly workers: string | undefined;
   readonly drain: string | undefined;
   readonly "stall-timeout": string | undefined;
@@ -42,6 +45,8 @@ export async function runRelay(values: RelayValues): Promise<number> {
   if (hostname === "") throw usage("--host takes an address");
   const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
   const drainMs = parseSecondsOrNone("--drain", values.drain ?? `${DRAIN_MS / 1000}`, DRAIN_MAX_MS);
+  const tls = certificateFiles(values);
+  const httpPort = httpPortOf(values, port);
   const stall = values["stall-timeout"] ?? `${STALL_TIMEOUT_MS / 1000}`;
   const stallMs = parseSeconds("--stall-timeout", stall, STALL_TIMEOUT_MAX_MS);
   const asked =
@@ -59,16 +64,24 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const onTrouble = (trouble: string): void => console.warn(trouble);
   const workers = asked ?? workersOfMachine();
   const { lobby } = values;
-  const kept = { lobby, policy, logBytes, logFolder, zeroCopy: !values.copy };
+  const kept = { tls, httpPort, lobby, policy, logBytes, logFolder, zeroCopy: !values.copy };
   const relay = await startRelay({ hostname, port, workers, stallMs, ...kept, onTrouble });
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
-  const { url } = relay;
+  using __ = onHangup(() => relay.reload());
+  const { url, certificate } = relay;
   if (values.json) {
-    process.stdout.write(jsonLine({ event: "listening", url, port: relay.port, workers }));
+    process.stdout.write(
+      jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),
+    );
   } else {
-    const others = otherAddresses(hostname).map((host) => `ws://${host}:${relay.port}`);
+    const scheme = new URL(url).protocol;
+    const others = otherAddresses(hostname).map((host) => `${scheme}//${host}:${relay.port}`);
     console.success(`The relay listens at ${url}`);
+    if (certificate !== undefined) {
+      const until = new Date(certificate.endsAt).toISOString().slice(0, 10);
+      console.info(`Its certificate is for ${certificate.names.join(", ")}, until ${until}`);
+    }
     if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
     console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
@@ -80,6 +93,26 @@ export async function runRelay(values: RelayValues): Promise<number> {
   fault = await relay.ended;
   if (fault !== undefined) throw fault;
   return EXIT.done;
+}
+
+/** @throws FaultError "usage" for one without the other */
+function certificateFiles(
+  values: RelayValues,
+): { readonly cert: string; readonly key: string } | undefined {
+  const { "tls-cert": cert, "tls-key": key } = values;
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) throw usage("--tls-cert and --tls-key go together");
+  return { cert, key };
+}
+
+function httpPortOf(values: RelayValues, port: number): number | undefined {
+  const given = values["http-port"];
+  if (given === undefined) return undefined;
+  if (values["tls-cert"] === undefined)
+    throw usage("--http-port leads to TLS: give --tls-cert too");
+  const httpPort = parseWhole("--http-port", given, 0, 65_535);
+  if (httpPort !== 0 && httpPort === port) throw usage("--http-port is another one than --port");
+  return httpPort;
 }
 
 /** Addresses of this machine that a wildcard stands for, its own loopback left out. */

@@ -32,6 +32,7 @@ export interface SendValues {
   readonly code: string | undefined;
   readonly lobby: boolean;
   readonly relay: string | undefined;
+  readonly ca: string | undefined;
   readonly "connect-timeout": string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -56,7 +57,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const dropSlowMs =
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
-  const relay = chooseRelay(values.relay);
+  const relay = chooseRelay(values.relay, values.ca);
   const given = senderCode(values.code, values.lobby);
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);
@@ -67,6 +68,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const { client, code } = await begun(
     send({
       relay: relay.address,
+      ca: values.ca,
       code: given,
       what,
       receivers,

@@ -1,3 +1,5 @@
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
+
 import {
   CONNECT_MS,
   FaultError,
@@ -8,16 +10,17 @@ import {
   saidVersions,
   type FaultCode,
 } from "../../protocol/mod.ts";
-import { CLOCK_SKEW_MS } from "../../protocol/limits.ts";
+import { CERTIFICATE_WARN_MS, CLOCK_SKEW_MS } from "../../protocol/limits.ts";
 import { Line } from "../line.ts";
 import { proxyFor, proxyShown } from "../proxy.ts";
 import { duration } from "../screen/format.ts";
+import { authorities } from "../trust.ts";
 import type { Finding } from "./finding.ts";
 
 const CHANNEL_BYTES = 16;
 
 /** Says hello as a receiver of a channel that nobody else knows, and leaves. */
-export async function checkRelay(address: string): Promise<Finding> {
+export async function checkRelay(address: string, ca: string | undefined): Promise<Finding> {
   const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
   const startedAt = performance.now();
   const channel = crypto.getRandomValues(new Uint8Array(CHANNEL_BYTES));
@@ -29,7 +32,7 @@ export async function checkRelay(address: string): Promise<Finding> {
     message: (bytes: Uint8Array) => resolve(answerIn(bytes)),
     lost: (fault: FaultCode) => resolve(new FaultError(fault)),
   };
-  const line = new Line(address, events, startedAt);
+  const line = new Line(address, events, startedAt, ca);
   const timer = setTimeout(() => resolve(new FaultError("relay-unreachable")), CONNECT_MS);
   const fault = await promise;
   clearTimeout(timer);
@@ -60,8 +63,46 @@ function answerIn(bytes: Uint8Array): FaultError | undefined {
   }
 }
 
+/** The relay's certificate, which was found good: for whom it is, and until when. */
+export async function checkCertificate(address: string, ca: string | undefined): Promise<Finding> {
+  const name = "tls";
+  let seen: PeerCertificate | undefined;
+  try {
+    const response = await fetch(address.replace(/^wss/, "https").replace(/\/ws$/, "/"), {
+      method: "HEAD",
+      redirect: "manual",
+      signal: AbortSignal.timeout(CONNECT_MS),
+      proxy: proxyFor(address, process.env) ?? false,
+      tls: {
+        ca: authorities(ca),
+        checkServerIdentity: (host: string, certificate: PeerCertificate) => {
+          seen = certificate;
+          return checkServerIdentity(host, certificate);
+        },
+      },
+    });
+    await response.body?.cancel();
+  } catch {
+    // What can be wrong with it was said already, by the line that did not come about.
+  }
+  const endsAt = Date.parse(seen?.valid_to ?? "");
+  if (seen === undefined || Number.isNaN(endsAt)) {
+    return { name, verdict: "warning", message: "The certificate was not shown" };
+  }
+  const left = endsAt - Date.now();
+  const names = (seen.subjectaltname ?? "").replaceAll(/(?:DNS|IP Address):/g, "");
+  const message = `A certificate for ${names}, until ${new Date(endsAt).toISOString().slice(0, 10)}`;
+  if (left > CERTIFICATE_WARN_MS) return { name, verdict: "fine", message };
+  return {
+    name,
+    verdict: "warning",
+    message: `${message}: in ${duration(left / 1000)}`,
+    advice: "Whoever runs the relay has to renew it; the relay takes the new one by itself.",
+  };
+}
+
 /** Times of files and certificates need clocks that agree; HTTP says the relay's to the second. */
-export async function checkClock(address: string): Promise<Finding> {
+export async function checkClock(address: string, ca?: string): Promise<Finding> {
   const name = "clock";
   const url = address.replace(/^ws/, "http").replace(/\/ws$/, "/");
   let said: string | null;
@@ -69,6 +110,7 @@ export async function checkClock(address: string): Promise<Finding> {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(CONNECT_MS),
       redirect: "manual",
+      ...(address.startsWith("wss:") && { tls: { ca: authorities(ca) } }),
       // The way that sockets take; without a word Bun reads the environment in its own way.
       proxy: proxyFor(address, process.env) ?? false,
     });

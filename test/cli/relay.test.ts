@@ -5,66 +5,12 @@ import { join } from "node:path";
 import { EXIT } from "../../protocol/mod.ts";
 import { newCode, receive, send, type Running } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
-import { lines } from "../e2e/processes.ts";
 import { Proxy } from "../e2e/proxy.ts";
 import { bytesOf, temporaryFolder } from "./disk.ts";
-import { cleanEnv } from "./pty.ts";
+import { RelayCommand } from "./relay-command.ts";
 
-const main = `${import.meta.dir}/../../cli/main.ts`;
 const MiB = 1024 * 1024;
 const RECORDS = 9;
-
-interface Said {
-  readonly event: "listening" | "draining" | "error";
-  readonly port: number;
-  readonly code: string;
-}
-
-/** `fileshare relay --json` with one port, or a free one. */
-class RelayCommand implements AsyncDisposable {
-  readonly exited: Promise<number>;
-  readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
-  readonly #said: AsyncGenerator<Said, void>;
-  port = 0;
-
-  constructor(options: readonly string[], port = 0) {
-    const args = ["relay", "--host", "127.0.0.1", "--port", `${port}`, "--json", ...options];
-    this.#process = Bun.spawn([process.execPath, main, ...args], {
-      env: cleanEnv(),
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    this.exited = this.#process.exited;
-    this.#said = lines<Said>(this.#process.stdout);
-  }
-
-  static async start(options: readonly string[], port = 0): Promise<RelayCommand> {
-    const relay = new RelayCommand(options, port);
-    expect(await relay.says()).toMatchObject({ event: "listening" });
-    return relay;
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${this.port}/ws`;
-  }
-
-  async says(): Promise<Said | undefined> {
-    const next = await this.#said.next();
-    if (next.done === true) return undefined;
-    if (next.value.event === "listening") this.port = next.value.port;
-    return next.value;
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.kill("SIGKILL");
-    await this.exited;
-  }
-}
 
 /** A transfer to two receivers whose lines are held when one record is left to be sent. */
 class HeldTransfer implements AsyncDisposable {

@@ -1,0 +1,177 @@
+/** The certificate with which a relay speaks TLS: read with care, and read again when its files change. */
+import { X509Certificate, createPrivateKey, type KeyObject } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+
+import { CERTIFICATE_BYTES, CERTIFICATE_WARN_MS, FaultError } from "../protocol/mod.ts";
+
+/** Paths of files in PEM. */
+export interface CertificateFiles {
+  /** The certificate, and after it those that lead to its authority. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What Bun's `tls` takes. */
+export interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Certificate {
+  readonly pair: TlsPair;
+  /** Names and addresses that it is for. */
+  readonly names: readonly string[];
+  /** When it ends, in ms since 1970. */
+  readonly endsAt: number;
+}
+
+/** What a look at the files found: nothing new, another certificate, or what is wrong with them. */
+export type Look =
+  | { readonly found: "same" }
+  | { readonly found: "renewed"; readonly certificate: Certificate }
+  | { readonly found: "trouble"; readonly trouble: string };
+
+/**
+ * @param now in ms since 1970
+ * @throws FaultError `bad-certificate` that names the file and what is wrong with it
+ */
+export function readCertificate(files: CertificateFiles, now: number): Certificate {
+  const pair = { cert: readText(files.cert), key: readText(files.key) };
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(pair.cert);
+  } catch (cause) {
+    throw bad(`${files.cert} holds no certificate in PEM`, cause);
+  }
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pair.key);
+  } catch (cause) {
+    throw bad(`${files.key} holds no private key in PEM, or one with a password`, cause);
+  }
+  if (!certificate.checkPrivateKey(key)) {
+    throw bad(`${files.key} is not the key of the first certificate in ${files.cert}`);
+  }
+  try {
+    createSecureContext(pair);
+  } catch (cause) {
+    throw bad(`${files.cert} holds something that is no certificate`, cause);
+  }
+  const beginsAt = Date.parse(certificate.validFrom);
+  const endsAt = Date.parse(certificate.validTo);
+  if (now < beginsAt) throw bad(`${files.cert} is not valid before ${dayOf(beginsAt)}`);
+  if (now >= endsAt) throw bad(`${files.cert} has been expired since ${dayOf(endsAt)}`);
+  return { pair, names: namesOf(certificate), endsAt };
+}
+
+/**
+ * A certificate whose files may change at any time: written over, renamed, or links that lead
+ * elsewhere. Both are stat'ed through their links and not watched, since what replaces files in this
+ * way leaves a watcher with what was there before.
+ */
+export class KeptCertificate {
+  readonly #files: CertificateFiles;
+  #certificate: Certificate;
+  /** What the files looked like when they were read last. */
+  #seen: string;
+  /** They were wrong, and nobody was told: whoever replaces them may not be through. */
+  #isSuspect = false;
+  #warned: "no" | "ending" | "ended" = "no";
+
+  /** @throws FaultError `bad-certificate` */
+  constructor(files: CertificateFiles, now: number) {
+    this.#files = files;
+    this.#seen = looksOf(files);
+    this.#certificate = readCertificate(files, now);
+  }
+
+  get certificate(): Certificate {
+    return this.#certificate;
+  }
+
+  /**
+   * Looks whether there is another one. Of files that are wrong it tells once, and goes on with what it
+   * has.
+   * @param insists somebody asked: what is wrong is told at once, and again
+   */
+  look(now: number, insists: boolean): Look {
+    const looks = looksOf(this.#files);
+    const haveChanged = looks !== this.#seen;
+    if (!haveChanged && !insists && !this.#isSuspect) return this.#age(now);
+    this.#seen = looks;
+    let certificate: Certificate;
+    try {
+      certificate = readCertificate(this.#files, now);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      const wait = !insists && (haveChanged || !this.#isSuspect);
+      this.#isSuspect = wait;
+      if (wait) return { found: "same" };
+      return { found: "trouble", trouble: `${error.detail}; the certificate from before stays` };
+    }
+    this.#isSuspect = false;
+    const { cert, key } = this.#certificate.pair;
+    if (certificate.pair.cert === cert && certificate.pair.key === key) return this.#age(now);
+    this.#certificate = certificate;
+    this.#warned = "no";
+    return { found: "renewed", certificate };
+  }
+
+  /** Whether it should have been renewed by now; told once. */
+  #age(now: number): Look {
+    const { endsAt } = this.#certificate;
+    const is = now >= endsAt ? "ended" : now >= endsAt - CERTIFICATE_WARN_MS ? "ending" : "no";
+    if (is === this.#warned || is === "no") return { found: "same" };
+    this.#warned = is;
+    const what = is === "ended" ? "has been expired since" : "ends on";
+    return { found: "trouble", trouble: `The certificate ${what} ${dayOf(endsAt)}; renew it` };
+  }
+}
+
+/** What changes when a file is replaced. */
+function looksOf({ cert, key }: CertificateFiles): string {
+  return [cert, key]
+    .map((path) => {
+      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+      return stat === undefined
+        ? "none"
+        : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ");
+    })
+    .join(", ");
+}
+
+function readText(path: string): string {
+  const { O_RDONLY, O_NONBLOCK } = constants;
+  try {
+    const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
+    try {
+      if (!fstatSync(file).isFile()) throw bad(`${path} is no file`);
+      const bytes = Buffer.alloc(CERTIFICATE_BYTES + 1);
+      const length = readSync(file, bytes, 0, bytes.length, 0);
+      if (length > CERTIFICATE_BYTES) throw bad(`${path} has more than ${CERTIFICATE_BYTES} bytes`);
+      return bytes.toString("utf8", 0, length);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (error instanceof FaultError || !(error instanceof Error) || !("code" in error)) throw error;
+    if (error.code === "ENOENT" || error.code === "ENOTDIR")
+      throw bad(`there is no ${path}`, error);
+    throw bad(`${path} cannot be read (${String(error.code)})`, error);
+  }
+}
+
+function namesOf({ subjectAltName = "" }: X509Certificate): string[] {
+  return [...subjectAltName.matchAll(/(?:DNS|IP Address):([^,"\s]+)/g)].map(
+    ([, name = ""]) => name,
+  );
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+function bad(why: string, cause?: unknown): FaultError {
+  return new FaultError("bad-certificate", why, { cause });
+}

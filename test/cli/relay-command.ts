@@ -1,0 +1,66 @@
+/** The relay command as a process. */
+import { lines } from "../e2e/processes.ts";
+import { cleanEnv } from "./pty.ts";
+
+const main = `${import.meta.dir}/../../cli/main.ts`;
+
+interface Said {
+  readonly event: "listening" | "draining" | "error";
+  readonly port: number;
+  readonly code: string;
+  readonly message: string;
+  readonly httpPort?: number;
+}
+
+/** `fileshare relay --json` with one port, or a free one. */
+export class RelayCommand implements AsyncDisposable {
+  readonly exited: Promise<number>;
+  readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
+  readonly #said: AsyncGenerator<Said, void>;
+  readonly #scheme: "ws" | "wss";
+  port = 0;
+
+  constructor(options: readonly string[], port = 0) {
+    this.#scheme = options.includes("--tls-cert") ? "wss" : "ws";
+    const args = ["relay", "--host", "127.0.0.1", "--port", `${port}`, "--json", ...options];
+    this.#process = Bun.spawn([process.execPath, main, ...args], {
+      env: cleanEnv(),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    this.exited = this.#process.exited;
+    this.#said = lines<Said>(this.#process.stdout);
+  }
+
+  static async start(options: readonly string[], port = 0): Promise<RelayCommand> {
+    const relay = new RelayCommand(options, port);
+    const said = await relay.says();
+    if (said?.event !== "listening") throw new Error(`not listening: ${said?.message}`);
+    return relay;
+  }
+
+  get url(): string {
+    return `${this.#scheme}://127.0.0.1:${this.port}/ws`;
+  }
+
+  async says(): Promise<Said | undefined> {
+    const next = await this.#said.next();
+    if (next.done === true) return undefined;
+    if (next.value.event === "listening") this.port = next.value.port;
+    return next.value;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGKILL");
+    await this.exited;
+  }
+}
