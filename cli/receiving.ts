@@ -64,6 +64,8 @@ export class Receiving {
   #agreedAt = 0;
   #positions: FilePositions | undefined;
   #progressAt = 0;
+  /** There is more than was told: what came last says how far a transfer is that stands still. */
+  #progressUntold = false;
   #checkpointAt = 0;
   /** When the next record may come, under --limit. */
   #rateClock = 0;
@@ -115,6 +117,7 @@ export class Receiving {
     const now = performance.now();
     this.#line?.watch(now);
     if (this.#held.size > 0) this.#handle({ type: "held" });
+    if (this.#progressUntold && this.#incoming !== undefined) this.#tellProgress(this.#incoming);
     if (now - this.#checkpointAt >= CHECKPOINT_MS) {
       this.#checkpointAt = now;
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
@@ -272,6 +275,7 @@ export class Receiving {
     if (incoming?.manifest === undefined) return;
     try {
       const { bytes: size } = incoming;
+      this.#progressUntold = false;
       await incoming.finish();
       this.#emit({ event: "progress", bytes: size, size });
       this.#tellSaved(incoming);
@@ -311,6 +315,7 @@ export class Receiving {
   #shareOver(fault: FaultCode | undefined, detail: string | undefined): void {
     const incoming = this.#incoming;
     this.#incoming = undefined;
+    this.#progressUntold = false;
     if (incoming === undefined) return;
     const { size } = incoming;
     if (fault === undefined) {
@@ -421,7 +426,8 @@ export class Receiving {
     const { manifest } = incoming;
     const now = performance.now();
     if (!incoming.agreed || manifest === undefined) return;
-    if (now - this.#progressAt < PROGRESS_EVERY_MS) return;
+    this.#progressUntold = now - this.#progressAt < PROGRESS_EVERY_MS;
+    if (this.#progressUntold) return;
     this.#progressAt = now;
     this.#positions ??= new FilePositions(manifest.files);
     const { bytes } = incoming;

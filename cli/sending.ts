@@ -65,6 +65,8 @@ export class Sending {
   #uploading = false;
   #sentRecords = 0;
   #progressAt = 0;
+  /** There is more than was told: what left last says how far a transfer is that stands still. */
+  #progressUntold = false;
 
   /** @throws FaultError when it can't be sent; nothing was started then */
   constructor(
@@ -134,6 +136,7 @@ export class Sending {
     const now = performance.now();
     this.#line?.watch(now);
     this.#keeper.tick(now);
+    if (this.#progressUntold) this.#tellProgress();
     this.#handle({ type: "tick" });
   }
 
@@ -290,7 +293,8 @@ export class Sending {
   #tellProgress(): void {
     const now = performance.now();
     const whole = this.#sentRecords === this.#source.records;
-    if (!whole && now - this.#progressAt < PROGRESS_EVERY_MS) return;
+    this.#progressUntold = !whole && now - this.#progressAt < PROGRESS_EVERY_MS;
+    if (this.#progressUntold) return;
     this.#progressAt = now;
     const bytes = this.#sentBytes();
     const file = this.#positions.at(bytes);

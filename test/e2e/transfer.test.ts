@@ -3,13 +3,16 @@ import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   dataPerRecord,
+  fromHex,
   LOBBY_CODE,
+  READ_AHEAD_RECORDS,
   RECORD_SIZE,
   recordCount,
   type Code,
 } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
+import { RawClient } from "../relay/raw-client.ts";
 import { newCode, receive, send } from "./clients.ts";
 import { headBytes, makeFile } from "./files.ts";
 import { Proxy } from "./proxy.ts";
@@ -201,4 +204,37 @@ test("a declined offer writes nothing, and the sender goes on waiting", async ()
   await using second = receive({ relay: `${relay.url}/ws`, code, out });
   expect((await second.outcome).exitCode).toBe(0);
   expect(await sender.outcome).toEqual({ fault: undefined, exitCode: 0 });
+});
+
+describe("a transfer that stands still", () => {
+  test("says of how much it has received, however quickly that came", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    await using proxy = await Proxy.start({ port: relay.port });
+    const file = makeFile(folder.path, "a.bin", 8 * MiB);
+    const code = newCode();
+    const out = folderIn(folder.path, "out");
+    const held = proxy.holdAfter(5);
+    await using _ = send({ relay: `${relay.url}/ws`, code, path: file.path });
+    await using receiver = receive({ relay: proxy.url, code, out });
+    await held;
+    await receiver.when("progress", ({ bytes }) => bytes === 5 * DATA - headBytes(file.path));
+    proxy.release();
+  });
+
+  test("says of how much it has sent", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const file = makeFile(folder.path, "a.bin", 24 * MiB);
+    const url = `${relay.url}/ws`;
+    await using sender = send({ relay: url, code: newCode(), path: file.path });
+    const { channel } = await sender.when("code");
+    await using receiver = await RawClient.greeted(url, "receiver", fromHex(channel)!);
+    const offers = await receiver.when("offers", (message) => message.list.length > 0);
+    // It acknowledges nothing: the sender is asked for what it reads soon, and no more.
+    const window = 2;
+    receiver.join(offers.list[0]!.share, 0, window);
+    const records = window + READ_AHEAD_RECORDS;
+    await sender.when("progress", ({ bytes }) => bytes === records * DATA - headBytes(file.path));
+  });
 });

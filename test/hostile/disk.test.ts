@@ -13,7 +13,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { deriveKeys, LOBBY_CODE, packMap, parseCode, utf8 } from "../../protocol/mod.ts";
+import {
+  CREDIT_RECORDS,
+  deriveKeys,
+  LOBBY_CODE,
+  packMap,
+  parseCode,
+  utf8,
+} from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
@@ -280,14 +287,15 @@ describe("records", () => {
       { path: "d/deep/b", size: 1 * MiB },
       { path: "d/c", size: 10 * MiB },
     ];
-    // What is left when it is killed takes it ten times as long as what it has by then.
-    await using _sender = await offer({ files, content: bytes });
+    // A full credit of records is asked of the sender when who needs them is gone.
+    const held = 2 * CREDIT_RECORDS;
+    await using sender = await offer({ files, content: bytes, held });
     const env = { FILESHARE_CODE: CODE, FILESHARE_RELAY: relay.url };
-    const args = ["recv", "--yes", "--out", folder.path, "--limit", "1MiB"];
-    await using first = fileshare(args, env);
+    await using first = fileshare(["recv", "--yes", "--out", folder.path], env);
     await first.events((event) => event.event === "progress" && event.bytes > MiB);
     first.kill("SIGKILL");
     await first.exited;
+    sender.release();
     const names = readdirSync(folder.path);
     expect(names).toHaveLength(1);
     expect(names[0]).toEndWith(".partial");

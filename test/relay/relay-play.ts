@@ -180,9 +180,12 @@ export class RelayPlay {
     this.hubs[worker]?.message(socket, encodeControl(message), this.now);
   }
 
-  /** The sender sends what it was asked for since the last call. @returns what that was */
-  answer(worker: number, socket: number, { offer }: PlayShare): number[] {
-    const wants = this.sockets[worker]!.wants.splice(0);
+  /**
+   * The sender sends what it was asked for and has not sent, or as much of it as `most`.
+   * @returns what that was
+   */
+  answer(worker: number, socket: number, { offer }: PlayShare, most = Infinity): number[] {
+    const wants = this.sockets[worker]!.wants.splice(0, most);
     for (const index of wants) {
       const frame = encodeFrame(offer.share, index, index === offer.records - 1, record(index));
       this.hubs[worker]?.message(socket, frame, this.now);
