@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { proxyFor, proxyShown } from "../../cli/proxy.ts";
 import { startRelay } from "../../relay/mod.ts";
+import { Authority, writeCertificate } from "../certificates.ts";
 import { makeFile } from "../e2e/files.ts";
 import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
@@ -133,6 +134,30 @@ test("a file goes through a proxy to a relay that has a name there alone", async
     expect(out).toContain('"online":true,"proxy":"http://127.0.0.1:');
     expect(out).not.toContain("secret");
   }
+});
+
+test("by TLS a proxy sees where to, and whom it is for is looked at behind it", async () => {
+  using folder = temporaryFolder();
+  const authority = new Authority();
+  const tls = writeCertificate(folder.path, authority.issue({ names: ["relay.test"] }));
+  const ca = join(folder.path, "ca.pem");
+  writeFileSync(ca, authority.cert);
+  await using relay = await startRelay({ tls });
+  await using proxy = await httpProxy(relay.port);
+  const { path, bytes } = makeFile(folder.path, "a.bin", 2_000_000);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  const env = { HTTPS_PROXY: proxy.url, FILESHARE_CA: ca };
+  const to = (host: string) => ({ ...env, FILESHARE_RELAY: `wss://${host}` });
+  const runs = await Promise.all([
+    run(["send", path], to("relay.test")),
+    run(["recv", "--yes", "--out", out], to("relay.test")),
+  ]);
+  expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+  expect(proxy.asked[0]).toBe("CONNECT relay.test:443 HTTP/1.1");
+  const other = await run(["recv", "--yes"], to("other.test"));
+  expect(other.out).toContain('"code":"wrong-certificate"');
 });
 
 test.each([

@@ -19,6 +19,8 @@ export class RelayCommand implements AsyncDisposable {
   readonly #said: AsyncGenerator<Said, void>;
   readonly #scheme: "ws" | "wss";
   port = 0;
+  /** The plain one beside one with TLS. */
+  httpPort = 0;
 
   constructor(options: readonly string[], port = 0) {
     this.#scheme = options.includes("--tls-cert") ? "wss" : "ws";
@@ -47,7 +49,10 @@ export class RelayCommand implements AsyncDisposable {
   async says(): Promise<Said | undefined> {
     const next = await this.#said.next();
     if (next.done === true) return undefined;
-    if (next.value.event === "listening") this.port = next.value.port;
+    if (next.value.event === "listening") {
+      this.port = next.value.port;
+      this.httpPort = next.value.httpPort ?? 0;
+    }
     return next.value;
   }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../../protocol/mod.ts";
+import { Authority, writeCertificate } from "../certificates.ts";
 import { newCode, receive, send, type Running } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
 import { Proxy } from "../e2e/proxy.ts";
@@ -153,7 +154,7 @@ function freePort(): number {
   return listener.port;
 }
 
-describe.each([1, 2])("a port", (workers) => {
+describe.each([1, 2])("T19 a port", (workers) => {
   const options = ["--workers", `${workers}`];
 
   test(`that a relay has is not shared with another of ${workers} workers`, async () => {
@@ -161,6 +162,22 @@ describe.each([1, 2])("a port", (workers) => {
     await using second = new RelayCommand(options, first.port);
     expect(await second.says()).toMatchObject({ event: "error", code: "port-in-use" });
     expect(await second.exited).toBe(EXIT.failed);
+  });
+
+  test(`that a relay with TLS has is not shared with another of ${workers} workers`, async () => {
+    using folder = temporaryFolder();
+    const { cert, key } = writeCertificate(folder.path, new Authority().issue());
+    const tls = ["--tls-cert", cert, "--tls-key", key];
+    // One worker, whose port could be shared for the sake of the next certificate.
+    await using first = await RelayCommand.start([...tls, "--http-port", "0", "--workers", "1"]);
+    const ports = [first.port, first.httpPort];
+    for (const port of ports) {
+      for (const others of [options, [...options, ...tls]]) {
+        await using second = new RelayCommand(others, port);
+        expect(await second.says()).toMatchObject({ event: "error", code: "port-in-use" });
+        expect(await second.exited).toBe(EXIT.failed);
+      }
+    }
   });
 
   test(`that two relays of ${workers} workers want at once is given to one of them`, async () => {
