@@ -18,6 +18,7 @@ const EXPIRED = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
 const UNTRUSTED = /CERT|ISSUER|LEAF_SIGNATURE|INVALID_CA|INVALID_PURPOSE/;
 /** The status with which a relay's plain port says to come by TLS. */
 const UPGRADE_REQUIRED = "426";
+const TOO_MANY_REQUESTS = "429";
 
 /** Faults that are about an address, which people are shown then. */
 const ABOUT_ADDRESS: ReadonlySet<FaultCode> = new Set([
@@ -46,6 +47,7 @@ export function faultOf({ message, code }: LineTrouble): FaultCode {
   const refused = /Proxy \w+ \w+: (\d+)/.exec(message)?.[1];
   if (refused !== undefined) return refused.startsWith("5") ? "relay-unreachable" : "proxy-refused";
   const status = /Expected 101 status code: (\d+)/.exec(message)?.[1];
+  if (status === TOO_MANY_REQUESTS) return "too-fast";
   // A proxy whose relay is being restarted, or a relay that is full.
   if (status?.startsWith("5") === true) return "relay-unreachable";
   if (status === UPGRADE_REQUIRED) return "wants-tls";

@@ -433,6 +433,18 @@ export const SHARE_LIFE_MS = limit(
 
 // The relay's own
 
+export const TURNED_AWAY = limit(
+  "TURNED_AWAY",
+  100,
+  "items",
+  "sockets of one worker over a limit that are let in to be told so; more get an HTTP status alone",
+);
+export const ADDRESSES_COUNTED = limit(
+  "ADDRESSES_COUNTED",
+  2 ** 15,
+  "items",
+  "addresses with sockets or much that they tried; more than SOCKETS. Were there more, some would be counted together",
+);
 export const VERDICTS_PER_SHARE = limit(
   "VERDICTS_PER_SHARE",
   RECEIVERS_PER_SHARE,

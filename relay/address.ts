@@ -36,6 +36,11 @@ export function limitKey(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
+/** Whether it is of this machine alone. @param address in its normal form */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || (isIPv4(address) && address.startsWith("127."));
+}
+
 /** Ranges of addresses. */
 export class AddressRanges {
   readonly #ipv4 = new BlockList();

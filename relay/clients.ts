@@ -4,11 +4,14 @@ export type Client = StrangerClient | SenderClient | ReceiverClient;
 export interface StrangerClient {
   readonly role: "stranger";
   readonly deadline: number;
+  /** What limits for each address count it as; undefined: nothing. */
+  readonly address: string | undefined;
 }
 
 export interface SenderClient {
   readonly role: "sender";
   readonly channel: string;
+  readonly address: string | undefined;
   share: string | undefined;
   /** The first record that it can give. */
   first: number;

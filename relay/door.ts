@@ -4,6 +4,7 @@ import type { TextData } from "./entrances/text.ts";
 import type { Policy } from "./policy.ts";
 import type { Reporter } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
+import type { Turnstile } from "./turnstile.ts";
 import { visitorOf, type Visitor } from "./visitor.ts";
 
 /** The path of the protocol's WebSocket. */
@@ -18,6 +19,7 @@ export interface DoorOptions {
   readonly policy: Policy;
   readonly sockets: Sockets;
   readonly entrances: Entrances;
+  readonly turnstile: Turnstile;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
   readonly report: Reporter;
@@ -26,18 +28,15 @@ export interface DoorOptions {
 /** Where every request to a worker comes in: who may, and where to. */
 export class Door {
   readonly #options: DoorOptions;
-  #policy: Policy;
   #proxies: AddressRanges;
 
   constructor(options: DoorOptions) {
     this.#options = options;
-    this.#policy = options.policy;
     this.#proxies = new AddressRanges(options.policy.access.trustedProxies);
   }
 
   /** From now on that one holds. Who is in stays in. */
   set policy(policy: Policy) {
-    this.#policy = policy;
     this.#proxies = new AddressRanges(policy.access.trustedProxies);
   }
 
@@ -47,6 +46,8 @@ export class Door {
     if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
     const peer = server.requestIP(request);
     const visitor = visitorOf(request, peer?.address, this.#proxies);
+    const tooMany = this.#options.turnstile.tries(visitor);
+    if (tooMany !== undefined) return tooMany;
     if (isForeignPage(request, visitor)) return refusal(403, "Wrong origin.");
     const { pathname } = new URL(request.url);
     const { sockets, entrances, lobby } = this.#options;
@@ -61,12 +62,25 @@ export class Door {
   }
 
   #upgrade(request: Request, server: Server, data: ClientData): Response | undefined {
-    const { sockets, entrances } = this.#options;
-    if (sockets.size + entrances.size >= this.#policy.limits["max-sockets"]) {
-      return refusal(503, "The relay is full.");
+    const { turnstile, sockets } = this.#options;
+    const place = turnstile.enter(data.visitor);
+    if (typeof place === "number") {
+      data.place = place;
+    } else if ("role" in data || !sockets.canTurnAway) {
+      return turnstile.refusal(place);
+    } else {
+      // Clients of ours hear why on the line itself.
+      data.turnedAway = turnstile.over(place);
     }
     if (server.upgrade(request, { data })) return undefined;
+    this.left(data);
     return refusal(426, "Use a WebSocket.", { upgrade: "websocket" });
+  }
+
+  /** Whoever came in is gone. */
+  left(data: ClientData): void {
+    if (data.place !== undefined) this.#options.turnstile.leave(data.place);
+    data.place = undefined;
   }
 }
 

@@ -1,6 +1,5 @@
 import {
   FaultError,
-  HELLO_MS,
   SENT_BY,
   WINDOW_RECORDS,
   CREDIT_RECORDS,
@@ -15,7 +14,8 @@ import {
   type SyncPrimitives,
 } from "../protocol/mod.ts";
 
-import type { Client, ReceiverClient, SenderClient } from "./clients.ts";
+import { Bounds } from "./bounds.ts";
+import type { Client, ReceiverClient, SenderClient, StrangerClient } from "./clients.ts";
 import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
@@ -25,6 +25,7 @@ import { Shares } from "./shares.ts";
 
 export interface HubOptions extends ShareOptions {
   readonly primitives: SyncPrimitives;
+  readonly bounds?: Bounds;
 }
 
 /** One worker's logic without I/O: its sockets, its copy of the directory, its part of each share. */
@@ -34,11 +35,13 @@ export class Hub {
   readonly #shares = new Shares();
   readonly #senders: Senders;
   readonly #receivers: Receivers;
+  readonly #bounds: Bounds;
   #draining = false;
   #now = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#bounds = options.bounds ?? new Bounds();
     this.#senders = new Senders(options, this.#shares);
     this.#receivers = new Receivers(options.outlet, this.#shares);
   }
@@ -59,8 +62,10 @@ export class Hub {
 
   // Events of sockets
 
-  opened(socket: SocketId, now: number): void {
-    this.#clients.set(socket, { role: "stranger", deadline: now + HELLO_MS });
+  /** @param address what limits for each address count it as, see `Visitor` */
+  opened(socket: SocketId, now: number, address?: string): void {
+    const deadline = now + this.#bounds.limits["hello-timeout"];
+    this.#clients.set(socket, { role: "stranger", deadline, address });
   }
 
   /** A binary message. `bytes` may be reused by the caller afterwards. */
@@ -96,7 +101,8 @@ export class Hub {
     for (const [socket, client] of this.#clients) {
       if (client.role === "stranger" && now >= client.deadline) {
         this.#clients.delete(socket);
-        this.#options.outlet.fail(socket, "hello-timeout");
+        const { code, detail, after } = this.#bounds.over("hello-timeout");
+        this.#options.outlet.fail(socket, code, detail, after);
       }
     }
     for (const share of this.#shares.all) share.tick(now);
@@ -128,7 +134,7 @@ export class Hub {
   #control(socket: SocketId, client: Client, message: Message): void {
     if (client.role === "stranger") {
       if (message.t !== "hello") throw new FaultError("bad-message", "no hello");
-      this.#hello(socket, message);
+      this.#hello(socket, client, message);
       return;
     }
     const senders: readonly string[] = SENT_BY[message.t];
@@ -139,13 +145,13 @@ export class Hub {
     else this.#receivers.message(socket, client, message, this.#now);
   }
 
-  #hello(socket: SocketId, hello: MessageOf<"hello">): void {
+  #hello(socket: SocketId, { address }: StrangerClient, hello: MessageOf<"hello">): void {
     const { outlet, primitives } = this.#options;
     const channel = toHex(hello.channel);
     const { role } = hello;
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? { role, channel, share: undefined, first: 0 }
+        ? { role, channel, address, share: undefined, first: 0 }
         : { role, channel, share: undefined };
     this.#clients.set(socket, client);
     outlet.send(socket, {

@@ -1,6 +1,7 @@
 import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 
 import type { TlsPair } from "./certificate.ts";
+import type { CrowdBuffers } from "./crowd.ts";
 import type { HandedBlock, RecordPlace } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import type { PoolBuffers } from "./pool.ts";
@@ -154,6 +155,7 @@ export interface WorkerStart {
   readonly tls: TlsPair | undefined;
   /** The port, 0 for a free one, that only says to come by TLS; undefined: there is none. */
   readonly httpPort: number | undefined;
+  readonly crowd: CrowdBuffers;
 }
 
 /** Everything that the main thread posts to a worker, and back. */

@@ -6,13 +6,16 @@ import {
   FRAME_BYTES,
   IDLE_MS,
   PING_MS,
+  TURNED_AWAY,
   REASON_CHARACTERS,
   encodeControl,
   faultMessage,
   type FaultCode,
+  type FaultError,
   type Message,
 } from "../protocol/mod.ts";
 
+import type { Place } from "./crowd.ts";
 import { DirectSender, type Kernel } from "./direct.ts";
 import type { RecordPlace } from "./log.ts";
 import type { Native, PeerKey } from "./native.ts";
@@ -37,6 +40,10 @@ export interface SocketData {
   readonly id: SocketId;
   readonly visitor: Visitor;
   readonly peer: PeerKey | undefined;
+  /** Where it is counted. */
+  place: Place | undefined;
+  /** It is over a limit, and is only told so. */
+  turnedAway: FaultError | undefined;
   /** When it last said anything; a pong counts. */
   heardAt: number;
   pingedAt: number;
@@ -75,6 +82,8 @@ export class Sockets implements Outlet {
   readonly #buffering = new Set<SocketId>();
   /** Sockets whose frames wait until there is memory for them, first come, first served. */
   readonly #queue = new Set<SocketId>();
+  /** Sockets that are only told why they can't stay. */
+  readonly #turnedAway = new Set<SocketId>();
   #nextId: SocketId = 1;
 
   constructor({ pool, native, clock, bufferedBytes = BUFFERED_BYTES, drained }: SocketsOptions) {
@@ -100,12 +109,19 @@ export class Sockets implements Outlet {
     return this.#open.size;
   }
 
+  /** Whether another may be told why it can't stay; of a flood not all are. */
+  get canTurnAway(): boolean {
+    return this.#turnedAway.size < TURNED_AWAY;
+  }
+
   /** What a socket about to be opened carries. */
   dataFor(visitor: Visitor, peer: { address: string; port: number } | null): SocketData {
     const now = this.#clock();
     return {
       id: this.#nextId++,
       visitor,
+      place: undefined,
+      turnedAway: undefined,
       peer: peer === null ? undefined : this.#native?.keyOf(peer.address, peer.port),
       heardAt: now,
       pingedAt: now,
@@ -116,8 +132,14 @@ export class Sockets implements Outlet {
 
   // Events of Bun
 
-  opened(socket: Socket): void {
-    this.#open.set(socket.data.id, socket);
+  /** @returns whether it stays */
+  opened(socket: Socket): boolean {
+    const { id, turnedAway } = socket.data;
+    this.#open.set(id, socket);
+    if (turnedAway === undefined) return true;
+    this.#turnedAway.add(id);
+    this.fail(id, turnedAway.code, turnedAway.detail, turnedAway.after);
+    return false;
   }
 
   heard({ data }: Socket): void {
@@ -148,6 +170,7 @@ export class Sockets implements Outlet {
     this.#open.delete(id);
     this.#held.delete(id);
     this.#queue.delete(id);
+    this.#turnedAway.delete(id);
     this.#makeRoom(id);
     this.#direct?.detach(id);
   }

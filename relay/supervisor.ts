@@ -8,6 +8,7 @@ import {
 } from "../protocol/mod.ts";
 
 import { KeptCertificate, type Certificate, type CertificateFiles } from "./certificate.ts";
+import { createCrowd, forgetCrowd, type CrowdBuffers } from "./crowd.ts";
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
@@ -90,6 +91,7 @@ export class Supervisor {
   readonly #kept: KeptCertificate | undefined;
   #policy: Policy;
   readonly #refusals: SharedArrayBuffer;
+  readonly #crowd: CrowdBuffers;
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
   #drainedBy: number | undefined;
@@ -109,6 +111,7 @@ export class Supervisor {
     this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
     // The kernel sends files as they are, and what goes out by TLS has to be encrypted first.
     this.#log = openLogFile({ ...options, zeroCopy: options.zeroCopy && tls === undefined });
+    this.#crowd = createCrowd(options.workers);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
@@ -272,6 +275,7 @@ export class Supervisor {
       refusals: this.#refusals,
       tls: this.#kept?.certificate.pair,
       httpPort: this.#httpPort,
+      crowd: this.#crowd,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
       ready: (port, httpPort) => {
@@ -295,6 +299,7 @@ export class Supervisor {
       ended: (wasReady) => {
         if (place.thread === thread) place.thread = undefined;
         reclaim(this.#log.pool, worker);
+        forgetCrowd(this.#crowd, worker);
         if (this.#stopping !== undefined) return;
         if (wasReady) this.#lost(worker, place);
         else notUp(fault);

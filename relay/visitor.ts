@@ -1,11 +1,14 @@
-import { limitKey, normalAddress, type AddressRanges } from "./address.ts";
+import { isLoopback, limitKey, normalAddress, type AddressRanges } from "./address.ts";
 
 /** Whoever makes a request, as far as limits and permissions go. */
 export interface Visitor {
   /** The address that it comes from, in its normal form; empty when it is gone already. */
   readonly address: string;
-  /** What limits for each address count it as: of IPv6 its /64. */
-  readonly limitKey: string;
+  /**
+   * What limits for each address count it as: of IPv6 its /64. Undefined: it is on this machine, and
+   * not counted; it could do worse, or it is a proxy that says of nobody who it is.
+   */
+  readonly limitKey: string | undefined;
   /** Scheme and host under which it reaches the relay, such as `https://relay.example`. */
   readonly origin: string;
 }
@@ -23,9 +26,13 @@ export function visitorOf(
 ): Visitor {
   const own = (peer === undefined ? undefined : normalAddress(peer)) ?? "";
   const { origin } = new URL(url);
-  if (own === "" || !trusted.has(own)) return { address: own, limitKey: limitKey(own), origin };
+  if (own === "" || !trusted.has(own)) return { address: own, limitKey: keyOf(own), origin };
   const address = addressBefore(headers.get("x-forwarded-for") ?? "", trusted) ?? own;
-  return { address, limitKey: limitKey(address), origin: outsideOrigin(headers, origin) };
+  return { address, limitKey: keyOf(address), origin: outsideOrigin(headers, origin) };
+}
+
+function keyOf(address: string): string | undefined {
+  return isLoopback(address) ? undefined : limitKey(address);
 }
 
 /** Each proxy adds at the right whom it was asked by. */

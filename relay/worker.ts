@@ -1,6 +1,8 @@
 import { FAREWELL_MS, FRAME_BYTES, TEXT_MESSAGE_BYTES, TICK_MS } from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
+import { Bounds } from "./bounds.ts";
+import { Crowd } from "./crowd.ts";
 import { Door, type ClientData } from "./door.ts";
 import type { TlsPair } from "./certificate.ts";
 import type { Inside } from "./entrances/insiders.ts";
@@ -13,10 +15,12 @@ import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
+import { Refusals } from "./refusals.ts";
 import type { Reporter } from "./reports.ts";
 import { Rest } from "./rest.ts";
 import { Sockets, type Socket } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** What who speaks something else at SOCKET_PATH is told. */
 const NO_TEXT = "text, where fileshare speaks binary messages";
@@ -29,6 +33,11 @@ function isText(socket: Bun.ServerWebSocket<ClientData>): socket is TextSocket {
 
 function isOurs(socket: Bun.ServerWebSocket<ClientData>): socket is Socket {
   return !("role" in socket.data);
+}
+
+/** As that of other threads; it never goes back. */
+function sharedClock(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 function post(message: FromWorker): void {
@@ -48,6 +57,8 @@ function start({
   policy,
   tls,
   httpPort,
+  refusals,
+  crowd,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
   const native = zeroCopy && buffers.file !== undefined ? Native.open() : undefined;
@@ -56,13 +67,15 @@ function start({
   const drained = (id: SocketId): void => hub.drained(id, clock());
   const sockets = new Sockets({ pool, native, clock, drained });
   const inside: Inside = {
-    opened: (id) => hub.opened(id, clock()),
+    opened: (id, address) => hub.opened(id, clock(), address),
     message: (id, bytes) => hub.message(id, bytes, clock()),
     drained,
     closed: (id) => hub.closed(id, clock()),
     has: (share) => hub.has(share),
   };
-  const entrances = new Entrances({ sockets, pool, inside, clock, lobby });
+  const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
+  const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
+  const entrances = new Entrances({ sockets, pool, inside, clock, turnstile, lobby });
   const { text } = entrances;
   const hub = new Hub({
     worker,
@@ -71,10 +84,11 @@ function start({
     primitives: nodePrimitives,
     toDirectory: post,
     stallMs,
+    bounds,
   });
 
   const report: Reporter = (each) => post({ t: "report", report: each });
-  const door = new Door({ policy, sockets, entrances, lobby, report });
+  const door = new Door({ policy, sockets, entrances, turnstile, lobby, report });
   const rest = new Rest();
 
   const heard = (socket: Bun.ServerWebSocket<ClientData>): void => {
@@ -113,9 +127,8 @@ function start({
             text.opened(socket);
             return;
           }
-          if (!isOurs(socket)) return;
-          sockets.opened(socket);
-          hub.opened(socket.data.id, clock());
+          if (!isOurs(socket) || !sockets.opened(socket)) return;
+          hub.opened(socket.data.id, clock(), socket.data.visitor.limitKey);
         },
         message(socket, message) {
           rest.busy(clock());
@@ -137,6 +150,7 @@ function start({
           else if (isOurs(socket)) sockets.drained(socket);
         },
         close(socket) {
+          door.left(socket.data);
           if (isText(socket)) {
             text.closed(socket);
             return;
@@ -194,6 +208,7 @@ function start({
         return;
       case "policy":
         door.policy = message.policy;
+        bounds.limits = message.policy.limits;
         return;
       case "certificate":
         listener.renew(message.tls);

@@ -60,7 +60,7 @@ export class Ciphertext implements Insider {
       gone: () => this.leave(),
     });
     this.#id = insiders.enter(this);
-    insiders.later(() => inside.opened(this.#id));
+    insiders.later(() => inside.opened(this.#id, options.visitor.limitKey));
     this.#say({ t: "hello", ...saidVersions(), role: "receiver", channel });
   }
 
@@ -103,6 +103,14 @@ export class Ciphertext implements Insider {
     this.#answer(new Response("The share is over.\n", { status: 404 }));
     if (this.#step !== "through") this.#body.fail();
     this.leave();
+  }
+
+  gone(): void {
+    this.leave();
+  }
+
+  farewell(): void {
+    this.fail();
   }
 
   leave(): void {

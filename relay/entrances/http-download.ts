@@ -112,7 +112,7 @@ export class Download implements ClearSink {
   }
 
   cutOff(): void {
-    this.fail();
+    this.farewell();
   }
 
   tick(): void {
@@ -133,8 +133,7 @@ export class Download implements ClearSink {
     this.#options.insiders.later(() => this.#receiver.leave());
   }
 
-  /** The relay goes away. */
-  fail(): void {
+  farewell(): void {
     if (this.#step === "taking") this.#body.fail();
     this.#answer(new Response("The relay goes away.\n", { status: 503 }));
     this.leave();

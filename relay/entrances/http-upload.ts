@@ -38,7 +38,7 @@ export class Upload {
     this.#options = options;
     const { request, size, waitFor } = options;
     const name = clearName(options.name);
-    this.#lines = new ByteStream({ drained: () => undefined, gone: () => this.abort() });
+    this.#lines = new ByteStream({ drained: () => undefined, gone: () => this.gone() });
     this.#sender = new LobbySender({
       ...options,
       name,
@@ -62,8 +62,11 @@ export class Upload {
     this.#sender.tick();
   }
 
-  /** The client is gone, or the relay goes. */
-  abort(): void {
+  gone(): void {
+    this.#sender.abort();
+  }
+
+  farewell(): void {
     this.#sender.abort();
   }
 

@@ -25,7 +25,8 @@ export interface Insider {
 
 /** What insiders say to the worker. */
 export interface Inside {
-  opened(id: SocketId): void;
+  /** @param address what limits for each address count it as, see `Visitor` */
+  opened(id: SocketId, address: string | undefined): void;
   message(id: SocketId, bytes: Uint8Array): void;
   drained(id: SocketId): void;
   closed(id: SocketId): void;

@@ -15,6 +15,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { SocketId } from "../outlet.ts";
+import type { Visitor } from "../visitor.ts";
 import type { GivenFrame, Inside, Insider, Insiders } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 import type { OpenedFrame, Opener, Openers } from "./opener.ts";
@@ -23,6 +24,7 @@ import { Unpacking, type ClearSink } from "./unpacking.ts";
 export interface LobbyReceiverOptions {
   readonly insiders: Insiders;
   readonly inside: Inside;
+  readonly visitor: Visitor;
   readonly openers: Openers;
   readonly sink: ClearSink;
   /** What its sender sees of it. */
@@ -129,11 +131,11 @@ export class LobbyReceiver implements Insider {
   }
 
   #do(effect: ReceiverEffect): void {
-    const { insiders, inside } = this.#options;
+    const { insiders, inside, visitor } = this.#options;
     switch (effect.type) {
       case "connect":
         insiders.later(() => {
-          inside.opened(this.#id);
+          inside.opened(this.#id, visitor.limitKey);
           this.#handle({ type: "opened" });
         });
         return;

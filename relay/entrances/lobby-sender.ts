@@ -25,6 +25,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { SocketId } from "../outlet.ts";
+import type { Visitor } from "../visitor.ts";
 import { ClearBuffer } from "./clear-buffer.ts";
 import type { Inside, Insider, Insiders } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
@@ -62,6 +63,7 @@ export interface LobbySenderEvents {
 export interface LobbySenderOptions {
   readonly insiders: Insiders;
   readonly inside: Inside;
+  readonly visitor: Visitor;
   readonly name: SafeName;
   /** Undefined: nobody knows before it ends. bytes */
   readonly size: number | undefined;
@@ -177,11 +179,11 @@ export class LobbySender implements Insider {
   }
 
   #do(effect: SenderEffect): void {
-    const { insiders, inside } = this.#options;
+    const { insiders, inside, visitor } = this.#options;
     switch (effect.type) {
       case "connect":
         insiders.later(() => {
-          inside.opened(this.#id);
+          inside.opened(this.#id, visitor.limitKey);
           this.#handle({ type: "opened" });
         });
         return;

@@ -1,14 +1,10 @@
 /** The doors for clients that speak something else: the original app's, and HTTP. */
-import {
-  CHANNEL_BYTES,
-  FaultError,
-  RECEIVERS_PER_SHARE,
-  SHARE_BYTES,
-  SOCKETS,
-} from "../../protocol/mod.ts";
+import { CHANNEL_BYTES, FaultError, RECEIVERS_PER_SHARE, SHARE_BYTES } from "../../protocol/mod.ts";
 
 import type { Outlet } from "../outlet.ts";
+import type { Place } from "../crowd.ts";
 import type { BlockPool } from "../pool.ts";
+import type { Turnstile } from "../turnstile.ts";
 import type { Visitor } from "../visitor.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { helpText, page } from "./help.ts";
@@ -20,7 +16,12 @@ import { TextSockets } from "./text.ts";
 
 /** An exchange that goes on for as long as a transfer. */
 interface Exchange {
+  readonly response: Response | Promise<Response>;
   tick(): void;
+  /** The client is gone. */
+  gone(): void;
+  /** The relay goes away. */
+  farewell(): void;
 }
 
 /** What every entrance needs. */
@@ -29,6 +30,7 @@ export interface EntranceOptions {
   readonly inside: Inside;
   readonly openers: Openers;
   readonly clock: () => number;
+  readonly visitor: Visitor;
   /** It is over. */
   readonly left: (exchange: Exchange) => void;
 }
@@ -38,6 +40,7 @@ export interface EntrancesOptions {
   readonly pool: BlockPool;
   readonly inside: Inside;
   readonly clock: () => number;
+  readonly turnstile: Turnstile;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
 }
@@ -50,8 +53,9 @@ export class Entrances {
   readonly outlet: Insiders;
   readonly text: TextSockets;
   readonly #options: EntrancesOptions;
-  readonly #common: EntranceOptions;
-  readonly #exchanges = new Set<Download | Upload | Ciphertext>();
+  readonly #common: Omit<EntranceOptions, "visitor">;
+  /** Where each is counted. */
+  readonly #exchanges = new Map<Exchange, Place>();
   #isDraining = false;
 
   constructor(options: EntrancesOptions) {
@@ -66,7 +70,7 @@ export class Entrances {
       inside,
       openers,
       clock,
-      left: (exchange) => void this.#exchanges.delete(exchange as Download | Upload | Ciphertext),
+      left: (exchange) => this.#left(exchange),
     };
   }
 
@@ -87,20 +91,22 @@ export class Entrances {
     if (pathname === "/")
       return isGet(method) ? this.#help(request, visitor) : notAllowed("GET, HEAD");
     if (ciphertext === null && lobby === null) return undefined;
-    if (this.#isDraining || this.size >= SOCKETS) return busy();
+    if (this.#isDraining) return busy();
     if (ciphertext !== null) {
-      return isGet(method) ? this.#ciphertext(request, ciphertext) : notAllowed("GET, HEAD");
+      return isGet(method)
+        ? this.#ciphertext(request, visitor, ciphertext)
+        : notAllowed("GET, HEAD");
     }
     const name = decode(lobby?.[1] ?? "");
     if (name === undefined) return bad("That name is not encoded as a URL wants it.");
-    if (isGet(method)) return this.#download(request, name);
-    if (method === "PUT" || method === "POST") return this.#upload(request, name);
+    if (isGet(method)) return this.#download(request, visitor, name);
+    if (method === "PUT" || method === "POST") return this.#upload(request, visitor, name);
     return notAllowed("GET, HEAD, PUT, POST");
   }
 
   tick(): void {
     this.text.tick();
-    for (const exchange of this.#exchanges) exchange.tick();
+    for (const exchange of this.#exchanges.keys()) exchange.tick();
   }
 
   /** Nobody new is let in. */
@@ -112,54 +118,78 @@ export class Entrances {
   farewell(): void {
     this.#isDraining = true;
     this.text.closeAll();
-    for (const exchange of this.#exchanges) {
-      if (exchange instanceof Upload) exchange.abort();
-      else exchange.fail();
-    }
+    for (const exchange of this.#exchanges.keys()) exchange.farewell();
   }
 
-  #download(request: Request, name: string): Promise<Response> {
-    const download = new Download({
+  /** Lets a client in for as long as its transfer takes, if there is room. */
+  #begin<Kind extends Exchange>(
+    request: Request,
+    visitor: Visitor,
+    begin: () => Kind,
+  ): Kind["response"] | Response {
+    const { turnstile } = this.#options;
+    const place = turnstile.enter(visitor);
+    if (typeof place !== "number") return turnstile.refusal(place);
+    let exchange: Kind;
+    try {
+      exchange = begin();
+    } catch (error) {
+      turnstile.leave(place);
+      throw error;
+    }
+    this.#exchanges.set(exchange, place);
+    request.signal.addEventListener("abort", () => exchange.gone());
+    return exchange.response;
+  }
+
+  #left(exchange: Exchange): void {
+    const place = this.#exchanges.get(exchange);
+    if (place !== undefined) this.#options.turnstile.leave(place);
+    this.#exchanges.delete(exchange);
+  }
+
+  #download(request: Request, visitor: Visitor, name: string): Response | Promise<Response> {
+    const options = {
       ...this.#common,
+      visitor,
       name: name === "" ? undefined : name,
       client: clientOf(request),
       isHead: request.method === "HEAD",
       range: request.headers.get("range"),
-    });
-    this.#exchanges.add(download);
-    request.signal.addEventListener("abort", () => download.gone());
-    return download.response;
+    };
+    return this.#begin(request, visitor, () => new Download(options));
   }
 
-  #upload(request: Request, name: string): Response {
+  #upload(request: Request, visitor: Visitor, name: string): Response | Promise<Response> {
     const waitFor = receiversOf(request);
     if (waitFor === undefined) {
       return bad(`receivers is a number from 1 to ${RECEIVERS_PER_SHARE}.`);
     }
     const size = sizeOf(request);
     if (Number.isNaN(size)) return bad("Content-Length is one number.");
+    const options = { ...this.#common, visitor, request, name, size, waitFor };
     try {
-      const upload = new Upload({ ...this.#common, request, name, size, waitFor });
-      this.#exchanges.add(upload);
-      request.signal.addEventListener("abort", () => upload.abort());
-      return upload.response;
+      return this.#begin(request, visitor, () => new Upload(options));
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       return new Response(`${error.message}\n`, { status: 413 });
     }
   }
 
-  #ciphertext(request: Request, [, channel = "", share = ""]: RegExpExecArray): Promise<Response> {
-    const exchange = new Ciphertext({
+  #ciphertext(
+    request: Request,
+    visitor: Visitor,
+    [, channel = "", share = ""]: RegExpExecArray,
+  ): Response | Promise<Response> {
+    const options = {
       ...this.#common,
+      visitor,
       channel: bytesOf(channel, CHANNEL_BYTES),
       share: bytesOf(share, SHARE_BYTES),
       range: request.headers.get("range"),
       isHead: request.method === "HEAD",
-    });
-    this.#exchanges.add(exchange);
-    request.signal.addEventListener("abort", () => exchange.leave());
-    return exchange.response;
+    };
+    return this.#begin(request, visitor, () => new Ciphertext(options));
   }
 
   #help(request: Request, { origin }: Visitor): Response {

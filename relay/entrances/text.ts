@@ -7,6 +7,7 @@ import {
   type ManifestFile,
 } from "../../protocol/mod.ts";
 
+import type { Place } from "../crowd.ts";
 import type { Visitor } from "../visitor.ts";
 import { clearName } from "./clear-name.ts";
 import type { Inside, Insiders } from "./insiders.ts";
@@ -28,6 +29,8 @@ const TRY_AGAIN = 1013;
 
 export interface TextData {
   readonly visitor: Visitor;
+  /** Where it is counted. */
+  place: Place | undefined;
   readonly role: "text-sender" | "text-receiver";
   heardAt: number;
   pingedAt: number;
@@ -85,7 +88,9 @@ class TextSender {
 
   #begin(name: string): void {
     const { insiders, inside, clock } = this.#options;
+    const { visitor } = this.#socket.data;
     this.#sender = new LobbySender({
+      visitor,
       insiders,
       inside,
       clock,
@@ -115,7 +120,12 @@ class TextReceiver implements ClearSink {
 
   constructor(socket: TextSocket, options: TextOptions) {
     this.#socket = socket;
-    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: RECEIVER_NAME });
+    this.#receiver = new LobbyReceiver({
+      ...options,
+      visitor: socket.data.visitor,
+      sink: this,
+      name: RECEIVER_NAME,
+    });
   }
 
   get isFull(): boolean {
@@ -195,7 +205,7 @@ export class TextSockets {
     const role = ROLES.get(path);
     if (role === undefined) return undefined;
     const now = this.#options.clock();
-    return { visitor, role, heardAt: now, pingedAt: now, client: undefined };
+    return { visitor, place: undefined, role, heardAt: now, pingedAt: now, client: undefined };
   }
 
   opened(socket: TextSocket): void {

@@ -79,9 +79,13 @@ export class RawClient implements AsyncDisposable {
     });
   }
 
-  /** @param url of the relay, path included */
-  static async open(url: string): Promise<RawClient> {
-    const client = new RawClient(new WebSocket(url));
+  /**
+   * @param url of the relay, path included
+   * @param from an address that a proxy says it comes from
+   */
+  static async open(url: string, from?: string): Promise<RawClient> {
+    const headers = from === undefined ? {} : { "x-forwarded-for": from };
+    const client = new RawClient(new WebSocket(url, { headers }));
     await new Promise<void>((resolve) => {
       client.socket.addEventListener("open", () => resolve());
     });
@@ -89,16 +93,26 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Opened and greeted. */
-  static async greeted(url: string, role: Role, channel: Uint8Array): Promise<RawClient> {
-    const client = await RawClient.open(url);
+  static async greeted(
+    url: string,
+    role: Role,
+    channel: Uint8Array,
+    from?: string,
+  ): Promise<RawClient> {
+    const client = await RawClient.open(url, from);
     client.send({ t: "hello", v: PROTOCOL_VERSION, role, channel });
     await client.when("welcome");
     return client;
   }
 
   /** A sender whose offer was accepted. */
-  static async offering(url: string, channel: Uint8Array, share: RawShare): Promise<RawClient> {
-    const client = await RawClient.greeted(url, "sender", channel);
+  static async offering(
+    url: string,
+    channel: Uint8Array,
+    share: RawShare,
+    from?: string,
+  ): Promise<RawClient> {
+    const client = await RawClient.greeted(url, "sender", channel, from);
     client.send({ t: "offer", ...share.offer, proof: share.proof });
     await client.when("accepted");
     return client;

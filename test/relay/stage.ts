@@ -22,7 +22,7 @@ export interface StageOptions {
 }
 
 /** Who it is that has a socket changes nothing here. */
-const NOBODY: Visitor = { address: "", limitKey: "", origin: "http://relay" };
+const NOBODY: Visitor = { address: "", limitKey: undefined, origin: "http://relay" };
 
 /** The kernel, which takes nothing while it is shut, however much room it has. */
 class Valve implements Kernel, Pick<Native, "keyOf"> {
