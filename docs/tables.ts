@@ -1,10 +1,11 @@
-/** Writes the tables of docs/protocol.md and docs/cli.md, or of the page named, and the manual page. */
+/** Writes the tables of docs/protocol.md, docs/cli.md and docs/relay.md, or of the page named, and the manual page. */
 import { FAULTS, SENT_BY, limits, messageKeys, type MessageType } from "../protocol/mod.ts";
+import { METRICS } from "../relay/admin/metric-table.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
 import { manualPage } from "./man.ts";
 import { table } from "./markdown.ts";
 
-export const PAGES = ["protocol.md", "cli.md"] as const;
+export const PAGES = ["protocol.md", "cli.md", "relay.md"] as const;
 
 /** What each message is for and what answers it; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
@@ -57,6 +58,15 @@ const TABLES: Record<string, string> = {
       fault.retry ? "yes" : "no",
       fault.closeCode === 0 ? "" : fault.closeCode.toString(),
       fault.exitCode.toString(),
+    ]),
+  ),
+  metrics: table(
+    ["metric", "type", "labels", "meaning"],
+    METRICS.map(({ name, type, labels, help }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(" "),
+      help,
     ]),
   ),
   ...CLI_TABLES,

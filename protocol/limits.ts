@@ -527,6 +527,9 @@ export const RELAY_WORKERS = limit(
   "streaming threads of one relay; each has its own event loop and memory",
 );
 
+/** Where a relay's admin listener is by itself. */
+export const ADMIN_PORT = 8999;
+
 export const DRAIN_MS = limit(
   "DRAIN_MS",
   8 * second,

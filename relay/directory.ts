@@ -10,6 +10,9 @@ import type { FromDirectory, ShareRecord, ToDirectory } from "./messages.ts";
 
 interface Entry {
   record: ShareRecord;
+  /** What operators call it: says nothing of its id. */
+  readonly number: number;
+  readonly openedAt: number;
   /** The worker that has the log; it stays so while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
@@ -31,6 +34,7 @@ export class Directory {
   readonly #entries = new Map<string, Entry>();
   readonly #perChannel = new Map<string, number>();
   #draining = false;
+  #numbers = 0;
 
   constructor(output: DirectoryOutput) {
     this.#output = output;
@@ -40,10 +44,20 @@ export class Directory {
     return this.#entries.size;
   }
 
+  /** Shares that there ever were. */
+  get openedEver(): number {
+    return this.#numbers;
+  }
+
+  /** Every share, the oldest first. */
+  get list(): Iterable<Readonly<Entry>> {
+    return this.#entries.values();
+  }
+
   handle(message: ToDirectory, now: number): void {
     switch (message.t) {
       case "claim":
-        this.#claim(message);
+        this.#claim(message, now);
         return;
       case "orphan":
         if (this.#isOwner(message.key, message.epoch)) this.#orphan(message.key, now);
@@ -95,7 +109,7 @@ export class Directory {
     }
   }
 
-  #claim(claim: Extract<ToDirectory, { t: "claim" }>): void {
+  #claim(claim: Extract<ToDirectory, { t: "claim" }>, now: number): void {
     const { worker, socket, key, channel, offer } = claim;
     const known = this.#entries.get(key);
     const fault = known === undefined ? this.#noRoom(channel) : mismatch(known.record, claim);
@@ -109,7 +123,8 @@ export class Directory {
     const epoch = (known?.record.epoch ?? 0) + 1;
     const record: ShareRecord = { key, channel, offer, owner: worker, epoch };
     const heirOf = known?.home === worker ? undefined : known?.home;
-    this.#entries.set(key, { record, home: worker, orphanedAt: undefined });
+    const { number, openedAt } = known ?? { number: ++this.#numbers, openedAt: now };
+    this.#entries.set(key, { record, number, openedAt, home: worker, orphanedAt: undefined });
     for (const each of this.#output.workers()) {
       const mine = each === worker ? { socket, heirOf } : { socket: undefined };
       this.#output.toWorker(each, { t: "opened", record, ...mine });

@@ -11,7 +11,7 @@ import {
 } from "../protocol/mod.ts";
 
 import { Keeping, NOT_AGREED_WINDOW, type KeptFor } from "./keeping.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
 import type { Receipt, RecordRun } from "./messages.ts";
 import { Needs } from "./needs.ts";
@@ -28,6 +28,17 @@ export interface Upstream {
   floor(next: number | undefined): void;
   /** A receiver came here; it may have been at another worker before. */
   came(receiver: Uint8Array, next: number): void;
+}
+
+/** Receivers by lane, and the records that the least and the most of them have. */
+export interface FanoutStanding {
+  readonly live: number;
+  readonly catchUp: number;
+  /** Who has not agreed, or stopped to take. */
+  readonly paused: number;
+  /** Infinity: there is none. */
+  readonly least: number;
+  readonly most: number;
 }
 
 interface Receiver extends KeptFor {
@@ -91,6 +102,24 @@ export class Fanout {
   /** For metrics and tests. */
   get lanes(): Lanes["standing"] {
     return this.#lanes.standing;
+  }
+
+  /** What was given to receivers here since the share came. */
+  get sent(): Readonly<Traffic> {
+    return this.#lanes.sent;
+  }
+
+  /** Where the receivers that are attached stand. */
+  get standing(): FanoutStanding {
+    const standing = { live: 0, catchUp: 0, paused: 0, least: Infinity, most: 0 };
+    for (const { live, window, acked } of this.#bySocket.values()) {
+      if (live) standing.live++;
+      else if (window <= NOT_AGREED_WINDOW) standing.paused++;
+      else standing.catchUp++;
+      standing.least = Math.min(standing.least, acked);
+      standing.most = Math.max(standing.most, acked);
+    }
+    return standing;
   }
 
   /** Adds each receiver's changes of lane since the last call, by its id in hex. */

@@ -1,7 +1,8 @@
-import { DRAIN_QUIET_MS, SENDER_QUEUE_BYTES, type Offer } from "../protocol/mod.ts";
+import { DRAIN_QUIET_MS, SENDER_QUEUE_BYTES, type Frame, type Offer } from "../protocol/mod.ts";
 
 import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
+import type { Traffic } from "./lanes.ts";
 import { BlockLog, type RecordReader } from "./log.ts";
 import type { Estate, PeerMessage } from "./messages.ts";
 import { Origin } from "./origin.ts";
@@ -50,11 +51,32 @@ export class HomeShare {
   #trimming: Trimming;
   #quietSince: number | undefined;
   readonly #verdicts = new Verdicts();
+  /** Frames of the sender that came here, wanted or not. */
+  readonly came: Traffic = { frames: 0, bytes: 0 };
+  /** Of origins that are no more. */
+  #wantedAgain = 0;
 
   constructor(options: HomeOptions) {
     this.#options = options;
     this.#handover = new Handover(options.pool, options.toPeer);
     this.#trimming = new Trimming(options.pool);
+  }
+
+  /** A frame of the sender is here. @throws FaultError as `Origin.frame` */
+  frame(origin: Origin, frame: Frame, bytes: Uint8Array): void {
+    this.came.frames++;
+    this.came.bytes += bytes.length;
+    origin.frame(frame, bytes);
+  }
+
+  /** Records that the sender was asked for a second time. */
+  get wantedAgain(): number {
+    return this.#wantedAgain + (this.origin?.wantedAgain ?? 0);
+  }
+
+  /** Blocks of the log that the share has here. */
+  get blocks(): number {
+    return this.#log?.size ?? 0;
   }
 
   /**
@@ -273,6 +295,7 @@ export class HomeShare {
   #dropOrigin(): void {
     this.#log?.destroy();
     this.#log = undefined;
+    this.#wantedAgain += this.origin?.wantedAgain ?? 0;
     this.origin = undefined;
     this.#remote.clear();
     this.#verdicts.clear();

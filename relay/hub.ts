@@ -16,6 +16,7 @@ import {
 
 import { Bounds } from "./bounds.ts";
 import type { Client, ReceiverClient, SenderClient, StrangerClient } from "./clients.ts";
+import { addTotals, noTotals, totalsOf } from "./measures.ts";
 import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
@@ -36,6 +37,8 @@ export class Hub {
   readonly #senders: Senders;
   readonly #receivers: Receivers;
   readonly #bounds: Bounds;
+  /** What the shares counted that are no more. */
+  readonly ended = noTotals();
   #draining = false;
   #now = 0;
 
@@ -48,6 +51,13 @@ export class Hub {
 
   get sockets(): number {
     return this.#clients.size;
+  }
+
+  /** Clients with a socket of their own, by what they are. */
+  get roles(): Record<Client["role"], number> {
+    const roles = { stranger: 0, sender: 0, receiver: 0 };
+    for (const [socket, { role }] of this.#clients) if (socket >= 0) roles[role]++;
+    return roles;
   }
 
   /** For tests and metrics. */
@@ -235,6 +245,7 @@ export class Hub {
     if (home.ownerSocket !== undefined) sockets.push(home.ownerSocket);
     for (const socket of sockets) this.#forgetShare(socket);
     share.destroy();
+    addTotals(this.ended, totalsOf(share));
     this.#shares.delete(share);
     return sockets;
   }

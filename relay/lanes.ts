@@ -1,6 +1,6 @@
 import type { RecordPlace, RecordReader } from "./log.ts";
 import type { Needs } from "./needs.ts";
-import type { Outlet, SocketId } from "./outlet.ts";
+import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 
 /** A receiver as the lanes see it. */
 export interface Reader {
@@ -14,6 +14,12 @@ export interface Reader {
   live: boolean;
   /** Times that it came into the live lane or fell out of it; for metrics. */
   switches: number;
+}
+
+/** Frames that went one way, with their heads. */
+export interface Traffic {
+  frames: number;
+  bytes: number;
 }
 
 export interface LanesOptions {
@@ -42,6 +48,8 @@ export class Lanes {
   /** Receivers of the catch-up lane that wait for a record that is not in the log. */
   readonly #waiting = new Map<number, Set<Reader>>();
   #now = 0;
+  /** Given to sockets since this was made. */
+  readonly sent: Traffic = { frames: 0, bytes: 0 };
 
   constructor(options: LanesOptions) {
     this.#records = options.records;
@@ -151,7 +159,7 @@ export class Lanes {
         }
         return;
       }
-      const result = this.#outlet.sendFrame(socket, frame);
+      const result = this.#send(socket, frame);
       this.#log.close(frame);
       if (result === "refused") return;
       reader.next++;
@@ -200,8 +208,16 @@ export class Lanes {
   #deliverLive(reader: Reader, frame: RecordPlace): void {
     const { socket } = reader;
     const ready = socket !== undefined && this.#isReady(reader, socket);
-    if (ready && this.#outlet.sendFrame(socket, frame) !== "refused") reader.next++;
+    if (ready && this.#send(socket, frame) !== "refused") reader.next++;
     else this.#leaveLive(reader);
+  }
+
+  #send(socket: SocketId, frame: RecordPlace): SendResult {
+    const result = this.#outlet.sendFrame(socket, frame);
+    if (result === "refused") return result;
+    this.sent.frames++;
+    this.sent.bytes += frame.length;
+    return result;
   }
 
   #waitFor(index: number, reader: Reader): void {

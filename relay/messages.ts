@@ -3,6 +3,7 @@ import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
 import type { TlsPair } from "./certificate.ts";
 import type { CrowdBuffers } from "./crowd.ts";
 import type { HandedBlock, RecordPlace } from "./log.ts";
+import type { WorkerMeasures } from "./measures.ts";
 import type { Policy } from "./policy.ts";
 import type { PoolBuffers } from "./pool.ts";
 import type { Report } from "./reports.ts";
@@ -166,6 +167,8 @@ export type ToWorker =
   | { readonly t: "policy"; readonly policy: Policy }
   /** Whoever comes from now on sees that certificate. */
   | { readonly t: "certificate"; readonly tls: TlsPair }
+  /** Answered by `measures`. */
+  | { readonly t: "measure" }
   /** Answered by `pong`. */
   | { readonly t: "ping" }
   /** No new sockets; whoever is in no transfer is sent away. */
@@ -176,6 +179,7 @@ export type FromWorker =
   | ToDirectory
   | { readonly t: "ready"; readonly port: number; readonly httpPort: number | undefined }
   | { readonly t: "stats"; readonly stats: WorkerStats }
+  | { readonly t: "measures"; readonly measures: WorkerMeasures }
   | { readonly t: "report"; readonly report: Report }
   | { readonly t: "pong" }
   | { readonly t: "drained" };

@@ -10,6 +10,7 @@ import {
 } from "../protocol/mod.ts";
 
 import type { Certificate } from "./certificate.ts";
+import type { Admin, AdminOptions } from "./admin/listener.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
@@ -17,6 +18,7 @@ export type { Access } from "./access.ts";
 export { isAddressRange } from "./address.ts";
 export { DEFAULT_POLICY, type Policy } from "./policy.ts";
 export { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
+export type { Admin, AdminOptions } from "./admin/listener.ts";
 export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { Certificate, CertificateFiles } from "./certificate.ts";
@@ -32,6 +34,8 @@ export interface Relay {
   readonly httpPort: number | undefined;
   /** That with which it speaks TLS now. */
   readonly certificate: Certificate | undefined;
+  /** Undefined: it has none. */
+  readonly admin: Admin | undefined;
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;
   /**
@@ -67,11 +71,17 @@ export function workersOfMachine(): number {
  */
 export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
   const hostname = options.hostname ?? "127.0.0.1";
-  const supervisor = await Supervisor.start({
+  const logFolder = options.logFolder ?? tmpdir();
+  const running: { supervisor?: Supervisor } = {};
+  await using opening = new AsyncDisposableStack();
+  // First, so that it can say that the relay starts.
+  const admin = await openAdmin(options.admin, logFolder, () => running.supervisor);
+  if (admin !== undefined) opening.use(admin);
+  const started = await Supervisor.start({
     workers: 1,
     port: 0,
     logBytes: LOG_BYTES,
-    logFolder: tmpdir(),
+    logFolder,
     zeroCopy: true,
     stallMs: STALL_TIMEOUT_MS,
     lobby: true,
@@ -79,27 +89,51 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     ...options,
     hostname,
   });
+  running.supervisor = started;
+  const open = opening.move();
+  const ended = started.ended.then(async (fault) => {
+    await open.disposeAsync();
+    return fault;
+  });
+  const stop = async (): Promise<void> => {
+    await started.stop();
+    await ended;
+  };
   const scheme = options.tls === undefined ? "ws" : "wss";
-  const stop = (): Promise<void> => supervisor.stop();
   return {
     hostname,
-    port: supervisor.port,
-    url: `${scheme}://${localAddress(hostname)}:${supervisor.port}`,
-    httpPort: supervisor.httpPort,
+    port: started.port,
+    url: `${scheme}://${localAddress(hostname)}:${started.port}`,
+    httpPort: started.httpPort,
     get certificate() {
-      return supervisor.certificate;
+      return started.certificate;
     },
-    ended: supervisor.ended,
-    drain: (ms) => supervisor.drain(ms),
+    admin,
+    ended,
+    drain: async (ms) => {
+      await started.drain(ms);
+      await ended;
+    },
     stop,
     get refusals() {
-      return supervisor.refusals;
+      return started.refusals;
     },
-    reload: () => supervisor.reload(),
-    setPolicy: (policy) => supervisor.setPolicy(policy),
-    crashWorker: (worker) => supervisor.crash(worker),
+    reload: () => started.reload(),
+    setPolicy: (policy) => started.setPolicy(policy),
+    crashWorker: (worker) => started.crash(worker),
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Loaded only where one is wanted. */
+async function openAdmin(
+  options: AdminOptions | undefined,
+  logFolder: string,
+  relay: () => Supervisor | undefined,
+): Promise<Admin | undefined> {
+  if (options === undefined) return undefined;
+  const { AdminListener } = await import("./admin/listener.ts");
+  return new AdminListener({ ...options, logFolder, relay });
 }
 
 function localAddress(hostname: string): string {

@@ -51,6 +51,10 @@ export class Origin {
   #begun: boolean;
   readonly #queue = new Set<number>();
   readonly #outstanding = new Set<number>();
+  /** Records before it were asked for. */
+  #wantedEnd = 0;
+  /** Records asked for that were asked for before. */
+  wantedAgain = 0;
   readonly #news: ReceiverNews;
 
   constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
@@ -275,6 +279,8 @@ export class Origin {
       }
       this.#take(index);
       this.#outstanding.add(index);
+      if (index < this.#wantedEnd) this.wantedAgain++;
+      else this.#wantedEnd = index + 1;
       if (run !== undefined && run.first + run.count === index) {
         run.count++;
       } else {

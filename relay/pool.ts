@@ -278,6 +278,11 @@ export function reclaim(buffers: PoolBuffers, worker: number): void {
   if (descriptor !== 0) closeSync(descriptor);
 }
 
+/** How many blocks shares have. */
+export function heldBlocks({ owners }: PoolBuffers): number {
+  return new Int32Array(owners).reduce((held, owner) => held + (owner === 0 ? 0 : 1), 0);
+}
+
 /** Says what to close when this worker dies. @returns what was said before */
 export function noteDescriptor(
   { descriptors }: PoolBuffers,

@@ -82,7 +82,7 @@ export class Senders {
     if (!isOfShare(frame.tag, share.record.offer.share)) {
       throw new FaultError("bad-message", "a frame of another share");
     }
-    share.home.origin.frame(frame, bytes);
+    share.home.frame(share.home.origin, frame, bytes);
   }
 
   /** The directory gave the share to the sender at this socket. @param client undefined: it closed */

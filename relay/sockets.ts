@@ -63,6 +63,8 @@ export interface SocketsOptions {
   readonly bufferedBytes?: number;
   /** All that was queued for this socket is with the kernel. */
   readonly drained: (id: SocketId) => void;
+  /** A fault is told to a socket; once each. */
+  readonly failed?: (data: SocketData, code: FaultCode, detail: string | undefined) => void;
 }
 
 /** The sockets of a running worker: Bun's answers become the words of `Outlet` here and only here. */
@@ -84,9 +86,20 @@ export class Sockets implements Outlet {
   readonly #queue = new Set<SocketId>();
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
+  /** Sockets that were opened since this was made. */
+  openedEver = 0;
+  readonly #failed: SocketsOptions["failed"];
   #nextId: SocketId = 1;
 
-  constructor({ pool, native, clock, bufferedBytes = BUFFERED_BYTES, drained }: SocketsOptions) {
+  constructor({
+    pool,
+    native,
+    clock,
+    bufferedBytes = BUFFERED_BYTES,
+    drained,
+    failed,
+  }: SocketsOptions) {
+    this.#failed = failed;
     this.#bufferedBytes = bufferedBytes;
     this.#pool = pool;
     this.#clock = clock;
@@ -136,10 +149,16 @@ export class Sockets implements Outlet {
   opened(socket: Socket): boolean {
     const { id, turnedAway } = socket.data;
     this.#open.set(id, socket);
+    this.openedEver++;
     if (turnedAway === undefined) return true;
     this.#turnedAway.add(id);
     this.fail(id, turnedAway.code, turnedAway.detail, turnedAway.after);
     return false;
+  }
+
+  /** Undefined: it is no socket of ours, or gone. */
+  addressOf(id: SocketId): string | undefined {
+    return this.#open.get(id)?.data.visitor.address;
   }
 
   heard({ data }: Socket): void {
@@ -215,6 +234,7 @@ export class Sockets implements Outlet {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return;
     socket.data.farewell = { code, detail, after, at: this.#clock() };
+    this.#failed?.(socket.data, code, detail);
     if (this.#isFrameOnItsWay(id)) return;
     this.#sayFarewell(socket);
   }

@@ -9,12 +9,15 @@ import {
 
 import { KeptCertificate, type Certificate, type CertificateFiles } from "./certificate.ts";
 import { createCrowd, forgetCrowd, type CrowdBuffers } from "./crowd.ts";
+import type { Managed } from "./admin/manager.ts";
+import type { AdminOptions } from "./admin/listener.ts";
+import { Measuring } from "./admin/measuring.ts";
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
 import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
 import type { Policy } from "./policy.ts";
-import { reclaim } from "./pool.ts";
+import { reclaim, type PoolBuffers } from "./pool.ts";
 import { createRefusals, refusalsIn } from "./refusals.ts";
 import { checkLimits } from "./relay-limits.ts";
 import type { Reporter } from "./reports.ts";
@@ -38,6 +41,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly tls?: CertificateFiles | undefined;
   /** With `tls`: a plain port that only says to come by TLS. 0 takes a free one. */
   readonly httpPort?: number | undefined;
+  /** Where those who run it can see and steer it; without it nowhere. */
+  readonly admin?: AdminOptions | undefined;
   /** Told of troubles of the relay itself; nothing in them comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told of what an operator should know. */
@@ -67,6 +72,18 @@ const supervised: Supervision = {
   certificateMs: CERTIFICATE_EVERY_MS,
 };
 
+export interface Health {
+  /** Every worker was up once. */
+  readonly isStarted: boolean;
+  readonly isEnding: boolean;
+  /** Workers that take clients. */
+  readonly up: number;
+  /** Of those, who answered when asked last. */
+  readonly answering: number;
+  /** Workers that there should be. */
+  readonly workers: number;
+}
+
 /** The place of one worker: threads come and go in it. */
 interface Place {
   readonly restarts: Restarts;
@@ -76,15 +93,18 @@ interface Place {
 }
 
 /** The main thread of a relay: starts workers, replaces one that fails, holds the directory. */
-export class Supervisor {
+export class Supervisor implements Managed {
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;
+  readonly measuring: Measuring;
   readonly #options: RelayOptions;
   readonly #supervision: Supervision;
   readonly #log: LogFile;
   readonly #directory: Directory;
   readonly #places: readonly Place[];
   readonly #timers: readonly NodeJS.Timeout[];
+  /** Workers that ended, and not with the relay. */
+  workersLost = 0;
   #guard = new DisposableStack();
   #port: number;
   #httpPort: number | undefined;
@@ -125,6 +145,14 @@ export class Supervisor {
       toWorker: (worker, message) => this.#post(worker, message),
       workers: () => this.#up(),
     });
+    this.measuring = new Measuring({
+      ask: () => {
+        const up = [...this.#up()];
+        for (const worker of up) this.#post(worker, { t: "measure" });
+        return up;
+      },
+      clock: () => performance.now(),
+    });
     this.#timers = [
       setInterval(() => this.#tick(performance.now()), TICK_MS),
       setInterval(() => this.#ping(), pingMs),
@@ -155,6 +183,34 @@ export class Supervisor {
     }
     supervisor.#started = true;
     return supervisor;
+  }
+
+  /** What health checks ask for. */
+  get health(): Health {
+    const threads = this.#places.map(({ thread }) => thread);
+    return {
+      isStarted: this.#started,
+      isEnding: this.#drainedBy !== undefined || this.#stopping !== undefined,
+      up: threads.filter((thread) => thread?.isReady === true).length,
+      answering: threads.filter((thread) => thread?.isAnswering === true).length,
+      workers: threads.length,
+    };
+  }
+
+  get shares(): Directory["list"] {
+    return this.#directory.list;
+  }
+
+  get sharesOpened(): number {
+    return this.#directory.openedEver;
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  get pool(): PoolBuffers {
+    return this.#log.pool;
   }
 
   get port(): number {
@@ -291,13 +347,17 @@ export class Supervisor {
       },
       directory: (message) => this.#directory.handle(message, performance.now()),
       stats: (stats) => onStats?.(stats),
+      measures: (measures) => this.measuring.heard(measures),
       report: (report) => this.#options.onReport?.(report),
       failed: (why) => {
         if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`);
         else fault = startFault(why, address);
       },
       ended: (wasReady) => {
-        if (place.thread === thread) place.thread = undefined;
+        if (place.thread === thread) {
+          place.thread = undefined;
+          this.measuring.lost(worker);
+        }
         reclaim(this.#log.pool, worker);
         forgetCrowd(this.#crowd, worker);
         if (this.#stopping !== undefined) return;
@@ -310,6 +370,7 @@ export class Supervisor {
   }
 
   #lost(worker: number, place: Place): void {
+    this.workersLost++;
     this.#directory.workerLost(worker, performance.now());
     this.#again(worker, place, `Worker ${worker} ended`);
   }

@@ -1,14 +1,19 @@
 import { FAREWELL_MS, TICK_MS, WORKER_ENDING_PINGS, WORKER_SILENT_PINGS } from "../protocol/mod.ts";
 
 import type { FromWorker, ToDirectory, ToWorker, WorkerStart } from "./messages.ts";
+import type { WorkerMeasures } from "./measures.ts";
 import type { Report } from "./reports.ts";
 import type { WorkerStats } from "./stats.ts";
+
+/** A worker that leaves a question open for so many periods counts as one that does not answer. */
+const LATE_PINGS = Math.ceil(WORKER_SILENT_PINGS / 3);
 
 /** What the main thread hears of a worker. */
 export interface WorkerEvents {
   ready(port: number, httpPort: number | undefined): void;
   directory(message: ToDirectory): void;
   stats(stats: WorkerStats): void;
+  measures(measures: WorkerMeasures): void;
   report(report: Report): void;
   /** An error that nobody caught, or no answer for too long: it ends. */
   failed(why: string): void;
@@ -63,6 +68,11 @@ export class WorkerThread {
 
   get isReady(): boolean {
     return this.#at === "ready";
+  }
+
+  /** Whether it is up, and answered lately. */
+  get isAnswering(): boolean {
+    return this.#at === "ready" && this.#silentPeriods < LATE_PINGS;
   }
 
   post(message: ToWorker): void {
@@ -140,6 +150,9 @@ export class WorkerThread {
         return;
       case "stats":
         this.#events.stats(message.stats);
+        return;
+      case "measures":
+        this.#events.measures(message.measures);
         return;
       case "report":
         this.#events.report(message.report);

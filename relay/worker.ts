@@ -1,4 +1,10 @@
-import { FAREWELL_MS, FRAME_BYTES, TEXT_MESSAGE_BYTES, TICK_MS } from "../protocol/mod.ts";
+import {
+  FAREWELL_MS,
+  FRAME_BYTES,
+  TEXT_MESSAGE_BYTES,
+  TICK_MS,
+  type FaultCode,
+} from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
 import { Bounds } from "./bounds.ts";
@@ -11,6 +17,7 @@ import type { TextSocket } from "./entrances/text.ts";
 import { Hub } from "./hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
 import { openHint } from "./tls-hint.ts";
+import { Measures } from "./measures.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, noteDescriptor } from "./pool.ts";
@@ -65,7 +72,17 @@ function start({
   if (native !== undefined) noteDescriptor(buffers, worker, native.descriptor);
   const pool = new BlockPool(buffers, worker, native);
   const drained = (id: SocketId): void => hub.drained(id, clock());
-  const sockets = new Sockets({ pool, native, clock, drained });
+  const faults: Partial<Record<FaultCode, number>> = {};
+  const countFault = (code: FaultCode): void => {
+    faults[code] = (faults[code] ?? 0) + 1;
+  };
+  const sockets = new Sockets({
+    pool,
+    native,
+    clock,
+    drained,
+    failed: (_, code) => countFault(code),
+  });
   const inside: Inside = {
     opened: (id, address) => hub.opened(id, clock(), address),
     message: (id, bytes) => hub.message(id, bytes, clock()),
@@ -75,7 +92,15 @@ function start({
   };
   const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
   const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
-  const entrances = new Entrances({ sockets, pool, inside, clock, turnstile, lobby });
+  const entrances = new Entrances({
+    sockets,
+    pool,
+    inside,
+    clock,
+    turnstile,
+    lobby,
+    failed: countFault,
+  });
   const { text } = entrances;
   const hub = new Hub({
     worker,
@@ -90,6 +115,7 @@ function start({
   const report: Reporter = (each) => post({ t: "report", report: each });
   const door = new Door({ policy, sockets, entrances, turnstile, lobby, report });
   const rest = new Rest();
+  const measures = new Measures({ worker, hub, sockets, entrances }, faults);
 
   const heard = (socket: Bun.ServerWebSocket<ClientData>): void => {
     if (isText(socket)) text.heard(socket);
@@ -170,6 +196,7 @@ function start({
     entrances.tick();
     rest.tick(clock());
     for (const each of listeners) each.settle();
+    measures.tick(clock());
   }, TICK_MS);
   const reporting = stats
     ? reportStats({
@@ -202,6 +229,9 @@ function start({
   return (message) => {
     switch (message.t) {
       case "start":
+        return;
+      case "measure":
+        post({ t: "measures", measures: measures.take() });
         return;
       case "ping":
         post({ t: "pong" });

@@ -60,6 +60,12 @@ export default command({
         "A proxy in front, or a range of them, whose X-Forwarded-For counts; may be given several times",
     },
     ...relayLimitArgs,
+    admin: {
+      type: "string",
+      valueHint: "host:port",
+      description:
+        "Where its operators see what it does, and programs its metrics; off: nowhere (127.0.0.1:8999)",
+    },
     lobby: {
       type: "boolean",
       default: true,

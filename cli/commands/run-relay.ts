@@ -14,6 +14,7 @@ import {
 import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
 import { onHangup, onInterrupt } from "../interrupts.ts";
+import { adminAddress, atAdminAddress } from "../relay-admin.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "../relay-limits.ts";
@@ -31,6 +32,7 @@ export interface RelayValues
   readonly "stall-timeout": string | undefined;
   readonly "log-bytes": string | undefined;
   readonly "log-dir": string | undefined;
+  readonly admin: string | undefined;
   readonly lobby: boolean;
   readonly copy: boolean;
   readonly json: boolean;
@@ -65,7 +67,9 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const workers = asked ?? workersOfMachine();
   const { lobby } = values;
   const kept = { tls, httpPort, lobby, policy, logBytes, logFolder, zeroCopy: !values.copy };
-  const relay = await startRelay({ hostname, port, workers, stallMs, ...kept, onTrouble });
+  const relay = await atAdminAddress(adminAddress(values.admin, port), (admin) =>
+    startRelay({ hostname, port, workers, stallMs, ...kept, admin, onTrouble }),
+  );
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   using __ = onHangup(() => relay.reload());
@@ -83,6 +87,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
       console.info(`Its certificate is for ${certificate.names.join(", ")}, until ${until}`);
     }
     if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
+    if (relay.admin !== undefined) console.info(`Metrics: ${relay.admin.url}/metrics`);
     console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
   let fault = await Promise.race([signalled, relay.ended]);

@@ -51,9 +51,13 @@ export class Insiders implements Outlet {
   /** The frame that is being given. */
   readonly #frame = new Uint8Array(FRAME_BYTES);
 
-  constructor(sockets: Outlet, pool: BlockPool) {
+  readonly #failed: ((code: FaultCode) => void) | undefined;
+
+  /** @param failed an insider is told a fault */
+  constructor(sockets: Outlet, pool: BlockPool, failed?: (code: FaultCode) => void) {
     this.#sockets = sockets;
     this.#pool = pool;
+    this.#failed = failed;
   }
 
   get size(): number {
@@ -118,7 +122,9 @@ export class Insiders implements Outlet {
     this.later(() => {
       const insider = this.#insiders.get(socket);
       this.#insiders.delete(socket);
-      insider?.failed(code);
+      if (insider === undefined) return;
+      this.#failed?.(code);
+      insider.failed(code);
     });
   }
 

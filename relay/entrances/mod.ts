@@ -1,5 +1,11 @@
 /** The doors for clients that speak something else: the original app's, and HTTP. */
-import { CHANNEL_BYTES, FaultError, RECEIVERS_PER_SHARE, SHARE_BYTES } from "../../protocol/mod.ts";
+import {
+  CHANNEL_BYTES,
+  FaultError,
+  RECEIVERS_PER_SHARE,
+  SHARE_BYTES,
+  type FaultCode,
+} from "../../protocol/mod.ts";
 
 import type { Outlet } from "../outlet.ts";
 import type { Place } from "../crowd.ts";
@@ -43,6 +49,8 @@ export interface EntrancesOptions {
   readonly turnstile: Turnstile;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
+  /** A fault is told to a client here. */
+  readonly failed?: (code: FaultCode) => void;
 }
 
 const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
@@ -60,8 +68,8 @@ export class Entrances {
 
   constructor(options: EntrancesOptions) {
     this.#options = options;
-    const { sockets, pool, inside, clock } = options;
-    const insiders = new Insiders(sockets, pool);
+    const { sockets, pool, inside, clock, failed } = options;
+    const insiders = new Insiders(sockets, pool, failed);
     this.outlet = insiders;
     const openers = new Openers();
     this.text = new TextSockets({ insiders, inside, openers, clock });
@@ -77,6 +85,16 @@ export class Entrances {
   /** Clients here, of all kinds. */
   get size(): number {
     return this.text.size + this.#exchanges.size;
+  }
+
+  /** The clients here by door and by what they do. */
+  get roles(): Record<"text" | "http", Record<"stranger" | "sender" | "receiver", number>> {
+    const http = { stranger: 0, sender: 0, receiver: 0 };
+    for (const each of this.#exchanges) {
+      if (each instanceof Upload) http.sender++;
+      else http.receiver++;
+    }
+    return { text: this.text.roles, http };
   }
 
   /**

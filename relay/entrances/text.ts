@@ -200,6 +200,16 @@ export class TextSockets {
     return this.#open.size;
   }
 
+  /** The clients here by what they do. */
+  get roles(): { stranger: number; sender: number; receiver: number } {
+    const roles = { stranger: 0, sender: 0, receiver: 0 };
+    for (const { data } of this.#open) {
+      if (data.role === "text-sender") roles.sender++;
+      else roles.receiver++;
+    }
+    return roles;
+  }
+
   /** @param path of the request; undefined: no door of the original app */
   dataFor(path: string, visitor: Visitor): TextData | undefined {
     const role = ROLES.get(path);

@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+
+import { FaultError } from "../../protocol/mod.ts";
+
+import { listenFault } from "../guard.ts";
+import { isLogDiskFull } from "./log-room.ts";
+import type { Managed } from "./manager.ts";
+import type { Metrics } from "./metrics.ts";
+import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./ours.ts";
+import { metricSource, overview } from "./overview.ts";
+
+const IDLE_SECONDS = 10;
+/** What is asked for is a few words. bytes */
+const BODY_BYTES = 64 * 1024;
+const TOKEN_BYTES = 32;
+const NO_STORE = { "cache-control": "no-store" } as const;
+
+export interface AdminOptions {
+  readonly hostname: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Whether a token of an operator's own is one for this. */
+  readonly mayManage?: (token: string) => boolean;
+}
+
+/** A running admin listener. */
+export interface Admin extends AsyncDisposable {
+  /** Address of the page, such as `http://127.0.0.1:8999`. */
+  readonly url: string;
+  /** Made for this run alone. */
+  readonly token: string;
+}
+
+export interface AdminSetting extends AdminOptions {
+  /** Undefined: it is still starting. */
+  readonly relay: () => Managed | undefined;
+  readonly logFolder: string;
+}
+
+type Answer = Response | Promise<Response>;
+
+/** The listener for those who run the relay, apart from the one for its clients. */
+export class AdminListener implements Admin {
+  readonly token = randomBytes(TOKEN_BYTES).toString("base64url");
+  readonly #setting: AdminSetting;
+  readonly #server: Bun.Server<undefined>;
+  readonly #startedAt = performance.now();
+  #metrics: Promise<Metrics> | undefined;
+
+  /** @throws FaultError `port-in-use`, `cannot-listen` */
+  constructor(setting: AdminSetting) {
+    this.#setting = setting;
+    const { hostname, port } = setting;
+    try {
+      this.#server = Bun.serve({
+        hostname,
+        port,
+        idleTimeout: IDLE_SECONDS,
+        maxRequestBodySize: BODY_BYTES,
+        development: false,
+        // Without a word of it Bun shares the port with others where it is not for developing.
+        reusePort: false,
+        fetch: (request) => this.#fetch(request),
+        error: () => plain(500, "The relay made a mistake."),
+      });
+    } catch (error) {
+      const { code } = listenFault(Bun.inspect(error), "");
+      throw new FaultError(code, `--admin ${hostname}:${port}`, { cause: error });
+    }
+  }
+
+  get url(): string {
+    return this.#server.url.origin;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop(true);
+  }
+
+  #fetch(request: Request): Answer {
+    const { headers, method } = request;
+    const host = headers.get("host");
+    if (!isOwnHost(host, this.#setting.hostname)) return plain(421, "This is not that host.");
+    if (!isOwnOrigin(headers.get("origin"), host)) return plain(403, "Wrong origin.");
+    const { pathname } = new URL(request.url);
+    const isRead = method === "GET" || method === "HEAD";
+    if (pathname.startsWith("/api/")) return this.#api(request, pathname.slice("/api/".length));
+    if (!isRead) return plain(405, "Not that method.", { allow: "GET, HEAD" });
+    switch (pathname) {
+      case "/healthz":
+        return this.#health();
+      case "/readyz":
+        return this.#ready();
+      case "/metrics":
+        return this.#exposition();
+      default:
+        return plain(404, "There is nothing here.");
+    }
+  }
+
+  /** Whether the process should be left alone: it answers, and so do its workers. */
+  #health(): Response {
+    const relay = this.#setting.relay();
+    if (relay === undefined) return plain(200, "starting");
+    const { up, answering } = relay.health;
+    return answering < up ? plain(503, "a worker does not answer") : plain(200, "ok");
+  }
+
+  /** Whether new clients should be sent here. */
+  async #ready(): Promise<Response> {
+    const relay = this.#setting.relay();
+    if (relay === undefined || !relay.health.isStarted) return plain(503, "starting");
+    const { isEnding, answering } = relay.health;
+    if (isEnding) return plain(503, "draining");
+    if (answering === 0) return plain(503, "no worker is up");
+    const isFull = await isLogDiskFull(this.#setting.logFolder, relay.pool);
+    return isFull ? plain(503, "the disk of the log is full") : plain(200, "ok");
+  }
+
+  async #exposition(): Promise<Response> {
+    const relay = this.#setting.relay();
+    if (relay === undefined) return plain(503, "starting");
+    this.#metrics ??= import("./metrics.ts").then((module) => new module.Metrics());
+    const [metrics, measured] = await Promise.all([this.#metrics, relay.measuring.take()]);
+    const { contentType, text } = await metrics.expose(metricSource(relay, measured));
+    return new Response(text, { headers: { ...NO_STORE, "content-type": contentType } });
+  }
+
+  #api(request: Request, what: string): Answer {
+    const token = bearerOf(request.headers.get("authorization"));
+    if (token === undefined || !this.#mayManage(token)) {
+      return plain(401, "A token of an admin is needed.", { "www-authenticate": "Bearer" });
+    }
+    const relay = this.#setting.relay();
+    if (relay === undefined) return plain(503, "starting");
+    if (what === "status" && request.method === "GET") return this.#status(relay);
+    return plain(404, "There is nothing here.");
+  }
+
+  #mayManage(token: string): boolean {
+    return isSameToken(token, this.token) || this.#setting.mayManage?.(token) === true;
+  }
+
+  async #status(relay: Managed): Promise<Response> {
+    const measured = await relay.measuring.take();
+    return Response.json(overview(relay, measured, this.#startedAt), { headers: NO_STORE });
+  }
+}
+
+function plain(
+  status: number,
+  sentence: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(`${sentence}\n`, {
+    status,
+    headers: { ...NO_STORE, "content-type": "text/plain; charset=utf-8", ...headers },
+  });
+}

@@ -1,0 +1,201 @@
+/** What the status command and the page show. */
+import { isOpen } from "../../protocol/mod.ts";
+
+import { addLanes, addTotals, noLanes, noTotals, type ShareMeasures } from "../measures.ts";
+import { heldBlocks } from "../pool.ts";
+import type { Managed } from "./manager.ts";
+import type { Measured } from "./measuring.ts";
+import type { MetricSource } from "./metric-table.ts";
+import { processMemory } from "./process-memory.ts";
+
+/** Of more shares those with most bytes are shown: a page of more rows helps nobody. */
+const SHARES_SHOWN = 200;
+const MS = 1000;
+
+export interface ShareOverview {
+  /** What it is called here; its ids are nobody's business. */
+  readonly number: number;
+  /** Seconds since it was opened. */
+  readonly age: number;
+  /** Bytes of its frames as offered; undefined: nobody knows yet. */
+  readonly size: number | undefined;
+  readonly records: number;
+  /** Whether its sender can read everything again. */
+  readonly seekable: boolean;
+  readonly senderHere: boolean;
+  /** The address of its sender's line. */
+  readonly sender: string | undefined;
+  readonly lanes: { readonly live: number; readonly catchUp: number; readonly paused: number };
+  /** Records that the least and the most of its receivers have. */
+  readonly least: number | undefined;
+  readonly most: number | undefined;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly wantedAgain: number;
+  /** Bytes of the log. */
+  readonly kept: number;
+}
+
+export interface Overview {
+  /** Seconds since the relay began. */
+  readonly uptime: number;
+  /** When this was measured, in seconds on the same clock. */
+  readonly at: number;
+  readonly isDraining: boolean;
+  readonly workers: {
+    readonly wanted: number;
+    readonly up: number;
+    readonly answering: number;
+    readonly lost: number;
+  };
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly wantedAgain: number;
+  readonly connections: number;
+  /** By door, then by role. */
+  readonly clients: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly lanes: { readonly live: number; readonly catchUp: number; readonly paused: number };
+  /** Bytes in memory that wait for sockets; of the socket with most. */
+  readonly buffered: number;
+  readonly bufferedMost: number;
+  /** The most that each worker's event loop was late lately. ms */
+  readonly delays: readonly number[];
+  /** Bytes of the log: held, and at most. */
+  readonly log: { readonly held: number; readonly most: number };
+  /** Resident memory of the process alone, and of the log's mapped file. bytes */
+  readonly memory: { readonly own: number; readonly file: number } | undefined;
+  /** Faults told since the relay began, by code. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** How often limits were gone over since the relay began, by name. */
+  readonly refusals: Readonly<Record<string, number>>;
+  readonly shares: {
+    readonly all: number;
+    readonly opened: number;
+    readonly senderHere: number;
+    /** SHARES_SHOWN at most. */
+    readonly list: readonly ShareOverview[];
+  };
+}
+
+export function metricSource(relay: Managed, measured: Measured): MetricSource {
+  const { health, pool, sharesOpened, workersLost } = relay;
+  const shares = { senderHere: 0, senderAway: 0 };
+  for (const { record } of relay.shares) {
+    if (record.owner === undefined) shares.senderAway++;
+    else shares.senderHere++;
+  }
+  const { workers: wanted, up, answering, isEnding } = health;
+  return {
+    measured,
+    shares,
+    sharesOpened,
+    workers: { wanted, up, answering },
+    workersLost,
+    refusals: relay.refusals,
+    isDraining: isEnding,
+    log: { held: heldBlocks(pool), blocks: pool.blocks, blockBytes: pool.blockBytes },
+    memory: processMemory(),
+  };
+}
+
+/** @param startedAt on the clock of `measured` */
+export function overview(relay: Managed, measured: Measured, startedAt: number): Overview {
+  const { health, workersLost, sharesOpened, pool } = relay;
+  const { totals, workers, opened, faults, at } = measured;
+  const lanes = noLanes();
+  const clients = {
+    socket: { stranger: 0, sender: 0, receiver: 0 },
+    text: { stranger: 0, sender: 0, receiver: 0 },
+    http: { stranger: 0, sender: 0, receiver: 0 },
+  };
+  for (const worker of workers) {
+    addLanes(lanes, worker.lanes);
+    for (const door of ["socket", "text", "http"] as const) {
+      for (const role of ["stranger", "sender", "receiver"] as const) {
+        clients[door][role] += worker.clients[door][role];
+      }
+    }
+  }
+  const list = shareOverviews(relay, measured);
+  const memory = processMemory();
+  return {
+    uptime: (at - startedAt) / MS,
+    at: at / MS,
+    isDraining: health.isEnding,
+    workers: {
+      wanted: health.workers,
+      up: health.up,
+      answering: health.answering,
+      lost: workersLost,
+    },
+    bytesIn: totals.bytesIn,
+    bytesOut: totals.bytesOut,
+    wantedAgain: totals.wantedAgain,
+    connections: opened,
+    clients,
+    lanes,
+    buffered: workers.reduce((total, { buffered }) => total + buffered, 0),
+    bufferedMost: Math.max(0, ...workers.map(({ bufferedMost }) => bufferedMost)),
+    delays: workers.map(({ delay }) => delay),
+    log: { held: heldBlocks(pool) * pool.blockBytes, most: pool.blocks * pool.blockBytes },
+    memory:
+      memory === undefined
+        ? undefined
+        : { own: memory.anonymous, file: memory.file + memory.shared },
+    faults,
+    refusals: relay.refusals,
+    shares: {
+      all: list.length,
+      opened: sharesOpened,
+      senderHere: list.filter(({ senderHere }) => senderHere).length,
+      list: mostBytes(list),
+    },
+  };
+}
+
+function mostBytes(list: ShareOverview[]): ShareOverview[] {
+  if (list.length <= SHARES_SHOWN) return list;
+  const bytes = ({ bytesIn, bytesOut }: ShareOverview): number => bytesIn + bytesOut;
+  return list
+    .toSorted((one, other) => bytes(other) - bytes(one))
+    .slice(0, SHARES_SHOWN)
+    .toSorted((one, other) => one.number - other.number);
+}
+
+function shareOverviews(relay: Managed, { workers, at }: Measured): ShareOverview[] {
+  const parts = Map.groupBy(
+    workers.flatMap(({ shares }) => shares),
+    ({ key }) => key,
+  );
+  const { blockBytes } = relay.pool;
+  return [...relay.shares].map(({ record, number, openedAt }) => {
+    const { offer, owner, key } = record;
+    const of: readonly ShareMeasures[] = parts.get(key) ?? [];
+    const lanes = noLanes();
+    const totals = noTotals();
+    let blocks = 0;
+    for (const each of of) {
+      addLanes(lanes, each.lanes);
+      addTotals(totals, each.totals);
+      blocks += each.blocks;
+    }
+    const least = of.flatMap((each) => each.least ?? []);
+    const most = of.flatMap((each) => each.most ?? []);
+    return {
+      number,
+      age: Math.max(0, at - openedAt) / MS,
+      size: isOpen(offer) ? undefined : offer.bytes,
+      records: offer.records,
+      seekable: offer.seekable,
+      senderHere: owner !== undefined,
+      sender: of.find(({ sender }) => sender !== undefined)?.sender,
+      lanes,
+      least: least.length === 0 ? undefined : Math.min(...least),
+      most: most.length === 0 ? undefined : Math.max(...most),
+      bytesIn: totals.bytesIn,
+      bytesOut: totals.bytesOut,
+      wantedAgain: totals.wantedAgain,
+      kept: blocks * blockBytes,
+    };
+  });
+}
