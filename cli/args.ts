@@ -63,6 +63,17 @@ export function checkArgs(
   return { words, values };
 }
 
+/** The words of a command line without some of its options, which have a value each. */
+export function withoutOptions(raw: readonly string[], names: readonly string[]): string[] {
+  const end = raw.indexOf("--");
+  const flags = new Set(names.map((name) => `--${name}`));
+  return raw.filter((word, i) => {
+    if (end !== -1 && i >= end) return true;
+    const isValue = flags.has(raw[i - 1] ?? "");
+    return !isValue && !flags.has(splitOnce(word)[0]);
+  });
+}
+
 function isTakenBack(flag: string, args: ArgsDef): boolean {
   const name = /^--no-(.+)$/.exec(flag)?.[1];
   return name !== undefined && Object.hasOwn(args, name) && args[name]?.type === "boolean";

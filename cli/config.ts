@@ -17,6 +17,9 @@ export type Settable = Pick<Command, "args" | "settable" | "many">;
 /** The section whose options are for every command that has them. */
 export const ALL = "all";
 
+/** Options whose value is shown to nobody. */
+export const SECRETS: ReadonlySet<string> = new Set(["token"]);
+
 /** An option's value: that of a switch, text, or several texts where it may be given again. */
 export type OptionValue = string | boolean | readonly string[];
 

@@ -13,6 +13,8 @@ export interface SendJob {
   readonly relay: string;
   /** Certificates in PEM that its own has to lead to; undefined: those that this machine trusts. */
   readonly ca?: string | undefined;
+  /** For a relay that wants one. It is kept nowhere and printed nowhere. */
+  readonly token?: string | undefined;
   readonly code: Code;
   /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
   readonly master?: string | undefined;
@@ -49,6 +51,7 @@ export interface ReceiveJob {
   readonly kind: "receive";
   readonly relay: string;
   readonly ca?: string | undefined;
+  readonly token?: string | undefined;
   readonly code: Code;
   /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
   readonly master?: string | undefined;

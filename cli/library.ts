@@ -21,7 +21,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
-import { chooseRelay, type RelayChoice } from "./relay-choice.ts";
+import { chooseRelay, chooseToken, type RelayChoice } from "./relay-choice.ts";
 import type { SendWhat } from "./source.ts";
 
 /** ms that the relay may be unreachable at first */
@@ -33,6 +33,8 @@ interface Common {
   readonly relay?: string | undefined;
   /** A file of certificates in PEM that a `wss` relay's has to lead to. Else FILESHARE_CA, else the system's */
   readonly ca?: string | undefined;
+  /** For a relay that wants one. Else FILESHARE_TOKEN */
+  readonly token?: string | undefined;
   /** ms that the relay may be unreachable at first; Infinity: for ever. 10,000 unless given */
   readonly connectTimeoutMs?: number | undefined;
   /** bytes per second; none unless given */
@@ -59,11 +61,11 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  * Offers a share and serves it until enough receivers have all of it (`receivers`, 1 unless given), or
  * until the signal if `stay` is set. Nothing is kept for `resume` unless `keep` says so.
  * @returns the transfer; what goes wrong on the way is an `error` event and the outcome's fault
- * @throws FaultError `bad-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `interrupted` when the signal has
- *   been given already; nothing was started then
+ * @throws FaultError `bad-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `usage` for what can't be a token,
+ *   `interrupted` when the signal has been given already; nothing was started then
  */
 export function send(options: SendOptions): Client {
-  const { what, relay, ca, code, connectTimeoutMs, signal, ...choices } = options;
+  const { what, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
   return start(signal, {
     receivers: 1,
     stay: false,
@@ -72,6 +74,7 @@ export function send(options: SendOptions): Client {
     what: "from" in what ? what : { from: "paths", paths: what },
     code: code === undefined ? newCode() : codeOf(code),
     ...whereOf(chooseRelay(relay, ca)),
+    token: chooseToken(token),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
 }
@@ -84,7 +87,7 @@ export function send(options: SendOptions): Client {
  * @throws FaultError as `send`
  */
 export function receive(options: ReceiveOptions): Client {
-  const { relay, ca, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
+  const { relay, ca, token, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
   const parsed = codeOf(code);
   return start(signal, {
     name: ownName(),
@@ -102,6 +105,7 @@ export function receive(options: ReceiveOptions): Client {
     kind: "receive",
     code: parsed,
     ...whereOf(chooseRelay(relay, ca)),
+    token: chooseToken(token),
     out: resolve(out),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });

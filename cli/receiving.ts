@@ -87,6 +87,7 @@ export class Receiving {
     this.#session = new ReceiverSession(
       {
         channel: this.#keys.channel,
+        token: job.token,
         lobby: job.lobby,
         giveUpAfterMs: job.connectTimeoutMs,
         window: windowUnder(job.limit),

@@ -1,4 +1,5 @@
 import { relayAddress } from "./client.ts";
+import { usage } from "./args.ts";
 import { proxyFor } from "./proxy.ts";
 import { shellLine } from "./shell.ts";
 import { readAuthorities } from "./trust.ts";
@@ -27,6 +28,17 @@ export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const ca = file === undefined ? undefined : readAuthorities(file);
   const usual = address === relayAddress(DEFAULT_RELAY);
   return { address, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
+}
+
+/**
+ * The token for the relay, from `--token` or FILESHARE_TOKEN; undefined: none.
+ * @throws FaultError "usage", which does not say it
+ */
+export function chooseToken(option: string | undefined): string | undefined {
+  const token = option ?? process.env["FILESHARE_TOKEN"] ?? "";
+  if (token === "") return undefined;
+  if (/^[\x21-\x7e]{1,256}$/.test(token)) return token;
+  throw usage("a token has 1 to 256 characters of ASCII, and no spaces");
 }
 
 /** The command that receives what is sent under `code`. */

@@ -94,6 +94,7 @@ export class Sending {
     this.#session = new SenderSession(
       {
         channel: keys.channel,
+        token: job.token,
         offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
         goal: { receivers: job.receivers, stay: job.stay },

@@ -194,6 +194,11 @@ export const FAULTS = {
     "Send it again; whoever runs the relay can allow more time.",
     4023,
   ),
+  "not-allowed": failed(
+    "The relay does not allow that",
+    "Ask who runs it for a token, and give it as FILESHARE_TOKEN.",
+    4010,
+  ),
   "no-such-share": failed("That share is not here any more", "Ask the sender to send it again."),
   replaced: failed(
     "The same sender or receiver connected again elsewhere",

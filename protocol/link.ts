@@ -129,15 +129,36 @@ export class Link {
   }
 }
 
+/** What a client tells a relay of itself. */
+export interface Introduction {
+  readonly channel: Uint8Array;
+  /** What the relay may want before it lets somebody in. */
+  readonly token?: string | undefined;
+}
+
 /** What a session does for its link: connect, say hello, let go. */
-export function linkEffects(effect: LinkEffect, role: Role, channel: Uint8Array): LinkAction[] {
+export function linkEffects(
+  effect: LinkEffect,
+  role: Role,
+  { channel, token }: Introduction,
+): LinkAction[] {
   switch (effect) {
     case "connect":
     case "disconnect":
       return [{ type: effect }];
     case "greet":
       return [
-        { type: "send", message: { t: "hello", ...saidVersions(), role, channel, quiet: true } },
+        {
+          type: "send",
+          message: {
+            t: "hello",
+            ...saidVersions(),
+            role,
+            channel,
+            ...(token !== undefined && { token }),
+            quiet: true,
+          },
+        },
       ];
     case "nothing":
     case "timed-out":

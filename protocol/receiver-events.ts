@@ -3,6 +3,8 @@ import type { FaultCode } from "./faults.ts";
 
 export interface ReceiverOptions {
   readonly channel: Uint8Array;
+  /** For a relay that wants one. */
+  readonly token?: string | undefined;
   /** Take share after share for ever, as the original app's receivers do. */
   readonly lobby: boolean;
   readonly giveUpAfterMs: number | undefined;

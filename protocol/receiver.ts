@@ -97,7 +97,7 @@ export class ReceiverSession {
   #handle(event: ReceiverEvent, now: number): ReceiverEffect[] {
     switch (event.type) {
       case "opened":
-        return linkEffects(this.#link.opened(now), "receiver", this.#options.channel);
+        return linkEffects(this.#link.opened(now), "receiver", this.#options);
       case "lost":
         return this.#lost(event.fault, now);
       case "message":
@@ -153,7 +153,7 @@ export class ReceiverSession {
   #tick(now: number): ReceiverEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects: ReceiverEffect[] = linkEffects(effect, "receiver", this.#options.channel);
+    const effects: ReceiverEffect[] = linkEffects(effect, "receiver", this.#options);
     if (!("share" in this.#step)) return effects;
     const { share } = this.#step;
     if (this.#step.at === "confirming" && now >= this.#step.deadline) {

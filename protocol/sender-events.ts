@@ -12,6 +12,8 @@ export interface SenderGoal {
 
 export interface SenderOptions {
   readonly channel: Uint8Array;
+  /** For a relay that wants one. */
+  readonly token?: string | undefined;
   readonly offer: Offer;
   readonly proof: Uint8Array;
   readonly goal: SenderGoal;

@@ -98,7 +98,7 @@ export class SenderSession {
   #step(event: SenderEvent, now: number): SenderEffect[] {
     switch (event.type) {
       case "opened":
-        return linkEffects(this.#link.opened(now), "sender", this.#options.channel);
+        return linkEffects(this.#link.opened(now), "sender", this.#options);
       case "lost":
         return this.#lost(event.fault, now);
       case "message":
@@ -141,7 +141,7 @@ export class SenderSession {
   #tick(now: number): SenderEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects: SenderEffect[] = linkEffects(effect, "sender", this.#options.channel);
+    const effects: SenderEffect[] = linkEffects(effect, "sender", this.#options);
     effects.push(...this.#lookAtGate(now), ...this.#dropSlow(now), ...this.#endWhenReached(now));
     return effects;
   }

@@ -1,7 +1,24 @@
+import type { KnownToken } from "./tokens.ts";
+
+/**
+ * Who needs a token: nobody; whoever sends; whoever sends or receives.
+ */
+export const ACCESS_MODES = ["open", "senders", "closed"] as const;
+export type AccessMode = (typeof ACCESS_MODES)[number];
+
 /** Who may use the relay, as its operator says; plain values. */
 export interface Access {
+  readonly mode: AccessMode;
+  /** The same for the lobby, whose code everybody knows. */
+  readonly lobby: AccessMode;
+  readonly tokens: readonly KnownToken[];
   /** Addresses and ranges of the proxies whose word counts on where a request comes from. */
   readonly trustedProxies: readonly string[];
 }
 
-export const DEFAULT_ACCESS: Access = { trustedProxies: [] };
+export const DEFAULT_ACCESS: Access = {
+  mode: "open",
+  lobby: "open",
+  tokens: [],
+  trustedProxies: [],
+};

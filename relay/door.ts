@@ -1,11 +1,20 @@
+import { FaultError, equalBytes, type MessageOf } from "../protocol/mod.ts";
+
+import type { Access } from "./access.ts";
 import { AddressRanges } from "./address.ts";
+import { lobbyKeys } from "./entrances/lobby.ts";
 import type { Entrances } from "./entrances/mod.ts";
 import type { TextData } from "./entrances/text.ts";
+import { Gate, type Grant, type Wish } from "./gate.ts";
+import type { SocketId } from "./outlet.ts";
 import type { Policy } from "./policy.ts";
 import type { Reporter } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
 import type { Turnstile } from "./turnstile.ts";
 import { visitorOf, type Visitor } from "./visitor.ts";
+
+/** How often it is looked for those whose token is over. ms */
+const LOOK_AGAIN_MS = 1000;
 
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
@@ -29,15 +38,30 @@ export interface DoorOptions {
 export class Door {
   readonly #options: DoorOptions;
   #proxies: AddressRanges;
+  readonly #gate: Gate;
+  #access: Access;
+  #lookedAt = 0;
 
   constructor(options: DoorOptions) {
     this.#options = options;
-    this.#proxies = new AddressRanges(options.policy.access.trustedProxies);
+    const { access } = options.policy;
+    this.#access = access;
+    this.#proxies = new AddressRanges(access.trustedProxies);
+    this.#gate = new Gate({ access, lobby: options.lobby, time: Date.now });
   }
 
-  /** From now on that one holds. Who is in stays in. */
+  /** From now on that one holds. Who is in stays in, but for those whose token does not hold any more. */
   set policy(policy: Policy) {
     this.#proxies = new AddressRanges(policy.access.trustedProxies);
+    this.#gate.access = policy.access;
+    this.#access = policy.access;
+    this.#showOut();
+  }
+
+  tick(now: number): void {
+    if (now - this.#lookedAt < LOOK_AGAIN_MS) return;
+    this.#lookedAt = now;
+    this.#showOut();
   }
 
   /** @returns undefined: it has become a WebSocket */
@@ -52,13 +76,71 @@ export class Door {
     const { pathname } = new URL(request.url);
     const { sockets, entrances, lobby } = this.#options;
     const clear = lobby ? entrances.text.dataFor(pathname, visitor) : undefined;
-    if (clear !== undefined) return this.#upgrade(request, server, clear);
+    if (clear !== undefined) {
+      const role = clear.role === "text-sender" ? "send" : "receive";
+      const granted = this.#grant(request, visitor, { role, lobby: true });
+      if (granted instanceof Response) return granted;
+      return this.#upgrade(request, server, { ...clear, grant: granted });
+    }
     if (pathname === SOCKET_PATH) {
       return this.#upgrade(request, server, sockets.dataFor(visitor, peer));
     }
     // Who waits for a file says nothing meanwhile.
     server.timeout(request, 0);
-    return entrances.fetch(request, visitor) ?? refusal(404, "There is nothing here.");
+    const grant = (wish: Wish): Grant | Response => this.#grant(request, visitor, wish);
+    return (
+      entrances.fetch(request, visitor, grant, this.#access) ??
+      refusal(404, "There is nothing here.")
+    );
+  }
+
+  /**
+   * Lets a socket in that said hello. Clients without one have been let in before.
+   * @throws FaultError `not-allowed`
+   */
+  admit(id: SocketId, { role, channel, token }: MessageOf<"hello">): void {
+    const data = this.#options.sockets.dataOf(id);
+    if (data === undefined) return;
+    const lobby = equalBytes(channel, lobbyKeys().channel);
+    try {
+      const wish: Wish = { role: role === "sender" ? "send" : "receive", lobby };
+      data.grant = this.#gate.grant(wish, token);
+    } catch (error) {
+      this.#tellRefused(data.visitor, token);
+      throw error;
+    }
+  }
+
+  #grant({ headers }: Request, visitor: Visitor, wish: Wish): Grant | Response {
+    const given = headers.get("authorization");
+    const token = given === null ? undefined : (/^Bearer +(\S+)$/i.exec(given)?.[1] ?? "");
+    try {
+      return this.#gate.grant(wish, token);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#tellRefused(visitor, token);
+      return refusal(401, `${error.message}\nBy HTTP: Authorization: Bearer TOKEN`, {
+        "www-authenticate": `Bearer realm="fileshare"${token === undefined ? "" : ', error="invalid_token"'}`,
+      });
+    }
+  }
+
+  /** Who comes without a token has tried none. */
+  #tellRefused({ address }: Visitor, token: string | undefined): void {
+    const level = token === undefined ? "debug" : "info";
+    this.#options.report({ level, event: "not-allowed", fields: { address } });
+  }
+
+  /** Ends what would not be granted any more. */
+  #showOut(): void {
+    const { sockets, entrances } = this.#options;
+    const isOver = (grant: Grant | undefined): boolean => {
+      return grant !== undefined && !this.#gate.holds(grant);
+    };
+    for (const { id, grant } of sockets.all) {
+      if (isOver(grant)) sockets.fail(id, "not-allowed", "your token does not count any more");
+    }
+    entrances.end(isOver);
   }
 
   #upgrade(request: Request, server: Server, data: ClientData): Response | undefined {

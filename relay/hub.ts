@@ -25,6 +25,8 @@ import { LocalShare, type ShareOptions } from "./share.ts";
 import { Shares } from "./shares.ts";
 
 export interface HubOptions extends ShareOptions {
+  /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
+  readonly admit?: (socket: SocketId, hello: MessageOf<"hello">) => void;
   readonly primitives: SyncPrimitives;
   readonly bounds?: Bounds;
 }
@@ -157,6 +159,7 @@ export class Hub {
 
   #hello(socket: SocketId, { address }: StrangerClient, hello: MessageOf<"hello">): void {
     const { outlet, primitives } = this.#options;
+    this.#options.admit?.(socket, hello);
     const channel = toHex(hello.channel);
     const { role } = hello;
     const client: SenderClient | ReceiverClient =

@@ -14,7 +14,7 @@ import type { Admin, AdminOptions } from "./admin/listener.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
-export type { Access } from "./access.ts";
+export { ACCESS_MODES, type Access, type AccessMode } from "./access.ts";
 export { isAddressRange } from "./address.ts";
 export { DEFAULT_POLICY, type Policy } from "./policy.ts";
 export { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
@@ -23,6 +23,7 @@ export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { Certificate, CertificateFiles } from "./certificate.ts";
 export type { RelayOptions } from "./supervisor.ts";
+export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./tokens.ts";
 
 /** A running relay. */
 export interface Relay {

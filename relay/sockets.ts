@@ -18,6 +18,7 @@ import {
 import type { Place } from "./crowd.ts";
 import { DirectSender, type Kernel } from "./direct.ts";
 import type { RecordPlace } from "./log.ts";
+import type { Grant } from "./gate.ts";
 import type { Native, PeerKey } from "./native.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 import type { BlockPool } from "./pool.ts";
@@ -39,6 +40,8 @@ interface Farewell {
 export interface SocketData {
   readonly id: SocketId;
   readonly visitor: Visitor;
+  /** Undefined before its hello. */
+  grant: Grant | undefined;
   readonly peer: PeerKey | undefined;
   /** Where it is counted. */
   place: Place | undefined;
@@ -135,12 +138,22 @@ export class Sockets implements Outlet {
       visitor,
       place: undefined,
       turnedAway: undefined,
+      grant: undefined,
       peer: peer === null ? undefined : this.#native?.keyOf(peer.address, peer.port),
       heardAt: now,
       pingedAt: now,
       farewell: undefined,
       waiting: undefined,
     };
+  }
+
+  /** What a socket of this worker carries. */
+  dataOf(id: SocketId): SocketData | undefined {
+    return this.#open.get(id)?.data;
+  }
+
+  get all(): Iterable<SocketData> {
+    return this.#open.values().map(({ data }) => data);
   }
 
   // Events of Bun

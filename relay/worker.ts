@@ -110,6 +110,7 @@ function start({
     toDirectory: post,
     stallMs,
     bounds,
+    admit: (id, hello) => door.admit(id, hello),
   });
 
   const report: Reporter = (each) => post({ t: "report", report: each });
@@ -194,6 +195,7 @@ function start({
     hub.tick(clock());
     sockets.tick();
     entrances.tick();
+    door.tick(clock());
     rest.tick(clock());
     for (const each of listeners) each.settle();
     measures.tick(clock());

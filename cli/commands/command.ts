@@ -122,6 +122,12 @@ export const shared = {
     description:
       "Certificates in PEM that a wss:// relay's has to lead to (else those that this machine trusts)",
   },
+  token: {
+    type: "string",
+    valueHint: "token",
+    description:
+      "The token for a relay that wants one; better FILESHARE_TOKEN, since others can see arguments",
+  },
   "connect-timeout": {
     type: "string",
     valueHint: "seconds",

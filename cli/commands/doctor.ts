@@ -6,6 +6,7 @@ export default command({
   args: {
     relay: shared.relay,
     ca: shared.ca,
+    token: shared.token,
     quick: {
       type: "boolean",
       description:

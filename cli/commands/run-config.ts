@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { EXIT } from "../../protocol/faults.ts";
 import { escapeForDisplay } from "../../protocol/names.ts";
 import { usage } from "../args.ts";
-import { ALL, configPath, configText, parseConfig } from "../config.ts";
+import { ALL, SECRETS, configPath, configText, parseConfig } from "../config.ts";
 import { settingsFor, variableFor } from "../settings.ts";
 import { loadAll } from "./all.ts";
 
@@ -37,7 +37,10 @@ async function show(path: string, json: boolean): Promise<void> {
   const all = await Promise.all(
     (await loadAll()).map(async ([word, command]) => {
       const settings = await settingsFor(word, command, process.env);
-      return [word, [...settings]] as const;
+      const shown = [...settings].map(([name, setting]) => {
+        return [name, SECRETS.has(name) ? { ...setting, value: "..." } : setting] as const;
+      });
+      return [word, shown] as const;
     }),
   );
   const set = all.filter(([, settings]) => settings.length > 0);

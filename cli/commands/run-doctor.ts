@@ -5,7 +5,7 @@ import type { Finding } from "../doctor/finding.ts";
 import { checkConfig, checkOpenFiles, checkTerminal } from "../doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "../doctor/relay.ts";
 import { checkTransfer } from "../doctor/transfer.ts";
-import { chooseRelay } from "../relay-choice.ts";
+import { chooseRelay, chooseToken } from "../relay-choice.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
@@ -13,12 +13,14 @@ import { hasColor, makeStyle } from "../screen/style.ts";
 export interface DoctorValues {
   readonly relay: string | undefined;
   readonly ca: string | undefined;
+  readonly token: string | undefined;
   readonly quick: boolean;
   readonly json: boolean;
 }
 
 export async function runDoctor(values: DoctorValues): Promise<number> {
   const { address, ca } = chooseRelay(values.relay, values.ca);
+  const token = chooseToken(values.token);
   const { stdout, env } = process;
   const style = makeStyle(hasColor(stdout.isTTY, env));
   let worst: number = EXIT.done;
@@ -36,12 +38,12 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
   tell({ name: "fileshare", verdict: "fine", message: program });
   tell(checkConfig(env));
-  const relay = await checkRelay(address, ca);
+  const relay = await checkRelay(address, ca, token);
   tell(relay);
   if (relay.verdict !== "failed") {
     if (address.startsWith("wss:")) tell(await checkCertificate(address, ca));
     tell(await checkClock(address, ca));
-    if (!values.quick) tell(await checkTransfer(address, values.ca));
+    if (!values.quick) tell(await checkTransfer({ relay: address, ca: values.ca, token }));
   }
   tell(await checkOpenFiles());
   tell(checkTerminal(env, process.stdin.isTTY, stdout));

@@ -4,12 +4,12 @@ import { isLobby } from "../../protocol/code.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/limits.ts";
 import { parseSafeName } from "../../protocol/names.ts";
-import { usage } from "../args.ts";
+import { usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { receiverCode } from "../code-input.ts";
 import { ownName, receive } from "../library.ts";
 import { canAsk } from "../prompts.ts";
-import { chooseRelay } from "../relay-choice.ts";
+import { chooseRelay, chooseToken } from "../relay-choice.ts";
 import type { OnExists } from "../policy.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
@@ -32,6 +32,7 @@ export interface RecvValues {
   readonly limit: string | undefined;
   readonly relay: string | undefined;
   readonly ca: string | undefined;
+  readonly token: string | undefined;
   readonly "connect-timeout": string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -56,6 +57,9 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
   const relay = chooseRelay(values.relay, values.ca);
+  const token = chooseToken(values.token);
+  // It is written down nowhere.
+  const words = withoutOptions(raw, ["token"]);
   const code = await receiverCode({ ...values, argument: values.code });
   const lobby = isLobby(code);
   if (lobby && timeout !== undefined) {
@@ -75,6 +79,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   const client = receive({
     relay: relay.address,
     ca: values.ca,
+    token,
     code,
     name,
     lobby,
@@ -88,11 +93,11 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
     stdout: values.stdout,
     again: lobby
       ? undefined
-      : { cwd: process.cwd(), words: ["recv", ...without(raw, values.code)] },
+      : { cwd: process.cwd(), words: ["recv", ...without(words, values.code)] },
     limit,
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
   });
-  const command = `To go on: ${shellLine(["fileshare", "recv", ...raw])}`;
+  const command = `To go on: ${shellLine(["fileshare", "recv", ...words])}`;
   const screen = await openScreen(
     {
       side: "receiver",

@@ -1,6 +1,6 @@
 import { isLobby } from "../../protocol/code.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../protocol/limits.ts";
-import { usage } from "../args.ts";
+import { usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { begun } from "../begun.ts";
 import { senderCode } from "../code-input.ts";
@@ -8,7 +8,7 @@ import { checkWishes, codeExtras } from "../code-extras.ts";
 import type { SendJob } from "../jobs.ts";
 import { send } from "../library.ts";
 import { canAsk } from "../prompts.ts";
-import { chooseRelay, receiveCommand } from "../relay-choice.ts";
+import { chooseRelay, chooseToken, receiveCommand } from "../relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { parseRate, parseSeconds, parseWhole } from "../values.ts";
@@ -33,6 +33,7 @@ export interface SendValues {
   readonly lobby: boolean;
   readonly relay: string | undefined;
   readonly ca: string | undefined;
+  readonly token: string | undefined;
   readonly "connect-timeout": string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -41,6 +42,12 @@ export interface SendValues {
   readonly share: string | undefined;
   readonly new: boolean;
 }
+
+/**
+ * Which share it was is for one run alone: the next one of this command may be another. A token is
+ * written down nowhere.
+ */
+const FOR_ONE_RUN = ["share", "token"];
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
 export async function runSend(values: SendValues, raw: readonly string[]): Promise<number> {
@@ -58,10 +65,11 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const relay = chooseRelay(values.relay, values.ca);
+  const token = chooseToken(values.token);
   const given = senderCode(values.code, values.lobby);
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);
-  const words = ["send", ...asked, ...withoutShare(raw)];
+  const words = ["send", ...asked, ...withoutOptions(raw, FOR_ONE_RUN)];
   // The environment, unlike arguments, is nobody else's to read.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
@@ -69,6 +77,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
     send({
       relay: relay.address,
       ca: values.ca,
+      token,
       code: given,
       what,
       receivers,
@@ -124,9 +133,4 @@ function startWhenOf(values: SendValues): SendJob["startWhen"] {
     throw usage("--max-wait is less than --min-wait");
   }
   return { receivers, minWaitMs, maxWaitMs };
-}
-
-/** Which share it was is for one run alone: the next one of this command may be another. */
-function withoutShare(raw: readonly string[]): string[] {
-  return raw.filter((word, i) => !/^--share(=|$)/.test(word) && raw[i - 1] !== "--share");
 }

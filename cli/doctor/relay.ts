@@ -20,14 +20,18 @@ import type { Finding } from "./finding.ts";
 const CHANNEL_BYTES = 16;
 
 /** Says hello as a receiver of a channel that nobody else knows, and leaves. */
-export async function checkRelay(address: string, ca: string | undefined): Promise<Finding> {
+export async function checkRelay(
+  address: string,
+  ca: string | undefined,
+  token: string | undefined,
+): Promise<Finding> {
   const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
   const startedAt = performance.now();
   const channel = crypto.getRandomValues(new Uint8Array(CHANNEL_BYTES));
   const events = {
     opened: () => {
       const hello = { t: "hello", ...saidVersions(), role: "receiver", channel } as const;
-      line.send(encodeControl({ ...hello, quiet: true }));
+      line.send(encodeControl({ ...hello, ...(token !== undefined && { token }), quiet: true }));
     },
     message: (bytes: Uint8Array) => resolve(answerIn(bytes)),
     lost: (fault: FaultCode) => resolve(new FaultError(fault)),

@@ -15,24 +15,31 @@ import type { Finding } from "./finding.ts";
 const name = "transfer";
 
 /** A file of noise to oneself, by the code that people's files take. */
-export async function checkTransfer(relay: string, ca: string | undefined): Promise<Finding> {
+interface Way {
+  readonly relay: string;
+  /** A file. */
+  readonly ca: string | undefined;
+  readonly token: string | undefined;
+}
+
+export async function checkTransfer(way: Way): Promise<Finding> {
   const folder = mkdtempSync(join(tmpdir(), "fileshare-doctor-"));
   // Nobody wants to go on with it another time.
   process.env["XDG_STATE_HOME"] = join(folder, "state");
   try {
-    return await transfer(relay, ca, folder);
+    return await transfer(way, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function transfer(relay: string, ca: string | undefined, folder: string): Promise<Finding> {
+async function transfer(way: Way, folder: string): Promise<Finding> {
   const path = join(folder, "noise");
   const out = join(folder, "out");
   mkdirSync(out);
   writeFileSync(path, randomBytes(DOCTOR_TRANSFER_BYTES));
   const code = makeCode((length) => randomBytes(length));
-  const common = { relay, ca, code, connectTimeoutMs: DOCTOR_TRANSFER_MS };
+  const common = { ...way, code, connectTimeoutMs: DOCTOR_TRANSFER_MS };
   const sender = send({ ...common, what: [path] });
   const receiver = receive({ ...common, name: "doctor", out });
   const stop = (): void => {

@@ -1,35 +1,57 @@
 /** What somebody sees who asks a relay for nothing in particular. */
 
-function lines(origin: string, lobby: boolean): string[] {
+import type { Access, AccessMode } from "../access.ts";
+
+export interface HelpOptions {
+  /** Where the relay is reached, such as `https://relay.example`. */
+  readonly origin: string;
+  readonly lobby: boolean;
+  readonly access: Access;
+}
+
+export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
   const websocket = origin.replace(/^http/, "ws");
   const all = [
     "fileshare relay",
     "",
-    "Send a file, end-to-end encrypted, to all who have its code:",
+    `Send a file, end-to-end encrypted, to all who have its code${WHO[access.mode]}:`,
     `  bunx fileshare send FILE --relay ${websocket}`,
     `  bunx fileshare recv --relay ${websocket}`,
   ];
-  if (!lobby) return all;
+  if (lobby) {
+    all.push(
+      "",
+      `In the lobby, in clear, to whoever waits there${WHO[access.lobby]}:`,
+      `  curl -OJ ${origin}/lobby                      wait for the next file, and save it`,
+      `  curl -OJ ${origin}/lobby/NAME                 wait for the file of that name`,
+      `  curl -T FILE ${origin}/lobby/                 send a file, once somebody waits`,
+      `  curl -T FILE '${origin}/lobby/?receivers=3'   once three wait`,
+      `  tar c FOLDER | curl -T . ${origin}/lobby/folder.tar`,
+    );
+  }
+  if (access.mode === "open" && (!lobby || access.lobby === "open")) return all;
   return [
     ...all,
     "",
-    "In the lobby, in clear, to whoever waits there:",
-    `  curl -OJ ${origin}/lobby                      wait for the next file, and save it`,
-    `  curl -OJ ${origin}/lobby/NAME                 wait for the file of that name`,
-    `  curl -T FILE ${origin}/lobby/                 send a file, once somebody waits`,
-    `  curl -T FILE '${origin}/lobby/?receivers=3'   once three wait`,
-    `  tar c FOLDER | curl -T . ${origin}/lobby/folder.tar`,
+    "Who runs this relay has the tokens. Give yours as the variable FILESHARE_TOKEN, or to curl:",
+    '  curl -H "Authorization: Bearer $FILESHARE_TOKEN" ...',
   ];
 }
 
-export function helpText(origin: string, lobby: boolean): Response {
-  return new Response(`${lines(origin, lobby).join("\n")}\n`, {
+const WHO: Readonly<Record<AccessMode, string>> = {
+  open: "",
+  senders: " (senders need a token)",
+  closed: " (with a token)",
+};
+
+export function helpText(lines: readonly string[]): Response {
+  return new Response(`${lines.join("\n")}\n`, {
     headers: { "content-type": "text/plain; charset=utf-8" },
   });
 }
 
-export function page(origin: string, lobby: boolean): Response {
-  const text = Bun.escapeHTML(lines(origin, lobby).slice(2).join("\n"));
+export function page(lines: readonly string[]): Response {
+  const text = Bun.escapeHTML(lines.slice(2).join("\n"));
   const html = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

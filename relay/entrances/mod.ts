@@ -2,21 +2,25 @@
 import {
   CHANNEL_BYTES,
   FaultError,
+  equalBytes,
   RECEIVERS_PER_SHARE,
   SHARE_BYTES,
   type FaultCode,
 } from "../../protocol/mod.ts";
 
+import type { Access } from "../access.ts";
+import type { Grant, Wish } from "../gate.ts";
 import type { Outlet } from "../outlet.ts";
 import type { Place } from "../crowd.ts";
 import type { BlockPool } from "../pool.ts";
 import type { Turnstile } from "../turnstile.ts";
 import type { Visitor } from "../visitor.ts";
 import { Ciphertext } from "./ciphertext.ts";
-import { helpText, page } from "./help.ts";
+import { helpLines, helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
 import { Upload } from "./http-upload.ts";
 import { Insiders, type Inside } from "./insiders.ts";
+import { lobbyKeys } from "./lobby.ts";
 import { Openers } from "./opener.ts";
 import { TextSockets } from "./text.ts";
 
@@ -28,6 +32,18 @@ interface Exchange {
   gone(): void;
   /** The relay goes away. */
   farewell(): void;
+}
+
+/** Who may come in, and what for. */
+interface Guest {
+  readonly visitor: Visitor;
+  readonly grant: Grant;
+}
+
+/** Who came in: where it is counted, and what for it came. */
+interface Admitted {
+  readonly place: Place;
+  readonly grant: Grant;
 }
 
 /** What every entrance needs. */
@@ -62,8 +78,7 @@ export class Entrances {
   readonly text: TextSockets;
   readonly #options: EntrancesOptions;
   readonly #common: Omit<EntranceOptions, "visitor">;
-  /** Where each is counted. */
-  readonly #exchanges = new Map<Exchange, Place>();
+  readonly #exchanges = new Map<Exchange, Admitted>();
   #isDraining = false;
 
   constructor(options: EntrancesOptions) {
@@ -90,7 +105,7 @@ export class Entrances {
   /** The clients here by door and by what they do. */
   get roles(): Record<"text" | "http", Record<"stranger" | "sender" | "receiver", number>> {
     const http = { stranger: 0, sender: 0, receiver: 0 };
-    for (const each of this.#exchanges) {
+    for (const each of this.#exchanges.keys()) {
       if (each instanceof Upload) http.sender++;
       else http.receiver++;
     }
@@ -99,27 +114,39 @@ export class Entrances {
 
   /**
    * Answers an HTTP request, for as long as its transfer takes.
+   * @param ask whether this may be done; a response: no
    * @returns undefined: there is nothing at this path
    */
-  fetch(request: Request, visitor: Visitor): Response | Promise<Response> | undefined {
+  fetch(
+    request: Request,
+    visitor: Visitor,
+    ask: (wish: Wish) => Grant | Response,
+    access: Access,
+  ): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
     const ciphertext = CIPHERTEXT.exec(pathname);
     const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
     const { method } = request;
     if (pathname === "/")
-      return isGet(method) ? this.#help(request, visitor) : notAllowed("GET, HEAD");
+      return isGet(method) ? this.#help(request, visitor, access) : notAllowed("GET, HEAD");
     if (ciphertext === null && lobby === null) return undefined;
     if (this.#isDraining) return busy();
     if (ciphertext !== null) {
-      return isGet(method)
-        ? this.#ciphertext(request, visitor, ciphertext)
-        : notAllowed("GET, HEAD");
+      if (!isGet(method)) return notAllowed("GET, HEAD");
+      const [channel, share] = idsIn(ciphertext);
+      const lobby = equalBytes(channel, lobbyKeys().channel);
+      const granted = ask({ role: "receive", lobby });
+      if (granted instanceof Response) return granted;
+      return this.#ciphertext(request, { visitor, grant: granted }, channel, share);
     }
+    const isUpload = method === "PUT" || method === "POST";
+    if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");
+    const granted = ask({ role: isUpload ? "send" : "receive", lobby: true });
+    if (granted instanceof Response) return granted;
     const name = decode(lobby?.[1] ?? "");
     if (name === undefined) return bad("That name is not encoded as a URL wants it.");
-    if (isGet(method)) return this.#download(request, visitor, name);
-    if (method === "PUT" || method === "POST") return this.#upload(request, visitor, name);
-    return notAllowed("GET, HEAD, PUT, POST");
+    const guest = { visitor, grant: granted };
+    return isUpload ? this.#upload(request, guest, name) : this.#download(request, guest, name);
   }
 
   tick(): void {
@@ -139,10 +166,16 @@ export class Entrances {
     for (const exchange of this.#exchanges.keys()) exchange.farewell();
   }
 
+  /** Sends those away whose grant is over. */
+  end(isOver: (grant: Grant | undefined) => boolean): void {
+    this.text.end(isOver);
+    for (const [exchange, { grant }] of this.#exchanges) if (isOver(grant)) exchange.farewell();
+  }
+
   /** Lets a client in for as long as its transfer takes, if there is room. */
   #begin<Kind extends Exchange>(
     request: Request,
-    visitor: Visitor,
+    { visitor, grant }: Guest,
     begin: () => Kind,
   ): Kind["response"] | Response {
     const { turnstile } = this.#options;
@@ -155,39 +188,39 @@ export class Entrances {
       turnstile.leave(place);
       throw error;
     }
-    this.#exchanges.set(exchange, place);
+    this.#exchanges.set(exchange, { place, grant });
     request.signal.addEventListener("abort", () => exchange.gone());
     return exchange.response;
   }
 
   #left(exchange: Exchange): void {
-    const place = this.#exchanges.get(exchange);
-    if (place !== undefined) this.#options.turnstile.leave(place);
+    const admitted = this.#exchanges.get(exchange);
+    if (admitted !== undefined) this.#options.turnstile.leave(admitted.place);
     this.#exchanges.delete(exchange);
   }
 
-  #download(request: Request, visitor: Visitor, name: string): Response | Promise<Response> {
+  #download(request: Request, guest: Guest, name: string): Response | Promise<Response> {
     const options = {
       ...this.#common,
-      visitor,
+      visitor: guest.visitor,
       name: name === "" ? undefined : name,
       client: clientOf(request),
       isHead: request.method === "HEAD",
       range: request.headers.get("range"),
     };
-    return this.#begin(request, visitor, () => new Download(options));
+    return this.#begin(request, guest, () => new Download(options));
   }
 
-  #upload(request: Request, visitor: Visitor, name: string): Response | Promise<Response> {
+  #upload(request: Request, guest: Guest, name: string): Response | Promise<Response> {
     const waitFor = receiversOf(request);
     if (waitFor === undefined) {
       return bad(`receivers is a number from 1 to ${RECEIVERS_PER_SHARE}.`);
     }
     const size = sizeOf(request);
     if (Number.isNaN(size)) return bad("Content-Length is one number.");
-    const options = { ...this.#common, visitor, request, name, size, waitFor };
+    const options = { ...this.#common, visitor: guest.visitor, request, name, size, waitFor };
     try {
-      return this.#begin(request, visitor, () => new Upload(options));
+      return this.#begin(request, guest, () => new Upload(options));
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       return new Response(`${error.message}\n`, { status: 413 });
@@ -196,25 +229,32 @@ export class Entrances {
 
   #ciphertext(
     request: Request,
-    visitor: Visitor,
-    [, channel = "", share = ""]: RegExpExecArray,
+    guest: Guest,
+    channel: Uint8Array,
+    share: Uint8Array,
   ): Response | Promise<Response> {
     const options = {
       ...this.#common,
-      visitor,
-      channel: bytesOf(channel, CHANNEL_BYTES),
-      share: bytesOf(share, SHARE_BYTES),
+      visitor: guest.visitor,
+      channel,
+      share,
       range: request.headers.get("range"),
       isHead: request.method === "HEAD",
     };
-    return this.#begin(request, visitor, () => new Ciphertext(options));
+    return this.#begin(request, guest, () => new Ciphertext(options));
   }
 
-  #help(request: Request, { origin }: Visitor): Response {
+  #help(request: Request, { origin }: Visitor, access: Access): Response {
     const { lobby } = this.#options;
     const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
-    return wantsPage ? page(origin, lobby) : helpText(origin, lobby);
+    const text = helpLines({ origin, lobby, access });
+    return wantsPage ? page(text) : helpText(text);
   }
+}
+
+/** Channel and share in the path of a ciphertext. */
+function idsIn([, channel = "", share = ""]: RegExpExecArray): [Uint8Array, Uint8Array] {
+  return [bytesOf(channel, CHANNEL_BYTES), bytesOf(share, SHARE_BYTES)];
 }
 
 function isGet(method: string): boolean {

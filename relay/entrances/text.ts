@@ -8,6 +8,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { Place } from "../crowd.ts";
+import type { Grant } from "../gate.ts";
 import type { Visitor } from "../visitor.ts";
 import { clearName } from "./clear-name.ts";
 import type { Inside, Insiders } from "./insiders.ts";
@@ -29,6 +30,7 @@ const TRY_AGAIN = 1013;
 
 export interface TextData {
   readonly visitor: Visitor;
+  readonly grant: Grant | undefined;
   /** Where it is counted. */
   place: Place | undefined;
   readonly role: "text-sender" | "text-receiver";
@@ -215,7 +217,15 @@ export class TextSockets {
     const role = ROLES.get(path);
     if (role === undefined) return undefined;
     const now = this.#options.clock();
-    return { visitor, place: undefined, role, heardAt: now, pingedAt: now, client: undefined };
+    return {
+      visitor,
+      grant: undefined,
+      place: undefined,
+      role,
+      heardAt: now,
+      pingedAt: now,
+      client: undefined,
+    };
   }
 
   opened(socket: TextSocket): void {
@@ -264,6 +274,13 @@ export class TextSockets {
         data.pingedAt = now;
         socket.ping();
       }
+    }
+  }
+
+  /** Closes those whose grant is over. */
+  end(isOver: (grant: Grant | undefined) => boolean): void {
+    for (const socket of this.#open) {
+      if (isOver(socket.data.grant)) socket.close(POLICY, "your token does not count any more");
     }
   }
 
