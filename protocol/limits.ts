@@ -555,6 +555,30 @@ export const FAREWELL_MS = limit(
   "what a relay that ends said last has so long to leave before the lines are cut",
 );
 
+export const DESCRIPTORS_SPARE = limit(
+  "DESCRIPTORS_SPARE",
+  64,
+  "items",
+  "of the limit of open files that no client gets: for the log, for threads and for who has said nothing yet",
+);
+export const DESCRIPTORS_PER_WORKER = limit(
+  "DESCRIPTORS_PER_WORKER",
+  8,
+  "items",
+  "open files of a worker itself; four, and as many while one takes the place of another",
+);
+export const DESCRIPTORS_LEFT = limit(
+  "DESCRIPTORS_LEFT",
+  16,
+  "items",
+  "with less of the limit of open files left nobody is accepted, until there is twice as much",
+);
+export const ACCEPT_PAUSE_MS = limit(
+  "ACCEPT_PAUSE_MS",
+  second,
+  "ms",
+  "a worker that ran out of descriptors accepts nobody for so long; until it notices it may be busy for TICK_MS",
+);
 export const CERTIFICATE_BYTES = limit(
   "CERTIFICATE_BYTES",
   MiB,

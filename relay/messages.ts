@@ -152,6 +152,8 @@ export interface WorkerStart {
   readonly policy: Policy;
   /** See `Refusals`. */
   readonly refusals: SharedArrayBuffer;
+  /** The limit of open files; undefined: nobody knows. */
+  readonly descriptors: number | undefined;
   /** Undefined: sockets are not encrypted. */
   readonly tls: TlsPair | undefined;
   /** The port, 0 for a free one, that only says to come by TLS; undefined: there is none. */

@@ -1,6 +1,7 @@
 import {
   CERTIFICATE_EVERY_MS,
   FaultError,
+  OPEN_FILES_WANTED,
   TICK_MS,
   WORKER_PING_MS,
   WORKER_RESTART_MS,
@@ -12,6 +13,7 @@ import { createCrowd, forgetCrowd, type CrowdBuffers } from "./crowd.ts";
 import type { Managed } from "./admin/manager.ts";
 import type { AdminOptions } from "./admin/listener.ts";
 import { Measuring } from "./admin/measuring.ts";
+import { clientsWithin, descriptorLimit } from "./descriptors.ts";
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
@@ -98,6 +100,7 @@ export class Supervisor implements Managed {
   readonly ended: Promise<FaultError | undefined>;
   readonly measuring: Measuring;
   readonly #options: RelayOptions;
+  readonly #descriptors = descriptorLimit();
   readonly #supervision: Supervision;
   readonly #log: LogFile;
   readonly #directory: Directory;
@@ -125,7 +128,7 @@ export class Supervisor implements Managed {
     this.#port = options.port;
     this.#httpPort = options.httpPort;
     checkLimits(options.policy.limits);
-    this.#policy = options.policy;
+    this.#policy = this.#withinDescriptors(options.policy);
     this.#refusals = createRefusals(options.workers);
     const { tls } = options;
     this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
@@ -236,8 +239,9 @@ export class Supervisor implements Managed {
   }
 
   /** From now on that one holds, in every worker. @throws RangeError for a limit that is none */
-  setPolicy(policy: Policy): void {
-    checkLimits(policy.limits);
+  setPolicy(given: Policy): void {
+    checkLimits(given.limits);
+    const policy = this.#withinDescriptors(given);
     this.#policy = policy;
     for (const { thread } of this.#places)
       if (thread?.isReady === true) thread.post({ t: "policy", policy });
@@ -304,6 +308,20 @@ export class Supervisor implements Managed {
     this.#options.onReport?.({ level: "info", event: "certificate-renewed", fields: { until } });
   }
 
+  /** No more clients than there are descriptors for; where that is few, the operator is told. */
+  #withinDescriptors(policy: Policy): Policy {
+    const wanted = policy.limits["max-sockets"];
+    const limit = this.#descriptors;
+    const most = limit === undefined ? wanted : clientsWithin(limit, this.#options.workers);
+    if (most >= wanted) return policy;
+    if (most < OPEN_FILES_WANTED) {
+      this.#tell(
+        `The limit of open files (${limit}) leaves room for ${most} clients; raise it (ulimit -n, LimitNOFILE=)`,
+      );
+    }
+    return { ...policy, limits: { ...policy.limits, "max-sockets": most } };
+  }
+
   #ping(): void {
     for (const { thread } of this.#places) thread?.ping();
   }
@@ -329,6 +347,7 @@ export class Supervisor implements Managed {
       stats: onStats !== undefined,
       policy: this.#policy,
       refusals: this.#refusals,
+      descriptors: this.#descriptors,
       tls: this.#kept?.certificate.pair,
       httpPort: this.#httpPort,
       crowd: this.#crowd,

@@ -10,6 +10,7 @@ import { nodePrimitives } from "../protocol/crypto-node.ts";
 import { Bounds } from "./bounds.ts";
 import { Crowd } from "./crowd.ts";
 import { Door, type ClientData } from "./door.ts";
+import { Accepting } from "./accepting.ts";
 import type { TlsPair } from "./certificate.ts";
 import type { Inside } from "./entrances/insiders.ts";
 import { Entrances } from "./entrances/mod.ts";
@@ -64,6 +65,7 @@ function start({
   policy,
   tls,
   httpPort,
+  descriptors,
   refusals,
   crowd,
 }: WorkerStart): (message: ToWorker) => void {
@@ -191,14 +193,15 @@ function start({
   const listener = new Listener({ open, port, tls });
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
   const listeners = [listener, ...(hint === undefined ? [] : [hint])];
+  const accepting = new Accepting(listeners, descriptors, report);
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
     entrances.tick();
     door.tick(clock());
     rest.tick(clock());
-    for (const each of listeners) each.settle();
     measures.tick(clock());
+    accepting.tick(clock());
   }, TICK_MS);
   const reporting = stats
     ? reportStats({

@@ -22,10 +22,12 @@ export class RelayCommand implements AsyncDisposable {
   /** The plain one beside one with TLS. */
   httpPort = 0;
 
-  constructor(options: readonly string[], port = 0) {
+  /** @param before a command of the shell, such as one that sets a limit */
+  constructor(options: readonly string[], port = 0, before = ":") {
     this.#scheme = options.includes("--tls-cert") ? "wss" : "ws";
     const args = ["relay", "--host", "127.0.0.1", "--port", `${port}`, "--json", ...options];
-    this.#process = Bun.spawn([process.execPath, main, ...args], {
+    const shell = ["sh", "-c", `${before}; exec "$@"`, "sh"];
+    this.#process = Bun.spawn([...shell, process.execPath, main, ...args], {
       env: cleanEnv(),
       stdin: "ignore",
       stdout: "pipe",
@@ -35,8 +37,12 @@ export class RelayCommand implements AsyncDisposable {
     this.#said = lines<Said>(this.#process.stdout);
   }
 
-  static async start(options: readonly string[], port = 0): Promise<RelayCommand> {
-    const relay = new RelayCommand(options, port);
+  static async start(
+    options: readonly string[],
+    port?: number,
+    before?: string,
+  ): Promise<RelayCommand> {
+    const relay = new RelayCommand(options, port, before);
     const said = await relay.says();
     if (said?.event !== "listening") throw new Error(`not listening: ${said?.message}`);
     return relay;
