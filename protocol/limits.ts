@@ -410,13 +410,13 @@ export const SHARE_START_MS = limit(
   "SHARE_START_MS",
   2 * minute,
   "ms",
-  "a sender that is asked for records has sent none at all: one record takes MESSAGE_MS at most",
+  "a sender is asked for the first record and sends nothing: it needs nobody's yes, and takes MESSAGE_MS at most",
 );
 export const SHARE_RECORD_MS = limit(
   "SHARE_RECORD_MS",
-  10 * minute,
+  day,
   "ms",
-  "a sender that can read its source again is asked for records and sends none; five records on the slowest line",
+  "a sender that can read its source again is asked for records and sends none; it may hold them back for WAIT_MAX_MS until enough receivers have agreed",
 );
 export const SHARE_JOIN_MS = limit(
   "SHARE_JOIN_MS",

@@ -176,7 +176,7 @@ const table = {
   "start-timeout": timed(
     "SHARE_START_MS",
     SHARE_START_MS,
-    "How long a share may take for its first record once one is wanted",
+    "How long a share may take for its first record once it is wanted",
     day,
     "expired",
   ),

@@ -130,7 +130,7 @@ export class Crowd {
    * what it may have, until one of the two is empty.
    */
   #slotOf(address: string, at: bigint): number {
-    const hash = BigInt.asIntN(64, BigInt(Bun.hash(address, this.#seed))) || 1n;
+    const hash = BigInt.asIntN(64, Bun.hash(address, this.#seed)) || 1n;
     const first = Number(BigInt.asUintN(32, hash)) % this.#slots;
     for (;;) {
       let free: number | undefined;

@@ -1,12 +1,8 @@
-import {
-  SENDER_GRACE_MS,
-  SHARES,
-  SHARES_PER_CHANNEL,
-  type FaultCode,
-  type Offer,
-} from "../protocol/mod.ts";
+import { FaultError, SENDER_GRACE_MS, type FaultCode, type Offer } from "../protocol/mod.ts";
 
+import { Bounds } from "./bounds.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "./messages.ts";
+import { ShareCounts } from "./share-counts.ts";
 
 interface Entry {
   record: ShareRecord;
@@ -16,6 +12,10 @@ interface Entry {
   /** The worker that has the log; it stays so while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
+  /** What limits for each address count it as: who offered it first. */
+  readonly address: string | undefined;
+  /** Whether it ever had a receiver. */
+  joined: boolean;
 }
 
 export interface DirectoryOutput {
@@ -32,12 +32,14 @@ export interface DirectoryOutput {
 export class Directory {
   readonly #output: DirectoryOutput;
   readonly #entries = new Map<string, Entry>();
-  readonly #perChannel = new Map<string, number>();
+  readonly #counts = new ShareCounts();
+  readonly #bounds: Bounds;
   #draining = false;
   #numbers = 0;
 
-  constructor(output: DirectoryOutput) {
+  constructor(output: DirectoryOutput, bounds = new Bounds()) {
     this.#output = output;
+    this.#bounds = bounds;
   }
 
   get shares(): number {
@@ -59,11 +61,18 @@ export class Directory {
       case "claim":
         this.#claim(message, now);
         return;
+      case "joined": {
+        const entry = this.#entries.get(message.key);
+        if (entry !== undefined) entry.joined = true;
+        return;
+      }
       case "orphan":
         if (this.#isOwner(message.key, message.epoch)) this.#orphan(message.key, now);
         return;
       case "close":
-        if (this.#isOwner(message.key, message.epoch)) this.#close(message.key, message.fault);
+        if (this.#isOwner(message.key, message.epoch)) {
+          this.#close(message.key, message.fault, message.detail);
+        }
         return;
       case "quiet":
         if (this.#isOwner(message.key, message.epoch)) this.#dismiss(message.key);
@@ -100,41 +109,66 @@ export class Directory {
     }
   }
 
-  /** Ends shares whose sender has been away too long. */
+  /** Ends shares whose sender has been away too long, and those that have been there too long. */
   tick(now: number): void {
-    for (const [key, { orphanedAt }] of this.#entries) {
+    const { limits } = this.#bounds;
+    for (const [key, { orphanedAt, openedAt, joined }] of this.#entries) {
+      const age = now - openedAt;
       if (orphanedAt !== undefined && now - orphanedAt >= SENDER_GRACE_MS) {
         this.#close(key, "sender-gone");
+      } else if (age >= limits["share-life"]) {
+        this.end(key, this.#bounds.over("share-life"));
+      } else if (!joined && age >= limits["join-timeout"]) {
+        this.end(key, this.#bounds.over("join-timeout"));
       }
     }
   }
 
+  /** Ends a share for the relay's own reason, which all in it are told. @returns whether it was there */
+  end(key: string, { code, detail = "" }: FaultError): boolean {
+    const known = this.#entries.has(key);
+    this.#close(key, code, detail);
+    return known;
+  }
+
   #claim(claim: Extract<ToDirectory, { t: "claim" }>, now: number): void {
-    const { worker, socket, key, channel, offer } = claim;
+    const { worker, socket, key, channel, offer, address } = claim;
     const known = this.#entries.get(key);
-    const fault = known === undefined ? this.#noRoom(channel) : mismatch(known.record, claim);
-    if (fault !== undefined) {
-      this.#output.toWorker(worker, { t: "refused", socket, key, fault });
+    const refusal =
+      known === undefined ? this.#noRoom(channel, address) : mismatch(known.record, claim);
+    if (refusal !== undefined) {
+      const { code: fault, detail, after } = refusal;
+      this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
       return;
     }
-    if (known === undefined) {
-      this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 0) + 1);
-    }
+    if (known === undefined) this.#counts.add(channel, address);
     const epoch = (known?.record.epoch ?? 0) + 1;
     const record: ShareRecord = { key, channel, offer, owner: worker, epoch };
     const heirOf = known?.home === worker ? undefined : known?.home;
-    const { number, openedAt } = known ?? { number: ++this.#numbers, openedAt: now };
-    this.#entries.set(key, { record, number, openedAt, home: worker, orphanedAt: undefined });
+    const { number, openedAt, joined } = known ?? {
+      number: ++this.#numbers,
+      openedAt: now,
+      joined: false,
+    };
+    this.#entries.set(key, {
+      record,
+      number,
+      home: worker,
+      orphanedAt: undefined,
+      address: known === undefined ? address : known.address,
+      openedAt,
+      joined,
+    });
     for (const each of this.#output.workers()) {
       const mine = each === worker ? { socket, heirOf } : { socket: undefined };
       this.#output.toWorker(each, { t: "opened", record, ...mine });
     }
   }
 
-  #noRoom(channel: string): FaultCode | undefined {
-    if (this.#draining) return "going-away";
-    if (this.#entries.size >= SHARES) return "too-many";
-    return (this.#perChannel.get(channel) ?? 0) >= SHARES_PER_CHANNEL ? "too-many" : undefined;
+  #noRoom(channel: string, address: string | undefined): FaultError | undefined {
+    if (this.#draining) return new FaultError("going-away");
+    const over = this.#counts.over(channel, address, this.#bounds.limits);
+    return over === undefined ? undefined : this.#bounds.over(over);
   }
 
   #isOwner(key: string, epoch: number): boolean {
@@ -157,8 +191,8 @@ export class Directory {
     }
   }
 
-  #close(key: string, fault: FaultCode | undefined): void {
-    this.#remove(key, { t: "closed", key, fault });
+  #close(key: string, fault: FaultCode | undefined, detail?: string): void {
+    this.#remove(key, { t: "closed", key, fault, detail });
   }
 
   #dismiss(key: string): void {
@@ -169,10 +203,7 @@ export class Directory {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
-    const { channel } = entry.record;
-    const left = (this.#perChannel.get(channel) ?? 1) - 1;
-    if (left > 0) this.#perChannel.set(channel, left);
-    else this.#perChannel.delete(channel);
+    this.#counts.remove(entry.record.channel, entry.address);
     for (const each of this.#output.workers()) this.#output.toWorker(each, message);
   }
 }
@@ -181,7 +212,7 @@ export class Directory {
 function mismatch(
   known: ShareRecord,
   claim: { readonly channel: string; readonly offer: Offer },
-): FaultCode | undefined {
+): FaultError | undefined {
   const { offer } = known;
   const same =
     known.channel === claim.channel &&
@@ -189,5 +220,5 @@ function mismatch(
     offer.records === claim.offer.records &&
     offer.bytes === claim.offer.bytes &&
     offer.seekable === claim.offer.seekable;
-  return same ? undefined : "not-your-share";
+  return same ? undefined : new FaultError("not-your-share");
 }

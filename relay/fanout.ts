@@ -1,5 +1,4 @@
 import {
-  RECEIVERS_PER_SHARE,
   STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
   toHex,
@@ -10,6 +9,7 @@ import {
   type ReceiverEntry,
 } from "../protocol/mod.ts";
 
+import { Bounds } from "./bounds.ts";
 import { Keeping, NOT_AGREED_WINDOW, type KeptFor } from "./keeping.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
@@ -58,6 +58,7 @@ export class Fanout {
   readonly offer: Offer;
   readonly #outlet: Outlet;
   readonly #upstream: Upstream;
+  readonly #bounds: Bounds;
   readonly #lanes: Lanes;
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
@@ -76,7 +77,9 @@ export class Fanout {
     outlet: Outlet,
     upstream: Upstream,
     stallMs = STALL_TIMEOUT_MS,
+    bounds = new Bounds(),
   ) {
+    this.#bounds = bounds;
     this.offer = offer;
     this.#admits = offer.admit === true;
     this.#log = log;
@@ -142,8 +145,8 @@ export class Fanout {
     }
     let receiver = this.#receivers.get(key);
     if (receiver === undefined) {
-      if (this.#receivers.size >= RECEIVERS_PER_SHARE) {
-        this.#outlet.fail(socket, "too-many", "receivers of this share");
+      if (this.#receivers.size >= this.#bounds.limits["receivers-per-share"]) {
+        this.#turnAway(socket);
         return;
       }
       receiver = newReceiver(join.receiver, key);
@@ -212,6 +215,19 @@ export class Fanout {
     if (receiver?.receipt === undefined) return;
     receiver.confirmed = true;
     this.#confirmTo(receiver);
+  }
+
+  /** With all workers together the share has as many receivers as it may have, without this one. */
+  refuse(id: Uint8Array): void {
+    const key = toHex(id);
+    const receiver = this.#receivers.get(key);
+    if (receiver?.socket === undefined) return;
+    this.#turnAway(receiver.socket);
+    // Its sender never heard of it.
+    receiver.left = "failed";
+    this.#detach(receiver);
+    this.#changed.delete(receiver);
+    this.#receivers.delete(key);
   }
 
   leave(socket: SocketId, reason: LeaveReason): void {
@@ -355,6 +371,11 @@ export class Fanout {
     receiver.socket = undefined;
     this.#changed.add(receiver);
     this.#keeping?.changed(receiver, this.#now);
+  }
+
+  #turnAway(socket: SocketId): void {
+    const { code, detail, after } = this.#bounds.over("receivers-per-share");
+    this.#outlet.fail(socket, code, detail, after);
   }
 
   #sendStalledAway(): void {

@@ -1,5 +1,12 @@
-import { DRAIN_QUIET_MS, SENDER_QUEUE_BYTES, type Frame, type Offer } from "../protocol/mod.ts";
+import {
+  DRAIN_QUIET_MS,
+  SENDER_QUEUE_BYTES,
+  type FaultError,
+  type Frame,
+  type Offer,
+} from "../protocol/mod.ts";
 
+import type { Bounds } from "./bounds.ts";
 import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
 import type { Traffic } from "./lanes.ts";
@@ -10,6 +17,7 @@ import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "./pool.ts";
 import { Trimming } from "./trimming.ts";
 import { Verdicts, type Verdict } from "./verdicts.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What fan-outs tell the worker with the origin. */
 export type FanoutMessage = Extract<
@@ -26,6 +34,11 @@ export interface HomeOptions {
   readonly fanout: Fanout;
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
+  readonly bounds: Bounds;
+  /** The first receiver came. */
+  readonly joined: () => void;
+  /** The share shall end, because its sender sends nothing. */
+  readonly over: (why: FaultError) => void;
 }
 
 /**
@@ -55,6 +68,8 @@ export class HomeShare {
   readonly came: Traffic = { frames: 0, bytes: 0 };
   /** Of origins that are no more. */
   #wantedAgain = 0;
+  #joined = false;
+  #waiting = new Waiting();
 
   constructor(options: HomeOptions) {
     this.#options = options;
@@ -151,6 +166,8 @@ export class HomeShare {
         return;
       case "report":
         this.#serve(from);
+        if (!this.#joined) this.#options.joined();
+        this.#joined = true;
         this.origin?.report(message.entries, from);
         return;
       case "receipt":
@@ -202,6 +219,20 @@ export class HomeShare {
     if (before !== undefined) this.#tellHeldUp(before);
     const attached = fanout.attached > 0 || this.#remote.size > 0;
     this.#trimming.tick(this.#log, this.origin, attached, now);
+    this.#endIfSilent(this.origin, now);
+  }
+
+  /** A sender that is asked and sends nothing. Clients of other doors have limits of their own there. */
+  #endIfSilent({ pending, arrived, wantsFirst, offer }: Origin, now: number): void {
+    const { bounds, over } = this.#options;
+    if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
+    const waited = this.#waiting.tick(pending.outstanding, arrived, now);
+    // The first record says what it is, and nobody's yes is needed for it.
+    const name = wantsFirst ? "start-timeout" : "record-timeout";
+    // What comes of a pipe after that may take its time.
+    if (!(wantsFirst || offer.seekable) || waited < bounds.limits[name]) return;
+    this.#waiting = new Waiting();
+    over(bounds.over(name));
   }
 
   #tellHeldUp(before: number): void {
@@ -226,7 +257,7 @@ export class HomeShare {
   }
 
   #createOrigin(): Origin {
-    const { worker, pool, outlet, offer, fanout, toPeer, now } = this.#options;
+    const { worker, pool, outlet, offer, fanout, toPeer, now, bounds } = this.#options;
     const log = new BlockLog(pool, Origin.frameBytes(offer), !offer.seekable);
     log.weigh(this.#weight);
     this.#log = log;
@@ -247,6 +278,11 @@ export class HomeShare {
         if (to === worker) fanout.gone(before);
         else toPeer(to, { t: "gone", before });
       },
+      full: (to, receiver) => {
+        if (to === worker) fanout.refuse(receiver);
+        else toPeer(to, { t: "full", receiver });
+      },
+      mostReceivers: () => bounds.limits["receivers-per-share"],
     });
   }
 

@@ -8,7 +8,6 @@ import {
   decodeControl,
   isFrame,
   toHex,
-  type FaultCode,
   type Message,
   type MessageOf,
   type SyncPrimitives,
@@ -47,7 +46,7 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#bounds = options.bounds ?? new Bounds();
-    this.#senders = new Senders(options, this.#shares);
+    this.#senders = new Senders({ ...options, bounds: this.#bounds }, this.#shares);
     this.#receivers = new Receivers(options.outlet, this.#shares);
   }
 
@@ -187,15 +186,14 @@ export class Hub {
         this.#shareOpened(message);
         return;
       case "refused": {
-        const { socket, key, fault } = message;
-        this.#senders.refused(socket, this.#clients.get(socket), key, fault);
+        this.#senders.refused(this.#clients.get(message.socket), message);
         return;
       }
       case "orphaned":
         this.#shares.get(message.key)?.orphaned(message.epoch);
         return;
       case "closed":
-        this.#shareClosed(message.key, message.fault);
+        this.#shareClosed(message);
         return;
       case "dismissed":
         this.#shareDismissed(message.key);
@@ -211,7 +209,7 @@ export class Hub {
 
   #shareOpened({ record, socket, heirOf }: Extract<FromDirectory, { t: "opened" }>): void {
     const known = this.#shares.get(record.key);
-    const share = known ?? new LocalShare(record, this.#options, () => this.#now);
+    const share = known ?? new LocalShare(record, this.#options, this.#bounds, () => this.#now);
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
     share.opened(record, socket, heirOf);
@@ -224,9 +222,13 @@ export class Hub {
     else this.#receivers.announce(share);
   }
 
-  #shareClosed(key: string, fault: FaultCode | undefined): void {
+  #shareClosed({ key, fault, detail }: Extract<FromDirectory, { t: "closed" }>): void {
     const known = this.#shares.get(key);
     if (known === undefined) return;
+    const { ownerSocket } = known.home;
+    if (ownerSocket !== undefined && fault !== undefined && detail !== undefined) {
+      this.#options.outlet.fail(ownerSocket, fault, detail);
+    }
     const { share } = known.record.offer;
     const last: Message =
       fault === undefined ? { t: "end", share } : { t: "cancel", share, reason: fault };

@@ -59,6 +59,8 @@ export type PeerMessage =
   | { readonly t: "report"; readonly entries: ReceiverEntry[] }
   | { readonly t: "receipt"; readonly receipt: Receipt }
   | { readonly t: "detached" }
+  /** The share has as many receivers as it may have, without this one. */
+  | { readonly t: "full"; readonly receiver: Uint8Array }
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
   | { readonly t: "confirmed"; readonly receiver: Uint8Array }
   /** What the sender said of receivers: the last, or all at first. */
@@ -96,7 +98,11 @@ export type ToDirectory =
       readonly channel: string;
       readonly key: string;
       readonly offer: Offer;
+      /** What limits for each address count the sender as; undefined: nothing. */
+      readonly address?: string | undefined;
     }
+  /** A receiver came to a share, the first that its home saw. */
+  | { readonly t: "joined"; readonly worker: number; readonly key: string; readonly epoch: number }
   /** The sender's line broke. */
   | { readonly t: "orphan"; readonly worker: number; readonly key: string; readonly epoch: number }
   /** The sender is through; undefined fault: it ended as it should. */
@@ -106,6 +112,8 @@ export type ToDirectory =
       readonly key: string;
       readonly epoch: number;
       readonly fault: FaultCode | undefined;
+      /** The relay ends the share for this reason, and its sender does not know yet. */
+      readonly detail?: string | undefined;
     }
   /** While the relay drains: nobody takes this share any more. */
   | { readonly t: "quiet"; readonly worker: number; readonly key: string; readonly epoch: number }
@@ -125,9 +133,18 @@ export type FromDirectory =
       readonly socket: number;
       readonly key: string;
       readonly fault: FaultCode;
+      readonly detail?: string | undefined;
+      /** See `FaultError`. */
+      readonly after?: number | undefined;
     }
   | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }
-  | { readonly t: "closed"; readonly key: string; readonly fault: FaultCode | undefined }
+  | {
+      readonly t: "closed";
+      readonly key: string;
+      readonly fault: FaultCode | undefined;
+      /** The relay ended it for this reason, and its sender does not know yet. */
+      readonly detail?: string | undefined;
+    }
   /** The relay ends and this share is not waited for: its clients shall come back elsewhere or later. */
   | { readonly t: "dismissed"; readonly key: string }
   | { readonly t: "worker-lost"; readonly worker: number }

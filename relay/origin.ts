@@ -24,6 +24,10 @@ export interface OriginOutput {
   available(index: number): void;
   /** To a worker that needs some of them: records before this one can't be had any more. */
   gone(worker: number, before: number): void;
+  /** To the worker of a receiver: the share has as many as it may have. */
+  full(worker: number, receiver: Uint8Array): void;
+  /** Receivers that the share may have. */
+  mostReceivers(): number;
 }
 
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
@@ -56,6 +60,7 @@ export class Origin {
   /** Records asked for that were asked for before. */
   wantedAgain = 0;
   readonly #news: ReceiverNews;
+  #arrived = 0;
 
   constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
     this.offer = offer;
@@ -63,16 +68,30 @@ export class Origin {
     this.#output = output;
     this.#pace = offer.seekable ? undefined : new Pace(log);
     this.#begun = offer.seekable;
-    this.#news = new ReceiverNews(offer.share, (message) => output.toSender(message));
+    this.#news = new ReceiverNews(offer.share, {
+      toSender: (message) => output.toSender(message),
+      full: (worker, receiver) => output.full(worker, receiver),
+      mostReceivers: () => output.mostReceivers(),
+    });
   }
 
   get log(): RecordLog {
     return this.#log;
   }
 
-  /** For tests and metrics: records asked of the sender and queued to be asked. */
+  /** Records that came and were wanted, on whatever line; a log that is handed over brings none. */
+  get arrived(): number {
+    return this.#arrived;
+  }
+
+  /** Records asked of the sender, and queued to be asked. */
   get pending(): { outstanding: number; queued: number } {
     return { outstanding: this.#outstanding.size, queued: this.#queue.size };
+  }
+
+  /** Whether the sender is asked for the first record of all. */
+  get wantsFirst(): boolean {
+    return this.#outstanding.has(0);
   }
 
   /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
@@ -172,6 +191,7 @@ export class Origin {
       throw new FaultError("bad-message", `record ${index} is not of this share`);
     }
     if (!this.#outstanding.delete(index)) return;
+    this.#arrived++;
     const kept = this.#log.put(index, bytes);
     // What was not kept did not come.
     if (kept !== "kept" && this.#pace !== undefined) this.#queue.add(index);

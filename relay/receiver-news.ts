@@ -8,6 +8,15 @@ import {
 
 import type { Receipt } from "./messages.ts";
 
+/** What the news do to the world. */
+export interface NewsOutput {
+  /** Called by `tell`, `tellReceipt` and `tellReceipts` alone. */
+  toSender(message: Message): void;
+  /** To the worker of a receiver: there are as many as there may be. */
+  full(worker: number, receiver: Uint8Array): void;
+  mostReceivers(): number;
+}
+
 interface Place extends ReceiverEntry {
   readonly worker: number;
 }
@@ -15,7 +24,7 @@ interface Place extends ReceiverEntry {
 /** What a sender is to hear of its receivers, wherever they are. */
 export class ReceiverNews {
   readonly #share: Uint8Array;
-  readonly #toSender: (message: Message) => void;
+  readonly #output: NewsOutput;
   /** The worker of each receiver that is attached, and what it said of it last. */
   readonly #places = new Map<string, Place>();
   /** What the sender was not told yet, by receiver. */
@@ -23,10 +32,9 @@ export class ReceiverNews {
   /** What it did not answer yet, by receiver. */
   readonly #receipts = new Map<string, Receipt>();
 
-  /** @param toSender called by `tell`, `tellReceipt` and `tellReceipts` alone */
-  constructor(share: Uint8Array, toSender: (message: Message) => void) {
+  constructor(share: Uint8Array, output: NewsOutput) {
     this.#share = share;
-    this.#toSender = toSender;
+    this.#output = output;
   }
 
   /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
@@ -77,7 +85,7 @@ export class ReceiverNews {
     this.#changed.clear();
     for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
       const list = entries.slice(at, at + RECEIVERS_PER_MESSAGE);
-      this.#toSender({ t: "receivers", share: this.#share, list });
+      this.#output.toSender({ t: "receivers", share: this.#share, list });
     }
   }
 
@@ -98,9 +106,9 @@ export class ReceiverNews {
     const entry = this.#changed.get(key);
     if (entry !== undefined) {
       this.#changed.delete(key);
-      this.#toSender({ t: "receivers", share: this.#share, list: [entry] });
+      this.#output.toSender({ t: "receivers", share: this.#share, list: [entry] });
     }
-    this.#toSender({ t: "receipt", share: this.#share, receiver, records, mac });
+    this.#output.toSender({ t: "receipt", share: this.#share, receiver, records, mac });
   }
 
   /** Keeps where a receiver is; false when this worker has nothing to say about it any more. */
@@ -111,7 +119,10 @@ export class ReceiverNews {
       if (!elsewhere) this.#places.delete(key);
       return !elsewhere;
     }
-    if (known === undefined && this.#places.size >= RECEIVERS_PER_SHARE) return true;
+    if (known === undefined && this.#places.size >= this.#output.mostReceivers()) {
+      this.#output.full(worker, entry.id);
+      return false;
+    }
     // A receipt that waits for its sender does not say that its receiver is still there.
     const stays = elsewhere && entry.state === "done";
     const { id, name, state, next } = entry;

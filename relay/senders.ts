@@ -1,18 +1,23 @@
 import {
   FaultError,
+  MANIFEST_BYTES,
+  dataPerRecord,
   decodeFrame,
   equalBytes,
   isOfShare,
+  isOpen,
   shareIdFromProof,
   toHex,
   type FaultCode,
   type Message,
   type MessageOf,
+  type Offer,
   type SyncPrimitives,
 } from "../protocol/mod.ts";
 
+import type { Bounds } from "./bounds.ts";
 import type { Client, SenderClient } from "./clients.ts";
-import type { ToDirectory } from "./messages.ts";
+import type { FromDirectory, ToDirectory } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./share.ts";
 import type { Shares } from "./shares.ts";
@@ -22,6 +27,7 @@ export interface SendersOptions {
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
   readonly primitives: SyncPrimitives;
+  readonly bounds: Bounds;
 }
 
 /** Why a sender may say that a share ends; anything else is told as `sender-stopped`. */
@@ -82,6 +88,11 @@ export class Senders {
     if (!isOfShare(frame.tag, share.record.offer.share)) {
       throw new FaultError("bad-message", "a frame of another share");
     }
+    if (this.#isTooLarge(share, frame.index)) {
+      const { code, detail = "" } = this.#options.bounds.over("share-bytes");
+      this.#close(share, code, detail);
+      return;
+    }
     share.home.frame(share.home.origin, frame, bytes);
   }
 
@@ -103,11 +114,14 @@ export class Senders {
   }
 
   /** The directory did not give it the share. @param client undefined: it closed */
-  refused(socket: SocketId, client: Client | undefined, key: string, fault: FaultCode): void {
+  refused(
+    client: Client | undefined,
+    { socket, key, fault, detail, after }: Extract<FromDirectory, { t: "refused" }>,
+  ): void {
     this.#endedEarly.delete(socket);
     if (client?.role !== "sender" || client.share !== key) return;
     client.share = undefined;
-    this.#options.outlet.fail(socket, fault);
+    this.#options.outlet.fail(socket, fault, detail, after);
   }
 
   closed(socket: SocketId, client: SenderClient): void {
@@ -117,15 +131,35 @@ export class Senders {
 
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
-    const { worker, primitives, toDirectory } = this.#options;
+    const { worker, primitives, toDirectory, bounds } = this.#options;
     const { t: _, proof, first = 0, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
     }
+    if (this.#isTooMuch(offer)) throw bounds.over("share-bytes");
     const key = toHex(offer.share);
     client.share = key;
     client.first = first;
-    toDirectory({ t: "claim", worker, socket, channel: client.channel, key, offer });
+    const { channel, address } = client;
+    toDirectory({ t: "claim", worker, socket, channel, key, offer, address });
+  }
+
+  /** What a sender says of its share may be wrong: its records alone can be more. */
+  #isTooMuch(offer: Offer): boolean {
+    const most = this.#options.bounds.limits["share-bytes"];
+    if (offer.bytes > most) return true;
+    // The last record may be short, and the manifest is no part of what is bounded.
+    const full = (offer.records - 1) * dataPerRecord(offer.recordSize);
+    return !isOpen(offer) && full > most + MANIFEST_BYTES;
+  }
+
+  /** Of a share whose end nobody knows, whether those before this record are too much. */
+  #isTooLarge({ record: { offer } }: LocalShare, index: number): boolean {
+    if (!isOpen(offer)) return false;
+    // The first has the manifest. They are counted with their padding: it takes as much room.
+    return (
+      (index - 1) * dataPerRecord(offer.recordSize) > this.#options.bounds.limits["share-bytes"]
+    );
   }
 
   /** @param fault undefined: as it should */
@@ -142,9 +176,14 @@ export class Senders {
     toDirectory({ t: "orphan", worker, key, epoch });
   }
 
-  #close({ record: { key, epoch } }: LocalShare, fault: FaultCode | undefined): void {
+  /** @param detail the relay's reason, which the sender does not know yet */
+  #close(
+    { record: { key, epoch } }: LocalShare,
+    fault: FaultCode | undefined,
+    detail?: string,
+  ): void {
     const { worker, toDirectory } = this.#options;
-    toDirectory({ t: "close", worker, key, epoch, fault });
+    toDirectory({ t: "close", worker, key, epoch, fault, detail });
   }
 
   /** The sender's share, once the directory gave it to this socket. */

@@ -1,3 +1,6 @@
+import type { FaultCode } from "../protocol/mod.ts";
+
+import type { Bounds } from "./bounds.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
 import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
@@ -29,7 +32,7 @@ export class LocalShare {
   readonly #replica: ReplicaLog;
   #wasAttached = false;
 
-  constructor(record: ShareRecord, options: ShareOptions, now: () => number) {
+  constructor(record: ShareRecord, options: ShareOptions, bounds: Bounds, now: () => number) {
     const { offer, owner } = record;
     const { worker, pool, outlet, stallMs } = options;
     this.record = record;
@@ -43,10 +46,21 @@ export class LocalShare {
       floor: (next) => this.#toHome({ t: "floor", next }),
       came: (receiver, next) => this.#toHome({ t: "came", receiver, next }),
     };
-    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs);
+    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs, bounds);
     this.fanout = fanout;
     const toPeer = (to: number, message: PeerMessage): void => this.#toPeer(to, message);
-    this.home = new HomeShare({ worker, pool, outlet, offer, fanout, toPeer, now });
+    this.home = new HomeShare({
+      worker,
+      pool,
+      outlet,
+      offer,
+      fanout,
+      toPeer,
+      now,
+      bounds,
+      joined: () => this.#tellDirectory({ t: "joined" }),
+      over: ({ code, detail = "" }) => this.#tellDirectory({ t: "close", fault: code, detail }),
+    });
   }
 
   /**
@@ -104,6 +118,9 @@ export class LocalShare {
       case "gone":
         this.fanout.gone(message.before);
         return;
+      case "full":
+        this.fanout.refuse(message.receiver);
+        return;
       case "held-up":
         this.fanout.heldUp(message.before);
         return;
@@ -158,6 +175,12 @@ export class LocalShare {
     else if (this.#homeWorker !== undefined && this.#homeWorker !== worker) {
       this.#toPeer(this.#homeWorker, message);
     }
+  }
+
+  #tellDirectory(what: { t: "joined" } | { t: "close"; fault: FaultCode; detail: string }): void {
+    const { worker, toDirectory } = this.#options;
+    const { key, epoch } = this.record;
+    toDirectory({ worker, key, epoch, ...what });
   }
 
   #toPeer(to: number, message: PeerMessage): void {

@@ -8,6 +8,7 @@ import {
   type RelayLimitName,
 } from "../protocol/mod.ts";
 
+import { Bounds } from "./bounds.ts";
 import { KeptCertificate, type Certificate, type CertificateFiles } from "./certificate.ts";
 import { createCrowd, forgetCrowd, type CrowdBuffers } from "./crowd.ts";
 import type { Managed } from "./admin/manager.ts";
@@ -20,7 +21,7 @@ import type { ToWorker } from "./messages.ts";
 import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
 import type { Policy } from "./policy.ts";
 import { reclaim, type PoolBuffers } from "./pool.ts";
-import { createRefusals, refusalsIn } from "./refusals.ts";
+import { Refusals, createRefusals, refusalsIn } from "./refusals.ts";
 import { checkLimits } from "./relay-limits.ts";
 import type { Reporter } from "./reports.ts";
 import { Restarts } from "./restarts.ts";
@@ -114,6 +115,7 @@ export class Supervisor implements Managed {
   readonly #kept: KeptCertificate | undefined;
   #policy: Policy;
   readonly #refusals: SharedArrayBuffer;
+  readonly #bounds: Bounds;
   readonly #crowd: CrowdBuffers;
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
@@ -144,10 +146,14 @@ export class Supervisor implements Managed {
       thread: undefined,
       again: undefined,
     }));
-    this.#directory = new Directory({
-      toWorker: (worker, message) => this.#post(worker, message),
-      workers: () => this.#up(),
-    });
+    this.#bounds = new Bounds(options.policy.limits, new Refusals(this.#refusals));
+    this.#directory = new Directory(
+      {
+        toWorker: (worker, message) => this.#post(worker, message),
+        workers: () => this.#up(),
+      },
+      this.#bounds,
+    );
     this.measuring = new Measuring({
       ask: () => {
         const up = [...this.#up()];
@@ -243,6 +249,7 @@ export class Supervisor implements Managed {
     checkLimits(given.limits);
     const policy = this.#withinDescriptors(given);
     this.#policy = policy;
+    this.#bounds.limits = policy.limits;
     for (const { thread } of this.#places)
       if (thread?.isReady === true) thread.post({ t: "policy", policy });
   }

@@ -2,6 +2,7 @@ import type { FaultError, RelayLimitName } from "../protocol/mod.ts";
 
 import { refusalResponse, type Bounds } from "./bounds.ts";
 import type { Crowd, Place } from "./crowd.ts";
+import type { Limits } from "./relay-limits.ts";
 import type { Visitor } from "./visitor.ts";
 
 /** Counts who comes in at one worker, by all of its doors. */
@@ -22,6 +23,10 @@ export class Turnstile {
     const perMinute = this.#bounds.limits["attempts-per-minute"];
     if (this.#crowd.attempt(limitKey, perMinute, this.#clock())) return undefined;
     return this.refusal("attempts-per-minute");
+  }
+
+  get limits(): Limits {
+    return this.#bounds.limits;
   }
 
   /** Somebody comes, and stays until `leave`. @returns a limit that it goes over; then it does not */

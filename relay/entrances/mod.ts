@@ -218,6 +218,8 @@ export class Entrances {
     }
     const size = sizeOf(request);
     if (Number.isNaN(size)) return bad("Content-Length is one number.");
+    const { turnstile } = this.#options;
+    if ((size ?? 0) > turnstile.limits["share-bytes"]) return turnstile.refusal("share-bytes");
     const options = { ...this.#common, visitor: guest.visitor, request, name, size, waitFor };
     try {
       return this.#begin(request, guest, () => new Upload(options));

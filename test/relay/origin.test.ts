@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   CREDIT_RECORDS,
   RECEIVERS_PER_MESSAGE,
+  RECEIVERS_PER_SHARE,
   RECORD_INDEX,
   decodeFrame,
   encodeFrame,
@@ -44,6 +45,7 @@ class Play {
   readonly said: string[] = [];
   readonly came: number[] = [];
   readonly gone: [worker: number, before: number][] = [];
+  readonly full: number[] = [];
   readonly log: BlockLog;
   readonly origin: Origin;
 
@@ -55,6 +57,8 @@ class Play {
       toSender: (message) => this.said.push(describeMessage(message)),
       available: (index) => this.came.push(index),
       gone: (worker, before) => this.gone.push([worker, before]),
+      full: (worker) => this.full.push(worker),
+      mostReceivers: () => RECEIVERS_PER_SHARE,
     });
     if (here) this.origin.senderBack();
   }

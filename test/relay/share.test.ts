@@ -97,6 +97,7 @@ function describeToDirectory(message: ToDirectory): string {
       return `peer ${message.to}, epoch ${message.epoch}: ${message.message.t}`;
     case "close":
       return `close, epoch ${message.epoch}: ${message.fault ?? "done"}`;
+    case "joined":
     case "orphan":
     case "quiet":
       return `${message.t}, epoch ${message.epoch}`;
