@@ -248,6 +248,8 @@ export class Receiving {
     if (manifestKnown) this.#handle({ type: "manifest-known" });
     else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
     this.#tellProgress(incoming);
+    // That all is here is told when it is saved.
+    if (last) this.#progressUntold = false;
     // A line that came back is read again; it has to wait like the one before.
     if (this.#held.size > 0) this.#line?.pause();
   }
@@ -276,7 +278,6 @@ export class Receiving {
     if (incoming?.manifest === undefined) return;
     try {
       const { bytes: size } = incoming;
-      this.#progressUntold = false;
       await incoming.finish();
       this.#emit({ event: "progress", bytes: size, size });
       this.#tellSaved(incoming);
