@@ -75,6 +75,14 @@ export const FAULTS = {
     "The relay cannot listen at that address",
     "Give an address of this machine with --host.",
   ),
+  "bad-ban": failed(
+    "That address cannot be banned",
+    "Give an address or a range of others than this machine and its proxies.",
+  ),
+  "bad-ban-file": failed(
+    "The file of bans cannot be used",
+    "Correct it, or give another with --ban-file.",
+  ),
   "bad-log-folder": failed(
     "The relay cannot keep its log there",
     "Give a folder that it may write to with --log-dir.",
@@ -198,6 +206,16 @@ export const FAULTS = {
     "The relay does not allow that",
     "Ask who runs it for a token, and give it as FILESHARE_TOKEN.",
     4010,
+  ),
+  removed: failed(
+    "Whoever runs the relay ended that share",
+    "Ask them why, or use another relay.",
+    4030,
+  ),
+  banned: failed(
+    "Whoever runs the relay does not let you use it",
+    "Ask them why, or use another relay.",
+    4031,
   ),
   "no-such-share": failed("That share is not here any more", "Ask the sender to send it again."),
   replaced: failed(

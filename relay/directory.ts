@@ -1,8 +1,19 @@
-import { FaultError, SENDER_GRACE_MS, type FaultCode, type Offer } from "../protocol/mod.ts";
+import {
+  FaultError,
+  SENDER_GRACE_MS,
+  faultMessage,
+  type FaultCode,
+  type Offer,
+} from "../protocol/mod.ts";
 
 import { Bounds } from "./bounds.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "./messages.ts";
 import { ShareCounts } from "./share-counts.ts";
+
+/** So long whoever sent it has to think of something else. ms */
+const REMOVED_MS = 60 * 60_000;
+/** Of more the first may come again: nobody removes so many in an hour by hand. */
+const REMOVED_SHARES = 1000;
 
 interface Entry {
   record: ShareRecord;
@@ -34,6 +45,8 @@ export class Directory {
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new ShareCounts();
   readonly #bounds: Bounds;
+  /** Shares that were ended by hand, and until when they may not come again. */
+  readonly #removed = new Map<string, number>();
   #draining = false;
   #numbers = 0;
 
@@ -109,6 +122,24 @@ export class Directory {
     }
   }
 
+  /**
+   * Ends a share for all who are in it; its sender can't offer it again before REMOVED_MS.
+   * @returns false: no share has that number
+   */
+  remove(number: number, now: number): boolean {
+    for (const [key, entry] of this.#entries) {
+      if (entry.number !== number) continue;
+      this.#removed.set(key, now + REMOVED_MS);
+      for (const [oldest] of this.#removed) {
+        if (this.#removed.size <= REMOVED_SHARES) break;
+        this.#removed.delete(oldest);
+      }
+      this.#close(key, "removed", faultMessage("removed"));
+      return true;
+    }
+    return false;
+  }
+
   /** Ends shares whose sender has been away too long, and those that have been there too long. */
   tick(now: number): void {
     const { limits } = this.#bounds;
@@ -135,7 +166,9 @@ export class Directory {
     const { worker, socket, key, channel, offer, address } = claim;
     const known = this.#entries.get(key);
     const refusal =
-      known === undefined ? this.#noRoom(channel, address) : mismatch(known.record, claim);
+      known === undefined
+        ? this.#noRoom(key, channel, address, now)
+        : mismatch(known.record, claim);
     if (refusal !== undefined) {
       const { code: fault, detail, after } = refusal;
       this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
@@ -165,7 +198,13 @@ export class Directory {
     }
   }
 
-  #noRoom(channel: string, address: string | undefined): FaultError | undefined {
+  #noRoom(
+    key: string,
+    channel: string,
+    address: string | undefined,
+    now: number,
+  ): FaultError | undefined {
+    if ((this.#removed.get(key) ?? 0) > now) return new FaultError("removed");
     if (this.#draining) return new FaultError("going-away");
     const over = this.#counts.over(channel, address, this.#bounds.limits);
     return over === undefined ? undefined : this.#bounds.over(over);

@@ -1,4 +1,4 @@
-import { FaultError, equalBytes, type MessageOf } from "../protocol/mod.ts";
+import { FaultError, equalBytes, faultMessage, type MessageOf } from "../protocol/mod.ts";
 
 import type { Access } from "./access.ts";
 import { AddressRanges } from "./address.ts";
@@ -7,7 +7,7 @@ import type { Entrances } from "./entrances/mod.ts";
 import type { TextData } from "./entrances/text.ts";
 import { Gate, type Grant, type Wish } from "./gate.ts";
 import type { SocketId } from "./outlet.ts";
-import type { Policy } from "./policy.ts";
+import type { WorkerPolicy } from "./policy.ts";
 import type { Reporter } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
 import type { Turnstile } from "./turnstile.ts";
@@ -25,7 +25,7 @@ export type ClientData = SocketData | TextData;
 type Server = Bun.Server<ClientData>;
 
 export interface DoorOptions {
-  readonly policy: Policy;
+  readonly policy: WorkerPolicy;
   readonly sockets: Sockets;
   readonly entrances: Entrances;
   readonly turnstile: Turnstile;
@@ -38,6 +38,7 @@ export interface DoorOptions {
 export class Door {
   readonly #options: DoorOptions;
   #proxies: AddressRanges;
+  #banned: AddressRanges;
   readonly #gate: Gate;
   #access: Access;
   #lookedAt = 0;
@@ -47,12 +48,17 @@ export class Door {
     const { access } = options.policy;
     this.#access = access;
     this.#proxies = new AddressRanges(access.trustedProxies);
+    this.#banned = new AddressRanges(options.policy.banned);
     this.#gate = new Gate({ access, lobby: options.lobby, time: Date.now });
   }
 
-  /** From now on that one holds. Who is in stays in, but for those whose token does not hold any more. */
-  set policy(policy: Policy) {
+  /** From now on that one holds. Who is in stays in, but for who was banned or has a token that does not hold any more. */
+  set policy(policy: WorkerPolicy) {
     this.#proxies = new AddressRanges(policy.access.trustedProxies);
+    this.#banned = new AddressRanges(policy.banned);
+    const { sockets, entrances } = this.#options;
+    sockets.failThose(({ address }) => this.#banned.has(address), "banned");
+    entrances.sendAway(({ address }) => this.#banned.has(address));
     this.#gate.access = policy.access;
     this.#access = policy.access;
     this.#showOut();
@@ -70,6 +76,7 @@ export class Door {
     if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
     const peer = server.requestIP(request);
     const visitor = visitorOf(request, peer?.address, this.#proxies);
+    if (this.#banned.has(visitor.address)) return refusal(403, faultMessage("banned"));
     const tooMany = this.#options.turnstile.tries(visitor);
     if (tooMany !== undefined) return tooMany;
     if (isForeignPage(request, visitor)) return refusal(403, "Wrong origin.");

@@ -4,7 +4,7 @@ import type { TlsPair } from "./certificate.ts";
 import type { CrowdBuffers } from "./crowd.ts";
 import type { HandedBlock, RecordPlace } from "./log.ts";
 import type { WorkerMeasures } from "./measures.ts";
-import type { Policy } from "./policy.ts";
+import type { WorkerPolicy } from "./policy.ts";
 import type { PoolBuffers } from "./pool.ts";
 import type { Report } from "./reports.ts";
 import type { WorkerStats } from "./stats.ts";
@@ -166,7 +166,7 @@ export interface WorkerStart {
   readonly lobby: boolean;
   /** Whether it shall measure itself. */
   readonly stats: boolean;
-  readonly policy: Policy;
+  readonly policy: WorkerPolicy;
   /** See `Refusals`. */
   readonly refusals: SharedArrayBuffer;
   /** The limit of open files; undefined: nobody knows. */
@@ -183,7 +183,7 @@ export type ToWorker =
   | WorkerStart
   | FromDirectory
   /** From now on that one holds. */
-  | { readonly t: "policy"; readonly policy: Policy }
+  | { readonly t: "policy"; readonly policy: WorkerPolicy }
   /** Whoever comes from now on sees that certificate. */
   | { readonly t: "certificate"; readonly tls: TlsPair }
   /** Answered by `measures`. */

@@ -2,6 +2,7 @@
 import { availableParallelism, tmpdir } from "node:os";
 
 import {
+  DRAIN_MS,
   LOG_BYTES,
   RELAY_WORKERS,
   STALL_TIMEOUT_MS,
@@ -134,7 +135,7 @@ async function openAdmin(
 ): Promise<Admin | undefined> {
   if (options === undefined) return undefined;
   const { AdminListener } = await import("./admin/listener.ts");
-  return new AdminListener({ ...options, logFolder, relay });
+  return new AdminListener({ drainMs: DRAIN_MS, ...options, logFolder, relay });
 }
 
 function localAddress(hostname: string): string {

@@ -10,4 +10,10 @@ export interface Policy {
   readonly access: Access;
 }
 
+/** With what the relay itself adds. */
+export interface WorkerPolicy extends Policy {
+  /** Addresses and ranges that may not come. */
+  readonly banned: readonly string[];
+}
+
 export const DEFAULT_POLICY: Policy = { limits: DEFAULT_LIMITS, access: DEFAULT_ACCESS };

@@ -252,6 +252,10 @@ export class Sockets implements Outlet {
     this.#sayFarewell(socket);
   }
 
+  failThose(areMeant: (visitor: Visitor) => boolean, code: FaultCode): void {
+    for (const [id, { data }] of this.#open) if (areMeant(data.visitor)) this.fail(id, code);
+  }
+
   failAll(code: FaultCode): void {
     for (const id of this.#open.keys()) this.fail(id, code);
   }

@@ -13,13 +13,14 @@ import { KeptCertificate, type Certificate, type CertificateFiles } from "./cert
 import { createCrowd, forgetCrowd, type CrowdBuffers } from "./crowd.ts";
 import type { Managed } from "./admin/manager.ts";
 import type { AdminOptions } from "./admin/listener.ts";
+import { Bans, type Ban } from "./admin/bans.ts";
 import { Measuring } from "./admin/measuring.ts";
 import { clientsWithin, descriptorLimit } from "./descriptors.ts";
 import { Directory } from "./directory.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
 import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
-import type { Policy } from "./policy.ts";
+import type { Policy, WorkerPolicy } from "./policy.ts";
 import { reclaim, type PoolBuffers } from "./pool.ts";
 import { Refusals, createRefusals, refusalsIn } from "./refusals.ts";
 import { checkLimits } from "./relay-limits.ts";
@@ -46,6 +47,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly httpPort?: number | undefined;
   /** Where those who run it can see and steer it; without it nowhere. */
   readonly admin?: AdminOptions | undefined;
+  /** Where bans are kept; without it they end with the relay. */
+  readonly banFile?: string | undefined;
   /** Told of troubles of the relay itself; nothing in them comes from a peer. */
   readonly onTrouble?: (trouble: string) => void;
   /** Told of what an operator should know. */
@@ -100,6 +103,7 @@ export class Supervisor implements Managed {
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;
   readonly measuring: Measuring;
+  readonly bans: Bans;
   readonly #options: RelayOptions;
   readonly #descriptors = descriptorLimit();
   readonly #supervision: Supervision;
@@ -131,6 +135,8 @@ export class Supervisor implements Managed {
     this.#httpPort = options.httpPort;
     checkLimits(options.policy.limits);
     this.#policy = this.#withinDescriptors(options.policy);
+    this.bans = new Bans(options.banFile);
+    this.bans.expire(Date.now());
     this.#refusals = createRefusals(options.workers);
     const { tls } = options;
     this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
@@ -236,6 +242,7 @@ export class Supervisor implements Managed {
 
   /** Reads again what can change while it runs: the certificate. What is wrong there is told. */
   reload(): void {
+    this.#reloadBans();
     this.#lookAtCertificate(true);
   }
 
@@ -250,8 +257,35 @@ export class Supervisor implements Managed {
     const policy = this.#withinDescriptors(given);
     this.#policy = policy;
     this.#bounds.limits = policy.limits;
-    for (const { thread } of this.#places)
-      if (thread?.isReady === true) thread.post({ t: "policy", policy });
+    this.#tellPolicy();
+  }
+
+  /** @throws FaultError `bad-ban`, `bad-ban-file` */
+  ban(range: string, until: number | undefined): Ban {
+    const ban = this.bans.add(range, until, this.#policy.access.trustedProxies);
+    this.#tellPolicy();
+    return ban;
+  }
+
+  /** @returns whether there was such a ban. @throws FaultError `bad-ban-file` */
+  unban(range: string): boolean {
+    const had = this.bans.lift(range);
+    if (had) this.#tellPolicy();
+    return had;
+  }
+
+  /** Ends a share for all who are in it. @returns false: no share has that number */
+  removeShare(number: number): boolean {
+    return this.#directory.remove(number, performance.now());
+  }
+
+  get #workerPolicy(): WorkerPolicy {
+    return { ...this.#policy, banned: this.bans.ranges };
+  }
+
+  #tellPolicy(): void {
+    const policy = this.#workerPolicy;
+    for (const worker of this.#up()) this.#post(worker, { t: "policy", policy });
   }
 
   /** Ends one worker as if it had crashed; for tests of supervision. */
@@ -297,8 +331,21 @@ export class Supervisor implements Managed {
 
   #tick(now: number): void {
     this.#directory.tick(now);
+    if (this.bans.expire(Date.now())) this.#tellPolicy();
     if (this.#drainedBy === undefined) return;
     if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
+  }
+
+  #reloadBans(): void {
+    try {
+      this.bans.load();
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#tell(`Bans stay as they were: ${error.message}`);
+      return;
+    }
+    this.bans.expire(Date.now());
+    this.#tellPolicy();
   }
 
   /** @param insists somebody asked for it */
@@ -352,7 +399,7 @@ export class Supervisor implements Managed {
       stallMs,
       lobby,
       stats: onStats !== undefined,
-      policy: this.#policy,
+      policy: this.#workerPolicy,
       refusals: this.#refusals,
       descriptors: this.#descriptors,
       tls: this.#kept?.certificate.pair,
@@ -365,7 +412,7 @@ export class Supervisor implements Managed {
         this.#httpPort = httpPort;
         place.restarts.up(performance.now());
         // It may have changed since the thread was started.
-        thread.post({ t: "policy", policy: this.#policy });
+        thread.post({ t: "policy", policy: this.#workerPolicy });
         const tls = this.#kept?.certificate.pair;
         if (tls !== undefined && tls !== start.tls) thread.post({ t: "certificate", tls });
         this.#directory.workerUp(worker);

@@ -60,6 +60,11 @@ export default command({
         "A proxy in front, or a range of them, whose X-Forwarded-For counts; may be given several times",
     },
     ...relayLimitArgs,
+    "ban-file": {
+      type: "string",
+      valueHint: "file",
+      description: "Where addresses are kept that may not come; read again at SIGHUP",
+    },
     admin: {
       type: "string",
       valueHint: "host:port",

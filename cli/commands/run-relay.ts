@@ -1,6 +1,6 @@
 import { networkInterfaces, tmpdir } from "node:os";
 
-import { EXIT } from "../../protocol/faults.ts";
+import { EXIT, type FaultError } from "../../protocol/faults.ts";
 import {
   DRAIN_MAX_MS,
   DRAIN_MS,
@@ -33,6 +33,7 @@ export interface RelayValues
   readonly "log-bytes": string | undefined;
   readonly "log-dir": string | undefined;
   readonly admin: string | undefined;
+  readonly "ban-file": string | undefined;
   readonly lobby: boolean;
   readonly copy: boolean;
   readonly json: boolean;
@@ -65,10 +66,27 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => console.warn(trouble);
   const workers = asked ?? workersOfMachine();
-  const { lobby } = values;
-  const kept = { tls, httpPort, lobby, policy, logBytes, logFolder, zeroCopy: !values.copy };
+  const { lobby, "ban-file": banFile } = values;
+  const kept = {
+    banFile,
+    tls,
+    httpPort,
+    lobby,
+    policy,
+    logBytes,
+    logFolder,
+    zeroCopy: !values.copy,
+  };
   const relay = await atAdminAddress(adminAddress(values.admin, port), (admin) =>
-    startRelay({ hostname, port, workers, stallMs, ...kept, admin, onTrouble }),
+    startRelay({
+      hostname,
+      port,
+      workers,
+      stallMs,
+      ...kept,
+      admin: admin && { ...admin, drainMs },
+      onTrouble,
+    }),
   );
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
@@ -90,12 +108,19 @@ export async function runRelay(values: RelayValues): Promise<number> {
     if (relay.admin !== undefined) console.info(`Metrics: ${relay.admin.url}/metrics`);
     console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
-  let fault = await Promise.race([signalled, relay.ended]);
-  if (fault !== undefined) throw fault;
+  const isSignalled = await Promise.race([
+    signalled.then(() => true),
+    relay.ended.then(() => false),
+  ]);
+  if (!isSignalled) return endedWith(await relay.ended);
   if (values.json) process.stdout.write(jsonLine({ event: "draining", seconds: drainMs / 1000 }));
   else console.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
   await relay.drain(drainMs);
-  fault = await relay.ended;
+  return endedWith(await relay.ended);
+}
+
+/** @throws FaultError */
+function endedWith(fault: FaultError | undefined): number {
   if (fault !== undefined) throw fault;
   return EXIT.done;
 }

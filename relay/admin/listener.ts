@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { FaultError } from "../../protocol/mod.ts";
 
 import { listenFault } from "../guard.ts";
+import { TokenBook } from "../tokens.ts";
+import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./log-room.ts";
 import type { Managed } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
@@ -19,8 +21,8 @@ export interface AdminOptions {
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Whether a token of an operator's own is one for this. */
-  readonly mayManage?: (token: string) => boolean;
+  /** How long transfers may run on when it is told to end here; DRAIN_MS unless told otherwise. */
+  readonly drainMs?: number;
 }
 
 /** A running admin listener. */
@@ -35,6 +37,7 @@ export interface AdminSetting extends AdminOptions {
   /** Undefined: it is still starting. */
   readonly relay: () => Managed | undefined;
   readonly logFolder: string;
+  readonly drainMs: number;
 }
 
 type Answer = Response | Promise<Response>;
@@ -134,16 +137,41 @@ export class AdminListener implements Admin {
     const relay = this.#setting.relay();
     if (relay === undefined) return plain(503, "starting");
     if (what === "status" && request.method === "GET") return this.#status(relay);
-    return plain(404, "There is nothing here.");
+    const act = ACTIONS.get(what);
+    if (act === undefined) return plain(404, "There is nothing here.");
+    if (request.method !== "POST") return plain(405, "Not that method.", { allow: "POST" });
+    return this.#act(request, relay, act);
+  }
+
+  async #act(request: Request, relay: Managed, act: Action): Promise<Response> {
+    try {
+      const { status, ...said } = act(relay, await bodyOf(request), this.#setting);
+      return Response.json(said, { status, headers: NO_STORE });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      const { code, message } = error;
+      return Response.json({ code, message }, { status: 400, headers: NO_STORE });
+    }
   }
 
   #mayManage(token: string): boolean {
-    return isSameToken(token, this.token) || this.#setting.mayManage?.(token) === true;
+    if (isSameToken(token, this.token)) return true;
+    const tokens = this.#setting.relay()?.policy.access.tokens ?? [];
+    return new TokenBook(tokens).find(token, Date.now())?.roles.includes("admin") === true;
   }
 
   async #status(relay: Managed): Promise<Response> {
     const measured = await relay.measuring.take();
     return Response.json(overview(relay, measured, this.#startedAt), { headers: NO_STORE });
+  }
+}
+
+/** @throws FaultError `bad-message` */
+async function bodyOf(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    throw new FaultError("bad-message", "a JSON object is needed");
   }
 }
 

@@ -2,6 +2,7 @@ import type { Directory } from "../directory.ts";
 import type { Policy } from "../policy.ts";
 import type { PoolBuffers } from "../pool.ts";
 import type { Health } from "../supervisor.ts";
+import type { Ban, Bans } from "./bans.ts";
 import type { Measuring } from "./measuring.ts";
 
 /** The relay as its operators see it: what they can know and do. */
@@ -15,4 +16,12 @@ export interface Managed {
   readonly refusals: Readonly<Record<string, number>>;
   readonly pool: PoolBuffers;
   readonly policy: Policy;
+  readonly bans: Bans;
+  /** @throws FaultError `bad-ban`, `bad-ban-file` */
+  ban(range: string, until: number | undefined): Ban;
+  /** @returns whether there was such a ban. @throws FaultError `bad-ban-file` */
+  unban(range: string): boolean;
+  /** @returns false: no share has that number */
+  removeShare(number: number): boolean;
+  drain(ms: number): Promise<void>;
 }

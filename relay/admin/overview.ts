@@ -3,6 +3,7 @@ import { isOpen } from "../../protocol/mod.ts";
 
 import { addLanes, addTotals, noLanes, noTotals, type ShareMeasures } from "../measures.ts";
 import { heldBlocks } from "../pool.ts";
+import type { Ban } from "./bans.ts";
 import type { Managed } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";
@@ -10,6 +11,8 @@ import { processMemory } from "./process-memory.ts";
 
 /** Of more shares those with most bytes are shown: a page of more rows helps nobody. */
 const SHARES_SHOWN = 200;
+/** As with shares; the file has all. */
+const BANS_SHOWN = 200;
 const MS = 1000;
 
 export interface ShareOverview {
@@ -68,6 +71,8 @@ export interface Overview {
   readonly faults: Readonly<Record<string, number>>;
   /** How often limits were gone over since the relay began, by name. */
   readonly refusals: Readonly<Record<string, number>>;
+  /** The first BANS_SHOWN. */
+  readonly bans: readonly Ban[];
   readonly shares: {
     readonly all: number;
     readonly opened: number;
@@ -144,6 +149,7 @@ export function overview(relay: Managed, measured: Measured, startedAt: number):
         : { own: memory.anonymous, file: memory.file + memory.shared },
     faults,
     refusals: relay.refusals,
+    bans: relay.bans.list.slice(0, BANS_SHOWN),
     shares: {
       all: list.length,
       opened: sharesOpened,

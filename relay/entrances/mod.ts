@@ -42,6 +42,7 @@ interface Guest {
 
 /** Who came in: where it is counted, and what for it came. */
 interface Admitted {
+  readonly visitor: Visitor;
   readonly place: Place;
   readonly grant: Grant;
 }
@@ -159,6 +160,14 @@ export class Entrances {
     this.#isDraining = true;
   }
 
+  /** Those are sent away. */
+  sendAway(isMeant: (visitor: Visitor) => boolean): void {
+    this.text.sendAway(isMeant);
+    for (const [exchange, { visitor }] of this.#exchanges) {
+      if (isMeant(visitor)) exchange.farewell();
+    }
+  }
+
   /** Everyone is sent away. */
   farewell(): void {
     this.#isDraining = true;
@@ -188,7 +197,7 @@ export class Entrances {
       turnstile.leave(place);
       throw error;
     }
-    this.#exchanges.set(exchange, { place, grant });
+    this.#exchanges.set(exchange, { place, grant, visitor });
     request.signal.addEventListener("abort", () => exchange.gone());
     return exchange.response;
   }

@@ -284,6 +284,12 @@ export class TextSockets {
     }
   }
 
+  sendAway(isMeant: (visitor: Visitor) => boolean): void {
+    for (const socket of this.#open) {
+      if (isMeant(socket.data.visitor)) socket.close(POLICY, "banned");
+    }
+  }
+
   closeAll(): void {
     for (const socket of this.#open) socket.close(GOING_AWAY, "the relay goes away");
   }

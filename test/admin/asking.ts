@@ -41,3 +41,17 @@ export function statusOf(url: string, headers: Record<string, string>): Promise<
     .end();
   return promise;
 }
+
+/** Has an action done. */
+export async function act(
+  { url, token }: Admin,
+  name: string,
+  body: unknown,
+): Promise<{ status: number; said: Record<string, unknown> }> {
+  const response = await fetch(`${url}/api/${name}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    ...withToken(token),
+  });
+  return { status: response.status, said: (await response.json()) as Record<string, unknown> };
+}

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { METRICS } from "../../relay/admin/metric-table.ts";
-import { startRelay, type Admin, type Relay } from "../../relay/mod.ts";
+import { makeToken, type KnownToken, type TokenRole } from "../../relay/tokens.ts";
+import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../relay/mod.ts";
 import { WINDOW_RECORDS, toHex } from "../../protocol/mod.ts";
 import { laterFaultOf } from "../cli/disk.ts";
 import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
@@ -10,14 +11,19 @@ import { adminOf, overviewOf, overviewWhen, statusOf, withToken } from "./asking
 import { parseExposition, type Family } from "./exposition.ts";
 
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
-const OPERATORS_TOKEN = "an-operators-own";
+const operator = makeToken();
+const user = makeToken();
+const known = (token: typeof user, roles: readonly TokenRole[]): KnownToken => {
+  return { id: token.id, sha256: token.sha256, roles, expires: undefined };
+};
 
 let relay: Relay;
 let admin: Admin;
 
 beforeAll(async () => {
-  const mayManage = (token: string): boolean => token === OPERATORS_TOKEN;
-  relay = await startRelay({ workers: 2, admin: { ...LOCAL, mayManage } });
+  const tokens = [known(operator, ["admin"]), known(user, ["send", "receive"])];
+  const policy = { ...DEFAULT_POLICY, access: { ...DEFAULT_POLICY.access, tokens } };
+  relay = await startRelay({ workers: 2, policy, admin: LOCAL });
   admin = adminOf(relay);
 });
 afterAll(() => relay.stop());
@@ -160,6 +166,7 @@ describe("who may ask", () => {
       { authorization: `Bearer ${token}x` },
       { authorization: `Basic ${token}` },
       { authorization: token },
+      { authorization: `Bearer ${user.text}` },
       { cookie: `token=${token}` },
     ];
     for (const headers of given) {
@@ -171,7 +178,7 @@ describe("who may ask", () => {
   });
 
   test("an operator with a token of their own", async () => {
-    const response = await fetch(`${admin.url}/api/status`, withToken(OPERATORS_TOKEN));
+    const response = await fetch(`${admin.url}/api/status`, withToken(operator.text));
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("no-store");
   });

@@ -1,0 +1,76 @@
+/** What an operator can do, as requests ask for it: `POST /api/<name>` with a JSON object. */
+import * as v from "valibot";
+
+import { FaultError } from "../../protocol/mod.ts";
+
+import type { Managed } from "./manager.ts";
+
+/** A ban for longer is one for ever. s */
+const BAN_SECONDS = 10 * 365 * 24 * 60 * 60;
+const ADDRESS_CHARACTERS = 64;
+const MS = 1000;
+
+export interface Setting {
+  /** How long transfers may run on. */
+  readonly drainMs: number;
+}
+
+export type Action = (
+  relay: Managed,
+  body: unknown,
+  setting: Setting,
+) => Readonly<{ status: number } & Record<string, unknown>>;
+
+const address = v.pipe(v.string(), v.maxLength(ADDRESS_CHARACTERS));
+const removal = v.strictObject({ share: v.pipe(v.number(), v.safeInteger(), v.minValue(1)) });
+const banning = v.strictObject({
+  address,
+  seconds: v.optional(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(BAN_SECONDS))),
+});
+const lifting = v.strictObject({ address });
+const draining = v.strictObject({});
+
+function checked<Schema extends v.GenericSchema>(
+  schema: Schema,
+  body: unknown,
+): v.InferOutput<Schema> {
+  const { success, output, issues } = v.safeParse(schema, body);
+  if (success) return output;
+  throw new FaultError("bad-message", issues[0].message);
+}
+
+export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+  [
+    "remove",
+    (relay, body) => {
+      const { share } = checked(removal, body);
+      if (relay.removeShare(share)) return { status: 200, removed: share };
+      return { status: 404, code: "no-such-share", message: `There is no share ${share}` };
+    },
+  ],
+  [
+    "ban",
+    (relay, body) => {
+      const { address, seconds } = checked(banning, body);
+      const until = seconds === undefined ? undefined : Date.now() + seconds * MS;
+      return { status: 200, ban: relay.ban(address, until) };
+    },
+  ],
+  [
+    "unban",
+    (relay, body) => {
+      const { address } = checked(lifting, body);
+      if (relay.unban(address)) return { status: 200, lifted: address };
+      return { status: 404, code: "bad-ban", message: `${address} is not banned` };
+    },
+  ],
+  [
+    "drain",
+    (relay, body, { drainMs }) => {
+      checked(draining, body);
+      // Whoever started the relay waits for its end.
+      void relay.drain(drainMs);
+      return { status: 202, seconds: drainMs / MS };
+    },
+  ],
+]);
