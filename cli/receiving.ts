@@ -248,8 +248,6 @@ export class Receiving {
     if (manifestKnown) this.#handle({ type: "manifest-known" });
     else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
     this.#tellProgress(incoming);
-    // That all is here is told when it is saved.
-    if (last) this.#progressUntold = false;
     // A line that came back is read again; it has to wait like the one before.
     if (this.#held.size > 0) this.#line?.pause();
   }
@@ -428,8 +426,10 @@ export class Receiving {
     const { manifest } = incoming;
     const now = performance.now();
     if (!incoming.agreed || manifest === undefined) return;
-    this.#progressUntold = now - this.#progressAt < PROGRESS_EVERY_MS;
-    if (this.#progressUntold) return;
+    const early = now - this.#progressAt < PROGRESS_EVERY_MS;
+    // That all is here is told when it is saved.
+    this.#progressUntold = early && incoming.next < incoming.records;
+    if (early) return;
     this.#progressAt = now;
     this.#positions ??= new FilePositions(manifest.files);
     const { bytes } = incoming;
