@@ -23,7 +23,10 @@ export class AttackCrowd implements AsyncDisposable {
   }
 
   /** Resolves when they have been there for as long as they shall. @throws Error when they do not come */
-  static async start({ url, pids }: RunningSystem, attackers: Attackers): Promise<AttackCrowd> {
+  static async start(
+    { url, pids }: Pick<RunningSystem, "url" | "pids">,
+    attackers: Attackers,
+  ): Promise<AttackCrowd> {
     const { count, seconds } = attackers;
     const crowd = new AttackCrowd(count, pids);
     try {

@@ -160,6 +160,9 @@ export class Receiving {
       case "share-over":
         this.#shareOver(effect.fault, effect.detail);
         return;
+      case "passed-over":
+        this.#passOver();
+        return;
       case "link":
         this.#emit(relayNews(this.#job.relay, effect.online, effect.fault));
         return;
@@ -327,6 +330,13 @@ export class Receiving {
     }
     this.#keep(incoming, size);
     if (this.#job.lobby) void this.#disk.then(() => this.#tellFault(fault, detail));
+  }
+
+  /** Nothing was said of it yet. */
+  #passOver(): void {
+    const incoming = this.#incoming;
+    this.#incoming = undefined;
+    this.#disk = this.#disk.then(async () => void (await incoming?.close()));
   }
 
   /** Its place has another name once it is given up, and a save under way may leave nothing to keep. */

@@ -673,6 +673,12 @@ export const STALL_MS = limit(
   "ms",
   "a receiver that misses records and gets none joins again from where it is",
 );
+export const BEGINNING_MS = limit(
+  "BEGINNING_MS",
+  3 * second,
+  "ms",
+  "a receiver in the lobby tries another share, if there is one, when the first records of one do not come for so long",
+);
 export const SHARES_REMEMBERED = limit(
   "SHARES_REMEMBERED",
   256,

@@ -34,6 +34,14 @@ export class OfferBook {
     if (oldest !== undefined) this.#ignored.delete(oldest);
   }
 
+  /** It is the last to be chosen. @returns whether there is another one */
+  postpone(offer: OfferSeen): boolean {
+    const key = toHex(offer.share);
+    if (this.#offers.delete(key)) this.#offers.set(key, offer);
+    const next = this.choose("oldest");
+    return next !== undefined && toHex(next.share) !== key;
+  }
+
   /** In the lobby the oldest is next; with a code, what was sent last is what is wanted. */
   choose(which: "oldest" | "newest"): OfferSeen | undefined {
     const open = [...this.#offers].filter(([key]) => !this.#ignored.has(key));

@@ -71,6 +71,8 @@ export type ReceiverEffect =
       readonly detail: string | undefined;
       readonly confirmed: boolean;
     }
+  /** Its beginning does not come: let go of it. Another one is next; this one may be chosen again. */
+  | { readonly type: "passed-over" }
   | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
   | { readonly type: "sender"; readonly here: boolean }
   | { readonly type: "waiting" }

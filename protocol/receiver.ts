@@ -3,6 +3,7 @@ import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
 import { detailIn, FaultError, FAULTS, type FaultCode } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
+  BEGINNING_MS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
   SENDER_GRACE_MS,
@@ -28,6 +29,8 @@ interface Share {
   /** A gap was seen and a join sent; frames other than `next` are late ones. */
   rejoining: boolean;
   corrupt: number;
+  /** When it was opened, or a record last came. */
+  cameAt: number;
   /** When a record last came, or the last join was sent. */
   progressAt: number;
   stallMs: number;
@@ -165,6 +168,12 @@ export class ReceiverSession {
         return [...effects, ...this.#shareOver("sender-gone", undefined, false)];
       }
     }
+    if (this.#step.at === "previewing" && now - share.cameAt >= BEGINNING_MS) {
+      share.cameAt = now;
+      if (this.#options.lobby && this.#offers.postpone(share.offer)) {
+        return [...effects, ...this.#passOver()];
+      }
+    }
     if (!share.joined) return effects;
     if (share.acked < share.next || now - share.saidAt >= KEEPALIVE_MS) {
       share.saidAt = now;
@@ -243,6 +252,7 @@ export class ReceiverSession {
       joined: false,
       rejoining: false,
       corrupt: 0,
+      cameAt: now,
       progressAt: now,
       stallMs: STALL_MS,
       saidAt: now,
@@ -275,6 +285,7 @@ export class ReceiverSession {
     share.next = event.next ?? following;
     if (event.last === true) share.records = share.next;
     share.corrupt = 0;
+    share.cameAt = now;
     share.progressAt = now;
     share.stallMs = STALL_MS;
     if (this.#step.at === "previewing") return [];
@@ -370,6 +381,13 @@ export class ReceiverSession {
     if (over !== undefined) this.#offers.ignore(over.share);
     this.#step = { at: "waiting" };
     return [...effects, ...this.#choose()];
+  }
+
+  /** What its sender holds back must not keep us from what others send. */
+  #passOver(): ReceiverEffect[] {
+    const left = this.#leave("interrupted");
+    this.#step = { at: "waiting" };
+    return [...left, { type: "passed-over" }, ...this.#choose()];
   }
 
   #openingOffer(): OfferSeen | undefined {

@@ -126,7 +126,8 @@ class Attacker {
 
   drip(): void {
     const { drip, upgraded } = this.#attack;
-    if (drip !== undefined && (upgraded === undefined || this.#isUpgraded)) this.#socket?.write(drip);
+    if (drip !== undefined && (upgraded === undefined || this.#isUpgraded))
+      this.#socket?.write(drip);
   }
 
   get isThere(): boolean {

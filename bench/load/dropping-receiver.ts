@@ -103,6 +103,7 @@ function act(effect: ReceiverEffect): void {
       });
       return;
     case "share-over":
+    case "passed-over":
     case "link":
     case "sender":
       return;

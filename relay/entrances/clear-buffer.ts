@@ -54,6 +54,11 @@ export class ClearBuffer {
     return this.#isDiscarding;
   }
 
+  /** A whole record is here, or what comes instead of one. */
+  get hasRecord(): boolean {
+    return this.#isEnded || this.#flushMs !== undefined || this.#waiting > this.#recordBytes;
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#isDiscarding || bytes.length === 0) return;
     this.#makeRoom(bytes.length);

@@ -35,7 +35,6 @@ export interface LobbyReceiverOptions {
 /** A share that is being taken. */
 interface Arriving {
   readonly offer: OfferSeen;
-  readonly receiver: Uint8Array;
   readonly opener: Opener;
   readonly unpacking: Unpacking;
 }
@@ -48,6 +47,8 @@ export class LobbyReceiver implements Insider {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;
   readonly #id: SocketId;
+  /** Who comes again to a share that it passed over is the same to its sender. */
+  readonly #receiver = primitives.randomBytes(16);
   #arriving: Arriving | undefined;
   /** The frame that the session decides about. */
   #opened: OpenedFrame | undefined;
@@ -165,6 +166,9 @@ export class LobbyReceiver implements Insider {
       case "share-over":
         this.#over(effect.fault);
         return;
+      case "passed-over":
+        this.#forget();
+        return;
       case "disconnect":
       case "link":
       case "sender":
@@ -181,14 +185,13 @@ export class LobbyReceiver implements Insider {
   }
 
   #openShare(offer: OfferSeen): void {
-    const receiver = primitives.randomBytes(16);
     this.#arriving = {
       offer,
-      receiver,
       opener: this.#options.openers.take(offer.share),
       unpacking: new Unpacking(offer, this.#options.sink),
     };
     const name = sealText(this.#options.name, "receiver-name", lobbyKeys(), primitives);
+    const receiver = this.#receiver;
     this.#handle({ type: "share-opened", receiver, name, next: 0, agreed: false });
   }
 
@@ -221,9 +224,9 @@ export class LobbyReceiver implements Insider {
     this.#saving = false;
     const arriving = this.#arriving;
     if (arriving === undefined) return;
-    const { offer, receiver, unpacking } = arriving;
+    const { offer, unpacking } = arriving;
     const { records } = unpacking;
-    const mac = receiptMac(lobbyKeys(), primitives, offer.share, receiver, records);
+    const mac = receiptMac(lobbyKeys(), primitives, offer.share, this.#receiver, records);
     this.#handle({ type: "saved", mac });
   }
 

@@ -87,7 +87,8 @@ export class LobbySender implements Insider {
   readonly #session: SenderSession;
   readonly #id: SocketId;
   readonly #buffer: ClearBuffer;
-  readonly #startedAt: number;
+  /** When it was offered; undefined: not before the first record is here. */
+  #startedAt: number | undefined;
   #isOpen = false;
   #isOver = false;
   #sent = 0;
@@ -125,14 +126,14 @@ export class LobbySender implements Insider {
       },
       clock(),
     );
-    this.#startedAt = clock();
     if (size === 0) this.#buffer.end();
-    this.#handle({ type: "tick" });
+    this.#offer();
   }
 
   /** @returns false: no more before `room` */
   write(bytes: Uint8Array): boolean {
     this.#buffer.push(bytes);
+    this.#offer();
     this.#pump();
     return !this.#buffer.isFull;
   }
@@ -140,6 +141,7 @@ export class LobbySender implements Insider {
   /** Everything came. */
   end(): void {
     this.#buffer.end();
+    this.#offer();
     this.#pump();
     this.#endWhenThrough();
   }
@@ -152,7 +154,7 @@ export class LobbySender implements Insider {
   }
 
   tick(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#startedAt === undefined) return;
     this.#handle({ type: "tick" });
     this.#openGate();
     this.#pump();
@@ -171,6 +173,16 @@ export class LobbySender implements Insider {
 
   failed(fault: FaultCode): void {
     this.#finish(fault);
+  }
+
+  /**
+   * Whoever joins waits for the first record, to know whether this is for them: a sender that holds it
+   * back must not keep them from others.
+   */
+  #offer(): void {
+    if (this.#startedAt !== undefined || !this.#buffer.hasRecord) return;
+    this.#startedAt = this.#options.clock();
+    this.#handle({ type: "tick" });
   }
 
   #handle(event: SenderEvent): void {
@@ -234,7 +246,7 @@ export class LobbySender implements Insider {
 
   /** Nothing leaves before there is somebody to send to, or nobody came. */
   #openGate(): void {
-    if (this.#isOpen) return;
+    if (this.#isOpen || this.#startedAt === undefined) return;
     const { waitFor, clock } = this.#options;
     const { attached, verified } = this.#counts();
     const isLonely = waitFor === 0 && clock() - this.#startedAt >= LONELY_MS;

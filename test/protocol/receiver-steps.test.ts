@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  BEGINNING_MS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
   RECORD_INDEX,
@@ -410,6 +411,39 @@ describe("a choice", () => {
       { type: "waiting" },
     ]);
     expect(play.offers(offer(1, 1), offer(2, 1))).toEqual([{ type: "waiting" }]);
+  });
+
+  test("in the lobby passes over one whose beginning does not come, and comes back to it", () => {
+    const play = new Play({ lobby: true }).connect();
+    play.offers(offer(1), offer(2));
+    play.open();
+    expect(play.tick(BEGINNING_MS - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual([
+      leave("interrupted"),
+      { type: "passed-over" },
+      { type: "open-share", offer: offer(2) },
+    ]);
+    play.open();
+    play.hear({ t: "end", share: offer(2).share });
+    expect(play.open()).toEqual([join(0, 1)]);
+    // It is the only one left.
+    expect(play.tick(BEGINNING_MS)).toEqual([]);
+    expect(play.frame(0)).toEqual([TAKE]);
+  });
+
+  test("stays with the share whose beginning came, and with a code", () => {
+    const lobby = new Play({ lobby: true }).connect();
+    lobby.offers(offer(1), offer(2));
+    lobby.open();
+    lobby.tick(BEGINNING_MS - 1);
+    lobby.take(0);
+    expect(lobby.tick(BEGINNING_MS - 1)).toEqual([ack(1, 1)]);
+    lobby.do({ type: "manifest-known" });
+    expect(lobby.tick(BEGINNING_MS)).toEqual([]);
+    const withCode = new Play().connect();
+    withCode.offers(offer(1), offer(2));
+    withCode.open();
+    expect(withCode.tick(BEGINNING_MS)).toEqual([]);
   });
 
   test("declined is told, and ends the run", () => {

@@ -201,6 +201,10 @@ export class SimReceiver extends Client {
       case "share-over":
         this.#shareOver(effect);
         return;
+      case "passed-over":
+        this.#copy = undefined;
+        this.#share = undefined;
+        return;
       case "link":
       case "sender":
       case "waiting":

@@ -1,0 +1,84 @@
+/**
+ * A relay under churn for as long as one likes: `bun run soak --minutes 30 --chart FILE.svg`. Shares
+ * come and go, receivers are cut, come late, are slow or stop, attackers come again and again, the
+ * lobby is used; meanwhile what the relay holds is looked at. Ends with 1 when that grew, or when a
+ * byte was wrong.
+ */
+import { parseArgs } from "node:util";
+
+import { AttackCrowd } from "../../bench/attack.ts";
+import { endChildren } from "../../bench/children.ts";
+import { fileshare } from "../command.ts";
+
+import { chart } from "./chart.ts";
+import { lobbyChurn } from "./lobby.ts";
+import { rounds } from "./rounds.ts";
+import { sampleOf, type Sample } from "./sample.ts";
+import { trendsOf } from "./verdict.ts";
+
+const SAMPLE_MS = 5000;
+const WORKERS = 2;
+const ATTACKERS = 200;
+const MOST_MINUTES = 24 * 60;
+const USAGE = 2;
+
+/** Looks at the relay until told to stop. */
+function watch(pid: number, samples: Sample[]): NodeJS.Timeout {
+  const startedAt = performance.now();
+  return setInterval(() => {
+    const sample = sampleOf(pid, (performance.now() - startedAt) / 1000);
+    samples.push(sample);
+    const { at, rssAnon, descriptors, mappedFiles, threads } = sample;
+    const MiB = (rssAnon / 2 ** 20).toFixed(0);
+    process.stderr.write(
+      `${at.toFixed(0)} s: ${MiB} MiB, ${descriptors} descriptors, ${mappedFiles} mapped files, ${threads} threads\n`,
+    );
+  }, SAMPLE_MS);
+}
+
+async function soak(minutes: number, chartPath: string | undefined): Promise<boolean> {
+  await using relay = fileshare(`relay --host 127.0.0.1 --port 0 --workers ${WORKERS}`.split(" "));
+  const listening: unknown = await relay.events(() => true);
+  const url = String((listening as { url?: string } | undefined)?.url);
+  const over = AbortSignal.timeout(minutes * 60_000);
+  const samples: Sample[] = [];
+  const watching = watch(relay.pid, samples);
+  try {
+    await using crowd = await AttackCrowd.start(
+      { url, pids: [relay.pid] },
+      { count: ATTACKERS, seconds: 0 },
+    );
+    const [shares, files] = await Promise.all([
+      rounds(url, over),
+      lobbyChurn(url.replace(/^ws/, "http"), over),
+    ]);
+    const { attacks } = await crowd.stop();
+    console.log(
+      `${minutes} min: ${shares} runs of the bench, ${files} files through the lobby, ${attacks} attacks`,
+    );
+  } finally {
+    clearInterval(watching);
+  }
+  const trends = trendsOf(samples);
+  for (const { held, early, late, most, isFlat } of trends) {
+    console.log(`${held}: ${early} early, ${late} late, ${most} at most${isFlat ? "" : ", GREW"}`);
+  }
+  if (chartPath !== undefined) {
+    const title = `A relay under churn for ${minutes} min, ${WORKERS} workers, ${ATTACKERS} attackers`;
+    await Bun.write(chartPath, chart(samples, title));
+  }
+  return trends.every(({ isFlat }) => isFlat);
+}
+
+const { values } = parseArgs({
+  options: { minutes: { type: "string", default: "30" }, chart: { type: "string" } },
+});
+const minutes = Number(values.minutes);
+if (!(minutes > 0 && minutes <= MOST_MINUTES)) {
+  console.error(`--minutes takes a number up to ${MOST_MINUTES}`);
+  process.exit(USAGE);
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void endChildren().then(() => process.exit(130)));
+}
+process.exit((await soak(minutes, values.chart)) ? 0 : 1);
