@@ -98,8 +98,14 @@ class Play {
   }
 }
 
-function finish(fault: FaultCode | undefined, verified: number, failed: number): SenderEffect {
-  return { type: "finish", outcome: { fault, verified, failed } };
+function finish(
+  fault: FaultCode | undefined,
+  verified: number,
+  failed: number,
+  detail?: string,
+): SenderEffect {
+  const outcome = { fault, verified, failed, ...(detail !== undefined && { detail }) };
+  return { type: "finish", outcome };
 }
 
 const END: SenderEffect = { type: "send", message: { t: "end", share } };
@@ -131,14 +137,16 @@ test.each([
   ["beyond all ends", 2 ** 28, 1],
 ])("P8 a relay that wants records %s breaks the protocol", (_what, first, count) => {
   const play = new Play().serve();
-  expect(play.want(first, count)).toEqual([finish("bad-message", 0, 0)]);
+  const detail = "records wanted beyond the end";
+  expect(play.want(first, count)).toEqual([finish("bad-message", 0, 0, detail)]);
 });
 
 test("P8 a relay that wants more than a queue holds breaks the protocol", () => {
   const play = new Play().serve();
   for (let times = 0; times < Math.floor(WANT_QUEUE_RECORDS / 10); times++) play.want(0, 10);
   expect(play.session.finished).toBe(false);
-  expect(play.want(0, 10)).toEqual([finish("bad-message", 0, 0)]);
+  const detail = "more records wanted than a queue holds";
+  expect(play.want(0, 10)).toEqual([finish("bad-message", 0, 0, detail)]);
 });
 
 test("what was wanted on a line that broke is not sent on the next", () => {
@@ -348,7 +356,9 @@ test.each(["join", "offers", "completed", "presence"] as const)(
       completed: { t: "completed", share },
       presence: { t: "presence", share, senderHere: true },
     };
-    expect(play.hear(messages[t]).at(-1)).toEqual(finish("bad-message", 0, 0));
+    expect(play.hear(messages[t]).at(-1)).toEqual(
+      finish("bad-message", 0, 0, `a sender gets no ${t}`),
+    );
   },
 );
 
@@ -375,7 +385,9 @@ describe("a sender that can't read its source again", () => {
     const play = new Play({}, stream).serve();
     play.want(0, 40);
     play.send();
-    expect(play.want(39 - CREDIT_RECORDS, 1).at(-1)).toEqual(finish("bad-message", 0, 0));
+    expect(play.want(39 - CREDIT_RECORDS, 1).at(-1)).toEqual(
+      finish("bad-message", 0, 0, "records wanted that can't be read again"),
+    );
   });
 });
 
