@@ -11,6 +11,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["HTTP_PROXY", "an HTTP proxy for relays at ws://"],
   ["ALL_PROXY", "an HTTP proxy for both"],
   ["NO_PROXY", "hosts and domains that are reached without a proxy; * for all"],
+  ["NOTIFY_SOCKET", "where a relay tells systemd that it listens, and that it ends"],
   ["NO_COLOR", "not empty: no colours"],
   ["TERM", "dumb: plain lines, as where there is no terminal"],
 ];

@@ -18,7 +18,11 @@ import { adminAddress, atAdminAddress } from "../relay-admin.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "../relay-limits.ts";
+import { tellServiceManager } from "../service-manager.ts";
 import { parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
+
+/** What a relay needs to say goodbye and end after it has drained, and some more. ms */
+const ENDING_MS = 10_000;
 
 export interface RelayValues
   extends AccessValues, Readonly<Record<RelayLimitName, string | undefined>> {
@@ -108,11 +112,17 @@ export async function runRelay(values: RelayValues): Promise<number> {
     if (relay.admin !== undefined) console.info(`Metrics: ${relay.admin.url}/metrics`);
     console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
+  tellServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
   const isSignalled = await Promise.race([
     signalled.then(() => true),
     relay.ended.then(() => false),
   ]);
   if (!isSignalled) return endedWith(await relay.ended);
+  tellServiceManager([
+    "STOPPING=1",
+    `STATUS=Transfers have ${drainMs / 1000} s to end`,
+    `EXTEND_TIMEOUT_USEC=${(drainMs + ENDING_MS) * 1000}`,
+  ]);
   if (values.json) process.stdout.write(jsonLine({ event: "draining", seconds: drainMs / 1000 }));
   else console.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
   await relay.drain(drainMs);
@@ -148,8 +158,17 @@ function httpPortOf(values: RelayValues, port: number): number | undefined {
 /** Addresses of this machine that a wildcard stands for, its own loopback left out. */
 function otherAddresses(hostname: string): string[] {
   if (hostname !== "0.0.0.0" && hostname !== "::") return [];
-  return Object.values(networkInterfaces())
+  return Object.values(interfaces())
     .flatMap((list) => list ?? [])
     .filter(({ internal, family }) => !internal && family === "IPv4")
     .map(({ address }) => address);
+}
+
+/** None for a service that may not ask the kernel for them. */
+function interfaces(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
 }
