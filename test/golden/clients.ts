@@ -392,6 +392,7 @@ export class GoldenReceiver implements SessionClient {
         hooks.close();
         return;
       case "share-over":
+      case "passed-over":
       case "link":
       case "sender":
       case "waiting":
