@@ -1,6 +1,6 @@
-/** ms without a message after which a worker is at rest */
+/** ms without a message or a request after which a worker is at rest */
 const REST_MS = 1000;
-/** Messages after which there is enough to collect. */
+/** Messages and requests after which there is enough to collect. */
 const WORTH_MESSAGES = 1000;
 
 /**
@@ -16,7 +16,7 @@ export class Rest {
     this.#collect = collect;
   }
 
-  /** A message was handled. */
+  /** A message or a request was handled. */
   busy(now: number): void {
     this.#messages++;
     this.#busyAt = now;

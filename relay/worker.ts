@@ -143,7 +143,10 @@ function start({
       },
       // Bodies are read as they come and kept nowhere.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      fetch: (request, server) => door.fetch(request, server),
+      fetch: (request, server) => {
+        rest.busy(clock());
+        return door.fetch(request, server);
+      },
       websocket: {
         data: {} as ClientData,
         maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,

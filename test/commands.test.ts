@@ -97,6 +97,8 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: root },
   "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: root },
   "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
+  "bun run fuzz --inputs 100000": { run: "bun run fuzz --inputs 300", cwd: root },
+  "bun run fuzz --inputs 100000 --seed 7": { run: "bun run fuzz --inputs 300 --seed 7", cwd: root },
   "bun test/golden/record.ts": {
     run: `bun test/golden/record.ts ${join(folder, "golden")}`,
     cwd: root,

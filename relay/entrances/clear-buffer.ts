@@ -1,7 +1,7 @@
 /** Bytes that may wait to be sealed: enough for a few records, and for what one read brings. */
 const MOST_BYTES = 2 * 1024 ** 2;
-/** With which the buffer begins: most of what is sent is small. */
-const FIRST_BYTES = 64 * 1024;
+/** With which the buffer begins: most of what is sent is small, and much is nothing at all. */
+const FIRST_BYTES = 4 * 1024;
 
 /** What goes into one record. */
 export interface RecordData {
@@ -26,7 +26,7 @@ export class ClearBuffer {
   #isDiscarding = false;
   /** What waits has waited long enough for a record to become full. */
   #isDue = false;
-  #bytes = new Uint8Array(FIRST_BYTES);
+  #bytes = new Uint8Array(0);
   /** What waits lies from here to there. */
   #from = 0;
   #to = 0;
@@ -94,8 +94,14 @@ export class ClearBuffer {
     return { bytes, last, missing: this.#recordBytes - length };
   }
 
+  /** Nothing follows. Its memory is freed at once: of many small uploads the engine collects it late. */
   dispose(): void {
     clearTimeout(this.#timer);
+    this.discard();
+    this.#bytes.buffer.transfer(0);
+    this.#bytes = new Uint8Array(0);
+    this.#from = 0;
+    this.#to = 0;
   }
 
   get #waiting(): number {
@@ -106,7 +112,7 @@ export class ClearBuffer {
   #makeRoom(length: number): void {
     if (this.#to + length <= this.#bytes.length) return;
     const needed = this.#waiting + length;
-    let size = this.#bytes.length;
+    let size = Math.max(FIRST_BYTES, this.#bytes.length);
     while (size < needed) size *= 2;
     const rest = this.#bytes.subarray(this.#from, this.#to);
     if (size === this.#bytes.length) {

@@ -1,0 +1,47 @@
+/** What the golden traffic has to be broken. */
+import { decodeControl, fromHex, isFrame, type Message } from "../../protocol/mod.ts";
+import { pack } from "msgpackr";
+import { allMessages, bytesOf, conversations, named } from "../golden/conversation.ts";
+import { KEPT } from "../golden/known-vectors.ts";
+import type { Random } from "../simulation/random.ts";
+import { mutate, oddEntry } from "./mutate.ts";
+
+export const CONVERSATIONS = conversations();
+const messages = allMessages().map(({ bytes }) => bytes);
+export const FRAMES = messages.filter((bytes) => isFrame(bytes));
+export const CONTROLS = messages.filter((bytes) => !isFrame(bytes));
+export const HEADS = KEPT.manifests.map(({ head }) => fromHex(head)!);
+
+/** As they are decoded. */
+const DECODED: readonly Message[] = CONTROLS.filter((bytes) => named(bytes) !== "another").map(
+  (bytes) => decodeControl(bytes),
+);
+
+/** Ids of shares, receivers and channels that play a part. */
+export const IDS: readonly Uint8Array[] = [
+  ...new Set(
+    DECODED.flatMap((message) =>
+      Object.values(message).flatMap((value) =>
+        value instanceof Uint8Array && value.length === 16
+          ? [Buffer.from(value).toString("hex")]
+          : [],
+      ),
+    ),
+  ),
+].map((hex) => fromHex(hex)!);
+
+/** A control message of which something is odd, in sound MessagePack. */
+export function oddMessage(random: Random, from: Message = random.pick(DECODED)): Uint8Array {
+  return new Uint8Array(pack(oddEntry(random, from, IDS)));
+}
+
+/** What a client or a relay could say in the place of this. */
+export function broken(random: Random, bytes: Uint8Array): Uint8Array {
+  if (isFrame(bytes)) return mutate(random, bytes, FRAMES);
+  if (random.chance(0.5) && named(bytes) !== "another") {
+    return oddMessage(random, decodeControl(bytes));
+  }
+  return mutate(random, bytes, CONTROLS);
+}
+
+export { bytesOf };

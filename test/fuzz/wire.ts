@@ -1,0 +1,123 @@
+/** The WebSockets of a running relay: what clients once said, mutated, in frames that are too. */
+import { connect, type Socket } from "node:net";
+import { concat } from "../../protocol/mod.ts";
+import { bytesOf } from "../golden/conversation.ts";
+import type { Random } from "../simulation/random.ts";
+import { broken, CONVERSATIONS } from "./corpus.ts";
+import { mutate, NUMBERS } from "./mutate.ts";
+import { FuzzedRelay } from "./net.ts";
+import { type Target, type TargetKind } from "./target.ts";
+
+/** Lines at once; the oldest goes when one more comes. */
+const AT_ONCE = 32;
+const CHECK_EVERY = 1000;
+
+const BINARY = 0x82;
+const TEXT = 0x81;
+const FIRST_BYTES = [0x02, 0x00, 0x80, 0x88, 0x89, 0x8a, 0xc2, 0xa2, 0x83, 0x8b, 0x01, 0x09];
+
+const TEXTS = ["name.txt", "START:name", "END", "__end__", "", '{"t":"hello"}', "../../x"].map(
+  (text) => new TextEncoder().encode(text),
+);
+
+/** One frame of RFC 6455, masked as clients must. */
+function frame(random: Random, payload: Uint8Array, first = BINARY): Uint8Array {
+  const { length } = payload;
+  const mask = random.chance(0.9) ? random.bytes(4) : new Uint8Array(4);
+  const lengths =
+    length < 126
+      ? Uint8Array.of(0x80 | length)
+      : Uint8Array.of(0x80 | 127, 0, 0, 0, 0, length >>> 24, length >>> 16, length >>> 8, length);
+  const masked = payload.map((byte, at) => byte ^ mask[at % 4]!);
+  return concat(Uint8Array.of(first), lengths, mask, masked);
+}
+
+/** All that one client says after its upgrade, in one piece. @returns it, and how much of it is broken */
+function saying(random: Random): { path: string; bytes: Uint8Array; inputs: number } {
+  if (random.chance(0.1)) {
+    const messages = Array.from({ length: random.whole(1, 6) }, () => {
+      const text = random.pick(TEXTS);
+      const payload = random.chance(0.5) ? text : mutate(random, text, TEXTS);
+      return frame(random, payload, random.chance(0.5) ? TEXT : BINARY);
+    });
+    const path = random.pick(["/sender", "/receiver", "/ws"]);
+    return { path, bytes: concat(...messages), inputs: messages.length };
+  }
+  const [, { steps }] = random.pick(CONVERSATIONS);
+  const { client } = random.pick(steps);
+  const says = steps.flatMap((step) =>
+    step.client === client && step.is === "says" ? [bytesOf(step)] : [],
+  );
+  const sound = random.whole(0, says.length);
+  let inputs = 0;
+  const frames = says.map((message, at) => {
+    const isBroken = at >= sound && random.chance(0.6);
+    if (isBroken) inputs++;
+    const payload = isBroken ? broken(random, message) : message;
+    if (!isBroken || random.chance(0.8)) return frame(random, payload);
+    if (random.chance(0.5)) return frame(random, payload, random.pick(FIRST_BYTES));
+    return mutate(random, frame(random, payload), [message]);
+  });
+  if (random.chance(0.1)) frames.push(random.bytes(Math.min(random.pick(NUMBERS), 3000)));
+  return { path: "/ws", bytes: concat(...frames), inputs: Math.max(1, inputs) };
+}
+
+class WireTarget implements Target {
+  readonly #fuzzed: FuzzedRelay;
+  readonly #sockets: Socket[] = [];
+  #played = 0;
+
+  constructor(fuzzed: FuzzedRelay) {
+    this.#fuzzed = fuzzed;
+  }
+
+  async play(random: Random): Promise<number> {
+    const { path, bytes, inputs } = saying(random);
+    await this.#send(path, bytes, random.chance(0.3));
+    if (++this.#played % CHECK_EVERY === 0) await this.#fuzzed.checkServes();
+    this.#fuzzed.check();
+    return inputs;
+  }
+
+  async end(): Promise<void> {
+    for (const socket of this.#sockets.splice(0)) socket.destroy();
+    await this.#fuzzed.checkEmpty();
+    await this.#fuzzed.checkDescriptors();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets.splice(0)) socket.destroy();
+    return this.#fuzzed[Symbol.asyncDispose]();
+  }
+
+  /** Resolves when all is with the kernel, or the relay closed. */
+  #send(path: string, bytes: Uint8Array, hangsUp: boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const socket = connect(this.#fuzzed.relay.port, "127.0.0.1", () => {
+      const head =
+        `GET ${path} HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+      socket.write(head);
+    });
+    let isUpgraded = false;
+    socket.on("data", () => {
+      if (isUpgraded) return;
+      isUpgraded = true;
+      socket.write(bytes, () => {
+        if (hangsUp) socket.end();
+        resolve();
+      });
+    });
+    socket.on("error", () => resolve());
+    socket.on("close", () => resolve());
+    this.#sockets.push(socket);
+    if (this.#sockets.length > AT_ONCE) this.#sockets.shift()?.destroy();
+    return promise;
+  }
+}
+
+export const WIRE: TargetKind = {
+  name: "wire",
+  weight: 5,
+  start: async () => new WireTarget(await FuzzedRelay.start()),
+};
