@@ -82,7 +82,7 @@ export class Door {
     if (isForeignPage(request, visitor)) return refusal(403, "Wrong origin.");
     const { pathname } = new URL(request.url);
     const { sockets, entrances, lobby } = this.#options;
-    const clear = lobby ? entrances.text.dataFor(pathname, visitor) : undefined;
+    const clear = lobby ? entrances.text.dataFor(pathname, visitor, peer) : undefined;
     if (clear !== undefined) {
       const role = clear.role === "text-sender" ? "send" : "receive";
       const granted = this.#grant(request, visitor, { role, lobby: true });

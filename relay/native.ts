@@ -24,6 +24,11 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_EVENTS = 0x80000004;
 const FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
 
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+/** Where tcpi_bytes_received is in struct tcp_info, and what the struct has up to its end. bytes */
+const TCP_INFO_RECEIVED = { offset: 128, size: 136 };
+
 /** struct epoll_event is packed on x86-64 alone. bytes */
 const EVENT = process.arch === "x64" ? { size: 12, data: 4 } : { size: 16, data: 8 };
 /** Sockets that one call of `writable` tells of. */
@@ -51,6 +56,7 @@ const symbols = {
   socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
@@ -82,6 +88,8 @@ export class Native {
   readonly #events = new DataView(new ArrayBuffer(EVENT.size * EVENTS_PER_CALL));
   readonly #address = new Uint8Array(ADDRESS_BYTES);
   readonly #addressLength = new Uint32Array(1);
+  readonly #info = new DataView(new ArrayBuffer(TCP_INFO_RECEIVED.size));
+  readonly #infoLength = new Uint32Array(1);
   /** Descriptors of connections by their peer, from the last time that all were listed. */
   readonly #known = new Map<string, Descriptor>();
   readonly #found: PeerKey = new Uint8Array(KEY_BYTES);
@@ -144,6 +152,17 @@ export class Native {
     const { fallocate } = this.#library;
     const mode = FALLOC_PUNCH_HOLE_KEEP_SIZE;
     return fallocate(file, mode, BigInt(offset), BigInt(length)) === 0;
+  }
+
+  /** Bytes that came by this connection, read or not; undefined: it is none, or the kernel is too old. */
+  received(socket: Descriptor): number | undefined {
+    const { offset, size } = TCP_INFO_RECEIVED;
+    this.#infoLength[0] = size;
+    const { getsockopt } = this.#library;
+    const [info, length] = [ptr(this.#info.buffer), ptr(this.#infoLength)];
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return undefined;
+    if (this.#infoLength[0] < size) return undefined;
+    return Number(this.#info.getBigUint64(offset, true));
   }
 
   /** The descriptor of the connection with this peer. */

@@ -4,19 +4,24 @@ import {
   FAREWELL_MS,
   FAULTS,
   FRAME_BYTES,
-  IDLE_MS,
   PING_MS,
   TURNED_AWAY,
+  VERDICTS_PER_SHARE,
   REASON_CHARACTERS,
   encodeControl,
   faultMessage,
   type FaultCode,
   type FaultError,
   type Message,
+  type RelayLimitName,
 } from "../protocol/mod.ts";
 
+import { Allowance, answersTo } from "./allowance.ts";
+import { Bounds } from "./bounds.ts";
+import { closeReason } from "./close-reason.ts";
 import type { Place } from "./crowd.ts";
 import { DirectSender, type Kernel } from "./direct.ts";
+import { inflowOf, type Inflow, type InflowKernel } from "./inflow.ts";
 import type { RecordPlace } from "./log.ts";
 import type { Grant } from "./gate.ts";
 import type { Native, PeerKey } from "./native.ts";
@@ -26,8 +31,6 @@ import { FileStore } from "./store.ts";
 import type { Visitor } from "./visitor.ts";
 
 const NORMAL_CLOSE = 1000;
-/** RFC 6455, section 5.5: 125 with the code. */
-const CLOSE_REASON_BYTES = 123;
 
 /** Why a socket is to be closed. */
 interface Farewell {
@@ -43,6 +46,9 @@ export interface SocketData {
   /** Undefined before its hello. */
   grant: Grant | undefined;
   readonly peer: PeerKey | undefined;
+  /** Undefined where the kernel can't tell. */
+  readonly inflow: Inflow | undefined;
+  readonly allowance: Allowance;
   /** Where it is counted. */
   place: Place | undefined;
   /** It is over a limit, and is only told so. */
@@ -52,6 +58,8 @@ export interface SocketData {
   pingedAt: number;
   /** A fault was told, or will be when the frame on its way is through: nothing more is read or sent. */
   farewell: Farewell | undefined;
+  /** As a sender, for the first time. */
+  wasAccepted: boolean;
   /** Messages that wait until the frame on its way is through. */
   waiting: Uint8Array[] | undefined;
 }
@@ -61,6 +69,9 @@ export type Socket = Bun.ServerWebSocket<SocketData>;
 export interface SocketsOptions {
   readonly pool: BlockPool;
   readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
+  /** Where the kernel tells how much came by a line; without it only whole messages are timed. */
+  readonly meter?: (InflowKernel & Pick<Native, "keyOf">) | undefined;
+  readonly bounds?: Bounds;
   readonly clock: () => number;
   /** What may wait in memory for sockets. */
   readonly bufferedBytes?: number;
@@ -92,6 +103,8 @@ export class Sockets implements Outlet {
   /** Sockets that were opened since this was made. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
+  readonly #meter: SocketsOptions["meter"];
+  readonly #bounds: Bounds;
   #nextId: SocketId = 1;
 
   constructor({
@@ -101,7 +114,11 @@ export class Sockets implements Outlet {
     bufferedBytes = BUFFERED_BYTES,
     drained,
     failed,
+    meter,
+    bounds = new Bounds(),
   }: SocketsOptions) {
+    this.#meter = meter;
+    this.#bounds = bounds;
     this.#failed = failed;
     this.#bufferedBytes = bufferedBytes;
     this.#pool = pool;
@@ -133,16 +150,21 @@ export class Sockets implements Outlet {
   /** What a socket about to be opened carries. */
   dataFor(visitor: Visitor, peer: { address: string; port: number } | null): SocketData {
     const now = this.#clock();
+    const keys = this.#native ?? this.#meter;
+    const key = peer === null ? undefined : keys?.keyOf(peer.address, peer.port);
     return {
       id: this.#nextId++,
       visitor,
       place: undefined,
       turnedAway: undefined,
       grant: undefined,
-      peer: peer === null ? undefined : this.#native?.keyOf(peer.address, peer.port),
+      peer: key,
+      inflow: inflowOf(key, this.#meter, visitor, peer?.address, now),
+      allowance: new Allowance(now),
       heardAt: now,
       pingedAt: now,
       farewell: undefined,
+      wasAccepted: false,
       waiting: undefined,
     };
   }
@@ -174,14 +196,25 @@ export class Sockets implements Outlet {
     return this.#open.get(id)?.data.visitor.address;
   }
 
-  heard({ data }: Socket): void {
-    data.heardAt = this.#clock();
+  /** A ping or a pong came. */
+  signOfLife(socket: Socket, length: number): void {
+    this.#came(socket, length);
+  }
+
+  /** @returns whether it may be listened to */
+  #came({ data }: Socket, length: number): boolean {
+    const now = this.#clock();
+    data.heardAt = now;
+    data.inflow?.came(length);
+    if (data.farewell !== undefined) return false;
+    if (data.allowance.spend(this.#bounds.limits["messages-per-second"], now)) return true;
+    this.#refuse(data.id, "messages-per-second");
+    return false;
   }
 
   /** Runs the handling of a message of this socket. */
-  handle(socket: Socket, handling: (id: SocketId) => void): void {
-    this.heard(socket);
-    if (socket.data.farewell !== undefined) return;
+  handle(socket: Socket, length: number, handling: (id: SocketId) => void): void {
+    if (!this.#came(socket, length)) return;
     this.#handling = socket.data.id;
     try {
       handling(socket.data.id);
@@ -225,14 +258,18 @@ export class Sockets implements Outlet {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return "refused";
     const direct = this.#direct?.send(id, place);
-    if (direct !== undefined) return direct;
+    if (direct !== undefined) {
+      if (direct !== "refused") socket.data.allowance.earn(1);
+      return direct;
+    }
     if (!this.#hasMemory) {
       this.#queue.add(id);
       return "refused";
     }
     const sent = socket.sendBinary(this.#pool.view(place.block, place.offset, place.length));
-    if (sent > 0) return "sent";
     if (sent === 0) return "refused";
+    socket.data.allowance.earn(1);
+    if (sent > 0) return "sent";
     this.#buffering.add(id);
     return "queued";
   }
@@ -240,6 +277,13 @@ export class Sockets implements Outlet {
   send(id: SocketId, message: Message): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return;
+    const { data } = socket;
+    data.allowance.earn(answersTo(message));
+    if (message.t === "accepted" && !data.wasAccepted) {
+      // Who comes back says again whom it admitted and dismissed; once for each line.
+      data.wasAccepted = true;
+      data.allowance.earn(VERDICTS_PER_SHARE);
+    }
     this.#give(socket, encodeControl(message));
   }
 
@@ -265,15 +309,33 @@ export class Sockets implements Outlet {
     const now = this.#clock();
     this.#direct?.tick();
     for (const socket of this.#open.values()) {
-      const { id, heardAt, pingedAt, farewell } = socket.data;
-      const overdue = farewell !== undefined && now - farewell.at >= FAREWELL_MS;
-      if (overdue || now - heardAt >= IDLE_MS) {
-        socket.terminate();
+      const { id, pingedAt, farewell } = socket.data;
+      if (farewell !== undefined) {
+        if (now - farewell.at >= FAREWELL_MS) socket.terminate();
+      } else if (this.#isLate(socket.data, now)) {
+        this.#refuse(id, "message-timeout");
+      } else if (now - socket.data.heardAt >= this.#bounds.limits["idle-timeout"]) {
+        this.#refuse(id, "idle-timeout");
       } else if (now - pingedAt >= PING_MS && this.buffered(id) === 0) {
         socket.data.pingedAt = now;
         socket.ping();
       }
     }
+  }
+
+  /** Whether a message takes too long; one that comes on is as good as a word. */
+  #isLate(data: SocketData, now: number): boolean {
+    const { inflow } = data;
+    if (inflow === undefined || this.#meter === undefined) return false;
+    if (now - inflow.lookedAt < PING_MS) return false;
+    const arrival = inflow.look(this.#meter, this.#bounds.limits["message-timeout"], now);
+    if (arrival === "arriving") data.heardAt = now;
+    return arrival === "late";
+  }
+
+  #refuse(id: SocketId, name: RelayLimitName): void {
+    const { code, detail, after } = this.#bounds.over(name);
+    this.fail(id, code, detail, after);
   }
 
   /** Bytes of ours that wait for sockets, over all of them, and of the one with most. */
@@ -360,13 +422,4 @@ export class Sockets implements Outlet {
     socket.sendBinary(encodeControl({ t: "fault", code, message, retry, after }));
     socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, closeReason(code, detail));
   }
-}
-
-/** For who does not read our messages: a code, and what it is about, as far as RFC 6455 has room. */
-function closeReason(code: FaultCode, detail: string | undefined): string {
-  const reason = detail === undefined ? code : `${code}: ${detail}`;
-  return Buffer.from(reason)
-    .subarray(0, CLOSE_REASON_BYTES)
-    .toString()
-    .replace(/\uFFFD+$/, "");
 }

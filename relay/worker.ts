@@ -70,17 +70,21 @@ function start({
   crowd,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
-  const native = zeroCopy && buffers.file !== undefined ? Native.open() : undefined;
-  if (native !== undefined) noteDescriptor(buffers, worker, native.descriptor);
+  const kernel = Native.open();
+  const native = zeroCopy && buffers.file !== undefined ? kernel : undefined;
+  if (kernel !== undefined) noteDescriptor(buffers, worker, kernel.descriptor);
   const pool = new BlockPool(buffers, worker, native);
   const drained = (id: SocketId): void => hub.drained(id, clock());
   const faults: Partial<Record<FaultCode, number>> = {};
   const countFault = (code: FaultCode): void => {
     faults[code] = (faults[code] ?? 0) + 1;
   };
+  const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
   const sockets = new Sockets({
     pool,
     native,
+    meter: kernel,
+    bounds,
     clock,
     drained,
     failed: (_, code) => countFault(code),
@@ -92,7 +96,6 @@ function start({
     closed: (id) => hub.closed(id, clock()),
     has: (share) => hub.has(share),
   };
-  const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
   const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
   const entrances = new Entrances({
     sockets,
@@ -100,6 +103,8 @@ function start({
     inside,
     clock,
     turnstile,
+    meter: kernel,
+    bounds,
     lobby,
     failed: countFault,
   });
@@ -120,9 +125,9 @@ function start({
   const rest = new Rest();
   const measures = new Measures({ worker, hub, sockets, entrances }, faults);
 
-  const heard = (socket: Bun.ServerWebSocket<ClientData>): void => {
-    if (isText(socket)) text.heard(socket);
-    else if (isOurs(socket)) sockets.heard(socket);
+  const heard = (socket: Bun.ServerWebSocket<ClientData>, { length }: Buffer): void => {
+    if (isText(socket)) text.signOfLife(socket, length);
+    else if (isOurs(socket)) sockets.signOfLife(socket, length);
   };
 
   const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
@@ -169,7 +174,7 @@ function start({
             return;
           }
           if (!isOurs(socket)) return;
-          sockets.handle(socket, (id) => {
+          sockets.handle(socket, message.length, (id) => {
             if (typeof message === "string") sockets.fail(id, "bad-message", NO_TEXT);
             else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
             else hub.message(id, message, clock());

@@ -6,6 +6,7 @@ import {
   type ReceiverView,
 } from "../../protocol/mod.ts";
 
+import { BodyPace } from "./body-pace.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
@@ -31,6 +32,8 @@ export class Upload {
   /** What each receiver was last said to do. */
   readonly #told = new Map<string, string>();
   #room: (() => void) | undefined;
+  /** Undefined: everything came, or nobody knows how much will. */
+  #pace: BodyPace | undefined;
   #isOver = false;
 
   /** @throws FaultError `share-too-big` */
@@ -55,10 +58,18 @@ export class Upload {
     this.response = new Response(this.#lines.stream, {
       headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
     });
+    if (size !== undefined && size > 0) this.#pace = new BodyPace(options.clock());
     void this.#feed(request.body);
   }
 
   tick(): void {
+    const { bounds, clock } = this.#options;
+    if (this.#pace?.isLate(bounds.limits["message-timeout"], clock()) === true) {
+      this.#pace = undefined;
+      this.#say(`failed: ${bounds.over("message-timeout").message}`);
+      this.#sender.abort();
+      return;
+    }
     this.#sender.tick();
   }
 
@@ -71,15 +82,20 @@ export class Upload {
   }
 
   async #feed(body: ReadableStream<Uint8Array> | null): Promise<void> {
+    const { clock } = this.#options;
     try {
       for await (const chunk of body ?? []) {
         if (this.#isOver) return;
+        this.#pace?.came(chunk.length, clock());
         if (this.#sender.write(chunk)) continue;
+        this.#pace?.pause();
         const { promise, resolve } = Promise.withResolvers<void>();
         this.#room = resolve;
         await promise;
         this.#room = undefined;
+        this.#pace?.resume(clock());
       }
+      this.#pace = undefined;
       this.#sender.end();
     } catch {
       // The client went away amid its body, or sent one that is no body.

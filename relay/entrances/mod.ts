@@ -11,7 +11,10 @@ import {
 import type { Access } from "../access.ts";
 import type { Grant, Wish } from "../gate.ts";
 import type { Outlet } from "../outlet.ts";
+import type { Bounds } from "../bounds.ts";
 import type { Place } from "../crowd.ts";
+import type { InflowKernel } from "../inflow.ts";
+import type { Native } from "../native.ts";
 import type { BlockPool } from "../pool.ts";
 import type { Turnstile } from "../turnstile.ts";
 import type { Visitor } from "../visitor.ts";
@@ -54,6 +57,7 @@ export interface EntranceOptions {
   readonly openers: Openers;
   readonly clock: () => number;
   readonly visitor: Visitor;
+  readonly bounds: Bounds;
   /** It is over. */
   readonly left: (exchange: Exchange) => void;
 }
@@ -64,6 +68,9 @@ export interface EntrancesOptions {
   readonly inside: Inside;
   readonly clock: () => number;
   readonly turnstile: Turnstile;
+  /** See `Sockets`. */
+  readonly meter: (InflowKernel & Pick<Native, "keyOf">) | undefined;
+  readonly bounds: Bounds;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
   /** A fault is told to a client here. */
@@ -84,16 +91,17 @@ export class Entrances {
 
   constructor(options: EntrancesOptions) {
     this.#options = options;
-    const { sockets, pool, inside, clock, failed } = options;
+    const { sockets, pool, inside, clock, failed, meter, bounds } = options;
     const insiders = new Insiders(sockets, pool, failed);
     this.outlet = insiders;
     const openers = new Openers();
-    this.text = new TextSockets({ insiders, inside, openers, clock });
+    this.text = new TextSockets({ insiders, inside, openers, clock, meter, bounds });
     this.#common = {
       insiders,
       inside,
       openers,
       clock,
+      bounds,
       left: (exchange) => this.#left(exchange),
     };
   }

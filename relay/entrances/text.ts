@@ -1,13 +1,18 @@
 import {
   CONTROL_BYTES,
-  IDLE_MS,
   PING_MS,
   baseName,
   type FaultCode,
   type ManifestFile,
+  type RelayLimitName,
 } from "../../protocol/mod.ts";
 
+import { Allowance } from "../allowance.ts";
+import type { Bounds } from "../bounds.ts";
+import { closeReason } from "../close-reason.ts";
 import type { Place } from "../crowd.ts";
+import { inflowOf, type Inflow, type InflowKernel } from "../inflow.ts";
+import type { Native } from "../native.ts";
 import type { Grant } from "../gate.ts";
 import type { Visitor } from "../visitor.ts";
 import { clearName } from "./clear-name.ts";
@@ -34,6 +39,8 @@ export interface TextData {
   /** Where it is counted. */
   place: Place | undefined;
   readonly role: "text-sender" | "text-receiver";
+  readonly inflow: Inflow | undefined;
+  readonly allowance: Allowance;
   heardAt: number;
   pingedAt: number;
   client: TextSender | TextReceiver | undefined;
@@ -46,6 +53,12 @@ export interface TextOptions {
   readonly inside: Inside;
   readonly openers: Openers;
   readonly clock: () => number;
+}
+
+export interface TextSocketsOptions extends TextOptions {
+  /** See `Sockets`. */
+  readonly meter: (InflowKernel & Pick<Native, "keyOf">) | undefined;
+  readonly bounds: Bounds;
 }
 
 /** The original app's sender: a name, the bytes, `__end__`. */
@@ -191,10 +204,10 @@ class TextReceiver implements ClearSink {
 
 /** The sockets of the original app's clients on one worker. */
 export class TextSockets {
-  readonly #options: TextOptions;
+  readonly #options: TextSocketsOptions;
   readonly #open = new Set<TextSocket>();
 
-  constructor(options: TextOptions) {
+  constructor(options: TextSocketsOptions) {
     this.#options = options;
   }
 
@@ -213,15 +226,23 @@ export class TextSockets {
   }
 
   /** @param path of the request; undefined: no door of the original app */
-  dataFor(path: string, visitor: Visitor): TextData | undefined {
+  dataFor(
+    path: string,
+    visitor: Visitor,
+    peer: { address: string; port: number } | null,
+  ): TextData | undefined {
     const role = ROLES.get(path);
     if (role === undefined) return undefined;
-    const now = this.#options.clock();
+    const { clock, meter } = this.#options;
+    const now = clock();
+    const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);
     return {
       visitor,
       grant: undefined,
       place: undefined,
       role,
+      inflow: inflowOf(key, meter, visitor, peer?.address, now),
+      allowance: new Allowance(now),
       heardAt: now,
       pingedAt: now,
       client: undefined,
@@ -238,7 +259,9 @@ export class TextSockets {
   }
 
   message(socket: TextSocket, message: string | Uint8Array): void {
-    this.heard(socket);
+    // Of the bytes of a file the slowest receiver says how fast they may come.
+    const isData = socket.data.role === "text-sender" && typeof message !== "string";
+    if (!this.#came(socket, message.length, isData)) return;
     if (typeof message === "string" && message.length > CONTROL_BYTES) {
       socket.close(POLICY, "a text that long is no name");
       return;
@@ -246,8 +269,27 @@ export class TextSockets {
     socket.data.client?.message(message);
   }
 
-  heard({ data }: TextSocket): void {
-    data.heardAt = this.#options.clock();
+  /** A ping or a pong came. */
+  signOfLife(socket: TextSocket, length: number): void {
+    this.#came(socket, length, false);
+  }
+
+  /** @returns whether it may be listened to */
+  #came(socket: TextSocket, length: number, isFree: boolean): boolean {
+    const { data } = socket;
+    const { clock, bounds } = this.#options;
+    const now = clock();
+    data.heardAt = now;
+    data.inflow?.came(length);
+    if (isFree) return true;
+    if (data.allowance.spend(bounds.limits["messages-per-second"], now)) return true;
+    this.#refuse(socket, "messages-per-second");
+    return false;
+  }
+
+  #refuse(socket: TextSocket, name: RelayLimitName): void {
+    const { code, detail } = this.#options.bounds.over(name);
+    socket.close(TRY_AGAIN, closeReason(code, detail));
   }
 
   drained(socket: TextSocket): void {
@@ -262,19 +304,37 @@ export class TextSockets {
 
   /** Pings everybody now and then, and gives up who stays silent though it is read. */
   tick(): void {
-    const now = this.#options.clock();
+    const { clock, bounds } = this.#options;
+    const now = clock();
     for (const socket of this.#open) {
       const { data } = socket;
       data.client?.tick();
       // What a paused one says is not read.
-      if (socket.isPaused) data.heardAt = now;
-      if (now - data.heardAt >= IDLE_MS) {
+      if (socket.isPaused) {
+        data.heardAt = now;
+        data.inflow?.paused(now);
+      }
+      if (this.#isLate(data, now)) {
+        this.#refuse(socket, "message-timeout");
+      } else if (now - data.heardAt >= bounds.limits["idle-timeout"]) {
+        bounds.count("idle-timeout");
         socket.terminate();
       } else if (now - data.pingedAt >= PING_MS) {
         data.pingedAt = now;
         socket.ping();
       }
     }
+  }
+
+  /** As in `Sockets`. */
+  #isLate(data: TextData, now: number): boolean {
+    const { meter, bounds } = this.#options;
+    const { inflow } = data;
+    if (inflow === undefined || meter === undefined) return false;
+    if (now - inflow.lookedAt < PING_MS) return false;
+    const arrival = inflow.look(meter, bounds.limits["message-timeout"], now);
+    if (arrival === "arriving") data.heardAt = now;
+    return arrival === "late";
   }
 
   /** Closes those whose grant is over. */

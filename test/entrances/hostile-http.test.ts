@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 
-import { startRelay, type Relay } from "../../relay/mod.ts";
+import { DEFAULT_LIMITS, DEFAULT_POLICY, startRelay, type Relay } from "../../relay/mod.ts";
 import { content } from "../e2e/files.ts";
 import { OriginalReceiver } from "./original-clients.ts";
 
@@ -150,4 +150,25 @@ test("an upload for nobody is let go when its client goes", async () => {
     return status === 404;
   };
   expect(await gone()).toBe(true);
+});
+
+describe("T1 an upload that says how long it is", () => {
+  test("and drips is ended, and its line says which limit that was", async () => {
+    await using slow = await startRelay({
+      policy: { ...DEFAULT_POLICY, limits: { ...DEFAULT_LIMITS, "message-timeout": 500 } },
+    });
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const socket = connect(slow.port, "127.0.0.1");
+    let said = "";
+    socket.on("data", (bytes) => (said += bytes.toString("latin1")));
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve(said));
+    socket.write(`PUT /lobby/x HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\n`);
+    const drip = setInterval(() => socket.write("x"), 50);
+    const answer = await promise;
+    clearInterval(drip);
+    expect(answer).toContain("failed: ");
+    expect(answer).toContain("message-timeout: ");
+    expect(slow.refusals["message-timeout"]).toBe(1);
+  });
 });

@@ -3,6 +3,8 @@ import { BUFFERED_BYTES, type Message } from "../../protocol/mod.ts";
 import { BlockLog } from "../../relay/log.ts";
 import type { Kernel } from "../../relay/direct.ts";
 import type { Native } from "../../relay/native.ts";
+import { Bounds } from "../../relay/bounds.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../relay/relay-limits.ts";
 import type { SendResult, SocketId } from "../../relay/outlet.ts";
 import type { BlockPool } from "../../relay/pool.ts";
 import { Sockets, type Socket, type SocketData } from "../../relay/sockets.ts";
@@ -19,6 +21,7 @@ export interface StageOptions {
   readonly bufferedBytes?: number;
   /** Everything goes out through Bun. */
   readonly ofBun?: boolean;
+  readonly limits?: Partial<Limits>;
 }
 
 /** Who it is that has a socket changes nothing here. */
@@ -46,6 +49,7 @@ class Valve implements Kernel, Pick<Native, "keyOf"> {
   find: Native["find"] = (peer) => this.#native.find(peer);
   isPeer: Native["isPeer"] = (...given) => this.#native.isPeer(...given);
   watch: Native["watch"] = (...given) => this.#native.watch(...given);
+  received: Native["received"] = (...given) => this.#native.received(...given);
   keyOf: Native["keyOf"] = (...given) => this.#native.keyOf(...given);
 }
 
@@ -64,6 +68,7 @@ export class Stage implements AsyncDisposable {
   readonly #drained = new Map<SocketId, () => void>();
   readonly #closed = new Map<SocketId, () => void>();
   readonly #heard = new Map<SocketId, () => void>();
+  readonly #received = new Map<SocketId, number>();
   #last: SocketId = 0;
 
   constructor({
@@ -72,6 +77,7 @@ export class Stage implements AsyncDisposable {
     frameBytes,
     bufferedBytes = BUFFERED_BYTES,
     ofBun = false,
+    limits = {},
   }: StageOptions) {
     const room = this.#stack.use(nativeRoom({ blocks, blockBytes: bytesFor(1, frameBytes) }));
     this.share = rawShare(100, frameBytes - 16);
@@ -81,6 +87,8 @@ export class Stage implements AsyncDisposable {
     const sockets = new Sockets({
       pool: room.pool,
       native: ofBun ? undefined : this.#valve,
+      meter: this.#valve,
+      bounds: new Bounds({ ...DEFAULT_LIMITS, ...limits }),
       bufferedBytes,
       clock: () => this.now,
       drained: (id) => this.#drained.get(id)?.(),
@@ -102,15 +110,16 @@ export class Stage implements AsyncDisposable {
           this.#last = socket.data.id;
           this.#bun.set(socket.data.id, socket);
         },
-        message: (socket) => {
+        message: (socket, message) => {
           // Whatever it says first is its hello.
-          sockets.handle(socket, (id) => {
+          sockets.handle(socket, message.length, (id) => {
             sockets.quiet(id);
             sockets.send(id, { t: "offers", list: [{ ...this.share.offer, senderHere: true }] });
           });
         },
-        pong: (socket) => {
-          sockets.heard(socket);
+        ping: (socket, { length }) => sockets.signOfLife(socket, length),
+        pong: (socket, { length }) => {
+          sockets.signOfLife(socket, length);
           this.#heard.get(socket.data.id)?.();
         },
         drain: (socket) => sockets.drained(socket),
@@ -169,6 +178,17 @@ export class Stage implements AsyncDisposable {
   buffered(id: SocketId): { ofBun: number; inAll: number } {
     const ofBun = this.#bun.get(id)?.getBufferedAmount() ?? 0;
     return { ofBun, inAll: this.sockets.buffered(id) };
+  }
+
+  /** Resolves when so many bytes more have come in by a socket than at the last call. */
+  async received(id: SocketId, more: number): Promise<void> {
+    const { peer } = this.#bun.get(id)!.data;
+    const descriptor = peer === undefined ? undefined : this.#valve.find(peer);
+    const bytes = (): number => (descriptor && this.#valve.received(descriptor)) ?? 0;
+    const before = this.#received.get(id);
+    const wanted = (before ?? bytes()) + more;
+    while (bytes() < wanted) await Bun.sleep(0);
+    this.#received.set(id, wanted);
   }
 
   /** The socket has room for a frame again. */

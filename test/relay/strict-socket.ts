@@ -94,6 +94,11 @@ export class StrictSocket implements AsyncDisposable {
     this.#give(masked(payload, first));
   }
 
+  /** Writes bytes as they are. */
+  write(bytes: Uint8Array): void {
+    this.#give(bytes);
+  }
+
   /** Sends messages so that they arrive in one piece. */
   sendTogether(payloads: readonly Uint8Array[]): void {
     this.#give(Buffer.concat(payloads.map((payload) => masked(payload, BINARY))));

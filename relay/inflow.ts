@@ -1,0 +1,111 @@
+import { FRAME_BYTES } from "../protocol/mod.ts";
+
+import { isLoopback } from "./address.ts";
+import type { Descriptor, Native, PeerKey } from "./native.ts";
+import type { Visitor } from "./visitor.ts";
+
+/** What it asks of the kernel. */
+export type InflowKernel = Pick<Native, "find" | "isPeer" | "received">;
+
+/**
+ * Bytes that a message takes on the wire besides its own, at most: heads of RFC 6455 and of TLS. Who
+ * cuts messages into fragments needs more, see SPARE_PART.
+ */
+const MESSAGE_OVERHEAD = 64;
+/** One of so many bytes of whole messages may be more of such heads. */
+const SPARE_PART = 16;
+/** The request that became a WebSocket, and a TLS handshake. bytes */
+const REQUEST_BYTES = 16 * 1024;
+/** Of the least pace for messages, a line that brings one of so many parts is no dead one. */
+const ALIVE_PART = 4;
+
+/**
+ * - `whole`: nothing but whole messages came, as far as anyone knows
+ * - `arriving`: one is on its way, and comes on
+ * - `stuck`: one is on its way, and nothing of it came since the last look
+ * - `late`: one is on its way for too long
+ */
+export type Arrival = "whole" | "arriving" | "stuck" | "late";
+
+/**
+ * What comes in by one socket beyond whole messages. Bun tells of whole ones alone, so a message that
+ * comes in drips, or whose fragments never end, is seen in the kernel's count of bytes: what is in
+ * no message that was told, and in none of the pings and pongs between its parts, is a part of one.
+ */
+export class Inflow {
+  readonly #peer: PeerKey;
+  #descriptor: Descriptor | undefined;
+  /** Bytes that are none of messages: of requests before, on a line that a proxy uses again. */
+  #before = REQUEST_BYTES;
+  #told = 0;
+  #begunAt: number | undefined;
+  #lookedAt: number;
+  #lookedBytes = 0;
+
+  constructor(peer: PeerKey, now: number) {
+    this.#peer = peer;
+    this.#lookedAt = now;
+  }
+
+  get lookedAt(): number {
+    return this.#lookedAt;
+  }
+
+  /** A message came whole, or a ping or pong. @param length of its payload */
+  came(length: number): void {
+    this.#told += length + MESSAGE_OVERHEAD;
+  }
+
+  /** Somebody else's requests may have come by the same line before. */
+  countFromHere(kernel: InflowKernel): void {
+    this.#before += this.#received(kernel) ?? 0;
+  }
+
+  /** What is on its way was not read meanwhile, through no fault of its sender. */
+  paused(now: number): void {
+    this.#begunAt = undefined;
+    this.#lookedAt = now;
+  }
+
+  /** @param messageMs that a message of FRAME_BYTES may take */
+  look(kernel: InflowKernel, messageMs: number, now: number): Arrival {
+    const bytes = this.#received(kernel);
+    if (bytes === undefined) return "whole";
+    const arrived = bytes - this.#before - this.#told - Math.floor(this.#told / SPARE_PART);
+    const fresh = bytes - this.#lookedBytes;
+    const since = now - this.#lookedAt;
+    this.#lookedBytes = bytes;
+    this.#lookedAt = now;
+    if (arrived <= 0) {
+      this.#begunAt = undefined;
+      return "whole";
+    }
+    this.#begunAt ??= now;
+    if (now - this.#begunAt >= messageMs * Math.max(1, arrived / FRAME_BYTES)) return "late";
+    const pace = FRAME_BYTES / messageMs / ALIVE_PART;
+    return fresh > 0 && fresh >= pace * since ? "arriving" : "stuck";
+  }
+
+  #received(kernel: InflowKernel): number | undefined {
+    if (this.#descriptor === undefined || !kernel.isPeer(this.#descriptor, this.#peer)) {
+      this.#descriptor = kernel.find(this.#peer);
+    }
+    return this.#descriptor === undefined ? undefined : kernel.received(this.#descriptor);
+  }
+}
+
+/** @param peer address at the other end of the line */
+export function inflowOf(
+  key: PeerKey | undefined,
+  kernel: InflowKernel | undefined,
+  visitor: Visitor,
+  peer: string | undefined,
+  now: number,
+): Inflow | undefined {
+  if (key === undefined || kernel === undefined) return undefined;
+  const inflow = new Inflow(key, now);
+  // Whoever comes by itself has a line of its own for a WebSocket. Proxies use theirs again.
+  const isDirect = visitor.address === peer && !isLoopback(visitor.address);
+  if (!isDirect) inflow.countFromHere(kernel);
+  return inflow;
+}
