@@ -4,7 +4,7 @@ import { renderUsage, type CommandDef } from "citty";
 import manifest from "../package.json" with { type: "json" };
 import { EXIT, FaultError, faultMessage, type FaultCode } from "../protocol/faults.ts";
 import { usage } from "./args.ts";
-import { calledBy, commands, program } from "./commands/all.ts";
+import { calledBy, commands, furtherCommands, program } from "./commands/all.ts";
 import type { Command } from "./commands/command.ts";
 
 const root: CommandDef = {
@@ -46,6 +46,16 @@ async function dispatch(words: readonly string[]): Promise<number> {
     const { noSuchCommand } = await import("./no-such-command.ts");
     throw usage(noSuchCommand(words, Object.keys(commands)));
   }
+  const further = furtherCommands(words, called.length);
+  if (further.length > 0 && !help) {
+    const { noSuchFurtherCommand } = await import("./no-such-command.ts");
+    const why = noSuchFurtherCommand(words, further);
+    if (why !== undefined) throw usage(why);
+  }
+  if (further.length > 0 && help) {
+    process.stdout.write(await listText(further));
+    return EXIT.done;
+  }
   const command = await called.load();
   if (!help) return command.run(words.slice(called.length));
   process.stdout.write(await helpText(command));
@@ -67,6 +77,15 @@ async function helpText(command?: Command): Promise<string> {
   }
   const text = lines.map((line) => `${line.trimEnd()}\n`).join("");
   return color ? text : Bun.stripANSI(text);
+}
+
+/** Commands whose names have a word in common. */
+async function listText(names: readonly string[]): Promise<string> {
+  const lines = names.map(async (name) => {
+    const { name: full, description } = (await commands[name]?.()) ?? program;
+    return `  ${full}\n      ${description}\n`;
+  });
+  return (await Promise.all(lines)).join("");
 }
 
 /** A fault in its own words; whatever else is thrown is a mistake of ours. */

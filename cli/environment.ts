@@ -3,6 +3,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["FILESHARE_CODE", "the code, where nobody else can see it"],
   ["FILESHARE_RELAY", "the relay, where --relay is not given"],
   ["FILESHARE_TOKEN", "the token for a relay that wants one, where nobody else can see it"],
+  ["FILESHARE_RELAY_TOKENS", "relay: the text of a file of tokens, where there are no files"],
   ["FILESHARE_OPTION", "any other option in capitals, _ for -; switches take 1 or 0"],
   ["FILESHARE_CONFIG", "the configuration file, or nothing for none"],
   ["XDG_CONFIG_HOME", "where that is else, in fileshare/config.toml (~/.config)"],

@@ -189,6 +189,13 @@ export const relayEvent = v.variant("event", [
     workers: field(whole, "streaming threads"),
     httpPort: v.optional(field(whole, "the plain one that leads to TLS")),
   }),
+  event("token", "One of `fileshare relay token list --json`.", {
+    id: field(text, "what names it"),
+    name: field(v.optional(text), "whose it is"),
+    roles: field(v.array(v.picklist(["send", "receive", "admin"])), "what it allows"),
+    created: field(v.optional(text), "when it was made, as ISO 8601 has it"),
+    expires: field(v.optional(text), "when it ends; else never"),
+  }),
   event("draining", "It was told to end; transfers run on.", {
     seconds: field(seconds, "for so long at most"),
   }),

@@ -35,3 +35,23 @@ export function noSuchCommand(words: readonly string[], commands: readonly strin
   if (/[./\\]/.test(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
   return `there is no command "${first}"`;
 }
+
+/**
+ * Why the words call none of those commands that begin as they do, with what was probably meant.
+ * @param further their names
+ * @returns undefined: they look like none of them
+ */
+export function noSuchFurtherCommand(
+  words: readonly string[],
+  further: readonly string[],
+): string | undefined {
+  const end = words.findIndex((word) => word.startsWith("-"));
+  const typed = (end === -1 ? words : words.slice(0, end)).join(" ");
+  const rest = further
+    .filter((name) => name.startsWith(`${typed} `))
+    .map((name) => name.slice(typed.length + 1));
+  if (rest.length > 0) return `${typed} takes one of: ${rest.join(", ")}`;
+  const groups = new Set(further.map((name) => name.split(" ").slice(0, -1).join(" ")));
+  const meant = suggest(typed, [...further, ...groups]);
+  return meant && `there is no command "${typed}" (did you mean ${meant}?)`;
+}

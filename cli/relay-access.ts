@@ -1,17 +1,38 @@
 /** Who may use a relay, from the options of `fileshare relay`. */
 import { usage } from "./args.ts";
 
+/** What a file of tokens holds, for where there are no files. Hashes: it is not secret. */
+const TOKENS_VARIABLE = "FILESHARE_RELAY_TOKENS";
+
 export interface AccessValues {
+  readonly access: string | undefined;
+  readonly "lobby-access": string | undefined;
+  readonly "token-file": string | undefined;
   readonly "trusted-proxy": readonly string[];
 }
 
-/** @throws FaultError "usage" */
+/** @throws FaultError "usage", "bad-tokens" */
 export async function accessOf(values: AccessValues) {
-  const { isAddressRange } = await import("../relay/mod.ts");
+  const { ACCESS_MODES, isAddressRange, knownTokens, parseTokens } =
+    await import("../relay/mod.ts");
+  const modeOf = (option: string, given: string) => {
+    const mode = ACCESS_MODES.find((each) => each === given);
+    if (mode !== undefined) return mode;
+    throw usage(`${option} takes ${ACCESS_MODES.join(", ")}, not "${given}"`);
+  };
+  const mode = modeOf("--access", values.access ?? "open");
+  const lobby = modeOf("--lobby-access", values["lobby-access"] ?? mode);
+  const text = process.env[TOKENS_VARIABLE] ?? "";
+  if (text === "" && values["token-file"] === undefined && (mode !== "open" || lobby !== "open")) {
+    throw usage(
+      `where tokens are needed, say which there are: --token-file, or ${TOKENS_VARIABLE}`,
+    );
+  }
+  const tokens = text === "" ? [] : knownTokens(parseTokens(text, TOKENS_VARIABLE));
   const trustedProxies = values["trusted-proxy"];
   for (const range of trustedProxies) {
     if (isAddressRange(range)) continue;
     throw usage(`--trusted-proxy takes an address or a range such as 10.0.0.0/8, not "${range}"`);
   }
-  return { mode: "open", lobby: "open", tokens: [], trustedProxies } as const;
+  return { mode, lobby, tokens, trustedProxies };
 }

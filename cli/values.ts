@@ -23,6 +23,27 @@ export function parseSecondsOrNone(option: string, text: string, maxMs: number):
   throw usage(`${option} takes seconds, from 0 to ${maxMs / 1000}, not "${text}"`);
 }
 
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** A later one is a slip. */
+const YEARS_MAX = 100;
+
+/**
+ * A time to come such as `30d`, `12h` or `2027-01-31`, which is the beginning of that day in UTC.
+ * @returns ms since 1970
+ */
+export function parseUntil(option: string, text: string, now: number): number {
+  const [, count = "", unit = ""] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const until = isDay
+    ? Date.parse(`${text}T00:00:00Z`)
+    : now + Number(count) * (UNITS[unit] ?? NaN);
+  if (Number.isNaN(until)) {
+    throw usage(`${option} takes a time such as 30d, 12h, 45m or 2027-01-31, not "${text}"`);
+  }
+  if (until > now && until < now + YEARS_MAX * 366 * 86_400_000) return until;
+  throw usage(`${option} takes a time to come, within ${YEARS_MAX} years`);
+}
+
 function secondsToMs(text: string): number {
   return /^\d{1,9}(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
 }

@@ -91,6 +91,10 @@ export const FAULTS = {
     "The relay cannot speak TLS with that certificate",
     "Give the certificate, with the chain to its authority, and its key in PEM with --tls-cert and --tls-key.",
   ),
+  "bad-tokens": wrongUse(
+    "The relay's tokens are not as they must be",
+    "Correct the file, or make one with fileshare relay token add.",
+  ),
   "relay-failed": {
     sentence: "The relay could not go on",
     advice: "Start it again, as a service manager does; if it stays, report the lines above.",

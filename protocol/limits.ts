@@ -579,6 +579,36 @@ export const ACCEPT_PAUSE_MS = limit(
   "ms",
   "a worker that ran out of descriptors accepts nobody for so long; until it notices it may be busy for TICK_MS",
 );
+export const TOKENS = limit(
+  "TOKENS",
+  1000,
+  "items",
+  "tokens of a relay; all are posted to each worker when one changes",
+);
+export const TOKEN_FILE_BYTES = limit(
+  "TOKEN_FILE_BYTES",
+  MiB,
+  "bytes",
+  "of the file of a relay's tokens; TOKENS of them with long names are half of that",
+);
+export const TOKEN_NAME_CHARACTERS = limit(
+  "TOKEN_NAME_CHARACTERS",
+  64,
+  "characters",
+  "of a token's name; whose it is",
+);
+export const TOKENS_EVERY_MS = limit(
+  "TOKENS_EVERY_MS",
+  2 * second,
+  "ms",
+  "between two looks whether the file of tokens has changed; so long a revoked one may still count",
+);
+export const TOKEN_LOCK_MS = limit(
+  "TOKEN_LOCK_MS",
+  10 * second,
+  "ms",
+  "to wait for others who change the file of tokens; each needs a few ms",
+);
 export const CERTIFICATE_BYTES = limit(
   "CERTIFICATE_BYTES",
   MiB,

@@ -24,6 +24,8 @@ export type { Report, Reporter } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { Certificate, CertificateFiles } from "./certificate.ts";
 export type { RelayOptions } from "./supervisor.ts";
+export { editTokenFile } from "./token-edit.ts";
+export { knownTokens, parseTokens, readTokenFile, type TokenEntry } from "./token-file.ts";
 export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./tokens.ts";
 
 /** A running relay. */
@@ -49,13 +51,16 @@ export interface Relay {
   /** Tells clients to come back later, and ends. They resume at the next relay. */
   stop(): Promise<void>;
   /**
-   * Reads again what can change while it runs: the certificate, before its files are looked at anyway.
+   * Reads again what can change while it runs: tokens and certificate, before their files are looked at anyway.
    * What is wrong there is told to `onTrouble`, and all stays as it was.
    */
   reload(): void;
   /** How often each limit was gone over since the relay was started. */
   readonly refusals: Readonly<Record<RelayLimitName, number>>;
-  /** From now on that policy holds; who is in stays in. @throws RangeError for a limit that is none */
+  /**
+   * From now on that policy holds; who is in stays in, but for those whose token it does not have.
+   * @throws RangeError for a limit that is none
+   */
   setPolicy(policy: Policy): void;
   /** Ends one worker as if it had crashed; it is replaced, and its clients come back. */
   crashWorker(worker: number): void;
@@ -69,7 +74,7 @@ export function workersOfMachine(): number {
 
 /**
  * Starts a relay in this process, with one worker unless told otherwise; resolves when every worker listens.
- * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `relay-failed`
+ * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `bad-tokens`, `relay-failed`
  */
 export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
   const hostname = options.hostname ?? "127.0.0.1";

@@ -3,6 +3,7 @@ import {
   FaultError,
   OPEN_FILES_WANTED,
   TICK_MS,
+  TOKENS_EVERY_MS,
   WORKER_PING_MS,
   WORKER_RESTART_MS,
   type RelayLimitName,
@@ -27,6 +28,7 @@ import { checkLimits } from "./relay-limits.ts";
 import type { Reporter } from "./reports.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
+import { KeptTokens } from "./token-file.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
 export interface RelayOptions extends LogFileOptions {
@@ -41,6 +43,8 @@ export interface RelayOptions extends LogFileOptions {
   /** Whether the lobby is open to the original app's clients and to HTTP. */
   readonly lobby: boolean;
   readonly policy: Policy;
+  /** The file of its tokens; undefined: there are those of the policy alone. */
+  readonly tokenFile?: string | undefined;
   /** Files of the certificate with which it speaks TLS; undefined: its sockets are not encrypted. */
   readonly tls?: CertificateFiles | undefined;
   /** With `tls`: a plain port that only says to come by TLS. 0 takes a free one. */
@@ -67,6 +71,8 @@ export interface Supervision {
   readonly pingMs: number;
   /** Instead of WORKER_RESTART_MS. */
   readonly restartMs: number;
+  /** Instead of TOKENS_EVERY_MS. */
+  readonly tokensMs: number;
   /** Instead of CERTIFICATE_EVERY_MS. */
   readonly certificateMs: number;
 }
@@ -75,6 +81,7 @@ const supervised: Supervision = {
   script: new URL("./worker.ts", import.meta.url).href,
   pingMs: WORKER_PING_MS,
   restartMs: WORKER_RESTART_MS,
+  tokensMs: TOKENS_EVERY_MS,
   certificateMs: CERTIFICATE_EVERY_MS,
 };
 
@@ -117,6 +124,7 @@ export class Supervisor implements Managed {
   #port: number;
   #httpPort: number | undefined;
   readonly #kept: KeptCertificate | undefined;
+  readonly #keptTokens: KeptTokens | undefined;
   #policy: Policy;
   readonly #refusals: SharedArrayBuffer;
   readonly #bounds: Bounds;
@@ -134,6 +142,8 @@ export class Supervisor implements Managed {
     this.#port = options.port;
     this.#httpPort = options.httpPort;
     checkLimits(options.policy.limits);
+    const { tokenFile } = options;
+    this.#keptTokens = tokenFile === undefined ? undefined : new KeptTokens(tokenFile);
     this.#policy = this.#withinDescriptors(options.policy);
     this.bans = new Bans(options.banFile);
     this.bans.expire(Date.now());
@@ -146,7 +156,7 @@ export class Supervisor implements Managed {
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
-    const { pingMs, restartMs, certificateMs } = this.#supervision;
+    const { pingMs, restartMs, tokensMs, certificateMs } = this.#supervision;
     this.#places = Array.from({ length: options.workers }, () => ({
       restarts: new Restarts(restartMs),
       thread: undefined,
@@ -171,13 +181,15 @@ export class Supervisor implements Managed {
     this.#timers = [
       setInterval(() => this.#tick(performance.now()), TICK_MS),
       setInterval(() => this.#ping(), pingMs),
+      setInterval(() => this.#lookAtTokens(false), tokensMs),
       setInterval(() => this.#lookAtCertificate(false), certificateMs),
     ];
   }
 
   /**
    * Starts all workers and resolves when each listens.
-   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `relay-failed`
+   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `bad-tokens`,
+   *   `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
     const { hostname, port, httpPort, workers, tls } = options;
@@ -197,6 +209,8 @@ export class Supervisor implements Managed {
       throw error;
     }
     supervisor.#started = true;
+    const warning = supervisor.#keptTokens?.warning;
+    if (warning !== undefined) supervisor.#tell(warning);
     return supervisor;
   }
 
@@ -220,8 +234,9 @@ export class Supervisor implements Managed {
     return this.#directory.openedEver;
   }
 
+  /** With the tokens of the file; not to be given to `setPolicy`. */
   get policy(): Policy {
-    return this.#policy;
+    return this.#workerPolicy;
   }
 
   get pool(): PoolBuffers {
@@ -240,9 +255,10 @@ export class Supervisor implements Managed {
     return this.#kept?.certificate;
   }
 
-  /** Reads again what can change while it runs: the certificate. What is wrong there is told. */
+  /** Reads again what can change while it runs: tokens and certificate. What is wrong there is told. */
   reload(): void {
     this.#reloadBans();
+    this.#lookAtTokens(true);
     this.#lookAtCertificate(true);
   }
 
@@ -279,8 +295,11 @@ export class Supervisor implements Managed {
     return this.#directory.remove(number, performance.now());
   }
 
+  /** What the operator decided, with what files add to it. */
   get #workerPolicy(): WorkerPolicy {
-    return { ...this.#policy, banned: this.bans.ranges };
+    const { access } = this.#policy;
+    const tokens = [...access.tokens, ...(this.#keptTokens?.tokens ?? [])];
+    return { ...this.#policy, access: { ...access, tokens }, banned: this.bans.ranges };
   }
 
   #tellPolicy(): void {
@@ -346,6 +365,19 @@ export class Supervisor implements Managed {
     }
     this.bans.expire(Date.now());
     this.#tellPolicy();
+  }
+
+  /** @param insists somebody asked for it */
+  #lookAtTokens(insists: boolean): void {
+    const look = this.#keptTokens?.look(insists);
+    if (look === undefined || look.found === "same") return;
+    if (look.found === "trouble") {
+      this.#tell(look.trouble);
+      return;
+    }
+    this.#tellPolicy();
+    const fields = { tokens: this.#workerPolicy.access.tokens.length };
+    this.#options.onReport?.({ level: "info", event: "tokens-changed", fields });
   }
 
   /** @param insists somebody asked for it */

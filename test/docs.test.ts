@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { loadAll } from "../cli/commands/all.ts";
+import { calledBy, loadAll } from "../cli/commands/all.ts";
 import { checkArgs } from "../cli/args.ts";
 import { manualPage } from "../docs/man.ts";
 import { PAGES, withTables } from "../docs/tables.ts";
@@ -40,15 +40,14 @@ test("the command lines of all examples are well-formed", async () => {
   for (const [, { examples }] of all) {
     expect(examples.length).toBeGreaterThan(0);
     for (const [line] of examples) {
-      const call = /\bfileshare (\w+) ?([^|>)]*)/.exec(line);
-      const command = all.find(([word]) => word === call?.[1])?.[1];
-      if (command === undefined) throw new Error(`no command in: ${line}`);
-      const words = [...(call?.[2] ?? "").matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)];
-      checkArgs(
-        words.map(([word, single, double]) => single ?? double ?? word),
-        command.args,
-        command.many,
+      const call = /\bfileshare ([^|>)]*)/.exec(line)?.[1] ?? "";
+      const words = [...call.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)].map(
+        ([word, single, double]) => single ?? double ?? word,
       );
+      const called = calledBy(words);
+      if (called === undefined) throw new Error(`no command in: ${line}`);
+      const command = await called.load();
+      checkArgs(words.slice(called.length), command.args, command.many);
     }
   }
 });

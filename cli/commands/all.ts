@@ -9,6 +9,9 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import("./list.ts")).default,
   forget: async () => (await import("./forget.ts")).default,
   relay: async () => (await import("./relay.ts")).default,
+  "relay token add": async () => (await import("./relay-token-add.ts")).default,
+  "relay token list": async () => (await import("./relay-token-list.ts")).default,
+  "relay token revoke": async () => (await import("./relay-token-revoke.ts")).default,
   key: async () => (await import("./key.ts")).default,
   config: async () => (await import("./config.ts")).default,
   doctor: async () => (await import("./doctor.ts")).default,
@@ -37,6 +40,17 @@ export function calledBy(
     if (load !== undefined) return { load, length };
   }
   return undefined;
+}
+
+/**
+ * The commands that words after that of a command may have meant, since they have names of several.
+ * @param length how many of the words call a command of their own
+ */
+export function furtherCommands(words: readonly string[], length: number): readonly string[] {
+  const next = words[length];
+  if (next === undefined || next.startsWith("-")) return [];
+  const begun = `${words.slice(0, length).join(" ")} `;
+  return Object.keys(commands).filter((name) => name.startsWith(begun));
 }
 
 /** Every command with the words that call it. */

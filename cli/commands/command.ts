@@ -108,6 +108,13 @@ function withOrigin(
   return error;
 }
 
+/** The file of a relay's tokens. */
+export const tokenFile = {
+  type: "string",
+  valueHint: "file",
+  description: "The file of the relay's tokens, of which it holds only hashes",
+} as const satisfies ArgsDef[string];
+
 /** Arguments that several commands share. */
 export const shared = {
   relay: {

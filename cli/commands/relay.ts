@@ -1,5 +1,5 @@
 import { relayLimitArgs } from "../relay-limits.ts";
-import { command } from "./command.ts";
+import { command, tokenFile } from "./command.ts";
 
 export default command({
   name: "fileshare relay",
@@ -53,6 +53,18 @@ export default command({
       valueHint: "folder",
       description: "Where it keeps that, in a file without a name (the folder for temporary files)",
     },
+    access: {
+      type: "string",
+      valueHint: "mode",
+      description:
+        "open, senders or closed: who needs a token, nobody, senders or everybody (open)",
+    },
+    "lobby-access": {
+      type: "string",
+      valueHint: "mode",
+      description: "open, senders or closed: the same for the lobby (as --access)",
+    },
+    "token-file": tokenFile,
     "trusted-proxy": {
       type: "string",
       valueHint: "cidr",
@@ -96,6 +108,10 @@ export default command({
     [
       "fileshare relay --port 443 --tls-cert relay.pem --tls-key relay.key",
       "at wss://, with a certificate for this machine's name",
+    ],
+    [
+      "fileshare relay --access senders --token-file tokens.json",
+      "let those send who have a token, and everybody receive",
     ],
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],

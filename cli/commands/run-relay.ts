@@ -70,9 +70,10 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
   const onTrouble = (trouble: string): void => console.warn(trouble);
   const workers = asked ?? workersOfMachine();
-  const { lobby, "ban-file": banFile } = values;
+  const { lobby, "ban-file": banFile, "token-file": tokenFile } = values;
   const kept = {
     banFile,
+    tokenFile,
     tls,
     httpPort,
     lobby,
@@ -109,6 +110,8 @@ export async function runRelay(values: RelayValues): Promise<number> {
       console.info(`Its certificate is for ${certificate.names.join(", ")}, until ${until}`);
     }
     if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
+    const needs = NEEDS[policy.access.mode];
+    if (needs !== undefined) console.info(needs);
     if (relay.admin !== undefined) console.info(`Metrics: ${relay.admin.url}/metrics`);
     console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
@@ -134,6 +137,11 @@ function endedWith(fault: FaultError | undefined): number {
   if (fault !== undefined) throw fault;
   return EXIT.done;
 }
+
+const NEEDS: Readonly<Partial<Record<string, string>>> = {
+  senders: "Whoever sends needs a token",
+  closed: "Whoever sends or receives needs a token",
+};
 
 /** @throws FaultError "usage" for one without the other */
 function certificateFiles(

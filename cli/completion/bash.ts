@@ -1,11 +1,22 @@
-import { isList, type CommandWords, type Value } from "./words.ts";
+import {
+  firstWords,
+  furtherWords,
+  isList,
+  longWords,
+  type CommandWords,
+  type Further,
+  type Value,
+} from "./words.ts";
 
 /** For bash 3.2 (macOS) and later, without the bash-completion package. */
 export function bashScript(commands: readonly CommandWords[]): string {
-  const all = [...commands.map(({ word }) => word), "help", "--help", "--version"].join(" ");
+  const first = firstWords(commands).join(" ");
+  const further = furtherWords(commands);
+  const long = longWords(further).map((word) => `"${word}"`);
   return `# bash completion of fileshare; made by: fileshare completion bash
 _fileshare() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]}
+  local command=\${COMP_WORDS[1]} at=1
   COMPREPLY=()
   # bash cuts --option=value at the sign.
   if [[ $word == "=" ]]; then
@@ -14,14 +25,25 @@ _fileshare() {
     before=\${COMP_WORDS[COMP_CWORD-2]}
   fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "${all}" -- "$word"))
+    COMPREPLY=($(compgen -W "${first} help --help --version" -- "$word"))
     return
   fi
-  case "\${COMP_WORDS[1]} $before" in
+  while ((at + 1 < COMP_CWORD)); do
+    case "$command \${COMP_WORDS[at+1]}" in
+      ${long.join(" | ")}) command="$command \${COMP_WORDS[++at]}" ;;
+      *) break ;;
+    esac
+  done
+  case "$command $before" in
 ${commands.flatMap(valueCases).join("\n")}
   esac
-  case "\${COMP_WORDS[1]}" in
-    help) COMPREPLY=($(compgen -W "${commands.map(({ word }) => word).join(" ")}" -- "$word")) ;;
+  if ((COMP_CWORD == at + 1)) && [[ $word != -* ]]; then
+    case "$command" in
+${further.map(furtherCase).join("\n")}
+    esac
+  fi
+  case "$command" in
+    help) COMPREPLY=($(compgen -W "${first}" -- "$word")) ;;
 ${commands.map(wordCase).join("\n")}
   esac
 }
@@ -40,9 +62,13 @@ function valueCases({ word, options }: CommandWords): string[] {
   );
 }
 
+function furtherCase([begun, next]: Further[number]): string {
+  return `      "${begun}") ${complete(next)}; return ;;`;
+}
+
 function wordCase({ word, options, words }: CommandWords): string {
   const names = options.map(({ name }) => `--${name}`).join(" ");
-  return `    ${word})
+  return `    "${word}")
       if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "${names}" -- "$word"))
       else ${complete(words)}; fi ;;`;
 }

@@ -16,11 +16,37 @@ export interface Option {
 }
 
 export interface CommandWords {
+  /** Several with a space between for a command such as `relay token add`. */
   readonly word: string;
   readonly description: string;
   readonly options: readonly Option[];
   /** What its words without dashes are. */
   readonly words: Value;
+}
+
+/** Words that begin commands of several, with the words that may come next: `relay token`: `add`, ... */
+export type Further = readonly (readonly [begun: string, next: readonly string[]])[];
+
+/** The words that commands begin with. */
+export function firstWords(commands: readonly CommandWords[]): string[] {
+  return [...new Set(commands.map(({ word }) => word.split(" ", 1)[0] ?? ""))];
+}
+
+export function furtherWords(commands: readonly CommandWords[]): Further {
+  const further = new Map<string, Set<string>>();
+  for (const { word } of commands) {
+    const words = word.split(" ");
+    for (let length = 1; length < words.length; length++) {
+      const begun = words.slice(0, length).join(" ");
+      further.set(begun, (further.get(begun) ?? new Set()).add(words[length] ?? ""));
+    }
+  }
+  return [...further].map(([begun, next]) => [begun, [...next]]);
+}
+
+/** All that is longer than one word, and begins or calls a command. */
+export function longWords(further: Further): string[] {
+  return further.flatMap(([begun, next]) => next.map((word) => `${begun} ${word}`));
 }
 
 const HELP: Option = { name: "help", description: "Print its help", value: undefined };
@@ -51,7 +77,7 @@ function valueOf(hint: string, arg: ArgDef): Value {
   if (/^(?:file|path)s?$/.test(hint)) return "files";
   if (/^(?:dir|folder)$/.test(hint)) return "folders";
   // A list such as "bash, zsh or fish" says all there is.
-  const list = /^\w+(?:, \w+)*,? or \w+$/.exec(arg.description ?? "")?.[0];
+  const list = /^\w+(?:, \w+)*,? or \w+(?=$|:)/.exec(arg.description ?? "")?.[0];
   return list?.split(/,? or |, /) ?? "anything";
 }
 

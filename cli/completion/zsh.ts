@@ -1,12 +1,26 @@
-import { isList, short, type CommandWords, type Option, type Value } from "./words.ts";
+import {
+  furtherWords,
+  isList,
+  longWords,
+  short,
+  type CommandWords,
+  type Further,
+  type Option,
+  type Value,
+} from "./words.ts";
 
 export function zshScript(commands: readonly CommandWords[]): string {
+  const further = furtherWords(commands);
+  const long = longWords(further).map((word) => `"${word}"`);
   return `#compdef fileshare
 # zsh completion of fileshare; made by: fileshare completion zsh
 _fileshare() {
   local -a commands
   commands=(
-${commands.map(({ word, description }) => `    ${quote(`${word}:${short(description)}`)}`).join("\n")}
+${commands
+  .filter(({ word }) => !word.includes(" "))
+  .map(({ word, description }) => `    ${quote(`${word}:${short(description)}`)}`)
+  .join("\n")}
     'help:Print the help of a command'
   )
   if ((CURRENT == 2)); then
@@ -16,6 +30,17 @@ ${commands.map(({ word, description }) => `    ${quote(`${word}:${short(descript
   local command=$words[2]
   shift words
   ((CURRENT--))
+  while ((CURRENT > 2)); do
+    case "$command $words[2]" in
+      ${long.join(" | ")}) command="$command $words[2]"; shift words; ((CURRENT--)) ;;
+      *) break ;;
+    esac
+  done
+  if ((CURRENT == 2)) && [[ $PREFIX != -* ]]; then
+    case $command in
+${further.map(furtherCase).join("\n")}
+    esac
+  fi
   case $command in
     help) _describe command commands ;;
 ${commands.map(commandCase).join("\n")}
@@ -26,9 +51,16 @@ if [[ $funcstack[1] == _fileshare ]]; then _fileshare "$@"; else compdef _filesh
 `;
 }
 
+function furtherCase([begun, next]: Further[number]): string {
+  return `      "${begun}") compadd -- ${next.join(" ")}; return ;;`;
+}
+
 function commandCase({ word, options, words }: CommandWords): string {
-  const specs = [...options.map(optionSpec), quote(`*:${word}:${action(words)}`)];
-  return `    ${word})
+  // What may be anything would keep an option that is the only one from being put in at once.
+  const rest =
+    words === "anything" ? [] : [quote(`*:${word.replaceAll(" ", "-")}:${action(words)}`)];
+  const specs = [...options.map(optionSpec), ...rest];
+  return `    "${word}")
       _arguments -s \\
         ${specs.join(" \\\n        ")} ;;`;
 }

@@ -8,7 +8,7 @@ import { temporaryFolder } from "./disk.ts";
 import { cleanEnv, openProgram } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const names = Object.keys(commands);
+const names = [...new Set(Object.keys(commands).map((name) => name.split(" ", 1)[0] ?? ""))];
 
 async function output(command: readonly string[], cwd?: string): Promise<string> {
   const child = Bun.spawn([...command], { env: cleanEnv(), cwd, stdout: "pipe", stderr: "pipe" });
@@ -40,7 +40,15 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["fileshare send a", ["a file.bin", "a folder"]],
   ["fileshare send --receivers ", []],
   ["fileshare completion ", ["bash", "zsh", "fish"]],
-  ["fileshare help re", ["recv", "relay"].filter((name) => names.includes(name))],
+  ["fileshare relay ", ["token"]],
+  ["fileshare relay --po", ["--port"]],
+  ["fileshare relay --access ", ["open", "senders", "closed"]],
+  ["fileshare relay token ", ["add", "list", "revoke"]],
+  ["fileshare relay token re", ["revoke"]],
+  ["fileshare relay token add --ro", ["--role"]],
+  ["fileshare relay token add --token-file a", ["a file.bin"]],
+  ["fileshare relay token list --j", ["--json"]],
+  ["fileshare help re", ["recv", "relay"]],
 ];
 
 describe.skipIf(missing("bash"))("bash", () => {
@@ -80,12 +88,21 @@ describe.skipIf(missing("zsh"))("zsh", () => {
     await pty.shows("fileshare completion bash");
     pty.type("\u0015fileshare recv --out=a\t");
     await pty.shows("--out=a\\ folder/");
+    pty.type("\u0015fileshare relay tok\trev\t--tok\t");
+    await pty.shows("relay token revoke --token-file=");
     pty.type("\u0015fileshare send --rec\t");
     await pty.shows("send --receivers=");
     pty.type("\u0015exit\n");
     expect(await pty.exited).toBe(0);
   });
 });
+
+/** Options of a command are no options of those that begin like it. */
+const NOT_OFFERED = [
+  ["fileshare relay token add --p", "--port"],
+  ["fileshare relay token list --to", "--token"],
+  ["fileshare relay token ", "token"],
+] as const;
 
 describe.skipIf(missing("fish"))("fish", () => {
   test.each(CASES)("%j", async (line, offered) => {
@@ -95,6 +112,15 @@ describe.skipIf(missing("fish"))("fish", () => {
       .split("\n")
       .map((entry) => entry.split("\t", 1)[0]?.replace(/\/$/, "") ?? "");
     expect(found).toEqual(expect.arrayContaining([...offered]) as string[]);
+  });
+});
+
+describe.skipIf(missing("fish"))("fish", () => {
+  test.each(NOT_OFFERED)("%j does not offer %s", async (line, word) => {
+    using shell = await prepared("fish");
+    const call = `source ${shell.script}; complete -C '${line}'`;
+    const found = (await output(["fish", "-N", "-c", call], shell.cwd)).split("\n");
+    expect(found.map((entry) => entry.split("\t", 1)[0])).not.toContain(word);
   });
 });
 

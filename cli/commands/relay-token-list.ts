@@ -1,0 +1,12 @@
+import { command, tokenFile } from "./command.ts";
+
+export default command({
+  name: "fileshare relay token list",
+  description: "Show the tokens of a relay, without the tokens themselves",
+  args: {
+    "token-file": tokenFile,
+    json: { type: "boolean", description: "Print each as a JSON object" },
+  },
+  examples: [["fileshare relay token list --token-file tokens.json", "ids, roles, names, ends"]],
+  run: async (values) => (await import("./run-relay-token.ts")).runTokenList(values),
+});

@@ -1,0 +1,179 @@
+/** The file of a relay's tokens: read with care, and read again when it changes. */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+  type BigIntStats,
+} from "node:fs";
+import * as v from "valibot";
+
+import { FaultError, TOKENS, TOKEN_FILE_BYTES, TOKEN_NAME_CHARACTERS } from "../protocol/mod.ts";
+
+import { TOKEN_ROLES, type KnownToken } from "./tokens.ts";
+
+const time = v.pipe(v.string(), v.isoTimestamp());
+
+const entry = v.strictObject({
+  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/)),
+  /** For people. */
+  name: v.optional(v.pipe(v.string(), v.maxLength(TOKEN_NAME_CHARACTERS))),
+  roles: v.pipe(v.array(v.picklist(TOKEN_ROLES)), v.minLength(1)),
+  /** Of the whole token. */
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  created: v.optional(time),
+  expires: v.optional(time),
+});
+const file = v.strictObject({ tokens: v.pipe(v.array(entry), v.maxLength(TOKENS)) });
+
+/** One token as the file has it. */
+export type TokenEntry = v.InferOutput<typeof entry>;
+
+/** @throws FaultError `bad-tokens` that says what is wrong where, and nothing that the text holds */
+export function parseTokens(text: string, from: string): TokenEntry[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw bad(`${from} is no JSON`);
+  }
+  const parsed = v.safeParse(file, value);
+  if (!parsed.success) {
+    const where = v.getDotPath(parsed.issues[0]) ?? "tokens";
+    throw bad(`in ${from}, ${where} is not as it must be`);
+  }
+  const { tokens } = parsed.output;
+  if (new Set(tokens.map(({ id }) => id)).size < tokens.length) {
+    throw bad(`in ${from}, two tokens have the same id`);
+  }
+  return tokens;
+}
+
+export function tokensText(tokens: readonly TokenEntry[]): string {
+  return `${JSON.stringify({ tokens }, undefined, 2)}\n`;
+}
+
+/** What workers need of them. */
+export function knownTokens(entries: readonly TokenEntry[]): KnownToken[] {
+  return entries.map(({ id, roles, sha256, expires }) => {
+    return { id, roles, sha256, expires: expires === undefined ? undefined : Date.parse(expires) };
+  });
+}
+
+export interface TokenFile {
+  readonly tokens: readonly TokenEntry[];
+  /** What is not well, and does not hinder. */
+  readonly warning: string | undefined;
+}
+
+/** @throws FaultError `bad-tokens` */
+export function readTokenFile(path: string): TokenFile {
+  const { text, mode } = readText(path);
+  // Who can write it can let himself in. On Windows there are no such modes.
+  if (process.platform !== "win32" && (mode & 0o022) !== 0) {
+    throw bad(`others may write ${path}: chmod go-w`);
+  }
+  const open = process.platform !== "win32" && (mode & 0o004) !== 0;
+  const tokens = parseTokens(text, path);
+  // Hashes of random tokens tell nothing, but names, roles and times do.
+  return { tokens, warning: open ? `Everybody may read ${path}: chmod o-r` : undefined };
+}
+
+/** What a look at the file found: nothing new, other tokens, or what is wrong with it. */
+export type TokenLook =
+  | { readonly found: "same" }
+  | { readonly found: "changed" }
+  | { readonly found: "trouble"; readonly trouble: string };
+
+/** Tokens of a file that may change at any time. It is stat'ed through links, not watched, as certificates are. */
+export class KeptTokens {
+  readonly #path: string;
+  #file: TokenFile;
+  #seen: string;
+  /** It was wrong, and nobody was told: whoever writes it may not be through. */
+  #isSuspect = false;
+
+  /** @throws FaultError `bad-tokens` */
+  constructor(path: string) {
+    this.#path = path;
+    this.#seen = looksOf(path);
+    this.#file = readTokenFile(path);
+  }
+
+  get tokens(): KnownToken[] {
+    return knownTokens(this.#file.tokens);
+  }
+
+  get warning(): string | undefined {
+    return this.#file.warning;
+  }
+
+  /**
+   * Looks whether there are others. Of a file that is wrong it tells once, and the tokens stay.
+   * @param insists somebody asked: what is wrong is told at once, and again
+   */
+  look(insists: boolean): TokenLook {
+    const looks = looksOf(this.#path);
+    const hasChanged = looks !== this.#seen;
+    if (!hasChanged && !insists && !this.#isSuspect) return { found: "same" };
+    this.#seen = looks;
+    const before = JSON.stringify(this.#file.tokens);
+    try {
+      this.#file = readTokenFile(this.#path);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      const wait = !insists && (hasChanged || !this.#isSuspect);
+      this.#isSuspect = wait;
+      if (wait) return { found: "same" };
+      return { found: "trouble", trouble: `${error.detail}; the tokens from before stay` };
+    }
+    this.#isSuspect = false;
+    return { found: JSON.stringify(this.#file.tokens) === before ? "same" : "changed" };
+  }
+}
+
+/** What changes when a file is written or replaced. */
+function looksOf(path: string): string {
+  let stat: BigIntStats;
+  try {
+    stat = statSync(path, { bigint: true });
+  } catch (error) {
+    // To read it will say so too.
+    return error instanceof Error && "code" in error ? String(error.code) : "none";
+  }
+  return [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ");
+}
+
+function readText(path: string): { readonly text: string; readonly mode: number } {
+  const { O_RDONLY, O_NONBLOCK } = constants;
+  try {
+    const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
+    try {
+      const stat = fstatSync(file);
+      if (!stat.isFile()) throw bad(`${path} is no file`);
+      const bytes = Buffer.alloc(TOKEN_FILE_BYTES + 1);
+      let length = 0;
+      for (;;) {
+        const count = readSync(file, bytes, length, bytes.length - length, length);
+        length += count;
+        if (count === 0 || length === bytes.length) break;
+      }
+      if (length > TOKEN_FILE_BYTES) throw bad(`${path} has more than ${TOKEN_FILE_BYTES} bytes`);
+      return { text: bytes.toString("utf8", 0, length), mode: stat.mode };
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (error instanceof FaultError || !(error instanceof Error) || !("code" in error)) throw error;
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") {
+      throw bad(`there is no ${path}`, error);
+    }
+    throw bad(`${path} can't be read (${String(error.code)})`, error);
+  }
+}
+
+function bad(detail: string, cause?: unknown): FaultError {
+  return new FaultError("bad-tokens", detail, { cause });
+}
