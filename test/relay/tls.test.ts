@@ -117,6 +117,35 @@ describe.each([1, 2])("a relay of %d workers with a certificate", (workers) => {
     expect(served.troubles).toEqual([]);
   });
 
+  test("takes another while a file goes through the lobby by HTTP", async () => {
+    using folder = temporaryFolder();
+    await using served = await encrypted(folder.path, { workers });
+    const { relay } = served;
+    const url = `${relay.url.replace("wss", "https")}/lobby/a.bin`;
+    const half = new Uint8Array(MiB).fill(7);
+    const there = fetch(url, { tls: { ca } });
+    const renewed = Promise.withResolvers<void>();
+    async function* body() {
+      yield half;
+      await renewed.promise;
+      yield half;
+    }
+    const put = fetch(url, { method: "PUT", body: body(), tls: { ca } });
+    const { body: got } = await there;
+    const reader = got!.getReader();
+    let bytes = (await reader.read()).value?.length ?? 0;
+    const next = authority.issue();
+    served.replace(next);
+    relay.reload();
+    await until(relay.port, next);
+    renewed.resolve();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.length;
+    }
+    expect(bytes).toBe(2 * MiB);
+    expect(await (await put).text()).toContain("done: 1 receiver has it");
+  });
+
   test("keeps what it has when the new one is broken, and says so", async () => {
     using folder = temporaryFolder();
     await using served = await encrypted(folder.path, { workers });
