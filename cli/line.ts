@@ -30,7 +30,12 @@ export class Line {
     this.#url = url;
     this.#events = events;
     this.#heardAt = now;
-    const socket = new WebSocket(url, { ...proxyOf(url), ...tlsOf(url, ca) });
+    const socket = new WebSocket(url, {
+      ...proxyOf(url),
+      ...tlsOf(url, ca),
+      // Ciphertext does not shrink, and what a relay could inflate is no message of ours.
+      perMessageDeflate: false,
+    });
     this.#socket = socket;
     socket.binaryType = "nodebuffer";
     socket.addEventListener("open", () => {

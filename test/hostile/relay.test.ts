@@ -1,0 +1,129 @@
+/** Relays that mean harm: the command line ends with a sentence, and takes no more than it has to. */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { deflateRawSync } from "node:zlib";
+import { concat } from "../../protocol/mod.ts";
+import { temporaryFolder } from "../cli/disk.ts";
+import { cleanEnv } from "../cli/pty.ts";
+import { newCode } from "../e2e/clients.ts";
+import { makeFile } from "../e2e/files.ts";
+import { everything } from "./receiver.ts";
+import { frameHead, HostileRelay, type Answer } from "./hostile-relay.ts";
+
+const MiB = 1024 * 1024;
+/** A client takes 64 MiB for scrypt, and Bun up to 128 MiB of one message before it hands it over. */
+const PEAK_BYTES = 384 * MiB;
+const main = join(import.meta.dir, "../../cli/main.ts");
+
+async function fileshare(relay: string, cwd: string, ...words: readonly string[]) {
+  const child = Bun.spawn([process.execPath, main, ...words, "--connect-timeout", "1"], {
+    cwd,
+    env: {
+      ...cleanEnv(),
+      FILESHARE_RELAY: relay,
+      FILESHARE_CODE: newCode(),
+      XDG_STATE_HOME: join(cwd, "state"),
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [err, exitCode] = await Promise.all([child.stderr.text(), child.exited]);
+  return { err, exitCode, peak: child.resourceUsage()?.maxRSS ?? 0 };
+}
+
+function* repeated(piece: Uint8Array, times: number): Iterable<Uint8Array> {
+  for (let i = 0; i < times; i++) yield piece;
+}
+
+function* after(first: Uint8Array, rest: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
+const zeros = new Uint8Array(MiB);
+/** A fragment that is neither the first nor the last. */
+const fragment = concat(frameHead(0x00, MiB), zeros);
+const bomb = deflateRawSync(new Uint8Array(256 * MiB));
+
+const RELAYS: [name: string, Answer][] = [
+  [
+    "T17 a frame of 2^40 bytes",
+    { then: () => after(frameHead(0x82, 2n ** 40n), repeated(zeros, 300)) },
+  ],
+  [
+    "T17 a frame of 2^63 bytes",
+    { then: () => after(frameHead(0x82, 2n ** 63n), repeated(zeros, 300)) },
+  ],
+  [
+    "T17 a frame of 129 MiB",
+    { then: () => after(frameHead(0x82, 129 * MiB), repeated(zeros, 129)) },
+  ],
+  [
+    "T17 a frame of 100 MiB",
+    { then: () => after(frameHead(0x82, 100 * MiB), repeated(zeros, 100)) },
+  ],
+  [
+    "T17 600 MiB of fragments that never end",
+    { then: () => after(frameHead(0x02, 0), repeated(fragment, 600)) },
+  ],
+  [
+    "T17 256 MiB in one small compressed message, asked for or not",
+    {
+      headers: ["Sec-WebSocket-Extensions: permessage-deflate"],
+      then: () => [concat(frameHead(0xc2, bomb.length), bomb)],
+    },
+  ],
+  ["T17 another accept than is due", { accept: "AAAAAAAAAAAAAAAAAAAAAAAAAAA=" }],
+  [
+    "T17 a window of 99 bits",
+    { headers: ["Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99"] },
+  ],
+  [
+    "T17 a head that never ends",
+    {
+      head: "HTTP/1.1 101 Switching Protocols\r\n",
+      then: () => repeated(new TextEncoder().encode(`X: ${"a".repeat(60_000)}\r\n`), 8000),
+    },
+  ],
+  [
+    "T17 a text message",
+    { then: () => [concat(frameHead(0x81, 5), new TextEncoder().encode("hello"))] },
+  ],
+  ["T17 a masked frame", { then: () => [Uint8Array.of(0x82, 0x81, 1, 2, 3, 4, 5)] }],
+  ["T17 a ping of 1 MiB", { then: () => [concat(frameHead(0x89, MiB), zeros)] }],
+  [
+    "T17 a message that is none",
+    { then: () => [concat(frameHead(0x82, 3), Uint8Array.of(1, 2, 3))] },
+  ],
+  ["T18 an open line and no word", { then: () => [] }],
+];
+
+describe("ends the command with one sentence, and little memory", () => {
+  test.each(RELAYS)("%s", async (_name, answer) => {
+    using folder = temporaryFolder();
+    makeFile(folder.path, "a.bin", 100);
+    await using relay = await HostileRelay.start(answer);
+    const both = [
+      ["recv", "--yes"],
+      ["send", "a.bin"],
+    ].map((words) => fileshare(relay.url, folder.path, ...words));
+    for (const { err, exitCode, peak } of await Promise.all(both)) {
+      // oxlint-disable-next-line no-control-regex
+      expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+      expect(err.trimEnd().split("\n").at(-1)).toMatch(/^Error: .+\.$/);
+      expect(err).not.toContain("    at ");
+      expect(exitCode).toBe(1);
+      expect(peak).toBeLessThan(PEAK_BYTES);
+    }
+    expect(everything(folder.path).filter((path) => !path.startsWith("state"))).toEqual(["a.bin"]);
+  });
+});
+
+test("T17 the command offers no compression", async () => {
+  using folder = temporaryFolder();
+  await using relay = await HostileRelay.start({ accept: "wrong" });
+  await fileshare(relay.url, folder.path, "recv", "--yes");
+  expect(relay.heads.length).toBeGreaterThan(0);
+  for (const head of relay.heads) expect(head.toLowerCase()).not.toContain("extensions");
+});
