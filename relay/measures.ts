@@ -140,8 +140,9 @@ export class Measures {
       const measured = this.#share(share);
       addTotals(totals, measured.totals);
       addLanes(lanes, measured.lanes);
-      if (share.fanout.attached > 0 || measured.totals.bytesIn > 0 || measured.sender !== undefined)
+      if (bytesOf(measured) > 0 || share.fanout.attached > 0 || measured.sender !== undefined) {
         shares.push(measured);
+      }
     }
     if (shares.length > SHARES_MEASURED) {
       shares.sort((one, other) => bytesOf(other) - bytesOf(one));

@@ -94,6 +94,8 @@ export class AdminListener implements Admin {
         return this.#health();
       case "/readyz":
         return this.#ready();
+      case "/":
+        return this.#page();
       case "/metrics":
         return this.#exposition();
       default:
@@ -118,6 +120,22 @@ export class AdminListener implements Admin {
     if (answering === 0) return plain(503, "no worker is up");
     const isFull = await isLogDiskFull(this.#setting.logFolder, relay.pool);
     return isFull ? plain(503, "the disk of the log is full") : plain(200, "ok");
+  }
+
+  /** There is nothing of the relay in it: whoever has a token gets that by `/api`. */
+  async #page(): Promise<Response> {
+    const { adminPage } = await import("./page/page.ts");
+    const { html, policy } = await adminPage();
+    return new Response(html, {
+      headers: {
+        ...NO_STORE,
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": policy,
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+      },
+    });
   }
 
   async #exposition(): Promise<Response> {

@@ -1,6 +1,6 @@
 /** P12: what an operator can do against abuse. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../relay/mod.ts";
@@ -65,7 +65,7 @@ describe("P12 a share that is removed", () => {
     expect(await act(admin, "remove", { share: number })).toMatchObject({ status: 200 });
     expect(await receiver.when("cancel")).toMatchObject({ reason: "removed" });
     expect(await sender.when("fault")).toMatchObject({ code: "removed", retry: false });
-    expect(await sender.closed).toMatchObject({ reason: "removed" });
+    expect(await sender.closed).toMatchObject({ code: 4030 });
     await using again = await RawClient.greeted(url, "sender", channel);
     again.send({ t: "offer", ...share.offer, proof: share.proof });
     expect(await again.when("fault")).toMatchObject({ code: "removed" });
@@ -73,11 +73,13 @@ describe("P12 a share that is removed", () => {
   });
 
   test("P12 is told to people in a sentence", async () => {
-    const made = makeFile(folder.path, "x", 4 * 1024 * 1024);
+    const from = join(folder.path, "from");
+    mkdirSync(from);
+    const made = makeFile(from, "x", 4 * 1024 * 1024);
     const code = newCode();
     await using sender = send({ relay: url, code, path: made.path, receivers: 2 });
-    await using receiver = receive({ relay: url, code, out: join(folder.path, "out") });
-    await receiver.outcome;
+    await using receiver = receive({ relay: url, code, out: folder.path });
+    expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
     const { shares } = await overviewWhen(admin, ({ shares: { list } }) => list.length > 0);
     await act(admin, "remove", { share: shares.list.at(-1)?.number });
     expect(await sender.outcome).toMatchObject({ exitCode: 1, fault: "removed" });

@@ -1,0 +1,183 @@
+/** The tables of the page: rows stay the same elements while what is in them changes. */
+import type { Ban } from "../bans.ts";
+import type { ShareOverview } from "../overview.ts";
+import { byId, element, setText, type PageElement } from "./dom.ts";
+import type { History } from "./history.ts";
+import { count, duration, rate, size } from "./words.ts";
+
+export interface ShareActions {
+  readonly remove: (share: ShareOverview) => void;
+  readonly ban: (address: string) => void;
+}
+
+interface Row {
+  readonly row: PageElement;
+  readonly cells: readonly PageElement[];
+  readonly bar: PageElement;
+  readonly done: PageElement;
+  /** How fast it comes in and goes out, and how much did so far. */
+  readonly rates: readonly [PageElement, PageElement];
+  readonly sums: readonly [PageElement, PageElement];
+  readonly ban: PageElement;
+  share: ShareOverview;
+}
+
+const HEADS = ["Share", "Sender", "Receivers", "Progress", "In", "Out", "Log", "Age"];
+
+export class ShareTable {
+  readonly #rows = new Map<number, Row>();
+  readonly #body: PageElement;
+  readonly #actions: ShareActions;
+
+  constructor(actions: ShareActions) {
+    this.#actions = actions;
+    const body = byId("shares").querySelector("tbody");
+    if (body === null) throw new Error("no rows");
+    this.#body = body;
+  }
+
+  show(shares: readonly ShareOverview[], all: number, history: History): void {
+    byId("shares").hidden = shares.length === 0;
+    setText(byId("shares-note"), noteOf(shares.length, all));
+    const here = new Set(shares.map(({ number }) => number));
+    for (const [number, { row }] of this.#rows) {
+      if (here.has(number)) continue;
+      row.remove();
+      this.#rows.delete(number);
+    }
+    for (const share of shares) {
+      const row = this.#rows.get(share.number) ?? this.#create(share);
+      row.share = share;
+      fill(row, share, history);
+    }
+  }
+
+  #create(share: ShareOverview): Row {
+    const row = element("tr");
+    const cells = HEADS.map((head, at) => {
+      const cell = element(at === 0 ? "th" : "td");
+      if (at === 0) cell.setAttribute("scope", "row");
+      cell.dataset["head"] = head;
+      return cell;
+    });
+    const remove = element("button", "danger", "End…");
+    remove.setAttribute("type", "button");
+    remove.setAttribute("aria-label", `End share ${share.number}`);
+    const ban = element("button", "", "Ban…");
+    ban.setAttribute("type", "button");
+    ban.setAttribute("aria-label", `Ban the sender of share ${share.number}`);
+    const last = element("td", "actions");
+    last.append(remove, ban);
+    const sums = [element("small"), element("small")] as const;
+    const rates = [element("span"), element("span")] as const;
+    cells[4]?.append(rates[0], sums[0]);
+    cells[5]?.append(rates[1], sums[1]);
+    const bar = element("span", "bar");
+    const done = element("span", "soft");
+    cells[3]?.append(bar, done);
+    row.append(...cells, last);
+    const made: Row = { row, cells, bar, done, rates, sums, ban, share };
+    remove.addEventListener("click", () => this.#actions.remove(made.share));
+    ban.addEventListener("click", () => this.#actions.ban(made.share.sender ?? ""));
+    this.#rows.set(share.number, made);
+    this.#body.append(row);
+    return made;
+  }
+}
+
+function noteOf(shown: number, all: number): string {
+  if (all === 0) return "Nobody shares anything now.";
+  if (shown < all) return `The ${shown} with most bytes of ${count(all, "share", "shares")}.`;
+  return count(all, "share", "shares");
+}
+
+function fill(
+  { cells, bar, done, rates, sums, ban }: Row,
+  share: ShareOverview,
+  history: History,
+): void {
+  const { live, catchUp, paused } = share.lanes;
+  const { inRate, outRate } = history.rateOf(share.number);
+  const texts = [
+    `#${share.number}`,
+    share.senderHere ? (share.sender ?? "here") : "away",
+    lanesOf(live, catchUp, paused),
+    undefined,
+    undefined,
+    undefined,
+    size(share.kept),
+    duration(share.age),
+  ];
+  for (const [at, text] of texts.entries()) {
+    const cell = cells[at];
+    if (cell !== undefined && text !== undefined) setText(cell, text);
+  }
+  setText(rates[0], rate(inRate));
+  setText(rates[1], rate(outRate));
+  setText(sums[0], size(share.bytesIn));
+  setText(sums[1], size(share.bytesOut));
+  const { least, most, records, size: whole } = share;
+  bar.hidden = whole === undefined || most === undefined;
+  bar.style.setProperty("--least", `${(100 * (least ?? 0)) / records}%`);
+  bar.style.setProperty("--most", `${(100 * (most ?? 0)) / records}%`);
+  setText(done, progressOf(share));
+  ban.hidden = share.sender === undefined;
+}
+
+function lanesOf(live: number, catchUp: number, paused: number): string {
+  const parts = [
+    live > 0 ? `${live} live` : "",
+    catchUp > 0 ? `${catchUp} catching up` : "",
+    paused > 0 ? `${paused} paused` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "none" : parts.join(", ");
+}
+
+function progressOf({ least, most, records, size: whole }: ShareOverview): string {
+  if (whole === undefined) return most === undefined ? "open" : `open, ${most} records`;
+  const of = size(whole);
+  if (least === undefined || most === undefined) return of;
+  const percent = (done: number): number => Math.floor((100 * done) / records);
+  const [from, to] = [percent(least), percent(most)];
+  return `${from === to ? `${to} %` : `${from}–${to} %`} of ${of}`;
+}
+
+/** @param now ms since 1970 */
+export function showBans(bans: readonly Ban[], now: number, lift: (range: string) => void): void {
+  const table = byId("bans");
+  table.hidden = bans.length === 0;
+  setText(byId("bans-note"), bans.length === 0 ? "Nobody is banned." : "");
+  const rows = bans.map(({ range, until }) => {
+    const row = element("tr");
+    const head = element("th", "", range);
+    head.setAttribute("scope", "row");
+    head.dataset["head"] = "Range";
+    const time =
+      until === undefined ? "for ever" : `${duration(Math.max(0, until - now) / 1000)} more`;
+    const cell = element("td", "", time);
+    cell.dataset["head"] = "Until";
+    const button = element("button", "", "Lift");
+    button.setAttribute("type", "button");
+    button.setAttribute("aria-label", `Lift the ban of ${range}`);
+    button.addEventListener("click", () => lift(range));
+    const last = element("td", "actions");
+    last.append(button);
+    row.append(head, cell, last);
+    return row;
+  });
+  table.querySelector("tbody")?.replaceChildren(...rows);
+}
+
+/** Numbers by name, the largest first. */
+export function showCounts(id: string, counts: Readonly<Record<string, number>>): void {
+  const known = Object.entries(counts)
+    .filter(([, number]) => number > 0)
+    .toSorted(([, one], [, other]) => other - one);
+  setText(byId(`${id}-note`), known.length === 0 ? "None." : "");
+  const entries = known.map(([name, number]) => {
+    const entry = element("div");
+    entry.append(element("dt", "", name), element("dd", "", number.toLocaleString("en")));
+    return entry;
+  });
+  byId(id).replaceChildren(...entries);
+}
