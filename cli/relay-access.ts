@@ -8,6 +8,8 @@ export interface AccessValues {
   readonly access: string | undefined;
   readonly "lobby-access": string | undefined;
   readonly "token-file": string | undefined;
+  readonly "public-url": string | undefined;
+  readonly origin: readonly string[];
   readonly "trusted-proxy": readonly string[];
 }
 
@@ -34,5 +36,21 @@ export async function accessOf(values: AccessValues) {
     if (isAddressRange(range)) continue;
     throw usage(`--trusted-proxy takes an address or a range such as 10.0.0.0/8, not "${range}"`);
   }
-  return { mode, lobby, tokens, trustedProxies };
+  const publicUrl = values["public-url"];
+  return {
+    mode,
+    lobby,
+    tokens,
+    trustedProxies,
+    publicOrigin: publicUrl === undefined ? undefined : originOf("--public-url", publicUrl),
+    origins: values.origin.map((given) => originOf("--origin", given)),
+  };
+}
+
+/** As browsers write it. */
+function originOf(option: string, given: string): string {
+  const url = URL.parse(given.replace(/^ws(?=s?:)/i, "http"));
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (isOrigin) return url.origin;
+  throw usage(`${option} takes a URL without a path such as https://relay.example, not "${given}"`);
 }

@@ -14,6 +14,10 @@ export interface Access {
   readonly tokens: readonly KnownToken[];
   /** Addresses and ranges of the proxies whose word counts on where a request comes from. */
   readonly trustedProxies: readonly string[];
+  /** Where people reach it, such as `https://relay.example`; undefined: wherever they ask. */
+  readonly publicOrigin: string | undefined;
+  /** Origins of web pages elsewhere that may use it. */
+  readonly origins: readonly string[];
 }
 
 export const DEFAULT_ACCESS: Access = {
@@ -21,4 +25,6 @@ export const DEFAULT_ACCESS: Access = {
   lobby: "open",
   tokens: [],
   trustedProxies: [],
+  publicOrigin: undefined,
+  origins: [],
 };

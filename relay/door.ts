@@ -7,6 +7,7 @@ import type { Entrances } from "./entrances/mod.ts";
 import type { TextData } from "./entrances/text.ts";
 import { Gate, type Grant, type Wish } from "./gate.ts";
 import type { SocketId } from "./outlet.ts";
+import { Pages, preflight, readable } from "./pages.ts";
 import type { WorkerPolicy } from "./policy.ts";
 import type { Reporter } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
@@ -39,6 +40,7 @@ export class Door {
   readonly #options: DoorOptions;
   #proxies: AddressRanges;
   #banned: AddressRanges;
+  #pages: Pages;
   readonly #gate: Gate;
   #access: Access;
   #lookedAt = 0;
@@ -49,6 +51,7 @@ export class Door {
     this.#access = access;
     this.#proxies = new AddressRanges(access.trustedProxies);
     this.#banned = new AddressRanges(options.policy.banned);
+    this.#pages = new Pages(access.publicOrigin, access.origins);
     this.#gate = new Gate({ access, lobby: options.lobby, time: Date.now });
   }
 
@@ -59,8 +62,10 @@ export class Door {
     const { sockets, entrances } = this.#options;
     sockets.failThose(({ address }) => this.#banned.has(address), "banned");
     entrances.sendAway(({ address }) => this.#banned.has(address));
-    this.#gate.access = policy.access;
-    this.#access = policy.access;
+    const { access } = policy;
+    this.#pages = new Pages(access.publicOrigin, access.origins);
+    this.#gate.access = access;
+    this.#access = access;
     this.#showOut();
   }
 
@@ -79,7 +84,25 @@ export class Door {
     if (this.#banned.has(visitor.address)) return refusal(403, faultMessage("banned"));
     const tooMany = this.#options.turnstile.tries(visitor);
     if (tooMany !== undefined) return tooMany;
-    if (isForeignPage(request, visitor)) return refusal(403, "Wrong origin.");
+    if (!this.#pages.allows(request, visitor)) return refusal(403, "Wrong origin.");
+    const origin = request.headers.get("origin");
+    if (origin === null || !this.#pages.isListed(origin)) {
+      return this.#answer(request, server, visitor, peer);
+    }
+    if (request.method === "OPTIONS") return readable(preflight(), origin);
+    const answer = this.#answer(request, server, visitor, peer);
+    if (answer === undefined || answer instanceof Response) {
+      return answer && readable(answer, origin);
+    }
+    return answer.then((response) => readable(response, origin));
+  }
+
+  #answer(
+    request: Request,
+    server: Server,
+    visitor: Visitor,
+    peer: Bun.SocketAddress | null,
+  ): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
     const { sockets, entrances, lobby } = this.#options;
     const clear = lobby ? entrances.text.dataFor(pathname, visitor, peer) : undefined;
@@ -94,7 +117,7 @@ export class Door {
     }
     // Who waits for a file says nothing meanwhile.
     server.timeout(request, 0);
-    const grant = (wish: Wish): Grant | Response => this.#grant(request, visitor, wish);
+    const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, visitor, wish);
     return (
       entrances.fetch(request, visitor, grant, this.#access) ??
       refusal(404, "There is nothing here.")
@@ -116,6 +139,13 @@ export class Door {
       this.#tellRefused(data.visitor, token);
       throw error;
     }
+  }
+
+  #grantByHttp(request: Request, visitor: Visitor, wish: Wish): Grant | Response {
+    const grant = this.#grant(request, visitor, wish);
+    if (grant instanceof Response || grant.token !== undefined) return grant;
+    if (this.#pages.knowsName(visitor)) return grant;
+    return refusal(421, "Not by that name, unless the relay is told it with --public-url.");
   }
 
   #grant({ headers }: Request, visitor: Visitor, wish: Wish): Grant | Response {
@@ -171,13 +201,6 @@ export class Door {
     if (data.place !== undefined) this.#options.turnstile.leave(data.place);
     data.place = undefined;
   }
-}
-
-/** A page of another site must not use a person's browser to reach a relay. */
-function isForeignPage({ headers }: Request, visitor: Visitor): boolean {
-  const origin = headers.get("origin");
-  if (origin === null) return false;
-  return URL.parse(origin)?.host !== new URL(visitor.origin).host;
 }
 
 function refusal(status: number, sentence: string, headers: Record<string, string> = {}): Response {

@@ -65,6 +65,18 @@ export default command({
       description: "open, senders or closed: the same for the lobby (as --access)",
     },
     "token-file": tokenFile,
+    "public-url": {
+      type: "string",
+      valueHint: "url",
+      description:
+        "Where people reach the relay, such as https://relay.example (wherever they ask)",
+    },
+    origin: {
+      type: "string",
+      valueHint: "url",
+      description:
+        "The origin of a web page elsewhere that may use the relay; may be given several times",
+    },
     "trusted-proxy": {
       type: "string",
       valueHint: "cidr",
@@ -115,7 +127,7 @@ export default command({
     ],
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],
-  many: ["trusted-proxy"],
+  many: ["origin", "trusted-proxy"],
   typedOnly: ["lobby"],
   run: async (values) => (await import("./run-relay.ts")).runRelay(values),
 });

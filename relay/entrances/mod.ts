@@ -263,10 +263,10 @@ export class Entrances {
     return this.#begin(request, guest, () => new Ciphertext(options));
   }
 
-  #help(request: Request, { origin }: Visitor, access: Access): Response {
+  #help(request: Request, visitor: Visitor, access: Access): Response {
     const { lobby } = this.#options;
     const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
-    const text = helpLines({ origin, lobby, access });
+    const text = helpLines({ origin: access.publicOrigin ?? visitor.origin, lobby, access });
     return wantsPage ? page(text) : helpText(text);
   }
 }
