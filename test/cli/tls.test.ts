@@ -1,12 +1,13 @@
 /** The commands at a relay that speaks TLS, and what they say when something is wrong with that. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { EXIT } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate, type TestCertificate } from "../certificates.ts";
 import { makeFile } from "../e2e/files.ts";
+import { lines } from "../e2e/processes.ts";
 import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
 
@@ -79,6 +80,33 @@ describe("a file goes by TLS", () => {
     expect(runs.map(({ exitCode }) => exitCode)).toEqual([EXIT.done, EXIT.done]);
     expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
   });
+});
+
+test("resume takes --ca in the place of the one from then, from where it is said", async () => {
+  await using at = await served();
+  const { path, bytes } = makeFile(at.folder, "a.bin", 3_000_000);
+  const [then, now, out] = ["then", "now", "out"].map((name) => join(at.folder, name));
+  for (const folder of [then, now, out]) mkdirSync(folder!);
+  renameSync(at.ca, join(then!, "ca.pem"));
+  const env = { ...cleanEnv(), FILESHARE_CODE: CODE, XDG_STATE_HOME: join(at.folder, "state") };
+  const start = (cwd: string | undefined, ...words: string[]) =>
+    Bun.spawn([process.execPath, main, ...words, "--json"], {
+      cwd: cwd ?? "",
+      env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+  const sender = start(then, "send", path, "--relay", at.relay.url, "--ca", "ca.pem");
+  for await (const { event } of lines<Event>(sender.stdout)) if (event === "relay") break;
+  sender.kill("SIGKILL");
+  await sender.exited;
+  renameSync(join(then!, "ca.pem"), join(now!, "other.pem"));
+  const resumed = start(now, "resume", "--ca", "other.pem");
+  const to = ["recv", "--yes", "--out", out!, "--relay", at.relay.url];
+  const receiver = start(now, ...to, "--ca", "other.pem");
+  expect(await Promise.all([resumed.exited, receiver.exited])).toEqual([EXIT.done, EXIT.done]);
+  expect(bytesOf(join(out!, "a.bin"))).toEqual(bytes);
 });
 
 /** A server that is there for its certificate. */

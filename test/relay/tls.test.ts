@@ -131,8 +131,8 @@ describe.each([1, 2])("a relay of %d workers with a certificate", (workers) => {
       yield half;
     }
     const put = fetch(url, { method: "PUT", body: body(), tls: { ca } });
-    const { body: got } = await there;
-    const reader = got!.getReader();
+    const got: ReadableStream<Uint8Array> = (await there).body!;
+    const reader = got.getReader();
     let bytes = (await reader.read()).value?.length ?? 0;
     const next = authority.issue();
     served.replace(next);
