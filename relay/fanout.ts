@@ -383,6 +383,10 @@ export class Fanout {
     this.#keeping.tick(this.#now);
     for (const receiver of this.#bySocket.values()) {
       const { socket } = receiver;
+      // What we hold back ourselves is not its fault.
+      if (socket !== undefined && this.#outlet.holdsBack?.(socket) === true) {
+        receiver.progressAt = this.#now;
+      }
       if (socket === undefined || !this.#keeping.stalls(receiver, this.#log, this.#now)) continue;
       this.#outlet.fail(socket, "stalled");
       this.#detach(receiver);

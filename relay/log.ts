@@ -215,7 +215,11 @@ export class BlockLog implements RecordLog {
     // Before there is a block: otherwise those who hold all of them would keep them.
     this.#count(true);
     const limit = this.fairShare;
-    while (this.#blocks.size >= limit) if (!this.#evict()) return undefined;
+    while (this.#blocks.size >= limit) {
+      if (this.#evict()) continue;
+      if (this.#pool.isCapped(this.#weight)) this.#pool.capped();
+      return undefined;
+    }
     if (!this.#leavesRoom()) return undefined;
     let slot = this.#pool.take();
     if (slot === undefined && this.#evict()) slot = this.#pool.take();

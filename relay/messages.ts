@@ -176,6 +176,8 @@ export interface WorkerStart {
   /** The port, 0 for a free one, that only says to come by TLS; undefined: there is none. */
   readonly httpPort: number | undefined;
   readonly crowd: CrowdBuffers;
+  /** See `Egress`. */
+  readonly egress: SharedArrayBuffer;
 }
 
 /** Everything that the main thread posts to a worker, and back. */

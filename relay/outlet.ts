@@ -11,7 +11,7 @@ export type SocketId = number;
 /**
  * What became of a frame given to a socket. `queued`: taken, and no more must be given until the
  * socket has drained. `refused`: not taken; the socket is closing, or waits for memory and will be
- * told to have drained when there is some.
+ * told to have drained when there is some; likewise what has to wait for its turn, see egress.ts.
  */
 export type SendResult = "sent" | "queued" | "refused";
 
@@ -25,6 +25,8 @@ export interface Outlet {
   /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
   sendFrame(socket: SocketId, place: RecordPlace): SendResult;
+  /** Whether frames for this socket wait for something that is not its own to do. */
+  holdsBack?(socket: SocketId): boolean;
   send(socket: SocketId, message: Message): void;
   /** Says why and closes. @param after seconds, before which trying again is of no use */
   fail(socket: SocketId, code: FaultCode, detail?: string, after?: number): void;

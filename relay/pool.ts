@@ -93,6 +93,10 @@ export class BlockPool {
   readonly #exposed: Int32Array;
   readonly #holders: Int32Array;
   readonly #starved: Int32Array;
+  /** Blocks that all shares of a channel may hold together, but for one that each may have. */
+  channelBlocks = Infinity;
+  /** Told when a share gets no block because of its channel. */
+  capped: () => void = () => undefined;
   /** As far as this worker knows, no block below is free. */
   #lowest = 0;
 
@@ -246,6 +250,19 @@ export class BlockPool {
 
   /** Blocks that a share may hold now; all that want some have a right to them by weight. */
   fairShare(weight = WHOLE_WEIGHT): number {
+    return Math.min(this.#partOfAll(weight), this.#partOfChannel(weight));
+  }
+
+  /** Whether it could hold more if its channel might. */
+  isCapped(weight: number): boolean {
+    return this.#partOfChannel(weight) < this.#partOfAll(weight);
+  }
+
+  #partOfChannel(weight: number): number {
+    return Math.max(1, Math.floor((this.channelBlocks * weight) / WHOLE_WEIGHT));
+  }
+
+  #partOfAll(weight: number): number {
     let holders = 0;
     for (let worker = 0; worker < this.#workers; worker++) {
       holders += Atomics.load(this.#holders, worker);

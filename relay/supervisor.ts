@@ -18,6 +18,7 @@ import { Bans, type Ban } from "./admin/bans.ts";
 import { Measuring } from "./admin/measuring.ts";
 import { clientsWithin, descriptorLimit } from "./descriptors.ts";
 import { Directory } from "./directory.ts";
+import { createEgress } from "./egress.ts";
 import { guardPort, listenFault } from "./guard.ts";
 import type { ToWorker } from "./messages.ts";
 import { openLogFile, type LogFile, type LogFileOptions } from "./log-file.ts";
@@ -129,6 +130,7 @@ export class Supervisor implements Managed {
   readonly #refusals: SharedArrayBuffer;
   readonly #bounds: Bounds;
   readonly #crowd: CrowdBuffers;
+  readonly #egress = createEgress();
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
   #drainedBy: number | undefined;
@@ -437,6 +439,7 @@ export class Supervisor implements Managed {
       tls: this.#kept?.certificate.pair,
       httpPort: this.#httpPort,
       crowd: this.#crowd,
+      egress: this.#egress,
     } as const;
     const thread = new WorkerThread(script, pingMs, start, {
       ready: (port, httpPort) => {

@@ -12,6 +12,7 @@ import { Crowd } from "./crowd.ts";
 import { Door, type ClientData } from "./door.ts";
 import { Accepting } from "./accepting.ts";
 import type { TlsPair } from "./certificate.ts";
+import { Egress } from "./egress.ts";
 import type { Inside } from "./entrances/insiders.ts";
 import { Entrances } from "./entrances/mod.ts";
 import type { TextSocket } from "./entrances/text.ts";
@@ -21,7 +22,7 @@ import { openHint } from "./tls-hint.ts";
 import { Measures } from "./measures.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
-import { BlockPool, noteDescriptor } from "./pool.ts";
+import { BlockPool, blocksOf, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
 import { Refusals } from "./refusals.ts";
 import type { Reporter } from "./reports.ts";
@@ -68,18 +69,21 @@ function start({
   descriptors,
   refusals,
   crowd,
+  egress: egressBuffer,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
   const kernel = Native.open();
   const native = zeroCopy && buffers.file !== undefined ? kernel : undefined;
   if (kernel !== undefined) noteDescriptor(buffers, worker, kernel.descriptor);
   const pool = new BlockPool(buffers, worker, native);
+  pool.channelBlocks = blocksOf(policy.limits["channel-log-bytes"]);
   const drained = (id: SocketId): void => hub.drained(id, clock());
   const faults: Partial<Record<FaultCode, number>> = {};
   const countFault = (code: FaultCode): void => {
     faults[code] = (faults[code] ?? 0) + 1;
   };
   const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
+  pool.capped = () => bounds.count("channel-log-bytes");
   const sockets = new Sockets({
     pool,
     native,
@@ -96,6 +100,7 @@ function start({
     closed: (id) => hub.closed(id, clock()),
     has: (share) => hub.has(share),
   };
+  const egress = new Egress({ buffer: egressBuffer, bounds, clock: sharedClock, turn: drained });
   const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
   const entrances = new Entrances({
     sockets,
@@ -103,6 +108,7 @@ function start({
     inside,
     clock,
     turnstile,
+    egress,
     meter: kernel,
     bounds,
     lobby,
@@ -194,6 +200,7 @@ function start({
           }
           if (!isOurs(socket)) return;
           sockets.closed(socket);
+          egress.gone(socket.data.id);
           hub.closed(socket.data.id, clock());
         },
       },
@@ -236,6 +243,7 @@ function start({
     clearInterval(reporting);
     await Promise.all(listeners.map((each) => each.end()));
     sockets.dispose();
+    egress.dispose();
     post({ t: "drained" });
   };
 
@@ -252,6 +260,7 @@ function start({
       case "policy":
         door.policy = message.policy;
         bounds.limits = message.policy.limits;
+        pool.channelBlocks = blocksOf(bounds.limits["channel-log-bytes"]);
         return;
       case "certificate":
         listener.renew(message.tls);

@@ -1,6 +1,7 @@
 import { FRAME_BYTES, type FaultCode, type Message } from "../../protocol/mod.ts";
 
 import type { RecordPlace } from "../log.ts";
+import type { Egress } from "../egress.ts";
 import type { Outlet, SendResult, SocketId } from "../outlet.ts";
 import type { BlockPool } from "../pool.ts";
 
@@ -45,6 +46,7 @@ export interface Inside {
 export class Insiders implements Outlet {
   readonly #sockets: Outlet;
   readonly #pool: BlockPool;
+  readonly #egress: Egress | undefined;
   readonly #insiders = new Map<SocketId, Insider>();
   #later: (() => void)[] = [];
   #nextId: SocketId = -1;
@@ -53,10 +55,19 @@ export class Insiders implements Outlet {
 
   readonly #failed: ((code: FaultCode) => void) | undefined;
 
-  /** @param failed an insider is told a fault */
-  constructor(sockets: Outlet, pool: BlockPool, failed?: (code: FaultCode) => void) {
+  /**
+   * @param failed an insider is told a fault
+   * @param egress of all frames, those to sockets too; without it they leave as fast as they can
+   */
+  constructor(
+    sockets: Outlet,
+    pool: BlockPool,
+    failed?: (code: FaultCode) => void,
+    egress?: Egress,
+  ) {
     this.#sockets = sockets;
     this.#pool = pool;
+    this.#egress = egress;
     this.#failed = failed;
   }
 
@@ -72,6 +83,7 @@ export class Insiders implements Outlet {
 
   leave(id: SocketId): void {
     this.#insiders.delete(id);
+    this.#egress?.gone(id);
   }
 
   /** Runs it when the worker's logic is not running; in order. */
@@ -91,7 +103,20 @@ export class Insiders implements Outlet {
     return this.#insiders.get(socket)?.isFull === true ? 1 : 0;
   }
 
+  holdsBack(socket: SocketId): boolean {
+    return this.#egress?.holdsBack(socket) === true;
+  }
+
   sendFrame(socket: SocketId, place: RecordPlace): SendResult {
+    const egress = this.#egress;
+    if (egress?.isLimited !== true) return this.#giveFrame(socket, place);
+    if (!egress.take(socket, place.length)) return "refused";
+    const result = this.#giveFrame(socket, place);
+    if (result === "refused") egress.unused(socket, place.length);
+    return result;
+  }
+
+  #giveFrame(socket: SocketId, place: RecordPlace): SendResult {
     if (socket >= 0) return this.#sockets.sendFrame(socket, place);
     const insider = this.#insiders.get(socket);
     if (insider === undefined) return "refused";

@@ -13,6 +13,7 @@ import type { Grant, Wish } from "../gate.ts";
 import type { Outlet } from "../outlet.ts";
 import type { Bounds } from "../bounds.ts";
 import type { Place } from "../crowd.ts";
+import type { Egress } from "../egress.ts";
 import type { InflowKernel } from "../inflow.ts";
 import type { Native } from "../native.ts";
 import type { BlockPool } from "../pool.ts";
@@ -68,6 +69,7 @@ export interface EntrancesOptions {
   readonly inside: Inside;
   readonly clock: () => number;
   readonly turnstile: Turnstile;
+  readonly egress: Egress;
   /** See `Sockets`. */
   readonly meter: (InflowKernel & Pick<Native, "keyOf">) | undefined;
   readonly bounds: Bounds;
@@ -91,8 +93,8 @@ export class Entrances {
 
   constructor(options: EntrancesOptions) {
     this.#options = options;
-    const { sockets, pool, inside, clock, failed, meter, bounds } = options;
-    const insiders = new Insiders(sockets, pool, failed);
+    const { sockets, pool, inside, clock, failed, meter, bounds, egress } = options;
+    const insiders = new Insiders(sockets, pool, failed, egress);
     this.outlet = insiders;
     const openers = new Openers();
     this.text = new TextSockets({ insiders, inside, openers, clock, meter, bounds });
