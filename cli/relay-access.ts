@@ -50,7 +50,8 @@ export async function accessOf(values: AccessValues) {
 /** As browsers write it. */
 function originOf(option: string, given: string): string {
   const url = URL.parse(given.replace(/^ws(?=s?:)/i, "http"));
-  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
-  if (isOrigin) return url.origin;
+  // A host with a star in it is one to URLs, and would match nothing.
+  const isOrigin = url !== null && url.href === `${url.origin}/` && !url.host.includes("*");
+  if (isOrigin && /^https?:$/.test(url.protocol)) return url.origin;
   throw usage(`${option} takes a URL without a path such as https://relay.example, not "${given}"`);
 }

@@ -91,6 +91,10 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun install": "ci",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
+  "bunx fileshare relay token add --token-file tokens.json --name ada": {
+    run: "bunx fileshare relay token add --token-file tokens.json --name ada",
+    cwd: elsewhere,
+  },
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
   "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },

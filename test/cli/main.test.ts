@@ -147,7 +147,7 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["relay", "--access", "shut"], "--access takes open, senders, closed"],
     [["relay", "--access", "closed"], "say which there are: --token-file"],
     [["relay", "--origin", "null"], "--origin takes a URL without a path"],
-    [["relay", "--origin", "https://*.example/x"], "--origin takes a URL without a path"],
+    [["relay", "--origin", "https://*.example"], "--origin takes a URL without a path"],
     [["relay", "--public-url", "ftp://relay.example"], "--public-url takes a URL without"],
     [["relay", "--trusted-proxy", "me"], "--trusted-proxy takes an address or a range"],
     [["send", "x", "--token", "a b"], "a token has 1 to 256 characters"],
