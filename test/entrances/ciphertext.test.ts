@@ -13,7 +13,7 @@ import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, send, type Running } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
-import { RawClient } from "../relay/raw-client.ts";
+import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
 
 const MiB = 1024 ** 2;
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
@@ -133,4 +133,38 @@ test("fileshare key prints what the decoder needs", async () => {
     channel: toHex(keys.channel),
     key,
   });
+});
+
+test("P1 a share of another channel, one that is over and one that never was are all the same", async () => {
+  await using relay = await startRelay({ workers: 2 });
+  const [channel, other] = [randomId(), randomId()];
+  const [there, over] = [rawShare(3), rawShare(3)];
+  await using _sender = await RawClient.serving(`${relay.url}/ws`, other, there);
+  await using ended = await RawClient.serving(`${relay.url}/ws`, channel, over);
+  await using looks = await RawClient.greeted(`${relay.url}/ws`, "receiver", channel);
+  await looks.when("offers", ({ list }) => list.length > 0);
+  ended.send({ t: "end", share: over.offer.share });
+  await looks.when("end");
+  const asked = [
+    [channel, there.offer.share],
+    [channel, over.offer.share],
+    [channel, randomId()],
+    [randomId(), there.offer.share],
+    [randomId(), randomId()],
+  ] as const;
+  for (const method of ["GET", "HEAD"]) {
+    for (const range of [undefined, "bytes=0-9", "bytes=99999999-"]) {
+      const answers = await Promise.all(
+        asked.map(async ([where, share]) => {
+          const url = `${relay.url.replace("ws", "http")}/c/${toHex(where)}/${toHex(share)}`;
+          const headers = range === undefined ? undefined : { range };
+          const answer = await fetch(url, { method, ...(headers && { headers }) });
+          const names = [...answer.headers].filter(([name]) => name !== "date");
+          return JSON.stringify([answer.status, names, await answer.text()]);
+        }),
+      );
+      expect(answers[0]).toStartWith("[404,");
+      expect(new Set(answers).size).toBe(1);
+    }
+  }
 });

@@ -6,6 +6,7 @@ import {
   readFileSync,
   readdirSync,
   readlinkSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ import { FRAME_BYTES } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { FileStore, MESSAGE_HEAD_BYTES, createLogFile } from "../../relay/store.ts";
 import { laterFaultOf, list, temporaryFolder } from "../cli/disk.ts";
+import { RelayProcess } from "../e2e/processes.ts";
 import { fileRoom, frameOf } from "./log-rooms.ts";
 
 /** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */
@@ -21,7 +23,7 @@ const NAMESPACE = ["-m", "-rm"].find(
 );
 
 describe("the file of the log", () => {
-  test("has no name, belongs to nobody else, and takes no space before it is written", () => {
+  test("P14 has no name, belongs to nobody else, and takes no space before it is written", () => {
     using folder = temporaryFolder();
     const before = process.umask(0);
     const file = createLogFile(folder.path, 100);
@@ -35,7 +37,7 @@ describe("the file of the log", () => {
     expect(list(folder.path)).toEqual([]);
   });
 
-  test("is gone when its relay has ended, and there is no other way to it meanwhile", async () => {
+  test("P14 is gone when its relay has ended, and there is no other way to it meanwhile", async () => {
     using folder = temporaryFolder();
     const mine = (): string[] =>
       readdirSync("/proc/self/fd")
@@ -48,8 +50,38 @@ describe("the file of the log", () => {
     expect(mine()).toEqual([]);
   });
 
+  test("P14 is gone when its relay is killed", async () => {
+    using folder = temporaryFolder();
+    await using relay = await RelayProcess.start({ logFolder: folder.path });
+    expect(list(folder.path)).toEqual([]);
+    await relay.kill();
+    expect(list(folder.path)).toEqual([]);
+  });
+
+  test("P14 is nobody else's: what has such a name is neither opened nor followed", async () => {
+    using folder = temporaryFolder();
+    using elsewhere = temporaryFolder();
+    const victim = join(elsewhere.path, "victim");
+    writeFileSync(victim, "as it was");
+    for (const name of ["fileshare-log-", "fileshare-log-aaaaaa", "log"]) {
+      symlinkSync(elsewhere.path, join(folder.path, name));
+    }
+    symlinkSync(victim, join(elsewhere.path, "log"));
+    await using _relay = await startRelay({ logFolder: folder.path });
+    expect(readFileSync(victim, "utf8")).toBe("as it was");
+    expect(list(folder.path)).toEqual(["fileshare-log-", "fileshare-log-aaaaaa", "log"]);
+    expect(list(elsewhere.path)).toEqual(["log", "victim"]);
+  });
+
   test.each([
     { what: "not there", make: (path: string) => join(path, "missing") },
+    {
+      what: "a link to nowhere",
+      make: (path: string) => {
+        symlinkSync(join(path, "missing"), join(path, "link"));
+        return join(path, "link");
+      },
+    },
     {
       what: "a file",
       make: (path: string) => {
@@ -57,7 +89,7 @@ describe("the file of the log", () => {
         return join(path, "file");
       },
     },
-  ])("can't be in a folder that is $what", async ({ make }) => {
+  ])("P14 can't be in a folder that is $what", async ({ make }) => {
     using folder = temporaryFolder();
     expect(await laterFaultOf(startRelay({ logFolder: make(folder.path) }))).toBe("bad-log-folder");
   });

@@ -48,12 +48,14 @@ describe("shares", () => {
     await expectServed(url, sender, channel, share);
   });
 
-  test("P2 of many that claim one share at once, one is left with it", async () => {
+  test("P2 of a hundred that claim one share at once, at four workers, one is left with it", async () => {
     const channel = randomId();
     const share = rawShare(4);
+    await using relay = await startRelay({ workers: 4 });
+    const url = `${relay.url}/ws`;
     await using stack = new AsyncDisposableStack();
     const senders: RawClient[] = [];
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 100; i++) {
       senders.push(stack.use(await RawClient.greeted(url, "sender", channel)));
     }
     for (const sender of senders) {
@@ -73,21 +75,45 @@ describe("shares", () => {
     await expectServed(url, owner!, channel, share);
   });
 
-  test("P1 a share of another channel is as unknown as one that never was", async () => {
-    const share = rawShare(4);
-    await using sender = await RawClient.offering(url, randomId(), share);
-    await using receiver = await RawClient.greeted(url, "receiver", randomId());
-    expect((await receiver.when("offers")).list).toEqual([]);
-    const never = randomId();
-    for (const id of [share.offer.share, never]) receiver.join(id, 0, 16);
+  test("P1 a share of another channel, one that is over and one that never was are all the same", async () => {
+    const channel = randomId();
+    const [there, over] = [rawShare(4), rawShare(4)];
+    await using sender = await RawClient.offering(url, randomId(), there);
+    await using ended = await RawClient.offering(url, channel, over);
+    ended.send({ t: "end", share: over.offer.share });
+    ended.socket.close();
+    await ended.closed;
+    await using receiver = await RawClient.greeted(url, "receiver", channel);
+    const { list } = await receiver.when("offers");
+    if (list.length > 0) await receiver.when("end");
+    const asked = [there.offer.share, over.offer.share, randomId()];
+    for (const id of asked) receiver.join(id, 0, 16);
     const answers = await Promise.all(
-      [share.offer.share, never].map((id) =>
-        receiver.when("cancel", (message) => Buffer.from(message.share).equals(id)),
-      ),
+      asked.map((id) => receiver.when("cancel", ({ share }) => Buffer.from(share).equals(id))),
     );
-    expect(answers.map(({ reason }) => reason)).toEqual(["no-such-share", "no-such-share"]);
-    expect(receiver.messages.map(({ t }) => t)).toEqual(["welcome", "offers", "cancel", "cancel"]);
+    expect(answers.map(({ share: _, ...rest }) => rest)).toEqual(
+      asked.map(() => ({ t: "cancel", reason: "no-such-share" })),
+    );
+    expect(receiver.messages.filter(({ t }) => t === "cancel")).toHaveLength(asked.length);
     expect(sender.messages.map(({ t }) => t)).toEqual(["welcome", "accepted"]);
+  });
+
+  test("P1 a wrong proof gets the same answer whether the share is there or not", async () => {
+    const channel = randomId();
+    const [there, over, never] = [rawShare(4), rawShare(4), rawShare(4)];
+    await using _sender = await RawClient.offering(url, channel, there);
+    await using ended = await RawClient.offering(url, channel, over);
+    ended.send({ t: "end", share: over.offer.share });
+    const answers: unknown[] = [];
+    for (const { offer } of [there, over, never]) {
+      for (const where of [channel, randomId()]) {
+        await using thief = await RawClient.greeted(url, "sender", where);
+        thief.send({ t: "offer", ...offer, proof: rawShare(1).proof });
+        await expectFault(thief, "not-your-share");
+        answers.push([thief.messages.slice(1), await thief.closed]);
+      }
+    }
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
   });
 
   test("P8 who acknowledges what it never got harms nobody, itself included", async () => {
