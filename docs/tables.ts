@@ -1,5 +1,14 @@
 /** Writes the tables of docs/protocol.md, docs/cli.md and docs/relay.md, or of the page named, and the manual page. */
-import { FAULTS, SENT_BY, limits, messageKeys, type MessageType } from "../protocol/mod.ts";
+import {
+  FAULTS,
+  RELAY_LIMITS,
+  RELAY_LIMIT_NAMES,
+  SENT_BY,
+  limits,
+  messageKeys,
+  type MessageType,
+} from "../protocol/mod.ts";
+import { typed } from "../cli/relay-limits.ts";
 import { METRICS } from "../relay/admin/metric-table.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
 import { manualPage } from "./man.ts";
@@ -47,6 +56,21 @@ const TABLES: Record<string, string> = {
     ["name", "value", "unit", "reason"],
     limits.map(({ name, value, unit, reason }) => {
       return [name, value === Infinity ? "none" : value.toString(), unit, reason];
+    }),
+  ),
+  relay_limits: table(
+    ["option", "default", "what it bounds", "why so much", "over it", "wait"],
+    RELAY_LIMIT_NAMES.map((name) => {
+      const { kind, default: value, meaning, fault, after, constant } = RELAY_LIMITS[name];
+      const reason = limits.find((each) => each.name === constant)?.reason ?? "";
+      return [
+        `\`--${name}\``,
+        `${typed(value, kind)}${kind === "seconds" ? " s" : ""}`,
+        meaning,
+        reason,
+        fault === undefined ? "waits" : `\`${fault}\``,
+        after === undefined ? "" : `${after} s`,
+      ];
     }),
   ),
   faults: table(

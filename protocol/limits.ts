@@ -396,9 +396,9 @@ export const BYTES_PER_SHARE = limit(
 );
 export const CHANNEL_LOG_BYTES = limit(
   "CHANNEL_LOG_BYTES",
-  LOG_BYTES,
+  Infinity,
   "bytes",
-  "of the log for all shares of one channel: the whole, as channels part it among them when there are several",
+  "of the log for all shares of one channel: the whole, which channels part among them when several want some",
 );
 export const EGRESS_RATE = limit(
   "EGRESS_RATE",

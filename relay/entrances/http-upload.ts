@@ -115,7 +115,7 @@ export class Upload {
     this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}`);
   }
 
-  #over({ fault, verified, failed }: LobbyOutcome): void {
+  #over({ fault, detail, verified, failed }: LobbyOutcome): void {
     this.#isOver = true;
     this.#room?.();
     this.#options.left(this);
@@ -126,7 +126,7 @@ export class Upload {
       );
       this.#lines.end();
     } else {
-      this.#say(`failed: ${faultMessage(fault)}`);
+      this.#say(`failed: ${faultMessage(fault, detail)}`);
       this.#lines.breakOff();
     }
   }

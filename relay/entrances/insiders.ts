@@ -21,7 +21,7 @@ export interface Insider {
   /** False: it is full now. */
   frame(frame: GivenFrame): boolean;
   /** The worker lets go of it. */
-  failed(fault: FaultCode): void;
+  failed(fault: FaultCode, detail?: string): void;
 }
 
 /** What insiders say to the worker. */
@@ -149,7 +149,7 @@ export class Insiders implements Outlet {
       this.#insiders.delete(socket);
       if (insider === undefined) return;
       this.#failed?.(code);
-      insider.failed(code);
+      insider.failed(code, detail);
     });
   }
 

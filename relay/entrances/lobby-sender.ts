@@ -47,6 +47,8 @@ const CLOSING_MS = 1000;
 /** How it went: receivers that proved to have all, and those that did not. */
 export interface LobbyOutcome {
   readonly fault: FaultCode | undefined;
+  /** What the fault is about. */
+  readonly detail: string | undefined;
   readonly verified: number;
   readonly failed: number;
 }
@@ -171,8 +173,8 @@ export class LobbySender implements Insider {
     return true;
   }
 
-  failed(fault: FaultCode): void {
-    this.#finish(fault);
+  failed(fault: FaultCode, detail?: string): void {
+    this.#finish(fault, detail);
   }
 
   /**
@@ -306,7 +308,7 @@ export class LobbySender implements Insider {
     return counts;
   }
 
-  #finish(fault: FaultCode | undefined): void {
+  #finish(fault: FaultCode | undefined, detail?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#buffer.dispose();
@@ -316,7 +318,7 @@ export class LobbySender implements Insider {
       insiders.leave(this.#id);
       inside.closed(this.#id);
     });
-    const outcome = { fault, verified, failed: attached + lost + left };
+    const outcome = { fault, detail, verified, failed: attached + lost + left };
     void this.#closed().then(() => events.over(outcome));
   }
 

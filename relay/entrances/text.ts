@@ -120,10 +120,14 @@ class TextSender {
     });
   }
 
-  #over({ fault }: LobbyOutcome): void {
+  #over({ fault, detail }: LobbyOutcome): void {
     if (fault === undefined) this.#socket.sendText(SUCCESS);
-    else this.#socket.close(fault === "going-away" ? GOING_AWAY : TRY_AGAIN, fault);
+    else this.#socket.close(closeCode(fault), closeReason(fault, detail));
   }
+}
+
+function closeCode(fault: FaultCode): number {
+  return fault === "going-away" ? GOING_AWAY : TRY_AGAIN;
 }
 
 /** The original app's receiver: `START:name`, the bytes, `END`, file after file. */

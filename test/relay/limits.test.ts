@@ -3,9 +3,37 @@ import { describe, expect, test } from "bun:test";
 
 import { type Relay } from "../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "./limited.ts";
-import { RawClient, randomId } from "./raw-client.ts";
+import { encodeControl } from "../../protocol/mod.ts";
+import { lobbyKeys } from "../../relay/entrances/lobby.ts";
+import { RawClient, randomId, rawShare } from "./raw-client.ts";
+import { StrictSocket } from "./strict-socket.ts";
 
 const MANY = 12;
+
+/** A sender of the original app that has a name, and no bytes. */
+class OriginalSenderLine implements Disposable {
+  readonly closed: Promise<string>;
+  readonly #socket: WebSocket;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    this.closed = new Promise((resolve) => {
+      socket.addEventListener("close", ({ reason }) => resolve(reason));
+    });
+  }
+
+  static async open(url: string): Promise<OriginalSenderLine> {
+    const socket = new WebSocket(`${url}/sender`);
+    const line = new OriginalSenderLine(socket);
+    await new Promise<void>((resolve) => socket.addEventListener("open", () => resolve()));
+    socket.send("name");
+    return line;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.terminate();
+  }
+}
 
 function ask(relay: Relay, from: string, path = "/"): Promise<Response> {
   const url = `http://127.0.0.1:${relay.port}${path}`;
@@ -100,6 +128,62 @@ describe("T4 sockets", () => {
     }
     for (const { socket } of [first, second]) expect(socket.readyState).toBe(WebSocket.OPEN);
     expect(() => relay.setPolicy(policyOf({ "max-sockets": NaN }))).toThrow(RangeError);
+  });
+});
+
+describe("a client", () => {
+  test("T2 that says no hello in time hears so", async () => {
+    await using relay = await limitedRelay({ "hello-timeout": 300 });
+    await using client = await RawClient.open(`${relay.url}/ws`);
+    await expectOver(relay, client, "hello-timeout");
+  });
+
+  test("T10 that asks for nonsense without end hears so, and others do not", async () => {
+    await using relay = await limitedRelay({ "messages-per-second": 5 });
+    const url = `${relay.url}/ws`;
+    await using other = await RawClient.greeted(url, "receiver", randomId());
+    await using client = await RawClient.greeted(url, "receiver", randomId());
+    for (let at = 0; at < 1000; at++) client.join(randomId(), 0, 1);
+    await expectOver(relay, client, "messages-per-second");
+    expect(client.messages.filter(({ t }) => t === "cancel").length).toBeLessThan(100);
+    expect(other.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test("T10 that acknowledges each of many records is none", async () => {
+    await using relay = await limitedRelay({ "messages-per-second": 5 });
+    const url = `${relay.url}/ws`;
+    const channel = randomId();
+    const share = rawShare(2000, 100);
+    await using sender = await RawClient.serving(url, channel, share);
+    await using receiver = await RawClient.greeted(url, "receiver", channel);
+    await receiver.when("offers");
+    receiver.onFrame = () => receiver.ack(share.offer.share, receiver.frames.length, 16);
+    receiver.join(share.offer.share, 0, 16);
+    await receiver.frame(1999);
+    for (const { socket } of [sender, receiver]) expect(socket.readyState).toBe(WebSocket.OPEN);
+    expect(relay.refusals["messages-per-second"]).toBe(0);
+  });
+
+  test("that is not there any more is given up", async () => {
+    await using relay = await limitedRelay({ "idle-timeout": 500 });
+    // It reads, and answers no pings.
+    await using socket = await StrictSocket.open("127.0.0.1", relay.port, () => undefined);
+    socket.send(encodeControl({ t: "hello", v: 1, role: "receiver", channel: randomId() }));
+    await socket.closed;
+    expect(relay.refusals["idle-timeout"]).toBe(1);
+  });
+
+  test("of another door over a limit of shares hears which", async () => {
+    await using relay = await limitedRelay({ "shares-per-channel": 1 });
+    const url = `http://127.0.0.1:${relay.port}/lobby/x`;
+    const first = fetch(url, { method: "PUT", body: "some" });
+    await using lobby = await RawClient.greeted(`${relay.url}/ws`, "receiver", lobbyKeys().channel);
+    await lobby.when("offers", ({ list }) => list.length === 1);
+    using text = await OriginalSenderLine.open(relay.url);
+    expect(await text.closed).toContain("shares-per-channel: ");
+    const taken = await fetch(`http://127.0.0.1:${relay.port}/lobby`);
+    expect(await taken.text()).toBe("some");
+    expect(await (await first).text()).toContain("done: 1 receiver has it");
   });
 });
 
