@@ -75,6 +75,11 @@ export const FAULTS = {
     "The relay cannot listen at that address",
     "Give an address of this machine with --host.",
   ),
+  "no-relay-here": failed(
+    "No relay answers there that can be asked",
+    "Start one as the same user, or give the admin listener of another with --admin and a token.",
+  ),
+  "refused-action": failed("The relay does not do that", "See fileshare relay status."),
   "bad-ban": failed(
     "That address cannot be banned",
     "Give an address or a range of others than this machine and its proxies.",

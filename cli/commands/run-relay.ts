@@ -15,6 +15,8 @@ import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
 import { onHangup, onInterrupt } from "../interrupts.ts";
 import { adminAddress, atAdminAddress } from "../relay-admin.ts";
+import { pageLink } from "../relay-manager.ts";
+import { leaveTicket } from "../relay-tickets.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "../relay-limits.ts";
@@ -96,7 +98,9 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   using __ = onHangup(() => relay.reload());
-  const { url, certificate } = relay;
+  const { url, certificate, admin } = relay;
+  const ticket = admin && { relay: url, admin: admin.url, token: admin.token };
+  using ___ = ticket && leaveTicket(ticket, process.env);
   if (values.json) {
     process.stdout.write(
       jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),
@@ -112,7 +116,11 @@ export async function runRelay(values: RelayValues): Promise<number> {
     if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
     const needs = NEEDS[policy.access.mode];
     if (needs !== undefined) console.info(needs);
-    if (relay.admin !== undefined) console.info(`Metrics: ${relay.admin.url}/metrics`);
+    if (relay.admin !== undefined) {
+      // What is written elsewhere than to a terminal is kept, and a token must not be.
+      const { url } = relay.admin;
+      console.info(`What it does: ${process.stdout.isTTY ? pageLink(relay.admin) : url}`);
+    }
     console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
   tellServiceManager(["READY=1", `STATUS=Listens at ${url}`]);

@@ -33,7 +33,7 @@ export async function openScreen(
     const ask = canAsk() ? askAboutOffer(setting) : undefined;
     return new PlainScreen(setting, { out, err, now, ask });
   }
-  const [{ TerminalScreen }, { CURSOR_ON }, { hasColor }] = await Promise.all([
+  const [{ TerminalScreen }, { CURSOR_ON, terminalSurface }, { hasColor }] = await Promise.all([
     import("./terminal.ts"),
     import("./painter.ts"),
     import("./style.ts"),
@@ -46,15 +46,7 @@ export async function openScreen(
       // The terminal is gone, and its cursor with it.
     }
   });
-  const surface = {
-    get columns() {
-      return stdout.columns || 80;
-    },
-    get rows() {
-      return stdout.rows || 24;
-    },
-    write: out,
-  };
+  const surface = terminalSurface(stdout);
   const ask = canAsk() ? askAboutOffer(setting) : nobody;
   return new TerminalScreen(setting, { surface, err, color: hasColor(true, env), now, ask });
 }

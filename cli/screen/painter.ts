@@ -7,6 +7,19 @@ export interface Surface {
   write(text: string): void;
 }
 
+/** A stream of this process. */
+export function terminalSurface(stream: NodeJS.WriteStream): Surface {
+  return {
+    get columns() {
+      return stream.columns || 80;
+    },
+    get rows() {
+      return stream.rows || 24;
+    },
+    write: (text) => void stream.write(text),
+  };
+}
+
 const SYNC_ON = "\u001B[?2026h";
 const SYNC_OFF = "\u001B[?2026l";
 // A character that the terminal takes for wider than we do must not break the line.

@@ -45,7 +45,7 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
     (relay, body) => {
       const { share } = checked(removal, body);
       if (relay.removeShare(share)) return { status: 200, removed: share };
-      return { status: 404, code: "no-such-share", message: `There is no share ${share}` };
+      throw new FaultError("refused-action", `there is no share ${share}`);
     },
   ],
   [
@@ -61,7 +61,7 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
     (relay, body) => {
       const { address } = checked(lifting, body);
       if (relay.unban(address)) return { status: 200, lifted: address };
-      return { status: 404, code: "bad-ban", message: `${address} is not banned` };
+      throw new FaultError("refused-action", `${address} is not banned`);
     },
   ],
   [

@@ -167,8 +167,9 @@ export class AdminListener implements Admin {
       return Response.json(said, { status, headers: NO_STORE });
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      const { code, message } = error;
-      return Response.json({ code, message }, { status: 400, headers: NO_STORE });
+      const { code, detail } = error;
+      const status = code === "refused-action" ? 404 : 400;
+      return Response.json({ code, detail }, { status, headers: NO_STORE });
     }
   }
 

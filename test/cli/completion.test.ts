@@ -40,7 +40,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["fileshare send a", ["a file.bin", "a folder"]],
   ["fileshare send --receivers ", []],
   ["fileshare completion ", ["bash", "zsh", "fish"]],
-  ["fileshare relay ", ["token"]],
+  ["fileshare relay ", ["status", "kill", "ban", "unban", "token"]],
   ["fileshare relay --po", ["--port"]],
   ["fileshare relay --access ", ["open", "senders", "closed"]],
   ["fileshare relay token ", ["add", "list", "revoke"]],

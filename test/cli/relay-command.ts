@@ -23,12 +23,17 @@ export class RelayCommand implements AsyncDisposable {
   httpPort = 0;
 
   /** @param before a command of the shell, such as one that sets a limit */
-  constructor(options: readonly string[], port = 0, before = ":") {
+  constructor(
+    options: readonly string[],
+    port = 0,
+    before = ":",
+    env: Readonly<Record<string, string>> = {},
+  ) {
     this.#scheme = options.includes("--tls-cert") ? "wss" : "ws";
     const args = ["relay", "--host", "127.0.0.1", "--port", `${port}`, "--json", ...options];
     const shell = ["sh", "-c", `${before}; exec "$@"`, "sh"];
     this.#process = Bun.spawn([...shell, process.execPath, main, ...args], {
-      env: cleanEnv(),
+      env: { ...cleanEnv(), ...env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",
@@ -41,8 +46,9 @@ export class RelayCommand implements AsyncDisposable {
     options: readonly string[],
     port?: number,
     before?: string,
+    env?: Readonly<Record<string, string>>,
   ): Promise<RelayCommand> {
-    const relay = new RelayCommand(options, port, before);
+    const relay = new RelayCommand(options, port, before, env);
     const said = await relay.says();
     if (said?.event !== "listening") throw new Error(`not listening: ${said?.message}`);
     return relay;

@@ -203,8 +203,8 @@ async function act(name: string, body: unknown, done: string): Promise<void> {
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    const { message } = (await response.json()) as { readonly message?: string };
-    say(response.ok ? done : (message ?? "That did not work."));
+    const { detail } = (await response.json()) as { readonly detail?: string };
+    say(response.ok ? done : `That did not work: ${detail ?? response.status}`);
   } catch {
     say("The relay does not answer.");
   }

@@ -1,0 +1,15 @@
+import { command, shared } from "./command.ts";
+import { adminListener } from "./relay-status.ts";
+
+export default command({
+  name: "fileshare relay unban",
+  description: "Let addresses come to a running relay again",
+  args: {
+    address: { type: "positional", required: false, description: "What was banned" },
+    admin: adminListener,
+    token: shared.token,
+  },
+  examples: [["fileshare relay unban 203.0.113.7", "let it come again"]],
+  many: ["address"],
+  run: async (values) => (await import("./run-relay-actions.ts")).runUnban(values),
+});

@@ -1,0 +1,55 @@
+import { EXIT } from "../../protocol/faults.ts";
+import { onInterrupt } from "../interrupts.ts";
+import { askOverview, findManager, pageLink, type ManagerValues } from "../relay-manager.ts";
+import { jsonLine } from "../screen/json.ts";
+import { NO_RATES, ratesBetween, relayStatusLines } from "../screen/relay-status.ts";
+import { hasColor, makeStyle } from "../screen/style.ts";
+
+/** Between two looks. ms */
+const LOOK_EVERY = 1000;
+
+export interface RelayStatusValues extends ManagerValues {
+  readonly once: boolean;
+  readonly json: boolean;
+  readonly page: boolean;
+}
+
+export async function runRelayStatus(values: RelayStatusValues): Promise<number> {
+  const { stdout, env } = process;
+  const manager = findManager(values, env);
+  if (values.page) {
+    stdout.write(`${pageLink(manager)}\n`);
+    return EXIT.done;
+  }
+  if (values.json) {
+    const { json } = await askOverview(manager);
+    stdout.write(jsonLine({ event: "status", ...json }));
+    return EXIT.done;
+  }
+  const style = makeStyle(hasColor(stdout.isTTY, env));
+  let { overview } = await askOverview(manager);
+  if (values.once || !stdout.isTTY || env["TERM"] === "dumb") {
+    const room = { columns: stdout.columns || Infinity, lines: Infinity };
+    const lines = relayStatusLines(manager.url, overview, NO_RATES, room, style);
+    stdout.write(`${lines.join("\n")}\n`);
+    return EXIT.done;
+  }
+  const { Painter, terminalSurface } = await import("../screen/painter.ts");
+  const painter = new Painter(terminalSurface(stdout));
+  const over = Promise.withResolvers<"over">();
+  using _ = onInterrupt(() => over.resolve("over"));
+  let rates = NO_RATES;
+  try {
+    for (;;) {
+      const room = { columns: painter.width, lines: painter.height };
+      painter.paint([], relayStatusLines(manager.url, overview, rates, room, style));
+      const next = await Promise.race([over.promise, Bun.sleep(LOOK_EVERY)]);
+      if (next === "over") return EXIT.done;
+      const before = overview;
+      ({ overview } = await askOverview(manager));
+      rates = ratesBetween(before, overview);
+    }
+  } finally {
+    painter.leave();
+  }
+}

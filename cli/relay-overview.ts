@@ -1,0 +1,44 @@
+/** What an admin listener tells, as far as the status command shows it. */
+import * as v from "valibot";
+
+const whole = v.pipe(v.number(), v.finite(), v.minValue(0));
+const counts = v.record(v.string(), whole);
+const lanes = v.object({ live: whole, catchUp: whole, paused: whole });
+
+const shareShape = v.object({
+  number: whole,
+  age: whole,
+  size: v.optional(whole),
+  records: whole,
+  senderHere: v.boolean(),
+  sender: v.optional(v.string()),
+  lanes,
+  least: v.optional(whole),
+  most: v.optional(whole),
+  bytesIn: whole,
+  bytesOut: whole,
+  kept: whole,
+});
+
+export const overviewShape = v.object({
+  uptime: whole,
+  /** Seconds on the relay's clock. */
+  at: whole,
+  isDraining: v.boolean(),
+  workers: v.object({ wanted: whole, up: whole, answering: whole, lost: whole }),
+  bytesIn: whole,
+  bytesOut: whole,
+  clients: v.record(v.string(), counts),
+  lanes,
+  buffered: whole,
+  delays: v.array(whole),
+  log: v.object({ held: whole, most: whole }),
+  memory: v.optional(v.object({ own: whole, file: whole })),
+  faults: counts,
+  refusals: counts,
+  bans: v.array(v.object({ range: v.string(), until: v.optional(whole) })),
+  shares: v.object({ all: whole, list: v.array(shareShape) }),
+});
+
+export type RelayOverview = Readonly<v.InferOutput<typeof overviewShape>>;
+export type RelayShare = Readonly<v.InferOutput<typeof shareShape>>;

@@ -1,0 +1,255 @@
+/** The commands that look at a running relay and tell it what to do, as processes. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { EXIT, FaultError } from "../../protocol/mod.ts";
+import { adminAddress, atAdminAddress } from "../../cli/relay-admin.ts";
+import { findTickets, leaveTicket } from "../../cli/relay-tickets.ts";
+import type { RelayOverview } from "../../cli/relay-overview.ts";
+import { NO_RATES, ratesBetween, relayStatusLines } from "../../cli/screen/relay-status.ts";
+import { makeStyle } from "../../cli/screen/style.ts";
+import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
+import { faultOf, laterFaultOf, temporaryFolder } from "./disk.ts";
+import { cleanEnv } from "./pty.ts";
+import { RelayCommand } from "./relay-command.ts";
+
+const main = join(import.meta.dir, "../../cli/main.ts");
+const folder = temporaryFolder();
+const env = { XDG_RUNTIME_DIR: folder.path };
+const tickets = join(folder.path, "fileshare");
+
+let relay: RelayCommand;
+beforeAll(async () => {
+  relay = await RelayCommand.start([], undefined, undefined, env);
+});
+afterAll(async () => {
+  await relay[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+async function run(args: readonly string[], more: Record<string, string> = env) {
+  const child = Bun.spawn([process.execPath, main, "relay", ...args], {
+    env: { ...cleanEnv(), ...more },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { out, err, exitCode: await child.exited };
+}
+
+const overview = async () => JSON.parse((await run(["status", "--json"])).out) as RelayOverview;
+
+describe("a relay is found by commands of the same user", () => {
+  test("P4 by a file that nobody else can read, which goes with the relay", async () => {
+    const [name = ""] = readdirSync(tickets);
+    expect(statSync(tickets).mode & 0o777).toBe(0o700);
+    expect(statSync(join(tickets, name)).mode & 0o777).toBe(0o600);
+    const { token } = JSON.parse(readFileSync(join(tickets, name), "utf8")) as { token: string };
+    const { out, err, exitCode } = await run(["status", "--once"]);
+    expect({ err, exitCode }).toEqual({ err: "", exitCode: EXIT.done });
+    expect(out).toContain("running");
+    expect(out).not.toContain(token);
+    expect((await run(["status", "--page"])).out).toEndWith(`/#token=${token}\n`);
+    using other = temporaryFolder();
+    const elsewhere = { XDG_RUNTIME_DIR: other.path };
+    const ending = await RelayCommand.start([], undefined, undefined, elsewhere);
+    expect(readdirSync(join(other.path, "fileshare"))).toHaveLength(1);
+    ending.kill("SIGTERM");
+    expect(await ending.exited).toBe(EXIT.done);
+    expect(readdirSync(join(other.path, "fileshare"))).toEqual([]);
+  });
+
+  test("without an admin listener there is no file, and nothing is found", async () => {
+    using other = temporaryFolder();
+    const elsewhere = { XDG_RUNTIME_DIR: other.path };
+    await using _ = await RelayCommand.start(["--admin", "off"], undefined, undefined, elsewhere);
+    expect(readdirSync(other.path)).toEqual([]);
+    const { err, exitCode } = await run(["status"], elsewhere);
+    expect({ err, exitCode }).toMatchObject({ exitCode: EXIT.failed });
+    expect(err).toContain("No relay answers there");
+  });
+
+  test("of several the one is named that is meant; a killed one leaves nothing behind", async () => {
+    await using second = await RelayCommand.start([], undefined, undefined, env);
+    const { err, exitCode } = await run(["status", "--once"]);
+    expect(exitCode).toBe(EXIT.usage);
+    const [one = ""] = /--admin http:\S+/.exec(err) ?? [];
+    expect((await run(["status", "--once", ...one.split(" ")])).exitCode).toBe(EXIT.done);
+    second.kill("SIGKILL");
+    await second.exited;
+    expect(readdirSync(tickets)).toHaveLength(2);
+    expect((await run(["status", "--once"])).exitCode).toBe(EXIT.done);
+    expect(readdirSync(tickets)).toHaveLength(1);
+  });
+
+  test("P4 a folder that others can read or write gets no token, and none of it is taken", () => {
+    using other = temporaryFolder();
+    const inside = join(other.path, "fileshare");
+    mkdirSync(inside);
+    chmodSync(inside, 0o755);
+    const elsewhere = { XDG_RUNTIME_DIR: other.path };
+    const ticket = { relay: "ws://127.0.0.1:1", admin: "http://127.0.0.1:2", token: "x" };
+    expect(leaveTicket(ticket, elsewhere)).toBeUndefined();
+    writeFileSync(join(inside, "relay-1.json"), "{}");
+    expect(findTickets(elsewhere)).toEqual([]);
+    chmodSync(inside, 0o700);
+    writeFileSync(join(inside, "relay-2.json"), "{");
+    expect(findTickets(elsewhere)).toEqual([]);
+    using left = leaveTicket(ticket, elsewhere);
+    expect(left).toBeDefined();
+    expect(findTickets(elsewhere)).toMatchObject([ticket]);
+  });
+});
+
+describe("what a relay is told", () => {
+  test("P12 kill ends a share for all", async () => {
+    const channel = randomId();
+    await using sender = await RawClient.serving(relay.url, channel, rawShare(9));
+    await using receiver = await RawClient.greeted(relay.url, "receiver", channel);
+    const { shares } = await overview();
+    const number = `${shares.list[0]?.number}`;
+    expect((await run(["status"])).out).toMatch(new RegExp(`^${number} +127\\.0\\.0\\.1`, "m"));
+    expect((await run(["kill", number])).out).toBe(`Share ${number} is over\n`);
+    expect(await sender.when("fault")).toMatchObject({ code: "removed" });
+    expect(await receiver.when("cancel")).toMatchObject({ reason: "removed" });
+    const again = await run(["kill", number]);
+    expect(again.exitCode).toBe(EXIT.failed);
+    expect(again.err).toContain(`there is no share ${number}`);
+  });
+
+  test("P12 ban and unban", async () => {
+    await run(["ban", "192.0.2.1", "198.51.100.0/24", "--for", "12h"]);
+    const { bans } = await overview();
+    expect(bans.map(({ range }) => range)).toEqual(["192.0.2.1", "198.51.100.0/24"]);
+    const hours = ((bans[0]?.until ?? 0) - Date.now()) / 3_600_000;
+    expect(Math.round(hours)).toBe(12);
+    expect((await run(["unban", "192.0.2.1", "198.51.100.0/24"])).exitCode).toBe(EXIT.done);
+    expect((await overview()).bans).toEqual([]);
+    const own = await run(["ban", "127.0.0.1"]);
+    expect(own.err).toContain("127.0.0.1 is this machine");
+    expect((await run(["ban"])).exitCode).toBe(EXIT.usage);
+    expect((await run(["kill", "all"])).exitCode).toBe(EXIT.usage);
+  });
+
+  test("P4 nothing without a token that counts", async () => {
+    const [name = ""] = readdirSync(tickets);
+    const { admin } = JSON.parse(readFileSync(join(tickets, name), "utf8")) as { admin: string };
+    const none = { XDG_RUNTIME_DIR: "" };
+    expect((await run(["status", "--admin", admin], none)).exitCode).toBe(EXIT.usage);
+    const wrong = await run(["status", "--admin", admin], { ...none, FILESHARE_TOKEN: "wrong" });
+    expect(wrong).toMatchObject({ out: "", exitCode: EXIT.failed });
+    expect(wrong.err).toContain("that token is no admin's");
+  });
+});
+
+describe("where the admin listener is", () => {
+  test.each([
+    [undefined, 8000, { hostname: "127.0.0.1", port: 8999, isGiven: false }],
+    [undefined, 0, { hostname: "127.0.0.1", port: 0, isGiven: false }],
+    ["9000", 8000, { hostname: "127.0.0.1", port: 9000, isGiven: true }],
+    ["0.0.0.0:9000", 8000, { hostname: "0.0.0.0", port: 9000, isGiven: true }],
+    ["[::1]:9000", 8000, { hostname: "::1", port: 9000, isGiven: true }],
+    ["localhost:0", 8000, { hostname: "localhost", port: 0, isGiven: true }],
+    ["off", 8000, undefined],
+  ])("%p beside port %p", (given, port, address) => {
+    expect(adminAddress(given, port)).toEqual(address);
+  });
+
+  test.each(["", "x", ":9000", "a:99999", "http://a:1", "a b:1", "::1:9000"])("not %p", (given) => {
+    expect(faultOf(() => adminAddress(given, 8000))).toBe("usage");
+  });
+
+  test("at a free port where the usual one is taken and nobody asked for it", async () => {
+    const taken = new FaultError("port-in-use", "--admin 127.0.0.1:8999");
+    const start = (admin: { readonly port: number } | undefined): Promise<number | undefined> =>
+      admin?.port === 8999 ? Promise.reject(taken) : Promise.resolve(admin?.port);
+    expect(await atAdminAddress(adminAddress(undefined, 8000), start)).toBe(0);
+    expect(await laterFaultOf(atAdminAddress(adminAddress("8999", 8000), start))).toBe(
+      "port-in-use",
+    );
+    expect(await atAdminAddress(undefined, start)).toBeUndefined();
+  });
+});
+
+describe("the lines of the status", () => {
+  const share = {
+    number: 7,
+    age: 61,
+    size: 1024 ** 2,
+    records: 100,
+    senderHere: true,
+    sender: "203.0.113.7",
+    lanes: { live: 2, catchUp: 1, paused: 0 },
+    least: 10,
+    most: 50,
+    bytesIn: 0,
+    bytesOut: 0,
+    kept: 0,
+  };
+  const now: RelayOverview = {
+    uptime: 100,
+    at: 100,
+    isDraining: false,
+    workers: { wanted: 2, up: 2, answering: 2, lost: 0 },
+    bytesIn: 1024 ** 2,
+    bytesOut: 3 * 1024 ** 2,
+    clients: { socket: { stranger: 0, sender: 1, receiver: 3 } },
+    lanes: share.lanes,
+    buffered: 0,
+    delays: [1, 12.4],
+    log: { held: 0, most: 1024 ** 3 },
+    memory: undefined,
+    faults: { removed: 2, banned: 5 },
+    refusals: { "max-sockets": 1, shares: 0 },
+    bans: [],
+    shares: { all: 40, list: Array.from({ length: 40 }, (_, at) => ({ ...share, number: at })) },
+  };
+  const style = makeStyle(false);
+
+  test("fit the terminal, and say how many shares are left out", () => {
+    for (const [columns, lines] of [
+      [80, 24],
+      [40, 10],
+      [20, 5],
+      [200, 100],
+    ] as const) {
+      const shown = relayStatusLines(
+        "http://127.0.0.1:8999",
+        now,
+        NO_RATES,
+        { columns, lines },
+        style,
+      );
+      expect(shown.length).toBeLessThanOrEqual(lines);
+      for (const line of shown) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns);
+    }
+    const room = { columns: 100, lines: 20 };
+    const shown = relayStatusLines("http://x", now, NO_RATES, room, style);
+    expect(shown.at(-1)).toMatch(/^and \d+ shares more$/);
+    expect(shown).toContain("faults banned 5, removed 2");
+    expect(shown).toContain("over a limit max-sockets 1");
+  });
+
+  test("have rates between two looks, and none across a restart", () => {
+    const before = { ...now, at: 98, uptime: 98, bytesOut: 1024 ** 2 };
+    expect(ratesBetween(before, now)).toMatchObject({ in: 0, out: 1024 ** 2 });
+    expect(ratesBetween({ ...before, uptime: 500 }, now)).toEqual(NO_RATES);
+    expect(ratesBetween(undefined, now)).toEqual(NO_RATES);
+  });
+
+  test("P10 let nothing of others act upon the terminal", () => {
+    const evil = "\u001b]0;x\u0007\u202e\n";
+    const bad = {
+      ...now,
+      faults: { [evil]: 1 },
+      shares: { all: 1, list: [{ ...share, sender: evil }] },
+    };
+    const room = { columns: 100, lines: 20 };
+    const text = relayStatusLines(evil, bad, NO_RATES, room, style).join("\n");
+    for (const character of evil.slice(0, -1)) {
+      if (!/[\w\];]/.test(character)) expect(text).not.toContain(character);
+    }
+  });
+});
