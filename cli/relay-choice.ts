@@ -30,8 +30,22 @@ export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   return { address, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
 }
 
+/** Whether two addresses that people gave are one relay's; what is no address is nobody's. */
+export function isSameRelay(one: unknown, other: unknown): boolean {
+  try {
+    return (
+      typeof one === "string" &&
+      typeof other === "string" &&
+      relayAddress(one) === relayAddress(other)
+    );
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The token for the relay, from `--token` or FILESHARE_TOKEN; undefined: none.
+ * @param option empty: none, whatever the environment says
  * @throws FaultError "usage", which does not say it
  */
 export function chooseToken(option: string | undefined): string | undefined {

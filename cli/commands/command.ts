@@ -74,6 +74,11 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         if (!group.some((rival) => given.includes(rival))) continue;
         for (const rival of group) settings.delete(rival);
       }
+      if (settings.has("token") && settings.has("relay") && given.includes("relay")) {
+        const { isSameRelay } = await import("../relay-choice.ts");
+        // A token that was configured beside a relay is for no other.
+        if (!isSameRelay(parsed["relay"], settings.get("relay")?.value)) settings.delete("token");
+      }
       const values = Object.entries(args).map(([name, { type }]) => {
         if (many.includes(name)) {
           const set = settings.get(name)?.value;

@@ -54,13 +54,18 @@ async function show(path: string, json: boolean): Promise<void> {
   const there = configText(path) === undefined ? "there is no such file yet" : "read";
   const lines = [`Configuration file: ${path} (${there})`];
   for (const [word, settings] of set) {
-    lines.push("", `[${word}]`);
+    lines.push("", section(word));
     for (const [name, { value, from }] of settings) {
       lines.push(`${name} = ${JSON.stringify(value)}  # ${from === path ? "the file" : from}`);
     }
   }
   if (set.length === 0) lines.push("Nothing is set; fileshare config --edit changes that.");
   process.stdout.write(lines.map((line) => `${escapeForDisplay(line)}\n`).join(""));
+}
+
+/** TOML has quotes around a name with spaces. */
+function section(word: string): string {
+  return /^[\w-]+$/.test(word) ? `[${word}]` : `[${JSON.stringify(word)}]`;
 }
 
 /** What comes back is checked at once, not at the next command. */
@@ -94,7 +99,7 @@ async function exampleFile(): Promise<string> {
   ];
   for (const [word, { args, settable }] of await loadAll()) {
     if (settable.length === 0) continue;
-    lines.push("", `[${word}]`);
+    lines.push("", section(word));
     for (const name of settable) {
       const { type, description = "" } = args[name] ?? {};
       lines.push(`# ${description}`, `# ${name} = ${type === "boolean" ? "true" : '""'}`);

@@ -10,6 +10,13 @@ import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
 
+const TOKEN_IN_CLEAR: Finding = {
+  name: "token",
+  verdict: "warning",
+  message: "It goes to the relay in the clear, for all on the way to read",
+  advice: "Use a relay with wss://.",
+};
+
 export interface DoctorValues {
   readonly relay: string | undefined;
   readonly ca: string | undefined;
@@ -20,7 +27,7 @@ export interface DoctorValues {
 
 export async function runDoctor(values: DoctorValues): Promise<number> {
   const { address, ca } = chooseRelay(values.relay, values.ca);
-  const token = chooseToken(values.token);
+  const token = chooseToken(values.token ?? "");
   const { stdout, env } = process;
   const style = makeStyle(hasColor(stdout.isTTY, env));
   let worst: number = EXIT.done;
@@ -41,11 +48,19 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   const relay = await checkRelay(address, ca, token);
   tell(relay);
   if (relay.verdict !== "failed") {
+    if (token !== undefined && !isPrivate(address)) tell(TOKEN_IN_CLEAR);
     if (address.startsWith("wss:")) tell(await checkCertificate(address, ca));
     tell(await checkClock(address, ca));
-    if (!values.quick) tell(await checkTransfer({ relay: address, ca: values.ca, token }));
+    if (!values.quick)
+      tell(await checkTransfer({ relay: address, ca: values.ca, token: token ?? "" }));
   }
   tell(await checkOpenFiles());
   tell(checkTerminal(env, process.stdin.isTTY, stdout));
   return worst;
+}
+
+/** Whether nobody on the way can read what goes there. */
+function isPrivate(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  return protocol === "wss:" || /^(?:127\..*|localhost|\[::1\])$/.test(hostname);
 }

@@ -57,7 +57,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
   const relay = chooseRelay(values.relay, values.ca);
-  const token = chooseToken(values.token);
+  const token = chooseToken(values.token ?? "") ?? "";
   // It is written down nowhere.
   const words = withoutOptions(raw, ["token"]);
   const code = await receiverCode({ ...values, argument: values.code });

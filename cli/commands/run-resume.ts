@@ -27,7 +27,8 @@ export async function runResume({ number, ca, json }: ResumeValues): Promise<num
     throw new FaultError("no-such-file", kept.again.cwd, { cause });
   }
   // What was said in the environment then is said so again; what was said in words is in them.
-  process.env["FILESHARE_RELAY"] = kept.relay;
+  const hasRelay = words.some((option) => /^--relay(=|$)/.test(option));
+  if (!hasRelay) process.env["FILESHARE_RELAY"] = kept.relay;
   if (kind === "send") delete process.env["FILESHARE_CODE"];
   else process.env["FILESHARE_CODE"] = kept.code;
   const command = await load();

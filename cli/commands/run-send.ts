@@ -65,7 +65,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const relay = chooseRelay(values.relay, values.ca);
-  const token = chooseToken(values.token);
+  const token = chooseToken(values.token ?? "") ?? "";
   const given = senderCode(values.code, values.lobby);
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);

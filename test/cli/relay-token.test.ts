@@ -130,6 +130,12 @@ describe("a client of a relay that wants tokens", () => {
     expect(shown.out).toContain('token = "..."');
     expect(shown.out).not.toContain(relay.token);
     expect(await run(doctor, { FILESHARE_CONFIG: file })).toMatchObject({ exitCode: EXIT.done });
+    // Configured beside this very relay, in other words; then beside another.
+    const same = relay.url.replace("ws:", "HTTP:").replace("/ws", "/");
+    expect((await run(doctor, { ...env, FILESHARE_RELAY: same })).exitCode).toBe(EXIT.done);
+    const pasted = await run(doctor, { ...env, FILESHARE_RELAY: "ws://127.0.0.1:1" });
+    expect(pasted.exitCode).toBe(EXIT.failed);
+    expect(pasted.out).toContain("it wants a token");
   });
 
   test("P4 its token is in no file, event or message, and resume takes it from outside", async () => {
