@@ -13,7 +13,7 @@ export interface Answer {
   /** Instead of the whole head. */
   readonly head?: string;
   /** Said after the head, piece by piece, each when the one before has left. */
-  readonly then?: () => Iterable<Uint8Array>;
+  readonly pours?: () => Iterable<Uint8Array>;
 }
 
 export class HostileRelay implements AsyncDisposable {
@@ -51,7 +51,7 @@ export class HostileRelay implements AsyncDisposable {
         if (!said.includes(HEAD_END)) return;
         heads.push(said);
         socket.write(headOf(answer, said));
-        pour(socket, answer.then?.() ?? [], sent);
+        pour(socket, answer.pours?.() ?? [], sent);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -85,8 +85,9 @@ function headOf({ accept, headers = [], head }: Answer, request: string): string
 function pour(socket: Socket, pieces: Iterable<Uint8Array>, sent: { bytes: number }): void {
   const all = pieces[Symbol.iterator]();
   const next = (): void => {
-    const { value, done } = all.next();
-    if (done === true || socket.destroyed) return;
+    const piece = all.next();
+    if (piece.done === true || socket.destroyed) return;
+    const { value } = piece;
     socket.write(value, (error) => {
       if (error !== undefined && error !== null) return;
       sent.bytes += value.length;

@@ -49,29 +49,29 @@ const bomb = deflateRawSync(new Uint8Array(256 * MiB));
 const RELAYS: [name: string, Answer][] = [
   [
     "T17 a frame of 2^40 bytes",
-    { then: () => after(frameHead(0x82, 2n ** 40n), repeated(zeros, 300)) },
+    { pours: () => after(frameHead(0x82, 2n ** 40n), repeated(zeros, 300)) },
   ],
   [
     "T17 a frame of 2^63 bytes",
-    { then: () => after(frameHead(0x82, 2n ** 63n), repeated(zeros, 300)) },
+    { pours: () => after(frameHead(0x82, 2n ** 63n), repeated(zeros, 300)) },
   ],
   [
     "T17 a frame of 129 MiB",
-    { then: () => after(frameHead(0x82, 129 * MiB), repeated(zeros, 129)) },
+    { pours: () => after(frameHead(0x82, 129 * MiB), repeated(zeros, 129)) },
   ],
   [
     "T17 a frame of 100 MiB",
-    { then: () => after(frameHead(0x82, 100 * MiB), repeated(zeros, 100)) },
+    { pours: () => after(frameHead(0x82, 100 * MiB), repeated(zeros, 100)) },
   ],
   [
     "T17 600 MiB of fragments that never end",
-    { then: () => after(frameHead(0x02, 0), repeated(fragment, 600)) },
+    { pours: () => after(frameHead(0x02, 0), repeated(fragment, 600)) },
   ],
   [
     "T17 256 MiB in one small compressed message, asked for or not",
     {
       headers: ["Sec-WebSocket-Extensions: permessage-deflate"],
-      then: () => [concat(frameHead(0xc2, bomb.length), bomb)],
+      pours: () => [concat(frameHead(0xc2, bomb.length), bomb)],
     },
   ],
   ["T17 another accept than is due", { accept: "AAAAAAAAAAAAAAAAAAAAAAAAAAA=" }],
@@ -83,20 +83,20 @@ const RELAYS: [name: string, Answer][] = [
     "T17 a head that never ends",
     {
       head: "HTTP/1.1 101 Switching Protocols\r\n",
-      then: () => repeated(new TextEncoder().encode(`X: ${"a".repeat(60_000)}\r\n`), 8000),
+      pours: () => repeated(new TextEncoder().encode(`X: ${"a".repeat(60_000)}\r\n`), 8000),
     },
   ],
   [
     "T17 a text message",
-    { then: () => [concat(frameHead(0x81, 5), new TextEncoder().encode("hello"))] },
+    { pours: () => [concat(frameHead(0x81, 5), new TextEncoder().encode("hello"))] },
   ],
-  ["T17 a masked frame", { then: () => [Uint8Array.of(0x82, 0x81, 1, 2, 3, 4, 5)] }],
-  ["T17 a ping of 1 MiB", { then: () => [concat(frameHead(0x89, MiB), zeros)] }],
+  ["T17 a masked frame", { pours: () => [Uint8Array.of(0x82, 0x81, 1, 2, 3, 4, 5)] }],
+  ["T17 a ping of 1 MiB", { pours: () => [concat(frameHead(0x89, MiB), zeros)] }],
   [
     "T17 a message that is none",
-    { then: () => [concat(frameHead(0x82, 3), Uint8Array.of(1, 2, 3))] },
+    { pours: () => [concat(frameHead(0x82, 3), Uint8Array.of(1, 2, 3))] },
   ],
-  ["T18 an open line and no word", { then: () => [] }],
+  ["T18 an open line and no word", { pours: () => [] }],
 ];
 
 describe("ends the command with one sentence, and little memory", () => {

@@ -73,6 +73,21 @@ export class RawSocket implements AsyncDisposable {
     this.#socket.write(payload);
   }
 
+  /** Bytes as they are. */
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Reads nothing more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Resolves when all that was written is with the kernel. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => this.#socket.write("", () => resolve()));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();
     await this.closed;
