@@ -10,8 +10,8 @@
  * The relay sees the channel id, which tells nothing about the content key or, short of guessing
  * through scrypt, about the code.
  */
-import { concat, equalBytes, type MaybePromise, u32, utf8 } from "./bytes.ts";
-import type { Code } from "./code.ts";
+import { concat, equalBytes, fromHex, type MaybePromise, u32, utf8 } from "./bytes.ts";
+import { isLobby, type Code } from "./code.ts";
 import type { Primitives, SyncPrimitives } from "./crypto.ts";
 import { FaultError } from "./faults.ts";
 import { all, chain } from "./maybe-promise.ts";
@@ -38,11 +38,21 @@ export interface Keys {
 const SALT = utf8("fileshare/1");
 const NO_SALT = new Uint8Array();
 
-/** All keys of a code. Takes a good part of a second: scrypt makes every guess as dear. */
+/**
+ * What scrypt makes of the code `lobby`, which everyone knows: nobody need spend 64 MiB and a part of a
+ * second at each start to find it out.
+ */
+export const LOBBY_MASTER = "f5a601fc8219b0c82459fe29ab3378d925e8727073e4e4a37d6064915d6f8f98";
+
+/**
+ * All keys of a code. Takes a good part of a second, but for the lobby: scrypt makes every guess as
+ * dear.
+ */
 export function deriveKeys(code: Code, primitives: SyncPrimitives): Keys;
 export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys>;
 export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys> {
-  return chain(primitives.scrypt(utf8(code), SALT, MASTER_BYTES), (master) =>
+  const lobby = isLobby(code) ? fromHex(LOBBY_MASTER) : undefined;
+  return chain(lobby ?? primitives.scrypt(utf8(code), SALT, MASTER_BYTES), (master) =>
     keysOfMaster(master, primitives),
   );
 }

@@ -4,7 +4,7 @@
  */
 import { LOBBY_CODE, MASTER_BYTES, parseCode, toHex, utf8, type Code } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { LOBBY_MASTER } from "../../relay/entrances/lobby.ts";
+import { LOBBY_MASTER } from "../../protocol/keys.ts";
 
 const KNOWN = [
   [

@@ -2,9 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { LOBBY_CODE, deriveKeys, toHex } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { lobbyKeys } from "../../relay/entrances/lobby.ts";
+import { LOBBY_CODE } from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { receive, receiveJob, send, type Running } from "../e2e/clients.ts";
@@ -18,12 +16,6 @@ function ourReceiver(relay: Relay, out: string): Running {
   const job = { relay: `${relay.url}/ws`, code: LOBBY_CODE, out, lobby: true, prefix: "rcv_" };
   return receive(receiveJob(job));
 }
-
-test("the keys of the lobby are those of its code", () => {
-  const derived = deriveKeys(LOBBY_CODE, nodePrimitives);
-  expect(toHex(lobbyKeys().channel)).toBe(toHex(derived.channel));
-  expect(toHex(lobbyKeys().content)).toBe(toHex(derived.content));
-});
 
 describe.each([1, 2])("the original app's clients at a relay with %d workers", (workers) => {
   test("an original sender reaches original receivers and ours", async () => {

@@ -5,6 +5,7 @@ import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { webPrimitives } from "../../protocol/crypto-web.ts";
 import {
   deriveKeys,
+  LOBBY_MASTER,
   MASTER_BYTES,
   receiptMac,
   shareIdFromProof,
@@ -96,8 +97,14 @@ test("P2 a proof of another length is refused", () => {
   }
 });
 
-test("what the tests know of codes is what scrypt makes of them", () => {
+test("what is known of the lobby and of the codes of tests is what scrypt makes of them", () => {
   const code = knownCode();
-  const master = nodePrimitives.scrypt(utf8(code), utf8("fileshare/1"), MASTER_BYTES);
-  expect(masterOf(code)).toBe(toHex(master));
+  const known = [
+    [LOBBY_CODE, LOBBY_MASTER],
+    [code, masterOf(code)],
+  ] as const;
+  for (const [of, master] of known) {
+    const made = nodePrimitives.scrypt(utf8(of), utf8("fileshare/1"), MASTER_BYTES);
+    expect(toHex(made)).toBe(master);
+  }
 });
