@@ -99,6 +99,10 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bunx fileshare recv": "together",
   "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },
   "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: root },
+  "bun run soak --minutes 30 --chart docs/soak.svg": {
+    run: `bun run soak --minutes 0.1 --chart ${join(folder, "soak.svg")}`,
+    cwd: root,
+  },
   "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: root },
   "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
   "bun run fuzz --inputs 100000": { run: "bun run fuzz --inputs 300", cwd: root },

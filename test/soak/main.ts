@@ -1,15 +1,20 @@
 /**
- * A relay under churn for as long as one likes: `bun run soak --minutes 30 --chart FILE.svg`. Shares
+ * A relay under churn for as long as one likes: `bun run soak --minutes 30 --chart FILE.svg --picture FILE.png`. Shares
  * come and go, receivers are cut, come late, are slow or stop, attackers come again and again, the
- * lobby is used; meanwhile what the relay holds is looked at. Ends with 1 when that grew, or when a
- * byte was wrong.
+ * lobby is used, the admin page is open in a browser; meanwhile what the relay holds is looked at. Ends
+ * with 1 when that grew, or when a byte was wrong.
  */
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { AttackCrowd } from "../../bench/attack.ts";
 import { endChildren } from "../../bench/children.ts";
 import { fileshare } from "../command.ts";
 
+import { AdminPage } from "./admin-page.ts";
 import { chart } from "./chart.ts";
 import { lobbyChurn } from "./lobby.ts";
 import { rounds } from "./rounds.ts";
@@ -36,10 +41,23 @@ function watch(pid: number, samples: Sample[]): NodeJS.Timeout {
   }, SAMPLE_MS);
 }
 
-async function soak(minutes: number, chartPath: string | undefined): Promise<boolean> {
-  await using relay = fileshare(`relay --host 127.0.0.1 --port 0 --workers ${WORKERS}`.split(" "));
+interface Options {
+  readonly minutes: number;
+  readonly chartPath: string | undefined;
+  readonly picturePath: string | undefined;
+}
+
+async function soak({ minutes, chartPath, picturePath }: Options): Promise<boolean> {
+  const runtime = mkdtempSync(join(tmpdir(), "fileshare-soak-"));
+  await using _ = { [Symbol.asyncDispose]: () => rm(runtime, { recursive: true, force: true }) };
+  await using relay = fileshare(
+    `relay --host 127.0.0.1 --port 0 --admin 127.0.0.1:0 --workers ${WORKERS}`.split(" "),
+    { XDG_RUNTIME_DIR: runtime },
+  );
   const listening: unknown = await relay.events(() => true);
   const url = String((listening as { url?: string } | undefined)?.url);
+  await using page = await AdminPage.open(runtime);
+  if (page === undefined) console.log("Left out: the admin page (there is no Chromium)");
   const over = AbortSignal.timeout(minutes * 60_000);
   const samples: Sample[] = [];
   const watching = watch(relay.pid, samples);
@@ -53,6 +71,10 @@ async function soak(minutes: number, chartPath: string | undefined): Promise<boo
       lobbyChurn(url.replace(/^ws/, "http"), over),
     ]);
     const { attacks } = await crowd.stop();
+    if (page !== undefined && picturePath !== undefined) {
+      await Bun.write(picturePath, await page.picture());
+    }
+    for (const complaint of page?.complaints ?? []) console.log(`the page: ${complaint}`);
     console.log(
       `${minutes} min: ${shares} runs of the bench, ${files} files through the lobby, ${attacks} attacks`,
     );
@@ -67,11 +89,15 @@ async function soak(minutes: number, chartPath: string | undefined): Promise<boo
     const title = `A relay under churn for ${minutes} min, ${WORKERS} workers, ${ATTACKERS} attackers`;
     await Bun.write(chartPath, chart(samples, title));
   }
-  return trends.every(({ isFlat }) => isFlat);
+  return trends.every(({ isFlat }) => isFlat) && (page?.complaints.length ?? 0) === 0;
 }
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "30" }, chart: { type: "string" } },
+  options: {
+    minutes: { type: "string", default: "30" },
+    chart: { type: "string" },
+    picture: { type: "string" },
+  },
 });
 const minutes = Number(values.minutes);
 if (!(minutes > 0 && minutes <= MOST_MINUTES)) {
@@ -81,4 +107,6 @@ if (!(minutes > 0 && minutes <= MOST_MINUTES)) {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void endChildren().then(() => process.exit(130)));
 }
-process.exit((await soak(minutes, values.chart)) ? 0 : 1);
+process.exit(
+  (await soak({ minutes, chartPath: values.chart, picturePath: values.picture })) ? 0 : 1,
+);
