@@ -98,6 +98,7 @@ export const clientEvent = v.variant("event", [
     online: field(yes, "whether the line is up"),
     proxy: field(v.optional(text), "address of the proxy on the way, without name and password"),
     code: field(v.optional(faultCode), "why it is not"),
+    detail: field(v.optional(text), "what the relay says of that, such as a limit and how long"),
     message: field(v.optional(text), "the same for people"),
   }),
   event("gate", "Who has agreed while the content waits for enough of them.", {

@@ -164,7 +164,7 @@ export class Receiving {
         this.#passOver();
         return;
       case "link":
-        this.#emit(relayNews(this.#job.relay, effect.online, effect.fault));
+        this.#emit(relayNews(this.#job.relay, effect));
         return;
       case "sender":
         this.#emit({ event: "sender", here: effect.here });

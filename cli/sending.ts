@@ -162,7 +162,7 @@ export class Sending {
         this.#checkReceipt(effect.receipt);
         return;
       case "link":
-        this.#emit(relayNews(this.#job.relay, effect.online, effect.fault));
+        this.#emit(relayNews(this.#job.relay, effect));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);

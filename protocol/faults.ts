@@ -382,3 +382,25 @@ export function detailIn({
 }): string | undefined {
   return message === "" || faultMessage(code).startsWith(message) ? undefined : message;
 }
+
+/** What a relay says of a fault that may pass, beyond its code. */
+export interface Said {
+  readonly detail?: string | undefined;
+  /** Seconds, before which trying again is of no use. */
+  readonly after?: number | undefined;
+}
+
+export function saidIn(fault: {
+  code: FaultCode;
+  message: string;
+  after?: number | undefined;
+}): Said {
+  return { detail: detailIn(fault), after: fault.after };
+}
+
+/** The same for people; nothing where nothing was said. */
+export function aboutOf({ detail, after }: Said): { readonly detail?: string } {
+  const again = after === undefined || after === 0 ? undefined : `to be tried again in ${after} s`;
+  const parts = [detail, again].filter((part) => part !== undefined);
+  return parts.length === 0 ? {} : { detail: parts.join(", ") };
+}

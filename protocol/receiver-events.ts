@@ -73,7 +73,13 @@ export type ReceiverEffect =
     }
   /** Its beginning does not come: let go of it. Another one is next; this one may be chosen again. */
   | { readonly type: "passed-over" }
-  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
+  | {
+      readonly type: "link";
+      readonly online: boolean;
+      readonly fault: FaultCode | undefined;
+      /** What the relay says of the fault beyond its code, and when to come again. */
+      readonly detail?: string;
+    }
   | { readonly type: "sender"; readonly here: boolean }
   | { readonly type: "waiting" }
   | { readonly type: "finish"; readonly fault: FaultCode | undefined; readonly detail?: string };

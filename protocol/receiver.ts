@@ -1,6 +1,14 @@
 import { equalBytes } from "./bytes.ts";
 import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
-import { detailIn, FaultError, FAULTS, type FaultCode } from "./faults.ts";
+import {
+  detailIn,
+  FaultError,
+  FAULTS,
+  saidIn,
+  aboutOf,
+  type FaultCode,
+  type Said,
+} from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
   BEGINNING_MS,
@@ -139,18 +147,18 @@ export class ReceiverSession {
 
   // The line
 
-  #lost(fault: FaultCode, now: number, afterMs?: number): ReceiverEffect[] {
-    const news = this.#link.lost(fault, now, afterMs);
+  #lost(fault: FaultCode, now: number, said: Said = {}): ReceiverEffect[] {
+    const news = this.#link.lost(fault, now, (said.after ?? 0) * 1000);
     this.#offers.clear();
     if ("share" in this.#step) {
       this.#step.share.joined = false;
       this.#step.share.missingSince ??= now;
     }
-    return news ? [{ type: "link", online: false, fault }] : [];
+    return news ? [{ type: "link", online: false, fault, ...aboutOf(said) }] : [];
   }
 
-  #dropLine(fault: FaultCode, now: number, after = 0): ReceiverEffect[] {
-    return [{ type: "disconnect" }, ...this.#lost(fault, now, after * 1000)];
+  #dropLine(fault: FaultCode, now: number, said?: Said): ReceiverEffect[] {
+    return [{ type: "disconnect" }, ...this.#lost(fault, now, said)];
   }
 
   #tick(now: number): ReceiverEffect[] {
@@ -208,7 +216,7 @@ export class ReceiverSession {
         return this.#shareGone(message.share, message.reason);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, detailIn(message));
-        return this.#dropLine(message.code, now, message.after);
+        return this.#dropLine(message.code, now, saidIn(message));
       default:
         throw new FaultError("bad-message", `a receiver gets no ${message.t}`);
     }

@@ -61,7 +61,13 @@ export type SenderEffect =
   | { readonly type: "send"; readonly message: Message }
   /** Check this receipt and answer with `receipt-checked`. */
   | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
-  | { readonly type: "link"; readonly online: boolean; readonly fault: FaultCode | undefined }
+  | {
+      readonly type: "link";
+      readonly online: boolean;
+      readonly fault: FaultCode | undefined;
+      /** What the relay says of the fault beyond its code, and when to come again. */
+      readonly detail?: string;
+    }
   | { readonly type: "receiver"; readonly receiver: ReceiverView }
   /** Whether this receiver may have the share: answer with `judged`. */
   | { readonly type: "ask"; readonly receiver: ReceiverView }

@@ -1,7 +1,15 @@
 import { toHex } from "./bytes.ts";
 import { Admission, verdictMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "./control.ts";
-import { detailIn, FaultError, FAULTS, type FaultCode } from "./faults.ts";
+import {
+  detailIn,
+  FaultError,
+  FAULTS,
+  saidIn,
+  aboutOf,
+  type FaultCode,
+  type Said,
+} from "./faults.ts";
 import { CREDIT_RECORDS, LOST_GRACE_MS, RECEIVERS_EVERY_MS } from "./limits.ts";
 import { Laggards } from "./laggards.ts";
 import { Link, linkEffects } from "./link.ts";
@@ -122,11 +130,11 @@ export class SenderSession {
     }
   }
 
-  #lost(fault: FaultCode, now: number, afterMs?: number): SenderEffect[] {
-    const news = this.#link.lost(fault, now, afterMs);
+  #lost(fault: FaultCode, now: number, said: Said = {}): SenderEffect[] {
+    const news = this.#link.lost(fault, now, (said.after ?? 0) * 1000);
     this.#state = { at: "offering" };
     const effects: SenderEffect[] = this.#loseReceivers(now);
-    if (news) effects.push({ type: "link", online: false, fault });
+    if (news) effects.push({ type: "link", online: false, fault, ...aboutOf(said) });
     return effects;
   }
 
@@ -215,7 +223,7 @@ export class SenderSession {
         throw new FaultError(message.reason);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, detailIn(message));
-        return this.#dropLine(message.code, now, message.after);
+        return this.#dropLine(message.code, now, saidIn(message));
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
     }
@@ -232,8 +240,8 @@ export class SenderSession {
     return offer.seekable ? message : { ...message, first: this.firstKept };
   }
 
-  #dropLine(fault: FaultCode, now: number, after = 0): SenderEffect[] {
-    return [{ type: "disconnect" }, ...this.#lost(fault, now, after * 1000)];
+  #dropLine(fault: FaultCode, now: number, said?: Said): SenderEffect[] {
+    return [{ type: "disconnect" }, ...this.#lost(fault, now, said)];
   }
 
   #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {

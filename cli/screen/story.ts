@@ -181,7 +181,7 @@ export class Story {
   }
 
   /** Once per change: every try that fails comes as an event of its own. */
-  #relay({ online, code, url, proxy }: EventOf<"relay">): Line[] {
+  #relay({ online, code, detail, url, proxy }: EventOf<"relay">): Line[] {
     const before = this.#online;
     if (before === online) return [];
     this.#online = online;
@@ -189,7 +189,8 @@ export class Story {
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
     const { yellow } = this.#style;
     const first = before === undefined && code === "relay-unreachable" ? ` ${advice}` : "";
-    return [say(yellow(`${sentence}: ${shown(url)}; trying again.${first}`))];
+    const about = detail === undefined ? "" : ` (${shown(detail)})`;
+    return [say(yellow(`${sentence}: ${shown(url)}${about}; trying again.${first}`))];
   }
 
   /** Which way everything goes. */

@@ -546,3 +546,19 @@ test("a share that goes on counts who had it before, and hears who is there befo
   const ended = session.handle({ type: "tick" }, 4 * RECEIVERS_EVERY_MS);
   expect(ended).toEqual([END, finish(undefined, 2, 0)]);
 });
+
+test("what the relay says of a fault that may pass is told, and it is not tried before it says", () => {
+  const play = new Play().serve();
+  const message = "max-sockets: clients at once, 5 at most";
+  expect(play.hear({ t: "fault", code: "too-many", message, retry: true, after: 30 })).toEqual([
+    { type: "disconnect" },
+    {
+      type: "link",
+      online: false,
+      fault: "too-many",
+      detail: `${message}, to be tried again in 30 s`,
+    },
+  ]);
+  expect(play.tick(29_999)).toEqual([]);
+  expect(play.tick(1)).toEqual([{ type: "connect" }]);
+});
