@@ -75,6 +75,11 @@ const HEADERS = [
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+const ADMIN =
+  "/ /healthz /readyz /metrics /api/ /api/status /api/shares/1 /api/bans /api/end /api/kill /api/ban?address=::1 /api/__proto__ /page.js /../metrics".split(
+    " ",
+  );
+
 function path(random: Random): string {
   const hex = (): string => Buffer.from(random.pick(IDS)).toString("hex");
   switch (random.whole(0, 7)) {
@@ -126,7 +131,7 @@ function body(random: Random): { headers: string[]; bytes: string } {
 }
 
 /** A request of which something may be odd. */
-function request(random: Random): Uint8Array {
+function request(random: Random, path: (random: Random) => string): Uint8Array {
   const { headers, bytes } = body(random);
   for (let more = random.whole(0, 3); more > 0; more--) {
     const name = random.pick(HEADERS);
@@ -155,9 +160,13 @@ class HttpTarget implements Target {
   }
 
   async play(random: Random): Promise<number> {
-    const corpus = [request(random), request(random)];
+    const forOperators = random.chance(0.1);
+    const paths = forOperators ? () => random.pick(ADMIN) : path;
+    const corpus = [request(random, paths), request(random, paths)];
     const bytes = random.chance(0.4) ? corpus[0]! : mutate(random, corpus[0]!, corpus);
-    await this.#send(random.chance(0.1) ? Buffer.concat([bytes, corpus[1]!]) : bytes);
+    const { relay, adminPort } = this.#fuzzed;
+    const port = forOperators ? adminPort : relay.port;
+    await this.#send(port, random.chance(0.1) ? Buffer.concat([bytes, corpus[1]!]) : bytes);
     if (++this.#played % CHECK_EVERY === 0) await this.#fuzzed.checkServes();
     this.#fuzzed.check();
     if (this.#wrong !== undefined) throw new Broken(`an answer that is none: ${this.#wrong}`);
@@ -176,9 +185,9 @@ class HttpTarget implements Target {
   }
 
   /** Resolves when it is with the kernel. */
-  #send(bytes: Uint8Array): Promise<void> {
+  #send(port: number, bytes: Uint8Array): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const socket = connect(this.#fuzzed.relay.port, "127.0.0.1", () => {
+    const socket = connect(port, "127.0.0.1", () => {
       socket.write(bytes, () => resolve());
     });
     let isFirst = true;

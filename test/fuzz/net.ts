@@ -12,6 +12,7 @@ import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { DEFAULT_POLICY } from "../../relay/policy.ts";
 import { DEFAULT_LIMITS } from "../../relay/relay-limits.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
+import { adminOf, overviewWhen } from "../admin/asking.ts";
 import { masterOf } from "../golden/known-vectors.ts";
 import { named } from "../golden/conversation.ts";
 import { RawClient, rawShare } from "../relay/raw-client.ts";
@@ -20,6 +21,9 @@ import { Broken } from "./target.ts";
 
 /** What those who are gone leave is gone after so long. ms */
 const LEAVE_MS = 15_000;
+
+/** Of our own requests, whose lines stay open for the next; far fewer than were fuzzed with. */
+const OWN_DESCRIPTORS = 16;
 
 /** All comes from one address. */
 const limits = {
@@ -44,6 +48,7 @@ export class FuzzedRelay implements AsyncDisposable {
     const relay = await startRelay({
       workers: 2,
       policy: { ...DEFAULT_POLICY, limits },
+      admin: { hostname: "127.0.0.1", port: 0 },
       onTrouble: (trouble) => void troubles.push(trouble),
     });
     return new FuzzedRelay(relay, troubles);
@@ -77,6 +82,11 @@ export class FuzzedRelay implements AsyncDisposable {
     this.check();
   }
 
+  /** Of the listener for operators. */
+  get adminPort(): number {
+    return Number(new URL(adminOf(this.relay).url).port);
+  }
+
   /** Everybody is gone: every share can be ended by who has its proof, and then there is none. */
   async checkEmpty(): Promise<void> {
     await this.checkServes();
@@ -86,6 +96,7 @@ export class FuzzedRelay implements AsyncDisposable {
       const { list } = await receiver.when("offers");
       for (const offer of list) await within(this.#end(each, offer, receiver));
     }
+    await within(this.#nobody());
     this.check();
   }
 
@@ -94,7 +105,7 @@ export class FuzzedRelay implements AsyncDisposable {
     const before = this.#descriptors;
     if (before === undefined) return;
     const deadline = performance.now() + LEAVE_MS;
-    for (let now = descriptors() ?? 0; now > before + 4; now = descriptors() ?? 0) {
+    for (let now = descriptors() ?? 0; now > before + OWN_DESCRIPTORS; now = descriptors() ?? 0) {
       if (performance.now() > deadline) throw new Broken(`${now - before} descriptors are left`);
       await Bun.sleep(50);
     }
@@ -102,6 +113,14 @@ export class FuzzedRelay implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.relay.stop();
+  }
+
+  /** Until the relay itself counts no client, and no share whose sender is here. */
+  async #nobody(): Promise<void> {
+    await overviewWhen(adminOf(this.relay), ({ clients, shares, buffered }) => {
+      const all = Object.values(clients).flatMap((roles) => Object.values(roles));
+      return all.every((count) => count === 0) && shares.senderHere === 0 && buffered === 0;
+    });
   }
 
   /** As its sender would; one that came by another entrance is ended by that. */
@@ -132,7 +151,7 @@ const PROOFS = new Map(
 
 async function within(work: Promise<void>): Promise<void> {
   const late = Bun.sleep(LEAVE_MS).then(() => {
-    throw new Broken("a share is left");
+    throw new Broken("a share or a client is left");
   });
   await Promise.race([work, late]);
 }
