@@ -72,7 +72,7 @@ function toldToGo(client: Running): Promise<unknown> {
   return client.when("relay", ({ code }) => code === "going-away");
 }
 
-describe.each([1, 2])("a relay of %d workers that is told to end", (workers) => {
+describe.each([1, 2])("P13 a relay of %d workers that is told to end", (workers) => {
   const options = (drain: number): string[] => ["--workers", `${workers}`, "--drain", `${drain}`];
 
   test("lets a transfer end for which there is time, and sends all others away", async () => {
@@ -127,7 +127,7 @@ describe.each([1, 2])("a relay of %d workers that is told to end", (workers) => 
   });
 });
 
-test("the next relay may listen while the one before drains, and takes who was sent away", async () => {
+test("P13 the next relay may listen while the one before drains, and takes who was sent away", async () => {
   using folder = temporaryFolder();
   await using before = await RelayCommand.start(["--workers", "1", "--drain", "3600"]);
   await using idle = receive({ relay: before.url, code: newCode(), out: folder.path });
