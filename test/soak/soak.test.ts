@@ -33,6 +33,12 @@ describe("what a process holds", () => {
     expect(grown(held((at) => Math.min(at * 20, 100) * MiB))).toEqual([]);
   });
 
+  test("is flat as far as a run says that was too short to tell", () => {
+    for (const samples of [0, 1, 2, 3]) {
+      expect(grown(held(() => 60 * MiB).slice(0, samples))).toEqual([]);
+    }
+  });
+
   test("grows when it goes up all the time", () => {
     expect(grown(held((at) => (50 + 5 * at) * MiB))).toEqual(["rssAnon"]);
     expect(

@@ -29,7 +29,8 @@ export function trendsOf(samples: readonly Sample[]): Trend[] {
   const quarter = Math.floor(samples.length / 4);
   return HELD.map((held) => {
     const values = samples.map((sample) => sample[held]);
-    const early = median(values.slice(quarter, 2 * quarter));
+    // Of fewer than four samples none is late.
+    const early = median(quarter === 0 ? values : values.slice(quarter, 2 * quarter));
     const late = median(values.slice(-quarter));
     const isFlat = late <= early * 1.1 + SLACK[held];
     return { held, early, late, most: Math.max(...values), isFlat };
