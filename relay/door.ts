@@ -115,11 +115,10 @@ export class Door {
     if (pathname === SOCKET_PATH) {
       return this.#upgrade(request, server, sockets.dataFor(visitor, peer));
     }
-    // Who waits for a file says nothing meanwhile.
-    server.timeout(request, 0);
     const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, visitor, wish);
+    const idle = (seconds: number): void => server.timeout(request, seconds);
     return (
-      entrances.fetch(request, visitor, grant, this.#access) ??
+      entrances.fetch(request, { visitor, grant, access: this.#access, idle }) ??
       refusal(404, "There is nothing here.")
     );
   }

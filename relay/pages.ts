@@ -30,9 +30,9 @@ export class Pages {
   allows({ headers }: Pick<Request, "headers">, visitor: Visitor): boolean {
     const origin = headers.get("origin");
     if (origin !== null) return this.isListed(origin) || this.#isOwn(origin, visitor);
-    // Of what a page shows or loads without looking at it, browsers say no origin but this.
+    // Of what a page shows or loads without looking at it, browsers say no origin but this. A link is fine.
     const isForeign = headers.get("sec-fetch-site") === "cross-site";
-    return !isForeign || headers.get("sec-fetch-mode") === "navigate";
+    return !isForeign || headers.get("sec-fetch-dest") === "document";
   }
 
   /** Whether it is a page elsewhere that the operator listed: it may read answers. */

@@ -113,7 +113,10 @@ export async function runRelay(values: RelayValues): Promise<number> {
       const until = new Date(certificate.endsAt).toISOString().slice(0, 10);
       console.info(`Its certificate is for ${certificate.names.join(", ")}, until ${until}`);
     }
-    if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
+    const { publicOrigin } = policy.access;
+    if (publicOrigin !== undefined) {
+      console.info(`People reach it at ${publicOrigin.replace(/^http/, "ws")}`);
+    } else if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
     const needs = NEEDS[policy.access.mode];
     if (needs !== undefined) console.info(needs);
     if (relay.admin !== undefined) {

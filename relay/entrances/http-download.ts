@@ -17,6 +17,8 @@ export interface DownloadOptions extends EntranceOptions {
   readonly isHead: boolean;
   /** What of the file is wanted, as the header says it. */
   readonly range: string | null;
+  /** All of the body is there; the receipt may take longer. */
+  readonly ending: () => void;
 }
 
 /** One file of the lobby as the body of a response, while it is being sent. */
@@ -100,6 +102,7 @@ export class Download implements ClearSink {
 
   end(): void {
     this.#step = "through";
+    this.#options.ending();
     this.#body.end();
     // Of several files it took one, and can't say that it has all.
     if (!this.#isOnlyFile) this.leave();

@@ -38,17 +38,24 @@ interface Exchange {
   farewell(): void;
 }
 
-/** Who may come in, and what for. */
-interface Guest {
+/** How the door answers for a request. */
+export interface Asking {
   readonly visitor: Visitor;
+  readonly access: Access;
+  /** Whether this may be done; a response: no */
+  readonly grant: (wish: Wish) => Grant | Response;
+  /** Gives the connection up when nothing passes for so long; 0: never. */
+  readonly idle: (seconds: number) => void;
+}
+
+/** Who may come in, and what for. */
+interface Guest extends Pick<Asking, "visitor" | "idle"> {
   readonly grant: Grant;
 }
 
 /** Who came in: where it is counted, and what for it came. */
-interface Admitted {
-  readonly visitor: Visitor;
+interface Admitted extends Guest {
   readonly place: Place;
-  readonly grant: Grant;
 }
 
 /** What every entrance needs. */
@@ -78,6 +85,12 @@ export interface EntrancesOptions {
   /** A fault is told to a client here. */
   readonly failed?: (code: FaultCode) => void;
 }
+
+/**
+ * How long a connection may be silent after a transfer. What left the relay may still wait for a reader
+ * that pauses.
+ */
+const IDLE_AFTER_SECONDS = 120;
 
 const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
 const LOBBY = /^\/lobby(?:\/(.*))?$/s;
@@ -125,38 +138,32 @@ export class Entrances {
 
   /**
    * Answers an HTTP request, for as long as its transfer takes.
-   * @param ask whether this may be done; a response: no
    * @returns undefined: there is nothing at this path
    */
-  fetch(
-    request: Request,
-    visitor: Visitor,
-    ask: (wish: Wish) => Grant | Response,
-    access: Access,
-  ): Response | Promise<Response> | undefined {
+  fetch(request: Request, asking: Asking): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
     const ciphertext = CIPHERTEXT.exec(pathname);
     const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
     const { method } = request;
     if (pathname === "/")
-      return isGet(method) ? this.#help(request, visitor, access) : notAllowed("GET, HEAD");
+      return isGet(method) ? this.#help(request, asking) : notAllowed("GET, HEAD");
     if (ciphertext === null && lobby === null) return undefined;
     if (this.#isDraining) return busy();
     if (ciphertext !== null) {
       if (!isGet(method)) return notAllowed("GET, HEAD");
       const [channel, share] = idsIn(ciphertext);
       const lobby = equalBytes(channel, lobbyKeys().channel);
-      const granted = ask({ role: "receive", lobby });
+      const granted = asking.grant({ role: "receive", lobby });
       if (granted instanceof Response) return granted;
-      return this.#ciphertext(request, { visitor, grant: granted }, channel, share);
+      return this.#ciphertext(request, { ...asking, grant: granted }, channel, share);
     }
     const isUpload = method === "PUT" || method === "POST";
     if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");
-    const granted = ask({ role: isUpload ? "send" : "receive", lobby: true });
+    const granted = asking.grant({ role: isUpload ? "send" : "receive", lobby: true });
     if (granted instanceof Response) return granted;
     const name = decode(lobby?.[1] ?? "");
     if (name === undefined) return bad("That name is not encoded as a URL wants it.");
-    const guest = { visitor, grant: granted };
+    const guest = { ...asking, grant: granted };
     return isUpload ? this.#upload(request, guest, name) : this.#download(request, guest, name);
   }
 
@@ -194,11 +201,11 @@ export class Entrances {
   /** Lets a client in for as long as its transfer takes, if there is room. */
   #begin<Kind extends Exchange>(
     request: Request,
-    { visitor, grant }: Guest,
+    guest: Guest,
     begin: () => Kind,
   ): Kind["response"] | Response {
     const { turnstile } = this.#options;
-    const place = turnstile.enter(visitor);
+    const place = turnstile.enter(guest.visitor);
     if (typeof place !== "number") return turnstile.refusal(place);
     let exchange: Kind;
     try {
@@ -207,14 +214,19 @@ export class Entrances {
       turnstile.leave(place);
       throw error;
     }
-    this.#exchanges.set(exchange, { place, grant, visitor });
+    // Who waits for a file says nothing meanwhile.
+    guest.idle(0);
+    this.#exchanges.set(exchange, { ...guest, place });
     request.signal.addEventListener("abort", () => exchange.gone());
     return exchange.response;
   }
 
   #left(exchange: Exchange): void {
     const admitted = this.#exchanges.get(exchange);
-    if (admitted !== undefined) this.#options.turnstile.leave(admitted.place);
+    if (admitted === undefined) return;
+    this.#options.turnstile.leave(admitted.place);
+    // It counts for nobody any more.
+    admitted.idle(IDLE_AFTER_SECONDS);
     this.#exchanges.delete(exchange);
   }
 
@@ -224,6 +236,8 @@ export class Entrances {
       visitor: guest.visitor,
       name: name === "" ? undefined : name,
       client: clientOf(request),
+      // Of an answer that has ended Bun does not hear it any more.
+      ending: () => guest.idle(IDLE_AFTER_SECONDS),
       isHead: request.method === "HEAD",
       range: request.headers.get("range"),
     };
@@ -265,7 +279,7 @@ export class Entrances {
     return this.#begin(request, guest, () => new Ciphertext(options));
   }
 
-  #help(request: Request, visitor: Visitor, access: Access): Response {
+  #help(request: Request, { visitor, access }: Asking): Response {
     const { lobby } = this.#options;
     const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
     const text = helpLines({ origin: access.publicOrigin ?? visitor.origin, lobby, access });

@@ -152,6 +152,12 @@ test("an upload for nobody is let go when its client goes", async () => {
   expect(await gone()).toBe(true);
 });
 
+test("T1 a connection whose request was answered at once is not kept for ever", async () => {
+  const paths = ["/", "/nothing", "/lobby/%", "/ws", "/sender"];
+  const answers = paths.map((path) => ask(`GET ${path} HTTP/1.1\r\n${HOST}\r\n`));
+  for (const answer of await Promise.all(answers)) expect(answer).toStartWith("HTTP/1.1 ");
+});
+
 describe("T1 an upload that says how long it is", () => {
   test("and drips is ended, and its line says which limit that was", async () => {
     await using slow = await startRelay({

@@ -14,14 +14,14 @@ interface Case {
   readonly at: string;
   readonly origin?: string;
   readonly site?: string;
-  readonly mode?: string;
+  readonly dest?: string;
 }
 
-function isAllowed(pages: Pages, { at, origin, site, mode }: Case): boolean {
+function isAllowed(pages: Pages, { at, origin, site, dest }: Case): boolean {
   const headers = new Headers();
   if (origin !== undefined) headers.set("origin", origin);
   if (site !== undefined) headers.set("sec-fetch-site", site);
-  if (mode !== undefined) headers.set("sec-fetch-mode", mode);
+  if (dest !== undefined) headers.set("sec-fetch-dest", dest);
   return pages.allows({ headers }, { address: "", limitKey: "", origin: at });
 }
 
@@ -39,8 +39,8 @@ describe("which pages may come", () => {
     { at: "http://relay.home.arpa", origin: "http://relay.home.arpa" },
     { at: "https://relay.example", origin: "https://relay.example" },
     { at: "http://relay.example", origin: "https://relay.example" },
-    { at: "http://relay:8000", site: "cross-site", mode: "navigate" },
-    { at: "http://relay:8000", site: "same-origin", mode: "cors" },
+    { at: "http://relay:8000", site: "cross-site", dest: "document" },
+    { at: "http://relay:8000", site: "same-origin", dest: "empty" },
   ])("T12 %j may, at a relay that nobody named", (given) => {
     expect(isAllowed(plain, given)).toBe(true);
   });
@@ -59,8 +59,8 @@ describe("which pages may come", () => {
     { at: "http://127.0.0.1.evil.example", origin: "http://127.0.0.1.evil.example" },
     { at: "http://local.evil.example", origin: "http://local.evil.example" },
     { at: "http://notlocalhost.example", origin: "http://notlocalhost.example" },
-    { at: "http://relay:8000", site: "cross-site", mode: "no-cors" },
-    { at: "http://relay:8000", site: "cross-site", mode: "cors" },
+    { at: "http://relay:8000", site: "cross-site", dest: "image" },
+    { at: "http://relay:8000", site: "cross-site", dest: "iframe" },
   ])("T12 %j may not", (given) => {
     expect(isAllowed(plain, given)).toBe(false);
     expect(isAllowed(named, given)).toBe(false);
@@ -141,7 +141,7 @@ describe("a relay", () => {
   });
 
   test("T12 what another site's page shows or loads gets nothing", async () => {
-    const headers = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" };
+    const headers = { "sec-fetch-site": "cross-site", "sec-fetch-dest": "image" };
     expect((await ask("/lobby", headers)).status).toBe(403);
   });
 
