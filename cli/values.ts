@@ -78,3 +78,15 @@ export function parseRate(option: string, text: string): number {
   if (rate >= RECEIVE_RATE_MIN && rate < Infinity) return rate;
   throw usage(`${option} takes at least ${RECEIVE_RATE_MIN / 1024}KiB per second, not "${text}"`);
 }
+
+/** One of few words, or undefined when none was given. */
+export function oneOf<const Word extends string>(
+  option: string,
+  text: string | undefined,
+  words: readonly Word[],
+): Word | undefined {
+  if (text === undefined) return undefined;
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw usage(`${option} takes ${words.join(", ")}, not "${text}"`);
+}

@@ -2,18 +2,21 @@ import {
   FaultError,
   SENDER_GRACE_MS,
   faultMessage,
+  isOpen,
   type FaultCode,
   type Offer,
 } from "../protocol/mod.ts";
 
 import { Bounds } from "./bounds.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "./messages.ts";
+import type { Report, ReportLevel, Reporter } from "./reports.ts";
 import { ShareCounts } from "./share-counts.ts";
 
 /** So long whoever sent it has to think of something else. ms */
 const REMOVED_MS = 60 * 60_000;
 /** Of more the first may come again: nobody removes so many in an hour by hand. */
 const REMOVED_SHARES = 1000;
+const MS = 1000;
 
 interface Entry {
   record: ShareRecord;
@@ -33,6 +36,7 @@ export interface DirectoryOutput {
   toWorker(worker: number, message: FromDirectory): void;
   /** Workers that are up. */
   workers(): Iterable<number>;
+  readonly report?: Reporter;
 }
 
 /**
@@ -47,6 +51,7 @@ export class Directory {
   readonly #bounds: Bounds;
   /** Shares that were ended by hand, and until when they may not come again. */
   readonly #removed = new Map<string, number>();
+  #now = 0;
   #draining = false;
   #numbers = 0;
 
@@ -70,6 +75,7 @@ export class Directory {
   }
 
   handle(message: ToDirectory, now: number): void {
+    this.#now = now;
     switch (message.t) {
       case "claim":
         this.#claim(message, now);
@@ -105,6 +111,7 @@ export class Directory {
 
   /** A worker died, and with it the sockets of its senders. */
   workerLost(worker: number, now: number): void {
+    this.#now = now;
     for (const other of this.#output.workers()) {
       this.#output.toWorker(other, { t: "worker-lost", worker });
     }
@@ -127,6 +134,7 @@ export class Directory {
    * @returns false: no share has that number
    */
   remove(number: number, now: number): boolean {
+    this.#now = now;
     for (const [key, entry] of this.#entries) {
       if (entry.number !== number) continue;
       this.#removed.set(key, now + REMOVED_MS);
@@ -142,6 +150,7 @@ export class Directory {
 
   /** Ends shares whose sender has been away too long, and those that have been there too long. */
   tick(now: number): void {
+    this.#now = now;
     const { limits } = this.#bounds;
     for (const [key, { orphanedAt, openedAt, joined }] of this.#entries) {
       const age = now - openedAt;
@@ -175,6 +184,7 @@ export class Directory {
       return;
     }
     if (known === undefined) this.#counts.add(channel, address);
+    else this.#report("debug", "sender-back", known, {});
     const epoch = (known?.record.epoch ?? 0) + 1;
     const record: ShareRecord = { key, channel, offer, owner: worker, epoch };
     const heirOf = known?.home === worker ? undefined : known?.home;
@@ -183,7 +193,7 @@ export class Directory {
       openedAt: now,
       joined: false,
     };
-    this.#entries.set(key, {
+    const entry: Entry = {
       record,
       number,
       home: worker,
@@ -191,7 +201,9 @@ export class Directory {
       address: known === undefined ? address : known.address,
       openedAt,
       joined,
-    });
+    };
+    this.#entries.set(key, entry);
+    if (known === undefined) this.#report("info", "share-opened", entry, sizeOf(offer));
     for (const each of this.#output.workers()) {
       const mine = each === worker ? { socket, heirOf } : { socket: undefined };
       this.#output.toWorker(each, { t: "opened", record, ...mine });
@@ -224,6 +236,7 @@ export class Directory {
     }
     entry.record = { ...entry.record, owner: undefined };
     entry.orphanedAt = now;
+    this.#report("debug", "sender-lost", entry, {});
     const { epoch } = entry.record;
     for (const each of this.#output.workers()) {
       this.#output.toWorker(each, { t: "orphaned", key, epoch });
@@ -238,11 +251,20 @@ export class Directory {
     this.#remove(key, { t: "dismissed", key });
   }
 
+  #report(level: ReportLevel, event: string, { number }: Entry, fields: Report["fields"]): void {
+    this.#output.report?.({ level, event, fields: { share: number, ...fields } });
+  }
+
   #remove(key: string, message: FromDirectory): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#counts.remove(entry.record.channel, entry.address);
+    this.#report("info", "share-ended", entry, {
+      how: message.t === "closed" ? (message.fault ?? "done") : "dismissed",
+      seconds: Math.round((this.#now - entry.openedAt) / MS),
+      ...sizeOf(entry.record.offer),
+    });
     for (const each of this.#output.workers()) this.#output.toWorker(each, message);
   }
 }
@@ -260,4 +282,8 @@ function mismatch(
     offer.bytes === claim.offer.bytes &&
     offer.seekable === claim.offer.seekable;
   return same ? undefined : new FaultError("not-your-share");
+}
+
+function sizeOf(offer: Offer): { readonly bytes?: number; readonly records?: number } {
+  return isOpen(offer) ? {} : { bytes: offer.bytes, records: offer.records };
 }

@@ -9,7 +9,7 @@ import { Gate, type Grant, type Wish } from "./gate.ts";
 import type { SocketId } from "./outlet.ts";
 import { Pages, preflight, readable } from "./pages.ts";
 import type { WorkerPolicy } from "./policy.ts";
-import type { Reporter } from "./reports.ts";
+import type { ReportLevel, Reports } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
 import type { Turnstile } from "./turnstile.ts";
 import { visitorOf, type Visitor } from "./visitor.ts";
@@ -19,6 +19,11 @@ const LOOK_AGAIN_MS = 1000;
 
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
+
+const BAD_REQUEST = 400;
+const UNAUTHORIZED = 401;
+/** Statuses that say that somebody was refused; others are mistakes of clients. */
+const TOLD: ReadonlySet<number> = new Set([403, 429, 503]);
 
 /** What a WebSocket of the relay carries, by the door that it came through. */
 export type ClientData = SocketData | TextData;
@@ -32,7 +37,7 @@ export interface DoorOptions {
   readonly turnstile: Turnstile;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
-  readonly report: Reporter;
+  readonly reports: Reports;
 }
 
 /** Where every request to a worker comes in: who may, and where to. */
@@ -77,6 +82,25 @@ export class Door {
 
   /** @returns undefined: it has become a WebSocket */
   fetch(request: Request, server: Server): Response | Promise<Response> | undefined {
+    const answer = this.#fetch(request, server);
+    if (answer instanceof Response && answer.status >= BAD_REQUEST) {
+      const { status } = answer;
+      // Who may not is told of where that is known.
+      const level = TOLD.has(status) ? "info" : "debug";
+      if (status !== UNAUTHORIZED) this.#tellStatus(level, status, request, server);
+    }
+    return answer;
+  }
+
+  #tellStatus(level: ReportLevel, status: number, request: Request, server: Server): void {
+    const { reports } = this.#options;
+    if (!reports.wants(level)) return;
+    const { address } = visitorOf(request, server.requestIP(request)?.address, this.#proxies);
+    const agent = request.headers.get("user-agent") ?? "";
+    reports.report({ level, event: "refused", fields: { status, address, agent } });
+  }
+
+  #fetch(request: Request, server: Server): Response | Promise<Response> | undefined {
     // Made by Bun of what the client says is its host, which may be anything.
     if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
     const peer = server.requestIP(request);
@@ -164,7 +188,7 @@ export class Door {
   /** Who comes without a token has tried none. */
   #tellRefused({ address }: Visitor, token: string | undefined): void {
     const level = token === undefined ? "debug" : "info";
-    this.#options.report({ level, event: "not-allowed", fields: { address } });
+    this.#options.reports.report({ level, event: "not-allowed", fields: { address } });
   }
 
   /** Ends what would not be granted any more. */

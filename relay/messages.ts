@@ -6,7 +6,7 @@ import type { HandedBlock, RecordPlace } from "./log.ts";
 import type { WorkerMeasures } from "./measures.ts";
 import type { WorkerPolicy } from "./policy.ts";
 import type { PoolBuffers } from "./pool.ts";
-import type { Report } from "./reports.ts";
+import type { Report, ReportLevel } from "./reports.ts";
 import type { WorkerStats } from "./stats.ts";
 import type { Verdict } from "./verdicts.ts";
 
@@ -166,6 +166,8 @@ export interface WorkerStart {
   readonly lobby: boolean;
   /** Whether it shall measure itself. */
   readonly stats: boolean;
+  /** The least that it shall report. */
+  readonly reportLevel: ReportLevel;
   readonly policy: WorkerPolicy;
   /** See `Refusals`. */
   readonly refusals: SharedArrayBuffer;

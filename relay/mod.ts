@@ -20,7 +20,13 @@ export { isAddressRange } from "./address.ts";
 export { DEFAULT_POLICY, type Policy } from "./policy.ts";
 export { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
 export type { Admin, AdminOptions } from "./admin/listener.ts";
-export type { Report, Reporter } from "./reports.ts";
+export {
+  REPORT_LEVELS,
+  REPORT_TEXT,
+  type Report,
+  type ReportLevel,
+  type Reporter,
+} from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { Certificate, CertificateFiles } from "./certificate.ts";
 export type { RelayOptions } from "./supervisor.ts";

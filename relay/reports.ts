@@ -1,6 +1,8 @@
 /** What the relay tells whoever runs it. */
 
-export type ReportLevel = "debug" | "info" | "warn" | "error";
+/** The least first. */
+export const REPORT_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type ReportLevel = (typeof REPORT_LEVELS)[number];
 
 /**
  * Something that an operator may want to know. No codes, no names of files or receivers, no ids of
@@ -14,3 +16,60 @@ export interface Report {
 }
 
 export type Reporter = (report: Report) => void;
+
+/** Of one thread; whoever makes sockets fail all day must not fill a disk with it. per second */
+export const REPORTS_PER_SECOND = 50;
+/** Of each text in a report. UTF-16 units */
+export const REPORT_TEXT = 200;
+const SECOND_MS = 1000;
+
+/** Reports of one thread: those of the level that is wanted, so many a second, none of them long. */
+export class Reports {
+  readonly #report: Reporter;
+  readonly #least: number;
+  #secondAt = 0;
+  #told = 0;
+  #leftOut = 0;
+
+  constructor(report: Reporter, least: ReportLevel) {
+    this.#report = report;
+    this.#least = REPORT_LEVELS.indexOf(least);
+  }
+
+  /** Whether a report of that level would be told now: what it costs to make can be spared. */
+  wants(level: ReportLevel): boolean {
+    if (REPORT_LEVELS.indexOf(level) < this.#least) return false;
+    if (this.#told < REPORTS_PER_SECOND) return true;
+    this.#leftOut++;
+    return false;
+  }
+
+  readonly report: Reporter = ({ level, event, fields }) => {
+    if (!this.wants(level)) return;
+    this.#told++;
+    this.#report({ level, event, fields: shortened(fields) });
+  };
+
+  /** @param now ms */
+  tick(now: number): void {
+    if (now - this.#secondAt < SECOND_MS) return;
+    this.#secondAt = now;
+    this.#told = 0;
+    if (this.#leftOut === 0) return;
+    const count = this.#leftOut;
+    this.#leftOut = 0;
+    this.#report({ level: "warn", event: "reports-left-out", fields: { count } });
+  }
+}
+
+function shortened(fields: Report["fields"]): Report["fields"] {
+  const isLong = (value: string | number | boolean): value is string => {
+    return typeof value === "string" && value.length > REPORT_TEXT;
+  };
+  if (!Object.values(fields).some(isLong)) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      return [name, isLong(value) ? `${value.slice(0, REPORT_TEXT)}…` : value];
+    }),
+  );
+}

@@ -26,7 +26,7 @@ import type { Policy, WorkerPolicy } from "./policy.ts";
 import { reclaim, type PoolBuffers } from "./pool.ts";
 import { Refusals, createRefusals, refusalsIn } from "./refusals.ts";
 import { checkLimits } from "./relay-limits.ts";
-import type { Reporter } from "./reports.ts";
+import { Reports, type Report, type ReportLevel, type Reporter } from "./reports.ts";
 import { Restarts } from "./restarts.ts";
 import type { WorkerStats } from "./stats.ts";
 import { KeptTokens } from "./token-file.ts";
@@ -58,6 +58,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly onTrouble?: (trouble: string) => void;
   /** Told of what an operator should know. */
   readonly onReport?: Reporter;
+  /** The least of it; `info` unless told otherwise. */
+  readonly reportLevel?: ReportLevel;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
   readonly onStats?: (stats: WorkerStats) => void;
   /** For tests of supervision. */
@@ -114,6 +116,7 @@ export class Supervisor implements Managed {
   readonly bans: Bans;
   readonly #options: RelayOptions;
   readonly #descriptors = descriptorLimit();
+  readonly #reports: Reports;
   readonly #supervision: Supervision;
   readonly #log: LogFile;
   readonly #directory: Directory;
@@ -140,6 +143,8 @@ export class Supervisor implements Managed {
 
   private constructor(options: RelayOptions) {
     this.#options = options;
+    const { onReport, reportLevel = "info" } = options;
+    this.#reports = new Reports((report) => onReport?.(report), reportLevel);
     this.#supervision = { ...supervised, ...options.supervision };
     this.#port = options.port;
     this.#httpPort = options.httpPort;
@@ -169,6 +174,7 @@ export class Supervisor implements Managed {
       {
         toWorker: (worker, message) => this.#post(worker, message),
         workers: () => this.#up(),
+        report: (report) => this.#reports.report(report),
       },
       this.#bounds,
     );
@@ -211,6 +217,7 @@ export class Supervisor implements Managed {
       throw error;
     }
     supervisor.#started = true;
+    supervisor.#report("info", "listening", { address: hostname, port: supervisor.port, workers });
     const warning = supervisor.#keptTokens?.warning;
     if (warning !== undefined) supervisor.#tell(warning);
     return supervisor;
@@ -281,6 +288,8 @@ export class Supervisor implements Managed {
   /** @throws FaultError `bad-ban`, `bad-ban-file` */
   ban(range: string, until: number | undefined): Ban {
     const ban = this.bans.add(range, until, this.#policy.access.trustedProxies);
+    const end = ban.until === undefined ? "never" : new Date(ban.until).toISOString();
+    this.#report("info", "banned", { range: ban.range, until: end });
     this.#tellPolicy();
     return ban;
   }
@@ -288,8 +297,10 @@ export class Supervisor implements Managed {
   /** @returns whether there was such a ban. @throws FaultError `bad-ban-file` */
   unban(range: string): boolean {
     const had = this.bans.lift(range);
-    if (had) this.#tellPolicy();
-    return had;
+    if (!had) return false;
+    this.#report("info", "unbanned", { range });
+    this.#tellPolicy();
+    return true;
   }
 
   /** Ends a share for all who are in it. @returns false: no share has that number */
@@ -322,6 +333,7 @@ export class Supervisor implements Managed {
     if (this.#drainedBy === undefined && this.#stopping === undefined) {
       const now = performance.now();
       this.#drainedBy = now + ms;
+      this.#report("info", "draining", { seconds: ms / 1000, shares: this.#directory.shares });
       for (const { thread, again } of this.#places) {
         clearTimeout(again);
         if (thread?.isReady === true) thread.post({ t: "drain" });
@@ -347,10 +359,13 @@ export class Supervisor implements Managed {
     await Promise.all(threads.map((thread) => thread.end()));
     this.#guard.dispose();
     this.#log[Symbol.dispose]();
+    if (this.#fault === undefined) this.#report("info", "ended", {});
+    else this.#report("error", "ended", { why: this.#fault.detail ?? this.#fault.code });
     this.#end(this.#fault);
   }
 
   #tick(now: number): void {
+    this.#reports.tick(now);
     this.#directory.tick(now);
     if (this.bans.expire(Date.now())) this.#tellPolicy();
     if (this.#drainedBy === undefined) return;
@@ -379,7 +394,7 @@ export class Supervisor implements Managed {
     }
     this.#tellPolicy();
     const fields = { tokens: this.#workerPolicy.access.tokens.length };
-    this.#options.onReport?.({ level: "info", event: "tokens-changed", fields });
+    this.#reports.report({ level: "info", event: "tokens-changed", fields });
   }
 
   /** @param insists somebody asked for it */
@@ -393,7 +408,7 @@ export class Supervisor implements Managed {
     const { pair, endsAt } = look.certificate;
     for (const worker of this.#up()) this.#post(worker, { t: "certificate", tls: pair });
     const until = new Date(endsAt).toISOString();
-    this.#options.onReport?.({ level: "info", event: "certificate-renewed", fields: { until } });
+    this.#reports.report({ level: "info", event: "certificate-renewed", fields: { until } });
   }
 
   /** No more clients than there are descriptors for; where that is few, the operator is told. */
@@ -433,6 +448,7 @@ export class Supervisor implements Managed {
       stallMs,
       lobby,
       stats: onStats !== undefined,
+      reportLevel: this.#options.reportLevel ?? "info",
       policy: this.#workerPolicy,
       refusals: this.#refusals,
       descriptors: this.#descriptors,
@@ -458,7 +474,7 @@ export class Supervisor implements Managed {
       measures: (measures) => this.measuring.heard(measures),
       report: (report) => this.#options.onReport?.(report),
       failed: (why) => {
-        if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`);
+        if (thread.isReady) this.#tell(`Worker ${worker} failed: ${why}`, "worker-failed");
         else fault = startFault(why, address);
       },
       ended: (wasReady) => {
@@ -499,12 +515,12 @@ export class Supervisor implements Managed {
       this.#fail("no worker stays up");
       return;
     }
-    this.#tell(`${what} and is started again${later}`);
+    this.#tell(`${what} and is started again${later}`, "worker-ended");
     place.again = setTimeout(() => {
       this.#spawn(
         worker,
         () => {
-          if (wait > 0) this.#tell(`Worker ${worker} is up again`);
+          if (wait > 0) this.#tell(`Worker ${worker} is up again`, "worker-up-again");
         },
         ({ message }) => this.#again(worker, place, `Worker ${worker} did not start (${message})`),
       );
@@ -517,8 +533,13 @@ export class Supervisor implements Managed {
     void this.stop();
   }
 
-  #tell(trouble: string): void {
+  #tell(trouble: string, event = "trouble"): void {
     this.#options.onTrouble?.(trouble);
+    this.#report("warn", event, { trouble });
+  }
+
+  #report(level: ReportLevel, event: string, fields: Report["fields"]): void {
+    this.#reports.report({ level, event, fields });
   }
 
   /** Workers that are told of shares: one that is not ready is told of everything when it is. */

@@ -25,7 +25,7 @@ import { Native } from "./native.ts";
 import { BlockPool, blocksOf, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
 import { Refusals } from "./refusals.ts";
-import type { Reporter } from "./reports.ts";
+import { Reports } from "./reports.ts";
 import { Rest } from "./rest.ts";
 import { Sockets, type Socket } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
@@ -35,6 +35,9 @@ import { Turnstile } from "./turnstile.ts";
 const NO_TEXT = "text, where fileshare speaks binary messages";
 
 declare const self: Worker;
+
+/** What befalls clients that do nothing wrong. */
+const ORDINARY: ReadonlySet<FaultCode> = new Set(["going-away", "replaced", "hello-timeout"]);
 
 function isText(socket: Bun.ServerWebSocket<ClientData>): socket is TextSocket {
   return "role" in socket.data;
@@ -63,6 +66,7 @@ function start({
   stallMs,
   lobby,
   stats,
+  reportLevel,
   policy,
   tls,
   httpPort,
@@ -78,6 +82,7 @@ function start({
   const pool = new BlockPool(buffers, worker, native);
   pool.channelBlocks = blocksOf(policy.limits["channel-log-bytes"]);
   const drained = (id: SocketId): void => hub.drained(id, clock());
+  const reports = new Reports((each) => post({ t: "report", report: each }), reportLevel);
   const faults: Partial<Record<FaultCode, number>> = {};
   const countFault = (code: FaultCode): void => {
     faults[code] = (faults[code] ?? 0) + 1;
@@ -91,7 +96,14 @@ function start({
     bounds,
     clock,
     drained,
-    failed: (_, code) => countFault(code),
+    failed: ({ visitor }, code, detail) => {
+      countFault(code);
+      reports.report({
+        level: ORDINARY.has(code) ? "debug" : "info",
+        event: "fault-told",
+        fields: { code, address: visitor.address, ...(detail !== undefined && { detail }) },
+      });
+    },
   });
   const inside: Inside = {
     opened: (id, address) => hub.opened(id, clock(), address),
@@ -126,8 +138,8 @@ function start({
     admit: (id, hello) => door.admit(id, hello),
   });
 
-  const report: Reporter = (each) => post({ t: "report", report: each });
-  const door = new Door({ policy, sockets, entrances, turnstile, lobby, report });
+  const { report } = reports;
+  const door = new Door({ policy, sockets, entrances, turnstile, lobby, reports });
   const rest = new Rest();
   const measures = new Measures({ worker, hub, sockets, entrances }, faults);
 
@@ -166,6 +178,9 @@ function start({
         sendPings: false,
         perMessageDeflate: false,
         open(socket) {
+          const door = isText(socket) ? "text" : "socket";
+          const { address } = socket.data.visitor;
+          report({ level: "debug", event: "socket-opened", fields: { address, door } });
           if (isText(socket)) {
             text.opened(socket);
             return;
@@ -192,7 +207,10 @@ function start({
           if (isText(socket)) text.drained(socket);
           else if (isOurs(socket)) sockets.drained(socket);
         },
-        close(socket) {
+        close(socket, code, reason) {
+          const { address } = socket.data.visitor;
+          // What the peer says may be anything.
+          report({ level: "debug", event: "socket-closed", fields: { address, code, reason } });
           door.left(socket.data);
           if (isText(socket)) {
             text.closed(socket);
@@ -216,6 +234,7 @@ function start({
     door.tick(clock());
     rest.tick(clock());
     measures.tick(clock());
+    reports.tick(clock());
     accepting.tick(clock());
   }, TICK_MS);
   const reporting = stats

@@ -84,6 +84,17 @@ export default command({
         "A proxy in front, or a range of them, whose X-Forwarded-For counts; may be given several times",
     },
     ...relayLimitArgs,
+    log: {
+      type: "string",
+      valueHint: "form",
+      description:
+        "What it reports on the standard error: pretty, or json for one object a line (pretty)",
+    },
+    "log-level": {
+      type: "string",
+      valueHint: "level",
+      description: "The least of it: debug, info, warn or error (info with --log, else warn)",
+    },
     "ban-file": {
       type: "string",
       valueHint: "file",

@@ -17,11 +17,12 @@ import { onHangup, onInterrupt } from "../interrupts.ts";
 import { adminAddress, atAdminAddress } from "../relay-admin.ts";
 import { pageLink } from "../relay-manager.ts";
 import { leaveTicket } from "../relay-tickets.ts";
+import { LOG_FORMS, jsonLog, prettyLog } from "../relay-log.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "../relay-limits.ts";
 import { tellServiceManager } from "../service-manager.ts";
-import { parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
+import { oneOf, parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
 
 /** What a relay needs to say goodbye and end after it has drained, and some more. ms */
 const ENDING_MS = 10_000;
@@ -38,6 +39,8 @@ export interface RelayValues
   readonly "stall-timeout": string | undefined;
   readonly "log-bytes": string | undefined;
   readonly "log-dir": string | undefined;
+  readonly log: string | undefined;
+  readonly "log-level": string | undefined;
   readonly admin: string | undefined;
   readonly "ban-file": string | undefined;
   readonly lobby: boolean;
@@ -66,11 +69,20 @@ export async function runRelay(values: RelayValues): Promise<number> {
   const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
   const logFolder = values["log-dir"] ?? tmpdir();
   const limits = parseRelayLimits(values);
-  const { startRelay, workersOfMachine } = await import("../../relay/mod.ts");
+  const form = oneOf("--log", values.log, LOG_FORMS) ?? "pretty";
+  const relayModule = await import("../../relay/mod.ts");
+  const { REPORT_LEVELS, startRelay, workersOfMachine } = relayModule;
+  const level =
+    oneOf("--log-level", values["log-level"], REPORT_LEVELS) ??
+    (values.log === undefined ? "warn" : "info");
   const policy = { limits, access: await accessOf(values) };
   const { createConsola } = await import("consola");
-  const console = createConsola({ stdout: process.stdout, stderr: process.stderr });
-  const onTrouble = (trouble: string): void => console.warn(trouble);
+  const { stdout, stderr } = process;
+  const console = createConsola({ stdout, stderr });
+  const reports =
+    form === "json"
+      ? jsonLog(stderr, () => new Date())
+      : prettyLog(createConsola({ stdout: stderr, stderr, level: ALL_LEVELS }));
   const workers = asked ?? workersOfMachine();
   const { lobby, "ban-file": banFile, "token-file": tokenFile } = values;
   const kept = {
@@ -92,7 +104,8 @@ export async function runRelay(values: RelayValues): Promise<number> {
       stallMs,
       ...kept,
       admin: admin && { ...admin, drainMs },
-      onTrouble,
+      onReport: reports.report,
+      reportLevel: level,
     }),
   );
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
@@ -105,7 +118,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
     process.stdout.write(
       jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),
     );
-  } else {
+  } else if (form === "pretty") {
     const scheme = new URL(url).protocol;
     const others = otherAddresses(hostname).map((host) => `${scheme}//${host}:${relay.port}`);
     console.success(`The relay listens at ${url}`);
@@ -138,10 +151,14 @@ export async function runRelay(values: RelayValues): Promise<number> {
     `EXTEND_TIMEOUT_USEC=${(drainMs + ENDING_MS) * 1000}`,
   ]);
   if (values.json) process.stdout.write(jsonLine({ event: "draining", seconds: drainMs / 1000 }));
-  else console.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
+  else if (form === "pretty")
+    console.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
   await relay.drain(drainMs);
   return endedWith(await relay.ended);
 }
+
+/** Of consola: what is left out is left out before. */
+const ALL_LEVELS = 5;
 
 /** @throws FaultError */
 function endedWith(fault: FaultError | undefined): number {

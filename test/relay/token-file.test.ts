@@ -177,7 +177,9 @@ class Setting implements AsyncDisposable {
       tokenFile: this.path,
       supervision: { tokensMs: 20 },
       onTrouble: (trouble) => this.#note(trouble),
-      onReport: ({ event }) => this.#note(event),
+      onReport: ({ event }) => {
+        if (["tokens-changed", "not-allowed"].includes(event)) this.#note(event);
+      },
     };
   }
 
