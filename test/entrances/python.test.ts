@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { LOBBY_CODE } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
+import { policyWith, token } from "../relay/tokens.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { receive, receiveJob } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
@@ -46,5 +47,43 @@ test.skipIf(PYTHON === undefined)(
     expect(await sender.exited).toBe(0);
     expect(Buffer.compare(readFileSync(join(there.path, "rcv_a.bin")), bytes)).toBe(0);
     expect(Buffer.compare(readFileSync((await ours.when("saved")).path), bytes)).toBe(0);
+  },
+);
+
+/** What a library of theirs is told at a door, with and without a header. */
+const KNOCKS = `
+import asyncio, sys, websockets
+async def knock(url, headers):
+    newer = int(websockets.__version__.split(".")[0]) >= 14
+    name = "additional_headers" if newer else "extra_headers"
+    try:
+        async with websockets.connect(url, **{name: headers}):
+            return "in"
+    except Exception as error:
+        return str(error)
+async def main(url, token):
+    print(await knock(url, {}))
+    print(await knock(url, {"Authorization": "Bearer " + token[:-1]}))
+    print(await knock(url, {"Authorization": "Bearer " + token}))
+asyncio.run(main(*sys.argv[1:]))
+`;
+
+test.skipIf(PYTHON === undefined)(
+  "P4 the Python websockets library with a token (needs python3-websockets)",
+  async () => {
+    const { text, known } = token(["receive"]);
+    await using relay = await startRelay({
+      policy: policyWith({ lobby: "closed", tokens: [known] }),
+    });
+    const child = Bun.spawn([PYTHON ?? "python3", "-c", KNOCKS, `${relay.url}/receiver`, text], {
+      stdout: "pipe",
+    });
+    const said = (await child.stdout.text()).trim().split("\n");
+    expect(said).toEqual([
+      expect.stringContaining("401"),
+      expect.stringContaining("401"),
+      "in",
+    ] as string[]);
+    expect(await child.exited).toBe(0);
   },
 );
