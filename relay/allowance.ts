@@ -3,6 +3,9 @@ import type { Message } from "../protocol/mod.ts";
 /** A second's worth of messages times this may come at once. */
 const BURST_SECONDS = 10;
 
+/** `join`, `ack`, `complete` and `leave`: who waits in the lobby takes one small file after another. */
+const ANSWERS_TO_OFFER = 4;
+
 /**
  * What one client may say: so much per second, and an answer to each thing that it was given. A fast
  * receiver acknowledges thousands of records in a second, and a sender answers as many receipts.
@@ -43,6 +46,8 @@ export function answersTo(message: Message): number {
       return message.list.length;
     case "receipt":
       return 1;
+    case "offers":
+      return ANSWERS_TO_OFFER * message.list.length;
     default:
       return 0;
   }

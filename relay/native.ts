@@ -26,6 +26,14 @@ const FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
 
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+const SOL_SOCKET = 1;
+const SO_KEEPALIVE = 9;
+const SO_ACCEPTCONN = 30;
+/** Probes after as many seconds of silence, so far apart, and so many in vain before a line is dead. */
+const KEEPALIVE = { idle: 60, interval: 15, probes: 4 };
 /** Where tcpi_bytes_received is in struct tcp_info, and what the struct has up to its end. bytes */
 const TCP_INFO_RECEIVED = { offset: 128, size: 136 };
 
@@ -57,6 +65,7 @@ const symbols = {
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
@@ -163,6 +172,35 @@ export class Native {
     if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return undefined;
     if (this.#infoLength[0] < size) return undefined;
     return Number(this.#info.getBigUint64(offset, true));
+  }
+
+  /**
+   * Connections that this process accepts from now on are given up by the kernel when nobody is at
+   * their other end any more: a client of HTTP that waits says nothing, and can't be asked by us.
+   */
+  keepAlive(): void {
+    for (const name of readdirSync("/proc/self/fd")) {
+      const socket = Number(name);
+      if (this.#option(socket, SOL_SOCKET, SO_ACCEPTCONN) !== 1) continue;
+      const { idle, interval, probes } = KEEPALIVE;
+      this.#setOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+      this.#setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+      this.#setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, probes);
+      this.#setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    }
+  }
+
+  #option(socket: Descriptor, level: number, name: number): number | undefined {
+    this.#infoLength[0] = 4;
+    const { getsockopt } = this.#library;
+    const [value, length] = [ptr(this.#info.buffer), ptr(this.#infoLength)];
+    if (getsockopt(socket, level, name, value, length) !== 0) return undefined;
+    return this.#info.getInt32(0, true);
+  }
+
+  #setOption(socket: Descriptor, level: number, name: number, value: number): void {
+    this.#info.setInt32(0, value, true);
+    this.#library.setsockopt(socket, level, name, ptr(this.#info.buffer), 4);
   }
 
   /** The descriptor of the connection with this peer. */

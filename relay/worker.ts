@@ -223,7 +223,15 @@ function start({
         },
       },
     });
-  const listener = new Listener({ open, port, tls });
+  const listener = new Listener({
+    open: (at, pair) => {
+      const server = open(at, pair);
+      kernel?.keepAlive();
+      return server;
+    },
+    port,
+    tls,
+  });
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
   const listeners = [listener, ...(hint === undefined ? [] : [hint])];
   const accepting = new Accepting(listeners, descriptors, report);

@@ -214,6 +214,7 @@ describe("T10 what one client says", () => {
     const share = new Uint8Array(16);
     expect(answersTo({ t: "want", share, first: 5, count: 16 })).toBe(16);
     expect(answersTo({ t: "receipt", share, receiver: share, records: 1, mac: share })).toBe(1);
+    expect(answersTo({ t: "offers", list: [] })).toBe(0);
     // Else a client that asks for nonsense could do so for ever.
     expect(answersTo({ t: "cancel", share, reason: "no-such-share" })).toBe(0);
     expect(VERDICTS_PER_SHARE).toBeGreaterThanOrEqual(RECEIVERS_PER_SHARE);

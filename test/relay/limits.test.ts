@@ -5,6 +5,7 @@ import { type Relay } from "../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "./limited.ts";
 import { encodeControl } from "../../protocol/mod.ts";
 import { lobbyKeys } from "../../relay/entrances/lobby.ts";
+import { hasNative } from "./log-rooms.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { StrictSocket } from "./strict-socket.ts";
 
@@ -172,6 +173,23 @@ describe("a client", () => {
     await socket.closed;
     expect(relay.refusals["idle-timeout"]).toBe(1);
   });
+
+  test.skipIf(!hasNative)(
+    "of HTTP that waits and is not there any more is found by the kernel (GNU/Linux)",
+    async () => {
+      await using relay = await limitedRelay({});
+      const aborted = new AbortController();
+      const { signal } = aborted;
+      const url = `http://127.0.0.1:${relay.port}/lobby`;
+      const waits = fetch(url, { signal }).catch(() => undefined);
+      // A row of the kernel's table, with the port in hex; a timer of 02 is that of keepalive.
+      const port = relay.port.toString(16).toUpperCase().padStart(4, "0");
+      const row = new RegExp(`^ *\\d+: 0100007F:${port} \\S+ 01 \\S+ 02:`, "m");
+      while (!row.test(await Bun.file("/proc/net/tcp").text())) await Bun.sleep(1);
+      aborted.abort();
+      await waits;
+    },
+  );
 
   test("of another door over a limit of shares hears which", async () => {
     await using relay = await limitedRelay({ "shares-per-channel": 1 });
