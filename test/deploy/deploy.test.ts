@@ -85,13 +85,14 @@ describe("the unit", () => {
 
   test("starts a relay with what it sets", async () => {
     using folder = temporaryFolder();
-    const cache = join(folder.path, "cache");
-    mkdirSync(join(cache, "fileshare-relay"), { recursive: true });
+    for (const made of ["CacheDirectory", "StateDirectory", "RuntimeDirectory"]) {
+      mkdirSync(join(folder.path, settings(made)[0] ?? ""), { recursive: true });
+    }
     const set = settings("Environment").flatMap((line) => line.split(" "));
     const env = Object.fromEntries(
       set.map((one) => {
         const [name = "", value = ""] = one.split("=");
-        return [name, value.replace("%C", cache)];
+        return [name, value.replace(/^%[CSt]/, folder.path)];
       }),
     );
     const [, , ...given] = settings("ExecStart")[0]?.split(" ") ?? [];
