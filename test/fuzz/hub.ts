@@ -83,7 +83,7 @@ class FuzzRelay {
     if (this.#random.chance(0.9)) this.settle();
   }
 
-  drain(line: Line): void {
+  hasRoom(line: Line): void {
     if (!line.full || line.failed) return;
     line.full = false;
     this.#hubs[line.worker]?.drained(line.socket, this.now);
@@ -98,6 +98,13 @@ class FuzzRelay {
     this.now += ms;
     this.#directory.tick(this.now);
     for (const hub of this.#hubs) hub.tick(this.now);
+    this.settle();
+  }
+
+  /** It is told to end: nobody new is let in, and transfers run on. */
+  drain(): void {
+    this.#directory.drain();
+    for (const hub of this.#hubs) hub.drain(this.now);
     this.settle();
   }
 
@@ -158,6 +165,7 @@ class FuzzRelay {
 function play(random: Random): number {
   const relay = new FuzzRelay(random);
   let inputs = 0;
+  const drains = random.chance(0.2);
   // One after another, so that each finds what those before left.
   for (let more = random.whole(1, 3); more > 0; more--) {
     const [, { steps }] = random.pick(CONVERSATIONS);
@@ -175,8 +183,9 @@ function play(random: Random): number {
         if (at < soundUpTo || random.chance(0.5)) relay.say(line, bytes);
         else inputs += sayBroken(random, relay, line, lines, bytes);
       }
+      if (drains && random.chance(0.02)) relay.drain();
       if (random.chance(0.15)) relay.wait(random.pick(PAUSES));
-      if (random.chance(0.3)) for (const each of lines.values()) relay.drain(each);
+      if (random.chance(0.3)) for (const each of lines.values()) relay.hasRoom(each);
     }
     for (const line of lines.values()) if (random.chance(0.7)) relay.close(line);
   }
