@@ -26,6 +26,8 @@ export interface Manager {
   /** Of the admin listener. */
   readonly url: string;
   readonly token: string;
+  /** Its relay told us where it is: on this machine, whatever name its certificate has. */
+  readonly isOurs: boolean;
 }
 
 /**
@@ -41,12 +43,12 @@ export function findManager(
     const url = addressOf(admin);
     const known = tickets.find((ticket) => ticket.admin === url);
     const with_ = token ?? known?.token;
-    if (with_ !== undefined) return { url, token: with_ };
+    if (with_ !== undefined) return { url, token: with_, isOurs: known !== undefined };
     throw usage(`the relay at ${url} is none of yours here: give a token with FILESHARE_TOKEN`);
   }
   const [only, ...others] = tickets;
   if (only === undefined) throw new FaultError("no-relay-here");
-  if (others.length === 0) return { url: only.admin, token: token ?? only.token };
+  if (others.length === 0) return { url: only.admin, token: token ?? only.token, isOurs: true };
   const list = tickets.map(({ admin: at, relay }) => `--admin ${at} (${relay})`).join(", ");
   throw usage(`several relays run here: say which with ${list}`);
 }
@@ -95,7 +97,7 @@ function jsonOf(text: string, { url }: Manager): unknown {
 
 /** Not `fetch`, which would go through the proxy of the environment to this very machine. */
 function ask(
-  { url, token }: Manager,
+  { url, token, isOurs }: Manager,
   method: string,
   what: string,
   body = "",
@@ -104,7 +106,7 @@ function ask(
   const unreachable = (cause?: unknown): void =>
     reject(new FaultError("no-relay-here", url, { cause }));
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  const options = { method, headers, timeout: ANSWER_MS };
+  const options = { method, headers, timeout: ANSWER_MS, rejectUnauthorized: !isOurs };
   const start = url.startsWith("https:") ? requestTls : request;
   const asking = start(`${url}/api/${what}`, options, (response) => {
     const parts: Buffer[] = [];

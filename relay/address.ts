@@ -41,6 +41,13 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || (isIPv4(address) && address.startsWith("127."));
 }
 
+/** How a listener at that address is reached from this machine, as a URL has it. */
+export function localAddress(hostname: string): string {
+  if (hostname === "0.0.0.0") return "127.0.0.1";
+  if (hostname === "::") return "[::1]";
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
 /** Ranges of addresses. */
 export class AddressRanges {
   readonly #ipv4 = new BlockList();

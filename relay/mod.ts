@@ -11,7 +11,8 @@ import {
 } from "../protocol/mod.ts";
 
 import type { Certificate } from "./certificate.ts";
-import type { Admin, AdminOptions } from "./admin/listener.ts";
+import { isLoopback, localAddress } from "./address.ts";
+import type { Admin } from "./admin/listener.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { Supervisor, type RelayOptions } from "./supervisor.ts";
 
@@ -88,7 +89,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
   const running: { supervisor?: Supervisor } = {};
   await using opening = new AsyncDisposableStack();
   // First, so that it can say that the relay starts.
-  const admin = await openAdmin(options.admin, logFolder, () => running.supervisor);
+  const admin = await openAdmin(options, logFolder, () => running.supervisor);
   if (admin !== undefined) opening.use(admin);
   const started = await Supervisor.start({
     workers: 1,
@@ -140,17 +141,19 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
 
 /** Loaded only where one is wanted. */
 async function openAdmin(
-  options: AdminOptions | undefined,
+  { admin, tls, onTrouble, onReport }: Partial<RelayOptions>,
   logFolder: string,
   relay: () => Supervisor | undefined,
 ): Promise<Admin | undefined> {
-  if (options === undefined) return undefined;
+  if (admin === undefined) return undefined;
   const { AdminListener } = await import("./admin/listener.ts");
-  return new AdminListener({ drainMs: DRAIN_MS, ...options, logFolder, relay });
-}
-
-function localAddress(hostname: string): string {
-  if (hostname === "0.0.0.0") return "127.0.0.1";
-  if (hostname === "::") return "[::1]";
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
+  // Where nobody listens on the way, a certificate for another name is only in the way.
+  const isExposed = admin.hostname !== "localhost" && !isLoopback(admin.hostname);
+  if (isExposed && tls === undefined) {
+    const trouble = `The admin listener at ${admin.hostname} speaks no TLS, so that others on the way can read tokens: give --tls-cert, or an address of this machine alone`;
+    onTrouble?.(trouble);
+    onReport?.({ level: "warn", event: "admin-exposed", fields: { trouble } });
+  }
+  const setting = { drainMs: DRAIN_MS, ...admin, logFolder, relay };
+  return new AdminListener({ ...setting, tls: isExposed ? tls : undefined });
 }

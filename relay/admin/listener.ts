@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
 
-import { FaultError } from "../../protocol/mod.ts";
+import { CERTIFICATE_EVERY_MS, FaultError } from "../../protocol/mod.ts";
 
-import { listenFault } from "../guard.ts";
+import { localAddress } from "../address.ts";
+import { KeptCertificate, type CertificateFiles, type Look, type TlsPair } from "../certificate.ts";
+import { guardPort, listenFault } from "../guard.ts";
+import { CAN_SHARE_PORT, Listener } from "../listener.ts";
 import { TokenBook } from "../tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./log-room.ts";
@@ -37,6 +40,8 @@ export interface AdminSetting extends AdminOptions {
   /** Undefined: it is still starting. */
   readonly relay: () => Managed | undefined;
   readonly logFolder: string;
+  /** With them it speaks TLS. */
+  readonly tls: CertificateFiles | undefined;
   readonly drainMs: number;
 }
 
@@ -46,38 +51,69 @@ type Answer = Response | Promise<Response>;
 export class AdminListener implements Admin {
   readonly token = randomBytes(TOKEN_BYTES).toString("base64url");
   readonly #setting: AdminSetting;
-  readonly #server: Bun.Server<undefined>;
+  readonly #listener: Listener<undefined>;
+  readonly #guard: DisposableStack;
+  readonly #renewing: NodeJS.Timeout | undefined;
   readonly #startedAt = performance.now();
   #metrics: Promise<Metrics> | undefined;
 
-  /** @throws FaultError `port-in-use`, `cannot-listen` */
+  /** @throws FaultError `port-in-use`, `cannot-listen`, `bad-certificate` */
   constructor(setting: AdminSetting) {
     this.#setting = setting;
     const { hostname, port } = setting;
+    const kept = setting.tls && new KeptCertificate(setting.tls, Date.now());
+    using guard = new DisposableStack();
     try {
-      this.#server = Bun.serve({
-        hostname,
+      // One that is renewed shares its port with the one before.
+      if (kept !== undefined && port !== 0) guard.use(guardPort(hostname, port));
+      this.#listener = new Listener({
+        open: (at, tls) => this.#open(at, tls),
         port,
-        idleTimeout: IDLE_SECONDS,
-        maxRequestBodySize: BODY_BYTES,
-        development: false,
-        // Without a word of it Bun shares the port with others where it is not for developing.
-        reusePort: false,
-        fetch: (request) => this.#fetch(request),
-        error: () => plain(500, "The relay made a mistake."),
+        tls: kept?.certificate.pair,
       });
     } catch (error) {
-      const { code } = listenFault(Bun.inspect(error), "");
+      const { code } =
+        error instanceof FaultError
+          ? error
+          : listenFault(Bun.inspect(error), `${hostname}:${port}`);
       throw new FaultError(code, `--admin ${hostname}:${port}`, { cause: error });
     }
+    this.#guard = guard.move();
+    this.#renewing =
+      kept && setInterval(() => this.#renew(kept.look(Date.now(), false)), CERTIFICATE_EVERY_MS);
+  }
+
+  #open(port: number, tls: TlsPair | undefined): Bun.Server<undefined> {
+    return Bun.serve({
+      hostname: this.#setting.hostname,
+      port,
+      ...(tls !== undefined && { tls }),
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: BODY_BYTES,
+      development: false,
+      // Without a word of it Bun shares the port with others where it is not for developing.
+      reusePort: tls !== undefined && CAN_SHARE_PORT,
+      fetch: (request) => this.#fetch(request),
+      error: () => plain(500, "The relay made a mistake."),
+    });
+  }
+
+  /** What is wrong with the files is told where the relay's own listener looks at them. */
+  #renew(look: Look): void {
+    if (look.found === "renewed") this.#listener.renew(look.certificate.pair);
+    else this.#listener.settle();
   }
 
   get url(): string {
-    return this.#server.url.origin;
+    const { hostname, tls } = this.#setting;
+    const scheme = tls === undefined ? "http" : "https";
+    return `${scheme}://${localAddress(hostname)}:${this.#listener.port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.stop(true);
+    clearInterval(this.#renewing);
+    this.#guard.dispose();
+    await this.#listener.end();
   }
 
   #fetch(request: Request): Answer {
