@@ -11,7 +11,7 @@ import { NO_RATES, ratesBetween, relayStatusLines } from "../../cli/screen/relay
 import { makeStyle } from "../../cli/screen/style.ts";
 import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
 import { faultOf, laterFaultOf, temporaryFolder } from "./disk.ts";
-import { cleanEnv } from "./pty.ts";
+import { cleanEnv, openPty } from "./pty.ts";
 import { RelayCommand } from "./relay-command.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
@@ -251,5 +251,46 @@ describe("the lines of the status", () => {
     for (const character of evil.slice(0, -1)) {
       if (!/[\w\];]/.test(character)) expect(text).not.toContain(character);
     }
+  });
+});
+
+describe("in a terminal", () => {
+  const wide = { columns: 120, rows: 30, env };
+
+  test("status is drawn anew until Ctrl-C", async () => {
+    await using _ = await RawClient.serving(relay.url, randomId(), rawShare(9));
+    await using pty = openPty(["relay", "status"], wide);
+    await pty.shows(/^relay http:\S+ {2}running/m);
+    await pty.shows(/^share +sender +receivers/m);
+    await pty.shows("127.0.0.1");
+    await pty.shows("out 0 B/s");
+    pty.type("\u0003");
+    expect(await pty.exited).toBe(EXIT.done);
+  });
+
+  test("P4 a relay prints a link with its token there, and nowhere else", async () => {
+    using other = temporaryFolder();
+    const more = { XDG_RUNTIME_DIR: other.path };
+    const args = ["relay", "--host", "127.0.0.1", "--port", "0"];
+    await using pty = openPty(args, { ...wide, env: more });
+    await pty.shows(/#token=[\w-]{43}/);
+    pty.type("\u0003");
+    expect(await pty.exited).toBe(EXIT.done);
+    const child = Bun.spawn([process.execPath, main, ...args], {
+      env: { ...cleanEnv(), ...more },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const reader = child.stdout.getReader();
+    let said = "";
+    while (!said.includes("Ctrl-C ends it")) {
+      const { value } = await reader.read();
+      said += new TextDecoder().decode(value);
+    }
+    child.kill("SIGTERM");
+    await child.exited;
+    expect(said).toContain("What it does: http://127.0.0.1:");
+    expect(said + (await child.stderr.text())).not.toContain("token=");
   });
 });
