@@ -35,10 +35,14 @@ export function adminAddress(
   return { hostname: host.startsWith("[") ? host.slice(1, -1) : host, port, isGiven: true };
 }
 
-/** Starts at that address; where nobody asked for that very port and it is taken, at a free one. */
+/**
+ * Starts at that address; where nobody asked for that very port and it is taken, at a free one.
+ * @param takeOver asks whoever has it to leave, if it is a relay before this one. @returns whether it did
+ */
 export async function atAdminAddress<T>(
   address: AdminAddress | undefined,
   start: (admin: Omit<AdminAddress, "isGiven"> | undefined) => Promise<T>,
+  takeOver: (port: number) => Promise<boolean>,
 ): Promise<T> {
   if (address === undefined) return start(undefined);
   const { hostname, port, isGiven } = address;
@@ -49,7 +53,9 @@ export async function atAdminAddress<T>(
       error instanceof FaultError &&
       error.code === "port-in-use" &&
       error.detail?.startsWith("--admin") === true;
-    if (!isTaken || isGiven) throw error;
+    if (!isTaken) throw error;
+    if (await takeOver(port)) return start({ hostname, port });
+    if (isGiven) throw error;
     return start({ hostname, port: 0 });
   }
 }

@@ -87,6 +87,24 @@ export async function askFor(manager: Manager, action: string, body: object): Pr
   throw new FaultError(isFaultCode(code) ? code : "refused-action", detail);
 }
 
+/** Asks relays of ours that drain to leave that port to us. @returns whether one did */
+export async function takeOverAdmin(
+  port: number,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<boolean> {
+  for (const { admin, token } of findTickets(env)) {
+    if (new URL(admin).port !== `${port}`) continue;
+    try {
+      await askFor({ url: admin, token, isOurs: true }, "leave", {});
+      return true;
+    } catch (error) {
+      // It does not drain, or is just gone.
+      if (!(error instanceof FaultError)) throw error;
+    }
+  }
+  return false;
+}
+
 function jsonOf(text: string, { url }: Manager): unknown {
   try {
     return JSON.parse(text);

@@ -15,7 +15,7 @@ import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
 import { onHangup, onInterrupt } from "../interrupts.ts";
 import { adminAddress, atAdminAddress } from "../relay-admin.ts";
-import { pageLink } from "../relay-manager.ts";
+import { pageLink, takeOverAdmin } from "../relay-manager.ts";
 import { leaveTicket } from "../relay-tickets.ts";
 import { LOG_FORMS, jsonLog, prettyLog } from "../relay-log.ts";
 import { accessOf, type AccessValues } from "../relay-access.ts";
@@ -96,7 +96,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
     logFolder,
     zeroCopy: !values.copy,
   };
-  const relay = await atAdminAddress(adminAddress(values.admin, port), (admin) =>
+  const start = (admin: { readonly hostname: string; readonly port: number } | undefined) =>
     startRelay({
       hostname,
       port,
@@ -106,14 +106,16 @@ export async function runRelay(values: RelayValues): Promise<number> {
       admin: admin && { ...admin, drainMs },
       onReport: reports.report,
       reportLevel: level,
-    }),
-  );
+    });
+  const takeOver = (at: number): Promise<boolean> => takeOverAdmin(at, process.env);
+  const relay = await atAdminAddress(adminAddress(values.admin, port), start, takeOver);
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   using __ = onHangup(() => relay.reload());
   const { url, certificate, admin } = relay;
   const ticket = admin && { relay: url, admin: admin.url, token: admin.token };
-  using ___ = ticket && leaveTicket(ticket, process.env);
+  using left = ticket && leaveTicket(ticket, process.env);
+  void admin?.left.then(() => left?.[Symbol.dispose]());
   if (values.json) {
     process.stdout.write(
       jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),

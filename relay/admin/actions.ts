@@ -13,6 +13,8 @@ const MS = 1000;
 export interface Setting {
   /** How long transfers may run on. */
   readonly drainMs: number;
+  /** Closes this listener, and nothing else of the relay. */
+  readonly leave: () => void;
 }
 
 export type Action = (
@@ -28,7 +30,7 @@ const banning = v.strictObject({
   seconds: v.optional(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(BAN_SECONDS))),
 });
 const lifting = v.strictObject({ address });
-const draining = v.strictObject({});
+const nothing = v.strictObject({});
 
 function checked<Schema extends v.GenericSchema>(
   schema: Schema,
@@ -65,9 +67,19 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
     },
   ],
   [
+    // The next relay is here, and operators are to find that one.
+    "leave",
+    (relay, body, { leave }) => {
+      checked(nothing, body);
+      if (!relay.health.isEnding) throw new FaultError("refused-action", "it does not drain");
+      leave();
+      return { status: 200 };
+    },
+  ],
+  [
     "drain",
     (relay, body, { drainMs }) => {
-      checked(draining, body);
+      checked(nothing, body);
       // Whoever started the relay waits for its end.
       void relay.drain(drainMs);
       return { status: 202, seconds: drainMs / MS };

@@ -34,6 +34,8 @@ export interface Admin extends AsyncDisposable {
   readonly url: string;
   /** Made for this run alone. */
   readonly token: string;
+  /** Resolves when it is there no more, also where the relay still drains. */
+  readonly left: Promise<void>;
 }
 
 export interface AdminSetting extends AdminOptions {
@@ -55,6 +57,8 @@ export class AdminListener implements Admin {
   readonly #guard: DisposableStack;
   readonly #renewing: NodeJS.Timeout | undefined;
   readonly #startedAt = performance.now();
+  readonly #left = Promise.withResolvers<void>();
+  readonly left = this.#left.promise;
   #metrics: Promise<Metrics> | undefined;
 
   /** @throws FaultError `port-in-use`, `cannot-listen`, `bad-certificate` */
@@ -111,8 +115,7 @@ export class AdminListener implements Admin {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#renewing);
-    this.#guard.dispose();
+    this.#leave();
     await this.#listener.end();
   }
 
@@ -199,7 +202,10 @@ export class AdminListener implements Admin {
 
   async #act(request: Request, relay: Managed, act: Action): Promise<Response> {
     try {
-      const { status, ...said } = act(relay, await bodyOf(request), this.#setting);
+      const { status, ...said } = act(relay, await bodyOf(request), {
+        drainMs: this.#setting.drainMs,
+        leave: () => this.#leave(),
+      });
       return Response.json(said, { status, headers: NO_STORE });
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
@@ -207,6 +213,14 @@ export class AdminListener implements Admin {
       const status = code === "refused-action" ? 404 : 400;
       return Response.json({ code, detail }, { status, headers: NO_STORE });
     }
+  }
+
+  /** What is asked already is answered. */
+  #leave(): void {
+    clearInterval(this.#renewing);
+    this.#guard.dispose();
+    this.#listener.close();
+    this.#left.resolve();
   }
 
   #mayManage(token: string): boolean {

@@ -165,12 +165,39 @@ describe("where the admin listener is", () => {
     const taken = new FaultError("port-in-use", "--admin 127.0.0.1:8999");
     const start = (admin: { readonly port: number } | undefined): Promise<number | undefined> =>
       admin?.port === 8999 ? Promise.reject(taken) : Promise.resolve(admin?.port);
-    expect(await atAdminAddress(adminAddress(undefined, 8000), start)).toBe(0);
-    expect(await laterFaultOf(atAdminAddress(adminAddress("8999", 8000), start))).toBe(
-      "port-in-use",
-    );
-    expect(await atAdminAddress(undefined, start)).toBeUndefined();
+    const nobody = (): Promise<boolean> => Promise.resolve(false);
+    const at = (given: string | undefined): Promise<number | undefined> =>
+      atAdminAddress(adminAddress(given, 8000), start, nobody);
+    expect(await at(undefined)).toBe(0);
+    expect(await laterFaultOf(at("8999"))).toBe("port-in-use");
+    expect(await atAdminAddress(undefined, start, nobody)).toBeUndefined();
   });
+});
+
+test("a relay takes the admin port over from one of ours that drains, and from no other", async () => {
+  using other = temporaryFolder();
+  const more = { XDG_RUNTIME_DIR: other.path };
+  await using old = await RelayCommand.start(["--drain", "60"], undefined, undefined, more);
+  // A transfer that does not end: its sender gives nothing.
+  const [channel, share] = [randomId(), rawShare(9)];
+  await using sender = await RawClient.offering(old.url, channel, share);
+  await using receiver = await RawClient.greeted(old.url, "receiver", channel);
+  receiver.join(share.offer.share, 0, 8);
+  await sender.when("receivers");
+  const [ticket] = findTickets(more);
+  const port = new URL(ticket?.admin ?? "").port;
+  const args = ["--admin", port, "--host", "127.0.0.1"];
+  await using refused = new RelayCommand(args, undefined, undefined, more);
+  expect(await refused.says()).toMatchObject({ event: "error", code: "port-in-use" });
+  old.kill("SIGTERM");
+  expect(await old.says()).toMatchObject({ event: "draining" });
+  await using next = await RelayCommand.start(args, undefined, undefined, more);
+  const tickets = findTickets(more);
+  expect(tickets.map(({ admin }) => admin)).toEqual([`http://127.0.0.1:${port}`]);
+  expect(new URL(tickets[0]?.relay ?? "").port).toBe(`${next.port}`);
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  // It went without the transfer.
+  expect(sender.messages.some(({ t }) => t === "fault")).toBe(false);
 });
 
 describe("the lines of the status", () => {
