@@ -1,3 +1,4 @@
+import type { Certificate } from "../certificate.ts";
 import type { Directory } from "../directory.ts";
 import type { Policy } from "../policy.ts";
 import type { PoolBuffers } from "../pool.ts";
@@ -16,6 +17,8 @@ export interface Managed {
   readonly refusals: Readonly<Record<string, number>>;
   readonly pool: PoolBuffers;
   readonly policy: Policy;
+  /** Undefined without TLS. */
+  readonly certificate: Certificate | undefined;
   readonly bans: Bans;
   /** @throws FaultError `bad-ban`, `bad-ban-file` */
   ban(range: string, until: number | undefined): Ban;

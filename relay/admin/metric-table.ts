@@ -20,6 +20,8 @@ export interface MetricSource {
   readonly log: { readonly held: number; readonly blocks: number; readonly blockBytes: number };
   /** Undefined where the system does not say. */
   readonly memory: ProcessMemory | undefined;
+  /** In ms since 1970; undefined without TLS. */
+  readonly certificateEndsAt: number | undefined;
 }
 
 export interface Reading {
@@ -182,5 +184,10 @@ export const METRICS: readonly Metric[] = [
     "Resident memory: file and shared are the log's, and go when the system needs room. Linux only.",
     ({ memory }) => (memory === undefined ? [] : by("kind", { ...memory })),
     ["kind"],
+  ),
+  gauge(
+    "fileshare_certificate_end_seconds",
+    "When the certificate ends, in seconds since 1970; nothing without TLS.",
+    ({ certificateEndsAt: at }) => (at === undefined ? [] : one(at / MS)),
   ),
 ];

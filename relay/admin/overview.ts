@@ -100,6 +100,7 @@ export function metricSource(relay: Managed, measured: Measured): MetricSource {
     isDraining: isEnding,
     log: { held: heldBlocks(pool), blocks: pool.blocks, blockBytes: pool.blockBytes },
     memory: processMemory(),
+    certificateEndsAt: relay.certificate?.endsAt,
   };
 }
 

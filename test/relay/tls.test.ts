@@ -169,6 +169,17 @@ describe.each([1, 2])("a relay of %d workers with a certificate", (workers) => {
   });
 });
 
+test("the metrics say when the certificate ends, as of now", async () => {
+  using folder = temporaryFolder();
+  const admin = { hostname: "127.0.0.1", port: 0 };
+  await using served = await encrypted(folder.path, { admin });
+  const until = Math.floor(Date.now() / 1000) + 40 * 24 * 60 * 60;
+  served.replace(authority.issue({ until: until * 1000 }));
+  served.relay.reload();
+  const response = await fetch(`${served.relay.admin?.url}/metrics`);
+  expect(await response.text()).toContain(`fileshare_certificate_end_seconds ${until}\n`);
+});
+
 test("a relay whose certificate is broken does not listen", async () => {
   using folder = temporaryFolder();
   const tls = writeCertificate(folder.path, authority.issue());
