@@ -46,12 +46,23 @@ export function noSuchFurtherCommand(
   further: readonly string[],
 ): string | undefined {
   const end = words.findIndex((word) => word.startsWith("-"));
-  const typed = (end === -1 ? words : words.slice(0, end)).join(" ");
+  const given = end === -1 ? words : words.slice(0, end);
+  const typed = given.join(" ");
   const rest = further
     .filter((name) => name.startsWith(`${typed} `))
     .map((name) => name.slice(typed.length + 1));
   if (rest.length > 0) return `${typed} takes one of: ${rest.join(", ")}`;
-  const groups = new Set(further.map((name) => name.split(" ").slice(0, -1).join(" ")));
-  const meant = suggest(typed, [...further, ...groups]);
-  return meant && `there is no command "${typed}" (did you mean ${meant}?)`;
+  const [first = "", ...others] = given;
+  // Words of a command may follow its name, and the first word is right.
+  for (let length = others.length; length > 0; length--) {
+    const names = further
+      .map((name) => name.split(" ").slice(1))
+      .filter((parts) => parts.length >= length)
+      .map((parts) => parts.slice(0, length).join(" "));
+    const meant = suggest(others.slice(0, length).join(" "), [...new Set(names)]);
+    if (meant !== undefined) {
+      return `there is no command "${typed}" (did you mean ${first} ${meant}?)`;
+    }
+  }
+  return undefined;
 }

@@ -142,6 +142,8 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["relay", "--stall-timeout", "3601"], "--stall-timeout takes seconds, more than 0"],
     [["relay", "token"], "relay token takes one of: add, list, revoke"],
     [["relay", "tokn", "add"], 'no command "relay tokn add" (did you mean relay token add?)'],
+    [["relay", "tok"], '"relay tok" (did you mean relay token?)'],
+    [["relay", "bann", "x"], '"relay bann x" (did you mean relay ban?)'],
     [["relay", "token", "ad"], '"relay token ad" (did you mean relay token add?)'],
     [["relay", "token", "remove", "x"], "(did you mean relay token revoke?)"],
     [["relay", "--access", "shut"], "--access takes open, senders, closed"],
