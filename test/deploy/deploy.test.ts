@@ -10,6 +10,8 @@ import { variableFor } from "../../cli/settings.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { DRAIN_MS, FAREWELL_MS, RELAY_LIMITS, RELAY_WORKERS } from "../../protocol/mod.ts";
 import { clientsWithin } from "../../relay/descriptors.ts";
+import { startRelay } from "../../relay/mod.ts";
+import { Authority, writeCertificate } from "../certificates.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";
 
@@ -85,14 +87,16 @@ describe("the unit", () => {
 
   test("starts a relay with what it sets", async () => {
     using folder = temporaryFolder();
+    const resolved = (text: string): string =>
+      text.replaceAll(/%[CSt]/g, folder.path).replaceAll("%N", "fileshare-relay");
     for (const made of ["CacheDirectory", "StateDirectory", "RuntimeDirectory"]) {
-      mkdirSync(join(folder.path, settings(made)[0] ?? ""), { recursive: true });
+      mkdirSync(resolved(`%t/${settings(made)[0]}`), { recursive: true });
     }
     const set = settings("Environment").flatMap((line) => line.split(" "));
     const env = Object.fromEntries(
       set.map((one) => {
         const [name = "", value = ""] = one.split("=");
-        return [name, value.replace(/^%[CSt]/, folder.path)];
+        return [name, resolved(value)];
       }),
     );
     const [, , ...given] = settings("ExecStart")[0]?.split(" ") ?? [];
@@ -153,13 +157,21 @@ describe("the Dockerfile", () => {
       const child = Bun.spawn([process.execPath, ...asked], { stderr: "ignore" });
       return (await child.exited) === 0;
     };
-    const { startRelay } = await import("../../relay/mod.ts");
-    let was = "";
-    {
-      await using relay = await startRelay({ admin: { hostname: "127.0.0.1", port: 0 } });
-      was = new URL(relay.admin?.url ?? "").port;
-      expect(await isWell(was)).toBe(true);
+    using folder = temporaryFolder();
+    const tls = writeCertificate(folder.path, new Authority().issue());
+    for (const [hostname, scheme] of [
+      ["127.0.0.1", "http:"],
+      ["0.0.0.0", "https:"],
+    ] as const) {
+      let was = "";
+      {
+        await using relay = await startRelay({ tls, admin: { hostname, port: 0 } });
+        const url = new URL(relay.admin?.url ?? "");
+        expect(url.protocol).toBe(scheme);
+        was = url.port;
+        expect(await isWell(was)).toBe(true);
+      }
+      expect(await isWell(was)).toBe(false);
     }
-    expect(await isWell(was)).toBe(false);
   });
 });
