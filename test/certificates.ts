@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { writeFileSync } from "node:fs";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** Longer than before the end of one a relay warns. */
+const VALID_MS = 30 * DAY_MS;
 
 // Tags of DER
 const INTEGER = 0x02;
@@ -111,7 +113,7 @@ export class Authority {
       der(INTEGER, Uint8Array.of(1), randomBytes(8)),
       ECDSA_WITH_SHA256,
       this.#name,
-      der(SEQUENCE, timeOf(from ?? now - DAY_MS / 24), timeOf(until ?? now + DAY_MS)),
+      der(SEQUENCE, timeOf(from ?? now - DAY_MS / 24), timeOf(until ?? now + VALID_MS)),
       subject,
       key.export({ type: "spki", format: "der" }),
       der(0xa3, der(SEQUENCE, extension)),

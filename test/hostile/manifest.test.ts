@@ -6,8 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientEvent } from "../../cli/events.ts";
-import { LOBBY_CODE, MANIFEST_FILES, u32, utf8, type FaultCode } from "../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../relay/mod.ts";
+import {
+  LOBBY_CODE,
+  MANIFEST_FILES,
+  RELAY_LIMITS,
+  u32,
+  utf8,
+  type FaultCode,
+} from "../../protocol/mod.ts";
+import { DEFAULT_POLICY, startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { fileshare, type Command } from "../command.ts";
 import { everything } from "./receiver.ts";
@@ -20,7 +27,9 @@ let receiver: Command;
 
 beforeAll(async () => {
   mkdirSync(out, { recursive: true });
-  relay = await startRelay();
+  // Receivers look for themselves at what a relay would not carry.
+  const limits = { ...DEFAULT_POLICY.limits, "share-bytes": RELAY_LIMITS["share-bytes"].most };
+  relay = await startRelay({ policy: { ...DEFAULT_POLICY, limits } });
   const args = ["recv", "--lobby", "--hidden", "--prefix=", "--out", out];
   receiver = fileshare(args, { FILESHARE_RELAY: relay.url });
   await receiver.events(({ event }) => event === "waiting");
@@ -198,7 +207,7 @@ describe("refused by kind and size", () => {
     });
     await refuses("bad-manifest", {
       files: [{ path: "a", size: 2 ** 50 }],
-      offer: { records: 2 ** 28 },
+      offer: { records: 2 ** 28, bytes: 2 ** 47 },
     });
   });
 

@@ -3,14 +3,16 @@ import { adopt } from "../../bench/children.ts";
 
 const BENCH = new URL("../../bench/main.ts", import.meta.url).pathname;
 
-/** Takes half a minute or so. */
-const ROUND = "fanout churn slow late --rounds 1 --receivers 16 --size 32MiB --churn-every 4MiB";
+/** One after the other; each takes some seconds. */
+const SCENARIOS = ["fanout", "churn", "slow", "late"];
+const OPTIONS = "--rounds 1 --receivers 16 --size 32MiB --churn-every 4MiB";
 
 /** Begins rounds until told to stop. @returns how many. @throws Error when one went wrong */
 export async function rounds(url: string, signal: AbortSignal): Promise<number> {
   let count = 0;
   while (!signal.aborted) {
-    const words = [BENCH, ...ROUND.split(" "), "--relay", url];
+    const scenario = SCENARIOS[count % SCENARIOS.length]!;
+    const words = [BENCH, scenario, ...OPTIONS.split(" "), "--relay", url];
     const child = adopt(
       Bun.spawn([process.execPath, ...words], { stdin: "ignore", stdout: "pipe", stderr: "pipe" }),
     );
