@@ -1,4 +1,4 @@
-import { FRAME_BYTES } from "../protocol/mod.ts";
+import { FRAME_BYTES, PING_MS } from "../protocol/mod.ts";
 
 import { isLoopback } from "./address.ts";
 import type { Descriptor, Native, PeerKey } from "./native.ts";
@@ -16,6 +16,8 @@ const MESSAGE_OVERHEAD = 64;
 const SPARE_PART = 16;
 /** The request that became a WebSocket, and a TLS handshake. bytes */
 const REQUEST_BYTES = 16 * 1024;
+/** The least looks in the time that a message may take. */
+const LOOKS = 4;
 /** Of the least pace for messages, a line that brings one of so many parts is no dead one. */
 const ALIVE_PART = 4;
 
@@ -47,8 +49,9 @@ export class Inflow {
     this.#lookedAt = now;
   }
 
-  get lookedAt(): number {
-    return this.#lookedAt;
+  /** Whether it is time to look again. @param messageMs that a message of FRAME_BYTES may take */
+  isDue(messageMs: number, now: number): boolean {
+    return now - this.#lookedAt >= Math.min(PING_MS, messageMs / LOOKS);
   }
 
   /** A message came whole, or a ping or pong. @param length of its payload */

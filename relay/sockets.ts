@@ -327,8 +327,9 @@ export class Sockets implements Outlet {
   #isLate(data: SocketData, now: number): boolean {
     const { inflow } = data;
     if (inflow === undefined || this.#meter === undefined) return false;
-    if (now - inflow.lookedAt < PING_MS) return false;
-    const arrival = inflow.look(this.#meter, this.#bounds.limits["message-timeout"], now);
+    const messageMs = this.#bounds.limits["message-timeout"];
+    if (!inflow.isDue(messageMs, now)) return false;
+    const arrival = inflow.look(this.#meter, messageMs, now);
     if (arrival === "arriving") data.heardAt = now;
     return arrival === "late";
   }

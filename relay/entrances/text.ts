@@ -335,8 +335,9 @@ export class TextSockets {
     const { meter, bounds } = this.#options;
     const { inflow } = data;
     if (inflow === undefined || meter === undefined) return false;
-    if (now - inflow.lookedAt < PING_MS) return false;
-    const arrival = inflow.look(meter, bounds.limits["message-timeout"], now);
+    const messageMs = bounds.limits["message-timeout"];
+    if (!inflow.isDue(messageMs, now)) return false;
+    const arrival = inflow.look(meter, messageMs, now);
     if (arrival === "arriving") data.heardAt = now;
     return arrival === "late";
   }

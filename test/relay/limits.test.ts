@@ -1,15 +1,25 @@
 /** Limits of sockets and attempts: T4, P1 of the hostile inputs, over all workers and doors. */
 import { describe, expect, test } from "bun:test";
+import { connect } from "node:net";
 
 import { type Relay } from "../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "./limited.ts";
-import { encodeControl } from "../../protocol/mod.ts";
+import { decodeControl, encodeControl } from "../../protocol/mod.ts";
 import { lobbyKeys } from "../../relay/entrances/lobby.ts";
 import { hasNative } from "./log-rooms.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
-import { StrictSocket } from "./strict-socket.ts";
+import { BINARY, StrictSocket, type Received } from "./strict-socket.ts";
 
 const MANY = 12;
+
+/** Of a binary message, masked with zeros. */
+function frameHead(length: number): Buffer {
+  const bytes = Buffer.alloc(14);
+  bytes[0] = 0x82;
+  bytes[1] = 0x80 | 127;
+  bytes.writeBigUInt64BE(BigInt(length), 2);
+  return bytes;
+}
 
 /** A sender of the original app that has a name, and no bytes. */
 class OriginalSenderLine implements Disposable {
@@ -29,6 +39,25 @@ class OriginalSenderLine implements Disposable {
     await new Promise<void>((resolve) => socket.addEventListener("open", () => resolve()));
     socket.send("name");
     return line;
+  }
+
+  /** Drips a part of the file. @returns what the relay closes it with, as bytes */
+  static async drip({ port }: Relay): Promise<{ closed: Promise<string> }> {
+    const socket = connect(port, "127.0.0.1");
+    const closed = new Promise<string>((resolve) => {
+      let said = "";
+      socket.on("data", (bytes) => (said += bytes.toString("latin1")));
+      socket.on("close", () => resolve(said));
+      socket.on("error", () => undefined);
+    });
+    const upgraded = new Promise((resolve) => socket.once("data", resolve));
+    socket.write(
+      "GET /sender HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    await upgraded;
+    socket.write(Buffer.concat([frameHead(2 ** 20), new Uint8Array(100_000)]));
+    return { closed };
   }
 
   [Symbol.dispose](): void {
@@ -172,6 +201,30 @@ describe("a client", () => {
     socket.send(encodeControl({ t: "hello", v: 1, role: "receiver", channel: randomId() }));
     await socket.closed;
     expect(relay.refusals["idle-timeout"]).toBe(1);
+  });
+
+  test.skipIf(!hasNative)("T3 that drips a frame is told so, by whichever door", async () => {
+    await using relay = await limitedRelay({ "message-timeout": 1000 });
+    const told: Received[] = [];
+    await using socket = await StrictSocket.open("127.0.0.1", relay.port, (message) => {
+      told.push(message);
+    });
+    socket.send(encodeControl({ t: "hello", v: 1, role: "receiver", channel: randomId() }));
+    const text = await OriginalSenderLine.drip(relay);
+    // A frame that will never be whole.
+    const begun = Buffer.concat([frameHead(2 ** 20), new Uint8Array(100_000)]);
+    socket.write(begun);
+    const drip = setInterval(() => socket.write(new Uint8Array(1)), 50);
+    await socket.closed;
+    clearInterval(drip);
+    const fault = told.find(({ first, payload }) => {
+      return first === BINARY && decodeControl(payload).t === "fault";
+    });
+    const message = fault && decodeControl(fault.payload);
+    expect(message).toMatchObject({ t: "fault", code: "timed-out", retry: true });
+    expect(message?.t === "fault" && message.message).toStartWith("message-timeout: ");
+    expect(await text.closed).toContain("message-timeout: ");
+    expect(relay.refusals["message-timeout"]).toBe(2);
   });
 
   test.skipIf(!hasNative)(
