@@ -40,7 +40,10 @@ export interface DirectEvents {
 }
 
 /** What of the kernel it uses. */
-export type Kernel = Pick<Native, "find" | "isPeer" | "watch" | "sendFile" | "send" | "writable">;
+export type Kernel = Pick<
+  Native,
+  "find" | "isResting" | "isPeer" | "watch" | "sendFile" | "send" | "writable"
+>;
 
 export interface DirectOptions {
   readonly native: Kernel;
@@ -80,10 +83,13 @@ export class DirectSender {
     this.#events = events;
   }
 
-  /** Sends to this socket from now on; it stays with Bun when it is not found. */
-  attach(id: SocketId, peer: PeerKey): void {
+  /**
+   * Sends to this socket from now on, to which nothing may be on its way.
+   * @returns `later`: it was not found, and may be another time; else it stays with Bun
+   */
+  attach(id: SocketId, peer: PeerKey): "attached" | "not-found" | "later" {
     const socket = this.#native.find(peer);
-    if (socket === undefined) return;
+    if (socket === undefined) return this.#native.isResting ? "later" : "not-found";
     this.#streams.set(id, {
       id,
       socket,
@@ -94,6 +100,7 @@ export class DirectSender {
       left: 0,
       copy: undefined,
     });
+    return "attached";
   }
 
   /** The socket is closed. */

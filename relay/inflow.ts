@@ -37,8 +37,11 @@ export type Arrival = "whole" | "arriving" | "stuck" | "late";
 export class Inflow {
   readonly #peer: PeerKey;
   #descriptor: Descriptor | undefined;
-  /** Bytes that are none of messages: of requests before, on a line that a proxy uses again. */
-  #before = REQUEST_BYTES;
+  /**
+   * Bytes that are none of messages: of requests before, on a line that a proxy uses again. Undefined:
+   * not known yet.
+   */
+  #before: number | undefined = REQUEST_BYTES;
   #told = 0;
   #begunAt: number | undefined;
   #lookedAt: number;
@@ -61,7 +64,8 @@ export class Inflow {
 
   /** Somebody else's requests may have come by the same line before. */
   countFromHere(kernel: InflowKernel): void {
-    this.#before += this.#received(kernel) ?? 0;
+    const bytes = this.#received(kernel);
+    this.#before = bytes === undefined ? undefined : bytes + REQUEST_BYTES;
   }
 
   /** What is on its way was not read meanwhile, through no fault of its sender. */
@@ -74,6 +78,7 @@ export class Inflow {
   look(kernel: InflowKernel, messageMs: number, now: number): Arrival {
     const bytes = this.#received(kernel);
     if (bytes === undefined) return "whole";
+    this.#before ??= bytes - this.#told;
     const arrived = bytes - this.#before - this.#told - Math.floor(this.#told / SPARE_PART);
     const fresh = bytes - this.#lookedBytes;
     const since = now - this.#lookedAt;

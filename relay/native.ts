@@ -43,6 +43,10 @@ const EVENT = process.arch === "x64" ? { size: 12, data: 4 } : { size: 16, data:
 const EVENTS_PER_CALL = 256;
 /** sizeof(struct sockaddr_storage). bytes */
 const ADDRESS_BYTES = 128;
+/** Listing all descriptors takes ms where there are thousands: as many times as long none is listed again. */
+const REST_PART = 10;
+/** Listings of no more descriptors than that may follow each other. */
+const FEW_DESCRIPTORS = 2000;
 /** Descriptors tried before all are listed: a socket just accepted has one of the next. */
 const LIKELY_DESCRIPTORS = 8;
 
@@ -100,7 +104,9 @@ export class Native {
   readonly #info = new DataView(new ArrayBuffer(TCP_INFO_RECEIVED.size));
   readonly #infoLength = new Uint32Array(1);
   /** Descriptors of connections by their peer, from the last time that all were listed. */
-  readonly #known = new Map<string, Descriptor>();
+  readonly #known = new Map<PeerName, Descriptor>();
+  /** No listing before. ms */
+  #restsUntil = 0;
   readonly #found: PeerKey = new Uint8Array(KEY_BYTES);
   #likely: Descriptor = 3;
 
@@ -203,20 +209,36 @@ export class Native {
     this.#library.setsockopt(socket, level, name, ptr(this.#info.buffer), 4);
   }
 
-  /** The descriptor of the connection with this peer. */
+  /** Whether `find` may miss a connection that is there: what it would take is taken too often. */
+  get isResting(): boolean {
+    return performance.now() < this.#restsUntil;
+  }
+
+  /** The descriptor of the connection with this peer; undefined: it is none, or not found for now. */
   find(peer: PeerKey): Descriptor | undefined {
-    const known = this.#known.get(textOf(peer));
+    const known = this.#known.get(nameOf(peer));
     if (known !== undefined && this.isPeer(known, peer)) return known;
     for (let at = this.#likely; at < this.#likely + LIKELY_DESCRIPTORS; at++) {
       if (this.isPeer(at, peer)) return this.#foundAt(at);
     }
-    this.#known.clear();
-    for (const name of readdirSync("/proc/self/fd")) {
-      const descriptor = Number(name);
-      if (this.#readPeer(descriptor)) this.#known.set(textOf(this.#found), descriptor);
-    }
-    const found = this.#known.get(textOf(peer));
+    if (this.isResting) return undefined;
+    this.#list();
+    const found = this.#known.get(nameOf(peer));
     return found === undefined ? undefined : this.#foundAt(found);
+  }
+
+  /** Whoever makes us list again and again must not have all of our time. */
+  #list(): void {
+    const begun = performance.now();
+    this.#known.clear();
+    const names = readdirSync("/proc/self/fd");
+    for (const name of names) {
+      const descriptor = Number(name);
+      if (this.#readPeer(descriptor)) this.#known.set(nameOf(this.#found), descriptor);
+    }
+    if (names.length <= FEW_DESCRIPTORS) return;
+    const ended = performance.now();
+    this.#restsUntil = ended + REST_PART * (ended - begun);
   }
 
   /** Whether this descriptor is the connection with this peer, and not one that came after it. */
@@ -278,10 +300,18 @@ export class Native {
     if (getpeername(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
     const family = address[0];
     const key = this.#found.fill(0);
-    if (family === AF_INET) key.fill(0xff, 10, 12).set(address.subarray(4, 8), 12);
-    else if (family === AF_INET6) key.set(address.subarray(8, 24));
-    else return false;
-    key.set(address.subarray(2, 4), 16);
+    // Byte by byte: this is done for thousands, and views of a part would be garbage.
+    if (family === AF_INET) {
+      key[10] = 0xff;
+      key[11] = 0xff;
+      for (let at = 0; at < 4; at++) key[12 + at] = address[4 + at] ?? 0;
+    } else if (family === AF_INET6) {
+      for (let at = 0; at < 16; at++) key[at] = address[8 + at] ?? 0;
+    } else {
+      return false;
+    }
+    key[16] = address[2] ?? 0;
+    key[17] = address[3] ?? 0;
     return true;
   }
 
@@ -319,6 +349,13 @@ export class Native {
   }
 }
 
-function textOf(key: PeerKey): string {
-  return String.fromCharCode(...key);
+/** As the key of a map; a number for IPv4. */
+type PeerName = number | string;
+
+function nameOf(key: PeerKey): PeerName {
+  for (let at = 0; at < 10; at++) if (key[at] !== 0) return String.fromCharCode(...key);
+  if (key[10] !== 0xff || key[11] !== 0xff) return String.fromCharCode(...key);
+  let name = 0;
+  for (let at = 12; at < KEY_BYTES; at++) name = name * 256 + (key[at] ?? 0);
+  return name;
 }

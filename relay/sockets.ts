@@ -31,6 +31,10 @@ import { FileStore } from "./store.ts";
 import type { Visitor } from "./visitor.ts";
 
 const NORMAL_CLOSE = 1000;
+/** Sockets that are looked for again in one tick; each costs some calls. */
+const ATTACHED_PER_TICK = 1000;
+/** How long a socket gets no frame because it is not found yet; then Bun sends to it. ms */
+const ATTACH_MS = 1000;
 
 /** Why a socket is to be closed. */
 interface Farewell {
@@ -100,6 +104,8 @@ export class Sockets implements Outlet {
   readonly #queue = new Set<SocketId>();
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
+  /** Sockets that the kernel could send to, were it known which they are, and until when they wait. */
+  readonly #unattached = new Map<SocketId, number>();
   /** Sockets that were opened since this was made. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
@@ -236,6 +242,7 @@ export class Sockets implements Outlet {
     this.#held.delete(id);
     this.#queue.delete(id);
     this.#turnedAway.delete(id);
+    this.#unattached.delete(id);
     this.#makeRoom(id);
     this.#direct?.detach(id);
   }
@@ -244,7 +251,9 @@ export class Sockets implements Outlet {
 
   quiet(id: SocketId): void {
     const peer = this.#open.get(id)?.data.peer;
-    if (peer !== undefined) this.#direct?.attach(id, peer);
+    if (peer === undefined || this.#direct === undefined) return;
+    if (this.#direct.attach(id, peer) !== "later") return;
+    this.#unattached.set(id, this.#clock() + ATTACH_MS);
   }
 
   buffered(id: SocketId): number {
@@ -257,6 +266,7 @@ export class Sockets implements Outlet {
   sendFrame(id: SocketId, place: RecordPlace): SendResult {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return "refused";
+    if (this.#unattached.has(id)) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) {
       if (direct !== "refused") socket.data.allowance.earn(1);
@@ -308,6 +318,7 @@ export class Sockets implements Outlet {
   tick(): void {
     const now = this.#clock();
     this.#direct?.tick();
+    this.#attachMore(now);
     for (const socket of this.#open.values()) {
       const { id, pingedAt, farewell } = socket.data;
       if (farewell !== undefined) {
@@ -320,6 +331,20 @@ export class Sockets implements Outlet {
         socket.data.pingedAt = now;
         socket.ping();
       }
+    }
+  }
+
+  /** Looks again for those that were not found when they came. */
+  #attachMore(now: number): void {
+    let tries = ATTACHED_PER_TICK;
+    for (const [id, until] of this.#unattached) {
+      if (tries-- === 0) return;
+      const peer = this.#open.get(id)?.data.peer;
+      const isBusy = this.buffered(id) > 0;
+      const isFound = peer !== undefined && !isBusy && this.#direct?.attach(id, peer) !== "later";
+      if (!isFound && now < until) continue;
+      this.#unattached.delete(id);
+      this.#drained(id);
     }
   }
 

@@ -43,6 +43,42 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     for (const other of others) expect(other.receiver.events).toEqual(["offers"]);
   });
 
+  test("that are not found when they come get frames once they are", async () => {
+    await using stage = new Stage({ frameBytes: MiB, blocks: BLOCKS });
+    stage.rest(true);
+    const { receiver, id } = await stage.client();
+    receiver.socket.pause();
+    expect(stage.send(id, 0)).toBe("refused");
+    stage.tick();
+    expect(stage.send(id, 0)).toBe("refused");
+    stage.rest(false);
+    const drained = stage.drained(id);
+    stage.tick();
+    await drained;
+    const last = stage.fill(id);
+    const { ofBun, inAll } = stage.buffered(id);
+    expect(ofBun).toBe(0);
+    expect(inAll).toBeGreaterThan(0);
+    receiver.socket.resume();
+    await receiver.until(`frame ${last}`);
+    expect(receiver.frames).toEqual(framesUpTo(last + 1));
+  });
+
+  test("that are not found for long are sent to by Bun", async () => {
+    await using stage = new Stage({ frameBytes: MiB, blocks: BLOCKS });
+    stage.rest(true);
+    const { receiver, id } = await stage.client();
+    receiver.socket.pause();
+    const drained = stage.drained(id);
+    stage.tick(1000);
+    await drained;
+    const last = stage.fill(id);
+    expect(stage.buffered(id).ofBun).toBeGreaterThan(0);
+    receiver.socket.resume();
+    await receiver.until(`frame ${last}`);
+    expect(receiver.frames).toEqual(framesUpTo(last + 1));
+  });
+
   test("say what was said amid a frame after it, and go on with frames after that", async () => {
     const { stage, client, index } = await stalled();
     await using _ = stage;

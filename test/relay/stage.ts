@@ -46,7 +46,11 @@ class Valve implements Kernel, Pick<Native, "keyOf"> {
 
   /** What has room is told when it is open again. */
   writable: Native["writable"] = (tell) => (this.isShut ? 0 : this.#native.writable(tell));
-  find: Native["find"] = (peer) => this.#native.find(peer);
+
+  /** Finds no connection for now. */
+  isResting = false;
+
+  find: Native["find"] = (peer) => (this.isResting ? undefined : this.#native.find(peer));
   isPeer: Native["isPeer"] = (...given) => this.#native.isPeer(...given);
   watch: Native["watch"] = (...given) => this.#native.watch(...given);
   received: Native["received"] = (...given) => this.#native.received(...given);
@@ -130,6 +134,11 @@ export class Stage implements AsyncDisposable {
       },
     });
     this.port = this.#server.port ?? 0;
+  }
+
+  /** From now on connections are not found, or again. */
+  rest(isResting: boolean): void {
+    this.#valve.isResting = isResting;
   }
 
   /** A quiet client that is attached, and its socket here. */
