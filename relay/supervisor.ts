@@ -266,6 +266,7 @@ export class Supervisor implements Managed {
 
   /** Reads again what can change while it runs: tokens and certificate. What is wrong there is told. */
   reload(): void {
+    this.#report("info", "reloaded", {});
     this.#reloadBans();
     this.#lookAtTokens(true);
     this.#lookAtCertificate(true);

@@ -106,6 +106,7 @@ export default command({
       description:
         "Where its operators see what it does, and programs its metrics; off: nowhere (127.0.0.1:8999)",
     },
+    "no-admin": { type: "boolean", description: "As --admin off" },
     lobby: {
       type: "boolean",
       default: true,
@@ -139,6 +140,10 @@ export default command({
     ["fileshare relay --drain 60", "at SIGTERM, let transfers of a minute end; again: at once"],
   ],
   many: ["origin", "trusted-proxy"],
-  typedOnly: ["lobby"],
-  run: async (values) => (await import("./run-relay.ts")).runRelay(values),
+  typedOnly: ["lobby", "no-admin"],
+  run: async ({ admin, ...values }, raw) => {
+    const { runRelay } = await import("./run-relay.ts");
+    // The parser of arguments takes it for the contrary of a switch.
+    return runRelay({ ...values, admin: raw.includes("--no-admin") ? "off" : admin });
+  },
 });

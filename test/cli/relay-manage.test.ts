@@ -64,7 +64,7 @@ describe("a relay is found by commands of the same user", () => {
   test("without an admin listener there is no file, and nothing is found", async () => {
     using other = temporaryFolder();
     const elsewhere = { XDG_RUNTIME_DIR: other.path };
-    await using _ = await RelayCommand.start(["--admin", "off"], undefined, undefined, elsewhere);
+    await using _ = await RelayCommand.start(["--no-admin"], undefined, undefined, elsewhere);
     expect(readdirSync(other.path)).toEqual([]);
     const { err, exitCode } = await run(["status"], elsewhere);
     expect({ err, exitCode }).toMatchObject({ exitCode: EXIT.failed });

@@ -258,3 +258,31 @@ test("what workers say to each other is passed on, but not to who said it", () =
   play.directory.handle({ ...envelope, to: 0 }, 0);
   expect(play.told()).toEqual(["1: from 0: detached"]);
 });
+
+describe("P12 a share that an operator ended", () => {
+  const REMOVED_MS = 60 * 60_000;
+
+  test("P12 is closed for all, and can't be offered again for an hour", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    const [entry] = play.directory.list;
+    expect(play.directory.remove(entry?.number ?? 0, play.now)).toBe(true);
+    expect(play.told()).toEqual(["0: s closed: removed", "1: s closed: removed"]);
+    expect(play.directory.remove(entry?.number ?? 0, play.now)).toBe(false);
+    expect(play.claim(0, 8)).toEqual(["0: socket 8 refused s: removed"]);
+    play.tick(REMOVED_MS);
+    expect(play.claim(0, 9)).toHaveLength(2);
+  });
+
+  test("P12 is remembered, but not more than a thousand of them", () => {
+    const play = new Play();
+    for (let at = 0; at <= 1000; at++) {
+      play.claim(0, at, `s${at}`, {}, `c${at}`);
+      play.directory.remove(at + 1, play.now);
+      play.told();
+    }
+    expect(play.claim(0, 1, "s1000", {}, "c")).toEqual(["0: socket 1 refused s1000: removed"]);
+    expect(play.claim(0, 1, "s1", {}, "c")).toEqual(["0: socket 1 refused s1: removed"]);
+    expect(play.claim(0, 1, "s0", {}, "c")).toHaveLength(2);
+  });
+});
