@@ -7,7 +7,7 @@ import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../relay/
 import { WINDOW_RECORDS, toHex } from "../../protocol/mod.ts";
 import { laterFaultOf } from "../cli/disk.ts";
 import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
-import { adminOf, overviewOf, overviewWhen, statusOf, withToken } from "./asking.ts";
+import { adminOf, overviewWhen, statusOf, withToken } from "./asking.ts";
 import { parseExposition, type Family } from "./exposition.ts";
 
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
@@ -54,7 +54,7 @@ test("a relay that drains is healthy and not ready", async () => {
   expect(sender.messages.length).toBeGreaterThan(0);
   await draining.stop();
   await over;
-  expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  expect(await fetch(`${url}/healthz`).catch(() => "nobody")).toBe("nobody");
 });
 
 test("a port that is taken is a fault that names the option", async () => {
@@ -206,9 +206,4 @@ test("shares have numbers and no ids", async () => {
   const shown = overview.shares.list.find(({ senderHere }) => senderHere);
   expect(shown).toMatchObject({ records: 3, size: 3000, sender: "127.0.0.1", seekable: true });
   expect(JSON.stringify(overview)).not.toContain(toHex(share.offer.share));
-});
-
-test("any number of readers cost the workers one question", async () => {
-  const all = await Promise.all(Array.from({ length: 20 }, () => overviewOf(admin)));
-  expect(new Set(all.map(({ at }) => at)).size).toBeLessThanOrEqual(2);
 });
