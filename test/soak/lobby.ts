@@ -31,7 +31,8 @@ async function through(url: string, bytes: Uint8Array): Promise<void> {
     const response = await fetch(url, { method: "PUT", body: bytes, signal: timeout });
     heard.put = `${response.status}`;
     const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
+    const body: AsyncIterable<Uint8Array> | null = response.body;
+    for await (const chunk of body ?? []) {
       heard.put += ` ${decoder.decode(chunk, { stream: true })}`;
     }
     if (!heard.put.endsWith("done: 1 receiver has it\n")) throw new Error(heard.put);

@@ -26,6 +26,14 @@ const WORKERS = 2;
 const ATTACKERS = 200;
 const MOST_MINUTES = 24 * 60;
 const USAGE = 2;
+const INTERRUPTED = 130;
+
+const interrupted = new AbortController();
+/** Rejects at a signal: what was started is ended on the way out. */
+const broken = new Promise<never>((_, reject) => {
+  interrupted.signal.addEventListener("abort", () => reject(new Error("interrupted")));
+});
+broken.catch(() => undefined);
 
 /** Looks at the relay until told to stop. */
 function watch(pid: number, samples: Sample[]): NodeJS.Timeout {
@@ -66,9 +74,9 @@ async function soak({ minutes, chartPath, picturePath }: Options): Promise<boole
       { url, pids: [relay.pid] },
       { count: ATTACKERS, seconds: 0 },
     );
-    const [shares, files] = await Promise.all([
-      rounds(url, over),
-      lobbyChurn(url.replace(/^ws/, "http"), over),
+    const [shares, files] = await Promise.race([
+      Promise.all([rounds(url, over), lobbyChurn(url.replace(/^ws/, "http"), over)]),
+      broken,
     ]);
     const { attacks } = await crowd.stop();
     if (page !== undefined && picturePath !== undefined) {
@@ -105,8 +113,15 @@ if (!(minutes > 0 && minutes <= MOST_MINUTES)) {
   process.exit(USAGE);
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void endChildren().then(() => process.exit(130)));
+  process.once(signal, () => {
+    interrupted.abort();
+    void endChildren();
+  });
 }
-process.exit(
-  (await soak({ minutes, chartPath: values.chart, picturePath: values.picture })) ? 0 : 1,
-);
+try {
+  const options = { minutes, chartPath: values.chart, picturePath: values.picture };
+  process.exit((await soak(options)) ? 0 : 1);
+} catch (error) {
+  if (!interrupted.signal.aborted) throw error;
+  process.exit(INTERRUPTED);
+}
