@@ -27,7 +27,8 @@ onLinux("T4 descriptors are scarce with few left, until twice as many are free",
   const descriptors = new Descriptors(top);
   try {
     expect(descriptors.areScarce()).toBe(false);
-    while ((opened.at(-1) ?? 0) < top - DESCRIPTORS_LEFT - 1) opened.push(openSync("/dev/null", "r"));
+    while ((opened.at(-1) ?? 0) < top - DESCRIPTORS_LEFT - 1)
+      opened.push(openSync("/dev/null", "r"));
     expect(descriptors.areScarce()).toBe(true);
     close(DESCRIPTORS_LEFT / 2);
     expect(descriptors.areScarce()).toBe(true);
