@@ -1,6 +1,6 @@
 /**
  * How well a relay keeps `--egress-limit`: 8 receivers take a share for 10 s, by
- * `bun test/measure/egress.ts [MiB/s]`. Each second what came to all of them, and at the end who got
+ * `bun test/measure/egress.ts [MiB/s] [seconds]`. Each second what came to all of them, and at the end who got
  * least and most.
  */
 import { ACK_EVERY_RECORDS, FRAME_BYTES, FRAME_HEADER_BYTES } from "../../protocol/mod.ts";
@@ -9,8 +9,8 @@ import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
 
 const MiB = 2 ** 20;
 const RECEIVERS = 8;
-const SECONDS = 10;
 const rate = Number(process.argv[2] ?? 40) * MiB;
+const SECONDS = Number(process.argv[3] ?? 10);
 
 const limits = { ...DEFAULT_LIMITS, "egress-limit": rate };
 await using relay = await startRelay({ workers: 2, policy: { ...DEFAULT_POLICY, limits } });
