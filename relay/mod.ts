@@ -14,7 +14,8 @@ import type { Certificate } from "./certificate.ts";
 import { isLoopback, localAddress } from "./address.ts";
 import type { Admin } from "./admin/listener.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
-import { Supervisor, type RelayOptions } from "./supervisor.ts";
+import type { RelayOptions } from "./relay-options.ts";
+import { Supervisor } from "./supervisor.ts";
 
 export { ACCESS_MODES, type Access, type AccessMode } from "./access.ts";
 export { isAddressRange } from "./address.ts";
@@ -30,7 +31,7 @@ export {
 } from "./reports.ts";
 export type { WorkerStats } from "./stats.ts";
 export type { Certificate, CertificateFiles } from "./certificate.ts";
-export type { RelayOptions } from "./supervisor.ts";
+export type { RelayOptions } from "./relay-options.ts";
 export { editTokenFile } from "./token-edit.ts";
 export { knownTokens, parseTokens, readTokenFile, type TokenEntry } from "./token-file.ts";
 export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./tokens.ts";

@@ -2,9 +2,21 @@ import type { Certificate } from "../certificate.ts";
 import type { Directory } from "../directory.ts";
 import type { Policy } from "../policy.ts";
 import type { PoolBuffers } from "../pool.ts";
-import type { Health } from "../supervisor.ts";
 import type { Ban, Bans } from "./bans.ts";
 import type { Measuring } from "./measuring.ts";
+
+/** What health checks ask for. */
+export interface Health {
+  /** Every worker was up once. */
+  readonly isStarted: boolean;
+  readonly isEnding: boolean;
+  /** Workers that take clients. */
+  readonly up: number;
+  /** Of those, who answered when asked last. */
+  readonly answering: number;
+  /** Workers that there should be. */
+  readonly workers: number;
+}
 
 /** The relay as its operators see it: what they can know and do. */
 export interface Managed {
