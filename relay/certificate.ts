@@ -1,9 +1,10 @@
 /** The certificate with which a relay speaks TLS: read with care, and read again when its files change. */
 import { X509Certificate, createPrivateKey, type KeyObject } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 
 import { CERTIFICATE_BYTES, CERTIFICATE_WARN_MS, FaultError } from "../protocol/mod.ts";
+
+import { looksOf, readTextFile } from "./file-text.ts";
 
 /** Paths of files in PEM. */
 export interface CertificateFiles {
@@ -37,7 +38,10 @@ export type Look =
  * @throws FaultError `bad-certificate` that names the file and what is wrong with it
  */
 export function readCertificate(files: CertificateFiles, now: number): Certificate {
-  const pair = { cert: readText(files.cert), key: readText(files.key) };
+  const pair = {
+    cert: readTextFile(files.cert, CERTIFICATE_BYTES, "bad-certificate").text,
+    key: readTextFile(files.key, CERTIFICATE_BYTES, "bad-certificate").text,
+  };
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(pair.cert);
@@ -82,7 +86,7 @@ export class KeptCertificate {
   /** @throws FaultError `bad-certificate` */
   constructor(files: CertificateFiles, now: number) {
     this.#files = files;
-    this.#seen = looksOf(files);
+    this.#seen = looksOfBoth(files);
     this.#certificate = readCertificate(files, now);
   }
 
@@ -96,7 +100,7 @@ export class KeptCertificate {
    * @param insists somebody asked: what is wrong is told at once, and again
    */
   look(now: number, insists: boolean): Look {
-    const looks = looksOf(this.#files);
+    const looks = looksOfBoth(this.#files);
     const haveChanged = looks !== this.#seen;
     if (!haveChanged && !insists && !this.#isSuspect) return this.#age(now);
     this.#seen = looks;
@@ -130,36 +134,8 @@ export class KeptCertificate {
 }
 
 /** What changes when a file is replaced. */
-function looksOf({ cert, key }: CertificateFiles): string {
-  return [cert, key]
-    .map((path) => {
-      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-      return stat === undefined
-        ? "none"
-        : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ");
-    })
-    .join(", ");
-}
-
-function readText(path: string): string {
-  const { O_RDONLY, O_NONBLOCK } = constants;
-  try {
-    const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
-    try {
-      if (!fstatSync(file).isFile()) throw bad(`${path} is no file`);
-      const bytes = Buffer.alloc(CERTIFICATE_BYTES + 1);
-      const length = readSync(file, bytes, 0, bytes.length, 0);
-      if (length > CERTIFICATE_BYTES) throw bad(`${path} has more than ${CERTIFICATE_BYTES} bytes`);
-      return bytes.toString("utf8", 0, length);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (error instanceof FaultError || !(error instanceof Error) || !("code" in error)) throw error;
-    if (error.code === "ENOENT" || error.code === "ENOTDIR")
-      throw bad(`there is no ${path}`, error);
-    throw bad(`${path} cannot be read (${String(error.code)})`, error);
-  }
+function looksOfBoth({ cert, key }: CertificateFiles): string {
+  return `${looksOf(cert)}, ${looksOf(key)}`;
 }
 
 function namesOf({ subjectAltName = "" }: X509Certificate): string[] {

@@ -1,17 +1,9 @@
 /** The file of a relay's tokens: read with care, and read again when it changes. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  statSync,
-  type BigIntStats,
-} from "node:fs";
 import * as v from "valibot";
 
 import { FaultError, TOKENS, TOKEN_FILE_BYTES, TOKEN_NAME_CHARACTERS } from "../protocol/mod.ts";
 
+import { looksOf, readTextFile } from "./file-text.ts";
 import { TOKEN_ROLES, type KnownToken } from "./tokens.ts";
 
 const time = v.pipe(v.string(), v.isoTimestamp());
@@ -70,7 +62,7 @@ export interface TokenFile {
 
 /** @throws FaultError `bad-tokens` */
 export function readTokenFile(path: string): TokenFile {
-  const { text, mode } = readText(path);
+  const { text, mode } = readTextFile(path, TOKEN_FILE_BYTES, "bad-tokens");
   // Who can write it can let himself in. On Windows there are no such modes.
   if (process.platform !== "win32" && (mode & 0o022) !== 0) {
     throw bad(`others may write ${path}: chmod go-w`);
@@ -131,46 +123,6 @@ export class KeptTokens {
     }
     this.#isSuspect = false;
     return { found: JSON.stringify(this.#file.tokens) === before ? "same" : "changed" };
-  }
-}
-
-/** What changes when a file is written or replaced. */
-function looksOf(path: string): string {
-  let stat: BigIntStats;
-  try {
-    stat = statSync(path, { bigint: true });
-  } catch (error) {
-    // To read it will say so too.
-    return error instanceof Error && "code" in error ? String(error.code) : "none";
-  }
-  return [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ");
-}
-
-function readText(path: string): { readonly text: string; readonly mode: number } {
-  const { O_RDONLY, O_NONBLOCK } = constants;
-  try {
-    const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
-    try {
-      const stat = fstatSync(file);
-      if (!stat.isFile()) throw bad(`${path} is no file`);
-      const bytes = Buffer.alloc(TOKEN_FILE_BYTES + 1);
-      let length = 0;
-      for (;;) {
-        const count = readSync(file, bytes, length, bytes.length - length, length);
-        length += count;
-        if (count === 0 || length === bytes.length) break;
-      }
-      if (length > TOKEN_FILE_BYTES) throw bad(`${path} has more than ${TOKEN_FILE_BYTES} bytes`);
-      return { text: bytes.toString("utf8", 0, length), mode: stat.mode };
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (error instanceof FaultError || !(error instanceof Error) || !("code" in error)) throw error;
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") {
-      throw bad(`there is no ${path}`, error);
-    }
-    throw bad(`${path} can't be read (${String(error.code)})`, error);
   }
 }
 

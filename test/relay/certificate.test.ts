@@ -125,6 +125,10 @@ describe("a kept certificate", () => {
     expect(look()).toEqual({ found: "same" });
     expect(look(true)).toEqual({ found: "trouble", trouble });
     expect(kept.certificate.pair).toEqual(second);
+    // A link to itself can't even be looked at.
+    symlinkSync(files.key, files.key);
+    expect(look(true)).toMatchObject({ found: "trouble" });
+    rmSync(files.key);
     writeFileSync(files.key, second.key);
     expect(look()).toEqual({ found: "same" });
   });
