@@ -4,6 +4,16 @@ import { findChromium, startChromium, type Browser, type Tab } from "../bench/ch
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const PICTURE = { width: 1280, height: 1150 };
 
+/** What the relay that left its ticket in `runtime` says of itself: a link to its page, or an overview. */
+export async function statusOf(runtime: string, option: "--page" | "--json"): Promise<string> {
+  const child = Bun.spawn([process.execPath, MAIN, "relay", "status", option], {
+    env: { ...process.env, XDG_RUNTIME_DIR: runtime, FILESHARE_CONFIG: "" },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  return (await child.stdout.text()).trim();
+}
+
 export class AdminPage implements AsyncDisposable {
   readonly #browser: Browser;
   readonly #tab: Tab;
@@ -20,12 +30,7 @@ export class AdminPage implements AsyncDisposable {
   static async open(runtime: string): Promise<AdminPage | undefined> {
     const program = findChromium();
     if (program === undefined) return undefined;
-    const child = Bun.spawn([process.execPath, MAIN, "relay", "status", "--page"], {
-      env: { ...process.env, XDG_RUNTIME_DIR: runtime, FILESHARE_CONFIG: "" },
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const link = (await child.stdout.text()).trim();
+    const link = await statusOf(runtime, "--page");
     const browser = await startChromium(program);
     try {
       return new AdminPage(browser, await browser.open(link));

@@ -14,7 +14,7 @@ import { AttackCrowd } from "../../bench/attack.ts";
 import { endChildren } from "../../bench/children.ts";
 import { fileshare } from "../command.ts";
 
-import { AdminPage } from "./admin-page.ts";
+import { AdminPage, statusOf } from "./admin-page.ts";
 import { chart } from "./chart.ts";
 import { lobbyChurn } from "./lobby.ts";
 import { rounds } from "./rounds.ts";
@@ -86,6 +86,9 @@ async function soak({ minutes, chartPath, picturePath }: Options): Promise<boole
     console.log(
       `${minutes} min: ${shares} runs of the bench, ${files} files through the lobby, ${attacks} attacks`,
     );
+  } catch (error) {
+    console.error(`The relay: ${await statusOf(runtime, "--json")}`);
+    throw error;
   } finally {
     clearInterval(watching);
   }
