@@ -4,7 +4,7 @@ import type { Access } from "./access.ts";
 import { AddressRanges } from "./address.ts";
 import { lobbyKeys } from "./entrances/lobby.ts";
 import type { Entrances } from "./entrances/mod.ts";
-import type { TextData } from "./entrances/text.ts";
+import type { TextData } from "./entrances/text-socket.ts";
 import { Gate, type Grant, type Wish } from "./gate.ts";
 import type { SocketId } from "./outlet.ts";
 import { Pages, preflight, readable } from "./pages.ts";

@@ -7,6 +7,9 @@ import type { Visitor } from "./visitor.ts";
 /** What it asks of the kernel. */
 export type InflowKernel = Pick<Native, "find" | "isPeer" | "received">;
 
+/** The same, with the key of a line. */
+export type Meter = InflowKernel & Pick<Native, "keyOf">;
+
 /**
  * Bytes that a message takes on the wire besides its own, at most: heads of RFC 6455 and of TLS. Who
  * cuts messages into fragments needs more, see SPARE_PART.

@@ -2,26 +2,23 @@ import {
   BUFFERED_BYTES,
   CONTROL_QUEUE_BYTES,
   FAREWELL_MS,
-  FAULTS,
-  FRAME_BYTES,
-  PING_MS,
   TURNED_AWAY,
   VERDICTS_PER_SHARE,
-  REASON_CHARACTERS,
   encodeControl,
-  faultMessage,
   type FaultCode,
   type FaultError,
   type Message,
   type RelayLimitName,
 } from "../protocol/mod.ts";
 
-import { Allowance, answersTo } from "./allowance.ts";
+import { answersTo } from "./allowance.ts";
 import { Bounds } from "./bounds.ts";
-import { closeReason } from "./close-reason.ts";
 import type { Place } from "./crowd.ts";
 import { DirectSender, type Kernel } from "./direct.ts";
-import { inflowOf, type Inflow, type InflowKernel } from "./inflow.ts";
+import { sayFarewell, type Farewell } from "./farewell.ts";
+import { FrameMemory } from "./frame-memory.ts";
+import type { Meter } from "./inflow.ts";
+import { Line, type LineRules, type Peer } from "./line.ts";
 import type { RecordPlace } from "./log.ts";
 import type { Grant } from "./gate.ts";
 import type { Native, PeerKey } from "./native.ts";
@@ -30,19 +27,10 @@ import type { BlockPool } from "./pool.ts";
 import { FileStore } from "./store.ts";
 import type { Visitor } from "./visitor.ts";
 
-const NORMAL_CLOSE = 1000;
 /** Sockets that are looked for again in one tick; each costs some calls. */
 const ATTACHED_PER_TICK = 1000;
 /** How long a socket gets no frame because it is not found yet; then Bun sends to it. ms */
 const ATTACH_MS = 1000;
-
-/** Why a socket is to be closed. */
-interface Farewell {
-  readonly code: FaultCode;
-  readonly detail: string | undefined;
-  readonly after: number | undefined;
-  readonly at: number;
-}
 
 export interface SocketData {
   readonly id: SocketId;
@@ -50,16 +38,11 @@ export interface SocketData {
   /** Undefined before its hello. */
   grant: Grant | undefined;
   readonly peer: PeerKey | undefined;
-  /** Undefined where the kernel can't tell. */
-  readonly inflow: Inflow | undefined;
-  readonly allowance: Allowance;
+  readonly line: Line;
   /** Where it is counted. */
   place: Place | undefined;
   /** It is over a limit, and is only told so. */
   turnedAway: FaultError | undefined;
-  /** When it last said anything; a pong counts. */
-  heardAt: number;
-  pingedAt: number;
   /** A fault was told, or will be when the frame on its way is through: nothing more is read or sent. */
   farewell: Farewell | undefined;
   /** As a sender, for the first time. */
@@ -73,8 +56,7 @@ export type Socket = Bun.ServerWebSocket<SocketData>;
 export interface SocketsOptions {
   readonly pool: BlockPool;
   readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
-  /** Where the kernel tells how much came by a line; without it only whole messages are timed. */
-  readonly meter?: (InflowKernel & Pick<Native, "keyOf">) | undefined;
+  readonly meter?: Meter | undefined;
   readonly bounds?: Bounds;
   readonly clock: () => number;
   /** What may wait in memory for sockets. */
@@ -89,7 +71,6 @@ export interface SocketsOptions {
 export class Sockets implements Outlet {
   readonly #pool: BlockPool;
   readonly #clock: () => number;
-  readonly #bufferedBytes: number;
   readonly #drained: (id: SocketId) => void;
   readonly #native: SocketsOptions["native"];
   readonly #direct: DirectSender | undefined;
@@ -98,10 +79,7 @@ export class Sockets implements Outlet {
   #handling: SocketId | undefined;
   /** Sockets for which Bun holds something back. */
   readonly #held = new Set<SocketId>();
-  /** Sockets with a frame in Bun's memory, each with one at most. */
-  readonly #buffering = new Set<SocketId>();
-  /** Sockets whose frames wait until there is memory for them, first come, first served. */
-  readonly #queue = new Set<SocketId>();
+  readonly #memory: FrameMemory;
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
   /** Sockets that the kernel could send to, were it known which they are, and until when they wait. */
@@ -109,8 +87,7 @@ export class Sockets implements Outlet {
   /** Sockets that were opened since this was made. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
-  readonly #meter: SocketsOptions["meter"];
-  readonly #bounds: Bounds;
+  readonly #rules: LineRules;
   #nextId: SocketId = 1;
 
   constructor({
@@ -123,10 +100,9 @@ export class Sockets implements Outlet {
     meter,
     bounds = new Bounds(),
   }: SocketsOptions) {
-    this.#meter = meter;
-    this.#bounds = bounds;
+    this.#rules = { meter, bounds };
     this.#failed = failed;
-    this.#bufferedBytes = bufferedBytes;
+    this.#memory = new FrameMemory(bufferedBytes, drained);
     this.#pool = pool;
     this.#clock = clock;
     this.#drained = drained;
@@ -154,9 +130,9 @@ export class Sockets implements Outlet {
   }
 
   /** What a socket about to be opened carries. */
-  dataFor(visitor: Visitor, peer: { address: string; port: number } | null): SocketData {
+  dataFor(visitor: Visitor, peer: Peer | null): SocketData {
     const now = this.#clock();
-    const keys = this.#native ?? this.#meter;
+    const keys = this.#native ?? this.#rules.meter;
     const key = peer === null ? undefined : keys?.keyOf(peer.address, peer.port);
     return {
       id: this.#nextId++,
@@ -165,10 +141,7 @@ export class Sockets implements Outlet {
       turnedAway: undefined,
       grant: undefined,
       peer: key,
-      inflow: inflowOf(key, this.#meter, visitor, peer?.address, now),
-      allowance: new Allowance(now),
-      heardAt: now,
-      pingedAt: now,
+      line: new Line(this.#rules, visitor, peer, key, now),
       farewell: undefined,
       wasAccepted: false,
       waiting: undefined,
@@ -210,10 +183,9 @@ export class Sockets implements Outlet {
   /** @returns whether it may be listened to */
   #came({ data }: Socket, length: number): boolean {
     const now = this.#clock();
-    data.heardAt = now;
-    data.inflow?.came(length);
+    data.line.came(length, now);
     if (data.farewell !== undefined) return false;
-    if (data.allowance.spend(this.#bounds.limits["messages-per-second"], now)) return true;
+    if (data.line.maySay(now)) return true;
     this.#refuse(data.id, "messages-per-second");
     return false;
   }
@@ -232,7 +204,7 @@ export class Sockets implements Outlet {
   /** All that Bun had for this socket is with the kernel. */
   drained(socket: Socket): void {
     const { id, farewell } = socket.data;
-    this.#makeRoom(id);
+    this.#memory.release(id);
     if (farewell === undefined) this.#drained(id);
   }
 
@@ -240,10 +212,9 @@ export class Sockets implements Outlet {
     const { id } = socket.data;
     this.#open.delete(id);
     this.#held.delete(id);
-    this.#queue.delete(id);
     this.#turnedAway.delete(id);
     this.#unattached.delete(id);
-    this.#makeRoom(id);
+    this.#memory.leave(id);
     this.#direct?.detach(id);
   }
 
@@ -269,18 +240,15 @@ export class Sockets implements Outlet {
     if (this.#unattached.has(id)) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) {
-      if (direct !== "refused") socket.data.allowance.earn(1);
+      if (direct !== "refused") socket.data.line.earn(1);
       return direct;
     }
-    if (!this.#hasMemory) {
-      this.#queue.add(id);
-      return "refused";
-    }
+    if (!this.#memory.hasRoom(id)) return "refused";
     const sent = socket.sendBinary(this.#pool.view(place.block, place.offset, place.length));
     if (sent === 0) return "refused";
-    socket.data.allowance.earn(1);
+    socket.data.line.earn(1);
     if (sent > 0) return "sent";
-    this.#buffering.add(id);
+    this.#memory.take(id);
     return "queued";
   }
 
@@ -288,11 +256,11 @@ export class Sockets implements Outlet {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return;
     const { data } = socket;
-    data.allowance.earn(answersTo(message));
+    data.line.earn(answersTo(message));
     if (message.t === "accepted" && !data.wasAccepted) {
       // Who comes back says again whom it admitted and dismissed; once for each line.
       data.wasAccepted = true;
-      data.allowance.earn(VERDICTS_PER_SHARE);
+      data.line.earn(VERDICTS_PER_SHARE);
     }
     this.#give(socket, encodeControl(message));
   }
@@ -300,10 +268,10 @@ export class Sockets implements Outlet {
   fail(id: SocketId, code: FaultCode, detail?: string, after?: number): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return;
-    socket.data.farewell = { code, detail, after, at: this.#clock() };
+    const farewell = { code, detail, after, at: this.#clock() };
+    socket.data.farewell = farewell;
     this.#failed?.(socket.data, code, detail);
-    if (this.#isFrameOnItsWay(id)) return;
-    this.#sayFarewell(socket);
+    if (!this.#isFrameOnItsWay(id)) sayFarewell(socket, farewell);
   }
 
   failThose(areMeant: (visitor: Visitor) => boolean, code: FaultCode): void {
@@ -320,15 +288,16 @@ export class Sockets implements Outlet {
     this.#direct?.tick();
     this.#attachMore(now);
     for (const socket of this.#open.values()) {
-      const { id, pingedAt, farewell } = socket.data;
+      const { id, line, farewell } = socket.data;
       if (farewell !== undefined) {
         if (now - farewell.at >= FAREWELL_MS) socket.terminate();
-      } else if (this.#isLate(socket.data, now)) {
-        this.#refuse(id, "message-timeout");
-      } else if (now - socket.data.heardAt >= this.#bounds.limits["idle-timeout"]) {
-        this.#refuse(id, "idle-timeout");
-      } else if (now - pingedAt >= PING_MS && this.buffered(id) === 0) {
-        socket.data.pingedAt = now;
+        continue;
+      }
+      const overdue = line.overdue(now);
+      if (overdue !== undefined) {
+        this.#refuse(id, overdue);
+      } else if (line.isPingDue(now) && this.buffered(id) === 0) {
+        line.pinged(now);
         socket.ping();
       }
     }
@@ -348,19 +317,8 @@ export class Sockets implements Outlet {
     }
   }
 
-  /** Whether a message takes too long; one that comes on is as good as a word. */
-  #isLate(data: SocketData, now: number): boolean {
-    const { inflow } = data;
-    if (inflow === undefined || this.#meter === undefined) return false;
-    const messageMs = this.#bounds.limits["message-timeout"];
-    if (!inflow.isDue(messageMs, now)) return false;
-    const arrival = inflow.look(this.#meter, messageMs, now);
-    if (arrival === "arriving") data.heardAt = now;
-    return arrival === "late";
-  }
-
   #refuse(id: SocketId, name: RelayLimitName): void {
-    const { code, detail, after } = this.#bounds.over(name);
+    const { code, detail, after } = this.#rules.bounds.over(name);
     this.fail(id, code, detail, after);
   }
 
@@ -378,21 +336,6 @@ export class Sockets implements Outlet {
 
   dispose(): void {
     this.#direct?.dispose();
-  }
-
-  /** A frame less is in memory: it is the turn of who has waited longest for that. */
-  #makeRoom(id: SocketId): void {
-    if (!this.#buffering.delete(id)) return;
-    for (const next of this.#queue) {
-      this.#queue.delete(next);
-      this.#drained(next);
-      if (!this.#hasMemory) return;
-    }
-  }
-
-  /** Whether another frame may wait in memory. */
-  get #hasMemory(): boolean {
-    return this.#buffering.size * FRAME_BYTES < this.#bufferedBytes;
   }
 
   #isFrameOnItsWay(id: SocketId): boolean {
@@ -436,16 +379,6 @@ export class Sockets implements Outlet {
     socket.data.waiting = undefined;
     for (const bytes of waiting ?? []) this.#give(socket, bytes);
     if (farewell === undefined) this.#drained(id);
-    else this.#sayFarewell(socket);
-  }
-
-  #sayFarewell(socket: Socket): void {
-    const { farewell } = socket.data;
-    if (farewell === undefined) return;
-    const { code, detail, after } = farewell;
-    const { closeCode, retry } = FAULTS[code];
-    const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
-    socket.sendBinary(encodeControl({ t: "fault", code, message, retry, after }));
-    socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, closeReason(code, detail));
+    else sayFarewell(socket, farewell);
   }
 }

@@ -15,7 +15,7 @@ import type { TlsPair } from "./certificate.ts";
 import { Egress } from "./egress.ts";
 import type { Inside } from "./entrances/insiders.ts";
 import { Entrances } from "./entrances/mod.ts";
-import type { TextSocket } from "./entrances/text.ts";
+import type { TextSocket } from "./entrances/text-socket.ts";
 import { Hub } from "./hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
 import { openHint } from "./tls-hint.ts";

@@ -14,8 +14,7 @@ import type { Outlet } from "../outlet.ts";
 import type { Bounds } from "../bounds.ts";
 import type { Place } from "../crowd.ts";
 import type { Egress } from "../egress.ts";
-import type { InflowKernel } from "../inflow.ts";
-import type { Native } from "../native.ts";
+import type { Meter } from "../inflow.ts";
 import type { BlockPool } from "../pool.ts";
 import type { Turnstile } from "../turnstile.ts";
 import type { Visitor } from "../visitor.ts";
@@ -77,8 +76,8 @@ export interface EntrancesOptions {
   readonly clock: () => number;
   readonly turnstile: Turnstile;
   readonly egress: Egress;
-  /** See `Sockets`. */
-  readonly meter: (InflowKernel & Pick<Native, "keyOf">) | undefined;
+  /** See `Line`. */
+  readonly meter: Meter | undefined;
   readonly bounds: Bounds;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;

@@ -1,0 +1,86 @@
+import type { FaultCode } from "../../protocol/mod.ts";
+
+import { closeReason } from "../close-reason.ts";
+import { clearName } from "./clear-name.ts";
+import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
+import {
+  GOING_AWAY,
+  POLICY,
+  TRY_AGAIN,
+  type TextClient,
+  type TextOptions,
+  type TextSocket,
+} from "./text-socket.ts";
+
+/** What ends a file of the original app, a message of its own. */
+const END_OF_FILE = new TextEncoder().encode("__end__");
+const SUCCESS = "File transfer successful";
+
+/** The original app's sender: a name, the bytes, `__end__`. */
+export class TextSender implements TextClient {
+  readonly #options: TextOptions;
+  readonly #socket: TextSocket;
+  #sender: LobbySender | undefined;
+  #isThrough = false;
+
+  constructor(socket: TextSocket, options: TextOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  message(message: string | Uint8Array): void {
+    if (this.#sender === undefined) {
+      if (typeof message === "string") this.#begin(message);
+      else this.#socket.close(POLICY, "the name of the file comes first, as text");
+      return;
+    }
+    // Text amid the bytes is no part of a file; after the end, nothing is.
+    if (typeof message === "string" || this.#isThrough) return;
+    if (Buffer.compare(message, END_OF_FILE) === 0) {
+      this.#isThrough = true;
+      this.#sender.end();
+    } else if (!this.#sender.write(message)) {
+      this.#socket.pause();
+    }
+  }
+
+  tick(): void {
+    this.#sender?.tick();
+  }
+
+  drained(): void {
+    // Nothing is sent to it but one message.
+  }
+
+  closed(): void {
+    this.#sender?.abort();
+  }
+
+  #begin(name: string): void {
+    const { insiders, inside, clock } = this.#options;
+    const { visitor } = this.#socket.data;
+    this.#sender = new LobbySender({
+      visitor,
+      insiders,
+      inside,
+      clock,
+      name: clearName(name),
+      size: undefined,
+      waitFor: 0,
+      events: {
+        room: () => this.#socket.resume(),
+        receiver: () => undefined,
+        over: (outcome) => this.#over(outcome),
+      },
+    });
+  }
+
+  #over({ fault, detail }: LobbyOutcome): void {
+    if (fault === undefined) this.#socket.sendText(SUCCESS);
+    else this.#socket.close(closeCode(fault), closeReason(fault, detail));
+  }
+}
+
+function closeCode(fault: FaultCode): number {
+  return fault === "going-away" ? GOING_AWAY : TRY_AGAIN;
+}

@@ -1,0 +1,40 @@
+/** What the doors of the original app's clients share. */
+import type { Place } from "../crowd.ts";
+import type { Grant } from "../gate.ts";
+import type { Line } from "../line.ts";
+import type { Visitor } from "../visitor.ts";
+import type { Inside, Insiders } from "./insiders.ts";
+import type { Openers } from "./opener.ts";
+
+/** Close codes of RFC 6455, 7.4.1. */
+export const POLICY = 1008;
+export const GOING_AWAY = 1001;
+export const TRY_AGAIN = 1013;
+
+export interface TextData {
+  readonly visitor: Visitor;
+  readonly grant: Grant | undefined;
+  /** Where it is counted. */
+  place: Place | undefined;
+  readonly role: "text-sender" | "text-receiver";
+  readonly line: Line;
+  client: TextClient | undefined;
+}
+
+export type TextSocket = Bun.ServerWebSocket<TextData>;
+
+/** What a client of the original app does, told by its socket. */
+export interface TextClient {
+  message(message: string | Uint8Array): void;
+  tick(): void;
+  /** All that was queued for it is with the kernel. */
+  drained(): void;
+  closed(): void;
+}
+
+export interface TextOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly openers: Openers;
+  readonly clock: () => number;
+}
