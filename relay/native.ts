@@ -67,6 +67,7 @@ const symbols = {
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: FFIType.i64_fast },
   socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
@@ -109,6 +110,7 @@ export class Native {
   #restsUntil = 0;
   readonly #found: PeerKey = new Uint8Array(KEY_BYTES);
   #likely: Descriptor = 3;
+  #ownPort: number | undefined;
 
   private constructor(library: Library, epoll: Descriptor) {
     this.#library = library;
@@ -120,6 +122,14 @@ export class Native {
     const library = load();
     const epoll = library?.epoll_create1(EPOLL_CLOEXEC) ?? -1;
     return library === undefined || epoll < 0 ? undefined : new Native(library, epoll);
+  }
+
+  /**
+   * From now on only connections to this port of ours are found. One to another, such as that of the
+   * admin listener, may come from the same address and port.
+   */
+  set ownPort(port: number) {
+    this.#ownPort = port;
   }
 
   /** Gives bytes of a file to a socket, as many as it takes at once. */
@@ -234,7 +244,8 @@ export class Native {
     const names = readdirSync("/proc/self/fd");
     for (const name of names) {
       const descriptor = Number(name);
-      if (this.#readPeer(descriptor)) this.#known.set(nameOf(this.#found), descriptor);
+      if (this.#readPeer(descriptor) && this.#isToOwnPort(descriptor))
+        this.#known.set(nameOf(this.#found), descriptor);
     }
     if (names.length <= FEW_DESCRIPTORS) return;
     const ended = performance.now();
@@ -245,7 +256,7 @@ export class Native {
   isPeer(socket: Descriptor, peer: PeerKey): boolean {
     if (!this.#readPeer(socket)) return false;
     for (let at = KEY_BYTES - 1; at >= 0; at--) if (this.#found[at] !== peer[at]) return false;
-    return true;
+    return this.#isToOwnPort(socket);
   }
 
   /** What a peer is called is written in several ways; here it has one. */
@@ -290,6 +301,15 @@ export class Native {
   #foundAt(descriptor: Descriptor): Descriptor {
     this.#likely = descriptor + 1;
     return descriptor;
+  }
+
+  #isToOwnPort(socket: Descriptor): boolean {
+    if (this.#ownPort === undefined) return true;
+    const address = this.#address;
+    this.#addressLength[0] = ADDRESS_BYTES;
+    const { getsockname } = this.#library;
+    if (getsockname(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
+    return (address[2] ?? 0) * 256 + (address[3] ?? 0) === this.#ownPort;
   }
 
   /** Reads the peer of a connection into `#found`; false: it is none. */

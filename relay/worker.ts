@@ -232,6 +232,7 @@ function start({
     port,
     tls,
   });
+  if (kernel !== undefined) kernel.ownPort = listener.port;
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
   const listeners = [listener, ...(hint === undefined ? [] : [hint])];
   const accepting = new Accepting(listeners, descriptors, report);

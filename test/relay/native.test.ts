@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { Native } from "../../relay/native.ts";
 import { TRIED_BYTES, createLogFile } from "../../relay/store.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { hasNative } from "./log-rooms.ts";
+import { RawCalls } from "./raw-calls.ts";
 
 const opened: Native[] = [];
 
@@ -42,6 +45,37 @@ describe.skipIf(!hasNative)("calls of the C library (GNU/Linux)", () => {
     const nobody = native.keyOf("127.0.0.1", 1)!;
     expect(native.find(nobody)).toBeUndefined();
     for (const descriptor of [0, 100_000]) expect(native.isPeer(descriptor, nobody)).toBe(false);
+  });
+
+  test("tell connections from one address and port to two of ours apart", async () => {
+    const native = open();
+    await using stack = new AsyncDisposableStack();
+    const servers = [createServer(), createServer()];
+    const ports = await Promise.all(
+      servers.map(async (server) => {
+        stack.defer(() => void server.close());
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        return (server.address() as AddressInfo).port;
+      }),
+    );
+    const [own = 0, other = 0] = ports;
+    using calls = new RawCalls();
+    const accepted = servers.map((server) => once(server, "connection"));
+    const toOwn = calls.connect(0, own);
+    const from = calls.portOf(toOwn);
+    const toOther = calls.connect(from, other);
+    await Promise.all(accepted);
+    const peer = native.keyOf("127.0.0.1", from)!;
+    for (const [port, there] of [
+      [own, toOwn],
+      [other, toOther],
+      [own, toOwn],
+    ] as const) {
+      native.ownPort = port;
+      expect(native.send(native.find(peer)!, new Uint8Array([7]))).toBe(1);
+      expect(calls.waiting(there)).toBe(1);
+    }
   });
 
   test("work with a log's file, and not with what is none", () => {
