@@ -4,7 +4,8 @@ import { createSecureContext } from "node:tls";
 
 import { CERTIFICATE_BYTES, CERTIFICATE_WARN_MS, FaultError } from "../protocol/mod.ts";
 
-import { looksOf, readTextFile } from "./file-text.ts";
+import { readTextFile } from "./file-text.ts";
+import { KeptFiles } from "./kept-files.ts";
 
 /** Paths of files in PEM. */
 export interface CertificateFiles {
@@ -69,29 +70,21 @@ export function readCertificate(files: CertificateFiles, now: number): Certifica
   return { pair, names: namesOf(certificate), endsAt };
 }
 
-/**
- * A certificate whose files may change at any time: written over, renamed, or links that lead
- * elsewhere. Both are stat'ed through their links and not watched, since what replaces files in this
- * way leaves a watcher with what was there before.
- */
+/** A certificate whose files may change at any time. */
 export class KeptCertificate {
   readonly #files: CertificateFiles;
-  #certificate: Certificate;
-  /** What the files looked like when they were read last. */
-  #seen: string;
-  /** They were wrong, and nobody was told: whoever replaces them may not be through. */
-  #isSuspect = false;
+  readonly #kept: KeptFiles<Certificate>;
   #warned: "no" | "ending" | "ended" = "no";
 
   /** @throws FaultError `bad-certificate` */
   constructor(files: CertificateFiles, now: number) {
     this.#files = files;
-    this.#seen = looksOfBoth(files);
-    this.#certificate = readCertificate(files, now);
+    const { cert, key } = files;
+    this.#kept = new KeptFiles([cert, key], () => readCertificate(files, now), isSame);
   }
 
   get certificate(): Certificate {
-    return this.#certificate;
+    return this.#kept.value;
   }
 
   /**
@@ -100,31 +93,21 @@ export class KeptCertificate {
    * @param insists somebody asked: what is wrong is told at once, and again
    */
   look(now: number, insists: boolean): Look {
-    const looks = looksOfBoth(this.#files);
-    const haveChanged = looks !== this.#seen;
-    if (!haveChanged && !insists && !this.#isSuspect) return this.#age(now);
-    this.#seen = looks;
-    let certificate: Certificate;
-    try {
-      certificate = readCertificate(this.#files, now);
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      const wait = !insists && (haveChanged || !this.#isSuspect);
-      this.#isSuspect = wait;
-      if (wait) return { found: "same" };
-      return { found: "trouble", trouble: `${error.detail}; the certificate from before stays` };
+    const look = this.#kept.look(insists, () => readCertificate(this.#files, now));
+    switch (look.found) {
+      case "same":
+        return this.#age(now);
+      case "trouble":
+        return { found: "trouble", trouble: `${look.why}; the certificate from before stays` };
+      case "changed":
+        this.#warned = "no";
+        return { found: "renewed", certificate: this.certificate };
     }
-    this.#isSuspect = false;
-    const { cert, key } = this.#certificate.pair;
-    if (certificate.pair.cert === cert && certificate.pair.key === key) return this.#age(now);
-    this.#certificate = certificate;
-    this.#warned = "no";
-    return { found: "renewed", certificate };
   }
 
   /** Whether it should have been renewed by now; told once. */
   #age(now: number): Look {
-    const { endsAt } = this.#certificate;
+    const { endsAt } = this.certificate;
     const is = now >= endsAt ? "ended" : now >= endsAt - CERTIFICATE_WARN_MS ? "ending" : "no";
     if (is === this.#warned || is === "no") return { found: "same" };
     this.#warned = is;
@@ -133,9 +116,8 @@ export class KeptCertificate {
   }
 }
 
-/** What changes when a file is replaced. */
-function looksOfBoth({ cert, key }: CertificateFiles): string {
-  return `${looksOf(cert)}, ${looksOf(key)}`;
+function isSame({ pair: one }: Certificate, { pair: other }: Certificate): boolean {
+  return one.cert === other.cert && one.key === other.key;
 }
 
 function namesOf({ subjectAltName = "" }: X509Certificate): string[] {

@@ -3,7 +3,8 @@ import * as v from "valibot";
 
 import { FaultError, TOKENS, TOKEN_FILE_BYTES, TOKEN_NAME_CHARACTERS } from "../protocol/mod.ts";
 
-import { looksOf, readTextFile } from "./file-text.ts";
+import { readTextFile } from "./file-text.ts";
+import { KeptFiles } from "./kept-files.ts";
 import { TOKEN_ROLES, type KnownToken } from "./tokens.ts";
 
 const time = v.pipe(v.string(), v.isoTimestamp());
@@ -79,27 +80,23 @@ export type TokenLook =
   | { readonly found: "changed" }
   | { readonly found: "trouble"; readonly trouble: string };
 
-/** Tokens of a file that may change at any time. It is stat'ed through links, not watched, as certificates are. */
+/** Tokens of a file that may change at any time. */
 export class KeptTokens {
   readonly #path: string;
-  #file: TokenFile;
-  #seen: string;
-  /** It was wrong, and nobody was told: whoever writes it may not be through. */
-  #isSuspect = false;
+  readonly #kept: KeptFiles<TokenFile>;
 
   /** @throws FaultError `bad-tokens` */
   constructor(path: string) {
     this.#path = path;
-    this.#seen = looksOf(path);
-    this.#file = readTokenFile(path);
+    this.#kept = new KeptFiles([path], () => readTokenFile(path), isSame);
   }
 
   get tokens(): KnownToken[] {
-    return knownTokens(this.#file.tokens);
+    return knownTokens(this.#kept.value.tokens);
   }
 
   get warning(): string | undefined {
-    return this.#file.warning;
+    return this.#kept.value.warning;
   }
 
   /**
@@ -107,23 +104,14 @@ export class KeptTokens {
    * @param insists somebody asked: what is wrong is told at once, and again
    */
   look(insists: boolean): TokenLook {
-    const looks = looksOf(this.#path);
-    const hasChanged = looks !== this.#seen;
-    if (!hasChanged && !insists && !this.#isSuspect) return { found: "same" };
-    this.#seen = looks;
-    const before = JSON.stringify(this.#file.tokens);
-    try {
-      this.#file = readTokenFile(this.#path);
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      const wait = !insists && (hasChanged || !this.#isSuspect);
-      this.#isSuspect = wait;
-      if (wait) return { found: "same" };
-      return { found: "trouble", trouble: `${error.detail}; the tokens from before stay` };
-    }
-    this.#isSuspect = false;
-    return { found: JSON.stringify(this.#file.tokens) === before ? "same" : "changed" };
+    const look = this.#kept.look(insists, () => readTokenFile(this.#path));
+    if (look.found !== "trouble") return look;
+    return { found: "trouble", trouble: `${look.why}; the tokens from before stay` };
   }
+}
+
+function isSame({ tokens: one }: TokenFile, { tokens: other }: TokenFile): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function bad(detail: string, cause?: unknown): FaultError {
