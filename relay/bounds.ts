@@ -26,24 +26,3 @@ export class Bounds {
     this.#refusals?.count(name);
   }
 }
-
-const TOO_LARGE = 413;
-const TOO_MANY_REQUESTS = 429;
-const UNAVAILABLE = 503;
-
-/** Limits of one client or address, and not of the relay. */
-const OWN: ReadonlySet<RelayLimitName> = new Set([
-  "attempts-per-minute",
-  "sockets-per-address",
-  "shares-per-address",
-  "channels-per-address",
-]);
-
-/** The same by HTTP, with the seconds to wait in Retry-After. */
-export function refusalResponse(name: RelayLimitName, { message, after }: FaultError): Response {
-  const status =
-    name === "share-bytes" ? TOO_LARGE : OWN.has(name) ? TOO_MANY_REQUESTS : UNAVAILABLE;
-  const headers: Record<string, string> = { "content-type": "text/plain; charset=utf-8" };
-  if (after !== undefined) headers["retry-after"] = after.toString();
-  return new Response(`${message}\n`, { status, headers });
-}

@@ -9,6 +9,7 @@ import { Gate, type Grant, type Wish } from "./gate.ts";
 import type { SocketId } from "./outlet.ts";
 import { Pages, preflight, readable } from "./pages.ts";
 import type { WorkerPolicy } from "./policy.ts";
+import { refusal } from "./http-refusal.ts";
 import type { ReportLevel, Reports } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
 import type { Turnstile } from "./turnstile.ts";
@@ -224,8 +225,4 @@ export class Door {
     if (data.place !== undefined) this.#options.turnstile.leave(data.place);
     data.place = undefined;
   }
-}
-
-function refusal(status: number, sentence: string, headers: Record<string, string> = {}): Response {
-  return new Response(`${sentence}\n`, { status, headers });
 }

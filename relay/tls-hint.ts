@@ -1,5 +1,6 @@
 /** A plain port beside one with TLS, where nothing is served: it tells where to go. */
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
+import { refusal } from "./http-refusal.ts";
 
 const HTTPS_PORT = 443;
 
@@ -26,7 +27,7 @@ export function openHint(hostname: string, port: number, tlsPort: number): Liste
 function answer(request: Request, tlsPort: number): Response {
   // Made by Bun of what the client says is its host, which may be anything.
   const url = URL.parse(request.url);
-  if (url === null) return new Response("That host is none.\n", { status: 400 });
+  if (url === null) return refusal(400, "That host is none.");
   const { hostname, pathname, search } = url;
   const host = tlsPort === HTTPS_PORT ? hostname : `${hostname}:${tlsPort}`;
   const { method, headers } = request;
@@ -35,8 +36,9 @@ function answer(request: Request, tlsPort: number): Response {
     const location = `https://${host}${pathname}${search}`;
     return new Response(`This is at ${location}\n`, { status: 308, headers: { location } });
   }
-  return new Response(
-    `Nothing is taken here, where all is in the clear: use https://${host} or wss://${host}\n`,
-    { status: 426, headers: { upgrade: "TLS/1.2", connection: "close" } },
+  return refusal(
+    426,
+    `Nothing is taken here, where all is in the clear: use https://${host} or wss://${host}`,
+    { upgrade: "TLS/1.2", connection: "close" },
   );
 }

@@ -1,7 +1,8 @@
 import type { FaultError, RelayLimitName } from "../protocol/mod.ts";
 
-import { refusalResponse, type Bounds } from "./bounds.ts";
+import type { Bounds } from "./bounds.ts";
 import type { Crowd, Place } from "./crowd.ts";
+import { refusalResponse } from "./http-refusal.ts";
 import type { Limits } from "./relay-limits.ts";
 import type { Visitor } from "./visitor.ts";
 

@@ -1,13 +1,8 @@
-import {
-  FAREWELL_MS,
-  FRAME_BYTES,
-  TEXT_MESSAGE_BYTES,
-  TICK_MS,
-  type FaultCode,
-} from "../protocol/mod.ts";
+import { FAREWELL_MS, TICK_MS, type FaultCode } from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
 import { Bounds } from "./bounds.ts";
+import { socketEvents } from "./client-sockets.ts";
 import { Crowd } from "./crowd.ts";
 import { Door, type ClientData } from "./door.ts";
 import { Accepting } from "./accepting.ts";
@@ -15,7 +10,6 @@ import type { TlsPair } from "./certificate.ts";
 import { Egress } from "./egress.ts";
 import type { Inside } from "./entrances/insiders.ts";
 import { Entrances } from "./entrances/mod.ts";
-import type { TextSocket } from "./entrances/text-socket.ts";
 import { Hub } from "./hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
 import { openHint } from "./tls-hint.ts";
@@ -24,28 +18,18 @@ import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
 import { BlockPool, blocksOf, noteDescriptor } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
+import { refusal } from "./http-refusal.ts";
 import { Refusals } from "./refusals.ts";
 import { Reports } from "./reports.ts";
 import { Rest } from "./rest.ts";
-import { Sockets, type Socket } from "./sockets.ts";
+import { Sockets } from "./sockets.ts";
 import { reportStats } from "./stats.ts";
 import { Turnstile } from "./turnstile.ts";
-
-/** What who speaks something else at SOCKET_PATH is told. */
-const NO_TEXT = "text, where fileshare speaks binary messages";
 
 declare const self: Worker;
 
 /** What befalls clients that do nothing wrong. */
 const ORDINARY: ReadonlySet<FaultCode> = new Set(["going-away", "replaced", "hello-timeout"]);
-
-function isText(socket: Bun.ServerWebSocket<ClientData>): socket is TextSocket {
-  return "role" in socket.data;
-}
-
-function isOurs(socket: Bun.ServerWebSocket<ClientData>): socket is Socket {
-  return !("role" in socket.data);
-}
 
 /** As that of other threads; it never goes back. */
 function sharedClock(): number {
@@ -126,7 +110,6 @@ function start({
     lobby,
     failed: countFault,
   });
-  const { text } = entrances;
   const hub = new Hub({
     worker,
     pool,
@@ -143,10 +126,17 @@ function start({
   const rest = new Rest();
   const measures = new Measures({ worker, hub, sockets, entrances }, faults);
 
-  const heard = (socket: Bun.ServerWebSocket<ClientData>, { length }: Buffer): void => {
-    if (isText(socket)) text.signOfLife(socket, length);
-    else if (isOurs(socket)) sockets.signOfLife(socket, length);
-  };
+  const websocket = socketEvents({
+    door,
+    sockets,
+    text: entrances.text,
+    hub,
+    egress,
+    rest,
+    report,
+    clock,
+    lobby,
+  });
 
   const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
     Bun.serve<ClientData>({
@@ -162,7 +152,7 @@ function start({
         setImmediate(() => {
           throw mistake;
         });
-        return new Response("The relay made a mistake.\n", { status: 500 });
+        return refusal(500, "The relay made a mistake.");
       },
       // Bodies are read as they come and kept nowhere.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -170,58 +160,7 @@ function start({
         rest.busy(clock());
         return door.fetch(request, server);
       },
-      websocket: {
-        data: {} as ClientData,
-        maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
-        // Bun's own pings could come between the parts of a message; `Sockets` sends them.
-        idleTimeout: 0,
-        sendPings: false,
-        perMessageDeflate: false,
-        open(socket) {
-          const door = isText(socket) ? "text" : "socket";
-          const { address } = socket.data.visitor;
-          report({ level: "debug", event: "socket-opened", fields: { address, door } });
-          if (isText(socket)) {
-            text.opened(socket);
-            return;
-          }
-          if (!isOurs(socket) || !sockets.opened(socket)) return;
-          hub.opened(socket.data.id, clock(), socket.data.visitor.limitKey);
-        },
-        message(socket, message) {
-          rest.busy(clock());
-          if (isText(socket)) {
-            text.message(socket, message);
-            return;
-          }
-          if (!isOurs(socket)) return;
-          sockets.handle(socket, message.length, (id) => {
-            if (typeof message === "string") sockets.fail(id, "bad-message", NO_TEXT);
-            else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
-            else hub.message(id, message, clock());
-          });
-        },
-        ping: heard,
-        pong: heard,
-        drain(socket) {
-          if (isText(socket)) text.drained(socket);
-          else if (isOurs(socket)) sockets.drained(socket);
-        },
-        close(socket, code, reason) {
-          const { address } = socket.data.visitor;
-          // What the peer says may be anything.
-          report({ level: "debug", event: "socket-closed", fields: { address, code, reason } });
-          door.left(socket.data);
-          if (isText(socket)) {
-            text.closed(socket);
-            return;
-          }
-          if (!isOurs(socket)) return;
-          sockets.closed(socket);
-          egress.gone(socket.data.id);
-          hub.closed(socket.data.id, clock());
-        },
-      },
+      websocket,
     });
   const listener = new Listener({
     open: (at, pair) => {

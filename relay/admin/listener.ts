@@ -6,6 +6,7 @@ import { localAddress } from "../address.ts";
 import { KeptCertificate, type CertificateFiles, type Look, type TlsPair } from "../certificate.ts";
 import { guardPort, listenFault } from "../guard.ts";
 import { CAN_SHARE_PORT, Listener } from "../listener.ts";
+import { refusal } from "../http-refusal.ts";
 import { TokenBook } from "../tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./log-room.ts";
@@ -249,8 +250,6 @@ function plain(
   sentence: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return new Response(`${sentence}\n`, {
-    status,
-    headers: { ...NO_STORE, "content-type": "text/plain; charset=utf-8", ...headers },
-  });
+  const type = { "content-type": "text/plain; charset=utf-8" };
+  return refusal(status, sentence, { ...NO_STORE, ...type, ...headers });
 }

@@ -12,6 +12,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { SocketId } from "../outlet.ts";
+import { refusal } from "../http-refusal.ts";
 import { parseRange, type ByteRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
 import type { GivenFrame, Insider } from "./insiders.ts";
@@ -91,7 +92,7 @@ export class Ciphertext implements Insider {
   }
 
   failed(fault: FaultCode): void {
-    this.#answer(new Response(`${fault}\n`, { status: 503 }));
+    this.#answer(refusal(503, fault));
     this.fail();
   }
 
@@ -100,7 +101,7 @@ export class Ciphertext implements Insider {
   }
 
   fail(): void {
-    this.#answer(new Response("The share is over.\n", { status: 404 }));
+    this.#answer(refusal(404, "The share is over."));
     if (this.#step !== "through") this.#body.fail();
     this.leave();
   }

@@ -1,5 +1,6 @@
 import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../../protocol/mod.ts";
 
+import { refusal } from "../http-refusal.ts";
 import { parseRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
@@ -138,7 +139,7 @@ export class Download implements ClearSink {
 
   farewell(): void {
     if (this.#step === "taking") this.#body.fail();
-    this.#answer(new Response("The relay goes away.\n", { status: 503 }));
+    this.#answer(refusal(503, "The relay goes away."));
     this.leave();
   }
 

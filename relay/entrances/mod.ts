@@ -1,12 +1,5 @@
 /** The doors for clients that speak something else: the original app's, and HTTP. */
-import {
-  CHANNEL_BYTES,
-  FaultError,
-  equalBytes,
-  RECEIVERS_PER_SHARE,
-  SHARE_BYTES,
-  type FaultCode,
-} from "../../protocol/mod.ts";
+import { FaultError, equalBytes, RECEIVERS_PER_SHARE, type FaultCode } from "../../protocol/mod.ts";
 
 import type { Access } from "../access.ts";
 import type { Grant, Wish } from "../gate.ts";
@@ -16,12 +9,14 @@ import type { Place } from "../crowd.ts";
 import type { Egress } from "../egress.ts";
 import type { Meter } from "../inflow.ts";
 import type { BlockPool } from "../pool.ts";
+import { refusal } from "../http-refusal.ts";
 import type { Turnstile } from "../turnstile.ts";
 import type { Visitor } from "../visitor.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { helpLines, helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
 import { Upload } from "./http-upload.ts";
+import { clientOf, decoded, idsIn, isGet, receiversOf, sizeOf } from "./http-request.ts";
 import { Insiders, type Inside } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 import { Openers } from "./opener.ts";
@@ -160,7 +155,7 @@ export class Entrances {
     if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");
     const granted = asking.grant({ role: isUpload ? "send" : "receive", lobby: true });
     if (granted instanceof Response) return granted;
-    const name = decode(lobby?.[1] ?? "");
+    const name = decoded(lobby?.[1] ?? "");
     if (name === undefined) return bad("That name is not encoded as a URL wants it.");
     const guest = { ...asking, grant: granted };
     return isUpload ? this.#upload(request, guest, name) : this.#download(request, guest, name);
@@ -257,7 +252,7 @@ export class Entrances {
       return this.#begin(request, guest, () => new Upload(options));
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      return new Response(`${error.message}\n`, { status: 413 });
+      return refusal(413, error.message);
     }
   }
 
@@ -286,58 +281,14 @@ export class Entrances {
   }
 }
 
-/** Channel and share in the path of a ciphertext. */
-function idsIn([, channel = "", share = ""]: RegExpExecArray): [Uint8Array, Uint8Array] {
-  return [bytesOf(channel, CHANNEL_BYTES), bytesOf(share, SHARE_BYTES)];
-}
-
-function isGet(method: string): boolean {
-  return method === "GET" || method === "HEAD";
-}
-
-/** Of what a client says it is, the first word without its version, such as `curl`. */
-function clientOf(request: Request): string {
-  const word = /^[A-Za-z][\w.-]*/.exec(request.headers.get("user-agent") ?? "")?.[0];
-  return word ?? "HTTP client";
-}
-
-function decode(path: string): string | undefined {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** @returns undefined for what is no number of receivers */
-function receiversOf(request: Request): number | undefined {
-  const given = new URL(request.url).searchParams.get("receivers") ?? "1";
-  const count = Number(given);
-  return /^\d{1,6}$/.test(given) && count >= 1 && count <= RECEIVERS_PER_SHARE ? count : undefined;
-}
-
-/** Bytes of the body; undefined: its client does not say. NaN: it says two things at once. */
-function sizeOf(request: Request): number | undefined {
-  const given = request.headers.get("content-length");
-  if (given !== null) return /^\d{1,15}$/.test(given) ? Number(given) : NaN;
-  return request.body === null ? 0 : undefined;
-}
-
-function bytesOf(hex: string, length: number): Uint8Array {
-  return new Uint8Array(Buffer.from(hex, "hex").subarray(0, length));
-}
-
 function bad(why: string): Response {
-  return new Response(`${why}\n`, { status: 400 });
+  return refusal(400, why);
 }
 
 function busy(): Response {
-  return new Response("The relay is full, or goes away.\n", {
-    status: 503,
-    headers: { "retry-after": "10" },
-  });
+  return refusal(503, "The relay is full, or goes away.", { "retry-after": "10" });
 }
 
 function notAllowed(allow: string): Response {
-  return new Response("Not that method.\n", { status: 405, headers: { allow } });
+  return refusal(405, "Not that method.", { allow });
 }
