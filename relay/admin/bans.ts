@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 
 import { FaultError } from "../../protocol/mod.ts";
 
 import { AddressRanges, isAddressRange, limitKey, normalAddress } from "../address.ts";
+import { looksOf, readTextFile } from "../file-text.ts";
 
 /** More than an operator keeps by hand; each request is compared with all of them. */
 const BANS = 10_000;
@@ -112,16 +113,10 @@ function overlap(one: string, other: string): boolean {
 }
 
 function readBans(file: string): Map<string, Ban> {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    // The first ban makes it.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return new Map();
-    throw new FaultError("bad-ban-file", file, { cause: error });
-  }
-  if (text.length > FILE_BYTES) throw new FaultError("bad-ban-file", `${file}: too long`);
   const bans = new Map<string, Ban>();
+  // The first ban makes it.
+  if (looksOf(file) === "ENOENT") return bans;
+  const { text } = readTextFile(file, FILE_BYTES, "bad-ban-file");
   for (const [at, line] of text.split("\n").entries()) {
     const [range = "", until, surplus] = line.replace(/#.*/, "").trim().split(/\s+/);
     if (range === "") continue;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { Bans } from "../../relay/admin/bans.ts";
 import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../relay/mod.ts";
 import { WINDOW_RECORDS } from "../../protocol/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
@@ -131,6 +132,12 @@ describe("P12 an address that is banned", () => {
       await becomes(403, "192.0.2.77");
     }
     await act(admin, "unban", { address: "192.0.2.0/24" });
+  });
+
+  test("P12 is not read from a pipe, for which it would wait", () => {
+    const pipe = join(folder.path, "pipe");
+    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+    expect(() => new Bans(pipe)).toThrow("is no file");
   });
 
   test.each([

@@ -1,5 +1,5 @@
 /** Plays inputs of targets from a seed, and looks at what they cost. */
-import { readFileSync } from "node:fs";
+import { processMemory } from "../../relay/admin/process-memory.ts";
 import { Random } from "../simulation/random.ts";
 import { Broken, type Target, type TargetKind } from "./target.ts";
 import { DECODERS } from "./decoders.ts";
@@ -46,9 +46,7 @@ export interface FuzzResult {
 
 /** Memory that is this process's own. bytes; undefined: this system does not tell */
 export function ownMemory(): number | undefined {
-  if (process.platform !== "linux") return undefined;
-  const status = readFileSync("/proc/self/status", "utf8");
-  return 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]);
+  return processMemory()?.anonymous;
 }
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {

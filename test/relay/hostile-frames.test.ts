@@ -1,7 +1,7 @@
 /** WebSocket frames as no client sends them, and what they cost. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { concat, TEXT_MESSAGE_BYTES } from "../../protocol/mod.ts";
+import { processMemory } from "../../relay/admin/process-memory.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { receive, newCode } from "../e2e/clients.ts";
 import { temporaryFolder } from "../cli/disk.ts";
@@ -20,9 +20,7 @@ async function serves(relay: Relay): Promise<void> {
 
 function ownMemory(): number {
   Bun.gc(true);
-  return (
-    1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))![1])
-  );
+  return processMemory()!.anonymous;
 }
 
 describe("closed, and nobody else is harmed", () => {
