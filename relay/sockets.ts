@@ -12,6 +12,7 @@ import {
 } from "../protocol/mod.ts";
 
 import { answersTo } from "./allowance.ts";
+import { Attaching } from "./attaching.ts";
 import { Bounds } from "./bounds.ts";
 import type { Place } from "./crowd.ts";
 import { DirectSender, type Kernel } from "./direct.ts";
@@ -26,11 +27,6 @@ import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 import type { BlockPool } from "./pool.ts";
 import { FileStore } from "./store.ts";
 import type { Visitor } from "./visitor.ts";
-
-/** Sockets that are looked for again in one tick; each costs some calls. */
-const ATTACHED_PER_TICK = 1000;
-/** How long a socket gets no frame because it is not found yet; then Bun sends to it. ms */
-const ATTACH_MS = 1000;
 
 export interface SocketData {
   readonly id: SocketId;
@@ -74,6 +70,7 @@ export class Sockets implements Outlet {
   readonly #drained: (id: SocketId) => void;
   readonly #native: SocketsOptions["native"];
   readonly #direct: DirectSender | undefined;
+  readonly #attaching: Attaching | undefined;
   readonly #open = new Map<SocketId, Socket>();
   /** The socket whose message is being handled: Bun holds back what it is sent until that is over. */
   #handling: SocketId | undefined;
@@ -82,8 +79,6 @@ export class Sockets implements Outlet {
   readonly #memory: FrameMemory;
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
-  /** Sockets that the kernel could send to, were it known which they are, and until when they wait. */
-  readonly #unattached = new Map<SocketId, number>();
   /** Sockets that were opened since this was made. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
@@ -118,6 +113,7 @@ export class Sockets implements Outlet {
         failed: (id) => this.#open.get(id)?.terminate(),
       },
     });
+    this.#attaching = new Attaching(this.#direct);
   }
 
   get size(): number {
@@ -213,7 +209,7 @@ export class Sockets implements Outlet {
     this.#open.delete(id);
     this.#held.delete(id);
     this.#turnedAway.delete(id);
-    this.#unattached.delete(id);
+    this.#attaching?.leave(id);
     this.#memory.leave(id);
     this.#direct?.detach(id);
   }
@@ -222,9 +218,7 @@ export class Sockets implements Outlet {
 
   quiet(id: SocketId): void {
     const peer = this.#open.get(id)?.data.peer;
-    if (peer === undefined || this.#direct === undefined) return;
-    if (this.#direct.attach(id, peer) !== "later") return;
-    this.#unattached.set(id, this.#clock() + ATTACH_MS);
+    if (peer !== undefined) this.#attaching?.begin(id, peer, this.#clock());
   }
 
   buffered(id: SocketId): number {
@@ -237,7 +231,7 @@ export class Sockets implements Outlet {
   sendFrame(id: SocketId, place: RecordPlace): SendResult {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return "refused";
-    if (this.#unattached.has(id)) return "refused";
+    if (this.#attaching?.isPending(id) === true) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) {
       if (direct !== "refused") socket.data.line.earn(1);
@@ -286,7 +280,7 @@ export class Sockets implements Outlet {
   tick(): void {
     const now = this.#clock();
     this.#direct?.tick();
-    this.#attachMore(now);
+    this.#attaching?.tick(now, (id) => this.buffered(id) > 0, this.#drained);
     for (const socket of this.#open.values()) {
       const { id, line, farewell } = socket.data;
       if (farewell !== undefined) {
@@ -300,20 +294,6 @@ export class Sockets implements Outlet {
         line.pinged(now);
         socket.ping();
       }
-    }
-  }
-
-  /** Looks again for those that were not found when they came. */
-  #attachMore(now: number): void {
-    let tries = ATTACHED_PER_TICK;
-    for (const [id, until] of this.#unattached) {
-      if (tries-- === 0) return;
-      const peer = this.#open.get(id)?.data.peer;
-      const isBusy = this.buffered(id) > 0;
-      const isFound = peer !== undefined && !isBusy && this.#direct?.attach(id, peer) !== "later";
-      if (!isFound && now < until) continue;
-      this.#unattached.delete(id);
-      this.#drained(id);
     }
   }
 
