@@ -10,7 +10,8 @@ import {
 } from "../protocol/mod.ts";
 
 import { Bounds } from "./bounds.ts";
-import { Keeping, NOT_AGREED_WINDOW, type KeptFor } from "./keeping.ts";
+import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
+import { Keeping, NOT_AGREED_WINDOW } from "./keeping.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
 import type { Receipt, RecordRun } from "./messages.ts";
@@ -39,15 +40,6 @@ export interface FanoutStanding {
   /** Infinity: there is none. */
   readonly least: number;
   readonly most: number;
-}
-
-interface Receiver extends KeptFor {
-  readonly id: Uint8Array;
-  /** The window that it asked for; it has it when it is admitted. */
-  asked: number;
-  name: Uint8Array;
-  receipt: Receipt | undefined;
-  confirmed: boolean;
 }
 
 /**
@@ -405,18 +397,7 @@ export class Fanout {
   }
 
   #entry(receiver: Receiver): ReceiverEntry {
-    const { id, name, socket, window, acked } = receiver;
-    // Who goes before it agreed took nothing, however many records its preview needed.
-    const next = socket === undefined && window <= NOT_AGREED_WINDOW ? 0 : acked;
-    return { id, name, state: this.#stateOf(receiver), next };
-  }
-
-  #stateOf(receiver: Receiver): ReceiverEntry["state"] {
-    if (receiver.receipt !== undefined) return "done";
-    if (receiver.socket === undefined) return receiver.left === undefined ? "lost" : "left";
-    if (receiver.window <= NOT_AGREED_WINDOW) return "waiting";
-    const { liveIndex } = this.#lanes;
-    return liveIndex - receiver.next > WINDOW_RECORDS ? "behind" : "live";
+    return entryOf(receiver, this.#lanes.liveIndex);
   }
 
   /** Who is gone and was reported is the sender's to remember, unless a receipt is still on its way. */
@@ -424,24 +405,4 @@ export class Fanout {
     const open = receiver.receipt !== undefined && !receiver.confirmed;
     if (receiver.socket === undefined && !open) this.#receivers.delete(receiver.key);
   }
-}
-
-function newReceiver(id: Uint8Array, key: string): Receiver {
-  return {
-    id,
-    key,
-    asked: 0,
-    name: new Uint8Array(0),
-    socket: undefined,
-    next: 0,
-    acked: 0,
-    window: 0,
-    live: false,
-    switches: 0,
-    left: undefined,
-    receipt: undefined,
-    confirmed: false,
-    progressAt: 0,
-    unpaced: -1,
-  };
 }
