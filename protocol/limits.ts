@@ -356,6 +356,12 @@ export const IDLE_MS = limit(
   "ms",
   "a socket that sends nothing, not even pongs, is closed; three pings and the answer's way",
 );
+export const UNREAD_MS = limit(
+  "UNREAD_MS",
+  5 * minute,
+  "ms",
+  "a client of HTTP or the original app that takes not one record of those that wait: at 9 KiB/s, with what kernels hold, one leaves in half of that",
+);
 export const MESSAGES_PER_SECOND = limit(
   "MESSAGES_PER_SECOND",
   50,
@@ -433,6 +439,12 @@ export const SHARE_LIFE_MS = limit(
 
 // The relay's own
 
+export const ADMIN_REQUESTS = limit(
+  "ADMIN_REQUESTS",
+  64,
+  "items",
+  "requests to the admin listener at once, of which each has a socket of its own: a few people, probes and a Prometheus",
+);
 export const TURNED_AWAY = limit(
   "TURNED_AWAY",
   100,

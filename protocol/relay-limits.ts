@@ -24,6 +24,7 @@ import {
   SHARE_START_MS,
   SOCKETS,
   SOCKETS_PER_ADDRESS,
+  UNREAD_MS,
 } from "./limits.ts";
 import type { FaultCode } from "./faults.ts";
 
@@ -106,6 +107,13 @@ const table = {
     IDLE_MS,
     "How long a client may say nothing, not even that it is there",
     60 * 60 * second,
+    "timed-out",
+  ),
+  "unread-timeout": timed(
+    "UNREAD_MS",
+    UNREAD_MS,
+    "How long a client of HTTP or the original app may take nothing of what waits for it",
+    day,
     "timed-out",
   ),
   "messages-per-second": counted(

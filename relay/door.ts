@@ -143,7 +143,7 @@ export class Door {
     const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, visitor, wish);
     const idle = (seconds: number): void => server.timeout(request, seconds);
     return (
-      entrances.fetch(request, { visitor, grant, access: this.#access, idle }) ??
+      entrances.fetch(request, { visitor, grant, access: this.#access, peer, idle }) ??
       refusal(404, "There is nothing here.")
     );
   }

@@ -31,6 +31,7 @@ const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
 const SO_ACCEPTCONN = 30;
 /** Probes after as many seconds of silence, so far apart, and so many in vain before a line is dead. */
 const KEEPALIVE = { idle: 60, interval: 15, probes: 4 };
@@ -204,6 +205,16 @@ export class Native {
       this.#setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, probes);
       this.#setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
     }
+  }
+
+  /** What waits for this peer is thrown away with the connection, and takes no memory of the kernel after it. */
+  resetWhenClosed(peer: PeerKey): void {
+    const socket = this.find(peer);
+    if (socket === undefined) return;
+    // struct linger: on, for 0 s
+    this.#info.setInt32(0, 1, true);
+    this.#info.setInt32(4, 0, true);
+    this.#library.setsockopt(socket, SOL_SOCKET, SO_LINGER, ptr(this.#info.buffer), 8);
   }
 
   #option(socket: Descriptor, level: number, name: number): number | undefined {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import { CERTIFICATE_EVERY_MS, FaultError } from "../../protocol/mod.ts";
+import { ADMIN_REQUESTS, CERTIFICATE_EVERY_MS, FaultError } from "../../protocol/mod.ts";
 
 import { localAddress } from "../address.ts";
 import { KeptCertificate, type CertificateFiles, type Look, type TlsPair } from "../certificate.ts";
@@ -98,7 +98,15 @@ export class AdminListener implements Admin {
       development: false,
       // Without a word of it Bun shares the port with others where it is not for developing.
       reusePort: tls !== undefined && CAN_SHARE_PORT,
-      fetch: (request) => this.#fetch(request),
+      fetch: async (request, { pendingRequests }) => {
+        const isFull = pendingRequests > ADMIN_REQUESTS;
+        const answer = isFull
+          ? plain(503, "The admin listener answers too many at once.", { "retry-after": "1" })
+          : await this.#fetch(request);
+        // Nobody keeps a socket here that asks nothing.
+        answer.headers.set("connection", "close");
+        return answer;
+      },
       error: () => plain(500, "The relay made a mistake."),
     });
   }

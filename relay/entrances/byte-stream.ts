@@ -12,6 +12,7 @@ export class ByteStream {
   /** What happens once all that waits has left. */
   #then: "nothing" | "close" | "reset" = "nothing";
   #isOver = false;
+  #taken = 0;
 
   /** @param events `drained`: all has left; `gone`: the reader went away */
   constructor(events: { drained(): void; gone(): void }) {
@@ -37,6 +38,11 @@ export class ByteStream {
   /** Pieces that wait. */
   get waiting(): number {
     return this.#queue.length;
+  }
+
+  /** Pieces that have left. */
+  get taken(): number {
+    return this.#taken;
   }
 
   write(bytes: Uint8Array): void {
@@ -85,6 +91,7 @@ export class ByteStream {
       this.#controller?.close();
       return;
     }
+    this.#taken++;
     this.#controller?.enqueue(next);
     if (this.#queue.length === 0) this.#events.drained();
   }

@@ -17,6 +17,7 @@ import { parseRange, type ByteRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
 import type { GivenFrame, Insider } from "./insiders.ts";
 import type { EntranceOptions } from "./mod.ts";
+import type { Outgoing } from "./unread.ts";
 
 /**
  * As somebody who only looks at a share: it can't prove that it has all, and nobody shall count it as
@@ -67,6 +68,10 @@ export class Ciphertext implements Insider {
 
   get isFull(): boolean {
     return this.#body.isFull;
+  }
+
+  get outgoing(): Outgoing {
+    return this.#body;
   }
 
   message(message: Message): void {

@@ -5,6 +5,7 @@ import { parseRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
 import type { EntranceOptions } from "./mod.ts";
+import type { Outgoing } from "./unread.ts";
 import type { ClearSink, PlainPart } from "./unpacking.ts";
 
 /** How long HEAD waits for a file that is being sent already. ms */
@@ -53,6 +54,10 @@ export class Download implements ClearSink {
 
   get isFull(): boolean {
     return this.#body.isFull;
+  }
+
+  get outgoing(): Outgoing {
+    return this.#body;
   }
 
   wants({ files, open }: Manifest, headBytes: number): "files" | PlainPart | undefined {
@@ -123,9 +128,9 @@ export class Download implements ClearSink {
     this.#receiver.tick();
   }
 
-  /** The client is gone. One that has everything may be: its receipt is on its way. */
+  /** The client is gone. One that took everything may be: its receipt is on its way. */
   gone(): void {
-    if (this.#step !== "through") this.leave();
+    if (this.#step !== "through" || this.isFull) this.leave();
   }
 
   leave(): void {

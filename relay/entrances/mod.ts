@@ -8,6 +8,7 @@ import type { Bounds } from "../bounds.ts";
 import type { Place } from "../crowd.ts";
 import type { Egress } from "../egress.ts";
 import type { Meter } from "../inflow.ts";
+import type { Native } from "../native.ts";
 import type { BlockPool } from "../pool.ts";
 import { refusal } from "../http-refusal.ts";
 import type { Turnstile } from "../turnstile.ts";
@@ -21,10 +22,13 @@ import { Insiders, type Inside } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 import { Openers } from "./opener.ts";
 import { TextSockets } from "./text.ts";
+import { Unread, type Outgoing } from "./unread.ts";
 
 /** An exchange that goes on for as long as a transfer. */
 interface Exchange {
   readonly response: Response | Promise<Response>;
+  /** What it gives its client, if that is more than some lines. */
+  readonly outgoing?: Outgoing;
   tick(): void;
   /** The client is gone. */
   gone(): void;
@@ -38,18 +42,20 @@ export interface Asking {
   readonly access: Access;
   /** Whether this may be done; a response: no */
   readonly grant: (wish: Wish) => Grant | Response;
+  readonly peer: Bun.SocketAddress | null;
   /** Gives the connection up when nothing passes for so long; 0: never. */
   readonly idle: (seconds: number) => void;
 }
 
 /** Who may come in, and what for. */
-interface Guest extends Pick<Asking, "visitor" | "idle"> {
+interface Guest extends Pick<Asking, "visitor" | "peer" | "idle"> {
   readonly grant: Grant;
 }
 
 /** Who came in: where it is counted, and what for it came. */
 interface Admitted extends Guest {
   readonly place: Place;
+  readonly unread: Unread;
 }
 
 /** What every entrance needs. */
@@ -72,7 +78,7 @@ export interface EntrancesOptions {
   readonly turnstile: Turnstile;
   readonly egress: Egress;
   /** See `Line`. */
-  readonly meter: Meter | undefined;
+  readonly meter: (Meter & Pick<Native, "resetWhenClosed">) | undefined;
   readonly bounds: Bounds;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
@@ -85,6 +91,9 @@ export interface EntrancesOptions {
  * that pauses.
  */
 const IDLE_AFTER_SECONDS = 120;
+
+/** The same for one that will be reset; the least that there is. */
+const IDLE_CUT_SECONDS = 1;
 
 const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
 const LOBBY = /^\/lobby(?:\/(.*))?$/s;
@@ -163,7 +172,13 @@ export class Entrances {
 
   tick(): void {
     this.text.tick();
-    for (const exchange of this.#exchanges.keys()) exchange.tick();
+    const { bounds, clock } = this.#options;
+    for (const [exchange, { unread }] of this.#exchanges) {
+      exchange.tick();
+      const { outgoing } = exchange;
+      if (outgoing === undefined) continue;
+      if (unread.isLate(outgoing, bounds.limits["unread-timeout"], clock())) this.#cut(exchange);
+    }
   }
 
   /** Nobody new is let in. */
@@ -210,7 +225,7 @@ export class Entrances {
     }
     // Who waits for a file says nothing meanwhile.
     guest.idle(0);
-    this.#exchanges.set(exchange, { ...guest, place });
+    this.#exchanges.set(exchange, { ...guest, place, unread: new Unread() });
     request.signal.addEventListener("abort", () => exchange.gone());
     return exchange.response;
   }
@@ -222,6 +237,19 @@ export class Entrances {
     // It counts for nobody any more.
     admitted.idle(IDLE_AFTER_SECONDS);
     this.#exchanges.delete(exchange);
+  }
+
+  /** Of a body that nobody reads Bun hears no failure: its line ends because it is idle. */
+  #cut(exchange: Exchange): void {
+    const admitted = this.#exchanges.get(exchange);
+    if (admitted === undefined) return;
+    const { bounds, meter } = this.#options;
+    bounds.count("unread-timeout");
+    exchange.farewell();
+    const { peer, idle } = admitted;
+    const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);
+    if (key !== undefined) meter?.resetWhenClosed(key);
+    idle(IDLE_CUT_SECONDS);
   }
 
   #download(request: Request, guest: Guest, name: string): Response | Promise<Response> {

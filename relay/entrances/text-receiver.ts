@@ -1,8 +1,10 @@
 import { baseName, type FaultCode, type ManifestFile } from "../../protocol/mod.ts";
 
+import type { Limits } from "../relay-limits.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
 import { TRY_AGAIN, type TextClient, type TextOptions, type TextSocket } from "./text-socket.ts";
 import type { ClearSink } from "./unpacking.ts";
+import { Unread } from "./unread.ts";
 
 /** What senders see of its receivers; their addresses are nobody's business. */
 const RECEIVER_NAME = "original app";
@@ -11,7 +13,9 @@ const RECEIVER_NAME = "original app";
 export class TextReceiver implements TextClient, ClearSink {
   readonly #socket: TextSocket;
   readonly #receiver: LobbyReceiver;
+  readonly #unread = new Unread();
   #isFull = false;
+  #taken = 0;
   #isInFile = false;
 
   constructor(socket: TextSocket, options: TextOptions) {
@@ -26,6 +30,14 @@ export class TextReceiver implements TextClient, ClearSink {
 
   get isFull(): boolean {
     return this.#isFull;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  overdue(limits: Limits, now: number): "unread-timeout" | undefined {
+    return this.#unread.isLate(this, limits["unread-timeout"], now) ? "unread-timeout" : undefined;
   }
 
   wants(): "files" {
@@ -66,6 +78,7 @@ export class TextReceiver implements TextClient, ClearSink {
 
   drained(): void {
     this.#isFull = false;
+    this.#taken++;
     this.#receiver.drained();
   }
 

@@ -1,6 +1,7 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 
 import { closeReason } from "../close-reason.ts";
+import type { Limits } from "../relay-limits.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
 import {
@@ -22,10 +23,20 @@ export class TextSender implements TextClient {
   readonly #socket: TextSocket;
   #sender: LobbySender | undefined;
   #isThrough = false;
+  /** Since when it has no share: none yet, or none any more. */
+  #idleSince: number | undefined;
 
   constructor(socket: TextSocket, options: TextOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#idleSince = options.clock();
+  }
+
+  /** The name of its file is its hello; once that is sent, it has as long to leave. */
+  overdue(limits: Limits, now: number): "hello-timeout" | "done" | undefined {
+    const since = this.#idleSince;
+    if (since === undefined || now - since < limits["hello-timeout"]) return undefined;
+    return this.#sender === undefined ? "hello-timeout" : "done";
   }
 
   message(message: string | Uint8Array): void {
@@ -59,6 +70,7 @@ export class TextSender implements TextClient {
   #begin(name: string): void {
     const { insiders, inside, clock } = this.#options;
     const { visitor } = this.#socket.data;
+    this.#idleSince = undefined;
     this.#sender = new LobbySender({
       visitor,
       insiders,
@@ -76,6 +88,7 @@ export class TextSender implements TextClient {
   }
 
   #over({ fault, detail }: LobbyOutcome): void {
+    this.#idleSince = this.#options.clock();
     if (fault === undefined) this.#socket.sendText(SUCCESS);
     else this.#socket.close(closeCode(fault), closeReason(fault, detail));
   }

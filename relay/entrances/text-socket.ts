@@ -1,12 +1,15 @@
 /** What the doors of the original app's clients share. */
+import type { RelayLimitName } from "../../protocol/mod.ts";
 import type { Place } from "../crowd.ts";
 import type { Grant } from "../gate.ts";
 import type { Line } from "../line.ts";
+import type { Limits } from "../relay-limits.ts";
 import type { Visitor } from "../visitor.ts";
 import type { Inside, Insiders } from "./insiders.ts";
 import type { Openers } from "./opener.ts";
 
 /** Close codes of RFC 6455, 7.4.1. */
+export const NORMAL = 1000;
 export const POLICY = 1008;
 export const GOING_AWAY = 1001;
 export const TRY_AGAIN = 1013;
@@ -27,6 +30,11 @@ export type TextSocket = Bun.ServerWebSocket<TextData>;
 export interface TextClient {
   message(message: string | Uint8Array): void;
   tick(): void;
+  /** The limit that it goes over by doing nothing; done: it has what it came for, and does not leave. */
+  overdue(
+    limits: Limits,
+    now: number,
+  ): Extract<RelayLimitName, "hello-timeout" | "unread-timeout"> | "done" | undefined;
   /** All that was queued for it is with the kernel. */
   drained(): void;
   closed(): void;

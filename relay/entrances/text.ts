@@ -8,6 +8,7 @@ import { TextReceiver } from "./text-receiver.ts";
 import { TextSender } from "./text-sender.ts";
 import {
   GOING_AWAY,
+  NORMAL,
   POLICY,
   TRY_AGAIN,
   type TextData,
@@ -120,10 +121,12 @@ export class TextSockets {
       const { client, line } = socket.data;
       client?.tick();
       if (socket.isPaused) line.paused(now);
-      const overdue = line.overdue(now);
-      if (overdue === "message-timeout") {
+      const overdue = line.overdue(now) ?? client?.overdue(bounds.limits, now);
+      if (overdue === "message-timeout" || overdue === "hello-timeout") {
         this.#refuse(socket, overdue);
-      } else if (overdue === "idle-timeout") {
+      } else if (overdue === "done") {
+        socket.close(NORMAL, "done");
+      } else if (overdue !== undefined) {
         bounds.count(overdue);
         socket.terminate();
       } else if (line.isPingDue(now)) {
