@@ -717,9 +717,9 @@ export const STALL_MS = limit(
 );
 export const BEGINNING_MS = limit(
   "BEGINNING_MS",
-  3 * second,
+  10 * second,
   "ms",
-  "a receiver in the lobby tries another share, if there is one, when the first records of one do not come for so long",
+  "a receiver in the lobby tries another share, if there is one, when the first records of one do not come for so long; a stream may be over when it comes back",
 );
 export const SHARES_REMEMBERED = limit(
   "SHARES_REMEMBERED",
