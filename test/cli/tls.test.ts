@@ -37,11 +37,11 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
 }
 
 /** A folder with the authority's certificate in it, and a relay that has one from there. */
-async function served() {
+async function served(until?: number) {
   const folder = temporaryFolder();
   const ca = join(folder.path, "ca.pem");
   writeFileSync(ca, authority.cert);
-  const tls = writeCertificate(folder.path, authority.issue());
+  const tls = writeCertificate(folder.path, authority.issue({ until }));
   const relay = await startRelay({ tls });
   return {
     relay,
@@ -170,7 +170,7 @@ describe("what is wrong is told at once, though there is time to try again:", ()
 });
 
 test("doctor shows whom the certificate is for, and until when", async () => {
-  await using at = await served();
+  await using at = await served(Date.now() + DAY_MS);
   const args = ["doctor", "--quick", "--relay", at.relay.url];
   const { exitCode, events } = await run([...args, "--ca", at.ca]);
   expect(exitCode).toBe(EXIT.done);

@@ -413,21 +413,23 @@ describe("a choice", () => {
     expect(play.offers(offer(1, 1), offer(2, 1))).toEqual([{ type: "waiting" }]);
   });
 
+  const passedOver: ReceiverEffect = { type: "passed-over" };
+
   test("in the lobby passes over one whose beginning does not come, and comes back to it", () => {
     const play = new Play({ lobby: true }).connect();
     play.offers(offer(1), offer(2));
     play.open();
-    expect(play.tick(BEGINNING_MS - 1)).toEqual([]);
-    expect(play.tick(1)).toEqual([
+    expect(play.tick(BEGINNING_MS - 1)).not.toContainEqual(passedOver);
+    expect(play.tick(1).slice(-3)).toEqual([
       leave("interrupted"),
-      { type: "passed-over" },
+      passedOver,
       { type: "open-share", offer: offer(2) },
     ]);
     play.open();
     play.hear({ t: "end", share: offer(2).share });
     expect(play.open()).toEqual([join(0, 1)]);
     // It is the only one left.
-    expect(play.tick(BEGINNING_MS)).toEqual([]);
+    expect(play.tick(BEGINNING_MS)).not.toContainEqual(passedOver);
     expect(play.frame(0)).toEqual([TAKE]);
   });
 
@@ -435,15 +437,15 @@ describe("a choice", () => {
     const lobby = new Play({ lobby: true }).connect();
     lobby.offers(offer(1), offer(2));
     lobby.open();
-    lobby.tick(BEGINNING_MS - 1);
+    lobby.tick(STALL_MS - 1);
     lobby.take(0);
-    expect(lobby.tick(BEGINNING_MS - 1)).toEqual([ack(1, 1)]);
+    expect(lobby.tick(BEGINNING_MS - 1)).not.toContainEqual(passedOver);
     lobby.do({ type: "manifest-known" });
-    expect(lobby.tick(BEGINNING_MS)).toEqual([]);
+    expect(lobby.tick(BEGINNING_MS)).not.toContainEqual(passedOver);
     const withCode = new Play().connect();
     withCode.offers(offer(1), offer(2));
     withCode.open();
-    expect(withCode.tick(BEGINNING_MS)).toEqual([]);
+    expect(withCode.tick(BEGINNING_MS)).not.toContainEqual(passedOver);
   });
 
   test("declined is told, and ends the run", () => {
