@@ -1,5 +1,6 @@
 /** Relays that mean harm: the command line ends with a sentence, and takes no more than it has to. */
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { concat } from "../../protocol/mod.ts";
@@ -13,6 +14,8 @@ import { frameHead, HostileRelay, type Answer } from "./hostile-relay.ts";
 const MiB = 1024 * 1024;
 /** A client takes 64 MiB for scrypt, and Bun up to 128 MiB of one message before it hands it over. */
 const PEAK_BYTES = 384 * MiB;
+/** ms between two looks at that */
+const LOOK_MS = 10;
 const main = join(import.meta.dir, "../../cli/main.ts");
 
 async function fileshare(relay: string, cwd: string, ...words: readonly string[]) {
@@ -28,8 +31,26 @@ async function fileshare(relay: string, cwd: string, ...words: readonly string[]
     stdout: "pipe",
     stderr: "pipe",
   });
+  let peak = 0;
+  const looking = setInterval(() => {
+    peak = Math.max(peak, peakOf(child.pid));
+  }, LOOK_MS);
   const [err, exitCode] = await Promise.all([child.stderr.text(), child.exited]);
-  return { err, exitCode, peak: child.resourceUsage()?.maxRSS ?? 0 };
+  clearInterval(looking);
+  return { err, exitCode, peak };
+}
+
+/**
+ * The most memory that a process had until now. What is told of it at its end counts also what this one
+ * had when it was started. bytes; 0 where the system does not say
+ */
+function peakOf(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }
 
 function* repeated(piece: Uint8Array, times: number): Iterable<Uint8Array> {
