@@ -5,7 +5,6 @@ import { shown } from "./screen/format.ts";
 import { jsonLine } from "./screen/json.ts";
 
 export const LOG_FORMS = ["pretty", "json"] as const;
-export type LogForm = (typeof LOG_FORMS)[number];
 
 /** As the relay has it; its module is loaded when a relay starts. */
 interface Report {

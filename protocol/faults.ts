@@ -337,8 +337,6 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
-export const FAULT_CODES = Object.keys(FAULTS) as FaultCode[];
-
 /** Narrows a string from the wire to a code of the table. */
 export function isFaultCode(value: string): value is FaultCode {
   return Object.hasOwn(FAULTS, value);

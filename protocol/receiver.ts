@@ -1,14 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
-import {
-  detailIn,
-  FaultError,
-  FAULTS,
-  saidIn,
-  aboutOf,
-  type FaultCode,
-  type Said,
-} from "./faults.ts";
+import { detailIn, FaultError, saidIn, aboutOf, type FaultCode, type Said } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
   BEGINNING_MS,
@@ -455,9 +447,4 @@ export class ReceiverSession {
   #isCurrent(id: Uint8Array): boolean {
     return "share" in this.#step && equalBytes(this.#step.share.offer.share, id);
   }
-}
-
-/** Whether a fault leaves what arrived on the disk, worth another run. */
-export function canResume(fault: FaultCode): boolean {
-  return FAULTS[fault].exitCode !== 2 && fault !== "declined" && fault !== "unsafe-name";
 }
