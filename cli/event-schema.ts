@@ -63,6 +63,7 @@ export const clientEvent = v.variant("event", [
     code: field(text, "what receivers need"),
     channel: field(hex, "id of its channel, which the relay sees"),
     share: field(v.optional(hex), "id of the share"),
+    path: field(v.optional(text), "of the share's ciphertext at the relay, for `curl`"),
     kept: field(v.optional(yes), "whether `resume` can offer the same share again later"),
   }),
   event("checking", "Files were touched since: what was sent of them is compared first.", {

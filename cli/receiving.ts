@@ -20,6 +20,7 @@ import {
   isOfShare,
   needsConsent,
   sealText,
+  signerOf,
   toHex,
   type Danger,
   type FaultCode,
@@ -86,7 +87,8 @@ export class Receiving {
     this.#name = sealText(job.name, "receiver-name", this.#keys, primitives);
     this.#session = new ReceiverSession(
       {
-        channel: this.#keys.channel,
+        signer: signerOf(this.#keys, primitives),
+        host: new URL(job.relay).hostname,
         token: job.token,
         lobby: job.lobby,
         giveUpAfterMs: job.connectTimeoutMs,

@@ -6,6 +6,8 @@ import {
   RECEIVER_BYTES,
   SenderSession,
   UPLOAD_BUFFER_BYTES,
+  capabilityOf,
+  ciphertextPath,
   decodeControl,
   dataPerRecord,
   encodeControl,
@@ -13,6 +15,7 @@ import {
   faultMessage,
   fromHex,
   openText,
+  signerOf,
   toHex,
   verifyReceipt,
   type FaultCode,
@@ -91,12 +94,15 @@ export class Sending {
     this.#positions = new FilePositions(files);
     const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
     const offer = { share, recordSize, records, bytes, seekable: source.seekable };
+    const capability = capabilityOf(keys, primitives, share);
     this.#session = new SenderSession(
       {
-        channel: keys.channel,
+        signer: signerOf(keys, primitives),
+        host: new URL(job.relay).hostname,
         token: job.token,
         offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
+        capability,
         goal: { receivers: job.receivers, stay: job.stay },
         doneBefore: this.#keeper.doneBefore,
         startWhen: this.#startWhen(headRecords),
@@ -111,6 +117,7 @@ export class Sending {
       code,
       channel: toHex(keys.channel),
       share: toHex(share),
+      path: ciphertextPath(share, capability),
       kept: kept !== undefined,
     });
     for (const skipped of source.skipped) emit({ event: "omitted", ...skipped });

@@ -18,7 +18,8 @@ export const PAGES = ["protocol.md", "cli.md", "relay.md"] as const;
 
 /** What each message is for and what answers it; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
-  hello: ["first of all: versions of the protocol, role, channel", "`welcome`, or `fault`"],
+  challenge: ["first of all: what the client has to sign", "`hello`"],
+  hello: ["versions of the protocol, role, proof of the code", "`welcome`, or `fault`"],
   welcome: ["the version from now on, the relay's limits for this socket", "`offer` from a sender"],
   offer: ["this share can be had from me; also to open it again", "`accepted`, or `fault`"],
   accepted: ["the share is open", ""],

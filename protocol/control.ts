@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
 import { FaultError, isFaultCode, type FaultCode } from "./faults.ts";
 import {
   CONTROL_BYTES,
@@ -20,6 +21,11 @@ import {
   versionMismatch,
   versionsIn,
 } from "./version.ts";
+
+/** Bytes of a challenge's nonce: no two lines ever get the same. */
+export const NONCE_BYTES = 32;
+/** Characters of a host name, as DNS bounds it. */
+const HOST_CHARACTERS = 253;
 
 const bytesBetween = (least: number, most: number) =>
   v.custom<Uint8Array>(
@@ -66,13 +72,23 @@ const receiverEntry = v.object({
 
 /** Every control message: key `t`, then its own keys. `from` says which side may send it. */
 const schemas = {
+  challenge: v.object({
+    t: v.literal("challenge"),
+    /** New for each line; what the client signs holds it. */
+    nonce: bytesOf(NONCE_BYTES),
+    /** The host name by which its operator calls the relay, where it has one. */
+    name: v.optional(v.pipe(v.string(), v.maxLength(HOST_CHARACTERS))),
+  }),
   hello: v.object({
     t: v.literal("hello"),
     /** The newest version that the client speaks, and the oldest, if that is another. */
     v: version,
     least: v.optional(version),
     role: v.picklist(["sender", "receiver"]),
-    channel: bytesOf(16),
+    /** Opens the channel that is a hash of it. */
+    key: bytesOf(PUBLIC_KEY_BYTES),
+    /** Over all of this that says who the client is, see `proof.ts`. */
+    signature: bytesOf(SIGNATURE_BYTES),
     token: v.optional(v.pipe(v.string(), v.maxLength(256))),
     quiet: v.optional(v.boolean()),
   }),
@@ -87,6 +103,8 @@ const schemas = {
     t: v.literal("offer"),
     ...offerEntries,
     proof: bytesOf(32),
+    /** What a path of HTTP shows to read this share, see `capabilityOf`; without it no path does. */
+    capability: v.optional(bytesOf(16)),
     first: v.optional(recordIndex),
   }),
   accepted: v.object({ t: v.literal("accepted"), share: shareId }),
@@ -160,7 +178,7 @@ const schemas = {
 export type MessageType = keyof typeof schemas;
 export type Message = { [T in MessageType]: v.InferOutput<(typeof schemas)[T]> }[MessageType];
 export type MessageOf<T extends MessageType> = Extract<Message, { t: T }>;
-export type Offer = Omit<MessageOf<"offer">, "t" | "proof" | "first">;
+export type Offer = Omit<MessageOf<"offer">, "t" | "proof" | "capability" | "first">;
 export type OfferSeen = MessageOf<"offers">["list"][number];
 export type ReceiverEntry = MessageOf<"receivers">["list"][number];
 export type ReceiverStateName = ReceiverEntry["state"];
@@ -171,6 +189,7 @@ export type LeaveReason = MessageOf<"leave">["reason"];
 
 /** Who may send which message; `docs/protocol.md` prints this table, and the relay enforces it. */
 export const SENT_BY = {
+  challenge: ["relay"],
   hello: ["sender", "receiver"],
   welcome: ["relay"],
   offer: ["sender"],

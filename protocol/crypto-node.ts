@@ -4,18 +4,26 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  createPrivateKey,
+  createPublicKey,
   hkdfSync,
   randomFillSync,
   scryptSync,
+  sign,
+  verify,
 } from "node:crypto";
 import {
   AEAD_TAG_BYTES,
   checkAeadKey,
   checkAeadNonce,
+  checkSigningSeed,
+  PUBLIC_KEY_BYTES,
   SCRYPT_MAX_MEMORY,
   SCRYPT_N,
   SCRYPT_P,
   SCRYPT_R,
+  SIGNATURE_BYTES,
+  type Signer,
   type SyncAead,
   type SyncPrimitives,
 } from "./crypto.ts";
@@ -41,7 +49,35 @@ export const nodePrimitives: SyncPrimitives = {
   hmac: (key, data) => plain(createHmac("sha256", key).update(data).digest()),
   sha256: (data) => plain(createHash("sha256").update(data).digest()),
   aead,
+  signer,
+  verify: isSigned,
 };
+
+/** DER in front of a raw Ed25519 seed or public key (RFC 8410), which node:crypto takes no other way. */
+const SEED_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+const PUBLIC_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+
+function signer(seed: Uint8Array): Signer {
+  checkSigningSeed(seed);
+  const key = Buffer.concat([SEED_PREFIX, seed]);
+  const secret = createPrivateKey({ key, format: "der", type: "pkcs8" });
+  const spki = createPublicKey(secret).export({ format: "der", type: "spki" });
+  return {
+    publicKey: new Uint8Array(spki.subarray(PUBLIC_PREFIX.length)),
+    sign: (message) => plain(sign(null, message, secret)),
+  };
+}
+
+function isSigned(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+  const key = Buffer.concat([PUBLIC_PREFIX, publicKey]);
+  try {
+    const known = createPublicKey({ key, format: "der", type: "spki" });
+    return verify(null, message, known, signature);
+  } catch {
+    return false; // 32 bytes that are no point of the curve
+  }
+}
 
 function aead(key: Uint8Array): SyncAead {
   checkAeadKey(key);

@@ -1,4 +1,8 @@
-/** The primitives on WebCrypto, and scrypt, which WebCrypto lacks, from @noble/hashes. */
+/**
+ * The primitives on WebCrypto. What WebCrypto lacks comes from the noble libraries: scrypt, and
+ * Ed25519, which it lacks in many browsers and never computes at once.
+ */
+import { ed25519 } from "@noble/curves/ed25519.js";
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { concat } from "./bytes.ts";
 import {
@@ -6,11 +10,15 @@ import {
   AEAD_TAG_BYTES,
   checkAeadKey,
   checkAeadNonce,
+  checkSigningSeed,
+  PUBLIC_KEY_BYTES,
   type Primitives,
   SCRYPT_MAX_MEMORY,
   SCRYPT_N,
   SCRYPT_P,
   SCRYPT_R,
+  SIGNATURE_BYTES,
+  type Signer,
 } from "./crypto.ts";
 import { FaultError } from "./faults.ts";
 
@@ -47,7 +55,25 @@ export const webPrimitives: Primitives = {
   },
   sha256: async (data) => new Uint8Array(await crypto.subtle.digest(SHA256, owned(data))),
   aead,
+  signer,
+  verify(publicKey, message, signature) {
+    if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+    try {
+      return ed25519.verify(signature, message, publicKey);
+    } catch {
+      return false;
+    }
+  },
 };
+
+function signer(seed: Uint8Array): Signer {
+  checkSigningSeed(seed);
+  const own = seed.slice();
+  return {
+    publicKey: ed25519.getPublicKey(own),
+    sign: (message) => ed25519.sign(message, own),
+  };
+}
 
 async function aead(key: Uint8Array): Promise<Aead> {
   checkAeadKey(key);

@@ -32,6 +32,19 @@ export interface SyncAead extends Aead {
   open(nonce: Uint8Array, ciphertext: Uint8Array, aad?: Uint8Array): Uint8Array;
 }
 
+/** Ed25519 (RFC 8032): a seed of 32 bytes, a public key of 32, signatures of 64. */
+export const SIGNING_SEED_BYTES = 32;
+export const PUBLIC_KEY_BYTES = 32;
+export const SIGNATURE_BYTES = 64;
+
+/** One Ed25519 key pair. It signs at once on every platform, since sessions never wait. */
+export interface Signer {
+  /** 32 bytes */
+  readonly publicKey: Uint8Array;
+  /** 64 bytes; the same for the same message. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
 export interface Primitives {
   readonly name: string;
   /** `length` unpredictable bytes. */
@@ -51,6 +64,10 @@ export interface Primitives {
   sha256(data: Uint8Array): MaybePromise<Uint8Array>;
   /** AES-128-GCM under a key of 16 bytes. @throws RangeError for a key of another length. */
   aead(key: Uint8Array): MaybePromise<Aead>;
+  /** The key pair of a seed. @throws RangeError unless the seed has 32 bytes */
+  signer(seed: Uint8Array): Signer;
+  /** Whether the owner of this public key signed the message; false for bytes that are no key. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
 export interface SyncPrimitives extends Primitives {
@@ -64,6 +81,11 @@ export interface SyncPrimitives extends Primitives {
 /** @throws RangeError unless the key has 16 bytes. */
 export function checkAeadKey(key: Uint8Array): void {
   if (key.length !== AEAD_KEY_BYTES) throw new RangeError(`a key of ${key.length} bytes`);
+}
+
+/** @throws RangeError unless the seed has 32 bytes. */
+export function checkSigningSeed(seed: Uint8Array): void {
+  if (seed.length !== SIGNING_SEED_BYTES) throw new RangeError(`a seed of ${seed.length} bytes`);
 }
 
 /** @throws RangeError unless the nonce has 12 bytes. */

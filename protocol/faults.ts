@@ -216,6 +216,15 @@ export const FAULTS = {
     "Ask who runs it for a token, and give it as FILESHARE_TOKEN.",
     4010,
   ),
+  "not-proved": failed(
+    "What should prove the code to the relay does not",
+    "Update fileshare on both sides; if it stays, report it.",
+    4011,
+  ),
+  "wrong-relay": failed(
+    "What answers at that address is another relay",
+    "Give the relay's address with the name that it has; if you did, somebody else answers there.",
+  ),
   removed: failed(
     "Whoever runs the relay ended that share",
     "Ask them why, or use another relay.",

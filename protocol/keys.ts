@@ -1,18 +1,20 @@
 /**
  * From the code to every key, with a label of its own for each use:
  *
- *   code --scrypt, salt "fileshare/1"--> master --HKDF "fileshare/1 channel"--> channel id
- *                                               --HKDF "fileshare/1 content"--> content key
+ *   code --scrypt, salt "fileshare/1"--> master --HKDF "fileshare/2 signing"-> Ed25519 key pair
+ *                                               --HKDF "fileshare/2 path"----> capabilities (below)
+ *                                               --HKDF "fileshare/1 content"-> content key
+ *   public key  --SHA-256-----------------------> channel id
  *   content key --RFC 8188, salt = share id--> records       (record.ts)
  *               --HKDF "fileshare/1 receipt"--> receipts     (below)
  *               --HKDF "fileshare/1 label"----> short texts  (seal.ts)
  *
- * The relay sees the channel id, which tells nothing about the content key or, short of guessing
- * through scrypt, about the code.
+ * The relay sees the public key, which tells nothing about the other keys or, short of guessing
+ * through scrypt, about the code. A signature of this key pair proves the code to the relay (proof.ts).
  */
-import { concat, equalBytes, fromHex, type MaybePromise, u32, utf8 } from "./bytes.ts";
+import { concat, equalBytes, fromHex, toHex, type MaybePromise, u32, utf8 } from "./bytes.ts";
 import { isLobby, type Code } from "./code.ts";
-import type { Primitives, SyncPrimitives } from "./crypto.ts";
+import { SIGNING_SEED_BYTES, type Primitives, type SyncPrimitives } from "./crypto.ts";
 import { FaultError } from "./faults.ts";
 import { all, chain } from "./maybe-promise.ts";
 
@@ -22,11 +24,18 @@ export const SHARE_BYTES = 16;
 export const RECEIVER_BYTES = 16;
 export const PROOF_BYTES = 32;
 export const RECEIPT_BYTES = 16;
+export const CAPABILITY_BYTES = 16;
 
 /** All keys of a code. */
 export interface Keys {
-  /** 16 bytes: the id under which the relay knows the channel. */
+  /** 16 bytes: the id under which the relay knows the channel; a hash of `publicKey`. */
   readonly channel: Uint8Array;
+  /** 32 bytes: Ed25519, what holders of the code show a relay. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes: the seed of the secret key to it. */
+  readonly signing: Uint8Array;
+  /** 32 bytes: HMAC key of capabilities. */
+  readonly path: Uint8Array;
   /** 16 bytes: input keying material of RFC 8188. */
   readonly content: Uint8Array;
   /** 32 bytes: HMAC key of receipts. */
@@ -62,17 +71,64 @@ export function keysOfMaster(master: Uint8Array, primitives: SyncPrimitives): Ke
 export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybePromise<Keys>;
 export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybePromise<Keys> {
   const expand = (key: Uint8Array, use: string, length: number): MaybePromise<Uint8Array> =>
-    primitives.hkdf(key, NO_SALT, utf8(`fileshare/1 ${use}`), length);
-  return chain(expand(master, "content", 16), (content) =>
-    chain(
+    primitives.hkdf(key, NO_SALT, utf8(use), length);
+  const ofMaster = all<[Uint8Array, Uint8Array, Uint8Array]>([
+    expand(master, "fileshare/1 content", 16),
+    expand(master, "fileshare/2 signing", SIGNING_SEED_BYTES),
+    expand(master, "fileshare/2 path", 32),
+  ]);
+  return chain(ofMaster, ([content, signing, path]) => {
+    const { publicKey } = primitives.signer(signing);
+    return chain(
       all<[Uint8Array, Uint8Array, Uint8Array]>([
-        expand(master, "channel", CHANNEL_BYTES),
-        expand(content, "receipt", 32),
-        expand(content, "label", 16),
+        channelOf(publicKey, primitives),
+        expand(content, "fileshare/1 receipt", 32),
+        expand(content, "fileshare/1 label", 16),
       ]),
-      ([channel, receipt, label]) => ({ channel, content, receipt, label }),
-    ),
-  );
+      ([channel, receipt, label]) => {
+        return { channel, publicKey, signing, path, content, receipt, label };
+      },
+    );
+  });
+}
+
+/** The id of the channel that a public key opens: 16 bytes. */
+export function channelOf(publicKey: Uint8Array, primitives: SyncPrimitives): Uint8Array;
+export function channelOf(publicKey: Uint8Array, primitives: Primitives): MaybePromise<Uint8Array>;
+export function channelOf(publicKey: Uint8Array, primitives: Primitives): MaybePromise<Uint8Array> {
+  const digest = primitives.sha256(concat(utf8("fileshare/2 channel"), publicKey));
+  return chain(digest, (hash) => hash.slice(0, CHANNEL_BYTES));
+}
+
+/**
+ * What a path of HTTP shows to read the ciphertext of one share: 16 bytes that only holders of the
+ * code can make. The sender tells them to the relay in its offer.
+ * @param share 16 bytes
+ * @throws RangeError when the id has another length
+ */
+export function capabilityOf(
+  keys: Pick<Keys, "path">,
+  primitives: SyncPrimitives,
+  share: Uint8Array,
+): Uint8Array;
+export function capabilityOf(
+  keys: Pick<Keys, "path">,
+  primitives: Primitives,
+  share: Uint8Array,
+): MaybePromise<Uint8Array>;
+export function capabilityOf(
+  keys: Pick<Keys, "path">,
+  primitives: Primitives,
+  share: Uint8Array,
+): MaybePromise<Uint8Array> {
+  if (share.length !== SHARE_BYTES) throw new RangeError(`a share id of ${share.length} bytes`);
+  const mac = primitives.hmac(keys.path, concat(utf8("fileshare/2 path"), share));
+  return chain(mac, (bytes) => bytes.slice(0, CAPABILITY_BYTES));
+}
+
+/** Where a relay gives the ciphertext of a share by HTTP, for whoever shows its capability. */
+export function ciphertextPath(share: Uint8Array, capability: Uint8Array): string {
+  return `/c/${toHex(share)}/${toHex(capability)}`;
 }
 
 /**
@@ -84,21 +140,21 @@ export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybeP
  * @throws RangeError when an id has another length or `records` is no u32
  */
 export function receiptMac(
-  keys: Keys,
+  keys: Pick<Keys, "receipt">,
   primitives: SyncPrimitives,
   share: Uint8Array,
   receiver: Uint8Array,
   records: number,
 ): Uint8Array;
 export function receiptMac(
-  keys: Keys,
+  keys: Pick<Keys, "receipt">,
   primitives: Primitives,
   share: Uint8Array,
   receiver: Uint8Array,
   records: number,
 ): MaybePromise<Uint8Array>;
 export function receiptMac(
-  keys: Keys,
+  keys: Pick<Keys, "receipt">,
   primitives: Primitives,
   share: Uint8Array,
   receiver: Uint8Array,
@@ -115,7 +171,7 @@ export function receiptMac(
 /** Whether `mac` is the receipt for these; compares in constant time, takes any `mac`. */
 export function verifyReceipt(
   mac: Uint8Array,
-  keys: Keys,
+  keys: Pick<Keys, "receipt">,
   primitives: SyncPrimitives,
   share: Uint8Array,
   receiver: Uint8Array,
@@ -123,7 +179,7 @@ export function verifyReceipt(
 ): boolean;
 export function verifyReceipt(
   mac: Uint8Array,
-  keys: Keys,
+  keys: Pick<Keys, "receipt">,
   primitives: Primitives,
   share: Uint8Array,
   receiver: Uint8Array,
@@ -131,7 +187,7 @@ export function verifyReceipt(
 ): MaybePromise<boolean>;
 export function verifyReceipt(
   mac: Uint8Array,
-  keys: Keys,
+  keys: Pick<Keys, "receipt">,
   primitives: Primitives,
   share: Uint8Array,
   receiver: Uint8Array,

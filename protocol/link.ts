@@ -1,20 +1,23 @@
 import type { Message, MessageOf, Role } from "./control.ts";
+import type { Signer } from "./crypto.ts";
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "./limits.ts";
 import { FAULTS, FaultError, type FaultCode } from "./faults.ts";
+import { checkRelayName, proveHello } from "./proof.ts";
 import { checkWelcome, saidVersions } from "./version.ts";
 
 /**
  * The line of one client to a relay, as a state machine without I/O: offline is a state like any
  * other, and whoever uses it never gives up unless told to.
  *
- *   offline --tick--> connecting --opened--> greeting --welcomed--> online
- *      ^                  |                     |                     |
- *      +---- lost --------+---------------------+---------------------+
+ *   offline --tick--> connecting --opened--> greeting --challenged--> proving --welcomed--> online
+ *      ^                  |                     |                        |                    |
+ *      +---- lost --------+---------------------+------------------------+--------------------+
  */
 export type LinkState =
   | { readonly at: "offline"; readonly retryAt: number; readonly attempt: number }
   | { readonly at: "connecting"; readonly deadline: number; readonly attempt: number }
   | { readonly at: "greeting"; readonly deadline: number; readonly attempt: number }
+  | { readonly at: "proving"; readonly deadline: number; readonly attempt: number }
   | { readonly at: "online" };
 
 export interface LinkOptions {
@@ -25,7 +28,7 @@ export interface LinkOptions {
 }
 
 /** What the owner of a link must do after an event. */
-export type LinkEffect = "connect" | "greet" | "disconnect" | "nothing" | "timed-out";
+export type LinkEffect = "connect" | "disconnect" | "nothing" | "timed-out";
 
 export type LinkAction =
   | { readonly type: "connect" }
@@ -56,18 +59,33 @@ export class Link {
 
   /** What it means when the present step takes too long. */
   get timeoutFault(): FaultCode {
-    return this.state.at === "greeting" ? "not-a-relay" : "relay-unreachable";
+    const { at } = this.state;
+    return at === "greeting" || at === "proving" ? "not-a-relay" : "relay-unreachable";
   }
 
-  /** The socket is open: say hello. */
+  /** The socket is open: the relay speaks first. */
   opened(now: number): LinkEffect {
     if (this.state.at !== "connecting") return "disconnect";
     this.state = { at: "greeting", deadline: now + CONNECT_MS, attempt: this.state.attempt };
-    return "greet";
+    return "nothing";
   }
 
-  /** @throws FaultError `version-mismatch` when the relay goes on in a version that we don't speak */
-  welcomed(welcome: Pick<MessageOf<"welcome">, "v"> = {}): void {
+  /**
+   * The relay's challenge came: say hello.
+   * @throws FaultError `bad-message` for a second one on the same line
+   */
+  challenged(): void {
+    const { state } = this;
+    if (state.at !== "greeting") throw new FaultError("bad-message", "a challenge out of turn");
+    this.state = { ...state, at: "proving" };
+  }
+
+  /**
+   * @throws FaultError `bad-message` for a welcome that answers no hello, `version-mismatch` when the
+   * relay goes on in a version that we don't speak
+   */
+  welcomed(welcome: Pick<MessageOf<"welcome">, "v">): void {
+    if (this.state.at !== "proving") throw new FaultError("bad-message", "a welcome out of turn");
     checkWelcome(welcome);
     this.#everOnline = true;
     this.state = { at: "online" };
@@ -107,6 +125,7 @@ export class Link {
         return "connect";
       case "connecting":
       case "greeting":
+      case "proving":
         return now < state.deadline && !this.#isOutOfPatience(now) ? "nothing" : "timed-out";
     }
   }
@@ -131,37 +150,35 @@ export class Link {
 
 /** What a client tells a relay of itself. */
 export interface Introduction {
-  readonly channel: Uint8Array;
+  /** Proves the code. */
+  readonly signer: Signer;
+  /** The host that was asked for, to compare with what the relay calls itself. */
+  readonly host?: string | undefined;
   /** What the relay may want before it lets somebody in. */
   readonly token?: string | undefined;
 }
 
-/** What a session does for its link: connect, say hello, let go. */
-export function linkEffects(
-  effect: LinkEffect,
+/** What a session does for its link: connect, let go. */
+export function linkEffects(effect: LinkEffect): LinkAction[] {
+  return effect === "connect" || effect === "disconnect" ? [{ type: effect }] : [];
+}
+
+/**
+ * The hello that answers a challenge.
+ * @throws FaultError `wrong-relay` when the relay calls itself by another name than it was asked by
+ */
+export function helloMessage(
+  challenge: MessageOf<"challenge">,
   role: Role,
-  { channel, token }: Introduction,
-): LinkAction[] {
-  switch (effect) {
-    case "connect":
-    case "disconnect":
-      return [{ type: effect }];
-    case "greet":
-      return [
-        {
-          type: "send",
-          message: {
-            t: "hello",
-            ...saidVersions(),
-            role,
-            channel,
-            ...(token !== undefined && { token }),
-            quiet: true,
-          },
-        },
-      ];
-    case "nothing":
-    case "timed-out":
-      return [];
-  }
+  { signer, host, token }: Introduction,
+): MessageOf<"hello"> {
+  checkRelayName(challenge.name, host);
+  const claim = { ...saidVersions(), role };
+  return {
+    t: "hello",
+    ...claim,
+    ...proveHello(claim, challenge, signer),
+    ...(token !== undefined && { token }),
+    quiet: true,
+  };
 }

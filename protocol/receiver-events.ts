@@ -1,10 +1,8 @@
 import type { Message, OfferSeen } from "./control.ts";
 import type { FaultCode } from "./faults.ts";
+import type { Introduction } from "./link.ts";
 
-export interface ReceiverOptions {
-  readonly channel: Uint8Array;
-  /** For a relay that wants one. */
-  readonly token?: string | undefined;
+export interface ReceiverOptions extends Introduction {
   /** Take share after share for ever, as the original app's receivers do. */
   readonly lobby: boolean;
   readonly giveUpAfterMs: number | undefined;

@@ -9,7 +9,7 @@ import {
   SENDER_GRACE_MS,
   STALL_MS,
 } from "./limits.ts";
-import { Link, linkEffects } from "./link.ts";
+import { helloMessage, Link, linkEffects } from "./link.ts";
 import { OfferBook } from "./offer-book.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
@@ -100,7 +100,7 @@ export class ReceiverSession {
   #handle(event: ReceiverEvent, now: number): ReceiverEffect[] {
     switch (event.type) {
       case "opened":
-        return linkEffects(this.#link.opened(now), "receiver", this.#options);
+        return linkEffects(this.#link.opened(now));
       case "lost":
         return this.#lost(event.fault, now);
       case "message":
@@ -156,7 +156,7 @@ export class ReceiverSession {
   #tick(now: number): ReceiverEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects: ReceiverEffect[] = linkEffects(effect, "receiver", this.#options);
+    const effects: ReceiverEffect[] = linkEffects(effect);
     if (!("share" in this.#step)) return effects;
     const { share } = this.#step;
     if (this.#step.at === "confirming" && now >= this.#step.deadline) {
@@ -189,6 +189,9 @@ export class ReceiverSession {
 
   #message(message: Message, now: number): ReceiverEffect[] {
     switch (message.t) {
+      case "challenge":
+        this.#link.challenged();
+        return [{ type: "send", message: helloMessage(message, "receiver", this.#options) }];
       case "welcome":
         this.#link.welcomed(message);
         return [{ type: "link", online: true, fault: undefined }];

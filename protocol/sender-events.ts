@@ -1,5 +1,6 @@
 import type { DismissReason, Message, MessageOf, Offer, ReceiverStateName } from "./control.ts";
 import type { FaultCode } from "./faults.ts";
+import type { Introduction } from "./link.ts";
 import type { StartWhen } from "./start-gate.ts";
 
 /** What a sender wants of its session. */
@@ -10,12 +11,11 @@ export interface SenderGoal {
   readonly stay: boolean;
 }
 
-export interface SenderOptions {
-  readonly channel: Uint8Array;
-  /** For a relay that wants one. */
-  readonly token?: string | undefined;
+export interface SenderOptions extends Introduction {
   readonly offer: Offer;
   readonly proof: Uint8Array;
+  /** What a path of HTTP shows to read this share; undefined: none may. 16 bytes */
+  readonly capability?: Uint8Array | undefined;
   readonly goal: SenderGoal;
   /** Receivers whose receipts verified when the same share was offered before, by another session. */
   readonly doneBefore?: readonly Uint8Array[] | undefined;

@@ -12,7 +12,7 @@ import {
 } from "./faults.ts";
 import { CREDIT_RECORDS, LOST_GRACE_MS, RECEIVERS_EVERY_MS } from "./limits.ts";
 import { Laggards } from "./laggards.ts";
-import { Link, linkEffects } from "./link.ts";
+import { helloMessage, Link, linkEffects } from "./link.ts";
 import { RecordRanges } from "./ranges.ts";
 import { isAttached, Roster } from "./roster.ts";
 import { StartGate } from "./start-gate.ts";
@@ -106,7 +106,7 @@ export class SenderSession {
   #step(event: SenderEvent, now: number): SenderEffect[] {
     switch (event.type) {
       case "opened":
-        return linkEffects(this.#link.opened(now), "sender", this.#options);
+        return linkEffects(this.#link.opened(now));
       case "lost":
         return this.#lost(event.fault, now);
       case "message":
@@ -149,7 +149,7 @@ export class SenderSession {
   #tick(now: number): SenderEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects: SenderEffect[] = linkEffects(effect, "sender", this.#options);
+    const effects: SenderEffect[] = linkEffects(effect);
     effects.push(...this.#lookAtGate(now), ...this.#dropSlow(now), ...this.#endWhenReached(now));
     return effects;
   }
@@ -192,6 +192,9 @@ export class SenderSession {
   #message(message: Message, now: number): SenderEffect[] {
     const { offer } = this.#options;
     switch (message.t) {
+      case "challenge":
+        this.#link.challenged();
+        return [{ type: "send", message: helloMessage(message, "sender", this.#options) }];
       case "welcome":
         this.#link.welcomed(message);
         return [
@@ -235,8 +238,8 @@ export class SenderSession {
   }
 
   #offer(): Message {
-    const { offer, proof } = this.#options;
-    const message = { t: "offer", ...offer, proof } as const;
+    const { offer, proof, capability } = this.#options;
+    const message = { t: "offer", ...offer, proof, ...(capability && { capability }) } as const;
     return offer.seekable ? message : { ...message, first: this.firstKept };
   }
 

@@ -2,9 +2,9 @@
 import { FaultError } from "./faults.ts";
 
 /** The newest version that this program speaks, of everything in this folder. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** The oldest that it still speaks. */
-export const LEAST_VERSION = 1;
+export const LEAST_VERSION = 2;
 /** No version has a higher number. */
 export const VERSION_MAX = 0xffff;
 

@@ -4,6 +4,8 @@ export type Client = StrangerClient | SenderClient | ReceiverClient;
 export interface StrangerClient {
   readonly role: "stranger";
   readonly deadline: number;
+  /** What its hello has to sign. */
+  readonly nonce: Uint8Array;
   /** What limits for each address count it as; undefined: nothing. */
   readonly address: string | undefined;
 }

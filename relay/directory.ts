@@ -172,7 +172,7 @@ export class Directory {
   }
 
   #claim(claim: Extract<ToDirectory, { t: "claim" }>, now: number): void {
-    const { worker, socket, key, channel, offer, address } = claim;
+    const { worker, socket, key, channel, offer, capability, address } = claim;
     const known = this.#entries.get(key);
     const refusal =
       known === undefined
@@ -186,7 +186,7 @@ export class Directory {
     if (known === undefined) this.#counts.add(channel, address);
     else this.#report("debug", "sender-back", known, {});
     const epoch = (known?.record.epoch ?? 0) + 1;
-    const record: ShareRecord = { key, channel, offer, owner: worker, epoch };
+    const record: ShareRecord = { key, channel, offer, capability, owner: worker, epoch };
     const heirOf = known?.home === worker ? undefined : known?.home;
     const { number, openedAt, joined } = known ?? {
       number: ++this.#numbers,

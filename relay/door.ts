@@ -1,4 +1,4 @@
-import { FaultError, equalBytes, faultMessage, type MessageOf } from "../protocol/mod.ts";
+import { FaultError, equalBytes, faultMessage } from "../protocol/mod.ts";
 
 import type { Access } from "./access.ts";
 import { AddressRanges } from "./address.ts";
@@ -6,6 +6,7 @@ import { lobbyKeys } from "./entrances/lobby.ts";
 import type { Entrances } from "./entrances/mod.ts";
 import type { TextData } from "./entrances/text-socket.ts";
 import { Gate, type Grant, type Wish } from "./gate.ts";
+import type { ProvedHello } from "./hub.ts";
 import type { SocketId } from "./outlet.ts";
 import { Pages, preflight, readable } from "./pages.ts";
 import type { WorkerPolicy } from "./policy.ts";
@@ -149,10 +150,10 @@ export class Door {
   }
 
   /**
-   * Lets a socket in that said hello. Clients without one have been let in before.
+   * Lets a socket in whose hello is proved. Clients without one have been let in before.
    * @throws FaultError `not-allowed`
    */
-  admit(id: SocketId, { role, channel, token }: MessageOf<"hello">): void {
+  admit(id: SocketId, { role, channel, token }: ProvedHello): void {
     const data = this.#options.sockets.dataOf(id);
     if (data === undefined) return;
     const lobby = equalBytes(channel, lobbyKeys().channel);

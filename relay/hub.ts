@@ -4,6 +4,10 @@ import {
   WINDOW_RECORDS,
   CREDIT_RECORDS,
   FRAME_BYTES,
+  NONCE_BYTES,
+  channelOf,
+  checkHello,
+  equalBytes,
   commonVersion,
   decodeControl,
   isFrame,
@@ -24,10 +28,18 @@ import { LocalShare, type ShareOptions } from "./share.ts";
 import { Shares } from "./shares.ts";
 
 export interface HubOptions extends ShareOptions {
+  /** The host name by which the operator calls the relay; hellos are signed for it. */
+  readonly relayName?: string | undefined;
   /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
-  readonly admit?: (socket: SocketId, hello: MessageOf<"hello">) => void;
+  readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
   readonly primitives: SyncPrimitives;
   readonly bounds?: Bounds;
+}
+
+/** A hello whose signature holds, and the channel that its key opens. */
+export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> {
+  /** 16 bytes */
+  readonly channel: Uint8Array;
 }
 
 /** One worker's logic without I/O: its sockets, its copy of the directory, its part of each share. */
@@ -75,8 +87,34 @@ export class Hub {
 
   /** @param address what limits for each address count it as, see `Visitor` */
   opened(socket: SocketId, now: number, address?: string): void {
+    const { outlet, primitives, relayName } = this.#options;
     const deadline = now + this.#bounds.limits["hello-timeout"];
-    this.#clients.set(socket, { role: "stranger", deadline, address });
+    const nonce = primitives.randomBytes(NONCE_BYTES);
+    this.#clients.set(socket, { role: "stranger", deadline, nonce, address });
+    outlet.send(socket, { t: "challenge", nonce, ...(relayName && { name: relayName }) });
+  }
+
+  /**
+   * Makes a client of this process a receiver that proves no code. It has shown the capability of a
+   * share in this channel, see `readable`.
+   * @param channel its id in hex
+   */
+  enter(socket: SocketId, channel: string, now: number): void {
+    this.#now = now;
+    const client: ReceiverClient = { role: "receiver", channel, share: undefined };
+    this.#clients.set(socket, client);
+    this.#receivers.opened(socket, client);
+  }
+
+  /**
+   * The channel, by its id in hex, of a share that this capability lets read; undefined: there is no
+   * such share, or the capability is another.
+   * @param key of the share: its id in hex
+   */
+  readable(key: string, capability: Uint8Array): string | undefined {
+    const record = this.#shares.get(key)?.record;
+    const due = record?.capability;
+    return due !== undefined && equalBytes(due, capability) ? record?.channel : undefined;
   }
 
   /** A binary message. `bytes` may be reused by the caller afterwards. */
@@ -156,11 +194,14 @@ export class Hub {
     else this.#receivers.message(socket, client, message, this.#now);
   }
 
-  #hello(socket: SocketId, { address }: StrangerClient, hello: MessageOf<"hello">): void {
-    const { outlet, primitives } = this.#options;
-    this.#options.admit?.(socket, hello);
-    const channel = toHex(hello.channel);
-    const { role } = hello;
+  /** The proof comes first: without it nothing tells which tokens, channels and shares there are. */
+  #hello(socket: SocketId, { address, nonce }: StrangerClient, hello: MessageOf<"hello">): void {
+    const { outlet, primitives, relayName: name } = this.#options;
+    checkHello(hello, { nonce, name }, primitives);
+    const { role, token } = hello;
+    const id = channelOf(hello.key, primitives);
+    this.#options.admit?.(socket, { role, token, channel: id });
+    const channel = toHex(id);
     const client: SenderClient | ReceiverClient =
       role === "sender"
         ? { role, channel, address, share: undefined, first: 0 }

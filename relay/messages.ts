@@ -47,6 +47,8 @@ export interface ShareRecord {
   /** Channel id in hex. */
   readonly channel: string;
   readonly offer: Offer;
+  /** What a path shows to read it; undefined: no path does. 16 bytes */
+  readonly capability: Uint8Array | undefined;
   /** The worker that holds the sender's socket; undefined while the sender is away. */
   readonly owner: number | undefined;
   /** Counts the owners of the share, so that what an older one says can be told. */
@@ -98,6 +100,7 @@ export type ToDirectory =
       readonly channel: string;
       readonly key: string;
       readonly offer: Offer;
+      readonly capability?: Uint8Array | undefined;
       /** What limits for each address count the sender as; undefined: nothing. */
       readonly address?: string | undefined;
     }

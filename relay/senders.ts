@@ -132,7 +132,7 @@ export class Senders {
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
     const { worker, primitives, toDirectory, bounds } = this.#options;
-    const { t: _, proof, first = 0, ...offer } = message;
+    const { t: _, proof, capability, first = 0, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
     }
@@ -141,7 +141,7 @@ export class Senders {
     client.share = key;
     client.first = first;
     const { channel, address } = client;
-    toDirectory({ t: "claim", worker, socket, channel, key, offer, address });
+    toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, address });
   }
 
   /** What a sender says of its share may be wrong: its records alone can be more. */

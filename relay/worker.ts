@@ -36,6 +36,10 @@ function sharedClock(): number {
   return performance.timeOrigin + performance.now();
 }
 
+function nameOf(publicOrigin: string | undefined): string | undefined {
+  return publicOrigin === undefined ? undefined : new URL(publicOrigin).hostname;
+}
+
 function post(message: FromWorker): void {
   self.postMessage(message);
 }
@@ -95,6 +99,8 @@ function start({
     drained,
     closed: (id) => hub.closed(id, clock()),
     has: (share) => hub.has(share),
+    readable: (share, capability) => hub.readable(share, capability),
+    enter: (id, channel) => hub.enter(id, channel, clock()),
   };
   const egress = new Egress({ buffer: egressBuffer, bounds, clock: sharedClock, turn: drained });
   const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
@@ -118,6 +124,7 @@ function start({
     toDirectory: post,
     stallMs,
     bounds,
+    relayName: nameOf(policy.access.publicOrigin),
     admit: (id, hello) => door.admit(id, hello),
   });
 

@@ -26,7 +26,7 @@ const product = new Map<string, Layer>([
     "protocol",
     {
       layers: [],
-      packages: ["msgpackr", "valibot", "@scure/bip39", "@noble/hashes"],
+      packages: ["msgpackr", "valibot", "@scure/bip39", "@noble/hashes", "@noble/curves"],
       builtins: false,
     },
   ],

@@ -6,7 +6,13 @@
  */
 import { connect, type Socket } from "node:net";
 
-import { PROTOCOL_VERSION, encodeControl } from "../../protocol/mod.ts";
+import {
+  SIGNING_SEED_BYTES,
+  decodeControl,
+  encodeControl,
+  helloMessage,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
 import { runLoad, say, type Load } from "./child.ts";
 
@@ -21,8 +27,8 @@ interface Attack {
   readonly name: string;
   /** What it says at once. */
   readonly first: (host: string) => string | Uint8Array;
-  /** What it says when the upgrade was answered. */
-  readonly upgraded?: () => Uint8Array;
+  /** What it says when the upgrade was answered; undefined: more of the answer has to come. */
+  readonly upgraded?: (answer: Buffer) => Uint8Array | undefined;
   /** What it says again and again. */
   readonly drip?: Uint8Array;
 }
@@ -46,7 +52,10 @@ const ATTACKS: readonly Attack[] = [
   {
     name: "halfFrames",
     first: upgrade("/ws"),
-    upgraded: () => Buffer.concat([message(hello()), head(2 ** 20 - 1)]),
+    upgraded: (answer) => {
+      const hello = helloTo(answer);
+      return hello && Buffer.concat([message(hello), head(2 ** 20 - 1)]);
+    },
     drip: A_BYTE,
   },
   {
@@ -57,9 +66,15 @@ const ATTACKS: readonly Attack[] = [
   },
 ];
 
-function hello(): Uint8Array {
-  const channel = crypto.getRandomValues(new Uint8Array(16));
-  return encodeControl({ t: "hello", v: PROTOCOL_VERSION, role: "sender", channel });
+/** A hello as a sender of a channel of its own, once the challenge is there. */
+function helloTo(answer: Buffer): Uint8Array | undefined {
+  const start = answer.indexOf("\r\n\r\n") + 4;
+  const end = start + 2 + (answer[start + 1] ?? 0);
+  if (start < 4 || answer.length < start + 2 || answer.length < end) return undefined;
+  const challenge = decodeControl(answer.subarray(start + 2, end));
+  if (challenge.t !== "challenge") return undefined;
+  const signer = nodePrimitives.signer(nodePrimitives.randomBytes(SIGNING_SEED_BYTES));
+  return encodeControl(helloMessage(challenge, "sender", { signer }));
 }
 
 /** The head of a binary message of a client, masked with zeros. RFC 6455, 5.2 */
@@ -106,11 +121,15 @@ class Attacker {
       socket.write(this.#attack.first(host));
       there.resolve();
     });
-    socket.on("data", () => {
+    let answer = Buffer.alloc(0);
+    socket.on("data", (bytes: Buffer) => {
       const { upgraded } = this.#attack;
       if (upgraded === undefined || this.#isUpgraded) return;
+      answer = Buffer.concat([answer, bytes]);
+      const next = upgraded(answer);
+      if (next === undefined) return;
       this.#isUpgraded = true;
-      socket.write(upgraded());
+      socket.write(next);
     });
     // `close` follows.
     socket.on("error", () => undefined);

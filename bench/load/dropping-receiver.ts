@@ -23,6 +23,7 @@ import {
   receiptMac,
   recordCipher,
   sealText,
+  signerOf,
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
@@ -48,7 +49,7 @@ let size: number | undefined;
 
 const session = new ReceiverSession(
   {
-    channel: keys.channel,
+    signer: signerOf(keys, primitives),
     lobby: false,
     giveUpAfterMs: 10_000,
     window: WINDOW_RECORDS,

@@ -1,11 +1,11 @@
 import {
   ACK_EVERY_RECORDS,
   FRAME_MARK,
-  PROTOCOL_VERSION,
   WINDOW_RECORDS,
   decodeControl,
   encodeControl,
   equalBytes,
+  helloMessage,
   toHex,
   type Message,
 } from "../../protocol/mod.ts";
@@ -67,17 +67,14 @@ export class FrameReceiver implements Member {
   async prepare(): Promise<void> {
     const { share, naive } = this.#options;
     this.#socket = await LoadSocket.connect(share.url, {
-      piece: (piece) => this.#piece(piece),
+      piece: (piece, socket) => {
+        // The first comes before `connect` resolves.
+        this.#socket = socket;
+        this.#piece(piece);
+      },
       closed: (why) => this.#closed(why),
     });
     if (naive) return;
-    this.#send({
-      t: "hello",
-      v: PROTOCOL_VERSION,
-      role: "receiver",
-      channel: share.channel,
-      quiet: true,
-    });
     await this.#offered.promise;
     if (this.tally.kind === "waiting") return;
     // Attached and paused, as somebody who was not asked yet; who is late is not even that.
@@ -136,7 +133,9 @@ export class FrameReceiver implements Member {
     const whole = Buffer.concat(this.#control);
     this.#control = [];
     const message = decodeControl(whole);
-    if (message.t === "offers") {
+    if (message.t === "challenge") {
+      this.#send(helloMessage(message, "receiver", this.#options.share));
+    } else if (message.t === "offers") {
       const { share } = this.#options.share.offer;
       const isThere = message.list.some((seen) => equalBytes(seen.share, share));
       // The list, though empty, says that the relay has it in its channel.

@@ -1,9 +1,9 @@
 /** A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. */
 import {
-  PROTOCOL_VERSION,
   decodeControl,
   encodeControl,
   encodeFrame,
+  helloMessage,
   type Message,
 } from "../../protocol/mod.ts";
 
@@ -69,6 +69,9 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
 
   function take(message: Message): void {
     switch (message.t) {
+      case "challenge":
+        send(helloMessage(message, "sender", { signer: share.signer }));
+        return;
       case "welcome":
         send({ t: "offer", ...offer, proof: share.proof });
         return;
@@ -93,8 +96,11 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
     }
   }
 
-  const socket: LoadSocket = await LoadSocket.connect(share.url, {
-    piece({ bytes, last }: Piece) {
+  // Its first message comes before `connect` resolves.
+  let socket!: LoadSocket;
+  await LoadSocket.connect(share.url, {
+    piece({ bytes, last }: Piece, self) {
+      socket = self;
       held.push(bytes.slice());
       if (!last) return;
       const whole = held.length === 1 ? held[0]! : Buffer.concat(held);
@@ -106,7 +112,6 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
       if (!stopping) say({ t: "wrong", what: `the sender's line: ${why}` });
     },
   });
-  send({ t: "hello", v: PROTOCOL_VERSION, role: "sender", channel: share.channel });
   return {
     go: () => undefined,
     stop() {

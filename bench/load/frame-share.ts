@@ -4,6 +4,7 @@ import {
   FRAME_HEADER_BYTES,
   shareIdFromProof,
   type Offer,
+  type Signer,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
@@ -15,18 +16,24 @@ const LEAST_RECORD_BYTES = 18;
 export interface FrameShare {
   /** The path that leads to the relay. */
   readonly url: string;
-  readonly channel: Uint8Array;
+  /** Of the channel, whose code nobody has. */
+  readonly signer: Signer;
   readonly proof: Uint8Array;
   readonly offer: Offer;
 }
 
+/** Proves the channel that is made from the id of a run. @param id 32 hex digits */
+export function channelSigner(id: string): Signer {
+  return nodePrimitives.signer(nodePrimitives.sha256(Uint8Array.fromHex(id)));
+}
+
 /** @param id 32 hex digits */
 export function frameShare(url: string, id: string, size: number): FrameShare {
-  const channel = Uint8Array.fromHex(id);
-  const proof = new Uint8Array(Buffer.concat([channel, channel]));
+  const half = Uint8Array.fromHex(id);
+  const proof = new Uint8Array(Buffer.concat([half, half]));
   return {
     url: `${url.replace(/^http/, "ws")}/ws`,
-    channel,
+    signer: channelSigner(id),
     proof,
     offer: {
       share: shareIdFromProof(proof, nodePrimitives),

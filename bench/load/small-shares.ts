@@ -4,13 +4,13 @@
  * encrypted. Arguments: how many shares, and after how many seconds no further one is begun.
  */
 import {
-  PROTOCOL_VERSION,
   WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
   encodeControl,
   encodeFrame,
   equalBytes,
+  helloMessage,
   isFrame,
   isOfShare,
   shareIdFromProof,
@@ -21,6 +21,7 @@ import { percentile } from "../stats.ts";
 
 import { runLoad, say, type Load } from "./child.ts";
 import type { Plan } from "./contract.ts";
+import { channelSigner } from "./frame-share.ts";
 import { PATTERN_BYTES, at, matches } from "./pattern.ts";
 import { BINARY, LoadSocket, type Piece } from "./socket.ts";
 
@@ -37,23 +38,28 @@ class Peer {
   }
 
   /** @param take gets whole messages, which it must not keep */
-  static async connect(url: string, take: (message: Uint8Array) => void): Promise<Peer> {
+  static async connect(
+    url: string,
+    take: (message: Uint8Array, peer: Peer) => void,
+  ): Promise<Peer> {
+    let peer: Peer | undefined;
     let held: Uint8Array[] = [];
     const socket = await LoadSocket.connect(url, {
-      piece({ bytes, last }: Piece) {
+      piece({ bytes, last }: Piece, self) {
         held.push(last && held.length === 0 ? bytes : bytes.slice());
         if (!last) return;
         const whole = held.length === 1 ? held[0]! : Buffer.concat(held);
         held = [];
         try {
-          take(whole);
+          peer ??= new Peer(self);
+          take(whole, peer);
         } catch (error) {
           say({ t: "wrong", what: error instanceof Error ? error.message : String(error) });
         }
       },
       closed: (why) => say({ t: "wrong", what: `a line ended: ${why}` }),
     });
-    return new Peer(socket);
+    return peer ?? new Peer(socket);
   }
 
   say(message: Message): void {
@@ -82,20 +88,19 @@ async function start(plan: Plan): Promise<Load> {
   const { size } = plan;
   const [count = 0, seconds = 0] = process.argv.slice(2).map(Number);
   const url = `${plan.url}/ws`;
-  const channel = Uint8Array.fromHex(plan.id);
+  const signer = channelSigner(plan.id);
   const receiverId = nodePrimitives.randomBytes(16);
   const welcomed = Promise.withResolvers<void>();
   let current: Share | undefined;
   let isStopped = false;
 
-  const receiver = await Peer.connect(url, (message) => {
-    if (isFrame(message)) takeFrame(message);
-    else takeMessage(decodeControl(message));
+  await Peer.connect(url, (message, receiver) => {
+    if (isFrame(message)) takeFrame(message, receiver);
+    else takeMessage(decodeControl(message), receiver);
   });
-  receiver.say({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet: true });
   await welcomed.promise;
 
-  function takeFrame(bytes: Uint8Array): void {
+  function takeFrame(bytes: Uint8Array, receiver: Peer): void {
     const { tag, index, last, ciphertext } = decodeFrame(bytes);
     const share = current;
     const isRight =
@@ -109,8 +114,11 @@ async function start(plan: Plan): Promise<Load> {
     receiver.say({ t: "complete", share: share.id, records: 1, mac: MAC });
   }
 
-  function takeMessage(message: Message): void {
+  function takeMessage(message: Message, receiver: Peer): void {
     switch (message.t) {
+      case "challenge":
+        receiver.say(helloMessage(message, "receiver", { signer }));
+        return;
       case "offers": {
         welcomed.resolve();
         for (const { share } of message.list) {
@@ -146,9 +154,12 @@ async function start(plan: Plan): Promise<Load> {
     };
     current = share;
     const startedAt = performance.now();
-    const sender = await Peer.connect(url, (bytes) => {
+    const sender = await Peer.connect(url, (bytes, sender) => {
       const message = decodeControl(bytes);
       switch (message.t) {
+        case "challenge":
+          sender.say(helloMessage(message, "sender", { signer }));
+          return;
         case "welcome":
           sender.say({
             t: "offer",
@@ -171,7 +182,6 @@ async function start(plan: Plan): Promise<Load> {
         default:
       }
     });
-    sender.say({ t: "hello", v: PROTOCOL_VERSION, role: "sender", channel });
     await share.saved.promise;
     const took = performance.now() - startedAt;
     sender.say({ t: "end", share: id });

@@ -18,8 +18,8 @@ export const BINARY = 2;
 export const TEXT = 1;
 
 export interface SocketEvents {
-  /** Part of a text or binary message. */
-  piece(piece: Piece): void;
+  /** Part of a text or binary message. The first may come before `connect` has resolved. */
+  piece(piece: Piece, socket: LoadSocket): void;
   /** Everything given to `send` is with the kernel. */
   drained?(): void;
   /** The line ended, by whomever; told once, and not after `terminate`. */
@@ -46,9 +46,9 @@ export class LoadSocket {
     // eslint-disable-next-line prefer-const -- the handlers are there before it is
     let self: LoadSocket | undefined;
     const reader = new WebSocketReader((piece) => {
-      if (self?.isOver === true) return;
-      if (piece.opcode < CLOSE) events.piece(piece);
-      else if (piece.opcode === PING && piece.last) self?.send(PONG, piece.bytes);
+      if (self === undefined || self.isOver) return;
+      if (piece.opcode < CLOSE) events.piece(piece, self);
+      else if (piece.opcode === PING && piece.last) self.send(PONG, piece.bytes);
       else if (piece.opcode === CLOSE && piece.last) ended(said(piece));
     });
     const ended = (why: string): void => {

@@ -2,13 +2,18 @@ import { command } from "./command.ts";
 
 export default command({
   name: "fileshare key",
-  description: "Print the channel and the key of a code, for programs that decrypt by themselves",
+  description: "Print the keys of a code, for programs that fetch and decrypt by themselves",
   args: {
     code: {
       type: "positional",
       required: false,
       description:
         "The code, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
+    },
+    share: {
+      type: "string",
+      valueHint: "ID",
+      description: "Also print the path of this share at the relay; ID is 32 hex digits",
     },
     json: { type: "boolean", description: "Print a JSON object" },
   },

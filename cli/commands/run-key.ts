@@ -1,26 +1,37 @@
 import { EXIT } from "../../protocol/faults.ts";
-import { deriveKeys } from "../../protocol/keys.ts";
+import { capabilityOf, ciphertextPath, deriveKeys, SHARE_BYTES } from "../../protocol/keys.ts";
+import { fromHex } from "../../protocol/bytes.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { usage } from "../args.ts";
 import { receiverCode } from "../code-input.ts";
 import { jsonLine } from "../screen/json.ts";
 
 export interface KeyValues {
   readonly code: string | undefined;
+  readonly share: string | undefined;
   readonly json: boolean;
 }
 
 /**
- * Prints the channel id in hex, as in `GET /c/<channel>/<share>`, and the content key in base64url,
- * as decoders of RFC 8188 take it. Who has that key can read every share of the code.
+ * Prints the channel id in hex, the content key in base64url, as decoders of RFC 8188 take it, and the
+ * path of a share's ciphertext at a relay. Whoever has that key can read every share of the code.
  */
-export async function runKey({ code: argument, json }: KeyValues): Promise<number> {
+export async function runKey({ code: argument, share, json }: KeyValues): Promise<number> {
+  const id = share === undefined ? undefined : fromHex(share);
+  if (share !== undefined && id?.length !== SHARE_BYTES) {
+    throw usage("--share takes the 32 hex digits of a share, as send --json prints them");
+  }
   const code = await receiverCode({ argument, lobby: false, json });
-  const { channel, content } = deriveKeys(code, nodePrimitives);
+  const keys = deriveKeys(code, nodePrimitives);
   const said = {
-    channel: Buffer.from(channel).toString("hex"),
-    key: Buffer.from(content).toString("base64url"),
+    channel: keys.channel.toHex(),
+    key: Buffer.from(keys.content).toString("base64url"),
+    ...(id && { path: ciphertextPath(id, capabilityOf(keys, nodePrimitives, id)) }),
   };
   if (json) process.stdout.write(jsonLine({ event: "key", ...said }));
-  else process.stdout.write(`channel ${said.channel}\nkey     ${said.key}\n`);
+  else {
+    const path = said.path === undefined ? "" : `path    ${said.path}\n`;
+    process.stdout.write(`channel ${said.channel}\nkey     ${said.key}\n${path}`);
+  }
   return EXIT.done;
 }

@@ -3,23 +3,27 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import {
   CONNECT_MS,
   FaultError,
+  SIGNING_SEED_BYTES,
   checkWelcome,
   decodeControl,
   detailIn,
   encodeControl,
-  saidVersions,
+  helloMessage,
   type FaultCode,
+  type Introduction,
 } from "../../protocol/mod.ts";
 import { CERTIFICATE_WARN_MS, CLOCK_SKEW_MS } from "../../protocol/limits.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { Line } from "../line.ts";
 import { proxyFor, proxyShown } from "../proxy.ts";
 import { duration } from "../screen/format.ts";
 import { authorities } from "../trust.ts";
 import type { Finding } from "./finding.ts";
 
-const CHANNEL_BYTES = 16;
+/** What a relay can be wrong about and still be one. */
+const SAYS_MORE: ReadonlySet<FaultCode> = new Set(["version-mismatch", "wrong-relay"]);
 
-/** Says hello as a receiver of a channel that nobody else knows, and leaves. */
+/** Says hello as a receiver of a channel whose key nobody else has, and leaves. */
 export async function checkRelay(
   address: string,
   ca: string | undefined,
@@ -27,13 +31,18 @@ export async function checkRelay(
 ): Promise<Finding> {
   const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
   const startedAt = performance.now();
-  const channel = crypto.getRandomValues(new Uint8Array(CHANNEL_BYTES));
+  const introduction = {
+    signer: nodePrimitives.signer(nodePrimitives.randomBytes(SIGNING_SEED_BYTES)),
+    host: new URL(address).hostname,
+    token,
+  };
   const events = {
-    opened: () => {
-      const hello = { t: "hello", ...saidVersions(), role: "receiver", channel } as const;
-      line.send(encodeControl({ ...hello, ...(token !== undefined && { token }), quiet: true }));
+    opened: () => undefined,
+    message: (bytes: Uint8Array) => {
+      const answer = answerTo(bytes, introduction);
+      if (answer instanceof Uint8Array) line.send(answer);
+      else resolve(answer);
     },
-    message: (bytes: Uint8Array) => resolve(answerIn(bytes)),
     lost: (fault: FaultCode) => resolve(new FaultError(fault)),
   };
   const line = new Line(address, events, startedAt, ca);
@@ -54,16 +63,23 @@ export async function checkRelay(
   return { name: "relay", verdict: "failed", message, advice };
 }
 
-function answerIn(bytes: Uint8Array): FaultError | undefined {
+/** @returns bytes to send; or what is wrong, undefined: nothing, the relay welcomed us */
+function answerTo(
+  bytes: Uint8Array,
+  introduction: Introduction,
+): Uint8Array | FaultError | undefined {
   try {
     const message = decodeControl(bytes);
+    if (message.t === "challenge") {
+      return encodeControl(helloMessage(message, "receiver", introduction));
+    }
     if (message.t === "fault") return new FaultError(message.code, detailIn(message));
     if (message.t !== "welcome") return new FaultError("not-a-relay");
     checkWelcome(message);
     return undefined;
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
-    return error.code === "version-mismatch" ? error : new FaultError("not-a-relay");
+    return SAYS_MORE.has(error.code) ? error : new FaultError("not-a-relay");
   }
 }
 

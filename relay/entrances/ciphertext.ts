@@ -5,7 +5,7 @@ import {
   decodeFrame,
   encodeControl,
   equalBytes,
-  saidVersions,
+  toHex,
   type FaultCode,
   type Message,
   type OfferSeen,
@@ -26,8 +26,10 @@ import type { Outgoing } from "./unread.ts";
 const WINDOW = 1;
 
 export interface CiphertextOptions extends EntranceOptions {
-  readonly channel: Uint8Array;
-  readonly share: Uint8Array;
+  /** Id of its channel in hex. */
+  readonly channel: string;
+  /** Its id in hex. */
+  readonly share: string;
   readonly range: string | null;
   readonly isHead: boolean;
 }
@@ -62,8 +64,7 @@ export class Ciphertext implements Insider {
       gone: () => this.leave(),
     });
     this.#id = insiders.enter(this);
-    insiders.later(() => inside.opened(this.#id, options.visitor.limitKey));
-    this.#say({ t: "hello", ...saidVersions(), role: "receiver", channel });
+    insiders.later(() => inside.enter(this.#id, channel));
   }
 
   get isFull(): boolean {
@@ -135,7 +136,7 @@ export class Ciphertext implements Insider {
   }
 
   #choose(list: readonly OfferSeen[]): void {
-    const offer = list.find(({ share }) => equalBytes(share, this.#options.share));
+    const offer = list.find(({ share }) => toHex(share) === this.#options.share);
     if (offer === undefined) {
       this.fail();
       return;

@@ -1,10 +1,22 @@
 /** What a request at the entrances says, in its path, its query and its headers. */
-import { CHANNEL_BYTES, RECEIVERS_PER_SHARE, SHARE_BYTES } from "../../protocol/mod.ts";
+import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../protocol/mod.ts";
 
-/** Channel and share in the path of a ciphertext. */
-export function idsIn([, channel = "", share = ""]: RegExpExecArray): [Uint8Array, Uint8Array] {
-  return [bytesOf(channel, CHANNEL_BYTES), bytesOf(share, SHARE_BYTES)];
+/** What the path of a ciphertext names. */
+export interface CiphertextPath {
+  /** Id of the share in hex. */
+  readonly share: string;
+  /** 16 bytes */
+  readonly capability: Uint8Array;
 }
+
+/** Of `/c/<share>/<capability>`, both 16 bytes in lower-case hex; undefined: another path. */
+export function ciphertextIn(pathname: string): CiphertextPath | undefined {
+  const [, share, capability] = CIPHERTEXT.exec(pathname) ?? [];
+  if (share === undefined || capability === undefined) return undefined;
+  return { share, capability: bytesOf(capability, CAPABILITY_BYTES) };
+}
+
+const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
 
 export function isGet(method: string): boolean {
   return method === "GET" || method === "HEAD";

@@ -33,6 +33,10 @@ export interface Inside {
   closed(id: SocketId): void;
   /** Whether this share, by its id in hex, can still be had here. */
   has(share: string): boolean;
+  /** The channel of a share that this capability lets read, see `Hub.readable`; both ids in hex. */
+  readable(share: string, capability: Uint8Array): string | undefined;
+  /** In place of `opened` and a hello: a receiver of this channel that shows a capability. */
+  enter(id: SocketId, channel: string): void;
 }
 
 /**

@@ -17,7 +17,7 @@ import {
 import type { SocketId } from "../outlet.ts";
 import type { Visitor } from "../visitor.ts";
 import type { GivenFrame, Inside, Insider, Insiders } from "./insiders.ts";
-import { lobbyKeys } from "./lobby.ts";
+import { lobbyKeys, lobbySigner } from "./lobby.ts";
 import type { OpenedFrame, Opener, Openers } from "./opener.ts";
 import { Unpacking, type ClearSink } from "./unpacking.ts";
 
@@ -61,7 +61,7 @@ export class LobbyReceiver implements Insider {
     this.#id = insiders.enter(this);
     this.#session = new ReceiverSession(
       {
-        channel: lobbyKeys().channel,
+        signer: lobbySigner(),
         lobby: true,
         giveUpAfterMs: undefined,
         window: WINDOW_RECORDS,

@@ -4,6 +4,7 @@ import {
   LOST_GRACE_MS,
   RECORD_SIZE,
   SenderSession,
+  capabilityOf,
   dataPerRecord,
   encodeControl,
   encodeFrame,
@@ -28,7 +29,7 @@ import type { SocketId } from "../outlet.ts";
 import type { Visitor } from "../visitor.ts";
 import { ClearBuffer } from "./clear-buffer.ts";
 import type { Inside, Insider, Insiders } from "./insiders.ts";
-import { lobbyKeys } from "./lobby.ts";
+import { lobbyKeys, lobbySigner } from "./lobby.ts";
 
 /** How long a sender waits for somebody to send to, if nobody said for how many. ms */
 export const LONELY_MS = 10_000;
@@ -118,9 +119,10 @@ export class LobbySender implements Insider {
     const { records, bytes } = manifest;
     this.#session = new SenderSession(
       {
-        channel: lobbyKeys().channel,
+        signer: lobbySigner(),
         offer: { share, recordSize, records, bytes, seekable: false },
         proof,
+        capability: capabilityOf(lobbyKeys(), primitives, share),
         // When it is through is said here: its input has an end of its own.
         goal: { receivers: 1, stay: true },
         giveUpAfterMs: undefined,

@@ -1,5 +1,5 @@
 /** The doors for clients that speak something else: the original app's, and HTTP. */
-import { FaultError, equalBytes, RECEIVERS_PER_SHARE, type FaultCode } from "../../protocol/mod.ts";
+import { FaultError, RECEIVERS_PER_SHARE, toHex, type FaultCode } from "../../protocol/mod.ts";
 
 import type { Access } from "../access.ts";
 import type { Grant, Wish } from "../gate.ts";
@@ -17,7 +17,15 @@ import { Ciphertext } from "./ciphertext.ts";
 import { helpLines, helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
 import { Upload } from "./http-upload.ts";
-import { clientOf, decoded, idsIn, isGet, receiversOf, sizeOf } from "./http-request.ts";
+import {
+  ciphertextIn,
+  clientOf,
+  decoded,
+  isGet,
+  receiversOf,
+  sizeOf,
+  type CiphertextPath,
+} from "./http-request.ts";
 import { Insiders, type Inside } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
 import { Openers } from "./opener.ts";
@@ -95,7 +103,6 @@ const IDLE_AFTER_SECONDS = 120;
 /** The same for one that will be reset; the least that there is. */
 const IDLE_CUT_SECONDS = 1;
 
-const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
 const LOBBY = /^\/lobby(?:\/(.*))?$/s;
 
 /** The entrances of one worker. */
@@ -145,20 +152,17 @@ export class Entrances {
    */
   fetch(request: Request, asking: Asking): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    const ciphertext = CIPHERTEXT.exec(pathname);
+    const ciphertext = ciphertextIn(pathname);
     const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
     const { method } = request;
     if (pathname === "/")
       return isGet(method) ? this.#help(request, asking) : notAllowed("GET, HEAD");
-    if (ciphertext === null && lobby === null) return undefined;
+    if (ciphertext === undefined && lobby === null) return undefined;
     if (this.#isDraining) return busy();
-    if (ciphertext !== null) {
-      if (!isGet(method)) return notAllowed("GET, HEAD");
-      const [channel, share] = idsIn(ciphertext);
-      const lobby = equalBytes(channel, lobbyKeys().channel);
-      const granted = asking.grant({ role: "receive", lobby });
-      if (granted instanceof Response) return granted;
-      return this.#ciphertext(request, { ...asking, grant: granted }, channel, share);
+    if (ciphertext !== undefined) {
+      return isGet(method)
+        ? this.#ciphertext(request, asking, ciphertext)
+        : notAllowed("GET, HEAD");
     }
     const isUpload = method === "PUT" || method === "POST";
     if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");
@@ -284,12 +288,18 @@ export class Entrances {
     }
   }
 
+  /** Without the right capability a share is as unknown as one that never was. */
   #ciphertext(
     request: Request,
-    guest: Guest,
-    channel: Uint8Array,
-    share: Uint8Array,
+    asking: Asking,
+    { share, capability }: CiphertextPath,
   ): Response | Promise<Response> {
+    const channel = this.#options.inside.readable(share, capability);
+    const lobby = channel === toHex(lobbyKeys().channel);
+    const grant = asking.grant({ role: "receive", lobby });
+    if (grant instanceof Response) return grant;
+    if (channel === undefined) return refusal(404, "The share is over, or the path is another's.");
+    const guest = { ...asking, grant };
     const options = {
       ...this.#common,
       visitor: guest.visitor,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 
 import { jsonLog, prettyText } from "../../cli/relay-log.ts";
-import { PROTOCOL_VERSION, toHex } from "../../protocol/mod.ts";
+import { toHex } from "../../protocol/mod.ts";
 import { startRelay, type Relay, type Report } from "../../relay/mod.ts";
 import { REPORT_TEXT, REPORTS_PER_SECOND, Reports } from "../../relay/reports.ts";
 import { temporaryFolder } from "../cli/disk.ts";
@@ -177,7 +177,7 @@ describe("what is reported", () => {
     const told = await heard.until("fault-told", { code: "wrong-role" });
     expect(told).toMatchObject({ level: "info", fields: { address: "127.0.0.1" } });
     await using leaving = await RawClient.open(`${relay.url}/ws`);
-    leaving.send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel: randomId() });
+    await leaving.hello("receiver", randomId());
     leaving.socket.close(4321, "\u202egnp\u0007");
     const closed = await heard.until("socket-closed", { code: 4321 });
     expect(prettyText(closed)).not.toMatch(ACTING);

@@ -9,6 +9,8 @@ export interface ProxyOptions {
   readonly onBytes?: (bytes: Uint8Array) => void;
   /** Payloads that passed, unmasked. */
   readonly onPiece?: (piece: Piece) => void;
+  /** Binary and text messages that passed, whole. */
+  readonly onMessage?: (message: Uint8Array) => void;
 }
 
 /** One line through the proxy, with the indexes of the records that passed whole. */
@@ -19,6 +21,9 @@ export interface ProxyLine {
 }
 
 type Way = keyof ProxyLine;
+
+/** The first opcode of RFC 6455 that is no message. */
+const CONTROL = 8;
 
 interface Hold {
   readonly way: Way;
@@ -118,8 +123,14 @@ export class Proxy implements AsyncDisposable {
 
   #recordsOf(way: Way, line: ProxyLine): (piece: Piece) => void {
     const header = new Uint8Array(FRAME_HEADER_BYTES);
+    const { onMessage } = this.#options;
+    const pieces: Uint8Array[] = [];
     return (piece) => {
       this.#options.onPiece?.(piece);
+      if (onMessage !== undefined && piece.opcode < CONTROL) {
+        pieces.push(piece.bytes.slice());
+        if (piece.last) onMessage(Buffer.concat(pieces.splice(0)));
+      }
       if (piece.offset < FRAME_HEADER_BYTES) {
         header.set(piece.bytes.subarray(0, FRAME_HEADER_BYTES - piece.offset), piece.offset);
       }

@@ -27,7 +27,7 @@ test.each([{ size: 0 }, { size: 3_500_000 }])(
     const code = newCode();
     const keys = deriveKeys(code, nodePrimitives);
     await using sender = send({ relay: `${relay.url}/ws`, code, path: file.path });
-    await using client = await RawClient.greeted(`${relay.url}/ws`, "receiver", keys.channel);
+    await using client = await RawClient.greeted(`${relay.url}/ws`, "receiver", keys);
     const [offer] = (await client.when("offers", ({ list }) => list.length > 0)).list;
     const { share, records, recordSize } = offer!;
     client.onFrame = () => client.ack(share, client.frames.length, 2);

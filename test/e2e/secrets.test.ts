@@ -65,12 +65,16 @@ describe("what passes the relay", () => {
     const words = code.split("-").filter((word) => word.length >= 4);
     const texts = [code, ...words, FILE, "quarterly", "xlsx", RECEIVER, "grace", folder.path];
     expect(readable(wire, [...texts, ...local()])).toEqual([]);
-    const { content, label, receipt, channel } = deriveKeys(code, nodePrimitives);
-    for (const key of [content, label, receipt]) {
+    const keys = deriveKeys(code, nodePrimitives);
+    const { content, label, receipt, signing, path, channel, publicKey } = keys;
+    for (const key of [content, label, receipt, signing, path]) {
       expect(wire.payloads.includes(key)).toBe(false);
       expect(readable(wire, [toHex(key)])).toEqual([]);
     }
-    expect(wire.payloads.includes(channel)).toBe(true);
+    expect(wire.payloads.includes(publicKey)).toBe(true);
+    // The relay makes it of the key; nobody says it.
+    expect(wire.payloads.includes(channel)).toBe(false);
+    expect(readable(wire, [toHex(channel)])).toEqual([]);
   });
 
   test("CVE-2023-43617 holds no part of a code of one's own", async () => {

@@ -24,7 +24,7 @@ test.skipIf(process.platform !== "linux")(
     const file = makeFile(folder.path, "a.bin", 64 * MiB);
     using out = temporaryFolder();
     const code = newCode();
-    const { channel } = deriveKeys(code, nodePrimitives);
+    const channel = deriveKeys(code, nodePrimitives);
     await using sender = send({ relay: relay.url, code, path: file.path });
     await using stack = new AsyncDisposableStack();
     const stopped: RawClient[] = [];

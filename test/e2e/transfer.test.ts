@@ -3,13 +3,14 @@ import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   dataPerRecord,
-  fromHex,
   LOBBY_CODE,
   READ_AHEAD_RECORDS,
   RECORD_SIZE,
   recordCount,
   type Code,
+  deriveKeys,
 } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
 import { RawClient } from "../relay/raw-client.ts";
@@ -227,9 +228,11 @@ describe("a transfer that stands still", () => {
     await using relay = await startRelay();
     const file = makeFile(folder.path, "a.bin", 24 * MiB);
     const url = `${relay.url}/ws`;
-    await using sender = send({ relay: url, code: newCode(), path: file.path });
-    const { channel } = await sender.when("code");
-    await using receiver = await RawClient.greeted(url, "receiver", fromHex(channel)!);
+    const code = newCode();
+    await using sender = send({ relay: url, code, path: file.path });
+    await sender.when("code");
+    const keys = deriveKeys(code, nodePrimitives);
+    await using receiver = await RawClient.greeted(url, "receiver", keys);
     const offers = await receiver.when("offers", (message) => message.list.length > 0);
     // It acknowledges nothing: the sender is asked for what it reads soon, and no more.
     const window = 2;

@@ -18,6 +18,9 @@ function relayThatSays(answer: Message): AsyncDisposable & { url: string; hellos
     fetch: (request, server) =>
       server.upgrade(request) ? undefined : new Response("", { status: 426 }),
     websocket: {
+      open(socket) {
+        socket.sendBinary(encodeControl({ t: "challenge", nonce: new Uint8Array(32) }));
+      },
       message(socket, bytes) {
         if (typeof bytes === "string") throw new Error("text");
         hellos.push(decodeControl(bytes));
@@ -62,9 +65,9 @@ const fault = (message: string): Message => ({
 });
 const sentence = "The relay and this program speak different versions of the protocol";
 const newer =
-  "the relay speaks versions 2 to 3 and this program version 1, so this program is the older one";
+  "the relay speaks versions 3 to 4 and this program version 2, so this program is the older one";
 const older =
-  "the relay speaks version 0 and this program version 1, so the relay is the older one";
+  "the relay speaks version 1 and this program version 2, so the relay is the older one";
 const advice = "Update the older of the two.";
 
 describe.each([
@@ -80,7 +83,7 @@ describe.each([
       limits: { frame: 1, window: 1, credit: 1 },
     },
     about:
-      ": the relay speaks version 9 and this program version 1, so this program is the older one",
+      ": the relay speaks version 9 and this program version 2, so this program is the older one",
   },
 ])("a relay of another version, which is $relay", ({ answer, about }) => {
   test.each(["send a.bin", "recv --yes", "recv --lobby"])(
@@ -93,7 +96,7 @@ describe.each([
       expect(err).toBe(`Error: ${sentence}${about}. ${advice}\n`);
       expect(exitCode).toBe(5);
       // It said its own version, once.
-      expect(relay.hellos).toMatchObject([{ t: "hello", v: 1 }]);
+      expect(relay.hellos).toMatchObject([{ t: "hello", v: 2 }]);
     },
   );
 

@@ -7,6 +7,10 @@ import {
   deriveKeys,
   manifestLength,
   toHex,
+  ciphertextPath,
+  capabilityOf,
+  fromHex,
+  type Keys,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
@@ -18,11 +22,16 @@ import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
 const MiB = 1024 ** 2;
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 
-/** What is offered in a channel, in hex. */
-async function shareIn(url: string, channel: Uint8Array): Promise<string> {
-  await using client = await RawClient.greeted(`${url}/ws`, "receiver", channel);
+/** Where a relay gives the ciphertext of a share of this code. */
+function pathIn(keys: Keys, share: Uint8Array): string {
+  return ciphertextPath(share, capabilityOf(keys, nodePrimitives, share));
+}
+
+/** What is offered in a channel. */
+async function shareIn(url: string, keys: Keys): Promise<Uint8Array> {
+  await using client = await RawClient.greeted(`${url}/ws`, "receiver", keys);
   const { list } = await client.when("offers", (offers) => offers.list.length > 0);
-  return toHex(list[0]!.share);
+  return list[0]!.share;
 }
 
 function plainOf(body: Uint8Array, key: Uint8Array): Uint8Array {
@@ -44,8 +53,8 @@ test.each([0, 1000, 3 * MiB + 5])(
     const keys = deriveKeys(code, nodePrimitives);
     await using sender = send({ relay: `${relay.url}/ws`, code, path });
     await started(sender);
-    const share = await shareIn(relay.url, keys.channel);
-    const url = `${relay.url.replace("ws", "http")}/c/${toHex(keys.channel)}/${share}`;
+    const share = await shareIn(relay.url, keys);
+    const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
     const response = await fetch(url);
     expect(response.status).toBe(200);
     expect(response.headers.get("content-encoding")).toBe("aes128gcm");
@@ -68,8 +77,8 @@ test("any part of a share can be had, as a resumed download wants it", async () 
   const keys = deriveKeys(code, nodePrimitives);
   await using sender = send({ relay: `${relay.url}/ws`, code, path });
   await started(sender);
-  const share = await shareIn(relay.url, keys.channel);
-  const url = `${relay.url.replace("ws", "http")}/c/${toHex(keys.channel)}/${share}`;
+  const share = await shareIn(relay.url, keys);
+  const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
   const whole = await (await fetch(url)).bytes();
   const total = whole.length;
   for (const [range, first, last] of [
@@ -97,21 +106,28 @@ test("any part of a share can be had, as a resumed download wants it", async () 
   }
 });
 
-test("what is not there, or of another channel, is not found", async () => {
+test("what is not there, or is asked for without its capability, is not found", async () => {
   using folder = temporaryFolder();
   await using relay = await startRelay();
   const { path } = makeFile(folder.path, "a.bin", 1000);
   const code = newCode();
-  const { channel } = deriveKeys(code, nodePrimitives);
+  const keys = deriveKeys(code, nodePrimitives);
   await using sender = send({ relay: `${relay.url}/ws`, code, path });
   await started(sender);
-  const share = await shareIn(relay.url, channel);
+  const share = toHex(await shareIn(relay.url, keys));
   const http = relay.url.replace("ws", "http");
   const none = "00".repeat(16);
-  expect((await fetch(`${http}/c/${toHex(channel)}/${none}`)).status).toBe(404);
-  expect((await fetch(`${http}/c/${none}/${share}`)).status).toBe(404);
-  expect((await fetch(`${http}/c/${none}/${share}`, { method: "PUT" })).status).toBe(405);
-  expect((await fetch(`${http}/c/short/${share}`)).status).toBe(404);
+  const capability = toHex(capabilityOf(keys, nodePrimitives, fromHex(share)!));
+  expect((await fetch(`${http}/c/${share}/${capability}`)).status).toBe(200);
+  expect((await fetch(`${http}/c/${none}/${capability}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${share}/${none}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${share}/${toHex(keys.channel)}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${toHex(keys.channel)}/${share}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${share}/${none}`, { method: "PUT" })).status).toBe(405);
+  expect((await fetch(`${http}/c/short/${capability}`)).status).toBe(404);
+  // What the sender says of it leads there too.
+  const said = (await sender.when("code")).path;
+  expect(said).toBe(`/c/${share}/${capability}`);
 });
 
 test("fileshare key prints what the decoder needs", async () => {
@@ -133,9 +149,13 @@ test("fileshare key prints what the decoder needs", async () => {
     channel: toHex(keys.channel),
     key,
   });
+  const share = "11".repeat(16);
+  const path = ciphertextPath(fromHex(share)!, capabilityOf(keys, nodePrimitives, fromHex(share)!));
+  expect(await run(["--share", share])).toEndWith(`\npath    ${path}\n`);
+  expect(JSON.parse(await run(["--json", "--share", share]))).toMatchObject({ path });
 });
 
-test("P1 a share of another channel, one that is over and one that never was are all the same", async () => {
+test("P1 a share with another capability, one that is over and one that never was are all the same", async () => {
   await using relay = await startRelay({ workers: 2 });
   const [channel, other] = [randomId(), randomId()];
   const [there, over] = [rawShare(3), rawShare(3)];
@@ -146,10 +166,10 @@ test("P1 a share of another channel, one that is over and one that never was are
   ended.send({ t: "end", share: over.offer.share });
   await looks.when("end");
   const asked = [
-    [channel, there.offer.share],
-    [channel, over.offer.share],
-    [channel, randomId()],
-    [randomId(), there.offer.share],
+    [there.offer.share, over.capability],
+    [there.offer.share, randomId()],
+    [over.offer.share, over.capability],
+    [randomId(), there.capability],
     [randomId(), randomId()],
   ] as const;
   for (const method of ["GET", "HEAD"]) {

@@ -2,8 +2,6 @@ import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { deriveKeys, toHex } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, send } from "../e2e/clients.ts";
@@ -88,15 +86,14 @@ test("its commands in the lobby do what it says", async () => {
 test("its commands for an encrypted share do what it says", async () => {
   using folder = temporaryFolder();
   await using relay = await startRelay();
-  const { path } = makeFile(folder.path, "a.bin", 3_000_000);
+  const file = makeFile(folder.path, "a.bin", 3_000_000);
   const code = newCode();
-  await using sender = send({ relay: `${relay.url}/ws`, code, path });
+  await using sender = send({ relay: `${relay.url}/ws`, code, path: file.path });
   await sender.when("relay", ({ online }) => online);
-  const { channel } = deriveKeys(code, nodePrimitives);
-  const said = await run(KEY, folder.path, relay.port, code);
-  expect(said.stdout).toStartWith(`channel ${toHex(channel)}\n`);
-  const share = await shareOf(relay.url, channel);
-  const download = RESUME?.replace("CHANNEL", toHex(channel)).replace("SHARE", share);
+  const { share } = await sender.when("code");
+  const said = await run(KEY?.replace("SHARE", share ?? ""), folder.path, relay.port, code);
+  const path = /^path {4}(\/c\/\S+)$/m.exec(said.stdout)?.[1];
+  const download = RESUME?.replace("/c/SHARE/CAPABILITY", path ?? "");
   const out = join(folder.path, "share.bin");
   expect((await run(download, folder.path, relay.port)).exitCode).toBe(0);
   const whole = readFileSync(out);
@@ -104,10 +101,3 @@ test("its commands for an encrypted share do what it says", async () => {
   expect((await run(download, folder.path, relay.port)).exitCode).toBe(0);
   expect(Buffer.compare(readFileSync(out), whole)).toBe(0);
 });
-
-async function shareOf(url: string, channel: Uint8Array): Promise<string> {
-  const { RawClient } = await import("../relay/raw-client.ts");
-  await using client = await RawClient.greeted(`${url}/ws`, "receiver", channel);
-  const { list } = await client.when("offers", (offers) => offers.list.length > 0);
-  return toHex(list[0]!.share);
-}

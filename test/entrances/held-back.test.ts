@@ -26,11 +26,7 @@ test("T3 a body that says its length and then drips is offered to nobody", async
     `PUT /lobby/slow.bin HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000000\r\n\r\na`,
   );
   await heard;
-  await using receiver = await RawClient.greeted(
-    `${relay.url}/ws`,
-    "receiver",
-    lobbyKeys().channel,
-  );
+  await using receiver = await RawClient.greeted(`${relay.url}/ws`, "receiver", lobbyKeys());
   expect(await receiver.when("offers")).toEqual({ t: "offers", list: [] });
   await through(relay.url.replace("ws", "http"));
   socket.destroy();
@@ -38,11 +34,7 @@ test("T3 a body that says its length and then drips is offered to nobody", async
 
 test("P5 a share of the lobby whose first record never comes is passed over", async () => {
   await using relay = await startRelay();
-  await using silent = await RawClient.offering(
-    `${relay.url}/ws`,
-    lobbyKeys().channel,
-    rawShare(5),
-  );
+  await using silent = await RawClient.offering(`${relay.url}/ws`, lobbyKeys(), rawShare(5));
   await through(relay.url.replace("ws", "http"));
   // It was asked for it, and gave nothing.
   expect(await silent.when("want")).toMatchObject({ first: 0 });

@@ -2,12 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
-import { toHex, type RelayLimitName } from "../../protocol/mod.ts";
+import { type RelayLimitName } from "../../protocol/mod.ts";
 import { Unread } from "../../relay/entrances/unread.ts";
 import type { Relay } from "../../relay/mod.ts";
 import { content } from "../e2e/files.ts";
 import { limitedRelay } from "../relay/limited.ts";
-import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
+import { RawClient, randomId, rawShare, pathOf } from "../relay/raw-client.ts";
 import { RawSocket } from "../relay/raw-socket.ts";
 import { OriginalSender } from "./original-clients.ts";
 
@@ -112,12 +112,12 @@ describe("T1 a download that is not read", () => {
     expect(relay.refusals["unread-timeout"]).toBe(1);
   });
 
-  test("T1 of a share by its channel is cut with a reset", async () => {
+  test("T1 of the ciphertext of a share is cut with a reset", async () => {
     await using relay = await limitedRelay({ "unread-timeout": 1500, "max-sockets": 2 });
     const channel = randomId();
     const share = rawShare(48, 900_000);
     await using sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-    using still = new StillReader(relay, `/c/${toHex(channel)}/${toHex(share.offer.share)}`);
+    using still = new StillReader(relay, pathOf(share));
     await counted(relay, "unread-timeout");
     await nobodyLeft(relay, "192.0.2.1");
     expect(sender.socket.readyState).toBe(WebSocket.OPEN);

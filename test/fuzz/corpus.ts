@@ -1,5 +1,14 @@
 /** What the golden traffic has to be broken. */
-import { decodeControl, fromHex, isFrame, type Message } from "../../protocol/mod.ts";
+import {
+  decodeControl,
+  encodeControl,
+  fromHex,
+  isFrame,
+  proveHello,
+  toHex,
+  type Message,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { pack } from "msgpackr";
 import { allMessages, bytesOf, conversations, named } from "../golden/conversation.ts";
 import { KEPT } from "../golden/known-vectors.ts";
@@ -17,7 +26,24 @@ const DECODED: readonly Message[] = CONTROLS.filter((bytes) => named(bytes) !== 
   (bytes) => decodeControl(bytes),
 );
 
-/** Ids of shares, receivers and channels that play a part. */
+/** Those of the codes that play a part, by their public keys in hex. */
+const SIGNERS = new Map(
+  KEPT.codes.map(({ publicKey, signing }) => [publicKey, nodePrimitives.signer(fromHex(signing)!)]),
+);
+
+/**
+ * A hello of a known key, right or wrong, is signed for the line that it is said on: else nothing behind
+ * the proof would ever be reached. All else stays as it is.
+ */
+export function signedFor(nonce: Uint8Array, bytes: Uint8Array): Uint8Array {
+  if (isFrame(bytes) || named(bytes) !== "hello") return bytes;
+  const hello = decodeControl(bytes);
+  const signer = hello.t === "hello" ? SIGNERS.get(toHex(hello.key)) : undefined;
+  if (hello.t !== "hello" || signer === undefined) return bytes;
+  return encodeControl({ ...hello, ...proveHello(hello, { nonce }, signer) });
+}
+
+/** Ids of shares and receivers that play a part. */
 export const IDS: readonly Uint8Array[] = [
   ...new Set(
     DECODED.flatMap((message) =>

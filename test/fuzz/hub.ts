@@ -17,7 +17,7 @@ import { createPool, type PoolBuffers } from "../../relay/pool.ts";
 import { bytesOf } from "../golden/conversation.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 import type { Random } from "../simulation/random.ts";
-import { broken, CONTROLS, CONVERSATIONS } from "./corpus.ts";
+import { broken, CONTROLS, CONVERSATIONS, signedFor } from "./corpus.ts";
 import { Broken, checkCode, type TargetKind } from "./target.ts";
 
 const WORKERS = 2;
@@ -34,6 +34,7 @@ interface Line {
   /** It was told a fault: nothing more is read. */
   failed: boolean;
   full: boolean;
+  nonce: Uint8Array;
 }
 
 class FuzzRelay {
@@ -71,7 +72,8 @@ class FuzzRelay {
 
   open(): Line {
     const worker = this.#random.whole(0, WORKERS - 1);
-    const line = { worker, socket: this.#nextSocket++, failed: false, full: false };
+    const nonce: Uint8Array = new Uint8Array();
+    const line = { worker, socket: this.#nextSocket++, failed: false, full: false, nonce };
     this.#lines.set(line.socket, line);
     this.#hubs[worker]?.opened(line.socket, this.now);
     return line;
@@ -79,7 +81,9 @@ class FuzzRelay {
 
   say(line: Line, bytes: Uint8Array): void {
     if (line.failed) return;
-    this.#hubs[line.worker]?.message(line.socket, bytes, this.now);
+    // Now and then a hello is one that was overheard.
+    const said = this.#random.chance(0.95) ? signedFor(line.nonce, bytes) : bytes;
+    this.#hubs[line.worker]?.message(line.socket, said, this.now);
     if (this.#random.chance(0.9)) this.settle();
   }
 
@@ -147,7 +151,9 @@ class FuzzRelay {
         line.full = this.#random.chance(0.2);
         return line.full ? "queued" : "sent";
       },
-      send: (_socket, message) => {
+      send: (socket, message) => {
+        const line = this.#lines.get(socket);
+        if (message.t === "challenge" && line !== undefined) line.nonce = message.nonce;
         const bytes = encodeControl(message);
         if (bytes.length > CONTROL_BYTES) throw new Broken("a message too long");
         decodeControl(bytes);

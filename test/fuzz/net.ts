@@ -6,6 +6,7 @@ import {
   keysOfMaster,
   shareIdFromProof,
   toHex,
+  type Keys,
   type OfferSeen,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -15,8 +16,9 @@ import { startRelay, type Relay } from "../../relay/mod.ts";
 import { adminOf, overviewWhen } from "../admin/asking.ts";
 import { masterOf } from "../golden/known-vectors.ts";
 import { named } from "../golden/conversation.ts";
+import { CODE } from "../golden/stage.ts";
 import { RawClient, rawShare } from "../relay/raw-client.ts";
-import { CONTROLS, IDS } from "./corpus.ts";
+import { CONTROLS } from "./corpus.ts";
 import { Broken } from "./target.ts";
 
 /** What those who are gone leave is gone after so long. ms */
@@ -90,8 +92,8 @@ export class FuzzedRelay implements AsyncDisposable {
   /** Everybody is gone: every share can be ended by who has its proof, and then there is none. */
   async checkEmpty(): Promise<void> {
     await this.checkServes();
-    const { channel } = keysOfMaster(masterOf("lobby"), nodePrimitives);
-    for (const each of [...IDS, channel]) {
+    for (const code of [CODE, "lobby"]) {
+      const each = keysOfMaster(masterOf(code), nodePrimitives);
       await using receiver = await RawClient.greeted(this.url, "receiver", each);
       const { list } = await receiver.when("offers");
       for (const offer of list) await within(this.#end(each, offer, receiver));
@@ -124,7 +126,7 @@ export class FuzzedRelay implements AsyncDisposable {
   }
 
   /** As its sender would; one that came by another entrance is ended by that. */
-  async #end(channel: Uint8Array, seen: OfferSeen, receiver: RawClient): Promise<void> {
+  async #end(channel: Keys, seen: OfferSeen, receiver: RawClient): Promise<void> {
     const { senderHere: _, ...offer } = seen;
     const proof = PROOFS.get(toHex(offer.share));
     if (proof !== undefined) {

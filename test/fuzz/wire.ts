@@ -1,9 +1,9 @@
 /** The WebSockets of a running relay: what clients once said, mutated, in frames that are too. */
 import { connect, type Socket } from "node:net";
-import { concat } from "../../protocol/mod.ts";
+import { concat, decodeControl } from "../../protocol/mod.ts";
 import { bytesOf } from "../golden/conversation.ts";
 import type { Random } from "../simulation/random.ts";
-import { broken, CONVERSATIONS } from "./corpus.ts";
+import { broken, CONVERSATIONS, signedFor } from "./corpus.ts";
 import { mutate, NUMBERS } from "./mutate.ts";
 import { FuzzedRelay } from "./net.ts";
 import { type Target, type TargetKind } from "./target.ts";
@@ -32,8 +32,15 @@ function frame(random: Random, payload: Uint8Array, first = BINARY): Uint8Array 
   return concat(Uint8Array.of(first), lengths, mask, masked);
 }
 
-/** All that one client says after its upgrade, in one piece. @returns it, and how much of it is broken */
-function saying(random: Random): { path: string; bytes: Uint8Array; inputs: number } {
+interface Saying {
+  readonly path: string;
+  /** All that a client says, in one piece, once it has the nonce of its line. */
+  readonly bytes: (nonce: Uint8Array) => Uint8Array;
+  /** How much of it is broken. */
+  readonly inputs: number;
+}
+
+function saying(random: Random): Saying {
   if (random.chance(0.1)) {
     const messages = Array.from({ length: random.whole(1, 6) }, () => {
       const text = random.pick(TEXTS);
@@ -41,7 +48,8 @@ function saying(random: Random): { path: string; bytes: Uint8Array; inputs: numb
       return frame(random, payload, random.chance(0.5) ? TEXT : BINARY);
     });
     const path = random.pick(["/sender", "/receiver", "/ws"]);
-    return { path, bytes: concat(...messages), inputs: messages.length };
+    const bytes = concat(...messages);
+    return { path, bytes: () => bytes, inputs: messages.length };
   }
   const [, { steps }] = random.pick(CONVERSATIONS);
   const { client } = random.pick(steps);
@@ -50,16 +58,33 @@ function saying(random: Random): { path: string; bytes: Uint8Array; inputs: numb
   );
   const sound = random.whole(0, says.length);
   let inputs = 0;
-  const frames = says.map((message, at) => {
+  const payloads = says.map((message, at) => {
     const isBroken = at >= sound && random.chance(0.6);
     if (isBroken) inputs++;
-    const payload = isBroken ? broken(random, message) : message;
-    if (!isBroken || random.chance(0.8)) return frame(random, payload);
-    if (random.chance(0.5)) return frame(random, payload, random.pick(FIRST_BYTES));
-    return mutate(random, frame(random, payload), [message]);
+    return { isBroken, message, payload: isBroken ? broken(random, message) : message };
   });
-  if (random.chance(0.1)) frames.push(random.bytes(Math.min(random.pick(NUMBERS), 3000)));
-  return { path: "/ws", bytes: concat(...frames), inputs: Math.max(1, inputs) };
+  const rest = random.chance(0.1) ? random.bytes(Math.min(random.pick(NUMBERS), 3000)) : undefined;
+  const bytes = (nonce: Uint8Array): Uint8Array => {
+    const frames = payloads.map(({ isBroken, message, payload: said }) => {
+      const payload = signedFor(nonce, said);
+      if (!isBroken || random.chance(0.8)) return frame(random, payload);
+      if (random.chance(0.5)) return frame(random, payload, random.pick(FIRST_BYTES));
+      return mutate(random, frame(random, payload), [message]);
+    });
+    return concat(...frames, ...(rest === undefined ? [] : [rest]));
+  };
+  return { path: "/ws", bytes, inputs: Math.max(1, inputs) };
+}
+
+const NO_NONCE = new Uint8Array();
+
+/** Of the challenge behind the answer to an upgrade; undefined: it is not all here. */
+function nonceIn(answer: Buffer): Uint8Array | undefined {
+  const start = answer.indexOf("\r\n\r\n") + 4;
+  const end = start + 2 + (answer[start + 1] ?? Infinity);
+  if (start < 4 || answer.length < end) return undefined;
+  const challenge = decodeControl(answer.subarray(start + 2, end));
+  return challenge.t === "challenge" ? challenge.nonce : NO_NONCE;
 }
 
 class WireTarget implements Target {
@@ -91,7 +116,7 @@ class WireTarget implements Target {
   }
 
   /** Resolves when all is with the kernel, or the relay closed. */
-  #send(path: string, bytes: Uint8Array, hangsUp: boolean): Promise<void> {
+  #send(path: string, bytes: Saying["bytes"], hangsUp: boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const socket = connect(this.#fuzzed.relay.port, "127.0.0.1", () => {
       const head =
@@ -99,11 +124,15 @@ class WireTarget implements Target {
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
       socket.write(head);
     });
-    let isUpgraded = false;
-    socket.on("data", () => {
-      if (isUpgraded) return;
-      isUpgraded = true;
-      socket.write(bytes, () => {
+    let answer = Buffer.alloc(0);
+    let hasSpoken = false;
+    socket.on("data", (more: Buffer) => {
+      if (hasSpoken) return;
+      answer = Buffer.concat([answer, more]);
+      const nonce = path === "/ws" ? nonceIn(answer) : NO_NONCE;
+      if (nonce === undefined) return;
+      hasSpoken = true;
+      socket.write(bytes(nonce), () => {
         if (hangsUp) socket.end();
         resolve();
       });

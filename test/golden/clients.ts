@@ -5,6 +5,7 @@
 import {
   concat,
   dataPerRecord,
+  capabilityOf,
   decodeControl,
   decodeFrame,
   decodeManifest,
@@ -22,6 +23,7 @@ import {
   ReceiverSession,
   receiptMac,
   recordCipher,
+  signerOf,
   sealText,
   SenderSession,
   shareIdFromProof,
@@ -153,13 +155,15 @@ export class GoldenSender implements SessionClient {
   start(now: number): void {
     const { id, proof, manifest } = this.share;
     const { receivers, admits, dropSlowMs } = this.#part;
+    const { keys, primitives } = this.#setting;
     const { recordSize, records, bytes, open } = manifest;
     const offer = { share: id, recordSize, records, bytes, seekable: !open };
     this.#session = new SenderSession(
       {
-        channel: this.#setting.keys.channel,
+        signer: signerOf(keys, primitives),
         offer: admits === undefined ? offer : { ...offer, admit: true },
         proof,
+        capability: capabilityOf(keys, primitives, id),
         goal: { receivers, stay: false },
         dropSlowMs,
         giveUpAfterMs: undefined,
@@ -301,9 +305,10 @@ export class GoldenReceiver implements SessionClient {
   }
 
   start(now: number): void {
-    const { channel } = this.#setting.keys;
+    const { keys, primitives } = this.#setting;
+    const signer = signerOf(keys, primitives);
     this.#session = new ReceiverSession(
-      { channel, lobby: false, giveUpAfterMs: undefined, window: 16, confirmMs: 10_000, random },
+      { signer, lobby: false, giveUpAfterMs: undefined, window: 16, confirmMs: 10_000, random },
       now,
     );
     this.tick(now);

@@ -1,13 +1,18 @@
 /** The relay of today with clients of every version that was recorded, over real sockets. */
 import { expect, test } from "bun:test";
+import { keysOfMaster, signerOf } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, conversations, type Conversation } from "./conversation.ts";
+import { masterOf } from "./known-vectors.ts";
 import { ReplayedLine } from "./replayed-line.ts";
 
 /** Says what the clients said, each time when they have been told what they were told before. */
 async function replay(conversation: Conversation, url: string): Promise<ReplayedLine[]> {
   const all: ReplayedLine[] = [];
   const current = new Map<string, ReplayedLine>();
+  const keys = keysOfMaster(masterOf(conversation.code), nodePrimitives);
+  const signer = signerOf(keys, nodePrimitives);
   let wake = (): void => undefined;
   const allTold = async (): Promise<void> => {
     while (!all.every(({ told, due }) => told.covers(due))) {
@@ -23,7 +28,7 @@ async function replay(conversation: Conversation, url: string): Promise<Replayed
     if (step.is === "does") continue;
     if (step.is === "opened") {
       await allTold();
-      const line = new ReplayedLine(url, () => wake());
+      const line = new ReplayedLine(url, signer, () => wake());
       all.push(line);
       current.set(client, line);
       await line.opened;

@@ -1,12 +1,24 @@
 /** A line to a real relay on which a recorded client says again what it said. */
 import { expect } from "bun:test";
-import { decodeControl, isFrame, toHex, type Message } from "../../protocol/mod.ts";
+import {
+  checkHello,
+  decodeControl,
+  encodeControl,
+  isFrame,
+  proveHello,
+  toHex,
+  type Message,
+  type MessageOf,
+  type Signer,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
 /**
  * What a client was told, as far as it has to be the same each time:
  *
  * - frames, byte by byte, and messages in their order, key by key; a later relay may add keys. Of a
- *   welcome the session may be another, of a fault the text, which is for people;
+ *   welcome the session may be another, of a challenge the nonce, of a fault the text, which is for
+ *   people;
  * - of all `want` together, which records and in which order, however they are put together;
  * - of all `receivers` together, what was said last of each receiver;
  * - what was on its way when the client closed the line may have come or not.
@@ -15,6 +27,7 @@ export class Told {
   readonly #inOrder: (Partial<Message> | string)[] = [];
   readonly #wanted: number[] = [];
   readonly #receivers: Record<string, string> = {};
+  challenge: MessageOf<"challenge"> | undefined;
 
   add(bytes: Uint8Array): void {
     if (isFrame(bytes)) {
@@ -33,6 +46,12 @@ export class Told {
         return;
       case "welcome": {
         const { session: _, ...rest } = message;
+        this.#inOrder.push(rest);
+        return;
+      }
+      case "challenge": {
+        const { nonce: _, ...rest } = message;
+        this.challenge = message;
         this.#inOrder.push(rest);
         return;
       }
@@ -71,12 +90,14 @@ export class ReplayedLine {
   readonly opened: Promise<void>;
   readonly closed: Promise<number>;
   readonly #socket: WebSocket;
+  readonly #signer: Signer;
   /** By the client. */
   isClosed = false;
   isOver = false;
 
   /** @param news called whenever something came */
-  constructor(url: string, news: () => void) {
+  constructor(url: string, signer: Signer, news: () => void) {
+    this.#signer = signer;
     const socket = new WebSocket(url);
     this.#socket = socket;
     socket.binaryType = "nodebuffer";
@@ -97,8 +118,22 @@ export class ReplayedLine {
     });
   }
 
+  /** A hello that held then is signed again for the challenge of this line. */
   say(bytes: Uint8Array): void {
-    this.#socket.send(bytes);
+    this.#socket.send(this.#signedAgain(bytes) ?? bytes);
+  }
+
+  #signedAgain(bytes: Uint8Array): Uint8Array | undefined {
+    const [then, now] = [this.due.challenge, this.told.challenge];
+    if (then === undefined || now === undefined || isFrame(bytes)) return undefined;
+    try {
+      const hello = decodeControl(bytes);
+      if (hello.t !== "hello") return undefined;
+      checkHello(hello, then, nodePrimitives);
+      return encodeControl({ ...hello, ...proveHello(hello, now, this.#signer) });
+    } catch {
+      return undefined;
+    }
   }
 
   /** Throws when what came is not what was due. */

@@ -1,12 +1,5 @@
 /** What was recorded: one conversation of each kind that the protocol has. */
-import {
-  encodeControl,
-  shareIdFromProof,
-  type Keys,
-  type Message,
-  type MessageOf,
-  type Role,
-} from "../../protocol/mod.ts";
+import { shareIdFromProof, type Keys, type Message, type MessageOf } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { GoldenShare } from "./clients.ts";
 import type { Conversation, SenderPart } from "./conversation.ts";
@@ -16,15 +9,13 @@ const proof = (byte: string): string => byte.repeat(32);
 const id = (byte: string): string => byte.repeat(16);
 const SECOND = 1000;
 
-const hello = (role: Role, { channel }: Keys): Message => ({ t: "hello", v: 1, role, channel });
-
 const oneFile = { recordSize: 600, files: [{ path: "letter.bin", size: 1500, mode: 0o100 }] };
 
-function file(stage: GoldenStage, keys: Keys): string {
+function file(stage: GoldenStage): string {
   stage.receiver("alice", { id: id("a1") });
   stage.receiver("bob", { id: id("b2") });
   stage.sender("sender", { proof: proof("01"), receivers: 2, ...oneFile });
-  stage.raw("onlooker").say("onlooker", hello("receiver", keys));
+  stage.raw("onlooker").hello("onlooker", "receiver");
   stage.act("alice", "start").run(SECOND);
   stage.act("sender", "start").run(SECOND);
   stage.act("bob", "start").run(2 * SECOND);
@@ -204,27 +195,26 @@ function faults(stage: GoldenStage, keys: Keys): string {
     window: 1,
   });
 
-  stage
-    .raw("other version")
-    .say("other version", encodeControl({ ...hello("sender", keys), v: 9 } as Message));
+  stage.raw("other version").hello("other version", "sender", { v: 9 });
+  stage.raw("no code").hello("no code", "receiver", { signature: new Uint8Array(64) });
   stage.raw("no hello").say("no hello", { t: "ack", share: share.id, next: 0, window: 1 });
   stage.raw("no message").say("no message", Uint8Array.of(0x81, 0xa1, 0x74, 0x07));
-  stage.raw("wrong role").say("wrong role", hello("receiver", keys));
+  stage.raw("wrong role").hello("wrong role", "receiver");
   stage.say("wrong role", share.frame(0) ?? new Uint8Array());
 
-  stage.raw("thief").say("thief", hello("sender", keys));
+  stage.raw("thief").hello("thief", "sender");
   stage.say("thief", { ...offer, proof: new Uint8Array(32) });
 
-  stage.raw("owner").say("owner", hello("sender", keys)).say("owner", offer);
+  stage.raw("owner").hello("owner", "sender").say("owner", offer);
   stage
     .raw("changed")
-    .say("changed", hello("sender", keys))
+    .hello("changed", "sender")
     .say("changed", { ...offer, records: 9 });
-  stage.raw("twice").say("twice", hello("receiver", keys)).say("twice", join(share.id)).run(SECOND);
-  stage.raw("again").say("again", hello("receiver", keys)).say("again", join(share.id)).run(SECOND);
+  stage.raw("twice").hello("twice", "receiver").say("twice", join(share.id)).run(SECOND);
+  stage.raw("again").hello("again", "receiver").say("again", join(share.id)).run(SECOND);
   const never = shareIdFromProof(new Uint8Array(32).fill(0xee), nodePrimitives);
-  stage.raw("lost").say("lost", hello("receiver", keys)).say("lost", join(never)).run(SECOND);
-  stage.raw("heir").say("heir", hello("sender", keys)).say("heir", offer).run(SECOND);
+  stage.raw("lost").hello("lost", "receiver").say("lost", join(never)).run(SECOND);
+  stage.raw("heir").hello("heir", "sender").say("heir", offer).run(SECOND);
   stage.say("heir", offer).run(SECOND);
   return "each fault that a relay tells who breaks the protocol, and who is replaced";
 }

@@ -11,6 +11,8 @@ import {
   type FaultCode,
   type Keys,
   type Message,
+  type MessageOf,
+  type Role,
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -19,6 +21,7 @@ import { Hub } from "../../relay/hub.ts";
 import type { RecordPlace } from "../../relay/log.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
 import { BlockPool, createPool } from "../../relay/pool.ts";
+import { helloTo } from "../relay/channel.ts";
 import { GoldenReceiver, GoldenSender, type SessionClient } from "./clients.ts";
 import {
   hexOf,
@@ -54,6 +57,7 @@ interface Line {
   readonly name: string;
   readonly socket: SocketId;
   open: boolean;
+  nonce?: Uint8Array;
 }
 
 export class GoldenStage {
@@ -112,6 +116,13 @@ export class GoldenStage {
     const bytes = message instanceof Uint8Array ? message : encodeControl(message);
     this.#says(line, bytes);
     return this.#settle();
+  }
+
+  /** Answers the challenge of its line. */
+  hello(name: string, role: Role, more: Partial<MessageOf<"hello">> = {}): this {
+    const nonce = this.#current.get(name)?.nonce;
+    if (nonce === undefined) throw new Error(`${name} has no challenge`);
+    return this.say(name, { ...helloTo({ nonce }, role, this.#keys), ...more });
   }
 
   hangUp(name: string): this {
@@ -184,7 +195,7 @@ export class GoldenStage {
   }
 
   #connect(name: string): void {
-    const line = { name, socket: this.#nextSocket++, open: true };
+    const line: Line = { name, socket: this.#nextSocket++, open: true };
     this.#current.set(name, line);
     this.#lines.set(line.socket, line);
     this.#post(() => {
@@ -224,7 +235,11 @@ export class GoldenStage {
         give(socket, pool.view(block, offset, length).slice());
         return "sent";
       },
-      send: (socket, message) => give(socket, encodeControl(message)),
+      send: (socket, message) => {
+        const line = this.#lines.get(socket);
+        if (line !== undefined && message.t === "challenge") line.nonce = message.nonce;
+        give(socket, encodeControl(message));
+      },
       fail: (socket, code: FaultCode, detail?: string) => {
         const line = this.#lines.get(socket);
         if (line?.open !== true) return;

@@ -1,6 +1,7 @@
 /** Codes, keys, names, lists and records are the bytes that they were, and are read from them. */
 import { describe, expect, test } from "bun:test";
 import {
+  checkHello,
   decodeFrame,
   decodeHead,
   deriveKeys,
@@ -11,21 +12,17 @@ import {
   recordCipher,
   toHex,
   verifyReceipt,
-  type Keys,
+  type Role,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { webPrimitives } from "../../protocol/crypto-web.ts";
+import { faultOf } from "../protocol/faults.ts";
 import { KEPT } from "./known-vectors.ts";
-import { makeVectors } from "./vectors.ts";
+import { keysIn, makeVectors } from "./vectors.ts";
 
 const bytes = (hex: string): Uint8Array => fromHex(hex)!;
 const [first] = KEPT.codes;
-const keys: Keys = {
-  channel: bytes(first!.channel),
-  content: bytes(first!.content),
-  receipt: bytes(first!.receipt),
-  label: bytes(first!.label),
-};
+const keys = keysIn(first!);
 
 test.each([nodePrimitives, webPrimitives])(
   "made with $name they are the same",
@@ -47,6 +44,21 @@ describe("they are read", () => {
     for (const { text, sealed } of KEPT.names) {
       const opened = openText(bytes(sealed), "receiver-name", keys, nodePrimitives);
       expect(opened).toBe(text.slice(0, 64));
+    }
+  });
+
+  test("hellos, and none for another nonce", () => {
+    for (const { nonce, name, key, signature, ...claim } of KEPT.hellos) {
+      const hello = {
+        t: "hello" as const,
+        ...(claim as { v: number; role: Role; least?: number }),
+        key: bytes(key),
+        signature: bytes(signature),
+      };
+      for (const primitives of [nodePrimitives, webPrimitives]) {
+        checkHello(hello, { nonce: bytes(nonce), name }, primitives);
+        faultOf(() => checkHello(hello, { nonce: bytes(key), name }, primitives), "not-proved");
+      }
     }
   });
 

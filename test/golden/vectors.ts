@@ -1,15 +1,18 @@
 /** What codes, keys, names, lists of files and records are as bytes. All of it in hex. */
 import {
+  capabilityOf,
   encodeFrame,
   encodeManifest,
   fromHex,
   keysOfMaster,
   parseCode,
   parseSafePath,
+  proveHello,
   receiptMac,
   recordCipher,
   RECORD_INDEX,
   sealText,
+  signerOf,
   shareIdFromProof,
   toHex,
   utf8,
@@ -17,6 +20,8 @@ import {
   type ManifestFile,
   type MaybePromise,
   type Primitives,
+  type Role,
+  type Signer,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { MASTER_BYTES } from "../../protocol/keys.ts";
@@ -74,6 +79,27 @@ const RECORDS = [
   { index: RECORD_INDEX - 1, last: false, padding: 0, data: Uint8Array.of(0, 1, 2, 0) },
 ];
 
+const HELLOS: readonly { role: Role; least?: number; name?: string }[] = [
+  { role: "sender" },
+  { role: "receiver", least: 1 },
+  { role: "receiver", name: "relay.example" },
+];
+
+/** The keys of a code as they are kept. */
+export function keysIn(code: Record<keyof Keys, string>): Keys {
+  const bytes = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
+  const { channel, publicKey, signing, path, content, receipt, label } = code;
+  return {
+    channel: bytes(channel),
+    publicKey: bytes(publicKey),
+    signing: bytes(signing),
+    path: bytes(path),
+    content: bytes(content),
+    receipt: bytes(receipt),
+    label: bytes(label),
+  };
+}
+
 /** As they are kept in `files/vectors.json`. */
 export type Vectors = Awaited<ReturnType<typeof makeVectors>>;
 
@@ -97,19 +123,15 @@ export async function makeVectors(
       code: typed.map((input) => parseCode(input)),
       master: toHex(made),
       channel: toHex(keys.channel),
+      publicKey: toHex(keys.publicKey),
+      signing: toHex(keys.signing),
+      path: toHex(keys.path),
       content: toHex(keys.content),
       receipt: toHex(keys.receipt),
       label: toHex(keys.label),
     });
   }
-  const { content, receipt, label } = codes[0]!;
-  const bytes = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
-  const keys: Keys = {
-    channel: bytes(codes[0]!.channel),
-    content: bytes(content),
-    receipt: bytes(receipt),
-    label: bytes(label),
-  };
+  const keys = keysIn(codes[0]!);
   const proofs = [0x00, 0x01, 0xff].map((byte) => new Uint8Array(32).fill(byte));
   return {
     codes,
@@ -117,6 +139,11 @@ export async function makeVectors(
       proof: toHex(proof),
       share: toHex(await shareIdFromProof(proof, primitives)),
     })),
+    capabilities: await all([0x00, 0x11], async (byte) => ({
+      share: toHex(id(byte)),
+      capability: toHex(await capabilityOf(keys, primitives, id(byte))),
+    })),
+    hellos: HELLOS.map((each) => helloVector(each, signerOf(keys, primitives))),
     receipts: await all([1, 6, RECORD_INDEX], async (records) => ({
       share: toHex(id(0x11)),
       receiver: toHex(id(0x22)),
@@ -152,6 +179,18 @@ export async function makeVectors(
       };
     }),
   };
+}
+
+function helloVector({ role, least, name }: (typeof HELLOS)[number], signer: Signer) {
+  const nonce = new Uint8Array(32).fill(9);
+  const claim = { v: 2, role, ...(least !== undefined && { least }) };
+  const { key, signature } = proveHello(claim, { nonce, name }, signer);
+  return Object.assign(claim, {
+    ...(name !== undefined && { name }),
+    nonce: toHex(nonce),
+    key: toHex(key),
+    signature: toHex(signature),
+  });
 }
 
 async function all<From, To>(

@@ -352,7 +352,7 @@ describe("records", () => {
     const records = 5;
     const size = records * HOSTILE_RECORD_SIZE - 1000;
     await using sender = await offer({ files: [{ path: "x", size }], content: content(5, size) });
-    const { channel } = deriveKeys(CODE, nodePrimitives);
+    const channel = deriveKeys(CODE, nodePrimitives);
     const join = (from: unknown, window: unknown = 16): Uint8Array => {
       const name = new Uint8Array();
       return packMap({ t: "join", share: sender.share, receiver: randomId(), name, from, window });

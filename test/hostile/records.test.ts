@@ -193,7 +193,7 @@ describe("P7 a relay that tells receivers different things", () => {
     const code = newCode();
     using folder = temporaryFolder();
     await using other = await startRelay();
-    const { channel } = deriveKeys(code, nodePrimitives);
+    const channel = deriveKeys(code, nodePrimitives);
     await using _sender = await HostileSender.start(`${other.url}/ws`, code, {
       files: [{ path: "evil.bin" }],
       content: CONTENT,

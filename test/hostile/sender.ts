@@ -97,7 +97,7 @@ export class HostileSender implements AsyncDisposable {
   /** @param url of the relay, path included */
   static async start(url: string, code: Code, lie: Lie): Promise<HostileSender> {
     const keys = keysOf(code);
-    const client = await RawClient.greeted(url, "sender", keys.channel);
+    const client = await RawClient.greeted(url, "sender", keys);
     const proof = nodePrimitives.randomBytes(32);
     const sender = new HostileSender(client, keys, proof, lie);
     const offer = {

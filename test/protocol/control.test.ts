@@ -6,6 +6,7 @@ import { SENT_BY, decodeControl, encodeControl, type Message } from "../../proto
 import { FaultError } from "../../protocol/faults.ts";
 import { isFrame } from "../../protocol/frame.ts";
 import { CONTROL_BYTES, OFFERS_PER_MESSAGE, RECORD_INDEX } from "../../protocol/limits.ts";
+import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { faultOf } from "./faults.ts";
 
 const share = new Uint8Array(16).fill(0x11);
@@ -40,7 +41,14 @@ test.each<{ message: Message; bytes: string }>([
 
 /** One of every kind. */
 const examples: { [T in Message["t"]]: Extract<Message, { t: T }> } = {
-  hello: { t: "hello", v: 1, role: "sender", channel: share },
+  challenge: { t: "challenge", nonce: new Uint8Array(32) },
+  hello: {
+    t: "hello",
+    v: PROTOCOL_VERSION,
+    role: "sender",
+    key: new Uint8Array(32),
+    signature: new Uint8Array(64),
+  },
   welcome: {
     t: "welcome",
     session: new Uint8Array(8),

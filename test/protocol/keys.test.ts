@@ -4,6 +4,7 @@ import { LOBBY_CODE, parseCode } from "../../protocol/code.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { webPrimitives } from "../../protocol/crypto-web.ts";
 import {
+  capabilityOf,
   deriveKeys,
   LOBBY_MASTER,
   MASTER_BYTES,
@@ -11,15 +12,22 @@ import {
   shareIdFromProof,
   verifyReceipt,
 } from "../../protocol/keys.ts";
+import { proveHello, signerOf } from "../../protocol/proof.ts";
 import { knownCode, masterOf } from "../e2e/known-codes.ts";
 import { faultOf } from "./faults.ts";
 
-// Made with Python's hashlib and hmac, by the definitions at the head of keys.ts. They may never
+// Made with Python's hashlib, hmac and cryptography, by the definitions at the head of keys.ts. They may never
 // change: a program that derives others meets nobody.
 const vectors = [
   {
     code: parseCode("abandon-velvet-crisp-lunar-solid-zoo"),
-    channel: "fef8c574482a783f55f0a3b5cac7a03c",
+    channel: "f294ed845dce7c16679fa7d82f9d874e",
+    publicKey: "0c88f670f2650ac074dcf1cac1a98de5f2155e4e500dc8f80a7889e7ff305253",
+    signing: "d34f17851f52c4306251264e896e86f8d358946412c2f4452c6d4cac886e44e9",
+    path: "41d6a86dfc0d1b93f92c51befb8d0b9dd15a9efcf72ffebcdf252c0b07f1d0f4",
+    capability: "d8f41a5823dd330032a11f25c5027f2f",
+    hello:
+      "88f41a7ade2bcbc7583e165060ada477984ae13397f078a135c16cd140e3861adc02729673c22fa1b59482754eeb8e903f6494751f3ce3acf007a4220aed0b04",
     content: "4d03a49cdc87f1aebdc61c1cb525f954",
     receipt: "03f1f2a62363c4888047c016315cd640a1de8d8c2941e884c8b510cc7b600bda",
     label: "bb582a362d196dfb0fb192232d532960",
@@ -27,7 +35,13 @@ const vectors = [
   },
   {
     code: LOBBY_CODE,
-    channel: "edd4a73082885e0b21551a348f7d39d6",
+    channel: "9b359d10f58f6fc290bf9c63caa02abc",
+    publicKey: "d4067dfa91bcd266891a62afa903ba881eaaaba2ec6282903765d1c7a7c9f820",
+    signing: "3d81607618a5355be6fd08c9ee00f4eedb78179817d5945fba7793f4bf7ff3b1",
+    path: "ce34ea5c27743d57c7546da38ae47222d2ed74e7013186417070eeff0b8fb81c",
+    capability: "31cb216f0e4b0c2e5151034911b2135f",
+    hello:
+      "ea440137334ecf37bfd1290a4e7aa186d032dd61d1f4d1173068f6778e91d64653ec7e70d14bf850a8de6f382c0cee5d0782a4846788584292d18f739132de0d",
     content: "4e7975fd078379007a4dd9194b070799",
     receipt: "215fa9301b06c1a41af5c1de7cb93ed6175bb12bce2d3894a3680c4ca4deaaac",
     label: "aaf48a52cbde1dd0d85a3c9afaedb0fd",
@@ -44,6 +58,14 @@ for (const primitives of [nodePrimitives, webPrimitives]) {
   test.each(vectors)(`${primitives.name}: keys and receipts of $code`, async (vector) => {
     const keys = await deriveKeys(vector.code, primitives);
     expect(toHex(keys.channel)).toBe(vector.channel);
+    expect(toHex(keys.publicKey)).toBe(vector.publicKey);
+    expect(toHex(keys.signing)).toBe(vector.signing);
+    expect(toHex(keys.path)).toBe(vector.path);
+    expect(toHex(await capabilityOf(keys, primitives, share))).toBe(vector.capability);
+    const claim = { v: 2, role: "receiver" } as const;
+    const challenge = { nonce: new Uint8Array(32).fill(9), name: "relay.example" };
+    const { signature } = proveHello(claim, challenge, signerOf(keys, primitives));
+    expect(toHex(signature)).toBe(vector.hello);
     expect(toHex(keys.content)).toBe(vector.content);
     expect(toHex(keys.receipt)).toBe(vector.receipt);
     expect(toHex(keys.label)).toBe(vector.label);
@@ -58,12 +80,7 @@ for (const primitives of [nodePrimitives, webPrimitives]) {
   });
 }
 
-const keys = {
-  channel: fromHex(vectors[0]!.channel)!,
-  content: fromHex(vectors[0]!.content)!,
-  receipt: fromHex(vectors[0]!.receipt)!,
-  label: fromHex(vectors[0]!.label)!,
-};
+const keys = { receipt: fromHex(vectors[0]!.receipt)! };
 
 test("a receipt is good for its share, receiver and number of records alone", () => {
   const mac = receiptMac(keys, nodePrimitives, share, receiver, records);

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "../../protocol/limits.ts";
 import { Link } from "../../protocol/link.ts";
+import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { faultOf } from "./faults.ts";
+
+const WELCOME = { v: PROTOCOL_VERSION };
 
 /** Jitter always at its upper end, nearly. */
 const late = (): number => 1 - 2 ** -20;
@@ -14,11 +17,25 @@ test("a link connects, greets and is online", () => {
   const link = newLink();
   expect(link.tick(0)).toBe("connect");
   expect(link.tick(1)).toBe("nothing");
-  expect(link.opened(2)).toBe("greet");
+  expect(link.opened(2)).toBe("nothing");
+  link.challenged();
   expect(link.online).toBe(false);
-  link.welcomed();
+  link.welcomed(WELCOME);
   expect(link.online).toBe(true);
   expect(link.tick(10 * CONNECT_MS)).toBe("nothing");
+});
+
+test("a relay that speaks out of turn breaks the protocol", () => {
+  const link = newLink();
+  link.tick(0);
+  faultOf(() => link.challenged(), "bad-message");
+  link.opened(0);
+  faultOf(() => link.welcomed(WELCOME), "bad-message");
+  link.challenged();
+  faultOf(() => link.challenged(), "bad-message");
+  link.welcomed(WELCOME);
+  faultOf(() => link.challenged(), "bad-message");
+  faultOf(() => link.welcomed(WELCOME), "bad-message");
 });
 
 test("a relay that says when to come again is not asked before", () => {
@@ -38,10 +55,12 @@ test("a socket that opens when nobody waits for it any more is closed", () => {
 test.each([
   { at: "connecting", fault: "relay-unreachable" },
   { at: "greeting", fault: "not-a-relay" },
+  { at: "proving", fault: "not-a-relay" },
 ] as const)("T18 $at for too long times out", ({ at, fault }) => {
   const link = newLink();
   link.tick(0);
-  if (at === "greeting") link.opened(0);
+  if (at !== "connecting") link.opened(0);
+  if (at === "proving") link.challenged();
   expect(link.tick(CONNECT_MS - 1)).toBe("nothing");
   expect(link.tick(CONNECT_MS)).toBe("timed-out");
   expect(link.timeoutFault).toBe(fault);
@@ -72,7 +91,8 @@ test("only the first failure and the loss of a line that was up are news", () =>
   expect(link.lost("relay-unreachable", 1000)).toBe(false);
   link.tick(9000);
   link.opened(9000);
-  link.welcomed();
+  link.challenged();
+  link.welcomed(WELCOME);
   expect(link.lost("connection-lost", 9500)).toBe(true);
   expect(link.tick(9500 + BACKOFF_FIRST_MS / 2)).toBe("connect");
 });
@@ -98,7 +118,8 @@ describe("patience", () => {
     const welcomed = newLink(3000);
     welcomed.tick(0);
     welcomed.opened(0);
-    welcomed.welcomed();
+    welcomed.challenged();
+    welcomed.welcomed(WELCOME);
     const lobby = newLink();
     lobby.tick(0);
     for (const link of [welcomed, lobby]) {

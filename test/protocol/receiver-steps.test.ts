@@ -10,12 +10,17 @@ import {
   type FaultCode,
   type LeaveReason,
   type Message,
+  type MessageOf,
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
+  PROTOCOL_VERSION,
+  proveHello,
 } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
-const channel = new Uint8Array(16);
+const signer = nodePrimitives.signer(new Uint8Array(32));
+const CHALLENGE: MessageOf<"challenge"> = { t: "challenge", nonce: new Uint8Array(32) };
 const receiver = new Uint8Array(16).fill(9);
 const mac = new Uint8Array(16).fill(3);
 const name = new Uint8Array(0);
@@ -23,6 +28,7 @@ const CONFIRM_MS = 10_000;
 const WINDOW = 16;
 const WELCOME: Message = {
   t: "welcome",
+  v: PROTOCOL_VERSION,
   session: new Uint8Array(8),
   limits: { frame: 1 << 20, window: 16, credit: 16 },
 };
@@ -65,7 +71,7 @@ class Play {
   readonly session: ReceiverSession;
 
   constructor({ lobby = false } = {}) {
-    const options = { channel, lobby, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS };
+    const options = { signer, lobby, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS };
     this.session = new ReceiverSession({ ...options, window: WINDOW, random: () => 0 }, 0);
   }
 
@@ -89,6 +95,7 @@ class Play {
   connect(): this {
     this.tick(1000);
     this.do({ type: "opened" });
+    this.hear(CHALLENGE);
     this.hear(WELCOME);
     return this;
   }
@@ -165,9 +172,11 @@ describe("an open share", () => {
 test("a receiver looks at the beginning, asks, takes all, saves and shows its receipt", () => {
   const play = new Play();
   expect(play.tick()).toEqual([{ type: "connect" }]);
-  expect(play.do({ type: "opened" })).toEqual([
-    send({ t: "hello", v: 1, role: "receiver", channel, quiet: true }),
-  ]);
+  // The relay speaks first.
+  expect(play.do({ type: "opened" })).toEqual([]);
+  const claim = { v: PROTOCOL_VERSION, role: "receiver" } as const;
+  const hello = { ...claim, ...proveHello(claim, CHALLENGE, signer), quiet: true };
+  expect(play.hear(CHALLENGE)).toEqual([send({ t: "hello", ...hello })]);
   expect(play.hear(WELCOME)).toEqual([{ type: "link", online: true, fault: undefined }]);
   expect(play.offers()).toEqual([{ type: "waiting" }]);
   expect(play.offers(offer())).toEqual([{ type: "open-share", offer: offer() }]);

@@ -1,5 +1,11 @@
 import { expect, test } from "bun:test";
-import { ReceiverSession, type OfferSeen } from "../../protocol/mod.ts";
+import {
+  PROTOCOL_VERSION,
+  ReceiverSession,
+  type Message,
+  type OfferSeen,
+} from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
 const share = new Uint8Array(16).fill(1);
 const offer: OfferSeen = {
@@ -15,7 +21,7 @@ const offer: OfferSeen = {
 function saving(): ReceiverSession {
   const session = new ReceiverSession(
     {
-      channel: new Uint8Array(16),
+      signer: nodePrimitives.signer(new Uint8Array(32)),
       lobby: false,
       giveUpAfterMs: undefined,
       confirmMs: 10_000,
@@ -29,8 +35,9 @@ function saving(): ReceiverSession {
   const name = new Uint8Array(0);
   session.handle({ type: "tick" }, 0);
   session.handle({ type: "opened" }, 0);
-  const session8 = new Uint8Array(8);
-  session.handle({ type: "message", message: { t: "welcome", session: session8, limits } }, 0);
+  const hear = (message: Message): void => void session.handle({ type: "message", message }, 0);
+  hear({ t: "challenge", nonce: new Uint8Array(32) });
+  hear({ t: "welcome", v: PROTOCOL_VERSION, session: new Uint8Array(8), limits });
   session.handle({ type: "message", message: { t: "offers", list: [offer] } }, 0);
   session.handle({ type: "share-opened", receiver, name, next: 0, agreed: true }, 0);
   session.handle({ type: "frame", index: 0 }, 0);

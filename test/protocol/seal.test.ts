@@ -9,6 +9,9 @@ import { openText, sealText } from "../../protocol/seal.ts";
 
 const keys: Keys = {
   channel: new Uint8Array(16),
+  publicKey: new Uint8Array(32),
+  signing: new Uint8Array(32),
+  path: new Uint8Array(32),
   content: new Uint8Array(16),
   receipt: new Uint8Array(32),
   label: new Uint8Array(16).fill(3),

@@ -7,14 +7,19 @@ import {
   WANT_QUEUE_RECORDS,
   type FaultCode,
   type Message,
+  type MessageOf,
   type Offer,
   type ReceiverEntry,
   type SenderEffect,
   type SenderGoal,
   type StartWhen,
+  PROTOCOL_VERSION,
+  proveHello,
 } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
-const channel = new Uint8Array(16);
+const signer = nodePrimitives.signer(new Uint8Array(32));
+const CHALLENGE: MessageOf<"challenge"> = { t: "challenge", nonce: new Uint8Array(32) };
 const share = new Uint8Array(16).fill(1);
 const proof = new Uint8Array(32).fill(2);
 const mac = new Uint8Array(16).fill(3);
@@ -22,6 +27,7 @@ const offer: Offer = { share, recordSize: 100, records: 10, bytes: 500, seekable
 const name = new Uint8Array(0);
 const WELCOME: Message = {
   t: "welcome",
+  v: PROTOCOL_VERSION,
   session: new Uint8Array(8),
   limits: { frame: 1 << 20, window: 16, credit: 16 },
 };
@@ -47,7 +53,7 @@ class Play {
   ) {
     const all = { receivers: 1, stay: false, ...goal };
     const policy = { goal: all, startWhen, dropSlowMs, giveUpAfterMs: undefined };
-    const options = { channel, offer: offered, proof, ...policy };
+    const options = { signer, offer: offered, proof, ...policy };
     this.session = new SenderSession({ ...options, random: () => 0 }, 0);
   }
 
@@ -68,6 +74,7 @@ class Play {
   serve(): this {
     this.tick(1000);
     this.session.handle({ type: "opened" }, this.now);
+    this.hear(CHALLENGE);
     this.hear(WELCOME);
     this.hear({ t: "accepted", share });
     return this;
@@ -117,9 +124,11 @@ function cancel(reason: FaultCode): SenderEffect {
 test("a sender says hello, offers, and sends what is wanted in the order it was wanted", () => {
   const play = new Play();
   expect(play.tick()).toEqual([{ type: "connect" }]);
-  expect(play.session.handle({ type: "opened" }, 0)).toEqual([
-    { type: "send", message: { t: "hello", v: 1, role: "sender", channel, quiet: true } },
-  ]);
+  // The relay speaks first.
+  expect(play.session.handle({ type: "opened" }, 0)).toEqual([]);
+  const claim = { v: PROTOCOL_VERSION, role: "sender" } as const;
+  const hello = { ...claim, ...proveHello(claim, CHALLENGE, signer), quiet: true };
+  expect(play.hear(CHALLENGE)).toEqual([{ type: "send", message: { t: "hello", ...hello } }]);
   expect(play.hear(WELCOME)).toEqual([
     { type: "link", online: true, fault: undefined },
     { type: "send", message: { t: "offer", ...offer, proof } },
@@ -372,6 +381,7 @@ describe("a sender that can't read its source again", () => {
     play.lose();
     play.tick(10_000);
     play.session.handle({ type: "opened" }, play.now);
+    play.hear(CHALLENGE);
     expect(play.hear(WELCOME)).toContainEqual({
       type: "send",
       message: { t: "offer", ...stream, proof, first: 40 - CREDIT_RECORDS },
@@ -473,6 +483,7 @@ describe("a sender that admits each receiver", () => {
     expect(judged(play, 3, true)).toEqual([]);
     play.tick(1000);
     play.session.handle({ type: "opened" }, play.now);
+    play.hear(CHALLENGE);
     play.hear(WELCOME);
     const third: Message = { t: "admit", share, receiver: id(3) };
     expect(play.hear({ t: "accepted", share })).toEqual([admit, dismiss, third].map(said));
@@ -534,12 +545,13 @@ describe("who takes nothing", () => {
 });
 
 test("a share that goes on counts who had it before, and hears who is there before it ends", () => {
-  const options = { channel, offer, proof, giveUpAfterMs: undefined, random: () => 0 };
+  const options = { signer, offer, proof, giveUpAfterMs: undefined, random: () => 0 };
   const goal = { receivers: 2, stay: false };
   const session = new SenderSession({ ...options, goal, doneBefore: [id(1), id(2)] }, 0);
   expect([...session.receivers].map(({ verified }) => verified)).toEqual([true, true]);
   session.handle({ type: "tick" }, 0);
   session.handle({ type: "opened" }, 0);
+  session.handle({ type: "message", message: CHALLENGE }, 0);
   session.handle({ type: "message", message: WELCOME }, 0);
   session.handle({ type: "message", message: { t: "accepted", share } }, 0);
   expect(session.handle({ type: "tick" }, 4 * RECEIVERS_EVERY_MS - 1)).toEqual([]);

@@ -73,7 +73,7 @@ describe("a hello of the future", () => {
     v: PROTOCOL_VERSION + 2,
     least: PROTOCOL_VERSION + 1,
     role: ["sender", { of: 3 }],
-    channel: "not sixteen bytes",
+    key: "not 32 bytes",
     token: { kind: 7 },
     quiet: null,
     added: [1.5, "later"],
@@ -82,22 +82,22 @@ describe("a hello of the future", () => {
   test("is told of the versions, whatever else it says", () => {
     const { detail } = faultOf(() => decodeControl(pack(future)), "version-mismatch");
     expect(detail).toBe(
-      `the relay speaks version ${PROTOCOL_VERSION} and this program versions 2 to 3, so the relay is the older one`,
+      `the relay speaks version ${PROTOCOL_VERSION} and this program versions 3 to 4, so the relay is the older one`,
     );
     faultOf(() => decodeControl(pack({ t: "hello" })), "version-mismatch");
     faultOf(() => decodeControl(pack({ t: "hello", v: "two" })), "version-mismatch");
   });
 
   test("is read if it goes back to a version of ours", () => {
-    const channel = new Uint8Array(16);
-    const hello = { ...future, least: LEAST_VERSION, role: "sender", channel, token: "x" };
+    const proof = { key: new Uint8Array(32), signature: new Uint8Array(64) };
+    const hello = { ...future, least: LEAST_VERSION, role: "sender", ...proof, token: "x" };
     faultOf(() => decodeControl(pack(hello)), "bad-message"); // `quiet` is still none
     expect(decodeControl(pack({ ...hello, quiet: true }))).toEqual({
       t: "hello",
       v: future.v,
       least: LEAST_VERSION,
       role: "sender",
-      channel,
+      ...proof,
       token: "x",
       quiet: true,
     });
@@ -109,6 +109,7 @@ describe("a welcome", () => {
     const link = new Link({ giveUpAfterMs: undefined, random: () => 0 }, 0);
     link.tick(0);
     link.opened(0);
+    link.challenged();
     return link;
   };
   const session = new Uint8Array(8);
@@ -117,15 +118,14 @@ describe("a welcome", () => {
   test("of a version that we don't speak is none", () => {
     const link = greeting();
     const { detail } = faultOf(() => link.welcomed({ v: 9 }), "version-mismatch");
-    expect(detail).toContain("the relay speaks version 9 and this program version 1, so this");
+    expect(detail).toContain("the relay speaks version 9 and this program version 2, so this");
     expect(link.online).toBe(false);
   });
 
-  test("without a version is of the first", () => {
+  test("without a version is of the first, which nobody speaks any more", () => {
     const old = decodeControl(encodeControl({ t: "welcome", session, limits }));
     expect(old).toEqual({ t: "welcome", session, limits });
     const link = greeting();
-    link.welcomed({});
-    expect(link.online).toBe(true);
+    faultOf(() => link.welcomed({}), "version-mismatch");
   });
 });

@@ -1,15 +1,16 @@
 /** Who may do what at each door of a relay. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { FAULTS, PROTOCOL_VERSION, toHex, type Message } from "../../protocol/mod.ts";
+import { FAULTS, toHex } from "../../protocol/mod.ts";
 import { lobbyKeys } from "../../relay/entrances/lobby.ts";
 import { Gate } from "../../relay/gate.ts";
 import { startRelay, type Access, type Relay } from "../../relay/mod.ts";
 import { TokenBook } from "../../relay/tokens.ts";
-import { RawClient, randomId, rawShare } from "./raw-client.ts";
+import type { TestChannel } from "./channel.ts";
+import { RawClient, randomId, rawShare, pathOf } from "./raw-client.ts";
 import { RawSocket } from "./raw-socket.ts";
 import { policyWith, token, withOtherSecret } from "./tokens.ts";
-import { expectFault, hello } from "./wire-checks.ts";
+import { expectFault } from "./wire-checks.ts";
 
 const sends = token(["send"]);
 const receives = token(["receive"]);
@@ -42,10 +43,10 @@ function bearer(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
-function bySocket(role: "sender" | "receiver", channel = randomId()): Door {
+function bySocket(role: "sender" | "receiver", channel: TestChannel = randomId()): Door {
   return async (relay, token) => {
     await using client = await RawClient.open(`${relay.url}/ws`);
-    client.send({ ...hello(role, channel), ...(token !== undefined && { token }) });
+    await client.hello(role, channel, token === undefined ? {} : { token });
     const answer = await Promise.race([client.when("welcome"), client.when("fault")]);
     if (answer.t === "welcome") return "in";
     await expectFault(client, "not-allowed");
@@ -79,7 +80,7 @@ function byHttp(method: string, path: string, whenIn: number): Door {
   };
 }
 
-const lobby = lobbyKeys().channel;
+const lobby = lobbyKeys();
 
 const DOORS: readonly (readonly [
   name: string,
@@ -139,14 +140,14 @@ describe("what somebody hears who is not let in", () => {
     const channel = randomId();
     const share = rawShare(3);
     await using sender = await RawClient.open(`${relay.url}/ws`);
-    sender.send({ t: "hello", v: PROTOCOL_VERSION, role: "sender", channel, token: sends.text });
+    await sender.hello("sender", channel, { token: sends.text });
     await sender.when("welcome");
-    sender.send({ t: "offer", ...share.offer, proof: share.proof });
+    const { offer, proof, capability } = share;
+    sender.send({ t: "offer", ...offer, proof, capability });
     await sender.when("accepted");
     const guess = async (id: Uint8Array, text: string): Promise<unknown> => {
       await using client = await RawClient.open(`${relay.url}/ws`);
-      const about = { role: "receiver", channel: id, token: text } as const;
-      client.send({ t: "hello", v: PROTOCOL_VERSION, ...about });
+      await client.hello("receiver", id, { token: text });
       await client.closed;
       return client.messages;
     };
@@ -157,7 +158,7 @@ describe("what somebody hears who is not let in", () => {
       return [response.status, headers, await response.text()];
     };
     const wrong = [over.text, withOtherSecret(both.text), token(["receive"]).text, "x"];
-    const here = `/c/${toHex(channel)}/${toHex(share.offer.share)}`;
+    const here = pathOf(share);
     const nowhere = `/c/${toHex(randomId())}/${toHex(randomId())}`;
     const answers = wrong.flatMap((text) => [guess(channel, text), guess(randomId(), text)]);
     const pages = wrong.flatMap((text) => [ask(here, text), ask(nowhere, text)]);
@@ -175,10 +176,7 @@ describe("what somebody hears who is not let in", () => {
       [sends.text, "this token is not for who wants to receive"],
     ] as const) {
       await using client = await RawClient.open(`${relay.url}/ws`);
-      client.send({
-        ...hello("receiver"),
-        ...(given !== undefined && { token: given }),
-      });
+      await client.hello("receiver", randomId(), given === undefined ? {} : { token: given });
       expect(await client.when("fault")).toEqual({
         t: "fault",
         code: "not-allowed",
@@ -220,7 +218,7 @@ describe("a policy that changes while somebody is in", () => {
     await using relay = await startRelay({ policy });
     const enter = async (role: "sender" | "receiver", text: string): Promise<RawClient> => {
       const client = await RawClient.open(`${relay.url}/ws`);
-      client.send({ ...hello(role), token: text } as Message);
+      await client.hello(role, randomId(), { token: text });
       await client.when("welcome");
       return client;
     };
@@ -251,7 +249,7 @@ describe("a policy that changes while somebody is in", () => {
     const policy = policyWith({ mode: "closed", tokens: [soon.known] });
     await using relay = await startRelay({ policy });
     await using client = await RawClient.open(`${relay.url}/ws`);
-    client.send({ ...hello("receiver"), token: soon.text } as Message);
+    await client.hello("receiver", randomId(), { token: soon.text });
     await client.when("welcome");
     const expires = Date.now() + 500;
     relay.setPolicy(policyWith({ mode: "closed", tokens: [{ ...soon.known, expires }] }));

@@ -4,11 +4,10 @@ import { connect } from "node:net";
 
 import { type Relay } from "../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "./limited.ts";
-import { decodeControl, encodeControl } from "../../protocol/mod.ts";
 import { lobbyKeys } from "../../relay/entrances/lobby.ts";
 import { hasNative } from "./log-rooms.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
-import { BINARY, StrictSocket, type Received } from "./strict-socket.ts";
+import { RawReceiver } from "./raw-receiver.ts";
 
 const MANY = 12;
 
@@ -88,7 +87,7 @@ describe("T4 sockets", () => {
     await using more = await RawClient.open(url, "2001:db8::2");
     await expectOver(relay, more, "sockets-per-address");
     await expectRefused(
-      await ask(relay, "2001:db8:0:0:ffff::", `/c/${"0".repeat(32)}/${"0".repeat(32)}`),
+      await ask(relay, "2001:db8:0:0:ffff::", "/lobby/some"),
       429,
       "sockets-per-address",
     );
@@ -98,7 +97,7 @@ describe("T4 sockets", () => {
     // As soon as the relay saw them go.
     for (;;) {
       await using again = await RawClient.open(url, "2001:db8::2");
-      again.send({ t: "hello", v: 1, role: "receiver", channel: randomId() });
+      await again.hello("receiver", randomId());
       const [first] = await Promise.race([again.when("welcome"), again.when("fault")]).then(
         ({ t }) => [t],
       );
@@ -152,7 +151,7 @@ describe("T4 sockets", () => {
     relay.setPolicy(policyOf({ "max-sockets": 1 }));
     for (;;) {
       await using more = await RawClient.open(url);
-      more.send({ t: "hello", v: 1, role: "receiver", channel: randomId() });
+      await more.hello("receiver", randomId());
       const { t } = await Promise.race([more.when("welcome"), more.when("fault")]);
       if (t === "fault") break;
     }
@@ -197,19 +196,17 @@ describe("a client", () => {
   test("that is not there any more is given up", async () => {
     await using relay = await limitedRelay({ "idle-timeout": 500 });
     // It reads, and answers no pings.
-    await using socket = await StrictSocket.open("127.0.0.1", relay.port, () => undefined);
-    socket.send(encodeControl({ t: "hello", v: 1, role: "receiver", channel: randomId() }));
-    await socket.closed;
+    const options = { port: relay.port, channel: randomId(), share: rawShare(1) };
+    await using receiver = await RawReceiver.greeted(options);
+    await receiver.socket.closed;
     expect(relay.refusals["idle-timeout"]).toBe(1);
   });
 
   test.skipIf(!hasNative)("T3 that drips a frame is told so, by whichever door", async () => {
     await using relay = await limitedRelay({ "message-timeout": 1000 });
-    const told: Received[] = [];
-    await using socket = await StrictSocket.open("127.0.0.1", relay.port, (message) => {
-      told.push(message);
-    });
-    socket.send(encodeControl({ t: "hello", v: 1, role: "receiver", channel: randomId() }));
+    const options = { port: relay.port, channel: randomId(), share: rawShare(1) };
+    await using receiver = await RawReceiver.greeted(options);
+    const { socket } = receiver;
     const text = await OriginalSenderLine.drip(relay);
     // A frame that will never be whole.
     const begun = Buffer.concat([frameHead(2 ** 20), new Uint8Array(100_000)]);
@@ -217,12 +214,8 @@ describe("a client", () => {
     const drip = setInterval(() => socket.write(new Uint8Array(1)), 50);
     await socket.closed;
     clearInterval(drip);
-    const fault = told.find(({ first, payload }) => {
-      return first === BINARY && decodeControl(payload).t === "fault";
-    });
-    const message = fault && decodeControl(fault.payload);
-    expect(message).toMatchObject({ t: "fault", code: "timed-out", retry: true });
-    expect(message?.t === "fault" && message.message).toStartWith("message-timeout: ");
+    expect(receiver.events).toContain("fault timed-out");
+    expect(receiver.faultText).toStartWith("message-timeout: ");
     expect(await text.closed).toContain("message-timeout: ");
     expect(relay.refusals["message-timeout"]).toBe(2);
   });
@@ -248,7 +241,7 @@ describe("a client", () => {
     await using relay = await limitedRelay({ "shares-per-channel": 1 });
     const url = `http://127.0.0.1:${relay.port}/lobby/x`;
     const first = fetch(url, { method: "PUT", body: "some" });
-    await using lobby = await RawClient.greeted(`${relay.url}/ws`, "receiver", lobbyKeys().channel);
+    await using lobby = await RawClient.greeted(`${relay.url}/ws`, "receiver", lobbyKeys());
     await lobby.when("offers", ({ list }) => list.length === 1);
     using text = await OriginalSenderLine.open(relay.url);
     expect(await text.closed).toContain("shares-per-channel: ");

@@ -211,7 +211,7 @@ describe("a sender that comes to another worker", () => {
       [0, 10],
     ] as const) {
       play.hubs[worker]!.opened(socket, 0);
-      play.say(worker, socket, { t: "hello", v: 1, role: "sender", channel });
+      play.hello(worker, socket, "sender", channel);
       play.say(worker, socket, { t: "offer", ...offer, proof, first: 0 });
     }
     play.settle();
@@ -228,7 +228,7 @@ describe("a sender that comes to another worker", () => {
         goOn(play, share, 2);
         const { channel, offer, proof } = share;
         play.hubs[1]!.opened(7, 0);
-        play.say(1, 7, { t: "hello", v: 1, role: "sender", channel });
+        play.hello(1, 7, "sender", channel);
         play.say(1, 7, { t: "offer", ...offer, proof, first: 0 });
         for (let step = 0; step < steps; step++) play.step();
         play.crash(dies).settle();

@@ -1,10 +1,10 @@
 /** A WebSocket that speaks the protocol as it is told to, right or wrong. */
 import {
+  ciphertextPath,
   decodeControl,
   encodeControl,
   encodeFrame,
   isFrame,
-  PROTOCOL_VERSION,
   shareIdFromProof,
   type Message,
   type MessageOf,
@@ -13,6 +13,7 @@ import {
   type Role,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { helloTo, type TestChannel } from "./channel.ts";
 
 export function randomId(): Uint8Array {
   return nodePrimitives.randomBytes(16);
@@ -22,6 +23,7 @@ export function randomId(): Uint8Array {
 export interface RawShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;
+  readonly capability: Uint8Array;
   frame(index: number): Uint8Array;
 }
 
@@ -32,9 +34,19 @@ export function rawShare(records: number, recordSize = 1000): RawShare {
   return {
     offer,
     proof,
+    capability: randomId(),
     frame: (index) =>
       encodeFrame(share, index, index === records - 1, ciphertext(share, index, recordSize)),
   };
+}
+
+/** Where a relay gives its ciphertext. */
+export function pathOf({ offer, capability }: RawShare): string {
+  return ciphertextPath(offer.share, capability);
+}
+
+function offerOf({ offer, proof, capability }: RawShare): Message {
+  return { t: "offer", ...offer, proof, capability };
 }
 
 function ciphertext(share: Uint8Array, index: number, length: number): Uint8Array {
@@ -45,6 +57,7 @@ function ciphertext(share: Uint8Array, index: number, length: number): Uint8Arra
 }
 
 export class RawClient implements AsyncDisposable {
+  /** What came, but for the challenge, which all get first. */
   readonly messages: Message[] = [];
   readonly frames: Uint8Array[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
@@ -55,6 +68,7 @@ export class RawClient implements AsyncDisposable {
   onMessage: (message: Message) => void = () => undefined;
   readonly #waiting = new Set<() => void>();
   #over = false;
+  #challenge: MessageOf<"challenge"> | undefined;
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
@@ -65,8 +79,12 @@ export class RawClient implements AsyncDisposable {
         this.onFrame(data);
       } else {
         const message = decodeControl(data);
-        this.messages.push(message);
-        this.onMessage(message);
+        if (message.t === "challenge") {
+          this.#challenge = message;
+        } else {
+          this.messages.push(message);
+          this.onMessage(message);
+        }
       }
       this.#wake();
     });
@@ -96,11 +114,11 @@ export class RawClient implements AsyncDisposable {
   static async greeted(
     url: string,
     role: Role,
-    channel: Uint8Array,
+    channel: TestChannel,
     from?: string,
   ): Promise<RawClient> {
     const client = await RawClient.open(url, from);
-    client.send({ t: "hello", v: PROTOCOL_VERSION, role, channel });
+    await client.hello(role, channel);
     await client.when("welcome");
     return client;
   }
@@ -108,27 +126,40 @@ export class RawClient implements AsyncDisposable {
   /** A sender whose offer was accepted. */
   static async offering(
     url: string,
-    channel: Uint8Array,
+    channel: TestChannel,
     share: RawShare,
     from?: string,
   ): Promise<RawClient> {
     const client = await RawClient.greeted(url, "sender", channel, from);
-    client.send({ t: "offer", ...share.offer, proof: share.proof });
+    client.send(offerOf(share));
     await client.when("accepted");
     return client;
   }
 
   /** A sender that gives what it is asked for. */
-  static async serving(url: string, channel: Uint8Array, share: RawShare): Promise<RawClient> {
+  static async serving(url: string, channel: TestChannel, share: RawShare): Promise<RawClient> {
     const client = await RawClient.greeted(url, "sender", channel);
     client.onMessage = (message) => {
       if (message.t !== "want") return;
       const end = message.first + message.count;
       for (let index = message.first; index < end; index++) client.send(share.frame(index));
     };
-    client.send({ t: "offer", ...share.offer, proof: share.proof });
+    client.send(offerOf(share));
     await client.when("accepted");
     return client;
+  }
+
+  /** Undefined: the relay says something else first. */
+  async challenge(): Promise<MessageOf<"challenge"> | undefined> {
+    await this.#until(() => this.#challenge !== undefined || this.messages.length > 0, "challenge");
+    return this.#challenge;
+  }
+
+  /** Answers the challenge, if one comes. */
+  async hello(role: Role, channel: TestChannel, more?: { token?: string }): Promise<void> {
+    const challenge = await this.challenge();
+    // A relay that is full says so instead.
+    if (challenge !== undefined) this.send(helloTo(challenge, role, channel, more));
   }
 
   send(message: Message | Uint8Array | string): void {

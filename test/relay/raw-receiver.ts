@@ -1,6 +1,5 @@
 /** A receiver over a strict socket, which writes down what comes in its order. */
 import {
-  PROTOCOL_VERSION,
   decodeControl,
   decodeFrame,
   encodeControl,
@@ -8,16 +7,22 @@ import {
   type Message,
   type MessageOf,
 } from "../../protocol/mod.ts";
+import { helloTo, type TestChannel } from "./channel.ts";
 import { randomId, type RawShare } from "./raw-client.ts";
-import { CLOSE, PING, PONG, StrictSocket, type Received } from "./strict-socket.ts";
+import { BINARY, CLOSE, PING, PONG, StrictSocket, type Received } from "./strict-socket.ts";
 
 export interface RawReceiverOptions {
   readonly port: number;
-  readonly channel: Uint8Array;
+  readonly channel: TestChannel;
   /** What its frames are compared with. */
   readonly share: RawShare;
   readonly quiet?: boolean;
   readonly hostname?: string;
+}
+
+interface Heard {
+  challenge?: MessageOf<"challenge">;
+  fault?: MessageOf<"fault">;
 }
 
 export class RawReceiver implements AsyncDisposable {
@@ -26,6 +31,7 @@ export class RawReceiver implements AsyncDisposable {
   /** "frame 3" or what is wrong with it, types of messages, "ping", "close 4007"; in order. */
   readonly events: string[];
   readonly #share: RawShare;
+  readonly #heard: Heard;
   readonly #wake: { call: () => void };
   #over = false;
 
@@ -34,7 +40,9 @@ export class RawReceiver implements AsyncDisposable {
     events: string[],
     share: RawShare,
     wake: { call: () => void },
+    heard: Heard,
   ) {
+    this.#heard = heard;
     this.socket = socket;
     this.events = events;
     this.#share = share;
@@ -48,10 +56,22 @@ export class RawReceiver implements AsyncDisposable {
 
   /** Greeted, and told of the shares that there are. */
   static async open(options: RawReceiverOptions): Promise<RawReceiver> {
+    const receiver = await RawReceiver.#saysHello(options);
+    await receiver.until("offers");
+    return receiver;
+  }
+
+  /** Greeted in a channel that may have no share. */
+  static async greeted(options: RawReceiverOptions): Promise<RawReceiver> {
+    const receiver = await RawReceiver.#saysHello(options);
+    await receiver.until("welcome");
+    return receiver;
+  }
+
+  static async #saysHello(options: RawReceiverOptions): Promise<RawReceiver> {
     const { channel, quiet = true } = options;
     const receiver = await RawReceiver.connect(options);
-    receiver.send({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet });
-    await receiver.until("offers");
+    receiver.send(await receiver.#hello(channel, quiet));
     return receiver;
   }
 
@@ -60,14 +80,27 @@ export class RawReceiver implements AsyncDisposable {
     const { port, share, hostname = "127.0.0.1" } = options;
     const events: string[] = [];
     const wake = { call: (): void => undefined };
+    const heard: Heard = {};
     const socket = await StrictSocket.open(hostname, port, (message) => {
+      const control = controlIn(message);
+      if (control?.t === "fault") heard.fault = control;
+      if (control?.t === "challenge") {
+        heard.challenge = control;
+        wake.call();
+        return;
+      }
       const event = describe(message, share);
       // A worker may hear of the share when the receiver is there already.
       if (event === "no offers") return;
       events.push(event);
       wake.call();
     });
-    return new RawReceiver(socket, events, share, wake);
+    return new RawReceiver(socket, events, share, wake, heard);
+  }
+
+  /** What the relay says of the fault that it told. */
+  get faultText(): string {
+    return this.#heard.fault?.message ?? "";
   }
 
   send(message: Message): void {
@@ -79,15 +112,20 @@ export class RawReceiver implements AsyncDisposable {
   }
 
   /** Says hello, joins, joins a share that is not there, and joins again, all in one piece. */
-  rush(channel: Uint8Array): void {
+  async rush(channel: TestChannel): Promise<void> {
     const join = this.#joining(0, 16, this.id);
     const all: Message[] = [
-      { t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet: true },
+      await this.#hello(channel, true),
       join,
       { ...join, share: randomId() },
       join,
     ];
     this.socket.sendTogether(all.map(encodeControl));
+  }
+
+  async #hello(channel: TestChannel, quiet: boolean): Promise<Message> {
+    while (this.#heard.challenge === undefined) await this.#news("challenge");
+    return helloTo(this.#heard.challenge, "receiver", channel, { quiet });
   }
 
   #joining(from: number, window: number, receiver: Uint8Array): MessageOf<"join"> {
@@ -113,12 +151,14 @@ export class RawReceiver implements AsyncDisposable {
    * @throws Error when the line ends without it
    */
   async until(event: string): Promise<void> {
-    while (!this.events.includes(event)) {
-      if (this.#over) throw new Error(`no ${event} after ${this.events.slice(-3).join(", ")}`);
-      await new Promise<void>((resolve) => {
-        this.#wake.call = resolve;
-      });
-    }
+    while (!this.events.includes(event)) await this.#news(event);
+  }
+
+  async #news(awaited: string): Promise<void> {
+    if (this.#over) throw new Error(`no ${awaited} after ${this.events.slice(-3).join(", ")}`);
+    await new Promise<void>((resolve) => {
+      this.#wake.call = resolve;
+    });
   }
 
   /** What came, without what the relay says of itself. */
@@ -129,6 +169,10 @@ export class RawReceiver implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.socket[Symbol.asyncDispose]();
   }
+}
+
+function controlIn({ first, payload }: Received): Message | undefined {
+  return first === BINARY && !isFrame(payload) ? decodeControl(payload) : undefined;
 }
 
 function describe({ first, payload }: Received, share: RawShare): string {

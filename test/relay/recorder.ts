@@ -16,6 +16,8 @@ export class Recorder implements Outlet {
   readonly loses = new Set<SocketId>();
   /** Sockets that are never rid of what they are given, until `drain`. */
   readonly stuck = new Set<SocketId>();
+  /** Of the last challenge. */
+  nonce: Uint8Array = new Uint8Array();
 
   /** @param pool where the frames lie that it is given */
   constructor(pool: BlockPool) {
@@ -52,6 +54,7 @@ export class Recorder implements Outlet {
   }
 
   send(socket: SocketId, message: Message): void {
+    if (message.t === "challenge") this.nonce = message.nonce;
     this.#lines.push(`${socket} ${message.t}`);
   }
 

@@ -13,6 +13,7 @@ import type { RecordPlace } from "../../relay/log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/messages.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../relay/pool.ts";
+import { helloTo } from "./channel.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 
 const RECORD = 100;
@@ -25,6 +26,7 @@ class Sockets implements Outlet {
   readonly got = new Map<SocketId, number[]>();
   readonly told = new Map<SocketId, string[]>();
   readonly wants: number[] = [];
+  readonly nonces = new Map<SocketId, Uint8Array>();
 
   constructor(pool: CheckedPool) {
     this.pool = pool;
@@ -41,7 +43,9 @@ class Sockets implements Outlet {
   }
 
   send(socket: SocketId, message: Message): void {
-    if (message.t === "want") {
+    if (message.t === "challenge") {
+      this.nonces.set(socket, message.nonce);
+    } else if (message.t === "want") {
       for (let at = 0; at < message.count; at++) this.wants.push(message.first + at);
     } else {
       this.#tell(socket, message.t === "cancel" ? `cancel ${message.reason}` : message.t);
@@ -218,7 +222,13 @@ export class RelayPlay {
 
   #connect(worker: number, socket: number, role: "sender" | "receiver", channel: Uint8Array): void {
     this.hubs[worker]?.opened(socket, this.now);
-    this.say(worker, socket, { t: "hello", v: 1, role, channel });
+    this.hello(worker, socket, role, channel);
+  }
+
+  /** Answers the challenge that this socket got. */
+  hello(worker: number, socket: number, role: "sender" | "receiver", channel: Uint8Array): void {
+    const nonce = this.sockets[worker]?.nonces.get(socket);
+    if (nonce !== undefined) this.say(worker, socket, helloTo({ nonce }, role, channel));
   }
 
   #toWorker(worker: number, message: FromDirectory): void {

@@ -11,6 +11,7 @@ import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { Hub } from "../../relay/hub.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "../../relay/messages.ts";
 import { BlockPool, createPool } from "../../relay/pool.ts";
+import { channelId, helloTo } from "./channel.ts";
 import { Recorder } from "./recorder.ts";
 
 const channel = new Uint8Array(16);
@@ -62,7 +63,8 @@ class Play {
 
   connect(socket: number, role: "sender" | "receiver"): this {
     this.hub.opened(socket, 0);
-    this.hear(socket, { t: "hello", v: 1, role, channel });
+    this.outlet.take();
+    this.hear(socket, helloTo({ nonce: this.outlet.nonce }, role, channel));
     return this;
   }
 
@@ -72,7 +74,14 @@ class Play {
   }
 
   opened(epoch: number, owner: number | undefined, socket?: number): string[] {
-    const record: ShareRecord = { key, channel: toHex(channel), offer, owner, epoch };
+    const record: ShareRecord = {
+      key,
+      channel: toHex(channelId(channel)),
+      offer,
+      capability: undefined,
+      owner,
+      epoch,
+    };
     return this.directory({ t: "opened", record, socket });
   }
 

@@ -187,7 +187,7 @@ test.skipIf(!hasNative)(
     await first.takeAll();
     for (let times = 0; times < 20; times++) {
       await using receiver = await RawReceiver.connect(options);
-      receiver.rush(channel);
+      await receiver.rush(channel);
       await receiver.until("frame 2");
       const due = ["welcome", "offers", "cancel no-such-share", ...framesUpTo(3)];
       expect(receiver.events).toEqual(due);

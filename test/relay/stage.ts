@@ -1,5 +1,5 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
-import { BUFFERED_BYTES, type Message } from "../../protocol/mod.ts";
+import { BUFFERED_BYTES, NONCE_BYTES, type Message } from "../../protocol/mod.ts";
 import { BlockLog } from "../../relay/log.ts";
 import type { Kernel } from "../../relay/direct.ts";
 import type { Native } from "../../relay/native.ts";
@@ -111,6 +111,7 @@ export class Stage implements AsyncDisposable {
         sendPings: false,
         open: (socket) => {
           sockets.opened(socket);
+          sockets.send(socket.data.id, { t: "challenge", nonce: new Uint8Array(NONCE_BYTES) });
           this.#last = socket.data.id;
           this.#bun.set(socket.data.id, socket);
         },

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import { FaultError, type Message } from "../../protocol/mod.ts";
+import { FaultError } from "../../protocol/mod.ts";
 import {
   DEFAULT_POLICY,
   editTokenFile,
@@ -28,9 +28,9 @@ import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
 import { Proxy } from "../e2e/proxy.ts";
-import { RawClient } from "./raw-client.ts";
+import { RawClient, randomId } from "./raw-client.ts";
 import { token, type TestToken } from "./tokens.ts";
-import { expectFault, hello } from "./wire-checks.ts";
+import { expectFault } from "./wire-checks.ts";
 
 const CLOSED: Policy = {
   ...DEFAULT_POLICY,
@@ -202,7 +202,7 @@ class Setting implements AsyncDisposable {
 /** What a client with that token is told first. */
 async function greeting(url: string, text: string): Promise<"welcome" | "fault"> {
   await using client = await RawClient.open(`${url}/ws`);
-  client.send({ ...hello("receiver"), token: text } as Message);
+  await client.hello("receiver", randomId(), { token: text });
   return (await Promise.race([client.when("welcome"), client.when("fault")])).t;
 }
 
@@ -222,7 +222,7 @@ describe("a relay whose file of tokens changes", () => {
     const held = proxy.holdAfter(4);
     await using sender = send({ relay: `${relay.url}/ws`, code, path, token: kept.text });
     await using revoked = await RawClient.open(`${relay.url}/ws`);
-    revoked.send({ ...hello("receiver"), token: old.text } as Message);
+    await revoked.hello("receiver", randomId(), { token: old.text });
     await revoked.when("welcome");
     await held;
     // In the middle of the transfer.

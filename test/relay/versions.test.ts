@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { pack } from "msgpackr";
-import { PROTOCOL_VERSION } from "../../protocol/mod.ts";
+import { PROTOCOL_VERSION, proveHello } from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
+import { signerOfChannel } from "./channel.ts";
 import { RawClient, randomId } from "./raw-client.ts";
 import { expectFault } from "./wire-checks.ts";
 
@@ -26,13 +27,13 @@ const ours = `the relay speaks version ${PROTOCOL_VERSION}`;
 test.each([
   {
     who: "a newer client",
-    hello: { v: 3, least: 2, role: "sender", channel: randomId() },
-    told: `${ours} and this program versions 2 to 3, so the relay is the older one`,
+    hello: { v: 4, least: 3, role: "sender", key: randomId() },
+    told: `${ours} and this program versions 3 to 4, so the relay is the older one`,
   },
   {
     who: "an older client",
-    hello: { v: 0, role: "receiver", channel: randomId() },
-    told: `${ours} and this program version 0, so this program is the older one`,
+    hello: { v: 1, role: "receiver", channel: randomId() },
+    told: `${ours} and this program version 1, so this program is the older one`,
   },
   {
     who: "a client of another form",
@@ -56,16 +57,11 @@ test.each([
 
 test("a newer client that goes back is welcomed in the version of both", async () => {
   await using client = await RawClient.open(url);
-  const hello = {
-    t: "hello",
-    v: 7,
-    least: 1,
-    role: "receiver",
-    channel: randomId(),
-    more: { a: 1 },
-  };
-  client.send(new Uint8Array(pack(hello)));
-  expect((await client.when("welcome")).v).toBe(1);
+  const claim = { v: 7, least: PROTOCOL_VERSION, role: "receiver" } as const;
+  const challenge = await client.challenge();
+  const proof = proveHello(claim, challenge!, signerOfChannel(randomId()));
+  client.send(new Uint8Array(pack({ t: "hello", ...claim, ...proof, more: { a: 1 } })));
+  expect((await client.when("welcome")).v).toBe(PROTOCOL_VERSION);
   await client.when("offers");
 });
 

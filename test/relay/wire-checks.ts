@@ -3,18 +3,16 @@ import { expect } from "bun:test";
 import {
   decodeFrame,
   FAULTS,
-  PROTOCOL_VERSION,
+  NONCE_BYTES,
   type FaultCode,
   type Message,
 } from "../../protocol/mod.ts";
+import { helloTo, type TestChannel } from "./channel.ts";
 import { RawClient, randomId, type rawShare } from "./raw-client.ts";
 
-export const hello = (role: "sender" | "receiver", channel = randomId()): Message => ({
-  t: "hello",
-  v: PROTOCOL_VERSION,
-  role,
-  channel,
-});
+/** A hello whose signature holds for no line. */
+export const unprovedHello = (role: "sender" | "receiver"): Message =>
+  helloTo({ nonce: new Uint8Array(NONCE_BYTES) }, role, randomId());
 
 /** The socket was told this fault, and closed with its code. */
 export async function expectFault(client: RawClient, code: FaultCode): Promise<void> {
@@ -28,7 +26,7 @@ export async function expectFault(client: RawClient, code: FaultCode): Promise<v
 export async function expectServed(
   url: string,
   sender: RawClient,
-  channel: Uint8Array,
+  channel: TestChannel,
   share: ReturnType<typeof rawShare>,
 ): Promise<void> {
   await using receiver = await RawClient.greeted(url, "receiver", channel);

@@ -12,7 +12,7 @@ import {
 } from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
-import { expectFault, expectServed, hello } from "./wire-checks.ts";
+import { expectFault, expectServed, unprovedHello } from "./wire-checks.ts";
 
 let relay: Relay;
 let url: string;
@@ -166,7 +166,7 @@ describe("garbage", () => {
   const share = rawShare(2);
   const id = share.offer.share;
   const some: Message[] = [
-    hello("receiver"),
+    unprovedHello("receiver"),
     { t: "offer", ...share.offer, proof: share.proof },
     { t: "join", share: id, receiver: randomId(), name: new Uint8Array(0), from: 0, window: 1 },
     { t: "ack", share: id, next: 1, window: 16 },

@@ -10,7 +10,7 @@ import {
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { RawSocket } from "./raw-socket.ts";
-import { expectFault, hello } from "./wire-checks.ts";
+import { expectFault, unprovedHello } from "./wire-checks.ts";
 
 let relay: Relay;
 let url: string;
@@ -44,7 +44,7 @@ describe("messages that are none", () => {
     early.ack(randomId(), 0, 1);
     await expectFault(early, "bad-message");
     await using old = await RawClient.open(url);
-    old.send({ ...hello("receiver"), v: PROTOCOL_VERSION + 1 } as Message);
+    old.send({ ...unprovedHello("receiver"), v: PROTOCOL_VERSION + 1 } as Message);
     await expectFault(old, "version-mismatch");
   });
 
@@ -91,7 +91,7 @@ describe("messages that are none", () => {
     });
     expect(await socket.status()).toBe(101);
     expect((await socket.head).toLowerCase()).not.toContain("extensions");
-    socket.frame(0xc2, encodeControl(hello("receiver")));
+    socket.frame(0xc2, encodeControl(unprovedHello("receiver")));
     expect([1002, undefined]).toContain(await socket.closed);
   });
 });
@@ -155,17 +155,20 @@ describe("P3 roles", () => {
     { t: "cancel", share: id, reason: "sender-stopped" },
   ];
   const fromRelays: Message[] = [
+    { t: "challenge", nonce: new Uint8Array(32) },
     { t: "welcome", session: new Uint8Array(8), limits: { frame: 1, window: 1, credit: 1 } },
     { t: "want", share: id, first: 0, count: 1 },
     { t: "completed", share: id },
     { t: "fault", code: "internal", message: "", retry: false },
   ];
 
+  const hellos = [unprovedHello("sender"), unprovedHello("receiver")];
+
   test.each([
     { role: "receiver" as const, others: fromSenders },
     { role: "sender" as const, others: fromReceivers },
   ])("a $role is refused what is not for it to say", async ({ role, others }) => {
-    for (const message of [...others, ...fromRelays, hello("sender"), hello("receiver")]) {
+    for (const message of [...others, ...fromRelays, ...hellos]) {
       await using client = await RawClient.greeted(url, role, randomId());
       client.send(message);
       await expectFault(client, "wrong-role");

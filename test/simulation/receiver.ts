@@ -16,6 +16,7 @@ import {
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
+  type Signer,
 } from "../../protocol/mod.ts";
 
 import { Client } from "./client.ts";
@@ -53,7 +54,7 @@ export interface ReceiverHome {
   readonly name: string;
   readonly ways: Ways;
   readonly habits: ReceiverHabits;
-  readonly channel: Uint8Array;
+  readonly signer: Signer;
   readonly shares: ReadonlyMap<string, SimShare>;
   readonly copies: Copies;
   /** The disk: copies by share. */
@@ -101,11 +102,11 @@ export class SimReceiver extends Client {
     super(home.name, world, network, home.ways, { part: `${home.name}, ${home.starts++}` });
     this.#home = home;
     const random = (): number => this.random.next();
-    const { channel } = home;
+    const { signer } = home;
     const { lobby } = home.habits;
     const window = this.random.chance(0.5) ? WINDOW_RECORDS : 2;
     this.#session = new ReceiverSession(
-      { channel, lobby, window, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
+      { signer, lobby, window, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
       world.clock.now,
     );
   }

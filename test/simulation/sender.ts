@@ -11,6 +11,7 @@ import {
   type SenderGoal,
   type SenderOutcome,
   type StartWhen,
+  type Signer,
 } from "../../protocol/mod.ts";
 
 import { Client } from "./client.ts";
@@ -49,7 +50,7 @@ export class SimSender extends Client {
     ways: Ways,
     share: SimShare,
     options: {
-      channel: Uint8Array;
+      signer: Signer;
       goal: SenderGoal;
       startWhen: StartWhen | undefined;
       copies: Copies;
@@ -62,10 +63,10 @@ export class SimSender extends Client {
     this.#copies = options.copies;
     this.#uploadBuffer = 4 * (share.offer.recordSize + 16);
     const { offer, proof } = share;
-    const { channel, goal, startWhen } = options;
+    const { signer, goal, startWhen } = options;
     const random = (): number => this.random.next();
     this.#session = new SenderSession(
-      { channel, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random },
+      { signer, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random },
       options.startAt,
     );
   }

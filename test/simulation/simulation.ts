@@ -1,4 +1,5 @@
-import { LOST_GRACE_MS, SENDER_GRACE_MS } from "../../protocol/mod.ts";
+import { LOST_GRACE_MS, SENDER_GRACE_MS, type Signer } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
 import { checkEnds, type Party } from "./checks.ts";
 import { Clock } from "./clock.ts";
@@ -62,13 +63,13 @@ export class Simulation {
     };
     this.#network = new Network(this.#world);
     this.#network.relay = new SimRelay(this.#world, scenario.relay);
-    const channel = new Random(`${seed} channel`).bytes(16);
+    const signer = nodePrimitives.signer(new Random(`${seed} channel`).bytes(32));
     const copies = new Copies();
     this.#shares = scenario.shares.map(
       ({ size }, index) =>
         new SimShare(new Random(`${seed} share ${index}`), size, scenario.admits),
     );
-    this.#startSenders(channel, copies);
+    this.#startSenders(signer, copies);
     const shares = new Map(this.#shares.map((share) => [share.key, share]));
     this.#parties = scenario.receivers.map((plan, index) => {
       const { ways, habits } = plan;
@@ -87,7 +88,7 @@ export class Simulation {
         wires: [],
         takenAt: new Map<string, number>(),
       };
-      const home = { name, ways, habits, channel, shares, ...kept };
+      const home = { name, ways, habits, signer, shares, ...kept };
       return { plan, home, process: undefined };
     });
     for (const party of this.#parties) this.#plan(party);
@@ -141,14 +142,14 @@ export class Simulation {
     return this.#clock.now;
   }
 
-  #startSenders(channel: Uint8Array, copies: Copies): void {
+  #startSenders(signer: Signer, copies: Copies): void {
     const goal = goalOf(this.#scenario);
     for (const [index, { ways, startAt }] of this.#scenario.shares.entries()) {
       const share = this.#shares[index];
       if (share === undefined) continue;
       const name = `sender ${index}`;
       const sender = new SimSender(name, this.#world, this.#network, ways, share, {
-        channel,
+        signer,
         goal,
         startWhen: this.#scenario.startWhen,
         copies,
