@@ -114,6 +114,7 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
   "bun test/measure/egress.ts": { run: "bun test/measure/egress.ts 40 1", cwd: root },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
+  "bun test/measure/proof.ts": { run: "bun test/measure/proof.ts", cwd: root },
   "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: root },
   "bun run bench fanout --receivers 1 --fanout-total 768MiB": {
     run: "bun run bench fanout --systems fileshare --receivers 1 --fanout-total 2MiB --rounds 1",
