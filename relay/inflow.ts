@@ -36,15 +36,21 @@ export type Arrival = "whole" | "arriving" | "stuck" | "late";
  * What comes in by one socket beyond whole messages. Bun tells of whole ones alone, so a message that
  * comes in drips, or whose fragments never end, is seen in the kernel's count of bytes: what is in
  * no message that was told, and in none of the pings and pongs between its parts, is a part of one.
+ *
+ * A whole message proves that no older one is unfinished: whatever is on its way began after it. Without
+ * that, a slow line that is never empty (frames one behind the other) would seem to send one message for
+ * ever. And what the allowances below are too large by ends with each look that finds nothing on its way:
+ * it would add up until a frame went unseen, and its line would count as idle.
  */
 export class Inflow {
   readonly #peer: PeerKey;
   #descriptor: Descriptor | undefined;
   /**
-   * Bytes that are none of messages: of requests before, on a line that a proxy uses again. Undefined:
-   * not known yet.
+   * Bytes that are none of messages to come: of requests before, on a line that a proxy uses again, and
+   * of messages that were whole at a look. Undefined: not known yet.
    */
   #before: number | undefined = REQUEST_BYTES;
+  /** With heads, since `#before`. bytes */
   #told = 0;
   #begunAt: number | undefined;
   #lookedAt: number;
@@ -63,6 +69,11 @@ export class Inflow {
   /** A message came whole, or a ping or pong. @param length of its payload */
   came(length: number): void {
     this.#told += length + MESSAGE_OVERHEAD;
+  }
+
+  /** What came was a message, and no ping or pong, which may come amid one. */
+  whole(): void {
+    this.#begunAt = undefined;
   }
 
   /** Somebody else's requests may have come by the same line before. */
@@ -88,6 +99,8 @@ export class Inflow {
     this.#lookedBytes = bytes;
     this.#lookedAt = now;
     if (arrived <= 0) {
+      this.#before = bytes;
+      this.#told = 0;
       this.#begunAt = undefined;
       return "whole";
     }

@@ -49,6 +49,11 @@ export class Line {
     this.#inflow?.came(length);
   }
 
+  /** What came was a whole message, and no ping or pong. */
+  whole(): void {
+    this.#inflow?.whole();
+  }
+
   /** Whether what came may be listened to; false: it is too much. To be asked once for each. */
   maySay(now: number): boolean {
     return this.#allowance.spend(this.#rules.bounds.limits["messages-per-second"], now);

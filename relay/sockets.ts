@@ -188,6 +188,7 @@ export class Sockets implements Outlet {
 
   /** Runs the handling of a message of this socket. */
   handle(socket: Socket, length: number, handling: (id: SocketId) => void): void {
+    socket.data.line.whole();
     if (!this.#came(socket, length)) return;
     this.#handling = socket.data.id;
     try {

@@ -73,6 +73,7 @@ export class TextSockets {
   }
 
   message(socket: TextSocket, message: string | Uint8Array): void {
+    socket.data.line.whole();
     // Of the bytes of a file the slowest receiver says how fast they may come.
     const isData = socket.data.role === "text-sender" && typeof message !== "string";
     if (!this.#came(socket, message.length, isData)) return;

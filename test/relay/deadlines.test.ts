@@ -9,6 +9,7 @@ import {
   MESSAGE_MS,
   PING_MS,
   RECEIVERS_PER_SHARE,
+  TICK_MS,
   VERDICTS_PER_SHARE,
 } from "../../protocol/mod.ts";
 import { Allowance, answersTo } from "../../relay/allowance.ts";
@@ -33,6 +34,7 @@ function head(first: number, length: number): Buffer {
   return bytes;
 }
 
+/** Writes bytes, and lets the relay read them; a line that has ended takes none. */
 async function write(
   stage: Stage,
   { receiver, id }: { receiver: RawReceiver; id: SocketId },
@@ -42,10 +44,11 @@ async function write(
   await stage.received(id, bytes.length);
 }
 
+/** Answers a ping; a line that has ended answers none. */
 async function pong(stage: Stage, client: { receiver: RawReceiver; id: SocketId }): Promise<void> {
   const heard = stage.heard(client.id);
   client.receiver.socket.send(new Uint8Array(0), PONG);
-  await heard;
+  if (!(await heard)) return;
   // A pong without payload.
   await stage.received(client.id, 6);
 }
@@ -105,22 +108,27 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
     expect(client.receiver.events).toContain("fault timed-out");
   });
 
-  test("of 20 KiB/s may take a minute for a frame, again and again", async () => {
-    await using stage = new Stage({ frameBytes: 100 });
-    const client = await stage.client();
-    await stage.received(client.id, 0);
-    for (let frame = 0; frame < 3; frame++) {
+  // What was whole before must not hide what is on its way.
+  test.each([0, 20])(
+    "of 20 KiB/s may take a minute for a frame, again and again, also after %d fast ones",
+    async (fast) => {
+      await using stage = new Stage({ frameBytes: 100 });
+      const client = await stage.client();
+      await stage.received(client.id, 0);
       const whole = Buffer.concat([head(0x82, FRAME_BYTES), new Uint8Array(FRAME_BYTES)]);
-      for (let at = 0; at < whole.length; at += 20 * 1024) {
-        await write(stage, client, whole.subarray(at, at + 20 * 1024));
-        stage.tick(1000);
+      for (let frame = 0; frame < fast; frame++) await write(stage, client, whole);
+      for (let frame = 0; frame < 3; frame++) {
+        for (let at = 0; at < whole.length; at += 20 * 1024) {
+          await write(stage, client, whole.subarray(at, at + 20 * 1024));
+          stage.tick(1000);
+        }
       }
-    }
-    await pong(stage, client);
-    expect(stage.now).toBeGreaterThan(4 * IDLE_MS);
-    expect(stage.sockets.size).toBe(1);
-    expect(client.receiver.events).not.toContain("fault timed-out");
-  });
+      await pong(stage, client);
+      expect(stage.now).toBeGreaterThan(4 * IDLE_MS);
+      expect(stage.sockets.size).toBe(1);
+      expect(client.receiver.events).not.toContain("fault timed-out");
+    },
+  );
 
   test("on which a sender waits for receivers may say nothing but pongs for hours", async () => {
     await using stage = new Stage({ frameBytes: 100 });
@@ -140,9 +148,14 @@ describe("T3 what came in", () => {
   let received = 0;
   const kernel: InflowKernel = { find: () => 7, isPeer: () => true, received: () => received };
 
-  test("is whole as long as messages were told for it, heads and a little more aside", () => {
+  /** A line that is new, and what it was looked at as so far. */
+  function lineOf(): Inflow {
     received = BEFORE;
-    const inflow = new Inflow(new Uint8Array(18), 0);
+    return new Inflow(new Uint8Array(18), 0);
+  }
+
+  test("is whole as long as messages were told for it, heads and a little more aside", () => {
+    const inflow = lineOf();
     expect(inflow.look(kernel, MESSAGE_MS, 0)).toBe("whole");
     for (let at = 1; at < 1000; at++) {
       // A small message in a record of TLS of its own.
@@ -157,10 +170,9 @@ describe("T3 what came in", () => {
   });
 
   test("may take as long as it is large", () => {
-    received = 0;
-    const inflow = new Inflow(new Uint8Array(18), 0);
+    const inflow = lineOf();
     inflow.countFromHere(kernel);
-    received = BEFORE + 4 * FRAME_BYTES;
+    received += BEFORE + 4 * FRAME_BYTES;
     expect(inflow.look(kernel, MESSAGE_MS, 1000)).toBe("arriving");
     expect(inflow.look(kernel, MESSAGE_MS, 1000 + MESSAGE_MS)).toBe("stuck");
     received += FRAME_BYTES;
@@ -169,12 +181,64 @@ describe("T3 what came in", () => {
   });
 
   test("is not timed while it is not read", () => {
-    received = BEFORE + FRAME_BYTES;
-    const inflow = new Inflow(new Uint8Array(18), 0);
+    const inflow = lineOf();
+    received += FRAME_BYTES;
     expect(inflow.look(kernel, MESSAGE_MS, 0)).toBe("arriving");
     inflow.paused(10 * MESSAGE_MS);
     expect(inflow.look(kernel, MESSAGE_MS, 10 * MESSAGE_MS + 1)).toBe("stuck");
     expect(inflow.look(kernel, MESSAGE_MS, 11 * MESSAGE_MS + 1)).toBe("late");
+  });
+
+  test("is a new message after a whole one, even if every look finds a part of one", () => {
+    const inflow = lineOf();
+    const half = FRAME_BYTES / 2;
+    for (let now = 0; now < 100 * MESSAGE_MS; now += MESSAGE_MS / 2) {
+      // The looks always find half of a frame that is not told yet.
+      received += half;
+      expect(inflow.look(kernel, MESSAGE_MS, now)).not.toBe("late");
+      if (now % MESSAGE_MS === 0) continue;
+      inflow.came(FRAME_BYTES);
+      inflow.whole();
+    }
+  });
+
+  test.each([10, 15, 20, 26, 40, 100])(
+    "by a line of %d KiB/s without a gap is never late",
+    (rate) => {
+      const perFrame = FRAME_BYTES + 14;
+      for (let phase = 0; phase < PING_MS; phase += 2 * TICK_MS) {
+        const inflow = lineOf();
+        let told = 0;
+        let aliveAt = 0;
+        for (let now = phase; now < 10 * 60_000; now += TICK_MS) {
+          const sent = Math.floor(((now - phase) * rate * 1024) / 1000);
+          received = BEFORE + sent;
+          for (; told + perFrame <= sent; told += perFrame) {
+            inflow.came(FRAME_BYTES);
+            inflow.whole();
+            aliveAt = now;
+          }
+          if (!inflow.isDue(MESSAGE_MS, now)) continue;
+          const arrival = inflow.look(kernel, MESSAGE_MS, now);
+          expect(arrival).not.toBe("late");
+          if (arrival === "arriving") aliveAt = now;
+          // No pong comes within a frame: only what arrives shows that the line is alive.
+          expect(now - aliveAt).toBeLessThan(IDLE_MS);
+        }
+      }
+    },
+  );
+
+  test("is seen to come on after hours of nothing but pongs", () => {
+    const inflow = lineOf();
+    let now = 0;
+    for (; now < 100 * 60 * 60_000; now += PING_MS) {
+      received += 6;
+      inflow.came(0);
+      expect(inflow.look(kernel, MESSAGE_MS, now)).toBe("whole");
+    }
+    received += 200 * 1024;
+    expect(inflow.look(kernel, MESSAGE_MS, now)).toBe("arriving");
   });
 });
 

@@ -5,6 +5,7 @@ const AF_INET = 2;
 const SOCK_STREAM = 1;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const MSG_PEEK = 0x02;
 const MSG_DONTWAIT = 0x40;
 /** sizeof(struct sockaddr_in). bytes */
 const ADDRESS_BYTES = 16;
@@ -51,6 +52,12 @@ export class RawCalls implements Disposable {
   waiting(descriptor: number): number {
     const bytes = new Uint8Array(64);
     return this.#library.recv(descriptor, ptr(bytes), bytes.length, MSG_DONTWAIT);
+  }
+
+  /** Whether something has come that its owner has not read. */
+  isUnread(descriptor: number): boolean {
+    const byte = new Uint8Array(1);
+    return this.#library.recv(descriptor, ptr(byte), 1, MSG_PEEK | MSG_DONTWAIT) > 0;
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,7 @@
 import { BUFFERED_BYTES, NONCE_BYTES, type Message } from "../../protocol/mod.ts";
 import { BlockLog } from "../../relay/log.ts";
 import type { Kernel } from "../../relay/direct.ts";
-import type { Native } from "../../relay/native.ts";
+import type { Descriptor, Native } from "../../relay/native.ts";
 import { Bounds } from "../../relay/bounds.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../relay/relay-limits.ts";
 import type { SendResult, SocketId } from "../../relay/outlet.ts";
@@ -10,6 +10,7 @@ import type { BlockPool } from "../../relay/pool.ts";
 import { Sockets, type Socket, type SocketData } from "../../relay/sockets.ts";
 import type { Visitor } from "../../relay/visitor.ts";
 import { bytesFor, nativeRoom } from "./log-rooms.ts";
+import { RawCalls } from "./raw-calls.ts";
 import { rawShare, type RawShare } from "./raw-client.ts";
 import { RawReceiver } from "./raw-receiver.ts";
 
@@ -71,8 +72,9 @@ export class Stage implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #drained = new Map<SocketId, () => void>();
   readonly #closed = new Map<SocketId, () => void>();
-  readonly #heard = new Map<SocketId, () => void>();
+  readonly #heard = new Map<SocketId, (isAlive: boolean) => void>();
   readonly #received = new Map<SocketId, number>();
+  readonly #calls: RawCalls;
   #last: SocketId = 0;
 
   constructor({
@@ -83,6 +85,7 @@ export class Stage implements AsyncDisposable {
     ofBun = false,
     limits = {},
   }: StageOptions) {
+    this.#calls = this.#stack.use(new RawCalls());
     const room = this.#stack.use(nativeRoom({ blocks, blockBytes: bytesFor(1, frameBytes) }));
     this.share = rawShare(100, frameBytes - 16);
     this.pool = room.pool;
@@ -125,11 +128,13 @@ export class Stage implements AsyncDisposable {
         ping: (socket, { length }) => sockets.signOfLife(socket, length),
         pong: (socket, { length }) => {
           sockets.signOfLife(socket, length);
-          this.#heard.get(socket.data.id)?.();
+          this.#heard.get(socket.data.id)?.(true);
         },
         drain: (socket) => sockets.drained(socket),
         close: (socket) => {
           sockets.closed(socket);
+          this.#bun.delete(socket.data.id);
+          this.#heard.get(socket.data.id)?.(false);
           this.#closed.get(socket.data.id)?.();
         },
       },
@@ -190,15 +195,26 @@ export class Stage implements AsyncDisposable {
     return { ofBun, inAll: this.sockets.buffered(id) };
   }
 
-  /** Resolves when so many bytes more have come in by a socket than at the last call. */
-  async received(id: SocketId, more: number): Promise<void> {
+  /**
+   * Resolves when so many bytes more than at the last call have come in by a socket, and Bun has read
+   * them: all that is whole was told. Until then it is too early for a tick, because the time of a stage
+   * can pass by hours while the event loop does not turn once.
+   * @returns false: the line ended first
+   */
+  async received(id: SocketId, more: number): Promise<boolean> {
     const { peer } = this.#bun.get(id)!.data;
-    const descriptor = peer === undefined ? undefined : this.#valve.find(peer);
-    const bytes = (): number => (descriptor && this.#valve.received(descriptor)) ?? 0;
-    const before = this.#received.get(id);
-    const wanted = (before ?? bytes()) + more;
-    while (bytes() < wanted) await Bun.sleep(0);
-    this.#received.set(id, wanted);
+    const find = (): Descriptor | undefined => (peer && this.#valve.find(peer)) ?? undefined;
+    let wanted = this.#received.get(id);
+    for (; this.#bun.has(id); await Bun.sleep(0)) {
+      const descriptor = find();
+      const bytes = descriptor && this.#valve.received(descriptor);
+      if (descriptor === undefined || bytes === undefined) continue;
+      wanted ??= bytes;
+      if (bytes < wanted + more || this.#calls.isUnread(descriptor)) continue;
+      this.#received.set(id, wanted + more);
+      return true;
+    }
+    return false;
   }
 
   /** The socket has room for a frame again. */
@@ -207,11 +223,13 @@ export class Stage implements AsyncDisposable {
   }
 
   closed(id: SocketId): Promise<void> {
+    if (!this.#bun.has(id)) return Promise.resolve();
     return new Promise((resolve) => this.#closed.set(id, resolve));
   }
 
-  /** An answer to a ping came. */
-  heard(id: SocketId): Promise<void> {
+  /** An answer to a ping came; false: the line ended first. */
+  heard(id: SocketId): Promise<boolean> {
+    if (!this.#bun.has(id)) return Promise.resolve(false);
     return new Promise((resolve) => this.#heard.set(id, resolve));
   }
 
