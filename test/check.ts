@@ -93,7 +93,7 @@ for (const [title, args] of [
   if ((await run(title, args)).exitCode !== 0) failedSteps += 1;
 }
 
-const tests = await run("tests", ["test", `--parallel=${WORKERS}`, "--timeout=30000"]);
+const tests = await run("tests", ["test", `--parallel=${WORKERS}`]);
 const passed = count(tests.output, "pass") ?? 0;
 // A runner that failed without naming a failed test (a crash, a file that does not load) is one.
 const failed = Math.max(count(tests.output, "fail") ?? 0, tests.exitCode === 0 ? 0 : 1);

@@ -1,9 +1,19 @@
 /** Before the tests of a process: what clients remember is of this run alone, and goes with it. */
-import { afterAll } from "bun:test";
+import { afterAll, setDefaultTimeout } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import "./spare-scrypt.ts";
+
+/**
+ * ms that a test may take. Nothing is measured by it: it ends a test that hangs. Tests start processes
+ * and threads, and may share two cores with three other files and whatever else the machine does.
+ * Of several files in one process Bun heeds it in the first alone: there `--isolate` is needed, which
+ * `--parallel` implies.
+ */
+const TEST_MS = 60_000;
+
+setDefaultTimeout(TEST_MS);
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-state-"));
 process.env["XDG_STATE_HOME"] = folder;

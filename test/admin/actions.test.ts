@@ -59,6 +59,7 @@ describe("P12 a share that is removed", () => {
     const channel = randomId();
     await using sender = await RawClient.serving(url, channel, share);
     await using receiver = await RawClient.greeted(url, "receiver", channel);
+    await receiver.offered(share);
     receiver.join(share.offer.share, 0, WINDOW_RECORDS);
     await receiver.frame(0);
     const { shares } = await overviewWhen(admin, ({ lanes }) => lanes.live + lanes.catchUp === 1);

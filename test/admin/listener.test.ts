@@ -109,6 +109,7 @@ describe("P9 metrics", () => {
     const channel = randomId();
     await using _ = await RawClient.serving(`${relay.url}/ws`, channel, share);
     await using receiver = await RawClient.greeted(`${relay.url}/ws`, "receiver", channel);
+    await receiver.offered(share);
     receiver.join(share.offer.share, 0, WINDOW_RECORDS);
     await receiver.frame(4);
     const bytes = receiver.frames.reduce((sum, { length }) => sum + length, 0);

@@ -135,7 +135,7 @@ test("T1 half a request is closed in time, by Bun", async () => {
     ask("").catch(() => "closed"),
   ]);
   expect(whenClosed).toHaveLength(3);
-}, 30_000);
+});
 
 test("an upload for nobody is let go when its client goes", async () => {
   const { length } = await ask(
@@ -149,7 +149,8 @@ test("an upload for nobody is let go when its client goes", async () => {
     });
     return status === 404;
   };
-  expect(await gone()).toBe(true);
+  // As soon as the relay sees that: a request on another line may come first.
+  while (!(await gone()));
 });
 
 test("T1 a connection whose request was answered at once is not kept for ever", async () => {

@@ -22,9 +22,12 @@ interface Curled {
   readonly stderr: string;
 }
 
+/** s that curl may take; it is there to end it with a test that hangs. */
+const CURL_SECONDS = "50";
+
 /** Real curl, in a folder. */
 async function curl(cwd: string, args: readonly string[], stdin?: Uint8Array): Promise<Curled> {
-  const child = Bun.spawn(["curl", "-sS", "--max-time", "25", ...args], {
+  const child = Bun.spawn(["curl", "-sS", "--max-time", CURL_SECONDS, ...args], {
     cwd,
     stdin: stdin ?? "ignore",
     stdout: "pipe",

@@ -12,6 +12,8 @@ import { RawSocket } from "../relay/raw-socket.ts";
 import { OriginalSender } from "./original-clients.ts";
 
 const MiB = 2 ** 20;
+/** Enough for a client that has its name ready, on a machine that is busy. */
+const HELLO_MS = 2000;
 /** More than the kernel takes for who reads nothing. */
 const BYTES = content(3, 48 * MiB);
 
@@ -224,7 +226,7 @@ describe("a sender that does nothing", () => {
   });
 
   test("T2 of the original app that was told of its success and stays is closed", async () => {
-    await using relay = await limitedRelay({ "hello-timeout": 300 });
+    await using relay = await limitedRelay({ "hello-timeout": HELLO_MS });
     const taking = fetch(`${http(relay)}/lobby`).then((response) => response.text());
     const socket = new WebSocket(`${relay.url}/sender`);
     const told: unknown[] = [];
@@ -243,7 +245,7 @@ describe("a sender that does nothing", () => {
   });
 
   test("T2 of the original app that has a name may be silent", async () => {
-    await using relay = await limitedRelay({ "hello-timeout": 300 });
+    await using relay = await limitedRelay({ "hello-timeout": HELLO_MS });
     await using sender = await OriginalSender.connect(relay.url);
     sender.name("x");
     await using other = RawSocket.open(relay.port, {}, "/sender");

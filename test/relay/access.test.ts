@@ -8,6 +8,7 @@ import { startRelay, type Access, type Relay } from "../../relay/mod.ts";
 import { TokenBook } from "../../relay/tokens.ts";
 import type { TestChannel } from "./channel.ts";
 import { RawClient, randomId, rawShare, pathOf } from "./raw-client.ts";
+import { adminOf, overviewWhen } from "../admin/asking.ts";
 import { RawSocket } from "./raw-socket.ts";
 import { policyWith, token, withOtherSecret } from "./tokens.ts";
 import { expectFault } from "./wire-checks.ts";
@@ -215,7 +216,7 @@ describe("what somebody hears who is not let in", () => {
 describe("a policy that changes while somebody is in", () => {
   test("who has a revoked token is sent away, others stay, and the new one counts", async () => {
     const policy = policyWith({ mode: "closed", lobby: "closed", tokens });
-    await using relay = await startRelay({ policy });
+    await using relay = await startRelay({ policy, admin: { hostname: "127.0.0.1", port: 0 } });
     const enter = async (role: "sender" | "receiver", text: string): Promise<RawClient> => {
       const client = await RawClient.open(`${relay.url}/ws`);
       await client.hello(role, randomId(), { token: text });
@@ -232,6 +233,8 @@ describe("a policy that changes while somebody is in", () => {
     );
     await using text = RawSocket.open(relay.port, bearer(both.text), "/receiver");
     expect(await text.status()).toBe(101);
+    // All are in.
+    await overviewWhen(adminOf(relay), ({ clients }) => clients["http"]?.["receiver"] === 1);
     const next = token(["send", "receive"]);
     const kept = tokens.filter(({ id }) => id !== both.known.id);
     relay.setPolicy(policyWith({ mode: "closed", lobby: "closed", tokens: [...kept, next.known] }));

@@ -159,7 +159,7 @@ test("a relay sends no more than its limit, and all receivers get all of it", as
   const begun = performance.now();
   const all = Array.from({ length: 8 }, async () => {
     const receiver = open.use(await RawClient.greeted(url, "receiver", channel));
-    await receiver.when("offers");
+    await receiver.offered(share);
     receiver.onFrame = () => receiver.ack(share.offer.share, receiver.frames.length, 16);
     receiver.join(share.offer.share, 0, 16);
     await receiver.frame(records - 1);

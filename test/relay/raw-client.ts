@@ -88,6 +88,7 @@ export class RawClient implements AsyncDisposable {
       }
       this.#wake();
     });
+    socket.addEventListener("open", () => this.#wake());
     this.closed = new Promise((resolve) => {
       socket.addEventListener("close", ({ code, reason }) => {
         this.#over = true;
@@ -104,9 +105,7 @@ export class RawClient implements AsyncDisposable {
   static async open(url: string, from?: string): Promise<RawClient> {
     const headers = from === undefined ? {} : { "x-forwarded-for": from };
     const client = new RawClient(new WebSocket(url, { headers }));
-    await new Promise<void>((resolve) => {
-      client.socket.addEventListener("open", () => resolve());
-    });
+    await client.#until(() => client.socket.readyState === WebSocket.OPEN, "having been open");
     return client;
   }
 
@@ -165,6 +164,12 @@ export class RawClient implements AsyncDisposable {
   send(message: Message | Uint8Array | string): void {
     const encode = typeof message !== "string" && !(message instanceof Uint8Array);
     this.socket.send(encode ? encodeControl(message) : message);
+  }
+
+  /** As a receiver: the offers with this share. A worker may hear of it when the receiver is there already. */
+  offered({ offer: { share } }: RawShare): Promise<MessageOf<"offers">> {
+    const isIt = ({ share: other }: Offer): boolean => Buffer.compare(share, other) === 0;
+    return this.when("offers", ({ list }) => list.some(isIt));
   }
 
   join(share: Uint8Array, from: number, window: number, receiver = randomId()): void {

@@ -18,6 +18,11 @@ export interface RawReceiverOptions {
   readonly share: RawShare;
   readonly quiet?: boolean;
   readonly hostname?: string;
+  /**
+   * Pings are events, and are not answered: for tests that say what time it is. Else one may come in any
+   * test that takes PING_MS.
+   */
+  readonly pings?: boolean;
 }
 
 interface Heard {
@@ -77,7 +82,7 @@ export class RawReceiver implements AsyncDisposable {
 
   /** Has said nothing yet. */
   static async connect(options: RawReceiverOptions): Promise<RawReceiver> {
-    const { port, share, hostname = "127.0.0.1" } = options;
+    const { port, share, hostname = "127.0.0.1", pings = false } = options;
     const events: string[] = [];
     const wake = { call: (): void => undefined };
     const heard: Heard = {};
@@ -87,6 +92,10 @@ export class RawReceiver implements AsyncDisposable {
       if (control?.t === "challenge") {
         heard.challenge = control;
         wake.call();
+        return;
+      }
+      if (message.first === PING && !pings) {
+        socket.send(message.payload, PONG);
         return;
       }
       const event = describe(message, share);

@@ -152,7 +152,7 @@ describe("P5 bytes of a share", () => {
     sender.send({ t: "offer", ...share.offer, proof: share.proof });
     await sender.when("accepted");
     await using receiver = await RawClient.greeted(url, "receiver", channel, ME);
-    await receiver.when("offers");
+    await receiver.offered(share);
     receiver.onFrame = () => receiver.ack(share.offer.share, receiver.frames.length, 16);
     receiver.join(share.offer.share, 0, 16);
     const { reason } = await receiver.when("cancel");
@@ -181,7 +181,7 @@ describe("P5 receivers of a share", () => {
     await using open = new AsyncDisposableStack();
     const join = async (): Promise<RawClient> => {
       const receiver = open.use(await RawClient.greeted(url, "receiver", channel));
-      await receiver.when("offers");
+      await receiver.offered(share);
       receiver.join(share.offer.share, 0, 16);
       return receiver;
     };
@@ -215,7 +215,7 @@ describe("P5 a share that", () => {
     const channel = randomId();
     const sender = await RawClient.offering(`${relay.url}/ws`, channel, share);
     const receiver = await RawClient.greeted(`${relay.url}/ws`, "receiver", channel);
-    await receiver.when("offers");
+    await receiver.offered(share);
     receiver.join(share.offer.share, 0, 1);
     return { sender, receiver };
   }

@@ -150,7 +150,7 @@ export class Stage implements AsyncDisposable {
   /** A quiet client that is attached, and its socket here. */
   async client(hostname?: string): Promise<{ receiver: RawReceiver; id: SocketId }> {
     const { port, share } = this;
-    const options = { port, share, channel: new Uint8Array(16) };
+    const options = { port, share, channel: new Uint8Array(16), pings: true };
     const receiver = this.#stack.use(
       await RawReceiver.open(hostname === undefined ? options : { ...options, hostname }),
     );

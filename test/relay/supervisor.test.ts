@@ -20,8 +20,12 @@ const MiB = 1024 * 1024;
 const RECORDS = 9;
 
 /** So that tests need not wait as long as people would. */
-const PING_MS = 100;
 const RESTART_MS = 10;
+/**
+ * Likewise, where silence itself is the point. A worker is given up after 15 of these, also one that
+ * starts or is well and gets no core for so long: elsewhere the periods are those of a real relay.
+ */
+const PING_MS = 300;
 
 const unruly = new URL("./unruly-worker.ts", import.meta.url).href;
 
@@ -49,12 +53,15 @@ function order(worker: number, does: Order["does"]): void {
 
 /** A relay of two workers, and what it complains of. */
 async function supervised(
-  options: Partial<RelayOptions> = {},
+  supervision: RelayOptions["supervision"] = {},
   script = unruly,
 ): Promise<{ relay: Relay; troubles: Troubles }> {
   const troubles = new Troubles();
-  const supervision = { script, pingMs: PING_MS, restartMs: RESTART_MS };
-  const relay = await startRelay({ workers: 2, onTrouble: troubles.tell, supervision, ...options });
+  const relay = await startRelay({
+    workers: 2,
+    onTrouble: troubles.tell,
+    supervision: { script, restartMs: RESTART_MS, ...supervision },
+  });
   return { relay, troubles };
 }
 
@@ -87,7 +94,7 @@ async function transferThrough(relay: Relay, meanwhile: () => void): Promise<voi
 
 describe("a worker during a transfer", () => {
   test.each([0, 1])("that loops for ever (%d) is replaced, and all finish", async (worker) => {
-    const { relay, troubles } = await supervised();
+    const { relay, troubles } = await supervised({ pingMs: PING_MS });
     await using _ = relay;
     await transferThrough(relay, () => order(worker, "loop"));
     // Even when nobody needed it.
@@ -186,6 +193,7 @@ test("who is sent away gets whole frames, and is told so after the last", async 
   const share = rawShare(WINDOW_RECORDS, FRAME_BYTES - FRAME_HEADER_BYTES);
   await using sender = await RawClient.offering(url, channel, share);
   await using receiver = await RawClient.greeted(url, "receiver", channel);
+  await receiver.offered(share);
   receiver.join(share.offer.share, 0, WINDOW_RECORDS);
   receiver.socket.pause();
   await sender.when("want");

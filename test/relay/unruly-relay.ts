@@ -5,7 +5,7 @@ import { ORDERS, type Order } from "./unruly-worker.ts";
 const relay = await startRelay({
   workers: 2,
   onTrouble: (trouble) => console.error(trouble),
-  supervision: { script: new URL("./unruly-worker.ts", import.meta.url).href, pingMs: 50 },
+  supervision: { script: new URL("./unruly-worker.ts", import.meta.url).href, pingMs: 300 },
 });
 const orders = new BroadcastChannel(ORDERS);
 orders.postMessage({ worker: 1, does: "block" } satisfies Order);

@@ -30,7 +30,7 @@ export async function expectServed(
   share: ReturnType<typeof rawShare>,
 ): Promise<void> {
   await using receiver = await RawClient.greeted(url, "receiver", channel);
-  const { list } = await receiver.when("offers");
+  const { list } = await receiver.offered(share);
   expect(list).toMatchObject([{ share: share.offer.share, senderHere: true }]);
   receiver.join(share.offer.share, 0, 4);
   await sender.when("want", ({ first }) => first === 0);

@@ -121,6 +121,7 @@ describe("shares", () => {
     const id = share.offer.share;
     await using sender = await RawClient.offering(url, channel, share);
     await using liar = await RawClient.greeted(url, "receiver", channel);
+    await liar.offered(share);
     liar.ack(id, RECORD_INDEX, 16);
     liar.join(id, 0, 2);
     liar.ack(id, RECORD_INDEX, 2);
