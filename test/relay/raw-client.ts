@@ -67,6 +67,7 @@ export class RawClient implements AsyncDisposable {
   /** Told of each control message. */
   onMessage: (message: Message) => void = () => undefined;
   readonly #waiting = new Set<() => void>();
+  #wasOpen = false;
   #over = false;
   #challenge: MessageOf<"challenge"> | undefined;
 
@@ -88,7 +89,10 @@ export class RawClient implements AsyncDisposable {
       }
       this.#wake();
     });
-    socket.addEventListener("open", () => this.#wake());
+    socket.addEventListener("open", () => {
+      this.#wasOpen = true;
+      this.#wake();
+    });
     this.closed = new Promise((resolve) => {
       socket.addEventListener("close", ({ code, reason }) => {
         this.#over = true;
@@ -105,7 +109,7 @@ export class RawClient implements AsyncDisposable {
   static async open(url: string, from?: string): Promise<RawClient> {
     const headers = from === undefined ? {} : { "x-forwarded-for": from };
     const client = new RawClient(new WebSocket(url, { headers }));
-    await client.#until(() => client.socket.readyState === WebSocket.OPEN, "having been open");
+    await client.#until(() => client.#wasOpen, "having been open");
     return client;
   }
 
