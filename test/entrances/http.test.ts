@@ -23,7 +23,7 @@ interface Curled {
 }
 
 /** s that curl may take; it is there to end it with a test that hangs. */
-const CURL_SECONDS = "50";
+const CURL_SECONDS = "100";
 
 /** Real curl, in a folder. */
 async function curl(cwd: string, args: readonly string[], stdin?: Uint8Array): Promise<Curled> {

@@ -253,7 +253,7 @@ describe("a client", () => {
 
 describe("P1 guesses", () => {
   test("of one address are refused after so many in a minute, by every door", async () => {
-    // Another is allowed after a minute: longer than a test may take.
+    // So that the next is allowed after a minute, and not amid these.
     await using relay = await limitedRelay({ "attempts-per-minute": 1 });
     const guess = `/c/${"ab".repeat(16)}/${"cd".repeat(16)}`;
     expect((await ask(relay, "192.0.2.1", guess)).status).toBe(404);
