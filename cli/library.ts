@@ -22,6 +22,7 @@ import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
 import { chooseRelay, chooseToken, type RelayChoice } from "./relay-choice.ts";
+import { checkSenderCode } from "./sender-code.ts";
 import type { SendWhat } from "./source.ts";
 
 /** ms that the relay may be unreachable at first */
@@ -49,7 +50,7 @@ type ReceiveChoices = Omit<Partial<ReceiveJob>, "kind" | "code" | keyof Common>;
 export interface SendOptions extends Common, SendChoices {
   /** Paths of files and folders, or a text, or the standard input. */
   readonly what: SendWhat | readonly string[];
-  /** A new one unless given; `lobby` for everybody. */
+  /** A new one unless given; `lobby` for everybody. One that is easy to guess is refused. */
   readonly code?: string | undefined;
 }
 
@@ -61,18 +62,19 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  * Offers a share and serves it until enough receivers have all of it (`receivers`, 1 unless given), or
  * until the signal if `stay` is set. Nothing is kept for `resume` unless `keep` says so.
  * @returns the transfer; what goes wrong on the way is an `error` event and the outcome's fault
- * @throws FaultError `bad-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `usage` for what can't be a token,
+ * @throws FaultError `bad-code`, `weak-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `usage` for what can't be a token,
  *   `interrupted` when the signal has been given already; nothing was started then
  */
 export function send(options: SendOptions): Client {
-  const { what, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
+  const { what: given, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
+  const what: SendWhat = "from" in given ? given : { from: "paths", paths: given };
   return start(signal, {
     receivers: 1,
     stay: false,
     ...choices,
     kind: "send",
-    what: "from" in what ? what : { from: "paths", paths: what },
-    code: code === undefined ? newCode() : codeOf(code),
+    what,
+    code: code === undefined ? newCode() : senderCodeOf(code, what),
     ...whereOf(chooseRelay(relay, ca)),
     token: chooseToken(token),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
@@ -131,6 +133,12 @@ function start(signal: AbortSignal | undefined, job: SendJob | ReceiveJob): Clie
 
 function codeOf(given: string): Code {
   return given === LOBBY_CODE ? LOBBY_CODE : parseCode(given);
+}
+
+function senderCodeOf(given: string, what: SendWhat): Code {
+  const code = codeOf(given);
+  checkSenderCode(code, what);
+  return code;
 }
 
 function newCode(): Code {

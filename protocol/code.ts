@@ -18,12 +18,23 @@ export const LOBBY_CODE = "lobby" as Code;
 
 const WORD_BITS = 11; // the list has 2^11 words
 const PREFIX_LETTERS = 4;
+/** Fewer different words, or so many in the list's order, are a pattern: of made codes one in 10^8. */
+const WORDS_DIFFERENT = 4;
+const WORDS_IN_ORDER = 4;
+/** Draws of a new code; that two in a row are patterns shows a broken source of randomness. */
+const DRAWS = 8;
+/** What the documents show, and the beginning of the best known phrase of this list. */
+const WORDS_SHOWN = new Set([
+  "amused-oyster-velvet-crisp-lunar-solid",
+  "legal-winner-thank-year-wave-sausage",
+]);
 /** Fewer different characters than this in a code of one's own is a pattern, not a secret. */
 const OWN_CODE_DIFFERENT = 8;
 /** An own code that has six parts, and so many of them on the list, is six words mistyped. */
 const MISTYPED_WORDS = 4;
 
 const words: readonly string[] = wordlist;
+const wordPlaces = new Map(words.map((word, place) => [word, place]));
 /** Whole words and all their beginnings of four letters or more. */
 const byInput = new Map<string, string>();
 for (const word of words) {
@@ -31,8 +42,20 @@ for (const word of words) {
   byInput.set(word, word);
 }
 
-/** A new code of CODE_WORDS words, 11 bits each. `random(n)` gives n unpredictable bytes. */
+/**
+ * A new code of CODE_WORDS words, 11 bits each, which `checkWords` takes. `random(n)` gives n
+ * unpredictable bytes.
+ * @throws FaultError "internal" when they are none
+ */
 export function makeCode(random: (length: number) => Uint8Array): Code {
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const code = drawCode(random);
+    if (wordsProblem(code) === undefined) return code;
+  }
+  throw new FaultError("internal", "the source of random numbers repeats itself");
+}
+
+function drawCode(random: (length: number) => Uint8Array): Code {
   const bytes = random(2 * CODE_WORDS);
   const picked = Array.from({ length: CODE_WORDS }, (_, i) => {
     const number = (bytes[2 * i]! << 8) | bytes[2 * i + 1]!;
@@ -60,13 +83,37 @@ export function parseCode(input: string): Code {
   return wordCode(parts);
 }
 
+/**
+ * Refuses words of the list that nobody drew: repeats, neighbours in the list, published ones.
+ * @throws FaultError "weak-code"
+ */
+export function checkWords(code: Code): void {
+  const problem = isLobby(code) ? undefined : wordsProblem(code);
+  if (problem !== undefined) throw new FaultError("weak-code", problem);
+}
+
+function wordsProblem(code: string): string | undefined {
+  const picked = code.split("-");
+  if (new Set(picked).size < WORDS_DIFFERENT) return "its words repeat";
+  if (WORDS_SHOWN.has(code)) return "it is printed in documents that everybody can read";
+  const places = picked.map((word) => wordPlaces.get(word) ?? -1);
+  const following = places.filter((place, i) => Math.abs(place - (places[i - 1] ?? -9)) === 1);
+  if (following.length >= WORDS_IN_ORDER - 1) return "its words follow each other in the list";
+  return undefined;
+}
+
+/** Whether a person made it up: it is no words of the list, and not the lobby's. */
+export function isOwnCode(code: Code): boolean {
+  return !isLobby(code) && /\d/.test(code);
+}
+
 export function isLobby(code: Code): boolean {
   return code === LOBBY_CODE;
 }
 
 /** The shortest form that people can pass on: the first four letters of every word. */
 export function abbreviateCode(code: Code): string {
-  if (isLobby(code) || /\d/.test(code)) return code;
+  if (isLobby(code) || isOwnCode(code)) return code;
   const cut = code.split("-").map((word) => word.slice(0, PREFIX_LETTERS));
   return cut.join("-");
 }

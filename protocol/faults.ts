@@ -51,6 +51,10 @@ export const FAULTS = {
     "That is not a code",
     "A code is six words such as amused-oyster-velvet-crisp-lunar-solid; each may be cut to its first four letters.",
   ),
+  "weak-code": wrongUse(
+    "That code is too easy to guess",
+    "Leave out --code and FILESHARE_CODE for six random words, or add random letters and digits.",
+  ),
   "bad-relay-address": wrongUse(
     "That is not the address of a relay",
     "Give it as ws://host:port or wss://host:port (http and https work too).",

@@ -8,7 +8,7 @@ import { temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
 
 const main = `${import.meta.dir}/../../cli/main.ts`;
-const CODE = "abandon-ability-able-about-above-absent";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip";
 
 interface Ran {
   readonly exitCode: number;
@@ -214,7 +214,7 @@ describe("W3 before any socket opens", () => {
     ["one word", "abandon"],
     ["five words", CODE.split("-").slice(1).join("-")],
     ["seven words", `${CODE}-zoo`],
-    ["an unknown word", CODE.replace("above", "abuve")],
+    ["an unknown word", CODE.replace("useful", "usefull")],
     ["a look-alike", LOOKALIKE],
     ["an endless one", "abandon-".repeat(10_000)],
     ["a short own code", "secret-1"],

@@ -11,7 +11,7 @@ import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const CODE = "abandon-ability-able-about-above-absent";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip";
 
 describe("the proxy for a relay", () => {
   test.each([

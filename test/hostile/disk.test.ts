@@ -30,8 +30,8 @@ import { RawClient, randomId } from "../relay/raw-client.ts";
 import { everything, recv } from "./receiver.ts";
 import { HostileSender, HOSTILE_RECORD_SIZE, type Lie } from "./sender.ts";
 
-const CODE = parseCode("abandon-ability-able-about-above-absent");
-const OTHER = parseCode("amused-oyster-velvet-crisp-lunar-solid");
+const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip");
+const OTHER = parseCode("timber-magnet-sunny-cliff-oven-price");
 const MiB = 1024 * 1024;
 /** What must not reach a terminal. */
 const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}]/u;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileshare } from "../command.ts";
 
 const rounds = Number(process.argv[2] ?? 11);
-const code = "amused-oyster-velvet-crisp-lunar-solid";
+const code = "timber-magnet-sunny-cliff-oven-price";
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
