@@ -138,6 +138,8 @@ export const clientEvent = v.variant("event", [
     sizes: field(v.optional(sizes), "of the files, in the order of their names"),
     flagged: field(v.optional(flagged), "names that deserve a second look, and why"),
     same: field(v.optional(whole), "files that are here already as they are in the share"),
+    made: field(v.optional(whole), "folders that it makes, those with something in them included"),
+    disk: field(v.optional(whole), "bytes of the disk that all of it takes, folders included"),
   }),
   event("skipped", "What is not fetched: it is here already, or left as it is.", {
     files: field(whole, "how many"),

@@ -85,6 +85,8 @@ class Lister {
   /** Of the folder that was named, without links in it. */
   #top = "";
   #looked = 0;
+  /** Folders that are named by what is in them. */
+  #folders = 0;
 
   constructor(options: ListOptions, signal: AbortSignal) {
     this.#options = options;
@@ -118,6 +120,8 @@ class Lister {
   async #folder(place: string, found: Omit<Here, "place">): Promise<void> {
     const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
     const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+    this.#countOne();
+    this.#folders++;
     const fd = attempt(found.local, () => openSync(place, flags));
     try {
       const held = process.platform === "linux" ? `/proc/self/fd/${fd}` : place;
@@ -132,7 +136,10 @@ class Lister {
         if (inside !== undefined) await inside;
       }
       // Others are named by what is in them.
-      if (this.files.length === before) this.#push(here.path, "folder", here.stat);
+      if (this.files.length === before) {
+        this.#folders--;
+        this.#push(here.path, "folder", here.stat);
+      }
     } finally {
       closeSync(fd);
     }
@@ -191,9 +198,7 @@ class Lister {
   }
 
   #push(path: SafePath, type: ManifestFile["type"], stat: BigIntStats): void {
-    if (this.files.length >= MANIFEST_FILES) {
-      throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
-    }
+    this.#countOne();
     const isFile = type === "file";
     this.files.push({
       path,
@@ -203,6 +208,12 @@ class Lister {
       mtime: Number(stat.mtimeMs),
     });
     this.identities.add(stat);
+  }
+
+  /** Before one more file or folder. */
+  #countOne(): void {
+    if (this.files.length + this.#folders < MANIFEST_FILES) return;
+    throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files and folders`);
   }
 
   async #breathe(): Promise<void> {

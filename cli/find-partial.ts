@@ -6,7 +6,8 @@ import { FaultError } from "../protocol/faults.ts";
 import type { Manifest } from "../protocol/manifest.ts";
 import { examineFile, openData, takeFile } from "./examine-file.ts";
 import { examineTree, takeTree } from "./examine-tree.ts";
-import { checkSpace, diskFault, errorCode, Folder } from "./folder.ts";
+import { DiskNeed, type DiskUse } from "./disk-need.ts";
+import { blockBytes, checkSpace, diskFault, errorCode, Folder } from "./folder.ts";
 import { Journal } from "./journal.ts";
 import { isOurs } from "./own-file.ts";
 import { Layout } from "./layout.ts";
@@ -50,8 +51,7 @@ export function openPartial(share: NewPartial): PartialShare {
   let journal: Journal | undefined;
   let made = false;
   try {
-    const bytes = manifest.files.reduce((sum, { size }, i) => sum + size * wanted[i]!, 0);
-    checkSpace(dir, bytes);
+    checkSpace(dir, diskUse({ dir, manifest, head }, wanted));
     makeFolder(folder, name);
     made = true;
     // The data before the journal: see `examineFile` on their times.
@@ -69,6 +69,23 @@ export function openPartial(share: NewPartial): PartialShare {
     folder.close();
     throw diskFault(error, dir);
   }
+}
+
+/** Beside what is in it: the partial, its data if that is a folder, and the journal. */
+const PARTIAL_INODES = 3;
+
+/**
+ * What a share takes of the disk while it comes, its partial included.
+ * @throws FaultError "bad-destination"
+ */
+export function diskUse(
+  { dir, manifest, head }: Pick<NewPartial, "dir" | "manifest" | "head">,
+  wanted: Uint8Array,
+): DiskUse {
+  const block = blockBytes(dir);
+  const { bytes, inodes } = new DiskNeed(manifest, wanted, block).left();
+  const journal = Math.ceil(head.length / block) * block;
+  return { bytes: bytes + journal + PARTIAL_INODES * block, inodes: inodes + PARTIAL_INODES };
 }
 
 export interface Sought {

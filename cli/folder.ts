@@ -12,9 +12,11 @@ import {
   openSync,
   statfsSync,
   statSync,
+  type BigIntStatsFs,
 } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
+import type { DiskUse } from "./disk-need.ts";
 
 /** Of Linux's libc; Bun has no word for it. */
 type Syncfs = (fd: number) => number;
@@ -90,21 +92,37 @@ export function checkDestination(dir: string): void {
   throw new FaultError("bad-destination", dir);
 }
 
+/** Network file systems and ZFS name the size of a transfer as their block, and pack small files. */
+const BLOCK_BYTES_MOST = 4096;
+
+/** What a folder takes there, and in which steps files grow. @throws FaultError "bad-destination" */
+export function blockBytes(dir: string): number {
+  return Math.min(Number(statOf(dir).bsize), BLOCK_BYTES_MOST);
+}
+
 /**
  * Refuses early what cannot fit. It reserves nothing: writing may still run out of space.
- * @throws FaultError "disk-full" when fewer than `bytes` are free for this user in `dir`.
+ * @throws FaultError "disk-full" when fewer bytes or inodes are free for this user in `dir`.
  */
-export function checkSpace(dir: string, bytes: number): void {
-  let free: bigint;
+export function checkSpace(dir: string, { bytes, inodes }: DiskUse): void {
+  const { blocks, bavail, bsize, ffree } = statOf(dir);
+  const free = bavail * bsize;
+  // A file system without a size of its own says nothing.
+  if (blocks !== 0n && BigInt(bytes) > free) {
+    throw new FaultError("disk-full", `${bytes} bytes are needed in ${dir}, ${free} are free`);
+  }
+  // Many file systems make inodes as they are needed, and say 0.
+  if (ffree !== 0n && BigInt(inodes) > ffree) {
+    const needed = `${inodes} files and folders are made in ${dir}`;
+    throw new FaultError("disk-full", `${needed}, and it has room for ${ffree} more`);
+  }
+}
+
+function statOf(dir: string): BigIntStatsFs {
   try {
-    const { blocks, bavail, bsize } = statfsSync(dir, { bigint: true });
-    if (blocks === 0n) return; // a file system without a size of its own says nothing
-    free = bavail * bsize;
+    return statfsSync(dir, { bigint: true });
   } catch (cause) {
     throw new FaultError("bad-destination", dir, { cause });
-  }
-  if (BigInt(bytes) > free) {
-    throw new FaultError("disk-full", `${bytes} bytes are needed in ${dir}, ${free} are free`);
   }
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../protocol/mod.ts";
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
-import { findPartial, openPartial } from "./find-partial.ts";
+import { diskUse, findPartial, openPartial } from "./find-partial.ts";
 import { checkSpace, Folder } from "./folder.ts";
 import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
@@ -142,6 +142,14 @@ export class Incoming {
     return survey ?? { exists: false, same: { files: 0, bytes: 0 } };
   }
 
+  /** Bytes of the disk that all of it takes; undefined where nothing is saved, or nobody knows. */
+  get diskBytes(): number | undefined {
+    const stage = this.#stage;
+    if (stage.at !== "known" || stage.survey === undefined || stage.manifest.open) return undefined;
+    const all = new Uint8Array(stage.manifest.files.length).fill(1);
+    return diskUse({ ...stage, dir: this.#destination.dir }, all).bytes;
+  }
+
   /** After `finish`: what got which name. */
   get saved(): readonly Saved[] {
     return this.#stage.at === "agreed" ? this.#stage.store.saved : [];
@@ -204,7 +212,7 @@ export class Incoming {
   async checkpoint(): Promise<void> {
     if (this.#stage.at !== "agreed") return;
     const { store } = this.#stage;
-    if (store instanceof PartialShare) checkSpace(this.#destination.dir, store.bytesLeft);
+    if (store instanceof PartialShare) checkSpace(this.#destination.dir, store.left);
     await store.checkpoint();
   }
 

@@ -69,6 +69,8 @@ export interface ReceiveJob {
   readonly allNames: boolean;
   /** Take hidden files, and those that systems act upon, without a question of their own. */
   readonly hidden: boolean;
+  /** In the lobby, take more than LOBBY_ENTRIES files and folders at once without a question. */
+  readonly many?: boolean | undefined;
   /** What to do about names that are taken; undefined: as the answer says, else `number`. */
   readonly onExists: OnExists | undefined;
   /** Tell by their content which files are here already, and not by size and time. */

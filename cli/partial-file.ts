@@ -15,6 +15,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
+import type { DiskUse } from "./disk-need.ts";
 import type { Folder } from "./folder.ts";
 import { writeFully } from "./own-file.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
@@ -63,8 +64,8 @@ export class PartialFile extends PartialShare {
       : fileOffset(this.next, this.manifest, this.headBytes);
   }
 
-  override get bytesLeft(): number {
-    return this.manifest.open ? 0 : this.manifest.bytes - this.bytes;
+  override get left(): DiskUse {
+    return { bytes: this.manifest.open ? 0 : this.manifest.bytes - this.bytes, inodes: 0 };
   }
 
   protected override put(bytes: Uint8Array, position: number): void {

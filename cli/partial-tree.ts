@@ -20,12 +20,15 @@ import { FaultError } from "../protocol/faults.ts";
 import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../protocol/limits.ts";
 import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
 import { Descent } from "./descent.ts";
-import { errorCode } from "./folder.ts";
+import { DiskNeed, type DiskUse } from "./disk-need.ts";
+import { blockBytes, errorCode } from "./folder.ts";
 import { writeFully } from "./own-file.ts";
 import type { Layout } from "./layout.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
 import { placeTree } from "./place-tree.ts";
 import type { FinishPolicy } from "./place.ts";
+
+const NOTHING: DiskUse = { bytes: 0, inodes: 0 };
 
 export interface TreeHoldings extends Holdings {
   readonly layout: Layout;
@@ -45,6 +48,9 @@ export class PartialTree extends PartialShare {
   /** Files written and not on the disk, the open one included. */
   #dirty = new Set<number>();
   readonly #whole: boolean;
+  readonly #need: DiskNeed;
+  /** Entries without content before this one are made. */
+  #made = 0;
   #saved: readonly Saved[] = [];
 
   constructor(holdings: TreeHoldings) {
@@ -55,6 +61,7 @@ export class PartialTree extends PartialShare {
     this.#writing = new Descent(root, true);
     this.#syncing = new Descent(root);
     this.#whole = holdings.whole;
+    this.#need = new DiskNeed(this.manifest, this.#wanted, blockBytes(holdings.folder.at()));
     const { synced, next } = holdings;
     const end = this.#layout.position(next);
     const { length } = this.manifest.files;
@@ -70,15 +77,8 @@ export class PartialTree extends PartialShare {
     return this.#layout.position(this.next);
   }
 
-  override get bytesLeft(): number {
-    const { files } = this.manifest;
-    const position = this.bytes;
-    let left = 0;
-    for (let i = this.#layout.fileAt(position); i < files.length; i++) {
-      if (this.#wanted[i] !== 1) continue;
-      left += this.#layout.end(i) - Math.max(position, this.#layout.begin(i));
-    }
-    return left;
+  override get left(): DiskUse {
+    return this.#whole ? NOTHING : this.#need.left(this.bytes, this.#made);
   }
 
   override get saved(): readonly Saved[] {
@@ -158,6 +158,7 @@ export class PartialTree extends PartialShare {
   async #makeEmpty(): Promise<void> {
     let made = 0;
     for (const [i, file] of this.manifest.files.entries()) {
+      this.#made = i;
       if (file.size > 0 || this.#wanted[i] !== 1) continue;
       if (file.type === "file") {
         this.#fdOf(i, true);
@@ -168,6 +169,7 @@ export class PartialTree extends PartialShare {
       }
       if (++made % TREE_STEP === 0) await new Promise(setImmediate);
     }
+    this.#made = this.manifest.files.length;
   }
 
   #fdOf(file: number, anew: boolean): number {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
 import type { Manifest } from "../protocol/manifest.ts";
 import { plainOffset, recordBytes } from "../protocol/sizes.ts";
+import type { DiskUse } from "./disk-need.ts";
 import { diskFault, errorCode, type Folder } from "./folder.ts";
 import type { Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "./owner.ts";
@@ -74,8 +75,8 @@ export abstract class PartialShare {
   /** Bytes of the files that are here. */
   abstract get bytes(): number;
 
-  /** Bytes that are still to be written; 0 where nobody knows. */
-  abstract get bytesLeft(): number;
+  /** What is still to be written; nothing where nobody knows. */
+  abstract get left(): DiskUse;
 
   /** Who we are to the sender of this share, as given to `openPartial`. */
   get receiver(): Uint8Array {

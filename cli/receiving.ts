@@ -7,6 +7,7 @@ import {
   FAULTS,
   FRAME_BYTES,
   FaultError,
+  LOBBY_ENTRIES,
   NAMES_SHOWN,
   PROGRESS_EVERY_MS,
   ReceiverSession,
@@ -25,6 +26,7 @@ import {
   type Danger,
   type FaultCode,
   type Keys,
+  type Manifest,
   type ManifestFile,
   type OfferSeen,
   type ReceiverEffect,
@@ -383,12 +385,15 @@ export class Receiving {
     if (this.#held.delete(why) && this.#held.size === 0) this.#line?.resume();
   }
 
-  /** What systems act upon by themselves needs consent even where nothing else is asked. */
+  /**
+   * What systems act upon by themselves needs consent even where nothing else is asked, and in the
+   * lobby, where anybody may send, so does what fills the disk with names alone.
+   */
   #needsAnswer(): boolean {
-    const { ask, hidden, stdout, prefix } = this.#job;
+    const { ask, hidden, stdout, prefix, lobby, many = false } = this.#job;
     const manifest = this.#incoming?.manifest;
     if (manifest === undefined || manifest.kind === "text" || stdout) return false;
-    if (ask) return true;
+    if (ask || (lobby && !many && entriesOf(manifest) > LOBBY_ENTRIES)) return true;
     if (hidden) return false;
     return manifest.files.some((file) => needsConsent(dangersOf(file, prefix)));
   }
@@ -398,8 +403,9 @@ export class Receiving {
   #tellOffer(question: boolean): void {
     const manifest = this.#incoming?.manifest;
     if (this.#incoming === undefined || manifest === undefined) return;
-    const { files, bytes, kind, open } = manifest;
+    const { files, bytes, kind, open, folders: made } = manifest;
     const { exists, same } = this.#incoming.found;
+    const disk = this.#incoming.diskBytes;
     const folders = files.filter(({ type }) => type === "folder").length;
     const flagged: { name: string; flags: readonly Danger[] }[] = [];
     for (const file of files) {
@@ -421,6 +427,8 @@ export class Receiving {
       sizes: named.map(({ size }) => size),
       flagged,
       same: same.files,
+      made,
+      ...(disk === undefined ? {} : { disk }),
     });
   }
 
@@ -454,6 +462,11 @@ export class Receiving {
     const about = isAboutAddress(code) ? this.#job.relay : detail;
     this.#emit({ event: "error", code, message: faultMessage(code, about) });
   }
+}
+
+/** Files and folders, those that paths only lead through included. */
+function entriesOf({ files, folders }: Manifest): number {
+  return files.filter(({ type }) => type === "file").length + folders;
 }
 
 /** An empty folder is told from an empty file by what follows its name. */

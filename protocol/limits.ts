@@ -141,7 +141,13 @@ export const MANIFEST_FILES = limit(
   "MANIFEST_FILES",
   2 ** 17,
   "items",
-  "entries of one manifest, empty files and folders included",
+  "files and folders of one share, also those that paths only lead through; each is an inode, a folder a block too",
+);
+export const LOBBY_ENTRIES = limit(
+  "LOBBY_ENTRIES",
+  1000,
+  "items",
+  "files and folders of one share that a receiver in the lobby takes without a question; 4 MiB of folders, gone in a second",
 );
 export const TEXT_BYTES = limit(
   "TEXT_BYTES",

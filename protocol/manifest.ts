@@ -11,7 +11,7 @@ import { SHARE_BYTES } from "./keys.ts";
 import { MANIFEST_BYTES, MANIFEST_FILES, MANY_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
 import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
-import { checkNameCollisions, parseSafePath, type SafePath } from "./names.ts";
+import { checkNames, parseSafePath, type SafePath } from "./names.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
 
 export const MANIFEST_VERSION = 1;
@@ -51,6 +51,8 @@ export interface Manifest {
   /** One file that goes on until a record says that it is the last. */
   readonly open: boolean;
   readonly files: readonly ManifestFile[];
+  /** Folders that it makes, those that paths only lead through included. Not said: counted. */
+  readonly folders: number;
 }
 
 export interface EncodedManifest {
@@ -87,7 +89,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   if (source.files.length > MANIFEST_FILES) {
     throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
   }
-  checkSendable(source.files);
+  const folders = checkSendable(source.files);
   const files = source.files.map((file): ManifestFile => {
     const { path, type, size } = file;
     if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
@@ -116,7 +118,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     }
     const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
     if (needed === records) {
-      const manifest = { ...known, kind, open, files };
+      const manifest = { ...known, kind, open, files, folders };
       return { manifest, head, plainBytes };
     }
     records = needed;
@@ -153,12 +155,16 @@ function listTooLong(): FaultError {
   return new FaultError("share-too-big", "the list of its files is too long");
 }
 
-/** @throws FaultError "unsendable-name" for names that receivers would refuse side by side */
-function checkSendable(files: readonly ManifestFile[]): void {
+/**
+ * @returns how many folders there are
+ * @throws FaultError "unsendable-name" for names that receivers would refuse side by side,
+ *   "share-too-big"
+ */
+function checkSendable(files: readonly ManifestFile[]): number {
   try {
-    checkNameCollisions(files);
+    return checkNames(files, MANIFEST_FILES);
   } catch (error) {
-    if (!(error instanceof FaultError)) throw error;
+    if (!(error instanceof FaultError) || error.code === "share-too-big") throw error;
     throw new FaultError("unsendable-name", error.detail, { cause: error });
   }
 }
@@ -242,8 +248,17 @@ function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest
   const problem = problemOf(manifest);
   if (problem !== undefined) throw bad(problem);
   checkSizes(manifest, MANIFEST_LENGTH_BYTES + bytes.length);
-  checkNameCollisions(files);
-  return manifest;
+  return { ...manifest, folders: countFolders(files) };
+}
+
+/** @throws FaultError "unsafe-name" for names that can't be side by side, "bad-manifest" for too many */
+function countFolders(files: readonly ManifestFile[]): number {
+  try {
+    return checkNames(files, MANIFEST_FILES);
+  } catch (cause) {
+    if (!(cause instanceof FaultError) || cause.code !== "share-too-big") throw cause;
+    throw new FaultError("bad-manifest", cause.detail, { cause });
+  }
 }
 
 /** Each entry checked in the place of the raw one, so that there are never two of all. */
@@ -283,7 +298,7 @@ function problemOf({ kind, open, files }: Shape): string | undefined {
 }
 
 /** Whether sizes, their sum, record size and number of records fit together exactly. */
-function checkSizes(claimed: Manifest, headBytes: number): void {
+function checkSizes(claimed: Omit<Manifest, "folders">, headBytes: number): void {
   const { recordSize, records, bytes, files, open } = claimed;
   if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
   if (sumOfSizes(files) !== bytes) throw bad("the sizes have another sum");

@@ -110,28 +110,29 @@ export interface NamedEntry {
  * Refuses two paths that some file system takes for one (`A` and `a`, `é` in two forms, `ß` and
  * `ss`), and a file where another path needs a folder. A folder may be named once, beside what is
  * in it.
- * @throws FaultError "unsafe-name" with the second path of the two
+ * @param most files and folders there may be, with the folders that paths only lead through: each
+ *   costs a receiver as much as one that is named
+ * @returns how many folders there are, of both kinds
+ * @throws FaultError "unsafe-name" with the second path of the two, "share-too-big"
  */
-export function checkNameCollisions(paths: readonly NamedEntry[]): void {
-  const root = new Folder("");
+export function checkNames(paths: readonly NamedEntry[], most: number): number {
+  const tree = new NameTree(most);
   // Most paths lie in the folder of the one before.
-  let before = { parent: "", folder: root };
+  let before = { parent: "", folder: tree.root };
   for (const { path, type } of paths) {
     const cut = path.lastIndexOf("/");
     const parent = path.slice(0, Math.max(cut, 0));
-    if (parent !== before.parent) before = { parent, folder: folderAt(root, parent, path) };
+    if (parent !== before.parent) before = { parent, folder: tree.folderAt(parent, path) };
     const name = path.slice(cut + 1);
     if (type === "folder") {
-      const folder = folderIn(before.folder, name, path);
+      const folder = tree.folderIn(before.folder, name, path);
       if (folder.named) throw unsafe(path, THERE_TWICE);
       folder.named = true;
       continue;
     }
-    const { entries } = before.folder;
-    const key = collisionKey(name);
-    if (entries.has(key)) throw unsafe(path, THERE_TWICE);
-    entries.set(key, "file");
+    tree.addFile(before.folder, name, path);
   }
+  return tree.folders;
 }
 
 const THERE_TWICE = "it is there twice, or is both a file and a folder";
@@ -148,23 +149,49 @@ class Folder {
   }
 }
 
-/** The folder at a path, made with all that lead to it. @param path whose folder it is */
-function folderAt(root: Folder, parent: string, path: string): Folder {
-  if (parent === "") return root;
-  return parent.split("/").reduce((here, name) => folderIn(here, name, path), root);
-}
+/** Files and folders of a share; it never grows beyond what is allowed. */
+class NameTree {
+  readonly root = new Folder("");
+  folders = 0;
+  readonly #most: number;
+  #entries = 0;
 
-function folderIn(here: Folder, name: string, path: string): Folder {
-  const key = collisionKey(name);
-  const there = here.entries.get(key);
-  if (there === "file") throw unsafe(path, THERE_TWICE);
-  if (there !== undefined) {
-    if (there.name === name) return there;
-    throw unsafe(path, "some systems take its folder and another for one");
+  constructor(most: number) {
+    this.#most = most;
   }
-  const created = new Folder(name);
-  here.entries.set(key, created);
-  return created;
+
+  addFile({ entries }: Folder, name: string, path: string): void {
+    const key = collisionKey(name);
+    if (entries.has(key)) throw unsafe(path, THERE_TWICE);
+    this.#count();
+    entries.set(key, "file");
+  }
+
+  /** The folder at a path, made with all that lead to it. @param path whose folder it is */
+  folderAt(parent: string, path: string): Folder {
+    if (parent === "") return this.root;
+    return parent.split("/").reduce((here, name) => this.folderIn(here, name, path), this.root);
+  }
+
+  folderIn(here: Folder, name: string, path: string): Folder {
+    const key = collisionKey(name);
+    const there = here.entries.get(key);
+    if (there === "file") throw unsafe(path, THERE_TWICE);
+    if (there !== undefined) {
+      if (there.name === name) return there;
+      throw unsafe(path, "some systems take its folder and another for one");
+    }
+    this.#count();
+    this.folders++;
+    const created = new Folder(name);
+    here.entries.set(key, created);
+    return created;
+  }
+
+  #count(): void {
+    if (++this.#entries <= this.#most) return;
+    throw new FaultError("share-too-big", `more than ${this.#most} files and folders`);
+  }
 }
 
 /** Equal for names that some file system, with its case folding and normal form, takes for one. */

@@ -88,6 +88,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
     ask,
     allNames: values.json,
     hidden: values.hidden,
+    many: values.yes,
     onExists,
     checksum: values.checksum,
     stdout: values.stdout,

@@ -11,20 +11,25 @@ const WORDS: Readonly<Record<Danger, string>> = {
   executable: "executable",
 };
 
+/** Folders and blocks that take more than the content and this are worth a word. */
+const MUCH_ROOM_BYTES = 1024 * 1024;
+
 /**
  * Names and sizes, of very many the first; whoever deserves a second look is listed and counted
  * all the same, so that nothing hides behind others.
  */
 export function offerLines(offer: OfferEvent, style: Style): string[] {
   const { names, files, bytes, exists, flagged = [], sizes = [], kind, open } = offer;
-  const { folders = 0, same = 0 } = offer;
+  const { folders = 0, same = 0, made = 0, disk = 0 } = offer;
   const entries = files + folders;
   if (kind === "text") return [`Offered: a text, ${size(bytes)}`];
   const empty = folders === 0 ? "" : ` and ${count(folders, "empty folder", "empty folders")}`;
+  const inside = made > folders ? ` in ${count(made - folders, "folder", "folders")}` : "";
+  const room = disk - bytes > Math.max(MUCH_ROOM_BYTES, bytes) ? `, ${size(disk)} on the disk` : "";
   const head =
     open === true
       ? "a stream, of any length"
-      : `${count(files, "file", "files")}${empty}, ${size(bytes)}`;
+      : `${count(files, "file", "files")}${inside}${empty}, ${size(bytes)}${room}`;
   const flags = new Map(flagged.map((one) => [one.name, one.flags]));
   const line = (name: string, at: number): string => {
     const bold = style.bold(shown(name));

@@ -22,7 +22,7 @@ export interface Screen {
 
 /** Only what needs a yes of its own gets as far as a question that nobody can answer. */
 export const NOBODY_TO_ASK =
-  "Declined: hidden files need a yes of their own, or --hidden, and nobody can be asked\n";
+  "Declined: hidden files need a yes or --hidden, very many files in the lobby a yes or --yes, and nobody can be asked\n";
 
 /** What screens need to know besides the events. */
 export interface Setting {

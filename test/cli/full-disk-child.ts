@@ -17,7 +17,7 @@ function writeRest(to: PartialShare): void {
 }
 
 const claimed = faultOf(() => openPartial({ ...tooBig, dir }));
-const checked = faultOf(() => checkSpace(dir, capacity + 1));
+const checked = faultOf(() => checkSpace(dir, { bytes: capacity + 1, inodes: 0 }));
 const left = list(dir);
 
 // Another fills the disk meanwhile.

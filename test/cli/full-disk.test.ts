@@ -51,8 +51,12 @@ describe("a disk that fills up", () => {
 
   test("F23 what fits passes, what cannot exist does not", () => {
     using folder = temporaryFolder();
-    expect(faultOf(() => checkSpace(folder.path, 0))).toBe("no fault");
-    expect(faultOf(() => checkSpace(folder.path, Number.MAX_SAFE_INTEGER))).toBe("disk-full");
-    expect(faultOf(() => checkSpace(join(folder.path, "missing"), 1))).toBe("bad-destination");
+    expect(faultOf(() => checkSpace(folder.path, { bytes: 0, inodes: 0 }))).toBe("no fault");
+    expect(
+      faultOf(() => checkSpace(folder.path, { bytes: Number.MAX_SAFE_INTEGER, inodes: 0 })),
+    ).toBe("disk-full");
+    expect(faultOf(() => checkSpace(join(folder.path, "missing"), { bytes: 1, inodes: 1 }))).toBe(
+      "bad-destination",
+    );
   });
 });

@@ -211,9 +211,9 @@ describe("names that are taken", () => {
       put(folder.path, path, tree.contents.get(path)!, 1_700_000_000_123);
     }
     const partial = begin(folder.path, tree, "overwrite");
-    expect(partial.bytesLeft).toBe(5);
+    expect(partial.left).toEqual({ bytes: 2 * 4096 + 17, inodes: 2 });
     expect(writeUntil(partial, tree)).toBeLessThan(20);
-    expect(partial.bytesLeft).toBe(0);
+    expect(partial.left).toEqual({ bytes: 0, inodes: 0 });
     put(folder.path, "d/a", tree.contents.get("d/a")!, 1_700_000_000_123);
     const destination = new Folder(folder.path);
     const survey = new Survey(destination, tree.manifest, policyOf("number"));

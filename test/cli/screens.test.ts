@@ -198,7 +198,7 @@ describe("the plain screen", () => {
       accept: false,
     });
     expect(err).toBe(
-      "Declined: hidden files need a yes of their own, or --hidden, and nobody can be asked\n",
+      "Declined: hidden files need a yes or --hidden, very many files in the lobby a yes or --yes, and nobody can be asked\n",
     );
   });
 

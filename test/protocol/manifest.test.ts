@@ -73,6 +73,7 @@ test("a manifest comes back as it was", () => {
     kind: "files",
     open: false,
     files,
+    folders: 2,
   });
   expect(manifestLength(head)).toBe(head.length - 4);
   const expected = { share, recordSize: RECORD_SIZE, records: manifest.records };
@@ -135,6 +136,10 @@ test("a sender hears early of what receivers would refuse", () => {
     () => encode(...Array<ManifestFile>(MANIFEST_FILES + 1).fill(file("a", 1))),
     "share-too-big",
   );
+  // Each in a folder of its own, which nothing but its path names.
+  const inFolders = Array.from({ length: MANIFEST_FILES / 2 + 1 }, (_, i) => file(`${i}/f`, 0));
+  expect(faultOf(() => encode(...inFolders), "share-too-big").detail).toContain("folders");
+  encode(...inFolders.slice(1));
   faultOf(() => encode(file("a", 2 ** 49)), "share-too-big");
   faultOf(() => encode(file("a", 2 ** 53 - 1), file("b", 2 ** 53 - 1)), "share-too-big");
   expect(() => encode()).toThrow(RangeError);
@@ -341,6 +346,12 @@ describe("F26 limits come before the work", () => {
   test("entries, empty ones too", () => {
     const files = Array.from({ length: MANIFEST_FILES + 1 }, () => ({}));
     expect(refused(files).detail).toBe("too many files");
+    const most = `more than ${MANIFEST_FILES} files and folders`;
+    const chain = "/a".repeat(31);
+    const deep = Array.from({ length: 4200 }, (_, i) => file(`${i}${chain}/f`, 0));
+    expect(refused(deep).detail).toBe(most);
+    const nested = Array.from({ length: 4200 }, (_, i) => folder(`${i}${chain}`));
+    expect(refused(nested).detail).toBe(most);
     const values = concat(
       new Uint8Array([0x81, 0xa5, 102, 105, 108, 101, 115, 0xdd]),
       u32(10_000_000),

@@ -4,7 +4,7 @@ import { FaultError } from "../../protocol/faults.ts";
 import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "../../protocol/limits.ts";
 import {
   baseName,
-  checkNameCollisions,
+  checkNames,
   escapeForDisplay,
   isHiddenName,
   parseSafeName,
@@ -192,12 +192,14 @@ test("F5 F6 F7 a fault quotes the name escaped and cut", () => {
 });
 
 /** A path that ends with "/" is a folder with an entry of its own. */
-const together = (...raw: string[]): void =>
-  checkNameCollisions(
+const together = (...raw: string[]): number => counted(Infinity, ...raw);
+const counted = (most: number, ...raw: string[]): number =>
+  checkNames(
     raw.map((text) => ({
       path: parseSafePath(text.replace(/\/$/, "")),
       type: text.endsWith("/") ? "folder" : "file",
     })),
+    most,
   );
 const collide = (...raw: string[]): void => void faultOf(() => together(...raw), "unsafe-name");
 
@@ -214,6 +216,17 @@ test("F11 names that some file system takes for one are refused", () => {
 test("F11 two spellings of one folder are refused too", () => {
   collide("Docs/a", "docs/b");
   collide("stra\u00dfe/a", "strasse/b");
+});
+
+test("folders count that paths only lead through", () => {
+  expect(together("a", "b")).toBe(0);
+  expect(together("a/b/c/f", "a/b/g", "a/d/")).toBe(4);
+  expect(together("a/", "a/f", "b/c/f", "a/g")).toBe(3);
+  expect(counted(7, "a/b/c/f", "a/b/g", "d/")).toBe(4);
+  const refused = faultOf(() => counted(5, "a/b/c/f", "a/b/g", "d/"), "share-too-big");
+  expect(refused.detail).toBe("more than 5 files and folders");
+  faultOf(() => counted(5, "a/b/c/d/e/f"), "share-too-big");
+  expect(counted(6, "a/b/c/d/e/f")).toBe(5);
 });
 
 test("F12 one path twice, and a file where a folder must be", () => {
