@@ -125,6 +125,11 @@ export const clientEvent = v.variant("event", [
   }),
   event("unadmitted", "A receiver waits for the sender to let it in.", {}),
   event("waiting", "A receiver is in the channel and nothing is offered.", {}),
+  event("unreadable", "A share of the channel is nothing for this code; others are waited for.", {
+    code: field(faultCode, "`corrupt-record` when it was made without the code, or damaged"),
+    message: field(text, "the same for people"),
+    count: field(whole, "so many by now; the 1st, 2nd, 4th, 8th and so on are told"),
+  }),
   event("offer", "What a receiver is offered.", {
     share: field(hex, "id of the share: what an answer is about"),
     files: field(whole, "how many"),

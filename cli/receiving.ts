@@ -31,6 +31,7 @@ import {
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
+  type Unreadable,
 } from "../protocol/mod.ts";
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
@@ -165,7 +166,7 @@ export class Receiving {
         this.#shareOver(effect.fault, effect.detail);
         return;
       case "passed-over":
-        this.#passOver();
+        this.#passOver(effect.unreadable);
         return;
       case "link":
         this.#emit(relayNews(this.#job.relay, effect));
@@ -337,9 +338,10 @@ export class Receiving {
   }
 
   /** Nothing was said of it yet. */
-  #passOver(): void {
+  #passOver(unreadable: Unreadable | undefined): void {
     const incoming = this.#incoming;
     this.#incoming = undefined;
+    if (unreadable?.told === true) this.#tellUnreadable(unreadable);
     this.#disk = this.#disk.then(async () => void (await incoming?.close()));
   }
 
@@ -456,6 +458,10 @@ export class Receiving {
     const { bytes: size } = manifest;
     const file = this.#positions.at(bytes);
     this.#emit({ event: "progress", bytes, size, ...(file && { file }) });
+  }
+
+  #tellUnreadable({ fault: code, detail, count }: Unreadable): void {
+    this.#emit({ event: "unreadable", code, message: faultMessage(code, detail), count });
   }
 
   #tellFault(code: FaultCode, detail: string | undefined): void {

@@ -732,13 +732,19 @@ export const BEGINNING_MS = limit(
   "BEGINNING_MS",
   10 * second,
   "ms",
-  "a receiver in the lobby tries another share, if there is one, when the first records of one do not come for so long; a stream may be over when it comes back",
+  "a receiver tries another share, if there is one, when the first records of one do not come for so long; a stream may be over when it comes back",
+);
+export const ADMISSION_MS = limit(
+  "ADMISSION_MS",
+  minute,
+  "ms",
+  "the same for a share whose sender lets receivers in one by one; a person answers in that time, or is not there",
 );
 export const SHARES_REMEMBERED = limit(
   "SHARES_REMEMBERED",
   256,
   "items",
-  "shares that a receiver in the lobby took and will not take again",
+  "shares that a receiver took, or could not read, and will not take again; four times as many as are offered at once",
 );
 export const LOST_GRACE_MS = limit(
   "LOST_GRACE_MS",

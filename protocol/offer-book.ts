@@ -35,16 +35,27 @@ export class OfferBook {
   }
 
   /** It is the last to be chosen. @returns whether there is another one */
-  postpone(offer: OfferSeen): boolean {
+  postpone(offer: OfferSeen, order: Order): boolean {
     const key = toHex(offer.share);
-    if (this.#offers.delete(key)) this.#offers.set(key, offer);
-    const next = this.choose("oldest");
+    if (this.#offers.delete(key)) {
+      const others = [...this.#offers];
+      this.#offers.clear();
+      const last = [key, offer] as const;
+      const all = order === "oldest" ? [...others, last] : [last, ...others];
+      for (const [each, of] of all) this.#offers.set(each, of);
+    }
+    const next = this.choose(order);
     return next !== undefined && toHex(next.share) !== key;
   }
 
-  /** In the lobby the oldest is next; with a code, what was sent last is what is wanted. */
-  choose(which: "oldest" | "newest"): OfferSeen | undefined {
+  /** A share whose sender is away comes after all others: it may never be back. */
+  choose(order: Order): OfferSeen | undefined {
     const open = [...this.#offers].filter(([key]) => !this.#ignored.has(key));
-    return (which === "oldest" ? open[0] : open.at(-1))?.[1];
+    const here = open.filter(([, { senderHere }]) => senderHere);
+    const first = here.length > 0 ? here : open;
+    return (order === "oldest" ? first[0] : first.at(-1))?.[1];
   }
 }
+
+/** In the lobby the oldest is next; with a code, what was sent last is what is wanted. */
+export type Order = "oldest" | "newest";

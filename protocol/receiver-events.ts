@@ -50,6 +50,16 @@ export type ReceiverEvent =
   /** The disk, or what the manifest says, forbids to go on with this share. */
   | { readonly type: "failed"; readonly fault: FaultCode; readonly detail?: string };
 
+/** A share that holds nothing for this code: made without it, damaged, or not as shares are. */
+export interface Unreadable {
+  readonly fault: FaultCode;
+  readonly detail: string | undefined;
+  /** Shares of this session that were unreadable, with this one. */
+  readonly count: number;
+  /** Whether to tell of it: of very many not each is worth a line. */
+  readonly told: boolean;
+}
+
 export type ReceiverEffect =
   | { readonly type: "connect" }
   | { readonly type: "disconnect" }
@@ -69,8 +79,11 @@ export type ReceiverEffect =
       readonly detail: string | undefined;
       readonly confirmed: boolean;
     }
-  /** Its beginning does not come: let go of it. Another one is next; this one may be chosen again. */
-  | { readonly type: "passed-over" }
+  /**
+   * Let go of it, another one is next. Its beginning does not come, and it may be chosen again; or it
+   * is `unreadable`, and is not.
+   */
+  | { readonly type: "passed-over"; readonly unreadable?: Unreadable }
   | {
       readonly type: "link";
       readonly online: boolean;

@@ -3,6 +3,7 @@ import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
 import { detailIn, FaultError, saidIn, aboutOf, type FaultCode, type Said } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
+  ADMISSION_MS,
   BEGINNING_MS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
@@ -10,7 +11,7 @@ import {
   STALL_MS,
 } from "./limits.ts";
 import { helloMessage, Link, linkEffects } from "./link.ts";
-import { OfferBook } from "./offer-book.ts";
+import { OfferBook, type Order } from "./offer-book.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
 /** What is known of the share at hand, whatever the step. */
@@ -66,11 +67,25 @@ type Step =
     }
   | { readonly at: "finished" };
 
+/** What makes a share unreadable while its manifest is read. */
+const UNREADABLE: ReadonlySet<FaultCode> = new Set([
+  "corrupt-record",
+  "bad-manifest",
+  "unsafe-name",
+]);
+
+/** How long its beginning may take while others are offered. ms */
+function patienceWith({ admit = false }: OfferSeen): number {
+  return admit ? ADMISSION_MS : BEGINNING_MS;
+}
+
 /** The receiver's side without I/O: events in, effects out. */
 export class ReceiverSession {
   readonly #options: ReceiverOptions;
   readonly #link: Link;
   readonly #offers = new OfferBook();
+  /** Shares that were unreadable. */
+  #unreadable = 0;
   #step: Step = { at: "waiting" };
 
   constructor(options: ReceiverOptions, now: number) {
@@ -133,6 +148,9 @@ export class ReceiverSession {
       case "interrupted":
         return [...this.#leave("interrupted"), ...this.#finish("interrupted")];
       case "failed":
+        if (this.#step.at === "previewing" && UNREADABLE.has(event.fault)) {
+          return this.#passUnreadable(event.fault, event.detail);
+        }
         return [...this.#leave("failed"), ...this.#shareOver(event.fault, event.detail, false)];
     }
   }
@@ -168,9 +186,9 @@ export class ReceiverSession {
         return [...effects, ...this.#shareOver("sender-gone", undefined, false)];
       }
     }
-    if (this.#step.at === "previewing" && now - share.cameAt >= BEGINNING_MS) {
+    if (this.#step.at === "previewing" && now - share.cameAt >= patienceWith(share.offer)) {
       share.cameAt = now;
-      if (this.#options.lobby && this.#offers.postpone(share.offer)) {
+      if (this.#offers.postpone(share.offer, this.#order)) {
         return [...effects, ...this.#passOver()];
       }
     }
@@ -233,7 +251,7 @@ export class ReceiverSession {
 
   #choose(): ReceiverEffect[] {
     if (this.#step.at !== "waiting") return [];
-    const offer = this.#offers.choose(this.#options.lobby ? "oldest" : "newest");
+    const offer = this.#offers.choose(this.#order);
     if (offer === undefined) return [{ type: "waiting" }];
     this.#step = { at: "opening", offer };
     return [{ type: "open-share", offer }];
@@ -312,6 +330,9 @@ export class ReceiverSession {
     const { share } = this.#step;
     share.corrupt++;
     if (share.corrupt > CORRUPT_RETRIES) {
+      if (this.#step.at === "previewing" && share.next === 0) {
+        return this.#passUnreadable("corrupt-record", "record 0");
+      }
       return [
         ...this.#leave("failed"),
         ...this.#shareOver("corrupt-record", `record ${share.next}`, false),
@@ -391,6 +412,30 @@ export class ReceiverSession {
     const left = this.#leave("interrupted");
     this.#step = { at: "waiting" };
     return [...left, { type: "passed-over" }, ...this.#choose()];
+  }
+
+  /**
+   * Anybody who knows the channel can offer what this code does not open, and must not keep us from
+   * what its holders send. In the lobby each share is one of many, and is over as others are.
+   */
+  #passUnreadable(fault: FaultCode, detail: string | undefined): ReceiverEffect[] {
+    const left = this.#leave("failed");
+    if (this.#options.lobby || !("share" in this.#step)) {
+      return [...left, ...this.#shareOver(fault, detail, false)];
+    }
+    this.#offers.ignore(this.#step.share.offer.share);
+    this.#step = { at: "waiting" };
+    const count = ++this.#unreadable;
+    const told = Number.isInteger(Math.log2(count));
+    const next = this.#choose();
+    const unreadable = { fault, detail, count, told };
+    // That nothing else is offered is worth a word only after one about this share.
+    const rest = told ? next : next.filter(({ type }) => type !== "waiting");
+    return [...left, { type: "passed-over", unreadable }, ...rest];
+  }
+
+  get #order(): Order {
+    return this.#options.lobby ? "oldest" : "newest";
   }
 
   #openingOffer(): OfferSeen | undefined {

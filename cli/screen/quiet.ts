@@ -28,6 +28,7 @@ export class QuietScreen implements Screen {
       );
     }
     if (event.event === "text") out(this.#story(event));
+    if (event.event === "unreadable") err(this.#story(event));
     if (event.event === "error" && event.code !== "interrupted") {
       err(`Error: ${shown(event.message)}\n`);
     }

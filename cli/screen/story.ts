@@ -85,6 +85,8 @@ export class Story {
         return this.#omitted(event);
       case "relay":
         return this.#relay(event);
+      case "unreadable":
+        return [{ text: yellow(unreadableText(event)), error: true }];
       case "waiting":
         return this.#waits();
       case "offer":
@@ -255,6 +257,13 @@ function receiversHave(number: number): string {
 
 function of(position: { readonly bytes: number; readonly size: number }): string {
   return `${size(position.bytes)} of ${size(position.size)}`;
+}
+
+/** Who made it is not known: a stranger can know the channel, and a relay can damage what passes. */
+function unreadableText({ code, message, count: shares }: EventOf<"unreadable">): string {
+  const what = count(shares, "share here is", "shares here are");
+  if (code !== "corrupt-record") return `Passed over: ${what} not valid. ${shown(message)}`;
+  return `Passed over: ${what} not made with this code, or damaged on the way`;
 }
 
 function gateText({ agreed, wanted, open }: EventOf<"gate">): string {

@@ -18,6 +18,7 @@ import {
   deriveKeys,
   LOBBY_CODE,
   packMap,
+  EXIT,
   parseCode,
   utf8,
 } from "../../protocol/mod.ts";
@@ -242,12 +243,12 @@ describe("W2 CVE-2026-42448 a path that leads elsewhere, wherever it is to go", 
     const was = everything(folder.path);
     await using _sender = await offer(file("../x"));
     const ways: [string[], number][] = [
-      [[], 1],
-      [["--out", "out"], 1],
-      [["--out", "out/"], 1],
-      [["--out", "."], 1],
-      [["--stdout"], 1],
-      [["--overwrite", "--out", "out"], 1],
+      [[], EXIT.interrupted],
+      [["--out", "out"], EXIT.interrupted],
+      [["--out", "out/"], EXIT.interrupted],
+      [["--out", "."], EXIT.interrupted],
+      [["--stdout"], EXIT.interrupted],
+      [["--overwrite", "--out", "out"], EXIT.interrupted],
       [["--out", "file"], 2],
       [["--out", "missing"], 2],
     ];
@@ -255,7 +256,8 @@ describe("W2 CVE-2026-42448 a path that leads elsewhere, wherever it is to go", 
       ways.map(async ([args, exitCode]) => {
         const told = await recv(at(cwd), "--yes", ...args);
         expect({ args, exitCode: told.exitCode }).toEqual({ args, exitCode });
-        if (exitCode === 1) expect(told.err.toString()).toContain("not safe to write");
+        if (exitCode === EXIT.interrupted)
+          expect(told.err.toString()).toContain("not safe to write");
       }),
     );
     expect(everything(folder.path)).toEqual(was);

@@ -64,14 +64,19 @@ async function taken(
       if (!line.startsWith("{")) inside.push(line);
       else events.push(JSON.parse(line) as ClientEvent);
     }
-    if (lobby && events.some(({ event }) => event === "error" || event === "done")) child.kill();
+    const ends = lobby ? ["error", "done"] : ["unreadable"];
+    if (events.some(({ event }) => ends.includes(event))) child.kill("SIGINT");
   }
   await child.exited;
   return { events, made: mount === "" ? everything(out) : inside.slice(1) };
 }
 
-const codeOf = (events: readonly ClientEvent[]): string | undefined =>
-  events.flatMap((event) => (event.event === "error" ? [event.code] : []))[0];
+/** The first that was wrong. */
+const codeOf = (events: readonly ClientEvent[]): string | undefined => {
+  const wrong = events.filter(({ event }) => event === "error" || event === "unreadable");
+  const codes = wrong.flatMap((event) => ("code" in event ? [event.code] : []));
+  return codes.find((code) => code !== "interrupted");
+};
 
 const NAMESPACE = ["-m", "-rm"].find(
   (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,

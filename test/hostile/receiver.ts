@@ -11,7 +11,10 @@ export interface Told {
   readonly err: Buffer;
 }
 
-/** Runs `fileshare recv` to its end; the code comes by the environment. */
+/**
+ * Runs `fileshare recv` to its end, or until it passed over a share and waits for another, when it is
+ * interrupted; the code comes by the environment.
+ */
 export async function recv(
   { relay, code, cwd }: { relay: string; code: string; cwd: string },
   ...args: readonly string[]
@@ -24,10 +27,24 @@ export async function recv(
     stderr: "pipe",
   });
   const [out, err] = await Promise.all([
-    new Response(child.stdout).arrayBuffer(),
-    new Response(child.stderr).arrayBuffer(),
+    child.stdout.bytes(),
+    all(child.stderr, (said) => {
+      if (said.includes("Passed over: ")) child.kill("SIGINT");
+    }),
   ]);
-  return { exitCode: await child.exited, out: Buffer.from(out), err: Buffer.from(err) };
+  return { exitCode: await child.exited, out: Buffer.from(out), err };
+}
+
+async function all(
+  stream: ReadableStream<Uint8Array>,
+  look: (said: Buffer) => void,
+): Promise<Buffer> {
+  let said = Buffer.alloc(0);
+  for await (const bytes of stream) {
+    said = Buffer.concat([said, bytes]);
+    look(said);
+  }
+  return said;
 }
 
 /** All that is in a folder, with kinds: nothing may have come to be there. */

@@ -126,6 +126,8 @@ const MENDED: [name: string, () => Tamper][] = [
 
 interface Outcome {
   readonly fault: string | undefined;
+  /** Why the share was passed over, in the hope for another. */
+  readonly passedOver: string | undefined;
   readonly saved: Uint8Array | undefined;
   readonly names: string[];
   /** How often the first record was passed on. */
@@ -145,10 +147,17 @@ async function receiveThrough(tamper: Tamper, code: Code = newCode()): Promise<O
     return tamper(frame);
   });
   await using receiver = receive({ relay: tampering.url, code, out: folder.path });
-  const { fault } = await receiver.outcome;
+  // What does not open at all is passed over, and another share waited for.
+  const passedOver = receiver.when("unreadable").then(({ code: why }) => {
+    receiver.interrupt();
+    return why;
+  });
+  const told = await Promise.allSettled([passedOver, receiver.outcome]);
+  const [why, outcome] = told.map((one) => (one.status === "fulfilled" ? one.value : undefined));
+  const fault = typeof outcome === "object" ? (outcome.fault ?? undefined) : undefined;
   const names = list(folder.path);
   const saved = names.includes("a.bin") ? bytesOf(join(folder.path, "a.bin")) : undefined;
-  return { fault, saved, names, firsts };
+  return { fault, passedOver: typeof why === "string" ? why : undefined, saved, names, firsts };
 }
 
 describe("a receiver gets every byte all the same", () => {
@@ -172,8 +181,8 @@ describe("a receiver gives up, and nothing has its name", () => {
       },
     ],
   ] as const)("%s, after CORRUPT_RETRIES more", async (_name, tamper) => {
-    const { fault, names, firsts } = await receiveThrough(tamper);
-    expect(fault).toBe("corrupt-record");
+    const { fault, passedOver, names, firsts } = await receiveThrough(tamper);
+    expect(passedOver ?? fault).toBe("corrupt-record");
     expect(names.filter((name) => name === "a.bin")).toEqual([]);
     expect(firsts).toBeLessThanOrEqual(CORRUPT_RETRIES + 1);
   });
@@ -206,7 +215,7 @@ describe("P7 a relay that tells receivers different things", () => {
     const swapped = (frame: Uint8Array): Uint8Array[] =>
       indexOf(frame) === 0 ? [remade(frame, { ciphertext })] : [frame];
     const one = await receiveThrough(swapped, code);
-    expect(one).toMatchObject({ fault: "corrupt-record", saved: undefined });
+    expect(one).toMatchObject({ passedOver: "corrupt-record", saved: undefined });
     const right = await receiveThrough((frame) => [frame], code);
     expect(Buffer.compare(right.saved!, CONTENT)).toBe(0);
     expect(list(folder.path)).toEqual([]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  ADMISSION_MS,
   BEGINNING_MS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
@@ -454,7 +455,141 @@ describe("a choice", () => {
     const withCode = new Play().connect();
     withCode.offers(offer(1), offer(2));
     withCode.open();
-    expect(withCode.tick(BEGINNING_MS)).not.toContainEqual(passedOver);
+    withCode.tick(STALL_MS - 1);
+    withCode.do({ type: "frame", index: 0 });
+    withCode.do({ type: "stored" });
+    expect(withCode.tick(BEGINNING_MS - 1)).not.toContainEqual(passedOver);
+  });
+
+  test("with a code passes over one whose beginning does not come, and comes back to it", () => {
+    const play = new Play().connect();
+    play.offers(offer(1), offer(2), offer(3));
+    const order: (number | undefined)[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      play.open();
+      const opened = play.tick(BEGINNING_MS).find(({ type }) => type === "open-share");
+      order.push(opened?.type === "open-share" ? opened.offer.share[0] : undefined);
+    }
+    expect(order).toEqual([2, 1, 3, 2, 1]);
+  });
+
+  test("waits longer for a sender that lets receivers in one by one", () => {
+    const play = new Play().connect();
+    play.offers(offer(1), { ...offer(2), admit: true });
+    play.open();
+    expect(play.tick(ADMISSION_MS - 1)).not.toContainEqual(passedOver);
+    expect(play.tick(1)).toContainEqual(passedOver);
+  });
+
+  test("a share whose sender is away comes after those whose sender is here", () => {
+    for (const lobby of [false, true]) {
+      const play = new Play({ lobby }).connect();
+      const away = { senderHere: false };
+      const list = [{ ...offer(1), ...away }, offer(2), { ...offer(3), ...away }];
+      expect(play.offers(...list)).toEqual([{ type: "open-share", offer: offer(2) }]);
+    }
+    const only = new Play().connect();
+    const away = { ...offer(1), senderHere: false };
+    expect(only.offers(away)).toEqual([{ type: "open-share", offer: away }]);
+  });
+
+  const unreadable = (fault: FaultCode, count: number, told: boolean, detail?: string) =>
+    ({ type: "passed-over", unreadable: { fault, detail, count, told } }) as const;
+
+  /** All that follows when the first record never opens. */
+  function garbled(play: Play): ReceiverEffect[] {
+    play.open();
+    for (let times = 0; times < CORRUPT_RETRIES; times++) {
+      play.frame(0);
+      expect(play.do({ type: "corrupt" })).toMatchObject([{ message: { t: "join", from: 0 } }]);
+    }
+    play.frame(0);
+    return play.do({ type: "corrupt" });
+  }
+
+  test("with a code one that does not open is passed over, and others are tried, then waited for", () => {
+    const play = new Play().connect();
+    play.offers(offer(1), offer(2));
+    expect(garbled(play)).toEqual([
+      leave("failed", offer(2)),
+      unreadable("corrupt-record", 1, true, "record 0"),
+      { type: "open-share", offer: offer(1) },
+    ]);
+    expect(garbled(play)).toEqual([
+      leave("failed", offer(1)),
+      unreadable("corrupt-record", 2, true, "record 0"),
+      { type: "waiting" },
+    ]);
+    // Neither is tried again, and whatever comes next is.
+    expect(play.offers(offer(1), offer(2))).toEqual([{ type: "waiting" }]);
+    expect(play.offers(offer(3))).toEqual([{ type: "open-share", offer: offer(3) }]);
+  });
+
+  test("with a code one whose manifest is not valid is passed over too, and what the disk says is not", () => {
+    for (const fault of ["bad-manifest", "unsafe-name"] as const) {
+      const play = new Play().connect();
+      play.offers(offer(1), offer(2));
+      play.open();
+      play.frame(0);
+      expect(play.do({ type: "failed", fault, detail: "why" })).toEqual([
+        leave("failed", offer(2)),
+        unreadable(fault, 1, true, "why"),
+        { type: "open-share", offer: offer(1) },
+      ]);
+    }
+    const play = new Play().connect();
+    play.offers(offer(1), offer(2));
+    play.open();
+    play.frame(0);
+    const effects = play.do({ type: "failed", fault: "several-files" });
+    expect(effects.at(-1)).toEqual({ type: "finish", fault: "several-files" });
+  });
+
+  test("damage behind a record that opened is told as before", () => {
+    const play = new Play().connect();
+    play.offers(offer(1), offer(2));
+    play.open();
+    play.take(0);
+    play.session.previewMore();
+    for (let times = 0; times < CORRUPT_RETRIES; times++) {
+      play.frame(1);
+      play.do({ type: "corrupt" });
+    }
+    play.frame(1);
+    const effects = play.do({ type: "corrupt" });
+    expect(effects.at(-1)).toEqual({ type: "finish", fault: "corrupt-record", detail: "record 1" });
+  });
+
+  test("of very many that do not open few are told, and the first that does is taken", () => {
+    const play = new Play().connect();
+    play.offers(offer(1));
+    const told: number[] = [];
+    let waits = 0;
+    for (let number = 1; number <= 200; number++) {
+      for (const effect of garbled(play)) {
+        if (effect.type === "waiting") waits++;
+        if (effect.type === "passed-over" && effect.unreadable?.told === true) {
+          told.push(effect.unreadable.count);
+        }
+      }
+      play.hear({ t: "cancel", share: offer(number).share, reason: "sender-gone" });
+      play.offers(offer(number + 1));
+    }
+    expect(told).toEqual([1, 2, 4, 8, 16, 32, 64, 128]);
+    expect(waits).toBe(told.length);
+    play.open();
+    play.take(0);
+    expect(play.do({ type: "manifest-known" })).toContainEqual({ type: "ask" });
+  });
+
+  test("in the lobby one that does not open is over as others are", () => {
+    const play = new Play({ lobby: true }).connect();
+    play.offers(offer(1), offer(2));
+    expect(garbled(play)).toEqual([
+      leave("failed", offer(1)),
+      over("corrupt-record", false, "record 0"),
+      { type: "open-share", offer: offer(2) },
+    ]);
   });
 
   test("declined is told, and ends the run", () => {
