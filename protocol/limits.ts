@@ -732,7 +732,7 @@ export const BEGINNING_MS = limit(
   "BEGINNING_MS",
   10 * second,
   "ms",
-  "a receiver tries another share, if there is one, when the first records of one do not come for so long; a stream may be over when it comes back",
+  "a receiver tries another share, if another is offered, when the first records of one do not come for that long; a stream may well be over when it comes back",
 );
 export const ADMISSION_MS = limit(
   "ADMISSION_MS",

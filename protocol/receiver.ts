@@ -3,8 +3,6 @@ import { type LeaveReason, type Message, type OfferSeen } from "./control.ts";
 import { detailIn, FaultError, saidIn, aboutOf, type FaultCode, type Said } from "./faults.ts";
 import {
   ACK_EVERY_RECORDS,
-  ADMISSION_MS,
-  BEGINNING_MS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
   SENDER_GRACE_MS,
@@ -13,6 +11,7 @@ import {
 import { helloMessage, Link, linkEffects } from "./link.ts";
 import { OfferBook, type Order } from "./offer-book.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
+import { isAboutReceiver, isUnreadable, patienceWith } from "./unseen-share.ts";
 
 /** What is known of the share at hand, whatever the step. */
 interface Share {
@@ -66,18 +65,6 @@ type Step =
       readonly deadline: number;
     }
   | { readonly at: "finished" };
-
-/** What makes a share unreadable while its manifest is read. */
-const UNREADABLE: ReadonlySet<FaultCode> = new Set([
-  "corrupt-record",
-  "bad-manifest",
-  "unsafe-name",
-]);
-
-/** How long its beginning may take while others are offered. ms */
-function patienceWith({ admit = false }: OfferSeen): number {
-  return admit ? ADMISSION_MS : BEGINNING_MS;
-}
 
 /** The receiver's side without I/O: events in, effects out. */
 export class ReceiverSession {
@@ -148,7 +135,7 @@ export class ReceiverSession {
       case "interrupted":
         return [...this.#leave("interrupted"), ...this.#finish("interrupted")];
       case "failed":
-        if (this.#step.at === "previewing" && UNREADABLE.has(event.fault)) {
+        if (this.#step.at === "previewing" && isUnreadable(event.fault)) {
           return this.#passUnreadable(event.fault, event.detail);
         }
         return [...this.#leave("failed"), ...this.#shareOver(event.fault, event.detail, false)];
@@ -183,7 +170,11 @@ export class ReceiverSession {
     if (this.#step.at !== "confirming" && this.#step.at !== "saving") {
       const missing = share.missingSince;
       if (missing !== undefined && now - missing >= SENDER_GRACE_MS) {
-        return [...effects, ...this.#shareOver("sender-gone", undefined, false)];
+        const seen = this.#step.at !== "previewing" || share.next > 0;
+        const over = seen
+          ? this.#shareOver("sender-gone", undefined, false)
+          : this.#goneBeforeSeen("sender-gone");
+        return [...effects, ...over];
       }
     }
     if (this.#step.at === "previewing" && now - share.cameAt >= patienceWith(share.offer)) {
@@ -378,10 +369,13 @@ export class ReceiverSession {
   #shareGone(id: Uint8Array, fault: FaultCode): ReceiverEffect[] {
     this.#offers.remove(id);
     if (this.#step.at === "opening" && equalBytes(this.#step.offer.share, id)) {
-      return this.#shareOver(fault, undefined, false);
+      return this.#goneBeforeSeen(fault);
     }
     if (!("share" in this.#step) || !this.#isCurrent(id)) return [];
     this.#step.share.joined = false;
+    if (this.#step.at === "previewing" && this.#step.share.next === 0) {
+      return this.#goneBeforeSeen(fault);
+    }
     switch (this.#step.at) {
       case "saving":
         // Everything is here; only the receipt will find nobody.
@@ -392,6 +386,13 @@ export class ReceiverSession {
       default:
         return this.#shareOver(fault, undefined, false);
     }
+  }
+
+  /** Nothing shows that it was made with this code; it must not end the wait for one that is. */
+  #goneBeforeSeen(fault: FaultCode): ReceiverEffect[] {
+    if (this.#options.lobby || isAboutReceiver(fault))
+      return this.#shareOver(fault, undefined, false);
+    return this.#passOver();
   }
 
   #shareOver(

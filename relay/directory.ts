@@ -5,6 +5,7 @@ import {
   isOpen,
   type FaultCode,
   type Offer,
+  type RelayLimitName,
 } from "../protocol/mod.ts";
 
 import { Bounds } from "./bounds.ts";
@@ -30,6 +31,8 @@ interface Entry {
   readonly address: string | undefined;
   /** Whether it ever had a receiver. */
   joined: boolean;
+  /** Whether one of them took more than a look. */
+  accepted: boolean;
 }
 
 export interface DirectoryOutput {
@@ -80,9 +83,10 @@ export class Directory {
       case "claim":
         this.#claim(message, now);
         return;
-      case "joined": {
+      case "joined":
+      case "accepted": {
         const entry = this.#entries.get(message.key);
-        if (entry !== undefined) entry.joined = true;
+        if (entry !== undefined) entry[message.t] = true;
         return;
       }
       case "orphan":
@@ -188,10 +192,11 @@ export class Directory {
     const epoch = (known?.record.epoch ?? 0) + 1;
     const record: ShareRecord = { key, channel, offer, capability, owner: worker, epoch };
     const heirOf = known?.home === worker ? undefined : known?.home;
-    const { number, openedAt, joined } = known ?? {
+    const { number, openedAt, joined, accepted } = known ?? {
       number: ++this.#numbers,
       openedAt: now,
       joined: false,
+      accepted: false,
     };
     const entry: Entry = {
       record,
@@ -201,6 +206,7 @@ export class Directory {
       address: known === undefined ? address : known.address,
       openedAt,
       joined,
+      accepted,
     };
     this.#entries.set(key, entry);
     if (known === undefined) this.#report("info", "share-opened", entry, sizeOf(offer));
@@ -218,8 +224,34 @@ export class Directory {
   ): FaultError | undefined {
     if ((this.#removed.get(key) ?? 0) > now) return new FaultError("removed");
     if (this.#draining) return new FaultError("going-away");
-    const over = this.#counts.over(channel, address, this.#bounds.limits);
-    return over === undefined ? undefined : this.#bounds.over(over);
+    for (;;) {
+      const over = this.#counts.over(channel, address, this.#bounds.limits);
+      if (over === undefined) return undefined;
+      const abandoned = this.#abandoned(over, channel, address);
+      if (abandoned === undefined) return this.#bounds.over(over);
+      this.#close(abandoned, "sender-gone");
+    }
+  }
+
+  /**
+   * The share that makes room for another: of those whose sender left before any receiver accepted
+   * them, the one that is without its sender the longest. Its sender may offer it again.
+   * @param over the limit in the way
+   */
+  #abandoned(
+    over: RelayLimitName,
+    channel: string,
+    address: string | undefined,
+  ): string | undefined {
+    let first: { readonly key: string; readonly since: number } | undefined;
+    for (const [key, entry] of this.#entries) {
+      const since = entry.orphanedAt;
+      if (since === undefined || entry.accepted || (first && first.since <= since)) continue;
+      if (over === "shares-per-channel" && entry.record.channel !== channel) continue;
+      if (over.endsWith("-per-address") && entry.address !== address) continue;
+      first = { key, since };
+    }
+    return first?.key;
   }
 
   #isOwner(key: string, epoch: number): boolean {

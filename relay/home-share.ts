@@ -4,6 +4,7 @@ import {
   type FaultError,
   type Frame,
   type Offer,
+  type ReceiverEntry,
 } from "../protocol/mod.ts";
 
 import type { Bounds } from "./bounds.ts";
@@ -37,6 +38,8 @@ export interface HomeOptions {
   readonly bounds: Bounds;
   /** The first receiver came. */
   readonly joined: () => void;
+  /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
+  readonly accepted: () => void;
   /** The share shall end, because its sender sends nothing. */
   readonly over: (why: FaultError) => void;
 }
@@ -69,6 +72,7 @@ export class HomeShare {
   /** Of origins that are no more. */
   #wantedAgain = 0;
   #joined = false;
+  #accepted = false;
   #waiting = new Waiting();
 
   constructor(options: HomeOptions) {
@@ -168,10 +172,12 @@ export class HomeShare {
         this.#serve(from);
         if (!this.#joined) this.#options.joined();
         this.#joined = true;
+        if (message.entries.some(hasAccepted)) this.#accept();
         this.origin?.report(message.entries, from);
         return;
       case "receipt":
         this.#serve(from);
+        this.#accept();
         this.origin?.receipt(message.receipt);
         return;
       case "floor":
@@ -218,7 +224,8 @@ export class HomeShare {
     const before = this.origin.heldUp(now);
     if (before !== undefined) this.#tellHeldUp(before);
     const attached = fanout.attached > 0 || this.#remote.size > 0;
-    this.#trimming.tick(this.#log, this.origin, attached, now);
+    const abandoned = socket === undefined && !this.#accepted;
+    this.#trimming.tick(this.#log, this.origin, { attached, abandoned }, now);
     this.#endIfSilent(this.origin, now);
   }
 
@@ -233,6 +240,11 @@ export class HomeShare {
     if (!(wantsFirst || offer.seekable) || waited < bounds.limits[name]) return;
     this.#waiting = new Waiting();
     over(bounds.over(name));
+  }
+
+  #accept(): void {
+    if (!this.#accepted) this.#options.accepted();
+    this.#accepted = true;
   }
 
   #tellHeldUp(before: number): void {
@@ -336,4 +348,9 @@ export class HomeShare {
     this.#remote.clear();
     this.#verdicts.clear();
   }
+}
+
+/** Whether a receiver took more than a look: who has not agreed waits, whatever it has. */
+function hasAccepted({ state, next }: ReceiverEntry): boolean {
+  return state === "done" || ((state === "live" || state === "behind") && next > 0);
 }

@@ -106,6 +106,13 @@ export type ToDirectory =
     }
   /** A receiver came to a share, the first that its home saw. */
   | { readonly t: "joined"; readonly worker: number; readonly key: string; readonly epoch: number }
+  /** A receiver took more than a look: the share keeps its place when its sender is away. */
+  | {
+      readonly t: "accepted";
+      readonly worker: number;
+      readonly key: string;
+      readonly epoch: number;
+    }
   /** The sender's line broke. */
   | { readonly t: "orphan"; readonly worker: number; readonly key: string; readonly epoch: number }
   /** The sender is through; undefined fault: it ended as it should. */

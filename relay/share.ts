@@ -59,6 +59,7 @@ export class LocalShare {
       now,
       bounds,
       joined: () => this.#tellDirectory({ t: "joined" }),
+      accepted: () => this.#tellDirectory({ t: "accepted" }),
       over: ({ code, detail = "" }) => this.#tellDirectory({ t: "close", fault: code, detail }),
     });
   }
@@ -177,7 +178,9 @@ export class LocalShare {
     }
   }
 
-  #tellDirectory(what: { t: "joined" } | { t: "close"; fault: FaultCode; detail: string }): void {
+  #tellDirectory(
+    what: { t: "joined" | "accepted" } | { t: "close"; fault: FaultCode; detail: string },
+  ): void {
     const { worker, toDirectory } = this.#options;
     const { key, epoch } = this.record;
     toDirectory({ worker, key, epoch, ...what });

@@ -20,8 +20,18 @@ export class Trimming {
    * can't be, they stay as long as nobody else is short of room. What is kept for receivers who take
    * nothing goes back when another share has nothing at all.
    * @param attached whether the share has receivers, at whatever worker
+   * @param abandoned whether its sender left before any of them accepted it: it goes first
    */
-  tick(log: BlockLog, { keeps, offer }: Origin, attached: boolean, now: number): void {
+  tick(
+    log: BlockLog,
+    { keeps, offer }: Origin,
+    { attached, abandoned }: { readonly attached: boolean; readonly abandoned: boolean },
+    now: number,
+  ): void {
+    if (abandoned && log.size > 0 && this.#pool.isShort) {
+      log.shrinkTo(0);
+      return;
+    }
     if (attached || keeps) {
       this.#idleSince = undefined;
       const unused = !keeps && this.#isUnused(log, now);

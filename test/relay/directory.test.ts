@@ -5,8 +5,10 @@ import {
   type FaultCode,
   type Offer,
 } from "../../protocol/mod.ts";
+import { Bounds } from "../../relay/bounds.ts";
 import { Directory } from "../../relay/directory.ts";
 import type { FromDirectory } from "../../relay/messages.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../relay/relay-limits.ts";
 
 const offer: Offer = {
   share: new Uint8Array(16),
@@ -46,11 +48,14 @@ class Play {
   readonly directory: Directory;
   #told: string[] = [];
 
-  constructor() {
-    this.directory = new Directory({
-      toWorker: (worker, message) => this.#told.push(`${worker}: ${describeMessage(message)}`),
+  constructor(limits: Partial<Limits> = {}) {
+    const output = {
+      toWorker: (worker: number, message: FromDirectory) => {
+        this.#told.push(`${worker}: ${describeMessage(message)}`);
+      },
       workers: () => this.up,
-    });
+    };
+    this.directory = new Directory(output, new Bounds({ ...DEFAULT_LIMITS, ...limits }));
   }
 
   told(): string[] {
@@ -166,6 +171,87 @@ test("a channel holds so many shares and no more, until one is closed", () => {
   expect(play.claim(0, 2)).toHaveLength(2);
   play.close(0, 2);
   expect(play.claim(0, 9, "next")).toHaveLength(2);
+});
+
+describe("when room is needed", () => {
+  const CLOSED = (key: string): string[] => [
+    `0: ${key} closed: sender-gone`,
+    `1: ${key} closed: sender-gone`,
+  ];
+  /** A full channel, whose share of that number has lost its sender after so many ms. */
+  function full(lost: Readonly<Record<number, number>>): Play {
+    const play = new Play();
+    for (let at = 0; at < SHARES_PER_CHANNEL; at++) play.claim(0, at, `s${at}`);
+    for (const [at, after] of Object.entries(lost)) {
+      play.directory.handle({ t: "orphan", worker: 0, key: `s${at}`, epoch: 1 }, after);
+    }
+    play.told();
+    return play;
+  }
+  const accept = (play: Play, key: string): void =>
+    play.directory.handle({ t: "accepted", worker: 0, key, epoch: 1 }, 0);
+
+  test("a share goes that nobody accepted before its sender left, the one left longest first", () => {
+    const play = full({ 5: 20, 7: 10, 9: 30 });
+    accept(play, "s5");
+    expect(play.claim(1, 100, "new").slice(0, 2)).toEqual(CLOSED("s7"));
+    expect(play.claim(1, 101, "newer").slice(0, 2)).toEqual(CLOSED("s9"));
+    expect(play.claim(1, 102, "newest")).toEqual(["1: socket 102 refused newest: too-many"]);
+    // Nothing is lost with it: its sender may come again as soon as there is room.
+    expect(play.directory.shares).toBe(SHARES_PER_CHANNEL);
+    expect(play.close(0, 1)).toEqual([]);
+    play.directory.handle({ t: "close", worker: 0, key: "s1", epoch: 1, fault: undefined }, 0);
+    play.told();
+    expect(play.claim(0, 103, "s7")).toHaveLength(2);
+  });
+
+  test("a share that a receiver accepted keeps its place, also when its sender comes and goes", () => {
+    const play = full({ 5: 10 });
+    accept(play, "s5");
+    play.claim(1, 99, "s5");
+    play.directory.handle({ t: "orphan", worker: 1, key: "s5", epoch: 2 }, 20);
+    play.told();
+    expect(play.claim(1, 100, "new")).toEqual(["1: socket 100 refused new: too-many"]);
+  });
+
+  test("in a channel only shares of that channel go", () => {
+    const play = full({});
+    play.claim(0, 99, "other", {}, "d");
+    play.directory.handle({ t: "orphan", worker: 0, key: "other", epoch: 1 }, 0);
+    play.told();
+    expect(play.claim(1, 100, "new")).toEqual(["1: socket 100 refused new: too-many"]);
+  });
+
+  test("on a full relay any goes, and of an address its own", () => {
+    const claimOf = (play: Play, key: string, address: string): string[] => {
+      const claim = {
+        t: "claim",
+        worker: 0,
+        socket: 1,
+        channel: key,
+        key,
+        offer,
+        address,
+      } as const;
+      play.directory.handle(claim, 0);
+      return play.told();
+    };
+    const orphaned = (play: Play, key: string): void => {
+      play.directory.handle({ t: "orphan", worker: 0, key, epoch: 1 }, 0);
+      play.told();
+    };
+    const small = new Play({ "max-shares": 2 });
+    claimOf(small, "a", "one");
+    claimOf(small, "b", "one");
+    orphaned(small, "b");
+    expect(claimOf(small, "c", "two").slice(0, 2)).toEqual(CLOSED("b"));
+    const each = new Play({ "shares-per-address": 1 });
+    claimOf(each, "a", "one");
+    claimOf(each, "b", "two");
+    orphaned(each, "a");
+    expect(claimOf(each, "c", "two")).toEqual(["0: socket 1 refused c: too-many"]);
+    expect(claimOf(each, "d", "one").slice(0, 2)).toEqual(CLOSED("a"));
+  });
 });
 
 describe("a sender that is away", () => {

@@ -27,6 +27,16 @@ async function offer(
   return client;
 }
 
+/** Takes a record of it, more than one at a time. */
+async function accept(receiver: RawClient, sender: RawClient, share: RawShare): Promise<void> {
+  receiver.join(share.offer.share, 0, 2);
+  await sender.when("want");
+  sender.socket.send(share.frame(0));
+  await receiver.frame(0);
+  receiver.send({ t: "ack", share: share.offer.share, next: 1, window: 2 });
+  await sender.when("receivers", ({ list }) => list.some(({ next }) => next === 1));
+}
+
 describe("P5 shares", () => {
   const cases: readonly [
     name: RelayLimitName,
@@ -47,10 +57,13 @@ describe("P5 shares", () => {
       await using open = new AsyncDisposableStack();
       const shares = [rawShare(5), rawShare(5), rawShare(5)];
       const senders: RawClient[] = [];
+      const channels: Uint8Array[] = [];
       for (const share of shares) {
-        const sender = open.use(await offer(relay, { ...each(), share }));
+        const where = { channel: randomId(), ...each(), share };
+        const sender = open.use(await offer(relay, where));
         await sender.when("accepted");
         senders.push(sender);
+        channels.push(where.channel);
       }
       const more = open.use(await offer(relay, each()));
       await expectOver(relay, more, name);
@@ -58,10 +71,12 @@ describe("P5 shares", () => {
         const elsewhere = open.use(await offer(relay, other));
         await elsewhere.when("accepted");
       }
-      const [first] = senders;
-      // Whose sender is away for a while counts on.
-      senders[1]?.socket.close();
-      await senders[1]?.closed;
+      const [first, second] = senders;
+      // Whose sender is away for a while counts on, once a receiver has accepted it.
+      await using receiver = await RawClient.greeted(`${relay.url}/ws`, "receiver", channels[1]!);
+      await accept(receiver, second!, shares[1]!);
+      second!.socket.close();
+      await receiver.when("presence", ({ senderHere }) => !senderHere);
       const still = open.use(await offer(relay, each()));
       await expectOver(relay, still, name);
       first?.send({ t: "end", share: shares[0]!.offer.share });

@@ -107,6 +107,7 @@ function describeToDirectory(message: ToDirectory): string {
     case "close":
       return `close, epoch ${message.epoch}: ${message.fault ?? "done"}`;
     case "joined":
+    case "accepted":
     case "orphan":
     case "quiet":
       return `${message.t}, epoch ${message.epoch}`;
