@@ -40,7 +40,8 @@ export class OfferBook {
     if (this.#offers.delete(key)) {
       const others = [...this.#offers];
       this.#offers.clear();
-      const last = [key, offer] as const;
+      // Nobody tells whose sender comes back meanwhile, so others that were away get their turn too.
+      const last = [key, { ...offer, senderHere: false }] as const;
       const all = order === "oldest" ? [...others, last] : [last, ...others];
       for (const [each, of] of all) this.#offers.set(each, of);
     }

@@ -388,10 +388,13 @@ export class ReceiverSession {
     }
   }
 
-  /** Nothing shows that it was made with this code; it must not end the wait for one that is. */
+  /**
+   * Nothing shows that it was made with this code; it must not end the wait for one that is. What a
+   * sender says of us alone is told all the same, if there is nothing else to try.
+   */
   #goneBeforeSeen(fault: FaultCode): ReceiverEffect[] {
-    if (this.#options.lobby || isAboutReceiver(fault))
-      return this.#shareOver(fault, undefined, false);
+    const last = isAboutReceiver(fault) && this.#offers.choose(this.#order) === undefined;
+    if (this.#options.lobby || last) return this.#shareOver(fault, undefined, false);
     return this.#passOver();
   }
 

@@ -493,6 +493,18 @@ describe("a choice", () => {
     expect(only.offers(away)).toEqual([{ type: "open-share", offer: away }]);
   });
 
+  test("one whose sender was away gets its turn: nobody tells when it comes back", () => {
+    const play = new Play().connect();
+    const opened = (effects: readonly ReceiverEffect[]): number[] =>
+      effects.flatMap((effect) => (effect.type === "open-share" ? effect.offer.share[0]! : []));
+    const order = opened(play.offers({ ...offer(1), senderHere: false }, offer(2)));
+    for (let turn = 0; turn < 3; turn++) {
+      play.open();
+      order.push(...opened(play.tick(BEGINNING_MS)));
+    }
+    expect(order).toEqual([2, 1, 2, 1]);
+  });
+
   const unreadable = (fault: FaultCode, count: number, told: boolean, detail?: string) =>
     ({ type: "passed-over", unreadable: { fault, detail, count, told } }) as const;
 
@@ -543,6 +555,34 @@ describe("a choice", () => {
     play.frame(0);
     const effects = play.do({ type: "failed", fault: "several-files" });
     expect(effects.at(-1)).toEqual({ type: "finish", fault: "several-files" });
+  });
+
+  test("with a code one that ends before anything of it was read is not the end", () => {
+    for (const message of [
+      { t: "end", share: offer(2).share },
+      { t: "cancel", share: offer(2).share, reason: "sender-gone" },
+      { t: "cancel", share: offer(2).share, reason: "too-late" },
+    ] as const) {
+      const play = new Play().connect();
+      play.offers(offer(1), offer(2));
+      play.open();
+      const next = { type: "open-share", offer: offer(1) } as const;
+      expect(play.hear(message)).toEqual([passedOver, next]);
+      play.open();
+      const gone = { t: "end", share: offer(1).share } as const;
+      expect(play.hear(gone)).toEqual([passedOver, { type: "waiting" }]);
+    }
+    const alone = new Play().connect();
+    alone.offers(offer(1));
+    alone.open();
+    const late = { t: "cancel", share: offer(1).share, reason: "too-late" } as const;
+    expect(alone.hear(late).at(-1)).toEqual({ type: "finish", fault: "too-late" });
+    const read = new Play().connect();
+    read.offers(offer(1), offer(2));
+    read.open();
+    read.take(0);
+    const ended = { t: "end", share: offer(2).share } as const;
+    expect(read.hear(ended).at(-1)).toEqual({ type: "finish", fault: "sender-stopped" });
   });
 
   test("damage behind a record that opened is told as before", () => {

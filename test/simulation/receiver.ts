@@ -56,6 +56,8 @@ export interface ReceiverHome {
   readonly habits: ReceiverHabits;
   readonly signer: Signer;
   readonly shares: ReadonlyMap<string, SimShare>;
+  /** Of strangers: none of their records opens. */
+  readonly strange: ReadonlyMap<string, SimShare>;
   readonly copies: Copies;
   /** The disk: copies by share. */
   readonly disk: Map<string, Copy>;
@@ -203,6 +205,7 @@ export class SimReceiver extends Client {
         this.#shareOver(effect);
         return;
       case "passed-over":
+        if (effect.unreadable !== undefined) this.#checkStrange();
         this.#copy = undefined;
         this.#share = undefined;
         return;
@@ -239,7 +242,8 @@ export class SimReceiver extends Client {
 
   #openShare(offer: OfferSeen): void {
     const key = toHex(offer.share);
-    const share = this.#home.shares.get(key);
+    const { shares, strange } = this.#home;
+    const share = shares.get(key) ?? strange.get(key);
     if (share === undefined) throw new Violation(`${this.name} is offered an unknown share`);
     this.#share = share;
     this.#steadySince = Infinity;
@@ -268,6 +272,11 @@ export class SimReceiver extends Client {
     if (copy.records.length === this.#home.habits.stopsAfter) {
       this.world.count("stopped for ever");
       this.freeze();
+      return;
+    }
+    if (this.#home.strange.has(this.#share.key)) {
+      this.world.count("record of a stranger");
+      this.#handle({ type: "corrupt" });
       return;
     }
     if (this.#isCorrupt()) {
@@ -329,12 +338,22 @@ export class SimReceiver extends Client {
     );
   }
 
+  /** Damage on the way never lasts so long that a share of the channel's own sender is unreadable. */
+  #checkStrange(): void {
+    this.world.count("passed over a stranger's share");
+    if (this.#home.strange.has(this.#share?.key ?? "")) return;
+    throw new Violation(`${this.name} passed over a share of its sender`);
+  }
+
   #shareOver({ fault, confirmed }: Extract<ReceiverEffect, { type: "share-over" }>): void {
     const copy = this.#copy;
     const share = this.#share;
     this.#copy = undefined;
     this.#share = undefined;
     if (share === undefined || copy === undefined) return;
+    if (this.#home.strange.has(share.key) && fault !== "interrupted") {
+      throw new Violation(`${this.name} ended with a stranger's share, ${fault ?? "whole"}`);
+    }
     this.world.trace(() => `${this.name}: over, ${fault ?? "whole"}, confirmed ${confirmed}`);
     if (fault === undefined) checkWhole(copy, share);
     if (fault === "too-late") this.#checkTooLate(share);

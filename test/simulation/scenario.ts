@@ -50,6 +50,14 @@ export type Ending =
   | { readonly at: "interrupted when done" }
   | { readonly at: "interrupted" | "killed"; readonly when: number };
 
+/** Has a hello that the relay takes, and another content key: offers what no receiver can open, and leaves. */
+export interface StrangerPlan {
+  readonly size: ShareSize;
+  readonly ways: Ways;
+  readonly startAt: number;
+  readonly leavesAt: number;
+}
+
 export interface Scenario {
   readonly seed: number;
   readonly relay: RelaySettings;
@@ -61,6 +69,7 @@ export interface Scenario {
     readonly ways: Ways;
     readonly startAt: number;
   }[];
+  readonly strangers: readonly StrangerPlan[];
   readonly receivers: readonly ReceiverPlan[];
   /** Whether senders say of each receiver whether it may have a share; they do, of all. */
   readonly admits: boolean;
@@ -102,7 +111,36 @@ export function drawScenario(seed: number): Scenario {
   const scenario = isStream(seed) ? asStream(drawn) : drawn;
   const admits = seed % 11 === 4 && !isCalm(seed);
   const waits = seed % 13 === 7 && !isCalm(seed);
-  return { ...scenario, admits, startWhen: waits ? drawStart(scenario) : undefined };
+  // Who is too late for a stream looks for another share, and hears so where there is none.
+  const strangers =
+    hasStrangers(seed) && !scenario.lobby && !scenario.stream ? drawStrangers(scenario) : [];
+  return { ...scenario, admits, strangers, startWhen: waits ? drawStart(scenario) : undefined };
+}
+
+function hasStrangers(seed: number): boolean {
+  return seed % 5 === 3 && !isCalm(seed);
+}
+
+/** From chance of its own, as for streams. */
+function drawStrangers({ seed, shares, transferMs }: Scenario): StrangerPlan[] {
+  const random = new Random(`strangers ${seed}`);
+  const [{ size } = { size: undefined }] = shares;
+  if (size === undefined) return [];
+  const { recordSize } = size;
+  return Array.from({ length: random.whole(1, 4) }, () => {
+    const startAt = random.real(0, Math.min(transferMs, 20_000));
+    return {
+      size: {
+        records: drawRecords(random),
+        recordSize,
+        lastBytes: random.whole(18, recordSize),
+        seekable: true,
+      },
+      ways: drawWays(random, frameBytes({ recordSize }), random.scale(2, 100)),
+      startAt,
+      leavesAt: startAt + random.scale(100, 60_000),
+    };
+  });
 }
 
 function drawStart({ seed, receivers, transferMs }: Scenario): StartWhen {
@@ -206,6 +244,7 @@ function drawSeekable(seed: number): Scenario {
     stream: false,
     admits: false,
     startWhen: undefined,
+    strangers: [],
     shares,
     receivers,
     faults,

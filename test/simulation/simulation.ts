@@ -44,6 +44,8 @@ export class Simulation {
   readonly #parties: Party[];
   readonly #senders: SimSender[] = [];
   readonly #shares: SimShare[];
+  /** They are no part of what is checked; see `StrangerPlan`. */
+  readonly #strangers: SimSender[] = [];
   /** All is done but for the relay to forget it. */
   #over = false;
 
@@ -70,6 +72,7 @@ export class Simulation {
         new SimShare(new Random(`${seed} share ${index}`), size, scenario.admits),
     );
     this.#startSenders(signer, copies);
+    const strange = this.#startStrangers(signer, copies);
     const shares = new Map(this.#shares.map((share) => [share.key, share]));
     this.#parties = scenario.receivers.map((plan, index) => {
       const { ways, habits } = plan;
@@ -88,7 +91,7 @@ export class Simulation {
         wires: [],
         takenAt: new Map<string, number>(),
       };
-      const home = { name, ways, habits, signer, shares, ...kept };
+      const home = { name, ways, habits, signer, shares, strange, ...kept };
       return { plan, home, process: undefined };
     });
     for (const party of this.#parties) this.#plan(party);
@@ -163,6 +166,21 @@ export class Simulation {
         this.#clock.after(startAt + ending.when, () => sender.kill());
       }
     }
+  }
+
+  /** @returns their shares, by id */
+  #startStrangers(signer: Signer, copies: Copies): Map<string, SimShare> {
+    const { seed, strangers } = this.#scenario;
+    const goal = { receivers: 1, stay: true };
+    for (const [index, { size, ways, startAt, leavesAt }] of strangers.entries()) {
+      const share = new SimShare(new Random(`${seed} stranger ${index}`), size, false);
+      const options = { signer, goal, startWhen: undefined, copies, startAt };
+      const name = `stranger ${index}`;
+      const stranger = new SimSender(name, this.#world, this.#network, ways, share, options);
+      this.#strangers.push(stranger);
+      this.#clock.after(leavesAt, () => stranger.kill());
+    }
+    return new Map(this.#strangers.map(({ share }) => [share.key, share]));
   }
 
   #plan(party: Party): void {
@@ -259,7 +277,8 @@ export class Simulation {
   }
 
   #deadline(): number {
-    const { quietAt, transferMs, receivers, shares, ending, relay, faults } = this.#scenario;
+    const { quietAt, transferMs, receivers, shares, strangers, ending, relay, faults } =
+      this.#scenario;
     const starts = [
       ...receivers.map(({ joinAt }) => joinAt),
       ...shares.map((share) => share.startAt),
@@ -274,8 +293,11 @@ export class Simulation {
     const stalls = this.#scenario.stream
       ? (relay.stallMs + LOST_GRACE_MS) * relay.workers * (receivers.length + faults.length)
       : 0;
+    // Each may hold a receiver for as long as it is there, and for its turn when it has left.
+    const left = strangers.map(({ leavesAt }) => leavesAt + SLACK_MS);
     return (
       begun +
+      Math.max(0, ...left) * (1 + left.length) +
       confirms +
       graces +
       stalls +
@@ -295,6 +317,7 @@ export class Simulation {
   /** Everybody goes; then the relay must hold nothing. */
   #checkNothingLeft(): void {
     for (const { process } of this.#parties) process?.interrupt();
+    for (const stranger of this.#strangers) stranger.kill();
     const relay = (): SimRelay | undefined => this.#network.relay;
     const closed = (): boolean => relay() !== undefined && relay()?.shares === 0;
     // Before, because a claim may be on its way; after, because news of the end is.
