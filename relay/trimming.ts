@@ -24,7 +24,7 @@ export class Trimming {
    */
   tick(
     log: BlockLog,
-    { keeps, offer }: Origin,
+    { keeps, offer }: Pick<Origin, "keeps" | "offer">,
     { attached, abandoned }: { readonly attached: boolean; readonly abandoned: boolean },
     now: number,
   ): void {
