@@ -1,7 +1,4 @@
-/**
- * Shares of somebody who knows a channel and not its code, or who has the code and sends what is no
- * share: receivers pass them over, and they keep no sender out.
- */
+/** Shares of somebody who has the code and sends what is no share: receivers pass them over, and they keep no sender out. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +7,7 @@ import {
   OFFERS_PER_MESSAGE,
   deriveKeys,
   type Code,
+  type Keys,
   type Message,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -24,10 +22,10 @@ const relay = await startRelay({ workers: 2 });
 afterAll(() => relay.stop());
 const url = `${relay.url}/ws`;
 
-const channelOf = (code: Code): Uint8Array => deriveKeys(code, nodePrimitives).channel;
+const channelOf = (code: Code): Keys => deriveKeys(code, nodePrimitives);
 
 /** A stranger's share, of ciphertext that no key opens. */
-async function junk(channel: Uint8Array, share: RawShare = rawShare(3)): Promise<RawClient> {
+async function junk(channel: Keys, share: RawShare = rawShare(3)): Promise<RawClient> {
   const client = await RawClient.offering(url, channel, share);
   client.onMessage = (message: Message) => {
     if (message.t !== "want") return;
@@ -164,7 +162,7 @@ describe("a channel full of shares", () => {
 });
 
 /** Until the relay has seen that a sender left, besides the one that is away. */
-async function looksGone(channel: Uint8Array): Promise<void> {
+async function looksGone(channel: Keys): Promise<void> {
   for (;;) {
     await using looks = await RawClient.greeted(url, "receiver", channel);
     const { list } = await looks.when("offers");
