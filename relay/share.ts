@@ -1,4 +1,4 @@
-import type { FaultCode } from "../protocol/mod.ts";
+import { shareFault, type ShareFault } from "../protocol/mod.ts";
 
 import type { Bounds } from "./bounds.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
@@ -59,7 +59,8 @@ export class LocalShare {
       now,
       bounds,
       joined: () => this.#tellDirectory({ t: "joined" }),
-      over: ({ code, detail = "" }) => this.#tellDirectory({ t: "close", fault: code, detail }),
+      over: ({ code, detail = "" }) =>
+        this.#tellDirectory({ t: "close", fault: shareFault(code), detail }),
     });
   }
 
@@ -177,7 +178,7 @@ export class LocalShare {
     }
   }
 
-  #tellDirectory(what: { t: "joined" } | { t: "close"; fault: FaultCode; detail: string }): void {
+  #tellDirectory(what: { t: "joined" } | { t: "close"; fault: ShareFault; detail: string }): void {
     const { worker, toDirectory } = this.#options;
     const { key, epoch } = this.record;
     toDirectory({ worker, key, epoch, ...what });

@@ -135,7 +135,7 @@ export class FrameReceiver implements Member {
     if (!last) return;
     const whole = Buffer.concat(this.#control);
     this.#control = [];
-    const message = decodeControl(whole);
+    const message = decodeControl(whole, "relay-to-receiver");
     if (message.t === "offers") {
       const { share } = this.#options.share.offer;
       const isThere = message.list.some((seen) => equalBytes(seen.share, share));

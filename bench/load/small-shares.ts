@@ -90,7 +90,7 @@ async function start(plan: Plan): Promise<Load> {
 
   const receiver = await Peer.connect(url, (message) => {
     if (isFrame(message)) takeFrame(message);
-    else takeMessage(decodeControl(message));
+    else takeMessage(decodeControl(message, "relay-to-sender"));
   });
   receiver.say({ t: "hello", v: PROTOCOL_VERSION, role: "receiver", channel, quiet: true });
   await welcomed.promise;
@@ -147,7 +147,7 @@ async function start(plan: Plan): Promise<Load> {
     current = share;
     const startedAt = performance.now();
     const sender = await Peer.connect(url, (bytes) => {
-      const message = decodeControl(bytes);
+      const message = decodeControl(bytes, "relay-to-receiver");
       switch (message.t) {
         case "welcome":
           sender.say({

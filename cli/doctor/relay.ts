@@ -56,7 +56,7 @@ export async function checkRelay(
 
 function answerIn(bytes: Uint8Array): FaultError | undefined {
   try {
-    const message = decodeControl(bytes);
+    const message = decodeControl(bytes, "relay-to-receiver");
     if (message.t === "fault") return new FaultError(message.code, detailIn(message));
     if (message.t !== "welcome") return new FaultError("not-a-relay");
     checkWelcome(message);

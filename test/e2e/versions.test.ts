@@ -20,7 +20,7 @@ function relayThatSays(answer: Message): AsyncDisposable & { url: string; hellos
     websocket: {
       message(socket, bytes) {
         if (typeof bytes === "string") throw new Error("text");
-        hellos.push(decodeControl(bytes));
+        hellos.push(decodeControl(bytes, "anyone"));
         socket.sendBinary(encodeControl(answer));
         if (answer.t === "fault") socket.close(FAULTS[answer.code].closeCode, answer.code);
       },

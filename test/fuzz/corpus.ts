@@ -14,7 +14,7 @@ export const HEADS = KEPT.manifests.map(({ head }) => fromHex(head)!);
 
 /** As they are decoded. */
 const DECODED: readonly Message[] = CONTROLS.filter((bytes) => named(bytes) !== "another").map(
-  (bytes) => decodeControl(bytes),
+  (bytes) => decodeControl(bytes, "anyone"),
 );
 
 /** Ids of shares, receivers and channels that play a part. */
@@ -39,7 +39,7 @@ export function oddMessage(random: Random, from: Message = random.pick(DECODED))
 export function broken(random: Random, bytes: Uint8Array): Uint8Array {
   if (isFrame(bytes)) return mutate(random, bytes, FRAMES);
   if (random.chance(0.5) && named(bytes) !== "another") {
-    return oddMessage(random, decodeControl(bytes));
+    return oddMessage(random, decodeControl(bytes, "anyone"));
   }
   return mutate(random, bytes, CONTROLS);
 }

@@ -150,7 +150,7 @@ class FuzzRelay {
       send: (_socket, message) => {
         const bytes = encodeControl(message);
         if (bytes.length > CONTROL_BYTES) throw new Broken("a message too long");
-        decodeControl(bytes);
+        decodeControl(bytes, "anyone");
       },
       fail: (socket, code: FaultCode) => {
         checkCode(code);

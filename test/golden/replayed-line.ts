@@ -21,7 +21,7 @@ export class Told {
       this.#inOrder.push(toHex(bytes));
       return;
     }
-    const message = decodeControl(bytes);
+    const message = decodeControl(bytes, "anyone");
     switch (message.t) {
       case "want":
         for (let at = 0; at < message.count; at++) this.#wanted.push(message.first + at);

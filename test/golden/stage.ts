@@ -8,9 +8,9 @@ import {
   PROTOCOL_VERSION,
   REASON_CHARACTERS,
   type Code,
-  type FaultCode,
   type Keys,
   type Message,
+  type SocketFault,
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -225,7 +225,7 @@ export class GoldenStage {
         return "sent";
       },
       send: (socket, message) => give(socket, encodeControl(message)),
-      fail: (socket, code: FaultCode, detail?: string) => {
+      fail: (socket, code: SocketFault, detail?: string) => {
         const line = this.#lines.get(socket);
         if (line?.open !== true) return;
         const { retry, closeCode } = FAULTS[code];

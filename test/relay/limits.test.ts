@@ -218,9 +218,9 @@ describe("a client", () => {
     await socket.closed;
     clearInterval(drip);
     const fault = told.find(({ first, payload }) => {
-      return first === BINARY && decodeControl(payload).t === "fault";
+      return first === BINARY && decodeControl(payload, "anyone").t === "fault";
     });
-    const message = fault && decodeControl(fault.payload);
+    const message = fault && decodeControl(fault.payload, "anyone");
     expect(message).toMatchObject({ t: "fault", code: "timed-out", retry: true });
     expect(message?.t === "fault" && message.message).toStartWith("message-timeout: ");
     expect(await text.closed).toContain("message-timeout: ");

@@ -5,7 +5,9 @@ import {
   encodeFrame,
   isFrame,
   PROTOCOL_VERSION,
+  sealName,
   shareIdFromProof,
+  type Keys,
   type Message,
   type MessageOf,
   type MessageType,
@@ -64,7 +66,7 @@ export class RawClient implements AsyncDisposable {
         this.frames.push(data.slice());
         this.onFrame(data);
       } else {
-        const message = decodeControl(data);
+        const message = decodeControl(data, "anyone");
         this.messages.push(message);
         this.onMessage(message);
       }
@@ -136,8 +138,11 @@ export class RawClient implements AsyncDisposable {
     this.socket.send(encode ? encodeControl(message) : message);
   }
 
-  join(share: Uint8Array, from: number, window: number, receiver = randomId()): void {
-    this.send({ t: "join", share, receiver, name: new Uint8Array(0), from, window });
+  /** @param keys of the code: without them its name does not open, and no sender minds it */
+  join(share: Uint8Array, from: number, window: number, receiver = randomId(), keys?: Keys): void {
+    const of = { share, receiver };
+    const name = keys === undefined ? new Uint8Array(0) : sealName("raw", of, keys, nodePrimitives);
+    this.send({ t: "join", share, receiver, name, from, window });
   }
 
   ack(share: Uint8Array, next: number, window: number): void {
