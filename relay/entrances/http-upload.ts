@@ -49,7 +49,7 @@ export class Upload {
       waitFor,
       events: {
         room: () => this.#room?.(),
-        receiver: (who, view) => this.#tell(who, view),
+        receiver: (view) => this.#tell(view),
         over: (outcome) => this.#over(outcome),
       },
     });
@@ -103,7 +103,7 @@ export class Upload {
     }
   }
 
-  #tell(name: string, { id, state, verified }: ReceiverView): void {
+  #tell({ id, name, state, verified }: ReceiverView): void {
     const says = verified ? "has all of it" : SAYS[state];
     const key = Buffer.from(id).toString("hex");
     if (says === undefined || this.#told.get(key) === says) return;

@@ -8,7 +8,7 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
-import { RawClient } from "../relay/raw-client.ts";
+import { RawClient, randomId } from "../relay/raw-client.ts";
 import { newCode, receive, send } from "./clients.ts";
 import { makeFile } from "./files.ts";
 import { RelayProcess } from "./processes.ts";
@@ -24,7 +24,8 @@ test.skipIf(process.platform !== "linux")(
     const file = makeFile(folder.path, "a.bin", 64 * MiB);
     using out = temporaryFolder();
     const code = newCode();
-    const { channel } = deriveKeys(code, nodePrimitives);
+    const keys = deriveKeys(code, nodePrimitives);
+    const { channel } = keys;
     await using sender = send({ relay: relay.url, code, path: file.path });
     await using stack = new AsyncDisposableStack();
     const stopped: RawClient[] = [];
@@ -32,7 +33,7 @@ test.skipIf(process.platform !== "linux")(
       const client = stack.use(await RawClient.greeted(relay.url, "receiver", channel));
       stopped.push(client);
       const { list } = await client.when("offers", ({ list }) => list.length > 0);
-      client.join(list[0]!.share, 0, WINDOW_RECORDS);
+      client.join(list[0]!.share, 0, WINDOW_RECORDS, randomId(), keys);
       await client.frame(0);
       client.socket.pause();
     }

@@ -5,10 +5,12 @@ import {
   RECEIVERS_EVERY_MS,
   SenderSession,
   WANT_QUEUE_RECORDS,
+  type CancelReason,
   type FaultCode,
   type Message,
   type Offer,
   type ReceiverEntry,
+  type ReceiverView,
   type SenderEffect,
   type SenderGoal,
   type StartWhen,
@@ -19,7 +21,11 @@ const share = new Uint8Array(16).fill(1);
 const proof = new Uint8Array(32).fill(2);
 const mac = new Uint8Array(16).fill(3);
 const offer: Offer = { share, recordSize: 100, records: 10, bytes: 500, seekable: true };
-const name = new Uint8Array(0);
+/** Opens, to `name`. */
+const sealed = new Uint8Array(60).fill(7);
+/** Of the right length, and of nobody who has the code. */
+const junk = new Uint8Array(60).fill(8);
+const name = "a receiver";
 const WELCOME: Message = {
   t: "welcome",
   session: new Uint8Array(8),
@@ -31,12 +37,19 @@ function id(number: number): Uint8Array {
 }
 
 function entry(number: number, state: ReceiverEntry["state"], next = 0): ReceiverEntry {
-  return { id: id(number), name, state, next };
+  return { id: id(number), name: sealed, state, next };
+}
+
+/** The same as the session tells of it. */
+function view(number: number, state: ReceiverEntry["state"], next = 0): ReceiverView {
+  return { id: id(number), name, state, next, verified: false };
 }
 
 /** A session with a clock and words for its events. */
 class Play {
   now = 0;
+  /** Names that had to be deciphered. */
+  opened = 0;
   readonly session: SenderSession;
 
   constructor(
@@ -56,8 +69,17 @@ class Play {
     return this.session.handle({ type: "tick" }, this.now);
   }
 
+  /** Names are opened at once, as a driver does. */
   hear(message: Message): SenderEffect[] {
-    return this.session.handle({ type: "message", message }, this.now);
+    return this.session
+      .handle({ type: "message", message }, this.now)
+      .flatMap((effect) => (effect.type === "open-name" ? this.#open(effect.entry) : [effect]));
+  }
+
+  #open(entry: ReceiverEntry): SenderEffect[] {
+    this.opened++;
+    const opened = entry.name.every((byte) => byte === sealed[0]) ? name : undefined;
+    return this.session.handle({ type: "name-opened", entry, name: opened }, this.now);
   }
 
   lose(fault: FaultCode = "connection-lost"): SenderEffect[] {
@@ -110,7 +132,7 @@ function finish(
 
 const END: SenderEffect = { type: "send", message: { t: "end", share } };
 
-function cancel(reason: FaultCode): SenderEffect {
+function cancel(reason: CancelReason): SenderEffect {
   return { type: "send", message: { t: "cancel", share, reason } };
 }
 
@@ -264,8 +286,8 @@ describe("a line that breaks", () => {
     const play = new Play().serve();
     play.list(entry(1, "live", 4), entry(2, "waiting"));
     expect(play.lose()).toEqual([
-      { type: "receiver", receiver: { ...entry(1, "lost", 4), verified: false } },
-      { type: "receiver", receiver: { ...entry(2, "lost"), verified: false } },
+      { type: "receiver", receiver: view(1, "lost", 4) },
+      { type: "receiver", receiver: view(2, "lost") },
       { type: "link", online: false, fault: "connection-lost" },
     ]);
     play.serve();
@@ -351,7 +373,7 @@ test.each(["join", "offers", "completed", "presence"] as const)(
   (t) => {
     const play = new Play().serve();
     const messages: { [T in typeof t]: Message } = {
-      join: { t: "join", share, receiver: id(1), name, from: 0, window: 1 },
+      join: { t: "join", share, receiver: id(1), name: sealed, from: 0, window: 1 },
       offers: { t: "offers", list: [] },
       completed: { t: "completed", share },
       presence: { t: "presence", share, senderHere: true },
@@ -462,11 +484,11 @@ describe("a sender that admits each receiver", () => {
     expect(questions(play.list(entry(2, "lost"), entry(2, "waiting")))).toEqual([2]);
     expect(judged(play, 1, true)).toEqual([said(admit)]);
     expect(judged(play, 1, true)).toEqual([]);
-    const view = { ...entry(2, "left"), verified: false };
+    const left = view(2, "left");
     expect(judged(play, 2, false)).toEqual([
       said(dismiss),
-      { type: "receiver", receiver: view },
-      { type: "dismissed", receiver: view, reason: "not-admitted" },
+      { type: "receiver", receiver: left },
+      { type: "dismissed", receiver: left, reason: "not-admitted" },
     ]);
     expect(play.list(entry(2, "left"), entry(2, "waiting"))).toEqual([]);
     play.lose();
@@ -504,11 +526,11 @@ describe("who takes nothing", () => {
     play.now += 999;
     play.list(entry(1, "live", 3), entry(3, "live", 3));
     expect(play.tick()).toEqual([]);
-    const view = { ...entry(2, "left", 1), verified: false };
+    const left = view(2, "left", 1);
     expect(play.tick(1)).toEqual([
       drop(2),
-      { type: "receiver", receiver: view },
-      { type: "dismissed", receiver: view, reason: "too-slow" },
+      { type: "receiver", receiver: left },
+      { type: "dismissed", receiver: left, reason: "too-slow" },
     ]);
     expect(play.list(entry(2, "behind", 1))).toEqual([]);
     play.receipt(1);
