@@ -83,7 +83,7 @@ const TABLES: Record<string, string> = {
     ["code", ...Object.values(FAULT_WAYS)],
     Object.keys(WIRE_FAULTS).map((code) => {
       const ways = Object.keys(FAULT_WAYS) as FaultWay[];
-      return [`\`${code}\``, ...ways.map((way) => (goes(code, way) ? "yes" : ""))];
+      return [`\`${code}\``].concat(ways.map((way) => (goes(code, way) ? "yes" : "")));
     }),
   ),
   wire_faults: faultTable(WIRE_FAULTS),

@@ -584,3 +584,120 @@ test("what the relay says of a fault that may pass is told, and it is not tried 
   expect(play.tick(29_999)).toEqual([]);
   expect(play.tick(1)).toEqual([{ type: "connect" }]);
 });
+
+describe("a receiver whose name does not open", () => {
+  const phantom = (number: number, state: ReceiverEntry["state"], next = 0): ReceiverEntry => ({
+    ...entry(number, state, next),
+    name: junk,
+  });
+
+  test.each([
+    ["none", new Uint8Array(0)],
+    ["of a length that none has", new Uint8Array(61).fill(7)],
+    ["of nobody with the code", junk],
+  ])("is not shown, and holds up no end: %s", (_what, sealedSo) => {
+    const play = new Play().serve();
+    for (const state of ["waiting", "live", "behind", "done", "lost", "left"] as const) {
+      expect(play.list({ ...entry(2, state, 9), name: sealedSo })).toEqual([]);
+    }
+    play.list({ ...entry(3, "live", 5), name: sealedSo });
+    play.list(entry(1, "live", 5));
+    expect([...play.session.receivers]).toEqual([view(1, "live", 5)]);
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+
+  test("is not missing when the line breaks, and does not delay the end", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live", 5), phantom(2, "live", 5));
+    expect(play.lose()).toHaveLength(2);
+    play.serve().list(entry(1, "live", 5), phantom(2, "lost", 5));
+    play.tick(4 * RECEIVERS_EVERY_MS);
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+
+  test("begins no share, and is not asked about", () => {
+    const start = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined, headRecords: 1 };
+    const gated = new Play({}, offer, start).serve();
+    gated.list(entry(1, "live", 1), phantom(2, "live", 1), phantom(3, "live", 1));
+    expect(gated.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    gated.list(entry(4, "live", 1));
+    expect(gated.tick()).toEqual([{ type: "gate", agreed: 2, open: true }]);
+    const asking = new Play({}, { ...offer, admit: true }).serve();
+    expect(asking.list(phantom(2, "waiting"))).toEqual([]);
+  });
+
+  test("makes nobody slow: only receivers go further than others", () => {
+    const play = new Play({}, offer, undefined, 1000).serve();
+    play.list(entry(1, "live", 2), phantom(2, "live", 9));
+    expect(play.tick()).toEqual([]);
+    expect(play.tick(5000)).toEqual([]);
+  });
+
+  test("is deciphered once, however often its relay says it", () => {
+    const play = new Play().serve();
+    for (let i = 0; i < 100; i++) play.list(phantom(2, i % 2 === 0 ? "live" : "lost", 5));
+    expect(play.opened).toBe(1);
+    for (let i = 0; i < 100; i++) play.list(entry(1, "live", i % 9));
+    expect(play.opened).toBe(2);
+  });
+
+  test("does not take the name away from one that had shown it", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live", 3));
+    expect(play.list(phantom(1, "left", 3))).toEqual([]);
+    expect([...play.session.receivers]).toEqual([view(1, "live", 3)]);
+  });
+
+  test("counts all the same with a receipt that verifies, which only a holder of the code can make", () => {
+    const play = new Play({ receivers: 1 }).serve();
+    play.list(phantom(2, "done", 10));
+    expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+});
+
+test("a name that is opened when the line is down tells nothing of who is there", () => {
+  const play = new Play().serve();
+  play.lose();
+  const late = { type: "name-opened", entry: entry(1, "live", 5), name } as const;
+  expect(play.session.handle(late, play.now)).toEqual([]);
+  expect([...play.session.receivers]).toEqual([]);
+});
+
+test("a receiver whose receipt verified counts once, however often it comes again", () => {
+  const play = new Play({ receivers: 2 }).serve();
+  play.list(entry(1, "live", 5));
+  for (let run = 0; run < 3; run++) {
+    const effects = play.receipt(1);
+    expect(effects[0]).toMatchObject({ message: { t: "receipted", receiver: id(1) } });
+    expect(effects.filter(({ type }) => type === "finish")).toEqual([]);
+    expect(play.list(entry(1, "waiting"), entry(1, "live", 3), entry(1, "left", 3))).toEqual([]);
+  }
+  play.list(entry(2, "live", 5));
+  expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+});
+
+test("receipts that are refused again and again put the end off once", () => {
+  const play = new Play().serve();
+  play.list(entry(1, "live", 5), entry(2, "done", 10));
+  play.receipt(1);
+  play.receipt(2, false);
+  for (let waited = 0; waited < LOST_GRACE_MS - 1000; waited += 1000) {
+    expect(play.tick(1000)).toEqual([]);
+    expect(play.receipt(2, false)).toEqual([{ type: "refused-receipt", receiver: id(2) }]);
+  }
+  expect(play.tick(1000).at(-1)).toEqual(finish("some-failed", 1, 1));
+});
+
+test("under --ask another name is another question", () => {
+  const play = new Play({}, { ...offer, admit: true }).serve();
+  const asked = (effects: SenderEffect[]): number =>
+    effects.filter(({ type }) => type === "ask").length;
+  const named = (text: string): number => {
+    const renamed = { ...entry(1, "waiting"), name: new Uint8Array(92).fill(text.length) };
+    play.hear({ t: "receivers", share, list: [renamed] });
+    return asked(
+      play.session.handle({ type: "name-opened", entry: renamed, name: text }, play.now),
+    );
+  };
+  expect([named("anna"), named("anna"), named("carol"), named("carol")]).toEqual([1, 0, 1, 0]);
+});
