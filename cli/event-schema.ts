@@ -54,15 +54,13 @@ const untold = field(
   "so many events of the kind before it were left out, as too many came at once",
 );
 
-const error = event(
-  "error",
-  "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.",
-  {
-    code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
-    message: field(text, "a sentence for people"),
-    untold,
-  },
-);
+const WENT_WRONG =
+  "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.";
+const wrong = {
+  code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
+  message: field(text, "a sentence for people"),
+};
+const error = event("error", WENT_WRONG, wrong);
 
 export const clientEvent = v.variant("event", [
   event("code", "A sender's code. First of all.", {
@@ -192,7 +190,7 @@ export const clientEvent = v.variant("event", [
     ),
     receivers: field(v.optional(whole), "sender: how many have everything"),
   }),
-  error,
+  event("error", WENT_WRONG, { ...wrong, untold }),
 ]);
 
 /** What `fileshare relay --json` prints. */

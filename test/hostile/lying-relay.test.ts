@@ -8,6 +8,7 @@ import {
   keysOfMaster,
   receiptMac,
   sealName,
+  toHex,
   type FaultCode,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -118,4 +119,27 @@ describe("a receiver amid a share", () => {
       expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
     },
   );
+});
+
+test("a name that a relay moves to another receiver, or says in another share, shows nobody", async () => {
+  using folder = temporaryFolder();
+  const file = makeFile(folder.path, "a.bin", 1000);
+  const code = newCode();
+  const keys = keysOfMaster(Buffer.from(masterOf(code) ?? "", "hex"), nodePrimitives);
+  const [anna, bob] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)];
+  await using relay = new LyingRelay(({ share }) => {
+    const sealed = (of: Uint8Array, receiver: Uint8Array): Uint8Array =>
+      sealName("anna", { share: of, receiver }, keys, nodePrimitives);
+    const entry = (id: Uint8Array, name: Uint8Array) => ({ id, name, state: "live", next: 1 });
+    const list = [
+      entry(bob, sealed(share, anna)),
+      entry(bob, sealed(anna, bob)),
+      entry(bob, sealed(bob, share)),
+      entry(anna, sealed(share, anna)),
+    ];
+    return [pack({ t: "receivers", share, list }), pack({ t: "cancel", share, reason: "removed" })];
+  });
+  await using sender = send({ relay: relay.url, code, path: file.path });
+  expect(await sender.outcome).toMatchObject({ fault: "bad-message" });
+  expect(sender.all("receiver").map(({ id, name }) => [id, name])).toEqual([[toHex(anna), "anna"]]);
 });
