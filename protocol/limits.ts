@@ -721,6 +721,12 @@ export const RECEIVER_EVENTS_EVERY_MS = limit(
   "ms",
   "between two events about receivers after that; the latest of each receiver waits for its turn",
 );
+export const LINES_HELD = limit(
+  "LINES_HELD",
+  200,
+  "items",
+  "lines that wait while a person is asked something; of more the first are left out and counted",
+);
 export const QUESTIONS_EVERY_MS = limit(
   "QUESTIONS_EVERY_MS",
   second,

@@ -141,7 +141,8 @@ function asPerson<T>(person: string = crypto.randomUUID(), start: () => T): T {
   try {
     return start();
   } finally {
-    process.env["XDG_STATE_HOME"] = before;
+    if (before === undefined) delete process.env["XDG_STATE_HOME"];
+    else process.env["XDG_STATE_HOME"] = before;
   }
 }
 
