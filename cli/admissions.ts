@@ -1,6 +1,7 @@
 /** Asks a person about one receiver after the other, for a sender that lets in whom it knows. */
 import type { Client } from "./client.ts";
 import type { ClientEvent } from "./events.ts";
+import { QuestionPace } from "./question-pace.ts";
 import type { AsksEvent } from "./screen/ask-admission.ts";
 import type { Screen } from "./screen/screen.ts";
 
@@ -9,6 +10,7 @@ export class Admissions {
   readonly #screen: Screen;
   /** Who waits for an answer, the one who is asked about first; a receiver has one place at most. */
   readonly #waiting = new Map<string, { event: AsksEvent; question: AbortController }>();
+  readonly #pace = new QuestionPace();
   #asking = false;
 
   constructor(client: Client, screen: Screen) {
@@ -18,6 +20,8 @@ export class Admissions {
 
   hear(event: ClientEvent): void {
     if (event.event === "asks") {
+      // By another name it is another question.
+      this.#takeBack(event.id);
       this.#waiting.set(event.id, { event, question: new AbortController() });
       if (!this.#asking) void this.#askAll();
     } else if (event.event === "receiver" && ["lost", "left"].includes(event.state)) {
@@ -44,10 +48,12 @@ export class Admissions {
       const { event, question } = next;
       try {
         const { signal } = question;
+        await this.#pace.turn(signal);
         const admit = await this.#screen.pause(() => askAdmission(event, signal));
         if (!signal.aborted) this.#client.admit(event.id, admit);
       } catch {
         // Taken back, or interrupted, which the client hears of by itself.
+        this.#pace.takenBack();
       }
       if (this.#waiting.get(event.id) === next) this.#waiting.delete(event.id);
     }

@@ -1,6 +1,7 @@
 import { Admissions } from "./admissions.ts";
 import type { Client } from "./client.ts";
 import { onInterrupt } from "./interrupts.ts";
+import { QuestionPace } from "./question-pace.ts";
 import type { Screen } from "./screen/screen.ts";
 
 /** Shows what a client does until it ends, and carries questions and Ctrl-C. @returns the exit code */
@@ -8,18 +9,24 @@ export async function attend(client: Client, screen: Screen): Promise<number> {
   using _ = onInterrupt(() => client.interrupt());
   const admissions = new Admissions(client, screen);
   let question = new AbortController();
+  const pace = new QuestionPace();
   try {
     for await (const event of client) {
       screen.show(event);
       admissions.hear(event);
-      if (["offer", "waiting", "error"].includes(event.event)) question.abort();
+      // An error may be about the share before: what follows it is one of these, or the end.
+      if (event.event === "offer" || event.event === "waiting") question.abort();
       if (event.event !== "offer" || !event.question) continue;
       question = new AbortController();
       // One that was taken back needs no answer: the share it was about is gone.
-      screen.ask(event, question.signal).then(
-        (answer) => client.answer(event.share, answer),
-        () => undefined,
-      );
+      const { signal } = question;
+      pace
+        .turn(signal)
+        .then(() => screen.ask(event, signal))
+        .then(
+          (answer) => client.answer(event.share, answer),
+          () => pace.takenBack(),
+        );
     }
     question.abort();
     admissions.close();

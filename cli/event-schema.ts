@@ -49,14 +49,18 @@ const flags = v.pipe(v.array(danger), v.readonly());
 const flagged = v.pipe(v.array(v.strictObject({ name: text, flags })), v.readonly());
 const sizes = v.pipe(v.array(whole), v.readonly());
 
-const error = event(
-  "error",
-  "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.",
-  {
-    code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
-    message: field(text, "a sentence for people"),
-  },
+const untold = field(
+  v.optional(whole),
+  "so many events of the kind before it were left out, as too many came at once",
 );
+
+const WENT_WRONG =
+  "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.";
+const wrong = {
+  code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
+  message: field(text, "a sentence for people"),
+};
+const error = event("error", WENT_WRONG, wrong);
 
 export const clientEvent = v.variant("event", [
   event("code", "A sender's code. First of all.", {
@@ -101,30 +105,35 @@ export const clientEvent = v.variant("event", [
     code: field(v.optional(faultCode), "why it is not"),
     detail: field(v.optional(text), "what the relay says of that, such as a limit and how long"),
     message: field(v.optional(text), "the same for people"),
+    untold,
   }),
   event("gate", "Who has agreed while the content waits for enough of them.", {
     agreed: field(whole, "so many, and they are there"),
     wanted: field(whole, "so many are waited for"),
     open: field(yes, "it begins now, and waits no more"),
+    untold,
   }),
   event("receiver", "A receiver as the sender sees it, whenever that changes.", {
     id: field(hex, "stays the same when it resumes"),
-    name: field(text, "as it calls itself; empty where that is not known yet"),
+    name: field(text, "as it calls itself, from a peer; empty where that is not known"),
     state: field(state, "`live` and `behind` receive; `lost` may come back, `left` will not"),
     records: field(whole, "on its disk"),
     done: field(yes, "its receipt verified: it has everything"),
+    untold,
   }),
   event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
     id: field(hex, "of the receiver: what an answer is about"),
     name: field(text, "as it calls itself, from a peer"),
+    untold,
   }),
   event("dismissed", "A receiver was taken out, and is kept out of this share.", {
     id: field(hex, "of the receiver"),
     name: field(text, "as it calls itself, from a peer"),
     reason: field(v.picklist(["not-admitted", "too-slow"]), "why"),
+    untold,
   }),
-  event("unadmitted", "A receiver waits for the sender to let it in.", {}),
-  event("waiting", "A receiver is in the channel and nothing is offered.", {}),
+  event("unadmitted", "A receiver waits for the sender to let it in.", { untold }),
+  event("waiting", "A receiver is in the channel and nothing is offered.", { untold }),
   event("unreadable", "A share of the channel is nothing for this code; others are waited for.", {
     code: field(faultCode, "`corrupt-record` when it was made without the code, or damaged"),
     message: field(text, "the same for people"),
@@ -159,6 +168,7 @@ export const clientEvent = v.variant("event", [
   }),
   event("sender", "The sender of the share at hand left or came back.", {
     here: field(yes, "whether it is there"),
+    untold,
   }),
   event("progress", "How far it is; at most 10 per second.", {
     bytes: field(whole, "sender: uploaded once; receiver: on the disk"),
@@ -177,6 +187,7 @@ export const clientEvent = v.variant("event", [
     path: field(text, "where"),
     bytes: field(whole, "that arrived"),
     size: field(whole, "of all"),
+    untold,
   }),
   event("done", "All done; at a sender also when some failed.", {
     bytes: field(whole, "of the share"),
@@ -187,7 +198,7 @@ export const clientEvent = v.variant("event", [
     ),
     receivers: field(v.optional(whole), "sender: how many have everything"),
   }),
-  error,
+  event("error", WENT_WRONG, { ...wrong, untold }),
 ]);
 
 /** What `fileshare relay --json` prints. */

@@ -8,6 +8,7 @@ import {
   manifestLength,
   receiptMac,
   recordCipher,
+  toHex,
   type Keys,
   type Manifest,
   type OfferSeen,
@@ -21,6 +22,7 @@ import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
 import { isSingle } from "./partial-file.ts";
 import type { OnExists, Policy } from "./policy.ts";
+import { ReceiverId } from "./receiver-ids.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
 import { Survey } from "./survey.ts";
 
@@ -54,8 +56,8 @@ export interface Destination {
 /** One share as it arrives: deciphers its records and keeps them. */
 export class Incoming {
   readonly offer: OfferSeen;
-  /** Who we are for this share; kept with the partial, so that a later run is the same receiver. */
-  readonly receiver: Uint8Array;
+  /** Who we are for this share: the same as in an earlier run, unless that is still running. */
+  readonly #id: ReceiverId;
   readonly #destination: Destination;
   readonly #keys: Keys;
   readonly #cipher: SyncRecordCipher;
@@ -89,11 +91,15 @@ export class Incoming {
       this.#policy = policy ?? partial.policy;
       this.#stage = { at: "agreed", manifest: partial.manifest, store: partial };
       this.#records = partial.records;
-      this.receiver = partial.receiver;
+      this.#id = ReceiverId.claim(toHex(offer.share), partial.receiver);
     } else {
       this.#unfit = partial;
-      this.receiver = primitives.randomBytes(16);
+      this.#id = ReceiverId.claim(toHex(offer.share));
     }
+  }
+
+  get receiver(): Uint8Array {
+    return this.#id.bytes;
   }
 
   /** The first record needed. */
@@ -210,6 +216,7 @@ export class Incoming {
    * @throws FaultError of the disk, "disk-full" also when it will be
    */
   async checkpoint(): Promise<void> {
+    this.#id.touch();
     if (this.#stage.at !== "agreed") return;
     const { store } = this.#stage;
     if (store instanceof PartialShare) checkSpace(this.#destination.dir, store.left);
@@ -227,8 +234,14 @@ export class Incoming {
     return receiptMac(this.#keys, primitives, this.offer.share, this.receiver, this.#records);
   }
 
+  /** The share is over for its sender: a later run is this receiver. Safe to call twice. */
+  release(): void {
+    this.#id.release();
+  }
+
   /** Lets go of it; what is on the disk stays for the next run. @returns where that is, if it is. */
   async close(): Promise<string | undefined> {
+    this.release();
     await this.#unfit?.close();
     return this.#stage.at === "agreed" ? await this.#stage.store.close() : undefined;
   }

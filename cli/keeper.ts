@@ -1,9 +1,11 @@
-import { FaultError, KEEPALIVE_MS, type FaultCode } from "../protocol/mod.ts";
+import { FaultError, KEEPALIVE_MS, type FaultCode, type FaultOf } from "../protocol/mod.ts";
 import { errorCode } from "./folder.ts";
 import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
 
-/** After these nobody can go on with the share. */
-const OVER: ReadonlySet<FaultCode> = new Set(["source-changed", "not-your-share"]);
+/** After these nobody can go on with the share. No relay can tell us one of them: see wire-faults.ts. */
+const OVER: ReadonlySet<FaultCode> = new Set<Exclude<FaultCode, FaultOf<"toSender">>>([
+  "source-changed",
+]);
 
 /** Keeps what is needed to go on with a running send, as long as it can be written. */
 export class Keeper {

@@ -20,7 +20,7 @@ import {
   isFrame,
   isOfShare,
   needsConsent,
-  sealText,
+  sealName,
   signerOf,
   toHex,
   type Danger,
@@ -35,6 +35,7 @@ import {
 } from "../protocol/mod.ts";
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
+import { EventPace } from "./event-pace.ts";
 import type { ClientEvent } from "./events.ts";
 import { FilePositions } from "./file-at.ts";
 import { checkDestination } from "./folder.ts";
@@ -52,10 +53,11 @@ const STDOUT = 1;
 /** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
 export class Receiving {
   readonly #job: ReceiveJob;
+  readonly #pace: EventPace;
+  /** Past the pace: for what is told once for a share, or only this side can cause. */
   readonly #emit: (event: ClientEvent) => void;
   readonly #end: (outcome: Outcome) => void;
   readonly #keys: Keys;
-  readonly #name: Uint8Array;
   readonly #session: ReceiverSession;
   readonly #timer: NodeJS.Timeout;
   #line: Line | undefined;
@@ -84,10 +86,10 @@ export class Receiving {
   ) {
     this.#job = { ...job, out: resolve(job.out) };
     this.#emit = emit;
+    this.#pace = new EventPace(emit, () => performance.now());
     this.#end = end;
     if (!job.stdout) checkDestination(job.out);
     this.#keys = keysFor(job, job.code);
-    this.#name = sealText(job.name, "receiver-name", this.#keys, primitives);
     this.#session = new ReceiverSession(
       {
         signer: signerOf(this.#keys, primitives),
@@ -129,6 +131,7 @@ export class Receiving {
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
     }
     this.#handle({ type: "tick" });
+    this.#pace.tick();
   }
 
   #handle(event: ReceiverEvent): void {
@@ -169,13 +172,13 @@ export class Receiving {
         this.#passOver(effect.unreadable);
         return;
       case "link":
-        this.#emit(relayNews(this.#job.relay, effect));
+        this.#pace.tell(relayNews(this.#job.relay, effect));
         return;
       case "sender":
-        this.#emit({ event: "sender", here: effect.here });
+        this.#pace.tell({ event: "sender", here: effect.here });
         return;
       case "waiting":
-        this.#emit({ event: "waiting" });
+        this.#pace.tell({ event: "waiting" });
         return;
       case "finish":
         void this.#finish(effect.fault, effect.detail);
@@ -196,7 +199,7 @@ export class Receiving {
   #message(bytes: Uint8Array): void {
     try {
       if (isFrame(bytes)) this.#frame(bytes);
-      else this.#handle({ type: "message", message: decodeControl(bytes) });
+      else this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") });
     } catch (error) {
       this.#failed(error);
     }
@@ -219,7 +222,7 @@ export class Receiving {
       const destination = { dir: out, output, onExists, prefix, checksum };
       const incoming = new Incoming(offer, this.#keys, destination);
       this.#incoming = incoming;
-      if (offer.admit === true) this.#emit({ event: "unadmitted" });
+      if (offer.admit === true) this.#pace.tell({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
       this.#agreedAt = this.#shareStartedAt;
       this.#positions = undefined;
@@ -230,7 +233,9 @@ export class Receiving {
         this.#emit({ event: "resumed", bytes: incoming.bytes, size: incoming.size });
         this.#remember(incoming);
       }
-      this.#handle({ type: "share-opened", receiver, name: this.#name, next, agreed, records });
+      const of = { share: offer.share, receiver };
+      const name = sealName(this.#job.name, of, this.#keys, primitives);
+      this.#handle({ type: "share-opened", receiver, name, next, agreed, records });
     } catch (error) {
       this.#failed(error);
     }
@@ -325,6 +330,7 @@ export class Receiving {
     this.#incoming = undefined;
     this.#progressUntold = false;
     if (incoming === undefined) return;
+    incoming.release();
     const { size } = incoming;
     if (fault === undefined) {
       const now = performance.now();
@@ -334,7 +340,8 @@ export class Receiving {
       return;
     }
     this.#keep(incoming, size);
-    if (this.#job.lobby) void this.#disk.then(() => this.#tellFault(fault, detail));
+    if (this.#job.lobby)
+      void this.#disk.then(() => this.#pace.tell(this.#faultEvent(fault, detail)));
   }
 
   /** Nothing was said of it yet. */
@@ -350,7 +357,7 @@ export class Receiving {
     const { bytes } = incoming;
     this.#disk = this.#disk.then(async () => {
       const path = await incoming.close();
-      if (path !== undefined) this.#emit({ event: "kept", path, bytes, size });
+      if (path !== undefined) this.#pace.tell({ event: "kept", path, bytes, size });
     });
   }
 
@@ -361,7 +368,8 @@ export class Receiving {
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
     const closed = this.#line?.close();
     await this.#disk;
-    if (fault !== undefined) this.#tellFault(fault, detail);
+    this.#pace.flush();
+    if (fault !== undefined) this.#emit(this.#faultEvent(fault, detail));
     await closed;
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
   }
@@ -461,12 +469,12 @@ export class Receiving {
   }
 
   #tellUnreadable({ fault: code, detail, count }: Unreadable): void {
-    this.#emit({ event: "unreadable", code, message: faultMessage(code, detail), count });
+    this.#pace.tell({ event: "unreadable", code, message: faultMessage(code, detail), count });
   }
 
-  #tellFault(code: FaultCode, detail: string | undefined): void {
+  #faultEvent(code: FaultCode, detail: string | undefined): ClientEvent {
     const about = isAboutAddress(code) ? this.#job.relay : detail;
-    this.#emit({ event: "error", code, message: faultMessage(code, about) });
+    return { event: "error", code, message: faultMessage(code, about) };
   }
 }
 

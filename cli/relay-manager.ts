@@ -4,7 +4,7 @@ import { request as requestTls } from "node:https";
 
 import * as v from "valibot";
 
-import { FaultError, isFaultCode } from "../protocol/faults.ts";
+import { FaultError } from "../protocol/faults.ts";
 import { usage } from "./args.ts";
 import { overviewShape, type RelayOverview } from "./relay-overview.ts";
 import { findTickets, type Ticket } from "./relay-tickets.ts";
@@ -13,6 +13,8 @@ import { findTickets, type Ticket } from "./relay-tickets.ts";
 const ANSWER_MS = 10_000;
 /** Some hundred shares take less. bytes */
 const ANSWER_BYTES = 4 * 1024 * 1024;
+/** With which a relay answers an operator; any other word of it is no fault of this program. */
+const REFUSALS = ["refused-action", "bad-ban", "bad-ban-file", "bad-message"] as const;
 const OK = 200;
 const ACCEPTED = 202;
 const NO_TOKEN = 401;
@@ -84,7 +86,8 @@ export async function askFor(manager: Manager, action: string, body: object): Pr
   const { success, output } = v.safeParse(refusalShape, jsonOf(text, manager));
   if (!success) throw new FaultError("not-a-relay", `${manager.url} answers ${status}`);
   const { code, detail } = output;
-  throw new FaultError(isFaultCode(code) ? code : "refused-action", detail);
+  const known = REFUSALS.find((each) => each === code);
+  throw new FaultError(known ?? "refused-action", detail);
 }
 
 /** Asks relays of ours that drain to leave that port to us. @returns whether one did */

@@ -14,13 +14,14 @@ import {
   encodeFrame,
   faultMessage,
   fromHex,
-  openText,
+  openName,
   signerOf,
   toHex,
   verifyReceipt,
   type FaultCode,
   type Keys,
   type MessageOf,
+  type ReceiverEntry,
   type ReceiverView,
   type SenderEffect,
   type SenderEvent,
@@ -30,6 +31,7 @@ import {
 } from "../protocol/mod.ts";
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
+import { EventPace } from "./event-pace.ts";
 import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
 import { FilePositions } from "./file-at.ts";
@@ -47,6 +49,8 @@ const FULL_SOCKET_SLEEP_MS = 2;
 /** Drives a `SenderSession`: socket, cipher and disk of one send. */
 export class Sending {
   readonly #job: SendJob;
+  readonly #pace: EventPace;
+  /** Past the pace: for what only this side can cause. */
   readonly #emit: (event: ClientEvent) => void;
   readonly #end: (outcome: Outcome) => void;
   readonly #source: Source;
@@ -80,6 +84,7 @@ export class Sending {
   ) {
     this.#job = job;
     this.#emit = emit;
+    this.#pace = new EventPace(emit, () => performance.now());
     this.#end = end;
     const { source, keys, code, proof, share, encoded, cipher, kept } = sharing;
     this.#source = source;
@@ -146,6 +151,7 @@ export class Sending {
     this.#keeper.tick(now);
     if (this.#progressUntold) this.#tellProgress();
     this.#handle({ type: "tick" });
+    this.#pace.tick();
   }
 
   #handle(event: SenderEvent): void {
@@ -165,26 +171,33 @@ export class Sending {
       case "send":
         this.#line?.send(encodeControl(effect.message));
         return;
+      case "open-name":
+        this.#openName(effect.entry);
+        return;
       case "check-receipt":
         this.#checkReceipt(effect.receipt);
         return;
       case "link":
-        this.#emit(relayNews(this.#job.relay, effect));
+        this.#pace.tell(relayNews(this.#job.relay, effect));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
         return;
       case "ask":
-        this.#emit({ event: "asks", ...this.#who(effect.receiver) });
+        this.#pace.tell({ event: "asks", ...this.#who(effect.receiver) });
         return;
       case "dismissed":
-        this.#emit({ event: "dismissed", ...this.#who(effect.receiver), reason: effect.reason });
+        this.#pace.tell({
+          event: "dismissed",
+          ...this.#who(effect.receiver),
+          reason: effect.reason,
+        });
         return;
       case "gate":
         this.#tellGate(effect.agreed, effect.open);
         return;
       case "refused-receipt":
-        this.#emit({
+        this.#pace.tell({
           event: "error",
           code: "receipt-refused",
           message: faultMessage("receipt-refused"),
@@ -208,7 +221,7 @@ export class Sending {
 
   #message(bytes: Uint8Array): void {
     try {
-      this.#handle({ type: "message", message: decodeControl(bytes) });
+      this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-sender") });
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#handle({ type: "failed", fault: error.code });
@@ -260,6 +273,12 @@ export class Sending {
     return encodeFrame(this.#share, index, last, ciphertext);
   }
 
+  #openName(entry: ReceiverEntry): void {
+    const of = { share: this.#share, receiver: entry.id };
+    const name = openName(entry.name, of, this.#keys, primitives);
+    this.#handle({ type: "name-opened", entry, name });
+  }
+
   #checkReceipt(receipt: MessageOf<"receipt">): void {
     const { receiver, records, mac } = receipt;
     const valid =
@@ -279,17 +298,17 @@ export class Sending {
 
   #tellGate(agreed: number, open: boolean): void {
     const wanted = this.#job.startWhen?.receivers ?? 1;
-    this.#emit({ event: "gate", agreed, wanted, open });
+    this.#pace.tell({ event: "gate", agreed, wanted, open });
   }
 
   #who({ id, name }: ReceiverView): { id: string; name: string } {
-    return { id: toHex(id), name: openText(name, "receiver-name", this.#keys, primitives) ?? "" };
+    return { id: toHex(id), name };
   }
 
   #tellReceiver(receiver: ReceiverView): void {
     if (receiver.state !== "waiting") this.#activeAt ??= performance.now();
     const { state, next, verified } = receiver;
-    this.#emit({
+    this.#pace.tell({
       event: "receiver",
       ...this.#who(receiver),
       state,
@@ -315,6 +334,7 @@ export class Sending {
 
   async #finish({ fault, detail, verified }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
+    this.#pace.flush();
     const now = performance.now();
     const seconds = (now - this.#startedAt) / 1000;
     const active = (now - (this.#activeAt ?? now)) / 1000;

@@ -109,7 +109,7 @@ function receiveName(share: string, out: string): string {
   return `${share}-${Bun.hash.xxHash64(out).toString(16).padStart(16, "0")}.json`;
 }
 
-export type StateKind = "sends" | "receives";
+export type StateKind = "sends" | "receives" | "ids";
 
 /** Where they are remembered; it may not be there. */
 export function statePath(kind: StateKind): string {

@@ -1,13 +1,19 @@
 /** Writes the tables of docs/protocol.md, docs/cli.md and docs/relay.md, or of the page named, and the manual page. */
 import {
-  FAULTS,
+  FAULT_WAYS,
   RELAY_LIMITS,
   RELAY_LIMIT_NAMES,
   SENT_BY,
+  WIRE_FAULTS,
   limits,
+  goes,
   messageKeys,
+  type Fault,
+  type FaultWay,
   type MessageType,
 } from "../protocol/mod.ts";
+import { CLI_FAULTS } from "../protocol/cli-faults.ts";
+import { RELAY_FAULTS } from "../protocol/relay-faults.ts";
 import { typed } from "../cli/relay-limits.ts";
 import { METRICS } from "../relay/admin/metric-table.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
@@ -74,17 +80,16 @@ const TABLES: Record<string, string> = {
       ];
     }),
   ),
-  faults: table(
-    ["code", "sentence", "advice", "retry", "close", "exit"],
-    Object.entries(FAULTS).map(([code, fault]) => [
-      `\`${code}\``,
-      fault.sentence,
-      fault.advice,
-      fault.retry ? "yes" : "no",
-      fault.closeCode === 0 ? "" : fault.closeCode.toString(),
-      fault.exitCode.toString(),
-    ]),
+  fault_ways: table(
+    ["code", ...Object.values(FAULT_WAYS)],
+    Object.keys(WIRE_FAULTS).map((code) => {
+      const ways = Object.keys(FAULT_WAYS) as FaultWay[];
+      return [`\`${code}\``].concat(ways.map((way) => (goes(code, way) ? "yes" : "")));
+    }),
   ),
+  wire_faults: faultTable(WIRE_FAULTS),
+  cli_faults: faultTable(CLI_FAULTS),
+  relay_faults: faultTable(RELAY_FAULTS),
   metrics: table(
     ["metric", "type", "labels", "meaning"],
     METRICS.map(({ name, type, labels, help }) => [
@@ -96,6 +101,20 @@ const TABLES: Record<string, string> = {
   ),
   ...CLI_TABLES,
 };
+
+function faultTable(faults: Readonly<Record<string, Fault>>): string {
+  return table(
+    ["code", "sentence", "advice", "retry", "close", "exit"],
+    Object.entries(faults).map(([code, { sentence, advice, retry, closeCode, exitCode }]) => [
+      `\`${code}\``,
+      sentence,
+      advice,
+      retry ? "yes" : "no",
+      closeCode === 0 ? "" : closeCode.toString(),
+      exitCode.toString(),
+    ]),
+  );
+}
 
 /** The page with its tables as they must be now. */
 export function withTables(page: string): string {

@@ -11,12 +11,13 @@ interface Verdict {
 /** Whom a sender lets receive, whom not, and about whom it was asked. Relays forget; this does not. */
 export class Admission {
   readonly #verdicts = new Map<string, Verdict>();
-  readonly #asked = new Set<string>();
+  /** By which name a person was asked about each. */
+  readonly #asked = new Map<string, string>();
 
-  /** Whether a person has to be asked about this receiver, who is there; true once. */
-  asks(key: string): boolean {
-    if (this.#verdicts.has(key) || this.#asked.has(key)) return false;
-    this.#asked.add(key);
+  /** Whether a person has to be asked about this receiver, who is there; true once for each name. */
+  asks(key: string, name: string): boolean {
+    if (this.#verdicts.has(key) || this.#asked.get(key) === name) return false;
+    this.#asked.set(key, name);
     return true;
   }
 

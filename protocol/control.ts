@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
-import { FaultError, isFaultCode, type FaultCode } from "./faults.ts";
+import { FaultError } from "./faults.ts";
 import {
   CONTROL_BYTES,
   FRAME_BYTES,
@@ -21,6 +21,7 @@ import {
   versionMismatch,
   versionsIn,
 } from "./version.ts";
+import { goes, type FaultOf, type FaultWay } from "./wire-faults.ts";
 
 /** Bytes of a challenge's nonce: no two lines ever get the same. */
 export const NONCE_BYTES = 32;
@@ -41,11 +42,17 @@ const receiverId = bytesOf(16);
 const recordIndex = whole(0, RECORD_INDEX);
 const window = whole(0, WINDOW_RECORDS);
 const version = whole(0, VERSION_MAX);
-const faultCode = v.pipe(
-  v.string(),
-  v.maxLength(64),
-  v.transform((value): FaultCode => (isFaultCode(value) ? value : "bad-message")),
-);
+const FAULT_CHARACTERS = 64;
+/** A code that came one of these ways; any other, a later version's too, counts as `bad-message`. */
+const faultCode = <Way extends FaultWay>(...ways: readonly Way[]) =>
+  v.pipe(
+    v.string(),
+    v.maxLength(FAULT_CHARACTERS),
+    v.transform((value): FaultOf<Way> | "bad-message" => {
+      for (const way of ways) if (goes(value, way)) return value;
+      return "bad-message";
+    }),
+  );
 const reason = v.pipe(v.string(), v.maxLength(REASON_CHARACTERS));
 
 /** What is offered, as the relay sees it. */
@@ -69,6 +76,16 @@ const receiverEntry = v.object({
   state: v.picklist(receiverStates),
   next: recordIndex,
 });
+
+const fault = <Code extends v.GenericSchema<unknown, string>>(code: Code) =>
+  v.object({
+    t: v.literal("fault"),
+    code,
+    message: reason,
+    retry: v.boolean(),
+    /** Seconds, before which trying again is of no use. */
+    after: v.optional(whole(0, RETRY_AFTER_MAX_MS / 1000)),
+  });
 
 /** Every control message: key `t`, then its own keys. `from` says which side may send it. */
 const schemas = {
@@ -164,16 +181,43 @@ const schemas = {
     reason: v.picklist(["declined", "interrupted", "failed"]),
   }),
   end: v.object({ t: v.literal("end"), share: shareId }),
-  cancel: v.object({ t: v.literal("cancel"), share: shareId, reason: faultCode }),
-  fault: v.object({
-    t: v.literal("fault"),
-    code: faultCode,
-    message: reason,
-    retry: v.boolean(),
-    /** Seconds, before which trying again is of no use. */
-    after: v.optional(whole(0, RETRY_AFTER_MAX_MS / 1000)),
+  cancel: v.object({
+    t: v.literal("cancel"),
+    share: shareId,
+    reason: faultCode("bySender", "ofShare"),
   }),
+  fault: fault(faultCode("toSender", "toReceiver")),
 } as const;
+
+const cancel = <Reason extends v.GenericSchema<unknown, string>>(reason: Reason) =>
+  v.object({ ...schemas.cancel.entries, reason });
+
+/**
+ * Whose word a message is. A stranger has not said hello yet; `anyone` is for tools that read
+ * recorded traffic.
+ */
+export type From = Role | "stranger" | "relay-to-sender" | "relay-to-receiver" | "anyone";
+
+/** Messages with a code of a fault, where it matters who says it to whom. */
+const directed = {
+  // A relay passes it on, so it is refused and not only read as something else.
+  sender: {
+    cancel: cancel(
+      v.custom<FaultOf<"bySender">>((code) => typeof code === "string" && goes(code, "bySender")),
+    ),
+  },
+  "relay-to-sender": { fault: fault(faultCode("toSender")) },
+  "relay-to-receiver": {
+    cancel: cancel(faultCode("ofShare")),
+    fault: fault(faultCode("toReceiver")),
+  },
+} as const;
+
+type AnySchema =
+  | (typeof schemas)[keyof typeof schemas]
+  | (typeof directed.sender)["cancel"]
+  | (typeof directed)["relay-to-sender"]["fault"]
+  | (typeof directed)["relay-to-receiver"]["cancel" | "fault"];
 
 export type MessageType = keyof typeof schemas;
 export type Message = { [T in MessageType]: v.InferOutput<(typeof schemas)[T]> }[MessageType];
@@ -231,22 +275,32 @@ export function encodeControl(message: Message): Uint8Array {
 
 /**
  * Reads a control message. Keys that are not known are dropped.
+ * @param from who says it: a fault that is not theirs to raise becomes `bad-message`
  * @throws FaultError `bad-message` for anything that is not exactly one known message,
  * `version-mismatch` for a hello of other versions, whatever else it says
  */
-export function decodeControl(bytes: Uint8Array): Message {
+export function decodeControl(bytes: Uint8Array, from: From): Message {
   const value = unpackMap(bytes, CONTROL_BYTES);
   const type = typeof value === "object" && value !== null && "t" in value ? value.t : undefined;
   if (typeof type !== "string" || !Object.hasOwn(schemas, type)) {
     throw new FaultError("bad-message", "a message of an unknown type");
   }
   if (type === "hello") checkVersions(value);
-  const parsed = v.safeParse(schemas[type as MessageType], value);
+  const parsed = v.safeParse(schemaOf(type as MessageType, from), value);
   if (!parsed.success) {
     const where = v.getDotPath(parsed.issues[0]) ?? "message";
     throw new FaultError("bad-message", `${type}: ${where} is not as it must be`);
   }
   return parsed.output;
+}
+
+function schemaOf(type: MessageType, from: From): AnySchema {
+  if (from === "sender" && type === "cancel") return directed.sender.cancel;
+  if (from === "relay-to-sender" && type === "fault") return directed[from].fault;
+  if (from === "relay-to-receiver" && (type === "cancel" || type === "fault")) {
+    return directed[from][type];
+  }
+  return schemas[type];
 }
 
 /** Before anything else of a hello is looked at: other versions may say all of it otherwise. */

@@ -710,6 +710,42 @@ export const PROGRESS_EVERY_MS = limit(
   "ms",
   "between two progress events",
 );
+export const EVENTS_AT_ONCE = limit(
+  "EVENTS_AT_ONCE",
+  20,
+  "items",
+  "events of one kind, or of one receiver, that another side can cause at will and a client tells at once",
+);
+export const EVENTS_EVERY_MS = limit(
+  "EVENTS_EVERY_MS",
+  second,
+  "ms",
+  "between two such events after that, and between two about refused receipts; what is left out is counted",
+);
+export const RECEIVER_EVENTS_AT_ONCE = limit(
+  "RECEIVER_EVENTS_AT_ONCE",
+  1000,
+  "items",
+  "events about all receivers that a sender tells at once: a hall in which everybody comes at the same time",
+);
+export const RECEIVER_EVENTS_EVERY_MS = limit(
+  "RECEIVER_EVENTS_EVERY_MS",
+  10,
+  "ms",
+  "between two events about receivers after that; the latest of each receiver waits for its turn",
+);
+export const LINES_HELD = limit(
+  "LINES_HELD",
+  200,
+  "items",
+  "lines that wait while a person is asked something; of more the first are left out and counted",
+);
+export const QUESTIONS_EVERY_MS = limit(
+  "QUESTIONS_EVERY_MS",
+  second,
+  "ms",
+  "from a question that was taken back to the next one: who comes and goes must not fill a terminal",
+);
 export const CHECKPOINT_MS = limit(
   "CHECKPOINT_MS",
   2 * second,
@@ -937,6 +973,18 @@ export const SENDS_KEPT = limit(
   "unfinished sends that can go on; of more, those forget first that were left alone the longest",
 );
 export const RECEIVES_KEPT = limit("RECEIVES_KEPT", 256, "items", "unfinished receives, alike");
+export const RECEIVER_IDS_KEPT = limit(
+  "RECEIVER_IDS_KEPT",
+  1024,
+  "items",
+  "ids that a receiver was to its senders, by share; of more, those are forgotten that were not used the longest",
+);
+export const RECEIVER_IDS_MS = limit(
+  "RECEIVER_IDS_MS",
+  7 * day,
+  "ms",
+  "a receiver is the same to a share for so long after it last took it: longer than senders wait",
+);
 export const STATE_ENTRY_BYTES = limit(
   "STATE_ENTRY_BYTES",
   1024 * KiB,

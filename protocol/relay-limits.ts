@@ -26,7 +26,7 @@ import {
   SOCKETS_PER_ADDRESS,
   UNREAD_MS,
 } from "./limits.ts";
-import type { FaultCode } from "./faults.ts";
+import type { SocketFault } from "./wire-faults.ts";
 
 /** How a limit is typed: a number, seconds, a size such as `1GiB`, a rate such as `8MiB`. */
 export type RelayLimitKind = "number" | "seconds" | "bytes" | "rate";
@@ -42,7 +42,7 @@ export interface RelayLimit {
   /** What it bounds, as the option's help says it. */
   readonly meaning: string;
   /** What who goes over it hears; undefined: it has to wait. */
-  readonly fault: FaultCode | undefined;
+  readonly fault: SocketFault | undefined;
   /** Seconds, before which trying again is of no use; undefined: nothing is gained by it. */
   readonly after: number | undefined;
 }
@@ -57,7 +57,7 @@ const counted = (
   number: number,
   meaning: string,
   after: number,
-  { most = 1_000_000, fault = "too-many" }: { most?: number; fault?: FaultCode } = {},
+  { most = 1_000_000, fault = "too-many" }: { most?: number; fault?: SocketFault } = {},
 ): RelayLimit => {
   return { constant, kind: "number", default: number, least: 1, most, meaning, fault, after };
 };
@@ -67,7 +67,7 @@ const timed = (
   ms: number,
   meaning: string,
   most: number,
-  fault: FaultCode,
+  fault: SocketFault,
   after?: number,
 ): RelayLimit => {
   return { constant, kind: "seconds", default: ms, least: second, most, meaning, fault, after };

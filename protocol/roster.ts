@@ -12,11 +12,26 @@ export interface RosterCounts {
   readonly left: number;
 }
 
-/** The receivers of a sender, as its relays say, and as their receipts prove. */
+/** What a receipt that verified did to the roster. */
+export interface Verified {
+  readonly receiver: ReceiverView;
+  /** It had to make room: it proved nothing, and counts no more. */
+  readonly displaced: ReceiverView | undefined;
+}
+
+/**
+ * The receivers of a sender, as its relays say, and as their receipts prove. It holds those only that
+ * have the code: their names opened, or their receipts verified.
+ */
 export class Roster {
   readonly #receivers = new Map<string, ReceiverView>();
   /** Those that say they are done and could not prove it. */
   readonly #refused = new Set<string>();
+  readonly #most: number;
+
+  constructor(most: number = RECEIVERS_PER_SHARE) {
+    this.#most = most;
+  }
 
   get all(): ReadonlyMap<string, ReceiverView> {
     return this.#receivers;
@@ -31,44 +46,50 @@ export class Roster {
     return agreed;
   }
 
-  /** @returns what is known of it now; undefined: this says nothing new, or there are too many */
-  hear(entry: ReceiverEntry): ReceiverView | undefined {
-    const key = toHex(entry.id);
+  /** Whose receipt verified has everything, whatever a relay says of it. */
+  isVerified(key: string): boolean {
+    return this.#receivers.get(key)?.verified === true;
+  }
+
+  /**
+   * @param name as its receiver sealed it
+   * @returns what is known of it now; undefined: this says nothing new, or there are too many
+   */
+  hear({ id, state, next }: ReceiverEntry, name: string): ReceiverView | undefined {
+    const key = toHex(id);
     const known = this.#receivers.get(key);
-    // Whose receipt verified has everything, whatever the relay's last look at it says.
     if (known?.verified === true || this.#isFull(known)) return undefined;
     // Who only looked at the offer and went away is no loss.
-    const justLooked = (known?.state ?? "waiting") === "waiting" && entry.next <= 1;
-    const receiver: ReceiverView = { ...entry, verified: false };
-    if ((entry.state === "lost" || entry.state === "left") && justLooked) this.#forget(key);
+    const justLooked = (known?.state ?? "waiting") === "waiting" && next <= 1;
+    const receiver: ReceiverView = { id, name, state, next, verified: false };
+    if ((state === "lost" || state === "left") && justLooked) this.#forget(key);
     else this.#receivers.set(key, receiver);
     return receiver;
   }
 
-  /** It proved that it has everything. */
+  /**
+   * It proved that it has everything. One that proved nothing makes room for it.
+   * @returns undefined: there are as many as there may be, and all of them proved it
+   */
   verify({
     receiver: id,
     records,
-  }: Pick<MessageOf<"receipt">, "receiver" | "records">): ReceiverView | undefined {
+  }: Pick<MessageOf<"receipt">, "receiver" | "records">): Verified | undefined {
     const key = toHex(id);
     const known = this.#receivers.get(key);
+    const displaced = this.#isFull(known) ? this.#displace() : undefined;
     if (this.#isFull(known)) return undefined;
-    const receiver: ReceiverView = {
-      id,
-      name: known?.name ?? new Uint8Array(0),
-      state: "done",
-      next: records,
-      verified: true,
-    };
+    const name = known?.name ?? "";
+    const receiver: ReceiverView = { id, name, state: "done", next: records, verified: true };
     this.#receivers.set(key, receiver);
     this.#refused.delete(key);
-    return receiver;
+    return { receiver, displaced };
   }
 
-  /** A false claim holds up nobody's end; who made it may still prove it later. @returns if it counted */
+  /** A false claim holds up nobody's end; who made it may still prove it later. @returns if it is its first */
   refuse(id: Uint8Array): boolean {
     const key = toHex(id);
-    if (this.#receivers.get(key)?.verified !== false) return false;
+    if (this.#receivers.get(key)?.verified !== false || this.#refused.has(key)) return false;
     this.#refused.add(key);
     return true;
   }
@@ -107,8 +128,24 @@ export class Roster {
     return counts;
   }
 
+  /** The one that is missed least: gone before attached, and of those the one that came first. */
+  #displace(): ReceiverView | undefined {
+    let least: [key: string, receiver: ReceiverView] | undefined;
+    for (const [key, receiver] of this.#receivers) {
+      if (receiver.verified) continue;
+      least ??= [key, receiver];
+      if (isAttached(receiver)) continue;
+      least = [key, receiver];
+      break;
+    }
+    if (least === undefined) return undefined;
+    const [key, receiver] = least;
+    this.#forget(key);
+    return { ...receiver, state: "left" };
+  }
+
   #isFull(known: ReceiverView | undefined): boolean {
-    return known === undefined && this.#receivers.size >= RECEIVERS_PER_SHARE;
+    return known === undefined && this.#receivers.size >= this.#most;
   }
 
   #forget(key: string): void {

@@ -1,4 +1,11 @@
-import type { DismissReason, Message, MessageOf, Offer, ReceiverStateName } from "./control.ts";
+import type {
+  DismissReason,
+  Message,
+  MessageOf,
+  Offer,
+  ReceiverEntry,
+  ReceiverStateName,
+} from "./control.ts";
 import type { FaultCode } from "./faults.ts";
 import type { Introduction } from "./link.ts";
 import type { StartWhen } from "./start-gate.ts";
@@ -30,8 +37,8 @@ export interface SenderOptions extends Introduction {
 /** One receiver as the sender knows it. */
 export interface ReceiverView {
   readonly id: Uint8Array;
-  /** Sealed; opened by who shows it. */
-  readonly name: Uint8Array;
+  /** As it calls itself, not escaped; empty where it proved that it has everything before it was named. */
+  readonly name: string;
   readonly state: ReceiverStateName;
   /** Records that it has on its disk. */
   readonly next: number;
@@ -45,6 +52,12 @@ export type SenderEvent =
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "tick" }
   | { readonly type: "sent"; readonly index: number }
+  /** The answer to `open-name`; undefined: it does not open for this receiver of this share. */
+  | {
+      readonly type: "name-opened";
+      readonly entry: ReceiverEntry;
+      readonly name: string | undefined;
+    }
   | {
       readonly type: "receipt-checked";
       readonly receipt: MessageOf<"receipt">;
@@ -59,6 +72,8 @@ export type SenderEffect =
   | { readonly type: "connect" }
   | { readonly type: "disconnect" }
   | { readonly type: "send"; readonly message: Message }
+  /** Open the entry's name and answer with `name-opened`, before the next message is handled. */
+  | { readonly type: "open-name"; readonly entry: ReceiverEntry }
   /** Check this receipt and answer with `receipt-checked`. */
   | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
   | {

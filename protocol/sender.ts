@@ -3,8 +3,8 @@ import { Admission, verdictMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "./control.ts";
 import {
   detailIn,
-  FaultError,
   FAULTS,
+  FaultError,
   saidIn,
   aboutOf,
   type FaultCode,
@@ -13,9 +13,11 @@ import {
 import { CREDIT_RECORDS, LOST_GRACE_MS, RECEIVERS_EVERY_MS } from "./limits.ts";
 import { Laggards } from "./laggards.ts";
 import { helloMessage, Link, linkEffects } from "./link.ts";
+import { NameBook } from "./name-book.ts";
 import { RecordRanges } from "./ranges.ts";
 import { isAttached, Roster } from "./roster.ts";
 import { StartGate } from "./start-gate.ts";
+import { cancelReason } from "./wire-faults.ts";
 import type {
   ReceiverView,
   SenderEffect,
@@ -46,6 +48,7 @@ export class SenderSession {
   readonly #options: SenderOptions;
   readonly #link: Link;
   readonly #roster = new Roster();
+  readonly #names = new NameBook();
   #state: SenderState = { at: "offering" };
   #lastLossAt: number;
   readonly #gate: StartGate | undefined;
@@ -117,6 +120,9 @@ export class SenderSession {
         this.#sentUpTo = Math.max(this.#sentUpTo, event.index + 1);
         if (this.#state.at === "serving") this.#state.wanted.take(event.index);
         return [];
+      case "name-opened":
+        this.#names.note(toHex(event.entry.id), event.entry, event.name);
+        return event.name === undefined ? [] : this.#present(event.entry, event.name, now);
       case "receipt-checked":
         return event.valid
           ? this.#verified(event.receipt, now)
@@ -222,8 +228,6 @@ export class SenderSession {
         return message.list.flatMap((entry) => this.#heardOf(entry, now));
       case "receipt":
         return [{ type: "check-receipt", receipt: message }];
-      case "cancel":
-        throw new FaultError(message.reason);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, detailIn(message));
         return this.#dropLine(message.code, now, saidIn(message));
@@ -249,9 +253,26 @@ export class SenderSession {
 
   #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {
     const key = toHex(entry.id);
-    // What is still said of who was dismissed is old.
-    if (this.#admission.isDismissed(key)) return [];
-    const receiver = this.#roster.hear(entry);
+    // Nothing that a relay says of it counts any more.
+    if (this.#roster.isVerified(key)) return [];
+    const known = this.#names.look(key, entry);
+    switch (known.is) {
+      case "unknown":
+        return [{ type: "open-name", entry }];
+      case "opened":
+        return this.#present(entry, known.name, now);
+      case "refused":
+        // Nobody with the code sealed it: such a receiver counts for nothing and is not shown.
+        return [];
+    }
+  }
+
+  /** News of a receiver that has the code. */
+  #present(entry: ReceiverEntry, name: string, now: number): SenderEffect[] {
+    const key = toHex(entry.id);
+    // What is still said of who was dismissed is old, and so is what came before a line broke.
+    if (this.#admission.isDismissed(key) || !this.#link.online) return [];
+    const receiver = this.#roster.hear(entry, name);
     if (receiver === undefined) return [];
     if (entry.state === "lost") this.#lastLossAt = now;
     // Whether that is all is for the next tick: more of the list may follow.
@@ -261,16 +282,19 @@ export class SenderSession {
   #askAbout(key: string, receiver: ReceiverView): SenderEffect[] {
     if (this.#options.offer.admit !== true) return [];
     if (!isAttached(receiver)) this.#admission.gone(key);
-    else if (this.#admission.asks(key)) return [{ type: "ask", receiver }];
+    else if (this.#admission.asks(key, receiver.name)) return [{ type: "ask", receiver }];
     return [];
   }
 
   #verified(receipt: MessageOf<"receipt">, now: number): SenderEffect[] {
-    const receiver = this.#roster.verify(receipt);
-    if (receiver === undefined) return [];
+    const verified = this.#roster.verify(receipt);
+    if (verified === undefined) return [];
+    const { receiver, displaced } = verified;
     const { share } = this.#options.offer;
+    if (displaced !== undefined) this.#admission.gone(toHex(displaced.id));
     return [
       { type: "send", message: { t: "receipted", share, receiver: receiver.id } },
+      ...(displaced === undefined ? [] : [{ type: "receiver", receiver: displaced } as const]),
       { type: "receiver", receiver },
       ...this.#endWhenReached(now),
     ];
@@ -308,12 +332,18 @@ export class SenderSession {
     const effects: SenderEffect[] = [];
     if (this.#link.online) {
       const { share } = offer;
-      const reason = fault === "interrupted" ? "sender-stopped" : (fault ?? "sender-stopped");
-      const last: Message = calm ? { t: "end", share } : { t: "cancel", share, reason };
-      // A fault that the relay told us needs no answer.
-      if (calm || FAULTS[reason].closeCode === 0) effects.push({ type: "send", message: last });
+      const last: Message = calm
+        ? { t: "end", share }
+        : { t: "cancel", share, reason: cancelReason(fault) };
+      // What the relay told us, or did wrong, needs no answer.
+      if (calm || !isOfSocket(fault)) effects.push({ type: "send", message: last });
     }
     effects.push({ type: "finish", outcome });
     return effects;
   }
+}
+
+/** Whether it closes the socket, so that nothing more can be said. */
+function isOfSocket(fault: FaultCode | undefined): boolean {
+  return fault !== undefined && FAULTS[fault].closeCode !== 0;
 }

@@ -3,9 +3,11 @@ import {
   SENDER_GRACE_MS,
   faultMessage,
   isOpen,
-  type FaultCode,
+  shareFault,
+  socketFault,
   type Offer,
   type RelayLimitName,
+  type ShareFault,
 } from "../protocol/mod.ts";
 
 import { Bounds } from "./bounds.ts";
@@ -171,7 +173,7 @@ export class Directory {
   /** Ends a share for the relay's own reason, which all in it are told. @returns whether it was there */
   end(key: string, { code, detail = "" }: FaultError): boolean {
     const known = this.#entries.has(key);
-    this.#close(key, code, detail);
+    this.#close(key, shareFault(code), detail);
     return known;
   }
 
@@ -183,7 +185,8 @@ export class Directory {
         ? this.#noRoom(key, channel, address, now)
         : mismatch(known.record, claim);
     if (refusal !== undefined) {
-      const { code: fault, detail, after } = refusal;
+      const { code, detail, after } = refusal;
+      const fault = socketFault(code);
       this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
       return;
     }
@@ -275,7 +278,7 @@ export class Directory {
     }
   }
 
-  #close(key: string, fault: FaultCode | undefined, detail?: string): void {
+  #close(key: string, fault: ShareFault | undefined, detail?: string): void {
     this.#remove(key, { t: "closed", key, fault, detail });
   }
 

@@ -1,12 +1,13 @@
 import {
   STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
+  socketFault,
   toHex,
-  type FaultCode,
   type LeaveReason,
   type MessageOf,
   type Offer,
   type ReceiverEntry,
+  type ShareFault,
 } from "../protocol/mod.ts";
 
 import { Bounds } from "./bounds.ts";
@@ -269,14 +270,14 @@ export class Fanout {
     this.#lanes.pump(receiver, this.#now);
   }
 
-  #takeOut(receiver: Receiver, socket: SocketId, reason: FaultCode): void {
+  #takeOut(receiver: Receiver, socket: SocketId, reason: ShareFault): void {
     this.#cancel(socket, reason);
     receiver.left = "failed";
     this.#detach(receiver);
   }
 
   /** The share is over for one receiver alone. */
-  #cancel(socket: SocketId, reason: FaultCode): void {
+  #cancel(socket: SocketId, reason: ShareFault): void {
     this.#outlet.send(socket, { t: "cancel", share: this.offer.share, reason });
   }
 
@@ -367,7 +368,7 @@ export class Fanout {
 
   #turnAway(socket: SocketId): void {
     const { code, detail, after } = this.#bounds.over("receivers-per-share");
-    this.#outlet.fail(socket, code, detail, after);
+    this.#outlet.fail(socket, socketFault(code), detail, after);
   }
 
   #sendStalledAway(): void {

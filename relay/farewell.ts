@@ -3,7 +3,7 @@ import {
   REASON_CHARACTERS,
   encodeControl,
   faultMessage,
-  type FaultCode,
+  type SocketFault,
 } from "../protocol/mod.ts";
 
 import { closeReason } from "./close-reason.ts";
@@ -12,7 +12,7 @@ const NORMAL_CLOSE = 1000;
 
 /** Why a socket is to be closed. */
 export interface Farewell {
-  readonly code: FaultCode;
+  readonly code: SocketFault;
   readonly detail: string | undefined;
   /** Seconds, before which trying again is of no use. */
   readonly after: number | undefined;

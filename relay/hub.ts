@@ -11,6 +11,7 @@ import {
   commonVersion,
   decodeControl,
   isFrame,
+  socketFault,
   toHex,
   type Message,
   type MessageOf,
@@ -123,12 +124,12 @@ export class Hub {
     const client = this.#clients.get(socket);
     if (client === undefined) return;
     try {
-      if (!isFrame(bytes)) this.#control(socket, client, decodeControl(bytes));
+      if (!isFrame(bytes)) this.#control(socket, client, decodeControl(bytes, client.role));
       else if (client.role === "sender") this.#senders.frame(socket, client, bytes);
       else throw new FaultError("wrong-role", "a frame");
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#options.outlet.fail(socket, error.code, error.detail, error.after);
+      this.#options.outlet.fail(socket, socketFault(error.code), error.detail, error.after);
     }
   }
 
@@ -151,7 +152,7 @@ export class Hub {
       if (client.role === "stranger" && now >= client.deadline) {
         this.#clients.delete(socket);
         const { code, detail, after } = this.#bounds.over("hello-timeout");
-        this.#options.outlet.fail(socket, code, detail, after);
+        this.#options.outlet.fail(socket, socketFault(code), detail, after);
       }
     }
     for (const share of this.#shares.all) share.tick(now);
@@ -268,7 +269,7 @@ export class Hub {
     if (known === undefined) return;
     const { ownerSocket } = known.home;
     if (ownerSocket !== undefined && fault !== undefined && detail !== undefined) {
-      this.#options.outlet.fail(ownerSocket, fault, detail);
+      this.#options.outlet.fail(ownerSocket, socketFault(fault), detail);
     }
     const { share } = known.record.offer;
     const last: Message =

@@ -1,4 +1,4 @@
-import type { FaultCode, Offer, ReceiverEntry } from "../protocol/mod.ts";
+import type { Offer, ReceiverEntry, ShareFault, SocketFault } from "../protocol/mod.ts";
 
 import type { TlsPair } from "./certificate.ts";
 import type { CrowdBuffers } from "./crowd.ts";
@@ -121,7 +121,7 @@ export type ToDirectory =
       readonly worker: number;
       readonly key: string;
       readonly epoch: number;
-      readonly fault: FaultCode | undefined;
+      readonly fault: ShareFault | undefined;
       /** The relay ends the share for this reason, and its sender does not know yet. */
       readonly detail?: string | undefined;
     }
@@ -142,7 +142,7 @@ export type FromDirectory =
       readonly t: "refused";
       readonly socket: number;
       readonly key: string;
-      readonly fault: FaultCode;
+      readonly fault: SocketFault;
       readonly detail?: string | undefined;
       /** See `FaultError`. */
       readonly after?: number | undefined;
@@ -151,7 +151,7 @@ export type FromDirectory =
   | {
       readonly t: "closed";
       readonly key: string;
-      readonly fault: FaultCode | undefined;
+      readonly fault: ShareFault | undefined;
       /** The relay ended it for this reason, and its sender does not know yet. */
       readonly detail?: string | undefined;
     }

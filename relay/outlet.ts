@@ -1,4 +1,4 @@
-import type { FaultCode, Message } from "../protocol/mod.ts";
+import type { Message, SocketFault } from "../protocol/mod.ts";
 
 import type { RecordPlace } from "./log.ts";
 
@@ -29,5 +29,5 @@ export interface Outlet {
   holdsBack?(socket: SocketId): boolean;
   send(socket: SocketId, message: Message): void;
   /** Says why and closes. @param after seconds, before which trying again is of no use */
-  fail(socket: SocketId, code: FaultCode, detail?: string, after?: number): void;
+  fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void;
 }

@@ -1,5 +1,7 @@
 import {
   FaultError,
+  cancelReason,
+  shareFault,
   MANIFEST_BYTES,
   dataPerRecord,
   decodeFrame,
@@ -8,10 +10,10 @@ import {
   isOpen,
   shareIdFromProof,
   toHex,
-  type FaultCode,
   type Message,
   type MessageOf,
   type Offer,
+  type ShareFault,
   type SyncPrimitives,
 } from "../protocol/mod.ts";
 
@@ -30,9 +32,6 @@ export interface SendersOptions {
   readonly bounds: Bounds;
 }
 
-/** Why a sender may say that a share ends; anything else is told as `sender-stopped`. */
-const CANCEL_REASONS: ReadonlySet<FaultCode> = new Set(["source-changed", "source-unreadable"]);
-
 /**
  * The senders of a worker. The directory decides whose a share is, so an offer is a claim until it
  * answers, and much may happen to the sender before:
@@ -44,7 +43,7 @@ export class Senders {
   readonly #options: SendersOptions;
   readonly #shares: Shares;
   /** Senders that were through before the directory answered their claim, and how they ended. */
-  readonly #endedEarly = new Map<SocketId, FaultCode | undefined>();
+  readonly #endedEarly = new Map<SocketId, ShareFault | undefined>();
 
   constructor(options: SendersOptions, shares: Shares) {
     this.#options = options;
@@ -90,7 +89,7 @@ export class Senders {
     }
     if (this.#isTooLarge(share, frame.index)) {
       const { code, detail = "" } = this.#options.bounds.over("share-bytes");
-      this.#close(share, code, detail);
+      this.#close(share, shareFault(code), detail);
       return;
     }
     share.home.frame(share.home.origin, frame, bytes);
@@ -163,7 +162,7 @@ export class Senders {
   }
 
   /** @param fault undefined: as it should */
-  #ended(socket: SocketId, client: SenderClient, fault: FaultCode | undefined): void {
+  #ended(socket: SocketId, client: SenderClient, fault: ShareFault | undefined): void {
     const share = this.#ownedBy(socket, client);
     if (share !== undefined) this.#close(share, fault);
     else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
@@ -179,7 +178,7 @@ export class Senders {
   /** @param detail the relay's reason, which the sender does not know yet */
   #close(
     { record: { key, epoch } }: LocalShare,
-    fault: FaultCode | undefined,
+    fault: ShareFault | undefined,
     detail?: string,
   ): void {
     const { worker, toDirectory } = this.#options;
@@ -191,8 +190,4 @@ export class Senders {
     const share = this.#shares.of(client);
     return share?.home.ownerSocket === socket ? share : undefined;
   }
-}
-
-function cancelReason(given: FaultCode): FaultCode {
-  return CANCEL_REASONS.has(given) ? given : "sender-stopped";
 }

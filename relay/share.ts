@@ -1,4 +1,4 @@
-import type { FaultCode } from "../protocol/mod.ts";
+import { shareFault, type ShareFault } from "../protocol/mod.ts";
 
 import type { Bounds } from "./bounds.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
@@ -60,7 +60,8 @@ export class LocalShare {
       bounds,
       joined: () => this.#tellDirectory({ t: "joined" }),
       accepted: () => this.#tellDirectory({ t: "accepted" }),
-      over: ({ code, detail = "" }) => this.#tellDirectory({ t: "close", fault: code, detail }),
+      over: ({ code, detail = "" }) =>
+        this.#tellDirectory({ t: "close", fault: shareFault(code), detail }),
     });
   }
 
@@ -179,7 +180,7 @@ export class LocalShare {
   }
 
   #tellDirectory(
-    what: { t: "joined" | "accepted" } | { t: "close"; fault: FaultCode; detail: string },
+    what: { t: "joined" | "accepted" } | { t: "close"; fault: ShareFault; detail: string },
   ): void {
     const { worker, toDirectory } = this.#options;
     const { key, epoch } = this.record;

@@ -5,10 +5,11 @@ import {
   TURNED_AWAY,
   VERDICTS_PER_SHARE,
   encodeControl,
-  type FaultCode,
   type FaultError,
   type Message,
+  socketFault,
   type RelayLimitName,
+  type SocketFault,
 } from "../protocol/mod.ts";
 
 import { answersTo } from "./allowance.ts";
@@ -60,7 +61,7 @@ export interface SocketsOptions {
   /** All that was queued for this socket is with the kernel. */
   readonly drained: (id: SocketId) => void;
   /** A fault is told to a socket; once each. */
-  readonly failed?: (data: SocketData, code: FaultCode, detail: string | undefined) => void;
+  readonly failed?: (data: SocketData, code: SocketFault, detail: string | undefined) => void;
 }
 
 /** The sockets of a running worker: Bun's answers become the words of `Outlet` here and only here. */
@@ -162,7 +163,7 @@ export class Sockets implements Outlet {
     this.openedEver++;
     if (turnedAway === undefined) return true;
     this.#turnedAway.add(id);
-    this.fail(id, turnedAway.code, turnedAway.detail, turnedAway.after);
+    this.fail(id, socketFault(turnedAway.code), turnedAway.detail, turnedAway.after);
     return false;
   }
 
@@ -260,7 +261,7 @@ export class Sockets implements Outlet {
     this.#give(socket, encodeControl(message));
   }
 
-  fail(id: SocketId, code: FaultCode, detail?: string, after?: number): void {
+  fail(id: SocketId, code: SocketFault, detail?: string, after?: number): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.farewell !== undefined) return;
     const farewell = { code, detail, after, at: this.#clock() };
@@ -269,11 +270,11 @@ export class Sockets implements Outlet {
     if (!this.#isFrameOnItsWay(id)) sayFarewell(socket, farewell);
   }
 
-  failThose(areMeant: (visitor: Visitor) => boolean, code: FaultCode): void {
+  failThose(areMeant: (visitor: Visitor) => boolean, code: SocketFault): void {
     for (const [id, { data }] of this.#open) if (areMeant(data.visitor)) this.fail(id, code);
   }
 
-  failAll(code: FaultCode): void {
+  failAll(code: SocketFault): void {
     for (const id of this.#open.keys()) this.fail(id, code);
   }
 
@@ -300,7 +301,7 @@ export class Sockets implements Outlet {
 
   #refuse(id: SocketId, name: RelayLimitName): void {
     const { code, detail, after } = this.#rules.bounds.over(name);
-    this.fail(id, code, detail, after);
+    this.fail(id, socketFault(code), detail, after);
   }
 
   /** Bytes of ours that wait for sockets, over all of them, and of the one with most. */

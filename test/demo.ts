@@ -62,7 +62,9 @@ function startReceiver(which: Receiver, relay: string, code: string): Command {
   const args = ["recv", "--yes", "--relay", relay, "--out", outOf(which), "--name", row.name];
   if (limit !== undefined) args.push("--limit", limit);
   row.state = "starts";
-  return start(args, { FILESHARE_CODE: code }, (event) => {
+  // Each is another person, who is the same receiver when it runs again.
+  const env = { FILESHARE_CODE: code, XDG_STATE_HOME: join(folder, `${row.name}-state`) };
+  return start(args, env, (event) => {
     if (event.event === "progress" || event.event === "resumed") row.bytes = event.bytes;
     if (event.event === "progress") row.state = "receiving";
     else if (event.event === "resumed") row.state = "resumes";

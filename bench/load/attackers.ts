@@ -71,7 +71,7 @@ function helloTo(answer: Buffer): Uint8Array | undefined {
   const start = answer.indexOf("\r\n\r\n") + 4;
   const end = start + 2 + (answer[start + 1] ?? 0);
   if (start < 4 || answer.length < start + 2 || answer.length < end) return undefined;
-  const challenge = decodeControl(answer.subarray(start + 2, end));
+  const challenge = decodeControl(answer.subarray(start + 2, end), "relay-to-sender");
   if (challenge.t !== "challenge") return undefined;
   const signer = nodePrimitives.signer(nodePrimitives.randomBytes(SIGNING_SEED_BYTES));
   return encodeControl(helloMessage(challenge, "sender", { signer }));

@@ -22,7 +22,7 @@ import {
   parseCode,
   receiptMac,
   recordCipher,
-  sealText,
+  sealName,
   signerOf,
   type OfferSeen,
   type ReceiverEffect,
@@ -36,7 +36,6 @@ import { matches } from "./pattern.ts";
 const { FILESHARE_CODE = "", FILESHARE_RELAY = "" } = process.env;
 const keys = deriveKeys(parseCode(FILESHARE_CODE), primitives);
 const receiver = primitives.randomBytes(16);
-const name = sealText("bench", "receiver-name", keys, primitives);
 
 let line: Line | undefined;
 let offer: OfferSeen | undefined;
@@ -85,11 +84,13 @@ function act(effect: ReceiverEffect): void {
     case "waiting":
       console.log(JSON.stringify({ event: "waiting" }));
       return;
-    case "open-share":
+    case "open-share": {
       offer = effect.offer;
       cipher = recordCipher(keys.content, offer.share, primitives);
+      const name = sealName("bench", { share: offer.share, receiver }, keys, primitives);
       handle({ type: "share-opened", receiver, name, next: 0, agreed: false });
       return;
+    }
     case "take":
       open();
       return;
@@ -116,7 +117,7 @@ function act(effect: ReceiverEffect): void {
 
 function take(message: Uint8Array): void {
   if (!isFrame(message)) {
-    handle({ type: "message", message: decodeControl(message) });
+    handle({ type: "message", message: decodeControl(message, "relay-to-receiver") });
     return;
   }
   const frame = decodeFrame(message);

@@ -132,7 +132,7 @@ export class FrameReceiver implements Member {
     if (!last) return;
     const whole = Buffer.concat(this.#control);
     this.#control = [];
-    const message = decodeControl(whole);
+    const message = decodeControl(whole, "relay-to-receiver");
     if (message.t === "challenge") {
       this.#send(helloMessage(message, "receiver", this.#options.share));
     } else if (message.t === "offers") {

@@ -105,7 +105,7 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
       if (!last) return;
       const whole = held.length === 1 ? held[0]! : Buffer.concat(held);
       held = [];
-      take(decodeControl(whole));
+      take(decodeControl(whole, "relay-to-sender"));
     },
     drained: pump,
     closed(why) {

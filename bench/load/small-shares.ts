@@ -96,7 +96,7 @@ async function start(plan: Plan): Promise<Load> {
 
   await Peer.connect(url, (message, receiver) => {
     if (isFrame(message)) takeFrame(message, receiver);
-    else takeMessage(decodeControl(message), receiver);
+    else takeMessage(decodeControl(message, "relay-to-receiver"), receiver);
   });
   await welcomed.promise;
 
@@ -155,7 +155,7 @@ async function start(plan: Plan): Promise<Load> {
     current = share;
     const startedAt = performance.now();
     const sender = await Peer.connect(url, (bytes, sender) => {
-      const message = decodeControl(bytes);
+      const message = decodeControl(bytes, "relay-to-sender");
       switch (message.t) {
         case "challenge":
           sender.say(helloMessage(message, "sender", { signer }));

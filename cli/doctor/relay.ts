@@ -69,7 +69,7 @@ function answerTo(
   introduction: Introduction,
 ): Uint8Array | FaultError | undefined {
   try {
-    const message = decodeControl(bytes);
+    const message = decodeControl(bytes, "relay-to-receiver");
     if (message.t === "challenge") {
       return encodeControl(helloMessage(message, "receiver", introduction));
     }

@@ -1,3 +1,4 @@
+import { RECEIVERS_PER_SHARE } from "../../protocol/limits.ts";
 import type { ClientEvent } from "../events.ts";
 import { percent } from "./format.ts";
 import { Rate } from "./rate.ts";
@@ -91,7 +92,23 @@ export class People {
       took,
     };
     this.#all.set(event.id, person);
+    if (this.#all.size > RECEIVERS_PER_SHARE) this.#forget();
     return { before, person };
+  }
+
+  /** Whoever came and went under one id after another is not remembered for ever. */
+  #forget(): void {
+    let least: Person | undefined;
+    for (const person of this.#all.values()) {
+      if (person.word === "done") continue;
+      least ??= person;
+      if (person.word !== "lost" && person.word !== "left") continue;
+      least = person;
+      break;
+    }
+    if (least === undefined) return;
+    this.#all.delete(least.id);
+    this.#starts.delete(least.id);
   }
 
   #percent({ done, records }: ReceiverEvent): number | undefined {

@@ -5,7 +5,7 @@ import { People } from "./people.ts";
 import { Rate } from "./rate.ts";
 import { resultLines } from "./receivers.ts";
 import { isLast, NOBODY_TO_ASK, type OfferEvent, type Screen, type Setting } from "./screen.ts";
-import { Story, type Line } from "./story.ts";
+import { Story, times, type Line } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
 /** Progress is told each time so many per cent are full. */
@@ -90,7 +90,7 @@ export class PlainScreen implements Screen {
     const step = stepOf(person.percent ?? 0) > stepOf(before?.percent ?? 0);
     if (person.word === before?.word && !(moved && step)) return;
     const part = person.percent === undefined ? "" : `, ${person.percent} %`;
-    this.#say(`${shown(person.name)}: ${person.word}${part}`);
+    this.#say(`${shown(person.name)}: ${person.word}${part}${times(event.untold)}`);
   }
 
   /** Once, before the last words. */

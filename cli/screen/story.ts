@@ -100,7 +100,9 @@ export class Story {
       case "sender":
         return [
           say(
-            event.here ? "The sender is back" : "The sender is away; waiting for it to come back",
+            (event.here
+              ? "The sender is back"
+              : "The sender is away; waiting for it to come back") + times(event.untold),
           ),
         ];
       case "skipped":
@@ -183,16 +185,22 @@ export class Story {
   }
 
   /** Once per change: every try that fails comes as an event of its own. */
-  #relay({ online, code, detail, url, proxy }: EventOf<"relay">): Line[] {
+  #relay({ online, code, detail, url, proxy, untold }: EventOf<"relay">): Line[] {
     const before = this.#online;
-    if (before === online) return [];
+    if (before === online && untold === undefined) return [];
     this.#online = online;
-    if (online) return [say(before === undefined ? this.#route(url, proxy) : "The relay is back")];
+    if (online) {
+      return [
+        say(before === undefined ? this.#route(url, proxy) : `The relay is back${times(untold)}`),
+      ];
+    }
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
     const { yellow } = this.#style;
     const first = before === undefined && code === "relay-unreachable" ? ` ${advice}` : "";
     const about = detail === undefined ? "" : ` (${shown(detail)})`;
-    return [say(yellow(`${sentence}: ${shown(url)}${about}; trying again.${first}`))];
+    return [
+      say(yellow(`${sentence}: ${shown(url)}${about}; trying again.${first}${times(untold)}`)),
+    ];
   }
 
   /** Which way everything goes. */
@@ -255,6 +263,11 @@ function receiversHave(number: number): string {
   return count(number, "receiver has", "receivers have");
 }
 
+/** What was left out between the line before and this one. */
+export function times(untold: number | undefined): string {
+  return untold === undefined ? "" : ` (${count(untold, "change", "changes")} not shown)`;
+}
+
 function of(position: { readonly bytes: number; readonly size: number }): string {
   return `${size(position.bytes)} of ${size(position.size)}`;
 }
@@ -266,7 +279,9 @@ function unreadableText({ code, message, count: shares }: EventOf<"unreadable">)
   return `Passed over: ${what} not made with this code, or damaged on the way`;
 }
 
-function gateText({ agreed, wanted, open }: EventOf<"gate">): string {
+function gateText({ agreed, wanted, open, untold }: EventOf<"gate">): string {
   const ready = count(agreed, "receiver is ready", "receivers are ready");
-  return open ? `${ready}: it begins` : `${ready} of ${wanted}; waiting for the others`;
+  return open
+    ? `${ready}: it begins`
+    : `${ready} of ${wanted}; waiting for the others${times(untold)}`;
 }

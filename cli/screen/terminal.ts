@@ -1,4 +1,4 @@
-import { PROGRESS_EVERY_MS } from "../../protocol/limits.ts";
+import { LINES_HELD, PROGRESS_EVERY_MS } from "../../protocol/limits.ts";
 import type { ClientEvent } from "../events.ts";
 import type { FileAt } from "../file-at.ts";
 import type { Answer, Outcome } from "../jobs.ts";
@@ -39,6 +39,8 @@ export class TerminalScreen implements Screen {
   #drawnAt = -Infinity;
   /** Lines that wait until the question is answered; undefined: none is asked. */
   #held: Line[] | undefined;
+  /** Lines that had no room among them. */
+  #leftOut = 0;
 
   constructor(setting: Setting, output: TerminalOutput) {
     this.#setting = setting;
@@ -88,6 +90,8 @@ export class TerminalScreen implements Screen {
     } finally {
       const held = this.#held;
       this.#held = undefined;
+      if (this.#leftOut > 0) held.unshift({ text: `(${this.#leftOut} lines left out)` });
+      this.#leftOut = 0;
       this.#print(held);
     }
   }
@@ -119,6 +123,7 @@ export class TerminalScreen implements Screen {
   #print(lines: readonly Line[]): void {
     if (this.#held !== undefined) {
       this.#held.push(...lines);
+      this.#leftOut += this.#held.splice(0, this.#held.length - LINES_HELD).length;
       return;
     }
     const errors = lines.filter(({ error }) => error);

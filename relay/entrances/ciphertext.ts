@@ -141,6 +141,12 @@ export class Ciphertext implements Insider {
       this.fail();
       return;
     }
+    // It has no name that opens, so its sender will never let it in.
+    if (offer.admit === true) {
+      this.#answer(refusal(403, "Its sender lets in whom it knows: use fileshare recv."));
+      this.leave();
+      return;
+    }
     this.#offer = offer;
     if (offer.seekable) {
       this.#step = "measuring";

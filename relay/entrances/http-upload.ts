@@ -1,5 +1,6 @@
 import {
   RECEIVERS_PER_SHARE,
+  Tempo,
   escapeForDisplay,
   faultMessage,
   utf8,
@@ -14,6 +15,8 @@ import type { EntranceOptions } from "./mod.ts";
 
 /** Lines that may wait for a client that does not read them. */
 const LINES_WAITING = 1000;
+/** Lines about receivers, who come and go as they like: as many at once, and then one each so often. */
+const RECEIVER_LINES = { atOnce: 200, everyMs: 100 };
 
 export interface UploadOptions extends EntranceOptions {
   readonly request: Request;
@@ -31,6 +34,9 @@ export class Upload {
   readonly #sender: LobbySender;
   /** What each receiver was last said to do. */
   readonly #told = new Map<string, string>();
+  readonly #tempo = new Tempo(RECEIVER_LINES);
+  /** Lines that were left out since the last. */
+  #untold = 0;
   #room: (() => void) | undefined;
   /** Undefined: everything came, or nobody knows how much will. */
   #pace: BodyPace | undefined;
@@ -49,7 +55,7 @@ export class Upload {
       waitFor,
       events: {
         room: () => this.#room?.(),
-        receiver: (who, view) => this.#tell(who, view),
+        receiver: (view) => this.#tell(view),
         over: (outcome) => this.#over(outcome),
       },
     });
@@ -103,7 +109,7 @@ export class Upload {
     }
   }
 
-  #tell(name: string, { id, state, verified }: ReceiverView): void {
+  #tell({ id, name, state, verified }: ReceiverView): void {
     const says = verified ? "has all of it" : SAYS[state];
     const key = Buffer.from(id).toString("hex");
     if (says === undefined || this.#told.get(key) === says) return;
@@ -112,11 +118,19 @@ export class Upload {
       const [oldest] = this.#told.keys();
       if (oldest !== undefined) this.#told.delete(oldest);
     }
-    this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}`);
+    // Who has everything says so once.
+    if (!verified && !this.#tempo.take(this.#options.clock())) {
+      this.#untold++;
+      return;
+    }
+    const more = this.#untold === 0 ? "" : ` (${this.#untold} lines left out before)`;
+    this.#untold = 0;
+    this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}${more}`);
   }
 
   #over({ fault, detail, verified, failed }: LobbyOutcome): void {
     this.#isOver = true;
+    if (this.#untold > 0) this.#say(`${this.#untold} lines about receivers were left out`);
     this.#room?.();
     this.#options.left(this);
     if (fault === undefined) {

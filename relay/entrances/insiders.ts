@@ -1,4 +1,4 @@
-import { FRAME_BYTES, type FaultCode, type Message } from "../../protocol/mod.ts";
+import { FRAME_BYTES, type Message, type SocketFault } from "../../protocol/mod.ts";
 
 import type { RecordPlace } from "../log.ts";
 import type { Egress } from "../egress.ts";
@@ -21,7 +21,7 @@ export interface Insider {
   /** False: it is full now. */
   frame(frame: GivenFrame): boolean;
   /** The worker lets go of it. */
-  failed(fault: FaultCode, detail?: string): void;
+  failed(fault: SocketFault, detail?: string): void;
 }
 
 /** What insiders say to the worker. */
@@ -57,7 +57,7 @@ export class Insiders implements Outlet {
   /** The frame that is being given. */
   readonly #frame = new Uint8Array(FRAME_BYTES);
 
-  readonly #failed: ((code: FaultCode) => void) | undefined;
+  readonly #failed: ((code: SocketFault) => void) | undefined;
 
   /**
    * @param failed an insider is told a fault
@@ -66,7 +66,7 @@ export class Insiders implements Outlet {
   constructor(
     sockets: Outlet,
     pool: BlockPool,
-    failed?: (code: FaultCode) => void,
+    failed?: (code: SocketFault) => void,
     egress?: Egress,
   ) {
     this.#sockets = sockets;
@@ -143,7 +143,7 @@ export class Insiders implements Outlet {
     this.later(() => this.#insiders.get(socket)?.message(message));
   }
 
-  fail(socket: SocketId, code: FaultCode, detail?: string, after?: number): void {
+  fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void {
     if (socket >= 0) {
       this.#sockets.fail(socket, code, detail, after);
       return;

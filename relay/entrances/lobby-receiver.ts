@@ -6,7 +6,7 @@ import {
   WINDOW_RECORDS,
   encodeControl,
   receiptMac,
-  sealText,
+  sealName,
   type FaultCode,
   type Message,
   type OfferSeen,
@@ -190,8 +190,9 @@ export class LobbyReceiver implements Insider {
       opener: this.#options.openers.take(offer.share),
       unpacking: new Unpacking(offer, this.#options.sink),
     };
-    const name = sealText(this.#options.name, "receiver-name", lobbyKeys(), primitives);
     const receiver = this.#receiver;
+    const of = { share: offer.share, receiver };
+    const name = sealName(this.#options.name, of, lobbyKeys(), primitives);
     this.#handle({ type: "share-opened", receiver, name, next: 0, agreed: false });
   }
 

@@ -9,7 +9,7 @@ import {
   encodeControl,
   encodeFrame,
   encodeManifest,
-  openText,
+  openName,
   recordCipher,
   shareIdFromProof,
   toHex,
@@ -57,8 +57,8 @@ export interface LobbyOutcome {
 export interface LobbySenderEvents {
   /** There is room for more. */
   room(): void;
-  /** A receiver came, went on, or went; its name is as it gave it. */
-  receiver(name: string, view: ReceiverView): void;
+  /** A receiver came, went on, or went. */
+  receiver(view: ReceiverView): void;
   /** Nothing follows. */
   over(outcome: LobbyOutcome): void;
 }
@@ -206,6 +206,13 @@ export class LobbySender implements Insider {
       case "send":
         this.#say(effect.message);
         return;
+      case "open-name": {
+        const { entry } = effect;
+        const of = { share: this.#share, receiver: entry.id };
+        const opened = openName(entry.name, of, lobbyKeys(), primitives);
+        this.#handle({ type: "name-opened", entry, name: opened });
+        return;
+      }
       case "check-receipt":
         this.#checkReceipt(effect.receipt);
         return;
@@ -241,9 +248,8 @@ export class LobbySender implements Insider {
   }
 
   #tellReceiver(view: ReceiverView): void {
-    const name = openText(view.name, "receiver-name", lobbyKeys(), primitives) ?? "";
     if (view.state === "lost") this.#lastLossAt = this.#options.clock();
-    this.#options.events.receiver(name, view);
+    this.#options.events.receiver(view);
     this.#openGate();
     this.#endWhenThrough();
   }

@@ -324,3 +324,17 @@ describe("in a terminal", () => {
     expect(said + (await child.stderr.text())).not.toContain("token=");
   });
 });
+
+test("what answers in a relay's place can't say what this command found out by itself", async () => {
+  for (const code of ["interrupted", "some-failed", "version-mismatch", "usage"]) {
+    using liar = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => Response.json({ code, detail: "\u001b[2J" }, { status: 400 }),
+    });
+    const admin = ["--admin", `http://127.0.0.1:${liar.port}`];
+    const { err, exitCode } = await run(["kill", "1", ...admin], { FILESHARE_TOKEN: "t" });
+    expect(exitCode).toBe(EXIT.failed);
+    expect(err).toContain("The relay does not do that: \\u{1b}[2J");
+  }
+});

@@ -45,6 +45,35 @@ function plain(
 }
 
 describe("the plain screen", () => {
+  test("says how much was left out where too much came at once", () => {
+    const url = "ws://relay/ws";
+    const { out, err } = plain(SENDER, [
+      { event: "relay", url, online: true },
+      { event: "relay", url, online: false, code: "connection-lost", message: "", untold: 1 },
+      { event: "relay", url, online: true, untold: 12 },
+      { event: "relay", url, online: true, untold: 2 },
+      { event: "gate", agreed: 1, wanted: 2, open: false, untold: 5 },
+      { ...receiver("anna", "live", 1), untold: 7 } as ClientEvent,
+      { event: "error", code: "receipt-refused", message: "12 receipts were refused.", untold: 11 },
+    ]);
+    expect(out.slice(1)).toEqual([
+      "The line to the relay broke: ws://relay/ws; trying again. (1 change not shown)",
+      "The relay is back (12 changes not shown)",
+      "The relay is back (2 changes not shown)",
+      "1 receiver is ready of 2; waiting for the others (5 changes not shown)",
+      "anna: receiving, 99 % (7 changes not shown)",
+    ]);
+    expect(err).toEqual(["Error: 12 receipts were refused."]);
+    const { out: received } = plain(RECEIVER, [
+      { event: "sender", here: false, untold: 3 },
+      { event: "sender", here: true },
+    ]);
+    expect(received).toEqual([
+      "The sender is away; waiting for it to come back (3 changes not shown)",
+      "The sender is back",
+    ]);
+  });
+
   test("of a sender tells what changes, and each tenth", () => {
     expect(plain(SENDER, SEND, { fault: "some-failed", exitCode: 3 })).toEqual({
       out: [

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
+import { LINES_HELD } from "../../protocol/limits.ts";
 import type { ClientEvent } from "../../cli/events.ts";
 import type { Answer } from "../../cli/jobs.ts";
 import type { OfferEvent, Setting } from "../../cli/screen/screen.ts";
@@ -335,4 +336,26 @@ describe("F6 F7 whatever a peer is called", () => {
     // Nothing of ours erases the whole screen.
     expect(all).not.toContain("\u001B[2J");
   });
+});
+
+test("lines that come while a person is asked wait in a bounded number; the rest is counted", async () => {
+  const writes: string[] = [];
+  const screen = new TerminalScreen(RECEIVER, {
+    surface: { columns: 80, rows: 20, write: (text) => void writes.push(text) },
+    err: () => undefined,
+    color: false,
+    now: () => 0,
+    ask: () => Promise.resolve({ accept: false }),
+  });
+  const answer = Promise.withResolvers<void>();
+  const paused = screen.pause(() => answer.promise);
+  writes.length = 0;
+  for (let i = 0; i < LINES_HELD + 50; i++) screen.show({ event: "unadmitted" });
+  expect(writes).toEqual([]);
+  answer.resolve();
+  await paused;
+  const text = writes.join("");
+  expect(text).toContain("(50 lines left out)");
+  expect(text.split("Waiting for the sender to let you in")).toHaveLength(LINES_HELD + 1);
+  screen.close();
 });

@@ -1,4 +1,5 @@
 /** Clients of the product whose events can be waited for: in a thread of the test, or a process. */
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
 import { startClient, type Client } from "../../cli/client.ts";
@@ -128,20 +129,36 @@ export function send(job: Parameters<typeof sendJob>[0]): Running {
   return new Running(startClient(sendJob(job)));
 }
 
-export function receive(job: Parameters<typeof receiveJob>[0]): Running {
-  return new Running(startClient(receiveJob(job)));
+/** @param person who runs it: somebody new, unless it is said; one person counts once to a sender */
+export function receive(job: Parameters<typeof receiveJob>[0], person?: string): Running {
+  return asPerson(person, () => new Running(startClient(receiveJob(job))));
+}
+
+/** What a client remembers is of its person alone. */
+function asPerson<T>(person: string = crypto.randomUUID(), start: () => T): T {
+  const before = process.env["XDG_STATE_HOME"];
+  process.env["XDG_STATE_HOME"] = join(before ?? tmpdir(), `of ${person}`);
+  try {
+    return start();
+  } finally {
+    if (before === undefined) delete process.env["XDG_STATE_HOME"];
+    else process.env["XDG_STATE_HOME"] = before;
+  }
 }
 
 /** A client in a process of its own, to be killed; its outcome is that of a failure then. */
 export class ClientProcess extends Running {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
 
-  constructor(job: Job) {
-    const child = Bun.spawn(
-      [process.execPath, join(import.meta.dir, "client-child.ts"), JSON.stringify(job)],
-      // Said, or it would be the environment that this process began with.
-      { env: process.env, stdin: "ignore", stdout: "pipe", stderr: "inherit" },
-    );
+  /** @param person undefined: the one that this process is of */
+  constructor(job: Job, person?: string) {
+    const start = () =>
+      Bun.spawn(
+        [process.execPath, join(import.meta.dir, "client-child.ts"), JSON.stringify(job)],
+        // Said, or it would be the environment that this process began with.
+        { env: process.env, stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+      );
+    const child = person === undefined ? start() : asPerson(person, start);
     super(clientOf(child));
     this.#process = child;
   }
@@ -154,8 +171,8 @@ export class ClientProcess extends Running {
 }
 
 export class ReceiverProcess extends ClientProcess {
-  constructor(job: Parameters<typeof receiveJob>[0]) {
-    super(receiveJob(job));
+  constructor(job: Parameters<typeof receiveJob>[0], person?: string) {
+    super(receiveJob(job), person ?? crypto.randomUUID());
   }
 }
 

@@ -8,7 +8,7 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
-import { RawClient } from "../relay/raw-client.ts";
+import { RawClient, randomId } from "../relay/raw-client.ts";
 import { newCode, receive, send } from "./clients.ts";
 import { makeFile } from "./files.ts";
 import { RelayProcess } from "./processes.ts";
@@ -24,15 +24,15 @@ test.skipIf(process.platform !== "linux")(
     const file = makeFile(folder.path, "a.bin", 64 * MiB);
     using out = temporaryFolder();
     const code = newCode();
-    const channel = deriveKeys(code, nodePrimitives);
+    const keys = deriveKeys(code, nodePrimitives);
     await using sender = send({ relay: relay.url, code, path: file.path });
     await using stack = new AsyncDisposableStack();
     const stopped: RawClient[] = [];
     for (let i = 0; i < STOPPED; i++) {
-      const client = stack.use(await RawClient.greeted(relay.url, "receiver", channel));
+      const client = stack.use(await RawClient.greeted(relay.url, "receiver", keys));
       stopped.push(client);
       const { list } = await client.when("offers", ({ list }) => list.length > 0);
-      client.join(list[0]!.share, 0, WINDOW_RECORDS);
+      client.join(list[0]!.share, 0, WINDOW_RECORDS, randomId(), keys);
       await client.frame(0);
       client.socket.pause();
     }

@@ -23,7 +23,7 @@ function relayThatSays(answer: Message): AsyncDisposable & { url: string; hellos
       },
       message(socket, bytes) {
         if (typeof bytes === "string") throw new Error("text");
-        hellos.push(decodeControl(bytes));
+        hellos.push(decodeControl(bytes, "anyone"));
         socket.sendBinary(encodeControl(answer));
         if (answer.t === "fault") socket.close(FAULTS[answer.code].closeCode, answer.code);
       },

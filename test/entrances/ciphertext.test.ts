@@ -188,3 +188,19 @@ test("P1 a share with another capability, one that is over and one that never wa
     }
   }
 });
+
+test("a share whose sender lets in whom it knows can't be had without a name", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const { path } = makeFile(folder.path, "a.bin", 1000);
+  const code = newCode();
+  const keys = deriveKeys(code, nodePrimitives);
+  await using sender = send({ relay: `${relay.url}/ws`, code, path, ask: true });
+  await started(sender);
+  const share = await shareIn(relay.url, keys);
+  const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+  const response = await fetch(url);
+  expect(response.status).toBe(403);
+  expect(await response.text()).toContain("fileshare recv");
+  expect(sender.all("asks")).toEqual([]);
+});

@@ -23,7 +23,7 @@ export const HEADS = KEPT.manifests.map(({ head }) => fromHex(head)!);
 
 /** As they are decoded. */
 const DECODED: readonly Message[] = CONTROLS.filter((bytes) => named(bytes) !== "another").map(
-  (bytes) => decodeControl(bytes),
+  (bytes) => decodeControl(bytes, "anyone"),
 );
 
 /** Those of the codes that play a part, by their public keys in hex. */
@@ -37,7 +37,7 @@ const SIGNERS = new Map(
  */
 export function signedFor(nonce: Uint8Array, bytes: Uint8Array): Uint8Array {
   if (isFrame(bytes) || named(bytes) !== "hello") return bytes;
-  const hello = decodeControl(bytes);
+  const hello = decodeControl(bytes, "anyone");
   const signer = hello.t === "hello" ? SIGNERS.get(toHex(hello.key)) : undefined;
   if (hello.t !== "hello" || signer === undefined) return bytes;
   return encodeControl({ ...hello, ...proveHello(hello, { nonce }, signer) });
@@ -65,7 +65,7 @@ export function oddMessage(random: Random, from: Message = random.pick(DECODED))
 export function broken(random: Random, bytes: Uint8Array): Uint8Array {
   if (isFrame(bytes)) return mutate(random, bytes, FRAMES);
   if (random.chance(0.5) && named(bytes) !== "another") {
-    return oddMessage(random, decodeControl(bytes));
+    return oddMessage(random, decodeControl(bytes, "anyone"));
   }
   return mutate(random, bytes, CONTROLS);
 }

@@ -156,7 +156,7 @@ class FuzzRelay {
         if (message.t === "challenge" && line !== undefined) line.nonce = message.nonce;
         const bytes = encodeControl(message);
         if (bytes.length > CONTROL_BYTES) throw new Broken("a message too long");
-        decodeControl(bytes);
+        decodeControl(bytes, "anyone");
       },
       fail: (socket, code: FaultCode) => {
         checkCode(code);

@@ -145,7 +145,7 @@ export class FuzzedRelay implements AsyncDisposable {
 /** Of all shares that play a part. */
 const PROOFS = new Map(
   CONTROLS.filter((bytes) => named(bytes) === "offer").flatMap((bytes) => {
-    const message = decodeControl(bytes);
+    const message = decodeControl(bytes, "anyone");
     if (message.t !== "offer") return [];
     return [[toHex(shareIdFromProof(message.proof, nodePrimitives)), message.proof] as const];
   }),

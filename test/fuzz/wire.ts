@@ -83,7 +83,7 @@ function nonceIn(answer: Buffer): Uint8Array | undefined {
   const start = answer.indexOf("\r\n\r\n") + 4;
   const end = start + 2 + (answer[start + 1] ?? Infinity);
   if (start < 4 || answer.length < end) return undefined;
-  const challenge = decodeControl(answer.subarray(start + 2, end));
+  const challenge = decodeControl(answer.subarray(start + 2, end), "anyone");
   return challenge.t === "challenge" ? challenge.nonce : NO_NONCE;
 }
 

@@ -18,13 +18,13 @@ import {
   isOfShare,
   MANIFEST_LENGTH_BYTES,
   manifestLength,
-  openText,
+  openName,
   parseSafePath,
   ReceiverSession,
   receiptMac,
   recordCipher,
   signerOf,
-  sealText,
+  sealName,
   SenderSession,
   shareIdFromProof,
   verifyReceipt,
@@ -181,7 +181,7 @@ export class GoldenSender implements SessionClient {
 
   received(bytes: Uint8Array, now: number): void {
     try {
-      this.#handle({ type: "message", message: decodeControl(bytes) }, now);
+      this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-sender") }, now);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#handle({ type: "failed", fault: error.code }, now);
@@ -224,6 +224,13 @@ export class GoldenSender implements SessionClient {
       case "send":
         if (this.#isOnline) hooks.say(encodeControl(effect.message));
         return;
+      case "open-name": {
+        const { entry } = effect;
+        const of = { share: this.share.id, receiver: entry.id };
+        const name = openName(entry.name, of, keys, primitives);
+        this.#handle({ type: "name-opened", entry, name }, now);
+        return;
+      }
       case "check-receipt": {
         const { receipt } = effect;
         const { receiver, records, mac } = receipt;
@@ -234,11 +241,11 @@ export class GoldenSender implements SessionClient {
         return;
       }
       case "receiver":
-        if (effect.receiver.verified) this.verified.push(this.#nameOf(effect.receiver.name));
+        if (effect.receiver.verified) this.verified.push(effect.receiver.name);
         return;
       case "ask": {
         const { id, name } = effect.receiver;
-        const admit = this.#part.admits?.includes(this.#nameOf(name)) === true;
+        const admit = this.#part.admits?.includes(name) === true;
         this.#handle({ type: "judged", receiver: id, admit }, now);
         return;
       }
@@ -266,11 +273,6 @@ export class GoldenSender implements SessionClient {
       this.#setting.hooks.say(frame);
       this.#session?.handle({ type: "sent", index }, now);
     }
-  }
-
-  #nameOf(name: Uint8Array): string {
-    const { keys, primitives } = this.#setting;
-    return openText(name, "receiver-name", keys, primitives) ?? "";
   }
 }
 
@@ -322,7 +324,8 @@ export class GoldenReceiver implements SessionClient {
   received(bytes: Uint8Array, now: number): void {
     try {
       if (isFrame(bytes)) this.#frame(bytes, now);
-      else this.#handle({ type: "message", message: decodeControl(bytes) }, now);
+      else
+        this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") }, now);
     } catch (error) {
       this.#failed(error, now);
     }
@@ -373,7 +376,7 @@ export class GoldenReceiver implements SessionClient {
         this.#offer = effect.offer;
         this.#cipher = recordCipher(keys.content, effect.offer.share, primitives);
         const receiver = fromHex(id) ?? new Uint8Array();
-        const name = sealText(text, "receiver-name", keys, primitives);
+        const name = sealName(text, { share: effect.offer.share, receiver }, keys, primitives);
         this.#handle({ type: "share-opened", receiver, name, next: 0, agreed: false }, now);
         return;
       }

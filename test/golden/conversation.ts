@@ -87,7 +87,7 @@ export function textOf({ steps, ...head }: Conversation): string {
 export function named(bytes: Uint8Array): string {
   if (isFrame(bytes)) return `frame ${decodeFrame(bytes).index}`;
   try {
-    return decodeControl(bytes).t;
+    return decodeControl(bytes, "anyone").t;
   } catch {
     return "another";
   }

@@ -34,7 +34,7 @@ export class Told {
       this.#inOrder.push(toHex(bytes));
       return;
     }
-    const message = decodeControl(bytes);
+    const message = decodeControl(bytes, "anyone");
     switch (message.t) {
       case "want":
         for (let at = 0; at < message.count; at++) this.#wanted.push(message.first + at);
@@ -127,7 +127,7 @@ export class ReplayedLine {
     const [then, now] = [this.due.challenge, this.told.challenge];
     if (then === undefined || now === undefined || isFrame(bytes)) return undefined;
     try {
-      const hello = decodeControl(bytes);
+      const hello = decodeControl(bytes, "anyone");
       if (hello.t !== "hello") return undefined;
       checkHello(hello, then, nodePrimitives);
       return encodeControl({ ...hello, ...proveHello(hello, now, this.#signer) });

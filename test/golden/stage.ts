@@ -8,11 +8,11 @@ import {
   PROTOCOL_VERSION,
   REASON_CHARACTERS,
   type Code,
-  type FaultCode,
   type Keys,
   type Message,
   type MessageOf,
   type Role,
+  type SocketFault,
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -240,7 +240,7 @@ export class GoldenStage {
         if (line !== undefined && message.t === "challenge") line.nonce = message.nonce;
         give(socket, encodeControl(message));
       },
-      fail: (socket, code: FaultCode, detail?: string) => {
+      fail: (socket, code: SocketFault, detail?: string) => {
         const line = this.#lines.get(socket);
         if (line?.open !== true) return;
         const { retry, closeCode } = FAULTS[code];

@@ -7,7 +7,7 @@ import {
   deriveKeys,
   encodeManifest,
   fromHex,
-  openText,
+  openName,
   parseCode,
   recordCipher,
   toHex,
@@ -41,8 +41,9 @@ test("scrypt makes these keys of a code, however it is typed", () => {
 
 describe("they are read", () => {
   test("names", () => {
-    for (const { text, sealed } of KEPT.names) {
-      const opened = openText(bytes(sealed), "receiver-name", keys, nodePrimitives);
+    for (const { text, sealed, share, receiver } of KEPT.names) {
+      const of = { share: bytes(share), receiver: bytes(receiver) };
+      const opened = openName(bytes(sealed), of, keys, nodePrimitives);
       expect(opened).toBe(text.slice(0, 64));
     }
   });

@@ -11,7 +11,7 @@ import {
   receiptMac,
   recordCipher,
   RECORD_INDEX,
-  sealText,
+  sealName,
   signerOf,
   shareIdFromProof,
   toHex,
@@ -152,9 +152,11 @@ export async function makeVectors(
     })),
     names: await all(TEXTS, async (text) => ({
       text,
+      share: toHex(id(0x11)),
+      receiver: toHex(id(0x22)),
       nonce: toHex(new Uint8Array(12).fill(7)),
       sealed: toHex(
-        await sealText(text, "receiver-name", keys, {
+        await sealName(text, { share: id(0x11), receiver: id(0x22) }, keys, {
           ...primitives,
           randomBytes: (length) => new Uint8Array(length).fill(7),
         }),

@@ -44,7 +44,7 @@ async function overheard() {
   const proxy = await Proxy.start({
     port: relay.port,
     onMessage: (bytes) => {
-      if (!isFrame(bytes)) heard.push(decodeControl(bytes));
+      if (!isFrame(bytes)) heard.push(decodeControl(bytes, "anyone"));
     },
   });
   const of = <Type extends Message["t"]>(type: Type): MessageOf<Type>[] =>

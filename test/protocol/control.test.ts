@@ -36,7 +36,7 @@ test.each<{ message: Message; bytes: string }>([
   },
 ])("a message is these bytes: $message.t", ({ message, bytes }) => {
   expect(encodeControl(message)).toEqual(hex(bytes));
-  expect(decodeControl(hex(bytes))).toEqual(message);
+  expect(decodeControl(hex(bytes), "anyone")).toEqual(message);
 });
 
 /** One of every kind. */
@@ -88,25 +88,25 @@ const examples: { [T in Message["t"]]: Extract<Message, { t: T }> } = {
 test.each(Object.values(examples))("$t comes back as it was, and is no frame", (message) => {
   const bytes = encodeControl(message);
   expect(isFrame(bytes)).toBe(false);
-  expect(decodeControl(bytes)).toEqual(message);
+  expect(decodeControl(bytes, "anyone")).toEqual(message);
   expect(SENT_BY[message.t].length).toBeGreaterThan(0);
 });
 
 test("what comes back shares no memory with the bytes it was read from", () => {
   const bytes = encodeControl(examples.join);
-  const message = decodeControl(bytes);
+  const message = decodeControl(bytes, "anyone");
   bytes.fill(0);
   expect(message).toEqual(examples.join);
 });
 
 test("keys that are not known are dropped, so that later versions may add some", () => {
   const bytes = pack({ ...examples.end, added: "later" });
-  expect(decodeControl(bytes)).toEqual(examples.end);
+  expect(decodeControl(bytes, "anyone")).toEqual(examples.end);
 });
 
 test("a fault of a later version is taken for a broken protocol, not for nothing", () => {
   const bytes = pack({ t: "cancel", share, reason: "what-we-never-heard-of" });
-  expect(decodeControl(bytes)).toEqual({ t: "cancel", share, reason: "bad-message" });
+  expect(decodeControl(bytes, "anyone")).toEqual({ t: "cancel", share, reason: "bad-message" });
 });
 
 test.each<{ what: string; value: unknown }>([
@@ -135,7 +135,7 @@ test.each<{ what: string; value: unknown }>([
     value: { t: "offers", list: Array(OFFERS_PER_MESSAGE + 1).fill(examples.offers.list[0]) },
   },
 ])("refused: $what", ({ value }) => {
-  faultOf(() => decodeControl(pack(value)), "bad-message");
+  faultOf(() => decodeControl(pack(value), "anyone"), "bad-message");
 });
 
 test.each([
@@ -146,11 +146,11 @@ test.each([
   ["a key twice", "82 a1 74 a3 656e64 a1 74 a3 656e64"],
   ["a map of 2^32-1 entries", "df ffffffff a1 74"],
 ])("refused: %s", (_what, bytes) => {
-  faultOf(() => decodeControl(hex(bytes)), "bad-message");
+  faultOf(() => decodeControl(hex(bytes), "anyone"), "bad-message");
 });
 
 test("a message over its limit is refused before it is decoded", () => {
-  faultOf(() => decodeControl(new Uint8Array(CONTROL_BYTES + 1)), "bad-message");
+  faultOf(() => decodeControl(new Uint8Array(CONTROL_BYTES + 1), "anyone"), "bad-message");
 });
 
 test("any bytes, and any message with some of its bytes changed, are a message or a fault", () => {
@@ -167,7 +167,7 @@ test("any bytes, and any message with some of its bytes changed, are a message o
   fc.assert(
     fc.property(fc.oneof(changed, fc.uint8Array({ maxLength: 64 })), (bytes) => {
       try {
-        expect(Object.keys(SENT_BY)).toContain(decodeControl(bytes).t);
+        expect(Object.keys(SENT_BY)).toContain(decodeControl(bytes, "anyone").t);
       } catch (error) {
         expect(error).toBeInstanceOf(FaultError);
         // Of a hello of another version nothing else is looked at.

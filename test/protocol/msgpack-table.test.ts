@@ -61,7 +61,7 @@ describe.each([...ROWS])("2.3 $name", ({ bytes }) => {
   test("is no map, no message and no manifest", () => {
     const before = Object.keys(Object.prototype);
     faultOf(() => unpackMap(bytes, MANIFEST_BYTES), "bad-message");
-    faultOf(() => decodeControl(bytes), "bad-message");
+    faultOf(() => decodeControl(bytes, "anyone"), "bad-message");
     faultOf(() => decodeHead(concat(u32(bytes.length), bytes)), "bad-manifest");
     expect(Object.keys(Object.prototype)).toEqual(before);
     expect({}).not.toHaveProperty("admin");
@@ -72,7 +72,7 @@ describe("2.3 1 MB of empty maps", () => {
   const many = under(hex("dd 000f4240"), nested(1_000_000, 0x80));
 
   test("is no message: it is refused from its length", () => {
-    const { detail } = faultOf(() => decodeControl(many), "bad-message");
+    const { detail } = faultOf(() => decodeControl(many, "anyone"), "bad-message");
     expect(detail).toBe(`longer than ${CONTROL_BYTES} bytes`);
   });
 
@@ -107,7 +107,7 @@ test("2.3 a name of a property that every object has is a key like others", () =
   const map = unpackMap(concat(Uint8Array.of(0x80 | keys.length), ...entries), CONTROL_BYTES);
   expect(Object.keys(map)).toEqual(keys);
   faultOf(
-    () => decodeControl(concat(Uint8Array.of(0x80 | keys.length), ...entries)),
+    () => decodeControl(concat(Uint8Array.of(0x80 | keys.length), ...entries), "anyone"),
     "bad-message",
   );
 });

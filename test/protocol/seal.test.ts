@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
+import { concat, fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { webPrimitives } from "../../protocol/crypto-web.ts";
 import type { Keys } from "../../protocol/keys.ts";
 import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../../protocol/limits.ts";
-import { openText, sealText } from "../../protocol/seal.ts";
+import { openName, sealName, type Named } from "../../protocol/seal.ts";
 
 const keys: Keys = {
   channel: new Uint8Array(16),
@@ -16,10 +16,10 @@ const keys: Keys = {
   receipt: new Uint8Array(32),
   label: new Uint8Array(16).fill(3),
 };
-const seal = (text: string, context = "name"): Uint8Array =>
-  sealText(text, context, keys, nodePrimitives);
-const open = (sealed: Uint8Array, context = "name"): string | undefined =>
-  openText(sealed, context, keys, nodePrimitives);
+const id = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+const of: Named = { share: id(1), receiver: id(2) };
+const seal = (text: string): Uint8Array => sealName(text, of, keys, nodePrimitives);
+const open = (sealed: Uint8Array): string | undefined => openName(sealed, of, keys, nodePrimitives);
 
 for (const primitives of [nodePrimitives, webPrimitives]) {
   test(`${primitives.name}: texts come back, cut to what a name may have`, async () => {
@@ -29,21 +29,23 @@ for (const primitives of [nodePrimitives, webPrimitives]) {
     );
     await fc.assert(
       fc.asyncProperty(texts, async (text) => {
-        const sealed = await sealText(text, "name", keys, primitives);
+        const sealed = await sealName(text, of, keys, primitives);
         expect(sealed.length).toBeLessThanOrEqual(SEALED_BYTES);
         expect((sealed.length - 28) % 32).toBe(0);
         const kept = Array.from(text.toWellFormed()).slice(0, RECEIVER_NAME_CHARACTERS).join("");
-        expect(await openText(sealed, "name", keys, primitives)).toBe(kept);
+        expect(await openName(sealed, of, keys, primitives)).toBe(kept);
       }),
     );
   });
 
   test(`${primitives.name}: what was not sealed so does not open`, async () => {
-    const sealed = await sealText("host", "name", keys, primitives);
-    const refused = async (bytes: Uint8Array, context = "name", with_ = keys): Promise<void> =>
-      expect(await openText(bytes, context, with_, primitives)).toBeUndefined();
-    await refused(sealed, "name of another");
-    await refused(sealed, "name", { ...keys, label: new Uint8Array(16) });
+    const sealed = await sealName("host", of, keys, primitives);
+    const refused = async (bytes: Uint8Array, by = of, with_ = keys): Promise<void> =>
+      expect(await openName(bytes, by, with_, primitives)).toBeUndefined();
+    await refused(sealed, { ...of, receiver: id(3) });
+    await refused(sealed, { ...of, share: id(3) });
+    await refused(sealed, { share: of.receiver, receiver: of.share });
+    await refused(sealed, of, { ...keys, label: new Uint8Array(16) });
     for (let length = 0; length < sealed.length; length++) {
       await refused(sealed.subarray(0, length));
     }
@@ -59,8 +61,18 @@ for (const primitives of [nodePrimitives, webPrimitives]) {
 test("the sealed form stays as it is", () => {
   const sealed =
     "000102030405060708090a0b" + // nonce
-    "5acb82b2df562e1457dde985c7c75032e19693b1a413aa359db91384cb0770412279e4d6b2e1984f1046d10f3c27e642";
+    "5acb82b2df562e1457dde985c7c75032e19693b1a413aa359db91384cb0770419810382834f6e35a07e586fe3be464bd";
   expect(open(fromHex(sealed)!)).toBe("Ada's laptop 💻");
+});
+
+test("a name is of ids of one length, so that no two receivers have one context", () => {
+  for (const wrong of [
+    { ...of, share: new Uint8Array(15) },
+    { ...of, receiver: new Uint8Array(17) },
+  ]) {
+    expect(() => sealName("a", wrong, keys, nodePrimitives)).toThrow(RangeError);
+    expect(() => openName(seal("a"), wrong, keys, nodePrimitives)).toThrow(RangeError);
+  }
 });
 
 test("names of usual lengths look alike, and no two seals of one do", () => {
@@ -76,7 +88,9 @@ test("the longest name fits", () => {
 test("a sealed plaintext that is malformed gives nothing", () => {
   const nonce = new Uint8Array(12);
   const sealRaw = (plain: Uint8Array): Uint8Array => {
-    const sealed = nodePrimitives.aead(keys.label).seal(nonce, [plain], utf8("name"));
+    const sealed = nodePrimitives
+      .aead(keys.label)
+      .seal(nonce, [plain], concat(utf8("receiver-name"), of.share, of.receiver));
     return new Uint8Array([...nonce, ...sealed]);
   };
   const plain = (...start: number[]): Uint8Array =>

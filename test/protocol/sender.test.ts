@@ -5,11 +5,13 @@ import {
   RECEIVERS_EVERY_MS,
   SenderSession,
   WANT_QUEUE_RECORDS,
+  type CancelReason,
   type FaultCode,
   type Message,
   type MessageOf,
   type Offer,
   type ReceiverEntry,
+  type ReceiverView,
   type SenderEffect,
   type SenderGoal,
   type StartWhen,
@@ -24,7 +26,11 @@ const share = new Uint8Array(16).fill(1);
 const proof = new Uint8Array(32).fill(2);
 const mac = new Uint8Array(16).fill(3);
 const offer: Offer = { share, recordSize: 100, records: 10, bytes: 500, seekable: true };
-const name = new Uint8Array(0);
+/** Opens, to `name`. */
+const sealed = new Uint8Array(60).fill(7);
+/** Of the right length, and of nobody who has the code. */
+const junk = new Uint8Array(60).fill(8);
+const name = "a receiver";
 const WELCOME: Message = {
   t: "welcome",
   v: PROTOCOL_VERSION,
@@ -37,12 +43,19 @@ function id(number: number): Uint8Array {
 }
 
 function entry(number: number, state: ReceiverEntry["state"], next = 0): ReceiverEntry {
-  return { id: id(number), name, state, next };
+  return { id: id(number), name: sealed, state, next };
+}
+
+/** The same as the session tells of it. */
+function view(number: number, state: ReceiverEntry["state"], next = 0): ReceiverView {
+  return { id: id(number), name, state, next, verified: false };
 }
 
 /** A session with a clock and words for its events. */
 class Play {
   now = 0;
+  /** Names that had to be deciphered. */
+  opened = 0;
   readonly session: SenderSession;
 
   constructor(
@@ -62,8 +75,17 @@ class Play {
     return this.session.handle({ type: "tick" }, this.now);
   }
 
+  /** Names are opened at once, as a driver does. */
   hear(message: Message): SenderEffect[] {
-    return this.session.handle({ type: "message", message }, this.now);
+    return this.session
+      .handle({ type: "message", message }, this.now)
+      .flatMap((effect) => (effect.type === "open-name" ? this.#open(effect.entry) : [effect]));
+  }
+
+  #open(entry: ReceiverEntry): SenderEffect[] {
+    this.opened++;
+    const opened = entry.name.every((byte) => byte === sealed[0]) ? name : undefined;
+    return this.session.handle({ type: "name-opened", entry, name: opened }, this.now);
   }
 
   lose(fault: FaultCode = "connection-lost"): SenderEffect[] {
@@ -117,7 +139,7 @@ function finish(
 
 const END: SenderEffect = { type: "send", message: { t: "end", share } };
 
-function cancel(reason: FaultCode): SenderEffect {
+function cancel(reason: CancelReason): SenderEffect {
   return { type: "send", message: { t: "cancel", share, reason } };
 }
 
@@ -273,8 +295,8 @@ describe("a line that breaks", () => {
     const play = new Play().serve();
     play.list(entry(1, "live", 4), entry(2, "waiting"));
     expect(play.lose()).toEqual([
-      { type: "receiver", receiver: { ...entry(1, "lost", 4), verified: false } },
-      { type: "receiver", receiver: { ...entry(2, "lost"), verified: false } },
+      { type: "receiver", receiver: view(1, "lost", 4) },
+      { type: "receiver", receiver: view(2, "lost") },
       { type: "link", online: false, fault: "connection-lost" },
     ]);
     play.serve();
@@ -360,7 +382,7 @@ test.each(["join", "offers", "completed", "presence"] as const)(
   (t) => {
     const play = new Play().serve();
     const messages: { [T in typeof t]: Message } = {
-      join: { t: "join", share, receiver: id(1), name, from: 0, window: 1 },
+      join: { t: "join", share, receiver: id(1), name: sealed, from: 0, window: 1 },
       offers: { t: "offers", list: [] },
       completed: { t: "completed", share },
       presence: { t: "presence", share, senderHere: true },
@@ -472,11 +494,11 @@ describe("a sender that admits each receiver", () => {
     expect(questions(play.list(entry(2, "lost"), entry(2, "waiting")))).toEqual([2]);
     expect(judged(play, 1, true)).toEqual([said(admit)]);
     expect(judged(play, 1, true)).toEqual([]);
-    const view = { ...entry(2, "left"), verified: false };
+    const left = view(2, "left");
     expect(judged(play, 2, false)).toEqual([
       said(dismiss),
-      { type: "receiver", receiver: view },
-      { type: "dismissed", receiver: view, reason: "not-admitted" },
+      { type: "receiver", receiver: left },
+      { type: "dismissed", receiver: left, reason: "not-admitted" },
     ]);
     expect(play.list(entry(2, "left"), entry(2, "waiting"))).toEqual([]);
     play.lose();
@@ -515,11 +537,11 @@ describe("who takes nothing", () => {
     play.now += 999;
     play.list(entry(1, "live", 3), entry(3, "live", 3));
     expect(play.tick()).toEqual([]);
-    const view = { ...entry(2, "left", 1), verified: false };
+    const left = view(2, "left", 1);
     expect(play.tick(1)).toEqual([
       drop(2),
-      { type: "receiver", receiver: view },
-      { type: "dismissed", receiver: view, reason: "too-slow" },
+      { type: "receiver", receiver: left },
+      { type: "dismissed", receiver: left, reason: "too-slow" },
     ]);
     expect(play.list(entry(2, "behind", 1))).toEqual([]);
     play.receipt(1);
@@ -573,4 +595,121 @@ test("what the relay says of a fault that may pass is told, and it is not tried 
   ]);
   expect(play.tick(29_999)).toEqual([]);
   expect(play.tick(1)).toEqual([{ type: "connect" }]);
+});
+
+describe("a receiver whose name does not open", () => {
+  const phantom = (number: number, state: ReceiverEntry["state"], next = 0): ReceiverEntry => ({
+    ...entry(number, state, next),
+    name: junk,
+  });
+
+  test.each([
+    ["none", new Uint8Array(0)],
+    ["of a length that none has", new Uint8Array(61).fill(7)],
+    ["of nobody with the code", junk],
+  ])("is not shown, and holds up no end: %s", (_what, sealedSo) => {
+    const play = new Play().serve();
+    for (const state of ["waiting", "live", "behind", "done", "lost", "left"] as const) {
+      expect(play.list({ ...entry(2, state, 9), name: sealedSo })).toEqual([]);
+    }
+    play.list({ ...entry(3, "live", 5), name: sealedSo });
+    play.list(entry(1, "live", 5));
+    expect([...play.session.receivers]).toEqual([view(1, "live", 5)]);
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+
+  test("is not missing when the line breaks, and does not delay the end", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live", 5), phantom(2, "live", 5));
+    expect(play.lose()).toHaveLength(2);
+    play.serve().list(entry(1, "live", 5), phantom(2, "lost", 5));
+    play.tick(4 * RECEIVERS_EVERY_MS);
+    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+
+  test("begins no share, and is not asked about", () => {
+    const start = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined, headRecords: 1 };
+    const gated = new Play({}, offer, start).serve();
+    gated.list(entry(1, "live", 1), phantom(2, "live", 1), phantom(3, "live", 1));
+    expect(gated.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    gated.list(entry(4, "live", 1));
+    expect(gated.tick()).toEqual([{ type: "gate", agreed: 2, open: true }]);
+    const asking = new Play({}, { ...offer, admit: true }).serve();
+    expect(asking.list(phantom(2, "waiting"))).toEqual([]);
+  });
+
+  test("makes nobody slow: only receivers go further than others", () => {
+    const play = new Play({}, offer, undefined, 1000).serve();
+    play.list(entry(1, "live", 2), phantom(2, "live", 9));
+    expect(play.tick()).toEqual([]);
+    expect(play.tick(5000)).toEqual([]);
+  });
+
+  test("is deciphered once, however often its relay says it", () => {
+    const play = new Play().serve();
+    for (let i = 0; i < 100; i++) play.list(phantom(2, i % 2 === 0 ? "live" : "lost", 5));
+    expect(play.opened).toBe(1);
+    for (let i = 0; i < 100; i++) play.list(entry(1, "live", i % 9));
+    expect(play.opened).toBe(2);
+  });
+
+  test("does not take the name away from one that had shown it", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live", 3));
+    expect(play.list(phantom(1, "left", 3))).toEqual([]);
+    expect([...play.session.receivers]).toEqual([view(1, "live", 3)]);
+  });
+
+  test("counts all the same with a receipt that verifies, which only a holder of the code can make", () => {
+    const play = new Play({ receivers: 1 }).serve();
+    play.list(phantom(2, "done", 10));
+    expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 1, 0));
+  });
+});
+
+test("a name that is opened when the line is down tells nothing of who is there", () => {
+  const play = new Play().serve();
+  play.lose();
+  const late = { type: "name-opened", entry: entry(1, "live", 5), name } as const;
+  expect(play.session.handle(late, play.now)).toEqual([]);
+  expect([...play.session.receivers]).toEqual([]);
+});
+
+test("a receiver whose receipt verified counts once, however often it comes again", () => {
+  const play = new Play({ receivers: 2 }).serve();
+  play.list(entry(1, "live", 5));
+  for (let run = 0; run < 3; run++) {
+    const effects = play.receipt(1);
+    expect(effects[0]).toMatchObject({ message: { t: "receipted", receiver: id(1) } });
+    expect(effects.filter(({ type }) => type === "finish")).toEqual([]);
+    expect(play.list(entry(1, "waiting"), entry(1, "live", 3), entry(1, "left", 3))).toEqual([]);
+  }
+  play.list(entry(2, "live", 5));
+  expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+});
+
+test("receipts that are refused again and again put the end off once", () => {
+  const play = new Play().serve();
+  play.list(entry(1, "live", 5), entry(2, "done", 10));
+  play.receipt(1);
+  play.receipt(2, false);
+  for (let waited = 0; waited < LOST_GRACE_MS - 1000; waited += 1000) {
+    expect(play.tick(1000)).toEqual([]);
+    expect(play.receipt(2, false)).toEqual([{ type: "refused-receipt", receiver: id(2) }]);
+  }
+  expect(play.tick(1000).at(-1)).toEqual(finish("some-failed", 1, 1));
+});
+
+test("under --ask another name is another question", () => {
+  const play = new Play({}, { ...offer, admit: true }).serve();
+  const asked = (effects: SenderEffect[]): number =>
+    effects.filter(({ type }) => type === "ask").length;
+  const named = (text: string): number => {
+    const renamed = { ...entry(1, "waiting"), name: new Uint8Array(92).fill(text.length) };
+    play.hear({ t: "receivers", share, list: [renamed] });
+    return asked(
+      play.session.handle({ type: "name-opened", entry: renamed, name: text }, play.now),
+    );
+  };
+  expect([named("anna"), named("anna"), named("carol"), named("carol")]).toEqual([1, 0, 1, 0]);
 });

@@ -80,19 +80,19 @@ describe("a hello of the future", () => {
   };
 
   test("is told of the versions, whatever else it says", () => {
-    const { detail } = faultOf(() => decodeControl(pack(future)), "version-mismatch");
+    const { detail } = faultOf(() => decodeControl(pack(future), "anyone"), "version-mismatch");
     expect(detail).toBe(
       `the relay speaks version ${PROTOCOL_VERSION} and this program versions 3 to 4, so the relay is the older one`,
     );
-    faultOf(() => decodeControl(pack({ t: "hello" })), "version-mismatch");
-    faultOf(() => decodeControl(pack({ t: "hello", v: "two" })), "version-mismatch");
+    faultOf(() => decodeControl(pack({ t: "hello" }), "anyone"), "version-mismatch");
+    faultOf(() => decodeControl(pack({ t: "hello", v: "two" }), "anyone"), "version-mismatch");
   });
 
   test("is read if it goes back to a version of ours", () => {
     const proof = { key: new Uint8Array(32), signature: new Uint8Array(64) };
     const hello = { ...future, least: LEAST_VERSION, role: "sender", ...proof, token: "x" };
-    faultOf(() => decodeControl(pack(hello)), "bad-message"); // `quiet` is still none
-    expect(decodeControl(pack({ ...hello, quiet: true }))).toEqual({
+    faultOf(() => decodeControl(pack(hello), "anyone"), "bad-message"); // `quiet` is still none
+    expect(decodeControl(pack({ ...hello, quiet: true }), "anyone")).toEqual({
       t: "hello",
       v: future.v,
       least: LEAST_VERSION,
@@ -123,7 +123,7 @@ describe("a welcome", () => {
   });
 
   test("without a version is of the first, which nobody speaks any more", () => {
-    const old = decodeControl(encodeControl({ t: "welcome", session, limits }));
+    const old = decodeControl(encodeControl({ t: "welcome", session, limits }), "anyone");
     expect(old).toEqual({ t: "welcome", session, limits });
     const link = greeting();
     faultOf(() => link.welcomed({}), "version-mismatch");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   SENDER_GRACE_MS,
   SHARES_PER_CHANNEL,
-  type FaultCode,
+  type ShareFault,
   type Offer,
 } from "../../protocol/mod.ts";
 import { Bounds } from "../../relay/bounds.ts";
@@ -79,7 +79,7 @@ class Play {
     return this.told();
   }
 
-  close(worker: number, epoch: number, fault?: FaultCode): string[] {
+  close(worker: number, epoch: number, fault?: ShareFault): string[] {
     this.directory.handle({ t: "close", worker, key: "s", epoch, fault }, this.now);
     return this.told();
   }

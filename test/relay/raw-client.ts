@@ -5,7 +5,9 @@ import {
   encodeControl,
   encodeFrame,
   isFrame,
+  sealName,
   shareIdFromProof,
+  type Keys,
   type Message,
   type MessageOf,
   type MessageType,
@@ -79,7 +81,7 @@ export class RawClient implements AsyncDisposable {
         this.frames.push(data.slice());
         this.onFrame(data);
       } else {
-        const message = decodeControl(data);
+        const message = decodeControl(data, "anyone");
         if (message.t === "challenge") {
           this.#challenge = message;
         } else {
@@ -176,8 +178,11 @@ export class RawClient implements AsyncDisposable {
     return this.when("offers", ({ list }) => list.some(isIt));
   }
 
-  join(share: Uint8Array, from: number, window: number, receiver = randomId()): void {
-    this.send({ t: "join", share, receiver, name: new Uint8Array(0), from, window });
+  /** @param keys of the code: without them its name does not open, and no sender minds it */
+  join(share: Uint8Array, from: number, window: number, receiver = randomId(), keys?: Keys): void {
+    const of = { share, receiver };
+    const name = keys === undefined ? new Uint8Array(0) : sealName("raw", of, keys, nodePrimitives);
+    this.send({ t: "join", share, receiver, name, from, window });
   }
 
   ack(share: Uint8Array, next: number, window: number): void {

@@ -181,7 +181,7 @@ export class RawReceiver implements AsyncDisposable {
 }
 
 function controlIn({ first, payload }: Received): Message | undefined {
-  return first === BINARY && !isFrame(payload) ? decodeControl(payload) : undefined;
+  return first === BINARY && !isFrame(payload) ? decodeControl(payload, "anyone") : undefined;
 }
 
 function describe({ first, payload }: Received, share: RawShare): string {
@@ -189,7 +189,7 @@ function describe({ first, payload }: Received, share: RawShare): string {
   if (first === PONG) return "pong";
   if (first === CLOSE) return `close ${payload.readUInt16BE(0)}`;
   if (isFrame(payload)) return describeFrame(payload, share);
-  const message = decodeControl(payload);
+  const message = decodeControl(payload, "anyone");
   switch (message.t) {
     case "offers":
       return message.list.length === 0 ? "no offers" : "offers";

@@ -166,7 +166,7 @@ test.each([
   "a sender that was through ($t) before its claim was answered is through",
   ({ t, due }) => {
     const play = new Play().offer();
-    const last: Message = t === "end" ? { t, share } : { t, share, reason: "interrupted" };
+    const last: Message = t === "end" ? { t, share } : { t, share, reason: "sender-stopped" };
     play.hear(SENDER, last);
     play.hub.closed(SENDER, 0);
     play.told();

@@ -194,7 +194,7 @@ describe("garbage", () => {
   function due(bytes: Uint8Array, role: string | undefined): FaultCode | undefined {
     if (isFrame(bytes)) return role === "sender" || bytes.length < 1 ? "bad-message" : undefined;
     try {
-      decodeControl(bytes);
+      decodeControl(bytes, "anyone");
       return undefined;
     } catch (error) {
       return error instanceof FaultError ? error.code : undefined;

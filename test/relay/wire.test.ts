@@ -159,7 +159,7 @@ describe("P3 roles", () => {
     { t: "welcome", session: new Uint8Array(8), limits: { frame: 1, window: 1, credit: 1 } },
     { t: "want", share: id, first: 0, count: 1 },
     { t: "completed", share: id },
-    { t: "fault", code: "internal", message: "", retry: false },
+    { t: "fault", code: "relay-error", message: "", retry: false },
   ];
 
   const hellos = [unprovedHello("sender"), unprovedHello("receiver")];

@@ -149,7 +149,7 @@ export class SimReceiver extends Client {
 
   protected override onMessage(bytes: Uint8Array): void {
     if (!isFrame(bytes)) {
-      this.#handle({ type: "message", message: decodeControl(bytes) });
+      this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") });
       return;
     }
     const frame = decodeFrame(bytes);
@@ -255,8 +255,8 @@ export class SimReceiver extends Client {
       this.#home.copies.add(copy);
     }
     this.#copy = copy;
-    const name = new Uint8Array(0);
     const { receiver, agreed } = copy;
+    const name = share.name(receiver);
     const next = copy.records.length;
     const records = share.isOpen && next === share.records ? next : undefined;
     this.#handle({ type: "share-opened", receiver, name, next, agreed, records });

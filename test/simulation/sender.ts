@@ -110,7 +110,7 @@ export class SimSender extends Client {
   }
 
   protected override onMessage(bytes: Uint8Array): void {
-    this.#handle({ type: "message", message: decodeControl(bytes) });
+    this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-sender") });
   }
 
   #handle(event: SenderEvent): void {
@@ -132,6 +132,14 @@ export class SimSender extends Client {
         this.world.trace(() => `${this.name}: ${describe(effect.message)}`);
         this.say(encodeControl(effect.message));
         return;
+      case "open-name": {
+        const { entry } = effect;
+        if (!equalBytes(entry.name, this.share.name(entry.id))) {
+          throw new Violation(`${this.name} is told another name of ${toHex(entry.id)}`);
+        }
+        this.#handle({ type: "name-opened", entry, name: "" });
+        return;
+      }
       case "check-receipt": {
         const { receipt } = effect;
         const { receiver, records, mac } = receipt;

@@ -9,6 +9,9 @@ import { nodePrimitives } from "../../protocol/crypto-node.ts";
 
 import type { Random } from "./random.ts";
 
+/** The shortest that a sealed name is. */
+const SEALED_NAME_BYTES = 60;
+
 export interface ShareSize {
   readonly records: number;
   /** Bytes of ciphertext of every record but the last. */
@@ -64,6 +67,13 @@ export class SimShare {
   frame(index: number): Uint8Array {
     const last = index === this.records - 1;
     return encodeFrame(this.offer.share, index, last, this.ciphertext(index));
+  }
+
+  /** A receiver's name as it crosses the relay: no other receiver and no other share has it. */
+  name(receiver: Uint8Array): Uint8Array {
+    const sealed = new Uint8Array(SEALED_NAME_BYTES);
+    sealed.set(receiver.map((byte, at) => byte ^ this.offer.share[at]!));
+    return sealed;
   }
 
   /** A receipt: any function of share, receiver and number of records will do. */

@@ -12,7 +12,7 @@ import {
   isFrame,
   isOfShare,
   toHex,
-  type FaultCode,
+  type SocketFault,
   type Message,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
@@ -245,7 +245,7 @@ export class SimWorker implements Outlet, RelayEnd {
     this.#push(socket, encodeControl(message));
   }
 
-  fail(id: SocketId, code: FaultCode, detail?: string): void {
+  fail(id: SocketId, code: SocketFault, detail?: string): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return;
     if (code === "stalled") {
@@ -260,7 +260,7 @@ export class SimWorker implements Outlet, RelayEnd {
     this.#world.clock.after(FAREWELL_MS, () => socket.wire.relayLoses());
   }
 
-  failAll(code: FaultCode): void {
+  failAll(code: SocketFault): void {
     for (const id of this.#open.keys()) this.fail(id, code);
   }
 

@@ -205,7 +205,8 @@ export class Receiver {
     this.#child = children.start({
       who: plan.name,
       command: command(...words),
-      env: { FILESHARE_CODE: code },
+      // A person of its own, who is the same receiver in each run.
+      env: { FILESHARE_CODE: code, XDG_STATE_HOME: `${this.out}-state` },
       seen: (line) => {
         const event = line as ClientEvent;
         history.add({ what: "event", who: plan.name, event });

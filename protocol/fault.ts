@@ -1,0 +1,39 @@
+/** What the tables of faults are made of: see faults.ts for the tables together. */
+
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  someFailed: 3,
+  relayFailed: 4,
+  versionMismatch: 5,
+  interrupted: 130,
+} as const;
+
+export interface Fault {
+  /** What happened, as one sentence without the final stop. */
+  readonly sentence: string;
+  /** What the person can do. */
+  readonly advice: string;
+  /** Whether a client may try again by itself. */
+  readonly retry: boolean;
+  /** WebSocket close code with which the relay ends the socket; 0 where it stays open or none exists. */
+  readonly closeCode: number;
+  readonly exitCode: number;
+}
+
+export const failed = (sentence: string, advice: string, closeCode = 0, retry = false): Fault => ({
+  sentence,
+  advice,
+  retry,
+  closeCode,
+  exitCode: EXIT.failed,
+});
+
+export const wrongUse = (sentence: string, advice: string): Fault => ({
+  sentence,
+  advice,
+  retry: false,
+  closeCode: 0,
+  exitCode: EXIT.usage,
+});

@@ -1,0 +1,255 @@
+/**
+ * The faults that one side of the wire may tell another, and which way each may go. A code that comes
+ * another way is the claim of a peer about something that it can't know, such as this program's
+ * Ctrl-C: its decoder takes it for `bad-message`, so no effect of it needs a check of its own.
+ */
+import { EXIT, failed, type Fault } from "./fault.ts";
+
+/** The ways that faults go, and how docs/protocol.md calls them. */
+export const FAULT_WAYS = {
+  /** The relay about a sender's socket, in `fault`. */
+  toSender: "`fault` to a sender",
+  /** The relay about a receiver's socket, in `fault`. */
+  toReceiver: "`fault` to a receiver",
+  /** A sender about its share, in `cancel`; the relay passes it on. */
+  bySender: "`cancel` by a sender",
+  /** The relay about a share, in `cancel`, to all of its receivers or to one. */
+  ofShare: "`cancel` to a receiver",
+} as const;
+
+export type FaultWay = keyof typeof FAULT_WAYS;
+
+export interface WireFault extends Fault {
+  readonly ways: readonly FaultWay[];
+}
+
+const told = <const Ways extends readonly FaultWay[]>(
+  ways: Ways,
+  fault: Fault,
+): Fault & { readonly ways: Ways } => ({ ...fault, ways });
+
+export const WIRE_FAULTS = {
+  "version-mismatch": told(["toSender", "toReceiver"], {
+    sentence: "The relay and this program speak different versions of the protocol",
+    advice: "Update the older of the two.",
+    retry: false,
+    closeCode: 4001,
+    exitCode: EXIT.versionMismatch,
+  }),
+  "bad-message": told(
+    ["toSender", "toReceiver"],
+    failed(
+      "A message that breaks the protocol was received",
+      "Update fileshare on both sides; if it stays, report it.",
+      4002,
+    ),
+  ),
+  "wrong-role": told(
+    ["toSender", "toReceiver"],
+    failed(
+      "That message is not for this side to send",
+      "Update fileshare on both sides; if it stays, report it.",
+      4003,
+    ),
+  ),
+  "hello-timeout": told(
+    ["toSender", "toReceiver"],
+    failed("No hello came in time", "Try again.", 4004, true),
+  ),
+  "not-your-share": told(
+    ["toSender"],
+    failed(
+      "That share belongs to another sender",
+      "Send it again with --new; it gets a new share.",
+      4005,
+    ),
+  ),
+  "too-many": told(
+    ["toSender", "toReceiver"],
+    failed("The relay is full", "Try again later, or use another relay.", 4006, true),
+  ),
+  "log-full": told(
+    ["toSender"],
+    failed(
+      "The relay has no room on its disk for what you send",
+      "It is tried again; whoever runs the relay can give it room with --log-dir.",
+      4008,
+      true,
+    ),
+  ),
+  "too-fast": told(
+    ["toSender", "toReceiver"],
+    failed("You ask more of the relay than it allows", "It is tried again later.", 4020, true),
+  ),
+  "timed-out": told(
+    ["toSender", "toReceiver"],
+    failed("The relay waited too long for you", "It is tried again.", 4021, true),
+  ),
+  "too-large": told(
+    ["toSender", "ofShare"],
+    failed(
+      "The relay takes no share of that size",
+      "Send less at once, or use a relay that allows more.",
+      4022,
+    ),
+  ),
+  expired: told(
+    ["toSender", "ofShare"],
+    failed(
+      "The relay ended the share, which has been there too long",
+      "Send it again; whoever runs the relay can allow more time.",
+      4023,
+    ),
+  ),
+  "not-allowed": told(
+    ["toSender", "toReceiver"],
+    failed(
+      "The relay does not allow that",
+      "Ask who runs it for a token, and give it as FILESHARE_TOKEN.",
+      4010,
+    ),
+  ),
+  "not-proved": told(
+    ["toSender", "toReceiver"],
+    failed(
+      "What should prove the code to the relay does not",
+      "Update fileshare on both sides; if it stays, report it.",
+      4011,
+    ),
+  ),
+  removed: told(
+    ["toSender", "ofShare"],
+    failed("Whoever runs the relay ended that share", "Ask them why, or use another relay.", 4030),
+  ),
+  banned: told(
+    ["toSender", "toReceiver"],
+    failed(
+      "Whoever runs the relay does not let you use it",
+      "Ask them why, or use another relay.",
+      4031,
+    ),
+  ),
+  "no-such-share": told(
+    ["ofShare"],
+    failed("That share is not here any more", "Ask the sender to send it again."),
+  ),
+  replaced: told(
+    ["toSender", "toReceiver"],
+    failed(
+      "The same sender or receiver connected again elsewhere",
+      "Nothing to do if that was you.",
+      4007,
+    ),
+  ),
+  "going-away": told(
+    ["toSender", "toReceiver"],
+    failed("The relay is shutting down", "It is tried again.", 1001, true),
+  ),
+  "relay-error": told(
+    ["toSender", "toReceiver"],
+    failed(
+      "The relay had an internal error",
+      "It is tried again; if it stays, report it.",
+      1011,
+      true,
+    ),
+  ),
+  stalled: told(
+    ["toReceiver"],
+    failed(
+      "You took nothing for so long that the others could not go on",
+      "It is tried again, and goes on where it was if the records are still there.",
+      4009,
+      true,
+    ),
+  ),
+  "sender-stopped": told(
+    ["bySender", "ofShare"],
+    failed(
+      "The sender stopped before everything was sent",
+      "What arrived is kept; ask the sender to send again with the same code.",
+    ),
+  ),
+  "sender-gone": told(
+    ["ofShare"],
+    failed(
+      "The sender has been away for too long",
+      "What arrived is kept; run the same command again when the sender is back.",
+    ),
+  ),
+  "source-changed": told(
+    ["bySender", "ofShare"],
+    failed(
+      "The file changed while it was being sent",
+      "Wait until it is complete, then send it again.",
+    ),
+  ),
+  "source-unreadable": told(
+    ["bySender", "ofShare"],
+    failed("The file could not be read to its end", "Check the disk, then send it again."),
+  ),
+  "too-late": told(
+    ["ofShare"],
+    failed(
+      "What you lack of this share is gone, and the sender cannot read it again",
+      "Ask the sender to send it again, and be there when it begins.",
+    ),
+  ),
+  "not-admitted": told(
+    ["ofShare"],
+    failed(
+      "The sender did not let you receive it",
+      "Ask the sender to run its command again, if that was a mistake.",
+    ),
+  ),
+  "too-slow": told(
+    ["ofShare"],
+    failed(
+      "You took nothing for longer than the sender waits",
+      "What arrived is kept; ask the sender to send it again.",
+    ),
+  ),
+} as const satisfies Record<string, WireFault>;
+
+/** The codes that may go that way. */
+export type FaultOf<Way extends FaultWay> = {
+  [Code in keyof typeof WIRE_FAULTS]: Way extends (typeof WIRE_FAULTS)[Code]["ways"][number]
+    ? Code
+    : never;
+}[keyof typeof WIRE_FAULTS];
+
+/** Why a relay closes a client's socket. */
+export type SocketFault = FaultOf<"toSender" | "toReceiver">;
+/** Why a sender may say that its share ends. */
+export type CancelReason = FaultOf<"bySender">;
+/** Why a share is over for its receivers, or for one. */
+export type ShareFault = FaultOf<"ofShare">;
+
+export function goes<Way extends FaultWay>(code: string, way: Way): code is FaultOf<Way> {
+  if (!Object.hasOwn(WIRE_FAULTS, code)) return false;
+  const ways: readonly FaultWay[] = WIRE_FAULTS[code as keyof typeof WIRE_FAULTS].ways;
+  return ways.includes(way);
+}
+
+/** A code as it came that way; what may not come so is a broken protocol. */
+export function faultFrom<Way extends FaultWay>(
+  code: string,
+  way: Way,
+): FaultOf<Way> | "bad-message" {
+  return goes(code, way) ? code : "bad-message";
+}
+
+/** For the relay's own code: what it finds out and no client may hear is an error of the relay. */
+export function socketFault(code: string): SocketFault {
+  return goes(code, "toSender") || goes(code, "toReceiver") ? code : "relay-error";
+}
+
+/** The same for why a relay ends a share. */
+export function shareFault(code: string): ShareFault {
+  return goes(code, "ofShare") ? code : "removed";
+}
+
+/** What a sender's own fault is to others: only of its file do they hear more than that it stopped. */
+export function cancelReason(code: string | undefined): CancelReason {
+  return code !== undefined && goes(code, "bySender") ? code : "sender-stopped";
+}
