@@ -1,20 +1,7 @@
-/**
- * A directory that is held while a share is written into it. On Linux every path below it goes
- * through the open descriptor, so that the directory stays the same one even when its path is
- * renamed or becomes a symlink meanwhile; elsewhere the path itself is all there is.
- */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  statfsSync,
-  statSync,
-} from "node:fs";
-import { join } from "node:path";
+/** The destination of a share, held while the share is written into it, and what its disk says. */
+import { accessSync, constants, statfsSync } from "node:fs";
 import { FaultError } from "../protocol/faults.ts";
+import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
 
 /** Of Linux's libc; Bun has no word for it. */
 type Syncfs = (fd: number) => number;
@@ -31,33 +18,36 @@ async function findSyncfs(): Promise<Syncfs | undefined> {
   }
 }
 
-export class Folder {
-  /** The path as it was given, for messages. */
-  readonly path: string;
-  readonly dev: bigint;
-  readonly #fd: number;
-
+/** The destination of a share. */
+export class Folder extends HeldFolder {
   /** @throws FaultError "bad-destination" when it is no directory that can be written to. */
-  constructor(path: string) {
-    checkDestination(path);
-    this.path = path;
+  constructor(path: string, at: string = path, { byPath }: HoldOptions = {}) {
     try {
-      this.#fd = openSync(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
-      this.dev = fstatSync(this.#fd, { bigint: true }).dev;
+      super(path, at, "link-followed", byPath);
     } catch (cause) {
+      throw new FaultError("bad-destination", path, { cause });
+    }
+    try {
+      accessSync(this.at(), constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      this.close();
       throw new FaultError("bad-destination", path, { cause });
     }
   }
 
-  /** Where `name` is for the system; never for people. */
-  at(...name: string[]): string {
-    return join(process.platform === "linux" ? `/proc/self/fd/${this.#fd}` : this.path, ...name);
+  /** Holds the folder once more, whatever its path leads to by now. */
+  holdAgain(): Folder {
+    const { at, byPath } = this.again;
+    const again = new Folder(this.path, at, { byPath });
+    if (isSame(again.stat, this.stat)) return again;
+    again.close();
+    throw swapped(this.path);
   }
 
   /** Makes the entries of the directory last through a power cut, where the file system can. */
-  sync(): void {
+  override sync(): void {
     try {
-      fsyncSync(this.#fd);
+      super.sync();
     } catch (error) {
       if (errorCode(error) !== "EINVAL") throw diskFault(error, this.path);
     }
@@ -68,36 +58,27 @@ export class Folder {
    * It takes the thread meanwhile. @returns whether it could
    */
   async syncAll(): Promise<boolean> {
+    if (this.descriptor === undefined) return false;
     syncfs ??= findSyncfs();
-    return (await syncfs)?.(this.#fd) === 0;
-  }
-
-  close(): void {
-    closeSync(this.#fd);
+    return (await syncfs)?.(this.descriptor) === 0;
   }
 }
 
 /** @throws FaultError "bad-destination" unless `dir` is an existing directory that can be written to. */
 export function checkDestination(dir: string): void {
-  try {
-    if (statSync(dir).isDirectory()) {
-      accessSync(dir, constants.W_OK | constants.X_OK);
-      return;
-    }
-  } catch (cause) {
-    throw new FaultError("bad-destination", dir, { cause });
-  }
-  throw new FaultError("bad-destination", dir);
+  new Folder(dir).close();
 }
 
 /**
  * Refuses early what cannot fit. It reserves nothing: writing may still run out of space.
- * @throws FaultError "disk-full" when fewer than `bytes` are free for this user in `dir`.
+ * @throws FaultError "disk-full" when fewer than `bytes` are free for this user in `folder`.
  */
-export function checkSpace(dir: string, bytes: number): void {
+export function checkSpace(folder: string | Folder, bytes: number): void {
+  const dir = typeof folder === "string" ? folder : folder.path;
   let free: bigint;
   try {
-    const { blocks, bavail, bsize } = statfsSync(dir, { bigint: true });
+    const at = typeof folder === "string" ? folder : folder.at();
+    const { blocks, bavail, bsize } = statfsSync(at, { bigint: true });
     if (blocks === 0n) return; // a file system without a size of its own says nothing
     free = bavail * bsize;
   } catch (cause) {
