@@ -7,7 +7,7 @@ import type { Manifest } from "../protocol/manifest.ts";
 import { examineFile, openData, takeFile, type FileContents } from "./examine-file.ts";
 import { examineTree, takeTree } from "./examine-tree.ts";
 import { checkSpace, diskFault, errorCode, Folder } from "./folder.ts";
-import { isAlike, swapped, type HeldFolder } from "./held-folder.ts";
+import { swapped, type HeldFolder } from "./held-folder.ts";
 import { Journal, JOURNAL } from "./journal.ts";
 import { isOurs } from "./own-file.ts";
 import { Layout } from "./layout.ts";
@@ -161,7 +161,7 @@ function claim(
   if (parsed === undefined) return undefined;
   const mine = formatPartialName({ ...parsed, owner: thisProcess() });
   try {
-    if (!folder.moveSame(name, mine, (there) => isAlike(there, stat))) return undefined;
+    if (!folder.moveSame(name, mine, (there) => folder.isOne(there, stat))) return undefined;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
@@ -170,7 +170,7 @@ function claim(
   let taken: PartialShare | undefined;
   try {
     // Exchanged since: what is there now is not ours.
-    if (own === undefined || !isAlike(stat, own.stat)) return undefined;
+    if (own === undefined || !folder.isOne(own.stat, stat)) return undefined;
     own.keepPrivate();
     taken = take(folder, mine, own, share, policy);
     return taken;

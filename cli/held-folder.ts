@@ -26,6 +26,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statfsSync,
   statSync,
   unlinkSync,
   utimesSync,
@@ -52,6 +53,15 @@ const HOLD = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
 const ITSELF = constants.O_NOFOLLOW ?? 0;
 const UNBLOCKED = constants.O_NONBLOCK ?? 0;
 
+/**
+ * File systems on which an inode's number may change with its name, by their magic of statfs(2):
+ * FUSE (mergerfs makes it from the path, sshfs anew for each link), CIFS and SMB2 (`noserverino`).
+ */
+const CHANGING_INODES: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0xfe534d42]);
+
+/** Leads nowhere: what was closed is used no more. */
+const CLOSED = "/proc/self/fd/closed/";
+
 /** How a folder was found, which is how its path is looked at again. */
 type Found = "link-followed" | "itself";
 
@@ -72,9 +82,10 @@ export interface HoldOptions {
 export class HeldFolder implements Disposable {
   /** Its path when it was opened: for messages, and for the system where there is no /proc. */
   readonly path: string;
+  /** Where its entries are for the system. */
+  #prefix: string | undefined;
   /** Undefined on Windows, where an open folder can't be renamed. */
   #fd: number | undefined;
-  readonly #byPath: boolean;
   readonly #found: Found;
   #stat: BigIntStats | undefined;
 
@@ -82,18 +93,22 @@ export class HeldFolder implements Disposable {
     this.path = path;
     this.#found = found;
     if (found === "itself" && process.platform === "win32") {
-      this.#byPath = true;
       this.#stat = lstatSync(at, { bigint: true });
       if (!this.#stat.isDirectory()) throw notAFolder(path);
       return;
     }
     this.#fd = openSync(at, HOLD | (found === "itself" ? ITSELF : 0));
-    this.#byPath = byPath ?? !hasProc(this.#fd);
+    if (byPath !== true && hasProc(this.#fd)) this.#prefix = `/proc/self/fd/${this.#fd}/`;
   }
 
   /** Holds the folder that a person or the system named; links on the way are followed. */
   static hold(path: string, { byPath }: HoldOptions = {}): HeldFolder {
     return new HeldFolder(path, path, "link-followed", byPath);
+  }
+
+  /** Holds a folder that must not be a link. */
+  static holdItself(path: string): HeldFolder {
+    return new HeldFolder(path, path, "itself", undefined);
   }
 
   /** Device, inode, owner and mode of what is held. */
@@ -104,9 +119,9 @@ export class HeldFolder implements Disposable {
 
   /** Where it is by now, for people: its path, unless something else is there. */
   get whereabouts(): string {
-    if (this.isAtPath || this.#byPath) return this.path;
+    if (this.#prefix === undefined || this.isAtPath) return this.path;
     try {
-      return readlinkSync(`/proc/self/fd/${this.#fd}`);
+      return readlinkSync(this.#prefix.slice(0, -1));
     } catch {
       return this.path;
     }
@@ -126,7 +141,7 @@ export class HeldFolder implements Disposable {
     if (name === ".." || name === "." || name.includes("/")) {
       throw new FaultError("internal", `${name} is not one name`);
     }
-    if (!this.#byPath) return `/proc/self/fd/${this.#fd}/${name}`;
+    if (this.#prefix !== undefined) return this.#prefix + name;
     this.#check();
     return join(this.path, name);
   }
@@ -134,7 +149,7 @@ export class HeldFolder implements Disposable {
   /** The folder of that name, itself: a link to one is refused. @throws what the file system throws */
   enter(name: string): HeldFolder {
     const at = this.at(name);
-    const inner = new HeldFolder(join(this.path, name), at, "itself", this.#byPath);
+    const inner = new HeldFolder(join(this.path, name), at, "itself", this.#prefix === undefined);
     try {
       this.#checkAfter();
     } catch (error) {
@@ -190,7 +205,24 @@ export class HeldFolder implements Disposable {
   /** Whether that is this folder, under whatever name. */
   is(there: BigIntStats | undefined): boolean {
     if (isSame(there, this.stat)) return true;
-    return this.#fd !== undefined && isAlike(there, fstatSync(this.#fd, { bigint: true }));
+    return this.#fd !== undefined && this.isOne(there, fstatSync(this.#fd, { bigint: true }));
+  }
+
+  /**
+   * Whether two looks at entries of this file system were at one and the same. Where inodes change
+   * with the name, all else has to agree; another user makes nothing that does, as its owner is us.
+   */
+  isOne(one: BigIntStats | undefined, other: BigIntStats): boolean {
+    if (one === undefined || isSame(one, other)) return one !== undefined;
+    return isAlike(one, other) && this.#hasChangingInodes;
+  }
+
+  get #hasChangingInodes(): boolean {
+    try {
+      return CHANGING_INODES.has(statfsSync(this.at()).type);
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -244,6 +276,7 @@ export class HeldFolder implements Disposable {
 
   close(): void {
     const fd = this.#fd;
+    this.#prefix = CLOSED;
     // The number may be another file's soon.
     this.#fd = undefined;
     if (fd !== undefined) closeSync(fd);
@@ -255,7 +288,7 @@ export class HeldFolder implements Disposable {
 
   /** The same folder, held once more. */
   protected get again(): { readonly at: string; readonly byPath: boolean } {
-    return { at: this.at(), byPath: this.#byPath };
+    return { at: this.at(), byPath: this.#prefix === undefined };
   }
 
   /** For calls that take a descriptor, such as syncfs(2); undefined on Windows. */
@@ -264,7 +297,7 @@ export class HeldFolder implements Disposable {
   }
 
   #checkAfter(): void {
-    if (this.#byPath) this.#check();
+    if (this.#prefix === undefined) this.#check();
   }
 
   #check(): void {
@@ -282,14 +315,8 @@ export function isSame(one: Identity | undefined, other: Identity | undefined): 
   return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
 }
 
-/**
- * The same, also on file systems whose inode numbers change with the name (mergerfs, links on sshfs).
- * Another user can't make anything alike, as its owner is us.
- */
-export function isAlike(one: BigIntStats | undefined, other: BigIntStats): boolean {
-  if (isSame(one, other)) return true;
+function isAlike(one: BigIntStats, other: BigIntStats): boolean {
   return (
-    one !== undefined &&
     one.dev === other.dev &&
     one.uid === other.uid &&
     one.mode === other.mode &&

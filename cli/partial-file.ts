@@ -6,7 +6,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
-import { isSame, type HeldFolder } from "./held-folder.ts";
+import { isSame, swapped, type HeldFolder } from "./held-folder.ts";
 import { writeFully } from "./own-file.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
 import { checkPlaced, finalName, place, type FinishPolicy } from "./place.ts";
@@ -114,6 +114,7 @@ export class PartialFile extends PartialShare {
 
     const data = { folder: own, name: DATA };
     const staged = fstatSync(this.#data, { bigint: true });
+    if (!own.isOne(own.look(DATA), staged)) throw swapped(join(this.path, DATA));
     const destiny = journal.destiny();
     const there = destiny && folder.look(destiny.name);
     if (destiny !== undefined && there?.ino === staged.ino) return destiny.name; // linked, then killed

@@ -276,7 +276,11 @@ export abstract class PartialShare {
    */
   #checkName(): void {
     const { folder, name, own } = this.has;
-    if (!own.is(folder.look(name))) throw swapped(this.path);
+    const there = folder.look(name);
+    if (there === undefined) {
+      throw new FaultError("write-failed", `${this.path} (it was renamed or removed meanwhile)`);
+    }
+    if (!own.is(there)) throw swapped(this.path);
   }
 
   #mark(written: number, moves = false): void {

@@ -6,7 +6,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { NAME_BYTES, NUMBERED_NAMES } from "../protocol/limits.ts";
 import { parseSafeName, type SafeName, type SafePath } from "../protocol/names.ts";
 import { errorCode, type Folder } from "./folder.ts";
-import { isAlike, isSame, swapped, type HeldFolder, type Spot } from "./held-folder.ts";
+import { isSame, swapped, type HeldFolder, type Spot } from "./held-folder.ts";
 import type { Destiny } from "./journal.ts";
 import { cutUtf8 } from "./owner.ts";
 import type { OnExists } from "./policy.ts";
@@ -44,7 +44,6 @@ export interface Move {
 export function place(move: Move): string {
   const { folder, data, entry, staged, name, onExists, destine } = move;
   const { ino } = staged;
-  if (!isAlike(data.folder.look(data.name), staged)) throw swapped(join(folder.path, data.name));
   if (onExists === "overwrite") {
     const there = folder.look(name);
     if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
@@ -73,7 +72,7 @@ export function place(move: Move): string {
  */
 export function checkPlaced(folder: HeldFolder, name: string, placed: BigIntStats): void {
   const there = folder.look(name);
-  if (there !== undefined && !isAlike(there, placed)) throw swapped(join(folder.path, name));
+  if (there !== undefined && !folder.isOne(there, placed)) throw swapped(join(folder.path, name));
 }
 
 /** `prefix` and `name`, cut to NAME_BYTES before the extension. @throws FaultError "unsafe-name". */
