@@ -331,7 +331,7 @@ test("a few files are open at a time, however many there are and in whatever ord
   const open = (): number =>
     readdirSync("/proc/self/fd").filter((fd) => {
       try {
-        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder.path);
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder.path}/`);
       } catch {
         return false; // the one of this listing itself
       }
