@@ -124,11 +124,11 @@ export abstract class PartialShare {
   }
 
   /**
-   * Refuses early what cannot fit beside what is written.
+   * Refuses early what cannot fit beside what is written; nothing once it is in its place or given up.
    * @throws FaultError "disk-full"
    */
   checkSpace(): void {
-    checkSpace(this.has.folder, this.bytesLeft);
+    if (!this.#closed) checkSpace(this.has.folder, this.bytesLeft);
   }
 
   /**

@@ -23,6 +23,12 @@ import { join } from "node:path";
 
 const HAS_PROC = process.platform === "linux" && existsSync("/proc/self/fd");
 
+/**
+ * For a folder in which this process may make files, and which it may not list: O_PATH of open(2), on
+ * x86-64 and on ARM. The descriptor is good for `at` and for nothing else.
+ */
+export const UNLISTED = HAS_PROC ? 0o10000000 : 0;
+
 export class HeldFolder implements Disposable {
   readonly descriptor: number;
   /** Device, inode, owner and mode. */

@@ -12,7 +12,7 @@ import {
 
 import { FRAME_BYTES } from "../protocol/mod.ts";
 
-import { HeldFolder } from "./held-folder.ts";
+import { HeldFolder, UNLISTED } from "./held-folder.ts";
 import type { Descriptor, Native } from "./native.ts";
 
 /**
@@ -172,7 +172,7 @@ export const TRIED_BYTES = STRIDE_BYTES;
  * @returns its descriptor, good in every thread
  */
 export function createLogFile(folder: string, blocks: number): Descriptor {
-  using above = new HeldFolder(folder);
+  using above = new HeldFolder(folder, UNLISTED);
   const made = mkdtempSync(above.at("fileshare-log-"));
   try {
     // Where others may rename, a link or another folder may have its name by now.

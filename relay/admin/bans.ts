@@ -4,7 +4,7 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { AddressRanges, isAddressRange, limitKey, normalAddress } from "../address.ts";
 import { looksOf, readTextFile } from "../file-text.ts";
-import { HeldFolder } from "../held-folder.ts";
+import { HeldFolder, UNLISTED } from "../held-folder.ts";
 
 /** More than an operator keeps by hand; each request is compared with all of them. */
 const BANS = 10_000;
@@ -139,7 +139,7 @@ function writeBans(file: string, bans: Iterable<Ban>): void {
     until === undefined ? range : `${range} ${new Date(until).toISOString()}`,
   );
   try {
-    using folder = new HeldFolder(dirname(file));
+    using folder = new HeldFolder(dirname(file), UNLISTED);
     folder.replace(basename(file), `${HEAD}${lines.map((line) => `${line}\n`).join("")}`);
   } catch (error) {
     throw new FaultError("bad-ban-file", file, { cause: error });

@@ -1,6 +1,7 @@
 /** What the relay writes in a folder in which another user may rename. */
 import { expect, test } from "bun:test";
 import {
+  chmodSync,
   closeSync,
   fstatSync,
   mkdirSync,
@@ -17,6 +18,7 @@ import { HeldFolder } from "../../relay/held-folder.ts";
 import { createLogFile } from "../../relay/store.ts";
 import { list, temporaryFolder } from "../cli/disk.ts";
 
+const ROOT = join(import.meta.dir, "../..");
 const isLinux = process.platform === "linux";
 
 test("a ban is written through no link that was planted beside the file", () => {
@@ -62,6 +64,27 @@ test.skipIf(!isLinux)("a folder that is exchanged while a file is replaced stays
   expect(list(victim)).toEqual(["tokens"]);
   expect(readFileSync(join(victim, "tokens"), "utf8")).toBe("precious");
 });
+
+test.skipIf(!isLinux || process.geteuid?.() !== 0)(
+  "a folder that the relay may not list is enough for its log and its bans (needs another user)",
+  () => {
+    using folder = temporaryFolder();
+    const dir = join(folder.path, "dir");
+    mkdirSync(dir);
+    chmodSync(folder.path, 0o755);
+    chmodSync(dir, 0o733);
+    const code = `import { Bans } from ${JSON.stringify(join(ROOT, "relay/admin/bans.ts"))};
+      import { createLogFile } from ${JSON.stringify(join(ROOT, "relay/store.ts"))};
+      process.setgid(65534);
+      process.setuid(65534);
+      const dir = ${JSON.stringify(dir)};
+      new Bans(dir + "/bans").add("203.0.113.7", undefined, []);
+      console.log(createLogFile(dir, 2) > 0);`;
+    const child = Bun.spawnSync([process.execPath, "-e", code], { cwd: "/" });
+    expect([child.stdout.toString(), child.stderr.toString()]).toEqual(["true\n", ""]);
+    expect(list(dir)).toEqual(["bans"]);
+  },
+);
 
 test("what fails leaves the file as it was and nothing beside it", () => {
   using folder = temporaryFolder();
