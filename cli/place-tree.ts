@@ -176,29 +176,28 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
       const compared = policy.checksum === true && there?.size === staged.size;
       const same = compared ? await sameContent(data, target) : undefined;
       if (same && isSame(lookAt(target), same)) data.folder.remove(data.name);
-      else moveOver(data, target, staged);
+      else moveOver(data, target);
     } else {
-      moveIfFree(data, target, staged);
+      moveIfFree(data, target);
     }
     if (done % TREE_STEP === TREE_STEP - 1) await new Promise(setImmediate);
   }
 }
 
-function moveOver(data: Spot, target: Spot, staged: BigIntStats): void {
+/** From a folder that nobody else may write to: rename(2) takes what was looked at there. */
+function moveOver(data: Spot, target: Spot): void {
   data.folder.move(data.name, target.folder, target.name);
-  checkPlaced(target.folder, target.name, staged);
 }
 
 /** Where something came to be meanwhile it stays, and ours goes. */
-function moveIfFree(data: Spot, target: Spot, staged: BigIntStats): void {
+function moveIfFree(data: Spot, target: Spot): void {
   try {
     data.folder.link(data.name, target.folder, target.name);
-    checkPlaced(target.folder, target.name, staged);
   } catch (error) {
     const code = errorCode(error) ?? "";
     if (code !== "EEXIST" && !NO_LINKS.has(code)) throw error;
     if (code !== "EEXIST" && lookAt(target) === undefined) {
-      moveOver(data, target, staged);
+      moveOver(data, target);
       return;
     }
   }
