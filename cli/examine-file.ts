@@ -1,12 +1,12 @@
 /** What the partial of a single file holds, and how far it can be believed. */
-import { ftruncateSync, lstatSync, rmSync } from "node:fs";
+import { ftruncateSync } from "node:fs";
 import { dataPerRecord } from "../protocol/sizes.ts";
 import type { Folder } from "./folder.ts";
+import type { HeldFolder } from "./held-folder.ts";
 import type { Journal } from "./journal.ts";
 import { isOurs, openOwn } from "./own-file.ts";
 import { DATA } from "./partial.ts";
 import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts";
-import { lookAt } from "./place.ts";
 
 export type FileContents =
   | { readonly kind: "data"; readonly next: number }
@@ -17,15 +17,15 @@ export type FileContents =
   | { readonly kind: "empty" }
   | { readonly kind: "odd" };
 
-export function examineFile(folder: Folder, name: string, journal: Journal): FileContents {
+export function examineFile(folder: Folder, own: HeldFolder, journal: Journal): FileContents {
   const { written, whole, position = 0 } = journal.found;
   const { manifest, headBytes } = journal;
   const { open } = manifest;
-  const data = lstatSync(folder.at(name, DATA), { bigint: true, throwIfNoEntry: false });
+  const data = own.look(DATA);
   const total = BigInt(open ? position : manifest.bytes);
   if (data === undefined) {
     const destiny = whole ? journal.destiny() : undefined;
-    const there = destiny && lookAt(folder, destiny.name);
+    const there = destiny && folder.look(destiny.name);
     const placed = there?.isFile() && there.ino === destiny?.ino && there.size === total;
     return placed && destiny ? { kind: "placed", as: destiny.name } : { kind: "empty" };
   }
@@ -51,12 +51,13 @@ export function examineFile(folder: Folder, name: string, journal: Journal): Fil
 export function takeFile(
   folder: Folder,
   name: string,
+  own: HeldFolder,
   journal: Journal,
   data?: number,
 ): PartialFile | "empty" | undefined {
   const { synced, whole, position = 0, syncedPosition } = journal.found;
   const { manifest, headBytes } = journal;
-  const contents = examineFile(folder, name, journal);
+  const contents = examineFile(folder, own, journal);
   switch (contents.kind) {
     case "odd":
     case "empty":
@@ -64,14 +65,14 @@ export function takeFile(
     case "placed": {
       const next = journal.found.written;
       const placed = { placed: contents.as };
-      return new PartialFile({ folder, name, journal, data: placed, next, synced: next });
+      return new PartialFile({ folder, name, own, journal, data: placed, next, synced: next });
     }
     case "spoilt": {
       journal.mark({ written: 0, synced: 0, whole: false });
       // Not cut to nothing: the same file may have another name by now.
-      rmSync(folder.at(name, DATA), { force: true });
-      const anew = createData(folder, name, onlyFile(manifest));
-      return new PartialFile({ folder, name, journal, data: anew, next: 0, synced: 0 });
+      own.clear(DATA);
+      const anew = createData(own, onlyFile(manifest));
+      return new PartialFile({ folder, name, own, journal, data: anew, next: 0, synced: 0 });
     }
     case "data": {
       if (data === undefined) return undefined;
@@ -80,14 +81,14 @@ export function takeFile(
       // What was written after the last note would stay behind a shorter end of an open share.
       if (!journal.sameBoot || manifest.open) ftruncateSync(data, end);
       journal.mark({ written: next, synced, whole, position, syncedPosition });
-      return new PartialFile({ folder, name, journal, data, next, synced });
+      return new PartialFile({ folder, name, own, journal, data, next, synced });
     }
   }
 }
 
-export function openData(folder: Folder, name: string): number | undefined {
+export function openData(own: HeldFolder): number | undefined {
   try {
-    return openOwn(folder.at(name, DATA));
+    return openOwn(own, DATA);
   } catch {
     return undefined; // what it is instead, `examineFile` tells
   }

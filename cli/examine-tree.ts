@@ -1,14 +1,13 @@
 /** What the partial of a tree holds, and how far it can be believed. */
-import { lstatSync, mkdirSync } from "node:fs";
 import { FaultError } from "../protocol/faults.ts";
 import { Descent } from "./descent.ts";
-import { errorCode, type Folder } from "./folder.ts";
+import type { Folder } from "./folder.ts";
+import { lookAt, type HeldFolder } from "./held-folder.ts";
 import type { Journal } from "./journal.ts";
 import { isOurs } from "./own-file.ts";
 import { Layout, topsOf } from "./layout.ts";
 import { DATA } from "./partial.ts";
-import { PartialTree } from "./partial-tree.ts";
-import { lookAt } from "./place.ts";
+import { createTree, PartialTree } from "./partial-tree.ts";
 import type { Policy } from "./policy.ts";
 import { Survey } from "./survey.ts";
 
@@ -27,14 +26,14 @@ export interface TreeContents {
  */
 export function examineTree(
   folder: Folder,
-  name: string,
+  own: HeldFolder,
   journal: Journal,
   policy: Policy,
 ): TreeContents | undefined {
   const { manifest, headBytes } = journal;
   const { written, whole } = journal.found;
-  const data = lookAt(folder, `${name}/${DATA}`);
-  if (data !== undefined && (!data.isDirectory() || !isOurs(Number(data.uid)))) return undefined;
+  if (!isUsable(own)) return undefined;
+  using data = own.look(DATA) && own.enter(DATA);
   const layout = new Layout(manifest, headBytes);
   let wanted: Uint8Array;
   try {
@@ -45,7 +44,7 @@ export function examineTree(
   }
   const placed = whole ? placedTops(folder, journal) : new Set<string>();
   const end = layout.position(written);
-  using descent = new Descent(folder.at(name, DATA));
+  using descent = data && new Descent(data);
   let good = end;
   for (const [i, { path, size, type }] of manifest.files.entries()) {
     const begin = layout.begin(i);
@@ -78,20 +77,23 @@ export function examineTree(
 export function takeTree(
   folder: Folder,
   name: string,
+  own: HeldFolder,
   journal: Journal,
   policy: Policy,
 ): PartialTree | "empty" | undefined {
-  const contents = examineTree(folder, name, journal, policy);
+  const contents = examineTree(folder, own, journal, policy);
   if (contents === undefined) return undefined;
   const { next, layout, wanted, whole } = contents;
-  try {
-    mkdirSync(folder.at(name, DATA));
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw error;
-  }
+  const data = createTree(own);
   const synced = Math.min(journal.found.synced, next);
   journal.mark({ written: next, synced, whole });
-  return new PartialTree({ folder, name, journal, next, synced, layout, wanted, whole });
+  return new PartialTree({ folder, name, own, journal, data, next, synced, layout, wanted, whole });
+}
+
+/** Whether the data is a folder of ours, or is not there yet. */
+function isUsable(own: HeldFolder): boolean {
+  const data = own.look(DATA);
+  return data === undefined || (data.isDirectory() && isOurs(Number(data.uid)));
 }
 
 /** Under these what is missing in the partial may be in its place, which `placeTree` sees to. */
@@ -104,7 +106,7 @@ function placedTops(folder: Folder, journal: Journal): Set<string> {
   const placed = new Set<string>();
   for (const [entry, top] of topsOf(journal.manifest).entries()) {
     const destiny = journal.destiny(entry);
-    if (destiny !== undefined && lookAt(folder, destiny.name)?.ino === destiny.ino) {
+    if (destiny !== undefined && folder.look(destiny.name)?.ino === destiny.ino) {
       placed.add(top.name);
     }
   }
@@ -112,15 +114,14 @@ function placedTops(folder: Folder, journal: Journal): Set<string> {
 }
 
 function lookAtStaged(
-  descent: Descent,
+  descent: Descent | undefined,
   path: string,
   type: "file" | "folder",
   due: { readonly size: number; readonly least: number; readonly journal: Journal },
 ): "good" | "missing" | "bad" {
   const { size, least, journal } = due;
   try {
-    const at = descent.place(path);
-    const there = at && lstatSync(at, { bigint: true, throwIfNoEntry: false });
+    const there = lookAt(descent?.place(path));
     if (!there) return "missing";
     if (type === "folder") return there.isDirectory() ? "good" : "bad";
     if (!there.isFile() || !isOurs(Number(there.uid)) || there.nlink !== 1n) return "bad";

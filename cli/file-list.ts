@@ -1,16 +1,6 @@
 /** Finds all that is sent of what a person named: files, and folders with what is in them. */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  realpathSync,
-  statSync,
-  type BigIntStats,
-} from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { accessSync, constants, realpathSync, statSync, type BigIntStats } from "node:fs";
+import { basename, join, relative, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../protocol/faults.ts";
@@ -18,7 +8,9 @@ import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.
 import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
 import { senderName, senderPathIn, type SafeName, type SafePath } from "../protocol/names.ts";
 import { collectAfter } from "./collect.ts";
+import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
+import { HeldFolder, isSame, lookAt, type Identity, type Spot } from "./held-folder.ts";
 import { Identities } from "./identities.ts";
 import { LeftOut, type LeaveOut } from "./left-out.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
@@ -39,6 +31,8 @@ export interface Root {
   readonly name: SafeName;
   /** Its first entry. */
   readonly first: number;
+  /** What it was when it was found. */
+  readonly found: Identity;
 }
 
 export interface FileList {
@@ -64,8 +58,8 @@ export async function listPaths(options: ListOptions, signal: AbortSignal): Prom
 interface Here {
   /** For people. */
   readonly local: string;
-  /** For the system: through a descriptor, so that nobody can put another folder in its place. */
-  readonly place: string;
+  /** Held, so that nobody can put another folder in its place. */
+  readonly folder: HeldFolder;
   /** In the share. */
   readonly path: SafePath;
   /** Below the folder that was named; "" is that one. */
@@ -82,8 +76,8 @@ class Lister {
   readonly #options: ListOptions;
   readonly #signal: AbortSignal;
   #leftOut: LeftOut | undefined;
-  /** Of the folder that was named, without links in it. */
-  #top = "";
+  /** The folder that was named, and its path without links in it. */
+  #top: { readonly folder: HeldFolder; readonly path: string } | undefined;
   #looked = 0;
   /** Folders that are named by what is in them. */
   #folders = 0;
@@ -97,7 +91,7 @@ class Lister {
     // A link is followed, as the person named this path.
     const stat = attempt(path, () => statSync(path, { bigint: true }));
     const safe = senderName(name ?? basename(resolve(path)));
-    const root = { local: path, name: safe, first: this.files.length };
+    const root = { local: path, name: safe, first: this.files.length, found: stat };
     this.roots.push(root);
     if (!stat.isDirectory()) {
       if (!stat.isFile()) throw new FaultError("not-a-file", path);
@@ -105,9 +99,11 @@ class Lister {
       this.#push(root.name, "file", stat);
       return;
     }
-    this.#top = attempt(path, () => realpathSync(path));
-    this.#leftOut = new LeftOut(this.#top, this.#options);
-    await this.#folder(this.#top, {
+    const real = attempt(path, () => realpathSync(path));
+    using top = attempt(path, () => HeldFolder.holdItself(real));
+    this.#top = { folder: top, path: real };
+    this.#leftOut = new LeftOut(real, this.#options);
+    await this.#folder(top, {
       local: path,
       path: root.name,
       below: "",
@@ -116,81 +112,89 @@ class Lister {
     });
   }
 
-  /** @param place where it is for the system, not a link */
-  async #folder(place: string, found: Omit<Here, "place">): Promise<void> {
-    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
-    const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  /** What is at that place is a folder, which is searched. */
+  async #inside({ folder, name }: Spot, found: Omit<Here, "folder">): Promise<void> {
+    using inner = attempt(found.local, () => folder.enter(name));
+    await this.#folder(inner, found);
+  }
+
+  async #folder(folder: HeldFolder, found: Omit<Here, "folder">): Promise<void> {
+    // Another user exchanged it after it was looked at.
+    if (!isSame(folder.stat, found.stat)) throw new FaultError("source-changed", found.local);
     this.#countOne();
     this.#folders++;
-    const fd = attempt(found.local, () => openSync(place, flags));
-    try {
-      const held = process.platform === "linux" ? `/proc/self/fd/${fd}` : place;
-      const here = { ...found, place: held };
-      this.#leftOut?.enter(here.below, held);
-      const names = attempt(found.local, () => readdirSync(held)).toSorted();
-      const before = this.files.length;
-      for (const name of names) {
-        if (++this.#looked % LIST_AT_ONCE === 0) await this.#breathe();
-        // Not for each of many files: waiting costs more than looking.
-        const inside = this.#entry(here, name);
-        if (inside !== undefined) await inside;
-      }
-      // Others are named by what is in them.
-      if (this.files.length === before) {
-        this.#folders--;
-        this.#push(here.path, "folder", here.stat);
-      }
-    } finally {
-      closeSync(fd);
+    const here = { ...found, folder };
+    this.#leftOut?.enter(here.below, folder);
+    const names = attempt(found.local, () => folder.list()).toSorted();
+    const before = this.files.length;
+    for (const name of names) {
+      if (++this.#looked % LIST_AT_ONCE === 0) await this.#breathe();
+      // Not for each of many files: waiting costs more than looking.
+      const inside = this.#entry(here, name);
+      if (inside !== undefined) await inside;
+    }
+    // Others are named by what is in them.
+    if (this.files.length === before) {
+      this.#folders--;
+      this.#push(here.path, "folder", here.stat);
     }
   }
 
   /** @returns a folder is searched until then */
   #entry(here: Here, name: string): Promise<void> | undefined {
-    const place = `${here.place}/${name}`;
+    const spot = { folder: here.folder, name };
     const below = here.below === "" ? name : `${here.below}/${name}`;
-    const stat = look(place, here.local, name);
+    const stat = look(spot, here.local);
     if (stat === undefined || this.#leftOut?.has(below, stat.isDirectory()) === true) {
       return undefined;
     }
-    if (stat.isSymbolicLink()) return this.#link(here, { place, below, name });
-    if (stat.isFile()) return this.#file(here, { place, name, stat });
+    if (stat.isSymbolicLink()) return this.#link(here, { spot, below, name });
+    if (stat.isFile()) return this.#file(here, { spot, name, stat });
     const local = join(here.local, name);
     if (!stat.isDirectory()) return this.skipped.add(local, "special");
     const path = senderPathIn(here.path, name);
-    return this.#folder(place, { local, path, below, stat, parent: here });
+    return this.#inside(spot, { local, path, below, stat, parent: here });
   }
 
-  #link(
+  /**
+   * A link is resolved once, and what it leads to is entered from the folder that was named: where
+   * another user puts a link on that way meanwhile, it is refused.
+   */
+  async #link(
     here: Here,
-    { place, below, name }: { place: string; below: string; name: string },
-  ): Promise<void> | undefined {
+    { spot, below, name }: { spot: Spot; below: string; name: string },
+  ): Promise<void> {
     const local = join(here.local, name);
     const skip = (why: SkippedWhy): undefined => this.skipped.add(local, why);
-    if (this.#options.follow !== true) return skip("link");
-    let real: string;
-    let stat: BigIntStats;
+    if (this.#options.follow !== true || this.#top === undefined) return skip("link");
+    const { folder: top, path: topPath } = this.#top;
+    using way = new Descent(top);
+    let goal: Spot | undefined;
+    let stat: BigIntStats | undefined;
     try {
-      real = realpathSync(place);
-      stat = lstatSync(real, { bigint: true });
+      const real = realpathSync(spot.folder.at(spot.name));
+      if (real !== topPath && !real.startsWith(`${topPath}${sep}`)) return skip("outside");
+      goal = real === topPath ? undefined : way.place(relative(topPath, real).replaceAll(sep, "/"));
+      stat = real === topPath ? top.stat : lookAt(goal);
     } catch {
       return skip("broken");
     }
-    if (real !== this.#top && !real.startsWith(`${this.#top}/`)) return skip("outside");
+    if (stat === undefined) return skip("broken");
     if (this.#leftOut?.has(below, stat.isDirectory()) === true) return undefined;
-    if (stat.isFile()) return this.#file(here, { place: real, name, stat });
+    if (goal !== undefined && stat.isFile()) return this.#file(here, { spot: goal, name, stat });
     if (!stat.isDirectory()) return skip("special");
-    if (isAround(here, stat)) return skip("broken");
+    // The folder that was named is around all that is in it.
+    if (goal === undefined || isAround(here, stat)) return skip("broken");
     const path = senderPathIn(here.path, name);
-    return this.#folder(real, { local, path, below, stat, parent: here });
+    return this.#inside(goal, { local, path, below, stat, parent: here });
   }
 
   #file(
     here: Here,
-    { place, name, stat }: { place: string; name: string; stat: BigIntStats },
+    { spot, name, stat }: { spot: Spot; name: string; stat: BigIntStats },
   ): undefined {
     try {
-      accessSync(place, constants.R_OK);
+      accessSync(spot.folder.at(spot.name), constants.R_OK);
     } catch (error) {
       throw unreadable(join(here.local, name), error);
     }
@@ -232,15 +236,18 @@ function isAround(here: Here, { dev, ino }: BigIntStats): boolean {
 }
 
 /** Undefined: it went away meanwhile. */
-function look(place: string, folder: string, name: string): BigIntStats | undefined {
+function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
+  const path = join(local, name);
   try {
-    return lstatSync(place, { bigint: true });
-  } catch (error) {
-    const local = join(folder, name);
+    const stat = folder.look(name);
     // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
-    if (name.includes("\uFFFD")) throw new FaultError("unsendable-name", `${local} is not UTF-8`);
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw unreadable(local, error);
+    if (stat === undefined && name.includes("\uFFFD")) {
+      throw new FaultError("unsendable-name", `${path} is not UTF-8`);
+    }
+    return stat;
+  } catch (error) {
+    if (error instanceof FaultError) throw error;
+    throw unreadable(path, error);
   }
 }
 

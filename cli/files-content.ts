@@ -5,7 +5,9 @@ import { COLLECT_FILES, SOURCE_FILES_OPEN } from "../protocol/limits.ts";
 import type { ManifestFile } from "../protocol/manifest.ts";
 import { attempt, type FileList, type Root } from "./file-list.ts";
 import { collectAfter } from "./collect.ts";
+import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
+import { HeldFolder, isSame } from "./held-folder.ts";
 import type { Content } from "./source.ts";
 
 /** The bytes of many files behind one another, of which a few are open at a time. */
@@ -18,6 +20,8 @@ export class FilesContent implements Content {
   readonly #starts: Float64Array;
   /** Descriptors by file; the one that was used longest ago first. */
   readonly #open = new Map<number, number>();
+  /** The folder of the files that are opened, held with those on the way to them. */
+  #walk: { readonly root: Root; readonly top: HeldFolder; readonly descent: Descent } | undefined;
   #buffer = new Uint8Array(0);
   #about: string;
 
@@ -73,6 +77,7 @@ export class FilesContent implements Content {
   close(): void {
     for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
+    this.#leave();
   }
 
   #readFile(file: number, position: number, offset: number, length: number): void {
@@ -106,14 +111,42 @@ export class FilesContent implements Content {
       this.#open.delete(other);
       closeSync(fd);
     }
-    const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
-    // A file that was named itself may be a link.
-    const { name } = this.#rootOf(file);
-    const follow = this.#list.follow || this.#list.files[file]?.path === name;
-    const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW);
-    const fd = openSync(this.#about, flags);
+    const fd = this.#openFile(file);
     this.#open.set(file, fd);
     return fd;
+  }
+
+  #openFile(file: number): number {
+    const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    const root = this.#rootOf(file);
+    const path = this.#list.files[file]?.path ?? "";
+    // A file that was named itself may be a link, and links that are followed are on the way.
+    if (this.#list.follow || path === root.name) {
+      return openSync(this.#about, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    }
+    const spot = this.#descentOf(root).place(path.slice(root.name.length + 1));
+    if (spot === undefined) throw gone(this.#about);
+    return spot.folder.open(spot.name, O_RDONLY | O_NOCTTY);
+  }
+
+  /** Through folders only, and through that one which was listed: another user may exchange any. */
+  #descentOf(root: Root): Descent {
+    if (this.#walk?.root === root) return this.#walk.descent;
+    this.#leave();
+    const top = HeldFolder.hold(root.local);
+    if (!isSame(top.stat, root.found)) {
+      top.close();
+      throw gone(root.local);
+    }
+    const descent = new Descent(top);
+    this.#walk = { root, top, descent };
+    return descent;
+  }
+
+  #leave(): void {
+    this.#walk?.descent.close();
+    this.#walk?.top.close();
+    this.#walk = undefined;
   }
 
   /** The file with the byte at `position` in it, or an empty one before it. */
@@ -140,11 +173,27 @@ export class FilesContent implements Content {
     } catch (cause) {
       const code = errorCode(cause);
       // Of something else in its place: a folder, a link, a pipe.
-      const gone = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EISDIR", "ESPIPE"].includes(code ?? "");
-      const fault = gone ? "source-changed" : "source-unreadable";
+      const isGone = ELSE_THERE.has(code ?? "");
+      const fault = isGone ? "source-changed" : "source-unreadable";
       throw new FaultError(fault, `${this.#about} (${code})`, { cause });
     }
   }
+}
+
+const ELSE_THERE = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "ELOOP",
+  "ENXIO",
+  "EISDIR",
+  "ESPIPE",
+  // Of a descent that meets a link.
+  "in-the-way",
+]);
+
+/** As the system says it. */
+function gone(path: string): Error {
+  return Object.assign(new Error(`another folder: ${path}`), { code: "ENOENT" });
 }
 
 /** The last of `count` indexes for which it holds, when it holds for those before too; 0 if for none. */

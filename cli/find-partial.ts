@@ -1,26 +1,29 @@
 /** Makes the partial of a share that is new here, and finds the one of a share that is not. */
-import { closeSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { closeSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
 import type { Manifest } from "../protocol/manifest.ts";
-import { examineFile, openData, takeFile } from "./examine-file.ts";
+import { examineFile, openData, takeFile, type FileContents } from "./examine-file.ts";
 import { examineTree, takeTree } from "./examine-tree.ts";
 import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, checkSpace, diskFault, errorCode, Folder } from "./folder.ts";
-import { Journal } from "./journal.ts";
+import { swapped, type HeldFolder } from "./held-folder.ts";
+import { Journal, JOURNAL } from "./journal.ts";
 import { isOurs } from "./own-file.ts";
 import { Layout } from "./layout.ts";
 import { formatPartialName, isGone, parsePartialName, partialStem, thisProcess } from "./owner.ts";
-import { DATA, JOURNAL, removePartial, type PartialShare } from "./partial.ts";
+import { DATA, removePartial, type PartialShare } from "./partial.ts";
 import { createData, isSingle, onlyFile, PartialFile } from "./partial-file.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
-import { lookAt } from "./place.ts";
 import type { Policy } from "./policy.ts";
 
 export interface NewPartial {
-  /** The destination; the partial lies in it too, so that the last step is a rename. */
-  readonly dir: string;
+  /**
+   * The destination; the partial lies in it too, so that the last step is a rename. One that the
+   * caller holds stays the caller's.
+   */
+  readonly dir: string | Folder;
   readonly manifest: Manifest;
   /** The plaintext before the files' bytes, from which the manifest was decoded. */
   readonly head: Uint8Array;
@@ -43,31 +46,31 @@ export function openPartial(share: NewPartial): PartialShare {
   const { dir, manifest, head, receiver, policy = NO_POLICY } = share;
   const { wanted = new Uint8Array(manifest.files.length).fill(1) } = share;
   const single = isSingle(manifest);
-  const folder = new Folder(dir);
+  const folder = hold(dir);
   const id = toHex(manifest.share.subarray(0, 4));
   const stem = partialStem(manifest.files[0]!.path.split("/", 1)[0]!);
   const name = formatPartialName({ stem, share: id, owner: thisProcess() });
-  let data: number | undefined;
+  let own: HeldFolder | undefined;
+  let data: number | HeldFolder | undefined;
   let journal: Journal | undefined;
-  let made = false;
   try {
-    checkSpace(dir, diskUse({ dir, manifest, head }, wanted));
-    makeFolder(folder, name);
-    made = true;
+    checkSpace(folder, diskUse({ dir: folder, manifest, head }, wanted));
+    own = makeOwn(folder, name);
     // The data before the journal: see `examineFile` on their times.
-    if (single) data = createData(folder, name, onlyFile(manifest));
-    else createTree(folder.at(name, DATA));
-    journal = Journal.create(folder.at(name, JOURNAL), { manifest, head, receiver, policy });
-    const holdings = { folder, name, journal, next: 0, synced: 0 };
-    if (data !== undefined) return new PartialFile({ ...holdings, data });
+    data = single ? createData(own, onlyFile(manifest)) : createTree(own);
+    journal = Journal.create(own, { manifest, head, receiver, policy });
+    const holdings = { folder, name, own, journal, next: 0, synced: 0 };
+    if (typeof data === "number") return new PartialFile({ ...holdings, data });
     const layout = new Layout(manifest, head.length);
-    return new PartialTree({ ...holdings, layout, wanted, whole: false });
+    return new PartialTree({ ...holdings, data, layout, wanted, whole: false });
   } catch (error) {
     journal?.close();
-    if (data !== undefined) closeSync(data);
-    if (made) tidy(folder, name);
+    if (typeof data === "number") closeSync(data);
+    else data?.close();
+    if (own !== undefined) tidy(folder, name, own);
+    own?.close();
     folder.close();
-    throw diskFault(error, dir);
+    throw diskFault(error, folder.path);
   }
 }
 
@@ -89,7 +92,7 @@ export function diskUse(
 }
 
 export interface Sought {
-  readonly dir: string;
+  readonly dir: string | Folder;
   readonly share: Uint8Array;
   /** What was said about names that are taken, if anything; else what was agreed to counts. */
   readonly policy?: Policy | undefined;
@@ -102,22 +105,30 @@ export interface Sought {
  * @throws FaultError "bad-destination", "disk-full" or "write-failed".
  */
 export function findPartial({ dir, share, policy }: Sought): PartialShare | undefined {
-  const folder = new Folder(dir);
+  const folder = hold(dir);
   try {
-    const found = readdirSync(folder.at())
-      .map((name) => ({ name, next: inspect(folder, name, share, policy) }))
-      .filter((one): one is { name: string; next: number } => one.next !== undefined)
+    const found = folder
+      .list()
+      .flatMap((name) => inspect(folder, name, share, policy) ?? [])
       .toSorted((a, b) => b.next - a.next);
-    for (const { name } of found) {
-      const partial = claim(folder, name, share, policy);
+    for (const one of found) {
+      const partial = claim(folder, one, share, policy);
       if (partial !== undefined) return partial;
     }
   } catch (error) {
     folder.close();
-    throw diskFault(error, dir);
+    throw diskFault(error, folder.path);
   }
   folder.close();
   return undefined;
+}
+
+/** A partial that could be gone on with. */
+interface Found {
+  readonly name: string;
+  /** What the directory is. */
+  readonly stat: BigIntStats;
+  readonly next: number;
 }
 
 /** Where the partial of that name could go on, or undefined when it is none of ours. */
@@ -126,36 +137,40 @@ function inspect(
   name: string,
   share: Uint8Array,
   policy: Policy | undefined,
-): number | undefined {
+): Found | undefined {
   const parsed = parsePartialName(name);
   if (parsed?.share !== toHex(share.subarray(0, 4))) return undefined;
-  const stat = lookAt(folder, name);
-  if (!stat?.isDirectory() || !isOurs(Number(stat.uid))) return undefined;
-  const journal = Journal.open(folder.at(name, JOURNAL), share);
+  using own = enterOurs(folder, name);
+  if (own === undefined) return undefined;
+  const { stat } = own;
+  const journal = Journal.open(own, share);
   if (journal === undefined) {
     // Killed at its very beginning, it has nothing that anyone could miss.
-    const data = lookAt(folder, join(name, DATA));
-    const empty = data === undefined || data.size === 0n || isEmptyFolder(folder, name);
-    if (empty && isGone(parsed.owner, Date.now() - Number(stat.mtimeMs))) tidy(folder, name);
+    if (isBeginning(own) && isGone(parsed.owner, Date.now() - Number(stat.mtimeMs)))
+      tidy(folder, name, own);
     return undefined;
   }
   try {
     if (!isGone(parsed.owner, Date.now() - Number(journal.touchedNs / 1_000_000n)))
       return undefined;
-    if (!isSingle(journal.manifest)) {
-      return examineTree(folder, name, journal, policy ?? journal.policy)?.next;
-    }
-    const contents = examineFile(folder, name, journal);
-    return contents.kind === "odd" ? undefined : contents.kind === "data" ? contents.next : 0;
+    const next = isSingle(journal.manifest)
+      ? nextOf(examineFile(folder, own, journal))
+      : examineTree(folder, own, journal, policy ?? journal.policy)?.next;
+    return next === undefined ? undefined : { name, stat, next };
   } finally {
     journal.close();
   }
 }
 
-/** Takes over the partial of that name, unless another was quicker or it is nothing to go on with. */
+function nextOf(contents: FileContents): number | undefined {
+  if (contents.kind === "odd") return undefined;
+  return contents.kind === "data" ? contents.next : 0;
+}
+
+/** Takes over a partial, unless another was quicker or it is nothing to go on with. */
 function claim(
   folder: Folder,
-  name: string,
+  { name, stat }: Found,
   share: Uint8Array,
   policy: Policy | undefined,
 ): PartialShare | undefined {
@@ -163,22 +178,42 @@ function claim(
   if (parsed === undefined) return undefined;
   const mine = formatPartialName({ ...parsed, owner: thisProcess() });
   try {
-    renameSync(folder.at(name), folder.at(mine));
+    if (!folder.moveSame(name, mine, (there) => folder.isOne(there, stat))) return undefined;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  const journal = Journal.open(folder.at(mine, JOURNAL), share);
+  const own = enterOurs(folder, mine);
+  let taken: PartialShare | undefined;
+  try {
+    // Exchanged since: what is there now is not ours.
+    if (own === undefined || !folder.isOne(own.stat, stat)) return undefined;
+    own.keepPrivate();
+    taken = take(folder, mine, own, share, policy);
+    return taken;
+  } finally {
+    if (taken === undefined) own?.close();
+  }
+}
+
+function take(
+  folder: Folder,
+  name: string,
+  own: HeldFolder,
+  share: Uint8Array,
+  policy: Policy | undefined,
+): PartialShare | undefined {
+  const journal = Journal.open(own, share);
   if (journal === undefined) return undefined;
   const single = isSingle(journal.manifest);
-  const data = single ? openData(folder, mine) : undefined;
+  const data = single ? openData(own) : undefined;
   let taken: PartialShare | "empty" | undefined;
   let kept = false;
   try {
     taken = single
-      ? takeFile(folder, mine, journal, data)
-      : takeTree(folder, mine, journal, policy ?? journal.policy);
-    if (taken === "empty") tidy(folder, mine);
+      ? takeFile(folder, name, own, journal, data)
+      : takeTree(folder, name, own, journal, policy ?? journal.policy);
+    if (taken === "empty") tidy(folder, name, own);
     kept = taken !== undefined && taken !== "empty";
     return taken === "empty" ? undefined : taken;
   } finally {
@@ -188,28 +223,66 @@ function claim(
   }
 }
 
-/** @throws FaultError "bad-destination" where folders cannot be made. */
-function makeFolder(folder: Folder, name: string): void {
+function hold(dir: string | Folder): Folder {
+  return typeof dir === "string" ? new Folder(dir) : dir.holdAgain();
+}
+
+/** The directory of that name, if it is one of this user and no link. */
+function enterOurs(folder: Folder, name: string): HeldFolder | undefined {
+  let own: HeldFolder;
   try {
-    mkdirSync(folder.at(name), 0o700);
+    own = folder.enter(name);
+  } catch (error) {
+    if (error instanceof FaultError) throw error;
+    return undefined; // a link, a file, gone, or closed to us
+  }
+  if (isOurs(Number(own.stat.uid))) return own;
+  own.close();
+  return undefined;
+}
+
+/**
+ * Makes the directory of a new partial, for this user alone.
+ * @throws FaultError "bad-destination" where folders cannot be made; "write-failed" when another user
+ * exchanged it before it was held
+ */
+function makeOwn(folder: Folder, name: string): HeldFolder {
+  try {
+    folder.make(name, 0o700);
   } catch (cause) {
     const refused = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR"];
     if (!refused.includes(errorCode(cause) ?? "")) throw cause;
     throw new FaultError("bad-destination", folder.path, { cause });
   }
+  const own = enterOurs(folder, name);
+  if (own === undefined) throw swapped(join(folder.path, name));
+  own.keepPrivate();
+  // A directory that was there before is not ours to fill, whoever put it there.
+  if (own.list().length === 0) return own;
+  own.close();
+  throw swapped(join(folder.path, name));
 }
 
-function isEmptyFolder(folder: Folder, name: string): boolean {
+/** Whether it holds nothing but what a receiver makes first. */
+function isBeginning(own: HeldFolder): boolean {
+  if (!own.list().every((name) => name === DATA || name === JOURNAL)) return false;
+  const data = own.look(DATA);
+  const isEmpty = data === undefined || data.size === 0n || isEmptyFolder(own);
+  return isEmpty && Journal.isBegun(own);
+}
+
+function isEmptyFolder(own: HeldFolder): boolean {
   try {
-    return readdirSync(folder.at(name, DATA)).length === 0;
+    using data = own.enter(DATA);
+    return data.list().length === 0;
   } catch {
     return false;
   }
 }
 
-function tidy(folder: Folder, name: string): void {
+function tidy(folder: Folder, name: string, own: HeldFolder): void {
   try {
-    removePartial(folder, name);
+    removePartial(folder, name, own);
   } catch {
     // It holds something else besides: not ours to remove.
   }

@@ -1,22 +1,8 @@
-/**
- * A directory that is held while a share is written into it. On Linux every path below it goes
- * through the open descriptor, so that the directory stays the same one even when its path is
- * renamed or becomes a symlink meanwhile; elsewhere the path itself is all there is.
- */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  statfsSync,
-  statSync,
-  type BigIntStatsFs,
-} from "node:fs";
-import { join } from "node:path";
+/** The destination of a share, held while the share is written into it, and what its disk says. */
+import { accessSync, constants, statfsSync, type BigIntStatsFs } from "node:fs";
 import { FaultError } from "../protocol/faults.ts";
 import type { DiskUse } from "./disk-need.ts";
+import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
 
 /** Of Linux's libc; Bun has no word for it. */
 type Syncfs = (fd: number) => number;
@@ -33,33 +19,36 @@ async function findSyncfs(): Promise<Syncfs | undefined> {
   }
 }
 
-export class Folder {
-  /** The path as it was given, for messages. */
-  readonly path: string;
-  readonly dev: bigint;
-  readonly #fd: number;
-
+/** The destination of a share. */
+export class Folder extends HeldFolder {
   /** @throws FaultError "bad-destination" when it is no directory that can be written to. */
-  constructor(path: string) {
-    checkDestination(path);
-    this.path = path;
+  constructor(path: string, at: string = path, { byPath }: HoldOptions = {}) {
     try {
-      this.#fd = openSync(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
-      this.dev = fstatSync(this.#fd, { bigint: true }).dev;
+      super(path, at, "link-followed", byPath);
     } catch (cause) {
+      throw new FaultError("bad-destination", path, { cause });
+    }
+    try {
+      accessSync(this.at(), constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      this.close();
       throw new FaultError("bad-destination", path, { cause });
     }
   }
 
-  /** Where `name` is for the system; never for people. */
-  at(...name: string[]): string {
-    return join(process.platform === "linux" ? `/proc/self/fd/${this.#fd}` : this.path, ...name);
+  /** Holds the folder once more, whatever its path leads to by now. */
+  holdAgain(): Folder {
+    const { at, byPath } = this.again;
+    const again = new Folder(this.path, at, { byPath });
+    if (isSame(again.stat, this.stat)) return again;
+    again.close();
+    throw swapped(this.path);
   }
 
   /** Makes the entries of the directory last through a power cut, where the file system can. */
-  sync(): void {
+  override sync(): void {
     try {
-      fsyncSync(this.#fd);
+      super.sync();
     } catch (error) {
       if (errorCode(error) !== "EINVAL") throw diskFault(error, this.path);
     }
@@ -70,42 +59,32 @@ export class Folder {
    * It takes the thread meanwhile. @returns whether it could
    */
   async syncAll(): Promise<boolean> {
+    if (this.descriptor === undefined) return false;
     syncfs ??= findSyncfs();
-    return (await syncfs)?.(this.#fd) === 0;
-  }
-
-  close(): void {
-    closeSync(this.#fd);
+    return (await syncfs)?.(this.descriptor) === 0;
   }
 }
 
 /** @throws FaultError "bad-destination" unless `dir` is an existing directory that can be written to. */
 export function checkDestination(dir: string): void {
-  try {
-    if (statSync(dir).isDirectory()) {
-      accessSync(dir, constants.W_OK | constants.X_OK);
-      return;
-    }
-  } catch (cause) {
-    throw new FaultError("bad-destination", dir, { cause });
-  }
-  throw new FaultError("bad-destination", dir);
+  new Folder(dir).close();
 }
 
 /** Network file systems and ZFS name the size of a transfer as their block, and pack small files. */
 const BLOCK_BYTES_MOST = 4096;
 
 /** What a folder takes there, and in which steps files grow. @throws FaultError "bad-destination" */
-export function blockBytes(dir: string): number {
-  return Math.min(Number(statOf(dir).bsize), BLOCK_BYTES_MOST);
+export function blockBytes(folder: string | Folder): number {
+  return Math.min(Number(statOf(folder).bsize), BLOCK_BYTES_MOST);
 }
 
 /**
  * Refuses early what cannot fit. It reserves nothing: writing may still run out of space.
- * @throws FaultError "disk-full" when fewer bytes or inodes are free for this user in `dir`.
+ * @throws FaultError "disk-full" when fewer bytes or inodes are free for this user in `folder`.
  */
-export function checkSpace(dir: string, { bytes, inodes }: DiskUse): void {
-  const { blocks, bavail, bsize, ffree } = statOf(dir);
+export function checkSpace(folder: string | Folder, { bytes, inodes }: DiskUse): void {
+  const dir = pathOf(folder);
+  const { blocks, bavail, bsize, ffree } = statOf(folder);
   const free = bavail * bsize;
   // A file system without a size of its own says nothing.
   if (blocks !== 0n && BigInt(bytes) > free) {
@@ -118,11 +97,16 @@ export function checkSpace(dir: string, { bytes, inodes }: DiskUse): void {
   }
 }
 
-function statOf(dir: string): BigIntStatsFs {
+function pathOf(folder: string | Folder): string {
+  return typeof folder === "string" ? folder : folder.path;
+}
+
+function statOf(folder: string | Folder): BigIntStatsFs {
   try {
-    return statfsSync(dir, { bigint: true });
+    const at = typeof folder === "string" ? folder : folder.at();
+    return statfsSync(at, { bigint: true });
   } catch (cause) {
-    throw new FaultError("bad-destination", dir, { cause });
+    throw new FaultError("bad-destination", pathOf(folder), { cause });
   }
 }
 

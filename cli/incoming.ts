@@ -17,7 +17,7 @@ import {
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import { diskUse, findPartial, openPartial } from "./find-partial.ts";
-import { checkSpace, Folder } from "./folder.ts";
+import { Folder } from "./folder.ts";
 import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
 import { isSingle } from "./partial-file.ts";
@@ -61,6 +61,8 @@ export class Incoming {
   readonly #destination: Destination;
   readonly #keys: Keys;
   readonly #cipher: SyncRecordCipher;
+  /** The destination, one and the same from the first look to the last step; the store has its own. */
+  #folder: Folder | undefined;
   /** A partial of this share id with other records than offered: not ours to touch or to go on with. */
   readonly #unfit: PartialShare | undefined;
   #stage: Stage = { at: "preview" };
@@ -85,14 +87,16 @@ export class Incoming {
     const { dir, output, onExists, prefix, checksum } = destination;
     this.#policy = { onExists: onExists ?? "number", prefix, checksum };
     const policy = onExists === undefined ? undefined : this.#policy;
-    const partial =
-      output === undefined ? findPartial({ dir, share: offer.share, policy }) : undefined;
+    const folder = output === undefined ? new Folder(dir) : undefined;
+    const partial = folder && this.#find(folder, policy);
     if (partial !== undefined && fits(partial.manifest, offer)) {
       this.#policy = policy ?? partial.policy;
       this.#stage = { at: "agreed", manifest: partial.manifest, store: partial };
       this.#records = partial.records;
       this.#id = ReceiverId.claim(toHex(offer.share), partial.receiver);
+      folder?.close();
     } else {
+      this.#folder = folder;
       this.#unfit = partial;
       this.#id = ReceiverId.claim(toHex(offer.share));
     }
@@ -153,7 +157,7 @@ export class Incoming {
     const stage = this.#stage;
     if (stage.at !== "known" || stage.survey === undefined || stage.manifest.open) return undefined;
     const all = new Uint8Array(stage.manifest.files.length).fill(1);
-    return diskUse({ ...stage, dir: this.#destination.dir }, all).bytes;
+    return diskUse({ ...stage, dir: this.#folder ?? this.#destination.dir }, all).bytes;
   }
 
   /** After `finish`: what got which name. */
@@ -200,6 +204,7 @@ export class Incoming {
     const store = this.#makeStore(this.#stage, reader);
     const ended = this.#records < this.offer.records;
     const { head } = this.#stage;
+    this.#letGo();
     this.#stage = { at: "agreed", manifest, store };
     const size = dataPerRecord(this.offer.recordSize);
     for (let index = 0; index < this.#earlyRecords; index++) {
@@ -219,7 +224,7 @@ export class Incoming {
     this.#id.touch();
     if (this.#stage.at !== "agreed") return;
     const { store } = this.#stage;
-    if (store instanceof PartialShare) checkSpace(this.#destination.dir, store.left);
+    if (store instanceof PartialShare) store.checkSpace();
     await store.checkpoint();
   }
 
@@ -242,8 +247,23 @@ export class Incoming {
   /** Lets go of it; what is on the disk stays for the next run. @returns where that is, if it is. */
   async close(): Promise<string | undefined> {
     this.release();
+    this.#letGo();
     await this.#unfit?.close();
     return this.#stage.at === "agreed" ? await this.#stage.store.close() : undefined;
+  }
+
+  #find(folder: Folder, policy: Policy | undefined): PartialShare | undefined {
+    try {
+      return findPartial({ dir: folder, share: this.offer.share, policy });
+    } catch (error) {
+      folder.close();
+      throw error;
+    }
+  }
+
+  #letGo(): void {
+    this.#folder?.close();
+    this.#folder = undefined;
   }
 
   #open(
@@ -272,9 +292,10 @@ export class Incoming {
   }
 
   #makeStore({ manifest, head, survey }: Extract<Stage, { at: "known" }>, reader: Reader): Store {
-    const { dir, output } = this.#destination;
+    const { output } = this.#destination;
     if (output !== undefined) return new OutputStore(manifest, head.length, output, reader);
-    if (survey === undefined) return new TextStore(manifest, head.length);
+    const dir = this.#folder;
+    if (survey === undefined || dir === undefined) return new TextStore(manifest, head.length);
     const wanted = survey.wanted(this.#policy);
     manifest.files.forEach(({ size, type }, i) => {
       if (wanted[i] === 1 || type === "folder") return;
@@ -304,26 +325,17 @@ export class Incoming {
     if (manifest.open !== isOpen(this.offer)) {
       throw new FaultError("bad-manifest", "another end than offered");
     }
-    const { dir, output } = this.#destination;
+    const { output } = this.#destination;
     if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");
-    const saved = output === undefined && manifest.kind === "files";
+    const folder = manifest.kind === "files" ? this.#folder : undefined;
     tidy();
     this.#stage = {
       at: "known",
       manifest,
       head,
-      survey: saved ? surveyOf(dir, manifest, this.#policy) : undefined,
+      survey: folder && new Survey(folder, manifest, this.#policy),
     };
     return true;
-  }
-}
-
-function surveyOf(dir: string, manifest: Manifest, policy: Policy): Survey {
-  const folder = new Folder(dir);
-  try {
-    return new Survey(folder, manifest, policy);
-  } finally {
-    folder.close();
   }
 }
 

@@ -16,15 +16,19 @@
  * The cells take turns; the valid one with the higher sequence counts, so a torn write costs one
  * step and not the journal.
  */
-import { closeSync, constants, fstatSync, fsync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsync } from "node:fs";
 import { promisify } from "node:util";
 import { equalBytes, fromHex } from "../protocol/bytes.ts";
 import { CONTROL_BYTES, MANIFEST_BYTES } from "../protocol/limits.ts";
 import { decodeHead, MANIFEST_LENGTH_BYTES, type Manifest } from "../protocol/manifest.ts";
 import { packMap, unpackMap } from "../protocol/msgpack.ts";
+import type { HeldFolder } from "./held-folder.ts";
 import { lengthAndSum, openOwn, readFully, readSummed, writeFully } from "./own-file.ts";
 import { bootId } from "./owner.ts";
 import { ON_EXISTS, type Policy } from "./policy.ts";
+
+/** Its name in the folder of a partial. */
+export const JOURNAL = "journal";
 
 const MAGIC = new TextEncoder().encode("fsjrnl2\n");
 const CELLS = [16, 80] as const;
@@ -94,9 +98,9 @@ export class Journal {
   }
 
   /** Makes a new one with nothing written yet. @throws what the file system throws. */
-  static create(path: string, kept: Kept): Journal {
+  static create(folder: HeldFolder, kept: Kept): Journal {
     const { O_RDWR, O_CREAT, O_EXCL } = constants;
-    const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
+    const fd = folder.open(JOURNAL, O_RDWR | O_CREAT | O_EXCL, 0o600);
     try {
       const header = packMap({
         v: 2,
@@ -121,10 +125,10 @@ export class Journal {
   }
 
   /** Opens one that a receiver of `share` left. Undefined for anything odd about it. */
-  static open(path: string, share: Uint8Array): Journal | undefined {
+  static open(folder: HeldFolder, share: Uint8Array): Journal | undefined {
     let fd: number;
     try {
-      fd = openOwn(path);
+      fd = openOwn(folder, JOURNAL);
     } catch {
       return undefined;
     }
@@ -146,6 +150,25 @@ export class Journal {
     } catch {
       closeSync(fd);
       return undefined;
+    }
+  }
+
+  /**
+   * Whether a journal is there that a receiver had only begun to write, or none. Anything else of
+   * that name, such as another program's journal, is not ours to remove.
+   */
+  static isBegun(folder: HeldFolder): boolean {
+    if (folder.look(JOURNAL) === undefined) return true;
+    let fd: number | undefined;
+    try {
+      fd = openOwn(folder, JOURNAL);
+      const start = readFully(fd, 0, Math.min(fstatSync(fd).size, MAGIC.length));
+      // The magic is written last.
+      return start.every((byte) => byte === 0) || equalBytes(start, MAGIC);
+    } catch {
+      return false;
+    } finally {
+      if (fd !== undefined) closeSync(fd);
     }
   }
 

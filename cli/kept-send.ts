@@ -16,22 +16,7 @@
  * before the record leaves, and a record with another tag than the one before never leaves. The
  * tag is a hash of the whole record under a key that nobody else has, and costs nothing more.
  */
-import {
-  appendFileSync,
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  futimesSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, fstatSync, fsyncSync, futimesSync, readSync } from "node:fs";
 import * as v from "valibot";
 
 import type { Code } from "../protocol/code.ts";
@@ -45,17 +30,19 @@ import {
 } from "../protocol/limits.ts";
 import { MANIFEST_LENGTH_BYTES } from "../protocol/manifest.ts";
 import { errorCode } from "./folder.ts";
-import { openOwn, writeFully } from "./own-file.ts";
+import type { HeldFolder } from "./held-folder.ts";
+import { openOwn, readFully, writeFully } from "./own-file.ts";
 import { bootId } from "./owner.ts";
 import { isFree, ownedName, shareOf, TAGS } from "./send-folder.ts";
 import {
   againEntry,
   codeEntry,
   dropOldest,
+  openState,
   readEntry,
   stateFolder,
-  statePath,
   writeEntry,
+  writeNew,
   type Again,
 } from "./state.ts";
 
@@ -110,33 +97,39 @@ const RUN = "run.json";
 
 export class KeptSend {
   readonly entry: SendEntry;
-  #path: string;
+  /** Of all sends. */
+  readonly #sends: HeldFolder;
+  readonly #own: HeldFolder;
   readonly #tags: number;
   #open = true;
 
-  private constructor(entry: SendEntry, path: string, tags: number) {
+  private constructor(entry: SendEntry, sends: HeldFolder, own: HeldFolder) {
     this.entry = entry;
-    this.#path = path;
-    this.#tags = tags;
+    this.#tags = openOwn(own, TAGS);
+    this.#sends = sends;
+    this.#own = own;
   }
 
   /** Keeps a new share, of which nothing may have left yet. @throws what the file system throws */
   static create(entry: SendEntry, { head, stamps }: Content): KeptSend {
-    const folder = stateFolder("sends");
-    dropOldest(folder, SENDS_KEPT - 1, (name) => isFree(folder, name));
-    const path = join(folder, ownedName(entry.share));
-    mkdirSync(path, { mode: 0o700 });
+    const sends = stateFolder("sends");
+    const name = ownedName(entry.share);
+    let own: HeldFolder | undefined;
     try {
-      const options = { mode: 0o600, flag: "wx" } as const;
-      writeFileSync(join(path, HEAD), head, options);
-      writeFileSync(join(path, STAMPS), bytesOf(stamps), options);
-      writeFileSync(join(path, TAGS), "", options);
-      writeFileSync(join(path, DONE), "", options);
-      writeEntry(join(path, RUN), { boot: bootId() ?? null, stored: false });
-      writeEntry(join(path, ENTRY), entry);
-      return new KeptSend(entry, path, openOwn(join(path, TAGS)));
+      dropOldest(sends, SENDS_KEPT - 1, (one) => isFree(sends, one));
+      sends.make(name, 0o700);
+      own = sends.enter(name);
+      writeNew(own, HEAD, head);
+      writeNew(own, STAMPS, bytesOf(stamps));
+      writeNew(own, TAGS, new Uint8Array(0));
+      writeNew(own, DONE, new Uint8Array(0));
+      writeEntry(own, RUN, { boot: bootId() ?? null, stored: false });
+      writeEntry(own, ENTRY, entry);
+      return new KeptSend(entry, sends, own);
     } catch (error) {
-      rmSync(path, { recursive: true, force: true });
+      if (own !== undefined) sends.clear(name);
+      own?.close();
+      sends.close();
       throw error;
     }
   }
@@ -146,45 +139,60 @@ export class KeptSend {
    * @returns undefined when somebody else has it, or not all that left is known any more
    */
   static claim(name: string): KeptSend | undefined {
-    const folder = statePath("sends");
-    if (!isFree(folder, name)) return undefined;
-    const path = join(folder, ownedName(shareOf(name)));
+    const sends = openState("sends");
+    if (sends === undefined) return undefined;
+    let own: HeldFolder | undefined;
+    let kept: KeptSend | undefined;
     try {
-      renameSync(join(folder, name), path);
+      if (!isFree(sends, name)) return undefined;
+      const owned = ownedName(shareOf(name));
+      sends.move(name, sends, owned);
+      own = sends.enter(owned);
+      kept = KeptSend.#takeOver(sends, own, owned);
+      return kept;
     } catch {
-      return undefined; // another was faster
+      return undefined; // another was faster, or nothing can be written
+    } finally {
+      if (kept === undefined) own?.close();
+      if (kept === undefined) sends.close();
     }
-    const entry = readEntry(join(path, ENTRY), sendEntry);
-    const run = readEntry(join(path, RUN), runEntry);
+  }
+
+  /** What is claimed already. @throws what the file system throws, as long as nothing can be written */
+  static #takeOver(sends: HeldFolder, own: HeldFolder, owned: string): KeptSend | undefined {
+    const entry = readEntry(own, ENTRY, sendEntry);
+    const run = readEntry(own, RUN, runEntry);
     const boot = bootId() ?? null;
     // After the system broke down, what was written last may be missing.
     const complete = run !== undefined && (run.stored || (boot !== null && run.boot === boot));
-    if (entry?.share !== shareOf(name) || !complete) {
-      rmSync(path, { recursive: true, force: true });
+    if (entry?.share !== shareOf(owned) || !complete) {
+      sends.clear(owned);
       return undefined;
     }
-    try {
-      writeEntry(join(path, RUN), { boot, stored: false });
-      sync(join(path, RUN));
-      sync(path);
-      return new KeptSend(entry, path, openOwn(join(path, TAGS)));
-    } catch {
-      return undefined; // it can't be gone on with as long as nothing can be written
-    }
+    writeEntry(own, RUN, { boot, stored: false });
+    sync(own, RUN);
+    own.sync();
+    return new KeptSend(entry, sends, own);
   }
 
   /** What was sent, as it was then. @throws what the file system throws */
   content(): Content {
-    const stamps = readBounded(join(this.#path, STAMPS), 8 * STAMP_FIELDS * MANIFEST_FILES);
+    const stamps = readBounded(this.#own, STAMPS, 8 * STAMP_FIELDS * MANIFEST_FILES);
     return {
-      head: readBounded(join(this.#path, HEAD), MANIFEST_BYTES + MANIFEST_LENGTH_BYTES),
+      head: readBounded(this.#own, HEAD, MANIFEST_BYTES + MANIFEST_LENGTH_BYTES),
       stamps: new BigUint64Array(stamps.slice().buffer),
     };
   }
 
   /** The files are the same, and have these stamps now. @throws what the file system throws */
   restamp(stamps: BigUint64Array): void {
-    writeFileSync(join(this.#path, STAMPS), bytesOf(stamps), { mode: 0o600 });
+    const { O_WRONLY, O_CREAT, O_TRUNC } = constants;
+    const fd = this.#own.open(STAMPS, O_WRONLY | O_CREAT | O_TRUNC, 0o600);
+    try {
+      writeFully(fd, bytesOf(stamps), 0);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** No record from this one on was ever sent. */
@@ -213,7 +221,7 @@ export class KeptSend {
 
   /** Receivers whose receipts verified. @throws what the file system throws */
   get done(): Uint8Array[] {
-    const ids = readBounded(join(this.#path, DONE), RECEIVER_BYTES * RECEIVERS_PER_SHARE);
+    const ids = readBounded(this.#own, DONE, RECEIVER_BYTES * RECEIVERS_PER_SHARE);
     // What is cut off was never written whole.
     return Array.from({ length: Math.floor(ids.length / RECEIVER_BYTES) }, (_, at) =>
       ids.slice(at * RECEIVER_BYTES, (at + 1) * RECEIVER_BYTES),
@@ -222,7 +230,14 @@ export class KeptSend {
 
   /** A receiver has everything, and is not waited for again. @throws what the file system throws */
   noteDone(receiver: Uint8Array): void {
-    appendFileSync(join(this.#path, DONE), receiver);
+    const { O_WRONLY, O_CREAT, O_APPEND } = constants;
+    const fd = this.#own.open(DONE, O_WRONLY | O_CREAT | O_APPEND, 0o666);
+    try {
+      // Behind what is there, whatever position is given.
+      writeFully(fd, receiver, 0);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Shows other machines, which can't look for this process, that it lives. Each KEEPALIVE_MS. */
@@ -240,17 +255,19 @@ export class KeptSend {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.#tags);
-    const free = join(statePath("sends"), this.entry.share);
+    const own = this.#own;
     try {
-      for (const name of [HEAD, STAMPS, TAGS, DONE, ENTRY]) sync(join(this.#path, name));
-      sync(this.#path);
-      writeEntry(join(this.#path, RUN), { boot: bootId() ?? null, stored: true });
-      sync(join(this.#path, RUN));
-      sync(this.#path);
-      renameSync(this.#path, free);
+      for (const name of [HEAD, STAMPS, TAGS, DONE, ENTRY]) sync(own, name);
+      own.sync();
+      writeEntry(own, RUN, { boot: bootId() ?? null, stored: true });
+      sync(own, RUN);
+      own.sync();
+      this.#sends.move(ownedName(this.entry.share), this.#sends, this.entry.share);
     } catch (error) {
       // It was removed meanwhile, or is this process's until that is gone.
       if (errorCode(error) === undefined) throw error;
+    } finally {
+      this.#letGo();
     }
   }
 
@@ -259,7 +276,16 @@ export class KeptSend {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.#tags);
-    rmSync(this.#path, { recursive: true, force: true });
+    try {
+      this.#sends.clear(ownedName(this.entry.share));
+    } finally {
+      this.#letGo();
+    }
+  }
+
+  #letGo(): void {
+    this.#own.close();
+    this.#sends.close();
   }
 
   #tag(index: number): Uint8Array {
@@ -274,14 +300,19 @@ function bytesOf(stamps: BigUint64Array): Uint8Array {
   return new Uint8Array(stamps.buffer, stamps.byteOffset, stamps.byteLength);
 }
 
-function readBounded(path: string, most: number): Uint8Array {
-  const { size } = statSync(path);
-  if (size > most) throw new FaultError("internal", `${path} is too long`);
-  return readFileSync(path);
+function readBounded(folder: HeldFolder, name: string, most: number): Uint8Array {
+  const fd = folder.open(name, constants.O_RDONLY);
+  try {
+    const { size } = fstatSync(fd);
+    if (size > most) throw new FaultError("internal", `${name} is too long`);
+    return readFully(fd, 0, size);
+  } finally {
+    closeSync(fd);
+  }
 }
 
-function sync(path: string): void {
-  const fd = openSync(path, "r");
+function sync(folder: HeldFolder, name: string): void {
+  const fd = folder.open(name, constants.O_RDONLY);
   try {
     fsyncSync(fd);
   } finally {

@@ -1,10 +1,8 @@
 /** All sends that are kept. */
-import { rmSync, statSync } from "node:fs";
-import { join } from "node:path";
-
+import type { HeldFolder } from "./held-folder.ts";
 import { ENTRY, sendEntry, TAG_BYTES, type SendEntry } from "./kept-send.ts";
-import { isFree, shareOf, TAGS } from "./send-folder.ts";
-import { namesIn, readEntry, statePath, type Dated } from "./state.ts";
+import { isFree, lookInside, shareOf, TAGS } from "./send-folder.ts";
+import { namesIn, openState, readEntry, type Dated } from "./state.ts";
 
 /** A send as `list` shows it. */
 export type ListedSend = Dated<SendEntry> & {
@@ -15,24 +13,34 @@ export type ListedSend = Dated<SendEntry> & {
 
 /** All that are kept, newest first. */
 export function keptSends(): (ListedSend & { readonly folder: string })[] {
-  const folder = statePath("sends");
+  using folder = openState("sends");
+  if (folder === undefined) return [];
   return namesIn(folder)
     .flatMap((name) => {
-      const path = join(folder, name);
-      const entry = readEntry(join(path, ENTRY), sendEntry);
+      const entry = entryOf(folder, name);
       if (entry?.share !== shareOf(name)) return [];
-      const size = statSync(join(path, TAGS), { throwIfNoEntry: false })?.size ?? 0;
+      const size = Number(lookInside(folder, name, TAGS)?.size ?? 0);
       const sent = Math.floor(size / TAG_BYTES);
       return [{ ...entry, sent, running: !isFree(folder, name), folder: name }];
     })
     .toSorted((a, b) => b.at - a.at);
 }
 
+function entryOf(folder: HeldFolder, name: string): Dated<SendEntry> | undefined {
+  try {
+    using own = folder.enter(name);
+    return readEntry(own, ENTRY, sendEntry);
+  } catch {
+    return undefined; // gone meanwhile, or no folder
+  }
+}
+
 /** @returns false when a running process has it */
 export function forgetSend(share: string): boolean {
-  const folder = statePath("sends");
+  using folder = openState("sends");
+  if (folder === undefined) return true;
   const names = namesIn(folder).filter((name) => shareOf(name) === share);
   const free = names.filter((name) => isFree(folder, name));
-  for (const name of free) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of free) folder.clear(name);
   return free.length === names.length;
 }

@@ -1,10 +1,13 @@
 /** Which entries of a folder a sender leaves out: patterns of the person, and those of git. */
-import { existsSync, lstatSync, readFileSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ignore, { type Ignore } from "ignore";
 
 import { FaultError } from "../protocol/faults.ts";
 import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../protocol/limits.ts";
+import { errorCode } from "./folder.ts";
+import type { HeldFolder } from "./held-folder.ts";
+import { readFully } from "./own-file.ts";
 
 export interface LeaveOut {
   readonly exclude?: readonly string[];
@@ -28,9 +31,9 @@ export class LeftOut {
     if (gitignore) this.#git = new GitRules(top);
   }
 
-  /** A folder that is not left out is about to be listed. @param place where it is for the system */
-  enter(path: string, place: string): void {
-    this.#git?.enter(path, place);
+  /** A folder that is not left out is about to be listed. */
+  enter(path: string, folder: HeldFolder): void {
+    this.#git?.enter(path, folder);
   }
 
   has(path: string, isFolder: boolean): boolean {
@@ -62,9 +65,11 @@ class GitRules {
     this.#prefix = way === "" || ignored ? "" : `${way}/`;
   }
 
-  enter(path: string, place: string): void {
+  enter(path: string, folder: HeldFolder): void {
     const here = `${this.#prefix}${path}`.replace(/\/$/, "");
-    this.#read(here, join(place, ".gitignore"));
+    this.#read(here, join(folder.path, ".gitignore"), () =>
+      folder.open(".gitignore", constants.O_RDONLY),
+    );
   }
 
   has(path: string, tested: string): boolean {
@@ -72,18 +77,39 @@ class GitRules {
     return this.#patterns.has(`${this.#prefix}${tested}`);
   }
 
-  #read(base: string, file: string): void {
-    const stat = lstatSync(file, { throwIfNoEntry: false });
-    // As git does it: a link is none.
-    if (stat?.isFile() !== true) return;
-    if (stat.size > IGNORE_FILE_BYTES)
-      throw new FaultError("unreadable-file", `${file} (too long)`);
-    try {
-      this.#patterns.add(base, readFileSync(file, "utf8").split("\n"));
-    } catch (cause) {
-      throw new FaultError("unreadable-file", file, { cause });
-    }
+  #read(base: string, file: string, open = (): number => openItself(file)): void {
+    const text = textOf(file, open);
+    if (text !== undefined) this.#patterns.add(base, text.split("\n"));
   }
+}
+
+/** Undefined: it is not there, or no regular file. As git does it: a link is none. */
+function textOf(path: string, open: () => number): string | undefined {
+  let fd: number;
+  try {
+    fd = open();
+  } catch (cause) {
+    const code = errorCode(cause) ?? "";
+    if (["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(code)) return undefined;
+    throw new FaultError("unreadable-file", path, { cause });
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return undefined;
+    if (stat.size > IGNORE_FILE_BYTES)
+      throw new FaultError("unreadable-file", `${path} (too long)`);
+    return Buffer.from(readFully(fd, 0, stat.size)).toString("utf8");
+  } catch (cause) {
+    if (cause instanceof FaultError) throw cause;
+    throw new FaultError("unreadable-file", path, { cause });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openItself(path: string): number {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  return openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
 }
 
 /** Patterns as git has them, of several folders in one list, in which the last one that fits counts. */

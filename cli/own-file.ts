@@ -1,15 +1,16 @@
 /** Files by their descriptors: opened with care, and read and written as a whole. */
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
+import type { HeldFolder } from "./held-folder.ts";
 
 /** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
-export function openOwn(path: string): number {
-  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const fd = openSync(path, O_RDWR | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
+export function openOwn(folder: HeldFolder, name: string): number {
+  const fd = folder.open(name, constants.O_RDWR);
   const stat = fstatSync(fd);
   if (stat.isFile() && isOurs(stat.uid)) return fd;
   closeSync(fd);
-  throw new FaultError("write-failed", path);
+  throw new FaultError("write-failed", `${join(folder.path, name)} is no file of yours`);
 }
 
 export function isOurs(uid: number): boolean {

@@ -1,14 +1,5 @@
 /** The partial of a share that is one file by itself: its `data` is that file. */
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fstatSync,
-  fsync,
-  ftruncateSync,
-  openSync,
-  renameSync,
-} from "node:fs";
+import { closeSync, constants, fdatasync, fstatSync, fsync, ftruncateSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
@@ -16,10 +7,10 @@ import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
-import type { Folder } from "./folder.ts";
+import { isSame, swapped, type HeldFolder } from "./held-folder.ts";
 import { writeFully } from "./own-file.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
-import { finalName, lookAt, place, type FinishPolicy } from "./place.ts";
+import { checkPlaced, finalName, place, type FinishPolicy } from "./place.ts";
 import { sameContent } from "./same-content.ts";
 
 export interface FileHoldings extends Holdings {
@@ -103,7 +94,7 @@ export class PartialFile extends PartialShare {
 
   protected override async place(policy: FinishPolicy): Promise<string> {
     const name = await this.#place(policy);
-    const path = join(this.has.folder.path, name);
+    const path = join(this.has.folder.whereabouts, name);
     this.#saved = [{ path, files: 1, bytes: this.bytes }];
     return name;
   }
@@ -113,26 +104,32 @@ export class PartialFile extends PartialShare {
   }
 
   async #place({ onExists, prefix, checksum }: FinishPolicy): Promise<string> {
-    const { journal, folder, name: directory } = this.has;
+    const { journal, folder, own } = this.has;
     if (typeof this.#data !== "number") return this.#data.placed;
     const name = finalName(this.#file.name, prefix);
     const size = this.manifest.open ? this.#position : this.#file.size;
-    const { ino, size: found } = fstatSync(this.#data, { bigint: true });
+    const { size: found } = fstatSync(this.#data, { bigint: true });
     if (found !== BigInt(size)) throw new FaultError("write-failed", `${this.path} was changed`);
     this.#whole = true;
     await this.settleWhole(true);
 
-    const data = folder.at(directory, DATA);
+    const data = { folder: own, name: DATA };
+    const staged = fstatSync(this.#data, { bigint: true });
+    if (!own.isOne(own.look(DATA), staged)) throw swapped(join(this.path, DATA));
     const destiny = journal.destiny();
-    const there = destiny && lookAt(folder, destiny.name);
-    if (destiny !== undefined && there?.ino === ino) return destiny.name; // linked, then killed
+    const there = destiny && folder.look(destiny.name);
+    if (destiny !== undefined && there?.ino === staged.ino) return destiny.name; // linked, then killed
     if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-      renameSync(data, folder.at(destiny.name));
+      own.move(DATA, folder, destiny.name);
+      checkPlaced(folder, destiny.name, staged);
       return destiny.name;
     }
-    if (checksum === true && (await sameContent(data, folder.at(name)))) return name;
+    if (checksum === true) {
+      const same = await sameContent(data, { folder, name });
+      if (same && isSame(folder.look(name), same)) return name;
+    }
     const destine = journal.destine.bind(journal);
-    return place({ folder, data, entry: 0, ino, name, onExists, destine });
+    return place({ folder, data, entry: 0, staged, name, onExists, destine });
   }
 
   #fd(): number {
@@ -164,7 +161,7 @@ export function onlyFile(manifest: Manifest): ReceivedFile {
  * The data gets the mode that it will have for good, within the umask and the defaults of the
  * folder as only the system knows them. Until then its directory keeps everyone out.
  */
-export function createData(folder: Folder, name: string, { mode }: ReceivedFile): number {
+export function createData(own: HeldFolder, { mode }: ReceivedFile): number {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
-  return openSync(folder.at(name, DATA), O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
+  return own.open(DATA, O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
 }

@@ -3,17 +3,7 @@
  * under the names that they have in the share. One file is open at a time, and files that are
  * whole have their times already.
  */
-import {
-  closeSync,
-  constants,
-  fsync,
-  ftruncateSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  utimesSync,
-} from "node:fs";
+import { closeSync, constants, fsync, ftruncateSync, fstatSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
@@ -22,6 +12,7 @@ import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
 import { Descent } from "./descent.ts";
 import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, errorCode } from "./folder.ts";
+import type { HeldFolder, Spot } from "./held-folder.ts";
 import { writeFully } from "./own-file.ts";
 import type { Layout } from "./layout.ts";
 import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
@@ -31,6 +22,8 @@ import type { FinishPolicy } from "./place.ts";
 const NOTHING: DiskUse = { bytes: 0, inodes: 0 };
 
 export interface TreeHoldings extends Holdings {
+  /** The folder of all files. */
+  readonly data: HeldFolder;
   readonly layout: Layout;
   /** Which entries are to be fetched, 1 each; others are at the destination already. */
   readonly wanted: Uint8Array;
@@ -39,6 +32,7 @@ export interface TreeHoldings extends Holdings {
 }
 
 export class PartialTree extends PartialShare {
+  readonly #data: HeldFolder;
   readonly #layout: Layout;
   readonly #wanted: Uint8Array;
   readonly #writing: Descent;
@@ -55,13 +49,13 @@ export class PartialTree extends PartialShare {
 
   constructor(holdings: TreeHoldings) {
     super(holdings);
-    const root = holdings.folder.at(holdings.name, DATA);
+    this.#data = holdings.data;
     this.#layout = holdings.layout;
     this.#wanted = holdings.wanted;
-    this.#writing = new Descent(root, true);
-    this.#syncing = new Descent(root);
+    this.#writing = new Descent(holdings.data, true);
+    this.#syncing = new Descent(holdings.data);
     this.#whole = holdings.whole;
-    this.#need = new DiskNeed(this.manifest, this.#wanted, blockBytes(holdings.folder.at()));
+    this.#need = new DiskNeed(this.manifest, this.#wanted, blockBytes(holdings.folder));
     const { synced, next } = holdings;
     const end = this.#layout.position(next);
     const { length } = this.manifest.files;
@@ -126,7 +120,7 @@ export class PartialTree extends PartialShare {
     if (file >= this.manifest.files.length || this.#wanted[file] !== 1) return;
     const at = this.#writing.place(this.#pathOf(file));
     if (at === undefined) return;
-    const fd = openSync(at, constants.O_WRONLY | constants.O_NOFOLLOW);
+    const fd = at.folder.open(at.name, constants.O_WRONLY);
     try {
       ftruncateSync(fd, position - this.#layout.begin(file));
     } finally {
@@ -140,9 +134,10 @@ export class PartialTree extends PartialShare {
       await this.#makeEmpty();
       await this.settleWhole(false);
     }
-    const from = { folder, journal, directory: name, wanted: this.#wanted };
+    const from = { folder, journal, directory: name, data: this.#data, wanted: this.#wanted };
     const placed = await placeTree(from, policy);
-    this.#saved = placed.map(({ name: as, ...rest }) => ({ path: join(folder.path, as), ...rest }));
+    const dir = folder.whereabouts;
+    this.#saved = placed.map(({ name: as, ...rest }) => ({ path: join(dir, as), ...rest }));
     const [only, ...more] = placed;
     return only !== undefined && more.length === 0 ? only.name : "";
   }
@@ -152,6 +147,7 @@ export class PartialTree extends PartialShare {
     this.#open = undefined;
     this.#writing.close();
     this.#syncing.close();
+    this.#data.close();
   }
 
   /** Files and folders that hold nothing, in steps, as there may be very many. */
@@ -164,8 +160,7 @@ export class PartialTree extends PartialShare {
         this.#fdOf(i, true);
         this.#closeFile();
       } else {
-        const at = this.#writing.enter(file.path, true);
-        if (at !== undefined) setFolderTime(at, file.mtime);
+        setFolderTime(this.#writing.enter(file.path, true), file.mtime);
       }
       if (++made % TREE_STEP === 0) await new Promise(setImmediate);
     }
@@ -177,7 +172,7 @@ export class PartialTree extends PartialShare {
     this.#closeFile();
     const entry = this.manifest.files[file]!;
     const at = this.#writing.place(entry.path, true)!;
-    const fd = anew ? createFile(at, entry) : openSync(at, constants.O_RDWR | constants.O_NOFOLLOW);
+    const fd = anew ? createFile(at, entry) : at.folder.open(at.name, constants.O_RDWR);
     this.#open = { file, fd };
     this.#dirty.add(file);
     return fd;
@@ -200,7 +195,7 @@ export class PartialTree extends PartialShare {
   async #syncFile(file: number): Promise<void> {
     const at = this.#syncing.place(this.#pathOf(file));
     if (at === undefined) throw new FaultError("write-failed", `${this.path} was changed`);
-    const fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const fd = at.folder.open(at.name, constants.O_RDONLY);
     try {
       await promisify(fsync)(fd);
     } finally {
@@ -214,28 +209,33 @@ export class PartialTree extends PartialShare {
 }
 
 /** What an earlier run left of it under that name is of no use. */
-function createFile(at: string, { mode }: ManifestFile): number {
+function createFile({ folder, name }: Spot, { mode }: ManifestFile): number {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
   const create = (): number =>
-    openSync(at, O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
+    folder.open(name, O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
   try {
     return create();
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
-    rmSync(at, { force: true, recursive: true });
+    folder.clear(name);
     return create();
   }
 }
 
-function setFolderTime(at: string, mtimeMs: number): void {
+function setFolderTime(folder: HeldFolder | undefined, mtimeMs: number): void {
   try {
-    utimesSync(at, mtimeMs / 1000, mtimeMs / 1000);
+    folder?.setTimes(mtimeMs);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
   }
 }
 
-/** Makes the folder that holds the tree. */
-export function createTree(at: string): void {
-  mkdirSync(at, 0o777);
+/** The folder that holds the tree, made unless it is there. */
+export function createTree(own: HeldFolder): HeldFolder {
+  try {
+    own.make(DATA);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+  }
+  return own.enter(DATA);
 }

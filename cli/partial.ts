@@ -3,27 +3,29 @@
  * and a `journal`. The name of the directory says whose it is (`owner.ts`); whoever asks for the
  * same share later takes it over and goes on. Final names only ever hold what is whole.
  */
-import { futimesSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { futimesSync } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
 import type { Manifest } from "../protocol/manifest.ts";
 import { plainOffset, recordBytes } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
-import { diskFault, errorCode, type Folder } from "./folder.ts";
-import type { Journal } from "./journal.ts";
+import { checkSpace, diskFault, errorCode, type Folder } from "./folder.ts";
+import { swapped, type HeldFolder } from "./held-folder.ts";
+import { JOURNAL, type Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "./owner.ts";
 import type { FinishPolicy } from "./place.ts";
 import type { Policy } from "./policy.ts";
 
 /** The one file of a share, or the folder with all that is in it. */
 export const DATA = "data";
-export const JOURNAL = "journal";
 
 /** What a partial holds open. */
 export interface Holdings {
   readonly folder: Folder;
   /** Name of the partial directory in `folder`. */
   readonly name: string;
+  /** The partial directory itself, whatever has its name by now. */
+  readonly own: HeldFolder;
   readonly journal: Journal;
   readonly next: number;
   /** Records known to be on the disk. */
@@ -123,6 +125,14 @@ export abstract class PartialShare {
   }
 
   /**
+   * Refuses early what cannot fit beside what is written; nothing once it is in its place or given up.
+   * @throws FaultError "disk-full"
+   */
+  checkSpace(): void {
+    if (!this.#closed) checkSpace(this.has.folder, this.left);
+  }
+
+  /**
    * Brings what is written so far to the disk, off the thread, so that it outlasts a power cut.
    * While one runs, the same promise is returned. Call it now and then also when nothing
    * arrives: it shows receivers on other machines that this one lives.
@@ -151,10 +161,12 @@ export abstract class PartialShare {
       await this.#settled();
       if (this.#broken !== undefined) throw this.#broken;
       if (this.#next !== this.#records) throw new FaultError("internal", "not whole yet");
+      this.#checkName();
       const name = await this.place(policy);
       folder.sync();
+      const path = join(folder.whereabouts, name);
       this.#remove();
-      return join(folder.path, name);
+      return path;
     } catch (error) {
       throw diskFault(error, this.path);
     } finally {
@@ -169,13 +181,13 @@ export abstract class PartialShare {
   async close(): Promise<string | undefined> {
     await this.#settled();
     if (this.#closed) return undefined;
-    const { folder, name } = this.has;
+    const { folder, name, own } = this.has;
     const { stem, share } = parsePartialName(name)!;
     const free = formatPartialName({ stem, share, owner: undefined });
-    let kept = this.path;
+    let kept = own.whereabouts;
     this.#release(() => {
-      renameSync(folder.at(name), folder.at(free));
-      kept = join(folder.path, free);
+      if (!folder.moveSame(name, free, (there) => own.is(there))) return;
+      kept = join(folder.whereabouts, free);
     });
     return kept;
   }
@@ -226,6 +238,7 @@ export abstract class PartialShare {
 
   async #sync(): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken;
+    this.#checkName();
     const { journal, folder } = this.has;
     const upTo = this.#next;
     try {
@@ -258,6 +271,19 @@ export abstract class PartialShare {
     return this.#broken;
   }
 
+  /**
+   * What is held goes on to be written whatever its name leads to, but nobody would find it again.
+   * @throws FaultError "write-failed" when the partial directory is gone, or another has its name
+   */
+  #checkName(): void {
+    const { folder, name, own } = this.has;
+    const there = folder.look(name);
+    if (there === undefined) {
+      throw new FaultError("write-failed", `${this.path} (it was renamed or removed meanwhile)`);
+    }
+    if (!own.is(there)) throw swapped(this.path);
+  }
+
   #mark(written: number, moves = false): void {
     // That an open share is whole is known by nothing else.
     const whole = moves || (this.manifest.open && written === this.#records);
@@ -269,12 +295,12 @@ export abstract class PartialShare {
   }
 
   #remove(): void {
-    const { folder, name } = this.has;
-    this.#release(() => removePartial(folder, name));
+    const { folder, name, own } = this.has;
+    this.#release(() => removePartial(folder, name, own));
   }
 
   #release(last: () => void): void {
-    const { folder, journal } = this.has;
+    const { folder, own, journal } = this.has;
     this.#closed = true;
     this.letGo();
     journal.close();
@@ -283,17 +309,16 @@ export abstract class PartialShare {
     } catch {
       // Another took it over, or it cannot be touched: nothing that the files themselves depend on.
     } finally {
+      own.close();
       folder.close();
     }
   }
 }
 
-/** The journal last: what has none is nobody's. */
-export function removePartial(folder: Folder, name: string): void {
-  for (const entry of [DATA, JOURNAL]) {
-    rmSync(folder.at(name, entry), { force: true, recursive: true });
-  }
-  rmdirSync(folder.at(name));
+/** The journal last: what has none is nobody's. The directory stays where another has its name. */
+export function removePartial(folder: Folder, name: string, own: HeldFolder): void {
+  for (const entry of [DATA, JOURNAL]) own.clear(entry);
+  if (own.is(folder.look(name))) folder.removeFolder(name);
 }
 
 /** No transfer fails for its time: what the file system cannot hold is left as it is. */

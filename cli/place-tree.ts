@@ -1,22 +1,24 @@
 /** The last step of a received tree: from its partial directory to the names it shall have. */
-import { linkSync, lstatSync, renameSync, rmSync, unlinkSync, type BigIntStats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
 import { NUMBERED_NAMES, TREE_STEP } from "../protocol/limits.ts";
 import type { SafePath } from "../protocol/names.ts";
 import { Descent } from "./descent.ts";
 import { errorCode, type Folder } from "./folder.ts";
+import { isSame, lookAt, type HeldFolder, type Spot } from "./held-folder.ts";
 import type { Destiny, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
-import { DATA } from "./partial.ts";
 import { sameContent } from "./same-content.ts";
-import { finalName, lookAt, NO_LINKS, numbered, place, type FinishPolicy } from "./place.ts";
+import { checkPlaced, finalName, NO_LINKS, numbered, place, type FinishPolicy } from "./place.ts";
 
 export interface Tree {
   readonly folder: Folder;
   readonly journal: Journal;
-  /** Name of the partial directory. */
+  /** Name of the partial directory, for messages. */
   readonly directory: string;
+  /** All that was fetched. */
+  readonly data: HeldFolder;
   /** Which entries of the manifest were fetched, 1 each. */
   readonly wanted: Uint8Array;
 }
@@ -56,15 +58,15 @@ async function placeTop(
   entry: number,
   policy: FinishPolicy,
 ): Promise<string> {
-  const { folder, journal, directory } = tree;
+  const { folder, journal } = tree;
   const final = finalName(top.name as SafePath, policy.prefix);
-  const data = folder.at(directory, DATA, top.name);
-  const staged = stat(data);
+  const data = { folder: tree.data, name: top.name };
+  const staged = lookAt(data);
   const destiny = journal.destiny(entry);
-  const there = destiny && lookAt(folder, destiny.name);
+  const there = destiny && folder.look(destiny.name);
   if (destiny !== undefined && there !== undefined && there.ino === destiny.ino) {
     // Moved already, or linked only, when an earlier run was killed.
-    if (staged !== undefined) unlinkSync(data);
+    if (staged !== undefined) tree.data.remove(top.name);
     return destiny.name;
   }
   if (staged === undefined && top.type === "file") throw changed(tree);
@@ -72,7 +74,7 @@ async function placeTop(
     const merges = policy.onExists === "overwrite" || policy.onExists === "skip";
     // What an earlier run moved out of it file by file would be missing.
     const whole = staged !== undefined && (!journal.found.whole || isWhole(tree, top));
-    const name = whole ? rename(tree, staged.ino, { entry, data, final, merges }) : undefined;
+    const name = whole ? rename(tree, staged, { entry, data, final, merges }) : undefined;
     if (name !== undefined) return name;
     if (policy.onExists === "fail") throw new FaultError("file-exists", final);
     if (!merges) throw new FaultError(staged ? "name-exhausted" : "write-failed", final);
@@ -85,7 +87,7 @@ async function placeTop(
 interface Goal {
   readonly entry: number;
   readonly final: ReturnType<typeof finalName>;
-  readonly data: string;
+  readonly data: Spot;
   readonly destiny: Destiny | undefined;
   readonly there: BigIntStats | undefined;
 }
@@ -99,20 +101,20 @@ async function placeFile(
   const { folder, journal } = tree;
   const { entry, final, data, destiny, there } = goal;
   if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-    renameSync(data, folder.at(destiny.name));
+    data.folder.move(data.name, folder, destiny.name);
+    checkPlaced(folder, destiny.name, staged);
     return destiny.name;
   }
   const destine = journal.destine.bind(journal);
   const { onExists, checksum } = policy;
-  const same = checksum === true && (await sameContent(data, folder.at(final)));
-  const kept = same ? lookAt(folder, final) : undefined;
-  if (kept !== undefined) {
-    destine({ entry, name: final, ino: kept.ino });
-    rmSync(data, { force: true });
+  const same = checksum === true && (await sameContent(data, { folder, name: final }));
+  if (same && isSame(folder.look(final), same)) {
+    destine({ entry, name: final, ino: same.ino });
+    data.folder.clear(data.name);
     return final;
   }
-  const name = place({ folder, data, entry, ino: staged.ino, name: final, onExists, destine });
-  rmSync(data, { force: true });
+  const name = place({ folder, data, entry, staged, name: final, onExists, destine });
+  data.folder.clear(data.name);
   return name;
 }
 
@@ -122,38 +124,39 @@ const TAKEN = new Set(["EEXIST", "ENOTEMPTY", "ENOTDIR"]);
 /** A whole folder in one step. Undefined when all names that it may have are taken. */
 function rename(
   { folder, journal }: Tree,
-  ino: bigint,
-  { entry, data, final, merges }: { entry: number; data: string; final: string; merges: boolean },
+  staged: BigIntStats,
+  { entry, data, final, merges }: { entry: number; data: Spot; final: string; merges: boolean },
 ): string | undefined {
   const last = merges ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(final, number);
-    if (lookAt(folder, candidate) !== undefined) continue;
-    journal.destine({ entry, name: candidate, ino });
+    if (folder.look(candidate) !== undefined) continue;
+    journal.destine({ entry, name: candidate, ino: staged.ino });
     try {
-      renameSync(data, folder.at(candidate));
-      return candidate;
+      data.folder.move(data.name, folder, candidate);
     } catch (error) {
       if (!TAKEN.has(errorCode(error) ?? "")) throw error;
+      continue;
     }
+    checkPlaced(folder, candidate, staged);
+    return candidate;
   }
   return undefined;
 }
 
-function isWhole({ folder, journal, directory }: Tree, top: Top): boolean {
-  using from = new Descent(folder.at(directory, DATA));
-  return top.entries.every((index) => {
-    const at = from.place(journal.manifest.files[index]!.path);
-    return at !== undefined && stat(at) !== undefined;
-  });
+function isWhole({ journal, data }: Tree, top: Top): boolean {
+  using from = new Descent(data);
+  return top.entries.every(
+    (index) => lookAt(from.place(journal.manifest.files[index]!.path)) !== undefined,
+  );
 }
 
 /** File by file into a folder that is there. */
 async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy): Promise<void> {
   const overwrite = policy.onExists === "overwrite";
-  const { folder, journal, directory } = tree;
-  using from = new Descent(folder.at(directory, DATA));
-  using to = new Descent(folder.at());
+  const { folder, journal } = tree;
+  using from = new Descent(tree.data);
+  using to = new Descent(folder);
   for (const [done, index] of top.entries.entries()) {
     const { path, type, size } = journal.manifest.files[index]!;
     const goal = final + path.slice(top.name.length);
@@ -163,16 +166,17 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
     }
     const target = to.place(goal, true)!;
     const data = from.place(path);
-    const staged = data === undefined ? undefined : stat(data);
-    const there = stat(target);
+    const staged = lookAt(data);
+    const there = lookAt(target);
     if (staged === undefined || data === undefined) {
       // Moved by an earlier run.
       if (!there?.isFile() || (overwrite && there.size !== BigInt(size))) throw changed(tree);
     } else if (overwrite) {
       if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", goal);
       const compared = policy.checksum === true && there?.size === staged.size;
-      if (compared && (await sameContent(data, target))) unlinkSync(data);
-      else renameSync(data, target);
+      const same = compared ? await sameContent(data, target) : undefined;
+      if (same && isSame(lookAt(target), same)) data.folder.remove(data.name);
+      else moveOver(data, target);
     } else {
       moveIfFree(data, target);
     }
@@ -180,23 +184,24 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
   }
 }
 
+/** From a folder that nobody else may write to: rename(2) takes what was looked at there. */
+function moveOver(data: Spot, target: Spot): void {
+  data.folder.move(data.name, target.folder, target.name);
+}
+
 /** Where something came to be meanwhile it stays, and ours goes. */
-function moveIfFree(data: string, target: string): void {
+function moveIfFree(data: Spot, target: Spot): void {
   try {
-    linkSync(data, target);
+    data.folder.link(data.name, target.folder, target.name);
   } catch (error) {
     const code = errorCode(error) ?? "";
     if (code !== "EEXIST" && !NO_LINKS.has(code)) throw error;
-    if (code !== "EEXIST" && stat(target) === undefined) {
-      renameSync(data, target);
+    if (code !== "EEXIST" && lookAt(target) === undefined) {
+      moveOver(data, target);
       return;
     }
   }
-  unlinkSync(data);
-}
-
-function stat(at: string): BigIntStats | undefined {
-  return lstatSync(at, { bigint: true, throwIfNoEntry: false });
+  data.folder.remove(data.name);
 }
 
 function changed({ folder, directory }: Tree): FaultError {

@@ -1,21 +1,12 @@
 /** The last step of a received file: from its partial directory to the name it shall have. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  unlinkSync,
-  type BigIntStats,
-} from "node:fs";
-import { extname } from "node:path";
+import { closeSync, constants, fstatSync, type BigIntStats, type linkSync } from "node:fs";
+import { extname, join } from "node:path";
 import { utf8 } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { NAME_BYTES, NUMBERED_NAMES } from "../protocol/limits.ts";
 import { parseSafeName, type SafeName, type SafePath } from "../protocol/names.ts";
 import { errorCode, type Folder } from "./folder.ts";
+import { isSame, swapped, type HeldFolder, type Spot } from "./held-folder.ts";
 import type { Destiny } from "./journal.ts";
 import { cutUtf8 } from "./owner.ts";
 import type { OnExists } from "./policy.ts";
@@ -30,12 +21,12 @@ export interface FinishPolicy {
 
 export interface Move {
   readonly folder: Folder;
-  /** Where the whole data is, for the system; on the file system of `folder`. */
-  readonly data: string;
+  /** Where the whole data is; on the file system of `folder`. */
+  readonly data: Spot;
   /** Which of the share's outermost entries it is. */
   readonly entry: number;
-  /** Inode of the data. */
-  readonly ino: bigint;
+  /** The data itself, as it is now. */
+  readonly staged: BigIntStats;
   readonly name: SafeName;
   readonly onExists: FinishPolicy["onExists"];
   /** Told where the data is about to be, before anything is done. */
@@ -51,23 +42,37 @@ export interface Move {
  * @throws FaultError "file-exists" or "name-exhausted", or what the file system throws.
  */
 export function place(move: Move): string {
-  const { folder, data, entry, ino, name, onExists, destine } = move;
+  const { folder, data, entry, staged, name, onExists, destine } = move;
+  const { ino } = staged;
   if (onExists === "overwrite") {
-    const there = lookAt(folder, name);
+    const there = folder.look(name);
     if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
     destine({ entry, name, ino });
-    renameSync(data, folder.at(name));
+    data.folder.move(data.name, folder, name);
+    checkPlaced(folder, name, staged);
     return name;
   }
   // A file that came to be there under `skip` meanwhile is left, and so is ours.
   const last = onExists === "fail" ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(name, number);
-    if (lookAt(folder, candidate) !== undefined) continue;
+    if (folder.look(candidate) !== undefined) continue;
     destine({ entry, name: candidate, ino });
-    if (takeName(move, candidate)) return candidate;
+    if (!takeName(move, candidate)) continue;
+    checkPlaced(folder, candidate, staged);
+    return candidate;
   }
   throw new FaultError(onExists === "fail" ? "file-exists" : "name-exhausted", name);
+}
+
+/**
+ * After something got its name. That it is gone again is no fault: programs take files away from a
+ * folder as soon as they appear.
+ * @throws FaultError "write-failed" when something else has the name
+ */
+export function checkPlaced(folder: HeldFolder, name: string, placed: BigIntStats): void {
+  const there = folder.look(name);
+  if (there !== undefined && !folder.isOne(there, placed)) throw swapped(join(folder.path, name));
 }
 
 /** `prefix` and `name`, cut to NAME_BYTES before the extension. @throws FaultError "unsafe-name". */
@@ -76,11 +81,6 @@ export function finalName(name: SafePath, prefix = ""): SafeName {
   const room = NAME_BYTES - utf8(ext).length;
   const fits = utf8(stem).length <= room;
   return parseSafeName((fits ? stem : cutUtf8(stem, room).replace(/[. ]+$/, "")) + ext);
-}
-
-/** What has that name in the folder, itself and not where it links to. */
-export function lookAt(folder: Folder, name: string): BigIntStats | undefined {
-  return lstatSync(folder.at(name), { bigint: true, throwIfNoEntry: false });
 }
 
 /** `name`, `name (1)`, `name (2)`... */
@@ -110,9 +110,9 @@ export const NO_LINKS = new Set([
 
 /** False when the name is taken. */
 function takeName(move: Move, name: string): boolean {
-  const { folder, data, entry, ino, destine, link = linkSync } = move;
+  const { folder, data, entry, staged, destine, link } = move;
   try {
-    link(data, folder.at(name));
+    data.folder.link(data.name, folder, name, link);
     return true;
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false;
@@ -122,20 +122,24 @@ function takeName(move: Move, name: string): boolean {
   const { O_WRONLY, O_CREAT, O_EXCL } = constants;
   let fd: number;
   try {
-    fd = openSync(folder.at(name), O_WRONLY | O_CREAT | O_EXCL, 0o600);
+    fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false;
     throw error;
   }
+  let empty: BigIntStats;
   try {
-    destine({ entry, name, ino, placeholder: fstatSync(fd, { bigint: true }).ino });
+    empty = fstatSync(fd, { bigint: true });
+    destine({ entry, name, ino: staged.ino, placeholder: empty.ino });
   } finally {
     closeSync(fd);
   }
+  // Another may have it by now: what is there is not ours to replace.
+  if (!isSame(folder.look(name), empty)) return false;
   try {
-    renameSync(data, folder.at(name));
+    data.folder.move(data.name, folder, name);
   } catch (error) {
-    unlinkSync(folder.at(name));
+    if (isSame(folder.look(name), empty)) folder.remove(name);
     throw error;
   }
   return true;

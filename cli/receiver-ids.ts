@@ -10,8 +10,7 @@
  * second has an id of its own; both are kept, and later ones are one or the other. Both ids are known
  * to relays and say nothing of a code. Where nothing can be kept a receiver is a new one each time.
  */
-import { renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { utimesSync } from "node:fs";
 
 import { fromHex, toHex } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
@@ -19,8 +18,9 @@ import { RECEIVER_BYTES } from "../protocol/keys.ts";
 import { RECEIVER_IDS_KEPT, RECEIVER_IDS_MS } from "../protocol/limits.ts";
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import { errorCode } from "./folder.ts";
+import type { HeldFolder } from "./held-folder.ts";
 import { isGone, thisProcess, type Owner } from "./owner.ts";
-import { dropOldest, namesIn, stateFolder } from "./state.ts";
+import { dropOldest, namesIn, openState, stateFolder, writeNew } from "./state.ts";
 
 const NAME = /^([0-9a-f]{32})\.([0-9a-f]{32})(?:\.([1-9]\d{0,9})-([0-9a-f]{8})-([0-9a-z]{1,13}))?$/;
 
@@ -34,7 +34,7 @@ interface Entry {
 /** An id that this process has for a share, until it is released. */
 export class ReceiverId {
   readonly bytes: Uint8Array;
-  /** Where it is kept; undefined: nowhere. */
+  /** Names of its entry: while this process has it (undefined: it is kept nowhere), and when nobody has. */
   #owned: string | undefined;
   readonly #free: string;
 
@@ -51,7 +51,7 @@ export class ReceiverId {
   static claim(share: string, before?: Uint8Array): ReceiverId {
     const wished = before === undefined ? undefined : toHex(before);
     try {
-      const folder = stateFolder("ids");
+      using folder = stateFolder("ids");
       const known = entriesIn(folder).filter((entry) => entry.share === share);
       const mine = known
         .filter(({ receiver }) => wished === undefined || receiver === wished)
@@ -73,55 +73,64 @@ export class ReceiverId {
 
   /** Shows other machines, which can't look for this process, that it lives. */
   touch(): void {
-    if (this.#owned === undefined) return;
-    const now = new Date();
-    try {
-      utimesSync(this.#owned, now, now);
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error;
-    }
+    const owned = this.#owned;
+    if (owned !== undefined) inFolder((folder) => touch(folder, owned));
   }
 
   /** The next process that takes the share is this receiver. Safe to call twice. */
   release(): void {
-    if (this.#owned === undefined) return;
-    this.touch();
-    try {
-      renameSync(this.#owned, this.#free);
-    } catch (error) {
-      // Removed meanwhile: then the next is another receiver.
-      if (errorCode(error) === undefined) throw error;
-    }
+    const owned = this.#owned;
     this.#owned = undefined;
+    if (owned === undefined) return;
+    // Removed meanwhile: then the next is another receiver.
+    inFolder((folder) => {
+      touch(folder, owned);
+      folder.move(owned, folder, this.#free);
+    });
   }
 
-  static #take(folder: string, { name, share, receiver, owner }: Entry): ReceiverId | undefined {
-    const path = join(folder, name);
-    const usedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    const age = Date.now() - (usedAt ?? 0);
+  static #take(
+    folder: HeldFolder,
+    { name, share, receiver, owner }: Entry,
+  ): ReceiverId | undefined {
+    const age = Date.now() - Number(folder.look(name)?.mtimeMs ?? 0);
     if (!isGone(owner, age) || age > RECEIVER_IDS_MS) return undefined;
-    const owned = join(folder, ownedName(share, receiver));
+    const owned = ownedName(share, receiver);
     try {
-      renameSync(path, owned);
+      folder.move(name, folder, owned);
     } catch {
       return undefined; // another was faster
     }
     return ReceiverId.#had(folder, owned, share, receiver);
   }
 
-  static #make(folder: string, share: string, receiver: string): ReceiverId {
+  static #make(folder: HeldFolder, share: string, receiver: string): ReceiverId {
     prune(folder);
-    const owned = join(folder, ownedName(share, receiver));
-    writeFileSync(owned, "", { mode: 0o600, flag: "wx" });
+    const owned = ownedName(share, receiver);
+    writeNew(folder, owned, new Uint8Array());
     return ReceiverId.#had(folder, owned, share, receiver);
   }
 
-  static #had(folder: string, owned: string, share: string, receiver: string): ReceiverId {
+  static #had(folder: HeldFolder, owned: string, share: string, receiver: string): ReceiverId {
     const bytes = fromHex(receiver) ?? primitives.randomBytes(RECEIVER_BYTES);
-    const id = new ReceiverId(bytes, owned, join(folder, `${share}.${receiver}`));
-    id.touch();
-    return id;
+    touch(folder, owned);
+    return new ReceiverId(bytes, owned, `${share}.${receiver}`);
   }
+}
+
+/** What can't be done there is not worth a word: the next run may be another receiver then. */
+function inFolder(act: (folder: HeldFolder) => void): void {
+  try {
+    using folder = openState("ids");
+    if (folder !== undefined) act(folder);
+  } catch (error) {
+    if (errorCode(error) === undefined && !(error instanceof FaultError)) throw error;
+  }
+}
+
+function touch(folder: HeldFolder, name: string): void {
+  const now = new Date();
+  utimesSync(folder.at(name), now, now);
 }
 
 function ownedName(share: string, receiver: string): string {
@@ -129,7 +138,7 @@ function ownedName(share: string, receiver: string): string {
   return `${share}.${receiver}.${pid}-${machine}-${start}`;
 }
 
-function entriesIn(folder: string): Entry[] {
+function entriesIn(folder: HeldFolder): Entry[] {
   return namesIn(folder)
     .toSorted()
     .flatMap((name) => entryOf(name) ?? []);
@@ -144,13 +153,12 @@ function entryOf(name: string): Entry | undefined {
 }
 
 /** Makes room for one more: of what no process has, what is too old goes, and then the oldest. */
-function prune(folder: string): void {
+function prune(folder: HeldFolder): void {
   const now = Date.now();
-  const ageOf = (name: string): number =>
-    now - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? now);
+  const ageOf = (name: string): number => now - Number(folder.look(name)?.mtimeMs ?? now);
   const mayGo = (name: string): boolean => isGone(entryOf(name)?.owner, ageOf(name));
   for (const name of namesIn(folder)) {
-    if (ageOf(name) > RECEIVER_IDS_MS && mayGo(name)) rmSync(join(folder, name), { force: true });
+    if (ageOf(name) > RECEIVER_IDS_MS && mayGo(name)) folder.clear(name);
   }
   dropOldest(folder, RECEIVER_IDS_KEPT - 1, mayGo);
 }

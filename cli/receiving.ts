@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 
 import {
   CHECKPOINT_MS,
@@ -449,7 +449,9 @@ export class Receiving {
       return;
     }
     const sum = (of: "files" | "bytes"): number => saved.reduce((all, one) => all + one[of], 0);
-    this.#emit({ event: "saved", path: this.#job.out, files: sum("files"), bytes: sum("bytes") });
+    // Not as it was given: the folder may have been moved meanwhile.
+    const path = saved[0] === undefined ? this.#job.out : dirname(saved[0].path);
+    this.#emit({ event: "saved", path, files: sum("files"), bytes: sum("bytes") });
   }
 
   #tellProgress(incoming: Incoming): void {

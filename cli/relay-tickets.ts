@@ -2,21 +2,14 @@
  * How commands of the same user find a relay that runs, and may tell it what to do: a file of its
  * own for each, in a folder that nobody else can read.
  */
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import * as v from "valibot";
 
-import { isOurs } from "./own-file.ts";
+import { HeldFolder } from "./held-folder.ts";
+import { isOurs, readFully, writeFully } from "./own-file.ts";
 import { isGone, thisProcess } from "./owner.ts";
 
 /** Longer is not read: an address and a token. bytes */
@@ -46,10 +39,18 @@ function folderOf(env: Environment): string {
     : join(runtime, "fileshare");
 }
 
-/** Whether nobody else can read there, or put there what we read. */
-function isPrivate(folder: string): boolean {
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && isOurs(stat.uid) && (stat.mode & 0o077) === 0;
+/** The folder, held; undefined where others can read there, or put there what we read. */
+function holdPrivate(path: string): HeldFolder | undefined {
+  let folder: HeldFolder;
+  try {
+    folder = HeldFolder.holdItself(path);
+  } catch {
+    return undefined; // a link, a file, or nothing
+  }
+  const { uid, mode } = folder.stat;
+  if (isOurs(Number(uid)) && (mode & 0o077n) === 0n) return folder;
+  folder.close();
+  return undefined;
 }
 
 /**
@@ -60,53 +61,73 @@ export function leaveTicket(
   ticket: Omit<Ticket, "owner">,
   env: Environment,
 ): Disposable | undefined {
-  const folder = folderOf(env);
-  const path = join(folder, `relay-${process.pid}.json`);
-  const remove = (): void => rmSync(path, { force: true });
+  const place = folderOf(env);
+  const name = `relay-${process.pid}.json`;
+  let folder: HeldFolder | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (!isPrivate(folder)) return undefined;
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    folder = holdPrivate(place);
+    if (folder === undefined) return undefined;
     // One of a process before us with our number, whose rights we do not know.
-    remove();
-    const text = JSON.stringify({ owner: thisProcess(), ...ticket });
-    writeFileSync(path, text, { flag: "wx", mode: 0o600 });
-    chmodSync(path, 0o600);
+    folder.clear(name);
+    writeTicket(folder, name, { owner: thisProcess(), ...ticket });
   } catch {
+    folder?.close();
     return undefined;
   }
+  const held = folder;
+  const remove = (): void => held.clear(name);
   process.once("exit", remove);
   return {
     [Symbol.dispose]: () => {
       process.removeListener("exit", remove);
       remove();
+      held.close();
     },
   };
 }
 
+function writeTicket(folder: HeldFolder, name: string, ticket: Ticket): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  try {
+    fchmodSync(fd, 0o600);
+    writeFully(fd, new TextEncoder().encode(JSON.stringify(ticket)), 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The tickets of relays that run; those that killed ones left are removed. */
 export function findTickets(env: Environment): Ticket[] {
-  const folder = folderOf(env);
-  if (!isPrivate(folder)) return [];
-  return readdirSync(folder)
+  using folder = holdPrivate(folderOf(env));
+  if (folder === undefined) return [];
+  return folder
+    .list()
     .filter((name) => NAME.test(name))
     .slice(0, TICKETS)
     .flatMap((name) => {
-      const ticket = readTicket(join(folder, name));
+      const ticket = readTicket(folder, name);
       if (ticket === undefined) return [];
       if (!isGone(ticket.owner, 0)) return [ticket];
-      rmSync(join(folder, name), { force: true });
+      folder.clear(name);
       return [];
     });
 }
 
-function readTicket(path: string): Ticket | undefined {
+function readTicket(folder: HeldFolder, name: string): Ticket | undefined {
+  let fd: number | undefined;
   try {
-    const stat = lstatSync(path);
+    fd = folder.open(name, constants.O_RDONLY);
+    const stat = fstatSync(fd);
     if (!stat.isFile() || !isOurs(stat.uid) || stat.size > TICKET_BYTES) return undefined;
-    const { success, output } = v.safeParse(ticketShape, JSON.parse(readFileSync(path, "utf8")));
+    const text = new TextDecoder().decode(readFully(fd, 0, stat.size));
+    const { success, output } = v.safeParse(ticketShape, JSON.parse(text));
     return success ? output : undefined;
   } catch {
     // Its relay has just ended, or it is being written.
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }

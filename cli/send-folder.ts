@@ -1,7 +1,7 @@
 /** The names of the folders in which sends are kept: they say whose each is; see kept-send.ts. */
-import { statSync } from "node:fs";
-import { join } from "node:path";
+import type { BigIntStats } from "node:fs";
 
+import type { HeldFolder } from "./held-folder.ts";
 import { isGone, thisProcess, type Owner } from "./owner.ts";
 
 /** What is written with every record that leaves. */
@@ -19,12 +19,26 @@ export function ownedName(share: string): string {
 }
 
 /** Whether no running process has it. */
-export function isFree(folder: string, name: string): boolean {
+export function isFree(folder: HeldFolder, name: string): boolean {
   const match = /^[0-9a-f]{32}(?:\.([1-9]\d{0,9})-([0-9a-f]{8})-([0-9a-z]{1,13}))?$/.exec(name);
   if (match === null) return false;
   const [, pid, machine, start] = match;
   if (pid === undefined || machine === undefined || start === undefined) return true;
   const owner: Owner = { pid: Number(pid), machine, start };
-  const touched = statSync(join(folder, name, TAGS), { throwIfNoEntry: false })?.mtimeMs;
-  return isGone(owner, Date.now() - (touched ?? Date.now()));
+  const touched = lookInside(folder, name, TAGS)?.mtimeMs;
+  return isGone(owner, touched === undefined ? 0 : Date.now() - Number(touched));
+}
+
+/** What has that name in a folder below, if both are there. */
+export function lookInside(
+  folder: HeldFolder,
+  name: string,
+  file: string,
+): BigIntStats | undefined {
+  try {
+    using own = folder.enter(name);
+    return own.look(file);
+  } catch {
+    return undefined;
+  }
 }

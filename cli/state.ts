@@ -4,20 +4,7 @@
  * they hold codes. Each is written beside its place and renamed into it, so it is there whole or
  * not at all. Nothing here is needed to receive: without it only the lists are shorter.
  */
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, readSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
@@ -26,7 +13,8 @@ import { parseCode, type Code } from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
-import { isOurs } from "./own-file.ts";
+import { HeldFolder } from "./held-folder.ts";
+import { isOurs, writeFully } from "./own-file.ts";
 
 /** The command line that goes on with something, without its code. */
 export interface Again {
@@ -75,8 +63,8 @@ const receiveEntry = v.object({
  */
 export function registerReceive(receive: KeptReceive): boolean {
   try {
-    const folder = stateFolder("receives");
-    writeEntry(join(folder, receiveName(receive.share, receive.out)), receive);
+    using folder = stateFolder("receives");
+    writeEntry(folder, receiveName(receive.share, receive.out), receive);
     dropOldest(folder, RECEIVES_KEPT);
     return true;
   } catch (error) {
@@ -88,7 +76,8 @@ export function registerReceive(receive: KeptReceive): boolean {
 /** The receive of that share into that folder is through, or nothing of it is left. */
 export function unregisterReceive(share: string, out: string): void {
   try {
-    rmSync(join(statePath("receives"), receiveName(share, out)), { force: true });
+    using folder = openState("receives");
+    folder?.clear(receiveName(share, out));
   } catch (error) {
     // What can't be removed is in a list for too long.
     if (errorCode(error) === undefined) throw error;
@@ -97,10 +86,11 @@ export function unregisterReceive(share: string, out: string): void {
 
 /** Newest first. */
 export function keptReceives(): Dated<KeptReceive>[] {
-  const folder = statePath("receives");
+  using folder = openState("receives");
+  if (folder === undefined) return [];
   return namesIn(folder)
     .filter((name) => name.endsWith(".json"))
-    .flatMap((name) => readEntry(join(folder, name), receiveEntry) ?? [])
+    .flatMap((name) => readEntry(folder, name, receiveEntry) ?? [])
     .toSorted((a, b) => b.at - a.at);
 }
 
@@ -123,42 +113,85 @@ function home(): string {
 }
 
 /**
- * The same, made when it is not there, closed to others when it is open to them.
+ * The folder, held; made when it is not there, closed to others when it is open to them.
  * @throws what the file system throws; FaultError "write-failed" when it is another user's
  */
-export function stateFolder(kind: StateKind): string {
-  const path = statePath(kind);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  for (const folder of [home(), path]) {
-    const { mode, uid } = statSync(folder);
-    if (!isOurs(uid)) throw new FaultError("write-failed", `${folder} is not yours`);
-    if ((mode & 0o077) !== 0) chmodSync(folder, 0o700);
+export function stateFolder(kind: StateKind): HeldFolder {
+  mkdirSync(home(), { recursive: true, mode: 0o700 });
+  using above = holdHome();
+  above.keepPrivate();
+  try {
+    above.make(kind, 0o700);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
   }
-  return path;
+  const folder = ours(above.enter(kind));
+  folder.keepPrivate();
+  return folder;
+}
+
+/** The folder, held, if it is there and this user's. */
+export function openState(kind: StateKind): HeldFolder | undefined {
+  try {
+    using above = holdHome();
+    return ours(above.enter(kind));
+  } catch {
+    return undefined; // nothing was remembered yet, or not by this user
+  }
+}
+
+/** It may be a link that this user made, and no other: another could let it lead to any folder of ours. */
+function holdHome(): HeldFolder {
+  const path = home();
+  const link = lstatSync(path);
+  if (link.isSymbolicLink() && !isOurs(link.uid)) throw notYours(path);
+  return ours(HeldFolder.hold(path));
+}
+
+function ours(folder: HeldFolder): HeldFolder {
+  if (isOurs(Number(folder.stat.uid))) return folder;
+  folder.close();
+  throw notYours(folder.path);
+}
+
+function notYours(path: string): FaultError {
+  return new FaultError("write-failed", `${path} is not yours`);
 }
 
 /** Puts a small value in its place, whole or not at all. @throws what the file system throws */
-export function writeEntry(path: string, value: object): void {
+export function writeEntry(folder: HeldFolder, name: string, value: object): void {
   const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
   if (bytes.length > STATE_ENTRY_BYTES) throw new FaultError("write-failed", "too long to keep");
-  const beside = `${path}.${process.pid}-${crypto.randomUUID()}.new`;
+  const beside = `${name}.${process.pid}-${crypto.randomUUID()}.new`;
   try {
-    writeFileSync(beside, bytes, { mode: 0o600, flag: "wx" });
-    renameSync(beside, path);
+    writeNew(folder, beside, bytes);
+    folder.move(beside, folder, name);
   } catch (error) {
-    rmSync(beside, { force: true });
+    folder.clear(beside);
     throw error;
+  }
+}
+
+/** A file that was not there, for this user alone. @throws what the file system throws */
+export function writeNew(folder: HeldFolder, name: string, bytes: Uint8Array): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  try {
+    writeFully(fd, bytes, 0);
+  } finally {
+    closeSync(fd);
   }
 }
 
 /** What is there, if it is a file of this user and as it must be. */
 export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
-  path: string,
+  folder: HeldFolder,
+  name: string,
   schema: Schema,
 ): Dated<v.InferOutput<Schema>> | undefined {
   let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = folder.open(name, constants.O_RDONLY);
     const stat = fstatSync(fd);
     if (!stat.isFile() || !isOurs(stat.uid) || stat.size > STATE_ENTRY_BYTES) return undefined;
     const bytes = new Uint8Array(stat.size);
@@ -178,7 +211,7 @@ export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
  * @param mayGo which of them may
  */
 export function dropOldest(
-  folder: string,
+  folder: HeldFolder,
   most: number,
   mayGo: (name: string) => boolean = () => true,
 ): void {
@@ -186,23 +219,19 @@ export function dropOldest(
   if (names.length <= most) return;
   const dated = names
     .filter((name) => mayGo(name))
-    .map((name) => ({ name, at: touchedAt(join(folder, name)) }))
+    .map((name) => ({ name, at: Number(folder.look(name)?.mtimeMs ?? 0) }))
     .toSorted((a, b) => a.at - b.at);
   for (const { name } of dated.slice(0, names.length - most)) {
-    rmSync(join(folder, name), { recursive: true, force: true });
+    folder.clear(name);
   }
 }
 
-export function namesIn(folder: string): string[] {
+export function namesIn(folder: HeldFolder): string[] {
   try {
-    return readdirSync(folder);
+    return folder.list();
   } catch {
     return []; // nothing was remembered yet
   }
-}
-
-function touchedAt(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 function isCode(value: string): boolean {

@@ -1,12 +1,13 @@
 /** What of a share is at its destination already, and what therefore has to be fetched. */
-import { lstatSync, type BigIntStats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { FaultError } from "../protocol/faults.ts";
 import type { Manifest, ManifestFile } from "../protocol/manifest.ts";
 import type { SafePath } from "../protocol/names.ts";
 import { Descent } from "./descent.ts";
 import type { Folder } from "./folder.ts";
+import { lookAt } from "./held-folder.ts";
 import { topsOf, type Top } from "./layout.ts";
-import { finalName, lookAt } from "./place.ts";
+import { finalName } from "./place.ts";
 import type { Policy } from "./policy.ts";
 
 /** Of one entry: nothing there, the same there, another file there, or what no file may replace. */
@@ -30,10 +31,10 @@ export class Survey {
     this.#checksum = checksum;
     this.#tops = topsOf(manifest);
     this.#found = new Uint8Array(manifest.files.length);
-    using descent = new Descent(folder.at());
+    using descent = new Descent(folder);
     for (const top of this.#tops) {
       const final = finalName(top.name as SafePath, prefix);
-      if (lookAt(folder, final) === undefined) continue;
+      if (folder.look(final) === undefined) continue;
       this.#taken.add(top.name);
       for (const index of top.entries) this.#look(descent, index, final);
     }
@@ -89,8 +90,7 @@ export class Survey {
     const path = slash === -1 ? final : final + file.path.slice(slash);
     let found = BLOCKED;
     try {
-      const at = descent.place(path);
-      const there = at && lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      const there = lookAt(descent.place(path));
       found = there ? compare(file, there, !this.#manifest.open && !this.#checksum) : ABSENT;
     } catch (error) {
       if (!(error instanceof FaultError)) throw error; // a link or a file in the way

@@ -1,11 +1,12 @@
 /** Whose certificates this machine trusts. */
 import { X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { getCACertificates } from "node:tls";
 
 import { CERTIFICATE_BYTES } from "../protocol/limits.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { errorCode } from "./folder.ts";
+import { readFully } from "./own-file.ts";
 
 let ofSystem: readonly string[] | undefined;
 
@@ -23,11 +24,7 @@ export function authorities(ca: string | undefined): string[] {
 /** The text of a file of certificates. @throws FaultError "bad-ca" */
 export function readAuthorities(path: string): string {
   try {
-    const stat = statSync(path);
-    if (!stat.isFile()) throw bad(`${path} is no file`);
-    if (stat.size > CERTIFICATE_BYTES)
-      throw bad(`${path} has more than ${CERTIFICATE_BYTES} bytes`);
-    const text = readFileSync(path, "utf8");
+    const text = readText(path);
     const found = text.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
     if (found.length === 0) throw bad(`${path} holds none in PEM`);
     // What is none is found here, and not where nobody can say what was wrong.
@@ -37,6 +34,20 @@ export function readAuthorities(path: string): string {
     const isOfSystem = error instanceof Error && "syscall" in error;
     const why = isOfSystem ? `cannot be read (${errorCode(error)})` : "holds one that is damaged";
     throw bad(`${path} ${why}`, error);
+  }
+}
+
+/** Opened once: between two looks by path another user could put a FIFO there, or a longer file. */
+function readText(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw bad(`${path} is no file`);
+    if (stat.size > CERTIFICATE_BYTES)
+      throw bad(`${path} has more than ${CERTIFICATE_BYTES} bytes`);
+    return Buffer.from(readFully(fd, 0, stat.size)).toString("utf8");
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -21,6 +21,7 @@ export function looksOf(path: string): string {
 /**
  * Reads a regular file; one that is a pipe or has no end holds nobody up.
  * @param most bytes that it may have
+ * @param at where it is for the system; `path` is for people
  * @returns its text, and its mode as stat(2) has it
  * @throws FaultError `code` when it can't be read
  */
@@ -28,10 +29,11 @@ export function readTextFile(
   path: string,
   most: number,
   code: FaultCode,
+  at = path,
 ): { readonly text: string; readonly mode: number } {
   const { O_RDONLY, O_NONBLOCK } = constants;
   try {
-    const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
+    const file = openSync(at, O_RDONLY | (O_NONBLOCK ?? 0));
     try {
       const stat = fstatSync(file);
       if (!stat.isFile()) throw new FaultError(code, `${path} is no file`);

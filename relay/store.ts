@@ -1,16 +1,18 @@
 import {
   closeSync,
+  constants,
   ftruncateSync,
   mkdtempSync,
   openSync,
   readSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
 
 import { FRAME_BYTES } from "../protocol/mod.ts";
 
+import { HeldFolder, UNLISTED } from "./held-folder.ts";
 import type { Descriptor, Native } from "./native.ts";
 
 /**
@@ -170,10 +172,17 @@ export const TRIED_BYTES = STRIDE_BYTES;
  * @returns its descriptor, good in every thread
  */
 export function createLogFile(folder: string, blocks: number): Descriptor {
-  const own = mkdtempSync(join(folder, "fileshare-log-"));
+  using above = new HeldFolder(folder, UNLISTED);
+  const made = mkdtempSync(above.at("fileshare-log-"));
   try {
-    const file = openSync(join(own, "log"), "wx+", 0o600);
+    // Where others may rename, a link or another folder may have its name by now.
+    using own = new HeldFolder(made, constants.O_NOFOLLOW ?? 0);
+    if (process.geteuid !== undefined && Number(own.stat.uid) !== process.geteuid()) {
+      throw new Error(`${folder}: another user exchanged the folder of the log`);
+    }
+    const file = openSync(own.at("log"), "wx+", 0o600);
     try {
+      rmSync(own.at("log"), { force: true });
       ftruncateSync(file, blocks * STRIDE_BYTES);
       return file;
     } catch (error) {
@@ -181,6 +190,6 @@ export function createLogFile(folder: string, blocks: number): Descriptor {
       throw error;
     }
   } finally {
-    rmSync(own, { recursive: true });
+    rmdirSync(made);
   }
 }

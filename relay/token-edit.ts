@@ -1,22 +1,10 @@
 /** Changes of the file of tokens, of which several at once lose nothing. */
-import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fchmodSync,
-  fchownSync,
-  fsyncSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, fchmodSync, fchownSync, realpathSync, type BigIntStats } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 
 import { FaultError, TOKENS, TOKEN_LOCK_MS } from "../protocol/mod.ts";
 
+import { HeldFolder } from "./held-folder.ts";
 import { parseTokens, readTokenFile, tokensText, type TokenEntry } from "./token-file.ts";
 
 /** Of flock(2). */
@@ -39,13 +27,18 @@ export async function editTokenFile(
   // A link stays one.
   const place = existsSync(path) ? realpathSync(path) : resolve(path);
   try {
-    using _ = await lockFolder(dirname(place));
-    const isThere = existsSync(place);
-    const tokens = edit(isThere ? readTokenFile(place).tokens : []);
+    using folder = new HeldFolder(dirname(place));
+    if (!folder.isReal) throw new FaultError("bad-tokens", `${dirname(place)} was exchanged`);
+    await lock(folder, dirname(place));
+    const name = basename(place);
+    const old = folder.look(name);
+    const tokens = edit(old === undefined ? [] : readTokenFile(place, folder.at(name)).tokens);
     if (tokens.length > TOKENS) throw new FaultError("bad-tokens", `${TOKENS} tokens at most`);
     const text = tokensText(tokens);
     parseTokens(text, path);
-    replace(place, text, isThere);
+    folder.replace(name, text, (file) => {
+      if (old !== undefined) keepOwner(file, old);
+    });
   } catch (error) {
     if (error instanceof FaultError || !(error instanceof Error) || !("code" in error)) throw error;
     throw new FaultError("bad-tokens", `${path} can't be written (${String(error.code)})`, {
@@ -54,47 +47,25 @@ export async function editTokenFile(
   }
 }
 
-function replace(place: string, text: string, isThere: boolean): void {
-  const next = join(dirname(place), `.${basename(place)}.${randomBytes(8).toString("hex")}`);
-  const file = openSync(next, "wx", 0o600);
-  try {
-    try {
-      if (isThere) keepOwner(file, place);
-      writeFileSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(next, place);
-  } catch (error) {
-    rmSync(next, { force: true });
-    throw error;
-  }
-}
-
 /** Else a relay of another user could not read it any more. */
-function keepOwner(file: number, place: string): void {
-  const { uid, gid, mode } = statSync(place);
+function keepOwner(file: number, old: BigIntStats): void {
+  const [uid, gid, mode] = [Number(old.uid), Number(old.gid), Number(old.mode)];
   const isOurs = uid === process.geteuid?.() && gid === process.getegid?.();
   if (!isOurs && process.geteuid !== undefined) fchownSync(file, uid, gid);
   fchmodSync(file, mode & 0o644);
 }
 
-/** The kernel lets go of it whatever becomes of this process. */
-async function lockFolder(folder: string): Promise<Disposable> {
+/** The kernel lets go of it with the folder, whatever becomes of this process. */
+async function lock({ descriptor }: HeldFolder, path: string): Promise<void> {
   const flock = await findFlock();
-  const handle = openSync(folder, "r");
-  const unlock = { [Symbol.dispose]: () => closeSync(handle) };
-  if (flock === undefined) return unlock;
+  if (flock === undefined) return;
   const until = performance.now() + TOKEN_LOCK_MS;
-  while (flock(handle, LOCK_EX | LOCK_NB) !== 0) {
+  while (flock(descriptor, LOCK_EX | LOCK_NB) !== 0) {
     if (performance.now() >= until) {
-      unlock[Symbol.dispose]();
-      throw new FaultError("bad-tokens", `something else holds ${folder}`);
+      throw new FaultError("bad-tokens", `something else holds ${path}`);
     }
     await Bun.sleep(TRY_AGAIN_MS);
   }
-  return unlock;
 }
 
 type Flock = (file: number, operation: number) => number;

@@ -1,9 +1,10 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 
 import { FaultError } from "../../protocol/mod.ts";
 
 import { AddressRanges, isAddressRange, limitKey, normalAddress } from "../address.ts";
 import { looksOf, readTextFile } from "../file-text.ts";
+import { HeldFolder, UNLISTED } from "../held-folder.ts";
 
 /** More than an operator keeps by hand; each request is compared with all of them. */
 const BANS = 10_000;
@@ -137,16 +138,9 @@ function writeBans(file: string, bans: Iterable<Ban>): void {
   const lines = [...bans].map(({ range, until }) =>
     until === undefined ? range : `${range} ${new Date(until).toISOString()}`,
   );
-  const beside = `${file}.new`;
   try {
-    const descriptor = openSync(beside, "w", 0o600);
-    try {
-      writeFileSync(descriptor, `${HEAD}${lines.map((line) => `${line}\n`).join("")}`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(beside, file);
+    using folder = new HeldFolder(dirname(file), UNLISTED);
+    folder.replace(basename(file), `${HEAD}${lines.map((line) => `${line}\n`).join("")}`);
   } catch (error) {
     throw new FaultError("bad-ban-file", file, { cause: error });
   }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -243,11 +244,13 @@ describe("F33 what is no file or folder inside a folder", () => {
   });
 });
 
-test("F33 F16 a folder that becomes a link while it is searched leads nowhere else", async () => {
-  using folder = temporaryFolder();
-  plant(folder.path, { "evil/passwd": "", "top/d/fine": "" });
-  const [inside, outside] = [join(folder.path, "top/d"), join(folder.path, "aside")];
-  // Puts a link to the other folder in its place and takes it away, again and again.
+/** Puts a link to another folder in the place of one and takes it away, again and again. */
+async function swapping(
+  inside: string,
+  outside: string,
+  evil: string,
+  meanwhile: () => Promise<void>,
+): Promise<void> {
   const swapper = spawn(
     process.execPath,
     [
@@ -258,21 +261,79 @@ test("F33 F16 a folder that becomes a link while it is searched leads nowhere el
        for (;;) { renameSync(inside, outside); symlinkSync(evil, inside); unlinkSync(inside); renameSync(outside, inside); }`,
       inside,
       outside,
-      join(folder.path, "evil"),
+      evil,
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   try {
     await new Promise((resolve) => swapper.stdout.once("data", resolve));
-    for (let times = 0; times < 2000; times++) {
-      const files = await found(join(folder.path, "top")).catch(() => []);
-      expect(files.filter((path) => path.includes("passwd"))).toEqual([]);
-    }
+    await meanwhile();
   } finally {
     const ended = new Promise((resolve) => swapper.once("exit", resolve));
     swapper.kill("SIGKILL");
     await ended;
   }
+}
+
+test("F33 F16 a folder that becomes a link while it is searched leads nowhere else", async () => {
+  using folder = temporaryFolder();
+  plant(folder.path, { "evil/passwd": "", "top/d/fine": "" });
+  const [inside, outside] = [join(folder.path, "top/d"), join(folder.path, "aside")];
+  await swapping(inside, outside, join(folder.path, "evil"), async () => {
+    for (let times = 0; times < 2000; times++) {
+      const files = await found(join(folder.path, "top")).catch(() => []);
+      expect(files.filter((path) => path.includes("passwd"))).toEqual([]);
+    }
+  });
+});
+
+test("F33 F16 a link that is followed never leads out, also when its goal is exchanged", async () => {
+  using folder = temporaryFolder();
+  plant(folder.path, { "evil/x": "a secret", "top/d/x": "fine", "top/links/none": "" });
+  for (let i = 0; i < 40; i++) symlinkSync("../d/x", join(folder.path, `top/links/${i}`));
+  const [inside, outside] = [join(folder.path, "top/d"), join(folder.path, "aside")];
+  await swapping(inside, outside, join(folder.path, "evil"), async () => {
+    for (let times = 0; times < 1000; times++) {
+      const { files } = await list(join(folder.path, "top"), { follow: true }).catch(() => ({
+        files: [],
+      }));
+      expect(files.filter(({ size }) => size === "a secret".length)).toEqual([]);
+    }
+  });
+});
+
+describe("F33 of a folder that was listed", () => {
+  const FIRST = 3 * (SOURCE_FILES_OPEN + 5);
+  const read = async (change: (dir: string) => void): Promise<string> => {
+    using folder = temporaryFolder();
+    // The first files are held open; the one that is read is not.
+    for (let i = 0; i < SOURCE_FILES_OPEN + 5; i++) plant(folder.path, { [`top/a${i}`]: "123" });
+    plant(folder.path, { "top/d/x": "abc", "top/e/x": "def" });
+    // The same files outside of it.
+    mkdirSync(join(folder.path, "beside"));
+    linkSync(join(folder.path, "top/d/x"), join(folder.path, "beside/x"));
+    const content = new FilesContent(await list(join(folder.path, "top")));
+    change(folder.path);
+    try {
+      return Buffer.from(content.read(FIRST, 6)).toString();
+    } catch (error) {
+      return error instanceof FaultError ? error.code : String(error);
+    } finally {
+      content.close();
+    }
+  };
+
+  test("as it was is read", async () => {
+    expect(await read(() => undefined)).toBe("abcdef");
+  });
+
+  test("no link on the way to a file is followed, also one to the same file", async () => {
+    const told = await read((dir) => {
+      renameSync(join(dir, "top/d"), join(dir, "aside"));
+      symlinkSync(join(dir, "beside"), join(dir, "top/d"));
+    });
+    expect(told).toBe("source-changed");
+  });
 });
 
 describe("F33 of a folder's file", () => {
@@ -331,7 +392,7 @@ test("a few files are open at a time, however many there are and in whatever ord
   const open = (): number =>
     readdirSync("/proc/self/fd").filter((fd) => {
       try {
-        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder.path);
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder.path}/`);
       } catch {
         return false; // the one of this listing itself
       }

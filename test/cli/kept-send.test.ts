@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -99,6 +100,28 @@ describe("what is kept of a send", () => {
     again.forget();
     expect(readdirSync(statePath("sends"))).toEqual([]);
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "stays where it was made when another folder takes the place of the state's",
+    () => {
+      const [state, away, victim] = ["fileshare", "away", "victim"].map((name) =>
+        join(folder.path, name),
+      ) as [string, string, string];
+      const kept = KeptSend.create(entry(1), content);
+      const name = nameOf(entry(1).share);
+      mkdirSync(join(victim, "sends", name), { recursive: true });
+      renameSync(state, away);
+      symlinkSync(victim, state);
+      kept.note(0, tagOf(0));
+      kept.noteDone(new Uint8Array(16).fill(7));
+      kept.restamp(content.stamps);
+      expect(kept.content().stamps).toEqual(content.stamps);
+      kept.close();
+      expect(readdirSync(join(victim, "sends"))).toEqual([name]);
+      expect(readdirSync(join(victim, "sends", name))).toEqual([]);
+      expect(readdirSync(join(away, "sends"))).toEqual([entry(1).share]);
+    },
+  );
 
   test("HOSTILE E8 lets a record leave with the tag that it had, and with no other", () => {
     const kept = KeptSend.create(entry(1), content);

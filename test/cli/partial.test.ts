@@ -134,9 +134,11 @@ describe("a whole file", () => {
       });
       // As the timer of a receiver does, at whatever moment of it.
       while (!state.finished) {
+        partial.checkSpace();
         await partial.checkpoint();
         await new Promise(setImmediate);
       }
+      partial.checkSpace();
       expect(bytesOf(await finishing)).toEqual(share.content);
     }
   });

@@ -20,9 +20,9 @@ describe("on file systems without hard links", () => {
     try {
       place({
         folder,
-        data,
+        data: { folder, name: "data" },
         entry: 0,
-        ino: statSync(data, { bigint: true }).ino,
+        staged: statSync(data, { bigint: true }),
         name: parseSafeName("a.txt"),
         onExists,
         destine: (destiny) => destinies.push(destiny),

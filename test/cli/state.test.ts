@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import {
   keptReceives,
@@ -94,6 +105,38 @@ describe("what is remembered of receives", () => {
     unregisterReceive(kept(1).share, "/tmp/out");
     expect(plain()).toEqual([]);
   });
+
+  test("goes through a link of this user's, and through none further in", () => {
+    mkdirSync(join(folder.path, "elsewhere"));
+    symlinkSync(join(folder.path, "elsewhere"), join(folder.path, "fileshare"));
+    expect(registerReceive(kept(1))).toBe(true);
+    expect(plain()).toEqual([kept(1)]);
+    const receives = join(folder.path, "elsewhere/receives");
+    renameSync(receives, join(folder.path, "aside"));
+    symlinkSync(join(folder.path, "aside"), receives);
+    expect(registerReceive(kept(2))).toBe(false);
+    expect(plain()).toEqual([]);
+    unregisterReceive(kept(1).share, "/tmp/out");
+    expect(readdirSync(join(folder.path, "aside"))).toHaveLength(1);
+  });
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    "goes through no link of another user's, and is kept in no folder of one (needs root)",
+    () => {
+      const [victim, link] = [join(folder.path, "victim"), join(folder.path, "fileshare")];
+      mkdirSync(victim, { mode: 0o755 });
+      symlinkSync(victim, link);
+      lchownSync(link, 65534, 65534);
+      expect(registerReceive(kept(1))).toBe(false);
+      expect(readdirSync(victim)).toEqual([]);
+      expect(statSync(victim).mode & 0o777).toBe(0o755);
+      rmSync(link);
+      mkdirSync(link);
+      chownSync(link, 65534, 65534);
+      expect(registerReceive(kept(1))).toBe(false);
+      expect(readdirSync(link)).toEqual([]);
+    },
+  );
 
   test("a relative XDG_STATE_HOME counts as none", () => {
     process.env["XDG_STATE_HOME"] = "state";

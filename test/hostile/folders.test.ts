@@ -10,6 +10,7 @@ import { offerLines } from "../../cli/screen/offer-lines.ts";
 import { makeStyle } from "../../cli/screen/style.ts";
 import { DiskNeed } from "../../cli/disk-need.ts";
 import type { ClientEvent } from "../../cli/events.ts";
+import { HeldFolder } from "../../cli/held-folder.ts";
 import { Journal } from "../../cli/journal.ts";
 import { LOBBY_CODE, LOBBY_ENTRIES, MANIFEST_FILES } from "../../protocol/mod.ts";
 import { encodeManifest } from "../../protocol/manifest.ts";
@@ -150,21 +151,28 @@ describe("F26 folders that only paths name", () => {
 
   test("a partial that says more of them than a share may have is not gone on with", () => {
     using folder = temporaryFolder();
-    const path = join(folder.path, "journal");
+    const held = (name: string): HeldFolder => {
+      const path = join(folder.path, name);
+      mkdirSync(path, { recursive: true });
+      return HeldFolder.hold(path);
+    };
+    using plain = held("1");
+    using most = held("2");
+    using more = held("3");
     const tree = testTree(1, [{ path: "a/b/c", size: 5 }]);
     const kept = {
       manifest: tree.manifest,
       receiver: tree.receiver,
       policy: { onExists: "number", prefix: "", checksum: false },
     } as const;
-    Journal.create(path, { ...kept, head: tree.head }).close();
-    expect(Journal.open(path, tree.share)?.manifest.folders).toBe(2);
+    Journal.create(plain, { ...kept, head: tree.head }).close();
+    expect(Journal.open(plain, tree.share)?.manifest.folders).toBe(2);
     // The same length, and one more folder than a letter less of the name.
     const over = headOf(tree.share, MANIFEST_FILES / 2);
-    Journal.create(`${path}2`, { ...kept, head: over }).close();
-    expect(Journal.open(`${path}2`, tree.share)).toBeDefined();
-    Journal.create(`${path}3`, { ...kept, head: withOneMore(over) }).close();
-    expect(Journal.open(`${path}3`, tree.share)).toBeUndefined();
+    Journal.create(most, { ...kept, head: over }).close();
+    expect(Journal.open(most, tree.share)).toBeDefined();
+    Journal.create(more, { ...kept, head: withOneMore(over) }).close();
+    expect(Journal.open(more, tree.share)).toBeUndefined();
   });
 });
 
