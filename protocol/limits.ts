@@ -248,11 +248,35 @@ export const READ_AHEAD_RECORDS = limit(
   "records",
   "asked for beyond the record that a receiver needs now",
 );
+export const READ_AHEAD_GAIN_RECORDS = limit(
+  "READ_AHEAD_GAIN_RECORDS",
+  4,
+  "records",
+  "asked for ahead of a receiver for each that it has acknowledged since it joined where it is; one that jumps about wastes no more",
+);
+export const NEWCOMER_TURN_RECORDS = limit(
+  "NEWCOMER_TURN_RECORDS",
+  10,
+  "records",
+  "of so many asked of one sender one is for receivers that have acknowledged nothing where they are, as long as others need some",
+);
+export const NEWCOMER_RECORDS_PER_SECOND = limit(
+  "NEWCOMER_RECORDS_PER_SECOND",
+  8,
+  "items/s",
+  "asked of one sender for receivers that have acknowledged nothing where they are, while nobody else needs any",
+);
+export const NEWCOMER_BURST_RECORDS = limit(
+  "NEWCOMER_BURST_RECORDS",
+  16,
+  "records",
+  "of those at once; an HTTP download of a part needs two",
+);
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",
   4096,
   "records",
-  "needed of one sender and not yet asked; what is over is needed again at the next tick",
+  "asked of one sender and not yet sent, as the sender counts them; many times the credit",
 );
 export const UPLOAD_BUFFER_BYTES = limit(
   "UPLOAD_BUFFER_BYTES",

@@ -19,6 +19,7 @@ export interface SenderClient {
 
 export interface ReceiverClient {
   readonly role: "receiver";
+  readonly address: string | undefined;
   channel: string;
   share: string | undefined;
 }

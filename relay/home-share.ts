@@ -162,7 +162,7 @@ export class HomeShare {
     switch (message.t) {
       case "need":
         this.#serve(from);
-        this.origin?.need(message.runs, from);
+        this.origin?.need(message.needs, from);
         return;
       case "report":
         this.#serve(from);
@@ -183,6 +183,7 @@ export class HomeShare {
         return;
       case "detached":
         this.#remote.delete(from);
+        this.origin?.needsNothing(from);
         return;
     }
   }
@@ -283,6 +284,7 @@ export class HomeShare {
         else toPeer(to, { t: "full", receiver });
       },
       mostReceivers: () => bounds.limits["receivers-per-share"],
+      now,
     });
   }
 

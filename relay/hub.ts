@@ -164,7 +164,7 @@ export class Hub {
     const client: SenderClient | ReceiverClient =
       role === "sender"
         ? { role, channel, address, share: undefined, first: 0 }
-        : { role, channel, share: undefined };
+        : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
     outlet.send(socket, {
       t: "welcome",

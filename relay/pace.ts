@@ -1,4 +1,9 @@
-import { LOST_GRACE_MS, READ_AHEAD_RECORDS, WINDOW_RECORDS } from "../protocol/mod.ts";
+import {
+  CREDIT_RECORDS,
+  LOST_GRACE_MS,
+  READ_AHEAD_RECORDS,
+  WINDOW_RECORDS,
+} from "../protocol/mod.ts";
 
 import { Floor } from "./floor.ts";
 import type { RecordLog } from "./log.ts";
@@ -22,6 +27,9 @@ export class Pace {
   #askedUpTo = 0;
   /** Somebody will read up to here. */
   #neededUpTo = 0;
+  /** So do receivers that have proven nothing, as far as one can be that is honest; see `need`. */
+  #hopedUpTo = 0;
+  #reach = CREDIT_RECORDS;
   /** Records before it are gone, or were never here. */
   #lostBefore = 0;
   /** Workers that told their floor, or died, before this origin knew where it begins. */
@@ -52,6 +60,8 @@ export class Pace {
     this.#lostBefore = first;
     // The log before was lost, and with it the lines of its receivers.
     if (first > 0) this.#hold(RETURNING, first, now);
+    this.#reach = first + CREDIT_RECORDS;
+    this.#hope();
     this.#keep();
   }
 
@@ -69,6 +79,7 @@ export class Pace {
       if (next !== undefined) this.#floors.set(worker, this.#within(next));
     }
     this.#neededUpTo = Math.max(this.#neededUpTo, needed);
+    this.#hope();
     this.#keep();
   }
 
@@ -105,8 +116,25 @@ export class Pace {
     return { first: Math.max(this.#floors.least ?? end, this.gone), end };
   }
 
-  need(index: number): void {
-    this.#neededUpTo = Math.max(this.#neededUpTo, index + 1);
+  /**
+   * No receiver that only says where it is can be further than what was asked for so far, or, where a
+   * log was lost, further than what its sender may have sent and forgot. One that says so must not have
+   * the sender run ahead of all others.
+   * @param proven whether it has acknowledged something where it is
+   */
+  need(index: number, proven: boolean): void {
+    if (proven) {
+      this.#neededUpTo = Math.max(this.#neededUpTo, index + 1);
+      return;
+    }
+    this.#hopedUpTo = index + 1;
+    this.#hope();
+  }
+
+  #hope(): void {
+    if (this.#hopedUpTo > Math.max(this.#askedUpTo, this.#reach) + 1) return;
+    this.#neededUpTo = Math.max(this.#neededUpTo, this.#hopedUpTo);
+    this.#hopedUpTo = 0;
   }
 
   /** The next record that was never asked for, if somebody will read it. */

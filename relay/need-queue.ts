@@ -1,0 +1,215 @@
+import {
+  NEWCOMER_BURST_RECORDS,
+  NEWCOMER_RECORDS_PER_SECOND,
+  NEWCOMER_TURN_RECORDS,
+  READ_AHEAD_RECORDS,
+} from "../protocol/mod.ts";
+
+import type { PartyNeed } from "./messages.ts";
+
+/** A party, at any worker, and the records that it needs and that are neither here nor on their way. */
+interface Needy {
+  readonly key: string;
+  readonly group: string;
+  proven: boolean;
+  /** It needs nothing outside. */
+  from: number;
+  end: number;
+  /** In the order in which it needs them; READ_AHEAD_RECORDS at most. */
+  readonly records: Set<number>;
+}
+
+interface Candidate {
+  readonly needy: Needy;
+  readonly index: number;
+}
+
+/** Parties in the order of their turns: round robin between groups, and within each between parties. */
+class Turns {
+  readonly #groups = new Map<string, Map<string, Needy>>();
+
+  put(needy: Needy): void {
+    const { key, group } = needy;
+    const parties = this.#groups.get(group);
+    if (parties === undefined) this.#groups.set(group, new Map([[key, needy]]));
+    else parties.set(key, needy);
+  }
+
+  delete({ key, group }: Needy): void {
+    const parties = this.#groups.get(group);
+    parties?.delete(key);
+    if (parties?.size === 0) this.#groups.delete(group);
+  }
+
+  /** Whose turn it is. */
+  get first(): Needy | undefined {
+    for (const parties of this.#groups.values()) {
+      for (const needy of parties.values()) return needy;
+    }
+    return undefined;
+  }
+
+  /** It had its turn. */
+  pass(needy: Needy): void {
+    const { key, group } = needy;
+    const parties = this.#groups.get(group);
+    if (parties?.delete(key) !== true) return;
+    parties.set(key, needy);
+    this.#groups.delete(group);
+    this.#groups.set(group, parties);
+  }
+}
+
+/**
+ * What the parties of all workers need of one sender, and whose turn it is to have a record read.
+ *
+ * A newcomer is a party that has acknowledged nothing where it is now. It costs a client one small
+ * message to become one, so all newcomers together have a part of the sender's uplink: one record of
+ * NEWCOMER_TURN_RECORDS while other parties need some, and NEWCOMER_RECORDS_PER_SECOND while none
+ * does. Within each of the two kinds the addresses have turns of one record, and within an address
+ * its parties; a party whose address is not counted is a group of its own.
+ */
+export class NeedQueue {
+  /** Parties that need something. */
+  readonly #needy = new Map<string, Needy>();
+  readonly #proven = new Turns();
+  readonly #newcomers = new Turns();
+  /** Records read for proven parties since the last one for a newcomer. */
+  #since = NEWCOMER_TURN_RECORDS;
+  /** Records that newcomers may have now, although no proven party needs any: a token bucket. */
+  #allowed = NEWCOMER_BURST_RECORDS;
+  #allowedAt = 0;
+  /** What `next` gave last. */
+  #candidate: Candidate | undefined;
+  #size = 0;
+
+  /** Records that are queued; one counts for each party that needs it. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * What a party says of itself. What it needed before stays where it lies within what it needs now.
+   * @param lacking of what it needs from now on: those that are neither here nor on their way
+   */
+  need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
+    const key = `${worker}/${need.party}`;
+    const known = this.#needy.get(key);
+    this.#candidate = undefined;
+    if (known !== undefined) this.#move(known, need, need.group ?? key);
+    if (lacking.length > 0) this.#add(key, need, lacking);
+  }
+
+  /** A worker died, or has no receivers any more. */
+  forget(worker: number): void {
+    this.#candidate = undefined;
+    for (const needy of this.#needy.values()) {
+      if (!needy.key.startsWith(`${worker}/`)) continue;
+      for (const index of needy.records) this.#delete(needy, index);
+    }
+  }
+
+  /**
+   * The record to ask for next.
+   * @param isLacking whether a record is neither here nor on its way
+   * @param provenWait whether a record is on its way that was asked for a proven party
+   */
+  next(
+    isLacking: (index: number) => boolean,
+    provenWait: boolean,
+    now: number,
+  ): number | undefined {
+    this.#candidate = this.#choose(isLacking, provenWait, now);
+    return this.#candidate?.index;
+  }
+
+  /** What `next` gave last is being asked for. @returns whether a proven party needs it */
+  taken(): boolean {
+    const candidate = this.#candidate;
+    if (candidate === undefined) return false;
+    this.#candidate = undefined;
+    const { needy, index } = candidate;
+    const { proven } = needy;
+    if (proven) this.#since++;
+    else if (this.#isNewcomersTurn) this.#since = 0;
+    else this.#allowed--;
+    this.#turns(needy).pass(needy);
+    this.#delete(needy, index);
+    return proven;
+  }
+
+  get #isNewcomersTurn(): boolean {
+    return this.#since >= NEWCOMER_TURN_RECORDS - 1;
+  }
+
+  #choose(
+    isLacking: (index: number) => boolean,
+    provenWait: boolean,
+    now: number,
+  ): Candidate | undefined {
+    const newcomer = this.#first(this.#newcomers, isLacking);
+    if (newcomer !== undefined && this.#isNewcomersTurn) return newcomer;
+    const proven = this.#first(this.#proven, isLacking);
+    if (proven !== undefined || newcomer === undefined || provenWait) return proven;
+    this.#allow(now);
+    return this.#allowed >= 1 ? newcomer : undefined;
+  }
+
+  /** Forgets on the way what nobody needs any more. */
+  #first(turns: Turns, isLacking: (index: number) => boolean): Candidate | undefined {
+    for (let needy = turns.first; needy !== undefined; needy = turns.first) {
+      for (const index of needy.records) {
+        const isNeeded = index >= needy.from && index < needy.end;
+        if (isNeeded && isLacking(index)) return { needy, index };
+        this.#delete(needy, index);
+      }
+    }
+    return undefined;
+  }
+
+  #allow(now: number): void {
+    const more = ((now - this.#allowedAt) / 1000) * NEWCOMER_RECORDS_PER_SECOND;
+    this.#allowed = Math.min(NEWCOMER_BURST_RECORDS, this.#allowed + Math.max(0, more));
+    this.#allowedAt = now;
+  }
+
+  #move(needy: Needy, { from, end, proven }: PartyNeed, group: string): void {
+    needy.from = from;
+    needy.end = end;
+    for (const index of needy.records) {
+      if (group !== needy.group || index < from || index >= end) this.#delete(needy, index);
+    }
+    if (needy.records.size === 0 || needy.proven === proven) return;
+    this.#turns(needy).delete(needy);
+    needy.proven = proven;
+    this.#turns(needy).put(needy);
+  }
+
+  #add(key: string, need: PartyNeed, lacking: readonly number[]): void {
+    const { group = key, proven, from, end } = need;
+    let needy = this.#needy.get(key);
+    if (needy === undefined) {
+      needy = { key, group, proven, from, end, records: new Set() };
+      this.#needy.set(key, needy);
+      this.#turns(needy).put(needy);
+    }
+    for (const index of lacking) {
+      if (needy.records.size >= READ_AHEAD_RECORDS) return;
+      if (needy.records.has(index)) continue;
+      needy.records.add(index);
+      this.#size++;
+    }
+  }
+
+  #delete(needy: Needy, index: number): void {
+    if (!needy.records.delete(index)) return;
+    this.#size--;
+    if (needy.records.size > 0) return;
+    this.#turns(needy).delete(needy);
+    this.#needy.delete(needy.key);
+  }
+
+  #turns({ proven }: Needy): Turns {
+    return proven ? this.#proven : this.#newcomers;
+  }
+}
