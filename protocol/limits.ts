@@ -260,6 +260,12 @@ export const NEWCOMER_TURN_RECORDS = limit(
   "records",
   "of so many asked of one sender one is for receivers that have acknowledged nothing where they are, as long as others need some",
 );
+export const NEWCOMER_CREDIT_RECORDS = limit(
+  "NEWCOMER_CREDIT_RECORDS",
+  4,
+  "records",
+  "of the credit of one sender, for receivers that have acknowledged nothing where they are; a quarter, so that others wait no longer",
+);
 export const NEWCOMER_RECORDS_PER_SECOND = limit(
   "NEWCOMER_RECORDS_PER_SECOND",
   8,

@@ -1,5 +1,6 @@
 import {
   NEWCOMER_BURST_RECORDS,
+  NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RECORDS_PER_SECOND,
   NEWCOMER_TURN_RECORDS,
   READ_AHEAD_RECORDS,
@@ -17,6 +18,14 @@ interface Needy {
   end: number;
   /** In the order in which it needs them; READ_AHEAD_RECORDS at most. */
   readonly records: Set<number>;
+}
+
+/** Records asked of the sender and not here yet, by the kind of party that they were asked for. */
+export interface OnTheWay {
+  readonly proven: number;
+  readonly newcomers: number;
+  /** How many there may be of both together. */
+  readonly credit: number;
 }
 
 interface Candidate {
@@ -112,14 +121,13 @@ export class NeedQueue {
   /**
    * The record to ask for next.
    * @param isLacking whether a record is neither here nor on its way
-   * @param provenWait whether a record is on its way that was asked for a proven party
    */
   next(
     isLacking: (index: number) => boolean,
-    provenWait: boolean,
+    onTheWay: OnTheWay,
     now: number,
   ): number | undefined {
-    this.#candidate = this.#choose(isLacking, provenWait, now);
+    this.#candidate = this.#choose(isLacking, onTheWay, now);
     return this.#candidate?.index;
   }
 
@@ -144,13 +152,14 @@ export class NeedQueue {
 
   #choose(
     isLacking: (index: number) => boolean,
-    provenWait: boolean,
+    { proven: wait, newcomers, credit }: OnTheWay,
     now: number,
   ): Candidate | undefined {
-    const newcomer = this.#first(this.#newcomers, isLacking);
+    const most = Math.max(1, Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4)));
+    const newcomer = newcomers < most ? this.#first(this.#newcomers, isLacking) : undefined;
     if (newcomer !== undefined && this.#isNewcomersTurn) return newcomer;
     const proven = this.#first(this.#proven, isLacking);
-    if (proven !== undefined || newcomer === undefined || provenWait) return proven;
+    if (proven !== undefined || newcomer === undefined || wait > 0) return proven;
     this.#allow(now);
     return this.#allowed >= 1 ? newcomer : undefined;
   }

@@ -310,7 +310,7 @@ export class Origin {
     const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
     const now = this.#output.now();
     while (this.#outstanding.size < credit) {
-      const index = this.#next(now);
+      const index = this.#next(credit, now);
       if (index === undefined) break;
       if (this.#log.has(index) || index < (this.#pace?.gone ?? 0)) {
         this.#take(index);
@@ -336,11 +336,13 @@ export class Origin {
   }
 
   /** What to ask for next. */
-  #next(now: number): number | undefined {
+  #next(credit: number, now: number): number | undefined {
     for (const index of this.#again)
       return this.#pace?.isNeeded(index) === false ? undefined : index;
     if (this.#pace !== undefined) return this.#pace.next;
-    return this.#needs.next(this.#isLacking, this.#provenOutstanding > 0, now);
+    const proven = this.#provenOutstanding;
+    const newcomers = this.#outstanding.size - proven;
+    return this.#needs.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
 
   readonly #isLacking = (index: number): boolean => {
