@@ -10,6 +10,7 @@ import { SimRelay } from "./relay.ts";
 import { goalOf, isAble, stopsForEver, type Fault, type Scenario } from "./scenario.ts";
 import { SimSender } from "./sender.ts";
 import { SimShare } from "./share.ts";
+import { Stormer } from "./stormer.ts";
 import { Streams } from "./streams.ts";
 import { Violation, type World } from "./world.ts";
 
@@ -43,6 +44,8 @@ export class Simulation {
   readonly #parties: Party[];
   readonly #senders: SimSender[] = [];
   readonly #shares: SimShare[];
+  readonly #channel: Uint8Array;
+  #storms = 0;
   /** All is done but for the relay to forget it. */
   #over = false;
 
@@ -63,6 +66,7 @@ export class Simulation {
     this.#network = new Network(this.#world);
     this.#network.relay = new SimRelay(this.#world, scenario.relay);
     const channel = new Random(`${seed} channel`).bytes(16);
+    this.#channel = channel;
     const copies = new Copies();
     this.#shares = scenario.shares.map(
       ({ size }, index) =>
@@ -204,6 +208,13 @@ export class Simulation {
         count(fault.kind);
         party.process.kill();
         this.#clock.after(fault.lasts, () => this.#start(party));
+        return;
+      }
+      case "storm": {
+        const { ways, everyMs, lasts } = fault;
+        const name = `stormer ${this.#storms++}`;
+        const habits = { everyMs, lasts };
+        new Stormer(name, this.#world, this.#network, ways, this.#channel, habits);
         return;
       }
       case "crash worker":
