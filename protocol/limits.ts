@@ -252,31 +252,31 @@ export const READ_AHEAD_GAIN_RECORDS = limit(
   "READ_AHEAD_GAIN_RECORDS",
   4,
   "records",
-  "asked for ahead of a receiver for each that it has acknowledged since it joined where it is; one that jumps about wastes no more",
+  "read ahead of a receiver for each that it acknowledged since it joined where it is",
 );
 export const NEWCOMER_TURN_RECORDS = limit(
   "NEWCOMER_TURN_RECORDS",
   10,
   "records",
-  "of so many asked of one sender one is for receivers that have acknowledged nothing where they are, as long as others need some",
+  "of so many asked of a sender one is for newcomers, which have acknowledged nothing where they are",
 );
 export const NEWCOMER_CREDIT_RECORDS = limit(
   "NEWCOMER_CREDIT_RECORDS",
   4,
   "records",
-  "of the credit of one sender, for receivers that have acknowledged nothing where they are; a quarter, so that others wait no longer",
+  "of the credit, for newcomers; a quarter, so that nobody else waits longer for their records",
 );
-export const NEWCOMER_RECORDS_PER_SECOND = limit(
-  "NEWCOMER_RECORDS_PER_SECOND",
+export const NEWCOMER_RATE = limit(
+  "NEWCOMER_RATE",
   8,
   "items/s",
-  "asked of one sender for receivers that have acknowledged nothing where they are, while nobody else needs any",
+  "records asked of a sender for newcomers while nobody else needs any",
 );
 export const NEWCOMER_BURST_RECORDS = limit(
   "NEWCOMER_BURST_RECORDS",
   16,
   "records",
-  "of those at once; an HTTP download of a part needs two",
+  "of these at once; an HTTP download of a part needs two",
 );
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",

@@ -1,7 +1,7 @@
 import {
   NEWCOMER_BURST_RECORDS,
   NEWCOMER_CREDIT_RECORDS,
-  NEWCOMER_RECORDS_PER_SECOND,
+  NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
   READ_AHEAD_RECORDS,
 } from "../protocol/mod.ts";
@@ -74,7 +74,7 @@ class Turns {
  *
  * A newcomer is a party that has acknowledged nothing where it is now. It costs a client one small
  * message to become one, so all newcomers together have a part of the sender's uplink: one record of
- * NEWCOMER_TURN_RECORDS while other parties need some, and NEWCOMER_RECORDS_PER_SECOND while none
+ * NEWCOMER_TURN_RECORDS while other parties need some, and NEWCOMER_RATE while none
  * does. Within each of the two kinds the addresses have turns of one record, and within an address
  * its parties; a party whose address is not counted is a group of its own.
  */
@@ -177,7 +177,7 @@ export class NeedQueue {
   }
 
   #allow(now: number): void {
-    const more = ((now - this.#allowedAt) / 1000) * NEWCOMER_RECORDS_PER_SECOND;
+    const more = ((now - this.#allowedAt) / 1000) * NEWCOMER_RATE;
     this.#allowed = Math.min(NEWCOMER_BURST_RECORDS, this.#allowed + Math.max(0, more));
     this.#allowedAt = now;
   }
