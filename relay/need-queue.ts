@@ -122,11 +122,7 @@ export class NeedQueue {
    * The record to ask for next.
    * @param isLacking whether a record is neither here nor on its way
    */
-  next(
-    isLacking: (index: number) => boolean,
-    onTheWay: OnTheWay,
-    now: number,
-  ): number | undefined {
+  next(isLacking: (index: number) => boolean, onTheWay: OnTheWay, now: number): number | undefined {
     this.#candidate = this.#choose(isLacking, onTheWay, now);
     return this.#candidate?.index;
   }
