@@ -258,7 +258,7 @@ export const NEWCOMER_TURN_RECORDS = limit(
   "NEWCOMER_TURN_RECORDS",
   10,
   "records",
-  "of so many asked of a sender one is for newcomers, which have acknowledged nothing where they are",
+  "of so many asked of a sender one is for newcomers, which just came where they are and take nothing yet",
 );
 export const NEWCOMER_CREDIT_RECORDS = limit(
   "NEWCOMER_CREDIT_RECORDS",

@@ -1,4 +1,4 @@
-import { READ_AHEAD_GAIN_RECORDS, READ_AHEAD_RECORDS } from "../protocol/mod.ts";
+import { ACK_EVERY_RECORDS, READ_AHEAD_GAIN_RECORDS, READ_AHEAD_RECORDS } from "../protocol/mod.ts";
 
 import type { RecordPlace, RecordReader } from "./log.ts";
 import type { Needs, Party } from "./needs.ts";
@@ -22,9 +22,9 @@ export interface Reader {
   switches: number;
 }
 
-/** Whether it has acknowledged something where it is now; see `NeedQueue`. */
+/** Whether it takes records where it is now, as it proves by acknowledging; see `NeedQueue`. */
 function isProven({ acked, since }: Reader): boolean {
-  return acked > since;
+  return acked - since >= ACK_EVERY_RECORDS;
 }
 
 /**

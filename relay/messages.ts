@@ -26,7 +26,7 @@ export interface PartyNeed {
   readonly party: number;
   /** The address that limits count it as; undefined: it is counted alone. */
   readonly group: string | undefined;
-  /** Whether somebody in it has acknowledged something where it is now. */
+  /** Whether somebody in it takes records where it is now, and acknowledges them. */
   readonly proven: boolean;
   readonly from: number;
   readonly end: number;

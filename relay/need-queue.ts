@@ -72,8 +72,8 @@ class Turns {
 /**
  * What the parties of all workers need of one sender, and whose turn it is to have a record read.
  *
- * A newcomer is a party that has acknowledged nothing where it is now. It costs a client one small
- * message to become one, so all newcomers together have a part of the sender's uplink: one record of
+ * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
+ * client one small message to become one, so all newcomers together have a part of the sender's uplink: one record of
  * NEWCOMER_TURN_RECORDS while other parties need some, and NEWCOMER_RATE while none
  * does. Within each of the two kinds the addresses have turns of one record, and within an address
  * its parties; a party whose address is not counted is a group of its own.

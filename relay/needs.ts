@@ -27,7 +27,7 @@ export class Party {
 export interface Ahead {
   readonly from: number;
   readonly end: number;
-  /** Whether somebody in it has acknowledged something where it is now. */
+  /** Whether somebody in it takes records where it is now, and acknowledges them. */
   readonly proven: boolean;
 }
 

@@ -129,7 +129,7 @@ export class Origin {
           if (this.#log.has(index)) here.add(index);
           else if (this.#pace !== undefined) {
             gone ||= this.#begun && index < this.#pace.gone;
-            this.#pace.need(index, need.proven);
+            this.#pace.need({ ...need, end: index + 1 });
           } else if (!this.#outstanding.has(index)) {
             lacking.push(index);
           }

@@ -7,7 +7,7 @@ import {
 
 import { Floor } from "./floor.ts";
 import type { RecordLog } from "./log.ts";
-import type { Estate } from "./messages.ts";
+import type { Estate, PartyNeed } from "./messages.ts";
 
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;
@@ -28,7 +28,7 @@ export class Pace {
   /** Somebody will read up to here. */
   #neededUpTo = 0;
   /** So do receivers that have proven nothing, as far as one can be that is honest; see `need`. */
-  #hopedUpTo = 0;
+  #hoped: Pick<PartyNeed, "from" | "end"> | undefined;
   #reach = CREDIT_RECORDS;
   /** Records before it are gone, or were never here. */
   #lostBefore = 0;
@@ -120,21 +120,21 @@ export class Pace {
    * No receiver that only says where it is can be further than what was asked for so far, or, where a
    * log was lost, further than what its sender may have sent and forgot. One that says so must not have
    * the sender run ahead of all others.
-   * @param proven whether it has acknowledged something where it is
    */
-  need(index: number, proven: boolean): void {
+  need({ from, end, proven }: Pick<PartyNeed, "from" | "end" | "proven">): void {
     if (proven) {
-      this.#neededUpTo = Math.max(this.#neededUpTo, index + 1);
+      this.#neededUpTo = Math.max(this.#neededUpTo, end);
       return;
     }
-    this.#hopedUpTo = index + 1;
+    this.#hoped = { from, end };
     this.#hope();
   }
 
   #hope(): void {
-    if (this.#hopedUpTo > Math.max(this.#askedUpTo, this.#reach) + 1) return;
-    this.#neededUpTo = Math.max(this.#neededUpTo, this.#hopedUpTo);
-    this.#hopedUpTo = 0;
+    const hoped = this.#hoped;
+    if (hoped === undefined || hoped.from > Math.max(this.#askedUpTo, this.#reach)) return;
+    this.#neededUpTo = Math.max(this.#neededUpTo, hoped.end);
+    this.#hoped = undefined;
   }
 
   /** The next record that was never asked for, if somebody will read it. */
