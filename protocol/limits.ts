@@ -274,9 +274,9 @@ export const NEWCOMER_RATE = limit(
 );
 export const NEWCOMER_BURST_RECORDS = limit(
   "NEWCOMER_BURST_RECORDS",
-  16,
+  32,
   "records",
-  "of these at once; an HTTP download of a part needs two",
+  "of these at once; a receiver that begins needs some, an HTTP download of a part needs two",
 );
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",

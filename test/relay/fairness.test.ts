@@ -45,7 +45,7 @@ test("the credit of one sender is nobody else's", () => {
   const wantsAll = (sender: number, receiver: number, share: PlayShare): void => {
     play.send(0, sender, share).join(0, receiver, share);
     play.answer(0, sender, share);
-    play.ack(0, receiver, share, 1).answer(0, sender, share);
+    play.ack(0, receiver, share, 1).run(0, sender, share);
     play.ack(0, receiver, share, 5);
   };
   wantsAll(SENDER, RECEIVER, big);
