@@ -45,7 +45,7 @@ export class Simulation {
   readonly #senders: SimSender[] = [];
   readonly #shares: SimShare[];
   readonly #channel: Uint8Array;
-  #storms = 0;
+  readonly #stormers: Stormer[] = [];
   /** All is done but for the relay to forget it. */
   #over = false;
 
@@ -212,9 +212,11 @@ export class Simulation {
       }
       case "storm": {
         const { ways, everyMs, lasts } = fault;
-        const name = `stormer ${this.#storms++}`;
+        const name = `stormer ${this.#stormers.length}`;
         const habits = { everyMs, lasts };
-        new Stormer(name, this.#world, this.#network, ways, this.#channel, habits);
+        this.#stormers.push(
+          new Stormer(name, this.#world, this.#network, ways, this.#channel, habits),
+        );
         return;
       }
       case "crash worker":
