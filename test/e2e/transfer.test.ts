@@ -5,7 +5,6 @@ import {
   dataPerRecord,
   fromHex,
   LOBBY_CODE,
-  READ_AHEAD_RECORDS,
   RECORD_SIZE,
   recordCount,
   type Code,
@@ -231,10 +230,9 @@ describe("a transfer that stands still", () => {
     const { channel } = await sender.when("code");
     await using receiver = await RawClient.greeted(url, "receiver", fromHex(channel)!);
     const offers = await receiver.when("offers", (message) => message.list.length > 0);
-    // It acknowledges nothing: the sender is asked for what it reads soon, and no more.
+    // It acknowledges nothing: the sender is asked for its window, and for nothing ahead.
     const window = 2;
     receiver.join(offers.list[0]!.share, 0, window);
-    const records = window + READ_AHEAD_RECORDS;
-    await sender.when("progress", ({ bytes }) => bytes === records * DATA - headBytes(file.path));
+    await sender.when("progress", ({ bytes }) => bytes === window * DATA - headBytes(file.path));
   });
 });
