@@ -261,11 +261,47 @@ export const READ_AHEAD_RECORDS = limit(
   "records",
   "asked for beyond the record that a receiver needs now",
 );
+export const READ_AHEAD_GAIN_RECORDS = limit(
+  "READ_AHEAD_GAIN_RECORDS",
+  4,
+  "records",
+  "read ahead of a receiver for each that it acknowledged since it joined where it is",
+);
+export const NEWCOMER_TURN_RECORDS = limit(
+  "NEWCOMER_TURN_RECORDS",
+  10,
+  "records",
+  "of so many asked of a sender one is for newcomers, which just came where they are and take nothing yet",
+);
+export const NEWCOMER_CREDIT_RECORDS = limit(
+  "NEWCOMER_CREDIT_RECORDS",
+  4,
+  "records",
+  "of the credit, for newcomers; a quarter, so that nobody else waits longer for their records",
+);
+export const NEWCOMER_RATE = limit(
+  "NEWCOMER_RATE",
+  8,
+  "items/s",
+  "records asked of a sender for newcomers while nobody else needs any",
+);
+export const NEWCOMER_BURST_RECORDS = limit(
+  "NEWCOMER_BURST_RECORDS",
+  32,
+  "records",
+  "of these at once; a receiver that begins needs some, an HTTP download of a part needs two",
+);
+export const NEWCOMERS_ALONE_MS = limit(
+  "NEWCOMERS_ALONE_MS",
+  1000,
+  "ms",
+  "newcomers have all of a sender's credit when no other receiver needed a record for so long, as after a restart",
+);
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",
   4096,
   "records",
-  "needed of one sender and not yet asked; what is over is needed again at the next tick",
+  "asked of one sender and not yet sent, as the sender counts them; many times the credit",
 );
 export const UPLOAD_BUFFER_BYTES = limit(
   "UPLOAD_BUFFER_BYTES",

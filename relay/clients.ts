@@ -21,6 +21,7 @@ export interface SenderClient {
 
 export interface ReceiverClient {
   readonly role: "receiver";
+  readonly address: string | undefined;
   channel: string;
   share: string | undefined;
 }

@@ -2,6 +2,7 @@ import { WINDOW_RECORDS, type ReceiverEntry } from "../protocol/mod.ts";
 
 import { NOT_AGREED_WINDOW, type KeptFor } from "./keeping.ts";
 import type { Receipt } from "./messages.ts";
+import type { Party } from "./needs.ts";
 
 /** What a fan-out knows of one receiver. */
 export interface Receiver extends KeptFor {
@@ -13,15 +14,17 @@ export interface Receiver extends KeptFor {
   confirmed: boolean;
 }
 
-export function newReceiver(id: Uint8Array, key: string): Receiver {
+export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver {
   return {
     id,
     key,
+    party,
     asked: 0,
     name: new Uint8Array(0),
     socket: undefined,
     next: 0,
     acked: 0,
+    since: 0,
     window: 0,
     live: false,
     switches: 0,

@@ -15,14 +15,14 @@ import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
 import { Keeping, NOT_AGREED_WINDOW } from "./keeping.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
-import type { Receipt, RecordRun } from "./messages.ts";
+import type { PartyNeed, Receipt } from "./messages.ts";
 import { Needs } from "./needs.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { Verdicts, type Verdict } from "./verdicts.ts";
 
 /** What a fan-out asks of the worker that holds the sender. */
 export interface Upstream {
-  need(runs: RecordRun[]): void;
+  need(needs: readonly PartyNeed[]): void;
   report(entries: ReceiverEntry[]): void;
   receipt(receipt: Receipt): void;
   // Of a share that can't be read again:
@@ -52,6 +52,7 @@ export class Fanout {
   readonly #outlet: Outlet;
   readonly #upstream: Upstream;
   readonly #bounds: Bounds;
+  readonly #needs: Needs;
   readonly #lanes: Lanes;
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
@@ -82,8 +83,8 @@ export class Fanout {
     if (!offer.seekable) {
       this.#keeping = new Keeping(records, stallMs, (least) => upstream.floor(least));
     }
-    const needs = new Needs(records, (runs) => upstream.need(runs));
-    this.#lanes = new Lanes({ records, log, outlet, needs });
+    this.#needs = new Needs(records, (needs) => upstream.need(needs));
+    this.#lanes = new Lanes({ records, log, outlet, needs: this.#needs });
   }
 
   /** Receivers attached now. */
@@ -127,8 +128,11 @@ export class Fanout {
     }
   }
 
-  /** A receiver begins, comes back or asks again from where it is. */
-  join(socket: SocketId, join: MessageOf<"join">, now: number): void {
+  /**
+   * A receiver begins, comes back or asks again from where it is.
+   * @param address what limits for each address count it as
+   */
+  join(socket: SocketId, join: MessageOf<"join">, now: number, address?: string): void {
     const key = toHex(join.receiver);
     const dismissed = this.#verdicts.of(key)?.dismissed;
     if (dismissed !== undefined) {
@@ -142,7 +146,7 @@ export class Fanout {
         this.#turnAway(socket);
         return;
       }
-      receiver = newReceiver(join.receiver, key);
+      receiver = newReceiver(join.receiver, key, this.#needs.newParty());
       this.#receivers.set(key, receiver);
     }
     this.#now = now;
@@ -155,9 +159,17 @@ export class Fanout {
       this.#outlet.fail(receiver.socket, "replaced");
     }
     receiver.socket = socket;
+    receiver.party.group = address;
     receiver.name = join.name;
-    receiver.next = Math.min(join.from, this.offer.records);
-    receiver.acked = receiver.next;
+    const from = Math.min(join.from, this.offer.records);
+    // Whoever lost something on the way goes on where it is, and has nothing to prove anew.
+    const goesOn = !attaches && from >= receiver.acked && from <= receiver.next;
+    if (!goesOn) {
+      receiver.since = from;
+      this.#needs.drop(receiver.party);
+    }
+    receiver.next = from;
+    receiver.acked = from;
     this.#open(receiver, join.window);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
@@ -359,7 +371,7 @@ export class Fanout {
   }
 
   #detach(receiver: Receiver): void {
-    this.#lanes.withdraw(receiver);
+    this.#lanes.leave(receiver);
     if (receiver.socket !== undefined) this.#bySocket.delete(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);

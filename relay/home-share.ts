@@ -166,7 +166,7 @@ export class HomeShare {
     switch (message.t) {
       case "need":
         this.#serve(from);
-        this.origin?.need(message.runs, from);
+        this.origin?.need(message.needs, from);
         return;
       case "report":
         this.#serve(from);
@@ -189,6 +189,7 @@ export class HomeShare {
         return;
       case "detached":
         this.#remote.delete(from);
+        this.origin?.needsNothing(from);
         return;
     }
   }
@@ -295,6 +296,7 @@ export class HomeShare {
         else toPeer(to, { t: "full", receiver });
       },
       mostReceivers: () => bounds.limits["receivers-per-share"],
+      now,
     });
   }
 

@@ -99,10 +99,11 @@ export class Hub {
    * Makes a client of this process a receiver that proves no code. It has shown the capability of a
    * share in this channel, see `readable`.
    * @param channel its id in hex
+   * @param address as in `opened`
    */
-  enter(socket: SocketId, channel: string, now: number): void {
+  enter(socket: SocketId, channel: string, now: number, address?: string): void {
     this.#now = now;
-    const client: ReceiverClient = { role: "receiver", channel, share: undefined };
+    const client: ReceiverClient = { role: "receiver", address, channel, share: undefined };
     this.#clients.set(socket, client);
     this.#receivers.opened(socket, client);
   }
@@ -206,7 +207,7 @@ export class Hub {
     const client: SenderClient | ReceiverClient =
       role === "sender"
         ? { role, channel, address, share: undefined, first: 0 }
-        : { role, channel, share: undefined };
+        : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
     outlet.send(socket, {
       t: "welcome",

@@ -1,5 +1,7 @@
+import { ACK_EVERY_RECORDS, READ_AHEAD_GAIN_RECORDS, READ_AHEAD_RECORDS } from "../protocol/mod.ts";
+
 import type { RecordPlace, RecordReader } from "./log.ts";
-import type { Needs } from "./needs.ts";
+import type { Needs, Party } from "./needs.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 
 /** A receiver as the lanes see it. */
@@ -9,11 +11,29 @@ export interface Reader {
   /** Next record to give to its socket. */
   next: number;
   acked: number;
+  /** Where it joined last, unless it went on from where it was. */
+  since: number;
   window: number;
+  /** What it needs while it is not in the live lane. */
+  readonly party: Party;
   /** In the live lane. */
   live: boolean;
   /** Times that it came into the live lane or fell out of it; for metrics. */
   switches: number;
+}
+
+/** Whether it takes records where it is now, as it proves by acknowledging; see `NeedQueue`. */
+function isProven({ acked, since }: Reader): boolean {
+  return acked - since >= ACK_EVERY_RECORDS;
+}
+
+/**
+ * Where it ends what the sender may be asked for a reader: the one record that it came for, and after
+ * that some for each that it acknowledged. What a receiver costs that goes elsewhere is in proportion
+ * to what it took.
+ */
+function mayReadTo({ acked, since }: Reader): number {
+  return acked + 1 + READ_AHEAD_GAIN_RECORDS * (acked - since);
 }
 
 /** Frames that went one way, with their heads. */
@@ -45,6 +65,11 @@ export class Lanes {
   readonly #needs: Needs;
   readonly #live = new Set<Reader>();
   #liveIndex = -1;
+  /** What the live lane needs. */
+  readonly #liveParty: Party;
+  /** Of those in it: whether one is proven, and the furthest that the sender may be asked for one. */
+  #liveProven = false;
+  #liveMayReadTo = 0;
   /** Receivers of the catch-up lane that wait for a record that is not in the log. */
   readonly #waiting = new Map<number, Set<Reader>>();
   #now = 0;
@@ -56,6 +81,7 @@ export class Lanes {
     this.#log = options.log;
     this.#outlet = options.outlet;
     this.#needs = options.needs;
+    this.#liveParty = options.needs.newParty();
   }
 
   /** How many wait in each lane, and for which record the live one does; -1: nobody is in it. */
@@ -79,7 +105,14 @@ export class Lanes {
   /** Something about this receiver changed: gives it all that it can take now. */
   pump(reader: Reader, now: number): void {
     this.#now = now;
-    this.#serve(reader);
+    if (reader.window === 0) {
+      this.withdraw(reader);
+      this.#needs.drop(reader.party);
+    } else if (reader.live) {
+      this.#hear(reader);
+    } else {
+      this.#serve(reader);
+    }
     this.#needs.flush();
   }
 
@@ -101,19 +134,20 @@ export class Lanes {
     this.#now = now;
     this.#needs.expire(now);
     for (const [index, waiting] of this.#waiting) {
-      if (this.#log.has(index)) {
-        this.#waiting.delete(index);
-        for (const reader of waiting) this.#serve(reader);
-      } else {
-        this.#readAhead(index);
-      }
+      if (!this.#log.has(index)) continue;
+      this.#waiting.delete(index);
+      for (const reader of waiting) this.#serve(reader);
     }
     if (this.#live.size > 0) {
       if (this.#log.has(this.#liveIndex)) this.#runLive();
-      else this.#readAhead(this.#liveIndex);
+      else this.#needLive(this.#isLiveReady() ? this.#liveIndex + 1 : 0);
     }
-    // A drain that never came must not hold anybody for ever.
-    for (const reader of readers) this.#serve(reader);
+    for (const reader of readers) {
+      // A drain that never came must not hold anybody for ever.
+      this.#serve(reader);
+      // Nor must a receiver wait that acknowledges several records at once, as it may.
+      if (this.#waiting.get(reader.next)?.has(reader) === true) this.#need(reader, reader.next + 1);
+    }
     this.#needs.flush();
   }
 
@@ -121,6 +155,13 @@ export class Lanes {
   withdraw(reader: Reader): void {
     if (reader.live) this.#leaveLive(reader);
     else this.#stopWaiting(reader);
+  }
+
+  /** A receiver is gone, and needs nothing any more. */
+  leave(reader: Reader): void {
+    this.withdraw(reader);
+    this.#needs.drop(reader.party);
+    this.#needs.flush();
   }
 
   #stopWaiting(reader: Reader): void {
@@ -149,13 +190,12 @@ export class Lanes {
       const { next } = reader;
       const frame = this.#log.open(next);
       if (frame === undefined) {
-        this.#readAhead(next);
-        if (this.#liveIndex >= this.#records) for (const done of this.#live) this.#leaveLive(done);
-        if (this.#live.size === 0) {
+        if (this.#opensLive(reader)) {
           this.#liveIndex = next;
           this.#enterLive(reader);
         } else {
           this.#waitFor(next, reader);
+          this.#need(reader);
         }
         return;
       }
@@ -163,7 +203,7 @@ export class Lanes {
       this.#log.close(frame);
       if (result === "refused") return;
       reader.next++;
-      this.#readAhead(reader.next);
+      this.#need(reader);
       if (result === "queued") return;
     }
   }
@@ -176,17 +216,40 @@ export class Lanes {
     );
   }
 
+  /**
+   * Whether the live lane is free for this one: nobody in it needs anything, or nobody has proven
+   * anything and this one has. Those wait in the catch-up lane then.
+   */
+  #opensLive(reader: Reader): boolean {
+    const index = this.#liveIndex;
+    if (index < this.#records && (this.#liveProven || !isProven(reader))) {
+      return this.#live.size === 0;
+    }
+    for (const other of this.#live) {
+      this.#leaveLive(other);
+      if (index >= this.#records) continue;
+      this.#waitFor(index, other);
+      this.#need(other);
+    }
+    return true;
+  }
+
   #enterLive(reader: Reader): void {
     reader.live = true;
     reader.switches++;
     this.#live.add(reader);
+    this.#needs.drop(reader.party);
+    this.#hear(reader, true);
   }
 
   #leaveLive(reader: Reader): void {
     reader.live = false;
     reader.switches++;
     this.#live.delete(reader);
-    if (this.#live.size === 0) this.#liveIndex = -1;
+    if (this.#live.size > 0) return;
+    this.#liveIndex = -1;
+    this.#forgetLive();
+    this.#needs.drop(this.#liveParty);
   }
 
   /** Serves from `#liveIndex` on as long as there is a record and somebody ready for it. */
@@ -195,21 +258,34 @@ export class Lanes {
       const index = this.#liveIndex;
       const frame = index < this.#records ? this.#log.open(index) : undefined;
       if (frame === undefined) {
-        if (index < this.#records) this.#readAhead(index);
+        if (index < this.#records) this.#needLive();
         return;
       }
       this.#liveIndex = index + 1;
-      for (const reader of this.#live) this.#deliverLive(reader, frame);
+      this.#forgetLive();
+      let left: Reader | undefined;
+      for (const reader of this.#live) {
+        if (this.#deliverLive(reader, frame)) {
+          this.#count(reader);
+        } else {
+          this.#leaveLive(reader);
+          left = reader;
+        }
+      }
       this.#log.close(frame);
-      if (this.#live.size > 0) this.#readAhead(index + 1);
+      if (this.#live.size > 0) this.#needLive();
+      // What was on its way for the lane is so for the one that was in it last.
+      else if (left !== undefined) this.#need(left);
     }
   }
 
-  #deliverLive(reader: Reader, frame: RecordPlace): void {
+  /** @returns whether it stays in the lane */
+  #deliverLive(reader: Reader, frame: RecordPlace): boolean {
     const { socket } = reader;
     const ready = socket !== undefined && this.#isReady(reader, socket);
-    if (ready && this.#send(socket, frame) !== "refused") reader.next++;
-    else this.#leaveLive(reader);
+    if (!ready || this.#send(socket, frame) === "refused") return false;
+    reader.next++;
+    return true;
   }
 
   #send(socket: SocketId, frame: RecordPlace): SendResult {
@@ -226,7 +302,56 @@ export class Lanes {
     else waiting.add(reader);
   }
 
-  #readAhead(from: number): void {
-    this.#needs.readAhead(from, this.#log, this.#now);
+  /** Whether one in it could be given the next record now. */
+  #isLiveReady(): boolean {
+    for (const reader of this.#live) {
+      if (reader.socket !== undefined && this.#isReady(reader, reader.socket)) return true;
+    }
+    return false;
+  }
+
+  #forgetLive(): void {
+    this.#liveProven = false;
+    this.#liveMayReadTo = 0;
+  }
+
+  #count(reader: Reader): void {
+    this.#liveProven ||= isProven(reader);
+    this.#liveMayReadTo = Math.max(this.#liveMayReadTo, mayReadTo(reader));
+  }
+
+  /** One of the live lane came or acknowledged something: more may be read ahead of all. */
+  #hear(reader: Reader, comes = false): void {
+    const proven = this.#liveProven;
+    const before = this.#liveMayReadTo;
+    this.#count(reader);
+    const more = this.#liveMayReadTo > before && before < this.#liveIndex + this.#ahead;
+    if (comes || more || proven !== this.#liveProven) this.#needLive();
+  }
+
+  /** @param least it may be asked for what lies before this in any case */
+  #needLive(least = 0): void {
+    const from = this.#liveIndex;
+    const most = Math.max(this.#liveMayReadTo, least);
+    this.#readAhead(this.#liveParty, from, most, this.#liveProven);
+  }
+
+  /** As `#needLive`, for a receiver of the catch-up lane. */
+  #need(reader: Reader, least = 0): void {
+    const { next, party } = reader;
+    const may = Math.max(mayReadTo(reader), least);
+    // The live lane needs what lies before it for all.
+    const live = this.#liveProven && next <= this.#liveIndex ? this.#liveIndex : Infinity;
+    this.#readAhead(party, next, Math.min(may, live), isProven(reader));
+  }
+
+  #readAhead(party: Party, from: number, most: number, proven: boolean): void {
+    const end = Math.max(from, Math.min(from + this.#ahead, most));
+    this.#needs.readAhead(party, { from, end, proven }, this.#log, this.#now);
+  }
+
+  /** A quarter of the log: others read elsewhere, and what comes too early is gone when needed. */
+  get #ahead(): number {
+    return Math.max(1, Math.min(READ_AHEAD_RECORDS, Math.floor(this.#log.capacity / 4)));
   }
 }

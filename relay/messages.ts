@@ -18,6 +18,22 @@ export interface RecordRun {
   count: number;
 }
 
+/**
+ * What one party of a fan-out needs of the sender, see `Party`. What it needed before it still does
+ * within `from` and `end`, and nowhere else.
+ */
+export interface PartyNeed {
+  readonly party: number;
+  /** The address that limits count it as; undefined: it is counted alone. */
+  readonly group: string | undefined;
+  /** Whether somebody in it takes records where it is now, and acknowledges them. */
+  readonly proven: boolean;
+  readonly from: number;
+  readonly end: number;
+  /** What it lacks and did not say before. */
+  readonly runs: readonly RecordRun[];
+}
+
 /** A receiver's proof that it has a whole share; only the sender can check it. */
 export interface Receipt {
   readonly receiver: Uint8Array;
@@ -57,7 +73,7 @@ export interface ShareRecord {
 
 /** Between the fan-out of one worker and the origin at another. The main thread passes it on. */
 export type PeerMessage =
-  | { readonly t: "need"; readonly runs: RecordRun[] }
+  | { readonly t: "need"; readonly needs: readonly PartyNeed[] }
   | { readonly t: "report"; readonly entries: ReceiverEntry[] }
   | { readonly t: "receipt"; readonly receipt: Receipt }
   | { readonly t: "detached" }

@@ -1,63 +1,123 @@
-import { NEED_AGAIN_MS, READ_AHEAD_RECORDS } from "../protocol/mod.ts";
+import { NEED_AGAIN_MS } from "../protocol/mod.ts";
 
 import type { RecordReader } from "./log.ts";
-import type { RecordRun } from "./messages.ts";
+import type { PartyNeed, RecordRun } from "./messages.ts";
 
 /**
- * The records that receivers of one fan-out will read soon and the log lacks: each is asked for once,
- * and again when it did not come for NEED_AGAIN_MS and somebody still waits.
+ * One that needs records of its own: a receiver of the catch-up lane, or the whole live lane. The
+ * origin divides what it asks of the sender between parties.
+ */
+export class Party {
+  /** Of its fan-out. */
+  readonly number: number;
+  /** The address that limits count it as; parties with the same one share a turn. */
+  group: string | undefined;
+  /** It needs records from here on, and said so of those before `upTo`. */
+  from = 0;
+  upTo = 0;
+  /** Of the source that it said so to. */
+  era = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+}
+
+/** What a party needs from now on, and no more. */
+export interface Ahead {
+  readonly from: number;
+  readonly end: number;
+  /** Whether somebody in it takes records where it is now, and acknowledges them. */
+  readonly proven: boolean;
+}
+
+/**
+ * The records that the parties of one fan-out will read soon and the log lacks. Each party says for
+ * itself what it needs, once, and again when it did not come for NEED_AGAIN_MS and it still waits;
+ * when it moves, what it said before holds no more. So a party never waits for another's turn, and no
+ * record is read for one that has gone elsewhere.
  */
 export class Needs {
   readonly #records: number;
-  readonly #ask: (runs: RecordRun[]) => void;
-  /** Asked for and not here yet, with the time of asking. */
+  readonly #ask: (needs: PartyNeed[]) => void;
+  /** Said to be needed by whomever and not here yet, with the time of saying. */
   readonly #asked = new Map<number, number>();
-  /** To be asked for at the next flush. */
-  readonly #fresh: number[] = [];
+  /** To be said at the next flush. */
+  #fresh: PartyNeed[] = [];
+  #parties = 0;
+  /** Counts the sources of records. */
+  #era = 0;
 
-  constructor(records: number, ask: (runs: RecordRun[]) => void) {
+  constructor(records: number, ask: (needs: PartyNeed[]) => void) {
     this.#records = records;
     this.#ask = ask;
   }
 
-  /** Somebody reads from `from` on. */
-  readAhead(from: number, log: RecordReader, now: number): void {
-    // A quarter of the log: others read elsewhere, and what comes too early is gone when needed.
-    const ahead = Math.max(1, Math.min(READ_AHEAD_RECORDS, Math.floor(log.capacity / 4)));
-    const end = Math.min(from + ahead, this.#records);
-    for (let index = from; index < end; index++) {
-      if (this.#asked.has(index) || log.has(index)) continue;
-      this.#asked.set(index, now);
-      this.#fresh.push(index);
+  newParty(): Party {
+    return new Party(this.#parties++);
+  }
+
+  /** A party needs that, and nothing else any more. */
+  readAhead(party: Party, { from, end, proven }: Ahead, log: RecordReader, now: number): void {
+    const until = Math.min(end, this.#records);
+    const moved = from < party.from || from > party.upTo || party.era !== this.#era;
+    const dropped = moved && this.#isWaitedFor(party);
+    if (moved) party.upTo = from;
+    const runs: RecordRun[] = [];
+    for (let index = from; index < until; index++) {
+      if (log.has(index) || (index < party.upTo && this.#asked.has(index))) continue;
+      // Asked first counts: else one that asks again and again would keep others from doing so.
+      if (!this.#asked.has(index)) this.#asked.set(index, now);
+      const last = runs.at(-1);
+      if (last !== undefined && last.first + last.count === index) last.count++;
+      else runs.push({ first: index, count: 1 });
     }
+    party.from = from;
+    party.upTo = Math.max(party.upTo, until);
+    party.era = this.#era;
+    if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
+  }
+
+  /** A party needs nothing any more. */
+  drop(party: Party): void {
+    const waitedFor = this.#isWaitedFor(party);
+    party.upTo = party.from;
+    if (waitedFor) this.#say(party, party.from, false, []);
   }
 
   came(index: number): void {
     this.#asked.delete(index);
   }
 
-  /** What was asked long ago may be asked again. */
+  /** What was said long ago may be said again. */
   expire(now: number): void {
     for (const [index, since] of this.#asked) {
       if (now - since >= NEED_AGAIN_MS) this.#asked.delete(index);
     }
   }
 
-  /** Whoever was asked knows nothing of it any more. */
+  /** The source that was told knows nothing of it any more. */
   clear(): void {
     this.#asked.clear();
+    this.#era++;
   }
 
-  /** Asks for all that is new, in runs. */
+  /** Says all that is new. */
   flush(): void {
     if (this.#fresh.length === 0) return;
-    const runs: RecordRun[] = [];
-    for (const index of this.#fresh) {
-      const last = runs.at(-1);
-      if (last !== undefined && last.first + last.count === index) last.count++;
-      else runs.push({ first: index, count: 1 });
-    }
-    this.#fresh.length = 0;
-    this.#ask(runs);
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    this.#ask(fresh);
+  }
+
+  #say({ number, group, from }: Party, end: number, proven: boolean, runs: RecordRun[]): void {
+    this.#fresh.push({ party: number, group, proven, from, end, runs });
+  }
+
+  /** Whether the source may still be asked for something because of what a party said. */
+  #isWaitedFor({ from, upTo, era }: Party): boolean {
+    if (era !== this.#era) return upTo > from;
+    for (let index = from; index < upTo; index++) if (this.#asked.has(index)) return true;
+    return false;
   }
 }

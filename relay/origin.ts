@@ -3,7 +3,6 @@ import {
   FRAME_HEADER_BYTES,
   HELD_UP_MS,
   FaultError,
-  WANT_QUEUE_RECORDS,
   isOpen,
   type Frame,
   type Message,
@@ -12,7 +11,8 @@ import {
 } from "../protocol/mod.ts";
 
 import type { RecordLog } from "./log.ts";
-import type { Estate, Receipt, RecordRun } from "./messages.ts";
+import type { Estate, PartyNeed, Receipt, RecordRun } from "./messages.ts";
+import { NeedQueue } from "./need-queue.ts";
 import { Pace } from "./pace.ts";
 import { ReceiverNews } from "./receiver-news.ts";
 
@@ -28,6 +28,7 @@ export interface OriginOutput {
   full(worker: number, receiver: Uint8Array): void;
   /** Receivers that the share may have. */
   mostReceivers(): number;
+  now(): number;
 }
 
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
@@ -36,10 +37,11 @@ const LEAST_CIPHERTEXT = 18;
 /**
  * A share at the worker that holds its sender: what to ask of the sender, and the log.
  *
- * `want` is credit and re-read in one. Fan-outs say which records they will read soon; what the log
- * lacks is queued and asked for, at most CREDIT_RECORDS at a time and only when the log has a place
- * for each. So the sender is paced by the fastest receiver, and a record that fell out of the log is
- * read again when somebody comes for it. For a share that can't be read again see `Pace`.
+ * `want` is credit and re-read in one. Fan-outs say which records each of their parties will read
+ * soon; what the log lacks is queued for that party and asked for in its turn, at most CREDIT_RECORDS
+ * at a time and only when the log has a place for each. So the sender is paced by the fastest receiver,
+ * and a record that fell out of the log is read again when somebody comes for it. For a share that
+ * can't be read again see `Pace`: its records come in their order, whoever needs them.
  */
 export class Origin {
   readonly offer: Offer;
@@ -53,8 +55,13 @@ export class Origin {
   #senderHere = false;
   /** Whether it is known which record comes first; always, if it can be read again. */
   #begun: boolean;
-  readonly #queue = new Set<number>();
-  readonly #outstanding = new Set<number>();
+  /** Asked for before and lost: comes first. */
+  readonly #again = new Set<number>();
+  readonly #needs = new NeedQueue();
+  /** Asked of the sender and not here yet, and whether for a proven party. */
+  readonly #outstanding = new Map<number, boolean>();
+  /** Of these, those for proven parties. */
+  #provenOutstanding = 0;
   /** Records before it were asked for. */
   #wantedEnd = 0;
   /** Records asked for that were asked for before. */
@@ -84,9 +91,10 @@ export class Origin {
     return this.#arrived;
   }
 
-  /** Records asked of the sender, and queued to be asked. */
+  /** Records asked of the sender, and queued to be asked, once for each party that needs them. */
   get pending(): { outstanding: number; queued: number } {
-    return { outstanding: this.#outstanding.size, queued: this.#queue.size };
+    const queued = this.#again.size + this.#needs.size;
+    return { outstanding: this.#outstanding.size, queued };
   }
 
   /** Whether the sender is asked for the first record of all. */
@@ -109,23 +117,34 @@ export class Origin {
     return (this.#pace?.floors.length ?? 0) > 0;
   }
 
-  /** Records that receivers of a worker will read soon. What is here already is announced again. */
-  need(runs: readonly RecordRun[], worker: number): void {
+  /** What parties of a worker will read soon. What is here already is announced again. */
+  need(needs: readonly PartyNeed[], worker: number): void {
+    const here = new Set<number>();
     let gone = false;
-    for (const { first, count } of runs) {
-      const end = Math.min(first + count, this.offer.records);
-      for (let index = first; index < end; index++) {
-        if (this.#log.has(index)) this.#output.available(index);
-        else if (this.#pace !== undefined) {
-          gone ||= this.#begun && index < this.#pace.gone;
-          this.#pace.need(index);
-        } else if (!this.#outstanding.has(index) && this.#queue.size < WANT_QUEUE_RECORDS) {
-          this.#queue.add(index);
+    for (const need of needs) {
+      const lacking: number[] = [];
+      for (const { first, count } of need.runs) {
+        const end = Math.min(first + count, this.offer.records);
+        for (let index = first; index < end; index++) {
+          if (this.#log.has(index)) here.add(index);
+          else if (this.#pace !== undefined) {
+            gone ||= this.#begun && index < this.#pace.gone;
+            this.#pace.need({ ...need, end: index + 1 });
+          } else if (!this.#outstanding.has(index)) {
+            lacking.push(index);
+          }
         }
       }
+      if (this.#pace === undefined) this.#needs.need(worker, need, lacking);
     }
+    for (const index of here) this.#output.available(index);
     if (gone && this.#pace !== undefined) this.#output.gone(worker, this.#pace.gone);
     this.#ask();
+  }
+
+  /** A worker has no receivers any more. */
+  needsNothing(worker: number): void {
+    this.#needs.forget(worker);
   }
 
   /** The least record that receivers of a worker need; undefined: they need none. */
@@ -146,7 +165,7 @@ export class Origin {
   inherit(estate: Estate, now: number): void {
     if (this.#pace === undefined || this.#begun) return;
     this.#pace.inherit(estate, now);
-    for (const index of estate.missing) this.#queue.add(index);
+    for (const index of estate.missing) this.#again.add(index);
     this.#started();
     const { first, end } = this.#pace.awaited;
     for (let index = first; index < end; index++) {
@@ -159,7 +178,7 @@ export class Origin {
     if (this.#pace === undefined || !this.#begun) return undefined;
     this.senderLost();
     const { asked, needed, floors, gone } = this.#pace;
-    return { asked, needed, floors, firstKept: gone, missing: [...this.#queue] };
+    return { asked, needed, floors, firstKept: gone, missing: [...this.#again] };
   }
 
   #started(): void {
@@ -190,11 +209,11 @@ export class Origin {
     if (index >= records || last !== isLast || !fits) {
       throw new FaultError("bad-message", `record ${index} is not of this share`);
     }
-    if (!this.#outstanding.delete(index)) return;
+    if (!this.#noMoreAwaited(index)) return;
     this.#arrived++;
     const kept = this.#log.put(index, bytes);
     // What was not kept did not come.
-    if (kept !== "kept" && this.#pace !== undefined) this.#queue.add(index);
+    if (kept !== "kept" && this.#pace !== undefined) this.#again.add(index);
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index);
     this.#ask();
@@ -207,6 +226,7 @@ export class Origin {
 
   /** A worker died, and nobody else will say that its receivers are gone. */
   workerLost(worker: number, now: number): void {
+    this.#needs.forget(worker);
     this.#pace?.workerLost(worker, now);
     this.#news.workerLost(worker);
   }
@@ -223,12 +243,13 @@ export class Origin {
   /** The sender's line broke: what it was asked will not come. */
   senderLost(): void {
     this.#senderHere = false;
-    const again = [...this.#outstanding, ...this.#queue];
-    for (const index of this.#outstanding) this.#log.release(index);
+    const again = [...this.#outstanding.keys(), ...this.#again];
+    for (const index of this.#outstanding.keys()) this.#log.release(index);
     this.#outstanding.clear();
-    this.#queue.clear();
+    this.#provenOutstanding = 0;
+    this.#again.clear();
     if (this.#pace !== undefined) again.sort((one, other) => one - other);
-    for (const index of again) if (this.#queue.size < WANT_QUEUE_RECORDS) this.#queue.add(index);
+    for (const index of again) this.#again.add(index);
   }
 
   /**
@@ -237,9 +258,9 @@ export class Origin {
    */
   senderBack(first = 0): void {
     this.#senderHere = true;
-    const lost = [...this.#queue].filter((index) => index < first);
+    const lost = [...this.#again].filter((index) => index < first);
     for (const index of lost) {
-      this.#queue.delete(index);
+      this.#again.delete(index);
       this.#pace?.lose(index + 1);
     }
     if (lost.length > 0) this.#tellGone();
@@ -287,8 +308,10 @@ export class Origin {
     this.#isFull = false;
     // Half of the log is for what has come: a record must not go at once for the next one's place.
     const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
-    for (let index = this.#next(); index !== undefined; index = this.#next()) {
-      if (this.#outstanding.size >= credit) break;
+    const now = this.#output.now();
+    while (this.#outstanding.size < credit) {
+      const index = this.#next(credit, now);
+      if (index === undefined) break;
       if (this.#log.has(index) || index < (this.#pace?.gone ?? 0)) {
         this.#take(index);
         continue;
@@ -297,8 +320,9 @@ export class Origin {
         this.#isFull = this.#outstanding.size === 0;
         break;
       }
-      this.#take(index);
-      this.#outstanding.add(index);
+      const proven = this.#take(index);
+      this.#outstanding.set(index, proven);
+      if (proven) this.#provenOutstanding++;
       if (index < this.#wantedEnd) this.wantedAgain++;
       else this.#wantedEnd = index + 1;
       if (run !== undefined && run.first + run.count === index) {
@@ -312,14 +336,31 @@ export class Origin {
   }
 
   /** What to ask for next. */
-  #next(): number | undefined {
-    for (const index of this.#queue)
+  #next(credit: number, now: number): number | undefined {
+    for (const index of this.#again)
       return this.#pace?.isNeeded(index) === false ? undefined : index;
-    return this.#pace?.next;
+    if (this.#pace !== undefined) return this.#pace.next;
+    const proven = this.#provenOutstanding;
+    const newcomers = this.#outstanding.size - proven;
+    return this.#needs.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
 
-  #take(index: number): void {
-    if (!this.#queue.delete(index)) this.#pace?.advance();
+  readonly #isLacking = (index: number): boolean => {
+    return !this.#log.has(index) && !this.#outstanding.has(index);
+  };
+
+  /** @returns whether it is for a proven party */
+  #take(index: number): boolean {
+    if (this.#again.delete(index)) return true;
+    if (this.#pace === undefined) return this.#needs.taken();
+    this.#pace.advance();
+    return true;
+  }
+
+  /** @returns whether it was */
+  #noMoreAwaited(index: number): boolean {
+    if (this.#outstanding.get(index) === true) this.#provenOutstanding--;
+    return this.#outstanding.delete(index);
   }
 
   #want(run: RecordRun | undefined): void {

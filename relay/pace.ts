@@ -1,8 +1,13 @@
-import { LOST_GRACE_MS, READ_AHEAD_RECORDS, WINDOW_RECORDS } from "../protocol/mod.ts";
+import {
+  CREDIT_RECORDS,
+  LOST_GRACE_MS,
+  READ_AHEAD_RECORDS,
+  WINDOW_RECORDS,
+} from "../protocol/mod.ts";
 
 import { Floor } from "./floor.ts";
 import type { RecordLog } from "./log.ts";
-import type { Estate } from "./messages.ts";
+import type { Estate, PartyNeed } from "./messages.ts";
 
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;
@@ -22,6 +27,9 @@ export class Pace {
   #askedUpTo = 0;
   /** Somebody will read up to here. */
   #neededUpTo = 0;
+  /** So do receivers that have proven nothing, as far as one can be that is honest; see `need`. */
+  #hoped: Pick<PartyNeed, "from" | "end"> | undefined;
+  #reach = CREDIT_RECORDS;
   /** Records before it are gone, or were never here. */
   #lostBefore = 0;
   /** Workers that told their floor, or died, before this origin knew where it begins. */
@@ -52,6 +60,8 @@ export class Pace {
     this.#lostBefore = first;
     // The log before was lost, and with it the lines of its receivers.
     if (first > 0) this.#hold(RETURNING, first, now);
+    this.#reach = first + CREDIT_RECORDS;
+    this.#hope();
     this.#keep();
   }
 
@@ -69,6 +79,7 @@ export class Pace {
       if (next !== undefined) this.#floors.set(worker, this.#within(next));
     }
     this.#neededUpTo = Math.max(this.#neededUpTo, needed);
+    this.#hope();
     this.#keep();
   }
 
@@ -105,8 +116,25 @@ export class Pace {
     return { first: Math.max(this.#floors.least ?? end, this.gone), end };
   }
 
-  need(index: number): void {
-    this.#neededUpTo = Math.max(this.#neededUpTo, index + 1);
+  /**
+   * No receiver that only says where it is can be further than what was asked for so far, or, where a
+   * log was lost, further than what its sender may have sent and forgot. One that says so must not have
+   * the sender run ahead of all others.
+   */
+  need({ from, end, proven }: Pick<PartyNeed, "from" | "end" | "proven">): void {
+    if (proven) {
+      this.#neededUpTo = Math.max(this.#neededUpTo, end);
+      return;
+    }
+    this.#hoped = { from, end };
+    this.#hope();
+  }
+
+  #hope(): void {
+    const hoped = this.#hoped;
+    if (hoped === undefined || hoped.from > Math.max(this.#askedUpTo, this.#reach)) return;
+    this.#neededUpTo = Math.max(this.#neededUpTo, hoped.end);
+    this.#hoped = undefined;
   }
 
   /** The next record that was never asked for, if somebody will read it. */

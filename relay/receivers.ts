@@ -98,7 +98,7 @@ export class Receivers {
     }
     // As with the channel's.
     client.share = share.record.key;
-    share.fanout.join(socket, join, now);
+    share.fanout.join(socket, join, now, client.address);
   }
 }
 

@@ -40,7 +40,7 @@ export class LocalShare {
     this.#homeWorker = owner;
     this.#replica = new ReplicaLog(pool, Origin.frameBytes(offer));
     const upstream: Upstream = {
-      need: (runs) => this.#toHome({ t: "need", runs }),
+      need: (needs) => this.#toHome({ t: "need", needs }),
       report: (entries) => this.#toHome({ t: "report", entries }),
       receipt: (receipt) => this.#toHome({ t: "receipt", receipt }),
       floor: (next) => this.#toHome({ t: "floor", next }),

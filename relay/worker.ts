@@ -100,7 +100,7 @@ function start({
     closed: (id) => hub.closed(id, clock()),
     has: (share) => hub.has(share),
     readable: (share, capability) => hub.readable(share, capability),
-    enter: (id, channel) => hub.enter(id, channel, clock()),
+    enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
   };
   const egress = new Egress({ buffer: egressBuffer, bounds, clock: sharedClock, turn: drained });
   const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);

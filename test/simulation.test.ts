@@ -5,6 +5,8 @@
 import { expect, test } from "bun:test";
 
 import { runSeed } from "./simulation/run.ts";
+import { Simulation } from "./simulation/simulation.ts";
+import { drawStorm } from "./simulation/storm-scenario.ts";
 
 const SEEDS = 1000;
 const PER_TEST = 250;
@@ -51,6 +53,24 @@ for (let first = 1; first <= SEEDS; first += PER_TEST) {
 }
 
 test.each(KEPT)("seed $seed, in which $why", ({ seed }) => play(seed));
+
+/** Receivers beside a storm keep that part of their rate. */
+const STORM_BAR = 0.8;
+
+test.each([1, 10])(
+  "beside a storm of %d clients receivers keep their rate",
+  (storms) => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const alone = new Simulation(drawStorm(seed, 0)).run().finishedAt;
+      const beside = new Simulation(drawStorm(seed, storms)).run().finishedAt;
+      expect(alone.size).toBeGreaterThan(0);
+      for (const [name, at] of alone) {
+        expect(at / beside.get(name)!, `seed ${seed}`).toBeGreaterThanOrEqual(STORM_BAR);
+      }
+    }
+  },
+  TIMEOUT_MS,
+);
 
 test("a seed is the same world each time", () => {
   expect(runSeed(42)).toEqual(runSeed(42));

@@ -64,7 +64,8 @@ export class Ciphertext implements Insider {
       gone: () => this.leave(),
     });
     this.#id = insiders.enter(this);
-    insiders.later(() => inside.enter(this.#id, channel));
+    const { limitKey } = options.visitor;
+    insiders.later(() => inside.enter(this.#id, channel, limitKey));
   }
 
   get isFull(): boolean {

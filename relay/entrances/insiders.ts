@@ -36,7 +36,7 @@ export interface Inside {
   /** The channel of a share that this capability lets read, see `Hub.readable`; both ids in hex. */
   readable(share: string, capability: Uint8Array): string | undefined;
   /** In place of `opened` and a hello: a receiver of this channel that shows a capability. */
-  enter(id: SocketId, channel: string): void;
+  enter(id: SocketId, channel: string, address: string | undefined): void;
 }
 
 /**

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import {
   dataPerRecord,
   LOBBY_CODE,
-  READ_AHEAD_RECORDS,
   RECORD_SIZE,
   recordCount,
   type Code,
@@ -234,10 +233,9 @@ describe("a transfer that stands still", () => {
     const keys = deriveKeys(code, nodePrimitives);
     await using receiver = await RawClient.greeted(url, "receiver", keys);
     const offers = await receiver.when("offers", (message) => message.list.length > 0);
-    // It acknowledges nothing: the sender is asked for what it reads soon, and no more.
+    // It acknowledges nothing: the sender is asked for its window, and for nothing ahead.
     const window = 2;
     receiver.join(offers.list[0]!.share, 0, window);
-    const records = window + READ_AHEAD_RECORDS;
-    await sender.when("progress", ({ bytes }) => bytes === records * DATA - headBytes(file.path));
+    await sender.when("progress", ({ bytes }) => bytes === window * DATA - headBytes(file.path));
   });
 });

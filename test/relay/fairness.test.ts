@@ -15,6 +15,8 @@ function greedy(play: RelayPlay, share: PlayShare, worker: number): void {
     play.join(worker, 100 + at, share, { receiver: 100 + at, from: 8 * at });
   }
   play.run(worker, SENDER, share);
+  for (let at = 0; at < 12; at++) play.ack(worker, 100 + at, share, 8 * at + 1);
+  play.run(worker, SENDER, share);
 }
 
 test("a share with receivers everywhere in it leaves another its part of the log", () => {
@@ -24,7 +26,9 @@ test("a share with receivers everywhere in it leaves another its part of the log
   expect(play.blocksHeld).toBe(8);
   play.send(1, OTHER_SENDER, small).join(1, OTHER_RECEIVER, small).tick();
   // It has half of the log, and half of that for what is on its way.
-  expect(play.answer(1, OTHER_SENDER, small)).toEqual([0, 1]);
+  expect(play.answer(1, OTHER_SENDER, small)).toEqual([0]);
+  play.ack(1, OTHER_RECEIVER, small, 1);
+  expect(play.answer(1, OTHER_SENDER, small)).toEqual([1]);
   play.run(1, OTHER_SENDER, small);
   for (let next = 1; next < 40; next++) {
     play.ack(1, OTHER_RECEIVER, small, next);
@@ -37,12 +41,18 @@ test("a share with receivers everywhere in it leaves another its part of the log
 
 test("the credit of one sender is nobody else's", () => {
   const [big, small] = [new PlayShare(1, { seekable: true }), new PlayShare(2, { seekable: true })];
-  const play = new RelayPlay({ blocks: 80, workers: 1 });
-  play.send(0, SENDER, big).join(0, RECEIVER, big);
-  expect(play.sockets[0]!.wants.splice(0)).toEqual(range(0, CREDIT_RECORDS));
+  const play = new RelayPlay({ blocks: 160, workers: 1 });
+  const wantsAll = (sender: number, receiver: number, share: PlayShare): void => {
+    play.send(0, sender, share).join(0, receiver, share);
+    play.answer(0, sender, share);
+    play.ack(0, receiver, share, 1).run(0, sender, share);
+    play.ack(0, receiver, share, 5);
+  };
+  wantsAll(SENDER, RECEIVER, big);
+  expect(play.sockets[0]!.wants.splice(0)).toEqual(range(6, 6 + CREDIT_RECORDS));
   // The first never answers.
-  play.send(0, OTHER_SENDER, small).join(0, OTHER_RECEIVER, small);
-  expect(play.answer(0, OTHER_SENDER, small)).toEqual(range(0, CREDIT_RECORDS));
+  wantsAll(OTHER_SENDER, OTHER_RECEIVER, small);
+  expect(play.answer(0, OTHER_SENDER, small)).toEqual(range(6, 6 + CREDIT_RECORDS));
 });
 
 test("shares whose records must be kept leave room for others, even if nobody goes on", () => {

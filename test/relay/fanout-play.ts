@@ -2,6 +2,7 @@ import { WINDOW_RECORDS, encodeFrame, type Offer, type ReceiverEntry } from "../
 import { Fanout } from "../../relay/fanout.ts";
 import { BlockLog } from "../../relay/log.ts";
 import { BlockPool, createPool } from "../../relay/pool.ts";
+import type { PartyNeed } from "../../relay/messages.ts";
 import { Recorder } from "./recorder.ts";
 
 export const share = new Uint8Array(16).fill(1);
@@ -19,6 +20,7 @@ export class Play {
   readonly outlet: Recorder;
   readonly log: BlockLog;
   readonly fanout: Fanout;
+  readonly needs: PartyNeed[] = [];
   readonly asked: string[] = [];
   readonly reports: string[] = [];
   readonly receipts: number[] = [];
@@ -34,7 +36,10 @@ export class Play {
     const bytes = records * 100;
     const offer: Offer = { share, recordSize: 100, records, bytes, seekable };
     const upstream = {
-      need: (runs: { first: number; count: number }[]) => {
+      need: (needs: readonly PartyNeed[]) => {
+        this.needs.push(...needs);
+        const runs = needs.flatMap((need) => need.runs);
+        if (runs.length === 0) return;
         this.asked.push(runs.map(({ first, count }) => `${first}+${count}`).join(" "));
       },
       report: (entries: ReceiverEntry[]) => this.reports.push(...entries.map(describeEntry)),

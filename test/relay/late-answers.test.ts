@@ -1,6 +1,12 @@
 /** A sender that keeps its answers back until who needed them is gone: whoever else comes gets all. */
 import { expect, test } from "bun:test";
-import { CREDIT_RECORDS, LOG_IDLE_MS, TICK_MS, decodeFrame } from "../../protocol/mod.ts";
+import {
+  ACK_EVERY_RECORDS,
+  CREDIT_RECORDS,
+  LOG_IDLE_MS,
+  TICK_MS,
+  decodeFrame,
+} from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { PlayShare, RelayPlay, range } from "./relay-play.ts";
@@ -100,20 +106,23 @@ async function playReal(url: string): Promise<void> {
   const { share: id } = share.offer;
   await using sender = await RawClient.offering(url, channel, share);
   const wanted: number[] = [];
-  let answers = false;
+  let answersBefore = ACK_EVERY_RECORDS;
   sender.onMessage = (message) => {
     if (message.t !== "want") return;
-    wanted.push(...range(message.first, message.first + message.count));
-    if (answers) for (const index of wanted.splice(0)) sender.send(share.frame(index));
+    for (const index of range(message.first, message.first + message.count)) {
+      if (index < answersBefore) sender.send(share.frame(index));
+      else wanted.push(index);
+    }
   };
   {
     await using first = await RawClient.greeted(url, "receiver", channel);
     await first.when("offers", ({ list }) => list.length > 0);
+    first.onFrame = (frame) => first.ack(id, decodeFrame(frame).index + 1, CREDIT_RECORDS);
     first.join(id, 0, CREDIT_RECORDS);
-    await sender.when("want", (want) => want.first + want.count === CREDIT_RECORDS);
+    await sender.when("want", () => wanted.length === CREDIT_RECORDS);
   }
   await sender.when("receivers", ({ list }) => list.some(({ state }) => state === "lost"));
-  answers = true;
+  answersBefore = Infinity;
   for (const index of wanted.splice(0)) sender.send(share.frame(index));
   await using second = await RawClient.greeted(url, "receiver", channel);
   await second.when("offers", ({ list }) => list.length > 0);

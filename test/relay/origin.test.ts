@@ -42,6 +42,7 @@ interface PlayOptions extends Partial<Offer> {
 
 /** An origin over real memory, with a sender that writes down what it is told. */
 class Play {
+  now = 0;
   readonly said: string[] = [];
   readonly came: number[] = [];
   readonly gone: [worker: number, before: number][] = [];
@@ -59,15 +60,15 @@ class Play {
       gone: (worker, before) => this.gone.push([worker, before]),
       full: (worker) => this.full.push(worker),
       mostReceivers: () => RECEIVERS_PER_SHARE,
+      now: () => this.now,
     });
     if (here) this.origin.senderBack();
   }
 
   need(...runs: [first: number, count: number][]): string[] {
-    this.origin.need(
-      runs.map(([first, count]) => ({ first, count })),
-      0,
-    );
+    const all = runs.map(([first, count]) => ({ first, count }));
+    const need = { group: undefined, proven: true, from: 0, end: Infinity };
+    this.origin.need([{ ...need, party: 0, runs: all }], 0);
     return this.takeSaid();
   }
 
@@ -121,8 +122,9 @@ describe("wants", () => {
 
   test("are never more than the credit, and go on as records come", () => {
     const play = new Play();
-    expect(play.need([0, 40])).toEqual([`want 0+${CREDIT_RECORDS}`]);
-    expect(play.origin.pending).toEqual({ outstanding: 16, queued: 24 });
+    play.need([0, 8]);
+    expect(play.need([8, 8], [16, 8])).toEqual([`want ${CREDIT_RECORDS / 2}+8`]);
+    expect(play.origin.pending).toEqual({ outstanding: 16, queued: 8 });
     expect(play.frame(0)).toEqual(["want 16+1"]);
     expect(play.frame(5)).toEqual(["want 17+1"]);
   });
@@ -201,13 +203,13 @@ describe("P6 a frame", () => {
 describe("a sender whose line broke", () => {
   test("is asked for what did not come, in the same order, when it is back", () => {
     const play = new Play();
-    play.need([0, 20]);
+    play.need([0, 16]);
     play.frame(0);
     play.origin.senderLost();
     expect([...play.need([50, 1]), ...play.tick()]).toEqual([]);
     play.origin.senderBack();
-    expect(play.takeSaid()).toEqual(["want 1+16"]);
-    expect(play.origin.pending).toEqual({ outstanding: 16, queued: 4 });
+    expect(play.takeSaid()).toEqual(["want 1+15", "want 50+1"]);
+    expect(play.origin.pending).toEqual({ outstanding: 16, queued: 0 });
   });
 
   test("leaves no place in the log reserved", () => {

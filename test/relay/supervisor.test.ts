@@ -195,9 +195,13 @@ test("who is sent away gets whole frames, and is told so after the last", async 
   await using receiver = await RawClient.greeted(url, "receiver", channel);
   await receiver.offered(share);
   receiver.join(share.offer.share, 0, WINDOW_RECORDS);
-  receiver.socket.pause();
   await sender.when("want");
-  for (let index = 0; index < WINDOW_RECORDS; index++) sender.send(share.frame(index));
+  sender.send(share.frame(0));
+  await receiver.frame(0);
+  receiver.ack(share.offer.share, 1, WINDOW_RECORDS);
+  receiver.socket.pause();
+  const { first, count } = await sender.when("want", (want) => want.first === 1);
+  for (let index = first; index < first + count; index++) sender.send(share.frame(index));
   // All of them have been passed on, to where there was room, when the answer to this is here.
   const passedOn = new Promise<void>((resolve) => {
     sender.socket.addEventListener("pong", () => resolve());

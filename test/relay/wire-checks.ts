@@ -32,10 +32,17 @@ export async function expectServed(
   await using receiver = await RawClient.greeted(url, "receiver", channel);
   const { list } = await receiver.offered(share);
   expect(list).toMatchObject([{ share: share.offer.share, senderHere: true }]);
+  const serve = (message: Message): void => {
+    if (message.t !== "want") return;
+    const end = message.first + message.count;
+    for (let index = message.first; index < end; index++) sender.send(share.frame(index));
+  };
+  for (const message of sender.messages) serve(message);
+  sender.onMessage = serve;
+  receiver.onFrame = () => receiver.ack(share.offer.share, 1, 3);
   receiver.join(share.offer.share, 0, 4);
-  await sender.when("want", ({ first }) => first === 0);
-  for (const index of [0, 1, 2, 3]) sender.send(share.frame(index));
   const frame = decodeFrame(await receiver.frame(3));
+  sender.onMessage = () => undefined;
   expect(frame.index).toBe(3);
   expect(receiver.frames).toEqual([0, 1, 2, 3].map((index) => Buffer.from(share.frame(index))));
 }

@@ -38,6 +38,13 @@ export type Fault = { readonly at: number } & (
     }
   | { readonly kind: "crash worker"; readonly target: number }
   | { readonly kind: "restart relay"; readonly gracefully: boolean; readonly lasts: number }
+  /** A client joins again and again and takes nothing. */
+  | {
+      readonly kind: "storm";
+      readonly ways: Ways;
+      readonly everyMs: number;
+      readonly lasts: number;
+    }
 );
 
 /** How the senders end. */
@@ -108,7 +115,8 @@ function isOpen(seed: number): boolean {
 /** Draws what happens from a seed. */
 export function drawScenario(seed: number): Scenario {
   const drawn = drawSeekable(seed);
-  const scenario = isStream(seed) ? asStream(drawn) : drawn;
+  const calmer = isStream(seed) ? asStream(drawn) : drawn;
+  const scenario = seed % 8 === 3 && !isCalm(seed) ? withStorms(calmer) : calmer;
   const admits = seed % 11 === 4 && !isCalm(seed);
   const waits = seed % 13 === 7 && !isCalm(seed);
   // Who is too late for a stream looks for another share, and hears so where there is none.
@@ -141,6 +149,22 @@ function drawStrangers({ seed, shares, transferMs }: Scenario): StrangerPlan[] {
       leavesAt: startAt + random.scale(100, 60_000),
     };
   });
+}
+
+/** From chance of its own too: some clients only disturb, at any time and from anywhere. */
+function withStorms(scenario: Scenario): Scenario {
+  const { seed, shares, transferMs, faults } = scenario;
+  const random = new Random(`storms ${seed}`);
+  const bytes = Math.max(...shares.map(({ size }) => frameBytes(size)));
+  const storms = Array.from({ length: random.whole(1, 4) }, (): Fault => {
+    const ways = drawWays(random, bytes, random.scale(1, 50));
+    const at = random.real(0, Math.min(transferMs, 10_000));
+    const lasts = random.scale(500, Math.min(4 * transferMs, 20_000));
+    return { at, kind: "storm", ways, everyMs: random.scale(2, 200), lasts };
+  });
+  const all = [...faults, ...storms].toSorted((a, b) => a.at - b.at);
+  const quietAt = all.reduce((latest, fault) => Math.max(latest, endOf(fault)), 0);
+  return { ...scenario, faults: all, quietAt: Math.max(scenario.quietAt, quietAt) };
 }
 
 function drawStart({ seed, receivers, transferMs }: Scenario): StartWhen {

@@ -11,6 +11,7 @@ import { SimRelay } from "./relay.ts";
 import { goalOf, isAble, stopsForEver, type Fault, type Scenario } from "./scenario.ts";
 import { SimSender } from "./sender.ts";
 import { SimShare } from "./share.ts";
+import { Stormer } from "./stormer.ts";
 import { Streams } from "./streams.ts";
 import { Violation, type World } from "./world.ts";
 
@@ -46,6 +47,8 @@ export class Simulation {
   readonly #shares: SimShare[];
   /** They are no part of what is checked; see `StrangerPlan`. */
   readonly #strangers: SimSender[] = [];
+  readonly #signer: Signer;
+  readonly #stormers: Stormer[] = [];
   /** All is done but for the relay to forget it. */
   #over = false;
 
@@ -66,6 +69,7 @@ export class Simulation {
     this.#network = new Network(this.#world);
     this.#network.relay = new SimRelay(this.#world, scenario.relay);
     const signer = nodePrimitives.signer(new Random(`${seed} channel`).bytes(32));
+    this.#signer = signer;
     const copies = new Copies();
     this.#shares = scenario.shares.map(
       ({ size }, index) =>
@@ -223,6 +227,15 @@ export class Simulation {
         count(fault.kind);
         party.process.kill();
         this.#clock.after(fault.lasts, () => this.#start(party));
+        return;
+      }
+      case "storm": {
+        const { ways, everyMs, lasts } = fault;
+        const name = `stormer ${this.#stormers.length}`;
+        const habits = { everyMs, lasts };
+        this.#stormers.push(
+          new Stormer(name, this.#world, this.#network, ways, this.#signer, habits),
+        );
         return;
       }
       case "crash worker":

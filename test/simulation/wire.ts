@@ -157,6 +157,8 @@ export class Wire {
   #client: ClientEnd | undefined;
   #relay: RelayEnd | undefined;
   #opened = false;
+  /** What the relay said right away. */
+  readonly #early: Uint8Array[] = [];
 
   constructor(id: number, clock: Clock, ways: { up: Way; down: Way }, client: ClientEnd) {
     this.id = id;
@@ -172,7 +174,9 @@ export class Wire {
     this.down = new Flow(clock, ways.down, {
       deliver: (bytes) => {
         if (bytes !== undefined) {
-          this.#client?.received(this, bytes);
+          // The answer to the upgrade comes before all else.
+          if (this.#opened) this.#client?.received(this, bytes);
+          else this.#early.push(bytes);
           return;
         }
         this.clientLoses();
@@ -198,6 +202,7 @@ export class Wire {
       if (this.#client === undefined) return;
       this.#opened = true;
       this.#client.opened(this);
+      for (const bytes of this.#early.splice(0)) this.#client?.received(this, bytes);
     });
   }
 

@@ -10,6 +10,7 @@ import {
   equalBytes,
   faultMessage,
   isFrame,
+  READ_AHEAD_RECORDS,
   isOfShare,
   toHex,
   type SocketFault,
@@ -53,6 +54,9 @@ export interface WorkerSettings {
 }
 
 /** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker.ts. */
+/** Parties that can need records at once: the clients of a scenario, and the live lane of each worker. */
+const PARTIES_MOST = 64;
+
 export class SimWorker implements Outlet, RelayEnd {
   readonly id: number;
   readonly hub: Hub;
@@ -292,7 +296,7 @@ export class SimWorker implements Outlet, RelayEnd {
       const pending = share.home.origin?.pending;
       if (pending !== undefined) {
         const { outstanding, queued } = pending;
-        if (outstanding > 16 || queued > records) {
+        if (outstanding > 16 || queued > PARTIES_MOST * Math.min(records, READ_AHEAD_RECORDS)) {
           throw new Violation(`${outstanding} records asked and ${queued} queued of ${records}`);
         }
       }
