@@ -2,6 +2,8 @@ import * as v from "valibot";
 
 import { FaultError, isFaultCode, type FaultCode } from "./faults.ts";
 import {
+  CLIENT_CONTROL_BYTES,
+  CLIENT_KEYS,
   CONTROL_BYTES,
   FRAME_BYTES,
   OFFERS_PER_MESSAGE,
@@ -211,12 +213,20 @@ export function encodeControl(message: Message): Uint8Array {
 }
 
 /**
- * Reads a control message. Keys that are not known are dropped.
+ * Reads a control message of a relay. Keys that are not known are dropped.
  * @throws FaultError `bad-message` for anything that is not exactly one known message,
  * `version-mismatch` for a hello of other versions, whatever else it says
  */
 export function decodeControl(bytes: Uint8Array): Message {
-  const value = unpackMap(bytes, CONTROL_BYTES);
+  return read(unpackMap(bytes, CONTROL_BYTES));
+}
+
+/** The same for one of a client, which has less to say: a relay reads those of thousands. */
+export function decodeClientControl(bytes: Uint8Array): Message {
+  return read(unpackMap(bytes, CLIENT_CONTROL_BYTES, CLIENT_KEYS));
+}
+
+function read(value: PlainMap): Message {
   const type = typeof value === "object" && value !== null && "t" in value ? value.t : undefined;
   if (typeof type !== "string" || !Object.hasOwn(schemas, type)) {
     throw new FaultError("bad-message", "a message of an unknown type");

@@ -5,7 +5,7 @@ import {
   CREDIT_RECORDS,
   FRAME_BYTES,
   commonVersion,
-  decodeControl,
+  decodeClientControl,
   isFrame,
   toHex,
   type Message,
@@ -85,7 +85,7 @@ export class Hub {
     const client = this.#clients.get(socket);
     if (client === undefined) return;
     try {
-      if (!isFrame(bytes)) this.#control(socket, client, decodeControl(bytes));
+      if (!isFrame(bytes)) this.#control(socket, client, decodeClientControl(bytes));
       else if (client.role === "sender") this.#senders.frame(socket, client, bytes);
       else throw new FaultError("wrong-role", "a frame");
     } catch (error) {

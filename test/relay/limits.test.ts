@@ -209,7 +209,7 @@ describe("a client", () => {
     await using socket = await StrictSocket.open("127.0.0.1", relay.port, (message) => {
       told.push(message);
     });
-    socket.send(encodeControl({ t: "hello", v: 1, role: "receiver", channel: randomId() }));
+    socket.send(encodeControl({ t: "hello", v: 1, role: "sender", channel: randomId() }));
     const text = await OriginalSenderLine.drip(relay);
     // A frame that will never be whole.
     const begun = Buffer.concat([frameHead(2 ** 20), new Uint8Array(100_000)]);

@@ -11,6 +11,8 @@ export class RawSocket implements AsyncDisposable {
   readonly #socket: Socket;
   /** The HTTP head of the answer. */
   readonly head: Promise<string>;
+  /** Its line is over. */
+  isClosed = false;
   /** The WebSocket close code that came, undefined when the line ended without one. */
   readonly closed: Promise<number | undefined>;
 
@@ -31,6 +33,7 @@ export class RawSocket implements AsyncDisposable {
     socket.on("error", () => undefined);
     this.closed = new Promise((resolve) => {
       socket.on("close", () => {
+        this.isClosed = true;
         head.resolve(reader.head ?? "");
         resolve(code);
       });
