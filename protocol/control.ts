@@ -3,6 +3,8 @@ import * as v from "valibot";
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
 import { FaultError } from "./faults.ts";
 import {
+  CLIENT_CONTROL_BYTES,
+  CLIENT_KEYS,
   CONTROL_BYTES,
   FRAME_BYTES,
   OFFERS_PER_MESSAGE,
@@ -273,14 +275,20 @@ export function encodeControl(message: Message): Uint8Array {
   return packMap(message);
 }
 
+/** A client has less to say than a relay, which reads the messages of thousands. */
+const CLIENTS: ReadonlySet<From> = new Set(["sender", "receiver", "stranger"]);
+
 /**
  * Reads a control message. Keys that are not known are dropped.
- * @param from who says it: a fault that is not theirs to raise becomes `bad-message`
+ * @param from who says it: a client may say CLIENT_CONTROL_BYTES and CLIENT_KEYS at most, and a fault
+ * that is not theirs to raise becomes `bad-message`
  * @throws FaultError `bad-message` for anything that is not exactly one known message,
  * `version-mismatch` for a hello of other versions, whatever else it says
  */
 export function decodeControl(bytes: Uint8Array, from: From): Message {
-  const value = unpackMap(bytes, CONTROL_BYTES);
+  const value = CLIENTS.has(from)
+    ? unpackMap(bytes, CLIENT_CONTROL_BYTES, CLIENT_KEYS)
+    : unpackMap(bytes, CONTROL_BYTES);
   const type = typeof value === "object" && value !== null && "t" in value ? value.t : undefined;
   if (typeof type !== "string" || !Object.hasOwn(schemas, type)) {
     throw new FaultError("bad-message", "a message of an unknown type");

@@ -51,7 +51,13 @@ export const CONTROL_BYTES = limit(
   "CONTROL_BYTES",
   64 * KiB,
   "bytes",
-  "a control message; refused before it is decoded",
+  "a control message of the relay; refused before it is decoded",
+);
+export const CLIENT_CONTROL_BYTES = limit(
+  "CLIENT_CONTROL_BYTES",
+  4 * KiB,
+  "bytes",
+  "a control message of a client, refused before it is decoded; the largest, `hello` and `join`, take less than 1 KiB",
 );
 export const RECORD_INDEX = limit(
   "RECORD_INDEX",
@@ -352,7 +358,67 @@ export const BUFFERED_BYTES = limit(
   "BUFFERED_BYTES",
   256 * MiB,
   "bytes",
-  "of one worker, parts of frames that wait for sockets; above it who is slow has to come again",
+  "memory of one worker for what waits for clients or came from them and is not finished, over all doors; above it clients wait for room",
+);
+export const ARRIVING_BYTES = limit(
+  "ARRIVING_BYTES",
+  128 * MiB,
+  "bytes",
+  "of BUFFERED_BYTES, what came from clients; half, so that uploads never keep downloads from going on",
+);
+export const STILL_BYTES = limit(
+  "STILL_BYTES",
+  32 * MiB,
+  "bytes",
+  "of BUFFERED_BYTES, what waits for clients that take nothing; a piece for each of 2048 downloads, or 16 frames where the kernel can't send them itself",
+);
+export const STILL_MS = limit(
+  "STILL_MS",
+  5 * second,
+  "ms",
+  "a client that takes nothing for so long counts as one that takes nothing, and goes when others wait for its room",
+);
+export const MEMORY_QUEUE = limit(
+  "MEMORY_QUEUE",
+  4096,
+  "items",
+  "clients of one worker that wait for memory; more are refused as by a full relay",
+);
+export const PROVEN_BYTES = limit(
+  "PROVEN_BYTES",
+  4 * MiB,
+  "bytes",
+  "a client that took so much takes what it is given; less may lie in buffers of the kernels",
+);
+export const PIECE_BYTES = limit(
+  "PIECE_BYTES",
+  16 * KiB,
+  "bytes",
+  "given at once to a download by HTTP or the original app: all of ours that one costs which nobody reads",
+);
+export const STEADY_PIECE_BYTES = limit(
+  "STEADY_PIECE_BYTES",
+  128 * KiB,
+  "bytes",
+  "the same for one that took PROVEN_BYTES; each piece costs some calls",
+);
+export const CLIENT_WINDOW_BYTES = limit(
+  "CLIENT_WINDOW_BYTES",
+  16 * KiB,
+  "bytes",
+  "of a client that sends no frames, kept by the kernel until it is read; so one that sends much is seen before it is much",
+);
+export const ARRIVALS_MS = limit(
+  "ARRIVALS_MS",
+  10,
+  "ms",
+  "between two looks at what came from clients and is no whole message",
+);
+export const OPENED_BYTES = limit(
+  "OPENED_BYTES",
+  8 * MiB,
+  "bytes",
+  "records of the lobby that a worker keeps opened; those who take a file at one speed want the same ones",
 );
 export const CONTROL_QUEUE_BYTES = limit(
   "CONTROL_QUEUE_BYTES",
@@ -409,7 +475,7 @@ export const UNREAD_MS = limit(
   "UNREAD_MS",
   5 * minute,
   "ms",
-  "a client of HTTP or the original app that takes not one record of those that wait: at 9 KiB/s, with what kernels hold, one leaves in half of that",
+  "a client of HTTP or the original app that takes not one piece of what waits: a phone that sleeps for some minutes goes on",
 );
 export const MESSAGES_PER_SECOND = limit(
   "MESSAGES_PER_SECOND",
@@ -624,9 +690,9 @@ export const DESCRIPTORS_SPARE = limit(
 );
 export const DESCRIPTORS_PER_WORKER = limit(
   "DESCRIPTORS_PER_WORKER",
-  8,
+  10,
   "items",
-  "open files of a worker itself; four, and as many while one takes the place of another",
+  "open files of a worker itself; five, and as many while one takes the place of another",
 );
 export const DESCRIPTORS_LEFT = limit(
   "DESCRIPTORS_LEFT",
@@ -935,6 +1001,12 @@ export const MESSAGE_DEPTH = limit(
   6,
   "items",
   "maps and arrays inside each other in one message; a manifest needs three",
+);
+export const CLIENT_KEYS = limit(
+  "CLIENT_KEYS",
+  64,
+  "items",
+  "keys of all maps of a client's control message together; `offer` has the most, 9",
 );
 export const MESSAGE_VALUES = limit(
   "MESSAGE_VALUES",

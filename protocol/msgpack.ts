@@ -75,11 +75,12 @@ export function packMapWithList(map: object, key: string, list: MsgpackWriter): 
 /**
  * Decodes one MessagePack map of at most `maxBytes`. The result holds plain objects, arrays,
  * strings, numbers, booleans, null and Uint8Array copies only; integers are safe integers.
+ * @param maxKeys of all maps in it together, counted before anything is made of them
  * @throws FaultError "bad-message" for anything else.
  */
-export function unpackMap(bytes: Uint8Array, maxBytes: number): PlainMap {
+export function unpackMap(bytes: Uint8Array, maxBytes: number, maxKeys = Infinity): PlainMap {
   if (bytes.length > maxBytes) throw bad(`longer than ${maxBytes} bytes`);
-  walkMap(bytes);
+  walkMap(bytes, maxKeys);
   try {
     // A plain view: from a Buffer, binary fields would come as Buffers.
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -98,14 +99,16 @@ interface Walk {
   readonly bytes: Uint8Array;
   offset: number;
   values: number;
+  /** That may still come. */
+  keys: number;
 }
 
-function walkMap(bytes: Uint8Array): void {
+function walkMap(bytes: Uint8Array, maxKeys = Infinity): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = bytes[0];
   if (first === undefined) throw bad("empty");
   if (first >> 4 !== 0x8 && first !== 0xde && first !== 0xdf) throw bad("not a map");
-  const walk: Walk = { view, bytes, offset: 0, values: 0 };
+  const walk: Walk = { view, bytes, offset: 0, values: 0, keys: maxKeys };
   walkValue(walk, 1);
   if (walk.offset !== bytes.length) throw bad("bytes after the end");
 }
@@ -163,6 +166,9 @@ function walkItems(walk: Walk, count: number, depth: number): void {
 
 function walkEntries(walk: Walk, count: number, depth: number): void {
   if (depth > MESSAGE_DEPTH) throw bad("too deep");
+  // By what the map says of itself: a map of a thousand keys is not walked to find that out.
+  walk.keys -= count;
+  if (walk.keys < 0) throw bad("too many keys");
   const keys = new Set<string>();
   for (let i = 0; i < count; i++) {
     const key = walkKey(walk);

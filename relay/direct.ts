@@ -1,8 +1,9 @@
 import { readSync } from "node:fs";
 
-import { BUFFERED_BYTES } from "../protocol/mod.ts";
+import { PROVEN_BYTES, STILL_MS } from "../protocol/mod.ts";
 
 import type { RecordPlace } from "./log.ts";
+import type { MemoryKind, MemoryPlace } from "./memory.ts";
 import type { Descriptor, Native, PeerKey } from "./native.ts";
 import type { SendResult, SocketId } from "./outlet.ts";
 import type { BlockPool } from "./pool.ts";
@@ -30,6 +31,10 @@ interface Stream {
   left: number;
   /** What is left, copied; the place is let go. */
   copy: Uint8Array | undefined;
+  memory: MemoryPlace | undefined;
+  /** What it took in all, and when it did last. bytes, ms */
+  took: number;
+  tookAt: number;
 }
 
 export interface DirectEvents {
@@ -49,6 +54,9 @@ export interface DirectOptions {
   readonly native: Kernel;
   readonly pool: BlockPool;
   readonly store: FileStore;
+  readonly clock: () => number;
+  /** Holds memory for a socket. */
+  readonly enter: (id: SocketId, kind: MemoryKind) => MemoryPlace;
   readonly events: DirectEvents;
 }
 
@@ -65,18 +73,21 @@ export class DirectSender {
   readonly #pool: BlockPool;
   readonly #store: FileStore;
   readonly #events: DirectEvents;
+  readonly #clock: () => number;
+  readonly #enter: DirectOptions["enter"];
   readonly #streams = new Map<SocketId, Stream>();
   /** Streams with something left of a frame. */
   readonly #blocked = new Set<Stream>();
   /** Blocked at the last tick already. */
   #slow = new Set<Stream>();
-  #copiedBytes = 0;
   #isLooking = false;
   #isDisposed = false;
   #delay = LOOK_MS;
   #foundAt = 0;
 
-  constructor({ native, pool, store, events }: DirectOptions) {
+  constructor({ native, pool, store, events, clock, enter }: DirectOptions) {
+    this.#clock = clock;
+    this.#enter = enter;
     this.#native = native;
     this.#pool = pool;
     this.#store = store;
@@ -99,6 +110,9 @@ export class DirectSender {
       offset: 0,
       left: 0,
       copy: undefined,
+      memory: undefined,
+      took: 0,
+      tookAt: 0,
     });
     return "attached";
   }
@@ -185,9 +199,12 @@ export class DirectSender {
     if (took === "full") return "queued";
     stream.offset += took;
     stream.left -= took;
+    stream.took += took;
+    stream.tookAt = this.#clock();
     if (copy !== undefined) {
       stream.copy = copy.subarray(took);
-      this.#copiedBytes -= took;
+      // The rest of the copy is still all there.
+      stream.memory?.took(took);
     }
     return stream.left === 0 ? "sent" : "queued";
   }
@@ -227,11 +244,14 @@ export class DirectSender {
 
   /** False when there is no memory for it. */
   #copyRest(stream: Stream): boolean {
-    if (this.#copiedBytes + stream.left > BUFFERED_BYTES) return false;
+    const moves = stream.took >= PROVEN_BYTES && this.#clock() - stream.tookAt < STILL_MS;
+    const memory = this.#enter(stream.id, moves ? "moving" : "still");
+    if (!memory.fits(stream.left)) return false;
+    memory.hold(stream.left);
+    stream.memory = memory;
     const copy = new Uint8Array(stream.left);
     readSync(this.#store.file, copy, 0, copy.length, stream.offset);
     stream.copy = copy;
-    this.#copiedBytes += copy.length;
     this.#unpin(stream);
     return true;
   }
@@ -240,8 +260,9 @@ export class DirectSender {
   #release(stream: Stream): void {
     this.#blocked.delete(stream);
     this.#unpin(stream);
-    this.#copiedBytes -= stream.copy?.length ?? 0;
     stream.copy = undefined;
+    stream.memory?.leave();
+    stream.memory = undefined;
     stream.left = 0;
   }
 

@@ -160,6 +160,7 @@ export class Door {
     try {
       const wish: Wish = { role: role === "sender" ? "send" : "receive", lobby };
       data.grant = this.#gate.grant(wish, token);
+      this.#options.sockets.greeted(id, role);
     } catch (error) {
       this.#tellRefused(data.visitor, token);
       throw error;

@@ -128,8 +128,11 @@ export function inflowOf(
 ): Inflow | undefined {
   if (key === undefined || kernel === undefined) return undefined;
   const inflow = new Inflow(key, now);
-  // Whoever comes by itself has a line of its own for a WebSocket. Proxies use theirs again.
-  const isDirect = visitor.address === peer && !isLoopback(visitor.address);
-  if (!isDirect) inflow.countFromHere(kernel);
+  if (!isDirect(visitor, peer)) inflow.countFromHere(kernel);
   return inflow;
+}
+
+/** Whoever comes by itself has a line of its own for a WebSocket. Proxies use theirs again. */
+export function isDirect({ address }: Visitor, peer: string | undefined): boolean {
+  return address === peer && !isLoopback(address);
 }

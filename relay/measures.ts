@@ -3,6 +3,7 @@ import { TICK_MS, type FaultCode } from "../protocol/mod.ts";
 
 import type { Entrances } from "./entrances/mod.ts";
 import type { Hub } from "./hub.ts";
+import type { MemoryBudget, MemoryMeasures } from "./memory.ts";
 import type { LocalShare } from "./share.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -60,6 +61,8 @@ export interface WorkerMeasures {
   /** Bytes given to sockets that the kernel has not taken, over all and of the socket with most. */
   readonly buffered: number;
   readonly bufferedMost: number;
+  /** What is held for clients. */
+  readonly memory: MemoryMeasures;
   /** The most that its event loop was late in the last 10 to 20 s. ms */
   readonly delay: number;
   readonly shares: readonly ShareMeasures[];
@@ -102,6 +105,7 @@ export interface MeasuresOptions {
   readonly hub: Hub;
   readonly sockets: Sockets;
   readonly entrances: Entrances;
+  readonly memory: MemoryBudget;
 }
 
 /** The counts of one worker. Counting costs an addition; all else is done when somebody asks. */
@@ -132,7 +136,7 @@ export class Measures {
   }
 
   take(): WorkerMeasures {
-    const { worker, hub, sockets, entrances } = this.#options;
+    const { worker, hub, sockets, entrances, memory } = this.#options;
     const totals = { ...hub.ended };
     const lanes = noLanes();
     const shares: ShareMeasures[] = [];
@@ -158,6 +162,7 @@ export class Measures {
       lanes,
       buffered: sum,
       bufferedMost: most,
+      memory: memory.measures,
       delay: Math.max(this.#delay, this.#delayBefore),
       shares,
     };

@@ -4,10 +4,10 @@
  * file (fallocate). Elsewhere, or when the check at the start finds anything odd, there is none of
  * this, and frames go out through Bun.
  */
-import { FFIType, dlopen, ptr, read } from "bun:ffi";
+import { ptr, read } from "bun:ffi";
 import { readdirSync } from "node:fs";
 
-const LIBRARY = "libc.so.6";
+import { loadLibrary, type Library } from "./native-library.ts";
 
 const EINTR = 4;
 const EAGAIN = 11;
@@ -22,9 +22,15 @@ const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 /** EPOLLOUT | EPOLLET: told once, when a full socket has room again. */
 const EPOLL_EVENTS = 0x80000004;
+/**
+ * EPOLLIN | EPOLLOUT | EPOLLET: told once for what came since the last time. Without EPOLLOUT nothing would be
+ * told of a socket whose bytes Bun has read by then.
+ */
+const EPOLL_ARRIVALS = 0x80000005;
 const FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
 
 const IPPROTO_TCP = 6;
+const FIONREAD = 0x541b;
 const TCP_INFO = 11;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
@@ -33,6 +39,10 @@ const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;
 const SO_ACCEPTCONN = 30;
+const SO_BUF_LOCK = 72;
+const SO_RCVBUF = 8;
+/** The kernel counts its own with what it is asked for. */
+const SO_RCVBUF_FACTOR = 2;
 /** Probes after as many seconds of silence, so far apart, and so many in vain before a line is dead. */
 const KEEPALIVE = { idle: 60, interval: 15, probes: 4 };
 /** Where tcpi_bytes_received is in struct tcp_info, and what the struct has up to its end. bytes */
@@ -62,42 +72,12 @@ const KEY_BYTES = 18;
 /** A file descriptor of this process. */
 export type Descriptor = number;
 
-const symbols = {
-  sendfile: { args: ["i32", "i32", "ptr", "u64"], returns: FFIType.i64_fast },
-  send: { args: ["i32", "ptr", "u64", "i32"], returns: FFIType.i64_fast },
-  recv: { args: ["i32", "ptr", "u64", "i32"], returns: FFIType.i64_fast },
-  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-  getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-  inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
-  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-  close: { args: ["i32"], returns: "i32" },
-  epoll_create1: { args: ["i32"], returns: "i32" },
-  epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
-  fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
-  __errno_location: { args: [], returns: "ptr" },
-} as const;
-
-type Library = ReturnType<typeof dlopen<typeof symbols>>["symbols"];
-
-/** Opens the C library; undefined where it is not that of GNU/Linux. */
-function load(): Library | undefined {
-  if (process.platform !== "linux") return undefined;
-  if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
-  try {
-    return dlopen(LIBRARY, symbols).symbols;
-  } catch {
-    // Another C library: no reason to fail, only to be slower.
-    return undefined;
-  }
-}
-
 /** The calls, and memory for their arguments that is used again. */
 export class Native {
   readonly #library: Library;
   readonly #epoll: Descriptor;
+  /** Another one, of sockets from which something came. */
+  readonly #arrivals: Descriptor;
   /** off_t, as two halves: a BigInt for each call would be garbage. */
   readonly #offset = new Uint32Array(2);
   readonly #events = new DataView(new ArrayBuffer(EVENT.size * EVENTS_PER_CALL));
@@ -113,16 +93,21 @@ export class Native {
   #likely: Descriptor = 3;
   #ownPort: number | undefined;
 
-  private constructor(library: Library, epoll: Descriptor) {
+  private constructor(library: Library, epoll: Descriptor, arrivals: Descriptor) {
     this.#library = library;
     this.#epoll = epoll;
+    this.#arrivals = arrivals;
   }
 
   /** Undefined where the C library is another one, or the kernel gives no more descriptors. */
   static open(): Native | undefined {
-    const library = load();
-    const epoll = library?.epoll_create1(EPOLL_CLOEXEC) ?? -1;
-    return library === undefined || epoll < 0 ? undefined : new Native(library, epoll);
+    const library = loadLibrary();
+    if (library === undefined) return undefined;
+    const epoll = library.epoll_create1(EPOLL_CLOEXEC);
+    const arrivals = library.epoll_create1(EPOLL_CLOEXEC);
+    if (epoll >= 0 && arrivals >= 0) return new Native(library, epoll, arrivals);
+    for (const each of [epoll, arrivals]) if (each >= 0) library.close(each);
+    return undefined;
   }
 
   /**
@@ -148,21 +133,52 @@ export class Native {
 
   /** From now on `writable` tells when this socket, once full, can take more. */
   watch(socket: Descriptor, token: number): boolean {
-    this.#events.setUint32(0, EPOLL_EVENTS, true);
-    this.#events.setUint32(EVENT.data, token, true);
-    const { epoll_ctl } = this.#library;
-    return epoll_ctl(this.#epoll, EPOLL_CTL_ADD, socket, ptr(this.#events.buffer)) === 0;
+    return this.#add(this.#epoll, EPOLL_EVENTS, socket, token);
+  }
+
+  /** From now on `arrivals` tells of this socket, until it is closed. */
+  watchArrivals(socket: Descriptor, token: number): boolean {
+    return this.#add(this.#arrivals, EPOLL_ARRIVALS, socket, token);
   }
 
   /** Tells each socket that can take more since the last call, by its token; does not wait. */
   writable(tell: (token: number) => void): number {
+    return this.#tell(this.#epoll, tell);
+  }
+
+  /** Tells each socket from which something came since the last call, some of them; does not wait. */
+  arrivals(tell: (token: number) => void): number {
+    return this.#tell(this.#arrivals, tell);
+  }
+
+  /**
+   * The kernel keeps no more than about that of what it says until it is read. What the peer may send
+   * already stays. @returns bytes that it kept until now; undefined: it can't be taken back, so nothing was done
+   */
+  narrow(socket: Descriptor, bytes: number): number | undefined {
+    // Before Linux 5.14 a size once set stays, and whoever is to send much would be slow for ever.
+    if (this.#option(socket, SOL_SOCKET, SO_BUF_LOCK) === undefined) return undefined;
+    const before = this.#option(socket, SOL_SOCKET, SO_RCVBUF);
+    this.#setOption(socket, SOL_SOCKET, SO_RCVBUF, bytes / SO_RCVBUF_FACTOR);
+    return before;
+  }
+
+  /** The kernel keeps as much as before, and more as it sees fit. */
+  widen(socket: Descriptor, before: number): void {
+    this.#setOption(socket, SOL_SOCKET, SO_RCVBUF, before / SO_RCVBUF_FACTOR);
+    this.#setOption(socket, SOL_SOCKET, SO_BUF_LOCK, 0);
+  }
+
+  #add(epoll: Descriptor, events: number, socket: Descriptor, token: number): boolean {
+    this.#events.setUint32(0, events, true);
+    this.#events.setUint32(EVENT.data, token, true);
+    const { epoll_ctl } = this.#library;
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, socket, ptr(this.#events.buffer)) === 0;
+  }
+
+  #tell(epoll: Descriptor, tell: (token: number) => void): number {
     const tokens: number[] = [];
-    const count = this.#library.epoll_wait(
-      this.#epoll,
-      ptr(this.#events.buffer),
-      EVENTS_PER_CALL,
-      0,
-    );
+    const count = this.#library.epoll_wait(epoll, ptr(this.#events.buffer), EVENTS_PER_CALL, 0);
     for (let at = 0; at < count; at++) {
       tokens.push(this.#events.getUint32(at * EVENT.size + EVENT.data, true));
     }
@@ -189,6 +205,12 @@ export class Native {
     if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return undefined;
     if (this.#infoLength[0] < size) return undefined;
     return Number(this.#info.getBigUint64(offset, true));
+  }
+
+  /** Bytes of those that nobody has read. */
+  unread(socket: Descriptor): number {
+    const { ioctl } = this.#library;
+    return ioctl(socket, FIONREAD, ptr(this.#info.buffer)) === 0 ? this.#info.getInt32(0, true) : 0;
   }
 
   /**
@@ -284,12 +306,13 @@ export class Native {
   }
 
   /** What must be closed when the thread that uses this dies. */
-  get descriptor(): Descriptor {
-    return this.#epoll;
+  get descriptors(): readonly [Descriptor, Descriptor] {
+    return [this.#epoll, this.#arrivals];
   }
 
   dispose(): void {
     this.#close(this.#epoll);
+    this.#close(this.#arrivals);
   }
 
   #close(descriptor: Descriptor): void {

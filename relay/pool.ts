@@ -32,7 +32,7 @@ export interface PoolBuffers {
   readonly holders: SharedArrayBuffer;
   /** 1 when a share got no block, and has none. */
   readonly starved: SharedArrayBuffer;
-  /** Per worker: a descriptor to close when it dies; 0: none. */
+  /** Per worker: descriptors to close when it dies; 0: none. */
   readonly descriptors: SharedArrayBuffer;
 }
 
@@ -49,6 +49,9 @@ const RECLAIMING = -1;
 const SHORT_PART = 4;
 /** A pool is held up when more than one of so many blocks are nobody's and wait for their readers. */
 const HELD_UP_PART = 4;
+
+/** Those of one worker that nobody else would close. */
+const DESCRIPTORS = 2;
 
 const INT_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
@@ -76,7 +79,7 @@ export function createPool(
     exposed: new SharedArrayBuffer(blocks * INT_BYTES),
     holders: new SharedArrayBuffer(workers * INT_BYTES),
     starved: new SharedArrayBuffer(INT_BYTES),
-    descriptors: new SharedArrayBuffer(workers * INT_BYTES),
+    descriptors: new SharedArrayBuffer(workers * DESCRIPTORS * INT_BYTES),
   };
 }
 
@@ -291,8 +294,9 @@ export function reclaim(buffers: PoolBuffers, worker: number): void {
     if (held === worker + 1) pool.giveBack(block);
   }
   Atomics.store(new Int32Array(buffers.holders), worker, 0);
-  const descriptor = noteDescriptor(buffers, worker, 0);
-  if (descriptor !== 0) closeSync(descriptor);
+  for (const descriptor of noteDescriptors(buffers, worker, [0, 0])) {
+    if (descriptor !== 0) closeSync(descriptor);
+  }
 }
 
 /** How many blocks shares have. */
@@ -301,10 +305,11 @@ export function heldBlocks({ owners }: PoolBuffers): number {
 }
 
 /** Says what to close when this worker dies. @returns what was said before */
-export function noteDescriptor(
+export function noteDescriptors(
   { descriptors }: PoolBuffers,
   worker: number,
-  descriptor: Descriptor,
-): Descriptor {
-  return Atomics.exchange(new Int32Array(descriptors), worker, descriptor);
+  those: readonly [Descriptor, Descriptor],
+): Descriptor[] {
+  const noted = new Int32Array(descriptors);
+  return those.map((each, at) => Atomics.exchange(noted, worker * DESCRIPTORS + at, each));
 }

@@ -2,6 +2,8 @@
 const REST_MS = 1000;
 /** Messages and requests after which there is enough to collect. */
 const WORTH_MESSAGES = 1000;
+/** The same, of bytes that were held for clients: each piece of a download is an object of its own. */
+const WORTH_BYTES = 16 * 1024 ** 2;
 
 /**
  * Collects what a crowd left behind. The engine does so by itself only when more is allocated, and
@@ -11,6 +13,9 @@ export class Rest {
   readonly #collect: () => void;
   #messages = 0;
   #busyAt = 0;
+  /** As of the last tick, and of the last collection. */
+  #passed = 0;
+  #collected = 0;
 
   constructor(collect: () => void = () => Bun.gc(true)) {
     this.#collect = collect;
@@ -22,9 +27,14 @@ export class Rest {
     this.#busyAt = now;
   }
 
-  tick(now: number): void {
-    if (this.#messages < WORTH_MESSAGES || now - this.#busyAt < REST_MS) return;
+  /** @param passed bytes that were held for clients since the worker started */
+  tick(now: number, passed = 0): void {
+    if (passed !== this.#passed) this.#busyAt = now;
+    this.#passed = passed;
+    const isWorth = this.#messages >= WORTH_MESSAGES || passed - this.#collected >= WORTH_BYTES;
+    if (!isWorth || now - this.#busyAt < REST_MS) return;
     this.#messages = 0;
+    this.#collected = passed;
     this.#collect();
   }
 }

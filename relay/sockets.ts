@@ -1,7 +1,8 @@
 import {
-  BUFFERED_BYTES,
+  CLIENT_CONTROL_BYTES,
   CONTROL_QUEUE_BYTES,
   FAREWELL_MS,
+  FRAME_BYTES,
   TURNED_AWAY,
   VERDICTS_PER_SHARE,
   encodeControl,
@@ -10,24 +11,34 @@ import {
   socketFault,
   type RelayLimitName,
   type SocketFault,
+  type Role,
 } from "../protocol/mod.ts";
 
 import { answersTo } from "./allowance.ts";
+import type { Arrivals, WatchedLine } from "./arrivals.ts";
 import { Attaching } from "./attaching.ts";
 import { Bounds } from "./bounds.ts";
 import type { Place } from "./crowd.ts";
 import { DirectSender, type Kernel } from "./direct.ts";
 import { sayFarewell, type Farewell } from "./farewell.ts";
-import { FrameMemory } from "./frame-memory.ts";
-import type { Meter } from "./inflow.ts";
+import { isDirect, type Meter } from "./inflow.ts";
 import { Line, type LineRules, type Peer } from "./line.ts";
 import type { RecordPlace } from "./log.ts";
 import type { Grant } from "./gate.ts";
+import { MemoryBudget, type MemoryHolder, type MemoryPlace } from "./memory.ts";
 import type { Native, PeerKey } from "./native.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
 import type { BlockPool } from "./pool.ts";
 import { FileStore } from "./store.ts";
 import type { Visitor } from "./visitor.ts";
+
+/** Measured: what Bun keeps of a frame takes up to twice as much. */
+const BUN_FACTOR = 2;
+/** What TLS and parts of a message may add to it. bytes */
+const SPARE_BYTES = 1024;
+const SPARE_PART = 16;
+/** What a client is told that finds no place to wait for memory. */
+const NO_MEMORY = "too many wait for the relay's memory";
 
 export interface SocketData {
   readonly id: SocketId;
@@ -36,6 +47,13 @@ export interface SocketData {
   grant: Grant | undefined;
   readonly peer: PeerKey | undefined;
   readonly line: Line;
+  readonly isDirect: boolean;
+  /** Only once it said hello. */
+  isSender: boolean;
+  /** What came and is no whole message; undefined where the kernel can't tell. */
+  watched: WatchedLine | undefined;
+  /** In which that is held, of a sender. */
+  arriving: MemoryPlace | undefined;
   /** Where it is counted. */
   place: Place | undefined;
   /** It is over a limit, and is only told so. */
@@ -46,6 +64,10 @@ export interface SocketData {
   wasAccepted: boolean;
   /** Messages that wait until the frame on its way is through. */
   waiting: Uint8Array[] | undefined;
+  /** What waits for it with Bun; undefined: nothing ever did. */
+  memory: MemoryPlace | undefined;
+  /** What Bun had for it at the last look. bytes */
+  left: number;
 }
 
 export type Socket = Bun.ServerWebSocket<SocketData>;
@@ -54,10 +76,11 @@ export interface SocketsOptions {
   readonly pool: BlockPool;
   readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
   readonly meter?: Meter | undefined;
+  readonly arrivals?: Arrivals | undefined;
   readonly bounds?: Bounds;
   readonly clock: () => number;
-  /** What may wait in memory for sockets. */
-  readonly bufferedBytes?: number;
+  /** In which what waits for sockets is held. */
+  readonly memory?: MemoryBudget;
   /** All that was queued for this socket is with the kernel. */
   readonly drained: (id: SocketId) => void;
   /** A fault is told to a socket; once each. */
@@ -77,28 +100,31 @@ export class Sockets implements Outlet {
   #handling: SocketId | undefined;
   /** Sockets for which Bun holds something back. */
   readonly #held = new Set<SocketId>();
-  readonly #memory: FrameMemory;
+  readonly #memory: MemoryBudget;
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
   /** Sockets that were opened since this was made. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
   readonly #rules: LineRules;
+  readonly #arrivals: Arrivals | undefined;
   #nextId: SocketId = 1;
 
   constructor({
     pool,
     native,
     clock,
-    bufferedBytes = BUFFERED_BYTES,
+    memory = new MemoryBudget(clock),
     drained,
     failed,
     meter,
+    arrivals,
     bounds = new Bounds(),
   }: SocketsOptions) {
+    this.#arrivals = arrivals;
     this.#rules = { meter, bounds };
     this.#failed = failed;
-    this.#memory = new FrameMemory(bufferedBytes, drained);
+    this.#memory = memory;
     this.#pool = pool;
     this.#clock = clock;
     this.#drained = drained;
@@ -109,6 +135,8 @@ export class Sockets implements Outlet {
       native,
       pool,
       store,
+      clock,
+      enter: (id, kind) => memory.enter(this.#holder(id), kind),
       events: {
         drained: (id) => this.#frameThrough(id),
         failed: (id) => this.#open.get(id)?.terminate(),
@@ -134,6 +162,10 @@ export class Sockets implements Outlet {
     return {
       id: this.#nextId++,
       visitor,
+      isDirect: isDirect(visitor, peer?.address),
+      isSender: false,
+      watched: undefined,
+      arriving: undefined,
       place: undefined,
       turnedAway: undefined,
       grant: undefined,
@@ -142,6 +174,8 @@ export class Sockets implements Outlet {
       farewell: undefined,
       wasAccepted: false,
       waiting: undefined,
+      memory: undefined,
+      left: 0,
     };
   }
 
@@ -158,9 +192,14 @@ export class Sockets implements Outlet {
 
   /** @returns whether it stays */
   opened(socket: Socket): boolean {
-    const { id, turnedAway } = socket.data;
+    const { data } = socket;
+    const { id, turnedAway } = data;
     this.#open.set(id, socket);
     this.openedEver++;
+    const arrived = (bytes: number): void => this.#arrived(socket, bytes);
+    data.watched =
+      data.peer &&
+      this.#arrivals?.watch({ peer: data.peer, isDirect: data.isDirect, isNarrow: true, arrived });
     if (turnedAway === undefined) return true;
     this.#turnedAway.add(id);
     this.fail(id, socketFault(turnedAway.code), turnedAway.detail, turnedAway.after);
@@ -172,8 +211,17 @@ export class Sockets implements Outlet {
     return this.#open.get(id)?.data.visitor.address;
   }
 
+  /** It said hello, and may send frames if it is a sender. */
+  greeted(id: SocketId, role: Role): void {
+    const data = this.#open.get(id)?.data;
+    if (data === undefined || role !== "sender") return;
+    data.isSender = true;
+    data.watched?.widen();
+  }
+
   /** A ping or a pong came. */
   signOfLife(socket: Socket, length: number): void {
+    socket.data.watched?.control(length);
     this.#came(socket, length);
   }
 
@@ -190,6 +238,9 @@ export class Sockets implements Outlet {
   /** Runs the handling of a message of this socket. */
   handle(socket: Socket, length: number, handling: (id: SocketId) => void): void {
     socket.data.line.whole();
+    const { watched, arriving } = socket.data;
+    watched?.message(length);
+    arriving?.hold(0);
     if (!this.#came(socket, length)) return;
     this.#handling = socket.data.id;
     try {
@@ -199,10 +250,14 @@ export class Sockets implements Outlet {
     }
   }
 
-  /** All that Bun had for this socket is with the kernel. */
+  /** The kernel took of what Bun had for this socket; Bun tells of each part. */
   drained(socket: Socket): void {
-    const { id, farewell } = socket.data;
-    this.#memory.release(id);
+    if (socket.getBufferedAmount() > 0) {
+      this.#look(socket);
+      return;
+    }
+    const { id, farewell, memory } = socket.data;
+    memory?.hold(0);
     if (farewell === undefined) this.#drained(id);
   }
 
@@ -212,7 +267,9 @@ export class Sockets implements Outlet {
     this.#held.delete(id);
     this.#turnedAway.delete(id);
     this.#attaching?.leave(id);
-    this.#memory.leave(id);
+    socket.data.memory?.leave();
+    socket.data.arriving?.leave();
+    socket.data.watched?.leave();
     this.#direct?.detach(id);
   }
 
@@ -239,12 +296,20 @@ export class Sockets implements Outlet {
       if (direct !== "refused") socket.data.line.earn(1);
       return direct;
     }
-    if (!this.#memory.hasRoom(id)) return "refused";
+    // What is given while its message is handled Bun takes whole, and does not say that it waits.
+    if (id === this.#handling) {
+      this.#hold(id);
+      return "refused";
+    }
+    const memory = this.#memoryOf(socket);
+    const room = memory.ask(place.length * BUN_FACTOR);
+    if (room === "full") setImmediate(() => this.fail(id, "too-many", NO_MEMORY));
+    if (room !== "room") return "refused";
     const sent = socket.sendBinary(this.#pool.view(place.block, place.offset, place.length));
     if (sent === 0) return "refused";
     socket.data.line.earn(1);
     if (sent > 0) return "sent";
-    this.#memory.take(id);
+    memory.hold(memory.bytes + place.length * BUN_FACTOR);
     return "queued";
   }
 
@@ -289,6 +354,9 @@ export class Sockets implements Outlet {
         if (now - farewell.at >= FAREWELL_MS) socket.terminate();
         continue;
       }
+      this.#look(socket);
+      // What it says waits for us.
+      if (socket.isPaused) line.paused(now);
       const overdue = line.overdue(now);
       if (overdue !== undefined) {
         this.#refuse(id, overdue);
@@ -297,6 +365,15 @@ export class Sockets implements Outlet {
         socket.ping();
       }
     }
+  }
+
+  /** Bun tells when all has left; whoever takes a little of it at a time does not stand still. */
+  #look(socket: Socket): void {
+    const { memory, left } = socket.data;
+    if (memory === undefined || memory.bytes === 0) return;
+    const now = socket.getBufferedAmount();
+    socket.data.left = now;
+    if (now < left) memory.took(left - now);
   }
 
   #refuse(id: SocketId, name: RelayLimitName): void {
@@ -331,8 +408,49 @@ export class Sockets implements Outlet {
       return;
     }
     if (id === this.#handling && this.#direct !== undefined) this.#hold(id);
-    // Dropped only when the socket has stopped reading for megabytes; then it is past help.
-    if (socket.sendBinary(bytes) === 0) socket.terminate();
+    const sent = socket.sendBinary(bytes);
+    if (sent > 0) return;
+    const memory = this.#memoryOf(socket);
+    memory.hold(memory.bytes + bytes.length);
+    // It has stopped reading, and is past help.
+    if (sent === 0 || memory.bytes > BUN_FACTOR * FRAME_BYTES + CONTROL_QUEUE_BYTES)
+      socket.terminate();
+  }
+
+  /** So much of a message came that is not whole. */
+  #arrived(socket: Socket, bytes: number): void {
+    const { data } = socket;
+    const most = data.isSender ? FRAME_BYTES : CLIENT_CONTROL_BYTES;
+    if (bytes > most + most / SPARE_PART + SPARE_BYTES) {
+      this.fail(data.id, "bad-message", `a message longer than ${most} bytes`);
+      return;
+    }
+    if (!data.isSender || bytes === 0) return;
+    data.arriving ??= this.#memory.enter(
+      {
+        address: data.visitor.limitKey,
+        room: () => socket.resume(),
+        cut: () => this.fail(data.id, "too-many", NO_MEMORY),
+      },
+      "arriving",
+    );
+    const room = data.arriving.ask(Math.max(0, bytes - data.arriving.bytes));
+    data.arriving.hold(bytes);
+    if (room === "wait") socket.pause();
+    else if (room === "full") this.fail(data.id, "too-many", NO_MEMORY);
+  }
+
+  #memoryOf({ data }: Socket): MemoryPlace {
+    data.memory ??= this.#memory.enter(this.#holder(data.id));
+    return data.memory;
+  }
+
+  #holder(id: SocketId): MemoryHolder {
+    return {
+      address: this.#open.get(id)?.data.visitor.limitKey,
+      room: () => this.#drained(id),
+      cut: () => this.fail(id, "stalled"),
+    };
   }
 
   #wait(socket: Socket, bytes: Uint8Array): void {

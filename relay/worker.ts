@@ -1,10 +1,11 @@
-import { FAREWELL_MS, TICK_MS, type FaultCode } from "../protocol/mod.ts";
+import { ARRIVALS_MS, FAREWELL_MS, TICK_MS, type FaultCode } from "../protocol/mod.ts";
 import { nodePrimitives } from "../protocol/crypto-node.ts";
 
 import { Bounds } from "./bounds.ts";
 import { socketEvents } from "./client-sockets.ts";
 import { Crowd } from "./crowd.ts";
 import { Door, type ClientData } from "./door.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Accepting } from "./accepting.ts";
 import type { TlsPair } from "./certificate.ts";
 import { Egress } from "./egress.ts";
@@ -14,9 +15,10 @@ import { Hub } from "./hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
 import { openHint } from "./tls-hint.ts";
 import { Measures } from "./measures.ts";
+import { MemoryBudget } from "./memory.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { Native } from "./native.ts";
-import { BlockPool, blocksOf, noteDescriptor } from "./pool.ts";
+import { BlockPool, blocksOf, noteDescriptors } from "./pool.ts";
 import type { SocketId } from "./outlet.ts";
 import { refusal } from "./http-refusal.ts";
 import { Refusals } from "./refusals.ts";
@@ -66,7 +68,7 @@ function start({
   const clock = (): number => performance.now();
   const kernel = Native.open();
   const native = zeroCopy && buffers.file !== undefined ? kernel : undefined;
-  if (kernel !== undefined) noteDescriptor(buffers, worker, kernel.descriptor);
+  if (kernel !== undefined) noteDescriptors(buffers, worker, kernel.descriptors);
   const pool = new BlockPool(buffers, worker, native);
   pool.channelBlocks = blocksOf(policy.limits["channel-log-bytes"]);
   const drained = (id: SocketId): void => hub.drained(id, clock());
@@ -77,7 +79,11 @@ function start({
   };
   const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
   pool.capped = () => bounds.count("channel-log-bytes");
+  const memory = new MemoryBudget(clock);
+  const arrivals = kernel && new Arrivals(kernel, tls !== undefined);
   const sockets = new Sockets({
+    arrivals,
+    memory,
     pool,
     native,
     meter: kernel,
@@ -112,7 +118,9 @@ function start({
     turnstile,
     egress,
     meter: kernel,
+    arrivals,
     bounds,
+    memory,
     lobby,
     failed: countFault,
   });
@@ -131,7 +139,7 @@ function start({
   const { report } = reports;
   const door = new Door({ policy, sockets, entrances, turnstile, lobby, reports });
   const rest = new Rest();
-  const measures = new Measures({ worker, hub, sockets, entrances }, faults);
+  const measures = new Measures({ worker, hub, sockets, entrances, memory }, faults);
 
   const websocket = socketEvents({
     door,
@@ -186,12 +194,15 @@ function start({
     hub.tick(clock());
     sockets.tick();
     entrances.tick();
+    memory.tick();
+    arrivals?.tick();
     door.tick(clock());
-    rest.tick(clock());
+    rest.tick(clock(), memory.passed);
     measures.tick(clock());
     reports.tick(clock());
     accepting.tick(clock());
   }, TICK_MS);
+  const looking = arrivals && setInterval(() => arrivals.look(), ARRIVALS_MS);
   const reporting = stats
     ? reportStats({
         worker,
@@ -214,6 +225,7 @@ function start({
     entrances.farewell();
     if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
+    clearInterval(looking);
     clearInterval(reporting);
     await Promise.all(listeners.map((each) => each.end()));
     sockets.dispose();

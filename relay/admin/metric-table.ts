@@ -156,6 +156,40 @@ export const METRICS: readonly Metric[] = [
     ["worker"],
   ),
   gauge(
+    "fileshare_client_memory_bytes",
+    "Memory held for clients: arriving from them, waiting for still and for moving ones, kept to save work.",
+    (source) =>
+      source.measured.workers.flatMap(({ worker, memory }) =>
+        by("kind", memory.used).map(({ labels, value }) => ({
+          labels: { worker: `${worker}`, ...labels },
+          value,
+        })),
+      ),
+    ["worker", "kind"],
+  ),
+  gauge(
+    "fileshare_client_memory_limit_bytes",
+    "The most that a worker holds for its clients.",
+    (source) => byWorker(source, ({ memory }) => memory.limit),
+    ["worker"],
+  ),
+  gauge(
+    "fileshare_client_memory_waiting",
+    "Clients that wait until there is memory for what they send or get.",
+    (source) => byWorker(source, ({ memory }) => memory.waiting),
+    ["worker"],
+  ),
+  counter(
+    "fileshare_client_memory_refused_total",
+    "Clients refused since too many waited for memory.",
+    (source) => one(sum(source, ({ memory }) => memory.refused)),
+  ),
+  counter(
+    "fileshare_client_memory_cut_total",
+    "Clients cut off that stood still while others waited for memory.",
+    (source) => one(sum(source, ({ memory }) => memory.cut)),
+  ),
+  gauge(
     "fileshare_worker_delay_seconds",
     "The most that a worker's event loop was late in the last 10 to 20 seconds.",
     (source) => byWorker(source, ({ delay }) => delay / MS),

@@ -1,29 +1,73 @@
+import type { MemoryBudget, MemoryPlace } from "../memory.ts";
+import { pieceFor, type Part } from "./part.ts";
+import type { Outgoing } from "./unread.ts";
+
 /** A reset takes back what its reader did not read yet: so long it has for what was said last. ms */
 const LAST_WORDS_MS = 200;
 
-/** The body of a response: bytes that leave as fast as their reader takes them. */
+export interface ByteStreamOptions {
+  readonly memory: MemoryBudget;
+  /** What limits for each address count its reader as. */
+  readonly address: string | undefined;
+  /** All has left. */
+  drained(): void;
+  /** The reader went away. */
+  gone(): void;
+  /** The reader takes nothing, and others wait for the memory that it holds. */
+  cut(): void;
+}
+
+/**
+ * The body of a response: bytes that leave as fast as their reader takes them. Bun asks for more once
+ * what it was given is with the kernel, so a reader that takes nothing costs the memory of one piece.
+ */
 export class ByteStream {
   readonly stream: ReadableStream<Uint8Array>;
-  readonly #events: { drained(): void; gone(): void };
-  readonly #queue: Uint8Array[] = [];
+  /** What its reader is given, as far as that is its own to take. */
+  readonly outgoing: Outgoing;
+  readonly #options: ByteStreamOptions;
+  readonly #memory: MemoryPlace;
+  readonly #parts: Part[] = [];
+  /** What of the first part was given to Bun. */
+  #at = 0;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** Settles the pull that waits for bytes. */
-  #wake: (() => void) | undefined;
+  /** Settles the pull that waits for bytes, or for memory. */
+  #pulled: (() => void) | undefined;
+  #waitsForMemory = false;
   /** What happens once all that waits has left. */
   #then: "nothing" | "close" | "reset" = "nothing";
   #isOver = false;
   #taken = 0;
 
-  /** @param events `drained`: all has left; `gone`: the reader went away */
-  constructor(events: { drained(): void; gone(): void }) {
-    this.#events = events;
+  constructor(options: ByteStreamOptions) {
+    this.#options = options;
+    const { memory, address } = options;
+    this.#memory = memory.enter({
+      address,
+      room: () => this.#wake(),
+      cut: () => options.cut(),
+    });
+    const isFull = (): boolean => this.isFull;
+    const taken = (): number => this.#taken;
+    const isHeldBack = (): boolean => this.#waitsForMemory;
+    this.outgoing = {
+      get isFull() {
+        return isFull();
+      },
+      get taken() {
+        return taken();
+      },
+      get isHeldBack() {
+        return isHeldBack();
+      },
+    };
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => void (this.#controller = controller),
         pull: () => this.#pull(),
         cancel: () => {
-          this.#isOver = true;
-          this.#events.gone();
+          this.#end();
+          options.gone();
         },
       },
       { highWaterMark: 0 },
@@ -32,67 +76,102 @@ export class ByteStream {
 
   /** Something waits: whoever writes now makes it wait longer. */
   get isFull(): boolean {
-    return this.#queue.length > 0;
+    return this.#parts.length > 0;
   }
 
-  /** Pieces that wait. */
+  /** Parts that wait. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#parts.length;
   }
 
-  /** Pieces that have left. */
-  get taken(): number {
-    return this.#taken;
-  }
-
-  write(bytes: Uint8Array): void {
-    if (this.#isOver || this.#then !== "nothing") return;
-    this.#queue.push(bytes);
-    this.#wake?.();
+  write(part: Part): void {
+    if (this.#isOver || this.#then !== "nothing" || part.length === 0) {
+      part.done();
+      return;
+    }
+    this.#parts.push(part);
+    this.#wake();
   }
 
   /** After what waits, no more follows. */
   end(): void {
     this.#then = "close";
-    this.#wake?.();
+    this.#wake();
   }
 
   /** After what waits, resets the connection. */
   breakOff(): void {
     this.#then = "reset";
-    this.#wake?.();
+    this.#wake();
   }
 
   /** Resets the connection: what came must not look whole. */
   fail(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
     // Without a reason: with one it would be printed as a mistake of the relay.
     this.#controller?.error();
-    this.#wake?.();
+    this.#end();
   }
 
-  async #pull(): Promise<void> {
-    while (this.#queue.length === 0 && this.#then === "nothing" && !this.#isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await promise;
-      this.#wake = undefined;
+  #pull(): Promise<void> | undefined {
+    this.#memory.hold(0);
+    if (this.#give()) return undefined;
+    return new Promise((resolve) => (this.#pulled = resolve));
+  }
+
+  #wake(): void {
+    if (this.#pulled === undefined || !this.#give()) return;
+    this.#pulled?.();
+    this.#pulled = undefined;
+  }
+
+  /** @returns whether the reader was given something, or hears that nothing follows */
+  #give(): boolean {
+    if (this.#isOver) return true;
+    const part = this.#parts[0];
+    if (part === undefined) return this.#finish();
+    const length = Math.min(part.length - this.#at, pieceFor(this.#memory));
+    const room = this.#memory.ask(length);
+    this.#waitsForMemory = room === "wait";
+    if (room === "wait") return false;
+    if (room === "full") {
+      this.#options.cut();
+      this.fail();
+      return true;
     }
-    if (this.#isOver) return;
-    const next = this.#queue.shift();
-    if (next === undefined) {
-      if (this.#then === "reset") {
-        await Bun.sleep(LAST_WORDS_MS);
-        this.fail();
-        return;
-      }
-      this.#isOver = true;
-      this.#controller?.close();
-      return;
-    }
+    this.#controller?.enqueue(part.read(this.#at, this.#at + length));
+    this.#memory.hold(length);
+    this.#at += length;
     this.#taken++;
-    this.#controller?.enqueue(next);
-    if (this.#queue.length === 0) this.#events.drained();
+    if (this.#at < part.length) return true;
+    this.#at = 0;
+    this.#parts.shift();
+    part.done();
+    // Whoever writes is amid something, and must not be told before that is over.
+    if (this.#parts.length === 0) queueMicrotask(() => this.#drained());
+    return true;
+  }
+
+  #drained(): void {
+    if (!this.#isOver && this.#parts.length === 0) this.#options.drained();
+  }
+
+  #finish(): boolean {
+    if (this.#then === "nothing") return false;
+    if (this.#then === "close") {
+      this.#controller?.close();
+      this.#end();
+      return true;
+    }
+    setTimeout(() => this.fail(), LAST_WORDS_MS);
+    return false;
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    for (const part of this.#parts.splice(0)) part.done();
+    this.#memory.leave();
+    this.#pulled?.();
+    this.#pulled = undefined;
   }
 }

@@ -2,6 +2,7 @@ import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
 import {
   BODY_HEADER_BYTES,
   bodyHeader,
+  FRAME_HEADER_BYTES,
   decodeFrame,
   encodeControl,
   equalBytes,
@@ -17,6 +18,7 @@ import { parseRange, type ByteRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
 import type { GivenFrame, Insider } from "./insiders.ts";
 import type { EntranceOptions } from "./mod.ts";
+import { partOf, within, type Part } from "./part.ts";
 import type { Outgoing } from "./unread.ts";
 
 /**
@@ -58,14 +60,16 @@ export class Ciphertext implements Insider {
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#answer = resolve;
-    const { insiders, inside, channel } = options;
+    const { insiders, inside, channel, memory, visitor } = options;
     this.#body = new ByteStream({
+      memory,
+      address: visitor.limitKey,
       drained: () => this.#drained(),
       gone: () => this.leave(),
+      cut: () => options.cut(this),
     });
     this.#id = insiders.enter(this);
-    const { limitKey } = options.visitor;
-    insiders.later(() => inside.enter(this.#id, channel, limitKey));
+    insiders.later(() => inside.enter(this.#id, channel, visitor.limitKey));
   }
 
   get isFull(): boolean {
@@ -73,7 +77,7 @@ export class Ciphertext implements Insider {
   }
 
   get outgoing(): Outgoing {
-    return this.#body;
+    return this.#body.outgoing;
   }
 
   message(message: Message): void {
@@ -94,7 +98,7 @@ export class Ciphertext implements Insider {
   frame(given: GivenFrame): boolean {
     const { index, ciphertext, last } = decodeFrame(given.read());
     if (this.#step === "measuring") this.#measured(index, ciphertext.length);
-    else if (this.#step === "reading" && index === this.#next) this.#take(ciphertext, last);
+    else if (this.#step === "reading" && index === this.#next) this.#take(given, ciphertext, last);
     return !this.isFull;
   }
 
@@ -183,28 +187,40 @@ export class Ciphertext implements Insider {
     this.#from = range?.first ?? 0;
     this.#end = range === undefined ? (total ?? Infinity) : range.last + 1;
     const { share, recordSize } = offer;
-    this.#emit(0, bodyHeader(share, recordSize));
+    this.#emit(0, partOf(bodyHeader(share, recordSize)));
     this.#step = "reading";
     this.#next = Math.max(0, Math.floor((this.#from - BODY_HEADER_BYTES) / recordSize));
     if (this.#from >= this.#end) this.#through();
     else this.#join(offer, this.#next);
   }
 
-  #take(ciphertext: Uint8Array, last: boolean): void {
+  #take(given: GivenFrame, { length }: Uint8Array, last: boolean): void {
     const offer = this.#offer;
     if (offer === undefined) return;
-    this.#emit(BODY_HEADER_BYTES + this.#next * offer.recordSize, ciphertext);
+    const kept = given.keep({
+      address: this.#options.visitor.limitKey,
+      lost: () => this.#options.cut(this),
+    });
+    const record: Part = {
+      length,
+      read: (from, to) => kept.read(FRAME_HEADER_BYTES + from, FRAME_HEADER_BYTES + to),
+      done: () => kept.release(),
+    };
+    this.#emit(BODY_HEADER_BYTES + this.#next * offer.recordSize, record);
     this.#next++;
     if (last || this.#from >= this.#end) this.#through();
     else if (!this.isFull) this.#drained();
   }
 
-  /** What of these bytes, which lie at `at` of the body, is still wanted; copied. */
-  #emit(at: number, bytes: Uint8Array): void {
+  /** What of this part, which lies at `at` of the body, is still wanted. */
+  #emit(at: number, part: Part): void {
     const first = Math.max(this.#from - at, 0);
-    const end = Math.min(this.#end - at, bytes.length);
-    if (first >= end) return;
-    this.#body.write(bytes.slice(first, end));
+    const end = Math.min(this.#end - at, part.length);
+    if (first >= end) {
+      part.done();
+      return;
+    }
+    this.#body.write(within(part, first, end));
     this.#from = at + end;
   }
 

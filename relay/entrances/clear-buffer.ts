@@ -1,5 +1,7 @@
 /** Bytes that may wait to be sealed: enough for a few records, and for what one read brings. */
-const MOST_BYTES = 2 * 1024 ** 2;
+const MOST_BYTES = 1.5 * 1024 ** 2;
+/** By which a buffer grows that is as large as that. */
+const STEP_BYTES = 64 * 1024;
 /** With which the buffer begins: most of what is sent is small, and much is nothing at all. */
 const FIRST_BYTES = 4 * 1024;
 
@@ -59,6 +61,11 @@ export class ClearBuffer {
     return this.#isEnded || this.#flushMs !== undefined || this.#waiting > this.#recordBytes;
   }
 
+  /** What it takes of memory. bytes */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#isDiscarding || bytes.length === 0) return;
     this.#makeRoom(bytes.length);
@@ -112,8 +119,7 @@ export class ClearBuffer {
   #makeRoom(length: number): void {
     if (this.#to + length <= this.#bytes.length) return;
     const needed = this.#waiting + length;
-    let size = Math.max(FIRST_BYTES, this.#bytes.length);
-    while (size < needed) size *= 2;
+    const size = sizeFor(needed, this.#bytes.length);
     const rest = this.#bytes.subarray(this.#from, this.#to);
     if (size === this.#bytes.length) {
       this.#bytes.copyWithin(0, this.#from, this.#to);
@@ -134,4 +140,12 @@ export class ClearBuffer {
       this.#flush();
     }, this.#flushMs);
   }
+}
+
+/** One that was large for one message need not stay so. */
+function sizeFor(needed: number, before: number): number {
+  let size = before > 2 * MOST_BYTES ? FIRST_BYTES : Math.max(FIRST_BYTES, before);
+  while (size < needed) size *= 2;
+  const most = Math.ceil(Math.max(needed, MOST_BYTES) / STEP_BYTES) * STEP_BYTES;
+  return Math.max(Math.min(size, most), needed);
 }

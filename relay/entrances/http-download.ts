@@ -5,6 +5,7 @@ import { parseRange } from "./byte-range.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
 import type { EntranceOptions } from "./mod.ts";
+import type { Part } from "./part.ts";
 import type { Outgoing } from "./unread.ts";
 import type { ClearSink, PlainPart } from "./unpacking.ts";
 
@@ -40,11 +41,15 @@ export class Download implements ClearSink {
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#answer = resolve;
+    const cut = (): void => options.cut(this);
     this.#body = new ByteStream({
+      memory: options.memory,
+      address: options.visitor.limitKey,
       drained: () => this.#receiver.drained(),
       gone: () => this.gone(),
+      cut,
     });
-    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: options.client });
+    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: options.client, lost: cut });
     if (!options.isHead) return;
     this.#late = setTimeout(() => {
       this.#answer(new Response(null, { status: 404 }));
@@ -57,7 +62,7 @@ export class Download implements ClearSink {
   }
 
   get outgoing(): Outgoing {
-    return this.#body;
+    return this.#body.outgoing;
   }
 
   wants({ files, open }: Manifest, headBytes: number): "files" | PlainPart | undefined {
@@ -102,8 +107,8 @@ export class Download implements ClearSink {
     return true;
   }
 
-  data(bytes: Uint8Array): void {
-    this.#body.write(bytes);
+  data(part: Part): void {
+    this.#body.write(part);
   }
 
   end(): void {

@@ -12,6 +12,7 @@ import { ByteStream } from "./byte-stream.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
 import type { EntranceOptions } from "./mod.ts";
+import { partOf } from "./part.ts";
 
 /** Lines that may wait for a client that does not read them. */
 const LINES_WAITING = 1000;
@@ -47,7 +48,13 @@ export class Upload {
     this.#options = options;
     const { request, size, waitFor } = options;
     const name = clearName(options.name);
-    this.#lines = new ByteStream({ drained: () => undefined, gone: () => this.gone() });
+    this.#lines = new ByteStream({
+      memory: options.memory,
+      address: options.visitor.limitKey,
+      drained: () => undefined,
+      gone: () => this.gone(),
+      cut: () => options.cut(this),
+    });
     this.#sender = new LobbySender({
       ...options,
       name,
@@ -148,7 +155,7 @@ export class Upload {
   #say(line: string): void {
     // Who reads none of it misses some.
     if (this.#lines.waiting >= LINES_WAITING) return;
-    this.#lines.write(utf8(`${line}\n`));
+    this.#lines.write(partOf(utf8(`${line}\n`)));
   }
 }
 

@@ -4,13 +4,15 @@ import type { RecordPlace } from "../log.ts";
 import type { Egress } from "../egress.ts";
 import type { Outlet, SendResult, SocketId } from "../outlet.ts";
 import type { BlockPool } from "../pool.ts";
+import { keyOf, type KeptFrame, type KeptFrames, type Keeper } from "./kept-frames.ts";
 
-/** A frame that is given to an insider, to be read, if at all, before that returns. */
+/** A frame that is given to an insider, to be read or kept, if at all, before that returns. */
 export interface GivenFrame {
   /** Frames with the same one are the same. */
   readonly key: string;
   /** Copied from the log, into a buffer that the next one is copied into. */
   readonly read: () => Uint8Array;
+  readonly keep: (keeper: Keeper) => KeptFrame;
 }
 
 /** A client of this worker that lives in it: what it is told are calls instead of bytes. */
@@ -50,6 +52,7 @@ export interface Inside {
 export class Insiders implements Outlet {
   readonly #sockets: Outlet;
   readonly #pool: BlockPool;
+  readonly #kept: KeptFrames;
   readonly #egress: Egress | undefined;
   readonly #insiders = new Map<SocketId, Insider>();
   #later: (() => void)[] = [];
@@ -60,17 +63,20 @@ export class Insiders implements Outlet {
   readonly #failed: ((code: SocketFault) => void) | undefined;
 
   /**
+   * @param kept where insiders keep frames
    * @param failed an insider is told a fault
    * @param egress of all frames, those to sockets too; without it they leave as fast as they can
    */
   constructor(
     sockets: Outlet,
     pool: BlockPool,
+    kept: KeptFrames,
     failed?: (code: SocketFault) => void,
     egress?: Egress,
   ) {
     this.#sockets = sockets;
     this.#pool = pool;
+    this.#kept = kept;
     this.#egress = egress;
     this.#failed = failed;
   }
@@ -124,14 +130,15 @@ export class Insiders implements Outlet {
     if (socket >= 0) return this.#sockets.sendFrame(socket, place);
     const insider = this.#insiders.get(socket);
     if (insider === undefined) return "refused";
-    const { block, offset, length, generation } = place;
+    const { block, offset, length } = place;
     const read = (): Uint8Array => {
       // Not a view: the mapping behind it counts as garbage to come, and the engine would collect late.
       const bytes = this.#frame.subarray(0, length);
       this.#pool.read(block, offset, bytes);
       return bytes;
     };
-    const given = { key: `${block}/${generation}/${offset}`, read };
+    const keep = (keeper: Keeper): KeptFrame => this.#kept.keep(place, keeper);
+    const given = { key: keyOf(place), read, keep };
     return insider.frame(given) ? "sent" : "queued";
   }
 

@@ -17,8 +17,10 @@ import {
 import type { SocketId } from "../outlet.ts";
 import type { Visitor } from "../visitor.ts";
 import type { GivenFrame, Inside, Insider, Insiders } from "./insiders.ts";
+import type { KeptFrame } from "./kept-frames.ts";
 import { lobbyKeys, lobbySigner } from "./lobby.ts";
 import type { OpenedFrame, Opener, Openers } from "./opener.ts";
+import type { Part } from "./part.ts";
 import { Unpacking, type ClearSink } from "./unpacking.ts";
 
 export interface LobbyReceiverOptions {
@@ -27,6 +29,8 @@ export interface LobbyReceiverOptions {
   readonly visitor: Visitor;
   readonly openers: Openers;
   readonly sink: ClearSink;
+  /** The log needs the room of a record that the sink has not taken, and there is no memory for it. */
+  readonly lost: () => void;
   /** What its sender sees of it. */
   readonly name: string;
   readonly clock: () => number;
@@ -51,7 +55,7 @@ export class LobbyReceiver implements Insider {
   readonly #receiver = primitives.randomBytes(16);
   #arriving: Arriving | undefined;
   /** The frame that the session decides about. */
-  #opened: OpenedFrame | undefined;
+  #opened: { readonly record: OpenedFrame; readonly given: GivenFrame } | undefined;
   /** Everything was handed on, and not all has left yet. */
   #saving = false;
 
@@ -88,9 +92,9 @@ export class LobbyReceiver implements Insider {
     // One of the share before may still be given.
     if (opener === undefined) return !this.isFull;
     try {
-      const opened = opener.open(given);
-      this.#opened = opened;
-      this.#handle({ type: "frame", index: opened.index });
+      const record = opener.open(given);
+      this.#opened = { record, given };
+      this.#handle({ type: "frame", index: record.index });
     } catch (error) {
       this.#refused(error);
     }
@@ -198,12 +202,12 @@ export class LobbyReceiver implements Insider {
 
   #take(): void {
     const arriving = this.#arriving;
-    const record = this.#opened;
-    if (arriving === undefined || record === undefined) return;
-    const { unpacking } = arriving;
+    if (arriving === undefined || this.#opened === undefined) return;
+    const { record, given } = this.#opened;
+    const { unpacking, opener } = arriving;
     const known = unpacking.manifest !== undefined;
     try {
-      unpacking.take(record);
+      unpacking.take(record, (from, to) => this.#part(given, opener, from, to));
     } catch (error) {
       this.#refused(error);
       return;
@@ -213,6 +217,20 @@ export class LobbyReceiver implements Insider {
     if (known) return;
     if (manifest !== undefined) this.#handle({ type: "manifest-known" });
     else for (const effect of this.#session.previewMore()) this.#do(effect);
+  }
+
+  /** Opened again if it takes long until somebody wants it: the log keeps it, sealed. */
+  #part(given: GivenFrame, opener: Opener, from: number, to: number): Part {
+    const { visitor, lost } = this.#options;
+    const kept: KeptFrame = given.keep({ address: visitor.limitKey, lost });
+    const read = (): Uint8Array => kept.read(0, kept.length);
+    return {
+      length: to - from,
+      read: (first, end) => {
+        return opener.open({ key: kept.key, read }).data.slice(from + first, from + end);
+      },
+      done: () => kept.release(),
+    };
   }
 
   #refused(error: unknown): void {

@@ -26,6 +26,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { SocketId } from "../outlet.ts";
+import type { MemoryBudget, MemoryPlace } from "../memory.ts";
 import type { Visitor } from "../visitor.ts";
 import { ClearBuffer } from "./clear-buffer.ts";
 import type { Inside, Insider, Insiders } from "./insiders.ts";
@@ -41,6 +42,9 @@ export const LONELY_MS = 10_000;
 const LOBBY_RECORD_SIZE = 256 * 1024 - FRAME_HEADER_BYTES;
 /** After which less is a record too, filled up with nothing. ms */
 const LOBBY_FLUSH_MS = 200;
+
+/** What one read of a body may bring. bytes */
+const READ_BYTES = 512 * 1024;
 
 /** How long the relay may take to close a share everywhere. ms */
 const CLOSING_MS = 1000;
@@ -67,6 +71,7 @@ export interface LobbySenderOptions {
   readonly insiders: Insiders;
   readonly inside: Inside;
   readonly visitor: Visitor;
+  readonly memory: MemoryBudget;
   readonly name: SafeName;
   /** Undefined: nobody knows before it ends. bytes */
   readonly size: number | undefined;
@@ -90,6 +95,8 @@ export class LobbySender implements Insider {
   readonly #session: SenderSession;
   readonly #id: SocketId;
   readonly #buffer: ClearBuffer;
+  /** In which that is held. */
+  readonly #memory: MemoryPlace;
   /** When it was offered; undefined: not before the first record is here. */
   #startedAt: number | undefined;
   #isOpen = false;
@@ -101,7 +108,7 @@ export class LobbySender implements Insider {
   /** @throws FaultError `share-too-big` */
   constructor(options: LobbySenderOptions) {
     this.#options = options;
-    const { insiders, name, size, clock } = options;
+    const { insiders, name, size, clock, memory, visitor } = options;
     const proof = primitives.randomBytes(32);
     const share = shareIdFromProof(proof, primitives);
     const open = size === undefined;
@@ -114,6 +121,14 @@ export class LobbySender implements Insider {
     // Records of a share whose end is known are full, all but the last.
     const flushMs = open ? LOBBY_FLUSH_MS : undefined;
     this.#buffer = new ClearBuffer(dataPerRecord(recordSize), flushMs, () => this.#pump());
+    this.#memory = memory.enter(
+      {
+        address: visitor.limitKey,
+        room: () => this.#tellRoom(),
+        cut: () => this.#giveUp("too-many"),
+      },
+      "arriving",
+    );
     this.#buffer.push(head);
     this.#id = insiders.enter(this);
     const { records, bytes } = manifest;
@@ -139,7 +154,20 @@ export class LobbySender implements Insider {
     this.#buffer.push(bytes);
     this.#offer();
     this.#pump();
-    return !this.#buffer.isFull;
+    this.#memory.hold(this.#buffer.capacity);
+    return !this.#isOver && this.#hasRoom();
+  }
+
+  /** Whether more may come; if not, `room` tells when. */
+  #hasRoom(): boolean {
+    if (this.#buffer.isFull) return false;
+    const room = this.#memory.ask(READ_BYTES);
+    if (room === "full") this.#giveUp("too-many");
+    return room === "room";
+  }
+
+  #tellRoom(): void {
+    if (this.#isOver || this.#hasRoom()) this.#options.events.room();
   }
 
   /** Everything came. */
@@ -152,9 +180,13 @@ export class LobbySender implements Insider {
 
   /** The client is gone before its end: nobody may think to have all of it. */
   abort(): void {
+    this.#giveUp("sender-stopped");
+  }
+
+  #giveUp(fault: FaultCode): void {
     if (this.#isOver) return;
     this.#say({ t: "cancel", share: this.#share, reason: "sender-stopped" });
-    this.#finish("sender-stopped");
+    this.#finish(fault);
   }
 
   tick(): void {
@@ -186,6 +218,8 @@ export class LobbySender implements Insider {
   #offer(): void {
     if (this.#startedAt !== undefined || !this.#buffer.hasRecord) return;
     this.#startedAt = this.#options.clock();
+    // From now on receivers say how long it takes, and shares are counted.
+    this.#memory.keep();
     this.#handle({ type: "tick" });
   }
 
@@ -264,13 +298,13 @@ export class LobbySender implements Insider {
     this.#isOpen = true;
     // Nobody is there: what comes is let go, as everybody who waits would have had it by now.
     if (attached + verified === 0) this.#buffer.discard();
-    this.#options.events.room();
+    this.#tellRoom();
   }
 
   /** Sends wanted records that are here. */
   #pump(): void {
     if (this.#isOver) return;
-    const { clock, events, inside } = this.#options;
+    const { clock, inside } = this.#options;
     const wasFull = this.#buffer.isFull;
     for (;;) {
       const index = this.#session.wanted();
@@ -291,7 +325,7 @@ export class LobbySender implements Insider {
       this.#session.handle({ type: "sent", index }, clock());
       inside.message(this.#id, encodeFrame(this.#share, index, last, ciphertext));
     }
-    if (wasFull && !this.#buffer.isFull) events.room();
+    if (wasFull) this.#tellRoom();
   }
 
   #endWhenThrough(): void {
@@ -320,6 +354,7 @@ export class LobbySender implements Insider {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#buffer.dispose();
+    this.#memory.leave();
     const { verified, attached, lost, left } = this.#counts();
     const { insiders, inside, events } = this.#options;
     insiders.later(() => {

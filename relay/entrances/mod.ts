@@ -2,12 +2,14 @@
 import { FaultError, RECEIVERS_PER_SHARE, toHex, type FaultCode } from "../../protocol/mod.ts";
 
 import type { Access } from "../access.ts";
+import type { Arrivals } from "../arrivals.ts";
 import type { Grant, Wish } from "../gate.ts";
 import type { Outlet } from "../outlet.ts";
 import type { Bounds } from "../bounds.ts";
 import type { Place } from "../crowd.ts";
 import type { Egress } from "../egress.ts";
 import type { Meter } from "../inflow.ts";
+import type { MemoryBudget } from "../memory.ts";
 import type { Native } from "../native.ts";
 import type { BlockPool } from "../pool.ts";
 import { refusal } from "../http-refusal.ts";
@@ -27,6 +29,7 @@ import {
   type CiphertextPath,
 } from "./http-request.ts";
 import { Insiders, type Inside } from "./insiders.ts";
+import { KeptFrames } from "./kept-frames.ts";
 import { lobbyKeys } from "./lobby.ts";
 import { Openers } from "./opener.ts";
 import { TextSockets } from "./text.ts";
@@ -74,8 +77,11 @@ export interface EntranceOptions {
   readonly clock: () => number;
   readonly visitor: Visitor;
   readonly bounds: Bounds;
+  readonly memory: MemoryBudget;
   /** It is over. */
   readonly left: (exchange: Exchange) => void;
+  /** Its client takes nothing, and what it holds is needed. */
+  readonly cut: (exchange: Exchange) => void;
 }
 
 export interface EntrancesOptions {
@@ -87,7 +93,9 @@ export interface EntrancesOptions {
   readonly egress: Egress;
   /** See `Line`. */
   readonly meter: (Meter & Pick<Native, "resetWhenClosed">) | undefined;
+  readonly arrivals?: Arrivals | undefined;
   readonly bounds: Bounds;
+  readonly memory: MemoryBudget;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly lobby: boolean;
   /** A fault is told to a client here. */
@@ -112,22 +120,36 @@ export class Entrances {
   readonly #options: EntrancesOptions;
   readonly #common: Omit<EntranceOptions, "visitor">;
   readonly #exchanges = new Map<Exchange, Admitted>();
+  readonly #kept: KeptFrames;
   #isDraining = false;
 
   constructor(options: EntrancesOptions) {
     this.#options = options;
-    const { sockets, pool, inside, clock, failed, meter, bounds, egress } = options;
-    const insiders = new Insiders(sockets, pool, failed, egress);
+    const { sockets, pool, inside, clock, failed, meter, arrivals } = options;
+    const { bounds, egress, memory } = options;
+    this.#kept = new KeptFrames(pool, memory);
+    const insiders = new Insiders(sockets, pool, this.#kept, failed, egress);
     this.outlet = insiders;
-    const openers = new Openers();
-    this.text = new TextSockets({ insiders, inside, openers, clock, meter, bounds });
+    const openers = new Openers(memory);
+    this.text = new TextSockets({
+      insiders,
+      inside,
+      openers,
+      clock,
+      meter,
+      arrivals,
+      bounds,
+      memory,
+    });
     this.#common = {
       insiders,
       inside,
       openers,
       clock,
       bounds,
+      memory,
       left: (exchange) => this.#left(exchange),
+      cut: (exchange) => this.#cut(exchange),
     };
   }
 
@@ -175,13 +197,16 @@ export class Entrances {
   }
 
   tick(): void {
+    this.#kept.tick();
     this.text.tick();
     const { bounds, clock } = this.#options;
     for (const [exchange, { unread }] of this.#exchanges) {
       exchange.tick();
       const { outgoing } = exchange;
       if (outgoing === undefined) continue;
-      if (unread.isLate(outgoing, bounds.limits["unread-timeout"], clock())) this.#cut(exchange);
+      if (!unread.isLate(outgoing, bounds.limits["unread-timeout"], clock())) continue;
+      bounds.count("unread-timeout");
+      this.#cut(exchange);
     }
   }
 
@@ -217,7 +242,11 @@ export class Entrances {
     guest: Guest,
     begin: () => Kind,
   ): Kind["response"] | Response {
-    const { turnstile } = this.#options;
+    const { turnstile, memory } = this.#options;
+    if (memory.isFull) {
+      memory.refuse();
+      return busy();
+    }
     const place = turnstile.enter(guest.visitor);
     if (typeof place !== "number") return turnstile.refusal(place);
     let exchange: Kind;
@@ -247,8 +276,7 @@ export class Entrances {
   #cut(exchange: Exchange): void {
     const admitted = this.#exchanges.get(exchange);
     if (admitted === undefined) return;
-    const { bounds, meter } = this.#options;
-    bounds.count("unread-timeout");
+    const { meter } = this.#options;
     exchange.farewell();
     const { peer, idle } = admitted;
     const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);

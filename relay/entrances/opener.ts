@@ -1,5 +1,6 @@
 import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
 import {
+  OPENED_BYTES,
   decodeFrame,
   recordCipher,
   toHex,
@@ -7,40 +8,77 @@ import {
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
 
+import type { MemoryBudget, MemoryPlace } from "../memory.ts";
 import type { GivenFrame } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
-
-/** Opened records that are kept for each share: those who take it at one speed want the same ones. */
-const KEPT_BYTES = 4 * 1024 ** 2;
 
 /** A record as it lies in a frame, opened. */
 export interface OpenedFrame extends OpenedRecord {
   readonly index: number;
 }
 
+/** A frame whose bytes can be had. */
+type Readable = Pick<GivenFrame, "key" | "read">;
+
+/** Records of all shares that were opened last, within OPENED_BYTES. */
+class OpenedRecords {
+  readonly #open = new Map<string, OpenedFrame>();
+  readonly #memory: MemoryPlace;
+  #bytes = 0;
+
+  constructor(memory: MemoryBudget) {
+    const nothing = (): void => undefined;
+    this.#memory = memory.enter({ address: undefined, room: nothing, cut: nothing }, "kept");
+  }
+
+  get(key: string): OpenedFrame | undefined {
+    const opened = this.#open.get(key);
+    if (opened === undefined) return undefined;
+    // The one used last goes last.
+    this.#open.delete(key);
+    this.#open.set(key, opened);
+    return opened;
+  }
+
+  add(key: string, opened: OpenedFrame): void {
+    this.#open.set(key, opened);
+    this.#bytes += opened.data.length;
+    for (const oldest of this.#open.keys()) {
+      if (this.#bytes <= OPENED_BYTES || oldest === key) break;
+      this.#drop(oldest);
+    }
+    this.#memory.hold(this.#bytes);
+  }
+
+  clear(): void {
+    this.#open.clear();
+    this.#bytes = 0;
+    this.#memory.hold(0);
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#open.get(key)?.data.length ?? 0;
+    this.#open.delete(key);
+  }
+}
+
 /** A share whose records are opened once for all that take them at about the same time. */
 export class Opener {
   readonly #cipher: SyncRecordCipher;
-  readonly #open = new Map<string, OpenedFrame>();
-  #bytes = 0;
+  readonly #records: OpenedRecords;
 
-  constructor(share: Uint8Array) {
+  constructor(share: Uint8Array, records: OpenedRecords) {
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
+    this.#records = records;
   }
 
   /** @throws FaultError `corrupt-record`, `bad-message` */
-  open({ key, read }: GivenFrame): OpenedFrame {
-    const known = this.#open.get(key);
+  open({ key, read }: Readable): OpenedFrame {
+    const known = this.#records.get(key);
     if (known !== undefined) return known;
     const { index, ciphertext } = decodeFrame(read());
     const opened = { ...this.#cipher.openAny(index, ciphertext), index };
-    this.#open.set(key, opened);
-    this.#bytes += opened.data.length;
-    for (const [oldest, { data }] of this.#open) {
-      if (this.#bytes <= KEPT_BYTES || oldest === key) break;
-      this.#open.delete(oldest);
-      this.#bytes -= data.length;
-    }
+    this.#records.add(key, opened);
     return opened;
   }
 }
@@ -48,11 +86,16 @@ export class Opener {
 /** The openers of the shares that somebody takes. */
 export class Openers {
   readonly #openers = new Map<string, { readonly opener: Opener; users: number }>();
+  readonly #records: OpenedRecords;
+
+  constructor(memory: MemoryBudget) {
+    this.#records = new OpenedRecords(memory);
+  }
 
   /** Pair it with `release`. */
   take(share: Uint8Array): Opener {
     const key = toHex(share);
-    const known = this.#openers.get(key) ?? { opener: new Opener(share), users: 0 };
+    const known = this.#openers.get(key) ?? { opener: new Opener(share, this.#records), users: 0 };
     known.users++;
     this.#openers.set(key, known);
     return known.opener;
@@ -61,6 +104,8 @@ export class Openers {
   release(share: Uint8Array): void {
     const key = toHex(share);
     const known = this.#openers.get(key);
-    if (known !== undefined && --known.users === 0) this.#openers.delete(key);
+    if (known === undefined || --known.users > 0) return;
+    this.#openers.delete(key);
+    if (this.#openers.size === 0) this.#records.clear();
   }
 }

@@ -1,6 +1,7 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 
 import { closeReason } from "../close-reason.ts";
+import type { MemoryPlace } from "../memory.ts";
 import type { Limits } from "../relay-limits.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
@@ -15,6 +16,7 @@ import {
 
 /** What ends a file of the original app, a message of its own. */
 const END_OF_FILE = new TextEncoder().encode("__end__");
+const NO_MEMORY = "too many wait for the relay's memory";
 const SUCCESS = "File transfer successful";
 
 /** The original app's sender: a name, the bytes, `__end__`. */
@@ -23,6 +25,10 @@ export class TextSender implements TextClient {
   readonly #socket: TextSocket;
   #sender: LobbySender | undefined;
   #isThrough = false;
+  readonly #memory: MemoryPlace;
+  /** Its share takes no more for now; there is no memory for what it says. */
+  #isFull = false;
+  #isHeldBack = false;
   /** Since when it has no share: none yet, or none any more. */
   #idleSince: number | undefined;
 
@@ -30,6 +36,14 @@ export class TextSender implements TextClient {
     this.#socket = socket;
     this.#options = options;
     this.#idleSince = options.clock();
+    this.#memory = options.memory.enter(
+      {
+        address: socket.data.visitor.limitKey,
+        room: () => this.#read({ isHeldBack: false }),
+        cut: () => socket.close(TRY_AGAIN, NO_MEMORY),
+      },
+      "arriving",
+    );
   }
 
   /** The name of its file is its hello; once that is sent, it has as long to leave. */
@@ -39,7 +53,16 @@ export class TextSender implements TextClient {
     return this.#sender === undefined ? "hello-timeout" : "done";
   }
 
+  /** Whatever its size: the original app's may be 16 MiB. */
+  arrived(bytes: number): void {
+    const room = this.#memory.ask(Math.max(0, bytes - this.#memory.bytes));
+    this.#memory.hold(bytes);
+    if (room === "wait") this.#read({ isHeldBack: true });
+    else if (room === "full") this.#socket.close(TRY_AGAIN, NO_MEMORY);
+  }
+
   message(message: string | Uint8Array): void {
+    this.#memory.hold(0);
     if (this.#sender === undefined) {
       if (typeof message === "string") this.#begin(message);
       else this.#socket.close(POLICY, "the name of the file comes first, as text");
@@ -51,8 +74,16 @@ export class TextSender implements TextClient {
       this.#isThrough = true;
       this.#sender.end();
     } else if (!this.#sender.write(message)) {
-      this.#socket.pause();
+      this.#read({ isFull: true });
     }
+  }
+
+  /** Its socket is read as long as nothing is in the way. */
+  #read({ isFull = this.#isFull, isHeldBack = this.#isHeldBack }): void {
+    this.#isFull = isFull;
+    this.#isHeldBack = isHeldBack;
+    if (isFull || isHeldBack) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   tick(): void {
@@ -64,11 +95,12 @@ export class TextSender implements TextClient {
   }
 
   closed(): void {
+    this.#memory.leave();
     this.#sender?.abort();
   }
 
   #begin(name: string): void {
-    const { insiders, inside, clock } = this.#options;
+    const { insiders, inside, clock, memory } = this.#options;
     const { visitor } = this.#socket.data;
     this.#idleSince = undefined;
     this.#sender = new LobbySender({
@@ -76,11 +108,12 @@ export class TextSender implements TextClient {
       insiders,
       inside,
       clock,
+      memory,
       name: clearName(name),
       size: undefined,
       waitFor: 0,
       events: {
-        room: () => this.#socket.resume(),
+        room: () => this.#read({ isFull: false }),
         receiver: () => undefined,
         over: (outcome) => this.#over(outcome),
       },

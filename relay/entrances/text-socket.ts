@@ -1,8 +1,11 @@
 /** What the doors of the original app's clients share. */
 import type { RelayLimitName } from "../../protocol/mod.ts";
+import type { WatchedLine } from "../arrivals.ts";
 import type { Place } from "../crowd.ts";
 import type { Grant } from "../gate.ts";
 import type { Line } from "../line.ts";
+import type { MemoryBudget } from "../memory.ts";
+import type { PeerKey } from "../native.ts";
 import type { Limits } from "../relay-limits.ts";
 import type { Visitor } from "../visitor.ts";
 import type { Inside, Insiders } from "./insiders.ts";
@@ -14,6 +17,10 @@ export const POLICY = 1008;
 export const GOING_AWAY = 1001;
 export const TRY_AGAIN = 1013;
 
+export const TOO_LONG = "a text that long is no name";
+/** What TLS and parts of a message may add to it. bytes */
+export const SPARE_BYTES = 1024;
+
 export interface TextData {
   readonly visitor: Visitor;
   readonly grant: Grant | undefined;
@@ -21,6 +28,10 @@ export interface TextData {
   place: Place | undefined;
   readonly role: "text-sender" | "text-receiver";
   readonly line: Line;
+  readonly peer: PeerKey | undefined;
+  readonly isDirect: boolean;
+  /** What came and is no whole message; undefined where the kernel can't tell. */
+  watched: WatchedLine | undefined;
   client: TextClient | undefined;
 }
 
@@ -35,6 +46,8 @@ export interface TextClient {
     limits: Limits,
     now: number,
   ): Extract<RelayLimitName, "hello-timeout" | "unread-timeout"> | "done" | undefined;
+  /** So much of a message came that is not whole. */
+  arrived(bytes: number): void;
   /** All that was queued for it is with the kernel. */
   drained(): void;
   closed(): void;
@@ -44,5 +57,6 @@ export interface TextOptions {
   readonly insiders: Insiders;
   readonly inside: Inside;
   readonly openers: Openers;
+  readonly memory: MemoryBudget;
   readonly clock: () => number;
 }

@@ -1,13 +1,16 @@
-import { CONTROL_BYTES, type RelayLimitName } from "../../protocol/mod.ts";
+import { CLIENT_CONTROL_BYTES, type RelayLimitName } from "../../protocol/mod.ts";
 
+import type { Arrivals } from "../arrivals.ts";
 import { closeReason } from "../close-reason.ts";
 import type { Grant } from "../gate.ts";
+import { isDirect } from "../inflow.ts";
 import { Line, type LineRules, type Peer } from "../line.ts";
 import type { Visitor } from "../visitor.ts";
 import { TextReceiver } from "./text-receiver.ts";
 import { TextSender } from "./text-sender.ts";
 import {
   GOING_AWAY,
+  TOO_LONG,
   NORMAL,
   POLICY,
   TRY_AGAIN,
@@ -21,7 +24,9 @@ const ROLES: ReadonlyMap<string, TextData["role"]> = new Map([
   ["/receiver", "text-receiver"],
 ]);
 
-export interface TextSocketsOptions extends TextOptions, LineRules {}
+export interface TextSocketsOptions extends TextOptions, LineRules {
+  readonly arrivals: Arrivals | undefined;
+}
 
 /** The sockets of the original app's clients on one worker. */
 export class TextSockets {
@@ -59,6 +64,9 @@ export class TextSockets {
       place: undefined,
       role,
       line: new Line(this.#options, visitor, peer, key, now),
+      peer: key,
+      isDirect: isDirect(visitor, peer?.address),
+      watched: undefined,
       client: undefined,
     };
   }
@@ -66,6 +74,15 @@ export class TextSockets {
   opened(socket: TextSocket): void {
     this.#open.add(socket);
     const { data } = socket;
+    const { peer, role } = data;
+    data.watched =
+      peer &&
+      this.#options.arrivals?.watch({
+        peer,
+        isDirect: data.isDirect,
+        isNarrow: role === "text-receiver",
+        arrived: (bytes) => data.client?.arrived(bytes),
+      });
     data.client =
       data.role === "text-sender"
         ? new TextSender(socket, this.#options)
@@ -76,9 +93,10 @@ export class TextSockets {
     socket.data.line.whole();
     // Of the bytes of a file the slowest receiver says how fast they may come.
     const isData = socket.data.role === "text-sender" && typeof message !== "string";
+    socket.data.watched?.message(message.length);
     if (!this.#came(socket, message.length, isData)) return;
-    if (typeof message === "string" && message.length > CONTROL_BYTES) {
-      socket.close(POLICY, "a text that long is no name");
+    if (typeof message === "string" && message.length > CLIENT_CONTROL_BYTES) {
+      socket.close(POLICY, TOO_LONG);
       return;
     }
     socket.data.client?.message(message);
@@ -86,6 +104,7 @@ export class TextSockets {
 
   /** A ping or a pong came. */
   signOfLife(socket: TextSocket, length: number): void {
+    socket.data.watched?.control(length);
     this.#came(socket, length, false);
   }
 
@@ -105,11 +124,14 @@ export class TextSockets {
   }
 
   drained(socket: TextSocket): void {
+    // Bun tells of each part that the kernel took.
+    if (socket.getBufferedAmount() > 0) return;
     socket.data.client?.drained();
   }
 
   closed(socket: TextSocket): void {
     this.#open.delete(socket);
+    socket.data.watched?.leave();
     socket.data.client?.closed();
     socket.data.client = undefined;
   }

@@ -13,6 +13,10 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { OpenedFrame } from "./opener.ts";
+import { partOf, type Part } from "./part.ts";
+
+/** What lies in a record, as a part that can be read again. */
+export type Source = (from: number, to: number) => Part;
 
 /** Bytes of a share's plaintext, from one up to before the other. */
 export interface PlainPart {
@@ -35,13 +39,20 @@ export interface ClearSink {
    * what it holds is passed over.
    */
   begin(file: ManifestFile): boolean;
-  /** A part of it, which nobody changes afterwards. */
-  data(bytes: Uint8Array): void;
+  /** A part of it. */
+  data(part: Part): void;
   end(): void;
   /** The share is whole, or broke; after a fault within a file the client must not think it has it. */
   over(fault: FaultCode | undefined): void;
   /** The relay let go of this client: nothing comes any more. */
   cutOff(fault: FaultCode): void;
+}
+
+/** A record with the content of files from `first` on. */
+interface Taken {
+  readonly frame: OpenedFrame;
+  readonly source: Source;
+  readonly first: number;
 }
 
 /** The records of a share, in clear and in order, as the files that they hold. */
@@ -91,13 +102,15 @@ export class Unpacking {
   }
 
   /** @throws FaultError for what no share holds */
-  take(frame: OpenedFrame): void {
+  take(frame: OpenedFrame, source: Source): void {
     const { index, data } = frame;
     if (this.#manifest !== undefined) {
-      this.#takeIn(this.#manifest, frame, data, plainOffset(index, this.#offer.recordSize));
+      const record = { frame, source, first: 0 };
+      this.#takeIn(this.#manifest, record, plainOffset(index, this.#offer.recordSize));
     } else {
       this.#head.push(data);
-      const plain = concat(...this.#head);
+      // Most are in one record, of which nobody needs another copy.
+      const plain = this.#head.length === 1 ? data : concat(...this.#head);
       const end = MANIFEST_LENGTH_BYTES + manifestLength(plain);
       if (plain.length < end) return;
       this.#head = [];
@@ -105,52 +118,53 @@ export class Unpacking {
       this.#manifest = manifest;
       this.#wanted = this.#sink.wants(manifest, end);
       this.#passedOver = this.#wanted !== "files";
+      const before = plain.length - data.length;
       if (this.#wanted === "files") this.#nextFile(manifest);
-      this.#takeIn(manifest, { ...frame, data: plain.subarray(end) }, plain, 0);
+      else if (this.#wanted !== undefined) this.#takeHead(this.#wanted, plain.subarray(0, before));
+      this.#takeIn(manifest, { frame, source, first: end - before }, before);
     }
   }
 
-  /**
-   * @param frame with the content of files alone
-   * @param plain the same with what is before it, at `position` of the plaintext
-   */
-  #takeIn(
-    manifest: Manifest,
-    { index, data, last }: OpenedFrame,
-    plain: Uint8Array,
-    position: number,
-  ): void {
+  /** What is wanted of the records before the one with the end of the manifest. */
+  #takeHead(wanted: PlainPart, plain: Uint8Array): void {
+    this.#takePart(wanted, (from, to) => partOf(plain.slice(from, to)), plain.length, 0);
+  }
+
+  /** @param position of the record in the plaintext */
+  #takeIn(manifest: Manifest, { frame, source, first }: Taken, position: number): void {
+    const { index, data, last } = frame;
     // Only what is sealed says where a share ends, before anybody thinks so.
     if (!manifest.open && last !== (index === manifest.records - 1)) {
       throw new FaultError("corrupt-record", "another end");
     }
     if (this.#wanted === undefined) return;
-    if (this.#wanted === "files") this.#takeFiles(manifest, data);
-    else this.#takePart(this.#wanted, plain, position);
+    if (this.#wanted === "files") this.#takeFiles(manifest, source, first, data.length);
+    else this.#takePart(this.#wanted, source, data.length, position);
     if (!manifest.open || !last) return;
     this.#records = index + 1;
     this.#endFile();
   }
 
-  #takeFiles(manifest: Manifest, content: Uint8Array): void {
-    let rest = content;
-    while (rest.length > 0) {
+  #takeFiles(manifest: Manifest, source: Source, first: number, end: number): void {
+    let at = first;
+    while (at < end) {
       if (this.#file >= manifest.files.length) throw new FaultError("corrupt-record", "too long");
-      const part = rest.subarray(0, this.#left);
-      rest = rest.subarray(part.length);
-      if (this.#takes) this.#sink.data(part);
-      this.#left -= part.length;
+      const length = Math.min(end - at, this.#left);
+      if (this.#takes) this.#sink.data(source(at, at + length));
+      at += length;
+      this.#left -= length;
       if (this.#left > 0) continue;
       this.#endFile();
       this.#nextFile(manifest);
     }
   }
 
-  #takePart({ from, to }: PlainPart, plain: Uint8Array, position: number): void {
+  /** @param length of what is there, at `position` of the plaintext */
+  #takePart({ from, to }: PlainPart, source: Source, length: number, position: number): void {
     const first = Math.max(from - position, 0);
-    const end = Math.min(to - position, plain.length);
-    if (first < end) this.#sink.data(plain.subarray(first, end));
-    if (position < to && position + plain.length >= to) this.#sink.end();
+    const end = Math.min(to - position, length);
+    if (first < end) this.#sink.data(source(first, end));
+    if (position < to && position + length >= to) this.#sink.end();
   }
 
   /** Goes on to the next file that has bytes; folders are nothing in clear, empty files begin and end. */

@@ -4,6 +4,8 @@ export interface Outgoing {
   readonly isFull: boolean;
   /** How often something of what waited has left. */
   readonly taken: number;
+  /** What waits, waits for memory of ours. */
+  readonly isHeldBack?: boolean;
 }
 
 /** Whether a client takes what waits for it. Who waits itself, for a sender, may do so for ever. */
@@ -12,10 +14,11 @@ export class Unread {
   #since: number | undefined;
 
   /** @param unreadMs that it may take nothing */
-  isLate({ isFull, taken }: Outgoing, unreadMs: number, now: number): boolean {
-    if (!isFull || taken !== this.#taken) this.#since = undefined;
+  isLate({ isFull, taken, isHeldBack }: Outgoing, unreadMs: number, now: number): boolean {
+    const waits = isFull && !isHeldBack;
+    if (!waits || taken !== this.#taken) this.#since = undefined;
     this.#taken = taken;
-    if (!isFull) return false;
+    if (!waits) return false;
     this.#since ??= now;
     return now - this.#since >= unreadMs;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { Measuring } from "../../relay/admin/measuring.ts";
+import { MemoryBudget } from "../../relay/memory.ts";
 import { noLanes, noTotals, type WorkerMeasures } from "../../relay/measures.ts";
 import { parseExposition } from "./exposition.ts";
 
@@ -15,6 +16,7 @@ function measures(worker: number, bytesOut: number): WorkerMeasures {
     lanes: noLanes(),
     buffered: 0,
     bufferedMost: 0,
+    memory: new MemoryBudget(() => 0).measures,
     delay: 0,
     shares: [],
   };

@@ -48,6 +48,11 @@ export class RelayProcess implements AsyncDisposable {
     return this.#memory("VmRSS");
   }
 
+  /** What is its own, and not of a file. */
+  get anonymous(): number {
+    return this.#memory("RssAnon");
+  }
+
   /** kill -9, and waits until it is gone. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");

@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { CREDIT_RECORDS, decodeFrame, toHex, type Message } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { RawClient, randomId, rawShare, type RawShare } from "../relay/raw-client.ts";
+import { RawClient, randomId, rawShare, type RawShare, pathOf } from "../relay/raw-client.ts";
 
 const RECORDS = 4000;
 /** Records that the sender sends while the storm goes on. */
@@ -112,9 +112,10 @@ async function bySockets({ url, channel, share }: Place): Promise<Storm> {
 }
 
 /** Parts of it by HTTP, which nobody waits for. */
-async function byHttp({ url, channel, share }: Place): Promise<Storm> {
-  const { share: id, recordSize } = share.offer;
-  const at = `${url.replace("ws", "http")}/c/${toHex(channel)}/${toHex(id)}`;
+async function byHttp({ url, share }: Place): Promise<Storm> {
+  const { recordSize } = share.offer;
+  const at = `${url.replace("ws", "http")}${pathOf(share)}`;
+  let notFound = 0;
   let before: AbortController[] = [];
   return {
     go: async () => {
@@ -124,7 +125,10 @@ async function byHttp({ url, channel, share }: Place): Promise<Storm> {
         const first = anywhere() * recordSize;
         const ending = new AbortController();
         const headers = { range: `bytes=${first}-${first}` };
-        fetch(at, { headers, signal: ending.signal }).catch(() => undefined);
+        fetch(at, { headers, signal: ending.signal }).then(
+          ({ status }) => (notFound += status === 404 ? 1 : 0),
+          () => undefined,
+        );
         before.push(ending);
       }
       // They are on their way when this is answered.
@@ -132,6 +136,7 @@ async function byHttp({ url, channel, share }: Place): Promise<Storm> {
     },
     [Symbol.asyncDispose]: async () => {
       for (const each of before) each.abort();
+      expect(notFound).toBe(0);
     },
   };
 }

@@ -1,11 +1,20 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { pack } from "msgpackr";
 import { fromHex } from "../../protocol/bytes.ts";
 import { SENT_BY, decodeControl, encodeControl, type Message } from "../../protocol/control.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { isFrame } from "../../protocol/frame.ts";
-import { CONTROL_BYTES, OFFERS_PER_MESSAGE, RECORD_INDEX } from "../../protocol/limits.ts";
+import {
+  CLIENT_CONTROL_BYTES,
+  CLIENT_KEYS,
+  CONTROL_BYTES,
+  OFFERS_PER_MESSAGE,
+  RECORD_INDEX,
+  SEALED_BYTES,
+  WINDOW_RECORDS,
+} from "../../protocol/limits.ts";
+import { packMap } from "../../protocol/msgpack.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { faultOf } from "./faults.ts";
 
@@ -176,4 +185,53 @@ test("any bytes, and any message with some of its bytes changed, are a message o
     }),
     { numRuns: 1000 },
   );
+});
+
+describe("a control message of a client", () => {
+  const client = (value: object): string => {
+    try {
+      return decodeControl(packMap(value), "sender").t;
+    } catch (error) {
+      if (error instanceof FaultError) return `${error.code}: ${error.detail}`;
+      throw error;
+    }
+  };
+  const id = new Uint8Array(16);
+  const ack = { t: "ack", share: id, next: 1, window: 1 };
+
+  test("has few keys, counted in all of its maps before any is made", () => {
+    const keys = (count: number): object =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, at]));
+    expect(client({ ...ack, ...keys(CLIENT_KEYS - 4) })).toBe("ack");
+    expect(client({ ...ack, ...keys(CLIENT_KEYS - 3) })).toBe("bad-message: too many keys");
+    expect(client({ ...ack, x: keys(30), y: [keys(29)] })).toBe("bad-message: too many keys");
+    // It says that it has 65,535, and has none.
+    const claims = Uint8Array.of(0xde, 0xff, 0xff);
+    expect(() => decodeControl(claims, "sender")).toThrow("too many keys");
+  });
+
+  test("is short, and the longest that a client of ours says is far below that", () => {
+    expect(client({ ...ack, x: new Uint8Array(CLIENT_CONTROL_BYTES) })).toContain("longer than");
+    const join: Message = {
+      t: "join",
+      share: id,
+      receiver: id,
+      name: new Uint8Array(SEALED_BYTES),
+      from: RECORD_INDEX,
+      window: WINDOW_RECORDS,
+    };
+    const hello: Message = {
+      t: "hello",
+      v: PROTOCOL_VERSION,
+      role: "receiver",
+      key: new Uint8Array(32),
+      signature: new Uint8Array(64),
+      token: "x".repeat(256),
+      quiet: true,
+    };
+    for (const message of [join, hello]) {
+      expect(encodeControl(message).length).toBeLessThan(CLIENT_CONTROL_BYTES / 4);
+      expect(decodeControl(encodeControl(message), "sender")).toEqual(message);
+    }
+  });
 });

@@ -9,7 +9,7 @@ const MiB = 2 ** 20;
 test.skipIf(!hasNative)(
   "frames that wait in memory have a budget, and sockets their turns for it",
   async () => {
-    const settings = { frameBytes: MiB, blocks: 40, bufferedBytes: 2 * MiB, ofBun: true };
+    const settings = { frameBytes: MiB, blocks: 40, bufferedBytes: 4 * MiB, ofBun: true };
     await using stage = new Stage(settings);
     const [first, second, third, fourth] = [
       await stage.client(),

@@ -204,7 +204,12 @@ describe("a client", () => {
 
   test.skipIf(!hasNative)("T3 that drips a frame is told so, by whichever door", async () => {
     await using relay = await limitedRelay({ "message-timeout": 1000 });
-    const options = { port: relay.port, channel: randomId(), share: rawShare(1) };
+    const options = {
+      port: relay.port,
+      channel: randomId(),
+      share: rawShare(1),
+      role: "sender",
+    } as const;
     await using receiver = await RawReceiver.greeted(options);
     const { socket } = receiver;
     const text = await OriginalSenderLine.drip(relay);

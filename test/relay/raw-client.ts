@@ -161,7 +161,11 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Answers the challenge, if one comes. */
-  async hello(role: Role, channel: TestChannel, more?: { token?: string }): Promise<void> {
+  async hello(
+    role: Role,
+    channel: TestChannel,
+    more?: { token?: string; quiet?: boolean },
+  ): Promise<void> {
     const challenge = await this.challenge();
     // A relay that is full says so instead.
     if (challenge !== undefined) this.send(helloTo(challenge, role, channel, more));

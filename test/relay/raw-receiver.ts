@@ -6,6 +6,7 @@ import {
   isFrame,
   type Message,
   type MessageOf,
+  type Role,
 } from "../../protocol/mod.ts";
 import { helloTo, type TestChannel } from "./channel.ts";
 import { randomId, type RawShare } from "./raw-client.ts";
@@ -17,6 +18,8 @@ export interface RawReceiverOptions {
   /** What its frames are compared with. */
   readonly share: RawShare;
   readonly quiet?: boolean;
+  /** What it says that it is; a receiver, unless a test says otherwise. */
+  readonly role?: Role;
   readonly hostname?: string;
   /**
    * Pings are events, and are not answered: for tests that say what time it is. Else one may come in any
@@ -74,9 +77,9 @@ export class RawReceiver implements AsyncDisposable {
   }
 
   static async #saysHello(options: RawReceiverOptions): Promise<RawReceiver> {
-    const { channel, quiet = true } = options;
+    const { channel, quiet = true, role } = options;
     const receiver = await RawReceiver.connect(options);
-    receiver.send(await receiver.#hello(channel, quiet));
+    receiver.send(await receiver.#hello(channel, quiet, role));
     return receiver;
   }
 
@@ -132,9 +135,9 @@ export class RawReceiver implements AsyncDisposable {
     this.socket.sendTogether(all.map(encodeControl));
   }
 
-  async #hello(channel: TestChannel, quiet: boolean): Promise<Message> {
+  async #hello(channel: TestChannel, quiet: boolean, role: Role = "receiver"): Promise<Message> {
     while (this.#heard.challenge === undefined) await this.#news("challenge");
-    return helloTo(this.#heard.challenge, "receiver", channel, { quiet });
+    return helloTo(this.#heard.challenge, role, channel, { quiet });
   }
 
   #joining(from: number, window: number, receiver: Uint8Array): MessageOf<"join"> {

@@ -1,6 +1,14 @@
 /** A WebSocket connection made by hand, for what no client library sends. */
 import { connect, type Socket } from "node:net";
+import {
+  decodeControl,
+  encodeControl,
+  isFrame,
+  type MessageOf,
+  type Role,
+} from "../../protocol/mod.ts";
 import { WebSocketReader } from "../e2e/websocket-reader.ts";
+import { helloTo, type TestChannel } from "./channel.ts";
 
 /** RFC 6455, section 1.3. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -9,8 +17,11 @@ const CLOSE = 8;
 
 export class RawSocket implements AsyncDisposable {
   readonly #socket: Socket;
+  readonly #challenge: Promise<MessageOf<"challenge">>;
   /** The HTTP head of the answer. */
   readonly head: Promise<string>;
+  /** Its line is over. */
+  isClosed = false;
   /** The WebSocket close code that came, undefined when the line ended without one. */
   readonly closed: Promise<number | undefined>;
 
@@ -19,7 +30,18 @@ export class RawSocket implements AsyncDisposable {
     const head = Promise.withResolvers<string>();
     this.head = head.promise;
     let code: number | undefined;
-    const reader = new WebSocketReader(({ opcode, bytes }) => {
+    const challenge = Promise.withResolvers<MessageOf<"challenge">>();
+    this.#challenge = challenge.promise;
+    let first: Uint8Array[] | undefined = [];
+    const reader = new WebSocketReader(({ opcode, bytes, last }) => {
+      if (opcode < CLOSE && first !== undefined) {
+        first.push(bytes.slice());
+        if (!last) return;
+        const message = Buffer.concat(first);
+        first = undefined;
+        const said = isFrame(message) ? undefined : decodeControl(message, "anyone");
+        if (said?.t === "challenge") challenge.resolve(said);
+      }
       if (opcode !== CLOSE || bytes.length < 2) return;
       code = new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
       socket.end();
@@ -31,6 +53,7 @@ export class RawSocket implements AsyncDisposable {
     socket.on("error", () => undefined);
     this.closed = new Promise((resolve) => {
       socket.on("close", () => {
+        this.isClosed = true;
         head.resolve(reader.head ?? "");
         resolve(code);
       });
@@ -56,6 +79,11 @@ export class RawSocket implements AsyncDisposable {
   /** First line of the answer's head, such as "HTTP/1.1 101 Switching Protocols". */
   async status(): Promise<number> {
     return Number((await this.head).split(" ")[1]);
+  }
+
+  /** Answers the challenge, which is what a relay says first. */
+  async hello(role: Role, channel: TestChannel): Promise<void> {
+    this.frame(0x82, encodeControl(helloTo(await this.#challenge, role, channel)));
   }
 
   /**

@@ -20,3 +20,13 @@ test("does not collect for a few messages, such as pings' answers", () => {
   rest.tick(60_000);
   expect(collected).toBe(0);
 });
+
+test("collects once for pieces that downloads took, when they take no more", () => {
+  let collected = 0;
+  const rest = new Rest(() => collected++);
+  const MiB = 2 ** 20;
+  for (let tick = 0; tick < 40; tick++) rest.tick(tick * 250, tick * MiB);
+  expect(collected).toBe(0);
+  for (let tick = 40; tick < 60; tick++) rest.tick(tick * 250, 40 * MiB);
+  expect(collected).toBe(1);
+});

@@ -13,7 +13,7 @@ onLinux("the limit of open files is the one that a shell would tell", async () =
 });
 
 test("clients get what the relay itself does not need, and one at least", () => {
-  expect(clientsWithin(20_000, 2)).toBe(20_000 - 64 - 2 * 8);
+  expect(clientsWithin(20_000, 2)).toBe(20_000 - 64 - 2 * 10);
   expect(clientsWithin(50, 2)).toBe(1);
 });
 

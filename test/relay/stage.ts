@@ -1,5 +1,6 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
 import { BUFFERED_BYTES, NONCE_BYTES, type Message } from "../../protocol/mod.ts";
+import { MemoryBudget } from "../../relay/memory.ts";
 import { BlockLog } from "../../relay/log.ts";
 import type { Kernel } from "../../relay/direct.ts";
 import type { Descriptor, Native } from "../../relay/native.ts";
@@ -96,7 +97,7 @@ export class Stage implements AsyncDisposable {
       native: ofBun ? undefined : this.#valve,
       meter: this.#valve,
       bounds: new Bounds({ ...DEFAULT_LIMITS, ...limits }),
-      bufferedBytes,
+      memory: new MemoryBudget(() => this.now, { bytes: bufferedBytes }),
       clock: () => this.now,
       drained: (id) => this.#drained.get(id)?.(),
     });
