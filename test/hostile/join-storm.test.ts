@@ -5,7 +5,14 @@
 import { expect, test } from "bun:test";
 import { CREDIT_RECORDS, decodeFrame, toHex, type Message } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { RawClient, randomId, rawShare, type RawShare, pathOf } from "../relay/raw-client.ts";
+import {
+  RawClient,
+  randomId,
+  rawShare,
+  type RawShare,
+  offerOf,
+  pathOf,
+} from "../relay/raw-client.ts";
 
 const RECORDS = 4000;
 /** Records that the sender sends while the storm goes on. */
@@ -36,7 +43,7 @@ class PacedSender {
   static async start(url: string, channel: Uint8Array, share: RawShare): Promise<PacedSender> {
     const client = await RawClient.greeted(url, "sender", channel);
     const sender = new PacedSender(client);
-    client.send({ t: "offer", ...share.offer, proof: share.proof });
+    client.send(offerOf(share));
     await client.when("accepted");
     return sender;
   }
@@ -203,7 +210,7 @@ test.each([
   const share = rawShare(RECORDS);
   const url = `${relay.url}/ws`;
   await using sender = await RawClient.greeted(url, "sender", channel);
-  sender.send({ t: "offer", ...share.offer, proof: share.proof });
+  sender.send(offerOf(share));
   await sender.when("accepted");
   await using client = await RawClient.greeted(url, "receiver", channel);
   client.send(join(share.offer.share, RECORDS, 1));

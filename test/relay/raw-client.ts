@@ -47,7 +47,7 @@ export function pathOf({ offer, capability }: RawShare): string {
   return ciphertextPath(offer.share, capability);
 }
 
-function offerOf({ offer, proof, capability }: RawShare): Message {
+export function offerOf({ offer, proof, capability }: RawShare): Message {
   return { t: "offer", ...offer, proof, capability };
 }
 

@@ -1,19 +1,24 @@
 /** A WebSocket connection made by hand, for what no client library sends. */
 import { connect, type Socket } from "node:net";
-import {
-  decodeControl,
-  encodeControl,
-  isFrame,
-  type MessageOf,
-  type Role,
-} from "../../protocol/mod.ts";
+import { decodeControl, encodeControl, type MessageOf, type Role } from "../../protocol/mod.ts";
 import { WebSocketReader } from "../e2e/websocket-reader.ts";
 import { helloTo, type TestChannel } from "./channel.ts";
 
 /** RFC 6455, section 1.3. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 
+const BINARY = 2;
 const CLOSE = 8;
+
+/** Other doors say other things first. */
+function challengeIn(message: Uint8Array): MessageOf<"challenge"> | undefined {
+  try {
+    const said = decodeControl(message, "anyone");
+    return said.t === "challenge" ? said : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 export class RawSocket implements AsyncDisposable {
   readonly #socket: Socket;
@@ -34,13 +39,12 @@ export class RawSocket implements AsyncDisposable {
     this.#challenge = challenge.promise;
     let first: Uint8Array[] | undefined = [];
     const reader = new WebSocketReader(({ opcode, bytes, last }) => {
-      if (opcode < CLOSE && first !== undefined) {
+      if (opcode === BINARY && first !== undefined) {
         first.push(bytes.slice());
         if (!last) return;
-        const message = Buffer.concat(first);
+        const said = challengeIn(Buffer.concat(first));
         first = undefined;
-        const said = isFrame(message) ? undefined : decodeControl(message, "anyone");
-        if (said?.t === "challenge") challenge.resolve(said);
+        if (said !== undefined) challenge.resolve(said);
       }
       if (opcode !== CLOSE || bytes.length < 2) return;
       code = new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
