@@ -36,7 +36,11 @@ test("speaks TLS with the relay's certificate, also with the next one", async ()
   const next = authority.issue({ names: ["relay.example"] });
   writeCertificate(folder.path, next);
   const serial = new X509Certificate(next.cert).serialNumber;
-  while (serials.at(-1) !== serial) expect((await ask()).status).toBe(200);
+  while (serials.at(-1) !== serial) {
+    // The kernel resets what waits to be accepted by the listener before.
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined) expect(answer.status).toBe(200);
+  }
   // Who runs it there is no stranger to it, whatever name the certificate has.
   const env = { XDG_RUNTIME_DIR: folder.path };
   using ticket = leaveTicket({ relay: relay.url, admin: url, token }, env);

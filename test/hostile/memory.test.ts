@@ -166,7 +166,8 @@ describe.skipIf(process.platform !== "linux")("sixty unfinished messages (needs 
       // Or for having said nothing whole in time, where the machine is busy.
       const allowed = new Set([kind === "text receiver" ? 1008 : 4002, 4004, undefined]);
       expect(codes.filter((code) => !allowed.has(code))).toEqual([]);
-      expect(peak - before).toBeLessThan(20 * MiB);
+      // Nearly 1 GB were held before. A relay on a busy machine looks later than each 10 ms.
+      expect(peak - before).toBeLessThan(40 * MiB);
     },
     30_000,
   );

@@ -53,6 +53,7 @@ const done = (who: string, receivers?: number): Happening => {
   const event = { event: "done", bytes: BYTES, seconds: 1 } as const;
   return tell(who, receivers === undefined ? event : { ...event, receivers });
 };
+const skipped = (who: string): Happening => tell(who, { event: "skipped", files: 1, bytes: BYTES });
 const finished = (who: string): Happening[] => [saved(who), done(who), exit(who)];
 const copies = (who: string): Happening => ({ what: "copies", who, copies: [copy(who)] });
 const known = (name: string): Happening =>
@@ -88,6 +89,13 @@ describe("nothing is wrong with", () => {
         [begin("a"), start("a"), saved("a"), killed("a"), { what: "placed", who: "a" }],
         [known("a"), copies("a"), failed("sender", "some-failed"), done("sender", 1)],
         [exit("sender", { exitCode: 3 })],
+      ].flat() as Happening[],
+    ],
+    [
+      "one that was killed in its last moment, and finds its file there",
+      [
+        [begin("a"), start("a"), saved("a"), killed("a"), { what: "placed", who: "a" }],
+        [start("a"), skipped("a"), done("a"), exit("a"), ...rest.flat()],
       ].flat() as Happening[],
     ],
     [
