@@ -297,11 +297,11 @@ export const NEWCOMER_BURST_RECORDS = limit(
   "records",
   "of these at once; a receiver that begins needs some, an HTTP download of a part needs two",
 );
-export const NEWCOMERS_ALONE_MS = limit(
-  "NEWCOMERS_ALONE_MS",
+export const NEWCOMER_WAIT_MS = limit(
+  "NEWCOMER_WAIT_MS",
   1000,
   "ms",
-  "newcomers have all of a sender's credit when no other receiver needed a record for so long, as after a restart",
+  "a newcomer that waits so long at one place is not held to that rate: after a restart of the relay all are newcomers",
 );
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",

@@ -3,7 +3,7 @@ import {
   NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
-  NEWCOMERS_ALONE_MS,
+  NEWCOMER_WAIT_MS,
   READ_AHEAD_RECORDS,
 } from "../protocol/mod.ts";
 
@@ -14,6 +14,8 @@ interface Needy {
   readonly key: string;
   readonly group: string;
   proven: boolean;
+  /** When it began to need something where it is. ms */
+  readonly since: number;
   /** It needs nothing outside. */
   from: number;
   end: number;
@@ -35,8 +37,8 @@ interface Found {
 }
 
 interface Candidate extends Found {
-  /** Newcomers also have records out of turn: of their token bucket, or because nobody else is there. */
-  readonly how: "in turn" | "allowed" | "alone";
+  /** Newcomers also have records out of turn: of their token bucket, or because they waited long. */
+  readonly how: "in turn" | "allowed" | "waited";
 }
 
 /** Parties in the order of their turns: round robin between groups, and within each between parties. */
@@ -80,8 +82,8 @@ class Turns {
  *
  * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
  * client one small message to become one, so all newcomers together have a part of the sender's uplink:
- * one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE while none does, and
- * all of it when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the addresses have turns of one record, and within an address
+ * one record of NEWCOMER_TURN_RECORDS while other parties need some, and NEWCOMER_RATE while none does.
+ * A newcomer that waits at one place for NEWCOMER_WAIT_MS is not counted in that rate. Within each of the two kinds the addresses have turns of one record, and within an address
  * its parties; a party whose address is not counted is a group of its own.
  */
 export class NeedQueue {
@@ -94,8 +96,6 @@ export class NeedQueue {
   /** Records that newcomers may have now, although no proven party needs any: a token bucket. */
   #allowed = NEWCOMER_BURST_RECORDS;
   #allowedAt = 0;
-  /** When a proven party last needed or awaited a record. */
-  #provenAt = -Infinity;
   /** What `next` gave last. */
   #candidate: Candidate | undefined;
   #size = 0;
@@ -109,12 +109,12 @@ export class NeedQueue {
    * What a party says of itself. What it needed before stays where it lies within what it needs now.
    * @param lacking of what it needs from now on: those that are neither here nor on their way
    */
-  need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
+  need(worker: number, need: PartyNeed, lacking: readonly number[], now: number): void {
     const key = `${worker}/${need.party}`;
     const known = this.#needy.get(key);
     this.#candidate = undefined;
     if (known !== undefined) this.#move(known, need, need.group ?? key);
-    if (lacking.length > 0) this.#add(key, need, lacking);
+    if (lacking.length > 0) this.#add(key, need, lacking, now);
   }
 
   /** A worker died, or has no receivers any more. */
@@ -160,18 +160,16 @@ export class NeedQueue {
     now: number,
   ): Candidate | undefined {
     const proven = this.#first(this.#proven, isLacking);
-    if (proven !== undefined || wait > 0) this.#provenAt = now;
-    const alone = now - this.#provenAt >= NEWCOMERS_ALONE_MS;
-    const share = Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4));
-    const most = alone ? credit : Math.max(1, share);
+    const most = Math.max(1, Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4)));
     const newcomer = newcomers < most ? this.#first(this.#newcomers, isLacking) : undefined;
     if (newcomer === undefined) return proven && { ...proven, how: "in turn" };
-    // All came at once, as after a restart of the relay: they keep nobody from anything.
-    if (alone) return { ...newcomer, how: "alone" };
     if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
     if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };
     this.#allow(now);
-    return this.#allowed >= 1 ? { ...newcomer, how: "allowed" } : undefined;
+    if (this.#allowed >= 1) return { ...newcomer, how: "allowed" };
+    // After a restart of the relay all are newcomers, and stay where they are.
+    const waits = now - newcomer.needy.since >= NEWCOMER_WAIT_MS;
+    return waits ? { ...newcomer, how: "waited" } : undefined;
   }
 
   /** Forgets on the way what nobody needs any more. */
@@ -204,11 +202,11 @@ export class NeedQueue {
     this.#turns(needy).put(needy);
   }
 
-  #add(key: string, need: PartyNeed, lacking: readonly number[]): void {
+  #add(key: string, need: PartyNeed, lacking: readonly number[], since: number): void {
     const { group = key, proven, from, end } = need;
     let needy = this.#needy.get(key);
     if (needy === undefined) {
-      needy = { key, group, proven, from, end, records: new Set() };
+      needy = { key, group, proven, since, from, end, records: new Set() };
       this.#needy.set(key, needy);
       this.#turns(needy).put(needy);
     }

@@ -135,7 +135,7 @@ export class Origin {
           }
         }
       }
-      if (this.#pace === undefined) this.#needs.need(worker, need, lacking);
+      if (this.#pace === undefined) this.#needs.need(worker, need, lacking, this.#output.now());
     }
     for (const index of here) this.#output.available(index);
     if (gone && this.#pace !== undefined) this.#output.gone(worker, this.#pace.gone);

@@ -6,7 +6,7 @@ import {
   NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
-  NEWCOMERS_ALONE_MS,
+  NEWCOMER_WAIT_MS,
   READ_AHEAD_RECORDS,
 } from "../../protocol/mod.ts";
 import { NeedQueue } from "../../relay/need-queue.ts";
@@ -34,7 +34,7 @@ class Play {
     const runs = count === 0 ? [] : [{ first: from, count }];
     const end = from + count;
     const lacking = range(from, end);
-    this.queue.need(worker, { party, group, proven, from, end, runs }, lacking);
+    this.queue.need(worker, { party, group, proven, from, end, runs }, lacking, this.now);
     return this;
   }
 
@@ -86,6 +86,7 @@ test("one that goes on keeps what it needs and has not got", () => {
     0,
     { party: 1, group: undefined, proven: true, from: 1, end: 6, runs: [] },
     [4, 5],
+    0,
   );
   expect(play.take(9)).toEqual([1, 2, 3, 4, 5]);
 });
@@ -141,15 +142,15 @@ test("newcomers have a rate of their own while nobody else needs anything", () =
   }
   // The first has its turn.
   expect(play.take(100)).toHaveLength(1 + NEWCOMER_BURST_RECORDS);
-  play.now += NEWCOMERS_ALONE_MS / 2;
+  play.now += 500;
   expect(play.take(100)).toHaveLength(NEWCOMER_RATE / 2);
   // Others wait for what is on its way to them.
-  play.now += NEWCOMERS_ALONE_MS / 2 - 1;
+  play.now += 400;
   play.proven = 1;
   expect(play.take(100)).toEqual([]);
 });
 
-test("newcomers have all that a sender can give when nobody else was there for a while", () => {
+test("newcomers that stay where they are wait for no rate, and those that jump do", () => {
   const play = new Play();
   play.need(0, 0);
   play.take(1);
@@ -157,12 +158,13 @@ test("newcomers have all that a sender can give when nobody else was there for a
     play.need(party, FAR + party, { proven: false });
   }
   play.take(100);
-  play.now += NEWCOMERS_ALONE_MS;
-  expect(play.take(100)).toHaveLength(100 - 1 - NEWCOMER_BURST_RECORDS);
-  // As soon as another comes they have their part again.
-  for (let party = 1; party <= 20; party++) play.need(party, party, { proven: false });
-  play.need(0, 2 * FAR, { count: 16 });
-  expect(play.take(10).filter((index) => index < FAR)).toHaveLength(1);
+  for (play.now = 50; play.now < NEWCOMER_WAIT_MS; play.now += 50) {
+    // One of them jumps again and again.
+    play.need(100, FAR + 100 + play.now, { proven: false });
+  }
+  const asked = play.take(200);
+  expect(asked).toHaveLength(99 - 1 - NEWCOMER_BURST_RECORDS);
+  expect(asked.every((index) => index < FAR + 100)).toBe(true);
 });
 
 test("newcomers take no more than their part of the credit", () => {
@@ -187,6 +189,7 @@ test("a newcomer that has acknowledged something waits with all others", () => {
     0,
     { party: 1, group: undefined, proven: true, from: 100, end: 105, runs: [] },
     [101],
+    0,
   );
   expect(play.take(9)).toEqual([100, 101]);
 });
