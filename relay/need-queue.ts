@@ -29,6 +29,8 @@ export interface OnTheWay {
   readonly newcomers: number;
   /** How many there may be of both together. */
   readonly credit: number;
+  /** The lowest of them; Infinity: there is none. */
+  readonly lowest: () => number;
 }
 
 interface Found {
@@ -131,7 +133,8 @@ export class NeedQueue {
    * @param isLacking whether a record is neither here nor on its way
    */
   next(isLacking: (index: number) => boolean, onTheWay: OnTheWay, now: number): number | undefined {
-    this.#candidate = this.#choose(isLacking, onTheWay, now);
+    this.#candidate =
+      this.#choose(isLacking, onTheWay, now) ?? this.#chooseHeldUp(isLacking, onTheWay, now);
     return this.#candidate?.index;
   }
 
@@ -170,6 +173,26 @@ export class NeedQueue {
     // After a restart of the relay all are newcomers, and stay where they are.
     const waits = now - newcomer.needy.since >= NEWCOMER_WAIT_MS;
     return waits ? { ...newcomer, how: "waited" } : undefined;
+  }
+
+  /**
+   * A sender that waits for receivers to agree holds back all that lies behind its manifest. So what is
+   * on its way may not come before a newcomer has the manifest, and must not hold it up.
+   */
+  #chooseHeldUp(
+    isLacking: (index: number) => boolean,
+    { lowest }: OnTheWay,
+    now: number,
+  ): Candidate | undefined {
+    const newcomer = this.#first(this.#newcomers, isLacking);
+    if (newcomer === undefined) return undefined;
+    const { needy, index } = newcomer;
+    if (now - needy.since >= NEWCOMER_WAIT_MS && index < lowest()) {
+      return { ...newcomer, how: "waited" };
+    }
+    // Another one is looked at the next time.
+    this.#newcomers.pass(needy);
+    return undefined;
   }
 
   /** Forgets on the way what nobody needs any more. */

@@ -342,8 +342,11 @@ export class Origin {
     if (this.#pace !== undefined) return this.#pace.next;
     const proven = this.#provenOutstanding;
     const newcomers = this.#outstanding.size - proven;
-    return this.#needs.next(this.#isLacking, { proven, newcomers, credit }, now);
+    const onTheWay = { proven, newcomers, credit, lowest: this.#lowestOutstanding };
+    return this.#needs.next(this.#isLacking, onTheWay, now);
   }
+
+  readonly #lowestOutstanding = (): number => Math.min(...this.#outstanding.keys());
 
   readonly #isLacking = (index: number): boolean => {
     return !this.#log.has(index) && !this.#outstanding.has(index);

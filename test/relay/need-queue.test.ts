@@ -26,6 +26,7 @@ class Play {
   now = 0;
   newcomers = 0;
   proven = 0;
+  lowest = 0;
   readonly queue = new NeedQueue();
   readonly asked = new Set<number>();
 
@@ -41,7 +42,9 @@ class Play {
   take(most: number): number[] {
     const taken: number[] = [];
     while (taken.length < most) {
-      const onTheWay = { proven: this.proven, newcomers: this.newcomers, credit: CREDIT_RECORDS };
+      const { proven, newcomers } = this;
+      const lowest = (): number => this.lowest;
+      const onTheWay = { proven, newcomers, credit: CREDIT_RECORDS, lowest };
       const index = this.queue.next((each) => !this.asked.has(each), onTheWay, this.now);
       if (index === undefined) break;
       this.asked.add(index);
@@ -165,6 +168,20 @@ test("newcomers that stay where they are wait for no rate, and those that jump d
   const asked = play.take(200);
   expect(asked).toHaveLength(99 - 1 - NEWCOMER_BURST_RECORDS);
   expect(asked.every((index) => index < FAR + 100)).toBe(true);
+});
+
+test("what comes before all that is held back waits for none of it", () => {
+  const play = new Play();
+  play.need(0, 0);
+  play.take(1);
+  play.newcomers = NEWCOMER_CREDIT_RECORDS;
+  play.proven = 1;
+  play.lowest = 6;
+  play.need(1, 6, { proven: false }).need(2, 5, { proven: false });
+  play.now += NEWCOMER_WAIT_MS - 1;
+  expect([...play.take(1), ...play.take(1)]).toEqual([]);
+  play.now++;
+  expect([...play.take(1), ...play.take(1)]).toEqual([5]);
 });
 
 test("newcomers take no more than their part of the credit", () => {
