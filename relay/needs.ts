@@ -15,13 +15,33 @@ export class Party {
   /** It needs records from here on, and said so of those before `upTo`. */
   from = 0;
   upTo = 0;
+  /** Which of these it said: bit i is for `from` + i. What was in the log then it did not say. */
+  #said = 0;
   /** Of the source that it said so to. */
   era = 0;
 
   constructor(number: number) {
     this.number = number;
   }
+
+  /** From now on it needs records from `from` on, and has said nothing if it came from elsewhere. */
+  moveTo(from: number, moved: boolean): void {
+    const by = from - this.from;
+    this.#said = moved || by >= SAID_BITS ? 0 : this.#said >>> by;
+    this.from = from;
+  }
+
+  hasSaid(index: number): boolean {
+    return index - this.from < SAID_BITS && ((this.#said >>> (index - this.from)) & 1) === 1;
+  }
+
+  says(index: number): void {
+    if (index - this.from < SAID_BITS) this.#said |= 1 << (index - this.from);
+  }
 }
+
+/** Bits of a number that are shifted at once; READ_AHEAD_RECORDS is less. */
+const SAID_BITS = 32;
 
 /** What a party needs from now on, and no more. */
 export interface Ahead {
@@ -62,17 +82,18 @@ export class Needs {
     const until = Math.min(end, this.#records);
     const moved = from < party.from || from > party.upTo || party.era !== this.#era;
     const dropped = moved && this.#isWaitedFor(party);
+    party.moveTo(from, moved);
     if (moved) party.upTo = from;
     const runs: RecordRun[] = [];
     for (let index = from; index < until; index++) {
-      if (log.has(index) || (index < party.upTo && this.#asked.has(index))) continue;
+      if (log.has(index) || (party.hasSaid(index) && this.#asked.has(index))) continue;
+      party.says(index);
       // Asked first counts: else one that asks again and again would keep others from doing so.
       if (!this.#asked.has(index)) this.#asked.set(index, now);
       const last = runs.at(-1);
       if (last !== undefined && last.first + last.count === index) last.count++;
       else runs.push({ first: index, count: 1 });
     }
-    party.from = from;
     party.upTo = Math.max(party.upTo, until);
     party.era = this.#era;
     if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
@@ -82,6 +103,7 @@ export class Needs {
   drop(party: Party): void {
     const waitedFor = this.#isWaitedFor(party);
     party.upTo = party.from;
+    party.moveTo(party.from, true);
     if (waitedFor) this.#say(party, party.from, false, []);
   }
 
