@@ -17,7 +17,10 @@ function stage() {
     needs.flush();
     return said
       .splice(0)
-      .map(({ party, runs }) => `${party}: ${runs.map((run) => `${run.first}+${run.count}`)}`);
+      .map(
+        ({ party, runs }) =>
+          `${party}: ${runs.map((run) => `${run.first}+${run.count}`).join(",")}`,
+      );
   };
   return { needs, take };
 }
