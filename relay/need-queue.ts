@@ -187,9 +187,8 @@ export class NeedQueue {
     const newcomer = this.#first(this.#newcomers, isLacking);
     if (newcomer === undefined) return undefined;
     const { needy, index } = newcomer;
-    if (now - needy.since >= NEWCOMER_WAIT_MS && index < lowest()) {
-      return { ...newcomer, how: "waited" };
-    }
+    if (now - needy.since < NEWCOMER_WAIT_MS) return undefined;
+    if (index < lowest()) return { ...newcomer, how: "waited" };
     // Another one is looked at the next time.
     this.#newcomers.pass(needy);
     return undefined;
