@@ -70,6 +70,8 @@ export interface MemoryPlace {
   readonly bytes: number;
   /** Whether it has taken nothing for a while. */
   readonly isStill: boolean;
+  /** Of what may stand still, the part of each client for which something is held. bytes */
+  readonly part: number;
   /** Whether so much more may be held. */
   ask(bytes: number): Room;
   /** The same, and does not wait. */
@@ -126,6 +128,11 @@ export class MemoryBudget {
   /** Nobody more may wait: who comes now is told to come later. */
   get isFull(): boolean {
     return this.#waiting >= this.#sizes.queue;
+  }
+
+  /** See `MemoryPlace`. */
+  get part(): number {
+    return this.#sizes.still / Math.max(1, this.#holding.size);
   }
 
   /** Somebody was told so. */
@@ -283,6 +290,10 @@ class Place implements MemoryPlace {
 
   get isStill(): boolean {
     return this.kind === "still";
+  }
+
+  get part(): number {
+    return this.#budget.part;
   }
 
   ask(bytes: number): Room {

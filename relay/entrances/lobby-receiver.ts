@@ -224,11 +224,13 @@ export class LobbyReceiver implements Insider {
     const { visitor, lost } = this.#options;
     const kept: KeptFrame = given.keep({ address: visitor.limitKey, lost });
     const read = (): Uint8Array => kept.read(0, kept.length);
+    const view = (first: number, end: number): Uint8Array => {
+      return opener.open({ key: kept.key, read }).data.subarray(from + first, from + end);
+    };
     return {
       length: to - from,
-      read: (first, end) => {
-        return opener.open({ key: kept.key, read }).data.slice(from + first, from + end);
-      },
+      read: (first, end) => view(first, end).slice(),
+      view,
       done: () => kept.release(),
     };
   }
