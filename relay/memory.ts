@@ -22,6 +22,9 @@ import {
 
 import { FairQueue } from "./fair-queue.ts";
 
+/** Of all, one of so many parts is what saves work, at most, where that asks. */
+const KEPT_PART = 4;
+
 /** `room`: it may be held. `wait`: `MemoryHolder.room` tells when to ask again. `full`: nobody more may wait. */
 export type Room = "room" | "wait" | "full";
 
@@ -177,6 +180,8 @@ export class MemoryBudget {
     const { arriving, still, moving, kept } = this.#used;
     if (arriving + still + moving + kept + bytes > this.#sizes.bytes) return false;
     if (kind === "still") return still + bytes <= this.#sizes.still;
+    // What saves work must not keep anybody from going on either.
+    if (kind === "kept") return kept + bytes <= this.#sizes.bytes / KEPT_PART;
     return kind !== "arriving" || arriving + bytes <= this.#sizes.arriving;
   }
 

@@ -189,11 +189,9 @@ export class LobbyReceiver implements Insider {
   }
 
   #openShare(offer: OfferSeen): void {
-    this.#arriving = {
-      offer,
-      opener: this.#options.openers.take(offer.share),
-      unpacking: new Unpacking(offer, this.#options.sink),
-    };
+    const opener = this.#options.openers.take(offer.share);
+    const unpacking = new Unpacking(offer, opener.head, this.#options.sink);
+    this.#arriving = { offer, opener, unpacking };
     const receiver = this.#receiver;
     const of = { share: offer.share, receiver };
     const name = sealName(this.#options.name, of, lobbyKeys(), primitives);
