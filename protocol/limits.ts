@@ -398,9 +398,15 @@ export const PIECE_BYTES = limit(
 );
 export const STEADY_PIECE_BYTES = limit(
   "STEADY_PIECE_BYTES",
-  128 * KiB,
+  512 * KiB,
   "bytes",
-  "the same for one that took PROVEN_BYTES; each piece costs some calls",
+  "the same for one that took PROVEN_BYTES, while few wait; each piece costs some calls",
+);
+export const STEADY_PIECE_BYTES_MIN = limit(
+  "STEADY_PIECE_BYTES_MIN",
+  64 * KiB,
+  "bytes",
+  "the same while many wait, so that all of them together are within STILL_BYTES as long as that is possible",
 );
 export const CLIENT_WINDOW_BYTES = limit(
   "CLIENT_WINDOW_BYTES",

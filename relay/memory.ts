@@ -22,6 +22,9 @@ import {
 
 import { FairQueue } from "./fair-queue.ts";
 
+/** Of all, one of so many parts is what saves work, at most, where that asks. */
+const KEPT_PART = 4;
+
 /** `room`: it may be held. `wait`: `MemoryHolder.room` tells when to ask again. `full`: nobody more may wait. */
 export type Room = "room" | "wait" | "full";
 
@@ -70,6 +73,8 @@ export interface MemoryPlace {
   readonly bytes: number;
   /** Whether it has taken nothing for a while. */
   readonly isStill: boolean;
+  /** Of what may stand still, the part of each client for which something is held. bytes */
+  readonly part: number;
   /** Whether so much more may be held. */
   ask(bytes: number): Room;
   /** The same, and does not wait. */
@@ -128,6 +133,11 @@ export class MemoryBudget {
     return this.#waiting >= this.#sizes.queue;
   }
 
+  /** See `MemoryPlace`. */
+  get part(): number {
+    return this.#sizes.still / Math.max(1, this.#holding.size);
+  }
+
   /** Somebody was told so. */
   refuse(): void {
     this.#refused++;
@@ -170,6 +180,8 @@ export class MemoryBudget {
     const { arriving, still, moving, kept } = this.#used;
     if (arriving + still + moving + kept + bytes > this.#sizes.bytes) return false;
     if (kind === "still") return still + bytes <= this.#sizes.still;
+    // What saves work must not keep anybody from going on either.
+    if (kind === "kept") return kept + bytes <= this.#sizes.bytes / KEPT_PART;
     return kind !== "arriving" || arriving + bytes <= this.#sizes.arriving;
   }
 
@@ -283,6 +295,10 @@ class Place implements MemoryPlace {
 
   get isStill(): boolean {
     return this.kind === "still";
+  }
+
+  get part(): number {
+    return this.#budget.part;
   }
 
   ask(bytes: number): Room {

@@ -40,6 +40,8 @@ export class FrameReceiver implements Member {
   readonly #checker: FrameChecker;
   readonly #throttle: Throttle;
   #socket: LoadSocket | undefined;
+  /** Where it joined last. */
+  #joinedAt = 0;
   /** The first record that it lacks. */
   #next = 0;
   /** The record that it joined again for; what is beyond it was on its way and is ignored. */
@@ -97,6 +99,7 @@ export class FrameReceiver implements Member {
     const { id, share } = this.#options;
     const name = new Uint8Array(0);
     this.#joined = true;
+    this.#joinedAt = this.#next;
     this.#send({
       t: "join",
       share: share.offer.share,
@@ -177,7 +180,9 @@ export class FrameReceiver implements Member {
     this.tally.largestLag = Math.max(this.tally.largestLag ?? 0, lag);
     if (naive) return;
     const isLast = this.#next === share.offer.records;
-    if (isLast || this.#next % ACK_EVERY_RECORDS === 0) this.#acknowledge();
+    // A real one acknowledges its first record when it asks its question, or within CLIENT_TICK_MS.
+    const isFirst = this.#next === this.#joinedAt + 1;
+    if (isFirst || isLast || this.#next % ACK_EVERY_RECORDS === 0) this.#acknowledge();
     if (isLast) this.#complete();
   }
 

@@ -1,9 +1,13 @@
+import { STEADY_PIECE_BYTES } from "../../protocol/mod.ts";
+
 import type { MemoryBudget, MemoryPlace } from "../memory.ts";
 import { pieceFor, type Part } from "./part.ts";
 import type { Outgoing } from "./unread.ts";
 
 /** A reset takes back what its reader did not read yet: so long it has for what was said last. ms */
 const LAST_WORDS_MS = 200;
+/** From which size on a piece is not copied: a good part of a record, which no more than a few clients hold. bytes */
+const SHARED_BYTES = STEADY_PIECE_BYTES / 2;
 
 export interface ByteStreamOptions {
   readonly memory: MemoryBudget;
@@ -139,7 +143,7 @@ export class ByteStream {
       this.fail();
       return true;
     }
-    this.#controller?.enqueue(part.read(this.#at, this.#at + length));
+    this.#controller?.enqueue(this.#read(part, length));
     this.#memory.hold(length);
     this.#at += length;
     this.#taken++;
@@ -150,6 +154,12 @@ export class ByteStream {
     // Whoever writes is amid something, and must not be told before that is over.
     if (this.#parts.length === 0) queueMicrotask(() => this.#drained());
     return true;
+  }
+
+  /** One large piece is not copied, though it keeps all of its record until it has left. */
+  #read(part: Part, length: number): Uint8Array {
+    const end = this.#at + length;
+    return length >= SHARED_BYTES ? part.view(this.#at, end) : part.read(this.#at, end);
   }
 
   #drained(): void {

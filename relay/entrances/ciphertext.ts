@@ -201,9 +201,13 @@ export class Ciphertext implements Insider {
       address: this.#options.visitor.limitKey,
       lost: () => this.#options.cut(this),
     });
+    const read = (from: number, to: number): Uint8Array => {
+      return kept.read(FRAME_HEADER_BYTES + from, FRAME_HEADER_BYTES + to);
+    };
     const record: Part = {
       length,
-      read: (from, to) => kept.read(FRAME_HEADER_BYTES + from, FRAME_HEADER_BYTES + to),
+      read,
+      view: read,
       done: () => kept.release(),
     };
     this.#emit(BODY_HEADER_BYTES + this.#next * offer.recordSize, record);

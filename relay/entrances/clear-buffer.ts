@@ -7,8 +7,8 @@ const FIRST_BYTES = 4 * 1024;
 
 /** What goes into one record. */
 export interface RecordData {
-  /** Good until more is pushed. */
-  readonly bytes: Uint8Array;
+  /** At most two. Good until more is pushed. */
+  readonly pieces: Uint8Array[];
   /** Nothing follows. */
   readonly last: boolean;
   /** Bytes short of a full record. */
@@ -17,7 +17,8 @@ export interface RecordData {
 
 /**
  * Bytes as they come in clear, cut into records. They are copied, because they come in pieces of any
- * size, and a piece costs more to keep and to seal than its bytes.
+ * size, and a piece costs more to keep and to seal than its bytes. They go round in a ring: a sender whose
+ * records wait for receivers would move what waits to the front again and again.
  */
 export class ClearBuffer {
   readonly #recordBytes: number;
@@ -29,9 +30,9 @@ export class ClearBuffer {
   /** What waits has waited long enough for a record to become full. */
   #isDue = false;
   #bytes = new Uint8Array(0);
-  /** What waits lies from here to there. */
+  /** What waits lies from here on, and goes on at the front. */
   #from = 0;
-  #to = 0;
+  #waiting = 0;
 
   /**
    * @param recordBytes of plaintext in a full record
@@ -69,8 +70,12 @@ export class ClearBuffer {
   push(bytes: Uint8Array): void {
     if (this.#isDiscarding || bytes.length === 0) return;
     this.#makeRoom(bytes.length);
-    this.#bytes.set(bytes, this.#to);
-    this.#to += bytes.length;
+    const size = this.#bytes.length;
+    const at = (this.#from + this.#waiting) % size;
+    const first = Math.min(bytes.length, size - at);
+    this.#bytes.set(first < bytes.length ? bytes.subarray(0, first) : bytes, at);
+    if (first < bytes.length) this.#bytes.set(bytes.subarray(first));
+    this.#waiting += bytes.length;
   }
 
   end(): void {
@@ -80,7 +85,7 @@ export class ClearBuffer {
   /** From now on everything is let go. */
   discard(): void {
     this.#isDiscarding = true;
-    this.#from = this.#to;
+    this.#waiting = 0;
   }
 
   /**
@@ -96,9 +101,10 @@ export class ClearBuffer {
     }
     this.#isDue = false;
     const length = Math.min(this.#waiting, this.#recordBytes);
-    const bytes = this.#bytes.subarray(this.#from, this.#from + length);
-    this.#from += length;
-    return { bytes, last, missing: this.#recordBytes - length };
+    const pieces = this.#pieces(length);
+    this.#from = (this.#from + length) % Math.max(1, this.#bytes.length);
+    this.#waiting -= length;
+    return { pieces, last, missing: this.#recordBytes - length };
   }
 
   /** Nothing follows. Its memory is freed at once: of many small uploads the engine collects it late. */
@@ -108,27 +114,27 @@ export class ClearBuffer {
     this.#bytes.buffer.transfer(0);
     this.#bytes = new Uint8Array(0);
     this.#from = 0;
-    this.#to = 0;
   }
 
-  get #waiting(): number {
-    return this.#to - this.#from;
+  /** The first of what waits, as it lies in the ring. */
+  #pieces(length: number): Uint8Array[] {
+    const first = this.#bytes.subarray(this.#from, this.#from + length);
+    if (first.length === length) return [first];
+    return [first, this.#bytes.subarray(0, length - first.length)];
   }
 
-  /** Moves what waits to the front, or into a buffer twice as large. */
+  /** Takes another ring for what waits if this one is too small, or larger than anything needs now. */
   #makeRoom(length: number): void {
-    if (this.#to + length <= this.#bytes.length) return;
     const needed = this.#waiting + length;
-    const size = sizeFor(needed, this.#bytes.length);
-    const rest = this.#bytes.subarray(this.#from, this.#to);
-    if (size === this.#bytes.length) {
-      this.#bytes.copyWithin(0, this.#from, this.#to);
-    } else {
-      const larger = new Uint8Array(size);
-      larger.set(rest);
-      this.#bytes = larger;
+    const before = this.#bytes.length;
+    if (needed <= before && (before <= 2 * MOST_BYTES || needed > MOST_BYTES)) return;
+    const ring = new Uint8Array(sizeFor(needed, before));
+    let at = 0;
+    for (const piece of this.#pieces(this.#waiting)) {
+      ring.set(piece, at);
+      at += piece.length;
     }
-    this.#to = rest.length;
+    this.#bytes = ring;
     this.#from = 0;
   }
 

@@ -189,11 +189,9 @@ export class LobbyReceiver implements Insider {
   }
 
   #openShare(offer: OfferSeen): void {
-    this.#arriving = {
-      offer,
-      opener: this.#options.openers.take(offer.share),
-      unpacking: new Unpacking(offer, this.#options.sink),
-    };
+    const opener = this.#options.openers.take(offer.share);
+    const unpacking = new Unpacking(offer, opener.head, this.#options.sink);
+    this.#arriving = { offer, opener, unpacking };
     const receiver = this.#receiver;
     const of = { share: offer.share, receiver };
     const name = sealName(this.#options.name, of, lobbyKeys(), primitives);
@@ -224,11 +222,13 @@ export class LobbyReceiver implements Insider {
     const { visitor, lost } = this.#options;
     const kept: KeptFrame = given.keep({ address: visitor.limitKey, lost });
     const read = (): Uint8Array => kept.read(0, kept.length);
+    const view = (first: number, end: number): Uint8Array => {
+      return opener.open({ key: kept.key, read }).data.subarray(from + first, from + end);
+    };
     return {
       length: to - from,
-      read: (first, end) => {
-        return opener.open({ key: kept.key, read }).data.slice(from + first, from + end);
-      },
+      read: (first, end) => view(first, end).slice(),
+      view,
       done: () => kept.release(),
     };
   }

@@ -317,9 +317,9 @@ export class LobbySender implements Insider {
       if (!this.#isOpen && this.#sent > 0) break;
       const data = this.#buffer.take();
       if (data === undefined) break;
-      const { bytes, last, missing } = data;
+      const { pieces, last, missing } = data;
       const padding = this.#manifest.open ? missing : 0;
-      const ciphertext = this.#cipher.seal(index, [bytes], last, padding);
+      const ciphertext = this.#cipher.seal(index, pieces, last, padding);
       this.#sent++;
       this.#isAllSent = last;
       this.#session.handle({ type: "sent", index }, clock());

@@ -11,6 +11,7 @@ import {
 import type { MemoryBudget, MemoryPlace } from "../memory.ts";
 import type { GivenFrame } from "./insiders.ts";
 import { lobbyKeys } from "./lobby.ts";
+import { ShareHead } from "./share-head.ts";
 
 /** A record as it lies in a frame, opened. */
 export interface OpenedFrame extends OpenedRecord {
@@ -64,10 +65,12 @@ class OpenedRecords {
 
 /** A share whose records are opened once for all that take them at about the same time. */
 export class Opener {
+  readonly head: ShareHead;
   readonly #cipher: SyncRecordCipher;
   readonly #records: OpenedRecords;
 
-  constructor(share: Uint8Array, records: OpenedRecords) {
+  constructor(share: Uint8Array, records: OpenedRecords, memory: MemoryBudget) {
+    this.head = new ShareHead(memory);
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
     this.#records = records;
   }
@@ -86,16 +89,18 @@ export class Opener {
 /** The openers of the shares that somebody takes. */
 export class Openers {
   readonly #openers = new Map<string, { readonly opener: Opener; users: number }>();
+  readonly #memory: MemoryBudget;
   readonly #records: OpenedRecords;
 
   constructor(memory: MemoryBudget) {
+    this.#memory = memory;
     this.#records = new OpenedRecords(memory);
   }
 
   /** Pair it with `release`. */
   take(share: Uint8Array): Opener {
     const key = toHex(share);
-    const known = this.#openers.get(key) ?? { opener: new Opener(share, this.#records), users: 0 };
+    const known = this.#openers.get(key) ?? { opener: this.#newOpener(share), users: 0 };
     known.users++;
     this.#openers.set(key, known);
     return known.opener;
@@ -106,6 +111,11 @@ export class Openers {
     const known = this.#openers.get(key);
     if (known === undefined || --known.users > 0) return;
     this.#openers.delete(key);
+    known.opener.head.leave();
     if (this.#openers.size === 0) this.#records.clear();
+  }
+
+  #newOpener(share: Uint8Array): Opener {
+    return new Opener(share, this.#records, this.#memory);
   }
 }

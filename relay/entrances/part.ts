@@ -1,4 +1,4 @@
-import { PIECE_BYTES, STEADY_PIECE_BYTES } from "../../protocol/mod.ts";
+import { PIECE_BYTES, STEADY_PIECE_BYTES, STEADY_PIECE_BYTES_MIN } from "../../protocol/mod.ts";
 
 import type { MemoryPlace } from "../memory.ts";
 
@@ -7,6 +7,8 @@ export interface Part {
   readonly length: number;
   /** In memory of their own. */
   read(from: number, to: number): Uint8Array;
+  /** The same, perhaps in memory that others read too: to be copied or sent at once. */
+  view(from: number, to: number): Uint8Array;
   /** Nobody reads it any more. */
   done(): void;
 }
@@ -16,6 +18,7 @@ export function partOf(bytes: Uint8Array): Part {
   return {
     length: bytes.length,
     read: (from, to) => bytes.slice(from, to),
+    view: (from, to) => bytes.subarray(from, to),
     done: () => undefined,
   };
 }
@@ -25,11 +28,16 @@ export function within(part: Part, from: number, to: number): Part {
   return {
     length: to - from,
     read: (first, end) => part.read(from + first, from + end),
+    view: (first, end) => part.view(from + first, from + end),
     done: () => part.done(),
   };
 }
 
-/** How much a client is given at once. bytes */
-export function pieceFor({ isStill }: MemoryPlace): number {
-  return isStill ? PIECE_BYTES : STEADY_PIECE_BYTES;
+/**
+ * How much a client is given at once: a steady one its part of what may stand still, so that those who are
+ * given something can all stand still at once, and nobody is cut off for it. bytes
+ */
+export function pieceFor({ isStill, part }: MemoryPlace): number {
+  if (isStill) return PIECE_BYTES;
+  return Math.min(Math.max(Math.floor(part), STEADY_PIECE_BYTES_MIN), STEADY_PIECE_BYTES);
 }

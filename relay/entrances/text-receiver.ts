@@ -164,7 +164,8 @@ export class TextReceiver implements TextClient, ClearSink, Outgoing {
     if (room === "full") this.#cut();
     this.#waitsForMemory = room === "wait";
     if (room !== "room") return false;
-    const piece = part.read(this.#at, this.#at + length);
+    // Bun keeps a copy of what the kernel does not take.
+    const piece = part.view(this.#at, this.#at + length);
     this.#at += length;
     if (this.#at === part.length) {
       this.#at = 0;
@@ -179,7 +180,10 @@ export class TextReceiver implements TextClient, ClearSink, Outgoing {
       this.#socket.terminate();
       return false;
     }
-    if (sent > 0) return true;
+    if (sent > 0) {
+      this.#memory.took(length);
+      return true;
+    }
     this.#isBusy = true;
     this.#memory.hold(length);
     return false;

@@ -1,10 +1,6 @@
 import {
   FaultError,
-  MANIFEST_LENGTH_BYTES,
-  concat,
   dataPerRecord,
-  decodeManifest,
-  manifestLength,
   plainOffset,
   type FaultCode,
   type Manifest,
@@ -13,7 +9,8 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { OpenedFrame } from "./opener.ts";
-import { partOf, type Part } from "./part.ts";
+import type { Part } from "./part.ts";
+import type { ShareHead } from "./share-head.ts";
 
 /** What lies in a record, as a part that can be read again. */
 export type Source = (from: number, to: number) => Part;
@@ -59,8 +56,8 @@ interface Taken {
 export class Unpacking {
   readonly #offer: OfferSeen;
   readonly #sink: ClearSink;
-  /** Records that the manifest may still be in. */
-  #head: Uint8Array[] = [];
+  /** What all that take this share have of its manifest. */
+  readonly #head: ShareHead;
   #manifest: Manifest | undefined;
   #wanted: "files" | PlainPart | undefined;
   #passedOver = false;
@@ -70,8 +67,9 @@ export class Unpacking {
   #left = 0;
   #takes = false;
 
-  constructor(offer: OfferSeen, sink: ClearSink) {
+  constructor(offer: OfferSeen, head: ShareHead, sink: ClearSink) {
     this.#offer = offer;
+    this.#head = head;
     this.#sink = sink;
     this.#records = offer.records;
   }
@@ -103,31 +101,20 @@ export class Unpacking {
 
   /** @throws FaultError for what no share holds */
   take(frame: OpenedFrame, source: Source): void {
-    const { index, data } = frame;
-    if (this.#manifest !== undefined) {
-      const record = { frame, source, first: 0 };
-      this.#takeIn(this.#manifest, record, plainOffset(index, this.#offer.recordSize));
-    } else {
-      this.#head.push(data);
-      // Most are in one record, of which nobody needs another copy.
-      const plain = this.#head.length === 1 ? data : concat(...this.#head);
-      const end = MANIFEST_LENGTH_BYTES + manifestLength(plain);
-      if (plain.length < end) return;
-      this.#head = [];
-      const manifest = decodeManifest(plain.subarray(MANIFEST_LENGTH_BYTES, end), this.#offer);
-      this.#manifest = manifest;
-      this.#wanted = this.#sink.wants(manifest, end);
-      this.#passedOver = this.#wanted !== "files";
-      const before = plain.length - data.length;
-      if (this.#wanted === "files") this.#nextFile(manifest);
-      else if (this.#wanted !== undefined) this.#takeHead(this.#wanted, plain.subarray(0, before));
-      this.#takeIn(manifest, { frame, source, first: end - before }, before);
+    const known = this.#manifest;
+    if (known !== undefined) {
+      const position = plainOffset(frame.index, this.#offer.recordSize);
+      this.#takeIn(known, { frame, source, first: 0 }, position);
+      return;
     }
-  }
-
-  /** What is wanted of the records before the one with the end of the manifest. */
-  #takeHead(wanted: PlainPart, plain: Uint8Array): void {
-    this.#takePart(wanted, (from, to) => partOf(plain.slice(from, to)), plain.length, 0);
+    const head = this.#head.take(frame, this.#offer);
+    if (head === undefined) return;
+    const { manifest, bytes, first } = head;
+    this.#manifest = manifest;
+    this.#wanted = this.#sink.wants(manifest, bytes);
+    this.#passedOver = this.#wanted !== "files";
+    if (this.#wanted === "files") this.#nextFile(manifest);
+    this.#takeIn(manifest, { frame, source, first }, bytes - first);
   }
 
   /** @param position of the record in the plaintext */

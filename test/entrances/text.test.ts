@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { LOBBY_CODE } from "../../protocol/mod.ts";
+import {
+  LOBBY_CODE,
+  PIECE_BYTES,
+  PROVEN_BYTES,
+  STEADY_PIECE_BYTES_MIN,
+} from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { receive, receiveJob, send, type Running } from "../e2e/clients.ts";
@@ -50,6 +55,29 @@ describe.each([1, 2])("the original app's clients at a relay with %d workers", (
       expect(Buffer.compare((await receiver.file(0)).bytes, bytes)).toBe(0);
     }
   });
+});
+
+test("a receiver that takes everything at once is given large pieces once it has taken some", async () => {
+  const size = 24 * MiB;
+  await using relay = await startRelay();
+  const socket = new WebSocket(`${relay.url}/receiver`);
+  socket.binaryType = "arraybuffer";
+  const lengths: number[] = [];
+  const { promise: whole, resolve } = Promise.withResolvers<void>();
+  socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+    if (data === "END") resolve();
+    else if (typeof data !== "string") lengths.push(data.byteLength);
+  });
+  await new Promise((opened) => socket.addEventListener("open", opened));
+  await originalSend(relay.url, "large.bin", content(4, size));
+  await whole;
+  socket.close();
+  expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(size);
+  expect(lengths[0]).toBeLessThanOrEqual(PIECE_BYTES);
+  // A record's rest may be a piece of its own.
+  const most = (2 * PROVEN_BYTES) / PIECE_BYTES + (2 * size) / STEADY_PIECE_BYTES_MIN;
+  expect(most).toBeLessThan(size / PIECE_BYTES);
+  expect(lengths.length).toBeLessThan(most);
 });
 
 test("several senders at once: each receiver gets whole files, one after another", async () => {

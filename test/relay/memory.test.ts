@@ -1,15 +1,33 @@
 import { describe, expect, test } from "bun:test";
 
-import { PROVEN_BYTES, STILL_MS } from "../../protocol/mod.ts";
+import {
+  PIECE_BYTES,
+  PROVEN_BYTES,
+  STEADY_PIECE_BYTES,
+  STEADY_PIECE_BYTES_MIN,
+  STILL_BYTES,
+  STILL_MS,
+} from "../../protocol/mod.ts";
+import { pieceFor } from "../../relay/entrances/part.ts";
 import { FairQueue } from "../../relay/fair-queue.ts";
-import { MemoryBudget, type MemoryKind, type MemoryPlace } from "../../relay/memory.ts";
+import {
+  MEMORY_SIZES,
+  MemoryBudget,
+  type MemoryKind,
+  type MemoryPlace,
+  type MemorySizes,
+} from "../../relay/memory.ts";
 
 const SIZES = { bytes: 1000, arriving: 500, still: 100, queue: 3 };
 
 class Play {
   now = 0;
   readonly told: string[] = [];
-  readonly memory = new MemoryBudget(() => this.now, SIZES);
+  readonly memory: MemoryBudget;
+
+  constructor(sizes: MemorySizes = SIZES) {
+    this.memory = new MemoryBudget(() => this.now, sizes);
+  }
 
   enter(name: string, kind?: MemoryKind, address = name): MemoryPlace {
     const place = this.memory.enter(
@@ -112,6 +130,23 @@ describe("memory for clients", () => {
     play.memory.tick();
     expect(await play.heard()).toEqual(["cut one"]);
     expect(other.isStill).toBe(true);
+  });
+
+  test("is given in large pieces to those who take them, and in smaller ones while many wait", () => {
+    const play = new Play(MEMORY_SIZES);
+    expect(pieceFor(play.enter("new"))).toBe(PIECE_BYTES);
+    const pieces: number[] = [];
+    for (let count = 0; count < 1000; count++) {
+      const place = play.moving("moving");
+      pieces.push(pieceFor(place));
+      place.hold(pieceFor(place));
+    }
+    expect(pieces.slice(0, 64)).toEqual(Array.from({ length: 64 }, () => STEADY_PIECE_BYTES));
+    expect(pieces).toEqual(pieces.toSorted((one, other) => other - one));
+    expect(pieces.at(-1)).toBe(STEADY_PIECE_BYTES_MIN);
+    // The first ones have larger ones than they would be given now.
+    const { moving } = play.memory.measures.used;
+    expect(moving).toBeLessThan(5 * STILL_BYTES);
   });
 
   test("for what comes from clients leaves room for what goes to them, and what may stay stays", async () => {
