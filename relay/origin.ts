@@ -258,6 +258,7 @@ export class Origin {
    */
   senderBack(first = 0): void {
     this.#senderHere = true;
+    this.#pace?.senderHas(first);
     const lost = [...this.#again].filter((index) => index < first);
     for (const index of lost) {
       this.#again.delete(index);
