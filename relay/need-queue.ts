@@ -29,7 +29,7 @@ export interface OnTheWay {
   readonly credit: number;
 }
 
-interface Found {
+export interface Found {
   readonly needy: Needy;
   readonly index: number;
 }
@@ -135,18 +135,34 @@ export class NeedQueue {
     return this.#candidate?.index;
   }
 
+  /** Some record before `end`, whoever's turn it is. Looks at all parties, so it is not for each event. */
+  before(end: number, isLacking: (index: number) => boolean): Found | undefined {
+    for (const needy of this.#needy.values()) {
+      for (const index of needy.records) {
+        const isNeeded = index >= needy.from && index < needy.end;
+        if (isNeeded && index < end && isLacking(index)) return { needy, index };
+      }
+    }
+    return undefined;
+  }
+
+  /** What `before` gave is being asked for. @returns whether a proven party needs it */
+  take({ needy, index }: Found): boolean {
+    const { proven } = needy;
+    this.#candidate = undefined;
+    this.#turns(needy).pass(needy);
+    this.#delete(needy, index);
+    return proven;
+  }
+
   /** What `next` gave last is being asked for. @returns whether a proven party needs it */
   taken(): boolean {
     const candidate = this.#candidate;
     if (candidate === undefined) return false;
-    this.#candidate = undefined;
-    const { needy, index, how } = candidate;
-    const { proven } = needy;
+    const proven = this.take(candidate);
     if (proven) this.#since++;
-    else if (how === "in turn") this.#since = 0;
-    else if (how === "allowed") this.#allowed--;
-    this.#turns(needy).pass(needy);
-    this.#delete(needy, index);
+    else if (candidate.how === "in turn") this.#since = 0;
+    else if (candidate.how === "allowed") this.#allowed--;
     return proven;
   }
 

@@ -27,6 +27,8 @@ const KEPT = [
   { seed: 835, why: "a share that waits for its first block is forgotten at each tick" },
   { seed: 313, why: "who stalls again and again holds up the others each time" },
   { seed: 431, why: "the receivers of a worker that died are kept nothing for" },
+  { seed: 995, why: "who jumps about has all that a sender is asked for, which it holds back" },
+  { seed: 1619, why: "the same, where those who wait for the first record are at two workers" },
   { seed: 1264, why: "who agrees without being asked loses its records between two words" },
   {
     seed: 2394,
