@@ -255,6 +255,12 @@ export const CREDIT_RECORDS = limit(
   "records",
   "asked of one sender and not yet arrived",
 );
+export const CREDIT_BESIDE_RECORDS = limit(
+  "CREDIT_BESIDE_RECORDS",
+  2,
+  "records",
+  "asked beside the credit of a sender that holds back all that fills it: one that surely comes, and the next new one",
+);
 export const READ_AHEAD_RECORDS = limit(
   "READ_AHEAD_RECORDS",
   16,
@@ -295,7 +301,7 @@ export const NEWCOMERS_ALONE_MS = limit(
   "NEWCOMERS_ALONE_MS",
   1000,
   "ms",
-  "newcomers have all of a sender's credit when no other receiver needed a record for so long, as after a restart",
+  "newcomers have no rate when no other receiver needed a record for so long, as after a restart",
 );
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",

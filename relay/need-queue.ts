@@ -81,7 +81,7 @@ class Turns {
  * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
  * client one small message to become one, so all newcomers together have a part of the sender's uplink:
  * one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE while none does, and
- * all of it when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the addresses have turns of one record, and within an address
+ * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the addresses have turns of one record, and within an address
  * its parties; a party whose address is not counted is a group of its own.
  */
 export class NeedQueue {
@@ -179,10 +179,11 @@ export class NeedQueue {
     if (proven !== undefined || wait > 0) this.#provenAt = now;
     const alone = now - this.#provenAt >= NEWCOMERS_ALONE_MS;
     const share = Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4));
-    const most = alone ? credit : Math.max(1, share);
+    const most = Math.max(1, share);
     const newcomer = newcomers < most ? this.#first(this.#newcomers, isLacking) : undefined;
     if (newcomer === undefined) return proven && { ...proven, how: "in turn" };
-    // All came at once, as after a restart of the relay: they keep nobody from anything.
+    // All came at once, as after a restart of the relay. The places are their part all the same: whoever
+    // begins among many who only storm must not wait for a whole credit before each of its first records.
     if (alone) return { ...newcomer, how: "alone" };
     if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
     if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };

@@ -1,4 +1,5 @@
 import {
+  CREDIT_BESIDE_RECORDS,
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
   HELD_UP_MS,
@@ -349,7 +350,9 @@ export class Origin {
    */
   #askBeforeHeldBack(): void {
     const now = this.#output.now();
-    if (this.#pace !== undefined || this.#outstanding.size === 0) return;
+    const { size } = this.#outstanding;
+    if (this.#pace !== undefined || size === 0) return;
+    if (size >= CREDIT_RECORDS + CREDIT_BESIDE_RECORDS) return;
     if (now - this.#movedAt < NEED_AGAIN_MS) return;
     for (const index of this.#outstanding.keys()) if (index <= this.#furthest) return;
     const found = this.#needs.before(this.#furthest + 2, this.#isLacking);

@@ -38,6 +38,7 @@ const KEPT = [
   { seed: 5236, why: "the same, for one whose line breaks while its sender moves" },
   { seed: 6284, why: "who loses its line for a moment is kept nothing for" },
   { seed: 6619, why: "a log of what can't be read again does not follow its sender" },
+  { seed: 15_276, why: "a whole credit of records is held back" },
   { seed: 319_154, why: "the worker of one who only looked at two records dies with it" },
 ] as const;
 

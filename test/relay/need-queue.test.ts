@@ -149,7 +149,7 @@ test("newcomers have a rate of their own while nobody else needs anything", () =
   expect(play.take(100)).toEqual([]);
 });
 
-test("newcomers have all that a sender can give when nobody else was there for a while", () => {
+test("newcomers have no rate when nobody else was there for a while, and no more places", () => {
   const play = new Play();
   play.need(0, 0);
   play.take(1);
@@ -158,6 +158,9 @@ test("newcomers have all that a sender can give when nobody else was there for a
   }
   play.take(100);
   play.now += NEWCOMERS_ALONE_MS;
+  play.newcomers = NEWCOMER_CREDIT_RECORDS;
+  expect(play.take(100)).toEqual([]);
+  play.newcomers = 0;
   expect(play.take(100)).toHaveLength(100 - 1 - NEWCOMER_BURST_RECORDS);
   // As soon as another comes they have their part again.
   for (let party = 1; party <= 20; party++) play.need(party, party, { proven: false });
