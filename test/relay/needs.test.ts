@@ -57,7 +57,8 @@ class Play {
   #flush(): [party: number, ...lacking: number[]][] {
     this.#needs.flush();
     return this.#said.splice(0).map(({ party, runs }) => {
-      return [party, ...runs.flatMap(({ first, count }) => [first, first + count - 1])];
+      const [run] = runs;
+      return run === undefined ? [party] : [party, run.first, run.first + run.count - 1];
     });
   }
 }
