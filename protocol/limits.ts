@@ -261,6 +261,12 @@ export const CREDIT_RECORDS = limit(
   "records",
   "asked of one sender and not yet arrived",
 );
+export const CREDIT_BESIDE_RECORDS = limit(
+  "CREDIT_BESIDE_RECORDS",
+  2,
+  "records",
+  "asked beside the credit of a sender that holds back all that fills it: one that surely comes, and the next new one",
+);
 export const READ_AHEAD_RECORDS = limit(
   "READ_AHEAD_RECORDS",
   16,
@@ -301,7 +307,7 @@ export const NEWCOMER_WAIT_MS = limit(
   "NEWCOMER_WAIT_MS",
   1000,
   "ms",
-  "a newcomer that waits so long at one place is not held to that rate: after a restart of the relay all are newcomers",
+  "newcomers have no rate when no other receiver needed a record for so long, as after a restart",
 );
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",

@@ -33,7 +33,7 @@ export interface OnTheWay {
   readonly lowest: () => number;
 }
 
-interface Found {
+export interface Found {
   readonly needy: Needy;
   readonly index: number;
 }
@@ -84,8 +84,8 @@ class Turns {
  *
  * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
  * client one small message to become one, so all newcomers together have a part of the sender's uplink:
- * one record of NEWCOMER_TURN_RECORDS while other parties need some, and NEWCOMER_RATE while none does.
- * A newcomer that waits at one place for NEWCOMER_WAIT_MS is not counted in that rate. Within each of the two kinds the addresses have turns of one record, and within an address
+ * one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE while none does, and
+ * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the addresses have turns of one record, and within an address
  * its parties; a party whose address is not counted is a group of its own.
  */
 export class NeedQueue {
@@ -138,18 +138,34 @@ export class NeedQueue {
     return this.#candidate?.index;
   }
 
+  /** Some record before `end`, whoever's turn it is. Looks at all parties, so it is not for each event. */
+  before(end: number, isLacking: (index: number) => boolean): Found | undefined {
+    for (const needy of this.#needy.values()) {
+      for (const index of needy.records) {
+        const isNeeded = index >= needy.from && index < needy.end;
+        if (isNeeded && index < end && isLacking(index)) return { needy, index };
+      }
+    }
+    return undefined;
+  }
+
+  /** What `before` gave is being asked for. @returns whether a proven party needs it */
+  take({ needy, index }: Found): boolean {
+    const { proven } = needy;
+    this.#candidate = undefined;
+    this.#turns(needy).pass(needy);
+    this.#delete(needy, index);
+    return proven;
+  }
+
   /** What `next` gave last is being asked for. @returns whether a proven party needs it */
   taken(): boolean {
     const candidate = this.#candidate;
     if (candidate === undefined) return false;
-    this.#candidate = undefined;
-    const { needy, index, how } = candidate;
-    const { proven } = needy;
+    const proven = this.take(candidate);
     if (proven) this.#since++;
-    else if (how === "in turn") this.#since = 0;
-    else if (how === "allowed") this.#allowed--;
-    this.#turns(needy).pass(needy);
-    this.#delete(needy, index);
+    else if (candidate.how === "in turn") this.#since = 0;
+    else if (candidate.how === "allowed") this.#allowed--;
     return proven;
   }
 
@@ -163,9 +179,15 @@ export class NeedQueue {
     now: number,
   ): Candidate | undefined {
     const proven = this.#first(this.#proven, isLacking);
-    const most = Math.max(1, Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4)));
+    if (proven !== undefined || wait > 0) this.#provenAt = now;
+    const alone = now - this.#provenAt >= NEWCOMERS_ALONE_MS;
+    const share = Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4));
+    const most = Math.max(1, share);
     const newcomer = newcomers < most ? this.#first(this.#newcomers, isLacking) : undefined;
     if (newcomer === undefined) return proven && { ...proven, how: "in turn" };
+    // All came at once, as after a restart of the relay. The places are their part all the same: whoever
+    // begins among many who only storm must not wait for a whole credit before each of its first records.
+    if (alone) return { ...newcomer, how: "alone" };
     if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
     if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };
     this.#allow(now);

@@ -3,6 +3,12 @@ import { NEED_AGAIN_MS } from "../protocol/mod.ts";
 import type { RecordReader } from "./log.ts";
 import type { PartyNeed, RecordRun } from "./messages.ts";
 
+/** A record that somebody asked for; another one each time that it is lacking anew. */
+interface Asked {
+  readonly since: number;
+  came: boolean;
+}
+
 /**
  * One that needs records of its own: a receiver of the catch-up lane, or the whole live lane. The
  * origin divides what it asks of the sender between parties.
@@ -15,10 +21,8 @@ export class Party {
   /** It needs records from here on, and said so of those before `upTo`. */
   from = 0;
   upTo = 0;
-  /** Which of these it said: bit i is for `from` + i. What was in the log then it did not say. */
-  #said = 0;
-  /** Of the source that it said so to. */
-  era = 0;
+  /** What of these it said itself that it needs; READ_AHEAD_RECORDS at most. */
+  readonly said = new Map<number, Asked>();
 
   constructor(number: number) {
     this.number = number;
@@ -60,13 +64,11 @@ export interface Ahead {
 export class Needs {
   readonly #records: number;
   readonly #ask: (needs: PartyNeed[]) => void;
-  /** Said to be needed by whomever and not here yet, with the time of saying. */
-  readonly #asked = new Map<number, number>();
+  /** Said to be needed by whomever and not here yet. */
+  readonly #asked = new Map<number, Asked>();
   /** To be said at the next flush. */
   #fresh: PartyNeed[] = [];
   #parties = 0;
-  /** Counts the sources of records. */
-  #era = 0;
 
   constructor(records: number, ask: (needs: PartyNeed[]) => void) {
     this.#records = records;
@@ -80,40 +82,47 @@ export class Needs {
   /** A party needs that, and nothing else any more. */
   readAhead(party: Party, { from, end, proven }: Ahead, log: RecordReader, now: number): void {
     const until = Math.min(end, this.#records);
-    const moved = from < party.from || from > party.upTo || party.era !== this.#era;
-    const dropped = moved && this.#isWaitedFor(party);
-    party.moveTo(from, moved);
+    const { said } = party;
+    const moved = from < party.from || from > party.upTo;
+    const dropped = moved && isWaitedFor(party);
     if (moved) party.upTo = from;
+    for (const index of said.keys()) if (moved || index < from) said.delete(index);
     const runs: RecordRun[] = [];
     for (let index = from; index < until; index++) {
-      if (log.has(index) || (party.hasSaid(index) && this.#asked.has(index))) continue;
-      party.says(index);
+      if (log.has(index)) continue;
+      const asked = this.#asked.get(index);
+      // That another said so is not enough: it may go elsewhere, and its need with it.
+      if (asked !== undefined && said.get(index) === asked) continue;
       // Asked first counts: else one that asks again and again would keep others from doing so.
-      if (!this.#asked.has(index)) this.#asked.set(index, now);
+      const lacking = asked ?? { since: now, came: false };
+      this.#asked.set(index, lacking);
+      said.set(index, lacking);
       const last = runs.at(-1);
       if (last !== undefined && last.first + last.count === index) last.count++;
       else runs.push({ first: index, count: 1 });
     }
     party.upTo = Math.max(party.upTo, until);
-    party.era = this.#era;
     if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
   }
 
   /** A party needs nothing any more. */
   drop(party: Party): void {
-    const waitedFor = this.#isWaitedFor(party);
+    const waitedFor = isWaitedFor(party);
     party.upTo = party.from;
-    party.moveTo(party.from, true);
+    party.said.clear();
     if (waitedFor) this.#say(party, party.from, false, []);
   }
 
   came(index: number): void {
+    const asked = this.#asked.get(index);
+    if (asked === undefined) return;
+    asked.came = true;
     this.#asked.delete(index);
   }
 
   /** What was said long ago may be said again. */
   expire(now: number): void {
-    for (const [index, since] of this.#asked) {
+    for (const [index, { since }] of this.#asked) {
       if (now - since >= NEED_AGAIN_MS) this.#asked.delete(index);
     }
   }
@@ -121,7 +130,6 @@ export class Needs {
   /** The source that was told knows nothing of it any more. */
   clear(): void {
     this.#asked.clear();
-    this.#era++;
   }
 
   /** Says all that is new. */
@@ -135,11 +143,10 @@ export class Needs {
   #say({ number, group, from }: Party, end: number, proven: boolean, runs: RecordRun[]): void {
     this.#fresh.push({ party: number, group, proven, from, end, runs });
   }
+}
 
-  /** Whether the source may still be asked for something because of what a party said. */
-  #isWaitedFor({ from, upTo, era }: Party): boolean {
-    if (era !== this.#era) return upTo > from;
-    for (let index = from; index < upTo; index++) if (this.#asked.has(index)) return true;
-    return false;
-  }
+/** Whether the source may still be asked for something because of what a party said. */
+function isWaitedFor({ from, said }: Party): boolean {
+  for (const [index, { came }] of said) if (index >= from && !came) return true;
+  return false;
 }

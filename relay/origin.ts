@@ -1,7 +1,9 @@
 import {
+  CREDIT_BESIDE_RECORDS,
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
   HELD_UP_MS,
+  NEED_AGAIN_MS,
   FaultError,
   isOpen,
   type Frame,
@@ -47,21 +49,25 @@ export class Origin {
   readonly offer: Offer;
   readonly #log: RecordLog;
   readonly #output: OriginOutput;
-  /** Undefined: the share can be read again. */
   /** The record to ask for next found no room, and nothing is on its way that would move anything. */
   #isFull = false;
   #fullSince: number | undefined;
+  /** Undefined: the share can be read again. */
   readonly #pace: Pace | undefined;
   #senderHere = false;
   /** Whether it is known which record comes first; always, if it can be read again. */
   #begun: boolean;
-  /** Asked for before and lost: comes first. */
-  readonly #again = new Set<number>();
+  /** Asked for before and lost: comes first. With whether it was for a proven party. */
+  readonly #again = new Map<number, boolean>();
   readonly #needs = new NeedQueue();
   /** Asked of the sender and not here yet, and whether for a proven party. */
   readonly #outstanding = new Map<number, boolean>();
   /** Of these, those for proven parties. */
   #provenOutstanding = 0;
+  /** The furthest record that came on this line of the sender; -1: none did. */
+  #furthest = -1;
+  /** When a record last came of those asked for, or was asked for while none was. */
+  #movedAt = 0;
   /** Records before it were asked for. */
   #wantedEnd = 0;
   /** Records asked for that were asked for before. */
@@ -165,7 +171,7 @@ export class Origin {
   inherit(estate: Estate, now: number): void {
     if (this.#pace === undefined || this.#begun) return;
     this.#pace.inherit(estate, now);
-    for (const index of estate.missing) this.#again.add(index);
+    for (const index of estate.missing) this.#again.set(index, true);
     this.#started();
     const { first, end } = this.#pace.awaited;
     for (let index = first; index < end; index++) {
@@ -178,7 +184,7 @@ export class Origin {
     if (this.#pace === undefined || !this.#begun) return undefined;
     this.senderLost();
     const { asked, needed, floors, gone } = this.#pace;
-    return { asked, needed, floors, firstKept: gone, missing: [...this.#again] };
+    return { asked, needed, floors, firstKept: gone, missing: [...this.#again.keys()] };
   }
 
   #started(): void {
@@ -211,9 +217,11 @@ export class Origin {
     }
     if (!this.#noMoreAwaited(index)) return;
     this.#arrived++;
+    this.#furthest = Math.max(this.#furthest, index);
+    this.#movedAt = this.#output.now();
     const kept = this.#log.put(index, bytes);
     // What was not kept did not come.
-    if (kept !== "kept" && this.#pace !== undefined) this.#again.add(index);
+    if (kept !== "kept" && this.#pace !== undefined) this.#again.set(index, true);
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index);
     this.#ask();
@@ -243,13 +251,14 @@ export class Origin {
   /** The sender's line broke: what it was asked will not come. */
   senderLost(): void {
     this.#senderHere = false;
-    const again = [...this.#outstanding.keys(), ...this.#again];
+    this.#furthest = -1;
+    const again = [...this.#outstanding, ...this.#again];
     for (const index of this.#outstanding.keys()) this.#log.release(index);
     this.#outstanding.clear();
     this.#provenOutstanding = 0;
     this.#again.clear();
-    if (this.#pace !== undefined) again.sort((one, other) => one - other);
-    for (const index of again) this.#again.add(index);
+    if (this.#pace !== undefined) again.sort(([one], [other]) => one - other);
+    for (const [index, proven] of again) this.#again.set(index, proven);
   }
 
   /**
@@ -258,7 +267,8 @@ export class Origin {
    */
   senderBack(first = 0): void {
     this.#senderHere = true;
-    const lost = [...this.#again].filter((index) => index < first);
+    this.#pace?.senderHas(first);
+    const lost = [...this.#again.keys()].filter((index) => index < first);
     for (const index of lost) {
       this.#again.delete(index);
       this.#pace?.lose(index + 1);
@@ -278,6 +288,7 @@ export class Origin {
     if (!this.#senderHere) return;
     this.#news.tell();
     this.#ask();
+    this.#askBeforeHeldBack();
   }
 
   /**
@@ -320,11 +331,7 @@ export class Origin {
         this.#isFull = this.#outstanding.size === 0;
         break;
       }
-      const proven = this.#take(index);
-      this.#outstanding.set(index, proven);
-      if (proven) this.#provenOutstanding++;
-      if (index < this.#wantedEnd) this.wantedAgain++;
-      else this.#wantedEnd = index + 1;
+      this.#await(index, this.#take(index));
       if (run !== undefined && run.first + run.count === index) {
         run.count++;
       } else {
@@ -335,9 +342,39 @@ export class Origin {
     this.#want(run);
   }
 
+  /**
+   * A sender may hold back all records from some on: it answers the first ones alone before its receivers
+   * are together. Then the whole credit may wait for them, and nobody new gets the first ones and can
+   * agree. So what surely comes, or may be the next of these, is asked for beside the credit. That is at
+   * most two records more, one that surely comes and the one after the furthest.
+   */
+  #askBeforeHeldBack(): void {
+    const now = this.#output.now();
+    const { size } = this.#outstanding;
+    if (this.#pace !== undefined || size === 0) return;
+    if (size >= CREDIT_RECORDS + CREDIT_BESIDE_RECORDS) return;
+    if (now - this.#movedAt < NEED_AGAIN_MS) return;
+    for (const index of this.#outstanding.keys()) if (index <= this.#furthest) return;
+    const found = this.#needs.before(this.#furthest + 2, this.#isLacking);
+    if (found === undefined || !this.#log.reserve(found.index)) return;
+    const { index } = found;
+    this.#again.delete(index);
+    this.#await(index, this.#needs.take(found));
+    this.#want({ first: index, count: 1 });
+  }
+
+  /** A record is being asked for. */
+  #await(index: number, proven: boolean): void {
+    if (this.#outstanding.size === 0) this.#movedAt = this.#output.now();
+    this.#outstanding.set(index, proven);
+    if (proven) this.#provenOutstanding++;
+    if (index < this.#wantedEnd) this.wantedAgain++;
+    else this.#wantedEnd = index + 1;
+  }
+
   /** What to ask for next. */
   #next(credit: number, now: number): number | undefined {
-    for (const index of this.#again)
+    for (const index of this.#again.keys())
       return this.#pace?.isNeeded(index) === false ? undefined : index;
     if (this.#pace !== undefined) return this.#pace.next;
     const proven = this.#provenOutstanding;
@@ -354,7 +391,11 @@ export class Origin {
 
   /** @returns whether it is for a proven party */
   #take(index: number): boolean {
-    if (this.#again.delete(index)) return true;
+    const again = this.#again.get(index);
+    if (again !== undefined) {
+      this.#again.delete(index);
+      return again;
+    }
     if (this.#pace === undefined) return this.#needs.taken();
     this.#pace.advance();
     return true;

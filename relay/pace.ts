@@ -29,6 +29,7 @@ export class Pace {
   #neededUpTo = 0;
   /** So do receivers that have proven nothing, as far as one can be that is honest; see `need`. */
   #hoped: Pick<PartyNeed, "from" | "end"> | undefined;
+  /** Receivers may stand up to here, whatever was asked for at this origin. */
   #reach = CREDIT_RECORDS;
   /** Records before it are gone, or were never here. */
   #lostBefore = 0;
@@ -60,9 +61,17 @@ export class Pace {
     this.#lostBefore = first;
     // The log before was lost, and with it the lines of its receivers.
     if (first > 0) this.#hold(RETURNING, first, now);
-    this.#reach = first + CREDIT_RECORDS;
     this.#hope();
     this.#keep();
+  }
+
+  /**
+   * The sender is here, and this is the first record that it has: what it has sent and lost, to whatever
+   * relay or worker, ends CREDIT_RECORDS after that.
+   */
+  senderHas(first: number): void {
+    this.#reach = Math.max(this.#reach, first + CREDIT_RECORDS);
+    this.#hope();
   }
 
   /** Goes on where the log of another worker was; that is here by now. */

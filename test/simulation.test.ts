@@ -27,10 +27,18 @@ const KEPT = [
   { seed: 835, why: "a share that waits for its first block is forgotten at each tick" },
   { seed: 313, why: "who stalls again and again holds up the others each time" },
   { seed: 431, why: "the receivers of a worker that died are kept nothing for" },
+  { seed: 995, why: "who jumps about has all that a sender is asked for, which it holds back" },
+  { seed: 1619, why: "the same, where those who wait for the first record are at two workers" },
   { seed: 1264, why: "who agrees without being asked loses its records between two words" },
+  {
+    seed: 2394,
+    why: "how far a sender came is forgotten where its log goes, and a need not believed",
+  },
   { seed: 3581, why: "who may come back to a log that moved is waited for for ever" },
+  { seed: 5236, why: "the same, for one whose line breaks while its sender moves" },
   { seed: 6284, why: "who loses its line for a moment is kept nothing for" },
   { seed: 6619, why: "a log of what can't be read again does not follow its sender" },
+  { seed: 15_276, why: "a whole credit of records is held back" },
   { seed: 319_154, why: "the worker of one who only looked at two records dies with it" },
   {
     seed: 995,

@@ -153,7 +153,7 @@ test("newcomers have a rate of their own while nobody else needs anything", () =
   expect(play.take(100)).toEqual([]);
 });
 
-test("newcomers that stay where they are wait for no rate, and those that jump do", () => {
+test("newcomers have no rate when nobody else was there for a while, and no more places", () => {
   const play = new Play();
   play.need(0, 0);
   play.take(1);
@@ -161,27 +161,15 @@ test("newcomers that stay where they are wait for no rate, and those that jump d
     play.need(party, FAR + party, { proven: false });
   }
   play.take(100);
-  for (play.now = 50; play.now < NEWCOMER_WAIT_MS; play.now += 50) {
-    // One of them jumps again and again.
-    play.need(100, FAR + 100 + play.now, { proven: false });
-  }
-  const asked = play.take(200);
-  expect(asked).toHaveLength(99 - 1 - NEWCOMER_BURST_RECORDS);
-  expect(asked.every((index) => index < FAR + 100)).toBe(true);
-});
-
-test("what comes before all that is held back waits for none of it", () => {
-  const play = new Play();
-  play.need(0, 0);
-  play.take(1);
+  play.now += NEWCOMERS_ALONE_MS;
   play.newcomers = NEWCOMER_CREDIT_RECORDS;
-  play.proven = 1;
-  play.lowest = 6;
-  play.need(1, 6, { proven: false }).need(2, 5, { proven: false });
-  play.now += NEWCOMER_WAIT_MS - 1;
-  expect([...play.take(1), ...play.take(1)]).toEqual([]);
-  play.now++;
-  expect([...play.take(1), ...play.take(1)]).toEqual([5]);
+  expect(play.take(100)).toEqual([]);
+  play.newcomers = 0;
+  expect(play.take(100)).toHaveLength(100 - 1 - NEWCOMER_BURST_RECORDS);
+  // As soon as another comes they have their part again.
+  for (let party = 1; party <= 20; party++) play.need(party, party, { proven: false });
+  play.need(0, 2 * FAR, { count: 16 });
+  expect(play.take(10).filter((index) => index < FAR)).toHaveLength(1);
 });
 
 test("newcomers take no more than their part of the credit", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   CREDIT_RECORDS,
+  NEED_AGAIN_MS,
   RECEIVERS_PER_MESSAGE,
   RECEIVERS_PER_SHARE,
   RECORD_INDEX,
@@ -69,6 +70,13 @@ class Play {
     const all = runs.map(([first, count]) => ({ first, count }));
     const need = { group: undefined, proven: true, from: 0, end: Infinity };
     this.origin.need([{ ...need, party: 0, runs: all }], 0);
+    return this.takeSaid();
+  }
+
+  /** Some receiver that has acknowledged nothing needs one record. */
+  newcomer(party: number, index: number): string[] {
+    const need = { group: undefined, proven: false, from: index, end: index + 1 };
+    this.origin.need([{ ...need, party, runs: [{ first: index, count: 1 }] }], 0);
     return this.takeSaid();
   }
 
@@ -146,6 +154,37 @@ describe("wants", () => {
     play.came.length = 0;
     expect(play.need([0, 3])).toEqual(["want 2+1"]);
     expect(play.came).toEqual([0]);
+  });
+
+  test("of the first records are not kept waiting by others that a sender holds back", () => {
+    const play = new Play();
+    play.need([50, CREDIT_RECORDS]);
+    expect(play.newcomer(1, 0)).toEqual([]);
+    expect(play.tick()).toEqual([]);
+    play.now += NEED_AGAIN_MS;
+    expect(play.tick()).toEqual(["want 0+1"]);
+    expect(play.frame(0)).toEqual([]);
+    play.now += NEED_AGAIN_MS;
+    play.newcomer(2, 2);
+    expect(play.tick()).toEqual([]);
+    play.newcomer(3, 1);
+    expect(play.tick()).toEqual(["want 1+1"]);
+    play.now += NEED_AGAIN_MS;
+    expect(play.tick()).toEqual([]);
+    expect(play.origin.pending).toEqual({ outstanding: CREDIT_RECORDS + 1, queued: 1 });
+  });
+
+  test("are within the credit as long as some come", () => {
+    const play = new Play();
+    play.need([0, CREDIT_RECORDS]);
+    play.now += NEED_AGAIN_MS;
+    play.frame(CREDIT_RECORDS - 1);
+    play.newcomer(1, 40);
+    play.need([CREDIT_RECORDS, 1]);
+    for (let times = 0; times < 10; times++) {
+      play.now += NEED_AGAIN_MS;
+      expect(play.tick()).toEqual([]);
+    }
   });
 
   test("P6 beyond the end are none", () => {

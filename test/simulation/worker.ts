@@ -1,5 +1,7 @@
 import {
   CONTROL_BYTES,
+  CREDIT_BESIDE_RECORDS,
+  CREDIT_RECORDS,
   decodeFrame,
   FAREWELL_MS,
   FAULTS,
@@ -56,6 +58,8 @@ export interface WorkerSettings {
 /** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker.ts. */
 /** Parties that can need records at once: the clients of a scenario, and the live lane of each worker. */
 const PARTIES_MOST = 64;
+/** Records that one sender may be asked for at once. */
+const ASKED_MOST = CREDIT_RECORDS + CREDIT_BESIDE_RECORDS;
 
 export class SimWorker implements Outlet, RelayEnd {
   readonly id: number;
@@ -296,7 +300,10 @@ export class SimWorker implements Outlet, RelayEnd {
       const pending = share.home.origin?.pending;
       if (pending !== undefined) {
         const { outstanding, queued } = pending;
-        if (outstanding > 16 || queued > PARTIES_MOST * Math.min(records, READ_AHEAD_RECORDS)) {
+        if (
+          outstanding > ASKED_MOST ||
+          queued > PARTIES_MOST * Math.min(records, READ_AHEAD_RECORDS)
+        ) {
           throw new Violation(`${outstanding} records asked and ${queued} queued of ${records}`);
         }
       }
