@@ -303,8 +303,8 @@ export const NEWCOMER_BURST_RECORDS = limit(
   "records",
   "of these at once; a receiver that begins needs some, an HTTP download of a part needs two",
 );
-export const NEWCOMER_WAIT_MS = limit(
-  "NEWCOMER_WAIT_MS",
+export const NEWCOMERS_ALONE_MS = limit(
+  "NEWCOMERS_ALONE_MS",
   1000,
   "ms",
   "newcomers have no rate when no other receiver needed a record for so long, as after a restart",

@@ -3,7 +3,7 @@ import {
   NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
-  NEWCOMER_WAIT_MS,
+  NEWCOMERS_ALONE_MS,
   READ_AHEAD_RECORDS,
 } from "../protocol/mod.ts";
 
@@ -14,8 +14,6 @@ interface Needy {
   readonly key: string;
   readonly group: string;
   proven: boolean;
-  /** When it began to need something where it is. ms */
-  readonly since: number;
   /** It needs nothing outside. */
   from: number;
   end: number;
@@ -29,8 +27,6 @@ export interface OnTheWay {
   readonly newcomers: number;
   /** How many there may be of both together. */
   readonly credit: number;
-  /** The lowest of them; Infinity: there is none. */
-  readonly lowest: () => number;
 }
 
 export interface Found {
@@ -39,8 +35,8 @@ export interface Found {
 }
 
 interface Candidate extends Found {
-  /** Newcomers also have records out of turn: of their token bucket, or because they waited long. */
-  readonly how: "in turn" | "allowed" | "waited";
+  /** Newcomers also have records out of turn: of their token bucket, or because nobody else is there. */
+  readonly how: "in turn" | "allowed" | "alone";
 }
 
 /** Parties in the order of their turns: round robin between groups, and within each between parties. */
@@ -85,8 +81,8 @@ class Turns {
  * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
  * client one small message to become one, so all newcomers together have a part of the sender's uplink:
  * one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE while none does, and
- * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the addresses have turns of one record, and within an address
- * its parties; a party whose address is not counted is a group of its own.
+ * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the
+ * addresses have turns of one record, and within an address its parties; a party whose address is not counted is a group of its own.
  */
 export class NeedQueue {
   /** Parties that need something. */
@@ -98,6 +94,8 @@ export class NeedQueue {
   /** Records that newcomers may have now, although no proven party needs any: a token bucket. */
   #allowed = NEWCOMER_BURST_RECORDS;
   #allowedAt = 0;
+  /** When a proven party last needed or awaited a record. */
+  #provenAt = -Infinity;
   /** What `next` gave last. */
   #candidate: Candidate | undefined;
   #size = 0;
@@ -111,12 +109,12 @@ export class NeedQueue {
    * What a party says of itself. What it needed before stays where it lies within what it needs now.
    * @param lacking of what it needs from now on: those that are neither here nor on their way
    */
-  need(worker: number, need: PartyNeed, lacking: readonly number[], now: number): void {
+  need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
     const key = `${worker}/${need.party}`;
     const known = this.#needy.get(key);
     this.#candidate = undefined;
     if (known !== undefined) this.#move(known, need, need.group ?? key);
-    if (lacking.length > 0) this.#add(key, need, lacking, now);
+    if (lacking.length > 0) this.#add(key, need, lacking);
   }
 
   /** A worker died, or has no receivers any more. */
@@ -133,8 +131,7 @@ export class NeedQueue {
    * @param isLacking whether a record is neither here nor on its way
    */
   next(isLacking: (index: number) => boolean, onTheWay: OnTheWay, now: number): number | undefined {
-    this.#candidate =
-      this.#choose(isLacking, onTheWay, now) ?? this.#chooseHeldUp(isLacking, onTheWay, now);
+    this.#candidate = this.#choose(isLacking, onTheWay, now);
     return this.#candidate?.index;
   }
 
@@ -191,29 +188,7 @@ export class NeedQueue {
     if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
     if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };
     this.#allow(now);
-    if (this.#allowed >= 1) return { ...newcomer, how: "allowed" };
-    // After a restart of the relay all are newcomers, and stay where they are.
-    const waits = now - newcomer.needy.since >= NEWCOMER_WAIT_MS;
-    return waits ? { ...newcomer, how: "waited" } : undefined;
-  }
-
-  /**
-   * A sender that waits for receivers to agree holds back all that lies behind its manifest. So what is
-   * on its way may not come before a newcomer has the manifest, and must not hold it up.
-   */
-  #chooseHeldUp(
-    isLacking: (index: number) => boolean,
-    { lowest }: OnTheWay,
-    now: number,
-  ): Candidate | undefined {
-    const newcomer = this.#first(this.#newcomers, isLacking);
-    if (newcomer === undefined) return undefined;
-    const { needy, index } = newcomer;
-    if (now - needy.since < NEWCOMER_WAIT_MS) return undefined;
-    if (index < lowest()) return { ...newcomer, how: "waited" };
-    // Another one is looked at the next time.
-    this.#newcomers.pass(needy);
-    return undefined;
+    return this.#allowed >= 1 ? { ...newcomer, how: "allowed" } : undefined;
   }
 
   /** Forgets on the way what nobody needs any more. */
@@ -246,11 +221,11 @@ export class NeedQueue {
     this.#turns(needy).put(needy);
   }
 
-  #add(key: string, need: PartyNeed, lacking: readonly number[], since: number): void {
+  #add(key: string, need: PartyNeed, lacking: readonly number[]): void {
     const { group = key, proven, from, end } = need;
     let needy = this.#needy.get(key);
     if (needy === undefined) {
-      needy = { key, group, proven, since, from, end, records: new Set() };
+      needy = { key, group, proven, from, end, records: new Set() };
       this.#needy.set(key, needy);
       this.#turns(needy).put(needy);
     }

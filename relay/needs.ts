@@ -27,25 +27,7 @@ export class Party {
   constructor(number: number) {
     this.number = number;
   }
-
-  /** From now on it needs records from `from` on, and has said nothing if it came from elsewhere. */
-  moveTo(from: number, moved: boolean): void {
-    const by = from - this.from;
-    this.#said = moved || by >= SAID_BITS ? 0 : this.#said >>> by;
-    this.from = from;
-  }
-
-  hasSaid(index: number): boolean {
-    return index - this.from < SAID_BITS && ((this.#said >>> (index - this.from)) & 1) === 1;
-  }
-
-  says(index: number): void {
-    if (index - this.from < SAID_BITS) this.#said |= 1 << (index - this.from);
-  }
 }
-
-/** Bits of a number that are shifted at once; READ_AHEAD_RECORDS is less. */
-const SAID_BITS = 32;
 
 /** What a party needs from now on, and no more. */
 export interface Ahead {
@@ -101,6 +83,7 @@ export class Needs {
       if (last !== undefined && last.first + last.count === index) last.count++;
       else runs.push({ first: index, count: 1 });
     }
+    party.from = from;
     party.upTo = Math.max(party.upTo, until);
     if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
   }

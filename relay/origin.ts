@@ -141,7 +141,7 @@ export class Origin {
           }
         }
       }
-      if (this.#pace === undefined) this.#needs.need(worker, need, lacking, this.#output.now());
+      if (this.#pace === undefined) this.#needs.need(worker, need, lacking);
     }
     for (const index of here) this.#output.available(index);
     if (gone && this.#pace !== undefined) this.#output.gone(worker, this.#pace.gone);
@@ -379,11 +379,8 @@ export class Origin {
     if (this.#pace !== undefined) return this.#pace.next;
     const proven = this.#provenOutstanding;
     const newcomers = this.#outstanding.size - proven;
-    const onTheWay = { proven, newcomers, credit, lowest: this.#lowestOutstanding };
-    return this.#needs.next(this.#isLacking, onTheWay, now);
+    return this.#needs.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
-
-  readonly #lowestOutstanding = (): number => Math.min(...this.#outstanding.keys());
 
   readonly #isLacking = (index: number): boolean => {
     return !this.#log.has(index) && !this.#outstanding.has(index);

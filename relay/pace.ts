@@ -87,8 +87,6 @@ export class Pace {
       const next = this.#floors.get(worker);
       if (next !== undefined) this.#floors.set(worker, this.#within(next));
     }
-    // As after `begin`: its log may have been lost before, so receivers may be ahead of what it asked for.
-    this.#reach = Math.max(this.#reach, this.#askedUpTo + CREDIT_RECORDS);
     this.#neededUpTo = Math.max(this.#neededUpTo, needed);
     this.#hope();
     this.#keep();

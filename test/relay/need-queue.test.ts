@@ -6,7 +6,7 @@ import {
   NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
-  NEWCOMER_WAIT_MS,
+  NEWCOMERS_ALONE_MS,
   READ_AHEAD_RECORDS,
 } from "../../protocol/mod.ts";
 import { NeedQueue } from "../../relay/need-queue.ts";
@@ -26,7 +26,6 @@ class Play {
   now = 0;
   newcomers = 0;
   proven = 0;
-  lowest = 0;
   readonly queue = new NeedQueue();
   readonly asked = new Set<number>();
 
@@ -35,16 +34,14 @@ class Play {
     const runs = count === 0 ? [] : [{ first: from, count }];
     const end = from + count;
     const lacking = range(from, end);
-    this.queue.need(worker, { party, group, proven, from, end, runs }, lacking, this.now);
+    this.queue.need(worker, { party, group, proven, from, end, runs }, lacking);
     return this;
   }
 
   take(most: number): number[] {
     const taken: number[] = [];
     while (taken.length < most) {
-      const { proven, newcomers } = this;
-      const lowest = (): number => this.lowest;
-      const onTheWay = { proven, newcomers, credit: CREDIT_RECORDS, lowest };
+      const onTheWay = { proven: this.proven, newcomers: this.newcomers, credit: CREDIT_RECORDS };
       const index = this.queue.next((each) => !this.asked.has(each), onTheWay, this.now);
       if (index === undefined) break;
       this.asked.add(index);
@@ -89,7 +86,6 @@ test("one that goes on keeps what it needs and has not got", () => {
     0,
     { party: 1, group: undefined, proven: true, from: 1, end: 6, runs: [] },
     [4, 5],
-    0,
   );
   expect(play.take(9)).toEqual([1, 2, 3, 4, 5]);
 });
@@ -145,10 +141,10 @@ test("newcomers have a rate of their own while nobody else needs anything", () =
   }
   // The first has its turn.
   expect(play.take(100)).toHaveLength(1 + NEWCOMER_BURST_RECORDS);
-  play.now += 500;
+  play.now += NEWCOMERS_ALONE_MS / 2;
   expect(play.take(100)).toHaveLength(NEWCOMER_RATE / 2);
   // Others wait for what is on its way to them.
-  play.now += 400;
+  play.now += NEWCOMERS_ALONE_MS / 2 - 1;
   play.proven = 1;
   expect(play.take(100)).toEqual([]);
 });
@@ -194,7 +190,6 @@ test("a newcomer that has acknowledged something waits with all others", () => {
     0,
     { party: 1, group: undefined, proven: true, from: 100, end: 105, runs: [] },
     [101],
-    0,
   );
   expect(play.take(9)).toEqual([100, 101]);
 });
