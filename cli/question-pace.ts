@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { QUESTIONS_EVERY_MS } from "../protocol/mod.ts";
+import { QUESTIONS_EVERY_MS } from "../protocol/limits.ts";
 
 /** A question that others take back makes the next one wait; one that is answered does not. */
 export class QuestionPace {

@@ -81,6 +81,21 @@ describe("help and version", () => {
     expect(loaded).not.toMatch(/protocol\/mod|msgpackr|valibot|log-update|cli\/client|crypto/);
   });
 
+  // The streaming thread loads it meanwhile; a second load here delays the code of a small file.
+  test.each(["send", "recv"])(
+    "the screen's thread of %s does not load the wire",
+    async (command) => {
+      const screen = new URL(`../../cli/commands/run-${command}.ts`, import.meta.url).href;
+      const script = `await import(${JSON.stringify(screen)});
+      console.log(Object.keys(require.cache).join("\\n"));`;
+      const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+      const loaded = await child.stdout.text();
+      expect(await child.exited).toBe(0);
+      expect(loaded).toContain("cli/client.ts");
+      expect(loaded).not.toMatch(/protocol\/mod|msgpackr|valibot/);
+    },
+  );
+
   test("no command at all is wrong usage, with the help", async () => {
     const { exitCode, out, err } = await run([]);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
