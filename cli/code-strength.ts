@@ -37,7 +37,7 @@ export function checkStrength(code: Code, known: readonly string[]): void {
   );
 }
 
-/** What is wrong with a part of the code; undefined: nothing. */
+/** The weakness of a part of the code; undefined: none. */
 function reasonOf({ pattern, token, ...match }: MatchExtended): string | undefined {
   const shown = `"${escapeForDisplay(token.slice(0, QUOTED_CHARACTERS))}"`;
   switch (pattern) {

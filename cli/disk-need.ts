@@ -32,7 +32,7 @@ export class DiskNeed {
   }
 
   /**
-   * What is still to be written.
+   * The space that the rest of the share needs.
    * @param position bytes of content before it are here
    * @param made entries without content before this index are made
    */

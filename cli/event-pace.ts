@@ -1,7 +1,7 @@
 /**
  * Holds back events that others cause as often as they like: a relay that drops its line again and
- * again, receivers that come and go, receipts that do not verify. What is told is never more than the
- * limits below allow, what is told last is how things stand, and `untold` counts what was left out.
+ * again, receivers that come and go, receipts that do not verify. It tells no more events than
+ * the limits below allow. The last event says how things stand, and `untold` counts those left out.
  *
  *   event --its slot and its kind have a turn--> told
  *         --else--> held, in the place of an older one of its slot; told by a later tick
@@ -90,7 +90,7 @@ export class EventPace {
     this.#held.clear();
   }
 
-  /** What is told at once says more than what is held of the same receiver. */
+  /** An event that is told at once replaces a held one of the same receiver. */
   #emitFreely(event: ClientEvent): void {
     if (event.event !== "receiver") {
       this.#emit(event);

@@ -112,7 +112,7 @@ class Lister {
     });
   }
 
-  /** What is at that place is a folder, which is searched. */
+  /** Searches the folder at that place. */
   async #inside({ folder, name }: Spot, found: Omit<Here, "folder">): Promise<void> {
     using inner = attempt(found.local, () => folder.enter(name));
     await this.#folder(inner, found);

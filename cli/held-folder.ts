@@ -179,7 +179,7 @@ export class HeldFolder implements Disposable {
     this.#checkAfter();
   }
 
-  /** What has that name, itself and not what it links to. */
+  /** The entry with that name; a link is not followed. */
   look(name: string): BigIntStats | undefined {
     return lstatSync(this.at(name), { bigint: true, throwIfNoEntry: false });
   }
@@ -305,7 +305,7 @@ export class HeldFolder implements Disposable {
   }
 }
 
-/** What is at that place, itself; undefined also without a place. */
+/** The entry at that place; a link is not followed. Undefined also without a place. */
 export function lookAt(spot: Spot | undefined): BigIntStats | undefined {
   return spot?.folder.look(spot.name);
 }

@@ -77,7 +77,7 @@ export abstract class PartialShare {
   /** Bytes of the files that are here. */
   abstract get bytes(): number;
 
-  /** What is still to be written; nothing where nobody knows. */
+  /** The space that the rest of the share needs; zero where its size is unknown. */
   abstract get left(): DiskUse;
 
   /** Who we are to the sender of this share, as given to `openPartial`. */

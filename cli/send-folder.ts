@@ -29,7 +29,7 @@ export function isFree(folder: HeldFolder, name: string): boolean {
   return isGone(owner, touched === undefined ? 0 : Date.now() - Number(touched));
 }
 
-/** What has that name in a folder below, if both are there. */
+/** The entry with that name in a folder below, if both are there. */
 export function lookInside(
   folder: HeldFolder,
   name: string,

@@ -56,7 +56,7 @@ export class HeldFolder implements Disposable {
     return readlinkSync(`/proc/self/fd/${this.descriptor}`) === this.#path;
   }
 
-  /** What has that name, itself; undefined: nothing has. */
+  /** The entry with that name; a link is not followed. Undefined: there is none. */
   look(name: string): BigIntStats | undefined {
     return lstatSync(this.at(name), { bigint: true, throwIfNoEntry: false });
   }

@@ -14,7 +14,7 @@ export interface KeyValues {
 
 /**
  * Prints the channel id in hex, the content key in base64url, as decoders of RFC 8188 take it, and the
- * path of a share's ciphertext at a relay. Whoever has that key can read every share of the code.
+ * path of a share's ciphertext at a relay. That key opens every share of the code.
  */
 export async function runKey({ code: argument, share, json }: KeyValues): Promise<number> {
   const id = share === undefined ? undefined : fromHex(share);
