@@ -68,7 +68,7 @@ export interface MemoryMeasures {
   readonly cut: number;
 }
 
-/** What is held for one client. */
+/** Memory held for one client. */
 export interface MemoryPlace {
   readonly bytes: number;
   /** Whether it has taken nothing for a while. */
