@@ -13,13 +13,16 @@ export interface Change {
 }
 
 export interface Comparison {
-  /** Empty: size, time and inode of all are the same. */
+  /** Empty: size and time of all are the same. */
   readonly changes: readonly Change[];
-  /** The entries whose ctime alone is another: their content may have been changed and their time set back. */
+  /**
+   * The entries whose ctime is another: their content may have been changed and their time set back,
+   * or another file may have their name. An inode's number alone says nothing; see `Identities`.
+   */
   readonly touched: ReadonlySet<number>;
 }
 
-const [INODE, SIZE, TIME, TOUCHED] = [0, 1, 2, 3] as const;
+const [SIZE, TIME, TOUCHED] = [1, 2, 3] as const;
 
 /**
  * Both must be of one share: it is in their heads. Only what differs is decoded, as a head of many
@@ -40,7 +43,6 @@ export function compare(before: Content, now: Content): Comparison {
     };
     if (differs(SIZE)) differing.push({ entry, what: "size" });
     else if (differs(TIME)) differing.push({ entry, what: "time" });
-    else if (differs(INODE)) differing.push({ entry, what: "other file" });
     else if (differs(TOUCHED)) touched.add(entry);
   }
   // Made by another version, say: the same files and another description of them.

@@ -1,5 +1,5 @@
 /** Finds all that is sent of what a person named: files, and folders with what is in them. */
-import { accessSync, constants, realpathSync, statSync, type BigIntStats } from "node:fs";
+import { accessSync, constants, openSync, realpathSync, statSync, type BigIntStats } from "node:fs";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
@@ -10,9 +10,10 @@ import { senderName, senderPathIn, type SafeName, type SafePath } from "../proto
 import { collectAfter } from "./collect.ts";
 import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
-import { HeldFolder, isSame, lookAt, type Identity, type Spot } from "./held-folder.ts";
+import { HeldFolder, lookAt, type Spot } from "./held-folder.ts";
 import { Identities } from "./identities.ts";
 import { LeftOut, type LeaveOut } from "./left-out.ts";
+import { Unsized } from "./unsized.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
 
 export interface ListOptions extends LeaveOut {
@@ -31,8 +32,6 @@ export interface Root {
   readonly name: SafeName;
   /** Its first entry. */
   readonly first: number;
-  /** What it was when it was found. */
-  readonly found: Identity;
 }
 
 export interface FileList {
@@ -41,6 +40,8 @@ export interface FileList {
   readonly files: ManifestFile[];
   /** What each of them was when it was found. */
   readonly identities: Identities;
+  /** The content of those whose size nobody tells, by index: it was read when they were found. */
+  readonly contents: ReadonlyMap<number, Uint8Array>;
   readonly follow: boolean;
   readonly skipped: readonly SkippedEntry[];
 }
@@ -49,9 +50,10 @@ export interface FileList {
 export async function listPaths(options: ListOptions, signal: AbortSignal): Promise<FileList> {
   const lister = new Lister(options, signal);
   for (const path of options.paths) await lister.add(path, options.name);
-  const { roots, files, identities, skipped } = lister;
+  const { roots, files, identities, contents, skipped } = lister;
   collectAfter(files.length);
-  return { roots, files, identities, follow: options.follow === true, skipped: skipped.entries };
+  const follow = options.follow === true;
+  return { roots, files, identities, contents, follow, skipped: skipped.entries };
 }
 
 /** A folder on the way down. */
@@ -72,7 +74,9 @@ class Lister {
   readonly roots: Root[] = [];
   readonly files: ManifestFile[] = [];
   readonly identities = new Identities();
+  readonly contents = new Map<number, Uint8Array>();
   readonly skipped = new Skipped();
+  readonly #unsized = new Unsized();
   readonly #options: ListOptions;
   readonly #signal: AbortSignal;
   #leftOut: LeftOut | undefined;
@@ -91,12 +95,14 @@ class Lister {
     // A link is followed, as the person named this path.
     const stat = attempt(path, () => statSync(path, { bigint: true }));
     const safe = senderName(name ?? basename(resolve(path)));
-    const root = { local: path, name: safe, first: this.files.length, found: stat };
+    const root = { local: path, name: safe, first: this.files.length };
     this.roots.push(root);
     if (!stat.isDirectory()) {
       if (!stat.isFile()) throw new FaultError("not-a-file", path);
       attempt(path, () => accessSync(path, constants.R_OK));
-      this.#push(root.name, "file", stat);
+      await this.#add(root.name, { local: path, stat, at: path }, () =>
+        openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY),
+      );
       return;
     }
     const real = attempt(path, () => realpathSync(path));
@@ -120,7 +126,7 @@ class Lister {
 
   async #folder(folder: HeldFolder, found: Omit<Here, "folder">): Promise<void> {
     // Another user exchanged it after it was looked at.
-    if (!isSame(folder.stat, found.stat)) throw new FaultError("source-changed", found.local);
+    if (!folder.isOne(found.stat, folder.stat)) throw new FaultError("source-changed", found.local);
     this.#countOne();
     this.#folders++;
     const here = { ...found, folder };
@@ -192,22 +198,49 @@ class Lister {
   #file(
     here: Here,
     { spot, name, stat }: { spot: Spot; name: string; stat: BigIntStats },
-  ): undefined {
+  ): Promise<void> | undefined {
+    const local = join(here.local, name);
+    const { folder } = spot;
     try {
-      accessSync(spot.folder.at(spot.name), constants.R_OK);
+      accessSync(folder.at(spot.name), constants.R_OK);
     } catch (error) {
-      throw unreadable(join(here.local, name), error);
+      throw unreadable(local, error);
     }
-    this.#push(senderPathIn(here.path, name), "file", stat);
+    const found = { local, stat, at: folder.at() };
+    return this.#add(senderPathIn(here.path, name), found, () =>
+      folder.open(spot.name, constants.O_RDONLY | constants.O_NOCTTY),
+    );
   }
 
-  #push(path: SafePath, type: ManifestFile["type"], stat: BigIntStats): void {
+  /**
+   * A file, with what it holds where its size says nothing.
+   * @param at it or its folder, for the system
+   */
+  #add(
+    path: SafePath,
+    { local, stat, at }: { local: string; stat: BigIntStats; at: string },
+    open: () => number,
+  ): Promise<void> | undefined {
+    if (!this.#unsized.isDoubtful(stat, at)) return this.#push(path, "file", stat);
+    const content = this.#unsized.read(local, attempt(local, open), stat);
+    if (content === undefined) return this.#push(path, "file", stat);
+    return Promise.resolve(content).then((bytes) => this.#push(path, "file", stat, bytes));
+  }
+
+  /** @param content what it holds, where its size does not say how much that is */
+  #push(
+    path: SafePath,
+    type: ManifestFile["type"],
+    stat: BigIntStats,
+    content?: Uint8Array,
+  ): undefined {
     this.#countOne();
     const isFile = type === "file";
+    if (content !== undefined) this.contents.set(this.files.length, content);
     this.files.push({
       path,
       type,
-      size: isFile ? Number(stat.size) : 0,
+      size: isFile ? (content?.length ?? Number(stat.size)) : 0,
       mode: isFile ? Number(stat.mode) & OWNER_EXECUTE : 0,
       mtime: Number(stat.mtimeMs),
     });

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from "node:fs";
 
 import { FaultError } from "../protocol/faults.ts";
 import { COLLECT_FILES, SOURCE_FILES_OPEN } from "../protocol/limits.ts";
@@ -7,7 +7,7 @@ import { attempt, type FileList, type Root } from "./file-list.ts";
 import { collectAfter } from "./collect.ts";
 import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
-import { HeldFolder, isSame } from "./held-folder.ts";
+import { HeldFolder } from "./held-folder.ts";
 import type { Content } from "./source.ts";
 
 /** The bytes of many files behind one another, of which a few are open at a time. */
@@ -23,6 +23,8 @@ export class FilesContent implements Content {
   /** The folder of the files that are opened, held with those on the way to them. */
   #walk: { readonly root: Root; readonly top: HeldFolder; readonly descent: Descent } | undefined;
   #buffer = new Uint8Array(0);
+  /** 1 for each file of which something was read. */
+  readonly #begun: Uint8Array;
   #about: string;
 
   /** Opens the first files, so that these are what was named whatever takes their place. */
@@ -32,13 +34,15 @@ export class FilesContent implements Content {
     this.name = roots[0]?.name ?? "";
     this.more = roots.length - 1;
     this.#about = roots[0]?.local ?? "";
+    this.#begun = new Uint8Array(files.length);
     this.#starts = new Float64Array(files.length + 1);
     for (const [at, { size }] of files.entries()) {
       this.#starts[at + 1] = this.#starts[at]! + size;
     }
     try {
       for (const [at, { type }] of files.slice(0, SOURCE_FILES_OPEN).entries()) {
-        if (type === "file") attempt(this.#local(at), () => this.#descriptor(at));
+        if (type === "file" && !list.contents.has(at))
+          attempt(this.#local(at), () => this.#descriptor(at));
       }
     } catch (error) {
       this.close();
@@ -55,8 +59,9 @@ export class FilesContent implements Content {
     return this.#list.files;
   }
 
-  stamps(): BigUint64Array {
-    return this.#list.identities.stamps();
+  /** What was made up when it was read is something else for the next run. */
+  stamps(): BigUint64Array | undefined {
+    return this.#list.contents.size > 0 ? undefined : this.#list.identities.stamps();
   }
 
   read(position: number, length: number): Uint8Array {
@@ -81,6 +86,11 @@ export class FilesContent implements Content {
   }
 
   #readFile(file: number, position: number, offset: number, length: number): void {
+    const content = this.#list.contents.get(file);
+    if (content !== undefined) {
+      this.#buffer.set(content.subarray(position, position + length), offset);
+      return;
+    }
     const fd = this.#system(() => this.#descriptor(file));
     let done = 0;
     while (done < length) {
@@ -91,10 +101,20 @@ export class FilesContent implements Content {
       done += count;
     }
     // After it was read: what is something else by now is not sent.
-    const stat = this.#system(() => fstatSync(fd, { bigint: true }));
-    if (!this.#list.identities.isSame(file, stat)) {
-      throw new FaultError("source-changed", this.#about);
-    }
+    this.#checkIdentity(
+      file,
+      this.#system(() => fstatSync(fd, { bigint: true })),
+    );
+    this.#begun[file] = 1;
+  }
+
+  #checkIdentity(file: number, stat: BigIntStats): void {
+    const { identities } = this.#list;
+    const likeness = identities.compare(file, stat);
+    if (likeness === "same") return;
+    // Nothing of the one before was read, so whatever is there now is sent whole.
+    if (likeness === "unsure" && this.#begun[file] === 0) identities.adopt(file, stat);
+    else throw new FaultError("source-changed", this.#about);
   }
 
   /** Opened without blocking: what is there now may be a FIFO, which would wait for a writer. */
@@ -129,15 +149,14 @@ export class FilesContent implements Content {
     return spot.folder.open(spot.name, O_RDONLY | O_NOCTTY);
   }
 
-  /** Through folders only, and through that one which was listed: another user may exchange any. */
+  /**
+   * Through folders only. Another user may exchange any of them, and a mount that comes back has other
+   * numbers: the identity of each file says whether it is the one that was listed.
+   */
   #descentOf(root: Root): Descent {
     if (this.#walk?.root === root) return this.#walk.descent;
     this.#leave();
     const top = HeldFolder.hold(root.local);
-    if (!isSame(top.stat, root.found)) {
-      top.close();
-      throw gone(root.local);
-    }
     const descent = new Descent(top);
     this.#walk = { root, top, descent };
     return descent;

@@ -1,32 +1,47 @@
+/**
+ * What makes each of many files the one that it was, 40 bytes for each.
+ *
+ * An inode's number is believed when it stays, and proves nothing when it changes: overlays count
+ * their layers in its upper bits, so it may change with each mount, and FUSE file systems such as
+ * sshfs and exfat make numbers up anew while they are mounted. Only the system sets a ctime, so a
+ * file with another number and the same size, mtime and ctime is the one that it was.
+ */
 import type { BigIntStats } from "node:fs";
 
+const [DEVICE, INODE, SIZE, TIME, TOUCHED] = [0, 1, 2, 3, 4] as const;
 const FIELDS = 5;
 
-/** What makes each of many files the one that it was: 40 bytes for each. */
+/**
+ * `same`: it is the file that was found. `unsure`: number and ctime are others, so its content has to
+ * say whether it is. `other`: its size or its mtime changed.
+ */
+export type Likeness = "same" | "unsure" | "other";
+
 export class Identities {
   #all = new BigUint64Array(16 * FIELDS);
   #count = 0;
 
-  add({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): void {
+  add(stat: BigIntStats): void {
     const at = this.#count++ * FIELDS;
     if (at === this.#all.length) {
       const grown = new BigUint64Array(2 * at);
       grown.set(this.#all);
       this.#all = grown;
     }
-    // Times before 1970 are negative.
-    this.#all.set([dev, ino, size, BigInt.asUintN(64, mtimeNs), BigInt.asUintN(64, ctimeNs)], at);
+    this.#all.set(fieldsOf(stat), at);
   }
 
-  /** Whether file `index` is what it was when it was added; links to it and its mode may be others. */
-  isSame(index: number, { dev, ino, size, mtimeNs }: BigIntStats): boolean {
-    const at = index * FIELDS;
-    return (
-      this.#all[at] === dev &&
-      this.#all[at + 1] === ino &&
-      this.#all[at + 2] === size &&
-      this.#all[at + 3] === BigInt.asUintN(64, mtimeNs)
-    );
+  /** Its content proved to be what it was: from here on it is known by what it is now. */
+  adopt(index: number, stat: BigIntStats): void {
+    this.#all.set(fieldsOf(stat), index * FIELDS);
+  }
+
+  /** What file `index` is by now; links to it and its mode may be others. */
+  compare(index: number, stat: BigIntStats): Likeness {
+    const now = fieldsOf(stat);
+    const same = (field: number): boolean => this.#all[index * FIELDS + field] === now[field];
+    if (!same(SIZE) || !same(TIME)) return "other";
+    return same(TOUCHED) || (same(INODE) && same(DEVICE)) ? "same" : "unsure";
   }
 
   /** Of each: inode, size, mtime and ctime in ns. */
@@ -38,4 +53,9 @@ export class Identities {
     }
     return stamps;
   }
+}
+
+/** Bun gives numbers of 2^63 and more as negative ones, and times before 1970 are negative. */
+function fieldsOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): bigint[] {
+  return [dev, ino, size, mtimeNs, ctimeNs].map((value) => BigInt.asUintN(64, value));
 }

@@ -77,7 +77,7 @@ export class KnownSource implements Source {
     return Math.max(end - head.length, 0);
   }
 
-  stamps(): BigUint64Array {
+  stamps(): BigUint64Array | undefined {
     return this.#content.stamps();
   }
 

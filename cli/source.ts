@@ -70,8 +70,8 @@ export interface Source {
 
 /**
  * @param signal ends the search for files
- * @throws FaultError "no-such-file", "not-a-file", "unreadable-file", "share-too-big", "interrupted",
- *   or "unsendable-name" for a name that receivers would refuse
+ * @throws FaultError "no-such-file", "not-a-file", "unreadable-file", "endless-file", "share-too-big",
+ *   "interrupted", or "unsendable-name" for a name that receivers would refuse
  */
 export async function openSource(what: SendWhat, signal: AbortSignal): Promise<Source> {
   switch (what.from) {
@@ -99,7 +99,7 @@ export interface Content {
   readonly kind: Manifest["kind"];
   readonly files: Manifest["files"];
   /** As a source's. */
-  stamps(): BigUint64Array;
+  stamps(): BigUint64Array | undefined;
   /** `length` bytes of all files behind one another; valid until the next call. */
   read(position: number, length: number): Uint8Array;
   close(): void;

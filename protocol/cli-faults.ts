@@ -45,6 +45,10 @@ export const CLI_FAULTS = {
     "Rename it, leave it out with --exclude, or give another with --name.",
   ),
   "unreadable-file": wrongUse("That file cannot be read", "Check its permissions."),
+  "endless-file": wrongUse(
+    "The size of that file is unknown, and no end of it was found",
+    "Leave it out with --exclude, or send as much of it as you want from a pipe (head -c 1M FILE | fileshare send -).",
+  ),
   "share-too-big": wrongUse(
     "That is more than one share can hold",
     "Send it in several parts, or pack many small files into one first.",

@@ -213,6 +213,18 @@ export const IGNORE_FILE_BYTES = limit(
   "bytes",
   "one .gitignore; a longer one is a mistake",
 );
+export const UNSIZED_BYTES = limit(
+  "UNSIZED_BYTES",
+  64 * MiB,
+  "bytes",
+  "read of the files of one share whose size the system does not tell, before it is offered; they are sent from memory",
+);
+export const UNSIZED_MS = limit(
+  "UNSIZED_MS",
+  5000,
+  "ms",
+  "a sender reads such a file for so long; files of the kernel may wait for something to happen for ever",
+);
 export const IGNORE_TESTS = limit(
   "IGNORE_TESTS",
   8192,

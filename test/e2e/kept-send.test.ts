@@ -269,7 +269,6 @@ describe("what was sent and is another now", () => {
     ["size", (path) => setBack(path, () => appendFileSync(path, "x"))],
     ["time", (path) => utimesSync(path, 1, 1)],
     ["mode", (path) => chmodSync(path, 0o755)],
-    ["other file", (path) => setBack(path, () => copyOver(path))],
     ["content", (path) => setBack(path, () => overwrite(path, 1 * MiB))],
     ["content", (path) => setBack(path, () => overwrite(path, 0))],
   ];
@@ -331,8 +330,11 @@ describe("what was sent and is another now", () => {
     expect(keptSends()).toMatchObject([{ share: known.share, running: false }]);
   });
 
-  test("is compared where it was only touched, and is the same share", async () => {
-    const { at, known, second } = await runAgain((path) => linkSync(path, `${path}.link`));
+  test.each([
+    ["it was only touched", (path: string) => linkSync(path, `${path}.link`)],
+    ["another inode has it", (path: string) => setBack(path, () => copyOver(path))],
+  ])("is compared where %s, and is the same share", async (_case, change) => {
+    const { at, known, second } = await runAgain(change);
     await using _ = at;
     await using sender = second;
     expect(await sender.when("checking")).toEqual({ event: "checking", files: 1 });
