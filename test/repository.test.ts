@@ -9,7 +9,8 @@ const read = (path: string): Promise<string> => Bun.file(`${root}/${path}`).text
 /** Every file of the repository that a person wrote, built and installed things left out. */
 async function files(): Promise<string[]> {
   const all = await Array.fromAsync(new Bun.Glob("**/*").scan({ cwd: root, dot: true }));
-  return all.filter((path) => !/(?:^|\/)(?:node_modules|\.git|dist)\//.test(path)).toSorted();
+  // In a worktree .git is a file.
+  return all.filter((path) => !/(?:^|\/)(?:node_modules|\.git|dist)(?:\/|$)/.test(path)).toSorted();
 }
 
 test("the licence is MIT", async () => {
