@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
-import { homedir } from "node:os";
+
+import { expandHome } from "./home.ts";
 
 /** The paths that the typed one may become; folders end with "/". */
 export function completePath(line: string): [string[], string] {
@@ -7,7 +8,7 @@ export function completePath(line: string): [string[], string] {
   const folder = line.slice(0, slash);
   const start = line.slice(slash);
   try {
-    const entries = readdirSync(folder.replace(/^~(?=\/)/, homedir()) || ".", {
+    const entries = readdirSync(expandHome(folder) || ".", {
       withFileTypes: true,
     });
     const paths = entries

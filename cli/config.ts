@@ -1,6 +1,5 @@
 /** The configuration file: options of commands that are given when nobody gives them. */
-import { closeSync, openSync, readSync } from "node:fs";
-import { homedir } from "node:os";
+import { closeSync, lstatSync, openSync, readSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { ArgsDef } from "citty";
 
@@ -8,6 +7,8 @@ import { FaultError } from "../protocol/faults.ts";
 import { CONFIG_BYTES } from "../protocol/limits.ts";
 import type { Command } from "./commands/command.ts";
 import { errorCode } from "./folder.ts";
+import { expandHome, homeFolder } from "./home.ts";
+import { reasonOf } from "./system-error.ts";
 import { suggest } from "./suggest.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,18 +29,26 @@ export interface Config {
   readonly sections: ReadonlyMap<string, ReadonlyMap<string, OptionValue>>;
 }
 
-/** Where the file is, there or not; undefined: none is wanted. */
+/** Where the file is, there or not; undefined: none is wanted, or there is no home for it. */
 export function configPath(env: Environment): string | undefined {
   const named = env["FILESHARE_CONFIG"];
-  if (named !== undefined) return named === "" ? undefined : named;
+  if (named !== undefined) return named === "" ? undefined : expandHome(named);
   const given = env["XDG_CONFIG_HOME"] ?? "";
   // As the XDG specification has it, a relative one is passed over.
-  const home = isAbsolute(given) ? given : join(homedir(), ".config");
-  return join(home, "fileshare", "config.toml");
+  const home = homeFolder();
+  const above = isAbsolute(given) ? given : home && join(home, ".config");
+  return above && join(above, "fileshare", "config.toml");
+}
+
+/** Why `configPath` names none. */
+export function noFile(env: Environment): string {
+  return env["FILESHARE_CONFIG"] === ""
+    ? "FILESHARE_CONFIG is empty, so there is no file"
+    : "This user has no home folder, so there is no file; FILESHARE_CONFIG can name one";
 }
 
 /** The text of the file; undefined where there is none. @throws FaultError "bad-config" */
-export function configText(path: string): string | undefined {
+export function configText(path: string, env: Environment): string | undefined {
   const bytes = Buffer.alloc(CONFIG_BYTES + 1);
   let length: number;
   try {
@@ -53,10 +62,20 @@ export function configText(path: string): string | undefined {
     const code = errorCode(error);
     if (code === undefined) throw error;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw bad(path, `it cannot be read (${code})`);
+    // Another user's home, such as that of root in a container that gives its user id away.
+    if (env["FILESHARE_CONFIG"] === undefined && !isReachable(path)) return undefined;
+    throw bad(path, `it cannot be read (${reasonOf(error)})`);
   }
   if (length > CONFIG_BYTES) throw bad(path, `it has more than ${CONFIG_BYTES} bytes`);
   return bytes.toString("utf8", 0, length);
+}
+
+function isReachable(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws FaultError "bad-config" that names the line, or what is not known */

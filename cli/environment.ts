@@ -7,6 +7,12 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["FILESHARE_OPTION", "any other option in capitals, _ for -; switches take 1 or 0"],
   ["FILESHARE_CONFIG", "the configuration file, or nothing for none"],
   ["XDG_CONFIG_HOME", "where that is else, in fileshare/config.toml (~/.config)"],
+  [
+    "XDG_STATE_HOME",
+    "where unfinished transfers are remembered, in fileshare (~/.local/state); /dev/null: not",
+  ],
+  ["XDG_RUNTIME_DIR", "where that is for a user without a home, and how a relay of yours is found"],
+  ["TMPDIR", "where both are without it (/tmp)"],
   ["FILESHARE_DEBUG", "1: where a mistake of fileshare's own happened is printed too"],
   ["HTTPS_PROXY", "an HTTP proxy for relays at wss://; http_proxy and the like work too"],
   ["HTTP_PROXY", "an HTTP proxy for relays at ws://"],

@@ -2,7 +2,7 @@
  * How commands of the same user find a relay that runs, and may tell it what to do: a file of its
  * own for each, in a folder that nobody else can read.
  */
-import { closeSync, constants, fchmodSync, fstatSync, mkdirSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -33,10 +33,19 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 function folderOf(env: Environment): string {
   const runtime = env["XDG_RUNTIME_DIR"] ?? "";
-  // A server often has no such folder, and the one for temporary files is everybody's.
-  return runtime === ""
-    ? join(tmpdir(), `fileshare-${process.geteuid?.() ?? 0}`)
-    : join(runtime, "fileshare");
+  // A server often has no such folder, `su` leaves that of another user in the environment, and the one
+  // for temporary files is everybody's.
+  return isOwnFolder(runtime)
+    ? join(runtime, "fileshare")
+    : join(tmpdir(), `fileshare-${process.geteuid?.() ?? 0}`);
+}
+
+function isOwnFolder(path: string): boolean {
+  try {
+    return path !== "" && isOurs(statSync(path).uid);
+  } catch {
+    return false;
+  }
 }
 
 /** The folder, held; undefined where others can read there, or put there what we read. */

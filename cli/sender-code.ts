@@ -1,8 +1,9 @@
 /** Whether a sender may use a code: whoever guesses it reads what is sent. */
-import { homedir, hostname, userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
 
 import { checkWords, isOwnCode, type Code } from "../protocol/code.ts";
 import type * as CodeStrength from "./code-strength.ts";
+import { homeFolder } from "./home.ts";
 import type { SendWhat } from "./source.ts";
 
 /** Shorter parts of a name are in any text. */
@@ -43,7 +44,7 @@ function namesOf(what: SendWhat): string[] {
 function ownNames(): string[] {
   const { USER, LOGNAME, USERNAME } = process.env;
   const said = [USER, LOGNAME, USERNAME].filter((name) => name !== undefined);
-  return [...said, userName(), hostname(), homedir()];
+  return [...said, userName(), hostname(), homeFolder() ?? ""];
 }
 
 /** A user id without an entry in the system's list has none. */

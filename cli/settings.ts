@@ -36,7 +36,7 @@ export async function settingsFor(
   const settings = new Map<string, Setting>();
   if (settable.length === 0) return settings;
   const path = configPath(env);
-  const text = path === undefined ? undefined : configText(path);
+  const text = path === undefined ? undefined : configText(path, env);
   if (path !== undefined && text !== undefined) {
     // All commands are needed to know what is wrong in the file; without a file none.
     const { loadAll } = await import("./commands/all.ts");

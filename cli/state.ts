@@ -1,12 +1,11 @@
 /**
  * What a client remembers of sends and receives that are not through, so that `list`, `resume` and
- * `forget` find them: small JSON files below `$XDG_STATE_HOME/fileshare`, for this user alone, as
- * they hold codes. Each is written beside its place and renamed into it, so it is there whole or
+ * `forget` find them: small JSON files in the place that `state-place.ts` finds, for this user alone,
+ * as they hold codes. Each is written beside its place and renamed into it, so it is there whole or
  * not at all. Nothing here is needed to receive: without it only the lists are shorter.
  */
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, readSync } from "node:fs";
-import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import * as v from "valibot";
 
 import { parseCode, type Code } from "../protocol/code.ts";
@@ -15,6 +14,7 @@ import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { isOurs, writeFully } from "./own-file.ts";
+import { statePlace } from "./state-place.ts";
 
 /** The command line that goes on with something, without its code. */
 export interface Again {
@@ -101,24 +101,25 @@ function receiveName(share: string, out: string): string {
 
 export type StateKind = "sends" | "receives" | "ids";
 
-/** Where they are remembered; it may not be there. */
+/** Where they are remembered; it may not be there. @throws FaultError "write-failed" for nowhere */
 export function statePath(kind: StateKind): string {
-  return join(home(), kind);
+  return join(home(false), kind);
 }
 
-function home(): string {
-  const given = process.env["XDG_STATE_HOME"] ?? "";
-  // As its specification says, a relative one counts as none.
-  return join(isAbsolute(given) ? given : join(homedir(), ".local", "state"), "fileshare");
+function home(make: boolean): string {
+  const place = statePlace(process.env, make);
+  if (place !== undefined) return place.path;
+  throw new FaultError("write-failed", "there is no place to remember anything");
 }
 
 /**
  * The folder, held; made when it is not there, closed to others when it is open to them.
- * @throws what the file system throws; FaultError "write-failed" when it is another user's
+ * @throws what the file system throws; FaultError "write-failed" when there is no place of this user
  */
 export function stateFolder(kind: StateKind): HeldFolder {
-  mkdirSync(home(), { recursive: true, mode: 0o700 });
-  using above = holdHome();
+  const path = home(true);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  using above = holdPlace(path);
   above.keepPrivate();
   try {
     above.make(kind, 0o700);
@@ -133,7 +134,7 @@ export function stateFolder(kind: StateKind): HeldFolder {
 /** The folder, held, if it is there and this user's. */
 export function openState(kind: StateKind): HeldFolder | undefined {
   try {
-    using above = holdHome();
+    using above = holdPlace(home(false));
     return ours(above.enter(kind));
   } catch {
     return undefined; // nothing was remembered yet, or not by this user
@@ -141,8 +142,7 @@ export function openState(kind: StateKind): HeldFolder | undefined {
 }
 
 /** It may be a link that this user made, and no other: another could let it lead to any folder of ours. */
-function holdHome(): HeldFolder {
-  const path = home();
+function holdPlace(path: string): HeldFolder {
   const link = lstatSync(path);
   if (link.isSymbolicLink() && !isOurs(link.uid)) throw notYours(path);
   return ours(HeldFolder.hold(path));

@@ -1,6 +1,5 @@
 /** From a command line to what it says to send. */
 import { fstatSync, readSync } from "node:fs";
-import { homedir } from "node:os";
 
 import { fromUtf8 } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
@@ -8,6 +7,7 @@ import { TEXT_BYTES } from "../protocol/limits.ts";
 import { usage } from "./args.ts";
 import { completePath } from "./complete-path.ts";
 import { errorCode } from "./folder.ts";
+import { expandHome } from "./home.ts";
 import { askLine, canAsk } from "./prompts.ts";
 import type { SendWhat } from "./source.ts";
 
@@ -80,7 +80,7 @@ function readText(): string {
 async function askPath(json: boolean): Promise<string> {
   if (json || !canAsk()) throw usage("give the path of the file to send");
   const line = await askLine("File to send: ", { complete: completePath });
-  const path = /^(["'])(.+)\1$/.exec(line)?.[2] ?? line.replace(/^~(?=\/)/, homedir());
+  const path = /^(["'])(.+)\1$/.exec(line)?.[2] ?? expandHome(line);
   if (path === "") throw usage("give the path of the file to send");
   return path;
 }

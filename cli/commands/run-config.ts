@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { EXIT } from "../../protocol/faults.ts";
+import { EXIT, FaultError } from "../../protocol/faults.ts";
 import { escapeForDisplay } from "../../protocol/names.ts";
 import { usage } from "../args.ts";
-import { ALL, SECRETS, configPath, configText, parseConfig } from "../config.ts";
+import { ALL, SECRETS, configPath, configText, noFile, parseConfig } from "../config.ts";
+import { reasonOf } from "../system-error.ts";
 import { settingsFor, variableFor } from "../settings.ts";
 import { loadAll } from "./all.ts";
 
@@ -23,17 +24,17 @@ export async function runConfig(values: ConfigValues): Promise<number> {
     return EXIT.done;
   }
   const path = configPath(process.env);
-  if (path === undefined) throw usage("FILESHARE_CONFIG is empty, so there is no file");
+  if (path === undefined && (values.path || values.edit)) throw usage(noFile(process.env));
   if (values.path) {
     process.stdout.write(`${path}\n`);
     return EXIT.done;
   }
-  if (values.edit) return edit(path);
+  if (values.edit && path !== undefined) return edit(path);
   await show(path, values.json);
   return EXIT.done;
 }
 
-async function show(path: string, json: boolean): Promise<void> {
+async function show(path: string | undefined, json: boolean): Promise<void> {
   const all = await Promise.all(
     (await loadAll()).map(async ([word, command]) => {
       const settings = await settingsFor(word, command, process.env);
@@ -48,11 +49,10 @@ async function show(path: string, json: boolean): Promise<void> {
     const object = Object.fromEntries(
       set.map(([word, settings]) => [word, Object.fromEntries(settings)]),
     );
-    process.stdout.write(`${JSON.stringify({ path, options: object })}\n`);
+    process.stdout.write(`${JSON.stringify({ path: path ?? null, options: object })}\n`);
     return;
   }
-  const there = configText(path) === undefined ? "there is no such file yet" : "read";
-  const lines = [`Configuration file: ${path} (${there})`];
+  const lines = [`Configuration file: ${fileShown(path)}`];
   for (const [word, settings] of set) {
     lines.push("", section(word));
     for (const [name, { value, from }] of settings) {
@@ -61,6 +61,12 @@ async function show(path: string, json: boolean): Promise<void> {
   }
   if (set.length === 0) lines.push("Nothing is set; fileshare config --edit changes that.");
   process.stdout.write(lines.map((line) => `${escapeForDisplay(line)}\n`).join(""));
+}
+
+function fileShown(path: string | undefined): string {
+  if (path === undefined) return `none. ${noFile(process.env)}`;
+  const isThere = configText(path, process.env) !== undefined;
+  return `${path} (${isThere ? "read" : "there is no such file yet"})`;
 }
 
 /** TOML has quotes around a name with spaces. */
@@ -72,18 +78,26 @@ function section(word: string): string {
 async function edit(path: string): Promise<number> {
   const { VISUAL, EDITOR } = process.env;
   const editor = VISUAL || EDITOR || "vi";
-  if (configText(path) === undefined) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, await exampleFile(), { flag: "wx" });
-  }
+  if (configText(path, process.env) === undefined) writeNew(path, await exampleFile());
   // As git does it: the variable may hold arguments, which a shell takes apart.
   const child = Bun.spawn(["sh", "-c", `${editor} "$@"`, editor, path], {
     stdio: ["inherit", "inherit", "inherit"],
   });
   const exitCode = await child.exited;
   if (exitCode !== 0) throw usage(`the editor ended with ${exitCode}`);
-  parseConfig(path, configText(path) ?? "", await loadAll());
+  parseConfig(path, configText(path, process.env) ?? "", await loadAll());
   return EXIT.done;
+}
+
+/** @throws FaultError "bad-config" where it can't be written */
+function writeNew(path: string, text: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text, { flag: "wx" });
+  } catch (cause) {
+    const why = `${path}: it cannot be made (${reasonOf(cause)}); FILESHARE_CONFIG can name another`;
+    throw new FaultError("bad-config", why, { cause });
+  }
 }
 
 /** Every option of every command, as comments. */

@@ -2,7 +2,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { EXIT } from "../../protocol/faults.ts";
 import { PROTOCOL_VERSION } from "../../protocol/mod.ts";
 import type { Finding } from "../doctor/finding.ts";
-import { checkConfig, checkOpenFiles, checkTerminal } from "../doctor/machine.ts";
+import { checkConfig, checkOpenFiles, checkState, checkTerminal } from "../doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "../doctor/relay.ts";
 import { checkTransfer } from "../doctor/transfer.ts";
 import { chooseRelay, chooseToken } from "../relay-choice.ts";
@@ -45,6 +45,7 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
   tell({ name: "fileshare", verdict: "fine", message: program });
   tell(checkConfig(env));
+  tell(checkState(env));
   const relay = await checkRelay(address, ca, token);
   tell(relay);
   if (relay.verdict !== "failed") {

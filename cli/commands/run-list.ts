@@ -1,10 +1,12 @@
 import { EXIT } from "../../protocol/faults.ts";
 import { duration, percent, shown, size } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
+import { notePlace } from "../state-place.ts";
 import { unfinished, type Unfinished } from "../unfinished.ts";
 
 /** Names are of peers where it was received: escaped for people, as they are for programs. */
 export function runList({ json }: { readonly json: boolean }): number {
+  notePlace(process.env, { json });
   const all = unfinished();
   for (const item of all) process.stdout.write(json ? eventLine(item) : lines(item));
   if (all.length === 0 && !json) process.stderr.write("Nothing is unfinished\n");

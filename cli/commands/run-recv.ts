@@ -13,6 +13,7 @@ import { chooseRelay, chooseToken } from "../relay-choice.ts";
 import type { OnExists } from "../policy.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
+import { notePlace } from "../state-place.ts";
 import { parseRate, parseSeconds } from "../values.ts";
 
 export interface RecvValues {
@@ -76,6 +77,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
         "fileshare recv alone asks for it.\n",
     );
   }
+  notePlace(process.env, values);
   const client = receive({
     relay: relay.address,
     ca: values.ca,

@@ -11,6 +11,7 @@ import { canAsk } from "../prompts.ts";
 import { chooseRelay, chooseToken, receiveCommand } from "../relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
+import { notePlace } from "../state-place.ts";
 import { parseRate, parseSeconds, parseWhole } from "../values.ts";
 import { whatToSend } from "../what-to-send.ts";
 
@@ -73,6 +74,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   // The environment, unlike arguments, is nobody else's to read.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
+  notePlace(process.env, values);
   const { client, code } = await begun(
     send({
       relay: relay.address,

@@ -1,7 +1,8 @@
 import { FaultError } from "../../protocol/faults.ts";
 import { OPEN_FILES_WANTED } from "../../protocol/limits.ts";
-import { configPath, configText } from "../config.ts";
+import { configPath, configText, noFile } from "../config.ts";
 import { hasColor } from "../screen/style.ts";
+import { statePlace } from "../state-place.ts";
 import type { Finding } from "./finding.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -10,14 +11,27 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function checkConfig(env: Environment): Finding {
   const name = "config";
   const path = configPath(env);
-  if (path === undefined) return { name, verdict: "fine", message: "None wanted" };
+  if (path === undefined) return { name, verdict: "fine", message: noFile(env) };
   try {
-    const there = configText(path) !== undefined;
+    const there = configText(path, env) !== undefined;
     return { name, verdict: "fine", message: there ? path : `None at ${path}` };
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     return { name, verdict: "failed", message: error.message };
   }
+}
+
+/** Where `fileshare list` and `fileshare resume` look. */
+export function checkState(env: Environment): Finding {
+  const name = "state";
+  const place = statePlace(env, false) ?? statePlace(env, true);
+  const advice = "For a transfer that can be resumed, set XDG_STATE_HOME to a folder that stays.";
+  if (place === undefined) {
+    return { name, verdict: "warning", message: "Unfinished transfers are not remembered", advice };
+  }
+  const { path, instead } = place;
+  if (instead === undefined) return { name, verdict: "fine", message: path };
+  return { name, verdict: "warning", message: `${path}, as ${instead}`, advice };
 }
 
 export async function checkOpenFiles(): Promise<Finding> {

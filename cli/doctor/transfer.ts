@@ -10,6 +10,7 @@ import type { Client } from "../client.ts";
 import { onInterrupt } from "../interrupts.ts";
 import { receive, send } from "../library.ts";
 import { duration, rate, size } from "../screen/format.ts";
+import { reasonOf } from "../system-error.ts";
 import type { Finding } from "./finding.ts";
 
 const name = "transfer";
@@ -23,7 +24,13 @@ interface Way {
 }
 
 export async function checkTransfer(way: Way): Promise<Finding> {
-  const folder = mkdtempSync(join(tmpdir(), "fileshare-doctor-"));
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(tmpdir(), "fileshare-doctor-"));
+  } catch (error) {
+    const message = `Nothing was sent: ${tmpdir()} cannot be written to (${reasonOf(error)})`;
+    return { name, verdict: "warning", message, advice: "Set TMPDIR to a folder of yours." };
+  }
   // Nobody wants to go on with it another time.
   process.env["XDG_STATE_HOME"] = join(folder, "state");
   try {

@@ -156,7 +156,9 @@ describe("fileshare config", () => {
     using config = configured("#".repeat(65 * 1024));
     expect((await run(["recv"], config.env)).err).toContain("it has more than 65536 bytes");
     const folder = { FILESHARE_CONFIG: join(config.path, "..") };
-    expect((await run(["recv"], folder)).err).toContain("it cannot be read (EISDIR)");
+    expect((await run(["recv"], folder)).err).toContain(
+      "it cannot be read (it is a folder, EISDIR)",
+    );
   });
 
   test("--edit makes the file, and checks what the editor left", async () => {

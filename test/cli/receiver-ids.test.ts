@@ -10,14 +10,19 @@ import { temporaryFolder } from "./disk.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 const before = process.env["XDG_STATE_HOME"];
+const temporary = process.env["TMPDIR"];
 const share = "ab".repeat(16);
 
 beforeEach(() => {
   folder = temporaryFolder();
   process.env["XDG_STATE_HOME"] = folder.path;
+  // Without a place to fall back to.
+  process.env["TMPDIR"] = "/nonexistent";
 });
 
 afterEach(() => {
+  if (temporary === undefined) delete process.env["TMPDIR"];
+  else process.env["TMPDIR"] = temporary;
   folder[Symbol.dispose]();
   if (before === undefined) delete process.env["XDG_STATE_HOME"];
   else process.env["XDG_STATE_HOME"] = before;

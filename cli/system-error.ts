@@ -1,0 +1,33 @@
+/** What the system's error codes mean, for people. */
+import { errorCode } from "./folder.ts";
+
+/** Reasons that a person can do something about, by the code of errno(3). */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  ENOENT: "it is not there",
+  ENOTDIR: "a part of the path is no folder",
+  EISDIR: "it is a folder",
+  ELOOP: "links lead round in a circle",
+  ENAMETOOLONG: "the name is too long",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "too large for this file system",
+  EIO: "the disk or the network file system failed",
+  ESTALE: "the network file system lost it",
+  ENOTCONN: "the network file system is not connected",
+  ETXTBSY: "a program that runs is in it",
+  EBUSY: "something else uses it",
+  EMFILE: "too many open files: raise the limit with ulimit -n",
+  ENFILE: "too many open files on this machine: its administrator can raise fs.file-max",
+  ENOMEM: "the system has no memory left",
+};
+
+/** The reason with its code, such as `permission denied, EACCES`; else the code, or the error's own words. */
+export function reasonOf(error: unknown): string {
+  const code = errorCode(error);
+  if (code === undefined) return error instanceof Error ? error.message : String(error);
+  const reason = REASONS[code];
+  return reason === undefined ? code : `${reason}, ${code}`;
+}
