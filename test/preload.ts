@@ -1,5 +1,5 @@
 /** Before the tests of a process: what clients remember is of this run alone, and goes with it. */
-import { afterAll, setDefaultTimeout } from "bun:test";
+import { afterAll } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,12 +8,21 @@ import "./spare-scrypt.ts";
 /**
  * ms that a test may take. Nothing is measured by it: it ends a test that hangs. Tests start processes
  * and threads, and may share two cores with three other files and whatever else the machine does.
- * Of several files in one process Bun heeds it in the first alone: there `--isolate` is needed, which
- * `--parallel` implies.
  */
 const TEST_MS = 120_000;
 
-setDefaultTimeout(TEST_MS);
+// Of several files in one process Bun heeds a default in the first alone, so each sets it anew: in its
+// first line, which keeps the numbers of all lines.
+const SETS_IT = `import { setDefaultTimeout as everyTestMay } from "bun:test"; everyTestMay(${TEST_MS}); `;
+
+Bun.plugin({
+  name: "the time that a test may take",
+  setup(build) {
+    build.onLoad({ filter: /\.test\.ts$/ }, async ({ path }) => {
+      return { loader: "ts", contents: SETS_IT + (await Bun.file(path).text()) };
+    });
+  },
+});
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-state-"));
 process.env["XDG_STATE_HOME"] = folder;
