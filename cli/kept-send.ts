@@ -66,6 +66,8 @@ export interface SendEntry {
   readonly name: string;
   readonly bytes: number;
   readonly records: number;
+  /** Whether its manifest has records of its own; shares of older versions have not. */
+  readonly apart: boolean;
 }
 
 /** What decides whether the files are still the same. */
@@ -86,6 +88,7 @@ export const sendEntry = v.object({
   name: v.string(),
   bytes: whole,
   records: whole,
+  apart: v.optional(v.boolean(), false),
 });
 const runEntry = v.object({ boot: v.nullable(v.string()), stored: v.boolean() });
 

@@ -10,6 +10,7 @@ import type { Content, RecordData, Source } from "./source.ts";
 interface Described {
   readonly head: Uint8Array;
   readonly plainBytes: number;
+  readonly recordSize: number;
   readonly records: number;
 }
 
@@ -21,6 +22,7 @@ export class KnownSource implements Source {
   readonly seekable = true;
   onReady: () => void = () => undefined; // everything is there already
   readonly #content: Content;
+  /** At most. */
   readonly #recordSize: number;
   readonly #hashes = new RecordHashes();
   #share: Described | undefined;
@@ -41,25 +43,26 @@ export class KnownSource implements Source {
     return this.#share?.records;
   }
 
-  describe(share: Uint8Array): EncodedManifest {
+  describe(share: Uint8Array, apart = false): EncodedManifest {
     if (this.#share !== undefined) throw new FaultError("internal", "a source described twice");
     const { files, kind } = this.#content;
-    const encoded = encodeManifest({ share, recordSize: this.#recordSize, files, kind });
+    const encoded = encodeManifest({ share, recordSize: this.#recordSize, files, kind, apart });
     const { head, plainBytes, manifest } = encoded;
     collectAfter(files.length);
     // Not the manifest: of 100,000 files it is larger than all else.
-    this.#share = { head, plainBytes, records: manifest.records };
+    const { recordSize, records } = manifest;
+    this.#share = { head, plainBytes, recordSize, records };
     return encoded;
   }
 
   read(index: number): RecordData {
     const share = this.#described();
-    const { head, plainBytes, records } = share;
+    const { head, plainBytes, recordSize, records } = share;
     if (!Number.isInteger(index) || index < 0 || index >= records) {
       throw new FaultError("internal", `no record ${index}`);
     }
-    const start = plainOffset(index, this.#recordSize);
-    const end = start + recordBytes(index, plainBytes, this.#recordSize);
+    const start = plainOffset(index, recordSize);
+    const end = start + recordBytes(index, plainBytes, recordSize);
     const parts: Uint8Array[] = [];
     if (start < head.length) parts.push(head.subarray(start, end));
     if (end > head.length) {
@@ -72,8 +75,8 @@ export class KnownSource implements Source {
   }
 
   bytesBefore(index: number): number {
-    const { head, plainBytes } = this.#described();
-    const end = Math.min(plainOffset(index, this.#recordSize), plainBytes);
+    const { head, plainBytes, recordSize } = this.#described();
+    const end = Math.min(plainOffset(index, recordSize), plainBytes);
     return Math.max(end - head.length, 0);
   }
 

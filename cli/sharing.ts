@@ -8,6 +8,7 @@ import { setImmediate } from "node:timers/promises";
 import {
   FaultError,
   PROOF_BYTES,
+  RECORD_SIZE,
   dataPerRecord,
   fromHex,
   recordCipher,
@@ -73,6 +74,11 @@ export async function openSharing(
     source = await open();
     for (; next.done !== true; next = before.next()) {
       kept = next.value;
+      if (leaksContent(kept, job)) {
+        const { code } = kept.entry;
+        kept.forget();
+        return begin(job, source, keysOf(code), code);
+      }
       const found = await goOn(kept, { source, keysOf, emit, signal });
       if ("source" in found) return found;
       tellChanges(kept, found, emit);
@@ -87,12 +93,29 @@ export async function openSharing(
         `there is no unfinished share ${job.keep.share} of this command`,
       );
     }
-    return begin(job, source, keysOf(job.code));
+    return begin(job, source, keysOf(job.code), job.code);
   } catch (error) {
     source?.close();
     kept?.close();
     throw error;
   }
+}
+
+/** Whether the sender decides when, or to whom, content leaves. */
+function holdsBack({ startWhen, ask }: SendJob): boolean {
+  return startWhen !== undefined || ask === true;
+}
+
+/**
+ * Whether a share that began without a gate has content in the records that a gate lets through. No
+ * receiver has more than those, so a new share under the same code costs nobody anything.
+ */
+function leaksContent(kept: KeptSend, job: SendJob): boolean {
+  if (!holdsBack(job) || kept.entry.apart) return false;
+  const before = attempt(() => kept.content());
+  return (
+    before !== undefined && kept.end <= Math.ceil(before.head.length / dataPerRecord(RECORD_SIZE))
+  );
 }
 
 /** What was kept of the same command, the newest first; each is this process's. */
@@ -140,7 +163,7 @@ async function goOn(
   const { code } = kept.entry;
   const keys = keysOf(code);
   const share = shareIdFromProof(proof, primitives);
-  const encoded = source.describe(share);
+  const encoded = source.describe(share, kept.entry.apart);
   const stamps = source.stamps();
   const before = attempt(() => kept.content());
   if (stamps === undefined || before === undefined || toHex(share) !== kept.entry.share) return [];
@@ -196,11 +219,13 @@ async function changedContent(
   return changes;
 }
 
-function begin(job: SendJob, source: Source, keys: Keys): Sharing {
-  const { code, relay, keep } = job;
+/** @param code the one that `keys` come from */
+function begin(job: SendJob, source: Source, keys: Keys, code: Code): Sharing {
+  const { relay, keep } = job;
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
-  const encoded = source.describe(share);
+  const apart = holdsBack(job);
+  const encoded = source.describe(share, apart);
   const cipher = recordCipher(keys.content, share, primitives);
   const { bytes, records } = encoded.manifest;
   const stamps = source.stamps();
@@ -211,7 +236,7 @@ function begin(job: SendJob, source: Source, keys: Keys): Sharing {
       const { again } = keep;
       const { name } = source;
       const ids = { share: toHex(share), proof: toHex(proof), what: whatIsSent(job) };
-      const entry = { ...ids, code, relay, again, name, bytes, records };
+      const entry = { ...ids, code, relay, again, name, bytes, records, apart };
       return KeptSend.create(entry, { head: encoded.head, stamps });
     });
   return { source, code, keys, proof, share, encoded, cipher, kept };

@@ -48,8 +48,9 @@ export interface Source {
   /**
    * The manifest of a share of this, with what `read` needs to cut records.
    * Once per source: a share id belongs to one content.
+   * @param apart no record holds both manifest and content; false unless given. Of a stream none does.
    */
-  describe(share: Uint8Array): EncodedManifest;
+  describe(share: Uint8Array, apart?: boolean): EncodedManifest;
   /**
    * The record `index`, in any order and as often as asked where it is seekable, else in order with
    * the last CREDIT_RECORDS again. Undefined: it is not there yet, or beyond the end.

@@ -11,6 +11,7 @@ interface Verdict {
 /** Whom a sender lets receive, whom not, and about whom it was asked. Relays forget; this does not. */
 export class Admission {
   readonly #verdicts = new Map<string, Verdict>();
+  #anyAdmitted = false;
   /** By which name a person was asked about each. */
   readonly #asked = new Map<string, string>();
 
@@ -26,6 +27,11 @@ export class Admission {
     this.#asked.delete(key);
   }
 
+  /** Whether the sender ever let in a receiver of this share. */
+  get anyAdmitted(): boolean {
+    return this.#anyAdmitted;
+  }
+
   isDismissed(key: string): boolean {
     return this.#verdicts.get(key)?.dismissed !== undefined;
   }
@@ -36,6 +42,7 @@ export class Admission {
     this.#asked.delete(key);
     const before = this.#verdicts.get(key);
     if (before !== undefined && (before.dismissed ?? dismissed) === before.dismissed) return false;
+    this.#anyAdmitted ||= dismissed === undefined;
     this.#verdicts.delete(key);
     this.#verdicts.set(key, { receiver, dismissed });
     if (this.#verdicts.size > VERDICTS_PER_SHARE) {

@@ -3,6 +3,9 @@
  * files are, and what the wire's headers claim counts only where the manifest says the same:
  *
  *   plaintext   | length u32 | manifest, one MessagePack map | bytes of file 0 | of file 1 | ...
+ *
+ * A sender that holds content back gives everyone the manifest before. Then zeros inside the manifest,
+ * as `pad`, fill its last record, so that the files' bytes begin with the next one.
  */
 import * as v from "valibot";
 import { equalBytes } from "./bytes.ts";
@@ -12,7 +15,13 @@ import { MANIFEST_BYTES, MANIFEST_FILES, MANY_FILES, RECORD_INDEX, TEXT_BYTES } 
 import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
 import { checkNames, parseSafePath, type SafePath } from "./names.ts";
-import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
+import {
+  dataPerRecord,
+  MAX_RECORD_SIZE,
+  MIN_RECORD_SIZE,
+  recordCount,
+  recordSizeApart,
+} from "./sizes.ts";
 
 export const MANIFEST_VERSION = 1;
 /** Bytes of the length before the manifest. */
@@ -21,6 +30,9 @@ export const MANIFEST_LENGTH_BYTES = 4;
 export const OWNER_EXECUTE = 0o100;
 /** Of an entry of the manifest without its path, at most, unless it is a folder. */
 const ENTRY_BYTES = 48;
+const PAD = "pad";
+/** Of the padding in the manifest: its key, and the head of binary. */
+const PAD_BYTES = 1 + PAD.length + 5;
 /** 9999-12-31T23:59:59.999Z: later times are kept as this. */
 const LATEST_MTIME = 253_402_300_799_999;
 
@@ -65,8 +77,11 @@ export interface EncodedManifest {
 
 export interface ManifestSource {
   readonly share: Uint8Array;
+  /** With `apart` the most, unless it is open. */
   readonly recordSize: number;
   readonly files: readonly ManifestFile[];
+  /** No record holds both manifest and files. False unless given. */
+  readonly apart?: boolean;
   /** "files" unless given. */
   readonly kind?: Manifest["kind"];
   /** False unless given. */
@@ -81,9 +96,9 @@ export interface ManifestSource {
  *   share that these files are not
  */
 export function encodeManifest(source: ManifestSource): EncodedManifest {
-  const { share, recordSize, kind = "files", open = false } = source;
-  if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) {
-    throw new RangeError(`record size ${recordSize}`);
+  const { share, kind = "files", open = false, apart = false } = source;
+  if (source.recordSize < MIN_RECORD_SIZE || source.recordSize > MAX_RECORD_SIZE) {
+    throw new RangeError(`record size ${source.recordSize}`);
   }
   if (source.files.length === 0) throw new RangeError("a share without files");
   if (source.files.length > MANIFEST_FILES) {
@@ -104,25 +119,37 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   // What is as usual is not said.
   const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}) };
   const list = packFiles(files);
+  const recordSize =
+    apart && !open ? recordSizeApart(list.end, bytes, source.recordSize) : source.recordSize;
 
   // The number of records depends on the manifest's length, and that on the number's. Each round
   // can only grow both, and the number takes at most 5 bytes, so this ends after a few rounds.
   let records = open ? RECORD_INDEX : 1;
   for (;;) {
     const known = { version: MANIFEST_VERSION, share, recordSize, records, bytes } as const;
-    const head = packMapWithList({ ...known, ...said }, "files", list);
-    const plainBytes = head.length + bytes;
-    if (head.length - MANIFEST_LENGTH_BYTES > MANIFEST_BYTES) throw listTooLong();
+    const bare = packMapWithList({ ...known, ...said }, "files", list);
+    const headBytes = apart ? filled(bare.length, dataPerRecord(recordSize)) : bare.length;
+    const plainBytes = headBytes + bytes;
+    if (headBytes - MANIFEST_LENGTH_BYTES > MANIFEST_BYTES) throw listTooLong();
     if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
       throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
     }
     const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
     if (needed === records) {
       const manifest = { ...known, kind, open, files, folders };
+      if (!apart) return { manifest, head: bare, plainBytes };
+      list.text(PAD);
+      list.zeros(headBytes - bare.length - PAD_BYTES);
+      const head = packMapWithList({ ...known, ...said }, "files", list, 1);
       return { manifest, head, plainBytes };
     }
     records = needed;
   }
+}
+
+/** Bytes of so many records that a head of `bytes` and its padding fill them. */
+function filled(bytes: number, perRecord: number): number {
+  return Math.ceil((bytes + PAD_BYTES) / perRecord) * perRecord;
 }
 
 /** @throws FaultError "share-too-big" */

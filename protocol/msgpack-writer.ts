@@ -65,6 +65,16 @@ export class MsgpackWriter {
     this.#end += 9;
   }
 
+  /** Zeros as binary, with the longest head, so that each more is one byte more. */
+  zeros(count: number): void {
+    this.#grow(count);
+    this.#bytes[this.#end] = 0xc6;
+    this.#view.setUint32(this.#end + 1, count);
+    const from = this.#end + 5;
+    this.#end = from + count;
+    this.#bytes.fill(0, from, this.#end);
+  }
+
   /** A number with its type: the shortest of within the type's byte, of 8, 16 or 32 bits. */
   #head(
     value: number,

@@ -28,6 +28,8 @@ const packr = new Packr(packing);
 /** For a map before a list, and its length. */
 const LIST_ROOM = 256;
 const LENGTH_BYTES = 4;
+/** The first byte of a map of 15 entries, the most that it can count. */
+const LONGEST_SHORT_MAP = 0x8f;
 
 const unpackr = new Unpackr({
   useRecords: false,
@@ -59,10 +61,19 @@ export function listWriter(guess: number): MsgpackWriter {
 /**
  * A map with one more key at its end, whose list is written already, and the map's length as u32
  * before it. It takes the list's own memory: a second one from the same list overwrites the first.
+ * @param behind entries of the map that the writer has behind the list
  */
-export function packMapWithList(map: object, key: string, list: MsgpackWriter): Uint8Array {
+export function packMapWithList(
+  map: object,
+  key: string,
+  list: MsgpackWriter,
+  behind = 0,
+): Uint8Array {
   // Without the empty list at its end, which is one byte.
   const start = packMap({ ...map, [key]: [] }).subarray(0, -1);
+  const entries = start[0]! + behind;
+  if (entries > LONGEST_SHORT_MAP) throw new FaultError("internal", "too many keys before a list");
+  start[0] = entries;
   const from = LIST_ROOM - start.length - LENGTH_BYTES;
   if (from < 0) throw new FaultError("internal", "a map too large to stand before a list");
   const whole = list.bytes.subarray(from);

@@ -74,8 +74,11 @@ export class SenderSession {
   /** The record to send next, or undefined when the relay wants none that may leave by now. */
   wanted(): number | undefined {
     if (this.#state.at !== "serving") return undefined;
-    const closedFrom = this.#gate?.closedFrom;
     const { wanted } = this.#state;
+    // The relay holds records back from each receiver that was not admitted. Until one was, nothing
+    // leaves that a dishonest relay could give to others.
+    if (this.#options.offer.admit === true && !this.#admission.anyAdmitted) return undefined;
+    const closedFrom = this.#gate?.closedFrom;
     return closedFrom === undefined ? wanted.first : wanted.firstBelow(closedFrom);
   }
 

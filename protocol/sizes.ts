@@ -33,6 +33,23 @@ export function recordCount(plainBytes: number, recordSize: number): number {
   return Math.max(1, (plainBytes - rest) / data + (rest === 0 ? 0 : 1));
 }
 
+/** A share's content takes this many records at least, so padding of one record is at most a 16th of it. */
+const APART_RECORDS = 16;
+/** Content up to this length is one record: more frames would cost more than the padding. bytes */
+const APART_LEAST_BYTES = 16 * 1024;
+
+/**
+ * The record size, `most` at most, of a share whose manifest has records of its own. Padding fills
+ * them, so that all records are of one size; of a small share large ones would be nearly all padding.
+ * @param headBytes of the manifest, about
+ * @param bytes of all files
+ */
+export function recordSizeApart(headBytes: number, bytes: number, most: number): number {
+  const content = Math.max(Math.min(bytes, APART_LEAST_BYTES), Math.ceil(bytes / APART_RECORDS));
+  const size = Math.max(headBytes, content) + RECORD_OVERHEAD_BYTES;
+  return Math.min(Math.max(size, MIN_RECORD_SIZE), most);
+}
+
 /** Where the data of record `index` begins in the plaintext. */
 export function plainOffset(index: number, recordSize: number): number {
   return index * dataPerRecord(recordSize);

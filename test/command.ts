@@ -16,11 +16,12 @@ export function fileshare(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   seen: (event: ClientEvent) => void = () => undefined,
+  stdin: "ignore" | Uint8Array = "ignore",
 ): Command {
   const child = Bun.spawn([process.execPath, MAIN, ...args, "--json"], {
     // Whatever the person has configured is for other runs, and what a run remembers for none.
     env: { XDG_STATE_HOME: "/dev/null", ...process.env, FILESHARE_CONFIG: "", ...env },
-    stdin: "ignore",
+    stdin,
     stdout: "pipe",
     stderr: "inherit",
   });

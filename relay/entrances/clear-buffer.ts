@@ -57,9 +57,10 @@ export class ClearBuffer {
     return this.#isDiscarding;
   }
 
-  /** A whole record is here, or what comes instead of one. */
-  get hasRecord(): boolean {
-    return this.#isEnded || this.#flushMs !== undefined || this.#waiting > this.#recordBytes;
+  /** A whole record is here behind the first `bytes`, or what comes instead of one. */
+  hasRecordBehind(bytes: number): boolean {
+    if (this.#isEnded || this.#flushMs !== undefined) return true;
+    return this.#waiting > bytes + this.#recordBytes;
   }
 
   /** What it takes of memory. bytes */

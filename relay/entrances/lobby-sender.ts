@@ -97,6 +97,8 @@ export class LobbySender implements Insider {
   readonly #buffer: ClearBuffer;
   /** In which that is held. */
   readonly #memory: MemoryPlace;
+  /** Bytes that are no content: with a record more, enough came to offer it. */
+  readonly #offeredFrom: number;
   /** When it was offered; undefined: not before the first record is here. */
   #startedAt: number | undefined;
   #isOpen = false;
@@ -113,10 +115,21 @@ export class LobbySender implements Insider {
     const share = shareIdFromProof(proof, primitives);
     const open = size === undefined;
     const file = { path: name, type: "file", size: size ?? 0, mode: 0, mtime: Date.now() } as const;
-    const recordSize = open ? LOBBY_RECORD_SIZE : RECORD_SIZE;
-    const { manifest, head } = encodeManifest({ share, recordSize, files: [file], open });
+    // Receivers see the manifest before there are enough of them, and no content.
+    const apart = options.waitFor > 1;
+    // A padded manifest and a record behind it have to fit into the buffer.
+    const most = open || apart ? LOBBY_RECORD_SIZE : RECORD_SIZE;
+    const { manifest, head } = encodeManifest({
+      share,
+      recordSize: most,
+      files: [file],
+      open,
+      apart,
+    });
+    const { recordSize } = manifest;
     this.#share = share;
     this.#manifest = manifest;
+    this.#offeredFrom = apart ? head.length : 0;
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
     // Records of a share whose end is known are full, all but the last.
     const flushMs = open ? LOBBY_FLUSH_MS : undefined;
@@ -216,7 +229,7 @@ export class LobbySender implements Insider {
    * back must not keep them from others.
    */
   #offer(): void {
-    if (this.#startedAt !== undefined || !this.#buffer.hasRecord) return;
+    if (this.#startedAt !== undefined || !this.#buffer.hasRecordBehind(this.#offeredFrom)) return;
     this.#startedAt = this.#options.clock();
     // From now on receivers say how long it takes, and shares are counted.
     this.#memory.keep();

@@ -50,6 +50,7 @@ function entry(number: number): SendEntry {
     name: "a",
     bytes: 5,
     records: 9,
+    apart: false,
   };
 }
 

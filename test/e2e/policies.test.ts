@@ -43,7 +43,8 @@ describe("the start gate", () => {
     two.answer({ accept: true });
     expect(await sender.when("gate", ({ open }) => open)).toMatchObject({ agreed: 2 });
     await isDone(sender, one, two);
-    expect(proxy.up).toEqual([0, 1, 2, 3, 4, 5]);
+    const { records } = await sender.when("source");
+    expect(proxy.up).toEqual(Array.from({ length: records }, (_, index) => index));
     for (const out of [first, second]) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
   });
 

@@ -13,8 +13,14 @@ export class LyingRelay implements AsyncDisposable {
   readonly url: string;
   readonly #server: Bun.Server<undefined>;
 
-  /** @param lies said to a sender once its share is accepted; may be what no relay can encode */
-  constructor(lies: (offer: MessageOf<"offer">) => readonly Uint8Array[]) {
+  /**
+   * @param lies said to a sender once its share is accepted; may be what no relay can encode
+   * @param onFrame told of each that comes
+   */
+  constructor(
+    lies: (offer: MessageOf<"offer">) => readonly Uint8Array[],
+    onFrame: (frame: Uint8Array) => void = () => undefined,
+  ) {
     this.#server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -25,7 +31,11 @@ export class LyingRelay implements AsyncDisposable {
           socket.sendBinary(encodeControl({ t: "challenge", nonce: new Uint8Array(NONCE_BYTES) }));
         },
         message(socket, bytes) {
-          if (typeof bytes === "string" || isFrame(bytes)) return;
+          if (typeof bytes === "string") return;
+          if (isFrame(bytes)) {
+            onFrame(bytes);
+            return;
+          }
           const message = decodeControl(bytes, "anyone");
           const say = (answer: Message): void => void socket.sendBinary(encodeControl(answer));
           if (message.t === "hello") say(WELCOME);

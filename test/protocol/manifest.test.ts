@@ -82,6 +82,28 @@ test("a manifest comes back as it was", () => {
   expect(decodeHead(head)).toEqual(manifest);
 });
 
+test("a manifest apart from the files fills its records, and comes back as it was", () => {
+  const sizes = fc.array(fc.integer({ min: 0, max: 2 ** 22 }), { minLength: 1, maxLength: 30 });
+  const limit = fc.constantFrom(MIN_RECORD_SIZE, 70, 300, OPEN_RECORD_SIZE, RECORD_SIZE);
+  fc.assert(
+    fc.property(sizes, limit, fc.boolean(), (list, most, open) => {
+      const all = list.map((size, i) => file(`${"n".repeat(size % 190)}-${i}`, size));
+      const files = open ? [file("a", 0)] : all;
+      const source = { share, recordSize: most, files, open, apart: true };
+      const { manifest, head, plainBytes } = encodeManifest(source);
+      const data = dataPerRecord(manifest.recordSize);
+      expect(head.length % data).toBe(0);
+      expect(manifest.recordSize).toBeLessThanOrEqual(most);
+      expect(plainBytes).toBe(head.length + manifest.bytes);
+      expect(decodeHead(head)).toEqual(manifest);
+      const bare = encodeManifest({ ...source, recordSize: manifest.recordSize, apart: false });
+      // What fills them up is 6 % of the files, or less than one record of 16 KiB or of the list.
+      const most16th = Math.max(manifest.bytes / 16, 16 * 1024, bare.head.length + 512);
+      if (!open) expect(head.length - bare.head.length).toBeLessThanOrEqual(most16th);
+    }),
+  );
+});
+
 test("the bytes of a manifest stay as they are", () => {
   const files = [file("a", 300, { mode: 0o100, mtime: 1 })];
   const { head } = encodeManifest({ share, recordSize: 4096, files });
