@@ -63,15 +63,50 @@ export function checkArgs(
   return { words, values };
 }
 
-/** The words of a command line without some of its options, which have a value each. */
-export function withoutOptions(raw: readonly string[], names: readonly string[]): string[] {
-  const end = raw.indexOf("--");
-  const flags = new Set(names.map((name) => `--${name}`));
-  return raw.filter((word, i) => {
-    if (end !== -1 && i >= end) return true;
-    const isValue = flags.has(raw[i - 1] ?? "");
-    return !isValue && !flags.has(splitOnce(word)[0]);
-  });
+/** Words of a command line that belong together. */
+interface Piece {
+  /** The option's; undefined for a word that is none. */
+  readonly name: string | undefined;
+  readonly words: readonly string[];
+}
+
+/** A command line that `checkArgs` found well. */
+function piecesOf(raw: readonly string[], args: ArgsDef): Piece[] {
+  const pieces: Piece[] = [];
+  for (let i = 0; i < raw.length; i++) {
+    const word = raw[i] ?? "";
+    if (word === "--") {
+      pieces.push({ name: undefined, words: raw.slice(i) });
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      pieces.push({ name: undefined, words: [word] });
+      continue;
+    }
+    const [flag, value] = splitOnce(word);
+    const name = flag.slice(isTakenBack(flag, args) ? "--no-".length : 2);
+    const hasNext = args[name]?.type !== "boolean" && value === undefined;
+    pieces.push({ name, words: hasNext ? raw.slice(i, ++i + 1) : [word] });
+  }
+  return pieces;
+}
+
+/** A command line without some of its options, and their values. */
+export function withoutOptions(
+  raw: readonly string[],
+  args: ArgsDef,
+  names: readonly string[],
+): string[] {
+  return piecesOf(raw, args)
+    .filter(({ name }) => name === undefined || !names.includes(name))
+    .flatMap(({ words }) => words);
+}
+
+/** The options of a command line, and their values. */
+export function optionsIn(raw: readonly string[], args: ArgsDef): string[] {
+  return piecesOf(raw, args)
+    .filter(({ name }) => name !== undefined)
+    .flatMap(({ words }) => words);
 }
 
 function isTakenBack(flag: string, args: ArgsDef): boolean {

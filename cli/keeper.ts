@@ -24,19 +24,27 @@ export class Keeper {
    * @throws FaultError "source-changed" when another one left before
    */
   note(index: number, ciphertext: Uint8Array, about: string): void {
-    if (this.#kept === undefined) return;
-    let same: boolean;
+    const same = this.#write((kept) => kept.note(index, ciphertext.subarray(-TAG_BYTES)));
+    if (same === false) throw new FaultError("source-changed", about);
+  }
+
+  /** A relay took the share: from now on it is worth going on with. */
+  accepted(): void {
+    this.#write((kept) => kept.accept());
+  }
+
+  /** A disk that is full ends no transfer; that nobody goes on with it is what counts. */
+  #write<T>(step: (kept: KeptSend) => T): T | undefined {
+    if (this.#kept === undefined) return undefined;
     try {
-      same = this.#kept.note(index, ciphertext.subarray(-TAG_BYTES));
+      return step(this.#kept);
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
-      // A disk that is full ends no transfer; that nobody goes on with it is what counts.
       this.#kept.forget();
       this.#kept = undefined;
       this.#lost();
-      return;
+      return undefined;
     }
-    if (!same) throw new FaultError("source-changed", about);
   }
 
   /** Receivers that have everything since an earlier run. */

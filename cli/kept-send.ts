@@ -5,7 +5,7 @@
  *
  *     <share>                              free
  *     <share>.<pid>-<machine>-<start>      a running process has it
- *         entry.json   what `list` shows, the code and the proof; written last
+ *         entry.json   what `list` shows, the code and the proof; written when a relay took the share
  *         head         the share's plaintext before the files' bytes
  *         stamps       STAMP_FIELDS numbers of 8 bytes for each entry of the manifest
  *         done         the ids, 16 bytes each, of receivers that have everything
@@ -105,15 +105,18 @@ export class KeptSend {
   readonly #own: HeldFolder;
   readonly #tags: number;
   #open = true;
+  /** Whether a relay has taken the share: one that none took is not worth going on with. */
+  #accepted: boolean;
 
-  private constructor(entry: SendEntry, sends: HeldFolder, own: HeldFolder) {
+  private constructor(entry: SendEntry, sends: HeldFolder, own: HeldFolder, accepted: boolean) {
     this.entry = entry;
+    this.#accepted = accepted;
     this.#tags = openOwn(own, TAGS);
     this.#sends = sends;
     this.#own = own;
   }
 
-  /** Keeps a new share, of which nothing may have left yet. @throws what the file system throws */
+  /** Keeps a new share, of which nothing may have left yet; listed once it is accepted. @throws what the file system throws */
   static create(entry: SendEntry, { head, stamps }: Content): KeptSend {
     const sends = stateFolder("sends");
     const name = ownedName(entry.share);
@@ -127,8 +130,7 @@ export class KeptSend {
       writeNew(own, TAGS, new Uint8Array(0));
       writeNew(own, DONE, new Uint8Array(0));
       writeEntry(own, RUN, { boot: bootId() ?? null, stored: false });
-      writeEntry(own, ENTRY, entry);
-      return new KeptSend(entry, sends, own);
+      return new KeptSend(entry, sends, own, false);
     } catch (error) {
       if (own !== undefined) sends.clear(name);
       own?.close();
@@ -175,7 +177,14 @@ export class KeptSend {
     writeEntry(own, RUN, { boot, stored: false });
     sync(own, RUN);
     own.sync();
-    return new KeptSend(entry, sends, own);
+    return new KeptSend(entry, sends, own, true);
+  }
+
+  /** A relay took the share: from now on another run may go on with it. @throws what the file system throws */
+  accept(): void {
+    if (this.#accepted) return;
+    writeEntry(this.#own, ENTRY, this.entry);
+    this.#accepted = true;
   }
 
   /** What was sent, as it was then. @throws what the file system throws */
@@ -253,9 +262,17 @@ export class KeptSend {
     }
   }
 
-  /** Lets go of it, for who runs the command again: brought to the disk, it outlasts all. */
+  /**
+   * Lets go of it, for who runs the command again: brought to the disk, it outlasts all. One that no
+   * relay took is forgotten.
+   * @throws what the file system throws
+   */
   close(): void {
     if (!this.#open) return;
+    if (!this.#accepted) {
+      this.forget();
+      return;
+    }
     this.#open = false;
     closeSync(this.#tags);
     const own = this.#own;

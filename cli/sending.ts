@@ -69,6 +69,8 @@ export class Sending {
   /** When the first receiver had agreed. */
   #activeAt: number | undefined;
   #line: Line | undefined;
+  /** That the relay is there, until it took the share too: an event of a send that another run can go on with. */
+  #untoldOnline: ClientEvent | undefined;
   #uploading = false;
   #sentRecords = 0;
   #progressAt = 0;
@@ -178,7 +180,9 @@ export class Sending {
         this.#checkReceipt(effect.receipt);
         return;
       case "link":
-        this.#pace.tell(relayNews(this.#job.relay, effect));
+        this.#tellOnline();
+        if (effect.online) this.#untoldOnline = relayNews(this.#job.relay, effect);
+        else this.#pace.tell(relayNews(this.#job.relay, effect));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
@@ -209,6 +213,17 @@ export class Sending {
     }
   }
 
+  /** The relay took the share. */
+  #accepted(): void {
+    this.#keeper.accepted();
+    this.#tellOnline();
+  }
+
+  #tellOnline(): void {
+    if (this.#untoldOnline !== undefined) this.#pace.tell(this.#untoldOnline);
+    this.#untoldOnline = undefined;
+  }
+
   #connect(): void {
     this.#line?.drop();
     const events = {
@@ -221,7 +236,9 @@ export class Sending {
 
   #message(bytes: Uint8Array): void {
     try {
-      this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-sender") });
+      const message = decodeControl(bytes, "relay-to-sender");
+      this.#handle({ type: "message", message });
+      if (message.t === "accepted") this.#accepted();
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#handle({ type: "failed", fault: error.code });

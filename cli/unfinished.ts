@@ -28,7 +28,34 @@ export function chosen(given: string): Unfinished {
   const [only, ...more] = found;
   if (only !== undefined && more.length === 0) return only;
   if (more.length > 0) throw usage(`${given} is the beginning of several shares`);
-  throw usage(`there is nothing unfinished under ${given}; fileshare list shows what there is`);
+  throw usage(`there is nothing unfinished under ${given}: ${whatIsThere(all)}`);
+}
+
+/** Entries that a sentence names. */
+const NAMED = 5;
+
+/** What may be chosen, for the sentence about a choice that is none. */
+export function whatIsThere(all: readonly Unfinished[]): string {
+  if (all.length === 0) return "nothing is unfinished";
+  const named = all.slice(0, NAMED).map((item) => {
+    const runs = isResumable(item) ? "" : ", which runs";
+    return `fileshare resume ${item.number} (${item.kind} ${item.kept.name}${runs})`;
+  });
+  const more = all.length > NAMED ? [`${all.length - NAMED} more in fileshare list`] : [];
+  return [...named, ...more].join(", ");
+}
+
+/** Not while a process sends it. */
+export function isResumable({ kind, kept }: Unfinished): boolean {
+  return kind === "receive" || !kept.running;
+}
+
+/** The command that goes on with a send of this process; undefined: it is not remembered. */
+export function resumeCommand(share: string): string | undefined {
+  const all = unfinished().filter(isResumable);
+  const own = all.find(({ kind, kept }) => kind === "send" && kept.share === share);
+  if (own === undefined) return undefined;
+  return all.length === 1 ? "fileshare resume" : `fileshare resume ${own.number}`;
 }
 
 /** @returns false when it runs, and stays */

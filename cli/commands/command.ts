@@ -26,7 +26,7 @@ interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
   /** Options of which one at most makes sense: one that is given shuts out configured ones. */
   readonly rivals?: readonly (readonly (keyof Args & string)[])[];
   /** @param raw the words after the command's name. @returns the exit code */
-  run(values: Values<Args, Many>, raw: readonly string[]): Promise<number>;
+  run(values: Values<Args, Many>, raw: readonly string[], args: ArgsDef): Promise<number>;
 }
 
 /** A command as data, with arguments that are checked before it runs. */
@@ -90,7 +90,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         return [name, typeof value === "string" ? value : undefined];
       });
       try {
-        return await spec.run(Object.fromEntries(values) as Values<Args, Many>, raw);
+        return await spec.run(Object.fromEntries(values) as Values<Args, Many>, raw, args);
       } catch (error) {
         throw withOrigin(error, given, settings);
       }

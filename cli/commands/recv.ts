@@ -61,5 +61,5 @@ export default command({
     ["json", "quiet"],
     ["lobby", "connect-timeout"],
   ],
-  run: async (values, raw) => (await import("./run-recv.ts")).runRecv(values, raw),
+  run: async (values, raw, args) => (await import("./run-recv.ts")).runRecv(values, raw, args),
 });

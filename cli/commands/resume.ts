@@ -11,11 +11,14 @@ export default command({
         "Of fileshare list, or the beginning of a share's id; the only one when left out",
     },
     ca: shared.ca,
+    token: shared.token,
     json: shared.json,
   },
   examples: [
     ["fileshare resume", "go on with the only one there is"],
     ["fileshare resume 2", "go on with the second of fileshare list"],
   ],
+  // One that is configured is found by the command that is run again.
+  typedOnly: ["token"],
   run: async (values) => (await import("./run-resume.ts")).runResume(values),
 });

@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
 
+import type { ArgsDef } from "citty";
+
 import { isLobby } from "../../protocol/code.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/limits.ts";
 import { parseSafeName } from "../../protocol/names.ts";
-import { usage, withoutOptions } from "../args.ts";
+import { optionsIn, usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { receiverCode } from "../code-input.ts";
 import { ownName, receive } from "../library.ts";
@@ -43,7 +45,11 @@ const LOBBY_PREFIX = "rcv_";
 const DEFAULT_TIMEOUT = "10";
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
-export async function runRecv(values: RecvValues, raw: readonly string[]): Promise<number> {
+export async function runRecv(
+  values: RecvValues,
+  raw: readonly string[],
+  args: ArgsDef,
+): Promise<number> {
   if (values.yes && values.ask) throw usage("give either --yes or --ask");
   if (values.out === "") throw usage("--out takes a folder");
   const onExists = policyOf(values);
@@ -60,7 +66,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
   const relay = chooseRelay(values.relay, values.ca);
   const token = chooseToken(values.token ?? "") ?? "";
   // It is written down nowhere.
-  const words = withoutOptions(raw, ["token"]);
+  const words = withoutOptions(raw, args, ["token"]);
   const code = await receiverCode({ ...values, argument: values.code });
   const lobby = isLobby(code);
   if (lobby && timeout !== undefined) {
@@ -94,9 +100,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
     onExists,
     checksum: values.checksum,
     stdout: values.stdout,
-    again: lobby
-      ? undefined
-      : { cwd: process.cwd(), words: ["recv", ...without(words, values.code)] },
+    again: lobby ? undefined : { cwd: process.cwd(), words: ["recv", ...optionsIn(words, args)] },
     limit,
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
   });
@@ -106,7 +110,7 @@ export async function runRecv(values: RecvValues, raw: readonly string[]): Promi
       side: "receiver",
       lobby,
       // A code that was kept off the screen stays off it.
-      again: values.code === undefined ? "To go on, run the same command again" : command,
+      again: () => (values.code === undefined ? "To go on, run the same command again" : command),
       onExists,
       stdout: values.stdout,
     },
@@ -128,12 +132,6 @@ function checkStdout({ out, overwrite, rename, skip, prefix }: RecvValues): void
   if (process.stdout.isTTY) {
     throw usage("--stdout does not write to a terminal; lead it into a file or another program");
   }
-}
-
-/** The words of a command line but for one code in it. */
-function without(raw: readonly string[], code: string | undefined): readonly string[] {
-  const at = code === undefined ? -1 : raw.indexOf(code);
-  return at === -1 ? raw : raw.toSpliced(at, 1);
 }
 
 function checkCanAnswer(ask: boolean, json: boolean): void {

@@ -1,3 +1,5 @@
+import type { ArgsDef } from "citty";
+
 import { isLobby } from "../../protocol/code.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../protocol/limits.ts";
 import { usage, withoutOptions } from "../args.ts";
@@ -13,6 +15,7 @@ import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { notePlace } from "../state-place.ts";
 import { parseRate, parseSeconds, parseWhole } from "../values.ts";
+import type * as Unfinished from "../unfinished.ts";
 import { whatToSend } from "../what-to-send.ts";
 
 export interface SendValues {
@@ -45,13 +48,17 @@ export interface SendValues {
 }
 
 /**
- * Which share it was is for one run alone: the next one of this command may be another. A token is
- * written down nowhere.
+ * Which share it was, and that it is a new one, is for one run alone: the next one of this command may
+ * be another, and goes on with this one. A token is written down nowhere.
  */
-const FOR_ONE_RUN = ["share", "token"];
+const FOR_ONE_RUN = ["share", "new", "token"];
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
-export async function runSend(values: SendValues, raw: readonly string[]): Promise<number> {
+export async function runSend(
+  values: SendValues,
+  raw: readonly string[],
+  args: ArgsDef,
+): Promise<number> {
   if (values.share !== undefined && values.new) throw usage("give either --share or --new");
   if (values.share !== undefined && !/^[0-9a-f]{4,32}$/.test(values.share)) {
     throw usage("--share takes the id of a share, or 4 digits or more of its beginning");
@@ -70,7 +77,7 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
   const given = senderCode(values.code, values.lobby);
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);
-  const words = ["send", ...asked, ...withoutOptions(raw, FOR_ONE_RUN)];
+  const words = ["send", ...asked, ...withoutOptions(raw, args, FOR_ONE_RUN)];
   // The environment, unlike arguments, is nobody else's to read.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
@@ -89,27 +96,41 @@ export async function runSend(values: SendValues, raw: readonly string[]): Promi
       ask: values.ask,
       dropSlowMs,
       limit,
-      keep: {
-        again: { cwd: process.cwd(), words },
-        share: values.share,
-        anew: values.new,
-        codeChosen,
-      },
+      // A text that was read from the standard input is not there for another run.
+      keep:
+        values.text === "-"
+          ? undefined
+          : {
+              again: { cwd: process.cwd(), words },
+              share: values.share,
+              anew: values.new,
+              codeChosen,
+            },
     }),
   );
-  const { code: used, kept = false } = code ?? { code: given };
+  const used = code?.code ?? given;
   const line = shellLine(["fileshare", ...words]);
-  const withCode = lobby || values.code !== undefined ? line : `FILESHARE_CODE=${used} ${line}`;
-  const anew = code === undefined ? line : withCode;
+  const inWords = code === undefined || lobby || values.code !== undefined;
+  const variables = [
+    ...(inWords ? [] : [`FILESHARE_CODE=${used}`]),
+    ...(values.token === undefined ? [] : ["FILESHARE_TOKEN=..."]),
+  ];
+  const again = (): string => {
+    // Loaded at the end of a send that is not through, and for no other.
+    const { resumeCommand } = require("../unfinished.ts") as typeof Unfinished;
+    const resume = code?.share === undefined ? undefined : resumeCommand(code.share);
+    const how = code === undefined ? "" : " under the same code";
+    if (resume === undefined) return `To send it again${how}: ${[...variables, line].join(" ")}`;
+    const token = values.token === undefined ? "" : " --token ...";
+    return `To go on with the same code: ${resume}${token}`;
+  };
   const screen = await openScreen(
     {
       side: "sender",
       lobby,
       otherSide: receiveCommand(used, lobby, relay),
       extra: code === undefined ? [] : await codeExtras(values, relay.address, used),
-      again: kept
-        ? "To go on with the same code: fileshare resume"
-        : `To send it again${code === undefined ? "" : " under the same code"}: ${anew}`,
+      again,
     },
     values,
   );

@@ -98,5 +98,5 @@ export default command({
     ["code", "lobby"],
     ["json", "quiet"],
   ],
-  run: async (values, raw) => (await import("./run-send.ts")).runSend(values, raw),
+  run: async (values, raw, args) => (await import("./run-send.ts")).runSend(values, raw, args),
 });

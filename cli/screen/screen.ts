@@ -32,8 +32,8 @@ export interface Setting {
   readonly otherSide?: string;
   /** Lines below that, ready to print. */
   readonly extra?: readonly string[];
-  /** How to go on after an interruption, as a sentence. */
-  readonly again: string;
+  /** How to go on after an interruption, as a sentence that may depend on when it is said. */
+  readonly again: () => string;
   /** What was said about names that are taken. */
   readonly onExists?: OnExists | undefined;
   /** The standard output is for the content: what is said goes to the other one. */

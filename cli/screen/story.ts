@@ -133,13 +133,16 @@ export class Story {
   /** The last lines. */
   end(outcome: Outcome): Line[] {
     const sends = this.#setting.side === "sender";
-    const again = say(this.#setting.again);
     if (outcome.fault !== "interrupted") {
       const unfinished = sends ? outcome.fault !== undefined && this.#resumable : this.#kept;
-      return unfinished ? [again] : [];
+      return unfinished ? [this.#again] : [];
     }
     const head = this.#interrupted ? [] : [say("Interrupted")];
-    return this.#kept || sends ? [...head, again] : head;
+    return this.#kept || sends ? [...head, this.#again] : head;
+  }
+
+  get #again(): Line {
+    return say(this.#setting.again());
   }
 
   /** What a receiver has is on its disk; what a sender sent is with others. */

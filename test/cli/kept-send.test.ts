@@ -69,9 +69,15 @@ function abandon(share: string): string {
   return free;
 }
 
+function accepted(...of: Parameters<typeof KeptSend.create>): KeptSend {
+  const kept = KeptSend.create(...of);
+  kept.accept();
+  return kept;
+}
+
 describe("what is kept of a send", () => {
   test("is one process's at a time, and comes back as it was", () => {
-    const kept = KeptSend.create(entry(1), content);
+    const kept = accepted(entry(1), content);
     expect(kept.note(0, tagOf(0))).toBe(true);
     expect(kept.note(3, tagOf(3))).toBe(true);
     expect(keptSends()).toMatchObject([{ ...entry(1), sent: 4, running: true }]);
@@ -108,7 +114,7 @@ describe("what is kept of a send", () => {
       const [state, away, victim] = ["fileshare", "away", "victim"].map((name) =>
         join(folder.path, name),
       ) as [string, string, string];
-      const kept = KeptSend.create(entry(1), content);
+      const kept = accepted(entry(1), content);
       const name = nameOf(entry(1).share);
       mkdirSync(join(victim, "sends", name), { recursive: true });
       renameSync(state, away);
@@ -125,7 +131,7 @@ describe("what is kept of a send", () => {
   );
 
   test("HOSTILE E8 lets a record leave with the tag that it had, and with no other", () => {
-    const kept = KeptSend.create(entry(1), content);
+    const kept = accepted(entry(1), content);
     for (const index of [7, 0]) expect(kept.note(index, tagOf(index))).toBe(true);
     expect(kept.note(7, tagOf(7))).toBe(true);
     expect(kept.note(7, tagOf(8))).toBe(false);
@@ -140,7 +146,7 @@ describe("what is kept of a send", () => {
   });
 
   test("HOSTILE E8 a tag that was cut off belongs to a record that never left", () => {
-    const kept = KeptSend.create(entry(1), content);
+    const kept = accepted(entry(1), content);
     kept.note(0, tagOf(0));
     kept.note(1, tagOf(1));
     truncateSync(join(statePath("sends"), nameOf(entry(1).share), "tags"), 20);
@@ -151,7 +157,7 @@ describe("what is kept of a send", () => {
   });
 
   test("of a process that is gone is free, and only one gets it", () => {
-    KeptSend.create(entry(1), content).note(2, tagOf(2));
+    accepted(entry(1), content).note(2, tagOf(2));
     const name = abandon(entry(1).share);
     expect(keptSends()).toMatchObject([{ running: false, sent: 3 }]);
     const claimed = [KeptSend.claim(name), KeptSend.claim(name)];
@@ -166,7 +172,7 @@ describe("what is kept of a send", () => {
       expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ stored });
       writeFileSync(path, JSON.stringify({ boot: "another", stored }));
     };
-    KeptSend.create(entry(1), content).close();
+    accepted(entry(1), content).close();
     otherBoot(true);
     const kept = KeptSend.claim(entry(1).share)!;
     expect(kept.end).toBe(0);
@@ -177,14 +183,14 @@ describe("what is kept of a send", () => {
   });
 
   test("is for this user alone, bounded, and what runs is never dropped", () => {
-    const running = KeptSend.create(entry(0), content);
+    const running = accepted(entry(0), content);
     const path = join(statePath("sends"), nameOf(entry(0).share));
     expect(statSync(path).mode & 0o777).toBe(0o700);
     for (const name of readdirSync(path))
       expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
     utimesSync(path, 1, 1);
     for (let number = 1; number <= SENDS_KEPT + 2; number++) {
-      KeptSend.create(entry(number), content).close();
+      accepted(entry(number), content).close();
       const each = join(statePath("sends"), entry(number).share);
       utimesSync(each, 1000 + number, 1000 + number);
     }
@@ -198,8 +204,8 @@ describe("what is kept of a send", () => {
   });
 
   test("that is damaged is not looked at, and makes room", () => {
-    KeptSend.create(entry(1), content).close();
-    KeptSend.create(entry(2), content).close();
+    accepted(entry(1), content).close();
+    accepted(entry(2), content).close();
     const path = statePath("sends");
     writeFileSync(join(path, entry(1).share, "entry.json"), "{");
     writeFileSync(join(path, entry(2).share, "entry.json"), JSON.stringify(entry(1)));
@@ -214,7 +220,7 @@ describe("what is kept of a send", () => {
 });
 
 test("HOSTILE E8 nothing leaves that was not noted before, whenever the process is killed with -9", async () => {
-  KeptSend.create(entry(1), content).close();
+  accepted(entry(1), content).close();
   const env = { ...process.env };
   const child = join(import.meta.dir, "noting-child.ts");
   let next = 0;

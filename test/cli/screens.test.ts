@@ -146,11 +146,11 @@ describe("the plain screen", () => {
     const kept: ClientEvent = { event: "kept", path: "/d/a.partial", bytes: 1024, size: 4096 };
     const error: ClientEvent = { event: "error", code: "interrupted", message: "Interrupted." };
     const outcome: Outcome = { fault: "interrupted", exitCode: 130 };
-    const lines = ["Kept 1 KiB of 4 KiB in /d/a.partial", "Interrupted", RECEIVER.again];
+    const lines = ["Kept 1 KiB of 4 KiB in /d/a.partial", "Interrupted", RECEIVER.again()];
     expect(plain(RECEIVER, [kept, error], outcome).out).toEqual(lines);
     expect(plain(RECEIVER, [kept], outcome).out).toEqual(lines);
     expect(plain(RECEIVER, [error], outcome).out).toEqual(["Interrupted"]);
-    expect(plain(SENDER, [error], outcome).out).toEqual(["Interrupted", SENDER.again]);
+    expect(plain(SENDER, [error], outcome).out).toEqual(["Interrupted", SENDER.again()]);
   });
 
   test("tells a sender what became of what it sent before", () => {
@@ -179,7 +179,7 @@ describe("the plain screen", () => {
       "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
       "",
       "Going on at 25 %: 1 KiB of 4 KiB were sent before",
-      SENDER.again,
+      SENDER.again(),
     ]);
     const lost: ClientEvent = { event: "unkept", share: "01" };
     expect(plain(SENDER, [...events, lost], failed).out.at(-1)).toContain("no room to keep track");

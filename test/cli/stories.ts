@@ -8,13 +8,13 @@ export const SENDER: Setting = {
   side: "sender",
   lobby: false,
   otherSide: "fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
-  again: "To send it again: fileshare send big.iso",
+  again: () => "To send it again: fileshare send big.iso",
 };
 
 export const RECEIVER: Setting = {
   side: "receiver",
   lobby: false,
-  again: "To go on, run the same command again",
+  again: () => "To go on, run the same command again",
 };
 
 function source(name: string, bytes: number, records: number): ClientEvent {

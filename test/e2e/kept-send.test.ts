@@ -154,6 +154,7 @@ describe("a sender killed with -9 and run again", () => {
     await using runs = sendKept(job);
     await using beside = sendKept(job);
     const ids = [await share(runs), await share(beside)];
+    await Promise.all([runs.when("relay"), beside.when("relay")]);
     await runs.kill();
     await beside.kill();
     const again = { cwd: "/", words: ["send"] };
@@ -179,7 +180,7 @@ describe("a sender killed with -9 and run again", () => {
 
   test("works all the same where nothing can be kept", async () => {
     await using at = await stage();
-    writeFileSync(join(state.path, "fileshare"), "in the way");
+    process.env["XDG_STATE_HOME"] = "/dev/null";
     const file = makeFile(at.folder, "a.bin", 1000);
     await using sender = sendKept({ relay: at.relay, path: file.path });
     const { code, kept } = await share(sender);
