@@ -109,6 +109,13 @@ export function optionsIn(raw: readonly string[], args: ArgsDef): string[] {
     .flatMap(({ words }) => words);
 }
 
+/** Whether an option stands in a command line, and not in a configuration. */
+export function isTyped(raw: readonly string[], name: string): boolean {
+  const end = raw.indexOf("--");
+  const options = end === -1 ? raw : raw.slice(0, end);
+  return options.some((word) => splitOnce(word)[0] === `--${name}`);
+}
+
 function isTakenBack(flag: string, args: ArgsDef): boolean {
   const name = /^--no-(.+)$/.exec(flag)?.[1];
   return name !== undefined && Object.hasOwn(args, name) && args[name]?.type === "boolean";

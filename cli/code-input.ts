@@ -1,72 +1,137 @@
 /** Where a receiver's code comes from: the command line, the environment, a pipe, or a person. */
-import { completeWord, LOBBY_CODE, makeCode, parseCode, type Code } from "../protocol/code.ts";
+import {
+  completeWord,
+  isCodeBegun,
+  LOBBY_CODE,
+  makeCode,
+  readCode,
+  type GivenCode,
+} from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { CODE_INPUT_MS, CODE_MAX_CHARACTERS, CODE_TRIES, CODE_WORDS } from "../protocol/limits.ts";
 import { escapeForDisplay } from "../protocol/names.ts";
 import { usage } from "./args.ts";
 import { onInterrupt } from "./interrupts.ts";
-import { askLine, canAsk } from "./prompts.ts";
+import { askLine, canAsk, tell } from "./prompts.ts";
 
 export interface CodeSources {
-  /** From the command line. */
-  readonly argument: string | undefined;
+  /** From the command line: the code, or its words, or a whole command that was pasted. */
+  readonly words: readonly string[];
   readonly lobby: boolean;
   /** No prompts. */
   readonly json: boolean;
 }
 
+const LOBBY: GivenCode = { code: LOBBY_CODE, relay: undefined };
+const NO_CODE = "a code is needed: as an argument, in FILESHARE_CODE, or on the standard input";
+const NO_CODE_PIPED =
+  "there is no code on the standard input; give it there, as an argument or in FILESHARE_CODE";
+
 /**
  * The code of a receiver.
  * @throws FaultError "bad-code", "usage" when there is none, "interrupted"
  */
-export async function receiverCode({ argument, lobby, json }: CodeSources): Promise<Code> {
+export async function receiverCode({ words, lobby, json }: CodeSources): Promise<GivenCode> {
   if (lobby) {
-    if (argument !== undefined) throw usage("give either a code or --lobby");
-    return LOBBY_CODE;
+    if (words.length > 0) throw usage("give either a code or --lobby");
+    return LOBBY;
   }
-  if (argument !== undefined) return parseCode(argument);
+  if (words.length > 0) return typedCode(words);
   const { FILESHARE_CODE: variable } = process.env;
-  if (variable !== undefined && variable !== "") return parseCode(variable);
-  if (!process.stdin.isTTY) return parseCode(await pipedLine());
+  if (variable !== undefined && variable !== "") return readCode(variable);
+  if (!process.stdin.isTTY) {
+    const piped = await pipedCode();
+    if (piped !== "") return readCode(piped);
+  }
   if (!json && canAsk()) return askCode();
-  throw usage("a code is needed: as an argument, in FILESHARE_CODE, or on the standard input");
+  throw usage(process.stdin.isTTY ? NO_CODE : NO_CODE_PIPED);
 }
 
-/** The code of a sender: its own if it has one, else a new one. @throws FaultError "bad-code" */
-export function senderCode(own: string | undefined, lobby: boolean): Code {
+/** In one word or several. @throws FaultError "usage" for one behind a whole code */
+function typedCode(words: readonly string[]): GivenCode {
+  const given = readCode(words.join(" "));
+  const [first = "", second] = words;
+  // What a paste brings with it stands in front, or is an option whose dash a word processor changed.
+  if (second === undefined || /^\p{Pd}/u.test(second) || !isWhole(first)) return given;
+  throw usage(`"${second}" is one word too many (--out takes a folder to save in)`);
+}
+
+function isWhole(word: string): boolean {
+  try {
+    return readCode(word).code !== "";
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The code of a sender: its own if it has one, else a new one. Of its own it may leave out the word
+ * that checks the others.
+ * @throws FaultError "bad-code"
+ */
+export function senderCode(own: string | undefined, lobby: boolean): GivenCode {
   if (lobby) {
     if (own !== undefined) throw usage("give either --code or --lobby");
-    return LOBBY_CODE;
+    return LOBBY;
   }
   const given = own ?? process.env["FILESHARE_CODE"];
-  if (given !== undefined && given !== "") return parseCode(given);
-  return makeCode((length) => crypto.getRandomValues(new Uint8Array(length)));
+  if (given !== undefined && given !== "") return readCode(given, true);
+  const code = makeCode((length) => crypto.getRandomValues(new Uint8Array(length)));
+  return { code, relay: undefined };
 }
 
-async function askCode(): Promise<Code> {
-  for (let tries = 1; ; tries++) {
-    const line = await askLine("Code (Enter alone: lobby): ", { complete: completeCode });
-    if (line === "") return LOBBY_CODE;
+/** Words may come in several lines. */
+async function askCode(): Promise<GivenCode> {
+  let before = "";
+  for (let tries = 1; ;) {
+    const question = before === "" ? "Code: " : `Code, ${wordsLeft(before)}: `;
+    const line = await askLine(question, {
+      complete: (typed) => completeCode(typed, wordsOf(before).length),
+      joinLines: true,
+      fresh: tries > 1 && before === "",
+    });
+    const typed = `${before} ${line}`.trim();
+    if (line !== "" && isCodeBegun(typed)) {
+      before = typed;
+      continue;
+    }
+    before = "";
     try {
-      return parseCode(line);
+      return readCode(typed);
     } catch (error) {
       if (!(error instanceof FaultError) || tries === CODE_TRIES) throw error;
-      process.stdout.write(`${escapeForDisplay(error.message)}\n`);
+      tell(line === "" ? EMPTY : escapeForDisplay(error.message));
+      tries++;
     }
   }
 }
 
-/** The words that the last one typed may become; a sole one gets the "-" before the next. */
-export function completeCode(line: string): [string[], string] {
+const EMPTY =
+  "The sender's screen shows the code. Type lobby for the lobby, where everyone at the relay may send; Ctrl-C ends.";
+
+function wordsLeft(typed: string): string {
+  const left = CODE_WORDS - wordsOf(typed).length;
+  return left === 1 ? "the last word" : `${left} more words`;
+}
+
+function wordsOf(typed: string): string[] {
+  return typed.split(/[^a-z]+/i).filter((word) => word !== "");
+}
+
+/**
+ * The words that the last one typed may become; a sole one gets the "-" before the next.
+ * @param before how many words are there already
+ */
+export function completeCode(line: string, before = 0): [string[], string] {
   const parts = line.split(/[\s\-_.]+/);
   const last = parts.at(-1) ?? "";
   const words = completeWord(last);
-  const more = words.length === 1 && parts.length < CODE_WORDS;
+  const more = words.length === 1 && before + parts.length < CODE_WORDS;
   return [more ? words.map((word) => `${word}-`) : words, last];
 }
 
-/** The first line that is piped in; the rest is not looked at. */
-async function pipedLine(): Promise<string> {
+/** What is piped in until it is a code, or can't become one any more; the rest is not looked at. */
+async function pipedCode(): Promise<string> {
   let text = "";
   const { stdin } = process;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -74,7 +139,7 @@ async function pipedLine(): Promise<string> {
   const timer = setTimeout(resolve, CODE_INPUT_MS);
   const read = (piece: string): void => {
     text += piece;
-    if (text.includes("\n") || text.length > CODE_MAX_CHARACTERS) resolve();
+    if (text.length > CODE_MAX_CHARACTERS || isEnough(text)) resolve();
   };
   stdin.setEncoding("utf8");
   stdin.on("data", read).on("end", resolve).on("error", resolve);
@@ -84,9 +149,14 @@ async function pipedLine(): Promise<string> {
     clearTimeout(timer);
     stdin.off("data", read).pause();
   }
-  const line = text.split("\n", 1)[0]?.trim() ?? "";
-  if (line !== "") return line;
-  throw usage(
-    "there is no code on the standard input; give it there, as an argument or in FILESHARE_CODE",
-  );
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).trim();
+  // A program may write on behind the code.
+  return lines !== "" && isEnough(text) ? lines : text.trim();
+}
+
+/** Whether whole lines hold a code, or so much that more lines can't make a code of it. */
+function isEnough(text: string): boolean {
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).trim();
+  if (lines === "" || isCodeBegun(lines)) return false;
+  return isWhole(lines) || wordsOf(lines).length >= CODE_WORDS - 1;
 }

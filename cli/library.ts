@@ -16,12 +16,13 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 
-import { LOBBY_CODE, makeCode, parseCode, type Code } from "../protocol/code.ts";
+import { LOBBY_CODE, makeCode, readCode, type GivenCode } from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
-import { chooseRelay, chooseToken, type RelayChoice } from "./relay-choice.ts";
+import { chooseRelay, chooseToken } from "./relay-choice.ts";
+import { relayOfCode } from "./relay-of-code.ts";
 import { checkSenderCode } from "./sender-code.ts";
 import type { SendWhat } from "./source.ts";
 
@@ -55,6 +56,7 @@ export interface SendOptions extends Common, SendChoices {
 }
 
 export interface ReceiveOptions extends Common, ReceiveChoices {
+  /** As people pass it on, also a whole command or a web link, whose relay counts unless `relay` is given. */
   readonly code: string;
 }
 
@@ -66,17 +68,17 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  *   `interrupted` when the signal has been given already; nothing was started then
  */
 export function send(options: SendOptions): Client {
-  const { what: given, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
-  const what: SendWhat = "from" in given ? given : { from: "paths", paths: given };
+  const { what: named, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
+  const what: SendWhat = "from" in named ? named : { from: "paths", paths: named };
+  const given = code === undefined ? newCode() : senderCodeOf(code, what);
   return start(signal, {
     receivers: 1,
     stay: false,
     ...choices,
     kind: "send",
     what,
-    code: code === undefined ? newCode() : senderCodeOf(code, what),
-    ...whereOf(chooseRelay(relay, ca)),
-    token: chooseToken(token),
+    code: given.code,
+    ...whereOf(given, { relay, ca, token }),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
 }
@@ -91,10 +93,10 @@ export function send(options: SendOptions): Client {
  */
 export function receive(options: ReceiveOptions): Client {
   const { relay, ca, token, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
-  const parsed = codeOf(code);
+  const given = readCode(code);
   return start(signal, {
     name: ownName(),
-    lobby: parsed === LOBBY_CODE,
+    lobby: given.code === LOBBY_CODE,
     prefix: "",
     ask: false,
     allNames: true,
@@ -106,16 +108,26 @@ export function receive(options: ReceiveOptions): Client {
     limit: undefined,
     ...choices,
     kind: "receive",
-    code: parsed,
-    ...whereOf(chooseRelay(relay, ca)),
-    token: chooseToken(token),
+    code: given.code,
+    ...whereOf(given, { relay, ca, token }),
     out: resolve(out),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
 }
 
-function whereOf({ address, ca }: RelayChoice): Pick<SendJob, "relay" | "ca"> {
-  return { relay: address, ca };
+/** The relay that was asked for, else the one of a command or a link that the code stands in. */
+function whereOf(
+  given: GivenCode,
+  { relay, ca, token }: Pick<Common, "relay" | "ca" | "token">,
+): Pick<SendJob, "relay" | "ca" | "token"> {
+  const where = relayOfCode(given, {
+    relay: chooseRelay(relay, ca),
+    token: chooseToken(token) ?? "",
+    ca,
+    typed: { relay: relay !== undefined, token: token !== undefined },
+  });
+  const { address, ca: authorities } = where.relay;
+  return { relay: address, ca: authorities, token: chooseToken(where.token) };
 }
 
 /** What a sender sees of a receiver that says no name: user and machine. */
@@ -132,18 +144,16 @@ function start(signal: AbortSignal | undefined, job: SendJob | ReceiveJob): Clie
   return client;
 }
 
-function codeOf(given: string): Code {
-  return given === LOBBY_CODE ? LOBBY_CODE : parseCode(given);
+/** The sender's own may lack the word that checks the others. */
+function senderCodeOf(text: string, what: SendWhat): GivenCode {
+  const given = readCode(text, true);
+  checkSenderCode(given.code, what);
+  return given;
 }
 
-function senderCodeOf(given: string, what: SendWhat): Code {
-  const code = codeOf(given);
-  checkSenderCode(code, what);
-  return code;
-}
-
-function newCode(): Code {
-  return makeCode((length) => crypto.getRandomValues(new Uint8Array(length)));
+function newCode(): GivenCode {
+  const code = makeCode((length) => crypto.getRandomValues(new Uint8Array(length)));
+  return { code, relay: undefined };
 }
 
 function timeoutOf(given: number | undefined): number | undefined {

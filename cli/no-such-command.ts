@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 
-import { CODE_WORDS } from "../protocol/limits.ts";
+import { CODE_WORDS, SECRET_WORDS } from "../protocol/limits.ts";
 import { shellQuote } from "./shell.ts";
 import { suggest } from "./suggest.ts";
 
@@ -31,7 +31,8 @@ export function noSuchCommand(words: readonly string[], commands: readonly strin
   if (existsSync(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
   if (meant !== undefined) return `there is no command "${first}" (did you mean ${meant}?)`;
   const parts = first.split(/[-_.]/).filter((part) => /^[a-z]{3,8}$/i.test(part));
-  if (parts.length === CODE_WORDS) return "did you mean: fileshare recv CODE";
+  if (parts.length === CODE_WORDS || parts.length === SECRET_WORDS)
+    return "did you mean: fileshare recv CODE";
   if (/[./\\]/.test(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
   return `there is no command "${first}"`;
 }

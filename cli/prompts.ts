@@ -3,6 +3,8 @@ import { createInterface } from "node:readline";
 
 import { FaultError } from "../protocol/faults.ts";
 import { interrupt, onInterrupt } from "./interrupts.ts";
+import { dropTyped, hasTerminal, openTerminal } from "./own-terminal.ts";
+import { LEAVE_PASTES, MARK_PASTES, PromptInput } from "./prompt-input.ts";
 
 /** Beginnings of the line that `Tab` completes: the candidates, and the part that they complete. */
 export type Complete = (line: string) => [string[], string];
@@ -10,12 +12,16 @@ export type Complete = (line: string) => [string[], string];
 export interface AskOptions {
   readonly complete?: Complete;
   /** Takes the question back. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** A paste of several lines is one line, its lines joined; else its first line counts. */
+  readonly joinLines?: boolean;
+  /** What was typed before the question was shown is no answer to it. */
+  readonly fresh?: boolean;
 }
 
-/** Whether there is a person to ask: at both ends of the terminal. */
+/** Whether there is a person to ask, at whatever the standard input and output lead to. */
 export function canAsk(): boolean {
-  return process.stdin.isTTY && process.stdout.isTTY;
+  return hasTerminal();
 }
 
 /**
@@ -23,13 +29,24 @@ export function canAsk(): boolean {
  * @throws FaultError "interrupted" on Ctrl-C, at the end of input, or when the question is taken back
  */
 export async function askLine(question: string, options: AskOptions = {}): Promise<string> {
-  const { complete, signal } = options;
+  const { complete, signal, joinLines = false, fresh = false } = options;
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const stop = (): void => reject(new FaultError("interrupted"));
   // Where a transfer is under way, Ctrl-C is for it; it takes the question back.
   using _ = signal === undefined ? onInterrupt(stop) : undefined;
-  const { stdin: input, stdout: output } = process;
-  const reader = createInterface({ input, output, completer: complete, historySize: 0 });
+  using terminal = openTerminal();
+  const { output } = terminal;
+  const input = new PromptInput(terminal.input, joinLines);
+  const reader = createInterface({
+    input,
+    output,
+    completer: complete,
+    historySize: 0,
+    terminal: true,
+  });
+  if (fresh) dropTyped(terminal.input);
+  const marks = process.env["TERM"] !== "dumb";
+  if (marks) output.write(MARK_PASTES);
   reader.on("SIGINT", interrupt);
   reader.on("close", stop);
   signal?.addEventListener("abort", stop);
@@ -43,6 +60,8 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
   } finally {
     signal?.removeEventListener("abort", stop);
     reader.close();
+    input.release();
+    if (marks) output.write(LEAVE_PASTES);
     if (!answered) output.write("\n");
   }
 }
@@ -55,9 +74,15 @@ export async function askChoice<Letter extends string>(
 ): Promise<Letter> {
   const [first] = choices;
   for (;;) {
-    const answer = (await askLine(question, { signal })).toLowerCase();
+    const answer = (await askLine(question, { signal, fresh: true })).toLowerCase();
     if (answer === "") return first;
     const chosen = choices.find((letter) => answer.startsWith(letter));
     if (chosen !== undefined) return chosen;
   }
+}
+
+/** A line for the person who is asked, at the same terminal. */
+export function tell(line: string): void {
+  using terminal = openTerminal();
+  terminal.output.write(`${line}\n`);
 }

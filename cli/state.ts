@@ -8,7 +8,7 @@ import { closeSync, constants, fstatSync, lstatSync, mkdirSync, readSync } from 
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { parseCode, type Code } from "../protocol/code.ts";
+import { parseSenderCode, type Code } from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
@@ -46,7 +46,8 @@ export type Dated<T> = T & { readonly at: number };
 const text = v.pipe(v.string(), v.maxLength(STATE_ENTRY_BYTES));
 const share = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 export const againEntry = v.object({ cwd: text, words: v.array(text) });
-export const codeEntry = v.pipe(v.string(), v.check(isCode), v.transform(parseCode));
+/** Earlier versions kept codes without the word that checks them; it is added. */
+export const codeEntry = v.pipe(v.string(), v.check(isCode), v.transform(parseSenderCode));
 const receiveEntry = v.object({
   share,
   code: codeEntry,
@@ -236,7 +237,7 @@ export function namesIn(folder: HeldFolder): string[] {
 
 function isCode(value: string): boolean {
   try {
-    parseCode(value);
+    parseSenderCode(value);
     return true;
   } catch {
     return false;

@@ -11,7 +11,7 @@ import { Recording } from "./tmux.ts";
 
 const MiB = 1024 * 1024;
 const READ_MS = 1500;
-const CODE = /Code: ([a-z]+(?:-[a-z]+){5})/;
+const CODE = /Code: ([a-z]+(?:-[a-z]+){6})/;
 const PROMPT = /^\$ ?$/m;
 
 interface Stage {
@@ -39,7 +39,7 @@ async function codeOf(terminal: Recording): Promise<string> {
 /** Runs `recv` and gives it the code. */
 async function goOn(terminal: Recording, shell: number, code: string, more: string): Promise<void> {
   await terminal.type(shell, `fileshare recv --name anna@laptop${more}`);
-  await terminal.shows(shell, /Code \(Enter alone: lobby\): $/);
+  await terminal.shows(shell, /Code: $/);
   await terminal.type(shell, code);
 }
 

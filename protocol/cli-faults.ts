@@ -11,11 +11,11 @@ export const CLI_FAULTS = {
   ),
   "bad-code": wrongUse(
     "That is not a code",
-    "A code is six words such as amused-oyster-velvet-crisp-lunar-solid; each may be cut to its first four letters.",
+    "A code is seven words such as amused-oyster-velvet-crisp-lunar-solid-worry; each may be cut to its first four letters.",
   ),
   "weak-code": wrongUse(
     "That code is too easy to guess",
-    "Leave out --code and FILESHARE_CODE for six random words, or add random letters and digits.",
+    "Leave out --code and FILESHARE_CODE for random words, or add random letters and digits.",
   ),
   "bad-relay-address": wrongUse(
     "That is not the address of a relay",

@@ -1,12 +1,19 @@
 /**
- * The code, the one secret that a person handles: six words of the BIP-39 English list, the word
- * `lobby`, or a code of the person's own making. The list's words differ in their first four
- * letters, so those are enough.
+ * The code, the one secret that a person handles: six words of the BIP-39 English list and a seventh
+ * that checks them, the word `lobby`, or a code of the person's own making. The list's words differ
+ * in their first four letters, so those are enough.
  */
 import { wordlist } from "@scure/bip39/wordlists/english.js";
+import { checkNumber } from "./code-check.ts";
+import { codeReadings } from "./code-text.ts";
 import { editDistance } from "./edit-distance.ts";
 import { FaultError } from "./faults.ts";
-import { CODE_MAX_CHARACTERS, CODE_WORDS, OWN_CODE_MIN_CHARACTERS } from "./limits.ts";
+import {
+  CODE_MAX_CHARACTERS,
+  CODE_WORDS,
+  OWN_CODE_MIN_CHARACTERS,
+  SECRET_WORDS,
+} from "./limits.ts";
 import { escapeForDisplay } from "./names.ts";
 
 declare const parsed: unique symbol;
@@ -30,8 +37,11 @@ const WORDS_SHOWN = new Set([
 ]);
 /** Fewer different characters than this in a code of one's own is a pattern, not a secret. */
 const OWN_CODE_DIFFERENT = 8;
-/** An own code that has six parts, and so many of them on the list, is six words mistyped. */
-const MISTYPED_WORDS = 4;
+/** What looks like an own code, and has so many words of the list, is mistyped: least of six, of seven. */
+const MISTYPED_WORDS = new Map([
+  [SECRET_WORDS, 4],
+  [CODE_WORDS, 5],
+]);
 
 const words: readonly string[] = wordlist;
 const wordPlaces = new Map(words.map((word, place) => [word, place]));
@@ -43,44 +53,105 @@ for (const word of words) {
 }
 
 /**
- * A new code of CODE_WORDS words, 11 bits each, which `checkWords` takes. `random(n)` gives n
- * unpredictable bytes.
+ * A new code: SECRET_WORDS words, 11 bits each, which `checkWords` takes, and the word that checks
+ * them. `random(n)` gives n unpredictable bytes.
  * @throws FaultError "internal" when they are none
  */
 export function makeCode(random: (length: number) => Uint8Array): Code {
   for (let draw = 0; draw < DRAWS; draw++) {
-    const code = drawCode(random);
-    if (wordsProblem(code) === undefined) return code;
+    const drawn = drawWords(random);
+    if (wordsProblem(drawn) === undefined) return withCheck(drawn);
   }
   throw new FaultError("internal", "the source of random numbers repeats itself");
 }
 
-function drawCode(random: (length: number) => Uint8Array): Code {
-  const bytes = random(2 * CODE_WORDS);
-  const picked = Array.from({ length: CODE_WORDS }, (_, i) => {
+function drawWords(random: (length: number) => Uint8Array): string[] {
+  const bytes = random(2 * SECRET_WORDS);
+  return Array.from({ length: SECRET_WORDS }, (_, i) => {
     const number = (bytes[2 * i]! << 8) | bytes[2 * i + 1]!;
     return words[number & ((1 << WORD_BITS) - 1)]!; // a power of two: no word comes more often
   });
-  return picked.join("-") as Code;
+}
+
+function withCheck(secret: readonly string[]): Code {
+  return [...secret, checkWord(secret)].join("-") as Code;
+}
+
+function checkWord(secret: readonly string[]): string {
+  return words[checkNumber(secret.map((word) => wordPlaces.get(word)!))]!;
+}
+
+/** A code as somebody gave it. */
+export interface GivenCode {
+  readonly code: Code;
+  /** Of the command or the link that the code stood in: an address, or what should be one. */
+  readonly relay: string | undefined;
 }
 
 /**
- * Reads a code as people type it: words in either case, whole or cut to four letters, with
- * spaces, "-", "_" or "." between them.
+ * Reads a code as people type and paste it: words in either case, whole or cut to four letters, with
+ * anything but letters and digits between and around them; the command or the link of the sender's
+ * screen.
+ * @param checkMayLack Six words are given their check word. Only the maker of a code may leave it out.
  * @throws FaultError "bad-code", whose detail says what is wrong
  */
-export function parseCode(input: string): Code {
+export function readCode(input: string, checkMayLack = false): GivenCode {
   if (input.length > CODE_MAX_CHARACTERS) {
     throw bad(`it is longer than ${CODE_MAX_CHARACTERS} characters`);
   }
-  const text = input.trim().toLowerCase();
-  const foreign = /[^\p{ASCII}]/u.exec(input.trim())?.[0];
-  if (foreign !== undefined) throw bad(`it holds ${named(foreign)}, which no code has`);
-  const parts = text.split(/[\s\-_.]+/).filter((part) => part !== "");
-  if (parts.length === 0) throw bad("it is empty");
+  let problem: Problem | undefined;
+  for (const { text, relay } of codeReadings(input)) {
+    const code = codeOf(text.toLowerCase(), checkMayLack);
+    if (typeof code === "string") return { code, relay };
+    problem ??= code;
+  }
+  throw bad(problem?.() ?? "it is empty");
+}
+
+/** As `readCode`, for a receiver. @throws FaultError "bad-code" */
+export function parseCode(input: string): Code {
+  return readCode(input).code;
+}
+
+/** As `readCode`, for the maker of a code, who may leave out the check. @throws FaultError "bad-code" */
+export function parseSenderCode(input: string): Code {
+  return readCode(input, true).code;
+}
+
+/** Whether a text is words of a code, and more of them have to follow. */
+export function isCodeBegun(input: string): boolean {
+  const [reading] = input.length > CODE_MAX_CHARACTERS ? [] : codeReadings(input);
+  const parts = partsOf(reading?.text.toLowerCase() ?? "");
+  return parts.length < CODE_WORDS && parts.every((part) => byInput.has(part));
+}
+
+/** Why a text is no code. Told of one reading alone, as the closest word takes a while to find. */
+type Problem = () => string;
+
+function codeOf(text: string, checkMayLack: boolean): Code | Problem {
+  const foreign = /(?!\p{ASCII})[\p{L}\p{N}\p{M}]/u.exec(text)?.[0];
+  if (foreign !== undefined) return () => `it holds ${named(foreign)}, which no code has`;
+  const parts = partsOf(text);
+  if (parts.length === 0) return () => "it is empty";
   if (parts.length === 1 && parts[0] === LOBBY_CODE) return LOBBY_CODE;
   if (/\d/.test(text) && !isMistyped(parts)) return ownCode(text);
-  return wordCode(parts);
+  return wordCode(parts, checkMayLack);
+}
+
+function partsOf(text: string): string[] {
+  return text.split(/[^\p{L}\p{N}\p{M}]+/u).filter((part) => part !== "");
+}
+
+/**
+ * What keys are made of: the words without the one that checks them, which is no secret. Other codes
+ * are a secret as a whole.
+ */
+export function secretOf(code: Code): string {
+  return isLobby(code) || isOwnCode(code) ? code : secretWords(code).join("-");
+}
+
+function secretWords(code: Code): string[] {
+  return code.split("-").slice(0, SECRET_WORDS);
 }
 
 /**
@@ -88,14 +159,14 @@ export function parseCode(input: string): Code {
  * @throws FaultError "weak-code"
  */
 export function checkWords(code: Code): void {
-  const problem = isLobby(code) ? undefined : wordsProblem(code);
+  const problem = isLobby(code) ? undefined : wordsProblem(secretWords(code));
   if (problem !== undefined) throw new FaultError("weak-code", problem);
 }
 
-function wordsProblem(code: string): string | undefined {
-  const picked = code.split("-");
+function wordsProblem(picked: readonly string[]): string | undefined {
   if (new Set(picked).size < WORDS_DIFFERENT) return "its words repeat";
-  if (WORDS_SHOWN.has(code)) return "it is printed in documents that everybody can read";
+  if (WORDS_SHOWN.has(picked.join("-")))
+    return "it is printed in documents that everybody can read";
   const places = picked.map((word) => wordPlaces.get(word) ?? -1);
   const following = places.filter((place, i) => Math.abs(place - (places[i - 1] ?? -9)) === 1);
   if (following.length >= WORDS_IN_ORDER - 1) return "its words follow each other in the list";
@@ -124,36 +195,53 @@ export function completeWord(prefix: string): string[] {
   return start === "" ? [] : words.filter((word) => word.startsWith(start));
 }
 
-function wordCode(parts: string[]): Code {
-  if (parts.length !== CODE_WORDS) {
+function wordCode(parts: readonly string[], checkMayLack: boolean): Code | Problem {
+  const lacksCheck = parts.length === SECRET_WORDS;
+  if (parts.length !== CODE_WORDS && !(lacksCheck && checkMayLack)) {
     const count = parts.length === 1 ? "1 word" : `${parts.length} words`;
-    throw bad(`it has ${count}, not ${CODE_WORDS}`);
+    return () => `it has ${count}, not ${CODE_WORDS}${lacksCheck ? ": one is missing" : ""}`;
   }
-  const full = parts.map((part, i) => {
+  const full: string[] = [];
+  for (const [i, part] of parts.entries()) {
     const word = byInput.get(part);
-    if (word !== undefined) return word;
-    const shown = escapeForDisplay(part.slice(0, 20));
-    throw bad(`word ${i + 1}, "${shown}", is not on the list (closest: "${closest(part)}")`);
-  });
-  return full.join("-") as Code;
+    if (word === undefined) return () => notListed(part, i);
+    full.push(word);
+  }
+  const secret = full.slice(0, SECRET_WORDS);
+  if (lacksCheck || checkWord(secret) === full.at(-1)) return withCheck(secret);
+  const advice = checkMayLack
+    ? `give the first ${SECRET_WORDS} of a code of your own, and the last is added`
+    : "compare them with the sender's screen";
+  return () =>
+    `the words do not belong together: one of them is mistyped or two are swapped; ${advice}`;
 }
 
-function isMistyped(parts: string[]): boolean {
+function notListed(part: string, i: number): string {
+  const shown = escapeForDisplay(part.slice(0, 20));
+  return `word ${i + 1}, "${shown}", is not on the list (closest: "${closest(part)}")`;
+}
+
+function isMistyped(parts: readonly string[]): boolean {
   const known = parts.filter((part) => byInput.has(part)).length;
-  return parts.length === CODE_WORDS && known >= MISTYPED_WORDS;
+  return known >= (MISTYPED_WORDS.get(parts.length) ?? Infinity);
 }
 
 /** Digits tell these from words; length and variety keep out the worst, nothing can keep out all. */
-function ownCode(text: string): Code {
+function ownCode(typed: string): Code | Problem {
+  // What a sentence, a quotation or a broken line adds is no part of it.
+  const text = typed
+    .replace(/^[\s"'`*<([{.,;:]+|[\s"'`*>)\]}.,;:]+$|[\p{Pi}\p{Pf}]+/gu, "")
+    .replace(/(?<=-)\s*\n\s*/g, "");
   const other = /[^a-z0-9-]/.exec(text)?.[0];
   if (other !== undefined) {
-    throw bad(`a code of your own has letters, digits and "-" only, not ${named(other)}`);
+    return () => `a code of your own has letters, digits and "-" only, not ${named(other)}`;
   }
   if (text.length < OWN_CODE_MIN_CHARACTERS) {
-    throw bad(`a code of your own needs ${OWN_CODE_MIN_CHARACTERS} characters, not ${text.length}`);
+    return () =>
+      `a code of your own needs ${OWN_CODE_MIN_CHARACTERS} characters, not ${text.length}`;
   }
   if (new Set(text).size < OWN_CODE_DIFFERENT) {
-    throw bad(`a code of your own needs ${OWN_CODE_DIFFERENT} different characters`);
+    return () => `a code of your own needs ${OWN_CODE_DIFFERENT} different characters`;
   }
   return text as Code;
 }

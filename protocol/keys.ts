@@ -13,7 +13,7 @@
  * through scrypt, about the code. A signature of this key pair proves the code to the relay (proof.ts).
  */
 import { concat, equalBytes, fromHex, toHex, type MaybePromise, u32, utf8 } from "./bytes.ts";
-import { isLobby, type Code } from "./code.ts";
+import { isLobby, secretOf, type Code } from "./code.ts";
 import { SIGNING_SEED_BYTES, type Primitives, type SyncPrimitives } from "./crypto.ts";
 import { FaultError } from "./faults.ts";
 import { all, chain } from "./maybe-promise.ts";
@@ -61,7 +61,7 @@ export function deriveKeys(code: Code, primitives: SyncPrimitives): Keys;
 export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys>;
 export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys> {
   const lobby = isLobby(code) ? fromHex(LOBBY_MASTER) : undefined;
-  return chain(lobby ?? primitives.scrypt(utf8(code), SALT, MASTER_BYTES), (master) =>
+  return chain(lobby ?? primitives.scrypt(utf8(secretOf(code)), SALT, MASTER_BYTES), (master) =>
     keysOfMaster(master, primitives),
   );
 }

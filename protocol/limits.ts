@@ -98,11 +98,17 @@ export const OFFERS_PER_MESSAGE = limit(
 
 // The code
 
-export const CODE_WORDS = limit(
-  "CODE_WORDS",
+export const SECRET_WORDS = limit(
+  "SECRET_WORDS",
   6,
   "items",
   "66 bits of a BIP-39 list, behind scrypt",
+);
+export const CODE_WORDS = limit(
+  "CODE_WORDS",
+  7,
+  "items",
+  "the secret words and one that checks them",
 );
 export const OWN_CODE_MIN_CHARACTERS = limit(
   "OWN_CODE_MIN_CHARACTERS",
@@ -118,9 +124,9 @@ export const OWN_CODE_BITS = limit(
 );
 export const CODE_MAX_CHARACTERS = limit(
   "CODE_MAX_CHARACTERS",
-  128,
+  1024,
   "characters",
-  "longer input is no code; refused before anything looks at it",
+  "a whole command or link, with the address of a relay; longer input is refused before anything looks at it",
 );
 export const CODE_INPUT_MS = limit(
   "CODE_INPUT_MS",

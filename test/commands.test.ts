@@ -177,7 +177,10 @@ test("relay, send and recv as the README says, in three terminals", async () => 
   await Bun.write(join(elsewhere, "big.iso"), content);
   await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", root);
   const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
-  const env = { FILESHARE_RELAY: url, FILESHARE_CODE: "timber-magnet-sunny-cliff-oven-price" };
+  const env = {
+    FILESHARE_RELAY: url,
+    FILESHARE_CODE: "timber-magnet-sunny-cliff-oven-price-script",
+  };
   await using send = shell("bunx fileshare send big.iso", elsewhere, env);
   await send.line(/fileshare recv/);
   const out = join(folder, "out");

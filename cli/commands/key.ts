@@ -8,7 +8,7 @@ export default command({
       type: "positional",
       required: false,
       description:
-        "The code, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
+        "The code, or its words, a pasted command or web link, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
     },
     share: {
       type: "string",
@@ -17,6 +17,7 @@ export default command({
     },
     json: { type: "boolean", description: "Print a JSON object" },
   },
+  many: ["code"],
   examples: [
     ["fileshare key", "ask for the code, and print what is made of it"],
     ["FILESHARE_CODE=... fileshare key --json", "for scripts"],

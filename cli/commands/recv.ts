@@ -8,7 +8,7 @@ export default command({
       type: "positional",
       required: false,
       description:
-        "The code, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
+        "The code, or its words, a pasted command or web link, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
     },
     lobby: { type: "boolean", description: "Take file after file from the lobby, for ever" },
     yes: { type: "boolean", description: "Take what is offered without a question" },
@@ -47,6 +47,7 @@ export default command({
     },
     ...shared,
   },
+  many: ["code"],
   examples: [
     ["fileshare recv", "ask for the code (Tab completes words)"],
     ["FILESHARE_CODE=... fileshare recv --yes --out downloads", "for scripts"],

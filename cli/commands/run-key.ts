@@ -7,7 +7,7 @@ import { receiverCode } from "../code-input.ts";
 import { jsonLine } from "../screen/json.ts";
 
 export interface KeyValues {
-  readonly code: string | undefined;
+  readonly code: readonly string[];
   readonly share: string | undefined;
   readonly json: boolean;
 }
@@ -16,12 +16,12 @@ export interface KeyValues {
  * Prints the channel id in hex, the content key in base64url, as decoders of RFC 8188 take it, and the
  * path of a share's ciphertext at a relay. That key opens every share of the code.
  */
-export async function runKey({ code: argument, share, json }: KeyValues): Promise<number> {
+export async function runKey({ code: words, share, json }: KeyValues): Promise<number> {
   const id = share === undefined ? undefined : fromHex(share);
   if (share !== undefined && id?.length !== SHARE_BYTES) {
     throw usage("--share takes the 32 hex digits of a share, as send --json prints them");
   }
-  const code = await receiverCode({ argument, lobby: false, json });
+  const { code } = await receiverCode({ words, lobby: false, json });
   const keys = deriveKeys(code, nodePrimitives);
   const said = {
     channel: keys.channel.toHex(),

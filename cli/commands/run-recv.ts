@@ -6,12 +6,13 @@ import { isLobby } from "../../protocol/code.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/limits.ts";
 import { parseSafeName } from "../../protocol/names.ts";
-import { optionsIn, usage, withoutOptions } from "../args.ts";
+import { isTyped, optionsIn, usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { receiverCode } from "../code-input.ts";
 import { ownName, receive } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { chooseRelay, chooseToken } from "../relay-choice.ts";
+import { note, relayOfCode } from "../relay-of-code.ts";
 import type { OnExists } from "../policy.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
@@ -19,7 +20,7 @@ import { notePlace } from "../state-place.ts";
 import { parseRate, parseSeconds } from "../values.ts";
 
 export interface RecvValues {
-  readonly code: string | undefined;
+  readonly code: readonly string[];
   readonly lobby: boolean;
   readonly yes: boolean;
   readonly ask: boolean;
@@ -43,6 +44,8 @@ export interface RecvValues {
 
 const LOBBY_PREFIX = "rcv_";
 const DEFAULT_TIMEOUT = "10";
+const SEEN_BY_OTHERS =
+  "other users of this machine can see that code in the list of processes; fileshare recv alone asks for it.";
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
 export async function runRecv(
@@ -63,11 +66,19 @@ export async function runRecv(
   );
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
-  const relay = chooseRelay(values.relay, values.ca);
-  const token = chooseToken(values.token ?? "") ?? "";
+  const usual = chooseRelay(values.relay, values.ca);
+  const usualToken = chooseToken(values.token ?? "") ?? "";
   // It is written down nowhere.
   const words = withoutOptions(raw, args, ["token"]);
-  const code = await receiverCode({ ...values, argument: values.code });
+  const typedCode = values.code.length > 0;
+  const given = await receiverCode({ ...values, words: values.code });
+  const { relay, token, notes } = relayOfCode(given, {
+    relay: usual,
+    token: usualToken,
+    ca: values.ca,
+    typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },
+  });
+  const { code } = given;
   const lobby = isLobby(code);
   if (lobby && timeout !== undefined) {
     throw usage("--connect-timeout has no place in the lobby, which is tried for ever");
@@ -77,12 +88,8 @@ export async function runRecv(
   // What goes to the standard output writes nothing here that could hurt.
   const ask = lobby ? values.ask : !values.yes && !values.stdout;
   checkCanAnswer(ask, values.json);
-  if (values.code !== undefined && !lobby && !values.json && !values.quiet) {
-    process.stderr.write(
-      "Note: other users of this machine can see that code in the list of processes; " +
-        "fileshare recv alone asks for it.\n",
-    );
-  }
+  if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
+  if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
   const client = receive({
     relay: relay.address,
@@ -110,7 +117,7 @@ export async function runRecv(
       side: "receiver",
       lobby,
       // A code that was kept off the screen stays off it.
-      again: () => (values.code === undefined ? "To go on, run the same command again" : command),
+      again: () => (typedCode ? command : "To go on, run the same command again"),
       onExists,
       stdout: values.stdout,
     },

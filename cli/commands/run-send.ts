@@ -2,7 +2,7 @@ import type { ArgsDef } from "citty";
 
 import { isLobby } from "../../protocol/code.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../protocol/limits.ts";
-import { usage, withoutOptions } from "../args.ts";
+import { isTyped, usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { begun } from "../begun.ts";
 import { senderCode } from "../code-input.ts";
@@ -11,6 +11,7 @@ import type { SendJob } from "../jobs.ts";
 import { send } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { chooseRelay, chooseToken, receiveCommand } from "../relay-choice.ts";
+import { note, relayOfCode } from "../relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { notePlace } from "../state-place.ts";
@@ -72,9 +73,17 @@ export async function runSend(
   const dropSlowMs =
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
-  const relay = chooseRelay(values.relay, values.ca);
-  const token = chooseToken(values.token ?? "") ?? "";
-  const given = senderCode(values.code, values.lobby);
+  const usual = chooseRelay(values.relay, values.ca);
+  const usualToken = chooseToken(values.token ?? "") ?? "";
+  const own = senderCode(values.code, values.lobby);
+  const { code: given } = own;
+  const { relay, token, notes } = relayOfCode(own, {
+    relay: usual,
+    token: usualToken,
+    ca: values.ca,
+    typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },
+  });
+  if (!values.json && !values.quiet) note(notes);
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);
   const words = ["send", ...asked, ...withoutOptions(raw, args, FOR_ONE_RUN)];

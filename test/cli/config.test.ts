@@ -9,7 +9,7 @@ import { temporaryFolder } from "./disk.ts";
 import { cleanEnv, openPty } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 
 async function run(args: readonly string[], env: Record<string, string>) {
   const child = Bun.spawn([process.execPath, main, ...args], {

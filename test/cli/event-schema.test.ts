@@ -12,7 +12,7 @@ import { cleanEnv } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
 const MiB = 1024 * 1024;
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 type RelayEvent = v.InferOutput<typeof relayEvent>;
 
 /** A command with --json, each line of which has to pass. */

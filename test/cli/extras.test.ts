@@ -13,7 +13,7 @@ import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv, openPty } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 /** Pixels of each module, as a camera sees several. */
 const SCALE = 4;
 

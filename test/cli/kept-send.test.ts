@@ -43,7 +43,7 @@ function entry(number: number): SendEntry {
   return {
     share: number.toString(16).padStart(32, "0"),
     proof: "ab".repeat(32),
-    code: parseCode("amused-oyster-velvet-crisp-lunar-solid"),
+    code: parseCode("amused-oyster-velvet-crisp-lunar-solid-worry"),
     relay: "ws://127.0.0.1:8000/ws",
     what: "{}",
     again: { cwd: "/", words: ["send", "a"] },

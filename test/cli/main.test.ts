@@ -8,7 +8,7 @@ import { temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
 
 const main = `${import.meta.dir}/../../cli/main.ts`;
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 
 interface Ran {
   readonly exitCode: number;
@@ -227,8 +227,10 @@ describe("W3 before any socket opens", () => {
 
   test.each([
     ["one word", "abandon"],
-    ["five words", CODE.split("-").slice(1).join("-")],
-    ["seven words", `${CODE}-zoo`],
+    ["five words", CODE.split("-").slice(2).join("-")],
+    ["eight words", `${CODE}-zoo`],
+    ["another word of the list", CODE.replace("useful", "usage")],
+    ["two words swapped", CODE.replace("harbor-tilt", "tilt-harbor")],
     ["an unknown word", CODE.replace("useful", "usefull")],
     ["a look-alike", LOOKALIKE],
     ["an endless one", "abandon-".repeat(10_000)],
@@ -247,6 +249,33 @@ describe("W3 before any socket opens", () => {
       expect(err).toStartWith("fileshare: That is not a code: ");
     }
     expect(relay.connections).toBe(0);
+  });
+
+  test("a receiver is told that a word is missing; a sender's own is completed", async () => {
+    using relay = listener();
+    const env = { FILESHARE_RELAY: relay.url };
+    const six = CODE.replace(/-[a-z]+$/, "");
+    const received = await run(["recv", "--yes", ...six.split("-")], { env });
+    expect(received).toMatchObject({ exitCode: 2, out: "" });
+    expect(received.err).toContain("it has 6 words, not 7: one is missing");
+    expect(relay.connections).toBe(0);
+    const keys = await Promise.all(
+      [CODE, `fileshare recv ${CODE}`, `"${CODE.toUpperCase()}".`].map((text) => {
+        return run(["key", ...text.split(" ")]);
+      }),
+    );
+    expect(new Set(keys.map(({ exitCode, out }) => `${exitCode} ${out}`)).size).toBe(1);
+    expect(keys[0]).toMatchObject({ exitCode: 0 });
+    const args = ["send", main, "--code", six.replaceAll("-", " "), "--connect-timeout", "0.1"];
+    const sent = await run(args, { env });
+    expect(sent.out).toContain(`Code: ${CODE}\n`);
+  });
+
+  test("a code across lines is read from a pipe", async () => {
+    const lines = [CODE.replaceAll("-", "\n"), `\n\n${CODE}\nmore`, `Code:\n  ${CODE}`];
+    const keys = await Promise.all([...lines, CODE].map((stdin) => run(["key"], { stdin })));
+    expect(new Set(keys.map(({ exitCode, out }) => `${exitCode} ${out}`)).size).toBe(1);
+    expect(keys[0]).toMatchObject({ exitCode: 0, err: "" });
   });
 
   test("a receiver that can't ask wants --yes", async () => {

@@ -9,7 +9,7 @@ import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv, openPty, type Pty } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 const MiB = 1024 * 1024;
 const ESCAPE = "\u001B";
 /** What screens and prompts write besides text: colours, the cursor, erasing, and three modes. */

@@ -8,7 +8,7 @@ import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "./disk.ts";
 import { openPty } from "./pty.ts";
 
-const CODE = "abandon-ability-able-about-above-absent";
+const CODE = "abandon-ability-able-about-above-absent-able";
 const CTRL_C = "\u0003";
 const CTRL_D = "\u0004";
 
@@ -42,13 +42,14 @@ describe("recv asks for the code", () => {
     using folder = temporaryFolder();
     const env = { FILESHARE_RELAY: relay.url };
     await using pty = openPty(["recv"], { env, cwd: folder.path });
-    await pty.shows("Code (Enter alone: lobby): ");
+    await pty.shows("Code: ");
     for (const [typed, line] of [
       ["aban\t", ": abandon-"],
       ["abil\t", ": abandon-ability-"],
       ["able-about-abo", ": abandon-ability-able-about-abo"],
       ["v\t", ": abandon-ability-able-about-above-"],
-      ["abse\t", `: ${CODE}`],
+      ["abse\t", ": abandon-ability-able-about-above-absent-"],
+      ["able\t", `: ${CODE}`],
     ] as const) {
       pty.type(typed);
       await pty.shows(line);
@@ -58,35 +59,138 @@ describe("recv asks for the code", () => {
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);
     expect(pty.grid()).toEqual([
-      `Code (Enter alone: lobby): ${CODE}`,
+      `Code: ${CODE}`,
       `By the relay ${relay.url}`,
       "Waiting for the sender",
       "Interrupted",
     ]);
   });
 
-  test("takes Enter alone for the lobby", async () => {
+  test("asks again at Enter alone, and says how to reach the lobby", async () => {
     using folder = temporaryFolder();
     const env = { FILESHARE_RELAY: relay.url };
-    await using pty = openPty(["recv"], { env, cwd: folder.path });
-    await pty.shows("Code (Enter alone: lobby): ");
+    await using pty = openPty(["recv"], { env, cwd: folder.path, columns: 200 });
+    await pty.shows("Code: ");
     pty.type("\r");
+    await pty.shows(/Type lobby for the lobby[^]*Ctrl-C ends[^]*Code: $/m);
+    pty.type(" lobby \r");
     await pty.shows("Waiting in the lobby for a file");
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);
     expect(pty.raw).toEndWith("\u001B[?25h");
   });
 
+  test("takes Enter alone three times for an end", async () => {
+    await using pty = openPty(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
+    for (let times = 1; times <= 3; times++) {
+      await pty.shows(new RegExp(`(?:Code: \\n?[^]*){${times}}$`));
+      pty.type("\r");
+    }
+    expect(await pty.exited).toBe(2);
+    expect(pty.grid().at(-1)).toStartWith("fileshare: That is not a code: it is empty.");
+  });
+
   test("explains what is wrong, three times", async () => {
     await using pty = openPty(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
-    await pty.shows("Code (Enter alone: lobby): ");
-    pty.type("zoo\r");
-    await pty.shows(/it has 1 word, not 6[^]*Code \(Enter alone: lobby\): $/m);
+    await pty.shows("Code: ");
+    pty.type("zzz\r");
+    await pty.shows(/it has 1 word, not 7[^]*Code: $/m);
     pty.type(`${CODE.replace("above", "abuve")}\r`);
-    await pty.shows(/word 5, "abuve", is not on the list[^]*Code \(Enter alone: lobby\): $/m);
-    pty.type("secret-1\r");
+    await pty.shows(/word 5, "abuve", is not on the list[^]*Code: $/m);
+    pty.type(`${CODE.replace("about-above", "above-about")}\r`);
     expect(await pty.exited).toBe(2);
-    expect(pty.grid().at(-1)).toStartWith("fileshare: That is not a code: ");
+    expect(pty.grid().at(-2)).toStartWith(
+      "fileshare: That is not a code: the words do not belong together",
+    );
+  });
+
+  const lines = CODE.replaceAll("-", "\r");
+  test.each([
+    ["lines that come at once", [`${lines}\r`]],
+    ["lines that come one by one", lines.split(/(?<=\r)/).concat("\r")],
+    [
+      "a paste that the terminal marks",
+      [`\u001b[200~${CODE.replaceAll("-", "\n")}\n\u001b[201~`, "\r"],
+    ],
+    [
+      "a marked paste in pieces",
+      [
+        "\u001b[200~aban\r",
+        "ability",
+        "\r",
+        ...CODE.split("-")
+          .slice(2)
+          .map((word) => `${word}\r`),
+        "\u001b[2",
+        "01~",
+        "\r",
+      ],
+    ],
+    [
+      "the sender's screen",
+      [
+        `\u001b[200~Code: ${CODE}\n\nOn the other side, run:\n  fileshare recv ${CODE}\n\nWaiting\n\u001b[201~`,
+        "\r",
+      ],
+    ],
+    ["a quotation with a tab in it", [`\u201c${CODE.replaceAll("-", "\t")}\u201d\r`]],
+  ])("takes %s", async (_, typed) => {
+    using folder = temporaryFolder();
+    const env = { FILESHARE_RELAY: relay.url };
+    await using pty = openPty(["recv"], { env, cwd: folder.path });
+    await pty.shows("Code: ");
+    for (const text of typed) pty.type(text);
+    await pty.shows("Waiting for the sender");
+    expect(pty.raw).not.toContain("not a code");
+    pty.type(CTRL_C);
+    expect(await pty.exited).toBe(130);
+  });
+
+  test("counts the words that are left", async () => {
+    await using pty = openPty(["recv"]);
+    await pty.shows("Code: ");
+    pty.type("abandon ability\r");
+    await pty.shows("Code, 5 more words: ");
+    pty.type("able about above absent\r");
+    await pty.shows("Code, the last word: ");
+    pty.type(CTRL_C);
+    expect(await pty.exited).toBe(130);
+  });
+
+  test("takes the relay of a pasted command, unless another was typed", async () => {
+    using folder = temporaryFolder();
+    const pasted = `$ fileshare recv ${CODE} --relay ${relay.url}`;
+    for (const [args, env, note] of [
+      [[], { FILESHARE_RELAY: "ws://127.0.0.1:1" }, `Note: the relay is ${relay.url}, as the text`],
+      [["--relay", relay.url], {}, undefined],
+      [["--relay", "ws://127.0.0.1:1"], {}, "Note: the relay is ws://127.0.0.1:1, as --relay says"],
+    ] as const) {
+      await using pty = openPty(["recv", ...args], { env, cwd: folder.path, columns: 200 });
+      await pty.shows("Code: ");
+      pty.type(`${pasted}\r`);
+      const isReached = args[1] !== "ws://127.0.0.1:1";
+      await pty.shows(isReached ? `By the relay ${relay.url}` : "cannot be reached");
+      if (note === undefined) expect(pty.raw).not.toContain("Note:");
+      else expect(pty.grid().join("\n")).toContain(note);
+      pty.type(CTRL_C);
+      await pty.exited;
+    }
+  });
+
+  test("gives nothing of a paste to the question that follows", async () => {
+    using from = temporaryFolder();
+    using to = temporaryFolder();
+    writeFileSync(join(from.path, "a.txt"), "new");
+    await using _sender = sender(join(from.path, "a.txt"));
+    const env = { FILESHARE_RELAY: relay.url };
+    await using pty = openPty(["recv"], { env, cwd: to.path });
+    await pty.shows("Code: ");
+    pty.type(`${CODE}\ry\r`);
+    pty.type("y\r");
+    await pty.shows("Take it? (Y/n) ");
+    pty.type("n\r");
+    expect(await pty.exited).toBe(1);
+    expect(readdirSync(to.path)).toEqual([]);
   });
 
   test.each([
@@ -94,7 +198,7 @@ describe("recv asks for the code", () => {
     ["the end of input", CTRL_D],
   ])("ends at %s", async (_, key) => {
     await using pty = openPty(["recv"]);
-    await pty.shows("Code (Enter alone: lobby): ");
+    await pty.shows("Code: ");
     pty.type(key);
     expect(await pty.exited).toBe(130);
     expect(pty.grid()[1]).toStartWith("fileshare: Interrupted.");

@@ -11,7 +11,7 @@ import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 
 describe("the proxy for a relay", () => {
   test.each([

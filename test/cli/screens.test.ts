@@ -77,10 +77,10 @@ describe("the plain screen", () => {
   test("of a sender tells what changes, and each tenth", () => {
     expect(plain(SENDER, SEND, { fault: "some-failed", exitCode: 3 })).toEqual({
       out: [
-        "Code: zoo-zoo-zoo-zoo-zoo-zoo",
+        "Code: zoo-zoo-zoo-zoo-zoo-zoo-bench",
         "",
         "On the other side, run:",
-        "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+        "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
         "",
         "Sending big.iso (100 MiB)",
         "By the relay ws://relay",
@@ -176,7 +176,7 @@ describe("the plain screen", () => {
       "Code: zoo",
       "",
       "On the other side, run:",
-      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
       "",
       "Going on at 25 %: 1 KiB of 4 KiB were sent before",
       SENDER.again(),

@@ -45,7 +45,7 @@ afterEach(() => {
 function kept(number: number, more: Partial<KeptReceive> = {}): KeptReceive {
   return {
     share: number.toString(16).padStart(32, "0"),
-    code: parseCode("amused-oyster-velvet-crisp-lunar-solid"),
+    code: parseCode("amused-oyster-velvet-crisp-lunar-solid-worry"),
     relay: "ws://127.0.0.1:8000/ws",
     again: { cwd: "/tmp", words: ["recv", "--yes"] },
     out: "/tmp/out",

@@ -7,7 +7,7 @@ const MiB = 1024 * 1024;
 export const SENDER: Setting = {
   side: "sender",
   lobby: false,
-  otherSide: "fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+  otherSide: "fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
   again: () => "To send it again: fileshare send big.iso",
 };
 
@@ -33,7 +33,7 @@ export function receiver(
 
 /** 100 records, 1 MiB each; one receiver gets it all, one is lost. */
 export const SEND: readonly ClientEvent[] = [
-  { event: "code", code: "zoo-zoo-zoo-zoo-zoo-zoo", channel: "00" },
+  { event: "code", code: "zoo-zoo-zoo-zoo-zoo-zoo-bench", channel: "00" },
   source("big.iso", 100 * MiB, 100),
   { event: "relay", url: "ws://relay/ws", online: true },
   receiver("anna", "waiting", 0),

@@ -86,10 +86,10 @@ describe("the terminal screen of a sender", () => {
     using terminal = open(SENDER, { columns: 90 });
     terminal.show(...SEND.slice(0, 9));
     expect(await terminal.grid()).toEqual([
-      "Code: zoo-zoo-zoo-zoo-zoo-zoo",
+      "Code: zoo-zoo-zoo-zoo-zoo-zoo-bench",
       "",
       "On the other side, run:",
-      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo",
+      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
       "",
       "Sending big.iso (100 MiB)",
       "By the relay ws://relay",

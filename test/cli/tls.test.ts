@@ -12,7 +12,7 @@ import { bytesOf, temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 const DAY_MS = 24 * 60 * 60 * 1000;
 const authority = new Authority();
 

@@ -146,7 +146,7 @@ test("forget removes one or all, and with them every code", async () => {
   await sender.events(({ event }) => event === "relay");
   sender.kill("SIGKILL");
   await sender.exited;
-  const code = parseCode("timber-magnet-sunny-cliff-oven-price");
+  const code = parseCode("timber-magnet-sunny-cliff-oven-price-script");
   const again = { cwd: folder.path, words: ["recv", "--yes"] };
   const more = { code, relay: relay.url, again, out: folder.path, bytes: 5 };
   registerReceive({ share: "0".repeat(32), name: "\u001b[2Jx", ...more });
@@ -174,7 +174,7 @@ test("forget removes one or all, and with them every code", async () => {
 test("resume of a receive runs its command again where it was given", async () => {
   await using relay = await startRelay();
   const file = makeFile(folder.path, "a.bin", 10);
-  const code = parseCode("timber-magnet-sunny-cliff-oven-price");
+  const code = parseCode("timber-magnet-sunny-cliff-oven-price-script");
   const out = join(folder.path, "there");
   mkdirSync(out);
   const again = { cwd: out, words: ["recv", "--yes", "--json"] };

@@ -2,7 +2,15 @@
  * Codes with what scrypt makes of them: most of what a client costs that sends a small file is scrypt.
  * test/protocol/keys.test.ts makes one anew.
  */
-import { LOBBY_CODE, MASTER_BYTES, parseCode, toHex, utf8, type Code } from "../../protocol/mod.ts";
+import {
+  LOBBY_CODE,
+  MASTER_BYTES,
+  parseSenderCode,
+  secretOf,
+  toHex,
+  utf8,
+  type Code,
+} from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { LOBBY_MASTER } from "../../protocol/keys.ts";
 
@@ -137,7 +145,9 @@ const KNOWN = [
   ],
 ] as const;
 
-const masters = new Map<Code, string>(KNOWN.map(([code, master]) => [parseCode(code), master]));
+const masters = new Map<Code, string>(
+  KNOWN.map(([code, master]) => [parseSenderCode(code), master]),
+);
 const codes = [...masters.keys()];
 masters.set(LOBBY_CODE, LOBBY_MASTER);
 let next = 0;
@@ -151,7 +161,9 @@ export function knownCode(): Code {
 export function masterOf(code: Code): string {
   const known = masters.get(code);
   if (known !== undefined) return known;
-  const master = toHex(nodePrimitives.scrypt(utf8(code), utf8("fileshare/1"), MASTER_BYTES));
+  const master = toHex(
+    nodePrimitives.scrypt(utf8(secretOf(code)), utf8("fileshare/1"), MASTER_BYTES),
+  );
   masters.set(code, master);
   return master;
 }

@@ -59,7 +59,7 @@ describe("what passes the relay", () => {
   test("CVE-2023-43617 CVE-2023-43618 holds no code, word, name, host or address", async () => {
     using folder = temporaryFolder();
     // A fixed one: some words of the list, such as "version", are words of HTTP too.
-    const code = parseCode("amused-oyster-velvet-crisp-lunar-solid");
+    const code = parseCode("amused-oyster-velvet-crisp-lunar-solid-worry");
     const wire = await capture(code, folder.path);
     expect(wire.payloads.length).toBeGreaterThan(2000);
     const words = code.split("-").filter((word) => word.length >= 4);

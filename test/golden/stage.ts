@@ -34,7 +34,7 @@ import {
   type Step,
 } from "./conversation.ts";
 
-export const CODE = "amused-oyster-velvet-crisp-lunar-solid" as Code;
+export const CODE = "amused-oyster-velvet-crisp-lunar-solid-worry" as Code;
 
 /** ms between two ticks of clients; those of the relay fall between them. */
 export const CLIENT_TICK = 50;

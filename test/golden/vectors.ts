@@ -9,6 +9,7 @@ import {
   parseSafePath,
   proveHello,
   receiptMac,
+  secretOf,
   recordCipher,
   RECORD_INDEX,
   sealName,
@@ -28,11 +29,11 @@ import { MASTER_BYTES } from "../../protocol/keys.ts";
 
 const TYPED: readonly (readonly string[])[] = [
   [
-    "amused-oyster-velvet-crisp-lunar-solid",
-    "amus oyst velv cris luna soli",
-    " Amused.OYSTER_velvet crisp-lunar  solid",
+    "amused-oyster-velvet-crisp-lunar-solid-worry",
+    "amus oyst velv cris luna soli worr",
+    " Amused.OYSTER_velvet crisp-lunar  solid,WORRY",
   ],
-  ["abandon-ability-able-about-above-absent", "aban-abil-able-abou-abov-abse"],
+  ["abandon-ability-able-about-above-absent-able", "aban-abil-able-abou-abov-abse-able"],
   ["my-own-code-of-2026-and-more", " My-Own-Code-of-2026-and-more "],
   ["lobby", " LOBBY "],
 ];
@@ -115,7 +116,7 @@ export async function makeVectors(
     const salt = utf8("fileshare/1");
     const made =
       master === undefined
-        ? await primitives.scrypt(utf8(code), salt, MASTER_BYTES)
+        ? await primitives.scrypt(utf8(secretOf(code)), salt, MASTER_BYTES)
         : (fromHex(master) ?? new Uint8Array());
     const keys = await keysOfMaster(made, primitives);
     codes.push({

@@ -31,8 +31,8 @@ import { RawClient, randomId } from "../relay/raw-client.ts";
 import { everything, recv } from "./receiver.ts";
 import { HostileSender, HOSTILE_RECORD_SIZE, type Lie } from "./sender.ts";
 
-const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip");
-const OTHER = parseCode("timber-magnet-sunny-cliff-oven-price");
+const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip-subject");
+const OTHER = parseCode("timber-magnet-sunny-cliff-oven-price-script");
 const MiB = 1024 * 1024;
 /** What must not reach a terminal. */
 const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}]/u;

@@ -23,7 +23,7 @@ import { fileshare, type Command } from "../command.ts";
 import { content } from "../e2e/files.ts";
 import { HostileSender, HOSTILE_RECORD_SIZE } from "./sender.ts";
 
-const CODE = parseCode("abandon-ability-able-about-above-absent");
+const CODE = parseCode("abandon-ability-able-about-above-absent-able");
 /** nobody */
 const OTHER = 65534;
 const NAMES = Array.from({ length: 20 }, (_, i) => `f${10 + i}`);

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileshare } from "../command.ts";
 
 const rounds = Number(process.argv[2] ?? 11);
-const code = "timber-magnet-sunny-cliff-oven-price";
+const code = "timber-magnet-sunny-cliff-oven-price-script";
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

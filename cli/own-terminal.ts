@@ -1,0 +1,81 @@
+/**
+ * The terminal at which a person can be asked: the standard input and output where both are one,
+ * else the terminal that controls this process, as when the input or the output leads elsewhere.
+ */
+import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
+import { ReadStream, WriteStream } from "node:tty";
+
+const TERMINAL = "/dev/tty";
+/** More than any person types ahead; a terminal that never runs dry is none. */
+const TYPED_AHEAD_BYTES = 1 << 20;
+
+export interface OwnTerminal extends Disposable {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+}
+
+/** Whether there is a person to ask. */
+export function hasTerminal(): boolean {
+  if (process.stdin.isTTY && process.stdout.isTTY) return true;
+  if (!isInForeground()) return false;
+  try {
+    closeSync(openSync(TERMINAL, constants.O_RDWR | constants.O_NOCTTY));
+    return true;
+  } catch {
+    return false; // there is none, as for a service
+  }
+}
+
+/** For one question. @throws what the system throws where there is none */
+export function openTerminal(): OwnTerminal {
+  const { stdin, stdout } = process;
+  if (stdin.isTTY && stdout.isTTY) {
+    return { input: stdin, output: stdout, [Symbol.dispose]: () => undefined };
+  }
+  const input = new ReadStream(openSync(TERMINAL, constants.O_RDWR | constants.O_NOCTTY));
+  const output = new WriteStream(openSync(TERMINAL, constants.O_WRONLY | constants.O_NOCTTY));
+  return {
+    input,
+    output,
+    [Symbol.dispose]: () => {
+      input.destroy();
+      output.destroy();
+    },
+  };
+}
+
+/** Drops what was typed or pasted before: it was meant for another question, or for none. */
+export function dropTyped(input: ReadStream): void {
+  while (input.read() !== null); // what the stream had read
+  let fd: number;
+  try {
+    fd = openSync(TERMINAL, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return; // a terminal that does not control this process
+  }
+  try {
+    const bytes = new Uint8Array(4096);
+    for (let dropped = 0; dropped < TYPED_AHEAD_BYTES;) {
+      const length = readSync(fd, bytes);
+      if (length === 0) return;
+      dropped += length;
+    }
+  } catch {
+    // EAGAIN: that was all.
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A job in the background would be stopped by the system when it reads from its terminal. */
+function isInForeground(): boolean {
+  if (process.platform !== "linux") return true;
+  try {
+    const stat = readFileSync("/proc/self/stat", "latin1");
+    // After the name, which may hold anything: state, parent, group, session, terminal, its group.
+    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return group === foreground;
+  } catch {
+    return true;
+  }
+}
