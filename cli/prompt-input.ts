@@ -23,8 +23,6 @@ export class PromptInput extends PassThrough {
   #pasting = false;
   /** The beginning of a mark whose rest has not come. */
   #rest = "";
-  /** The first line of a paste is over. */
-  #enough = false;
 
   constructor(terminal: ReadStream, join: boolean) {
     super();
@@ -67,20 +65,12 @@ export class PromptInput extends PassThrough {
   };
 
   #pass(text: string): void {
-    const line = this.#pasting ? this.#pasted(text) : this.#typed(text);
+    // Behind a paste that is marked, Enter is for the person to press.
+    const line = this.#pasting ? plain(text.replaceAll(BREAK, " ")) : this.#typed(text);
     if (line !== "") this.write(line);
   }
 
-  /** Enter is for the person to press. */
-  #pasted(text: string): string {
-    if (this.#join) return plain(text.replaceAll(BREAK, " "));
-    const [first = "", ...more] = this.#enough ? [] : text.split(BREAK);
-    if (more.length > 0) this.#enough = true;
-    return plain(first);
-  }
-
   #typed(text: string): string {
-    this.#enough = false;
     const body = text.replace(/[\r\n]+$/, "");
     const [first = "", ...more] = body.split(BREAK);
     if (more.length === 0) return this.#join ? text.replaceAll(/\t(?=[^\t])/g, " ") : text;

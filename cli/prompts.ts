@@ -45,7 +45,7 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
     terminal: true,
   });
   if (fresh) dropTyped(terminal.input);
-  const marks = process.env["TERM"] !== "dumb";
+  const marks = joinLines && process.env["TERM"] !== "dumb";
   if (marks) output.write(MARK_PASTES);
   reader.on("SIGINT", interrupt);
   reader.on("close", stop);
