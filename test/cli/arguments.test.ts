@@ -2,6 +2,9 @@ import { describe, expect, test } from "bun:test";
 
 import type { ArgsDef } from "citty";
 
+import key from "../../cli/commands/key.ts";
+import recv from "../../cli/commands/recv.ts";
+import { VALUE_OPTIONS } from "../../protocol/code-text.ts";
 import { checkArgs } from "../../cli/args.ts";
 import { relayAddress } from "../../cli/client.ts";
 import { completeCode } from "../../cli/code-input.ts";
@@ -214,10 +217,18 @@ describe("the completion of codes", () => {
   test("completes the last word, and puts the next mark after a sole one", () => {
     expect(completeCode("aban")).toEqual([["abandon-"], "aban"]);
     expect(completeCode("zoo-aban")).toEqual([["abandon-"], "aban"]);
-    expect(completeCode("zoo zoo zoo zoo zoo aban")).toEqual([["abandon"], "aban"]);
+    expect(completeCode("zoo zoo zoo zoo zoo zoo aban")).toEqual([["abandon"], "aban"]);
     expect(completeCode("zo")).toEqual([["zone", "zoo"], "zo"]);
     expect(completeCode("qqq")).toEqual([[], "qqq"]);
     expect(completeCode("")).toEqual([[], ""]);
     expect(completeCode("zoo-")).toEqual([[], ""]);
   });
+});
+
+test("the options that a pasted command may hold are known, as their values are no part of a code", () => {
+  for (const { args } of [recv, key]) {
+    for (const [name, { type }] of Object.entries(args)) {
+      if (type === "string") expect(VALUE_OPTIONS).toContain(name);
+    }
+  }
 });
