@@ -5,6 +5,7 @@ import { calledBy, loadAll } from "../cli/commands/all.ts";
 import { checkArgs } from "../cli/args.ts";
 import { manualPage } from "../docs/man.ts";
 import { PAGES, withTables } from "../docs/tables.ts";
+import { lacksProgram } from "./needs.ts";
 
 const docs = join(import.meta.dir, "../docs");
 
@@ -26,7 +27,7 @@ describe("the manual page", () => {
     expect(await Bun.file(page).text()).toBe(await manualPage());
   });
 
-  test.skipIf(Bun.which("groff") === null)("is understood by groff", async () => {
+  test.skipIf(lacksProgram("groff", "groff-base"))("is understood by groff", async () => {
     const child = Bun.spawn(["groff", "-man", "-Tutf8", "-ww", page], { stderr: "pipe" });
     const [out, warnings] = await Promise.all([child.stdout.text(), child.stderr.text()]);
     expect({ warnings, exitCode: await child.exited }).toEqual({ warnings: "", exitCode: 0 });

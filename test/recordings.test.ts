@@ -2,11 +2,12 @@
 import { describe, expect, test } from "bun:test";
 
 import { playScene, SCENES } from "../docs/scenes.ts";
+import { lacksProgram } from "./needs.ts";
 
 /** Above what a scene itself waits for. */
 const SCENE_MS = 150_000;
 
-describe.skipIf(Bun.which("tmux") === null)("in tmux", () => {
+describe.skipIf(lacksProgram("tmux", "tmux"))("in tmux", () => {
   test.each(Object.entries(SCENES))(
     "%s",
     async (_, scene) => {

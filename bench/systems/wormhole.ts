@@ -48,7 +48,9 @@ async function open(folder: string): Promise<Carriage> {
       senderEnds: true,
       sender: (file) => ({ command: [...common, "send", ...quiet, "--code", code, file] }),
       receiver: (out) => ({
-        command: [...common, "receive", ...quiet, "--accept-file", "-o", out, code],
+        command: [...common, "receive", ...quiet, "--accept-file", code],
+        // Version 0.12 puts the file in the place of a folder that is named with -o.
+        cwd: out,
       }),
       async [Symbol.asyncDispose]() {
         await transit[Symbol.asyncDispose]();

@@ -3,10 +3,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 import { temporaryFolder } from "../cli/disk.ts";
+import { mountNamespace } from "../needs.ts";
 
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 describe.skipIf(NAMESPACE === undefined)("a full disk (needs unshare and tmpfs)", () => {
   test("makes a relay not ready, until there is room again", () => {

@@ -10,6 +10,7 @@ import { newCode, receive, send } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
 import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
 import { adminOf, overviewOf } from "./asking.ts";
+import { lacks } from "../needs.ts";
 
 const MiB = 1024 * 1024;
 const folder = temporaryFolder();
@@ -62,7 +63,7 @@ describe("the page as text", () => {
 });
 
 const program = findChromium();
-const reason = program === undefined ? " (skipped: no Chromium on PATH)" : "";
+const noChromium = lacks(program !== undefined, "chromium-headless-shell");
 
 /** Waits in the page until the expression is true. */
 function until(tab: Tab, expression: string): Promise<unknown> {
@@ -90,7 +91,7 @@ const inColour = (id: string, name: string): string => `(() => {
   return found;
 })()`;
 
-describe.skipIf(program === undefined)(`in Chromium${reason}`, () => {
+describe.skipIf(noChromium)("in Chromium", () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startChromium(program ?? "");

@@ -17,7 +17,7 @@ const FLAGS = [
 
 /** The program; undefined where there is none. */
 export function findChromium(): string | undefined {
-  const names = ["chromium", "chromium-browser", "google-chrome"];
+  const names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
   return names.map((name) => Bun.which(name)).find((path) => path !== null) ?? undefined;
 }
 

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { nginx } from "../../bench/systems/nginx.ts";
+import { lacks } from "../needs.ts";
 
 const main = `${import.meta.dir}/../../bench/main.ts`;
-const isNginxHere = (await nginx.find()).missing === undefined;
+const noNginx = lacks((await nginx.find()).missing === undefined, "nginx");
 
 /** Resolves when something with a name that begins so is made in a folder. */
 function appears(folder: string, prefix: string): Promise<void> {
@@ -64,6 +65,6 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
 test("so it does with the commands that people run", () =>
   interrupt("SIGTERM", "small --rounds 9", "small"));
 
-test.skipIf(!isNginxHere)("so it does with a peer that has processes of its own", () =>
+test.skipIf(noNginx)("so it does with a peer that has processes of its own", () =>
   interrupt("SIGTERM", `${fanout} nginx --size 2MiB`, "board"),
 );

@@ -9,6 +9,7 @@ import { page } from "../../bench/report/page.ts";
 import type { BenchResult, Run } from "../../bench/result.ts";
 import { type Browser, findChromium, startChromium } from "./chromium.ts";
 import { emptyResult, madeUpResult } from "./made-up-result.ts";
+import { lacks } from "../needs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-page-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -83,7 +84,7 @@ test("the page names no address to load from", async () => {
 });
 
 const program = findChromium();
-const reason = program === undefined ? " (skipped: no Chromium on PATH)" : "";
+const noChromium = lacks(program !== undefined, "chromium-headless-shell");
 
 /** The pixels of a canvas, read from a copy: reading makes the canvas itself a slow one. */
 const PIXELS = `((canvas) => {
@@ -114,7 +115,7 @@ const inColour = (id: string, name: string): string => `(() => {
   return found;
 })()`;
 
-describe.skipIf(program === undefined)(`in Chromium${reason}`, () => {
+describe.skipIf(noChromium)("in Chromium", () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startChromium(program ?? "");

@@ -6,25 +6,26 @@ import { nginx } from "../../bench/systems/nginx.ts";
 import { original } from "../../bench/systems/original.ts";
 import { pipingServer } from "../../bench/systems/piping-server.ts";
 import { measure, MiB } from "./load.ts";
+import { lacks } from "../needs.ts";
 
 afterAll(removeSources);
 
-const missing = new Map<string, string | undefined>();
-for (const each of [nginx, original, pipingServer]) {
-  missing.set(each.name, (await each.find()).missing);
+const python = ["python3-fastapi", "python3-uvicorn", "python3-websockets"] as const;
+const missing = new Map<System, boolean>();
+for (const [each, ...packages] of [
+  [nginx, "nginx"],
+  [original, ...python],
+  [pipingServer],
+] as const) {
+  missing.set(each, lacks((await each.find()).missing === undefined, ...packages));
 }
 
-/** A test of a peer; skipped, with the reason in its name, where that is not installed. */
 function peerTest(system: System, what: string, run: () => Promise<void>): void {
-  const why = missing.get(system.name);
-  test.skipIf(why !== undefined)(
-    `${system.name} ${what}${why === undefined ? "" : `: ${why}`}`,
-    run,
-  );
+  test.skipIf(missing.get(system) === true)(`${system.name} ${what}`, run);
 }
 
-test("Piping Server comes with the development dependencies", () => {
-  expect(missing.get("piping-server")).toBeUndefined();
+test("Piping Server comes with the development dependencies", async () => {
+  expect((await pipingServer.find()).missing).toBeUndefined();
 });
 
 describe("a peer", () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { commands } from "../../cli/commands/all.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv, openProgram } from "./pty.ts";
+import { lacksProgram } from "../needs.ts";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
 const names = [...new Set(Object.keys(commands).map((name) => name.split(" ", 1)[0] ?? ""))];
@@ -25,10 +26,6 @@ async function prepared(shell: string) {
   writeFileSync(join(folder.path, "a file.bin"), "");
   mkdirSync(join(folder.path, "a folder"));
   return { script, cwd: folder.path, [Symbol.dispose]: () => folder[Symbol.dispose]() };
-}
-
-function missing(shell: string): boolean {
-  return Bun.which(shell) === null;
 }
 
 const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = [
@@ -51,7 +48,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["fileshare help re", ["recv", "relay"]],
 ];
 
-describe.skipIf(missing("bash"))("bash", () => {
+describe("bash", () => {
   test.each(CASES)("%j", async (line, offered) => {
     using shell = await prepared("bash");
     const words = line.split(" ");
@@ -78,7 +75,7 @@ describe.skipIf(missing("bash"))("bash", () => {
   });
 });
 
-describe.skipIf(missing("zsh"))("zsh", () => {
+describe.skipIf(lacksProgram("zsh", "zsh"))("zsh", () => {
   test("completes at Tab, sourced or from the fpath", async () => {
     using shell = await prepared("zsh");
     const options = { cwd: shell.cwd, env: { PS1: "$ " } };
@@ -104,7 +101,7 @@ const NOT_OFFERED = [
   ["fileshare relay token ", "token"],
 ] as const;
 
-describe.skipIf(missing("fish"))("fish", () => {
+describe.skipIf(lacksProgram("fish", "fish"))("fish", () => {
   test.each(CASES)("%j", async (line, offered) => {
     using shell = await prepared("fish");
     const call = `source ${shell.script}; complete -C '${line}'`;
@@ -115,7 +112,7 @@ describe.skipIf(missing("fish"))("fish", () => {
   });
 });
 
-describe.skipIf(missing("fish"))("fish", () => {
+describe.skipIf(lacksProgram("fish", "fish"))("fish", () => {
   test.each(NOT_OFFERED)("%j does not offer %s", async (line, word) => {
     using shell = await prepared("fish");
     const call = `source ${shell.script}; complete -C '${line}'`;

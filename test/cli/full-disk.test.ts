@@ -5,11 +5,9 @@ import { join } from "node:path";
 import { checkSpace, diskFault } from "../../cli/folder.ts";
 import { writeFully } from "../../cli/own-file.ts";
 import { faultOf, temporaryFolder } from "./disk.ts";
+import { mountNamespace } from "../needs.ts";
 
-/** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 describe("a disk that fills up", () => {
   test.skipIf(NAMESPACE === undefined)(

@@ -71,19 +71,21 @@ const CHANGES: readonly (readonly [string, (held: HeldFolder) => void])[] = [
   ["sets times", (held) => held.setTimes(5000)],
 ];
 
-describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
-  test.skipIf(byPath || !isLinux).each(CHANGES)(
+describe("a folder that is held through /proc", () => {
+  test.skipIf(!isLinux).each(CHANGES)(
     "%s in the folder that was opened, whatever has its name",
     (_what, change) => {
-      using stage = new Stage(byPath);
+      using stage = new Stage(false);
       stage.swap();
       change(stage.held);
       expect(stage.isVictimWhole).toBe(true);
     },
   );
+});
 
-  test.skipIf(!byPath).each(CHANGES)("%s nowhere once another has its name", (what, change) => {
-    using stage = new Stage(byPath);
+describe("a folder that is held by path", () => {
+  test.each(CHANGES)("%s nowhere once another has its name", (what, change) => {
+    using stage = new Stage(true);
     stage.swap();
     // A time is set through the descriptor.
     expect(faultOf(() => change(stage.held))).toBe(
@@ -92,7 +94,9 @@ describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
     expect(stage.isVictimWhole).toBe(true);
     expect(list(stage.at("away"))).toEqual(["a"]);
   });
+});
 
+describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
   test("does all of it while its name is its own", () => {
     using stage = new Stage(byPath);
     const { held } = stage;

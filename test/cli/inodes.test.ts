@@ -5,11 +5,9 @@ import { lstatSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { Identities } from "../../cli/identities.ts";
 import { temporaryFolder } from "./disk.ts";
+import { mountNamespace } from "../needs.ts";
 
-/** Mounting needs root, or a user namespace. */
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 test.skipIf(NAMESPACE === undefined)(
   "files of an overlay are sent with inodes of 2^63 and above, also when it is mounted anew with other numbers",

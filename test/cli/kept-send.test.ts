@@ -20,6 +20,7 @@ import { parseCode } from "../../protocol/code.ts";
 import { SENDS_KEPT } from "../../protocol/limits.ts";
 import { temporaryFolder } from "./disk.ts";
 import { tagOf } from "./kept-tags.ts";
+import { mountNamespace } from "../needs.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 const before = process.env["XDG_STATE_HOME"];
@@ -247,10 +248,7 @@ test("HOSTILE E8 nothing leaves that was not noted before, whenever the process 
   expect(keptSends()).toMatchObject([{ running: false }]);
 });
 
-/** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 test.skipIf(NAMESPACE === undefined)(
   "HOSTILE E8 a full disk ends no send, which nobody goes on with then (needs unshare and tmpfs)",

@@ -14,6 +14,7 @@ import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";
+import { lacksProgram } from "../needs.ts";
 
 const root = join(import.meta.dir, "../..");
 const read = (name: string): string => readFileSync(join(root, "deploy", name), "utf8");
@@ -66,7 +67,7 @@ describe("the unit", () => {
     expect(clientsWithin(Number(files), RELAY_WORKERS)).toBeGreaterThan(clients);
   });
 
-  test.skipIf(Bun.which("systemd-analyze") === null)(
+  test.skipIf(lacksProgram("systemd-analyze", "systemd"))(
     "is understood by systemd, and tight",
     async () => {
       using folder = temporaryFolder();

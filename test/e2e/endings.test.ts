@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
@@ -14,6 +13,7 @@ import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, receiveJob, send } from "./clients.ts";
 import { content, makeFile } from "./files.ts";
 import { Proxy } from "./proxy.ts";
+import { mountNamespace } from "../needs.ts";
 
 const MiB = 1024 * 1024;
 
@@ -110,10 +110,7 @@ describe("F33 a source that does not stay as it was", () => {
   });
 });
 
-/** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 test.skipIf(NAMESPACE === undefined)(
   "F23 F24 a disk that fills up at the receiver ends it, and with space it goes on",

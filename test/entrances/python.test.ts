@@ -14,6 +14,7 @@ const PYTHON = ["/usr/bin/python3", "python3"].find((python) => {
   if (Bun.which(python) === null) return false;
   return Bun.spawnSync([python, "-c", "import websockets"]).exitCode === 0;
 });
+const noPython = lacks(PYTHON !== undefined, "python3-websockets");
 const MiB = 1024 ** 2;
 
 function python(script: string, args: readonly string[]): Bun.Subprocess<"ignore", "pipe"> {
@@ -23,7 +24,7 @@ function python(script: string, args: readonly string[]): Bun.Subprocess<"ignore
   });
 }
 
-test.skipIf(PYTHON === undefined)(
+test.skipIf(noPython)(
   "the Python websockets library on both ends, beside a receiver of ours (needs python3-websockets)",
   async () => {
     using folder = temporaryFolder();
@@ -67,8 +68,9 @@ async def main(url, token):
     print(await knock(url, {"Authorization": "Bearer " + token}))
 asyncio.run(main(*sys.argv[1:]))
 `;
+import { lacks } from "../needs.ts";
 
-test.skipIf(PYTHON === undefined)(
+test.skipIf(noPython)(
   "P4 the Python websockets library with a token (needs python3-websockets)",
   async () => {
     const { text, known } = token(["receive"]);

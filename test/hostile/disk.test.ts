@@ -385,8 +385,10 @@ test("F31 no path of a peer goes to a call that makes folders or follows links b
   }
 });
 
-test.skipIf(process.geteuid?.() === 0)("F31 a folder that may not be written to", async () => {
+test("F31 a folder that may not be written to", async () => {
   using folder = temporaryFolder();
   chmodSync(folder.path, 0o555);
-  expect((await recv(at(folder.path), "--yes")).exitCode).toBe(2);
+  const told = await recv({ ...at(folder.path), isBoundByModes: true }, "--yes");
+  expect(told.exitCode).toBe(2);
+  expect(told.err.toString()).toContain("That folder cannot be written to");
 });

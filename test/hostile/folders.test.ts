@@ -3,7 +3,6 @@
  * 320,000 of them, which take 1.25 GB of a disk and no byte of content.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { offerLines } from "../../cli/screen/offer-lines.ts";
@@ -20,6 +19,7 @@ import { cleanEnv } from "../cli/pty.ts";
 import { newCode } from "../e2e/clients.ts";
 import { everything } from "./receiver.ts";
 import { HostileSender, type Entry, type Lie } from "./sender.ts";
+import { mountNamespace } from "../needs.ts";
 
 const MAIN = join(import.meta.dir, "../../cli/main.ts");
 const relay = await startRelay();
@@ -79,9 +79,7 @@ const codeOf = (events: readonly ClientEvent[]): string | undefined => {
   return codes.find((code) => code !== "interrupted");
 };
 
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 describe("F26 folders that only paths name", () => {
   test.each([false, true])(

@@ -2,6 +2,7 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cleanEnv } from "../cli/pty.ts";
+import { boundByModes } from "../needs.ts";
 
 const MAIN = join(import.meta.dir, "../../cli/main.ts");
 
@@ -16,10 +17,12 @@ export interface Told {
  * interrupted; the code comes by the environment.
  */
 export async function recv(
-  { relay, code, cwd }: { relay: string; code: string; cwd: string },
+  at: { relay: string; code: string; cwd: string; isBoundByModes?: boolean },
   ...args: readonly string[]
 ): Promise<Told> {
-  const child = Bun.spawn([process.execPath, MAIN, "recv", ...args], {
+  const { relay, code, cwd } = at;
+  const command = [process.execPath, MAIN, "recv", ...args];
+  const child = Bun.spawn(at.isBoundByModes === true ? boundByModes(command) : command, {
     cwd,
     env: { ...cleanEnv(), FILESHARE_RELAY: relay, FILESHARE_CODE: code },
     stdin: "ignore",

@@ -16,11 +16,9 @@ import { FileStore, MESSAGE_HEAD_BYTES, createLogFile } from "../../relay/store.
 import { laterFaultOf, list, temporaryFolder } from "../cli/disk.ts";
 import { RelayProcess } from "../e2e/processes.ts";
 import { fileRoom, frameOf } from "./log-rooms.ts";
+import { mountNamespace } from "../needs.ts";
 
-/** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */
-const NAMESPACE = ["-m", "-rm"].find(
-  (flags) => spawnSync("unshare", [flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
-);
+const NAMESPACE = mountNamespace();
 
 describe("the file of the log", () => {
   test("P14 has no name, belongs to nobody else, and takes no space before it is written", () => {

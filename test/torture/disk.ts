@@ -7,19 +7,6 @@ import type { History } from "./history.ts";
 /** What takes the room. */
 export const BALLAST = "ballast";
 
-/** How to mount without asking anyone: as root in a mount namespace, else in a user namespace too. */
-export function mountNamespace(): string | undefined {
-  if (Bun.which("unshare") === null) return undefined;
-  return ["-m", "-rm"].find(
-    (flags) =>
-      Bun.spawnSync(["unshare", flags, "mount", "-t", "tmpfs", "none", "/mnt"], {
-        stdin: "ignore",
-        stdout: "ignore",
-        stderr: "ignore",
-      }).exitCode === 0,
-  );
-}
-
 export class SmallDisk implements Disposable {
   readonly #path: string;
   readonly #who: string;

@@ -3,7 +3,7 @@
  * with 1 when something went wrong, and keeps the history of it.
  */
 import { EXIT, FaultError } from "../../protocol/faults.ts";
-import { mountNamespace } from "./disk.ts";
+import { mountNamespace } from "../needs.ts";
 import { helpText, torture, type Options } from "./options.ts";
 import { play } from "./run.ts";
 

@@ -1,0 +1,65 @@
+/** Programs of Debian that some tests drive. `check` installs them, so where it runs nothing is skipped. */
+
+/**
+ * Debian's packages with those programs. One a line, sorted; the program where its name is another.
+ */
+export const PACKAGES = [
+  "chromium-headless-shell",
+  "curl",
+  "fish",
+  "groff-base", // groff
+  "iproute2", // ip, ss
+  "magic-wormhole", // wormhole
+  "magic-wormhole-transit-relay",
+  "nginx",
+  "python3-fastapi",
+  "python3-magic-wormhole-mailbox-server",
+  "python3-uvicorn",
+  "python3-websockets",
+  "systemd", // systemd-analyze
+  "tmux",
+  "util-linux", // unshare, setpriv
+  "zsh",
+] as const;
+
+type Package = (typeof PACKAGES)[number];
+
+/**
+ * Whether tests that need these packages are skipped, as on a developer's machine without them.
+ * @param isHere whether what they need was found
+ * @throws Error in CI, which skips no test
+ */
+export function lacks(isHere: boolean, ...packages: readonly Package[]): boolean {
+  if (isHere) return false;
+  const ci = process.env["CI"] ?? "";
+  if (ci === "" || ci === "false") return true;
+  throw new Error(`Tests need Debian's ${packages.join(", ")}: install it, or run check as root`);
+}
+
+/** The same of one program on PATH, or where only root's PATH leads. */
+export function lacksProgram(program: string, ...packages: readonly Package[]): boolean {
+  const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+  return lacks(Bun.which(program, { PATH }) !== null, ...packages);
+}
+
+/**
+ * How to mount without asking anyone: as root in a mount namespace, else in a user namespace too.
+ * Undefined where the kernel lets nobody, as in a container without that capability.
+ */
+export function mountNamespace(): string | undefined {
+  if (lacksProgram("unshare", "util-linux")) return undefined;
+  return ["-m", "-rm"].find(
+    (flags) =>
+      Bun.spawnSync(["unshare", flags, "mount", "-t", "tmpfs", "none", "/mnt"], {
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "ignore",
+      }).exitCode === 0,
+  );
+}
+
+/** A command as a process that files' modes bind. They bind root only without these capabilities. */
+export function boundByModes(command: readonly string[]): string[] {
+  if (process.geteuid?.() !== 0) return [...command];
+  return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--", ...command];
+}
