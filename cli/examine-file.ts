@@ -1,10 +1,9 @@
 /** What the partial of a single file holds, and how far it can be believed. */
-import { ftruncateSync } from "node:fs";
 import { dataPerRecord } from "../protocol/sizes.ts";
 import type { Folder } from "./folder.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import type { Journal } from "./journal.ts";
-import { isOurs, openOwn } from "./own-file.ts";
+import { cutTo, openOwn } from "./own-file.ts";
 import { DATA } from "./partial.ts";
 import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts";
 
@@ -29,9 +28,9 @@ export function examineFile(folder: Folder, own: HeldFolder, journal: Journal): 
     const placed = there?.isFile() && there.ino === destiny?.ino && there.size === total;
     return placed && destiny ? { kind: "placed", as: destiny.name } : { kind: "empty" };
   }
-  if (!data.isFile() || !isOurs(Number(data.uid))) return { kind: "odd" };
+  if (!data.isFile() || !own.isOurs(data.uid)) return { kind: "odd" };
   if (whole) return data.size === total ? { kind: "data", next: written } : { kind: "spoilt" };
-  if (data.nlink !== 1n) return { kind: "odd" };
+  if (data.nlink > 1n) return { kind: "odd" };
   if (written === 0) return { kind: "spoilt" }; // nothing to believe
   const least = BigInt(open ? position : fileOffset(written, manifest, headBytes));
   const most = open
@@ -67,23 +66,28 @@ export function takeFile(
       const placed = { placed: contents.as };
       return new PartialFile({ folder, name, own, journal, data: placed, next, synced: next });
     }
-    case "spoilt": {
-      journal.mark({ written: 0, synced: 0, whole: false });
-      // Not cut to nothing: the same file may have another name by now.
-      own.clear(DATA);
-      const anew = createData(own, onlyFile(manifest));
-      return new PartialFile({ folder, name, own, journal, data: anew, next: 0, synced: 0 });
-    }
+    case "spoilt":
+      return anew(folder, name, own, journal);
     case "data": {
       if (data === undefined) return undefined;
       const { next } = contents;
       const end = manifest.open ? position : fileOffset(next, manifest, headBytes);
       // What was written after the last note would stay behind a shorter end of an open share.
-      if (!journal.sameBoot || manifest.open) ftruncateSync(data, end);
+      if ((!journal.sameBoot || manifest.open) && !cutTo(data, end)) {
+        return anew(folder, name, own, journal);
+      }
       journal.mark({ written: next, synced, whole, position, syncedPosition });
       return new PartialFile({ folder, name, own, journal, data, next, synced });
     }
   }
+}
+
+function anew(folder: Folder, name: string, own: HeldFolder, journal: Journal): PartialFile {
+  journal.mark({ written: 0, synced: 0, whole: false });
+  // Not cut to nothing: the same file may have another name by now.
+  own.clear(DATA);
+  const data = createData(own, onlyFile(journal.manifest));
+  return new PartialFile({ folder, name, own, journal, data, next: 0, synced: 0 });
 }
 
 export function openData(own: HeldFolder): number | undefined {

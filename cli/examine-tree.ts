@@ -4,7 +4,6 @@ import { Descent } from "./descent.ts";
 import type { Folder } from "./folder.ts";
 import { lookAt, type HeldFolder } from "./held-folder.ts";
 import type { Journal } from "./journal.ts";
-import { isOurs } from "./own-file.ts";
 import { Layout, topsOf } from "./layout.ts";
 import { DATA } from "./partial.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
@@ -93,7 +92,7 @@ export function takeTree(
 /** Whether the data is a folder of ours, or is not there yet. */
 function isUsable(own: HeldFolder): boolean {
   const data = own.look(DATA);
-  return data === undefined || (data.isDirectory() && isOurs(Number(data.uid)));
+  return data === undefined || (data.isDirectory() && own.isOurs(data.uid));
 }
 
 /** Under these what is missing in the partial may be in its place, which `placeTree` sees to. */
@@ -121,10 +120,11 @@ function lookAtStaged(
 ): "good" | "missing" | "bad" {
   const { size, least, journal } = due;
   try {
-    const there = lookAt(descent?.place(path));
-    if (!there) return "missing";
+    const spot = descent?.place(path);
+    const there = lookAt(spot);
+    if (!spot || !there) return "missing";
     if (type === "folder") return there.isDirectory() ? "good" : "bad";
-    if (!there.isFile() || !isOurs(Number(there.uid)) || there.nlink !== 1n) return "bad";
+    if (!there.isFile() || !spot.folder.isOurs(there.uid) || there.nlink > 1n) return "bad";
     if (there.size < BigInt(least) || there.size > BigInt(size)) return "bad";
     // Killed amid a record, the file at the end of what was noted may be longer.
     const later = least < size && there.size > BigInt(least);

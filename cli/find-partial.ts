@@ -10,7 +10,6 @@ import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, checkSpace, diskFault, errorCode, Folder } from "./folder.ts";
 import { swapped, type HeldFolder } from "./held-folder.ts";
 import { Journal, JOURNAL } from "./journal.ts";
-import { isOurs } from "./own-file.ts";
 import { Layout } from "./layout.ts";
 import { formatPartialName, isGone, parsePartialName, partialStem, thisProcess } from "./owner.ts";
 import { DATA, removePartial, type PartialShare } from "./partial.ts";
@@ -107,8 +106,7 @@ export interface Sought {
 export function findPartial({ dir, share, policy }: Sought): PartialShare | undefined {
   const folder = hold(dir);
   try {
-    const found = folder
-      .list()
+    const found = namesIn(folder)
       .flatMap((name) => inspect(folder, name, share, policy) ?? [])
       .toSorted((a, b) => b.next - a.next);
     for (const one of found) {
@@ -121,6 +119,16 @@ export function findPartial({ dir, share, policy }: Sought): PartialShare | unde
   }
   folder.close();
   return undefined;
+}
+
+/** A folder may be one to put things into, and not to look at. */
+function namesIn(folder: Folder): string[] {
+  try {
+    return folder.list();
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return [];
+  }
 }
 
 /** A partial that could be gone on with. */
@@ -180,8 +188,9 @@ function claim(
   try {
     if (!folder.moveSame(name, mine, (there) => folder.isOne(there, stat))) return undefined;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
+    // Gone, or of a file system that renames no folders: what is in it can't be claimed.
+    if (error instanceof FaultError || errorCode(error) === undefined) throw error;
+    return undefined;
   }
   const own = enterOurs(folder, mine);
   let taken: PartialShare | undefined;
@@ -236,7 +245,7 @@ function enterOurs(folder: Folder, name: string): HeldFolder | undefined {
     if (error instanceof FaultError) throw error;
     return undefined; // a link, a file, gone, or closed to us
   }
-  if (isOurs(Number(own.stat.uid))) return own;
+  if (folder.isOurs(own.stat.uid)) return own;
   own.close();
   return undefined;
 }
@@ -255,12 +264,25 @@ function makeOwn(folder: Folder, name: string): HeldFolder {
     throw new FaultError("bad-destination", folder.path, { cause });
   }
   const own = enterOurs(folder, name);
-  if (own === undefined) throw swapped(join(folder.path, name));
+  if (own === undefined) throw closedToUs(folder, name) ?? swapped(join(folder.path, name));
   own.keepPrivate();
   // A directory that was there before is not ours to fill, whoever put it there.
   if (own.list().length === 0) return own;
   own.close();
   throw swapped(join(folder.path, name));
+}
+
+/** A mount may give what is made to another user, and so close it to the one who made it. */
+function closedToUs(folder: Folder, name: string): FaultError | undefined {
+  const there = folder.look(name);
+  if (there === undefined || !there.isDirectory() || !folder.isOurs(there.uid)) return undefined;
+  try {
+    folder.removeFolder(name);
+  } catch {
+    // It stays, empty.
+  }
+  const why = `what this user makes there is shown as user ${there.uid}'s and closed to this one`;
+  return new FaultError("bad-destination", `${folder.path} (${why})`);
 }
 
 /** Whether it holds nothing but what a receiver makes first. */

@@ -3,6 +3,7 @@ import { accessSync, constants, statfsSync, type BigIntStatsFs } from "node:fs";
 import { FaultError } from "../protocol/faults.ts";
 import type { DiskUse } from "./disk-need.ts";
 import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
+import { errorCode } from "./shown-owner.ts";
 
 /** Of Linux's libc; Bun has no word for it. */
 type Syncfs = (fd: number) => number;
@@ -45,12 +46,11 @@ export class Folder extends HeldFolder {
     throw swapped(this.path);
   }
 
-  /** Makes the entries of the directory last through a power cut, where the file system can. */
   override sync(): void {
     try {
       super.sync();
     } catch (error) {
-      if (errorCode(error) !== "EINVAL") throw diskFault(error, this.path);
+      throw diskFault(error, this.path);
     }
   }
 
@@ -75,7 +75,7 @@ const BLOCK_BYTES_MOST = 4096;
 
 /** What a folder takes there, and in which steps files grow. @throws FaultError "bad-destination" */
 export function blockBytes(folder: string | Folder): number {
-  return Math.min(Number(statOf(folder).bsize), BLOCK_BYTES_MOST);
+  return Math.min(Number(statOf(folder).bsize) || BLOCK_BYTES_MOST, BLOCK_BYTES_MOST);
 }
 
 /**
@@ -101,18 +101,24 @@ function pathOf(folder: string | Folder): string {
   return typeof folder === "string" ? folder : folder.path;
 }
 
-function statOf(folder: string | Folder): BigIntStatsFs {
+type DiskSize = Pick<BigIntStatsFs, "blocks" | "bavail" | "bsize" | "ffree">;
+
+function statOf(folder: string | Folder): DiskSize {
   try {
     const at = typeof folder === "string" ? folder : folder.at();
     return statfsSync(at, { bigint: true });
   } catch (cause) {
+    if (!GONE.has(errorCode(cause) ?? "")) return NOTHING_SAID;
     throw new FaultError("bad-destination", pathOf(folder), { cause });
   }
 }
 
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
-}
+/** What statfs(2) says of a path that leads to no folder; all else comes from the file system. */
+const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
+/** As of a file system without a size of its own. */
+const NOTHING_SAID = { blocks: 0n, bavail: 0n, bsize: 0n, ffree: 0n };
+
+export { errorCode };
 
 /** The fault for an error that the system gave while writing to `path`. */
 export function diskFault(error: unknown, path: string): FaultError {

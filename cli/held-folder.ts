@@ -35,6 +35,7 @@ import {
 import { join } from "node:path";
 
 import { FaultError } from "../protocol/faults.ts";
+import { errorCode, ShownOwner } from "./shown-owner.ts";
 
 /** What makes a file or a folder the one that it is. */
 export type Identity = Pick<BigIntStats, "dev" | "ino">;
@@ -88,6 +89,8 @@ export class HeldFolder implements Disposable {
   #fd: number | undefined;
   readonly #found: Found;
   #stat: BigIntStats | undefined;
+  /** Shared with the folders that are entered from here, which lie on the same mount. */
+  #owner = new ShownOwner();
 
   protected constructor(path: string, at: string, found: Found, byPath: boolean | undefined) {
     this.path = path;
@@ -150,6 +153,7 @@ export class HeldFolder implements Disposable {
   enter(name: string): HeldFolder {
     const at = this.at(name);
     const inner = new HeldFolder(join(this.path, name), at, "itself", this.#prefix === undefined);
+    inner.#owner = this.#owner;
     try {
       this.#checkAfter();
     } catch (error) {
@@ -164,7 +168,7 @@ export class HeldFolder implements Disposable {
    * @returns its descriptor. @throws what the file system throws
    */
   open(name: string, flags: number, mode?: number): number {
-    const fd = openSync(this.at(name), flags | ITSELF | UNBLOCKED, mode);
+    const fd = this.#openItself(name, flags, mode);
     try {
       this.#checkAfter();
     } catch (error) {
@@ -172,6 +176,22 @@ export class HeldFolder implements Disposable {
       throw error;
     }
     return fd;
+  }
+
+  #openItself(name: string, flags: number, mode: number | undefined): number {
+    try {
+      return openSync(this.at(name), flags | ITSELF | UNBLOCKED, mode);
+    } catch (error) {
+      // Some FUSE file systems refuse flags that they do not know. A regular file holds nobody up.
+      const unknown = errorCode(error) === "EINVAL" || errorCode(error) === "EOPNOTSUPP";
+      if (!unknown || this.look(name)?.isFile() !== true) throw error;
+      return openSync(this.at(name), flags | ITSELF, mode);
+    }
+  }
+
+  /** Whether an entry of this mount with that owner is this user's. */
+  isOurs(uid: number | bigint): boolean {
+    return this.#owner.isOurs(Number(uid), this);
   }
 
   make(name: string, mode = 0o777): void {
@@ -264,14 +284,24 @@ export class HeldFolder implements Disposable {
   }
 
   setTimes(mtimeMs: number): void {
-    const seconds = mtimeMs / 1000;
-    if (this.#fd === undefined) utimesSync(this.at(), seconds, seconds);
-    else futimesSync(this.#fd, seconds, seconds);
+    // A Date, as Bun takes negative numbers for the present.
+    const time = new Date(mtimeMs);
+    if (this.#fd === undefined) utimesSync(this.at(), time, time);
+    else futimesSync(this.#fd, time, time);
   }
 
-  /** Until its entries are on the disk. @throws what the file system throws */
+  /**
+   * Makes its entries last through a power cut, where the file system can: network and FUSE file
+   * systems have various words for that they cannot.
+   * @throws what a full file system throws
+   */
   sync(): void {
-    if (this.#fd !== undefined) fsyncSync(this.#fd);
+    if (this.#fd === undefined) return;
+    try {
+      fsyncSync(this.#fd);
+    } catch (error) {
+      if (errorCode(error) === "ENOSPC" || errorCode(error) === "EDQUOT") throw error;
+    }
   }
 
   close(): void {

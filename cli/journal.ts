@@ -17,13 +17,12 @@
  * step and not the journal.
  */
 import { closeSync, constants, fstatSync, fsync } from "node:fs";
-import { promisify } from "node:util";
 import { equalBytes, fromHex } from "../protocol/bytes.ts";
 import { CONTROL_BYTES, MANIFEST_BYTES } from "../protocol/limits.ts";
 import { decodeHead, MANIFEST_LENGTH_BYTES, type Manifest } from "../protocol/manifest.ts";
 import { packMap, unpackMap } from "../protocol/msgpack.ts";
 import type { HeldFolder } from "./held-folder.ts";
-import { lengthAndSum, openOwn, readFully, readSummed, writeFully } from "./own-file.ts";
+import { lengthAndSum, openOwn, readFully, readSummed, syncFile, writeFully } from "./own-file.ts";
 import { bootId } from "./owner.ts";
 import { ON_EXISTS, type Policy } from "./policy.ts";
 
@@ -219,7 +218,7 @@ export class Journal {
 
   /** Until it is on the disk. */
   async sync(): Promise<void> {
-    await promisify(fsync)(this.#fd);
+    await syncFile(this.#fd, fsync);
   }
 
   close(): void {

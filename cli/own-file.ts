@@ -1,20 +1,34 @@
 /** Files by their descriptors: opened with care, and read and written as a whole. */
-import { closeSync, constants, fstatSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
-import type { HeldFolder } from "./held-folder.ts";
+import { errorCode } from "./folder.ts";
+import { HeldFolder } from "./held-folder.ts";
 
 /** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
 export function openOwn(folder: HeldFolder, name: string): number {
   const fd = folder.open(name, constants.O_RDWR);
   const stat = fstatSync(fd);
-  if (stat.isFile() && isOurs(stat.uid)) return fd;
+  if (stat.isFile() && folder.isOurs(stat.uid)) return fd;
   closeSync(fd);
   throw new FaultError("write-failed", `${join(folder.path, name)} is no file of yours`);
 }
 
-export function isOurs(uid: number): boolean {
-  return process.geteuid === undefined || process.geteuid() === uid;
+/** Whether an entry with that owner is this user's. @param folder on the same mount, not held yet */
+export function isOursIn(folder: string, uid: number): boolean {
+  if (process.geteuid === undefined || process.geteuid() === uid) return true;
+  using held = HeldFolder.hold(folder);
+  return held.isOurs(uid);
 }
 
 /** Goes on after short writes. */
@@ -58,4 +72,49 @@ export function readSummed(
   const bytes = readFully(fd, position, length);
   if (view.getUint32(4) !== Bun.hash.crc32(bytes)) throw new Error("checksum");
   return bytes;
+}
+
+/** What file systems say that cannot bring a file to the disk, and not that the disk did not take it. */
+const NO_SYNC = new Set(["EINVAL", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "EPERM", "EACCES"]);
+
+/** Until it is on the disk, where the file system can. @param how fsync or fdatasync */
+export async function syncFile(
+  fd: number,
+  how: (fd: number, done: (error: Error | null) => void) => void,
+): Promise<void> {
+  try {
+    await promisify(how)(fd);
+  } catch (error) {
+    if (!NO_SYNC.has(errorCode(error) ?? "")) throw error;
+  }
+}
+
+/** @returns whether it has that length now; a file system may be unable to cut */
+export function cutTo(fd: number, length: number): boolean {
+  try {
+    if (fstatSync(fd).size !== length) ftruncateSync(fd, length);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+/** No transfer fails for its time: what the file system cannot hold is left as it is. */
+export function setTime(fd: number, mtimeMs: number): void {
+  try {
+    // A Date, as Bun takes negative numbers for the present.
+    futimesSync(fd, new Date(mtimeMs), new Date(mtimeMs));
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** Nor for its mode. */
+export function setMode(fd: number, mode: number): void {
+  try {
+    fchmodSync(fd, mode);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
 }

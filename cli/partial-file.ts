@@ -1,17 +1,17 @@
 /** The partial of a share that is one file by itself: its `data` is that file. */
 import { closeSync, constants, fdatasync, fstatSync, fsync, ftruncateSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
 import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
 import { isSame, swapped, type HeldFolder } from "./held-folder.ts";
-import { writeFully } from "./own-file.ts";
-import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
+import { setTime, syncFile, writeFully } from "./own-file.ts";
+import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
 import { checkPlaced, finalName, place, type FinishPolicy } from "./place.ts";
 import { sameContent } from "./same-content.ts";
+import { replaceFile } from "./take-name.ts";
 
 export interface FileHoldings extends Holdings {
   /** Descriptor of the data, or the name under which it already is in its place. */
@@ -77,7 +77,7 @@ export class PartialFile extends PartialShare {
   protected override async syncData(): Promise<void> {
     const upTo = this.#position;
     if (this.#whole) setTime(this.#fd(), this.#file.mtime);
-    await promisify(this.#whole ? fsync : fdatasync)(this.#fd());
+    await syncFile(this.#fd(), this.#whole ? fsync : fdatasync);
     this.#syncedPosition = upTo;
   }
 
@@ -119,9 +119,11 @@ export class PartialFile extends PartialShare {
     const destiny = journal.destiny();
     const there = destiny && folder.look(destiny.name);
     if (destiny !== undefined && there?.ino === staged.ino) return destiny.name; // linked, then killed
+    const copied = there?.ino === destiny?.ino && there?.size === staged.size;
+    if (destiny !== undefined && copied) return destiny.name;
     if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-      own.move(DATA, folder, destiny.name);
-      checkPlaced(folder, destiny.name, staged);
+      const target = { folder, name: destiny.name };
+      checkPlaced(folder, destiny.name, await replaceFile({ data, staged, target }));
       return destiny.name;
     }
     if (checksum === true) {

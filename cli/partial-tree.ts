@@ -5,7 +5,6 @@
  */
 import { closeSync, constants, fsync, ftruncateSync, fstatSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
 import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../protocol/limits.ts";
 import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
@@ -13,9 +12,9 @@ import { Descent } from "./descent.ts";
 import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, errorCode } from "./folder.ts";
 import type { HeldFolder, Spot } from "./held-folder.ts";
-import { writeFully } from "./own-file.ts";
+import { setTime, syncFile, writeFully } from "./own-file.ts";
 import type { Layout } from "./layout.ts";
-import { DATA, PartialShare, setTime, type Holdings, type Saved } from "./partial.ts";
+import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
 import { placeTree } from "./place-tree.ts";
 import type { FinishPolicy } from "./place.ts";
 
@@ -197,7 +196,7 @@ export class PartialTree extends PartialShare {
     if (at === undefined) throw new FaultError("write-failed", `${this.path} was changed`);
     const fd = at.folder.open(at.name, constants.O_RDONLY);
     try {
-      await promisify(fsync)(fd);
+      await syncFile(fd, fsync);
     } finally {
       closeSync(fd);
     }

@@ -3,13 +3,12 @@
  * and a `journal`. The name of the directory says whose it is (`owner.ts`); whoever asks for the
  * same share later takes it over and goes on. Final names only ever hold what is whole.
  */
-import { futimesSync } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
 import type { Manifest } from "../protocol/manifest.ts";
 import { plainOffset, recordBytes } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
-import { checkSpace, diskFault, errorCode, type Folder } from "./folder.ts";
+import { checkSpace, diskFault, type Folder } from "./folder.ts";
 import { swapped, type HeldFolder } from "./held-folder.ts";
 import { JOURNAL, type Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "./owner.ts";
@@ -162,7 +161,7 @@ export abstract class PartialShare {
       if (this.#broken !== undefined) throw this.#broken;
       if (this.#next !== this.#records) throw new FaultError("internal", "not whole yet");
       this.#checkName();
-      const name = await this.place(policy);
+      const name = await this.#placeWhole(policy);
       folder.sync();
       const path = join(folder.whereabouts, name);
       this.#remove();
@@ -233,6 +232,17 @@ export abstract class PartialShare {
       this.#mark(this.#next, true);
     } catch (error) {
       throw this.#breakDown(error);
+    }
+  }
+
+  async #placeWhole(policy: FinishPolicy): Promise<string> {
+    try {
+      return await this.place(policy);
+    } catch (error) {
+      const { code, detail = "" } = diskFault(error, join(this.path, DATA));
+      if (error instanceof FaultError || code !== "write-failed") throw error;
+      const why = `${detail}: it got no name there; all of it is in this place`;
+      throw new FaultError(code, why, { cause: error });
     }
   }
 
@@ -319,13 +329,4 @@ export abstract class PartialShare {
 export function removePartial(folder: Folder, name: string, own: HeldFolder): void {
   for (const entry of [DATA, JOURNAL]) own.clear(entry);
   if (own.is(folder.look(name))) folder.removeFolder(name);
-}
-
-/** No transfer fails for its time: what the file system cannot hold is left as it is. */
-export function setTime(fd: number, mtimeMs: number): void {
-  try {
-    futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-  }
 }

@@ -10,7 +10,8 @@ import { isSame, lookAt, type HeldFolder, type Spot } from "./held-folder.ts";
 import type { Destiny, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { sameContent } from "./same-content.ts";
-import { checkPlaced, finalName, NO_LINKS, numbered, place, type FinishPolicy } from "./place.ts";
+import { checkPlaced, finalName, numbered, place, type FinishPolicy } from "./place.ts";
+import { replaceFile, takeName } from "./take-name.ts";
 
 export interface Tree {
   readonly folder: Folder;
@@ -74,7 +75,11 @@ async function placeTop(
     const merges = policy.onExists === "overwrite" || policy.onExists === "skip";
     // What an earlier run moved out of it file by file would be missing.
     const whole = staged !== undefined && (!journal.found.whole || isWhole(tree, top));
-    const name = whole ? rename(tree, staged, { entry, data, final, merges }) : undefined;
+    if (staged !== undefined && destiny !== undefined && isBegun(destiny, there)) {
+      return fill(tree, top, destiny.name, policy);
+    }
+    const goal = { entry, data, final, merges };
+    const name = whole ? await rename(tree, top, staged, goal, policy) : undefined;
     if (name !== undefined) return name;
     if (policy.onExists === "fail") throw new FaultError("file-exists", final);
     if (!merges) throw new FaultError(staged ? "name-exhausted" : "write-failed", final);
@@ -101,8 +106,9 @@ async function placeFile(
   const { folder, journal } = tree;
   const { entry, final, data, destiny, there } = goal;
   if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-    data.folder.move(data.name, folder, destiny.name);
-    checkPlaced(folder, destiny.name, staged);
+    const target = { folder, name: destiny.name };
+    checkPlaced(folder, destiny.name, await replaceFile({ data, staged, target }));
+    data.folder.clear(data.name);
     return destiny.name;
   }
   const destine = journal.destine.bind(journal);
@@ -113,7 +119,7 @@ async function placeFile(
     data.folder.clear(data.name);
     return final;
   }
-  const name = place({ folder, data, entry, staged, name: final, onExists, destine });
+  const name = await place({ folder, data, entry, staged, name: final, onExists, destine });
   data.folder.clear(data.name);
   return name;
 }
@@ -121,12 +127,22 @@ async function placeFile(
 /** Where renaming replaces: an empty folder only. */
 const TAKEN = new Set(["EEXIST", "ENOTEMPTY", "ENOTDIR"]);
 
+interface FolderGoal {
+  readonly entry: number;
+  readonly data: Spot;
+  readonly final: string;
+  readonly merges: boolean;
+}
+
 /** A whole folder in one step. Undefined when all names that it may have are taken. */
-function rename(
-  { folder, journal }: Tree,
+async function rename(
+  tree: Tree,
+  top: Top,
   staged: BigIntStats,
-  { entry, data, final, merges }: { entry: number; data: Spot; final: string; merges: boolean },
-): string | undefined {
+  { entry, data, final, merges }: FolderGoal,
+  policy: FinishPolicy,
+): Promise<string | undefined> {
+  const { folder, journal } = tree;
   const last = merges ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(final, number);
@@ -135,13 +151,58 @@ function rename(
     try {
       data.folder.move(data.name, folder, candidate);
     } catch (error) {
-      if (!TAKEN.has(errorCode(error) ?? "")) throw error;
-      continue;
+      if (TAKEN.has(errorCode(error) ?? "")) continue;
+      const there = folder.look(candidate);
+      if (!folder.isOne(there, staged)) {
+        if (there !== undefined || lookAt(data) === undefined) throw error;
+        return await fillNew(tree, top, { entry, name: candidate, ino: staged.ino }, policy);
+      }
     }
     checkPlaced(folder, candidate, staged);
     return candidate;
   }
   return undefined;
+}
+
+/**
+ * A folder that cannot be renamed, as some FUSE file systems and links between disks have it: it is
+ * made once more, and filled file by file. A later run recognises it by its inode, and goes on.
+ */
+async function fillNew(
+  tree: Tree,
+  top: Top,
+  destiny: Destiny,
+  policy: FinishPolicy,
+): Promise<string> {
+  const { folder, journal } = tree;
+  folder.make(destiny.name);
+  const made = folder.look(destiny.name);
+  journal.destine({ ...destiny, ...(made ? { placeholder: made.ino } : {}) });
+  try {
+    return await fill(tree, top, destiny.name, policy);
+  } catch (error) {
+    removeIfEmpty(folder, destiny.name);
+    throw error;
+  }
+}
+
+/** Whether an earlier run began to fill that folder. */
+function isBegun({ placeholder }: Destiny, there: BigIntStats | undefined): boolean {
+  return placeholder !== undefined && there?.isDirectory() === true && there.ino === placeholder;
+}
+
+async function fill(tree: Tree, top: Top, name: string, policy: FinishPolicy): Promise<string> {
+  await merge(tree, top, name, { ...policy, onExists: "skip" });
+  tree.data.clear(top.name);
+  return name;
+}
+
+function removeIfEmpty(folder: Folder, name: string): void {
+  try {
+    folder.removeFolder(name);
+  } catch {
+    // It holds what was moved already.
+  }
 }
 
 function isWhole({ journal, data }: Tree, top: Top): boolean {
@@ -176,32 +237,24 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
       const compared = policy.checksum === true && there?.size === staged.size;
       const same = compared ? await sameContent(data, target) : undefined;
       if (same && isSame(lookAt(target), same)) data.folder.remove(data.name);
-      else moveOver(data, target);
+      else await moveOver(data, staged, target);
     } else {
-      moveIfFree(data, target);
+      await moveIfFree(data, staged, target);
     }
     if (done % TREE_STEP === TREE_STEP - 1) await new Promise(setImmediate);
   }
 }
 
-/** From a folder that nobody else may write to: rename(2) takes what was looked at there. */
-function moveOver(data: Spot, target: Spot): void {
-  data.folder.move(data.name, target.folder, target.name);
+/** From a folder that nobody else may write to: what was looked at there is what is moved. */
+async function moveOver(data: Spot, staged: BigIntStats, target: Spot): Promise<void> {
+  await replaceFile({ data, staged, target });
+  data.folder.clear(data.name);
 }
 
 /** Where something came to be meanwhile it stays, and ours goes. */
-function moveIfFree(data: Spot, target: Spot): void {
-  try {
-    data.folder.link(data.name, target.folder, target.name);
-  } catch (error) {
-    const code = errorCode(error) ?? "";
-    if (code !== "EEXIST" && !NO_LINKS.has(code)) throw error;
-    if (code !== "EEXIST" && lookAt(target) === undefined) {
-      moveOver(data, target);
-      return;
-    }
-  }
-  data.folder.remove(data.name);
+async function moveIfFree(data: Spot, staged: BigIntStats, target: Spot): Promise<void> {
+  if (lookAt(target) === undefined) await takeName({ data, staged, target });
+  data.folder.clear(data.name);
 }
 
 function changed({ folder, directory }: Tree): FaultError {

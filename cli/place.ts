@@ -1,15 +1,16 @@
 /** The last step of a received file: from its partial directory to the name it shall have. */
-import { closeSync, constants, fstatSync, type BigIntStats, type linkSync } from "node:fs";
+import type { BigIntStats, linkSync } from "node:fs";
 import { extname, join } from "node:path";
 import { utf8 } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { NAME_BYTES, NUMBERED_NAMES } from "../protocol/limits.ts";
 import { parseSafeName, type SafeName, type SafePath } from "../protocol/names.ts";
-import { errorCode, type Folder } from "./folder.ts";
-import { isSame, swapped, type HeldFolder, type Spot } from "./held-folder.ts";
+import type { Folder } from "./folder.ts";
+import { swapped, type HeldFolder, type Spot } from "./held-folder.ts";
 import type { Destiny } from "./journal.ts";
 import { cutUtf8 } from "./owner.ts";
 import type { OnExists } from "./policy.ts";
+import { replaceFile, takeName, type Taking } from "./take-name.ts";
 
 export interface FinishPolicy {
   readonly onExists: OnExists;
@@ -41,15 +42,21 @@ export interface Move {
  * @returns the name it got.
  * @throws FaultError "file-exists" or "name-exhausted", or what the file system throws.
  */
-export function place(move: Move): string {
-  const { folder, data, entry, staged, name, onExists, destine } = move;
-  const { ino } = staged;
+export async function place(move: Move): Promise<string> {
+  const { folder, data, entry, staged, name, onExists, destine, link } = move;
+  const taking = (as: string): Taking => ({
+    data,
+    staged,
+    target: { folder, name: as },
+    note: (ino, placeholder) =>
+      destine({ entry, name: as, ino, ...(placeholder === undefined ? {} : { placeholder }) }),
+    link,
+  });
   if (onExists === "overwrite") {
     const there = folder.look(name);
     if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
-    destine({ entry, name, ino });
-    data.folder.move(data.name, folder, name);
-    checkPlaced(folder, name, staged);
+    destine({ entry, name, ino: staged.ino });
+    checkPlaced(folder, name, await replaceFile(taking(name)));
     return name;
   }
   // A file that came to be there under `skip` meanwhile is left, and so is ours.
@@ -57,9 +64,10 @@ export function place(move: Move): string {
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(name, number);
     if (folder.look(candidate) !== undefined) continue;
-    destine({ entry, name: candidate, ino });
-    if (!takeName(move, candidate)) continue;
-    checkPlaced(folder, candidate, staged);
+    destine({ entry, name: candidate, ino: staged.ino });
+    const taken = await takeName(taking(candidate));
+    if (taken === undefined) continue;
+    checkPlaced(folder, candidate, taken);
     return candidate;
   }
   throw new FaultError(onExists === "fail" ? "file-exists" : "name-exhausted", name);
@@ -95,52 +103,4 @@ function split(name: string): { stem: string; ext: string } {
   const found = extname(name);
   const ext = utf8(found).length <= 20 ? found : "";
   return { stem: name.slice(0, name.length - ext.length), ext };
-}
-
-/** What file systems without hard links (FAT, some network ones) say to one. */
-export const NO_LINKS = new Set([
-  "EPERM",
-  "EACCES",
-  "EOPNOTSUPP",
-  "ENOTSUP",
-  "ENOSYS",
-  "EMLINK",
-  "EINVAL",
-]);
-
-/** False when the name is taken. */
-function takeName(move: Move, name: string): boolean {
-  const { folder, data, entry, staged, destine, link } = move;
-  try {
-    data.folder.link(data.name, folder, name, link);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    if (!NO_LINKS.has(errorCode(error) ?? "")) throw error;
-  }
-  // An empty file keeps the name for us.
-  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-  let fd: number;
-  try {
-    fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    throw error;
-  }
-  let empty: BigIntStats;
-  try {
-    empty = fstatSync(fd, { bigint: true });
-    destine({ entry, name, ino: staged.ino, placeholder: empty.ino });
-  } finally {
-    closeSync(fd);
-  }
-  // Another may have it by now: what is there is not ours to replace.
-  if (!isSame(folder.look(name), empty)) return false;
-  try {
-    data.folder.move(data.name, folder, name);
-  } catch (error) {
-    if (isSame(folder.look(name), empty)) folder.remove(name);
-    throw error;
-  }
-  return true;
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 
 import { HeldFolder } from "./held-folder.ts";
-import { isOurs, readFully, writeFully } from "./own-file.ts";
+import { isOursIn, readFully, writeFully } from "./own-file.ts";
 import { isGone, thisProcess } from "./owner.ts";
 
 /** Longer is not read: an address and a token. bytes */
@@ -42,7 +42,7 @@ function folderOf(env: Environment): string {
 
 function isOwnFolder(path: string): boolean {
   try {
-    return path !== "" && isOurs(statSync(path).uid);
+    return path !== "" && isOursIn(path, statSync(path).uid);
   } catch {
     return false;
   }
@@ -57,7 +57,7 @@ function holdPrivate(path: string): HeldFolder | undefined {
     return undefined; // a link, a file, or nothing
   }
   const { uid, mode } = folder.stat;
-  if (isOurs(Number(uid)) && (mode & 0o077n) === 0n) return folder;
+  if (folder.isOurs(uid) && (mode & 0o077n) === 0n) return folder;
   folder.close();
   return undefined;
 }
@@ -129,7 +129,7 @@ function readTicket(folder: HeldFolder, name: string): Ticket | undefined {
   try {
     fd = folder.open(name, constants.O_RDONLY);
     const stat = fstatSync(fd);
-    if (!stat.isFile() || !isOurs(stat.uid) || stat.size > TICKET_BYTES) return undefined;
+    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > TICKET_BYTES) return undefined;
     const text = new TextDecoder().decode(readFully(fd, 0, stat.size));
     const { success, output } = v.safeParse(ticketShape, JSON.parse(text));
     return success ? output : undefined;

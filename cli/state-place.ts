@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
 import { homeFolder } from "./home.ts";
-import { isOurs } from "./own-file.ts";
+import { isOursIn } from "./own-file.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -96,7 +96,9 @@ function oldestPrivate(folder: string, begin: string): string | undefined {
 function isPrivateFolder(path: string): boolean {
   try {
     const stat = lstatSync(path);
-    return stat.isDirectory() && isOurs(stat.uid) && (stat.mode & 0o077) === 0 && isOpen(path);
+    return (
+      stat.isDirectory() && isOursIn(path, stat.uid) && (stat.mode & 0o077) === 0 && isOpen(path)
+    );
   } catch {
     return false;
   }
@@ -108,7 +110,8 @@ function canHold(path: string): boolean {
     const link = lstatSync(path, { throwIfNoEntry: false });
     if (link === undefined) return canBeMade(path);
     // Another user's link could lead to any folder of ours.
-    return isOurs(link.uid) && isOurs(statSync(path).uid) && isOpen(path);
+    const isOurs = isOursIn(dirname(path), link.uid) && isOursIn(path, statSync(path).uid);
+    return isOurs && isOpen(path);
   } catch {
     return false; // in a folder of others
   }

@@ -5,7 +5,7 @@
  * not at all. Nothing here is needed to receive: without it only the lists are shorter.
  */
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, readSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as v from "valibot";
 
 import { parseSenderCode, type Code } from "../protocol/code.ts";
@@ -13,7 +13,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
 import { HeldFolder } from "./held-folder.ts";
-import { isOurs, writeFully } from "./own-file.ts";
+import { writeFully } from "./own-file.ts";
 import { statePlace } from "./state-place.ts";
 
 /** The command line that goes on with something, without its code. */
@@ -145,12 +145,15 @@ export function openState(kind: StateKind): HeldFolder | undefined {
 /** It may be a link that this user made, and no other: another could let it lead to any folder of ours. */
 function holdPlace(path: string): HeldFolder {
   const link = lstatSync(path);
-  if (link.isSymbolicLink() && !isOurs(link.uid)) throw notYours(path);
+  if (link.isSymbolicLink()) {
+    using above = HeldFolder.hold(dirname(path));
+    if (!above.isOurs(link.uid)) throw notYours(path);
+  }
   return ours(HeldFolder.hold(path));
 }
 
 function ours(folder: HeldFolder): HeldFolder {
-  if (isOurs(Number(folder.stat.uid))) return folder;
+  if (folder.isOurs(folder.stat.uid)) return folder;
   folder.close();
   throw notYours(folder.path);
 }
@@ -194,7 +197,8 @@ export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
   try {
     fd = folder.open(name, constants.O_RDONLY);
     const stat = fstatSync(fd);
-    if (!stat.isFile() || !isOurs(stat.uid) || stat.size > STATE_ENTRY_BYTES) return undefined;
+    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > STATE_ENTRY_BYTES)
+      return undefined;
     const bytes = new Uint8Array(stat.size);
     const length = readSync(fd, bytes, 0, bytes.length, 0);
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, length)));

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
   mkdtempSync,
   openSync,
@@ -177,12 +178,13 @@ export function createLogFile(folder: string, blocks: number): Descriptor {
   try {
     // Where others may rename, a link or another folder may have its name by now.
     using own = new HeldFolder(made, constants.O_NOFOLLOW ?? 0);
-    if (process.geteuid !== undefined && Number(own.stat.uid) !== process.geteuid()) {
-      throw new Error(`${folder}: another user exchanged the folder of the log`);
-    }
     const file = openSync(own.at("log"), "wx+", 0o600);
     try {
       rmSync(own.at("log"), { force: true });
+      // Mounts may show another owner than this user, and then show it for both.
+      if (fstatSync(file).uid !== Number(own.stat.uid)) {
+        throw new Error(`${folder}: another user exchanged the folder of the log`);
+      }
       ftruncateSync(file, blocks * STRIDE_BYTES);
       return file;
     } catch (error) {

@@ -4,15 +4,20 @@
  * Debian's packages with those programs. One a line, sorted; the program where its name is another.
  */
 export const PACKAGES = [
+  "bindfs",
   "chromium-headless-shell",
   "curl",
+  "dosfstools", // mkfs.vfat
+  "e2fsprogs", // mkfs.ext4
   "fish",
+  "fuse3",
   "groff-base", // groff
   "iproute2", // ip, ss
   "magic-wormhole", // wormhole
   "magic-wormhole-transit-relay",
   "nginx",
   "python3-fastapi",
+  "python3-fusepy",
   "python3-magic-wormhole-mailbox-server",
   "python3-uvicorn",
   "python3-websockets",

@@ -5,7 +5,7 @@ import { Folder } from "../../cli/folder.ts";
 import type { Destiny } from "../../cli/journal.ts";
 import { finalName, place, type Move } from "../../cli/place.ts";
 import { parseSafeName } from "../../protocol/names.ts";
-import { faultOf, list, temporaryFolder } from "./disk.ts";
+import { faultOf, laterFaultOf, list, temporaryFolder } from "./disk.ts";
 
 /** As FAT answers. */
 function noLinks(from: PathLike, to: PathLike): void {
@@ -13,12 +13,16 @@ function noLinks(from: PathLike, to: PathLike): void {
 }
 
 describe("on file systems without hard links", () => {
-  function receive(dir: string, onExists: Move["onExists"], link: typeof linkSync): Destiny[] {
+  async function receive(
+    dir: string,
+    onExists: Move["onExists"],
+    link: typeof linkSync,
+  ): Promise<Destiny[]> {
     const data = join(dir, "data");
     const folder = new Folder(dir);
     const destinies: Destiny[] = [];
     try {
-      place({
+      await place({
         folder,
         data: { folder, name: "data" },
         entry: 0,
@@ -34,13 +38,13 @@ describe("on file systems without hard links", () => {
     return destinies;
   }
 
-  test("an empty file keeps the name, and nothing else is replaced", () => {
+  test("an empty file keeps the name, and nothing else is replaced", async () => {
     using folder = temporaryFolder();
     const at = (name: string): string => join(folder.path, name);
     writeFileSync(at("a.txt"), "mine");
     writeFileSync(at("data"), "new");
     const { ino } = statSync(at("data"), { bigint: true });
-    const destinies = receive(folder.path, "number", noLinks);
+    const destinies = await receive(folder.path, "number", noLinks);
     expect(destinies).toEqual([
       { entry: 0, name: "a (1).txt", ino },
       { entry: 0, name: "a (1).txt", ino, placeholder: expect.any(BigInt) as bigint },
@@ -50,7 +54,7 @@ describe("on file systems without hard links", () => {
     expect(readFileSync(at("a (1).txt"), "utf8")).toBe("new");
   });
 
-  test("a name that is taken between the look and the step is not replaced", () => {
+  test("a name that is taken between the look and the step is not replaced", async () => {
     using folder = temporaryFolder();
     const at = (name: string): string => join(folder.path, name);
     writeFileSync(at("data"), "new");
@@ -61,21 +65,21 @@ describe("on file systems without hard links", () => {
       if (name === "a.txt") noLinks(from, to); // taken before the empty file
       linkSync(from, to);
     };
-    receive(folder.path, "number", quick);
+    await receive(folder.path, "number", quick);
     expect(list(folder.path)).toEqual(["a (1).txt", "a (2).txt", "a.txt", "data"]);
     expect(readFileSync(at("a.txt"), "utf8")).toBe("mine");
     expect(readFileSync(at("a (1).txt"), "utf8")).toBe("mine");
     expect(readFileSync(at("a (2).txt"), "utf8")).toBe("new");
   });
 
-  test("data that has gone leaves no empty file behind", () => {
+  test("data that has gone leaves no empty file behind", async () => {
     using folder = temporaryFolder();
     writeFileSync(join(folder.path, "data"), "new");
     const vanish = (from: PathLike, to: PathLike): void => {
       rmSync(join(folder.path, "data"));
       noLinks(from, to);
     };
-    expect(faultOf(() => receive(folder.path, "number", vanish))).toContain("ENOENT");
+    expect(await laterFaultOf(receive(folder.path, "number", vanish))).toContain("ENOENT");
     expect(list(folder.path)).toEqual([]);
   });
 });
