@@ -8,7 +8,7 @@ import type { Screen } from "./screen/screen.ts";
 export class Admissions {
   readonly #client: Client;
   readonly #screen: Screen;
-  /** Who waits for an answer, the one who is asked about first; a receiver has one place at most. */
+  /** Receivers that wait for an answer, in the order of the questions; each has one place at most. */
   readonly #waiting = new Map<string, { event: AsksEvent; question: AbortController }>();
   readonly #pace = new QuestionPace();
   #asking = false;

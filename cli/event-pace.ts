@@ -119,7 +119,7 @@ export class EventPace {
     this.#emit(counted(event, untold + more));
   }
 
-  /** Who went needs no answer any more. */
+  /** A receiver that went needs no answer any more. */
   #takeBack({ id, state }: Extract<ClientEvent, { event: "receiver" }>): void {
     if (state === "lost" || state === "left") this.#held.delete(`asks ${id}`);
   }

@@ -107,7 +107,7 @@ export const clientEvent = v.variant("event", [
     message: field(v.optional(text), "the same for people"),
     untold,
   }),
-  event("gate", "Who has agreed while the content waits for enough of them.", {
+  event("gate", "How many receivers have agreed, while the content waits for enough of them.", {
     agreed: field(whole, "so many, and they are there"),
     wanted: field(whole, "so many are waited for"),
     open: field(yes, "it begins now, and waits no more"),

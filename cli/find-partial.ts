@@ -26,7 +26,7 @@ export interface NewPartial {
   readonly manifest: Manifest;
   /** The plaintext before the files' bytes, from which the manifest was decoded. */
   readonly head: Uint8Array;
-  /** Who this receiver is to the sender: kept, so that it is the same one when it goes on. */
+  /** The id under which the sender knows this receiver: kept, so that it is the same when it goes on. */
   readonly receiver: Uint8Array;
   /** What was agreed to; also kept. */
   readonly policy?: Policy;

@@ -56,7 +56,7 @@ export interface Destination {
 /** One share as it arrives: deciphers its records and keeps them. */
 export class Incoming {
   readonly offer: OfferSeen;
-  /** Who we are for this share: the same as in an earlier run, unless that is still running. */
+  /** Our id for this share: the same as in an earlier run, unless that is still running. */
   readonly #id: ReceiverId;
   readonly #destination: Destination;
   readonly #keys: Keys;

@@ -74,7 +74,7 @@ export class Journal {
   readonly manifest: Manifest;
   /** Bytes of the share's plaintext before those of its files; of very many files it is long. */
   readonly headBytes: number;
-  /** Who the receiver is to the sender. */
+  /** The id under which the sender knows this receiver. */
   readonly receiver: Uint8Array;
   readonly policy: Policy;
   readonly #fd: number;

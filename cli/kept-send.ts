@@ -54,7 +54,7 @@ export const STAMP_FIELDS = 4;
 export interface SendEntry {
   /** Share id in hex. */
   readonly share: string;
-  /** In hex. Whoever has it may open the share. */
+  /** In hex. Its holder may open the share. */
   readonly proof: string;
   readonly code: Code;
   /** WebSocket address, path included. */

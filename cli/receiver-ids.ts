@@ -1,5 +1,5 @@
 /**
- * Who we are to the senders of shares: a receiver that runs again is the same receiver, wherever it
+ * The ids under which senders know us: a receiver that runs again is the same receiver, wherever it
  * saves and whether it saves at all, so one person counts once. Empty files below `ids`, whose names
  * say it all; one rename claims an id, as with partials and kept sends:
  *

@@ -138,8 +138,8 @@ export const CLI_FAULTS = {
     "Receive it without --stdout.",
   ),
   "output-closed": failed(
-    "Who read the output has stopped reading",
-    "What came so far was written.",
+    "The reader of the output has stopped reading",
+    "Everything before that was written.",
   ),
   "name-exhausted": failed(
     "Too many files of that name are there already",

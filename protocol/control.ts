@@ -233,7 +233,7 @@ export type Role = MessageOf<"hello">["role"];
 export type DismissReason = MessageOf<"dismiss">["reason"];
 export type LeaveReason = MessageOf<"leave">["reason"];
 
-/** Who may send which message; `docs/protocol.md` prints this table, and the relay enforces it. */
+/** The parties that may send each message; `docs/protocol.md` prints this table, and the relay enforces it. */
 export const SENT_BY = {
   challenge: ["relay"],
   hello: ["sender", "receiver"],

@@ -1,8 +1,8 @@
 import type { ReceiverView } from "./sender-events.ts";
 
 /**
- * Finds receivers that take no record for too long while others went further. Who is as far as the
- * furthest waits for the sender, and who has not agreed waits for a person: neither is slow.
+ * Finds receivers that take no record for too long while others went further. A receiver that is as far as
+ * the furthest waits for the sender, and one that has not agreed waits for a person: neither is slow.
  */
 export class Laggards {
   readonly #patienceMs: number;

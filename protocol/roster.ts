@@ -59,7 +59,7 @@ export class Roster {
     const key = toHex(id);
     const known = this.#receivers.get(key);
     if (known?.verified === true || this.#isFull(known)) return undefined;
-    // Who only looked at the offer and went away is no loss.
+    // A receiver that only looked at the offer and went away is no loss.
     const justLooked = (known?.state ?? "waiting") === "waiting" && next <= 1;
     const receiver: ReceiverView = { id, name, state, next, verified: false };
     if ((state === "lost" || state === "left") && justLooked) this.#forget(key);

@@ -188,7 +188,7 @@ export class SenderSession {
       effects.push({ type: "send", message: verdictMessage(share, { receiver: id, dismissed }) });
     }
     if (dismissed === undefined) return effects;
-    // Who was let in and dropped is missing in the end; who never was is not.
+    // A receiver that was let in and dropped is missing in the end; one that never was is not.
     const receiver = this.#roster.takeOut(toHex(id), dismissed !== "not-admitted");
     if (receiver === undefined) return effects;
     return [
@@ -322,7 +322,7 @@ export class SenderSession {
     const { offer, goal } = this.#options;
     const { counts } = this.#roster;
     const failed = counts.attached + counts.lost + counts.left;
-    // Who stays until Ctrl-C has done the job by then.
+    // A sender that stays until Ctrl-C has done its job by then.
     const ended = fault === "interrupted" && goal.stay && failed === 0 && counts.verified > 0;
     const calm = fault === undefined || ended;
     const outcome: SenderOutcome = {

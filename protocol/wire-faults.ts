@@ -119,12 +119,12 @@ export const WIRE_FAULTS = {
   ),
   removed: told(
     ["toSender", "ofShare"],
-    failed("Whoever runs the relay ended that share", "Ask them why, or use another relay.", 4030),
+    failed("The relay's operator ended that share", "Ask them why, or use another relay.", 4030),
   ),
   banned: told(
     ["toSender", "toReceiver"],
     failed(
-      "Whoever runs the relay does not let you use it",
+      "The relay's operator does not let you use it",
       "Ask them why, or use another relay.",
       4031,
     ),

@@ -1,12 +1,12 @@
 import type { KnownToken } from "./tokens.ts";
 
 /**
- * Who needs a token: nobody; whoever sends; whoever sends or receives.
+ * Clients that need a token: none; senders; senders and receivers.
  */
 export const ACCESS_MODES = ["open", "senders", "closed"] as const;
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
-/** Who may use the relay, as its operator says; plain values. */
+/** Clients that may use the relay, as its operator says; plain values. */
 export interface Access {
   readonly mode: AccessMode;
   /** The same for the lobby, whose code everybody knows. */

@@ -1,5 +1,5 @@
 /**
- * Who is at the relay, by address, over all workers: sockets of one address are spread over them by the
+ * The clients at the relay, by address, over all workers: sockets of one address are spread over them by the
  * kernel, so the counts lie in memory that all threads share. Its size is fixed, see ADDRESSES_COUNTED.
  */
 import { ADDRESSES_COUNTED, type RelayLimitName } from "../protocol/mod.ts";

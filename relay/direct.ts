@@ -159,8 +159,8 @@ export class DirectSender {
 
   /**
    * Tries slow sockets again, so that none waits for ever for a word that never came, and lets go of
-   * blocks that they hold up: those that their log gave back. Whoever is sent what the log still has
-   * costs nobody anything, and must not be cut off for others.
+   * blocks that they hold up: those that their log gave back. A client that is sent what the log still
+   * has costs nobody anything, and must not be cut off for others.
    */
   tick(): void {
     const slow = this.#slow;

@@ -62,7 +62,7 @@ export class Door {
     this.#gate = new Gate({ access, lobby: options.lobby, time: Date.now });
   }
 
-  /** From now on that one holds. Who is in stays in, but for who was banned or has a token that does not hold any more. */
+  /** From now on that one holds. Clients stay in, but for those that are banned or whose token ended. */
   set policy(policy: WorkerPolicy) {
     this.#proxies = new AddressRanges(policy.access.trustedProxies);
     this.#banned = new AddressRanges(policy.banned);
@@ -87,7 +87,7 @@ export class Door {
     const answer = this.#fetch(request, server);
     if (answer instanceof Response && answer.status >= BAD_REQUEST) {
       const { status } = answer;
-      // Who may not is told of where that is known.
+      // A refused client is told of where that is known.
       const level = TOLD.has(status) ? "info" : "debug";
       if (status !== UNAUTHORIZED) this.#tellStatus(level, status, request, server);
     }
@@ -188,7 +188,7 @@ export class Door {
     }
   }
 
-  /** Who comes without a token has tried none. */
+  /** A client without a token has tried none. */
   #tellRefused({ address }: Visitor, token: string | undefined): void {
     const level = token === undefined ? "debug" : "info";
     this.#options.reports.report({ level, event: "not-allowed", fields: { address } });
@@ -222,7 +222,7 @@ export class Door {
     return refusal(426, "Use a WebSocket.", { upgrade: "websocket" });
   }
 
-  /** Whoever came in is gone. */
+  /** A client that came in is gone. */
   left(data: ClientData): void {
     if (data.place !== undefined) this.#options.turnstile.leave(data.place);
     data.place = undefined;

@@ -35,7 +35,7 @@ function onTimer(run: () => void, ms: number): () => void {
 }
 
 /**
- * The rate at which frames may leave, over all workers. Whoever has a frame takes the next free time of
+ * The rate at which frames may leave, over all workers. A socket with a frame takes the next free time of
  * a clock that all share, and sends when that has come: so all sockets of all workers stand in one
  * queue, with one frame each, and none is before another because of its worker or lane.
  */

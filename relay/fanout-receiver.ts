@@ -39,7 +39,7 @@ export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver
 /** What the sender is told of it. @param liveIndex the record that the live lane waits for */
 export function entryOf(receiver: Receiver, liveIndex: number): ReceiverEntry {
   const { id, name, socket, window, acked } = receiver;
-  // Who goes before it agreed took nothing, however many records its preview needed.
+  // A receiver that goes before it agreed took nothing, however many records its preview needed.
   const next = socket === undefined && window <= NOT_AGREED_WINDOW ? 0 : acked;
   return { id, name, state: stateOf(receiver, liveIndex), next };
 }

@@ -36,7 +36,7 @@ export interface Upstream {
 export interface FanoutStanding {
   readonly live: number;
   readonly catchUp: number;
-  /** Who has not agreed, or stopped to take. */
+  /** Receivers that have not agreed, or stopped to take. */
   readonly paused: number;
   /** Infinity: there is none. */
   readonly least: number;
@@ -45,7 +45,7 @@ export interface FanoutStanding {
 
 /**
  * The receivers of one share on one worker: who they are, what they said, what the sender hears of
- * them. The lanes decide who gets which record when. Who is gone is remembered until it is reported.
+ * them. The lanes decide who gets which record when. A receiver that is gone is remembered until it is reported.
  */
 export class Fanout {
   readonly offer: Offer;
@@ -162,7 +162,7 @@ export class Fanout {
     receiver.party.group = address;
     receiver.name = join.name;
     const from = Math.min(join.from, this.offer.records);
-    // Whoever lost something on the way goes on where it is, and has nothing to prove anew.
+    // A receiver that lost something on the way goes on where it is, and has nothing to prove anew.
     const goesOn = !attaches && from >= receiver.acked && from <= receiver.next;
     if (!goesOn) {
       receiver.since = from;
@@ -248,7 +248,7 @@ export class Fanout {
     if (receiver !== undefined) this.#detach(receiver);
   }
 
-  /** Who has it now may want it otherwise than who had it before. */
+  /** The process that has the share now may want it otherwise than the one before. */
   admits(admits: boolean): void {
     if (admits === this.#admits) return;
     this.#admits = admits;
@@ -413,7 +413,7 @@ export class Fanout {
     return entryOf(receiver, this.#lanes.liveIndex);
   }
 
-  /** Who is gone and was reported is the sender's to remember, unless a receipt is still on its way. */
+  /** The sender remembers receivers that were reported as gone, unless a receipt is still on its way. */
   #forgetIfOver(receiver: Receiver): void {
     const open = receiver.receipt !== undefined && !receiver.confirmed;
     if (receiver.socket === undefined && !open) this.#receivers.delete(receiver.key);

@@ -24,7 +24,7 @@ export interface GateOptions {
   readonly time: () => number;
 }
 
-/** Who may send and receive. It knows of no share, so what it says tells of none. */
+/** Decides which clients may send and receive. It knows of no share, so what it says tells of none. */
 export class Gate {
   readonly #time: () => number;
   readonly #hasLobby: boolean;

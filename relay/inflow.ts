@@ -132,7 +132,7 @@ export function inflowOf(
   return inflow;
 }
 
-/** Whoever comes by itself has a line of its own for a WebSocket. Proxies use theirs again. */
+/** A client without a proxy has a line of its own for a WebSocket. Proxies use theirs again. */
 export function isDirect({ address }: Visitor, peer: string | undefined): boolean {
   return address === peer && !isLoopback(address);
 }

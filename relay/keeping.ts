@@ -9,7 +9,7 @@ import { Floor } from "./floor.ts";
 import type { Reader } from "./lanes.ts";
 import type { RecordReader } from "./log.ts";
 
-/** Who has not agreed yet joins with a window of one record at most. */
+/** A receiver that has not agreed yet joins with a window of one record at most. */
 export const NOT_AGREED_WINDOW = 1;
 
 /** A receiver for which something may be kept. */
@@ -70,7 +70,7 @@ export class Keeping {
   /** It is at another worker, and needs `next` there. @returns whether nothing is kept here any more */
   cameElsewhere(key: string, next: number): boolean {
     const kept = this.#floor.get(key);
-    // Who is further has been here since.
+    // A receiver that is further has been here since.
     if (kept === undefined || kept > next) return false;
     this.#floor.delete(key);
     this.#tellLeast();

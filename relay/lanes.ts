@@ -50,11 +50,11 @@ export interface LanesOptions {
 }
 
 /**
- * Who gets which record when.
+ * Decides which receiver gets which record when.
  *
  * Live lane: those who have everything up to `#liveIndex` and can take it at once; each new record
  * goes to all of them in one turn. Catch-up lane: all others, each with a place of its own, served
- * from the log whenever its socket is empty and its window open. Whoever is not ready for a record
+ * from the log whenever its socket is empty and its window open. A receiver that is not ready for a record
  * leaves the live lane, so nothing is ever queued for a socket that still has something queued: a
  * receiver that stalls costs a part of one record.
  */

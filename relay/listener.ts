@@ -3,7 +3,7 @@ import type { TlsPair } from "./certificate.ts";
 /** Whether two listeners can have one port, so that the next is there before the last one goes. */
 export const CAN_SHARE_PORT = process.platform === "linux";
 
-/** Who has said nothing for so long and is in no transfer is cut off. s */
+/** A client that has said nothing for so long and is in no transfer is cut off. s */
 export const HTTP_IDLE_SECONDS = 10;
 
 export interface ListenerOptions<Data> {
@@ -37,7 +37,7 @@ export class Listener<Data> {
     this.#open = (next) => open(this.port, next);
   }
 
-  /** Whoever comes from now on sees this certificate. */
+  /** Clients that come from now on see this certificate. */
   renew(tls: TlsPair): void {
     this.#tls = tls;
     this.#isStale = true;

@@ -25,7 +25,7 @@ export interface Totals {
 export interface LaneCounts {
   live: number;
   catchUp: number;
-  /** Who has not agreed, or stopped to take. */
+  /** Receivers that have not agreed, or stopped to take. */
   paused: number;
 }
 

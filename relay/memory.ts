@@ -7,7 +7,7 @@
  *   moving     waits for a client that takes what it is given
  *   kept       is there to save work, and can be had again
  *
- * Clients that take nothing have a small part, so that thousands of them cost little. Whoever finds no room
+ * Clients that take nothing have a small part, so that thousands of them cost little. A client that finds no room
  * waits, see `FairQueue`. While somebody waits, those go that have stood still the longest: each can come
  * again, and with them in the way nobody else would ever get on.
  */

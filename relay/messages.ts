@@ -214,7 +214,7 @@ export type ToWorker =
   | FromDirectory
   /** From now on that one holds. */
   | { readonly t: "policy"; readonly policy: WorkerPolicy }
-  /** Whoever comes from now on sees that certificate. */
+  /** Clients that come from now on see that certificate. */
   | { readonly t: "certificate"; readonly tls: TlsPair }
   /** Answered by `measures`. */
   | { readonly t: "measure" }

@@ -270,7 +270,7 @@ export class Native {
     return found === undefined ? undefined : this.#foundAt(found);
   }
 
-  /** Whoever makes us list again and again must not have all of our time. */
+  /** A client that makes us list again and again must not have all of our time. */
   #list(): void {
     const begun = performance.now();
     this.#known.clear();

@@ -78,7 +78,7 @@ export class Pace {
   inherit({ asked, needed, floors }: Omit<Estate, "blocks">, now: number): void {
     this.#askedUpTo = asked;
     for (const [worker, next] of floors) {
-      // Who was lost before has its grace once more: since when is not known here.
+      // A receiver that was lost before has its grace once more: since when is not known here.
       if (worker < 0) this.#hold(worker, next, now);
       else if (this.#died.has(worker)) this.#hold(keyOfLost(worker), next, now);
       else if (!this.#heard.has(worker)) this.#floors.set(worker, next);

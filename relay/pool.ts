@@ -9,8 +9,8 @@ import { FileStore, MemoryStore, type BlockStore, type Forgetting } from "./stor
  * The room of the log, shared by all workers: blocks of one size in one file, each owned by at most
  * one worker, which alone writes to it. A block is read under a pin.
  *
- * Who gives a block back raises its generation before it clears the owner; who takes one checks all
- * pins after it has become the owner. Who reads pins first and checks the generation then. Atomics
+ * An owner that gives a block back raises its generation before it clears the owner. A new owner checks
+ * all pins after it has become the owner. A reader pins first and checks the generation then. Atomics
  * are sequentially consistent, so a reader either sees the old generation and the block stays until
  * it is unpinned, or sees a new one and lets go.
  */

@@ -319,7 +319,7 @@ export class Sockets implements Outlet {
     const { data } = socket;
     data.line.earn(answersTo(message));
     if (message.t === "accepted" && !data.wasAccepted) {
-      // Who comes back says again whom it admitted and dismissed; once for each line.
+      // A sender that comes back says again whom it admitted and dismissed; once for each line.
       data.wasAccepted = true;
       data.line.earn(VERDICTS_PER_SHARE);
     }

@@ -64,7 +64,7 @@ export class MemoryStore implements BlockStore {
   }
 
   renew(): boolean {
-    // Who reads here has copied before it returns.
+    // Each reader has copied before it returns.
     return true;
   }
 }

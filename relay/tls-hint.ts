@@ -21,7 +21,7 @@ export function openHint(hostname: string, port: number, tlsPort: number): Liste
 }
 
 /**
- * Who only looks is led on. Whoever would send something must not be led on: a client that repeats
+ * A client that only looks is led on. One that would send something is not: a client that repeats
  * what it sent there has said it in the clear here, every time, and nobody would notice.
  */
 function answer(request: Request, tlsPort: number): Response {

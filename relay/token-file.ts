@@ -64,7 +64,7 @@ export interface TokenFile {
 /** @param at where it is for the system. @throws FaultError `bad-tokens` */
 export function readTokenFile(path: string, at = path): TokenFile {
   const { text, mode } = readTextFile(path, TOKEN_FILE_BYTES, "bad-tokens", at);
-  // Who can write it can let himself in. On Windows there are no such modes.
+  // A user who can write it can let himself in. On Windows there are no such modes.
   if (process.platform !== "win32" && (mode & 0o022) !== 0) {
     throw bad(`others may write ${path}: chmod go-w`);
   }

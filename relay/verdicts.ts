@@ -32,7 +32,7 @@ export class Verdicts {
     return this.#byReceiver.get(key);
   }
 
-  /** Who was dismissed stays so. */
+  /** A receiver that was dismissed stays so. */
   add(verdict: Verdict): void {
     const key = toHex(verdict.receiver);
     if (this.#byReceiver.get(key)?.dismissed !== undefined) return;

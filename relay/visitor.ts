@@ -1,6 +1,6 @@
 import { isLoopback, limitKey, normalAddress, type AddressRanges } from "./address.ts";
 
-/** Whoever makes a request, as far as limits and permissions go. */
+/** The client of a request, as far as limits and permissions go. */
 export interface Visitor {
   /** The address that it comes from, in its normal form; empty when it is gone already. */
   readonly address: string;
@@ -14,7 +14,7 @@ export interface Visitor {
 }
 
 /**
- * Who makes this request. What it says of a way through proxies counts only as far as those it came
+ * The client of this request. Its headers about proxies count only as far as the proxies that it came
  * through are trusted: everybody can write such headers. `Forwarded` (RFC 7239) is never read: a proxy
  * that writes one of the two kinds passes the other on as it came.
  * @param peer the address at the other end of the connection

@@ -16,7 +16,7 @@ export class LoadProcess implements AsyncDisposable {
 
   constructor(command: readonly string[]) {
     this.#child = adopt(Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" }));
-    // Whoever waits hears of a failure; who does not wait yet must not end the bench by it.
+    // A caller that waits hears of a failure; without one it must not end the bench.
     this.#ready.promise.catch(() => undefined);
     this.#through.promise.catch(() => undefined);
     this.#done.promise.catch(() => undefined);

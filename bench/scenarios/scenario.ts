@@ -27,7 +27,7 @@ export interface Scenario {
   readonly name: ScenarioName;
   /** One line for the help. */
   readonly summary: string;
-  /** Who can take part. */
+  /** Systems that can take part. */
   readonly systems: readonly SystemName[];
   /** Its own options, beside those of all. */
   readonly options: readonly OptionSpec[];

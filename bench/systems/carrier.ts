@@ -13,7 +13,7 @@ export interface Program {
   readonly cwd?: string;
 }
 
-/** Who is started first, and what it says when the other can be. */
+/** The side that is started first, and what it says when the other can be. */
 export type Order =
   | { readonly first: "receiver"; readonly says: RegExp }
   /** What the expression's first group matches is handed to the receiver. */

@@ -98,7 +98,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
   };
 }
 
-/** Who complains of an option that was not typed also says where it stands. */
+/** A complaint about an option that was not typed also says where it stands. */
 function withOrigin(
   error: unknown,
   given: readonly string[],

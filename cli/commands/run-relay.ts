@@ -169,8 +169,8 @@ function endedWith(fault: FaultError | undefined): number {
 }
 
 const NEEDS: Readonly<Partial<Record<string, string>>> = {
-  senders: "Whoever sends needs a token",
-  closed: "Whoever sends or receives needs a token",
+  senders: "Senders need a token",
+  closed: "Senders and receivers need a token",
 };
 
 /** @throws FaultError "usage" for one without the other */

@@ -117,7 +117,7 @@ export async function checkCertificate(address: string, ca: string | undefined):
     name,
     verdict: "warning",
     message: `${message}: in ${duration(left / 1000)}`,
-    advice: "Whoever runs the relay has to renew it; the relay takes the new one by itself.",
+    advice: "The relay's operator has to renew it; the relay takes the new one by itself.",
   };
 }
 

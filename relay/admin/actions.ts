@@ -80,7 +80,7 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
     "drain",
     (relay, body, { drainMs }) => {
       checked(nothing, body);
-      // Whoever started the relay waits for its end.
+      // The process that started the relay waits for its end.
       void relay.drain(drainMs);
       return { status: 202, seconds: drainMs / MS };
     },

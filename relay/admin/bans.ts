@@ -23,7 +23,7 @@ const HEAD = `# Who may not come to this relay: an address or a range, and until
 # The relay writes this file anew at each ban, and reads it when it starts and at SIGHUP.
 `;
 
-/** Who may not come. Kept in a file where one is given, else as long as the relay runs. */
+/** Addresses that may not come. Kept in a file where one is given, else as long as the relay runs. */
 export class Bans {
   readonly #file: string | undefined;
   #bans = new Map<string, Ban>();

@@ -63,7 +63,7 @@ test("an endless stream flows into who takes a part of it", async () => {
     folder.path,
   );
   expect(out.equals(Buffer.alloc(3_000_000, "y\n"))).toBe(true);
-  expect(err).toContain("Who read the output has stopped reading");
+  expect(err).toContain("The reader of the output has stopped reading");
 });
 
 test("a stream to a file ends where its last record says so", async () => {

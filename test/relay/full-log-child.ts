@@ -84,7 +84,7 @@ await using second = await open(channels[0], small);
 second.join();
 await second.takeAll();
 
-// Whoever runs the relay makes room, and the sender comes back.
+// The operator makes room, and the sender comes back.
 spawnSync("mount", ["-o", "remount,size=64m", folder]);
 await using _again = await RawClient.serving(url, channels[1], large);
 const next = receiver.frames.length;
