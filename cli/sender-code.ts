@@ -1,4 +1,4 @@
-/** Whether a sender may use a code: whoever guesses it reads what is sent. */
+/** Whether a sender may use a code: a stranger who guesses it reads the content. */
 import { hostname, userInfo } from "node:os";
 
 import { checkWords, isOwnCode, type Code } from "../protocol/code.ts";

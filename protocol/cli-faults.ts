@@ -84,7 +84,7 @@ export const CLI_FAULTS = {
   ),
   "expired-certificate": failed(
     "The relay's certificate has expired, or is not valid yet",
-    "Check this machine's clock; else whoever runs the relay has to renew the certificate.",
+    "Check this machine's clock; else the relay's operator has to renew the certificate.",
   ),
   "wrong-certificate": failed(
     "The relay's certificate is for another name",

@@ -468,7 +468,7 @@ export const SENDER_QUEUE_BYTES = limit(
   "bytes",
   "unsent to a sender; above it no news of its receivers is added",
 );
-// What whoever runs a relay may set; relay/relay-limits.ts has the options
+// Limits that an operator may set; relay/relay-limits.ts has the options
 
 export const SOCKETS = limit(
   "SOCKETS",
@@ -543,7 +543,7 @@ export const BYTES_PER_SHARE = limit(
   "BYTES_PER_SHARE",
   1024 * 1024 * MiB,
   "bytes",
-  "of one share: 1 TiB takes a day at 12 MiB/s; who means to send more asks whoever runs the relay",
+  "of one share: 1 TiB takes a day at 12 MiB/s; a sender of more asks the operator",
 );
 export const CHANNEL_LOG_BYTES = limit(
   "CHANNEL_LOG_BYTES",
@@ -555,7 +555,7 @@ export const EGRESS_RATE = limit(
   "EGRESS_RATE",
   Infinity,
   "bytes/s",
-  "to all receivers together: as fast as it goes, unless whoever pays for the line sets it",
+  "to all receivers together: as fast as it goes, unless the operator, who pays for the line, sets it",
 );
 export const SHARE_START_MS = limit(
   "SHARE_START_MS",

@@ -1,4 +1,4 @@
-/** The limits that whoever runs a relay may set. */
+/** The limits that an operator may set. */
 import {
   ATTEMPTS_PER_MINUTE,
   CHANNELS,

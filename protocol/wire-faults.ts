@@ -72,7 +72,7 @@ export const WIRE_FAULTS = {
     ["toSender"],
     failed(
       "The relay has no room on its disk for what you send",
-      "It is tried again; whoever runs the relay can give it room with --log-dir.",
+      "It is tried again; the relay's operator can give it room with --log-dir.",
       4008,
       true,
     ),
@@ -97,7 +97,7 @@ export const WIRE_FAULTS = {
     ["toSender", "ofShare"],
     failed(
       "The relay ended the share, which has been there too long",
-      "Send it again; whoever runs the relay can allow more time.",
+      "Send it again; the relay's operator can allow more time.",
       4023,
     ),
   ),

@@ -1,4 +1,4 @@
-/** Small files of whoever runs the relay, which may be anything and may change at any time. */
+/** Small files of the operator, which may be anything and may change at any time. */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 
 import { FaultError, type FaultCode } from "../protocol/mod.ts";

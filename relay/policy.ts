@@ -2,7 +2,7 @@ import { DEFAULT_ACCESS, type Access } from "./access.ts";
 import { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
 
 /**
- * What whoever runs the relay decided, as every worker has it. A new one takes the place of the old
+ * The decisions of the operator, as every worker has them. A new one takes the place of the old
  * while the relay runs.
  */
 export interface Policy {

@@ -2,7 +2,7 @@ import { command, tokenFile } from "./command.ts";
 
 export default command({
   name: "fileshare relay token revoke",
-  description: "Take tokens of a relay back; whoever uses one is sent away within seconds",
+  description: "Take tokens of a relay back; clients that use one are sent away within seconds",
   args: {
     id: {
       type: "positional",

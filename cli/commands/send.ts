@@ -89,7 +89,7 @@ export default command({
     ["tar c src | fileshare send --name src.tar", "send a stream while it is produced"],
     ["fileshare send big.iso --receivers 5", "end when five have it"],
     ["fileshare send big.iso --wait-for 20 --max-wait 300", "begin with 20, or after 5 minutes"],
-    ["fileshare send big.iso --stay", "serve whoever comes, until Ctrl-C"],
+    ["fileshare send big.iso --stay", "serve every receiver until Ctrl-C"],
     ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
   ],
   many: ["path", "exclude"],
