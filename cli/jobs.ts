@@ -69,6 +69,8 @@ export interface ReceiveJob {
   readonly allNames: boolean;
   /** Take hidden files, and those that systems act upon, without a question of their own. */
   readonly hidden: boolean;
+  /** The same for what runs when it is opened; undefined: not in the lobby, where strangers send. */
+  readonly executables?: boolean | undefined;
   /** In the lobby, take more than LOBBY_ENTRIES files and folders at once without a question. */
   readonly many?: boolean | undefined;
   /** What to do about names that are taken; undefined: as the answer says, else `number`. */
@@ -85,7 +87,9 @@ export interface ReceiveJob {
 }
 
 export type Answer =
-  { readonly accept: true; readonly onExists?: OnExists } | { readonly accept: false };
+  | { readonly accept: true; readonly onExists?: OnExists }
+  /** `why`: where it was no person that declined. */
+  | { readonly accept: false; readonly why?: string };
 
 /** How a job ended. */
 export interface Outcome {

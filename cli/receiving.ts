@@ -111,7 +111,7 @@ export class Receiving {
   answer(share: string, answer: Answer): void {
     if (this.#incoming === undefined || toHex(this.#incoming.offer.share) !== share) return;
     if (!answer.accept) {
-      this.#handle({ type: "declined" });
+      this.#handle({ type: "declined", detail: answer.why });
       return;
     }
     this.#begin(answer.onExists);
@@ -396,16 +396,16 @@ export class Receiving {
   }
 
   /**
-   * What systems act upon by themselves needs consent even where nothing else is asked, and in the
-   * lobby, where anybody may send, so does what fills the disk with names alone.
+   * What systems act upon by themselves needs consent even where nothing else is asked. In the lobby,
+   * where anybody may send, so does what runs, and what fills the disk with names alone.
    */
   #needsAnswer(): boolean {
-    const { ask, hidden, stdout, prefix, lobby, many = false } = this.#job;
+    const { ask, hidden, stdout, prefix, lobby, many = false, executables = !lobby } = this.#job;
     const manifest = this.#incoming?.manifest;
     if (manifest === undefined || manifest.kind === "text" || stdout) return false;
     if (ask || (lobby && !many && entriesOf(manifest) > LOBBY_ENTRIES)) return true;
-    if (hidden) return false;
-    return manifest.files.some((file) => needsConsent(dangersOf(file, prefix)));
+    const given = { hidden, executables };
+    return manifest.files.some((file) => needsConsent(dangersOf(file, prefix), given));
   }
 
   // What people and scripts are told

@@ -115,7 +115,7 @@ export const CLI_FAULTS = {
     "A receipt that does not verify was received",
     "The receiver does not count as done.",
   ),
-  declined: failed("You declined the file", "Nothing was written."),
+  declined: failed("The file was declined", "Nothing was written."),
   "disk-full": failed(
     "There is not enough free space",
     "What arrived is kept; free some space and run the same command again to go on.",

@@ -35,7 +35,14 @@ export function dangersOf(file: ManifestFile, prefix = ""): readonly Danger[] {
   return dangers;
 }
 
+/** Kinds of files that a person agreed to beforehand. */
+export interface Consent {
+  /** Also those that systems act upon. */
+  readonly hidden: boolean;
+  readonly executables: boolean;
+}
+
 /** Whether it needs a yes of its own, also where nothing else is asked. */
-export function needsConsent(dangers: readonly Danger[]): boolean {
-  return dangers.includes("hidden") || dangers.includes("autorun");
+export function needsConsent(dangers: readonly Danger[], given: Consent): boolean {
+  return dangers.some((danger) => !(danger === "executable" ? given.executables : given.hidden));
 }

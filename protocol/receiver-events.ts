@@ -43,7 +43,8 @@ export type ReceiverEvent =
   | { readonly type: "manifest-known" }
   /** `next`: the first record needed, where what lies before it is here already. */
   | { readonly type: "accepted"; readonly next?: number }
-  | { readonly type: "declined" }
+  /** `detail`: why, where nobody could be asked. */
+  | { readonly type: "declined"; readonly detail?: string | undefined }
   /** The answer to `save`. */
   | { readonly type: "saved"; readonly mac: Uint8Array }
   | { readonly type: "interrupted" }

@@ -129,7 +129,7 @@ export class ReceiverSession {
       case "declined":
         // A late answer, to the offer before, is none to this one.
         if (this.#step.at !== "asking") return [];
-        return [...this.#leave("declined"), ...this.#shareOver("declined", undefined, false)];
+        return [...this.#leave("declined"), ...this.#shareOver("declined", event.detail, false)];
       case "saved":
         return this.#saved(event.mac, now);
       case "interrupted":

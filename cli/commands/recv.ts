@@ -15,7 +15,12 @@ export default command({
     ask: { type: "boolean", description: "Ask in the lobby too" },
     hidden: {
       type: "boolean",
-      description: "Take hidden files (.name, autorun.inf) without a question of their own",
+      description:
+        "With --yes, take hidden files (.name, autorun.inf) without a question of their own",
+    },
+    executables: {
+      type: "boolean",
+      description: "With --yes, take executables from the lobby without a question of their own",
     },
     out: { type: "string", valueHint: "dir", description: "The folder to save in (this one)" },
     prefix: {
@@ -53,7 +58,11 @@ export default command({
     ["FILESHARE_CODE=... fileshare recv --yes --out downloads", "for scripts"],
     ["fileshare recv --stdout --yes | tar x", "unpack while it comes, without a file"],
     ["fileshare recv --overwrite", "bring a folder up to date; what is the same is not fetched"],
-    ["fileshare recv --lobby", "take everything from the lobby, as rcv_..."],
+    ["fileshare recv --lobby", "take files from the lobby as they come, as rcv_..."],
+    [
+      "fileshare recv --lobby --yes --executables --hidden",
+      "the same, and whatever strangers send, without a question",
+    ],
     ["fileshare recv --limit 2MiB", "leave some of the line to others"],
   ],
   rivals: [

@@ -27,6 +27,7 @@ export interface RecvValues {
   readonly out: string | undefined;
   readonly prefix: string | undefined;
   readonly hidden: boolean;
+  readonly executables: boolean;
   readonly stdout: boolean;
   readonly overwrite: boolean;
   readonly rename: boolean;
@@ -102,7 +103,9 @@ export async function runRecv(
     prefix: values.prefix ?? (lobby ? LOBBY_PREFIX : ""),
     ask,
     allNames: values.json,
-    hidden: values.hidden,
+    // Anybody may send to the lobby, so one word alone is not enough there.
+    hidden: values.hidden && (values.yes || !lobby),
+    executables: lobby ? values.executables && values.yes : undefined,
     many: values.yes,
     onExists,
     checksum: values.checksum,

@@ -1,4 +1,3 @@
-import { needsConsent } from "../../protocol/dangers.ts";
 import type { Answer } from "../jobs.ts";
 import { askChoice } from "../prompts.ts";
 import type { OfferEvent, Setting } from "./screen.ts";
@@ -8,24 +7,24 @@ export function askAboutOffer({
   onExists,
 }: Setting): (offer: OfferEvent, signal: AbortSignal) => Promise<Answer> {
   return async (offer, signal) => {
+    // What runs, or what systems act upon, needs more than Enter.
+    const dangerous = (offer.flagged ?? []).length > 0;
     if (offer.exists && onExists === undefined) {
       const one = offer.files === 1;
       const question = one
-        ? "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] "
-        : "(k)eep both, (r)eplace what is here, (s)kip what is here, or (c)ancel? [k] ";
-      const choices = ["k", "r", "s", "c"] as const;
-      const answer = await askChoice(question, choices, signal);
+        ? "(k)eep both, (r)eplace the file that is here, or (c)ancel?"
+        : "(k)eep both, (r)eplace what is here, (s)kip what is here, or (c)ancel?";
+      const choices = dangerous ? (["c", "k", "r", "s"] as const) : (["k", "r", "s", "c"] as const);
+      const answer = await askChoice(`${question} [${choices[0]}] `, choices, signal);
       if (answer === "c") return { accept: false };
       const policies = { k: "number", r: "overwrite", s: "skip" } as const;
       return { accept: true, onExists: policies[answer] };
     }
-    // What systems act upon by themselves needs more than Enter.
-    const hidden = (offer.flagged ?? []).some(({ flags }) => needsConsent(flags));
     const replaces =
       offer.exists && onExists === "overwrite"
         ? `, replacing ${offer.files === 1 ? "the file that is here" : "what is here"}`
         : "";
-    const answer = hidden
+    const answer = dangerous
       ? await askChoice(`Take it${replaces}? (y/N) `, ["n", "y"], signal)
       : await askChoice(`Take it${replaces}? (Y/n) `, ["y", "n"], signal);
     return { accept: answer === "y" };

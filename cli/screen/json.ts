@@ -1,6 +1,6 @@
 import type { ClientEvent } from "../events.ts";
 import type { Answer } from "../jobs.ts";
-import type { Screen } from "./screen.ts";
+import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 
 // JSON.stringify leaves these as they are, and terminals act upon them.
 const UNSAFE = /[\p{Cf}\p{Zl}\p{Zp}\u007F-\u009F]/gu;
@@ -17,9 +17,11 @@ export function jsonLine(event: unknown): string {
 
 /** For programs: every event as it comes, and nothing else. */
 export class JsonScreen implements Screen {
+  readonly #setting: Setting;
   readonly #write: (text: string) => void;
 
-  constructor(write: (text: string) => void) {
+  constructor(setting: Setting, write: (text: string) => void) {
+    this.#setting = setting;
     this.#write = write;
   }
 
@@ -27,8 +29,8 @@ export class JsonScreen implements Screen {
     this.#write(jsonLine(event));
   }
 
-  ask(): Promise<Answer> {
-    return Promise.resolve({ accept: false });
+  ask(offer: OfferEvent): Promise<Answer> {
+    return Promise.resolve(nobodyToAsk(offer, this.#setting));
   }
 
   pause<T>(question: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 
 import { canAsk } from "../prompts.ts";
 import { JsonScreen } from "./json.ts";
-import { NOBODY_TO_ASK, type Screen, type Setting } from "./screen.ts";
+import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 
 export type { Screen, Setting } from "./screen.ts";
 
@@ -18,7 +18,7 @@ export async function openScreen(
   const out = (text: string): void => void said.write(text);
   const err = (text: string): void => void stderr.write(text);
   const now = (): number => performance.now();
-  if (json) return new JsonScreen(out);
+  if (json) return new JsonScreen(setting, out);
   const { askAboutOffer } = await import("./ask-offer.ts");
   if (quiet) {
     const { QuietScreen } = await import("./quiet.ts");
@@ -47,11 +47,7 @@ export async function openScreen(
     }
   });
   const surface = terminalSurface(stdout);
+  const nobody = (offer: OfferEvent) => Promise.resolve(nobodyToAsk(offer, setting));
   const ask = canAsk() ? askAboutOffer(setting) : nobody;
   return new TerminalScreen(setting, { surface, err, color: hasColor(true, env), now, ask });
-}
-
-function nobody(): Promise<{ accept: false }> {
-  process.stderr.write(NOBODY_TO_ASK);
-  return Promise.resolve({ accept: false });
 }

@@ -4,7 +4,7 @@ import { percent, rate, shown, size } from "./format.ts";
 import { People } from "./people.ts";
 import { Rate } from "./rate.ts";
 import { resultLines } from "./receivers.ts";
-import { isLast, NOBODY_TO_ASK, type OfferEvent, type Screen, type Setting } from "./screen.ts";
+import { isLast, nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, times, type Line } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
@@ -51,9 +51,7 @@ export class PlainScreen implements Screen {
 
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
     const { ask } = this.#output;
-    if (ask !== undefined) return ask(offer, signal);
-    this.#output.err(NOBODY_TO_ASK);
-    return Promise.resolve({ accept: false });
+    return ask?.(offer, signal) ?? Promise.resolve(nobodyToAsk(offer, this.#setting));
   }
 
   pause<T>(question: () => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import { shown } from "./format.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Answer } from "../jobs.ts";
 import type { PlainOutput } from "./plain.ts";
-import { NOBODY_TO_ASK, type OfferEvent, type Screen, type Setting } from "./screen.ts";
+import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
@@ -35,11 +35,8 @@ export class QuietScreen implements Screen {
   }
 
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
-    const { ask, out, err } = this.#output;
-    if (ask === undefined) {
-      err(NOBODY_TO_ASK);
-      return Promise.resolve({ accept: false });
-    }
+    const { ask, out } = this.#output;
+    if (ask === undefined) return Promise.resolve(nobodyToAsk(offer, this.#setting));
     out(this.#story(offer));
     return ask(offer, signal);
   }

@@ -20,10 +20,6 @@ export interface Screen {
   close(): void;
 }
 
-/** Only what needs a yes of its own gets as far as a question that nobody can answer. */
-export const NOBODY_TO_ASK =
-  "Declined: hidden files need a yes or --hidden, very many files in the lobby a yes or --yes, and nobody can be asked\n";
-
 /** What screens need to know besides the events. */
 export interface Setting {
   readonly side: "sender" | "receiver";
@@ -38,6 +34,24 @@ export interface Setting {
   readonly onExists?: OnExists | undefined;
   /** The standard output is for the content: what is said goes to the other one. */
   readonly stdout?: boolean;
+}
+
+/** Only what needs a yes of its own gets as far as a question that nobody can answer. */
+export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): Answer {
+  const options = new Set(lobby ? ["--yes"] : []);
+  let name: string | undefined;
+  for (const one of flagged) {
+    for (const flag of one.flags) {
+      if (flag === "executable" && !lobby) continue;
+      name ??= `${one.name} is ${flag === "autorun" ? "acted upon by systems" : flag}`;
+      options.add(flag === "executable" ? "--executables" : "--hidden");
+    }
+  }
+  const what = name ?? "very many files come at once";
+  return {
+    accept: false,
+    why: `${what}, which needs a yes, and nobody can be asked here (${[...options].join(" ")} takes it)`,
+  };
 }
 
 /** Nothing moves at a sender after these. */

@@ -5,8 +5,9 @@ import type { Outcome } from "../../cli/jobs.ts";
 import { JsonScreen } from "../../cli/screen/json.ts";
 import { duration, percent, shown, size } from "../../cli/screen/format.ts";
 import { PlainScreen } from "../../cli/screen/plain.ts";
+import { QuietScreen } from "../../cli/screen/quiet.ts";
 import { Rate } from "../../cli/screen/rate.ts";
-import type { Setting } from "../../cli/screen/screen.ts";
+import type { OfferEvent, Setting } from "../../cli/screen/screen.ts";
 import { hasColor } from "../../cli/screen/style.ts";
 import {
   HOSTILE,
@@ -210,10 +211,8 @@ describe("the plain screen", () => {
   });
 
   test("declines what nobody can be asked about", async () => {
-    let err = "";
-    const output = { out: () => undefined, err: (text: string) => void (err += text) };
-    const screen = new PlainScreen(RECEIVER, { ...output, now: () => 0 });
-    const offer = {
+    const output = { out: () => undefined, err: () => undefined, now: () => 0 };
+    const offer: OfferEvent = {
       event: "offer",
       share: "00".repeat(16),
       files: 1,
@@ -221,14 +220,42 @@ describe("the plain screen", () => {
       names: ["a"],
       exists: false,
       question: true,
+      kind: "files",
+      open: false,
+      flagged: [],
+      sizes: [1],
+      same: 0,
+      made: 0,
     };
-    const signal = new AbortController().signal;
-    expect(await screen.ask(offer as Parameters<typeof screen.ask>[0], signal)).toEqual({
-      accept: false,
-    });
-    expect(err).toBe(
-      "Declined: hidden files need a yes or --hidden, very many files in the lobby a yes or --yes, and nobody can be asked\n",
-    );
+    const { signal } = new AbortController();
+    const lobby = { ...RECEIVER, lobby: true };
+    const flagged = [{ name: ".run.sh", flags: ["hidden", "executable"] as const }];
+    for (const [setting, more, why] of [
+      [
+        lobby,
+        {},
+        "very many files come at once, which needs a yes, and nobody can be asked here (--yes takes it)",
+      ],
+      [
+        lobby,
+        { flagged },
+        ".run.sh is hidden, which needs a yes, and nobody can be asked here (--yes --hidden --executables takes it)",
+      ],
+      [
+        RECEIVER,
+        { flagged },
+        ".run.sh is hidden, which needs a yes, and nobody can be asked here (--hidden takes it)",
+      ],
+    ] as const) {
+      const screens = [
+        new PlainScreen(setting, output),
+        new QuietScreen(setting, output),
+        new JsonScreen(setting, () => undefined),
+      ];
+      for (const screen of screens) {
+        expect(await screen.ask({ ...offer, ...more }, signal)).toEqual({ accept: false, why });
+      }
+    }
   });
 
   test.each([SENDER, RECEIVER])("F6 F7 writes no control of a peer's (%#)", (setting) => {
@@ -244,7 +271,7 @@ describe("the plain screen", () => {
 describe("the JSON screen", () => {
   function json(events: readonly ClientEvent[]): string {
     let text = "";
-    const screen = new JsonScreen((piece) => void (text += piece));
+    const screen = new JsonScreen(RECEIVER, (piece) => void (text += piece));
     for (const event of events) screen.show(event);
     screen.end();
     screen.close();

@@ -55,7 +55,17 @@ const at = (cwd: string, code: string = CODE) => ({ relay: relay.url, code, cwd 
 
 /** A `recv --lobby` in a folder, which takes share after share. */
 async function lobby(out: string, ...args: readonly string[]): Promise<Command> {
-  const words = ["recv", "--lobby", "--hidden", "--prefix=", "--out", out, ...args];
+  const words = [
+    "recv",
+    "--lobby",
+    "--yes",
+    "--hidden",
+    "--executables",
+    "--prefix=",
+    "--out",
+    out,
+    ...args,
+  ];
   const command = fileshare(words, { FILESHARE_RELAY: relay.url });
   await command.events(({ event }) => event === "waiting");
   return command;

@@ -30,7 +30,7 @@ beforeAll(async () => {
   // Receivers look for themselves at what a relay would not carry.
   const limits = { ...DEFAULT_POLICY.limits, "share-bytes": RELAY_LIMITS["share-bytes"].most };
   relay = await startRelay({ policy: { ...DEFAULT_POLICY, limits } });
-  const args = ["recv", "--lobby", "--hidden", "--prefix=", "--out", out];
+  const args = ["recv", "--lobby", "--yes", "--hidden", "--executables", "--prefix=", "--out", out];
   receiver = fileshare(args, { FILESHARE_RELAY: relay.url });
   await receiver.events(({ event }) => event === "waiting");
 });
