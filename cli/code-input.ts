@@ -51,7 +51,7 @@ export async function receiverCode({ words, lobby, json }: CodeSources): Promise
 function typedCode(words: readonly string[]): GivenCode {
   const given = readCode(words.join(" "));
   const [first = "", second] = words;
-  // What a paste brings with it stands in front, or is an option whose dash a word processor changed.
+  // Characters that a paste brings with it stand in front, or are an option whose dash a word processor changed.
   if (second === undefined || /^\p{Pd}/u.test(second) || !isWhole(first)) return given;
   throw usage(`"${second}" is one word too many (--out takes a folder to save in)`);
 }

@@ -72,7 +72,7 @@ export function takeFile(
       if (data === undefined) return undefined;
       const { next } = contents;
       const end = manifest.open ? position : fileOffset(next, manifest, headBytes);
-      // What was written after the last note would stay behind a shorter end of an open share.
+      // Bytes written after the last note would stay behind a shorter end of an open share.
       if ((!journal.sameBoot || manifest.open) && !cutTo(data, end)) {
         return anew(folder, name, own, journal);
       }

@@ -59,7 +59,7 @@ export class FilesContent implements Content {
     return this.#list.files;
   }
 
-  /** What was made up when it was read is something else for the next run. */
+  /** Content that was made up when it was read is another for the next run. */
   stamps(): BigUint64Array | undefined {
     return this.#list.contents.size > 0 ? undefined : this.#list.identities.stamps();
   }

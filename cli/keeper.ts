@@ -73,7 +73,7 @@ export class Keeper {
     this.#kept?.touch();
   }
 
-  /** What is through or can't be gone on with is forgotten; who stays may come back. */
+  /** A share that is through or can't go on is forgotten; a sender that stays may come back. */
   letGo(fault: FaultCode | undefined, stays: boolean): void {
     const over = fault === undefined ? !stays : OVER.has(fault);
     if (over) this.#kept?.forget();

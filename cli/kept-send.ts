@@ -234,7 +234,7 @@ export class KeptSend {
   /** Receivers whose receipts verified. @throws what the file system throws */
   get done(): Uint8Array[] {
     const ids = readBounded(this.#own, DONE, RECEIVER_BYTES * RECEIVERS_PER_SHARE);
-    // What is cut off was never written whole.
+    // An id that is cut off was never written whole.
     return Array.from({ length: Math.floor(ids.length / RECEIVER_BYTES) }, (_, at) =>
       ids.slice(at * RECEIVER_BYTES, (at + 1) * RECEIVER_BYTES),
     );
@@ -310,7 +310,7 @@ export class KeptSend {
 
   #tag(index: number): Uint8Array {
     const tag = new Uint8Array(TAG_BYTES);
-    // What is cut off was never written whole, so its record never left.
+    // A tag that is cut off was never written whole, so its record never left.
     const length = readSync(this.#tags, tag, 0, TAG_BYTES, index * TAG_BYTES);
     return length === TAG_BYTES ? tag : tag.fill(0);
   }

@@ -129,7 +129,7 @@ export class Line {
 function proxyOf(url: string): Bun.WebSocketOptions {
   const proxy = proxyFor(url, process.env);
   if (proxy === undefined) return {};
-  // What a relay's certificate has to lead to is nothing for the proxy's.
+  // The authorities for a relay's certificate are none for the proxy's.
   return { proxy: { url: proxy, tls: { ca: authorities(undefined) } } };
 }
 

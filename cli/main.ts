@@ -13,7 +13,7 @@ process.stdout.on("error", () => undefined);
 process.stderr.on("error", () => undefined);
 
 const exitCode = await runCommandLine(process.argv.slice(2));
-// What was written to a pipe has to leave first.
+// Bytes written to a pipe have to leave first.
 await Promise.all(
   [process.stdout, process.stderr].map(
     (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),

@@ -16,7 +16,7 @@ export interface Reader {
 
 /**
  * Off the thread, so that whoever reads slowly or not at all holds up neither the line to the relay
- * nor Ctrl-C. What waits is bounded by the reader of the line, who is told to stop.
+ * nor Ctrl-C. The reader of the line bounds the bytes that wait: it is told to stop.
  */
 export class OutputStore extends StreamStore {
   readonly #fd: number;

@@ -73,7 +73,7 @@ async function placeTop(
   if (staged === undefined && top.type === "file") throw changed(tree);
   if (top.type === "folder") {
     const merges = policy.onExists === "overwrite" || policy.onExists === "skip";
-    // What an earlier run moved out of it file by file would be missing.
+    // Files that an earlier run moved out of it would be missing.
     const whole = staged !== undefined && (!journal.found.whole || isWhole(tree, top));
     if (staged !== undefined && destiny !== undefined && isBegun(destiny, there)) {
       return fill(tree, top, destiny.name, policy);

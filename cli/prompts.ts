@@ -15,7 +15,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** A paste of several lines is one line, its lines joined; else its first line counts. */
   readonly joinLines?: boolean;
-  /** What was typed before the question was shown is no answer to it. */
+  /** Keys typed before the question was shown are no answer to it. */
   readonly fresh?: boolean;
 }
 

@@ -118,7 +118,7 @@ export class ReceiverId {
   }
 }
 
-/** What can't be done there is not worth a word: the next run may be another receiver then. */
+/** A failure there is not worth a word: the next run may be another receiver then. */
 function inFolder(act: (folder: HeldFolder) => void): void {
   try {
     using folder = openState("ids");

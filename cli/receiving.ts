@@ -314,7 +314,7 @@ export class Receiving {
     unregisterReceive(toHex(incoming.offer.share), this.#job.out);
   }
 
-  /** What went wrong with the share at hand ends it; what is no fault of the table ends the thread. */
+  /** A fault of the share at hand ends it; an error that is no fault of the table ends the thread. */
   #failed(error: unknown): void {
     if (!(error instanceof FaultError)) throw error;
     const { code, detail } = error;
@@ -459,7 +459,7 @@ export class Receiving {
     const now = performance.now();
     if (!incoming.agreed || manifest === undefined) return;
     const early = now - this.#progressAt < PROGRESS_EVERY_MS;
-    // That all is here is told when it is saved.
+    // The end is told when all is saved.
     this.#progressUntold = early && incoming.next < incoming.records;
     if (early) return;
     this.#progressAt = now;

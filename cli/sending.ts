@@ -74,7 +74,7 @@ export class Sending {
   #uploading = false;
   #sentRecords = 0;
   #progressAt = 0;
-  /** There is more than was told: what left last says how far a transfer is that stands still. */
+  /** Progress not yet reported. The next tick tells it, so a stalled transfer still shows its final position. */
   #progressUntold = false;
 
   /** @throws FaultError when it can't be sent; nothing was started then */

@@ -83,7 +83,7 @@ export async function openSharing(
       if ("source" in found) return found;
       tellChanges(kept, found, emit);
       kept.forget();
-      // What was described once is of that share.
+      // A description is of one share alone.
       source.close();
       source = await open();
     }
@@ -252,7 +252,7 @@ function tellChanges(
   emit({ event: "changed", share: entry.share, changes: told, more: changes.length - told.length });
 }
 
-/** What is remembered helps, and hinders nothing where it can't be written or read. */
+/** Remembering helps, and hinders nothing where it can't be written or read. */
 function attempt<T>(step: () => T): T | undefined {
   try {
     return step();

@@ -80,7 +80,7 @@ export function unregisterReceive(share: string, out: string): void {
     using folder = openState("receives");
     folder?.clear(receiveName(share, out));
   } catch (error) {
-    // What can't be removed is in a list for too long.
+    // An entry that can't be removed is in a list for too long.
     if (errorCode(error) === undefined) throw error;
   }
 }

@@ -23,7 +23,7 @@ interface Produced {
 
 /**
  * The standard input, read once and no further than it is asked for: one record is filled, and the
- * pipe fills up behind it. What came waits OPEN_FLUSH_MS for more and then leaves.
+ * pipe fills up behind it. A part of a record waits OPEN_FLUSH_MS for more and then leaves.
  */
 export class StreamSource implements Source {
   readonly name: SafeName;
@@ -44,7 +44,7 @@ export class StreamSource implements Source {
   #filled = 0;
   #ended = false;
   #reading = false;
-  /** What is filled may leave. */
+  /** A record that is filled in part may leave. */
   #flush = false;
   #timer: NodeJS.Timeout | undefined;
   #fault: FaultError | undefined;

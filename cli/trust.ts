@@ -27,7 +27,7 @@ export function readAuthorities(path: string): string {
     const text = readText(path);
     const found = text.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
     if (found.length === 0) throw bad(`${path} holds none in PEM`);
-    // What is none is found here, and not where nobody can say what was wrong.
+    // A file without certificates is found here, and not where nobody can say what was wrong.
     return found.map((one) => new X509Certificate(one).toString()).join("\n");
   } catch (error) {
     if (error instanceof FaultError) throw error;

@@ -38,7 +38,7 @@ let running: Sending | Receiving | undefined;
 self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
   switch (data.t) {
     case "start":
-      // What is thrown here is a mistake of ours, and ends the thread.
+      // An error here is a mistake of ours, and ends the thread.
       void start(data.job).then((started) => {
         running = started;
         if (interrupted.signal.aborted) running?.interrupt();

@@ -116,7 +116,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   const problem = problemOf({ kind, open, files });
   if (problem !== undefined) throw new RangeError(problem);
   const bytes = sumOfSizes(files);
-  // What is as usual is not said.
+  // Usual values are not said.
   const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}) };
   const list = packFiles(files);
   const recordSize =

@@ -40,7 +40,7 @@ const unpackr = new Unpackr({
 
 /**
  * Encodes a plain object as one MessagePack map, in its own new array. Keys whose value is
- * undefined are left out. What this makes, `unpackMap` takes.
+ * undefined are left out. `unpackMap` takes the result.
  * @throws FaultError "internal" when the value holds anything that the wire has no form for.
  */
 export function packMap(value: object): Uint8Array {

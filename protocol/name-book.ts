@@ -35,7 +35,7 @@ export class NameBook {
   }
 }
 
-/** The newest stay. What is dropped is deciphered again should it be said again. */
+/** The newest stay. A name that is dropped is deciphered again should it be said again. */
 function keep<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key);
   map.set(key, value);

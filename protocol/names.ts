@@ -211,7 +211,7 @@ function isLonger(text: string, bytes: number): boolean {
 }
 
 function pathProblem(path: string): string | undefined {
-  // What is far too long is not even looked at.
+  // A name that is far too long is not even looked at.
   if (isLonger(path, PATH_BYTES)) return `it is longer than ${PATH_BYTES} bytes`;
   const names = path.split("/");
   const reason = lengthProblem(path, names);

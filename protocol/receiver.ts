@@ -346,7 +346,7 @@ export class ReceiverSession {
     return [...this.#tellPlace(share, jumps, now), { type: "save" }];
   }
 
-  /** What was never sent can't be acknowledged: who jumps over it joins again behind it. */
+  /** A record that was never sent can't be acknowledged: a receiver that jumps over it joins again behind it. */
   #tellPlace(share: Share, jumps: boolean, now: number): ReceiverEffect[] {
     return jumps && share.joined ? this.#join(share, now, true) : this.#ack(share);
   }
@@ -411,7 +411,7 @@ export class ReceiverSession {
     return [...effects, ...this.#choose()];
   }
 
-  /** What its sender holds back must not keep us from what others send. */
+  /** A sender that holds its share back must not keep us from others. */
   #passOver(): ReceiverEffect[] {
     const left = this.#leave("interrupted");
     this.#step = { at: "waiting" };
@@ -433,7 +433,7 @@ export class ReceiverSession {
     const told = Number.isInteger(Math.log2(count));
     const next = this.#choose();
     const unreadable = { fault, detail, count, told };
-    // That nothing else is offered is worth a word only after one about this share.
+    // A word that nothing else is offered comes only after one about this share.
     const rest = told ? next : next.filter(({ type }) => type !== "waiting");
     return [...left, { type: "passed-over", unreadable }, ...rest];
   }

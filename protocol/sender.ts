@@ -83,7 +83,7 @@ export class SenderSession {
   }
 
   /**
-   * The first record that the relay may want. What was read once can be had no more where it can't be
+   * The first record that the relay may want. A record that was read once is gone where it can't be
    * read again, but the relay wants at most CREDIT_RECORDS at once and in order: more than that can't
    * have got lost with a line, and who feeds this session keeps so many.
    */
@@ -273,7 +273,7 @@ export class SenderSession {
   /** News of a receiver that has the code. */
   #present(entry: ReceiverEntry, name: string, now: number): SenderEffect[] {
     const key = toHex(entry.id);
-    // What is still said of who was dismissed is old, and so is what came before a line broke.
+    // News about a dismissed receiver is old, and so is news from before a line broke.
     if (this.#admission.isDismissed(key) || !this.#link.online) return [];
     const receiver = this.#roster.hear(entry, name);
     if (receiver === undefined) return [];

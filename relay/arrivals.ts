@@ -8,7 +8,7 @@ const LINES_PER_TICK = 1000;
 /** Between two looks at one line, by how many there are; each takes some us. ms */
 const LOOK_MS = 10;
 const LOOK_MS_PER_LINE = 0.2;
-/** What the kernel did not tell of is looked at after that. ms */
+/** A socket of which the kernel told nothing is looked at after that. ms */
 const SWEEP_MS = 1000;
 
 export type ArrivalsKernel = Pick<

@@ -89,7 +89,7 @@ export function socketEvents({
     },
     close(socket, code, reason) {
       const { address } = socket.data.visitor;
-      // What the peer says may be anything.
+      // The peer's bytes may be anything.
       report({ level: "debug", event: "socket-closed", fields: { address, code, reason } });
       door.left(socket.data);
       if (isText(socket)) {

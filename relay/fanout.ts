@@ -388,7 +388,7 @@ export class Fanout {
     this.#keeping.tick(this.#now);
     for (const receiver of this.#bySocket.values()) {
       const { socket } = receiver;
-      // What we hold back ourselves is not its fault.
+      // A frame that we hold back ourselves is not its fault.
       if (socket !== undefined && this.#outlet.holdsBack?.(socket) === true) {
         receiver.progressAt = this.#now;
       }

@@ -40,7 +40,7 @@ export class Handover {
     this.#awaited.push({ from, heir: undefined });
   }
 
-  /** What is awaited is for another by now. */
+  /** The awaited state is for another by now. */
   passOnTo(heir: number): void {
     const last = this.#awaited.at(-1);
     if (last !== undefined) last.heir = heir;
@@ -52,7 +52,7 @@ export class Handover {
     this.#send(to, { t: "estate", estate });
   }
 
-  /** What was awaited of a worker is here; undefined: nothing was. */
+  /** The awaited state of a worker is here; undefined: it had none. */
   came(from: number): Awaited | undefined {
     const at = this.#awaited.findIndex((awaited) => awaited.from === from);
     return at === -1 ? undefined : this.#awaited.splice(at, 1)[0];

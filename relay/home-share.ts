@@ -194,7 +194,7 @@ export class HomeShare {
     }
   }
 
-  /** What a worker leaves of the share came; undefined: it has nothing. */
+  /** The rest of the share at a worker came; undefined: it has nothing. */
   estateCame(from: number, estate: Estate | undefined): void {
     const awaited = this.#handover.came(from);
     if (awaited !== undefined) this.#inherit(awaited, estate);
@@ -237,7 +237,7 @@ export class HomeShare {
     const waited = this.#waiting.tick(pending.outstanding, arrived, now);
     // The first record says what it is, and nobody's yes is needed for it.
     const name = wantsFirst ? "start-timeout" : "record-timeout";
-    // What comes of a pipe after that may take its time.
+    // Bytes of a pipe may take their time after that.
     if (!(wantsFirst || offer.seekable) || waited < bounds.limits[name]) return;
     this.#waiting = new Waiting();
     over(bounds.over(name));
@@ -300,7 +300,7 @@ export class HomeShare {
     });
   }
 
-  /** What the worker before leaves is here; undefined: nothing. */
+  /** The rest from the worker before is here; undefined: nothing. */
   #inherit({ from, heir }: Awaited, estate: Estate | undefined): void {
     if (heir !== undefined) {
       this.#handover.give(heir, estate && this.#passThrough(from, estate));

@@ -71,7 +71,7 @@ export class Inflow {
     this.#told += length + MESSAGE_OVERHEAD;
   }
 
-  /** What came was a message, and no ping or pong, which may come amid one. */
+  /** A message came, and no ping or pong, which may come amid one. */
   whole(): void {
     this.#begunAt = undefined;
   }
@@ -82,7 +82,7 @@ export class Inflow {
     this.#before = bytes === undefined ? undefined : bytes + REQUEST_BYTES;
   }
 
-  /** What is on its way was not read meanwhile, through no fault of its sender. */
+  /** Bytes on their way were not read meanwhile, through no fault of their sender. */
   paused(now: number): void {
     this.#begunAt = undefined;
     this.#lookedAt = now;

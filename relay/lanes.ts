@@ -274,7 +274,7 @@ export class Lanes {
       }
       this.#log.close(frame);
       if (this.#live.size > 0) this.#needLive();
-      // What was on its way for the lane is so for the one that was in it last.
+      // Frames on their way for the lane are so for the receiver that was in it last.
       else if (left !== undefined) this.#need(left);
     }
   }

@@ -49,7 +49,7 @@ export class Line {
     this.#inflow?.came(length);
   }
 
-  /** What came was a whole message, and no ping or pong. */
+  /** A whole message came, and no ping or pong. */
   whole(): void {
     this.#inflow?.whole();
   }
@@ -64,7 +64,7 @@ export class Line {
     this.#allowance.earn(answers);
   }
 
-  /** What it says is not read. */
+  /** Its bytes are not read. */
   paused(now: number): void {
     this.#heardAt = now;
     this.#inflow?.paused(now);

@@ -82,7 +82,7 @@ export class LivePolicy {
     if (this.bans.expire(Date.now())) this.#tell();
   }
 
-  /** Reads the file of bans again. What is wrong there is told, and they stay. */
+  /** Reads the file of bans again. A fault there is told, and they stay. */
   reloadBans(): void {
     try {
       this.bans.load();

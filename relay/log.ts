@@ -240,7 +240,7 @@ export class BlockLog implements RecordLog {
   }
 
   /**
-   * What must be kept can't be taken back when others come: so a log that keeps takes at most half of
+   * Records that must be kept can't be taken back when others come: so a log that keeps takes at most half of
    * what is left to it and them.
    */
   #leavesRoom(): boolean {

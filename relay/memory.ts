@@ -180,7 +180,7 @@ export class MemoryBudget {
     const { arriving, still, moving, kept } = this.#used;
     if (arriving + still + moving + kept + bytes > this.#sizes.bytes) return false;
     if (kind === "still") return still + bytes <= this.#sizes.still;
-    // What saves work must not keep anybody from going on either.
+    // Records kept to save work must not keep anybody from going on either.
     if (kind === "kept") return kept + bytes <= this.#sizes.bytes / KEPT_PART;
     return kind !== "arriving" || arriving + bytes <= this.#sizes.arriving;
   }

@@ -94,7 +94,7 @@ export type PeerMessage =
   | { readonly t: "came"; readonly receiver: Uint8Array; readonly next: number }
   /** From the worker that had the log to the one that has the sender now; undefined: it had none. */
   | { readonly t: "estate"; readonly estate: Estate | undefined }
-  /** What was handed over is where it shall be. */
+  /** The handed-over state is where it shall be. */
   | { readonly t: "adopted" };
 
 export interface PeerEnvelope {

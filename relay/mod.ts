@@ -60,7 +60,7 @@ export interface Relay {
   stop(): Promise<void>;
   /**
    * Reads again what can change while it runs: tokens and certificate, before their files are looked at anyway.
-   * What is wrong there is told to `onTrouble`, and all stays as it was.
+   * A fault there is told to `onTrouble`, and all stays as it was.
    */
   reload(): void;
   /** How often each limit was gone over since the relay was started. */

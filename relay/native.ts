@@ -229,7 +229,7 @@ export class Native {
     }
   }
 
-  /** What waits for this peer is thrown away with the connection, and takes no memory of the kernel after it. */
+  /** Bytes that wait for this peer go with the connection, and take no memory of the kernel after it. */
   resetWhenClosed(peer: PeerKey): void {
     const socket = this.find(peer);
     if (socket === undefined) return;
@@ -292,7 +292,7 @@ export class Native {
     return this.#isToOwnPort(socket);
   }
 
-  /** What a peer is called is written in several ways; here it has one. */
+  /** An address is written in several ways; here it has one. */
   keyOf(address: string, port: number): PeerKey | undefined {
     const key = this.#found.fill(0);
     const text = Buffer.from(`${address}\0`);

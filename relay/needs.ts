@@ -73,7 +73,7 @@ export class Needs {
     for (let index = from; index < until; index++) {
       if (log.has(index)) continue;
       const asked = this.#asked.get(index);
-      // That another said so is not enough: it may go elsewhere, and its need with it.
+      // Another party's word is not enough: it may go elsewhere, and its need with it.
       if (asked !== undefined && said.get(index) === asked) continue;
       // Asked first counts: else one that asks again and again would keep others from doing so.
       const lacking = asked ?? { since: now, came: false };
@@ -103,7 +103,7 @@ export class Needs {
     this.#asked.delete(index);
   }
 
-  /** What was said long ago may be said again. */
+  /** An old need may be said again. */
   expire(now: number): void {
     for (const [index, { since }] of this.#asked) {
       if (now - since >= NEED_AGAIN_MS) this.#asked.delete(index);

@@ -182,7 +182,7 @@ export class Pace {
     this.#floors.lose(key, now + LOST_GRACE_MS);
   }
 
-  /** What is gone is needed in vain. */
+  /** A record that is gone is needed in vain. */
   #within(next: number): number {
     return Math.max(next, this.gone);
   }

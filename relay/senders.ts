@@ -143,7 +143,7 @@ export class Senders {
     toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, address });
   }
 
-  /** What a sender says of its share may be wrong: its records alone can be more. */
+  /** A sender's word on its share may be wrong: its records alone can be more. */
   #isTooMuch(offer: Offer): boolean {
     const most = this.#options.bounds.limits["share-bytes"];
     if (offer.bytes > most) return true;

@@ -95,7 +95,7 @@ export class LocalShare {
   }
 
   peer({ from, epoch, message }: PeerEnvelope, now: number): void {
-    // What was handed over must not get lost, whoever has the sender by now.
+    // Handed-over state must not get lost, wherever the sender is by now.
     if (message.t === "estate") {
       this.home.estateCame(from, message.estate);
       return;

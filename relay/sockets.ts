@@ -296,7 +296,7 @@ export class Sockets implements Outlet {
       if (direct !== "refused") socket.data.line.earn(1);
       return direct;
     }
-    // What is given while its message is handled Bun takes whole, and does not say that it waits.
+    // Bun takes whole each frame that is given while a message is handled, and does not say that it waits.
     if (id === this.#handling) {
       this.#hold(id);
       return "refused";
@@ -355,7 +355,7 @@ export class Sockets implements Outlet {
         continue;
       }
       this.#look(socket);
-      // What it says waits for us.
+      // Its messages wait for us.
       if (socket.isPaused) line.paused(now);
       const overdue = line.overdue(now);
       if (overdue !== undefined) {

@@ -194,7 +194,7 @@ export class Supervisor implements Managed {
     return refusalsIn(this.#refusals);
   }
 
-  /** Reads again what can change while it runs: bans, tokens and certificate. What is wrong there is told. */
+  /** Reads again what can change while it runs: bans, tokens and certificate. A fault there is told. */
   reload(): void {
     this.#report("info", "reloaded", {});
     this.#policy.reloadBans();
@@ -322,7 +322,7 @@ export class Supervisor implements Managed {
     this.#report("info", "certificate-renewed", { until: new Date(endsAt).toISOString() });
   }
 
-  /** What is left says goodbye, and the relay ends. */
+  /** Clients that are left hear goodbye, and the relay ends. */
   #fail(why: string): void {
     this.#fault ??= new FaultError("relay-failed", why);
     void this.stop();

@@ -158,7 +158,7 @@ export class WorkerThread {
         this.#events.report(message.report);
         return;
       default:
-        // What one says that is given up is not heard: its shares are about to be orphaned.
+        // A worker that is given up is not heard: its shares are about to be orphaned.
         if (this.#at === "ready") this.#events.directory(message);
     }
   }

@@ -89,7 +89,7 @@ export class Workers {
     return this.#places.filter(({ thread }) => thread?.isAnswering === true).length;
   }
 
-  /** What is posted to one that is not ready is lost. */
+  /** A message to one that is not ready is lost. */
   post(worker: number, message: ToWorker): void {
     const thread = this.#places[worker]?.thread;
     if (thread?.isReady === true) thread.post(message);

@@ -59,7 +59,7 @@ test("a transfer runs and ends though nobody reads its events", async () => {
   expect((await sending.outcome).exitCode).toBe(0);
 });
 
-test("who asks first writes nothing before the answer", async () => {
+test("a receiver that asks first writes nothing before the answer", async () => {
   using folder = temporaryFolder();
   using there = temporaryFolder();
   await using relay = await startRelay();
@@ -90,7 +90,7 @@ test("a signal ends a transfer, and one given before begins none", async () => {
   expect(faultOf(() => send({ what, relay: relay.url, signal: stop.signal }))).toBe("interrupted");
 });
 
-test("what is wrong with the options is thrown, what goes wrong later is told", async () => {
+test("wrong options are thrown, later faults are told", async () => {
   const what = { from: "text", text: "hello" } as const;
   expect(faultOf(() => send({ what, relay: "gopher://x" }))).toBe("bad-relay-address");
   expect(faultOf(() => receive({ code: "one-word" }))).toBe("bad-code");

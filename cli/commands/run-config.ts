@@ -74,7 +74,7 @@ function section(word: string): string {
   return /^[\w-]+$/.test(word) ? `[${word}]` : `[${JSON.stringify(word)}]`;
 }
 
-/** What comes back is checked at once, not at the next command. */
+/** The edited file is checked at once, not at the next command. */
 async function edit(path: string): Promise<number> {
   const { VISUAL, EDITOR } = process.env;
   const editor = VISUAL || EDITOR || "vi";

@@ -8,7 +8,7 @@ export interface ForgetValues {
   readonly all: boolean;
 }
 
-/** What receivers have of a file stays in their folder, as `.partial`. */
+/** A receiver's part of a file stays in its folder, as `.partial`. */
 export function runForget({ number, all }: ForgetValues): number {
   if (all === (number !== undefined)) throw usage("give a number of fileshare list, or --all");
   const items = number === undefined ? unfinished() : [chosen(number)];

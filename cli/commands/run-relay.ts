@@ -135,7 +135,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
     const needs = NEEDS[policy.access.mode];
     if (needs !== undefined) console.info(needs);
     if (relay.admin !== undefined) {
-      // What is written elsewhere than to a terminal is kept, and a token must not be.
+      // Output to other places than a terminal is kept, and a token must not be.
       const { url } = relay.admin;
       console.info(`What it does: ${process.stdout.isTTY ? pageLink(relay.admin) : url}`);
     }

@@ -56,7 +56,7 @@ function furtherCase([begun, next]: Further[number]): string {
 }
 
 function commandCase({ word, options, words }: CommandWords): string {
-  // What may be anything would keep an option that is the only one from being put in at once.
+  // A free word would keep an option that is the only one from being put in at once.
   const rest =
     words === "anything" ? [] : [quote(`*:${word.replaceAll(" ", "-")}:${action(words)}`)];
   const specs = [...options.map(optionSpec), ...rest];

@@ -16,7 +16,7 @@ import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./ours.ts";
 import { metricSource, overview } from "./overview.ts";
 
 const IDLE_SECONDS = 10;
-/** What is asked for is a few words. bytes */
+/** A request is a few words. bytes */
 const BODY_BYTES = 64 * 1024;
 const TOKEN_BYTES = 32;
 const NO_STORE = { "cache-control": "no-store" } as const;
@@ -111,7 +111,7 @@ export class AdminListener implements Admin {
     });
   }
 
-  /** What is wrong with the files is told where the relay's own listener looks at them. */
+  /** Faults of the files are told where the relay's own listener looks at them. */
   #renew(look: Look): void {
     if (look.found === "renewed") this.#listener.renew(look.certificate.pair);
     else this.#listener.settle();
@@ -224,7 +224,7 @@ export class AdminListener implements Admin {
     }
   }
 
-  /** What is asked already is answered. */
+  /** Requests that came already are answered. */
   #leave(): void {
     clearInterval(this.#renewing);
     this.#guard.dispose();

@@ -2,7 +2,7 @@ import type { FaultCode } from "../../protocol/mod.ts";
 
 import { addTotals, noTotals, type Totals, type WorkerMeasures } from "../measures.ts";
 
-/** What was measured so lately is told again: any number of readers costs the workers one question. ms */
+/** A measurement of that age is told again: any number of readers costs the workers one question. ms */
 const FRESH_MS = 250;
 /** A worker that does not answer in time is told of as it was. ms */
 const ANSWER_MS = 2000;

@@ -55,7 +55,7 @@ describe("measuring", () => {
     expect(play.asked).toBe(2);
   });
 
-  test("what grows does not shrink when a worker is lost, and the next begins at 0", async () => {
+  test("a counter does not shrink when a worker is lost, and the next begins at 0", async () => {
     const play = new Play();
     expect(await play.takes(measures(0, 10), measures(1, 5))).toBe(15);
     play.now = 1000;

@@ -141,7 +141,7 @@ describe("receivers", () => {
   });
 });
 
-test("what is told last of each is how it stands, whatever came in which order", () => {
+test("the last event about each receiver is its state, in every order", () => {
   const event = fc.oneof(
     fc.boolean().map(relay),
     fc
@@ -175,7 +175,7 @@ test("what is told last of each is how it stands, whatever came in which order",
   );
 });
 
-test("that nothing was offered is not told after something is", () => {
+test("no event says that nothing was offered after an offer", () => {
   const play = new Play();
   for (let i = 0; i < 100; i++) play.pace.tell({ event: "waiting" });
   const offer = { event: "offer", share: "00", files: 1, bytes: 1, names: ["a"] } as const;

@@ -73,7 +73,7 @@ describe("--exclude", () => {
     expect(await sent(folder.path, { exclude })).toEqual(left);
   });
 
-  test("what is named itself is sent all the same", async () => {
+  test("a path that is named itself is sent all the same", async () => {
     using folder = temporaryFolder();
     plant(folder.path, { "a.log": "" });
     const paths = [join(folder.path, "a.log")];

@@ -170,7 +170,7 @@ describe.each(SHARES)("of %s", (_name, share) => {
     });
   });
 
-  test("what was received can be gone on with once the partial has its name again", async () => {
+  test("a receiver goes on with a partial once the partial has its name again", async () => {
     using stage = new Stage();
     const partial = begin(stage.dir, share);
     writeUntil(partial, share);

@@ -59,7 +59,7 @@ test("two at once are two, and later ones are those two", () => {
   expect(kept()).toHaveLength(2);
 });
 
-test("who a partial says it was is had if nobody is that now", () => {
+test("a receiver takes the id of its partial if no other has it now", () => {
   const wished = new Uint8Array(16).fill(7);
   run();
   expect(run(share, wished)).toBe(toHex(wished));
@@ -148,7 +148,7 @@ test("where nothing can be kept a receiver is a new one each time", () => {
   expect(run()).not.toBe(run());
 });
 
-test("what else is in the folder is left alone", () => {
+test("other files in the folder are left alone", () => {
   run();
   writeFileSync(join(statePath("ids"), "mine"), "");
   writeFileSync(join(statePath("ids"), `${share}.00`), "");

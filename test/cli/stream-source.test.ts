@@ -64,7 +64,7 @@ test("records hold what came, the manifest first and alone, and the last one say
   closeSync(fd);
 });
 
-test("what was sent last can be had again, and is the same", async () => {
+test("the last records can be had again, and are the same", async () => {
   using folder = temporaryFolder();
   const { fd, writer } = piped(folder.path, "yes");
   const source = new StreamSource(senderName("x"), fd);

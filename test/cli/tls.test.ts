@@ -118,7 +118,7 @@ function showing(tls: TestCertificate): AsyncDisposable & { url: string } {
   };
 }
 
-describe("what is wrong is told at once, though there is time to try again:", () => {
+describe("a fault is told at once, though there is time to try again:", () => {
   async function recv(relay: string, ca: string) {
     const args = ["recv", "--yes", "--connect-timeout", "3600", "--relay", relay];
     const { exitCode, events } = await run([...args, ...(ca === "" ? [] : ["--ca", ca])]);

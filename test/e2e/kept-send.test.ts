@@ -190,7 +190,7 @@ describe("a sender killed with -9 and run again", () => {
   });
 });
 
-test("who had everything before the sender was killed counts, and is not waited for again", async () => {
+test("a receiver that had everything before the sender was killed counts, and is not waited for again", async () => {
   await using at = await stage();
   const file = makeFile(at.folder, "a.bin", 3 * MiB);
   const late = join(at.folder, "late");

@@ -23,7 +23,7 @@ async function isDone(...clients: Running[]): Promise<void> {
 }
 
 describe("the start gate", () => {
-  test("shows the offer to who comes, and sends nothing else before enough have agreed", async () => {
+  test("shows the offer to receivers that come, and sends nothing else before enough have agreed", async () => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
     await using proxy = await Proxy.start({ port: relay.port });
@@ -115,7 +115,7 @@ describe("a sender that is asked about each receiver", () => {
   });
 });
 
-describe("who takes nothing", () => {
+describe("a receiver that takes nothing", () => {
   test("is dropped while others go on, and keeps what it has", async () => {
     using folder = temporaryFolder();
     await using relay = await startRelay();

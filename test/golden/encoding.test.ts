@@ -50,7 +50,7 @@ describe("decoded and encoded again each is the same bytes", () => {
   });
 });
 
-test("what was no message is none", () => {
+test("bytes that were no message are none", () => {
   expect(broken).toHaveLength(2);
   for (const { bytes } of broken) {
     faultOf(() => decodeControl(bytes, "anyone"), "bad-message", "version-mismatch");

@@ -101,7 +101,7 @@ test.each(Object.values(examples))("$t comes back as it was, and is no frame", (
   expect(SENT_BY[message.t].length).toBeGreaterThan(0);
 });
 
-test("what comes back shares no memory with the bytes it was read from", () => {
+test("a decoded message shares no memory with the bytes it was read from", () => {
   const bytes = encodeControl(examples.join);
   const message = decodeControl(bytes, "anyone");
   bytes.fill(0);

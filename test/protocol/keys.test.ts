@@ -114,7 +114,7 @@ test("P2 a proof of another length is refused", () => {
   }
 });
 
-test("what is known of the lobby and of the codes of tests is what scrypt makes of them", () => {
+test("the known keys of the lobby and of tests are those that scrypt makes", () => {
   const code = knownCode();
   const known = [
     [LOBBY_CODE, LOBBY_MASTER],

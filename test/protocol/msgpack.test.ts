@@ -58,7 +58,7 @@ test("keys without a value are left out", () => {
   expect(packMap({ t: "x", token: undefined })).toEqual(packMap({ t: "x" }));
 });
 
-test("what the wire has no form for is our own fault, before it is sent", () => {
+test("a value that the wire has no form for is our own fault, before it is sent", () => {
   const deep = { a: [[[[[[1]]]]]] };
   for (const value of [{ a: 2n ** 64n }, { a: new Date(0) }, { a: [undefined] }, deep]) {
     faultOf(() => packMap(value), "internal");

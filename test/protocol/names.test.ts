@@ -111,7 +111,7 @@ for (const [rule, names] of Object.entries(hostile)) {
   });
 }
 
-test("what is no text is refused", () => {
+test("a value that is no text is refused", () => {
   for (const raw of [undefined, null, 5, {}, ["a"], new Uint8Array(1)]) refused(raw);
 });
 

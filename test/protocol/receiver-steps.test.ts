@@ -211,12 +211,12 @@ test("a share of one record is whole when the person agrees", () => {
   expect(play.do({ type: "accepted" })).toEqual([ack(1), { type: "save" }]);
 });
 
-test("what an earlier run left is gone on with, without asking", () => {
+test("a receiver goes on with an earlier run's partial without asking", () => {
   const play = new Play().receiving(7);
   expect(play.take(7)).toEqual([]);
 });
 
-test("what an earlier run left whole is only saved", () => {
+test("a partial that an earlier run left whole is only saved", () => {
   const play = new Play().connect();
   play.offers(offer());
   expect(play.open(20, true)).toEqual([join(20, WINDOW), { type: "save" }]);
@@ -284,7 +284,7 @@ describe("P6 frames", () => {
   });
 });
 
-describe("who gets nothing", () => {
+describe("a receiver that gets nothing", () => {
   test("joins again, more and more seldom, and soon again after a record", () => {
     const play = new Play().receiving();
     const joined = (after: number): boolean =>
@@ -662,7 +662,7 @@ describe("a choice", () => {
   });
 });
 
-test("who is interrupted, or whose disk fails, says so before it goes", () => {
+test("a receiver that is interrupted, or whose disk fails, says so before it goes", () => {
   expect(new Play().receiving().do({ type: "interrupted" })).toEqual([
     leave("interrupted"),
     { type: "finish", fault: "interrupted" },
@@ -688,7 +688,7 @@ test.each(["want", "receipted", "join"] as const)(
   },
 );
 
-test("what is here already is jumped over, and joined behind", () => {
+test("a receiver jumps over files that are here already, and joins behind them", () => {
   const play = new Play().connect();
   play.offers(offer());
   play.open();

@@ -26,7 +26,7 @@ function standing(roster: Roster): { all: number[]; verified: number[] } {
 
 const records = 10;
 
-test("who proves to have everything takes the place of one that proved nothing, the gone first", () => {
+test("a receiver that proves to have everything takes the place of one that proved nothing, the gone first", () => {
   const roster = new Roster(4);
   for (const [number, state] of [
     [1, "live"],
@@ -49,7 +49,7 @@ test("who proves to have everything takes the place of one that proved nothing, 
   expect(standing(roster)).toEqual({ all: [5, 6, 7, 8], verified: [5, 6, 7, 8] });
 });
 
-test("who proved it is never displaced, by news or by others' receipts", () => {
+test("a receiver that proved it is never displaced, by news or by others' receipts", () => {
   const roster = new Roster(3);
   for (const number of [1, 2, 3]) roster.verify({ receiver: id(number), records });
   expect(roster.hear(entry(4, "live"), "")).toBeUndefined();

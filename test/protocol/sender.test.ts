@@ -180,7 +180,7 @@ test("P8 a relay that wants more than a queue holds breaks the protocol", () => 
   expect(play.want(0, 10)).toEqual([finish("bad-message", 0, 0, detail)]);
 });
 
-test("what was wanted on a line that broke is not sent on the next", () => {
+test("a record that was wanted on a line that broke is not sent on the next", () => {
   const play = new Play().serve();
   play.want(0, 5);
   expect(play.lose()).toEqual([{ type: "link", online: false, fault: "connection-lost" }]);
@@ -327,7 +327,7 @@ describe("a line that breaks", () => {
   });
 });
 
-describe("who stays", () => {
+describe("a sender that stays", () => {
   test("ends only when interrupted, and has done its job then", () => {
     const play = new Play({ stay: true }).serve();
     play.list(entry(1, "live"));
@@ -523,7 +523,7 @@ describe("a sender that admits each receiver", () => {
   });
 });
 
-describe("who takes nothing", () => {
+describe("a receiver that takes nothing", () => {
   const drop = (number: number): SenderEffect => ({
     type: "send",
     message: { t: "dismiss", share, receiver: id(number), reason: "too-slow" },
@@ -581,7 +581,7 @@ test("a share that goes on counts who had it before, and hears who is there befo
   expect(ended).toEqual([END, finish(undefined, 2, 0)]);
 });
 
-test("what the relay says of a fault that may pass is told, and it is not tried before it says", () => {
+test("a sender tells the relay's words about a fault that may pass, and waits as long as it says", () => {
   const play = new Play().serve();
   const message = "max-sockets: clients at once, 5 at most";
   expect(play.hear({ t: "fault", code: "too-many", message, retry: true, after: 30 })).toEqual([

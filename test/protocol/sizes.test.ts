@@ -77,7 +77,7 @@ test("the bytes on the wire are the sum of the frames", () => {
   expect(wireBytes(5 * GiB)).toBe(5 * GiB + 5121 * 33);
 });
 
-test("what is no size or no record of the share is a mistake of the caller", () => {
+test("a number that is no size or no record of the share is a mistake of the caller", () => {
   for (const size of [-1, 0.5, Number.NaN, Infinity, 2 ** 53]) {
     expect(() => recordCount(size, RECORD_SIZE)).toThrow(RangeError);
   }

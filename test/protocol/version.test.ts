@@ -60,7 +60,7 @@ test.each([
   expect(versionsIn(said)).toEqual(versions);
 });
 
-test("what is said is what is read", () => {
+test("a version comes back as it was said", () => {
   for (const versions of [OUR_VERSIONS, { v: 3, least: 2 }]) {
     expect(versionsIn(saidVersions(versions))).toEqual(versions);
   }

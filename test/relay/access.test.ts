@@ -135,7 +135,7 @@ describe.each([...RELAYS])("a relay that is %j", (access) => {
   });
 });
 
-describe("what somebody hears who is not let in", () => {
+describe("the answer to a client that is not let in", () => {
   test("P1 is the same whether the share exists, and whatever is wrong with the token", async () => {
     await using relay = await startRelay({ policy: policyWith({ mode: "closed", tokens }) });
     const channel = randomId();
@@ -214,7 +214,7 @@ describe("what somebody hears who is not let in", () => {
 });
 
 describe("a policy that changes while somebody is in", () => {
-  test("who has a revoked token is sent away, others stay, and the new one counts", async () => {
+  test("a client with a revoked token is sent away, others stay, and the new one counts", async () => {
     const policy = policyWith({ mode: "closed", lobby: "closed", tokens });
     await using relay = await startRelay({ policy, admin: { hostname: "127.0.0.1", port: 0 } });
     const enter = async (role: "sender" | "receiver", text: string): Promise<RawClient> => {

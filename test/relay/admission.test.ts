@@ -104,7 +104,7 @@ describe.each(WORKERS)("at a relay with %i workers", (workers) => {
     expect(sender.messages.map(({ t }) => t)).toEqual(["welcome", "accepted"]);
   });
 
-  test("who is too slow is taken out of a share that admits everyone, and kept out", async () => {
+  test("a receiver that is too slow is taken out of a share that admits everyone, and kept out", async () => {
     const channel = randomId();
     const share = rawShare(30);
     const { share: id } = share.offer;

@@ -124,7 +124,7 @@ test("a sender is told whom it is heir of: where the log lies, as long as that w
   expect(heirOf(1, 5)).toBeUndefined();
 });
 
-test("what an older owner says late changes nothing", () => {
+test("a late word of an older owner changes nothing", () => {
   const play = new Play();
   play.claim(0, 7);
   play.claim(1, 3);
@@ -336,7 +336,7 @@ describe("a relay that drains", () => {
   });
 });
 
-test("what workers say to each other is passed on, but not to who said it", () => {
+test("messages between workers are passed on, but not to their sender", () => {
   const play = new Play();
   const message = { t: "detached" } as const;
   const envelope = { t: "peer", from: 0, key: "s", epoch: 1, message } as const;

@@ -123,7 +123,7 @@ describe("what leaves", () => {
     expect(play.egresses[0]?.take(2, MiB)).toBe(false);
   });
 
-  test("what could not be sent after all is not paid twice", () => {
+  test("a frame that could not be sent after all is not paid twice", () => {
     const play = new Play(1, () => 0);
     const [egress] = play.egresses;
     expect(egress?.take(5, MiB)).toBe(true);

@@ -86,7 +86,7 @@ test.skipIf(!isLinux || process.geteuid?.() !== 0)(
   },
 );
 
-test("what fails leaves the file as it was and nothing beside it", () => {
+test("a write that fails leaves the file as it was and nothing beside it", () => {
   using folder = temporaryFolder();
   writeFileSync(join(folder.path, "tokens"), "old");
   using held = new HeldFolder(folder.path);

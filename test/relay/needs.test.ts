@@ -75,7 +75,7 @@ test("a need is said once, and again when nothing came for NEED_AGAIN_MS", () =>
   expect(play.read(party, 4, 6)).toEqual([[0, 4, 5]]);
 });
 
-test("what was here and is gone is needed, though another that goes elsewhere said so too", () => {
+test("a record that was here and is gone is needed, though another that goes elsewhere said so too", () => {
   const play = new Play();
   const [party, passing] = [play.newParty(), play.newParty()];
   play.come(7);
@@ -89,7 +89,7 @@ test("what was here and is gone is needed, though another that goes elsewhere sa
   expect(play.read(party, 7)).toEqual([]);
 });
 
-test("what came, is gone and was asked for by another since is needed anew", () => {
+test("a record that came, is gone and was asked for by another since is needed anew", () => {
   const play = new Play();
   const [party, passing] = [play.newParty(), play.newParty()];
   expect(play.read(party, 7)).toEqual([[0, 7, 7]]);

@@ -55,7 +55,7 @@ test("everyone gets everything from one upload, wherever the sender is meanwhile
   expect(new Set(asked.flat()).size).toBe(RECORDS);
 });
 
-test("who stalls is sent away, and who comes too late is told so", async () => {
+test("a receiver that stalls is sent away, and one that comes too late is told so", async () => {
   await using relay = await startRelay({ workers: 2, logBytes: LOG_BYTES, stallMs: 2000 });
   const channel = randomId();
   const share = stream();

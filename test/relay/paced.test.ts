@@ -46,7 +46,7 @@ test("nothing is asked before a receiver is there", () => {
   expect(play.ack(1, SLOW, share, 1).answer(0, SENDER, share)).toEqual([1, 2]);
 });
 
-test("who comes for records that are gone is told so at once, on any worker", () => {
+test("a receiver that comes for records that are gone is told so at once, on any worker", () => {
   const { play, share } = two();
   for (let slow = 0; slow <= 10; slow++) goOn(play, share, slow);
   for (const worker of [0, 1]) {

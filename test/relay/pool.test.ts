@@ -45,7 +45,7 @@ test("a block that the kernel still sends from is used again only when it could 
   expect(asked.length).toBe(looked);
 });
 
-test("what one worker writes another reads", () => {
+test("a worker reads the bytes that another wrote", () => {
   const [a, b] = views(2).pools as [BlockPool, BlockPool];
   const block = a.take()!;
   a.view(block, 4, 3).set([1, 2, 3]);
@@ -166,7 +166,7 @@ test("a worker that died leaves no block, no pin and no claim behind", () => {
   expect(new Set(all)).toEqual(new Set([0, 1, 2, undefined]));
 });
 
-test("whatever three workers do, nobody uses a block without right", () => {
+test("no worker uses a block without right, in every order of three", () => {
   const step = fc.tuple(
     fc.constantFrom("take", "give", "pin", "unpin", "die"),
     fc.nat(2),

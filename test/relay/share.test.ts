@@ -128,7 +128,7 @@ test("a receiver whose sender is on another worker is served from there", () => 
   expect(play.told()).toEqual(["peer 1, epoch 1: report", "peer 1, epoch 1: need"]);
 });
 
-test("what another worker said of an earlier owner's records is not believed", () => {
+test("another worker's word about an earlier owner's records is not believed", () => {
   const play = new Play();
   play.opened(2, 1);
   play.connect(RECEIVER, "receiver").join();

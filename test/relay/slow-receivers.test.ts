@@ -155,7 +155,7 @@ test.each([true, false])(
   },
 );
 
-test("who did not promise to be quiet is answered its pings between frames", async () => {
+test("a client that did not promise to be quiet is answered its pings between frames", async () => {
   const channel = randomId();
   const share = rawShare(16, RECORD);
   await using relay = await startRelay({ logBytes: 64 * FRAME_BYTES });

@@ -186,7 +186,7 @@ test("a worker that can't be ended ends the relay, for who started it to start i
   expect(told).toContain("The relay could not go on: worker 1 can't be ended.");
 });
 
-test("who is sent away gets whole frames, and is told so after the last", async () => {
+test("a client that is sent away gets whole frames, and is told so after the last", async () => {
   await using relay = await startRelay();
   const url = `${relay.url}/ws`;
   const channel = randomId();

@@ -70,7 +70,7 @@ test("a client of today is told the version too", async () => {
   expect((await client.when("welcome")).v).toBe(PROTOCOL_VERSION);
 });
 
-describe("who speaks no fileshare is closed with a reason", () => {
+describe("a client that speaks no fileshare is closed with a reason", () => {
   test.each(["hello?", '{"type":"file_info","name":"a"}', "GET / HTTP/1.1\r\n\r\n", ""])(
     "text: %p",
     async (text) => {
