@@ -11,6 +11,8 @@ export interface SendJob {
   readonly kind: "send";
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
+  /** A host whose relay is to be found first; its address takes the place of `relay`. */
+  readonly relayHost?: string | undefined;
   /** Certificates in PEM that its own has to lead to; undefined: those that this machine trusts. */
   readonly ca?: string | undefined;
   /** For a relay that wants one. It is kept nowhere and printed nowhere. */
@@ -50,6 +52,7 @@ export interface KeepSend {
 export interface ReceiveJob {
   readonly kind: "receive";
   readonly relay: string;
+  readonly relayHost?: string | undefined;
   readonly ca?: string | undefined;
   readonly token?: string | undefined;
   readonly code: Code;

@@ -31,7 +31,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What both sides may say. */
 interface Common {
-  /** The relay: ws, wss, http or https. Else FILESHARE_RELAY, else ws://127.0.0.1:8000 */
+  /** The relay: ws, wss, http or https, or a host alone, on which it is looked for. Else FILESHARE_RELAY, else ws://127.0.0.1:8000 */
   readonly relay?: string | undefined;
   /** A file of certificates in PEM that a `wss` relay's has to lead to. Else FILESHARE_CA, else the system's */
   readonly ca?: string | undefined;
@@ -119,15 +119,15 @@ export function receive(options: ReceiveOptions): Client {
 function whereOf(
   given: GivenCode,
   { relay, ca, token }: Pick<Common, "relay" | "ca" | "token">,
-): Pick<SendJob, "relay" | "ca" | "token"> {
+): Pick<SendJob, "relay" | "relayHost" | "ca" | "token"> {
   const where = relayOfCode(given, {
     relay: chooseRelay(relay, ca),
     token: chooseToken(token) ?? "",
     ca,
     typed: { relay: relay !== undefined, token: token !== undefined },
   });
-  const { address, ca: authorities } = where.relay;
-  return { relay: address, ca: authorities, token: chooseToken(where.token) };
+  const { address, host, ca: authorities } = where.relay;
+  return { relay: address, relayHost: host, ca: authorities, token: chooseToken(where.token) };
 }
 
 /** What a sender sees of a receiver that says no name: user and machine. */

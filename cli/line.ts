@@ -1,13 +1,18 @@
-import { FLUSH_MS, FRAME_BYTES, SILENCE_MS, type FaultCode } from "../protocol/mod.ts";
-import { NO_TROUBLE, faultOf, maybeWantsTls, speaksTls, troubleOf } from "./line-trouble.ts";
+import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../protocol/mod.ts";
+import { NO_TROUBLE, explain, troubleOf, whySlow, type NoLine } from "./line-trouble.ts";
 import { proxyFor } from "./proxy.ts";
 import { authorities } from "./trust.ts";
+
+/** After this a connection that is still being made is looked into. ms */
+const SLOW_MS = 3000;
 
 export interface LineEvents {
   opened(): void;
   message(bytes: Uint8Array): void;
   /** The line broke, or never came about; nothing follows. */
-  lost(fault: FaultCode): void;
+  lost(why: NoLine): void;
+  /** It takes long, and why that may be. */
+  slow?(why: string): void;
 }
 
 /**
@@ -21,6 +26,7 @@ export class Line {
   #heardAt: number;
   #trouble = NO_TROUBLE;
   #opened = false;
+  readonly #slow: NodeJS.Timeout;
 
   /**
    * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
@@ -37,15 +43,18 @@ export class Line {
       perMessageDeflate: false,
     });
     this.#socket = socket;
+    this.#slow = setTimeout(() => void this.#tellSlow(), SLOW_MS);
     socket.binaryType = "nodebuffer";
     socket.addEventListener("open", () => {
       this.#opened = true;
+      clearTimeout(this.#slow);
       this.#heard();
       this.#events?.opened();
     });
     socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
       this.#heard();
-      if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES) this.#lose("not-a-relay");
+      if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES)
+        this.#lose({ fault: "not-a-relay" });
       else this.#events?.message(data);
     });
     socket.addEventListener("ping", () => this.#heard());
@@ -76,18 +85,20 @@ export class Line {
    * of `quiet`. */
   watch(now: number): void {
     if (!this.#opened || this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
-    this.#lose("connection-lost");
+    this.#lose({ fault: "connection-lost" });
   }
 
   /** Cuts the line; no event follows. */
   drop(): void {
     this.#events = undefined;
+    clearTimeout(this.#slow);
     this.#socket.terminate();
   }
 
   /** Lets what was said leave, then closes; no event follows. */
   async close(): Promise<void> {
     this.#events = undefined;
+    clearTimeout(this.#slow);
     if (this.#socket.readyState !== WebSocket.OPEN) {
       this.#socket.terminate();
       return;
@@ -106,23 +117,23 @@ export class Line {
     this.#heardAt = performance.now();
   }
 
-  #lose(fault: FaultCode): void {
+  #lose(why: NoLine): void {
     const events = this.#events;
     if (events === undefined) return;
     this.drop();
-    events.lost(fault);
+    events.lost(why);
   }
 
   #closed(): void {
-    if (this.#opened) {
-      this.#lose("connection-lost");
-    } else if (maybeWantsTls(this.#url, this.#trouble)) {
-      void speaksTls(this.#url).then((speaks) => {
-        this.#lose(speaks ? "wants-tls" : faultOf(this.#trouble));
-      });
-    } else {
-      this.#lose(faultOf(this.#trouble));
-    }
+    clearTimeout(this.#slow);
+    if (this.#opened) this.#lose({ fault: "connection-lost" });
+    else void explain(this.#url, this.#trouble).then((why) => this.#lose(why));
+  }
+
+  async #tellSlow(): Promise<void> {
+    if (this.#events?.slow === undefined) return;
+    const why = await whySlow(this.#url);
+    if (!this.#opened) this.#events?.slow(why);
   }
 }
 

@@ -5,23 +5,35 @@ import { FaultError } from "../protocol/faults.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+export interface ProxyChoice {
+  readonly url: string;
+  /** The variable that names it, as it is spelled. */
+  readonly variable: string;
+}
+
 /**
  * The proxy for a WebSocket address: HTTPS_PROXY for `wss`, HTTP_PROXY for `ws`, else ALL_PROXY, and
  * none for what NO_PROXY names or for this machine. Lower case wins, as with curl.
  * @throws FaultError "bad-proxy"
  */
-export function proxyFor(address: string, env: Environment): string | undefined {
+export function findProxy(address: string, env: Environment): ProxyChoice | undefined {
   const target = new URL(address);
-  const read = (name: string): string => (env[name.toLowerCase()] || env[name]) ?? "";
-  const variable = target.protocol === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
-  const given = read(variable) || read("ALL_PROXY");
-  if (given === "" || isExcepted(target, read("NO_PROXY"))) return undefined;
+  const names = [target.protocol === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY", "ALL_PROXY"];
+  const variable = names.flatMap((name) => [name.toLowerCase(), name]).find((name) => env[name]);
+  const except = (env["no_proxy"] || env["NO_PROXY"]) ?? "";
+  if (variable === undefined || isExcepted(target, except)) return undefined;
+  const given = env[variable] ?? "";
   const url = URL.parse(given.includes("://") ? given : `http://${given}`);
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.hostname === "") {
     // It may hold a password, so it is not shown.
-    throw new FaultError("bad-proxy", read(variable) === given ? variable : "ALL_PROXY");
+    throw new FaultError("bad-proxy", variable.toUpperCase());
   }
-  return url.href;
+  return { url: url.href, variable };
+}
+
+/** The address of that proxy. @throws FaultError "bad-proxy" */
+export function proxyFor(address: string, env: Environment): string | undefined {
+  return findProxy(address, env)?.url;
 }
 
 /** A proxy as it may be shown: without name and password. */

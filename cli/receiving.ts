@@ -43,7 +43,7 @@ import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
 import { keysFor } from "./job-keys.ts";
 import { Line } from "./line.ts";
-import { isAboutAddress } from "./line-trouble.ts";
+import { aboutLine, type NoLine } from "./line-trouble.ts";
 import type { OnExists } from "./policy.ts";
 import { registerReceive, unregisterReceive } from "./state.ts";
 import { relayNews } from "./relay-news.ts";
@@ -61,6 +61,8 @@ export class Receiving {
   readonly #session: ReceiverSession;
   readonly #timer: NodeJS.Timeout;
   #line: Line | undefined;
+  /** Why there is no line, as far as that is known. */
+  #why: string | undefined;
   #incoming: Incoming | undefined;
   /** The frame that the session decides about. */
   #ciphertext: Uint8Array | undefined;
@@ -172,7 +174,7 @@ export class Receiving {
         this.#passOver(effect.unreadable);
         return;
       case "link":
-        this.#pace.tell(relayNews(this.#job.relay, effect));
+        this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
         return;
       case "sender":
         this.#pace.tell({ event: "sender", here: effect.here });
@@ -189,9 +191,16 @@ export class Receiving {
   #connect(): void {
     this.#line?.drop();
     const events = {
-      opened: () => this.#handle({ type: "opened" }),
+      opened: () => {
+        this.#why = undefined;
+        this.#handle({ type: "opened" });
+      },
       message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: (fault: FaultCode) => this.#handle({ type: "lost", fault }),
+      lost: ({ fault, why }: NoLine) => {
+        this.#why = why;
+        this.#handle({ type: "lost", fault });
+      },
+      slow: (why: string) => (this.#why = why),
     };
     this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
   }
@@ -475,7 +484,7 @@ export class Receiving {
   }
 
   #faultEvent(code: FaultCode, detail: string | undefined): ClientEvent {
-    const about = isAboutAddress(code) ? this.#job.relay : detail;
+    const about = aboutLine(this.#job.relay, { fault: code, why: this.#why }) ?? detail;
     return { event: "error", code, message: faultMessage(code, about) };
   }
 }

@@ -1,14 +1,20 @@
+import { isIP } from "node:net";
+
 import { relayAddress } from "./client.ts";
 import { usage } from "./args.ts";
 import { proxyFor } from "./proxy.ts";
 import { shellLine } from "./shell.ts";
 import { readAuthorities } from "./trust.ts";
 
-const DEFAULT_RELAY = "ws://127.0.0.1:8000";
+/** Where a relay listens unless it is told otherwise. */
+export const RELAY_PORT = 8000;
+const DEFAULT_RELAY = `ws://127.0.0.1:${RELAY_PORT}`;
 
 export interface RelayChoice {
-  /** WebSocket address, path included. */
+  /** WebSocket address, path included; of a bare host the one at which a relay usually is. */
   readonly address: string;
+  /** A host, and a path, without a scheme and a port: `find-relay.ts` finds the address. */
+  readonly host?: string | undefined;
   /** Certificates in PEM that the relay's has to lead to; undefined: those that this machine trusts. */
   readonly ca: string | undefined;
   /** Arguments with which the other side reaches the same relay. */
@@ -22,12 +28,22 @@ export interface RelayChoice {
  */
 export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const variable = process.env["FILESHARE_RELAY"];
-  const address = relayAddress(option ?? (variable || DEFAULT_RELAY));
+  const given = (option ?? (variable || DEFAULT_RELAY)).trim();
+  const host = bareHost(given);
+  const [, name = "", path = ""] = /^([^/]*)(.*)$/.exec(host ?? "") ?? [];
+  const address = relayAddress(host === undefined ? given : `ws://${name}:${RELAY_PORT}${path}`);
   proxyFor(address, process.env); // what is wrong with it is found here
   const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
   const ca = file === undefined ? undefined : readAuthorities(file);
   const usual = address === relayAddress(DEFAULT_RELAY);
-  return { address, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
+  return { address, host, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
+}
+
+/** A host that was given without a scheme and a port; undefined: an address with one of them. */
+function bareHost(given: string): string | undefined {
+  if (isIP(given) === 6) return `[${given}]`;
+  const hasMore = /^[a-z][a-z\d+.-]*:\/\//i.test(given) || /^(?:\[[^\]]*\]|[^:/?#]*):/.test(given);
+  return hasMore || !URL.canParse(`ws://${given}`) ? undefined : given.replace(/\/+$/, "");
 }
 
 /** Whether two addresses that people gave are one relay's; what is no address is nobody's. */

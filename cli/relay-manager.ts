@@ -5,6 +5,7 @@ import { request as requestTls } from "node:https";
 import * as v from "valibot";
 
 import { FaultError } from "../protocol/faults.ts";
+import { ADMIN_PORT } from "../protocol/limits.ts";
 import { usage } from "./args.ts";
 import { overviewShape, type RelayOverview } from "./relay-overview.ts";
 import { findTickets, type Ticket } from "./relay-tickets.ts";
@@ -58,7 +59,9 @@ export function findManager(
 /** As `fileshare relay --admin` takes it, or a URL. */
 function addressOf(given: string): string {
   const text = /^\d+$/.test(given) ? `127.0.0.1:${given}` : given;
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  const isHost = /^(?:\[[^\]]*\]|[^:/?#]+)$/.test(text);
+  const place = isHost ? `${text}:${ADMIN_PORT}` : text;
+  const url = URL.parse(place.includes("://") ? place : `http://${place}`);
   if (url !== null && ["http:", "https:"].includes(url.protocol) && url.port !== "0") {
     return url.origin;
   }

@@ -2,15 +2,27 @@ import { faultMessage, type FaultCode } from "../protocol/faults.ts";
 import type { ClientEvent } from "./events.ts";
 import { proxyFor, proxyShown } from "./proxy.ts";
 
-/** What happened to the line to the relay, and which way it takes. */
+/**
+ * What happened to the line to the relay, and which way it takes.
+ * @param why there is no line
+ */
 export function relayNews(
   url: string,
   { online, fault, detail }: { online: boolean; fault: FaultCode | undefined; detail?: string },
+  why: string | undefined,
 ): ClientEvent {
   const proxy = proxyFor(url, process.env);
   const route = proxy === undefined ? {} : { proxy: proxyShown(proxy) };
-  const about = detail === undefined ? {} : { detail };
-  const why =
-    fault === undefined ? {} : { code: fault, ...about, message: faultMessage(fault, detail) };
-  return { event: "relay", url, online, ...route, ...why };
+  if (fault === undefined) return { event: "relay", url, online, ...route };
+  const about = detail ?? why;
+  const message = faultMessage(fault, about);
+  return {
+    event: "relay",
+    url,
+    online,
+    ...route,
+    code: fault,
+    ...(about !== undefined && { detail: about }),
+    message,
+  };
 }

@@ -37,7 +37,7 @@ import type { Outcome, SendJob } from "./jobs.ts";
 import { FilePositions } from "./file-at.ts";
 import { Keeper } from "./keeper.ts";
 import { Line } from "./line.ts";
-import { isAboutAddress } from "./line-trouble.ts";
+import { aboutLine, type NoLine } from "./line-trouble.ts";
 import { relayNews } from "./relay-news.ts";
 import { RateLimit } from "./rate-limit.ts";
 import type { Sharing } from "./sharing.ts";
@@ -69,6 +69,8 @@ export class Sending {
   /** When the first receiver had agreed. */
   #activeAt: number | undefined;
   #line: Line | undefined;
+  /** Why there is no line, as far as that is known. */
+  #why: string | undefined;
   /** That the relay is there, until it took the share too: an event of a send that another run can go on with. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
@@ -181,8 +183,8 @@ export class Sending {
         return;
       case "link":
         this.#tellOnline();
-        if (effect.online) this.#untoldOnline = relayNews(this.#job.relay, effect);
-        else this.#pace.tell(relayNews(this.#job.relay, effect));
+        if (effect.online) this.#untoldOnline = relayNews(this.#job.relay, effect, this.#why);
+        else this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
@@ -227,9 +229,16 @@ export class Sending {
   #connect(): void {
     this.#line?.drop();
     const events = {
-      opened: () => this.#handle({ type: "opened" }),
+      opened: () => {
+        this.#why = undefined;
+        this.#handle({ type: "opened" });
+      },
       message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: (fault: FaultCode) => this.#handle({ type: "lost", fault }),
+      lost: ({ fault, why }: NoLine) => {
+        this.#why = why;
+        this.#handle({ type: "lost", fault });
+      },
+      slow: (why: string) => (this.#why = why),
     };
     this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
   }
@@ -375,6 +384,6 @@ export class Sending {
 
   #about(fault: FaultCode): string | undefined {
     if (fault.startsWith("source-")) return this.#source.about;
-    return isAboutAddress(fault) ? this.#job.relay : undefined;
+    return aboutLine(this.#job.relay, { fault, why: this.#why });
   }
 }

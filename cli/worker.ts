@@ -3,6 +3,7 @@ import { FAULTS, FaultError } from "../protocol/mod.ts";
 
 import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "./events.ts";
+import { findRelay } from "./find-relay.ts";
 import type { Job, Outcome } from "./jobs.ts";
 import { Receiving } from "./receiving.ts";
 import { Sending } from "./sending.ts";
@@ -18,10 +19,21 @@ function post(message: FromThread): void {
 /** Ends the search for what to send. */
 const interrupted = new AbortController();
 
-async function start(job: Job): Promise<Sending | Receiving | undefined> {
+/** The same job with the address of its relay. @throws FaultError as `findRelay` */
+async function placed<Some extends Job>(job: Some): Promise<Some> {
+  const { relay: address, relayHost: host, ca, connectTimeoutMs } = job;
+  if (host === undefined) return job;
+  const choice = { address, host, ca, args: [] };
+  const { signal } = interrupted;
+  const found = await findRelay(choice, connectTimeoutMs, { signal });
+  return { ...job, relay: found.address };
+}
+
+async function start(given: Job): Promise<Sending | Receiving | undefined> {
   const emit = (event: ClientEvent): void => post({ t: "event", event });
   const end = (outcome: Outcome): void => post({ t: "ended", outcome });
   try {
+    const job = await placed(given);
     if (job.kind === "receive") return new Receiving(job, emit, end);
     const open = (): Promise<Source> => openSource(job.what, interrupted.signal);
     return new Sending(job, await openSharing(job, open, emit, interrupted.signal), emit, end);

@@ -98,6 +98,16 @@ export const CLI_FAULTS = {
     "The proxy does not let fileshare through",
     "Check HTTPS_PROXY or HTTP_PROXY, name and password too, or name the relay's host in NO_PROXY.",
   ),
+  "proxy-unreachable": failed(
+    "The proxy on the way to the relay cannot be reached",
+    "Correct that variable, or name the relay's host in NO_PROXY.",
+    0,
+    true,
+  ),
+  "upgrade-dropped": failed(
+    "A proxy in front of the relay drops WebSocket upgrades",
+    "It has to pass the headers Upgrade and Connection on, as the samples in deploy/ do.",
+  ),
   "connection-lost": failed("The line to the relay broke", "It is tried again.", 0, true),
   "unsafe-name": failed(
     "The sender offers a file name that is not safe to write",

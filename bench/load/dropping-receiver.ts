@@ -70,7 +70,7 @@ function act(effect: ReceiverEffect): void {
         {
           opened: () => handle({ type: "opened" }),
           message: take,
-          lost: (fault) => handle({ type: "lost", fault }),
+          lost: ({ fault }) => handle({ type: "lost", fault }),
         },
         performance.now(),
       );

@@ -126,7 +126,7 @@ export const shared = {
     type: "string",
     valueHint: "url",
     description:
-      "The relay, as ws://, wss://, http:// or https:// (else FILESHARE_RELAY, else ws://127.0.0.1:8000)",
+      "The relay, as ws://, wss://, http:// or https://; of a host alone wss, port 8000 and port 80 are tried (else FILESHARE_RELAY, else ws://127.0.0.1:8000)",
   },
   ca: {
     type: "string",

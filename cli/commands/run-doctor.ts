@@ -1,11 +1,12 @@
 import manifest from "../../package.json" with { type: "json" };
-import { EXIT } from "../../protocol/faults.ts";
-import { PROTOCOL_VERSION } from "../../protocol/mod.ts";
+import { CONNECT_MS, PROTOCOL_VERSION } from "../../protocol/mod.ts";
+import { EXIT, FaultError } from "../../protocol/faults.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { checkConfig, checkOpenFiles, checkState, checkTerminal } from "../doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "../doctor/relay.ts";
 import { checkTransfer } from "../doctor/transfer.ts";
-import { chooseRelay, chooseToken } from "../relay-choice.ts";
+import { placeRelay } from "../place-relay.ts";
+import { chooseRelay, chooseToken, type RelayChoice } from "../relay-choice.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
@@ -26,7 +27,7 @@ export interface DoctorValues {
 }
 
 export async function runDoctor(values: DoctorValues): Promise<number> {
-  const { address, ca } = chooseRelay(values.relay, values.ca);
+  const choice = chooseRelay(values.relay, values.ca);
   const token = chooseToken(values.token ?? "");
   const { stdout, env } = process;
   const style = makeStyle(hasColor(stdout.isTTY, env));
@@ -46,7 +47,8 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   tell({ name: "fileshare", verdict: "fine", message: program });
   tell(checkConfig(env));
   tell(checkState(env));
-  const relay = await checkRelay(address, ca, token);
+  const { address, ca, finding } = await findOrTell(choice, values.json);
+  const relay = finding ?? (await checkRelay(address, ca, token));
   tell(relay);
   if (relay.verdict !== "failed") {
     if (token !== undefined && !isPrivate(address)) tell(TOKEN_IN_CLEAR);
@@ -58,6 +60,21 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   tell(await checkOpenFiles());
   tell(checkTerminal(env, process.stdin.isTTY, stdout));
   return worst;
+}
+
+/** A relay that is found is told of by the check of its address. */
+async function findOrTell(
+  choice: RelayChoice,
+  json: boolean,
+): Promise<RelayChoice & { finding?: Finding }> {
+  try {
+    return await placeRelay(choice, CONNECT_MS, { json });
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    const { sentence, advice } = error.fault;
+    const message = `${sentence}: ${error.detail ?? choice.host}`;
+    return { ...choice, finding: { name: "relay", verdict: "failed", message, advice } };
+  }
 }
 
 /** Whether nobody on the way can read what goes there. */

@@ -11,6 +11,7 @@ import { attend } from "../attend.ts";
 import { receiverCode } from "../code-input.ts";
 import { ownName, receive } from "../library.ts";
 import { canAsk } from "../prompts.ts";
+import { placeRelay } from "../place-relay.ts";
 import { chooseRelay, chooseToken } from "../relay-choice.ts";
 import { note, relayOfCode } from "../relay-of-code.ts";
 import type { OnExists } from "../policy.ts";
@@ -73,7 +74,11 @@ export async function runRecv(
   const words = withoutOptions(raw, args, ["token"]);
   const typedCode = values.code.length > 0;
   const given = await receiverCode({ ...values, words: values.code });
-  const { relay, token, notes } = relayOfCode(given, {
+  const {
+    relay: choice,
+    token,
+    notes,
+  } = relayOfCode(given, {
     relay: usual,
     token: usualToken,
     ca: values.ca,
@@ -92,6 +97,7 @@ export async function runRecv(
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
   if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
+  const relay = await placeRelay(choice, lobby ? undefined : connectTimeoutMs, values);
   const client = receive({
     relay: relay.address,
     ca: values.ca,

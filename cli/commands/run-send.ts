@@ -10,6 +10,7 @@ import { checkWishes, codeExtras } from "../code-extras.ts";
 import type { SendJob } from "../jobs.ts";
 import { send } from "../library.ts";
 import { canAsk } from "../prompts.ts";
+import { placeRelay } from "../place-relay.ts";
 import { chooseRelay, chooseToken, receiveCommand } from "../relay-choice.ts";
 import { note, relayOfCode } from "../relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
@@ -77,7 +78,11 @@ export async function runSend(
   const usualToken = chooseToken(values.token ?? "") ?? "";
   const own = senderCode(values.code, values.lobby);
   const { code: given } = own;
-  const { relay, token, notes } = relayOfCode(own, {
+  const {
+    relay: choice,
+    token,
+    notes,
+  } = relayOfCode(own, {
     relay: usual,
     token: usualToken,
     ca: values.ca,
@@ -91,6 +96,7 @@ export async function runSend(
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
   notePlace(process.env, values);
+  const relay = await placeRelay(choice, connectTimeoutMs, values);
   const { client, code } = await begun(
     send({
       relay: relay.address,

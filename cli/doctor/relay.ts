@@ -15,6 +15,7 @@ import {
 import { CERTIFICATE_WARN_MS, CLOCK_SKEW_MS } from "../../protocol/limits.ts";
 import { nodePrimitives } from "../../protocol/crypto-node.ts";
 import { Line } from "../line.ts";
+import type { NoLine } from "../line-trouble.ts";
 import { proxyFor, proxyShown } from "../proxy.ts";
 import { duration } from "../screen/format.ts";
 import { authorities } from "../trust.ts";
@@ -43,10 +44,12 @@ export async function checkRelay(
       if (answer instanceof Uint8Array) line.send(answer);
       else resolve(answer);
     },
-    lost: (fault: FaultCode) => resolve(new FaultError(fault)),
+    lost: ({ fault, why }: NoLine) => resolve(new FaultError(fault, why)),
+    slow: (reason: string) => (why = reason),
   };
+  let why = "no answer";
   const line = new Line(address, events, startedAt, ca);
-  const timer = setTimeout(() => resolve(new FaultError("relay-unreachable")), CONNECT_MS);
+  const timer = setTimeout(() => resolve(new FaultError("relay-unreachable", why)), CONNECT_MS);
   const fault = await promise;
   clearTimeout(timer);
   const took = Math.round(performance.now() - startedAt);
@@ -57,10 +60,18 @@ export async function checkRelay(
     const message = `${address} welcomed us after ${took} ms${route}`;
     return { name: "relay", verdict: "fine", message };
   }
-  const { sentence, advice } = fault.fault;
+  const { sentence } = fault.fault;
+  const advice = fault.code === "not-allowed" ? adviceOnToken(token) : fault.fault.advice;
   const about = fault.detail === undefined ? "" : `; ${fault.detail}`;
   const message = `${sentence}: ${address}${route}${about}`;
   return { name: "relay", verdict: "failed", message, advice };
+}
+
+/** What can be done where a relay lets nobody in, or senders not, who has no token that it takes. */
+export function adviceOnToken(token: string | undefined): string {
+  return token === undefined || token === ""
+    ? "A token is missing: ask whoever runs the relay for one, and give it as FILESHARE_TOKEN, or with --token."
+    : "The relay does not take that token: it is another relay's, has expired or is for something else. Ask whoever runs the relay.";
 }
 
 /** @returns bytes to send; or what is wrong, undefined: nothing, the relay welcomed us */

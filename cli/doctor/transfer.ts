@@ -12,6 +12,7 @@ import { receive, send } from "../library.ts";
 import { duration, rate, size } from "../screen/format.ts";
 import { reasonOf } from "../system-error.ts";
 import type { Finding } from "./finding.ts";
+import { adviceOnToken } from "./relay.ts";
 
 const name = "transfer";
 
@@ -55,15 +56,19 @@ async function transfer(way: Way, folder: string): Promise<Finding> {
   };
   using _ = onInterrupt(stop);
   const timer = setTimeout(stop, DOCTOR_TRANSFER_MS);
-  const [{ bytes, seconds }, outcome] = await Promise.all([
+  // A sender that is refused leaves a receiver that would wait for it.
+  void sender.outcome.then(({ fault }) => fault !== undefined && receiver.interrupt());
+  const [{ bytes, seconds }, received, refused] = await Promise.all([
     watch(receiver),
     receiver.outcome,
-    drain(sender),
+    lastError(sender),
   ]);
   clearTimeout(timer);
   stop();
-  await sender.outcome;
-  return finding(bytes, seconds, outcome.fault);
+  const sent = await sender.outcome;
+  const fault =
+    sent.fault === undefined || sent.fault === "interrupted" ? received.fault : sent.fault;
+  return finding({ bytes, seconds, fault, said: refused, token: way.token });
 }
 
 /** How much came, and in which time. */
@@ -81,11 +86,27 @@ async function watch(receiver: Client): Promise<{ bytes: number; seconds: number
   return { bytes, seconds };
 }
 
-async function drain(client: Client): Promise<void> {
-  for await (const _ of client) void _;
+/** What a client complained of last, if of anything. */
+async function lastError(client: Client): Promise<string | undefined> {
+  let said: string | undefined;
+  for await (const event of client) if (event.event === "error") said = event.message;
+  return said;
 }
 
-function finding(bytes: number, seconds: number, fault: FaultCode | undefined): Finding {
+interface Result {
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly fault: FaultCode | undefined;
+  /** The sentence of the sender's fault. */
+  readonly said: string | undefined;
+  readonly token: string | undefined;
+}
+
+function finding({ bytes, seconds, fault, said, token }: Result): Finding {
+  if (fault === "not-allowed") {
+    const message = said ?? FAULTS[fault].sentence;
+    return { name, verdict: "failed", message, advice: adviceOnToken(token) };
+  }
   if (fault !== undefined && fault !== "interrupted") {
     const { sentence, advice } = FAULTS[fault];
     return { name, verdict: "failed", message: sentence, advice };

@@ -55,7 +55,7 @@ describe("fileshare doctor", () => {
     expect(exitCode).toBe(1);
     expect(of("relay")).toMatchObject({
       verdict: "failed",
-      message: "The relay cannot be reached: ws://127.0.0.1:1/ws",
+      message: "The relay cannot be reached: ws://127.0.0.1:1/ws; nothing listens at that port",
     });
     expect(of("transfer")).toBeUndefined();
     expect(of("terminal")).toBeDefined();

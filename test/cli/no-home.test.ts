@@ -9,7 +9,7 @@ import { makeFile } from "../e2e/files.ts";
 import { bytesOf, temporaryFolder } from "./disk.ts";
 
 const repository = join(import.meta.dir, "../..");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip";
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 const USER = 54_321;
 const OTHER = 54_322;
 const IS_ROOT = process.getuid?.() === 0;

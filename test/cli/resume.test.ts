@@ -165,7 +165,7 @@ const SENDS: Record<string, Case> = {
   "a text": { words: ["--text", TEXT] },
   "until Ctrl-C": { words: ["--stay", file.path] },
   "under a code of its own": {
-    words: [file.path, "--code", "zebra-mango-piano-cloud-river-stone-4711"],
+    words: [file.path, "--code", "k7Qp2vX9mRz4tLw8nB3cY5"],
   },
   "to the lobby": { words: ["--lobby", file.path] },
   "by a relay with TLS": { words: [file.path, "--ca", ca, "--relay=RELAY"], relay: "tls" },
