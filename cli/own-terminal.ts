@@ -2,8 +2,10 @@
  * The terminal at which a person can be asked: the standard input and output where both are one,
  * else the terminal that controls this process, as when the input or the output leads elsewhere.
  */
-import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { ReadStream, WriteStream } from "node:tty";
+
+import { inForeground } from "./suspension.ts";
 
 const TERMINAL = "/dev/tty";
 /** More than any person types ahead; a terminal that never runs dry is none. */
@@ -17,7 +19,8 @@ export interface OwnTerminal extends Disposable {
 /** Whether there is a person to ask. */
 export function hasTerminal(): boolean {
   if (process.stdin.isTTY && process.stdout.isTTY) return true;
-  if (!isInForeground()) return false;
+  // The system stops a job in the background that reads from its terminal.
+  if (!inForeground()) return false;
   try {
     closeSync(openSync(TERMINAL, constants.O_RDWR | constants.O_NOCTTY));
     return true;
@@ -64,18 +67,5 @@ export function dropTyped(input: ReadStream): void {
     // EAGAIN: that was all.
   } finally {
     closeSync(fd);
-  }
-}
-
-/** A job in the background would be stopped by the system when it reads from its terminal. */
-function isInForeground(): boolean {
-  if (process.platform !== "linux") return true;
-  try {
-    const stat = readFileSync("/proc/self/stat", "latin1");
-    // After the name, which may hold anything: state, parent, group, session, terminal, its group.
-    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return group === foreground;
-  } catch {
-    return true;
   }
 }

@@ -1,10 +1,12 @@
 /** Questions to the person at the terminal. */
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 
 import { FaultError } from "../protocol/faults.ts";
+import { errorCode } from "./folder.ts";
 import { interrupt, onInterrupt } from "./interrupts.ts";
 import { dropTyped, hasTerminal, openTerminal } from "./own-terminal.ts";
 import { LEAVE_PASTES, MARK_PASTES, PromptInput } from "./prompt-input.ts";
+import { holdTerminal, suspendJob } from "./suspension.ts";
 
 /** Beginnings of the line that `Tab` completes: the candidates, and the part that they complete. */
 export type Complete = (line: string) => [string[], string];
@@ -33,21 +35,36 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const stop = (): void => reject(new FaultError("interrupted"));
   // Where a transfer is under way, Ctrl-C is for it; it takes the question back.
-  using _ = signal === undefined ? onInterrupt(stop) : undefined;
+  using _stop = signal === undefined ? onInterrupt(stop) : undefined;
   using terminal = openTerminal();
   const { output } = terminal;
   const input = new PromptInput(terminal.input, joinLines);
+  // A dumb terminal edits the line by itself, and sends signals for Ctrl-C and Ctrl-Z.
+  const raw = process.env["TERM"] !== "dumb";
   const reader = createInterface({
     input,
     output,
     completer: complete,
     historySize: 0,
-    terminal: true,
+    terminal: raw,
   });
   if (fresh) dropTyped(terminal.input);
-  const marks = joinLines && process.env["TERM"] !== "dumb";
+  const marks = joinLines && raw;
   if (marks) output.write(MARK_PASTES);
+  using _hold = holdTerminal({
+    release: () => {
+      if (marks) output.write(LEAVE_PASTES);
+      if (raw) input.setRawMode(false);
+    },
+    take: () => {
+      // Bun remembers a mode that the shell has changed meanwhile.
+      if (raw) input.setRawMode(false).setRawMode(true);
+      if (marks) output.write(MARK_PASTES);
+      reader.prompt(true);
+    },
+  });
   reader.on("SIGINT", interrupt);
+  reader.on("SIGTSTP", suspendJob);
   reader.on("close", stop);
   signal?.addEventListener("abort", stop);
   reader.question(question, resolve);
@@ -59,10 +76,19 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
     return answer.trim();
   } finally {
     signal?.removeEventListener("abort", stop);
-    reader.close();
+    closeReader(reader);
     input.release();
     if (marks) output.write(LEAVE_PASTES);
     if (!answered) output.write("\n");
+  }
+}
+
+/** A terminal that is gone can't be given back. */
+function closeReader(reader: Interface): void {
+  try {
+    reader.close();
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
   }
 }
 

@@ -4,6 +4,7 @@ import { askOverview, findManager, pageLink, type ManagerValues } from "../relay
 import { jsonLine } from "../screen/json.ts";
 import { NO_RATES, ratesBetween, relayStatusLines } from "../screen/relay-status.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
+import { holdTerminal, showCursorAtExit } from "../suspension.ts";
 
 /** Between two looks. ms */
 const LOOK_EVERY = 1000;
@@ -36,13 +37,25 @@ export async function runRelayStatus(values: RelayStatusValues): Promise<number>
   }
   const { Painter, terminalSurface } = await import("../screen/painter.ts");
   const painter = new Painter(terminalSurface(stdout));
+  showCursorAtExit(stdout);
   const over = Promise.withResolvers<"over">();
   using _ = onInterrupt(() => over.resolve("over"));
   let rates = NO_RATES;
+  const paint = (): void => {
+    const room = { columns: painter.width, lines: painter.height };
+    const lines = relayStatusLines(manager.url, overview, rates, room, style);
+    painter.paint([], painter.draws ? lines : []);
+  };
+  using _hold = holdTerminal({
+    release: () => painter.leave(),
+    take: () => {
+      painter.leave();
+      paint();
+    },
+  });
   try {
     for (;;) {
-      const room = { columns: painter.width, lines: painter.height };
-      painter.paint([], relayStatusLines(manager.url, overview, rates, room, style));
+      paint();
       const next = await Promise.race([over.promise, Bun.sleep(LOOK_EVERY)]);
       if (next === "over") return EXIT.done;
       const before = overview;

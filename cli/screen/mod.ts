@@ -1,7 +1,6 @@
 /** The screen that fits: for programs, for terminals, or lines for everything else. */
-import { writeSync } from "node:fs";
-
 import { canAsk } from "../prompts.ts";
+import { holdTerminal, showCursorAtExit } from "../suspension.ts";
 import { JsonScreen } from "./json.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 
@@ -33,21 +32,23 @@ export async function openScreen(
     const ask = canAsk() ? askAboutOffer(setting) : undefined;
     return new PlainScreen(setting, { out, err, now, ask });
   }
-  const [{ TerminalScreen }, { CURSOR_ON, terminalSurface }, { hasColor }] = await Promise.all([
+  const [{ TerminalScreen }, { terminalSurface }, { hasColor }] = await Promise.all([
     import("./terminal.ts"),
     import("./painter.ts"),
     import("./style.ts"),
   ]);
-  // Whatever ends the process, the cursor comes back.
-  process.on("exit", () => {
-    try {
-      writeSync(stdout.fd, CURSOR_ON);
-    } catch {
-      // The terminal is gone, and its cursor with it.
-    }
-  });
+  showCursorAtExit(stdout);
   const surface = terminalSurface(stdout);
   const nobody = (offer: OfferEvent) => Promise.resolve(nobodyToAsk(offer, setting));
   const ask = canAsk() ? askAboutOffer(setting) : nobody;
-  return new TerminalScreen(setting, { surface, err, color: hasColor(true, env), now, ask });
+  const screen = new TerminalScreen(setting, {
+    surface,
+    err,
+    color: hasColor(true, env),
+    now,
+    ask,
+  });
+  // Until the process ends.
+  holdTerminal(screen);
+  return screen;
 }

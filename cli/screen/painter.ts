@@ -1,9 +1,13 @@
 import { createLogUpdate } from "log-update";
 
+import { CURSOR_ON, inForeground, refreshSize } from "../suspension.ts";
+
 /** A terminal to draw on. */
 export interface Surface {
   readonly columns: number;
   readonly rows: number;
+  /** Whether drawing anew disturbs nobody there. */
+  readonly ours: boolean;
   write(text: string): void;
 }
 
@@ -11,10 +15,14 @@ export interface Surface {
 export function terminalSurface(stream: NodeJS.WriteStream): Surface {
   return {
     get columns() {
+      refreshSize(stream);
       return stream.columns || 80;
     },
     get rows() {
       return stream.rows || 24;
+    },
+    get ours() {
+      return inForeground();
     },
     write: (text) => void stream.write(text),
   };
@@ -27,7 +35,6 @@ const WRAP_OFF = "\u001B[?7l";
 const WRAP_ON = "\u001B[?7h";
 const LINE_START = "\r\u001B[K";
 const CURSOR_OFF = "\u001B[?25l";
-export const CURSOR_ON = "\u001B[?25h";
 
 /**
  * Lines that stay, and below them lines that are drawn anew. Everything of one step reaches the
@@ -69,6 +76,11 @@ export class Painter {
   /** Drawn lines that leave room for the one with the cursor. */
   get height(): number {
     return Math.max(0, this.#surface.rows - 1);
+  }
+
+  /** Whether lines can be drawn anew: a job in the background only prints. */
+  get draws(): boolean {
+    return this.#surface.ours;
   }
 
   /** Prints `fixed` for good and draws `live` below, in place of what was drawn before. */

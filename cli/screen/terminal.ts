@@ -2,6 +2,7 @@ import { LINES_HELD, PROGRESS_EVERY_MS } from "../../protocol/limits.ts";
 import type { ClientEvent } from "../events.ts";
 import type { FileAt } from "../file-at.ts";
 import type { Answer, Outcome } from "../jobs.ts";
+import type { TerminalHold } from "../suspension.ts";
 import { Painter, type Surface } from "./painter.ts";
 import { People } from "./people.ts";
 import { Rate } from "./rate.ts";
@@ -25,7 +26,7 @@ export interface TerminalOutput {
 }
 
 /** For people: what happened above, and below it a bar and a line for every receiver. */
-export class TerminalScreen implements Screen {
+export class TerminalScreen implements Screen, TerminalHold {
   readonly #setting: Setting;
   readonly #output: TerminalOutput;
   readonly #style: Style;
@@ -107,6 +108,17 @@ export class TerminalScreen implements Screen {
     this.#painter.leave();
   }
 
+  /** Before the process stops: how far it is stays. */
+  release(): void {
+    this.close();
+  }
+
+  /** What was drawn before is above what the shell said meanwhile. */
+  take(): void {
+    this.#painter.leave();
+    if (this.#held === undefined) this.#draw([]);
+  }
+
   /** How far it came stays, with what became of each receiver; what follows comes below. */
   #settle(): void {
     this.#cancelDraw();
@@ -147,7 +159,7 @@ export class TerminalScreen implements Screen {
     this.#drawnAt = now;
     const live = this.#live(now);
     this.#painter.paint(fixed, live);
-    if (live.length > 0) this.#drawIn(IDLE_DRAW_MS);
+    if (this.#position !== undefined) this.#drawIn(IDLE_DRAW_MS);
   }
 
   /** The earliest draw wins. */
@@ -168,7 +180,7 @@ export class TerminalScreen implements Screen {
   #live(now: number): string[] {
     const { width, height } = this.#painter;
     const first = this.#positionLine(now);
-    if (first === undefined || height === 0) return [];
+    if (first === undefined || height === 0 || !this.#painter.draws) return [];
     const own = [first, ...fileLines(this.#file, width, this.#style)].slice(0, height);
     const room = { columns: width, lines: height - own.length };
     if (room.lines === 0) return own;

@@ -48,6 +48,7 @@ function open(setting: Setting, options: Options = {}) {
       get rows() {
         return rows;
       },
+      ours: true,
       write,
     },
     err: (text) => {
@@ -341,7 +342,7 @@ describe("F6 F7 whatever a peer is called", () => {
 test("lines that come while a person is asked wait in a bounded number; the rest is counted", async () => {
   const writes: string[] = [];
   const screen = new TerminalScreen(RECEIVER, {
-    surface: { columns: 80, rows: 20, write: (text) => void writes.push(text) },
+    surface: { columns: 80, rows: 20, ours: true, write: (text) => void writes.push(text) },
     err: () => undefined,
     color: false,
     now: () => 0,
