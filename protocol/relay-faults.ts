@@ -10,6 +10,14 @@ export const RELAY_FAULTS = {
     "The relay cannot listen at that address",
     "Give an address of this machine with --host.",
   ),
+  "port-not-allowed": failed(
+    "The relay may not listen at that port",
+    "Give one from 1024 up with --port, or the right to it (CAP_NET_BIND_SERVICE).",
+  ),
+  "no-descriptors": failed(
+    "The relay has too many files and sockets open",
+    "Raise the limit of open files (ulimit -n, LimitNOFILE=) and start it again.",
+  ),
   "bad-ban": failed(
     "That address cannot be banned",
     "Give an address or a range of others than this machine and its proxies.",

@@ -3,12 +3,13 @@ import { FaultError, equalBytes, faultMessage } from "../protocol/mod.ts";
 import type { Access } from "./access.ts";
 import { AddressRanges } from "./address.ts";
 import { lobbyKeys } from "./entrances/lobby.ts";
+import { isGet } from "./entrances/http-request.ts";
 import type { Entrances } from "./entrances/mod.ts";
 import type { TextData } from "./entrances/text-socket.ts";
 import { Gate, type Grant, type Wish } from "./gate.ts";
 import type { ProvedHello } from "./hub.ts";
 import type { SocketId } from "./outlet.ts";
-import { Pages, preflight, readable } from "./pages.ts";
+import { Pages, makeReadable, preflight, readable } from "./pages.ts";
 import type { WorkerPolicy } from "./policy.ts";
 import { refusal } from "./http-refusal.ts";
 import type { ReportLevel, Reports } from "./reports.ts";
@@ -22,8 +23,17 @@ const LOOK_AGAIN_MS = 1000;
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
 
+/** Where balancers that see this port alone ask whether it may have clients. */
+const HEALTH = /^(?:https?:\/\/[^/?#]*)?\/healthz(?:\?|$)/;
+
 const BAD_REQUEST = 400;
 const UNAUTHORIZED = 401;
+/** The client may well have asked for one: proxies drop that, unless they are told otherwise. */
+const NO_UPGRADE =
+  "This address takes WebSockets, and the request came without `Upgrade: websocket`. " +
+  "If it was a client of fileshare that asked, a proxy before this relay dropped the header: " +
+  "let it pass Upgrade and Connection on by HTTP/1.1 (samples are in deploy/).";
+
 /** Statuses that say that somebody was refused; others are mistakes of clients. */
 const TOLD: ReadonlySet<number> = new Set([403, 429, 503]);
 
@@ -103,6 +113,8 @@ export class Door {
   }
 
   #fetch(request: Request, server: Server): Response | Promise<Response> | undefined {
+    // Balancers ask again and again, and some by HTTP/1.0 without a host: it counts as no attempt.
+    if (HEALTH.test(request.url)) return this.#health(request);
     // Made by Bun of what the client says is its host, which may be anything.
     if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
     const peer = server.requestIP(request);
@@ -121,6 +133,14 @@ export class Door {
       return answer && readable(answer, origin);
     }
     return answer.then((response) => readable(response, origin));
+  }
+
+  /** Whether new clients may be sent here, and nothing else about the relay. */
+  #health({ method }: Request): Response {
+    if (!isGet(method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
+    const headers = { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8" };
+    if (this.#options.entrances.isDraining) return refusal(503, "draining", headers);
+    return refusal(200, "ok", headers);
   }
 
   #answer(
@@ -143,10 +163,12 @@ export class Door {
     }
     const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, visitor, wish);
     const idle = (seconds: number): void => server.timeout(request, seconds);
-    return (
-      entrances.fetch(request, { visitor, grant, access: this.#access, peer, idle }) ??
-      refusal(404, "There is nothing here.")
-    );
+    const origin = request.headers.get("origin");
+    const dress = (headers: Headers): void => {
+      if (origin !== null && this.#pages.isListed(origin)) makeReadable(headers, origin);
+    };
+    const asking = { visitor, grant, access: this.#access, peer, idle, dress };
+    return entrances.fetch(request, asking) ?? refusal(404, "There is nothing here.");
   }
 
   /**
@@ -219,7 +241,7 @@ export class Door {
     }
     if (server.upgrade(request, { data })) return undefined;
     this.left(data);
-    return refusal(426, "Use a WebSocket.", { upgrade: "websocket" });
+    return refusal(426, NO_UPGRADE, { upgrade: "websocket", connection: "upgrade" });
   }
 
   /** A client that came in is gone. */

@@ -3,6 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "n
 
 import { FaultError, type FaultCode } from "../protocol/mod.ts";
 
+import { isOutOfDescriptors } from "./guard.ts";
+
 /**
  * What changes when a file is written or replaced, however that is done; through links, and also of
  * one that can't be looked at. Watchers are of no use here: what renames a file into place leaves them
@@ -51,6 +53,7 @@ export function readTextFile(
     }
   } catch (cause) {
     if (cause instanceof FaultError || !(cause instanceof Error) || !("code" in cause)) throw cause;
+    if (isOutOfDescriptors(cause)) throw new FaultError("no-descriptors", path, { cause });
     const isMissing = cause.code === "ENOENT" || cause.code === "ENOTDIR";
     const what = isMissing
       ? `there is no ${path}`

@@ -1,4 +1,4 @@
-import { FaultError } from "../protocol/mod.ts";
+import { FaultError, type FaultCode } from "../protocol/mod.ts";
 
 const NO_DATA = { data: () => undefined };
 
@@ -31,6 +31,19 @@ export function guardPort(hostname: string, port: number): Disposable {
 
 /** @param said what Bun says of an address where it can't listen, with the code of the error in it */
 export function listenFault(said: string, address: string): FaultError {
-  const taken = said.includes("EADDRINUSE");
-  return new FaultError(taken ? "port-in-use" : "cannot-listen", address);
+  const [, code] = CODES.find(([name]) => said.includes(name)) ?? [];
+  return new FaultError(code ?? "cannot-listen", address);
+}
+
+const CODES: readonly (readonly [errno: string, code: FaultCode])[] = [
+  ["EADDRINUSE", "port-in-use"],
+  ["EACCES", "port-not-allowed"],
+  ["EMFILE", "no-descriptors"],
+  ["ENFILE", "no-descriptors"],
+];
+
+/** Whether the system gave no descriptor, which says nothing about the file or the address it was for. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EMFILE" || code === "ENFILE";
 }

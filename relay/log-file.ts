@@ -2,6 +2,7 @@ import { closeSync } from "node:fs";
 
 import { BLOCK_BYTES, FaultError } from "../protocol/mod.ts";
 
+import { isOutOfDescriptors } from "./guard.ts";
 import { Native } from "./native.ts";
 import { blocksOf, createPool, type PoolBuffers } from "./pool.ts";
 import { TRIED_BYTES, createLogFile } from "./store.ts";
@@ -30,7 +31,8 @@ export function openLogFile({ logBytes, logFolder, workers, zeroCopy }: LogFileO
   try {
     file = createLogFile(logFolder, blocks);
   } catch (error) {
-    throw new FaultError("bad-log-folder", logFolder, { cause: error });
+    const code = isOutOfDescriptors(error) ? "no-descriptors" : "bad-log-folder";
+    throw new FaultError(code, logFolder, { cause: error });
   }
   return {
     pool: createPool(blocks, workers, BLOCK_BYTES, file),

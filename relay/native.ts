@@ -43,6 +43,9 @@ const SO_BUF_LOCK = 72;
 const SO_RCVBUF = 8;
 /** The kernel counts its own with what it is asked for. */
 const SO_RCVBUF_FACTOR = 2;
+const SHUT_WR = 1;
+const SHUT_RDWR = 2;
+const POLLOUT = 4;
 /** Probes after as many seconds of silence, so far apart, and so many in vain before a line is dead. */
 const KEEPALIVE = { idle: 60, interval: 15, probes: 4 };
 /** Where tcpi_bytes_received is in struct tcp_info, and what the struct has up to its end. bytes */
@@ -227,6 +230,19 @@ export class Native {
       this.#setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, probes);
       this.#setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
     }
+  }
+
+  /** Whether the kernel takes more for this socket. One that is dead takes it too, and says so then. */
+  isWritable(socket: Descriptor): boolean {
+    // struct pollfd
+    this.#info.setInt32(0, socket, true);
+    this.#info.setInt32(4, POLLOUT, true);
+    return this.#library.poll(ptr(this.#info.buffer), 1, 0) !== 0;
+  }
+
+  /** After what was sent nothing follows. @param how `both`: nor is anything read any more */
+  shutdown(socket: Descriptor, how: "writing" | "both"): void {
+    this.#library.shutdown(socket, how === "writing" ? SHUT_WR : SHUT_RDWR);
   }
 
   /** Bytes that wait for this peer go with the connection, and take no memory of the kernel after it. */

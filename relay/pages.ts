@@ -80,11 +80,16 @@ export function preflight(): Response {
 
 /** Lets a listed page read an answer. */
 export function readable(response: Response, origin: string): Response {
-  response.headers.set("access-control-allow-origin", origin);
-  response.headers.set(
+  makeReadable(response.headers, origin);
+  return response;
+}
+
+/** The same of the headers alone. */
+export function makeReadable(headers: Headers, origin: string): void {
+  headers.set("access-control-allow-origin", origin);
+  headers.set(
     "access-control-expose-headers",
     "accept-ranges, content-disposition, content-range, retry-after, www-authenticate",
   );
-  response.headers.append("vary", "origin");
-  return response;
+  headers.append("vary", "origin");
 }

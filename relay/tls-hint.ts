@@ -32,7 +32,9 @@ function answer(request: Request, tlsPort: number): Response {
   const host = tlsPort === HTTPS_PORT ? hostname : `${hostname}:${tlsPort}`;
   const { method, headers } = request;
   const says = headers.has("upgrade") || headers.has("authorization");
-  if ((method === "GET" || method === "HEAD") && !says) {
+  // A program that follows no one would save the answer that leads on as its file.
+  const isPage = pathname === "/" || headers.get("accept")?.includes("text/html") === true;
+  if ((method === "GET" || method === "HEAD") && isPage && !says) {
     const location = `https://${host}${pathname}${search}`;
     return new Response(`This is at ${location}\n`, { status: 308, headers: { location } });
   }

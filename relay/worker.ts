@@ -118,6 +118,8 @@ function start({
     turnstile,
     egress,
     meter: kernel,
+    // Bun alone has the keys of a line with TLS.
+    wire: tls === undefined ? kernel : undefined,
     arrivals,
     bounds,
     memory,

@@ -199,6 +199,7 @@ export class Workers {
 /** @param why what Bun says of a thread that threw: lines of its source, then what, then where */
 function startFault(why: string, address: string): FaultError {
   if (why.includes('syscall: "listen"')) return listenFault(why, address);
+  if (/\bE[MN]FILE\b/.test(why)) return new FaultError("no-descriptors", "a worker does not start");
   const lines = why.split("\n");
   const what = lines.find((line) => /^\w*error: /i.test(line)) ?? lines[0];
   return new FaultError("relay-failed", `a worker does not start: ${what}`);

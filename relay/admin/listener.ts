@@ -133,7 +133,10 @@ export class AdminListener implements Admin {
     const host = headers.get("host");
     if (!isOwnHost(host, this.#setting.hostname)) return plain(421, "This is not that host.");
     if (!isOwnOrigin(headers.get("origin"), host)) return plain(403, "Wrong origin.");
-    const { pathname } = new URL(request.url);
+    // Made by Bun of what the client says is its host, which may be anything.
+    const url = URL.parse(request.url);
+    if (url === null) return plain(400, "That host is none.");
+    const { pathname } = url;
     const isRead = method === "GET" || method === "HEAD";
     if (pathname.startsWith("/api/")) return this.#api(request, pathname.slice("/api/".length));
     if (!isRead) return plain(405, "Not that method.", { allow: "GET, HEAD" });

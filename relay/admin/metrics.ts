@@ -15,6 +15,9 @@ const DEFAULTS = [
   processMaxFileDescriptors,
 ];
 
+/** of a second */
+const MICROSECONDS = 1e6;
+
 export interface Exposition {
   readonly contentType: string;
   readonly text: string;
@@ -26,12 +29,26 @@ export class Metrics {
 
   constructor() {
     const registers = [this.#registry];
+    const before = process.cpuUsage();
     for (const collect of DEFAULTS) collect(this.#registry);
+    this.#addCpu(before);
     this.#own = METRICS.map((metric) => {
       const { name, help, type, labels } = metric;
       const options = { name, help, labelNames: labels, registers };
       return [metric, type === "counter" ? new Counter(options) : new Gauge(options)];
     });
+  }
+
+  /** The library counts from the moment that it is loaded, which is when somebody asks first. */
+  #addCpu({ user, system }: NodeJS.CpuUsage): void {
+    for (const [name, microseconds] of [
+      ["process_cpu_user_seconds_total", user],
+      ["process_cpu_system_seconds_total", system],
+      ["process_cpu_seconds_total", user + system],
+    ] as const) {
+      const metric = this.#registry.getSingleMetric(name);
+      if (metric instanceof Counter) metric.inc(microseconds / MICROSECONDS);
+    }
   }
 
   async expose(source: MetricSource): Promise<Exposition> {

@@ -2,13 +2,16 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 
+/** A name or an address, and perhaps a port: no user, no path. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
 /**
  * A page whose name was made to lead to this machine (DNS rebinding) has that name as its host; an
  * address can't be made to lead elsewhere.
  * @param host the header. @param own what the listener was given as its address
  */
 export function isOwnHost(host: string | null, own: string): boolean {
-  if (host === null) return false;
+  if (host === null || !HOST.test(host)) return false;
   const name = URL.parse(`http://${host}`)?.hostname;
   if (name === undefined) return false;
   const bare = name.startsWith("[") ? name.slice(1, -1) : name;

@@ -15,10 +15,10 @@ import {
 import type { SocketId } from "../outlet.ts";
 import { refusal } from "../http-refusal.ts";
 import { parseRange, type ByteRange } from "./byte-range.ts";
-import { ByteStream } from "./byte-stream.ts";
 import type { GivenFrame, Insider } from "./insiders.ts";
 import type { EntranceOptions } from "./mod.ts";
 import { partOf, within, type Part } from "./part.ts";
+import { Reply, type ReplyTerms } from "./reply.ts";
 import type { Outgoing } from "./unread.ts";
 
 /**
@@ -34,6 +34,7 @@ export interface CiphertextOptions extends EntranceOptions {
   readonly share: string;
   readonly range: string | null;
   readonly isHead: boolean;
+  readonly terms: ReplyTerms;
 }
 
 /**
@@ -43,8 +44,7 @@ export interface CiphertextOptions extends EntranceOptions {
 export class Ciphertext implements Insider {
   readonly response: Promise<Response>;
   readonly #options: CiphertextOptions;
-  readonly #answer: (response: Response) => void;
-  readonly #body: ByteStream;
+  readonly #reply: Reply;
   readonly #id: SocketId;
   readonly #receiver = primitives.randomBytes(16);
   #offer: OfferSeen | undefined;
@@ -57,27 +57,26 @@ export class Ciphertext implements Insider {
 
   constructor(options: CiphertextOptions) {
     this.#options = options;
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    this.response = promise;
-    this.#answer = resolve;
-    const { insiders, inside, channel, memory, visitor } = options;
-    this.#body = new ByteStream({
+    const { insiders, inside, channel, memory, visitor, terms } = options;
+    this.#reply = new Reply({
+      terms,
       memory,
       address: visitor.limitKey,
       drained: () => this.#drained(),
-      gone: () => this.leave(),
+      gone: () => this.gone(),
       cut: () => options.cut(this),
     });
+    this.response = this.#reply.response;
     this.#id = insiders.enter(this);
     insiders.later(() => inside.enter(this.#id, channel, visitor.limitKey));
   }
 
   get isFull(): boolean {
-    return this.#body.isFull;
+    return this.#reply.isFull;
   }
 
   get outgoing(): Outgoing {
-    return this.#body.outgoing;
+    return this.#reply.outgoing;
   }
 
   message(message: Message): void {
@@ -103,7 +102,7 @@ export class Ciphertext implements Insider {
   }
 
   failed(fault: FaultCode): void {
-    this.#answer(refusal(503, fault));
+    this.#reply.answer(refusal(503, fault));
     this.fail();
   }
 
@@ -112,12 +111,13 @@ export class Ciphertext implements Insider {
   }
 
   fail(): void {
-    this.#answer(refusal(404, "The share is over."));
-    if (this.#step !== "through") this.#body.fail();
+    this.#reply.answer(refusal(404, "The share is over."));
+    if (this.#step !== "through") this.#reply.fail();
     this.leave();
   }
 
   gone(): void {
+    this.#reply.gone();
     this.leave();
   }
 
@@ -148,7 +148,7 @@ export class Ciphertext implements Insider {
     }
     // It has no name that opens, so its sender will never let it in.
     if (offer.admit === true) {
-      this.#answer(refusal(403, "Its sender lets in whom it knows: use fileshare recv."));
+      this.#reply.answer(refusal(403, "Its sender lets in whom it knows: use fileshare recv."));
       this.leave();
       return;
     }
@@ -173,19 +173,20 @@ export class Ciphertext implements Insider {
     const range = asked === null || total === undefined ? undefined : parseRange(asked, total);
     if (range === "unsatisfiable") {
       const headers = { "content-range": `bytes */${total}` };
-      this.#answer(new Response(null, { status: 416, headers }));
+      this.#reply.answer(new Response(null, { status: 416, headers }));
       this.leave();
       return;
     }
     const headers = headersOf(total, range);
     const status = range === undefined ? 200 : 206;
-    this.#answer(new Response(isHead ? null : this.#body.stream, { status, headers }));
-    if (isHead) {
+    this.#from = range?.first ?? 0;
+    this.#end = range === undefined ? (total ?? Infinity) : range.last + 1;
+    const length = total === undefined ? undefined : this.#end - this.#from;
+    if (isHead) this.#reply.answer(new Response(null, { status, headers }));
+    if (isHead || !this.#reply.begin(status, headers, length)) {
       this.leave();
       return;
     }
-    this.#from = range?.first ?? 0;
-    this.#end = range === undefined ? (total ?? Infinity) : range.last + 1;
     const { share, recordSize } = offer;
     this.#emit(0, partOf(bodyHeader(share, recordSize)));
     this.#step = "reading";
@@ -224,7 +225,7 @@ export class Ciphertext implements Insider {
       part.done();
       return;
     }
-    this.#body.write(within(part, first, end));
+    this.#reply.write(within(part, first, end));
     this.#from = at + end;
   }
 
@@ -237,7 +238,7 @@ export class Ciphertext implements Insider {
   }
 
   #through(): void {
-    this.#body.end();
+    this.#reply.end();
     this.leave();
   }
 

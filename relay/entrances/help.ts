@@ -22,11 +22,13 @@ export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
     all.push(
       "",
       `In the lobby, in clear, to whoever waits there${WHO[access.lobby]}:`,
-      `  curl -OJ ${origin}/lobby                      wait for the next file, and save it`,
-      `  curl -OJ ${origin}/lobby/NAME                 wait for the file of that name`,
-      `  curl -T FILE ${origin}/lobby/                 send a file, once somebody waits`,
-      `  curl -T FILE '${origin}/lobby/?receivers=3'   once three wait`,
-      `  tar c FOLDER | curl -T . ${origin}/lobby/folder.tar`,
+      `  curl -fOJ ${origin}/lobby                      wait for the next file, and save it`,
+      `  curl -fOJ ${origin}/lobby/NAME                 wait for the file of that name`,
+      `  curl -fT FILE ${origin}/lobby/                 send a file, once somebody waits`,
+      `  curl -fT FILE '${origin}/lobby/?receivers=3'   once three wait`,
+      `  tar c FOLDER | curl -fT . ${origin}/lobby/folder.tar`,
+      "",
+      "With -f an error is never saved as the file, and curl ends with a code other than 0.",
     );
   }
   if (access.mode === "open" && (!lobby || access.lobby === "open")) return all;
@@ -34,7 +36,7 @@ export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
     ...all,
     "",
     "Who runs this relay has the tokens. Give yours as the variable FILESHARE_TOKEN, or to curl:",
-    '  curl -H "Authorization: Bearer $FILESHARE_TOKEN" ...',
+    '  curl -f -H "Authorization: Bearer $FILESHARE_TOKEN" ...',
   ];
 }
 

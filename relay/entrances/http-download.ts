@@ -2,10 +2,10 @@ import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../.
 
 import { refusal } from "../http-refusal.ts";
 import { parseRange } from "./byte-range.ts";
-import { ByteStream } from "./byte-stream.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
 import type { EntranceOptions } from "./mod.ts";
 import type { Part } from "./part.ts";
+import { Reply, type ReplyTerms } from "./reply.ts";
 import type { Outgoing } from "./unread.ts";
 import type { ClearSink, PlainPart } from "./unpacking.ts";
 
@@ -20,6 +20,7 @@ export interface DownloadOptions extends EntranceOptions {
   readonly isHead: boolean;
   /** What of the file is wanted, as the header says it. */
   readonly range: string | null;
+  readonly terms: ReplyTerms;
   /** All of the body is there; the receipt may take longer. */
   readonly ending: () => void;
 }
@@ -29,46 +30,47 @@ export class Download implements ClearSink {
   readonly response: Promise<Response>;
   readonly #options: DownloadOptions;
   readonly #receiver: LobbyReceiver;
-  readonly #body: ByteStream;
-  readonly #answer: (response: Response) => void;
+  readonly #reply: Reply;
   readonly #late: NodeJS.Timeout | undefined;
   #step: "waiting" | "taking" | "through" = "waiting";
   #isOnlyFile = false;
+  /** Nobody knows the size of what it takes. */
+  #isOpen = false;
   #isGone = false;
 
   constructor(options: DownloadOptions) {
     this.#options = options;
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    this.response = promise;
-    this.#answer = resolve;
     const cut = (): void => options.cut(this);
-    this.#body = new ByteStream({
+    this.#reply = new Reply({
+      terms: options.terms,
       memory: options.memory,
       address: options.visitor.limitKey,
       drained: () => this.#receiver.drained(),
       gone: () => this.gone(),
       cut,
     });
+    this.response = this.#reply.response;
     this.#receiver = new LobbyReceiver({ ...options, sink: this, name: options.client, lost: cut });
     if (!options.isHead) return;
     this.#late = setTimeout(() => {
-      this.#answer(new Response(null, { status: 404 }));
+      this.#reply.answer(new Response(null, { status: 404 }));
       this.leave();
     }, HEAD_WAIT_MS);
   }
 
   get isFull(): boolean {
-    return this.#body.isFull;
+    return this.#reply.isFull;
   }
 
   get outgoing(): Outgoing {
-    return this.#body.outgoing;
+    return this.#reply.outgoing;
   }
 
   wants({ files, open }: Manifest, headBytes: number): "files" | PlainPart | undefined {
     if (this.#step !== "waiting") return undefined;
     const { isHead, range: asked } = this.#options;
     this.#isOnlyFile = files.length === 1;
+    this.#isOpen = open;
     const number = files.findIndex((each) => this.#isMeant(each));
     const file = files[number];
     if (file === undefined) return undefined;
@@ -81,20 +83,21 @@ export class Download implements ClearSink {
       return this.#answerAlone(new Response(null, { headers }));
     }
     if (range === "unsatisfiable") {
-      headers.set("content-range", `bytes */${file.size}`);
-      return this.#answerAlone(new Response(null, { status: 416, headers }));
+      // Nothing that names a file: a client must not save an error under its name.
+      const none = { "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" };
+      return this.#answerAlone(new Response(null, { status: 416, headers: none }));
     }
     const { first, last } = range;
     headers.set("content-range", `bytes ${first}-${last}/${file.size}`);
     this.#step = "taking";
     this.#isOnlyFile = false;
-    this.#answer(new Response(this.#body.stream, { status: 206, headers }));
+    this.#reply.begin(206, headers, last - first + 1);
     const before = files.slice(0, number).reduce((sum, { size }) => sum + size, headBytes);
     return { from: before + first, to: before + last + 1 };
   }
 
   #answerAlone(response: Response): undefined {
-    this.#answer(response);
+    this.#reply.answer(response);
     this.#step = "through";
     this.leave();
     return undefined;
@@ -102,26 +105,30 @@ export class Download implements ClearSink {
 
   begin(file: ManifestFile): boolean {
     if (this.#step !== "waiting" || !this.#isMeant(file)) return false;
+    if (!this.#reply.begin(200, headersOf(file), this.#isOpen ? undefined : file.size)) {
+      this.#step = "through";
+      this.leave();
+      return false;
+    }
     this.#step = "taking";
-    this.#answer(new Response(this.#body.stream, { headers: headersOf(file) }));
     return true;
   }
 
   data(part: Part): void {
-    this.#body.write(part);
+    this.#reply.write(part);
   }
 
   end(): void {
     this.#step = "through";
     this.#options.ending();
-    this.#body.end();
+    this.#reply.end();
     // Of several files it took one, and can't say that it has all.
     if (!this.#isOnlyFile) this.leave();
   }
 
   over(fault: FaultCode | undefined): void {
     if (this.#step === "waiting") return;
-    if (this.#step === "taking" && fault !== undefined) this.#body.fail();
+    if (this.#step === "taking" && fault !== undefined) this.#reply.fail();
     this.leave();
   }
 
@@ -135,6 +142,7 @@ export class Download implements ClearSink {
 
   /** The client is gone. One that took everything may be: its receipt is on its way. */
   gone(): void {
+    this.#reply.gone();
     if (this.#step !== "through" || this.isFull) this.leave();
   }
 
@@ -148,8 +156,8 @@ export class Download implements ClearSink {
   }
 
   farewell(): void {
-    if (this.#step === "taking") this.#body.fail();
-    this.#answer(refusal(503, "The relay goes away."));
+    if (this.#step === "taking") this.#reply.fail();
+    this.#reply.answer(refusal(503, "The relay goes away."));
     this.leave();
   }
 

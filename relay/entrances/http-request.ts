@@ -43,6 +43,34 @@ export function receiversOf(request: Request): number | undefined {
   return /^\d{1,6}$/.test(given) && count >= 1 && count <= RECEIVERS_PER_SHARE ? count : undefined;
 }
 
+/** They never say that a connection ends; if that comes with them, a proxy of HTTP/1.0 said it, as nginx is unless told otherwise. */
+const NEVER_CLOSE = /^(?:curl|Wget|Mozilla)\b/i;
+
+/** A hop that was asked by HTTP/1.0, as a proxy says it (RFC 9110, 7.6.3). */
+const OLD_HOP = /(?:^|,)\s*(?:HTTP\/)?1\.0\s/i;
+
+/**
+ * Whether a client or proxy of HTTP/1.0 asks, which takes the end of its connection for the end of the file. Bun
+ * does not tell the version. One without a proxy is left out: it is told by a reset.
+ */
+export function isOld(request: Pick<Request, "headers">): boolean {
+  const { headers } = request;
+  const closes = /\bclose\b/i.test(headers.get("connection") ?? "");
+  return hasOldHop(request) || (closes && NEVER_CLOSE.test(headers.get("user-agent") ?? ""));
+}
+
+/** Whether a proxy says that behind it the end of a connection is all that ends an answer. */
+function hasOldHop({ headers }: Pick<Request, "headers">): boolean {
+  return OLD_HOP.test(headers.get("via") ?? "");
+}
+
+/** When the lines about an upload are wanted. @returns undefined for what is neither */
+export function answerOf(request: Request): "at-once" | "at-end" | undefined {
+  const given = new URL(request.url).searchParams.get("answer");
+  if (given === null) return hasOldHop(request) ? "at-end" : "at-once";
+  return given === "end" ? "at-end" : undefined;
+}
+
 /** Bytes of the body; undefined: its client does not say. NaN: it says two things at once. */
 export function sizeOf(request: Request): number | undefined {
   const given = request.headers.get("content-length");

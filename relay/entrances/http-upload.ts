@@ -3,19 +3,17 @@ import {
   Tempo,
   escapeForDisplay,
   faultMessage,
-  utf8,
   type ReceiverView,
 } from "../../protocol/mod.ts";
 
 import { BodyPace } from "./body-pace.ts";
-import { ByteStream } from "./byte-stream.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
 import type { EntranceOptions } from "./mod.ts";
-import { partOf } from "./part.ts";
+import { LinesAtOnce, LinesAtTheEnd, type UploadAnswer } from "./upload-answer.ts";
 
-/** Lines that may wait for a client that does not read them. */
-const LINES_WAITING = 1000;
+/** Proxies give up an answer of which nothing comes for 60 s, HAProxy in Debian for 50 s: it is never as quiet. ms */
+export const QUIET_MS = 25_000;
 /** Lines about receivers, who come and go as they like: as many at once, and then one each so often. */
 const RECEIVER_LINES = { atOnce: 200, everyMs: 100 };
 
@@ -25,36 +23,49 @@ export interface UploadOptions extends EntranceOptions {
   readonly size: number | undefined;
   /** Receivers to wait for, one at least. */
   readonly waitFor: number;
+  /** When its lines leave. */
+  readonly answer: "at-once" | "at-end";
 }
 
 /** The body of a request as a file in the lobby. The response says, line by line, what becomes of it. */
 export class Upload {
-  readonly response: Response;
+  readonly response: Response | Promise<Response>;
   readonly #options: UploadOptions;
-  readonly #lines: ByteStream;
+  readonly #lines: UploadAnswer;
   readonly #sender: LobbySender;
   /** What each receiver was last said to do. */
   readonly #told = new Map<string, string>();
   readonly #tempo = new Tempo(RECEIVER_LINES);
   /** Lines that were left out since the last. */
   #untold = 0;
+  /** When the last line was said. */
+  #saidAt = 0;
   #room: (() => void) | undefined;
   /** Undefined: everything came, or nobody knows how much will. */
   #pace: BodyPace | undefined;
   #isOver = false;
+  /** Its body came too slowly. */
+  #isLate = false;
 
   /** @throws FaultError `share-too-big` */
   constructor(options: UploadOptions) {
     this.#options = options;
     const { request, size, waitFor } = options;
     const name = clearName(options.name);
-    this.#lines = new ByteStream({
-      memory: options.memory,
-      address: options.visitor.limitKey,
-      drained: () => undefined,
-      gone: () => this.gone(),
-      cut: () => options.cut(this),
-    });
+    this.#lines =
+      options.answer === "at-end"
+        ? new LinesAtTheEnd()
+        : new LinesAtOnce(
+            {
+              memory: options.memory,
+              address: options.visitor.limitKey,
+              drained: () => undefined,
+              gone: () => this.gone(),
+              cut: () => options.cut(this),
+            },
+            request.headers.has("expect"),
+          );
+    this.response = this.#lines.response;
     this.#sender = new LobbySender({
       ...options,
       name,
@@ -66,11 +77,7 @@ export class Upload {
         over: (outcome) => this.#over(outcome),
       },
     });
-    const many = waitFor === 1 ? "a receiver" : `${waitFor} receivers`;
-    this.#say(`${escapeForDisplay(name)} is in the lobby; waiting for ${many}`);
-    this.response = new Response(this.#lines.stream, {
-      headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
-    });
+    this.#say(`${escapeForDisplay(name)} is in the lobby; waiting for ${this.#awaited}`);
     if (size !== undefined && size > 0) this.#pace = new BodyPace(options.clock());
     void this.#feed(request.body);
   }
@@ -79,11 +86,19 @@ export class Upload {
     const { bounds, clock } = this.#options;
     if (this.#pace?.isLate(bounds.limits["message-timeout"], clock()) === true) {
       this.#pace = undefined;
+      this.#isLate = true;
       this.#say(`failed: ${bounds.over("message-timeout").message}`);
       this.#sender.abort();
       return;
     }
     this.#sender.tick();
+    if (this.#isOver || clock() - this.#saidAt < QUIET_MS) return;
+    this.#say(this.#sender.isOpen ? "on its way" : `still waiting for ${this.#awaited}`);
+  }
+
+  get #awaited(): string {
+    const { waitFor } = this.#options;
+    return waitFor === 1 ? "a receiver" : `${waitFor} receivers`;
   }
 
   gone(): void {
@@ -135,27 +150,26 @@ export class Upload {
     this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}${more}`);
   }
 
-  #over({ fault, detail, verified, failed }: LobbyOutcome): void {
+  #over({ fault, detail, verified, failed: missed }: LobbyOutcome): void {
     this.#isOver = true;
     if (this.#untold > 0) this.#say(`${this.#untold} lines about receivers were left out`);
     this.#room?.();
     this.#options.left(this);
     if (fault === undefined) {
-      const missing = failed === 0 ? "" : `, ${failed} went away before the end`;
+      const missing = missed === 0 ? "" : `, ${missed} went away before the end`;
       this.#say(
         `done: ${verified} ${verified === 1 ? "receiver has" : "receivers have"} it${missing}`,
       );
-      this.#lines.end();
-    } else {
+    } else if (!this.#isLate) {
       this.#say(`failed: ${faultMessage(fault, detail)}`);
-      this.#lines.breakOff();
     }
+    const failed = this.#isLate ? "late" : "failed";
+    this.#lines.end(fault === undefined ? "done" : failed);
   }
 
   #say(line: string): void {
-    // Who reads none of it misses some.
-    if (this.#lines.waiting >= LINES_WAITING) return;
-    this.#lines.write(partOf(utf8(`${line}\n`)));
+    this.#saidAt = this.#options.clock();
+    this.#lines.say(line);
   }
 }
 

@@ -162,6 +162,11 @@ export class LobbySender implements Insider {
     this.#offer();
   }
 
+  /** Whether there were enough receivers to begin. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** @returns false: no more before `room` */
   write(bytes: Uint8Array): boolean {
     this.#buffer.push(bytes);

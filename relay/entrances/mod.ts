@@ -15,15 +15,18 @@ import type { BlockPool } from "../pool.ts";
 import { refusal } from "../http-refusal.ts";
 import type { Turnstile } from "../turnstile.ts";
 import type { Visitor } from "../visitor.ts";
+import { IDLE_AFTER_SECONDS } from "./body.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { helpLines, helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
 import { Upload } from "./http-upload.ts";
 import {
+  answerOf,
   ciphertextIn,
   clientOf,
   decoded,
   isGet,
+  isOld,
   receiversOf,
   sizeOf,
   type CiphertextPath,
@@ -32,6 +35,8 @@ import { Insiders, type Inside } from "./insiders.ts";
 import { KeptFrames } from "./kept-frames.ts";
 import { lobbyKeys } from "./lobby.ts";
 import { Openers } from "./opener.ts";
+import type { RawKernel } from "./raw-body.ts";
+import type { ReplyTerms } from "./reply.ts";
 import { TextSockets } from "./text.ts";
 import { Unread, type Outgoing } from "./unread.ts";
 
@@ -56,10 +61,12 @@ export interface Asking {
   readonly peer: Bun.SocketAddress | null;
   /** Gives the connection up when nothing passes for so long; 0: never. */
   readonly idle: (seconds: number) => void;
+  /** What every answer to it says, for what Bun does not send. */
+  readonly dress: (headers: Headers) => void;
 }
 
 /** Who may come in, and what for. */
-interface Guest extends Pick<Asking, "visitor" | "peer" | "idle"> {
+interface Guest extends Pick<Asking, "visitor" | "peer" | "idle" | "dress"> {
   readonly grant: Grant;
 }
 
@@ -93,6 +100,8 @@ export interface EntrancesOptions {
   readonly egress: Egress;
   /** See `Line`. */
   readonly meter: (Meter & Pick<Native, "resetWhenClosed">) | undefined;
+  /** To answer without Bun; undefined with TLS, or where the kernel can't. */
+  readonly wire?: RawKernel | undefined;
   readonly arrivals?: Arrivals | undefined;
   readonly bounds: Bounds;
   readonly memory: MemoryBudget;
@@ -101,12 +110,6 @@ export interface EntrancesOptions {
   /** A fault is told to a client here. */
   readonly failed?: (code: FaultCode) => void;
 }
-
-/**
- * How long a connection may be silent after a transfer. What left the relay may still wait for a reader
- * that pauses.
- */
-const IDLE_AFTER_SECONDS = 120;
 
 /** The same for one that will be reset; the least that there is. */
 const IDLE_CUT_SECONDS = 1;
@@ -151,6 +154,10 @@ export class Entrances {
       left: (exchange) => this.#left(exchange),
       cut: (exchange) => this.#cut(exchange),
     };
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   /** Clients here, of all kinds. */
@@ -294,8 +301,16 @@ export class Entrances {
       ending: () => guest.idle(IDLE_AFTER_SECONDS),
       isHead: request.method === "HEAD",
       range: request.headers.get("range"),
+      terms: this.#termsOf(request, guest),
     };
     return this.#begin(request, guest, () => new Download(options));
+  }
+
+  #termsOf(request: Request, { peer, dress, idle }: Guest): ReplyTerms {
+    const { wire: native } = this.#options;
+    const key = peer === null ? undefined : native?.keyOf(peer.address, peer.port);
+    const wire = native === undefined || key === undefined ? undefined : { native, peer: key };
+    return { wire, isOld: isOld(request), dress, idle };
   }
 
   #upload(request: Request, guest: Guest, name: string): Response | Promise<Response> {
@@ -303,11 +318,21 @@ export class Entrances {
     if (waitFor === undefined) {
       return bad(`receivers is a number from 1 to ${RECEIVERS_PER_SHARE}.`);
     }
+    const answer = answerOf(request);
+    if (answer === undefined) return bad("answer is end, or left out.");
     const size = sizeOf(request);
     if (Number.isNaN(size)) return bad("Content-Length is one number.");
     const { turnstile } = this.#options;
     if ((size ?? 0) > turnstile.limits["share-bytes"]) return turnstile.refusal("share-bytes");
-    const options = { ...this.#common, visitor: guest.visitor, request, name, size, waitFor };
+    const options = {
+      ...this.#common,
+      visitor: guest.visitor,
+      request,
+      name,
+      size,
+      waitFor,
+      answer,
+    };
     try {
       return this.#begin(request, guest, () => new Upload(options));
     } catch (error) {
@@ -335,6 +360,7 @@ export class Entrances {
       share,
       range: request.headers.get("range"),
       isHead: request.method === "HEAD",
+      terms: this.#termsOf(request, guest),
     };
     return this.#begin(request, guest, () => new Ciphertext(options));
   }

@@ -79,6 +79,10 @@ describe("P9 metrics", () => {
       "process_start_time_seconds",
     ]);
     expect(valueOf(families, "fileshare_workers", { state: "up" })).toBe(2);
+    // Since the process began, and not since somebody asked first.
+    const { user, system } = process.cpuUsage();
+    const cpu = valueOf(families, "process_cpu_seconds_total") ?? 0;
+    expect(cpu).toBeGreaterThan((user + system) / 1e6 / 2);
   });
 
   test("P9 name no share, channel, address, and nothing more for another share", async () => {
@@ -129,7 +133,6 @@ describe("P9 metrics", () => {
   });
 
   test.each([
-    "/healthz",
     "/readyz",
     "/metrics",
     "/api/status",
@@ -194,6 +197,9 @@ describe("who may ask", () => {
     expect(await status({ origin: "https://evil.example" })).toBe(403);
     expect(await status({ origin: "null" })).toBe(403);
     expect(await status({ host: "evil.example" })).toBe(421);
+    for (const none of ["[::1", "127.0.0.1:none", "a b", "127.0.0.1/x", "user@127.0.0.1"]) {
+      expect([400, 421]).toContain(await status({ host: none }));
+    }
     expect(await status({ host: `127.0.0.1.evil.example:${host}` })).toBe(421);
   });
 });

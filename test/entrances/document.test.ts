@@ -2,20 +2,24 @@ import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { startRelay } from "../../relay/mod.ts";
+import { LOBBY_CODE } from "../../protocol/mod.ts";
+import { helpLines } from "../../relay/entrances/help.ts";
+import { DEFAULT_POLICY, startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, send } from "../e2e/clients.ts";
 import { content, makeFile } from "../e2e/files.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
-const PAGE = new URL("../../docs/entrances.md", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
+const PAGE = join(ROOT, "docs/entrances.md");
 
 /** Every command line of the document, in its order. */
 const commands = [...readFileSync(PAGE, "utf8").matchAll(/^```sh\n(.*?)^```$/gms)]
   .flatMap(([, block = ""]) => block.split("\n"))
   .filter((line) => line !== "" && !line.startsWith("#"));
 
-const [NEXT, NAMED, SEND, SEND_TO_THREE, SEND_PIPE, LOOK, KEY, RESUME, ...others] = commands;
+const [NEXT, NAMED, SEND, SEND_TO_THREE, ...more] = commands;
+const [SEND_QUIETLY, SEND_PIPE, LOOK, GO_ON, KEY, RESUME, ...others] = more;
 
 interface Ran {
   readonly exitCode: number;
@@ -40,8 +44,20 @@ function run(command: string | undefined, cwd: string, port: number, code = ""):
 }
 
 test("the document has the commands that are tried here, and no other", () => {
-  expect(RESUME).toStartWith("curl -C - ");
+  expect(RESUME).toStartWith("curl -fC - ");
   expect(others).toEqual([]);
+});
+
+test("every curl that a document or the relay itself shows is given -f", () => {
+  const pages = [...new Bun.Glob("*/*.md").scanSync(ROOT), "README.md"];
+  expect(pages.length).toBeGreaterThan(5);
+  const texts = pages.map((page) => readFileSync(join(ROOT, page), "utf8"));
+  const access = { ...DEFAULT_POLICY.access, mode: "closed" } as const;
+  texts.push(helpLines({ origin: "http://relay", lobby: true, access }).join("\n"));
+  const shown = [...texts.join("\n").matchAll(/\bcurl (-\S+|'?http\S+)/g)];
+  expect(shown.length).toBeGreaterThan(10);
+  const without = shown.filter(([, option = ""]) => !/^-\w*f/.test(option));
+  expect(without.map(([words]) => words)).toEqual([]);
 });
 
 test("its commands in the lobby do what it says", async () => {
@@ -73,6 +89,19 @@ test("its commands in the lobby do what it says", async () => {
   const named = run(NAMED, there.path, port);
   expect((await run(SEND?.replace("big.iso", "app.log"), here.path, port)).exitCode).toBe(0);
   expect((await named).stdout).toBe("one line\n");
+
+  const quietly = run(NEXT, there.path, port);
+  const quiet = SEND_QUIETLY?.replace("big.iso", "app.log");
+  expect((await run(quiet, here.path, port)).stdout).toContain("done: ");
+  expect((await quietly).exitCode).toBe(0);
+
+  {
+    await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, path: big.path });
+    await sender.when("source");
+    writeFileSync(join(there.path, "big.iso"), big.bytes.subarray(0, 1_500_000));
+    expect((await run(GO_ON, there.path, port)).exitCode).toBe(0);
+    expect(Buffer.compare(text("big.iso"), big.bytes)).toBe(0);
+  }
 
   mkdirSync(join(here.path, "folder"));
   writeFileSync(join(here.path, "folder/a"), content(1, 100_000));

@@ -206,6 +206,94 @@ describe("curl", () => {
   });
 });
 
+/** Writes it as it is, and reads until the relay closes. */
+async function raw({ port }: Relay, request: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect(port, "127.0.0.1");
+  let said = "";
+  socket.on("data", (bytes) => (said += bytes.toString("latin1")));
+  socket.on("error", () => undefined);
+  socket.on("close", () => resolve(said));
+  socket.write(request);
+  return promise;
+}
+
+describe("a download", () => {
+  test("says how long it is, and that the connection ends with it", async () => {
+    using folder = temporaryFolder();
+    const origins = ["https://pages.example"];
+    const access = { ...DEFAULT_POLICY.access, origins };
+    await using relay = await startRelay({ policy: { ...DEFAULT_POLICY, access } });
+    const { path, bytes } = makeFile(folder.path, "a.bin", MiB);
+    const code = LOBBY_CODE;
+    await using sender = send({ relay: `${relay.url}/ws`, code, path, receivers: 3 });
+    await sender.when("source");
+    const whole = await raw(relay, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
+    expect(whole).toStartWith("HTTP/1.1 200 OK\r\n");
+    expect(whole).toMatch(/\r\ncontent-length: 1048576\r\n/);
+    expect(whole).toMatch(/\r\nconnection: close\r\n/);
+    expect(whole.toLowerCase()).not.toContain("transfer-encoding");
+    expect(whole.length - whole.indexOf("\r\n\r\n") - 4).toBe(bytes.length);
+    const part = "Range: bytes=5-9\r\nOrigin: https://pages.example\r\n";
+    const five = await raw(relay, `GET /lobby HTTP/1.0\r\nHost: relay\r\n${part}\r\n`);
+    expect(five).toStartWith("HTTP/1.1 206 Partial Content\r\n");
+    expect(five).toContain("content-length: 5\r\n");
+    expect(five).toContain("access-control-allow-origin: https://pages.example\r\n");
+    expect(five).toEndWith(`\r\n\r\n${Buffer.from(bytes.subarray(5, 10)).toString("latin1")}`);
+  });
+
+  test("of no bytes ends at once", async () => {
+    await using relay = await startRelay();
+    const taking = raw(relay, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
+    const sent = await fetch(`${http(relay)}/lobby/empty`, { method: "PUT", body: "" });
+    expect(await sent.text()).toContain("done: ");
+    expect(await taking).toContain("content-length: 0\r\n");
+  });
+
+  test("that is an error names no file, so that nothing is saved under its name", async () => {
+    using folder = temporaryFolder();
+    using there = temporaryFolder();
+    await using relay = await startRelay();
+    const { path } = makeFile(folder.path, "a.bin", 1000);
+    await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, path });
+    await sender.when("source");
+    for (const args of [
+      ["-r", "1000-", "/lobby/a.bin"],
+      ["/nothing/a.bin"],
+      ["/lobby/%ff"],
+      ["/c/00/00"],
+      ["/ws"],
+    ]) {
+      const where = `${http(relay)}${args.at(-1)}`;
+      const { exitCode } = await curl(there.path, ["-fOJ", ...args.slice(0, -1), where]);
+      expect(exitCode).toBe(22);
+    }
+    expect(readdirSync(there.path)).toEqual([]);
+    const headers = { range: "bytes=1000-" };
+    const over = await fetch(`${http(relay)}/lobby/a.bin`, { headers });
+    expect(over.status).toBe(416);
+    expect(over.headers.get("content-disposition")).toBeNull();
+  });
+});
+
+describe("an upload that is answered at its end", () => {
+  test("has a status that says how it went", async () => {
+    await using relay = await startRelay();
+    const url = `${http(relay)}/lobby/x?answer=end`;
+    const taking = fetch(`${http(relay)}/lobby`).then((response) => response.text());
+    const sent = await fetch(url, { method: "PUT", body: "hello" });
+    expect(sent.status).toBe(200);
+    expect(await sent.text()).toContain("done: ");
+    expect(await taking).toBe("hello");
+    const over = fetch(url, { method: "PUT", body: "hello", headers: { via: "1.0 some-proxy" } });
+    while ((await fetch(url, { method: "HEAD" })).status !== 200);
+    await relay.stop();
+    const failed = await over;
+    expect(failed.status).toBe(503);
+    expect(await failed.text()).toContain("failed: ");
+  });
+});
+
 describe("HTTP", () => {
   test("answers what is asked wrongly", async () => {
     await using relay = await startRelay();
@@ -217,6 +305,7 @@ describe("HTTP", () => {
     expect(await ask("/lobby/%ff", "PUT")).toBe(400);
     expect(await ask("/lobby/x?receivers=0", "PUT")).toBe(400);
     expect(await ask("/lobby/x?receivers=many", "PUT")).toBe(400);
+    expect(await ask("/lobby/x?answer=now", "PUT")).toBe(400);
     expect(await ask("/ws")).toBe(426);
     expect(await ask("/sender")).toBe(426);
   });
@@ -227,7 +316,7 @@ describe("HTTP", () => {
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     expect(await page.text()).toContain("<pre>");
-    expect(await (await fetch(`${http(relay)}/`)).text()).toContain("curl -T FILE http://127");
+    expect(await (await fetch(`${http(relay)}/`)).text()).toContain("curl -fT FILE http://127");
   });
 
   test("P11 behind a trusted proxy tells the address that people know, and takes its pages", async () => {
@@ -235,7 +324,7 @@ describe("HTTP", () => {
     await using relay = await startRelay({ policy: { ...DEFAULT_POLICY, access } });
     const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "relay.example" };
     const help = await fetch(`${http(relay)}/`, { headers });
-    expect(await help.text()).toContain("curl -T FILE https://relay.example/lobby/");
+    expect(await help.text()).toContain("curl -fT FILE https://relay.example/lobby/");
     const statuses = ["https://relay.example", http(relay)].map(async (origin) => {
       return (await fetch(`${http(relay)}/`, { headers: { ...headers, origin } })).status;
     });

@@ -1,7 +1,7 @@
 /** A relay that speaks TLS, and takes another certificate while it runs. */
 import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
 
@@ -202,7 +202,8 @@ describe("the plain port of a relay with TLS", () => {
     await using hint = await served(folder.path);
     for (const method of ["GET", "HEAD"]) {
       const url = `http://${hint.host}/lobby/a%20b?receivers=2`;
-      const response = await fetch(url, { method, redirect: "manual" });
+      const headers = { accept: "text/html,*/*" };
+      const response = await fetch(url, { method, headers, redirect: "manual" });
       expect(response.status).toBe(308);
       const location = `https://${hint.secure}/lobby/a%20b?receivers=2`;
       expect(response.headers.get("location")).toBe(location);
@@ -210,6 +211,17 @@ describe("the plain port of a relay with TLS", () => {
     }
     const page = await fetch(`http://${hint.host}/`, { tls: { ca } });
     expect(await page.text()).toContain("fileshare");
+  });
+
+  test("refuses a program that asks for a file, which would save the answer that leads on", async () => {
+    using folder = temporaryFolder();
+    await using hint = await served(folder.path);
+    for (const path of ["lobby", "lobby/a.bin", "c/00/00"]) {
+      const args = ["-sSfOJ", "--max-time", "60", `http://${hint.host}/${path}`];
+      const curl = Bun.spawn(["curl", ...args], { cwd: folder.path, stderr: "ignore" });
+      expect(await curl.exited).toBe(22);
+    }
+    expect(readdirSync(folder.path).toSorted()).toEqual(["relay.key", "relay.pem"]);
   });
 
   test.each<[string, RequestInit]>([

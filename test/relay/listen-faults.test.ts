@@ -1,0 +1,36 @@
+/** Why a relay can't listen, keep its log or read its files: each reason by its own name. */
+import { expect, test } from "bun:test";
+
+import { listenFault } from "../../relay/guard.ts";
+import { faultOf } from "../cli/disk.ts";
+import { cleanEnv } from "../cli/pty.ts";
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+test.each([
+  ["EADDRINUSE", "port-in-use"],
+  ["EADDRNOTAVAIL", "cannot-listen"],
+  ["EACCES", "port-not-allowed"],
+  ["EMFILE", "no-descriptors"],
+  ["ENFILE", "no-descriptors"],
+])("%s at listen is %s", (errno, code) => {
+  const fails = (): never => {
+    throw listenFault(`error: no\n code: "${errno}"`, "127.0.0.1:80");
+  };
+  expect(faultOf(fails)).toBe(code);
+});
+
+test("a relay that may open no more files says so, and how to raise the limit", async () => {
+  const relay = `exec "${process.execPath}" "${MAIN}" relay --host 127.0.0.1 --port 0 --no-admin --workers 4`;
+  const child = Bun.spawn(["bash", "-c", `ulimit -n 28; ${relay}`], {
+    env: cleanEnv(),
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const said = await child.stderr.text();
+  expect(said).toContain("too many files and sockets open");
+  expect(said).toContain("ulimit -n");
+  expect(said).not.toContain("permission");
+  expect(await child.exited).not.toBe(0);
+});
