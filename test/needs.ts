@@ -5,6 +5,7 @@
  */
 export const PACKAGES = [
   "bindfs",
+  "caddy",
   "chromium-headless-shell",
   "curl",
   "dosfstools", // mkfs.vfat
@@ -12,6 +13,7 @@ export const PACKAGES = [
   "fish",
   "fuse3",
   "groff-base", // groff
+  "haproxy",
   "iproute2", // ip, ss
   "magic-wormhole", // wormhole
   "magic-wormhole-transit-relay",

@@ -148,7 +148,9 @@ backend plain
 ${haproxySample}`,
   );
 
-  const env = { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
+  const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin`;
+  const own = { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
+  const env = { ...process.env, ...own, PATH };
   const children = [
     ["nginx", "-c", nginxFile, "-e", `${folder}/nginx.log`],
     ["caddy", "run", "--adapter", "caddyfile", "--config", caddyFile],
