@@ -1,6 +1,7 @@
 /** What the partial of a single file holds, and how far it can be believed. */
+import { constants } from "node:fs";
 import { dataPerRecord } from "../protocol/sizes.ts";
-import type { Folder } from "./folder.ts";
+import { errorCode, type Folder } from "./folder.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import type { Journal } from "./journal.ts";
 import { cutTo, openOwn } from "./own-file.ts";
@@ -90,10 +91,20 @@ function anew(folder: Folder, name: string, own: HeldFolder, journal: Journal): 
   return new PartialFile({ folder, name, own, journal, data, next: 0, synced: 0 });
 }
 
+/** What is whole may be closed to writing, and needs none. */
+function openWhole(own: HeldFolder): number | undefined {
+  try {
+    return openOwn(own, DATA, constants.O_RDONLY);
+  } catch {
+    return undefined;
+  }
+}
+
 export function openData(own: HeldFolder): number | undefined {
   try {
     return openOwn(own, DATA);
-  } catch {
+  } catch (error) {
+    if (errorCode(error) === "EACCES") return openWhole(own);
     return undefined; // what it is instead, `examineFile` tells
   }
 }

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../protocol/faults.ts";
 import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.ts";
-import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS, type ManifestFile } from "../protocol/manifest.ts";
 import { senderName, senderPathIn, type SafeName, type SafePath } from "../protocol/names.ts";
 import { collectAfter } from "./collect.ts";
 import { Descent } from "./descent.ts";
@@ -241,7 +241,7 @@ class Lister {
       path,
       type,
       size: isFile ? (content?.length ?? Number(stat.size)) : 0,
-      mode: isFile ? Number(stat.mode) & OWNER_EXECUTE : 0,
+      mode: isFile ? permissionsOf(stat) : 0,
       mtime: Number(stat.mtimeMs),
     });
     this.identities.add(stat);
@@ -258,6 +258,13 @@ class Lister {
     if (this.#looked % COLLECT_LISTED === 0) collectAfter(COLLECT_LISTED);
     if (this.#signal.aborted) throw new FaultError("interrupted");
   }
+}
+
+/** A file that its owner may not read, but this user, is sent as one that its owner may. */
+function permissionsOf({ mode }: BigIntStats): number {
+  // Windows has no more of them.
+  if (process.platform === "win32") return Number(mode) & OWNER_EXECUTE;
+  return (Number(mode) & PERMISSIONS) | OWNER_READ;
 }
 
 /** Whether it is one of the folders that we are in. */

@@ -12,12 +12,17 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../protocol/manifest.ts";
 import { errorCode } from "./folder.ts";
 import { HeldFolder } from "./held-folder.ts";
 
 /** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
-export function openOwn(folder: HeldFolder, name: string): number {
-  const fd = folder.open(name, constants.O_RDWR);
+export function openOwn(
+  folder: HeldFolder,
+  name: string,
+  flags: number = constants.O_RDWR,
+): number {
+  const fd = folder.open(name, flags);
   const stat = fstatSync(fd);
   if (stat.isFile() && folder.isOurs(stat.uid)) return fd;
   closeSync(fd);
@@ -117,4 +122,19 @@ export function setMode(fd: number, mode: number): void {
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
   }
+}
+
+/**
+ * The mode with which a file is made that will have that of the manifest: never wider than it is in
+ * the end, save that its owner may write meanwhile. The system takes away what the umask or the
+ * defaults of the folder forbid, as only it knows them.
+ */
+export function modeWhileComing(mode: number): number {
+  return mode & OWNER_READ ? mode | 0o600 : 0o666 | (mode & OWNER_EXECUTE);
+}
+
+/** Once it is whole. */
+export function setFinalMode(fd: number, mode: number): void {
+  const readOnly = (mode & 0o600) === OWNER_READ;
+  if (readOnly) setMode(fd, fstatSync(fd).mode & PERMISSIONS & ~0o200);
 }

@@ -2,15 +2,16 @@
 import { closeSync, constants, fdatasync, fstatSync, fsync, ftruncateSync } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
-import { OWNER_EXECUTE, type Manifest } from "../protocol/manifest.ts";
+import type { Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
 import { isSame, swapped, type HeldFolder } from "./held-folder.ts";
-import { setTime, syncFile, writeFully } from "./own-file.ts";
+import { modeWhileComing, setFinalMode, setTime, syncFile, writeFully } from "./own-file.ts";
 import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
 import { checkPlaced, finalName, place, type FinishPolicy } from "./place.ts";
 import { sameContent } from "./same-content.ts";
+import { keepsTime } from "./shown-times.ts";
 import { replaceFile } from "./take-name.ts";
 
 export interface FileHoldings extends Holdings {
@@ -76,7 +77,10 @@ export class PartialFile extends PartialShare {
 
   protected override async syncData(): Promise<void> {
     const upTo = this.#position;
-    if (this.#whole) setTime(this.#fd(), this.#file.mtime);
+    if (this.#whole) {
+      setTime(this.#fd(), this.#file.mtime);
+      setFinalMode(this.#fd(), this.#file.mode);
+    }
     await syncFile(this.#fd(), this.#whole ? fsync : fdatasync);
     this.#syncedPosition = upTo;
   }
@@ -126,7 +130,7 @@ export class PartialFile extends PartialShare {
       checkPlaced(folder, destiny.name, await replaceFile({ data, staged, target }));
       return destiny.name;
     }
-    if (checksum === true) {
+    if (checksum === true || !keepsTime(staged.mtimeNs, this.#file.mtime)) {
       const same = await sameContent(data, { folder, name });
       if (same && isSame(folder.look(name), same)) return name;
     }
@@ -160,10 +164,10 @@ export function onlyFile(manifest: Manifest): ReceivedFile {
 }
 
 /**
- * The data gets the mode that it will have for good, within the umask and the defaults of the
- * folder as only the system knows them. Until then its directory keeps everyone out.
+ * The data gets the mode that it will have for good, but that its owner may write. Until then its
+ * directory keeps everyone out.
  */
 export function createData(own: HeldFolder, { mode }: ReceivedFile): number {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
-  return own.open(DATA, O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
+  return own.open(DATA, O_RDWR | O_CREAT | O_EXCL, modeWhileComing(mode));
 }

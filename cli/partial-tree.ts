@@ -7,12 +7,19 @@ import { closeSync, constants, fsync, ftruncateSync, fstatSync } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
 import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../protocol/limits.ts";
-import { OWNER_EXECUTE, type ManifestFile } from "../protocol/manifest.ts";
+import type { ManifestFile } from "../protocol/manifest.ts";
 import { Descent } from "./descent.ts";
 import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, errorCode } from "./folder.ts";
 import type { HeldFolder, Spot } from "./held-folder.ts";
-import { setTime, syncFile, writeFully } from "./own-file.ts";
+import {
+  modeWhileComing,
+  setFinalMode,
+  setMode,
+  setTime,
+  syncFile,
+  writeFully,
+} from "./own-file.ts";
 import type { Layout } from "./layout.ts";
 import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
 import { placeTree } from "./place-tree.ts";
@@ -119,7 +126,7 @@ export class PartialTree extends PartialShare {
     if (file >= this.manifest.files.length || this.#wanted[file] !== 1) return;
     const at = this.#writing.place(this.#pathOf(file));
     if (at === undefined) return;
-    const fd = at.folder.open(at.name, constants.O_WRONLY);
+    const fd = openAgain(at);
     try {
       ftruncateSync(fd, position - this.#layout.begin(file));
     } finally {
@@ -171,7 +178,7 @@ export class PartialTree extends PartialShare {
     this.#closeFile();
     const entry = this.manifest.files[file]!;
     const at = this.#writing.place(entry.path, true)!;
-    const fd = anew ? createFile(at, entry) : at.folder.open(at.name, constants.O_RDWR);
+    const fd = anew ? createFile(at, entry) : openAgain(at);
     this.#open = { file, fd };
     this.#dirty.add(file);
     return fd;
@@ -180,11 +187,14 @@ export class PartialTree extends PartialShare {
   #closeFile(): void {
     if (this.#open === undefined) return;
     const { file, fd } = this.#open;
-    const { mtime, size } = this.manifest.files[file]!;
+    const { mode, mtime, size } = this.manifest.files[file]!;
     this.#open = undefined;
     this.#dirty.add(file);
     try {
-      if (fstatSync(fd).size === size) setTime(fd, mtime);
+      if (fstatSync(fd).size === size) {
+        setTime(fd, mtime);
+        setFinalMode(fd, mode);
+      }
     } finally {
       closeSync(fd);
     }
@@ -210,14 +220,26 @@ export class PartialTree extends PartialShare {
 /** What an earlier run left of it under that name is of no use. */
 function createFile({ folder, name }: Spot, { mode }: ManifestFile): number {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
-  const create = (): number =>
-    folder.open(name, O_RDWR | O_CREAT | O_EXCL, 0o666 | (mode & OWNER_EXECUTE));
+  const create = (): number => folder.open(name, O_RDWR | O_CREAT | O_EXCL, modeWhileComing(mode));
   try {
     return create();
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
     folder.clear(name);
     return create();
+  }
+}
+
+/** A file that was whole may be closed to writing. */
+function openAgain({ folder, name }: Spot): number {
+  try {
+    return folder.open(name, constants.O_RDWR);
+  } catch (error) {
+    if (errorCode(error) !== "EACCES") throw error;
+    const fd = folder.open(name, constants.O_RDONLY);
+    setMode(fd, 0o600 | fstatSync(fd).mode);
+    closeSync(fd);
+    return folder.open(name, constants.O_RDWR);
   }
 }
 

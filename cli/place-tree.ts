@@ -11,6 +11,7 @@ import type { Destiny, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { sameContent } from "./same-content.ts";
 import { checkPlaced, finalName, numbered, place, type FinishPolicy } from "./place.ts";
+import { keepsTime } from "./shown-times.ts";
 import { replaceFile, takeName } from "./take-name.ts";
 
 export interface Tree {
@@ -78,6 +79,12 @@ async function placeTop(
     if (staged !== undefined && destiny !== undefined && isBegun(destiny, there)) {
       return fill(tree, top, destiny.name, policy);
     }
+    const alike = whole && !merges ? await sameFolder(tree, top, final) : undefined;
+    if (alike !== undefined) {
+      journal.destine({ entry, name: final, ino: alike.ino });
+      tree.data.clear(top.name);
+      return final;
+    }
     const goal = { entry, data, final, merges };
     const name = whole ? await rename(tree, top, staged, goal, policy) : undefined;
     if (name !== undefined) return name;
@@ -86,11 +93,14 @@ async function placeTop(
     await merge(tree, top, final, policy);
     return final;
   }
-  return placeFile(tree, staged!, { entry, final, data, destiny, there }, policy);
+  const index = top.entries[0]!;
+  return placeFile(tree, staged!, { entry, index, final, data, destiny, there }, policy);
 }
 
 interface Goal {
   readonly entry: number;
+  /** Of the manifest. */
+  readonly index: number;
   readonly final: ReturnType<typeof finalName>;
   readonly data: Spot;
   readonly destiny: Destiny | undefined;
@@ -104,7 +114,7 @@ async function placeFile(
   policy: FinishPolicy,
 ): Promise<string> {
   const { folder, journal } = tree;
-  const { entry, final, data, destiny, there } = goal;
+  const { entry, index, final, data, destiny, there } = goal;
   if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
     const target = { folder, name: destiny.name };
     checkPlaced(folder, destiny.name, await replaceFile({ data, staged, target }));
@@ -113,7 +123,9 @@ async function placeFile(
   }
   const destine = journal.destine.bind(journal);
   const { onExists, checksum } = policy;
-  const same = checksum === true && (await sameContent(data, { folder, name: final }));
+  const { mtime } = journal.manifest.files[index]!;
+  const compares = checksum === true || !keepsTime(staged.mtimeNs, mtime);
+  const same = compares && (await sameContent(data, { folder, name: final }));
   if (same && isSame(folder.look(final), same)) {
     destine({ entry, name: final, ino: same.ino });
     data.folder.clear(data.name);
@@ -212,6 +224,48 @@ function isWhole({ journal, data }: Tree, top: Top): boolean {
   );
 }
 
+/**
+ * A folder that is there already, with the same content, where times can't tell: the file system shows
+ * another for at least one file than the file was given.
+ */
+async function sameFolder(tree: Tree, top: Top, final: string): Promise<BigIntStats | undefined> {
+  const { folder, journal, data } = tree;
+  const found = folder.look(final);
+  if (found?.isDirectory() !== true) return undefined;
+  using from = new Descent(data);
+  using to = new Descent(folder);
+  let isUnsure = false;
+  for (const index of top.entries) {
+    const { path, type, mtime } = journal.manifest.files[index]!;
+    const spot = from.place(path);
+    const staged = lookAt(spot);
+    if (spot === undefined || staged === undefined) return undefined;
+    if (type === "file" && !keepsTime(staged.mtimeNs, mtime)) isUnsure = true;
+  }
+  if (!isUnsure) return undefined;
+  for (const index of top.entries) {
+    const { path, type } = journal.manifest.files[index]!;
+    const target = placeOf(to, final + path.slice(top.name.length));
+    if (target === undefined) return undefined;
+    const isThere =
+      type === "folder"
+        ? lookAt(target)?.isDirectory() === true
+        : (await sameContent(from.place(path)!, target)) !== undefined;
+    if (!isThere) return undefined;
+  }
+  return found;
+}
+
+/** Undefined also where a link or a file is in the way. */
+function placeOf(descent: Descent, path: string): Spot | undefined {
+  try {
+    return descent.place(path);
+  } catch (error) {
+    if (error instanceof FaultError) return undefined;
+    throw error;
+  }
+}
+
 /** File by file into a folder that is there. */
 async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy): Promise<void> {
   const overwrite = policy.onExists === "overwrite";
@@ -219,7 +273,7 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
   using from = new Descent(tree.data);
   using to = new Descent(folder);
   for (const [done, index] of top.entries.entries()) {
-    const { path, type, size } = journal.manifest.files[index]!;
+    const { path, type, size, mtime } = journal.manifest.files[index]!;
     const goal = final + path.slice(top.name.length);
     if (type === "folder") {
       to.enter(goal, true);
@@ -234,7 +288,8 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
       if (!there?.isFile() || (overwrite && there.size !== BigInt(size))) throw changed(tree);
     } else if (overwrite) {
       if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", goal);
-      const compared = policy.checksum === true && there?.size === staged.size;
+      const compares = policy.checksum === true || !keepsTime(staged.mtimeNs, mtime);
+      const compared = compares && there?.size === staged.size;
       const same = compared ? await sameContent(data, target) : undefined;
       if (same && isSame(lookAt(target), same)) data.folder.remove(data.name);
       else await moveOver(data, staged, target);

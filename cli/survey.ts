@@ -1,7 +1,7 @@
 /** What of a share is at its destination already, and what therefore has to be fetched. */
 import type { BigIntStats } from "node:fs";
 import { FaultError } from "../protocol/faults.ts";
-import type { Manifest, ManifestFile } from "../protocol/manifest.ts";
+import { MTIME_MOST, type Manifest, type ManifestFile } from "../protocol/manifest.ts";
 import type { SafePath } from "../protocol/names.ts";
 import { Descent } from "./descent.ts";
 import type { Folder } from "./folder.ts";
@@ -9,6 +9,7 @@ import { lookAt } from "./held-folder.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { finalName } from "./place.ts";
 import type { Policy } from "./policy.ts";
+import { ShownTimes } from "./shown-times.ts";
 
 /** Of one entry: nothing there, the same there, another file there, or what no file may replace. */
 const ABSENT = 0;
@@ -25,18 +26,19 @@ export class Survey {
   readonly #taken = new Set<string>();
   #blocked: SafePath | undefined;
 
-  /** Looks, and changes nothing. @throws what the file system throws */
+  /** Looks, and changes nothing but for a moment. @throws what the file system throws */
   constructor(folder: Folder, manifest: Manifest, { prefix, checksum }: Omit<Policy, "onExists">) {
     this.#manifest = manifest;
     this.#checksum = checksum;
     this.#tops = topsOf(manifest);
     this.#found = new Uint8Array(manifest.files.length);
     using descent = new Descent(folder);
+    using times = new ShownTimes();
     for (const top of this.#tops) {
       const final = finalName(top.name as SafePath, prefix);
       if (folder.look(final) === undefined) continue;
       this.#taken.add(top.name);
-      for (const index of top.entries) this.#look(descent, index, final);
+      for (const index of top.entries) this.#look(descent, times, index, final);
     }
   }
 
@@ -84,14 +86,18 @@ export class Survey {
     return top.entries.every((index) => this.#found[index] === SAME);
   }
 
-  #look(descent: Descent, index: number, final: string): void {
+  #look(descent: Descent, times: ShownTimes, index: number, final: string): void {
     const file = this.#manifest.files[index]!;
     const slash = file.path.indexOf("/");
     const path = slash === -1 ? final : final + file.path.slice(slash);
     let found = BLOCKED;
     try {
-      const there = lookAt(descent.place(path));
-      found = there ? compare(file, there, !this.#manifest.open && !this.#checksum) : ABSENT;
+      const spot = descent.place(path);
+      const there = lookAt(spot);
+      const byTime = !this.#manifest.open && !this.#checksum;
+      const isTime = (mtime: number): boolean =>
+        byTime && times.isThat(there!.mtimeNs, mtime, spot!.folder, there!.dev);
+      found = there ? compare(file, there, isTime) : ABSENT;
     } catch (error) {
       if (!(error instanceof FaultError)) throw error; // a link or a file in the way
     }
@@ -100,15 +106,14 @@ export class Survey {
   }
 }
 
-function compare({ type, size, mtime }: ManifestFile, there: BigIntStats, byTime: boolean): number {
+function compare(
+  { type, size, mtime }: ManifestFile,
+  there: BigIntStats,
+  isTime: (mtime: number) => boolean,
+): number {
   if (type === "folder") return there.isDirectory() ? SAME : BLOCKED;
   if (!there.isFile()) return BLOCKED;
-  const same = byTime && there.size === BigInt(size) && sameTime(there, mtime);
-  return same ? SAME : OTHER;
-}
-
-/** Times travel in milliseconds, and are set as a number of seconds that is not quite that. */
-function sameTime({ mtimeNs }: BigIntStats, mtime: number): boolean {
-  const apart = mtimeNs - BigInt(mtime) * 1_000_000n;
-  return apart > -1_000_000n && apart < 1_000_000n;
+  // The first and the last time stand for all that are further away.
+  const isExact = Math.abs(mtime) < MTIME_MOST;
+  return there.size === BigInt(size) && isExact && isTime(mtime) ? SAME : OTHER;
 }

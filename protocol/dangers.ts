@@ -1,6 +1,6 @@
 /** What about a file should make a person look twice before taking it. */
 import { isHiddenName } from "./names.ts";
-import { OWNER_EXECUTE, type ManifestFile } from "./manifest.ts";
+import type { ManifestFile } from "./manifest.ts";
 
 /**
  * `hidden`: a leading dot, which file managers do not show and programs read by themselves;
@@ -18,6 +18,8 @@ const EXECUTABLE =
 
 /** What a hidden name has; of very many names most have none of it, and need no closer look. */
 const MAYBE_HIDDEN = /(?:^|\/)\.|[^ -~]/;
+/** x of owner, group or others. */
+const ANY_EXECUTE = 0o111;
 const NONE: readonly Danger[] = [];
 
 /** @param prefix is put before the path here */
@@ -25,7 +27,7 @@ export function dangersOf(file: ManifestFile, prefix = ""): readonly Danger[] {
   const path = prefix === "" ? file.path : prefix + file.path;
   const autorun = AUTORUN.test(path);
   const hidden = !autorun && MAYBE_HIDDEN.test(path) && isHiddenName(path);
-  const runs = (file.mode & OWNER_EXECUTE) !== 0 || EXECUTABLE.test(path);
+  const runs = (file.mode & ANY_EXECUTE) !== 0 || EXECUTABLE.test(path);
   const executable = file.type === "file" && runs;
   if (!autorun && !hidden && !executable) return NONE;
   const dangers: Danger[] = [];

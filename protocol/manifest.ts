@@ -26,15 +26,19 @@ import {
 export const MANIFEST_VERSION = 1;
 /** Bytes of the length before the manifest. */
 export const MANIFEST_LENGTH_BYTES = 4;
-/** The owner's x bit, the only part of a mode that travels. */
+/** The owner's x bit. */
 export const OWNER_EXECUTE = 0o100;
+/** The part of a mode that travels: r, w and x of owner, group and others; never a set-id bit. */
+export const PERMISSIONS = 0o777;
+/** In every mode that says all permissions; without it a mode says only whether its owner executes it. */
+export const OWNER_READ = 0o400;
 /** Of an entry of the manifest without its path, at most, unless it is a folder. */
 const ENTRY_BYTES = 48;
 const PAD = "pad";
 /** Of the padding in the manifest: its key, and the head of binary. */
 const PAD_BYTES = 1 + PAD.length + 5;
-/** 9999-12-31T23:59:59.999Z: later times are kept as this. */
-const LATEST_MTIME = 253_402_300_799_999;
+/** ms from 1970 to the last time that a Date can be, and to the first: a sender has later ones as this. */
+export const MTIME_MOST = 8.64e15;
 
 export interface ManifestFile {
   readonly path: SafePath;
@@ -42,9 +46,9 @@ export interface ManifestFile {
   readonly type: "file" | "folder";
   /** Bytes; of a folder 0, and of an open share's file, whose end nobody knows yet. */
   readonly size: number;
-  /** OWNER_EXECUTE or 0. */
+  /** PERMISSIONS with OWNER_READ, or only OWNER_EXECUTE or 0. */
   readonly mode: number;
-  /** Milliseconds since 1970, an integer from 0 to the end of the year 9999. */
+  /** Milliseconds since 1970, an integer from -MTIME_MOST to MTIME_MOST; not said: 0. */
   readonly mtime: number;
 }
 
@@ -109,7 +113,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     const { path, type, size } = file;
     if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
     const mode = safeMode(file.mode);
-    const mtime = safeTime(file.mtime);
+    const mtime = sendableTime(file.mtime);
     if (mode === file.mode && mtime === file.mtime) return file; // as most are
     return { path, type, size, mode, mtime };
   });
@@ -297,7 +301,7 @@ function readFiles(list: unknown[], tidy: Tidy): ManifestFile[] {
   return list as ManifestFile[];
 }
 
-/** Modes and times never refuse a share: they are brought into range. */
+/** Modes never refuse a share: of one that is none nothing is kept. */
 function readFile(entry: unknown, i: number): ManifestFile {
   if (typeof entry !== "object" || entry === null) throw bad(`files.${i}`);
   const { path, size, mode, mtime, type = "file" } = entry as PlainMap;
@@ -305,7 +309,9 @@ function readFile(entry: unknown, i: number): ManifestFile {
   if (typeof size !== "number" || !isSize(size)) throw bad(`files.${i}.size`);
   // Links, devices and the rest have no place in the format; a later one must not pass as a file.
   if (type !== "file" && type !== "folder") throw bad(`files.${i}.type`);
-  return { path: parseSafePath(path), type, size, mode: safeMode(mode), mtime: safeTime(mtime) };
+  const time = readTime(mtime);
+  if (time === undefined) throw bad(`files.${i}.mtime`);
+  return { path: parseSafePath(path), type, size, mode: safeMode(mode), mtime: time };
 }
 
 interface Shape {
@@ -360,12 +366,21 @@ function isSize(value: number): boolean {
 }
 
 function safeMode(mode: unknown): number {
-  return typeof mode === "number" && (mode & OWNER_EXECUTE) !== 0 ? OWNER_EXECUTE : 0;
+  if (typeof mode !== "number") return 0;
+  const said = Number.isSafeInteger(mode) && mode > 0 && (mode & OWNER_READ) !== 0;
+  return mode & (said ? PERMISSIONS : OWNER_EXECUTE);
 }
 
-function safeTime(mtime: unknown): number {
-  if (typeof mtime !== "number" || Number.isNaN(mtime)) return 0;
-  return Math.trunc(Math.min(Math.max(mtime, 0), LATEST_MTIME));
+function sendableTime(mtime: number): number {
+  if (Number.isNaN(mtime)) return 0;
+  return Math.trunc(Math.min(Math.max(mtime, -MTIME_MOST), MTIME_MOST)) || 0; // not -0
+}
+
+/** Undefined for what is no time. An integer of another type than a number has no place in the format. */
+function readTime(mtime: unknown): number | undefined {
+  if (mtime === undefined) return 0;
+  if (typeof mtime !== "number" || !(Math.abs(mtime) <= MTIME_MOST)) return undefined;
+  return Math.trunc(mtime) || 0;
 }
 
 function bad(detail: string): FaultError {

@@ -53,9 +53,9 @@ export class MsgpackWriter {
     this.#end += length;
   }
 
-  /** An integer from 0, exact up to 2^53. */
+  /** An integer, exact up to 2^53; a negative one always with all its bytes. */
   number(value: number): void {
-    if (value < 2 ** 32) {
+    if (value >= 0 && value < 2 ** 32) {
       this.#head(value, [0x00, 128, 0xcc, 0xcd, 0xce]);
       return;
     }

@@ -8,7 +8,6 @@ export const PACKAGES = [
   "caddy",
   "chromium-headless-shell",
   "curl",
-  "dosfstools", // mkfs.vfat
   "e2fsprogs", // mkfs.ext4
   "fish",
   "fuse3",

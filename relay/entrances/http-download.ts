@@ -167,6 +167,9 @@ export class Download implements ClearSink {
   }
 }
 
+/** The year 10000, in ms. */
+const LATEST_HTTP_DATE = 253_402_300_800_000;
+
 function headersOf({ path, mtime }: ManifestFile): Headers {
   const headers = new Headers({
     "content-type": "application/octet-stream",
@@ -176,7 +179,9 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
     "cache-control": "no-store",
     "accept-ranges": "bytes",
   });
-  if (mtime > 0) headers.set("last-modified", new Date(mtime).toUTCString());
+  // An HTTP date has four digits for the year.
+  if (mtime > 0 && mtime < LATEST_HTTP_DATE)
+    headers.set("last-modified", new Date(mtime).toUTCString());
   return headers;
 }
 

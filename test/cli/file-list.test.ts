@@ -81,7 +81,7 @@ describe("a folder", () => {
     expect(await found(join(folder.path, "empty"))).toEqual(["empty/"]);
   });
 
-  test("keeps the owner's x bit, sizes and times", async () => {
+  test("keeps permissions, sizes and times", async () => {
     using folder = temporaryFolder();
     plant(folder.path, { "top/run": "#!", "top/plain": "123", "top/nothing/": "" });
     const at = (name: string): string => join(folder.path, "top", name);
@@ -91,8 +91,8 @@ describe("a folder", () => {
     const { files } = await list(join(folder.path, "top"));
     expect<object[]>(files).toEqual([
       { path: "top/nothing", type: "folder", size: 0, mode: 0, mtime: 1e12 },
-      { path: "top/plain", type: "file", size: 3, mode: 0, mtime: 1e12 },
-      { path: "top/run", type: "file", size: 2, mode: 0o100, mtime: 1e12 },
+      { path: "top/plain", type: "file", size: 3, mode: 0o640, mtime: 1e12 },
+      { path: "top/run", type: "file", size: 2, mode: 0o751, mtime: 1e12 },
     ]);
   });
 

@@ -1,12 +1,21 @@
 /** What the disk side does on real mounts that lack what a disk of Linux has. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findPartial, openPartial } from "../../cli/find-partial.ts";
+import { Folder } from "../../cli/folder.ts";
 import type { PartialShare } from "../../cli/partial.ts";
 import { ON_EXISTS, type OnExists } from "../../cli/policy.ts";
-import { bytesOf, list, listTree, testShare, testTree } from "./disk.ts";
-import { canMount, mountBindfs, mountFaulty, type Faults } from "./mounts.ts";
+import { Survey } from "../../cli/survey.ts";
+import { bytesOf, list, listTree, temporaryFolder, testShare, testTree } from "./disk.ts";
+import {
+  canMount,
+  mountBindfs,
+  mountDisk,
+  mountFaulty,
+  type Faults,
+  type Mount,
+} from "./mounts.ts";
 
 type Share = Pick<ReturnType<typeof testShare>, "manifest" | "head" | "receiver" | "record">;
 
@@ -90,9 +99,9 @@ describe.skipIf(!canMount)("on a file system that lacks something", () => {
       for (const [seed, onExists] of (["number", "overwrite", "skip"] as const).entries()) {
         mount.set({});
         const dir = join(mount.path, `${i}-${onExists}`);
-        for (const top of ["top", "top (1)"]) {
-          await Bun.$`mkdir -p ${dir}`;
-          const share = testTree(seed, entries);
+        for (const [second, top] of ["top", "top (1)"].entries()) {
+          mkdirSync(dir, { recursive: true });
+          const share = testTree(onExists === "number" ? 10 + second : seed, entries);
           mount.set(faults);
           const got = await receive(dir, share, onExists);
           mount.set({});
@@ -206,6 +215,123 @@ describe.skipIf(!canMount)("the state folder on a mount that shows another owner
     } finally {
       if (before === undefined) delete process.env["XDG_STATE_HOME"];
       else process.env["XDG_STATE_HOME"] = before;
+    }
+  });
+});
+
+/** Receives as a second `recv` does: what is there already is not asked for. @returns records taken */
+async function receiveAgain(dir: string, share: Share, onExists: OnExists): Promise<number> {
+  const policy = { onExists, prefix: "", checksum: false };
+  const folder = new Folder(dir);
+  const wanted = new Survey(folder, share.manifest, policy).wanted(policy);
+  folder.close();
+  if (!wanted.includes(1)) return 0;
+  const partial = openPartial({ ...share, dir, policy, wanted });
+  const begun = partial.next;
+  writeUntil(partial, share);
+  await partial.finish(policy);
+  return share.manifest.records - begun;
+}
+
+const TIMES = [0, 1, 999, 1_700_000_000_123, 1_700_000_001_999, 2_000_000_000_001];
+/** Before 1901 and 1970, and after 2038, 2106, 2446 and 9999: few file systems have all of these. */
+const FAR_TIMES = [-2.3e12, -1_500, -1, 2 ** 31 * 1000, 4.4e12, 1.6e13, 2.6e14, 8.64e15];
+
+const DISKS: readonly [string, () => Promise<Mount>][] = [
+  ["ext4 with inodes of 128 bytes", () => mountDisk("mkfs.ext4", "-q", "-I", "128")],
+  ["a file system with steps of 2 s", () => mountFaulty({ granularity: 2_000_000_000 })],
+  ["a file system with steps of 10 ms", () => mountFaulty({ granularity: 10_000_000 })],
+  ["a file system that takes no times", () => mountFaulty({ utimens: "EPERM" })],
+];
+
+describe.skipIf(!canMount)("a second receive of what did not change", () => {
+  test.each(DISKS)("makes no copy on %s", async (name, mountIt) => {
+    await using mount = await mountIt();
+    for (const onExists of ["number", "overwrite", "skip"] as const) {
+      for (const [i, mtime] of [...TIMES, ...FAR_TIMES].entries()) {
+        const dir = join(mount.path, `${onExists}-${i}`);
+        mkdirSync(dir);
+        const file = testShare(i, 300, { name: "f", mtime });
+        const tree = testTree(100 + i, [
+          { path: "t/a", size: 200, mtime },
+          { path: "t/in/b", size: 0, mtime },
+        ]);
+        for (const share of [file, tree]) {
+          await receiveAgain(dir, share, onExists);
+          const taken = await receiveAgain(dir, share, onExists);
+          const isKept = i > 0 && i < TIMES.length && !name.includes("no times");
+          if (isKept) expect([onExists, mtime, taken]).toEqual([onExists, mtime, 0]);
+        }
+        expect([mtime, list(dir)]).toEqual([mtime, ["f", "t"]]);
+        expect(bytesOf(join(dir, "f"))).toEqual(file.content);
+      }
+    }
+  });
+
+  test("takes another content of the same size for another file, whatever its time became", async () => {
+    await using mount = await mountDisk("mkfs.ext4", "-q", "-I", "128");
+    for (const [i, mtime] of FAR_TIMES.entries()) {
+      const name = `f${i}`;
+      await receiveAgain(mount.path, testShare(2 * i, 300, { name, mtime }), "overwrite");
+      const other = testShare(2 * i + 1, 300, { name, mtime: mtime - 5_000 });
+      await receiveAgain(mount.path, other, "overwrite");
+      expect(bytesOf(join(mount.path, name))).toEqual(other.content);
+    }
+  });
+});
+
+describe("times and modes", () => {
+  test("arrive as they are where the file system has them", async () => {
+    using folder = temporaryFolder();
+    for (const mtime of [-2e12, -1_500, -1, 0, 1, 2 ** 31 * 1000, 4.4e12]) {
+      const path = await receive(
+        folder.path,
+        testShare(1, 300, { name: `${mtime}`, mtime }),
+        "fail",
+      );
+      expect(statSync(path, { bigint: true }).mtimeNs).toBe(BigInt(mtime) * 1_000_000n);
+      const tree = testTree(1, [
+        { path: `t${mtime}/a`, size: 3, mtime },
+        { path: `t${mtime}/e`, mtime },
+      ]);
+      const top = await receive(folder.path, tree, "fail");
+      for (const entry of ["a", "e"]) expect(statSync(join(top, entry)).mtimeMs).toBe(mtime);
+    }
+  });
+
+  test("permissions arrive within the umask, and no file is ever wider than in the end", async () => {
+    using folder = temporaryFolder();
+    const before = process.umask(0o022);
+    try {
+      for (const [mode, arrives] of [
+        [0o600, 0o600],
+        [0o640, 0o640],
+        [0o755, 0o755],
+        [0o777, 0o755],
+        [0o666, 0o644],
+        [0o444, 0o444],
+        [0o400, 0o400],
+        [0o500, 0o500],
+        [0o100, 0o744], // of a sender that says no more
+        [0, 0o644],
+      ] as const) {
+        const name = mode.toString(8);
+        for (const [share, data] of [
+          [testShare(mode, 300, { name, mode }), "data"],
+          [testTree(mode, [{ path: `t${name}/f`, size: 300, mode }]), `data/t${name}/f`],
+        ] as const) {
+          const partial = begin(folder.path, share);
+          writeUntil(partial, share, 3);
+          const coming = statSync(join(partial.path, data)).mode & 0o777;
+          expect([mode, coming & ~(arrives | 0o600)]).toEqual([mode, 0]);
+          writeUntil(partial, share);
+          const path = await partial.finish({ onExists: "fail" });
+          const at = data === "data" ? path : join(path, "f");
+          expect([mode, statSync(at).mode & 0o7777]).toEqual([mode, arrives]);
+        }
+      }
+    } finally {
+      process.umask(before);
     }
   });
 });

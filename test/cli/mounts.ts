@@ -14,8 +14,7 @@ export const canMount =
   existsSync("/dev/fuse") &&
   !lacks(existsSync("/usr/lib/python3/dist-packages/fusepy.py"), "python3-fusepy") &&
   !lacksProgram("bindfs", "bindfs", "fuse3") &&
-  !lacksProgram("mkfs.ext4", "e2fsprogs") &&
-  !lacksProgram("mkfs.vfat", "dosfstools");
+  !lacksProgram("mkfs.ext4", "e2fsprogs");
 
 /** What `faulty-fs.py` understands: an error by call, and habits. */
 export type Faults = Readonly<Record<string, string | number | boolean>>;

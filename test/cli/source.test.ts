@@ -53,7 +53,7 @@ describe("what can be opened", () => {
     ] as const) {
       const source = await open(join(folder.path, given));
       const [file] = source.describe(SHARE).manifest.files;
-      const [mtime, mode] = [1_600_000_000_000, 0o100];
+      const [mtime, mode] = [1_600_000_000_000, 0o754];
       expect({ ...file, path: `${file?.path}` }).toEqual({
         path: name,
         type: "file",

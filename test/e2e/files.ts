@@ -2,7 +2,13 @@
 import { createCipheriv } from "node:crypto";
 import { statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { encodeManifest, OWNER_EXECUTE, RECORD_SIZE, senderName } from "../../protocol/mod.ts";
+import {
+  encodeManifest,
+  OWNER_READ,
+  PERMISSIONS,
+  RECORD_SIZE,
+  senderName,
+} from "../../protocol/mod.ts";
 
 /** Bytes that anyone can make again from the seed, fast enough for tens of megabytes. */
 export function content(seed: number, length: number): Uint8Array {
@@ -32,7 +38,7 @@ export function headBytes(path: string, size?: number): number {
     path: senderName(basename(path)),
     type: "file" as const,
     size: size ?? found,
-    mode: mode & OWNER_EXECUTE,
+    mode: (mode & PERMISSIONS) | OWNER_READ,
     mtime: mtimeMs,
   };
   const share = new Uint8Array(16);

@@ -66,6 +66,13 @@ const MANIFESTS = [
       file(`dir/${n}`, size, { mtime: size }),
     ),
   },
+  {
+    about: "modes and times of all kinds",
+    recordSize: 4096,
+    files: [0o400, 0o444, 0o600, 0o640, 0o644, 0o755, 0o777].map((mode, n) =>
+      file(`m/${mode.toString(8)}`, n, { mode, mtime: [-8.64e15, -1, 0, 1, 8.64e15][n % 5]! }),
+    ),
+  },
   { about: "a text", recordSize: 2000, files: [file("text.txt", 65_536)], kind: "text" as const },
   { about: "a stream", recordSize: 65_520, files: [file("stdin", 0)], open: true },
 ];

@@ -257,47 +257,52 @@ test("F11 F12 names are safe side by side", () => {
   }
 });
 
-test("F19 of a mode only the owner's x bit is kept", () => {
+test("F19 of a mode the permissions are kept if its owner may read, else only the owner's x bit", () => {
   const modeOf = (mode: unknown): number => decode(forge([entry({ mode })]).bytes).files[0]!.mode;
-  for (const mode of [0o4755, 0o2755, 0o755, 0o100, 0o7777, 2 ** 40 + 0o100]) {
-    expect(modeOf(mode)).toBe(0o100);
-  }
-  for (const mode of [
-    0,
-    0o666,
-    0o1644,
-    0o4000,
-    0o011,
-    2 ** 40,
-    -1.5e300,
-    NaN,
-    Infinity,
-    "755",
-    null,
+  for (const [raw, kept] of [
+    [0o644, 0o644],
+    [0o100_755, 0o755],
+    [0o4755, 0o755],
+    [0o2700, 0o700],
+    [0o7777, 0o777],
+    [0o400, 0o400],
+    [0o100, 0o100],
+    [0o4311, 0o100],
+    [0, 0],
+    [0o1266, 0],
   ]) {
+    expect(modeOf(raw)).toBe(kept!);
+  }
+  for (const mode of [2 ** 40, -1.5e300, NaN, Infinity, "755", null]) {
     expect(modeOf(mode)).toBe(0);
   }
 });
 
-test("F20 times are brought into range", () => {
+test("F20 a time is an integer of ms, before 1970 too, and what is no time refuses the share", () => {
   const timeOf = (mtime: unknown): number =>
     decode(forge([entry({ mtime })]).bytes).files[0]!.mtime;
-  const latest = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
   for (const [raw, kept] of [
     [1.5, 1],
-    [-1, 0],
-    [-Infinity, 0],
-    [Number.NaN, 0],
-    ["now", 0],
-    [null, 0],
-    [8.64e15, latest], // the year 275760
-    [Infinity, latest],
-    [latest, latest],
+    [-1, -1],
+    [-0.5, 0],
+    [-86_400_000, -86_400_000],
+    [8.64e15, 8.64e15], // the year 275760
+    [-8.64e15, -8.64e15],
+    [2 ** 32, 2 ** 32],
   ]) {
-    expect(timeOf(raw)).toBe(kept as number);
+    expect(timeOf(raw)).toBe(kept!);
+  }
+  for (const mtime of [8.64e15 + 2, -1e18, 1e300, Infinity, -Infinity, NaN, "now", null, [0]]) {
+    refused([entry({ mtime })]);
   }
   const { path, size } = entry();
   expect(decode(forge([{ path, size }]).bytes).files[0]).toEqual(file("a", 1, { mtime: 0 }));
+});
+
+test("a sender's time that no Date can be is the first or the last one", () => {
+  const times = [-Infinity, -1e18, -1.5, NaN, 1e18].map((mtime, i) => file(`${i}`, 0, { mtime }));
+  const { manifest } = encodeManifest({ share, recordSize: 4096, files: times });
+  expect(manifest.files.map(({ mtime }) => mtime)).toEqual([-8.64e15, -8.64e15, -1, 0, 8.64e15]);
 });
 
 test("F21 a size is a safe integer from 0", () => {
