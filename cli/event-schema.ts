@@ -44,6 +44,10 @@ const change = v.pipe(
   }),
   v.readonly(),
 );
+const unsound = v.pipe(
+  v.strictObject({ path: text, what: v.picklist(["grown", "changed", "missing"]) }),
+  v.readonly(),
+);
 const danger = v.picklist(["hidden", "autorun", "executable"]);
 const flags = v.pipe(v.array(danger), v.readonly());
 const flagged = v.pipe(v.array(v.strictObject({ name: text, flags })), v.readonly());
@@ -189,6 +193,17 @@ export const clientEvent = v.variant("event", [
     size: field(whole, "of all"),
     untold,
   }),
+  event(
+    "unsound",
+    "Files changed while they were sent: at the end, those that did not arrive whole.",
+    {
+      files: field(
+        v.pipe(v.array(unsound), v.readonly()),
+        "`path` and `what` of the first of them: one that has `grown` is saved as far as it was offered",
+      ),
+      more: field(whole, "files that are not listed"),
+    },
+  ),
   event("done", "All done; at a sender also when some failed.", {
     bytes: field(whole, "of the share"),
     seconds: field(seconds, "from the start"),

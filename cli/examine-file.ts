@@ -6,6 +6,7 @@ import type { HeldFolder } from "./held-folder.ts";
 import type { Journal } from "./journal.ts";
 import { cutTo, openOwn } from "./own-file.ts";
 import { DATA } from "./partial.ts";
+import { nextWithStates } from "./received-states.ts";
 import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts";
 
 export type FileContents =
@@ -18,6 +19,12 @@ export type FileContents =
   | { readonly kind: "odd" };
 
 export function examineFile(folder: Folder, own: HeldFolder, journal: Journal): FileContents {
+  const contents = examineData(folder, own, journal);
+  if (contents.kind !== "data") return contents;
+  return { ...contents, next: nextWithStates(own, journal, contents.next) };
+}
+
+function examineData(folder: Folder, own: HeldFolder, journal: Journal): FileContents {
   const { written, whole, position = 0 } = journal.found;
   const { manifest, headBytes } = journal;
   const { open } = manifest;
@@ -77,7 +84,8 @@ export function takeFile(
       if ((!journal.sameBoot || manifest.open) && !cutTo(data, end)) {
         return anew(folder, name, own, journal);
       }
-      journal.mark({ written: next, synced, whole, position, syncedPosition });
+      const isWhole = whole && next === journal.found.written;
+      journal.mark({ written: next, synced, whole: isWhole, position, syncedPosition });
       return new PartialFile({ folder, name, own, journal, data, next, synced });
     }
   }

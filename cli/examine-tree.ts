@@ -8,6 +8,7 @@ import { Layout, topsOf } from "./layout.ts";
 import { DATA } from "./partial.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
 import type { Policy } from "./policy.ts";
+import { nextWithStates, ReceivedStates } from "./received-states.ts";
 import { Survey } from "./survey.ts";
 
 export interface TreeContents {
@@ -41,6 +42,7 @@ export function examineTree(
     if (!(error instanceof FaultError)) throw error;
     return undefined; // what is there now forbids it: whoever asks again is told
   }
+  const states = ReceivedStates.of(own, manifest);
   const placed = whole ? placedTops(folder, journal) : new Set<string>();
   const end = layout.position(written);
   using descent = data && new Descent(data);
@@ -54,6 +56,7 @@ export function examineTree(
       continue;
     }
     if (size === 0 && !whole) continue; // made at the end
+    if (!states.isUsable(i)) continue; // never saved, and removed before all others are
     const least = Math.min(size, end - begin);
     const state = lookAtStaged(descent, path, type, { size, least, journal });
     if (state === "good") {
@@ -66,10 +69,11 @@ export function examineTree(
     }
   }
   const complete = whole && good === end;
-  const next = complete
+  const needed = complete
     ? written
     : layout.nextWanted(good < end ? layout.recordAt(good) : written, (i) => wanted[i] === 1);
-  return { next, layout, wanted, whole: complete };
+  const next = nextWithStates(own, journal, needed);
+  return { next, layout, wanted, whole: complete && next === needed };
 }
 
 /** What the claimed partial has, with the journal saying so. */

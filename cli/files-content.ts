@@ -1,4 +1,9 @@
+/**
+ * The bytes of many files behind one another, of which a few are open at a time. `KnownSource` cuts
+ * them into records. Without `strict` a file that changes or goes away ends nothing: see `FileWatch`.
+ */
 import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../protocol/faults.ts";
 import { COLLECT_FILES, SOURCE_FILES_OPEN } from "../protocol/limits.ts";
@@ -7,10 +12,20 @@ import { attempt, type FileList, type Root } from "./file-list.ts";
 import { collectAfter } from "./collect.ts";
 import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
+import { FileWatch, type Unsound } from "./file-watch.ts";
 import { HeldFolder } from "./held-folder.ts";
-import type { Content } from "./source.ts";
+import type { Content, Cut, ReadFor } from "./source.ts";
 
-/** The bytes of many files behind one another, of which a few are open at a time. */
+/** Pieces that are compared before anything else has its turn. */
+const PIECES_AT_ONCE = 16;
+/** Empty files that are looked at before anything else has its turn. */
+const LOOKS_AT_ONCE = 500;
+
+export interface ContentOptions {
+  /** A file that is not what it was ends the share. */
+  readonly strict?: boolean;
+}
+
 export class FilesContent implements Content {
   readonly name: string;
   readonly more: number;
@@ -20,21 +35,24 @@ export class FilesContent implements Content {
   readonly #starts: Float64Array;
   /** Descriptors by file; the one that was used longest ago first. */
   readonly #open = new Map<number, number>();
+  readonly #strict: boolean;
+  readonly #watch: FileWatch;
+  /** Empty files are never read, so they were not looked at since they were found. */
+  #emptyLooked = false;
   /** The folder of the files that are opened, held with those on the way to them. */
   #walk: { readonly root: Root; readonly top: HeldFolder; readonly descent: Descent } | undefined;
   #buffer = new Uint8Array(0);
-  /** 1 for each file of which something was read. */
-  readonly #begun: Uint8Array;
   #about: string;
 
   /** Opens the first files, so that these are what was named whatever takes their place. */
-  constructor(list: FileList) {
+  constructor(list: FileList, { strict = false }: ContentOptions = {}) {
     const { files, roots } = list;
     this.#list = list;
+    this.#strict = strict;
+    this.#watch = new FileWatch(files.length);
     this.name = roots[0]?.name ?? "";
     this.more = roots.length - 1;
     this.#about = roots[0]?.local ?? "";
-    this.#begun = new Uint8Array(files.length);
     this.#starts = new Float64Array(files.length + 1);
     for (const [at, { size }] of files.entries()) {
       this.#starts[at + 1] = this.#starts[at]! + size;
@@ -64,19 +82,49 @@ export class FilesContent implements Content {
     return this.#list.contents.size > 0 ? undefined : this.#list.identities.stamps();
   }
 
-  read(position: number, length: number): Uint8Array {
+  get states(): Uint8Array | undefined {
+    return this.#strict ? undefined : this.#watch.states;
+  }
+
+  get lost(): readonly number[] {
+    return this.#watch.lost;
+  }
+
+  get unsound(): readonly Unsound[] {
+    return this.#watch.unsound((entry) => this.#list.files[entry]?.path ?? "");
+  }
+
+  get isProved(): boolean {
+    return this.#emptyLooked && this.#watch.unproved.size === 0;
+  }
+
+  read(position: number, length: number, of: ReadFor): Uint8Array {
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
     const end = position + length;
     const first = this.#fileAt(position);
     let at = position;
     for (let file = first; at < end; file++) {
+      const start = this.#starts[file]!;
       const stop = Math.min(this.#starts[file + 1]!, end);
       if (stop === at) continue; // a folder, or an empty file
-      this.#readFile(file, at - this.#starts[file]!, at - position, stop - at);
+      this.#readPiece(file, at - start, this.#buffer.subarray(at - position, stop - position), of);
       at = stop;
       if ((file - first + 1) % COLLECT_FILES === 0) collectAfter(COLLECT_FILES);
     }
     return this.#buffer.subarray(0, length);
+  }
+
+  async prove(cut: Cut): Promise<void> {
+    if (!this.#emptyLooked) await this.#lookAtEmpty();
+    for (const file of this.#watch.unproved) {
+      try {
+        await this.#prove(file, cut);
+        this.#watch.prove(file);
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        this.#watch.lose(file, error);
+      }
+    }
   }
 
   close(): void {
@@ -85,36 +133,127 @@ export class FilesContent implements Content {
     this.#leave();
   }
 
-  #readFile(file: number, position: number, offset: number, length: number): void {
+  #readPiece(file: number, position: number, piece: Uint8Array, of: ReadFor): void {
     const content = this.#list.contents.get(file);
     if (content !== undefined) {
-      this.#buffer.set(content.subarray(position, position + length), offset);
+      piece.set(content.subarray(position, position + piece.length));
       return;
     }
-    const fd = this.#system(() => this.#descriptor(file));
-    let done = 0;
-    while (done < length) {
-      const count = this.#system(() =>
-        readSync(fd, this.#buffer, offset + done, length - done, position + done),
-      );
-      if (count === 0) throw new FaultError("source-changed", this.#about);
-      done += count;
+    if (this.#watch.isLost(file, of.lostThen)) {
+      piece.fill(0);
+      return;
     }
-    // After it was read: what is something else by now is not sent.
-    this.#checkIdentity(
-      file,
-      this.#system(() => fstatSync(fd, { bigint: true })),
-    );
-    this.#begun[file] = 1;
+    try {
+      const fd = this.#fill(file, position, piece);
+      if (this.#strict || of.lostThen === undefined) this.#look(file, position, piece, fd, of);
+    } catch (error) {
+      if (this.#strict || !(error instanceof FaultError)) throw error;
+      piece.fill(0);
+      // What is to be repeated and can't be is told by its tag.
+      if (of.lostThen !== undefined) return;
+      if (of.told) throw error;
+      this.#watch.lose(file, error);
+    }
   }
 
-  #checkIdentity(file: number, stat: BigIntStats): void {
-    const { identities } = this.#list;
+  /** @returns the descriptor. @throws FaultError where there is less */
+  #fill(file: number, position: number, piece: Uint8Array): number {
+    const fd = this.#system(() => this.#descriptor(file));
+    let done = 0;
+    while (done < piece.length) {
+      const count = this.#system(() =>
+        readSync(fd, piece, done, piece.length - done, position + done),
+      );
+      if (count === 0) throw this.#changed();
+      done += count;
+    }
+    return fd;
+  }
+
+  /** After it was read: what is something else by now is given up, or has to be proved. */
+  #look(file: number, position: number, piece: Uint8Array, fd: number, of: ReadFor): void {
+    const { identities, files } = this.#list;
+    const isFirst = position === 0;
+    const isAll = piece.length === files[file]!.size;
+    const stat = this.#system(() => fstatSync(fd, { bigint: true }));
     const likeness = identities.compare(file, stat);
-    if (likeness === "same") return;
-    // Nothing of the one before was read, so whatever is there now is sent whole.
-    if (likeness === "unsure" && this.#begun[file] === 0) identities.adopt(file, stat);
-    else throw new FaultError("source-changed", this.#about);
+    if (likeness === "unsure" && !this.#watch.isBegun(file)) {
+      // Nothing of the one before was read, so what is there now is sent whole.
+      identities.adopt(file, stat);
+    } else if (likeness !== "same") {
+      const grew = likeness === "other" && this.#grew(file, stat);
+      if (this.#strict || of.told || (likeness === "other" && !grew)) throw this.#changed();
+      if (grew) this.#watch.grow(file);
+      if (isAll) this.#readTwice(file, piece);
+      // A file that is written to all the time need not be proved for ever.
+      else if (!this.#watch.isProved(file) || !this.#watch.isSame(of.record, isFirst, piece))
+        this.#watch.doubt(file);
+    }
+    this.#watch.begin(file);
+    if (!isAll && !this.#strict) this.#watch.note(of.record, isFirst, piece);
+  }
+
+  /** More was written to the very same file; whether all of that is behind the end its content says. */
+  #grew(file: number, stat: BigIntStats): boolean {
+    const size = BigInt(this.#list.files[file]!.size);
+    return stat.size > size && this.#list.identities.isSameInode(file, stat);
+  }
+
+  /** It is written to, and lies in this record alone: it may have been caught amid that. */
+  #readTwice(file: number, piece: Uint8Array): void {
+    const again = new Uint8Array(piece.length);
+    this.#fill(file, 0, again);
+    if (Buffer.compare(piece, again) !== 0) throw this.#changed();
+  }
+
+  /** @throws FaultError when what left of it is not what it holds */
+  async #prove(file: number, { recordAt, endOf, isSealed }: Cut): Promise<void> {
+    const [start, end] = [this.#starts[file]!, this.#starts[file + 1]!];
+    let buffer = new Uint8Array(0);
+    let pieces = 0;
+    for (let at = start; at < end;) {
+      const record = recordAt(at);
+      const stop = Math.min(end, endOf(record));
+      if (buffer.length < stop - at) buffer = new Uint8Array(stop - at);
+      const piece = buffer.subarray(0, stop - at);
+      this.#fill(file, at - start, piece);
+      const same = this.#watch.isSame(record, at === start, piece);
+      if (same === false || (same === undefined && isSealed(record))) throw this.#changed();
+      at = stop;
+      if (++pieces % PIECES_AT_ONCE === 0) await setImmediate();
+    }
+  }
+
+  async #lookAtEmpty(): Promise<void> {
+    let looks = 0;
+    for (const [file, { type, size }] of this.#list.files.entries()) {
+      if (type !== "file" || size > 0 || this.#list.contents.has(file)) continue;
+      this.#about = this.#local(file);
+      try {
+        const stat = this.#system(() => this.#lookAgain(file));
+        if (stat.size > 0n) this.#watch.grow(file);
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        this.#watch.lose(file, error);
+      }
+      if (++looks % LOOKS_AT_ONCE === 0) await setImmediate();
+    }
+    this.#emptyLooked = true;
+  }
+
+  #lookAgain(file: number): BigIntStats {
+    const known = this.#open.get(file);
+    if (known !== undefined) return fstatSync(known, { bigint: true });
+    const fd = this.#openFile(file);
+    try {
+      return fstatSync(fd, { bigint: true });
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #changed(): FaultError {
+    return new FaultError("source-changed", this.#about);
   }
 
   /** Opened without blocking: what is there now may be a FIFO, which would wait for a writer. */
@@ -135,7 +274,6 @@ export class FilesContent implements Content {
     this.#open.set(file, fd);
     return fd;
   }
-
   #openFile(file: number): number {
     const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
     const root = this.#rootOf(file);

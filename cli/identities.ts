@@ -44,6 +44,13 @@ export class Identities {
     return same(TOUCHED) || (same(INODE) && same(DEVICE)) ? "same" : "unsure";
   }
 
+  /** Whether it is that very file, whatever was written to it since. */
+  isSameInode(index: number, stat: BigIntStats): boolean {
+    const now = fieldsOf(stat);
+    const at = index * FIELDS;
+    return this.#all[at + INODE] === now[INODE] && this.#all[at + DEVICE] === now[DEVICE];
+  }
+
   /** Of each: inode, size, mtime and ctime in ns. */
   stamps(): BigUint64Array {
     const stamps = new BigUint64Array(this.#count * (FIELDS - 1));

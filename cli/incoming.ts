@@ -17,6 +17,7 @@ import {
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import { diskUse, findPartial, openPartial } from "./find-partial.ts";
+import type { Unsound } from "./file-watch.ts";
 import { Folder } from "./folder.ts";
 import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
@@ -163,6 +164,11 @@ export class Incoming {
   /** After `finish`: what got which name. */
   get saved(): readonly Saved[] {
     return this.#stage.at === "agreed" ? this.#stage.store.saved : [];
+  }
+
+  /** Once all is here: fetched files that are not what they were offered as. */
+  get unsound(): readonly Unsound[] {
+    return this.#stage.at === "agreed" ? this.#stage.store.unsound : [];
   }
 
   /** After `finish`, of a share that is one. */

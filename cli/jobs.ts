@@ -34,6 +34,8 @@ export interface SendJob {
   readonly dropSlowMs?: number | undefined;
   /** bytes per second; undefined: no limit */
   readonly limit?: number | undefined;
+  /** A file that changes while it is sent ends the share; undefined: all others go on. */
+  readonly strict?: boolean | undefined;
   /** Keep what is needed to offer the same share again; undefined: nothing is kept. */
   readonly keep?: KeepSend | undefined;
 }

@@ -1,31 +1,61 @@
 import { FaultError, KEEPALIVE_MS, type FaultCode, type FaultOf } from "../protocol/mod.ts";
 import { errorCode } from "./folder.ts";
-import { TAG_BYTES, type KeptSend } from "./kept-send.ts";
+import type { KeptSend } from "./kept-send.ts";
+import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
 
 /** After these nobody can go on with the share. No relay can tell us one of them: see wire-faults.ts. */
 const OVER: ReadonlySet<FaultCode> = new Set<Exclude<FaultCode, FaultOf<"toSender">>>([
   "source-changed",
 ]);
 
-/** Keeps what is needed to go on with a running send, as long as it can be written. */
+/** A record that left before can't be had again as it was. */
+export class Unrepeatable extends FaultError {
+  constructor(about: string) {
+    super("source-changed", about);
+  }
+}
+
+/**
+ * Remembers what left of a running send, and keeps what is needed to go on with it as long as that can
+ * be written.
+ */
 export class Keeper {
   #kept: KeptSend | undefined;
+  readonly #tags: SealedTags;
   readonly #lost: () => void;
   #touchedAt = -Infinity;
 
   /** @param lost called when it can't be kept any more */
   constructor(kept: KeptSend | undefined, lost: () => void) {
     this.#kept = kept;
+    this.#tags = new SealedTags(kept?.tags());
     this.#lost = lost;
   }
 
+  /** Whether that record may have left before, in this run or another. */
+  has(index: number): boolean {
+    return this.#tags.has(index);
+  }
+
   /**
-   * Before a record leaves: no other run may ever send another one in its place.
-   * @throws FaultError "source-changed" when another one left before
+   * Before a record leaves: no other one may ever be sent in its place.
+   * @throws Unrepeatable when another one left before
    */
   note(index: number, ciphertext: Uint8Array, about: string): void {
-    const same = this.#write((kept) => kept.note(index, ciphertext.subarray(-TAG_BYTES)));
-    if (same === false) throw new FaultError("source-changed", about);
+    const tag = ciphertext.subarray(-TAG_BYTES);
+    if (this.#tags.has(index)) {
+      if (this.#tags.isSame(index, tag)) return;
+      throw new Unrepeatable(about);
+    }
+    this.#write((kept) => {
+      if (!kept.note(index, tag)) throw new Unrepeatable(about);
+    });
+    this.#tags.set(index, tag);
+  }
+
+  /** Before a record leaves that has zeros in the place of that file. */
+  distrust(entry: number): void {
+    this.#write((kept) => kept.distrust(entry));
   }
 
   /** A relay took the share: from now on it is worth going on with. */
@@ -34,16 +64,15 @@ export class Keeper {
   }
 
   /** A disk that is full ends no transfer; that nobody goes on with it is what counts. */
-  #write<T>(step: (kept: KeptSend) => T): T | undefined {
-    if (this.#kept === undefined) return undefined;
+  #write(step: (kept: KeptSend) => void): void {
+    if (this.#kept === undefined) return;
     try {
-      return step(this.#kept);
+      step(this.#kept);
     } catch (error) {
-      if (errorCode(error) === undefined) throw error;
+      if (errorCode(error) === undefined || error instanceof FaultError) throw error;
       this.#kept.forget();
       this.#kept = undefined;
       this.#lost();
-      return undefined;
     }
   }
 

@@ -33,6 +33,7 @@ import { errorCode } from "./folder.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import { openOwn, readFully, writeFully } from "./own-file.ts";
 import { bootId } from "./owner.ts";
+import { TAG_BYTES } from "./sealed-tags.ts";
 import { isFree, ownedName, shareOf, TAGS } from "./send-folder.ts";
 import {
   againEntry,
@@ -46,8 +47,6 @@ import {
   type Again,
 } from "./state.ts";
 
-/** Of AES-GCM. */
-export const TAG_BYTES = 16;
 /** inode, size, mtime and ctime in ns: what tells that a file is the one that it was. */
 export const STAMP_FIELDS = 4;
 
@@ -212,9 +211,27 @@ export class KeptSend {
     return Math.ceil(fstatSync(this.#tags).size / TAG_BYTES);
   }
 
+  /** Of all records that may have left before; zeros of those that did not. */
+  tags(): Uint8Array {
+    return readFully(this.#tags, 0, Math.floor(fstatSync(this.#tags).size / TAG_BYTES) * TAG_BYTES);
+  }
+
   /** Whether record `index` may have left before. */
   has(index: number): boolean {
     return this.#tag(index).some((byte) => byte !== 0);
+  }
+
+  /**
+   * Another run must not take this file for what it was: something else left in its place.
+   * @throws what the file system throws
+   */
+  distrust(entry: number): void {
+    const fd = this.#own.open(STAMPS, constants.O_WRONLY);
+    try {
+      writeFully(fd, new Uint8Array(8 * STAMP_FIELDS), 8 * STAMP_FIELDS * entry);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /**

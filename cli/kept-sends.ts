@@ -1,6 +1,7 @@
 /** All sends that are kept. */
 import type { HeldFolder } from "./held-folder.ts";
-import { ENTRY, sendEntry, TAG_BYTES, type SendEntry } from "./kept-send.ts";
+import { ENTRY, sendEntry, type SendEntry } from "./kept-send.ts";
+import { TAG_BYTES } from "./sealed-tags.ts";
 import { isFree, lookInside, shareOf, TAGS } from "./send-folder.ts";
 import { namesIn, openState, readEntry, type Dated } from "./state.ts";
 

@@ -1,5 +1,5 @@
 /** Where the files of a share lie in it: arithmetic only. */
-import type { Manifest } from "../protocol/manifest.ts";
+import { stateBytes, type Manifest } from "../protocol/manifest.ts";
 import { dataPerRecord, plainOffset } from "../protocol/sizes.ts";
 import { WINDOW_RECORDS } from "../protocol/limits.ts";
 
@@ -59,18 +59,19 @@ export class Layout {
   }
 
   /**
-   * The first record from `from` on that holds anything of a wanted file; the number of records when
-   * none does. A gap that is on its way already is not worth a jump: those records are taken too.
+   * The first record from `from` on that holds anything of a wanted file, or of what became of files;
+   * the number of records when none does. A gap that is on its way already is not worth a jump: those records are taken too.
    */
   nextWanted(from: number, wanted: (file: number) => boolean): number {
-    const { files, records } = this.manifest;
+    const { files, records, bytes } = this.manifest;
     const start = this.position(from);
+    const jump = (next: number): number => (next - from < WINDOW_RECORDS ? from : next);
     for (let file = this.fileAt(start); file < files.length; file++) {
       if (files[file]!.size === 0 || !wanted(file)) continue;
-      const next = Math.max(from, this.recordAt(Math.max(start, this.begin(file))));
-      return next - from < WINDOW_RECORDS ? from : next;
+      return jump(Math.max(from, this.recordAt(Math.max(start, this.begin(file)))));
     }
-    return records;
+    if (from >= records || stateBytes(this.manifest) === 0) return records;
+    return jump(Math.max(from, this.recordAt(bytes)));
   }
 }
 

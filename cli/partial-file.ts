@@ -6,6 +6,7 @@ import type { Manifest } from "../protocol/manifest.ts";
 import { parseSafeName, type SafeName } from "../protocol/names.ts";
 import { plainOffset } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
+import type { Unsound } from "./file-watch.ts";
 import { isSame, swapped, type HeldFolder } from "./held-folder.ts";
 import { modeWhileComing, setFinalMode, setTime, syncFile, writeFully } from "./own-file.ts";
 import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
@@ -96,7 +97,12 @@ export class PartialFile extends PartialShare {
     return this.#saved;
   }
 
+  override get unsound(): readonly Unsound[] {
+    return this.states.unsound();
+  }
+
   protected override async place(policy: FinishPolicy): Promise<string> {
+    if (!this.states.isUsable(0)) return "";
     const name = await this.#place(policy);
     const path = join(this.has.folder.whereabouts, name);
     this.#saved = [{ path, files: 1, bytes: this.bytes }];

@@ -11,6 +11,7 @@ import type { ManifestFile } from "../protocol/manifest.ts";
 import { Descent } from "./descent.ts";
 import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, errorCode } from "./folder.ts";
+import type { Unsound } from "./file-watch.ts";
 import type { HeldFolder, Spot } from "./held-folder.ts";
 import {
   modeWhileComing,
@@ -85,6 +86,10 @@ export class PartialTree extends PartialShare {
     return this.#saved;
   }
 
+  override get unsound(): readonly Unsound[] {
+    return this.states.unsound(this.#wanted);
+  }
+
   protected override after(index: number): number {
     return this.#layout.nextWanted(index, (file) => this.#wanted[file] === 1);
   }
@@ -138,9 +143,11 @@ export class PartialTree extends PartialShare {
     const { folder, journal, name } = this.has;
     if (!this.#whole) {
       await this.#makeEmpty();
+      this.#dropUnusable();
       await this.settleWhole(false);
     }
-    const from = { folder, journal, directory: name, data: this.#data, wanted: this.#wanted };
+    const wanted = this.#wanted.map((each, i) => (this.states.isUsable(i) ? each : 0));
+    const from = { folder, journal, directory: name, data: this.#data, wanted };
     const placed = await placeTree(from, policy);
     const dir = folder.whereabouts;
     this.#saved = placed.map(({ name: as, ...rest }) => ({ path: join(dir, as), ...rest }));
@@ -161,7 +168,7 @@ export class PartialTree extends PartialShare {
     let made = 0;
     for (const [i, file] of this.manifest.files.entries()) {
       this.#made = i;
-      if (file.size > 0 || this.#wanted[i] !== 1) continue;
+      if (file.size > 0 || this.#wanted[i] !== 1 || !this.states.isUsable(i)) continue;
       if (file.type === "file") {
         this.#fdOf(i, true);
         this.#closeFile();
@@ -171,6 +178,16 @@ export class PartialTree extends PartialShare {
       if (++made % TREE_STEP === 0) await new Promise(setImmediate);
     }
     this.#made = this.manifest.files.length;
+  }
+
+  /** Nothing that is no whole file may have the name of one. */
+  #dropUnusable(): void {
+    for (const [i, { path, size }] of this.manifest.files.entries()) {
+      if (size === 0 || this.#wanted[i] !== 1 || this.states.isUsable(i)) continue;
+      if (this.#open?.file === i) this.#closeFile();
+      const at = this.#writing.place(path);
+      at?.folder.clear(at.name);
+    }
   }
 
   #fdOf(file: number, anew: boolean): number {
@@ -202,6 +219,7 @@ export class PartialTree extends PartialShare {
 
   /** Through a descriptor of its own: the one that writes may be closed meanwhile. */
   async #syncFile(file: number): Promise<void> {
+    if (!this.states.isUsable(file)) return;
     const at = this.#syncing.place(this.#pathOf(file));
     if (at === undefined) throw new FaultError("write-failed", `${this.path} was changed`);
     const fd = at.folder.open(at.name, constants.O_RDONLY);

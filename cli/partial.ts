@@ -5,15 +5,17 @@
  */
 import { join } from "node:path";
 import { FaultError } from "../protocol/faults.ts";
-import type { Manifest } from "../protocol/manifest.ts";
+import { stateBytes, type Manifest } from "../protocol/manifest.ts";
 import { plainOffset, recordBytes } from "../protocol/sizes.ts";
 import type { DiskUse } from "./disk-need.ts";
+import type { Unsound } from "./file-watch.ts";
 import { checkSpace, diskFault, type Folder } from "./folder.ts";
 import { swapped, type HeldFolder } from "./held-folder.ts";
 import { JOURNAL, type Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "./owner.ts";
 import type { FinishPolicy } from "./place.ts";
 import type { Policy } from "./policy.ts";
+import { ReceivedStates, STATES } from "./received-states.ts";
 
 /** The one file of a share, or the folder with all that is in it. */
 export const DATA = "data";
@@ -44,6 +46,7 @@ export abstract class PartialShare {
   /** The partial directory, for messages. */
   readonly path: string;
   protected readonly has: Holdings;
+  protected readonly states: ReceivedStates;
   #next: number;
   #records: number;
   #synced: number;
@@ -56,6 +59,7 @@ export abstract class PartialShare {
   constructor(holdings: Holdings) {
     this.has = holdings;
     this.manifest = holdings.journal.manifest;
+    this.states = ReceivedStates.of(holdings.own, this.manifest);
     this.path = join(holdings.folder.path, holdings.name);
     this.#next = holdings.next;
     this.#synced = holdings.synced;
@@ -105,15 +109,16 @@ export abstract class PartialShare {
     if (this.#broken !== undefined) throw this.#broken;
     if (this.#closed) throw new FaultError("internal", "closed");
     const { recordSize, open, bytes } = this.manifest;
+    const plainBytes = this.headBytes + bytes + stateBytes(this.manifest);
     if (index >= this.#records) throw new FaultError("corrupt-record", `${index}, too many`);
     if (index !== this.#next) throw new FaultError("internal", `record ${index} out of turn`);
-    if (!open && plaintext.length !== recordBytes(index, this.headBytes + bytes, recordSize)) {
+    if (!open && plaintext.length !== recordBytes(index, plainBytes, recordSize)) {
       throw new FaultError("corrupt-record", `${index}, with ${plaintext.length} bytes`);
     }
     const start = plainOffset(index, recordSize) - this.headBytes;
     const head = start < 0 ? Math.min(-start, plaintext.length) : 0;
     try {
-      this.put(plaintext.subarray(head), Math.max(start, 0));
+      this.#put(plaintext.subarray(head), Math.max(start, 0));
       if (last) this.#records = index + 1;
       const next = last ? index + 1 : this.after(index + 1);
       this.#mark(next);
@@ -212,6 +217,8 @@ export abstract class PartialShare {
   protected abstract place(policy: FinishPolicy): Promise<string>;
   /** After `finish`: what got which name. */
   abstract get saved(): readonly Saved[];
+  /** Fetched files that are not what they were offered as, once all is here. */
+  abstract get unsound(): readonly Unsound[];
   /** Closes what it holds besides the journal and the folder. */
   protected abstract letGo(): void;
 
@@ -244,6 +251,16 @@ export abstract class PartialShare {
       const why = `${detail}: it got no name there; all of it is in this place`;
       throw new FaultError(code, why, { cause: error });
     }
+  }
+
+  /** What follows the files is what became of them. */
+  #put(content: Uint8Array, position: number): void {
+    const { open, bytes } = this.manifest;
+    const ofFiles = open ? content.length : Math.min(content.length, Math.max(bytes - position, 0));
+    this.put(content.subarray(0, ofFiles), open ? position : Math.min(position, bytes));
+    if (ofFiles === content.length) return;
+    this.states.take(content.subarray(ofFiles), Math.max(position - bytes, 0));
+    this.states.keep(this.has.own);
   }
 
   async #sync(): Promise<void> {
@@ -327,6 +344,6 @@ export abstract class PartialShare {
 
 /** The journal last: what has none is nobody's. The directory stays where another has its name. */
 export function removePartial(folder: Folder, name: string, own: HeldFolder): void {
-  for (const entry of [DATA, JOURNAL]) own.clear(entry);
+  for (const entry of [DATA, STATES, JOURNAL]) own.clear(entry);
   if (own.is(folder.look(name))) folder.removeFolder(name);
 }

@@ -38,6 +38,7 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import { EventPace } from "./event-pace.ts";
 import type { ClientEvent } from "./events.ts";
 import { FilePositions } from "./file-at.ts";
+import { unsoundEvent } from "./file-watch.ts";
 import { checkDestination } from "./folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
@@ -77,6 +78,8 @@ export class Receiving {
   #checkpointAt = 0;
   /** When the next record may come, under --limit. */
   #rateClock = 0;
+  /** What was saved last is all that arrived whole, and not all of it. */
+  #notWhole = false;
   /** Disk work under way; the thread ends only after it. */
   #disk: Promise<void> = Promise.resolve();
 
@@ -301,6 +304,9 @@ export class Receiving {
       await incoming.finish();
       this.#emit({ event: "progress", bytes: size, size });
       this.#tellSaved(incoming);
+      const { unsound } = incoming;
+      this.#notWhole = unsound.length > 0;
+      if (this.#notWhole) this.#emit(unsoundEvent(unsound));
       if (incoming.kept) this.#forget(incoming);
       this.#handle({ type: "saved", mac: incoming.receipt() });
     } catch (error) {
@@ -370,7 +376,8 @@ export class Receiving {
     });
   }
 
-  async #finish(fault: FaultCode | undefined, detail: string | undefined): Promise<void> {
+  async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
+    const fault = how ?? (this.#notWhole ? "not-whole" : undefined);
     clearInterval(this.#timer);
     const incoming = this.#incoming;
     this.#incoming = undefined;

@@ -1,5 +1,6 @@
 import {
   CLIENT_TICK_MS,
+  EXIT,
   FAULTS,
   FaultError,
   PROGRESS_EVERY_MS,
@@ -36,6 +37,7 @@ import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
 import { FilePositions } from "./file-at.ts";
 import { Keeper } from "./keeper.ts";
+import { unsoundEvent } from "./file-watch.ts";
 import { Line } from "./line.ts";
 import { aboutLine, type NoLine } from "./line-trouble.ts";
 import { relayNews } from "./relay-news.ts";
@@ -75,6 +77,8 @@ export class Sending {
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
   #sentRecords = 0;
+  /** Files that were given up and are noted so. */
+  #distrusted = 0;
   #progressAt = 0;
   /** Progress not yet reported. The next tick tells it, so a stalled transfer still shows its final position. */
   #progressUntold = false;
@@ -95,6 +99,7 @@ export class Sending {
     this.#keys = keys;
     this.#share = share;
     this.#keeper = new Keeper(kept, () => emit({ event: "unkept", share: toHex(share) }));
+    source.isSealed = (index) => this.#keeper.has(index);
     this.#cipher = cipher;
     this.#sentRecords = kept?.end ?? 0;
     this.#limit = new RateLimit(job.limit);
@@ -295,6 +300,8 @@ export class Sending {
     if (data === undefined) return undefined;
     const { parts, last, padding } = data;
     const ciphertext = this.#cipher.seal(index, parts, last, padding);
+    for (const entry of this.#source.lost.slice(this.#distrusted)) this.#keeper.distrust(entry);
+    this.#distrusted = this.#source.lost.length;
     this.#keeper.note(index, ciphertext, this.#source.about);
     return encodeFrame(this.#share, index, last, ciphertext);
   }
@@ -358,13 +365,16 @@ export class Sending {
     return this.#source.bytesBefore(this.#sentRecords);
   }
 
-  async #finish({ fault, detail, verified }: SenderOutcome): Promise<void> {
+  async #finish({ fault: how, detail, verified }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
     this.#pace.flush();
+    const { unsound } = this.#source;
+    if (unsound.length > 0) this.#emit(unsoundEvent(unsound));
+    const fault = how ?? (unsound.length > 0 ? "files-changed" : undefined);
     const now = performance.now();
     const seconds = (now - this.#startedAt) / 1000;
     const active = (now - (this.#activeAt ?? now)) / 1000;
-    if (fault === undefined || fault === "some-failed") {
+    if (fault === undefined || FAULTS[fault].exitCode === EXIT.someFailed) {
       const { records } = this.#source;
       const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);
       this.#emit({ event: "done", bytes, seconds, active, receivers: verified });
@@ -378,7 +388,7 @@ export class Sending {
     }
     await this.#line?.close();
     this.#source.close();
-    this.#keeper.letGo(fault, this.#job.stay);
+    this.#keeper.letGo(how, this.#job.stay);
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
   }
 

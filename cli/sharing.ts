@@ -25,9 +25,10 @@ import { compare, type Change } from "./changes.ts";
 import type { ClientEvent } from "./events.ts";
 import { errorCode } from "./folder.ts";
 import type { SendJob } from "./jobs.ts";
-import { KeptSend, TAG_BYTES, type Content } from "./kept-send.ts";
+import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
 import { keysFor } from "./job-keys.ts";
+import { TAG_BYTES } from "./sealed-tags.ts";
 import type { Source } from "./source.ts";
 
 /** Records compared before anything else has its turn. */
@@ -191,6 +192,7 @@ async function changedContent(
   const { manifest, head } = encoded;
   const data = dataPerRecord(manifest.recordSize);
   const changes: Change[] = [];
+  source.isSealed = (index) => kept.has(index);
   let start = head.length;
   // Many small files share a record: each is looked at once.
   let unseen = 0;

@@ -2,7 +2,8 @@
 import type { EncodedManifest, Manifest } from "../protocol/manifest.ts";
 import { senderName, type SafeName } from "../protocol/names.ts";
 import { listPaths } from "./file-list.ts";
-import { FilesContent } from "./files-content.ts";
+import type { Unsound } from "./file-watch.ts";
+import { FilesContent, type ContentOptions } from "./files-content.ts";
 import { KnownSource } from "./known-source.ts";
 import type { SkippedEntry } from "./skipped.ts";
 import { StreamSource } from "./stream-source.ts";
@@ -45,6 +46,8 @@ export interface Source {
   readonly seekable: boolean;
   /** Called when a record can be read that was not there yet. */
   onReady: () => void;
+  /** Whether record `index` was sealed before, by this run or another: it must be the same again. */
+  isSealed: (index: number) => boolean;
   /**
    * The manifest of a share of this, with what `read` needs to cut records.
    * Once per source: a share id belongs to one content.
@@ -53,7 +56,8 @@ export interface Source {
   describe(share: Uint8Array, apart?: boolean): EncodedManifest;
   /**
    * The record `index`, in any order and as often as asked where it is seekable, else in order with
-   * the last CREDIT_RECORDS again. Undefined: it is not there yet, or beyond the end.
+   * the last CREDIT_RECORDS again. Undefined: it is not there yet, or beyond the end. Of files that
+   * changed since it was sealed it may have other bytes than it had: its tag tells.
    * @throws FaultError "source-changed" or "source-unreadable"
    */
   read(index: number): RecordData | undefined;
@@ -62,6 +66,10 @@ export interface Source {
    * another run that nothing changed. Undefined: no other run can have this source again.
    */
   stamps(): BigUint64Array | undefined;
+  /** Entries of the manifest that were given up, in that order: zeros stand for them from then on. */
+  readonly lost: readonly number[];
+  /** Files that are not what they were when the share was described. */
+  readonly unsound: readonly Unsound[];
   /** Records of the share; undefined as long as nobody knows. */
   readonly records: number | undefined;
   /** Bytes of files that lie before record `index`. */
@@ -71,14 +79,19 @@ export interface Source {
 
 /**
  * @param signal ends the search for files
+ * @param options what to do about files that change while they are sent
  * @throws FaultError "no-such-file", "not-a-file", "unreadable-file", "endless-file", "share-too-big",
  *   "interrupted", or "unsendable-name" for a name that receivers would refuse
  */
-export async function openSource(what: SendWhat, signal: AbortSignal): Promise<Source> {
+export async function openSource(
+  what: SendWhat,
+  signal: AbortSignal,
+  options: ContentOptions = {},
+): Promise<Source> {
   switch (what.from) {
     case "paths": {
       const list = await listPaths(what, signal);
-      return new KnownSource(new FilesContent(list), list.skipped);
+      return new KnownSource(new FilesContent(list, options), list.skipped);
     }
     case "text":
       return new KnownSource(new TextContent(what.text, nameOf(what.name, "text.txt")), []);
@@ -92,6 +105,23 @@ function nameOf(given: string | undefined, otherwise: string): SafeName {
   return senderName(given ?? otherwise);
 }
 
+/** The record that is read for. */
+export interface ReadFor {
+  readonly record: number;
+  /** It was sealed when so many files had been given up; undefined: it is new. */
+  readonly lostThen: number | undefined;
+  /** The states of files were told: all that is new has to be as they say. */
+  readonly told: boolean;
+}
+
+/** How content lies in records. */
+export interface Cut {
+  /** Positions are those of the files' bytes behind one another. */
+  readonly recordAt: (position: number) => number;
+  readonly endOf: (record: number) => number;
+  readonly isSealed: (record: number) => boolean;
+}
+
 /** What a `Source` of known length is made from. */
 export interface Content {
   readonly name: string;
@@ -101,7 +131,19 @@ export interface Content {
   readonly files: Manifest["files"];
   /** As a source's. */
   stamps(): BigUint64Array | undefined;
-  /** `length` bytes of all files behind one another; valid until the next call. */
-  read(position: number, length: number): Uint8Array;
+  /**
+   * `length` bytes of all files behind one another; valid until the next call.
+   * @throws FaultError "source-changed" or "source-unreadable"
+   */
+  read(position: number, length: number, of: ReadFor): Uint8Array;
+  /** A byte for each file, to be told behind them; undefined: one that changes ends the share. */
+  readonly states: Uint8Array | undefined;
+  /** As a source's. */
+  readonly lost: readonly number[];
+  readonly unsound: readonly Unsound[];
+  /** Whether the states are known; `prove` finds them out. */
+  readonly isProved: boolean;
+  /** @throws FaultError when nothing of it is left */
+  prove(cut: Cut): Promise<void>;
   close(): void;
 }

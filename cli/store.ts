@@ -1,8 +1,10 @@
 /** Where the content of an agreed share goes. */
 import { FaultError } from "../protocol/faults.ts";
-import type { Manifest } from "../protocol/manifest.ts";
+import { stateBytes, type Manifest } from "../protocol/manifest.ts";
+import type { Unsound } from "./file-watch.ts";
 import type { Saved } from "./partial.ts";
 import type { FinishPolicy } from "./place.ts";
+import { ReceivedStates } from "./received-states.ts";
 
 /** `PartialShare` is one; the others keep nothing on the disk. */
 export interface Store {
@@ -19,6 +21,8 @@ export interface Store {
   finish(policy: FinishPolicy): Promise<unknown>;
   /** After `finish`. */
   readonly saved: readonly Saved[];
+  /** Once all is here: fetched files that are not what they were offered as. */
+  readonly unsound: readonly Unsound[];
   /** @returns where it is kept for another run, if it is */
   close(): Promise<string | undefined>;
 }
@@ -28,6 +32,7 @@ export class NothingLeft implements Store {
   readonly next: number;
   readonly bytes: number;
   readonly saved = [];
+  readonly unsound = [];
 
   constructor({ records, bytes }: Manifest) {
     this.next = records;
@@ -49,6 +54,7 @@ export class NothingLeft implements Store {
 export abstract class StreamStore implements Store {
   readonly saved = [];
   protected readonly manifest: Manifest;
+  readonly #states: ReceivedStates;
   /** Of the head, not seen yet. */
   #headLeft: number;
   #next = 0;
@@ -56,6 +62,7 @@ export abstract class StreamStore implements Store {
 
   constructor(manifest: Manifest, headBytes: number) {
     this.manifest = manifest;
+    this.#states = ReceivedStates.unkept(manifest);
     this.#headLeft = headBytes;
   }
 
@@ -67,16 +74,23 @@ export abstract class StreamStore implements Store {
     return this.#bytes;
   }
 
+  get unsound(): readonly Unsound[] {
+    return this.#states.unsound();
+  }
+
   write(index: number, plaintext: Uint8Array): void {
     const head = Math.min(this.#headLeft, plaintext.length);
     const content = plaintext.subarray(head);
     const { open, bytes } = this.manifest;
-    if (!open && this.#bytes + content.length > bytes) {
+    const ofFiles = open ? content.length : Math.min(content.length, bytes - this.#bytes);
+    const states = content.subarray(ofFiles);
+    if (this.#states.known + states.length > stateBytes(this.manifest)) {
       throw new FaultError("corrupt-record", `${index}, with more than the share has`);
     }
-    this.take(content);
+    this.take(content.subarray(0, ofFiles));
+    this.#states.take(states, this.#states.known);
     this.#headLeft -= head;
-    this.#bytes += content.length;
+    this.#bytes += ofFiles;
     this.#next = index + 1;
   }
 
@@ -84,7 +98,7 @@ export abstract class StreamStore implements Store {
 
   async finish(): Promise<void> {
     const { open, bytes } = this.manifest;
-    if (!open && this.#bytes !== bytes) {
+    if (!open && (this.#bytes !== bytes || !this.#states.isWhole)) {
       throw new FaultError("corrupt-record", `${this.#bytes} bytes of ${bytes}`);
     }
     await this.flush();

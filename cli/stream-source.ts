@@ -31,7 +31,10 @@ export class StreamSource implements Source {
   readonly about = "the standard input";
   readonly skipped = [];
   readonly seekable = false;
+  readonly unsound = [];
+  readonly lost = [];
   onReady: () => void = () => undefined;
+  isSealed: (index: number) => boolean = () => false;
   records: number | undefined;
   readonly #fd: number;
   readonly #kept = new Map<number, Produced>();

@@ -11,6 +11,10 @@ export class TextContent implements Content {
   readonly more = 0;
   readonly about: SafeName;
   readonly kind = "text";
+  readonly states = undefined;
+  readonly lost = [];
+  readonly unsound = [];
+  readonly isProved = true;
   readonly files: readonly ManifestFile[];
   readonly #bytes: Uint8Array;
 
@@ -31,6 +35,8 @@ export class TextContent implements Content {
   read(position: number, length: number): Uint8Array {
     return this.#bytes.subarray(position, position + length);
   }
+
+  async prove(): Promise<void> {}
 
   close(): void {}
 }

@@ -1,5 +1,5 @@
 /** The streaming thread: socket, cipher and disk. The main thread keeps the screen. */
-import { FAULTS, FaultError } from "../protocol/mod.ts";
+import { FAULTS, FaultError, isLobby } from "../protocol/mod.ts";
 
 import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "./events.ts";
@@ -35,7 +35,9 @@ async function start(given: Job): Promise<Sending | Receiving | undefined> {
   try {
     const job = await placed(given);
     if (job.kind === "receive") return new Receiving(job, emit, end);
-    const open = (): Promise<Source> => openSource(job.what, interrupted.signal);
+    // The relay gives browsers and curl a share of the lobby as it comes: they can't be told later.
+    const strict = job.strict === true || isLobby(job.code);
+    const open = (): Promise<Source> => openSource(job.what, interrupted.signal, { strict });
     return new Sending(job, await openSharing(job, open, emit, interrupted.signal), emit, end);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;

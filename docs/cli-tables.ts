@@ -13,7 +13,7 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   done: "all done",
   failed: "failed",
   usage: "wrong usage; nothing was started",
-  someFailed: "some receivers failed",
+  someFailed: "some receivers or some files failed",
   relayFailed: "a relay that could not go on; start it again",
   versionMismatch: "the relay and this program speak no version of the protocol in common",
   interrupted: "interrupted",

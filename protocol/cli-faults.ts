@@ -2,7 +2,7 @@
  * Faults that a client finds out by itself: about its command line, its files and disk, its way to a
  * relay, its person's will. None of them is ever taken from the wire.
  */
-import { EXIT, failed, wrongUse, type Fault } from "./fault.ts";
+import { EXIT, failed, inPart, wrongUse, type Fault } from "./fault.ts";
 
 export const CLI_FAULTS = {
   usage: wrongUse(
@@ -115,7 +115,7 @@ export const CLI_FAULTS = {
   ),
   "bad-manifest": failed(
     "The description of the share is not valid",
-    "Nothing was written. Ask the sender to update fileshare and send again.",
+    "Nothing was written. Update fileshare on both sides, then send again.",
   ),
   "corrupt-record": failed(
     "What arrived could not be decrypted",
@@ -155,12 +155,17 @@ export const CLI_FAULTS = {
     "Too many files of that name are there already",
     "Remove some, or give another folder with --out.",
   ),
-  "some-failed": {
-    sentence: "Some receivers did not get the whole file",
-    advice: "Send it again for them, or use --stay to wait for them.",
-    retry: false,
-    closeCode: 0,
-    exitCode: EXIT.someFailed,
-  },
+  "files-changed": inPart(
+    "Some files changed while they were being sent",
+    "All others arrived whole. Run the same command again to send these; receivers get them alone with --overwrite.",
+  ),
+  "not-whole": inPart(
+    "Some files did not arrive whole, as they changed at the sender",
+    "All others are saved. When the sender sends again, receive it with --overwrite: these alone are fetched.",
+  ),
+  "some-failed": inPart(
+    "Some receivers did not get the whole file",
+    "Send it again for them, or use --stay to wait for them.",
+  ),
   internal: failed("fileshare made a mistake", "Please report it with the line above."),
 } as const satisfies Record<string, Fault>;

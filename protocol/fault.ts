@@ -37,3 +37,12 @@ export const wrongUse = (sentence: string, advice: string): Fault => ({
   closeCode: 0,
   exitCode: EXIT.usage,
 });
+
+/** All is through, and not all of it is whole. */
+export const inPart = (sentence: string, advice: string): Fault => ({
+  sentence,
+  advice,
+  retry: false,
+  closeCode: 0,
+  exitCode: EXIT.someFailed,
+});

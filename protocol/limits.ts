@@ -219,6 +219,12 @@ export const IGNORE_FILE_BYTES = limit(
   "bytes",
   "one .gitignore; a longer one is a mistake",
 );
+export const UNSOUND_TOLD = limit(
+  "UNSOUND_TOLD",
+  100,
+  "items",
+  "files that changed while they were sent, as each side names them; more are counted",
+);
 export const UNSIZED_BYTES = limit(
   "UNSIZED_BYTES",
   64 * MiB,

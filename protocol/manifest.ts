@@ -2,7 +2,9 @@
  * What a share holds. The manifest is the beginning of the plaintext, so it is sealed like the
  * files are, and what the wire's headers claim counts only where the manifest says the same:
  *
- *   plaintext   | length u32 | manifest, one MessagePack map | bytes of file 0 | of file 1 | ...
+ *   plaintext   | length u32 | manifest, one MessagePack map | bytes of file 0 | of file 1 | ... |
+ *
+ * In version 2 a byte for each entry follows: what became of it while it was sent (see states.ts).
  *
  * A sender that holds content back gives everyone the manifest before. Then zeros inside the manifest,
  * as `pad`, fill its last record, so that the files' bytes begin with the next one.
@@ -23,7 +25,11 @@ import {
   recordSizeApart,
 } from "./sizes.ts";
 
+/** Nothing follows the files: of texts, of open shares, and of what ends when a file changes. */
 export const MANIFEST_VERSION = 1;
+/** A state for each entry follows them. */
+export const STATES_VERSION = 2;
+export type ManifestVersion = typeof MANIFEST_VERSION | typeof STATES_VERSION;
 /** Bytes of the length before the manifest. */
 export const MANIFEST_LENGTH_BYTES = 4;
 /** The owner's x bit. */
@@ -53,7 +59,7 @@ export interface ManifestFile {
 }
 
 export interface Manifest {
-  readonly version: typeof MANIFEST_VERSION;
+  readonly version: ManifestVersion;
   /** 16 bytes. */
   readonly share: Uint8Array;
   /** Bytes of a full record's ciphertext. */
@@ -75,7 +81,7 @@ export interface EncodedManifest {
   readonly manifest: Manifest;
   /** The length and the manifest: what comes before the first file's bytes. */
   readonly head: Uint8Array;
-  /** Bytes of the whole plaintext: the head and all files. */
+  /** Bytes of the whole plaintext: the head, all files, and their states. */
   readonly plainBytes: number;
 }
 
@@ -90,6 +96,13 @@ export interface ManifestSource {
   readonly kind?: Manifest["kind"];
   /** False unless given. */
   readonly open?: boolean;
+  /** MANIFEST_VERSION unless given. */
+  readonly version?: ManifestVersion;
+}
+
+/** Bytes that follow those of the files. */
+export function stateBytes({ version, files }: Pick<Manifest, "version" | "files">): number {
+  return version === STATES_VERSION ? files.length : 0;
 }
 
 /**
@@ -101,6 +114,7 @@ export interface ManifestSource {
  */
 export function encodeManifest(source: ManifestSource): EncodedManifest {
   const { share, kind = "files", open = false, apart = false } = source;
+  const { version = MANIFEST_VERSION } = source;
   if (source.recordSize < MIN_RECORD_SIZE || source.recordSize > MAX_RECORD_SIZE) {
     throw new RangeError(`record size ${source.recordSize}`);
   }
@@ -117,23 +131,26 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     if (mode === file.mode && mtime === file.mtime) return file; // as most are
     return { path, type, size, mode, mtime };
   });
-  const problem = problemOf({ kind, open, files });
+  const problem = problemOf({ version, kind, open, files });
   if (problem !== undefined) throw new RangeError(problem);
   const bytes = sumOfSizes(files);
   // Usual values are not said.
   const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}) };
   const list = packFiles(files);
+  const states = stateBytes({ version, files });
   const recordSize =
-    apart && !open ? recordSizeApart(list.end, bytes, source.recordSize) : source.recordSize;
+    apart && !open
+      ? recordSizeApart(list.end, bytes + states, source.recordSize)
+      : source.recordSize;
 
   // The number of records depends on the manifest's length, and that on the number's. Each round
   // can only grow both, and the number takes at most 5 bytes, so this ends after a few rounds.
   let records = open ? RECORD_INDEX : 1;
   for (;;) {
-    const known = { version: MANIFEST_VERSION, share, recordSize, records, bytes } as const;
+    const known = { version, share, recordSize, records, bytes } as const;
     const bare = packMapWithList({ ...known, ...said }, "files", list);
     const headBytes = apart ? filled(bare.length, dataPerRecord(recordSize)) : bare.length;
-    const plainBytes = headBytes + bytes;
+    const plainBytes = headBytes + bytes + states;
     if (headBytes - MANIFEST_LENGTH_BYTES > MANIFEST_BYTES) throw listTooLong();
     if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
       throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
@@ -220,7 +237,7 @@ export interface ExpectedShare {
 
 // Unknown keys are ignored.
 const ManifestSchema = v.object({
-  version: v.literal(MANIFEST_VERSION),
+  version: v.picklist([MANIFEST_VERSION, STATES_VERSION]),
   share: v.pipe(
     v.instance(Uint8Array),
     v.check((share) => share.length === SHARE_BYTES),
@@ -268,7 +285,10 @@ export function decodeHead(head: Uint8Array): Manifest {
 
 function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest {
   const map = unpack(bytes);
-  const list = map["files"];
+  const { files: list, version } = map;
+  if (typeof version === "number" && version > STATES_VERSION) {
+    throw bad(`it is of version ${version}, and this program reads ${STATES_VERSION} at most`);
+  }
   // Counted before the schema walks it.
   if (Array.isArray(list) && list.length > MANIFEST_FILES) throw bad("too many files");
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
@@ -278,7 +298,7 @@ function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest
   const manifest = { ...result.output, files };
   const problem = problemOf(manifest);
   if (problem !== undefined) throw bad(problem);
-  checkSizes(manifest, MANIFEST_LENGTH_BYTES + bytes.length);
+  checkSizes(manifest, MANIFEST_LENGTH_BYTES + bytes.length + stateBytes(manifest));
   return { ...manifest, folders: countFolders(files) };
 }
 
@@ -315,13 +335,15 @@ function readFile(entry: unknown, i: number): ManifestFile {
 }
 
 interface Shape {
+  readonly version: ManifestVersion;
   readonly kind: Manifest["kind"];
   readonly open: boolean;
   readonly files: readonly Pick<ManifestFile, "type" | "size">[];
 }
 
 /** What keeps these files from being a share of that kind. */
-function problemOf({ kind, open, files }: Shape): string | undefined {
+function problemOf({ version, kind, open, files }: Shape): string | undefined {
+  if (version === STATES_VERSION && (open || kind === "text")) return "it has no states to tell";
   if (files.some(({ type, size }) => type === "folder" && size > 0)) return "a folder with a size";
   const [only, ...more] = files;
   const single = only?.type === "file" && more.length === 0;
@@ -331,11 +353,11 @@ function problemOf({ kind, open, files }: Shape): string | undefined {
 }
 
 /** Whether sizes, their sum, record size and number of records fit together exactly. */
-function checkSizes(claimed: Omit<Manifest, "folders">, headBytes: number): void {
+function checkSizes(claimed: Omit<Manifest, "folders">, otherBytes: number): void {
   const { recordSize, records, bytes, files, open } = claimed;
   if (recordSize < MIN_RECORD_SIZE || recordSize > MAX_RECORD_SIZE) throw bad("the record size");
   if (sumOfSizes(files) !== bytes) throw bad("the sizes have another sum");
-  const plainBytes = headBytes + bytes;
+  const plainBytes = otherBytes + bytes;
   if (!Number.isSafeInteger(plainBytes)) throw bad("the sizes are too big");
   const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
   if (records > RECORD_INDEX || needed !== records) {

@@ -27,5 +27,6 @@ export * from "./sender-events.ts";
 export * from "./sender.ts";
 export * from "./sizes.ts";
 export * from "./start-gate.ts";
+export * from "./states.ts";
 export * from "./tempo.ts";
 export * from "./version.ts";

@@ -27,6 +27,7 @@ export interface SendValues {
   readonly exclude: readonly string[];
   readonly gitignore: boolean;
   readonly follow: boolean;
+  readonly strict: boolean;
   readonly receivers: string | undefined;
   readonly stay: boolean;
   readonly "wait-for": string | undefined;
@@ -111,6 +112,7 @@ export async function runSend(
       ask: values.ask,
       dropSlowMs,
       limit,
+      strict: values.strict,
       // A text that was read from the standard input is not there for another run.
       keep:
         values.text === "-"

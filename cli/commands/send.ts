@@ -30,6 +30,10 @@ export default command({
       type: "boolean",
       description: "Send what links lead to, inside their own folder; else links are skipped",
     },
+    strict: {
+      type: "boolean",
+      description: "End when a file changes while it is sent; else all others arrive whole",
+    },
     receivers: {
       type: "string",
       valueHint: "n",

@@ -18,6 +18,12 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
   content: "another content",
 };
 
+const UNSOUND: Record<EventOf<"unsound">["files"][number]["what"], string> = {
+  grown: "it grew, and is saved as far as it was offered",
+  changed: "it changed, and is not saved",
+  missing: "it went away or could not be read, and is not saved",
+};
+
 const OMITTED_WHY: Readonly<Record<EventOf<"omitted">["why"], string>> = {
   link: "it is a link (--follow sends what it leads to)",
   outside: "it leads out of its folder",
@@ -120,6 +126,8 @@ export class Story {
       case "kept":
         this.#kept = true;
         return [say(`Kept ${of(event)} in ${shown(event.path)}`)];
+      case "unsound":
+        return this.#unsound(event);
       case "done":
         return [this.#done(event)];
       case "error":
@@ -154,6 +162,13 @@ export class Story {
     const lines = changes.map(({ path, what }) => say(`  ${this.#name(path)}: ${CHANGES[what]}`));
     if (more > 0) lines.push(say(`  and ${count(more, "change", "changes")} more`));
     return [say("Changed since it was sent before, so this is a new share:"), ...lines];
+  }
+
+  #unsound({ files, more }: EventOf<"unsound">): Line[] {
+    const { yellow } = this.#style;
+    const lines = files.map(({ path, what }) => say(yellow(`  ${shown(path)}: ${UNSOUND[what]}`)));
+    if (more > 0) lines.push(say(yellow(`  and ${count(more, "file", "files")} more`)));
+    return [say(yellow("Not whole, as they changed while they were sent:")), ...lines];
   }
 
   #source({ name, more, files, bytes, kind, open }: EventOf<"source">): string {

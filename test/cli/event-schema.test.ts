@@ -129,6 +129,14 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await changed.sees("changed");
   await changed[Symbol.asyncDispose]();
 
+  // One that grows after it was offered.
+  await using grows = new Run(clientEvent, ["send", file.path, "--new", ...at]);
+  await grows.sees("source");
+  appendFileSync(file.path, "y");
+  await using grown = new Run(clientEvent, ["recv", "--yes", "--out", `${out}2`, ...at]);
+  expect(await grown.end()).toBe(EXIT.someFailed);
+  expect(await grows.end()).toBe(EXIT.someFailed);
+
   mkdirSync(join(folder.path, "links"));
   symlinkSync("nowhere", join(folder.path, "links", "link"));
   const nobody = ["--relay", "127.0.0.1:1", "--connect-timeout", "0.1"];
@@ -149,8 +157,8 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using doctor = new Run(doctorEvent, ["doctor", "--quick", ...at]);
   expect(await doctor.end()).toBe(EXIT.failed);
 
-  const sends = [sender, stays, touched, changed, links, wrong];
-  const clients = [first, again, whole, known, left, listener, ...sends];
+  const sends = [sender, stays, touched, changed, grows, links, wrong];
+  const clients = [first, again, whole, known, left, grown, listener, ...sends];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
   seen.add("unkept"); // which takes a full disk
   // Where a person is asked about each receiver; see test/e2e/policies.test.ts.

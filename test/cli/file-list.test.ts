@@ -1,3 +1,6 @@
+/** For a record that did not leave before. */
+const NEW = { record: 0, lostThen: undefined, told: false } as const;
+const STRICT = { strict: true } as const;
 /** What a sender finds of what a person named. */
 import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
@@ -103,7 +106,7 @@ describe("a folder", () => {
     const files = await list(paths);
     expect(pathsOf(files)).toEqual(["a/x", "c/y", "z"]);
     const content = new FilesContent(files);
-    expect(Buffer.from(content.read(0, 3)).toString()).toBe("xyz");
+    expect(Buffer.from(content.read(0, 3, NEW)).toString()).toBe("xyz");
     content.close();
   });
 
@@ -197,7 +200,7 @@ describe("F33 what is no file or folder inside a folder", () => {
       "to-out": "outside",
     });
     const content = new FilesContent(await list(top, { follow: true }));
-    expect(Buffer.from(content.read(0, 8)).toString()).toBe("axxxxaxx");
+    expect(Buffer.from(content.read(0, 8, NEW)).toString()).toBe("axxxxaxx");
     content.close();
   });
 
@@ -312,10 +315,10 @@ describe("F33 of a folder that was listed", () => {
     // The same files outside of it.
     mkdirSync(join(folder.path, "beside"));
     linkSync(join(folder.path, "top/d/x"), join(folder.path, "beside/x"));
-    const content = new FilesContent(await list(join(folder.path, "top")));
+    const content = new FilesContent(await list(join(folder.path, "top")), STRICT);
     change(folder.path);
     try {
-      return Buffer.from(content.read(FIRST, 6)).toString();
+      return Buffer.from(content.read(FIRST, 6, NEW)).toString();
     } catch (error) {
       return error instanceof FaultError ? error.code : String(error);
     } finally {
@@ -345,10 +348,10 @@ describe("F33 of a folder's file", () => {
     const path = join(folder.path, "z");
     writeFileSync(path, "abc");
     utimesSync(path, 1e9, 1e9);
-    const content = new FilesContent(await list(folder.path));
+    const content = new FilesContent(await list(folder.path), STRICT);
     change(path);
     try {
-      content.read(3 * (SOURCE_FILES_OPEN + 5), 3);
+      content.read(3 * (SOURCE_FILES_OPEN + 5), 3, NEW);
       return "no fault";
     } catch (error) {
       return error instanceof FaultError ? error.code : String(error);
@@ -402,10 +405,10 @@ test("a few files are open at a time, however many there are and in whatever ord
   expect(open()).toBe(SOURCE_FILES_OPEN);
   for (let i = 0; i < 300; i++) {
     const at = (i * 77) % 300;
-    expect(Buffer.from(content.read(at, 1)).toString()).toBe(`${at % 10}`);
+    expect(Buffer.from(content.read(at, 1, NEW)).toString()).toBe(`${at % 10}`);
     expect(open()).toBeLessThanOrEqual(SOURCE_FILES_OPEN);
   }
-  expect(Buffer.from(content.read(0, 300)).toString()).toBe("0123456789".repeat(30));
+  expect(Buffer.from(content.read(0, 300, NEW)).toString()).toBe("0123456789".repeat(30));
   content.close();
   expect(open()).toBe(0);
 });

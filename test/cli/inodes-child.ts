@@ -43,7 +43,7 @@ const number = (): bigint => BigInt.asUintN(64, statSync(first, { bigint: true }
 const high = number();
 async function open(): Promise<KnownSource> {
   const list = await listPaths({ paths: [tree] }, new AbortController().signal);
-  return new KnownSource(new FilesContent(list), [], RECORD_SIZE);
+  return new KnownSource(new FilesContent(list, { strict: true }), [], RECORD_SIZE);
 }
 
 const source = await open();
@@ -52,7 +52,7 @@ const { manifest, head } = source.describe(share);
 const plain: Uint8Array[] = [];
 const read = (from: number, to: number): void => {
   for (let index = from; index < to; index++) {
-    for (const part of source.read(index).parts) plain.push(part.slice());
+    for (const part of source.read(index)!.parts) plain.push(part.slice());
   }
 };
 const half = Math.floor(manifest.records / 2);

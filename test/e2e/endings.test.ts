@@ -1,12 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
@@ -81,7 +74,6 @@ test("a receiver that is interrupted is told of at the sender, and may come back
 
 describe("F33 a source that does not stay as it was", () => {
   test.each<{ how: string; change: (path: string) => void }>([
-    { how: "grows", change: (path) => appendFileSync(path, "more") },
     { how: "shrinks", change: (path) => truncateSync(path, 10) },
     {
       how: "is written anew with its old time",

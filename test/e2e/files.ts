@@ -8,6 +8,7 @@ import {
   PERMISSIONS,
   RECORD_SIZE,
   senderName,
+  STATES_VERSION,
 } from "../../protocol/mod.ts";
 
 /** Bytes that anyone can make again from the seed, fast enough for tens of megabytes. */
@@ -42,5 +43,11 @@ export function headBytes(path: string, size?: number): number {
     mtime: mtimeMs,
   };
   const share = new Uint8Array(16);
-  return encodeManifest({ share, recordSize: RECORD_SIZE, files: [file] }).head.length;
+  const source = {
+    version: STATES_VERSION,
+    share,
+    recordSize: RECORD_SIZE,
+    files: [file],
+  } as const;
+  return encodeManifest(source).head.length;
 }

@@ -36,7 +36,9 @@ async function shareIn(url: string, keys: Keys): Promise<Uint8Array> {
 
 function plainOf(body: Uint8Array, key: Uint8Array): Uint8Array {
   const plain = decrypt(Buffer.from(body), { version: "aes128gcm", key: Buffer.from(key) });
-  return plain.subarray(MANIFEST_LENGTH_BYTES + manifestLength(plain));
+  // Behind the file is the byte that says that it is whole.
+  expect(plain.at(-1)).toBe(0);
+  return plain.subarray(MANIFEST_LENGTH_BYTES + manifestLength(plain), -1);
 }
 
 async function started(sender: Running): Promise<void> {

@@ -243,6 +243,8 @@ describe("a share that is gone on with", () => {
     const next = await second.when("code");
     expect(next.code).toBe(known.code);
     expect(next.share).not.toBe(known.share);
+    // It is kept once the relay took it.
+    await second.when("relay", ({ online }) => online);
     expect(keptSends().map(({ share }) => share)).toEqual([next.share!]);
     const code = known.code as Code;
     await using receiver = receive({ relay: at.relay, code, out: at.out, ask: true });

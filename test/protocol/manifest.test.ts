@@ -9,6 +9,8 @@ import {
   encodeManifest,
   type ManifestFile,
   manifestLength,
+  stateBytes,
+  STATES_VERSION,
 } from "../../protocol/manifest.ts";
 import { packMap } from "../../protocol/msgpack.ts";
 import { parseSafePath } from "../../protocol/names.ts";
@@ -19,6 +21,7 @@ import {
   RECORD_SIZE,
   recordCount,
 } from "../../protocol/sizes.ts";
+import { byteOf, FILE_STATES, isUsable, stateOf } from "../../protocol/states.ts";
 import { faultOf } from "./faults.ts";
 
 const share = Uint8Array.from({ length: 16 }, (_, i) => i);
@@ -350,7 +353,10 @@ test("E4 E5 record size and count must be those of the offer, and fit the sizes"
 });
 
 test("other versions and shapes are refused", () => {
-  for (const version of [0, 2, "1", null]) refused([entry()], { version });
+  for (const version of [0, 3, "1", null]) refused([entry()], { version });
+  // What a person can do about it is said.
+  const { detail } = faultOf(() => decode(forge([entry()], { version: 3 }).bytes), "bad-manifest");
+  expect(detail).toBe("it is of version 3, and this program reads 2 at most");
   for (const files of [[], {}, null, "a", [null], [[]], ["a"], 5]) refused(files);
   refused([entry()], { share: "0123456789abcdef" });
   refused([entry()], { share: new Uint8Array(15) });
@@ -358,6 +364,38 @@ test("other versions and shapes are refused", () => {
   for (const bytes of [new Uint8Array(), new Uint8Array([0x90]), new Uint8Array(100).fill(0x91)]) {
     faultOf(() => decode(bytes), "bad-manifest");
   }
+});
+
+describe("a share that tells what became of its files", () => {
+  const files = [file("a", 10), file("b", 20), file("c", 0)];
+
+  test("has a byte for each entry behind them, and one record more where that is needed", () => {
+    const { manifest, head, plainBytes } = encodeManifest({
+      version: STATES_VERSION,
+      share,
+      files,
+      recordSize: MIN_RECORD_SIZE,
+    });
+    expect(plainBytes).toBe(head.length + 30 + 3);
+    expect(stateBytes(manifest)).toBe(3);
+    expect(manifest.records).toBe(recordCount(plainBytes, MIN_RECORD_SIZE));
+    expect(decodeHead(head)).toEqual(manifest);
+    const before = encodeManifest({ share, recordSize: MIN_RECORD_SIZE, files });
+    expect(stateBytes(before.manifest)).toBe(0);
+  });
+
+  test("is neither a text nor open", () => {
+    for (const odd of [{ kind: "text" }, { open: true }] as const) {
+      const source = { share, recordSize: 4096, files: [file("a", 0)], ...odd };
+      expect(() => encodeManifest({ version: STATES_VERSION, ...source })).toThrow(RangeError);
+    }
+  });
+
+  test("a state that is not known is of a file that must not pass for whole", () => {
+    expect(FILE_STATES.map((state) => stateOf(byteOf(state)))).toEqual([...FILE_STATES]);
+    expect([4, 255].map(stateOf)).toEqual(["changed", "changed"]);
+    expect(FILE_STATES.filter(isUsable)).toEqual(["whole", "grown"]);
+  });
 });
 
 describe("F26 limits come before the work", () => {
