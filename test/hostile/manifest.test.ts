@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientEvent } from "../../cli/events.ts";
 import {
+  EVENTS_AT_ONCE,
   LOBBY_CODE,
   MANIFEST_FILES,
   RELAY_LIMITS,
@@ -24,16 +25,23 @@ const folder = temporaryFolder();
 const out = join(folder.path, "a/b/out");
 let relay: Relay;
 let receiver: Command;
+/** Faults that the receiver told: after EVENTS_AT_ONCE it tells one a second. */
+let told = 0;
 
 beforeAll(async () => {
   mkdirSync(out, { recursive: true });
   // Receivers look for themselves at what a relay would not carry.
   const limits = { ...DEFAULT_POLICY.limits, "share-bytes": RELAY_LIMITS["share-bytes"].most };
   relay = await startRelay({ policy: { ...DEFAULT_POLICY, limits } });
-  const args = ["recv", "--lobby", "--yes", "--hidden", "--executables", "--prefix=", "--out", out];
-  receiver = fileshare(args, { FILESHARE_RELAY: relay.url });
-  await receiver.events(({ event }) => event === "waiting");
+  receiver = await startReceiver();
 });
+
+async function startReceiver(): Promise<Command> {
+  const args = ["recv", "--lobby", "--yes", "--hidden", "--executables", "--prefix=", "--out", out];
+  const command = fileshare(args, { FILESHARE_RELAY: relay.url });
+  await command.events(({ event }) => event === "waiting");
+  return command;
+}
 
 afterAll(async () => {
   await receiver[Symbol.asyncDispose]();
@@ -43,6 +51,12 @@ afterAll(async () => {
 
 /** What the receiver makes of it: the name of its fault, or "saved". */
 async function offer(lie: Lie): Promise<{ verdict: string; event: ClientEvent }> {
+  if (told === EVENTS_AT_ONCE) {
+    await receiver[Symbol.asyncDispose]();
+    receiver = await startReceiver();
+    told = 0;
+  }
+  told++;
   await using _sender = await HostileSender.start(`${relay.url}/ws`, LOBBY_CODE, lie);
   const event = await receiver.events(({ event }) => ["error", "done"].includes(event));
   if (event === undefined) throw new Error("the receiver ended");
