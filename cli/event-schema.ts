@@ -97,8 +97,8 @@ export const clientEvent = v.variant("event", [
   event("omitted", "An entry of a folder that is not sent.", {
     path: field(text, "where it is"),
     why: field(
-      v.picklist(["link", "outside", "broken", "special"]),
-      "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device",
+      v.picklist(["link", "outside", "broken", "special", "unsafe"]),
+      "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device; a name that receivers refuse",
     ),
     more: field(v.optional(whole), "so many more after this one"),
   }),

@@ -6,7 +6,15 @@ import { setImmediate } from "node:timers/promises";
 import { FaultError } from "../protocol/faults.ts";
 import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS, type ManifestFile } from "../protocol/manifest.ts";
-import { senderName, senderPathIn, type SafeName, type SafePath } from "../protocol/names.ts";
+import {
+  collisionKey,
+  quoted,
+  senderName,
+  senderPathIn,
+  unsendable,
+  type SafeName,
+  type SafePath,
+} from "../protocol/names.ts";
 import { collectAfter } from "./collect.ts";
 import { Descent } from "./descent.ts";
 import { errorCode } from "./folder.ts";
@@ -14,12 +22,14 @@ import { HeldFolder, lookAt, type Spot } from "./held-folder.ts";
 import { Identities } from "./identities.ts";
 import { LeftOut, type LeaveOut } from "./left-out.ts";
 import { Unsized } from "./unsized.ts";
+import { Unsendable } from "./unsendable.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
 
 export interface ListOptions extends LeaveOut {
   readonly paths: readonly string[];
   readonly name?: string | undefined;
   readonly follow?: boolean;
+  readonly skipUnsafe?: boolean;
 }
 
 /** Looking at a file leaves less behind than reading it. */
@@ -50,6 +60,7 @@ export interface FileList {
 export async function listPaths(options: ListOptions, signal: AbortSignal): Promise<FileList> {
   const lister = new Lister(options, signal);
   for (const path of options.paths) await lister.add(path, options.name);
+  lister.check();
   const { roots, files, identities, contents, skipped } = lister;
   collectAfter(files.length);
   const follow = options.follow === true;
@@ -68,6 +79,8 @@ interface Here {
   readonly below: string;
   readonly stat: BigIntStats;
   readonly parent: Here | undefined;
+  /** What is sent of it, by what some system takes for one name. */
+  readonly names: Map<string, string>;
 }
 
 class Lister {
@@ -77,6 +90,7 @@ class Lister {
   readonly contents = new Map<number, Uint8Array>();
   readonly skipped = new Skipped();
   readonly #unsized = new Unsized();
+  readonly #unsendable: Unsendable;
   readonly #options: ListOptions;
   readonly #signal: AbortSignal;
   #leftOut: LeftOut | undefined;
@@ -88,13 +102,16 @@ class Lister {
 
   constructor(options: ListOptions, signal: AbortSignal) {
     this.#options = options;
+    this.#unsendable = new Unsendable(options.skipUnsafe === true ? this.skipped : undefined);
     this.#signal = signal;
   }
 
   async add(path: string, name: string | undefined): Promise<void> {
     // A link is followed, as the person named this path.
     const stat = attempt(path, () => statSync(path, { bigint: true }));
-    const safe = senderName(name ?? basename(resolve(path)));
+    const ofPath = (): SafeName => senderName(basename(resolve(path)));
+    const safe = name === undefined ? this.#unsendable.try(path, ofPath) : senderName(name);
+    if (safe === undefined) return;
     const root = { local: path, name: safe, first: this.files.length };
     this.roots.push(root);
     if (!stat.isDirectory()) {
@@ -119,17 +136,17 @@ class Lister {
   }
 
   /** Searches the folder at that place. */
-  async #inside({ folder, name }: Spot, found: Omit<Here, "folder">): Promise<void> {
+  async #inside({ folder, name }: Spot, found: Omit<Here, "folder" | "names">): Promise<void> {
     using inner = attempt(found.local, () => folder.enter(name));
     await this.#folder(inner, found);
   }
 
-  async #folder(folder: HeldFolder, found: Omit<Here, "folder">): Promise<void> {
+  async #folder(folder: HeldFolder, found: Omit<Here, "folder" | "names">): Promise<void> {
     // Another user exchanged it after it was looked at.
     if (!folder.isOne(found.stat, folder.stat)) throw new FaultError("source-changed", found.local);
     this.#countOne();
     this.#folders++;
-    const here = { ...found, folder };
+    const here = { ...found, folder, names: new Map<string, string>() };
     this.#leftOut?.enter(here.below, folder);
     const names = attempt(found.local, () => folder.list()).toSorted();
     const before = this.files.length;
@@ -151,15 +168,32 @@ class Lister {
     const spot = { folder: here.folder, name };
     const below = here.below === "" ? name : `${here.below}/${name}`;
     const stat = look(spot, here.local);
-    if (stat === undefined || this.#leftOut?.has(below, stat.isDirectory()) === true) {
+    if (this.#leftOut?.has(below, stat?.isDirectory() === true) === true) return undefined;
+    if (stat === undefined) {
+      // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
+      const local = join(here.local, name);
+      if (name.includes("\uFFFD")) this.#unsendable.add(local, `${quoted(local)}: it is not UTF-8`);
       return undefined;
     }
     if (stat.isSymbolicLink()) return this.#link(here, { spot, below, name });
     if (stat.isFile()) return this.#file(here, { spot, name, stat });
     const local = join(here.local, name);
     if (!stat.isDirectory()) return this.skipped.add(local, "special");
-    const path = senderPathIn(here.path, name);
-    return this.#inside(spot, { local, path, below, stat, parent: here });
+    const path = this.#pathIn(here, name);
+    return path && this.#inside(spot, { local, path, below, stat, parent: here });
+  }
+
+  /** Where it is in the share; undefined: its name cannot be sent. */
+  #pathIn(here: Here, name: string): SafePath | undefined {
+    return this.#unsendable.try(join(here.local, name), () => {
+      const path = senderPathIn(here.path, name);
+      const key = collisionKey(name);
+      const other = here.names.get(key);
+      if (other !== undefined)
+        throw unsendable(path, `some systems take it and ${quoted(other)} for one`);
+      here.names.set(key, name);
+      return path;
+    });
   }
 
   /**
@@ -191,8 +225,8 @@ class Lister {
     if (!stat.isDirectory()) return skip("special");
     // The folder that was named is around all that is in it.
     if (goal === undefined || isAround(here, stat)) return skip("broken");
-    const path = senderPathIn(here.path, name);
-    return this.#inside(goal, { local, path, below, stat, parent: here });
+    const path = this.#pathIn(here, name);
+    if (path !== undefined) await this.#inside(goal, { local, path, below, stat, parent: here });
   }
 
   #file(
@@ -207,7 +241,9 @@ class Lister {
       throw unreadable(local, error);
     }
     const found = { local, stat, at: folder.at() };
-    return this.#add(senderPathIn(here.path, name), found, () =>
+    const path = this.#pathIn(here, name);
+    if (path === undefined) return undefined;
+    return this.#add(path, found, () =>
       folder.open(spot.name, constants.O_RDONLY | constants.O_NOCTTY),
     );
   }
@@ -247,6 +283,11 @@ class Lister {
     this.identities.add(stat);
   }
 
+  /** After all. @throws FaultError "unsendable-name" */
+  check(): void {
+    this.#unsendable.check(this.files.length > 0);
+  }
+
   /** Before one more file or folder. */
   #countOne(): void {
     if (this.files.length + this.#folders < MANIFEST_FILES) return;
@@ -279,12 +320,7 @@ function isAround(here: Here, { dev, ino }: BigIntStats): boolean {
 function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
   const path = join(local, name);
   try {
-    const stat = folder.look(name);
-    // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
-    if (stat === undefined && name.includes("\uFFFD")) {
-      throw new FaultError("unsendable-name", `${path} is not UTF-8`);
-    }
-    return stat;
+    return folder.look(name);
   } catch (error) {
     if (error instanceof FaultError) throw error;
     throw unreadable(path, error);

@@ -9,7 +9,9 @@ export type SkippedWhy =
   /** It leads nowhere, or round in a circle. */
   | "broken"
   /** It is a pipe, a socket or a device. */
-  | "special";
+  | "special"
+  /** Receivers would refuse its name. */
+  | "unsafe";
 
 export interface SkippedEntry {
   readonly path: string;

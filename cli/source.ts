@@ -22,6 +22,8 @@ export type SendWhat =
       readonly gitignore?: boolean;
       /** Follow links that lead to somewhere in their own folder. */
       readonly follow?: boolean;
+      /** Leave out what has a name that receivers would refuse. */
+      readonly skipUnsafe?: boolean;
     }
   | { readonly from: "text"; readonly text: string; readonly name?: string | undefined }
   | { readonly from: "stdin"; readonly name?: string | undefined };

@@ -22,6 +22,7 @@ export interface WhatValues {
   readonly exclude: readonly string[];
   readonly gitignore: boolean;
   readonly follow: boolean;
+  readonly "skip-unsafe": boolean;
   readonly json: boolean;
 }
 
@@ -33,6 +34,7 @@ export async function whatToSend(
   values: WhatValues,
 ): Promise<{ what: SendWhat; asked: readonly string[] }> {
   const { path, text, name, exclude, gitignore, follow } = values;
+  const skipUnsafe = values["skip-unsafe"];
   const typed = (what: SendWhat): { what: SendWhat; asked: [] } => ({ what, asked: [] });
   if (text !== undefined) {
     if (path.length > 0) throw usage("give a --text or paths, not both");
@@ -43,7 +45,7 @@ export async function whatToSend(
   if (name !== undefined && path.length > 1) throw usage("--name is for one path");
   const asked = path.length > 0 ? [] : [await askPath(values.json)];
   const paths = [...path, ...asked];
-  return { what: { from: "paths", paths, name, exclude, gitignore, follow }, asked };
+  return { what: { from: "paths", paths, name, exclude, gitignore, follow, skipUnsafe }, asked };
 }
 
 /** Whether something is sent to us: no terminal, and no device such as /dev/null. */

@@ -213,6 +213,12 @@ export const SKIPPED_TOLD = limit(
   "items",
   "links and the like that a sender says it skips, one by one; more are counted",
 );
+export const UNSENDABLE_TOLD = limit(
+  "UNSENDABLE_TOLD",
+  20,
+  "items",
+  "names that cannot be sent, said one by one; more are counted",
+);
 export const IGNORE_FILE_BYTES = limit(
   "IGNORE_FILE_BYTES",
   MiB,

@@ -195,7 +195,7 @@ class NameTree {
 }
 
 /** Equal for names that some file system, with its case folding and normal form, takes for one. */
-function collisionKey(name: string): string {
+export function collisionKey(name: string): string {
   if (ASCII.test(name)) return name.toUpperCase();
   return withoutIgnored(name).normalize("NFKC").toLowerCase().toUpperCase();
 }
@@ -252,11 +252,11 @@ function unsafe(path: string, reason: string): FaultError {
   return new FaultError("unsafe-name", `${quoted(path)}: ${reason}`);
 }
 
-function unsendable(path: string, reason: string): FaultError {
+export function unsendable(path: string, reason: string): FaultError {
   return new FaultError("unsendable-name", `${quoted(path)}: receivers would refuse it: ${reason}`);
 }
 
-function quoted(path: string): string {
+export function quoted(path: string): string {
   const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
   const more = start.join("").length < path.length ? "…" : "";
   return `"${escapeForDisplay(start.join(""))}${more}"`;

@@ -28,6 +28,7 @@ export interface SendValues {
   readonly gitignore: boolean;
   readonly follow: boolean;
   readonly strict: boolean;
+  readonly "skip-unsafe": boolean;
   readonly receivers: string | undefined;
   readonly stay: boolean;
   readonly "wait-for": string | undefined;

@@ -34,6 +34,10 @@ export default command({
       type: "boolean",
       description: "End when a file changes while it is sent; else all others arrive whole",
     },
+    "skip-unsafe": {
+      type: "boolean",
+      description: "Leave out what has a name that some system cannot hold; else nothing is sent",
+    },
     receivers: {
       type: "string",
       valueHint: "n",

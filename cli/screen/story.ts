@@ -29,6 +29,7 @@ const OMITTED_WHY: Readonly<Record<EventOf<"omitted">["why"], string>> = {
   outside: "it leads out of its folder",
   broken: "it leads nowhere, or round in a circle",
   special: "it is a pipe, a socket or a device",
+  unsafe: "receivers would refuse its name",
 };
 
 /** A line to print and leave; `error` ones go to stderr. */

@@ -19,6 +19,7 @@ import {
 import { dirname, join } from "node:path";
 import { listPaths, type FileList, type ListOptions } from "../../cli/file-list.ts";
 import { FilesContent } from "../../cli/files-content.ts";
+import { UNSENDABLE_TOLD } from "../../protocol/limits.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../protocol/limits.ts";
 import { temporaryFolder } from "./disk.ts";
@@ -134,12 +135,45 @@ describe("a folder", () => {
     },
   );
 
+  test("with names that receivers refuse says all of them at once, or leaves them out", async () => {
+    using folder = temporaryFolder();
+    const top = join(folder.path, "top");
+    plant(folder.path, {
+      "top/fine": "",
+      "top/in/con": "",
+      "top/a:b": "",
+      "top/x.": "",
+      "top/A": "",
+    });
+    plant(folder.path, { "top/a": "", "top/bad?/inside": "" });
+    writeFileSync(Buffer.concat([Buffer.from(`${top}/`), Buffer.from([0x66, 0xff])]), "x");
+    const { detail } = await faultOfAsync(() => list(top), "unsendable-name");
+    expect(detail).toStartWith("6 names: ");
+    for (const name of ["top/in/con", "top/a:b", "top/x.", "top/a", "top/bad?"]) {
+      expect(detail).toContain(`"${name}": receivers would refuse it`);
+    }
+    expect(detail).toContain("it is not UTF-8");
+    const { files, skipped } = await list(top, { skipUnsafe: true });
+    expect(files.map(({ path }) => String(path))).toEqual(["top/A", "top/fine", "top/in"]);
+    expect(skipped.map(({ why }) => why)).toEqual(Array.from({ length: 6 }, () => "unsafe"));
+    await faultOfAsync(() => list(join(top, "x."), { skipUnsafe: true }), "unsendable-name");
+    const exclude = ["con", "a:b", "x.", "a", "bad*", "f\uFFFD"];
+    expect(await found(top, { exclude })).toEqual(["top/A", "top/fine", "top/in/"]);
+  });
+
+  test("of very many such names says some, and counts the others", async () => {
+    using folder = temporaryFolder();
+    for (let i = 0; i < UNSENDABLE_TOLD + 5; i++) writeFileSync(join(folder.path, `${i}?`), "");
+    const { detail } = await faultOfAsync(() => list(folder.path), "unsendable-name");
+    expect(detail).toEndWith("; and 5 more");
+  });
+
   test("with a name that is not UTF-8 is refused", async () => {
     using folder = temporaryFolder();
     const name = Buffer.concat([Buffer.from(`${folder.path}/`), Buffer.from([0x66, 0xff, 0x67])]);
     writeFileSync(name, "x");
     const { detail } = await faultOfAsync(() => list(folder.path), "unsendable-name");
-    expect(detail).toContain("is not UTF-8");
+    expect(detail).toContain("it is not UTF-8");
   });
 });
 
