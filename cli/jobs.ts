@@ -30,7 +30,7 @@ export interface SendJob {
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
   /** Serve nobody before `Client.admit` says so. */
   readonly ask?: boolean | undefined;
-  /** Drop who takes nothing for so long while others went further; undefined: nobody. ms */
+  /** Drop receivers that take nothing for so long while others advance; undefined: nobody. ms */
   readonly dropSlowMs?: number | undefined;
   /** bytes per second; undefined: no limit */
   readonly limit?: number | undefined;

@@ -36,7 +36,7 @@ export interface Placed {
 /**
  * Gives each outermost file and folder its name. A folder that is new gets it in one step, with all
  * that is in it; into one that is there already (`overwrite`, `skip`) each file comes in one step.
- * Each step is noted before it is done, so whoever is killed amid this goes on with it.
+ * Each step is noted before it is done, so a receiver that is killed amid this goes on with it.
  * @throws FaultError as `place`, and "in-the-way" or "write-failed"
  */
 export async function placeTree(tree: Tree, policy: FinishPolicy): Promise<Placed[]> {

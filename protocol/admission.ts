@@ -36,7 +36,7 @@ export class Admission {
     return this.#verdicts.get(key)?.dismissed !== undefined;
   }
 
-  /** @param dismissed undefined: admitted. @returns whether that is news; who is dismissed stays so */
+  /** @param dismissed undefined: admitted. @returns whether that is news; a dismissed receiver stays so */
   judge(receiver: Uint8Array, dismissed: DismissReason | undefined): boolean {
     const key = toHex(receiver);
     this.#asked.delete(key);

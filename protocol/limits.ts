@@ -888,7 +888,7 @@ export const QUESTIONS_EVERY_MS = limit(
   "QUESTIONS_EVERY_MS",
   second,
   "ms",
-  "from a question that was taken back to the next one: who comes and goes must not fill a terminal",
+  "from a question that was taken back to the next one: a receiver that comes and goes must not fill a terminal",
 );
 export const CHECKPOINT_MS = limit(
   "CHECKPOINT_MS",

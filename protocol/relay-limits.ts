@@ -41,7 +41,7 @@ export interface RelayLimit {
   readonly most: number;
   /** What it bounds, as the option's help says it. */
   readonly meaning: string;
-  /** What who goes over it hears; undefined: it has to wait. */
+  /** What a client over it hears; undefined: it has to wait. */
   readonly fault: SocketFault | undefined;
   /** Seconds, before which trying again is of no use; undefined: nothing is gained by it. */
   readonly after: number | undefined;

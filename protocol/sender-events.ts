@@ -28,7 +28,7 @@ export interface SenderOptions extends Introduction {
   readonly doneBefore?: readonly Uint8Array[] | undefined;
   /** Undefined: it begins with the first who agrees. */
   readonly startWhen?: StartWhen | undefined;
-  /** Dismiss who takes nothing for so long while others went further; undefined: nobody. ms */
+  /** Dismiss receivers that take nothing for so long while others advance; undefined: nobody. ms */
   readonly dropSlowMs?: number | undefined;
   readonly giveUpAfterMs: number | undefined;
   readonly random: () => number;

@@ -7,7 +7,7 @@ import type { Reporter } from "./reports.ts";
 /**
  * Lets a worker's listeners accept as long as there are descriptors. They are closed for a while
  * before there are none: clients are refused by the kernel then, and those that have come and said
- * nothing are cut off, while whoever is served notices nothing.
+ * nothing are cut off, while clients that are served notice nothing.
  */
 export class Accepting {
   readonly #listeners: readonly Listener<unknown>[];

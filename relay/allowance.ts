@@ -3,7 +3,7 @@ import type { Message } from "../protocol/mod.ts";
 /** A second's worth of messages times this may come at once. */
 const BURST_SECONDS = 10;
 
-/** `join`, `ack`, `complete` and `leave`: who waits in the lobby takes one small file after another. */
+/** `join`, `ack`, `complete` and `leave`: a receiver in the lobby takes one small file after another. */
 const ANSWERS_TO_OFFER = 4;
 
 /**

@@ -5,7 +5,7 @@ import type { Refusals } from "./refusals.ts";
 
 /** The limits as they are now for one thread, and the count of who goes over them. */
 export class Bounds {
-  /** From now on those hold; who is in stays in. */
+  /** From now on those hold; clients that are in stay in. */
   limits: Limits;
   readonly #refusals: Refusals | undefined;
 

@@ -64,7 +64,7 @@ export class Crowd {
   }
 
   /**
-   * Somebody tries something. Each attempt takes its part of a minute; who is a minute ahead has
+   * Somebody tries something. Each attempt takes its part of a minute; an address a minute ahead has
    * had as many at once as there may be in one.
    * @param address as `limitKey` gives it; undefined: of this machine, which is not limited
    * @param now the same clock for all workers. ms
@@ -84,8 +84,8 @@ export class Crowd {
   }
 
   /**
-   * Counts who comes in until `leave`.
-   * @param address as in `attempt`: whoever is on this machine is counted with all, and not by address,
+   * Counts a client until `leave`.
+   * @param address as in `attempt`: a client on this machine is counted with all, and not by address,
    * which may be that of a proxy that says of nobody who it is
    * @returns which limit it goes over, if it does; then it is not counted
    */

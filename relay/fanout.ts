@@ -294,7 +294,7 @@ export class Fanout {
   }
 
   /**
-   * Records before this one can't be had any more: who needs one of them can't have the share. Who
+   * Records before this one can't be had any more: a receiver that needs one of them can't have the share. One that
    * has not agreed and waits finds out when it agrees.
    */
   gone(before: number): void {

@@ -352,7 +352,7 @@ export class HomeShare {
   }
 }
 
-/** Whether a receiver took more than a look: who has not agreed waits, whatever it has. */
+/** Whether a receiver took more than a look: one that has not agreed waits, whatever it has. */
 function hasAccepted({ state, next }: ReceiverEntry): boolean {
   return state === "done" || ((state === "live" || state === "behind") && next > 0);
 }

@@ -160,7 +160,7 @@ export class Hub {
     if (this.#draining) this.#drainMore();
   }
 
-  /** The relay ends: transfers may run on, whoever is in none shall come back elsewhere or later. */
+  /** The relay ends: transfers may run on, clients in none shall come back elsewhere or later. */
   drain(now: number): void {
     this.#now = now;
     this.#draining = true;

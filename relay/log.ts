@@ -16,7 +16,7 @@ export interface RecordReader {
   has(index: number): boolean;
   /**
    * Where the frame of a record lies, or undefined when it is not here. It stays there until `close`,
-   * which must follow in the same turn; who needs it longer pins its block.
+   * which must follow in the same turn; a reader that needs it longer pins its block.
    */
   open(index: number): RecordPlace | undefined;
   close(place: RecordPlace): void;

@@ -128,7 +128,7 @@ export class MemoryBudget {
     };
   }
 
-  /** Nobody more may wait: who comes now is told to come later. */
+  /** Nobody more may wait: a client that comes now is told to come later. */
   get isFull(): boolean {
     return this.#waiting >= this.#sizes.queue;
   }
@@ -246,7 +246,7 @@ export class MemoryBudget {
     return arriving.size + still.size + moving.size;
   }
 
-  /** Not at once: whoever waits is a part of the worker's logic, which must not be called while it calls. */
+  /** Not at once: the waiting party is a part of the worker's logic, which must not be called while it calls. */
   #wake(): void {
     if (this.#isWaking || this.#waiting === 0) return;
     this.#isWaking = true;

@@ -220,7 +220,7 @@ export type ToWorker =
   | { readonly t: "measure" }
   /** Answered by `pong`. */
   | { readonly t: "ping" }
-  /** No new sockets; whoever is in no transfer is sent away. */
+  /** No new sockets; clients in no transfer are sent away. */
   | { readonly t: "drain" }
   /** Everyone is sent away; answered by `drained`. */
   | { readonly t: "farewell" };

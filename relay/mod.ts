@@ -51,7 +51,7 @@ export interface Relay {
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;
   /**
-   * Ends in peace: no new sockets and shares, whoever is in no transfer is told to come back later,
+   * Ends in peace: no new sockets and shares, clients in no transfer are told to come back later,
    * and transfers have `ms` to end before those in them are told so. Another relay may listen at the
    * same port meanwhile. Resolves when the relay has ended.
    */

@@ -159,7 +159,7 @@ export class Native {
    * already stays. @returns bytes that it kept until now; undefined: it can't be taken back, so nothing was done
    */
   narrow(socket: Descriptor, bytes: number): number | undefined {
-    // Before Linux 5.14 a size once set stays, and whoever is to send much would be slow for ever.
+    // Before Linux 5.14 a size once set stays, and a client that is to send much would be slow for ever.
     if (this.#option(socket, SOL_SOCKET, SO_BUF_LOCK) === undefined) return undefined;
     const before = this.#option(socket, SOL_SOCKET, SO_RCVBUF);
     this.#setOption(socket, SOL_SOCKET, SO_RCVBUF, bytes / SO_RCVBUF_FACTOR);

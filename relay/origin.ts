@@ -43,7 +43,7 @@ const LEAST_CIPHERTEXT = 18;
  * soon; what the log lacks is queued for that party and asked for in its turn, at most CREDIT_RECORDS
  * at a time and only when the log has a place for each. So the sender is paced by the fastest receiver,
  * and a record that fell out of the log is read again when somebody comes for it. For a share that
- * can't be read again see `Pace`: its records come in their order, whoever needs them.
+ * can't be read again see `Pace`: its records come in their order, for every receiver.
  */
 export class Origin {
   readonly offer: Offer;

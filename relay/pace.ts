@@ -156,7 +156,7 @@ export class Pace {
   }
 
   /**
-   * The record before which those stand who are behind somebody else; undefined: who is last may be the
+   * The record before which receivers stand that are behind another; undefined: the last may be the
    * only one. It can't have been sent more than its window, nor ask for more than comes after that.
    */
   get laggards(): number | undefined {

@@ -26,7 +26,7 @@ export function checkLimits(limits: Limits): void {
   }
 }
 
-/** Why somebody is refused who goes over a limit, in its words. */
+/** Why a client over a limit is refused, in its words. */
 export function overLimit(name: RelayLimitName, limits: Limits): FaultError {
   const { fault = "too-many", after } = RELAY_LIMITS[name];
   return new FaultError(fault, limitDetail(name, limits), after === undefined ? {} : { after });

@@ -32,7 +32,7 @@ export class Restarts {
     return Math.min(WORKER_RESTART_MAX_MS, this.#firstMs * 2 ** (this.#failures - 2));
   }
 
-  /** Failed so often in a row that nobody should wait for it who has no other. */
+  /** Failed so often in a row that clients without another worker should not wait for it. */
   get hopeless(): boolean {
     return this.#failures >= WORKER_FAILURES;
   }

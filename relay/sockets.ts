@@ -343,7 +343,7 @@ export class Sockets implements Outlet {
     for (const id of this.#open.keys()) this.fail(id, code);
   }
 
-  /** Pings everybody now and then, never into a frame, and gives up who stays silent. */
+  /** Pings everybody now and then, never into a frame, and gives up those that stay silent. */
   tick(): void {
     const now = this.#clock();
     this.#direct?.tick();
@@ -367,7 +367,7 @@ export class Sockets implements Outlet {
     }
   }
 
-  /** Bun tells when all has left; whoever takes a little of it at a time does not stand still. */
+  /** Bun tells when all has left; a client that takes a little of it at a time does not stand still. */
   #look(socket: Socket): void {
     const { memory, left } = socket.data;
     if (memory === undefined || memory.bytes === 0) return;

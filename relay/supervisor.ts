@@ -228,7 +228,7 @@ export class Supervisor implements Managed {
   }
 
   /**
-   * Takes no new socket and no new share, sends everyone away who is in no transfer, and ends when
+   * Takes no new socket and no new share, sends clients away that are in no transfer, and ends when
    * the last transfer has or after `ms`. Another relay may listen at the port at once.
    */
   async drain(ms: number): Promise<void> {

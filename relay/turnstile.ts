@@ -6,7 +6,7 @@ import { refusalResponse } from "./http-refusal.ts";
 import type { Limits } from "./relay-limits.ts";
 import type { Visitor } from "./visitor.ts";
 
-/** Counts who comes in at one worker, by all of its doors. */
+/** Counts clients that come in at one worker, by all of its doors. */
 export class Turnstile {
   readonly #crowd: Crowd;
   readonly #bounds: Bounds;

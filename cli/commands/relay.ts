@@ -56,8 +56,7 @@ export default command({
     access: {
       type: "string",
       valueHint: "mode",
-      description:
-        "open, senders or closed: who needs a token, nobody, senders or everybody (open)",
+      description: "open, senders or closed: nobody, senders or everybody needs a token (open)",
     },
     "lobby-access": {
       type: "string",

@@ -63,7 +63,7 @@ export default command({
     "drop-slow": {
       type: "string",
       valueHint: "seconds",
-      description: "Drop who takes nothing for so long while others go on",
+      description: "Drop receivers that take nothing for so long while others go on",
     },
     limit: {
       type: "string",
@@ -90,7 +90,7 @@ export default command({
     ...shared,
   },
   examples: [
-    ["fileshare send big.iso", "print a code, send to the first who comes"],
+    ["fileshare send big.iso", "print a code, send to the first receiver"],
     ["fileshare send photos notes.txt --exclude '*.tmp'", "send a folder and a file"],
     ["fileshare send . --gitignore", "send this folder as git sees it"],
     ["fileshare send --text 'see you at eight'", "send a text, shown at the other side"],

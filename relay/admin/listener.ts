@@ -173,7 +173,7 @@ export class AdminListener implements Admin {
     return isFull ? plain(503, "the disk of the log is full") : plain(200, "ok");
   }
 
-  /** There is nothing of the relay in it: whoever has a token gets that by `/api`. */
+  /** There is nothing of the relay in it: holders of a token get that by `/api`. */
   async #page(): Promise<Response> {
     const { adminPage } = await import("./page/page.ts");
     const { html, policy } = await adminPage();

@@ -160,7 +160,7 @@ describe("P9 metrics", () => {
   });
 });
 
-describe("who may ask", () => {
+describe("permission to ask", () => {
   test("P4 nobody without a token, or with another", async () => {
     const { token } = admin;
     const given: Record<string, string>[] = [

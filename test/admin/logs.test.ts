@@ -127,7 +127,7 @@ describe("P10 a line of the log", () => {
   });
 });
 
-describe("what is reported", () => {
+describe("the log", () => {
   test("P10 no code, no name, no id, but how large and how long", async () => {
     using folder = temporaryFolder();
     const { relay, heard } = await reporting("debug");
@@ -152,7 +152,7 @@ describe("what is reported", () => {
     expect(text).not.toMatch(/[0-9a-f]{32}/);
   });
 
-  test("P10 who is refused, with what it says it is; a path and ids are not told", async () => {
+  test("P10 a refused client, with its words about itself; a path and ids are not told", async () => {
     const { relay, heard } = await reporting("info");
     await using _ = relay;
     const id = toHex(randomId());

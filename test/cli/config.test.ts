@@ -87,7 +87,7 @@ describe("the file", () => {
   });
 });
 
-describe("what wins", () => {
+describe("the setting that wins", () => {
   test("the command line over the environment over the command's section over [all]", async () => {
     using config = configured("[all]\nlimit = '1'\nconnect-timeout = 0.1\n[recv]\nlimit = '2'\n");
     const env = { ...config.env, FILESHARE_CODE: CODE, FILESHARE_RELAY: "ws://127.0.0.1:1" };

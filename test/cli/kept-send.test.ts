@@ -76,7 +76,7 @@ function accepted(...of: Parameters<typeof KeptSend.create>): KeptSend {
   return kept;
 }
 
-describe("what is kept of a send", () => {
+describe("a kept send", () => {
   test("is one process's at a time, and comes back as it was", () => {
     const kept = accepted(entry(1), content);
     expect(kept.note(0, tagOf(0))).toBe(true);

@@ -305,7 +305,7 @@ describe("send asks for the file", () => {
   });
 });
 
-describe("what the terminal can do", () => {
+describe("the terminal", () => {
   test.each([
     ["NO_COLOR", { NO_COLOR: "1" }, false],
     ["none", {}, true],

@@ -103,7 +103,7 @@ describe("a relay is found by commands of the same user", () => {
   });
 });
 
-describe("what a relay is told", () => {
+describe("an order to a relay", () => {
   test("P12 kill ends a share for all", async () => {
     const channel = randomId();
     await using sender = await RawClient.serving(relay.url, channel, rawShare(9));

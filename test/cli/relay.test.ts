@@ -127,7 +127,7 @@ describe.each([1, 2])("P13 a relay of %d workers that is told to end", (workers)
   });
 });
 
-test("P13 the next relay may listen while the one before drains, and takes who was sent away", async () => {
+test("P13 the next relay may listen while the one before drains, and takes the clients that were sent away", async () => {
   using folder = temporaryFolder();
   await using before = await RelayCommand.start(["--workers", "1", "--drain", "3600"]);
   await using idle = receive({ relay: before.url, code: newCode(), out: folder.path });

@@ -40,7 +40,7 @@ function readAll(source: KnownSource, records: number): Uint8Array {
   return concat(...Array.from({ length: records }, (_, i) => concat(...source.read(i)!.parts)));
 }
 
-describe("what can be opened", () => {
+describe("a source that can be opened", () => {
   test("a regular file, also through a link, with its name, size, time and mode", async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "a.bin");

@@ -59,7 +59,7 @@ function plain(): KeptReceive[] {
   return keptReceives().map(({ at, ...receive }) => (expect(at).toBeGreaterThan(0), receive));
 }
 
-describe("what is remembered of receives", () => {
+describe("a remembered receive", () => {
   test("comes back as it was, once per share and folder, until it is through", () => {
     expect(plain()).toEqual([]);
     expect(registerReceive(kept(1))).toBe(true);

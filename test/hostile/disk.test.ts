@@ -78,7 +78,7 @@ async function verdict(receiver: Command, lie: Lie): Promise<string> {
   return event?.event === "error" ? event.code : "saved";
 }
 
-describe("what is there already", () => {
+describe("a file that is there already", () => {
   test("F17 CVE-2023-43616 stays as it is without a word of consent, in every way of writing", async () => {
     using folder = temporaryFolder();
     const out = folder.path;

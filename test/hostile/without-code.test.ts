@@ -64,7 +64,7 @@ function hellosOf(said: readonly MessageOf<"hello">[]): MessageOf<"hello">[] {
   ]);
 }
 
-describe("who overheard everything and has no code", () => {
+describe("a listener that overheard everything and has no code", () => {
   test("is refused in both roles, with whatever was said before", async () => {
     const { proxy, of, code } = await overheard();
     await using _ = proxy;

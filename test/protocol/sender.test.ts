@@ -566,7 +566,7 @@ describe("a receiver that takes nothing", () => {
   });
 });
 
-test("a share that goes on counts who had it before, and hears who is there before it ends", () => {
+test("a share that goes on counts earlier receivers, and hears of those at the relay before it ends", () => {
   const options = { signer, offer, proof, giveUpAfterMs: undefined, random: () => 0 };
   const goal = { receivers: 2, stay: false };
   const session = new SenderSession({ ...options, goal, doneBefore: [id(1), id(2)] }, 0);

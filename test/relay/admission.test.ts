@@ -53,7 +53,7 @@ describe.each(WORKERS)("at a relay with %i workers", (workers) => {
     expect(troubles).toEqual([]);
   });
 
-  test("nobody is served before the sender says so, and who is then gets all", async () => {
+  test("nobody is served before the sender says so, and an admitted receiver gets all", async () => {
     const channel = randomId();
     const share = admitting(rawShare(4));
     const { share: id } = share.offer;
@@ -174,7 +174,7 @@ describe.each(WORKERS)("at a relay with %i workers", (workers) => {
   });
 });
 
-test("verdicts are bounded, and who is dismissed stays so", () => {
+test("verdicts are bounded, and a dismissed receiver stays so", () => {
   const verdicts = new Verdicts(3);
   const ids = [1, 2, 3, 4].map((number) => new Uint8Array(16).fill(number));
   const keys = ids.map((id) => toHex(id));

@@ -73,7 +73,7 @@ test.each([1, 2, 3])(
   },
 );
 
-test("a worker that crashes leaves no descriptor behind, and who comes next gets all", async () => {
+test("a worker that crashes leaves no descriptor behind, and the next receiver gets all", async () => {
   const ready = { tell: (): void => undefined };
   await using relay = await startRelay({
     logBytes: 2 * SHARES * FRAME_BYTES,

@@ -65,7 +65,7 @@ class Play {
   }
 }
 
-describe("what leaves", () => {
+describe("a frame that leaves", () => {
   test("is as much as the limit says, over all workers, and the same for each socket", () => {
     const play = new Play(2, () => MiB);
     // Two at one worker, six at the other.
@@ -91,7 +91,7 @@ describe("what leaves", () => {
     }
   });
 
-  test("of who has small frames is not pushed aside by large ones", () => {
+  test("of a socket with small frames is not pushed aside by large ones", () => {
     const play = new Play(1, (_, socket) => (socket === 1 ? 64 * 1024 : MiB));
     for (const id of [1, 2, 3]) play.pump(0, id);
     play.run(11_000);
@@ -101,7 +101,7 @@ describe("what leaves", () => {
     expect(Math.max(...frames) - Math.min(...frames)).toBeLessThanOrEqual(2);
   });
 
-  test("does not wait for who is gone, and its time goes to others", () => {
+  test("does not wait for sockets that are gone, and its time goes to others", () => {
     const play = new Play(1, (_, socket) => (socket < 100 ? MiB : 0));
     play.pump(0, 1);
     for (let id = 100; id < 1000; id++) {

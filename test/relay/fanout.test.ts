@@ -70,7 +70,7 @@ describe("a join", () => {
 });
 
 describe("the sender hears", () => {
-  test("of who comes at once, and of all else at a tick", () => {
+  test("of receivers that come at once, and of all else at a tick", () => {
     const play = new Play();
     play.join(1, 0, 1);
     expect(play.takeReports()).toEqual(["1 waiting 0"]);
@@ -84,7 +84,7 @@ describe("the sender hears", () => {
     expect(play.takeReports()).toEqual([]);
   });
 
-  test("who is behind", () => {
+  test("a receiver that is behind", () => {
     const play = new Play({ records: 100, blocks: 200 });
     play.join(1, 0, 2);
     play.join(2);

@@ -23,7 +23,7 @@ test("is the least of all that are here, whatever they do", () => {
   );
 });
 
-test("counts who is lost until its grace is over, and no longer for being lost again", () => {
+test("counts a lost receiver until its grace is over, and no longer for being lost again", () => {
   const floor = new Floor<string>();
   floor.set("lost", 1);
   floor.set("here", 5);

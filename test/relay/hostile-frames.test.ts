@@ -97,7 +97,7 @@ describe.skipIf(process.platform !== "linux")("costs next to nothing (needs /pro
   });
 });
 
-test("T20 who comes while a worker ends is there at once again", async () => {
+test("T20 a client that comes while a worker ends is there at once again", async () => {
   const crashed = Promise.withResolvers<void>();
   await using relay = await startRelay({
     workers: 2,

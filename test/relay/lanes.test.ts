@@ -18,7 +18,7 @@ describe("the live lane", () => {
     expect(play.come(0)).toEqual(upTo(4).map((index) => `1 frame ${index}`));
   });
 
-  test("is left by who has not acknowledged a window of records, and no frame passes the window", () => {
+  test("is left by a receiver that has not acknowledged a window of records, and no frame passes the window", () => {
     const play = new Play();
     play.join(1, 0, 2);
     play.join(2);
@@ -55,7 +55,7 @@ describe("the live lane", () => {
     expect(play.outlet.got.get(1)).toEqual(upTo(3));
   });
 
-  test("goes to who comes later once those in it have everything", () => {
+  test("goes to later receivers once those in it have everything", () => {
     const play = new Play({ records: 3, blocks: 3 });
     play.join(1);
     play.come(0, 3);

@@ -193,7 +193,7 @@ describe.each(rooms)("a log in %s", (_, makeRoom) => {
   });
 
   describe("beside others in one pool", () => {
-    test("shares it alike, and who has too much gives it back at its next tick", () => {
+    test("shares it alike, and a share with too much gives it back at its next tick", () => {
       const { pool } = roomOf(8);
       const [first, second] = [new BlockLog(pool, FRAME), new BlockLog(pool, FRAME)];
       for (let index = 0; index < 8; index++) expect(keep(first, index, frame(index))).toBe(true);

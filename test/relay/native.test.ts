@@ -40,7 +40,7 @@ describe.skipIf(!hasNative)("calls of the C library (GNU/Linux)", () => {
     },
   );
 
-  test("find no connection with who has none, and say so of what is no connection", () => {
+  test("find no connection where there is none, and say so of other descriptors", () => {
     const native = open();
     const nobody = native.keyOf("127.0.0.1", 1)!;
     expect(native.find(nobody)).toBeUndefined();

@@ -175,7 +175,7 @@ test.each([
   },
 );
 
-test("P2 who was refused a share can't end it", () => {
+test("P2 a sender that was refused a share can't end it", () => {
   const play = new Play().offer();
   play.opened(1, 0, SENDER);
   play.offer(5);

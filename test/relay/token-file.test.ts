@@ -63,7 +63,7 @@ function faultOf(run: () => unknown): string {
 
 const one = entryOf(token(["send"]));
 
-describe("what a file of tokens holds", () => {
+describe("a file of tokens", () => {
   test.each([
     ["{", "x is no JSON"],
     ["[]", "in x, tokens is not as it must be"],
@@ -91,7 +91,7 @@ describe("what a file of tokens holds", () => {
   });
 });
 
-describe.skipIf(process.platform === "win32")("who may have it", () => {
+describe.skipIf(process.platform === "win32")("the modes of its file", () => {
   test("P4 a file that others may write is refused, one that they may read is warned of", () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "tokens");
@@ -238,7 +238,7 @@ describe("a relay whose file of tokens changes", () => {
     expect(await Promise.all(ask)).toEqual(["fault", "welcome", "welcome"]);
   });
 
-  test("ends the transfer of who has a revoked one, with a fault that is not tried again", async () => {
+  test("ends the transfer of a client with a revoked one, with a fault that is not tried again", async () => {
     const [sends, receives] = [token(["send"]), token(["receive"])];
     await using setting = new Setting(textOf(sends, receives));
     await using relay = await startRelay(setting.options);

@@ -25,7 +25,7 @@ class Play {
   }
 }
 
-describe("what Bun has of a message that is not whole", () => {
+describe("the bytes that Bun has of a message that is not whole", () => {
   test("is what came after the last whole one, to the byte", () => {
     const play = new Play();
     play.says(200);

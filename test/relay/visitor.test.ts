@@ -33,7 +33,7 @@ describe("where a request comes from", () => {
     expect(visitor({ "x-forwarded-for": list }).address).toBe(address);
   });
 
-  test("P11 who is no trusted proxy may say what it wants", () => {
+  test("P11 a client that is no trusted proxy may say anything", () => {
     const lie = { "x-forwarded-for": "192.0.2.1", "x-forwarded-host": "evil.example" };
     expect(visitor(lie, "::ffff:203.0.113.5")).toEqual({
       address: "203.0.113.5",
@@ -47,7 +47,7 @@ describe("where a request comes from", () => {
     expect(visitor({ forwarded: "for=192.0.2.1", "x-real-ip": "192.0.2.1" }).address).toBe(PROXY);
   });
 
-  test("P11 who has a /64 counts as one", () => {
+  test("P11 the clients of a /64 count as one", () => {
     const keys = ["2001:db8::1", "2001:db8::ffff:1"].map((each) => {
       return visitor({ "x-forwarded-for": each }).limitKey;
     });

@@ -27,7 +27,7 @@ function grown(samples: readonly Sample[]): string[] {
   return trendsOf(samples).flatMap(({ held: each, isFlat }) => (isFlat ? [] : [each]));
 }
 
-describe("what a process holds", () => {
+describe("the memory of a process", () => {
   test("is flat when it goes up and down, and when it only warmed up", () => {
     expect(grown(held((at) => (at % 2 === 0 ? 60 : 120) * MiB))).toEqual([]);
     expect(grown(held((at) => Math.min(at * 20, 100) * MiB))).toEqual([]);
