@@ -12,7 +12,8 @@ import { CODE_INPUT_MS, CODE_MAX_CHARACTERS, CODE_TRIES, CODE_WORDS } from "../p
 import { escapeForDisplay } from "../protocol/names.ts";
 import { usage } from "./args.ts";
 import { onInterrupt } from "./interrupts.ts";
-import { askLine, canAsk, tell } from "./prompts.ts";
+import { tellAtTerminal } from "./own-terminal.ts";
+import { askLine, canAsk } from "./prompts.ts";
 
 export interface CodeSources {
   /** From the command line: the code, or its words, or a whole command that was pasted. */
@@ -100,7 +101,7 @@ async function askCode(): Promise<GivenCode> {
       return readCode(typed);
     } catch (error) {
       if (!(error instanceof FaultError) || tries === CODE_TRIES) throw error;
-      tell(line === "" ? EMPTY : escapeForDisplay(error.message));
+      tellAtTerminal(line === "" ? EMPTY : escapeForDisplay(error.message));
       tries++;
     }
   }

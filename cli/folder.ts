@@ -1,5 +1,14 @@
 /** The destination of a share, held while the share is written into it, and what its disk says. */
-import { accessSync, constants, statfsSync, type BigIntStatsFs } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  statfsSync,
+  type BigIntStatsFs,
+} from "node:fs";
+import { dirname } from "node:path";
+
 import { FaultError } from "../protocol/faults.ts";
 import type { DiskUse } from "./disk-need.ts";
 import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
@@ -65,9 +74,34 @@ export class Folder extends HeldFolder {
   }
 }
 
-/** @throws FaultError "bad-destination" unless `dir` is an existing directory that can be written to. */
-export function checkDestination(dir: string): void {
+/**
+ * Makes the folder if it is not there, but none above it: a path of which more is missing is mistyped.
+ * @returns whether it was made
+ * @throws FaultError "bad-destination" unless it is a directory that can be written to
+ */
+export function makeDestination(dir: string): boolean {
+  const made = makeFolder(dir);
   new Folder(dir).close();
+  return made;
+}
+
+function makeFolder(dir: string): boolean {
+  // Asked first: some file systems refuse to make even what is there.
+  if (existsSync(dir)) return false;
+  try {
+    mkdirSync(dir);
+    return true;
+  } catch (cause) {
+    const code = errorCode(cause);
+    if (code === "EEXIST") return false; // also where something else has that name
+    const above = dirname(dir);
+    const whys: Readonly<Record<string, string>> = {
+      ENOENT: `${above} is missing`,
+      ENOTDIR: `${above} is no folder`,
+    };
+    const why = whys[code ?? ""] ?? code ?? String(cause);
+    throw new FaultError("bad-destination", `${dir} (${why})`, { cause });
+  }
 }
 
 /** Network file systems and ZFS name the size of a transfer as their block, and pack small files. */

@@ -84,7 +84,8 @@ export function send(options: SendOptions): Client {
 }
 
 /**
- * Receives what is sent under a code, into the folder `out` (the present one unless given), and goes on with
+ * Receives what is sent under a code, into the folder `out` (the present one unless given; made if its
+ * parent is there), and goes on with
  * what an earlier run left there. Nothing that exists is replaced unless `onExists` says so. With `ask`, and
  * always for hidden files without `hidden` and, in the lobby, for executables without `executables` and for very many files without `many`, nothing is
  * written before `Client.answer`.

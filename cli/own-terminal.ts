@@ -2,7 +2,7 @@
  * The terminal at which a person can be asked: the standard input and output where both are one,
  * else the terminal that controls this process, as when the input or the output leads elsewhere.
  */
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { ReadStream, WriteStream } from "node:tty";
 
 import { inForeground } from "./suspension.ts";
@@ -11,7 +11,7 @@ const TERMINAL = "/dev/tty";
 /** More than any person types ahead; a terminal that never runs dry is none. */
 const TYPED_AHEAD_BYTES = 1 << 20;
 
-export interface OwnTerminal extends Disposable {
+export interface OwnTerminal {
   readonly input: ReadStream;
   readonly output: WriteStream;
 }
@@ -29,22 +29,33 @@ export function hasTerminal(): boolean {
   }
 }
 
-/** For one question. @throws what the system throws where there is none */
+/** Its streams, the same for every question. @throws what the system throws where there is none */
 export function openTerminal(): OwnTerminal {
   const { stdin, stdout } = process;
-  if (stdin.isTTY && stdout.isTTY) {
-    return { input: stdin, output: stdout, [Symbol.dispose]: () => undefined };
-  }
-  const input = new ReadStream(openSync(TERMINAL, constants.O_RDWR | constants.O_NOCTTY));
-  const output = new WriteStream(openSync(TERMINAL, constants.O_WRONLY | constants.O_NOCTTY));
-  return {
-    input,
-    output,
-    [Symbol.dispose]: () => {
-      input.destroy();
-      output.destroy();
-    },
+  if (stdin.isTTY && stdout.isTTY) return { input: stdin, output: stdout };
+  // A stream of Bun's that is destroyed goes on reading from its descriptor, and takes the next answer.
+  opened ??= {
+    input: new ReadStream(openSync(TERMINAL, constants.O_RDWR | constants.O_NOCTTY)),
+    output: new WriteStream(openSync(TERMINAL, constants.O_WRONLY | constants.O_NOCTTY)),
   };
+  return opened;
+}
+
+let opened: OwnTerminal | undefined;
+
+/** A line for the person who is asked, at the same terminal. */
+export function tellAtTerminal(line: string): void {
+  const { stdin, stdout } = process;
+  if (stdin.isTTY && stdout.isTTY) {
+    stdout.write(`${line}\n`);
+    return;
+  }
+  const fd = openSync(TERMINAL, constants.O_WRONLY | constants.O_NOCTTY);
+  try {
+    writeSync(fd, `${line}\n`);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Drops what was typed or pasted before: it was meant for another question, or for none. */

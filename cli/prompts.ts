@@ -36,7 +36,7 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
   const stop = (): void => reject(new FaultError("interrupted"));
   // Where a transfer is under way, Ctrl-C is for it; it takes the question back.
   using _stop = signal === undefined ? onInterrupt(stop) : undefined;
-  using terminal = openTerminal();
+  const terminal = openTerminal();
   const { output } = terminal;
   const input = new PromptInput(terminal.input, joinLines);
   // A dumb terminal edits the line by itself, and sends signals for Ctrl-C and Ctrl-Z.
@@ -105,10 +105,4 @@ export async function askChoice<Letter extends string>(
     const chosen = choices.find((letter) => answer.startsWith(letter));
     if (chosen !== undefined) return chosen;
   }
-}
-
-/** A line for the person who is asked, at the same terminal. */
-export function tell(line: string): void {
-  using terminal = openTerminal();
-  terminal.output.write(`${line}\n`);
 }

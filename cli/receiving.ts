@@ -1,3 +1,4 @@
+import { rmdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import {
@@ -39,7 +40,7 @@ import { EventPace } from "./event-pace.ts";
 import type { ClientEvent } from "./events.ts";
 import { FilePositions } from "./file-at.ts";
 import { unsoundEvent } from "./file-watch.ts";
-import { checkDestination } from "./folder.ts";
+import { makeDestination } from "./folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
 import { keysFor } from "./job-keys.ts";
@@ -61,6 +62,8 @@ export class Receiving {
   readonly #keys: Keys;
   readonly #session: ReceiverSession;
   readonly #timer: NodeJS.Timeout;
+  /** The folder to save in was not there. */
+  readonly #madeOut: boolean;
   #line: Line | undefined;
   /** Why there is no line, as far as that is known. */
   #why: string | undefined;
@@ -93,7 +96,7 @@ export class Receiving {
     this.#emit = emit;
     this.#pace = new EventPace(emit, () => performance.now());
     this.#end = end;
-    if (!job.stdout) checkDestination(job.out);
+    this.#madeOut = !job.stdout && makeDestination(this.#job.out);
     this.#keys = keysFor(job, job.code);
     this.#session = new ReceiverSession(
       {
@@ -384,6 +387,7 @@ export class Receiving {
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
     const closed = this.#line?.close();
     await this.#disk;
+    if (this.#madeOut) removeEmpty(this.#job.out);
     this.#pace.flush();
     if (fault !== undefined) this.#emit(this.#faultEvent(fault, detail));
     await closed;
@@ -499,6 +503,15 @@ export class Receiving {
 /** Files and folders, those that paths only lead through included. */
 function entriesOf({ files, folders }: Manifest): number {
   return files.filter(({ type }) => type === "file").length + folders;
+}
+
+/** Nothing came that was kept. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // There is something in it, or it is gone.
+  }
 }
 
 /** An empty folder is told from an empty file by what follows its name. */

@@ -22,7 +22,11 @@ export default command({
       type: "boolean",
       description: "With --yes, take executables from the lobby without a question of their own",
     },
-    out: { type: "string", valueHint: "dir", description: "The folder to save in (this one)" },
+    out: {
+      type: "string",
+      valueHint: "dir",
+      description: "The folder to save in, made if its parent is there (this one)",
+    },
     prefix: {
       type: "string",
       valueHint: "text",

@@ -1,11 +1,23 @@
 import type { Answer } from "../jobs.ts";
+import { tellAtTerminal } from "../own-terminal.ts";
 import { askChoice } from "../prompts.ts";
+import { offerLines } from "./offer-lines.ts";
 import type { OfferEvent, Setting } from "./screen.ts";
+import { makeStyle } from "./style.ts";
+
+type AskOffer = (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+
+/** The same where nothing of the offer is at the terminal yet: the output leads elsewhere. */
+export function askWithOffer(setting: Setting): AskOffer {
+  const ask = askAboutOffer(setting);
+  return (offer, signal) => {
+    for (const line of offerLines(offer, makeStyle(false))) tellAtTerminal(line);
+    return ask(offer, signal);
+  };
+}
 
 /** The question about an offer, whose files are on the screen already. */
-export function askAboutOffer({
-  onExists,
-}: Setting): (offer: OfferEvent, signal: AbortSignal) => Promise<Answer> {
+export function askAboutOffer({ onExists }: Setting): AskOffer {
   return async (offer, signal) => {
     // What runs, or what systems act upon, needs more than Enter.
     const dangerous = (offer.flagged ?? []).length > 0;

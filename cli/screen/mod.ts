@@ -18,19 +18,19 @@ export async function openScreen(
   const err = (text: string): void => void stderr.write(text);
   const now = (): number => performance.now();
   if (json) return new JsonScreen(setting, out);
-  const { askAboutOffer } = await import("./ask-offer.ts");
+  const { askAboutOffer, askWithOffer } = await import("./ask-offer.ts");
   if (quiet) {
     const { QuietScreen } = await import("./quiet.ts");
     return new QuietScreen(setting, {
       out,
       err,
-      ask: canAsk() ? askAboutOffer(setting) : undefined,
+      ask: canAsk() ? askWithOffer(setting) : undefined,
     });
   }
   if (setting.stdout === true || !stdout.isTTY || env["TERM"] === "dumb") {
     const { PlainScreen } = await import("./plain.ts");
-    const ask = canAsk() ? askAboutOffer(setting) : undefined;
-    return new PlainScreen(setting, { out, err, now, ask });
+    const asks = stdout.isTTY ? askAboutOffer : askWithOffer;
+    return new PlainScreen(setting, { out, err, now, ask: canAsk() ? asks(setting) : undefined });
   }
   const [{ TerminalScreen }, { terminalSurface }, { hasColor }] = await Promise.all([
     import("./terminal.ts"),

@@ -35,10 +35,8 @@ export class QuietScreen implements Screen {
   }
 
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
-    const { ask, out } = this.#output;
-    if (ask === undefined) return Promise.resolve(nobodyToAsk(offer, this.#setting));
-    out(this.#story(offer));
-    return ask(offer, signal);
+    const { ask } = this.#output;
+    return ask?.(offer, signal) ?? Promise.resolve(nobodyToAsk(offer, this.#setting));
   }
 
   pause<T>(question: () => Promise<T>): Promise<T> {

@@ -13,6 +13,7 @@ const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 
 async function run(args: readonly string[], env: Record<string, string>) {
   const child = Bun.spawn([process.execPath, main, ...args], {
+    detached: true, // nor is the terminal of the person who runs the tests theirs
     env: { ...cleanEnv(), ...env },
     stdin: "ignore",
     stdout: "pipe",

@@ -26,6 +26,7 @@ async function run(args: readonly string[], options: RunOptions = {}): Promise<R
   const { stdin, cwd, env = {} } = options;
   const child = Bun.spawn([process.execPath, main, ...args], {
     cwd,
+    detached: true, // nor is the terminal of the person who runs the tests theirs
     env: { ...cleanEnv(), ...env },
     stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
     stdout: "pipe",
