@@ -5,6 +5,7 @@ import type { Finding } from "../doctor/finding.ts";
 import { checkConfig, checkOpenFiles, checkState, checkTerminal } from "../doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "../doctor/relay.ts";
 import { checkTransfer } from "../doctor/transfer.ts";
+import { forOthers } from "../for-others.ts";
 import { placeRelay } from "../place-relay.ts";
 import { chooseRelay, chooseToken, type RelayChoice } from "../relay-choice.ts";
 import { shown } from "../screen/format.ts";
@@ -47,12 +48,15 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   tell({ name: "fileshare", verdict: "fine", message: program });
   tell(checkConfig(env));
   tell(checkState(env));
-  const { address, ca, finding } = await findOrTell(choice, values.json);
+  const found = await findOrTell(choice, values.json);
+  const { address, ca, finding } = found;
   const relay = finding ?? (await checkRelay(address, ca, token));
   tell(relay);
   if (relay.verdict !== "failed") {
     if (token !== undefined && !isPrivate(address)) tell(TOKEN_IN_CLEAR);
     if (address.startsWith("wss:")) tell(await checkCertificate(address, ca));
+    const others = await checkOthers(found);
+    if (others !== undefined) tell(others);
     tell(await checkClock(address, ca));
     if (!values.quick)
       tell(await checkTransfer({ relay: address, ca: values.ca, token: token ?? "" }));
@@ -75,6 +79,15 @@ async function findOrTell(
     const message = `${sentence}: ${error.detail ?? choice.host}`;
     return { ...choice, finding: { name: "relay", verdict: "failed", message, advice } };
   }
+}
+
+/** Of a relay on this machine: whether other machines reach it, and how. */
+async function checkOthers(relay: RelayChoice): Promise<Finding | undefined> {
+  const { relay: there, note } = await forOthers(relay);
+  if (note !== undefined) return { name: "others", verdict: "warning", message: note };
+  if (there.address === relay.address) return undefined;
+  const message = `Other machines reach it with ${there.args.join(" ")}`;
+  return { name: "others", verdict: "fine", message };
 }
 
 /** Whether nobody on the way can read what goes there. */

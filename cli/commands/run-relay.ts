@@ -1,4 +1,4 @@
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 
 import { EXIT, type FaultError } from "../../protocol/faults.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
 import { onHangup, onInterrupt } from "../interrupts.ts";
+import { inUrl, isLoopback, ownAddresses } from "../own-addresses.ts";
 import { adminAddress, atAdminAddress } from "../relay-admin.ts";
 import { pageLink, takeOverAdmin } from "../relay-manager.ts";
 import { leaveTicket } from "../relay-tickets.ts";
@@ -122,7 +123,9 @@ export async function runRelay(values: RelayValues): Promise<number> {
     );
   } else if (form === "pretty") {
     const scheme = new URL(url).protocol;
-    const others = otherAddresses(hostname).map((host) => `${scheme}//${host}:${relay.port}`);
+    const others = (await otherAddresses(hostname)).map(
+      (host) => `${scheme}//${inUrl(host)}:${relay.port}`,
+    );
     console.success(`The relay listens at ${url}`);
     if (certificate !== undefined) {
       const until = new Date(certificate.endsAt).toISOString().slice(0, 10);
@@ -139,7 +142,8 @@ export async function runRelay(values: RelayValues): Promise<number> {
       const { url } = relay.admin;
       console.info(`What it does: ${process.stdout.isTTY ? pageLink(relay.admin) : url}`);
     }
-    console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
+    if (isLoopback(hostname)) console.info(`${hostname} is this machine alone; Ctrl-C ends it.`);
+    else console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
   tellServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
   const isSignalled = await Promise.race([
@@ -194,19 +198,8 @@ function httpPortOf(values: RelayValues, port: number): number | undefined {
 }
 
 /** Addresses of this machine that a wildcard stands for, its own loopback left out. */
-function otherAddresses(hostname: string): string[] {
+async function otherAddresses(hostname: string): Promise<string[]> {
   if (hostname !== "0.0.0.0" && hostname !== "::") return [];
-  return Object.values(interfaces())
-    .flatMap((list) => list ?? [])
-    .filter(({ internal, family }) => !internal && family === "IPv4")
-    .map(({ address }) => address);
-}
-
-/** None for a service that may not ask the kernel for them. */
-function interfaces(): ReturnType<typeof networkInterfaces> {
-  try {
-    return networkInterfaces();
-  } catch {
-    return {};
-  }
+  const all = await ownAddresses();
+  return hostname === "::" ? all : all.filter((address) => !address.includes(":"));
 }

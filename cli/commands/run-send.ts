@@ -8,10 +8,11 @@ import { begun } from "../begun.ts";
 import { senderCode } from "../code-input.ts";
 import { checkWishes, codeExtras } from "../code-extras.ts";
 import type { SendJob } from "../jobs.ts";
+import type { ForOthers } from "../for-others.ts";
 import { send } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { placeRelay } from "../place-relay.ts";
-import { chooseRelay, chooseToken, receiveCommand } from "../relay-choice.ts";
+import { chooseRelay, chooseToken, receiveCommand, type RelayChoice } from "../relay-choice.ts";
 import { note, relayOfCode } from "../relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
@@ -142,17 +143,28 @@ export async function runSend(
     const token = values.token === undefined ? "" : " --token ...";
     return `To go on with the same code: ${resume}${token}`;
   };
+  const isSeen = !values.json && (!values.quiet || values.qr);
+  const others = isSeen ? await othersReach(relay) : { relay, note: undefined };
   const screen = await openScreen(
     {
       side: "sender",
       lobby,
-      otherSide: receiveCommand(used, lobby, relay),
-      extra: code === undefined ? [] : await codeExtras(values, relay.address, used),
+      otherSide: receiveCommand(used, lobby, others.relay),
+      extra: [
+        ...(others.note === undefined ? [] : [others.note, ""]),
+        ...(code === undefined ? [] : await codeExtras(values, others.relay.address, used)),
+      ],
       again,
     },
     values,
   );
   return attend(client, screen);
+}
+
+/** Loaded where somebody reads it. */
+async function othersReach(relay: RelayChoice): Promise<ForOthers> {
+  const { forOthers } = await import("../for-others.ts");
+  return forOthers(relay);
 }
 
 function checkCanAnswer({ ask, json }: SendValues): void {

@@ -241,6 +241,7 @@ const RECEIVES: Record<string, Case> = {
       "--prefix",
       "p_",
       "--hidden",
+      "--executables",
       "--overwrite",
       "--checksum",
       "--name",

@@ -1,0 +1,59 @@
+/** The addresses at which other machines reach this one. */
+import { createSocket } from "node:dgram";
+import { networkInterfaces } from "node:os";
+
+/** Of networks for documentation: nothing is sent there, only the way to it is looked up. */
+const ELSEWHERE = { udp4: "198.51.100.1", udp6: "2001:db8::1" } as const;
+/** Where sockets are not sent to: the system only says which way they would go. */
+const DISCARD_PORT = 9;
+
+/**
+ * Those in the network, the one that the default route leaves from first; IPv4 before IPv6. None where
+ * there is no network, or where a service may not ask the kernel.
+ */
+export async function ownAddresses(): Promise<string[]> {
+  const routes = await Promise.all([routeFrom("udp4"), routeFrom("udp6")]);
+  const known = interfaces()
+    .filter(({ internal, address }) => !internal && !isLinkLocal(address))
+    .map(({ address }) => address);
+  const first = routes.filter((address) => address !== undefined && known.includes(address));
+  const all = [...new Set([...first.filter((address) => address !== undefined), ...known])];
+  return [...all.filter((one) => !one.includes(":")), ...all.filter((one) => one.includes(":"))];
+}
+
+/** Whether no other machine gets there. @param host as a listener or a URL's host, without brackets */
+export function isLoopback(host: string): boolean {
+  return /^(?:127\.|::1$|::ffff:7f)|^(?:ip6-)?localhost$|\.localhost$|^localhost\./i.test(host);
+}
+
+/** As a URL has it. */
+export function inUrl(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function interfaces(): { address: string; internal: boolean }[] {
+  try {
+    return Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  } catch {
+    return [];
+  }
+}
+
+/** Such an address means something on one cable alone. */
+function isLinkLocal(address: string): boolean {
+  return address.startsWith("169.254.") || /^fe[89ab]/i.test(address);
+}
+
+async function routeFrom(family: "udp4" | "udp6"): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  const socket = createSocket(family);
+  socket.on("error", () => resolve(undefined));
+  try {
+    socket.connect(DISCARD_PORT, ELSEWHERE[family], () => resolve(socket.address().address));
+    return await promise;
+  } catch {
+    return undefined; // no such family, or no way out
+  } finally {
+    socket.close();
+  }
+}
