@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -18,22 +18,11 @@ import { forgetSend, keptSends } from "../../cli/kept-sends.ts";
 import { statePath } from "../../cli/state.ts";
 import { parseCode } from "../../protocol/code.ts";
 import { SENDS_KEPT } from "../../protocol/limits.ts";
-import { temporaryFolder } from "./disk.ts";
 import { tagOf } from "./kept-tags.ts";
 import { mountNamespace } from "../needs.ts";
+import { stateOfEachTest } from "../own-state.ts";
 
-let folder: ReturnType<typeof temporaryFolder>;
-const before = process.env["XDG_STATE_HOME"];
-
-beforeEach(() => {
-  folder = temporaryFolder();
-  process.env["XDG_STATE_HOME"] = folder.path;
-});
-
-afterEach(() => {
-  folder[Symbol.dispose]();
-  process.env["XDG_STATE_HOME"] = before;
-});
+const folder = stateOfEachTest();
 
 const content = {
   head: Uint8Array.of(0, 0, 0, 1, 0x80),

@@ -6,16 +6,13 @@ import { ReceiverId } from "../../cli/receiver-ids.ts";
 import { statePath } from "../../cli/state.ts";
 import { RECEIVER_IDS_KEPT, RECEIVER_IDS_MS, toHex } from "../../protocol/mod.ts";
 import { lines } from "../e2e/processes.ts";
-import { temporaryFolder } from "./disk.ts";
+import { stateOfEachTest } from "../own-state.ts";
 
-let folder: ReturnType<typeof temporaryFolder>;
-const before = process.env["XDG_STATE_HOME"];
+const folder = stateOfEachTest();
 const temporary = process.env["TMPDIR"];
 const share = "ab".repeat(16);
 
 beforeEach(() => {
-  folder = temporaryFolder();
-  process.env["XDG_STATE_HOME"] = folder.path;
   // Without a place to fall back to.
   process.env["TMPDIR"] = "/nonexistent";
 });
@@ -23,9 +20,6 @@ beforeEach(() => {
 afterEach(() => {
   if (temporary === undefined) delete process.env["TMPDIR"];
   else process.env["TMPDIR"] = temporary;
-  folder[Symbol.dispose]();
-  if (before === undefined) delete process.env["XDG_STATE_HOME"];
-  else process.env["XDG_STATE_HOME"] = before;
 });
 
 /** Who a run is that has ended. */

@@ -21,15 +21,12 @@ import {
 } from "../../cli/state.ts";
 import { parseCode } from "../../protocol/code.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/limits.ts";
-import { temporaryFolder } from "./disk.ts";
+import { stateOfEachTest } from "../own-state.ts";
 
-let folder: ReturnType<typeof temporaryFolder>;
-const before = process.env["XDG_STATE_HOME"];
+const folder = stateOfEachTest();
 const temporary = process.env["TMPDIR"];
 
 beforeEach(() => {
-  folder = temporaryFolder();
-  process.env["XDG_STATE_HOME"] = folder.path;
   // Without a place to fall back to.
   process.env["TMPDIR"] = "/nonexistent";
 });
@@ -37,9 +34,6 @@ beforeEach(() => {
 afterEach(() => {
   if (temporary === undefined) delete process.env["TMPDIR"];
   else process.env["TMPDIR"] = temporary;
-  folder[Symbol.dispose]();
-  if (before === undefined) delete process.env["XDG_STATE_HOME"];
-  else process.env["XDG_STATE_HOME"] = before;
 });
 
 function kept(number: number, more: Partial<KeptReceive> = {}): KeptReceive {

@@ -1,5 +1,5 @@
 /** Senders that are killed and run again: the same share where the files are, else a new one. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   appendFileSync,
   chmodSync,
@@ -27,22 +27,12 @@ import { content, makeFile } from "./files.ts";
 import { RelayProcess } from "./processes.ts";
 import { Proxy } from "./proxy.ts";
 import type { Piece } from "./websocket-reader.ts";
+import { stateOfEachTest } from "../own-state.ts";
 
 const MiB = 1024 * 1024;
 const SIZE = 12.5 * MiB;
 
-let state: ReturnType<typeof temporaryFolder>;
-const before = process.env["XDG_STATE_HOME"];
-
-beforeEach(() => {
-  state = temporaryFolder();
-  process.env["XDG_STATE_HOME"] = state.path;
-});
-
-afterEach(() => {
-  state[Symbol.dispose]();
-  process.env["XDG_STATE_HOME"] = before;
-});
+stateOfEachTest();
 
 /** As the command does: with a code for a new share, should there be one. */
 function sendKept(

@@ -1,5 +1,5 @@
 /** A receiver that has the code, and takes all that it can get before the sender begins. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "msgpackr";
@@ -30,23 +30,13 @@ import { masterOf } from "../e2e/known-codes.ts";
 import { Proxy } from "../e2e/proxy.ts";
 import { RawClient, randomId } from "../relay/raw-client.ts";
 import { LyingRelay } from "./lying-relay.ts";
+import { stateOfEachTest } from "../own-state.ts";
 
 const MiB = 1024 * 1024;
 const WINDOW = 16;
 const TWO = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined };
 
-let state: ReturnType<typeof temporaryFolder>;
-const before = process.env["XDG_STATE_HOME"];
-
-beforeEach(() => {
-  state = temporaryFolder();
-  process.env["XDG_STATE_HOME"] = state.path;
-});
-
-afterEach(() => {
-  state[Symbol.dispose]();
-  process.env["XDG_STATE_HOME"] = before;
-});
+stateOfEachTest();
 
 function keysOf(code: Code): Keys {
   return keysOfMaster(Buffer.from(masterOf(code) ?? "", "hex"), nodePrimitives);

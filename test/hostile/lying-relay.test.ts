@@ -1,5 +1,5 @@
 /** Relays that tell clients what only the clients themselves can know. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "msgpackr";
@@ -20,22 +20,12 @@ import { makeFile } from "../e2e/files.ts";
 import { masterOf } from "../e2e/known-codes.ts";
 import { LyingRelay } from "./lying-relay.ts";
 import { TamperingRelay } from "./tampering.ts";
+import { stateOfEachTest } from "../own-state.ts";
 
 const MiB = 1024 * 1024;
 const OWN = ["interrupted", "some-failed", "declined", "source-changed", "internal"] as const;
 
-let state: ReturnType<typeof temporaryFolder>;
-const before = process.env["XDG_STATE_HOME"];
-
-beforeEach(() => {
-  state = temporaryFolder();
-  process.env["XDG_STATE_HOME"] = state.path;
-});
-
-afterEach(() => {
-  state[Symbol.dispose]();
-  process.env["XDG_STATE_HOME"] = before;
-});
+stateOfEachTest();
 
 describe("a sender that stays, and has a receiver with everything", () => {
   test.each([
