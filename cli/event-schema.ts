@@ -122,7 +122,14 @@ export const clientEvent = v.variant("event", [
     name: field(text, "as it calls itself, from a peer; empty where that is not known"),
     state: field(state, "`live` and `behind` receive; `lost` may come back, `left` will not"),
     records: field(whole, "on its disk"),
-    done: field(yes, "its receipt verified: it has everything"),
+    done: field(
+      yes,
+      "its receipt verified: it has everything, unless `confirmed` says that nobody knows",
+    ),
+    confirmed: field(
+      v.optional(yes),
+      "false: all was sent to it, and it can't say that it saved it, such as curl",
+    ),
     untold,
   }),
   event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
@@ -211,7 +218,11 @@ export const clientEvent = v.variant("event", [
       v.optional(seconds),
       "of them since the first receiver agreed; receiver: since it did",
     ),
-    receivers: field(v.optional(whole), "sender: how many have everything"),
+    receivers: field(v.optional(whole), "sender: how many have everything, or were sent it"),
+    unconfirmed: field(
+      v.optional(whole),
+      "sender: those of them that can't say that they saved it",
+    ),
   }),
   event("error", WENT_WRONG, { ...wrong, untold }),
 ]);

@@ -340,13 +340,14 @@ export class Sending {
 
   #tellReceiver(receiver: ReceiverView): void {
     if (receiver.state !== "waiting") this.#activeAt ??= performance.now();
-    const { state, next, verified } = receiver;
+    const { state, next, verified, unconfirmed } = receiver;
     this.#pace.tell({
       event: "receiver",
       ...this.#who(receiver),
       state,
       records: next,
       done: verified,
+      ...(unconfirmed === true && { confirmed: false }),
     });
   }
 
@@ -365,7 +366,7 @@ export class Sending {
     return this.#source.bytesBefore(this.#sentRecords);
   }
 
-  async #finish({ fault: how, detail, verified }: SenderOutcome): Promise<void> {
+  async #finish({ fault: how, detail, verified, unconfirmed }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
     this.#pace.flush();
     const { unsound } = this.#source;
@@ -377,7 +378,8 @@ export class Sending {
     if (fault === undefined || FAULTS[fault].exitCode === EXIT.someFailed) {
       const { records } = this.#source;
       const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);
-      this.#emit({ event: "done", bytes, seconds, active, receivers: verified });
+      const sent = unconfirmed !== undefined && { unconfirmed };
+      this.#emit({ event: "done", bytes, seconds, active, receivers: verified, ...sent });
     }
     if (fault !== undefined) {
       this.#emit({

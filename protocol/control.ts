@@ -144,6 +144,8 @@ const schemas = {
     receiver: receiverId,
     records: recordIndex,
     mac: bytesOf(16),
+    /** As its receiver said, see `complete`. */
+    unconfirmed: v.optional(v.boolean()),
   }),
   receipted: v.object({ t: v.literal("receipted"), share: shareId, receiver: receiverId }),
   admit: v.object({ t: v.literal("admit"), share: shareId, receiver: receiverId }),
@@ -175,6 +177,8 @@ const schemas = {
     share: shareId,
     records: recordIndex,
     mac: bytesOf(16),
+    /** All was sent on to a client that can't say that it saved it, such as curl. */
+    unconfirmed: v.optional(v.boolean()),
   }),
   completed: v.object({ t: v.literal("completed"), share: shareId }),
   leave: v.object({

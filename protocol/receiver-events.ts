@@ -5,6 +5,8 @@ import type { Introduction } from "./link.ts";
 export interface ReceiverOptions extends Introduction {
   /** Take share after share for ever, as the original app's receivers do. */
   readonly lobby: boolean;
+  /** What it takes goes on to a client that can't say that it saved it. */
+  readonly unconfirmed?: boolean;
   readonly giveUpAfterMs: number | undefined;
   /** Records that may be on their way at once, 2 to WINDOW_RECORDS; less where the rate is limited. */
   readonly window: number;

@@ -363,7 +363,9 @@ export class ReceiverSession {
 
   #complete(share: Share, mac: Uint8Array): ReceiverEffect {
     const { offer, records } = share;
-    return { type: "send", message: { t: "complete", share: offer.share, records, mac } };
+    const unconfirmed = this.#options.unconfirmed === true && { unconfirmed: true };
+    const message = { t: "complete", share: offer.share, records, mac, ...unconfirmed } as const;
+    return { type: "send", message };
   }
 
   #shareGone(id: Uint8Array, fault: FaultCode): ReceiverEffect[] {

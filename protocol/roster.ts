@@ -74,13 +74,15 @@ export class Roster {
   verify({
     receiver: id,
     records,
-  }: Pick<MessageOf<"receipt">, "receiver" | "records">): Verified | undefined {
+    unconfirmed,
+  }: Pick<MessageOf<"receipt">, "receiver" | "records" | "unconfirmed">): Verified | undefined {
     const key = toHex(id);
     const known = this.#receivers.get(key);
     const displaced = this.#isFull(known) ? this.#displace() : undefined;
     if (this.#isFull(known)) return undefined;
     const name = known?.name ?? "";
-    const receiver: ReceiverView = { id, name, state: "done", next: records, verified: true };
+    const proved = { id, name, state: "done", next: records, verified: true } as const;
+    const receiver: ReceiverView = { ...proved, ...(unconfirmed === true && { unconfirmed }) };
     this.#receivers.set(key, receiver);
     this.#refused.delete(key);
     return { receiver, displaced };
@@ -115,6 +117,13 @@ export class Roster {
       lost.push(gone);
     }
     return lost;
+  }
+
+  /** How many of the verified can't say that they saved what they were sent. */
+  get unconfirmed(): number {
+    let unconfirmed = 0;
+    for (const receiver of this.#receivers.values()) if (receiver.unconfirmed) unconfirmed++;
+    return unconfirmed;
   }
 
   get counts(): RosterCounts {

@@ -44,6 +44,8 @@ export interface ReceiverView {
   readonly next: number;
   /** It proved by a receipt that it has everything. */
   readonly verified: boolean;
+  /** That receipt is of a client that can't say that it saved it, such as curl: all was sent to it. */
+  readonly unconfirmed?: true;
 }
 
 export type SenderEvent =
@@ -98,5 +100,7 @@ export interface SenderOutcome {
   /** What the fault is about; a relay may have said it. */
   readonly detail?: string;
   readonly verified: number;
+  /** Those of them that can't say that they saved it; undefined: none. */
+  readonly unconfirmed?: number;
   readonly failed: number;
 }

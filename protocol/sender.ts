@@ -320,7 +320,7 @@ export class SenderSession {
 
   #finish(fault: FaultCode | undefined, detail?: string): SenderEffect[] {
     const { offer, goal } = this.#options;
-    const { counts } = this.#roster;
+    const { counts, unconfirmed } = this.#roster;
     const failed = counts.attached + counts.lost + counts.left;
     // A sender that stays until Ctrl-C has done its job by then.
     const ended = fault === "interrupted" && goal.stay && failed === 0 && counts.verified > 0;
@@ -328,6 +328,7 @@ export class SenderSession {
     const outcome: SenderOutcome = {
       fault: calm ? (failed > 0 ? "some-failed" : undefined) : fault,
       verified: counts.verified,
+      ...(unconfirmed > 0 && { unconfirmed }),
       failed,
       ...(detail === undefined ? {} : { detail }),
     };

@@ -206,8 +206,9 @@ export class Fanout {
     const receiver = this.#bySocket.get(socket);
     if (receiver === undefined) return;
     const { records, mac } = complete;
+    const unconfirmed = complete.unconfirmed === true && ({ unconfirmed: true } as const);
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
-    receiver.receipt = { receiver: receiver.id, records, mac };
+    receiver.receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
     this.#changed.add(receiver);
     this.#keeping?.changed(receiver, this.#now);
     if (receiver.confirmed) this.#confirmTo(receiver);

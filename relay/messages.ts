@@ -39,6 +39,8 @@ export interface Receipt {
   readonly receiver: Uint8Array;
   readonly records: number;
   readonly mac: Uint8Array;
+  /** As the receiver said. */
+  readonly unconfirmed?: true;
 }
 
 /** What the origin of a share that can't be read again leaves to the next, at another worker. */

@@ -101,14 +101,14 @@ export class ReceiverNews {
   }
 
   /** The sender hears who a receiver is before it hears that it is done. */
-  #pass({ receiver, records, mac }: Receipt): void {
-    const key = toHex(receiver);
+  #pass(receipt: Receipt): void {
+    const key = toHex(receipt.receiver);
     const entry = this.#changed.get(key);
     if (entry !== undefined) {
       this.#changed.delete(key);
       this.#output.toSender({ t: "receivers", share: this.#share, list: [entry] });
     }
-    this.#output.toSender({ t: "receipt", share: this.#share, receiver, records, mac });
+    this.#output.toSender({ t: "receipt", share: this.#share, ...receipt });
   }
 
   /** Keeps where a receiver is; false when this worker has nothing to say about it any more. */

@@ -28,11 +28,12 @@ interface Start {
   readonly bytes: number;
 }
 
-export type Word = "waiting" | "receiving" | "catching up" | "checking" | "done" | "lost" | "left";
+export type Word =
+  "waiting" | "receiving" | "catching up" | "checking" | "done" | "sent" | "lost" | "left";
 
 /** The state of a receiver in a word of people. */
-function wordFor({ state, done }: ReceiverEvent): Word {
-  if (done) return "done";
+function wordFor({ state, done, confirmed }: ReceiverEvent): Word {
+  if (done) return confirmed === false ? "sent" : "done";
   switch (state) {
     case "waiting":
     case "lost":
@@ -45,6 +46,11 @@ function wordFor({ state, done }: ReceiverEvent): Word {
     case "done":
       return "checking"; // it says so; its receipt has not been verified yet
   }
+}
+
+/** Whether it got everything, or, where it can't tell, was sent it. */
+export function isThrough({ word }: Person): boolean {
+  return word === "done" || word === "sent";
 }
 
 /** The receivers of a sender, in the order in which they came. */
@@ -100,7 +106,7 @@ export class People {
   #forget(): void {
     let least: Person | undefined;
     for (const person of this.#all.values()) {
-      if (person.word === "done") continue;
+      if (isThrough(person)) continue;
       least ??= person;
       if (person.word !== "lost" && person.word !== "left") continue;
       least = person;

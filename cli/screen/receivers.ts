@@ -1,7 +1,7 @@
 /** The receivers of a sender as lines; pure, as wide and high as they are told. */
 import { RECEIVER_LINES, RESULT_LINES } from "../../protocol/limits.ts";
 import { count, duration, fill, percent, rate, shown, size } from "./format.ts";
-import type { Person, Word } from "./people.ts";
+import { isThrough, type Person, type Word } from "./people.ts";
 import type { Paint, Style } from "./style.ts";
 import { bar } from "./table.ts";
 
@@ -35,6 +35,7 @@ const WORDS: readonly Word[] = [
   "waiting",
   "checking",
   "done",
+  "sent",
   "lost",
   "left",
 ];
@@ -64,15 +65,22 @@ export function resultLines(
   style: Style,
 ): string[] {
   if (people.length <= RESULT_LINES) return each(people, moment, columns, style);
-  const failed = people.filter(({ word }) => word !== "done");
+  const failed = people.filter((person) => !isThrough(person));
   const listed = failed.slice(0, RESULT_LINES);
   const lines = each(listed, moment, columns, style);
   const left = failed.length - listed.length;
   if (left > 0) lines.push(`and ${left} more that did not get all of it`);
-  const done = people.filter(({ word }) => word === "done");
-  if (done.length === 0) return lines;
-  lines.push(style.green(`${count(done.length, "receiver has", "receivers have")} all of it`));
-  return [...lines, ...extremes(done, moment, columns, style)];
+  const through = people.filter(isThrough);
+  const sent = through.filter(({ word }) => word === "sent").length;
+  if (through.length === 0) return lines;
+  const done = through.length - sent;
+  if (done > 0) {
+    lines.push(style.green(`${count(done, "receiver has", "receivers have")} all of it`));
+  }
+  if (sent > 0) {
+    lines.push(style.green(`${count(sent, "receiver was", "receivers were")} sent all of it`));
+  }
+  return [...lines, ...extremes(through, moment, columns, style)];
 }
 
 function each(people: readonly Person[], moment: Moment, columns: number, style: Style): string[] {
@@ -149,7 +157,7 @@ function summary(
 function allLine(people: readonly Person[], moment: Moment, columns: number, style: Style): string {
   const bytes = people.reduce((sum, person) => sum + person.bytes, 0);
   const whole = people.length * moment.size;
-  const done = people.every(({ word }) => word === "done");
+  const done = people.every(isThrough);
   const part = `${String(done ? 100 : Math.min(99, percent(bytes, whole))).padStart(3)} %`;
   const title = style.dim(fill("all", TITLE_COLUMNS));
   const room = Math.min(BAR_COLUMNS, columns - TITLE_COLUMNS - part.length - 3);
@@ -195,7 +203,7 @@ function moves(word: Word): boolean {
 }
 
 function painted(word: Word, style: Style): Paint {
-  if (word === "done") return style.green;
+  if (word === "done" || word === "sent") return style.green;
   if (word === "lost" || word === "left") return style.red;
   return word === "catching up" ? style.yellow : style.cyan;
 }

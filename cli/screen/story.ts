@@ -236,11 +236,11 @@ export class Story {
   }
 
   /** Waiting for somebody to come, or to answer, is no part of how fast it was. */
-  #done({ bytes, seconds, active = seconds, receivers }: EventOf<"done">): Line {
+  #done({ bytes, seconds, active = seconds, receivers, unconfirmed = 0 }: EventOf<"done">): Line {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const speed = active > 0 ? ` (${rate(now / active)})` : "";
-    const who = receivers === undefined ? "" : `${receiversHave(receivers)} everything, `;
+    const who = receivers === undefined ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
     return say(this.#style.green(`Done: ${who}${part} in ${duration(active)}${speed}`));
   }
 
@@ -278,8 +278,12 @@ function saved({ bytes, files = 1 }: EventOf<"saved">): string {
   return files === 1 ? size(bytes) : `${count(files, "file", "files")}, ${size(bytes)}`;
 }
 
-function receiversHave(number: number): string {
-  return count(number, "receiver has", "receivers have");
+/** A client that is no fileshare can't say that it saved what it was sent. */
+function receiversHave(done: number, sent: number): string {
+  const have = `${count(done, "receiver has", "receivers have")} everything, `;
+  if (sent === 0) return have;
+  const to = `sent to ${count(sent, "receiver that", "receivers that")} can't confirm it, `;
+  return done === 0 ? to : have + to;
 }
 
 /** What was left out between the line before and this one. */

@@ -2,6 +2,7 @@ import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../.
 
 import { refusal } from "../http-refusal.ts";
 import { parseRange } from "./byte-range.ts";
+import { asciiName } from "./clear-name.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
 import type { EntranceOptions } from "./mod.ts";
 import type { Part } from "./part.ts";
@@ -185,9 +186,9 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
   return headers;
 }
 
-/** RFC 6266: for old clients a plain name, for all others the whole one. */
+/** RFC 6266 and 8187: for old clients a plain name, for all others the whole one. */
 function disposition(name: string): string {
-  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_");
+  const plain = asciiName(name);
   const whole = encodeURIComponent(name).replaceAll(
     /['()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -51,7 +51,7 @@ export class Upload {
   constructor(options: UploadOptions) {
     this.#options = options;
     const { request, size, waitFor } = options;
-    const name = clearName(options.name);
+    const name = clearName(options.name, { stay: true });
     this.#lines =
       options.answer === "at-end"
         ? new LinesAtTheEnd()
@@ -131,8 +131,9 @@ export class Upload {
     }
   }
 
-  #tell({ id, name, state, verified }: ReceiverView): void {
-    const says = verified ? "has all of it" : SAYS[state];
+  #tell({ id, name, state, verified, unconfirmed }: ReceiverView): void {
+    const all = unconfirmed === true ? "was sent all of it" : "has all of it";
+    const says = verified ? all : SAYS[state];
     const key = Buffer.from(id).toString("hex");
     if (says === undefined || this.#told.get(key) === says) return;
     this.#told.set(key, says);
@@ -150,16 +151,14 @@ export class Upload {
     this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}${more}`);
   }
 
-  #over({ fault, detail, verified, failed: missed }: LobbyOutcome): void {
+  #over(outcome: LobbyOutcome): void {
+    const { fault, detail } = outcome;
     this.#isOver = true;
     if (this.#untold > 0) this.#say(`${this.#untold} lines about receivers were left out`);
     this.#room?.();
     this.#options.left(this);
     if (fault === undefined) {
-      const missing = missed === 0 ? "" : `, ${missed} went away before the end`;
-      this.#say(
-        `done: ${verified} ${verified === 1 ? "receiver has" : "receivers have"} it${missing}`,
-      );
+      this.#say(outcomeText(outcome));
     } else if (!this.#isLate) {
       this.#say(`failed: ${faultMessage(fault, detail)}`);
     }
@@ -171,6 +170,18 @@ export class Upload {
     this.#saidAt = this.#options.clock();
     this.#lines.say(line);
   }
+}
+
+/** A client that is no fileshare says nothing of what it saved: it is told of as sent to. */
+function outcomeText({ verified, unconfirmed, failed }: LobbyOutcome): string {
+  const missing = failed === 0 ? "" : `, ${failed} went away before the end`;
+  const sure = verified - unconfirmed;
+  const have = `done: ${sure} ${sure === 1 ? "receiver has" : "receivers have"} it`;
+  if (unconfirmed === 0) return have + missing;
+  const cannot = `can't say that ${unconfirmed === 1 ? "it" : "they"} saved it`;
+  if (sure > 0) return `${have}, sent to ${unconfirmed} that ${cannot}${missing}`;
+  const receivers = unconfirmed === 1 ? "receiver" : "receivers";
+  return `sent: to ${unconfirmed} ${receivers} that ${cannot}${missing}`;
 }
 
 const SAYS: Readonly<Partial<Record<ReceiverView["state"], string>>> = {

@@ -67,6 +67,7 @@ export class LobbyReceiver implements Insider {
       {
         signer: lobbySigner(),
         lobby: true,
+        unconfirmed: true,
         giveUpAfterMs: undefined,
         window: WINDOW_RECORDS,
         confirmMs: CONFIRM_MS,

@@ -49,12 +49,13 @@ const READ_BYTES = 512 * 1024;
 /** How long the relay may take to close a share everywhere. ms */
 const CLOSING_MS = 1000;
 
-/** How it went: receivers that proved to have all, and those that did not. */
+/** How it went: receivers that proved to have all, of them those that can't say that they saved it, and the others. */
 export interface LobbyOutcome {
   readonly fault: FaultCode | undefined;
   /** What the fault is about. */
   readonly detail: string | undefined;
   readonly verified: number;
+  readonly unconfirmed: number;
   readonly failed: number;
 }
 
@@ -358,9 +359,10 @@ export class LobbySender implements Insider {
     this.#finish(undefined);
   }
 
-  #counts(): { verified: number; attached: number; lost: number; left: number } {
-    const counts = { verified: 0, attached: 0, lost: 0, left: 0 };
-    for (const { verified, state } of this.#session.receivers) {
+  #counts(): Record<"verified" | "unconfirmed" | "attached" | "lost" | "left", number> {
+    const counts = { verified: 0, unconfirmed: 0, attached: 0, lost: 0, left: 0 };
+    for (const { verified, unconfirmed, state } of this.#session.receivers) {
+      if (unconfirmed === true) counts.unconfirmed++;
       if (verified) counts.verified++;
       else if (state === "lost" || state === "left") counts[state]++;
       else counts.attached++;
@@ -373,13 +375,13 @@ export class LobbySender implements Insider {
     this.#isOver = true;
     this.#buffer.dispose();
     this.#memory.leave();
-    const { verified, attached, lost, left } = this.#counts();
+    const { verified, unconfirmed, attached, lost, left } = this.#counts();
     const { insiders, inside, events } = this.#options;
     insiders.later(() => {
       insiders.leave(this.#id);
       inside.closed(this.#id);
     });
-    const outcome = { fault, detail, verified, failed: attached + lost + left };
+    const outcome = { fault, detail, verified, unconfirmed, failed: attached + lost + left };
     void this.#closed().then(() => events.over(outcome));
   }
 

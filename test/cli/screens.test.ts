@@ -46,6 +46,26 @@ function plain(
 }
 
 describe("the plain screen", () => {
+  test("says sent of a receiver that can't say that it saved the file", () => {
+    const through = (id: string, confirmed?: false): ClientEvent => ({
+      event: "receiver",
+      id,
+      name: id,
+      state: "done",
+      records: 100,
+      done: true,
+      ...(confirmed === false && { confirmed }),
+    });
+    const done = { event: "done", bytes: 1000, seconds: 9, active: 4 } as const;
+    const curl = [through("curl", false), { ...done, receivers: 1, unconfirmed: 1 }];
+    const { out } = plain(SENDER, [...SEND.slice(0, 4), ...curl]);
+    expect(out.join("\n")).toContain("curl: sent, 100 %");
+    expect(out.at(-1)).toStartWith("Done: sent to 1 receiver that can't confirm it, ");
+    const both = [...curl.slice(0, 1), through("anna"), { ...done, receivers: 2, unconfirmed: 1 }];
+    const mixed = plain(SENDER, [...SEND.slice(0, 4), ...both]).out;
+    expect(mixed.at(-1)).toStartWith("Done: 1 receiver has everything, sent to 1 receiver that ");
+  });
+
   test("says how much was left out where too much came at once", () => {
     const url = "ws://relay/ws";
     const { out, err } = plain(SENDER, [

@@ -69,7 +69,9 @@ test("its commands in the lobby do what it says", async () => {
   const text = (path: string): Buffer => readFileSync(join(there.path, path));
 
   const next = run(NEXT, there.path, port);
-  expect((await run(SEND, here.path, port)).stdout).toEndWith("done: 1 receiver has it\n");
+  expect((await run(SEND, here.path, port)).stdout).toEndWith(
+    "sent: to 1 receiver that can't say that it saved it\n",
+  );
   expect((await next).exitCode).toBe(0);
   expect(Buffer.compare(text("big.iso"), big.bytes)).toBe(0);
 
@@ -78,7 +80,9 @@ test("its commands in the lobby do what it says", async () => {
     return run(NEXT, join(there.path, `${number}`), port);
   });
   const looked = run(LOOK, there.path, port);
-  expect((await run(SEND_TO_THREE, here.path, port)).stdout).toContain("done: 3 receivers have it");
+  expect((await run(SEND_TO_THREE, here.path, port)).stdout).toContain(
+    "sent: to 3 receivers that can't say that they saved it",
+  );
   expect((await looked).stdout).toContain("content-length: 3000000");
   for (const [at, each] of three.entries()) {
     expect((await each).exitCode).toBe(0);
@@ -92,7 +96,7 @@ test("its commands in the lobby do what it says", async () => {
 
   const quietly = run(NEXT, there.path, port);
   const quiet = SEND_QUIETLY?.replace("big.iso", "app.log");
-  expect((await run(quiet, here.path, port)).stdout).toContain("done: ");
+  expect((await run(quiet, here.path, port)).stdout).toContain("sent: to 1 receiver");
   expect((await quietly).exitCode).toBe(0);
 
   {
@@ -106,7 +110,9 @@ test("its commands in the lobby do what it says", async () => {
   mkdirSync(join(here.path, "folder"));
   writeFileSync(join(here.path, "folder/a"), content(1, 100_000));
   const packed = run(NEXT, there.path, port);
-  expect((await run(SEND_PIPE, here.path, port)).stdout).toContain("done: 1 receiver has it");
+  expect((await run(SEND_PIPE, here.path, port)).stdout).toContain(
+    "sent: to 1 receiver that can't say that it saved it",
+  );
   expect((await packed).exitCode).toBe(0);
   expect((await run("tar x -f folder.tar", there.path, port)).exitCode).toBe(0);
   expect(Buffer.compare(text("folder/a"), content(1, 100_000))).toBe(0);

@@ -14,7 +14,7 @@ async function through(url: string): Promise<void> {
   const taking = fetch(`${url}/lobby/wanted.bin`).then((response) => response.bytes());
   const sent = await fetch(`${url}/lobby/wanted.bin`, { method: "PUT", body: BYTES });
   expect(Buffer.compare(await taking, BYTES)).toBe(0);
-  expect(await sent.text()).toEndWith("done: 1 receiver has it\n");
+  expect(await sent.text()).toEndWith("sent: to 1 receiver that can't say that it saved it\n");
 }
 
 test("T3 a body that says its length and then drips is offered to nobody", async () => {

@@ -51,8 +51,10 @@ describe("curl", () => {
     expect(sent.stderr).toBe("");
     expect(sent.exitCode).toBe(0);
     expect(sent.stdout).toStartWith("big.bin is in the lobby; waiting for 3 receivers\n");
-    expect(sent.stdout).toContain("curl has all of it\n");
-    expect(sent.stdout).toEndWith("done: 3 receivers have it\n");
+    expect(sent.stdout).toContain("curl was sent all of it\n");
+    expect(sent.stdout).toEndWith(
+      "done: 1 receiver has it, sent to 2 that can't say that they saved it\n",
+    );
     expect((await taking).exitCode).toBe(0);
     expect(Buffer.compare(readFileSync(join(there.path, "big.bin")), bytes)).toBe(0);
     expect(Buffer.compare((await original.file(0)).bytes, bytes)).toBe(0);
@@ -65,7 +67,7 @@ describe("curl", () => {
     const bytes = content(size, size);
     const taking = curl(folder.path, ["-o", "out", `${http(relay)}/lobby`]);
     const sent = await curl(folder.path, ["-T", "-", `${http(relay)}/lobby/a.tar`], bytes);
-    expect(sent.stdout).toEndWith("done: 1 receiver has it\n");
+    expect(sent.stdout).toEndWith("sent: to 1 receiver that can't say that it saved it\n");
     expect((await taking).exitCode).toBe(0);
     expect(Buffer.compare(readFileSync(join(folder.path, "out")), bytes)).toBe(0);
   });
@@ -185,7 +187,7 @@ describe("curl", () => {
     expect(head.status).toBe(200);
     expect(head.headers.get("content-length")).toBe("1000");
     expect(head.headers.get("content-disposition")).toBe(
-      `attachment; filename="q'uote; _.bin"; filename*=UTF-8''q%27uote%3B%20%C3%BC.bin`,
+      `attachment; filename="q'uote; u-303436.bin"; filename*=UTF-8''q%27uote%3B%20%C3%BC.bin`,
     );
     const whole = await fetch(`${http(relay)}/lobby/${encodeURIComponent("q'uote; ü.bin")}`);
     expect(Buffer.compare(await whole.bytes(), content(1, 1000))).toBe(0);
@@ -202,7 +204,7 @@ describe("curl", () => {
     expect(head.status).toBe(200);
     const whole = await fetch(`${http(relay)}/lobby/x`);
     expect(await whole.text()).toBe("one line");
-    expect(await upload.text()).toEndWith("done: 1 receiver has it\n");
+    expect(await upload.text()).toEndWith("sent: to 1 receiver that can't say that it saved it\n");
   });
 });
 
@@ -246,7 +248,7 @@ describe("a download", () => {
     await using relay = await startRelay();
     const taking = raw(relay, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
     const sent = await fetch(`${http(relay)}/lobby/empty`, { method: "PUT", body: "" });
-    expect(await sent.text()).toContain("done: ");
+    expect(await sent.text()).toContain("sent: to 1 receiver");
     expect(await taking).toContain("content-length: 0\r\n");
   });
 
@@ -276,6 +278,49 @@ describe("a download", () => {
   });
 });
 
+describe("names that curl can't write", () => {
+  test("are saved under names that stay two, and keep their kind", async () => {
+    using here = temporaryFolder();
+    using there = temporaryFolder();
+    await using relay = await startRelay();
+    const long = `${"長".repeat(66)}.tar.gz`;
+    for (const [at, name] of ["写真一.jpg", "写真二.jpg", `一${long}`, `二${long}`].entries()) {
+      // In a folder of its own curl has the name by its address alone.
+      const { path } = makeFile(here.path, "source", 1000 + at);
+      const taking = curl(there.path, ["-fOJ", `${http(relay)}/lobby`]);
+      const to = `${http(relay)}/lobby/${encodeURIComponent(name)}`;
+      const sent = await curl(here.path, ["-fT", path, to]);
+      expect(sent.stdout).toContain("sent: to 1 receiver");
+      expect((await taking).exitCode).toBe(0);
+    }
+    const saved = readdirSync(there.path).toSorted();
+    expect(saved).toHaveLength(4);
+    expect(saved.filter((name) => /^_+-[0-9a-f]{6}\.jpg$/.test(name))).toHaveLength(2);
+    expect(saved.filter((name) => /^_+-[0-9a-f-]+\.tar\.gz$/.test(name))).toHaveLength(2);
+  });
+});
+
+describe("a sender of ours", () => {
+  test("is told that a file was sent to curl, and not that curl has it", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const { path } = makeFile(folder.path, "a.bin", MiB);
+    const url = `${relay.url}/ws`;
+    await using sender = send({ relay: url, code: LOBBY_CODE, path, receivers: 2 });
+    await sender.when("source");
+    const taking = curl(folder.path, ["-fo", "out", `${http(relay)}/lobby`]);
+    const job = { relay: url, code: LOBBY_CODE, out: folder.path, lobby: true, prefix: "rcv_" };
+    await using ours = receive(receiveJob(job));
+    expect((await taking).exitCode).toBe(0);
+    await ours.when("saved");
+    const { receivers, unconfirmed } = await sender.when("done");
+    expect([receivers, unconfirmed]).toEqual([2, 1]);
+    const through = sender.all("receiver").filter(({ done }) => done);
+    const toldOf = (name: string) => through.find((each) => each.name === name)?.confirmed;
+    expect([toldOf("curl"), toldOf("a receiver")]).toEqual([false, undefined]);
+  });
+});
+
 describe("an upload that is answered at its end", () => {
   test("has a status that says how it went", async () => {
     await using relay = await startRelay();
@@ -283,7 +328,7 @@ describe("an upload that is answered at its end", () => {
     const taking = fetch(`${http(relay)}/lobby`).then((response) => response.text());
     const sent = await fetch(url, { method: "PUT", body: "hello" });
     expect(sent.status).toBe(200);
-    expect(await sent.text()).toContain("done: ");
+    expect(await sent.text()).toContain("sent: to 1 receiver");
     expect(await taking).toBe("hello");
     const over = fetch(url, { method: "PUT", body: "hello", headers: { via: "1.0 some-proxy" } });
     while ((await fetch(url, { method: "HEAD" })).status !== 200);
@@ -362,7 +407,9 @@ describe("HTTP", () => {
     stopped.destroy();
     const { exitCode, stdout } = await sending;
     expect(exitCode).toBe(0);
-    expect(stdout).toContain("curl has all of it");
-    expect(stdout).toEndWith("done: 1 receiver has it, 2 went away before the end\n");
+    expect(stdout).toContain("curl was sent all of it");
+    expect(stdout).toEndWith(
+      "sent: to 1 receiver that can't say that it saved it, 2 went away before the end\n",
+    );
   });
 });

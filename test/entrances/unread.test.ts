@@ -105,7 +105,7 @@ describe("T1 a download that is not read", () => {
       body: BYTES,
     });
     expect(Buffer.compare(await healthy, BYTES)).toBe(0);
-    expect(await sent.text()).toContain("done: 1 receiver has it");
+    expect(await sent.text()).toContain("sent: to 1 receiver that can't say that it saved it");
     still.read();
     const { bytes } = await still.ended;
     expect(bytes.length).toBeLessThan(BYTES.length);
@@ -183,7 +183,7 @@ describe("who waits, or is slow,", () => {
     let said = "";
     socket.on("data", (bytes) => {
       said += bytes.toString("latin1");
-      if (said.includes("done: ")) socket.destroy();
+      if (said.includes("sent: ")) socket.destroy();
     });
     socket.on("close", () => resolve(said));
     socket.write("PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -199,7 +199,7 @@ describe("who waits, or is slow,", () => {
     await other?.body?.cancel().catch(() => undefined);
     socket.write("cd\r\n0\r\n\r\n");
     expect(await taking).toBe("abcd");
-    expect(await closed).toContain("done: 1 receiver has it");
+    expect(await closed).toContain("sent: to 1 receiver that can't say that it saved it");
   });
 });
 

@@ -177,7 +177,9 @@ describe("before a gate opens, a receiver that takes every record has the manife
     const got = await fetch(`${at.http}/lobby`);
     expect(Buffer.compare(await got.bytes(), bytes)).toBe(0);
     client.send({ t: "leave", share, reason: "declined" });
-    expect(await sending).toContain("done: 1 receiver has it, 1 went away before the end");
+    expect(await sending).toContain(
+      "sent: to 1 receiver that can't say that it saved it, 1 went away before the end",
+    );
   });
 });
 

@@ -252,7 +252,9 @@ describe("a client", () => {
     expect(await text.closed).toContain("shares-per-channel: ");
     const taken = await fetch(`http://127.0.0.1:${relay.port}/lobby`);
     expect(await taken.text()).toBe("some");
-    expect(await (await first).text()).toContain("done: 1 receiver has it");
+    expect(await (await first).text()).toContain(
+      "sent: to 1 receiver that can't say that it saved it",
+    );
   });
 });
 

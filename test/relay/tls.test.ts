@@ -143,7 +143,9 @@ describe.each([1, 2])("a relay of %d workers with a certificate", (workers) => {
       bytes += part.value.length;
     }
     expect(bytes).toBe(2 * MiB);
-    expect(await (await put).text()).toContain("done: 1 receiver has it");
+    expect(await (await put).text()).toContain(
+      "sent: to 1 receiver that can't say that it saved it",
+    );
   });
 
   test("keeps what it has when the new one is broken, and says so", async () => {

@@ -35,7 +35,8 @@ async function through(url: string, bytes: Uint8Array): Promise<void> {
     for await (const chunk of body ?? []) {
       heard.put += ` ${decoder.decode(chunk, { stream: true })}`;
     }
-    if (!heard.put.endsWith("done: 1 receiver has it\n")) throw new Error(heard.put);
+    if (!heard.put.endsWith("sent: to 1 receiver that can't say that it saved it\n"))
+      throw new Error(heard.put);
   };
   try {
     await Promise.all([taking(), giving()]);
