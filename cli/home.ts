@@ -2,6 +2,8 @@
 import { homedir } from "node:os";
 import { isAbsolute } from "node:path";
 
+import { FaultError } from "../protocol/faults.ts";
+
 /** @returns undefined: neither HOME nor the system's list of users names an absolute path */
 export function homeFolder(): string | undefined {
   try {
@@ -16,4 +18,17 @@ export function homeFolder(): string | undefined {
 export function expandHome(path: string): string {
   const home = homeFolder();
   return home === undefined ? path : path.replace(/^~(?=\/|$)/, () => home);
+}
+
+/**
+ * The folder that a command runs in.
+ * @throws FaultError "no-such-file" when it was removed meanwhile
+ */
+export function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const why = "the folder that this command runs in was removed; go to another one with cd";
+    throw new FaultError("no-such-file", why, { cause });
+  }
 }

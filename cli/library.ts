@@ -19,6 +19,7 @@ import { resolve } from "node:path";
 import { LOBBY_CODE, makeCode, readCode, type GivenCode } from "../protocol/code.ts";
 import { FaultError } from "../protocol/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
+import { workingFolder } from "./home.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
 import { chooseRelay, chooseToken } from "./relay-choice.ts";
@@ -111,7 +112,7 @@ export function receive(options: ReceiveOptions): Client {
     kind: "receive",
     code: given.code,
     ...whereOf(given, { relay, ca, token }),
-    out: resolve(out),
+    out: resolve(workingFolder(), out),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
 }

@@ -1,18 +1,25 @@
 import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../protocol/mod.ts";
 import { NO_TROUBLE, explain, troubleOf, whySlow, type NoLine } from "./line-trouble.ts";
+import { unsentInKernel } from "./kernel-queue.ts";
+import { LineFlow } from "./line-flow.ts";
+import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
 import { authorities } from "./trust.ts";
 
 /** After this a connection that is still being made is looked into. ms */
 const SLOW_MS = 3000;
+/** Between two looks at what moves on an open line: the kernel's list of sockets may be long. ms */
+const FLOW_EVERY_MS = 2000;
 
 export interface LineEvents {
   opened(): void;
   message(bytes: Uint8Array): void;
   /** The line broke, or never came about; nothing follows. */
   lost(why: NoLine): void;
-  /** It takes long, and why that may be. */
+  /** To open it takes long, and why that may be. */
   slow?(why: string): void;
+  /** It is open, and nothing gets through, and why that may be. */
+  stuck?(why: string): void;
 }
 
 /**
@@ -27,6 +34,12 @@ export class Line {
   #trouble = NO_TROUBLE;
   #opened = false;
   readonly #slow: NodeJS.Timeout;
+  readonly #flow: LineFlow;
+  /** Bytes, in all. */
+  #sent = 0;
+  #lookedAt: number;
+  /** Where the socket leads: to the relay, or to a proxy. */
+  readonly #port: number;
 
   /**
    * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
@@ -36,6 +49,9 @@ export class Line {
     this.#url = url;
     this.#events = events;
     this.#heardAt = now;
+    this.#lookedAt = now;
+    this.#port = portOf(proxyFor(url, process.env) ?? url);
+    this.#flow = new LineFlow(now, networkAddresses);
     const socket = new WebSocket(url, {
       ...proxyOf(url),
       ...tlsOf(url, ca),
@@ -70,7 +86,9 @@ export class Line {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(bytes);
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#sent += bytes.length;
+    this.#socket.send(bytes);
   }
 
   pause(): void {
@@ -84,8 +102,21 @@ export class Line {
   /** Gives the line up when the relay, which pings, is silent. To ping it would break the promise
    * of `quiet`. */
   watch(now: number): void {
-    if (!this.#opened || this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
-    this.#lose({ fault: "connection-lost" });
+    if (!this.#opened) return;
+    if (now - this.#lookedAt >= FLOW_EVERY_MS) this.#lookAtFlow(now);
+    if (this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
+    this.#lose({ fault: "connection-lost", why: this.#flow.why });
+  }
+
+  #lookAtFlow(now: number): void {
+    this.#lookedAt = now;
+    const why = this.#flow.look({
+      now,
+      sent: this.#sent,
+      unsent: this.#socket.bufferedAmount + unsentInKernel(this.#port),
+      heardAt: this.#socket.isPaused ? now : this.#heardAt,
+    });
+    if (why !== undefined) this.#events?.stuck?.(why);
   }
 
   /** Cuts the line; no event follows. */
@@ -135,6 +166,11 @@ export class Line {
     const why = await whySlow(this.#url);
     if (!this.#opened) this.#events?.slow(why);
   }
+}
+
+function portOf(address: string): number {
+  const { port, protocol } = new URL(address);
+  return Number(port || (["wss:", "https:"].includes(protocol) ? 443 : 80));
 }
 
 function proxyOf(url: string): Bun.WebSocketOptions {

@@ -13,12 +13,17 @@ const DISCARD_PORT = 9;
  */
 export async function ownAddresses(): Promise<string[]> {
   const routes = await Promise.all([routeFrom("udp4"), routeFrom("udp6")]);
-  const known = interfaces()
-    .filter(({ internal, address }) => !internal && !isLinkLocal(address))
-    .map(({ address }) => address);
+  const known = networkAddresses();
   const first = routes.filter((address) => address !== undefined && known.includes(address));
   const all = [...new Set([...first.filter((address) => address !== undefined), ...known])];
   return [...all.filter((one) => !one.includes(":")), ...all.filter((one) => one.includes(":"))];
+}
+
+/** Those in the network, in the order in which the system has them. */
+export function networkAddresses(): string[] {
+  return interfaces()
+    .filter(({ internal, address }) => !internal && !isLinkLocal(address))
+    .map(({ address }) => address);
 }
 
 /** Whether no other machine gets there. @param host as a listener or a URL's host, without brackets */

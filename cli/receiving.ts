@@ -48,7 +48,7 @@ import { Line } from "./line.ts";
 import { aboutLine, type NoLine } from "./line-trouble.ts";
 import type { OnExists } from "./policy.ts";
 import { registerReceive, unregisterReceive } from "./state.ts";
-import { relayNews } from "./relay-news.ts";
+import { relayNews, stuckNews } from "./relay-news.ts";
 
 const STDOUT = 1;
 
@@ -207,6 +207,7 @@ export class Receiving {
         this.#handle({ type: "lost", fault });
       },
       slow: (why: string) => (this.#why = why),
+      stuck: (why: string) => this.#pace.tell(stuckNews(this.#job.relay, why)),
     };
     this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
   }

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 
 import { relayAddress } from "./client.ts";
 import { usage } from "./args.ts";
+import { expandHome } from "./home.ts";
 import { proxyFor } from "./proxy.ts";
 import { shellLine } from "./shell.ts";
 import { readAuthorities } from "./trust.ts";
@@ -34,7 +35,7 @@ export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const address = relayAddress(host === undefined ? given : `ws://${name}:${RELAY_PORT}${path}`);
   proxyFor(address, process.env); // what is wrong with it is found here
   const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
-  const ca = file === undefined ? undefined : readAuthorities(file);
+  const ca = file === undefined ? undefined : readAuthorities(expandHome(file));
   const usual = address === relayAddress(DEFAULT_RELAY);
   return { address, host, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
 }

@@ -26,3 +26,9 @@ export function relayNews(
     message,
   };
 }
+
+/** The line is open, and nothing gets through. */
+export function stuckNews(url: string, why: string): ClientEvent {
+  const code = "line-stuck";
+  return { event: "relay", url, online: true, code, detail: why, message: faultMessage(code, why) };
+}

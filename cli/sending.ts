@@ -40,7 +40,7 @@ import { Keeper } from "./keeper.ts";
 import { unsoundEvent } from "./file-watch.ts";
 import { Line } from "./line.ts";
 import { aboutLine, type NoLine } from "./line-trouble.ts";
-import { relayNews } from "./relay-news.ts";
+import { relayNews, stuckNews } from "./relay-news.ts";
 import { RateLimit } from "./rate-limit.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Source } from "./source.ts";
@@ -244,6 +244,7 @@ export class Sending {
         this.#handle({ type: "lost", fault });
       },
       slow: (why: string) => (this.#why = why),
+      stuck: (why: string) => this.#pace.tell(stuckNews(this.#job.relay, why)),
     };
     this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
   }

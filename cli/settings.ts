@@ -1,4 +1,6 @@
 /** Options that nobody gave on the command line: from the environment, else from the file. */
+import type { ArgDef } from "citty";
+
 import {
   ALL,
   configPath,
@@ -8,6 +10,7 @@ import {
   type Settable,
 } from "./config.ts";
 import { usage } from "./args.ts";
+import { expandHome } from "./home.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,7 +46,8 @@ export async function settingsFor(
     const { sections } = parseConfig(path, text, await loadAll());
     for (const section of [ALL, word]) {
       for (const [name, value] of sections.get(section) ?? []) {
-        if (settable.includes(name)) settings.set(name, { value, from: path });
+        if (!settable.includes(name)) continue;
+        settings.set(name, { value: withHome(args[name], value), from: path });
       }
     }
   }
@@ -51,10 +55,19 @@ export async function settingsFor(
     const from = variableFor(name);
     const given = env[from];
     if (given === undefined || given === "") continue;
-    const value = args[name]?.type === "boolean" ? yesOrNo(from, given) : given;
+    const value =
+      args[name]?.type === "boolean" ? yesOrNo(from, given) : withHome(args[name], given);
     settings.set(name, { value, from });
   }
   return settings;
+}
+
+/** Of an option that takes a path: no shell has seen a configuration or an environment file. */
+const PATH_HINTS: readonly unknown[] = ["file", "dir", "folder"];
+
+function withHome(argument: ArgDef | undefined, value: OptionValue): OptionValue {
+  const isPath = argument?.type === "string" && PATH_HINTS.includes(argument.valueHint);
+  return isPath && typeof value === "string" ? expandHome(value) : value;
 }
 
 function yesOrNo(variable: string, given: string): boolean {

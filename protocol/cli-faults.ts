@@ -108,6 +108,12 @@ export const CLI_FAULTS = {
     "A proxy in front of the relay drops WebSocket upgrades",
     "It has to pass the headers Upgrade and Connection on, as the samples in deploy/ do.",
   ),
+  "line-stuck": failed(
+    "Nothing gets through on the line to the relay",
+    "It goes on by itself once the network lets it; else use another network, or ask who runs this one.",
+    0,
+    true,
+  ),
   "connection-lost": failed("The line to the relay broke", "It is tried again.", 0, true),
   "unsafe-name": failed(
     "The sender offers a file name that is not safe to write",

@@ -29,10 +29,22 @@ export function guardPort(hostname: string, port: number): Disposable {
   }
 }
 
+/** Why an address is none to listen at. */
+const REASONS: readonly (readonly [code: string, why: string])[] = [
+  ["EPERM", "the system does not permit it"],
+  ["EADDRNOTAVAIL", "this machine does not have that address"],
+  ["ENOTFOUND", "that name leads to no address"],
+  ["EAI_AGAIN", "no name server answers"],
+  ["EAFNOSUPPORT", "this machine has no IPv6"],
+  ["ENOBUFS", "no memory is left for sockets"],
+];
+
 /** @param said what Bun says of an address where it can't listen, with the code of the error in it */
 export function listenFault(said: string, address: string): FaultError {
   const [, code] = CODES.find(([name]) => said.includes(name)) ?? [];
-  return new FaultError(code ?? "cannot-listen", address);
+  if (code !== undefined) return new FaultError(code, address);
+  const [, why] = REASONS.find(([name]) => said.includes(name)) ?? [];
+  return new FaultError("cannot-listen", why === undefined ? address : `${address} (${why})`);
 }
 
 const CODES: readonly (readonly [errno: string, code: FaultCode])[] = [

@@ -9,6 +9,7 @@ import { parseSafeName } from "../../protocol/names.ts";
 import { isTyped, optionsIn, usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { receiverCode } from "../code-input.ts";
+import { workingFolder } from "../home.ts";
 import { ownName, receive } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { placeRelay } from "../place-relay.ts";
@@ -105,7 +106,7 @@ export async function runRecv(
     code,
     name,
     lobby,
-    out: resolve(values.out ?? "."),
+    out: resolve(workingFolder(), values.out ?? "."),
     prefix: values.prefix ?? (lobby ? LOBBY_PREFIX : ""),
     ask,
     allNames: values.json,
@@ -116,7 +117,7 @@ export async function runRecv(
     onExists,
     checksum: values.checksum,
     stdout: values.stdout,
-    again: lobby ? undefined : { cwd: process.cwd(), words: ["recv", ...optionsIn(words, args)] },
+    again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
   });

@@ -14,8 +14,9 @@ import {
 import type { RelayLimitName } from "../../protocol/relay-limits.ts";
 import { usage } from "../args.ts";
 import { onHangup, onInterrupt } from "../interrupts.ts";
-import { inUrl, isLoopback, ownAddresses } from "../own-addresses.ts";
+import { isLoopback } from "../own-addresses.ts";
 import { adminAddress, atAdminAddress } from "../relay-admin.ts";
+import { reachNotes } from "../relay-reach.ts";
 import { pageLink, takeOverAdmin } from "../relay-manager.ts";
 import { leaveTicket } from "../relay-tickets.ts";
 import { LOG_FORMS, jsonLog, prettyLog } from "../relay-log.ts";
@@ -123,9 +124,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
     );
   } else if (form === "pretty") {
     const scheme = new URL(url).protocol;
-    const others = (await otherAddresses(hostname)).map(
-      (host) => `${scheme}//${inUrl(host)}:${relay.port}`,
-    );
+    const reach = await reachNotes(hostname, scheme, relay.port);
     console.success(`The relay listens at ${url}`);
     if (certificate !== undefined) {
       const until = new Date(certificate.endsAt).toISOString().slice(0, 10);
@@ -134,7 +133,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
     const { publicOrigin } = policy.access;
     if (publicOrigin !== undefined) {
       console.info(`People reach it at ${publicOrigin.replace(/^http/, "ws")}`);
-    } else if (others.length > 0) console.info(`From other machines: ${others.join(" or ")}`);
+    } else for (const note of reach) console.info(note);
     const needs = NEEDS[policy.access.mode];
     if (needs !== undefined) console.info(needs);
     if (relay.admin !== undefined) {
@@ -195,11 +194,4 @@ function httpPortOf(values: RelayValues, port: number): number | undefined {
   const httpPort = parseWhole("--http-port", given, 0, 65_535);
   if (httpPort !== 0 && httpPort === port) throw usage("--http-port is another one than --port");
   return httpPort;
-}
-
-/** Addresses of this machine that a wildcard stands for, its own loopback left out. */
-async function otherAddresses(hostname: string): Promise<string[]> {
-  if (hostname !== "0.0.0.0" && hostname !== "::") return [];
-  const all = await ownAddresses();
-  return hostname === "::" ? all : all.filter((address) => !address.includes(":"));
 }

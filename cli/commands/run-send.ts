@@ -9,7 +9,9 @@ import { senderCode } from "../code-input.ts";
 import { checkWishes, codeExtras } from "../code-extras.ts";
 import type { SendJob } from "../jobs.ts";
 import type { ForOthers } from "../for-others.ts";
+import { workingFolder } from "../home.ts";
 import { send } from "../library.ts";
+import { onInterrupt } from "../interrupts.ts";
 import { canAsk } from "../prompts.ts";
 import { placeRelay } from "../place-relay.ts";
 import { chooseRelay, chooseToken, receiveCommand, type RelayChoice } from "../relay-choice.ts";
@@ -120,13 +122,15 @@ export async function runSend(
         values.text === "-"
           ? undefined
           : {
-              again: { cwd: process.cwd(), words },
+              again: { cwd: workingFolder(), words },
               share: values.share,
               anew: values.new,
               codeChosen,
             },
     }),
   );
+  // Until the screen takes over, which loads a moment longer.
+  using _ = onInterrupt(() => client.interrupt());
   const used = code?.code ?? given;
   const line = shellLine(["fileshare", ...words]);
   const inWords = code === undefined || lobby || values.code !== undefined;

@@ -206,6 +206,9 @@ export class Story {
   /** Once per change: every try that fails comes as an event of its own. */
   #relay({ online, code, detail, url, proxy, untold }: EventOf<"relay">): Line[] {
     const before = this.#online;
+    if (online && code !== undefined) {
+      return [say(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
+    }
     if (before === online && untold === undefined) return [];
     this.#online = online;
     if (online) {

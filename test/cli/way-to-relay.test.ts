@@ -9,7 +9,7 @@ import { checkRelay } from "../../cli/doctor/relay.ts";
 import { checkTransfer } from "../../cli/doctor/transfer.ts";
 import { firstRelay } from "../../cli/find-relay.ts";
 import { whySlow } from "../../cli/line-trouble.ts";
-import { faultMessage } from "../../protocol/faults.ts";
+import { FAULTS, faultMessage } from "../../protocol/faults.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { policyWith, token } from "../relay/tokens.ts";
@@ -266,7 +266,7 @@ test("an address that the relay's operator banned is told so", async () => {
   // What a banned client gets, before anything of WebSockets.
   await using server = await Speaker.start(answer("403 Forbidden", "", faultMessage("banned")));
   const said = await check(`ws://127.0.0.1:${server.port}/ws`);
-  expect(said).toContain("Whoever runs the relay does not let you use it");
+  expect(said).toContain(FAULTS.banned.sentence);
 });
 
 async function freePort(): Promise<number> {

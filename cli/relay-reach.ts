@@ -1,0 +1,48 @@
+/** How other machines reach a relay that listens at every address of this one. */
+import { connect, isIPv6 } from "node:net";
+
+import { inUrl, ownAddresses } from "./own-addresses.ts";
+
+/** To a port of this machine. ms */
+const ANSWER_MS = 1000;
+const SIX_ALONE =
+  "Other machines do not reach it: this one has IPv6 alone, for which --host :: listens";
+
+/** How a relay at a wildcard is reached, as sentences. */
+export async function reachNotes(
+  hostname: string,
+  scheme: string,
+  port: number,
+): Promise<string[]> {
+  const list = (hosts: readonly string[]): string =>
+    hosts.map((host) => `${scheme}//${inUrl(host)}:${port}`).join(" or ");
+  if (hostname !== "0.0.0.0" && hostname !== "::") return [];
+  const all = await ownAddresses();
+  const [four, six] =
+    hostname === "::"
+      ? await Promise.all([answers("127.0.0.1", port), answers("::1", port)])
+      : [true, false];
+  const hosts = all.filter((host) => (isIPv6(host) ? six : four));
+  const notes = hosts.length === 0 ? [] : [`From other machines: ${list(hosts)}`];
+  if (hostname === "0.0.0.0") {
+    return hosts.length > 0 || all.length === 0 ? notes : [SIX_ALONE];
+  }
+  if (!four) notes.push("It takes IPv6 alone; --host 0.0.0.0 listens for IPv4");
+  if (!six) {
+    notes.push(`It takes IPv4 alone, as this machine has no IPv6: here at ${list(["127.0.0.1"])}`);
+  }
+  return notes;
+}
+
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: ANSWER_MS });
+    const end = (there: boolean): void => {
+      socket.destroy();
+      resolve(there);
+    };
+    socket.on("connect", () => end(true));
+    socket.on("error", () => end(false));
+    socket.on("timeout", () => end(false));
+  });
+}
