@@ -24,6 +24,7 @@ import { LeftOut, type LeaveOut } from "./left-out.ts";
 import { Unsized } from "./unsized.ts";
 import { Unsendable } from "./unsendable.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
+import { reasonOf } from "./system-error.ts";
 
 export interface ListOptions extends LeaveOut {
   readonly paths: readonly string[];
@@ -328,7 +329,7 @@ function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
 }
 
 function unreadable(path: string, cause: unknown): FaultError {
-  return new FaultError("unreadable-file", `${path} (${errorCode(cause)})`, { cause });
+  return new FaultError("unreadable-file", `${path} (${reasonOf(cause)})`, { cause });
 }
 
 /** Says what is wrong with a path before anything is sent. */

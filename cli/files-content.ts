@@ -15,6 +15,7 @@ import { errorCode } from "./folder.ts";
 import { FileWatch, type Unsound } from "./file-watch.ts";
 import { HeldFolder } from "./held-folder.ts";
 import type { Content, Cut, ReadFor } from "./source.ts";
+import { reasonOf } from "./system-error.ts";
 
 /** Pieces that are compared before anything else has its turn. */
 const PIECES_AT_ONCE = 16;
@@ -332,7 +333,7 @@ export class FilesContent implements Content {
       // Of something else in its place: a folder, a link, a pipe.
       const isGone = ELSE_THERE.has(code ?? "");
       const fault = isGone ? "source-changed" : "source-unreadable";
-      throw new FaultError(fault, `${this.#about} (${code})`, { cause });
+      throw new FaultError(fault, `${this.#about} (${reasonOf(cause)})`, { cause });
     }
   }
 }

@@ -11,6 +11,7 @@ import { dirname } from "node:path";
 
 import { FaultError } from "../protocol/faults.ts";
 import type { DiskUse } from "./disk-need.ts";
+import { reasonOf } from "./system-error.ts";
 import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
 import { errorCode } from "./shown-owner.ts";
 
@@ -36,13 +37,13 @@ export class Folder extends HeldFolder {
     try {
       super(path, at, "link-followed", byPath);
     } catch (cause) {
-      throw new FaultError("bad-destination", path, { cause });
+      throw new FaultError("bad-destination", `${path} (${reasonOf(cause)})`, { cause });
     }
     try {
       accessSync(this.at(), constants.W_OK | constants.X_OK);
     } catch (cause) {
       this.close();
-      throw new FaultError("bad-destination", path, { cause });
+      throw new FaultError("bad-destination", `${path} (${reasonOf(cause)})`, { cause });
     }
   }
 
@@ -159,8 +160,6 @@ export function diskFault(error: unknown, path: string): FaultError {
   if (error instanceof FaultError) return error;
   const code = errorCode(error);
   const full = code === "ENOSPC" || code === "EDQUOT";
-  const why = code === "EFBIG" ? "too large for this file system" : (code ?? String(error));
-  return new FaultError(full ? "disk-full" : "write-failed", full ? path : `${path} (${why})`, {
-    cause: error,
-  });
+  const detail = full ? path : `${path} (${reasonOf(error)})`;
+  return new FaultError(full ? "disk-full" : "write-failed", detail, { cause: error });
 }

@@ -1,5 +1,5 @@
 /** What Ctrl-C does: the first time what is under way is told to stop, the second time all ends. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 
 import { EXIT } from "../protocol/faults.ts";
 
@@ -8,18 +8,45 @@ type Stop = () => void;
 const underWay: Stop[] = [];
 let interrupted = false;
 let endProcess: ((exitCode: number) => void) | undefined;
+let hungUp = false;
+/** Those of `onHangup`, for which SIGHUP is another word. */
+let hangupHandlers = 0;
 
 /** Takes the signals; `end` ends the process at once, when nothing is under way to stop by itself. */
 export function listenForSignals(end: (exitCode: number) => void): void {
   endProcess = end;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
+  // `nohup` has it ignored, and a handler would undo that.
+  if (!isHangupIgnored()) process.on("SIGHUP", hangUp);
+}
+
+/** The terminal was closed: the same as Ctrl-C, with an exit code of its own. */
+function hangUp(): void {
+  if (hangupHandlers > 0) return;
+  hungUp = true;
+  interrupt();
+}
+
+/** What the process ends with, where a closed terminal may be why it was interrupted. */
+export function exitCodeOf(exitCode: number): number {
+  return hungUp && exitCode === EXIT.interrupted ? EXIT.hungUp : exitCode;
+}
+
+/** Linux alone says so; elsewhere a process without a terminal is taken for one under `nohup`. */
+function isHangupIgnored(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
+    return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    return !process.stdin.isTTY && !process.stdout.isTTY;
+  }
 }
 
 /** A signal, or Ctrl-C at a prompt, where the terminal sends none. */
 export function interrupt(): void {
   const stop = underWay.at(-1);
   if (interrupted || stop === undefined) {
-    endProcess?.(EXIT.interrupted);
+    endProcess?.(exitCodeOf(EXIT.interrupted));
     return;
   }
   interrupted = true;
@@ -50,8 +77,14 @@ export function onHangup(handle: () => void): Disposable {
     if (hadTerminal && !hasTerminal()) interrupt();
     else handle();
   };
+  hangupHandlers += 1;
   process.on("SIGHUP", hangup);
-  return { [Symbol.dispose]: () => void process.off("SIGHUP", hangup) };
+  return {
+    [Symbol.dispose]: () => {
+      hangupHandlers -= 1;
+      process.off("SIGHUP", hangup);
+    },
+  };
 }
 
 function hasTerminal(): boolean {

@@ -8,6 +8,7 @@ import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import { readFully } from "./own-file.ts";
+import { reasonOf } from "./system-error.ts";
 
 export interface LeaveOut {
   readonly exclude?: readonly string[];
@@ -91,7 +92,7 @@ function textOf(path: string, open: () => number): string | undefined {
   } catch (cause) {
     const code = errorCode(cause) ?? "";
     if (["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(code)) return undefined;
-    throw new FaultError("unreadable-file", path, { cause });
+    throw new FaultError("unreadable-file", `${path} (${reasonOf(cause)})`, { cause });
   }
   try {
     const stat = fstatSync(fd);
@@ -101,7 +102,7 @@ function textOf(path: string, open: () => number): string | undefined {
     return Buffer.from(readFully(fd, 0, stat.size)).toString("utf8");
   } catch (cause) {
     if (cause instanceof FaultError) throw cause;
-    throw new FaultError("unreadable-file", path, { cause });
+    throw new FaultError("unreadable-file", `${path} (${reasonOf(cause)})`, { cause });
   } finally {
     closeSync(fd);
   }

@@ -22,6 +22,7 @@ import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
 import { workingFolder } from "./home.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
+import { checkReceiveOptions, checkSendOptions } from "./library-options.ts";
 import { chooseRelay, chooseToken } from "./relay-choice.ts";
 import { relayOfCode } from "./relay-of-code.ts";
 import { checkSenderCode } from "./sender-code.ts";
@@ -65,10 +66,11 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  * Offers a share and serves it until enough receivers have all of it (`receivers`, 1 unless given), or
  * until the signal if `stay` is set. Nothing is kept for `resume` unless `keep` says so.
  * @returns the transfer; what goes wrong on the way is an `error` event and the outcome's fault
- * @throws FaultError `bad-code`, `weak-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `usage` for what can't be a token,
+ * @throws FaultError `bad-code`, `weak-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `usage` for an option that is wrong or unknown,
  *   `interrupted` when the signal has been given already; nothing was started then
  */
 export function send(options: SendOptions): Client {
+  checkSendOptions(options);
   const { what: named, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
   const what: SendWhat = "from" in named ? named : { from: "paths", paths: named };
   const given = code === undefined ? newCode() : senderCodeOf(code, what);
@@ -94,6 +96,7 @@ export function send(options: SendOptions): Client {
  * @throws FaultError as `send`
  */
 export function receive(options: ReceiveOptions): Client {
+  checkReceiveOptions(options);
   const { relay, ca, token, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
   const given = readCode(code);
   return start(signal, {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 /** The only place that ends the process. */
 import { runCommandLine } from "./command-line.ts";
-import { listenForSignals } from "./interrupts.ts";
+import { exitCodeOf, listenForSignals } from "./interrupts.ts";
 
 function end(exitCode: number): never {
   process.exit(exitCode);
@@ -19,4 +19,4 @@ await Promise.all(
     (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
   ),
 );
-end(exitCode);
+end(exitCodeOf(exitCode));

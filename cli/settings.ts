@@ -63,10 +63,10 @@ export async function settingsFor(
 }
 
 /** Of an option that takes a path: no shell has seen a configuration or an environment file. */
-const PATH_HINTS: readonly unknown[] = ["file", "dir", "folder"];
+const PATH_HINTS: ReadonlySet<unknown> = new Set(["file", "dir", "folder"]);
 
 function withHome(argument: ArgDef | undefined, value: OptionValue): OptionValue {
-  const isPath = argument?.type === "string" && PATH_HINTS.includes(argument.valueHint);
+  const isPath = argument?.type === "string" && PATH_HINTS.has(argument.valueHint);
   return isPath && typeof value === "string" ? expandHome(value) : value;
 }
 

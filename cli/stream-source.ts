@@ -5,8 +5,8 @@ import { CREDIT_RECORDS, OPEN_FLUSH_MS } from "../protocol/limits.ts";
 import { encodeManifest, type EncodedManifest } from "../protocol/manifest.ts";
 import type { SafeName } from "../protocol/names.ts";
 import { dataPerRecord, OPEN_RECORD_SIZE } from "../protocol/sizes.ts";
-import { errorCode } from "./folder.ts";
 import type { RecordData, Source } from "./source.ts";
+import { reasonOf } from "./system-error.ts";
 
 const STDIN = 0;
 const ROOM = dataPerRecord(OPEN_RECORD_SIZE);
@@ -59,7 +59,7 @@ export class StreamSource implements Source {
     try {
       fstatSync(fd);
     } catch (cause) {
-      throw new FaultError("unreadable-file", this.about, { cause });
+      throw new FaultError("unreadable-file", `${this.about} (${reasonOf(cause)})`, { cause });
     }
   }
 
@@ -154,7 +154,7 @@ export class StreamSource implements Source {
       this.#took(0);
       return;
     }
-    const detail = `${this.about} (${errorCode(error)})`;
+    const detail = `${this.about} (${reasonOf(error)})`;
     this.#fault = new FaultError("source-unreadable", detail, { cause: error });
     this.onReady();
   }

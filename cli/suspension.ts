@@ -20,8 +20,8 @@ export interface TerminalHold {
 
 /** How long after the end of a Ctrl-Z the SIGCONT that ended it may be told. ms */
 const SAME_CONTINUE_MS = 100;
-/** They end the process at once, and unlike SIGINT and SIGTERM have no other listener. */
-const DEADLY = ["SIGQUIT", "SIGHUP"] as const;
+/** It ends the process at once, and unlike SIGINT, SIGTERM and SIGHUP has no other listener. */
+const DEADLY = "SIGQUIT";
 
 const holds: TerminalHold[] = [];
 /** Until when a SIGCONT is the one that ended a Ctrl-Z. */
@@ -32,7 +32,7 @@ export function holdTerminal(hold: TerminalHold): Disposable {
   if (holds.length === 0) {
     process.on("SIGTSTP", stop);
     process.on("SIGCONT", goOn);
-    for (const signal of DEADLY) process.on(signal, die);
+    process.on(DEADLY, die);
   }
   holds.push(hold);
   return {
@@ -43,7 +43,7 @@ export function holdTerminal(hold: TerminalHold): Disposable {
       if (holds.length > 0) return;
       process.off("SIGTSTP", stop);
       process.off("SIGCONT", goOn);
-      for (const signal of DEADLY) process.off(signal, die);
+      process.off(DEADLY, die);
     },
   };
 }
@@ -72,10 +72,10 @@ function goOn(): void {
   if (!known) take();
 }
 
-function die(signal: NodeJS.Signals): void {
+function die(): void {
   release();
-  process.off(signal, die);
-  process.kill(process.pid, signal);
+  process.off(DEADLY, die);
+  process.kill(process.pid, DEADLY);
 }
 
 function release(): void {

@@ -1,11 +1,11 @@
 /** What the system's error codes mean, for people. */
-import { errorCode } from "./folder.ts";
+import { errorCode } from "./shown-owner.ts";
 
 /** Reasons that a person can do something about, by the code of errno(3). */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "not permitted",
-  ENOENT: "it is not there",
+  ENOENT: "it is not there, or was removed meanwhile",
   ENOTDIR: "a part of the path is no folder",
   EISDIR: "it is a folder",
   ELOOP: "links lead round in a circle",

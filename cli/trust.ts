@@ -5,8 +5,8 @@ import { getCACertificates } from "node:tls";
 
 import { CERTIFICATE_BYTES } from "../protocol/limits.ts";
 import { FaultError } from "../protocol/faults.ts";
-import { errorCode } from "./folder.ts";
 import { readFully } from "./own-file.ts";
+import { reasonOf } from "./system-error.ts";
 
 let ofSystem: readonly string[] | undefined;
 
@@ -32,7 +32,7 @@ export function readAuthorities(path: string): string {
   } catch (error) {
     if (error instanceof FaultError) throw error;
     const isOfSystem = error instanceof Error && "syscall" in error;
-    const why = isOfSystem ? `cannot be read (${errorCode(error)})` : "holds one that is damaged";
+    const why = isOfSystem ? `cannot be read (${reasonOf(error)})` : "holds one that is damaged";
     throw bad(`${path} ${why}`, error);
   }
 }

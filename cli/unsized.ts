@@ -9,6 +9,7 @@ import { closeSync, read, readSync, statfsSync, type BigIntStats } from "node:fs
 import { FaultError } from "../protocol/faults.ts";
 import { UNSIZED_BYTES, UNSIZED_MS } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
+import { reasonOf } from "./system-error.ts";
 
 /** By their magic of statfs(2): what stat says of sizes there means nothing. */
 const MADE_UP: ReadonlySet<number> = new Set([
@@ -142,7 +143,7 @@ function faultOf(local: string, error: unknown): FaultError {
   const code = errorCode(error);
   if (code === undefined) throw error;
   if (code === "EAGAIN") return endless(local, "it waits for something to happen");
-  return new FaultError("unreadable-file", `${local} (${code})`, { cause: error });
+  return new FaultError("unreadable-file", `${local} (${reasonOf(error)})`, { cause: error });
 }
 
 function endless(local: string, why: string): FaultError {

@@ -6,10 +6,10 @@ import { FaultError } from "../protocol/faults.ts";
 import { TEXT_BYTES } from "../protocol/limits.ts";
 import { usage } from "./args.ts";
 import { completePath } from "./complete-path.ts";
-import { errorCode } from "./folder.ts";
 import { expandHome } from "./home.ts";
 import { askLine, canAsk } from "./prompts.ts";
 import type { SendWhat } from "./source.ts";
+import { reasonOf } from "./system-error.ts";
 
 /** Stands for the standard input. */
 const STDIN = "-";
@@ -67,7 +67,7 @@ function readText(): string {
       count = readSync(STDIN_FD, bytes, length, bytes.length - length, null);
     }
   } catch (error) {
-    throw new FaultError("unreadable-file", `the standard input (${errorCode(error)})`);
+    throw new FaultError("unreadable-file", `the standard input (${reasonOf(error)})`);
   }
   if (length > TEXT_BYTES)
     throw new FaultError("share-too-big", `a text of ${length} bytes or more`);

@@ -44,7 +44,10 @@ export const CLI_FAULTS = {
     "That name cannot be sent",
     "Rename it, or leave it out with --exclude or --skip-unsafe; --name gives one path another.",
   ),
-  "unreadable-file": wrongUse("That file cannot be read", "Check its permissions."),
+  "unreadable-file": wrongUse(
+    "That file cannot be read",
+    "Mend what is said there, or leave the file out with --exclude.",
+  ),
   "endless-file": wrongUse(
     "The size of that file is unknown, and no end of it was found",
     "Leave it out with --exclude, or send as much of it as you want from a pipe (head -c 1M FILE | fileshare send -).",

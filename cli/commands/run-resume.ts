@@ -4,6 +4,7 @@ import { FaultError } from "../../protocol/faults.ts";
 import { usage, withoutOptions } from "../args.ts";
 import { chosen, isResumable, unfinished, whatIsThere, type Unfinished } from "../unfinished.ts";
 import { commands } from "./all.ts";
+import { reasonOf } from "../system-error.ts";
 
 export interface ResumeValues {
   readonly number: string | undefined;
@@ -32,7 +33,7 @@ export async function runResume({ number, ca, token, json }: ResumeValues): Prom
   try {
     process.chdir(kept.again.cwd);
   } catch (cause) {
-    throw new FaultError("no-such-file", kept.again.cwd, { cause });
+    throw new FaultError("no-such-file", `${kept.again.cwd} (${reasonOf(cause)})`, { cause });
   }
   process.env["FILESHARE_RELAY"] = kept.relay;
   if (kind === "send") delete process.env["FILESHARE_CODE"];

@@ -267,8 +267,8 @@ describe("F33 what is no file or folder inside a folder", () => {
     const child = spawnSync(process.execPath, ["-e", code], { cwd: "/" });
     chmodSync(join(folder.path, "folder/c"), 0o755);
     expect(child.stdout.toString().trim().split("\n")).toEqual([
-      `unreadable-file ${join(folder.path, "file/b")} (EACCES)`,
-      `unreadable-file ${join(folder.path, "folder/c")} (EACCES)`,
+      `unreadable-file ${join(folder.path, "file/b")} (permission denied, EACCES)`,
+      `unreadable-file ${join(folder.path, "folder/c")} (permission denied, EACCES)`,
     ]);
   });
 

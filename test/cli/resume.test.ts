@@ -136,6 +136,8 @@ const SENDS: Record<string, Case> = {
     words: [
       file.path,
       "--new",
+      "--strict",
+      "--skip-unsafe",
       "--name",
       "x.bin",
       "--exclude=*.tmp",
