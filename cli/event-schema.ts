@@ -82,6 +82,15 @@ export const clientEvent = v.variant("event", [
     changes: field(v.pipe(v.array(change), v.readonly()), "`path` and `what` of the first of them"),
     more: field(whole, "changes that are not listed"),
   }),
+  event(
+    "edition",
+    "Files changed, so the share is offered anew under the same code; receivers have other ids there.",
+    {
+      share: field(v.optional(hex), "sender: id of the share now"),
+      path: field(v.optional(text), "sender: of its ciphertext at the relay, for `curl`"),
+      kept: field(v.optional(yes), "sender: whether `resume` can offer it again later"),
+    },
+  ),
   event("unkept", "What `resume` needs can't be written any more: it will not find this share.", {
     share: field(hex, "id of the share"),
   }),

@@ -16,6 +16,8 @@ export interface TreeContents {
   readonly next: number;
   readonly layout: Layout;
   readonly wanted: Uint8Array;
+  /** As in TreeHoldings. */
+  readonly here: Uint8Array;
   /** Everything is written; what has its name already is not looked at again. */
   readonly whole: boolean;
 }
@@ -46,6 +48,7 @@ export function examineTree(
   const placed = whole ? placedTops(folder, journal) : new Set<string>();
   const end = layout.position(written);
   using descent = data && new Descent(data);
+  const here = takenOver(descent, journal, wanted);
   let good = end;
   for (const [i, { path, size, type }] of manifest.files.entries()) {
     const begin = layout.begin(i);
@@ -71,9 +74,12 @@ export function examineTree(
   const complete = whole && good === end;
   const needed = complete
     ? written
-    : layout.nextWanted(good < end ? layout.recordAt(good) : written, (i) => wanted[i] === 1);
+    : layout.nextWanted(
+        good < end ? layout.recordAt(good) : written,
+        (i) => wanted[i] === 1 && here[i] !== 1,
+      );
   const next = nextWithStates(own, journal, needed);
-  return { next, layout, wanted, whole: complete && next === needed };
+  return { next, layout, wanted, here, whole: complete && next === needed };
 }
 
 /** What the claimed partial has, with the journal saying so. */
@@ -86,11 +92,24 @@ export function takeTree(
 ): PartialTree | "empty" | undefined {
   const contents = examineTree(folder, own, journal, policy);
   if (contents === undefined) return undefined;
-  const { next, layout, wanted, whole } = contents;
+  const { next, layout, wanted, here, whole } = contents;
   const data = createTree(own);
   const synced = Math.min(journal.found.synced, next);
   journal.mark({ written: next, synced, whole });
-  return new PartialTree({ folder, name, own, journal, data, next, synced, layout, wanted, whole });
+  const holdings = { folder, name, own, journal, data, next, synced };
+  return new PartialTree({ ...holdings, layout, wanted, here, whole });
+}
+
+/** Files that an earlier edition gave, and that are whole. */
+function takenOver(descent: Descent | undefined, journal: Journal, wanted: Uint8Array): Uint8Array {
+  const { files, edition } = journal.manifest;
+  const here = new Uint8Array(files.length);
+  if (edition === undefined) return here;
+  for (const [i, { path, size, type }] of files.entries()) {
+    if (size === 0 || wanted[i] !== 1 || edition.since[i] === edition.before.length) continue;
+    if (lookAtStaged(descent, path, type, { size, least: size, journal }) === "good") here[i] = 1;
+  }
+  return here;
 }
 
 /** Whether the data is a folder of ours, or is not there yet. */

@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats }
 import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../protocol/faults.ts";
-import { COLLECT_FILES, SOURCE_FILES_OPEN } from "../protocol/limits.ts";
+import { COLLECT_FILES, FILL_BYTES, SOURCE_FILES_OPEN } from "../protocol/limits.ts";
 import type { ManifestFile } from "../protocol/manifest.ts";
 import { attempt, type FileList, type Root } from "./file-list.ts";
 import { collectAfter } from "./collect.ts";
@@ -25,6 +25,8 @@ const LOOKS_AT_ONCE = 500;
 export interface ContentOptions {
   /** A file that is not what it was ends the share. */
   readonly strict?: boolean;
+  /** Zeros that may stand for the rest of one file, FILL_BYTES unless given; more end the share. */
+  readonly fill?: number;
 }
 
 export class FilesContent implements Content {
@@ -37,6 +39,7 @@ export class FilesContent implements Content {
   /** Descriptors by file; the one that was used longest ago first. */
   readonly #open = new Map<number, number>();
   readonly #strict: boolean;
+  readonly #mostZeros: number;
   readonly #watch: FileWatch;
   /** Empty files are never read, so they were not looked at since they were found. */
   #emptyLooked = false;
@@ -46,10 +49,11 @@ export class FilesContent implements Content {
   #about: string;
 
   /** Opens the first files, so that these are what was named whatever takes their place. */
-  constructor(list: FileList, { strict = false }: ContentOptions = {}) {
+  constructor(list: FileList, { strict = false, fill = FILL_BYTES }: ContentOptions = {}) {
     const { files, roots } = list;
     this.#list = list;
     this.#strict = strict;
+    this.#mostZeros = fill;
     this.#watch = new FileWatch(files.length);
     this.name = roots[0]?.name ?? "";
     this.more = roots.length - 1;
@@ -91,6 +95,10 @@ export class FilesContent implements Content {
     return this.#watch.lost;
   }
 
+  get unproved(): ReadonlySet<number> {
+    return this.#watch.unproved;
+  }
+
   get unsound(): readonly Unsound[] {
     return this.#watch.unsound((entry) => this.#list.files[entry]?.path ?? "");
   }
@@ -113,6 +121,15 @@ export class FilesContent implements Content {
       if ((file - first + 1) % COLLECT_FILES === 0) collectAfter(COLLECT_FILES);
     }
     return this.#buffer.subarray(0, length);
+  }
+
+  filesIn(position: number, end: number): number[] {
+    const files: number[] = [];
+    for (let file = this.#fileAt(position); this.#starts[file]! < end; file++) {
+      if (file >= this.#list.files.length) break;
+      if (this.#starts[file + 1]! > Math.max(position, this.#starts[file]!)) files.push(file);
+    }
+    return files;
   }
 
   async prove(cut: Cut): Promise<void> {
@@ -152,7 +169,8 @@ export class FilesContent implements Content {
       piece.fill(0);
       // What is to be repeated and can't be is told by its tag.
       if (of.lostThen !== undefined) return;
-      if (of.told) throw error;
+      const zeros = this.#list.files[file]!.size - position;
+      if (of.told || zeros > this.#mostZeros) throw error;
       this.#watch.lose(file, error);
     }
   }

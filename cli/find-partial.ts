@@ -30,8 +30,10 @@ export interface NewPartial {
   readonly receiver: Uint8Array;
   /** What was agreed to; also kept. */
   readonly policy?: Policy;
-  /** Which entries of the manifest to fetch, 1 each; all unless given. */
+  /** Which entries of the manifest to save, 1 each; all unless given. */
   readonly wanted?: Uint8Array;
+  /** Which of them an earlier edition gives, 1 each, so that they are not fetched; see PartialTree. */
+  readonly here?: Uint8Array;
 }
 
 const NO_POLICY: Policy = { onExists: "number", prefix: "", checksum: false };
@@ -44,6 +46,8 @@ const NO_POLICY: Policy = { onExists: "number", prefix: "", checksum: false };
 export function openPartial(share: NewPartial): PartialShare {
   const { dir, manifest, head, receiver, policy = NO_POLICY } = share;
   const { wanted = new Uint8Array(manifest.files.length).fill(1) } = share;
+  const { here = new Uint8Array(wanted.length) } = share;
+  const fetched = wanted.map((each, i) => (here[i] === 1 ? 0 : each));
   const single = isSingle(manifest);
   const folder = hold(dir);
   const id = toHex(manifest.share.subarray(0, 4));
@@ -53,7 +57,7 @@ export function openPartial(share: NewPartial): PartialShare {
   let data: number | HeldFolder | undefined;
   let journal: Journal | undefined;
   try {
-    checkSpace(folder, diskUse({ dir: folder, manifest, head }, wanted));
+    checkSpace(folder, diskUse({ dir: folder, manifest, head }, fetched));
     own = makeOwn(folder, name);
     // The data before the journal: see `examineFile` on their times.
     data = single ? createData(own, onlyFile(manifest)) : createTree(own);
@@ -61,7 +65,7 @@ export function openPartial(share: NewPartial): PartialShare {
     const holdings = { folder, name, own, journal, next: 0, synced: 0 };
     if (typeof data === "number") return new PartialFile({ ...holdings, data });
     const layout = new Layout(manifest, head.length);
-    return new PartialTree({ ...holdings, data, layout, wanted, whole: false });
+    return new PartialTree({ ...holdings, data, layout, wanted, here, whole: false });
   } catch (error) {
     journal?.close();
     if (typeof data === "number") closeSync(data);

@@ -18,10 +18,12 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import { diskUse, findPartial, openPartial } from "./find-partial.ts";
 import type { Unsound } from "./file-watch.ts";
+import { FormerEdition } from "./former-edition.ts";
 import { Folder } from "./folder.ts";
 import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
 import { isSingle } from "./partial-file.ts";
+import { PartialTree } from "./partial-tree.ts";
 import type { OnExists, Policy } from "./policy.ts";
 import { ReceiverId } from "./receiver-ids.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
@@ -39,6 +41,8 @@ type Stage =
       readonly head: Uint8Array;
       /** What is at the destination; undefined where nothing is saved. */
       readonly survey: Survey | undefined;
+      /** What is here of the share whose place it takes. */
+      readonly former: FormerEdition | undefined;
     }
   | { readonly at: "agreed"; readonly manifest: Manifest; readonly store: Store };
 
@@ -74,6 +78,9 @@ export class Incoming {
   #records: number;
   #policy: Policy;
   readonly #skipped = { files: 0, bytes: 0 };
+  #takenOver = 0;
+  /** What is left of the share before is being removed. */
+  #parting: Promise<unknown> = Promise.resolve();
 
   /**
    * Takes up a share: with what an earlier run left of it at its destination, or from its beginning.
@@ -95,6 +102,8 @@ export class Incoming {
       this.#stage = { at: "agreed", manifest: partial.manifest, store: partial };
       this.#records = partial.records;
       this.#id = ReceiverId.claim(toHex(offer.share), partial.receiver);
+      // Killed between the two, an earlier run left the share before.
+      if (folder !== undefined) this.#part(FormerEdition.find(folder, partial.manifest, policy));
       folder?.close();
     } else {
       this.#folder = folder;
@@ -145,6 +154,18 @@ export class Incoming {
   /** What the agreement left out: it is here already, or stays as it is. */
   get skipped(): { readonly files: number; readonly bytes: number } {
     return this.#skipped;
+  }
+
+  /** Bytes that are here as the share before had them. */
+  get takenOver(): number {
+    return this.#takenOver;
+  }
+
+  /** Whether who agreed to the share before agreed to all of this one. */
+  get isAgreed(): boolean {
+    if (this.#stage.at !== "known") return this.agreed;
+    const { former, manifest } = this.#stage;
+    return former?.covers(manifest, this.#policy.prefix) === true;
   }
 
   /** Before the agreement: whether something else has a name of the share, and what is the same. */
@@ -237,6 +258,7 @@ export class Incoming {
   /** Everything is here: gives it its names. */
   async finish(): Promise<void> {
     if (this.#stage.at !== "agreed") throw new FaultError("internal", "nothing to finish");
+    await this.#parting;
     await this.#stage.store.finish(this.#policy);
   }
 
@@ -254,7 +276,9 @@ export class Incoming {
   async close(): Promise<string | undefined> {
     this.release();
     this.#letGo();
+    if (this.#stage.at === "known") await this.#stage.former?.close();
     await this.#unfit?.close();
+    await this.#parting;
     return this.#stage.at === "agreed" ? await this.#stage.store.close() : undefined;
   }
 
@@ -265,6 +289,10 @@ export class Incoming {
       folder.close();
       throw error;
     }
+  }
+
+  #part(former: FormerEdition | undefined): void {
+    if (former !== undefined) this.#parting = former.discard();
   }
 
   #letGo(): void {
@@ -297,7 +325,10 @@ export class Incoming {
     this.#early.fill(undefined, 0, whole);
   }
 
-  #makeStore({ manifest, head, survey }: Extract<Stage, { at: "known" }>, reader: Reader): Store {
+  #makeStore(
+    { manifest, head, survey, former }: Extract<Stage, { at: "known" }>,
+    reader: Reader,
+  ): Store {
     const { output } = this.#destination;
     if (output !== undefined) return new OutputStore(manifest, head.length, output, reader);
     const dir = this.#folder;
@@ -308,9 +339,19 @@ export class Incoming {
       this.#skipped.files++;
       this.#skipped.bytes += size;
     });
-    if (!wanted.includes(1)) return new NothingLeft(manifest);
+    if (!wanted.includes(1)) {
+      this.#part(former);
+      return new NothingLeft(manifest);
+    }
     const { receiver } = this;
-    return openPartial({ dir, manifest, head, receiver, policy: this.#policy, wanted });
+    const here = former?.reusable(manifest, wanted) ?? new Uint8Array(wanted.length);
+    const policy = this.#policy;
+    const store = openPartial({ dir, manifest, head, receiver, policy, wanted, here });
+    if (former !== undefined && store instanceof PartialTree) {
+      this.#takenOver = former.giveTo(store, here);
+    }
+    this.#part(former);
+    return store;
   }
 
   #readManifest(): boolean {
@@ -335,8 +376,14 @@ export class Incoming {
     if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");
     const folder = manifest.kind === "files" ? this.#folder : undefined;
     tidy();
+    const { onExists } = this.#destination;
+    const former =
+      folder &&
+      FormerEdition.find(folder, manifest, onExists === undefined ? undefined : this.#policy);
+    if (former !== undefined && onExists === undefined) this.#policy = former.policy;
     this.#stage = {
       at: "known",
+      former,
       manifest,
       head,
       survey: folder && new Survey(folder, manifest, this.#policy),

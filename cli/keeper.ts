@@ -1,12 +1,7 @@
-import { FaultError, KEEPALIVE_MS, type FaultCode, type FaultOf } from "../protocol/mod.ts";
+import { FaultError, KEEPALIVE_MS, type FaultCode } from "../protocol/mod.ts";
 import { errorCode } from "./folder.ts";
 import type { KeptSend } from "./kept-send.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
-
-/** After these nobody can go on with the share. No relay can tell us one of them: see wire-faults.ts. */
-const OVER: ReadonlySet<FaultCode> = new Set<Exclude<FaultCode, FaultOf<"toSender">>>([
-  "source-changed",
-]);
 
 /** A record that left before can't be had again as it was. */
 export class Unrepeatable extends FaultError {
@@ -102,10 +97,9 @@ export class Keeper {
     this.#kept?.touch();
   }
 
-  /** A share that is through or can't go on is forgotten; a sender that stays may come back. */
+  /** A send that is through is forgotten. One that stays or failed may come back, with other files too. */
   letGo(fault: FaultCode | undefined, stays: boolean): void {
-    const over = fault === undefined ? !stays : OVER.has(fault);
-    if (over) this.#kept?.forget();
+    if (fault === undefined && !stays) this.#kept?.forget();
     else this.#kept?.close();
   }
 }

@@ -67,6 +67,10 @@ export interface SendEntry {
   readonly records: number;
   /** Whether its manifest has records of its own; shares of older versions have not. */
   readonly apart: boolean;
+  /** Shares that it takes the place of; see editions.ts. */
+  readonly editions: number;
+  /** Receivers that had all of one of those. */
+  readonly verified: number;
 }
 
 /** What decides whether the files are still the same. */
@@ -88,6 +92,8 @@ export const sendEntry = v.object({
   bytes: whole,
   records: whole,
   apart: v.optional(v.boolean(), false),
+  editions: v.optional(whole, 0),
+  verified: v.optional(whole, 0),
 });
 const runEntry = v.object({ boot: v.nullable(v.string()), stored: v.boolean() });
 

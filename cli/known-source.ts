@@ -9,7 +9,7 @@ import { dataPerRecord, plainOffset, recordBytes, RECORD_SIZE } from "../protoco
 import { collectAfter } from "./collect.ts";
 import type { Unsound } from "./file-watch.ts";
 import type { SkippedEntry } from "./skipped.ts";
-import type { Content, Cut, RecordData, Source } from "./source.ts";
+import type { Content, Cut, EditionOf, RecordData, Source } from "./source.ts";
 
 /** What a share of known length needs when records are cut. */
 interface Described {
@@ -57,6 +57,10 @@ export class KnownSource implements Source {
     return this.#share?.records;
   }
 
+  get isRenewable(): boolean {
+    return this.#content.states !== undefined;
+  }
+
   get lost(): readonly number[] {
     return this.#content.lost;
   }
@@ -65,12 +69,13 @@ export class KnownSource implements Source {
     return this.#content.unsound;
   }
 
-  describe(share: Uint8Array, apart = false): EncodedManifest {
+  describe(share: Uint8Array, apart = false, editionOf?: EditionOf): EncodedManifest {
     if (this.#share !== undefined) throw new FaultError("internal", "a source described twice");
     const { files, kind, states } = this.#content;
     const version = states === undefined ? MANIFEST_VERSION : STATES_VERSION;
     const most = { recordSize: this.#recordSize };
-    const encoded = encodeManifest({ version, share, ...most, files, kind, apart });
+    const edition = states && editionOf?.(files, this.#content.stamps());
+    const encoded = encodeManifest({ version, share, ...most, files, kind, apart, edition });
     const { head, plainBytes, manifest } = encoded;
     collectAfter(files.length);
     // Not the manifest: of 100,000 files it is larger than all else.
@@ -110,6 +115,15 @@ export class KnownSource implements Source {
       parts.push(states.subarray(Math.max(0, start - filesEnd), end - filesEnd));
     }
     return { parts, last: index === records - 1, padding: 0 };
+  }
+
+  doubtfulWith(index: number): ReadonlySet<number> {
+    const { head, filesEnd, recordSize } = this.#described();
+    const start = Math.max(plainOffset(index, recordSize), head.length);
+    const end = Math.min(plainOffset(index + 1, recordSize), filesEnd);
+    const { lost, unproved } = this.#content;
+    const there = end > start ? this.#content.filesIn(start - head.length, end - head.length) : [];
+    return new Set([...lost, ...unproved, ...there]);
   }
 
   bytesBefore(index: number): number {

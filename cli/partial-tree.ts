@@ -12,7 +12,7 @@ import { Descent } from "./descent.ts";
 import { DiskNeed, type DiskUse } from "./disk-need.ts";
 import { blockBytes, errorCode } from "./folder.ts";
 import type { Unsound } from "./file-watch.ts";
-import type { HeldFolder, Spot } from "./held-folder.ts";
+import { lookAt, type HeldFolder, type Spot } from "./held-folder.ts";
 import {
   modeWhileComing,
   setFinalMode,
@@ -34,6 +34,8 @@ export interface TreeHoldings extends Holdings {
   readonly layout: Layout;
   /** Which entries are to be fetched, 1 each; others are at the destination already. */
   readonly wanted: Uint8Array;
+  /** Which of them are here already, as an earlier edition had them, 1 each; none unless given. */
+  readonly here?: Uint8Array;
   /** Everything is written and on the disk; some may have its name already. */
   readonly whole: boolean;
 }
@@ -42,6 +44,7 @@ export class PartialTree extends PartialShare {
   readonly #data: HeldFolder;
   readonly #layout: Layout;
   readonly #wanted: Uint8Array;
+  readonly #here: Uint8Array;
   readonly #writing: Descent;
   readonly #syncing: Descent;
   /** The file that is written. */
@@ -59,10 +62,12 @@ export class PartialTree extends PartialShare {
     this.#data = holdings.data;
     this.#layout = holdings.layout;
     this.#wanted = holdings.wanted;
+    this.#here = holdings.here ?? new Uint8Array(holdings.wanted.length);
     this.#writing = new Descent(holdings.data, true);
     this.#syncing = new Descent(holdings.data);
     this.#whole = holdings.whole;
-    this.#need = new DiskNeed(this.manifest, this.#wanted, blockBytes(holdings.folder));
+    const fetched = this.#wanted.map((_, i) => (this.#isFetched(i) ? 1 : 0));
+    this.#need = new DiskNeed(this.manifest, fetched, blockBytes(holdings.folder));
     const { synced, next } = holdings;
     const end = this.#layout.position(next);
     const { length } = this.manifest.files;
@@ -91,7 +96,7 @@ export class PartialTree extends PartialShare {
   }
 
   protected override after(index: number): number {
-    return this.#layout.nextWanted(index, (file) => this.#wanted[file] === 1);
+    return this.#layout.nextWanted(index, (file) => this.#isFetched(file));
   }
 
   protected override put(bytes: Uint8Array, position: number): void {
@@ -100,7 +105,7 @@ export class PartialTree extends PartialShare {
     for (let file = this.#layout.fileAt(at); at < end; file++) {
       const begin = this.#layout.begin(file);
       const stop = Math.min(this.#layout.end(file), end);
-      if (stop > at && this.#wanted[file] === 1) {
+      if (stop > at && this.#isFetched(file)) {
         const fd = this.#fdOf(file, at === begin);
         writeFully(fd, bytes.subarray(at - position, stop - position), at - begin);
         if (stop === this.#layout.end(file)) this.#closeFile();
@@ -128,7 +133,7 @@ export class PartialTree extends PartialShare {
     const position = this.#layout.position(synced);
     const file = this.#layout.fileAt(position);
     this.#closeFile();
-    if (file >= this.manifest.files.length || this.#wanted[file] !== 1) return;
+    if (file >= this.manifest.files.length || !this.#isFetched(file)) return;
     const at = this.#writing.place(this.#pathOf(file));
     if (at === undefined) return;
     const fd = openAgain(at);
@@ -178,6 +183,29 @@ export class PartialTree extends PartialShare {
       if (++made % TREE_STEP === 0) await new Promise(setImmediate);
     }
     this.#made = this.manifest.files.length;
+  }
+
+  /** A file that an earlier edition has whole, on the same file system. @throws what the file system throws */
+  takeOver(entry: number, from: Spot): void {
+    const to = this.#writing.place(this.#pathOf(entry), true)!;
+    from.folder.move(from.name, to.folder, to.name);
+    this.#here[entry] = 1;
+    this.#dirty.add(entry);
+  }
+
+  /** Where a file is that came whole, for an edition that takes the place of this one. */
+  wholeFile(entry: number): Spot | undefined {
+    const { size } = this.manifest.files[entry]!;
+    const isWritten = this.#here[entry] === 1 || this.#layout.end(entry) <= this.bytes;
+    if (size === 0 || this.#wanted[entry] !== 1 || !isWritten) return undefined;
+    if (!this.states.isUsable(entry)) return undefined;
+    const at = this.#syncing.place(this.#pathOf(entry));
+    const there = lookAt(at);
+    return there?.isFile() === true && there.size === BigInt(size) ? at : undefined;
+  }
+
+  #isFetched(entry: number): boolean {
+    return this.#wanted[entry] === 1 && this.#here[entry] !== 1;
   }
 
   /** Nothing that is no whole file may have the name of one. */

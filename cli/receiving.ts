@@ -68,6 +68,10 @@ export class Receiving {
   /** Why there is no line, as far as that is known. */
   #why: string | undefined;
   #incoming: Incoming | undefined;
+  /** The share that the session waits to be opened. */
+  #opening: OfferSeen | undefined;
+  /** The share before is offered anew. */
+  #isMoving = false;
   /** The frame that the session decides about. */
   #ciphertext: Uint8Array | undefined;
   /** Why nothing is read from the line. */
@@ -158,9 +162,15 @@ export class Receiving {
       case "send":
         this.#line?.send(encodeControl(effect.message));
         return;
-      case "open-share":
-        this.#openShare(effect.offer);
+      case "open-share": {
+        const { offer } = effect;
+        if (this.#session.finished) return;
+        this.#opening = offer;
+        // What is here of the share before has to be let go of first.
+        if (this.#isMoving) void this.#disk.then(() => this.#openShare(offer));
+        else this.#openShare(offer);
         return;
+      }
       case "take":
         this.#take();
         return;
@@ -178,6 +188,8 @@ export class Receiving {
         return;
       case "passed-over":
         this.#passOver(effect.unreadable);
+        this.#isMoving = effect.anew === true;
+        if (this.#isMoving) this.#moveOn();
         return;
       case "link":
         this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
@@ -232,6 +244,8 @@ export class Receiving {
   }
 
   #openShare(offer: OfferSeen): void {
+    if (this.#opening !== offer) return;
+    this.#isMoving = false;
     try {
       const { out, stdout, onExists, prefix, checksum } = this.#job;
       const output = stdout ? STDOUT : undefined;
@@ -293,6 +307,9 @@ export class Receiving {
       this.#agreedAt = performance.now();
       const { skipped, next } = incoming;
       if (skipped.files > 0) this.#emit({ event: "skipped", ...skipped });
+      const { takenOver: bytes, size } = incoming;
+      if (bytes > 0) this.#emit({ event: "resumed", bytes, size });
+      this.#forgetFormer(incoming);
       if (incoming.kept) this.#remember(incoming);
       this.#handle({ type: "accepted", next });
     } catch (error) {
@@ -333,6 +350,14 @@ export class Receiving {
     unregisterReceive(toHex(incoming.offer.share), this.#job.out);
   }
 
+  /** The shares whose place it takes are gone on with in this one. */
+  #forgetFormer({ manifest }: Incoming): void {
+    if (this.#job.again === undefined) return;
+    for (const share of manifest?.edition?.before ?? []) {
+      unregisterReceive(toHex(share), this.#job.out);
+    }
+  }
+
   /** A fault of the share at hand ends it; an error that is no fault of the table ends the thread. */
   #failed(error: unknown): void {
     if (!(error instanceof FaultError)) throw error;
@@ -367,8 +392,17 @@ export class Receiving {
   #passOver(unreadable: Unreadable | undefined): void {
     const incoming = this.#incoming;
     this.#incoming = undefined;
+    this.#opening = undefined;
+    this.#progressUntold = false;
     if (unreadable?.told === true) this.#tellUnreadable(unreadable);
     this.#disk = this.#disk.then(async () => void (await incoming?.close()));
+  }
+
+  /** Its files changed: another share takes its place. */
+  #moveOn(): void {
+    this.#emit({ event: "edition" });
+    // Some of it may have been read by now, and nobody takes it back.
+    if (this.#job.stdout) this.#handle({ type: "failed", fault: "source-changed" });
   }
 
   /** Its place has another name once it is given up, and a save under way may leave nothing to keep. */
@@ -382,6 +416,7 @@ export class Receiving {
 
   async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
     const fault = how ?? (this.#notWhole ? "not-whole" : undefined);
+    this.#opening = undefined;
     clearInterval(this.#timer);
     const incoming = this.#incoming;
     this.#incoming = undefined;
@@ -424,6 +459,7 @@ export class Receiving {
     const { ask, hidden, stdout, prefix, lobby, many = false, executables = !lobby } = this.#job;
     const manifest = this.#incoming?.manifest;
     if (manifest === undefined || manifest.kind === "text" || stdout) return false;
+    if (this.#incoming?.isAgreed === true) return false;
     if (ask || (lobby && !many && entriesOf(manifest) > LOBBY_ENTRIES)) return true;
     const given = { hidden, executables };
     return manifest.files.some((file) => needsConsent(dangersOf(file, prefix), given));

@@ -3,7 +3,6 @@ import {
   EXIT,
   FAULTS,
   FaultError,
-  PROGRESS_EVERY_MS,
   RECEIVER_BYTES,
   SenderSession,
   UPLOAD_BUFFER_BYTES,
@@ -35,77 +34,99 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import { EventPace } from "./event-pace.ts";
 import type { ClientEvent } from "./events.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
-import { FilePositions } from "./file-at.ts";
 import { Keeper } from "./keeper.ts";
-import { unsoundEvent } from "./file-watch.ts";
+import { unsoundEvent, type Unsound } from "./file-watch.ts";
 import { Line } from "./line.ts";
 import { aboutLine, type NoLine } from "./line-trouble.ts";
 import { relayNews, stuckNews } from "./relay-news.ts";
 import { RateLimit } from "./rate-limit.ts";
-import type { Sharing } from "./sharing.ts";
+import { Move } from "./move.ts";
+import type { Moving, Past, Sharing } from "./sharing.ts";
 import type { Source } from "./source.ts";
+import { UploadProgress } from "./upload-progress.ts";
 
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
 const FULL_SOCKET_SLEEP_MS = 2;
 
-/** Drives a `SenderSession`: socket, cipher and disk of one send. */
+/** What a share that takes the place of another in the same run has from it. */
+export interface Carried {
+  readonly startedAt: number;
+  readonly activeAt: number | undefined;
+  /** Files that receivers which are through did not get whole. */
+  readonly unsound: readonly Unsound[];
+}
+
+/** How a share ended: with the send, or with the share that takes its place. */
+export type Ended =
+  { readonly outcome: Outcome } | { readonly next: Sharing; readonly carried: Carried };
+
+/** Where a send goes that can't go on with its share. */
+export interface Course {
+  /** @throws FaultError when there is nowhere to go */
+  readonly next: (moving: Moving) => Promise<Sharing>;
+  readonly end: (ended: Ended) => void;
+}
+
+/** Drives a `SenderSession`: socket, cipher and disk of one share. */
 export class Sending {
   readonly #job: SendJob;
   readonly #pace: EventPace;
   /** Past the pace: for what only this side can cause. */
   readonly #emit: (event: ClientEvent) => void;
-  readonly #end: (outcome: Outcome) => void;
+  readonly #course: Course;
   readonly #source: Source;
   readonly #keys: Keys;
   readonly #share: Uint8Array;
-  /** Of all files; 0 as long as nobody knows. */
-  readonly #bytes: number;
-  readonly #positions: FilePositions;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
   readonly #limit: RateLimit;
   /** What another run needs to go on with this share. */
   readonly #keeper: Keeper;
   readonly #timer: NodeJS.Timeout;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   /** When the first receiver had agreed. */
   #activeAt: number | undefined;
+  readonly #unsoundBefore: readonly Unsound[];
+  readonly #past: Past | undefined;
+  readonly #move: Move;
+  readonly #progress: UploadProgress;
   #line: Line | undefined;
   /** Why there is no line, as far as that is known. */
   #why: string | undefined;
   /** That the relay is there, until it took the share too: an event of a send that another run can go on with. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
-  #sentRecords = 0;
   /** Files that were given up and are noted so. */
   #distrusted = 0;
-  #progressAt = 0;
-  /** Progress not yet reported. The next tick tells it, so a stalled transfer still shows its final position. */
-  #progressUntold = false;
 
   /** @throws FaultError when it can't be sent; nothing was started then */
   constructor(
     job: SendJob,
     sharing: Sharing,
     emit: (event: ClientEvent) => void,
-    end: (outcome: Outcome) => void,
+    course: Course,
+    carried?: Carried,
   ) {
     this.#job = job;
     this.#emit = emit;
     this.#pace = new EventPace(emit, () => performance.now());
-    this.#end = end;
-    const { source, keys, code, proof, share, encoded, cipher, kept } = sharing;
+    this.#course = course;
+    this.#startedAt = carried?.startedAt ?? performance.now();
+    this.#activeAt = carried?.activeAt;
+    this.#unsoundBefore = carried?.unsound ?? [];
+    const { source, keys, code, proof, share, encoded, cipher, kept, past } = sharing;
+    this.#past = past;
+    const place = { keys, code, kept, past, share, head: encoded.head };
+    this.#move = new Move(place, course.next);
     this.#source = source;
     this.#keys = keys;
     this.#share = share;
     this.#keeper = new Keeper(kept, () => emit({ event: "unkept", share: toHex(share) }));
     source.isSealed = (index) => this.#keeper.has(index);
     this.#cipher = cipher;
-    this.#sentRecords = kept?.end ?? 0;
+    this.#progress = new UploadProgress(source, encoded.manifest, kept?.end ?? 0, emit);
     this.#limit = new RateLimit(job.limit);
     const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
-    this.#bytes = bytes;
-    this.#positions = new FilePositions(files);
     const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
     const offer = { share, recordSize, records, bytes, seekable: source.seekable };
     const capability = capabilityOf(keys, primitives, share);
@@ -117,27 +138,32 @@ export class Sending {
         offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
         capability,
-        goal: { receivers: job.receivers, stay: job.stay },
+        // At least the one for which the share is offered anew.
+        goal: {
+          receivers: Math.max(1, job.receivers - (this.#past?.verified ?? 0)),
+          stay: job.stay,
+        },
         doneBefore: this.#keeper.doneBefore,
-        startWhen: this.#startWhen(headRecords),
+        startWhen: past === undefined ? this.#startWhen(headRecords) : undefined,
         dropSlowMs: job.dropSlowMs,
         giveUpAfterMs: job.connectTimeoutMs,
         random: Math.random,
       },
       performance.now(),
     );
-    emit({
-      event: "code",
-      code,
-      channel: toHex(keys.channel),
-      share: toHex(share),
-      path: ciphertextPath(share, capability),
-      kept: kept !== undefined,
-    });
-    for (const skipped of source.skipped) emit({ event: "omitted", ...skipped });
+    const ids = { share: toHex(share), path: ciphertextPath(share, capability) };
+    const isKept = kept !== undefined;
+    if (carried === undefined) {
+      emit({ event: "code", code, channel: toHex(keys.channel), ...ids, kept: isKept });
+      for (const skipped of source.skipped) emit({ event: "omitted", ...skipped });
+    } else {
+      emit({ event: "edition", ...ids, kept: isKept });
+    }
     const { name, more } = source;
     emit({ event: "source", name, more, files: files.length, bytes, records, kind, open });
-    if (this.#sentRecords > 0) emit({ event: "resumed", bytes: this.#sentBytes(), size: bytes });
+    if (this.#progress.records > 0) {
+      emit({ event: "resumed", bytes: this.#progress.bytes, size: bytes });
+    }
     for (const receiver of this.#session.receivers) this.#tellReceiver(receiver);
     source.onReady = () => this.#upload();
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
@@ -158,7 +184,9 @@ export class Sending {
     const now = performance.now();
     this.#line?.watch(now);
     this.#keeper.tick(now);
-    if (this.#progressUntold) this.#tellProgress();
+    if (this.#move.isDue(this.#session, now))
+      this.#handle({ type: "failed", fault: "new-edition" });
+    this.#progress.tick();
     this.#handle({ type: "tick" });
     this.#pace.tick();
   }
@@ -223,6 +251,7 @@ export class Sending {
   /** The relay took the share. */
   #accepted(): void {
     this.#keeper.accepted();
+    this.#past?.kept?.forget();
     this.#tellOnline();
   }
 
@@ -262,7 +291,7 @@ export class Sending {
 
   /** Sends wanted records while the socket and the rate allow; else it comes back by itself. */
   #upload(): void {
-    if (this.#uploading) return;
+    if (this.#uploading || this.#move.isUnderWay) return;
     let sleep = FULL_SOCKET_SLEEP_MS;
     for (;;) {
       const index = this.#session.wanted();
@@ -281,13 +310,12 @@ export class Sending {
         this.#limit.spend(frame.length, performance.now());
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
-        this.#handle({ type: "failed", fault: error.code });
+        this.#cannotSend(index, error);
         return;
       }
       // Events of the session can't arise here: sending a record has no effects.
       this.#session.handle({ type: "sent", index }, performance.now());
-      this.#sentRecords = Math.max(this.#sentRecords, index + 1);
-      this.#tellProgress();
+      this.#progress.sent(index);
     }
     this.#uploading = true;
     setTimeout(() => {
@@ -305,6 +333,25 @@ export class Sending {
     this.#distrusted = this.#source.lost.length;
     this.#keeper.note(index, ciphertext, this.#source.about);
     return encodeFrame(this.#share, index, last, ciphertext);
+  }
+
+  /** A record that can't be had, or not as it was: whoever needs it needs another share. */
+  #cannotSend(index: number, error: FaultError): void {
+    if (!this.#source.isRenewable) {
+      this.#handle({ type: "failed", fault: error.code });
+      return;
+    }
+    void this.#lookElsewhere(index, error.code);
+  }
+
+  async #lookElsewhere(index: number, fault: FaultCode): Promise<void> {
+    const doubtful = this.#source.doubtfulWith(index);
+    try {
+      await this.#move.look({ stamps: this.#source.stamps(), doubtful }, this.#session);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#handle({ type: "failed", fault });
+    }
   }
 
   #openName(entry: ReceiverEntry): void {
@@ -326,7 +373,7 @@ export class Sending {
   /** A share that had begun before waits for nobody. */
   #startWhen(headRecords: number): StartWhen | undefined {
     const { startWhen } = this.#job;
-    if (startWhen === undefined || this.#sentRecords > headRecords) return undefined;
+    if (startWhen === undefined || this.#progress.records > headRecords) return undefined;
     return { ...startWhen, headRecords };
   }
 
@@ -352,25 +399,16 @@ export class Sending {
     });
   }
 
-  #tellProgress(): void {
-    const now = performance.now();
-    const whole = this.#sentRecords === this.#source.records;
-    this.#progressUntold = !whole && now - this.#progressAt < PROGRESS_EVERY_MS;
-    if (this.#progressUntold) return;
-    this.#progressAt = now;
-    const bytes = this.#sentBytes();
-    const file = this.#positions.at(bytes);
-    this.#emit({ event: "progress", bytes, size: this.#bytes, ...(file && { file }) });
-  }
-
-  #sentBytes(): number {
-    return this.#source.bytesBefore(this.#sentRecords);
-  }
-
   async #finish({ fault: how, detail, verified, unconfirmed }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
     this.#pace.flush();
-    const { unsound } = this.#source;
+    const unsound = this.#unsound;
+    const { next } = this.#move;
+    if (next !== undefined && how === "new-edition") {
+      await this.#hand(next, verified > 0 ? unsound : this.#unsoundBefore);
+      return;
+    }
+    this.#move.drop();
     if (unsound.length > 0) this.#emit(unsoundEvent(unsound));
     const fault = how ?? (unsound.length > 0 ? "files-changed" : undefined);
     const now = performance.now();
@@ -379,8 +417,9 @@ export class Sending {
     if (fault === undefined || FAULTS[fault].exitCode === EXIT.someFailed) {
       const { records } = this.#source;
       const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);
+      const receivers = verified + (this.#past?.verified ?? 0);
       const sent = unconfirmed !== undefined && { unconfirmed };
-      this.#emit({ event: "done", bytes, seconds, active, receivers: verified, ...sent });
+      this.#emit({ event: "done", bytes, seconds, active, receivers, ...sent });
     }
     if (fault !== undefined) {
       this.#emit({
@@ -392,7 +431,25 @@ export class Sending {
     await this.#line?.close();
     this.#source.close();
     this.#keeper.letGo(how, this.#job.stay);
-    this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
+    this.#past?.kept?.close();
+    const exitCode = fault === undefined ? 0 : FAULTS[fault].exitCode;
+    this.#course.end({ outcome: { fault, exitCode } });
+  }
+
+  /** To the share that takes the place of this one, which is kept until a relay has that. */
+  async #hand(next: Sharing, unsound: readonly Unsound[]): Promise<void> {
+    await this.#line?.close();
+    this.#source.close();
+    this.#past?.kept?.close();
+    const carried = { startedAt: this.#startedAt, activeAt: this.#activeAt, unsound };
+    this.#course.end({ next, carried });
+  }
+
+  /** Files that receivers did not get whole, of this share and those before. */
+  get #unsound(): readonly Unsound[] {
+    const now = this.#source.unsound;
+    const named = new Set(now.map(({ path }) => path));
+    return [...this.#unsoundBefore.filter(({ path }) => !named.has(path)), ...now];
   }
 
   #about(fault: FaultCode): string | undefined {

@@ -6,10 +6,12 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import {
+  EDITIONS,
   FaultError,
   PROOF_BYTES,
   RECORD_SIZE,
   dataPerRecord,
+  decodeHead,
   fromHex,
   recordCipher,
   shareIdFromProof,
@@ -22,6 +24,9 @@ import {
 import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 
 import { compare, type Change } from "./changes.ts";
+import { editionAfter, type Former } from "./editions.ts";
+import type { OldShare } from "./end-share.ts";
+import type { ContentOptions } from "./files-content.ts";
 import type { ClientEvent } from "./events.ts";
 import { errorCode } from "./folder.ts";
 import type { SendJob } from "./jobs.ts";
@@ -29,7 +34,7 @@ import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
 import { keysFor } from "./job-keys.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
-import type { Source } from "./source.ts";
+import type { EditionOf, Source } from "./source.ts";
 
 /** Records compared before anything else has its turn. */
 const RECORDS_AT_ONCE = 32;
@@ -46,6 +51,20 @@ export interface Sharing {
   readonly cipher: SyncRecordCipher;
   /** Undefined: no other process can go on with it. */
   readonly kept: KeptSend | undefined;
+  /** Undefined: it takes the place of none. */
+  readonly past?: Past | undefined;
+}
+
+/** Of a share that takes the place of others, as its files changed. */
+export interface Past {
+  /** So many. */
+  readonly editions: number;
+  /** Receivers that had all of one of them. */
+  readonly verified: number;
+  /** The one before, to be kept until a relay has this one. */
+  readonly kept: KeptSend | undefined;
+  /** The one before, which an earlier run offered: the relay may still have it. */
+  readonly offered?: OldShare;
 }
 
 /**
@@ -78,15 +97,17 @@ export async function openSharing(
       if (leaksContent(kept, job)) {
         const { code } = kept.entry;
         kept.forget();
-        return begin(job, source, keysOf(code), code);
+        return begin({ job, source, keys: keysOf(code), code });
       }
       const found = await goOn(kept, { source, keysOf, emit, signal });
       if ("source" in found) return found;
       tellChanges(kept, found, emit);
-      kept.forget();
       // A description is of one share alone.
       source.close();
       source = await open();
+      const anew = goOnAnew(kept, { job, source, keysOf });
+      if (anew !== undefined) return anew;
+      kept.forget();
     }
     if (job.keep?.share !== undefined && kept === undefined) {
       throw new FaultError(
@@ -94,7 +115,7 @@ export async function openSharing(
         `there is no unfinished share ${job.keep.share} of this command`,
       );
     }
-    return begin(job, source, keysOf(job.code), job.code);
+    return begin({ job, source, keys: keysOf(job.code), code: job.code });
   } catch (error) {
     source?.close();
     kept?.close();
@@ -164,9 +185,13 @@ async function goOn(
   const { code } = kept.entry;
   const keys = keysOf(code);
   const share = shareIdFromProof(proof, primitives);
-  const encoded = source.describe(share, kept.entry.apart);
-  const stamps = source.stamps();
   const before = attempt(() => kept.content());
+  const edition = kept.entry.editions > 0 && before ? decodeHead(before.head).edition : undefined;
+  // Of other files it is no edition.
+  const editionOf: EditionOf = ({ length }) =>
+    edition?.since.length === length ? edition : undefined;
+  const encoded = source.describe(share, kept.entry.apart, editionOf);
+  const stamps = source.stamps();
   if (stamps === undefined || before === undefined || toHex(share) !== kept.entry.share) return [];
   const now: Content = { head: encoded.head, stamps };
   const { changes, touched } = compare(before, now);
@@ -221,13 +246,81 @@ async function changedContent(
   return changes;
 }
 
-/** @param code the one that `keys` come from */
-function begin(job: SendJob, source: Source, keys: Keys, code: Code): Sharing {
+/**
+ * A share under the same code in the place of one whose files changed.
+ * @returns undefined where nobody knows what that was
+ */
+function goOnAnew(
+  kept: KeptSend,
+  { job, source, keysOf }: Pick<GoOn, "source" | "keysOf"> & { readonly job: SendJob },
+): Sharing | undefined {
+  const { code, verified, editions } = kept.entry;
+  const proof = fromHex(kept.entry.proof);
+  const content = attempt(() => kept.content());
+  if (content === undefined || proof === undefined) return undefined;
+  // After so many it is only the code that stays.
+  const isLast = editions + 1 >= EDITIONS;
+  const keys = keysOf(code);
+  const { share, recordSize, records, bytes } = decodeHead(content.head);
+  const offer = { share, recordSize, records, bytes, seekable: true };
+  const past: Past = {
+    editions: isLast ? 0 : editions + 1,
+    verified: verified + (attempt(() => kept.done.length) ?? 0),
+    kept,
+    offered: { offer: job.ask === true ? { ...offer, admit: true } : offer, proof, keys },
+  };
+  if (isLast) return begin({ job, source, keys, code, past });
+  const former = { share, ...content, doubtful: new Set<number>() };
+  return begin({ job, source, keys, code, past, former });
+}
+
+/** What is known of a share that is offered anew by the same run. */
+export interface Moving extends Pick<Sharing, "keys" | "code" | "kept" | "past"> {
+  readonly former: Former;
+  /** Receivers that have all of it. */
+  readonly verified: number;
+}
+
+/**
+ * The next edition of a share that runs: with the files as they are now.
+ * @throws FaultError as `openSharing`, and "source-changed" when there were EDITIONS of it
+ */
+export async function nextSharing(
+  job: SendJob,
+  { keys, code, kept, past, former, verified }: Moving,
+  open: (options: ContentOptions) => Promise<Source>,
+): Promise<Sharing> {
+  const editions = (past?.editions ?? 0) + 1;
+  if (editions >= EDITIONS) throw new FaultError("source-changed", "again and again");
+  // The last one goes on as long as it can.
+  const source = await open(editions === EDITIONS - 1 ? { fill: Infinity } : {});
+  try {
+    const next = { editions, verified: (past?.verified ?? 0) + verified, kept };
+    return begin({ job, source, keys, code, past: next, former });
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+interface Beginning {
+  readonly job: SendJob;
+  readonly source: Source;
+  readonly keys: Keys;
+  /** The one that the keys come from. */
+  readonly code: Code;
+  readonly past?: Past;
+  /** The share before. */
+  readonly former?: Former;
+}
+
+function begin({ job, source, keys, code, past, former }: Beginning): Sharing {
   const { relay, keep } = job;
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
   const apart = holdsBack(job);
-  const encoded = source.describe(share, apart);
+  const editionOf: EditionOf | undefined = former && editionAfter.bind(undefined, former);
+  const encoded = source.describe(share, apart, editionOf);
   const cipher = recordCipher(keys.content, share, primitives);
   const { bytes, records } = encoded.manifest;
   const stamps = source.stamps();
@@ -238,10 +331,11 @@ function begin(job: SendJob, source: Source, keys: Keys, code: Code): Sharing {
       const { again } = keep;
       const { name } = source;
       const ids = { share: toHex(share), proof: toHex(proof), what: whatIsSent(job) };
-      const entry = { ...ids, code, relay, again, name, bytes, records, apart };
-      return KeptSend.create(entry, { head: encoded.head, stamps });
+      const { editions = 0, verified = 0 } = past ?? {};
+      const of = { code, relay, again, name, bytes, records, apart, editions, verified };
+      return KeptSend.create({ ...ids, ...of }, { head: encoded.head, stamps });
     });
-  return { source, code, keys, proof, share, encoded, cipher, kept };
+  return { source, code, keys, proof, share, encoded, cipher, kept, past };
 }
 
 function tellChanges(

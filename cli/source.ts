@@ -1,5 +1,5 @@
 /** What a sender shares, read record by record. */
-import type { EncodedManifest, Manifest } from "../protocol/manifest.ts";
+import type { Edition, EncodedManifest, Manifest } from "../protocol/manifest.ts";
 import { senderName, type SafeName } from "../protocol/names.ts";
 import { listPaths } from "./file-list.ts";
 import type { Unsound } from "./file-watch.ts";
@@ -36,6 +36,12 @@ export interface RecordData {
   readonly padding: number;
 }
 
+/** How the files of a source, with their stamps, stand to those of the share before. */
+export type EditionOf = (
+  files: Manifest["files"],
+  stamps: BigUint64Array | undefined,
+) => Edition | undefined;
+
 export interface Source {
   /** For people: of the one file or folder, or the first of several. */
   readonly name: string;
@@ -46,6 +52,8 @@ export interface Source {
   readonly skipped: readonly SkippedEntry[];
   /** False for what is read once, as it comes. */
   readonly seekable: boolean;
+  /** Whether it may be offered anew as another share, once its files changed. */
+  readonly isRenewable: boolean;
   /** Called when a record can be read that was not there yet. */
   onReady: () => void;
   /** Whether record `index` was sealed before, by this run or another: it must be the same again. */
@@ -55,7 +63,7 @@ export interface Source {
    * Once per source: a share id belongs to one content.
    * @param apart no record holds both manifest and content; false unless given. Of a stream none does.
    */
-  describe(share: Uint8Array, apart?: boolean): EncodedManifest;
+  describe(share: Uint8Array, apart?: boolean, editionOf?: EditionOf): EncodedManifest;
   /**
    * The record `index`, in any order and as often as asked where it is seekable, else in order with
    * the last CREDIT_RECORDS again. Undefined: it is not there yet, or beyond the end. Of files that
@@ -70,6 +78,8 @@ export interface Source {
   stamps(): BigUint64Array | undefined;
   /** Entries of the manifest that were given up, in that order: zeros stand for them from then on. */
   readonly lost: readonly number[];
+  /** Entries of the manifest that may have left otherwise than they were offered, should that record not be what it was. */
+  doubtfulWith(index: number): ReadonlySet<number>;
   /** Files that are not what they were when the share was described. */
   readonly unsound: readonly Unsound[];
   /** Records of the share; undefined as long as nobody knows. */
@@ -138,10 +148,14 @@ export interface Content {
    * @throws FaultError "source-changed" or "source-unreadable"
    */
   read(position: number, length: number, of: ReadFor): Uint8Array;
+  /** Files with bytes from `position` on, up to `end`. */
+  filesIn(position: number, end: number): number[];
   /** A byte for each file, to be told behind them; undefined: one that changes ends the share. */
   readonly states: Uint8Array | undefined;
   /** As a source's. */
   readonly lost: readonly number[];
+  /** Files whose content has to be compared with what left of them. */
+  readonly unproved: ReadonlySet<number>;
   readonly unsound: readonly Unsound[];
   /** Whether the states are known; `prove` finds them out. */
   readonly isProved: boolean;

@@ -31,6 +31,7 @@ export class StreamSource implements Source {
   readonly about = "the standard input";
   readonly skipped = [];
   readonly seekable = false;
+  readonly isRenewable = false;
   readonly unsound = [];
   readonly lost = [];
   onReady: () => void = () => undefined;
@@ -83,6 +84,10 @@ export class StreamSource implements Source {
     }
     const { data, last } = kept;
     return { parts: [data], last, padding: ROOM - data.length };
+  }
+
+  doubtfulWith(): ReadonlySet<number> {
+    return new Set([0]);
   }
 
   stamps(): undefined {

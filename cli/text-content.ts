@@ -14,6 +14,7 @@ export class TextContent implements Content {
   readonly states = undefined;
   readonly lost = [];
   readonly unsound = [];
+  readonly unproved = new Set<number>();
   readonly isProved = true;
   readonly files: readonly ManifestFile[];
   readonly #bytes: Uint8Array;
@@ -34,6 +35,10 @@ export class TextContent implements Content {
 
   read(position: number, length: number): Uint8Array {
     return this.#bytes.subarray(position, position + length);
+  }
+
+  filesIn(): number[] {
+    return [0];
   }
 
   async prove(): Promise<void> {}

@@ -1,14 +1,12 @@
 /** The streaming thread: socket, cipher and disk. The main thread keeps the screen. */
-import { FAULTS, FaultError, isLobby } from "../protocol/mod.ts";
+import { FAULTS, FaultError } from "../protocol/mod.ts";
 
 import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "./events.ts";
 import { findRelay } from "./find-relay.ts";
 import type { Job, Outcome } from "./jobs.ts";
 import { Receiving } from "./receiving.ts";
-import { Sending } from "./sending.ts";
-import { openSharing } from "./sharing.ts";
-import { openSource, type Source } from "./source.ts";
+import { SendEditions } from "./send-editions.ts";
 
 declare const self: Worker;
 
@@ -16,7 +14,7 @@ function post(message: FromThread): void {
   self.postMessage(message);
 }
 
-/** Ends the search for what to send. */
+/** Ends the search for the relay. */
 const interrupted = new AbortController();
 
 /** The same job with the address of its relay. @throws FaultError as `findRelay` */
@@ -29,16 +27,15 @@ async function placed<Some extends Job>(job: Some): Promise<Some> {
   return { ...job, relay: found.address };
 }
 
-async function start(given: Job): Promise<Sending | Receiving | undefined> {
+async function start(given: Job): Promise<SendEditions | Receiving | undefined> {
   const emit = (event: ClientEvent): void => post({ t: "event", event });
   const end = (outcome: Outcome): void => post({ t: "ended", outcome });
   try {
     const job = await placed(given);
     if (job.kind === "receive") return new Receiving(job, emit, end);
-    // The relay gives browsers and curl a share of the lobby as it comes: they can't be told later.
-    const strict = job.strict === true || isLobby(job.code);
-    const open = (): Promise<Source> => openSource(job.what, interrupted.signal, { strict });
-    return new Sending(job, await openSharing(job, open, emit, interrupted.signal), emit, end);
+    const sends = new SendEditions(job, emit, end);
+    void sends.run();
+    return sends;
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     emit({ event: "error", code: error.code, message: error.message });
@@ -47,12 +44,12 @@ async function start(given: Job): Promise<Sending | Receiving | undefined> {
   }
 }
 
-let running: Sending | Receiving | undefined;
+let running: SendEditions | Receiving | undefined;
 
 self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
   switch (data.t) {
     case "start":
-      // An error here is a mistake of ours, and ends the thread.
+      // An error here, at once or later, is a mistake of ours, and ends the thread.
       void start(data.job).then((started) => {
         running = started;
         if (interrupted.signal.aborted) running?.interrupt();
@@ -62,7 +59,7 @@ self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
       if (running instanceof Receiving) running.answer(data.share, data.answer);
       return;
     case "admit":
-      if (running instanceof Sending) running.admit(data.receiver, data.admit);
+      if (running instanceof SendEditions) running.admit(data.receiver, data.admit);
       return;
     case "interrupt":
       interrupted.abort();

@@ -225,6 +225,36 @@ export const IGNORE_FILE_BYTES = limit(
   "bytes",
   "one .gitignore; a longer one is a mistake",
 );
+export const EDITIONS = limit(
+  "EDITIONS",
+  8,
+  "items",
+  "shares that one send becomes as its files change under it; then it ends, as it would never be through",
+);
+export const FILL_BYTES = limit(
+  "FILL_BYTES",
+  64 * MiB,
+  "bytes",
+  "zeros that a sender sends for the rest of a file that changed; for more it offers the share anew, as long as it may",
+);
+export const EDITION_EXTRA_BYTES = limit(
+  "EDITION_EXTRA_BYTES",
+  16 * MiB,
+  "bytes",
+  "a share that is offered anew may have so much more than twice what was agreed to, without another question",
+);
+export const EDITION_SETTLE_MS = limit(
+  "EDITION_SETTLE_MS",
+  5000,
+  "ms",
+  "a sender that offers its share anew waits so long for receipts of receivers that have all of the one before",
+);
+export const END_SHARE_MS = limit(
+  "END_SHARE_MS",
+  5000,
+  "ms",
+  "a sender tries so long to end at the relay what an earlier run of it offered; else its receivers wait SENDER_GRACE_MS",
+);
 export const UNSOUND_TOLD = limit(
   "UNSOUND_TOLD",
   100,

@@ -13,7 +13,14 @@ import * as v from "valibot";
 import { equalBytes } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { SHARE_BYTES } from "./keys.ts";
-import { MANIFEST_BYTES, MANIFEST_FILES, MANY_FILES, RECORD_INDEX, TEXT_BYTES } from "./limits.ts";
+import {
+  EDITIONS,
+  MANIFEST_BYTES,
+  MANIFEST_FILES,
+  MANY_FILES,
+  RECORD_INDEX,
+  TEXT_BYTES,
+} from "./limits.ts";
 import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
 import { checkNames, parseSafePath, type SafePath } from "./names.ts";
@@ -58,6 +65,14 @@ export interface ManifestFile {
   readonly mtime: number;
 }
 
+/** What a share takes the place of, and what of that is still true. */
+export interface Edition {
+  /** The ids of the shares before it, the first one first; EDITIONS - 1 at most. */
+  readonly before: readonly Uint8Array[];
+  /** A byte for each entry: since which of them it is what it is; as many as there are: it is new. */
+  readonly since: Uint8Array;
+}
+
 export interface Manifest {
   readonly version: ManifestVersion;
   /** 16 bytes. */
@@ -73,6 +88,8 @@ export interface Manifest {
   /** One file that goes on until a record says that it is the last. */
   readonly open: boolean;
   readonly files: readonly ManifestFile[];
+  /** Of a share whose files changed while it was sent, and that is offered anew. */
+  readonly edition?: Edition;
   /** Folders that it makes, those that paths only lead through included. Not said: counted. */
   readonly folders: number;
 }
@@ -98,6 +115,8 @@ export interface ManifestSource {
   readonly open?: boolean;
   /** MANIFEST_VERSION unless given. */
   readonly version?: ManifestVersion;
+  /** Of STATES_VERSION only. */
+  readonly edition?: Edition | undefined;
 }
 
 /** Bytes that follow those of the files. */
@@ -114,7 +133,7 @@ export function stateBytes({ version, files }: Pick<Manifest, "version" | "files
  */
 export function encodeManifest(source: ManifestSource): EncodedManifest {
   const { share, kind = "files", open = false, apart = false } = source;
-  const { version = MANIFEST_VERSION } = source;
+  const { version = MANIFEST_VERSION, edition } = source;
   if (source.recordSize < MIN_RECORD_SIZE || source.recordSize > MAX_RECORD_SIZE) {
     throw new RangeError(`record size ${source.recordSize}`);
   }
@@ -131,11 +150,11 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     if (mode === file.mode && mtime === file.mtime) return file; // as most are
     return { path, type, size, mode, mtime };
   });
-  const problem = problemOf({ version, kind, open, files });
+  const problem = problemOf({ version, kind, open, files, edition });
   if (problem !== undefined) throw new RangeError(problem);
   const bytes = sumOfSizes(files);
   // Usual values are not said.
-  const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}) };
+  const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}), ...edition };
   const list = packFiles(files);
   const states = stateBytes({ version, files });
   const recordSize =
@@ -157,7 +176,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
     }
     const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
     if (needed === records) {
-      const manifest = { ...known, kind, open, files, folders };
+      const manifest = { ...known, kind, open, files, folders, ...(edition && { edition }) };
       if (!apart) return { manifest, head: bare, plainBytes };
       list.text(PAD);
       list.zeros(headBytes - bare.length - PAD_BYTES);
@@ -247,6 +266,12 @@ const ManifestSchema = v.object({
   bytes: v.pipe(v.number(), v.check(isSize)),
   kind: v.optional(v.picklist(["files", "text"]), "files"),
   open: v.optional(v.boolean(), false),
+  before: v.optional(
+    v.custom<Uint8Array[]>(
+      (value) => Array.isArray(value) && value.every((id) => id instanceof Uint8Array),
+    ),
+  ),
+  since: v.optional(v.instance(Uint8Array)),
   // Looked at one by one: there may be very many.
   files: v.custom<unknown[]>((value) => Array.isArray(value) && value.length > 0),
 });
@@ -294,12 +319,19 @@ function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
   if (!result.success) throw bad(whereOf(result.issues[0]));
   tidy();
-  const files = readFiles(result.output.files, tidy);
-  const manifest = { ...result.output, files };
+  const { before, since, files: raw, ...rest } = result.output;
+  const files = readFiles(raw, tidy);
+  const edition =
+    before === undefined && since === undefined ? undefined : readEdition(before, since);
+  const manifest = { ...rest, files, ...(edition && { edition }) };
   const problem = problemOf(manifest);
   if (problem !== undefined) throw bad(problem);
   checkSizes(manifest, MANIFEST_LENGTH_BYTES + bytes.length + stateBytes(manifest));
   return { ...manifest, folders: countFolders(files) };
+}
+
+function readEdition(before: Uint8Array[] = [], since = new Uint8Array()): Edition {
+  return { before, since };
 }
 
 /** @throws FaultError "unsafe-name" for names that can't be side by side, "bad-manifest" for too many */
@@ -339,17 +371,26 @@ interface Shape {
   readonly kind: Manifest["kind"];
   readonly open: boolean;
   readonly files: readonly Pick<ManifestFile, "type" | "size">[];
+  readonly edition?: Edition | undefined;
 }
 
 /** What keeps these files from being a share of that kind. */
-function problemOf({ version, kind, open, files }: Shape): string | undefined {
+function problemOf({ version, kind, open, files, edition }: Shape): string | undefined {
   if (version === STATES_VERSION && (open || kind === "text")) return "it has no states to tell";
+  if (edition !== undefined && (version !== STATES_VERSION || !isEdition(edition, files.length)))
+    return "it is no edition of others";
   if (files.some(({ type, size }) => type === "folder" && size > 0)) return "a folder with a size";
   const [only, ...more] = files;
   const single = only?.type === "file" && more.length === 0;
   if (kind === "text" && (!single || open || only.size > TEXT_BYTES)) return "it is no text";
   if (open && (!single || only.size > 0)) return "it is no open share";
   return undefined;
+}
+
+function isEdition({ before, since }: Edition, entries: number): boolean {
+  const { length } = before;
+  const ids = length > 0 && length < EDITIONS && before.every((id) => id.length === SHARE_BYTES);
+  return ids && since.length === entries && since.every((edition) => edition <= length);
 }
 
 /** Whether sizes, their sum, record size and number of records fit together exactly. */

@@ -84,9 +84,9 @@ export type ReceiverEffect =
     }
   /**
    * Let go of it, another one is next. Its beginning does not come, and it may be chosen again; or it
-   * is `unreadable`, and is not.
+   * is `unreadable`, or offered `anew` as another share, and is not.
    */
-  | { readonly type: "passed-over"; readonly unreadable?: Unreadable }
+  | { readonly type: "passed-over"; readonly unreadable?: Unreadable; readonly anew?: true }
   | {
       readonly type: "link";
       readonly online: boolean;

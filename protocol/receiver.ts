@@ -73,6 +73,8 @@ export class ReceiverSession {
   readonly #offers = new OfferBook();
   /** Shares that were unreadable. */
   #unreadable = 0;
+  /** Since when the beginning of a share that was promised in the place of another is waited for. */
+  #movedAt: number | undefined;
   #step: Step = { at: "waiting" };
 
   constructor(options: ReceiverOptions, now: number) {
@@ -162,6 +164,9 @@ export class ReceiverSession {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
     const effects: ReceiverEffect[] = linkEffects(effect);
+    if (this.#step.at === "waiting" && now - (this.#movedAt ?? now) >= SENDER_GRACE_MS) {
+      return [...effects, ...this.#finish("sender-gone")];
+    }
     if (!("share" in this.#step)) return effects;
     const { share } = this.#step;
     if (this.#step.at === "confirming" && now >= this.#step.deadline) {
@@ -215,9 +220,9 @@ export class ReceiverSession {
         if (this.#step.at !== "confirming" || !this.#isCurrent(message.share)) return [];
         return this.#shareOver(undefined, undefined, true);
       case "end":
-        return this.#shareGone(message.share, "sender-stopped");
+        return this.#shareGone(message.share, "sender-stopped", now);
       case "cancel":
-        return this.#shareGone(message.share, message.reason);
+        return this.#shareGone(message.share, message.reason, now);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, detailIn(message));
         return this.#dropLine(message.code, now, saidIn(message));
@@ -294,6 +299,7 @@ export class ReceiverSession {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
     const following = share.next + 1;
+    this.#movedAt = undefined;
     share.next = event.next ?? following;
     if (event.last === true) share.records = share.next;
     share.corrupt = 0;
@@ -368,13 +374,14 @@ export class ReceiverSession {
     return { type: "send", message };
   }
 
-  #shareGone(id: Uint8Array, fault: FaultCode): ReceiverEffect[] {
+  #shareGone(id: Uint8Array, fault: FaultCode, now: number): ReceiverEffect[] {
     this.#offers.remove(id);
     if (this.#step.at === "opening" && equalBytes(this.#step.offer.share, id)) {
       return this.#goneBeforeSeen(fault);
     }
     if (!("share" in this.#step) || !this.#isCurrent(id)) return [];
     this.#step.share.joined = false;
+    if (fault === "new-edition" && isUnfinished(this.#step.at)) return this.#moveOn(id, now);
     if (this.#step.at === "previewing" && this.#step.share.next === 0) {
       return this.#goneBeforeSeen(fault);
     }
@@ -390,12 +397,23 @@ export class ReceiverSession {
     }
   }
 
+  /** Its sender offers it anew, as another share, in a moment. */
+  #moveOn(id: Uint8Array, now: number): ReceiverEffect[] {
+    this.#offers.ignore(id);
+    this.#step = { at: "waiting" };
+    // In the lobby nothing ends the wait.
+    if (!this.#options.lobby) this.#movedAt = now;
+    return [{ type: "passed-over", anew: true }, ...this.#choose()];
+  }
+
   /**
    * Nothing shows that it was made with this code; it must not end the wait for one that is. What a
    * sender says of us alone is told all the same, if there is nothing else to try.
    */
   #goneBeforeSeen(fault: FaultCode): ReceiverEffect[] {
-    const last = isAboutReceiver(fault) && this.#offers.choose(this.#order) === undefined;
+    // After a share that was seen the one in its place is not any stranger's.
+    const isOurs = isAboutReceiver(fault) || this.#movedAt !== undefined;
+    const last = isOurs && this.#offers.choose(this.#order) === undefined;
     if (this.#options.lobby || last) return this.#shareOver(fault, undefined, false);
     return this.#passOver();
   }
@@ -501,4 +519,9 @@ export class ReceiverSession {
   #isCurrent(id: Uint8Array): boolean {
     return "share" in this.#step && equalBytes(this.#step.share.offer.share, id);
   }
+}
+
+/** Whether the share is still needed for anything but its receipt. */
+function isUnfinished(at: Step["at"]): boolean {
+  return at === "previewing" || at === "asking" || at === "receiving";
 }

@@ -95,6 +95,11 @@ export class SenderSession {
     return this.#state.at === "finished";
   }
 
+  /** Whether a relay has the share, on the present line. */
+  get isServing(): boolean {
+    return this.#state.at === "serving";
+  }
+
   get receivers(): Iterable<ReceiverView> {
     return this.#roster.all.values();
   }

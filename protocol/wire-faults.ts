@@ -181,12 +181,22 @@ export const WIRE_FAULTS = {
     ["bySender", "ofShare"],
     failed(
       "The file changed while it was being sent",
-      "Wait until it is complete, then send it again.",
+      "Wait until it is complete, then run the same command again; the code stays the same.",
+    ),
+  ),
+  "new-edition": told(
+    ["bySender", "ofShare"],
+    failed(
+      "Files of the share changed, and its sender offers it anew",
+      "Run the same command again to receive it; what arrived is kept.",
     ),
   ),
   "source-unreadable": told(
     ["bySender", "ofShare"],
-    failed("The file could not be read to its end", "Check the disk, then send it again."),
+    failed(
+      "The file could not be read to its end",
+      "Check the disk, then run the same command again; the code stays the same.",
+    ),
   ),
   "too-late": told(
     ["ofShare"],

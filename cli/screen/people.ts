@@ -72,6 +72,15 @@ export class People {
     return [...this.#all.values()];
   }
 
+  /** The share is offered anew: who has not all of it comes again, under another id. */
+  begin(): void {
+    for (const { id, word } of this.all) {
+      if (word === "done") continue;
+      this.#all.delete(id);
+      this.#starts.delete(id);
+    }
+  }
+
   /** @returns the receiver as it was, and as it is now. */
   update(event: ReceiverEvent, now: number): { before: Person | undefined; person: Person } {
     const before = this.#all.get(event.id);

@@ -41,6 +41,7 @@ export class PlainScreen implements Screen {
   show(event: ClientEvent): void {
     if (this.#setting.side === "sender" && isLast(event)) this.#results();
     this.#print(this.#story.tell(event));
+    if (event.event === "edition") this.#people.begin();
     if (event.event === "source") this.#people.source(event);
     if (event.event === "offer") this.#rate = new Rate();
     if (event.event === "offer") this.#step = 0;

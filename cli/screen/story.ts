@@ -18,6 +18,11 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
   content: "another content",
 };
 
+const EDITION = {
+  sender: "Files changed, so the share is offered anew; receivers keep what they have",
+  receiver: "Files changed at the sender, which offers them anew; what is here is kept",
+} as const;
+
 const UNSOUND: Record<EventOf<"unsound">["files"][number]["what"], string> = {
   grown: "it grew, and is saved as far as it was offered",
   changed: "it changed, and is not saved",
@@ -81,6 +86,9 @@ export class Story {
         return [say("Waiting for the sender to let you in")];
       case "gate":
         return [say(gateText(event))];
+      case "edition":
+        this.#resumable = event.kept ?? false;
+        return [say(yellow(EDITION[this.#setting.side]))];
       case "unkept":
         this.#resumable = false;
         return [
@@ -162,7 +170,7 @@ export class Story {
   #changed({ changes, more }: EventOf<"changed">): Line[] {
     const lines = changes.map(({ path, what }) => say(`  ${this.#name(path)}: ${CHANGES[what]}`));
     if (more > 0) lines.push(say(`  and ${count(more, "change", "changes")} more`));
-    return [say("Changed since it was sent before, so this is a new share:"), ...lines];
+    return [say("Changed since it was sent before, so it is offered anew:"), ...lines];
   }
 
   #unsound({ files, more }: EventOf<"unsound">): Line[] {

@@ -55,6 +55,7 @@ export class TerminalScreen implements Screen, TerminalHold {
     const lines = this.#story.tell(event);
     const now = this.#output.now();
     if (this.#setting.side === "sender" && isLast(event)) this.#settle();
+    if (event.event === "edition") this.#people.begin();
     if (event.event === "source") {
       this.#people.source(event);
       this.#position = { bytes: 0, size: event.bytes, rate: new Rate() };

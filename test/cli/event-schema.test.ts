@@ -1,6 +1,6 @@
 /** Every line that real runs print with --json is as docs/cli.md says. */
 import { expect, test } from "bun:test";
-import { appendFileSync, chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { appendFileSync, linkSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
@@ -120,7 +120,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
 
   // One that another run goes on with: after its file was touched, and after it was changed.
   await stays.end();
-  chmodSync(file.path, 0o600);
+  linkSync(file.path, `${file.path}.link`);
   await using touched = new Run(clientEvent, ["send", file.path, ...at]);
   await touched.sees("checking");
   await touched[Symbol.asyncDispose]();
@@ -163,6 +163,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   seen.add("unkept"); // which takes a full disk
   // Where a person is asked about each receiver; see test/e2e/policies.test.ts.
   for (const asked of ["asks", "dismissed", "unadmitted"]) seen.add(asked);
+  seen.add("edition"); // see test/e2e/editions.test.ts
   seen.add("unreadable"); // see test/hostile/junk-shares.test.ts
   const all = clientEvent.options.map((option) => option.entries.event.literal);
   expect([...seen].toSorted()).toEqual(all.toSorted());

@@ -41,6 +41,8 @@ function entry(number: number): SendEntry {
     bytes: 5,
     records: 9,
     apart: false,
+    editions: 0,
+    verified: 0,
   };
 }
 

@@ -191,7 +191,7 @@ describe("the plain screen", () => {
     const { out } = plain(SENDER, events, failed);
     expect(out).toEqual([
       "1 file was touched; comparing what was sent",
-      "Changed since it was sent before, so this is a new share:",
+      "Changed since it was sent before, so it is offered anew:",
       "  a\\u{1b}.bin: another content",
       "  and 2 changes more",
       "Code: zoo",

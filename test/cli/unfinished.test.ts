@@ -102,7 +102,7 @@ test("a send that was killed is listed, and resume goes on with it from any fold
   });
 });
 
-test("resume says what changed, and begins anew under another code", async () => {
+test("resume says what changed, and offers it anew under the same code", async () => {
   await using relay = await startRelay();
   const file = makeFile(folder.path, "a.bin", MiB);
   const args = ["send", file.path, "--relay", relay.url];
@@ -130,12 +130,12 @@ test("resume says what changed, and begins anew under another code", async () =>
   }
   expect(await child.exited).toBe(EXIT.interrupted);
   expect(text).toContain(
-    "Changed since it was sent before, so this is a new share:\n  a.bin: another size\n",
+    "Changed since it was sent before, so it is offered anew:\n  a.bin: another size\n",
   );
   expect(text).toContain("To go on with the same code: fileshare resume\n");
   const [second] = await listed();
   expect(text).toContain(`Code: ${second!.code}`);
-  expect(second!.code).not.toBe(first!.code);
+  expect(second!.code).toBe(first!.code);
   expect(second!.share).not.toBe(first!.share);
 });
 

@@ -115,19 +115,28 @@ describe("of a tree whose files change amid its transfer", () => {
     }
   });
 
-  test("--strict ends the share on both sides, and nothing is saved", async () => {
+  test("--strict ends the share on both sides; the same commands again go on with the same code", async () => {
     using folder = temporaryFolder();
     const tree = plant(folder.path);
     const out = join(folder.path, "out");
     mkdirSync(out);
     const at = { relay: `${relay.url}/ws`, code: newCode() };
-    await using sender = send({ ...at, path: tree, limit: 10 * MiB, strict: true });
+    const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
+    const job = { ...at, path: tree, strict: true, keep };
+    await using sender = send({ ...job, limit: 10 * MiB });
     await using receiver = receive({ ...at, out });
     await isUnder(sender, 2 * MiB);
     rmSync(join(tree, small(100)));
     expect(await sender.outcome).toEqual({ fault: "source-changed", exitCode: 1 });
     expect(await receiver.outcome).toEqual({ fault: "source-changed", exitCode: 1 });
     expect(list(out).filter((name) => !name.endsWith(".partial"))).toEqual([]);
+    expect(FAULTS["source-changed"].advice).toContain("run the same command again");
+    await using again = send({ ...job, code: newCode() });
+    expect((await again.when("code")).code).toBe(at.code);
+    await using back = receive({ ...at, out });
+    expect((await back.outcome).exitCode).toBe(0);
+    expect((await again.outcome).exitCode).toBe(0);
+    expect(list(join(out, "tree"))).toEqual(readdirSync(tree).toSorted());
   });
 
   test("a log that is written to all the time arrives as far as it was offered", async () => {

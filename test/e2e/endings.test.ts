@@ -82,14 +82,14 @@ describe("F33 a source that does not stay as it was", () => {
         utimesSync(path, 1_700_000_000, 1_700_000_000);
       },
     },
-  ])("E8 that $how ends the share on both sides", async ({ change }) => {
+  ])("E8 that $how ends the share on both sides under --strict", async ({ change }) => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
     const { path } = makeFile(folder.path, "a.bin", 24 * MiB);
     utimesSync(path, 1_600_000_000, 1_600_000_000);
     const out = folderIn(folder.path, "out");
     const code = newCode();
-    await using sender = send({ relay: `${relay.url}/ws`, code, path });
+    await using sender = send({ relay: `${relay.url}/ws`, code, path, strict: true });
     await using receiver = receive({ relay: `${relay.url}/ws`, code, out, ask: true });
     await receiver.when("offer");
     change(path);

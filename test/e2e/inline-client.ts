@@ -3,9 +3,7 @@ import type { Client } from "../../cli/client.ts";
 import type { ClientEvent } from "../../cli/event-schema.ts";
 import type { Job, Outcome } from "../../cli/jobs.ts";
 import { Receiving } from "../../cli/receiving.ts";
-import { Sending } from "../../cli/sending.ts";
-import { openSharing } from "../../cli/sharing.ts";
-import { openSource } from "../../cli/source.ts";
+import { SendEditions } from "../../cli/send-editions.ts";
 import { Running } from "./clients.ts";
 
 /** As the streaming thread does it, see cli/worker.ts. */
@@ -27,20 +25,19 @@ export async function runInline(job: Job): Promise<Running> {
     resolve(how);
     wake();
   };
-  let running: Sending | Receiving;
+  let running: SendEditions | Receiving;
   if (job.kind === "receive") {
     running = new Receiving(job, emit, end);
   } else {
-    const { signal } = new AbortController();
-    const open = () => openSource(job.what, signal);
-    running = new Sending(job, await openSharing(job, open, emit, signal), emit, end);
+    running = new SendEditions(job, emit, end);
+    void running.run();
   }
   const client: Client = {
     answer: (share, answer) => {
       if (running instanceof Receiving) running.answer(share, answer);
     },
     admit: (receiver, admit) => {
-      if (running instanceof Sending) running.admit(receiver, admit);
+      if (running instanceof SendEditions) running.admit(receiver, admit);
     },
     interrupt: () => running.interrupt(),
     outcome,

@@ -17,13 +17,14 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { concat, decodeFrame, isFrame, toHex, type Code } from "../../protocol/mod.ts";
+import type { Code } from "../../protocol/mod.ts";
 import { keptSends } from "../../cli/kept-sends.ts";
 import type { SendJob } from "../../cli/jobs.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, ReceiverProcess, send, SenderProcess, type Running } from "./clients.ts";
 import { content, makeFile } from "./files.ts";
+import { FrameHash } from "./frame-hash.ts";
 import { RelayProcess } from "./processes.ts";
 import { Proxy } from "./proxy.ts";
 import type { Piece } from "./websocket-reader.ts";
@@ -284,7 +285,7 @@ describe("what was sent and is another now", () => {
   }
 
   test.each(cases)(
-    "HOSTILE E8 is told (%s), and a new share with a new code",
+    "HOSTILE E8 is told (%s), and offered anew under the same code",
     async (what, change) => {
       const { at, file, known, second } = await runAgain(change);
       await using _ = at;
@@ -294,7 +295,7 @@ describe("what was sent and is another now", () => {
         { event: "changed", share: known.share, changes: [{ path: "a.bin", what }], more: 0 },
       ] as never);
       expect(now.share).not.toBe(known.share);
-      expect(now.code).not.toBe(known.code);
+      expect(now.code).toBe(known.code);
       await using receiver = receive({ relay: at.relay, code: now.code, out: at.out });
       await isDone(sender, receiver);
       expect(bytesOf(join(at.out, "a.bin"))).toEqual(readFileSync(file.path));
@@ -360,7 +361,7 @@ describe("a tree", () => {
 
   test("goes on as the same share, with a file that was only touched", async () => {
     const { at, tree, known, second } = await runAgain((tree) => {
-      chmodSync(join(tree, "a/two"), 0o600);
+      linkSync(join(tree, "a/two"), `${tree}.link`);
     });
     await using _ = at;
     await using sender = second;
@@ -374,7 +375,7 @@ describe("a tree", () => {
     expect(list(join(at.out, "tree"))).toEqual(["a", "empty", "one"]);
   });
 
-  test("with a file more, one less and one another is told, and is a new share", async () => {
+  test("with a file more, one less and one another is told, and is offered anew", async () => {
     const { at, tree, known, second } = await runAgain((tree) => {
       writeFileSync(join(tree, "new"), "");
       unlinkSync(join(tree, "a/zero"));
@@ -384,7 +385,7 @@ describe("a tree", () => {
     await using sender = second;
     const now = await share(sender);
     expect(now.share).not.toBe(known.share);
-    expect(now.code).not.toBe(known.code);
+    expect(now.code).toBe(known.code);
     const [told] = sender.all("changed");
     expect(told).toMatchObject({ share: known.share, more: 0 });
     expect(told!.changes.toSorted((a, b) => a.path.localeCompare(b.path))).toEqual([
@@ -457,26 +458,8 @@ describe("one key and one nonce", () => {
     expect(twice).toEqual([]);
     expect(frames).toBeGreaterThan(size / MiB);
     // Each share has its own salt, so a pair of key and nonce is a share and an index.
-    expect(shares.size).toBe(codes.size);
+    expect(shares.size).toBeGreaterThan(1);
+    // And all of them have one code, so one receiver got through.
+    expect(codes.size).toBe(1);
   });
 });
-
-/** What leaves a sender: by share tag and index of each frame a hash of its ciphertext. */
-class FrameHash {
-  readonly #told: (key: string, hash: string) => void;
-  #bytes: Uint8Array[] = [];
-
-  constructor(told: (key: string, hash: string) => void) {
-    this.#told = told;
-  }
-
-  take({ offset, bytes, last }: Piece): void {
-    if (offset === 0) this.#bytes = [];
-    this.#bytes.push(bytes.slice());
-    if (!last) return;
-    const whole = concat(...this.#bytes);
-    if (!isFrame(whole)) return;
-    const { tag, index, ciphertext } = decodeFrame(whole);
-    this.#told(`${toHex(tag)} ${index}`, Bun.hash(ciphertext).toString());
-  }
-}

@@ -2,13 +2,20 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { concat, toHex, u32 } from "../../protocol/bytes.ts";
 import { FaultError } from "../../protocol/faults.ts";
-import { MANIFEST_BYTES, MANIFEST_FILES, RECORD_INDEX, TEXT_BYTES } from "../../protocol/limits.ts";
+import {
+  EDITIONS,
+  MANIFEST_BYTES,
+  MANIFEST_FILES,
+  RECORD_INDEX,
+  TEXT_BYTES,
+} from "../../protocol/limits.ts";
 import {
   decodeHead,
   decodeManifest,
   encodeManifest,
   type ManifestFile,
   manifestLength,
+  MANIFEST_VERSION,
   stateBytes,
   STATES_VERSION,
 } from "../../protocol/manifest.ts";
@@ -382,6 +389,37 @@ describe("a share that tells what became of its files", () => {
     expect(decodeHead(head)).toEqual(manifest);
     const before = encodeManifest({ share, recordSize: MIN_RECORD_SIZE, files });
     expect(stateBytes(before.manifest)).toBe(0);
+  });
+
+  test("may take the place of others, and says since when each file is what it is", () => {
+    const before = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)];
+    const source = { version: STATES_VERSION, share, recordSize: 4096, files } as const;
+    const edition = { before, since: Uint8Array.of(0, 2, 1) };
+    const { head, manifest } = encodeManifest({ ...source, edition });
+    expect(decodeHead(head)).toEqual(manifest);
+    expect(manifest.edition).toEqual(edition);
+    const many = Array.from({ length: EDITIONS }, () => new Uint8Array(16));
+    for (const odd of [
+      { before: [], since: Uint8Array.of(0, 0, 0) },
+      { before: many, since: Uint8Array.of(0, 0, 0) },
+      { before: [new Uint8Array(15)], since: Uint8Array.of(0, 0, 0) },
+      { before, since: Uint8Array.of(0, 0) },
+      { before, since: Uint8Array.of(0, 0, 3) },
+    ]) {
+      expect(() => encodeManifest({ ...source, edition: odd })).toThrow(RangeError);
+      refused([entry()], { version: STATES_VERSION, ...odd });
+    }
+    expect(() => encodeManifest({ ...source, version: MANIFEST_VERSION, edition })).toThrow(
+      RangeError,
+    );
+    for (const odd of [
+      { before: 5 },
+      { before: ["a"] },
+      { since: [0] },
+      { before },
+      { since: share },
+    ])
+      refused([entry()], { version: STATES_VERSION, ...odd });
   });
 
   test("is neither a text nor open", () => {

@@ -396,6 +396,69 @@ describe("a share that ends", () => {
   });
 });
 
+describe("a share that is offered anew", () => {
+  const MOVED: ReceiverEffect[] = [{ type: "passed-over", anew: true }, { type: "waiting" }];
+  const cancel = (number: number, reason: "new-edition" | "source-changed"): Message => ({
+    t: "cancel",
+    share: offer(number).share,
+    reason,
+  });
+
+  test("is followed to the share that takes its place, and never taken again", () => {
+    const play = new Play().receiving().hear(cancel(1, "new-edition"));
+    expect(play).toEqual(MOVED);
+    const moved = new Play().receiving();
+    moved.take(0, 3);
+    expect(moved.hear(cancel(1, "new-edition"))).toEqual(MOVED);
+    expect(moved.offers(offer(1), offer(2))).toEqual([{ type: "open-share", offer: offer(2) }]);
+  });
+
+  test("is left by a receiver that was asked about it, too", () => {
+    const play = new Play().connect();
+    play.offers(offer());
+    play.open();
+    play.take(0);
+    play.do({ type: "manifest-known" });
+    expect(play.hear(cancel(1, "new-edition"))).toEqual(MOVED);
+    expect(play.do({ type: "accepted" })).toEqual([]);
+  });
+
+  test("is done for a receiver that has all of it", () => {
+    expect(new Play().confirming().hear(cancel(1, "new-edition"))).toEqual([
+      over(undefined),
+      { type: "finish", fault: undefined },
+    ]);
+  });
+
+  test("is not waited for longer than for a sender that went away", () => {
+    const play = new Play().receiving();
+    play.hear(cancel(1, "new-edition"));
+    const later = play.tick(SENDER_GRACE_MS - 1);
+    expect(later.some(({ type }) => type === "finish")).toBe(false);
+    expect(play.tick(1).at(-1)).toEqual({ type: "finish", fault: "sender-gone" });
+  });
+
+  test("ends with the share in its place, also when that ends before anything of it came", () => {
+    const play = new Play().receiving();
+    play.hear(cancel(1, "new-edition"));
+    play.offers(offer(2));
+    play.open();
+    expect(play.hear(cancel(2, "source-changed"))).toEqual([
+      over("source-changed"),
+      { type: "finish", fault: "source-changed" },
+    ]);
+  });
+
+  test("leaves a receiver in the lobby there, however long nothing is offered", () => {
+    const play = new Play({ lobby: true }).connect();
+    play.offers(offer(1, 20));
+    play.open(1, true);
+    expect(play.hear(cancel(1, "new-edition"))).toEqual(MOVED);
+    const later = play.tick(SENDER_GRACE_MS + 1);
+    expect(later.some(({ type }) => type === "finish")).toBe(false);
+  });
+});
+
 describe("a choice", () => {
   test("with a code is for what was sent last, in the lobby for what came first", () => {
     const list = [offer(1), offer(2), offer(3)];

@@ -170,7 +170,13 @@ describe("a receiver amid a share", () => {
       session.handle({ type: "share-opened", ...opened }, 0);
       const way = t === "fault" ? "toReceiver" : "ofShare";
       const due = goes(code, way) ? code : "bad-message";
-      const finished = tell(session, said(t, code), "relay-to-receiver").flatMap((effect) =>
+      const effects = tell(session, said(t, code), "relay-to-receiver");
+      if (due === "new-edition") {
+        // Not the end: another share takes its place.
+        expect(effects).toEqual([{ type: "passed-over", anew: true }, { type: "waiting" }]);
+        return;
+      }
+      const finished = effects.flatMap((effect) =>
         effect.type === "finish" && "fault" in effect ? [effect.fault] : [],
       );
       expect(finished).toEqual([due as FaultCode]);

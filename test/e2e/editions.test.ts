@@ -1,0 +1,318 @@
+/** Records that can't be had again: the share is offered anew, and receivers keep what they have. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { SendJob } from "../../cli/jobs.ts";
+import { keptSends } from "../../cli/kept-sends.ts";
+import type { Code } from "../../protocol/mod.ts";
+import { startRelay } from "../../relay/mod.ts";
+import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
+import { cleanEnv } from "../cli/pty.ts";
+import { fileshare } from "../command.ts";
+import { newCode, receive, send, SenderProcess, type Running } from "./clients.ts";
+import { content, makeFile } from "./files.ts";
+import { FrameHash } from "./frame-hash.ts";
+import { Proxy } from "./proxy.ts";
+
+const MiB = 1024 * 1024;
+const SMALL = 100;
+const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
+
+let state: ReturnType<typeof temporaryFolder>;
+const before = process.env["XDG_STATE_HOME"];
+
+beforeEach(() => {
+  state = temporaryFolder();
+  process.env["XDG_STATE_HOME"] = state.path;
+});
+
+afterEach(() => {
+  state[Symbol.dispose]();
+  process.env["XDG_STATE_HOME"] = before;
+});
+
+/** A relay that forgets soon, a folder with a tree of large and small files, and places to receive in. */
+async function stage() {
+  const folder = temporaryFolder();
+  const relay = await startRelay({ logBytes: 16 * MiB, workers: 1 });
+  const proxy = await Proxy.start({ port: relay.port });
+  const tree = join(folder.path, "tree");
+  mkdirSync(tree);
+  makeFile(tree, "a-first", 3 * MiB, 1);
+  for (let i = 0; i < SMALL; i++) makeFile(tree, `b${100 + i}`, 20_000 + i);
+  makeFile(tree, "c-large", 30 * MiB, 2);
+  const place = (name: string): string => {
+    mkdirSync(join(folder.path, name));
+    return join(folder.path, name);
+  };
+  return {
+    folder: folder.path,
+    tree,
+    place,
+    proxy,
+    relay: `${relay.url}/ws`,
+    [Symbol.asyncDispose]: async () => {
+      await proxy[Symbol.asyncDispose]();
+      await relay.stop();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** What is in a tree, by name. */
+function bytesIn(tree: string): Map<string, Uint8Array> {
+  return new Map(readdirSync(tree).map((name) => [name, bytesOf(join(tree, name))]));
+}
+
+const errors = (...clients: Running[]): unknown[] =>
+  clients.flatMap((client) => client.all("error").map(({ code }) => code));
+
+/** Bytes of records that came from the relay. */
+const fetched = (receiver: Running): number =>
+  receiver.all("resumed").reduce((sum, { bytes }) => sum + bytes, 0);
+
+describe("a receiver that needs a record which is another by now", () => {
+  test("is moved to the share that is offered anew; whoever was done stays done", async () => {
+    await using at = await stage();
+    const [early, late] = [at.place("early"), at.place("late")];
+    const job = { relay: at.relay, code: newCode() };
+    await using sender = send({ ...job, path: at.tree, receivers: 2 });
+    await using one = receive({ ...job, out: early });
+    expect(await one.outcome).toEqual({ fault: undefined, exitCode: 0 });
+    const first = bytesIn(at.tree);
+
+    // Sealed long ago, and forgotten by the relay: two of many.
+    writeFileSync(join(at.tree, "b150"), "quite another");
+    rmSync(join(at.tree, "b160"));
+    await using two = receive({ ...job, out: late });
+    expect(await two.outcome).toEqual({ fault: undefined, exitCode: 0 });
+    expect(await sender.outcome).toEqual({ fault: undefined, exitCode: 0 });
+    expect(errors(sender, one, two)).toEqual([]);
+    expect(sender.all("edition")).toHaveLength(1);
+    expect(two.all("edition")).toHaveLength(1);
+    expect(sender.all("done")).toMatchObject([{ receivers: 2 }]);
+    expect(bytesIn(join(early, "tree"))).toEqual(first);
+    expect(bytesIn(join(late, "tree"))).toEqual(bytesIn(at.tree));
+    expect([...bytesIn(join(late, "tree")).keys()]).not.toContain("b160");
+    for (const out of [early, late]) expect(list(out)).toEqual(["tree"]);
+  });
+
+  test("keeps every file that it has whole, and is not asked again", async () => {
+    await using at = await stage();
+    const [early, late] = [at.place("early"), at.place("late")];
+    const job = { relay: at.relay, code: newCode() };
+    await using sender = send({ ...job, path: at.tree, receivers: 2 });
+    // It stops amid the large file, with all others.
+    await using slow = receive({ ...job, relay: at.proxy.url, out: late, ask: true });
+    await slow.when("offer");
+    const held = at.proxy.holdAfter(12);
+    slow.answer({ accept: true });
+    await held;
+    await using one = receive({ ...job, out: early });
+    expect((await one.outcome).exitCode).toBe(0);
+    // What it lacks is another by now, and so is one that it has.
+    const stat = statSync(join(at.tree, "c-large"));
+    writeFileSync(join(at.tree, "c-large"), content(3, 30 * MiB));
+    utimesSync(join(at.tree, "c-large"), stat.atime, stat.mtime);
+    writeFileSync(join(at.tree, "b150"), "quite another");
+    at.proxy.release();
+    at.proxy.cut();
+    expect(await slow.outcome).toEqual({ fault: undefined, exitCode: 0 });
+    expect((await sender.outcome).exitCode).toBe(0);
+    expect(slow.all("offer").map(({ question }) => question)).toEqual([true, false]);
+    // All but the large one and the one that changed.
+    const here = 3 * MiB + SMALL * 20_000 + (SMALL * (SMALL - 1)) / 2 - 20_050;
+    expect(fetched(slow)).toBe(here);
+    expect(bytesIn(join(late, "tree"))).toEqual(bytesIn(at.tree));
+    expect(list(late)).toEqual(["tree"]);
+  });
+
+  test("is asked again where the new share has a name that was not agreed to", async () => {
+    await using at = await stage();
+    const [early, late] = [at.place("early"), at.place("late")];
+    const job = { relay: at.relay, code: newCode() };
+    await using sender = send({ ...job, path: at.tree, receivers: 2 });
+    await using slow = receive({ ...job, relay: at.proxy.url, out: late, ask: true });
+    await slow.when("offer");
+    const held = at.proxy.holdAfter(3);
+    slow.answer({ accept: true });
+    await held;
+    await using one = receive({ ...job, out: early });
+    expect((await one.outcome).exitCode).toBe(0);
+    writeFileSync(join(at.tree, "c-large"), "now it is small");
+    writeFileSync(join(at.tree, "never-offered"), "new");
+    at.proxy.release();
+    at.proxy.cut();
+    await slow.when("offer", ({ names }) => names.includes("tree/never-offered"));
+    expect(slow.all("offer").at(-1)).toMatchObject({ question: true });
+    slow.answer({ accept: true });
+    expect((await slow.outcome).exitCode).toBe(0);
+    expect((await sender.outcome).exitCode).toBe(0);
+    expect(bytesIn(join(late, "tree"))).toEqual(bytesIn(at.tree));
+  });
+});
+
+test("a single file that is written anew amid its transfer arrives as it is then", async () => {
+  await using at = await stage();
+  const file = makeFile(at.folder, "one.bin", 12 * MiB);
+  const out = at.place("out");
+  const job = { relay: at.relay, code: newCode() };
+  await using sender = send({ ...job, path: file.path, limit: 12 * MiB });
+  await using receiver = receive({ ...job, out });
+  await sender.when("progress", ({ bytes }) => bytes >= 3 * MiB);
+  writeFileSync(file.path, content(9, 4 * MiB));
+  expect((await receiver.outcome).exitCode).toBe(0);
+  expect((await sender.outcome).exitCode).toBe(0);
+  expect(bytesOf(join(out, "one.bin"))).toEqual(content(9, 4 * MiB));
+  expect(list(out)).toEqual(["one.bin"]);
+});
+
+test("what was written to the standard output is never followed by another content", async () => {
+  await using at = await stage();
+  const file = makeFile(at.folder, "one.bin", 12 * MiB);
+  const relayAt = ["--relay", at.relay];
+  const env = { FILESHARE_CODE: newCode() };
+  await using sender = fileshare(["send", file.path, "--limit", "8MiB", ...relayAt], env);
+  await sender.events(({ event }) => event === "source");
+  const main = join(import.meta.dir, "../../cli/main.ts");
+  const receiver = Bun.spawn([process.execPath, main, "recv", "--stdout", ...relayAt], {
+    env: { ...cleanEnv(), ...env },
+    stdin: "ignore",
+    stderr: "pipe",
+  });
+  await sender.events((event) => event.event === "progress" && event.bytes >= 3 * MiB);
+  writeFileSync(file.path, content(9, 4 * MiB));
+  const out = new Uint8Array(await new Response(receiver.stdout).arrayBuffer());
+  expect(await receiver.exited).toBe(1);
+  expect(await new Response(receiver.stderr).text()).toContain("The file changed");
+  expect(Buffer.compare(out, file.bytes.subarray(0, out.length))).toBe(0);
+});
+
+test("a file that changes each time ends the send with a sentence, after so many editions", async () => {
+  await using at = await stage();
+  const file = makeFile(at.folder, "one.bin", 12 * MiB);
+  const out = at.place("out");
+  const job = { relay: at.relay, code: newCode() };
+  let seed = 10;
+  const change = setInterval(() => writeFileSync(file.path, content(seed++, 12 * MiB)), 50);
+  await using sender = send({ ...job, path: file.path, limit: 12 * MiB });
+  await using receiver = receive({ ...job, out });
+  const ends = await Promise.all([sender.outcome, receiver.outcome]);
+  clearInterval(change);
+  expect(ends.map(({ fault }) => fault)).toEqual(["source-changed", "source-changed"]);
+  expect(sender.all("edition").length).toBeLessThan(8);
+  expect(list(out).filter((name) => !name.endsWith(".partial"))).toEqual([]);
+});
+
+test("a file that is gone for good ends the send on both sides", async () => {
+  await using at = await stage();
+  mkdirSync(join(at.folder, "alone"));
+  const file = makeFile(join(at.folder, "alone"), "one.bin", 12 * MiB);
+  const out = at.place("out");
+  const job = { relay: at.relay, code: newCode() };
+  await using sender = send({ ...job, path: file.path, limit: 12 * MiB });
+  await using receiver = receive({ ...job, out });
+  await sender.when("progress", ({ bytes }) => bytes >= 3 * MiB);
+  writeFileSync(file.path, "");
+  rmSync(file.path);
+  const ends = await Promise.all([sender.outcome, receiver.outcome]);
+  expect(ends.map(({ fault }) => fault)).toEqual(["source-changed", "source-changed"]);
+});
+
+test("HOSTILE E8 no record of one share ever has two contents, whatever happens to the files", async () => {
+  await using at = await stage();
+  const left = new Map<string, string>();
+  const twice: string[] = [];
+  const frames = new FrameHash((key, hash) => {
+    if ((left.get(key) ?? hash) !== hash) twice.push(key);
+    left.set(key, hash);
+  });
+  await using watched = await Proxy.start({
+    port: Number(new URL(at.relay).port),
+    onPiece: (piece) => frames.take(piece),
+  });
+  const job = { code: newCode(), path: at.tree, receivers: 3 };
+  await using sender = send({ ...job, relay: watched.url });
+  for (const [round, name] of ["one", "two", "three"].entries()) {
+    await using receiver = receive({ relay: at.relay, code: job.code, out: at.place(name) });
+    expect([0, 3]).toContain((await receiver.outcome).exitCode);
+    const path = join(at.tree, "c-large");
+    const { atime, mtime } = statSync(path);
+    writeFileSync(path, content(20 + round, 30 * MiB));
+    if (round === 0) utimesSync(path, atime, mtime);
+    appendFileSync(join(at.tree, `b11${round}`), "more");
+    rmSync(join(at.tree, `b12${round}`));
+  }
+  expect(sender.all("edition").length).toBeGreaterThan(0);
+  expect(left.size).toBeGreaterThan(60);
+  expect(twice).toEqual([]);
+});
+
+describe("a sender whose files changed while it was away", () => {
+  const sendKept = (job: Pick<SendJob, "relay"> & { readonly path: string }): SenderProcess =>
+    new SenderProcess({ code: newCode(), keep, receivers: 1, ...job });
+
+  test("offers them anew under the same code: a receiver that waits goes on, with what it has", async () => {
+    await using at = await stage();
+    const out = at.place("out");
+    const held = at.proxy.holdAfter(14, "up");
+    await using first = sendKept({ relay: at.proxy.url, path: at.tree });
+    const known = await first.when("code");
+    const code = known.code as Code;
+    await using receiver = receive({ relay: at.relay, code, out });
+    await held;
+    await receiver.when("progress", ({ bytes }) => bytes > 4 * MiB);
+    await first.kill();
+    at.proxy.cut();
+    await receiver.when("sender", ({ here }) => !here);
+    appendFileSync(join(at.tree, "c-large"), "more");
+    rmSync(join(at.tree, "b110"));
+
+    await using second = sendKept({ relay: at.proxy.url, path: at.tree });
+    const now = await second.when("code");
+    expect(now.code).toBe(known.code);
+    expect(now.share).not.toBe(known.share);
+    expect(second.all("changed")).toMatchObject([{ share: known.share, more: 0 }]);
+    expect((await receiver.outcome).exitCode).toBe(0);
+    expect((await second.outcome).exitCode).toBe(0);
+    expect(errors(receiver)).toEqual([]);
+    expect(fetched(receiver)).toBeGreaterThan(3 * MiB);
+    expect(bytesIn(join(out, "tree"))).toEqual(bytesIn(at.tree));
+    expect(list(out)).toEqual(["tree"]);
+    expect(keptSends()).toEqual([]);
+  });
+
+  test("a receiver that left comes back to the new share with the same code, and keeps what it has", async () => {
+    await using at = await stage();
+    const out = at.place("out");
+    const held = at.proxy.holdAfter(14, "up");
+    await using first = sendKept({ relay: at.proxy.url, path: at.tree });
+    const code = (await first.when("code")).code as Code;
+    await using gone = receive({ relay: at.relay, code, out });
+    await held;
+    await gone.when("progress", ({ bytes }) => bytes > 4 * MiB);
+    await first.kill();
+    at.proxy.cut();
+    gone.interrupt();
+    await gone.outcome;
+    writeFileSync(join(at.tree, "c-large"), "now it is small");
+
+    await using second = sendKept({ relay: at.proxy.url, path: at.tree });
+    await using back = receive({ relay: at.relay, code, out });
+    expect((await back.outcome).exitCode).toBe(0);
+    expect((await second.outcome).exitCode).toBe(0);
+    expect(fetched(back)).toBeGreaterThan(3 * MiB);
+    expect(readFileSync(join(out, "tree/c-large"), "utf8")).toBe("now it is small");
+    expect(bytesIn(join(out, "tree"))).toEqual(bytesIn(at.tree));
+    expect(list(out)).toEqual(["tree"]);
+  });
+});
