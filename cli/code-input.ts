@@ -92,7 +92,7 @@ async function askCode(): Promise<GivenCode> {
       fresh: tries > 1 && before === "",
     });
     const typed = `${before} ${line}`.trim();
-    if (line !== "" && isCodeBegun(typed)) {
+    if (wordsOf(line).length > 0 && isCodeBegun(typed)) {
       before = typed;
       continue;
     }
@@ -101,7 +101,7 @@ async function askCode(): Promise<GivenCode> {
       return readCode(typed);
     } catch (error) {
       if (!(error instanceof FaultError) || tries === CODE_TRIES) throw error;
-      tellAtTerminal(line === "" ? EMPTY : escapeForDisplay(error.message));
+      tellAtTerminal(typed === "" ? EMPTY : escapeForDisplay(error.message));
       tries++;
     }
   }

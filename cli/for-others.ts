@@ -40,7 +40,7 @@ export async function forOthers(
   const shown = relay.address.replace(/\/ws$/, "");
   const own = (await addresses()).slice(0, ADDRESSES_TRIED);
   if (own.length === 0) {
-    return { relay, note: `This machine has no network: none but itself reaches ${shown}` };
+    return { relay, note: `Only this machine reaches ${shown}: it has no network` };
   }
   if (url.protocol === "wss:") return byCertificate(relay, url, own);
   const port = Number(url.port || 80);
@@ -48,7 +48,7 @@ export async function forOthers(
   const at = own[reached.indexOf(true)];
   if (at !== undefined) return { relay: atHost(relay, url, at), note: undefined };
   if (await answers(bare(url.hostname), port)) {
-    const note = `The relay listens at ${url.hostname} alone: none but this machine reaches it (fileshare relay without --host lets others)`;
+    const note = `Only this machine reaches it: the relay listens at ${url.hostname} alone`;
     return { relay, note };
   }
   // It is not there yet, and listens at every address unless it is told otherwise.

@@ -8,6 +8,8 @@
 export interface CodeReading {
   readonly text: string;
   readonly relay: string | undefined;
+  /** A part of a text that is about other things too: only words that their check proves are a code there. */
+  readonly loose: boolean;
 }
 
 /** Options of `recv` and `key` that take a value; the code is none of these. */
@@ -45,7 +47,7 @@ const VARIABLE = /^(?:\$env:)?FILESHARE_(CODE|RELAY)=(.*)$/i;
 /** Where a shell's command ends. */
 const OPERATOR = /^(?:\|\|?|&&?|;|#|\d?>>?\S*)$/;
 
-/** All that a text may mean, the most telling first.  */
+/** All that a text may mean, the most telling first. */
 export function codeReadings(input: string): CodeReading[] {
   const readings: CodeReading[] = [];
   // A soft hyphen or a zero-width space may also be all that stands between two words.
@@ -53,7 +55,8 @@ export function codeReadings(input: string): CodeReading[] {
   for (const text of texts) readings.push(...readingsOf(text));
   for (const text of texts) {
     const lines = text.split("\n").filter((line) => line.trim() !== "");
-    if (lines.length > 1) for (const line of lines) readings.push(...readingsOf(line));
+    if (lines.length === 1) continue;
+    for (const line of lines) readings.push(...readingsOf(line).map(loosened));
   }
   return readings;
 }
@@ -70,22 +73,34 @@ function visible(input: string, instead: string): string {
 }
 
 function readingsOf(text: string): CodeReading[] {
-  const rest = [
-    afterLabel(text, text.search(COLON)),
+  const colon = text.search(COLON);
+  const whole = [colon > LABEL_CHARACTERS ? undefined : afterLabel(text, colon), text];
+  const parts = [
+    afterLabel(text, colon),
     afterLabel(text, lastColon(text)),
-    text,
     text.replace(NUMBERING, " "),
     ...text.split(/\s+/).filter((word) => JOINED.test(word)),
   ];
   return [
     ...linkReadings(text),
     ...commandReadings(text),
-    ...rest.flatMap((one) => (one === undefined ? [] : { text: one, relay: undefined })),
+    ...whole.filter((one) => one !== undefined).map((one) => reading(one)),
+    ...parts.filter((one) => one !== undefined).map((one) => loosened(reading(one))),
   ];
+}
+
+function reading(text: string, relay?: string): CodeReading {
+  return { text, relay, loose: false };
+}
+
+function loosened(of: CodeReading): CodeReading {
+  return { ...of, loose: true };
 }
 
 /** What a chat or a note puts in front: "the code is: ..." */
 const COLON = /[:=](?!\/\/)/;
+/** Such as "Your code, please use it soon". */
+const LABEL_CHARACTERS = 30;
 
 /** A code in one piece, among other words. */
 const JOINED = /(?:[^-]+-){5}[^-]+/;
@@ -109,7 +124,7 @@ function linkReadings(text: string): CodeReading[] {
   const code = unescaped(fragment);
   // It may go on in the next line.
   const rest = text.slice(found.index + whole.length);
-  return [code, `${code} ${rest}`].map((part) => ({ text: part, relay }));
+  return [reading(code, relay), loosened(reading(`${code} ${rest}`, relay))];
 }
 
 function unescaped(fragment: string): string {
@@ -122,58 +137,78 @@ function unescaped(fragment: string): string {
 
 function commandReadings(text: string): CodeReading[] {
   const words = text.split(/\s+/);
-  const isCommand = words.some((given, i) => {
-    const word = given.replace(QUOTED, "");
-    const option = nameOf(word);
-    if (VALUE_OPTIONS.has(option) || option === "code" || option === "lobby") return true;
-    return PROGRAM.test(word) || VARIABLE.test(word) || (i === 0 && ALONE.test(word));
-  });
-  if (!isCommand) return [];
-  const { code, relay } = commandParts(words);
+  const pieces = piecesOf(words);
+  const isCommand = pieces.some(
+    ({ is }) => is === "option" || is === "variable" || is === "program",
+  );
+  if (!isCommand && !ALONE.test(words[0] ?? "")) return [];
+  const { code, relay } = commandParts(pieces);
   if (code.length === 0) return [];
   // Other lines of the screen may follow.
-  return [code.join(" "), code[0]!].map((part) => ({ text: part, relay }));
+  return [reading(code.join(" "), relay), loosened(reading(code[0]!, relay))];
 }
 
-function nameOf(word: string): string {
-  return OPTION.exec(word)?.[1]?.toLowerCase() ?? "";
+/** What belongs together in a command line. */
+type Piece =
+  | { readonly is: "operator" }
+  | { readonly is: "program"; readonly takesCode: boolean }
+  | { readonly is: "variable" | "option"; readonly name: string; readonly value: string }
+  | { readonly is: "word"; readonly value: string };
+
+function piecesOf(words: readonly string[]): Piece[] {
+  const pieces: Piece[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const given = words[i]!;
+    const word = given.replace(QUOTED, "");
+    const [, variable, set = ""] = VARIABLE.exec(word) ?? [];
+    const [, option = "", value] = OPTION.exec(word) ?? [];
+    const name = option.toLowerCase();
+    if (OPERATOR.test(given)) {
+      pieces.push({ is: "operator" });
+    } else if (variable !== undefined) {
+      pieces.push({ is: "variable", name: variable.toLowerCase(), value: set.replace(QUOTED, "") });
+    } else if (PROGRAM.test(word)) {
+      const command = words[i + 1] ?? "";
+      pieces.push({ is: "program", takesCode: !/^(?:send|tx)$/i.test(command) });
+      if (TAKES_CODE.test(command)) i++;
+    } else if (VALUE_OPTIONS.has(name) || name === "code") {
+      const said = value ?? words[++i] ?? "";
+      pieces.push({ is: "option", name, value: said.replace(QUOTED, "") });
+    } else if (name === "lobby") {
+      pieces.push({ is: "option", name: "code", value: name });
+    } else if (!word.startsWith("--")) {
+      pieces.push({ is: "word", value: word });
+    }
+  }
+  return pieces;
 }
 
 /** What stands in a command line where a code and a relay do. */
-function commandParts(words: readonly string[]): { code: string[]; relay: string | undefined } {
-  const said: string[] = []; // by a variable, before the command
+function commandParts(pieces: readonly Piece[]): { code: string[]; relay: string | undefined } {
+  const set: string[] = []; // by a variable, before the command
   let code: string[] = [];
-  let into: string[] = code;
+  let words = code;
   let relay: string | undefined;
   let inCommand = false;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!.replace(QUOTED, "");
-    const variable = VARIABLE.exec(word);
-    const name = nameOf(word);
-    if (OPERATOR.test(words[i]!)) {
-      if (inCommand) break;
-    } else if (variable !== null) {
-      const value = (variable[2] ?? "").replace(QUOTED, "");
-      into = said;
-      if (variable[1]?.toUpperCase() === "RELAY") relay = value;
-      else said.push(value);
-    } else if (PROGRAM.test(word)) {
-      inCommand = true;
-      const next = words[i + 1] ?? "";
-      // Its words are none of a code.
-      into = [];
-      code = [];
-      if (!/^(?:send|tx)$/i.test(next)) into = code;
-      if (TAKES_CODE.test(next)) i++;
-    } else if (VALUE_OPTIONS.has(name) || name === "code") {
-      const value = (OPTION.exec(word)?.[2] ?? words[++i] ?? "").replace(QUOTED, "");
-      if (name === "relay") relay = value;
-      if (name === "code") code.push(value);
-    } else if (name === "lobby") {
-      code.push("lobby");
-    } else if (!word.startsWith("--") && !(into.length === 0 && ALONE.test(word))) {
-      into.push(word);
+  for (const piece of pieces) {
+    switch (piece.is) {
+      case "operator":
+        if (inCommand) return { code: code.length > 0 ? code : set, relay };
+        break;
+      case "program":
+        inCommand = true;
+        code = [];
+        words = piece.takesCode ? code : [];
+        break;
+      case "variable":
+      case "option":
+        if (piece.is === "variable") words = set;
+        if (piece.name === "relay") relay = piece.value;
+        else if (piece.name === "code") (piece.is === "variable" ? set : code).push(piece.value);
+        break;
+      case "word":
+        if (words.length > 0 || !ALONE.test(piece.value)) words.push(piece.value);
     }
   }
-  return { code: code.length > 0 ? code : said, relay };
+  return { code: code.length > 0 ? code : set, relay };
 }

@@ -100,10 +100,10 @@ export function readCode(input: string, checkMayLack = false): GivenCode {
     throw bad(`it is longer than ${CODE_MAX_CHARACTERS} characters`);
   }
   let problem: Problem | undefined;
-  for (const { text, relay } of codeReadings(input)) {
-    const code = codeOf(text.toLowerCase(), checkMayLack);
-    if (typeof code === "string") return { code, relay };
-    problem ??= code;
+  for (const { text, relay, loose } of codeReadings(input)) {
+    const code = codeOf(text.toLowerCase(), checkMayLack && !loose);
+    if (typeof code !== "string") problem ??= code;
+    else if (!loose || isChecked(code)) return { code, relay };
   }
   throw bad(problem?.() ?? "it is empty");
 }
@@ -122,7 +122,8 @@ export function parseSenderCode(input: string): Code {
 export function isCodeBegun(input: string): boolean {
   const [reading] = input.length > CODE_MAX_CHARACTERS ? [] : codeReadings(input);
   const parts = partsOf(reading?.text.toLowerCase() ?? "");
-  return parts.length < CODE_WORDS && parts.every((part) => byInput.has(part));
+  const isFull = parts.length === 0 || parts.length >= CODE_WORDS;
+  return !isFull && parts.every((part) => byInput.has(part));
 }
 
 /** Why a text is no code. Told of one reading alone, as the closest word takes a while to find. */
@@ -176,6 +177,10 @@ function wordsProblem(picked: readonly string[]): string | undefined {
 /** Whether a person made it up: it is no words of the list, and not the lobby's. */
 export function isOwnCode(code: Code): boolean {
   return !isLobby(code) && /\d/.test(code);
+}
+
+function isChecked(code: Code): boolean {
+  return !isLobby(code) && !isOwnCode(code);
 }
 
 export function isLobby(code: Code): boolean {

@@ -19,7 +19,7 @@ import {
   unregisterReceive,
   type KeptReceive,
 } from "../../cli/state.ts";
-import { parseCode } from "../../protocol/code.ts";
+import { parseCode, type Code } from "../../protocol/code.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/limits.ts";
 import { stateOfEachTest } from "../own-state.ts";
 
@@ -63,6 +63,13 @@ describe("a remembered receive", () => {
     expect(plain()).toContainEqual(kept(1, { bytes: 13 }));
     unregisterReceive(kept(1).share, "/tmp/out");
     expect(plain()).toEqual([kept(1, { out: "/elsewhere" })]);
+    unregisterReceive(kept(1).share, "/tmp/out");
+  });
+
+  test("of an earlier version has a code of six words, which gets its seventh", () => {
+    const six = "amused-oyster-velvet-crisp-lunar-solid";
+    expect(registerReceive({ ...kept(1), code: six as Code })).toBe(true);
+    expect(plain()).toEqual([kept(1)]);
     unregisterReceive(kept(1).share, "/tmp/out");
   });
 

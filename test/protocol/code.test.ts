@@ -351,6 +351,16 @@ describe("a code is found in what people paste", () => {
     }
   });
 
+  test("the lobby or a person's own is no part of a text about other things", () => {
+    const wrong = CODE.replace("worry", "zoo");
+    for (const text of [`${wrong}\nlobby`, `Code: ${wrong}\nRoom: lobby`, `${wrong} or: lobby`]) {
+      expect(faultOf(() => readCode(text), "bad-code").detail).not.toBe("it is empty");
+    }
+    faultOf(() => readCode(`${wrong}\nour-garden-party-of-1987`), "bad-code");
+    // Six words of a line of it are not given their check.
+    faultOf(() => parseSenderCode(`${SECRET}\nworry2`), "bad-code");
+  });
+
   test("a command for a file names no code", () => {
     faultOf(() => readCode("fileshare send big.iso"), "bad-code");
     faultOf(() => readCode("fileshare recv"), "bad-code");
