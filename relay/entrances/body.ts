@@ -21,7 +21,7 @@ export interface BodyEvents {
 }
 
 /**
- * How long a connection may be silent after a transfer. What left the relay may still wait for a reader
- * that pauses.
+ * How long a connection may be silent after a transfer. Bytes that left the relay may still wait for
+ * a reader that pauses.
  */
 export const IDLE_AFTER_SECONDS = 120;

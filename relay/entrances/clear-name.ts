@@ -9,7 +9,7 @@ const NAMELESS = "file";
 /** Of the hash that tells two names apart which would be one: hexadecimal digits */
 const MARK_DIGITS = 6;
 
-/** What a file's kind is told by, such as `.jpg` or `.tar.gz`. */
+/** The end of a name that tells the kind of its file, such as `.jpg` or `.tar.gz`. */
 const EXTENSION = /(?:\.tar)?\.[^.\s]{1,16}$/i;
 
 /**
@@ -35,7 +35,7 @@ export function clearName(given: string, { stay = false } = {}): SafeName {
 
 /**
  * In ASCII, for clients that know no more: accents are left away, other letters replaced. Two names stay two, and keep
- * what their kind is told by.
+ * their extension.
  */
 export function asciiName(name: string): string {
   const plain = name

@@ -61,7 +61,7 @@ export interface Asking {
   readonly peer: Bun.SocketAddress | null;
   /** Gives the connection up when nothing passes for so long; 0: never. */
   readonly idle: (seconds: number) => void;
-  /** What every answer to it says, for what Bun does not send. */
+  /** Adds the headers that every answer to it has, to an answer that Bun does not send. */
   readonly dress: (headers: Headers) => void;
 }
 

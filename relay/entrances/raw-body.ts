@@ -24,7 +24,7 @@ import type { Outgoing } from "./unread.ts";
 const LOOK_MS = 1;
 const LOOK_IDLE_MS = 64;
 
-/** What of the kernel it uses. */
+/** The calls of the kernel that it uses. */
 export type RawKernel = Pick<
   Native,
   "keyOf" | "find" | "isResting" | "isPeer" | "isWritable" | "send" | "shutdown"
@@ -51,7 +51,7 @@ export class RawBody implements Body {
   readonly #parts: Part[] = [];
   /** Of the first part, what has left. */
   #at = 0;
-  /** What the head promised and nobody has written yet. bytes */
+  /** Bytes that the head promised and nobody has written yet. */
   #missing: number;
   #socket: Descriptor | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -73,7 +73,12 @@ export class RawBody implements Body {
         return taken();
       },
     };
-    this.#push(partOf(utf8(options.head)));
+    this.#parts.push(partOf(utf8(options.head)));
+  }
+
+  /** Sends the head. To be called once; events come from then on. */
+  start(): void {
+    this.#goOn();
   }
 
   get isFull(): boolean {

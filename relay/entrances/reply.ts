@@ -19,7 +19,7 @@ export interface ReplyTerms {
   readonly wire: Wire | undefined;
   /** An answer without a length may come to a client of HTTP/1.0, see `isOld`. */
   readonly isOld: boolean;
-  /** What every answer to this client says. */
+  /** Adds the headers that every answer to this client has. */
   readonly dress: (headers: Headers) => void;
   /** Gives the connection up when nothing passes for so long. */
   readonly idle: (seconds: number) => void;
@@ -28,7 +28,7 @@ export interface ReplyTerms {
 export interface ReplyOptions {
   readonly terms: ReplyTerms;
   readonly memory: MemoryBudget;
-  /** What limits for each address count its reader as. */
+  /** The key by which limits for each address count its reader. */
   readonly address: string | undefined;
   drained(): void;
   gone(): void;
@@ -101,6 +101,7 @@ export class Reply {
       const events = { drained, gone: lost, passes };
       const body = new RawBody({ ...terms.wire, head, length, events });
       this.#body = body;
+      body.start();
       return true;
     }
     const stream = new ByteStream(options);

@@ -63,6 +63,7 @@ function begun(kernel: Kernel, length: number) {
       passes: () => void told.push("passes"),
     },
   });
+  body.start();
   return { body, told, drained: drained.promise };
 }
 
