@@ -88,9 +88,15 @@ async function listText(names: readonly string[]): Promise<string> {
   return (await Promise.all(lines)).join("");
 }
 
+/** What the system lacks comes up anywhere, also where a part of this program is loaded. */
+function systemFault(error: unknown): FaultError | undefined {
+  const isFull = error instanceof Error && /\b(?:EMFILE|ENFILE)\b/.test(error.message);
+  return isFull ? new FaultError("too-many-files", undefined, { cause: error }) : undefined;
+}
+
 /** A fault in its own words; whatever else is thrown is a mistake of ours. */
 async function report(error: unknown, json: boolean): Promise<number> {
-  const fault = error instanceof FaultError ? error : undefined;
+  const fault = error instanceof FaultError ? error : systemFault(error);
   const code: FaultCode = fault?.code ?? "internal";
   const detail = error instanceof Error ? error.message : String(error);
   const message = fault?.message ?? faultMessage("internal", detail.split("\n", 1)[0]);

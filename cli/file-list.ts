@@ -5,7 +5,8 @@ import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../protocol/faults.ts";
 import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.ts";
-import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS, type ManifestFile } from "../protocol/manifest.ts";
+import { type ManifestFile } from "../protocol/manifest.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../protocol/permissions.ts";
 import {
   collisionKey,
   quoted,

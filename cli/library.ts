@@ -22,7 +22,6 @@ import { RECEIVER_NAME_CHARACTERS } from "../protocol/limits.ts";
 import { workingFolder } from "./home.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob } from "./jobs.ts";
-import { checkReceiveOptions, checkSendOptions } from "./library-options.ts";
 import { chooseRelay, chooseToken } from "./relay-choice.ts";
 import { relayOfCode } from "./relay-of-code.ts";
 import { checkSenderCode } from "./sender-code.ts";
@@ -70,7 +69,6 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  *   `interrupted` when the signal has been given already; nothing was started then
  */
 export function send(options: SendOptions): Client {
-  checkSendOptions(options);
   const { what: named, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
   const what: SendWhat = "from" in named ? named : { from: "paths", paths: named };
   const given = code === undefined ? newCode() : senderCodeOf(code, what);
@@ -96,7 +94,6 @@ export function send(options: SendOptions): Client {
  * @throws FaultError as `send`
  */
 export function receive(options: ReceiveOptions): Client {
-  checkReceiveOptions(options);
   const { relay, ca, token, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
   const given = readCode(code);
   return start(signal, {

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../protocol/faults.ts";
-import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../protocol/manifest.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../protocol/permissions.ts";
 import { errorCode } from "./folder.ts";
 import { HeldFolder } from "./held-folder.ts";
 

@@ -111,6 +111,10 @@ export const CLI_FAULTS = {
     "A proxy in front of the relay drops WebSocket upgrades",
     "It has to pass the headers Upgrade and Connection on, as the samples in deploy/ do.",
   ),
+  "too-many-files": failed(
+    "This program may not open more files",
+    "Raise the limit with ulimit -n, and run the same command again.",
+  ),
   "line-stuck": failed(
     "Nothing gets through on the line to the relay",
     "It goes on by itself once the network lets it; else use another network, or ask who runs this one.",

@@ -21,6 +21,7 @@ import {
   RECORD_INDEX,
   TEXT_BYTES,
 } from "./limits.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "./permissions.ts";
 import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
 import { checkNames, parseSafePath, type SafePath } from "./names.ts";
@@ -39,12 +40,6 @@ export const STATES_VERSION = 2;
 export type ManifestVersion = typeof MANIFEST_VERSION | typeof STATES_VERSION;
 /** Bytes of the length before the manifest. */
 export const MANIFEST_LENGTH_BYTES = 4;
-/** The owner's x bit. */
-export const OWNER_EXECUTE = 0o100;
-/** The part of a mode that travels: r, w and x of owner, group and others; never a set-id bit. */
-export const PERMISSIONS = 0o777;
-/** In every mode that says all permissions; without it a mode says only whether its owner executes it. */
-export const OWNER_READ = 0o400;
 /** Of an entry of the manifest without its path, at most, unless it is a folder. */
 const ENTRY_BYTES = 48;
 const PAD = "pad";

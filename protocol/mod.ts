@@ -15,6 +15,7 @@ export * from "./keys.ts";
 export * from "./limits.ts";
 export { helloMessage, type Introduction } from "./link.ts";
 export * from "./manifest.ts";
+export * from "./permissions.ts";
 export * from "./msgpack.ts";
 export * from "./names.ts";
 export * from "./proof.ts";

@@ -135,6 +135,18 @@ describe.skipIf(!IS_ROOT)("a relay in a network of its own (needs root)", () => 
   });
 });
 
+test.skipIf(!IS_ROOT)(
+  "a host alone is enough to find a relay at its usual port (needs root)",
+  async () => {
+    const script = `ip link set lo up; "$@" relay --admin off --json >/dev/null & relay=$!
+      "$@" doctor --quick --json --relay 127.0.0.1; code=$?; kill $relay; wait $relay; exit $code`;
+    const run = [process.execPath, main];
+    const { exitCode, said } = await shell(`exec unshare -n sh -c '${script}' sh "$@"`, ...run);
+    expect(said).toContain("ws://127.0.0.1:8000/ws welcomed us");
+    expect(exitCode).toBe(0);
+  },
+);
+
 describe("a line on which nothing gets through", () => {
   const there = ["192.0.2.7", "[2001:db8::7]"];
 
