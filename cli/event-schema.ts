@@ -37,6 +37,19 @@ const fileAt = v.pipe(
 );
 const state = v.picklist(["waiting", "live", "behind", "done", "lost", "left"]);
 
+const fate = v.pipe(
+  v.strictObject({
+    id: hex,
+    name: text,
+    state,
+    records: whole,
+    done: yes,
+    /** None where nobody knows the end. */
+    percent: v.optional(whole),
+  }),
+  v.readonly(),
+);
+
 const change = v.pipe(
   v.strictObject({
     path: text,
@@ -140,6 +153,24 @@ export const clientEvent = v.variant("event", [
       "false: all was sent to it, and it can't say that it saved it, such as curl",
     ),
     untold,
+  }),
+  event("alone", "Nobody is there, for so long; told once for each reason.", {
+    why: field(
+      v.picklist(["no-relay", "no-receiver", "no-offer"]),
+      "no line to the relay; no receiver came; nothing is offered under this code",
+    ),
+    seconds: field(seconds, "for so long"),
+    relay: field(text, "address of the relay"),
+  }),
+  event("summary", "What became of the receivers of a send that is stopped. Before its error.", {
+    complete: field(whole, "so many have everything"),
+    partial: field(whole, "so many have a part"),
+    nothing: field(whole, "so many have nothing yet"),
+    receivers: field(
+      v.pipe(v.array(fate), v.readonly()),
+      "each of them; first those that lack something",
+    ),
+    more: field(whole, "so many that are not listed"),
   }),
   event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
     id: field(hex, "of the receiver: what an answer is about"),

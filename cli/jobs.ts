@@ -26,6 +26,8 @@ export interface SendJob {
   readonly stay: boolean;
   /** How long the relay may be unreachable at first; undefined: for ever. ms */
   readonly connectTimeoutMs: number | undefined;
+  /** How long all of it may take; undefined: for ever. ms */
+  readonly timeoutMs?: number | undefined;
   /** Hold the content back until then; undefined: it begins with the first who agrees. */
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
   /** Serve nobody before `Client.admit` says so. */
@@ -89,6 +91,8 @@ export interface ReceiveJob {
   /** bytes per second */
   readonly limit: number | undefined;
   readonly connectTimeoutMs: number | undefined;
+  /** How long all of it may take; undefined: for ever. ms */
+  readonly timeoutMs?: number | undefined;
 }
 
 export type Answer =

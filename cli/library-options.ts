@@ -7,6 +7,7 @@ import {
   RECEIVE_RATE_MIN,
   RECEIVER_NAME_CHARACTERS,
   RECEIVERS_WANTED,
+  TIMEOUT_MAX_MS,
   WAIT_MAX_MS,
 } from "../protocol/limits.ts";
 import { ON_EXISTS } from "./policy.ts";
@@ -48,13 +49,16 @@ function ms(least: number, most: number) {
   );
 }
 
-const connectTimeout = v.pipe(
-  v.number("has to be a number of ms, or Infinity"),
-  v.check(
-    (value) => value === Infinity || (value > 0 && value <= CONNECT_TIMEOUT_MAX_MS),
-    `has to be more than 0 and at most ${CONNECT_TIMEOUT_MAX_MS} ms, or Infinity`,
-  ),
-);
+function timeout(most: number) {
+  return v.pipe(
+    v.number("has to be a number of ms, or Infinity"),
+    v.check(
+      (value) => value === Infinity || (value > 0 && value <= most),
+      `has to be more than 0 and at most ${most} ms, or Infinity`,
+    ),
+  );
+}
+
 const again = v.strictObject({ cwd: text, words }, "has to be an object");
 
 /** Wrong keys are told with the one that may be meant. */
@@ -71,7 +75,8 @@ const common = {
   relay: v.optional(text),
   ca: v.optional(text),
   token: v.optional(text),
-  connectTimeoutMs: v.optional(connectTimeout),
+  connectTimeoutMs: v.optional(timeout(CONNECT_TIMEOUT_MAX_MS)),
+  timeoutMs: v.optional(timeout(TIMEOUT_MAX_MS)),
   limit: v.optional(bytes),
   signal: v.optional(signal),
   master: v.optional(text),

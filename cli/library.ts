@@ -40,6 +40,8 @@ interface Common {
   readonly token?: string | undefined;
   /** ms that the relay may be unreachable at first; Infinity: for ever. 10,000 unless given */
   readonly connectTimeoutMs?: number | undefined;
+  /** ms that all of it may take; then it ends as `signal` ends it, with the fault `deadline-over`. No end unless given */
+  readonly timeoutMs?: number | undefined;
   /** bytes per second; none unless given */
   readonly limit?: number | undefined;
   /** Ends the transfer, as Ctrl-C does: the other side is told, and it can be resumed. */
@@ -76,6 +78,7 @@ export function send(options: SendOptions): Client {
     receivers: 1,
     stay: false,
     ...choices,
+    timeoutMs: endless(choices.timeoutMs),
     kind: "send",
     what,
     code: given.code,
@@ -109,6 +112,7 @@ export function receive(options: ReceiveOptions): Client {
     again: undefined,
     limit: undefined,
     ...choices,
+    timeoutMs: endless(choices.timeoutMs),
     kind: "receive",
     code: given.code,
     ...whereOf(given, { relay, ca, token }),
@@ -158,7 +162,10 @@ function newCode(): GivenCode {
   return { code, relay: undefined };
 }
 
+function endless(given: number | undefined): number | undefined {
+  return given === Infinity ? undefined : given;
+}
+
 function timeoutOf(given: number | undefined): number | undefined {
-  const timeout = given ?? CONNECT_TIMEOUT_MS;
-  return timeout === Infinity ? undefined : timeout;
+  return endless(given ?? CONNECT_TIMEOUT_MS);
 }

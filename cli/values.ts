@@ -1,6 +1,6 @@
 /** Values that people type, each to one parser; all throw FaultError "usage". */
 import { usage } from "./args.ts";
-import { RECEIVE_RATE_MIN } from "../protocol/limits.ts";
+import { RECEIVE_RATE_MIN, TIMEOUT_MAX_MS } from "../protocol/limits.ts";
 
 /** Decimal digits only: no sign, no fraction, no exponent. */
 export function parseWhole(option: string, text: string, min: number, max: number): number {
@@ -14,6 +14,11 @@ export function parseSeconds(option: string, text: string, maxMs: number): numbe
   const ms = secondsToMs(text);
   if (ms > 0 && ms <= maxMs) return ms;
   throw usage(`${option} takes seconds, more than 0 and at most ${maxMs / 1000}, not "${text}"`);
+}
+
+/** How long a whole command may take, to ms; undefined: for ever. */
+export function parseTimeout(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseSeconds("--timeout", text, TIMEOUT_MAX_MS);
 }
 
 /** Seconds that may be none, to ms. */

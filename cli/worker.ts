@@ -5,6 +5,7 @@ import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "./events.ts";
 import { findRelay } from "./find-relay.ts";
 import type { Job, Outcome } from "./jobs.ts";
+import { Onlooker } from "./onlooker.ts";
 import { Receiving } from "./receiving.ts";
 import { SendEditions } from "./send-editions.ts";
 
@@ -28,8 +29,17 @@ async function placed<Some extends Job>(job: Some): Promise<Some> {
 }
 
 async function start(given: Job): Promise<SendEditions | Receiving | undefined> {
-  const emit = (event: ClientEvent): void => post({ t: "event", event });
-  const end = (outcome: Outcome): void => post({ t: "ended", outcome });
+  const onlooker = new Onlooker(given, (event) => post({ t: "event", event }));
+  onlooker.begin();
+  const emit = (event: ClientEvent): void => onlooker.see(event);
+  const end = (outcome: Outcome): void => post({ t: "ended", outcome: onlooker.end(outcome) });
+  const { timeoutMs } = given;
+  if (timeoutMs !== undefined) {
+    setTimeout(() => {
+      onlooker.late();
+      interrupt();
+    }, timeoutMs);
+  }
   try {
     const job = await placed(given);
     if (job.kind === "receive") return new Receiving(job, emit, end);
@@ -62,8 +72,12 @@ self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
       if (running instanceof SendEditions) running.admit(data.receiver, data.admit);
       return;
     case "interrupt":
-      interrupted.abort();
-      running?.interrupt();
+      interrupt();
       return;
   }
 });
+
+function interrupt(): void {
+  interrupted.abort();
+  running?.interrupt();
+}

@@ -16,6 +16,7 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   someFailed: "some receivers or some files failed",
   relayFailed: "a relay that could not go on; start it again",
   versionMismatch: "the relay and this program speak no version of the protocol in common",
+  timedOut: "the time given with --timeout is over",
   hungUp: "interrupted, as the terminal was closed (SIGHUP)",
   interrupted: "interrupted",
 };

@@ -63,6 +63,13 @@ export const CLI_FAULTS = {
     closeCode: 0,
     exitCode: EXIT.interrupted,
   },
+  "deadline-over": {
+    sentence: "The time that was given for all of it is over",
+    advice: "Run the same command again to go on, with more time.",
+    retry: false,
+    closeCode: 0,
+    exitCode: EXIT.timedOut,
+  },
   "relay-unreachable": failed(
     "The relay cannot be reached",
     "Check the address and that the relay runs (bun run relay), or give another with --relay.",

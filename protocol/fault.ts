@@ -7,6 +7,7 @@ export const EXIT = {
   someFailed: 3,
   relayFailed: 4,
   versionMismatch: 5,
+  timedOut: 6,
   hungUp: 129,
   interrupted: 130,
 } as const;

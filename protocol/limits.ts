@@ -1005,6 +1005,24 @@ export const WAIT_MAX_MS = limit(
   "ms",
   "the most that --min-wait, --max-wait and --drop-slow take",
 );
+export const TIMEOUT_MAX_MS = limit(
+  "TIMEOUT_MAX_MS",
+  7 * day,
+  "ms",
+  "the most that --timeout takes",
+);
+export const ALONE_MS = limit(
+  "ALONE_MS",
+  20 * second,
+  "ms",
+  "after so long without a relay, sender or receiver a client says what may be the reason",
+);
+export const SUMMARY_RECEIVERS = limit(
+  "SUMMARY_RECEIVERS",
+  1000,
+  "items",
+  "receivers that the summary of a stopped send lists one by one; the rest is counted",
+);
 export const CONNECT_TIMEOUT_MAX_MS = limit(
   "CONNECT_TIMEOUT_MAX_MS",
   24 * 60 * minute,

@@ -145,6 +145,12 @@ export const shared = {
     valueHint: "seconds",
     description: "How long to try to reach the relay before giving up",
   },
+  timeout: {
+    type: "string",
+    valueHint: "seconds",
+    description:
+      "How long all of it may take; then it ends with exit code 6 and keeps what is there",
+  },
   json: {
     type: "boolean",
     description: "Print events for programs, one JSON object a line",

@@ -12,6 +12,7 @@ export default command({
     },
     ca: shared.ca,
     token: shared.token,
+    timeout: shared.timeout,
     json: shared.json,
   },
   examples: [
@@ -19,6 +20,6 @@ export default command({
     ["fileshare resume 2", "go on with the second of fileshare list"],
   ],
   // One that is configured is found by the command that is run again.
-  typedOnly: ["token"],
+  typedOnly: ["token", "timeout"],
   run: async (values) => (await import("./run-resume.ts")).runResume(values),
 });

@@ -19,7 +19,7 @@ import type { OnExists } from "../policy.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { notePlace } from "../state-place.ts";
-import { parseRate, parseSeconds } from "../values.ts";
+import { parseRate, parseSeconds, parseTimeout } from "../values.ts";
 
 export interface RecvValues {
   readonly code: readonly string[];
@@ -41,6 +41,7 @@ export interface RecvValues {
   readonly ca: string | undefined;
   readonly token: string | undefined;
   readonly "connect-timeout": string | undefined;
+  readonly timeout: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -67,6 +68,7 @@ export async function runRecv(
     timeout ?? DEFAULT_TIMEOUT,
     CONNECT_TIMEOUT_MAX_MS,
   );
+  const timeoutMs = parseTimeout(values.timeout);
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
   const usual = chooseRelay(values.relay, values.ca);
@@ -120,6 +122,7 @@ export async function runRecv(
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
+    timeoutMs,
   });
   const command = `To go on: ${shellLine(["fileshare", "recv", ...words])}`;
   const screen = await openScreen(

@@ -10,6 +10,7 @@ export interface ResumeValues {
   readonly number: string | undefined;
   readonly ca: string | undefined;
   readonly token: string | undefined;
+  readonly timeout: string | undefined;
   readonly json: boolean;
 }
 
@@ -20,7 +21,13 @@ export interface ResumeValues {
 const NOT_AGAIN = ["share", "new", "relay", "token", "json"];
 
 /** Runs the command once more that began it, where it was given. @returns its exit code */
-export async function runResume({ number, ca, token, json }: ResumeValues): Promise<number> {
+export async function runResume({
+  number,
+  ca,
+  token,
+  timeout,
+  json,
+}: ResumeValues): Promise<number> {
   const item = number === undefined ? theOnlyOne() : chosen(number);
   if (!isResumable(item)) throw usage(`that send still runs: end it first, with Ctrl-C`);
   const { kind, kept } = item;
@@ -40,13 +47,18 @@ export async function runResume({ number, ca, token, json }: ResumeValues): Prom
   else process.env["FILESHARE_CODE"] = kept.code;
   const command = await load();
   // How it is shown is for this run to say.
-  const replaced = [ca === undefined ? [] : "ca", json ? "quiet" : []].flat();
+  const replaced = [
+    ca === undefined ? [] : "ca",
+    timeout === undefined ? [] : "timeout",
+    json ? "quiet" : [],
+  ].flat();
   const same = withoutOptions(words, command.args, [...NOT_AGAIN, ...replaced]);
   // Before a `--`, behind which no word is an option.
   return command.run([
     ...(json ? ["--json"] : []),
     ...(kind === "send" ? [`--share=${kept.share}`] : []),
     ...(token === undefined ? [] : [`--token=${token}`]),
+    ...(timeout === undefined ? [] : [`--timeout=${timeout}`]),
     ...same,
   ]);
 }

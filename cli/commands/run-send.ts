@@ -19,7 +19,7 @@ import { note, relayOfCode } from "../relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../shell.ts";
 import { notePlace } from "../state-place.ts";
-import { parseRate, parseSeconds, parseWhole } from "../values.ts";
+import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../values.ts";
 import type * as Unfinished from "../unfinished.ts";
 import { whatToSend } from "../what-to-send.ts";
 
@@ -46,6 +46,7 @@ export interface SendValues {
   readonly ca: string | undefined;
   readonly token: string | undefined;
   readonly "connect-timeout": string | undefined;
+  readonly timeout: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly qr: boolean;
@@ -73,6 +74,7 @@ export async function runSend(
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
   const timeout = values["connect-timeout"] ?? "10";
   const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);
+  const timeoutMs = parseTimeout(values.timeout);
   const startWhen = startWhenOf(values);
   checkCanAnswer(values);
   const slow = values["drop-slow"];
@@ -112,6 +114,7 @@ export async function runSend(
       receivers,
       stay: values.stay,
       connectTimeoutMs,
+      timeoutMs,
       startWhen,
       ask: values.ask,
       dropSlowMs,

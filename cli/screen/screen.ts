@@ -1,3 +1,4 @@
+import type { FaultCode } from "../../protocol/faults.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Answer, Outcome } from "../jobs.ts";
 import type { OnExists } from "../policy.ts";
@@ -54,7 +55,16 @@ export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): A
   };
 }
 
+/** Somebody or a deadline stopped it, and it can be gone on with. */
+export function isStopped(fault: FaultCode | undefined): boolean {
+  return fault === "interrupted" || fault === "deadline-over";
+}
+
 /** Nothing moves at a sender after these. */
 export function isLast(event: ClientEvent): boolean {
-  return event.event === "done" || (event.event === "error" && event.code !== "receipt-refused");
+  return (
+    event.event === "done" ||
+    event.event === "summary" ||
+    (event.event === "error" && event.code !== "receipt-refused")
+  );
 }

@@ -3,7 +3,7 @@ import type { ClientEvent } from "../events.ts";
 import type { Outcome } from "../jobs.ts";
 import { count, duration, percent, rate, shown, size } from "./format.ts";
 import { offerLines } from "./offer-lines.ts";
-import type { Setting } from "./screen.ts";
+import { isStopped, type Setting } from "./screen.ts";
 import type { Style } from "./style.ts";
 
 type EventOf<Name extends ClientEvent["event"]> = Extract<ClientEvent, { event: Name }>;
@@ -76,6 +76,10 @@ export class Story {
         ];
       case "changed":
         return this.#changed(event);
+      case "alone":
+        return [say(yellow(this.#alone(event)))];
+      case "summary":
+        return [say(summaryText(event))];
       case "asks":
         return [];
       case "dismissed": {
@@ -150,7 +154,7 @@ export class Story {
   /** The last lines. */
   end(outcome: Outcome): Line[] {
     const sends = this.#setting.side === "sender";
-    if (outcome.fault !== "interrupted") {
+    if (!isStopped(outcome.fault)) {
       const unfinished = sends ? outcome.fault !== undefined && this.#resumable : this.#kept;
       return unfinished ? [this.#again] : [];
     }
@@ -178,6 +182,19 @@ export class Story {
     const lines = files.map(({ path, what }) => say(yellow(`  ${shown(path)}: ${UNSOUND[what]}`)));
     if (more > 0) lines.push(say(yellow(`  and ${count(more, "file", "files")} more`)));
     return [say(yellow("Not whole, as they changed while they were sent:")), ...lines];
+  }
+
+  /** What may be the reason, and what to do. */
+  #alone({ why, seconds, relay }: EventOf<"alone">): string {
+    const at = shown(relay.replace(/\/ws$/, ""));
+    switch (why) {
+      case "no-relay":
+        return `No line to the relay ${at} for ${seconds} s. Check that it runs and that this machine is online; Ctrl-C ends.`;
+      case "no-receiver":
+        return `No receiver came in ${seconds} s. On the other machine, run: ${this.#setting.otherSide ?? ""} (Ctrl-C ends here)`;
+      case "no-offer":
+        return `Nobody offers anything under this code at ${at}. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.`;
+    }
   }
 
   #source({ name, more, files, bytes, kind, open }: EventOf<"source">): string {
@@ -256,6 +273,7 @@ export class Story {
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {
+    if (code === "deadline-over") this.#interrupted = true;
     if (code !== "interrupted") {
       return [{ text: this.#style.red(`Error: ${shown(message)}`), error: true }];
     }
@@ -300,6 +318,16 @@ function receiversHave(done: number, sent: number): string {
 /** What was left out between the line before and this one. */
 export function times(untold: number | undefined): string {
   return untold === undefined ? "" : ` (${count(untold, "change", "changes")} not shown)`;
+}
+
+/** `2 of 5 receivers have everything, 2 have a part, 1 has nothing`. */
+function summaryText({ complete, partial, nothing }: EventOf<"summary">): string {
+  const all = complete + partial + nothing;
+  const have = (number: number): string => (number === 1 ? "has" : "have");
+  const head = `${complete} of ${count(all, "receiver", "receivers")} ${have(complete)} everything`;
+  const parts = partial === 0 ? [] : [`${partial} ${have(partial)} a part`];
+  const none = nothing === 0 ? [] : [`${nothing} ${have(nothing)} nothing`];
+  return [head, ...parts, ...none].join(", ");
 }
 
 function of(position: { readonly bytes: number; readonly size: number }): string {

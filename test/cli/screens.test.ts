@@ -163,6 +163,41 @@ describe("the plain screen", () => {
     ]);
   });
 
+  test("says what may be the reason when nobody is there", () => {
+    const at = { seconds: 20, relay: "ws://relay/ws" };
+    expect(plain(RECEIVER, [{ event: "alone", why: "no-offer", ...at }]).out).toEqual([
+      "Nobody offers anything under this code at ws://relay. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.",
+    ]);
+    expect(plain(SENDER, [{ event: "alone", why: "no-receiver", ...at }]).out).toEqual([
+      `No receiver came in 20 s. On the other machine, run: ${SENDER.otherSide} (Ctrl-C ends here)`,
+    ]);
+    expect(plain(RECEIVER, [{ event: "alone", why: "no-relay", ...at }]).out).toEqual([
+      "No line to the relay ws://relay for 20 s. Check that it runs and that this machine is online; Ctrl-C ends.",
+    ]);
+  });
+
+  test("sums up what became of whom when a send is stopped", () => {
+    const people = [receiver("anna", "live", 30), receiver("bob", "lost", 0)];
+    const summary: ClientEvent = {
+      event: "summary",
+      complete: 0,
+      partial: 1,
+      nothing: 1,
+      receivers: [],
+      more: 0,
+    };
+    const late: ClientEvent = { event: "error", code: "deadline-over", message: "It is over." };
+    const outcome: Outcome = { fault: "deadline-over", exitCode: 6 };
+    const { out, err } = plain(SENDER, [...SEND.slice(0, 3), ...people, summary, late], outcome);
+    expect(out.slice(-4)).toEqual([
+      "anna  receiving     30 %                              lag 0 B",
+      "bob   lost           0 %",
+      "0 of 2 receivers have everything, 1 has a part, 1 has nothing",
+      SENDER.again(),
+    ]);
+    expect(err).toEqual(["Error: It is over."]);
+  });
+
   test("tells after an interruption how to go on", () => {
     const kept: ClientEvent = { event: "kept", path: "/d/a.partial", bytes: 1024, size: 4096 };
     const error: ClientEvent = { event: "error", code: "interrupted", message: "Interrupted." };
