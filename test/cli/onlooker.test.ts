@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import * as v from "valibot";
 
+import { clientEvent } from "../../cli/event-schema.ts";
 import type { ClientEvent } from "../../cli/events.ts";
 import type { Job } from "../../cli/jobs.ts";
 import { receive as receiveFile, send as sendFile } from "../../cli/mod.ts";
@@ -97,6 +99,7 @@ describe("a deadline", () => {
     expect(bytes).toBeGreaterThan(0);
     expect(await sender.outcome).toEqual({ fault: "deadline-over", exitCode: 6 });
     const summary = await sender.when("summary");
+    expect(v.parse(clientEvent, summary)).toEqual(summary);
     expect(summary).toMatchObject({ complete: 1, partial: 1, nothing: 0, more: 0 });
     expect(summary.receivers).toMatchObject([
       { name: "late", state: "left", done: false },
