@@ -256,7 +256,7 @@ export const clientEvent = v.variant("event", [
     seconds: field(seconds, "from the start"),
     active: field(
       v.optional(seconds),
-      "of them since the first receiver agreed; receiver: since it did",
+      "of them since content came that was agreed to; sender: until the last receiver had all",
     ),
     receivers: field(v.optional(whole), "sender: how many have everything, or were sent it"),
     unconfirmed: field(

@@ -77,7 +77,8 @@ export class Receiving {
   /** Why nothing is read from the line. */
   readonly #held = new Set<"rate" | "output">();
   #shareStartedAt = 0;
-  #agreedAt = 0;
+  /** When the first content came that was agreed to. */
+  #activeAt: number | undefined;
   #positions: FilePositions | undefined;
   #progressAt = 0;
   /** There is more than was told: what came last says how far a transfer is that stands still. */
@@ -254,7 +255,7 @@ export class Receiving {
       this.#incoming = incoming;
       if (offer.admit === true) this.#pace.tell({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
-      this.#agreedAt = this.#shareStartedAt;
+      this.#activeAt = undefined;
       this.#positions = undefined;
       this.#rateClock = this.#shareStartedAt;
       const { receiver, next, records, agreed, manifest } = incoming;
@@ -274,6 +275,7 @@ export class Receiving {
   #take(): void {
     const incoming = this.#incoming;
     if (incoming === undefined || this.#ciphertext === undefined) return;
+    if (incoming.agreed) this.#activeAt ??= performance.now();
     let taken: ReturnType<Incoming["take"]>;
     try {
       taken = incoming.take(this.#ciphertext);
@@ -304,7 +306,6 @@ export class Receiving {
         resume: () => this.#letGo("output"),
         failed: (fault) => this.#failed(fault),
       });
-      this.#agreedAt = performance.now();
       const { skipped, next } = incoming;
       if (skipped.files > 0) this.#emit({ event: "skipped", ...skipped });
       const { takenOver: bytes, size } = incoming;
@@ -379,7 +380,7 @@ export class Receiving {
     if (fault === undefined) {
       const now = performance.now();
       const seconds = (now - this.#shareStartedAt) / 1000;
-      const active = (now - this.#agreedAt) / 1000;
+      const active = (now - (this.#activeAt ?? now)) / 1000;
       this.#emit({ event: "done", bytes: size, seconds, active });
       return;
     }

@@ -84,8 +84,12 @@ export class Sending {
   readonly #keeper: Keeper;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;
-  /** When the first receiver had agreed. */
+  /** When the first content left for a receiver that had agreed. */
   #activeAt: number | undefined;
+  /** When the last receiver had everything. */
+  #verifiedAt: number | undefined;
+  /** A receiver has agreed, and nothing holds the content back. */
+  #agreed = false;
   readonly #unsoundBefore: readonly Unsound[];
   readonly #past: Past | undefined;
   readonly #move: Move;
@@ -307,6 +311,7 @@ export class Sending {
         // Not there yet, or beyond the end: its source calls when it is.
         if (frame === undefined) return;
         this.#line.send(frame);
+        if (this.#agreed) this.#activeAt ??= performance.now();
         this.#limit.spend(frame.length, performance.now());
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
@@ -367,6 +372,7 @@ export class Sending {
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
     // Before it is told so: another run would wait for it.
     if (valid) this.#keeper.done(receiver);
+    if (valid) this.#verifiedAt = performance.now();
     this.#handle({ type: "receipt-checked", receipt, valid });
   }
 
@@ -387,7 +393,7 @@ export class Sending {
   }
 
   #tellReceiver(receiver: ReceiverView): void {
-    if (receiver.state !== "waiting") this.#activeAt ??= performance.now();
+    if (receiver.state === "live" || receiver.state === "behind") this.#agreed = true;
     const { state, next, verified, unconfirmed } = receiver;
     this.#pace.tell({
       event: "receiver",
@@ -413,7 +419,8 @@ export class Sending {
     const fault = how ?? (unsound.length > 0 ? "files-changed" : undefined);
     const now = performance.now();
     const seconds = (now - this.#startedAt) / 1000;
-    const active = (now - (this.#activeAt ?? now)) / 1000;
+    const until = this.#verifiedAt ?? now;
+    const active = Math.max(0, until - (this.#activeAt ?? until)) / 1000;
     if (fault === undefined || FAULTS[fault].exitCode === EXIT.someFailed) {
       const { records } = this.#source;
       const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);

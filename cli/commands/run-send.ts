@@ -155,6 +155,7 @@ export async function runSend(
   const screen = await openScreen(
     {
       side: "sender",
+      goal: { receivers, stay: values.stay },
       lobby,
       otherSide: receiveCommand(used, lobby, others.relay),
       extra: [

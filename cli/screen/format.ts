@@ -12,6 +12,20 @@ export function rate(bytesPerSecond: number): string {
   return `${size(Math.round(bytesPerSecond))}/s`;
 }
 
+/** A time below is too short for a rate to say anything: clocks, buffers and caches decide it. s */
+const SHORT_SECONDS = 0.1;
+
+/** `in 8.0 s (25 MiB/s)`; of a time that is too short, that alone. */
+export function took(bytes: number, seconds: number): string {
+  if (seconds < SHORT_SECONDS) return "in less than 0.1 s";
+  return `in ${duration(seconds)} (${rate(bytes / seconds)})`;
+}
+
+/** Bytes per second; undefined where the time is too short to tell. */
+export function speedOf(bytes: number, ms: number): number | undefined {
+  return ms < SHORT_SECONDS * 1000 ? undefined : (1000 * bytes) / ms;
+}
+
 /** Whole per cent, 100 only when all is there; an empty file is all there. */
 export function percent(bytes: number, whole: number): number {
   return whole === 0 ? 100 : Math.min(100, Math.floor((bytes / whole) * 100));

@@ -3,6 +3,9 @@ import type { ClientEvent } from "../events.ts";
 import { percent } from "./format.ts";
 import { Rate } from "./rate.ts";
 
+/** A shorter time would make receivers that have just begun the fastest. */
+const LEAST_MS = 100;
+
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
 type SourceEvent = Extract<ClientEvent, { event: "source" }>;
 
@@ -87,8 +90,8 @@ export class People {
     const part = event.done ? 1 : Math.min(event.records / this.#records, 1);
     const bytes = Math.floor(part * this.#size);
     const rate = before?.rate ?? new Rate();
-    rate.reached(bytes, now);
     const start = this.#startOf(event, bytes, now);
+    if (bytes > start.bytes || event.state !== "waiting") rate.reached(bytes, now);
     const sofar = { bytes: bytes - start.bytes, ms: now - start.at };
     // What was through before it was first told has no rate.
     const took = before?.took ?? (event.done && sofar.bytes > 0 ? sofar : undefined);
@@ -102,13 +105,18 @@ export class People {
       rate,
       speed: (now) => {
         const { bytes: got, ms } = took ?? { bytes: bytes - start.bytes, ms: now - start.at };
-        return (1000 * got) / Math.max(ms, 1);
+        return (1000 * got) / Math.max(ms, LEAST_MS);
       },
       took,
     };
     this.#all.set(event.id, person);
     if (this.#all.size > RECEIVERS_PER_SHARE) this.#forget();
     return { before, person };
+  }
+
+  /** The content begins now, for all that agreed before: their waiting is no part of receiving. */
+  begin(now: number): void {
+    for (const [id, start] of this.#starts) this.#starts.set(id, { ...start, at: now });
   }
 
   /** Whoever came and went under one id after another is not remembered for ever. */

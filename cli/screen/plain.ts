@@ -7,6 +7,7 @@ import { resultLines } from "./receivers.ts";
 import { isLast, nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, times, type Line } from "./story.ts";
 import { makeStyle } from "./style.ts";
+import { waitLine } from "./wait-line.ts";
 
 /** Progress is told each time so many per cent are full. */
 const STEP_PERCENT = 10;
@@ -31,6 +32,7 @@ export class PlainScreen implements Screen {
   #rate = new Rate();
   #step = 0;
   #told = false;
+  #waitTold: string | undefined;
 
   constructor(setting: Setting, output: PlainOutput) {
     this.#setting = setting;
@@ -48,6 +50,8 @@ export class PlainScreen implements Screen {
     if (event.event === "resumed") this.#resumed(event);
     if (event.event === "progress") this.#progress(event);
     if (event.event === "receiver") this.#receiver(event);
+    if (event.event === "gate" && event.open) this.#people.begin(this.#output.now());
+    if (["relay", "receiver"].includes(event.event)) this.#waits();
   }
 
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
@@ -67,7 +71,6 @@ export class PlainScreen implements Screen {
 
   #resumed({ bytes, size }: Extract<ClientEvent, { event: "resumed" }>): void {
     this.#step = stepOf(percent(bytes, size));
-    this.#rate.reached(bytes, this.#output.now());
   }
 
   #progress(event: Extract<ClientEvent, { event: "progress" }>): void {
@@ -92,11 +95,18 @@ export class PlainScreen implements Screen {
     this.#say(`${shown(person.name)}: ${person.word}${part}${times(event.untold)}`);
   }
 
+  /** What it waits for, whenever that is another thing. */
+  #waits(): void {
+    const waits = waitLine(this.#setting.goal, this.#people.all);
+    if (waits !== undefined && waits !== this.#waitTold) this.#say(waits);
+    this.#waitTold = waits ?? this.#waitTold;
+  }
+
   /** Once, before the last words. */
   #results(): void {
     if (this.#told) return;
     this.#told = true;
-    const moment = { head: 0, size: 0, now: this.#output.now() };
+    const moment = { head: 0, size: 0, now: this.#output.now(), over: true };
     const lines = resultLines(this.#people.all, moment, PLAIN_COLUMNS, makeStyle(false));
     for (const line of lines) this.#say(line);
   }

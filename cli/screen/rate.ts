@@ -1,11 +1,14 @@
 /** How far back the rate looks. */
 const WINDOW_MS = 3000;
 
+/** Two positions that are nearer to each other tell of buffers alone. */
+const LEAST_MS = 250;
+
 /** Bytes per second over the last seconds, from positions as they become known. */
 export class Rate {
   #samples: { readonly at: number; readonly bytes: number }[] = [];
 
-  /** `bytes` in all so far; going back starts anew. `now` in ms. */
+  /** `bytes` in all so far, the first time when content comes: what was there before has no rate; going back starts anew. `now` in ms. */
   reached(bytes: number, now: number): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && bytes < last.bytes) this.#samples = [];
@@ -19,8 +22,9 @@ export class Rate {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);
     if (first === undefined || last === undefined || first === last) return undefined;
+    if (now - first.at < LEAST_MS) return undefined;
     // Silence counts: what stalls slows down on the screen.
     const silent = now - last.at > WINDOW_MS;
-    return silent ? 0 : (1000 * (last.bytes - first.bytes)) / Math.max(now - first.at, 1);
+    return silent ? 0 : (1000 * (last.bytes - first.bytes)) / (now - first.at);
   }
 }

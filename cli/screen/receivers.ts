@@ -1,6 +1,6 @@
 /** The receivers of a sender as lines; pure, as wide and high as they are told. */
 import { RECEIVER_LINES, RESULT_LINES } from "../../protocol/limits.ts";
-import { count, duration, fill, percent, rate, shown, size } from "./format.ts";
+import { count, duration, fill, percent, rate, shown, size, speedOf } from "./format.ts";
 import { isThrough, type Person, type Word } from "./people.ts";
 import type { Paint, Style } from "./style.ts";
 import { bar } from "./table.ts";
@@ -17,6 +17,8 @@ export interface Moment {
   readonly size: number;
   /** ms */
   readonly now: number;
+  /** Nothing moves any more. */
+  readonly over?: boolean;
 }
 
 const NAME_COLUMNS = 24;
@@ -83,6 +85,12 @@ export function resultLines(
   return [...lines, ...extremes(through, moment, columns, style)];
 }
 
+/** What a word alone does not tell, while it matters. */
+const LIVE_NOTES: Partial<Record<Word, string>> = {
+  lost: "line broken, may come back",
+  left: "ended there",
+};
+
 function each(people: readonly Person[], moment: Moment, columns: number, style: Style): string[] {
   const widest = Math.max(...people.map(({ name }) => Bun.stringWidth(shown(name))));
   const names = Math.min(widest, NAME_COLUMNS, Math.max(4, Math.floor(columns / 3)));
@@ -92,10 +100,11 @@ function each(people: readonly Person[], moment: Moment, columns: number, style:
 /** `anna  receiving     19 %     3.8 MiB/s  21 s left     lag 1 MiB`, less where it is narrow. */
 function line(
   person: Person,
-  { head, size: whole, now }: Moment,
+  { head, size: whole, now, over = false }: Moment,
   nameColumns: number,
   columns: number,
   style: Style,
+  average = false,
 ): string {
   const { word, bytes } = person;
   const parts = [
@@ -103,16 +112,23 @@ function line(
     painted(word, style)(fill(word, WORD_COLUMNS)),
     person.percent === undefined ? "     " : `${String(person.percent).padStart(3)} %`,
   ];
-  if (moves(word) && person.percent !== undefined) {
-    const speed = person.rate.perSecond(now);
-    parts.push((speed === undefined ? "" : rate(speed)).padStart(RATE_COLUMNS));
+  const note = LIVE_NOTES[word];
+  if (note !== undefined && !over) {
+    parts.push(style.dim(note));
+  } else if (moves(word) && person.percent !== undefined && !over) {
+    const speed = average ? person.speed(now) || undefined : person.rate.perSecond(now);
+    const unit = average ? " avg" : "";
+    parts.push(
+      (speed === undefined ? "" : rate(speed) + unit).padStart(RATE_COLUMNS + unit.length),
+    );
     const left = speed ? `${duration((whole - bytes) / speed)} left` : "";
     parts.push(fill(left, LEFT_COLUMNS));
     parts.push(style.dim(`lag ${size(Math.max(0, head - bytes))}`));
   } else if (person.took !== undefined) {
     const { bytes: came, ms } = person.took;
-    parts.push(rate((1000 * came) / Math.max(ms, 1)).padStart(RATE_COLUMNS));
-    parts.push(style.dim(`in ${duration(ms / 1000)}`));
+    const speed = speedOf(came, ms);
+    parts.push((speed === undefined ? "" : rate(speed)).padStart(RATE_COLUMNS));
+    parts.push(style.dim(speed === undefined ? "in less than 0.1 s" : `in ${duration(ms / 1000)}`));
   }
   // The state says more than the figures, and the figures more than all of a name.
   while (parts.length > 3 && Bun.stringWidth(parts.join("  ")) > columns) parts.pop();
@@ -143,11 +159,13 @@ function summary(
       style,
     ),
   );
-  const lost = having("lost").concat(having("left"));
-  if (lost.length > 0 && lines.length < room) {
+  // A lost receiver may come back, one that left ended by itself.
+  for (const word of ["lost", "left"] as const) {
+    const lost = having(word);
+    if (lost.length === 0 || lines.length >= room) continue;
     const names = lost.slice(0, RECEIVER_LINES).map(({ name }) => shown(name, NAME_COLUMNS));
     const more = lost.length > names.length ? `, and ${lost.length - names.length} more` : "";
-    const text = fill("lost", TITLE_COLUMNS) + "  " + names.join(", ") + more;
+    const text = fill(word, TITLE_COLUMNS) + "  " + names.join(", ") + more;
     lines.push(style.red(shown(text, columns)));
   }
   return lines;
@@ -162,7 +180,18 @@ function allLine(people: readonly Person[], moment: Moment, columns: number, sty
   const title = style.dim(fill("all", TITLE_COLUMNS));
   const room = Math.min(BAR_COLUMNS, columns - TITLE_COLUMNS - part.length - 3);
   if (room < 4) return `${title} ${part}`;
-  return `${title}  ${bar(bytes, whole, room, style)} ${part}`;
+  const drawn = `${title}  ${bar(bytes, whole, room, style)} ${part}`;
+  const left = groupLeft(people, moment);
+  const timed = left === undefined ? drawn : `${drawn}  ${duration(left)} left`;
+  return Bun.stringWidth(timed) <= columns ? timed : drawn;
+}
+
+/** Seconds until the last of those that receive has all, at the pace of each so far. */
+function groupLeft(people: readonly Person[], { size: whole, now }: Moment): number | undefined {
+  const moving = people.filter(({ word }) => moves(word));
+  const times = moving.map((person) => (whole - person.bytes) / person.speed(now));
+  const last = Math.max(0, ...times);
+  return moving.length === 0 || !Number.isFinite(last) ? undefined : last;
 }
 
 /** The fastest, the median and the slowest, by how fast they have been so far. */
@@ -193,7 +222,7 @@ function extremes(
   return sorted.flatMap((person) => {
     const title = picked.get(person);
     if (title === undefined) return [];
-    const text = line(person, moment, names, room, style);
+    const text = line(person, moment, names, room, style, true);
     return [`${style.dim(fill(title, TITLE_COLUMNS))}  ${text}`];
   });
 }

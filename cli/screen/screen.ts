@@ -21,12 +21,21 @@ export interface Screen {
   close(): void;
 }
 
+/** When a sender ends by itself. */
+export interface Goal {
+  readonly receivers: number;
+  /** Not before Ctrl-C. */
+  readonly stay: boolean;
+}
+
 /** What screens need to know besides the events. */
 export interface Setting {
   readonly side: "sender" | "receiver";
   readonly lobby: boolean;
   /** The command for the other side, ready to copy; undefined at a receiver. */
   readonly otherSide?: string;
+  /** When a sender ends by itself; undefined: with the transfer. */
+  readonly goal?: Goal;
   /** Lines below that, ready to print. */
   readonly extra?: readonly string[];
   /** How to go on after an interruption, as a sentence that may depend on when it is said. */

@@ -1,7 +1,7 @@
 import { FAULTS } from "../../protocol/faults.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Outcome } from "../jobs.ts";
-import { count, duration, percent, rate, shown, size } from "./format.ts";
+import { count, percent, shown, size, took } from "./format.ts";
 import { offerLines } from "./offer-lines.ts";
 import { isStopped, type Setting } from "./screen.ts";
 import type { Style } from "./style.ts";
@@ -267,9 +267,8 @@ export class Story {
   #done({ bytes, seconds, active = seconds, receivers, unconfirmed = 0 }: EventOf<"done">): Line {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
-    const speed = active > 0 ? ` (${rate(now / active)})` : "";
     const who = receivers === undefined ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
-    return say(this.#style.green(`Done: ${who}${part} in ${duration(active)}${speed}`));
+    return say(this.#style.green(`Done: ${who}${part} ${took(now, active)}`));
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {

@@ -11,9 +11,19 @@ import { Story, type Line } from "./story.ts";
 import { makeStyle, type Style } from "./style.ts";
 import { receiverLines, resultLines, type Moment } from "./receivers.ts";
 import { fileLines, positionLine } from "./table.ts";
+import { waitLine } from "./wait-line.ts";
 
 /** Rates fall while nothing happens, so the lines are drawn at least so often. */
 const IDLE_DRAW_MS = 1000;
+
+/** At a receiver the bar is over with these. */
+const ENDINGS: ReadonlySet<ClientEvent["event"]> = new Set([
+  "text",
+  "saved",
+  "kept",
+  "done",
+  "error",
+]);
 
 export interface TerminalOutput {
   readonly surface: Surface;
@@ -64,15 +74,15 @@ export class TerminalScreen implements Screen, TerminalHold {
     } else if (event.event === "offer") {
       this.#position = undefined;
       this.#label = event.files === 1 ? (event.names[0] ?? "") : `${event.files} files`;
+    } else if (event.event === "gate" && event.open) {
+      this.#people.begin(now);
     } else if (event.event === "resumed" || event.event === "progress") {
       this.#position ??= { bytes: 0, size: event.size, rate: new Rate() };
       this.#position.bytes = event.bytes;
-      this.#position.rate.reached(event.bytes, now);
+      // The clock of the rate starts with what comes now.
+      if (event.event === "progress") this.#position.rate.reached(event.bytes, now);
       this.#file = event.event === "progress" ? event.file : undefined;
-    } else if (
-      this.#setting.side === "receiver" &&
-      ["saved", "kept", "error"].includes(event.event)
-    ) {
+    } else if (this.#setting.side === "receiver" && ENDINGS.has(event.event)) {
       this.#position = undefined; // the sentence says it all
     }
     if (lines.length > 0) this.#print(lines);
@@ -100,6 +110,7 @@ export class TerminalScreen implements Screen, TerminalHold {
 
   end(outcome: Outcome): void {
     this.#held = undefined;
+    if (this.#setting.side === "receiver") this.#position = undefined;
     this.#settle();
     for (const { text } of this.#story.end(outcome)) this.#painter.paint([text], []);
   }
@@ -126,7 +137,7 @@ export class TerminalScreen implements Screen, TerminalHold {
     const now = this.#output.now();
     const { width } = this.#painter;
     const position = this.#positionLine(now);
-    const moment = this.#moment(now);
+    const moment = { ...this.#moment(now), over: true };
     const results = resultLines(this.#people.all, moment, width, this.#style);
     this.#painter.paint(position === undefined ? [] : [position, ...results], []);
     this.#painter.leave();
@@ -183,9 +194,12 @@ export class TerminalScreen implements Screen, TerminalHold {
     const first = this.#positionLine(now);
     if (first === undefined || height === 0 || !this.#painter.draws) return [];
     const own = [first, ...fileLines(this.#file, width, this.#style)].slice(0, height);
-    const room = { columns: width, lines: height - own.length };
-    if (room.lines === 0) return own;
-    return [...own, ...receiverLines(this.#people.all, this.#moment(now), room, this.#style)];
+    const waits = waitLine(this.#setting.goal, this.#people.all);
+    const last = waits === undefined ? [] : [this.#style.dim(waits)];
+    const room = { columns: width, lines: height - own.length - last.length };
+    if (room.lines <= 0) return own;
+    const people = receiverLines(this.#people.all, this.#moment(now), room, this.#style);
+    return [...own, ...people, ...last];
   }
 
   #positionLine(now: number): string | undefined {

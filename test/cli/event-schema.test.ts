@@ -164,7 +164,6 @@ test("each event of real runs is in the schema, and each of the schema happens",
   // Where a person is asked about each receiver; see test/e2e/policies.test.ts.
   for (const asked of ["asks", "dismissed", "unadmitted"]) seen.add(asked);
   seen.add("edition"); // see test/e2e/editions.test.ts
-  seen.add("alone"); // see test/cli/onlooker.test.ts
   for (const rare of ["alone", "summary"]) seen.add(rare); // see test/cli/onlooker.test.ts
   seen.add("unreadable"); // see test/hostile/junk-shares.test.ts
   const all = clientEvent.options.map((option) => option.entries.event.literal);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { ClientEvent } from "../../cli/events.ts";
 import type { Outcome } from "../../cli/jobs.ts";
 import { JsonScreen } from "../../cli/screen/json.ts";
-import { duration, percent, shown, size } from "../../cli/screen/format.ts";
+import { duration, percent, shown, size, took } from "../../cli/screen/format.ts";
 import { PlainScreen } from "../../cli/screen/plain.ts";
 import { QuietScreen } from "../../cli/screen/quiet.ts";
 import { Rate } from "../../cli/screen/rate.ts";
@@ -176,6 +176,21 @@ describe("the plain screen", () => {
     ]);
   });
 
+  test("tells what a sender waits for whenever that is another thing", () => {
+    const sender: Setting = { ...SENDER, goal: { receivers: 2, stay: false } };
+    const done = { ...receiver("anna", "done", 100), done: true } as ClientEvent;
+    const online: ClientEvent = { event: "relay", url: "ws://relay/ws", online: true };
+    expect(plain(sender, [online, online, receiver("anna", "live", 0), done]).out).toEqual([
+      "By the relay ws://relay",
+      "Waiting for 2 receivers; Ctrl-C ends",
+      "anna: receiving, 0 %",
+      "anna: done, 100 %",
+      "Waiting for 1 of 2 receivers; Ctrl-C ends",
+    ]);
+    const stays: Setting = { ...SENDER, goal: { receivers: 1, stay: true } };
+    expect(plain(stays, [online]).out.at(-1)).toBe("Serving until Ctrl-C; 0 receivers have all");
+  });
+
   test("sums up what became of whom when a send is stopped", () => {
     const people = [receiver("anna", "live", 30), receiver("bob", "lost", 0)];
     const summary: ClientEvent = {
@@ -190,7 +205,7 @@ describe("the plain screen", () => {
     const outcome: Outcome = { fault: "deadline-over", exitCode: 6 };
     const { out, err } = plain(SENDER, [...SEND.slice(0, 3), ...people, summary, late], outcome);
     expect(out.slice(-4)).toEqual([
-      "anna  receiving     30 %                              lag 0 B",
+      "anna  receiving     30 %",
       "bob   lost           0 %",
       "0 of 2 receivers have everything, 1 has a part, 1 has nothing",
       SENDER.again(),
@@ -358,6 +373,17 @@ describe("numbers", () => {
       "1 KiB",
       "1.5 GiB",
     ]);
+  });
+
+  test("tell no rate of a time that is too short for one", () => {
+    expect(took(50 * 1024 ** 2, 0.004)).toBe("in less than 0.1 s");
+    expect(took(50 * 1024 ** 2, 0)).toBe("in less than 0.1 s");
+    expect(took(50 * 1024 ** 2, 2)).toBe("in 2.0 s (25 MiB/s)");
+    const rate = new Rate();
+    rate.reached(0, 0);
+    rate.reached(13 * 1024 ** 3, 1);
+    expect(rate.perSecond(1)).toBeUndefined();
+    expect(rate.perSecond(1000)).toBe(13 * 1024 ** 3);
   });
 
   test("say 100 % only when all is there", () => {

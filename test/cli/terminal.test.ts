@@ -95,7 +95,7 @@ describe("the terminal screen of a sender", () => {
       "Sending big.iso (100 MiB)",
       "By the relay ws://relay",
       "Upload ██████░░░░░░░░░░░░░░░░░░░░░░░░  20 %  20 MiB of 100 MiB  3.75 MiB/s  21 s left",
-      "anna  receiving     19 %     3.8 MiB/s  21 s left     lag 1 MiB",
+      "anna  receiving     19 %       2 MiB/s  41 s left     lag 1 MiB",
       "bob   catching up    5 %                              lag 15 MiB",
     ]);
   });
@@ -171,6 +171,40 @@ describe("the terminal screen of a sender", () => {
         expect(shown).toMatch(new RegExp(`^${title} +[\\w█]`, "m"));
       }
     }
+  });
+
+  test("says when all have it, what fastest means, and who is lost and who left", async () => {
+    using terminal = open(SENDER, { columns: 90 });
+    terminal.show(...SEND.slice(1, 3), { event: "progress", bytes: 50 * MiB, size: 100 * MiB });
+    for (let step = 0; step <= 10; step += 10) {
+      for (let i = 0; i < 20; i++)
+        terminal.screen.show(receiver(`r${i}`, "live", step * (1 + (i % 3))));
+      terminal.pass(10_000);
+    }
+    terminal.show(receiver("r18", "lost", 10), receiver("r19", "left", 10));
+    expect((await terminal.grid()).slice(3)).toEqual([
+      "20 receivers: 18 receiving, 1 lost, 1 left",
+      "all      █████░░░░░░░░░░░░░░░░░░░░░░░░░  19 %  3 min 18 s left",
+      "fastest  r2   receiving     30 %    1.36 MiB/s avg  51 s left     lag 20 MiB",
+      "median   r10  receiving     20 %     931 KiB/s avg  1 min 28 s left  lag 30 MiB",
+      "slowest  r15  receiving     10 %     465 KiB/s avg  3 min 18 s left  lag 40 MiB",
+      "lost     r18",
+      "left     r19",
+    ]);
+  });
+
+  test("says what it waits for, and how to end that", async () => {
+    const goal = { receivers: 3, stay: false };
+    using terminal = open({ ...SENDER, goal }, { columns: 90 });
+    const last = async (): Promise<string | undefined> => (await terminal.grid()).at(-1);
+    terminal.show(...SEND.slice(1, 3));
+    expect(await last()).toBe("Waiting for 3 receivers; Ctrl-C ends");
+    terminal.show(receiver("anna", "live", 10));
+    expect(await last()).toStartWith("anna  receiving");
+    terminal.show({ ...(receiver("anna", "done", 100) as EventOf<"receiver">), done: true });
+    expect(await last()).toBe("Waiting for 2 of 3 receivers; Ctrl-C ends");
+    terminal.show({ event: "done", bytes: 100 * MiB, seconds: 4, active: 4, receivers: 1 });
+    expect((await terminal.grid()).join("\n")).not.toContain("Ctrl-C ends");
   });
 
   test("of 300 receivers leaves those that failed, and the others summed up", async () => {
@@ -279,10 +313,37 @@ describe("the terminal screen of a receiver", () => {
   test("shows a bar while data flows", async () => {
     using terminal = open(RECEIVER, { columns: 80 });
     terminal.show(...RECEIVE.slice(0, 6));
+    terminal.show({ event: "progress", bytes: 5 * MiB, size: 10 * MiB });
     expect((await terminal.grid()).at(-1)).toBe(
-      ".bashrc ██████████░░░░░░░░░░░░░  45 %  4.5 MiB of 10 MiB  512 KiB/s  11 s left",
+      ".bashrc ████████████░░░░░░░░░░░░░  50 %  5 MiB of 10 MiB  512 KiB/s  10 s left",
     );
   });
+
+  test.each<[string, EventOf<"offer">["kind"], ClientEvent[]]>([
+    ["a text", "text", [{ event: "text", text: "hello" }]],
+    ["files that are here", "files", [{ event: "skipped", files: 1, bytes: 10 * MiB }]],
+  ])("leaves no bar below the end of %s", async (_, kind, events) => {
+    using terminal = open(RECEIVER, { columns: 80 });
+    const offer = { ...(RECEIVE[3] as OfferEvent), kind };
+    const whole: ClientEvent = { event: "progress", bytes: 10 * MiB, size: 10 * MiB };
+    const done: ClientEvent = { event: "done", bytes: 10 * MiB, seconds: 1, active: 0 };
+    terminal.show(offer, ...events, whole, done, { event: "unadmitted" });
+    terminal.pass(5000);
+    terminal.screen.end({ fault: undefined, exitCode: 0 });
+    const text = (await terminal.grid()).join("\n");
+    expect(text).not.toContain("█");
+    expect(text).toContain("Done: ");
+  });
+
+  test.each(["interrupted", "deadline-over", "connection-lost", "declined"] as const)(
+    "leaves no bar at the end by %s",
+    async (code) => {
+      using terminal = open(RECEIVER, { columns: 80 });
+      terminal.show(...RECEIVE.slice(0, 6));
+      terminal.screen.end({ fault: code, exitCode: 1 });
+      expect((await terminal.grid()).join("\n")).not.toContain("█");
+    },
+  );
 
   test("ends with sentences alone", async () => {
     using terminal = open(RECEIVER);

@@ -1,0 +1,26 @@
+/** What a sender waits for, and how to end that; pure. */
+import { count } from "./format.ts";
+import type { Person } from "./people.ts";
+import type { Goal } from "./screen.ts";
+
+/** Undefined: for what moves. */
+export function waitLine(goal: Goal | undefined, people: readonly Person[]): string | undefined {
+  if (goal === undefined) return undefined;
+  const having = (word: Person["word"]): number => {
+    return people.filter((person) => person.word === word).length;
+  };
+  if (having("receiving") + having("catching up") + having("checking") > 0) return undefined;
+  const done = having("done");
+  if (goal.stay)
+    return `Serving until Ctrl-C; ${count(done, "receiver has", "receivers have")} all`;
+  const missing = goal.receivers - done;
+  const asked = having("waiting");
+  if (missing > 0 && asked < missing) {
+    const of = done === 0 ? "" : ` of ${goal.receivers}`;
+    const which = of === "" ? count(missing, "receiver", "receivers") : `${missing}${of} receivers`;
+    return `Waiting for ${which}; Ctrl-C ends`;
+  }
+  if (asked > 0) return `Waiting for ${count(asked, "answer", "answers")} there; Ctrl-C ends`;
+  const lost = having("lost");
+  return lost === 0 ? undefined : `Waiting for ${lost} lost to come back; Ctrl-C ends`;
+}
