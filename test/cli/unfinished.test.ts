@@ -123,7 +123,7 @@ test("resume says what changed, and offers it anew under the same code", async (
   const decoder = new TextDecoder();
   for await (const bytes of child.stdout) {
     text += decoder.decode(bytes, { stream: true });
-    if (!told && text.includes("Sending a.bin")) {
+    if (!told && text.includes("By the relay")) {
       told = true;
       child.kill("SIGINT");
     }
