@@ -125,7 +125,35 @@ export function usage(detail: string): FaultError {
   return new FaultError("usage", detail);
 }
 
+/** Letters by which other programs know an option of ours. */
+const LETTERS: Readonly<Record<string, string>> = {
+  a: "ask",
+  c: "code",
+  e: "exclude",
+  f: "overwrite",
+  h: "help",
+  j: "json",
+  n: "name",
+  o: "out",
+  p: "port",
+  q: "quiet",
+  t: "token",
+  v: "version",
+  y: "yes",
+};
+
 function unknown(flag: string, options: readonly string[]): string {
+  const letter = /^-+(\w)$/.exec(flag)?.[1]?.toLowerCase();
+  if (letter !== undefined) {
+    const long = LETTERS[letter];
+    if (long !== undefined && options.includes(long)) {
+      return `there is no option ${flag} (did you mean --${long}?)`;
+    }
+    const folders = letter === "r" && options.includes("exclude");
+    return folders
+      ? `there is no option ${flag} (folders are sent with all that is in them without it)`
+      : `there is no option ${flag}`;
+  }
   const meant = suggest(flag.replace(/^-+(?:no-)?/, ""), [...options, "help", "version"]);
   const hint = meant === undefined ? "" : ` (did you mean --${meant}?)`;
   return `there is no option ${flag}${hint}`;

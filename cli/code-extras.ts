@@ -41,11 +41,13 @@ async function copied(code: string, json: boolean): Promise<string> {
 }
 
 async function qrCode(link: string): Promise<string[]> {
-  const [{ qrLines }, { hasColor }] = await Promise.all([
+  const [{ qrLines }, { hasColor }, { showsUtf8 }] = await Promise.all([
     import("./screen/qr-code.ts"),
     import("./screen/style.ts"),
+    import("./screen/ascii.ts"),
   ]);
-  const { stdout, env } = process;
+  const { stdout, env, platform } = process;
+  if (!showsUtf8(env, platform)) return ["A QR code needs a terminal with UTF-8", link];
   const lines = qrLines(link, hasColor(stdout.isTTY, env));
   const columns = Bun.stringWidth(lines[0] ?? "");
   const room = stdout.isTTY ? stdout.columns : Infinity;

@@ -18,6 +18,8 @@ const root: CommandDef = {
   ),
 };
 
+const VERSION_FLAGS: ReadonlySet<string> = new Set(["--version", "-v", "-V"]);
+
 /** Runs a whole command line. @returns the exit code; never rejects */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   try {
@@ -37,7 +39,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
     else process.stderr.write(text);
     return help ? EXIT.done : EXIT.usage;
   }
-  if (words.length === 1 && (name === "--version" || name === "-v")) {
+  if (words.length === 1 && VERSION_FLAGS.has(name)) {
     process.stdout.write(`${manifest.version}\n`);
     return EXIT.done;
   }

@@ -20,5 +20,6 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["NO_PROXY", "hosts and domains that are reached without a proxy; * for all"],
   ["NOTIFY_SOCKET", "where a relay tells systemd that it listens, and that it ends"],
   ["NO_COLOR", "not empty: no colours"],
+  ["LC_ALL", "or LC_CTYPE or LANG: without UTF-8 in it bars are drawn in ASCII"],
   ["TERM", "dumb: plain lines, as where there is no terminal"],
 ];

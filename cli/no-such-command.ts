@@ -6,12 +6,9 @@ import { suggest } from "./suggest.ts";
 
 /** What people call it elsewhere. */
 const SYNONYMS = new Map([
-  ["receive", "recv"],
   ["recieve", "recv"],
   ["get", "recv"],
   ["download", "recv"],
-  ["rx", "recv"],
-  ["tx", "send"],
   ["put", "send"],
   ["upload", "send"],
   ["share", "send"],
@@ -19,22 +16,40 @@ const SYNONYMS = new Map([
   ["server", "relay"],
 ]);
 
+/** Commands that take words of a person, which a suggestion repeats. */
+const SINGLE: ReadonlySet<string> = new Set(["send", "recv", "resume", "forget"]);
+
 /** Why the first word is no command, with what was probably meant. */
 export function noSuchCommand(words: readonly string[], commands: readonly string[]): string {
   const first = words[0] ?? "";
   const later = words.find((word) => commands.includes(word));
+  const line = (command: string, args: readonly string[]): string => {
+    return ["did you mean: fileshare", command, ...args.map(shellQuote)].join(" ");
+  };
   if (first.startsWith("-")) {
     if (later === undefined) return `there is no option ${first} without a command`;
     return `options go after the command: fileshare ${later} ${shellQuote(first)}`;
   }
   const meant = SYNONYMS.get(first.toLowerCase()) ?? suggest(first, commands);
-  if (existsSync(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
-  if (meant !== undefined) return `there is no command "${first}" (did you mean ${meant}?)`;
-  const parts = first.split(/[-_.]/).filter((part) => /^[a-z]{3,8}$/i.test(part));
-  if (parts.length === CODE_WORDS || parts.length === SECRET_WORDS)
-    return "did you mean: fileshare recv CODE";
-  if (/[./\\]/.test(first)) return `did you mean: fileshare send ${shellQuote(first)}`;
-  return `there is no command "${first}"`;
+  if (existsSync(first)) return line("send", words);
+  if (meant !== undefined) {
+    // Behind a command of several words stands what only its own help explains.
+    const args = SINGLE.has(meant) ? words.slice(1) : [];
+    if (args.length === 0) return `there is no command "${first}" (did you mean ${meant}?)`;
+    return `there is no command "${first}" (${line(meant, args).replace(/^did you mean: /, "did you mean ")}?)`;
+  }
+  if (isCode(words)) return "did you mean: fileshare recv CODE";
+  if (/^[a-z]+:\/\/.*#/i.test(first)) return "did you mean: fileshare recv LINK";
+  if (/[./\\]/.test(first)) return line("send", words);
+  return `there is no command "${first}" (fileshare send PATH sends, fileshare recv receives)`;
+}
+
+/** A code as one word, or each of its words by itself; no option belongs to it. */
+function isCode(words: readonly string[]): boolean {
+  const end = words.findIndex((word) => word.startsWith("-"));
+  const typed = (end === -1 ? words : words.slice(0, end)).join(" ");
+  const parts = typed.split(/[-_.,\s]+/).filter((part) => /^[a-z]{3,8}$/i.test(part));
+  return parts.length === CODE_WORDS || parts.length === SECRET_WORDS;
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { ArgsDef } from "citty";
 import type * as v from "valibot";
 
-import { loadAll } from "../cli/commands/all.ts";
+import { aliasesOf, loadAll } from "../cli/commands/all.ts";
 import type { Command } from "../cli/commands/command.ts";
 import { ENVIRONMENT } from "../cli/environment.ts";
 import { clientEvent, doctorEvent, listEvent, relayEvent } from "../cli/event-schema.ts";
@@ -42,6 +42,12 @@ export function argumentsOf(args: ArgsDef): { typed: string; meaning: string }[]
   });
 }
 
+/** A sentence for a command with other names, without its stop. */
+export function alsoCalled(word: string): string[] {
+  const names = aliasesOf(word).map((name) => `fileshare ${name}`);
+  return names.length === 0 ? [] : [`Also called ${names.join(" and ")}`];
+}
+
 function commandSection([word, command]: readonly [string, Command]): string {
   const rows = argumentsOf(command.args).map(({ typed, meaning }) => [`\`${typed}\``, meaning]);
   const examples = command.examples.map(([line, meaning]) => [`\`${line}\``, meaning]);
@@ -49,6 +55,7 @@ function commandSection([word, command]: readonly [string, Command]): string {
     `### ${word}`,
     `${command.description}.`,
     `    ${synopsis(command)}`,
+    ...alsoCalled(word).map((also) => `${also}.`),
     ...(rows.length > 0 ? [table(["argument", "meaning"], rows)] : []),
     table(["example", "what it does"], examples),
   ].join("\n\n");

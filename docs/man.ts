@@ -3,7 +3,7 @@ import { loadAll, program } from "../cli/commands/all.ts";
 import { ENVIRONMENT } from "../cli/environment.ts";
 import manifest from "../package.json" with { type: "json" };
 import { EXIT } from "../protocol/faults.ts";
-import { argumentsOf, EXIT_MEANING, synopsis } from "./cli-tables.ts";
+import { alsoCalled, argumentsOf, EXIT_MEANING, synopsis } from "./cli-tables.ts";
 
 /** Text for roff: nothing in it is a request, and hyphens can be copied. */
 function text(plain: string): string {
@@ -22,7 +22,7 @@ export async function manualPage(): Promise<string> {
     `.SS ${text(word)}`,
     `.B ${text(synopsis(command))}`,
     ".PP",
-    text(`${command.description}.`),
+    text([command.description, ...alsoCalled(word)].map((sentence) => `${sentence}.`).join(" ")),
     ...argumentsOf(command.args).flatMap(({ typed, meaning }) => item(typed, meaning)),
   ]);
   const examples = [

@@ -22,6 +22,18 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   completion: async () => (await import("./completion.ts")).default,
 };
 
+/** Other words that call a command, by habits from elsewhere. */
+export const aliases: Readonly<Record<string, string>> = {
+  receive: "recv",
+  rx: "recv",
+  tx: "send",
+};
+
+/** The words that call a command besides its own. */
+export function aliasesOf(name: string): readonly string[] {
+  return Object.keys(aliases).filter((alias) => aliases[alias] === name);
+}
+
 const MOST_WORDS = Math.max(...Object.keys(commands).map((name) => name.split(" ").length));
 
 export const program = {
@@ -38,6 +50,9 @@ export const program = {
 export function calledBy(
   words: readonly string[],
 ): { readonly load: () => Promise<Command>; readonly length: number } | undefined {
+  const [first = "", ...others] = words;
+  const meant = Object.hasOwn(aliases, first) ? aliases[first] : undefined;
+  if (meant !== undefined) return calledBy([meant, ...others]);
   for (let length = Math.min(words.length, MOST_WORDS); length > 0; length--) {
     const name = words.slice(0, length).join(" ");
     const load = Object.hasOwn(commands, name) ? commands[name] : undefined;

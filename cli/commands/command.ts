@@ -2,7 +2,7 @@ import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 
 import { FaultError } from "../../protocol/faults.ts";
 import { checkArgs } from "../args.ts";
-import { settingsFor, type Setting } from "../settings.ts";
+import { settingsFor, variableFor, type Setting } from "../settings.ts";
 
 /** The values of a command's arguments: a boolean for a switch, else the text if given, or all texts. */
 type Values<Args extends ArgsDef, Many extends keyof Args> = {
@@ -70,6 +70,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         { args, settable, many },
         process.env,
       );
+      await warnOfVariables(settable);
       for (const group of rivals) {
         if (!group.some((rival) => given.includes(rival))) continue;
         for (const rival of group) settings.delete(rival);
@@ -96,6 +97,19 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
       }
     },
   };
+}
+
+/** On stderr, so that a slip in a variable's name is found before it hurts. */
+async function warnOfVariables(settable: readonly string[]): Promise<void> {
+  if (!Object.keys(process.env).some((name) => name.startsWith("FILESHARE_"))) return;
+  const { unknownVariables } = await import("../unknown-variables.ts");
+  const all = async (): Promise<string[]> => {
+    const { loadAll } = await import("./all.ts");
+    return (await loadAll()).flatMap(([, command]) => command.settable.map(variableFor));
+  };
+  for (const sentence of await unknownVariables(process.env, settable.map(variableFor), all)) {
+    process.stderr.write(`fileshare: ${sentence}\n`);
+  }
 }
 
 /** A complaint about an option that was not typed also says where it stands. */

@@ -1,6 +1,7 @@
 import { EXIT } from "../../protocol/faults.ts";
 import { onInterrupt } from "../interrupts.ts";
 import { askOverview, findManager, pageLink, type ManagerValues } from "../relay-manager.ts";
+import { asciiMarks, showsUtf8 } from "../screen/ascii.ts";
 import { jsonLine } from "../screen/json.ts";
 import { NO_RATES, ratesBetween, relayStatusLines } from "../screen/relay-status.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
@@ -27,16 +28,17 @@ export async function runRelayStatus(values: RelayStatusValues): Promise<number>
     stdout.write(jsonLine({ event: "status", ...json }));
     return EXIT.done;
   }
+  const marks = showsUtf8(env, process.platform) ? (text: string): string => text : asciiMarks;
   const style = makeStyle(hasColor(stdout.isTTY, env));
   let { overview } = await askOverview(manager);
   if (values.once || !stdout.isTTY || env["TERM"] === "dumb") {
     const room = { columns: stdout.columns || Infinity, lines: Infinity };
     const lines = relayStatusLines(manager.url, overview, NO_RATES, room, style);
-    stdout.write(`${lines.join("\n")}\n`);
+    stdout.write(marks(`${lines.join("\n")}\n`));
     return EXIT.done;
   }
   const { Painter, terminalSurface } = await import("../screen/painter.ts");
-  const painter = new Painter(terminalSurface(stdout));
+  const painter = new Painter(terminalSurface(stdout, marks));
   showCursorAtExit(stdout);
   const over = Promise.withResolvers<"over">();
   using _ = onInterrupt(() => over.resolve("over"));

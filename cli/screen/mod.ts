@@ -1,6 +1,7 @@
 /** The screen that fits: for programs, for terminals, or lines for everything else. */
 import { canAsk } from "../prompts.ts";
 import { holdTerminal, showCursorAtExit } from "../suspension.ts";
+import { asciiMarks, showsUtf8 } from "./ascii.ts";
 import { JsonScreen } from "./json.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 
@@ -14,10 +15,12 @@ export async function openScreen(
   const { stdout, stderr, env } = process;
   // Where the content goes to the one output, all that is said goes to the other.
   const said = setting.stdout === true ? stderr : stdout;
-  const out = (text: string): void => void said.write(text);
-  const err = (text: string): void => void stderr.write(text);
+  const write = (text: string): void => void said.write(text);
   const now = (): number => performance.now();
-  if (json) return new JsonScreen(setting, out);
+  if (json) return new JsonScreen(setting, write);
+  const marks = showsUtf8(env, process.platform) ? (text: string): string => text : asciiMarks;
+  const out = (text: string): void => write(marks(text));
+  const err = (text: string): void => void stderr.write(marks(text));
   const { askAboutOffer, askWithOffer } = await import("./ask-offer.ts");
   if (quiet) {
     const { QuietScreen } = await import("./quiet.ts");
@@ -38,7 +41,7 @@ export async function openScreen(
     import("./style.ts"),
   ]);
   showCursorAtExit(stdout);
-  const surface = terminalSurface(stdout);
+  const surface = terminalSurface(stdout, marks);
   const nobody = (offer: OfferEvent) => Promise.resolve(nobodyToAsk(offer, setting));
   const ask = canAsk() ? askAboutOffer(setting) : nobody;
   const screen = new TerminalScreen(setting, {

@@ -11,8 +11,11 @@ export interface Surface {
   write(text: string): void;
 }
 
-/** A stream of this process. */
-export function terminalSurface(stream: NodeJS.WriteStream): Surface {
+/** A stream of this process. `marks` makes text fit for it. */
+export function terminalSurface(
+  stream: NodeJS.WriteStream,
+  marks = (text: string): string => text,
+): Surface {
   return {
     get columns() {
       refreshSize(stream);
@@ -24,7 +27,7 @@ export function terminalSurface(stream: NodeJS.WriteStream): Surface {
     get ours() {
       return inForeground();
     },
-    write: (text) => void stream.write(text),
+    write: (text) => void stream.write(marks(text)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { RECEIVERS_PER_SHARE } from "../../protocol/limits.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Answer, Outcome } from "../jobs.ts";
 import { percent, rate, shown, size } from "./format.ts";
@@ -9,8 +10,9 @@ import { Story, times, type Line } from "./story.ts";
 import { makeStyle } from "./style.ts";
 import { waitLine } from "./wait-line.ts";
 
-/** Progress is told each time so many per cent are full. */
+/** Progress is told each time so many per cent are full, and no sooner than so long after the last. */
 const STEP_PERCENT = 10;
+const STEP_MS = 10_000;
 /** There is no terminal to ask how wide it is. */
 const PLAIN_COLUMNS = 100;
 
@@ -31,6 +33,9 @@ export class PlainScreen implements Screen {
   readonly #people = new People();
   #rate = new Rate();
   #step = 0;
+  /** Of each receiver by its id. */
+  readonly #steps = new Map<string, number>();
+  #steppedAt = -Infinity;
   #told = false;
   #waitTold: string | undefined;
 
@@ -78,7 +83,7 @@ export class PlainScreen implements Screen {
     this.#rate.reached(event.bytes, now);
     if (event.size === 0) return; // empty, or nobody knows where it ends
     const done = percent(event.bytes, event.size);
-    if (stepOf(done) <= this.#step) return;
+    if (stepOf(done) <= this.#step || (done < 100 && !this.#mayStep(now))) return;
     this.#step = stepOf(done);
     const speed = this.#rate.perSecond(now);
     const verb = this.#setting.side === "sender" ? "Uploaded" : "Received";
@@ -87,12 +92,24 @@ export class PlainScreen implements Screen {
   }
 
   #receiver(event: Extract<ClientEvent, { event: "receiver" }>): void {
-    const { before, person } = this.#people.update(event, this.#output.now());
+    const now = this.#output.now();
+    const { before, person } = this.#people.update(event, now);
     const moved = person.word === "receiving" || person.word === "catching up";
-    const step = stepOf(person.percent ?? 0) > stepOf(before?.percent ?? 0);
-    if (person.word === before?.word && !(moved && step)) return;
+    const step = stepOf(person.percent ?? 0);
+    const told = this.#steps.get(person.id) ?? 0;
+    const news = person.word !== before?.word;
+    if (!news && !(moved && step > told && this.#mayStep(now))) return;
+    this.#steps.set(person.id, step);
+    if (this.#steps.size > RECEIVERS_PER_SHARE) this.#steps.clear();
     const part = person.percent === undefined ? "" : `, ${person.percent} %`;
     this.#say(`${shown(person.name)}: ${person.word}${part}${times(event.untold)}`);
+  }
+
+  /** Of all positions together, so that a log of many receivers stays short. */
+  #mayStep(now: number): boolean {
+    if (now - this.#steppedAt < STEP_MS) return false;
+    this.#steppedAt = now;
+    return true;
   }
 
   /** What it waits for, whenever that is another thing. */

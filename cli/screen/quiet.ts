@@ -19,14 +19,6 @@ export class QuietScreen implements Screen {
   show(event: ClientEvent): void {
     const { out, err } = this.#output;
     if (event.event === "code" && !this.#setting.lobby) out(`${event.code}\n`);
-    if (event.event === "text") {
-      out(
-        new Story(this.#setting, makeStyle(false))
-          .tell(event)
-          .map(({ text }) => `${text}\n`)
-          .join(""),
-      );
-    }
     if (event.event === "text") out(this.#story(event));
     if (event.event === "unreadable") err(this.#story(event));
     if (event.event === "error" && event.code !== "interrupted") {
