@@ -15,10 +15,10 @@ export function rate(bytesPerSecond: number): string {
 /** A time below is too short for a rate to say anything: clocks, buffers and caches decide it. s */
 const SHORT_SECONDS = 0.1;
 
-/** `in 8.0 s (25 MiB/s)`; of a time that is too short, that alone. */
+/** ` in 8.0 s (25 MiB/s)`; nothing of a time that is too short. */
 export function took(bytes: number, seconds: number): string {
-  if (seconds < SHORT_SECONDS) return "in less than 0.1 s";
-  return `in ${duration(seconds)} (${rate(bytes / seconds)})`;
+  if (seconds < SHORT_SECONDS) return "";
+  return ` in ${duration(seconds)} (${rate(bytes / seconds)})`;
 }
 
 /** Bytes per second; undefined where the time is too short to tell. */

@@ -127,8 +127,9 @@ function line(
   } else if (person.took !== undefined) {
     const { bytes: came, ms } = person.took;
     const speed = speedOf(came, ms);
-    parts.push((speed === undefined ? "" : rate(speed)).padStart(RATE_COLUMNS));
-    parts.push(style.dim(speed === undefined ? "in less than 0.1 s" : `in ${duration(ms / 1000)}`));
+    if (speed !== undefined) {
+      parts.push(rate(speed).padStart(RATE_COLUMNS), style.dim(`in ${duration(ms / 1000)}`));
+    }
   }
   // The state says more than the figures, and the figures more than all of a name.
   while (parts.length > 3 && Bun.stringWidth(parts.join("  ")) > columns) parts.pop();

@@ -268,7 +268,7 @@ export class Story {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const who = receivers === undefined ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
-    return say(this.#style.green(`Done: ${who}${part} ${took(now, active)}`));
+    return say(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {

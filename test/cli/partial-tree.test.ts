@@ -385,7 +385,7 @@ describe("F29 what is odd is never called whole", () => {
 
 const READ_ONLY = "a folder that is read-only says so";
 /** Set in a copy of this process that modes bind. */
-const BOUND = "FILESHARE_TEST_BOUND_BY_MODES";
+const BOUND = "TEST_BOUND_BY_MODES";
 
 test(READ_ONLY, async () => {
   if (process.geteuid?.() === 0 && process.env[BOUND] === undefined) {

@@ -376,9 +376,9 @@ describe("numbers", () => {
   });
 
   test("tell no rate of a time that is too short for one", () => {
-    expect(took(50 * 1024 ** 2, 0.004)).toBe("in less than 0.1 s");
-    expect(took(50 * 1024 ** 2, 0)).toBe("in less than 0.1 s");
-    expect(took(50 * 1024 ** 2, 2)).toBe("in 2.0 s (25 MiB/s)");
+    expect(took(50 * 1024 ** 2, 0.004)).toBe("");
+    expect(took(50 * 1024 ** 2, 0)).toBe("");
+    expect(took(50 * 1024 ** 2, 2)).toBe(" in 2.0 s (25 MiB/s)");
     const rate = new Rate();
     rate.reached(0, 0);
     rate.reached(13 * 1024 ** 3, 1);

@@ -8,7 +8,7 @@ import { helpText, torture, type Options } from "./options.ts";
 import { play } from "./run.ts";
 
 /** Set in a copy of this process that may mount what nobody else sees. */
-const INSIDE = "FILESHARE_TORTURE_MOUNTS";
+const INSIDE = "TORTURE_MOUNTS";
 
 /** Goes on in a mount namespace of its own, so that nothing is left mounted whatever happens. */
 async function inside(namespace: string): Promise<number> {
