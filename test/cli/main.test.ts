@@ -106,8 +106,8 @@ describe("help and version", () => {
 
 describe("wrong usage ends with 2 and a hint", () => {
   test.each([
-    [["sned", "x"], 'there is no command "sned" (did you mean send?)'],
-    [["receive"], 'there is no command "receive" (did you mean recv?)'],
+    [["sned", "x"], 'there is no command "sned" (did you mean fileshare send x?)'],
+    [["download"], 'there is no command "download" (did you mean recv?)'],
     [["frobnicate"], 'there is no command "frobnicate"'],
     [["constructor"], 'there is no command "constructor"'],
     [["no-such/big.iso"], "did you mean: fileshare send no-such/big.iso"],
