@@ -3,7 +3,7 @@
  * what became of each receiver when a send is stopped, and that its time was over.
  */
 import { FAULTS, faultMessage } from "../protocol/faults.ts";
-import { ALONE_MS, SUMMARY_RECEIVERS } from "../protocol/limits.ts";
+import { ALONE_MS, RECEIVERS_PER_SHARE, SUMMARY_RECEIVERS } from "../protocol/limits.ts";
 import type { ClientEvent } from "./events.ts";
 import type { Job, Outcome } from "./jobs.ts";
 
@@ -50,7 +50,7 @@ export class Onlooker {
   see(event: ClientEvent): void {
     if (event.event === "relay") this.#online = event.online;
     else if (event.event === "source") this.#records = event.open ? 0 : event.records;
-    else if (event.event === "receiver") this.#receivers.set(event.id, event);
+    else if (event.event === "receiver") this.#note(event);
     const here = ["receiver", "asks", "offer", "unadmitted", "done"].includes(event.event);
     if (here) this.#met = true;
     if (event.event !== "error" || event.code !== "interrupted") {
@@ -80,6 +80,17 @@ export class Onlooker {
     if (why === undefined || this.#told || now - this.#since < ALONE_MS) return;
     this.#told = true;
     this.#post({ event: "alone", why, seconds: ALONE_MS / 1000, relay: this.#job.relay });
+  }
+
+  /** Of too many that came and went the oldest is forgotten, but for those that have everything. */
+  #note(event: ReceiverEvent): void {
+    this.#receivers.set(event.id, event);
+    if (this.#receivers.size <= RECEIVERS_PER_SHARE) return;
+    for (const [id, { done }] of this.#receivers) {
+      if (done) continue;
+      this.#receivers.delete(id);
+      return;
+    }
   }
 
   #reason(): Alone["why"] | undefined {

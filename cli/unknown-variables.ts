@@ -1,3 +1,4 @@
+import { escapeForDisplay } from "../protocol/names.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { suggest } from "./suggest.ts";
 
@@ -28,6 +29,6 @@ export async function unknownVariables(
       const options = known.map((one) => one.slice(PREFIX.length).toLowerCase());
       const meant = suggest(name.slice(PREFIX.length), options)?.toUpperCase();
       const hint = meant === undefined ? "" : ` (did you mean ${PREFIX}${meant}?)`;
-      return `${name} is no variable of fileshare${hint}`;
+      return `${escapeForDisplay(name)} is no variable of fileshare${hint}`;
     });
 }

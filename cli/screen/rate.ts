@@ -8,7 +8,10 @@ const LEAST_MS = 250;
 export class Rate {
   #samples: { readonly at: number; readonly bytes: number }[] = [];
 
-  /** `bytes` in all so far, the first time when content comes: what was there before has no rate; going back starts anew. `now` in ms. */
+  /**
+   * `bytes` in all so far; the first call starts the clock, so it is for the first content that
+   * comes. Going back starts anew. `now` in ms.
+   */
   reached(bytes: number, now: number): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && bytes < last.bytes) this.#samples = [];
