@@ -1,6 +1,6 @@
 /** What a sender waits for, and how to end that; pure. */
 import { count } from "./format.ts";
-import type { Person } from "./people.ts";
+import { isThrough, type Person } from "./people.ts";
 import type { Goal } from "./screen.ts";
 
 /** Undefined: for what moves. */
@@ -10,7 +10,7 @@ export function waitLine(goal: Goal | undefined, people: readonly Person[]): str
     return people.filter((person) => person.word === word).length;
   };
   if (having("receiving") + having("catching up") + having("checking") > 0) return undefined;
-  const done = having("done");
+  const done = people.filter(isThrough).length;
   if (goal.stay)
     return `Serving until Ctrl-C; ${count(done, "receiver has", "receivers have")} all`;
   const missing = goal.receivers - done;
