@@ -124,7 +124,9 @@ describe("a deadline", () => {
   );
 
   test.each([0, -1, NaN, TIMEOUT_MAX_MS + 1])("of %d ms is refused", (timeoutMs) => {
-    expect(() => receiveFile({ code: newCode(), timeoutMs })).toThrow("timeoutMs has to be more than 0");
+    expect(() => receiveFile({ code: newCode(), timeoutMs })).toThrow(
+      "timeoutMs has to be more than 0",
+    );
   });
 
   test("of a sender that stays and has served all is no fault", async () => {
