@@ -51,6 +51,7 @@ export class Onlooker {
     if (event.event === "relay") this.#online = event.online;
     else if (event.event === "source") this.#records = event.open ? 0 : event.records;
     else if (event.event === "receiver") this.#note(event);
+    else if (event.event === "edition") this.#beginAnew();
     const here = ["receiver", "asks", "offer", "unadmitted", "done"].includes(event.event);
     if (here) this.#met = true;
     if (event.event !== "error" || event.code !== "interrupted") {
@@ -80,6 +81,11 @@ export class Onlooker {
     if (why === undefined || this.#told || now - this.#since < ALONE_MS) return;
     this.#told = true;
     this.#post({ event: "alone", why, seconds: ALONE_MS / 1000, relay: this.#job.relay });
+  }
+
+  /** The share is offered anew: receivers that lack something come again, under other ids. */
+  #beginAnew(): void {
+    for (const [id, { done }] of this.#receivers) if (!done) this.#receivers.delete(id);
   }
 
   /** Of too many that came and went the oldest is forgotten, but for those that have everything. */

@@ -115,7 +115,7 @@ export class People {
   }
 
   /** The content begins now, for all that agreed before: their waiting is no part of receiving. */
-  begin(now: number): void {
+  contentBegins(now: number): void {
     for (const [id, start] of this.#starts) this.#starts.set(id, { ...start, at: now });
   }
 

@@ -55,7 +55,7 @@ export class PlainScreen implements Screen {
     if (event.event === "resumed") this.#resumed(event);
     if (event.event === "progress") this.#progress(event);
     if (event.event === "receiver") this.#receiver(event);
-    if (event.event === "gate" && event.open) this.#people.begin(this.#output.now());
+    if (event.event === "gate" && event.open) this.#people.contentBegins(this.#output.now());
     if (["relay", "receiver"].includes(event.event)) this.#waits();
   }
 

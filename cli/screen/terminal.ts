@@ -75,7 +75,7 @@ export class TerminalScreen implements Screen, TerminalHold {
       this.#position = undefined;
       this.#label = event.files === 1 ? (event.names[0] ?? "") : `${event.files} files`;
     } else if (event.event === "gate" && event.open) {
-      this.#people.begin(now);
+      this.#people.contentBegins(now);
     } else if (event.event === "resumed" || event.event === "progress") {
       this.#position ??= { bytes: 0, size: event.size, rate: new Rate() };
       this.#position.bytes = event.bytes;
