@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from "node:path";
 
 import { FaultError, TOKENS, TOKEN_LOCK_MS } from "../protocol/mod.ts";
 
+import { isOutOfDescriptors } from "./guard.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { parseTokens, readTokenFile, tokensText, type TokenEntry } from "./token-file.ts";
 
@@ -41,6 +42,7 @@ export async function editTokenFile(
     });
   } catch (error) {
     if (error instanceof FaultError || !(error instanceof Error) || !("code" in error)) throw error;
+    if (isOutOfDescriptors(error)) throw new FaultError("no-descriptors", path, { cause: error });
     throw new FaultError("bad-tokens", `${path} can't be written (${String(error.code)})`, {
       cause: error,
     });

@@ -4,6 +4,7 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { AddressRanges, isAddressRange, limitKey, normalAddress } from "../address.ts";
 import { looksOf, readTextFile } from "../file-text.ts";
+import { isOutOfDescriptors } from "../guard.ts";
 import { HeldFolder, UNLISTED } from "../held-folder.ts";
 
 /** More than an operator keeps by hand; each request is compared with all of them. */
@@ -142,6 +143,7 @@ function writeBans(file: string, bans: Iterable<Ban>): void {
     using folder = new HeldFolder(dirname(file), UNLISTED);
     folder.replace(basename(file), `${HEAD}${lines.map((line) => `${line}\n`).join("")}`);
   } catch (error) {
-    throw new FaultError("bad-ban-file", file, { cause: error });
+    const code = isOutOfDescriptors(error) ? "no-descriptors" : "bad-ban-file";
+    throw new FaultError(code, file, { cause: error });
   }
 }
