@@ -206,6 +206,11 @@ export const clientEvent = v.variant("event", [
     made: field(v.optional(whole), "folders that it makes, those with something in them included"),
     disk: field(v.optional(whole), "bytes of the disk that all of it takes, folders included"),
   }),
+  event("renamed", "A file or folder is saved under another name, as its own cannot be here.", {
+    from: field(text, "its path in the share, from a peer"),
+    to: field(text, "its path here, without --prefix"),
+    more: field(v.optional(whole), "so many more after this one"),
+  }),
   event("skipped", "What is not fetched: it is here already, or left as it is.", {
     files: field(whole, "how many"),
     bytes: field(whole, "of them"),

@@ -8,11 +8,9 @@ import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../protocol/limits.
 import { type ManifestFile } from "../protocol/manifest.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../protocol/permissions.ts";
 import {
-  collisionKey,
   quoted,
   senderName,
   senderPathIn,
-  unsendable,
   type SafeName,
   type SafePath,
 } from "../protocol/names.ts";
@@ -81,8 +79,6 @@ interface Here {
   readonly below: string;
   readonly stat: BigIntStats;
   readonly parent: Here | undefined;
-  /** What is sent of it, by what some system takes for one name. */
-  readonly names: Map<string, string>;
 }
 
 class Lister {
@@ -138,17 +134,17 @@ class Lister {
   }
 
   /** Searches the folder at that place. */
-  async #inside({ folder, name }: Spot, found: Omit<Here, "folder" | "names">): Promise<void> {
+  async #inside({ folder, name }: Spot, found: Omit<Here, "folder">): Promise<void> {
     using inner = attempt(found.local, () => folder.enter(name));
     await this.#folder(inner, found);
   }
 
-  async #folder(folder: HeldFolder, found: Omit<Here, "folder" | "names">): Promise<void> {
+  async #folder(folder: HeldFolder, found: Omit<Here, "folder">): Promise<void> {
     // Another user exchanged it after it was looked at.
     if (!folder.isOne(found.stat, folder.stat)) throw new FaultError("source-changed", found.local);
     this.#countOne();
     this.#folders++;
-    const here = { ...found, folder, names: new Map<string, string>() };
+    const here = { ...found, folder };
     this.#leftOut?.enter(here.below, folder);
     const names = attempt(found.local, () => folder.list()).toSorted();
     const before = this.files.length;
@@ -187,15 +183,7 @@ class Lister {
 
   /** Where it is in the share; undefined: its name cannot be sent. */
   #pathIn(here: Here, name: string): SafePath | undefined {
-    return this.#unsendable.try(join(here.local, name), () => {
-      const path = senderPathIn(here.path, name);
-      const key = collisionKey(name);
-      const other = here.names.get(key);
-      if (other !== undefined)
-        throw unsendable(path, `some systems take it and ${quoted(other)} for one`);
-      here.names.set(key, name);
-      return path;
-    });
+    return this.#unsendable.try(join(here.local, name), () => senderPathIn(here.path, name));
   }
 
   /**

@@ -20,6 +20,7 @@ import { diskUse, findPartial, openPartial } from "./find-partial.ts";
 import type { Unsound } from "./file-watch.ts";
 import { FormerEdition } from "./former-edition.ts";
 import { Folder } from "./folder.ts";
+import { namesHere } from "./names-here.ts";
 import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
 import { isSingle } from "./partial-file.ts";
@@ -56,6 +57,8 @@ export interface Destination {
   readonly onExists: OnExists | undefined;
   readonly prefix: string;
   readonly checksum: boolean;
+  /** Take names that are not safe, under others. */
+  readonly renameUnsafe?: boolean | undefined;
 }
 
 /** One share as it arrives: deciphers its records and keeps them. */
@@ -368,7 +371,9 @@ export class Incoming {
       if (end > LONG_MANIFEST_BYTES) Bun.gc(true);
     };
     tidy();
-    const manifest = decodeManifest(head.subarray(MANIFEST_LENGTH_BYTES), this.offer, tidy);
+    const naming = this.#folder && namesHere(this.#folder, this.#destination.renameUnsafe === true);
+    const bytes = head.subarray(MANIFEST_LENGTH_BYTES);
+    const manifest = decodeManifest(bytes, this.offer, tidy, naming);
     if (manifest.open !== isOpen(this.offer)) {
       throw new FaultError("bad-manifest", "another end than offered");
     }

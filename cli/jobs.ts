@@ -84,6 +84,8 @@ export interface ReceiveJob {
   readonly onExists: OnExists | undefined;
   /** Tell by their content which files are here already, and not by size and time. */
   readonly checksum: boolean;
+  /** Take files with names that are not safe, under others, and not refuse the share. */
+  readonly renameUnsafe?: boolean | undefined;
   /** Write the content to the standard output and save nothing. */
   readonly stdout: boolean;
   /** The command that goes on with it, to be remembered; undefined: not to be. */

@@ -23,6 +23,7 @@ import { decodeHead, MANIFEST_LENGTH_BYTES, type Manifest } from "../protocol/ma
 import { packMap, unpackMap } from "../protocol/msgpack.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import { lengthAndSum, openOwn, readFully, readSummed, syncFile, writeFully } from "./own-file.ts";
+import { namesHere } from "./names-here.ts";
 import { bootId } from "./owner.ts";
 import { ON_EXISTS, type Policy } from "./policy.ts";
 
@@ -139,7 +140,8 @@ export class Journal {
       if (v !== 2) throw new Error("version");
       if (!(named instanceof Uint8Array && receiver instanceof Uint8Array)) throw new Error("ids");
       const head = readHead(fd, HEADER + header.length, of);
-      const manifest = decodeHead(head);
+      // What was agreed to has these names.
+      const manifest = decodeHead(head, namesHere(folder, true));
       if (!equalBytes(named, share) || !equalBytes(manifest.share, share)) throw new Error("share");
       const kept = { manifest, head, receiver, policy: readPolicy(policy) };
       const journal = new Journal(fd, kept, HEADER + header.length + head.length);

@@ -144,6 +144,7 @@ export const RECEIVE_OPTIONS = {
   many: v.optional(yesOrNo),
   onExists: v.optional(v.picklist(ON_EXISTS, `has to be one of ${ON_EXISTS.join(", ")}`)),
   checksum: v.optional(yesOrNo),
+  renameUnsafe: v.optional(yesOrNo),
   stdout: v.optional(yesOrNo),
   again: v.optional(again),
 };

@@ -248,9 +248,9 @@ export class Receiving {
     if (this.#opening !== offer) return;
     this.#isMoving = false;
     try {
-      const { out, stdout, onExists, prefix, checksum } = this.#job;
+      const { out, stdout, onExists, prefix, checksum, renameUnsafe } = this.#job;
       const output = stdout ? STDOUT : undefined;
-      const destination = { dir: out, output, onExists, prefix, checksum };
+      const destination = { dir: out, output, onExists, prefix, checksum, renameUnsafe };
       const incoming = new Incoming(offer, this.#keys, destination);
       this.#incoming = incoming;
       if (offer.admit === true) this.#pace.tell({ event: "unadmitted" });
@@ -311,10 +311,19 @@ export class Receiving {
       const { takenOver: bytes, size } = incoming;
       if (bytes > 0) this.#emit({ event: "resumed", bytes, size });
       this.#forgetFormer(incoming);
+      this.#tellRenamed(incoming);
       if (incoming.kept) this.#remember(incoming);
       this.#handle({ type: "accepted", next });
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  #tellRenamed({ manifest }: Incoming): void {
+    const { told = [], more = 0 } = manifest?.renames ?? {};
+    for (const [i, renamed] of told.entries()) {
+      const isLast = more > 0 && i === told.length - 1;
+      this.#emit({ event: "renamed", ...renamed, ...(isLast ? { more } : {}) });
     }
   }
 

@@ -131,7 +131,7 @@ export const CLI_FAULTS = {
   "connection-lost": failed("The line to the relay broke", "It is tried again.", 0, true),
   "unsafe-name": failed(
     "The sender offers a file name that is not safe to write",
-    "Nothing was written. Ask the sender to rename the file.",
+    "Nothing was written. Give --rename-unsafe to take it under another name, or ask the sender to rename it.",
   ),
   "bad-manifest": failed(
     "The description of the share is not valid",

@@ -219,6 +219,18 @@ export const UNSENDABLE_TOLD = limit(
   "items",
   "names that cannot be sent, said one by one; more are counted",
 );
+export const RENAMED_TOLD = limit(
+  "RENAMED_TOLD",
+  20,
+  "items",
+  "names that a receiver says it changed, or refuses, one by one; more are counted",
+);
+export const FOLDS_TRIED = limit(
+  "FOLDS_TRIED",
+  64,
+  "items",
+  "pairs of names that a receiver's file system may take for one, tried for each share",
+);
 export const IGNORE_FILE_BYTES = limit(
   "IGNORE_FILE_BYTES",
   MiB,
@@ -1109,9 +1121,9 @@ export const MESSAGE_VALUES = limit(
 
 export const PARTIAL_STEM_BYTES = limit(
   "PARTIAL_STEM_BYTES",
-  100,
+  80,
   "bytes",
-  "of a file's name in that of its partial directory; leaves room for share and owner",
+  "of a file's name in that of its partial directory; leaves room for share and owner, also where names have 143 bytes",
 );
 export const SYNCS_AT_ONCE = limit(
   "SYNCS_AT_ONCE",

@@ -19,12 +19,14 @@ import {
   MANIFEST_FILES,
   MANY_FILES,
   RECORD_INDEX,
+  RENAMED_TOLD,
   TEXT_BYTES,
 } from "./limits.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "./permissions.ts";
 import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
-import { checkNames, parseSafePath, type SafePath } from "./names.ts";
+import { checkNames, exactKey, parseSafePath, type SafePath } from "./names.ts";
+import { giveNames, type Naming, type Renames } from "./renames.ts";
 import {
   dataPerRecord,
   MAX_RECORD_SIZE,
@@ -87,6 +89,8 @@ export interface Manifest {
   readonly edition?: Edition;
   /** Folders that it makes, those that paths only lead through included. Not said: counted. */
   readonly folders: number;
+  /** What got other names than the share has, where that was asked for; else undefined. */
+  readonly renames?: Renames;
 }
 
 export interface EncodedManifest {
@@ -224,7 +228,7 @@ function listTooLong(): FaultError {
  */
 function checkSendable(files: readonly ManifestFile[]): number {
   try {
-    return checkNames(files, MANIFEST_FILES);
+    return checkNames(files, MANIFEST_FILES, exactKey);
   } catch (error) {
     if (!(error instanceof FaultError) || error.code === "share-too-big") throw error;
     throw new FaultError("unsendable-name", error.detail, { cause: error });
@@ -277,14 +281,16 @@ export type Tidy = () => void;
 /**
  * Reads a manifest (without the length before it) and checks it against itself and against what
  * was offered. All its names are safe, and safe side by side.
+ * @param naming where they are written; not said: they are refused where any system would
  * @throws FaultError "bad-manifest", or "unsafe-name" for any of its names
  */
 export function decodeManifest(
   bytes: Uint8Array,
   expected: ExpectedShare,
   tidy: Tidy = () => undefined,
+  naming?: Naming,
 ): Manifest {
-  const manifest = readManifest(bytes, tidy);
+  const manifest = readManifest(bytes, tidy, naming);
   if (!equalBytes(manifest.share, expected.share)) throw bad("it is of another share");
   if (manifest.recordSize !== expected.recordSize) throw bad("another record size than offered");
   if (expected.records !== undefined && manifest.records !== expected.records) {
@@ -293,17 +299,20 @@ export function decodeManifest(
   return manifest;
 }
 
+/** Where nothing is written, names need only be safe. */
+const AS_SENT: Naming = { renames: false, folds: () => false, holds: () => true };
+
 /**
  * Reads a head that was kept, length and manifest and nothing after them. It is checked against
  * itself only: whether it is of the right share is for the caller to see.
  * @throws FaultError as `decodeManifest`
  */
-export function decodeHead(head: Uint8Array): Manifest {
+export function decodeHead(head: Uint8Array, naming: Naming = AS_SENT): Manifest {
   if (manifestLength(head) !== head.length - MANIFEST_LENGTH_BYTES) throw bad("another length");
-  return readManifest(head.subarray(MANIFEST_LENGTH_BYTES));
+  return readManifest(head.subarray(MANIFEST_LENGTH_BYTES), undefined, naming);
 }
 
-function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest {
+function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined, naming?: Naming): Manifest {
   const map = unpack(bytes);
   const { files: list, version } = map;
   if (typeof version === "number" && version > STATES_VERSION) {
@@ -314,15 +323,17 @@ function readManifest(bytes: Uint8Array, tidy: Tidy = () => undefined): Manifest
   const result = v.safeParse(ManifestSchema, map, { abortEarly: true });
   if (!result.success) throw bad(whereOf(result.issues[0]));
   tidy();
-  const { before, since, files: raw, ...rest } = result.output;
-  const files = readFiles(raw, tidy);
+  const { before, since, files: entries, ...rest } = result.output;
+  const raw = readFiles(entries, tidy, naming?.renames === true);
+  const { entries: files, renames } = naming ? giveNames(raw, naming) : { entries: raw };
   const edition =
     before === undefined && since === undefined ? undefined : readEdition(before, since);
   const manifest = { ...rest, files, ...(edition && { edition }) };
   const problem = problemOf(manifest);
   if (problem !== undefined) throw bad(problem);
   checkSizes(manifest, MANIFEST_LENGTH_BYTES + bytes.length + stateBytes(manifest));
-  return { ...manifest, folders: countFolders(files) };
+  const folders = countFolders(files, naming && exactKey);
+  return { ...manifest, folders, ...(renames ? { renames } : {}) };
 }
 
 function readEdition(before: Uint8Array[] = [], since = new Uint8Array()): Edition {
@@ -330,9 +341,12 @@ function readEdition(before: Uint8Array[] = [], since = new Uint8Array()): Editi
 }
 
 /** @throws FaultError "unsafe-name" for names that can't be side by side, "bad-manifest" for too many */
-function countFolders(files: readonly ManifestFile[]): number {
+function countFolders(
+  files: readonly ManifestFile[],
+  keyOf: ((name: string) => string) | undefined,
+): number {
   try {
-    return checkNames(files, MANIFEST_FILES);
+    return checkNames(files, MANIFEST_FILES, keyOf);
   } catch (cause) {
     if (!(cause instanceof FaultError) || cause.code !== "share-too-big") throw cause;
     throw new FaultError("bad-manifest", cause.detail, { cause });
@@ -340,16 +354,24 @@ function countFolders(files: readonly ManifestFile[]): number {
 }
 
 /** Each entry checked in the place of the raw one, so that there are never two of all. */
-function readFiles(list: unknown[], tidy: Tidy): ManifestFile[] {
+function readFiles(list: unknown[], tidy: Tidy, anyName: boolean): ManifestFile[] {
+  const unsafe: string[] = [];
   for (let i = 0; i < list.length; i++) {
-    list[i] = readFile(list[i], i);
+    try {
+      list[i] = readFile(list[i], i, anyName);
+    } catch (error) {
+      if (!(error instanceof FaultError) || error.code !== "unsafe-name") throw error;
+      unsafe.push(error.detail ?? "");
+      if (unsafe.length >= RENAMED_TOLD) break;
+    }
     if (i % MANY_FILES === MANY_FILES - 1) tidy();
   }
+  if (unsafe.length > 0) throw new FaultError("unsafe-name", unsafe.join("; "));
   return list as ManifestFile[];
 }
 
 /** Modes never refuse a share: of one that is none nothing is kept. */
-function readFile(entry: unknown, i: number): ManifestFile {
+function readFile(entry: unknown, i: number, anyName: boolean): ManifestFile {
   if (typeof entry !== "object" || entry === null) throw bad(`files.${i}`);
   const { path, size, mode, mtime, type = "file" } = entry as PlainMap;
   if (typeof path !== "string") throw bad(`files.${i}.path`);
@@ -358,7 +380,13 @@ function readFile(entry: unknown, i: number): ManifestFile {
   if (type !== "file" && type !== "folder") throw bad(`files.${i}.type`);
   const time = readTime(mtime);
   if (time === undefined) throw bad(`files.${i}.mtime`);
-  return { path: parseSafePath(path), type, size, mode: safeMode(mode), mtime: time };
+  return {
+    path: anyName ? (path as SafePath) : parseSafePath(path),
+    type,
+    size,
+    mode: safeMode(mode),
+    mtime: time,
+  };
 }
 
 interface Shape {

@@ -112,11 +112,16 @@ export interface NamedEntry {
  * in it.
  * @param most files and folders there may be, with the folders that paths only lead through: each
  *   costs a receiver as much as one that is named
+ * @param keyOf equal for names that are taken for one
  * @returns how many folders there are, of both kinds
  * @throws FaultError "unsafe-name" with the second path of the two, "share-too-big"
  */
-export function checkNames(paths: readonly NamedEntry[], most: number): number {
-  const tree = new NameTree(most);
+export function checkNames(
+  paths: readonly NamedEntry[],
+  most: number,
+  keyOf: (name: string) => string = collisionKey,
+): number {
+  const tree = new NameTree(most, keyOf);
   // Most paths lie in the folder of the one before.
   let before = { parent: "", folder: tree.root };
   for (const { path, type } of paths) {
@@ -154,14 +159,16 @@ class NameTree {
   readonly root = new Folder("");
   folders = 0;
   readonly #most: number;
+  readonly #keyOf: (name: string) => string;
   #entries = 0;
 
-  constructor(most: number) {
+  constructor(most: number, keyOf: (name: string) => string) {
     this.#most = most;
+    this.#keyOf = keyOf;
   }
 
   addFile({ entries }: Folder, name: string, path: string): void {
-    const key = collisionKey(name);
+    const key = this.#keyOf(name);
     if (entries.has(key)) throw unsafe(path, THERE_TWICE);
     this.#count();
     entries.set(key, "file");
@@ -174,7 +181,7 @@ class NameTree {
   }
 
   folderIn(here: Folder, name: string, path: string): Folder {
-    const key = collisionKey(name);
+    const key = this.#keyOf(name);
     const there = here.entries.get(key);
     if (there === "file") throw unsafe(path, THERE_TWICE);
     if (there !== undefined) {
@@ -201,7 +208,7 @@ export function collisionKey(name: string): string {
 }
 
 /** Most names are ASCII, which has none of these: then nothing is made anew. */
-function withoutIgnored(name: string): string {
+export function withoutIgnored(name: string): string {
   return ASCII.test(name) ? name : name.replaceAll(IGNORED, "");
 }
 
@@ -231,7 +238,7 @@ function lengthProblem(path: string, names: readonly string[]): string | undefin
   return undefined;
 }
 
-function nameProblem(name: string): string | undefined {
+export function nameProblem(name: string): string | undefined {
   if (name === "") return "it is empty or has an empty part";
   if (isLonger(name, NAME_BYTES)) return `one name in it is longer than ${NAME_BYTES} bytes`;
   if (CONTROL.test(name)) return "it has a control character";
@@ -252,7 +259,7 @@ function unsafe(path: string, reason: string): FaultError {
   return new FaultError("unsafe-name", `${quoted(path)}: ${reason}`);
 }
 
-export function unsendable(path: string, reason: string): FaultError {
+function unsendable(path: string, reason: string): FaultError {
   return new FaultError("unsendable-name", `${quoted(path)}: receivers would refuse it: ${reason}`);
 }
 
@@ -260,4 +267,9 @@ export function quoted(path: string): string {
   const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
   const more = start.join("").length < path.length ? "…" : "";
   return `"${escapeForDisplay(start.join(""))}${more}"`;
+}
+
+/** For file systems that tell all names apart. */
+export function exactKey(name: string): string {
+  return name;
 }

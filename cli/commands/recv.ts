@@ -39,6 +39,11 @@ export default command({
     overwrite: { type: "boolean", description: "Replace files that are there and differ" },
     rename: { type: "boolean", description: "Keep both: name (1), also for a folder" },
     skip: { type: "boolean", description: "Leave files that are there as they are" },
+    "rename-unsafe": {
+      type: "boolean",
+      description:
+        "Take files whose names are not safe to write under others; else refuse the share",
+    },
     checksum: {
       type: "boolean",
       description:

@@ -34,6 +34,7 @@ export interface RecvValues {
   readonly overwrite: boolean;
   readonly rename: boolean;
   readonly skip: boolean;
+  readonly "rename-unsafe": boolean;
   readonly checksum: boolean;
   readonly name: string | undefined;
   readonly limit: string | undefined;
@@ -118,6 +119,7 @@ export async function runRecv(
     many: values.yes,
     onExists,
     checksum: values.checksum,
+    renameUnsafe: values["rename-unsafe"],
     stdout: values.stdout,
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,

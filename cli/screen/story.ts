@@ -131,6 +131,11 @@ export class Story {
             `Not fetched: ${count(event.files, "file", "files")} that are here (${size(event.bytes)})`,
           ),
         ];
+      case "renamed": {
+        const more = event.more === undefined ? "" : `, and ${event.more} more`;
+        const [from, to] = [shown(event.from), shown(event.to)];
+        return [say(yellow(`Named ${to} here, as it cannot be ${from}${more}`))];
+      }
       case "text":
         return shownText(event.text).map(say);
       case "saved":

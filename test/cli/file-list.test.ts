@@ -148,14 +148,14 @@ describe("a folder", () => {
     plant(folder.path, { "top/a": "", "top/bad?/inside": "" });
     writeFileSync(Buffer.concat([Buffer.from(`${top}/`), Buffer.from([0x66, 0xff])]), "x");
     const { detail } = await faultOfAsync(() => list(top), "unsendable-name");
-    expect(detail).toStartWith("6 names: ");
-    for (const name of ["top/in/con", "top/a:b", "top/x.", "top/a", "top/bad?"]) {
+    expect(detail).toStartWith("5 names: ");
+    for (const name of ["top/in/con", "top/a:b", "top/x.", "top/bad?"]) {
       expect(detail).toContain(`"${name}": receivers would refuse it`);
     }
     expect(detail).toContain("it is not UTF-8");
     const { files, skipped } = await list(top, { skipUnsafe: true });
-    expect(files.map(({ path }) => String(path))).toEqual(["top/A", "top/fine", "top/in"]);
-    expect(skipped.map(({ why }) => why)).toEqual(Array.from({ length: 6 }, () => "unsafe"));
+    expect(files.map(({ path }) => String(path))).toEqual(["top/A", "top/a", "top/fine", "top/in"]);
+    expect(skipped.map(({ why }) => why)).toEqual(Array.from({ length: 5 }, () => "unsafe"));
     await faultOfAsync(() => list(join(top, "x."), { skipUnsafe: true }), "unsendable-name");
     const exclude = ["con", "a:b", "x.", "a", "bad*", "f\uFFFD"];
     expect(await found(top, { exclude })).toEqual(["top/A", "top/fine", "top/in/"]);

@@ -4,9 +4,14 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { findPartial, openPartial } from "../../cli/find-partial.ts";
 import { Folder } from "../../cli/folder.ts";
+import { HeldFolder } from "../../cli/held-folder.ts";
+import { namesHere } from "../../cli/names-here.ts";
 import type { PartialShare } from "../../cli/partial.ts";
 import { ON_EXISTS, type OnExists } from "../../cli/policy.ts";
 import { Survey } from "../../cli/survey.ts";
+import { FaultError } from "../../protocol/faults.ts";
+import { decodeHead } from "../../protocol/manifest.ts";
+import { packMap as pack } from "../../protocol/msgpack.ts";
 import { bytesOf, list, listTree, temporaryFolder, testShare, testTree } from "./disk.ts";
 import {
   canMount,
@@ -333,5 +338,112 @@ describe("times and modes", () => {
     } finally {
       process.umask(before);
     }
+  });
+});
+
+/** A share of empty files with these paths, whatever they are, as a sender could offer it. */
+function shareOf(...paths: readonly string[]): Uint8Array {
+  const files = paths.map((path) => ({ path, size: 0, mode: 0, mtime: 0 }));
+  const [share, recordSize] = [new Uint8Array(16), 4096];
+  const map = { version: 1, share, recordSize, records: 1, bytes: 0, files };
+  const manifest = new Uint8Array(pack(map));
+  const head = new Uint8Array(4 + manifest.length);
+  new DataView(head.buffer).setUint32(0, manifest.length);
+  head.set(manifest, 4);
+  return head;
+}
+
+const NAMES = [
+  "t/a:b",
+  "t/a?b",
+  "t/a_b",
+  "t/con",
+  "t/x.",
+  "t/../y",
+  "/etc/x",
+  "t/\u001b[2J",
+  "~/k",
+];
+
+describe("names that cannot be here", () => {
+  test("refuse the share all at once, or get others that are safe and the same each time", () => {
+    using folder = temporaryFolder();
+    using held = HeldFolder.hold(folder.path);
+    let detail = "";
+    try {
+      decodeHead(shareOf(...NAMES), namesHere(held, false));
+    } catch (error) {
+      if (error instanceof FaultError && error.code === "unsafe-name") detail = error.detail ?? "";
+    }
+    for (const name of ["t/a:b", "t/con", "t/x.", "t/../y", "/etc/x", "~/k"]) {
+      expect(detail).toContain(`"${name}": `);
+    }
+    const named = decodeHead(shareOf(...NAMES), namesHere(held, true));
+    expect(named.files.map(({ path }) => String(path))).toEqual([
+      "t/a_b~1",
+      "t/a_b~2",
+      "t/a_b",
+      "t/_con",
+      "t/x_",
+      "t/_/y",
+      "_/etc/x",
+      "t/_[2J",
+      "_~1/k",
+    ]);
+    expect(named.renames?.told.length).toBe(8);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  test("those that differ only in case are all there where the file system tells them apart", () => {
+    using folder = temporaryFolder();
+    using held = HeldFolder.hold(folder.path);
+    const named = decodeHead(shareOf("t/A", "t/a", "T/x"), namesHere(held, false));
+    expect(named.files.map(({ path }) => String(path))).toEqual(["t/A", "t/a", "T/x"]);
+    expect(named.renames).toBeUndefined();
+  });
+
+  test.skipIf(!canMount)(
+    "a file system that cannot hold them gives others, and finds them again",
+    async () => {
+      await using mount = await mountFaulty({ folded: true, names: 143 });
+      const long = `${"é".repeat(80)}.txt`;
+      const dir = mount.path;
+      for (const run of ["first", "second"]) {
+        using held = HeldFolder.hold(dir);
+        const tree = testTree(1, [
+          { path: "t/A.txt", size: 300 },
+          { path: "t/a.txt", size: 301 },
+          { path: `t/${long}`, size: 3 },
+        ]);
+        const manifest = decodeHead(tree.head, namesHere(held, false));
+        expect(manifest.files.map(({ path }) => String(path))).toEqual([
+          "t/A.txt",
+          "t/a~1.txt",
+          `t/${"é".repeat(48)}.txt`,
+        ]);
+        const taken = await receiveAgain(dir, { ...tree, manifest }, "number");
+        expect([run, taken > 0]).toEqual([run, run === "first"]);
+        expect(list(join(dir, "t")).length).toBe(3);
+      }
+      expect(list(dir)).toEqual(["t"]);
+    },
+  );
+
+  test.skipIf(!canMount)("a partial with other names goes on", async () => {
+    await using mount = await mountFaulty({ folded: true });
+    const tree = testTree(1, [
+      { path: "t/A", size: 300 },
+      { path: "t/a", size: 301 },
+    ]);
+    using held = HeldFolder.hold(mount.path);
+    const share = { ...tree, manifest: decodeHead(tree.head, namesHere(held, false)) };
+    const partial = begin(mount.path, share);
+    writeUntil(partial, share, 4);
+    await partial.close();
+    const again = findPartial({ dir: mount.path, share: tree.manifest.share });
+    expect(again?.next).toBe(4);
+    writeUntil(again!, share);
+    await again!.finish({ onExists: "fail" });
+    expect(bytesOf(join(mount.path, "t", "a~1"))).toEqual(tree.contents.get("t/a")!);
   });
 });

@@ -3,12 +3,13 @@
  * share after another and has to refuse each before anything is written.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientEvent } from "../../cli/events.ts";
 import {
   EVENTS_AT_ONCE,
   LOBBY_CODE,
+  parseCode,
   MANIFEST_FILES,
   RELAY_LIMITS,
   u32,
@@ -23,6 +24,8 @@ import { HostileSender, type Entry, type Lie } from "./sender.ts";
 
 const folder = temporaryFolder();
 const out = join(folder.path, "a/b/out");
+const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip-subject");
+
 let relay: Relay;
 let receiver: Command;
 /** Faults that the receiver told: after EVENTS_AT_ONCE it tells one a second. */
@@ -153,7 +156,7 @@ describe("refused by name", () => {
     }
   });
 
-  test("F11 CVE-2026-23950 names that some system takes for one", async () => {
+  test("F11 CVE-2026-23950 not names that another system takes for one: here both arrive", async () => {
     for (const pair of [
       ["A", "a"],
       ["\u00e9", "e\u0301"],
@@ -162,8 +165,34 @@ describe("refused by name", () => {
       ["d/x", "D/y"],
       ["a\u200db", "ab"],
     ]) {
-      await refuses("unsafe-name", named(...pair));
+      const { verdict } = await offer(named(...pair.map((path) => `both/${path}`)));
+      expect([pair, verdict]).toEqual([pair, "saved"]);
+      for (const path of pair) expect(existsSync(join(out, "both", path))).toBe(true);
+      rmSync(join(out, "both"), { recursive: true });
     }
+  });
+
+  test("with --rename-unsafe they get others, and that is said", async () => {
+    const lie = named("../x", "a/b:c", "/etc/passwd", "con");
+    await using _sender = await HostileSender.start(`${relay.url}/ws`, CODE, lie);
+    const into = join(out, "renamed");
+    mkdirSync(into);
+    const words = ["recv", "--yes", "--hidden", "--rename-unsafe", "--out", into];
+    const renamed: string[] = [];
+    await using command = fileshare(words, { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE });
+    await command.events((event) => {
+      if (event.event === "renamed") renamed.push(`${event.from} > ${event.to}`);
+      return event.event === "done" || event.event === "error";
+    });
+    expect(renamed).toEqual([
+      "../x > _/x",
+      "a/b:c > a/b_c",
+      "/etc/passwd > _~1/etc/passwd",
+      "con > _con",
+    ]);
+    const paths = ["_/x", "_con", "_~1/etc/passwd", "a/b_c"];
+    for (const path of paths) expect(existsSync(join(into, path))).toBe(true);
+    rmSync(into, { recursive: true });
   });
 
   test("F12 one path twice, a file and a folder of one name", async () => {

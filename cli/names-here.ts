@@ -1,0 +1,49 @@
+/** Which names the file system of a folder can hold, and which it takes for one. */
+import { closeSync, constants } from "node:fs";
+
+import { FOLDS_TRIED } from "../protocol/limits.ts";
+import type { Naming } from "../protocol/renames.ts";
+import type { HeldFolder } from "./held-folder.ts";
+import { errorCode, temporaryName } from "./shown-owner.ts";
+
+/** What lstat(2) says of a name that there can't be. */
+const NO_NAME = new Set(["ENAMETOOLONG", "EILSEQ", "EINVAL"]);
+
+/** @param renames whether names that are not safe get others */
+export function namesHere(folder: HeldFolder, renames: boolean): Naming {
+  let tried = 0;
+  let folded = false;
+  return {
+    renames,
+    holds: (name) => {
+      try {
+        folder.look(name);
+        return true;
+      } catch (error) {
+        return !NO_NAME.has(errorCode(error) ?? "");
+      }
+    },
+    folds: (one, other) => {
+      // One pair that is taken for one is enough; very many that are not, too.
+      if (!folded && tried++ < FOLDS_TRIED) folded = takesForOne(folder, one, other);
+      return folded;
+    },
+  };
+}
+
+/** Tried in a folder of its own. Where it can't be tried, they are kept apart. */
+function takesForOne(folder: HeldFolder, one: string, other: string): boolean {
+  const name = temporaryName();
+  try {
+    folder.make(name, 0o700);
+    using inner = folder.enter(name);
+    const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+    closeSync(inner.open(one, O_WRONLY | O_CREAT | O_EXCL, 0o600));
+    return inner.look(other) !== undefined;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return true;
+  } finally {
+    folder.clear(name);
+  }
+}
