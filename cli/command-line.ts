@@ -90,7 +90,7 @@ async function listText(names: readonly string[]): Promise<string> {
   return (await Promise.all(lines)).join("");
 }
 
-/** What the system lacks comes up anywhere, also where a part of this program is loaded. */
+/** A lack of descriptors comes up anywhere, also where a part of this program is loaded. */
 function systemFault(error: unknown): FaultError | undefined {
   const isFull = error instanceof Error && /\b(?:EMFILE|ENFILE)\b/.test(error.message);
   return isFull ? new FaultError("too-many-files", undefined, { cause: error }) : undefined;

@@ -27,7 +27,7 @@ function hangUp(): void {
   interrupt();
 }
 
-/** What the process ends with, where a closed terminal may be why it was interrupted. */
+/** The exit code of the process: a closed terminal has one of its own. */
 export function exitCodeOf(exitCode: number): number {
   return hungUp && exitCode === EXIT.interrupted ? EXIT.hungUp : exitCode;
 }

@@ -1,4 +1,4 @@
-/** What the kernel has not got rid of yet: Linux alone says so, in proc_net(5). */
+/** Bytes that the kernel still holds for our sockets. Linux alone says so, in proc_net(5). */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Of an established connection. */

@@ -1,4 +1,4 @@
-/** Whether anything gets through on an open line, and what may be wrong when nothing does. */
+/** Watches an open line: whether anything gets through, and why not. */
 
 /** After this without a byte that moves, people are told why. The relay pings each 10 s. ms */
 export const STUCK_MS = 15_000;

@@ -27,7 +27,7 @@ const PROXY_PASSWORD = "407";
 /** Of an answer that is no relay's so much is looked at. bytes */
 const LOOK_BYTES = 4096;
 
-/** What the system or the name server says, for people. */
+/** Codes of the system and of the name server, as reasons for people. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "that name leads to no address",
   EAI_AGAIN: "no name server answers: is this machine online?",
@@ -73,7 +73,7 @@ export interface NoLine {
   readonly why?: string | undefined;
 }
 
-/** What is said of a fault of the line: the address or the proxy, and the reason. */
+/** The detail of a fault of the line: the address or the proxy, and the reason. */
 export function aboutLine(relay: string, { fault, why }: NoLine): string | undefined {
   if (ABOUT_PROXY.has(fault)) return why;
   if (!ABOUT_ADDRESS.has(fault)) return undefined;
@@ -143,7 +143,7 @@ interface PlainAnswer {
   readonly text: string;
 }
 
-/** What a request without an upgrade gets there. */
+/** The answer to a request without an upgrade. */
 async function askPlainly(address: string): Promise<PlainAnswer | undefined> {
   try {
     const response = await fetch(address.replace(/^ws/, "http"), probing(address));

@@ -1,4 +1,4 @@
-/** What the system's error codes mean, for people. */
+/** The system's error codes, as reasons for people. */
 import { errorCode } from "./shown-owner.ts";
 
 /** Reasons that a person can do something about, by the code of errno(3). */

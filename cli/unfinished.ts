@@ -34,7 +34,7 @@ export function chosen(given: string): Unfinished {
 /** Entries that a sentence names. */
 const NAMED = 5;
 
-/** What may be chosen, for the sentence about a choice that is none. */
+/** The choices, for the sentence about a choice that is none. */
 export function whatIsThere(all: readonly Unfinished[]): string {
   if (all.length === 0) return "nothing is unfinished";
   const named = all.slice(0, NAMED).map((item) => {

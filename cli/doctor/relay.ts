@@ -67,7 +67,7 @@ export async function checkRelay(
   return { name: "relay", verdict: "failed", message, advice };
 }
 
-/** What can be done where a relay lets nobody in, or senders not, who has no token that it takes. */
+/** Advice for a client whose token a relay does not take, or that has none. */
 export function adviceOnToken(token: string | undefined): string {
   return token === undefined || token === ""
     ? "A token is missing: ask whoever runs the relay for one, and give it as FILESHARE_TOKEN, or with --token."

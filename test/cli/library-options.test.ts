@@ -1,4 +1,4 @@
-/** What a program gives wrongly is told in the library's own words, before anything starts. */
+/** The library names a wrong option in its own words, before anything starts. */
 import { describe, expect, test } from "bun:test";
 
 import { FaultError, receive, send, type ReceiveOptions, type SendOptions } from "../../cli/mod.ts";
@@ -81,7 +81,7 @@ describe("a wrong option is named", () => {
     check("receive", option, value, said);
   });
 
-  test("also one that is missing, and what is no object", () => {
+  test("also one that is missing, and options that are no object", () => {
     expect(faultOf(send, {}).message).toContain("what is missing");
     expect(faultOf(receive, {}).message).toContain("code is missing");
     expect(faultOf(send, ["a.bin"]).code).toBe("usage");

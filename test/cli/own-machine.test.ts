@@ -1,4 +1,4 @@
-/** What is wrong with this machine, its network or its folders is said with the real reason. */
+/** Errors name the real reason when this machine, its network or its folders are at fault. */
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";

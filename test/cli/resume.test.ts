@@ -75,7 +75,7 @@ class Place {
     };
   }
 
-  /** What is remembered here. */
+  /** Looks at the state of this case. */
   look<T>(at: () => T): T {
     const before = process.env["XDG_STATE_HOME"];
     process.env["XDG_STATE_HOME"] = this.state;
@@ -217,12 +217,12 @@ describe("resume goes on with a send", () => {
     await receiver.outcome;
     const saved = words.includes("--name") ? "x.bin" : "a.bin";
     if (!words.includes("--text")) expect(bytesOf(join(at.out, saved))).toEqual(file.bytes);
-    // Whoever stays may come back.
+    // A sender with --stay may come back.
     expect(at.look(unfinished)).toHaveLength(words.includes("--stay") ? 1 : 0);
   });
 });
 
-/** What a receiver got: a text, or that it saved something. */
+/** The text that a receiver got, or that it saved something. */
 async function taken(receiver: ReturnType<typeof receive>): Promise<string> {
   let got = "nothing";
   for await (const event of receiver) {

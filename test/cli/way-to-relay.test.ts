@@ -1,4 +1,4 @@
-/** What is said when there is no line to a relay: by doctor, which says what the other commands say. */
+/** The reasons why there is no line to a relay, as doctor and all other commands tell them. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -76,7 +76,7 @@ function answer(status: string, headers = "", body = ""): string {
   return `HTTP/1.1 ${status}\r\nconnection: close\r\n${headers}content-length: ${body.length}\r\n\r\n${body}`;
 }
 
-describe("what answers in the place of a relay is told:", () => {
+describe("an answer in the place of a relay's is named:", () => {
   test.each<[what: string, answer: string, said: string]>([
     ["a wrong path", answer("404 Not Found"), "there is nothing at /x/ws, 404"],
     [
@@ -263,7 +263,7 @@ describe("with nginx in front of it", () => {
 });
 
 test("an address that the relay's operator banned is told so", async () => {
-  // What a banned client gets, before anything of WebSockets.
+  // A relay answers so to a banned client, before anything of WebSockets.
   await using server = await Speaker.start(answer("403 Forbidden", "", faultMessage("banned")));
   const said = await check(`ws://127.0.0.1:${server.port}/ws`);
   expect(said).toContain(FAULTS.banned.sentence);
@@ -275,7 +275,7 @@ async function freePort(): Promise<number> {
 }
 
 describe("of several addresses", () => {
-  test("the first at which a relay answers is taken, and what the others are is known", async () => {
+  test("the first at which a relay answers is taken, and the others have their reasons", async () => {
     await using relay = await startRelay();
     const there = `${relay.url}/ws`;
     await using page = await Speaker.start(answer("200 OK", "", "<html>"));
