@@ -104,7 +104,7 @@ export class FilesContent implements Content {
   }
 
   get isProved(): boolean {
-    return this.#emptyLooked && this.#watch.unproved.size === 0;
+    return (this.#strict || this.#emptyLooked) && this.#watch.unproved.size === 0;
   }
 
   read(position: number, length: number, of: ReadFor): Uint8Array {
@@ -133,13 +133,13 @@ export class FilesContent implements Content {
   }
 
   async prove(cut: Cut): Promise<void> {
-    if (!this.#emptyLooked) await this.#lookAtEmpty();
+    if (!this.#strict && !this.#emptyLooked) await this.#lookAtEmpty();
     for (const file of this.#watch.unproved) {
       try {
         await this.#prove(file, cut);
         this.#watch.prove(file);
       } catch (error) {
-        if (!(error instanceof FaultError)) throw error;
+        if (this.#strict || !(error instanceof FaultError)) throw error;
         this.#watch.lose(file, error);
       }
     }
@@ -200,16 +200,16 @@ export class FilesContent implements Content {
       // Nothing of the one before was read, so what is there now is sent whole.
       identities.adopt(file, stat);
     } else if (likeness !== "same") {
-      const grew = likeness === "other" && this.#grew(file, stat);
-      if (this.#strict || of.told || (likeness === "other" && !grew)) throw this.#changed();
-      if (grew) this.#watch.grow(file);
+      const changed = likeness === "other" && (this.#strict || !this.#grew(file, stat));
+      if (of.told || changed) throw this.#changed();
+      if (likeness === "other") this.#watch.grow(file);
       if (isAll) this.#readTwice(file, piece);
       // A file that is written to all the time need not be proved for ever.
       else if (!this.#watch.isProved(file) || !this.#watch.isSame(of.record, isFirst, piece))
         this.#watch.doubt(file);
     }
     this.#watch.begin(file);
-    if (!isAll && !this.#strict) this.#watch.note(of.record, isFirst, piece);
+    if (!isAll) this.#watch.note(of.record, isFirst, piece);
   }
 
   /** More was written to the very same file; whether all of that is behind the end its content says. */

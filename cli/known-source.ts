@@ -106,11 +106,13 @@ export class KnownSource implements Source {
       const { length: lost } = this.#content.lost;
       if (!isSealed && lost > 0) this.#lostThen.set(index, lost);
     }
+    // Nothing that is in doubt may come to its end, also where no states are told.
+    const tells = end > filesEnd || index === records - 1;
+    if (tells && !this.#isTold && !this.#content.isProved) {
+      void this.#prove();
+      return undefined;
+    }
     if (end > filesEnd) {
-      if (!this.#isTold && !this.#content.isProved) {
-        void this.#prove();
-        return undefined;
-      }
       const states = this.#content.states ?? new Uint8Array();
       parts.push(states.subarray(Math.max(0, start - filesEnd), end - filesEnd));
     }
@@ -140,11 +142,11 @@ export class KnownSource implements Source {
     this.#content.close();
   }
 
-  /** Whether a record with states in it was sealed: they are what they are from then on. */
+  /** Whether a record with states in it was sealed, or the last one: they are what they are from then on. */
   get #isTold(): boolean {
-    const { filesEnd, plainBytes, records } = this.#described();
-    if (filesEnd === plainBytes) return false;
-    for (let index = this.#recordAt(filesEnd); index < records; index++) {
+    const { filesEnd, records } = this.#described();
+    const first = Math.min(this.#recordAt(filesEnd), records - 1);
+    for (let index = first; index < records; index++) {
       if (this.isSealed(index)) return true;
     }
     return false;
