@@ -4,7 +4,7 @@ import { closeSync, constants } from "node:fs";
 import { FOLDS_TRIED } from "../protocol/limits.ts";
 import type { Naming } from "../protocol/renames.ts";
 import type { HeldFolder } from "./held-folder.ts";
-import { errorCode, temporaryName } from "./shown-owner.ts";
+import { errorCode, removeTemporary, temporaryName } from "./shown-owner.ts";
 
 /** What lstat(2) says of a name that there can't be. */
 const NO_NAME = new Set(["ENAMETOOLONG", "EILSEQ", "EINVAL"]);
@@ -39,11 +39,21 @@ function takesForOne(folder: HeldFolder, one: string, other: string): boolean {
     using inner = folder.enter(name);
     const { O_WRONLY, O_CREAT, O_EXCL } = constants;
     closeSync(inner.open(one, O_WRONLY | O_CREAT | O_EXCL, 0o600));
-    return inner.look(other) !== undefined;
+    const isOne = inner.look(other) !== undefined;
+    removeTemporary(inner, one);
+    return isOne;
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return true;
   } finally {
-    folder.clear(name);
+    removeEmpty(folder, name);
+  }
+}
+
+function removeEmpty(folder: HeldFolder, name: string): void {
+  try {
+    folder.removeFolder(name);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error; // it was not made, or something else has its name
   }
 }

@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync } from "node:fs";
 /** A folder in which a file can be made for a moment. */
 interface Place {
   open(name: string, flags: number, mode: number): number;
-  clear(name: string): void;
+  remove(name: string): void;
 }
 
 /**
@@ -41,7 +41,19 @@ function ownerOfNew(place: Place): number | undefined {
     return fstatSync(fd).uid;
   } finally {
     closeSync(fd);
-    place.clear(name);
+    removeTemporary(place, name);
+  }
+}
+
+/**
+ * A file of ours that is there for a moment. Where others may rename, something else may have its
+ * name by now: nothing below that is removed.
+ */
+export function removeTemporary(place: Pick<Place, "remove">, name: string): void {
+  try {
+    place.remove(name);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error; // it is gone
   }
 }
 

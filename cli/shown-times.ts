@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, futimesSync } from "node:fs";
 
 import type { HeldFolder, Spot } from "./held-folder.ts";
-import { temporaryName } from "./shown-owner.ts";
+import { removeTemporary, temporaryName } from "./shown-owner.ts";
 
 const MS_NS = 1_000_000n;
 /** The coarsest step of a common file system, FAT's. What is further away is another time. ns */
@@ -32,7 +32,7 @@ export class ShownTimes implements Disposable {
     for (const one of this.#tried.values()) {
       if (one === undefined) continue;
       closeSync(one.fd);
-      one.spot.folder.clear(one.spot.name);
+      removeTemporary(one.spot.folder, one.spot.name);
       one.spot.folder.close();
     }
     this.#tried.clear();

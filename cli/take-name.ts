@@ -23,7 +23,7 @@ import { FaultError } from "../protocol/faults.ts";
 import { COMPARE_BYTES } from "../protocol/limits.ts";
 import { errorCode } from "./folder.ts";
 import { lookAt, type Spot } from "./held-folder.ts";
-import { temporaryName } from "./shown-owner.ts";
+import { removeTemporary, temporaryName } from "./shown-owner.ts";
 import { setMode, setTime, syncFile, writeFully } from "./own-file.ts";
 
 export interface Taking {
@@ -59,7 +59,7 @@ export async function takeName(taking: Taking): Promise<BigIntStats | undefined>
   } catch {
     throw failed;
   } finally {
-    spot.folder.clear(spot.name);
+    removeTemporary(spot.folder, spot.name);
   }
 }
 
@@ -88,7 +88,7 @@ export async function replaceFile(taking: Taking): Promise<BigIntStats> {
     if (taken === undefined) throw failed; // another program was quicker
     return taken;
   } finally {
-    if (taken !== undefined) aside.folder.clear(aside.name);
+    if (taken !== undefined) removeTemporary(aside.folder, aside.name);
     else if (lookAt(target) === undefined && before !== undefined)
       target.folder.move(aside.name, target.folder, target.name);
   }
@@ -183,7 +183,7 @@ async function copyBeside(
     await syncFile(to, fsync);
     return { spot, copied: fstatSync(to, { bigint: true }) };
   } catch {
-    if (to !== undefined) spot.folder.clear(spot.name);
+    if (to !== undefined) removeTemporary(spot.folder, spot.name);
     throw failed;
   } finally {
     closeSync(from);
