@@ -151,7 +151,8 @@ export async function runSend(
     return `To go on with the same code: ${resume}${token}`;
   };
   const isSeen = !values.json && (!values.quiet || values.qr);
-  const others = isSeen ? await othersReach(relay) : { relay, note: undefined };
+  const others =
+    isSeen && code !== undefined ? await othersReach(relay) : { relay, note: undefined };
   const screen = await openScreen(
     {
       side: "sender",
