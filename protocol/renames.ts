@@ -99,8 +99,9 @@ function isFine(entries: readonly NamedEntry[], { holds, renames }: Naming): boo
     checkNames(entries, MANIFEST_FILES);
     return true;
   } catch (error) {
-    if (!(error instanceof FaultError) || error.code !== "unsafe-name") throw error;
-    return false;
+    if (!(error instanceof FaultError)) throw error;
+    // Of too many entries none gets a name: the manifest is refused for them.
+    return error.code !== "unsafe-name";
   }
 }
 
