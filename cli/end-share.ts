@@ -20,7 +20,7 @@ import type { SendJob } from "./jobs.ts";
 import { Line } from "./line.ts";
 import type { NoLine } from "./line-trouble.ts";
 
-/** What it takes to open it once more. */
+/** All that a sender needs to open it once more. */
 export interface OldShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;

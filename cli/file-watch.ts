@@ -1,6 +1,6 @@
 /**
- * What becomes of files while they are sent: which are not what they were, and what of them left
- * before that was seen.
+ * Watches files while they are sent: which of them are not as they were found, and which of their
+ * bytes left before that was seen.
  *
  * A file is given up when it is found changed or gone: from then on zeros stand for it, and receivers
  * hear behind the last file that it is not whole. A file that grew, or whose identity is in doubt,
@@ -70,7 +70,7 @@ export class FileWatch {
 
   /** It is no whole file any more. @throws the fault when no file is left */
   lose(file: number, fault: FaultError): void {
-    // What the system says of a file comes with its own error; what it holds does not.
+    // An error of the system is the cause of its fault; other content has no cause.
     this.#states[file] = byteOf(fault.cause === undefined ? "changed" : "missing");
     this.#unproved.delete(file);
     if (!this.#lostAs.has(file)) this.#lostAs.set(file, this.#lost.push(file) - 1);
@@ -82,13 +82,13 @@ export class FileWatch {
     this.#states[file] = byteOf("grown");
   }
 
-  /** What was read of it need not be what it holds. */
+  /** The bytes that were read of it may not be those that it holds. */
   doubt(file: number): void {
     this.#proved.delete(file);
     this.#unproved.add(file);
   }
 
-  /** What was read of it is what it holds. */
+  /** The bytes that were read of it are those that it holds. */
   prove(file: number): void {
     this.#unproved.delete(file);
     this.#proved.add(file);
@@ -108,7 +108,7 @@ export class FileWatch {
     return this.#pieces.isSame(record, first, piece);
   }
 
-  /** What is to be told of files, in their order. */
+  /** Files to be named, in their order. */
   unsound(pathOf: (file: number) => string): Unsound[] {
     return Array.from(this.#states).flatMap((byte, entry) => {
       const what = stateOf(byte);

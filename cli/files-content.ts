@@ -167,7 +167,7 @@ export class FilesContent implements Content {
     } catch (error) {
       if (this.#strict || !(error instanceof FaultError)) throw error;
       piece.fill(0);
-      // What is to be repeated and can't be is told by its tag.
+      // The tag of a record shows that it can't be repeated.
       if (of.lostThen !== undefined) return;
       const zeros = this.#list.files[file]!.size - position;
       if (of.told || zeros > this.#mostZeros) throw error;

@@ -1,6 +1,6 @@
 /**
- * What is here of the share whose place another one takes, as its files changed at the sender: its
- * partial, and with it that somebody agreed to take it.
+ * The partial of a share whose place another one takes, as its files changed at the sender. It also shows
+ * that somebody agreed to take it.
  */
 import { dangersOf } from "../protocol/dangers.ts";
 import { EDITION_EXTRA_BYTES } from "../protocol/limits.ts";
@@ -39,7 +39,7 @@ export class FormerEdition {
     return undefined;
   }
 
-  /** What was agreed to about names that are taken. */
+  /** The answer about names that are taken, as it was given. */
   get policy(): Policy {
     return this.#partial.policy;
   }
@@ -76,7 +76,7 @@ export class FormerEdition {
     return bytes;
   }
 
-  /** What takes its place is here. */
+  /** The share in its place has all that it needs of it. */
   discard(): Promise<void> {
     return this.#partial.discard();
   }

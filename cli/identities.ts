@@ -1,5 +1,5 @@
 /**
- * What makes each of many files the one that it was, 40 bytes for each.
+ * The identity of each of many files: how it was found, 40 bytes for each.
  *
  * An inode's number is believed when it stays, and proves nothing when it changes: overlays count
  * their layers in its upper bits, so it may change with each mount, and FUSE file systems such as
@@ -36,7 +36,7 @@ export class Identities {
     this.#all.set(fieldsOf(stat), index * FIELDS);
   }
 
-  /** What file `index` is by now; links to it and its mode may be others. */
+  /** Compares file `index` with how it was found; links to it and its mode may be others. */
   compare(index: number, stat: BigIntStats): Likeness {
     const now = fieldsOf(stat);
     const same = (field: number): boolean => this.#all[index * FIELDS + field] === now[field];

@@ -42,7 +42,7 @@ type Stage =
       readonly head: Uint8Array;
       /** What is at the destination; undefined where nothing is saved. */
       readonly survey: Survey | undefined;
-      /** What is here of the share whose place it takes. */
+      /** The share whose place it takes, as far as that is here. */
       readonly former: FormerEdition | undefined;
     }
   | { readonly at: "agreed"; readonly manifest: Manifest; readonly store: Store };
@@ -82,7 +82,7 @@ export class Incoming {
   #policy: Policy;
   readonly #skipped = { files: 0, bytes: 0 };
   #takenOver = 0;
-  /** What is left of the share before is being removed. */
+  /** Removes the rest of the share before. */
   #parting: Promise<unknown> = Promise.resolve();
 
   /**

@@ -3,7 +3,7 @@ import { EDITION_SETTLE_MS, type ReceiverView, type SenderSession } from "../pro
 import type { Former } from "./editions.ts";
 import type { Moving, Sharing } from "./sharing.ts";
 
-/** What the next share has to know of this one. */
+/** All of this share that the next one is made from. */
 export type Place = Omit<Moving, "former" | "verified"> & Pick<Former, "share" | "head">;
 
 export class Move {

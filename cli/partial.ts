@@ -253,7 +253,7 @@ export abstract class PartialShare {
     }
   }
 
-  /** What follows the files is what became of them. */
+  /** The states of files follow the last one. */
   #put(content: Uint8Array, position: number): void {
     const { open, bytes } = this.manifest;
     const ofFiles = open ? content.length : Math.min(content.length, Math.max(bytes - position, 0));

@@ -1,4 +1,4 @@
-/** What the sender told of each file, behind the last of them: in the partial, until all is saved. */
+/** The states of files, as the sender told them behind the last one: in the partial, until all is saved. */
 import { closeSync, constants, fstatSync, fsyncSync } from "node:fs";
 
 import { stateBytes, type Manifest } from "../protocol/manifest.ts";

@@ -48,7 +48,7 @@ import { UploadProgress } from "./upload-progress.ts";
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
 const FULL_SOCKET_SLEEP_MS = 2;
 
-/** What a share that takes the place of another in the same run has from it. */
+/** Figures of a share that go on in the one that takes its place in the same run. */
 export interface Carried {
   readonly startedAt: number;
   readonly activeAt: number | undefined;

@@ -274,7 +274,7 @@ function goOnAnew(
   return begin({ job, source, keys, code, past, former });
 }
 
-/** What is known of a share that is offered anew by the same run. */
+/** A share that the same run offers anew, and how far it came. */
 export interface Moving extends Pick<Sharing, "keys" | "code" | "kept" | "past"> {
   readonly former: Former;
   /** Receivers that have all of it. */

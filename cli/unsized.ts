@@ -29,7 +29,7 @@ const MADE_UP: ReadonlySet<number> = new Set([
   0x7655821, // resctrl
 ]);
 const FUSE = 0x65735546;
-/** What file systems say that have to say something. */
+/** The size that file systems give which have to give one. */
 const SAID_BYTES = 4096n;
 /** To find out whether a file ends where it was said to, and little for a large one. */
 const CHUNK_BYTES = 64 * 1024;

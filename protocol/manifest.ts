@@ -62,7 +62,7 @@ export interface ManifestFile {
   readonly mtime: number;
 }
 
-/** What a share takes the place of, and what of that is still true. */
+/** The shares whose place a share takes, and the files of them that are still true. */
 export interface Edition {
   /** The ids of the shares before it, the first one first; EDITIONS - 1 at most. */
   readonly before: readonly Uint8Array[];

@@ -1,5 +1,5 @@
 /**
- * What became of each file of a share while it was sent. A sender describes its files before it reads
+ * The states of a share's files: what became of each while it was sent. A sender describes its files before it reads
  * them, and they may change meanwhile; so it tells behind the last of them, a byte for each entry of
  * the manifest (see manifest.ts). The bytes are sealed like all else.
  *
