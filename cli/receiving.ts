@@ -110,6 +110,7 @@ export class Receiving {
         token: job.token,
         lobby: job.lobby,
         giveUpAfterMs: job.connectTimeoutMs,
+        fixed: job.stdout,
         window: windowUnder(job.limit),
         confirmMs: CONFIRM_MS,
         random: Math.random,
@@ -189,8 +190,8 @@ export class Receiving {
         return;
       case "passed-over":
         this.#passOver(effect.unreadable);
-        this.#isMoving = effect.anew === true;
-        if (this.#isMoving) this.#moveOn();
+        this.#isMoving = effect.anew !== undefined;
+        if (effect.anew === "told") this.#moveOn();
         return;
       case "link":
         this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
@@ -290,7 +291,8 @@ export class Receiving {
     this.#limitRate(this.#ciphertext.length);
     const { manifestKnown, last } = taken;
     this.#handle({ type: "stored", last, next: incoming.next });
-    if (manifestKnown) this.#handle({ type: "manifest-known" });
+    const before = incoming.manifest?.edition?.before ?? [];
+    if (manifestKnown) this.#handle({ type: "manifest-known", before });
     else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
     this.#tellProgress(incoming);
     // A line that came back is read again; it has to wait like the one before.

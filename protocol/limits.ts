@@ -255,6 +255,12 @@ export const EDITION_EXTRA_BYTES = limit(
   "bytes",
   "a share that is offered anew may have so much more than twice what was agreed to, without another question",
 );
+export const MISSING_MS = limit(
+  "MISSING_MS",
+  5000,
+  "ms",
+  "a receiver whose share is not offered any more waits so long before it looks whether another takes its place",
+);
 export const EDITION_SETTLE_MS = limit(
   "EDITION_SETTLE_MS",
   5000,

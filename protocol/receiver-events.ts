@@ -8,6 +8,8 @@ export interface ReceiverOptions extends Introduction {
   /** What it takes goes on to a client that can't say that it saved it. */
   readonly unconfirmed?: boolean;
   readonly giveUpAfterMs: number | undefined;
+  /** No other share can take the place of one that was begun; false unless given. */
+  readonly fixed?: boolean;
   /** Records that may be on their way at once, 2 to WINDOW_RECORDS; less where the rate is limited. */
   readonly window: number;
   /** How long a saved share waits for the sender to take its receipt. ms */
@@ -42,7 +44,11 @@ export type ReceiverEvent =
   /** Nothing is read from the line for now: that no record comes is no stall. */
   | { readonly type: "held" }
   /** The records so far hold the whole manifest: ask before more comes. */
-  | { readonly type: "manifest-known" }
+  | {
+      readonly type: "manifest-known";
+      /** The shares whose place it takes; none unless given. */
+      readonly before?: readonly Uint8Array[];
+    }
   /** `next`: the first record needed, where what lies before it is here already. */
   | { readonly type: "accepted"; readonly next?: number }
   /** `detail`: why, where nobody could be asked. */
@@ -84,9 +90,14 @@ export type ReceiverEffect =
     }
   /**
    * Let go of it, another one is next. Its beginning does not come, and it may be chosen again; or it
-   * is `unreadable`, or offered `anew` as another share, and is not.
+   * is `unreadable`, or offered `anew` as another share, and is not. `perhaps`: it
+   * is missing, and its sender may have said so in vain.
    */
-  | { readonly type: "passed-over"; readonly unreadable?: Unreadable; readonly anew?: true }
+  | {
+      readonly type: "passed-over";
+      readonly unreadable?: Unreadable;
+      readonly anew?: "told" | "perhaps";
+    }
   | {
       readonly type: "link";
       readonly online: boolean;

@@ -5,6 +5,7 @@ import {
   ACK_EVERY_RECORDS,
   CORRUPT_RETRIES,
   KEEPALIVE_MS,
+  MISSING_MS,
   SENDER_GRACE_MS,
   STALL_MS,
 } from "./limits.ts";
@@ -75,6 +76,8 @@ export class ReceiverSession {
   #unreadable = 0;
   /** Since when the beginning of a share that was promised in the place of another is waited for. */
   #movedAt: number | undefined;
+  /** Left to see whether another takes its place, as it was offered no more. */
+  #missing: { readonly offer: OfferSeen; readonly since: number } | undefined;
   #step: Step = { at: "waiting" };
 
   constructor(options: ReceiverOptions, now: number) {
@@ -124,6 +127,8 @@ export class ReceiverSession {
         return [];
       case "manifest-known":
         if (this.#step.at !== "previewing") return [];
+        if (this.#takesNoPlace(event.before ?? [])) return this.#goBack();
+        this.#missing = undefined;
         this.#step = { at: "asking", share: this.#step.share };
         return [...this.#ack(this.#step.share), { type: "ask" }];
       case "accepted":
@@ -188,6 +193,7 @@ export class ReceiverSession {
         return [...effects, ...this.#passOver()];
       }
     }
+    if (this.#mayBeMoved(share, now)) return [...effects, ...this.#lookElsewhere(share)];
     if (!share.joined) return effects;
     if (share.acked < share.next || now - share.saidAt >= KEEPALIVE_MS) {
       share.saidAt = now;
@@ -247,7 +253,8 @@ export class ReceiverSession {
 
   #choose(): ReceiverEffect[] {
     if (this.#step.at !== "waiting") return [];
-    const offer = this.#offers.choose(this.#order);
+    // The one that was left is waited for where no other is left to look at.
+    const offer = this.#offers.choose(this.#order) ?? this.#missing?.offer;
     if (offer === undefined) return [{ type: "waiting" }];
     this.#step = { at: "opening", offer };
     return [{ type: "open-share", offer }];
@@ -273,9 +280,11 @@ export class ReceiverSession {
       progressAt: now,
       stallMs: STALL_MS,
       saidAt: now,
-      missingSince: this.#offers.get(offer.share) === undefined ? now : undefined,
+      missingSince:
+        this.#offers.get(offer.share) === undefined ? (this.#missing?.since ?? now) : undefined,
       ended: false,
     };
+    if (this.#missing?.offer === offer) this.#missing = undefined;
     if (!event.agreed) this.#step = { at: "previewing", share };
     else if (share.next < share.records) this.#step = { at: "receiving", share };
     else this.#step = { at: "saving", share };
@@ -403,7 +412,40 @@ export class ReceiverSession {
     this.#step = { at: "waiting" };
     // In the lobby nothing ends the wait.
     if (!this.#options.lobby) this.#movedAt = now;
-    return [{ type: "passed-over", anew: true }, ...this.#choose()];
+    return [{ type: "passed-over", anew: "told" }, ...this.#choose()];
+  }
+
+  /** Whoever had no line when its sender said that it offers the share anew finds another in its place. */
+  #mayBeMoved({ missingSince }: Share, now: number): boolean {
+    const { lobby, fixed = false } = this.#options;
+    if (this.#step.at !== "receiving" || lobby || fixed || missingSince === undefined) return false;
+    if (now - missingSince < MISSING_MS) return false;
+    return this.#offers.choose(this.#order)?.senderHere === true;
+  }
+
+  #lookElsewhere({ offer, missingSince: since = 0 }: Share): ReceiverEffect[] {
+    this.#missing = { offer, since };
+    this.#step = { at: "waiting" };
+    return [{ type: "passed-over", anew: "perhaps" }, ...this.#choose()];
+  }
+
+  #takesNoPlace(before: readonly Uint8Array[]): boolean {
+    const left = this.#missing?.offer.share;
+    return left !== undefined && !before.some((id) => equalBytes(id, left));
+  }
+
+  /** It is another share: the one that was left is waited for again. */
+  #goBack(): ReceiverEffect[] {
+    const missing = this.#missing;
+    if (missing === undefined || !("share" in this.#step)) return [];
+    const left = this.#leave("interrupted");
+    this.#offers.ignore(this.#step.share.offer.share);
+    this.#step = { at: "opening", offer: missing.offer };
+    return [
+      ...left,
+      { type: "passed-over", anew: "perhaps" },
+      { type: "open-share", offer: missing.offer },
+    ];
   }
 
   /**

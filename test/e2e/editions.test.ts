@@ -161,6 +161,29 @@ describe("a receiver that needs a record which is another by now", () => {
   });
 });
 
+test("a receiver that had no line when its share was offered anew finds it all the same", async () => {
+  await using at = await stage();
+  const outs = ["early", "away", "late"].map((name) => at.place(name));
+  const job = { relay: at.relay, code: newCode() };
+  await using sender = send({ ...job, path: at.tree, receivers: 3 });
+  const held = at.proxy.holdAfter(3);
+  await using away = receive({ ...job, relay: at.proxy.url, out: outs[1]! });
+  await held;
+  await using early = receive({ ...job, out: outs[0]! });
+  expect((await early.outcome).exitCode).toBe(0);
+  writeFileSync(join(at.tree, "c-large"), content(8, 5 * MiB));
+  rmSync(join(at.tree, "b110"));
+  // For this one the share is offered anew, and nobody can tell the other.
+  await using late = receive({ ...job, out: outs[2]! });
+  expect((await late.outcome).exitCode).toBe(0);
+  at.proxy.cut();
+  at.proxy.release();
+  expect((await away.outcome).exitCode).toBe(0);
+  expect((await sender.outcome).exitCode).toBe(0);
+  expect(bytesIn(join(outs[1]!, "tree"))).toEqual(bytesIn(at.tree));
+  expect(list(outs[1]!)).toEqual(["tree"]);
+});
+
 test("a single file that is written anew amid its transfer arrives as it is then", async () => {
   await using at = await stage();
   const file = makeFile(at.folder, "one.bin", 12 * MiB);

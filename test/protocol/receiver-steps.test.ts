@@ -6,6 +6,7 @@ import {
   KEEPALIVE_MS,
   RECORD_INDEX,
   ReceiverSession,
+  MISSING_MS,
   SENDER_GRACE_MS,
   STALL_MS,
   type FaultCode,
@@ -397,7 +398,7 @@ describe("a share that ends", () => {
 });
 
 describe("a share that is offered anew", () => {
-  const MOVED: ReceiverEffect[] = [{ type: "passed-over", anew: true }, { type: "waiting" }];
+  const MOVED: ReceiverEffect[] = [{ type: "passed-over", anew: "told" }, { type: "waiting" }];
   const cancel = (number: number, reason: "new-edition" | "source-changed"): Message => ({
     t: "cancel",
     share: offer(number).share,
@@ -447,6 +448,53 @@ describe("a share that is offered anew", () => {
       over("source-changed"),
       { type: "finish", fault: "source-changed" },
     ]);
+  });
+
+  /** Its line broke, and on the next one another share is offered. */
+  function missed(): Play {
+    const play = new Play().receiving();
+    play.take(0, 3);
+    play.do({ type: "lost", fault: "connection-lost" });
+    play.connect();
+    expect(play.offers(offer(2))).toEqual([]);
+    return play;
+  }
+
+  test("is found by a receiver that had no line when that was said", () => {
+    const play = missed();
+    expect(play.tick(MISSING_MS)).toContainEqual({ type: "open-share", offer: offer(2) });
+    play.open();
+    play.take(0);
+    const known = play.do({ type: "manifest-known", before: [offer(1).share] });
+    expect(known.at(-1)).toEqual({ type: "ask" });
+    expect(play.do({ type: "accepted" })).not.toEqual([]);
+  });
+
+  test("is not confused with a share beside it: that one is looked at once, and left", () => {
+    const play = missed();
+    play.tick(MISSING_MS);
+    play.open();
+    play.take(0);
+    expect(play.do({ type: "manifest-known" }).slice(-2)).toEqual([
+      { type: "passed-over", anew: "perhaps" },
+      { type: "open-share", offer: offer() },
+    ]);
+    play.open(3, true);
+    const later = play.tick(2 * MISSING_MS);
+    expect(later.some(({ type }) => type === "open-share")).toBe(false);
+    expect(play.offers(offer())).toContainEqual(join(3, WINDOW));
+  });
+
+  test("is waited for again when the share beside it ends before anything of it came", () => {
+    const play = missed();
+    play.tick(MISSING_MS);
+    play.open();
+    expect(play.hear(cancel(2, "source-changed")).at(-1)).toEqual({
+      type: "open-share",
+      offer: offer(),
+    });
+    play.open(3, true);
+    expect(play.tick(SENDER_GRACE_MS).at(-1)).toEqual({ type: "finish", fault: "sender-gone" });
   });
 
   test("leaves a receiver in the lobby there, however long nothing is offered", () => {

@@ -173,7 +173,7 @@ describe("a receiver amid a share", () => {
       const effects = tell(session, said(t, code), "relay-to-receiver");
       if (due === "new-edition") {
         // Not the end: another share takes its place.
-        expect(effects).toEqual([{ type: "passed-over", anew: true }, { type: "waiting" }]);
+        expect(effects).toEqual([{ type: "passed-over", anew: "told" }, { type: "waiting" }]);
         return;
       }
       const finished = effects.flatMap((effect) =>
