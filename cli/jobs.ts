@@ -76,7 +76,7 @@ export interface ReceiveJob {
   readonly allNames: boolean;
   /** Take hidden files, and those that systems act upon, without a question of their own. */
   readonly hidden: boolean;
-  /** The same for what runs when it is opened; undefined: not in the lobby, where strangers send. */
+  /** The same for files that run when they are opened; false unless given. */
   readonly executables?: boolean | undefined;
   /** In the lobby, take more than LOBBY_ENTRIES files and folders at once without a question. */
   readonly many?: boolean | undefined;

@@ -89,10 +89,9 @@ export function send(options: SendOptions): Client {
 
 /**
  * Receives what is sent under a code, into the folder `out` (the present one unless given; made if its
- * parent is there), and goes on with
- * what an earlier run left there. Nothing that exists is replaced unless `onExists` says so. With `ask`, and
- * always for hidden files without `hidden` and, in the lobby, for executables without `executables` and for very many files without `many`, nothing is
- * written before `Client.answer`.
+ * parent is there), and goes on with what an earlier run left there. Nothing that exists is replaced
+ * unless `onExists` says so. Nothing is written before `Client.answer` with `ask`, for hidden files without
+ * `hidden`, for executables without `executables`, and for very many files from the lobby without `many`.
  * @returns as `send`; a path to what was saved is in the `saved` event
  * @throws FaultError as `send`
  */

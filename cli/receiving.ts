@@ -468,7 +468,7 @@ export class Receiving {
    * where anybody may send, so does what runs, and what fills the disk with names alone.
    */
   #needsAnswer(): boolean {
-    const { ask, hidden, stdout, prefix, lobby, many = false, executables = !lobby } = this.#job;
+    const { ask, hidden, stdout, prefix, lobby, many = false, executables = false } = this.#job;
     const manifest = this.#incoming?.manifest;
     if (manifest === undefined || manifest.kind === "text" || stdout) return false;
     if (this.#incoming?.isAgreed === true) return false;

@@ -20,7 +20,7 @@ export default command({
     },
     executables: {
       type: "boolean",
-      description: "With --yes, take executables from the lobby without a question of their own",
+      description: "With --yes, take executables without a question of their own",
     },
     out: {
       type: "string",

@@ -115,7 +115,7 @@ export async function runRecv(
     allNames: values.json,
     // Anybody may send to the lobby, so one word alone is not enough there.
     hidden: values.hidden && (values.yes || !lobby),
-    executables: lobby ? values.executables && values.yes : undefined,
+    executables: values.executables && (values.yes || !lobby),
     many: values.yes,
     onExists,
     checksum: values.checksum,

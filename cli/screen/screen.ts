@@ -52,7 +52,6 @@ export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): A
   let name: string | undefined;
   for (const one of flagged) {
     for (const flag of one.flags) {
-      if (flag === "executable" && !lobby) continue;
       name ??= `${one.name} is ${flag === "autorun" ? "acted upon by systems" : flag}`;
       options.add(flag === "executable" ? "--executables" : "--hidden");
     }

@@ -1,4 +1,4 @@
-/** Anybody may send to the lobby: what runs, or is hidden, needs a yes of its own there. */
+/** Executables and hidden files need a yes of their own, above all in the lobby, where anybody may send. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -154,4 +154,28 @@ describe("recv with a code", () => {
     sending.interrupt();
     await sending.outcome;
   });
+});
+
+test.each([
+  [["--yes"], false],
+  [["--yes", "--executables"], true],
+])("recv CODE with %j takes executables: %p", async (options, taken) => {
+  using from = temporaryFolder();
+  using to = temporaryFolder();
+  writeFileSync(join(from.path, "run.sh"), "theirs");
+  const what = [join(from.path, "run.sh")];
+  const sending = send({ what, relay: relay.url, stay: true });
+  let code = "";
+  for await (const event of sending) {
+    if (event.event !== "code") continue;
+    ({ code } = event);
+    break;
+  }
+  const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: code };
+  await using receiver = fileshare(["recv", "--out", to.path, ...options], env);
+  const last = await receiver.events(({ event }) => event === "saved" || event === "error");
+  expect(last?.event).toBe(taken ? "saved" : "error");
+  expect(existsSync(join(to.path, "run.sh"))).toBe(taken);
+  sending.interrupt();
+  await sending.outcome;
 });

@@ -314,7 +314,7 @@ describe("the plain screen", () => {
       [
         RECEIVER,
         { flagged },
-        ".run.sh is hidden, which needs a yes, and nobody can be asked here (--hidden takes it)",
+        ".run.sh is hidden, which needs a yes, and nobody can be asked here (--hidden --executables takes it)",
       ],
     ] as const) {
       const screens = [
