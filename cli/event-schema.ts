@@ -90,11 +90,18 @@ export const clientEvent = v.variant("event", [
   event("checking", "Files were touched since: what was sent of them is compared first.", {
     files: field(whole, "so many"),
   }),
-  event("changed", "Files changed, so an earlier share can't be gone on with; a new one begins.", {
-    share: field(hex, "id of the earlier share"),
-    changes: field(v.pipe(v.array(change), v.readonly()), "`path` and `what` of the first of them"),
-    more: field(whole, "changes that are not listed"),
-  }),
+  event(
+    "changed",
+    "Files changed since an earlier run, so its share is offered anew under the same code.",
+    {
+      share: field(hex, "id of the earlier share"),
+      changes: field(
+        v.pipe(v.array(change), v.readonly()),
+        "`path` and `what` of the first of them",
+      ),
+      more: field(whole, "changes that are not listed"),
+    },
+  ),
   event(
     "edition",
     "Files changed, so the share is offered anew under the same code; receivers have other ids there.",

@@ -37,11 +37,17 @@ export class Move {
     if (session.finished) this.drop();
   }
 
-  /** Not while there is no line to say it on, nor before receivers that have all of it could prove it. */
-  isDue(session: SenderSession, now: number): boolean {
+  /**
+   * Not while there is no line to say it on, nor before receivers that have all of it could prove it.
+   * @param records of the share
+   */
+  isDue(session: SenderSession, records: number | undefined, now: number): boolean {
     if (typeof this.#state === "string" || !session.isServing) return false;
     if (now - this.#state.since >= EDITION_SETTLE_MS) return true;
-    return [...session.receivers].every(({ state, verified }) => state !== "done" || verified);
+    return [...session.receivers].every(
+      ({ state, next, verified }) =>
+        verified || state === "lost" || state === "left" || next < (records ?? Infinity),
+    );
   }
 
   /** The share that was found is never offered. */

@@ -188,7 +188,7 @@ export class Sending {
     const now = performance.now();
     this.#line?.watch(now);
     this.#keeper.tick(now);
-    if (this.#move.isDue(this.#session, now))
+    if (this.#move.isDue(this.#session, this.#source.records, now))
       this.#handle({ type: "failed", fault: "new-edition" });
     this.#progress.tick();
     this.#handle({ type: "tick" });
