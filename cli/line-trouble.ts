@@ -116,8 +116,9 @@ async function explainStatus(url: string, status: string): Promise<NoLine> {
   }
   const answer = await askPlainly(url);
   if (answer === undefined) return { fault: "not-a-relay", why: `it answers ${status}` };
-  const { location, text } = answer;
-  if (url.startsWith("ws:") && (location?.startsWith("https:") || (await isTlsPort(url, status)))) {
+  const { location, text, upgrade } = answer;
+  const asksForTls = location?.startsWith("https:") === true || upgrade.startsWith("TLS/");
+  if (url.startsWith("ws:") && (asksForTls || (await isTlsPort(url, status)))) {
     return { fault: "wants-tls" };
   }
   if (answer.status === UPGRADE_REQUIRED) return { fault: "upgrade-dropped" };
@@ -139,6 +140,8 @@ async function explainStatus(url: string, status: string): Promise<NoLine> {
 interface PlainAnswer {
   readonly status: number;
   readonly location: string | undefined;
+  /** The protocols that it wants instead (RFC 9110, 7.8); empty: none. */
+  readonly upgrade: string;
   /** Its beginning. */
   readonly text: string;
 }
@@ -152,8 +155,14 @@ async function askPlainly(address: string): Promise<PlainAnswer | undefined> {
     const first = piece?.value instanceof Uint8Array ? piece.value : new Uint8Array(0);
     await reader?.cancel();
     const location = response.headers.get("location") ?? undefined;
+    const upgrade = response.headers.get("upgrade") ?? "";
     const { status } = response;
-    return { status, location, text: new TextDecoder().decode(first.subarray(0, LOOK_BYTES)) };
+    return {
+      status,
+      location,
+      upgrade,
+      text: new TextDecoder().decode(first.subarray(0, LOOK_BYTES)),
+    };
   } catch {
     return undefined;
   }

@@ -131,7 +131,9 @@ function open(): void {
   if (index === undefined || offer === undefined || ciphertext === undefined) return;
   const plain = cipher!.open(index, ciphertext, index === offer.records - 1);
   const isFirst = size === undefined;
-  const data = isFirst ? readManifest(plain, offer) : plain;
+  const content = isFirst ? readManifest(plain, offer) : plain;
+  // Behind the file follows its state.
+  const data = content.subarray(0, size! - bytes);
   if (!matches(data, bytes)) throw new Error(`a byte from ${bytes} on is wrong`);
   bytes += data.length;
   handle({ type: "stored" });

@@ -151,7 +151,8 @@ describe("a client of a relay that wants tokens", () => {
     const decoder = new TextDecoder();
     let said = "";
     const reader = sender.stdout.getReader();
-    while (!said.includes('"event":"source"')) {
+    // From then on the share can be resumed.
+    while (!said.includes('"online":true')) {
       const { value, done } = await reader.read();
       if (done) throw new Error(`ended: ${said}`);
       said += decoder.decode(value, { stream: true });

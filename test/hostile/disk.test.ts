@@ -260,7 +260,8 @@ describe("W2 CVE-2026-42448 a path that leads elsewhere, wherever it is to go", 
       [["--stdout"], EXIT.interrupted],
       [["--overwrite", "--out", "out"], EXIT.interrupted],
       [["--out", "file"], 2],
-      [["--out", "missing"], 2],
+      [["--out", "missing"], EXIT.interrupted],
+      [["--out", "nowhere/deeper"], 2],
     ];
     await Promise.all(
       ways.map(async ([args, exitCode]) => {

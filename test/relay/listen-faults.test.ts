@@ -22,7 +22,7 @@ test.each([
 
 test("a relay that may open no more files says so, and how to raise the limit", async () => {
   const relay = `exec "${process.execPath}" "${MAIN}" relay --host 127.0.0.1 --port 0 --no-admin --workers 4`;
-  const child = Bun.spawn(["bash", "-c", `ulimit -n 28; ${relay}`], {
+  const child = Bun.spawn(["bash", "-c", `ulimit -n 20; ${relay}`], {
     env: cleanEnv(),
     stdin: "ignore",
     stdout: "ignore",
