@@ -98,3 +98,8 @@ export function relayAddress(given: string): string {
   const path = url.pathname.replace(/\/+$/, "");
   return `${protocol}//${url.host}${path.endsWith("/ws") ? path : `${path}/ws`}`;
 }
+
+/** The same as people give it: without the path of its socket. */
+export function shownAddress(address: string): string {
+  return address.replace(/\/ws$/, "");
+}

@@ -9,14 +9,14 @@
  * An address with a scheme or a port is taken at its word, so `wss://` never becomes `ws://`.
  */
 import { decodeControl, FAULTS, FaultError, type FaultCode } from "../protocol/mod.ts";
-import { relayAddress } from "./client.ts";
+import { relayAddress, shownAddress } from "./client.ts";
 import { onInterrupt } from "./interrupts.ts";
 import { Line } from "./line.ts";
 import { RELAY_PORT, type RelayChoice } from "./relay-choice.ts";
 
-/** How long an address may take to answer. ms */
+/** The time for an address to answer. ms */
 const ANSWER_MS = 3000;
-/** How long an address that comes later waits for one before it to answer too. ms */
+/** An address that answered waits so long for a more wanted one. ms */
 const PREFERENCE_MS = 500;
 /** Between two tries, as long as nothing answers at all. ms */
 const AGAIN_MS = 500;
@@ -38,7 +38,7 @@ interface Finding {
   /** Gets a sentence about the address that was found. */
   readonly note?: ((sentence: string) => void) | undefined;
   /** Ends the search, as Ctrl-C does. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The addresses of a host, the most wanted first. */
@@ -49,7 +49,7 @@ export function candidatesOn(host: string): string[] {
 
 /**
  * The same choice with an address at which a relay answers.
- * @param timeoutMs how long it may take for something to answer; undefined: for ever
+ * @param timeoutMs the time for something to answer; undefined: no limit
  * @throws FaultError "interrupted", or why there is none
  */
 export async function findRelay(
@@ -64,7 +64,7 @@ export async function findRelay(
   const interrupt = (): void => interrupted.reject(new FaultError("interrupted"));
   using _ = onInterrupt(interrupt);
   if (signal?.aborted === true) interrupt();
-  signal?.addEventListener("abort", interrupt);
+  signal?.addEventListener("abort", interrupt, { once: true });
   const giveUpAt = performance.now() + (timeoutMs ?? Infinity);
   for (;;) {
     const tried = firstRelay(
@@ -75,7 +75,7 @@ export async function findRelay(
     const { address, others } = await Promise.race([tried, interrupted.promise]);
     if (address !== undefined) {
       note(foundNote(host, address, others));
-      return { ...choice, address, host: undefined, args: ["--relay", bare(address)] };
+      return { ...choice, address, host: undefined, args: ["--relay", shownAddress(address)] };
     }
     const hopeless = others.some(({ fault }) => !FAULTS[fault].retry);
     if (hopeless || performance.now() + AGAIN_MS >= giveUpAt) throw noneFound(host, others);
@@ -83,18 +83,13 @@ export async function findRelay(
   }
 }
 
-/** As a person gives it. */
-function bare(address: string): string {
-  return address.replace(/\/ws$/, "");
-}
-
 function foundNote(host: string, address: string, others: readonly NoRelay[]): string {
   const before = others.map(reasonOf).join("; ");
-  return `Note: the relay on ${host} is ${bare(address)}${before === "" ? "" : ` (${before})`}.`;
+  return `Note: the relay on ${host} is ${shownAddress(address)}${before === "" ? "" : ` (${before})`}.`;
 }
 
 function reasonOf({ address, fault, why }: NoRelay): string {
-  return `${bare(address)}: ${why ?? FAULTS[fault].sentence}`;
+  return `${shownAddress(address)}: ${why ?? FAULTS[fault].sentence}`;
 }
 
 /** The fault that says the most, with what was found at each address. */
@@ -105,7 +100,7 @@ function noneFound(host: string, others: readonly NoRelay[]): FaultError {
   const whys = new Set(others.map(({ why }) => why));
   const [why] = whys;
   if (whys.size === 1 && why !== undefined) {
-    const tried = others.map(({ address }) => bare(address)).join(", ");
+    const tried = others.map(({ address }) => shownAddress(address)).join(", ");
     return new FaultError(told, `${host} (${why}; tried ${tried})`);
   }
   return new FaultError(told, `${host} (${others.map(reasonOf).join("; ")})`);

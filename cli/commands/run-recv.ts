@@ -101,7 +101,12 @@ export async function runRecv(
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
   if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
-  const relay = await placeRelay(choice, lobby ? undefined : connectTimeoutMs, values);
+  const placed = await placeRelay(choice, {
+    ...values,
+    connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
+    timeoutMs,
+  });
+  const { relay } = placed;
   const client = receive({
     relay: relay.address,
     ca: values.ca,
@@ -124,7 +129,7 @@ export async function runRecv(
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
-    timeoutMs,
+    timeoutMs: placed.timeoutMs,
   });
   const command = `To go on: ${shellLine(["fileshare", "recv", ...words])}`;
   const screen = await openScreen(

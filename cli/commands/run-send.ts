@@ -56,8 +56,8 @@ export interface SendValues {
 }
 
 /**
- * Which share it was, and that it is a new one, is for one run alone: the next one of this command may
- * be another, and goes on with this one. A token is written down nowhere.
+ * Options of one run alone. The next run of this command goes on with the share, so it may not name another
+ * (`--share`) nor begin one (`--new`). A token is written down nowhere.
  */
 const FOR_ONE_RUN = ["share", "new", "token"];
 
@@ -103,7 +103,8 @@ export async function runSend(
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
   notePlace(process.env, values);
-  const relay = await placeRelay(choice, connectTimeoutMs, values);
+  const placed = await placeRelay(choice, { ...values, connectTimeoutMs, timeoutMs });
+  const { relay } = placed;
   const { client, code } = await begun(
     send({
       relay: relay.address,
@@ -114,7 +115,7 @@ export async function runSend(
       receivers,
       stay: values.stay,
       connectTimeoutMs,
-      timeoutMs,
+      timeoutMs: placed.timeoutMs,
       startWhen,
       ask: values.ask,
       dropSlowMs,

@@ -7,6 +7,7 @@ import type { ClientEvent } from "../../cli/events.ts";
 import type { Job } from "../../cli/jobs.ts";
 import { receive as receiveFile, send as sendFile } from "../../cli/mod.ts";
 import { Onlooker } from "../../cli/onlooker.ts";
+import { placeRelay } from "../../cli/place-relay.ts";
 import { parseTimeout } from "../../cli/values.ts";
 import { ALONE_MS, TIMEOUT_MAX_MS } from "../../protocol/limits.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
@@ -114,6 +115,14 @@ describe("a deadline", () => {
     expect(await receiveFile({ ...at, out: out.path }).outcome).toMatchObject({ exitCode: 6 });
     const { path } = makeFile(out.path, "a.bin", 1);
     expect(await sendFile({ ...at, what: [path] }).outcome).toMatchObject({ exitCode: 6 });
+  });
+
+  test("covers the search for the relay of a host", async () => {
+    const host = "no-such-host.invalid";
+    const choice = { address: `ws://${host}:8000/ws`, host, ca: undefined, args: [] };
+    const search = { connectTimeoutMs: undefined, timeoutMs: 1, json: true };
+    const placed = placeRelay(choice, search).catch((error: unknown) => error);
+    expect(await placed).toMatchObject({ code: "deadline-over" });
   });
 
   test.each(["0", "-1", "", "1e9", "soon", `${TIMEOUT_MAX_MS}`])(
