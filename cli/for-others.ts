@@ -1,13 +1,15 @@
-/** What is printed for another machine has to work there: a relay of this one by its address in the network. */
+/** The relay's address as it is printed for other machines: a relay on this one by its address in the network. */
 import { lookup } from "node:dns/promises";
-import { connect, isIP } from "node:net";
+import { isIP } from "node:net";
 import { hostname as ownName } from "node:os";
 
+import { shownAddress } from "./client.ts";
+import { answers, endpointOf, withoutBrackets } from "./endpoint.ts";
 import { firstRelay } from "./find-relay.ts";
 import { inUrl, isLoopback, ownAddresses } from "./own-addresses.ts";
 import type { RelayChoice } from "./relay-choice.ts";
 
-/** On this machine an address answers, or refuses, at once. ms */
+/** On this machine a relay answers at once. ms */
 const ANSWER_MS = 1000;
 /** Of a machine in many networks; more are tried by nobody. */
 const ADDRESSES_TRIED = 8;
@@ -37,17 +39,17 @@ export async function forOthers(
 ): Promise<ForOthers> {
   const url = new URL(relay.address);
   if (!(await isThisMachine(url.hostname))) return { relay, note: undefined };
-  const shown = relay.address.replace(/\/ws$/, "");
+  const shown = shownAddress(relay.address);
   const own = (await addresses()).slice(0, ADDRESSES_TRIED);
   if (own.length === 0) {
     return { relay, note: `Only this machine reaches ${shown}: it has no network` };
   }
   if (url.protocol === "wss:") return byCertificate(relay, url, own);
-  const port = Number(url.port || 80);
+  const { host, port } = endpointOf(relay.address);
   const reached = await Promise.all(own.map((address) => answers(address, port)));
   const at = own[reached.indexOf(true)];
   if (at !== undefined) return { relay: atHost(relay, url, at), note: undefined };
-  if (await answers(bare(url.hostname), port)) {
+  if (await answers(host, port)) {
     const note = `Only this machine reaches it: the relay listens at ${url.hostname} alone`;
     return { relay, note };
   }
@@ -76,12 +78,12 @@ async function byCertificate(
 function atHost(relay: RelayChoice, url: URL, address: string): RelayChoice {
   const at = new URL(url);
   at.hostname = inUrl(address);
-  return { ...relay, address: at.href, args: ["--relay", at.href.replace(/\/ws$/, "")] };
+  return { ...relay, address: at.href, args: ["--relay", shownAddress(at.href)] };
 }
 
 /** Also where this machine's name leads nowhere else, as /etc/hosts often has it. */
 async function isThisMachine(host: string): Promise<boolean> {
-  const name = bare(host);
+  const name = withoutBrackets(host);
   if (isIP(name) !== 0 || isLoopback(name)) return isOwn(name);
   if (name.toLowerCase() !== ownName().toLowerCase()) return false;
   try {
@@ -94,21 +96,4 @@ async function isThisMachine(host: string): Promise<boolean> {
 /** The loopback, or no address: a client that connects there comes to its own machine. */
 function isOwn(address: string): boolean {
   return isLoopback(address) || ["0.0.0.0", "::", "::ffff:0:0"].includes(address);
-}
-
-function bare(host: string): string {
-  return host.replace(/^\[|\]$/g, "");
-}
-
-function answers(host: string, port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect({ host, port, timeout: ANSWER_MS });
-  const end = (does: boolean): void => {
-    socket.destroy();
-    resolve(does);
-  };
-  socket.once("connect", () => end(true));
-  socket.once("error", () => end(false));
-  socket.once("timeout", () => end(false));
-  return promise;
 }

@@ -2,6 +2,7 @@
 import { connect } from "node:net";
 
 import { FAULTS, TLS_PROBE_MS, type FaultCode } from "../protocol/mod.ts";
+import { endpointOf } from "./endpoint.ts";
 import { errorCode } from "./folder.ts";
 import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
 
@@ -205,13 +206,11 @@ function reasonOf(code: string | undefined): string {
  */
 export async function whySlow(url: string): Promise<string> {
   const proxy = findProxy(url, process.env);
-  const { hostname, port, protocol } = new URL(proxy?.url ?? url);
-  const usual = ["wss:", "https:"].includes(protocol) ? 443 : 80;
-  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const { host, port } = endpointOf(proxy?.url ?? url);
   const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = connect({ host, port: Number(port || usual), timeout: TLS_PROBE_MS });
+  const socket = connect({ host, port, timeout: TLS_PROBE_MS });
   socket.on("connect", () => resolve(TAKES_AND_IS_SILENT));
-  socket.on("timeout", () => resolve("no answer: a firewall, or nothing has that address"));
+  socket.on("timeout", () => resolve(reasonOf("ETIMEDOUT")));
   socket.on("error", (error) => resolve(reasonOf(errorCode(error))));
   const why = await promise;
   socket.destroy();

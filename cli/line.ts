@@ -1,4 +1,5 @@
 import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../protocol/mod.ts";
+import { endpointOf } from "./endpoint.ts";
 import { NO_TROUBLE, explain, troubleOf, whySlow, type NoLine } from "./line-trouble.ts";
 import { unsentInKernel } from "./kernel-queue.ts";
 import { LineFlow } from "./line-flow.ts";
@@ -50,7 +51,7 @@ export class Line {
     this.#events = events;
     this.#heardAt = now;
     this.#lookedAt = now;
-    this.#port = portOf(proxyFor(url, process.env) ?? url);
+    this.#port = endpointOf(proxyFor(url, process.env) ?? url).port;
     this.#flow = new LineFlow(now, networkAddresses);
     const socket = new WebSocket(url, {
       ...proxyOf(url),
@@ -166,11 +167,6 @@ export class Line {
     const why = await whySlow(this.#url);
     if (!this.#opened) this.#events?.slow(why);
   }
-}
-
-function portOf(address: string): number {
-  const { port, protocol } = new URL(address);
-  return Number(port || (["wss:", "https:"].includes(protocol) ? 443 : 80));
 }
 
 function proxyOf(url: string): Bun.WebSocketOptions {

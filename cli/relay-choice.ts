@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 
-import { relayAddress } from "./client.ts";
+import { relayAddress, shownAddress } from "./client.ts";
 import { usage } from "./args.ts";
 import { expandHome } from "./home.ts";
 import { proxyFor } from "./proxy.ts";
@@ -37,7 +37,7 @@ export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
   const ca = file === undefined ? undefined : readAuthorities(expandHome(file));
   const usual = address === relayAddress(DEFAULT_RELAY);
-  return { address, host, ca, args: usual ? [] : ["--relay", address.replace(/\/ws$/, "")] };
+  return { address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
 }
 
 /** A host that was given without a scheme and a port; undefined: an address with one of them. */

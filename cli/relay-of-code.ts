@@ -1,12 +1,13 @@
 import type { GivenCode } from "../protocol/code.ts";
 import { escapeForDisplay } from "../protocol/names.ts";
+import { shownAddress } from "./client.ts";
 import { chooseRelay, isSameRelay, type RelayChoice } from "./relay-choice.ts";
 
 export interface RelayOfCode {
   readonly relay: RelayChoice;
   /** Empty: none. */
   readonly token: string;
-  /** What a person should know about it. */
+  /** Sentences for people about that choice. */
   readonly notes: string[];
 }
 
@@ -15,7 +16,7 @@ export interface RelayChosen {
   readonly relay: RelayChoice;
   readonly token: string;
   readonly ca: string | undefined;
-  /** What stands in the command line itself. */
+  /** Options that stand in the command line itself. */
   readonly typed: { readonly relay: boolean; readonly token: boolean };
 }
 
@@ -30,18 +31,14 @@ export function relayOfCode({ relay: named }: GivenCode, chosen: RelayChosen): R
     return { relay, token, notes: [] };
   }
   if (typed.relay) {
-    const note = `the relay is ${shownAddress(relay)}, as --relay says, and not ${named}, as the text with the code does`;
+    const note = `the relay is ${shownAddress(relay.address)}, as --relay says, and not ${named}, as the text with the code does`;
     return { relay, token, notes: [note] };
   }
   const other = chooseRelay(named, ca);
-  const notes = [`the relay is ${shownAddress(other)}, as the text with the code says`];
+  const notes = [`the relay is ${shownAddress(other.address)}, as the text with the code says`];
   if (typed.token || token === "") return { relay: other, token, notes };
   notes.push("the token is not given to that relay; --token gives it one");
   return { relay: other, token: "", notes };
-}
-
-function shownAddress({ address }: RelayChoice): string {
-  return address.replace(/\/ws$/, "");
 }
 
 export function note(notes: readonly string[]): void {

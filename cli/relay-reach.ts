@@ -1,14 +1,13 @@
-/** How other machines reach a relay that listens at every address of this one. */
-import { connect, isIPv6 } from "node:net";
+/** The addresses at which other machines reach a relay that listens at every address of this one. */
+import { isIPv6 } from "node:net";
 
+import { answers } from "./endpoint.ts";
 import { inUrl, ownAddresses } from "./own-addresses.ts";
 
-/** To a port of this machine. ms */
-const ANSWER_MS = 1000;
 const SIX_ALONE =
   "Other machines do not reach it: this one has IPv6 alone, for which --host :: listens";
 
-/** How a relay at a wildcard is reached, as sentences. */
+/** Sentences that say where a relay at a wildcard is reached. */
 export async function reachNotes(
   hostname: string,
   scheme: string,
@@ -32,17 +31,4 @@ export async function reachNotes(
     notes.push(`It takes IPv4 alone, as this machine has no IPv6: here at ${list(["127.0.0.1"])}`);
   }
   return notes;
-}
-
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: ANSWER_MS });
-    const end = (there: boolean): void => {
-      socket.destroy();
-      resolve(there);
-    };
-    socket.on("connect", () => end(true));
-    socket.on("error", () => end(false));
-    socket.on("timeout", () => end(false));
-  });
 }

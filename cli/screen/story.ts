@@ -1,4 +1,5 @@
 import { FAULTS } from "../../protocol/faults.ts";
+import { shownAddress } from "../client.ts";
 import type { ClientEvent } from "../events.ts";
 import type { Outcome } from "../jobs.ts";
 import { count, percent, shown, size, took } from "./format.ts";
@@ -189,9 +190,9 @@ export class Story {
     return [say(yellow("Not whole, as they changed while they were sent:")), ...lines];
   }
 
-  /** What may be the reason, and what to do. */
+  /** The probable reason, and advice. */
   #alone({ why, seconds, relay }: EventOf<"alone">): string {
-    const at = shown(relay.replace(/\/ws$/, ""));
+    const at = shown(shownAddress(relay));
     switch (why) {
       case "no-relay":
         return `No line to the relay ${at} for ${seconds} s. Check that it runs and that this machine is online; Ctrl-C ends.`;
@@ -258,7 +259,7 @@ export class Story {
   /** Which way everything goes. */
   #route(url: string, proxy: string | undefined): string {
     const through = proxy === undefined ? "" : `, through the proxy ${shown(proxy)}`;
-    return this.#style.dim(`By the relay ${shown(url.replace(/\/ws$/, ""))}${through}`);
+    return this.#style.dim(`By the relay ${shown(shownAddress(url))}${through}`);
   }
 
   #waits(): Line[] {
