@@ -117,7 +117,7 @@ describe("a client of a relay that wants tokens", () => {
     const text = ["send", "--text", "x", "--relay", relay.url];
     const none = await run(text, {}, folder.path);
     expect(none.exitCode).toBe(EXIT.failed);
-    expect(none.err).toContain("The relay does not allow that: it wants a token. Ask who runs it");
+    expect(none.err).toContain("The relay does not allow that: it wants a token. Ask its operator");
     const wrong = await run(text, { FILESHARE_TOKEN: "fst_wrong" }, folder.path);
     expect(wrong.err).toContain("it does not know this token");
     const doctor = ["doctor", "--quick", "--relay", relay.url];
@@ -151,7 +151,7 @@ describe("a client of a relay that wants tokens", () => {
     const decoder = new TextDecoder();
     let said = "";
     const reader = sender.stdout.getReader();
-    // From then on the share can be resumed.
+    // From then on another run can go on with the share.
     while (!said.includes('"online":true')) {
       const { value, done } = await reader.read();
       if (done) throw new Error(`ended: ${said}`);
