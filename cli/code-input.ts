@@ -131,7 +131,7 @@ export function completeCode(line: string, before = 0): [string[], string] {
   return [more ? words.map((word) => `${word}-`) : words, last];
 }
 
-/** What is piped in until it is a code, or can't become one any more; the rest is not looked at. */
+/** Text from the pipe until it is a code, or can't become one any more. Nothing behind that is read. */
 async function pipedCode(): Promise<string> {
   let text = "";
   const { stdin } = process;

@@ -16,7 +16,7 @@ export interface Former {
   readonly doubtful: ReadonlySet<number>;
 }
 
-/** How the files of a share stand to those of the one before. */
+/** Compares the files of a share with those of the share before. */
 export function editionAfter(
   { share, head, stamps: before, doubtful }: Former,
   files: readonly ManifestFile[],

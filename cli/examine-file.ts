@@ -99,7 +99,7 @@ function anew(folder: Folder, name: string, own: HeldFolder, journal: Journal): 
   return new PartialFile({ folder, name, own, journal, data, next: 0, synced: 0 });
 }
 
-/** What is whole may be closed to writing, and needs none. */
+/** A whole file may be read-only. It needs no more writing. */
 function openWhole(own: HeldFolder): number | undefined {
   try {
     return openOwn(own, DATA, constants.O_RDONLY);

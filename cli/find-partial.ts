@@ -30,9 +30,9 @@ export interface NewPartial {
   readonly receiver: Uint8Array;
   /** What was agreed to; also kept. */
   readonly policy?: Policy;
-  /** Which entries of the manifest to save, 1 each; all unless given. */
+  /** 1 for each entry of the manifest to save; all unless given. */
   readonly wanted?: Uint8Array;
-  /** Which of them an earlier edition gives, 1 each, so that they are not fetched; see PartialTree. */
+  /** 1 for each of them that an earlier edition gives, so that it is not fetched; see PartialTree. */
   readonly here?: Uint8Array;
 }
 
@@ -276,7 +276,7 @@ function makeOwn(folder: Folder, name: string): HeldFolder {
   throw swapped(join(folder.path, name));
 }
 
-/** A mount may give what is made to another user, and so close it to the one who made it. */
+/** A mount may give new entries to another user, and so close them to their maker. */
 function closedToUs(folder: Folder, name: string): FaultError | undefined {
   const there = folder.look(name);
   if (there === undefined || !there.isDirectory() || !folder.isOurs(there.uid)) return undefined;

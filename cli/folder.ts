@@ -148,7 +148,7 @@ function statOf(folder: string | Folder): DiskSize {
   }
 }
 
-/** What statfs(2) says of a path that leads to no folder; all else comes from the file system. */
+/** Errors of statfs(2) for a path that leads to no folder. All others come from the file system. */
 const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
 /** As of a file system without a size of its own. */
 const NOTHING_SAID = { blocks: 0n, bavail: 0n, bsize: 0n, ffree: 0n };

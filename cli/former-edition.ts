@@ -14,7 +14,7 @@ import type { Policy } from "./policy.ts";
 
 export class FormerEdition {
   readonly #partial: PartialShare;
-  /** Which of the editions before it is of. */
+  /** The partial's place among the editions before. */
   readonly #number: number;
   /** By path, its entries. */
   readonly #entries: ReadonlyMap<string, number>;
@@ -44,7 +44,7 @@ export class FormerEdition {
     return this.#partial.policy;
   }
 
-  /** Whether who agreed to it agreed to all of that share too: it has no new name, and no new danger. */
+  /** Whether a yes to this edition covers all of that share: it has no new name, and no new danger. */
   covers({ files, bytes }: Manifest, prefix: string): boolean {
     const { manifest } = this.#partial;
     if (bytes > 2 * manifest.bytes + EDITION_EXTRA_BYTES) return false;
@@ -56,7 +56,7 @@ export class FormerEdition {
     });
   }
 
-  /** Which entries of the share that takes its place are here, 1 each. */
+  /** 1 for each entry of the share in its place that is here. */
   reusable({ files, edition }: Manifest, wanted: Uint8Array): Uint8Array {
     return Uint8Array.from(files, ({ path }, entry) => {
       const isSame = (edition?.since[entry] ?? Infinity) <= this.#number;

@@ -164,7 +164,7 @@ export class Incoming {
     return this.#takenOver;
   }
 
-  /** Whether who agreed to the share before agreed to all of this one. */
+  /** Whether a yes to the share before covers all of this one. */
   get isAgreed(): boolean {
     if (this.#stage.at !== "known") return this.agreed;
     const { former, manifest } = this.#stage;

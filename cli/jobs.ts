@@ -26,7 +26,7 @@ export interface SendJob {
   readonly stay: boolean;
   /** How long the relay may be unreachable at first; undefined: for ever. ms */
   readonly connectTimeoutMs: number | undefined;
-  /** How long all of it may take; undefined: for ever. ms */
+  /** The time for all of it; undefined: no limit. ms */
   readonly timeoutMs?: number | undefined;
   /** Hold the content back until then; undefined: it begins with the first who agrees. */
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
@@ -93,7 +93,7 @@ export interface ReceiveJob {
   /** bytes per second */
   readonly limit: number | undefined;
   readonly connectTimeoutMs: number | undefined;
-  /** How long all of it may take; undefined: for ever. ms */
+  /** The time for all of it; undefined: no limit. ms */
   readonly timeoutMs?: number | undefined;
 }
 

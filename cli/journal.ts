@@ -140,7 +140,7 @@ export class Journal {
       if (v !== 2) throw new Error("version");
       if (!(named instanceof Uint8Array && receiver instanceof Uint8Array)) throw new Error("ids");
       const head = readHead(fd, HEADER + header.length, of);
-      // What was agreed to has these names.
+      // The receiver agreed to these names.
       const manifest = decodeHead(head, namesHere(folder, true));
       if (!equalBytes(named, share) || !equalBytes(manifest.share, share)) throw new Error("share");
       const kept = { manifest, head, receiver, policy: readPolicy(policy) };

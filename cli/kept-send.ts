@@ -286,8 +286,8 @@ export class KeptSend {
   }
 
   /**
-   * Lets go of it, for who runs the command again: brought to the disk, it outlasts all. One that no
-   * relay took is forgotten.
+   * Lets go of it, for another run of the command: synced to the disk, it outlasts a power cut. A share
+   * that no relay took is forgotten.
    * @throws what the file system throws
    */
   close(): void {

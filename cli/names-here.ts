@@ -1,4 +1,4 @@
-/** Which names the file system of a folder can hold, and which it takes for one. */
+/** The names that the file system of a folder can hold, and those that it takes for one. */
 import { closeSync, constants } from "node:fs";
 
 import { FOLDS_TRIED } from "../protocol/limits.ts";
@@ -6,7 +6,7 @@ import type { Naming } from "../protocol/renames.ts";
 import type { HeldFolder } from "./held-folder.ts";
 import { errorCode, removeTemporary, temporaryName } from "./shown-owner.ts";
 
-/** What lstat(2) says of a name that there can't be. */
+/** Errors of lstat(2) for an impossible name. */
 const NO_NAME = new Set(["ENAMETOOLONG", "EILSEQ", "EINVAL"]);
 
 /** @param renames whether names that are not safe get others */

@@ -10,7 +10,7 @@ import type { Job, Outcome } from "./jobs.ts";
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
 type Alone = Extract<ClientEvent, { event: "alone" }>;
 
-/** How often it looks for how long nobody has come. ms */
+/** Between two looks at how long nobody has come. ms */
 const LOOK_EVERY_MS = 1000;
 
 export class Onlooker {

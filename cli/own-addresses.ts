@@ -44,7 +44,7 @@ function interfaces(): { address: string; internal: boolean }[] {
   }
 }
 
-/** Such an address means something on one cable alone. */
+/** A link-local address has a meaning on one cable alone. */
 function isLinkLocal(address: string): boolean {
   return address.startsWith("169.254.") || /^fe[89ab]/i.test(address);
 }

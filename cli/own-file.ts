@@ -79,7 +79,7 @@ export function readSummed(
   return bytes;
 }
 
-/** What file systems say that cannot bring a file to the disk, and not that the disk did not take it. */
+/** Errors of a file system that has no sync. All others say that the disk did not take the data. */
 const NO_SYNC = new Set(["EINVAL", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "EPERM", "EACCES"]);
 
 /** Until it is on the disk, where the file system can. @param how fsync or fdatasync */

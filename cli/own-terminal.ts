@@ -43,7 +43,7 @@ export function openTerminal(): OwnTerminal {
 
 let opened: OwnTerminal | undefined;
 
-/** A line for the person who is asked, at the same terminal. */
+/** Prints a line at the terminal of the questions. */
 export function tellAtTerminal(line: string): void {
   const { stdin, stdout } = process;
   if (stdin.isTTY && stdout.isTTY) {

@@ -34,7 +34,7 @@ export interface TreeHoldings extends Holdings {
   readonly layout: Layout;
   /** Which entries are to be fetched, 1 each; others are at the destination already. */
   readonly wanted: Uint8Array;
-  /** Which of them are here already, as an earlier edition had them, 1 each; none unless given. */
+  /** 1 for each of them that is here already from an earlier edition; none unless given. */
   readonly here?: Uint8Array;
   /** Everything is written and on the disk; some may have its name already. */
   readonly whole: boolean;

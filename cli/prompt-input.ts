@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import type { ReadStream } from "node:tty";
 
-/** What terminals put around a paste, when they are asked to. */
+/** Marks that terminals put around a paste when a program asks for them. */
 const BEGIN = "\u001b[200~";
 const END = "\u001b[201~";
 /** Asks a terminal to mark pastes, and not to do so any more. */
@@ -11,7 +11,7 @@ export const LEAVE_PASTES = "\u001b[?2004l";
 const BREAK = /[\r\n]+/g;
 
 /**
- * What a person types, for one line of an answer. A paste of several lines is one answer and no more:
+ * The keys of a person, for one line of an answer. A paste of several lines is one answer and no more:
  * its lines are joined (`join`), or its first one counts. Lines that come at once were pasted, too,
  * where the terminal does not mark a paste.
  */
@@ -84,7 +84,7 @@ function plain(text: string): string {
   return text.replaceAll("\t", " ").replace(/\p{Cc}/gu, "");
 }
 
-/** How many of the last characters may begin the mark. */
+/** The number of last characters that may begin the mark. */
 function beginningOf(mark: string, text: string): number {
   for (let length = Math.min(mark.length - 1, text.length); length > 1; length--) {
     if (text.endsWith(mark.slice(0, length))) return length;

@@ -21,7 +21,7 @@ export interface AskOptions {
   readonly fresh?: boolean;
 }
 
-/** Whether there is a person to ask, at whatever the standard input and output lead to. */
+/** Whether there is a person to ask, wherever the standard input and output lead. */
 export function canAsk(): boolean {
   return hasTerminal();
 }

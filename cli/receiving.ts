@@ -86,7 +86,7 @@ export class Receiving {
   #checkpointAt = 0;
   /** When the next record may come, under --limit. */
   #rateClock = 0;
-  /** What was saved last is all that arrived whole, and not all of it. */
+  /** Some files of the share that was saved last did not arrive whole. */
   #notWhole = false;
   /** Disk work under way; the thread ends only after it. */
   #disk: Promise<void> = Promise.resolve();
@@ -168,7 +168,7 @@ export class Receiving {
         const { offer } = effect;
         if (this.#session.finished) return;
         this.#opening = offer;
-        // What is here of the share before has to be let go of first.
+        // The partial of the share before has to be let go of first.
         if (this.#isMoving) void this.#disk.then(() => this.#openShare(offer));
         else this.#openShare(offer);
         return;
@@ -464,8 +464,8 @@ export class Receiving {
   }
 
   /**
-   * What systems act upon by themselves needs consent even where nothing else is asked. In the lobby,
-   * where anybody may send, so does what runs, and what fills the disk with names alone.
+   * Files that systems act upon by themselves need consent even where nothing else is asked. Anybody may
+   * send to the lobby, so there executables need it too, and so do very many files.
    */
   #needsAnswer(): boolean {
     const { ask, hidden, stdout, prefix, lobby, many = false, executables = false } = this.#job;

@@ -3,7 +3,7 @@ import type { ClientEvent } from "./events.ts";
 import { proxyFor, proxyShown } from "./proxy.ts";
 
 /**
- * What happened to the line to the relay, and which way it takes.
+ * The event about the line to the relay, with the proxy on its way.
  * @param why there is no line
  */
 export function relayNews(

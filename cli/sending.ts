@@ -56,7 +56,7 @@ export interface Carried {
   readonly unsound: readonly Unsound[];
 }
 
-/** How a share ended: with the send, or with the share that takes its place. */
+/** The end of a share: of the whole send, or with a share that takes its place. */
 export type Ended =
   { readonly outcome: Outcome } | { readonly next: Sharing; readonly carried: Carried };
 
@@ -97,7 +97,7 @@ export class Sending {
   #line: Line | undefined;
   /** Why there is no line, as far as that is known. */
   #why: string | undefined;
-  /** That the relay is there, until it took the share too: an event of a send that another run can go on with. */
+  /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
   /** Files that were given up and are noted so. */
@@ -340,7 +340,7 @@ export class Sending {
     return encodeFrame(this.#share, index, last, ciphertext);
   }
 
-  /** A record that can't be had, or not as it was: whoever needs it needs another share. */
+  /** A record that can't be had, or not as it was: receivers that need it need another share. */
   #cannotSend(index: number, error: FaultError): void {
     if (!this.#source.isRenewable) {
       this.#handle({ type: "failed", fault: error.code });

@@ -1,4 +1,4 @@
-/** Whose the files of a mount are, where it shows other owners than there are. */
+/** Tells this user's files on a mount that shows other owners than there are. */
 import { closeSync, constants, fstatSync } from "node:fs";
 
 /** A folder in which a file can be made for a moment. */

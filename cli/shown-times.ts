@@ -1,5 +1,5 @@
 /**
- * Which times a file system can show. exFAT and FAT count in steps of 2 s, ext4 with small inodes in
+ * Times as a file system can show them. exFAT and FAT count in steps of 2 s, ext4 with small inodes in
  * seconds; and each has a first and a last time, which all others become. A new file tells: it is
  * given the time, and what it shows then is what a received file shows too.
  */
@@ -9,7 +9,7 @@ import type { HeldFolder, Spot } from "./held-folder.ts";
 import { removeTemporary, temporaryName } from "./shown-owner.ts";
 
 const MS_NS = 1_000_000n;
-/** The coarsest step of a common file system, FAT's. What is further away is another time. ns */
+/** The coarsest step of a common file system, FAT's. A difference above it means another time. ns */
 const COARSEST_NS = 2_000n * MS_NS;
 
 export class ShownTimes implements Disposable {

@@ -36,7 +36,7 @@ export interface RecordData {
   readonly padding: number;
 }
 
-/** How the files of a source, with their stamps, stand to those of the share before. */
+/** Compares the files of a source, with their stamps, with those of the share before. */
 export type EditionOf = (
   files: Manifest["files"],
   stamps: BigUint64Array | undefined,
@@ -126,7 +126,7 @@ export interface ReadFor {
   readonly told: boolean;
 }
 
-/** How content lies in records. */
+/** The place of content in records. */
 export interface Cut {
   /** Positions are those of the files' bytes behind one another. */
   readonly recordAt: (position: number) => number;

@@ -1,5 +1,5 @@
 /**
- * Where a client remembers what is not through. The usual place is `$XDG_STATE_HOME/fileshare`, or
+ * The folder in which a client remembers unfinished transfers. The usual place is `$XDG_STATE_HOME/fileshare`, or
  * `~/.local/state/fileshare` without that variable. A user without a home that can be written to (a
  * container with a random user id) gets `$XDG_RUNTIME_DIR/fileshare-state`, else a folder below that
  * for temporary files:
@@ -54,11 +54,11 @@ export function notePlace(
   const place = statePlace(env, false) ?? statePlace(env, true);
   if (place === undefined) {
     process.stderr.write(
-      "Note: no folder can be written to for what is not through, so fileshare resume will not find it.\n",
+      "Note: no folder for unfinished transfers can be written to, so fileshare resume will not find this one.\n",
     );
   } else if (place.instead !== undefined) {
     process.stderr.write(
-      `Note: ${place.instead}, so what is not through is remembered in ${place.path}.\n`,
+      `Note: ${place.instead}, so unfinished transfers are remembered in ${place.path}.\n`,
     );
   }
 }

@@ -18,7 +18,7 @@ export interface TerminalHold {
   take(): void;
 }
 
-/** How long after the end of a Ctrl-Z the SIGCONT that ended it may be told. ms */
+/** The SIGCONT that ended a Ctrl-Z may be told so long after it. ms */
 const SAME_CONTINUE_MS = 100;
 /** It ends the process at once, and unlike SIGINT, SIGTERM and SIGHUP has no other listener. */
 const DEADLY = "SIGQUIT";

@@ -158,7 +158,7 @@ function isThere(data: Spot): boolean {
   return lookAt(data) !== undefined;
 }
 
-/** What a copy would fail for too. */
+/** Errors for which a copy would fail too. */
 const NO_COPY = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENAMETOOLONG", "EILSEQ"]);
 
 function isWorthCopying(data: Spot, error: unknown): boolean {

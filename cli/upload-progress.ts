@@ -3,7 +3,7 @@ import type { ClientEvent } from "./events.ts";
 import { FilePositions } from "./file-at.ts";
 import type { Source } from "./source.ts";
 
-/** How far the upload of a share is, as it is told. */
+/** Tells the position of the upload of a share. */
 export class UploadProgress {
   readonly #source: Source;
   /** Of all files; 0 as long as nobody knows. */

@@ -16,7 +16,7 @@ export function parseSeconds(option: string, text: string, maxMs: number): numbe
   throw usage(`${option} takes seconds, more than 0 and at most ${maxMs / 1000}, not "${text}"`);
 }
 
-/** How long a whole command may take, to ms; undefined: for ever. */
+/** The seconds of `--timeout`, to ms; undefined: no limit. */
 export function parseTimeout(text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseSeconds("--timeout", text, TIMEOUT_MAX_MS);
 }

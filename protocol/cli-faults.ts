@@ -46,7 +46,7 @@ export const CLI_FAULTS = {
   ),
   "unreadable-file": wrongUse(
     "That file cannot be read",
-    "Mend what is said there, or leave the file out with --exclude.",
+    "Mend the cause, or leave the file out with --exclude.",
   ),
   "endless-file": wrongUse(
     "The size of that file is unknown, and no end of it was found",
@@ -64,7 +64,7 @@ export const CLI_FAULTS = {
     exitCode: EXIT.interrupted,
   },
   "deadline-over": {
-    sentence: "The time that was given for all of it is over",
+    sentence: "The time given for all of it is over",
     advice: "Run the same command again to go on, with more time.",
     retry: false,
     closeCode: 0,
@@ -77,7 +77,7 @@ export const CLI_FAULTS = {
     true,
   ),
   "not-a-relay": failed(
-    "What answers at that address is not a fileshare relay",
+    "No fileshare relay answers at that address",
     "Check the address and port given with --relay or FILESHARE_RELAY.",
   ),
   "wants-tls": failed(
@@ -85,7 +85,7 @@ export const CLI_FAULTS = {
     "Give its address as wss:// (or https://), with the port at which it speaks TLS.",
   ),
   "no-tls": failed(
-    "What answers at that address does not speak TLS",
+    "The server at that address does not speak TLS",
     "Give the relay's address as ws:// (or http://), or the port at which it speaks TLS.",
   ),
   "untrusted-certificate": failed(
@@ -101,7 +101,7 @@ export const CLI_FAULTS = {
     "Give the address with a name that the certificate is for; if you did, somebody else answers there.",
   ),
   "wrong-relay": failed(
-    "What answers at that address is another relay",
+    "Another relay answers at that address",
     "Give the relay's address with the name that it has; if you did, somebody else answers there.",
   ),
   "proxy-refused": failed(
@@ -116,7 +116,7 @@ export const CLI_FAULTS = {
   ),
   "upgrade-dropped": failed(
     "A proxy in front of the relay drops WebSocket upgrades",
-    "It has to pass the headers Upgrade and Connection on, as the samples in deploy/ do.",
+    "Configure it to pass the headers Upgrade and Connection on, as the samples in deploy/ do.",
   ),
   "too-many-files": failed(
     "This program may not open more files",
@@ -124,7 +124,7 @@ export const CLI_FAULTS = {
   ),
   "line-stuck": failed(
     "Nothing gets through on the line to the relay",
-    "It goes on by itself once the network lets it; else use another network, or ask who runs this one.",
+    "The transfer goes on by itself once the network lets it; else use another network, or ask its operator.",
     0,
     true,
   ),
@@ -138,7 +138,7 @@ export const CLI_FAULTS = {
     "Nothing was written. Update fileshare on both sides, then send again.",
   ),
   "corrupt-record": failed(
-    "What arrived could not be decrypted",
+    "A record could not be decrypted",
     "The data was damaged or forged on the way; run the same command again.",
   ),
   "receipt-refused": failed(

@@ -1,6 +1,6 @@
 /**
- * What people hand over when they are asked for a code: the code alone, in quotes, across lines, the
- * whole command that the sender's screen shows, its web link, a line of a chat. A text has several
+ * Texts that people give as a code: the code alone, in quotes, across lines, the whole command that
+ * the sender's screen shows, its web link, a line of a chat. A text has several
  * readings, the most telling first; `readCode` takes the first one that is a code.
  */
 
@@ -97,9 +97,9 @@ function loosened(of: CodeReading): CodeReading {
   return { ...of, loose: true };
 }
 
-/** What a chat or a note puts in front: "the code is: ..." */
+/** The end of a label that a chat or a note puts in front: "the code is: ..." */
 const COLON = /[:=](?!\/\/)/;
-/** Such as "Your code, please use it soon". */
+/** A longer label is a sentence with a colon in it, and no label. */
 const LABEL_CHARACTERS = 30;
 
 /** A code in one piece, among other words. */
@@ -148,7 +148,7 @@ function commandReadings(text: string): CodeReading[] {
   return [reading(code.join(" "), relay), loosened(reading(code[0]!, relay))];
 }
 
-/** What belongs together in a command line. */
+/** Words of a command line that belong together. */
 type Piece =
   | { readonly is: "operator" }
   | { readonly is: "program"; readonly takesCode: boolean }
@@ -183,7 +183,7 @@ function piecesOf(words: readonly string[]): Piece[] {
   return pieces;
 }
 
-/** What stands in a command line where a code and a relay do. */
+/** The words of a command line in the places of a code and of a relay. */
 function commandParts(pieces: readonly Piece[]): { code: string[]; relay: string | undefined } {
   const set: string[] = []; // by a variable, before the command
   let code: string[] = [];

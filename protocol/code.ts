@@ -37,7 +37,7 @@ const WORDS_SHOWN = new Set([
 ]);
 /** Fewer different characters than this in a code of one's own is a pattern, not a secret. */
 const OWN_CODE_DIFFERENT = 8;
-/** What looks like an own code, and has so many words of the list, is mistyped: least of six, of seven. */
+/** A text of six or seven parts is a mistyped code, and no own one, if so many parts are on the list. */
 const MISTYPED_WORDS = new Map([
   [SECRET_WORDS, 4],
   [CODE_WORDS, 5],
@@ -113,7 +113,7 @@ export function parseCode(input: string): Code {
   return readCode(input).code;
 }
 
-/** As `readCode`, for the maker of a code, who may leave out the check. @throws FaultError "bad-code" */
+/** As `readCode`, for the maker of a code; it may lack the check word. @throws FaultError "bad-code" */
 export function parseSenderCode(input: string): Code {
   return readCode(input, true).code;
 }
@@ -144,7 +144,7 @@ function partsOf(text: string): string[] {
 }
 
 /**
- * What keys are made of: the words without the one that checks them, which is no secret. Other codes
+ * The secret that keys are made of: the words without the check word, which is no secret. Other codes
  * are a secret as a whole.
  */
 export function secretOf(code: Code): string {
@@ -233,7 +233,7 @@ function isMistyped(parts: readonly string[]): boolean {
 
 /** Digits tell these from words; length and variety keep out the worst, nothing can keep out all. */
 function ownCode(typed: string): Code | Problem {
-  // What a sentence, a quotation or a broken line adds is no part of it.
+  // Marks of a sentence, a quotation or a broken line are no part of it.
   const text = typed
     .replace(/^[\s"'`*<([{.,;:]+|[\s"'`*>)\]}.,;:]+$|[\p{Pi}\p{Pf}]+/gu, "")
     .replace(/(?<=-)\s*\n\s*/g, "");

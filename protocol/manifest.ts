@@ -89,7 +89,7 @@ export interface Manifest {
   readonly edition?: Edition;
   /** Folders that it makes, those that paths only lead through included. Not said: counted. */
   readonly folders: number;
-  /** What got other names than the share has, where that was asked for; else undefined. */
+  /** Entries with other names than in the share; undefined: renaming was not asked for. */
   readonly renames?: Renames;
 }
 

@@ -16,7 +16,7 @@ import {
   type SafePath,
 } from "./names.ts";
 
-/** What is known of the place where names are written. */
+/** The rules of the place where names are written. */
 export interface Naming {
   /** Names that are not safe get others; else they refuse the share. */
   readonly renames: boolean;
@@ -153,7 +153,7 @@ function freeName(name: string, naming: Naming, taken: ReadonlyMap<string, strin
   }
 }
 
-/** What other systems read as a place, a device or nothing becomes "_". */
+/** Characters that other systems read as a place, a device or nothing become "_". */
 function safeVariant(name: string): string {
   const replaced = name
     .slice(0, 4 * NEW_NAME_BYTES)

@@ -119,7 +119,7 @@ export class Roster {
     return lost;
   }
 
-  /** How many of the verified can't say that they saved what they were sent. */
+  /** The number of verified receivers that can't say that they saved the content. */
   get unconfirmed(): number {
     let unconfirmed = 0;
     for (const receiver of this.#receivers.values()) if (receiver.unconfirmed) unconfirmed++;

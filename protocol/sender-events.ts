@@ -44,7 +44,7 @@ export interface ReceiverView {
   readonly next: number;
   /** It proved by a receipt that it has everything. */
   readonly verified: boolean;
-  /** That receipt is of a client that can't say that it saved it, such as curl: all was sent to it. */
+  /** The receipt is of a client, such as curl, that can't say that it saved the content: all was sent to it. */
   readonly unconfirmed?: true;
 }
 

@@ -105,14 +105,14 @@ export const WIRE_FAULTS = {
     ["toSender", "toReceiver"],
     failed(
       "The relay does not allow that",
-      "Ask who runs it for a token, and give it as FILESHARE_TOKEN.",
+      "Ask its operator for a token, and give it as FILESHARE_TOKEN.",
       4010,
     ),
   ),
   "not-proved": told(
     ["toSender", "toReceiver"],
     failed(
-      "What should prove the code to the relay does not",
+      "The proof of the code does not hold at the relay",
       "Update fileshare on both sides; if it stays, report it.",
       4011,
     ),
@@ -201,7 +201,7 @@ export const WIRE_FAULTS = {
   "too-late": told(
     ["ofShare"],
     failed(
-      "What you lack of this share is gone, and the sender cannot read it again",
+      "The rest of this share is gone, and the sender cannot read it again",
       "Ask the sender to send it again, and be there when it begins.",
     ),
   ),

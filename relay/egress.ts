@@ -3,7 +3,7 @@ import type { SocketId } from "./outlet.ts";
 
 /** Unused time that may still be used: a timer is late by some milliseconds. µs */
 const BURST_US = 50_000n;
-/** How long a socket may take to use its turn. ms */
+/** The time for a socket to use its turn. ms */
 const TURN_MS = 1000;
 const SECOND_US = 1_000_000;
 

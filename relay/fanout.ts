@@ -45,7 +45,7 @@ export interface FanoutStanding {
 
 /**
  * The receivers of one share on one worker: who they are, what they said, what the sender hears of
- * them. The lanes decide who gets which record when. A receiver that is gone is remembered until it is reported.
+ * them. The lanes decide which receiver gets which record when. A receiver that is gone is remembered until it is reported.
  */
 export class Fanout {
   readonly offer: Offer;

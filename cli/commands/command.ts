@@ -163,7 +163,7 @@ export const shared = {
     type: "string",
     valueHint: "seconds",
     description:
-      "How long all of it may take; then it ends with exit code 6 and keeps what is there",
+      "End after so long with exit code 6, and keep what arrived (no limit; at most 7 days)",
   },
   json: {
     type: "boolean",

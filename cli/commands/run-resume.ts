@@ -46,7 +46,7 @@ export async function runResume({
   if (kind === "send") delete process.env["FILESHARE_CODE"];
   else process.env["FILESHARE_CODE"] = kept.code;
   const command = await load();
-  // How it is shown is for this run to say.
+  // This run decides how the transfer is shown.
   const replaced = [
     ca === undefined ? [] : "ca",
     timeout === undefined ? [] : "timeout",

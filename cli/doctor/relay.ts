@@ -70,8 +70,8 @@ export async function checkRelay(
 /** Advice for a client whose token a relay does not take, or that has none. */
 export function adviceOnToken(token: string | undefined): string {
   return token === undefined || token === ""
-    ? "A token is missing: ask whoever runs the relay for one, and give it as FILESHARE_TOKEN, or with --token."
-    : "The relay does not take that token: it is another relay's, has expired or is for something else. Ask whoever runs the relay.";
+    ? "A token is missing: ask the relay's operator for one, and give it as FILESHARE_TOKEN, or with --token."
+    : "The relay does not take that token: it is another relay's, has expired or is for something else. Ask the relay's operator.";
 }
 
 /** @returns bytes to send; or what is wrong, undefined: nothing, the relay welcomed us */

@@ -86,7 +86,7 @@ async function watch(receiver: Client): Promise<{ bytes: number; seconds: number
   return { bytes, seconds };
 }
 
-/** What a client complained of last, if of anything. */
+/** The last error of a client, if it had one. */
 async function lastError(client: Client): Promise<string | undefined> {
   let said: string | undefined;
   for await (const event of client) if (event.event === "error") said = event.message;

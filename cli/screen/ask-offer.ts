@@ -19,7 +19,7 @@ export function askWithOffer(setting: Setting): AskOffer {
 /** The question about an offer, whose files are on the screen already. */
 export function askAboutOffer({ onExists }: Setting): AskOffer {
   return async (offer, signal) => {
-    // What runs, or what systems act upon, needs more than Enter.
+    // Executables and files that systems act upon need more than Enter.
     const dangerous = (offer.flagged ?? []).length > 0;
     if (offer.exists && onExists === undefined) {
       const one = offer.files === 1;

@@ -75,7 +75,7 @@ export class People {
     return [...this.#all.values()];
   }
 
-  /** The share is offered anew: who has not all of it comes again, under another id. */
+  /** The share is offered anew: receivers that lack something come again, under other ids. */
   begin(): void {
     for (const { id, word } of this.all) {
       if (word === "done") continue;

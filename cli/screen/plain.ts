@@ -112,7 +112,7 @@ export class PlainScreen implements Screen {
     return true;
   }
 
-  /** What it waits for, whenever that is another thing. */
+  /** Says what the sender waits for, whenever that changes. */
   #waits(): void {
     const waits = waitLine(this.#setting.goal, this.#people.all);
     if (waits !== undefined && waits !== this.#waitTold) this.#say(waits);

@@ -85,7 +85,7 @@ export function resultLines(
   return [...lines, ...extremes(through, moment, columns, style)];
 }
 
-/** What a word alone does not tell, while it matters. */
+/** Explains a state that its word alone does not, while receivers may still come back. */
 const LIVE_NOTES: Partial<Record<Word, string>> = {
   lost: "line broken, may come back",
   left: "ended there",

@@ -38,7 +38,7 @@ export interface Setting {
   readonly goal?: Goal;
   /** Lines below that, ready to print. */
   readonly extra?: readonly string[];
-  /** How to go on after an interruption, as a sentence that may depend on when it is said. */
+  /** The advice after an interruption; its sentence may depend on the moment. */
   readonly again: () => string;
   /** What was said about names that are taken. */
   readonly onExists?: OnExists | undefined;

@@ -125,7 +125,7 @@ export class TerminalScreen implements Screen, TerminalHold {
     this.close();
   }
 
-  /** What was drawn before is above what the shell said meanwhile. */
+  /** Draws below the lines that the shell printed meanwhile. */
   take(): void {
     this.#painter.leave();
     if (this.#held === undefined) this.#draw([]);

@@ -1,4 +1,4 @@
-/** What a sender waits for, and how to end that; pure. */
+/** The line that says what a sender waits for, and how to end that; pure. */
 import { count } from "./format.ts";
 import { isThrough, type Person } from "./people.ts";
 import type { Goal } from "./screen.ts";

@@ -21,7 +21,7 @@ export interface BodyEvents {
 }
 
 /**
- * How long a connection may be silent after a transfer. Bytes that left the relay may still wait for
- * a reader that pauses.
+ * A connection may be silent so long after a transfer: bytes that left the relay may still wait for a
+ * reader that pauses. s
  */
 export const IDLE_AFTER_SECONDS = 120;

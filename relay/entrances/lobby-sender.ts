@@ -49,7 +49,7 @@ const READ_BYTES = 512 * 1024;
 /** How long the relay may take to close a share everywhere. ms */
 const CLOSING_MS = 1000;
 
-/** How it went: receivers that proved to have all, of them those that can't say that they saved it, and the others. */
+/** The outcome in numbers of receivers: `unconfirmed` are those of `verified` that can't say that they saved it. */
 export interface LobbyOutcome {
   readonly fault: FaultCode | undefined;
   /** What the fault is about. */

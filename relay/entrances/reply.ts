@@ -13,7 +13,7 @@ export interface Wire {
   readonly peer: PeerKey;
 }
 
-/** How a request can be answered. */
+/** The ways in which a request can be answered. */
 export interface ReplyTerms {
   /** Undefined: by Bun alone, as with TLS. */
   readonly wire: Wire | undefined;

@@ -67,9 +67,7 @@ describe("fileshare doctor", () => {
     const { exitCode, of } = await doctor(["--relay", `ws://127.0.0.1:${server.port}`]);
     await server.stop(true);
     expect(exitCode).toBe(1);
-    expect(of("relay")?.message).toStartWith(
-      "What answers at that address is not a fileshare relay",
-    );
+    expect(of("relay")?.message).toStartWith("No fileshare relay answers at that address");
   });
 
   test("warns of a low limit of open files", async () => {

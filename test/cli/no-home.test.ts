@@ -110,7 +110,7 @@ describe.skipIf(!IS_ROOT)("a user without a home (needs root)", () => {
     seen.set("send", 137);
     const listed = await expectExit("list", 0, []);
     expect(listed.out).toContain("send a.bin");
-    expect(listed.err).toContain("this user has no home folder, so what is not through");
+    expect(listed.err).toContain("this user has no home folder, so unfinished transfers");
     const [resumed, received] = await Promise.all([
       expectExit("resume", 0, []),
       expectExit("recv", 0, ["--yes", "--out", at("out")]),
@@ -178,7 +178,7 @@ describe.skipIf(!IS_ROOT)("a user without a home (needs root)", () => {
     const none = await run(["list"], { XDG_STATE_HOME: "/dev/null" });
     expect(none).toEqual({ exitCode: 0, out: "", err: "Nothing is unfinished\n" });
     const nowhere = await run(["list"], { TMPDIR: at("readonly") });
-    expect(nowhere.err).toContain("fileshare resume will not find it");
+    expect(nowhere.err).toContain("fileshare resume will not find this one");
   });
 
   test("takes no folder that another user prepared", async () => {
