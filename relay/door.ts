@@ -15,7 +15,7 @@ import { refusal } from "./http-refusal.ts";
 import type { ReportLevel, Reports } from "./reports.ts";
 import type { SocketData, Sockets } from "./sockets.ts";
 import type { Turnstile } from "./turnstile.ts";
-import { visitorOf, type Visitor } from "./visitor.ts";
+import { clientAddress, visitorOf, type Visitor } from "./visitor.ts";
 
 /** How often it is looked for those whose token is over. ms */
 const LOOK_AGAIN_MS = 1000;
@@ -107,8 +107,11 @@ export class Door {
   #tellStatus(level: ReportLevel, status: number, request: Request, server: Server): void {
     const { reports } = this.#options;
     if (!reports.wants(level)) return;
-    const { address } = visitorOf(request, server.requestIP(request)?.address, this.#proxies);
-    const agent = request.headers.get("user-agent") ?? "";
+    const { headers } = request;
+    // Of a request that was refused for its host, too.
+    const peer = server.requestIP(request)?.address;
+    const { address } = clientAddress(headers, peer, this.#proxies);
+    const agent = headers.get("user-agent") ?? "";
     reports.report({ level, event: "refused", fields: { status, address, agent } });
   }
 

@@ -24,11 +24,22 @@ export function visitorOf(
   peer: string | undefined,
   trusted: AddressRanges,
 ): Visitor {
-  const own = (peer === undefined ? undefined : normalAddress(peer)) ?? "";
   const { origin } = new URL(url);
-  if (own === "" || !trusted.has(own)) return { address: own, limitKey: keyOf(own), origin };
+  const { address, isForwarded } = clientAddress(headers, peer, trusted);
+  const limitKey = keyOf(address);
+  return { address, limitKey, origin: isForwarded ? outsideOrigin(headers, origin) : origin };
+}
+
+/** The address of a client, whose request may have no valid URL. */
+export function clientAddress(
+  headers: Headers,
+  peer: string | undefined,
+  trusted: AddressRanges,
+): { readonly address: string; readonly isForwarded: boolean } {
+  const own = (peer === undefined ? undefined : normalAddress(peer)) ?? "";
+  if (own === "" || !trusted.has(own)) return { address: own, isForwarded: false };
   const address = addressBefore(headers.get("x-forwarded-for") ?? "", trusted) ?? own;
-  return { address, limitKey: keyOf(address), origin: outsideOrigin(headers, origin) };
+  return { address, isForwarded: true };
 }
 
 function keyOf(address: string): string | undefined {

@@ -177,7 +177,8 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
     "content-disposition": disposition(baseName(path)),
     // What a browser would show must not run here, and nobody in between may keep it.
     "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
+    // A proxy that compressed it would drop its length, which tells a part from the whole.
+    "cache-control": "no-store, no-transform",
     "accept-ranges": "bytes",
   });
   // An HTTP date has four digits for the year.

@@ -152,6 +152,18 @@ describe("the log", () => {
     expect(text).not.toMatch(/[0-9a-f]{32}/);
   });
 
+  test("P10 a request whose host is none is a line, and no worker fails by it", async () => {
+    const { relay, heard } = await reporting("debug");
+    await using _ = relay;
+    const heads = { old: "GET / HTTP/1.0", odd: "GET /lobby HTTP/1.1\r\nHost: a:99999" };
+    for (const [agent, head] of Object.entries(heads)) {
+      await ask(relay.port, `${head}\r\nUser-Agent: ${agent}\r\n\r\n`);
+      const { fields } = await heard.until("refused", { agent });
+      expect(fields).toMatchObject({ status: 400, address: "127.0.0.1" });
+    }
+    expect(heard.all.filter(({ event }) => event === "worker-failed")).toEqual([]);
+  });
+
   test("P10 a refused client, with its words about itself; a path and ids are not told", async () => {
     const { relay, heard } = await reporting("info");
     await using _ = relay;

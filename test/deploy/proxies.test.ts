@@ -107,6 +107,7 @@ function ways(): readonly (readonly string[])[] {
   return [
     ...[nginx, caddy, haproxy, direct].flatMap((origin) => [[origin], ["-0", origin]]),
     ["--http2", proxies.caddyTls],
+    ["--http2-prior-knowledge", "--compressed", proxies.compressing],
   ];
 }
 

@@ -17,6 +17,8 @@ export interface RunningProxies extends AsyncDisposable {
   readonly plain: Readonly<Record<ProxyName, string>>;
   /** Caddy like that, with TLS and so with HTTP/2. */
   readonly caddyTls: string;
+  /** HAProxy like that, by HTTP/2 in clear, and it compresses what it may. */
+  readonly compressing: string;
   /** With the files of deploy/, with TLS. */
   readonly sample: Readonly<Record<ProxyName, string>>;
   /** Of the certificates' authority. */
@@ -60,7 +62,8 @@ export async function startProxies(folder: string, relayPort: number): Promise<R
     nginxTls = 0,
     caddySample = 0,
     haproxyTls = 0,
-  ] = freePorts(7);
+    compressing = 0,
+  ] = freePorts(8);
   const authority = new Authority();
   const { cert, key } = authority.issue({ names: ["localhost"] });
   const file = (name: string, text: string): string => {
@@ -143,6 +146,10 @@ ${caddySampleText}`,
 frontend plain
     bind 127.0.0.1:${haproxy}
     default_backend plain
+frontend compressing
+    bind 127.0.0.1:${compressing} proto h2
+    compression algo gzip
+    default_backend plain
 backend plain
     server relay ${relay}
 ${haproxySample}`,
@@ -161,6 +168,7 @@ ${haproxySample}`,
   const running: RunningProxies = {
     plain: { nginx: at("http", nginx), caddy: at("http", caddy), haproxy: at("http", haproxy) },
     caddyTls: at("https", caddyTls),
+    compressing: at("http", compressing),
     sample: {
       nginx: at("https", nginxTls),
       caddy: at("https", caddySample),
@@ -177,7 +185,7 @@ ${haproxySample}`,
       throw new Error(`a proxy ended with ${await exited}: ${await stderr.text()}`);
     }),
   );
-  const ports = [nginx, caddy, haproxy, caddyTls, nginxTls, caddySample, haproxyTls];
+  const ports = [nginx, caddy, haproxy, caddyTls, nginxTls, caddySample, haproxyTls, compressing];
   await Promise.race([Promise.all(ports.map(listens)), ended]);
   ended.catch(() => undefined);
   return running;

@@ -234,6 +234,7 @@ describe("a download", () => {
     expect(whole).toStartWith("HTTP/1.1 200 OK\r\n");
     expect(whole).toMatch(/\r\ncontent-length: 1048576\r\n/);
     expect(whole).toMatch(/\r\nconnection: close\r\n/);
+    expect(whole).toMatch(/\r\ncache-control: no-store, no-transform\r\n/);
     expect(whole.toLowerCase()).not.toContain("transfer-encoding");
     expect(whole.length - whole.indexOf("\r\n\r\n") - 4).toBe(bytes.length);
     const part = "Range: bytes=5-9\r\nOrigin: https://pages.example\r\n";
