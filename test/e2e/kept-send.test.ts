@@ -260,7 +260,7 @@ describe("what was sent and is another now", () => {
   const cases: [what: string, change: (path: string) => void][] = [
     ["size", (path) => setBack(path, () => appendFileSync(path, "x"))],
     ["time", (path) => utimesSync(path, 1, 1)],
-    ["mode", (path) => chmodSync(path, 0o755)],
+    ["mode", (path) => chmodSync(path, 0o600)],
     ["content", (path) => setBack(path, () => overwrite(path, 1 * MiB))],
     ["content", (path) => setBack(path, () => overwrite(path, 0))],
   ];
