@@ -30,6 +30,7 @@ export interface ListOptions extends LeaveOut {
   readonly name?: string | undefined;
   readonly follow?: boolean;
   readonly skipUnsafe?: boolean;
+  readonly offerUnsafe?: boolean;
 }
 
 /** Looking at a file leaves less behind than reading it. */
@@ -89,6 +90,7 @@ class Lister {
   readonly skipped = new Skipped();
   readonly #unsized = new Unsized();
   readonly #unsendable: Unsendable;
+  readonly #anyName: boolean;
   readonly #options: ListOptions;
   readonly #signal: AbortSignal;
   #leftOut: LeftOut | undefined;
@@ -101,13 +103,14 @@ class Lister {
   constructor(options: ListOptions, signal: AbortSignal) {
     this.#options = options;
     this.#unsendable = new Unsendable(options.skipUnsafe === true ? this.skipped : undefined);
+    this.#anyName = options.offerUnsafe === true;
     this.#signal = signal;
   }
 
   async add(path: string, name: string | undefined): Promise<void> {
     // A link is followed, as the person named this path.
     const stat = attempt(path, () => statSync(path, { bigint: true }));
-    const ofPath = (): SafeName => senderName(basename(resolve(path)));
+    const ofPath = (): SafeName => senderName(basename(resolve(path)), this.#anyName);
     const safe = name === undefined ? this.#unsendable.try(path, ofPath) : senderName(name);
     if (safe === undefined) return;
     const root = { local: path, name: safe, first: this.files.length };
@@ -183,7 +186,9 @@ class Lister {
 
   /** Where it is in the share; undefined: its name cannot be sent. */
   #pathIn(here: Here, name: string): SafePath | undefined {
-    return this.#unsendable.try(join(here.local, name), () => senderPathIn(here.path, name));
+    return this.#unsendable.try(join(here.local, name), () => {
+      return senderPathIn(here.path, name, this.#anyName);
+    });
   }
 
   /**

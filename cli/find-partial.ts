@@ -16,6 +16,7 @@ import { DATA, removePartial, type PartialShare } from "./partial.ts";
 import { createData, isSingle, onlyFile, PartialFile } from "./partial-file.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
 import type { Policy } from "./policy.ts";
+import { reasonOf } from "./system-error.ts";
 
 export interface NewPartial {
   /**
@@ -265,7 +266,7 @@ function makeOwn(folder: Folder, name: string): HeldFolder {
   } catch (cause) {
     const refused = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR"];
     if (!refused.includes(errorCode(cause) ?? "")) throw cause;
-    throw new FaultError("bad-destination", folder.path, { cause });
+    throw new FaultError("bad-destination", `${folder.path} (${reasonOf(cause)})`, { cause });
   }
   const own = enterOurs(folder, name);
   if (own === undefined) throw closedToUs(folder, name) ?? swapped(join(folder.path, name));

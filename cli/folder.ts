@@ -97,10 +97,11 @@ function makeFolder(dir: string): boolean {
     if (code === "EEXIST") return false; // also where something else has that name
     const above = dirname(dir);
     const whys: Readonly<Record<string, string>> = {
-      ENOENT: `${above} is missing`,
+      // Nor can anything be made in /proc and its like.
+      ENOENT: existsSync(above) ? `nothing can be made in ${above}` : `${above} is missing`,
       ENOTDIR: `${above} is no folder`,
     };
-    const why = whys[code ?? ""] ?? code ?? String(cause);
+    const why = whys[code ?? ""] ?? reasonOf(cause);
     throw new FaultError("bad-destination", `${dir} (${why})`, { cause });
   }
 }

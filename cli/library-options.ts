@@ -96,6 +96,7 @@ const what = v.union(
       gitignore: v.optional(yesOrNo),
       follow: v.optional(yesOrNo),
       skipUnsafe: v.optional(yesOrNo),
+      offerUnsafe: v.optional(yesOrNo),
     }),
     v.strictObject({ from: v.literal("text"), text, name: v.optional(text) }),
     v.strictObject({ from: v.literal("stdin"), name: v.optional(text) }),

@@ -15,20 +15,23 @@ export function namesHere(folder: HeldFolder, renames: boolean): Naming {
   let folded = false;
   return {
     renames,
-    holds: (name) => {
-      try {
-        folder.look(name);
-        return true;
-      } catch (error) {
-        return !NO_NAME.has(errorCode(error) ?? "");
-      }
-    },
+    holds: (name) => canHold(folder, name),
     folds: (one, other) => {
       // One pair that is taken for one is enough; very many that are not, too.
       if (!folded && tried++ < FOLDS_TRIED) folded = takesForOne(folder, one, other);
       return folded;
     },
   };
+}
+
+/** Whether the file system of the folder can hold that name. */
+export function canHold(folder: HeldFolder, name: string): boolean {
+  try {
+    folder.look(name);
+    return true;
+  } catch (error) {
+    return !NO_NAME.has(errorCode(error) ?? "");
+  }
 }
 
 /** Tried in a folder of its own. Where it can't be tried, they are kept apart. */

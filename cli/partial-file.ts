@@ -116,7 +116,7 @@ export class PartialFile extends PartialShare {
   async #place({ onExists, prefix, checksum }: FinishPolicy): Promise<string> {
     const { journal, folder, own } = this.has;
     if (typeof this.#data !== "number") return this.#data.placed;
-    const name = finalName(this.#file.name, prefix);
+    const name = finalName(this.#file.name, prefix, folder);
     const size = this.manifest.open ? this.#position : this.#file.size;
     const { size: found } = fstatSync(this.#data, { bigint: true });
     if (found !== BigInt(size)) throw new FaultError("write-failed", `${this.path} was changed`);

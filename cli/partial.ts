@@ -246,9 +246,13 @@ export abstract class PartialShare {
     try {
       return await this.place(policy);
     } catch (error) {
-      const { code, detail = "" } = diskFault(error, join(this.path, DATA));
+      const { folder, name } = this.has;
+      const { code, detail = "" } = diskFault(error, folder.path);
       if (error instanceof FaultError || code !== "write-failed") throw error;
-      const why = `${detail}: it got no name there; all of it is in this place`;
+      // The owner leaves its name once this is closed, where the file system renames it.
+      const { stem, share } = parsePartialName(name)!;
+      const place = join(folder.path, `${stem}.${share}-*.partial`, DATA);
+      const why = `${detail}: it got no name there; all of it is in ${place}`;
       throw new FaultError(code, why, { cause: error });
     }
   }

@@ -61,7 +61,7 @@ async function placeTop(
   policy: FinishPolicy,
 ): Promise<string> {
   const { folder, journal } = tree;
-  const final = finalName(top.name as SafePath, policy.prefix);
+  const final = finalName(top.name as SafePath, policy.prefix, folder);
   const data = { folder: tree.data, name: top.name };
   const staged = lookAt(data);
   const destiny = journal.destiny(entry);
@@ -79,7 +79,8 @@ async function placeTop(
     if (staged !== undefined && destiny !== undefined && isBegun(destiny, there)) {
       return fill(tree, top, destiny.name, policy);
     }
-    const alike = whole && !merges ? await sameFolder(tree, top, final) : undefined;
+    const alike =
+      whole && !merges ? await sameFolder(tree, top, final, policy.checksum) : undefined;
     if (alike !== undefined) {
       journal.destine({ entry, name: final, ino: alike.ino });
       tree.data.clear(top.name);
@@ -157,7 +158,7 @@ async function rename(
   const { folder, journal } = tree;
   const last = merges ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
-    const candidate = numbered(final, number);
+    const candidate = numbered(final, number, folder);
     if (folder.look(candidate) !== undefined) continue;
     journal.destine({ entry, name: candidate, ino: staged.ino });
     try {
@@ -226,15 +227,20 @@ function isWhole({ journal, data }: Tree, top: Top): boolean {
 
 /**
  * A folder that is there already, with the same content, where times can't tell: the file system shows
- * another for at least one file than the file was given.
+ * another for at least one file than the file was given, or contents alone are asked for.
  */
-async function sameFolder(tree: Tree, top: Top, final: string): Promise<BigIntStats | undefined> {
+async function sameFolder(
+  tree: Tree,
+  top: Top,
+  final: string,
+  byContent = false,
+): Promise<BigIntStats | undefined> {
   const { folder, journal, data } = tree;
   const found = folder.look(final);
   if (found?.isDirectory() !== true) return undefined;
   using from = new Descent(data);
   using to = new Descent(folder);
-  let isUnsure = false;
+  let isUnsure = byContent;
   for (const index of top.entries) {
     const { path, type, mtime } = journal.manifest.files[index]!;
     const spot = from.place(path);

@@ -8,6 +8,7 @@ import { parseSafeName, type SafeName, type SafePath } from "../protocol/names.t
 import type { Folder } from "./folder.ts";
 import { swapped, type HeldFolder, type Spot } from "./held-folder.ts";
 import type { Destiny } from "./journal.ts";
+import { canHold } from "./names-here.ts";
 import { cutUtf8 } from "./owner.ts";
 import type { OnExists } from "./policy.ts";
 import { replaceFile, takeName, type Taking } from "./take-name.ts";
@@ -62,7 +63,7 @@ export async function place(move: Move): Promise<string> {
   // A file that came to be there under `skip` meanwhile is left, and so is ours.
   const last = onExists === "fail" ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
-    const candidate = numbered(name, number);
+    const candidate = numbered(name, number, folder);
     if (folder.look(candidate) !== undefined) continue;
     destine({ entry, name: candidate, ino: staged.ino });
     const taken = await takeName(taking(candidate));
@@ -83,19 +84,31 @@ export function checkPlaced(folder: HeldFolder, name: string, placed: BigIntStat
   if (there !== undefined && !folder.isOne(there, placed)) throw swapped(join(folder.path, name));
 }
 
-/** `prefix` and `name`, cut to NAME_BYTES before the extension. @throws FaultError "unsafe-name". */
-export function finalName(name: SafePath, prefix = ""): SafeName {
+/**
+ * `prefix` and `name`, cut before the extension to NAME_BYTES, or to the length of `name` where the
+ * folder holds none that is longer. @throws FaultError "unsafe-name".
+ */
+export function finalName(name: SafePath, prefix = "", folder?: HeldFolder): SafeName {
   const { stem, ext } = split(prefix + name);
-  const room = NAME_BYTES - utf8(ext).length;
-  const fits = utf8(stem).length <= room;
-  return parseSafeName((fits ? stem : cutUtf8(stem, room).replace(/[. ]+$/, "")) + ext);
+  const long = cutTo(stem, ext, NAME_BYTES);
+  const isHeld = prefix === "" || folder === undefined || canHold(folder, long);
+  return parseSafeName(isHeld ? long : cutTo(stem, ext, utf8(name).length));
 }
 
-/** `name`, `name (1)`, `name (2)`... */
-export function numbered(name: string, number: number): string {
+/** `name`, `name (1)`, `name (2)`..., no longer than `name` where the folder holds none that is. */
+export function numbered(name: string, number: number, folder: HeldFolder): string {
   if (number === 0) return name;
   const { stem, ext } = split(name);
-  return `${stem} (${number})${ext}`;
+  const end = ` (${number})${ext}`;
+  const long = stem + end;
+  return canHold(folder, long) ? long : cutTo(stem, end, utf8(name).length);
+}
+
+/** Its stem is cut so that it has at most so many bytes. */
+function cutTo(stem: string, end: string, bytes: number): string {
+  const room = bytes - utf8(end).length;
+  const fits = utf8(stem).length <= room;
+  return (fits ? stem : cutUtf8(stem, room).replace(/[. ]+$/, "")) + end;
 }
 
 /** The last extension goes last, unless it is so long that it is no extension. */

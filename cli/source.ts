@@ -24,6 +24,8 @@ export type SendWhat =
       readonly follow?: boolean;
       /** Leave out what has a name that receivers would refuse. */
       readonly skipUnsafe?: boolean;
+      /** Offer such names as they are; receivers refuse them, or give them others. */
+      readonly offerUnsafe?: boolean;
     }
   | { readonly from: "text"; readonly text: string; readonly name?: string | undefined }
   | { readonly from: "stdin"; readonly name?: string | undefined };

@@ -35,7 +35,7 @@ export class Survey {
     using descent = new Descent(folder);
     using times = new ShownTimes();
     for (const top of this.#tops) {
-      const final = finalName(top.name as SafePath, prefix);
+      const final = finalName(top.name as SafePath, prefix, folder);
       if (folder.look(final) === undefined) continue;
       this.#taken.add(top.name);
       for (const index of top.entries) this.#look(descent, times, index, final);

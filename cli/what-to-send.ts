@@ -23,6 +23,7 @@ export interface WhatValues {
   readonly gitignore: boolean;
   readonly follow: boolean;
   readonly "skip-unsafe": boolean;
+  readonly "offer-unsafe": boolean;
   readonly json: boolean;
 }
 
@@ -34,7 +35,7 @@ export async function whatToSend(
   values: WhatValues,
 ): Promise<{ what: SendWhat; asked: readonly string[] }> {
   const { path, text, name, exclude, gitignore, follow } = values;
-  const skipUnsafe = values["skip-unsafe"];
+  const { "skip-unsafe": skipUnsafe, "offer-unsafe": offerUnsafe } = values;
   const typed = (what: SendWhat): { what: SendWhat; asked: [] } => ({ what, asked: [] });
   if (text !== undefined) {
     if (path.length > 0) throw usage("give a --text or paths, not both");
@@ -45,7 +46,8 @@ export async function whatToSend(
   if (name !== undefined && path.length > 1) throw usage("--name is for one path");
   const asked = path.length > 0 ? [] : [await askPath(values.json)];
   const paths = [...path, ...asked];
-  return { what: { from: "paths", paths, name, exclude, gitignore, follow, skipUnsafe }, asked };
+  const choices = { exclude, gitignore, follow, skipUnsafe, offerUnsafe };
+  return { what: { from: "paths", paths, name, ...choices }, asked };
 }
 
 /** Whether something is sent to us: no terminal, and no device such as /dev/null. */

@@ -42,7 +42,7 @@ export const CLI_FAULTS = {
   "not-a-file": wrongUse("That is not a regular file", "Only regular files can be sent."),
   "unsendable-name": wrongUse(
     "That name cannot be sent",
-    "Rename it, or leave it out with --exclude or --skip-unsafe; --name gives one path another.",
+    "Rename it, leave it out (--exclude, --skip-unsafe), give --name for one path, or --offer-unsafe for receivers to rename it.",
   ),
   "unreadable-file": wrongUse(
     "That file cannot be read",

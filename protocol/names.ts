@@ -54,22 +54,26 @@ export function parseSafeName(raw: unknown): SafeName {
 /**
  * The name under which a sender offers a file of its own.
  * @param localName without any folder
+ * @param anyName also what receivers refuse unless they give it another name
  * @throws FaultError "unsendable-name" now rather than "unsafe-name" at every receiver
  */
-export function senderName(localName: string): SafeName {
-  const reason = localName.includes("/") ? "it is a path, not a name" : pathProblem(localName);
+export function senderName(localName: string, anyName = false): SafeName {
+  const problem = anyName ? lengthProblem(localName, [localName]) : pathProblem(localName);
+  const reason = localName.includes("/") ? "it is a path, not a name" : problem;
   if (reason === undefined) return localName as SafeName;
   throw unsendable(localName, reason);
 }
 
 /**
  * The path under which a sender offers an entry of a folder.
- * @param folder of the same share, safe already
+ * @param folder of the same share, named by the same rules
+ * @param anyName also what receivers refuse unless they give it another name
  * @throws FaultError "unsendable-name"
  */
-export function senderPathIn(folder: SafePath, localName: string): SafePath {
+export function senderPathIn(folder: SafePath, localName: string, anyName = false): SafePath {
   const path = `${folder}/${localName}`;
-  const reason = nameProblem(localName) ?? lengthProblem(path, path.split("/"));
+  const problem = anyName ? undefined : nameProblem(localName);
+  const reason = problem ?? lengthProblem(path, path.split("/"));
   if (reason === undefined) return path as SafePath;
   throw unsendable(path, reason);
 }

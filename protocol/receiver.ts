@@ -490,6 +490,11 @@ export class ReceiverSession {
       return [...left, ...this.#shareOver(fault, detail, false)];
     }
     this.#offers.ignore(this.#step.share.offer.share);
+    // The code opened it, so its sender has the code: without another share the receiver is told now.
+    const isOpened = fault !== "corrupt-record";
+    if (isOpened && this.#offers.choose(this.#order) === undefined) {
+      return [...left, ...this.#shareOver(fault, detail, false)];
+    }
     this.#step = { at: "waiting" };
     const count = ++this.#unreadable;
     const told = Number.isInteger(Math.log2(count));

@@ -32,6 +32,7 @@ export interface SendValues {
   readonly follow: boolean;
   readonly strict: boolean;
   readonly "skip-unsafe": boolean;
+  readonly "offer-unsafe": boolean;
   readonly receivers: string | undefined;
   readonly stay: boolean;
   readonly "wait-for": string | undefined;

@@ -38,6 +38,10 @@ export default command({
       type: "boolean",
       description: "Leave out what has a name that some system cannot hold; else nothing is sent",
     },
+    "offer-unsafe": {
+      type: "boolean",
+      description: "Offer such names as they are, to receivers that take them with --rename-unsafe",
+    },
     receivers: {
       type: "string",
       valueHint: "n",

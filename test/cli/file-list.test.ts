@@ -157,6 +157,12 @@ describe("a folder", () => {
     expect(files.map(({ path }) => String(path))).toEqual(["top/A", "top/a", "top/fine", "top/in"]);
     expect(skipped.map(({ why }) => why)).toEqual(Array.from({ length: 5 }, () => "unsafe"));
     await faultOfAsync(() => list(join(top, "x."), { skipUnsafe: true }), "unsendable-name");
+    const offered = await list(top, { skipUnsafe: true, offerUnsafe: true });
+    expect(offered.files.map(({ path }) => String(path))).toEqual(
+      ["A", "a", "a:b", "bad?/inside", "fine", "in/con", "x."].map((name) => `top/${name}`),
+    );
+    expect(offered.skipped.map(({ why }) => why)).toEqual(["unsafe"]);
+    await faultOfAsync(() => list(top, { offerUnsafe: true }), "unsendable-name");
     const exclude = ["con", "a:b", "x.", "a", "bad*", "f\uFFFD"];
     expect(await found(top, { exclude })).toEqual(["top/A", "top/fine", "top/in/"]);
   });

@@ -7,7 +7,7 @@ import { Folder } from "../../cli/folder.ts";
 import { HeldFolder } from "../../cli/held-folder.ts";
 import { namesHere } from "../../cli/names-here.ts";
 import type { PartialShare } from "../../cli/partial.ts";
-import { ON_EXISTS, type OnExists } from "../../cli/policy.ts";
+import { ON_EXISTS, type OnExists, type Policy } from "../../cli/policy.ts";
 import { Survey } from "../../cli/survey.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { decodeHead } from "../../protocol/manifest.ts";
@@ -85,6 +85,27 @@ describe.skipIf(!canMount)("on a file system that lacks something", () => {
     }
   });
 
+  test("a name that is too long with a number or a prefix is cut, and is found again", async () => {
+    await using mount = await mountFaulty({ names: 143 });
+    const name = `${"n".repeat(139)}.txt`;
+    const folder = "m".repeat(143);
+    const policy = { onExists: "number", prefix: "", checksum: false } as const;
+    for (const [seed, size] of [300, 301].entries()) {
+      const tree = testTree(seed, [{ path: `${folder}/a`, size }]);
+      for (const share of [testShare(seed, size, { name }), tree]) {
+        await receiveAgain(mount.path, share, policy);
+      }
+    }
+    const cut = [`${"n".repeat(135)} (1).txt`, `${"m".repeat(139)} (1)`];
+    expect(list(mount.path).toSorted()).toEqual([name, folder, ...cut].toSorted());
+    const share = testShare(2, 302, { name });
+    const prefixed = { ...policy, prefix: "rcv_" };
+    expect(await receiveAgain(mount.path, share, prefixed)).toBeGreaterThan(0);
+    expect(await receiveAgain(mount.path, share, prefixed)).toBe(0);
+    const path = join(mount.path, `rcv_${"n".repeat(135)}.txt`);
+    expect(bytesOf(path)).toEqual(share.content);
+  });
+
   test("folders get theirs, new ones and those that are there", async () => {
     await using mount = await mountFaulty();
     const entries = [
@@ -136,7 +157,8 @@ describe.skipIf(!canMount)("on a file system that lacks something", () => {
     await partial.finish({ onExists: "number" }).catch((error: unknown) => {
       message = String(error);
     });
-    expect(message).toContain(`${partial.path}/data`);
+    const place = /all of it is in (\S+\/data)/.exec(message)?.[1] ?? "";
+    expect(new Bun.Glob(place).match(`${partial.path}/data`)).toBe(true);
     expect(bytesOf(join(partial.path, "data"))).toEqual(share.content);
     expect(await partial.close()).toBe(partial.path);
     expect(list(mount.path).length).toBe(1);
@@ -225,8 +247,8 @@ describe.skipIf(!canMount)("the state folder on a mount that shows another owner
 });
 
 /** Receives as a second `recv` does: what is there already is not asked for. @returns records taken */
-async function receiveAgain(dir: string, share: Share, onExists: OnExists): Promise<number> {
-  const policy = { onExists, prefix: "", checksum: false };
+async function receiveAgain(dir: string, share: Share, how: OnExists | Policy): Promise<number> {
+  const policy = typeof how === "string" ? { onExists: how, prefix: "", checksum: false } : how;
   const folder = new Folder(dir);
   const wanted = new Survey(folder, share.manifest, policy).wanted(policy);
   folder.close();
@@ -248,6 +270,31 @@ const DISKS: readonly [string, () => Promise<Mount>][] = [
   ["a file system with steps of 10 ms", () => mountFaulty({ granularity: 10_000_000 })],
   ["a file system that takes no times", () => mountFaulty({ utimens: "EPERM" })],
 ];
+
+test("a second receive that compares contents makes no copy", async () => {
+  using folder = temporaryFolder();
+  const entries = [
+    { path: "t/a", size: 200 },
+    { path: "t/in/b", size: 0 },
+  ];
+  for (const onExists of ["number", "overwrite", "skip"] as const) {
+    const policy = { onExists, prefix: "", checksum: true };
+    for (const share of [testShare(1, 300, { name: "f" }), testTree(2, entries)]) {
+      await receiveAgain(folder.path, share, policy);
+      await receiveAgain(folder.path, share, policy);
+    }
+    expect(list(folder.path).toSorted()).toEqual(["f", "t"]);
+  }
+});
+
+test("another content of the same size is kept beside it, though its time is the same", async () => {
+  using folder = temporaryFolder();
+  const policy = { onExists: "number", prefix: "", checksum: true } as const;
+  const trees = [1, 2].map((seed) => testTree(seed, [{ path: "t/a", size: 200 }]));
+  for (const tree of trees) await receiveAgain(folder.path, tree, policy);
+  expect(bytesOf(join(folder.path, "t", "a"))).toEqual(trees[0]!.contents.get("t/a")!);
+  expect(bytesOf(join(folder.path, "t (1)", "a"))).toEqual(trees[1]!.contents.get("t/a")!);
+});
 
 describe.skipIf(!canMount)("a second receive of what did not change", () => {
   test.each(DISKS)("makes no copy on %s", async (name, mountIt) => {

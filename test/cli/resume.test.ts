@@ -138,6 +138,7 @@ const SENDS: Record<string, Case> = {
       "--new",
       "--strict",
       "--skip-unsafe",
+      "--offer-unsafe",
       "--timeout",
       "3600",
       "--name",

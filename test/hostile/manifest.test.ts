@@ -3,7 +3,7 @@
  * share after another and has to refuse each before anything is written.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientEvent } from "../../cli/events.ts";
 import {
@@ -193,6 +193,27 @@ describe("refused by name", () => {
     const paths = ["_/x", "_con", "_~1/etc/passwd", "a/b_c"];
     for (const path of paths) expect(existsSync(join(into, path))).toBe(true);
     rmSync(into, { recursive: true });
+  });
+
+  test("with --offer-unsafe a sender of ours offers such names, and all arrive under others", async () => {
+    const [from, into] = [join(out, "from"), join(out, "into")];
+    mkdirSync(join(from, "b:c"), { recursive: true });
+    mkdirSync(into);
+    for (const name of ["a:b", "b:c/con", "x."]) writeFileSync(join(from, name), name);
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+    const words = ["recv", "--yes", "--hidden", "--out", into];
+    await using sender = fileshare(["send", from, "--offer-unsafe"], env);
+    await sender.events(({ event }) => event === "relay");
+    await using refused = fileshare(words, env);
+    const error = await refused.events(({ event }) => ["error", "done"].includes(event));
+    expect(error).toMatchObject({ event: "error", code: "unsafe-name" });
+    await using command = fileshare([...words, "--rename-unsafe"], env);
+    await command.events(({ event }) => ["error", "done"].includes(event));
+    const renamed = { a_b: "a:b", "b_c/_con": "b:c/con", x_: "x." };
+    for (const [name, content] of Object.entries(renamed)) {
+      expect(readFileSync(join(into, "from", name), "utf8")).toBe(content);
+    }
+    for (const each of [from, into]) rmSync(each, { recursive: true });
   });
 
   test("F12 one path twice, a file and a folder of one name", async () => {

@@ -659,6 +659,10 @@ describe("a choice", () => {
         unreadable(fault, 1, true, "why"),
         { type: "open-share", offer: offer(1) },
       ]);
+      play.open();
+      play.frame(0);
+      const effects = play.do({ type: "failed", fault, detail: "the last" });
+      expect(effects.at(-1)).toEqual({ type: "finish", fault, detail: "the last" });
     }
     const play = new Play().connect();
     play.offers(offer(1), offer(2));
