@@ -1,5 +1,5 @@
 import { rmdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 
 import {
   CHECKPOINT_MS,
@@ -8,27 +8,20 @@ import {
   FAULTS,
   FRAME_BYTES,
   FaultError,
-  LOBBY_ENTRIES,
-  NAMES_SHOWN,
   PROGRESS_EVERY_MS,
   ReceiverSession,
   WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
-  dangersOf,
   encodeControl,
   faultMessage,
   isFrame,
   isOfShare,
-  needsConsent,
   sealName,
   signerOf,
   toHex,
-  type Danger,
   type FaultCode,
   type Keys,
-  type Manifest,
-  type ManifestFile,
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
@@ -46,6 +39,7 @@ import type { Answer, Outcome, ReceiveJob } from "./jobs.ts";
 import { keysFor } from "./job-keys.ts";
 import { Line } from "./line.ts";
 import { aboutLine, type NoLine } from "./line-trouble.ts";
+import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
 import type { OnExists } from "./policy.ts";
 import { registerReceive, unregisterReceive } from "./state.ts";
 import { relayNews, stuckNews } from "./relay-news.ts";
@@ -177,8 +171,9 @@ export class Receiving {
         this.#take();
         return;
       case "ask": {
-        const question = this.#needsAnswer();
-        this.#tellOffer(question);
+        if (this.#incoming === undefined) return;
+        const question = needsAnswer(this.#incoming, this.#job);
+        this.#tellOffer(this.#incoming, question);
         if (!question) this.#begin(undefined);
         return;
       }
@@ -261,7 +256,7 @@ export class Receiving {
       this.#rateClock = this.#shareStartedAt;
       const { receiver, next, records, agreed, manifest } = incoming;
       if (agreed && manifest !== undefined) {
-        this.#tellOffer(false);
+        this.#tellOffer(incoming, false);
         this.#emit({ event: "resumed", bytes: incoming.bytes, size: incoming.size });
         this.#remember(incoming);
       }
@@ -336,7 +331,7 @@ export class Receiving {
       const { bytes: size } = incoming;
       await incoming.finish();
       this.#emit({ event: "progress", bytes: size, size });
-      this.#tellSaved(incoming);
+      for (const event of savedEvents(incoming, this.#job.out)) this.#emit(event);
       const { unsound } = incoming;
       this.#notWhole = unsound.length > 0;
       if (this.#notWhole) this.#emit(unsoundEvent(unsound));
@@ -463,64 +458,11 @@ export class Receiving {
     if (this.#held.delete(why) && this.#held.size === 0) this.#line?.resume();
   }
 
-  /**
-   * Files that systems act upon by themselves need consent even where nothing else is asked. Anybody may
-   * send to the lobby, so there executables need it too, and so do very many files.
-   */
-  #needsAnswer(): boolean {
-    const { ask, hidden, stdout, prefix, lobby, many = false, executables = false } = this.#job;
-    const manifest = this.#incoming?.manifest;
-    if (manifest === undefined || manifest.kind === "text" || stdout) return false;
-    if (this.#incoming?.isAgreed === true) return false;
-    if (ask || (lobby && !many && entriesOf(manifest) > LOBBY_ENTRIES)) return true;
-    const given = { hidden, executables };
-    return manifest.files.some((file) => needsConsent(dangersOf(file, prefix), given));
-  }
-
   // What people and scripts are told
 
-  #tellOffer(question: boolean): void {
-    const manifest = this.#incoming?.manifest;
-    if (this.#incoming === undefined || manifest === undefined) return;
-    const { files, bytes, kind, open, folders: made } = manifest;
-    const { exists, same } = this.#incoming.found;
-    const disk = this.#incoming.diskBytes;
-    const folders = files.filter(({ type }) => type === "folder").length;
-    const flagged: { name: string; flags: readonly Danger[] }[] = [];
-    for (const file of files) {
-      const flags = dangersOf(file, this.#job.prefix);
-      if (flags.length > 0) flagged.push({ name: nameOf(file), flags });
-    }
-    const named = this.#job.allNames ? files : files.slice(0, NAMES_SHOWN);
-    this.#emit({
-      event: "offer",
-      share: toHex(this.#incoming.offer.share),
-      files: files.length - folders,
-      folders,
-      bytes,
-      names: named.map(nameOf),
-      exists,
-      question,
-      kind,
-      open,
-      sizes: named.map(({ size }) => size),
-      flagged,
-      same: same.files,
-      made,
-      ...(disk === undefined ? {} : { disk }),
-    });
-  }
-
-  #tellSaved({ saved, text }: Incoming): void {
-    if (text !== undefined) this.#emit({ event: "text", text });
-    if (saved.length <= NAMES_SHOWN) {
-      for (const one of saved) this.#emit({ event: "saved", ...one });
-      return;
-    }
-    const sum = (of: "files" | "bytes"): number => saved.reduce((all, one) => all + one[of], 0);
-    // Not as it was given: the folder may have been moved meanwhile.
-    const path = saved[0] === undefined ? this.#job.out : dirname(saved[0].path);
-    this.#emit({ event: "saved", path, files: sum("files"), bytes: sum("bytes") });
+  #tellOffer(incoming: Incoming, question: boolean): void {
+    const event = offerEvent(incoming, this.#job, question);
+    if (event !== undefined) this.#emit(event);
   }
 
   #tellProgress(incoming: Incoming): void {
@@ -549,11 +491,6 @@ export class Receiving {
   }
 }
 
-/** Files and folders, those that paths only lead through included. */
-function entriesOf({ files, folders }: Manifest): number {
-  return files.filter(({ type }) => type === "file").length + folders;
-}
-
 /** Nothing came that was kept. */
 function removeEmpty(folder: string): void {
   try {
@@ -561,11 +498,6 @@ function removeEmpty(folder: string): void {
   } catch {
     // There is something in it, or it is gone.
   }
-}
-
-/** An empty folder is told from an empty file by what follows its name. */
-function nameOf({ path, type }: ManifestFile): string {
-  return type === "folder" ? `${path}/` : path;
 }
 
 /** Under a limit, no more on its way than a second's worth: whatever is said waits behind it. */
