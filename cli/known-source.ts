@@ -1,10 +1,6 @@
 import { FaultError } from "../protocol/faults.ts";
-import {
-  encodeManifest,
-  MANIFEST_VERSION,
-  STATES_VERSION,
-  type EncodedManifest,
-} from "../protocol/manifest.ts";
+import { encodeManifest, type EncodedManifest } from "../protocol/encode-manifest.ts";
+import { MANIFEST_VERSION, STATES_VERSION } from "../protocol/manifest.ts";
 import { dataPerRecord, plainOffset, recordBytes, RECORD_SIZE } from "../protocol/sizes.ts";
 import { collectAfter } from "./collect.ts";
 import type { Unsound } from "./file-watch.ts";

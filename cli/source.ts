@@ -1,5 +1,6 @@
 /** What a sender shares, read record by record. */
-import type { Edition, EncodedManifest, Manifest } from "../protocol/manifest.ts";
+import type { EncodedManifest } from "../protocol/encode-manifest.ts";
+import type { Edition, Manifest } from "../protocol/manifest.ts";
 import { senderName, type SafeName } from "../protocol/names.ts";
 import { listPaths } from "./file-list.ts";
 import type { Unsound } from "./file-watch.ts";

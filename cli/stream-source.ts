@@ -2,7 +2,7 @@ import { fstatSync, read as readFd } from "node:fs";
 
 import { FaultError } from "../protocol/faults.ts";
 import { CREDIT_RECORDS, OPEN_FLUSH_MS } from "../protocol/limits.ts";
-import { encodeManifest, type EncodedManifest } from "../protocol/manifest.ts";
+import { encodeManifest, type EncodedManifest } from "../protocol/encode-manifest.ts";
 import type { SafeName } from "../protocol/names.ts";
 import { dataPerRecord, OPEN_RECORD_SIZE } from "../protocol/sizes.ts";
 import type { RecordData, Source } from "./source.ts";

@@ -23,17 +23,10 @@ import {
   TEXT_BYTES,
 } from "./limits.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "./permissions.ts";
-import { listWriter, packMapWithList, unpackMap, type PlainMap } from "./msgpack.ts";
-import type { MsgpackWriter } from "./msgpack-writer.ts";
+import { unpackMap, type PlainMap } from "./msgpack.ts";
 import { checkNames, exactKey, parseSafePath, type SafePath } from "./names.ts";
 import { giveNames, type Naming, type Renames } from "./renames.ts";
-import {
-  dataPerRecord,
-  MAX_RECORD_SIZE,
-  MIN_RECORD_SIZE,
-  recordCount,
-  recordSizeApart,
-} from "./sizes.ts";
+import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "./sizes.ts";
 
 /** Nothing follows the files: of texts, of open shares, and of what ends when a file changes. */
 export const MANIFEST_VERSION = 1;
@@ -42,11 +35,6 @@ export const STATES_VERSION = 2;
 export type ManifestVersion = typeof MANIFEST_VERSION | typeof STATES_VERSION;
 /** Bytes of the length before the manifest. */
 export const MANIFEST_LENGTH_BYTES = 4;
-/** Of an entry of the manifest without its path, at most, unless it is a folder. */
-const ENTRY_BYTES = 48;
-const PAD = "pad";
-/** Of the padding in the manifest: its key, and the head of binary. */
-const PAD_BYTES = 1 + PAD.length + 5;
 /** ms from 1970 to the last time that a Date can be, and to the first: a sender has later ones as this. */
 export const MTIME_MOST = 8.64e15;
 
@@ -93,146 +81,9 @@ export interface Manifest {
   readonly renames?: Renames;
 }
 
-export interface EncodedManifest {
-  readonly manifest: Manifest;
-  /** The length and the manifest: what comes before the first file's bytes. */
-  readonly head: Uint8Array;
-  /** Bytes of the whole plaintext: the head, all files, and their states. */
-  readonly plainBytes: number;
-}
-
-export interface ManifestSource {
-  readonly share: Uint8Array;
-  /** With `apart` the most, unless it is open. */
-  readonly recordSize: number;
-  readonly files: readonly ManifestFile[];
-  /** No record holds both manifest and files. False unless given. */
-  readonly apart?: boolean;
-  /** "files" unless given. */
-  readonly kind?: Manifest["kind"];
-  /** False unless given. */
-  readonly open?: boolean;
-  /** MANIFEST_VERSION unless given. */
-  readonly version?: ManifestVersion;
-  /** Of STATES_VERSION only. */
-  readonly edition?: Edition | undefined;
-}
-
 /** Bytes that follow those of the files. */
 export function stateBytes({ version, files }: Pick<Manifest, "version" | "files">): number {
   return version === STATES_VERSION ? files.length : 0;
-}
-
-/**
- * Describes a share.
- * @throws FaultError "share-too-big" for more than one share can hold, "unsendable-name" for
- *   names that receivers would refuse side by side
- * @throws RangeError for no files, for a record size or file size that is none, and for a kind of
- *   share that these files are not
- */
-export function encodeManifest(source: ManifestSource): EncodedManifest {
-  const { share, kind = "files", open = false, apart = false } = source;
-  const { version = MANIFEST_VERSION, edition } = source;
-  if (source.recordSize < MIN_RECORD_SIZE || source.recordSize > MAX_RECORD_SIZE) {
-    throw new RangeError(`record size ${source.recordSize}`);
-  }
-  if (source.files.length === 0) throw new RangeError("a share without files");
-  if (source.files.length > MANIFEST_FILES) {
-    throw new FaultError("share-too-big", `more than ${MANIFEST_FILES} files`);
-  }
-  const folders = checkSendable(source.files);
-  const files = source.files.map((file): ManifestFile => {
-    const { path, type, size } = file;
-    if (!isSize(size)) throw new RangeError(`size ${size} of a file`);
-    const mode = safeMode(file.mode);
-    const mtime = sendableTime(file.mtime);
-    if (mode === file.mode && mtime === file.mtime) return file; // as most are
-    return { path, type, size, mode, mtime };
-  });
-  const problem = problemOf({ version, kind, open, files, edition });
-  if (problem !== undefined) throw new RangeError(problem);
-  const bytes = sumOfSizes(files);
-  // Usual values are not said.
-  const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}), ...edition };
-  const list = packFiles(files);
-  const states = stateBytes({ version, files });
-  const recordSize =
-    apart && !open
-      ? recordSizeApart(list.end, bytes + states, source.recordSize)
-      : source.recordSize;
-
-  // The number of records depends on the manifest's length, and that on the number's. Each round
-  // can only grow both, and the number takes at most 5 bytes, so this ends after a few rounds.
-  let records = open ? RECORD_INDEX : 1;
-  for (;;) {
-    const known = { version, share, recordSize, records, bytes } as const;
-    const bare = packMapWithList({ ...known, ...said }, "files", list);
-    const headBytes = apart ? filled(bare.length, dataPerRecord(recordSize)) : bare.length;
-    const plainBytes = headBytes + bytes + states;
-    if (headBytes - MANIFEST_LENGTH_BYTES > MANIFEST_BYTES) throw listTooLong();
-    if (!Number.isSafeInteger(plainBytes) || recordCount(plainBytes, recordSize) > RECORD_INDEX) {
-      throw new FaultError("share-too-big", `more than ${RECORD_INDEX} records`);
-    }
-    const needed = open ? RECORD_INDEX : recordCount(plainBytes, recordSize);
-    if (needed === records) {
-      const manifest = { ...known, kind, open, files, folders, ...(edition && { edition }) };
-      if (!apart) return { manifest, head: bare, plainBytes };
-      list.text(PAD);
-      list.zeros(headBytes - bare.length - PAD_BYTES);
-      const head = packMapWithList({ ...known, ...said }, "files", list, 1);
-      return { manifest, head, plainBytes };
-    }
-    records = needed;
-  }
-}
-
-/** Bytes of so many records that a head of `bytes` and its padding fill them. */
-function filled(bytes: number, perRecord: number): number {
-  return Math.ceil((bytes + PAD_BYTES) / perRecord) * perRecord;
-}
-
-/** @throws FaultError "share-too-big" */
-function packFiles(files: readonly ManifestFile[]): MsgpackWriter {
-  const guess = files.reduce((sum, { path }) => sum + path.length + ENTRY_BYTES, 0);
-  const writer = listWriter(guess);
-  writer.list(files.length);
-  for (const { path, type, size, mode, mtime } of files) {
-    if (writer.end > MANIFEST_BYTES) throw listTooLong();
-    writer.map(type === "folder" ? 5 : 4);
-    writer.text("path");
-    writer.text(path);
-    for (const [key, value] of [
-      ["size", size],
-      ["mode", mode],
-      ["mtime", mtime],
-    ] as const) {
-      writer.text(key);
-      writer.number(value);
-    }
-    if (type === "folder") {
-      writer.text("type");
-      writer.text(type);
-    }
-  }
-  return writer;
-}
-
-function listTooLong(): FaultError {
-  return new FaultError("share-too-big", "the list of its files is too long");
-}
-
-/**
- * @returns how many folders there are
- * @throws FaultError "unsendable-name" for names that receivers would refuse side by side,
- *   "share-too-big"
- */
-function checkSendable(files: readonly ManifestFile[]): number {
-  try {
-    return checkNames(files, MANIFEST_FILES, exactKey);
-  } catch (error) {
-    if (!(error instanceof FaultError) || error.code === "share-too-big") throw error;
-    throw new FaultError("unsendable-name", error.detail, { cause: error });
-  }
 }
 
 /**
@@ -398,7 +249,7 @@ interface Shape {
 }
 
 /** What keeps these files from being a share of that kind. */
-function problemOf({ version, kind, open, files, edition }: Shape): string | undefined {
+export function problemOf({ version, kind, open, files, edition }: Shape): string | undefined {
   if (version === STATES_VERSION && (open || kind === "text")) return "it has no states to tell";
   if (edition !== undefined && (version !== STATES_VERSION || !isEdition(edition, files.length)))
     return "it is no edition of others";
@@ -443,23 +294,18 @@ function whereOf(issue: v.BaseIssue<unknown>): string {
   return v.getDotPath(issue) ?? "the manifest";
 }
 
-function sumOfSizes(files: readonly { readonly size: number }[]): number {
+export function sumOfSizes(files: readonly { readonly size: number }[]): number {
   return files.reduce((sum, file) => sum + file.size, 0);
 }
 
-function isSize(value: number): boolean {
+export function isSize(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0);
 }
 
-function safeMode(mode: unknown): number {
+export function safeMode(mode: unknown): number {
   if (typeof mode !== "number") return 0;
   const said = Number.isSafeInteger(mode) && mode > 0 && (mode & OWNER_READ) !== 0;
   return mode & (said ? PERMISSIONS : OWNER_EXECUTE);
-}
-
-function sendableTime(mtime: number): number {
-  if (Number.isNaN(mtime)) return 0;
-  return Math.trunc(Math.min(Math.max(mtime, -MTIME_MOST), MTIME_MOST)) || 0; // not -0
 }
 
 /** Undefined for what is no time. An integer of another type than a number has no place in the format. */

@@ -14,6 +14,7 @@ export * from "./frame.ts";
 export * from "./keys.ts";
 export * from "./limits.ts";
 export { helloMessage, type Introduction } from "./link.ts";
+export * from "./encode-manifest.ts";
 export * from "./manifest.ts";
 export * from "./permissions.ts";
 export * from "./msgpack.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/faults.ts";
-import { encodeManifest, type EncodedManifest } from "../../protocol/manifest.ts";
+import { encodeManifest, type EncodedManifest } from "../../protocol/encode-manifest.ts";
 import { parseSafePath, senderName } from "../../protocol/names.ts";
 import { plainOffset, recordBytes } from "../../protocol/sizes.ts";
 import { concat } from "../../protocol/bytes.ts";

@@ -1,7 +1,8 @@
 /** What the next edition of a share says of its files. */
 import { describe, expect, test } from "bun:test";
 import { editionAfter, type Former } from "../../cli/editions.ts";
-import { encodeManifest, STATES_VERSION, type ManifestFile } from "../../protocol/manifest.ts";
+import { encodeManifest } from "../../protocol/encode-manifest.ts";
+import { STATES_VERSION, type ManifestFile } from "../../protocol/manifest.ts";
 import { parseSafePath } from "../../protocol/names.ts";
 
 const id = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);

@@ -5,7 +5,7 @@ import { findPartial, openPartial } from "../../cli/find-partial.ts";
 import type { PartialShare } from "../../cli/partial.ts";
 import { concat } from "../../protocol/bytes.ts";
 import { RECORD_INDEX } from "../../protocol/limits.ts";
-import { encodeManifest } from "../../protocol/manifest.ts";
+import { encodeManifest } from "../../protocol/encode-manifest.ts";
 import { senderName } from "../../protocol/names.ts";
 import { bytesOf, faultOf, list, RECORD_SIZE, seededBytes, temporaryFolder } from "./disk.ts";
 

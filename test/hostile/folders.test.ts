@@ -12,7 +12,7 @@ import type { ClientEvent } from "../../cli/events.ts";
 import { HeldFolder } from "../../cli/held-folder.ts";
 import { Journal } from "../../cli/journal.ts";
 import { LOBBY_CODE, LOBBY_ENTRIES, MANIFEST_FILES } from "../../protocol/mod.ts";
-import { encodeManifest } from "../../protocol/manifest.ts";
+import { encodeManifest } from "../../protocol/encode-manifest.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder, testTree } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";

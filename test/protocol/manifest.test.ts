@@ -9,10 +9,10 @@ import {
   RECORD_INDEX,
   TEXT_BYTES,
 } from "../../protocol/limits.ts";
+import { encodeManifest } from "../../protocol/encode-manifest.ts";
 import {
   decodeHead,
   decodeManifest,
-  encodeManifest,
   type ManifestFile,
   manifestLength,
   MANIFEST_VERSION,
