@@ -72,7 +72,7 @@ const untold = field(
 );
 
 const WENT_WRONG =
-  "What went wrong. In the lobby a share may fail and the session goes on; otherwise it is the last.";
+  "A fault. In the lobby a share may fail and the session goes on; otherwise it is the last.";
 const wrong = {
   code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
   message: field(text, "a sentence for people"),
@@ -111,10 +111,14 @@ export const clientEvent = v.variant("event", [
       kept: field(v.optional(yes), "sender: whether `resume` can offer it again later"),
     },
   ),
-  event("unkept", "What `resume` needs can't be written any more: it will not find this share.", {
-    share: field(hex, "id of the share"),
-  }),
-  event("source", "What a sender is about to send.", {
+  event(
+    "unkept",
+    "The state for `resume` can't be written any more: it will not find this share.",
+    {
+      share: field(hex, "id of the share"),
+    },
+  ),
+  event("source", "The content that a sender is about to send.", {
     name: field(text, "of the file or folder, or the first of several"),
     more: field(whole, "so many more paths were named"),
     files: field(whole, "how many, with folders that hold nothing"),
@@ -140,12 +144,16 @@ export const clientEvent = v.variant("event", [
     message: field(v.optional(text), "the same for people"),
     untold,
   }),
-  event("gate", "How many receivers have agreed, while the content waits for enough of them.", {
-    agreed: field(whole, "so many, and they are there"),
-    wanted: field(whole, "so many are waited for"),
-    open: field(yes, "it begins now, and waits no more"),
-    untold,
-  }),
+  event(
+    "gate",
+    "The number of receivers that have agreed, while the content waits for enough of them.",
+    {
+      agreed: field(whole, "so many, and they are there"),
+      wanted: field(whole, "so many are waited for"),
+      open: field(yes, "it begins now, and waits no more"),
+      untold,
+    },
+  ),
   event("receiver", "A receiver as the sender sees it, whenever that changes.", {
     id: field(hex, "stays the same when it resumes"),
     name: field(text, "as it calls itself, from a peer; empty where that is not known"),
@@ -169,16 +177,20 @@ export const clientEvent = v.variant("event", [
     seconds: field(seconds, "for so long"),
     relay: field(text, "address of the relay"),
   }),
-  event("summary", "What became of the receivers of a send that is stopped. Before its error.", {
-    complete: field(whole, "so many have everything"),
-    partial: field(whole, "so many have a part"),
-    nothing: field(whole, "so many have nothing yet"),
-    receivers: field(
-      v.pipe(v.array(fate), v.readonly()),
-      "each of them; first those that lack something",
-    ),
-    more: field(whole, "so many that are not listed"),
-  }),
+  event(
+    "summary",
+    "The receivers of a send that is stopped, and how far each came. Before its error.",
+    {
+      complete: field(whole, "so many have everything"),
+      partial: field(whole, "so many have a part"),
+      nothing: field(whole, "so many have nothing yet"),
+      receivers: field(
+        v.pipe(v.array(fate), v.readonly()),
+        "each of them; first those that lack something",
+      ),
+      more: field(whole, "so many that are not listed"),
+    },
+  ),
   event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
     id: field(hex, "of the receiver: what an answer is about"),
     name: field(text, "as it calls itself, from a peer"),
@@ -197,7 +209,7 @@ export const clientEvent = v.variant("event", [
     message: field(text, "the same for people"),
     count: field(whole, "so many by now; the 1st, 2nd, 4th, 8th and so on are told"),
   }),
-  event("offer", "What a receiver is offered.", {
+  event("offer", "The offer to a receiver.", {
     share: field(hex, "id of the share: what an answer is about"),
     files: field(whole, "how many"),
     bytes: field(whole, "of all files"),
@@ -218,7 +230,7 @@ export const clientEvent = v.variant("event", [
     to: field(text, "its path here, without --prefix"),
     more: field(v.optional(whole), "so many more after this one"),
   }),
-  event("skipped", "What is not fetched: it is here already, or left as it is.", {
+  event("skipped", "Files that are not fetched: they are here already, or left as they are.", {
     files: field(whole, "how many"),
     bytes: field(whole, "of them"),
   }),
@@ -233,7 +245,7 @@ export const clientEvent = v.variant("event", [
     here: field(yes, "whether it is there"),
     untold,
   }),
-  event("progress", "How far it is; at most 10 per second.", {
+  event("progress", "The position of the transfer; at most 10 per second.", {
     bytes: field(whole, "sender: uploaded once; receiver: on the disk"),
     size: field(whole, "of all; 0 where nobody knows"),
     file: field(
@@ -246,7 +258,7 @@ export const clientEvent = v.variant("event", [
     bytes: field(whole, "that came"),
     files: field(v.optional(whole), "that came"),
   }),
-  event("kept", "What arrived of an unfinished share is kept, to go on.", {
+  event("kept", "The arrived part of an unfinished share is kept, to go on.", {
     path: field(text, "where"),
     bytes: field(whole, "that arrived"),
     size: field(whole, "of all"),
