@@ -31,11 +31,16 @@ export const VALUE_OPTIONS: ReadonlySet<string> = new Set([
 const TERMINAL = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 /** Zero-width spaces and joiners, soft hyphens, byte order marks, marks of direction. */
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
+/** What Turkish makes of an i at the beginning of a word. */
+const TURKISH_I = /\u0130/g;
 const DASHES = /[\p{Pd}\u2212\u2043]/gu;
 const QUOTES = "\\p{Pi}\\p{Pf}\u201a\u201e\u301d-\u301f\u300c-\u300f\"'`´*_~<>(){},;";
 const QUOTED = new RegExp(`^[${QUOTES}]+|[${QUOTES}.]+$`, "gu");
 
-const LINK = /\b((?:https?|wss?):\/\/[^\s#]+)#(\S+)/iu;
+const ESCAPES = /(?:%[0-9a-f]{2})+/gi;
+const ENTITIES = /&(?:#\d+|[a-z]+);/gi;
+/** The innermost one, where it stands in another. */
+const LINK = /\b((?:https?|wss?):\/\/(?:(?!:\/\/)[^\s#])+)#(\S+)/iu;
 const PROGRAM = /(?:^|[/\\])fileshare(?:@[\w.-]+)?(?:\.(?:exe|cmd|ps1))?$/i;
 /** Commands whose words are a code; of all others only an option or a variable is one. */
 const TAKES_CODE = /^(?:recv|receive|rx|key)$/i;
@@ -58,7 +63,22 @@ export function codeReadings(input: string): CodeReading[] {
     if (lines.length === 1) continue;
     for (const line of lines) readings.push(...readingsOf(line).map(loosened));
   }
+  for (const text of otherForms(visible(input, ""))) {
+    readings.push(...readingsOf(text).map(loosened));
+  }
   return readings;
+}
+
+/** What programs make of a text on its way: escapes of a link in a link, words that are broken. */
+function otherForms(text: string): Set<string> {
+  const forms = new Set([
+    text.replace(ESCAPES, unescaped),
+    text.replace(ENTITIES, " "),
+    text.replace(/=?[ \t]*\n[>\s]*/g, ""),
+    text.replace(/\s+/g, ""),
+  ]);
+  forms.delete(text);
+  return forms;
 }
 
 /** @param instead takes the place of what can't be seen */
@@ -68,6 +88,7 @@ function visible(input: string, instead: string): string {
     .normalize("NFKC")
     .replace(INVISIBLE, instead)
     .replace(DASHES, "-")
+    .replace(TURKISH_I, "i")
     .replace(/\r\n?|[\u0085\u2028\u2029]/g, "\n")
     .trim();
 }
@@ -79,10 +100,11 @@ function readingsOf(text: string): CodeReading[] {
     afterLabel(text, colon),
     afterLabel(text, lastColon(text)),
     text.replace(NUMBERING, " "),
-    ...text.split(/\s+/).filter((word) => JOINED.test(word)),
+    ...text.split(/[^\p{L}\p{N}-]+/u).filter((word) => JOINED.test(word)),
   ];
   return [
     ...linkReadings(text),
+    ...linkReadings(text.replace(ESCAPES, unescaped)).map(loosened),
     ...commandReadings(text),
     ...whole.filter((one) => one !== undefined).map((one) => reading(one)),
     ...parts.filter((one) => one !== undefined).map((one) => loosened(reading(one))),
@@ -124,7 +146,12 @@ function linkReadings(text: string): CodeReading[] {
   const code = unescaped(fragment);
   // It may go on in the next line.
   const rest = text.slice(found.index + whole.length);
-  return [reading(code, relay), loosened(reading(`${code} ${rest}`, relay))];
+  const [first = ""] = code.split("&");
+  return [
+    reading(code, relay),
+    loosened(reading(first, relay)),
+    loosened(reading(`${code} ${rest}`, relay)),
+  ];
 }
 
 function unescaped(fragment: string): string {

@@ -43,6 +43,9 @@ const MISTYPED_WORDS = new Map([
   [CODE_WORDS, 5],
 ]);
 
+/** Stands between the words of a list. */
+const BETWEEN = /^(?:\d+|and)$/;
+
 const words: readonly string[] = wordlist;
 const wordPlaces = new Map(words.map((word, place) => [word, place]));
 /** Whole words and all their beginnings of four letters or more. */
@@ -105,7 +108,23 @@ export function readCode(input: string, checkMayLack = false): GivenCode {
     if (typeof code !== "string") problem ??= code;
     else if (!loose || isChecked(code)) return { code, relay };
   }
+  const within = codeWithin(input);
+  if (within !== undefined) return { code: within, relay: undefined };
   throw bad(problem?.() ?? "it is empty");
+}
+
+/** The words of a code among others, such as "amused, oyster, ... and worry": no more and no fewer. */
+function codeWithin(text: string): Code | undefined {
+  let run: string[] = [];
+  for (const part of [...partsOf(text.toLowerCase()), ""]) {
+    if (byInput.has(part)) run.push(part);
+    else if (!BETWEEN.test(part)) {
+      const code = wordCode(run, false);
+      if (typeof code === "string") return code;
+      run = [];
+    }
+  }
+  return undefined;
 }
 
 /** As `readCode`, for a receiver. @throws FaultError "bad-code" */

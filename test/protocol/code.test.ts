@@ -302,6 +302,18 @@ describe("a code is found in what people paste", () => {
     [`CODE=${CODE}`],
     [`The code is: ${spaced}.`],
     [`Here it is:\n\n  ${CODE}\n\nSee you at 8!`],
+    [CODE.replaceAll("-", ", ").replace("worry", "and worry")],
+    [`1 amused 2 oyster 3 velvet 4 crisp 5 lunar 6 solid 7 worry`],
+    [`Code: ${CODE} (valid until 5 pm)`],
+    [`{"event":"code","code":"${CODE}","channel":"00ff"}`],
+    [`<b>${CODE}</b>`],
+    [`&quot;${CODE.replaceAll("-", "&nbsp;")}&quot;`],
+    [CODE.replaceAll("-", "%20")],
+    [CODE.replaceAll("-", "%2D")],
+    [CODE.replace("velvet", "vel\nvet")],
+    [CODE.replace("velvet", "vel=\r\nvet")],
+    [`> ${CODE.replace("velvet-", "vel\n> vet-")}`],
+    [CODE.toUpperCase().replaceAll("I", "\u0130")],
     [`1. amused 2. oyster 3. velvet 4. crisp 5. lunar 6. solid 7. worry`],
     [`fileshare recv ${CODE}`],
     [`$ fileshare recv ${CODE}`],
@@ -326,6 +338,10 @@ describe("a code is found in what people paste", () => {
     [`https://relay.example/#${CODE}`, "https://relay.example/"],
     [`<https://relay.example/base/#${CODE}>.`, "https://relay.example/base/"],
     [`See http://127.0.0.1:8000/#${CODE.replaceAll("-", "%20")}, please`, "http://127.0.0.1:8000/"],
+    [
+      `https://guard.example/?url=https%3A%2F%2Fr.example%2F%23${CODE}&data=05`,
+      "https://r.example/",
+    ],
     [`fileshare recv ${CODE} --relay wss://relay.example`, "wss://relay.example"],
     [`fileshare recv --relay=ws://[::1]:8000 ${spaced}`, "ws://[::1]:8000"],
     [`fileshare recv \u2014relay \u201cws://x:1\u201d ${CODE}`, "ws://x:1"],
@@ -356,6 +372,8 @@ describe("a code is found in what people paste", () => {
     for (const text of [`${wrong}\nlobby`, `Code: ${wrong}\nRoom: lobby`, `${wrong} or: lobby`]) {
       expect(faultOf(() => readCode(text), "bad-code").detail).not.toBe("it is empty");
     }
+    // More words of the list around them, and it is not known which ones are meant.
+    faultOf(() => readCode(`take ${spaced} zoo please`), "bad-code");
     faultOf(() => readCode(`${wrong}\nour-garden-party-of-1987`), "bad-code");
     // Six words of a line of it are not given their check.
     faultOf(() => parseSenderCode(`${SECRET}\nworry2`), "bad-code");
