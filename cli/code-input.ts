@@ -11,9 +11,9 @@ import { FaultError } from "../protocol/faults.ts";
 import { CODE_INPUT_MS, CODE_MAX_CHARACTERS, CODE_TRIES, CODE_WORDS } from "../protocol/limits.ts";
 import { escapeForDisplay } from "../protocol/names.ts";
 import { usage } from "./args.ts";
-import { onInterrupt } from "./interrupts.ts";
 import { tellAtTerminal } from "./own-terminal.ts";
 import { askLine, canAsk } from "./prompts.ts";
+import { readInput } from "./standard-input.ts";
 
 export interface CodeSources {
   /** From the command line: the code, or its words, or a whole command that was pasted. */
@@ -133,23 +133,10 @@ export function completeCode(line: string, before = 0): [string[], string] {
 
 /** Text from the pipe until it is a code, or can't become one any more. Nothing behind that is read. */
 async function pipedCode(): Promise<string> {
-  let text = "";
-  const { stdin } = process;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  using _ = onInterrupt(() => reject(new FaultError("interrupted")));
-  const timer = setTimeout(resolve, CODE_INPUT_MS);
-  const read = (piece: string): void => {
-    text += piece;
-    if (text.length > CODE_MAX_CHARACTERS || isEnough(text)) resolve();
+  const decided = (come: Buffer): boolean => {
+    return come.length > CODE_MAX_CHARACTERS || isEnough(come.toString());
   };
-  stdin.setEncoding("utf8");
-  stdin.on("data", read).on("end", resolve).on("error", resolve);
-  try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    stdin.off("data", read).pause();
-  }
+  const text = (await readInput(decided, CODE_INPUT_MS)).toString();
   const lines = text.slice(0, text.lastIndexOf("\n") + 1).trim();
   // A program may write on behind the code.
   return lines !== "" && isEnough(text) ? lines : text.trim();

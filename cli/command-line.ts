@@ -6,6 +6,7 @@ import { EXIT, FaultError, faultMessage, type FaultCode } from "../protocol/faul
 import { usage } from "./args.ts";
 import { calledBy, commands, furtherCommands, program } from "./commands/all.ts";
 import type { Command } from "./commands/command.ts";
+import { isLate } from "./interrupts.ts";
 
 const root: CommandDef = {
   meta: {
@@ -90,6 +91,11 @@ async function listText(names: readonly string[]): Promise<string> {
   return (await Promise.all(lines)).join("");
 }
 
+/** What the deadline stopped says so. */
+function lateFault(error: FaultError): FaultError {
+  return error.code === "interrupted" && isLate() ? new FaultError("deadline-over") : error;
+}
+
 /** A lack of descriptors comes up anywhere, also where a part of this program is loaded. */
 function systemFault(error: unknown): FaultError | undefined {
   const isFull = error instanceof Error && /\b(?:EMFILE|ENFILE)\b/.test(error.message);
@@ -98,7 +104,7 @@ function systemFault(error: unknown): FaultError | undefined {
 
 /** A fault in its own words; whatever else is thrown is a mistake of ours. */
 async function report(error: unknown, json: boolean): Promise<number> {
-  const fault = error instanceof FaultError ? error : systemFault(error);
+  const fault = error instanceof FaultError ? lateFault(error) : systemFault(error);
   const code: FaultCode = fault?.code ?? "internal";
   const detail = error instanceof Error ? error.message : String(error);
   const message = fault?.message ?? faultMessage("internal", detail.split("\n", 1)[0]);

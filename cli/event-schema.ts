@@ -189,8 +189,17 @@ export const clientEvent = v.variant("event", [
         "each of them; first those that lack something",
       ),
       more: field(whole, "so many that are not listed"),
+      wanted: field(v.optional(whole), "so many were waited for; none with `--stay`"),
     },
   ),
+  event("awaits", "The receivers that a sender waits for, once it is online and at each change.", {
+    wanted: field(v.optional(whole), "it ends with so many; none with `--stay`"),
+    complete: field(whole, "so many have everything"),
+    receiving: field(whole, "so many get it now"),
+    unanswered: field(whole, "so many are there and have not agreed yet"),
+    lost: field(whole, "so many lost their line, and may come back"),
+    missing: field(whole, "so many of those wanted have not come"),
+  }),
   event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
     id: field(hex, "of the receiver: what an answer is about"),
     name: field(text, "as it calls itself, from a peer"),

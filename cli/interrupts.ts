@@ -1,4 +1,7 @@
-/** What Ctrl-C does: the first time what is under way is told to stop, the second time all ends. */
+/**
+ * What Ctrl-C does: the first time what is under way is told to stop, the second time all ends. The
+ * deadline of --timeout does the same until a client runs, which keeps the rest of it by itself.
+ */
 import { closeSync, openSync, readFileSync } from "node:fs";
 
 import { EXIT } from "../protocol/faults.ts";
@@ -9,6 +12,7 @@ const underWay: Stop[] = [];
 let interrupted = false;
 let endProcess: ((exitCode: number) => void) | undefined;
 let hungUp = false;
+let late = false;
 /** Those of `onHangup`, for which SIGHUP is another word. */
 let hangupHandlers = 0;
 
@@ -27,9 +31,44 @@ function hangUp(): void {
   interrupt();
 }
 
-/** The exit code of the process: a closed terminal has one of its own. */
+/** The exit code of the process: a closed terminal and a deadline have their own. */
 export function exitCodeOf(exitCode: number): number {
+  if (late && exitCode === EXIT.interrupted) return EXIT.timedOut;
   return hungUp && exitCode === EXIT.interrupted ? EXIT.hungUp : exitCode;
+}
+
+/** How long all of a command may take, from its first moment. */
+export interface Deadline extends Disposable {
+  /** The rest of it, for a client that keeps it by itself; undefined: for ever. ms */
+  handOver(): number | undefined;
+}
+
+/**
+ * Counts from now: a person or a pipe that gives no code, and the search for the relay, end as the
+ * transfer does.
+ * @param timeoutMs undefined: none
+ */
+export function startDeadline(timeoutMs: number | undefined): Deadline {
+  const endsAt = performance.now() + (timeoutMs ?? Infinity);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(runOut, timeoutMs);
+  const stop = (): void => clearTimeout(timer);
+  return {
+    handOver: () => {
+      stop();
+      return timeoutMs === undefined ? undefined : Math.max(1, endsAt - performance.now());
+    },
+    [Symbol.dispose]: stop,
+  };
+}
+
+function runOut(): void {
+  late = true;
+  interrupt();
+}
+
+/** Whether what looks like Ctrl-C was the deadline. */
+export function isLate(): boolean {
+  return late;
 }
 
 /** Linux alone says so; elsewhere a process without a terminal is taken for one under `nohup`. */

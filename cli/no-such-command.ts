@@ -12,6 +12,14 @@ const SYNONYMS = new Map([
   ["put", "send"],
   ["upload", "send"],
   ["share", "send"],
+  ["ls", "list"],
+  ["status", "list"],
+  ["rm", "forget"],
+  ["remove", "forget"],
+  ["continue", "resume"],
+  ["retry", "resume"],
+  ["check", "doctor"],
+  ["test", "doctor"],
   ["serve", "relay"],
   ["server", "relay"],
 ]);
@@ -26,6 +34,8 @@ export function noSuchCommand(words: readonly string[], commands: readonly strin
   const line = (command: string, args: readonly string[]): string => {
     return ["did you mean: fileshare", command, ...args.map(shellQuote)].join(" ");
   };
+  if (first === "version") return "fileshare --version prints the version";
+  if (first === "fileshare") return "it begins with fileshare twice";
   if (first.startsWith("-")) {
     if (later === undefined) return `there is no option ${first} without a command`;
     return `options go after the command: fileshare ${later} ${shellQuote(first)}`;

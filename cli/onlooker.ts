@@ -1,13 +1,16 @@
 /**
  * Looks at what happens in a send or receive, and adds what no single event says: that nobody comes,
- * what became of each receiver when a send is stopped, and that its time was over.
+ * what a sender waits for, what became of each receiver when a send is stopped, and that its time was over.
  */
+import { isDeepStrictEqual } from "node:util";
+
 import { FAULTS, faultMessage } from "../protocol/faults.ts";
 import { ALONE_MS, RECEIVERS_PER_SHARE, SUMMARY_RECEIVERS } from "../protocol/limits.ts";
 import type { ClientEvent } from "./events.ts";
-import type { Job, Outcome } from "./jobs.ts";
+import type { Job, Outcome, SendJob } from "./jobs.ts";
 
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
+type Awaits = Extract<ClientEvent, { event: "awaits" }>;
 type Alone = Extract<ClientEvent, { event: "alone" }>;
 
 /** Between two looks at how long nobody has come. ms */
@@ -23,6 +26,9 @@ export class Onlooker {
   #online = false;
   /** The other side was seen. */
   #met = false;
+  /** The content waits for others: what receivers have is no content. */
+  #heldBack = false;
+  #awaits: Awaits | undefined;
   #why: Alone["why"] | undefined;
   #since: number;
   #told = false;
@@ -35,6 +41,7 @@ export class Onlooker {
     this.#post = post;
     this.#now = now;
     this.#since = now();
+    this.#why = this.#reason();
   }
 
   /** Looks by itself, until `end`. */
@@ -52,13 +59,16 @@ export class Onlooker {
     else if (event.event === "source") this.#records = event.open ? 0 : event.records;
     else if (event.event === "receiver") this.#note(event);
     else if (event.event === "edition") this.#beginAnew();
+    else if (event.event === "gate") this.#heldBack = !event.open;
     const here = ["receiver", "asks", "offer", "unadmitted", "done"].includes(event.event);
     if (here) this.#met = true;
+    this.#notice();
     if (event.event !== "error" || event.code !== "interrupted") {
       this.#post(event);
+      this.#tellAwaits();
       return;
     }
-    if (this.#job.kind === "send" && this.#receivers.size > 0) this.#post(this.#summary());
+    if (this.#job.kind === "send") this.#post(this.#summary(this.#job));
     const code = this.#late ? "deadline-over" : event.code;
     this.#post({ ...event, code, message: faultMessage(code) });
   }
@@ -71,16 +81,43 @@ export class Onlooker {
 
   /** Tells once for each reason, as soon as it has lasted. */
   look(): void {
-    const now = this.#now();
-    const why = this.#reason();
-    if (why !== this.#why) {
-      this.#why = why;
-      this.#since = now;
-      this.#told = false;
-    }
-    if (why === undefined || this.#told || now - this.#since < ALONE_MS) return;
+    this.#notice();
+    const why = this.#why;
+    if (why === undefined || this.#told || this.#now() - this.#since < ALONE_MS) return;
     this.#told = true;
     this.#post({ event: "alone", why, seconds: ALONE_MS / 1000, relay: this.#job.relay });
+  }
+
+  /** Since when it is alone for which reason. */
+  #notice(): void {
+    const why = this.#reason();
+    if (why === this.#why) return;
+    this.#why = why;
+    this.#since = this.#now();
+    this.#told = false;
+  }
+
+  #tellAwaits(): void {
+    if (this.#job.kind !== "send" || !this.#online) return;
+    const now = this.#awaited(this.#job);
+    const before = this.#awaits;
+    this.#awaits = now;
+    if (before === undefined || !isDeepStrictEqual(before, now)) this.#post(now);
+  }
+
+  #awaited(job: SendJob): Awaits {
+    const all = [...this.#receivers.values()];
+    const lacking = all.filter(({ done }) => !done);
+    const having = (...states: ReceiverEvent["state"][]): number => {
+      return lacking.filter(({ state }) => states.includes(state)).length;
+    };
+    const complete = all.length - lacking.length;
+    const [unanswered, lost] = [having("waiting"), having("lost")];
+    const agreed = having("live", "behind", "done");
+    const receiving = this.#heldBack ? 0 : agreed;
+    const missing = Math.max(0, job.receivers - complete - agreed - unanswered - lost);
+    const goal = job.stay ? { missing: 0 } : { wanted: job.receivers, missing };
+    return { event: "awaits", complete, receiving, unanswered, lost, ...goal };
   }
 
   /** The share is offered anew: receivers that lack something come again, under other ids. */
@@ -108,23 +145,25 @@ export class Onlooker {
   }
 
   /** Receivers that lack something come first. */
-  #summary(): ClientEvent {
+  #summary({ receivers: wanted, stay }: SendJob): ClientEvent {
     const all = [...this.#receivers.values()];
     const lacking = all.filter(({ done }) => !done);
     const done = all.filter(({ done }) => done);
     const listed = [...lacking, ...done].slice(0, SUMMARY_RECEIVERS);
     const whole = this.#records;
+    const begun = (records: number): boolean => records > 0 && !this.#heldBack;
     return {
       event: "summary",
       complete: done.length,
-      partial: lacking.filter(({ records }) => records > 0).length,
-      nothing: lacking.filter(({ records }) => records === 0).length,
+      partial: lacking.filter(({ records }) => begun(records)).length,
+      nothing: lacking.filter(({ records }) => !begun(records)).length,
       receivers: listed.map(({ id, name, state, records, done }) => {
         const percent = Math.min(99, Math.floor((100 * records) / whole));
         const part = done ? { percent: 100 } : whole === 0 ? {} : { percent };
         return { id, name, state, records, done, ...part };
       }),
       more: all.length - listed.length,
+      ...(stay ? {} : { wanted }),
     };
   }
 }

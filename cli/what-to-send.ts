@@ -1,5 +1,5 @@
 /** From a command line to what it says to send. */
-import { fstatSync, readSync } from "node:fs";
+import { fstatSync } from "node:fs";
 
 import { fromUtf8 } from "../protocol/bytes.ts";
 import { FaultError } from "../protocol/faults.ts";
@@ -9,7 +9,7 @@ import { completePath } from "./complete-path.ts";
 import { expandHome } from "./home.ts";
 import { askLine, canAsk } from "./prompts.ts";
 import type { SendWhat } from "./source.ts";
-import { reasonOf } from "./system-error.ts";
+import { readInput } from "./standard-input.ts";
 
 /** Stands for the standard input. */
 const STDIN = "-";
@@ -39,7 +39,7 @@ export async function whatToSend(
   const typed = (what: SendWhat): { what: SendWhat; asked: [] } => ({ what, asked: [] });
   if (text !== undefined) {
     if (path.length > 0) throw usage("give a --text or paths, not both");
-    return typed({ from: "text", text: text === STDIN ? readText() : text, name });
+    return typed({ from: "text", text: text === STDIN ? await readText() : text, name });
   }
   if (path.includes(STDIN) && path.length > 1) throw usage("- goes with no other path");
   if (path[0] === STDIN || (path.length === 0 && isPiped())) return typed({ from: "stdin", name });
@@ -60,21 +60,14 @@ function isPiped(): boolean {
   }
 }
 
-/** Waits for all of it; Ctrl-C ends the program, since nothing has begun. */
-function readText(): string {
-  const bytes = new Uint8Array(TEXT_BYTES + 1);
-  let length = 0;
-  try {
-    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
-      count = readSync(STDIN_FD, bytes, length, bytes.length - length, null);
-    }
-  } catch (error) {
-    throw new FaultError("unreadable-file", `the standard input (${reasonOf(error)})`);
+/** Waits for all of it. @throws FaultError as `readInput`, "share-too-big", "usage" */
+async function readText(): Promise<string> {
+  const bytes = await readInput((come) => come.length > TEXT_BYTES);
+  if (bytes.length > TEXT_BYTES) {
+    throw new FaultError("share-too-big", `a text of more than ${TEXT_BYTES} bytes`);
   }
-  if (length > TEXT_BYTES)
-    throw new FaultError("share-too-big", `a text of ${length} bytes or more`);
   try {
-    return fromUtf8(bytes.subarray(0, length));
+    return fromUtf8(bytes);
   } catch {
     throw usage("that is no text: it is not UTF-8");
   }

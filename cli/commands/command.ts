@@ -163,7 +163,7 @@ export const shared = {
     type: "string",
     valueHint: "seconds",
     description:
-      "End after so long with exit code 6, and keep what arrived (no limit; at most 7 days)",
+      "End so long after the start, at a question too, with exit code 6; keep what arrived (no limit; at most 7 days)",
   },
   json: {
     type: "boolean",
@@ -171,6 +171,7 @@ export const shared = {
   },
   quiet: {
     type: "boolean",
-    description: "Print a new code, questions and errors, and nothing else",
+    description:
+      "Print a new code, questions, errors and the sum of a stopped send, and nothing else",
   },
 } as const satisfies ArgsDef;

@@ -72,7 +72,7 @@ async function findOrTell(
   json: boolean,
 ): Promise<RelayChoice & { finding?: Finding }> {
   try {
-    return (await placeRelay(choice, { connectTimeoutMs: CONNECT_MS, json })).relay;
+    return await placeRelay(choice, { connectTimeoutMs: CONNECT_MS, json });
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     const { sentence, advice } = error.fault;

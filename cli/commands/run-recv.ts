@@ -10,6 +10,7 @@ import { isTyped, optionsIn, usage, withoutOptions } from "../args.ts";
 import { attend } from "../attend.ts";
 import { receiverCode } from "../code-input.ts";
 import { workingFolder } from "../home.ts";
+import { startDeadline } from "../interrupts.ts";
 import { ownName, receive } from "../library.ts";
 import { canAsk } from "../prompts.ts";
 import { placeRelay } from "../place-relay.ts";
@@ -69,7 +70,7 @@ export async function runRecv(
     timeout ?? DEFAULT_TIMEOUT,
     CONNECT_TIMEOUT_MAX_MS,
   );
-  const timeoutMs = parseTimeout(values.timeout);
+  using deadline = startDeadline(parseTimeout(values.timeout));
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
   const usual = chooseRelay(values.relay, values.ca);
@@ -101,12 +102,10 @@ export async function runRecv(
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
   if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
-  const placed = await placeRelay(choice, {
+  const relay = await placeRelay(choice, {
     ...values,
     connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
-    timeoutMs,
   });
-  const { relay } = placed;
   const client = receive({
     relay: relay.address,
     ca: values.ca,
@@ -129,7 +128,7 @@ export async function runRecv(
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
-    timeoutMs: placed.timeoutMs,
+    timeoutMs: deadline.handOver(),
   });
   const command = `To go on: ${shellLine(["fileshare", "recv", ...words])}`;
   const screen = await openScreen(

@@ -11,7 +11,7 @@ import type { SendJob } from "../jobs.ts";
 import type { ForOthers } from "../for-others.ts";
 import { workingFolder } from "../home.ts";
 import { send } from "../library.ts";
-import { onInterrupt } from "../interrupts.ts";
+import { onInterrupt, startDeadline } from "../interrupts.ts";
 import { canAsk } from "../prompts.ts";
 import { placeRelay } from "../place-relay.ts";
 import { chooseRelay, chooseToken, receiveCommand, type RelayChoice } from "../relay-choice.ts";
@@ -75,7 +75,7 @@ export async function runSend(
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
   const timeout = values["connect-timeout"] ?? "10";
   const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);
-  const timeoutMs = parseTimeout(values.timeout);
+  using deadline = startDeadline(parseTimeout(values.timeout));
   const startWhen = startWhenOf(values);
   checkCanAnswer(values);
   const slow = values["drop-slow"];
@@ -104,8 +104,7 @@ export async function runSend(
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   checkWishes(values);
   notePlace(process.env, values);
-  const placed = await placeRelay(choice, { ...values, connectTimeoutMs, timeoutMs });
-  const { relay } = placed;
+  const relay = await placeRelay(choice, { ...values, connectTimeoutMs });
   const { client, code } = await begun(
     send({
       relay: relay.address,
@@ -116,7 +115,7 @@ export async function runSend(
       receivers,
       stay: values.stay,
       connectTimeoutMs,
-      timeoutMs: placed.timeoutMs,
+      timeoutMs: deadline.handOver(),
       startWhen,
       ask: values.ask,
       dropSlowMs,

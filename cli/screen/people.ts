@@ -7,6 +7,7 @@ import { Rate } from "./rate.ts";
 const LEAST_MS = 100;
 
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
+type GateEvent = Extract<ClientEvent, { event: "gate" }>;
 type SourceEvent = Extract<ClientEvent, { event: "source" }>;
 
 /** A receiver as a sender's screen shows it. */
@@ -25,14 +26,29 @@ export interface Person {
   readonly took: { readonly bytes: number; readonly ms: number } | undefined;
 }
 
+/** Receivers that have agreed, and how many are waited for. */
+export interface Gate {
+  readonly agreed: number;
+  readonly wanted: number;
+}
+
 /** When and where a receiver began to receive. */
 interface Start {
   readonly at: number;
   readonly bytes: number;
 }
 
+/** `ready`: it agreed, and the content waits for others. */
 export type Word =
-  "waiting" | "receiving" | "catching up" | "checking" | "done" | "sent" | "lost" | "left";
+  | "waiting"
+  | "ready"
+  | "receiving"
+  | "catching up"
+  | "checking"
+  | "done"
+  | "sent"
+  | "lost"
+  | "left";
 
 /** The state of a receiver in a word of people. */
 function wordFor({ state, done, confirmed }: ReceiverEvent): Word {
@@ -63,6 +79,7 @@ export class People {
   #records = 1;
   #size = 0;
   #open = false;
+  #gate: Gate | undefined;
 
   /** What is sent; positions come in records and are shown in bytes. */
   source({ records, bytes, open }: Pick<SourceEvent, "records" | "bytes" | "open">): void {
@@ -72,7 +89,12 @@ export class People {
   }
 
   get all(): readonly Person[] {
-    return [...this.#all.values()];
+    return [...this.#all.values()].map((person) => this.#seen(person));
+  }
+
+  /** What the content waits for; undefined: it has begun. */
+  get gate(): Gate | undefined {
+    return this.#gate;
   }
 
   /** The share is offered anew: receivers that lack something come again, under other ids. */
@@ -111,11 +133,13 @@ export class People {
     };
     this.#all.set(event.id, person);
     if (this.#all.size > RECEIVERS_PER_SHARE) this.#forget();
-    return { before, person };
+    return { before: before && this.#seen(before), person: this.#seen(person) };
   }
 
-  /** The content begins now, for all that agreed before: their waiting is no part of receiving. */
-  contentBegins(now: number): void {
+  /** The content waits, or begins now for all that agreed: their waiting is no part of receiving. */
+  heldBack({ agreed, wanted, open }: GateEvent, now: number): void {
+    this.#gate = open ? undefined : { agreed, wanted };
+    if (!open) return;
     for (const [id, start] of this.#starts) this.#starts.set(id, { ...start, at: now });
   }
 
@@ -132,6 +156,13 @@ export class People {
     if (least === undefined) return;
     this.#all.delete(least.id);
     this.#starts.delete(least.id);
+  }
+
+  /** Of a share that is held back a receiver has the list of files, which is no content. */
+  #seen(person: Person): Person {
+    const began = person.word === "receiving" || person.word === "catching up";
+    if (this.#gate === undefined || !began) return person;
+    return { ...person, word: "ready", bytes: 0, percent: person.percent && 0 };
   }
 
   #percent({ done, records }: ReceiverEvent): number | undefined {

@@ -55,8 +55,8 @@ export class PlainScreen implements Screen {
     if (event.event === "resumed") this.#resumed(event);
     if (event.event === "progress") this.#progress(event);
     if (event.event === "receiver") this.#receiver(event);
-    if (event.event === "gate" && event.open) this.#people.contentBegins(this.#output.now());
-    if (["relay", "receiver"].includes(event.event)) this.#waits();
+    if (event.event === "gate") this.#people.heldBack(event, this.#output.now());
+    if (["relay", "receiver", "gate"].includes(event.event)) this.#waits();
   }
 
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
@@ -114,7 +114,7 @@ export class PlainScreen implements Screen {
 
   /** Says what the sender waits for, whenever that changes. */
   #waits(): void {
-    const waits = waitLine(this.#setting.goal, this.#people.all);
+    const waits = waitLine(this.#setting.goal, this.#people.all, this.#people.gate);
     if (waits !== undefined && waits !== this.#waitTold) this.#say(waits);
     this.#waitTold = waits ?? this.#waitTold;
   }

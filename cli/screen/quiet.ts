@@ -6,7 +6,10 @@ import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./scree
 import { Story } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
-/** For `--quiet`: a new code, a text, questions with what they are about, and what went wrong. */
+/**
+ * For `--quiet`: a new code, a text, questions with what they are about, what went wrong, and which
+ * receivers a send that is stopped leaves without all of it.
+ */
 export class QuietScreen implements Screen {
   readonly #setting: Setting;
   readonly #output: Omit<PlainOutput, "now">;
@@ -20,6 +23,7 @@ export class QuietScreen implements Screen {
     const { out, err } = this.#output;
     if (event.event === "code" && !this.#setting.lobby) out(`${event.code}\n`);
     if (event.event === "text") out(this.#story(event));
+    if (event.event === "summary") err(this.#story(event));
     if (event.event === "unreadable") err(this.#story(event));
     if (event.event === "error" && event.code !== "interrupted") {
       err(`Error: ${shown(event.message)}\n`);

@@ -34,6 +34,7 @@ const BAR_COLUMNS = 30;
 const WORDS: readonly Word[] = [
   "receiving",
   "catching up",
+  "ready",
   "waiting",
   "checking",
   "done",

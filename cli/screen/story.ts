@@ -82,6 +82,7 @@ export class Story {
       case "summary":
         return [say(summaryText(event))];
       case "asks":
+      case "awaits": // the screens have a line for that
         return [];
       case "dismissed": {
         const why = event.reason === "too-slow" ? "took nothing for too long" : "was not let in";
@@ -129,7 +130,7 @@ export class Story {
         this.#before = event.bytes;
         return [
           say(
-            `Not fetched: ${count(event.files, "file", "files")} that are here (${size(event.bytes)})`,
+            `Not fetched: ${count(event.files, "file that is", "files that are")} here (${size(event.bytes)})`,
           ),
         ];
       case "renamed": {
@@ -325,14 +326,25 @@ export function times(untold: number | undefined): string {
   return untold === undefined ? "" : ` (${count(untold, "change", "changes")} not shown)`;
 }
 
-/** `2 of 5 receivers have everything, 2 have a part, 1 has nothing`. */
-function summaryText({ complete, partial, nothing }: EventOf<"summary">): string {
-  const all = complete + partial + nothing;
+/** `2 of 5 receivers have everything, 1 has a part, 1 has nothing, 1 did not come`. */
+export function summaryText({
+  complete,
+  partial,
+  nothing,
+  wanted = 0,
+}: EventOf<"summary">): string {
+  const came = complete + partial + nothing;
+  if (came === 0) return "No receiver came";
+  const missing = Math.max(0, wanted - came);
+  const all = came + missing;
   const have = (number: number): string => (number === 1 ? "has" : "have");
-  const head = `${complete} of ${count(all, "receiver", "receivers")} ${have(complete)} everything`;
-  const parts = partial === 0 ? [] : [`${partial} ${have(partial)} a part`];
-  const none = nothing === 0 ? [] : [`${nothing} ${have(nothing)} nothing`];
-  return [head, ...parts, ...none].join(", ");
+  const parts = [
+    `${complete} of ${count(all, "receiver", "receivers")} ${have(all === 1 ? 1 : complete)} everything`,
+    ...(partial === 0 ? [] : [`${partial} ${have(partial)} a part`]),
+    ...(nothing === 0 ? [] : [`${nothing} ${have(nothing)} nothing`]),
+    ...(missing === 0 ? [] : [`${missing} did not come`]),
+  ];
+  return parts.join(", ");
 }
 
 function of(position: { readonly bytes: number; readonly size: number }): string {

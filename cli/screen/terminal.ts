@@ -74,8 +74,8 @@ export class TerminalScreen implements Screen, TerminalHold {
     } else if (event.event === "offer") {
       this.#position = undefined;
       this.#label = event.files === 1 ? (event.names[0] ?? "") : `${event.files} files`;
-    } else if (event.event === "gate" && event.open) {
-      this.#people.contentBegins(now);
+    } else if (event.event === "gate") {
+      this.#people.heldBack(event, now);
     } else if (event.event === "resumed" || event.event === "progress") {
       this.#position ??= { bytes: 0, size: event.size, rate: new Rate() };
       this.#position.bytes = event.bytes;
@@ -194,7 +194,7 @@ export class TerminalScreen implements Screen, TerminalHold {
     const first = this.#positionLine(now);
     if (first === undefined || height === 0 || !this.#painter.draws) return [];
     const own = [first, ...fileLines(this.#file, width, this.#style)].slice(0, height);
-    const waits = waitLine(this.#setting.goal, this.#people.all);
+    const waits = waitLine(this.#setting.goal, this.#people.all, this.#people.gate);
     const last = waits === undefined ? [] : [this.#style.dim(waits)];
     const room = { columns: width, lines: height - own.length - last.length };
     if (room.lines <= 0) return own;

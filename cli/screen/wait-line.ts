@@ -1,11 +1,19 @@
 /** The line that says what a sender waits for, and how to end that; pure. */
 import { count } from "./format.ts";
-import { isThrough, type Person } from "./people.ts";
+import { isThrough, type Gate, type Person } from "./people.ts";
 import type { Goal } from "./screen.ts";
 
-/** Undefined: for what moves. */
-export function waitLine(goal: Goal | undefined, people: readonly Person[]): string | undefined {
+/**
+ * Undefined: for what moves.
+ * @param gate what the content waits for
+ */
+export function waitLine(
+  goal: Goal | undefined,
+  people: readonly Person[],
+  gate?: Gate,
+): string | undefined {
   if (goal === undefined) return undefined;
+  if (gate !== undefined) return gateLine(gate);
   const having = (word: Person["word"]): number => {
     return people.filter((person) => person.word === word).length;
   };
@@ -23,4 +31,12 @@ export function waitLine(goal: Goal | undefined, people: readonly Person[]): str
   if (asked > 0) return `Waiting for ${count(asked, "answer", "answers")} there; Ctrl-C ends`;
   const lost = having("lost");
   return lost === 0 ? undefined : `Waiting for ${lost} lost to come back; Ctrl-C ends`;
+}
+
+/** A share that begins with enough receivers, or after a while. */
+function gateLine({ agreed, wanted }: Gate): string {
+  const missing = wanted - agreed;
+  if (missing <= 0) return "Waiting for the time to begin; Ctrl-C ends";
+  const which = wanted === 1 ? "a receiver" : `${missing} of ${wanted} receivers`;
+  return `Waiting for ${which} to begin; Ctrl-C ends`;
 }

@@ -48,6 +48,10 @@ describe("names of commands", () => {
     [["one", "two", "three", "four", "five", "six", "--yes"], /fileshare recv CODE$/],
     [["https://relay.example/#one-two"], /fileshare recv LINK$/],
     [["upload", "a.txt"], /did you mean fileshare send a\.txt\?/],
+    [["ls"], /did you mean list\?/],
+    [["rm", "2"], /did you mean fileshare forget 2\?/],
+    [["version"], /fileshare --version prints the version/],
+    [["fileshare", "send", "a.txt"], /begins with fileshare twice/],
     [["xyzzy", "plugh"], /fileshare send PATH sends, fileshare recv receives/],
   ])("%j leads to a command that can be run", (words, message) => {
     expect(noSuchCommand(words, Object.keys(commands))).toMatch(message);
@@ -120,6 +124,21 @@ test("--quiet prints a text once", () => {
   const screen = new QuietScreen(RECEIVER, { out: (text) => (out += text), err: () => undefined });
   screen.show({ event: "text", text: "hello" });
   expect(out).toBe("hello\n");
+});
+
+test("--quiet prints which receivers a send that is stopped leaves, where errors go", () => {
+  let err = "";
+  const screen = new QuietScreen(SENDER, { out: () => undefined, err: (text) => (err += text) });
+  screen.show({
+    event: "summary",
+    complete: 1,
+    partial: 0,
+    nothing: 0,
+    receivers: [],
+    more: 0,
+    wanted: 2,
+  });
+  expect(err).toBe("1 of 2 receivers has everything, 1 did not come\n");
 });
 
 test("plain lines tell positions at most each 10 s, and what changes at once", () => {

@@ -7,7 +7,6 @@ import type { ClientEvent } from "../../cli/events.ts";
 import type { Job } from "../../cli/jobs.ts";
 import { receive as receiveFile, send as sendFile } from "../../cli/mod.ts";
 import { Onlooker } from "../../cli/onlooker.ts";
-import { placeRelay } from "../../cli/place-relay.ts";
 import { parseTimeout } from "../../cli/values.ts";
 import { ALONE_MS, TIMEOUT_MAX_MS } from "../../protocol/limits.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
@@ -71,6 +70,51 @@ describe("after 20 s alone", () => {
   });
 });
 
+test("a sender tells what it waits for, whenever that changes", () => {
+  const said: unknown[] = [];
+  const onlooker = new Onlooker({ ...SEND, receivers: 2 }, (event) => {
+    if (event.event === "awaits") said.push(event);
+  });
+  const done = { ...receiver("b", "done", 9), done: true } as ClientEvent;
+  const events = [
+    OFFLINE,
+    ONLINE,
+    receiver("a", "waiting", 0),
+    receiver("b", "live", 1),
+    receiver("b", "live", 5),
+    receiver("a", "lost", 0),
+    done,
+    receiver("a", "left", 0),
+  ];
+  for (const event of events) onlooker.see(event);
+  const told = (
+    complete: number,
+    receiving: number,
+    unanswered: number,
+    lost: number,
+    missing: number,
+  ) => {
+    return { event: "awaits", complete, receiving, unanswered, lost, missing, wanted: 2 };
+  };
+  expect(said).toEqual([
+    told(0, 0, 0, 0, 2),
+    told(0, 0, 1, 0, 1),
+    told(0, 1, 1, 0, 0),
+    told(0, 1, 0, 1, 0),
+    told(1, 0, 0, 1, 0),
+    told(1, 0, 0, 0, 1),
+  ]);
+});
+
+test("a receiver that has the list of files alone has nothing in a summary", () => {
+  const said: ClientEvent[] = [];
+  const onlooker = new Onlooker(SEND, (event) => void said.push(event));
+  const gate: ClientEvent = { event: "gate", agreed: 1, wanted: 2, open: false };
+  const stop: ClientEvent = { event: "error", code: "interrupted", message: "Interrupted." };
+  for (const event of [ONLINE, gate, receiver("a", "live", 1), stop]) onlooker.see(event);
+  expect(said.at(-2)).toMatchObject({ event: "summary", complete: 0, partial: 0, nothing: 1 });
+});
+
 describe("a deadline", () => {
   let relay: Relay;
   beforeAll(async () => {
@@ -115,14 +159,6 @@ describe("a deadline", () => {
     expect(await receiveFile({ ...at, out: out.path }).outcome).toMatchObject({ exitCode: 6 });
     const { path } = makeFile(out.path, "a.bin", 1);
     expect(await sendFile({ ...at, what: [path] }).outcome).toMatchObject({ exitCode: 6 });
-  });
-
-  test("covers the search for the relay of a host", async () => {
-    const host = "no-such-host.invalid";
-    const choice = { address: `ws://${host}:8000/ws`, host, ca: undefined, args: [] };
-    const search = { connectTimeoutMs: undefined, timeoutMs: 1, json: true };
-    const placed = placeRelay(choice, search).catch((error: unknown) => error);
-    expect(await placed).toMatchObject({ code: "deadline-over" });
   });
 
   test.each(["0", "-1", "", "1e9", "soon", `${TIMEOUT_MAX_MS}`])(

@@ -82,7 +82,7 @@ describe("the plain screen", () => {
       "The relay is back (12 changes not shown)",
       "The relay is back (2 changes not shown)",
       "1 receiver is ready of 2; waiting for the others (5 changes not shown)",
-      "anna: receiving, 99 % (7 changes not shown)",
+      "anna: ready, 0 % (7 changes not shown)",
     ]);
     expect(err).toEqual(["Error: 12 receipts were refused."]);
     const { out: received } = plain(RECEIVER, [
@@ -190,6 +190,52 @@ describe("the plain screen", () => {
     const stays: Setting = { ...SENDER, goal: { receivers: 1, stay: true } };
     expect(plain(stays, [online]).out.at(-1)).toBe("Serving until Ctrl-C; 0 receivers have all");
   });
+
+  test("calls a receiver ready, and not receiving, while the content waits for others", () => {
+    const sender: Setting = { ...SENDER, goal: { receivers: 2, stay: false } };
+    const gate = (agreed: number, open = false): ClientEvent => {
+      return { event: "gate", agreed, wanted: 2, open };
+    };
+    const { out } = plain(sender, [
+      gate(0),
+      gate(1),
+      receiver("anna", "live", 1),
+      gate(2, true),
+      receiver("anna", "live", 30),
+    ]);
+    expect(out).toEqual([
+      "0 receivers are ready of 2; waiting for the others",
+      "Waiting for 2 of 2 receivers to begin; Ctrl-C ends",
+      "1 receiver is ready of 2; waiting for the others",
+      "Waiting for 1 of 2 receivers to begin; Ctrl-C ends",
+      "anna: ready, 0 %",
+      "2 receivers are ready: it begins",
+      "anna: receiving, 99 %",
+    ]);
+  });
+
+  test.each([
+    [0, 0, 0, 3, "No receiver came"],
+    [1, 0, 0, 1, "1 of 1 receiver has everything"],
+    [0, 1, 0, 1, "0 of 1 receiver has everything, 1 has a part"],
+    [1, 0, 0, 3, "1 of 3 receivers has everything, 2 did not come"],
+    [2, 1, 1, undefined, "2 of 4 receivers have everything, 1 has a part, 1 has nothing"],
+  ])(
+    "sums up %d whole, %d in part, %d without, of %p",
+    (complete, partial, nothing, wanted, says) => {
+      const goal = wanted === undefined ? {} : { wanted };
+      const summary: ClientEvent = {
+        event: "summary",
+        complete,
+        partial,
+        nothing,
+        receivers: [],
+        more: 0,
+        ...goal,
+      };
+      expect(plain(SENDER, [summary]).out).toEqual([says]);
+    },
+  );
 
   test("sums up what became of whom when a send is stopped", () => {
     const people = [receiver("anna", "live", 30), receiver("bob", "lost", 0)];
