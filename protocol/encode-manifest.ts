@@ -15,6 +15,7 @@ import {
   type ManifestFile,
   type ManifestVersion,
 } from "./manifest.ts";
+import { SHARE_BYTES } from "./keys.ts";
 import { listWriter, packMapWithList } from "./msgpack.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
 import { checkNames, exactKey } from "./names.ts";
@@ -88,7 +89,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   const bytes = sumOfSizes(files);
   // Usual values are not said.
   const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}), ...edition };
-  const list = packFiles(files);
+  const list = packFiles(files, edition);
   const states = stateBytes({ version, files });
   const recordSize =
     apart && !open
@@ -126,9 +127,11 @@ function filled(bytes: number, perRecord: number): number {
 }
 
 /** @throws FaultError "share-too-big" */
-function packFiles(files: readonly ManifestFile[]): MsgpackWriter {
+function packFiles(files: readonly ManifestFile[], edition?: Edition): MsgpackWriter {
   const guess = files.reduce((sum, { path }) => sum + path.length + ENTRY_BYTES, 0);
-  const writer = listWriter(guess);
+  // Each id and the ages of all files have heads of their own.
+  const ids = (edition?.before.length ?? 0) * 2 * SHARE_BYTES;
+  const writer = listWriter(guess, ids + (edition?.since.length ?? 0));
   writer.list(files.length);
   for (const { path, type, size, mode, mtime } of files) {
     if (writer.end > MANIFEST_BYTES) throw listTooLong();

@@ -8,15 +8,18 @@ const HEAD_BYTES = 9;
  * more behind than they are long.
  */
 export class MsgpackWriter {
+  /** Bytes that are left free before what is written. */
+  readonly room: number;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   #end: number;
 
   /**
-   * @param room bytes that are left free before what is written
+   * @param room see there
    * @param guess how many bytes it will be, about
    */
   constructor(room: number, guess: number) {
+    this.room = room;
     this.#bytes = new Uint8Array(room + guess + HEAD_BYTES);
     this.#view = new DataView(this.#bytes.buffer);
     this.#end = room;

@@ -25,7 +25,7 @@ const packing: Options & { skipValues: unknown[]; useToJSON: boolean } = {
   useToJSON: false, // a key of that name is a key
 };
 const packr = new Packr(packing);
-/** For a map before a list, and its length. */
+/** For a map before a list, without arrays in it, and its length. */
 const LIST_ROOM = 256;
 const LENGTH_BYTES = 4;
 /** The first byte of a map of 15 entries, the most that it can count. */
@@ -53,9 +53,13 @@ export function packMap(value: object): Uint8Array {
   }
 }
 
-/** Begins what `packMapWithList` takes. @param guess how many bytes it will be, about */
-export function listWriter(guess: number): MsgpackWriter {
-  return new MsgpackWriter(LIST_ROOM, guess);
+/**
+ * Begins what `packMapWithList` takes.
+ * @param guess how many bytes it will be, about
+ * @param binary bytes of arrays in the map before it, about
+ */
+export function listWriter(guess: number, binary = 0): MsgpackWriter {
+  return new MsgpackWriter(LIST_ROOM + binary, guess);
 }
 
 /**
@@ -74,7 +78,7 @@ export function packMapWithList(
   const entries = start[0]! + behind;
   if (entries > LONGEST_SHORT_MAP) throw new FaultError("internal", "too many keys before a list");
   start[0] = entries;
-  const from = LIST_ROOM - start.length - LENGTH_BYTES;
+  const from = list.room - start.length - LENGTH_BYTES;
   if (from < 0) throw new FaultError("internal", "a map too large to stand before a list");
   const whole = list.bytes.subarray(from);
   whole.set(start, LENGTH_BYTES);

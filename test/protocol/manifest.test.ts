@@ -422,6 +422,20 @@ describe("a share that tells what became of its files", () => {
       refused([entry()], { version: STATES_VERSION, ...odd });
   });
 
+  test.each([1, 100, 300, 70_000])(
+    "takes the place of as many as it may, with %p files",
+    (count) => {
+      const before = Array.from({ length: EDITIONS - 1 }, (_, i) => new Uint8Array(16).fill(i + 1));
+      const edition = { before, since: new Uint8Array(count).fill(EDITIONS - 1) };
+      const many = Array.from({ length: count }, (_, i) => file(`${i}`, 1));
+      for (const apart of [false, true]) {
+        const of = { version: STATES_VERSION, share, recordSize: RECORD_SIZE, apart } as const;
+        const { head, manifest } = encodeManifest({ ...of, files: many, edition });
+        expect(decodeHead(head).edition).toEqual(manifest.edition!);
+      }
+    },
+  );
+
   test("is neither a text nor open", () => {
     for (const odd of [{ kind: "text" }, { open: true }] as const) {
       const source = { share, recordSize: 4096, files: [file("a", 0)], ...odd };
