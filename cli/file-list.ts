@@ -121,6 +121,7 @@ class Lister {
       await this.#add(root.name, { local: path, stat, at: path }, () =>
         openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY),
       );
+      if (this.files.length === root.first) throw new FaultError("no-such-file", path);
       return;
     }
     const real = attempt(path, () => realpathSync(path));
@@ -138,8 +139,8 @@ class Lister {
 
   /** Searches the folder at that place. */
   async #inside({ folder, name }: Spot, found: Omit<Here, "folder">): Promise<void> {
-    using inner = attempt(found.local, () => folder.enter(name));
-    await this.#folder(inner, found);
+    using inner = unlessGone(found.local, () => folder.enter(name));
+    if (inner !== undefined) await this.#folder(inner, found);
   }
 
   async #folder(folder: HeldFolder, found: Omit<Here, "folder">): Promise<void> {
@@ -149,7 +150,7 @@ class Lister {
     this.#folders++;
     const here = { ...found, folder };
     this.#leftOut?.enter(here.below, folder);
-    const names = attempt(found.local, () => folder.list()).toSorted();
+    const names = (unlessGone(found.local, () => folder.list()) ?? []).toSorted();
     const before = this.files.length;
     for (const name of names) {
       if (++this.#looked % LIST_AT_ONCE === 0) await this.#breathe();
@@ -230,11 +231,11 @@ class Lister {
   ): Promise<void> | undefined {
     const local = join(here.local, name);
     const { folder } = spot;
-    try {
+    const isThere = unlessGone(local, () => {
       accessSync(folder.at(spot.name), constants.R_OK);
-    } catch (error) {
-      throw unreadable(local, error);
-    }
+      return true;
+    });
+    if (isThere !== true) return undefined;
     const found = { local, stat, at: folder.at() };
     const path = this.#pathIn(here, name);
     if (path === undefined) return undefined;
@@ -253,7 +254,9 @@ class Lister {
     open: () => number,
   ): Promise<void> | undefined {
     if (!this.#unsized.isDoubtful(stat, at)) return this.#push(path, "file", stat);
-    const content = this.#unsized.read(local, attempt(local, open), stat);
+    const fd = unlessGone(local, open);
+    if (fd === undefined) return undefined;
+    const content = this.#unsized.read(local, fd, stat);
     if (content === undefined) return this.#push(path, "file", stat);
     return Promise.resolve(content).then((bytes) => this.#push(path, "file", stat, bytes));
   }
@@ -324,6 +327,16 @@ function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
 
 function unreadable(path: string, cause: unknown): FaultError {
   return new FaultError("unreadable-file", `${path} (${reasonOf(cause)})`, { cause });
+}
+
+/** Undefined: it went away after its folder was listed, as files do that others work with. */
+function unlessGone<T>(path: string, call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (cause) {
+    if (errorCode(cause) === "ENOENT") return undefined;
+    throw cause instanceof FaultError ? cause : unreadable(path, cause);
+  }
 }
 
 /** Says what is wrong with a path before anything is sent. */

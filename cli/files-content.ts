@@ -64,12 +64,21 @@ export class FilesContent implements Content {
     }
     try {
       for (const [at, { type }] of files.slice(0, SOURCE_FILES_OPEN).entries()) {
-        if (type === "file" && !list.contents.has(at))
-          attempt(this.#local(at), () => this.#descriptor(at));
+        if (type === "file" && !list.contents.has(at)) this.#openEarly(at);
       }
     } catch (error) {
       this.close();
       throw error;
+    }
+  }
+
+  /** Of many, one that went away since it was found ends nothing here either. */
+  #openEarly(file: number): void {
+    try {
+      attempt(this.#local(file), () => this.#descriptor(file));
+    } catch (error) {
+      const isGone = error instanceof FaultError && error.code === "no-such-file";
+      if (this.#strict || !isGone || this.#list.files.length === 1) throw error;
     }
   }
 
@@ -198,12 +207,13 @@ export class FilesContent implements Content {
     const likeness = identities.compare(file, stat);
     if (likeness === "unsure" && !this.#watch.isBegun(file)) {
       // Nothing of the one before was read, so what is there now is sent whole.
+      this.#readTwice(file, position, piece);
       identities.adopt(file, stat);
     } else if (likeness !== "same") {
       const changed = likeness === "other" && (this.#strict || !this.#grew(file, stat));
       if (of.told || changed) throw this.#changed();
       if (likeness === "other") this.#watch.grow(file);
-      if (isAll) this.#readTwice(file, piece);
+      if (isAll) this.#readTwice(file, position, piece);
       // A file that is written to all the time need not be proved for ever.
       else if (!this.#watch.isProved(file) || !this.#watch.isSame(of.record, isFirst, piece))
         this.#watch.doubt(file);
@@ -218,10 +228,10 @@ export class FilesContent implements Content {
     return stat.size > size && this.#list.identities.isSameInode(file, stat);
   }
 
-  /** It is written to, and lies in this record alone: it may have been caught amid that. */
-  #readTwice(file: number, piece: Uint8Array): void {
+  /** It was written to, and may have been caught amid that. @throws FaultError when it was */
+  #readTwice(file: number, position: number, piece: Uint8Array): void {
     const again = new Uint8Array(piece.length);
-    this.#fill(file, 0, again);
+    this.#fill(file, position, again);
     if (Buffer.compare(piece, again) !== 0) throw this.#changed();
   }
 

@@ -1,10 +1,11 @@
 /**
  * The identity of each of many files: how it was found, 40 bytes for each.
  *
- * An inode's number is believed when it stays, and proves nothing when it changes: overlays count
- * their layers in its upper bits, so it may change with each mount, and FUSE file systems such as
- * sshfs and exfat make numbers up anew while they are mounted. Only the system sets a ctime, so a
- * file with another number and the same size, mtime and ctime is the one that it was.
+ * Only the system sets a ctime, so a file with the same size, mtime and ctime is the one that it was.
+ * An inode's number tells nothing of that: overlays count their layers in its upper bits, so it may
+ * change with each mount, and FUSE file systems such as sshfs and exfat make numbers up anew while
+ * they are mounted. Anybody can set a mtime back (`touch -r`), and a ctime changes with the mode and
+ * the links too: then only the content says more.
  */
 import type { BigIntStats } from "node:fs";
 
@@ -12,8 +13,8 @@ const [DEVICE, INODE, SIZE, TIME, TOUCHED] = [0, 1, 2, 3, 4] as const;
 const FIELDS = 5;
 
 /**
- * `same`: it is the file that was found. `unsure`: number and ctime are others, so its content has to
- * say whether it is. `other`: its size or its mtime changed.
+ * `same`: it is the file that was found. `unsure`: its ctime is another, so its content has to say
+ * whether it is. `other`: its size or its mtime changed.
  */
 export type Likeness = "same" | "unsure" | "other";
 
@@ -36,12 +37,12 @@ export class Identities {
     this.#all.set(fieldsOf(stat), index * FIELDS);
   }
 
-  /** Compares file `index` with how it was found; links to it and its mode may be others. */
+  /** Compares file `index` with how it was found. */
   compare(index: number, stat: BigIntStats): Likeness {
     const now = fieldsOf(stat);
     const same = (field: number): boolean => this.#all[index * FIELDS + field] === now[field];
     if (!same(SIZE) || !same(TIME)) return "other";
-    return same(TOUCHED) || (same(INODE) && same(DEVICE)) ? "same" : "unsure";
+    return same(TOUCHED) ? "same" : "unsure";
   }
 
   /** Whether it is that very file, whatever was written to it since. */

@@ -1,4 +1,4 @@
-/** Another inode under the name of a file that was read in part: its content says whether it is the same. */
+/** A file that was read in part and has its old size and time: its content says whether it is the same. */
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,8 +12,29 @@ import { DATA_BYTES, RECORD_SIZE, seededBytes, temporaryFolder } from "./disk.ts
 
 const SIZE = 6 * DATA_BYTES;
 
-/** Reads a part of the first file and all others, exchanges it, and reads the rest. */
-async function readOver(bytes: Uint8Array, strict: boolean): Promise<string[] | string> {
+type Change = (path: string) => void;
+
+/** Puts another file with that time in its place. */
+const exchanged =
+  (bytes: Uint8Array): Change =>
+  (path) => {
+    const { ino } = statSync(path);
+    writeFileSync(`${path}.new`, bytes);
+    utimesSync(`${path}.new`, 1e9, 1e9);
+    renameSync(`${path}.new`, path);
+    expect(statSync(path).ino).not.toBe(ino);
+  };
+
+/** Writes over it and sets its time back, as `touch -r` does. */
+const setBack =
+  (bytes: Uint8Array): Change =>
+  (path) => {
+    writeFileSync(path, bytes, { flag: "r+" });
+    utimesSync(path, 1e9, 1e9);
+  };
+
+/** Reads a part of the first file and all others, changes it, and reads the rest. */
+async function readOver(change: Change, strict: boolean): Promise<string[] | string> {
   using folder = temporaryFolder();
   const tree = join(folder.path, "t");
   mkdirSync(tree);
@@ -40,11 +61,7 @@ async function readOver(bytes: Uint8Array, strict: boolean): Promise<string[] | 
     for (let index = 0; index < middle; index++) await read(index);
     // So many others that it is not held open any more.
     for (let index = behind; index < manifest.records - 2; index++) await read(index);
-    const { ino } = statSync(path);
-    writeFileSync(`${path}.new`, bytes);
-    utimesSync(`${path}.new`, 1e9, 1e9);
-    renameSync(`${path}.new`, path);
-    expect(statSync(path).ino).not.toBe(ino);
+    change(path);
     for (let index = middle; index < behind; index++) await read(index);
     for (let index = manifest.records - 2; index < manifest.records; index++) await read(index);
     return source.unsound.map((file) => `${file.path} ${file.what}`);
@@ -56,16 +73,19 @@ async function readOver(bytes: Uint8Array, strict: boolean): Promise<string[] | 
   }
 }
 
-describe("a file that another inode with its size and time took the place of", () => {
+describe.each([
+  ["that another inode with its size and time took the place of", exchanged],
+  ["that was written over and has its time back", setBack],
+])("a file %s", (_, changed) => {
   test.each([true, false])("is the same with the same content (strict: %p)", async (strict) => {
-    expect(await readOver(seededBytes(1, SIZE), strict)).toEqual([]);
+    expect(await readOver(changed(seededBytes(1, SIZE)), strict)).toEqual([]);
   });
 
   test("is given up with another content, which only the part that left can tell", async () => {
     const other = seededBytes(1, SIZE);
     other[3]! ^= 1;
-    expect(await readOver(other, false)).toEqual(["t/a changed"]);
-    expect(await readOver(other, true)).toBe("source-changed");
+    expect(await readOver(changed(other), false)).toEqual(["t/a changed"]);
+    expect(await readOver(changed(other), true)).toBe("source-changed");
   });
 });
 

@@ -429,6 +429,49 @@ describe("F33 of a folder's file", () => {
   });
 });
 
+describe("entries that go away while a folder is searched", () => {
+  test("are left out, and end nothing", async () => {
+    using folder = temporaryFolder();
+    const top = join(folder.path, "top");
+    const many = Array.from({ length: 400 }, (_, i) => `${100 + i}`);
+    plant(
+      top,
+      Object.fromEntries(
+        many.flatMap((name) => [
+          [`f${name}`, ""],
+          [`d${name}/x`, "x"],
+        ]),
+      ),
+    );
+    plant(top, { "a-first": "1" });
+    // By another process, as a search gives way seldom.
+    const remover = spawn("rm", [
+      "-rf",
+      ...many.flatMap((name) => [join(top, `f${name}`), join(top, `d${name}`)]),
+    ]);
+    const ended = new Promise((resolve) => remover.once("exit", resolve));
+    let count = Infinity;
+    while (count > 1) {
+      const { files } = await list(top);
+      count = files.length;
+    }
+    await ended;
+    expect(await found(top)).toEqual(["top/a-first"]);
+  });
+
+  test("are given up when they go before the first are opened", async () => {
+    using folder = temporaryFolder();
+    plant(folder.path, { "top/a": "a", "top/b": "b" });
+    const all = await list(join(folder.path, "top"));
+    rmSync(join(folder.path, "top/a"));
+    const content = new FilesContent(all);
+    expect(content.read(0, 2, NEW)).toEqual(Uint8Array.of(0, "b".charCodeAt(0)));
+    expect(content.unsound).toEqual([{ path: "top/a", what: "missing" }]);
+    content.close();
+    expect(() => new FilesContent(all, STRICT)).toThrow(FaultError);
+  });
+});
+
 test("a few files are open at a time, however many there are and in whatever order", async () => {
   using folder = temporaryFolder();
   for (let i = 0; i < 300; i++)
