@@ -66,6 +66,8 @@ export class Receiving {
   #opening: OfferSeen | undefined;
   /** The share before is offered anew. */
   #isMoving = false;
+  /** Some of it was written to the standard output: nobody takes that back. */
+  #isOut = false;
   /** The frame that the session decides about. */
   #ciphertext: Uint8Array | undefined;
   /** Why nothing is read from the line. */
@@ -398,6 +400,7 @@ export class Receiving {
   /** Nothing was said of it yet. */
   #passOver(unreadable: Unreadable | undefined): void {
     const incoming = this.#incoming;
+    this.#isOut = this.#job.stdout && (incoming?.bytes ?? 0) > 0;
     this.#incoming = undefined;
     this.#opening = undefined;
     this.#progressUntold = false;
@@ -408,8 +411,7 @@ export class Receiving {
   /** Its files changed: another share takes its place. */
   #moveOn(): void {
     this.#emit({ event: "edition" });
-    // Some of it may have been read by now, and nobody takes it back.
-    if (this.#job.stdout) this.#handle({ type: "failed", fault: "source-changed" });
+    if (this.#isOut) this.#handle({ type: "failed", fault: "source-changed" });
   }
 
   /** Its place has another name once it is given up, and a save under way may leave nothing to keep. */

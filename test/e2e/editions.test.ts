@@ -24,7 +24,7 @@ import { FrameHash } from "./frame-hash.ts";
 import { Proxy } from "./proxy.ts";
 
 const MiB = 1024 * 1024;
-const SMALL = 100;
+const SMALL = 300;
 const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
 
 let state: ReturnType<typeof temporaryFolder>;
@@ -218,6 +218,27 @@ test("what was written to the standard output is never followed by another conte
   expect(await receiver.exited).toBe(1);
   expect(await new Response(receiver.stderr).text()).toContain("The file changed");
   expect(Buffer.compare(out, file.bytes.subarray(0, out.length))).toBe(0);
+});
+
+test("the standard output follows to the next edition as long as nothing was written to it", async () => {
+  await using at = await stage();
+  const file = makeFile(at.folder, "one.bin", 24 * MiB);
+  const job = { relay: at.relay, code: newCode() };
+  await using sender = send({ ...job, path: file.path, receivers: 2 });
+  await using one = receive({ ...job, out: at.place("one") });
+  expect((await one.outcome).exitCode).toBe(0);
+  const now = content(9, 4 * MiB);
+  writeFileSync(file.path, now);
+  const main = join(import.meta.dir, "../../cli/main.ts");
+  const receiver = Bun.spawn([process.execPath, main, "recv", "--stdout", "--relay", at.relay], {
+    env: { ...cleanEnv(), FILESHARE_CODE: job.code },
+    stdin: "ignore",
+    stderr: "ignore",
+  });
+  const out = new Uint8Array(await new Response(receiver.stdout).arrayBuffer());
+  expect(await receiver.exited).toBe(0);
+  expect(Buffer.compare(out, now)).toBe(0);
+  expect((await sender.outcome).exitCode).toBe(0);
 });
 
 test("a file that changes each time ends the send with a sentence, after so many editions", async () => {
