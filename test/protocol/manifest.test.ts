@@ -430,7 +430,7 @@ describe("a share that tells what became of its files", () => {
       const many = Array.from({ length: count }, (_, i) => file(`${i}`, 1));
       for (const apart of [false, true]) {
         const of = { version: STATES_VERSION, share, recordSize: RECORD_SIZE, apart } as const;
-        const { head, manifest } = encodeManifest({ ...of, files: many, edition });
+        const { head } = encodeManifest({ ...of, files: many, edition });
         expect(decodeHead(head).edition).toEqual(edition);
       }
     },
