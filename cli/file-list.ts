@@ -31,6 +31,8 @@ export interface ListOptions extends LeaveOut {
   readonly follow?: boolean;
   readonly skipUnsafe?: boolean;
   readonly offerUnsafe?: boolean;
+  /** Of several paths, those that are gone are left out: they were there when the send began. */
+  readonly isAgain?: boolean | undefined;
 }
 
 /** Looking at a file leaves less behind than reading it. */
@@ -60,7 +62,10 @@ export interface FileList {
 /** Looks at everything once, a part at a time. @throws FaultError as `openSource` */
 export async function listPaths(options: ListOptions, signal: AbortSignal): Promise<FileList> {
   const lister = new Lister(options, signal);
-  for (const path of options.paths) await lister.add(path, options.name);
+  for (const [at, path] of options.paths.entries()) {
+    if (options.isAgain === true && lister.isGone(path, at)) continue;
+    await lister.add(path, options.name);
+  }
   lister.check();
   const { roots, files, identities, contents, skipped } = lister;
   collectAfter(files.length);
@@ -105,6 +110,12 @@ class Lister {
     this.#unsendable = new Unsendable(options.skipUnsafe === true ? this.skipped : undefined);
     this.#anyName = options.offerUnsafe === true;
     this.#signal = signal;
+  }
+
+  /** Path `at` of those that were named. The last one is missed where nothing else is left. */
+  isGone(path: string, at: number): boolean {
+    if (this.roots.length === 0 && at === this.#options.paths.length - 1) return false;
+    return attempt(path, () => statSync(path, { throwIfNoEntry: false })) === undefined;
   }
 
   async add(path: string, name: string | undefined): Promise<void> {

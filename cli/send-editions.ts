@@ -3,11 +3,10 @@ import { FAULTS, FaultError, isLobby } from "../protocol/mod.ts";
 
 import { endShare } from "./end-share.ts";
 import type { ClientEvent } from "./events.ts";
-import type { ContentOptions } from "./files-content.ts";
 import type { Outcome, SendJob } from "./jobs.ts";
 import { Sending, type Carried, type Ended } from "./sending.ts";
 import { nextSharing, openSharing, type Sharing } from "./sharing.ts";
-import { openSource, type Source } from "./source.ts";
+import { openSource, type Source, type SourceOptions } from "./source.ts";
 
 export class SendEditions {
   readonly #job: SendJob;
@@ -27,7 +26,12 @@ export class SendEditions {
   async run(): Promise<void> {
     try {
       const { signal } = this.#interrupted;
-      let sharing = await openSharing(this.#job, () => this.#open(), this.#emit, signal);
+      let sharing = await openSharing(
+        this.#job,
+        (options) => this.#open(options),
+        this.#emit,
+        signal,
+      );
       let carried: Carried | undefined;
       for (;;) {
         const { offered } = sharing.past ?? {};
@@ -67,7 +71,7 @@ export class SendEditions {
     });
   }
 
-  #open(options: ContentOptions = {}): Promise<Source> {
+  #open(options: SourceOptions): Promise<Source> {
     // The relay gives browsers and curl a share of the lobby as it comes: they can't be told later.
     const strict = this.#job.strict === true || isLobby(this.#job.code);
     return openSource(this.#job.what, this.#interrupted.signal, { ...options, strict });

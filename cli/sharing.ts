@@ -26,7 +26,6 @@ import { nodePrimitives as primitives } from "../protocol/crypto-node.ts";
 import { compare, type Change } from "./changes.ts";
 import { editionAfter, type Former } from "./editions.ts";
 import type { OldShare } from "./end-share.ts";
-import type { ContentOptions } from "./files-content.ts";
 import type { ClientEvent } from "./events.ts";
 import { errorCode } from "./folder.ts";
 import type { SendJob } from "./jobs.ts";
@@ -34,7 +33,7 @@ import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
 import { keysFor } from "./job-keys.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
-import type { EditionOf, Source } from "./source.ts";
+import type { EditionOf, Source, SourceOptions } from "./source.ts";
 
 /** Records compared before anything else has its turn. */
 const RECORDS_AT_ONCE = 32;
@@ -74,7 +73,7 @@ export interface Past {
  */
 export async function openSharing(
   job: SendJob,
-  open: () => Promise<Source>,
+  open: (options: SourceOptions) => Promise<Source>,
   emit: (event: ClientEvent) => void,
   signal: AbortSignal,
 ): Promise<Sharing> {
@@ -91,7 +90,8 @@ export async function openSharing(
   try {
     // First of all: scrypt takes 64 MiB for a moment, and many files take more than that.
     keysOf(kept?.entry.code ?? job.code);
-    source = await open();
+    const isAgain = kept !== undefined;
+    source = await open({ isAgain });
     for (; next.done !== true; next = before.next()) {
       kept = next.value;
       if (leaksContent(kept, job)) {
@@ -104,7 +104,7 @@ export async function openSharing(
       tellChanges(kept, found, emit);
       // A description is of one share alone.
       source.close();
-      source = await open();
+      source = await open({ isAgain });
       const anew = goOnAnew(kept, { job, source, keysOf });
       if (anew !== undefined) return anew;
       kept.forget();
@@ -288,12 +288,13 @@ export interface Moving extends Pick<Sharing, "keys" | "code" | "kept" | "past">
 export async function nextSharing(
   job: SendJob,
   { keys, code, kept, past, former, verified }: Moving,
-  open: (options: ContentOptions) => Promise<Source>,
+  open: (options: SourceOptions) => Promise<Source>,
 ): Promise<Sharing> {
   const editions = (past?.editions ?? 0) + 1;
   if (editions >= EDITIONS) throw new FaultError("source-changed", "again and again");
   // The last one goes on as long as it can.
-  const source = await open(editions === EDITIONS - 1 ? { fill: Infinity } : {});
+  const fill = editions === EDITIONS - 1 ? { fill: Infinity } : {};
+  const source = await open({ ...fill, isAgain: true });
   try {
     const next = { editions, verified: (past?.verified ?? 0) + verified, kept };
     return begin({ job, source, keys, code, past: next, former });

@@ -2,7 +2,7 @@
 import type { EncodedManifest } from "../protocol/encode-manifest.ts";
 import type { Edition, Manifest } from "../protocol/manifest.ts";
 import { senderName, type SafeName } from "../protocol/names.ts";
-import { listPaths } from "./file-list.ts";
+import { listPaths, type ListOptions } from "./file-list.ts";
 import type { Unsound } from "./file-watch.ts";
 import { FilesContent, type ContentOptions } from "./files-content.ts";
 import { KnownSource } from "./known-source.ts";
@@ -92,20 +92,22 @@ export interface Source {
   close(): void;
 }
 
+/** What to do about files that change while they are sent. */
+export type SourceOptions = ContentOptions & Pick<ListOptions, "isAgain">;
+
 /**
  * @param signal ends the search for files
- * @param options what to do about files that change while they are sent
  * @throws FaultError "no-such-file", "not-a-file", "unreadable-file", "endless-file", "share-too-big",
  *   "interrupted", or "unsendable-name" for a name that receivers would refuse
  */
 export async function openSource(
   what: SendWhat,
   signal: AbortSignal,
-  options: ContentOptions = {},
+  { isAgain, ...options }: SourceOptions = {},
 ): Promise<Source> {
   switch (what.from) {
     case "paths": {
-      const list = await listPaths(what, signal);
+      const list = await listPaths({ ...what, isAgain }, signal);
       return new KnownSource(new FilesContent(list, options), list.skipped);
     }
     case "text":

@@ -257,6 +257,26 @@ test("a file that changes each time ends the send with a sentence, after so many
   expect(list(out).filter((name) => !name.endsWith(".partial"))).toEqual([]);
 });
 
+test("one of several that were named and is gone is left out of the next edition", async () => {
+  await using at = await stage();
+  const gone = makeFile(at.folder, "gone.bin", MiB).path;
+  const kept = { code: newCode(), keep, receivers: 2, relay: at.relay };
+  const what = { from: "paths", paths: [gone, at.tree] } as const;
+  await using first = new SenderProcess({ ...kept, what });
+  const code = (await first.when("code")).code as Code;
+  const job = { relay: at.relay, code };
+  await using one = receive({ ...job, out: at.place("one") });
+  expect((await one.outcome).exitCode).toBe(0);
+  rmSync(gone);
+  const two = at.place("two");
+  await using second = receive({ ...job, out: two });
+  expect((await second.outcome).exitCode).toBe(0);
+  expect((await first.outcome).exitCode).toBe(0);
+  expect(first.all("edition")).toHaveLength(1);
+  expect(list(two)).toEqual(["tree"]);
+  expect(bytesIn(join(two, "tree"))).toEqual(bytesIn(at.tree));
+});
+
 test("a file that is gone for good ends the send on both sides", async () => {
   await using at = await stage();
   mkdirSync(join(at.folder, "alone"));
@@ -333,6 +353,27 @@ describe("a sender whose files changed while it was away", () => {
     expect(bytesIn(join(out, "tree"))).toEqual(bytesIn(at.tree));
     expect(list(out)).toEqual(["tree"]);
     expect(keptSends()).toEqual([]);
+  });
+
+  test("goes on without one of several that were named, when that is gone", async () => {
+    await using at = await stage();
+    const gone = makeFile(at.folder, "gone.bin", MiB).path;
+    const job = { relay: at.relay, keep, receivers: 1 };
+    const what = { from: "paths", paths: [gone, at.tree] } as const;
+    let code: Code;
+    {
+      await using first = new SenderProcess({ ...job, code: newCode(), what });
+      await first.when("relay", ({ online }) => online);
+      code = (await first.when("code")).code as Code;
+    }
+    rmSync(gone);
+    const out = at.place("out");
+    await using again = new SenderProcess({ ...job, code: newCode(), what });
+    expect((await again.when("code")).code).toBe(code);
+    await using receiver = receive({ relay: at.relay, code, out });
+    expect((await receiver.outcome).exitCode).toBe(0);
+    expect((await again.outcome).exitCode).toBe(0);
+    expect(list(out)).toEqual(["tree"]);
   });
 
   test("a receiver that left comes back to the new share with the same code, and keeps what it has", async () => {
