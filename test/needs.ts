@@ -49,7 +49,7 @@ export function lacksProgram(program: string, ...packages: readonly Package[]): 
 }
 
 /**
- * How to mount without asking anyone: as root in a mount namespace, else in a user namespace too.
+ * The way to mount without asking anyone: as root in a mount namespace, else in a user namespace too.
  * Undefined where the kernel lets nobody, as in a container without that capability.
  */
 export function mountNamespace(): string | undefined {

@@ -1,4 +1,4 @@
-/** What clients remember, apart for each test of a file. */
+/** A state folder of its own for each test of a file. */
 import { afterEach, beforeEach } from "bun:test";
 
 import { temporaryFolder } from "./cli/disk.ts";

@@ -34,7 +34,7 @@ export class StandIns implements Disposable {
   }
 }
 
-/** What follows `option` in a command line. */
+/** The word behind `option` in a command line. */
 function after(words: readonly string[], option: string): string {
   return words[words.indexOf(option) + 1] ?? "";
 }

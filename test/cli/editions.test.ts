@@ -1,4 +1,4 @@
-/** What the next edition of a share says of its files. */
+/** The files of a share in its next edition. */
 import { describe, expect, test } from "bun:test";
 import { editionAfter, type Former } from "../../cli/editions.ts";
 import { encodeManifest } from "../../protocol/encode-manifest.ts";

@@ -1,4 +1,4 @@
-/** What is printed for another machine works there. */
+/** Addresses that are printed for another machine work there. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
@@ -57,7 +57,7 @@ describe("a relay of this machine", () => {
     expect(await asked(relay, LAN, [])).toEqual(["ws://192.0.2.7:9", undefined]);
   });
 
-  test("that others can't reach is said to be so", async () => {
+  test("out of reach for others gets a sentence that says so", async () => {
     const [, note] = await asked("ws://127.0.0.1:9", LAN, ["127.0.0.1"]);
     expect(note).toStartWith("Only this machine reaches it: the relay listens at 127.0.0.1");
     const [relay, lonely] = await asked("ws://127.0.0.1:9", [], ["127.0.0.1"]);

@@ -73,7 +73,7 @@ describe("options of one letter", () => {
 });
 
 describe("variables of the environment", () => {
-  test("that are none of ours are named, with the one that was meant", async () => {
+  test("get a warning if fileshare has no such variable, with the name that was meant", async () => {
     const env = { FILESHARE_RELY: "x", FILESHARE_LIMT: "1", FILESHARE_QQQQQQQQ: "1", HOME: "/" };
     const all = async () => [...(await settable("send")), ...(await settable("recv"))];
     expect(await unknownVariables(env, [], all)).toEqual([

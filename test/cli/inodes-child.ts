@@ -57,7 +57,7 @@ const read = (from: number, to: number): void => {
 };
 const half = Math.floor(manifest.records / 2);
 read(0, half);
-// What is held open keeps the mount that it is of; all else is of the new one.
+// An open file keeps its mount; all others are of the new one.
 run("umount", "-l", tree);
 mountOverlay("off");
 const low = number();

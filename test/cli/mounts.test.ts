@@ -1,4 +1,4 @@
-/** What the disk side does on real mounts that lack what a disk of Linux has. */
+/** The disk side on real mounts that lack calls of a Linux disk. */
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -147,7 +147,7 @@ describe.skipIf(!canMount)("on a file system that lacks something", () => {
     }
   });
 
-  test("what can get no name at all stays whole where the fault says, and does so later", async () => {
+  test("a file that can get no name at all stays whole where the fault says, and does so later", async () => {
     await using mount = await mountFaulty();
     const share = testShare(1, 300);
     const partial = begin(mount.path, share);
@@ -167,7 +167,7 @@ describe.skipIf(!canMount)("on a file system that lacks something", () => {
     await again.discard();
   });
 
-  test("what was begun goes on where folders cannot be read or renamed over", async () => {
+  test("a begun transfer goes on where folders cannot be read or renamed over", async () => {
     await using mount = await mountFaulty({ nlink: 0, link: "EIO", "rename-over": "EIO" });
     const share = testShare(1, 900);
     const partial = begin(mount.path, share);

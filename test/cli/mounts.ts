@@ -16,7 +16,7 @@ export const canMount =
   !lacksProgram("bindfs", "bindfs", "fuse3") &&
   !lacksProgram("mkfs.ext4", "e2fsprogs");
 
-/** What `faulty-fs.py` understands: an error by call, and habits. */
+/** Words that `faulty-fs.py` understands: an error by call, and habits. */
 export type Faults = Readonly<Record<string, string | number | boolean>>;
 
 export interface Mount extends AsyncDisposable {

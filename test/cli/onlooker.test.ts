@@ -23,7 +23,7 @@ const RECEIVE = receiveJob({ ...where, out: "." });
 const ONLINE: ClientEvent = { event: "relay", url, online: true };
 const OFFLINE: ClientEvent = { event: "relay", url, online: false };
 
-/** What an onlooker says beyond what it sees: after each event the time passes. */
+/** Events that an onlooker adds to those that it sees. The time passes after each event. */
 function alone(job: Job, events: readonly ClientEvent[]): string[] {
   const said: string[] = [];
   let now = 0;

@@ -90,7 +90,7 @@ test("~ in a configuration is the home folder, for paths alone", async () => {
 });
 
 describe.skipIf(!IS_ROOT)("a relay in a network of its own (needs root)", () => {
-  /** What it says until it listens, or until its end. */
+  /** Its output until it listens, or until its end. */
   async function started(setup: string, options: string): Promise<string> {
     const script = `ip link set lo up; ${setup}; exec "$@" 2>&1`;
     const words = [process.execPath, main, "relay", "--admin", "off", ...options.split(" ")];

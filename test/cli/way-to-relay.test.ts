@@ -244,18 +244,18 @@ describe("with nginx in front of it", () => {
     folder[Symbol.dispose]();
   });
 
-  test("that passes upgrades on, all is well", async () => {
+  test("a relay is found if nginx passes upgrades on", async () => {
     expect(await check(`ws://127.0.0.1:${ports.passing}/ws`)).toContain("welcomed us");
   });
 
-  test("that drops upgrades, this is said and nothing of TLS", async () => {
+  test("a dropped upgrade is named, and TLS is not", async () => {
     const said = await check(`ws://127.0.0.1:${ports.dropping}/ws`);
     expect(said).toContain("A proxy in front of the relay drops WebSocket upgrades");
     expect(said).toContain("deploy/");
     expect(said).not.toContain("wss://");
   });
 
-  test("that wants TLS, this is said", async () => {
+  test("a port that wants TLS is named", async () => {
     expect(await check(`ws://127.0.0.1:${ports.tls}/ws`)).toContain(
       "The relay wants a line that is encrypted by TLS",
     );

@@ -100,7 +100,7 @@ function chunked(bytes: Uint8Array): Uint8Array[] {
   return [size, bytes, Buffer.from("\r\n")];
 }
 
-/** How curl is called, up to the path, through each proxy as it comes. */
+/** The words of curl, up to the path, through each proxy as it comes. */
 function ways(): readonly (readonly string[])[] {
   const { nginx, caddy, haproxy } = proxies.plain;
   const direct = `http://localhost:${relay.port}`;

@@ -51,7 +51,7 @@ function overwrite(path: string, position: number): void {
   closeSync(fd);
 }
 
-/** What a client says of files that are not whole. */
+/** Files that a client names as not whole. */
 function unsound(client: Running): Record<string, string> {
   const told = client.all("unsound");
   expect(told.map(({ more }) => more)).toEqual(told.map(() => 0));

@@ -68,7 +68,7 @@ async function stage() {
   };
 }
 
-/** What is in a tree, by name. */
+/** The files of a tree, by name. */
 function bytesIn(tree: string): Map<string, Uint8Array> {
   return new Map(readdirSync(tree).map((name) => [name, bytesOf(join(tree, name))]));
 }
@@ -119,7 +119,7 @@ describe("a receiver that needs a record which is another by now", () => {
     await held;
     await using one = receive({ ...job, out: early });
     expect((await one.outcome).exitCode).toBe(0);
-    // What it lacks is another by now, and so is one that it has.
+    // A file that it lacks is another by now, and so is one that it has.
     const stat = statSync(join(at.tree, "c-large"));
     writeFileSync(join(at.tree, "c-large"), content(3, 30 * MiB));
     utimesSync(join(at.tree, "c-large"), stat.atime, stat.mtime);
@@ -199,7 +199,7 @@ test("a single file that is written anew amid its transfer arrives as it is then
   expect(list(out)).toEqual(["one.bin"]);
 });
 
-test("what was written to the standard output is never followed by another content", async () => {
+test("content on the standard output is never followed by other content", async () => {
   await using at = await stage();
   const file = makeFile(at.folder, "one.bin", 12 * MiB);
   const relayAt = ["--relay", at.relay];

@@ -1,7 +1,7 @@
 import { concat, decodeFrame, isFrame, toHex } from "../../protocol/mod.ts";
 import type { Piece } from "./websocket-reader.ts";
 
-/** What leaves a sender: by share tag and index of each frame a hash of its ciphertext. */
+/** Hashes of the ciphertexts that leave a sender, by share tag and index of each frame. */
 export class FrameHash {
   readonly #told: (key: string, hash: string) => void;
   #bytes: Uint8Array[] = [];

@@ -36,7 +36,7 @@ describe("the name of an upload", () => {
     },
   );
 
-  test("that is safe alone differs from those that became so", () => {
+  test("stays another than a name that became the same when it was made safe", () => {
     const names = ["a_b.txt", "a:b.txt", "a?b.txt", "a*b.txt"].map((name) => {
       return clearName(name, { stay: true });
     });

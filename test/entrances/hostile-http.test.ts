@@ -158,7 +158,7 @@ describe.concurrent("T1 a line", () => {
     expect(whenClosed).toHaveLength(3);
   });
 
-  test("whose request was answered at once is not kept for ever", async () => {
+  test("with a request that was answered at once is not kept for ever", async () => {
     const paths = ["/", "/nothing", "/lobby/%", "/ws", "/sender"];
     const answers = paths.map((path) => ask(`GET ${path} HTTP/1.1\r\n${HOST}\r\n`));
     for (const answer of await Promise.all(answers)) expect(answer).toStartWith("HTTP/1.1 ");

@@ -253,7 +253,7 @@ describe("a download", () => {
     expect(await taking).toContain("content-length: 0\r\n");
   });
 
-  test("that is an error names no file, so that nothing is saved under its name", async () => {
+  test("with an error names no file, so that nothing is saved under its name", async () => {
     using folder = temporaryFolder();
     using there = temporaryFolder();
     await using relay = await startRelay();

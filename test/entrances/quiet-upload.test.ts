@@ -50,6 +50,6 @@ test("an upload that waits says so before a proxy takes its answer for dead", as
     upload.tick();
     expect(await line()).toBe("still waiting for 3 receivers\n");
   }
-  // That of HAProxy in Debian; nginx waits for 60 s.
+  // The timeout of HAProxy in Debian; nginx waits for 60 s.
   expect(QUIET_MS).toBeLessThan(50_000);
 });

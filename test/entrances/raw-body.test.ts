@@ -9,7 +9,7 @@ const HEAD = "HEAD\r\n\r\n";
 
 /** A kernel with one connection. */
 class Kernel implements RawKernel {
-  /** What `find` says from the second time on, and whether it may say it later. */
+  /** The result of `find` from the second time on, and whether it may come later. */
   isResting = false;
   isThere = true;
   /** Bytes that it takes before it is full, and then no more. */
@@ -93,7 +93,7 @@ describe("an answer past Bun", () => {
     kernel.room = 3;
     await drained;
     expect([kernel.taken, kernel.ended]).toEqual([`${HEAD}hello`, "writing"]);
-    // What leaves after its end keeps the connection from being idle.
+    // Bytes that leave after its end keep the connection from being idle.
     expect(told).toContain("passes");
   });
 

@@ -80,7 +80,7 @@ async function greedy(relay: string, keys: Keys): Promise<{ client: RawClient; o
   return { client, offer };
 }
 
-/** What the frames say to a holder of the code: a manifest, and not one byte of content. */
+/** The frames as a holder of the code reads them: a manifest, and not one byte of content. */
 function onlyManifest(frames: readonly Uint8Array[], share: Uint8Array, keys: Keys): Manifest {
   const cipher = recordCipher(keys.content, share, nodePrimitives);
   const decoded = frames.map(decodeFrame).toSorted((a, b) => a.index - b.index);

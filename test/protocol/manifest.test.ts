@@ -107,7 +107,7 @@ test("a manifest apart from the files fills its records, and comes back as it wa
       expect(plainBytes).toBe(head.length + manifest.bytes);
       expect(decodeHead(head)).toEqual(manifest);
       const bare = encodeManifest({ ...source, recordSize: manifest.recordSize, apart: false });
-      // What fills them up is 6 % of the files, or less than one record of 16 KiB or of the list.
+      // Their padding is 6 % of the files, or less than one record of 16 KiB or of the list.
       const most16th = Math.max(manifest.bytes / 16, 16 * 1024, bare.head.length + 512);
       if (!open) expect(head.length - bare.head.length).toBeLessThanOrEqual(most16th);
     }),
@@ -361,7 +361,7 @@ test("E4 E5 record size and count must be those of the offer, and fit the sizes"
 
 test("other versions and shapes are refused", () => {
   for (const version of [0, 3, "1", null]) refused([entry()], { version });
-  // What a person can do about it is said.
+  // The fault says what a person can do about it.
   const { detail } = faultOf(() => decode(forge([entry()], { version: 3 }).bytes), "bad-manifest");
   expect(detail).toBe("it is of version 3, and this program reads 2 at most");
   for (const files of [[], {}, null, "a", [null], [[]], ["a"], 5]) refused(files);

@@ -1,4 +1,4 @@
-/** What a balancer learns at the port for clients. */
+/** Answers for balancers at the port for clients. */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 
