@@ -18,6 +18,8 @@ export const NO_TROUBLE: LineTrouble = { message: "", code: undefined };
 const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
 /** An answer that is none in TLS. */
 const CLEAR_ANSWER = /WRONG_VERSION_NUMBER|HTTP_REQUEST/;
+/** An alert of the server, by BoringSSL's names: it ended the handshake itself. */
+const TLS_ALERT = /TLS handshake failed.*:(?:SSLV3|TLSV1)_/;
 const EXPIRED = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
 /** OpenSSL's names of what can be wrong with a chain of certificates. */
 const UNTRUSTED = /CERT|ISSUER|LEAF_SIGNATURE|INVALID_CA|INVALID_PURPOSE/;
@@ -90,6 +92,12 @@ export async function explain(url: string, trouble: LineTrouble): Promise<NoLine
   if (through !== undefined && refused !== undefined) return refusedByProxy(through, refused);
   if (through !== undefined && message.includes("Failed to connect")) {
     return { fault: "proxy-unreachable", why: `${through}, ${reasonOf(code)}` };
+  }
+  if (proxy && CLEAR_ANSWER.test(message) && !(await keepsWord(proxy.url))) {
+    return {
+      fault: "proxy-unreachable",
+      why: `${through}, it does not speak TLS: give it as http://`,
+    };
   }
   const status = /Expected 101 status code: (\d+)/.exec(message)?.[1];
   if (status !== undefined) return explainStatus(url, status);
@@ -191,7 +199,11 @@ function whyOf(trouble: LineTrouble): string | undefined {
   if (fault === "expired-certificate") {
     return `this machine's clock says ${new Date().toISOString().slice(0, 16)} UTC`;
   }
-  if (fault === "not-a-relay") return "it does not speak HTTP";
+  if (fault === "not-a-relay") {
+    return TLS_ALERT.test(message)
+      ? "it refuses TLS under that name, for which it may have no certificate"
+      : "it does not speak HTTP";
+  }
   if (fault !== "relay-unreachable" || message === "") return undefined;
   return reasonOf(code);
 }
@@ -220,10 +232,19 @@ export async function whySlow(url: string): Promise<string> {
 }
 
 /** Whether TLS is spoken at a `ws` address; the certificate is not looked at, and nothing is told. */
-export async function speaksTls(address: string): Promise<boolean> {
+export function speaksTls(address: string): Promise<boolean> {
+  return answersTls(address.replace(/^ws/, "https"), probing(address));
+}
+
+/** Whether a proxy speaks as its address says: of `https` alone it is asked. */
+async function keepsWord(proxy: string): Promise<boolean> {
+  const { origin, protocol } = new URL(proxy);
+  return protocol !== "https:" || answersTls(origin, { ...probing(proxy), proxy: false });
+}
+
+async function answersTls(url: string, way: BunFetchRequestInit): Promise<boolean> {
   try {
-    const url = address.replace(/^ws/, "https");
-    const response = await fetch(url, { ...probing(address), method: "HEAD" });
+    const response = await fetch(url, { ...way, method: "HEAD" });
     await response.body?.cancel();
     return true;
   } catch {

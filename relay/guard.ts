@@ -1,3 +1,5 @@
+import { lookup } from "node:dns/promises";
+
 import { FaultError, type FaultCode } from "../protocol/mod.ts";
 
 const NO_DATA = { data: () => undefined };
@@ -25,6 +27,23 @@ export function guardPort(hostname: string, port: number): Disposable {
     return guard;
   } catch (error) {
     guard.dispose();
+    throw listenFault(Bun.inspect(error), address);
+  }
+}
+
+/**
+ * Looks a name up before anything listens there: Bun says of one that leads nowhere that its port is in use.
+ * @throws FaultError `cannot-listen`
+ */
+export async function checkHost(hostname: string, port: number): Promise<void> {
+  const address = `${hostname}:${port}`;
+  // Bun's server makes a URL of it, which has no place for that.
+  if (hostname.includes("%")) {
+    throw new FaultError("cannot-listen", `${address} (an address with a zone cannot be taken)`);
+  }
+  try {
+    await lookup(hostname);
+  } catch (error) {
     throw listenFault(Bun.inspect(error), address);
   }
 }

@@ -14,6 +14,7 @@ import type { Certificate } from "./certificate.ts";
 import { isLoopback, localAddress } from "./address.ts";
 import type { Admin } from "./admin/listener.ts";
 import { DEFAULT_POLICY, type Policy } from "./policy.ts";
+import { checkHost } from "./guard.ts";
 import type { RelayOptions } from "./relay-options.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -87,6 +88,8 @@ export function workersOfMachine(): number {
 export async function startRelay(options: Partial<RelayOptions> = {}): Promise<Relay> {
   const hostname = options.hostname ?? "127.0.0.1";
   const logFolder = options.logFolder ?? tmpdir();
+  await checkHost(hostname, options.port ?? 0);
+  if (options.admin !== undefined) await checkHost(options.admin.hostname, options.admin.port);
   const running: { supervisor?: Supervisor } = {};
   await using opening = new AsyncDisposableStack();
   // First, so that it can say that the relay starts.

@@ -16,6 +16,12 @@ import { adviceOnToken } from "./relay.ts";
 
 const name = "transfer";
 
+/** The relay has welcomed this machine before, by small packets. */
+const NOTHING_COMES =
+  "a very slow line, or large packets that get lost on the way (its MTU), as behind some VPNs";
+const LOWER_MTU =
+  "Try it with smaller packets (Linux: ip link set dev NAME mtu 1280), or in another network.";
+
 /** A file of noise to oneself, by the code that people's files take. */
 interface Way {
   readonly relay: string;
@@ -113,7 +119,7 @@ function finding({ bytes, seconds, fault, said, token }: Result): Finding {
   }
   if (bytes === 0) {
     const message = `Nothing came through within ${duration(DOCTOR_TRANSFER_MS / 1000)}`;
-    return { name, verdict: "failed", message };
+    return { name, verdict: "failed", message: `${message}: ${NOTHING_COMES}`, advice: LOWER_MTU };
   }
   const speed = rate(bytes / Math.max(seconds, 0.001));
   const message = `${speed} through the relay and back (${size(bytes)} in ${duration(seconds)})`;

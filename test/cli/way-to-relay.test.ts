@@ -111,6 +111,22 @@ describe("an answer in the place of a relay's is named:", () => {
     expect(await check(`ws://127.0.0.1:${server.port}/x/ws`)).toContain(said);
   });
 
+  test("a server that has no certificate for that name", async () => {
+    // An alert of TLS 1.2: fatal, internal_error, as Caddy says it.
+    await using server = await Speaker.start("\x15\x03\x03\0\x02\x02\x50");
+    expect(await check(`wss://127.0.0.1:${server.port}/ws`)).toContain(
+      "it refuses TLS under that name, for which it may have no certificate",
+    );
+  });
+
+  test.each(["ws", "wss"])("a proxy that is no https:// one, on the way to %s", async (scheme) => {
+    await using server = await Speaker.start(answer("400 Bad Request"));
+    for (const name of PROXIES) process.env[name] = `https://127.0.0.1:${server.port}`;
+    const said = await check(`${scheme}://relay.example/ws`);
+    expect(said).toContain("The proxy on the way to the relay cannot be reached");
+    expect(said).toContain("it does not speak TLS: give it as http://");
+  });
+
   test("a server that takes a line and says nothing", async () => {
     await using server = await Speaker.start(undefined);
     expect(await whySlow(`ws://127.0.0.1:${server.port}/ws`)).toContain(

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { listenFault } from "../../relay/guard.ts";
+import { startRelay } from "../../relay/mod.ts";
 import { faultOf } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";
 
@@ -18,6 +19,17 @@ test.each([
     throw listenFault(`error: no\n code: "${errno}"`, "127.0.0.1:80");
   };
   expect(faultOf(fails)).toBe(code);
+});
+
+test.each([
+  ["no-such-host.invalid", "that name leads to no address"],
+  ["::1%lo", "an address with a zone cannot be taken"],
+])("a relay at %s says why it cannot listen there", async (hostname, why) => {
+  for (const options of [{ hostname }, { admin: { hostname, port: 0 } }]) {
+    const said = await startRelay(options).catch(String);
+    expect(said).toContain("The relay cannot listen at that address");
+    expect(said).toContain(why);
+  }
 });
 
 test("a relay that may open no more files says so, and how to raise the limit", async () => {

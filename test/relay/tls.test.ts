@@ -249,3 +249,47 @@ describe("the plain port of a relay with TLS", () => {
     expect(said).toContain("Expected 101 status code: 426");
   });
 });
+
+/** An upload that was begun, by a client that can vanish. */
+function begun(port: number, header: string, body: readonly Uint8Array[]) {
+  const socket = connect({ host: "127.0.0.1", port, ca });
+  socket.on("error", () => undefined);
+  socket.write(`PUT /lobby/cut.bin?receivers=2 HTTP/1.1\r\nHost: localhost\r\n${header}\r\n\r\n`);
+  for (const bytes of body) socket.write(bytes);
+  return socket;
+}
+
+test.each([
+  ["whose length is known", `Content-Length: ${30 * MiB}`, [Buffer.alloc(10 * MiB)]],
+  [
+    "whose length nobody knows",
+    "Transfer-Encoding: chunked",
+    [Buffer.from(`${(10 * MiB).toString(16)}\r\n`), Buffer.alloc(10 * MiB)],
+  ],
+])("a part of a download %s is never taken for the whole", async (_what, header, body) => {
+  using folder = temporaryFolder();
+  await using served = await encrypted(folder.path);
+  const { port } = served.relay;
+  const common = ["-sSf", "--max-time", "60", "--cacert", "ca.pem"];
+  writeFileSync(join(folder.path, "ca.pem"), ca);
+  const taking = ["-0", "--http1.1"].map((version) => {
+    const args = [...common, version, `https://127.0.0.1:${port}/lobby/cut.bin`];
+    return Bun.spawn(["curl", ...args], { cwd: folder.path, stderr: "pipe" });
+  });
+  const socket = begun(port, header, body);
+  const lengths = taking.map(async ({ stdout }) => {
+    let length = 0;
+    for await (const bytes of stdout) {
+      if (length === 0) arrived();
+      length += bytes.length;
+    }
+    return length;
+  });
+  let left = taking.length;
+  function arrived(): void {
+    left--;
+    if (left === 0) socket.destroy();
+  }
+  for (const length of await Promise.all(lengths)) expect(length).toBeGreaterThan(0);
+  for (const { exited } of taking) expect(await exited).not.toBe(0);
+});
