@@ -91,7 +91,7 @@ async function listText(names: readonly string[]): Promise<string> {
   return (await Promise.all(lines)).join("");
 }
 
-/** What the deadline stopped says so. */
+/** An interruption by the deadline is a fault of its own. */
 function lateFault(error: FaultError): FaultError {
   return error.code === "interrupted" && isLate() ? new FaultError("deadline-over") : error;
 }

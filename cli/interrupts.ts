@@ -1,6 +1,6 @@
 /**
- * What Ctrl-C does: the first time what is under way is told to stop, the second time all ends. The
- * deadline of --timeout does the same until a client runs, which keeps the rest of it by itself.
+ * The effects of Ctrl-C: the first one tells the running parts to stop, the second one ends the process.
+ * The deadline of --timeout does the same, until a client runs and keeps the rest of it.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 
@@ -37,9 +37,9 @@ export function exitCodeOf(exitCode: number): number {
   return hungUp && exitCode === EXIT.interrupted ? EXIT.hungUp : exitCode;
 }
 
-/** How long all of a command may take, from its first moment. */
+/** The time for all of a command, from its first moment. */
 export interface Deadline extends Disposable {
-  /** The rest of it, for a client that keeps it by itself; undefined: for ever. ms */
+  /** The rest of it, for a client that keeps it by itself; undefined: no limit. ms */
   handOver(): number | undefined;
 }
 
@@ -66,7 +66,7 @@ function runOut(): void {
   interrupt();
 }
 
-/** Whether what looks like Ctrl-C was the deadline. */
+/** Whether the deadline, and not Ctrl-C, interrupted the command. */
 export function isLate(): boolean {
   return late;
 }

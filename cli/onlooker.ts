@@ -26,7 +26,7 @@ export class Onlooker {
   #online = false;
   /** The other side was seen. */
   #met = false;
-  /** The content waits for others: what receivers have is no content. */
+  /** The content waits for more receivers. Those here have the list of files alone. */
   #heldBack = false;
   #awaits: Awaits | undefined;
   #why: Alone["why"] | undefined;
@@ -88,7 +88,7 @@ export class Onlooker {
     this.#post({ event: "alone", why, seconds: ALONE_MS / 1000, relay: this.#job.relay });
   }
 
-  /** Since when it is alone for which reason. */
+  /** Notes the reason for which it is alone, and since when. */
   #notice(): void {
     const why = this.#reason();
     if (why === this.#why) return;

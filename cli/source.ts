@@ -92,7 +92,7 @@ export interface Source {
   close(): void;
 }
 
-/** What to do about files that change while they are sent. */
+/** The treatment of files that change while they are sent. */
 export type SourceOptions = ContentOptions & Pick<ListOptions, "isAgain">;
 
 /**

@@ -3,8 +3,8 @@ import { onInterrupt } from "./interrupts.ts";
 import { reasonOf } from "./system-error.ts";
 
 /**
- * The standard input until its end, or until what came is enough.
- * @param mostMs how long to wait for that; undefined: for ever
+ * The standard input until its end, or until enough bytes came.
+ * @param mostMs the time for that; undefined: no limit
  * @throws FaultError "interrupted", "unreadable-file"
  */
 export async function readInput(

@@ -31,7 +31,7 @@ export const VALUE_OPTIONS: ReadonlySet<string> = new Set([
 const TERMINAL = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 /** Zero-width spaces and joiners, soft hyphens, byte order marks, marks of direction. */
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
-/** What Turkish makes of an i at the beginning of a word. */
+/** The capital i of Turkish. */
 const TURKISH_I = /\u0130/g;
 const DASHES = /[\p{Pd}\u2212\u2043]/gu;
 const QUOTES = "\\p{Pi}\\p{Pf}\u201a\u201e\u301d-\u301f\u300c-\u300f\"'`´*_~<>(){},;";
@@ -69,7 +69,7 @@ export function codeReadings(input: string): CodeReading[] {
   return readings;
 }
 
-/** What programs make of a text on its way: escapes of a link in a link, words that are broken. */
+/** Undoes changes that programs make on the way: escapes of a link in a link, broken words. */
 function otherForms(text: string): Set<string> {
   const forms = new Set([
     text.replace(ESCAPES, unescaped),

@@ -92,7 +92,7 @@ export class People {
     return [...this.#all.values()].map((person) => this.#seen(person));
   }
 
-  /** What the content waits for; undefined: it has begun. */
+  /** The gate that the content waits at; undefined: it has begun. */
   get gate(): Gate | undefined {
     return this.#gate;
   }

@@ -7,8 +7,8 @@ import { Story } from "./story.ts";
 import { makeStyle } from "./style.ts";
 
 /**
- * For `--quiet`: a new code, a text, questions with what they are about, what went wrong, and which
- * receivers a send that is stopped leaves without all of it.
+ * For `--quiet`: a new code, a text, questions with their subject, errors, and the sum of receivers of
+ * a send that is stopped.
  */
 export class QuietScreen implements Screen {
   readonly #setting: Setting;

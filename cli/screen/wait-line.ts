@@ -4,8 +4,8 @@ import { isThrough, type Gate, type Person } from "./people.ts";
 import type { Goal } from "./screen.ts";
 
 /**
- * Undefined: for what moves.
- * @param gate what the content waits for
+ * @param gate the gate that the content waits at
+ * @returns undefined while content moves
  */
 export function waitLine(
   goal: Goal | undefined,
