@@ -11,7 +11,7 @@ export class Admissions {
   /** Receivers that wait for an answer, in the order of the questions; each has one place at most. */
   readonly #waiting = new Map<string, { event: AsksEvent; question: AbortController }>();
   readonly #pace = new QuestionPace();
-  #asking = false;
+  #asking: Promise<void> | undefined;
 
   constructor(client: Client, screen: Screen) {
     this.#client = client;
@@ -23,15 +23,16 @@ export class Admissions {
       // By another name it is another question.
       this.#takeBack(event.id);
       this.#waiting.set(event.id, { event, question: new AbortController() });
-      if (!this.#asking) void this.#askAll();
+      this.#asking ??= this.#askAll();
     } else if (event.event === "receiver" && ["lost", "left"].includes(event.state)) {
       this.#takeBack(event.id);
     }
   }
 
-  /** Nothing is asked any more. */
-  close(): void {
+  /** Nothing is asked any more, once it settles. */
+  async close(): Promise<void> {
     for (const id of this.#waiting.keys()) this.#takeBack(id);
+    await this.#asking;
   }
 
   #takeBack(id: string): void {
@@ -40,7 +41,6 @@ export class Admissions {
   }
 
   async #askAll(): Promise<void> {
-    this.#asking = true;
     const { askAdmission } = await import("./screen/ask-admission.ts");
     for (;;) {
       const [next] = this.#waiting.values();
@@ -57,6 +57,6 @@ export class Admissions {
       }
       if (this.#waiting.get(event.id) === next) this.#waiting.delete(event.id);
     }
-    this.#asking = false;
+    this.#asking = undefined;
   }
 }

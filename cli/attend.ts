@@ -9,6 +9,7 @@ export async function attend(client: Client, screen: Screen): Promise<number> {
   using _ = onInterrupt(() => client.interrupt());
   const admissions = new Admissions(client, screen);
   let question = new AbortController();
+  let asked = Promise.resolve();
   const pace = new QuestionPace();
   try {
     for await (const event of client) {
@@ -20,7 +21,7 @@ export async function attend(client: Client, screen: Screen): Promise<number> {
       question = new AbortController();
       // One that was taken back needs no answer: the share it was about is gone.
       const { signal } = question;
-      pace
+      asked = pace
         .turn(signal)
         .then(() => screen.ask(event, signal))
         .then(
@@ -29,7 +30,8 @@ export async function attend(client: Client, screen: Screen): Promise<number> {
         );
     }
     question.abort();
-    admissions.close();
+    // The screen holds lines back during a question, and the last words belong below them.
+    await Promise.all([asked, admissions.close()]);
     const outcome = await client.outcome;
     screen.end(outcome);
     return outcome.exitCode;

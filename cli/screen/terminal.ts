@@ -104,7 +104,9 @@ export class TerminalScreen implements Screen, TerminalHold {
       this.#held = undefined;
       if (this.#leftOut > 0) held.unshift({ text: `(${this.#leftOut} lines left out)` });
       this.#leftOut = 0;
-      this.#print(held);
+      // Each by itself, so that errors stay where they came.
+      for (const line of held) this.#print([line]);
+      if (held.length === 0) this.#draw([]);
     }
   }
 

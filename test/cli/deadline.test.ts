@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { FAULTS } from "../../protocol/faults.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
+import { newCode, receive, send } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv, openPty } from "./pty.ts";
@@ -87,6 +88,39 @@ describe("--timeout", () => {
     await pty.shows(question);
     expect(await pty.exited).toBe(6);
     expect(pty.grid().at(-1)).toStartWith(`fileshare: ${LATE}`);
+  });
+
+  test("at a question about an offer is told below the question", async () => {
+    using folder = temporaryFolder();
+    using out = temporaryFolder();
+    const { path } = makeFile(folder.path, "a.bin", 1);
+    const at = { relay: `${relay.url}/ws`, code: newCode() };
+    await using sender = send({ ...at, path });
+    await sender.when("relay");
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: at.code };
+    await using pty = openPty(["recv", "--timeout", "2"], { env, cwd: out.path, columns: 200 });
+    await pty.shows("Take it? (Y/n)");
+    expect(await pty.exited).toBe(6);
+    expect(pty.grid().at(-2)).toStartWith("Take it? (Y/n)");
+    expect(pty.grid().at(-1)).toStartWith(`Error: ${LATE}`);
+  });
+
+  test("at a question about a receiver is told below the question", async () => {
+    using folder = temporaryFolder();
+    using out = temporaryFolder();
+    const { path } = makeFile(folder.path, "a.bin", 1);
+    const at = { relay: `${relay.url}/ws`, code: newCode() };
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: at.code };
+    const args = ["send", path, "--ask", "--timeout", "3"];
+    await using pty = openPty(args, { env, columns: 200 });
+    await pty.shows("Waiting for 1 receiver");
+    await using receiver = receive({ ...at, out: out.path, name: "anna" });
+    await receiver.when("unadmitted");
+    await pty.shows(/anna.*\?/);
+    expect(await pty.exited).toBe(6);
+    expect(pty.grid().join("\n")).toContain(
+      `0 of 1 receiver has everything, 1 has nothing\nError: ${LATE}`,
+    );
   });
 
   test("of a resume takes the place of the one that was given before", async () => {
