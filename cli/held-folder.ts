@@ -130,6 +130,11 @@ export class HeldFolder implements Disposable {
     }
   }
 
+  /** Whether it was removed, and all that was in it. */
+  get isGone(): boolean {
+    return this.#fd !== undefined && fstatSync(this.#fd).nlink === 0;
+  }
+
   /** Whether its path still leads to it. */
   get isAtPath(): boolean {
     return leadsTo(this.path, this.stat, this.#found);

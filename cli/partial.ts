@@ -188,7 +188,7 @@ export abstract class PartialShare {
     const { folder, name, own } = this.has;
     const { stem, share } = parsePartialName(name)!;
     const free = formatPartialName({ stem, share, owner: undefined });
-    let kept = own.whereabouts;
+    let kept = own.isGone ? undefined : own.whereabouts;
     this.#release(() => {
       if (!folder.moveSame(name, free, (there) => own.is(there))) return;
       kept = join(folder.whereabouts, free);

@@ -152,7 +152,7 @@ export const CLI_FAULTS = {
   ),
   "write-failed": failed(
     "The file could not be written",
-    "What arrived is kept; check the folder and run the same command again to go on.",
+    "Check the folder and run the same command again: it goes on with what is still there.",
   ),
   "bad-destination": wrongUse("That folder cannot be written to", "Give another with --out."),
   "file-exists": failed(

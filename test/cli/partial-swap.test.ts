@@ -113,6 +113,15 @@ function writeUntil(partial: PartialShare, { record, manifest }: TestShare | Tes
 }
 
 describe.each(SHARES)("of %s", (_name, share) => {
+  test("a partial that was removed with its folder is said to be kept nowhere", async () => {
+    using stage = new Stage();
+    const partial = begin(stage.dir, share);
+    writeUntil(partial, share);
+    rmSync(stage.dir, { recursive: true });
+    expect(await laterFaultOf(partial.checkpoint())).toBe("write-failed");
+    expect(await partial.close()).toBeUndefined();
+  });
+
   describe.each(SWAPS)("a partial that is exchanged for %s", (_what, make) => {
     /** Where the victim is: one kind of swap moves it. */
     function expectUntouched(stage: Stage): void {
