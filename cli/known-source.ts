@@ -68,9 +68,9 @@ export class KnownSource implements Source {
   describe(share: Uint8Array, apart = false, editionOf?: EditionOf): EncodedManifest {
     if (this.#share !== undefined) throw new FaultError("internal", "a source described twice");
     const { files, kind, states } = this.#content;
-    const version = states === undefined ? MANIFEST_VERSION : STATES_VERSION;
+    const edition = editionOf?.(files, this.#content.stamps());
+    const version = (states ?? edition) === undefined ? MANIFEST_VERSION : STATES_VERSION;
     const most = { recordSize: this.#recordSize };
-    const edition = states && editionOf?.(files, this.#content.stamps());
     const encoded = encodeManifest({ version, share, ...most, files, kind, apart, edition });
     const { head, plainBytes, manifest } = encoded;
     collectAfter(files.length);
@@ -109,7 +109,8 @@ export class KnownSource implements Source {
       return undefined;
     }
     if (end > filesEnd) {
-      const states = this.#content.states ?? new Uint8Array();
+      // Under --strict all are whole, or there is no end.
+      const states = this.#content.states ?? new Uint8Array(this.#content.files.length);
       parts.push(states.subarray(Math.max(0, start - filesEnd), end - filesEnd));
     }
     return { parts, last: index === records - 1, padding: 0 };

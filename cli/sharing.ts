@@ -13,6 +13,7 @@ import {
   dataPerRecord,
   decodeHead,
   fromHex,
+  isLobby,
   recordCipher,
   shareIdFromProof,
   toHex,
@@ -269,7 +270,8 @@ function goOnAnew(
     kept,
     offered: { offer: job.ask === true ? { ...offer, admit: true } : offer, proof, keys },
   };
-  if (isLast) return begin({ job, source, keys, code, past });
+  // The relay reads shares of the lobby itself, and knows nothing of editions.
+  if (isLast || isLobby(code)) return begin({ job, source, keys, code, past });
   const former = { share, ...content, doubtful: new Set<number>() };
   return begin({ job, source, keys, code, past, former });
 }

@@ -136,6 +136,7 @@ describe("of a tree whose files change amid its transfer", () => {
     await using back = receive({ ...at, out });
     expect((await back.outcome).exitCode).toBe(0);
     expect((await again.outcome).exitCode).toBe(0);
+    expect(list(out)).toEqual(["tree"]);
     expect(list(join(out, "tree"))).toEqual(readdirSync(tree).toSorted());
   });
 
