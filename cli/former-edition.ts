@@ -58,8 +58,9 @@ export class FormerEdition {
 
   /** 1 for each entry of the share in its place that is here. */
   reusable({ files, edition }: Manifest, wanted: Uint8Array): Uint8Array {
-    return Uint8Array.from(files, ({ path }, entry) => {
-      const isSame = (edition?.since[entry] ?? Infinity) <= this.#number;
+    return Uint8Array.from(files, ({ path, size }, entry) => {
+      const isSaid = (edition?.since[entry] ?? Infinity) <= this.#number;
+      const isSame = isSaid && this.#fileAt(path)?.size === size;
       return isSame && wanted[entry] === 1 && this.#whole(path) !== undefined ? 1 : 0;
     });
   }

@@ -74,6 +74,10 @@ test("files that are still true are moved, also for a run that is killed and goe
   expect(former.covers(anew.manifest, "")).toBe(true);
   const here = former.reusable(anew.manifest, new Uint8Array(3).fill(1));
   expect([...here]).toEqual([1, 0, 0]);
+  // A sender that says so of a file with another size is not believed.
+  const [a, ...others] = anew.manifest.files;
+  const lie = { ...anew.manifest, files: [{ ...a!, size: SIZES.a + 1 }, ...others] };
+  expect([...former.reusable(lie, new Uint8Array(3).fill(1))]).toEqual([0, 0, 0]);
   const second = openPartial({ dir, ...anew, here }) as PartialTree;
   expect(second).toBeInstanceOf(PartialTree);
   expect(former.giveTo(second, here)).toBe(SIZES.a);
