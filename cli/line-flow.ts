@@ -42,6 +42,11 @@ export class LineFlow {
     return this.#why;
   }
 
+  /** Whether nothing gets through since an address of this machine is gone: a line anew may have another. */
+  get isMoved(): boolean {
+    return this.#why !== undefined && this.#why === this.#gone;
+  }
+
   /** @returns why nothing gets through, once each time that it begins */
   look({ now, sent, unsent, heardAt }: Look): string | undefined {
     const taken = sent - unsent;

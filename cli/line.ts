@@ -117,7 +117,10 @@ export class Line {
       unsent: this.#socket.bufferedAmount + unsentInKernel(this.#port),
       heardAt: this.#socket.isPaused ? now : this.#heardAt,
     });
-    if (why !== undefined) this.#events?.stuck?.(why);
+    if (why === undefined) return;
+    // It would be silent for good.
+    if (this.#flow.isMoved) this.#lose({ fault: "connection-lost", why });
+    else this.#events?.stuck?.(why);
   }
 
   /** Cuts the line; no event follows. */

@@ -167,9 +167,12 @@ describe("a line on which nothing gets through", () => {
     expect(flow.look({ now: 2 * stuck, sent: 900, unsent: 0, heardAt: 1 })).toContain(
       "nothing comes",
     );
+    expect(flow.isMoved).toBe(false);
     addresses = ["192.0.2.7"];
     const moved = flow.look({ now: 3 * stuck, sent: 900, unsent: 0, heardAt: 1 });
     expect(moved).toContain("does not have the address [2001:db8::7] any more");
+    // It is made anew at once, from an address that is there.
+    expect(flow.isMoved).toBe(true);
   });
 
   test("is told at a sender while large pieces get lost on the way", async () => {
