@@ -1,6 +1,7 @@
 import { FaultError, KEEPALIVE_MS, type FaultCode } from "../protocol/mod.ts";
 import { errorCode } from "./folder.ts";
 import type { KeptSend } from "./kept-send.ts";
+import { reasonOf } from "./system-error.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
 
 /** A record that left before can't be had again as it was. */
@@ -58,15 +59,20 @@ export class Keeper {
     this.#write((kept) => kept.accept());
   }
 
-  /** A disk that is full ends no transfer; that nobody goes on with it is what counts. */
+  /**
+   * A full disk ends no transfer, as a share that is forgotten can't be gone on with.
+   * @throws FaultError "state-stuck" where it can't be forgotten either: a later run would seal other
+   *   content under the same index
+   */
   #write(step: (kept: KeptSend) => void): void {
     if (this.#kept === undefined) return;
     try {
       step(this.#kept);
     } catch (error) {
       if (errorCode(error) === undefined || error instanceof FaultError) throw error;
-      this.#kept.forget();
+      const kept = this.#kept;
       this.#kept = undefined;
+      forget(kept);
       this.#lost();
     }
   }
@@ -99,7 +105,17 @@ export class Keeper {
 
   /** A send that is through is forgotten. One that stays or failed may come back, with other files too. */
   letGo(fault: FaultCode | undefined, stays: boolean): void {
-    if (fault === undefined && !stays) this.#kept?.forget();
-    else this.#kept?.close();
+    if (fault !== undefined || stays) this.#kept?.close();
+    else this.#try((kept) => kept.forget());
+  }
+}
+
+/** @throws FaultError "state-stuck" */
+function forget(kept: KeptSend): void {
+  try {
+    kept.forget();
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause;
+    throw new FaultError("state-stuck", reasonOf(cause), { cause });
   }
 }

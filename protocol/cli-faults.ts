@@ -154,6 +154,10 @@ export const CLI_FAULTS = {
     "The file could not be written",
     "Check the folder and run the same command again: it goes on with what is still there.",
   ),
+  "state-stuck": failed(
+    "The list of records that left can be neither written nor removed",
+    "Set XDG_STATE_HOME to a folder that can be written to, and send again.",
+  ),
   "bad-destination": wrongUse("That folder cannot be written to", "Give another with --out."),
   "file-exists": failed(
     "A file of that name is already there",
