@@ -130,9 +130,10 @@ export const clientEvent = v.variant("event", [
   event("omitted", "An entry of a folder that is not sent.", {
     path: field(text, "where it is"),
     why: field(
-      v.picklist(["link", "outside", "broken", "special", "unsafe"]),
-      "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device; a name that receivers refuse",
+      v.picklist(["link", "outside", "broken", "special", "unsafe", "unreadable", "endless"]),
+      "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device; a name that receivers refuse; what cannot be read; a file without an end",
     ),
+    reason: field(v.optional(text), "why it could not be read"),
     more: field(v.optional(whole), "so many more after this one"),
   }),
   event("relay", "The line to the relay came up, or broke and is tried again.", {

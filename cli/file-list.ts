@@ -14,16 +14,15 @@ import {
   type SafeName,
   type SafePath,
 } from "../protocol/names.ts";
+import { attempt, unlessGone, unreadable } from "./attempt.ts";
 import { collectAfter } from "./collect.ts";
 import { Descent } from "./descent.ts";
-import { errorCode } from "./folder.ts";
 import { HeldFolder, lookAt, type Spot } from "./held-folder.ts";
 import { Identities } from "./identities.ts";
 import { LeftOut, type LeaveOut } from "./left-out.ts";
 import { Unsized } from "./unsized.ts";
 import { Unsendable } from "./unsendable.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
-import { reasonOf } from "./system-error.ts";
 
 export interface ListOptions extends LeaveOut {
   readonly paths: readonly string[];
@@ -150,18 +149,18 @@ class Lister {
 
   /** Searches the folder at that place. */
   async #inside({ folder, name }: Spot, found: Omit<Here, "folder">): Promise<void> {
-    using inner = unlessGone(found.local, () => folder.enter(name));
+    using inner = this.#reading(found.local, () => folder.enter(name));
     if (inner !== undefined) await this.#folder(inner, found);
   }
 
   async #folder(folder: HeldFolder, found: Omit<Here, "folder">): Promise<void> {
     // Another user exchanged it after it was looked at.
     if (!folder.isOne(found.stat, folder.stat)) throw new FaultError("source-changed", found.local);
+    const names = this.#search(folder, found);
+    if (names === undefined) return;
     this.#countOne();
     this.#folders++;
     const here = { ...found, folder };
-    this.#leftOut?.enter(here.below, folder);
-    const names = (unlessGone(found.local, () => folder.list()) ?? []).toSorted();
     const before = this.files.length;
     for (const name of names) {
       if (++this.#looked % LIST_AT_ONCE === 0) await this.#breathe();
@@ -176,11 +175,49 @@ class Lister {
     }
   }
 
+  /**
+   * The names in a folder; undefined: it is gone, or cannot be searched. It is left out where its
+   * .gitignore cannot be read: what is to be left out of it is unknown.
+   * @throws FaultError "unreadable-file" of the folder that was named
+   */
+  #search(folder: HeldFolder, found: Omit<Here, "folder">): string[] | undefined {
+    const search = (): string[] => {
+      const names = folder.list();
+      // Said once, and not of each name in it.
+      if (names.length > 0) accessSync(folder.at(), constants.X_OK);
+      this.#leftOut?.enter(found.below, folder);
+      return names.toSorted();
+    };
+    if (found.parent !== undefined) return this.#reading(found.local, search);
+    return unlessGone(found.local, search) ?? [];
+  }
+
+  /** Undefined: it went away, or is one more that cannot be read. */
+  #reading<T>(local: string, call: () => T): T | undefined {
+    try {
+      return unlessGone(local, call);
+    } catch (error) {
+      return this.#unread(local, error);
+    }
+  }
+
+  #unread(local: string, error: unknown): undefined {
+    this.#unsendable.addUnread(local, error, this.#unsized.isStuck);
+    // Each may have taken long.
+    if (this.#signal.aborted) throw new FaultError("interrupted");
+  }
+
   /** @returns a folder is searched until then */
   #entry(here: Here, name: string): Promise<void> | undefined {
     const spot = { folder: here.folder, name };
     const below = here.below === "" ? name : `${here.below}/${name}`;
-    const stat = look(spot, here.local);
+    let stat: BigIntStats | undefined;
+    try {
+      stat = look(spot, here.local);
+    } catch (error) {
+      if (this.#leftOut?.has(below, false) === true) return undefined;
+      return this.#unread(join(here.local, name), error);
+    }
     if (this.#leftOut?.has(below, stat?.isDirectory() === true) === true) return undefined;
     if (stat === undefined) {
       // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
@@ -242,7 +279,7 @@ class Lister {
   ): Promise<void> | undefined {
     const local = join(here.local, name);
     const { folder } = spot;
-    const isThere = unlessGone(local, () => {
+    const isThere = this.#reading(local, () => {
       accessSync(folder.at(spot.name), constants.R_OK);
       return true;
     });
@@ -250,9 +287,13 @@ class Lister {
     const found = { local, stat, at: folder.at() };
     const path = this.#pathIn(here, name);
     if (path === undefined) return undefined;
-    return this.#add(path, found, () =>
-      folder.open(spot.name, constants.O_RDONLY | constants.O_NOCTTY),
-    );
+    const open = (): number => folder.open(spot.name, constants.O_RDONLY | constants.O_NOCTTY);
+    const failed = (error: unknown): undefined => this.#unread(local, error);
+    try {
+      return this.#add(path, found, open)?.catch(failed);
+    } catch (error) {
+      return failed(error);
+    }
   }
 
   /**
@@ -292,7 +333,7 @@ class Lister {
     this.identities.add(stat);
   }
 
-  /** After all. @throws FaultError "unsendable-name" */
+  /** After all. @throws FaultError "unsendable-name", "unreadable-file", "endless-file" */
   check(): void {
     this.#unsendable.check(this.files.length > 0);
   }
@@ -333,33 +374,5 @@ function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
   } catch (error) {
     if (error instanceof FaultError) throw error;
     throw unreadable(path, error);
-  }
-}
-
-function unreadable(path: string, cause: unknown): FaultError {
-  return new FaultError("unreadable-file", `${path} (${reasonOf(cause)})`, { cause });
-}
-
-/** Undefined: it went away after its folder was listed, as files do that others work with. */
-function unlessGone<T>(path: string, call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (cause) {
-    if (errorCode(cause) === "ENOENT") return undefined;
-    throw cause instanceof FaultError ? cause : unreadable(path, cause);
-  }
-}
-
-/** Says what is wrong with a path before anything is sent. */
-export function attempt<T>(path: string, call: () => T): T {
-  try {
-    return call();
-  } catch (cause) {
-    if (cause instanceof FaultError) throw cause;
-    const code = errorCode(cause);
-    const missing = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
-    if (missing.includes(code ?? "")) throw new FaultError("no-such-file", path, { cause });
-    if (code === "ENXIO") throw new FaultError("not-a-file", path, { cause });
-    throw unreadable(path, cause);
   }
 }

@@ -11,11 +11,17 @@ export type SkippedWhy =
   /** It is a pipe, a socket or a device. */
   | "special"
   /** Receivers would refuse its name. */
-  | "unsafe";
+  | "unsafe"
+  /** The system does not let it be read or searched. */
+  | "unreadable"
+  /** Its size is unknown, and no end of it was found. */
+  | "endless";
 
 export interface SkippedEntry {
   readonly path: string;
   readonly why: SkippedWhy;
+  /** The system's reason, of one that could not be read. */
+  readonly reason?: string;
   /** So many more were skipped after this one and are not listed. */
   readonly more?: number;
 }
@@ -25,8 +31,9 @@ export class Skipped {
   readonly #entries: SkippedEntry[] = [];
   #more = 0;
 
-  add(path: string, why: SkippedWhy): undefined {
-    if (this.#entries.length < SKIPPED_TOLD) this.#entries.push({ path, why });
+  add(path: string, why: SkippedWhy, reason?: string): undefined {
+    const told = reason === undefined ? {} : { reason };
+    if (this.#entries.length < SKIPPED_TOLD) this.#entries.push({ path, why, ...told });
     else this.#more++;
   }
 

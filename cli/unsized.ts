@@ -37,6 +37,8 @@ const CHUNK_BYTES = 64 * 1024;
 /** Reads what is of unknown size, UNSIZED_BYTES at most for one share. */
 export class Unsized {
   #left = UNSIZED_BYTES;
+  /** A read goes on for ever, and keeps one of the few threads that read. */
+  isStuck = false;
   /** The kind of file system by device: there are few devices and many files. */
   readonly #kinds = new Map<bigint, number>();
 
@@ -94,8 +96,12 @@ export class Unsized {
           throw faultOf(local, error);
         },
       );
-      // Left open: a read that waits still has the descriptor, and the process ends soon.
-      if (count === undefined) throw endless(local, `nothing came for ${UNSIZED_MS / 1000} s`);
+      // Left open: a read that waits still has the descriptor.
+      if (count === undefined) {
+        this.isStuck = length === 0;
+        const what = this.isStuck ? "nothing came for" : `it goes on after ${length} bytes and`;
+        throw endless(local, `${what} ${UNSIZED_MS / 1000} s`);
+      }
       if (count === 0) break;
       parts.push(part.subarray(0, count));
       length += count;

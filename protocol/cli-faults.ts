@@ -46,11 +46,11 @@ export const CLI_FAULTS = {
   ),
   "unreadable-file": wrongUse(
     "That file cannot be read",
-    "Mend the cause, or leave the file out with --exclude.",
+    "Mend the cause, or leave it out (--exclude, or --skip-unsafe for all such in folders).",
   ),
   "endless-file": wrongUse(
     "The size of that file is unknown, and no end of it was found",
-    "Leave it out with --exclude, or send as much of it as you want from a pipe (head -c 1M FILE | fileshare send -).",
+    "Leave it out (--exclude, --skip-unsafe), or send as much of it as you want from a pipe (head -c 1M FILE | fileshare send -).",
   ),
   "share-too-big": wrongUse(
     "That is more than one share can hold",

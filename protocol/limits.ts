@@ -217,7 +217,7 @@ export const UNSENDABLE_TOLD = limit(
   "UNSENDABLE_TOLD",
   20,
   "items",
-  "names that cannot be sent, said one by one; more are counted",
+  "names that cannot be sent, and files that cannot be read, said one by one; more are counted",
 );
 export const RENAMED_TOLD = limit(
   "RENAMED_TOLD",
@@ -290,6 +290,12 @@ export const UNSIZED_MS = limit(
   5000,
   "ms",
   "a sender reads such a file for so long; files of the kernel may wait for something to happen for ever",
+);
+export const ENDLESS_FILES = limit(
+  "ENDLESS_FILES",
+  20,
+  "items",
+  "files without an end in the folders of one share, after which a sender searches no further: each takes up to UNSIZED_MS",
 );
 export const IGNORE_TESTS = limit(
   "IGNORE_TESTS",

@@ -36,7 +36,7 @@ export default command({
     },
     "skip-unsafe": {
       type: "boolean",
-      description: "Leave out what has a name that some system cannot hold; else nothing is sent",
+      description: "Leave out what cannot be read, or named on some system; else nothing is sent",
     },
     "offer-unsafe": {
       type: "boolean",

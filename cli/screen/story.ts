@@ -36,6 +36,8 @@ const OMITTED_WHY: Readonly<Record<EventOf<"omitted">["why"], string>> = {
   broken: "it leads nowhere, or round in a circle",
   special: "it is a pipe, a socket or a device",
   unsafe: "receivers would refuse its name",
+  unreadable: "it cannot be read",
+  endless: "its size is unknown, and no end of it was found",
 };
 
 /** A line to print and leave; `error` ones go to stderr. */
@@ -213,8 +215,9 @@ export class Story {
     return `${this.#name(name)}${others} (${count(files, "file", "files")}, ${total})`;
   }
 
-  #omitted({ path, why, more = 0 }: EventOf<"omitted">): Line[] {
-    const line = say(this.#style.yellow(`Skipped ${shown(path)}: ${OMITTED_WHY[why]}`));
+  #omitted({ path, why, reason, more = 0 }: EventOf<"omitted">): Line[] {
+    const because = OMITTED_WHY[why] + (reason === undefined ? "" : ` (${shown(reason)})`);
+    const line = say(this.#style.yellow(`Skipped ${shown(path)}: ${because}`));
     if (more === 0) return [line];
     return [line, say(this.#style.yellow(`Skipped ${more} more`))];
   }

@@ -23,6 +23,7 @@ import { UNSENDABLE_TOLD } from "../../protocol/limits.ts";
 import { FaultError } from "../../protocol/faults.ts";
 import { SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../protocol/limits.ts";
 import { temporaryFolder } from "./disk.ts";
+import { boundByModes } from "../needs.ts";
 import { faultOfAsync } from "../protocol/faults.ts";
 
 /** Makes files with a content; paths that end with "/" are folders. */
@@ -255,28 +256,84 @@ describe("F33 what is no file or folder inside a folder", () => {
     expect(skipped.map(({ why }) => why)).toEqual(["special", "special"]);
   });
 
-  test("an unreadable file or folder stops the send before it begins", async () => {
+  test("what cannot be read is said all at once before a send begins, or is left out", async () => {
     using folder = temporaryFolder();
-    plant(folder.path, { "file/a": "a", "file/b": "b", "folder/c/d": "d" });
-    chmodSync(join(folder.path, "file/b"), 0);
-    chmodSync(join(folder.path, "folder/c"), 0);
-    chmodSync(folder.path, 0o755);
-    // Root reads everything, so it is someone else who tries.
+    const top = join(folder.path, "top");
+    plant(top, { a: "a", b: "b", "c/d": "d", "e/f": "f", "e/g": "g", "fine/x": "x" });
+    plant(top, { "con/y": "y", "git/.gitignore": "secret", "git/secret": "s" });
+    for (const name of ["b", "c", "git/.gitignore"]) chmodSync(join(top, name), 0);
+    chmodSync(join(top, "e"), 0o644); // may be listed, and not searched
     const module = join(import.meta.dir, "../../cli/file-list.ts");
     const code = `import { listPaths } from ${JSON.stringify(module)};
-      if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }
       const { signal } = new AbortController();
-      for (const name of ["file", "folder"]) {
-        const paths = [${JSON.stringify(folder.path)} + "/" + name];
-        await listPaths({ paths }, signal).catch((fault) => console.log(fault.code, fault.detail));
-      }`;
-    const child = spawnSync(process.execPath, ["-e", code], { cwd: "/" });
-    chmodSync(join(folder.path, "folder/c"), 0o755);
-    expect(child.stdout.toString().trim().split("\n")).toEqual([
-      `unreadable-file ${join(folder.path, "file/b")} (permission denied, EACCES)`,
-      `unreadable-file ${join(folder.path, "folder/c")} (permission denied, EACCES)`,
+      const top = ${JSON.stringify(top)};
+      const all = { paths: [top], gitignore: true };
+      const named = ["b", "c", "e"].map((name) => ({ paths: [top + "/" + name], skipUnsafe: true }));
+      const told = [];
+      for (const options of [
+        all,
+        { ...all, exclude: ["con", "c", "e", "git"] },
+        ...named,
+        { ...all, skipUnsafe: true },
+        { ...all, exclude: ["b", "c", "con", "e/*", "git"] },
+        { paths: [top], exclude: ["b", "c", "con", "e", ".gitignore"] },
+      ]) {
+        told.push(await listPaths(options, signal).then(
+          ({ files, skipped }) => ({ files: files.map(({ path }) => path), skipped }),
+          ({ code, detail }) => ({ code, detail }),
+        ));
+      }
+      console.log(JSON.stringify(told));`;
+    const child = spawnSync("env", boundByModes([process.execPath, "-e", code]), { cwd: "/" });
+    for (const name of ["c", "e"]) chmodSync(join(top, name), 0o755);
+    const denied = (name: string): string => `${join(top, name)} (permission denied, EACCES)`;
+    const fault = "unreadable-file";
+    const reason = "permission denied, EACCES";
+    const device = `"top/con": receivers would refuse it: it is the name of a device on Windows`;
+    const unread = ["b", "c", "e", "git/.gitignore"].map(denied).join("; ");
+    expect(JSON.parse(child.stdout.toString())).toEqual([
+      {
+        code: fault,
+        detail: `4 files and folders: ${unread}; besides, ${device}`,
+      },
+      { code: fault, detail: denied("b") },
+      ...["b", "c", "e"].map((name) => ({ code: fault, detail: denied(name) })),
+      {
+        files: ["top/a", "top/fine/x"],
+        skipped: [
+          { path: join(top, "b"), why: "unreadable", reason },
+          { path: join(top, "c"), why: "unreadable", reason },
+          { path: join(top, "con"), why: "unsafe" },
+          { path: join(top, "e"), why: "unreadable", reason },
+          { path: join(top, "git"), why: "unreadable", reason: denied("git/.gitignore") },
+        ],
+      },
+      { code: fault, detail: denied("e") },
+      { files: ["top/a", "top/fine/x", "top/git/secret"], skipped: [] },
     ]);
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "files of the kernel without an end, or that refuse to be read, are among them",
+    async () => {
+      const options = { exclude: ["*", "!clear_refs", "!limits", "!pagemap"] };
+      const { detail } = await faultOfAsync(() => list("/proc/self", options), "unreadable-file");
+      expect(detail).toStartWith("2 files and folders: /proc/self/clear_refs (");
+      expect(detail).toContain("; /proc/self/pagemap (it goes on after ");
+      const { files, skipped } = await list("/proc/self", {
+        ...options,
+        skipUnsafe: true,
+        name: "me",
+      });
+      expect(pathsOf({ files })).toEqual(["me/limits"]);
+      expect(skipped.map(({ path, why }) => [path, why])).toEqual([
+        ["/proc/self/clear_refs", "unreadable"],
+        ["/proc/self/pagemap", "endless"],
+      ]);
+      await faultOfAsync(() => list("/proc/self", { exclude: ["*", "!pagemap"] }), "endless-file");
+      await faultOfAsync(() => list("/proc/self/pagemap", { skipUnsafe: true }), "endless-file");
+    },
+  );
 
   test("many are counted, and the first are told", async () => {
     using folder = temporaryFolder();

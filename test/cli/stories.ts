@@ -101,6 +101,7 @@ export const HOSTILE =
 export const HOSTILE_EVENTS: readonly ClientEvent[] = [
   source(HOSTILE, 10, 1),
   { event: "omitted", path: HOSTILE, why: "link", more: 3 },
+  { event: "omitted", path: HOSTILE, why: "unreadable", reason: `${HOSTILE}/.gitignore` },
   {
     event: "offer",
     share: "00".repeat(16),
