@@ -32,8 +32,13 @@ export class Move {
     this.#state = "looking";
     const { share, head, ...rest } = this.#place;
     const verified = verifiedOf(session.receivers);
-    const next = await this.#find({ ...rest, former: { share, head, ...now }, verified });
-    this.#state = { next, since: performance.now() };
+    try {
+      const next = await this.#find({ ...rest, former: { share, head, ...now }, verified });
+      this.#state = { next, since: performance.now() };
+    } catch (error) {
+      this.#state = "none";
+      throw error;
+    }
     if (session.finished) this.drop();
   }
 

@@ -3,6 +3,7 @@ import {
   EXIT,
   FAULTS,
   FaultError,
+  RECEIVERS_PER_SHARE,
   RECEIVER_BYTES,
   SenderSession,
   UPLOAD_BUFFER_BYTES,
@@ -100,6 +101,10 @@ export class Sending {
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
+  /** A share in the place of this one was looked for, for a receiver that came late. */
+  #isRenewed = false;
+  /** Receivers that came to this share, by id. */
+  readonly #met = new Set<string>();
   /** Files that were given up and are noted so. */
   #distrusted = 0;
 
@@ -225,6 +230,7 @@ export class Sending {
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
+        if (this.#isWorthRenewing(effect.receiver)) void this.#renew();
         return;
       case "ask":
         this.#pace.tell({ event: "asks", ...this.#who(effect.receiver) });
@@ -356,6 +362,38 @@ export class Sending {
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#handle({ type: "failed", fault });
+    }
+  }
+
+  /**
+   * Whether a receiver that comes after another was served would miss files that were given up, and no
+   * other is amid this share.
+   */
+  #isWorthRenewing({ id, verified }: ReceiverView): boolean {
+    const key = toHex(id);
+    const isNew = !this.#met.has(key);
+    // The set is as bounded as those who are there; one met twice costs an edition, which are counted.
+    if (this.#met.size >= RECEIVERS_PER_SHARE) this.#met.clear();
+    this.#met.add(key);
+    if (!isNew || verified || this.#isRenewed || this.#move.isUnderWay) return false;
+    if (!this.#source.isRenewable || this.#source.lost.length === 0) return false;
+    const others = [...this.#session.receivers].filter((one) => toHex(one.id) !== key);
+    return (
+      others.some((one) => one.verified) &&
+      others.every((one) => one.verified || one.state === "lost" || one.state === "left")
+    );
+  }
+
+  /** Offers the files as they are by now. This share goes on where that is not possible. */
+  async #renew(): Promise<void> {
+    this.#isRenewed = true;
+    // Of all records, none is in doubt.
+    const doubtful = this.#source.doubtfulWith(this.#source.records ?? 0);
+    try {
+      await this.#move.look({ stamps: this.#source.stamps(), doubtful }, this.#session);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#upload();
     }
   }
 

@@ -106,6 +106,28 @@ describe("a receiver that needs a record which is another by now", () => {
     for (const out of [early, late]) expect(list(out)).toEqual(["tree"]);
   });
 
+  test("or would miss files that were given up comes to them in a share of their own", async () => {
+    await using at = await stage();
+    const [early, late, last] = [at.place("early"), at.place("late"), at.place("last")];
+    const job = { relay: at.relay, code: newCode() };
+    await using sender = send({ ...job, path: at.tree, stay: true });
+    await using one = receive({ ...job, out: early, ask: true });
+    await one.when("offer");
+    writeFileSync(join(at.tree, "b150"), "quite another");
+    rmSync(join(at.tree, "b160"));
+    one.answer({ accept: true });
+    expect((await one.outcome).exitCode).toBe(3);
+    expect(sender.all("edition")).toEqual([]);
+    for (const out of [late, last]) {
+      await using two = receive({ ...job, out });
+      expect(await two.outcome).toEqual({ fault: undefined, exitCode: 0 });
+      expect(bytesIn(join(out, "tree"))).toEqual(bytesIn(at.tree));
+    }
+    expect(sender.all("edition")).toHaveLength(1);
+    sender.interrupt();
+    await sender.outcome;
+  });
+
   test("keeps every file that it has whole, and is not asked again", async () => {
     await using at = await stage();
     const [early, late] = [at.place("early"), at.place("late")];
