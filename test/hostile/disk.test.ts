@@ -253,22 +253,21 @@ describe("W2 CVE-2026-42448 a path that leads elsewhere, wherever it is to go", 
     const was = everything(folder.path);
     await using _sender = await offer(file("../x"));
     const ways: [string[], number][] = [
-      [[], EXIT.interrupted],
-      [["--out", "out"], EXIT.interrupted],
-      [["--out", "out/"], EXIT.interrupted],
-      [["--out", "."], EXIT.interrupted],
-      [["--stdout"], EXIT.interrupted],
-      [["--overwrite", "--out", "out"], EXIT.interrupted],
+      [[], EXIT.failed],
+      [["--out", "out"], EXIT.failed],
+      [["--out", "out/"], EXIT.failed],
+      [["--out", "."], EXIT.failed],
+      [["--stdout"], EXIT.failed],
+      [["--overwrite", "--out", "out"], EXIT.failed],
       [["--out", "file"], 2],
-      [["--out", "missing"], EXIT.interrupted],
+      [["--out", "missing"], EXIT.failed],
       [["--out", "nowhere/deeper"], 2],
     ];
     await Promise.all(
       ways.map(async ([args, exitCode]) => {
-        const told = await recv(at(cwd), "--yes", ...args);
+        const told = await recv({ ...at(cwd), isLeft: true }, "--yes", ...args);
         expect({ args, exitCode: told.exitCode }).toEqual({ args, exitCode });
-        if (exitCode === EXIT.interrupted)
-          expect(told.err.toString()).toContain("not safe to write");
+        if (exitCode === EXIT.failed) expect(told.err.toString()).toContain("not safe to write");
       }),
     );
     expect(everything(folder.path)).toEqual(was);

@@ -14,10 +14,10 @@ export interface Told {
 
 /**
  * Runs `fileshare recv` to its end, or until it passed over a share and waits for another, when it is
- * interrupted; the code comes by the environment.
+ * interrupted unless it is to end by itself; the code comes by the environment.
  */
 export async function recv(
-  at: { relay: string; code: string; cwd: string; isBoundByModes?: boolean },
+  at: { relay: string; code: string; cwd: string; isBoundByModes?: boolean; isLeft?: boolean },
   ...args: readonly string[]
 ): Promise<Told> {
   const { relay, code, cwd } = at;
@@ -32,7 +32,7 @@ export async function recv(
   const [out, err] = await Promise.all([
     child.stdout.bytes(),
     all(child.stderr, (said) => {
-      if (said.includes("Passed over: ")) child.kill("SIGINT");
+      if (at.isLeft !== true && said.includes("Passed over: ")) child.kill("SIGINT");
     }),
   ]);
   return { exitCode: await child.exited, out: Buffer.from(out), err };
