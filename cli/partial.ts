@@ -83,7 +83,7 @@ export abstract class PartialShare {
   /** The space that the rest of the share needs; zero where its size is unknown. */
   abstract get left(): DiskUse;
 
-  /** Who we are to the sender of this share, as given to `openPartial`. */
+  /** This receiver's id to the sender of this share, as given to `openPartial`. */
   get receiver(): Uint8Array {
     return this.has.journal.receiver;
   }

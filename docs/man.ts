@@ -41,7 +41,7 @@ export async function manualPage(): Promise<string> {
     ".SH DESCRIPTION",
     text(
       "One sender streams files through a relay to any number of receivers, each at its own pace. " +
-        "Everyone with the code can receive; the relay sees ciphertext only. Whoever is cut off " +
+        "Everyone with the code can receive; the relay sees ciphertext only. A receiver that is cut off " +
         "goes on from the last record on its disk when the same command is run again.",
     ),
     ".SH COMMANDS",

@@ -415,7 +415,7 @@ export class ReceiverSession {
     return [{ type: "passed-over", anew: "told" }, ...this.#choose()];
   }
 
-  /** Whoever had no line when its sender said that it offers the share anew finds another in its place. */
+  /** A receiver without a line misses the sender's word that it offers the share anew. It finds another share in its place. */
   #mayBeMoved({ missingSince }: Share, now: number): boolean {
     const { lobby, fixed = false } = this.#options;
     if (this.#step.at !== "receiving" || lobby || fixed || missingSince === undefined) return false;

@@ -143,7 +143,7 @@ export class People {
     for (const [id, start] of this.#starts) this.#starts.set(id, { ...start, at: now });
   }
 
-  /** Whoever came and went under one id after another is not remembered for ever. */
+  /** Bounds the memory of receivers that came and went under one id after another. */
   #forget(): void {
     let least: Person | undefined;
     for (const person of this.#all.values()) {

@@ -354,7 +354,7 @@ function of(position: { readonly bytes: number; readonly size: number }): string
   return `${size(position.bytes)} of ${size(position.size)}`;
 }
 
-/** Who made it is not known: a stranger can know the channel, and a relay can damage what passes. */
+/** Nobody knows who made it: a stranger can know the channel, and a relay can damage records. */
 function unreadableText({ code, message, count: shares }: EventOf<"unreadable">): string {
   const what = count(shares, "share here is", "shares here are");
   if (code !== "corrupt-record") return `Passed over: ${what} not valid. ${shown(message)}`;

@@ -151,7 +151,7 @@ export class ByteStream {
     this.#at = 0;
     this.#parts.shift();
     part.done();
-    // Whoever writes is amid something, and must not be told before that is over.
+    // The writer is in the middle of a step, and must hear of it only after that.
     if (this.#parts.length === 0) queueMicrotask(() => this.#drained());
     return true;
   }

@@ -141,7 +141,7 @@ export class Upload {
       const [oldest] = this.#told.keys();
       if (oldest !== undefined) this.#told.delete(oldest);
     }
-    // Who has everything says so once.
+    // A receiver that has everything is told of once.
     if (!verified && !this.#tempo.take(this.#options.clock())) {
       this.#untold++;
       return;

@@ -51,7 +51,7 @@ export class LobbyReceiver implements Insider {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;
   readonly #id: SocketId;
-  /** Who comes again to a share that it passed over is the same to its sender. */
+  /** A client that comes again to a share that it passed over is the same to its sender. */
   readonly #receiver = primitives.randomBytes(16);
   #arriving: Arriving | undefined;
   /** The frame that the session decides about. */
@@ -160,7 +160,7 @@ export class LobbyReceiver implements Insider {
         this.#agree();
         return;
       case "save":
-        // Who passed over a file has not all, and must not prove that it has.
+        // A receiver that passed over a file has not all, and must not prove that it has.
         if (this.#arriving?.unpacking.passedOver === true) {
           this.#handle({ type: "failed", fault: "declined" });
           return;

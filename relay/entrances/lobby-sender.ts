@@ -231,7 +231,7 @@ export class LobbySender implements Insider {
   }
 
   /**
-   * Whoever joins waits for the first record, to know whether this is for them: a sender that holds it
+   * Receivers that join wait for the first record, to know whether this is for them: a sender that holds it
    * back must not keep them from others.
    */
   #offer(): void {
@@ -332,7 +332,7 @@ export class LobbySender implements Insider {
         this.#session.handle({ type: "sent", index }, clock());
         continue;
       }
-      // Who comes has to see the manifest before it agrees, and it fits into the first record.
+      // A receiver has to see the manifest before it agrees, and that fits into the first record.
       if (!this.#isOpen && this.#sent > 0) break;
       const data = this.#buffer.take();
       if (data === undefined) break;
@@ -385,7 +385,7 @@ export class LobbySender implements Insider {
     void this.#closed().then(() => events.over(outcome));
   }
 
-  /** Who is told that it is over and then comes for the next file must not be given this one. */
+  /** A receiver that is told of the end and comes for the next file must not be given this one. */
   async #closed(): Promise<void> {
     const key = toHex(this.#share);
     const until = this.#options.clock() + CLOSING_MS;

@@ -65,12 +65,12 @@ export interface Asking {
   readonly dress: (headers: Headers) => void;
 }
 
-/** Who may come in, and what for. */
+/** A client that may come in, and what for. */
 interface Guest extends Pick<Asking, "visitor" | "peer" | "idle" | "dress"> {
   readonly grant: Grant;
 }
 
-/** Who came in: where it is counted, and what for it came. */
+/** A client that came in: where it is counted, and what for it came. */
 interface Admitted extends Guest {
   readonly place: Place;
   readonly unread: Unread;
@@ -263,7 +263,7 @@ export class Entrances {
       turnstile.leave(place);
       throw error;
     }
-    // Who waits for a file says nothing meanwhile.
+    // A client that waits for a file says nothing meanwhile.
     guest.idle(0);
     this.#exchanges.set(exchange, { ...guest, place, unread: new Unread() });
     request.signal.addEventListener("abort", () => exchange.gone());

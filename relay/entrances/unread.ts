@@ -8,7 +8,7 @@ export interface Outgoing {
   readonly isHeldBack?: boolean;
 }
 
-/** Whether a client takes what waits for it. Who waits itself, for a sender, may do so for ever. */
+/** Whether a client takes what waits for it. A client that waits for a sender may do so for ever. */
 export class Unread {
   #taken = 0;
   #since: number | undefined;

@@ -41,7 +41,7 @@ test("speaks TLS with the relay's certificate, also with the next one", async ()
     const answer = await ask().catch(() => undefined);
     if (answer !== undefined) expect(answer.status).toBe(200);
   }
-  // Who runs it there is no stranger to it, whatever name the certificate has.
+  // Its operator there is no stranger to it, whatever name the certificate has.
   const env = { XDG_RUNTIME_DIR: folder.path };
   using ticket = leaveTicket({ relay: relay.url, admin: url, token }, env);
   expect(ticket).toBeDefined();

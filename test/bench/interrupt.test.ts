@@ -24,7 +24,7 @@ async function runningIn(session: number): Promise<string[]> {
   const found: string[] = [];
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    // Whoever ended meanwhile has no file.
+    // A process that ended meanwhile has no file.
     const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
     const [state, , , itsSession] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (Number(itsSession) === session && state !== "Z") found.push(stat);
