@@ -1,7 +1,6 @@
 /** Errors name the real reason when this machine, its network or its folders are at fault. */
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -200,42 +199,27 @@ describe("a line on which nothing gets through", () => {
   });
 });
 
-/** Of what a client sends it passes small pieces on; from the first large one on it takes no more. */
+/** A way to the relay on which large pieces get lost; see the script. */
 class BlackHole implements AsyncDisposable {
   readonly port: number;
-  readonly #end: () => Promise<void>;
+  readonly #child: Bun.Subprocess;
 
-  private constructor(port: number, end: () => Promise<void>) {
+  private constructor(port: number, child: Bun.Subprocess) {
     this.port = port;
-    this.#end = end;
+    this.#child = child;
   }
 
   static async start(relayPort: number): Promise<BlackHole> {
-    const sockets = new Set<Socket>();
-    const server = createServer((client) => {
-      const relay = connect(relayPort, "127.0.0.1");
-      for (const socket of [client, relay]) {
-        sockets.add(socket);
-        socket.on("error", () => undefined);
-      }
-      client.on("data", (bytes) => {
-        if (bytes.length > 1400) client.pause();
-        else relay.write(bytes);
-      });
-      relay.on("data", (bytes) => client.write(bytes));
-      client.on("close", () => relay.destroy());
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    return new BlackHole(port, async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    });
+    const script = new URL("black-hole.py", import.meta.url).pathname;
+    const child = Bun.spawn(["python3", script, `${relayPort}`], { stdin: "ignore" });
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    reader.releaseLock();
+    return new BlackHole(Number(new TextDecoder().decode(value)), child);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#end();
+    this.#child.kill();
+    await this.#child.exited;
   }
 }
