@@ -27,10 +27,10 @@ export class ClearBuffer {
   #timer: NodeJS.Timeout | undefined;
   #isEnded = false;
   #isDiscarding = false;
-  /** What waits has waited long enough for a record to become full. */
+  /** The waiting bytes have waited long enough for a record to become full. */
   #isDue = false;
   #bytes = new Uint8Array(0);
-  /** What waits lies from here on, and goes on at the front. */
+  /** Place of the first waiting byte in the ring `#bytes`: behind its end follows its beginning. */
   #from = 0;
   #waiting = 0;
 

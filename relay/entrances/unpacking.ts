@@ -56,7 +56,7 @@ interface Taken {
 export class Unpacking {
   readonly #offer: OfferSeen;
   readonly #sink: ClearSink;
-  /** What all that take this share have of its manifest. */
+  /** The part of the manifest that all receivers of this share have in common. */
   readonly #head: ShareHead;
   #manifest: Manifest | undefined;
   #wanted: "files" | PlainPart | undefined;
