@@ -34,6 +34,8 @@ export interface Tab {
 }
 
 export interface Browser extends AsyncDisposable {
+  /** Its profile, which its processes have on their command lines. */
+  readonly folder: string;
   /** Opens a file and waits until it is loaded. */
   open(url: string): Promise<Tab>;
 }
@@ -49,13 +51,15 @@ interface Message {
 export async function startChromium(program: string): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), "fileshare-chromium-"));
   const child = Bun.spawn([program, ...FLAGS, `--user-data-dir=${folder}`, "about:blank"], {
+    // Debian's program is a shell script: killed alone, it leaves the browser. So all in its group end.
+    detached: true,
     env: { ...process.env, TMPDIR: folder }, // killed, it leaves what it has there
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
   });
   const end = async (): Promise<void> => {
-    child.kill("SIGKILL");
+    process.kill(-child.pid, "SIGKILL");
     await child.exited;
     // Its own children may write a moment longer.
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
@@ -64,6 +68,7 @@ export async function startChromium(program: string): Promise<Browser> {
     const address = await debuggingAddress(child.stderr);
     const { host } = new URL(address);
     return {
+      folder,
       async open(url) {
         const made = await fetch(`http://${host}/json/new?about:blank`, { method: "PUT" });
         const { webSocketDebuggerUrl } = (await made.json()) as { webSocketDebuggerUrl: string };

@@ -1,6 +1,6 @@
 /** The page of a result, as text and in a real browser. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -114,6 +114,24 @@ const inColour = (id: string, name: string): string => `(() => {
     if (data[i] === r && data[i + 1] === g && data[i + 2] === b && data[i + 3] === 255) found += 1;
   return found;
 })()`;
+
+/** The command line of a process; empty when it ended. */
+function lineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+test.skipIf(noChromium)("a browser that was closed leaves no process", async () => {
+  const browser = await startChromium(program ?? "");
+  const isThere = (): boolean =>
+    readdirSync("/proc").some((pid) => /^\d+$/.test(pid) && lineOf(pid).includes(browser.folder));
+  expect(isThere()).toBe(true);
+  await browser[Symbol.asyncDispose]();
+  while (isThere()) await Bun.sleep(20); // those that it started end after it
+});
 
 describe.skipIf(noChromium)("in Chromium", () => {
   let browser: Browser;
