@@ -1,6 +1,6 @@
 /**
  * The bench: `bun run bench [scenario...] [options]` measures, `bun run bench report FILE` shows again
- * what was measured. See `docs/bench.md`.
+ * what was measured. See `docs/reference/bench.md`.
  */
 import { endChildren } from "./children.ts";
 import { help } from "./help.ts";

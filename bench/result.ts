@@ -1,6 +1,6 @@
 /**
  * What a run of the bench leaves behind: one JSON file with the machine, the options and every raw round.
- * The table and the page are pure functions of it. Fields are stable; `docs/bench.md` describes them.
+ * The table and the page are pure functions of it. Fields are stable; `docs/reference/bench.md` describes them.
  */
 
 export const RESULT_VERSION = 1;

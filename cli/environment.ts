@@ -1,4 +1,4 @@
-/** The environment variables that the command line reads; docs/cli.md and the manual print them. */
+/** The environment variables that the command line reads; docs/reference/cli.md and the manual print them. */
 export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
   ["FILESHARE_CODE", "the code, where nobody else can see it"],
   ["FILESHARE_RELAY", "the relay, where --relay is not given"],

@@ -237,7 +237,7 @@ export type Role = MessageOf<"hello">["role"];
 export type DismissReason = MessageOf<"dismiss">["reason"];
 export type LeaveReason = MessageOf<"leave">["reason"];
 
-/** The parties that may send each message; `docs/protocol.md` prints this table, and the relay enforces it. */
+/** The parties that may send each message; `docs/reference/protocol.md` prints this table, and the relay enforces it. */
 export const SENT_BY = {
   challenge: ["relay"],
   hello: ["sender", "receiver"],

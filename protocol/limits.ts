@@ -1,6 +1,6 @@
 /**
  * Every bound of the project: its value, its unit and why it is what it is.
- * `docs/protocol.md` prints this table; a test compares the two.
+ * `docs/reference/protocol.md` prints this table; a test compares the two.
  */
 
 export type Unit =

@@ -5,7 +5,7 @@
  */
 import { EXIT, failed, type Fault } from "./fault.ts";
 
-/** The ways that faults go, and how docs/protocol.md calls them. */
+/** The ways that faults go, and how docs/reference/protocol.md calls them. */
 export const FAULT_WAYS = {
   /** The relay about a sender's socket, in `fault`. */
   toSender: "`fault` to a sender",

@@ -5,32 +5,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Authority, writeCertificate } from "./certificates.ts";
+import { commandLines, documents, read, ROOT } from "./documents.ts";
 import { madeUpResult } from "./bench/made-up-result.ts";
 
-const root = join(import.meta.dir, "..");
-const pages = [
-  "README.md",
-  "docs/relay.md",
-  "docs/protocol.md",
-  "docs/design.md",
-  "docs/cli.md",
-  "docs/bench.md",
-  "test/golden/README.md",
-];
+/** docs/reference/http.md and its like are run by test/entrances/document.test.ts. */
+const elsewhereRun = new Set(["docs/reference/http.md"]);
+const pages = documents().filter((page) => !elsewhereRun.has(page));
 const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Where a person stands who uses an installed fileshare. */
 const elsewhere = join(folder, "elsewhere");
 mkdirSync(elsewhere);
-symlinkSync(join(root, "node_modules"), join(elsewhere, "node_modules"));
+symlinkSync(join(ROOT, "node_modules"), join(elsewhere, "node_modules"));
 
 /** Commands in `sh` blocks, and in the text those that start with a program of ours. */
 async function commandsOf(page: string): Promise<string[]> {
-  const text = await Bun.file(join(root, page)).text();
-  const blocks = [...text.matchAll(/^```sh\n([^]*?)^```$/gm)].flatMap(([, body = ""]) =>
-    body.trim().split("\n"),
-  );
+  const text = await read(page);
+  const blocks = commandLines(text);
   const inline = [...text.matchAll(/`((?:bun|bunx|npx) [^`]*)`/g)].map(
     ([, command = ""]) => command,
   );
@@ -97,62 +89,65 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   },
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
-  "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: root },
-  "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: root },
-  "bun run soak --minutes 30 --chart docs/soak.svg": {
+  "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: ROOT },
+  "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: ROOT },
+  "bun run soak --minutes 30 --chart docs/pictures/soak.svg": {
     run: `bun run soak --minutes 0.1 --chart ${join(folder, "soak.svg")}`,
-    cwd: root,
+    cwd: ROOT,
   },
-  "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: root },
-  "bun docs/tables.ts": { run: `bun docs/tables.ts ${join(folder, "page.md")}`, cwd: root },
-  "bun run fuzz --inputs 100000": { run: "bun run fuzz --inputs 300", cwd: root },
-  "bun run fuzz --inputs 100000 --seed 7": { run: "bun run fuzz --inputs 300 --seed 7", cwd: root },
+  "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: ROOT },
+  "bun docs/generate/tables.ts": {
+    run: `bun docs/generate/tables.ts ${join(folder, "page.md")}`,
+    cwd: ROOT,
+  },
+  "bun run fuzz --inputs 100000": { run: "bun run fuzz --inputs 300", cwd: ROOT },
+  "bun run fuzz --inputs 100000 --seed 7": { run: "bun run fuzz --inputs 300 --seed 7", cwd: ROOT },
   "bun test/golden/record.ts": {
     run: `bun test/golden/record.ts ${join(folder, "golden")}`,
-    cwd: root,
+    cwd: ROOT,
   },
-  "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: root },
-  "bun test/measure/egress.ts": { run: "bun test/measure/egress.ts 40 1", cwd: root },
-  "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: root },
-  "bun test/measure/proof.ts": { run: "bun test/measure/proof.ts", cwd: root },
-  "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: root },
+  "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: ROOT },
+  "bun test/measure/egress.ts": { run: "bun test/measure/egress.ts 40 1", cwd: ROOT },
+  "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: ROOT },
+  "bun test/measure/proof.ts": { run: "bun test/measure/proof.ts", cwd: ROOT },
+  "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: ROOT },
   "bun run bench fanout --receivers 1 --fanout-total 768MiB": {
     run: "bun run bench fanout --systems fileshare --receivers 1 --fanout-total 2MiB --rounds 1",
-    cwd: root,
+    cwd: ROOT,
   },
   "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
     {
       run: `bun run bench fanout --systems fileshare-lobby ${SHORT}`,
-      cwd: root,
+      cwd: ROOT,
     },
   "bun run bench idle --receivers 5000": {
     run: "bun run bench idle --systems fileshare --receivers 5 --rounds 1",
-    cwd: root,
+    cwd: ROOT,
   },
   "bun run bench fanout --relay ws://127.0.0.1:8000 --receivers 500 --size 64MiB": "together",
   "bun run bench fanout slow --systems fileshare,nginx --receivers 8,64 --rounds 5 --json result.json --html result.html":
     {
       run: `bun run bench fanout slow --systems fileshare ${SHORT} ${FEW_SLOW} --json ${folder}/new.json --html ${folder}/new.html`,
-      cwd: root,
+      cwd: ROOT,
     },
   "bun run bench slow --systems fileshare --receivers 54 --slow-slow 8 --slow-rate 1MiB --slow-stopped 2":
     {
       run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_SLOW} --slow-rate 1MiB`,
-      cwd: root,
+      cwd: ROOT,
     },
   "bun run bench slow --systems fileshare --receivers 500 --slow-slow 0 --slow-stopped 500 --slow-stop-after 1MiB --slow-size 16MiB":
-    { run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_STOPPED}`, cwd: root },
+    { run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_STOPPED}`, cwd: ROOT },
   "bun run bench attack --rounds 5": {
     run: `bun run bench attack ${SHORT} --attack-count 20 --attack-seconds 1`,
-    cwd: root,
+    cwd: ROOT,
   },
   "bun run bench large --large-log 64MiB --large-size 640MiB": {
     run: "bun run bench large --large-log 4MiB --large-size 40MiB --rounds 1",
-    cwd: root,
+    cwd: ROOT,
   },
   "bun run bench report result.json --html result.html": {
     run: `bun run bench report ${folder}/result.json --html ${folder}/result.html`,
-    cwd: root,
+    cwd: ROOT,
   },
 };
 /** Of Bun itself, named and not meant to be run here. */
@@ -166,7 +161,7 @@ test("every command in the documents is tried here or by CI", async () => {
 });
 
 test("CI runs the two commands that the README begins with", async () => {
-  const ci = await Bun.file(join(root, ".ci/run")).text();
+  const ci = await Bun.file(join(ROOT, ".ci/run")).text();
   for (const [command, how] of Object.entries(TRIED)) {
     if (how === "ci" && command.startsWith("npx")) expect(ci).toContain(command);
   }
@@ -175,7 +170,7 @@ test("CI runs the two commands that the README begins with", async () => {
 test("relay, send and recv as the README says, in three terminals", async () => {
   const content = crypto.getRandomValues(new Uint8Array(50_000));
   await Bun.write(join(elsewhere, "big.iso"), content);
-  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", root);
+  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", ROOT);
   const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
   const env = {
     FILESHARE_RELAY: url,
@@ -194,7 +189,7 @@ test("a relay with a certificate, and a plain port that leads to it", async () =
   const authority = new Authority();
   const { cert, key } = writeCertificate(folder, authority.issue());
   const options = `--tls-cert ${cert} --tls-key ${key} --http-port 0`;
-  await using relay = shell(`bun run relay ${options} --host 127.0.0.1 --port 0 --json`, root);
+  await using relay = shell(`bun run relay ${options} --host 127.0.0.1 --port 0 --json`, ROOT);
   const { url, httpPort } = JSON.parse(await relay.line(/listening/)) as Record<string, string>;
   const page = await fetch(`http://127.0.0.1:${httpPort}/`, { tls: { ca: authority.cert } });
   expect(page.url).toBe(`${url?.replace("wss", "https")}/`);
@@ -202,15 +197,15 @@ test("a relay with a certificate, and a plain port that leads to it", async () =
 });
 
 test("a relay that is there already is put under load", async () => {
-  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", root);
+  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", ROOT);
   const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
-  await using bench = shell(`bun run bench fanout --relay ${url} ${SHORT}`, root);
+  await using bench = shell(`bun run bench fanout --relay ${url} ${SHORT}`, ROOT);
   expect(await bench.line(/^fileshare +2 +2MiB/)).not.toContain("no figures");
   expect(await bench.exited).toBe(0);
 });
 
 describe("commands of the documents", () => {
-  cpSync(join(root, "docs/protocol.md"), join(folder, "page.md"));
+  cpSync(join(ROOT, "docs/reference/protocol.md"), join(folder, "page.md"));
   writeFileSync(join(folder, "result.json"), JSON.stringify(madeUpResult()));
   for (const [command, how] of Object.entries(TRIED)) {
     if (typeof how === "string") continue;

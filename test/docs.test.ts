@@ -3,13 +3,13 @@ import { join } from "node:path";
 
 import { calledBy, loadAll } from "../cli/commands/all.ts";
 import { checkArgs } from "../cli/args.ts";
-import { manualPage } from "../docs/man.ts";
-import { PAGES, withTables } from "../docs/tables.ts";
+import { manualPage } from "../docs/generate/man.ts";
+import { PAGES, withTables } from "../docs/generate/tables.ts";
 import { lacksProgram } from "./needs.ts";
 
 const docs = join(import.meta.dir, "../docs");
 
-const TABLES_OF = { "protocol.md": 6, "cli.md": 7, "relay.md": 2 };
+const TABLES_OF = { "reference/protocol.md": 6, "reference/cli.md": 7, "reference/relay.md": 2 };
 
 test.each(PAGES)("the tables of docs/%s are those of the code", async (name) => {
   const page = await Bun.file(join(docs, name)).text();
@@ -21,7 +21,7 @@ test.each(PAGES)("the tables of docs/%s are those of the code", async (name) => 
 });
 
 describe("the manual page", () => {
-  const page = join(docs, "fileshare.1");
+  const page = join(docs, "reference/fileshare.1");
 
   test("is that of the code", async () => {
     expect(await Bun.file(page).text()).toBe(await manualPage());

@@ -1,7 +1,7 @@
-/** The scenes of docs/screens, played in real terminals: each waits for what has to be seen. */
+/** The scenes of docs/pictures/screens, played in real terminals: each waits for what has to be seen. */
 import { describe, expect, test } from "bun:test";
 
-import { playScene, SCENES } from "../docs/scenes.ts";
+import { playScene, SCENES } from "../docs/generate/scenes.ts";
 import { lacksProgram } from "./needs.ts";
 
 /** Above what a scene itself waits for. */
@@ -19,11 +19,13 @@ describe.skipIf(lacksProgram("tmux", "tmux"))("in tmux", () => {
   );
 });
 
-test("docs/cli.md shows a picture of each scene", async () => {
-  const page = await Bun.file(new URL("../docs/cli.md", import.meta.url)).text();
+test("docs/reference/cli.md shows a picture of each scene", async () => {
+  const page = await Bun.file(new URL("../docs/reference/cli.md", import.meta.url)).text();
   for (const [name, { title }] of Object.entries(SCENES)) {
-    expect(page).toContain(`![${title}](screens/${name}.svg)`);
-    const picture = await Bun.file(new URL(`../docs/screens/${name}.svg`, import.meta.url)).text();
+    expect(page).toContain(`![${title}](../pictures/screens/${name}.svg)`);
+    const picture = await Bun.file(
+      new URL(`../docs/pictures/screens/${name}.svg`, import.meta.url),
+    ).text();
     expect(picture).toContain(`<title>${title}</title>`);
   }
 });

@@ -1,4 +1,4 @@
-/** The table of all commands: help, completions, the manual page and docs/cli.md are made from it. */
+/** The table of all commands: help, completions, the manual page and docs/reference/cli.md are made from it. */
 import type { Command } from "./command.ts";
 
 /** By the words that call it. Each is loaded when it is needed. */

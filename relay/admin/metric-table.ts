@@ -1,5 +1,5 @@
 /**
- * Every metric of the relay as data: what Prometheus reads and what docs/relay.md says of it. Labels
+ * Every metric of the relay as data: what Prometheus reads and what docs/reference/relay.md says of it. Labels
  * have few values that are known beforehand: no ids, names, addresses, and nothing for each share.
  */
 import { FAULTS, type FaultCode } from "../../protocol/mod.ts";
@@ -94,7 +94,7 @@ export const METRICS: readonly Metric[] = [
   ),
   counter(
     "fileshare_faults_total",
-    "Faults told to clients, by their code in docs/protocol.md.",
+    "Faults told to clients, by their code in docs/reference/protocol.md.",
     ({ measured }) =>
       Object.keys(FAULTS).flatMap((code) => {
         const value = measured.faults[code as FaultCode];

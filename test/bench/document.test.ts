@@ -1,4 +1,4 @@
-/** docs/bench.md says what there is: every field, every name in `extra`, every option, and no other. */
+/** docs/reference/bench.md says what there is: every field, every name in `extra`, every option, and no other. */
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { scenarios, standard } from "../../bench/scenarios/registry.ts";
 import { madeUpResult } from "./made-up-result.ts";
 
 const root = join(import.meta.dir, "../..");
-const text = await Bun.file(join(root, "docs/bench.md")).text();
+const text = await Bun.file(join(root, "docs/reference/bench.md")).text();
 
 /** First cells, in backticks, of the table under a heading. */
 function named(heading: string): string[] {

@@ -5,18 +5,15 @@ import { join } from "node:path";
 import { LOBBY_CODE } from "../../protocol/mod.ts";
 import { helpLines } from "../../relay/entrances/help.ts";
 import { DEFAULT_POLICY, startRelay } from "../../relay/mod.ts";
+import { commandLines, documents, read } from "../documents.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, send } from "../e2e/clients.ts";
 import { content, makeFile } from "../e2e/files.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
-const ROOT = new URL("../..", import.meta.url).pathname;
-const PAGE = join(ROOT, "docs/entrances.md");
 
 /** Every command line of the document, in its order. */
-const commands = [...readFileSync(PAGE, "utf8").matchAll(/^```sh\n(.*?)^```$/gms)]
-  .flatMap(([, block = ""]) => block.split("\n"))
-  .filter((line) => line !== "" && !line.startsWith("#"));
+const commands = commandLines(await read("docs/reference/http.md"));
 
 const [NEXT, NAMED, SEND, SEND_TO_THREE, ...more] = commands;
 const [SEND_QUIETLY, SEND_PIPE, LOOK, GO_ON, KEY, RESUME, ...others] = more;
@@ -48,10 +45,9 @@ test("the document has the commands that are tried here, and no other", () => {
   expect(others).toEqual([]);
 });
 
-test("every curl that a document or the relay itself shows is given -f", () => {
-  const pages = [...new Bun.Glob("*/*.md").scanSync(ROOT), "README.md"];
-  expect(pages.length).toBeGreaterThan(5);
-  const texts = pages.map((page) => readFileSync(join(ROOT, page), "utf8"));
+test("every curl that a document or the relay itself shows is given -f", async () => {
+  const texts = await Promise.all(documents().map(read));
+  expect(texts.length).toBeGreaterThan(5);
   const access = { ...DEFAULT_POLICY.access, mode: "closed" } as const;
   texts.push(helpLines({ origin: "http://relay", lobby: true, access }).join("\n"));
   const shown = [...texts.join("\n").matchAll(/\bcurl (-\S+|'?http\S+)/g)];

@@ -1,8 +1,8 @@
-/** Makes the manual page, docs/fileshare.1, from the table of commands. */
-import { loadAll, program } from "../cli/commands/all.ts";
-import { ENVIRONMENT } from "../cli/environment.ts";
-import manifest from "../package.json" with { type: "json" };
-import { EXIT } from "../protocol/faults.ts";
+/** Makes the manual page, docs/reference/fileshare.1, from the table of commands. */
+import { loadAll, program } from "../../cli/commands/all.ts";
+import { ENVIRONMENT } from "../../cli/environment.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { EXIT } from "../../protocol/faults.ts";
 import { alsoCalled, argumentsOf, EXIT_MEANING, synopsis } from "./cli-tables.ts";
 
 /** Text for roff: nothing in it is a request, and hyphens can be copied. */
@@ -30,7 +30,7 @@ export async function manualPage(): Promise<string> {
     ...commands.flatMap(([, command]) => command.examples),
   ].filter(([line], index, all) => all.findIndex(([other]) => other === line) === index);
   const lines = [
-    '.\\" Made by: bun docs/tables.ts',
+    '.\\" Made by: bun docs/generate/tables.ts',
     `.TH FILESHARE 1 "" "fileshare ${manifest.version}" "User Commands"`,
     ".SH NAME",
     text(`fileshare - ${program.description[0]?.toLowerCase()}${program.description.slice(1)}`),

@@ -1,4 +1,6 @@
-/** Writes the tables of docs/protocol.md, docs/cli.md and docs/relay.md, or of the page named, and the manual page. */
+/** Writes the tables in the documents of PAGES, or of the page named, and the manual page. */
+import { join } from "node:path";
+
 import {
   FAULT_WAYS,
   RELAY_LIMITS,
@@ -11,16 +13,18 @@ import {
   type Fault,
   type FaultWay,
   type MessageType,
-} from "../protocol/mod.ts";
-import { CLI_FAULTS } from "../protocol/cli-faults.ts";
-import { RELAY_FAULTS } from "../protocol/relay-faults.ts";
-import { typed } from "../cli/relay-limits.ts";
-import { METRICS } from "../relay/admin/metric-table.ts";
+} from "../../protocol/mod.ts";
+import { CLI_FAULTS } from "../../protocol/cli-faults.ts";
+import { RELAY_FAULTS } from "../../protocol/relay-faults.ts";
+import { typed } from "../../cli/relay-limits.ts";
+import { METRICS } from "../../relay/admin/metric-table.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
 import { manualPage } from "./man.ts";
 import { table } from "./markdown.ts";
 
-export const PAGES = ["protocol.md", "cli.md", "relay.md"] as const;
+const DOCS = join(import.meta.dir, "..");
+
+export const PAGES = ["reference/protocol.md", "reference/cli.md", "reference/relay.md"] as const;
 
 /** What each message is for and what answers it; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
@@ -132,8 +136,8 @@ async function rewrite(page: string): Promise<void> {
 if (import.meta.main) {
   const page = process.argv[2];
   if (page === undefined) {
-    for (const name of PAGES) await rewrite(`${import.meta.dir}/${name}`);
-    await Bun.write(`${import.meta.dir}/fileshare.1`, await manualPage());
+    for (const name of PAGES) await rewrite(join(DOCS, name));
+    await Bun.write(join(DOCS, "reference/fileshare.1"), await manualPage());
   } else {
     await rewrite(page);
   }

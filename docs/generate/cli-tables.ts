@@ -1,12 +1,12 @@
-/** The parts of docs/cli.md that are made from the code. */
+/** The parts of docs/reference/cli.md that are made from the code. */
 import type { ArgsDef } from "citty";
 import type * as v from "valibot";
 
-import { aliasesOf, loadAll } from "../cli/commands/all.ts";
-import type { Command } from "../cli/commands/command.ts";
-import { ENVIRONMENT } from "../cli/environment.ts";
-import { clientEvent, doctorEvent, listEvent, relayEvent } from "../cli/event-schema.ts";
-import { EXIT } from "../protocol/faults.ts";
+import { aliasesOf, loadAll } from "../../cli/commands/all.ts";
+import type { Command } from "../../cli/commands/command.ts";
+import { ENVIRONMENT } from "../../cli/environment.ts";
+import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/event-schema.ts";
+import { EXIT } from "../../protocol/faults.ts";
 import { table } from "./markdown.ts";
 
 export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {

@@ -1,6 +1,6 @@
 /**
- * Makes docs/demo.svg: runs the demo in a pseudo-terminal and draws what it showed as a moving picture.
- * `bun docs/picture.ts`
+ * Makes docs/pictures/demo.svg: runs the demo in a pseudo-terminal and draws what it showed as a moving picture.
+ * `bun docs/generate/picture.ts`
  */
 import { Terminal } from "@xterm/headless";
 
@@ -38,9 +38,9 @@ async function record(command: readonly string[]): Promise<Picture[]> {
   return pictures;
 }
 
-const demo = new URL("../test/demo.ts", import.meta.url).pathname;
+const demo = new URL("../../test/demo.ts", import.meta.url).pathname;
 const pictures = await record([process.execPath, demo]);
 const title =
   "fileshare: one upload, five receivers, one of them slow, one late, one killed and run again";
-await Bun.write(new URL("./demo.svg", import.meta.url), draw(pictures, SIZE, title));
-console.log(`docs/demo.svg: ${pictures.length} pictures`);
+await Bun.write(new URL("../pictures/demo.svg", import.meta.url), draw(pictures, SIZE, title));
+console.log(`docs/pictures/demo.svg: ${pictures.length} pictures`);

@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { startRelay } from "../relay/mod.ts";
-import { receive, type Running } from "../test/e2e/clients.ts";
-import { content } from "../test/e2e/files.ts";
-import { parseCode } from "../protocol/mod.ts";
+import { startRelay } from "../../relay/mod.ts";
+import { receive, type Running } from "../../test/e2e/clients.ts";
+import { content } from "../../test/e2e/files.ts";
+import { parseCode } from "../../protocol/mod.ts";
 import { Recording } from "./tmux.ts";
 
 const MiB = 1024 * 1024;
@@ -184,7 +184,7 @@ export async function playScene(
   const folder = mkdtempSync(join(tmpdir(), "fileshare-scene-"));
   const desk = join(folder, "desk");
   for (const path of ["bin", "home", "desk", "desk/inbox"]) mkdirSync(join(folder, path));
-  const main = join(import.meta.dir, "../cli/main.ts");
+  const main = join(import.meta.dir, "../../cli/main.ts");
   const program = join(folder, "bin/fileshare");
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
   chmodSync(program, 0o755);
