@@ -1,4 +1,4 @@
-/** The relay: see `docs/reference/protocol.md` for what it says, `docs/design.md` for why. */
+/** The relay: see `docs/reference/protocol.md` for what it says, `docs/decisions/` for why. */
 import { availableParallelism, tmpdir } from "node:os";
 
 import {

@@ -1,5 +1,5 @@
 /**
- * Which part may import which: the arrows of `docs/design.md`, as a pure function over sources.
+ * Which part may import which: the arrows of `docs/decisions/0001-imports-point-one-way.md`, as a pure function over sources.
  * Type-only imports count: a type is a dependency too.
  */
 import { posix } from "node:path";
