@@ -1,6 +1,6 @@
 /**
  * What `--json` prints, one object a line, as schemas: the types of the events come from them,
- * `docs/reference/cli.md` prints them, and a test holds real runs against them. Fields may be added; what
+ * `docs/reference/events.md` prints them, and a test holds real runs against them. Fields may be added; what
  * one means never changes.
  *
  * Names in events come from peers and are not escaped; who shows them to a person must.

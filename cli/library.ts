@@ -10,7 +10,7 @@
  *     const { fault } = await sending.outcome;
  *
  * A transfer runs in a thread of its own from the call on, whether its events are read or not. They
- * are those that `--json` prints, described in docs/reference/cli.md. What a peer chose, such as names, comes as it is: escape
+ * are those that `--json` prints, described in docs/reference/events.md. What a peer chose, such as names, comes as it is: escape
  * it before a terminal shows it.
  */
 import { hostname } from "node:os";

@@ -25,14 +25,33 @@ async function sourceWords(): Promise<Set<string>> {
 
 const withoutBlocks = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
 
-test("every relative link of a document leads somewhere", async () => {
+/** As GitHub makes them from headings. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...withoutBlocks(text).matchAll(/^#+ (.*)$/gm)];
+  return new Set(
+    headings.map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+/** Whether a link from a document leads to a file and, behind `#`, to one of its headings. */
+async function leads(document: string, link: string): Promise<boolean> {
+  const [path = "", anchor] = link.split("#");
+  const target = path === "" ? document : join(dirname(document), path);
+  if (!existsSync(join(ROOT, target))) return false;
+  return anchor === undefined || anchorsOf(await read(target)).has(anchor);
+}
+
+test("every relative link of a document leads to a file and a heading", async () => {
   const broken: string[] = [];
   for (const document of documents()) {
     const text = withoutBlocks(await read(document));
-    for (const [, target = ""] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
-      if (!existsSync(join(ROOT, dirname(document), target))) {
-        broken.push(`${document}: ${target}`);
-      }
+    for (const [, link = ""] of text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)[^)]*\)/g)) {
+      if (!(await leads(document, link))) broken.push(`${document}: ${link}`);
     }
   }
   expect(broken).toEqual([]);

@@ -5,12 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Authority, writeCertificate } from "./certificates.ts";
-import { commandLines, documents, read, ROOT } from "./documents.ts";
+import { commandLines, documents, read, ROOT, RUN_TOGETHER } from "./documents.ts";
 import { madeUpResult } from "./bench/made-up-result.ts";
 
-/** docs/reference/http.md and its like are run by test/entrances/document.test.ts. */
-const elsewhereRun = new Set(["docs/reference/http.md"]);
-const pages = documents().filter((page) => !elsewhereRun.has(page));
+const pages = documents().filter((page) => !(page in RUN_TOGETHER));
 const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -150,14 +148,18 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
     cwd: ROOT,
   },
 };
-/** Of Bun itself, named and not meant to be run here. */
-const NOT_OURS = new Set(["bun check", "bun fmt", "bun lint"]);
+/** Named in the text, and nothing to run. */
+const NOT_OURS = new Set(["bun check", "bun fmt", "bun lint", "bunx fileshare"]);
 
 test("every command in the documents is tried here or by CI", async () => {
   const all = (await Promise.all(pages.map(commandsOf))).flat();
   const unknown = all.filter((command) => !(command in TRIED) && !NOT_OURS.has(command));
   expect(unknown).toEqual([]);
   expect(Object.keys(TRIED).filter((command) => !all.includes(command))).toEqual([]);
+});
+
+test("a test of its own runs the commands of each document that is left out here", async () => {
+  for (const [page, file] of Object.entries(RUN_TOGETHER)) expect(await read(file)).toContain(page);
 });
 
 test("CI runs the two commands that the README begins with", async () => {

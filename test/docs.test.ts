@@ -5,11 +5,17 @@ import { calledBy, loadAll } from "../cli/commands/all.ts";
 import { checkArgs } from "../cli/args.ts";
 import { manualPage } from "../docs/generate/man.ts";
 import { PAGES, withTables } from "../docs/generate/tables.ts";
+import { documents, read } from "./documents.ts";
 import { lacksProgram } from "./needs.ts";
 
 const docs = join(import.meta.dir, "../docs");
 
-const TABLES_OF = { "reference/protocol.md": 6, "reference/cli.md": 7, "reference/relay.md": 2 };
+const TABLES_OF = {
+  "reference/protocol.md": 6,
+  "reference/cli.md": 3,
+  "reference/events.md": 4,
+  "reference/relay.md": 2,
+};
 
 test.each(PAGES)("the tables of docs/%s are those of the code", async (name) => {
   const page = await Bun.file(join(docs, name)).text();
@@ -36,19 +42,39 @@ describe("the manual page", () => {
   });
 });
 
+/** A line with a call of fileshare, by itself or behind variables, pipes or the way to run it. */
+const COMMAND_LINE = /^(?:[$#] )?(?:[^`]*\| )?(?:[A-Z_]+=\S+ )*(?:bunx )?fileshare [a-z]/;
+
+/** @throws FaultError when a command does not take those words */
+async function checkLine(line: string): Promise<void> {
+  const call = /\bfileshare ([^|>)]*)/.exec(line)?.[1] ?? "";
+  const words = [...call.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)].map(
+    ([word, single, double]) => single ?? double ?? word,
+  );
+  const called = calledBy(words);
+  if (called === undefined) throw new Error(`no command in: ${line}`);
+  const command = await called.load();
+  checkArgs(words.slice(called.length), command.args, command.many);
+}
+
 test("the command lines of all examples are well-formed", async () => {
   const all = await loadAll();
   for (const [, { examples }] of all) {
     expect(examples.length).toBeGreaterThan(0);
-    for (const [line] of examples) {
-      const call = /\bfileshare ([^|>)]*)/.exec(line)?.[1] ?? "";
-      const words = [...call.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)].map(
-        ([word, single, double]) => single ?? double ?? word,
-      );
-      const called = calledBy(words);
-      if (called === undefined) throw new Error(`no command in: ${line}`);
-      const command = await called.load();
-      checkArgs(words.slice(called.length), command.args, command.many);
-    }
+    for (const [line] of examples) await checkLine(line);
   }
+});
+
+describe.each(documents())("%s", (page) => {
+  test("shows well-formed command lines of fileshare", async () => {
+    const text = await read(page);
+    const blocks = [...text.matchAll(/^```(?:sh|text|console)\n([^]*?)^```$/gm)].flatMap(
+      ([, block = ""]) => block.split("\n"),
+    );
+    // A span that only begins as a command does is not one; a command has an option or a word that follows.
+    const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);
+    for (const line of [...blocks, ...spans].filter((each) => COMMAND_LINE.test(each))) {
+      await checkLine(line);
+    }
+  });
 });

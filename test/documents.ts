@@ -20,3 +20,13 @@ export function commandLines(text: string): string[] {
     .flatMap(([, block = ""]) => block.split("\n"))
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
+
+/** Documents whose command lines depend on each other, and the test that runs them all. */
+export const RUN_TOGETHER: Readonly<Record<string, string>> = {
+  "docs/tutorial/first-transfer.md": "test/guides.test.ts",
+  "docs/how-to/send-to-a-class.md": "test/guides.test.ts",
+  "docs/how-to/fill-a-lab.md": "test/guides.test.ts",
+  "docs/how-to/resume-a-transfer.md": "test/guides.test.ts",
+  "docs/how-to/use-in-scripts.md": "test/guides.test.ts",
+  "docs/how-to/use-other-clients.md": "test/entrances/document.test.ts",
+};

@@ -1,4 +1,4 @@
-/** The parts of docs/reference/cli.md that are made from the code. */
+/** The parts of docs/reference/cli.md and docs/reference/events.md that are made from the code. */
 import type { ArgsDef } from "citty";
 import type * as v from "valibot";
 

@@ -24,7 +24,12 @@ import { table } from "./markdown.ts";
 
 const DOCS = join(import.meta.dir, "..");
 
-export const PAGES = ["reference/protocol.md", "reference/cli.md", "reference/relay.md"] as const;
+export const PAGES = [
+  "reference/protocol.md",
+  "reference/cli.md",
+  "reference/events.md",
+  "reference/relay.md",
+] as const;
 
 /** What each message is for and what answers it; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {

@@ -1,4 +1,4 @@
-/** Every line that real runs print with --json is as docs/reference/cli.md says. */
+/** Every line that real runs print with --json is as docs/reference/events.md says. */
 import { expect, test } from "bun:test";
 import { appendFileSync, chmodSync, mkdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

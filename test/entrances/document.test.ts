@@ -13,7 +13,7 @@ import { content, makeFile } from "../e2e/files.ts";
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 
 /** Every command line of the document, in its order. */
-const commands = commandLines(await read("docs/reference/http.md"));
+const commands = commandLines(await read("docs/how-to/use-other-clients.md"));
 
 const [NEXT, NAMED, SEND, SEND_TO_THREE, ...more] = commands;
 const [SEND_QUIETLY, SEND_PIPE, LOOK, GO_ON, KEY, RESUME, ...others] = more;
