@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 /** The only place that ends the process. */
-import { runCommandLine } from "./command-line.ts";
-import { exitCodeOf, listenForSignals } from "./interrupts.ts";
+import { runCommandLine } from "./commands/dispatcher.ts";
+import { exitCodeOf, listenForSignals } from "./system/interrupts.ts";
 
 function end(exitCode: number): never {
   process.exit(exitCode);

@@ -1,16 +1,16 @@
 /** The package for programs: see library.ts. */
-import type { Client } from "./client.ts";
-import { checkReceiveOptions, checkSendOptions } from "./library-options.ts";
-import * as library from "./library.ts";
-import type { ReceiveOptions, SendOptions } from "./library.ts";
+import type { Client } from "./library/client.ts";
+import { checkReceiveOptions, checkSendOptions } from "./library/library-options.ts";
+import * as library from "./library/library.ts";
+import type { ReceiveOptions, SendOptions } from "./library/library.ts";
 
-export { FaultError } from "../protocol/faults.ts";
-export type { Client } from "./client.ts";
-export type { ClientEvent } from "./events.ts";
-export type { Answer, Outcome } from "./jobs.ts";
-export type { ReceiveOptions, SendOptions } from "./library.ts";
-export type { OnExists } from "./policy.ts";
-export type { SendWhat } from "./source.ts";
+export { FaultError } from "../protocol/wire/faults.ts";
+export type { Client } from "./library/client.ts";
+export type { ClientEvent } from "./job/events.ts";
+export type { Answer, Outcome } from "./job/jobs.ts";
+export type { ReceiveOptions, SendOptions } from "./library/library.ts";
+export type { OnExists } from "./job/policy.ts";
+export type { SendWhat } from "./send/source.ts";
 
 /** `send` of library.ts, whose options may come from a program without types. */
 export function send(options: SendOptions): Client {

@@ -10,18 +10,18 @@ import {
   type RelayLimitName,
 } from "../protocol/mod.ts";
 
-import type { Certificate } from "./certificate.ts";
-import { isLoopback, localAddress } from "./address.ts";
+import type { Certificate } from "./access/certificate.ts";
+import { isLoopback, localAddress } from "./access/address.ts";
 import type { Admin } from "./admin/listener.ts";
-import { DEFAULT_POLICY, type Policy } from "./policy.ts";
-import { checkHost } from "./guard.ts";
-import type { RelayOptions } from "./relay-options.ts";
-import { Supervisor } from "./supervisor.ts";
+import { DEFAULT_POLICY, type Policy } from "./access/policy.ts";
+import { checkHost } from "./system/guard.ts";
+import type { RelayOptions } from "./main/options.ts";
+import { Supervisor } from "./main/supervisor.ts";
 
-export { ACCESS_MODES, type Access, type AccessMode } from "./access.ts";
-export { isAddressRange } from "./address.ts";
-export { DEFAULT_POLICY, type Policy } from "./policy.ts";
-export { DEFAULT_LIMITS, type Limits } from "./relay-limits.ts";
+export { ACCESS_MODES, type Access, type AccessMode } from "./access/access.ts";
+export { isAddressRange } from "./access/address.ts";
+export { DEFAULT_POLICY, type Policy } from "./access/policy.ts";
+export { DEFAULT_LIMITS, type Limits } from "./limits/operator-limits.ts";
 export type { Admin, AdminOptions } from "./admin/listener.ts";
 export {
   REPORT_LEVELS,
@@ -29,13 +29,13 @@ export {
   type Report,
   type ReportLevel,
   type Reporter,
-} from "./reports.ts";
-export type { WorkerStats } from "./stats.ts";
-export type { Certificate, CertificateFiles } from "./certificate.ts";
-export type { RelayOptions } from "./relay-options.ts";
-export { editTokenFile } from "./token-edit.ts";
-export { knownTokens, parseTokens, readTokenFile, type TokenEntry } from "./token-file.ts";
-export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./tokens.ts";
+} from "./worker/reports.ts";
+export type { WorkerStats } from "./worker/stats.ts";
+export type { Certificate, CertificateFiles } from "./access/certificate.ts";
+export type { RelayOptions } from "./main/options.ts";
+export { editTokenFile } from "./access/token-edit.ts";
+export { knownTokens, parseTokens, readTokenFile, type TokenEntry } from "./access/token-file.ts";
+export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./access/tokens.ts";
 
 /** A running relay. */
 export interface Relay {

@@ -36,7 +36,7 @@ const product = new Map<string, Layer>([
 ]);
 
 /** The one file of the protocol that may use `node:`; the browser has its counterpart. */
-const builtinsAllowed = "protocol/crypto-node.ts";
+const builtinsAllowed = "protocol/crypto/crypto-node.ts";
 
 const scanner = new Bun.Transpiler({ loader: "ts", trimUnusedImports: false });
 

@@ -39,7 +39,7 @@ describe("the checker", () => {
     ["protocol/a.ts", `import { file } from "bun"; file("x");`, "bun"],
     ["protocol/a.ts", `import { consola } from "consola"; consola.log(1);`, "consola"],
     ["protocol/a.ts", `import manifest from "../package.json"; manifest;`, "../package.json"],
-    ["protocol/crypto-node.ts", `import "bun:ffi";`, "bun:ffi"],
+    ["protocol/crypto/crypto-node.ts", `import "bun:ffi";`, "bun:ffi"],
     ["relay/deep/a.ts", `export * from "../../cli/mod.ts";`, "../../cli/mod.ts"],
     [
       "relay/a.ts",
@@ -66,7 +66,10 @@ describe("the checker", () => {
   test.each([
     ["protocol/a.ts", `import { b } from "./b.ts"; import * as v from "valibot"; v.any(b);`],
     ["protocol/a.ts", `import { sha256 } from "@noble/hashes/sha2.js"; sha256;`],
-    ["protocol/crypto-node.ts", `import { createHash } from "node:crypto"; createHash("x");`],
+    [
+      "protocol/crypto/crypto-node.ts",
+      `import { createHash } from "node:crypto"; createHash("x");`,
+    ],
     ["relay/a.ts", `import { x } from "../protocol/mod.ts"; import "bun"; import "node:fs"; x();`],
     ["cli/commands/relay.ts", `const { start } = await import("../../relay/mod.ts"); start();`],
     ["cli/main.ts", `#!/usr/bin/env bun\nimport { run } from "citty"; run();`],

@@ -10,7 +10,7 @@ const folder = process.env["SPARED_SCRYPTS"];
 
 /** Only threads derive keys that nobody looks at. */
 async function spare(folder: string): Promise<void> {
-  const { nodePrimitives } = await import("../protocol/crypto-node.ts");
+  const { nodePrimitives } = await import("../protocol/crypto/crypto-node.ts");
   const whole = { ...nodePrimitives };
   const scrypt: typeof nodePrimitives.scrypt = (secret, salt, length) => {
     const name = new Bun.SHA256().update(secret).update(salt).update(`${length}`).digest("hex");

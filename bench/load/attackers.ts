@@ -12,7 +12,7 @@ import {
   encodeControl,
   helloMessage,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { runLoad, say, type Load } from "./child.ts";
 

@@ -4,8 +4,8 @@
  * relay from FILESHARE_CODE and FILESHARE_RELAY; says `{"event":"waiting"}`, and ends with 0 when all
  * was right.
  */
-import { Line } from "../../cli/line.ts";
-import { relayAddress } from "../../cli/client.ts";
+import { Line } from "../../cli/connection/relay-line.ts";
+import { relayAddress } from "../../cli/library/client.ts";
 import {
   CLIENT_TICK_MS,
   CONFIRM_MS,
@@ -29,7 +29,7 @@ import {
   type ReceiverEvent,
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
-import { nodePrimitives as primitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { matches } from "./pattern.ts";
 

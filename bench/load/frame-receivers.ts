@@ -2,7 +2,7 @@
  * Receivers of frames: of the real protocol, with acknowledgements and windows,
  * or, with `naive` as argument, of a relay that knows neither. They decipher nothing.
  */
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { runLoad } from "./child.ts";
 import { Crowd } from "./crowd.ts";

@@ -6,7 +6,7 @@ import {
   type Offer,
   type Signer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 /** bytes of the source in each record but the last; nothing is encrypted */
 export const RECORD_BYTES = FRAME_BYTES - FRAME_HEADER_BYTES;

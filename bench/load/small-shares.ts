@@ -16,7 +16,7 @@ import {
   shareIdFromProof,
   type Message,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { percentile } from "../stats.ts";
 
 import { runLoad, say, type Load } from "./child.ts";

@@ -1,8 +1,8 @@
 import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 
-import { FaultError } from "../../protocol/faults.ts";
-import { checkArgs } from "../args.ts";
-import { settingsFor, variableFor, type Setting } from "../settings.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { checkArgs } from "../system/args.ts";
+import { settingsFor, variableFor, type Setting } from "./settings.ts";
 
 /** The values of a command's arguments: a boolean for a switch, else the text if given, or all texts. */
 type Values<Args extends ArgsDef, Many extends keyof Args> = {
@@ -76,7 +76,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         for (const rival of group) settings.delete(rival);
       }
       if (settings.has("token") && settings.has("relay") && given.includes("relay")) {
-        const { isSameRelay } = await import("../relay-choice.ts");
+        const { isSameRelay } = await import("../connection/relay-choice.ts");
         // A token that was configured beside a relay is for no other.
         if (!isSameRelay(parsed["relay"], settings.get("relay")?.value)) settings.delete("token");
       }
@@ -102,7 +102,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
 /** On stderr, so that a slip in a variable's name is found before it hurts. */
 async function warnOfVariables(settable: readonly string[]): Promise<void> {
   if (!Object.keys(process.env).some((name) => name.startsWith("FILESHARE_"))) return;
-  const { unknownVariables } = await import("../unknown-variables.ts");
+  const { unknownVariables } = await import("./unknown-variables.ts");
   const all = async (): Promise<string[]> => {
     const { loadAll } = await import("./all.ts");
     return (await loadAll()).flatMap(([, command]) => command.settable.map(variableFor));

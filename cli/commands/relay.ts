@@ -1,4 +1,4 @@
-import { relayLimitArgs } from "../relay-limits.ts";
+import { relayLimitArgs } from "./relay-limits.ts";
 import { command, tokenFile } from "./command.ts";
 
 export default command({

@@ -1,6 +1,6 @@
-import { EXIT } from "../../protocol/faults.ts";
-import { usage } from "../args.ts";
-import { SHELLS, completionScript, isShell } from "../completion/mod.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
+import { usage } from "../system/args.ts";
+import { SHELLS, completionScript, isShell } from "./completion/mod.ts";
 import { aliasesOf, loadAll } from "./all.ts";
 
 export async function runCompletion(shell: string | undefined): Promise<number> {

@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { EXIT, FaultError } from "../../protocol/faults.ts";
-import { escapeForDisplay } from "../../protocol/names.ts";
-import { usage } from "../args.ts";
-import { ALL, SECRETS, configPath, configText, noFile, parseConfig } from "../config.ts";
-import { reasonOf } from "../system-error.ts";
-import { settingsFor, variableFor } from "../settings.ts";
+import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
+import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { usage } from "../system/args.ts";
+import { ALL, SECRETS, configPath, configText, noFile, parseConfig } from "./configuration.ts";
+import { reasonOf } from "../system/system-error.ts";
+import { settingsFor, variableFor } from "./settings.ts";
 import { loadAll } from "./all.ts";
 
 export interface ConfigValues {

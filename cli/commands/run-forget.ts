@@ -1,7 +1,7 @@
-import { EXIT } from "../../protocol/faults.ts";
-import { usage } from "../args.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
+import { usage } from "../system/args.ts";
 import { count, shown } from "../screen/format.ts";
-import { chosen, forget, unfinished } from "../unfinished.ts";
+import { chosen, forget, unfinished } from "./unfinished.ts";
 
 export interface ForgetValues {
   readonly number: string | undefined;

@@ -1,9 +1,14 @@
-import { EXIT } from "../../protocol/faults.ts";
-import { capabilityOf, ciphertextPath, deriveKeys, SHARE_BYTES } from "../../protocol/keys.ts";
-import { fromHex } from "../../protocol/bytes.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { usage } from "../args.ts";
-import { receiverCode } from "../code-input.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
+import {
+  capabilityOf,
+  ciphertextPath,
+  deriveKeys,
+  SHARE_BYTES,
+} from "../../protocol/crypto/keys.ts";
+import { fromHex } from "../../protocol/wire/bytes.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { usage } from "../system/args.ts";
+import { receiverCode } from "./code-input.ts";
 import { jsonLine } from "../screen/json.ts";
 
 export interface KeyValues {

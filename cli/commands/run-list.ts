@@ -1,8 +1,8 @@
-import { EXIT } from "../../protocol/faults.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { duration, percent, shown, size } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
-import { notePlace } from "../state-place.ts";
-import { unfinished, type Unfinished } from "../unfinished.ts";
+import { notePlace } from "../system/state-place.ts";
+import { unfinished, type Unfinished } from "./unfinished.ts";
 
 /** Names are of peers where it was received: escaped for people, as they are for programs. */
 export function runList({ json }: { readonly json: boolean }): number {

@@ -2,25 +2,25 @@ import { resolve } from "node:path";
 
 import type { ArgsDef } from "citty";
 
-import { isLobby } from "../../protocol/code.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/limits.ts";
-import { parseSafeName } from "../../protocol/names.ts";
-import { isTyped, optionsIn, usage, withoutOptions } from "../args.ts";
-import { attend } from "../attend.ts";
-import { receiverCode } from "../code-input.ts";
-import { workingFolder } from "../home.ts";
-import { startDeadline } from "../interrupts.ts";
-import { ownName, receive } from "../library.ts";
-import { canAsk } from "../prompts.ts";
-import { placeRelay } from "../place-relay.ts";
-import { chooseRelay, chooseToken } from "../relay-choice.ts";
-import { note, relayOfCode } from "../relay-of-code.ts";
-import type { OnExists } from "../policy.ts";
+import { isLobby } from "../../protocol/code/code.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
+import { parseSafeName } from "../../protocol/content/names.ts";
+import { isTyped, optionsIn, usage, withoutOptions } from "../system/args.ts";
+import { attend } from "./run-client.ts";
+import { receiverCode } from "./code-input.ts";
+import { workingFolder } from "../system/home.ts";
+import { startDeadline } from "../system/interrupts.ts";
+import { ownName, receive } from "../library/library.ts";
+import { canAsk } from "../screen/prompts.ts";
+import { placeRelay } from "../connection/place-relay.ts";
+import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
+import { note, relayOfCode } from "../connection/relay-of-code.ts";
+import type { OnExists } from "../job/policy.ts";
 import { openScreen } from "../screen/mod.ts";
-import { shellLine } from "../shell.ts";
-import { notePlace } from "../state-place.ts";
-import { parseRate, parseSeconds, parseTimeout } from "../values.ts";
+import { shellLine } from "../system/shell.ts";
+import { notePlace } from "../system/state-place.ts";
+import { parseRate, parseSeconds, parseTimeout } from "../system/values.ts";
 
 export interface RecvValues {
   readonly code: readonly string[];

@@ -1,11 +1,16 @@
-import { EXIT } from "../../protocol/faults.ts";
-import { onInterrupt } from "../interrupts.ts";
-import { askOverview, findManager, pageLink, type ManagerValues } from "../relay-manager.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
+import { onInterrupt } from "../system/interrupts.ts";
+import {
+  askOverview,
+  findManager,
+  pageLink,
+  type ManagerValues,
+} from "../operator/admin-client.ts";
 import { asciiMarks, showsUtf8 } from "../screen/ascii.ts";
 import { jsonLine } from "../screen/json.ts";
-import { NO_RATES, ratesBetween, relayStatusLines } from "../screen/relay-status.ts";
+import { NO_RATES, ratesBetween, relayStatusLines } from "../operator/status-screen.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
-import { holdTerminal, showCursorAtExit } from "../suspension.ts";
+import { holdTerminal, showCursorAtExit } from "../screen/suspension.ts";
 
 /** Between two looks. ms */
 const LOOK_EVERY = 1000;

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 
-import { EXIT, type FaultError } from "../../protocol/faults.ts";
+import { EXIT, type FaultError } from "../../protocol/wire/faults.ts";
 import {
   DRAIN_MAX_MS,
   DRAIN_MS,
@@ -10,21 +10,27 @@ import {
   RELAY_WORKERS,
   STALL_TIMEOUT_MAX_MS,
   STALL_TIMEOUT_MS,
-} from "../../protocol/limits.ts";
-import type { RelayLimitName } from "../../protocol/relay-limits.ts";
-import { usage } from "../args.ts";
-import { onHangup, onInterrupt } from "../interrupts.ts";
-import { isLoopback } from "../own-addresses.ts";
-import { adminAddress, atAdminAddress } from "../relay-admin.ts";
-import { reachNotes } from "../relay-reach.ts";
-import { pageLink, takeOverAdmin } from "../relay-manager.ts";
-import { leaveTicket } from "../relay-tickets.ts";
-import { LOG_FORMS, jsonLog, prettyLog } from "../relay-log.ts";
-import { accessOf, type AccessValues } from "../relay-access.ts";
+} from "../../protocol/wire/limits.ts";
+import type { RelayLimitName } from "../../protocol/wire/relay-limits.ts";
+import { usage } from "../system/args.ts";
+import { onHangup, onInterrupt } from "../system/interrupts.ts";
+import { isLoopback } from "../connection/own-addresses.ts";
+import { adminAddress, atAdminAddress } from "./relay-admin.ts";
+import { reachNotes } from "../operator/reach.ts";
+import { pageLink, takeOverAdmin } from "../operator/admin-client.ts";
+import { leaveTicket } from "../operator/tickets.ts";
+import { LOG_FORMS, jsonLog, prettyLog } from "../operator/log-lines.ts";
+import { accessOf, type AccessValues } from "./relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
-import { parseRelayLimits } from "../relay-limits.ts";
-import { tellServiceManager } from "../service-manager.ts";
-import { oneOf, parseBytes, parseSeconds, parseSecondsOrNone, parseWhole } from "../values.ts";
+import { parseRelayLimits } from "./relay-limits.ts";
+import { tellServiceManager } from "../operator/service-manager.ts";
+import {
+  oneOf,
+  parseBytes,
+  parseSeconds,
+  parseSecondsOrNone,
+  parseWhole,
+} from "../system/values.ts";
 
 /** What a relay needs to say goodbye and end after it has drained, and some more. ms */
 const ENDING_MS = 10_000;

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 
-import { FaultError } from "../../protocol/faults.ts";
-import { usage, withoutOptions } from "../args.ts";
-import { chosen, isResumable, unfinished, whatIsThere, type Unfinished } from "../unfinished.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { usage, withoutOptions } from "../system/args.ts";
+import { chosen, isResumable, unfinished, whatIsThere, type Unfinished } from "./unfinished.ts";
 import { commands } from "./all.ts";
-import { reasonOf } from "../system-error.ts";
+import { reasonOf } from "../system/system-error.ts";
 
 export interface ResumeValues {
   readonly number: string | undefined;

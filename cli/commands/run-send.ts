@@ -1,27 +1,36 @@
 import type { ArgsDef } from "citty";
 
-import { isLobby } from "../../protocol/code.ts";
-import { CONNECT_TIMEOUT_MAX_MS, RECEIVERS_WANTED, WAIT_MAX_MS } from "../../protocol/limits.ts";
-import { isTyped, usage, withoutOptions } from "../args.ts";
-import { attend } from "../attend.ts";
-import { begun } from "../begun.ts";
-import { senderCode } from "../code-input.ts";
-import { checkWishes, codeExtras } from "../code-extras.ts";
-import type { SendJob } from "../jobs.ts";
-import type { ForOthers } from "../for-others.ts";
-import { workingFolder } from "../home.ts";
-import { send } from "../library.ts";
-import { onInterrupt, startDeadline } from "../interrupts.ts";
-import { canAsk } from "../prompts.ts";
-import { placeRelay } from "../place-relay.ts";
-import { chooseRelay, chooseToken, receiveCommand, type RelayChoice } from "../relay-choice.ts";
-import { note, relayOfCode } from "../relay-of-code.ts";
+import { isLobby } from "../../protocol/code/code.ts";
+import {
+  CONNECT_TIMEOUT_MAX_MS,
+  RECEIVERS_WANTED,
+  WAIT_MAX_MS,
+} from "../../protocol/wire/limits.ts";
+import { isTyped, usage, withoutOptions } from "../system/args.ts";
+import { attend } from "./run-client.ts";
+import { begun } from "./await-code.ts";
+import { senderCode } from "./code-input.ts";
+import { checkWishes, codeExtras } from "./code-extras.ts";
+import type { SendJob } from "../job/jobs.ts";
+import type { ForOthers } from "../connection/for-others.ts";
+import { workingFolder } from "../system/home.ts";
+import { send } from "../library/library.ts";
+import { onInterrupt, startDeadline } from "../system/interrupts.ts";
+import { canAsk } from "../screen/prompts.ts";
+import { placeRelay } from "../connection/place-relay.ts";
+import {
+  chooseRelay,
+  chooseToken,
+  receiveCommand,
+  type RelayChoice,
+} from "../connection/relay-choice.ts";
+import { note, relayOfCode } from "../connection/relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
-import { shellLine } from "../shell.ts";
-import { notePlace } from "../state-place.ts";
-import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../values.ts";
-import type * as Unfinished from "../unfinished.ts";
-import { whatToSend } from "../what-to-send.ts";
+import { shellLine } from "../system/shell.ts";
+import { notePlace } from "../system/state-place.ts";
+import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../system/values.ts";
+import type * as Unfinished from "./unfinished.ts";
+import { whatToSend } from "./what-to-send.ts";
 
 export interface SendValues {
   readonly path: readonly string[];
@@ -144,7 +153,7 @@ export async function runSend(
   ];
   const again = (): string => {
     // Loaded at the end of a send that is not through, and for no other.
-    const { resumeCommand } = require("../unfinished.ts") as typeof Unfinished;
+    const { resumeCommand } = require("./unfinished.ts") as typeof Unfinished;
     const resume = code?.share === undefined ? undefined : resumeCommand(code.share);
     const how = code === undefined ? "" : " under the same code";
     if (resume === undefined) return `To send it again${how}: ${[...variables, line].join(" ")}`;
@@ -173,7 +182,7 @@ export async function runSend(
 
 /** Loaded where somebody reads it. */
 async function othersReach(relay: RelayChoice): Promise<ForOthers> {
-  const { forOthers } = await import("../for-others.ts");
+  const { forOthers } = await import("../connection/for-others.ts");
   return forOthers(relay);
 }
 

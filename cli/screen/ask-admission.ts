@@ -1,5 +1,5 @@
-import type { ClientEvent } from "../events.ts";
-import { askChoice } from "../prompts.ts";
+import type { ClientEvent } from "../job/events.ts";
+import { askChoice } from "./prompts.ts";
 import { shown } from "./format.ts";
 
 export type AsksEvent = Extract<ClientEvent, { event: "asks" }>;

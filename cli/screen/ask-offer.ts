@@ -1,6 +1,6 @@
-import type { Answer } from "../jobs.ts";
-import { tellAtTerminal } from "../own-terminal.ts";
-import { askChoice } from "../prompts.ts";
+import type { Answer } from "../job/jobs.ts";
+import { tellAtTerminal } from "./own-terminal.ts";
+import { askChoice } from "./prompts.ts";
 import { offerLines } from "./offer-lines.ts";
 import type { OfferEvent, Setting } from "./screen.ts";
 import { makeStyle } from "./style.ts";

@@ -1,5 +1,5 @@
-import type { ClientEvent } from "../events.ts";
-import type { Answer } from "../jobs.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Answer } from "../job/jobs.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 
 // JSON.stringify leaves these as they are, and terminals act upon them.

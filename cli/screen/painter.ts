@@ -1,6 +1,6 @@
 import { createLogUpdate } from "log-update";
 
-import { CURSOR_ON, inForeground, refreshSize } from "../suspension.ts";
+import { CURSOR_ON, inForeground, refreshSize } from "./suspension.ts";
 
 /** A terminal to draw on. */
 export interface Surface {

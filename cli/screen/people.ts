@@ -1,5 +1,5 @@
-import { RECEIVERS_PER_SHARE } from "../../protocol/limits.ts";
-import type { ClientEvent } from "../events.ts";
+import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
+import type { ClientEvent } from "../job/events.ts";
 import { percent } from "./format.ts";
 import { Rate } from "./rate.ts";
 

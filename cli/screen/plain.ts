@@ -1,6 +1,6 @@
-import { RECEIVERS_PER_SHARE } from "../../protocol/limits.ts";
-import type { ClientEvent } from "../events.ts";
-import type { Answer, Outcome } from "../jobs.ts";
+import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Answer, Outcome } from "../job/jobs.ts";
 import { percent, rate, shown, size } from "./format.ts";
 import { People } from "./people.ts";
 import { Rate } from "./rate.ts";

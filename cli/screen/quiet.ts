@@ -1,6 +1,6 @@
 import { shown } from "./format.ts";
-import type { ClientEvent } from "../events.ts";
-import type { Answer } from "../jobs.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Answer } from "../job/jobs.ts";
 import type { PlainOutput } from "./plain.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story } from "./story.ts";

@@ -1,5 +1,5 @@
 /** The receivers of a sender as lines; pure, as wide and high as they are told. */
-import { RECEIVER_LINES, RESULT_LINES } from "../../protocol/limits.ts";
+import { RECEIVER_LINES, RESULT_LINES } from "../../protocol/wire/limits.ts";
 import { count, duration, fill, percent, rate, shown, size, speedOf } from "./format.ts";
 import { isThrough, type Person, type Word } from "./people.ts";
 import type { Paint, Style } from "./style.ts";

@@ -1,7 +1,7 @@
-import type { FaultCode } from "../../protocol/faults.ts";
-import type { ClientEvent } from "../events.ts";
-import type { Answer, Outcome } from "../jobs.ts";
-import type { OnExists } from "../policy.ts";
+import type { FaultCode } from "../../protocol/wire/faults.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Answer, Outcome } from "../job/jobs.ts";
+import type { OnExists } from "../job/policy.ts";
 
 export type OfferEvent = Extract<ClientEvent, { event: "offer" }>;
 

@@ -1,7 +1,7 @@
-import { FAULTS } from "../../protocol/faults.ts";
-import { shownAddress } from "../client.ts";
-import type { ClientEvent } from "../events.ts";
-import type { Outcome } from "../jobs.ts";
+import { FAULTS } from "../../protocol/wire/faults.ts";
+import { shownAddress } from "../library/client.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Outcome } from "../job/jobs.ts";
 import { count, percent, shown, size, took } from "./format.ts";
 import { offerLines } from "./offer-lines.ts";
 import { isStopped, type Setting } from "./screen.ts";

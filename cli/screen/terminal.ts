@@ -1,8 +1,8 @@
-import { LINES_HELD, PROGRESS_EVERY_MS } from "../../protocol/limits.ts";
-import type { ClientEvent } from "../events.ts";
-import type { FileAt } from "../file-at.ts";
-import type { Answer, Outcome } from "../jobs.ts";
-import type { TerminalHold } from "../suspension.ts";
+import { LINES_HELD, PROGRESS_EVERY_MS } from "../../protocol/wire/limits.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { FileAt } from "../job/file-at.ts";
+import type { Answer, Outcome } from "../job/jobs.ts";
+import type { TerminalHold } from "./suspension.ts";
 import { Painter, type Surface } from "./painter.ts";
 import { People } from "./people.ts";
 import { Rate } from "./rate.ts";

@@ -4,9 +4,9 @@ import type * as v from "valibot";
 
 import { aliasesOf, loadAll } from "../../cli/commands/all.ts";
 import type { Command } from "../../cli/commands/command.ts";
-import { ENVIRONMENT } from "../../cli/environment.ts";
-import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/event-schema.ts";
-import { EXIT } from "../../protocol/faults.ts";
+import { ENVIRONMENT } from "../../cli/commands/environment.ts";
+import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/job/event-schema.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { table } from "./markdown.ts";
 
 export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {

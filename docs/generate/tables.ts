@@ -14,9 +14,9 @@ import {
   type FaultWay,
   type MessageType,
 } from "../../protocol/mod.ts";
-import { CLI_FAULTS } from "../../protocol/cli-faults.ts";
-import { RELAY_FAULTS } from "../../protocol/relay-faults.ts";
-import { typed } from "../../cli/relay-limits.ts";
+import { CLI_FAULTS } from "../../protocol/wire/cli-faults.ts";
+import { RELAY_FAULTS } from "../../protocol/wire/relay-faults.ts";
+import { typed } from "../../cli/commands/relay-limits.ts";
 import { METRICS } from "../../relay/admin/metric-table.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
 import { manualPage } from "./man.ts";

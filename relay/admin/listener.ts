@@ -2,17 +2,22 @@ import { randomBytes } from "node:crypto";
 
 import { ADMIN_REQUESTS, CERTIFICATE_EVERY_MS, FaultError } from "../../protocol/mod.ts";
 
-import { localAddress } from "../address.ts";
-import { KeptCertificate, type CertificateFiles, type Look, type TlsPair } from "../certificate.ts";
-import { guardPort, listenFault } from "../guard.ts";
-import { CAN_SHARE_PORT, Listener } from "../listener.ts";
-import { refusal } from "../http-refusal.ts";
-import { TokenBook } from "../tokens.ts";
+import { localAddress } from "../access/address.ts";
+import {
+  KeptCertificate,
+  type CertificateFiles,
+  type Look,
+  type TlsPair,
+} from "../access/certificate.ts";
+import { guardPort, listenFault } from "../system/guard.ts";
+import { CAN_SHARE_PORT, Listener } from "../net/listener.ts";
+import { refusal } from "../net/http-refusal.ts";
+import { TokenBook } from "../access/tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
-import { isLogDiskFull } from "./log-room.ts";
+import { isLogDiskFull } from "./log-space.ts";
 import type { Managed } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
-import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./ours.ts";
+import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";
 import { metricSource, overview } from "./overview.ts";
 
 const IDLE_SECONDS = 10;

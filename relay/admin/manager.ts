@@ -1,8 +1,8 @@
-import type { Certificate } from "../certificate.ts";
-import type { Directory } from "../directory.ts";
-import type { Policy } from "../policy.ts";
-import type { PoolBuffers } from "../pool.ts";
-import type { Ban, Bans } from "./bans.ts";
+import type { Certificate } from "../access/certificate.ts";
+import type { Directory } from "../main/directory.ts";
+import type { Policy } from "../access/policy.ts";
+import type { PoolBuffers } from "../log/block-pool.ts";
+import type { Ban, Bans } from "../access/bans.ts";
 import type { Measuring } from "./measuring.ts";
 
 /** What health checks ask for. */

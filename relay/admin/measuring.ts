@@ -1,6 +1,6 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 
-import { addTotals, noTotals, type Totals, type WorkerMeasures } from "../measures.ts";
+import { addTotals, noTotals, type Totals, type WorkerMeasures } from "../worker/measures.ts";
 
 /** A measurement of that age is told again: any number of readers costs the workers one question. ms */
 const FRESH_MS = 250;

@@ -1,9 +1,9 @@
 /** What the status command and the page show. */
 import { isOpen } from "../../protocol/mod.ts";
 
-import { addLanes, addTotals, noLanes, noTotals, type ShareMeasures } from "../measures.ts";
-import { heldBlocks } from "../pool.ts";
-import type { Ban } from "./bans.ts";
+import { addLanes, addTotals, noLanes, noTotals, type ShareMeasures } from "../worker/measures.ts";
+import { heldBlocks } from "../log/block-pool.ts";
+import type { Ban } from "../access/bans.ts";
 import type { Managed } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Bans } from "../../relay/admin/bans.ts";
+import { Bans } from "../../relay/access/bans.ts";
 import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../relay/mod.ts";
 import { WINDOW_RECORDS } from "../../protocol/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";

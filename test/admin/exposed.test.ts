@@ -4,8 +4,8 @@ import { writeFileSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 
-import { askFor, askOverview, findManager } from "../../cli/relay-manager.ts";
-import { leaveTicket } from "../../cli/relay-tickets.ts";
+import { askFor, askOverview, findManager } from "../../cli/operator/admin-client.ts";
+import { leaveTicket } from "../../cli/operator/tickets.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { laterFaultOf, temporaryFolder } from "../cli/disk.ts";

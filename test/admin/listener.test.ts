@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { METRICS } from "../../relay/admin/metric-table.ts";
-import { makeToken, type KnownToken, type TokenRole } from "../../relay/tokens.ts";
+import { makeToken, type KnownToken, type TokenRole } from "../../relay/access/tokens.ts";
 import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../relay/mod.ts";
 import { WINDOW_RECORDS, toHex } from "../../protocol/mod.ts";
 import { laterFaultOf } from "../cli/disk.ts";

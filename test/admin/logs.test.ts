@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 
-import { jsonLog, prettyText } from "../../cli/relay-log.ts";
+import { jsonLog, prettyText } from "../../cli/operator/log-lines.ts";
 import { toHex } from "../../protocol/mod.ts";
 import { startRelay, type Relay, type Report } from "../../relay/mod.ts";
-import { REPORT_TEXT, REPORTS_PER_SECOND, Reports } from "../../relay/reports.ts";
+import { REPORT_TEXT, REPORTS_PER_SECOND, Reports } from "../../relay/worker/reports.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { RelayCommand } from "../cli/relay-command.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";

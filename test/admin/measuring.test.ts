@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { Measuring } from "../../relay/admin/measuring.ts";
-import { MemoryBudget } from "../../relay/memory.ts";
-import { noLanes, noTotals, type WorkerMeasures } from "../../relay/measures.ts";
+import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
+import { noLanes, noTotals, type WorkerMeasures } from "../../relay/worker/measures.ts";
 import { parseExposition } from "./exposition.ts";
 
 function measures(worker: number, bytesOut: number): WorkerMeasures {

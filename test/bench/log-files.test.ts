@@ -8,7 +8,7 @@ import { at } from "../../bench/load/pattern.ts";
 import { parseOptions } from "../../bench/options.ts";
 import { large } from "../../bench/scenarios/large.ts";
 import { naive } from "../../bench/systems/naive.ts";
-import { createLogFile } from "../../relay/store.ts";
+import { createLogFile } from "../../relay/log/store.ts";
 import { measure, MiB } from "./load.ts";
 
 const RUN_MS = 20_000;

@@ -4,15 +4,15 @@ import type { ArgsDef } from "citty";
 
 import key from "../../cli/commands/key.ts";
 import recv from "../../cli/commands/recv.ts";
-import { VALUE_OPTIONS } from "../../protocol/code-text.ts";
-import { checkArgs } from "../../cli/args.ts";
-import { relayAddress } from "../../cli/client.ts";
-import { completeCode } from "../../cli/code-input.ts";
-import { chooseRelay, receiveCommand } from "../../cli/relay-choice.ts";
-import { shellLine, shellQuote } from "../../cli/shell.ts";
-import { suggest } from "../../cli/suggest.ts";
-import { parseRate, parseSeconds, parseWhole } from "../../cli/values.ts";
-import { FaultError } from "../../protocol/faults.ts";
+import { VALUE_OPTIONS } from "../../protocol/code/code-text.ts";
+import { checkArgs } from "../../cli/system/args.ts";
+import { relayAddress } from "../../cli/library/client.ts";
+import { completeCode } from "../../cli/commands/code-input.ts";
+import { chooseRelay, receiveCommand } from "../../cli/connection/relay-choice.ts";
+import { shellLine, shellQuote } from "../../cli/system/shell.ts";
+import { suggest } from "../../cli/system/suggest.ts";
+import { parseRate, parseSeconds, parseWhole } from "../../cli/system/values.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
 
 /** What it throws, as its code and detail; undefined when it does not throw. */
 function fault(call: () => unknown): { code: string; detail: string | undefined } | undefined {

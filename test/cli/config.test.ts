@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { commands, loadAll } from "../../cli/commands/all.ts";
-import { configPath, parseConfig } from "../../cli/config.ts";
+import { configPath, parseConfig } from "../../cli/commands/configuration.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv, openPty } from "./pty.ts";
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { FAULTS } from "../../protocol/faults.ts";
+import { FAULTS } from "../../protocol/wire/faults.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";

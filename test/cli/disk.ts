@@ -2,11 +2,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FaultError } from "../../protocol/faults.ts";
-import { encodeManifest, type EncodedManifest } from "../../protocol/encode-manifest.ts";
-import { parseSafePath, senderName } from "../../protocol/names.ts";
-import { plainOffset, recordBytes } from "../../protocol/sizes.ts";
-import { concat } from "../../protocol/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { encodeManifest, type EncodedManifest } from "../../protocol/content/encode-manifest.ts";
+import { parseSafePath, senderName } from "../../protocol/content/names.ts";
+import { plainOffset, recordBytes } from "../../protocol/wire/sizes.ts";
+import { concat } from "../../protocol/wire/bytes.ts";
 
 /** Small, so that few bytes make many records. */
 export const RECORD_SIZE = 128;

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { checkClock } from "../../cli/doctor/relay.ts";
-import { checkTerminal } from "../../cli/doctor/machine.ts";
+import { checkClock } from "../../cli/commands/doctor/relay.ts";
+import { checkTerminal } from "../../cli/commands/doctor/machine.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv, openPty } from "./pty.ts";

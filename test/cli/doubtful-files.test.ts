@@ -2,12 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { unsoundEvent } from "../../cli/file-watch.ts";
-import { FilesContent } from "../../cli/files-content.ts";
-import { listPaths } from "../../cli/file-list.ts";
-import { KnownSource } from "../../cli/known-source.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { SOURCE_FILES_OPEN, UNSOUND_TOLD } from "../../protocol/limits.ts";
+import { unsoundEvent } from "../../cli/send/file-watch.ts";
+import { FilesContent } from "../../cli/send/files-content.ts";
+import { listPaths } from "../../cli/send/file-list.ts";
+import { KnownSource } from "../../cli/send/known-source.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { SOURCE_FILES_OPEN, UNSOUND_TOLD } from "../../protocol/wire/limits.ts";
 import { DATA_BYTES, RECORD_SIZE, seededBytes, temporaryFolder } from "./disk.ts";
 
 const SIZE = 6 * DATA_BYTES;

@@ -1,9 +1,9 @@
 /** The files of a share in its next edition. */
 import { describe, expect, test } from "bun:test";
-import { editionAfter, type Former } from "../../cli/editions.ts";
-import { encodeManifest } from "../../protocol/encode-manifest.ts";
-import { STATES_VERSION, type ManifestFile } from "../../protocol/manifest.ts";
-import { parseSafePath } from "../../protocol/names.ts";
+import { editionAfter, type Former } from "../../cli/send/editions.ts";
+import { encodeManifest } from "../../protocol/content/encode-manifest.ts";
+import { STATES_VERSION, type ManifestFile } from "../../protocol/content/manifest.ts";
+import { parseSafePath } from "../../protocol/content/names.ts";
 
 const id = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
 const file = (path: string, type: ManifestFile["type"] = "file"): ManifestFile => ({

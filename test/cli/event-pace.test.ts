@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { EventPace } from "../../cli/event-pace.ts";
-import type { ClientEvent } from "../../cli/events.ts";
+import { EventPace } from "../../cli/job/event-pace.ts";
+import type { ClientEvent } from "../../cli/job/events.ts";
 import {
   EVENTS_AT_ONCE,
   EVENTS_EVERY_MS,

@@ -4,8 +4,8 @@ import { appendFileSync, chmodSync, mkdirSync, statSync, symlinkSync } from "nod
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { clientEvent, doctorEvent, relayEvent } from "../../cli/event-schema.ts";
-import { EXIT } from "../../protocol/faults.ts";
+import { clientEvent, doctorEvent, relayEvent } from "../../cli/job/event-schema.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { makeFile } from "../e2e/files.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";

@@ -17,11 +17,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { listPaths, type FileList, type ListOptions } from "../../cli/file-list.ts";
-import { FilesContent } from "../../cli/files-content.ts";
-import { UNSENDABLE_TOLD } from "../../protocol/limits.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../protocol/limits.ts";
+import { listPaths, type FileList, type ListOptions } from "../../cli/send/file-list.ts";
+import { FilesContent } from "../../cli/send/files-content.ts";
+import { UNSENDABLE_TOLD } from "../../protocol/wire/limits.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../protocol/wire/limits.ts";
 import { temporaryFolder } from "./disk.ts";
 import { boundByModes } from "../needs.ts";
 import { faultOfAsync } from "../protocol/faults.ts";
@@ -263,7 +263,7 @@ describe("F33 what is no file or folder inside a folder", () => {
     plant(top, { "con/y": "y", "git/.gitignore": "secret", "git/secret": "s" });
     for (const name of ["b", "c", "git/.gitignore"]) chmodSync(join(top, name), 0);
     chmodSync(join(top, "e"), 0o644); // may be listed, and not searched
-    const module = join(import.meta.dir, "../../cli/file-list.ts");
+    const module = join(import.meta.dir, "../../cli/send/file-list.ts");
     const code = `import { listPaths } from ${JSON.stringify(module)};
       const { signal } = new AbortController();
       const top = ${JSON.stringify(top)};

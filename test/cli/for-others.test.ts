@@ -5,9 +5,9 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { forOthers, type Surroundings } from "../../cli/for-others.ts";
-import { ownAddresses } from "../../cli/own-addresses.ts";
-import { chooseRelay } from "../../cli/relay-choice.ts";
+import { forOthers, type Surroundings } from "../../cli/connection/for-others.ts";
+import { ownAddresses } from "../../cli/connection/own-addresses.ts";
+import { chooseRelay } from "../../cli/connection/relay-choice.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";

@@ -1,16 +1,16 @@
 /** A share that takes the place of another: what of that is here is moved into its partial, and is not fetched. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import { Folder } from "../../cli/folder.ts";
-import { FormerEdition } from "../../cli/former-edition.ts";
-import type { PartialShare } from "../../cli/partial.ts";
-import { PartialTree } from "../../cli/partial-tree.ts";
-import { concat } from "../../protocol/bytes.ts";
-import { encodeManifest } from "../../protocol/encode-manifest.ts";
-import { STATES_VERSION, type Edition } from "../../protocol/manifest.ts";
-import { parseSafePath } from "../../protocol/names.ts";
-import { plainOffset, recordBytes } from "../../protocol/sizes.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import { Folder } from "../../cli/system/folder.ts";
+import { FormerEdition } from "../../cli/receive/former-edition.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
+import { PartialTree } from "../../cli/receive/partial-tree.ts";
+import { concat } from "../../protocol/wire/bytes.ts";
+import { encodeManifest } from "../../protocol/content/encode-manifest.ts";
+import { STATES_VERSION, type Edition } from "../../protocol/content/manifest.ts";
+import { parseSafePath } from "../../protocol/content/names.ts";
+import { plainOffset, recordBytes } from "../../protocol/wire/sizes.ts";
 import { bytesOf, list, RECORD_SIZE, seededBytes, temporaryFolder } from "./disk.ts";
 
 const SIZES = { a: 5000, b: 300, c: 4000 } as const;

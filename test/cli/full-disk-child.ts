@@ -1,9 +1,9 @@
 /** Receives into a file system that is too small, and says what happened as one line of JSON. */
 import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import { checkSpace } from "../../cli/folder.ts";
-import type { PartialShare } from "../../cli/partial.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import { checkSpace } from "../../cli/system/folder.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
 import { bytesOf, faultOf, list, testShare } from "./disk.ts";
 
 const dir = process.argv[2]!;

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { checkSpace, diskFault } from "../../cli/folder.ts";
-import { writeFully } from "../../cli/own-file.ts";
+import { checkSpace, diskFault } from "../../cli/system/folder.ts";
+import { writeFully } from "../../cli/system/own-file.ts";
 import { faultOf, temporaryFolder } from "./disk.ts";
 import { mountNamespace } from "../needs.ts";
 

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mkdtempSync, mkdirSync } from "node:fs";
-import { statePath } from "../../cli/state.ts";
+import { statePath } from "../../cli/system/state.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";
 import { makeFile } from "../e2e/files.ts";

@@ -1,17 +1,17 @@
 /** Small habits that people bring with them from other programs. */
 import { describe, expect, test } from "bun:test";
 
-import { checkArgs } from "../../cli/args.ts";
-import { runCommandLine } from "../../cli/command-line.ts";
+import { checkArgs } from "../../cli/system/args.ts";
+import { runCommandLine } from "../../cli/commands/dispatcher.ts";
 import { aliases, calledBy, commands } from "../../cli/commands/all.ts";
-import type { ClientEvent } from "../../cli/events.ts";
-import { ownName } from "../../cli/library.ts";
-import { noSuchCommand } from "../../cli/no-such-command.ts";
+import type { ClientEvent } from "../../cli/job/events.ts";
+import { ownName } from "../../cli/library/library.ts";
+import { noSuchCommand } from "../../cli/commands/no-such-command.ts";
 import { asciiMarks, showsUtf8 } from "../../cli/screen/ascii.ts";
 import { PlainScreen } from "../../cli/screen/plain.ts";
 import { QuietScreen } from "../../cli/screen/quiet.ts";
-import { unknownVariables } from "../../cli/unknown-variables.ts";
-import { variableFor } from "../../cli/settings.ts";
+import { unknownVariables } from "../../cli/commands/unknown-variables.ts";
+import { variableFor } from "../../cli/commands/settings.ts";
 import { RECEIVER, SEND, SENDER, receiver } from "./stories.ts";
 
 const main = `${import.meta.dir}/../../cli/main.ts`;

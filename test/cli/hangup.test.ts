@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { unfinished } from "../../cli/unfinished.ts";
-import { EXIT } from "../../protocol/faults.ts";
+import { unfinished } from "../../cli/commands/unfinished.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { makeFile } from "../e2e/files.ts";
 import { temporaryFolder } from "./disk.ts";

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { HeldFolder } from "../../cli/held-folder.ts";
+import { HeldFolder } from "../../cli/system/held-folder.ts";
 import { bytesOf, faultOf, list, temporaryFolder } from "./disk.ts";
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;

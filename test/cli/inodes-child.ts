@@ -6,11 +6,11 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { compare } from "../../cli/changes.ts";
-import { SOURCE_FILES_OPEN } from "../../protocol/limits.ts";
-import { KnownSource } from "../../cli/known-source.ts";
-import { FilesContent } from "../../cli/files-content.ts";
-import { listPaths } from "../../cli/file-list.ts";
+import { compare } from "../../cli/send/changes.ts";
+import { SOURCE_FILES_OPEN } from "../../protocol/wire/limits.ts";
+import { KnownSource } from "../../cli/send/known-source.ts";
+import { FilesContent } from "../../cli/send/files-content.ts";
+import { listPaths } from "../../cli/send/file-list.ts";
 
 const RECORD_SIZE = 128;
 const [folder = ""] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { lstatSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
-import { Identities } from "../../cli/identities.ts";
+import { Identities } from "../../cli/send/identities.ts";
 import { temporaryFolder } from "./disk.ts";
 import { mountNamespace } from "../needs.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { Keeper } from "../../cli/keeper.ts";
-import type { KeptSend } from "../../cli/kept-send.ts";
+import { Keeper } from "../../cli/send/resume-store.ts";
+import type { KeptSend } from "../../cli/send/kept-send.ts";
 import { faultOf } from "./disk.ts";
 
 /** A file system that lost its disk. */

@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as fc from "fast-check";
-import { listPaths } from "../../cli/file-list.ts";
-import type { LeaveOut } from "../../cli/left-out.ts";
-import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../../protocol/limits.ts";
+import { listPaths } from "../../cli/send/file-list.ts";
+import type { LeaveOut } from "../../cli/send/ignore-rules.ts";
+import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../../protocol/wire/limits.ts";
 import { temporaryFolder } from "./disk.ts";
 import { faultOfAsync } from "../protocol/faults.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { FaultError, receive, send, type ReceiveOptions, type SendOptions } from "../../cli/mod.ts";
-import { RECEIVE_OPTIONS, SEND_OPTIONS } from "../../cli/library-options.ts";
+import { RECEIVE_OPTIONS, SEND_OPTIONS } from "../../cli/library/library-options.ts";
 
 /** Every option has a check: without one this does not compile. */
 const CHECKED: {

@@ -78,7 +78,7 @@ describe("help and version", () => {
     const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "pipe" });
     const loaded = await child.stderr.text();
     expect(await child.exited).toBe(0);
-    expect(loaded).toContain("cli/command-line.ts");
+    expect(loaded).toContain("cli/commands/dispatcher.ts");
     expect(loaded).not.toMatch(/protocol\/mod|msgpackr|valibot|log-update|cli\/client|crypto/);
   });
 
@@ -92,7 +92,7 @@ describe("help and version", () => {
       const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
       const loaded = await child.stdout.text();
       expect(await child.exited).toBe(0);
-      expect(loaded).toContain("cli/client.ts");
+      expect(loaded).toContain("cli/library/client.ts");
       expect(loaded).not.toMatch(/protocol\/mod|msgpackr|valibot/);
     },
   );

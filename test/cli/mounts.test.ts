@@ -2,16 +2,16 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import { Folder } from "../../cli/folder.ts";
-import { HeldFolder } from "../../cli/held-folder.ts";
-import { namesHere } from "../../cli/names-here.ts";
-import type { PartialShare } from "../../cli/partial.ts";
-import { ON_EXISTS, type OnExists, type Policy } from "../../cli/policy.ts";
-import { Survey } from "../../cli/survey.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { decodeHead } from "../../protocol/manifest.ts";
-import { packMap as pack } from "../../protocol/msgpack.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import { Folder } from "../../cli/system/folder.ts";
+import { HeldFolder } from "../../cli/system/held-folder.ts";
+import { namesHere } from "../../cli/receive/names-here.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
+import { ON_EXISTS, type OnExists, type Policy } from "../../cli/job/policy.ts";
+import { Survey } from "../../cli/receive/destination-survey.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { decodeHead } from "../../protocol/content/manifest.ts";
+import { packMap as pack } from "../../protocol/wire/msgpack.ts";
 import { bytesOf, list, listTree, temporaryFolder, testShare, testTree } from "./disk.ts";
 import {
   canMount,
@@ -226,8 +226,8 @@ describe.skipIf(!canMount)("the state folder on a mount that shows another owner
     const before = process.env["XDG_STATE_HOME"];
     process.env["XDG_STATE_HOME"] = mount.path;
     try {
-      const { keptReceives, registerReceive } = await import("../../cli/state.ts");
-      const { parseSenderCode } = await import("../../protocol/code.ts");
+      const { keptReceives, registerReceive } = await import("../../cli/system/state.ts");
+      const { parseSenderCode } = await import("../../protocol/code/code.ts");
       const receive = {
         share: "00".repeat(16),
         code: parseSenderCode("abandon-ability-able-about-above-absent"),

@@ -3,7 +3,7 @@
  * be killed. Its argument is the name of the folder in the state; it goes on from what is there.
  */
 import { writeSync } from "node:fs";
-import { KeptSend } from "../../cli/kept-send.ts";
+import { KeptSend } from "../../cli/send/kept-send.ts";
 import { tagOf } from "./kept-tags.ts";
 
 const kept = KeptSend.claim(process.argv[2]!);

@@ -6,10 +6,10 @@ import { join } from "node:path";
 
 import recv from "../../cli/commands/recv.ts";
 import relayCommand from "../../cli/commands/relay.ts";
-import type { ClientEvent } from "../../cli/events.ts";
+import type { ClientEvent } from "../../cli/job/events.ts";
 import { receive, send, type Client } from "../../cli/mod.ts";
-import { LineFlow, STUCK_MS } from "../../cli/line-flow.ts";
-import { settingsFor } from "../../cli/settings.ts";
+import { LineFlow, STUCK_MS } from "../../cli/connection/line-flow.ts";
+import { settingsFor } from "../../cli/commands/settings.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { makeFile } from "../e2e/files.ts";
 import { temporaryFolder } from "./disk.ts";

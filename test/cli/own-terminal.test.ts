@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { send } from "../../cli/library.ts";
+import { send } from "../../cli/library/library.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { fileshare } from "../command.ts";
 import { temporaryFolder } from "./disk.ts";

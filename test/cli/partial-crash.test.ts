@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import type { FinishPolicy } from "../../cli/place.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import type { FinishPolicy } from "../../cli/receive/place.ts";
 import { buildCrashing } from "./crashing-fs.ts";
 import { bytesOf, DATA_BYTES, list, seededBytes, temporaryFolder, testShare } from "./disk.ts";
 import type { Orders } from "./receive-child.ts";

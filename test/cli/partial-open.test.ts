@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import type { PartialShare } from "../../cli/partial.ts";
-import { concat } from "../../protocol/bytes.ts";
-import { RECORD_INDEX } from "../../protocol/limits.ts";
-import { encodeManifest } from "../../protocol/encode-manifest.ts";
-import { senderName } from "../../protocol/names.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
+import { concat } from "../../protocol/wire/bytes.ts";
+import { RECORD_INDEX } from "../../protocol/wire/limits.ts";
+import { encodeManifest } from "../../protocol/content/encode-manifest.ts";
+import { senderName } from "../../protocol/content/names.ts";
 import { bytesOf, faultOf, list, RECORD_SIZE, seededBytes, temporaryFolder } from "./disk.ts";
 
 const SHARE = seededBytes(1, 16);

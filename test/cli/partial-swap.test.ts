@@ -16,9 +16,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import type { PartialShare } from "../../cli/partial.ts";
-import type { Policy } from "../../cli/policy.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
+import type { Policy } from "../../cli/job/policy.ts";
 import {
   DATA_BYTES,
   bytesOf,

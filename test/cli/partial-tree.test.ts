@@ -16,11 +16,11 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import { Folder } from "../../cli/folder.ts";
-import type { PartialShare } from "../../cli/partial.ts";
-import type { OnExists, Policy } from "../../cli/policy.ts";
-import { Survey } from "../../cli/survey.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import { Folder } from "../../cli/system/folder.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
+import type { OnExists, Policy } from "../../cli/job/policy.ts";
+import { Survey } from "../../cli/receive/destination-survey.ts";
 import {
   bytesOf,
   DATA_BYTES,

@@ -19,10 +19,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import { formatPartialName, parsePartialName, thisProcess } from "../../cli/owner.ts";
-import type { PartialShare } from "../../cli/partial.ts";
-import { NUMBERED_NAMES } from "../../protocol/limits.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import { formatPartialName, parsePartialName, thisProcess } from "../../cli/system/owner.ts";
+import type { PartialShare } from "../../cli/receive/partial.ts";
+import { NUMBERED_NAMES } from "../../protocol/wire/limits.ts";
 import {
   bytesOf,
   DATA_BYTES,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync, type PathLike } from "node:fs";
 import { join } from "node:path";
-import { Folder } from "../../cli/folder.ts";
-import type { Destiny } from "../../cli/journal.ts";
-import { finalName, place, type Move } from "../../cli/place.ts";
-import { parseSafeName } from "../../protocol/names.ts";
+import { Folder } from "../../cli/system/folder.ts";
+import type { Destiny } from "../../cli/receive/journal.ts";
+import { finalName, place, type Move } from "../../cli/receive/place.ts";
+import { parseSafeName } from "../../protocol/content/names.ts";
 import { faultOf, laterFaultOf, list, temporaryFolder } from "./disk.ts";
 
 /** As FAT answers. */

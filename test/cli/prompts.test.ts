@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { relayAddress, startClient, type Client } from "../../cli/client.ts";
-import { parseCode } from "../../protocol/code.ts";
+import { relayAddress, startClient, type Client } from "../../cli/library/client.ts";
+import { parseCode } from "../../protocol/code/code.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "./disk.ts";
 import { openPty } from "./pty.ts";
@@ -333,7 +333,7 @@ describe("the terminal", () => {
 });
 
 test("the first signal stops what is under way, the second ends at once", async () => {
-  const interrupts = JSON.stringify(`${import.meta.dir}/../../cli/interrupts.ts`);
+  const interrupts = JSON.stringify(`${import.meta.dir}/../../cli/system/interrupts.ts`);
   const script = `
     const { listenForSignals, onInterrupt } = await import(${interrupts});
     listenForSignals((exitCode) => process.exit(exitCode));

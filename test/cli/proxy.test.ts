@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { proxyFor, proxyShown } from "../../cli/proxy.ts";
+import { proxyFor, proxyShown } from "../../cli/connection/proxy.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { makeFile } from "../e2e/files.ts";

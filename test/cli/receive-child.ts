@@ -2,8 +2,8 @@
  * A receiver's disk side as a process of its own, to be killed: it finds or begins the partial of
  * a share and writes what is missing. What it was told and what it did are lines of JSON.
  */
-import { findPartial, openPartial } from "../../cli/find-partial.ts";
-import type { FinishPolicy } from "../../cli/place.ts";
+import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
+import type { FinishPolicy } from "../../cli/receive/place.ts";
 import { testShare, testTree, type TreeEntry } from "./disk.ts";
 
 export interface Orders {

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ReceiverId } from "../../cli/receiver-ids.ts";
-import { statePath } from "../../cli/state.ts";
+import { ReceiverId } from "../../cli/receive/receiver-ids.ts";
+import { statePath } from "../../cli/system/state.ts";
 import { RECEIVER_IDS_KEPT, RECEIVER_IDS_MS, toHex } from "../../protocol/mod.ts";
 import { lines } from "../e2e/processes.ts";
 import { stateOfEachTest } from "../own-state.ts";
@@ -65,7 +65,7 @@ test("a receiver takes the id of its partial if no other has it now", () => {
 
 /** Claims the share's id in a process of its own, and is killed with it if it shall be. */
 async function inProcess(kill: boolean): Promise<string> {
-  const url = new URL("../../cli/receiver-ids.ts", import.meta.url).href;
+  const url = new URL("../../cli/receive/receiver-ids.ts", import.meta.url).href;
   const code = `
     const { ReceiverId } = await import(${JSON.stringify(url)});
     const id = ReceiverId.claim(${JSON.stringify(share)});

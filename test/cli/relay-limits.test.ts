@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { loadAll } from "../../cli/commands/all.ts";
-import { parseRelayLimits, typed } from "../../cli/relay-limits.ts";
+import { parseRelayLimits, typed } from "../../cli/commands/relay-limits.ts";
 import {
   FAULTS,
   FaultError,
@@ -11,8 +11,8 @@ import {
   limits as allLimits,
   type RelayLimitName,
 } from "../../protocol/mod.ts";
-import { Refusals, createRefusals, refusalsIn } from "../../relay/refusals.ts";
-import { DEFAULT_LIMITS, checkLimits, overLimit } from "../../relay/relay-limits.ts";
+import { Refusals, createRefusals, refusalsIn } from "../../relay/limits/refusal-counters.ts";
+import { DEFAULT_LIMITS, checkLimits, overLimit } from "../../relay/limits/operator-limits.ts";
 
 type Given = Record<RelayLimitName, string | undefined>;
 const NONE = Object.fromEntries(RELAY_LIMIT_NAMES.map((name) => [name, undefined])) as Given;

@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSyn
 import { join } from "node:path";
 
 import { EXIT, FaultError } from "../../protocol/mod.ts";
-import { adminAddress, atAdminAddress } from "../../cli/relay-admin.ts";
-import { findTickets, leaveTicket } from "../../cli/relay-tickets.ts";
-import type { RelayOverview } from "../../cli/relay-overview.ts";
-import { NO_RATES, ratesBetween, relayStatusLines } from "../../cli/screen/relay-status.ts";
+import { adminAddress, atAdminAddress } from "../../cli/commands/relay-admin.ts";
+import { findTickets, leaveTicket } from "../../cli/operator/tickets.ts";
+import type { RelayOverview } from "../../cli/operator/overview.ts";
+import { NO_RATES, ratesBetween, relayStatusLines } from "../../cli/operator/status-screen.ts";
 import { makeStyle } from "../../cli/screen/style.ts";
 import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
 import { faultOf, laterFaultOf, temporaryFolder } from "./disk.ts";

@@ -5,11 +5,11 @@ import { join } from "node:path";
 
 import recvCommand from "../../cli/commands/recv.ts";
 import sendCommand from "../../cli/commands/send.ts";
-import { keptSends } from "../../cli/kept-sends.ts";
-import { receive, send } from "../../cli/library.ts";
-import { keptReceives } from "../../cli/state.ts";
-import { unfinished } from "../../cli/unfinished.ts";
-import { EXIT } from "../../protocol/faults.ts";
+import { keptSends } from "../../cli/send/kept-sends.ts";
+import { receive, send } from "../../cli/library/library.ts";
+import { keptReceives } from "../../cli/system/state.ts";
+import { unfinished } from "../../cli/commands/unfinished.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { makeFile } from "../e2e/files.ts";

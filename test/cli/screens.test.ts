@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import type { ClientEvent } from "../../cli/events.ts";
-import type { Outcome } from "../../cli/jobs.ts";
+import type { ClientEvent } from "../../cli/job/events.ts";
+import type { Outcome } from "../../cli/job/jobs.ts";
 import { JsonScreen } from "../../cli/screen/json.ts";
 import { duration, percent, shown, size, took } from "../../cli/screen/format.ts";
 import { PlainScreen } from "../../cli/screen/plain.ts";

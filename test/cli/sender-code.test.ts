@@ -3,11 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { hostname } from "node:os";
 import { send } from "fileshare";
 
-import { checkSenderCode } from "../../cli/sender-code.ts";
-import type { SendWhat } from "../../cli/source.ts";
-import { EXIT } from "../../protocol/faults.ts";
-import { LOBBY_CODE, makeCode, parseSenderCode } from "../../protocol/code.ts";
-import { OWN_CODE_BITS } from "../../protocol/limits.ts";
+import { checkSenderCode } from "../../cli/send/sender-code.ts";
+import type { SendWhat } from "../../cli/send/source.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
+import { LOBBY_CODE, makeCode, parseSenderCode } from "../../protocol/code/code.ts";
+import { OWN_CODE_BITS } from "../../protocol/wire/limits.ts";
 import { fileshare } from "../command.ts";
 import { faultOf } from "../protocol/faults.ts";
 

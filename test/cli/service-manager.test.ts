@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { FFIType, dlopen, ptr } from "bun:ffi";
 import { join } from "node:path";
 
-import { tellServiceManager } from "../../cli/service-manager.ts";
+import { tellServiceManager } from "../../cli/operator/service-manager.ts";
 import { EXIT } from "../../protocol/mod.ts";
 import { temporaryFolder } from "./disk.ts";
 import { cleanEnv } from "./pty.ts";

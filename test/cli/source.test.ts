@@ -10,11 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { listPaths } from "../../cli/file-list.ts";
-import { FilesContent } from "../../cli/files-content.ts";
-import { KnownSource } from "../../cli/known-source.ts";
-import { concat } from "../../protocol/bytes.ts";
-import { FaultError } from "../../protocol/faults.ts";
+import { listPaths } from "../../cli/send/file-list.ts";
+import { FilesContent } from "../../cli/send/files-content.ts";
+import { KnownSource } from "../../cli/send/known-source.ts";
+import { concat } from "../../protocol/wire/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
 import { DATA_BYTES, RECORD_SIZE, seededBytes, temporaryFolder } from "./disk.ts";
 
 const SHARE = seededBytes(7, 16);
@@ -115,7 +115,7 @@ describe("a source that can be opened", () => {
       return;
     }
     // Root reads everything, so it is someone else who tries; Bun itself may be where only root reads.
-    const module = join(import.meta.dir, "../../cli/file-list.ts");
+    const module = join(import.meta.dir, "../../cli/send/file-list.ts");
     const code = `import { listPaths } from ${JSON.stringify(module)};
       process.setgid(65534);
       process.setuid(65534);

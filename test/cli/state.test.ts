@@ -18,9 +18,9 @@ import {
   statePath,
   unregisterReceive,
   type KeptReceive,
-} from "../../cli/state.ts";
-import { parseCode, type Code } from "../../protocol/code.ts";
-import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/limits.ts";
+} from "../../cli/system/state.ts";
+import { parseCode, type Code } from "../../protocol/code/code.ts";
+import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/wire/limits.ts";
 import { stateOfEachTest } from "../own-state.ts";
 
 const folder = stateOfEachTest();

@@ -3,12 +3,12 @@ import { expect, test } from "bun:test";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RecordData } from "../../cli/source.ts";
-import { StreamSource } from "../../cli/stream-source.ts";
-import { concat } from "../../protocol/bytes.ts";
-import { CREDIT_RECORDS, RECORD_INDEX } from "../../protocol/limits.ts";
-import { senderName } from "../../protocol/names.ts";
-import { dataPerRecord, OPEN_RECORD_SIZE } from "../../protocol/sizes.ts";
+import type { RecordData } from "../../cli/send/source.ts";
+import { StreamSource } from "../../cli/send/stream-source.ts";
+import { concat } from "../../protocol/wire/bytes.ts";
+import { CREDIT_RECORDS, RECORD_INDEX } from "../../protocol/wire/limits.ts";
+import { senderName } from "../../protocol/content/names.ts";
+import { dataPerRecord, OPEN_RECORD_SIZE } from "../../protocol/wire/sizes.ts";
 import { faultOfAsync } from "../protocol/faults.ts";
 import { seededBytes, temporaryFolder } from "./disk.ts";
 

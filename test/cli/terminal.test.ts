@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import { LINES_HELD } from "../../protocol/limits.ts";
-import type { ClientEvent } from "../../cli/events.ts";
-import type { Answer } from "../../cli/jobs.ts";
+import { LINES_HELD } from "../../protocol/wire/limits.ts";
+import type { ClientEvent } from "../../cli/job/events.ts";
+import type { Answer } from "../../cli/job/jobs.ts";
 import type { OfferEvent, Setting } from "../../cli/screen/screen.ts";
 import { TerminalScreen } from "../../cli/screen/terminal.ts";
 import { gridOf, makeScreen } from "./pty.ts";

@@ -4,10 +4,10 @@ import { appendFileSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { listEvent } from "../../cli/event-schema.ts";
-import { registerReceive } from "../../cli/state.ts";
-import { parseCode } from "../../protocol/code.ts";
-import { EXIT } from "../../protocol/faults.ts";
+import { listEvent } from "../../cli/job/event-schema.ts";
+import { registerReceive } from "../../cli/system/state.ts";
+import { parseCode } from "../../protocol/code/code.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { fileshare } from "../command.ts";
 import { makeFile } from "../e2e/files.ts";

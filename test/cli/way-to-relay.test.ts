@@ -4,12 +4,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
-import type { Finding } from "../../cli/doctor/finding.ts";
-import { checkRelay } from "../../cli/doctor/relay.ts";
-import { checkTransfer } from "../../cli/doctor/transfer.ts";
-import { firstRelay } from "../../cli/find-relay.ts";
-import { whySlow } from "../../cli/line-trouble.ts";
-import { FAULTS, faultMessage } from "../../protocol/faults.ts";
+import type { Finding } from "../../cli/commands/doctor/finding.ts";
+import { checkRelay } from "../../cli/commands/doctor/relay.ts";
+import { checkTransfer } from "../../cli/commands/doctor/transfer.ts";
+import { firstRelay } from "../../cli/connection/find-relay.ts";
+import { whySlow } from "../../cli/connection/connect-errors.ts";
+import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { policyWith, token } from "../relay/tokens.ts";

@@ -5,11 +5,11 @@ import { join } from "node:path";
 
 import { commands } from "../../cli/commands/all.ts";
 import relayCommand from "../../cli/commands/relay.ts";
-import { ENVIRONMENT } from "../../cli/environment.ts";
-import { variableFor } from "../../cli/settings.ts";
+import { ENVIRONMENT } from "../../cli/commands/environment.ts";
+import { variableFor } from "../../cli/commands/settings.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { DRAIN_MS, FAREWELL_MS, RELAY_LIMITS, RELAY_WORKERS } from "../../protocol/mod.ts";
-import { clientsWithin } from "../../relay/descriptors.ts";
+import { clientsWithin } from "../../relay/system/descriptors.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { Authority, writeCertificate } from "../certificates.ts";
 import { temporaryFolder } from "../cli/disk.ts";

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { ClientEvent } from "../../cli/mod.ts";
-import { EXIT, FAULTS } from "../../protocol/faults.ts";
+import { EXIT, FAULTS } from "../../protocol/wire/faults.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
 import { fileshare } from "../command.ts";

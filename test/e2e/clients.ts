@@ -2,9 +2,9 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
-import { startClient, type Client } from "../../cli/client.ts";
-import { clientEvent, type ClientEvent } from "../../cli/event-schema.ts";
-import type { Answer, Job, Outcome, ReceiveJob, SendJob } from "../../cli/jobs.ts";
+import { startClient, type Client } from "../../cli/library/client.ts";
+import { clientEvent, type ClientEvent } from "../../cli/job/event-schema.ts";
+import type { Answer, Job, Outcome, ReceiveJob, SendJob } from "../../cli/job/jobs.ts";
 import { type Code } from "../../protocol/mod.ts";
 import { knownCode, masterOf } from "./known-codes.ts";
 import { lines } from "./processes.ts";

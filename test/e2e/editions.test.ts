@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { SendJob } from "../../cli/jobs.ts";
-import { keptSends } from "../../cli/kept-sends.ts";
+import type { SendJob } from "../../cli/job/jobs.ts";
+import { keptSends } from "../../cli/send/kept-sends.ts";
 import type { Code } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";

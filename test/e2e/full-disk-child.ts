@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startClient } from "../../cli/client.ts";
-import type { ReceiveJob } from "../../cli/jobs.ts";
+import { startClient } from "../../cli/library/client.ts";
+import type { ReceiveJob } from "../../cli/job/jobs.ts";
 import { list } from "../cli/disk.ts";
 import { Running } from "./clients.ts";
 

@@ -1,12 +1,12 @@
 /** Clients of the product in the thread of the test: many of them, where a thread for each is too much. */
-import type { Client } from "../../cli/client.ts";
-import type { ClientEvent } from "../../cli/event-schema.ts";
-import type { Job, Outcome } from "../../cli/jobs.ts";
-import { Receiving } from "../../cli/receiving.ts";
-import { SendEditions } from "../../cli/send-editions.ts";
+import type { Client } from "../../cli/library/client.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
+import type { Job, Outcome } from "../../cli/job/jobs.ts";
+import { Receiving } from "../../cli/receive/receiving.ts";
+import { SendEditions } from "../../cli/send/send-editions.ts";
 import { Running } from "./clients.ts";
 
-/** As the streaming thread does it, see cli/worker.ts. */
+/** As the streaming thread does it, see cli/library/worker.ts. */
 export async function runInline(job: Job): Promise<Running> {
   const events: ClientEvent[] = [];
   let news = Promise.withResolvers<void>();

@@ -11,8 +11,8 @@ import {
   utf8,
   type Code,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { LOBBY_MASTER } from "../../protocol/keys.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { LOBBY_MASTER } from "../../protocol/crypto/keys.ts";
 
 const KNOWN = [
   [

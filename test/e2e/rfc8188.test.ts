@@ -11,7 +11,7 @@ import {
   MANIFEST_LENGTH_BYTES,
   RECORD_SIZE,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { RawClient } from "../relay/raw-client.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces, userInfo } from "node:os";
 import { join } from "node:path";
 import { deriveKeys, parseCode, toHex, utf8, type Code } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send } from "./clients.ts";

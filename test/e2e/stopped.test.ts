@@ -6,7 +6,7 @@ import {
   RECORD_INDEX,
   WINDOW_RECORDS,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
 import { RawClient, randomId } from "../relay/raw-client.ts";
 import { newCode, receive, send } from "./clients.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { makeCode, TEXT_BYTES } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { seededBytes, temporaryFolder } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";

@@ -9,7 +9,7 @@ import {
   type Code,
   deriveKeys,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
 import { RawClient } from "../relay/raw-client.ts";

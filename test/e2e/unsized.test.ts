@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { listPaths } from "../../cli/file-list.ts";
+import { listPaths } from "../../cli/send/file-list.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";

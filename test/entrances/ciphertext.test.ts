@@ -12,7 +12,7 @@ import {
   fromHex,
   type Keys,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, send, type Running } from "../e2e/clients.ts";

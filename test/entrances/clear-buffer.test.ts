@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ClearBuffer } from "../../relay/entrances/clear-buffer.ts";
+import { ClearBuffer } from "../../relay/lobby/clear-buffer.ts";
 
 const RECORD = 1000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { NAME_BYTES, utf8 } from "../../protocol/mod.ts";
-import { asciiName, clearName } from "../../relay/entrances/clear-name.ts";
+import { asciiName, clearName } from "../../relay/lobby/clear-name.ts";
 
 describe("the name of an upload", () => {
   test.each(["a.bin", "ü.bin", "写真.jpg", "with space.tar.gz", ".hidden"])("%s stays", (name) => {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { connect } from "node:net";
 
 import { startRelay } from "../../relay/mod.ts";
-import { lobbyKeys } from "../../relay/entrances/lobby.ts";
+import { lobbyKeys } from "../../relay/lobby/proof.ts";
 import { content } from "../e2e/files.ts";
 import { RawClient, rawShare } from "../relay/raw-client.ts";
 

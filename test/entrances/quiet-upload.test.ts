@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 
 import { DEFAULT_LIMITS } from "../../relay/mod.ts";
-import { Bounds } from "../../relay/bounds.ts";
-import { QUIET_MS, Upload } from "../../relay/entrances/http-upload.ts";
-import type { Insiders } from "../../relay/entrances/insiders.ts";
-import { MemoryBudget } from "../../relay/memory.ts";
+import { Bounds } from "../../relay/limits/limits.ts";
+import { QUIET_MS, Upload } from "../../relay/lobby/http-upload.ts";
+import type { Insiders } from "../../relay/net/client-router.ts";
+import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
 
 test("an upload that waits says so before a proxy takes its answer for dead", async () => {
   let now = 0;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import type { Taken } from "../../relay/native.ts";
-import { RawBody, type RawKernel } from "../../relay/entrances/raw-body.ts";
-import { partOf } from "../../relay/entrances/part.ts";
+import type { Taken } from "../../relay/system/native.ts";
+import { RawBody, type RawKernel } from "../../relay/lobby/raw-body.ts";
+import { partOf } from "../../relay/lobby/body-part.ts";
 
 const SOCKET = 7;
 const HEAD = "HEAD\r\n\r\n";

@@ -7,8 +7,8 @@ import {
   parseSafePath,
   type OfferSeen,
 } from "../../protocol/mod.ts";
-import { ShareHead } from "../../relay/entrances/share-head.ts";
-import { MEMORY_SIZES, MemoryBudget } from "../../relay/memory.ts";
+import { ShareHead } from "../../relay/lobby/share-head.ts";
+import { MEMORY_SIZES, MemoryBudget } from "../../relay/limits/memory-budget.ts";
 
 const RECORD_BYTES = dataPerRecord(RECORD_SIZE);
 const share = new Uint8Array(16).fill(7);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
 import { type RelayLimitName } from "../../protocol/mod.ts";
-import { Unread } from "../../relay/entrances/unread.ts";
+import { Unread } from "../../relay/lobby/download-stall.ts";
 import type { Relay } from "../../relay/mod.ts";
 import { content } from "../e2e/files.ts";
 import { limitedRelay } from "../relay/limited.ts";

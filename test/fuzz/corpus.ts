@@ -8,7 +8,7 @@ import {
   toHex,
   type Message,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { pack } from "msgpackr";
 import { allMessages, bytesOf, conversations, named } from "../golden/conversation.ts";
 import { KEPT } from "../golden/known-vectors.ts";

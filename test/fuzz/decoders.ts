@@ -26,7 +26,7 @@ import {
   type Code,
   type MessageType,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { KEPT } from "../golden/known-vectors.ts";
 import type { Random } from "../simulation/random.ts";
 import { broken, CONTROLS, FRAMES, HEADS, IDS, oddMessage } from "./corpus.ts";

@@ -8,12 +8,12 @@ import {
   SENDER_GRACE_MS,
   type FaultCode,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { Directory } from "../../relay/directory.ts";
-import { Hub } from "../../relay/hub.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/messages.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
-import { createPool, type PoolBuffers } from "../../relay/pool.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Directory } from "../../relay/main/directory.ts";
+import { Hub } from "../../relay/share/hub.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import { createPool, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { bytesOf } from "../golden/conversation.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 import type { Random } from "../simulation/random.ts";

@@ -1,5 +1,5 @@
 /** Makes broken bytes of sound ones, and odd messages of usual ones. */
-import { concat, u32 } from "../../protocol/bytes.ts";
+import { concat, u32 } from "../../protocol/wire/bytes.ts";
 import type { Random } from "../simulation/random.ts";
 
 /** Bytes at which formats turn: ends of ranges, MessagePack's kinds, the frame's mark, ASCII. */

@@ -9,9 +9,9 @@ import {
   type Keys,
   type OfferSeen,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { DEFAULT_POLICY } from "../../relay/policy.ts";
-import { DEFAULT_LIMITS } from "../../relay/relay-limits.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { DEFAULT_POLICY } from "../../relay/access/policy.ts";
+import { DEFAULT_LIMITS } from "../../relay/limits/operator-limits.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { adminOf, overviewWhen } from "../admin/asking.ts";
 import { masterOf } from "../golden/known-vectors.ts";

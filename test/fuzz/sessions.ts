@@ -9,7 +9,7 @@ import {
   SENT_BY,
   type Keys,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { contentOf, GoldenReceiver, GoldenSender } from "../golden/clients.ts";
 import { bytesOf, type Conversation, type Part, type SenderPart } from "../golden/conversation.ts";
 import { masterOf } from "../golden/known-vectors.ts";

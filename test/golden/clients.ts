@@ -1,6 +1,6 @@
 /**
  * The sessions of clients with the least around them: real keys and ciphers, no socket, disk or
- * clock. Mirrors cli/sending.ts and cli/receiving.ts.
+ * clock. Mirrors cli/send/sending.ts and cli/receive/receiving.ts.
  */
 import {
   concat,

@@ -1,7 +1,7 @@
 /** The relay of today with clients of every version that was recorded, over real sockets. */
 import { expect, test } from "bun:test";
 import { keysOfMaster, signerOf } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, conversations, type Conversation } from "./conversation.ts";
 import { masterOf } from "./known-vectors.ts";

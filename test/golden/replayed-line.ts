@@ -11,7 +11,7 @@ import {
   type MessageOf,
   type Signer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 /**
  * What a client was told, as far as it has to be the same each time:

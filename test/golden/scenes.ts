@@ -1,6 +1,6 @@
 /** What was recorded: one conversation of each kind that the protocol has. */
 import { shareIdFromProof, type Keys, type Message, type MessageOf } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { GoldenShare } from "./clients.ts";
 import type { Conversation, SenderPart } from "./conversation.ts";
 import { GoldenStage, seeded } from "./stage.ts";

@@ -1,7 +1,7 @@
 /** The clients of today with relays of every version that was recorded. */
 import { describe, expect, test } from "bun:test";
 import { concat, keysOfMaster } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { contentOf, GoldenReceiver, GoldenSender, type LineHooks } from "./clients.ts";
 import { bytesOf, conversations, hexOf, type Conversation, type Step } from "./conversation.ts";
 import { FIRST_CLIENT_TICK, seeded, CLIENT_TICK } from "./stage.ts";

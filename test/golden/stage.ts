@@ -15,12 +15,12 @@ import {
   type SocketFault,
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { Directory } from "../../relay/directory.ts";
-import { Hub } from "../../relay/hub.ts";
-import type { RecordPlace } from "../../relay/log.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Directory } from "../../relay/main/directory.ts";
+import { Hub } from "../../relay/share/hub.ts";
+import type { RecordPlace } from "../../relay/log/block-log.ts";
+import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 import { helloTo } from "../relay/channel.ts";
 import { GoldenReceiver, GoldenSender, type SessionClient } from "./clients.ts";
 import {

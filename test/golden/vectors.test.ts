@@ -14,8 +14,8 @@ import {
   verifyReceipt,
   type Role,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { webPrimitives } from "../../protocol/crypto-web.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
 import { faultOf } from "../protocol/faults.ts";
 import { KEPT } from "./known-vectors.ts";
 import { keysIn, makeVectors } from "./vectors.ts";

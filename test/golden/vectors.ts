@@ -24,8 +24,8 @@ import {
   type Role,
   type Signer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { MASTER_BYTES } from "../../protocol/keys.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { MASTER_BYTES } from "../../protocol/crypto/keys.ts";
 
 const TYPED: readonly (readonly string[])[] = [
   [

@@ -17,10 +17,10 @@ import {
   type Manifest,
   type OfferSeen,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import type { ClientEvent } from "../../cli/event-schema.ts";
-import type { SendJob } from "../../cli/jobs.ts";
-import { keptSends } from "../../cli/kept-sends.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
+import type { SendJob } from "../../cli/job/jobs.ts";
+import { keptSends } from "../../cli/send/kept-sends.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
 import { fileshare } from "../command.ts";

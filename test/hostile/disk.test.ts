@@ -22,7 +22,7 @@ import {
   parseCode,
   utf8,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { fileshare, type Command } from "../command.ts";

@@ -10,7 +10,7 @@ import {
   type Keys,
   type Message,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";

@@ -11,8 +11,8 @@ import {
   toHex,
   type FaultCode,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { keptSends } from "../../cli/kept-sends.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { keptSends } from "../../cli/send/kept-sends.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";

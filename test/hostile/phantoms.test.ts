@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "msgpackr";
 import { deriveKeys, toHex, type OfferSeen } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send, type Running } from "../e2e/clients.ts";

@@ -10,7 +10,7 @@ import {
   RECORD_INDEX,
   type Code,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive } from "../e2e/clients.ts";

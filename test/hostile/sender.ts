@@ -18,7 +18,7 @@ import {
   type Message,
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import type { Options } from "msgpackr";
 import { Packr } from "msgpackr/pack";
 import { RawClient } from "../relay/raw-client.ts";

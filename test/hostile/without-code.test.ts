@@ -12,7 +12,7 @@ import {
   type Message,
   type MessageOf,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay, type Relay, type Report } from "../../relay/mod.ts";
 import { faultOf, temporaryFolder } from "../cli/disk.ts";
 import { newCode, receive, send } from "../e2e/clients.ts";

@@ -1,6 +1,6 @@
 /** What the proof of the code costs: `bun test/measure/proof.ts`. Prints the medians of rounds. */
 import { proveHello, PROTOCOL_VERSION, checkHello } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 const ROUNDS = 9;
 const EACH = 1000;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import * as ece from "http_ece";
-import { concat, u32, utf8 } from "../../protocol/bytes.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { type BodyOptions, decodeBody, encodeBody } from "../../protocol/record.ts";
-import { RECORD_SIZE } from "../../protocol/sizes.ts";
+import { concat, u32, utf8 } from "../../protocol/wire/bytes.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { type BodyOptions, decodeBody, encodeBody } from "../../protocol/content/record.ts";
+import { RECORD_SIZE } from "../../protocol/wire/sizes.ts";
 import { faultOf } from "./faults.ts";
 
 const base64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64url"));

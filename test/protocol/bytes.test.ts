@@ -1,6 +1,14 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { concat, equalBytes, fromHex, fromUtf8, toHex, u32, utf8 } from "../../protocol/bytes.ts";
+import {
+  concat,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  toHex,
+  u32,
+  utf8,
+} from "../../protocol/wire/bytes.ts";
 
 test("hex comes back, and nothing else is hex", () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => expect(fromHex(toHex(bytes))).toEqual(bytes)));

@@ -12,9 +12,9 @@ import {
   parseSenderCode,
   readCode,
   secretOf,
-} from "../../protocol/code.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { CODE_MAX_CHARACTERS, CODE_WORDS, SECRET_WORDS } from "../../protocol/limits.ts";
+} from "../../protocol/code/code.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { CODE_MAX_CHARACTERS, CODE_WORDS, SECRET_WORDS } from "../../protocol/wire/limits.ts";
 import { faultOf } from "./faults.ts";
 
 const SECRET = "amused-oyster-velvet-crisp-lunar-solid";

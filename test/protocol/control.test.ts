@@ -1,10 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { pack } from "msgpackr";
-import { fromHex } from "../../protocol/bytes.ts";
-import { SENT_BY, decodeControl, encodeControl, type Message } from "../../protocol/control.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { isFrame } from "../../protocol/frame.ts";
+import { fromHex } from "../../protocol/wire/bytes.ts";
+import {
+  SENT_BY,
+  decodeControl,
+  encodeControl,
+  type Message,
+} from "../../protocol/wire/control.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { isFrame } from "../../protocol/wire/frame.ts";
 import {
   CLIENT_CONTROL_BYTES,
   CLIENT_KEYS,
@@ -13,9 +18,9 @@ import {
   RECORD_INDEX,
   SEALED_BYTES,
   WINDOW_RECORDS,
-} from "../../protocol/limits.ts";
-import { packMap } from "../../protocol/msgpack.ts";
-import { PROTOCOL_VERSION } from "../../protocol/version.ts";
+} from "../../protocol/wire/limits.ts";
+import { packMap } from "../../protocol/wire/msgpack.ts";
+import { PROTOCOL_VERSION } from "../../protocol/wire/version.ts";
 import { faultOf } from "./faults.ts";
 
 const share = new Uint8Array(16).fill(0x11);

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
-import type { Primitives } from "../../protocol/crypto.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { webPrimitives } from "../../protocol/crypto-web.ts";
+import { fromHex, toHex, utf8 } from "../../protocol/wire/bytes.ts";
+import type { Primitives } from "../../protocol/crypto/crypto.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
 import { faultOfAsync } from "./faults.ts";
 
 const hex = (text: string): Uint8Array => fromHex(text.replaceAll(/\s/g, ""))!;

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { type FaultCode, FaultError } from "../../protocol/faults.ts";
+import { type FaultCode, FaultError } from "../../protocol/wire/faults.ts";
 
 /** Runs `work` and gives the fault that it must end with, of one of the given codes. */
 export function faultOf(work: () => unknown, ...codes: FaultCode[]): FaultError {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { fromHex } from "../../protocol/bytes.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { decodeFrame, encodeFrame, isFrame, isOfShare } from "../../protocol/frame.ts";
-import { FRAME_BYTES, RECORD_INDEX } from "../../protocol/limits.ts";
+import { fromHex } from "../../protocol/wire/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { decodeFrame, encodeFrame, isFrame, isOfShare } from "../../protocol/wire/frame.ts";
+import { FRAME_BYTES, RECORD_INDEX } from "../../protocol/wire/limits.ts";
 import { faultOf } from "./faults.ts";
 
 const share = hex("00010203 04050607 08090a0b 0c0d0e0f");

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
-import { LOBBY_CODE, parseCode, secretOf } from "../../protocol/code.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { webPrimitives } from "../../protocol/crypto-web.ts";
+import { fromHex, toHex, utf8 } from "../../protocol/wire/bytes.ts";
+import { LOBBY_CODE, parseCode, secretOf } from "../../protocol/code/code.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
 import {
   capabilityOf,
   deriveKeys,
@@ -11,8 +11,8 @@ import {
   receiptMac,
   shareIdFromProof,
   verifyReceipt,
-} from "../../protocol/keys.ts";
-import { proveHello, signerOf } from "../../protocol/proof.ts";
+} from "../../protocol/crypto/keys.ts";
+import { proveHello, signerOf } from "../../protocol/crypto/proof.ts";
 import { knownCode, masterOf } from "../e2e/known-codes.ts";
 import { faultOf } from "./faults.ts";
 

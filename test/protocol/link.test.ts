@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "../../protocol/limits.ts";
-import { Link } from "../../protocol/link.ts";
-import { PROTOCOL_VERSION } from "../../protocol/version.ts";
+import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "../../protocol/wire/limits.ts";
+import { Link } from "../../protocol/session/link.ts";
+import { PROTOCOL_VERSION } from "../../protocol/wire/version.ts";
 import { faultOf } from "./faults.ts";
 
 const WELCOME = { v: PROTOCOL_VERSION };

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { concat, toHex, u32 } from "../../protocol/bytes.ts";
-import { FaultError } from "../../protocol/faults.ts";
+import { concat, toHex, u32 } from "../../protocol/wire/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
 import {
   EDITIONS,
   MANIFEST_BYTES,
   MANIFEST_FILES,
   RECORD_INDEX,
   TEXT_BYTES,
-} from "../../protocol/limits.ts";
-import { encodeManifest } from "../../protocol/encode-manifest.ts";
+} from "../../protocol/wire/limits.ts";
+import { encodeManifest } from "../../protocol/content/encode-manifest.ts";
 import {
   decodeHead,
   decodeManifest,
@@ -18,17 +18,17 @@ import {
   MANIFEST_VERSION,
   stateBytes,
   STATES_VERSION,
-} from "../../protocol/manifest.ts";
-import { packMap } from "../../protocol/msgpack.ts";
-import { parseSafePath } from "../../protocol/names.ts";
+} from "../../protocol/content/manifest.ts";
+import { packMap } from "../../protocol/wire/msgpack.ts";
+import { parseSafePath } from "../../protocol/content/names.ts";
 import {
   dataPerRecord,
   MIN_RECORD_SIZE,
   OPEN_RECORD_SIZE,
   RECORD_SIZE,
   recordCount,
-} from "../../protocol/sizes.ts";
-import { byteOf, FILE_STATES, isUsable, stateOf } from "../../protocol/states.ts";
+} from "../../protocol/wire/sizes.ts";
+import { byteOf, FILE_STATES, isUsable, stateOf } from "../../protocol/content/states.ts";
 import { faultOf } from "./faults.ts";
 
 const share = Uint8Array.from({ length: 16 }, (_, i) => i);

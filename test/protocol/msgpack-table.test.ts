@@ -4,11 +4,11 @@
  */
 import { describe, expect, test } from "bun:test";
 import { Packr } from "msgpackr";
-import { concat, fromHex, u32, utf8 } from "../../protocol/bytes.ts";
-import { decodeControl } from "../../protocol/control.ts";
-import { CONTROL_BYTES, MANIFEST_BYTES, MANIFEST_FILES } from "../../protocol/limits.ts";
-import { decodeHead } from "../../protocol/manifest.ts";
-import { unpackMap } from "../../protocol/msgpack.ts";
+import { concat, fromHex, u32, utf8 } from "../../protocol/wire/bytes.ts";
+import { decodeControl } from "../../protocol/wire/control.ts";
+import { CONTROL_BYTES, MANIFEST_BYTES, MANIFEST_FILES } from "../../protocol/wire/limits.ts";
+import { decodeHead } from "../../protocol/content/manifest.ts";
+import { unpackMap } from "../../protocol/wire/msgpack.ts";
 import { faultOf } from "./faults.ts";
 
 const hex = (text: string): Uint8Array => fromHex(text.replaceAll(" ", ""))!;

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { Packr } from "msgpackr";
-import { concat, fromHex, utf8 } from "../../protocol/bytes.ts";
-import { FaultError } from "../../protocol/faults.ts";
-import { CONTROL_BYTES, MESSAGE_DEPTH } from "../../protocol/limits.ts";
-import { packMap, unpackMap } from "../../protocol/msgpack.ts";
+import { concat, fromHex, utf8 } from "../../protocol/wire/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { CONTROL_BYTES, MESSAGE_DEPTH } from "../../protocol/wire/limits.ts";
+import { packMap, unpackMap } from "../../protocol/wire/msgpack.ts";
 import { faultOf } from "./faults.ts";
 
 const hex = (text: string): Uint8Array => fromHex(text.replaceAll(" ", ""))!;

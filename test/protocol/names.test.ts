@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { FaultError } from "../../protocol/faults.ts";
-import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "../../protocol/limits.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "../../protocol/wire/limits.ts";
 import {
   baseName,
   checkNames,
@@ -11,7 +11,7 @@ import {
   parseSafePath,
   type SafePath,
   senderName,
-} from "../../protocol/names.ts";
+} from "../../protocol/content/names.ts";
 import { faultOf } from "./faults.ts";
 
 const refused = (raw: unknown): FaultError => faultOf(() => parseSafePath(raw), "unsafe-name");

@@ -19,7 +19,7 @@ import {
   PROTOCOL_VERSION,
   proveHello,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 const signer = nodePrimitives.signer(new Uint8Array(32));
 const CHALLENGE: MessageOf<"challenge"> = { t: "challenge", nonce: new Uint8Array(32) };

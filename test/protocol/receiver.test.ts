@@ -5,7 +5,7 @@ import {
   type Message,
   type OfferSeen,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 const share = new Uint8Array(16).fill(1);
 const offer: OfferSeen = {

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { concat, toHex, u32, utf8 } from "../../protocol/bytes.ts";
-import type { Aead, Primitives } from "../../protocol/crypto.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { webPrimitives } from "../../protocol/crypto-web.ts";
-import { RECORD_INDEX } from "../../protocol/limits.ts";
-import { recordCipher, recordNonce } from "../../protocol/record.ts";
+import { concat, toHex, u32, utf8 } from "../../protocol/wire/bytes.ts";
+import type { Aead, Primitives } from "../../protocol/crypto/crypto.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
+import { RECORD_INDEX } from "../../protocol/wire/limits.ts";
+import { recordCipher, recordNonce } from "../../protocol/content/record.ts";
 import { faultOf, faultOfAsync } from "./faults.ts";
 
 const key = new Uint8Array(16).fill(7);

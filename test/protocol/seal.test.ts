@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { concat, fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { webPrimitives } from "../../protocol/crypto-web.ts";
-import type { Keys } from "../../protocol/keys.ts";
-import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../../protocol/limits.ts";
-import { openName, sealName, type Named } from "../../protocol/seal.ts";
+import { concat, fromHex, toHex, utf8 } from "../../protocol/wire/bytes.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
+import type { Keys } from "../../protocol/crypto/keys.ts";
+import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../../protocol/wire/limits.ts";
+import { openName, sealName, type Named } from "../../protocol/crypto/seal.ts";
 
 const keys: Keys = {
   channel: new Uint8Array(16),

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { FRAME_BYTES } from "../../protocol/limits.ts";
+import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import {
   dataPerRecord,
   frameBytes,
@@ -11,7 +11,7 @@ import {
   recordBytes,
   recordCount,
   wireBytes,
-} from "../../protocol/sizes.ts";
+} from "../../protocol/wire/sizes.ts";
 
 const GiB = 1024 ** 3;
 const data = dataPerRecord(RECORD_SIZE);

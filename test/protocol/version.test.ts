@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { pack } from "msgpackr";
-import { decodeControl, encodeControl } from "../../protocol/control.ts";
-import { Link } from "../../protocol/link.ts";
+import { decodeControl, encodeControl } from "../../protocol/wire/control.ts";
+import { Link } from "../../protocol/session/link.ts";
 import {
   commonVersion,
   LEAST_VERSION,
@@ -12,7 +12,7 @@ import {
   VERSION_MAX,
   versionMismatch,
   versionsIn,
-} from "../../protocol/version.ts";
+} from "../../protocol/wire/version.ts";
 import { faultOf } from "./faults.ts";
 
 test("the newest version that both speak is taken, and none where there is none", () => {

@@ -19,9 +19,9 @@ import {
   type ReceiverEffect,
   type SenderEffect,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { CLI_FAULTS } from "../../protocol/cli-faults.ts";
-import { RELAY_FAULTS } from "../../protocol/relay-faults.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { CLI_FAULTS } from "../../protocol/wire/cli-faults.ts";
+import { RELAY_FAULTS } from "../../protocol/wire/relay-faults.ts";
 import { faultOf } from "./faults.ts";
 
 const CODES = Object.keys(FAULTS) as FaultCode[];

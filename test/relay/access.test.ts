@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { FAULTS, toHex } from "../../protocol/mod.ts";
-import { lobbyKeys } from "../../relay/entrances/lobby.ts";
-import { Gate } from "../../relay/gate.ts";
+import { lobbyKeys } from "../../relay/lobby/proof.ts";
+import { Gate } from "../../relay/access/authorizer.ts";
 import { startRelay, type Access, type Relay } from "../../relay/mod.ts";
-import { TokenBook } from "../../relay/tokens.ts";
+import { TokenBook } from "../../relay/access/tokens.ts";
 import type { TestChannel } from "./channel.ts";
 import { RawClient, randomId, rawShare, pathOf } from "./raw-client.ts";
 import { adminOf, overviewWhen } from "../admin/asking.ts";

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { AddressRanges, isAddressRange, limitKey, normalAddress } from "../../relay/address.ts";
+import {
+  AddressRanges,
+  isAddressRange,
+  limitKey,
+  normalAddress,
+} from "../../relay/access/address.ts";
 
 test.each([
   ["192.0.2.1", "192.0.2.1", "192.0.2.1"],

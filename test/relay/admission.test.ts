@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { decodeFrame, toHex, type MessageOf } from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
-import { Verdicts } from "../../relay/verdicts.ts";
+import { Verdicts } from "../../relay/share/admissions.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "./raw-client.ts";
 import { expectFault } from "./wire-checks.ts";
 

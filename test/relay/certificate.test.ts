@@ -7,7 +7,7 @@ import {
   KeptCertificate,
   readCertificate,
   type CertificateFiles,
-} from "../../relay/certificate.ts";
+} from "../../relay/access/certificate.ts";
 import { Authority, writeCertificate, type TestCertificate } from "../certificates.ts";
 import { temporaryFolder } from "../cli/disk.ts";
 

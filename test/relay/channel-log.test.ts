@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { BlockLog } from "../../relay/log.ts";
-import { WHOLE_WEIGHT } from "../../relay/pool.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
+import { WHOLE_WEIGHT } from "../../relay/log/block-pool.ts";
 import { bytesFor, frameOf, memoryRoom } from "./log-rooms.ts";
 
 const FRAME = 100;

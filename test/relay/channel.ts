@@ -8,7 +8,7 @@ import {
   type Role,
   type Signer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 /** A channel by what its key pair is made of: any bytes, or the keys of a code. */
 export type TestChannel = Uint8Array | Pick<Keys, "signing">;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import { Crowd, createCrowd, forgetCrowd, type Place } from "../../relay/crowd.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../relay/relay-limits.ts";
+import { Crowd, createCrowd, forgetCrowd, type Place } from "../../relay/limits/address-table.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../relay/limits/operator-limits.ts";
 
 const limits: Limits = {
   ...DEFAULT_LIMITS,

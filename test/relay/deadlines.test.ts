@@ -12,10 +12,10 @@ import {
   TICK_MS,
   VERDICTS_PER_SHARE,
 } from "../../protocol/mod.ts";
-import { Allowance, answersTo } from "../../relay/allowance.ts";
-import { BodyPace } from "../../relay/entrances/body-pace.ts";
-import { Inflow, type InflowKernel } from "../../relay/inflow.ts";
-import type { SocketId } from "../../relay/outlet.ts";
+import { Allowance, answersTo } from "../../relay/limits/token-bucket.ts";
+import { BodyPace } from "../../relay/lobby/upload-stall.ts";
+import { Inflow, type InflowKernel } from "../../relay/net/receive-meter.ts";
+import type { SocketId } from "../../relay/share/outlet.ts";
 import { hasNative } from "./log-rooms.ts";
 import type { RawReceiver } from "./raw-receiver.ts";
 import { Stage } from "./stage.ts";

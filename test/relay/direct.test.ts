@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { dlopen, ptr } from "bun:ffi";
 import { FRAME_BYTES, STILL_BYTES } from "../../protocol/mod.ts";
-import { DirectSender } from "../../relay/direct.ts";
-import type { RecordPlace } from "../../relay/log.ts";
-import type { Descriptor, PeerKey } from "../../relay/native.ts";
-import { MemoryBudget } from "../../relay/memory.ts";
-import type { SocketId } from "../../relay/outlet.ts";
-import { FileStore } from "../../relay/store.ts";
+import { DirectSender } from "../../relay/net/sendfile.ts";
+import type { RecordPlace } from "../../relay/log/block-log.ts";
+import type { Descriptor, PeerKey } from "../../relay/system/native.ts";
+import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
+import type { SocketId } from "../../relay/share/outlet.ts";
+import { FileStore } from "../../relay/log/store.ts";
 import { freeBlocks, hasNative, nativeRoom } from "./log-rooms.ts";
 
 const SOL_SOCKET = 1;

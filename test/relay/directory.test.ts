@@ -5,10 +5,10 @@ import {
   type ShareFault,
   type Offer,
 } from "../../protocol/mod.ts";
-import { Bounds } from "../../relay/bounds.ts";
-import { Directory } from "../../relay/directory.ts";
-import type { FromDirectory } from "../../relay/messages.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../relay/relay-limits.ts";
+import { Bounds } from "../../relay/limits/limits.ts";
+import { Directory } from "../../relay/main/directory.ts";
+import type { FromDirectory } from "../../relay/worker/thread-messages.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../relay/limits/operator-limits.ts";
 
 const offer: Offer = {
   share: new Uint8Array(16),

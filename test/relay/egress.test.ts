@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import { Bounds } from "../../relay/bounds.ts";
-import { Egress, createEgress } from "../../relay/egress.ts";
-import { DEFAULT_LIMITS } from "../../relay/relay-limits.ts";
+import { Bounds } from "../../relay/limits/limits.ts";
+import { Egress, createEgress } from "../../relay/net/egress.ts";
+import { DEFAULT_LIMITS } from "../../relay/limits/operator-limits.ts";
 import { limitedRelay } from "./limited.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 

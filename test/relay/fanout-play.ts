@@ -1,8 +1,8 @@
 import { WINDOW_RECORDS, encodeFrame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
-import { Fanout } from "../../relay/fanout.ts";
-import { BlockLog } from "../../relay/log.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
-import type { PartyNeed } from "../../relay/messages.ts";
+import { Fanout } from "../../relay/share/fanout.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
+import type { PartyNeed } from "../../relay/worker/thread-messages.ts";
 import { Recorder } from "./recorder.ts";
 
 export const share = new Uint8Array(16).fill(1);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { Floor } from "../../relay/floor.ts";
+import { Floor } from "../../relay/share/low-watermark.ts";
 
 test("is the least of all that are here, whatever they do", () => {
   const step = fc.tuple(fc.constantFrom("set", "delete"), fc.nat(4), fc.nat(6));

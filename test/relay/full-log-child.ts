@@ -5,10 +5,10 @@
 import { spawnSync } from "node:child_process";
 import { closeSync } from "node:fs";
 import { FRAME_BYTES } from "../../protocol/mod.ts";
-import { BlockLog } from "../../relay/log.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
-import { createLogFile } from "../../relay/store.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
+import { createLogFile } from "../../relay/log/store.ts";
 import { frameOf, read } from "./log-rooms.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { RawReceiver, framesUpTo } from "./raw-receiver.ts";

@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Bans } from "../../relay/admin/bans.ts";
-import { HeldFolder } from "../../relay/held-folder.ts";
-import { createLogFile } from "../../relay/store.ts";
+import { Bans } from "../../relay/access/bans.ts";
+import { HeldFolder } from "../../relay/system/held-folder.ts";
+import { createLogFile } from "../../relay/log/store.ts";
 import { list, temporaryFolder } from "../cli/disk.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -73,8 +73,8 @@ test.skipIf(!isLinux || process.geteuid?.() !== 0)(
     mkdirSync(dir);
     chmodSync(folder.path, 0o755);
     chmodSync(dir, 0o733);
-    const code = `import { Bans } from ${JSON.stringify(join(ROOT, "relay/admin/bans.ts"))};
-      import { createLogFile } from ${JSON.stringify(join(ROOT, "relay/store.ts"))};
+    const code = `import { Bans } from ${JSON.stringify(join(ROOT, "relay/access/bans.ts"))};
+      import { createLogFile } from ${JSON.stringify(join(ROOT, "relay/log/store.ts"))};
       process.setgid(65534);
       process.setuid(65534);
       const dir = ${JSON.stringify(dir)};

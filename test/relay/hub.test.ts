@@ -7,11 +7,11 @@ import {
   type Message,
   type MessageOf,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { Hub } from "../../relay/hub.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Hub } from "../../relay/share/hub.ts";
 import { helloTo, signerOfChannel } from "./channel.ts";
-import type { Outlet, SocketId } from "../../relay/outlet.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
+import type { Outlet, SocketId } from "../../relay/share/outlet.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 
 /** Sockets that take everything and keep what they were told. */
 class Told implements Outlet {

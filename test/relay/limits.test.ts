@@ -4,7 +4,7 @@ import { connect } from "node:net";
 
 import { type Relay } from "../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "./limited.ts";
-import { lobbyKeys } from "../../relay/entrances/lobby.ts";
+import { lobbyKeys } from "../../relay/lobby/proof.ts";
 import { hasNative } from "./log-rooms.ts";
 import { RawClient, randomId, rawShare } from "./raw-client.ts";
 import { RawReceiver } from "./raw-receiver.ts";

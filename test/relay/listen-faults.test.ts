@@ -1,7 +1,7 @@
 /** Why a relay can't listen, keep its log or read its files: each reason by its own name. */
 import { expect, test } from "bun:test";
 
-import { listenFault } from "../../relay/guard.ts";
+import { listenFault } from "../../relay/system/guard.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { faultOf } from "../cli/disk.ts";
 import { cleanEnv } from "../cli/pty.ts";

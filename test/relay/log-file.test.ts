@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { FRAME_BYTES } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { FileStore, MESSAGE_HEAD_BYTES, createLogFile } from "../../relay/store.ts";
+import { FileStore, MESSAGE_HEAD_BYTES, createLogFile } from "../../relay/log/store.ts";
 import { laterFaultOf, list, temporaryFolder } from "../cli/disk.ts";
 import { RelayProcess } from "../e2e/processes.ts";
 import { fileRoom, frameOf } from "./log-rooms.ts";

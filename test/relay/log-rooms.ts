@@ -1,9 +1,9 @@
 /** Pools to test logs in: in memory and in a real file. */
 import { closeSync } from "node:fs";
-import type { RecordLog, RecordReader } from "../../relay/log.ts";
-import { Native } from "../../relay/native.ts";
-import { BlockPool, createPool, type PoolBuffers } from "../../relay/pool.ts";
-import { MESSAGE_HEAD_BYTES, TRIED_BYTES, createLogFile } from "../../relay/store.ts";
+import type { RecordLog, RecordReader } from "../../relay/log/block-log.ts";
+import { Native } from "../../relay/system/native.ts";
+import { BlockPool, createPool, type PoolBuffers } from "../../relay/log/block-pool.ts";
+import { MESSAGE_HEAD_BYTES, TRIED_BYTES, createLogFile } from "../../relay/log/store.ts";
 import { seededBytes, temporaryFolder } from "../cli/disk.ts";
 
 /** A pool with the hands of its workers on it. */

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { FRAME_BYTES } from "../../protocol/mod.ts";
-import { BlockLog } from "../../relay/log.ts";
-import { createPool, BlockPool } from "../../relay/pool.ts";
-import { ReplicaLog } from "../../relay/replica.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
+import { createPool, BlockPool } from "../../relay/log/block-pool.ts";
+import { ReplicaLog } from "../../relay/log/replica.ts";
 import { bytesFor, frameOf, freeBlocks, keep, read, rooms, type Room } from "./log-rooms.ts";
 
 const FRAME = 10;

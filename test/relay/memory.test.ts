@@ -8,15 +8,15 @@ import {
   STILL_BYTES,
   STILL_MS,
 } from "../../protocol/mod.ts";
-import { pieceFor } from "../../relay/entrances/part.ts";
-import { FairQueue } from "../../relay/fair-queue.ts";
+import { pieceFor } from "../../relay/lobby/body-part.ts";
+import { FairQueue } from "../../relay/limits/fair-queue.ts";
 import {
   MEMORY_SIZES,
   MemoryBudget,
   type MemoryKind,
   type MemoryPlace,
   type MemorySizes,
-} from "../../relay/memory.ts";
+} from "../../relay/limits/memory-budget.ts";
 
 const SIZES = { bytes: 1000, arriving: 500, still: 100, queue: 3 };
 

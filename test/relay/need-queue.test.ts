@@ -9,7 +9,7 @@ import {
   NEWCOMERS_ALONE_MS,
   READ_AHEAD_RECORDS,
 } from "../../protocol/mod.ts";
-import { NeedQueue } from "../../relay/need-queue.ts";
+import { NeedQueue } from "../../relay/share/request-queue.ts";
 import { range } from "./relay-play.ts";
 
 const FAR = 1000;

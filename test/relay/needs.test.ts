@@ -1,8 +1,8 @@
 /** What a fan-out says that its parties need. */
 import { expect, test } from "bun:test";
 import { NEED_AGAIN_MS } from "../../protocol/mod.ts";
-import type { PartyNeed } from "../../relay/messages.ts";
-import { Needs, type Party } from "../../relay/needs.ts";
+import type { PartyNeed } from "../../relay/worker/thread-messages.ts";
+import { Needs, type Party } from "../../relay/share/read-ahead.ts";
 
 const RECORDS = 100;
 

@@ -11,9 +11,9 @@ import {
   type Offer,
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
-import { BlockLog } from "../../relay/log.ts";
-import { Origin } from "../../relay/origin.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
+import { Origin } from "../../relay/share/origin.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 import { faultOf } from "../protocol/faults.ts";
 
 const share = new Uint8Array(16).fill(1);

@@ -1,7 +1,7 @@
 /** T12: pages of other sites, and pages whose name was made to lead here. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { Pages } from "../../relay/pages.ts";
+import { Pages } from "../../relay/access/origins.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { RawSocket } from "./raw-socket.ts";
 import { policyWith, token } from "./tokens.ts";

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { BlockPool, WHOLE_WEIGHT, blocksOf, createPool, reclaim } from "../../relay/pool.ts";
+import {
+  BlockPool,
+  WHOLE_WEIGHT,
+  blocksOf,
+  createPool,
+  reclaim,
+} from "../../relay/log/block-pool.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 
 const BLOCK = 16;

@@ -14,7 +14,7 @@ import {
   type Offer,
   type Role,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { helloTo, type TestChannel } from "./channel.ts";
 
 export function randomId(): Uint8Array {

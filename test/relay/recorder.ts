@@ -1,7 +1,7 @@
 import { isFrame, type Message } from "../../protocol/mod.ts";
-import type { RecordPlace } from "../../relay/log.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
-import type { BlockPool } from "../../relay/pool.ts";
+import type { RecordPlace } from "../../relay/log/block-log.ts";
+import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import type { BlockPool } from "../../relay/log/block-pool.ts";
 
 /** Sockets that write down what they are given; how much they take is set from outside. */
 export class Recorder implements Outlet {

@@ -6,13 +6,13 @@ import {
   type Message,
   type Offer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { Directory } from "../../relay/directory.ts";
-import { Hub } from "../../relay/hub.ts";
-import type { RecordPlace } from "../../relay/log.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/messages.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
-import { createPool, reclaim, type PoolBuffers } from "../../relay/pool.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Directory } from "../../relay/main/directory.ts";
+import { Hub } from "../../relay/share/hub.ts";
+import type { RecordPlace } from "../../relay/log/block-log.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { helloTo } from "./channel.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { Rest } from "../../relay/rest.ts";
+import { Rest } from "../../relay/worker/idle-gc.ts";
 
 test("collects once, when a crowd has come to rest", () => {
   let collected = 0;

@@ -5,7 +5,7 @@ import {
   WORKER_RESTART_MS,
   WORKER_STEADY_MS,
 } from "../../protocol/mod.ts";
-import { Restarts } from "../../relay/restarts.ts";
+import { Restarts } from "../../relay/main/restart-policy.ts";
 
 test("a worker that fails starts at once, and waits twice as long after each failure more", () => {
   const restarts = new Restarts();

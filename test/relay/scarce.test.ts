@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { closeSync, openSync, readdirSync } from "node:fs";
 
 import { DESCRIPTORS_LEFT } from "../../protocol/mod.ts";
-import { Descriptors, clientsWithin, descriptorLimit } from "../../relay/descriptors.ts";
+import { Descriptors, clientsWithin, descriptorLimit } from "../../relay/system/descriptors.ts";
 
 const onLinux = test.skipIf(process.platform !== "linux");
 

@@ -9,10 +9,10 @@ import {
   encodeFrame,
   type RelayLimitName,
 } from "../../protocol/mod.ts";
-import { ShareCounts } from "../../relay/share-counts.ts";
-import { DEFAULT_LIMITS } from "../../relay/relay-limits.ts";
+import { ShareCounts } from "../../relay/main/share-counts.ts";
+import { DEFAULT_LIMITS } from "../../relay/limits/operator-limits.ts";
 import type { Relay } from "../../relay/mod.ts";
-import { Waiting } from "../../relay/waiting.ts";
+import { Waiting } from "../../relay/share/sender-wait.ts";
 import { expectOver, limitedRelay } from "./limited.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "./raw-client.ts";
 

@@ -7,10 +7,14 @@ import {
   type Message,
   type Offer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { Hub } from "../../relay/hub.ts";
-import type { FromDirectory, ShareRecord, ToDirectory } from "../../relay/messages.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Hub } from "../../relay/share/hub.ts";
+import type {
+  FromDirectory,
+  ShareRecord,
+  ToDirectory,
+} from "../../relay/worker/thread-messages.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 import { channelId, helloTo } from "./channel.ts";
 import { Recorder } from "./recorder.ts";
 

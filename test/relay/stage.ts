@@ -1,15 +1,15 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
 import { BUFFERED_BYTES, NONCE_BYTES, type Message } from "../../protocol/mod.ts";
-import { MemoryBudget } from "../../relay/memory.ts";
-import { BlockLog } from "../../relay/log.ts";
-import type { Kernel } from "../../relay/direct.ts";
-import type { Descriptor, Native } from "../../relay/native.ts";
-import { Bounds } from "../../relay/bounds.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../relay/relay-limits.ts";
-import type { SendResult, SocketId } from "../../relay/outlet.ts";
-import type { BlockPool } from "../../relay/pool.ts";
-import { Sockets, type Socket, type SocketData } from "../../relay/sockets.ts";
-import type { Visitor } from "../../relay/visitor.ts";
+import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
+import type { Kernel } from "../../relay/net/sendfile.ts";
+import type { Descriptor, Native } from "../../relay/system/native.ts";
+import { Bounds } from "../../relay/limits/limits.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../relay/limits/operator-limits.ts";
+import type { SendResult, SocketId } from "../../relay/share/outlet.ts";
+import type { BlockPool } from "../../relay/log/block-pool.ts";
+import { Sockets, type Socket, type SocketData } from "../../relay/net/sockets.ts";
+import type { Visitor } from "../../relay/access/client-address.ts";
 import { bytesFor, nativeRoom } from "./log-rooms.ts";
 import { RawCalls } from "./raw-calls.ts";
 import { rawShare, type RawShare } from "./raw-client.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import { BlockLog } from "../../relay/log.ts";
-import { BlockPool, createPool } from "../../relay/pool.ts";
-import { Trimming } from "../../relay/trimming.ts";
+import { BlockLog } from "../../relay/log/block-log.ts";
+import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
+import { Trimming } from "../../relay/share/log-trimming.ts";
 import { rawShare } from "./raw-client.ts";
 
 const BLOCKS = 8;

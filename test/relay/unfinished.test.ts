@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { Unfinished } from "../../relay/unfinished.ts";
+import { Unfinished } from "../../relay/net/unfinished-message.ts";
 
 const KiB = 1024;
 const REQUEST = 500;

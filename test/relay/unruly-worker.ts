@@ -1,6 +1,6 @@
 /** A worker of the relay that does, on demand, what no worker should. */
-import type { ToWorker } from "../../relay/messages.ts";
-import "../../relay/worker.ts";
+import type { ToWorker } from "../../relay/worker/thread-messages.ts";
+import "../../relay/worker/worker.ts";
 
 export interface Order {
   readonly worker: number;

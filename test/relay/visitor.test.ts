@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { AddressRanges } from "../../relay/address.ts";
-import { visitorOf, type Visitor } from "../../relay/visitor.ts";
+import { AddressRanges } from "../../relay/access/address.ts";
+import { visitorOf, type Visitor } from "../../relay/access/client-address.ts";
 
 const PROXY = "10.0.0.1";
 

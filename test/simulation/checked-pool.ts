@@ -1,4 +1,4 @@
-import { BlockPool, type PoolBuffers } from "../../relay/pool.ts";
+import { BlockPool, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { Violation } from "./world.ts";
 
 /** Who holds which block of a pool, kept apart from the pool to check it. */

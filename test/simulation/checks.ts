@@ -1,5 +1,5 @@
 import { LOG_IDLE_MS } from "../../protocol/mod.ts";
-import { recordsPerBlock } from "../../relay/log.ts";
+import { recordsPerBlock } from "../../relay/log/block-log.ts";
 
 import { checkWhole } from "./copies.ts";
 import type { ReceiverHome, SimReceiver } from "./receiver.ts";

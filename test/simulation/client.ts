@@ -11,8 +11,8 @@ const TICK_MS = 100;
 const FROZEN_CLOSE_MS = 32_000;
 
 /**
- * A process with one line to the relay at a time; mirrors cli/line.ts and the timers of
- * cli/sending.ts and cli/receiving.ts. A process can freeze (as by SIGSTOP) and be killed.
+ * A process with one line to the relay at a time; mirrors cli/connection/relay-line.ts and the timers of
+ * cli/send/sending.ts and cli/receive/receiving.ts. A process can freeze (as by SIGSTOP) and be killed.
  */
 export abstract class Client implements ClientEnd {
   readonly name: string;

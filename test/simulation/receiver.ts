@@ -83,7 +83,7 @@ const LEFT_BEHIND_MS = LOST_GRACE_MS - 1000;
 /** Who comes or agrees late is told of what is gone by then, behind records on their way. ms */
 const JOINING_MS = 3000;
 
-/** A receiving process; mirrors cli/receiving.ts and cli/incoming.ts. */
+/** A receiving process; mirrors cli/receive/receiving.ts and cli/receive/incoming.ts. */
 export class SimReceiver extends Client {
   readonly #home: ReceiverHome;
   readonly #session: ReceiverSession;

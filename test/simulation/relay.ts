@@ -1,7 +1,7 @@
 import { TICK_MS } from "../../protocol/mod.ts";
-import { Directory } from "../../relay/directory.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/messages.ts";
-import { createPool, reclaim, type PoolBuffers } from "../../relay/pool.ts";
+import { Directory } from "../../relay/main/directory.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-pool.ts";
 
 import { CheckedPool, Ledger } from "./checked-pool.ts";
 import type { Random } from "./random.ts";
@@ -45,7 +45,7 @@ interface Running {
   dead: boolean;
 }
 
-/** A relay: mirrors relay/supervisor.ts. */
+/** A relay: mirrors relay/main/supervisor.ts. */
 export class SimRelay {
   readonly #world: World;
   readonly #settings: RelaySettings;

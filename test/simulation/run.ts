@@ -1,5 +1,5 @@
 import { WINDOW_RECORDS } from "../../protocol/mod.ts";
-import { recordsPerBlock } from "../../relay/log.ts";
+import { recordsPerBlock } from "../../relay/log/block-log.ts";
 
 import { drawScenario, frameBytes, isCalm, type Scenario } from "./scenario.ts";
 import { Simulation, type Outcome, type Trace } from "./simulation.ts";

@@ -5,7 +5,7 @@ import {
   type StartWhen,
 } from "../../protocol/mod.ts";
 
-import { MESSAGE_HEAD_BYTES } from "../../relay/store.ts";
+import { MESSAGE_HEAD_BYTES } from "../../relay/log/store.ts";
 
 import type { Ways } from "./network.ts";
 import { Random } from "./random.ts";

@@ -25,7 +25,7 @@ const FULL_SOCKET_SLEEP_MS = 2;
 /** The longest that a person takes to admit a receiver. ms */
 const THINK_MS = 5000;
 
-/** A sending process; mirrors cli/sending.ts. */
+/** A sending process; mirrors cli/send/sending.ts. */
 export class SimSender extends Client {
   readonly share: SimShare;
   readonly #session: SenderSession;

@@ -5,7 +5,7 @@ import {
   toHex,
   type Offer,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 import type { Random } from "./random.ts";
 

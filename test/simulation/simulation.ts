@@ -1,5 +1,5 @@
 import { LOST_GRACE_MS, SENDER_GRACE_MS, type Signer } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { checkEnds, type Party } from "./checks.ts";
 import { Clock } from "./clock.ts";

@@ -18,12 +18,12 @@ import {
   type SocketFault,
   type Message,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto-node.ts";
-import { Hub } from "../../relay/hub.ts";
-import type { RecordPlace } from "../../relay/log.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/messages.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/outlet.ts";
-import type { BlockPool } from "../../relay/pool.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Hub } from "../../relay/share/hub.ts";
+import type { RecordPlace } from "../../relay/log/block-log.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import type { BlockPool } from "../../relay/log/block-pool.ts";
 
 import type { Random } from "./random.ts";
 import type { RelayEnd, Wire } from "./wire.ts";
@@ -36,11 +36,11 @@ const SENDER_ALLOWANCE_BYTES = SENDER_QUEUE_BYTES + CONTROL_BYTES;
 
 interface Socket {
   readonly wire: Wire;
-  /** A fault was told and the close is on its way, as in relay/worker.ts. */
+  /** A fault was told and the close is on its way, as in relay/worker/worker.ts. */
   closing: boolean;
   /** It had an offer accepted. */
   sender: boolean;
-  /** Its frames go out of the log itself, as by relay/direct.ts. */
+  /** Its frames go out of the log itself, as by relay/net/sendfile.ts. */
   direct: boolean;
   /** The frame that is not wholly with the kernel, and where it lies as long as it was not copied. */
   rest: { readonly place: RecordPlace; readonly bytes: Uint8Array } | undefined;
@@ -55,7 +55,7 @@ export interface WorkerSettings {
   readonly stallMs: number;
 }
 
-/** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker.ts. */
+/** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker/worker.ts. */
 /** Parties that can need records at once: the clients of a scenario, and the live lane of each worker. */
 const PARTIES_MOST = 64;
 /** Records that one sender may be asked for at once. */
@@ -220,7 +220,7 @@ export class SimWorker implements Outlet, RelayEnd {
     socket.rest = undefined;
   }
 
-  /** Of a frame whose block the log gave back, as relay/direct.ts. */
+  /** Of a frame whose block the log gave back, as relay/net/sendfile.ts. */
   #copyRest(socket: Socket): void {
     if (socket.rest === undefined) return;
     const { block, generation } = socket.rest.place;

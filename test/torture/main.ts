@@ -2,7 +2,7 @@
  * Plays shares with real processes under real faults: `bun run torture --minutes 5 --seed 7`. Ends
  * with 1 when something went wrong, and keeps the history of it.
  */
-import { EXIT, FaultError } from "../../protocol/faults.ts";
+import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
 import { mountNamespace } from "../needs.ts";
 import { helpText, torture, type Options } from "./options.ts";
 import { play } from "./run.ts";

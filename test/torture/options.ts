@@ -1,7 +1,7 @@
 /** The command line of the torture. */
 import { renderUsage } from "citty";
 import { command } from "../../cli/commands/command.ts";
-import { parseSeconds, parseWhole } from "../../cli/values.ts";
+import { parseSeconds, parseWhole } from "../../cli/system/values.ts";
 import type { Size } from "./plan.ts";
 
 export interface Options {

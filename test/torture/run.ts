@@ -3,7 +3,7 @@ import { setMaxListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EXIT } from "../../protocol/faults.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { Random } from "../simulation/random.ts";
 import { Children } from "./child.ts";
 import { History } from "./history.ts";

@@ -1,5 +1,5 @@
 /** What is wrong with a round, told from its history alone. */
-import { EXIT } from "../../protocol/faults.ts";
+import { EXIT } from "../../protocol/wire/faults.ts";
 import { CONFIRM_MS, CLIENT_TICK_MS } from "../../protocol/mod.ts";
 import type { ClientEvent } from "../../cli/mod.ts";
 import type { Entry } from "./history.ts";

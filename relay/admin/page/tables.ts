@@ -1,5 +1,5 @@
 /** The tables of the page: rows stay the same elements while what is in them changes. */
-import type { Ban } from "../bans.ts";
+import type { Ban } from "../../access/bans.ts";
 import type { ShareOverview } from "../overview.ts";
 import { byId, element, setText, type PageElement } from "./dom.ts";
 import type { History } from "./history.ts";

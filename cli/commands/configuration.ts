@@ -1,0 +1,165 @@
+/** The configuration file: options of commands that are given when nobody gives them. */
+import { closeSync, lstatSync, openSync, readSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { ArgsDef } from "citty";
+
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { CONFIG_BYTES } from "../../protocol/wire/limits.ts";
+import type { Command } from "./command.ts";
+import { errorCode } from "../system/folder.ts";
+import { expandHome, homeFolder } from "../system/home.ts";
+import { reasonOf } from "../system/system-error.ts";
+import { suggest } from "../system/suggest.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+/** What may be set of a command. */
+export type Settable = Pick<Command, "args" | "settable" | "many">;
+
+/** The section whose options are for every command that has them. */
+export const ALL = "all";
+
+/** Options whose value is shown to nobody. */
+export const SECRETS: ReadonlySet<string> = new Set(["token"]);
+
+/** An option's value: that of a switch, text, or several texts where it may be given again. */
+export type OptionValue = string | boolean | readonly string[];
+
+export interface Config {
+  /** Options by section: `all`, or the word of a command. */
+  readonly sections: ReadonlyMap<string, ReadonlyMap<string, OptionValue>>;
+}
+
+/** Where the file is, there or not; undefined: none is wanted, or there is no home for it. */
+export function configPath(env: Environment): string | undefined {
+  const named = env["FILESHARE_CONFIG"];
+  if (named !== undefined) return named === "" ? undefined : expandHome(named);
+  const given = env["XDG_CONFIG_HOME"] ?? "";
+  // As the XDG specification has it, a relative one is passed over.
+  const home = homeFolder();
+  const above = isAbsolute(given) ? given : home && join(home, ".config");
+  return above && join(above, "fileshare", "config.toml");
+}
+
+/** Why `configPath` names none. */
+export function noFile(env: Environment): string {
+  return env["FILESHARE_CONFIG"] === ""
+    ? "FILESHARE_CONFIG is empty, so there is no file"
+    : "This user has no home folder, so there is no file; FILESHARE_CONFIG can name one";
+}
+
+/** The text of the file; undefined where there is none. @throws FaultError "bad-config" */
+export function configText(path: string, env: Environment): string | undefined {
+  const bytes = Buffer.alloc(CONFIG_BYTES + 1);
+  let length: number;
+  try {
+    const file = openSync(path, "r");
+    try {
+      length = readSync(file, bytes, 0, bytes.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    // Another user's home, such as that of root in a container that gives its user id away.
+    if (env["FILESHARE_CONFIG"] === undefined && !isReachable(path)) return undefined;
+    throw bad(path, `it cannot be read (${reasonOf(error)})`);
+  }
+  if (length > CONFIG_BYTES) throw bad(path, `it has more than ${CONFIG_BYTES} bytes`);
+  return bytes.toString("utf8", 0, length);
+}
+
+function isReachable(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws FaultError "bad-config" that names the line, or what is not known */
+export function parseConfig(
+  path: string,
+  text: string,
+  commands: readonly (readonly [word: string, command: Settable])[],
+): Config {
+  const sections = new Map<string, ReadonlyMap<string, OptionValue>>();
+  const known = new Map<string, Settable>(commands);
+  known.set(ALL, {
+    args: Object.assign({}, ...commands.map(([, { args }]) => args)) as ArgsDef,
+    many: commands.flatMap(([, { many }]) => many),
+    settable: [...new Set(commands.flatMap(([, { settable }]) => settable))],
+  });
+  for (const [section, entries] of Object.entries(parseToml(path, text))) {
+    if (!isTable(entries)) throw bad(path, `${section} stands in no section, such as [${ALL}]`);
+    const command = known.get(section);
+    if (command === undefined) {
+      const meant = suggest(section, [...known.keys()]);
+      const hint = meant === undefined ? "" : ` (did you mean [${meant}]?)`;
+      throw bad(path, `[${section}] is no command${hint}`);
+    }
+    const options = Object.entries(entries).map(([name, value]) => {
+      return [name, optionValue(path, section, command, name, value)] as const;
+    });
+    sections.set(section, new Map(options));
+  }
+  return { sections };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function optionValue(
+  path: string,
+  section: string,
+  { args, settable, many }: Settable,
+  name: string,
+  value: unknown,
+): OptionValue {
+  if (!settable.includes(name)) {
+    const meant = suggest(name, settable);
+    const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
+    throw bad(path, `[${section}] has no option ${name}${hint}`);
+  }
+  if (args[name]?.type === "boolean") {
+    if (typeof value === "boolean") return value;
+    throw bad(path, `${name} in [${section}] takes true or false`);
+  }
+  if (typeof value === "string") return value;
+  if (many.includes(name) && isTexts(value)) return value;
+  if (typeof value === "number") return `${value}`;
+  throw bad(path, `${name} in [${section}] takes a text in quotes, or a number`);
+}
+
+function parseToml(path: string, text: string): object {
+  try {
+    return Bun.TOML.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace("TOML Parse error: ", "") : "";
+    throw bad(path, `line ${wrongLine(text)}: ${reason}`);
+  }
+}
+
+/** Bun's parser does not tell where; the line after the longest beginning that it takes is it. */
+function wrongLine(text: string): number {
+  const lines = text.split("\n");
+  for (let taken = lines.length - 1; taken > 0; taken--) {
+    try {
+      Bun.TOML.parse(lines.slice(0, taken).join("\n"));
+      return taken + 1;
+    } catch {
+      // A shorter one, then.
+    }
+  }
+  return 1;
+}
+
+function bad(path: string, why: string): FaultError {
+  return new FaultError("bad-config", `${path}: ${why}`);
+}

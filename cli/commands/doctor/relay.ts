@@ -1,0 +1,167 @@
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
+
+import {
+  CONNECT_MS,
+  FaultError,
+  SIGNING_SEED_BYTES,
+  checkWelcome,
+  decodeControl,
+  detailIn,
+  encodeControl,
+  helloMessage,
+  type FaultCode,
+  type Introduction,
+} from "../../../protocol/mod.ts";
+import { CERTIFICATE_WARN_MS, CLOCK_SKEW_MS } from "../../../protocol/wire/limits.ts";
+import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { Line } from "../../connection/relay-line.ts";
+import type { NoLine } from "../../connection/connect-errors.ts";
+import { proxyFor, proxyShown } from "../../connection/proxy.ts";
+import { duration } from "../../screen/format.ts";
+import { authorities } from "../../connection/ca-certificates.ts";
+import type { Finding } from "./finding.ts";
+
+/** What a relay can be wrong about and still be one. */
+const SAYS_MORE: ReadonlySet<FaultCode> = new Set(["version-mismatch", "wrong-relay"]);
+
+/** Says hello as a receiver of a channel whose key nobody else has, and leaves. */
+export async function checkRelay(
+  address: string,
+  ca: string | undefined,
+  token: string | undefined,
+): Promise<Finding> {
+  const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
+  const startedAt = performance.now();
+  const introduction = {
+    signer: nodePrimitives.signer(nodePrimitives.randomBytes(SIGNING_SEED_BYTES)),
+    host: new URL(address).hostname,
+    token,
+  };
+  const events = {
+    opened: () => undefined,
+    message: (bytes: Uint8Array) => {
+      const answer = answerTo(bytes, introduction);
+      if (answer instanceof Uint8Array) line.send(answer);
+      else resolve(answer);
+    },
+    lost: ({ fault, why }: NoLine) => resolve(new FaultError(fault, why)),
+    slow: (reason: string) => (why = reason),
+  };
+  let why = "no answer";
+  const line = new Line(address, events, startedAt, ca);
+  const timer = setTimeout(() => resolve(new FaultError("relay-unreachable", why)), CONNECT_MS);
+  const fault = await promise;
+  clearTimeout(timer);
+  const took = Math.round(performance.now() - startedAt);
+  await line.close();
+  const proxy = proxyFor(address, process.env);
+  const route = proxy === undefined ? "" : ` through the proxy ${proxyShown(proxy)}`;
+  if (fault === undefined) {
+    const message = `${address} welcomed us after ${took} ms${route}`;
+    return { name: "relay", verdict: "fine", message };
+  }
+  const { sentence } = fault.fault;
+  const advice = fault.code === "not-allowed" ? adviceOnToken(token) : fault.fault.advice;
+  const about = fault.detail === undefined ? "" : `; ${fault.detail}`;
+  const message = `${sentence}: ${address}${route}${about}`;
+  return { name: "relay", verdict: "failed", message, advice };
+}
+
+/** Advice for a client whose token a relay does not take, or that has none. */
+export function adviceOnToken(token: string | undefined): string {
+  return token === undefined || token === ""
+    ? "A token is missing: ask the relay's operator for one, and give it as FILESHARE_TOKEN, or with --token."
+    : "The relay does not take that token: it is another relay's, has expired or is for something else. Ask the relay's operator.";
+}
+
+/** @returns bytes to send; or what is wrong, undefined: nothing, the relay welcomed us */
+function answerTo(
+  bytes: Uint8Array,
+  introduction: Introduction,
+): Uint8Array | FaultError | undefined {
+  try {
+    const message = decodeControl(bytes, "relay-to-receiver");
+    if (message.t === "challenge") {
+      return encodeControl(helloMessage(message, "receiver", introduction));
+    }
+    if (message.t === "fault") return new FaultError(message.code, detailIn(message));
+    if (message.t !== "welcome") return new FaultError("not-a-relay");
+    checkWelcome(message);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    return SAYS_MORE.has(error.code) ? error : new FaultError("not-a-relay");
+  }
+}
+
+/** The relay's certificate, which was found good: for whom it is, and until when. */
+export async function checkCertificate(address: string, ca: string | undefined): Promise<Finding> {
+  const name = "tls";
+  let seen: PeerCertificate | undefined;
+  try {
+    const response = await fetch(address.replace(/^wss/, "https").replace(/\/ws$/, "/"), {
+      method: "HEAD",
+      redirect: "manual",
+      signal: AbortSignal.timeout(CONNECT_MS),
+      proxy: proxyFor(address, process.env) ?? false,
+      tls: {
+        ca: authorities(ca),
+        checkServerIdentity: (host: string, certificate: PeerCertificate) => {
+          seen = certificate;
+          return checkServerIdentity(host, certificate);
+        },
+      },
+    });
+    await response.body?.cancel();
+  } catch {
+    // What can be wrong with it was said already, by the line that did not come about.
+  }
+  const endsAt = Date.parse(seen?.valid_to ?? "");
+  if (seen === undefined || Number.isNaN(endsAt)) {
+    return { name, verdict: "warning", message: "The certificate was not shown" };
+  }
+  const left = endsAt - Date.now();
+  const names = (seen.subjectaltname ?? "").replaceAll(/(?:DNS|IP Address):/g, "");
+  const message = `A certificate for ${names}, until ${new Date(endsAt).toISOString().slice(0, 10)}`;
+  if (left > CERTIFICATE_WARN_MS) return { name, verdict: "fine", message };
+  return {
+    name,
+    verdict: "warning",
+    message: `${message}: in ${duration(left / 1000)}`,
+    advice: "The relay's operator has to renew it; the relay takes the new one by itself.",
+  };
+}
+
+/** Times of files and certificates need clocks that agree; HTTP says the relay's to the second. */
+export async function checkClock(address: string, ca?: string): Promise<Finding> {
+  const name = "clock";
+  const url = address.replace(/^ws/, "http").replace(/\/ws$/, "/");
+  let said: string | null;
+  try {
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(CONNECT_MS),
+      redirect: "manual",
+      ...(address.startsWith("wss:") && { tls: { ca: authorities(ca) } }),
+      // The way that sockets take; without a word Bun reads the environment in its own way.
+      proxy: proxyFor(address, process.env) ?? false,
+    });
+    said = response.headers.get("date");
+    await response.body?.cancel();
+  } catch {
+    said = null;
+  }
+  const difference = Date.now() - Date.parse(said ?? "");
+  if (Number.isNaN(difference)) {
+    return { name, verdict: "warning", message: "The relay does not tell its time" };
+  }
+  const off = duration(Math.abs(difference) / 1000);
+  if (Math.abs(difference) <= CLOCK_SKEW_MS) {
+    return { name, verdict: "fine", message: "Agrees with the relay's" };
+  }
+  return {
+    name,
+    verdict: "warning",
+    message: `${off} ${difference > 0 ? "ahead of" : "behind"} the relay's`,
+    advice: "Set this machine's clock, or the relay's.",
+  };
+}

@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { makeCode } from "../../../protocol/code/code.ts";
+import { FAULTS, type FaultCode } from "../../../protocol/wire/faults.ts";
+import { DOCTOR_TRANSFER_BYTES, DOCTOR_TRANSFER_MS } from "../../../protocol/wire/limits.ts";
+import type { Client } from "../../library/client.ts";
+import { onInterrupt } from "../../system/interrupts.ts";
+import { receive, send } from "../../library/library.ts";
+import { duration, rate, size } from "../../screen/format.ts";
+import { reasonOf } from "../../system/system-error.ts";
+import type { Finding } from "./finding.ts";
+import { adviceOnToken } from "./relay.ts";
+
+const name = "transfer";
+
+/** The relay has welcomed this machine before, by small packets. */
+const NOTHING_COMES =
+  "a very slow line, or large packets that get lost on the way (its MTU), as behind some VPNs";
+const LOWER_MTU =
+  "Try it with smaller packets (Linux: ip link set dev NAME mtu 1280), or in another network.";
+
+/** A file of noise to oneself, by the code that people's files take. */
+interface Way {
+  readonly relay: string;
+  /** A file. */
+  readonly ca: string | undefined;
+  readonly token: string | undefined;
+}
+
+export async function checkTransfer(way: Way): Promise<Finding> {
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(tmpdir(), "fileshare-doctor-"));
+  } catch (error) {
+    const message = `Nothing was sent: ${tmpdir()} cannot be written to (${reasonOf(error)})`;
+    return { name, verdict: "warning", message, advice: "Set TMPDIR to a folder of yours." };
+  }
+  // Nobody wants to go on with it another time.
+  process.env["XDG_STATE_HOME"] = join(folder, "state");
+  try {
+    return await transfer(way, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function transfer(way: Way, folder: string): Promise<Finding> {
+  const path = join(folder, "noise");
+  const out = join(folder, "out");
+  mkdirSync(out);
+  writeFileSync(path, randomBytes(DOCTOR_TRANSFER_BYTES));
+  const code = makeCode((length) => randomBytes(length));
+  const common = { ...way, code, connectTimeoutMs: DOCTOR_TRANSFER_MS };
+  const sender = send({ ...common, what: [path] });
+  const receiver = receive({ ...common, name: "doctor", out });
+  const stop = (): void => {
+    sender.interrupt();
+    receiver.interrupt();
+  };
+  using _ = onInterrupt(stop);
+  const timer = setTimeout(stop, DOCTOR_TRANSFER_MS);
+  // A sender that is refused leaves a receiver that would wait for it.
+  void sender.outcome.then(({ fault }) => fault !== undefined && receiver.interrupt());
+  const [{ bytes, seconds }, received, refused] = await Promise.all([
+    watch(receiver),
+    receiver.outcome,
+    lastError(sender),
+  ]);
+  clearTimeout(timer);
+  stop();
+  const sent = await sender.outcome;
+  const fault =
+    sent.fault === undefined || sent.fault === "interrupted" ? received.fault : sent.fault;
+  return finding({ bytes, seconds, fault, said: refused, token: way.token });
+}
+
+/** How much came, and in which time. */
+async function watch(receiver: Client): Promise<{ bytes: number; seconds: number }> {
+  let startedAt = performance.now();
+  let bytes = 0;
+  let seconds = 0;
+  for await (const event of receiver) {
+    if (event.event === "offer") startedAt = performance.now();
+    if (event.event === "progress") {
+      bytes = event.bytes;
+      seconds = (performance.now() - startedAt) / 1000;
+    }
+  }
+  return { bytes, seconds };
+}
+
+/** The last error of a client, if it had one. */
+async function lastError(client: Client): Promise<string | undefined> {
+  let said: string | undefined;
+  for await (const event of client) if (event.event === "error") said = event.message;
+  return said;
+}
+
+interface Result {
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly fault: FaultCode | undefined;
+  /** The sentence of the sender's fault. */
+  readonly said: string | undefined;
+  readonly token: string | undefined;
+}
+
+function finding({ bytes, seconds, fault, said, token }: Result): Finding {
+  if (fault === "not-allowed") {
+    const message = said ?? FAULTS[fault].sentence;
+    return { name, verdict: "failed", message, advice: adviceOnToken(token) };
+  }
+  if (fault !== undefined && fault !== "interrupted") {
+    const { sentence, advice } = FAULTS[fault];
+    return { name, verdict: "failed", message: sentence, advice };
+  }
+  if (bytes === 0) {
+    const message = `Nothing came through within ${duration(DOCTOR_TRANSFER_MS / 1000)}`;
+    return { name, verdict: "failed", message: `${message}: ${NOTHING_COMES}`, advice: LOWER_MTU };
+  }
+  const speed = rate(bytes / Math.max(seconds, 0.001));
+  const message = `${speed} through the relay and back (${size(bytes)} in ${duration(seconds)})`;
+  return { name, verdict: "fine", message };
+}

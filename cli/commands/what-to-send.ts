@@ -1,0 +1,83 @@
+/** From a command line to what it says to send. */
+import { fstatSync } from "node:fs";
+
+import { fromUtf8 } from "../../protocol/wire/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { TEXT_BYTES } from "../../protocol/wire/limits.ts";
+import { usage } from "../system/args.ts";
+import { completePath } from "./complete-path.ts";
+import { expandHome } from "../system/home.ts";
+import { askLine, canAsk } from "../screen/prompts.ts";
+import type { SendWhat } from "../send/source.ts";
+import { readInput } from "../system/standard-input.ts";
+
+/** Stands for the standard input. */
+const STDIN = "-";
+const STDIN_FD = 0;
+
+export interface WhatValues {
+  readonly path: readonly string[];
+  readonly text: string | undefined;
+  readonly name: string | undefined;
+  readonly exclude: readonly string[];
+  readonly gitignore: boolean;
+  readonly follow: boolean;
+  readonly "skip-unsafe": boolean;
+  readonly "offer-unsafe": boolean;
+  readonly json: boolean;
+}
+
+/**
+ * @returns what to send, and the words that a person was asked for and did not type
+ * @throws FaultError "usage"
+ */
+export async function whatToSend(
+  values: WhatValues,
+): Promise<{ what: SendWhat; asked: readonly string[] }> {
+  const { path, text, name, exclude, gitignore, follow } = values;
+  const { "skip-unsafe": skipUnsafe, "offer-unsafe": offerUnsafe } = values;
+  const typed = (what: SendWhat): { what: SendWhat; asked: [] } => ({ what, asked: [] });
+  if (text !== undefined) {
+    if (path.length > 0) throw usage("give a --text or paths, not both");
+    return typed({ from: "text", text: text === STDIN ? await readText() : text, name });
+  }
+  if (path.includes(STDIN) && path.length > 1) throw usage("- goes with no other path");
+  if (path[0] === STDIN || (path.length === 0 && isPiped())) return typed({ from: "stdin", name });
+  if (name !== undefined && path.length > 1) throw usage("--name is for one path");
+  const asked = path.length > 0 ? [] : [await askPath(values.json)];
+  const paths = [...path, ...asked];
+  const choices = { exclude, gitignore, follow, skipUnsafe, offerUnsafe };
+  return { what: { from: "paths", paths, name, ...choices }, asked };
+}
+
+/** Whether something is sent to us: no terminal, and no device such as /dev/null. */
+function isPiped(): boolean {
+  try {
+    const stat = fstatSync(STDIN_FD);
+    return stat.isFIFO() || stat.isSocket() || stat.isFile();
+  } catch {
+    return false; // it is closed
+  }
+}
+
+/** Waits for all of it. @throws FaultError as `readInput`, "share-too-big", "usage" */
+async function readText(): Promise<string> {
+  const bytes = await readInput((come) => come.length > TEXT_BYTES);
+  if (bytes.length > TEXT_BYTES) {
+    throw new FaultError("share-too-big", `a text of more than ${TEXT_BYTES} bytes`);
+  }
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    throw usage("that is no text: it is not UTF-8");
+  }
+}
+
+/** Quotes around it and a leading ~ are taken as a shell takes them. */
+async function askPath(json: boolean): Promise<string> {
+  if (json || !canAsk()) throw usage("give the path of the file to send");
+  const line = await askLine("File to send: ", { complete: completePath });
+  const path = /^(["'])(.+)\1$/.exec(line)?.[2] ?? expandHome(line);
+  if (path === "") throw usage("give the path of the file to send");
+  return path;
+}

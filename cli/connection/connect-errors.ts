@@ -1,0 +1,264 @@
+/** Why there is no line to a relay: what the system, a proxy or the other side says, in words for people. */
+import { connect } from "node:net";
+
+import { FAULTS, TLS_PROBE_MS, type FaultCode } from "../../protocol/mod.ts";
+import { endpointOf } from "./endpoint.ts";
+import { errorCode } from "../system/folder.ts";
+import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
+
+/** What Bun says of a WebSocket that did not open: in words, and where it has one by a code. */
+export interface LineTrouble {
+  readonly message: string;
+  readonly code: string | undefined;
+}
+
+export const NO_TROUBLE: LineTrouble = { message: "", code: undefined };
+
+/** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
+const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
+/** An answer that is none in TLS. */
+const CLEAR_ANSWER = /WRONG_VERSION_NUMBER|HTTP_REQUEST/;
+/** An alert of the server, by BoringSSL's names: it ended the handshake itself. */
+const TLS_ALERT = /TLS handshake failed.*:(?:SSLV3|TLSV1)_/;
+const EXPIRED = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
+/** OpenSSL's names of what can be wrong with a chain of certificates. */
+const UNTRUSTED = /CERT|ISSUER|LEAF_SIGNATURE|INVALID_CA|INVALID_PURPOSE/;
+/** The status of an upgrade that a relay did not get as one. */
+const UPGRADE_REQUIRED = 426;
+const TOO_MANY_REQUESTS = "429";
+const PROXY_PASSWORD = "407";
+/** Of an answer that is no relay's so much is looked at. bytes */
+const LOOK_BYTES = 4096;
+
+/** Codes of the system and of the name server, as reasons for people. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: "that name leads to no address",
+  EAI_AGAIN: "no name server answers: is this machine online?",
+  ECONNREFUSED: "nothing listens at that port",
+  ECONNRESET: "it hung up",
+  EHOSTUNREACH: "there is no way to that host",
+  ENETUNREACH: "there is no way to that network: is this machine online?",
+  ENETDOWN: "this machine's network is down",
+  EADDRNOTAVAIL: "this machine has no address for that network",
+  ETIMEDOUT: "no answer: a firewall, or nothing has that address",
+  EMFILE: "this program has too many open files: raise the limit with ulimit -n",
+  ENFILE: "this machine has too many open files",
+  ENOBUFS: "this machine has no memory left for sockets",
+  ENOMEM: "this machine has no memory left",
+};
+const TAKES_AND_IS_SILENT =
+  "it takes the connection and says nothing: something else than a relay, or large packets get lost on the way";
+
+/** Faults that are about an address, which people are shown then. */
+const ABOUT_ADDRESS: ReadonlySet<FaultCode> = new Set([
+  "relay-unreachable",
+  "not-a-relay",
+  "wants-tls",
+  "no-tls",
+  "untrusted-certificate",
+  "expired-certificate",
+  "wrong-certificate",
+  "upgrade-dropped",
+]);
+const ABOUT_PROXY: ReadonlySet<FaultCode> = new Set(["proxy-refused", "proxy-unreachable"]);
+
+export function troubleOf(event: Event): LineTrouble {
+  if (!(event instanceof ErrorEvent)) return NO_TROUBLE;
+  const { message, error } = event as { message: string; error: unknown };
+  const hasCode = error instanceof Error && "code" in error && typeof error.code === "string";
+  return { message, code: hasCode ? String(error.code) : undefined };
+}
+
+/** Why there is no line to the relay. */
+export interface NoLine {
+  readonly fault: FaultCode;
+  /** The reason behind it, for people. */
+  readonly why?: string | undefined;
+}
+
+/** The detail of a fault of the line: the address or the proxy, and the reason. */
+export function aboutLine(relay: string, { fault, why }: NoLine): string | undefined {
+  if (ABOUT_PROXY.has(fault)) return why;
+  if (!ABOUT_ADDRESS.has(fault)) return undefined;
+  return why === undefined ? relay : `${relay} (${why})`;
+}
+
+/** Why a WebSocket did not open; it asks there once more where Bun's words do not tell. */
+export async function explain(url: string, trouble: LineTrouble): Promise<NoLine> {
+  const { message, code } = trouble;
+  const proxy = findProxy(url, process.env);
+  const through = proxy && `${proxyShown(proxy.url)} of ${proxy.variable}`;
+  const refused = /Proxy \w+ \w+: (\d+)/.exec(message)?.[1];
+  if (through !== undefined && refused !== undefined) return refusedByProxy(through, refused);
+  if (through !== undefined && message.includes("Failed to connect")) {
+    return { fault: "proxy-unreachable", why: `${through}, ${reasonOf(code)}` };
+  }
+  if (proxy && CLEAR_ANSWER.test(message) && !(await keepsWord(proxy.url))) {
+    return {
+      fault: "proxy-unreachable",
+      why: `${through}, it does not speak TLS: give it as http://`,
+    };
+  }
+  const status = /Expected 101 status code: (\d+)/.exec(message)?.[1];
+  if (status !== undefined) return explainStatus(url, status);
+  // Some ports with TLS hang up on clients that do not speak it.
+  if (url.startsWith("ws:") && message.includes("Connection ended") && (await speaksTls(url))) {
+    return { fault: "wants-tls" };
+  }
+  return { fault: faultOf(trouble), why: whyOf(trouble) };
+}
+
+function refusedByProxy(proxy: string, status: string): NoLine {
+  if (status === PROXY_PASSWORD) {
+    return { fault: "proxy-refused", why: `${proxy} wants a name and a password, or others` };
+  }
+  if (!status.startsWith("5")) return { fault: "proxy-refused", why: `${proxy} answers ${status}` };
+  return { fault: "relay-unreachable", why: `the proxy ${proxy} answers ${status}` };
+}
+
+/** The answer was one of HTTP: a plain request tells more, as it shows where it leads and what it says. */
+async function explainStatus(url: string, status: string): Promise<NoLine> {
+  if (status === TOO_MANY_REQUESTS) return { fault: "too-fast" };
+  // A proxy whose relay is being restarted, or a relay that is full.
+  if (status.startsWith("5")) {
+    return { fault: "relay-unreachable", why: `what stands in front of it answers ${status}` };
+  }
+  const answer = await askPlainly(url);
+  if (answer === undefined) return { fault: "not-a-relay", why: `it answers ${status}` };
+  const { location, text, upgrade } = answer;
+  const asksForTls = location?.startsWith("https:") === true || upgrade.startsWith("TLS/");
+  if (url.startsWith("ws:") && (asksForTls || (await isTlsPort(url, status)))) {
+    return { fault: "wants-tls" };
+  }
+  if (answer.status === UPGRADE_REQUIRED) return { fault: "upgrade-dropped" };
+  if (text.includes(FAULTS.banned.sentence)) return { fault: "banned" };
+  if (location !== undefined) {
+    return {
+      fault: "not-a-relay",
+      why: `it leads to ${location}; does this network want a login?`,
+    };
+  }
+  const { pathname } = new URL(url);
+  if (status === "404")
+    return { fault: "not-a-relay", why: `there is nothing at ${pathname}, 404` };
+  const page = /<html|<!doctype/i.test(text) ? "a web page" : "something else";
+  const login = status === "200" ? "; does this network want a login?" : "";
+  return { fault: "not-a-relay", why: `${page} answers there, ${status}${login}` };
+}
+
+interface PlainAnswer {
+  readonly status: number;
+  readonly location: string | undefined;
+  /** The protocols that it wants instead (RFC 9110, 7.8); empty: none. */
+  readonly upgrade: string;
+  /** Its beginning. */
+  readonly text: string;
+}
+
+/** The answer to a request without an upgrade. */
+async function askPlainly(address: string): Promise<PlainAnswer | undefined> {
+  try {
+    const response = await fetch(address.replace(/^ws/, "http"), probing(address));
+    const reader = response.body?.getReader();
+    const piece: { readonly value?: unknown } | undefined = await reader?.read();
+    const first = piece?.value instanceof Uint8Array ? piece.value : new Uint8Array(0);
+    await reader?.cancel();
+    const location = response.headers.get("location") ?? undefined;
+    const upgrade = response.headers.get("upgrade") ?? "";
+    const { status } = response;
+    return {
+      status,
+      location,
+      upgrade,
+      text: new TextDecoder().decode(first.subarray(0, LOOK_BYTES)),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** nginx answers at a port with TLS in the clear that it wants TLS. */
+async function isTlsPort(url: string, status: string): Promise<boolean> {
+  return status === "400" && (await speaksTls(url));
+}
+
+function faultOf({ message, code }: LineTrouble): FaultCode {
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "wrong-certificate";
+  if (code !== undefined && EXPIRED.has(code)) return "expired-certificate";
+  if (code !== undefined && UNTRUSTED.test(code)) return "untrusted-certificate";
+  if (CLEAR_ANSWER.test(message)) return "no-tls";
+  // Cut off before anybody was known: a relay that ends, or is not up yet.
+  if (code === "ECONNRESET") return "relay-unreachable";
+  if (FOREIGN_ANSWER.test(message)) return "not-a-relay";
+  return "relay-unreachable";
+}
+
+function whyOf(trouble: LineTrouble): string | undefined {
+  const fault = faultOf(trouble);
+  const { message, code } = trouble;
+  if (fault === "expired-certificate") {
+    return `this machine's clock says ${new Date().toISOString().slice(0, 16)} UTC`;
+  }
+  if (fault === "not-a-relay") {
+    return TLS_ALERT.test(message)
+      ? "it refuses TLS under that name, for which it may have no certificate"
+      : "it does not speak HTTP";
+  }
+  if (fault !== "relay-unreachable" || message === "") return undefined;
+  return reasonOf(code);
+}
+
+function reasonOf(code: string | undefined): string {
+  return code === undefined ? "no answer" : (REASONS[code] ?? code);
+}
+
+/**
+ * Why nothing has come of a connection that is still being made: it is asked for once more, without a
+ * word on it.
+ */
+export async function whySlow(url: string): Promise<string> {
+  const proxy = findProxy(url, process.env);
+  const { host, port } = endpointOf(proxy?.url ?? url);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect({ host, port, timeout: TLS_PROBE_MS });
+  socket.on("connect", () => resolve(TAKES_AND_IS_SILENT));
+  socket.on("timeout", () => resolve(reasonOf("ETIMEDOUT")));
+  socket.on("error", (error) => resolve(reasonOf(errorCode(error))));
+  const why = await promise;
+  socket.destroy();
+  return proxy === undefined
+    ? why
+    : `the proxy ${proxyShown(proxy.url)} of ${proxy.variable}: ${why}`;
+}
+
+/** Whether TLS is spoken at a `ws` address; the certificate is not looked at, and nothing is told. */
+export function speaksTls(address: string): Promise<boolean> {
+  return answersTls(address.replace(/^ws/, "https"), probing(address));
+}
+
+/** Whether a proxy speaks as its address says: of `https` alone it is asked. */
+async function keepsWord(proxy: string): Promise<boolean> {
+  const { origin, protocol } = new URL(proxy);
+  return protocol !== "https:" || answersTls(origin, { ...probing(proxy), proxy: false });
+}
+
+async function answersTls(url: string, way: BunFetchRequestInit): Promise<boolean> {
+  try {
+    const response = await fetch(url, { ...way, method: "HEAD" });
+    await response.body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Nothing is told, so nobody has to be trusted. */
+function probing(address: string): BunFetchRequestInit {
+  return {
+    redirect: "manual",
+    tls: { rejectUnauthorized: false },
+    signal: AbortSignal.timeout(TLS_PROBE_MS),
+    // The way that sockets take; without a word Bun reads the environment in its own way.
+    proxy: proxyFor(address, process.env) ?? false,
+  };
+}

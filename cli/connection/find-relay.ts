@@ -1,0 +1,169 @@
+/**
+ * The relay on a host that was given without a scheme and a port, such as `relay.example`. Three addresses are
+ * tried at once, and the first of them at which a relay answers is taken:
+ *
+ *     wss://relay.example:443   behind a proxy, or a relay with a certificate
+ *     ws://relay.example:8000   a relay as `fileshare relay` starts it
+ *     ws://relay.example:80     a relay or a proxy without TLS
+ *
+ * An address with a scheme or a port is taken at its word, so `wss://` never becomes `ws://`.
+ */
+import { decodeControl, FAULTS, FaultError, type FaultCode } from "../../protocol/mod.ts";
+import { relayAddress, shownAddress } from "../library/client.ts";
+import { onInterrupt } from "../system/interrupts.ts";
+import { Line } from "./relay-line.ts";
+import { RELAY_PORT, type RelayChoice } from "./relay-choice.ts";
+
+/** The time for an address to answer. ms */
+const ANSWER_MS = 3000;
+/** An address that answered waits so long for a more wanted one. ms */
+const PREFERENCE_MS = 500;
+/** Between two tries, as long as nothing answers at all. ms */
+const AGAIN_MS = 500;
+
+/** Nothing that is a relay answers at an address, and why. */
+interface NoRelay {
+  readonly address: string;
+  readonly fault: FaultCode;
+  readonly why: string | undefined;
+}
+
+interface Found {
+  /** Undefined: none is a relay. */
+  readonly address: string | undefined;
+  readonly others: readonly NoRelay[];
+}
+
+interface Finding {
+  /** Gets a sentence about the address that was found. */
+  readonly note?: ((sentence: string) => void) | undefined;
+  /** Ends the search, as Ctrl-C does. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The addresses of a host, the most wanted first. */
+export function candidatesOn(host: string): string[] {
+  const [, name = "", path = ""] = /^([^/]*)(.*)$/.exec(host) ?? [];
+  return [`wss://${host}`, `ws://${name}:${RELAY_PORT}${path}`, `ws://${host}`].map(relayAddress);
+}
+
+/**
+ * The same choice with an address at which a relay answers.
+ * @param timeoutMs the time for something to answer; undefined: no limit
+ * @throws FaultError "interrupted", or why there is none
+ */
+export async function findRelay(
+  choice: RelayChoice,
+  timeoutMs: number | undefined,
+  { note = () => undefined, signal }: Finding = {},
+): Promise<RelayChoice> {
+  const { host } = choice;
+  if (host === undefined) return choice;
+  const interrupted = Promise.withResolvers<never>();
+  interrupted.promise.catch(() => undefined);
+  const interrupt = (): void => interrupted.reject(new FaultError("interrupted"));
+  using _ = onInterrupt(interrupt);
+  if (signal?.aborted === true) interrupt();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  const giveUpAt = performance.now() + (timeoutMs ?? Infinity);
+  for (;;) {
+    const tried = firstRelay(
+      candidatesOn(host),
+      choice.ca,
+      Math.min(ANSWER_MS, timeoutMs ?? Infinity),
+    );
+    const { address, others } = await Promise.race([tried, interrupted.promise]);
+    if (address !== undefined) {
+      note(foundNote(host, address, others));
+      return { ...choice, address, host: undefined, args: ["--relay", shownAddress(address)] };
+    }
+    const hopeless = others.some(({ fault }) => !FAULTS[fault].retry);
+    if (hopeless || performance.now() + AGAIN_MS >= giveUpAt) throw noneFound(host, others);
+    await Promise.race([Bun.sleep(AGAIN_MS), interrupted.promise]);
+  }
+}
+
+function foundNote(host: string, address: string, others: readonly NoRelay[]): string {
+  const before = others.map(reasonOf).join("; ");
+  return `Note: the relay on ${host} is ${shownAddress(address)}${before === "" ? "" : ` (${before})`}.`;
+}
+
+function reasonOf({ address, fault, why }: NoRelay): string {
+  return `${shownAddress(address)}: ${why ?? FAULTS[fault].sentence}`;
+}
+
+/** The fault that says the most, with what was found at each address. */
+function noneFound(host: string, others: readonly NoRelay[]): FaultError {
+  const [told = "relay-unreachable"] = others.flatMap(({ fault }) =>
+    fault === "relay-unreachable" ? [] : fault,
+  );
+  const whys = new Set(others.map(({ why }) => why));
+  const [why] = whys;
+  if (whys.size === 1 && why !== undefined) {
+    const tried = others.map(({ address }) => shownAddress(address)).join(", ");
+    return new FaultError(told, `${host} (${why}; tried ${tried})`);
+  }
+  return new FaultError(told, `${host} (${others.map(reasonOf).join("; ")})`);
+}
+
+/** Tries all at once. One that answers waits for those before it, but not for long. */
+export async function firstRelay(
+  addresses: readonly string[],
+  ca: string | undefined,
+  timeoutMs: number,
+): Promise<Found> {
+  const { promise, resolve } = Promise.withResolvers<Found>();
+  const results: (NoRelay | "relay" | undefined)[] = addresses.map(() => undefined);
+  const others = (): NoRelay[] =>
+    results.filter((result) => result !== undefined && result !== "relay");
+  const take = (): void => {
+    const first = results.indexOf("relay");
+    resolve({ address: addresses[first], others: others() });
+  };
+  let preference: NodeJS.Timeout | undefined;
+  const lines = addresses.map(async (address, i) => {
+    results[i] = await tryOne(address, ca, timeoutMs);
+    const first = results.indexOf("relay");
+    const known = first === -1 ? results : results.slice(0, first);
+    if (known.every((result) => result !== undefined)) take();
+    else if (first !== -1) preference ??= setTimeout(take, PREFERENCE_MS);
+  });
+  const found = await promise;
+  clearTimeout(preference);
+  void Promise.allSettled(lines);
+  return found;
+}
+
+/** Whether a relay answers there. It is told nothing: a relay speaks first. */
+async function tryOne(
+  address: string,
+  ca: string | undefined,
+  timeoutMs: number,
+): Promise<NoRelay | "relay"> {
+  const { promise, resolve } = Promise.withResolvers<NoRelay | "relay">();
+  const no = (fault: FaultCode, why?: string): void => resolve({ address, fault, why });
+  const line = new Line(
+    address,
+    {
+      opened: () => undefined,
+      message: (bytes) => (isRelay(bytes) ? resolve("relay") : no("not-a-relay")),
+      lost: ({ fault, why }) => no(fault, why),
+    },
+    performance.now(),
+    ca,
+  );
+  const timer = setTimeout(() => no("relay-unreachable", "no answer"), timeoutMs);
+  const result = await promise;
+  clearTimeout(timer);
+  line.drop();
+  return result;
+}
+
+/** It speaks our protocol, of whichever version. */
+function isRelay(bytes: Uint8Array): boolean {
+  try {
+    return ["challenge", "fault"].includes(decodeControl(bytes, "relay-to-receiver").t);
+  } catch (error) {
+    return error instanceof FaultError && error.code === "version-mismatch";
+  }
+}

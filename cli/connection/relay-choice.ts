@@ -1,0 +1,78 @@
+import { isIP } from "node:net";
+
+import { relayAddress, shownAddress } from "../library/client.ts";
+import { usage } from "../system/args.ts";
+import { expandHome } from "../system/home.ts";
+import { proxyFor } from "./proxy.ts";
+import { shellLine } from "../system/shell.ts";
+import { readAuthorities } from "./ca-certificates.ts";
+
+/** Where a relay listens unless it is told otherwise. */
+export const RELAY_PORT = 8000;
+const DEFAULT_RELAY = `ws://127.0.0.1:${RELAY_PORT}`;
+
+export interface RelayChoice {
+  /** WebSocket address, path included; of a bare host the one at which a relay usually is. */
+  readonly address: string;
+  /** A host, and a path, without a scheme and a port: `find-relay.ts` finds the address. */
+  readonly host?: string | undefined;
+  /** Certificates in PEM that the relay's has to lead to; undefined: those that this machine trusts. */
+  readonly ca: string | undefined;
+  /** Arguments with which the other side reaches the same relay. */
+  readonly args: readonly string[];
+}
+
+/**
+ * The relay from `--relay`, FILESHARE_RELAY or the default, and whom to believe that it is it.
+ * @param caFile from `--ca`; else FILESHARE_CA
+ * @throws FaultError "bad-relay-address", "bad-ca", "bad-proxy"
+ */
+export function chooseRelay(option?: string, caFile?: string): RelayChoice {
+  const variable = process.env["FILESHARE_RELAY"];
+  const given = (option ?? (variable || DEFAULT_RELAY)).trim();
+  const host = bareHost(given);
+  const [, name = "", path = ""] = /^([^/]*)(.*)$/.exec(host ?? "") ?? [];
+  const address = relayAddress(host === undefined ? given : `ws://${name}:${RELAY_PORT}${path}`);
+  proxyFor(address, process.env); // what is wrong with it is found here
+  const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
+  const ca = file === undefined ? undefined : readAuthorities(expandHome(file));
+  const usual = address === relayAddress(DEFAULT_RELAY);
+  return { address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
+}
+
+/** A host that was given without a scheme and a port; undefined: an address with one of them. */
+function bareHost(given: string): string | undefined {
+  if (isIP(given) === 6) return `[${given}]`;
+  const hasMore = /^[a-z][a-z\d+.-]*:\/\//i.test(given) || /^(?:\[[^\]]*\]|[^:/?#]*):/.test(given);
+  return hasMore || !URL.canParse(`ws://${given}`) ? undefined : given.replace(/\/+$/, "");
+}
+
+/** Whether two addresses that people gave are one relay's; what is no address is nobody's. */
+export function isSameRelay(one: unknown, other: unknown): boolean {
+  try {
+    return (
+      typeof one === "string" &&
+      typeof other === "string" &&
+      relayAddress(one) === relayAddress(other)
+    );
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The token for the relay, from `--token` or FILESHARE_TOKEN; undefined: none.
+ * @param option empty: none, whatever the environment says
+ * @throws FaultError "usage", which does not say it
+ */
+export function chooseToken(option: string | undefined): string | undefined {
+  const token = option ?? process.env["FILESHARE_TOKEN"] ?? "";
+  if (token === "") return undefined;
+  if (/^[\x21-\x7e]{1,256}$/.test(token)) return token;
+  throw usage("a token has 1 to 256 characters of ASCII, and no spaces");
+}
+
+/** The command that receives what is sent under `code`. */
+export function receiveCommand(code: string, lobby: boolean, relay: RelayChoice): string {
+  return shellLine(["fileshare", "recv", lobby ? "--lobby" : code, ...relay.args]);
+}

@@ -1,0 +1,184 @@
+import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
+import { endpointOf } from "./endpoint.ts";
+import { NO_TROUBLE, explain, troubleOf, whySlow, type NoLine } from "./connect-errors.ts";
+import { unsentInKernel } from "./kernel-queue.ts";
+import { LineFlow } from "./line-flow.ts";
+import { networkAddresses } from "./own-addresses.ts";
+import { proxyFor } from "./proxy.ts";
+import { authorities } from "./ca-certificates.ts";
+
+/** After this a connection that is still being made is looked into. ms */
+const SLOW_MS = 3000;
+/** Between two looks at what moves on an open line: the kernel's list of sockets may be long. ms */
+const FLOW_EVERY_MS = 2000;
+
+export interface LineEvents {
+  opened(): void;
+  message(bytes: Uint8Array): void;
+  /** The line broke, or never came about; nothing follows. */
+  lost(why: NoLine): void;
+  /** To open it takes long, and why that may be. */
+  slow?(why: string): void;
+  /** It is open, and nothing gets through, and why that may be. */
+  stuck?(why: string): void;
+}
+
+/**
+ * One WebSocket to a relay. Bun's own timers end neither a connect that nobody answers nor a line
+ * that fell silent; the first is the session's to time (link.ts), the second is watched here.
+ */
+export class Line {
+  readonly #url: string;
+  readonly #socket: WebSocket;
+  #events: LineEvents | undefined;
+  #heardAt: number;
+  #trouble = NO_TROUBLE;
+  #opened = false;
+  readonly #slow: NodeJS.Timeout;
+  readonly #flow: LineFlow;
+  /** Bytes, in all. */
+  #sent = 0;
+  #lookedAt: number;
+  /** Where the socket leads: to the relay, or to a proxy. */
+  readonly #port: number;
+
+  /**
+   * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
+   * @throws FaultError "bad-proxy"
+   */
+  constructor(url: string, events: LineEvents, now: number, ca?: string) {
+    this.#url = url;
+    this.#events = events;
+    this.#heardAt = now;
+    this.#lookedAt = now;
+    this.#port = endpointOf(proxyFor(url, process.env) ?? url).port;
+    this.#flow = new LineFlow(now, networkAddresses);
+    const socket = new WebSocket(url, {
+      ...proxyOf(url),
+      ...tlsOf(url, ca),
+      // Ciphertext does not shrink, and what a relay could inflate is no message of ours.
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    this.#slow = setTimeout(() => void this.#tellSlow(), SLOW_MS);
+    socket.binaryType = "nodebuffer";
+    socket.addEventListener("open", () => {
+      this.#opened = true;
+      clearTimeout(this.#slow);
+      this.#heard();
+      this.#events?.opened();
+    });
+    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      this.#heard();
+      if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES)
+        this.#lose({ fault: "not-a-relay" });
+      else this.#events?.message(data);
+    });
+    socket.addEventListener("ping", () => this.#heard());
+    socket.addEventListener("error", (event) => {
+      this.#trouble = troubleOf(event);
+    });
+    socket.addEventListener("close", () => this.#closed());
+  }
+
+  /** Bytes given to the socket that the kernel has not taken. */
+  get buffered(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#sent += bytes.length;
+    this.#socket.send(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Gives the line up when the relay, which pings, is silent. To ping it would break the promise
+   * of `quiet`. */
+  watch(now: number): void {
+    if (!this.#opened) return;
+    if (now - this.#lookedAt >= FLOW_EVERY_MS) this.#lookAtFlow(now);
+    if (this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
+    this.#lose({ fault: "connection-lost", why: this.#flow.why });
+  }
+
+  #lookAtFlow(now: number): void {
+    this.#lookedAt = now;
+    const why = this.#flow.look({
+      now,
+      sent: this.#sent,
+      unsent: this.#socket.bufferedAmount + unsentInKernel(this.#port),
+      heardAt: this.#socket.isPaused ? now : this.#heardAt,
+    });
+    if (why === undefined) return;
+    // It would be silent for good.
+    if (this.#flow.isMoved) this.#lose({ fault: "connection-lost", why });
+    else this.#events?.stuck?.(why);
+  }
+
+  /** Cuts the line; no event follows. */
+  drop(): void {
+    this.#events = undefined;
+    clearTimeout(this.#slow);
+    this.#socket.terminate();
+  }
+
+  /** Lets what was said leave, then closes; no event follows. */
+  async close(): Promise<void> {
+    this.#events = undefined;
+    clearTimeout(this.#slow);
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      this.#socket.terminate();
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.addEventListener("close", () => resolve());
+    const timer = setTimeout(resolve, FLUSH_MS);
+    this.#socket.resume();
+    this.#socket.close(1000);
+    await promise;
+    clearTimeout(timer);
+    this.#socket.terminate();
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  #lose(why: NoLine): void {
+    const events = this.#events;
+    if (events === undefined) return;
+    this.drop();
+    events.lost(why);
+  }
+
+  #closed(): void {
+    clearTimeout(this.#slow);
+    if (this.#opened) this.#lose({ fault: "connection-lost" });
+    else void explain(this.#url, this.#trouble).then((why) => this.#lose(why));
+  }
+
+  async #tellSlow(): Promise<void> {
+    if (this.#events?.slow === undefined) return;
+    const why = await whySlow(this.#url);
+    if (!this.#opened) this.#events?.slow(why);
+  }
+}
+
+function proxyOf(url: string): Bun.WebSocketOptions {
+  const proxy = proxyFor(url, process.env);
+  if (proxy === undefined) return {};
+  // The authorities for a relay's certificate are none for the proxy's.
+  return { proxy: { url: proxy, tls: { ca: authorities(undefined) } } };
+}
+
+function tlsOf(url: string, ca: string | undefined): Bun.WebSocketOptions {
+  return url.startsWith("wss:") ? { tls: { ca: authorities(ca) } } : {};
+}

@@ -1,0 +1,46 @@
+import type { GivenCode } from "../../protocol/code/code.ts";
+import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { shownAddress } from "../library/client.ts";
+import { chooseRelay, isSameRelay, type RelayChoice } from "./relay-choice.ts";
+
+export interface RelayOfCode {
+  readonly relay: RelayChoice;
+  /** Empty: none. */
+  readonly token: string;
+  /** Sentences for people about that choice. */
+  readonly notes: string[];
+}
+
+export interface RelayChosen {
+  /** From the command line, the environment or a configuration, or the usual one. */
+  readonly relay: RelayChoice;
+  readonly token: string;
+  readonly ca: string | undefined;
+  /** Options that stand in the command line itself. */
+  readonly typed: { readonly relay: boolean; readonly token: boolean };
+}
+
+/**
+ * A command or a link names the relay at which its share is, so that one counts, unless another was
+ * typed. A token that was not typed beside it is for the usual relay, and goes to no other.
+ * @throws FaultError "bad-relay-address" when the text names something else
+ */
+export function relayOfCode({ relay: named }: GivenCode, chosen: RelayChosen): RelayOfCode {
+  const { relay, token, ca, typed } = chosen;
+  if (named === undefined || isSameRelay(named, relay.address)) {
+    return { relay, token, notes: [] };
+  }
+  if (typed.relay) {
+    const note = `the relay is ${shownAddress(relay.address)}, as --relay says, and not ${named}, as the text with the code does`;
+    return { relay, token, notes: [note] };
+  }
+  const other = chooseRelay(named, ca);
+  const notes = [`the relay is ${shownAddress(other.address)}, as the text with the code says`];
+  if (typed.token || token === "") return { relay: other, token, notes };
+  notes.push("the token is not given to that relay; --token gives it one");
+  return { relay: other, token: "", notes };
+}
+
+export function note(notes: readonly string[]): void {
+  for (const text of notes) process.stderr.write(`Note: ${escapeForDisplay(text)}\n`);
+}

@@ -1,0 +1,105 @@
+import { FAULTS, FaultError, faultMessage } from "../../protocol/wire/faults.ts";
+
+import type { ClientEvent } from "../job/events.ts";
+import type { Answer, Job, Outcome } from "../job/jobs.ts";
+
+/** From the screen's thread to the streaming thread, and back. */
+export type ToThread =
+  | { readonly t: "start"; readonly job: Job }
+  | { readonly t: "answer"; readonly share: string; readonly answer: Answer }
+  | { readonly t: "admit"; readonly receiver: string; readonly admit: boolean }
+  | { readonly t: "interrupt" };
+export type FromThread =
+  | { readonly t: "event"; readonly event: ClientEvent }
+  | { readonly t: "ended"; readonly outcome: Outcome };
+
+/** A send or a receive that runs in a thread of its own. */
+export interface Client extends AsyncIterable<ClientEvent> {
+  /** Answers an `offer` whose `question` is true. */
+  answer(share: string, answer: Answer): void;
+  /** Answers an `asks`: whether that receiver, by its id, may have the share. */
+  admit(receiver: string, admit: boolean): void;
+  /** Tells the other side, keeps what is needed to resume, and ends; safe to call twice. */
+  interrupt(): void;
+  /** Settles when the thread has ended; never rejects. */
+  readonly outcome: Promise<Outcome>;
+}
+
+/** Starts a job. Its events are kept until they are read; progress is limited at its source. */
+export function startClient(job: Job): Client {
+  // Said, or it would be the environment that this process began with.
+  const env = process.env as Record<string, string>;
+  const thread = new Worker(new URL("./worker.ts", import.meta.url).href, { env });
+  const events: ClientEvent[] = [];
+  let wake = (): void => undefined;
+  let ended = false;
+
+  const outcome = new Promise<Outcome>((resolve) => {
+    const end = (result: Outcome): void => {
+      if (ended) return;
+      ended = true;
+      thread.terminate();
+      resolve(result);
+      wake();
+    };
+    thread.addEventListener("message", ({ data }: MessageEvent<FromThread>) => {
+      if (data.t === "ended") {
+        end(data.outcome);
+        return;
+      }
+      events.push(data.event);
+      wake();
+    });
+    const failed = (detail: string): void => {
+      const message = faultMessage("internal", detail);
+      events.push({ event: "error", code: "internal", message });
+      end({ fault: "internal", exitCode: FAULTS.internal.exitCode });
+    };
+    thread.addEventListener("error", (event) => {
+      event.preventDefault();
+      failed(event.message);
+    });
+    thread.addEventListener("close", () => {
+      if (!ended) failed("the streaming thread ended");
+    });
+  });
+
+  const post = (message: ToThread): void => {
+    if (!ended) thread.postMessage(message);
+  };
+  post({ t: "start", job });
+
+  return {
+    answer: (share, answer) => post({ t: "answer", share, answer }),
+    admit: (receiver, admit) => post({ t: "admit", receiver, admit }),
+    interrupt: () => post({ t: "interrupt" }),
+    outcome,
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        for (let event = events.shift(); event !== undefined; event = events.shift()) yield event;
+        if (ended) return;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
+}
+
+/** The WebSocket address behind what a person gave as a relay: `ws`, `wss`, `http` or `https`. */
+export function relayAddress(given: string): string {
+  const text = /^[a-z]+:\/\//i.test(given) ? given : `ws://${given}`;
+  const url = URL.parse(text);
+  const protocol =
+    url && { "ws:": "ws:", "wss:": "wss:", "http:": "ws:", "https:": "wss:" }[url.protocol];
+  if (!url || !protocol || url.hostname === "" || url.search !== "" || url.hash !== "") {
+    throw new FaultError("bad-relay-address", given.slice(0, 200));
+  }
+  const path = url.pathname.replace(/\/+$/, "");
+  return `${protocol}//${url.host}${path.endsWith("/ws") ? path : `${path}/ws`}`;
+}
+
+/** The same as people give it: without the path of its socket. */
+export function shownAddress(address: string): string {
+  return address.replace(/\/ws$/, "");
+}

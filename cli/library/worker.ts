@@ -1,0 +1,83 @@
+/** The streaming thread: socket, cipher and disk. The main thread keeps the screen. */
+import { FAULTS, FaultError } from "../../protocol/mod.ts";
+
+import type { FromThread, ToThread } from "./client.ts";
+import type { ClientEvent } from "../job/events.ts";
+import { findRelay } from "../connection/find-relay.ts";
+import type { Job, Outcome } from "../job/jobs.ts";
+import { Onlooker } from "./onlooker.ts";
+import { Receiving } from "../receive/receiving.ts";
+import { SendEditions } from "../send/send-editions.ts";
+
+declare const self: Worker;
+
+function post(message: FromThread): void {
+  self.postMessage(message);
+}
+
+/** Ends the search for the relay. */
+const interrupted = new AbortController();
+
+/** The same job with the address of its relay. @throws FaultError as `findRelay` */
+async function placed<Some extends Job>(job: Some): Promise<Some> {
+  const { relay: address, relayHost: host, ca, connectTimeoutMs } = job;
+  if (host === undefined) return job;
+  const choice = { address, host, ca, args: [] };
+  const { signal } = interrupted;
+  const found = await findRelay(choice, connectTimeoutMs, { signal });
+  return { ...job, relay: found.address };
+}
+
+async function start(given: Job): Promise<SendEditions | Receiving | undefined> {
+  const onlooker = new Onlooker(given, (event) => post({ t: "event", event }));
+  onlooker.begin();
+  const emit = (event: ClientEvent): void => onlooker.see(event);
+  const end = (outcome: Outcome): void => post({ t: "ended", outcome: onlooker.end(outcome) });
+  const { timeoutMs } = given;
+  if (timeoutMs !== undefined) {
+    setTimeout(() => {
+      onlooker.late();
+      interrupt();
+    }, timeoutMs);
+  }
+  try {
+    const job = await placed(given);
+    if (job.kind === "receive") return new Receiving(job, emit, end);
+    const sends = new SendEditions(job, emit, end);
+    void sends.run();
+    return sends;
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    emit({ event: "error", code: error.code, message: error.message });
+    end({ fault: error.code, exitCode: FAULTS[error.code].exitCode });
+    return undefined;
+  }
+}
+
+let running: SendEditions | Receiving | undefined;
+
+self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
+  switch (data.t) {
+    case "start":
+      // An error here, at once or later, is a mistake of ours, and ends the thread.
+      void start(data.job).then((started) => {
+        running = started;
+        if (interrupted.signal.aborted) running?.interrupt();
+      });
+      return;
+    case "answer":
+      if (running instanceof Receiving) running.answer(data.share, data.answer);
+      return;
+    case "admit":
+      if (running instanceof SendEditions) running.admit(data.receiver, data.admit);
+      return;
+    case "interrupt":
+      interrupt();
+      return;
+  }
+});
+
+function interrupt(): void {
+  interrupted.abort();
+  running?.interrupt();
+}

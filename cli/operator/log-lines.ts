@@ -1,0 +1,64 @@
+/** What a relay reports, as lines on the standard error: for people, or one JSON object each. */
+import type { ConsolaInstance } from "consola";
+
+import { shown } from "../screen/format.ts";
+import { jsonLine } from "../screen/json.ts";
+
+export const LOG_FORMS = ["pretty", "json"] as const;
+
+/** As the relay has it; its module is loaded when a relay starts. */
+interface Report {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly event: string;
+  readonly fields: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What may wait for who reads the log; after that lines are left out. bytes */
+const WAITING_BYTES = 1024 * 1024;
+
+export interface LogOutput {
+  write(text: string): unknown;
+  /** Bytes that wait to be written. */
+  readonly writableLength: number;
+}
+
+export interface RelayLog {
+  readonly report: (report: Report) => void;
+}
+
+/** Every line is plain JSON, and whatever a terminal would act upon is an escape in it. */
+export function jsonLog(output: LogOutput, now: () => Date): RelayLog {
+  let leftOut = 0;
+  const line = ({ level, event, fields }: Report): string =>
+    jsonLine({ time: now().toISOString(), level, event, ...fields });
+  return {
+    report: (report) => {
+      if (output.writableLength > WAITING_BYTES) {
+        leftOut++;
+        return;
+      }
+      if (leftOut > 0) {
+        const fields = { count: leftOut };
+        output.write(line({ level: "warn", event: "reports-left-out", fields }));
+        leftOut = 0;
+      }
+      output.write(line(report));
+    },
+  };
+}
+
+/** For people, in the way of everything that the command says. */
+export function prettyLog(console: ConsolaInstance): RelayLog {
+  return { report: (report) => console[report.level](prettyText(report)) };
+}
+
+/** A trouble is a sentence; all else is `share-ended share=12 how=done`. */
+export function prettyText({ event, fields }: Report): string {
+  const { trouble, ...rest } = fields;
+  if (typeof trouble === "string") return shown(trouble);
+  const values = Object.entries(rest).map(([name, value]) => {
+    const text = shown(`${value}`);
+    return `${name}=${/[\s"=]/.test(text) || text === "" ? JSON.stringify(text) : text}`;
+  });
+  return [event, ...values].join(" ");
+}

@@ -1,0 +1,153 @@
+/** A running relay as lines; pure, as wide and high as they are told. */
+import type { RelayOverview, RelayShare } from "./overview.ts";
+import { count, duration, fill, rate, shown, size } from "../screen/format.ts";
+import type { Room } from "../screen/receivers.ts";
+import type { Style } from "../screen/style.ts";
+
+/** Bytes per second between two looks; undefined: there was one alone. */
+export interface Rates {
+  readonly in: number | undefined;
+  readonly out: number | undefined;
+  /** By the share's number. */
+  readonly shares: ReadonlyMap<number, { readonly in: number; readonly out: number }>;
+}
+
+export const NO_RATES: Rates = { in: undefined, out: undefined, shares: new Map() };
+
+/** @param before an older look at the same relay; of another it tells nothing */
+export function ratesBetween(before: RelayOverview | undefined, now: RelayOverview): Rates {
+  const seconds = before === undefined ? 0 : now.at - before.at;
+  if (before === undefined || seconds <= 0 || now.uptime < before.uptime) return NO_RATES;
+  const per = (later: number, sooner: number): number => Math.max(0, later - sooner) / seconds;
+  const old = new Map(before.shares.list.map((share) => [share.number, share]));
+  const shares = now.shares.list.flatMap(({ number, bytesIn, bytesOut }) => {
+    const known = old.get(number);
+    if (known === undefined) return [];
+    const rates = { in: per(bytesIn, known.bytesIn), out: per(bytesOut, known.bytesOut) };
+    return [[number, rates] as const];
+  });
+  return {
+    in: per(now.bytesIn, before.bytesIn),
+    out: per(now.bytesOut, before.bytesOut),
+    shares: new Map(shares),
+  };
+}
+
+const HEADS = ["share", "sender", "receivers", "progress", "in", "out", "log", "age"] as const;
+/** Of an address of IPv6 the end is cut. */
+const SENDER_COLUMNS = 22;
+
+export function relayStatusLines(
+  url: string,
+  overview: RelayOverview,
+  rates: Rates,
+  room: Room,
+  style: Style,
+): string[] {
+  const { columns, lines } = room;
+  const head = headLines(url, overview, rates, style);
+  const rows = shareLines(overview, rates, Math.max(0, lines - head.length - 1), style);
+  const all = rows.length === 0 ? head : [...head, "", ...rows];
+  return all.slice(0, lines).map((line) => Bun.sliceAnsi(line, 0, columns));
+}
+
+function headLines(
+  url: string,
+  overview: RelayOverview,
+  rates: Rates,
+  { bold, dim, green, red, yellow }: Style,
+): string[] {
+  const { workers, lanes, clients, log, memory, delays, shares, bans } = overview;
+  const missing = workers.wanted - workers.answering;
+  const state = overview.isDraining
+    ? yellow("draining")
+    : missing > 0
+      ? red(`${count(missing, "worker", "workers")} missing`)
+      : green("running");
+  const speed = (perSecond: number | undefined, all: number): string =>
+    perSecond === undefined ? size(all) : `${bold(rate(perSecond))} ${dim(`(${size(all)})`)}`;
+  const here = Object.values(clients)
+    .flatMap((roles) => Object.values(roles))
+    .reduce((sum, each) => sum + each, 0);
+  const late = Math.round(Math.max(0, ...delays));
+  const own = memory === undefined ? "" : `   memory ${size(memory.own)}`;
+  const lines = [
+    `${bold("relay")} ${shown(url)}  ${state}  up ${duration(overview.uptime)}, ${count(workers.up, "worker", "workers")}`,
+    `out ${speed(rates.out, overview.bytesOut)}   in ${speed(rates.in, overview.bytesIn)}`,
+    `${count(shares.all, "share", "shares")}, ${count(here, "client", "clients")}, receivers ${lanesOf(lanes)}`,
+    `log ${size(log.held)} of ${size(log.most)}   buffered ${size(overview.buffered)}${own}   late ${late} ms`,
+  ];
+  const over = mostOf(overview.refusals);
+  if (over !== "") lines.push(`${yellow("over a limit")} ${over}`);
+  const faults = mostOf(overview.faults);
+  if (faults !== "") lines.push(`faults ${faults}`);
+  if (bans.length > 0) lines.push(count(bans.length, "ban", "bans"));
+  return lines;
+}
+
+function lanesOf({ live, catchUp, paused }: RelayShare["lanes"]): string {
+  const parts = [
+    live > 0 ? `${live} live` : "",
+    catchUp > 0 ? `${catchUp} catching up` : "",
+    paused > 0 ? `${paused} paused` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "none" : parts.join(", ");
+}
+
+/** `too-many 3, banned 1`, the most first. */
+function mostOf(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .filter(([, number]) => number > 0)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([name, number]) => `${shown(name, 40)} ${number}`)
+    .join(", ");
+}
+
+function shareLines(
+  { shares }: RelayOverview,
+  rates: Rates,
+  room: number,
+  { bold, dim }: Style,
+): string[] {
+  if (shares.list.length === 0 || room < 2) return [];
+  const fitting = shares.all > room - 1 ? Math.max(0, room - 2) : shares.list.length;
+  const cells = shares.list.slice(0, fitting).map((share) => cellsOf(share, rates));
+  const widths = HEADS.map((head, at) =>
+    Math.max(head.length, ...cells.map((row) => Bun.stringWidth(row[at] ?? ""))),
+  );
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => fill(cell, widths[at] ?? 0))
+      .join("  ")
+      .trimEnd();
+  const more = shares.all - cells.length;
+  return [
+    bold(line(HEADS)),
+    ...cells.map(line),
+    ...(more > 0 ? [dim(`and ${count(more, "share", "shares")} more`)] : []),
+  ];
+}
+
+function cellsOf(share: RelayShare, rates: Rates): string[] {
+  const { number, sender, senderHere, bytesIn, bytesOut, kept, age } = share;
+  const speed = rates.shares.get(number);
+  return [
+    `${number}`,
+    senderHere ? shown(sender ?? "here", SENDER_COLUMNS) : "away",
+    lanesOf(share.lanes),
+    progressOf(share),
+    speed === undefined ? size(bytesIn) : rate(speed.in),
+    speed === undefined ? size(bytesOut) : rate(speed.out),
+    size(kept),
+    duration(age),
+  ];
+}
+
+function progressOf({ least, most, records, size: whole }: RelayShare): string {
+  if (whole === undefined) return "open";
+  const of = size(whole);
+  if (least === undefined || most === undefined || records === 0) return of;
+  const percent = (done: number): number => Math.floor((100 * done) / records);
+  const [from, to] = [percent(least), percent(most)];
+  return `${from === to ? `${to} %` : `${from}-${to} %`} of ${of}`;
+}

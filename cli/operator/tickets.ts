@@ -1,0 +1,142 @@
+/**
+ * How commands of the same user find a relay that runs, and may tell it what to do: a file of its
+ * own for each, in a folder that nobody else can read.
+ */
+import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import * as v from "valibot";
+
+import { HeldFolder } from "../system/held-folder.ts";
+import { isOursIn, readFully, writeFully } from "../system/own-file.ts";
+import { isGone, thisProcess } from "../system/owner.ts";
+
+/** Longer is not read: an address and a token. bytes */
+const TICKET_BYTES = 4096;
+/** A folder with more is none of ours. */
+const TICKETS = 1000;
+const NAME = /^relay-\d{1,10}\.json$/;
+
+const ticketShape = v.object({
+  owner: v.object({ pid: v.number(), machine: v.string(), start: v.string() }),
+  /** Where clients reach the relay. */
+  relay: v.string(),
+  /** Where its operators do. */
+  admin: v.string(),
+  token: v.string(),
+});
+
+export type Ticket = Readonly<v.InferOutput<typeof ticketShape>>;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function folderOf(env: Environment): string {
+  const runtime = env["XDG_RUNTIME_DIR"] ?? "";
+  // A server often has no such folder, `su` leaves that of another user in the environment, and the one
+  // for temporary files is everybody's.
+  return isOwnFolder(runtime)
+    ? join(runtime, "fileshare")
+    : join(tmpdir(), `fileshare-${process.geteuid?.() ?? 0}`);
+}
+
+function isOwnFolder(path: string): boolean {
+  try {
+    return path !== "" && isOursIn(path, statSync(path).uid);
+  } catch {
+    return false;
+  }
+}
+
+/** The folder, held; undefined where others can read there, or put there what we read. */
+function holdPrivate(path: string): HeldFolder | undefined {
+  let folder: HeldFolder;
+  try {
+    folder = HeldFolder.holdItself(path);
+  } catch {
+    return undefined; // a link, a file, or nothing
+  }
+  const { uid, mode } = folder.stat;
+  if (folder.isOurs(uid) && (mode & 0o077n) === 0n) return folder;
+  folder.close();
+  return undefined;
+}
+
+/**
+ * Leaves a ticket until disposed.
+ * @returns undefined: there is no place for it that is private
+ */
+export function leaveTicket(
+  ticket: Omit<Ticket, "owner">,
+  env: Environment,
+): Disposable | undefined {
+  const place = folderOf(env);
+  const name = `relay-${process.pid}.json`;
+  let folder: HeldFolder | undefined;
+  try {
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    folder = holdPrivate(place);
+    if (folder === undefined) return undefined;
+    // One of a process before us with our number, whose rights we do not know.
+    folder.clear(name);
+    writeTicket(folder, name, { owner: thisProcess(), ...ticket });
+  } catch {
+    folder?.close();
+    return undefined;
+  }
+  const held = folder;
+  const remove = (): void => held.clear(name);
+  process.once("exit", remove);
+  return {
+    [Symbol.dispose]: () => {
+      process.removeListener("exit", remove);
+      remove();
+      held.close();
+    },
+  };
+}
+
+function writeTicket(folder: HeldFolder, name: string, ticket: Ticket): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  try {
+    fchmodSync(fd, 0o600);
+    writeFully(fd, new TextEncoder().encode(JSON.stringify(ticket)), 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The tickets of relays that run; those that killed ones left are removed. */
+export function findTickets(env: Environment): Ticket[] {
+  using folder = holdPrivate(folderOf(env));
+  if (folder === undefined) return [];
+  return folder
+    .list()
+    .filter((name) => NAME.test(name))
+    .slice(0, TICKETS)
+    .flatMap((name) => {
+      const ticket = readTicket(folder, name);
+      if (ticket === undefined) return [];
+      if (!isGone(ticket.owner, 0)) return [ticket];
+      folder.clear(name);
+      return [];
+    });
+}
+
+function readTicket(folder: HeldFolder, name: string): Ticket | undefined {
+  let fd: number | undefined;
+  try {
+    fd = folder.open(name, constants.O_RDONLY);
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > TICKET_BYTES) return undefined;
+    const text = new TextDecoder().decode(readFully(fd, 0, stat.size));
+    const { success, output } = v.safeParse(ticketShape, JSON.parse(text));
+    return success ? output : undefined;
+  } catch {
+    // Its relay has just ended, or it is being written.
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

@@ -1,0 +1,79 @@
+/** The events of a receiver about one share: its offer, whether that needs an answer, and its saved files. */
+import { dirname } from "node:path";
+
+import { toHex } from "../../protocol/wire/bytes.ts";
+import { dangersOf, needsConsent, type Danger } from "../../protocol/content/dangers.ts";
+import { LOBBY_ENTRIES, NAMES_SHOWN } from "../../protocol/wire/limits.ts";
+import type { Manifest, ManifestFile } from "../../protocol/content/manifest.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Incoming } from "./incoming.ts";
+import type { ReceiveJob } from "../job/jobs.ts";
+
+/**
+ * Executables and files that systems act upon need consent even where nothing else is asked. In the
+ * lobby, where anybody may send, very many files need it too.
+ */
+export function needsAnswer({ manifest, isAgreed }: Incoming, job: ReceiveJob): boolean {
+  const { ask, hidden, stdout, prefix, lobby, many = false, executables = false } = job;
+  if (manifest === undefined || manifest.kind === "text" || stdout || isAgreed) return false;
+  if (ask || (lobby && !many && entriesOf(manifest) > LOBBY_ENTRIES)) return true;
+  const given = { hidden, executables };
+  return manifest.files.some((file) => needsConsent(dangersOf(file, prefix), given));
+}
+
+/** Undefined: its manifest is not here yet. */
+export function offerEvent(
+  { manifest, found, diskBytes: disk, offer }: Incoming,
+  { prefix, allNames }: ReceiveJob,
+  question: boolean,
+): ClientEvent | undefined {
+  if (manifest === undefined) return undefined;
+  const { files, bytes, kind, open, folders: made } = manifest;
+  const { exists, same } = found;
+  const folders = files.filter(({ type }) => type === "folder").length;
+  const flagged: { name: string; flags: readonly Danger[] }[] = [];
+  for (const file of files) {
+    const flags = dangersOf(file, prefix);
+    if (flags.length > 0) flagged.push({ name: nameOf(file), flags });
+  }
+  const named = allNames ? files : files.slice(0, NAMES_SHOWN);
+  return {
+    event: "offer",
+    share: toHex(offer.share),
+    files: files.length - folders,
+    folders,
+    bytes,
+    names: named.map(nameOf),
+    exists,
+    question,
+    kind,
+    open,
+    sizes: named.map(({ size }) => size),
+    flagged,
+    same: same.files,
+    made,
+    ...(disk === undefined ? {} : { disk }),
+  };
+}
+
+/** @param out the folder to save in */
+export function savedEvents({ saved, text }: Incoming, out: string): ClientEvent[] {
+  const texts: ClientEvent[] = text === undefined ? [] : [{ event: "text", text }];
+  if (saved.length <= NAMES_SHOWN) {
+    return [...texts, ...saved.map((one): ClientEvent => ({ event: "saved", ...one }))];
+  }
+  const sum = (of: "files" | "bytes"): number => saved.reduce((all, one) => all + one[of], 0);
+  // Not as it was given: the folder may have been moved meanwhile.
+  const path = saved[0] === undefined ? out : dirname(saved[0].path);
+  return [...texts, { event: "saved", path, files: sum("files"), bytes: sum("bytes") }];
+}
+
+/** Files and folders, those that paths only lead through included. */
+function entriesOf({ files, folders }: Manifest): number {
+  return files.filter(({ type }) => type === "file").length + folders;
+}
+
+/** An empty folder is told from an empty file by what follows its name. */
+function nameOf({ path, type }: ManifestFile): string {
+  return type === "folder" ? `${path}/` : path;
+}

@@ -1,0 +1,119 @@
+/** The last step of a received file: from its partial directory to the name it shall have. */
+import type { BigIntStats, linkSync } from "node:fs";
+import { extname, join } from "node:path";
+import { utf8 } from "../../protocol/wire/bytes.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { NAME_BYTES, NUMBERED_NAMES } from "../../protocol/wire/limits.ts";
+import { parseSafeName, type SafeName, type SafePath } from "../../protocol/content/names.ts";
+import type { Folder } from "../system/folder.ts";
+import { swapped, type HeldFolder, type Spot } from "../system/held-folder.ts";
+import type { Destiny } from "./journal.ts";
+import { canHold } from "./names-here.ts";
+import { cutUtf8 } from "../system/owner.ts";
+import type { OnExists } from "../job/policy.ts";
+import { replaceFile, takeName, type Taking } from "./take-name.ts";
+
+export interface FinishPolicy {
+  readonly onExists: OnExists;
+  /** Put before the name, for example "received_". */
+  readonly prefix?: string;
+  /** A file of that name with the same content stays, and is as good as ours. */
+  readonly checksum?: boolean;
+}
+
+export interface Move {
+  readonly folder: Folder;
+  /** Where the whole data is; on the file system of `folder`. */
+  readonly data: Spot;
+  /** Which of the share's outermost entries it is. */
+  readonly entry: number;
+  /** The data itself, as it is now. */
+  readonly staged: BigIntStats;
+  readonly name: SafeName;
+  readonly onExists: FinishPolicy["onExists"];
+  /** Told where the data is about to be, before anything is done. */
+  readonly destine: (destiny: Destiny) => void;
+  readonly link?: typeof linkSync;
+}
+
+/**
+ * Gives the data its name in one step, so that the name never holds less than the whole file.
+ * Unless told to overwrite it replaces nothing, however many others do the same at once.
+ * Afterwards the data may have its old name too.
+ * @returns the name it got.
+ * @throws FaultError "file-exists" or "name-exhausted", or what the file system throws.
+ */
+export async function place(move: Move): Promise<string> {
+  const { folder, data, entry, staged, name, onExists, destine, link } = move;
+  const taking = (as: string): Taking => ({
+    data,
+    staged,
+    target: { folder, name: as },
+    note: (ino, placeholder) =>
+      destine({ entry, name: as, ino, ...(placeholder === undefined ? {} : { placeholder }) }),
+    link,
+  });
+  if (onExists === "overwrite") {
+    const there = folder.look(name);
+    if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
+    destine({ entry, name, ino: staged.ino });
+    checkPlaced(folder, name, await replaceFile(taking(name)));
+    return name;
+  }
+  // A file that came to be there under `skip` meanwhile is left, and so is ours.
+  const last = onExists === "fail" ? 0 : NUMBERED_NAMES;
+  for (let number = 0; number <= last; number++) {
+    const candidate = numbered(name, number, folder);
+    if (folder.look(candidate) !== undefined) continue;
+    destine({ entry, name: candidate, ino: staged.ino });
+    const taken = await takeName(taking(candidate));
+    if (taken === undefined) continue;
+    checkPlaced(folder, candidate, taken);
+    return candidate;
+  }
+  throw new FaultError(onExists === "fail" ? "file-exists" : "name-exhausted", name);
+}
+
+/**
+ * After something got its name. That it is gone again is no fault: programs take files away from a
+ * folder as soon as they appear.
+ * @throws FaultError "write-failed" when something else has the name
+ */
+export function checkPlaced(folder: HeldFolder, name: string, placed: BigIntStats): void {
+  const there = folder.look(name);
+  if (there !== undefined && !folder.isOne(there, placed)) throw swapped(join(folder.path, name));
+}
+
+/**
+ * `prefix` and `name`, cut before the extension to NAME_BYTES, or to the length of `name` where the
+ * folder holds none that is longer. @throws FaultError "unsafe-name".
+ */
+export function finalName(name: SafePath, prefix = "", folder?: HeldFolder): SafeName {
+  const { stem, ext } = split(prefix + name);
+  const long = cutTo(stem, ext, NAME_BYTES);
+  const isHeld = prefix === "" || folder === undefined || canHold(folder, long);
+  return parseSafeName(isHeld ? long : cutTo(stem, ext, utf8(name).length));
+}
+
+/** `name`, `name (1)`, `name (2)`..., no longer than `name` where the folder holds none that is. */
+export function numbered(name: string, number: number, folder: HeldFolder): string {
+  if (number === 0) return name;
+  const { stem, ext } = split(name);
+  const end = ` (${number})${ext}`;
+  const long = stem + end;
+  return canHold(folder, long) ? long : cutTo(stem, end, utf8(name).length);
+}
+
+/** Its stem is cut so that it has at most so many bytes. */
+function cutTo(stem: string, end: string, bytes: number): string {
+  const room = bytes - utf8(end).length;
+  const fits = utf8(stem).length <= room;
+  return (fits ? stem : cutUtf8(stem, room).replace(/[. ]+$/, "")) + end;
+}
+
+/** The last extension goes last, unless it is so long that it is no extension. */
+function split(name: string): { stem: string; ext: string } {
+  const found = extname(name);
+  const ext = utf8(found).length <= 20 ? found : "";
+  return { stem: name.slice(0, name.length - ext.length), ext };
+}

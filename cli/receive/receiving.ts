@@ -1,0 +1,509 @@
+import { rmdirSync } from "node:fs";
+import { resolve } from "node:path";
+
+import {
+  CHECKPOINT_MS,
+  CLIENT_TICK_MS,
+  CONFIRM_MS,
+  FAULTS,
+  FRAME_BYTES,
+  FaultError,
+  PROGRESS_EVERY_MS,
+  ReceiverSession,
+  WINDOW_RECORDS,
+  decodeControl,
+  decodeFrame,
+  encodeControl,
+  faultMessage,
+  isFrame,
+  isOfShare,
+  sealName,
+  signerOf,
+  toHex,
+  type FaultCode,
+  type Keys,
+  type OfferSeen,
+  type ReceiverEffect,
+  type ReceiverEvent,
+  type Unreadable,
+} from "../../protocol/mod.ts";
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+
+import { EventPace } from "../job/event-pace.ts";
+import type { ClientEvent } from "../job/events.ts";
+import { FilePositions } from "../job/file-at.ts";
+import { unsoundEvent } from "../send/file-watch.ts";
+import { makeDestination } from "../system/folder.ts";
+import { Incoming } from "./incoming.ts";
+import type { Answer, Outcome, ReceiveJob } from "../job/jobs.ts";
+import { keysFor } from "../job/job-keys.ts";
+import { Line } from "../connection/relay-line.ts";
+import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
+import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
+import type { OnExists } from "../job/policy.ts";
+import { registerReceive, unregisterReceive } from "../system/state.ts";
+import { relayNews, stuckNews } from "../connection/link-events.ts";
+
+const STDOUT = 1;
+
+/** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
+export class Receiving {
+  readonly #job: ReceiveJob;
+  readonly #pace: EventPace;
+  /** Past the pace: for what is told once for a share, or only this side can cause. */
+  readonly #emit: (event: ClientEvent) => void;
+  readonly #end: (outcome: Outcome) => void;
+  readonly #keys: Keys;
+  readonly #session: ReceiverSession;
+  readonly #timer: NodeJS.Timeout;
+  /** The folder to save in was not there. */
+  readonly #madeOut: boolean;
+  #line: Line | undefined;
+  /** Why there is no line, as far as that is known. */
+  #why: string | undefined;
+  #incoming: Incoming | undefined;
+  /** The share that the session waits to be opened. */
+  #opening: OfferSeen | undefined;
+  /** The share before is offered anew. */
+  #isMoving = false;
+  /** Some of it was written to the standard output: nobody takes that back. */
+  #isOut = false;
+  /** The frame that the session decides about. */
+  #ciphertext: Uint8Array | undefined;
+  /** Why nothing is read from the line. */
+  readonly #held = new Set<"rate" | "output">();
+  #shareStartedAt = 0;
+  /** When the first content came that was agreed to. */
+  #activeAt: number | undefined;
+  #positions: FilePositions | undefined;
+  #progressAt = 0;
+  /** There is more than was told: what came last says how far a transfer is that stands still. */
+  #progressUntold = false;
+  #checkpointAt = 0;
+  /** When the next record may come, under --limit. */
+  #rateClock = 0;
+  /** Some files of the share that was saved last did not arrive whole. */
+  #notWhole = false;
+  /** Disk work under way; the thread ends only after it. */
+  #disk: Promise<void> = Promise.resolve();
+
+  /** @throws FaultError when the folder is no good; nothing was started then */
+  constructor(
+    job: ReceiveJob,
+    emit: (event: ClientEvent) => void,
+    end: (outcome: Outcome) => void,
+  ) {
+    this.#job = { ...job, out: resolve(job.out) };
+    this.#emit = emit;
+    this.#pace = new EventPace(emit, () => performance.now());
+    this.#end = end;
+    this.#madeOut = !job.stdout && makeDestination(this.#job.out);
+    this.#keys = keysFor(job, job.code);
+    this.#session = new ReceiverSession(
+      {
+        signer: signerOf(this.#keys, primitives),
+        host: new URL(job.relay).hostname,
+        token: job.token,
+        lobby: job.lobby,
+        giveUpAfterMs: job.connectTimeoutMs,
+        fixed: job.stdout,
+        window: windowUnder(job.limit),
+        confirmMs: CONFIRM_MS,
+        random: Math.random,
+      },
+      performance.now(),
+    );
+    this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
+    this.#handle({ type: "tick" });
+  }
+
+  /** A person's answer about a share; one about a share that is gone by now says nothing. */
+  answer(share: string, answer: Answer): void {
+    if (this.#incoming === undefined || toHex(this.#incoming.offer.share) !== share) return;
+    if (!answer.accept) {
+      this.#handle({ type: "declined", detail: answer.why });
+      return;
+    }
+    this.#begin(answer.onExists);
+  }
+
+  interrupt(): void {
+    this.#handle({ type: "interrupted" });
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#line?.watch(now);
+    if (this.#held.size > 0) this.#handle({ type: "held" });
+    if (this.#progressUntold && this.#incoming !== undefined) this.#tellProgress(this.#incoming);
+    if (now - this.#checkpointAt >= CHECKPOINT_MS) {
+      this.#checkpointAt = now;
+      this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
+    }
+    this.#handle({ type: "tick" });
+    this.#pace.tick();
+  }
+
+  #handle(event: ReceiverEvent): void {
+    for (const effect of this.#session.handle(event, performance.now())) this.#do(effect);
+  }
+
+  #do(effect: ReceiverEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.#connect();
+        return;
+      case "disconnect":
+        this.#line?.drop();
+        this.#line = undefined;
+        return;
+      case "send":
+        this.#line?.send(encodeControl(effect.message));
+        return;
+      case "open-share": {
+        const { offer } = effect;
+        if (this.#session.finished) return;
+        this.#opening = offer;
+        // The partial of the share before has to be let go of first.
+        if (this.#isMoving) void this.#disk.then(() => this.#openShare(offer));
+        else this.#openShare(offer);
+        return;
+      }
+      case "take":
+        this.#take();
+        return;
+      case "ask": {
+        if (this.#incoming === undefined) return;
+        const question = needsAnswer(this.#incoming, this.#job);
+        this.#tellOffer(this.#incoming, question);
+        if (!question) this.#begin(undefined);
+        return;
+      }
+      case "save":
+        this.#disk = this.#save();
+        return;
+      case "share-over":
+        this.#shareOver(effect.fault, effect.detail);
+        return;
+      case "passed-over":
+        this.#passOver(effect.unreadable);
+        this.#isMoving = effect.anew !== undefined;
+        if (effect.anew === "told") this.#moveOn();
+        return;
+      case "link":
+        this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
+        return;
+      case "sender":
+        this.#pace.tell({ event: "sender", here: effect.here });
+        return;
+      case "waiting":
+        this.#pace.tell({ event: "waiting" });
+        return;
+      case "finish":
+        void this.#finish(effect.fault, effect.detail);
+        return;
+    }
+  }
+
+  #connect(): void {
+    this.#line?.drop();
+    const events = {
+      opened: () => {
+        this.#why = undefined;
+        this.#handle({ type: "opened" });
+      },
+      message: (bytes: Uint8Array) => this.#message(bytes),
+      lost: ({ fault, why }: NoLine) => {
+        this.#why = why;
+        this.#handle({ type: "lost", fault });
+      },
+      slow: (why: string) => (this.#why = why),
+      stuck: (why: string) => this.#pace.tell(stuckNews(this.#job.relay, why)),
+    };
+    this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
+  }
+
+  #message(bytes: Uint8Array): void {
+    try {
+      if (isFrame(bytes)) this.#frame(bytes);
+      else this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #frame(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    const share = this.#incoming?.offer.share;
+    // A frame of the share before may still be on its way.
+    if (share === undefined || !isOfShare(frame.tag, share)) return;
+    this.#ciphertext = frame.ciphertext;
+    this.#handle({ type: "frame", index: frame.index });
+    this.#ciphertext = undefined;
+  }
+
+  #openShare(offer: OfferSeen): void {
+    if (this.#opening !== offer) return;
+    this.#isMoving = false;
+    try {
+      const { out, stdout, onExists, prefix, checksum, renameUnsafe } = this.#job;
+      const output = stdout ? STDOUT : undefined;
+      const destination = { dir: out, output, onExists, prefix, checksum, renameUnsafe };
+      const incoming = new Incoming(offer, this.#keys, destination);
+      this.#incoming = incoming;
+      if (offer.admit === true) this.#pace.tell({ event: "unadmitted" });
+      this.#shareStartedAt = performance.now();
+      this.#activeAt = undefined;
+      this.#positions = undefined;
+      this.#rateClock = this.#shareStartedAt;
+      const { receiver, next, records, agreed, manifest } = incoming;
+      if (agreed && manifest !== undefined) {
+        this.#tellOffer(incoming, false);
+        this.#emit({ event: "resumed", bytes: incoming.bytes, size: incoming.size });
+        this.#remember(incoming);
+      }
+      const of = { share: offer.share, receiver };
+      const name = sealName(this.#job.name, of, this.#keys, primitives);
+      this.#handle({ type: "share-opened", receiver, name, next, agreed, records });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #take(): void {
+    const incoming = this.#incoming;
+    if (incoming === undefined || this.#ciphertext === undefined) return;
+    if (incoming.agreed) this.#activeAt ??= performance.now();
+    let taken: ReturnType<Incoming["take"]>;
+    try {
+      taken = incoming.take(this.#ciphertext);
+    } catch (error) {
+      if (error instanceof FaultError && error.code === "corrupt-record") {
+        this.#handle({ type: "corrupt" });
+      } else {
+        this.#failed(error);
+      }
+      return;
+    }
+    this.#limitRate(this.#ciphertext.length);
+    const { manifestKnown, last } = taken;
+    this.#handle({ type: "stored", last, next: incoming.next });
+    const before = incoming.manifest?.edition?.before ?? [];
+    if (manifestKnown) this.#handle({ type: "manifest-known", before });
+    else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
+    this.#tellProgress(incoming);
+    // A line that came back is read again; it has to wait like the one before.
+    if (this.#held.size > 0) this.#line?.pause();
+  }
+
+  #begin(onExists: OnExists | undefined): void {
+    const incoming = this.#incoming;
+    if (incoming === undefined) return;
+    try {
+      incoming.begin(onExists, {
+        pause: () => this.#hold("output"),
+        resume: () => this.#letGo("output"),
+        failed: (fault) => this.#failed(fault),
+      });
+      const { skipped, next } = incoming;
+      if (skipped.files > 0) this.#emit({ event: "skipped", ...skipped });
+      const { takenOver: bytes, size } = incoming;
+      if (bytes > 0) this.#emit({ event: "resumed", bytes, size });
+      this.#forgetFormer(incoming);
+      this.#tellRenamed(incoming);
+      if (incoming.kept) this.#remember(incoming);
+      this.#handle({ type: "accepted", next });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #tellRenamed({ manifest }: Incoming): void {
+    const { told = [], more = 0 } = manifest?.renames ?? {};
+    for (const [i, renamed] of told.entries()) {
+      const isLast = more > 0 && i === told.length - 1;
+      this.#emit({ event: "renamed", ...renamed, ...(isLast ? { more } : {}) });
+    }
+  }
+
+  async #save(): Promise<void> {
+    const incoming = this.#incoming;
+    if (incoming?.manifest === undefined) return;
+    try {
+      const { bytes: size } = incoming;
+      await incoming.finish();
+      this.#emit({ event: "progress", bytes: size, size });
+      for (const event of savedEvents(incoming, this.#job.out)) this.#emit(event);
+      const { unsound } = incoming;
+      this.#notWhole = unsound.length > 0;
+      if (this.#notWhole) this.#emit(unsoundEvent(unsound));
+      if (incoming.kept) this.#forget(incoming);
+      this.#handle({ type: "saved", mac: incoming.receipt() });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** So that `fileshare list` and `fileshare resume` find it. */
+  #remember(incoming: Incoming): void {
+    const { again, code, relay, out } = this.#job;
+    if (again === undefined || incoming.manifest === undefined) return;
+    const { bytes, files } = incoming.manifest;
+    const name = files[0]!.path.split("/", 1)[0]!;
+    const share = toHex(incoming.offer.share);
+    registerReceive({ share, code, relay, again, out, name, bytes });
+  }
+
+  #forget(incoming: Incoming): void {
+    if (this.#job.again === undefined) return;
+    unregisterReceive(toHex(incoming.offer.share), this.#job.out);
+  }
+
+  /** The shares whose place it takes are gone on with in this one. */
+  #forgetFormer({ manifest }: Incoming): void {
+    if (this.#job.again === undefined) return;
+    for (const share of manifest?.edition?.before ?? []) {
+      unregisterReceive(toHex(share), this.#job.out);
+    }
+  }
+
+  /** A fault of the share at hand ends it; an error that is no fault of the table ends the thread. */
+  #failed(error: unknown): void {
+    if (!(error instanceof FaultError)) throw error;
+    const { code, detail } = error;
+    this.#handle(
+      detail === undefined
+        ? { type: "failed", fault: code }
+        : { type: "failed", fault: code, detail },
+    );
+  }
+
+  #shareOver(fault: FaultCode | undefined, detail: string | undefined): void {
+    const incoming = this.#incoming;
+    this.#incoming = undefined;
+    this.#progressUntold = false;
+    if (incoming === undefined) return;
+    incoming.release();
+    const { size } = incoming;
+    if (fault === undefined) {
+      const now = performance.now();
+      const seconds = (now - this.#shareStartedAt) / 1000;
+      const active = (now - (this.#activeAt ?? now)) / 1000;
+      this.#emit({ event: "done", bytes: size, seconds, active });
+      return;
+    }
+    this.#keep(incoming, size);
+    if (this.#job.lobby)
+      void this.#disk.then(() => this.#pace.tell(this.#faultEvent(fault, detail)));
+  }
+
+  /** Nothing was said of it yet. */
+  #passOver(unreadable: Unreadable | undefined): void {
+    const incoming = this.#incoming;
+    this.#isOut = this.#job.stdout && (incoming?.bytes ?? 0) > 0;
+    this.#incoming = undefined;
+    this.#opening = undefined;
+    this.#progressUntold = false;
+    if (unreadable?.told === true) this.#tellUnreadable(unreadable);
+    this.#disk = this.#disk.then(async () => void (await incoming?.close()));
+  }
+
+  /** Its files changed: another share takes its place. */
+  #moveOn(): void {
+    this.#emit({ event: "edition" });
+    if (this.#isOut) this.#handle({ type: "failed", fault: "source-changed" });
+  }
+
+  /** Its place has another name once it is given up, and a save under way may leave nothing to keep. */
+  #keep(incoming: Incoming, size: number): void {
+    const { bytes } = incoming;
+    this.#disk = this.#disk.then(async () => {
+      const path = await incoming.close();
+      if (path !== undefined) this.#pace.tell({ event: "kept", path, bytes, size });
+    });
+  }
+
+  async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
+    const fault = how ?? (this.#notWhole ? "not-whole" : undefined);
+    this.#opening = undefined;
+    clearInterval(this.#timer);
+    const incoming = this.#incoming;
+    this.#incoming = undefined;
+    if (incoming !== undefined) this.#keep(incoming, incoming.size);
+    const closed = this.#line?.close();
+    await this.#disk;
+    if (this.#madeOut) removeEmpty(this.#job.out);
+    this.#pace.flush();
+    if (fault !== undefined) this.#emit(this.#faultEvent(fault, detail));
+    await closed;
+    this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
+  }
+
+  /** Under --limit the socket is not read until the rate allows the next record. */
+  #limitRate(bytes: number): void {
+    if (this.#job.limit === undefined) return;
+    const now = performance.now();
+    this.#rateClock = Math.max(this.#rateClock, now) + (bytes / this.#job.limit) * 1000;
+    const wait = this.#rateClock - now;
+    if (wait < 1) return;
+    this.#hold("rate");
+    setTimeout(() => this.#letGo("rate"), wait);
+  }
+
+  /** Nothing is read from the line until all who hold it let go. */
+  #hold(why: "rate" | "output"): void {
+    this.#held.add(why);
+    this.#line?.pause();
+  }
+
+  #letGo(why: "rate" | "output"): void {
+    if (this.#held.delete(why) && this.#held.size === 0) this.#line?.resume();
+  }
+
+  // What people and scripts are told
+
+  #tellOffer(incoming: Incoming, question: boolean): void {
+    const event = offerEvent(incoming, this.#job, question);
+    if (event !== undefined) this.#emit(event);
+  }
+
+  #tellProgress(incoming: Incoming): void {
+    const { manifest } = incoming;
+    const now = performance.now();
+    if (!incoming.agreed || manifest === undefined) return;
+    const early = now - this.#progressAt < PROGRESS_EVERY_MS;
+    // The end is told when all is saved.
+    this.#progressUntold = early && incoming.next < incoming.records;
+    if (early) return;
+    this.#progressAt = now;
+    this.#positions ??= new FilePositions(manifest.files);
+    const { bytes } = incoming;
+    const { bytes: size } = manifest;
+    const file = this.#positions.at(bytes);
+    this.#emit({ event: "progress", bytes, size, ...(file && { file }) });
+  }
+
+  #tellUnreadable({ fault: code, detail, count }: Unreadable): void {
+    this.#pace.tell({ event: "unreadable", code, message: faultMessage(code, detail), count });
+  }
+
+  #faultEvent(code: FaultCode, detail: string | undefined): ClientEvent {
+    const about = aboutLine(this.#job.relay, { fault: code, why: this.#why }) ?? detail;
+    return { event: "error", code, message: faultMessage(code, about) };
+  }
+}
+
+/** Nothing came that was kept. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // There is something in it, or it is gone.
+  }
+}
+
+/** Under a limit, no more on its way than a second's worth: whatever is said waits behind it. */
+function windowUnder(limit: number | undefined): number {
+  if (limit === undefined) return WINDOW_RECORDS;
+  return Math.min(WINDOW_RECORDS, Math.max(2, Math.ceil(limit / FRAME_BYTES)));
+}

@@ -1,0 +1,91 @@
+/**
+ * Ends a share that an earlier run offered, as its files changed and it is offered anew: receivers
+ * that wait for it would wait in vain.
+ */
+import {
+  CLIENT_TICK_MS,
+  FaultError,
+  SenderSession,
+  capabilityOf,
+  decodeControl,
+  encodeControl,
+  END_SHARE_MS,
+  signerOf,
+  type Keys,
+  type Offer,
+  type SenderEvent,
+} from "../../protocol/mod.ts";
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import type { SendJob } from "../job/jobs.ts";
+import { Line } from "../connection/relay-line.ts";
+import type { NoLine } from "../connection/connect-errors.ts";
+
+/** All that a sender needs to open it once more. */
+export interface OldShare {
+  readonly offer: Offer;
+  readonly proof: Uint8Array;
+  readonly keys: Keys;
+}
+
+/** Settles when the relay was told, or END_SHARE_MS later: then its receivers find out by themselves. */
+export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal): Promise<void> {
+  const { offer, proof, keys } = old;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const session = new SenderSession(
+    {
+      signer: signerOf(keys, primitives),
+      host: new URL(job.relay).hostname,
+      token: job.token,
+      offer,
+      proof,
+      capability: capabilityOf(keys, primitives, offer.share),
+      goal: { receivers: 1, stay: true },
+      giveUpAfterMs: END_SHARE_MS,
+      random: Math.random,
+    },
+    performance.now(),
+  );
+  let line: Line | undefined;
+  const handle = (event: SenderEvent): void => {
+    for (const effect of session.handle(event, performance.now())) {
+      if (effect.type === "connect") line = connect();
+      else if (effect.type === "disconnect") line?.drop();
+      else if (effect.type === "send") line?.send(encodeControl(effect.message));
+      else if (effect.type === "finish") resolve();
+    }
+  };
+  const hear = (bytes: Uint8Array): void => {
+    try {
+      const message = decodeControl(bytes, "relay-to-sender");
+      handle({ type: "message", message });
+      if (message.t === "accepted") handle({ type: "failed", fault: "new-edition" });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      handle({ type: "failed", fault: error.code });
+    }
+  };
+  const connect = (): Line => {
+    line?.drop();
+    const events = {
+      opened: () => handle({ type: "opened" }),
+      message: hear,
+      lost: ({ fault }: NoLine) => handle({ type: "lost", fault }),
+    };
+    return new Line(job.relay, events, performance.now(), job.ca);
+  };
+  const until = performance.now() + END_SHARE_MS;
+  const timer = setInterval(() => {
+    line?.watch(performance.now());
+    handle({ type: "tick" });
+    if (performance.now() >= until) resolve();
+  }, CLIENT_TICK_MS);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  handle({ type: "tick" });
+  try {
+    await promise;
+  } finally {
+    clearInterval(timer);
+    await line?.close();
+  }
+}

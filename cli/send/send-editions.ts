@@ -1,0 +1,79 @@
+/** A send from its search for files to its end, over all shares that it becomes as its files change. */
+import { FAULTS, FaultError, isLobby } from "../../protocol/mod.ts";
+
+import { endShare } from "./end-earlier-share.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Outcome, SendJob } from "../job/jobs.ts";
+import { Sending, type Carried, type Ended } from "./sending.ts";
+import { nextSharing, openSharing, type Sharing } from "./open-share.ts";
+import { openSource, type Source, type SourceOptions } from "./source.ts";
+
+export class SendEditions {
+  readonly #job: SendJob;
+  readonly #emit: (event: ClientEvent) => void;
+  readonly #end: (outcome: Outcome) => void;
+  /** Ends the search for what to send. */
+  readonly #interrupted = new AbortController();
+  #current: Sending | undefined;
+
+  constructor(job: SendJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
+    this.#job = job;
+    this.#emit = emit;
+    this.#end = end;
+  }
+
+  /** @throws what is no fault of the table */
+  async run(): Promise<void> {
+    try {
+      const { signal } = this.#interrupted;
+      let sharing = await openSharing(
+        this.#job,
+        (options) => this.#open(options),
+        this.#emit,
+        signal,
+      );
+      let carried: Carried | undefined;
+      for (;;) {
+        const { offered } = sharing.past ?? {};
+        if (offered !== undefined) await endShare(this.#job, offered, signal);
+        const ended = await this.#send(sharing, carried);
+        if ("outcome" in ended) {
+          this.#end(ended.outcome);
+          return;
+        }
+        ({ next: sharing, carried } = ended);
+      }
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#emit({ event: "error", code: error.code, message: error.message });
+      this.#end({ fault: error.code, exitCode: FAULTS[error.code].exitCode });
+    }
+  }
+
+  admit(receiver: string, admit: boolean): void {
+    this.#current?.admit(receiver, admit);
+  }
+
+  interrupt(): void {
+    this.#interrupted.abort();
+    this.#current?.interrupt();
+  }
+
+  #send(sharing: Sharing, carried: Carried | undefined): Promise<Ended> {
+    return new Promise((end) => {
+      const course = {
+        next: (moving: Parameters<typeof nextSharing>[1]) =>
+          nextSharing(this.#job, moving, (options) => this.#open(options)),
+        end,
+      };
+      this.#current = new Sending(this.#job, sharing, this.#emit, course, carried);
+      if (this.#interrupted.signal.aborted) this.#current.interrupt();
+    });
+  }
+
+  #open(options: SourceOptions): Promise<Source> {
+    // The relay gives browsers and curl a share of the lobby as it comes: they can't be told later.
+    const strict = this.#job.strict === true || isLobby(this.#job.code);
+    return openSource(this.#job.what, this.#interrupted.signal, { ...options, strict });
+  }
+}

@@ -1,0 +1,504 @@
+import {
+  CLIENT_TICK_MS,
+  EXIT,
+  FAULTS,
+  FaultError,
+  RECEIVERS_PER_SHARE,
+  RECEIVER_BYTES,
+  SenderSession,
+  UPLOAD_BUFFER_BYTES,
+  capabilityOf,
+  ciphertextPath,
+  decodeControl,
+  dataPerRecord,
+  encodeControl,
+  encodeFrame,
+  faultMessage,
+  fromHex,
+  openName,
+  signerOf,
+  toHex,
+  verifyReceipt,
+  type FaultCode,
+  type Keys,
+  type MessageOf,
+  type ReceiverEntry,
+  type ReceiverView,
+  type SenderEffect,
+  type SenderEvent,
+  type SenderOutcome,
+  type StartWhen,
+  type SyncRecordCipher,
+} from "../../protocol/mod.ts";
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+
+import { EventPace } from "../job/event-pace.ts";
+import type { ClientEvent } from "../job/events.ts";
+import type { Outcome, SendJob } from "../job/jobs.ts";
+import { Keeper } from "./resume-store.ts";
+import { unsoundEvent, type Unsound } from "./file-watch.ts";
+import { Line } from "../connection/relay-line.ts";
+import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
+import { relayNews, stuckNews } from "../connection/link-events.ts";
+import { RateLimit } from "../connection/rate-limit.ts";
+import { Move } from "./move.ts";
+import type { Moving, Past, Sharing } from "./open-share.ts";
+import type { Source } from "./source.ts";
+import { UploadProgress } from "./upload-progress.ts";
+
+/** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
+const FULL_SOCKET_SLEEP_MS = 2;
+
+/** Figures of a share that go on in the one that takes its place in the same run. */
+export interface Carried {
+  readonly startedAt: number;
+  readonly activeAt: number | undefined;
+  /** Files that receivers which are through did not get whole. */
+  readonly unsound: readonly Unsound[];
+}
+
+/** The end of a share: of the whole send, or with a share that takes its place. */
+export type Ended =
+  { readonly outcome: Outcome } | { readonly next: Sharing; readonly carried: Carried };
+
+/** Where a send goes that can't go on with its share. */
+export interface Course {
+  /** @throws FaultError when there is nowhere to go */
+  readonly next: (moving: Moving) => Promise<Sharing>;
+  readonly end: (ended: Ended) => void;
+}
+
+/** Drives a `SenderSession`: socket, cipher and disk of one share. */
+export class Sending {
+  readonly #job: SendJob;
+  readonly #pace: EventPace;
+  /** Past the pace: for what only this side can cause. */
+  readonly #emit: (event: ClientEvent) => void;
+  readonly #course: Course;
+  readonly #source: Source;
+  readonly #keys: Keys;
+  readonly #share: Uint8Array;
+  readonly #cipher: SyncRecordCipher;
+  readonly #session: SenderSession;
+  readonly #limit: RateLimit;
+  /** What another run needs to go on with this share. */
+  readonly #keeper: Keeper;
+  readonly #timer: NodeJS.Timeout;
+  readonly #startedAt: number;
+  /** When the first content left for a receiver that had agreed. */
+  #activeAt: number | undefined;
+  /** When the last receiver had everything. */
+  #verifiedAt: number | undefined;
+  /** A receiver has agreed, and nothing holds the content back. */
+  #agreed = false;
+  readonly #unsoundBefore: readonly Unsound[];
+  readonly #past: Past | undefined;
+  readonly #move: Move;
+  readonly #progress: UploadProgress;
+  #line: Line | undefined;
+  /** Why there is no line, as far as that is known. */
+  #why: string | undefined;
+  /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
+  #untoldOnline: ClientEvent | undefined;
+  #uploading = false;
+  /** A share in the place of this one was looked for, for a receiver that came late. */
+  #isRenewed = false;
+  /** Receivers that came to this share, by id. */
+  readonly #met = new Set<string>();
+  /** Files that were given up and are noted so. */
+  #distrusted = 0;
+
+  /** @throws FaultError when it can't be sent; nothing was started then */
+  constructor(
+    job: SendJob,
+    sharing: Sharing,
+    emit: (event: ClientEvent) => void,
+    course: Course,
+    carried?: Carried,
+  ) {
+    this.#job = job;
+    this.#emit = emit;
+    this.#pace = new EventPace(emit, () => performance.now());
+    this.#course = course;
+    this.#startedAt = carried?.startedAt ?? performance.now();
+    this.#activeAt = carried?.activeAt;
+    this.#unsoundBefore = carried?.unsound ?? [];
+    const { source, keys, code, proof, share, encoded, cipher, kept, past } = sharing;
+    this.#past = past;
+    const place = { keys, code, kept, past, share, head: encoded.head };
+    this.#move = new Move(place, course.next);
+    this.#source = source;
+    this.#keys = keys;
+    this.#share = share;
+    this.#keeper = new Keeper(kept, () => emit({ event: "unkept", share: toHex(share) }));
+    source.isSealed = (index) => this.#keeper.has(index);
+    this.#cipher = cipher;
+    this.#progress = new UploadProgress(source, encoded.manifest, kept?.end ?? 0, emit);
+    this.#limit = new RateLimit(job.limit);
+    const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
+    const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
+    const offer = { share, recordSize, records, bytes, seekable: source.seekable };
+    const capability = capabilityOf(keys, primitives, share);
+    this.#session = new SenderSession(
+      {
+        signer: signerOf(keys, primitives),
+        host: new URL(job.relay).hostname,
+        token: job.token,
+        offer: job.ask === true ? { ...offer, admit: true } : offer,
+        proof,
+        capability,
+        // At least the one for which the share is offered anew.
+        goal: {
+          receivers: Math.max(1, job.receivers - (this.#past?.verified ?? 0)),
+          stay: job.stay,
+        },
+        doneBefore: this.#keeper.doneBefore,
+        startWhen: past === undefined ? this.#startWhen(headRecords) : undefined,
+        dropSlowMs: job.dropSlowMs,
+        giveUpAfterMs: job.connectTimeoutMs,
+        random: Math.random,
+      },
+      performance.now(),
+    );
+    const ids = { share: toHex(share), path: ciphertextPath(share, capability) };
+    const isKept = kept !== undefined;
+    if (carried === undefined) {
+      emit({ event: "code", code, channel: toHex(keys.channel), ...ids, kept: isKept });
+      for (const skipped of source.skipped) emit({ event: "omitted", ...skipped });
+    } else {
+      emit({ event: "edition", ...ids, kept: isKept });
+    }
+    const { name, more } = source;
+    emit({ event: "source", name, more, files: files.length, bytes, records, kind, open });
+    if (this.#progress.records > 0) {
+      emit({ event: "resumed", bytes: this.#progress.bytes, size: bytes });
+    }
+    for (const receiver of this.#session.receivers) this.#tellReceiver(receiver);
+    source.onReady = () => this.#upload();
+    this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
+    this.#handle({ type: "tick" });
+  }
+
+  /** A person's answer about a receiver, by its id in hex. */
+  admit(receiver: string, admit: boolean): void {
+    const id = fromHex(receiver);
+    if (id?.length === RECEIVER_BYTES) this.#handle({ type: "judged", receiver: id, admit });
+  }
+
+  interrupt(): void {
+    this.#handle({ type: "interrupted" });
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#line?.watch(now);
+    this.#keeper.tick(now);
+    if (this.#move.isDue(this.#session, this.#source.records, now))
+      this.#handle({ type: "failed", fault: "new-edition" });
+    this.#progress.tick();
+    this.#handle({ type: "tick" });
+    this.#pace.tick();
+  }
+
+  #handle(event: SenderEvent): void {
+    for (const effect of this.#session.handle(event, performance.now())) this.#do(effect);
+    this.#upload();
+  }
+
+  #do(effect: SenderEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.#connect();
+        return;
+      case "disconnect":
+        this.#line?.drop();
+        this.#line = undefined;
+        return;
+      case "send":
+        this.#line?.send(encodeControl(effect.message));
+        return;
+      case "open-name":
+        this.#openName(effect.entry);
+        return;
+      case "check-receipt":
+        this.#checkReceipt(effect.receipt);
+        return;
+      case "link":
+        this.#tellOnline();
+        if (effect.online) this.#untoldOnline = relayNews(this.#job.relay, effect, this.#why);
+        else this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
+        return;
+      case "receiver":
+        this.#tellReceiver(effect.receiver);
+        if (this.#isWorthRenewing(effect.receiver)) void this.#renew();
+        return;
+      case "ask":
+        this.#pace.tell({ event: "asks", ...this.#who(effect.receiver) });
+        return;
+      case "dismissed":
+        this.#pace.tell({
+          event: "dismissed",
+          ...this.#who(effect.receiver),
+          reason: effect.reason,
+        });
+        return;
+      case "gate":
+        this.#tellGate(effect.agreed, effect.open);
+        return;
+      case "refused-receipt":
+        this.#pace.tell({
+          event: "error",
+          code: "receipt-refused",
+          message: faultMessage("receipt-refused"),
+        });
+        return;
+      case "finish":
+        void this.#finish(effect.outcome);
+        return;
+    }
+  }
+
+  /** The relay took the share. */
+  #accepted(): void {
+    this.#keeper.accepted();
+    this.#past?.kept?.forget();
+    this.#tellOnline();
+  }
+
+  #tellOnline(): void {
+    if (this.#untoldOnline !== undefined) this.#pace.tell(this.#untoldOnline);
+    this.#untoldOnline = undefined;
+  }
+
+  #connect(): void {
+    this.#line?.drop();
+    const events = {
+      opened: () => {
+        this.#why = undefined;
+        this.#handle({ type: "opened" });
+      },
+      message: (bytes: Uint8Array) => this.#message(bytes),
+      lost: ({ fault, why }: NoLine) => {
+        this.#why = why;
+        this.#handle({ type: "lost", fault });
+      },
+      slow: (why: string) => (this.#why = why),
+      stuck: (why: string) => this.#pace.tell(stuckNews(this.#job.relay, why)),
+    };
+    this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
+  }
+
+  #message(bytes: Uint8Array): void {
+    try {
+      const message = decodeControl(bytes, "relay-to-sender");
+      this.#handle({ type: "message", message });
+      if (message.t === "accepted") this.#accepted();
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#handle({ type: "failed", fault: error.code });
+    }
+  }
+
+  /** Sends wanted records while the socket and the rate allow; else it comes back by itself. */
+  #upload(): void {
+    if (this.#uploading || this.#move.isUnderWay) return;
+    let sleep = FULL_SOCKET_SLEEP_MS;
+    for (;;) {
+      const index = this.#session.wanted();
+      if (index === undefined || this.#line === undefined) return;
+      if (this.#line.buffered >= UPLOAD_BUFFER_BYTES) break;
+      const wait = this.#limit.wait(performance.now());
+      if (wait > 0) {
+        sleep = Math.ceil(wait);
+        break;
+      }
+      try {
+        const frame = this.#frame(index);
+        // Not there yet, or beyond the end: its source calls when it is.
+        if (frame === undefined) return;
+        this.#line.send(frame);
+        if (this.#agreed) this.#activeAt ??= performance.now();
+        this.#limit.spend(frame.length, performance.now());
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        this.#cannotSend(index, error);
+        return;
+      }
+      // Events of the session can't arise here: sending a record has no effects.
+      this.#session.handle({ type: "sent", index }, performance.now());
+      this.#progress.sent(index);
+    }
+    this.#uploading = true;
+    setTimeout(() => {
+      this.#uploading = false;
+      this.#upload();
+    }, sleep);
+  }
+
+  #frame(index: number): Uint8Array | undefined {
+    const data = this.#source.read(index);
+    if (data === undefined) return undefined;
+    const { parts, last, padding } = data;
+    const ciphertext = this.#cipher.seal(index, parts, last, padding);
+    for (const entry of this.#source.lost.slice(this.#distrusted)) this.#keeper.distrust(entry);
+    this.#distrusted = this.#source.lost.length;
+    this.#keeper.note(index, ciphertext, this.#source.about);
+    return encodeFrame(this.#share, index, last, ciphertext);
+  }
+
+  /** A record that can't be had, or not as it was: receivers that need it need another share. */
+  #cannotSend(index: number, error: FaultError): void {
+    if (!this.#source.isRenewable) {
+      this.#handle({ type: "failed", fault: error.code });
+      return;
+    }
+    void this.#lookElsewhere(index, error.code);
+  }
+
+  async #lookElsewhere(index: number, fault: FaultCode): Promise<void> {
+    const doubtful = this.#source.doubtfulWith(index);
+    try {
+      await this.#move.look({ stamps: this.#source.stamps(), doubtful }, this.#session);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#handle({ type: "failed", fault });
+    }
+  }
+
+  /**
+   * Whether a receiver that comes after another was served would miss files that were given up, and no
+   * other is amid this share.
+   */
+  #isWorthRenewing({ id, verified }: ReceiverView): boolean {
+    const key = toHex(id);
+    const isNew = !this.#met.has(key);
+    // The set is as bounded as those who are there; one met twice costs an edition, which are counted.
+    if (this.#met.size >= RECEIVERS_PER_SHARE) this.#met.clear();
+    this.#met.add(key);
+    if (!isNew || verified || this.#isRenewed || this.#move.isUnderWay) return false;
+    if (!this.#source.isRenewable || this.#source.lost.length === 0) return false;
+    const others = [...this.#session.receivers].filter((one) => toHex(one.id) !== key);
+    return (
+      others.some((one) => one.verified) &&
+      others.every((one) => one.verified || one.state === "lost" || one.state === "left")
+    );
+  }
+
+  /** Offers the files as they are by now. This share goes on where that is not possible. */
+  async #renew(): Promise<void> {
+    this.#isRenewed = true;
+    // Of all records, none is in doubt.
+    const doubtful = this.#source.doubtfulWith(this.#source.records ?? 0);
+    try {
+      await this.#move.look({ stamps: this.#source.stamps(), doubtful }, this.#session);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#upload();
+    }
+  }
+
+  #openName(entry: ReceiverEntry): void {
+    const of = { share: this.#share, receiver: entry.id };
+    const name = openName(entry.name, of, this.#keys, primitives);
+    this.#handle({ type: "name-opened", entry, name });
+  }
+
+  #checkReceipt(receipt: MessageOf<"receipt">): void {
+    const { receiver, records, mac } = receipt;
+    const valid =
+      records === this.#source.records &&
+      verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
+    // Before it is told so: another run would wait for it.
+    if (valid) this.#keeper.done(receiver);
+    if (valid) this.#verifiedAt = performance.now();
+    this.#handle({ type: "receipt-checked", receipt, valid });
+  }
+
+  /** A share that had begun before waits for nobody. */
+  #startWhen(headRecords: number): StartWhen | undefined {
+    const { startWhen } = this.#job;
+    if (startWhen === undefined || this.#progress.records > headRecords) return undefined;
+    return { ...startWhen, headRecords };
+  }
+
+  #tellGate(agreed: number, open: boolean): void {
+    const wanted = this.#job.startWhen?.receivers ?? 1;
+    this.#pace.tell({ event: "gate", agreed, wanted, open });
+  }
+
+  #who({ id, name }: ReceiverView): { id: string; name: string } {
+    return { id: toHex(id), name };
+  }
+
+  #tellReceiver(receiver: ReceiverView): void {
+    if (receiver.state === "live" || receiver.state === "behind") this.#agreed = true;
+    const { state, next, verified, unconfirmed } = receiver;
+    this.#pace.tell({
+      event: "receiver",
+      ...this.#who(receiver),
+      state,
+      records: next,
+      done: verified,
+      ...(unconfirmed === true && { confirmed: false }),
+    });
+  }
+
+  async #finish({ fault: how, detail, verified, unconfirmed }: SenderOutcome): Promise<void> {
+    clearInterval(this.#timer);
+    this.#pace.flush();
+    const unsound = this.#unsound;
+    const { next } = this.#move;
+    if (next !== undefined && how === "new-edition") {
+      await this.#hand(next, verified > 0 ? unsound : this.#unsoundBefore);
+      return;
+    }
+    this.#move.drop();
+    if (unsound.length > 0) this.#emit(unsoundEvent(unsound));
+    const fault = how ?? (unsound.length > 0 ? "files-changed" : undefined);
+    const now = performance.now();
+    const seconds = (now - this.#startedAt) / 1000;
+    const until = this.#verifiedAt ?? now;
+    const active = Math.max(0, until - (this.#activeAt ?? until)) / 1000;
+    if (fault === undefined || FAULTS[fault].exitCode === EXIT.someFailed) {
+      const { records } = this.#source;
+      const bytes = records === undefined ? 0 : this.#source.bytesBefore(records);
+      const receivers = verified + (this.#past?.verified ?? 0);
+      const sent = unconfirmed !== undefined && { unconfirmed };
+      this.#emit({ event: "done", bytes, seconds, active, receivers, ...sent });
+    }
+    if (fault !== undefined) {
+      this.#emit({
+        event: "error",
+        code: fault,
+        message: faultMessage(fault, this.#about(fault) ?? detail),
+      });
+    }
+    await this.#line?.close();
+    this.#source.close();
+    this.#keeper.letGo(how, this.#job.stay);
+    this.#past?.kept?.close();
+    const exitCode = fault === undefined ? 0 : FAULTS[fault].exitCode;
+    this.#course.end({ outcome: { fault, exitCode } });
+  }
+
+  /** To the share that takes the place of this one, which is kept until a relay has that. */
+  async #hand(next: Sharing, unsound: readonly Unsound[]): Promise<void> {
+    await this.#line?.close();
+    this.#source.close();
+    this.#past?.kept?.close();
+    const carried = { startedAt: this.#startedAt, activeAt: this.#activeAt, unsound };
+    this.#course.end({ next, carried });
+  }
+
+  /** Files that receivers did not get whole, of this share and those before. */
+  get #unsound(): readonly Unsound[] {
+    const now = this.#source.unsound;
+    const named = new Set(now.map(({ path }) => path));
+    return [...this.#unsoundBefore.filter(({ path }) => !named.has(path)), ...now];
+  }
+
+  #about(fault: FaultCode): string | undefined {
+    if (fault.startsWith("source-")) return this.#source.about;
+    return aboutLine(this.#job.relay, { fault, why: this.#why });
+  }
+}

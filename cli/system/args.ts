@@ -1,0 +1,165 @@
+/** The check of arguments that citty leaves out: it takes unknown and surplus ones in silence. */
+import type { ArgsDef } from "citty";
+
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { suggest } from "./suggest.ts";
+
+/** What stands in a command line: words without an option, and each value of every option. */
+export interface Given {
+  readonly words: readonly string[];
+  readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Checks the arguments after a command's name against its definition.
+ * @param many arguments that may be given several times
+ * @throws FaultError "usage" for an unknown option, a missing or needless value, or a surplus word
+ */
+export function checkArgs(
+  raw: readonly string[],
+  args: ArgsDef,
+  many: readonly string[] = [],
+): Given {
+  const options = Object.keys(args).filter((name) => args[name]?.type !== "positional");
+  const places = Object.keys(args).length - options.length;
+  const words: string[] = [];
+  const values = new Map<string, string[]>();
+  const note = (name: string, value: string): void => {
+    values.set(name, [...(values.get(name) ?? []), value]);
+  };
+  for (let i = 0; i < raw.length; i++) {
+    const word = raw[i] ?? "";
+    if (word === "--") {
+      words.push(...raw.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      words.push(word);
+      continue;
+    }
+    const [flag, value] = splitOnce(word);
+    // A switch that a configuration sets is taken back by --no-...
+    const name = isTakenBack(flag, args) ? flag.slice("--no-".length) : flag.slice(2);
+    const type = flag.startsWith("--") && options.includes(name) ? args[name]?.type : undefined;
+    if (type === undefined) throw usage(unknown(flag, options));
+    if (type === "boolean") {
+      if (value !== undefined) throw usage(`${flag} takes no value`);
+    } else if (value !== undefined) {
+      note(name, value);
+    } else {
+      const next = raw[++i];
+      if (next === undefined) throw usage(`${flag} needs a value`);
+      if (next.startsWith("-") && next !== "-") {
+        throw usage(`${flag} needs a value, not ${next} (if that is the value: ${flag}=${next})`);
+      }
+      note(name, next);
+    }
+  }
+  const surplus = words[places];
+  const anyNumber = many.some((name) => args[name]?.type === "positional");
+  if (surplus !== undefined && !anyNumber) {
+    throw usage(`"${surplus}" is one word too many (quote a name with spaces in it)`);
+  }
+  return { words, values };
+}
+
+/** Words of a command line that belong together. */
+interface Piece {
+  /** The option's; undefined for a word that is none. */
+  readonly name: string | undefined;
+  readonly words: readonly string[];
+}
+
+/** A command line that `checkArgs` found well. */
+function piecesOf(raw: readonly string[], args: ArgsDef): Piece[] {
+  const pieces: Piece[] = [];
+  for (let i = 0; i < raw.length; i++) {
+    const word = raw[i] ?? "";
+    if (word === "--") {
+      pieces.push({ name: undefined, words: raw.slice(i) });
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      pieces.push({ name: undefined, words: [word] });
+      continue;
+    }
+    const [flag, value] = splitOnce(word);
+    const name = flag.slice(isTakenBack(flag, args) ? "--no-".length : 2);
+    const hasNext = args[name]?.type !== "boolean" && value === undefined;
+    pieces.push({ name, words: hasNext ? raw.slice(i, ++i + 1) : [word] });
+  }
+  return pieces;
+}
+
+/** A command line without some of its options, and their values. */
+export function withoutOptions(
+  raw: readonly string[],
+  args: ArgsDef,
+  names: readonly string[],
+): string[] {
+  return piecesOf(raw, args)
+    .filter(({ name }) => name === undefined || !names.includes(name))
+    .flatMap(({ words }) => words);
+}
+
+/** The options of a command line, and their values. */
+export function optionsIn(raw: readonly string[], args: ArgsDef): string[] {
+  return piecesOf(raw, args)
+    .filter(({ name }) => name !== undefined)
+    .flatMap(({ words }) => words);
+}
+
+/** Whether an option stands in a command line, and not in a configuration. */
+export function isTyped(raw: readonly string[], name: string): boolean {
+  const end = raw.indexOf("--");
+  const options = end === -1 ? raw : raw.slice(0, end);
+  return options.some((word) => splitOnce(word)[0] === `--${name}`);
+}
+
+function isTakenBack(flag: string, args: ArgsDef): boolean {
+  const name = /^--no-(.+)$/.exec(flag)?.[1];
+  return name !== undefined && Object.hasOwn(args, name) && args[name]?.type === "boolean";
+}
+
+export function usage(detail: string): FaultError {
+  return new FaultError("usage", detail);
+}
+
+/** Letters by which other programs know an option of ours. */
+const LETTERS: Readonly<Record<string, string>> = {
+  a: "ask",
+  c: "code",
+  e: "exclude",
+  f: "overwrite",
+  h: "help",
+  j: "json",
+  n: "name",
+  o: "out",
+  p: "port",
+  q: "quiet",
+  t: "token",
+  v: "version",
+  y: "yes",
+};
+
+function unknown(flag: string, options: readonly string[]): string {
+  const letter = /^-+(\w)$/.exec(flag)?.[1]?.toLowerCase();
+  if (letter !== undefined) {
+    const long = LETTERS[letter];
+    if (long !== undefined && options.includes(long)) {
+      return `there is no option ${flag} (did you mean --${long}?)`;
+    }
+    const folders = letter === "r" && options.includes("exclude");
+    return folders
+      ? `there is no option ${flag} (folders are sent with all that is in them without it)`
+      : `there is no option ${flag}`;
+  }
+  const meant = suggest(flag.replace(/^-+(?:no-)?/, ""), [...options, "help", "version"]);
+  const hint = meant === undefined ? "" : ` (did you mean --${meant}?)`;
+  return `there is no option ${flag}${hint}`;
+}
+
+function splitOnce(word: string): [string, string | undefined] {
+  const at = word.indexOf("=");
+  return at === -1 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
+}

@@ -1,0 +1,380 @@
+/**
+ * A folder that is held open, and all that is done in it: by one name at a time, relative to what is
+ * held. Another user who may rename in the folder above can put another folder or a link under this
+ * folder's name. Calls through this class still reach the folder that was opened.
+ *
+ * With /proc (Linux) each call goes through the open descriptor, so the kernel resolves one name and
+ * no path. Elsewhere a call goes through the path. The path is compared with the held folder before
+ * and after the call: an exchange is noticed, unless it is undone between the two comparisons.
+ *
+ * Everything that a receive or the state folder touches goes through here (`Folder`, `Descent`,
+ * `Journal`, the partials, `KeptSend`).
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  futimesSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  type BigIntStats,
+} from "node:fs";
+import { join } from "node:path";
+
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { errorCode, ShownOwner } from "./shown-owner.ts";
+
+/** What makes a file or a folder the one that it is. */
+export type Identity = Pick<BigIntStats, "dev" | "ino">;
+
+/** One name in a folder that is held; something may have the name or not. */
+export interface Spot {
+  readonly folder: HeldFolder;
+  readonly name: string;
+}
+
+/** Of a folder: its group and all others. */
+const OTHERS = 0o077n;
+
+// Windows has not all of these.
+const HOLD = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
+const ITSELF = constants.O_NOFOLLOW ?? 0;
+const UNBLOCKED = constants.O_NONBLOCK ?? 0;
+
+/**
+ * File systems on which an inode's number may change with its name, by their magic of statfs(2):
+ * FUSE (mergerfs makes it from the path, sshfs anew for each link), CIFS and SMB2 (`noserverino`).
+ */
+const CHANGING_INODES: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0xfe534d42]);
+
+/** Leads nowhere: what was closed is used no more. */
+const CLOSED = "/proc/self/fd/closed/";
+
+/** How a folder was found, which is how its path is looked at again. */
+type Found = "link-followed" | "itself";
+
+let proc: boolean | undefined;
+
+/** Whether paths below /proc/self/fd lead to open descriptors; false on other systems, and without /proc. */
+function hasProc(fd: number): boolean {
+  if (process.platform !== "linux") return false;
+  proc ??= leadsTo(`/proc/self/fd/${fd}`, fstatSync(fd, { bigint: true }), "link-followed");
+  return proc;
+}
+
+export interface HoldOptions {
+  /** As on systems without /proc. */
+  readonly byPath?: boolean;
+}
+
+export class HeldFolder implements Disposable {
+  /** Its path when it was opened: for messages, and for the system where there is no /proc. */
+  readonly path: string;
+  /** Where its entries are for the system. */
+  #prefix: string | undefined;
+  /** Undefined on Windows, where an open folder can't be renamed. */
+  #fd: number | undefined;
+  readonly #found: Found;
+  #stat: BigIntStats | undefined;
+  /** Shared with the folders that are entered from here, which lie on the same mount. */
+  #owner = new ShownOwner();
+
+  protected constructor(path: string, at: string, found: Found, byPath: boolean | undefined) {
+    this.path = path;
+    this.#found = found;
+    if (found === "itself" && process.platform === "win32") {
+      this.#stat = lstatSync(at, { bigint: true });
+      if (!this.#stat.isDirectory()) throw notAFolder(path);
+      return;
+    }
+    this.#fd = openSync(at, HOLD | (found === "itself" ? ITSELF : 0));
+    if (byPath !== true && hasProc(this.#fd)) this.#prefix = `/proc/self/fd/${this.#fd}/`;
+  }
+
+  /** Holds the folder that a person or the system named; links on the way are followed. */
+  static hold(path: string, { byPath }: HoldOptions = {}): HeldFolder {
+    return new HeldFolder(path, path, "link-followed", byPath);
+  }
+
+  /** Holds a folder that must not be a link. */
+  static holdItself(path: string): HeldFolder {
+    return new HeldFolder(path, path, "itself", undefined);
+  }
+
+  /** Device, inode, owner and mode of what is held. */
+  get stat(): BigIntStats {
+    this.#stat ??= fstatSync(this.#fd ?? -1, { bigint: true });
+    return this.#stat;
+  }
+
+  /** Where it is by now, for people: its path, unless something else is there. */
+  get whereabouts(): string {
+    if (this.#prefix === undefined || this.isAtPath) return this.path;
+    try {
+      return readlinkSync(this.#prefix.slice(0, -1));
+    } catch {
+      return this.path;
+    }
+  }
+
+  /** Whether it was removed, and all that was in it. */
+  get isGone(): boolean {
+    return this.#fd !== undefined && fstatSync(this.#fd).nlink === 0;
+  }
+
+  /** Whether its path still leads to it. */
+  get isAtPath(): boolean {
+    return leadsTo(this.path, this.stat, this.#found);
+  }
+
+  /**
+   * Where an entry is for the system, for one call that follows at once; never for people.
+   * @param name none: the folder itself
+   * @throws FaultError "write-failed" where the path leads elsewhere by now
+   */
+  at(name = ""): string {
+    if (name === ".." || name === "." || name.includes("/")) {
+      throw new FaultError("internal", `${name} is not one name`);
+    }
+    if (this.#prefix !== undefined) return this.#prefix + name;
+    this.#check();
+    return join(this.path, name);
+  }
+
+  /** The folder of that name, itself: a link to one is refused. @throws what the file system throws */
+  enter(name: string): HeldFolder {
+    const at = this.at(name);
+    const inner = new HeldFolder(join(this.path, name), at, "itself", this.#prefix === undefined);
+    inner.#owner = this.#owner;
+    try {
+      this.#checkAfter();
+    } catch (error) {
+      inner.close();
+      throw error;
+    }
+    return inner;
+  }
+
+  /**
+   * Opens a file, itself: a link is refused, and a FIFO holds nobody up.
+   * @returns its descriptor. @throws what the file system throws
+   */
+  open(name: string, flags: number, mode?: number): number {
+    const fd = this.#openItself(name, flags, mode);
+    try {
+      this.#checkAfter();
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    return fd;
+  }
+
+  #openItself(name: string, flags: number, mode: number | undefined): number {
+    try {
+      return openSync(this.at(name), flags | ITSELF | UNBLOCKED, mode);
+    } catch (error) {
+      // Some FUSE file systems refuse flags that they do not know. A regular file holds nobody up.
+      const unknown = errorCode(error) === "EINVAL" || errorCode(error) === "EOPNOTSUPP";
+      if (!unknown || this.look(name)?.isFile() !== true) throw error;
+      return openSync(this.at(name), flags | ITSELF, mode);
+    }
+  }
+
+  /** Whether an entry of this mount with that owner is this user's. */
+  isOurs(uid: number | bigint): boolean {
+    return this.#owner.isOurs(Number(uid), this);
+  }
+
+  make(name: string, mode = 0o777): void {
+    mkdirSync(this.at(name), mode);
+    this.#checkAfter();
+  }
+
+  /** The entry with that name; a link is not followed. */
+  look(name: string): BigIntStats | undefined {
+    return lstatSync(this.at(name), { bigint: true, throwIfNoEntry: false });
+  }
+
+  list(): string[] {
+    return readdirSync(this.at());
+  }
+
+  /** Replaces what is there, as rename(2) does. */
+  move(name: string, to: HeldFolder, as: string): void {
+    renameSync(this.at(name), to.at(as));
+    this.#checkAfter();
+    to.#checkAfter();
+  }
+
+  /** Gives a file one more name, which must be free. */
+  link(name: string, to: HeldFolder, as: string, link: typeof linkSync = linkSync): void {
+    link(this.at(name), to.at(as));
+    this.#checkAfter();
+    to.#checkAfter();
+  }
+
+  /** Whether that is this folder, under whatever name. */
+  is(there: BigIntStats | undefined): boolean {
+    if (isSame(there, this.stat)) return true;
+    return this.#fd !== undefined && this.isOne(there, fstatSync(this.#fd, { bigint: true }));
+  }
+
+  /**
+   * Whether two looks at entries of this file system were at one and the same. Where inodes change
+   * with the name, all else has to agree; another user makes nothing that does, as its owner is us.
+   */
+  isOne(one: BigIntStats | undefined, other: BigIntStats): boolean {
+    if (one === undefined || isSame(one, other)) return one !== undefined;
+    return isAlike(one, other) && this.#hasChangingInodes;
+  }
+
+  get #hasChangingInodes(): boolean {
+    try {
+      return CHANGING_INODES.has(statfsSync(this.at()).type);
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Renames an entry, if it is the one that is meant. Another user may exchange it between the look
+   * and the step; then what was renamed gets its name back, and nothing of it is touched.
+   * @returns false when something else, or nothing, has the name
+   */
+  moveSame(name: string, as: string, meant: (there: BigIntStats | undefined) => boolean): boolean {
+    if (!meant(this.look(name))) return false;
+    this.move(name, this, as);
+    if (meant(this.look(as))) return true;
+    if (this.look(name) === undefined) this.move(as, this, name);
+    return false;
+  }
+
+  remove(name: string): void {
+    unlinkSync(this.at(name));
+  }
+
+  /** An empty folder. */
+  removeFolder(name: string): void {
+    rmdirSync(this.at(name));
+  }
+
+  /** Whatever has the name, and all below it; for folders that nobody else may write to. */
+  clear(name: string): void {
+    rmSync(this.at(name), { force: true, recursive: true });
+  }
+
+  /** Closes it to all other users, where the file system has modes. */
+  keepPrivate(): void {
+    if (this.#fd === undefined || (this.stat.mode & OTHERS) === 0n) return;
+    try {
+      fchmodSync(this.#fd, 0o700);
+    } catch {
+      // FAT and the like: what it is for others was said when it was mounted.
+    }
+    this.#stat = undefined;
+  }
+
+  setTimes(mtimeMs: number): void {
+    // A Date, as Bun takes negative numbers for the present.
+    const time = new Date(mtimeMs);
+    if (this.#fd === undefined) utimesSync(this.at(), time, time);
+    else futimesSync(this.#fd, time, time);
+  }
+
+  /**
+   * Makes its entries last through a power cut, where the file system can: network and FUSE file
+   * systems have various words for that they cannot.
+   * @throws what a full file system throws
+   */
+  sync(): void {
+    if (this.#fd === undefined) return;
+    try {
+      fsyncSync(this.#fd);
+    } catch (error) {
+      if (errorCode(error) === "ENOSPC" || errorCode(error) === "EDQUOT") throw error;
+    }
+  }
+
+  close(): void {
+    const fd = this.#fd;
+    this.#prefix = CLOSED;
+    // The number may be another file's soon.
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** The same folder, held once more. */
+  protected get again(): { readonly at: string; readonly byPath: boolean } {
+    return { at: this.at(), byPath: this.#prefix === undefined };
+  }
+
+  /** For calls that take a descriptor, such as syncfs(2); undefined on Windows. */
+  protected get descriptor(): number | undefined {
+    return this.#fd;
+  }
+
+  #checkAfter(): void {
+    if (this.#prefix === undefined) this.#check();
+  }
+
+  #check(): void {
+    if (!this.isAtPath) throw swapped(this.path);
+  }
+}
+
+/** The entry at that place; a link is not followed. Undefined also without a place. */
+export function lookAt(spot: Spot | undefined): BigIntStats | undefined {
+  return spot?.folder.look(spot.name);
+}
+
+/** Whether both are there and are one. */
+export function isSame(one: Identity | undefined, other: Identity | undefined): boolean {
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
+}
+
+function isAlike(one: BigIntStats, other: BigIntStats): boolean {
+  return (
+    one.dev === other.dev &&
+    one.uid === other.uid &&
+    one.mode === other.mode &&
+    one.size === other.size &&
+    one.mtimeNs === other.mtimeNs
+  );
+}
+
+/** Another user or program exchanged what was held for something else. */
+export function swapped(path: string): FaultError {
+  const why = "something else was put in its place meanwhile, which is left as it is";
+  return new FaultError("write-failed", `${path} (${why})`);
+}
+
+function leadsTo(path: string, meant: Identity, found: Found): boolean {
+  try {
+    const look = found === "itself" ? lstatSync : statSync;
+    return isSame(look(path, { bigint: true }), meant);
+  } catch {
+    return false;
+  }
+}
+
+function notAFolder(path: string): Error {
+  return Object.assign(new Error(`not a directory: ${path}`), { code: "ENOTDIR" });
+}

@@ -1,0 +1,34 @@
+/** The folder of this user, which a container with a random user id does not have. */
+import { homedir } from "node:os";
+import { isAbsolute } from "node:path";
+
+import { FaultError } from "../../protocol/wire/faults.ts";
+
+/** @returns undefined: neither HOME nor the system's list of users names an absolute path */
+export function homeFolder(): string | undefined {
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? home : undefined;
+  } catch {
+    return undefined; // a user id without an entry in the list
+  }
+}
+
+/** A path with `~` or `~/` at its beginning, as a shell takes it; unchanged where there is no home. */
+export function expandHome(path: string): string {
+  const home = homeFolder();
+  return home === undefined ? path : path.replace(/^~(?=\/|$)/, () => home);
+}
+
+/**
+ * The folder that a command runs in.
+ * @throws FaultError "no-such-file" when it was removed meanwhile
+ */
+export function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const why = "the folder that this command runs in was removed; go to another one with cd";
+    throw new FaultError("no-such-file", why, { cause });
+  }
+}

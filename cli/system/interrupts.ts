@@ -1,0 +1,136 @@
+/**
+ * The effects of Ctrl-C: the first one tells the running parts to stop, the second one ends the process.
+ * The deadline of --timeout does the same, until a client runs and keeps the rest of it.
+ */
+import { closeSync, openSync, readFileSync } from "node:fs";
+
+import { EXIT } from "../../protocol/wire/faults.ts";
+
+type Stop = () => void;
+
+const underWay: Stop[] = [];
+let interrupted = false;
+let endProcess: ((exitCode: number) => void) | undefined;
+let hungUp = false;
+let late = false;
+/** Those of `onHangup`, for which SIGHUP is another word. */
+let hangupHandlers = 0;
+
+/** Takes the signals; `end` ends the process at once, when nothing is under way to stop by itself. */
+export function listenForSignals(end: (exitCode: number) => void): void {
+  endProcess = end;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
+  // `nohup` has it ignored, and a handler would undo that.
+  if (!isHangupIgnored()) process.on("SIGHUP", hangUp);
+}
+
+/** The terminal was closed: the same as Ctrl-C, with an exit code of its own. */
+function hangUp(): void {
+  if (hangupHandlers > 0) return;
+  hungUp = true;
+  interrupt();
+}
+
+/** The exit code of the process: a closed terminal and a deadline have their own. */
+export function exitCodeOf(exitCode: number): number {
+  if (late && exitCode === EXIT.interrupted) return EXIT.timedOut;
+  return hungUp && exitCode === EXIT.interrupted ? EXIT.hungUp : exitCode;
+}
+
+/** The time for all of a command, from its first moment. */
+export interface Deadline extends Disposable {
+  /** The rest of it, for a client that keeps it by itself; undefined: no limit. ms */
+  handOver(): number | undefined;
+}
+
+/**
+ * Counts from now: a person or a pipe that gives no code, and the search for the relay, end as the
+ * transfer does.
+ * @param timeoutMs undefined: none
+ */
+export function startDeadline(timeoutMs: number | undefined): Deadline {
+  const endsAt = performance.now() + (timeoutMs ?? Infinity);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(runOut, timeoutMs);
+  const stop = (): void => clearTimeout(timer);
+  return {
+    handOver: () => {
+      stop();
+      return timeoutMs === undefined ? undefined : Math.max(1, endsAt - performance.now());
+    },
+    [Symbol.dispose]: stop,
+  };
+}
+
+function runOut(): void {
+  late = true;
+  interrupt();
+}
+
+/** Whether the deadline, and not Ctrl-C, interrupted the command. */
+export function isLate(): boolean {
+  return late;
+}
+
+/** Linux alone says so; elsewhere a process without a terminal is taken for one under `nohup`. */
+function isHangupIgnored(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
+    return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    return !process.stdin.isTTY && !process.stdout.isTTY;
+  }
+}
+
+/** A signal, or Ctrl-C at a prompt, where the terminal sends none. */
+export function interrupt(): void {
+  const stop = underWay.at(-1);
+  if (interrupted || stop === undefined) {
+    endProcess?.(exitCodeOf(EXIT.interrupted));
+    return;
+  }
+  interrupted = true;
+  stop();
+}
+
+/**
+ * Registers how to stop what is under way, until disposed; only the latest is told. `stop` must
+ * lead to an end by itself.
+ */
+export function onInterrupt(stop: Stop): Disposable {
+  underWay.push(stop);
+  return {
+    [Symbol.dispose]: () => {
+      const index = underWay.lastIndexOf(stop);
+      if (index !== -1) underWay.splice(index, 1);
+    },
+  };
+}
+
+/**
+ * What SIGHUP does until disposed, but for one that came because the terminal is gone, which is as
+ * Ctrl-C.
+ */
+export function onHangup(handle: () => void): Disposable {
+  const hadTerminal = hasTerminal();
+  const hangup = (): void => {
+    if (hadTerminal && !hasTerminal()) interrupt();
+    else handle();
+  };
+  hangupHandlers += 1;
+  process.on("SIGHUP", hangup);
+  return {
+    [Symbol.dispose]: () => {
+      hangupHandlers -= 1;
+      process.off("SIGHUP", hangup);
+    },
+  };
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * What a client remembers of sends and receives that are not through, so that `list`, `resume` and
+ * `forget` find them: small JSON files in the place that `state-place.ts` finds, for this user alone,
+ * as they hold codes. Each is written beside its place and renamed into it, so it is there whole or
+ * not at all. Nothing here is needed to receive: without it only the lists are shorter.
+ */
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, readSync } from "node:fs";
+import { dirname, join } from "node:path";
+import * as v from "valibot";
+
+import { parseSenderCode, type Code } from "../../protocol/code/code.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/wire/limits.ts";
+import { errorCode } from "./folder.ts";
+import { HeldFolder } from "./held-folder.ts";
+import { writeFully } from "./own-file.ts";
+import { statePlace } from "./state-place.ts";
+
+/** The command line that goes on with something, without its code. */
+export interface Again {
+  /** Where it was given. */
+  readonly cwd: string;
+  /** From the command's name on, such as `recv --out /tmp`. */
+  readonly words: readonly string[];
+}
+
+/** A receive that can go on. */
+export interface KeptReceive {
+  /** Share id in hex. */
+  readonly share: string;
+  readonly code: Code;
+  /** WebSocket address, path included. */
+  readonly relay: string;
+  readonly again: Again;
+  /** The folder to save in, absolute. */
+  readonly out: string;
+  /** Of what is received, as the sender calls it: not escaped. */
+  readonly name: string;
+  /** Of all files. */
+  readonly bytes: number;
+}
+
+/** Something remembered, and when it was written last. ms since 1970 */
+export type Dated<T> = T & { readonly at: number };
+
+const text = v.pipe(v.string(), v.maxLength(STATE_ENTRY_BYTES));
+const share = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
+export const againEntry = v.object({ cwd: text, words: v.array(text) });
+/** Earlier versions kept codes without the word that checks them; it is added. */
+export const codeEntry = v.pipe(v.string(), v.check(isCode), v.transform(parseSenderCode));
+const receiveEntry = v.object({
+  share,
+  code: codeEntry,
+  relay: text,
+  again: againEntry,
+  out: text,
+  name: text,
+  bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+/**
+ * Remembers a receive until `unregisterReceive`; once more is the same as once.
+ * @returns whether it is remembered; a home that can't be written to hinders no receive
+ */
+export function registerReceive(receive: KeptReceive): boolean {
+  try {
+    using folder = stateFolder("receives");
+    writeEntry(folder, receiveName(receive.share, receive.out), receive);
+    dropOldest(folder, RECEIVES_KEPT);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === undefined && !(error instanceof FaultError)) throw error;
+    return false;
+  }
+}
+
+/** The receive of that share into that folder is through, or nothing of it is left. */
+export function unregisterReceive(share: string, out: string): void {
+  try {
+    using folder = openState("receives");
+    folder?.clear(receiveName(share, out));
+  } catch (error) {
+    // An entry that can't be removed is in a list for too long.
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** Newest first. */
+export function keptReceives(): Dated<KeptReceive>[] {
+  using folder = openState("receives");
+  if (folder === undefined) return [];
+  return namesIn(folder)
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => readEntry(folder, name, receiveEntry) ?? [])
+    .toSorted((a, b) => b.at - a.at);
+}
+
+/** One name for a share in a folder: it may be received into several. */
+function receiveName(share: string, out: string): string {
+  return `${share}-${Bun.hash.xxHash64(out).toString(16).padStart(16, "0")}.json`;
+}
+
+export type StateKind = "sends" | "receives" | "ids";
+
+/** Where they are remembered; it may not be there. @throws FaultError "write-failed" for nowhere */
+export function statePath(kind: StateKind): string {
+  return join(home(false), kind);
+}
+
+function home(make: boolean): string {
+  const place = statePlace(process.env, make);
+  if (place !== undefined) return place.path;
+  throw new FaultError("write-failed", "there is no place to remember anything");
+}
+
+/**
+ * The folder, held; made when it is not there, closed to others when it is open to them.
+ * @throws what the file system throws; FaultError "write-failed" when there is no place of this user
+ */
+export function stateFolder(kind: StateKind): HeldFolder {
+  const path = home(true);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  using above = holdPlace(path);
+  above.keepPrivate();
+  try {
+    above.make(kind, 0o700);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+  }
+  const folder = ours(above.enter(kind));
+  folder.keepPrivate();
+  return folder;
+}
+
+/** The folder, held, if it is there and this user's. */
+export function openState(kind: StateKind): HeldFolder | undefined {
+  try {
+    using above = holdPlace(home(false));
+    return ours(above.enter(kind));
+  } catch {
+    return undefined; // nothing was remembered yet, or not by this user
+  }
+}
+
+/** It may be a link that this user made, and no other: another could let it lead to any folder of ours. */
+function holdPlace(path: string): HeldFolder {
+  const link = lstatSync(path);
+  if (link.isSymbolicLink()) {
+    using above = HeldFolder.hold(dirname(path));
+    if (!above.isOurs(link.uid)) throw notYours(path);
+  }
+  return ours(HeldFolder.hold(path));
+}
+
+function ours(folder: HeldFolder): HeldFolder {
+  if (folder.isOurs(folder.stat.uid)) return folder;
+  folder.close();
+  throw notYours(folder.path);
+}
+
+function notYours(path: string): FaultError {
+  return new FaultError("write-failed", `${path} is not yours`);
+}
+
+/** Puts a small value in its place, whole or not at all. @throws what the file system throws */
+export function writeEntry(folder: HeldFolder, name: string, value: object): void {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  if (bytes.length > STATE_ENTRY_BYTES) throw new FaultError("write-failed", "too long to keep");
+  const beside = `${name}.${process.pid}-${crypto.randomUUID()}.new`;
+  try {
+    writeNew(folder, beside, bytes);
+    folder.move(beside, folder, name);
+  } catch (error) {
+    folder.clear(beside);
+    throw error;
+  }
+}
+
+/** A file that was not there, for this user alone. @throws what the file system throws */
+export function writeNew(folder: HeldFolder, name: string, bytes: Uint8Array): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  try {
+    writeFully(fd, bytes, 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What is there, if it is a file of this user and as it must be. */
+export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
+  folder: HeldFolder,
+  name: string,
+  schema: Schema,
+): Dated<v.InferOutput<Schema>> | undefined {
+  let fd: number | undefined;
+  try {
+    fd = folder.open(name, constants.O_RDONLY);
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > STATE_ENTRY_BYTES)
+      return undefined;
+    const bytes = new Uint8Array(stat.size);
+    const length = readSync(fd, bytes, 0, bytes.length, 0);
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, length)));
+    const parsed = v.safeParse(schema, value);
+    return parsed.success ? { ...parsed.output, at: stat.mtimeMs } : undefined;
+  } catch {
+    return undefined; // gone meanwhile, or nothing that was written here
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/**
+ * Of what is remembered of a kind no more than `most`: those go that were touched longest ago.
+ * @param mayGo which of them may
+ */
+export function dropOldest(
+  folder: HeldFolder,
+  most: number,
+  mayGo: (name: string) => boolean = () => true,
+): void {
+  const names = namesIn(folder);
+  if (names.length <= most) return;
+  const dated = names
+    .filter((name) => mayGo(name))
+    .map((name) => ({ name, at: Number(folder.look(name)?.mtimeMs ?? 0) }))
+    .toSorted((a, b) => a.at - b.at);
+  for (const { name } of dated.slice(0, names.length - most)) {
+    folder.clear(name);
+  }
+}
+
+export function namesIn(folder: HeldFolder): string[] {
+  try {
+    return folder.list();
+  } catch {
+    return []; // nothing was remembered yet
+  }
+}
+
+function isCode(value: string): boolean {
+  try {
+    parseSenderCode(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Other names for those that cannot be written where a share is received. They depend on the names in
+ * the share and on the file system alone, so a later run finds what an earlier one saved.
+ */
+import { utf8 } from "../wire/bytes.ts";
+import { FaultError } from "../wire/faults.ts";
+import { MANIFEST_FILES, PATH_BYTES, PATH_DEPTH, RENAMED_TOLD } from "../wire/limits.ts";
+import {
+  checkNames,
+  collisionKey,
+  nameProblem,
+  parseSafePath,
+  quoted,
+  withoutIgnored,
+  type NamedEntry,
+  type SafePath,
+} from "./names.ts";
+
+/** The rules of the place where names are written. */
+export interface Naming {
+  /** Names that are not safe get others; else they refuse the share. */
+  readonly renames: boolean;
+  /** Whether the file system takes these two for one. */
+  readonly folds: (one: string, other: string) => boolean;
+  /** Whether the file system can hold that name. */
+  readonly holds: (name: string) => boolean;
+}
+
+export interface Renamed {
+  /** As the share has it: text of a peer. */
+  readonly from: string;
+  readonly to: SafePath;
+}
+
+/** The first RENAMED_TOLD of what got other names, and how many more there are. */
+export interface Renames {
+  readonly told: readonly Renamed[];
+  readonly more: number;
+}
+
+/** Bytes that a new name has at most, without a number; file systems with short names hold these. */
+const NEW_NAME_BYTES = 100;
+const EXTENSION = /\.[A-Za-z0-9]{1,10}$/;
+
+class Node {
+  readonly inner = new Map<string, Node>();
+  name = "";
+}
+
+/**
+ * Gives names to all entries of a share whose paths may be unsafe.
+ * @returns the same entries where nothing has to be renamed
+ * @throws FaultError "unsafe-name" for a path that is too long or too deep also with other names
+ */
+export function giveNames<Entry extends NamedEntry>(
+  entries: readonly Entry[],
+  naming: Naming,
+): { readonly entries: readonly Entry[]; readonly renames: Renames | undefined } {
+  if (isFine(entries, naming)) return { entries, renames: undefined };
+  const root = new Node();
+  let nodes = 0;
+  for (const { path } of entries) {
+    const names = path.length > PATH_BYTES ? [] : path.split("/");
+    if (names.length === 0 || names.length > PATH_DEPTH + 1) {
+      throw new FaultError("unsafe-name", `${quoted(path)}: it is too long or too deep`);
+    }
+    let at = root;
+    for (const name of names) {
+      if (!at.inner.has(name)) nodes++;
+      at = innerOf(at, name);
+    }
+    if (nodes > MANIFEST_FILES) throw new FaultError("unsafe-name", "too many folders to rename");
+  }
+  nameAll(root, naming, true);
+  const told: Renamed[] = [];
+  let count = 0;
+  const named = entries.map((entry) => {
+    const path = newPath(root, entry.path);
+    if (path === entry.path) return entry;
+    count++;
+    if (told.length < RENAMED_TOLD) told.push({ from: entry.path, to: path });
+    return { ...entry, path };
+  });
+  if (count === 0) return { entries, renames: undefined };
+  return { entries: named, renames: { told, more: count - told.length } };
+}
+
+function isFine(entries: readonly NamedEntry[], { holds, renames }: Naming): boolean {
+  const seen = new Set<string>();
+  for (const { path } of entries) {
+    for (const name of path.split("/")) {
+      if (isPlain(name) || seen.has(name)) continue;
+      if (!holds(name)) return false;
+      seen.add(name);
+    }
+  }
+  try {
+    if (renames) for (const { path } of entries) parseSafePath(path);
+    checkNames(entries, MANIFEST_FILES);
+    return true;
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    // Of too many entries none gets a name: the manifest is refused for them.
+    return error.code !== "unsafe-name";
+  }
+}
+
+/** Every file system holds these. */
+function isPlain(name: string): boolean {
+  return name.length <= NEW_NAME_BYTES && /^[A-Za-z0-9_-][A-Za-z0-9._ -]*$/.test(name);
+}
+
+function innerOf(node: Node, name: string): Node {
+  const there = node.inner.get(name);
+  if (there !== undefined) return there;
+  const made = new Node();
+  node.inner.set(name, made);
+  return made;
+}
+
+/** Names that can stay come first, so that no new name takes theirs. */
+function nameAll(node: Node, naming: Naming, outermost: boolean): void {
+  const taken = new Map<string, string>();
+  const others: [string, Node][] = [];
+  for (const [name, inner] of node.inner) {
+    const key = collisionKey(name);
+    const other = taken.get(key);
+    const isHome = outermost && inner.inner.size > 0 && name.startsWith("~");
+    const stays = nameProblem(name) === undefined && !isHome && naming.holds(name);
+    if (!stays || (other !== undefined && naming.folds(other, name))) {
+      others.push([name, inner]);
+      continue;
+    }
+    inner.name = name;
+    taken.set(key, name);
+  }
+  for (const [name, inner] of others) {
+    inner.name = freeName(name, naming, taken);
+    taken.set(collisionKey(inner.name), inner.name);
+  }
+  for (const inner of node.inner.values()) nameAll(inner, naming, false);
+}
+
+function freeName(name: string, naming: Naming, taken: ReadonlyMap<string, string>): string {
+  const kept = safeVariant(name);
+  const stem = naming.holds(kept) ? kept : kept.replaceAll(/[^ -~]/g, "_");
+  if (!taken.has(collisionKey(stem))) return stem;
+  const extension = EXTENSION.exec(stem)?.[0] ?? "";
+  const short = stem.slice(0, stem.length - extension.length);
+  for (let number = 1; ; number++) {
+    const numbered = `${short}~${number}${extension}`;
+    if (!taken.has(collisionKey(numbered))) return numbered;
+  }
+}
+
+/** Characters that other systems read as a place, a device or nothing become "_". */
+function safeVariant(name: string): string {
+  const replaced = name
+    .slice(0, 4 * NEW_NAME_BYTES)
+    .toWellFormed()
+    .replaceAll(
+      /[\p{Cc}\p{Zl}\p{Zp}\uFFFD\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069<>:"|?*\\/]/gu,
+      "_",
+    )
+    .replace(/^~/, "_");
+  const extension = EXTENSION.exec(name)?.[0] ?? "";
+  const cut = isShort(replaced) ? replaced : cutTo(replaced, extension);
+  for (const variant of [
+    cut,
+    withoutIgnored(cut).replace(/[. ]+$/, "_"),
+    `_${withoutIgnored(cut)}`,
+  ]) {
+    if (nameProblem(variant) === undefined) return variant;
+  }
+  return "_";
+}
+
+function isShort(name: string): boolean {
+  return utf8(name).length <= NEW_NAME_BYTES;
+}
+
+function cutTo(name: string, extension: string): string {
+  const characters = Array.from(name);
+  while (!isShort(characters.join("") + extension)) characters.pop();
+  return characters.join("") + extension;
+}
+
+function newPath(root: Node, path: string): SafePath {
+  let at = root;
+  const names = path.split("/").map((name) => {
+    at = innerOf(at, name);
+    return at.name;
+  });
+  return parseSafePath(names.join("/"));
+}

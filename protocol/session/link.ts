@@ -1,0 +1,184 @@
+import type { Message, MessageOf, Role } from "../wire/control.ts";
+import type { Signer } from "../crypto/crypto.ts";
+import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "../wire/limits.ts";
+import { FAULTS, FaultError, type FaultCode } from "../wire/faults.ts";
+import { checkRelayName, proveHello } from "../crypto/proof.ts";
+import { checkWelcome, saidVersions } from "../wire/version.ts";
+
+/**
+ * The line of one client to a relay, as a state machine without I/O: offline is a state like any
+ * other, and whoever uses it never gives up unless told to.
+ *
+ *   offline --tick--> connecting --opened--> greeting --challenged--> proving --welcomed--> online
+ *      ^                  |                     |                        |                    |
+ *      +---- lost --------+---------------------+------------------------+--------------------+
+ */
+export type LinkState =
+  | { readonly at: "offline"; readonly retryAt: number; readonly attempt: number }
+  | { readonly at: "connecting"; readonly deadline: number; readonly attempt: number }
+  | { readonly at: "greeting"; readonly deadline: number; readonly attempt: number }
+  | { readonly at: "proving"; readonly deadline: number; readonly attempt: number }
+  | { readonly at: "online" };
+
+export interface LinkOptions {
+  /** How long the first welcome may take before the session fails; undefined: for ever. ms */
+  readonly giveUpAfterMs: number | undefined;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
+}
+
+/** What the owner of a link must do after an event. */
+export type LinkEffect = "connect" | "disconnect" | "nothing" | "timed-out";
+
+export type LinkAction =
+  | { readonly type: "connect" }
+  | { readonly type: "disconnect" }
+  | { readonly type: "send"; readonly message: Message };
+
+export class Link {
+  state: LinkState;
+  readonly #options: LinkOptions;
+  #startedAt: number;
+  #everOnline = false;
+  #everLost = false;
+  #lastFault: FaultCode = "relay-unreachable";
+
+  constructor(options: LinkOptions, now: number) {
+    this.#options = options;
+    this.#startedAt = now;
+    this.state = { at: "offline", retryAt: now, attempt: 0 };
+  }
+
+  get online(): boolean {
+    return this.state.at === "online";
+  }
+
+  get everOnline(): boolean {
+    return this.#everOnline;
+  }
+
+  /** What it means when the present step takes too long. */
+  get timeoutFault(): FaultCode {
+    const { at } = this.state;
+    return at === "greeting" || at === "proving" ? "not-a-relay" : "relay-unreachable";
+  }
+
+  /** The socket is open: the relay speaks first. */
+  opened(now: number): LinkEffect {
+    if (this.state.at !== "connecting") return "disconnect";
+    this.state = { at: "greeting", deadline: now + CONNECT_MS, attempt: this.state.attempt };
+    return "nothing";
+  }
+
+  /**
+   * The relay's challenge came: say hello.
+   * @throws FaultError `bad-message` for a second one on the same line
+   */
+  challenged(): void {
+    const { state } = this;
+    if (state.at !== "greeting") throw new FaultError("bad-message", "a challenge out of turn");
+    this.state = { ...state, at: "proving" };
+  }
+
+  /**
+   * @throws FaultError `bad-message` for a welcome that answers no hello, `version-mismatch` when the
+   * relay goes on in a version that we don't speak
+   */
+  welcomed(welcome: Pick<MessageOf<"welcome">, "v">): void {
+    if (this.state.at !== "proving") throw new FaultError("bad-message", "a welcome out of turn");
+    checkWelcome(welcome);
+    this.#everOnline = true;
+    this.state = { at: "online" };
+  }
+
+  /**
+   * The socket closed or could not be opened.
+   * @param afterMs the relay asks to come again no earlier
+   * @returns whether that is news: the line was up, or this is the first try of all
+   * @throws FaultError when the first welcome did not come within `giveUpAfterMs`
+   */
+  lost(fault: FaultCode, now: number, afterMs = 0): boolean {
+    this.#lastFault = fault;
+    const news = this.state.at === "online" || !this.#everLost;
+    this.#everLost = true;
+    const attempt =
+      this.state.at === "online" ? 0 : "attempt" in this.state ? this.state.attempt : 0;
+    const retryAt = now + Math.max(afterMs, this.#delay(attempt));
+    this.state = { at: "offline", retryAt, attempt: attempt + 1 };
+    this.#checkPatience(now);
+    return news;
+  }
+
+  /**
+   * Time passes. After `timed-out` the owner drops the socket and says `lost` with `timeoutFault`.
+   * @throws FaultError as `lost`
+   */
+  tick(now: number): LinkEffect {
+    const state = this.state;
+    switch (state.at) {
+      case "online":
+        return "nothing";
+      case "offline":
+        this.#checkPatience(now);
+        if (now < state.retryAt) return "nothing";
+        this.state = { at: "connecting", deadline: now + CONNECT_MS, attempt: state.attempt };
+        return "connect";
+      case "connecting":
+      case "greeting":
+      case "proving":
+        return now < state.deadline && !this.#isOutOfPatience(now) ? "nothing" : "timed-out";
+    }
+  }
+
+  #checkPatience(now: number): void {
+    if (this.#everOnline || this.#options.giveUpAfterMs === undefined) return;
+    const hopeless = !FAULTS[this.#lastFault].retry;
+    if (hopeless || this.#isOutOfPatience(now)) throw new FaultError(this.#lastFault);
+  }
+
+  #isOutOfPatience(now: number): boolean {
+    const patience = this.#options.giveUpAfterMs;
+    return !this.#everOnline && patience !== undefined && now - this.#startedAt >= patience;
+  }
+
+  /** Exponential with full jitter on its upper half: between half of the step and the step. */
+  #delay(attempt: number): number {
+    const step = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
+    return step * (0.5 + this.#options.random() / 2);
+  }
+}
+
+/** What a client tells a relay of itself. */
+export interface Introduction {
+  /** Proves the code. */
+  readonly signer: Signer;
+  /** The host that was asked for, to compare with what the relay calls itself. */
+  readonly host?: string | undefined;
+  /** What the relay may want before it lets somebody in. */
+  readonly token?: string | undefined;
+}
+
+/** What a session does for its link: connect, let go. */
+export function linkEffects(effect: LinkEffect): LinkAction[] {
+  return effect === "connect" || effect === "disconnect" ? [{ type: effect }] : [];
+}
+
+/**
+ * The hello that answers a challenge.
+ * @throws FaultError `wrong-relay` when the relay calls itself by another name than it was asked by
+ */
+export function helloMessage(
+  challenge: MessageOf<"challenge">,
+  role: Role,
+  { signer, host, token }: Introduction,
+): MessageOf<"hello"> {
+  checkRelayName(challenge.name, host);
+  const claim = { ...saidVersions(), role };
+  return {
+    t: "hello",
+    ...claim,
+    ...proveHello(claim, challenge, signer),
+    ...(token !== undefined && { token }),
+    quiet: true,
+  };
+}

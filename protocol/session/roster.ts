@@ -1,0 +1,170 @@
+import { toHex } from "../wire/bytes.ts";
+import type { MessageOf, ReceiverEntry } from "../wire/control.ts";
+import { RECEIVERS_PER_SHARE } from "../wire/limits.ts";
+import type { ReceiverView } from "./sender-events.ts";
+
+/** How many of a sender's receivers are where. */
+export interface RosterCounts {
+  readonly verified: number;
+  /** Here, and what they claim was not refused. */
+  readonly attached: number;
+  readonly lost: number;
+  readonly left: number;
+}
+
+/** What a receipt that verified did to the roster. */
+export interface Verified {
+  readonly receiver: ReceiverView;
+  /** It had to make room: it proved nothing, and counts no more. */
+  readonly displaced: ReceiverView | undefined;
+}
+
+/**
+ * The receivers of a sender, as its relays say, and as their receipts prove. It holds those only that
+ * have the code: their names opened, or their receipts verified.
+ */
+export class Roster {
+  readonly #receivers = new Map<string, ReceiverView>();
+  /** Those that say they are done and could not prove it. */
+  readonly #refused = new Set<string>();
+  readonly #most: number;
+
+  constructor(most: number = RECEIVERS_PER_SHARE) {
+    this.#most = most;
+  }
+
+  get all(): ReadonlyMap<string, ReceiverView> {
+    return this.#receivers;
+  }
+
+  /** How many said yes and are here. */
+  get agreed(): number {
+    let agreed = 0;
+    for (const { state } of this.#receivers.values()) {
+      if (state === "live" || state === "behind" || state === "done") agreed++;
+    }
+    return agreed;
+  }
+
+  /** Whose receipt verified has everything, whatever a relay says of it. */
+  isVerified(key: string): boolean {
+    return this.#receivers.get(key)?.verified === true;
+  }
+
+  /**
+   * @param name as its receiver sealed it
+   * @returns what is known of it now; undefined: this says nothing new, or there are too many
+   */
+  hear({ id, state, next }: ReceiverEntry, name: string): ReceiverView | undefined {
+    const key = toHex(id);
+    const known = this.#receivers.get(key);
+    if (known?.verified === true || this.#isFull(known)) return undefined;
+    // A receiver that only looked at the offer and went away is no loss.
+    const justLooked = (known?.state ?? "waiting") === "waiting" && next <= 1;
+    const receiver: ReceiverView = { id, name, state, next, verified: false };
+    if ((state === "lost" || state === "left") && justLooked) this.#forget(key);
+    else this.#receivers.set(key, receiver);
+    return receiver;
+  }
+
+  /**
+   * It proved that it has everything. One that proved nothing makes room for it.
+   * @returns undefined: there are as many as there may be, and all of them proved it
+   */
+  verify({
+    receiver: id,
+    records,
+    unconfirmed,
+  }: Pick<MessageOf<"receipt">, "receiver" | "records" | "unconfirmed">): Verified | undefined {
+    const key = toHex(id);
+    const known = this.#receivers.get(key);
+    const displaced = this.#isFull(known) ? this.#displace() : undefined;
+    if (this.#isFull(known)) return undefined;
+    const name = known?.name ?? "";
+    const proved = { id, name, state: "done", next: records, verified: true } as const;
+    const receiver: ReceiverView = { ...proved, ...(unconfirmed === true && { unconfirmed }) };
+    this.#receivers.set(key, receiver);
+    this.#refused.delete(key);
+    return { receiver, displaced };
+  }
+
+  /** A false claim holds up nobody's end; who made it may still prove it later. @returns if it is its first */
+  refuse(id: Uint8Array): boolean {
+    const key = toHex(id);
+    if (this.#receivers.get(key)?.verified !== false || this.#refused.has(key)) return false;
+    this.#refused.add(key);
+    return true;
+  }
+
+  /** It was taken out. @param counts whether it is missing in the end */
+  takeOut(key: string, counts: boolean): ReceiverView | undefined {
+    const known = this.#receivers.get(key);
+    if (known === undefined) return undefined;
+    const receiver: ReceiverView = { ...known, state: "left" };
+    if (counts) this.#receivers.set(key, receiver);
+    else this.#forget(key);
+    return receiver;
+  }
+
+  /** Without a line nobody is attached; they count as lost until a relay names them again. */
+  loseAll(): ReceiverView[] {
+    const lost: ReceiverView[] = [];
+    for (const [key, receiver] of this.#receivers) {
+      if (!isAttached(receiver)) continue;
+      const gone: ReceiverView = { ...receiver, state: "lost" };
+      if (receiver.state === "waiting") this.#receivers.delete(key);
+      else this.#receivers.set(key, gone);
+      lost.push(gone);
+    }
+    return lost;
+  }
+
+  /** The number of verified receivers that can't say that they saved the content. */
+  get unconfirmed(): number {
+    let unconfirmed = 0;
+    for (const receiver of this.#receivers.values()) if (receiver.unconfirmed) unconfirmed++;
+    return unconfirmed;
+  }
+
+  get counts(): RosterCounts {
+    const counts = { verified: 0, attached: 0, lost: 0, left: 0 };
+    for (const [key, receiver] of this.#receivers) {
+      if (receiver.verified) counts.verified++;
+      else if (isAttached(receiver) && !this.#refused.has(key)) counts.attached++;
+      else if (receiver.state === "left") counts.left++;
+      else counts.lost++;
+    }
+    return counts;
+  }
+
+  /** The one that is missed least: gone before attached, and of those the one that came first. */
+  #displace(): ReceiverView | undefined {
+    let least: [key: string, receiver: ReceiverView] | undefined;
+    for (const [key, receiver] of this.#receivers) {
+      if (receiver.verified) continue;
+      least ??= [key, receiver];
+      if (isAttached(receiver)) continue;
+      least = [key, receiver];
+      break;
+    }
+    if (least === undefined) return undefined;
+    const [key, receiver] = least;
+    this.#forget(key);
+    return { ...receiver, state: "left" };
+  }
+
+  #isFull(known: ReceiverView | undefined): boolean {
+    return known === undefined && this.#receivers.size >= this.#most;
+  }
+
+  #forget(key: string): void {
+    this.#receivers.delete(key);
+    this.#refused.delete(key);
+  }
+}
+
+export function isAttached(receiver: ReceiverView): boolean {
+  const { state, verified } = receiver;
+  // `done` without a receipt that verifies is a claim, and the receipt is on its way.
+  return !verified && state !== "lost" && state !== "left";
+}

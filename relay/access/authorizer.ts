@@ -1,0 +1,72 @@
+import { FaultError } from "../../protocol/mod.ts";
+
+import type { Access } from "./access.ts";
+import { TokenBook, type KnownToken } from "./tokens.ts";
+
+/** What somebody wants to do here. */
+export interface Wish {
+  readonly role: "send" | "receive";
+  /** Whether it is in the lobby. */
+  readonly lobby: boolean;
+}
+
+/** A wish that was granted, and what for. */
+export interface Grant extends Wish {
+  /** Undefined: no token was needed. */
+  readonly token: KnownToken | undefined;
+}
+
+export interface GateOptions {
+  readonly access: Access;
+  /** Whether there is a lobby. */
+  readonly lobby: boolean;
+  /** ms since 1970 */
+  readonly time: () => number;
+}
+
+/** Decides which clients may send and receive. It knows of no share, so what it says tells of none. */
+export class Gate {
+  readonly #time: () => number;
+  readonly #hasLobby: boolean;
+  #access: Access;
+  #tokens: TokenBook;
+
+  constructor({ access, lobby, time }: GateOptions) {
+    this.#access = access;
+    this.#tokens = new TokenBook(access.tokens);
+    this.#hasLobby = lobby;
+    this.#time = time;
+  }
+
+  set access(access: Access) {
+    this.#access = access;
+    this.#tokens = new TokenBook(access.tokens);
+  }
+
+  /** @throws FaultError `not-allowed`, the same for a token that is unknown, revoked or over */
+  grant(wish: Wish, token: string | undefined): Grant {
+    const { role, lobby } = wish;
+    if (lobby && !this.#hasLobby) throw notAllowed("it has no lobby");
+    if (!this.#needsToken(wish)) return { role, lobby, token: undefined };
+    if (token === undefined) throw notAllowed("it wants a token");
+    const known = this.#tokens.find(token, this.#time());
+    if (known === undefined) throw notAllowed("it does not know this token");
+    if (!known.roles.includes(role)) throw notAllowed(`this token is not for who wants to ${role}`);
+    return { role, lobby, token: known };
+  }
+
+  /** Whether it would be granted again. */
+  holds(grant: Grant): boolean {
+    if (!this.#needsToken(grant)) return true;
+    return grant.token !== undefined && this.#tokens.holds(grant.token, grant.role, this.#time());
+  }
+
+  #needsToken({ role, lobby }: Wish): boolean {
+    const mode = lobby ? this.#access.lobby : this.#access.mode;
+    return mode === "closed" || (mode === "senders" && role === "send");
+  }
+}
+
+function notAllowed(detail: string): FaultError {
+  return new FaultError("not-allowed", detail);
+}

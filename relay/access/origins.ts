@@ -1,0 +1,95 @@
+import { isIP } from "node:net";
+
+import type { Visitor } from "./client-address.ts";
+
+/**
+ * Which web pages may reach the relay through a person's browser, and by which names it is called.
+ *
+ * A browser says in `Origin` which page asks, always for a WebSocket. A page whose own name was made to
+ * lead here (DNS rebinding) has an origin that is the host it asks, so that alone proves nothing: the
+ * name must also be one that nobody else can have. Programs send no `Origin`, and may call the relay
+ * whatever they like; but nor do browsers, for what a page reads from where it came from itself. So
+ * where clear files can be read, the name counts for all.
+ */
+export class Pages {
+  readonly #publicOrigin: string | undefined;
+  readonly #origins: ReadonlySet<string>;
+  readonly #publicName: string | undefined;
+
+  /**
+   * @param publicOrigin where people reach the relay; undefined: nobody said
+   * @param origins of pages elsewhere that may use it
+   */
+  constructor(publicOrigin: string | undefined, origins: readonly string[]) {
+    this.#publicOrigin = publicOrigin;
+    this.#origins = new Set(origins);
+    this.#publicName = publicOrigin === undefined ? undefined : new URL(publicOrigin).hostname;
+  }
+
+  /** Whether this request may be answered as far as browsers are concerned. */
+  allows({ headers }: Pick<Request, "headers">, visitor: Visitor): boolean {
+    const origin = headers.get("origin");
+    if (origin !== null) return this.isListed(origin) || this.#isOwn(origin, visitor);
+    // Of what a page shows or loads without looking at it, browsers say no origin but this. A link is fine.
+    const isForeign = headers.get("sec-fetch-site") === "cross-site";
+    return !isForeign || headers.get("sec-fetch-dest") === "document";
+  }
+
+  /** Whether it is a page elsewhere that the operator listed: it may read answers. */
+  isListed(origin: string): boolean {
+    return this.#origins.has(origin);
+  }
+
+  /** Whether the relay was called by a name that no page elsewhere can have. */
+  knowsName({ origin }: Visitor): boolean {
+    const { protocol, hostname } = new URL(origin);
+    // Nobody else has a certificate for it that leads here.
+    return protocol === "https:" || hostname === this.#publicName || isNobodyElses(hostname);
+  }
+
+  #isOwn(origin: string, visitor: Visitor): boolean {
+    if (origin === this.#publicOrigin) return true;
+    const page = URL.parse(origin);
+    if (page === null || page.origin !== origin) return false;
+    if (page.host !== new URL(visitor.origin).host) return false;
+    return page.protocol === "https:" || isNobodyElses(page.hostname);
+  }
+}
+
+/** Top levels that are not on the internet: RFC 6761, 6762, 8375, ICANN's `internal`, and routers' `lan`. */
+const LOCAL = /(?:^|\.)(?:localhost|local|lan|internal|home\.arpa)$/;
+
+/** Addresses, names without a dot and those of local networks can't be made to lead here by a stranger. */
+function isNobodyElses(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  const bare = name.startsWith("[") ? name.slice(1, -1) : name;
+  return isIP(bare) !== 0 || !name.includes(".") || LOCAL.test(name);
+}
+
+/** What a listed page may do, for a browser that asks before it lets it. */
+export function preflight(): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      "access-control-allow-methods": "GET, HEAD, PUT, POST",
+      "access-control-allow-headers": "authorization, content-type, range",
+      "access-control-max-age": "600",
+    },
+  });
+}
+
+/** Lets a listed page read an answer. */
+export function readable(response: Response, origin: string): Response {
+  makeReadable(response.headers, origin);
+  return response;
+}
+
+/** The same of the headers alone. */
+export function makeReadable(headers: Headers, origin: string): void {
+  headers.set("access-control-allow-origin", origin);
+  headers.set(
+    "access-control-expose-headers",
+    "accept-ranges, content-disposition, content-range, retry-after, www-authenticate",
+  );
+  headers.append("vary", "origin");
+}

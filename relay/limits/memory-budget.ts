@@ -1,0 +1,327 @@
+/**
+ * The memory of one worker that clients can make it hold: what waits to be sent to them, by whichever door,
+ * and what came from them and is not finished. One budget for all, so that no mixture of doors gets more.
+ *
+ *   arriving   came from a client and is not whole, or waits to be passed on
+ *   still      waits for a client that took nothing for STILL_MS, or not yet PROVEN_BYTES
+ *   moving     waits for a client that takes what it is given
+ *   kept       is there to save work, and can be had again
+ *
+ * Clients that take nothing have a small part, so that thousands of them cost little. A client that finds no room
+ * waits, see `FairQueue`. While somebody waits, those go that have stood still the longest: each can come
+ * again, and with them in the way nobody else would ever get on.
+ */
+import {
+  ARRIVING_BYTES,
+  BUFFERED_BYTES,
+  MEMORY_QUEUE,
+  PROVEN_BYTES,
+  STILL_BYTES,
+  STILL_MS,
+} from "../../protocol/mod.ts";
+
+import { FairQueue } from "./fair-queue.ts";
+
+/** Of all, one of so many parts is what saves work, at most, where that asks. */
+const KEPT_PART = 4;
+
+/** `room`: it may be held. `wait`: `MemoryHolder.room` tells when to ask again. `full`: nobody more may wait. */
+export type Room = "room" | "wait" | "full";
+
+export type MemoryKind = "arriving" | "still" | "moving" | "kept";
+
+/** Whom memory is held for. */
+export interface MemoryHolder {
+  /** What limits for each address count it as, see `Visitor`. */
+  readonly address: string | undefined;
+  /** There may be room for what it asked for. */
+  room(): void;
+  /** It stands still, and others wait for the room. */
+  cut(): void;
+}
+
+export interface MemorySizes {
+  /** In all; of that, for what arrives, and for clients that take nothing. bytes */
+  readonly bytes: number;
+  readonly arriving: number;
+  readonly still: number;
+  /** How many may wait. */
+  readonly queue: number;
+}
+
+export const MEMORY_SIZES: MemorySizes = {
+  bytes: BUFFERED_BYTES,
+  arriving: ARRIVING_BYTES,
+  still: STILL_BYTES,
+  queue: MEMORY_QUEUE,
+};
+
+/** What a worker says of its memory when it is asked. */
+export interface MemoryMeasures {
+  /** By kind. bytes */
+  readonly used: Readonly<Record<MemoryKind, number>>;
+  readonly limit: number;
+  /** Those who wait for room. */
+  readonly waiting: number;
+  /** Those who found no place to wait, and those who were cut off for others, since the worker started. */
+  readonly refused: number;
+  readonly cut: number;
+}
+
+/** Memory held for one client. */
+export interface MemoryPlace {
+  readonly bytes: number;
+  /** Whether it has taken nothing for a while. */
+  readonly isStill: boolean;
+  /** Of what may stand still, the part of each client for which something is held. bytes */
+  readonly part: number;
+  /** Whether so much more may be held. */
+  ask(bytes: number): Room;
+  /** The same, and does not wait. */
+  fits(bytes: number): boolean;
+  /** From now on so much is held; with less than before, its client took some. */
+  hold(bytes: number): void;
+  /** Its client took so much of what is held, all of which stays until the rest is taken. */
+  took(bytes: number): void;
+  /** May stand for as long as it likes; only what is `arriving`. */
+  keep(): void;
+  /** It is gone. */
+  leave(): void;
+}
+
+export class MemoryBudget {
+  readonly #sizes: MemorySizes;
+  readonly #clock: () => number;
+  readonly #used: Record<MemoryKind, number> = { arriving: 0, still: 0, moving: 0, kept: 0 };
+  readonly #queues: Readonly<Record<MemoryKind, FairQueue<Place>>> = {
+    arriving: new FairQueue(),
+    still: new FairQueue(),
+    moving: new FairQueue(),
+    kept: new FairQueue(),
+  };
+  readonly #holding = new Set<Place>();
+  /** It is told that there is room, and need not stand behind others again. */
+  #turn: Place | undefined;
+  #isWaking = false;
+  #refused = 0;
+  #cut = 0;
+  /** Bytes that were held for clients since this was made. */
+  passed = 0;
+
+  constructor(clock: () => number, sizes: Partial<MemorySizes> = {}) {
+    this.#clock = clock;
+    this.#sizes = { ...MEMORY_SIZES, ...sizes };
+  }
+
+  /** @param kind `still`: nobody knows yet what it takes */
+  enter(holder: MemoryHolder, kind: MemoryKind = "still"): MemoryPlace {
+    return new Place(this, holder, kind);
+  }
+
+  get measures(): MemoryMeasures {
+    return {
+      used: { ...this.#used },
+      limit: this.#sizes.bytes,
+      waiting: this.#waiting,
+      refused: this.#refused,
+      cut: this.#cut,
+    };
+  }
+
+  /** Nobody more may wait: a client that comes now is told to come later. */
+  get isFull(): boolean {
+    return this.#waiting >= this.#sizes.queue;
+  }
+
+  /** See `MemoryPlace`. */
+  get part(): number {
+    return this.#sizes.still / Math.max(1, this.#holding.size);
+  }
+
+  /** Somebody was told so. */
+  refuse(): void {
+    this.#refused++;
+  }
+
+  /** Finds who stands still, and sends the first of those away for whom others wait. */
+  tick(): void {
+    const now = this.#clock();
+    this.#wake();
+    for (const place of this.#holding) {
+      if (place.kind !== "moving" || now - place.since < STILL_MS) continue;
+      place.taken = 0;
+      this.#become(place, "still");
+    }
+    const leaving = [...this.#holding].reduce((sum, { isCut, kind, bytes }) => {
+      return isCut && kind === "still" ? sum + bytes : sum;
+    }, 0);
+    let over = this.#used.still - leaving - this.#sizes.still;
+    let waiting = this.#waiting;
+    if (over <= 0 && waiting === 0) return;
+    const standing = [...this.#holding].filter((place) => {
+      const { kind, since, isCut, isKept } = place;
+      if (isCut || isKept || now - since < STILL_MS) return false;
+      return kind === "still" || kind === "arriving";
+    });
+    standing.sort((one, other) => one.since - other.since);
+    for (const place of standing) {
+      if (over <= 0 && waiting <= 0) return;
+      place.isCut = true;
+      if (place.kind === "still") over -= place.bytes;
+      waiting--;
+      this.#cut++;
+      place.holder.cut();
+    }
+  }
+
+  // Of places
+
+  fits({ kind }: Place, bytes: number): boolean {
+    const { arriving, still, moving, kept } = this.#used;
+    if (arriving + still + moving + kept + bytes > this.#sizes.bytes) return false;
+    if (kind === "still") return still + bytes <= this.#sizes.still;
+    // Records kept to save work must not keep anybody from going on either.
+    if (kind === "kept") return kept + bytes <= this.#sizes.bytes / KEPT_PART;
+    return kind !== "arriving" || arriving + bytes <= this.#sizes.arriving;
+  }
+
+  ask(place: Place, bytes: number): Room {
+    const queue = this.#queues[place.kind];
+    place.asked = bytes;
+    const isBehind = queue.size > 0 && place !== this.#turn;
+    if (!isBehind && this.fits(place, bytes)) return "room";
+    if (place.queue !== undefined) return "wait";
+    if (this.isFull) {
+      this.#refused++;
+      return "full";
+    }
+    queue.add(place.holder.address, place);
+    place.queue = queue;
+    return "wait";
+  }
+
+  hold(place: Place, bytes: number): void {
+    const before = place.bytes;
+    if (bytes === before) return;
+    if (before === 0) {
+      this.#holding.add(place);
+      place.since = this.#clock();
+    }
+    this.#set(place, bytes);
+    if (bytes > before) {
+      this.passed += bytes - before;
+      return;
+    }
+    this.took(place, before - bytes);
+    this.#wake();
+  }
+
+  took(place: Place, bytes: number): void {
+    place.since = this.#clock();
+    place.taken += bytes;
+    if (place.kind === "still" && place.taken >= PROVEN_BYTES) this.#become(place, "moving");
+  }
+
+  leave(place: Place): void {
+    place.queue?.delete(place.holder.address, place);
+    place.queue = undefined;
+    this.#set(place, 0);
+    this.#wake();
+  }
+
+  #set(place: Place, bytes: number): void {
+    this.#used[place.kind] += bytes - place.bytes;
+    place.bytes = bytes;
+    if (bytes === 0) this.#holding.delete(place);
+  }
+
+  #become(place: Place, kind: MemoryKind): void {
+    this.#used[place.kind] -= place.bytes;
+    this.#used[kind] += place.bytes;
+    place.kind = kind;
+  }
+
+  get #waiting(): number {
+    const { arriving, still, moving } = this.#queues;
+    return arriving.size + still.size + moving.size;
+  }
+
+  /** Not at once: the waiting party is a part of the worker's logic, which must not be called while it calls. */
+  #wake(): void {
+    if (this.#isWaking || this.#waiting === 0) return;
+    this.#isWaking = true;
+    queueMicrotask(() => {
+      this.#isWaking = false;
+      this.#giveTurns();
+    });
+  }
+
+  #giveTurns(): void {
+    for (const kind of ["moving", "still", "arriving"] as const) {
+      const queue = this.#queues[kind];
+      for (let place = queue.first; place !== undefined; place = queue.first) {
+        if (!this.fits(place, place.asked)) break;
+        queue.shift();
+        place.queue = undefined;
+        this.#turn = place;
+        place.holder.room();
+        this.#turn = undefined;
+      }
+    }
+  }
+}
+
+class Place implements MemoryPlace {
+  bytes = 0;
+  kind: MemoryKind;
+  /** When its client took something last, or since when something waits for it. ms */
+  since = 0;
+  /** Since it stood still. bytes */
+  taken = 0;
+  /** Where it waits, and for how much. */
+  queue: FairQueue<Place> | undefined;
+  asked = 0;
+  isKept = false;
+  /** It was told to go. */
+  isCut = false;
+  readonly holder: MemoryHolder;
+  readonly #budget: MemoryBudget;
+
+  constructor(budget: MemoryBudget, holder: MemoryHolder, kind: MemoryKind) {
+    this.#budget = budget;
+    this.holder = holder;
+    this.kind = kind;
+  }
+
+  get isStill(): boolean {
+    return this.kind === "still";
+  }
+
+  get part(): number {
+    return this.#budget.part;
+  }
+
+  ask(bytes: number): Room {
+    return this.#budget.ask(this, bytes);
+  }
+
+  fits(bytes: number): boolean {
+    return this.#budget.fits(this, bytes);
+  }
+
+  hold(bytes: number): void {
+    this.#budget.hold(this, bytes);
+  }
+
+  took(bytes: number): void {
+    this.#budget.took(this, bytes);
+  }
+
+  keep(): void {
+    this.isKept = true;
+  }
+
+  leave(): void {
+    this.#budget.leave(this);
+  }
+}

@@ -1,0 +1,43 @@
+import { PIECE_BYTES, STEADY_PIECE_BYTES, STEADY_PIECE_BYTES_MIN } from "../../protocol/mod.ts";
+
+import type { MemoryPlace } from "../limits/memory-budget.ts";
+
+/** Bytes that leave for a client piece by piece, read when it takes them. */
+export interface Part {
+  readonly length: number;
+  /** In memory of their own. */
+  read(from: number, to: number): Uint8Array;
+  /** The same, perhaps in memory that others read too: to be copied or sent at once. */
+  view(from: number, to: number): Uint8Array;
+  /** Nobody reads it any more. */
+  done(): void;
+}
+
+/** What is in memory anyway. */
+export function partOf(bytes: Uint8Array): Part {
+  return {
+    length: bytes.length,
+    read: (from, to) => bytes.slice(from, to),
+    view: (from, to) => bytes.subarray(from, to),
+    done: () => undefined,
+  };
+}
+
+/** Some of a part; no other of it is taken. */
+export function within(part: Part, from: number, to: number): Part {
+  return {
+    length: to - from,
+    read: (first, end) => part.read(from + first, from + end),
+    view: (first, end) => part.view(from + first, from + end),
+    done: () => part.done(),
+  };
+}
+
+/**
+ * How much a client is given at once: a steady one its part of what may stand still, so that those who are
+ * given something can all stand still at once, and nobody is cut off for it. bytes
+ */
+export function pieceFor({ isStill, part }: MemoryPlace): number {
+  if (isStill) return PIECE_BYTES;
+  return Math.min(Math.max(Math.floor(part), STEADY_PIECE_BYTES_MIN), STEADY_PIECE_BYTES);
+}

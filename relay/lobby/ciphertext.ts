@@ -1,0 +1,273 @@
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import {
+  BODY_HEADER_BYTES,
+  bodyHeader,
+  FRAME_HEADER_BYTES,
+  decodeFrame,
+  encodeControl,
+  equalBytes,
+  toHex,
+  type FaultCode,
+  type Message,
+  type OfferSeen,
+} from "../../protocol/mod.ts";
+
+import type { SocketId } from "../share/outlet.ts";
+import { refusal } from "../net/http-refusal.ts";
+import { parseRange, type ByteRange } from "./byte-range.ts";
+import type { GivenFrame, Insider } from "../net/client-router.ts";
+import type { EntranceOptions } from "./mod.ts";
+import { partOf, within, type Part } from "./body-part.ts";
+import { Reply, type ReplyTerms } from "./reply.ts";
+import type { Outgoing } from "./download-stall.ts";
+
+/**
+ * As somebody who only looks at a share: it can't prove that it has all, and nobody shall count it as
+ * a receiver that was lost.
+ */
+const WINDOW = 1;
+
+export interface CiphertextOptions extends EntranceOptions {
+  /** Id of its channel in hex. */
+  readonly channel: string;
+  /** Its id in hex. */
+  readonly share: string;
+  readonly range: string | null;
+  readonly isHead: boolean;
+  readonly terms: ReplyTerms;
+}
+
+/**
+ * A share as the one RFC 8188 body that it is, read by its records. How long it is only its last
+ * record says, so that is asked for first, where a share can be read again.
+ */
+export class Ciphertext implements Insider {
+  readonly response: Promise<Response>;
+  readonly #options: CiphertextOptions;
+  readonly #reply: Reply;
+  readonly #id: SocketId;
+  readonly #receiver = primitives.randomBytes(16);
+  #offer: OfferSeen | undefined;
+  #step: "choosing" | "measuring" | "reading" | "through" = "choosing";
+  #next = 0;
+  /** Of the body, what is still to come. */
+  #from = 0;
+  #end = Infinity;
+  #isGone = false;
+
+  constructor(options: CiphertextOptions) {
+    this.#options = options;
+    const { insiders, inside, channel, memory, visitor, terms } = options;
+    this.#reply = new Reply({
+      terms,
+      memory,
+      address: visitor.limitKey,
+      drained: () => this.#drained(),
+      gone: () => this.gone(),
+      cut: () => options.cut(this),
+    });
+    this.response = this.#reply.response;
+    this.#id = insiders.enter(this);
+    insiders.later(() => inside.enter(this.#id, channel, visitor.limitKey));
+  }
+
+  get isFull(): boolean {
+    return this.#reply.isFull;
+  }
+
+  get outgoing(): Outgoing {
+    return this.#reply.outgoing;
+  }
+
+  message(message: Message): void {
+    switch (message.t) {
+      case "offers":
+        if (this.#step === "choosing") this.#choose(message.list);
+        return;
+      case "end":
+      case "cancel":
+        if (this.#offer !== undefined && equalBytes(message.share, this.#offer.share)) {
+          this.fail();
+        }
+        return;
+      default:
+    }
+  }
+
+  frame(given: GivenFrame): boolean {
+    const { index, ciphertext, last } = decodeFrame(given.read());
+    if (this.#step === "measuring") this.#measured(index, ciphertext.length);
+    else if (this.#step === "reading" && index === this.#next) this.#take(given, ciphertext, last);
+    return !this.isFull;
+  }
+
+  failed(fault: FaultCode): void {
+    this.#reply.answer(refusal(503, fault));
+    this.fail();
+  }
+
+  tick(): void {
+    // The relay needs no sign of life of itself.
+  }
+
+  fail(): void {
+    this.#reply.answer(refusal(404, "The share is over."));
+    if (this.#step !== "through") this.#reply.fail();
+    this.leave();
+  }
+
+  gone(): void {
+    this.#reply.gone();
+    this.leave();
+  }
+
+  farewell(): void {
+    this.fail();
+  }
+
+  leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#step = "through";
+    const { insiders, inside, left } = this.#options;
+    left(this);
+    if (this.#offer !== undefined) {
+      this.#say({ t: "leave", share: this.#offer.share, reason: "interrupted" });
+    }
+    insiders.later(() => {
+      insiders.leave(this.#id);
+      inside.closed(this.#id);
+    });
+  }
+
+  #choose(list: readonly OfferSeen[]): void {
+    const offer = list.find(({ share }) => toHex(share) === this.#options.share);
+    if (offer === undefined) {
+      this.fail();
+      return;
+    }
+    // It has no name that opens, so its sender will never let it in.
+    if (offer.admit === true) {
+      this.#reply.answer(refusal(403, "Its sender lets in whom it knows: use fileshare recv."));
+      this.leave();
+      return;
+    }
+    this.#offer = offer;
+    if (offer.seekable) {
+      this.#step = "measuring";
+      this.#join(offer, offer.records - 1);
+    } else {
+      this.#begin(offer, undefined);
+    }
+  }
+
+  #measured(index: number, length: number): void {
+    const offer = this.#offer;
+    if (offer === undefined || index !== offer.records - 1) return;
+    this.#begin(offer, BODY_HEADER_BYTES + index * offer.recordSize + length);
+  }
+
+  /** @param total bytes of the body; undefined: nobody knows */
+  #begin(offer: OfferSeen, total: number | undefined): void {
+    const { range: asked, isHead } = this.#options;
+    const range = asked === null || total === undefined ? undefined : parseRange(asked, total);
+    if (range === "unsatisfiable") {
+      const headers = { "content-range": `bytes */${total}` };
+      this.#reply.answer(new Response(null, { status: 416, headers }));
+      this.leave();
+      return;
+    }
+    const headers = headersOf(total, range);
+    const status = range === undefined ? 200 : 206;
+    this.#from = range?.first ?? 0;
+    this.#end = range === undefined ? (total ?? Infinity) : range.last + 1;
+    const length = total === undefined ? undefined : this.#end - this.#from;
+    if (isHead) this.#reply.answer(new Response(null, { status, headers }));
+    if (isHead || !this.#reply.begin(status, headers, length)) {
+      this.leave();
+      return;
+    }
+    const { share, recordSize } = offer;
+    this.#emit(0, partOf(bodyHeader(share, recordSize)));
+    this.#step = "reading";
+    this.#next = Math.max(0, Math.floor((this.#from - BODY_HEADER_BYTES) / recordSize));
+    if (this.#from >= this.#end) this.#through();
+    else this.#join(offer, this.#next);
+  }
+
+  #take(given: GivenFrame, { length }: Uint8Array, last: boolean): void {
+    const offer = this.#offer;
+    if (offer === undefined) return;
+    const kept = given.keep({
+      address: this.#options.visitor.limitKey,
+      lost: () => this.#options.cut(this),
+    });
+    const read = (from: number, to: number): Uint8Array => {
+      return kept.read(FRAME_HEADER_BYTES + from, FRAME_HEADER_BYTES + to);
+    };
+    const record: Part = {
+      length,
+      read,
+      view: read,
+      done: () => kept.release(),
+    };
+    this.#emit(BODY_HEADER_BYTES + this.#next * offer.recordSize, record);
+    this.#next++;
+    if (last || this.#from >= this.#end) this.#through();
+    else if (!this.isFull) this.#drained();
+  }
+
+  /** What of this part, which lies at `at` of the body, is still wanted. */
+  #emit(at: number, part: Part): void {
+    const first = Math.max(this.#from - at, 0);
+    const end = Math.min(this.#end - at, part.length);
+    if (first >= end) {
+      part.done();
+      return;
+    }
+    this.#reply.write(within(part, first, end));
+    this.#from = at + end;
+  }
+
+  #drained(): void {
+    const offer = this.#offer;
+    if (this.#step !== "reading" || offer === undefined) return;
+    this.#say({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
+    const { insiders, inside } = this.#options;
+    insiders.later(() => inside.drained(this.#id));
+  }
+
+  #through(): void {
+    this.#reply.end();
+    this.leave();
+  }
+
+  #join({ share }: OfferSeen, from: number): void {
+    const name = new Uint8Array(0);
+    const window = WINDOW;
+    this.#say({ t: "join", share, receiver: this.#receiver, name, from, window });
+  }
+
+  #say(message: Message): void {
+    const { insiders, inside } = this.#options;
+    const bytes = encodeControl(message);
+    insiders.later(() => inside.message(this.#id, bytes));
+  }
+}
+
+function headersOf(total: number | undefined, range: ByteRange | undefined): Headers {
+  const headers = new Headers({
+    "content-type": "application/octet-stream",
+    "content-encoding": "aes128gcm",
+    "cache-control": "no-store, no-transform",
+    "x-content-type-options": "nosniff",
+  });
+  if (total !== undefined) headers.set("accept-ranges", "bytes");
+  if (range !== undefined) {
+    headers.set("content-range", `bytes ${range.first}-${range.last}/${total}`);
+    headers.set("content-length", (range.last - range.first + 1).toString());
+  } else if (total !== undefined) {
+    headers.set("content-length", total.toString());
+  }
+  return headers;
+}

@@ -1,0 +1,74 @@
+/** What somebody sees who asks a relay for nothing in particular. */
+
+import type { Access, AccessMode } from "../access/access.ts";
+
+export interface HelpOptions {
+  /** Where the relay is reached, such as `https://relay.example`. */
+  readonly origin: string;
+  readonly lobby: boolean;
+  readonly access: Access;
+}
+
+export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
+  const websocket = origin.replace(/^http/, "ws");
+  const all = [
+    "fileshare relay",
+    "",
+    `Send a file, end-to-end encrypted, to all who have its code${WHO[access.mode]}:`,
+    `  bunx fileshare send FILE --relay ${websocket}`,
+    `  bunx fileshare recv --relay ${websocket}`,
+  ];
+  if (lobby) {
+    all.push(
+      "",
+      `In the lobby, in clear, to whoever waits there${WHO[access.lobby]}:`,
+      `  curl -fOJ ${origin}/lobby                      wait for the next file, and save it`,
+      `  curl -fOJ ${origin}/lobby/NAME                 wait for the file of that name`,
+      `  curl -fT FILE ${origin}/lobby/                 send a file, once somebody waits`,
+      `  curl -fT FILE '${origin}/lobby/?receivers=3'   once three wait`,
+      `  tar c FOLDER | curl -fT . ${origin}/lobby/folder.tar`,
+      "",
+      "With -f an error is never saved as the file, and curl ends with a code other than 0.",
+    );
+  }
+  if (access.mode === "open" && (!lobby || access.lobby === "open")) return all;
+  return [
+    ...all,
+    "",
+    "Who runs this relay has the tokens. Give yours as the variable FILESHARE_TOKEN, or to curl:",
+    '  curl -f -H "Authorization: Bearer $FILESHARE_TOKEN" ...',
+  ];
+}
+
+const WHO: Readonly<Record<AccessMode, string>> = {
+  open: "",
+  senders: " (senders need a token)",
+  closed: " (with a token)",
+};
+
+export function helpText(lines: readonly string[]): Response {
+  return new Response(`${lines.join("\n")}\n`, {
+    headers: { "content-type": "text/plain; charset=utf-8" },
+  });
+}
+
+export function page(lines: readonly string[]): Response {
+  const text = Bun.escapeHTML(lines.slice(2).join("\n"));
+  const html = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>fileshare relay</title>
+<h1>fileshare relay</h1>
+<p>One sender streams a file through here to many receivers.</p>
+<pre>${text}</pre>
+</html>
+`;
+  return new Response(html, {
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "x-content-type-options": "nosniff",
+    },
+  });
+}

@@ -1,0 +1,198 @@
+import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../../protocol/mod.ts";
+
+import { refusal } from "../net/http-refusal.ts";
+import { parseRange } from "./byte-range.ts";
+import { asciiName } from "./clear-name.ts";
+import { LobbyReceiver } from "./lobby-receiver.ts";
+import type { EntranceOptions } from "./mod.ts";
+import type { Part } from "./body-part.ts";
+import { Reply, type ReplyTerms } from "./reply.ts";
+import type { Outgoing } from "./download-stall.ts";
+import type { ClearSink, PlainPart } from "./file-splitter.ts";
+
+/** How long HEAD waits for a file that is being sent already. ms */
+const HEAD_WAIT_MS = 2000;
+
+export interface DownloadOptions extends EntranceOptions {
+  /** Undefined: whatever comes next. */
+  readonly name: string | undefined;
+  /** What the sender sees of it. */
+  readonly client: string;
+  readonly isHead: boolean;
+  /** What of the file is wanted, as the header says it. */
+  readonly range: string | null;
+  readonly terms: ReplyTerms;
+  /** All of the body is there; the receipt may take longer. */
+  readonly ending: () => void;
+}
+
+/** One file of the lobby as the body of a response, while it is being sent. */
+export class Download implements ClearSink {
+  readonly response: Promise<Response>;
+  readonly #options: DownloadOptions;
+  readonly #receiver: LobbyReceiver;
+  readonly #reply: Reply;
+  readonly #late: NodeJS.Timeout | undefined;
+  #step: "waiting" | "taking" | "through" = "waiting";
+  #isOnlyFile = false;
+  /** Nobody knows the size of what it takes. */
+  #isOpen = false;
+  #isGone = false;
+
+  constructor(options: DownloadOptions) {
+    this.#options = options;
+    const cut = (): void => options.cut(this);
+    this.#reply = new Reply({
+      terms: options.terms,
+      memory: options.memory,
+      address: options.visitor.limitKey,
+      drained: () => this.#receiver.drained(),
+      gone: () => this.gone(),
+      cut,
+    });
+    this.response = this.#reply.response;
+    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: options.client, lost: cut });
+    if (!options.isHead) return;
+    this.#late = setTimeout(() => {
+      this.#reply.answer(new Response(null, { status: 404 }));
+      this.leave();
+    }, HEAD_WAIT_MS);
+  }
+
+  get isFull(): boolean {
+    return this.#reply.isFull;
+  }
+
+  get outgoing(): Outgoing {
+    return this.#reply.outgoing;
+  }
+
+  wants({ files, open }: Manifest, headBytes: number): "files" | PlainPart | undefined {
+    if (this.#step !== "waiting") return undefined;
+    const { isHead, range: asked } = this.#options;
+    this.#isOnlyFile = files.length === 1;
+    this.#isOpen = open;
+    const number = files.findIndex((each) => this.#isMeant(each));
+    const file = files[number];
+    if (file === undefined) return undefined;
+    // Of a stream nobody knows the size, and a server may leave a range alone.
+    const range = asked === null || open ? undefined : parseRange(asked, file.size);
+    if (!isHead && range === undefined) return "files";
+    const headers = headersOf(file);
+    if (isHead || range === undefined) {
+      if (!open) headers.set("content-length", file.size.toString());
+      return this.#answerAlone(new Response(null, { headers }));
+    }
+    if (range === "unsatisfiable") {
+      // Nothing that names a file: a client must not save an error under its name.
+      const none = { "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" };
+      return this.#answerAlone(new Response(null, { status: 416, headers: none }));
+    }
+    const { first, last } = range;
+    headers.set("content-range", `bytes ${first}-${last}/${file.size}`);
+    this.#step = "taking";
+    this.#isOnlyFile = false;
+    this.#reply.begin(206, headers, last - first + 1);
+    const before = files.slice(0, number).reduce((sum, { size }) => sum + size, headBytes);
+    return { from: before + first, to: before + last + 1 };
+  }
+
+  #answerAlone(response: Response): undefined {
+    this.#reply.answer(response);
+    this.#step = "through";
+    this.leave();
+    return undefined;
+  }
+
+  begin(file: ManifestFile): boolean {
+    if (this.#step !== "waiting" || !this.#isMeant(file)) return false;
+    if (!this.#reply.begin(200, headersOf(file), this.#isOpen ? undefined : file.size)) {
+      this.#step = "through";
+      this.leave();
+      return false;
+    }
+    this.#step = "taking";
+    return true;
+  }
+
+  data(part: Part): void {
+    this.#reply.write(part);
+  }
+
+  end(): void {
+    this.#step = "through";
+    this.#options.ending();
+    this.#reply.end();
+    // Of several files it took one, and can't say that it has all.
+    if (!this.#isOnlyFile) this.leave();
+  }
+
+  over(fault: FaultCode | undefined): void {
+    if (this.#step === "waiting") return;
+    if (this.#step === "taking" && fault !== undefined) this.#reply.fail();
+    this.leave();
+  }
+
+  cutOff(): void {
+    this.farewell();
+  }
+
+  tick(): void {
+    this.#receiver.tick();
+  }
+
+  /** The client is gone. One that took everything may be: its receipt is on its way. */
+  gone(): void {
+    this.#reply.gone();
+    if (this.#step !== "through" || this.isFull) this.leave();
+  }
+
+  leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    clearTimeout(this.#late);
+    this.#options.left(this);
+    // Not while the receiver is in the middle of telling us something.
+    this.#options.insiders.later(() => this.#receiver.leave());
+  }
+
+  farewell(): void {
+    if (this.#step === "taking") this.#reply.fail();
+    this.#reply.answer(refusal(503, "The relay goes away."));
+    this.leave();
+  }
+
+  #isMeant({ type, path }: ManifestFile): boolean {
+    const { name } = this.#options;
+    return type === "file" && (name === undefined || path === name || baseName(path) === name);
+  }
+}
+
+/** The year 10000, in ms. */
+const LATEST_HTTP_DATE = 253_402_300_800_000;
+
+function headersOf({ path, mtime }: ManifestFile): Headers {
+  const headers = new Headers({
+    "content-type": "application/octet-stream",
+    "content-disposition": disposition(baseName(path)),
+    // What a browser would show must not run here, and nobody in between may keep it.
+    "x-content-type-options": "nosniff",
+    // A proxy that compressed it would drop its length, which tells a part from the whole.
+    "cache-control": "no-store, no-transform",
+    "accept-ranges": "bytes",
+  });
+  // An HTTP date has four digits for the year.
+  if (mtime > 0 && mtime < LATEST_HTTP_DATE)
+    headers.set("last-modified", new Date(mtime).toUTCString());
+  return headers;
+}
+
+/** RFC 6266 and 8187: for old clients a plain name, for all others the whole one. */
+function disposition(name: string): string {
+  const plain = asciiName(name);
+  const whole = encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `attachment; filename="${plain}"; filename*=UTF-8''${whole}`;
+}

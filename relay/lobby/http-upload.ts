@@ -1,0 +1,192 @@
+import {
+  RECEIVERS_PER_SHARE,
+  Tempo,
+  escapeForDisplay,
+  faultMessage,
+  type ReceiverView,
+} from "../../protocol/mod.ts";
+
+import { BodyPace } from "./upload-stall.ts";
+import { clearName } from "./clear-name.ts";
+import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
+import type { EntranceOptions } from "./mod.ts";
+import { LinesAtOnce, LinesAtTheEnd, type UploadAnswer } from "./upload-answer.ts";
+
+/** Proxies give up an answer of which nothing comes for 60 s, HAProxy in Debian for 50 s: it is never as quiet. ms */
+export const QUIET_MS = 25_000;
+/** Lines about receivers, who come and go as they like: as many at once, and then one each so often. */
+const RECEIVER_LINES = { atOnce: 200, everyMs: 100 };
+
+export interface UploadOptions extends EntranceOptions {
+  readonly request: Request;
+  readonly name: string;
+  readonly size: number | undefined;
+  /** Receivers to wait for, one at least. */
+  readonly waitFor: number;
+  /** When its lines leave. */
+  readonly answer: "at-once" | "at-end";
+}
+
+/** The body of a request as a file in the lobby. The response says, line by line, what becomes of it. */
+export class Upload {
+  readonly response: Response | Promise<Response>;
+  readonly #options: UploadOptions;
+  readonly #lines: UploadAnswer;
+  readonly #sender: LobbySender;
+  /** What each receiver was last said to do. */
+  readonly #told = new Map<string, string>();
+  readonly #tempo = new Tempo(RECEIVER_LINES);
+  /** Lines that were left out since the last. */
+  #untold = 0;
+  /** When the last line was said. */
+  #saidAt = 0;
+  #room: (() => void) | undefined;
+  /** Undefined: everything came, or nobody knows how much will. */
+  #pace: BodyPace | undefined;
+  #isOver = false;
+  /** Its body came too slowly. */
+  #isLate = false;
+
+  /** @throws FaultError `share-too-big` */
+  constructor(options: UploadOptions) {
+    this.#options = options;
+    const { request, size, waitFor } = options;
+    const name = clearName(options.name, { stay: true });
+    this.#lines =
+      options.answer === "at-end"
+        ? new LinesAtTheEnd()
+        : new LinesAtOnce(
+            {
+              memory: options.memory,
+              address: options.visitor.limitKey,
+              drained: () => undefined,
+              gone: () => this.gone(),
+              cut: () => options.cut(this),
+            },
+            request.headers.has("expect"),
+          );
+    this.response = this.#lines.response;
+    this.#sender = new LobbySender({
+      ...options,
+      name,
+      size,
+      waitFor,
+      events: {
+        room: () => this.#room?.(),
+        receiver: (view) => this.#tell(view),
+        over: (outcome) => this.#over(outcome),
+      },
+    });
+    this.#say(`${escapeForDisplay(name)} is in the lobby; waiting for ${this.#awaited}`);
+    if (size !== undefined && size > 0) this.#pace = new BodyPace(options.clock());
+    void this.#feed(request.body);
+  }
+
+  tick(): void {
+    const { bounds, clock } = this.#options;
+    if (this.#pace?.isLate(bounds.limits["message-timeout"], clock()) === true) {
+      this.#pace = undefined;
+      this.#isLate = true;
+      this.#say(`failed: ${bounds.over("message-timeout").message}`);
+      this.#sender.abort();
+      return;
+    }
+    this.#sender.tick();
+    if (this.#isOver || clock() - this.#saidAt < QUIET_MS) return;
+    this.#say(this.#sender.isOpen ? "on its way" : `still waiting for ${this.#awaited}`);
+  }
+
+  get #awaited(): string {
+    const { waitFor } = this.#options;
+    return waitFor === 1 ? "a receiver" : `${waitFor} receivers`;
+  }
+
+  gone(): void {
+    this.#sender.abort();
+  }
+
+  farewell(): void {
+    this.#sender.abort();
+  }
+
+  async #feed(body: ReadableStream<Uint8Array> | null): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      for await (const chunk of body ?? []) {
+        if (this.#isOver) return;
+        this.#pace?.came(chunk.length, clock());
+        if (this.#sender.write(chunk)) continue;
+        this.#pace?.pause();
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#room = resolve;
+        await promise;
+        this.#room = undefined;
+        this.#pace?.resume(clock());
+      }
+      this.#pace = undefined;
+      this.#sender.end();
+    } catch {
+      // The client went away amid its body, or sent one that is no body.
+      this.#sender.abort();
+    }
+  }
+
+  #tell({ id, name, state, verified, unconfirmed }: ReceiverView): void {
+    const all = unconfirmed === true ? "was sent all of it" : "has all of it";
+    const says = verified ? all : SAYS[state];
+    const key = Buffer.from(id).toString("hex");
+    if (says === undefined || this.#told.get(key) === says) return;
+    this.#told.set(key, says);
+    if (this.#told.size > RECEIVERS_PER_SHARE) {
+      const [oldest] = this.#told.keys();
+      if (oldest !== undefined) this.#told.delete(oldest);
+    }
+    // A receiver that has everything is told of once.
+    if (!verified && !this.#tempo.take(this.#options.clock())) {
+      this.#untold++;
+      return;
+    }
+    const more = this.#untold === 0 ? "" : ` (${this.#untold} lines left out before)`;
+    this.#untold = 0;
+    this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}${more}`);
+  }
+
+  #over(outcome: LobbyOutcome): void {
+    const { fault, detail } = outcome;
+    this.#isOver = true;
+    if (this.#untold > 0) this.#say(`${this.#untold} lines about receivers were left out`);
+    this.#room?.();
+    this.#options.left(this);
+    if (fault === undefined) {
+      this.#say(outcomeText(outcome));
+    } else if (!this.#isLate) {
+      this.#say(`failed: ${faultMessage(fault, detail)}`);
+    }
+    const failed = this.#isLate ? "late" : "failed";
+    this.#lines.end(fault === undefined ? "done" : failed);
+  }
+
+  #say(line: string): void {
+    this.#saidAt = this.#options.clock();
+    this.#lines.say(line);
+  }
+}
+
+/** A client that is no fileshare says nothing of what it saved: it is told of as sent to. */
+function outcomeText({ verified, unconfirmed, failed }: LobbyOutcome): string {
+  const missing = failed === 0 ? "" : `, ${failed} went away before the end`;
+  const sure = verified - unconfirmed;
+  const have = `done: ${sure} ${sure === 1 ? "receiver has" : "receivers have"} it`;
+  if (unconfirmed === 0) return have + missing;
+  const cannot = `can't say that ${unconfirmed === 1 ? "it" : "they"} saved it`;
+  if (sure > 0) return `${have}, sent to ${unconfirmed} that ${cannot}${missing}`;
+  const receivers = unconfirmed === 1 ? "receiver" : "receivers";
+  return `sent: to ${unconfirmed} ${receivers} that ${cannot}${missing}`;
+}
+
+const SAYS: Readonly<Partial<Record<ReceiverView["state"], string>>> = {
+  live: "receives",
+  behind: "receives",
+  lost: "lost its line",
+  left: "went away",
+};

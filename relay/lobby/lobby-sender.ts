@@ -1,0 +1,395 @@
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import {
+  FRAME_HEADER_BYTES,
+  LOST_GRACE_MS,
+  RECORD_SIZE,
+  SenderSession,
+  capabilityOf,
+  dataPerRecord,
+  encodeControl,
+  encodeFrame,
+  encodeManifest,
+  openName,
+  recordCipher,
+  shareIdFromProof,
+  toHex,
+  verifyReceipt,
+  type FaultCode,
+  type Manifest,
+  type Message,
+  type MessageOf,
+  type ReceiverView,
+  type SafeName,
+  type SenderEffect,
+  type SenderEvent,
+  type SyncRecordCipher,
+} from "../../protocol/mod.ts";
+
+import type { SocketId } from "../share/outlet.ts";
+import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
+import type { Visitor } from "../access/client-address.ts";
+import { ClearBuffer } from "./clear-buffer.ts";
+import type { Inside, Insider, Insiders } from "../net/client-router.ts";
+import { lobbyKeys, lobbySigner } from "./proof.ts";
+
+/** How long a sender waits for somebody to send to, if nobody said for how many. ms */
+export const LONELY_MS = 10_000;
+
+/**
+ * Records of a share whose end nobody knows: larger than those of a pipe at a terminal, because most
+ * of what comes here are files, and each record costs the relay a call for each receiver.
+ */
+const LOBBY_RECORD_SIZE = 256 * 1024 - FRAME_HEADER_BYTES;
+/** After which less is a record too, filled up with nothing. ms */
+const LOBBY_FLUSH_MS = 200;
+
+/** What one read of a body may bring. bytes */
+const READ_BYTES = 512 * 1024;
+
+/** How long the relay may take to close a share everywhere. ms */
+const CLOSING_MS = 1000;
+
+/** The outcome in numbers of receivers: `unconfirmed` are those of `verified` that can't say that they saved it. */
+export interface LobbyOutcome {
+  readonly fault: FaultCode | undefined;
+  /** What the fault is about. */
+  readonly detail: string | undefined;
+  readonly verified: number;
+  readonly unconfirmed: number;
+  readonly failed: number;
+}
+
+export interface LobbySenderEvents {
+  /** There is room for more. */
+  room(): void;
+  /** A receiver came, went on, or went. */
+  receiver(view: ReceiverView): void;
+  /** Nothing follows. */
+  over(outcome: LobbyOutcome): void;
+}
+
+export interface LobbySenderOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly visitor: Visitor;
+  readonly memory: MemoryBudget;
+  readonly name: SafeName;
+  /** Undefined: nobody knows before it ends. bytes */
+  readonly size: number | undefined;
+  /** Receivers to wait for before the first record leaves; 0: one, and LONELY_MS for it. */
+  readonly waitFor: number;
+  readonly events: LobbySenderEvents;
+  readonly clock: () => number;
+}
+
+/**
+ * A sender of the lobby that the relay is itself, on behalf of a client that knows nothing of
+ * shares: seals what comes in clear. It is read once, so the share can't be read again, and the
+ * slowest receiver paces it.
+ */
+export class LobbySender implements Insider {
+  readonly isFull = false;
+  readonly #options: LobbySenderOptions;
+  readonly #share: Uint8Array;
+  readonly #manifest: Manifest;
+  readonly #cipher: SyncRecordCipher;
+  readonly #session: SenderSession;
+  readonly #id: SocketId;
+  readonly #buffer: ClearBuffer;
+  /** In which that is held. */
+  readonly #memory: MemoryPlace;
+  /** Bytes that are no content: with a record more, enough came to offer it. */
+  readonly #offeredFrom: number;
+  /** When it was offered; undefined: not before the first record is here. */
+  #startedAt: number | undefined;
+  #isOpen = false;
+  #isOver = false;
+  #sent = 0;
+  #isAllSent = false;
+  #lastLossAt = 0;
+
+  /** @throws FaultError `share-too-big` */
+  constructor(options: LobbySenderOptions) {
+    this.#options = options;
+    const { insiders, name, size, clock, memory, visitor } = options;
+    const proof = primitives.randomBytes(32);
+    const share = shareIdFromProof(proof, primitives);
+    const open = size === undefined;
+    const file = { path: name, type: "file", size: size ?? 0, mode: 0, mtime: Date.now() } as const;
+    // Receivers see the manifest before there are enough of them, and no content.
+    const apart = options.waitFor > 1;
+    // A padded manifest and a record behind it have to fit into the buffer.
+    const most = open || apart ? LOBBY_RECORD_SIZE : RECORD_SIZE;
+    const { manifest, head } = encodeManifest({
+      share,
+      recordSize: most,
+      files: [file],
+      open,
+      apart,
+    });
+    const { recordSize } = manifest;
+    this.#share = share;
+    this.#manifest = manifest;
+    this.#offeredFrom = apart ? head.length : 0;
+    this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
+    // Records of a share whose end is known are full, all but the last.
+    const flushMs = open ? LOBBY_FLUSH_MS : undefined;
+    this.#buffer = new ClearBuffer(dataPerRecord(recordSize), flushMs, () => this.#pump());
+    this.#memory = memory.enter(
+      {
+        address: visitor.limitKey,
+        room: () => this.#tellRoom(),
+        cut: () => this.#giveUp("too-many"),
+      },
+      "arriving",
+    );
+    this.#buffer.push(head);
+    this.#id = insiders.enter(this);
+    const { records, bytes } = manifest;
+    this.#session = new SenderSession(
+      {
+        signer: lobbySigner(),
+        offer: { share, recordSize, records, bytes, seekable: false },
+        proof,
+        capability: capabilityOf(lobbyKeys(), primitives, share),
+        // When it is through is said here: its input has an end of its own.
+        goal: { receivers: 1, stay: true },
+        giveUpAfterMs: undefined,
+        random: Math.random,
+      },
+      clock(),
+    );
+    if (size === 0) this.#buffer.end();
+    this.#offer();
+  }
+
+  /** Whether there were enough receivers to begin. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** @returns false: no more before `room` */
+  write(bytes: Uint8Array): boolean {
+    this.#buffer.push(bytes);
+    this.#offer();
+    this.#pump();
+    this.#memory.hold(this.#buffer.capacity);
+    return !this.#isOver && this.#hasRoom();
+  }
+
+  /** Whether more may come; if not, `room` tells when. */
+  #hasRoom(): boolean {
+    if (this.#buffer.isFull) return false;
+    const room = this.#memory.ask(READ_BYTES);
+    if (room === "full") this.#giveUp("too-many");
+    return room === "room";
+  }
+
+  #tellRoom(): void {
+    if (this.#isOver || this.#hasRoom()) this.#options.events.room();
+  }
+
+  /** Everything came. */
+  end(): void {
+    this.#buffer.end();
+    this.#offer();
+    this.#pump();
+    this.#endWhenThrough();
+  }
+
+  /** The client is gone before its end: nobody may think to have all of it. */
+  abort(): void {
+    this.#giveUp("sender-stopped");
+  }
+
+  #giveUp(fault: FaultCode): void {
+    if (this.#isOver) return;
+    this.#say({ t: "cancel", share: this.#share, reason: "sender-stopped" });
+    this.#finish(fault);
+  }
+
+  tick(): void {
+    if (this.#isOver || this.#startedAt === undefined) return;
+    this.#handle({ type: "tick" });
+    this.#openGate();
+    this.#pump();
+    this.#endWhenThrough();
+  }
+
+  // Insider
+
+  message(message: Message): void {
+    if (!this.#isOver) this.#handle({ type: "message", message });
+  }
+
+  frame(): boolean {
+    return true;
+  }
+
+  failed(fault: FaultCode, detail?: string): void {
+    this.#finish(fault, detail);
+  }
+
+  /**
+   * Receivers that join wait for the first record, to know whether this is for them: a sender that holds it
+   * back must not keep them from others.
+   */
+  #offer(): void {
+    if (this.#startedAt !== undefined || !this.#buffer.hasRecordBehind(this.#offeredFrom)) return;
+    this.#startedAt = this.#options.clock();
+    // From now on receivers say how long it takes, and shares are counted.
+    this.#memory.keep();
+    this.#handle({ type: "tick" });
+  }
+
+  #handle(event: SenderEvent): void {
+    for (const effect of this.#session.handle(event, this.#options.clock())) this.#do(effect);
+    this.#pump();
+  }
+
+  #do(effect: SenderEffect): void {
+    const { insiders, inside, visitor } = this.#options;
+    switch (effect.type) {
+      case "connect":
+        insiders.later(() => {
+          inside.opened(this.#id, visitor.limitKey);
+          this.#handle({ type: "opened" });
+        });
+        return;
+      case "send":
+        this.#say(effect.message);
+        return;
+      case "open-name": {
+        const { entry } = effect;
+        const of = { share: this.#share, receiver: entry.id };
+        const opened = openName(entry.name, of, lobbyKeys(), primitives);
+        this.#handle({ type: "name-opened", entry, name: opened });
+        return;
+      }
+      case "check-receipt":
+        this.#checkReceipt(effect.receipt);
+        return;
+      case "receiver":
+        this.#tellReceiver(effect.receiver);
+        return;
+      case "finish":
+        this.#finish(effect.outcome.fault);
+        return;
+      case "disconnect":
+      case "link":
+      case "refused-receipt":
+      case "gate":
+      case "ask":
+      case "dismissed":
+        return;
+    }
+  }
+
+  #say(message: Message): void {
+    const { insiders, inside } = this.#options;
+    const bytes = encodeControl(message);
+    insiders.later(() => inside.message(this.#id, bytes));
+  }
+
+  #checkReceipt(receipt: MessageOf<"receipt">): void {
+    const { receiver, records, mac } = receipt;
+    const valid =
+      this.#isAllSent &&
+      records === this.#sent &&
+      verifyReceipt(mac, lobbyKeys(), primitives, this.#share, receiver, records);
+    this.#handle({ type: "receipt-checked", receipt, valid });
+  }
+
+  #tellReceiver(view: ReceiverView): void {
+    if (view.state === "lost") this.#lastLossAt = this.#options.clock();
+    this.#options.events.receiver(view);
+    this.#openGate();
+    this.#endWhenThrough();
+  }
+
+  /** Nothing leaves before there is somebody to send to, or nobody came. */
+  #openGate(): void {
+    if (this.#isOpen || this.#startedAt === undefined) return;
+    const { waitFor, clock } = this.#options;
+    const { attached, verified } = this.#counts();
+    const isLonely = waitFor === 0 && clock() - this.#startedAt >= LONELY_MS;
+    if (attached + verified < Math.max(waitFor, 1) && !isLonely) return;
+    this.#isOpen = true;
+    // Nobody is there: what comes is let go, as everybody who waits would have had it by now.
+    if (attached + verified === 0) this.#buffer.discard();
+    this.#tellRoom();
+  }
+
+  /** Sends wanted records that are here. */
+  #pump(): void {
+    if (this.#isOver) return;
+    const { clock, inside } = this.#options;
+    const wasFull = this.#buffer.isFull;
+    for (;;) {
+      const index = this.#session.wanted();
+      if (index === undefined || this.#isAllSent || this.#buffer.isDiscarding) break;
+      if (index < this.#sent) {
+        this.#session.handle({ type: "sent", index }, clock());
+        continue;
+      }
+      // A receiver has to see the manifest before it agrees, and that fits into the first record.
+      if (!this.#isOpen && this.#sent > 0) break;
+      const data = this.#buffer.take();
+      if (data === undefined) break;
+      const { pieces, last, missing } = data;
+      const padding = this.#manifest.open ? missing : 0;
+      const ciphertext = this.#cipher.seal(index, pieces, last, padding);
+      this.#sent++;
+      this.#isAllSent = last;
+      this.#session.handle({ type: "sent", index }, clock());
+      inside.message(this.#id, encodeFrame(this.#share, index, last, ciphertext));
+    }
+    if (wasFull) this.#tellRoom();
+  }
+
+  #endWhenThrough(): void {
+    // The first record, which may be all, is asked for before it is known who asks.
+    if (this.#isOver || !this.#isOpen || !this.#buffer.isEnded) return;
+    if (!this.#buffer.isDiscarding) {
+      const { attached, lost } = this.#counts();
+      if (!this.#isAllSent || attached > 0) return;
+      if (lost > 0 && this.#options.clock() - this.#lastLossAt < LOST_GRACE_MS) return;
+    }
+    this.#say({ t: "end", share: this.#share });
+    this.#finish(undefined);
+  }
+
+  #counts(): Record<"verified" | "unconfirmed" | "attached" | "lost" | "left", number> {
+    const counts = { verified: 0, unconfirmed: 0, attached: 0, lost: 0, left: 0 };
+    for (const { verified, unconfirmed, state } of this.#session.receivers) {
+      if (unconfirmed === true) counts.unconfirmed++;
+      if (verified) counts.verified++;
+      else if (state === "lost" || state === "left") counts[state]++;
+      else counts.attached++;
+    }
+    return counts;
+  }
+
+  #finish(fault: FaultCode | undefined, detail?: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#buffer.dispose();
+    this.#memory.leave();
+    const { verified, unconfirmed, attached, lost, left } = this.#counts();
+    const { insiders, inside, events } = this.#options;
+    insiders.later(() => {
+      insiders.leave(this.#id);
+      inside.closed(this.#id);
+    });
+    const outcome = { fault, detail, verified, unconfirmed, failed: attached + lost + left };
+    void this.#closed().then(() => events.over(outcome));
+  }
+
+  /** A receiver that is told of the end and comes for the next file must not be given this one. */
+  async #closed(): Promise<void> {
+    const key = toHex(this.#share);
+    const until = this.#options.clock() + CLOSING_MS;
+    do await Bun.sleep(1);
+    while (this.#options.inside.has(key) && this.#options.clock() < until);
+  }
+}

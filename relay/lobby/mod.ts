@@ -1,0 +1,386 @@
+/** The doors for clients that speak something else: the original app's, and HTTP. */
+import { FaultError, RECEIVERS_PER_SHARE, toHex, type FaultCode } from "../../protocol/mod.ts";
+
+import type { Access } from "../access/access.ts";
+import type { Arrivals } from "../net/arrivals.ts";
+import type { Grant, Wish } from "../access/authorizer.ts";
+import type { Outlet } from "../share/outlet.ts";
+import type { Bounds } from "../limits/limits.ts";
+import type { Place } from "../limits/address-table.ts";
+import type { Egress } from "../net/egress.ts";
+import type { Meter } from "../net/receive-meter.ts";
+import type { MemoryBudget } from "../limits/memory-budget.ts";
+import type { Native } from "../system/native.ts";
+import type { BlockPool } from "../log/block-pool.ts";
+import { refusal } from "../net/http-refusal.ts";
+import type { Turnstile } from "../net/connection-limiter.ts";
+import type { Visitor } from "../access/client-address.ts";
+import { IDLE_AFTER_SECONDS } from "./body.ts";
+import { Ciphertext } from "./ciphertext.ts";
+import { helpLines, helpText, page } from "./help.ts";
+import { Download } from "./http-download.ts";
+import { Upload } from "./http-upload.ts";
+import {
+  answerOf,
+  ciphertextIn,
+  clientOf,
+  decoded,
+  isGet,
+  isOld,
+  receiversOf,
+  sizeOf,
+  type CiphertextPath,
+} from "./http-request.ts";
+import { Insiders, type Inside } from "../net/client-router.ts";
+import { KeptFrames } from "../net/kept-frames.ts";
+import { lobbyKeys } from "./proof.ts";
+import { Openers } from "./record-cache.ts";
+import type { RawKernel } from "./raw-body.ts";
+import type { ReplyTerms } from "./reply.ts";
+import { TextSockets } from "./text.ts";
+import { Unread, type Outgoing } from "./download-stall.ts";
+
+/** An exchange that goes on for as long as a transfer. */
+interface Exchange {
+  readonly response: Response | Promise<Response>;
+  /** What it gives its client, if that is more than some lines. */
+  readonly outgoing?: Outgoing;
+  tick(): void;
+  /** The client is gone. */
+  gone(): void;
+  /** The relay goes away. */
+  farewell(): void;
+}
+
+/** How the door answers for a request. */
+export interface Asking {
+  readonly visitor: Visitor;
+  readonly access: Access;
+  /** Whether this may be done; a response: no */
+  readonly grant: (wish: Wish) => Grant | Response;
+  readonly peer: Bun.SocketAddress | null;
+  /** Gives the connection up when nothing passes for so long; 0: never. */
+  readonly idle: (seconds: number) => void;
+  /** Adds the headers that every answer to it has, to an answer that Bun does not send. */
+  readonly dress: (headers: Headers) => void;
+}
+
+/** A client that may come in, and what for. */
+interface Guest extends Pick<Asking, "visitor" | "peer" | "idle" | "dress"> {
+  readonly grant: Grant;
+}
+
+/** A client that came in: where it is counted, and what for it came. */
+interface Admitted extends Guest {
+  readonly place: Place;
+  readonly unread: Unread;
+}
+
+/** What every entrance needs. */
+export interface EntranceOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly openers: Openers;
+  readonly clock: () => number;
+  readonly visitor: Visitor;
+  readonly bounds: Bounds;
+  readonly memory: MemoryBudget;
+  /** It is over. */
+  readonly left: (exchange: Exchange) => void;
+  /** Its client takes nothing, and what it holds is needed. */
+  readonly cut: (exchange: Exchange) => void;
+}
+
+export interface EntrancesOptions {
+  readonly sockets: Outlet;
+  readonly pool: BlockPool;
+  readonly inside: Inside;
+  readonly clock: () => number;
+  readonly turnstile: Turnstile;
+  readonly egress: Egress;
+  /** See `Line`. */
+  readonly meter: (Meter & Pick<Native, "resetWhenClosed">) | undefined;
+  /** To answer without Bun; undefined with TLS, or where the kernel can't. */
+  readonly wire?: RawKernel | undefined;
+  readonly arrivals?: Arrivals | undefined;
+  readonly bounds: Bounds;
+  readonly memory: MemoryBudget;
+  /** Whether the lobby is open to those who speak no fileshare. */
+  readonly lobby: boolean;
+  /** A fault is told to a client here. */
+  readonly failed?: (code: FaultCode) => void;
+}
+
+/** The same for one that will be reset; the least that there is. */
+const IDLE_CUT_SECONDS = 1;
+
+const LOBBY = /^\/lobby(?:\/(.*))?$/s;
+
+/** The entrances of one worker. */
+export class Entrances {
+  readonly outlet: Insiders;
+  readonly text: TextSockets;
+  readonly #options: EntrancesOptions;
+  readonly #common: Omit<EntranceOptions, "visitor">;
+  readonly #exchanges = new Map<Exchange, Admitted>();
+  readonly #kept: KeptFrames;
+  #isDraining = false;
+
+  constructor(options: EntrancesOptions) {
+    this.#options = options;
+    const { sockets, pool, inside, clock, failed, meter, arrivals } = options;
+    const { bounds, egress, memory } = options;
+    this.#kept = new KeptFrames(pool, memory);
+    const insiders = new Insiders(sockets, pool, this.#kept, failed, egress);
+    this.outlet = insiders;
+    const openers = new Openers(memory);
+    this.text = new TextSockets({
+      insiders,
+      inside,
+      openers,
+      clock,
+      meter,
+      arrivals,
+      bounds,
+      memory,
+    });
+    this.#common = {
+      insiders,
+      inside,
+      openers,
+      clock,
+      bounds,
+      memory,
+      left: (exchange) => this.#left(exchange),
+      cut: (exchange) => this.#cut(exchange),
+    };
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Clients here, of all kinds. */
+  get size(): number {
+    return this.text.size + this.#exchanges.size;
+  }
+
+  /** The clients here by door and by what they do. */
+  get roles(): Record<"text" | "http", Record<"stranger" | "sender" | "receiver", number>> {
+    const http = { stranger: 0, sender: 0, receiver: 0 };
+    for (const each of this.#exchanges.keys()) {
+      if (each instanceof Upload) http.sender++;
+      else http.receiver++;
+    }
+    return { text: this.text.roles, http };
+  }
+
+  /**
+   * Answers an HTTP request, for as long as its transfer takes.
+   * @returns undefined: there is nothing at this path
+   */
+  fetch(request: Request, asking: Asking): Response | Promise<Response> | undefined {
+    const { pathname } = new URL(request.url);
+    const ciphertext = ciphertextIn(pathname);
+    const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
+    const { method } = request;
+    if (pathname === "/")
+      return isGet(method) ? this.#help(request, asking) : notAllowed("GET, HEAD");
+    if (ciphertext === undefined && lobby === null) return undefined;
+    if (this.#isDraining) return busy();
+    if (ciphertext !== undefined) {
+      return isGet(method)
+        ? this.#ciphertext(request, asking, ciphertext)
+        : notAllowed("GET, HEAD");
+    }
+    const isUpload = method === "PUT" || method === "POST";
+    if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");
+    const granted = asking.grant({ role: isUpload ? "send" : "receive", lobby: true });
+    if (granted instanceof Response) return granted;
+    const name = decoded(lobby?.[1] ?? "");
+    if (name === undefined) return bad("That name is not encoded as a URL wants it.");
+    const guest = { ...asking, grant: granted };
+    return isUpload ? this.#upload(request, guest, name) : this.#download(request, guest, name);
+  }
+
+  tick(): void {
+    this.#kept.tick();
+    this.text.tick();
+    const { bounds, clock } = this.#options;
+    for (const [exchange, { unread }] of this.#exchanges) {
+      exchange.tick();
+      const { outgoing } = exchange;
+      if (outgoing === undefined) continue;
+      if (!unread.isLate(outgoing, bounds.limits["unread-timeout"], clock())) continue;
+      bounds.count("unread-timeout");
+      this.#cut(exchange);
+    }
+  }
+
+  /** Nobody new is let in. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Those are sent away. */
+  sendAway(isMeant: (visitor: Visitor) => boolean): void {
+    this.text.sendAway(isMeant);
+    for (const [exchange, { visitor }] of this.#exchanges) {
+      if (isMeant(visitor)) exchange.farewell();
+    }
+  }
+
+  /** Everyone is sent away. */
+  farewell(): void {
+    this.#isDraining = true;
+    this.text.closeAll();
+    for (const exchange of this.#exchanges.keys()) exchange.farewell();
+  }
+
+  /** Sends those away whose grant is over. */
+  end(isOver: (grant: Grant | undefined) => boolean): void {
+    this.text.end(isOver);
+    for (const [exchange, { grant }] of this.#exchanges) if (isOver(grant)) exchange.farewell();
+  }
+
+  /** Lets a client in for as long as its transfer takes, if there is room. */
+  #begin<Kind extends Exchange>(
+    request: Request,
+    guest: Guest,
+    begin: () => Kind,
+  ): Kind["response"] | Response {
+    const { turnstile, memory } = this.#options;
+    if (memory.isFull) {
+      memory.refuse();
+      return busy();
+    }
+    const place = turnstile.enter(guest.visitor);
+    if (typeof place !== "number") return turnstile.refusal(place);
+    let exchange: Kind;
+    try {
+      exchange = begin();
+    } catch (error) {
+      turnstile.leave(place);
+      throw error;
+    }
+    // A client that waits for a file says nothing meanwhile.
+    guest.idle(0);
+    this.#exchanges.set(exchange, { ...guest, place, unread: new Unread() });
+    request.signal.addEventListener("abort", () => exchange.gone());
+    return exchange.response;
+  }
+
+  #left(exchange: Exchange): void {
+    const admitted = this.#exchanges.get(exchange);
+    if (admitted === undefined) return;
+    this.#options.turnstile.leave(admitted.place);
+    // It counts for nobody any more.
+    admitted.idle(IDLE_AFTER_SECONDS);
+    this.#exchanges.delete(exchange);
+  }
+
+  /** Of a body that nobody reads Bun hears no failure: its line ends because it is idle. */
+  #cut(exchange: Exchange): void {
+    const admitted = this.#exchanges.get(exchange);
+    if (admitted === undefined) return;
+    const { meter } = this.#options;
+    exchange.farewell();
+    const { peer, idle } = admitted;
+    const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);
+    if (key !== undefined) meter?.resetWhenClosed(key);
+    idle(IDLE_CUT_SECONDS);
+  }
+
+  #download(request: Request, guest: Guest, name: string): Response | Promise<Response> {
+    const options = {
+      ...this.#common,
+      visitor: guest.visitor,
+      name: name === "" ? undefined : name,
+      client: clientOf(request),
+      // Of an answer that has ended Bun does not hear it any more.
+      ending: () => guest.idle(IDLE_AFTER_SECONDS),
+      isHead: request.method === "HEAD",
+      range: request.headers.get("range"),
+      terms: this.#termsOf(request, guest),
+    };
+    return this.#begin(request, guest, () => new Download(options));
+  }
+
+  #termsOf(request: Request, { peer, dress, idle }: Guest): ReplyTerms {
+    const { wire: native } = this.#options;
+    const key = peer === null ? undefined : native?.keyOf(peer.address, peer.port);
+    const wire = native === undefined || key === undefined ? undefined : { native, peer: key };
+    return { wire, isOld: isOld(request), dress, idle };
+  }
+
+  #upload(request: Request, guest: Guest, name: string): Response | Promise<Response> {
+    const waitFor = receiversOf(request);
+    if (waitFor === undefined) {
+      return bad(`receivers is a number from 1 to ${RECEIVERS_PER_SHARE}.`);
+    }
+    const answer = answerOf(request);
+    if (answer === undefined) return bad("answer is end, or left out.");
+    const size = sizeOf(request);
+    if (Number.isNaN(size)) return bad("Content-Length is one number.");
+    const { turnstile } = this.#options;
+    if ((size ?? 0) > turnstile.limits["share-bytes"]) return turnstile.refusal("share-bytes");
+    const options = {
+      ...this.#common,
+      visitor: guest.visitor,
+      request,
+      name,
+      size,
+      waitFor,
+      answer,
+    };
+    try {
+      return this.#begin(request, guest, () => new Upload(options));
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      return refusal(413, error.message);
+    }
+  }
+
+  /** Without the right capability a share is as unknown as one that never was. */
+  #ciphertext(
+    request: Request,
+    asking: Asking,
+    { share, capability }: CiphertextPath,
+  ): Response | Promise<Response> {
+    const channel = this.#options.inside.readable(share, capability);
+    const lobby = channel === toHex(lobbyKeys().channel);
+    const grant = asking.grant({ role: "receive", lobby });
+    if (grant instanceof Response) return grant;
+    if (channel === undefined) return refusal(404, "The share is over, or the path is another's.");
+    const guest = { ...asking, grant };
+    const options = {
+      ...this.#common,
+      visitor: guest.visitor,
+      channel,
+      share,
+      range: request.headers.get("range"),
+      isHead: request.method === "HEAD",
+      terms: this.#termsOf(request, guest),
+    };
+    return this.#begin(request, guest, () => new Ciphertext(options));
+  }
+
+  #help(request: Request, { visitor, access }: Asking): Response {
+    const { lobby } = this.#options;
+    const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
+    const text = helpLines({ origin: access.publicOrigin ?? visitor.origin, lobby, access });
+    return wantsPage ? page(text) : helpText(text);
+  }
+}
+
+function bad(why: string): Response {
+  return refusal(400, why);
+}
+
+function busy(): Response {
+  return refusal(503, "The relay is full, or goes away.", { "retry-after": "10" });
+}
+
+function notAllowed(allow: string): Response {
+  return refusal(405, "Not that method.", { allow });
+}

@@ -1,0 +1,197 @@
+/**
+ * An answer whose length is known, written to the connection by the kernel and not by Bun.
+ *
+ * Bun's server drops `Content-Length` from each body that it streams and sends chunks instead
+ * (https://github.com/oven-sh/bun/issues/10507). A reset is then all that tells a cut file from a whole one, and
+ * proxies do not pass it on: Caddy 2.6 ends the chunks as if all were there, and so does nginx towards a
+ * client of HTTP/1.0. With a length each of them fails, as its client does.
+ *
+ * So the head and the body go to the descriptor of the connection, and Bun's request stays open until its
+ * client is gone. Nothing of Bun's comes between: it answers no other request of a connection before this one,
+ * and the head says that the connection ends with the answer.
+ *
+ * Rejected: `node:http`, which keeps the length, has no WebSockets of Bun's on the same port, and its
+ * hooks in `Bun.serve` are nobody's promise.
+ */
+import { STEADY_PIECE_BYTES, utf8 } from "../../protocol/mod.ts";
+
+import type { Descriptor, Native, PeerKey } from "../system/native.ts";
+import type { Body, BodyEvents } from "./body.ts";
+import { partOf, type Part } from "./body-part.ts";
+import type { Outgoing } from "./download-stall.ts";
+
+/** ms until it is looked again whether a full connection has room: at first, and doubled up to that */
+const LOOK_MS = 1;
+const LOOK_IDLE_MS = 64;
+
+/** The calls of the kernel that it uses. */
+export type RawKernel = Pick<
+  Native,
+  "keyOf" | "find" | "isResting" | "isPeer" | "isWritable" | "send" | "shutdown"
+>;
+
+export interface RawBodyEvents extends BodyEvents {
+  /** After the end was written something left: nobody but its connection's own timer waits for the rest. */
+  passes(): void;
+}
+
+export interface RawBodyOptions {
+  readonly native: RawKernel;
+  readonly peer: PeerKey;
+  /** The status line and the headers, up to the empty line. */
+  readonly head: string;
+  /** Of the body. bytes */
+  readonly length: number;
+  readonly events: RawBodyEvents;
+}
+
+export class RawBody implements Body {
+  readonly outgoing: Outgoing;
+  readonly #options: RawBodyOptions;
+  readonly #parts: Part[] = [];
+  /** Of the first part, what has left. */
+  #at = 0;
+  /** Bytes that the head promised and nobody has written yet. */
+  #missing: number;
+  #socket: Descriptor | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #delay = LOOK_MS;
+  #taken = 0;
+  #step: "open" | "ending" | "over" = "open";
+  #isBroken = false;
+
+  constructor(options: RawBodyOptions) {
+    this.#options = options;
+    this.#missing = options.length;
+    const isFull = (): boolean => this.isFull;
+    const taken = (): number => this.#taken;
+    this.outgoing = {
+      get isFull() {
+        return isFull();
+      },
+      get taken() {
+        return taken();
+      },
+    };
+    this.#parts.push(partOf(utf8(options.head)));
+  }
+
+  /** Sends the head. To be called once; events come from then on. */
+  start(): void {
+    this.#goOn();
+  }
+
+  get isFull(): boolean {
+    return this.#parts.length > 0;
+  }
+
+  /** Whether the client was given anything. */
+  get hasBegun(): boolean {
+    return this.#taken > 0;
+  }
+
+  write(part: Part): void {
+    if (this.#step !== "open" || part.length === 0) {
+      part.done();
+      return;
+    }
+    // More than the head says would be read as another answer.
+    if (part.length > this.#missing) {
+      part.done();
+      this.fail();
+      return;
+    }
+    this.#missing -= part.length;
+    this.#push(part);
+  }
+
+  end(): void {
+    if (this.#step !== "open") return;
+    if (this.#missing > 0) {
+      this.fail();
+      return;
+    }
+    this.#step = "ending";
+    if (!this.isFull) this.#finish("writing");
+  }
+
+  fail(): void {
+    this.#finish("both");
+  }
+
+  #push(part: Part): void {
+    this.#parts.push(part);
+    if (this.#parts.length === 1) this.#goOn();
+  }
+
+  /** Gives the connection what it takes, then looks again when it may have room. */
+  #goOn(): void {
+    const socket = this.#find();
+    if (socket === "gone") {
+      this.#lost();
+    } else if (socket !== "later" && this.#options.native.isWritable(socket)) {
+      this.#send(socket);
+    } else {
+      this.#lookAgain();
+    }
+  }
+
+  #send(socket: Descriptor): void {
+    for (let part = this.#parts[0]; part !== undefined; part = this.#parts[0]) {
+      const end = Math.min(part.length, this.#at + STEADY_PIECE_BYTES);
+      const sent = this.#options.native.send(socket, part.view(this.#at, end));
+      if (sent === "dead") {
+        this.#lost();
+        return;
+      }
+      if (sent === "full") {
+        this.#lookAgain();
+        return;
+      }
+      this.#taken++;
+      this.#delay = LOOK_MS;
+      this.#at += sent;
+      if (this.#step === "ending") this.#options.events.passes();
+      if (this.#at < part.length) continue;
+      this.#at = 0;
+      this.#parts.shift();
+      part.done();
+    }
+    if (this.#step === "ending") this.#finish("writing");
+    // A writer is amid something, and must not be told before that is over.
+    queueMicrotask(() => {
+      if (!this.#isBroken && !this.isFull) this.#options.events.drained();
+    });
+  }
+
+  #lookAgain(): void {
+    if (this.#step === "over") return;
+    this.#timer = setTimeout(() => this.#goOn(), this.#delay);
+    this.#delay = Math.min(2 * this.#delay, LOOK_IDLE_MS);
+  }
+
+  /** A descriptor may be another connection's by now. */
+  #find(): Descriptor | "later" | "gone" {
+    const { native, peer } = this.#options;
+    if (this.#socket !== undefined) {
+      return native.isPeer(this.#socket, peer) ? this.#socket : "gone";
+    }
+    this.#socket = native.find(peer);
+    return this.#socket ?? (native.isResting ? "later" : "gone");
+  }
+
+  #lost(): void {
+    this.#finish("both");
+    this.#options.events.gone();
+  }
+
+  #finish(how: "writing" | "both"): void {
+    if (this.#step === "over") return;
+    const socket = this.#find();
+    if (typeof socket === "number") this.#options.native.shutdown(socket, how);
+    this.#step = "over";
+    this.#isBroken = how === "both";
+    clearTimeout(this.#timer);
+    for (const part of this.#parts.splice(0)) part.done();
+  }
+}

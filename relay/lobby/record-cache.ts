@@ -1,0 +1,121 @@
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import {
+  OPENED_BYTES,
+  decodeFrame,
+  recordCipher,
+  toHex,
+  type OpenedRecord,
+  type SyncRecordCipher,
+} from "../../protocol/mod.ts";
+
+import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
+import type { GivenFrame } from "../net/client-router.ts";
+import { lobbyKeys } from "./proof.ts";
+import { ShareHead } from "./share-head.ts";
+
+/** A record as it lies in a frame, opened. */
+export interface OpenedFrame extends OpenedRecord {
+  readonly index: number;
+}
+
+/** A frame whose bytes can be had. */
+type Readable = Pick<GivenFrame, "key" | "read">;
+
+/** Records of all shares that were opened last, within OPENED_BYTES. */
+class OpenedRecords {
+  readonly #open = new Map<string, OpenedFrame>();
+  readonly #memory: MemoryPlace;
+  #bytes = 0;
+
+  constructor(memory: MemoryBudget) {
+    const nothing = (): void => undefined;
+    this.#memory = memory.enter({ address: undefined, room: nothing, cut: nothing }, "kept");
+  }
+
+  get(key: string): OpenedFrame | undefined {
+    const opened = this.#open.get(key);
+    if (opened === undefined) return undefined;
+    // The one used last goes last.
+    this.#open.delete(key);
+    this.#open.set(key, opened);
+    return opened;
+  }
+
+  add(key: string, opened: OpenedFrame): void {
+    this.#open.set(key, opened);
+    this.#bytes += opened.data.length;
+    for (const oldest of this.#open.keys()) {
+      if (this.#bytes <= OPENED_BYTES || oldest === key) break;
+      this.#drop(oldest);
+    }
+    this.#memory.hold(this.#bytes);
+  }
+
+  clear(): void {
+    this.#open.clear();
+    this.#bytes = 0;
+    this.#memory.hold(0);
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#open.get(key)?.data.length ?? 0;
+    this.#open.delete(key);
+  }
+}
+
+/** A share whose records are opened once for all that take them at about the same time. */
+export class Opener {
+  readonly head: ShareHead;
+  readonly #cipher: SyncRecordCipher;
+  readonly #records: OpenedRecords;
+
+  constructor(share: Uint8Array, records: OpenedRecords, memory: MemoryBudget) {
+    this.head = new ShareHead(memory);
+    this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
+    this.#records = records;
+  }
+
+  /** @throws FaultError `corrupt-record`, `bad-message` */
+  open({ key, read }: Readable): OpenedFrame {
+    const known = this.#records.get(key);
+    if (known !== undefined) return known;
+    const { index, ciphertext } = decodeFrame(read());
+    const opened = { ...this.#cipher.openAny(index, ciphertext), index };
+    this.#records.add(key, opened);
+    return opened;
+  }
+}
+
+/** The openers of the shares that somebody takes. */
+export class Openers {
+  readonly #openers = new Map<string, { readonly opener: Opener; users: number }>();
+  readonly #memory: MemoryBudget;
+  readonly #records: OpenedRecords;
+
+  constructor(memory: MemoryBudget) {
+    this.#memory = memory;
+    this.#records = new OpenedRecords(memory);
+  }
+
+  /** Pair it with `release`. */
+  take(share: Uint8Array): Opener {
+    const key = toHex(share);
+    const known = this.#openers.get(key) ?? { opener: this.#newOpener(share), users: 0 };
+    known.users++;
+    this.#openers.set(key, known);
+    return known.opener;
+  }
+
+  release(share: Uint8Array): void {
+    const key = toHex(share);
+    const known = this.#openers.get(key);
+    if (known === undefined || --known.users > 0) return;
+    this.#openers.delete(key);
+    known.opener.head.leave();
+    if (this.#openers.size === 0) this.#records.clear();
+  }
+
+  #newOpener(share: Uint8Array): Opener {
+    return new Opener(share, this.#records, this.#memory);
+  }
+}

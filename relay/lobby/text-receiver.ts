@@ -1,0 +1,204 @@
+import {
+  CLIENT_CONTROL_BYTES,
+  baseName,
+  type FaultCode,
+  type ManifestFile,
+} from "../../protocol/mod.ts";
+
+import type { MemoryPlace } from "../limits/memory-budget.ts";
+import type { Limits } from "../limits/operator-limits.ts";
+import { LobbyReceiver } from "./lobby-receiver.ts";
+import { pieceFor, type Part } from "./body-part.ts";
+import {
+  POLICY,
+  SPARE_BYTES,
+  TOO_LONG,
+  TRY_AGAIN,
+  type TextClient,
+  type TextOptions,
+  type TextSocket,
+} from "./text-socket.ts";
+import type { ClearSink } from "./file-splitter.ts";
+import { Unread, type Outgoing } from "./download-stall.ts";
+
+/** What senders see of its receivers; their addresses are nobody's business. */
+const RECEIVER_NAME = "original app";
+const CUT_OFF = "you took nothing, and others wait";
+
+/**
+ * The original app's receiver: `START:name`, the bytes, `END`, file after file. The bytes leave in pieces,
+ * each a message, so that one who reads nothing costs the memory of one.
+ */
+export class TextReceiver implements TextClient, ClearSink, Outgoing {
+  readonly #socket: TextSocket;
+  readonly #receiver: LobbyReceiver;
+  readonly #memory: MemoryPlace;
+  readonly #unread = new Unread();
+  /** What follows what Bun has; text as it is. */
+  readonly #waiting: (Part | string)[] = [];
+  /** Of the first, what has left. */
+  #at = 0;
+  /** Bun has something for it. */
+  #isBusy = false;
+  #waitsForMemory = false;
+  #taken = 0;
+  #isInFile = false;
+
+  constructor(socket: TextSocket, options: TextOptions) {
+    this.#socket = socket;
+    const { visitor } = socket.data;
+    const cut = (): void => this.#cut();
+    this.#memory = options.memory.enter({
+      address: visitor.limitKey,
+      room: () => this.#goOn(),
+      cut,
+    });
+    this.#receiver = new LobbyReceiver({
+      ...options,
+      visitor,
+      sink: this,
+      name: RECEIVER_NAME,
+      lost: cut,
+    });
+  }
+
+  get isFull(): boolean {
+    return this.#isBusy || this.#waiting.length > 0;
+  }
+
+  get isHeldBack(): boolean {
+    return this.#waitsForMemory;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  overdue(limits: Limits, now: number): "unread-timeout" | undefined {
+    return this.#unread.isLate(this, limits["unread-timeout"], now) ? "unread-timeout" : undefined;
+  }
+
+  wants(): "files" {
+    return "files";
+  }
+
+  begin({ path }: ManifestFile): boolean {
+    this.#isInFile = true;
+    this.#send(`START:${baseName(path)}`);
+    return true;
+  }
+
+  data(part: Part): void {
+    this.#send(part);
+  }
+
+  end(): void {
+    this.#isInFile = false;
+    this.#send("END");
+  }
+
+  over(fault: FaultCode | undefined): void {
+    // It knows no other way to hear that a file will not become whole.
+    if (fault !== undefined && this.#isInFile) this.#socket.close(TRY_AGAIN, fault);
+  }
+
+  cutOff(fault: FaultCode): void {
+    this.#socket.close(TRY_AGAIN, fault);
+  }
+
+  message(): void {
+    // It says something now and then to keep its line.
+  }
+
+  arrived(bytes: number): void {
+    if (bytes <= CLIENT_CONTROL_BYTES + SPARE_BYTES) return;
+    this.#forget();
+    this.#socket.close(POLICY, TOO_LONG);
+  }
+
+  tick(): void {
+    this.#receiver.tick();
+  }
+
+  drained(): void {
+    this.#isBusy = false;
+    this.#memory.hold(0);
+    this.#taken++;
+    this.#goOn();
+    if (!this.isFull) this.#receiver.drained();
+  }
+
+  closed(): void {
+    this.#forget();
+    this.#receiver.leave();
+  }
+
+  #send(what: Part | string): void {
+    const isFirst = this.#waiting.length === 0;
+    this.#waiting.push(what);
+    if (isFirst) this.#goOn();
+  }
+
+  /** Gives Bun what waits, until that has no room or we have no memory. */
+  #goOn(): void {
+    const wasFull = this.#waitsForMemory;
+    this.#waitsForMemory = false;
+    while (!this.#isBusy) {
+      const [first] = this.#waiting;
+      if (first === undefined) break;
+      const sent = typeof first === "string" ? this.#sendText(first) : this.#sendPiece(first);
+      if (!sent) return;
+    }
+    if (wasFull && !this.isFull) this.#receiver.drained();
+  }
+
+  #sendText(text: string): boolean {
+    this.#waiting.shift();
+    return this.#gave(this.#socket.sendText(text), text.length);
+  }
+
+  /** @returns whether more may follow */
+  #sendPiece(part: Part): boolean {
+    const length = Math.min(part.length - this.#at, pieceFor(this.#memory));
+    const room = this.#memory.ask(length);
+    if (room === "full") this.#cut();
+    this.#waitsForMemory = room === "wait";
+    if (room !== "room") return false;
+    // Bun keeps a copy of what the kernel does not take.
+    const piece = part.view(this.#at, this.#at + length);
+    this.#at += length;
+    if (this.#at === part.length) {
+      this.#at = 0;
+      this.#waiting.shift();
+      part.done();
+    }
+    return this.#gave(this.#socket.sendBinary(piece), length);
+  }
+
+  #gave(sent: number, length: number): boolean {
+    if (sent === 0) {
+      this.#socket.terminate();
+      return false;
+    }
+    if (sent > 0) {
+      this.#memory.took(length);
+      return true;
+    }
+    this.#isBusy = true;
+    this.#memory.hold(length);
+    return false;
+  }
+
+  #cut(): void {
+    this.#forget();
+    this.#socket.close(TRY_AGAIN, CUT_OFF);
+    // What is said does not reach one that reads nothing.
+    this.#socket.terminate();
+  }
+
+  #forget(): void {
+    for (const each of this.#waiting.splice(0)) if (typeof each !== "string") each.done();
+    this.#at = 0;
+    this.#memory.leave();
+  }
+}

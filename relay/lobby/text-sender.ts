@@ -1,0 +1,132 @@
+import type { FaultCode } from "../../protocol/mod.ts";
+
+import { closeReason } from "../net/close-reason.ts";
+import type { MemoryPlace } from "../limits/memory-budget.ts";
+import type { Limits } from "../limits/operator-limits.ts";
+import { clearName } from "./clear-name.ts";
+import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
+import {
+  GOING_AWAY,
+  POLICY,
+  TRY_AGAIN,
+  type TextClient,
+  type TextOptions,
+  type TextSocket,
+} from "./text-socket.ts";
+
+/** What ends a file of the original app, a message of its own. */
+const END_OF_FILE = new TextEncoder().encode("__end__");
+const NO_MEMORY = "too many wait for the relay's memory";
+const SUCCESS = "File transfer successful";
+
+/** The original app's sender: a name, the bytes, `__end__`. */
+export class TextSender implements TextClient {
+  readonly #options: TextOptions;
+  readonly #socket: TextSocket;
+  #sender: LobbySender | undefined;
+  #isThrough = false;
+  readonly #memory: MemoryPlace;
+  /** Its share takes no more for now; there is no memory for what it says. */
+  #isFull = false;
+  #isHeldBack = false;
+  /** Since when it has no share: none yet, or none any more. */
+  #idleSince: number | undefined;
+
+  constructor(socket: TextSocket, options: TextOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#idleSince = options.clock();
+    this.#memory = options.memory.enter(
+      {
+        address: socket.data.visitor.limitKey,
+        room: () => this.#read({ isHeldBack: false }),
+        cut: () => socket.close(TRY_AGAIN, NO_MEMORY),
+      },
+      "arriving",
+    );
+  }
+
+  /** The name of its file is its hello; once that is sent, it has as long to leave. */
+  overdue(limits: Limits, now: number): "hello-timeout" | "done" | undefined {
+    const since = this.#idleSince;
+    if (since === undefined || now - since < limits["hello-timeout"]) return undefined;
+    return this.#sender === undefined ? "hello-timeout" : "done";
+  }
+
+  /** Whatever its size: the original app's may be 16 MiB. */
+  arrived(bytes: number): void {
+    const room = this.#memory.ask(Math.max(0, bytes - this.#memory.bytes));
+    this.#memory.hold(bytes);
+    if (room === "wait") this.#read({ isHeldBack: true });
+    else if (room === "full") this.#socket.close(TRY_AGAIN, NO_MEMORY);
+  }
+
+  message(message: string | Uint8Array): void {
+    this.#memory.hold(0);
+    if (this.#sender === undefined) {
+      if (typeof message === "string") this.#begin(message);
+      else this.#socket.close(POLICY, "the name of the file comes first, as text");
+      return;
+    }
+    // Text amid the bytes is no part of a file; after the end, nothing is.
+    if (typeof message === "string" || this.#isThrough) return;
+    if (Buffer.compare(message, END_OF_FILE) === 0) {
+      this.#isThrough = true;
+      this.#sender.end();
+    } else if (!this.#sender.write(message)) {
+      this.#read({ isFull: true });
+    }
+  }
+
+  /** Its socket is read as long as nothing is in the way. */
+  #read({ isFull = this.#isFull, isHeldBack = this.#isHeldBack }): void {
+    this.#isFull = isFull;
+    this.#isHeldBack = isHeldBack;
+    if (isFull || isHeldBack) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  tick(): void {
+    this.#sender?.tick();
+  }
+
+  drained(): void {
+    // Nothing is sent to it but one message.
+  }
+
+  closed(): void {
+    this.#memory.leave();
+    this.#sender?.abort();
+  }
+
+  #begin(name: string): void {
+    const { insiders, inside, clock, memory } = this.#options;
+    const { visitor } = this.#socket.data;
+    this.#idleSince = undefined;
+    this.#sender = new LobbySender({
+      visitor,
+      insiders,
+      inside,
+      clock,
+      memory,
+      name: clearName(name),
+      size: undefined,
+      waitFor: 0,
+      events: {
+        room: () => this.#read({ isFull: false }),
+        receiver: () => undefined,
+        over: (outcome) => this.#over(outcome),
+      },
+    });
+  }
+
+  #over({ fault, detail }: LobbyOutcome): void {
+    this.#idleSince = this.#options.clock();
+    if (fault === undefined) this.#socket.sendText(SUCCESS);
+    else this.#socket.close(closeCode(fault), closeReason(fault, detail));
+  }
+}
+
+function closeCode(fault: FaultCode): number {
+  return fault === "going-away" ? GOING_AWAY : TRY_AGAIN;
+}

@@ -1,0 +1,178 @@
+import { CLIENT_CONTROL_BYTES, type RelayLimitName } from "../../protocol/mod.ts";
+
+import type { Arrivals } from "../net/arrivals.ts";
+import { closeReason } from "../net/close-reason.ts";
+import type { Grant } from "../access/authorizer.ts";
+import { isDirect } from "../net/receive-meter.ts";
+import { Line, type LineRules, type Peer } from "../net/line-limits.ts";
+import type { Visitor } from "../access/client-address.ts";
+import { TextReceiver } from "./text-receiver.ts";
+import { TextSender } from "./text-sender.ts";
+import {
+  GOING_AWAY,
+  TOO_LONG,
+  NORMAL,
+  POLICY,
+  TRY_AGAIN,
+  type TextData,
+  type TextOptions,
+  type TextSocket,
+} from "./text-socket.ts";
+
+const ROLES: ReadonlyMap<string, TextData["role"]> = new Map([
+  ["/sender", "text-sender"],
+  ["/receiver", "text-receiver"],
+]);
+
+export interface TextSocketsOptions extends TextOptions, LineRules {
+  readonly arrivals: Arrivals | undefined;
+}
+
+/** The sockets of the original app's clients on one worker. */
+export class TextSockets {
+  readonly #options: TextSocketsOptions;
+  readonly #open = new Set<TextSocket>();
+
+  constructor(options: TextSocketsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** The clients here by what they do. */
+  get roles(): { stranger: number; sender: number; receiver: number } {
+    const roles = { stranger: 0, sender: 0, receiver: 0 };
+    for (const { data } of this.#open) {
+      if (data.role === "text-sender") roles.sender++;
+      else roles.receiver++;
+    }
+    return roles;
+  }
+
+  /** @param path of the request; undefined: no door of the original app */
+  dataFor(path: string, visitor: Visitor, peer: Peer | null): TextData | undefined {
+    const role = ROLES.get(path);
+    if (role === undefined) return undefined;
+    const { clock, meter } = this.#options;
+    const now = clock();
+    const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);
+    return {
+      visitor,
+      grant: undefined,
+      place: undefined,
+      role,
+      line: new Line(this.#options, visitor, peer, key, now),
+      peer: key,
+      isDirect: isDirect(visitor, peer?.address),
+      watched: undefined,
+      client: undefined,
+    };
+  }
+
+  opened(socket: TextSocket): void {
+    this.#open.add(socket);
+    const { data } = socket;
+    const { peer, role } = data;
+    data.watched =
+      peer &&
+      this.#options.arrivals?.watch({
+        peer,
+        isDirect: data.isDirect,
+        isNarrow: role === "text-receiver",
+        arrived: (bytes) => data.client?.arrived(bytes),
+      });
+    data.client =
+      data.role === "text-sender"
+        ? new TextSender(socket, this.#options)
+        : new TextReceiver(socket, this.#options);
+  }
+
+  message(socket: TextSocket, message: string | Uint8Array): void {
+    socket.data.line.whole();
+    // Of the bytes of a file the slowest receiver says how fast they may come.
+    const isData = socket.data.role === "text-sender" && typeof message !== "string";
+    socket.data.watched?.message(message.length);
+    if (!this.#came(socket, message.length, isData)) return;
+    if (typeof message === "string" && message.length > CLIENT_CONTROL_BYTES) {
+      socket.close(POLICY, TOO_LONG);
+      return;
+    }
+    socket.data.client?.message(message);
+  }
+
+  /** A ping or a pong came. */
+  signOfLife(socket: TextSocket, length: number): void {
+    socket.data.watched?.control(length);
+    this.#came(socket, length, false);
+  }
+
+  /** @returns whether it may be listened to */
+  #came(socket: TextSocket, length: number, isFree: boolean): boolean {
+    const { line } = socket.data;
+    const now = this.#options.clock();
+    line.came(length, now);
+    if (isFree || line.maySay(now)) return true;
+    this.#refuse(socket, "messages-per-second");
+    return false;
+  }
+
+  #refuse(socket: TextSocket, name: RelayLimitName): void {
+    const { code, detail } = this.#options.bounds.over(name);
+    socket.close(TRY_AGAIN, closeReason(code, detail));
+  }
+
+  drained(socket: TextSocket): void {
+    // Bun tells of each part that the kernel took.
+    if (socket.getBufferedAmount() > 0) return;
+    socket.data.client?.drained();
+  }
+
+  closed(socket: TextSocket): void {
+    this.#open.delete(socket);
+    socket.data.watched?.leave();
+    socket.data.client?.closed();
+    socket.data.client = undefined;
+  }
+
+  /** Pings everybody now and then, and gives up who stays silent though it is read. */
+  tick(): void {
+    const { clock, bounds } = this.#options;
+    const now = clock();
+    for (const socket of this.#open) {
+      const { client, line } = socket.data;
+      client?.tick();
+      if (socket.isPaused) line.paused(now);
+      const overdue = line.overdue(now) ?? client?.overdue(bounds.limits, now);
+      if (overdue === "message-timeout" || overdue === "hello-timeout") {
+        this.#refuse(socket, overdue);
+      } else if (overdue === "done") {
+        socket.close(NORMAL, "done");
+      } else if (overdue !== undefined) {
+        bounds.count(overdue);
+        socket.terminate();
+      } else if (line.isPingDue(now)) {
+        line.pinged(now);
+        socket.ping();
+      }
+    }
+  }
+
+  /** Closes those whose grant is over. */
+  end(isOver: (grant: Grant | undefined) => boolean): void {
+    for (const socket of this.#open) {
+      if (isOver(socket.data.grant)) socket.close(POLICY, "your token does not count any more");
+    }
+  }
+
+  sendAway(isMeant: (visitor: Visitor) => boolean): void {
+    for (const socket of this.#open) {
+      if (isMeant(socket.data.visitor)) socket.close(POLICY, "banned");
+    }
+  }
+
+  closeAll(): void {
+    for (const socket of this.#open) socket.close(GOING_AWAY, "the relay goes away");
+  }
+}

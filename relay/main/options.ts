@@ -1,0 +1,69 @@
+import {
+  CERTIFICATE_EVERY_MS,
+  TOKENS_EVERY_MS,
+  WORKER_PING_MS,
+  WORKER_RESTART_MS,
+} from "../../protocol/mod.ts";
+
+import type { AdminOptions } from "../admin/listener.ts";
+import type { CertificateFiles } from "../access/certificate.ts";
+import type { LogFileOptions } from "../log/log-file.ts";
+import type { Policy } from "../access/policy.ts";
+import type { ReportLevel, Reporter } from "../worker/reports.ts";
+import type { WorkerStats } from "../worker/stats.ts";
+
+export interface RelayOptions extends LogFileOptions {
+  /** Address to listen at. */
+  readonly hostname: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Streaming worker threads; more than one needs SO_REUSEPORT, which only Linux has. */
+  readonly workers: number;
+  /** A receiver of a share that can't be read again may make no progress for so long. ms */
+  readonly stallMs: number;
+  /** Whether the lobby is open to the original app's clients and to HTTP. */
+  readonly lobby: boolean;
+  readonly policy: Policy;
+  /** The file of its tokens; undefined: there are those of the policy alone. */
+  readonly tokenFile?: string | undefined;
+  /** Files of the certificate with which it speaks TLS; undefined: its sockets are not encrypted. */
+  readonly tls?: CertificateFiles | undefined;
+  /** With `tls`: a plain port that only says to come by TLS. 0 takes a free one. */
+  readonly httpPort?: number | undefined;
+  /** Where those who run it can see and steer it; without it nowhere. */
+  readonly admin?: AdminOptions | undefined;
+  /** Where bans are kept; without it they end with the relay. */
+  readonly banFile?: string | undefined;
+  /** Told of troubles of the relay itself; nothing in them comes from a peer. */
+  readonly onTrouble?: (trouble: string) => void;
+  /** Told of what an operator should know. */
+  readonly onReport?: Reporter;
+  /** The least of it; `info` unless told otherwise. */
+  readonly reportLevel?: ReportLevel;
+  /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
+  readonly onStats?: (stats: WorkerStats) => void;
+  /** For tests of supervision. */
+  readonly supervision?: Partial<Supervision>;
+}
+
+/** What tests of supervision make different. */
+export interface Supervision {
+  /** Address of the workers' module. */
+  readonly script: string;
+  /** Instead of WORKER_PING_MS. */
+  readonly pingMs: number;
+  /** Instead of WORKER_RESTART_MS. */
+  readonly restartMs: number;
+  /** Instead of TOKENS_EVERY_MS. */
+  readonly tokensMs: number;
+  /** Instead of CERTIFICATE_EVERY_MS. */
+  readonly certificateMs: number;
+}
+
+export const SUPERVISION: Supervision = {
+  script: new URL("../worker/worker.ts", import.meta.url).href,
+  pingMs: WORKER_PING_MS,
+  restartMs: WORKER_RESTART_MS,
+  tokensMs: TOKENS_EVERY_MS,
+  certificateMs: CERTIFICATE_EVERY_MS,
+};

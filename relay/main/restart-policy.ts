@@ -1,0 +1,39 @@
+import {
+  WORKER_FAILURES,
+  WORKER_RESTART_MAX_MS,
+  WORKER_RESTART_MS,
+  WORKER_STEADY_MS,
+} from "../../protocol/mod.ts";
+
+/** How often one worker failed in a row, and how long it waits therefore. Time is an argument. */
+export class Restarts {
+  readonly #firstMs: number;
+  #failures = 0;
+  #upSince: number | undefined;
+
+  constructor(firstMs = WORKER_RESTART_MS) {
+    this.#firstMs = firstMs;
+  }
+
+  /** It is ready. */
+  up(now: number): void {
+    this.#upSince = now;
+  }
+
+  /**
+   * It ended, or did not come up.
+   * @returns the ms before it may start again: none the first time, since clients wait for it
+   */
+  failed(now: number): number {
+    const steady = this.#upSince !== undefined && now - this.#upSince >= WORKER_STEADY_MS;
+    this.#upSince = undefined;
+    this.#failures = steady ? 1 : this.#failures + 1;
+    if (this.#failures === 1) return 0;
+    return Math.min(WORKER_RESTART_MAX_MS, this.#firstMs * 2 ** (this.#failures - 2));
+  }
+
+  /** Failed so often in a row that clients without another worker should not wait for it. */
+  get hopeless(): boolean {
+    return this.#failures >= WORKER_FAILURES;
+  }
+}

@@ -1,0 +1,339 @@
+import { FaultError, TICK_MS, type RelayLimitName } from "../../protocol/mod.ts";
+
+import type { Ban, Bans } from "../access/bans.ts";
+import type { Health, Managed } from "../admin/manager.ts";
+import { Measuring } from "../admin/measuring.ts";
+import { Bounds } from "../limits/limits.ts";
+import { KeptCertificate, type Certificate } from "../access/certificate.ts";
+import { createCrowd, forgetCrowd, type CrowdBuffers } from "../limits/address-table.ts";
+import { descriptorLimit } from "../system/descriptors.ts";
+import { Directory } from "./directory.ts";
+import { createEgress } from "../net/egress.ts";
+import { guardPort } from "../system/guard.ts";
+import { LivePolicy } from "./live-policy.ts";
+import { openLogFile, type LogFile } from "../log/log-file.ts";
+import type { WorkerStart } from "../worker/thread-messages.ts";
+import type { Policy, WorkerPolicy } from "../access/policy.ts";
+import { reclaim, type PoolBuffers } from "../log/block-pool.ts";
+import { Refusals, createRefusals, refusalsIn } from "../limits/refusal-counters.ts";
+import { SUPERVISION, type RelayOptions } from "./options.ts";
+import { Reports, type Report, type ReportLevel } from "../worker/reports.ts";
+import { Workers } from "./worker-pool.ts";
+
+/** The main thread of a relay: holds its directory, its policy and its certificate, and its workers. */
+export class Supervisor implements Managed {
+  /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
+  readonly ended: Promise<FaultError | undefined>;
+  readonly measuring: Measuring;
+  readonly #options: RelayOptions;
+  readonly #descriptors = descriptorLimit();
+  readonly #reports: Reports;
+  readonly #log: LogFile;
+  readonly #directory: Directory;
+  readonly #workers: Workers;
+  readonly #policy: LivePolicy;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #guard = new DisposableStack();
+  #port: number;
+  #httpPort: number | undefined;
+  readonly #kept: KeptCertificate | undefined;
+  readonly #refusals: SharedArrayBuffer;
+  readonly #bounds: Bounds;
+  readonly #crowd: CrowdBuffers;
+  readonly #egress = createEgress();
+  #started = false;
+  /** When what still runs is cut off; undefined before a drain. */
+  #drainedBy: number | undefined;
+  #stopping: Promise<void> | undefined;
+  #fault: FaultError | undefined;
+  readonly #end: (fault: FaultError | undefined) => void;
+
+  private constructor(options: RelayOptions) {
+    this.#options = options;
+    const { onReport, onStats, reportLevel = "info", workers, policy, tls } = options;
+    this.#reports = new Reports((report) => onReport?.(report), reportLevel);
+    this.#port = options.port;
+    this.#httpPort = options.httpPort;
+    this.#policy = new LivePolicy({
+      policy,
+      tokenFile: options.tokenFile,
+      banFile: options.banFile,
+      workers,
+      descriptors: this.#descriptors,
+      changed: (changed) => this.#tellPolicy(changed),
+      trouble: (trouble) => this.#tell(trouble),
+      info: (event, fields) => this.#report("info", event, fields),
+    });
+    this.#refusals = createRefusals(workers);
+    this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
+    // The kernel sends files as they are, and what goes out by TLS has to be encrypted first.
+    this.#log = openLogFile({ ...options, zeroCopy: options.zeroCopy && tls === undefined });
+    this.#crowd = createCrowd(workers);
+    const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
+    this.ended = promise;
+    this.#end = resolve;
+    const supervision = { ...SUPERVISION, ...options.supervision };
+    this.#workers = new Workers({
+      ...supervision,
+      count: workers,
+      startOf: (worker) => this.#startOf(worker),
+      events: {
+        ready: (...ready) => this.#ready(...ready),
+        directory: (message) => this.#directory.handle(message, performance.now()),
+        stats: (stats) => onStats?.(stats),
+        measures: (measures) => this.measuring.heard(measures),
+        report: (report) => onReport?.(report),
+        ended: (worker) => {
+          this.measuring.lost(worker);
+          reclaim(this.#log.pool, worker);
+          forgetCrowd(this.#crowd, worker);
+        },
+        lost: (worker) => this.#directory.workerLost(worker, performance.now()),
+        trouble: (trouble, event) => this.#tell(trouble, event),
+        hopeless: (why) => this.#fail(why),
+      },
+    });
+    this.#bounds = new Bounds(policy.limits, new Refusals(this.#refusals));
+    this.#directory = new Directory(
+      {
+        toWorker: (worker, message) => this.#workers.post(worker, message),
+        workers: () => this.#workers.ready(),
+        report: (report) => this.#reports.report(report),
+      },
+      this.#bounds,
+    );
+    this.measuring = new Measuring({
+      ask: () => {
+        this.#workers.postAll({ t: "measure" });
+        return [...this.#workers.ready()];
+      },
+      clock: () => performance.now(),
+    });
+    this.#timers = [
+      setInterval(() => this.#tick(performance.now()), TICK_MS),
+      setInterval(() => this.#policy.lookAtTokens(false), supervision.tokensMs),
+      setInterval(() => this.#lookAtCertificate(false), supervision.certificateMs),
+    ];
+  }
+
+  /**
+   * Starts all workers and resolves when each listens.
+   * @throws FaultError `port-in-use`, `cannot-listen`, `bad-log-folder`, `bad-certificate`, `bad-tokens`,
+   *   `bad-ban-file`, `relay-failed`
+   */
+  static async start(options: RelayOptions): Promise<Supervisor> {
+    const { hostname, port, httpPort, workers, tls } = options;
+    // A port that only one listener can have is kept by the kernel, and a free one is nobody else's.
+    using guard = new DisposableStack();
+    if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
+    if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
+    const supervisor = new Supervisor(options);
+    supervisor.#guard = guard.move();
+    try {
+      await supervisor.#workers.start();
+    } catch (error) {
+      await supervisor.stop();
+      throw error;
+    }
+    supervisor.#started = true;
+    supervisor.#report("info", "listening", { address: hostname, port: supervisor.port, workers });
+    const { warning } = supervisor.#policy;
+    if (warning !== undefined) supervisor.#tell(warning);
+    return supervisor;
+  }
+
+  get health(): Health {
+    return {
+      isStarted: this.#started,
+      isEnding: this.#drainedBy !== undefined || this.#stopping !== undefined,
+      up: [...this.#workers.ready()].length,
+      answering: this.#workers.answering,
+      workers: this.#workers.count,
+    };
+  }
+
+  get shares(): Directory["list"] {
+    return this.#directory.list;
+  }
+
+  get sharesOpened(): number {
+    return this.#directory.openedEver;
+  }
+
+  get workersLost(): number {
+    return this.#workers.lost;
+  }
+
+  /** With the tokens of the file; not to be given to `setPolicy`. */
+  get policy(): Policy {
+    return this.#policy.current;
+  }
+
+  get bans(): Bans {
+    return this.#policy.bans;
+  }
+
+  get pool(): PoolBuffers {
+    return this.#log.pool;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get httpPort(): number | undefined {
+    return this.#httpPort;
+  }
+
+  get certificate(): Certificate | undefined {
+    return this.#kept?.certificate;
+  }
+
+  /** How often each limit was gone over. */
+  get refusals(): Record<RelayLimitName, number> {
+    return refusalsIn(this.#refusals);
+  }
+
+  /** Reads again what can change while it runs: bans, tokens and certificate. A fault there is told. */
+  reload(): void {
+    this.#report("info", "reloaded", {});
+    this.#policy.reloadBans();
+    this.#policy.lookAtTokens(true);
+    this.#lookAtCertificate(true);
+  }
+
+  /** From now on that one holds, in every worker. @throws RangeError for a limit that is none */
+  setPolicy(given: Policy): void {
+    this.#policy.set(given);
+  }
+
+  /** @throws FaultError `bad-ban`, `bad-ban-file` */
+  ban(range: string, until: number | undefined): Ban {
+    return this.#policy.ban(range, until);
+  }
+
+  /** @returns whether there was such a ban. @throws FaultError `bad-ban-file` */
+  unban(range: string): boolean {
+    return this.#policy.unban(range);
+  }
+
+  /** Ends a share for all who are in it. @returns false: no share has that number */
+  removeShare(number: number): boolean {
+    return this.#directory.remove(number, performance.now());
+  }
+
+  /** Ends one worker as if it had crashed; for tests of supervision. */
+  crash(worker: number): void {
+    this.#workers.crash(worker);
+  }
+
+  /**
+   * Takes no new socket and no new share, sends clients away that are in no transfer, and ends when
+   * the last transfer has or after `ms`. Another relay may listen at the port at once.
+   */
+  async drain(ms: number): Promise<void> {
+    if (this.#drainedBy === undefined && this.#stopping === undefined) {
+      const now = performance.now();
+      this.#drainedBy = now + ms;
+      this.#report("info", "draining", { seconds: ms / 1000, shares: this.#directory.shares });
+      this.#workers.drain();
+      this.#guard.dispose();
+      this.#directory.drain();
+      this.#tick(now);
+    }
+    await this.ended;
+  }
+
+  /** Tells all clients that the relay goes away, closes their sockets and ends the workers. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#workers.end();
+    this.#guard.dispose();
+    this.#log[Symbol.dispose]();
+    if (this.#fault === undefined) this.#report("info", "ended", {});
+    else this.#report("error", "ended", { why: this.#fault.detail ?? this.#fault.code });
+    this.#end(this.#fault);
+  }
+
+  #tick(now: number): void {
+    this.#reports.tick(now);
+    this.#directory.tick(now);
+    this.#policy.tick();
+    if (this.#drainedBy === undefined) return;
+    if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
+  }
+
+  #startOf(worker: number): WorkerStart {
+    const { hostname, workers, stallMs, lobby, onStats, reportLevel = "info" } = this.#options;
+    return {
+      t: "start",
+      worker,
+      workers,
+      hostname,
+      port: this.#port,
+      pool: this.#log.pool,
+      zeroCopy: this.#log.zeroCopy,
+      stallMs,
+      lobby,
+      stats: onStats !== undefined,
+      reportLevel,
+      policy: this.#policy.current,
+      refusals: this.#refusals,
+      descriptors: this.#descriptors,
+      tls: this.#kept?.certificate.pair,
+      httpPort: this.#httpPort,
+      crowd: this.#crowd,
+      egress: this.#egress,
+    };
+  }
+
+  #ready(worker: number, start: WorkerStart, port: number, httpPort: number | undefined): void {
+    this.#port = port;
+    this.#httpPort = httpPort;
+    // It may have changed since the thread was started.
+    this.#workers.post(worker, { t: "policy", policy: this.#policy.current });
+    const tls = this.#kept?.certificate.pair;
+    if (tls !== undefined && tls !== start.tls) {
+      this.#workers.post(worker, { t: "certificate", tls });
+    }
+    this.#directory.workerUp(worker);
+  }
+
+  #tellPolicy(policy: WorkerPolicy): void {
+    this.#bounds.limits = policy.limits;
+    this.#workers.postAll({ t: "policy", policy });
+  }
+
+  /** @param insists somebody asked for it */
+  #lookAtCertificate(insists: boolean): void {
+    const look = this.#kept?.look(Date.now(), insists);
+    if (look === undefined || look.found === "same") return;
+    if (look.found === "trouble") {
+      this.#tell(look.trouble);
+      return;
+    }
+    const { pair, endsAt } = look.certificate;
+    this.#workers.postAll({ t: "certificate", tls: pair });
+    this.#report("info", "certificate-renewed", { until: new Date(endsAt).toISOString() });
+  }
+
+  /** Clients that are left hear goodbye, and the relay ends. */
+  #fail(why: string): void {
+    this.#fault ??= new FaultError("relay-failed", why);
+    void this.stop();
+  }
+
+  #tell(trouble: string, event = "trouble"): void {
+    this.#options.onTrouble?.(trouble);
+    this.#report("warn", event, { trouble });
+  }
+
+  #report(level: ReportLevel, event: string, fields: Report["fields"]): void {
+    this.#reports.report({ level, event, fields });
+  }
+}

@@ -1,0 +1,172 @@
+import { CLIENT_WINDOW_BYTES } from "../../protocol/mod.ts";
+
+import type { Descriptor, Native, PeerKey } from "../system/native.ts";
+import { Unfinished } from "./unfinished-message.ts";
+
+/** Lines that are looked for, or at, in one tick; each costs some calls. */
+const LINES_PER_TICK = 1000;
+/** Between two looks at one line, by how many there are; each takes some us. ms */
+const LOOK_MS = 10;
+const LOOK_MS_PER_LINE = 0.2;
+/** A socket of which the kernel told nothing is looked at after that. ms */
+const SWEEP_MS = 1000;
+
+export type ArrivalsKernel = Pick<
+  Native,
+  | "find"
+  | "isPeer"
+  | "isResting"
+  | "received"
+  | "unread"
+  | "watchArrivals"
+  | "arrivals"
+  | "narrow"
+  | "widen"
+>;
+
+/** The other end of a line, and who hears of what came from there. */
+export interface Arriving {
+  readonly peer: PeerKey;
+  /** Nobody else's requests came by the same line before. */
+  readonly isDirect: boolean;
+  /** Only control messages come from it. */
+  readonly isNarrow: boolean;
+  /** So much of a message has come that is not whole. bytes */
+  arrived(bytes: number): void;
+}
+
+/** A line that is watched. */
+export interface WatchedLine {
+  message(length: number): void;
+  control(length: number): void;
+  /** From now on it may send frames. */
+  widen(): void;
+  leave(): void;
+}
+
+interface Watched extends Arriving {
+  readonly token: number;
+  isNarrow: boolean;
+  socket: Descriptor | undefined;
+  /** What the kernel kept for it before it was narrowed. bytes */
+  room: number | undefined;
+  unfinished: Unfinished | undefined;
+  /** When it was looked at last. ms */
+  lookedAt: number;
+}
+
+/**
+ * Sees messages that clients begin and do not end. Bun takes up to 16 MiB of one before it tells, whoever
+ * sends it, because one limit holds for all of its sockets. So the kernel is asked, every ARRIVALS_MS, from
+ * which lines something came, and how much. Of a client that only says control messages the kernel keeps no
+ * more than CLIENT_WINDOW_BYTES at a time, so it can't send much between two looks.
+ */
+export class Arrivals {
+  readonly #kernel: ArrivalsKernel;
+  readonly #isTls: boolean;
+  readonly #watched = new Map<number, Watched>();
+  /** Those whose descriptor is not known yet. */
+  readonly #sought = new Set<Watched>();
+  #next = 1;
+
+  constructor(kernel: ArrivalsKernel, isTls: boolean) {
+    this.#kernel = kernel;
+    this.#isTls = isTls;
+  }
+
+  /** To be called when the line has become a WebSocket, before anything of it is heard. */
+  watch(arriving: Arriving): WatchedLine {
+    const token = this.#next++ % 2 ** 32;
+    const watched: Watched = {
+      ...arriving,
+      token,
+      socket: undefined,
+      room: undefined,
+      unfinished: undefined,
+      lookedAt: -Infinity,
+    };
+    this.#watched.set(token, watched);
+    this.#sought.add(watched);
+    this.#seek(watched, watched.isDirect);
+    return {
+      message: (length) => watched.unfinished?.message(length),
+      control: (length) => watched.unfinished?.control(length),
+      widen: () => this.#widen(watched),
+      leave: () => {
+        this.#watched.delete(token);
+        this.#sought.delete(watched);
+      },
+    };
+  }
+
+  /** Looks at all lines from which something came. */
+  look(): void {
+    // Each socket is told of once, but for what comes meanwhile.
+    let most = this.#watched.size;
+    while (most > 0) {
+      const told = this.#kernel.arrivals((token) => this.#came(token));
+      if (told === 0) return;
+      most -= told;
+    }
+  }
+
+  /** Looks again for those that were not found when they came, and at all now and then. */
+  tick(): void {
+    const now = performance.now();
+    let looks = LINES_PER_TICK;
+    for (const watched of this.#watched.values()) {
+      if (now - watched.lookedAt < SWEEP_MS) continue;
+      this.#look(watched, now);
+      if (--looks === 0) break;
+    }
+    let tries = LINES_PER_TICK;
+    for (const watched of this.#sought) {
+      if (tries-- === 0) return;
+      this.#seek(watched, false);
+    }
+  }
+
+  /** @param isFresh nothing but its request came until now */
+  #seek(watched: Watched, isFresh: boolean): void {
+    const socket = this.#kernel.find(watched.peer);
+    if (socket === undefined) {
+      if (!this.#kernel.isResting) this.#sought.delete(watched);
+      return;
+    }
+    this.#sought.delete(watched);
+    watched.socket = socket;
+    if (watched.isNarrow) watched.room = this.#kernel.narrow(socket, CLIENT_WINDOW_BYTES);
+    const bytes = this.#kernel.received(socket);
+    if (bytes === undefined) return;
+    const received = { bytes, unread: this.#kernel.unread(socket) };
+    watched.unfinished = new Unfinished(received, isFresh, this.#isTls);
+    this.#kernel.watchArrivals(socket, watched.token);
+  }
+
+  #widen(watched: Watched): void {
+    if (!watched.isNarrow) return;
+    watched.isNarrow = false;
+    const { socket, peer, room } = watched;
+    if (socket === undefined || room === undefined || !this.#kernel.isPeer(socket, peer)) return;
+    this.#kernel.widen(socket, room);
+  }
+
+  #came(token: number): void {
+    const watched = this.#watched.get(token);
+    if (watched === undefined) return;
+    const now = performance.now();
+    const every = Math.max(LOOK_MS, LOOK_MS_PER_LINE * this.#watched.size);
+    if (now - watched.lookedAt < every || watched.unfinished?.isDue !== true) return;
+    this.#look(watched, now);
+  }
+
+  #look(watched: Watched, now: number): void {
+    const { unfinished, socket, peer } = watched;
+    watched.lookedAt = now;
+    if (unfinished === undefined || socket === undefined) return;
+    if (!this.#kernel.isPeer(socket, peer)) return;
+    const bytes = this.#kernel.received(socket);
+    if (bytes === undefined) return;
+    watched.arrived(unfinished.look({ bytes, unread: this.#kernel.unread(socket) }));
+  }
+}

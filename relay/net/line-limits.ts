@@ -1,0 +1,99 @@
+import { PING_MS } from "../../protocol/mod.ts";
+
+import { Allowance } from "../limits/token-bucket.ts";
+import type { Bounds } from "../limits/limits.ts";
+import { inflowOf, type Inflow, type Meter } from "./receive-meter.ts";
+import type { PeerKey } from "../system/native.ts";
+import type { Visitor } from "../access/client-address.ts";
+
+/** What holds for all lines of a worker. */
+export interface LineRules {
+  readonly bounds: Bounds;
+  /** Where the kernel tells how much came by a line; without it only whole messages are timed. */
+  readonly meter: Meter | undefined;
+}
+
+/** The address at the other end of a connection. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What comes in by one WebSocket, as far as limits go: how much, how often, how late. Time is an argument. */
+export class Line {
+  readonly #rules: LineRules;
+  /** Undefined where the kernel can't tell. */
+  readonly #inflow: Inflow | undefined;
+  readonly #allowance: Allowance;
+  /** When anything came last; a pong counts. */
+  #heardAt: number;
+  #pingedAt: number;
+
+  constructor(
+    rules: LineRules,
+    visitor: Visitor,
+    peer: Peer | null,
+    key: PeerKey | undefined,
+    now: number,
+  ) {
+    this.#rules = rules;
+    this.#inflow = inflowOf(key, rules.meter, visitor, peer?.address, now);
+    this.#allowance = new Allowance(now);
+    this.#heardAt = now;
+    this.#pingedAt = now;
+  }
+
+  /** A message came whole, or a ping or pong. @param length of its payload */
+  came(length: number, now: number): void {
+    this.#heardAt = now;
+    this.#inflow?.came(length);
+  }
+
+  /** A whole message came, and no ping or pong. */
+  whole(): void {
+    this.#inflow?.whole();
+  }
+
+  /** Whether what came may be listened to; false: it is too much. To be asked once for each. */
+  maySay(now: number): boolean {
+    return this.#allowance.spend(this.#rules.bounds.limits["messages-per-second"], now);
+  }
+
+  /** So many answers are owed for what it was given. */
+  earn(answers: number): void {
+    this.#allowance.earn(answers);
+  }
+
+  /** Its bytes are not read. */
+  paused(now: number): void {
+    this.#heardAt = now;
+    this.#inflow?.paused(now);
+  }
+
+  /** Which limit of time it goes over, if it does; to be asked at each tick. */
+  overdue(now: number): "message-timeout" | "idle-timeout" | undefined {
+    if (this.#isLate(now)) return "message-timeout";
+    const { limits } = this.#rules.bounds;
+    return now - this.#heardAt >= limits["idle-timeout"] ? "idle-timeout" : undefined;
+  }
+
+  isPingDue(now: number): boolean {
+    return now - this.#pingedAt >= PING_MS;
+  }
+
+  pinged(now: number): void {
+    this.#pingedAt = now;
+  }
+
+  /** Whether a message takes too long; one that comes on is as good as a word. */
+  #isLate(now: number): boolean {
+    const { bounds, meter } = this.#rules;
+    const inflow = this.#inflow;
+    if (inflow === undefined || meter === undefined) return false;
+    const messageMs = bounds.limits["message-timeout"];
+    if (!inflow.isDue(messageMs, now)) return false;
+    const arrival = inflow.look(meter, messageMs, now);
+    if (arrival === "arriving") this.#heardAt = now;
+    return arrival === "late";
+  }
+}

@@ -1,0 +1,138 @@
+import { FRAME_BYTES, PING_MS } from "../../protocol/mod.ts";
+
+import { isLoopback } from "../access/address.ts";
+import type { Descriptor, Native, PeerKey } from "../system/native.ts";
+import type { Visitor } from "../access/client-address.ts";
+
+/** What it asks of the kernel. */
+export type InflowKernel = Pick<Native, "find" | "isPeer" | "received">;
+
+/** The same, with the key of a line. */
+export type Meter = InflowKernel & Pick<Native, "keyOf">;
+
+/**
+ * Bytes that a message takes on the wire besides its own, at most: heads of RFC 6455 and of TLS. Who
+ * cuts messages into fragments needs more, see SPARE_PART.
+ */
+const MESSAGE_OVERHEAD = 64;
+/** One of so many bytes of whole messages may be more of such heads. */
+const SPARE_PART = 16;
+/** The request that became a WebSocket, and a TLS handshake. bytes */
+const REQUEST_BYTES = 16 * 1024;
+/** The least looks in the time that a message may take. */
+const LOOKS = 4;
+/** Of the least pace for messages, a line that brings one of so many parts is no dead one. */
+const ALIVE_PART = 4;
+
+/**
+ * - `whole`: nothing but whole messages came, as far as anyone knows
+ * - `arriving`: one is on its way, and comes on
+ * - `stuck`: one is on its way, and nothing of it came since the last look
+ * - `late`: one is on its way for too long
+ */
+export type Arrival = "whole" | "arriving" | "stuck" | "late";
+
+/**
+ * What comes in by one socket beyond whole messages. Bun tells of whole ones alone, so a message that
+ * comes in drips, or whose fragments never end, is seen in the kernel's count of bytes: what is in
+ * no message that was told, and in none of the pings and pongs between its parts, is a part of one.
+ *
+ * A whole message proves that no older one is unfinished: whatever is on its way began after it. Without
+ * that, a slow line that is never empty (frames one behind the other) would seem to send one message for
+ * ever. And what the allowances below are too large by ends with each look that finds nothing on its way:
+ * it would add up until a frame went unseen, and its line would count as idle.
+ */
+export class Inflow {
+  readonly #peer: PeerKey;
+  #descriptor: Descriptor | undefined;
+  /**
+   * Bytes that are none of messages to come: of requests before, on a line that a proxy uses again, and
+   * of messages that were whole at a look. Undefined: not known yet.
+   */
+  #before: number | undefined = REQUEST_BYTES;
+  /** With heads, since `#before`. bytes */
+  #told = 0;
+  #begunAt: number | undefined;
+  #lookedAt: number;
+  #lookedBytes = 0;
+
+  constructor(peer: PeerKey, now: number) {
+    this.#peer = peer;
+    this.#lookedAt = now;
+  }
+
+  /** Whether it is time to look again. @param messageMs that a message of FRAME_BYTES may take */
+  isDue(messageMs: number, now: number): boolean {
+    return now - this.#lookedAt >= Math.min(PING_MS, messageMs / LOOKS);
+  }
+
+  /** A message came whole, or a ping or pong. @param length of its payload */
+  came(length: number): void {
+    this.#told += length + MESSAGE_OVERHEAD;
+  }
+
+  /** A message came, and no ping or pong, which may come amid one. */
+  whole(): void {
+    this.#begunAt = undefined;
+  }
+
+  /** Somebody else's requests may have come by the same line before. */
+  countFromHere(kernel: InflowKernel): void {
+    const bytes = this.#received(kernel);
+    this.#before = bytes === undefined ? undefined : bytes + REQUEST_BYTES;
+  }
+
+  /** Bytes on their way were not read meanwhile, through no fault of their sender. */
+  paused(now: number): void {
+    this.#begunAt = undefined;
+    this.#lookedAt = now;
+  }
+
+  /** @param messageMs that a message of FRAME_BYTES may take */
+  look(kernel: InflowKernel, messageMs: number, now: number): Arrival {
+    const bytes = this.#received(kernel);
+    if (bytes === undefined) return "whole";
+    this.#before ??= bytes - this.#told;
+    const arrived = bytes - this.#before - this.#told - Math.floor(this.#told / SPARE_PART);
+    const fresh = bytes - this.#lookedBytes;
+    const since = now - this.#lookedAt;
+    this.#lookedBytes = bytes;
+    this.#lookedAt = now;
+    if (arrived <= 0) {
+      this.#before = bytes;
+      this.#told = 0;
+      this.#begunAt = undefined;
+      return "whole";
+    }
+    this.#begunAt ??= now;
+    if (now - this.#begunAt >= messageMs * Math.max(1, arrived / FRAME_BYTES)) return "late";
+    const pace = FRAME_BYTES / messageMs / ALIVE_PART;
+    return fresh > 0 && fresh >= pace * since ? "arriving" : "stuck";
+  }
+
+  #received(kernel: InflowKernel): number | undefined {
+    if (this.#descriptor === undefined || !kernel.isPeer(this.#descriptor, this.#peer)) {
+      this.#descriptor = kernel.find(this.#peer);
+    }
+    return this.#descriptor === undefined ? undefined : kernel.received(this.#descriptor);
+  }
+}
+
+/** @param peer address at the other end of the line */
+export function inflowOf(
+  key: PeerKey | undefined,
+  kernel: InflowKernel | undefined,
+  visitor: Visitor,
+  peer: string | undefined,
+  now: number,
+): Inflow | undefined {
+  if (key === undefined || kernel === undefined) return undefined;
+  const inflow = new Inflow(key, now);
+  if (!isDirect(visitor, peer)) inflow.countFromHere(kernel);
+  return inflow;
+}
+
+/** A client without a proxy has a line of its own for a WebSocket. Proxies use theirs again. */
+export function isDirect({ address }: Visitor, peer: string | undefined): boolean {
+  return address === peer && !isLoopback(address);
+}

@@ -1,0 +1,52 @@
+import { WINDOW_RECORDS, type ReceiverEntry } from "../../protocol/mod.ts";
+
+import { NOT_AGREED_WINDOW, type KeptFor } from "./retention.ts";
+import type { Receipt } from "../worker/thread-messages.ts";
+import type { Party } from "./read-ahead.ts";
+
+/** What a fan-out knows of one receiver. */
+export interface Receiver extends KeptFor {
+  readonly id: Uint8Array;
+  /** The window that it asked for; it has it when it is admitted. */
+  asked: number;
+  name: Uint8Array;
+  receipt: Receipt | undefined;
+  confirmed: boolean;
+}
+
+export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver {
+  return {
+    id,
+    key,
+    party,
+    asked: 0,
+    name: new Uint8Array(0),
+    socket: undefined,
+    next: 0,
+    acked: 0,
+    since: 0,
+    window: 0,
+    live: false,
+    switches: 0,
+    left: undefined,
+    receipt: undefined,
+    confirmed: false,
+    progressAt: 0,
+    unpaced: -1,
+  };
+}
+
+/** What the sender is told of it. @param liveIndex the record that the live lane waits for */
+export function entryOf(receiver: Receiver, liveIndex: number): ReceiverEntry {
+  const { id, name, socket, window, acked } = receiver;
+  // A receiver that goes before it agreed took nothing, however many records its preview needed.
+  const next = socket === undefined && window <= NOT_AGREED_WINDOW ? 0 : acked;
+  return { id, name, state: stateOf(receiver, liveIndex), next };
+}
+
+function stateOf(receiver: Receiver, liveIndex: number): ReceiverEntry["state"] {
+  if (receiver.receipt !== undefined) return "done";
+  if (receiver.socket === undefined) return receiver.left === undefined ? "lost" : "left";
+  if (receiver.window <= NOT_AGREED_WINDOW) return "waiting";
+  return liveIndex - receiver.next > WINDOW_RECORDS ? "behind" : "live";
+}

@@ -1,0 +1,422 @@
+import {
+  STALL_TIMEOUT_MS,
+  WINDOW_RECORDS,
+  socketFault,
+  toHex,
+  type LeaveReason,
+  type MessageOf,
+  type Offer,
+  type ReceiverEntry,
+  type ShareFault,
+} from "../../protocol/mod.ts";
+
+import { Bounds } from "../limits/limits.ts";
+import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
+import { Keeping, NOT_AGREED_WINDOW } from "./retention.ts";
+import { Lanes, type Traffic } from "./lanes.ts";
+import type { RecordReader } from "../log/block-log.ts";
+import type { PartyNeed, Receipt } from "../worker/thread-messages.ts";
+import { Needs } from "./read-ahead.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import { Verdicts, type Verdict } from "./admissions.ts";
+
+/** What a fan-out asks of the worker that holds the sender. */
+export interface Upstream {
+  need(needs: readonly PartyNeed[]): void;
+  report(entries: ReceiverEntry[]): void;
+  receipt(receipt: Receipt): void;
+  // Of a share that can't be read again:
+  /** The least record that receivers here need; undefined: they need none. */
+  floor(next: number | undefined): void;
+  /** A receiver came here; it may have been at another worker before. */
+  came(receiver: Uint8Array, next: number): void;
+}
+
+/** Receivers by lane, and the records that the least and the most of them have. */
+export interface FanoutStanding {
+  readonly live: number;
+  readonly catchUp: number;
+  /** Receivers that have not agreed, or stopped to take. */
+  readonly paused: number;
+  /** Infinity: there is none. */
+  readonly least: number;
+  readonly most: number;
+}
+
+/**
+ * The receivers of one share on one worker: who they are, what they said, what the sender hears of
+ * them. The lanes decide which receiver gets which record when. A receiver that is gone is remembered until it is reported.
+ */
+export class Fanout {
+  readonly offer: Offer;
+  readonly #outlet: Outlet;
+  readonly #upstream: Upstream;
+  readonly #bounds: Bounds;
+  readonly #needs: Needs;
+  readonly #lanes: Lanes;
+  readonly #receivers = new Map<string, Receiver>();
+  readonly #bySocket = new Map<SocketId, Receiver>();
+  readonly #changed = new Set<Receiver>();
+  readonly #verdicts = new Verdicts();
+  /** Whether only those are served whom the sender admitted. */
+  #admits: boolean;
+  #log: RecordReader;
+  /** Undefined: the share can be read again. */
+  readonly #keeping: Keeping | undefined;
+  #now = 0;
+
+  constructor(
+    offer: Offer,
+    log: RecordReader,
+    outlet: Outlet,
+    upstream: Upstream,
+    stallMs = STALL_TIMEOUT_MS,
+    bounds = new Bounds(),
+  ) {
+    this.#bounds = bounds;
+    this.offer = offer;
+    this.#admits = offer.admit === true;
+    this.#log = log;
+    this.#outlet = outlet;
+    this.#upstream = upstream;
+    const { records } = offer;
+    if (!offer.seekable) {
+      this.#keeping = new Keeping(records, stallMs, (least) => upstream.floor(least));
+    }
+    this.#needs = new Needs(records, (needs) => upstream.need(needs));
+    this.#lanes = new Lanes({ records, log, outlet, needs: this.#needs });
+  }
+
+  /** Receivers attached now. */
+  get attached(): number {
+    return this.#bySocket.size;
+  }
+
+  get sockets(): Iterable<SocketId> {
+    return this.#bySocket.keys();
+  }
+
+  /** For metrics and tests. */
+  get lanes(): Lanes["standing"] {
+    return this.#lanes.standing;
+  }
+
+  /** What was given to receivers here since the share came. */
+  get sent(): Readonly<Traffic> {
+    return this.#lanes.sent;
+  }
+
+  /** Where the receivers that are attached stand. */
+  get standing(): FanoutStanding {
+    const standing = { live: 0, catchUp: 0, paused: 0, least: Infinity, most: 0 };
+    for (const { live, window, acked } of this.#bySocket.values()) {
+      if (live) standing.live++;
+      else if (window <= NOT_AGREED_WINDOW) standing.paused++;
+      else standing.catchUp++;
+      standing.least = Math.min(standing.least, acked);
+      standing.most = Math.max(standing.most, acked);
+    }
+    return standing;
+  }
+
+  /** Adds each receiver's changes of lane since the last call, by its id in hex. */
+  takeSwitches(into: Record<string, number>): void {
+    for (const [key, receiver] of this.#receivers) {
+      if (receiver.switches === 0) continue;
+      into[key] = (into[key] ?? 0) + receiver.switches;
+      receiver.switches = 0;
+    }
+  }
+
+  /**
+   * A receiver begins, comes back or asks again from where it is.
+   * @param address what limits for each address count it as
+   */
+  join(socket: SocketId, join: MessageOf<"join">, now: number, address?: string): void {
+    const key = toHex(join.receiver);
+    const dismissed = this.#verdicts.of(key)?.dismissed;
+    if (dismissed !== undefined) {
+      this.closed(socket);
+      this.#cancel(socket, dismissed);
+      return;
+    }
+    let receiver = this.#receivers.get(key);
+    if (receiver === undefined) {
+      if (this.#receivers.size >= this.#bounds.limits["receivers-per-share"]) {
+        this.#turnAway(socket);
+        return;
+      }
+      receiver = newReceiver(join.receiver, key, this.#needs.newParty());
+      this.#receivers.set(key, receiver);
+    }
+    this.#now = now;
+    const before = this.#bySocket.get(socket);
+    if (before !== undefined && before !== receiver) this.#detach(before);
+    const attaches = receiver.socket === undefined;
+    this.#lanes.withdraw(receiver);
+    if (receiver.socket !== undefined && receiver.socket !== socket) {
+      this.#bySocket.delete(receiver.socket);
+      this.#outlet.fail(receiver.socket, "replaced");
+    }
+    receiver.socket = socket;
+    receiver.party.group = address;
+    receiver.name = join.name;
+    const from = Math.min(join.from, this.offer.records);
+    // A receiver that lost something on the way goes on where it is, and has nothing to prove anew.
+    const goesOn = !attaches && from >= receiver.acked && from <= receiver.next;
+    if (!goesOn) {
+      receiver.since = from;
+      this.#needs.drop(receiver.party);
+    }
+    receiver.next = from;
+    receiver.acked = from;
+    this.#open(receiver, join.window);
+    receiver.left = undefined;
+    this.#bySocket.set(socket, receiver);
+    if (this.#keeping !== undefined) {
+      this.#keeping.joined(receiver, attaches, now);
+      if (attaches) this.#upstream.came(receiver.id, receiver.next);
+    }
+    // At once: a sender that knows of nobody else would end with the first receipt.
+    if (attaches) this.#upstream.report([this.#entry(receiver)]);
+    else this.#changed.add(receiver);
+    this.#lanes.pump(receiver, now);
+  }
+
+  ack(socket: SocketId, ack: MessageOf<"ack">, now: number): void {
+    const receiver = this.#bySocket.get(socket);
+    if (receiver === undefined) return;
+    this.#now = now;
+    const before = receiver.acked;
+    // Nobody can acknowledge what was not sent.
+    receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
+    this.#open(receiver, ack.window);
+    this.#changed.add(receiver);
+    this.#keeping?.acked(receiver, before, now);
+    this.#lanes.pump(receiver, now);
+  }
+
+  drained(socket: SocketId, now: number): void {
+    const receiver = this.#bySocket.get(socket);
+    if (receiver === undefined) return;
+    this.#lanes.pump(receiver, now);
+  }
+
+  complete(socket: SocketId, complete: MessageOf<"complete">): void {
+    const receiver = this.#bySocket.get(socket);
+    if (receiver === undefined) return;
+    const { records, mac } = complete;
+    const unconfirmed = complete.unconfirmed === true && ({ unconfirmed: true } as const);
+    receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
+    receiver.receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
+    this.#changed.add(receiver);
+    this.#keeping?.changed(receiver, this.#now);
+    if (receiver.confirmed) this.#confirmTo(receiver);
+    else this.#passOn(receiver, receiver.receipt);
+  }
+
+  /** The sender took the receipt of this receiver. */
+  confirmed(id: Uint8Array): void {
+    const receiver = this.#receivers.get(toHex(id));
+    if (receiver?.receipt === undefined) return;
+    receiver.confirmed = true;
+    this.#confirmTo(receiver);
+  }
+
+  /** With all workers together the share has as many receivers as it may have, without this one. */
+  refuse(id: Uint8Array): void {
+    const key = toHex(id);
+    const receiver = this.#receivers.get(key);
+    if (receiver?.socket === undefined) return;
+    this.#turnAway(receiver.socket);
+    // Its sender never heard of it.
+    receiver.left = "failed";
+    this.#detach(receiver);
+    this.#changed.delete(receiver);
+    this.#receivers.delete(key);
+  }
+
+  leave(socket: SocketId, reason: LeaveReason): void {
+    const receiver = this.#bySocket.get(socket);
+    if (receiver === undefined) return;
+    receiver.left = reason;
+    this.#detach(receiver);
+  }
+
+  /** The socket closed. */
+  closed(socket: SocketId): void {
+    const receiver = this.#bySocket.get(socket);
+    if (receiver !== undefined) this.#detach(receiver);
+  }
+
+  /** The process that has the share now may want it otherwise than the one before. */
+  admits(admits: boolean): void {
+    if (admits === this.#admits) return;
+    this.#admits = admits;
+    for (const receiver of this.#bySocket.values()) this.#reopen(receiver);
+  }
+
+  /** What the sender says of receivers, here or elsewhere. */
+  judge(list: readonly Verdict[]): void {
+    for (const verdict of list) {
+      this.#verdicts.add(verdict);
+      const receiver = this.#receivers.get(toHex(verdict.receiver));
+      if (receiver?.socket === undefined) continue;
+      if (verdict.dismissed === undefined) this.#reopen(receiver);
+      else this.#takeOut(receiver, receiver.socket, verdict.dismissed);
+    }
+  }
+
+  /** The window that a receiver asks for is its own once it is admitted. */
+  #open(receiver: Receiver, window: number): void {
+    receiver.asked = Math.min(window, WINDOW_RECORDS);
+    const served = !this.#admits || this.#verdicts.of(receiver.key) !== undefined;
+    receiver.window = served ? receiver.asked : 0;
+  }
+
+  #reopen(receiver: Receiver): void {
+    const { window, acked } = receiver;
+    this.#open(receiver, receiver.asked);
+    if (receiver.window === window) return;
+    this.#changed.add(receiver);
+    this.#keeping?.acked(receiver, acked, this.#now);
+    this.#lanes.pump(receiver, this.#now);
+  }
+
+  #takeOut(receiver: Receiver, socket: SocketId, reason: ShareFault): void {
+    this.#cancel(socket, reason);
+    receiver.left = "failed";
+    this.#detach(receiver);
+  }
+
+  /** The share is over for one receiver alone. */
+  #cancel(socket: SocketId, reason: ShareFault): void {
+    this.#outlet.send(socket, { t: "cancel", share: this.offer.share, reason });
+  }
+
+  /**
+   * Records before this one can't be had any more: a receiver that needs one of them can't have the share. One that
+   * has not agreed and waits finds out when it agrees.
+   */
+  gone(before: number): void {
+    for (const receiver of this.#bySocket.values()) {
+      const { socket, window, next } = receiver;
+      const lacks = next < Math.min(before, this.offer.records) && !this.#log.has(next);
+      if (socket === undefined || window === 0 || !lacks) continue;
+      this.#takeOut(receiver, socket, "too-late");
+    }
+  }
+
+  /**
+   * Others wait for records that have no room before somebody goes on from here: clients of the lobby
+   * that came no further are cut off. They have no means to go on later, and come for the next file.
+   */
+  heldUp(before: number): void {
+    for (const receiver of this.#bySocket.values()) {
+      const { socket, acked } = receiver;
+      if (socket === undefined || socket >= 0 || acked >= before) continue;
+      this.#keeping?.giveUp(receiver);
+      // It is another one when it comes again, and its sender need not wait for this one.
+      receiver.left = "failed";
+      this.#outlet.fail(socket, "stalled");
+      this.#detach(receiver);
+    }
+  }
+
+  /** A receiver came to another worker: whatever line it had here is broken, seen or not. */
+  cameElsewhere(id: Uint8Array, next: number): void {
+    const key = toHex(id);
+    const receiver = this.#receivers.get(key);
+    const over = this.#keeping?.cameElsewhere(key, next) === true;
+    if (over && receiver !== undefined) receiver.unpaced = next;
+  }
+
+  /** The log has this record now. */
+  available(index: number, now: number): void {
+    this.#lanes.available(index, now);
+  }
+
+  /** Reports what changed, and lets the lanes look again at everyone. */
+  tick(now: number): void {
+    this.#now = now;
+    this.#lanes.tick(this.#bySocket.values(), now);
+    this.#sendStalledAway();
+    if (this.#changed.size === 0) return;
+    const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
+    for (const receiver of this.#changed) this.#forgetIfOver(receiver);
+    this.#changed.clear();
+    this.#upstream.report(entries);
+  }
+
+  /** The records come from elsewhere now, and who holds the sender may know nothing of us. */
+  sourceChanged(log: RecordReader): void {
+    this.#log = log;
+    this.#lanes.sourceChanged(log);
+    this.#keeping?.tellAgain();
+    for (const receiver of this.#receivers.values()) {
+      this.#changed.add(receiver);
+      if (receiver.receipt !== undefined && !receiver.confirmed) {
+        this.#passOn(receiver, receiver.receipt);
+      }
+    }
+  }
+
+  /** The share is over: nobody is served any more. */
+  destroy(): void {
+    this.#lanes.destroy();
+    this.#bySocket.clear();
+    this.#receivers.clear();
+    this.#changed.clear();
+    this.#verdicts.clear();
+    this.#keeping?.clear();
+  }
+
+  #detach(receiver: Receiver): void {
+    this.#lanes.leave(receiver);
+    if (receiver.socket !== undefined) this.#bySocket.delete(receiver.socket);
+    receiver.socket = undefined;
+    this.#changed.add(receiver);
+    this.#keeping?.changed(receiver, this.#now);
+  }
+
+  #turnAway(socket: SocketId): void {
+    const { code, detail, after } = this.#bounds.over("receivers-per-share");
+    this.#outlet.fail(socket, socketFault(code), detail, after);
+  }
+
+  #sendStalledAway(): void {
+    if (this.#keeping === undefined) return;
+    this.#keeping.tick(this.#now);
+    for (const receiver of this.#bySocket.values()) {
+      const { socket } = receiver;
+      // A frame that we hold back ourselves is not its fault.
+      if (socket !== undefined && this.#outlet.holdsBack?.(socket) === true) {
+        receiver.progressAt = this.#now;
+      }
+      if (socket === undefined || !this.#keeping.stalls(receiver, this.#log, this.#now)) continue;
+      this.#outlet.fail(socket, "stalled");
+      this.#detach(receiver);
+    }
+  }
+
+  /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
+  #passOn(receiver: Receiver, receipt: Receipt): void {
+    this.#upstream.report([this.#entry(receiver)]);
+    this.#upstream.receipt(receipt);
+  }
+
+  #confirmTo(receiver: Receiver): void {
+    if (receiver.socket === undefined) return;
+    this.#outlet.send(receiver.socket, { t: "completed", share: this.offer.share });
+  }
+
+  #entry(receiver: Receiver): ReceiverEntry {
+    return entryOf(receiver, this.#lanes.liveIndex);
+  }
+
+  /** The sender remembers receivers that were reported as gone, unless a receipt is still on its way. */
+  #forgetIfOver(receiver: Receiver): void {
+    const open = receiver.receipt !== undefined && !receiver.confirmed;
+    if (receiver.socket === undefined && !open) this.#receivers.delete(receiver.key);
+  }
+}

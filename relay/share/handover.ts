@@ -1,0 +1,85 @@
+import type { HandedBlock } from "../log/block-log.ts";
+import type { Estate, PeerMessage } from "../worker/thread-messages.ts";
+import type { BlockPool } from "../log/block-pool.ts";
+
+/** An estate on its way. */
+export interface Awaited {
+  readonly from: number;
+  /** The worker that has the sender by now; undefined: we do. */
+  heir: number | undefined;
+}
+
+/**
+ * The log of a share that can't be read again follows its sender from worker to worker. Its blocks stay
+ * where they are and what they hold stays readable; only their owner changes, in one atomic step.
+ *
+ *   sender at A --comes to B--> A gives, B awaits --estate--> B adopts --adopted--> A forgets
+ *
+ * Until they are adopted the blocks are A's, which frees them if B dies; if A dies, B begins with
+ * nothing. The directory tells B whom it is heir of, so it never awaits what nobody will send.
+ */
+export class Handover {
+  readonly #pool: BlockPool;
+  readonly #send: (to: number, message: PeerMessage) => void;
+  /** Workers to which blocks were given that are still ours. */
+  readonly #given = new Map<number, readonly HandedBlock[]>();
+  /** What is on its way to us, in order: one for each move of the sender that is not done. */
+  readonly #awaited: Awaited[] = [];
+
+  constructor(pool: BlockPool, send: (to: number, message: PeerMessage) => void) {
+    this.#pool = pool;
+    this.#send = send;
+  }
+
+  get isAwaited(): boolean {
+    return this.#awaited.length > 0;
+  }
+
+  /** Another worker will give us what it has. */
+  awaits(from: number): void {
+    this.#awaited.push({ from, heir: undefined });
+  }
+
+  /** The awaited state is for another by now. */
+  passOnTo(heir: number): void {
+    const last = this.#awaited.at(-1);
+    if (last !== undefined) last.heir = heir;
+  }
+
+  /** Gives what we have away. */
+  give(to: number, estate: Estate | undefined): void {
+    if (estate !== undefined) this.#given.set(to, estate.blocks);
+    this.#send(to, { t: "estate", estate });
+  }
+
+  /** The awaited state of a worker is here; undefined: it had none. */
+  came(from: number): Awaited | undefined {
+    const at = this.#awaited.findIndex((awaited) => awaited.from === from);
+    return at === -1 ? undefined : this.#awaited.splice(at, 1)[0];
+  }
+
+  adopted(by: number): void {
+    this.#given.delete(by);
+  }
+
+  /** @returns what was awaited of it and will not come */
+  workerLost(worker: number): Awaited[] {
+    this.#free(worker);
+    const lost: Awaited[] = [];
+    for (let one = this.came(worker); one !== undefined; one = this.came(worker)) lost.push(one);
+    return lost;
+  }
+
+  /** The share is over. */
+  destroy(): void {
+    for (const to of this.#given.keys()) this.#free(to);
+    this.#awaited.length = 0;
+  }
+
+  #free(to: number): void {
+    for (const { slot, generation } of this.#given.get(to) ?? []) {
+      if (this.#pool.holds(slot, generation)) this.#pool.giveBack(slot);
+    }
+    this.#given.delete(to);
+  }
+}

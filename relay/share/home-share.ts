@@ -1,0 +1,358 @@
+import {
+  DRAIN_QUIET_MS,
+  SENDER_QUEUE_BYTES,
+  type FaultError,
+  type Frame,
+  type Offer,
+  type ReceiverEntry,
+} from "../../protocol/mod.ts";
+
+import type { Bounds } from "../limits/limits.ts";
+import type { Fanout } from "./fanout.ts";
+import { Handover, type Awaited } from "./handover.ts";
+import type { Traffic } from "./lanes.ts";
+import { BlockLog, type RecordReader } from "../log/block-log.ts";
+import type { Estate, PeerMessage } from "../worker/thread-messages.ts";
+import { Origin } from "./origin.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
+import { Trimming } from "./log-trimming.ts";
+import { Verdicts, type Verdict } from "./admissions.ts";
+import { Waiting } from "./sender-wait.ts";
+
+/** What fan-outs tell the worker with the origin. */
+export type FanoutMessage = Extract<
+  PeerMessage,
+  { t: "need" | "report" | "receipt" | "floor" | "came" | "detached" }
+>;
+
+export interface HomeOptions {
+  readonly worker: number;
+  readonly pool: BlockPool;
+  readonly outlet: Outlet;
+  readonly offer: Offer;
+  /** The receivers at this worker. */
+  readonly fanout: Fanout;
+  readonly toPeer: (to: number, message: PeerMessage) => void;
+  readonly now: () => number;
+  readonly bounds: Bounds;
+  /** The first receiver came. */
+  readonly joined: () => void;
+  /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
+  readonly accepted: () => void;
+  /** The share shall end, because its sender sends nothing. */
+  readonly over: (why: FaultError) => void;
+}
+
+/**
+ * What one worker has of a share while it is the share's home: the sender's socket, the origin and its
+ * log, which stay while the sender is away and go when it comes to another worker. Serves the
+ * fan-outs of all workers, its own and others'.
+ */
+export class HomeShare {
+  /** The sender's socket, when it is here. */
+  ownerSocket: SocketId | undefined;
+  /** Undefined: another worker is home, or none. */
+  origin: Origin | undefined;
+  /** The log of `origin`. */
+  #log: BlockLog | undefined;
+  readonly #handover: Handover;
+  /** The first record that the sender has, once it may be asked. */
+  #senderFirst: number | undefined;
+  #weight = WHOLE_WEIGHT;
+  readonly #options: HomeOptions;
+  /** Other workers with receivers of this share. */
+  readonly #remote = new Set<number>();
+  /** Of the log that is here now. */
+  #trimming: Trimming;
+  #quietSince: number | undefined;
+  readonly #verdicts = new Verdicts();
+  /** Frames of the sender that came here, wanted or not. */
+  readonly came: Traffic = { frames: 0, bytes: 0 };
+  /** Of origins that are no more. */
+  #wantedAgain = 0;
+  #joined = false;
+  #accepted = false;
+  #waiting = new Waiting();
+
+  constructor(options: HomeOptions) {
+    this.#options = options;
+    this.#handover = new Handover(options.pool, options.toPeer);
+    this.#trimming = new Trimming(options.pool);
+  }
+
+  /** A frame of the sender is here. @throws FaultError as `Origin.frame` */
+  frame(origin: Origin, frame: Frame, bytes: Uint8Array): void {
+    this.came.frames++;
+    this.came.bytes += bytes.length;
+    origin.frame(frame, bytes);
+  }
+
+  /** Records that the sender was asked for a second time. */
+  get wantedAgain(): number {
+    return this.#wantedAgain + (this.origin?.wantedAgain ?? 0);
+  }
+
+  /** Blocks of the log that the share has here. */
+  get blocks(): number {
+    return this.#log?.size ?? 0;
+  }
+
+  /**
+   * The share is this sender's now, who may not be asked before it is accepted.
+   * @param heirOf another worker that has the log until now
+   * @returns where its records can be read from now on
+   */
+  senderCame(socket: SocketId, heirOf: number | undefined): RecordReader {
+    this.ownerSocket = socket;
+    this.#senderFirst = undefined;
+    // Its line before may look whole from here: what was asked there will not come.
+    this.origin?.senderLost();
+    if (heirOf !== undefined && !this.#options.offer.seekable) this.#handover.awaits(heirOf);
+    this.origin ??= this.#createOrigin();
+    return this.origin.log;
+  }
+
+  /** The sender was accepted, and may be asked from now on. @param first the first record that it has */
+  senderBack(first: number): void {
+    this.#senderFirst = first;
+    if (this.#handover.isAwaited) return;
+    this.origin?.begin(first, this.#options.now());
+    this.origin?.senderBack(first);
+  }
+
+  /** The sender's line broke; the log stays. */
+  senderLost(): void {
+    this.ownerSocket = undefined;
+    this.#senderFirst = undefined;
+    this.origin?.senderLost();
+  }
+
+  /** Another worker has the sender now: it gets what can't be read again. */
+  senderMoved(to: number): void {
+    this.ownerSocket = undefined;
+    this.#senderFirst = undefined;
+    if (!this.#options.offer.seekable && this.origin !== undefined && this.#log !== undefined) {
+      if (this.#handover.isAwaited) {
+        this.#handover.passOnTo(to);
+      } else {
+        const left = this.origin.leave();
+        const estate = left && { ...left, blocks: this.#log.handOver() };
+        this.#handover.give(to, estate);
+      }
+    }
+    this.#dropOrigin();
+  }
+
+  /** The sender admitted a receiver, or dismissed it: it may be on any worker. */
+  judge(verdict: Verdict): void {
+    const { fanout, toPeer } = this.#options;
+    this.#verdicts.add(verdict);
+    const list = [verdict];
+    fanout.judge(list);
+    for (const worker of this.#remote) toPeer(worker, { t: "verdicts", list });
+  }
+
+  /** The sender took a receipt: its receiver may be on any worker. */
+  receipted(receiver: Uint8Array): void {
+    const { fanout, toPeer } = this.#options;
+    this.origin?.receipted(receiver);
+    fanout.confirmed(receiver);
+    for (const worker of this.#remote) toPeer(worker, { t: "confirmed", receiver });
+  }
+
+  /** What the fan-out of a worker says, this one's too. */
+  hear(message: FanoutMessage, from: number): void {
+    switch (message.t) {
+      case "need":
+        this.#serve(from);
+        this.origin?.need(message.needs, from);
+        return;
+      case "report":
+        this.#serve(from);
+        if (!this.#joined) this.#options.joined();
+        this.#joined = true;
+        if (message.entries.some(hasAccepted)) this.#accept();
+        this.origin?.report(message.entries, from);
+        return;
+      case "receipt":
+        this.#serve(from);
+        this.#accept();
+        this.origin?.receipt(message.receipt);
+        return;
+      case "floor":
+        if (message.next !== undefined) this.#serve(from);
+        this.origin?.hold(from, message.next);
+        return;
+      case "came":
+        this.#tellOthers(from, message.receiver, message.next);
+        return;
+      case "detached":
+        this.#remote.delete(from);
+        this.origin?.needsNothing(from);
+        return;
+    }
+  }
+
+  /** The rest of the share at a worker came; undefined: it has nothing. */
+  estateCame(from: number, estate: Estate | undefined): void {
+    const awaited = this.#handover.came(from);
+    if (awaited !== undefined) this.#inherit(awaited, estate);
+  }
+
+  /** The blocks that were handed over are another worker's now. */
+  adopted(by: number): void {
+    this.#handover.adopted(by);
+  }
+
+  workerLost(worker: number): void {
+    this.#remote.delete(worker);
+    this.origin?.workerLost(worker, this.#options.now());
+    for (const awaited of this.#handover.workerLost(worker)) this.#inherit(awaited, undefined);
+  }
+
+  weigh(weight: number): void {
+    this.#weight = weight;
+    this.#log?.weigh(weight);
+  }
+
+  tick(now: number): void {
+    if (this.origin === undefined || this.#log === undefined) return;
+    const { outlet, fanout } = this.#options;
+    const socket = this.ownerSocket;
+    this.origin.expire(now);
+    if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
+    const before = this.origin.heldUp(now);
+    if (before !== undefined) this.#tellHeldUp(before);
+    const attached = fanout.attached > 0 || this.#remote.size > 0;
+    const abandoned = socket === undefined && !this.#accepted;
+    this.#trimming.tick(this.#log, this.origin, { attached, abandoned }, now);
+    this.#endIfSilent(this.origin, now);
+  }
+
+  /** A sender that is asked and sends nothing. Clients of other doors have limits of their own there. */
+  #endIfSilent({ pending, arrived, wantsFirst, offer }: Origin, now: number): void {
+    const { bounds, over } = this.#options;
+    if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
+    const waited = this.#waiting.tick(pending.outstanding, arrived, now);
+    // The first record says what it is, and nobody's yes is needed for it.
+    const name = wantsFirst ? "start-timeout" : "record-timeout";
+    // Bytes of a pipe may take their time after that.
+    if (!(wantsFirst || offer.seekable) || waited < bounds.limits[name]) return;
+    this.#waiting = new Waiting();
+    over(bounds.over(name));
+  }
+
+  #accept(): void {
+    if (!this.#accepted) this.#options.accepted();
+    this.#accepted = true;
+  }
+
+  #tellHeldUp(before: number): void {
+    const { fanout, toPeer } = this.#options;
+    fanout.heldUp(before);
+    for (const worker of this.#remote) toPeer(worker, { t: "held-up", before });
+  }
+
+  /** Whether nobody takes this share, and did not for DRAIN_QUIET_MS; known only at home. */
+  isQuiet(now: number): boolean {
+    if (this.origin === undefined || this.origin.busy) {
+      this.#quietSince = undefined;
+      return false;
+    }
+    this.#quietSince ??= now;
+    return now - this.#quietSince >= DRAIN_QUIET_MS;
+  }
+
+  destroy(): void {
+    this.#handover.destroy();
+    this.#dropOrigin();
+  }
+
+  #createOrigin(): Origin {
+    const { worker, pool, outlet, offer, fanout, toPeer, now, bounds } = this.#options;
+    const log = new BlockLog(pool, Origin.frameBytes(offer), !offer.seekable);
+    log.weigh(this.#weight);
+    this.#log = log;
+    this.#trimming = new Trimming(pool);
+    return new Origin(offer, log, {
+      toSender: (message) => {
+        if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
+      },
+      available: (index) => {
+        fanout.available(index, now());
+        if (this.#remote.size === 0) return;
+        const place = log.open(index);
+        if (place === undefined) return;
+        for (const other of this.#remote) toPeer(other, { t: "available", index, place });
+        log.close(place);
+      },
+      gone: (to, before) => {
+        if (to === worker) fanout.gone(before);
+        else toPeer(to, { t: "gone", before });
+      },
+      full: (to, receiver) => {
+        if (to === worker) fanout.refuse(receiver);
+        else toPeer(to, { t: "full", receiver });
+      },
+      mostReceivers: () => bounds.limits["receivers-per-share"],
+      now,
+    });
+  }
+
+  /** The rest from the worker before is here; undefined: nothing. */
+  #inherit({ from, heir }: Awaited, estate: Estate | undefined): void {
+    if (heir !== undefined) {
+      this.#handover.give(heir, estate && this.#passThrough(from, estate));
+      return;
+    }
+    if (estate !== undefined && this.#log !== undefined) {
+      this.#log.adopt(estate.blocks, from, estate.firstKept);
+      this.#options.toPeer(from, { t: "adopted" });
+      this.origin?.inherit(estate, this.#options.now());
+    }
+    if (this.#senderFirst !== undefined) this.senderBack(this.#senderFirst);
+  }
+
+  /** Only what is ours can be given on. */
+  #passThrough(from: number, estate: Estate): Estate {
+    const { pool, offer, toPeer } = this.#options;
+    const log = new BlockLog(pool, Origin.frameBytes(offer), true);
+    log.adopt(estate.blocks, from, estate.firstKept);
+    toPeer(from, { t: "adopted" });
+    const blocks = log.handOver();
+    return { ...estate, firstKept: log.firstKept, blocks };
+  }
+
+  /** Another worker hears of new records from now on. */
+  #serve(worker: number): void {
+    if (worker === this.#options.worker || this.#remote.has(worker)) return;
+    this.#remote.add(worker);
+    if (this.#verdicts.size === 0) return;
+    this.#options.toPeer(worker, { t: "verdicts", list: this.#verdicts.list });
+  }
+
+  /** The receiver's line to any other worker is broken, whether that is seen there or not. */
+  #tellOthers(where: number, receiver: Uint8Array, next: number): void {
+    const { worker, fanout, toPeer } = this.#options;
+    for (const other of this.origin?.keptFor ?? []) {
+      if (other === where) continue;
+      if (other === worker) fanout.cameElsewhere(receiver, next);
+      else toPeer(other, { t: "came", receiver, next });
+    }
+  }
+
+  #dropOrigin(): void {
+    this.#log?.destroy();
+    this.#log = undefined;
+    this.#wantedAgain += this.origin?.wantedAgain ?? 0;
+    this.origin = undefined;
+    this.#remote.clear();
+    this.#verdicts.clear();
+  }
+}
+
+/** Whether a receiver took more than a look: one that has not agreed waits, whatever it has. */
+function hasAccepted({ state, next }: ReceiverEntry): boolean {
+  return state === "done" || ((state === "live" || state === "behind") && next > 0);
+}

@@ -1,0 +1,305 @@
+import {
+  FaultError,
+  SENT_BY,
+  WINDOW_RECORDS,
+  CREDIT_RECORDS,
+  FRAME_BYTES,
+  NONCE_BYTES,
+  channelOf,
+  checkHello,
+  equalBytes,
+  commonVersion,
+  decodeControl,
+  isFrame,
+  socketFault,
+  toHex,
+  type Message,
+  type MessageOf,
+  type SyncPrimitives,
+} from "../../protocol/mod.ts";
+
+import { Bounds } from "../limits/limits.ts";
+import type { Client, ReceiverClient, SenderClient, StrangerClient } from "./client.ts";
+import { addTotals, noTotals, totalsOf } from "../worker/measures.ts";
+import type { FromDirectory } from "../worker/thread-messages.ts";
+import type { SocketId } from "./outlet.ts";
+import { Receivers } from "./receivers.ts";
+import { Senders } from "./senders.ts";
+import { LocalShare, type ShareOptions } from "./local-share.ts";
+import { Shares } from "./share-table.ts";
+
+export interface HubOptions extends ShareOptions {
+  /** The host name by which the operator calls the relay; hellos are signed for it. */
+  readonly relayName?: string | undefined;
+  /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
+  readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
+  readonly primitives: SyncPrimitives;
+  readonly bounds?: Bounds;
+}
+
+/** A hello whose signature holds, and the channel that its key opens. */
+export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> {
+  /** 16 bytes */
+  readonly channel: Uint8Array;
+}
+
+/** One worker's logic without I/O: its sockets, its copy of the directory, its part of each share. */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #clients = new Map<SocketId, Client>();
+  readonly #shares = new Shares();
+  readonly #senders: Senders;
+  readonly #receivers: Receivers;
+  readonly #bounds: Bounds;
+  /** What the shares counted that are no more. */
+  readonly ended = noTotals();
+  #draining = false;
+  #now = 0;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#bounds = options.bounds ?? new Bounds();
+    this.#senders = new Senders({ ...options, bounds: this.#bounds }, this.#shares);
+    this.#receivers = new Receivers(options.outlet, this.#shares);
+  }
+
+  get sockets(): number {
+    return this.#clients.size;
+  }
+
+  /** Clients with a socket of their own, by what they are. */
+  get roles(): Record<Client["role"], number> {
+    const roles = { stranger: 0, sender: 0, receiver: 0 };
+    for (const [socket, { role }] of this.#clients) if (socket >= 0) roles[role]++;
+    return roles;
+  }
+
+  /** For tests and metrics. */
+  get shares(): Iterable<LocalShare> {
+    return this.#shares.all;
+  }
+
+  /** @param key of a share: its id in hex */
+  has(key: string): boolean {
+    return this.#shares.get(key) !== undefined;
+  }
+
+  // Events of sockets
+
+  /** @param address what limits for each address count it as, see `Visitor` */
+  opened(socket: SocketId, now: number, address?: string): void {
+    const { outlet, primitives, relayName } = this.#options;
+    const deadline = now + this.#bounds.limits["hello-timeout"];
+    const nonce = primitives.randomBytes(NONCE_BYTES);
+    this.#clients.set(socket, { role: "stranger", deadline, nonce, address });
+    outlet.send(socket, { t: "challenge", nonce, ...(relayName && { name: relayName }) });
+  }
+
+  /**
+   * Makes a client of this process a receiver that proves no code. It has shown the capability of a
+   * share in this channel, see `readable`.
+   * @param channel its id in hex
+   * @param address as in `opened`
+   */
+  enter(socket: SocketId, channel: string, now: number, address?: string): void {
+    this.#now = now;
+    const client: ReceiverClient = { role: "receiver", address, channel, share: undefined };
+    this.#clients.set(socket, client);
+    this.#receivers.opened(socket, client);
+  }
+
+  /**
+   * The channel, by its id in hex, of a share that this capability lets read; undefined: there is no
+   * such share, or the capability is another.
+   * @param key of the share: its id in hex
+   */
+  readable(key: string, capability: Uint8Array): string | undefined {
+    const record = this.#shares.get(key)?.record;
+    const due = record?.capability;
+    return due !== undefined && equalBytes(due, capability) ? record?.channel : undefined;
+  }
+
+  /** A binary message. `bytes` may be reused by the caller afterwards. */
+  message(socket: SocketId, bytes: Uint8Array, now: number): void {
+    this.#now = now;
+    const client = this.#clients.get(socket);
+    if (client === undefined) return;
+    try {
+      if (!isFrame(bytes)) this.#control(socket, client, decodeControl(bytes, client.role));
+      else if (client.role === "sender") this.#senders.frame(socket, client, bytes);
+      else throw new FaultError("wrong-role", "a frame");
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#options.outlet.fail(socket, socketFault(error.code), error.detail, error.after);
+    }
+  }
+
+  drained(socket: SocketId, now: number): void {
+    this.#now = now;
+    this.#shares.of(this.#clients.get(socket))?.fanout.drained(socket, now);
+  }
+
+  closed(socket: SocketId, now: number): void {
+    this.#now = now;
+    const client = this.#clients.get(socket);
+    this.#clients.delete(socket);
+    if (client?.role === "receiver") this.#receivers.closed(socket, client);
+    else if (client?.role === "sender") this.#senders.closed(socket, client);
+  }
+
+  tick(now: number): void {
+    this.#now = now;
+    for (const [socket, client] of this.#clients) {
+      if (client.role === "stranger" && now >= client.deadline) {
+        this.#clients.delete(socket);
+        const { code, detail, after } = this.#bounds.over("hello-timeout");
+        this.#options.outlet.fail(socket, socketFault(code), detail, after);
+      }
+    }
+    for (const share of this.#shares.all) share.tick(now);
+    if (this.#draining) this.#drainMore();
+  }
+
+  /** The relay ends: transfers may run on, clients in none shall come back elsewhere or later. */
+  drain(now: number): void {
+    this.#now = now;
+    this.#draining = true;
+    this.#drainMore();
+  }
+
+  #drainMore(): void {
+    const { worker, outlet, toDirectory } = this.#options;
+    for (const [socket, client] of this.#clients) {
+      if (client.role === "stranger" || client.share === undefined) {
+        outlet.fail(socket, "going-away");
+      }
+    }
+    for (const { record, home } of this.#shares.all) {
+      const { key, epoch } = record;
+      if (home.isQuiet(this.#now)) toDirectory({ t: "quiet", worker, key, epoch });
+    }
+  }
+
+  // Messages of clients
+
+  #control(socket: SocketId, client: Client, message: Message): void {
+    if (client.role === "stranger") {
+      if (message.t !== "hello") throw new FaultError("bad-message", "no hello");
+      this.#hello(socket, client, message);
+      return;
+    }
+    const senders: readonly string[] = SENT_BY[message.t];
+    if (message.t === "hello" || !senders.includes(client.role)) {
+      throw new FaultError("wrong-role", message.t);
+    }
+    if (client.role === "sender") this.#senders.message(socket, client, message);
+    else this.#receivers.message(socket, client, message, this.#now);
+  }
+
+  /** The proof comes first: without it nothing tells which tokens, channels and shares there are. */
+  #hello(socket: SocketId, { address, nonce }: StrangerClient, hello: MessageOf<"hello">): void {
+    const { outlet, primitives, relayName: name } = this.#options;
+    checkHello(hello, { nonce, name }, primitives);
+    const { role, token } = hello;
+    const id = channelOf(hello.key, primitives);
+    this.#options.admit?.(socket, { role, token, channel: id });
+    const channel = toHex(id);
+    const client: SenderClient | ReceiverClient =
+      role === "sender"
+        ? { role, channel, address, share: undefined, first: 0 }
+        : { role, channel, address, share: undefined };
+    this.#clients.set(socket, client);
+    outlet.send(socket, {
+      t: "welcome",
+      v: commonVersion({ v: hello.v, least: hello.least ?? hello.v }),
+      session: primitives.randomBytes(8),
+      limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
+    });
+    if (client.role === "sender") return;
+    if (hello.quiet === true) outlet.quiet(socket);
+    this.#receivers.opened(socket, client);
+  }
+
+  // Messages of the directory
+
+  directory(message: FromDirectory, now: number): void {
+    this.#now = now;
+    switch (message.t) {
+      case "opened":
+        this.#shareOpened(message);
+        return;
+      case "refused": {
+        this.#senders.refused(this.#clients.get(message.socket), message);
+        return;
+      }
+      case "orphaned":
+        this.#shares.get(message.key)?.orphaned(message.epoch);
+        return;
+      case "closed":
+        this.#shareClosed(message);
+        return;
+      case "dismissed":
+        this.#shareDismissed(message.key);
+        return;
+      case "worker-lost":
+        for (const share of this.#shares.all) share.workerLost(message.worker);
+        return;
+      case "peer":
+        this.#shares.get(message.key)?.peer(message, now);
+        return;
+    }
+  }
+
+  #shareOpened({ record, socket, heirOf }: Extract<FromDirectory, { t: "opened" }>): void {
+    const known = this.#shares.get(record.key);
+    const share = known ?? new LocalShare(record, this.#options, this.#bounds, () => this.#now);
+    if (known === undefined) this.#shares.add(share);
+    const replaced = share.home.ownerSocket;
+    share.opened(record, socket, heirOf);
+    if (replaced !== undefined && replaced !== socket) {
+      this.#forgetShare(replaced);
+      this.#options.outlet.fail(replaced, "replaced");
+    }
+    if (socket !== undefined) this.#senders.accepted(share, socket, this.#clients.get(socket));
+    if (known !== undefined) share.tellPresence(record.owner !== undefined);
+    else this.#receivers.announce(share);
+  }
+
+  #shareClosed({ key, fault, detail }: Extract<FromDirectory, { t: "closed" }>): void {
+    const known = this.#shares.get(key);
+    if (known === undefined) return;
+    const { ownerSocket } = known.home;
+    if (ownerSocket !== undefined && fault !== undefined && detail !== undefined) {
+      this.#options.outlet.fail(ownerSocket, socketFault(fault), detail);
+    }
+    const { share } = known.record.offer;
+    const last: Message =
+      fault === undefined ? { t: "end", share } : { t: "cancel", share, reason: fault };
+    this.#receivers.tell(known, last);
+    this.#forget(known);
+  }
+
+  /** Nobody hears that the share is over: it is not, it goes on at the next relay. */
+  #shareDismissed(key: string): void {
+    const share = this.#shares.get(key);
+    if (share === undefined) return;
+    for (const socket of this.#forget(share)) this.#options.outlet.fail(socket, "going-away");
+  }
+
+  /** @returns the sockets that were in it */
+  #forget(share: LocalShare): SocketId[] {
+    const { fanout, home } = share;
+    const sockets = [...fanout.sockets];
+    if (home.ownerSocket !== undefined) sockets.push(home.ownerSocket);
+    for (const socket of sockets) this.#forgetShare(socket);
+    share.destroy();
+    addTotals(this.ended, totalsOf(share));
+    this.#shares.delete(share);
+    return sockets;
+  }
+
+  #forgetShare(socket: SocketId): void {
+    const client = this.#clients.get(socket);
+    if (client !== undefined && client.role !== "stranger") client.share = undefined;
+  }
+}

@@ -1,0 +1,361 @@
+import {
+  ACK_EVERY_RECORDS,
+  READ_AHEAD_GAIN_RECORDS,
+  READ_AHEAD_RECORDS,
+} from "../../protocol/mod.ts";
+
+import type { RecordPlace, RecordReader } from "../log/block-log.ts";
+import type { Needs, Party } from "./read-ahead.ts";
+import type { Outlet, SendResult, SocketId } from "./outlet.ts";
+
+/** A receiver as the lanes see it. */
+export interface Reader {
+  /** Undefined: it is gone. */
+  socket: SocketId | undefined;
+  /** Next record to give to its socket. */
+  next: number;
+  acked: number;
+  /** Where it joined last, unless it went on from where it was. */
+  since: number;
+  window: number;
+  /** What it needs while it is not in the live lane. */
+  readonly party: Party;
+  /** In the live lane. */
+  live: boolean;
+  /** Times that it came into the live lane or fell out of it; for metrics. */
+  switches: number;
+}
+
+/** Whether it takes records where it is now, as it proves by acknowledging; see `NeedQueue`. */
+function isProven({ acked, since }: Reader): boolean {
+  return acked - since >= ACK_EVERY_RECORDS;
+}
+
+/**
+ * Where it ends what the sender may be asked for a reader: the one record that it came for, and after
+ * that some for each that it acknowledged. What a receiver costs that goes elsewhere is in proportion
+ * to what it took.
+ */
+function mayReadTo({ acked, since }: Reader): number {
+  return acked + 1 + READ_AHEAD_GAIN_RECORDS * (acked - since);
+}
+
+/** Frames that went one way, with their heads. */
+export interface Traffic {
+  frames: number;
+  bytes: number;
+}
+
+export interface LanesOptions {
+  readonly records: number;
+  readonly log: RecordReader;
+  readonly outlet: Outlet;
+  readonly needs: Needs;
+}
+
+/**
+ * Decides which receiver gets which record when.
+ *
+ * Live lane: those who have everything up to `#liveIndex` and can take it at once; each new record
+ * goes to all of them in one turn. Catch-up lane: all others, each with a place of its own, served
+ * from the log whenever its socket is empty and its window open. A receiver that is not ready for a record
+ * leaves the live lane, so nothing is ever queued for a socket that still has something queued: a
+ * receiver that stalls costs a part of one record.
+ */
+export class Lanes {
+  readonly #records: number;
+  #log: RecordReader;
+  readonly #outlet: Outlet;
+  readonly #needs: Needs;
+  readonly #live = new Set<Reader>();
+  #liveIndex = -1;
+  /** What the live lane needs. */
+  readonly #liveParty: Party;
+  /** Of those in it: whether one is proven, and the furthest that the sender may be asked for one. */
+  #liveProven = false;
+  #liveMayReadTo = 0;
+  /** Receivers of the catch-up lane that wait for a record that is not in the log. */
+  readonly #waiting = new Map<number, Set<Reader>>();
+  #now = 0;
+  /** Given to sockets since this was made. */
+  readonly sent: Traffic = { frames: 0, bytes: 0 };
+
+  constructor(options: LanesOptions) {
+    this.#records = options.records;
+    this.#log = options.log;
+    this.#outlet = options.outlet;
+    this.#needs = options.needs;
+    this.#liveParty = options.needs.newParty();
+  }
+
+  /** How many wait in each lane, and for which record the live one does; -1: nobody is in it. */
+  get standing(): { live: number; liveIndex: number; waiting: number } {
+    let waiting = 0;
+    for (const set of this.#waiting.values()) waiting += set.size;
+    return { live: this.#live.size, liveIndex: this.#liveIndex, waiting };
+  }
+
+  /** The record that the live lane waits for; -1: nobody is in it. */
+  get liveIndex(): number {
+    return this.#liveIndex;
+  }
+
+  /** The records come from elsewhere now. */
+  sourceChanged(log: RecordReader): void {
+    this.#log = log;
+    this.#needs.clear();
+  }
+
+  /** Something about this receiver changed: gives it all that it can take now. */
+  pump(reader: Reader, now: number): void {
+    this.#now = now;
+    if (reader.window === 0) {
+      this.withdraw(reader);
+      this.#needs.drop(reader.party);
+    } else if (reader.live) {
+      this.#hear(reader);
+    } else {
+      this.#serve(reader);
+    }
+    this.#needs.flush();
+  }
+
+  /** The log has this record now. */
+  available(index: number, now: number): void {
+    this.#now = now;
+    this.#needs.came(index);
+    const waiting = this.#waiting.get(index);
+    if (waiting !== undefined) {
+      this.#waiting.delete(index);
+      for (const reader of waiting) this.#serve(reader);
+    }
+    if (index === this.#liveIndex) this.#runLive();
+    this.#needs.flush();
+  }
+
+  /** Asks again for what was asked long ago, and looks again at `readers`. */
+  tick(readers: Iterable<Reader>, now: number): void {
+    this.#now = now;
+    this.#needs.expire(now);
+    for (const [index, waiting] of this.#waiting) {
+      if (!this.#log.has(index)) continue;
+      this.#waiting.delete(index);
+      for (const reader of waiting) this.#serve(reader);
+    }
+    if (this.#live.size > 0) {
+      if (this.#log.has(this.#liveIndex)) this.#runLive();
+      else this.#needLive(this.#isLiveReady() ? this.#liveIndex + 1 : 0);
+    }
+    for (const reader of readers) {
+      // A drain that never came must not hold anybody for ever.
+      this.#serve(reader);
+      // Nor must a receiver wait that acknowledges several records at once, as it may.
+      if (this.#waiting.get(reader.next)?.has(reader) === true) this.#need(reader, reader.next + 1);
+    }
+    this.#needs.flush();
+  }
+
+  /** Takes a receiver out of whichever lane it is in. */
+  withdraw(reader: Reader): void {
+    if (reader.live) this.#leaveLive(reader);
+    else this.#stopWaiting(reader);
+  }
+
+  /** A receiver is gone, and needs nothing any more. */
+  leave(reader: Reader): void {
+    this.withdraw(reader);
+    this.#needs.drop(reader.party);
+    this.#needs.flush();
+  }
+
+  #stopWaiting(reader: Reader): void {
+    const waiting = this.#waiting.get(reader.next);
+    if (waiting?.delete(reader) === true && waiting.size === 0) {
+      this.#waiting.delete(reader.next);
+    }
+  }
+
+  /** The share is over: nobody is served any more. */
+  destroy(): void {
+    this.#live.clear();
+    this.#waiting.clear();
+  }
+
+  /** Gives a receiver of the catch-up lane all it can take now, and finds its place. */
+  #serve(reader: Reader): void {
+    const { socket } = reader;
+    if (socket === undefined || reader.live) return;
+    this.#stopWaiting(reader);
+    while (this.#isReady(reader, socket)) {
+      if (reader.next === this.#liveIndex) {
+        this.#enterLive(reader);
+        return;
+      }
+      const { next } = reader;
+      const frame = this.#log.open(next);
+      if (frame === undefined) {
+        if (this.#opensLive(reader)) {
+          this.#liveIndex = next;
+          this.#enterLive(reader);
+        } else {
+          this.#waitFor(next, reader);
+          this.#need(reader);
+        }
+        return;
+      }
+      const result = this.#send(socket, frame);
+      this.#log.close(frame);
+      if (result === "refused") return;
+      reader.next++;
+      this.#need(reader);
+      if (result === "queued") return;
+    }
+  }
+
+  #isReady(reader: Reader, socket: SocketId): boolean {
+    return (
+      reader.next < this.#records &&
+      reader.next - reader.acked < reader.window &&
+      this.#outlet.buffered(socket) === 0
+    );
+  }
+
+  /**
+   * Whether the live lane is free for this one: nobody in it needs anything, or nobody has proven
+   * anything and this one has. Those wait in the catch-up lane then.
+   */
+  #opensLive(reader: Reader): boolean {
+    const index = this.#liveIndex;
+    if (index < this.#records && (this.#liveProven || !isProven(reader))) {
+      return this.#live.size === 0;
+    }
+    for (const other of this.#live) {
+      this.#leaveLive(other);
+      if (index >= this.#records) continue;
+      this.#waitFor(index, other);
+      this.#need(other);
+    }
+    return true;
+  }
+
+  #enterLive(reader: Reader): void {
+    reader.live = true;
+    reader.switches++;
+    this.#live.add(reader);
+    this.#needs.drop(reader.party);
+    this.#hear(reader, true);
+  }
+
+  #leaveLive(reader: Reader): void {
+    reader.live = false;
+    reader.switches++;
+    this.#live.delete(reader);
+    if (this.#live.size > 0) return;
+    this.#liveIndex = -1;
+    this.#forgetLive();
+    this.#needs.drop(this.#liveParty);
+  }
+
+  /** Serves from `#liveIndex` on as long as there is a record and somebody ready for it. */
+  #runLive(): void {
+    while (this.#live.size > 0) {
+      const index = this.#liveIndex;
+      const frame = index < this.#records ? this.#log.open(index) : undefined;
+      if (frame === undefined) {
+        if (index < this.#records) this.#needLive();
+        return;
+      }
+      this.#liveIndex = index + 1;
+      this.#forgetLive();
+      let left: Reader | undefined;
+      for (const reader of this.#live) {
+        if (this.#deliverLive(reader, frame)) {
+          this.#count(reader);
+        } else {
+          this.#leaveLive(reader);
+          left = reader;
+        }
+      }
+      this.#log.close(frame);
+      if (this.#live.size > 0) this.#needLive();
+      // Frames on their way for the lane are so for the receiver that was in it last.
+      else if (left !== undefined) this.#need(left);
+    }
+  }
+
+  /** @returns whether it stays in the lane */
+  #deliverLive(reader: Reader, frame: RecordPlace): boolean {
+    const { socket } = reader;
+    const ready = socket !== undefined && this.#isReady(reader, socket);
+    if (!ready || this.#send(socket, frame) === "refused") return false;
+    reader.next++;
+    return true;
+  }
+
+  #send(socket: SocketId, frame: RecordPlace): SendResult {
+    const result = this.#outlet.sendFrame(socket, frame);
+    if (result === "refused") return result;
+    this.sent.frames++;
+    this.sent.bytes += frame.length;
+    return result;
+  }
+
+  #waitFor(index: number, reader: Reader): void {
+    const waiting = this.#waiting.get(index);
+    if (waiting === undefined) this.#waiting.set(index, new Set([reader]));
+    else waiting.add(reader);
+  }
+
+  /** Whether one in it could be given the next record now. */
+  #isLiveReady(): boolean {
+    for (const reader of this.#live) {
+      if (reader.socket !== undefined && this.#isReady(reader, reader.socket)) return true;
+    }
+    return false;
+  }
+
+  #forgetLive(): void {
+    this.#liveProven = false;
+    this.#liveMayReadTo = 0;
+  }
+
+  #count(reader: Reader): void {
+    this.#liveProven ||= isProven(reader);
+    this.#liveMayReadTo = Math.max(this.#liveMayReadTo, mayReadTo(reader));
+  }
+
+  /** One of the live lane came or acknowledged something: more may be read ahead of all. */
+  #hear(reader: Reader, comes = false): void {
+    const proven = this.#liveProven;
+    const before = this.#liveMayReadTo;
+    this.#count(reader);
+    const more = this.#liveMayReadTo > before && before < this.#liveIndex + this.#ahead;
+    if (comes || more || proven !== this.#liveProven) this.#needLive();
+  }
+
+  /** @param least it may be asked for what lies before this in any case */
+  #needLive(least = 0): void {
+    const from = this.#liveIndex;
+    const most = Math.max(this.#liveMayReadTo, least);
+    this.#readAhead(this.#liveParty, from, most, this.#liveProven);
+  }
+
+  /** As `#needLive`, for a receiver of the catch-up lane. */
+  #need(reader: Reader, least = 0): void {
+    const { next, party } = reader;
+    const may = Math.max(mayReadTo(reader), least);
+    // The live lane needs what lies before it for all.
+    const live = this.#liveProven && next <= this.#liveIndex ? this.#liveIndex : Infinity;
+    this.#readAhead(party, next, Math.min(may, live), isProven(reader));
+  }
+
+  #readAhead(party: Party, from: number, most: number, proven: boolean): void {
+    const end = Math.max(from, Math.min(from + this.#ahead, most));
+    this.#needs.readAhead(party, { from, end, proven }, this.#log, this.#now);
+  }
+
+  /** A quarter of the log: others read elsewhere, and what comes too early is gone when needed. */
+  get #ahead(): number {
+    return Math.max(1, Math.min(READ_AHEAD_RECORDS, Math.floor(this.#log.capacity / 4)));
+  }
+}

@@ -1,0 +1,200 @@
+import { shareFault, type ShareFault } from "../../protocol/mod.ts";
+
+import type { Bounds } from "../limits/limits.ts";
+import { Fanout, type Upstream } from "./fanout.ts";
+import { HomeShare, type FanoutMessage } from "./home-share.ts";
+import type {
+  PeerEnvelope,
+  PeerMessage,
+  ShareRecord,
+  ToDirectory,
+} from "../worker/thread-messages.ts";
+import { Origin } from "./origin.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
+import { ReplicaLog } from "../log/replica.ts";
+
+export interface ShareOptions {
+  readonly worker: number;
+  readonly pool: BlockPool;
+  readonly outlet: Outlet;
+  readonly toDirectory: (message: ToDirectory) => void;
+  /** Instead of STALL_TIMEOUT_MS. */
+  readonly stallMs?: number | undefined;
+}
+
+/**
+ * One share on one worker: its receivers here, and what is at its home, if this is it. Joins the two
+ * when they are on one worker and speaks to the other worker when they are not.
+ */
+export class LocalShare {
+  readonly fanout: Fanout;
+  readonly home: HomeShare;
+  record: ShareRecord;
+  readonly #options: ShareOptions;
+  /** The worker with the log; it stays so while its sender is away. */
+  #homeWorker: number | undefined;
+  readonly #replica: ReplicaLog;
+  #wasAttached = false;
+
+  constructor(record: ShareRecord, options: ShareOptions, bounds: Bounds, now: () => number) {
+    const { offer, owner } = record;
+    const { worker, pool, outlet, stallMs } = options;
+    this.record = record;
+    this.#options = options;
+    this.#homeWorker = owner;
+    this.#replica = new ReplicaLog(pool, Origin.frameBytes(offer));
+    const upstream: Upstream = {
+      need: (needs) => this.#toHome({ t: "need", needs }),
+      report: (entries) => this.#toHome({ t: "report", entries }),
+      receipt: (receipt) => this.#toHome({ t: "receipt", receipt }),
+      floor: (next) => this.#toHome({ t: "floor", next }),
+      came: (receiver, next) => this.#toHome({ t: "came", receiver, next }),
+    };
+    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs, bounds);
+    this.fanout = fanout;
+    const toPeer = (to: number, message: PeerMessage): void => this.#toPeer(to, message);
+    this.home = new HomeShare({
+      worker,
+      pool,
+      outlet,
+      offer,
+      fanout,
+      toPeer,
+      now,
+      bounds,
+      joined: () => this.#tellDirectory({ t: "joined" }),
+      accepted: () => this.#tellDirectory({ t: "accepted" }),
+      over: ({ code, detail = "" }) =>
+        this.#tellDirectory({ t: "close", fault: shareFault(code), detail }),
+    });
+  }
+
+  /**
+   * The directory says who owns the share now.
+   * @param socket the sender's, when that is this worker
+   * @param heirOf another worker that has the log until now
+   */
+  opened(record: ShareRecord, socket: SocketId | undefined, heirOf?: number): void {
+    this.record = record;
+    this.fanout.admits(record.offer.admit === true);
+    if (record.owner === undefined) return;
+    this.#homeWorker = record.owner;
+    if (socket !== undefined) {
+      this.fanout.sourceChanged(this.home.senderCame(socket, heirOf));
+      return;
+    }
+    this.home.senderMoved(record.owner);
+    this.fanout.sourceChanged(this.#replica);
+  }
+
+  orphaned(epoch: number): void {
+    if (epoch !== this.record.epoch) return;
+    this.record = { ...this.record, owner: undefined };
+    this.tellPresence(false);
+  }
+
+  workerLost(worker: number): void {
+    this.home.workerLost(worker);
+    if (this.#homeWorker === worker) this.#homeWorker = undefined;
+  }
+
+  peer({ from, epoch, message }: PeerEnvelope, now: number): void {
+    // Handed-over state must not get lost, wherever the sender is by now.
+    if (message.t === "estate") {
+      this.home.estateCame(from, message.estate);
+      return;
+    }
+    if (message.t === "adopted") {
+      this.home.adopted(from);
+      return;
+    }
+    if (epoch !== this.record.epoch) return;
+    switch (message.t) {
+      case "available":
+        if (this.#isHome) return;
+        this.#replica.learn(message.index, message.place);
+        this.fanout.available(message.index, now);
+        return;
+      case "confirmed":
+        this.fanout.confirmed(message.receiver);
+        return;
+      case "verdicts":
+        if (!this.#isHome) this.fanout.judge(message.list);
+        return;
+      case "gone":
+        this.fanout.gone(message.before);
+        return;
+      case "full":
+        this.fanout.refuse(message.receiver);
+        return;
+      case "held-up":
+        this.fanout.heldUp(message.before);
+        return;
+      case "came":
+        if (this.#isHome) this.home.hear(message, from);
+        else this.fanout.cameElsewhere(message.receiver, message.next);
+        return;
+      default:
+        this.home.hear(message, from);
+    }
+  }
+
+  /** How many shares its channel has: together they have the part of the log that one alone would have. */
+  inChannelOf(shares: number): void {
+    const weight = Math.max(1, Math.floor(WHOLE_WEIGHT / shares));
+    this.home.weigh(weight);
+    this.#replica.weigh(weight);
+  }
+
+  tick(now: number): void {
+    this.fanout.tick(now);
+    if (this.#isHome) this.home.tick(now);
+    else this.#tellWhenDetached();
+  }
+
+  tellPresence(senderHere: boolean): void {
+    const { share } = this.record.offer;
+    for (const socket of this.fanout.sockets) {
+      this.#options.outlet.send(socket, { t: "presence", share, senderHere });
+    }
+  }
+
+  destroy(): void {
+    this.home.destroy();
+    this.fanout.destroy();
+  }
+
+  get #isHome(): boolean {
+    return this.home.origin !== undefined;
+  }
+
+  /** The origin need not tell us of records while nobody here wants them. */
+  #tellWhenDetached(): void {
+    const attached = this.fanout.attached > 0;
+    if (this.#wasAttached && !attached) this.#toHome({ t: "detached" });
+    this.#wasAttached = attached;
+  }
+
+  #toHome(message: FanoutMessage): void {
+    const { worker } = this.#options;
+    if (this.#isHome) this.home.hear(message, worker);
+    else if (this.#homeWorker !== undefined && this.#homeWorker !== worker) {
+      this.#toPeer(this.#homeWorker, message);
+    }
+  }
+
+  #tellDirectory(
+    what: { t: "joined" | "accepted" } | { t: "close"; fault: ShareFault; detail: string },
+  ): void {
+    const { worker, toDirectory } = this.#options;
+    const { key, epoch } = this.record;
+    toDirectory({ worker, key, epoch, ...what });
+  }
+
+  #toPeer(to: number, message: PeerMessage): void {
+    const { worker, toDirectory } = this.#options;
+    const { key, epoch } = this.record;
+    toDirectory({ t: "peer", from: worker, to, key, epoch, message });
+  }
+}

@@ -1,0 +1,54 @@
+import { LOG_IDLE_MS } from "../../protocol/mod.ts";
+
+import type { BlockLog } from "../log/block-log.ts";
+import type { Origin } from "./origin.ts";
+import type { BlockPool } from "../log/block-pool.ts";
+
+/** When a share gives room of its log back to others. */
+export class Trimming {
+  readonly #pool: BlockPool;
+  #idleSince: number | undefined;
+  #uses = 0;
+  #usedAt = 0;
+
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+  }
+
+  /**
+   * Room that nobody uses now goes back; a later receiver has the records read again. Where they
+   * can't be, they stay as long as nobody else is short of room. What is kept for receivers who take
+   * nothing goes back when another share has nothing at all.
+   * @param attached whether the share has receivers, at whatever worker
+   * @param abandoned whether its sender left before any of them accepted it: it goes first
+   */
+  tick(
+    log: BlockLog,
+    { keeps, offer }: Pick<Origin, "keeps" | "offer">,
+    { attached, abandoned }: { readonly attached: boolean; readonly abandoned: boolean },
+    now: number,
+  ): void {
+    if (abandoned && log.size > 0 && this.#pool.isShort) {
+      log.shrinkTo(0);
+      return;
+    }
+    if (attached || keeps) {
+      this.#idleSince = undefined;
+      const unused = !keeps && this.#isUnused(log, now);
+      log.shrinkTo(unused && this.#pool.takeStarved() ? 0 : log.fairShare);
+      return;
+    }
+    this.#idleSince ??= now;
+    if (now - this.#idleSince < LOG_IDLE_MS) return;
+    if (offer.seekable || this.#pool.isShort) log.shrinkTo(0);
+  }
+
+  /** Whether nobody read or wrote there for LOG_IDLE_MS: those who are attached take nothing. */
+  #isUnused(log: BlockLog, now: number): boolean {
+    if (log.uses !== this.#uses) {
+      this.#uses = log.uses;
+      this.#usedAt = now;
+    }
+    return log.size > 0 && now - this.#usedAt >= LOG_IDLE_MS;
+  }
+}

@@ -1,0 +1,411 @@
+import {
+  CREDIT_BESIDE_RECORDS,
+  CREDIT_RECORDS,
+  FRAME_HEADER_BYTES,
+  HELD_UP_MS,
+  NEED_AGAIN_MS,
+  FaultError,
+  isOpen,
+  type Frame,
+  type Message,
+  type Offer,
+  type ReceiverEntry,
+} from "../../protocol/mod.ts";
+
+import type { RecordLog } from "../log/block-log.ts";
+import type { Estate, PartyNeed, Receipt, RecordRun } from "../worker/thread-messages.ts";
+import { NeedQueue } from "./request-queue.ts";
+import { Pace } from "./paced-origin.ts";
+import { ReceiverNews } from "./receiver-reports.ts";
+
+/** What an origin does to the world. */
+export interface OriginOutput {
+  /** To the sender; called only while it is attached. */
+  toSender(message: Message): void;
+  /** A record is in the log now; whoever needed it can have it. */
+  available(index: number): void;
+  /** To a worker that needs some of them: records before this one can't be had any more. */
+  gone(worker: number, before: number): void;
+  /** To the worker of a receiver: the share has as many as it may have. */
+  full(worker: number, receiver: Uint8Array): void;
+  /** Receivers that the share may have. */
+  mostReceivers(): number;
+  now(): number;
+}
+
+/** Ciphertext of one data byte: the byte, the delimiter, the tag. */
+const LEAST_CIPHERTEXT = 18;
+
+/**
+ * A share at the worker that holds its sender: what to ask of the sender, and the log.
+ *
+ * `want` is credit and re-read in one. Fan-outs say which records each of their parties will read
+ * soon; what the log lacks is queued for that party and asked for in its turn, at most CREDIT_RECORDS
+ * at a time and only when the log has a place for each. So the sender is paced by the fastest receiver,
+ * and a record that fell out of the log is read again when somebody comes for it. For a share that
+ * can't be read again see `Pace`: its records come in their order, for every receiver.
+ */
+export class Origin {
+  readonly offer: Offer;
+  readonly #log: RecordLog;
+  readonly #output: OriginOutput;
+  /** The record to ask for next found no room, and nothing is on its way that would move anything. */
+  #isFull = false;
+  #fullSince: number | undefined;
+  /** Undefined: the share can be read again. */
+  readonly #pace: Pace | undefined;
+  #senderHere = false;
+  /** Whether it is known which record comes first; always, if it can be read again. */
+  #begun: boolean;
+  /** Asked for before and lost: comes first. With whether it was for a proven party. */
+  readonly #again = new Map<number, boolean>();
+  readonly #needs = new NeedQueue();
+  /** Asked of the sender and not here yet, and whether for a proven party. */
+  readonly #outstanding = new Map<number, boolean>();
+  /** Of these, those for proven parties. */
+  #provenOutstanding = 0;
+  /** The furthest record that came on this line of the sender; -1: none did. */
+  #furthest = -1;
+  /** When a record last came of those asked for, or was asked for while none was. */
+  #movedAt = 0;
+  /** Records before it were asked for. */
+  #wantedEnd = 0;
+  /** Records asked for that were asked for before. */
+  wantedAgain = 0;
+  readonly #news: ReceiverNews;
+  #arrived = 0;
+
+  constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
+    this.offer = offer;
+    this.#log = log;
+    this.#output = output;
+    this.#pace = offer.seekable ? undefined : new Pace(log);
+    this.#begun = offer.seekable;
+    this.#news = new ReceiverNews(offer.share, {
+      toSender: (message) => output.toSender(message),
+      full: (worker, receiver) => output.full(worker, receiver),
+      mostReceivers: () => output.mostReceivers(),
+    });
+  }
+
+  get log(): RecordLog {
+    return this.#log;
+  }
+
+  /** Records that came and were wanted, on whatever line; a log that is handed over brings none. */
+  get arrived(): number {
+    return this.#arrived;
+  }
+
+  /** Records asked of the sender, and queued to be asked, once for each party that needs them. */
+  get pending(): { outstanding: number; queued: number } {
+    const queued = this.#again.size + this.#needs.size;
+    return { outstanding: this.#outstanding.size, queued };
+  }
+
+  /** Whether the sender is asked for the first record of all. */
+  get wantsFirst(): boolean {
+    return this.#outstanding.has(0);
+  }
+
+  /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
+  get busy(): boolean {
+    return this.#news.busy;
+  }
+
+  /** Workers whose receivers need something that must be kept for them. */
+  get keptFor(): number[] {
+    return this.#pace?.floors.map(([worker]) => worker).filter((worker) => worker >= 0) ?? [];
+  }
+
+  /** Whether something must be kept for receivers, here or not. */
+  get keeps(): boolean {
+    return (this.#pace?.floors.length ?? 0) > 0;
+  }
+
+  /** What parties of a worker will read soon. What is here already is announced again. */
+  need(needs: readonly PartyNeed[], worker: number): void {
+    const here = new Set<number>();
+    let gone = false;
+    for (const need of needs) {
+      const lacking: number[] = [];
+      for (const { first, count } of need.runs) {
+        const end = Math.min(first + count, this.offer.records);
+        for (let index = first; index < end; index++) {
+          if (this.#log.has(index)) here.add(index);
+          else if (this.#pace !== undefined) {
+            gone ||= this.#begun && index < this.#pace.gone;
+            this.#pace.need({ ...need, end: index + 1 });
+          } else if (!this.#outstanding.has(index)) {
+            lacking.push(index);
+          }
+        }
+      }
+      if (this.#pace === undefined) this.#needs.need(worker, need, lacking);
+    }
+    for (const index of here) this.#output.available(index);
+    if (gone && this.#pace !== undefined) this.#output.gone(worker, this.#pace.gone);
+    this.#ask();
+  }
+
+  /** A worker has no receivers any more. */
+  needsNothing(worker: number): void {
+    this.#needs.forget(worker);
+  }
+
+  /** The least record that receivers of a worker need; undefined: they need none. */
+  hold(worker: number, next: number | undefined): void {
+    if (this.#pace === undefined) return;
+    if (!this.#pace.hold(worker, next) && this.#begun) this.#output.gone(worker, this.#pace.gone);
+    this.#ask();
+  }
+
+  /** Begins with nothing in the log; `first`: the first record that the sender can give. */
+  begin(first: number, now: number): void {
+    if (this.#pace === undefined || this.#begun) return;
+    this.#pace.begin(first, now);
+    this.#started();
+  }
+
+  /** Goes on with what the origin at another worker left. */
+  inherit(estate: Estate, now: number): void {
+    if (this.#pace === undefined || this.#begun) return;
+    this.#pace.inherit(estate, now);
+    for (const index of estate.missing) this.#again.set(index, true);
+    this.#started();
+    const { first, end } = this.#pace.awaited;
+    for (let index = first; index < end; index++) {
+      if (this.#log.has(index)) this.#output.available(index);
+    }
+  }
+
+  /** What the origin at another worker goes on with; this one is over. Its blocks are the log's. */
+  leave(): Omit<Estate, "blocks"> | undefined {
+    if (this.#pace === undefined || !this.#begun) return undefined;
+    this.senderLost();
+    const { asked, needed, floors, gone } = this.#pace;
+    return { asked, needed, floors, firstKept: gone, missing: [...this.#again.keys()] };
+  }
+
+  #started(): void {
+    this.#begun = true;
+    this.#tellGone();
+    this.#ask();
+  }
+
+  #tellGone(): void {
+    if (this.#pace === undefined) return;
+    const { gone } = this.#pace;
+    for (const worker of this.keptFor) this.#output.gone(worker, gone);
+  }
+
+  /**
+   * A frame from the sender. One that nobody asked for, or that is here already, is dropped.
+   * @throws FaultError `bad-message` when its size, index or last flag can't be of this share,
+   * `log-full` when there is no room for it
+   */
+  frame(frame: Frame, bytes: Uint8Array): void {
+    const { index, last, ciphertext } = frame;
+    const { records, recordSize } = this.offer;
+    // The end of an open share is where its sender says.
+    const isLast = isOpen(this.offer) ? last : index === records - 1;
+    const fits = isLast
+      ? ciphertext.length >= LEAST_CIPHERTEXT && ciphertext.length <= recordSize
+      : ciphertext.length === recordSize;
+    if (index >= records || last !== isLast || !fits) {
+      throw new FaultError("bad-message", `record ${index} is not of this share`);
+    }
+    if (!this.#noMoreAwaited(index)) return;
+    this.#arrived++;
+    this.#furthest = Math.max(this.#furthest, index);
+    this.#movedAt = this.#output.now();
+    const kept = this.#log.put(index, bytes);
+    // What was not kept did not come.
+    if (kept !== "kept" && this.#pace !== undefined) this.#again.set(index, true);
+    if (kept === "full") throw new FaultError("log-full");
+    if (kept === "kept") this.#output.available(index);
+    this.#ask();
+  }
+
+  /** What a worker says of its receivers. */
+  report(entries: readonly ReceiverEntry[], worker: number): void {
+    this.#news.report(entries, worker);
+  }
+
+  /** A worker died, and nobody else will say that its receivers are gone. */
+  workerLost(worker: number, now: number): void {
+    this.#needs.forget(worker);
+    this.#pace?.workerLost(worker, now);
+    this.#news.workerLost(worker);
+  }
+
+  receipt(receipt: Receipt): void {
+    if (this.#news.receipt(receipt) && this.#senderHere) this.#news.tellReceipt(receipt);
+  }
+
+  /** The sender took a receipt. */
+  receipted(receiver: Uint8Array): void {
+    this.#news.receipted(receiver);
+  }
+
+  /** The sender's line broke: what it was asked will not come. */
+  senderLost(): void {
+    this.#senderHere = false;
+    this.#furthest = -1;
+    const again = [...this.#outstanding, ...this.#again];
+    for (const index of this.#outstanding.keys()) this.#log.release(index);
+    this.#outstanding.clear();
+    this.#provenOutstanding = 0;
+    this.#again.clear();
+    if (this.#pace !== undefined) again.sort(([one], [other]) => one - other);
+    for (const [index, proven] of again) this.#again.set(index, proven);
+  }
+
+  /**
+   * The sender is here, on a new line; nothing is said to it before.
+   * @param first the first record that it can give
+   */
+  senderBack(first = 0): void {
+    this.#senderHere = true;
+    this.#pace?.senderHas(first);
+    const lost = [...this.#again.keys()].filter((index) => index < first);
+    for (const index of lost) {
+      this.#again.delete(index);
+      this.#pace?.lose(index + 1);
+    }
+    if (lost.length > 0) this.#tellGone();
+    this.#news.tellReceipts();
+    this.#ask();
+  }
+
+  /** Forgets who did not come back in time. */
+  expire(now: number): void {
+    this.#pace?.tick(now);
+  }
+
+  /** Tells the sender of its receivers, and asks for what had no place in the log before. */
+  tick(): void {
+    if (!this.#senderHere) return;
+    this.#news.tell();
+    this.#ask();
+    this.#askBeforeHeldBack();
+  }
+
+  /**
+   * Records that somebody waits for have had no room for HELD_UP_MS because others are far behind:
+   * told once each time.
+   * @returns the record before which those stand
+   */
+  heldUp(now: number): number | undefined {
+    const before = this.#isFull ? this.#pace?.laggards : undefined;
+    if (before === undefined) {
+      this.#fullSince = undefined;
+      return undefined;
+    }
+    this.#fullSince ??= now;
+    if (now - this.#fullSince < HELD_UP_MS) return undefined;
+    this.#fullSince = undefined;
+    return before;
+  }
+
+  /** Bytes of every frame of a share but the last. */
+  static frameBytes(offer: Offer): number {
+    return FRAME_HEADER_BYTES + offer.recordSize;
+  }
+
+  #ask(): void {
+    if (!this.#senderHere || !this.#begun) return;
+    let run: RecordRun | undefined;
+    this.#isFull = false;
+    // Half of the log is for what has come: a record must not go at once for the next one's place.
+    const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
+    const now = this.#output.now();
+    while (this.#outstanding.size < credit) {
+      const index = this.#next(credit, now);
+      if (index === undefined) break;
+      if (this.#log.has(index) || index < (this.#pace?.gone ?? 0)) {
+        this.#take(index);
+        continue;
+      }
+      if (!this.#log.reserve(index)) {
+        this.#isFull = this.#outstanding.size === 0;
+        break;
+      }
+      this.#await(index, this.#take(index));
+      if (run !== undefined && run.first + run.count === index) {
+        run.count++;
+      } else {
+        this.#want(run);
+        run = { first: index, count: 1 };
+      }
+    }
+    this.#want(run);
+  }
+
+  /**
+   * A sender may hold back all records from some on: it answers the first ones alone before its receivers
+   * are together. Then the whole credit may wait for them, and nobody new gets the first ones and can
+   * agree. So what surely comes, or may be the next of these, is asked for beside the credit. That is at
+   * most two records more, one that surely comes and the one after the furthest.
+   */
+  #askBeforeHeldBack(): void {
+    const now = this.#output.now();
+    const { size } = this.#outstanding;
+    if (this.#pace !== undefined || size === 0) return;
+    if (size >= CREDIT_RECORDS + CREDIT_BESIDE_RECORDS) return;
+    if (now - this.#movedAt < NEED_AGAIN_MS) return;
+    for (const index of this.#outstanding.keys()) if (index <= this.#furthest) return;
+    const found = this.#needs.before(this.#furthest + 2, this.#isLacking);
+    if (found === undefined || !this.#log.reserve(found.index)) return;
+    const { index } = found;
+    this.#again.delete(index);
+    this.#await(index, this.#needs.take(found));
+    this.#want({ first: index, count: 1 });
+  }
+
+  /** A record is being asked for. */
+  #await(index: number, proven: boolean): void {
+    if (this.#outstanding.size === 0) this.#movedAt = this.#output.now();
+    this.#outstanding.set(index, proven);
+    if (proven) this.#provenOutstanding++;
+    if (index < this.#wantedEnd) this.wantedAgain++;
+    else this.#wantedEnd = index + 1;
+  }
+
+  /** What to ask for next. */
+  #next(credit: number, now: number): number | undefined {
+    for (const index of this.#again.keys())
+      return this.#pace?.isNeeded(index) === false ? undefined : index;
+    if (this.#pace !== undefined) return this.#pace.next;
+    const proven = this.#provenOutstanding;
+    const newcomers = this.#outstanding.size - proven;
+    return this.#needs.next(this.#isLacking, { proven, newcomers, credit }, now);
+  }
+
+  readonly #isLacking = (index: number): boolean => {
+    return !this.#log.has(index) && !this.#outstanding.has(index);
+  };
+
+  /** @returns whether it is for a proven party */
+  #take(index: number): boolean {
+    const again = this.#again.get(index);
+    if (again !== undefined) {
+      this.#again.delete(index);
+      return again;
+    }
+    if (this.#pace === undefined) return this.#needs.taken();
+    this.#pace.advance();
+    return true;
+  }
+
+  /** @returns whether it was */
+  #noMoreAwaited(index: number): boolean {
+    if (this.#outstanding.get(index) === true) this.#provenOutstanding--;
+    return this.#outstanding.delete(index);
+  }
+
+  #want(run: RecordRun | undefined): void {
+    if (run === undefined) return;
+    this.#output.toSender({ t: "want", share: this.offer.share, ...run });
+  }
+}

@@ -1,0 +1,200 @@
+import {
+  CREDIT_RECORDS,
+  LOST_GRACE_MS,
+  READ_AHEAD_RECORDS,
+  WINDOW_RECORDS,
+} from "../../protocol/mod.ts";
+
+import { Floor } from "./low-watermark.ts";
+import type { RecordLog } from "../log/block-log.ts";
+import type { Estate, PartyNeed } from "../worker/thread-messages.ts";
+
+/** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
+const RETURNING = -1;
+
+/**
+ * What is different at the origin of a share that can't be read again: records are asked for in order,
+ * each once, and the log keeps all that a receiver needs. So the sender is paced by the slowest.
+ *
+ * Each fan-out tells the least record that its receivers need, at once when it is less than before. A
+ * word that comes late is a floor too low: it costs room, never a record.
+ */
+export class Pace {
+  readonly #log: RecordLog;
+  /** By worker; one that died has a key of its own, see `#keyOfLost`. */
+  readonly #floors = new Floor<number>();
+  /** Records before it were asked for. */
+  #askedUpTo = 0;
+  /** Somebody will read up to here. */
+  #neededUpTo = 0;
+  /** So do receivers that have proven nothing, as far as one can be that is honest; see `need`. */
+  #hoped: Pick<PartyNeed, "from" | "end"> | undefined;
+  /** Receivers may stand up to here, whatever was asked for at this origin. */
+  #reach = CREDIT_RECORDS;
+  /** Records before it are gone, or were never here. */
+  #lostBefore = 0;
+  /** Workers that told their floor, or died, before this origin knew where it begins. */
+  readonly #heard = new Set<number>();
+  readonly #died = new Set<number>();
+
+  constructor(log: RecordLog) {
+    this.#log = log;
+  }
+
+  /** Records before it can't be had any more. */
+  get gone(): number {
+    return Math.max(this.#lostBefore, this.#log.firstKept);
+  }
+
+  get asked(): number {
+    return this.#askedUpTo;
+  }
+
+  /** By worker. */
+  get floors(): [worker: number, next: number][] {
+    return this.#floors.entries();
+  }
+
+  /** Begins with an empty log at the first record that the sender still has. */
+  begin(first: number, now: number): void {
+    this.#askedUpTo = first;
+    this.#lostBefore = first;
+    // The log before was lost, and with it the lines of its receivers.
+    if (first > 0) this.#hold(RETURNING, first, now);
+    this.#hope();
+    this.#keep();
+  }
+
+  /**
+   * The sender is here, and this is the first record that it has: what it has sent and lost, to whatever
+   * relay or worker, ends CREDIT_RECORDS after that.
+   */
+  senderHas(first: number): void {
+    this.#reach = Math.max(this.#reach, first + CREDIT_RECORDS);
+    this.#hope();
+  }
+
+  /** Goes on where the log of another worker was; that is here by now. */
+  inherit({ asked, needed, floors }: Omit<Estate, "blocks">, now: number): void {
+    this.#askedUpTo = asked;
+    for (const [worker, next] of floors) {
+      // A receiver that was lost before has its grace once more: since when is not known here.
+      if (worker < 0) this.#hold(worker, next, now);
+      else if (this.#died.has(worker)) this.#hold(keyOfLost(worker), next, now);
+      else if (!this.#heard.has(worker)) this.#floors.set(worker, next);
+    }
+    for (const worker of this.#heard) {
+      const next = this.#floors.get(worker);
+      if (next !== undefined) this.#floors.set(worker, this.#within(next));
+    }
+    this.#neededUpTo = Math.max(this.#neededUpTo, needed);
+    this.#hope();
+    this.#keep();
+  }
+
+  /** The sender does not have records before this one, and neither has the log. */
+  lose(before: number): void {
+    this.#lostBefore = Math.max(this.#lostBefore, before);
+  }
+
+  /** @returns false when some of what is needed is gone */
+  hold(worker: number, next: number | undefined): boolean {
+    this.#heard.add(worker);
+    if (next === undefined) this.#floors.delete(worker);
+    else this.#floors.set(worker, this.#within(next));
+    this.#keep();
+    return next === undefined || next >= this.gone;
+  }
+
+  workerLost(worker: number, now: number): void {
+    this.#died.add(worker);
+    const next = this.#floors.get(worker);
+    this.#floors.delete(worker);
+    if (next !== undefined) this.#hold(keyOfLost(worker), next, now);
+    this.#keep();
+  }
+
+  /** Somebody will read up to here. */
+  get needed(): number {
+    return this.#neededUpTo;
+  }
+
+  /** Records that somebody needs and that may be here; no more than a log holds. */
+  get awaited(): { first: number; end: number } {
+    const end = Math.min(this.#neededUpTo, this.#askedUpTo);
+    return { first: Math.max(this.#floors.least ?? end, this.gone), end };
+  }
+
+  /**
+   * No receiver that only says where it is can be further than what was asked for so far, or, where a
+   * log was lost, further than what its sender may have sent and forgot. One that says so must not have
+   * the sender run ahead of all others.
+   */
+  need({ from, end, proven }: Pick<PartyNeed, "from" | "end" | "proven">): void {
+    if (proven) {
+      this.#neededUpTo = Math.max(this.#neededUpTo, end);
+      return;
+    }
+    this.#hoped = { from, end };
+    this.#hope();
+  }
+
+  #hope(): void {
+    const hoped = this.#hoped;
+    if (hoped === undefined || hoped.from > Math.max(this.#askedUpTo, this.#reach)) return;
+    this.#neededUpTo = Math.max(this.#neededUpTo, hoped.end);
+    this.#hoped = undefined;
+  }
+
+  /** The next record that was never asked for, if somebody will read it. */
+  get next(): number | undefined {
+    return this.isNeeded(this.#askedUpTo) ? this.#askedUpTo : undefined;
+  }
+
+  isNeeded(index: number): boolean {
+    return index < this.#neededUpTo;
+  }
+
+  /**
+   * The record before which receivers stand that are behind another; undefined: the last may be the
+   * only one. It can't have been sent more than its window, nor ask for more than comes after that.
+   */
+  get laggards(): number | undefined {
+    const { least } = this.#floors;
+    if (least === undefined) return undefined;
+    const others = this.#neededUpTo > least + WINDOW_RECORDS + READ_AHEAD_RECORDS + 1;
+    return others ? least + 1 : undefined;
+  }
+
+  /** `next` is being asked for. */
+  advance(): void {
+    this.#askedUpTo++;
+  }
+
+  tick(now: number): void {
+    this.#floors.tick(now);
+    this.#keep();
+  }
+
+  /** For receivers whose worker or log is gone: they have until then to come back. */
+  #hold(key: number, next: number, now: number): void {
+    this.#floors.set(key, Math.min(next, this.#floors.get(key) ?? next));
+    this.#floors.lose(key, now + LOST_GRACE_MS);
+  }
+
+  /** A record that is gone is needed in vain. */
+  #within(next: number): number {
+    return Math.max(next, this.gone);
+  }
+
+  #keep(): void {
+    const { least } = this.#floors;
+    this.#log.keepFrom(least ?? Infinity);
+    // For nobody nothing must take the place of what somebody may come back for.
+    if (least === undefined) this.#neededUpTo = 0;
+  }
+}
+
+function keyOfLost(worker: number): number {
+  return RETURNING - 1 - worker;
+}

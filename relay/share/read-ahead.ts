@@ -1,0 +1,135 @@
+import { NEED_AGAIN_MS } from "../../protocol/mod.ts";
+
+import type { RecordReader } from "../log/block-log.ts";
+import type { PartyNeed, RecordRun } from "../worker/thread-messages.ts";
+
+/** A record that somebody asked for; another one each time that it is lacking anew. */
+interface Asked {
+  readonly since: number;
+  came: boolean;
+}
+
+/**
+ * One that needs records of its own: a receiver of the catch-up lane, or the whole live lane. The
+ * origin divides what it asks of the sender between parties.
+ */
+export class Party {
+  /** Of its fan-out. */
+  readonly number: number;
+  /** The address that limits count it as; parties with the same one share a turn. */
+  group: string | undefined;
+  /** It needs records from here on, and said so of those before `upTo`. */
+  from = 0;
+  upTo = 0;
+  /** What of these it said itself that it needs; READ_AHEAD_RECORDS at most. */
+  readonly said = new Map<number, Asked>();
+
+  constructor(number: number) {
+    this.number = number;
+  }
+}
+
+/** What a party needs from now on, and no more. */
+export interface Ahead {
+  readonly from: number;
+  readonly end: number;
+  /** Whether somebody in it takes records where it is now, and acknowledges them. */
+  readonly proven: boolean;
+}
+
+/**
+ * The records that the parties of one fan-out will read soon and the log lacks. Each party says for
+ * itself what it needs, once, and again when it did not come for NEED_AGAIN_MS and it still waits;
+ * when it moves, what it said before holds no more. So a party never waits for another's turn, and no
+ * record is read for one that has gone elsewhere.
+ */
+export class Needs {
+  readonly #records: number;
+  readonly #ask: (needs: PartyNeed[]) => void;
+  /** Said to be needed by whomever and not here yet. */
+  readonly #asked = new Map<number, Asked>();
+  /** To be said at the next flush. */
+  #fresh: PartyNeed[] = [];
+  #parties = 0;
+
+  constructor(records: number, ask: (needs: PartyNeed[]) => void) {
+    this.#records = records;
+    this.#ask = ask;
+  }
+
+  newParty(): Party {
+    return new Party(this.#parties++);
+  }
+
+  /** A party needs that, and nothing else any more. */
+  readAhead(party: Party, { from, end, proven }: Ahead, log: RecordReader, now: number): void {
+    const until = Math.min(end, this.#records);
+    const { said } = party;
+    const moved = from < party.from || from > party.upTo;
+    const dropped = moved && isWaitedFor(party);
+    if (moved) party.upTo = from;
+    for (const index of said.keys()) if (moved || index < from) said.delete(index);
+    const runs: RecordRun[] = [];
+    for (let index = from; index < until; index++) {
+      if (log.has(index)) continue;
+      const asked = this.#asked.get(index);
+      // Another party's word is not enough: it may go elsewhere, and its need with it.
+      if (asked !== undefined && said.get(index) === asked) continue;
+      // Asked first counts: else one that asks again and again would keep others from doing so.
+      const lacking = asked ?? { since: now, came: false };
+      this.#asked.set(index, lacking);
+      said.set(index, lacking);
+      const last = runs.at(-1);
+      if (last !== undefined && last.first + last.count === index) last.count++;
+      else runs.push({ first: index, count: 1 });
+    }
+    party.from = from;
+    party.upTo = Math.max(party.upTo, until);
+    if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
+  }
+
+  /** A party needs nothing any more. */
+  drop(party: Party): void {
+    const waitedFor = isWaitedFor(party);
+    party.upTo = party.from;
+    party.said.clear();
+    if (waitedFor) this.#say(party, party.from, false, []);
+  }
+
+  came(index: number): void {
+    const asked = this.#asked.get(index);
+    if (asked === undefined) return;
+    asked.came = true;
+    this.#asked.delete(index);
+  }
+
+  /** An old need may be said again. */
+  expire(now: number): void {
+    for (const [index, { since }] of this.#asked) {
+      if (now - since >= NEED_AGAIN_MS) this.#asked.delete(index);
+    }
+  }
+
+  /** The source that was told knows nothing of it any more. */
+  clear(): void {
+    this.#asked.clear();
+  }
+
+  /** Says all that is new. */
+  flush(): void {
+    if (this.#fresh.length === 0) return;
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    this.#ask(fresh);
+  }
+
+  #say({ number, group, from }: Party, end: number, proven: boolean, runs: RecordRun[]): void {
+    this.#fresh.push({ party: number, group, proven, from, end, runs });
+  }
+}
+
+/** Whether the source may still be asked for something because of what a party said. */
+function isWaitedFor({ from, said }: Party): boolean {
+  for (const [index, { came }] of said) if (index >= from && !came) return true;
+  return false;
+}

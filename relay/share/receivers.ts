@@ -1,0 +1,111 @@
+import {
+  equalBytes,
+  toHex,
+  type Message,
+  type MessageOf,
+  type OfferSeen,
+} from "../../protocol/mod.ts";
+
+import type { ReceiverClient } from "./client.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { LocalShare } from "./local-share.ts";
+import type { Shares } from "./share-table.ts";
+
+interface Channel {
+  readonly name: string;
+  readonly sockets: Set<SocketId>;
+}
+
+/** The receivers of a worker: what they hear of their channel's shares, and which they join. */
+export class Receivers {
+  readonly #outlet: Outlet;
+  readonly #shares: Shares;
+  readonly #byChannel = new Map<string, Channel>();
+
+  constructor(outlet: Outlet, shares: Shares) {
+    this.#outlet = outlet;
+    this.#shares = shares;
+  }
+
+  opened(socket: SocketId, client: ReceiverClient): void {
+    const { channel } = client;
+    let others = this.#byChannel.get(channel);
+    if (others === undefined) {
+      others = { name: channel, sockets: new Set() };
+      this.#byChannel.set(channel, others);
+    }
+    others.sockets.add(socket);
+    // The string that all have and not the one just made: there is a client for each.
+    client.channel = others.name;
+    const list = this.#shares.inChannel(channel).map(asSeen);
+    this.#outlet.send(socket, { t: "offers", list });
+  }
+
+  closed(socket: SocketId, client: ReceiverClient): void {
+    const others = this.#byChannel.get(client.channel);
+    others?.sockets.delete(socket);
+    if (others?.sockets.size === 0) this.#byChannel.delete(client.channel);
+    this.#shares.of(client)?.fanout.closed(socket);
+  }
+
+  message(socket: SocketId, client: ReceiverClient, message: Message, now: number): void {
+    if (message.t === "join") {
+      this.#join(socket, client, message, now);
+      return;
+    }
+    const share = this.#shares.of(client);
+    if (share === undefined) return;
+    switch (message.t) {
+      case "ack":
+        if (isAbout(share, message.share)) share.fanout.ack(socket, message, now);
+        return;
+      case "complete":
+        if (isAbout(share, message.share)) share.fanout.complete(socket, message);
+        return;
+      case "leave":
+        if (!isAbout(share, message.share)) return;
+        share.fanout.leave(socket, message.reason);
+        client.share = undefined;
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A share came to its channel. */
+  announce(share: LocalShare): void {
+    this.tell(share, { t: "offers", list: [asSeen(share)] });
+  }
+
+  /** To everyone in the channel of the share, also who did not join it. */
+  tell({ record: { channel } }: LocalShare, message: Message): void {
+    for (const socket of this.#byChannel.get(channel)?.sockets ?? []) {
+      this.#outlet.send(socket, message);
+    }
+  }
+
+  #join(socket: SocketId, client: ReceiverClient, join: MessageOf<"join">, now: number): void {
+    const key = toHex(join.share);
+    const share = this.#shares.get(key);
+    // A share of another channel is as unknown as one that never was.
+    if (share?.record.channel !== client.channel) {
+      const reason = "no-such-share";
+      this.#outlet.send(socket, { t: "cancel", share: join.share, reason });
+      return;
+    }
+    if (client.share !== undefined && client.share !== key) {
+      this.#shares.of(client)?.fanout.closed(socket);
+    }
+    // As with the channel's.
+    client.share = share.record.key;
+    share.fanout.join(socket, join, now, client.address);
+  }
+}
+
+function asSeen({ record }: LocalShare): OfferSeen {
+  return { ...record.offer, senderHere: record.owner !== undefined };
+}
+
+function isAbout(share: LocalShare, id: Uint8Array): boolean {
+  return equalBytes(share.record.offer.share, id);
+}

@@ -1,0 +1,251 @@
+import {
+  NEWCOMER_BURST_RECORDS,
+  NEWCOMER_CREDIT_RECORDS,
+  NEWCOMER_RATE,
+  NEWCOMER_TURN_RECORDS,
+  NEWCOMERS_ALONE_MS,
+  READ_AHEAD_RECORDS,
+} from "../../protocol/mod.ts";
+
+import type { PartyNeed } from "../worker/thread-messages.ts";
+
+/** A party, at any worker, and the records that it needs and that are neither here nor on their way. */
+interface Needy {
+  readonly key: string;
+  readonly group: string;
+  proven: boolean;
+  /** It needs nothing outside. */
+  from: number;
+  end: number;
+  /** In the order in which it needs them; READ_AHEAD_RECORDS at most. */
+  readonly records: Set<number>;
+}
+
+/** Records asked of the sender and not here yet, by the kind of party that they were asked for. */
+export interface OnTheWay {
+  readonly proven: number;
+  readonly newcomers: number;
+  /** How many there may be of both together. */
+  readonly credit: number;
+}
+
+export interface Found {
+  readonly needy: Needy;
+  readonly index: number;
+}
+
+interface Candidate extends Found {
+  /** Newcomers also have records out of turn: of their token bucket, or because nobody else is there. */
+  readonly how: "in turn" | "allowed" | "alone";
+}
+
+/** Parties in the order of their turns: round robin between groups, and within each between parties. */
+class Turns {
+  readonly #groups = new Map<string, Map<string, Needy>>();
+
+  put(needy: Needy): void {
+    const { key, group } = needy;
+    const parties = this.#groups.get(group);
+    if (parties === undefined) this.#groups.set(group, new Map([[key, needy]]));
+    else parties.set(key, needy);
+  }
+
+  delete({ key, group }: Needy): void {
+    const parties = this.#groups.get(group);
+    parties?.delete(key);
+    if (parties?.size === 0) this.#groups.delete(group);
+  }
+
+  /** Whose turn it is. */
+  get first(): Needy | undefined {
+    for (const parties of this.#groups.values()) {
+      for (const needy of parties.values()) return needy;
+    }
+    return undefined;
+  }
+
+  /** It had its turn. */
+  pass(needy: Needy): void {
+    const { key, group } = needy;
+    const parties = this.#groups.get(group);
+    if (parties?.delete(key) !== true) return;
+    parties.set(key, needy);
+    this.#groups.delete(group);
+    this.#groups.set(group, parties);
+  }
+}
+
+/**
+ * What the parties of all workers need of one sender, and whose turn it is to have a record read.
+ *
+ * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
+ * client one small message to become one, so all newcomers together have a part of the sender's uplink:
+ * one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE while none does, and
+ * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the
+ * addresses have turns of one record, and within an address its parties; a party whose address is not counted is a group of its own.
+ */
+export class NeedQueue {
+  /** Parties that need something. */
+  readonly #needy = new Map<string, Needy>();
+  readonly #proven = new Turns();
+  readonly #newcomers = new Turns();
+  /** Records read for proven parties since the last one for a newcomer. */
+  #since = NEWCOMER_TURN_RECORDS;
+  /** Records that newcomers may have now, although no proven party needs any: a token bucket. */
+  #allowed = NEWCOMER_BURST_RECORDS;
+  #allowedAt = 0;
+  /** When a proven party last needed or awaited a record. */
+  #provenAt = -Infinity;
+  /** What `next` gave last. */
+  #candidate: Candidate | undefined;
+  #size = 0;
+
+  /** Records that are queued; one counts for each party that needs it. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * What a party says of itself. What it needed before stays where it lies within what it needs now.
+   * @param lacking of what it needs from now on: those that are neither here nor on their way
+   */
+  need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
+    const key = `${worker}/${need.party}`;
+    const known = this.#needy.get(key);
+    this.#candidate = undefined;
+    if (known !== undefined) this.#move(known, need, need.group ?? key);
+    if (lacking.length > 0) this.#add(key, need, lacking);
+  }
+
+  /** A worker died, or has no receivers any more. */
+  forget(worker: number): void {
+    this.#candidate = undefined;
+    for (const needy of this.#needy.values()) {
+      if (!needy.key.startsWith(`${worker}/`)) continue;
+      for (const index of needy.records) this.#delete(needy, index);
+    }
+  }
+
+  /**
+   * The record to ask for next.
+   * @param isLacking whether a record is neither here nor on its way
+   */
+  next(isLacking: (index: number) => boolean, onTheWay: OnTheWay, now: number): number | undefined {
+    this.#candidate = this.#choose(isLacking, onTheWay, now);
+    return this.#candidate?.index;
+  }
+
+  /** Some record before `end`, whoever's turn it is. Looks at all parties, so it is not for each event. */
+  before(end: number, isLacking: (index: number) => boolean): Found | undefined {
+    for (const needy of this.#needy.values()) {
+      for (const index of needy.records) {
+        const isNeeded = index >= needy.from && index < needy.end;
+        if (isNeeded && index < end && isLacking(index)) return { needy, index };
+      }
+    }
+    return undefined;
+  }
+
+  /** What `before` gave is being asked for. @returns whether a proven party needs it */
+  take({ needy, index }: Found): boolean {
+    const { proven } = needy;
+    this.#candidate = undefined;
+    this.#turns(needy).pass(needy);
+    this.#delete(needy, index);
+    return proven;
+  }
+
+  /** What `next` gave last is being asked for. @returns whether a proven party needs it */
+  taken(): boolean {
+    const candidate = this.#candidate;
+    if (candidate === undefined) return false;
+    const proven = this.take(candidate);
+    if (proven) this.#since++;
+    else if (candidate.how === "in turn") this.#since = 0;
+    else if (candidate.how === "allowed") this.#allowed--;
+    return proven;
+  }
+
+  get #isNewcomersTurn(): boolean {
+    return this.#since >= NEWCOMER_TURN_RECORDS - 1;
+  }
+
+  #choose(
+    isLacking: (index: number) => boolean,
+    { proven: wait, newcomers, credit }: OnTheWay,
+    now: number,
+  ): Candidate | undefined {
+    const proven = this.#first(this.#proven, isLacking);
+    if (proven !== undefined || wait > 0) this.#provenAt = now;
+    const alone = now - this.#provenAt >= NEWCOMERS_ALONE_MS;
+    const share = Math.min(NEWCOMER_CREDIT_RECORDS, Math.floor(credit / 4));
+    const most = Math.max(1, share);
+    const newcomer = newcomers < most ? this.#first(this.#newcomers, isLacking) : undefined;
+    if (newcomer === undefined) return proven && { ...proven, how: "in turn" };
+    // All came at once, as after a restart of the relay. The places are their part all the same: whoever
+    // begins among many who only storm must not wait for a whole credit before each of its first records.
+    if (alone) return { ...newcomer, how: "alone" };
+    if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
+    if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };
+    this.#allow(now);
+    return this.#allowed >= 1 ? { ...newcomer, how: "allowed" } : undefined;
+  }
+
+  /** Forgets on the way what nobody needs any more. */
+  #first(turns: Turns, isLacking: (index: number) => boolean): Found | undefined {
+    for (let needy = turns.first; needy !== undefined; needy = turns.first) {
+      for (const index of needy.records) {
+        const isNeeded = index >= needy.from && index < needy.end;
+        if (isNeeded && isLacking(index)) return { needy, index };
+        this.#delete(needy, index);
+      }
+    }
+    return undefined;
+  }
+
+  #allow(now: number): void {
+    const more = ((now - this.#allowedAt) / 1000) * NEWCOMER_RATE;
+    this.#allowed = Math.min(NEWCOMER_BURST_RECORDS, this.#allowed + Math.max(0, more));
+    this.#allowedAt = now;
+  }
+
+  #move(needy: Needy, { from, end, proven }: PartyNeed, group: string): void {
+    needy.from = from;
+    needy.end = end;
+    for (const index of needy.records) {
+      if (group !== needy.group || index < from || index >= end) this.#delete(needy, index);
+    }
+    if (needy.records.size === 0 || needy.proven === proven) return;
+    this.#turns(needy).delete(needy);
+    needy.proven = proven;
+    this.#turns(needy).put(needy);
+  }
+
+  #add(key: string, need: PartyNeed, lacking: readonly number[]): void {
+    const { group = key, proven, from, end } = need;
+    let needy = this.#needy.get(key);
+    if (needy === undefined) {
+      needy = { key, group, proven, from, end, records: new Set() };
+      this.#needy.set(key, needy);
+      this.#turns(needy).put(needy);
+    }
+    for (const index of lacking) {
+      if (needy.records.size >= READ_AHEAD_RECORDS) return;
+      if (needy.records.has(index)) continue;
+      needy.records.add(index);
+      this.#size++;
+    }
+  }
+
+  #delete(needy: Needy, index: number): void {
+    if (!needy.records.delete(index)) return;
+    this.#size--;
+    if (needy.records.size > 0) return;
+    this.#turns(needy).delete(needy);
+    this.#needy.delete(needy.key);
+  }
+
+  #turns({ proven }: Needy): Turns {
+    return proven ? this.#proven : this.#newcomers;
+  }
+}

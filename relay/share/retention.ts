@@ -1,0 +1,117 @@
+import {
+  LOST_GRACE_MS,
+  PAUSE_GRACE_MS,
+  RECEIVERS_PER_SHARE,
+  type LeaveReason,
+} from "../../protocol/mod.ts";
+
+import { Floor } from "./low-watermark.ts";
+import type { Reader } from "./lanes.ts";
+import type { RecordReader } from "../log/block-log.ts";
+
+/** A receiver that has not agreed yet joins with a window of one record at most. */
+export const NOT_AGREED_WINDOW = 1;
+
+/** A receiver for which something may be kept. */
+export interface KeptFor extends Reader {
+  /** Its id in hex. */
+  readonly key: string;
+  /** It said that it goes. */
+  left: LeaveReason | undefined;
+  /** When it last acknowledged something new, or waited for us, or was paused. */
+  progressAt: number;
+  /** Nothing is kept for it before it has acknowledged more than that; -1: as for others. */
+  unpaced: number;
+}
+
+/**
+ * What the receivers of one fan-out need of a share that can't be read again: the least of it is what
+ * the log must keep, and who makes no progress is kept nothing for.
+ */
+export class Keeping {
+  readonly #records: number;
+  readonly #stallMs: number;
+  readonly #tell: (least: number | undefined) => void;
+  readonly #floor = new Floor<string>();
+  #told: number | undefined;
+  /** How far those had come that stalled. */
+  readonly #stalled = new Map<string, number>();
+
+  /** @param tell is told the least record needed whenever it changes; undefined: none is */
+  constructor(records: number, stallMs: number, tell: (least: number | undefined) => void) {
+    this.#records = records;
+    this.#stallMs = stallMs;
+    this.#tell = tell;
+  }
+
+  joined(receiver: KeptFor, attaches: boolean, now: number): void {
+    if (attaches) receiver.progressAt = now;
+    receiver.unpaced = this.#stalled.get(receiver.key) ?? -1;
+    this.changed(receiver, now);
+  }
+
+  acked(receiver: KeptFor, before: number, now: number): void {
+    const kept = this.#floor.get(receiver.key) !== undefined;
+    if (receiver.acked > before || !kept) receiver.progressAt = now;
+    this.changed(receiver, now);
+  }
+
+  /** Keeps what it lacks as long as it is here and its window open, and for a while after. */
+  changed({ key, socket, window, acked, unpaced, left }: KeptFor, now: number): void {
+    if (acked > unpaced) this.#stalled.delete(key);
+    if (acked <= unpaced || acked >= this.#records) this.#floor.delete(key);
+    else if (socket !== undefined && window > 0) this.#floor.set(key, acked);
+    else if (socket !== undefined) this.#floor.lose(key, now + PAUSE_GRACE_MS);
+    else if (left !== undefined || window <= NOT_AGREED_WINDOW) this.#floor.delete(key);
+    else this.#floor.lose(key, now + LOST_GRACE_MS);
+    this.#tellLeast();
+  }
+
+  /** It is at another worker, and needs `next` there. @returns whether nothing is kept here any more */
+  cameElsewhere(key: string, next: number): boolean {
+    const kept = this.#floor.get(key);
+    // A receiver that is further has been here since.
+    if (kept === undefined || kept > next) return false;
+    this.#floor.delete(key);
+    this.#tellLeast();
+    return true;
+  }
+
+  /** Whether it makes no progress, though it could; if so, nothing is kept for it from now on. */
+  stalls(receiver: KeptFor, log: RecordReader, now: number): boolean {
+    const { next, acked } = receiver;
+    const waits = next === acked && !log.has(next);
+    if (waits || this.#floor.get(receiver.key) === undefined) receiver.progressAt = now;
+    if (now - receiver.progressAt < this.#stallMs) return false;
+    this.giveUp(receiver);
+    return true;
+  }
+
+  /** It holds up others, and nothing is kept for it from now on. */
+  giveUp(receiver: KeptFor): void {
+    const { key, acked } = receiver;
+    if (this.#stalled.size < RECEIVERS_PER_SHARE) this.#stalled.set(key, acked);
+    receiver.unpaced = acked;
+  }
+
+  /** Lets go of what was kept for those who did not come back. */
+  tick(now: number): void {
+    this.#floor.tick(now);
+    this.#tellLeast();
+  }
+
+  /** To somebody new, who knows nothing of us. */
+  tellAgain(): void {
+    this.#told = this.#floor.least;
+    this.#tell(this.#told);
+  }
+
+  clear(): void {
+    this.#floor.clear();
+    this.#stalled.clear();
+  }
+
+  #tellLeast(): void {
+    if (this.#floor.least !== this.#told) this.tellAgain();
+  }
+}

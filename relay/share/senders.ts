@@ -1,0 +1,193 @@
+import {
+  FaultError,
+  cancelReason,
+  shareFault,
+  MANIFEST_BYTES,
+  dataPerRecord,
+  decodeFrame,
+  equalBytes,
+  isOfShare,
+  isOpen,
+  shareIdFromProof,
+  toHex,
+  type Message,
+  type MessageOf,
+  type Offer,
+  type ShareFault,
+  type SyncPrimitives,
+} from "../../protocol/mod.ts";
+
+import type { Bounds } from "../limits/limits.ts";
+import type { Client, SenderClient } from "./client.ts";
+import type { FromDirectory, ToDirectory } from "../worker/thread-messages.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { LocalShare } from "./local-share.ts";
+import type { Shares } from "./share-table.ts";
+
+export interface SendersOptions {
+  readonly worker: number;
+  readonly outlet: Outlet;
+  readonly toDirectory: (message: ToDirectory) => void;
+  readonly primitives: SyncPrimitives;
+  readonly bounds: Bounds;
+}
+
+/**
+ * The senders of a worker. The directory decides whose a share is, so an offer is a claim until it
+ * answers, and much may happen to the sender before:
+ *
+ *   offer --claim--> directory --opened--> accepted --> frames --end, cancel--> close
+ *                              --refused-> failed
+ */
+export class Senders {
+  readonly #options: SendersOptions;
+  readonly #shares: Shares;
+  /** Senders that were through before the directory answered their claim, and how they ended. */
+  readonly #endedEarly = new Map<SocketId, ShareFault | undefined>();
+
+  constructor(options: SendersOptions, shares: Shares) {
+    this.#options = options;
+    this.#shares = shares;
+  }
+
+  message(socket: SocketId, client: SenderClient, message: Message): void {
+    switch (message.t) {
+      case "offer":
+        this.#offer(socket, client, message);
+        return;
+      case "receipted":
+        this.#ownedBy(socket, client)?.home.receipted(message.receiver);
+        return;
+      case "admit":
+      case "dismiss": {
+        const { receiver } = message;
+        const dismissed = message.t === "dismiss" ? message.reason : undefined;
+        const share = this.#ownedBy(socket, client);
+        if (share === undefined || !equalBytes(share.record.offer.share, message.share)) return;
+        share.home.judge({ receiver, dismissed });
+        return;
+      }
+      case "end":
+        this.#ended(socket, client, undefined);
+        return;
+      case "cancel":
+        this.#ended(socket, client, cancelReason(message.reason));
+        return;
+      default:
+        return;
+    }
+  }
+
+  frame(socket: SocketId, client: SenderClient, bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    const share = this.#ownedBy(socket, client);
+    if (share?.home.origin === undefined) {
+      throw new FaultError("bad-message", "a frame without an accepted offer");
+    }
+    if (!isOfShare(frame.tag, share.record.offer.share)) {
+      throw new FaultError("bad-message", "a frame of another share");
+    }
+    if (this.#isTooLarge(share, frame.index)) {
+      const { code, detail = "" } = this.#options.bounds.over("share-bytes");
+      this.#close(share, shareFault(code), detail);
+      return;
+    }
+    share.home.frame(share.home.origin, frame, bytes);
+  }
+
+  /** The directory gave the share to the sender at this socket. @param client undefined: it closed */
+  accepted(share: LocalShare, socket: SocketId, client: Client | undefined): void {
+    if (this.#endedEarly.has(socket)) {
+      share.home.senderLost();
+      this.#close(share, this.#endedEarly.get(socket));
+      this.#endedEarly.delete(socket);
+      return;
+    }
+    if (client?.role === "sender" && client.share === share.record.key) {
+      this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
+      share.home.senderBack(client.first);
+    } else {
+      // The sender went away while its claim was on the way.
+      this.#lost(share);
+    }
+  }
+
+  /** The directory did not give it the share. @param client undefined: it closed */
+  refused(
+    client: Client | undefined,
+    { socket, key, fault, detail, after }: Extract<FromDirectory, { t: "refused" }>,
+  ): void {
+    this.#endedEarly.delete(socket);
+    if (client?.role !== "sender" || client.share !== key) return;
+    client.share = undefined;
+    this.#options.outlet.fail(socket, fault, detail, after);
+  }
+
+  closed(socket: SocketId, client: SenderClient): void {
+    const share = this.#ownedBy(socket, client);
+    if (share !== undefined) this.#lost(share);
+  }
+
+  #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
+    if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
+    const { worker, primitives, toDirectory, bounds } = this.#options;
+    const { t: _, proof, capability, first = 0, ...offer } = message;
+    if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
+      throw new FaultError("not-your-share");
+    }
+    if (this.#isTooMuch(offer)) throw bounds.over("share-bytes");
+    const key = toHex(offer.share);
+    client.share = key;
+    client.first = first;
+    const { channel, address } = client;
+    toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, address });
+  }
+
+  /** A sender's word on its share may be wrong: its records alone can be more. */
+  #isTooMuch(offer: Offer): boolean {
+    const most = this.#options.bounds.limits["share-bytes"];
+    if (offer.bytes > most) return true;
+    // The last record may be short, and the manifest is no part of what is bounded.
+    const full = (offer.records - 1) * dataPerRecord(offer.recordSize);
+    return !isOpen(offer) && full > most + MANIFEST_BYTES;
+  }
+
+  /** Of a share whose end nobody knows, whether those before this record are too much. */
+  #isTooLarge({ record: { offer } }: LocalShare, index: number): boolean {
+    if (!isOpen(offer)) return false;
+    // The first has the manifest. They are counted with their padding: it takes as much room.
+    return (
+      (index - 1) * dataPerRecord(offer.recordSize) > this.#options.bounds.limits["share-bytes"]
+    );
+  }
+
+  /** @param fault undefined: as it should */
+  #ended(socket: SocketId, client: SenderClient, fault: ShareFault | undefined): void {
+    const share = this.#ownedBy(socket, client);
+    if (share !== undefined) this.#close(share, fault);
+    else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
+  }
+
+  #lost(share: LocalShare): void {
+    share.home.senderLost();
+    const { key, epoch } = share.record;
+    const { worker, toDirectory } = this.#options;
+    toDirectory({ t: "orphan", worker, key, epoch });
+  }
+
+  /** @param detail the relay's reason, which the sender does not know yet */
+  #close(
+    { record: { key, epoch } }: LocalShare,
+    fault: ShareFault | undefined,
+    detail?: string,
+  ): void {
+    const { worker, toDirectory } = this.#options;
+    toDirectory({ t: "close", worker, key, epoch, fault, detail });
+  }
+
+  /** The sender's share, once the directory gave it to this socket. */
+  #ownedBy(socket: SocketId, client: SenderClient): LocalShare | undefined {
+    const share = this.#shares.of(client);
+    return share?.home.ownerSocket === socket ? share : undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Client } from "./client.ts";
+import type { LocalShare } from "./local-share.ts";
+
+/** The shares that a worker knows, by id and by channel. */
+export class Shares {
+  readonly #byKey = new Map<string, LocalShare>();
+  readonly #byChannel = new Map<string, Set<LocalShare>>();
+
+  get all(): Iterable<LocalShare> {
+    return this.#byKey.values();
+  }
+
+  get(key: string): LocalShare | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** The share that this client sends or receives. */
+  of(client: Client | undefined): LocalShare | undefined {
+    if (client === undefined || client.role === "stranger") return undefined;
+    return client.share === undefined ? undefined : this.#byKey.get(client.share);
+  }
+
+  inChannel(channel: string): LocalShare[] {
+    return [...(this.#byChannel.get(channel) ?? [])];
+  }
+
+  add(share: LocalShare): void {
+    const { key, channel } = share.record;
+    this.#byKey.set(key, share);
+    const others = this.#byChannel.get(channel) ?? new Set();
+    this.#byChannel.set(channel, others.add(share));
+    this.#tellNumber(channel);
+  }
+
+  delete(share: LocalShare): void {
+    const { key, channel } = share.record;
+    this.#byKey.delete(key);
+    const others = this.#byChannel.get(channel);
+    others?.delete(share);
+    if (others?.size === 0) this.#byChannel.delete(channel);
+    this.#tellNumber(channel);
+  }
+
+  /** Shares of one channel have one part of the log among them. */
+  #tellNumber(channel: string): void {
+    const shares = this.inChannel(channel);
+    for (const share of shares) share.inChannelOf(shares.length);
+  }
+}

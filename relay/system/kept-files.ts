@@ -1,0 +1,68 @@
+import { FaultError } from "../../protocol/mod.ts";
+
+import { looksOf } from "./file-text.ts";
+
+/** What a look at the files found: nothing new, something else in them, or what is wrong with them. */
+export type FilesLook =
+  | { readonly found: "same" }
+  | { readonly found: "changed" }
+  | { readonly found: "trouble"; readonly why: string };
+
+/**
+ * What files of the operator hold, which may change at any time: written over, renamed, or links that
+ * lead elsewhere. Files that are wrong change nothing.
+ */
+export class KeptFiles<Value> {
+  readonly #paths: readonly string[];
+  readonly #isSame: (one: Value, other: Value) => boolean;
+  #value: Value;
+  /** What the files looked like when they were read last. */
+  #seen: string;
+  /** They were wrong, and nobody was told: whoever replaces them may not be through. */
+  #isSuspect = false;
+
+  /** @throws what `read` throws */
+  constructor(
+    paths: readonly string[],
+    read: () => Value,
+    isSame: (one: Value, other: Value) => boolean,
+  ) {
+    this.#paths = paths;
+    this.#isSame = isSame;
+    this.#seen = this.#looks();
+    this.#value = read();
+  }
+
+  get value(): Value {
+    return this.#value;
+  }
+
+  /**
+   * Looks whether they hold something else. Of files that are wrong it tells once.
+   * @param insists somebody asked: what is wrong is told at once, and again
+   * @param read throws FaultError for files that are wrong
+   */
+  look(insists: boolean, read: () => Value): FilesLook {
+    const looks = this.#looks();
+    const haveChanged = looks !== this.#seen;
+    if (!haveChanged && !insists && !this.#isSuspect) return { found: "same" };
+    this.#seen = looks;
+    let value: Value;
+    try {
+      value = read();
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      const wait = !insists && (haveChanged || !this.#isSuspect);
+      this.#isSuspect = wait;
+      return wait ? { found: "same" } : { found: "trouble", why: error.detail ?? error.code };
+    }
+    this.#isSuspect = false;
+    const isSame = this.#isSame(value, this.#value);
+    this.#value = value;
+    return { found: isSame ? "same" : "changed" };
+  }
+
+  #looks(): string {
+    return this.#paths.map(looksOf).join(", ");
+  }
+}

@@ -1,0 +1,189 @@
+/** What a worker counts all the time, and what it says of itself when the main thread asks. */
+import { TICK_MS, type FaultCode } from "../../protocol/mod.ts";
+
+import type { Entrances } from "../lobby/mod.ts";
+import type { Hub } from "../share/hub.ts";
+import type { MemoryBudget, MemoryMeasures } from "../limits/memory-budget.ts";
+import type { LocalShare } from "../share/local-share.ts";
+import type { Sockets } from "../net/sockets.ts";
+
+/** Of shares with something to tell, those with most bytes are told; a message stays below 1 MiB. */
+const SHARES_MEASURED = 1000;
+/** A delay is the most of this window or of the one before, whoever asks how often. ms */
+const DELAY_WINDOW_MS = 10_000;
+
+/** What only grows: frames are records with their heads, all else is too little to count. */
+export interface Totals {
+  framesIn: number;
+  bytesIn: number;
+  framesOut: number;
+  bytesOut: number;
+  /** Records that senders were asked for a second time. */
+  wantedAgain: number;
+}
+
+export interface LaneCounts {
+  live: number;
+  catchUp: number;
+  /** Receivers that have not agreed, or stopped to take. */
+  paused: number;
+}
+
+/** What one worker has of a share. */
+export interface ShareMeasures {
+  /** Share id in hex. */
+  readonly key: string;
+  readonly totals: Totals;
+  readonly lanes: LaneCounts;
+  /** Records that the least and the most of the receivers here have; undefined: there is none. */
+  readonly least: number | undefined;
+  readonly most: number | undefined;
+  /** Blocks of the log. */
+  readonly blocks: number;
+  /** Where its sender's line comes from, when it ends here. */
+  readonly sender: string | undefined;
+}
+
+/** By door, then by role, how many are here. */
+export type ClientCounts = Readonly<
+  Record<"socket" | "text" | "http", Readonly<Record<"stranger" | "sender" | "receiver", number>>>
+>;
+
+export interface WorkerMeasures {
+  readonly worker: number;
+  readonly totals: Totals;
+  /** WebSockets that were opened. */
+  readonly opened: number;
+  /** Faults that were told, by code. */
+  readonly faults: Readonly<Partial<Record<FaultCode, number>>>;
+  readonly clients: ClientCounts;
+  readonly lanes: LaneCounts;
+  /** Bytes given to sockets that the kernel has not taken, over all and of the socket with most. */
+  readonly buffered: number;
+  readonly bufferedMost: number;
+  /** What is held for clients. */
+  readonly memory: MemoryMeasures;
+  /** The most that its event loop was late in the last 10 to 20 s. ms */
+  readonly delay: number;
+  readonly shares: readonly ShareMeasures[];
+}
+
+export function noTotals(): Totals {
+  return { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, wantedAgain: 0 };
+}
+
+export function addTotals(into: Totals, more: Totals): void {
+  into.framesIn += more.framesIn;
+  into.bytesIn += more.bytesIn;
+  into.framesOut += more.framesOut;
+  into.bytesOut += more.bytesOut;
+  into.wantedAgain += more.wantedAgain;
+}
+
+export function noLanes(): LaneCounts {
+  return { live: 0, catchUp: 0, paused: 0 };
+}
+
+export function addLanes(into: LaneCounts, more: LaneCounts): void {
+  into.live += more.live;
+  into.catchUp += more.catchUp;
+  into.paused += more.paused;
+}
+
+export function totalsOf({ fanout, home }: LocalShare): Totals {
+  return {
+    framesIn: home.came.frames,
+    bytesIn: home.came.bytes,
+    framesOut: fanout.sent.frames,
+    bytesOut: fanout.sent.bytes,
+    wantedAgain: home.wantedAgain,
+  };
+}
+
+export interface MeasuresOptions {
+  readonly worker: number;
+  readonly hub: Hub;
+  readonly sockets: Sockets;
+  readonly entrances: Entrances;
+  readonly memory: MemoryBudget;
+}
+
+/** The counts of one worker. Counting costs an addition; all else is done when somebody asks. */
+export class Measures {
+  readonly #options: MeasuresOptions;
+  readonly #faults: Partial<Record<FaultCode, number>>;
+  #tickedAt: number | undefined;
+  #windowAt = 0;
+  #delay = 0;
+  #delayBefore = 0;
+
+  /** @param faults told so far by code; counted where they are told */
+  constructor(options: MeasuresOptions, faults: Partial<Record<FaultCode, number>>) {
+    this.#options = options;
+    this.#faults = faults;
+  }
+
+  /** The worker's timer, which should come each TICK_MS. */
+  tick(now: number): void {
+    const late = this.#tickedAt === undefined ? 0 : now - this.#tickedAt - TICK_MS;
+    this.#tickedAt = now;
+    if (now - this.#windowAt >= DELAY_WINDOW_MS) {
+      this.#windowAt = now;
+      this.#delayBefore = this.#delay;
+      this.#delay = 0;
+    }
+    this.#delay = Math.max(this.#delay, late);
+  }
+
+  take(): WorkerMeasures {
+    const { worker, hub, sockets, entrances, memory } = this.#options;
+    const totals = { ...hub.ended };
+    const lanes = noLanes();
+    const shares: ShareMeasures[] = [];
+    for (const share of hub.shares) {
+      const measured = this.#share(share);
+      addTotals(totals, measured.totals);
+      addLanes(lanes, measured.lanes);
+      if (bytesOf(measured) > 0 || share.fanout.attached > 0 || measured.sender !== undefined) {
+        shares.push(measured);
+      }
+    }
+    if (shares.length > SHARES_MEASURED) {
+      shares.sort((one, other) => bytesOf(other) - bytesOf(one));
+      shares.length = SHARES_MEASURED;
+    }
+    const { sum, most } = sockets.bufferedOfAll();
+    return {
+      worker,
+      totals,
+      opened: sockets.openedEver,
+      faults: { ...this.#faults },
+      clients: { socket: hub.roles, ...entrances.roles },
+      lanes,
+      buffered: sum,
+      bufferedMost: most,
+      memory: memory.measures,
+      delay: Math.max(this.#delay, this.#delayBefore),
+      shares,
+    };
+  }
+
+  #share(share: LocalShare): ShareMeasures {
+    const { live, catchUp, paused, least, most } = share.fanout.standing;
+    const { ownerSocket, blocks } = share.home;
+    const isAnybodyHere = share.fanout.attached > 0;
+    return {
+      key: share.record.key,
+      totals: totalsOf(share),
+      lanes: { live, catchUp, paused },
+      least: isAnybodyHere ? least : undefined,
+      most: isAnybodyHere ? most : undefined,
+      blocks,
+      sender: ownerSocket === undefined ? undefined : this.#options.sockets.addressOf(ownerSocket),
+    };
+  }
+}
+
+function bytesOf({ totals }: ShareMeasures): number {
+  return totals.bytesIn + totals.bytesOut;
+}

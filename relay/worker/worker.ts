@@ -1,0 +1,277 @@
+import { ARRIVALS_MS, FAREWELL_MS, TICK_MS, type FaultCode } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+
+import { Bounds } from "../limits/limits.ts";
+import { socketEvents } from "./entry.ts";
+import { Crowd } from "../limits/address-table.ts";
+import { Door, type ClientData } from "./router.ts";
+import { Arrivals } from "../net/arrivals.ts";
+import { Accepting } from "./accepting.ts";
+import type { TlsPair } from "../access/certificate.ts";
+import { Egress } from "../net/egress.ts";
+import type { Inside } from "../net/client-router.ts";
+import { Entrances } from "../lobby/mod.ts";
+import { Hub } from "../share/hub.ts";
+import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "../net/listener.ts";
+import { openHint } from "../net/tls-hint.ts";
+import { Measures } from "./measures.ts";
+import { MemoryBudget } from "../limits/memory-budget.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "./thread-messages.ts";
+import { Native } from "../system/native.ts";
+import { BlockPool, blocksOf, noteDescriptors } from "../log/block-pool.ts";
+import type { SocketId } from "../share/outlet.ts";
+import { refusal } from "../net/http-refusal.ts";
+import { Refusals } from "../limits/refusal-counters.ts";
+import { Reports } from "./reports.ts";
+import { Rest } from "./idle-gc.ts";
+import { Sockets } from "../net/sockets.ts";
+import { reportStats } from "./stats.ts";
+import { Turnstile } from "../net/connection-limiter.ts";
+
+declare const self: Worker;
+
+/** What befalls clients that do nothing wrong. */
+const ORDINARY: ReadonlySet<FaultCode> = new Set(["going-away", "replaced", "hello-timeout"]);
+
+/** As that of other threads; it never goes back. */
+function sharedClock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function nameOf(publicOrigin: string | undefined): string | undefined {
+  return publicOrigin === undefined ? undefined : new URL(publicOrigin).hostname;
+}
+
+function post(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+function start({
+  worker,
+  workers,
+  hostname,
+  port,
+  pool: buffers,
+  zeroCopy,
+  stallMs,
+  lobby,
+  stats,
+  reportLevel,
+  policy,
+  tls,
+  httpPort,
+  descriptors,
+  refusals,
+  crowd,
+  egress: egressBuffer,
+}: WorkerStart): (message: ToWorker) => void {
+  const clock = (): number => performance.now();
+  const kernel = Native.open();
+  const native = zeroCopy && buffers.file !== undefined ? kernel : undefined;
+  if (kernel !== undefined) noteDescriptors(buffers, worker, kernel.descriptors);
+  const pool = new BlockPool(buffers, worker, native);
+  pool.channelBlocks = blocksOf(policy.limits["channel-log-bytes"]);
+  const drained = (id: SocketId): void => hub.drained(id, clock());
+  const reports = new Reports((each) => post({ t: "report", report: each }), reportLevel);
+  const faults: Partial<Record<FaultCode, number>> = {};
+  const countFault = (code: FaultCode): void => {
+    faults[code] = (faults[code] ?? 0) + 1;
+  };
+  const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
+  pool.capped = () => bounds.count("channel-log-bytes");
+  const memory = new MemoryBudget(clock);
+  const arrivals = kernel && new Arrivals(kernel, tls !== undefined);
+  const sockets = new Sockets({
+    arrivals,
+    memory,
+    pool,
+    native,
+    meter: kernel,
+    bounds,
+    clock,
+    drained,
+    failed: ({ visitor }, code, detail) => {
+      countFault(code);
+      reports.report({
+        level: ORDINARY.has(code) ? "debug" : "info",
+        event: "fault-told",
+        fields: { code, address: visitor.address, ...(detail !== undefined && { detail }) },
+      });
+    },
+  });
+  const inside: Inside = {
+    opened: (id, address) => hub.opened(id, clock(), address),
+    message: (id, bytes) => hub.message(id, bytes, clock()),
+    drained,
+    closed: (id) => hub.closed(id, clock()),
+    has: (share) => hub.has(share),
+    readable: (share, capability) => hub.readable(share, capability),
+    enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
+  };
+  const egress = new Egress({ buffer: egressBuffer, bounds, clock: sharedClock, turn: drained });
+  const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
+  const entrances = new Entrances({
+    sockets,
+    pool,
+    inside,
+    clock,
+    turnstile,
+    egress,
+    meter: kernel,
+    // Bun alone has the keys of a line with TLS.
+    wire: tls === undefined ? kernel : undefined,
+    arrivals,
+    bounds,
+    memory,
+    lobby,
+    failed: countFault,
+  });
+  const hub = new Hub({
+    worker,
+    pool,
+    outlet: entrances.outlet,
+    primitives: nodePrimitives,
+    toDirectory: post,
+    stallMs,
+    bounds,
+    relayName: nameOf(policy.access.publicOrigin),
+    admit: (id, hello) => door.admit(id, hello),
+  });
+
+  const { report } = reports;
+  const door = new Door({ policy, sockets, entrances, turnstile, lobby, reports });
+  const rest = new Rest();
+  const measures = new Measures({ worker, hub, sockets, entrances, memory }, faults);
+
+  const websocket = socketEvents({
+    door,
+    sockets,
+    text: entrances.text,
+    hub,
+    egress,
+    rest,
+    report,
+    clock,
+    lobby,
+  });
+
+  const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
+    Bun.serve<ClientData>({
+      hostname,
+      port: at,
+      tls: pair,
+      reusePort: CAN_SHARE_PORT && (workers > 1 || tls !== undefined),
+      idleTimeout: HTTP_IDLE_SECONDS,
+      // Nobody out there is shown our code.
+      development: false,
+      error(mistake) {
+        // As one in any other handler: this worker is no longer to be trusted.
+        setImmediate(() => {
+          throw mistake;
+        });
+        return refusal(500, "The relay made a mistake.");
+      },
+      // Bodies are read as they come and kept nowhere.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request, server) => {
+        rest.busy(clock());
+        return door.fetch(request, server);
+      },
+      websocket,
+    });
+  const listener = new Listener({
+    open: (at, pair) => {
+      const server = open(at, pair);
+      kernel?.keepAlive();
+      return server;
+    },
+    port,
+    tls,
+  });
+  if (kernel !== undefined) kernel.ownPort = listener.port;
+  const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
+  const listeners = [listener, ...(hint === undefined ? [] : [hint])];
+  const accepting = new Accepting(listeners, descriptors, report);
+  const timer = setInterval(() => {
+    hub.tick(clock());
+    sockets.tick();
+    entrances.tick();
+    memory.tick();
+    arrivals?.tick();
+    door.tick(clock());
+    rest.tick(clock(), memory.passed);
+    measures.tick(clock());
+    reports.tick(clock());
+    accepting.tick(clock());
+  }, TICK_MS);
+  const looking = arrivals && setInterval(() => arrivals.look(), ARRIVALS_MS);
+  const reporting = stats
+    ? reportStats({
+        worker,
+        hub,
+        buffered: () => sockets.bufferedOfAll(),
+        report: (each) => post({ t: "stats", stats: each }),
+      })
+    : undefined;
+  post({ t: "ready", port: listener.port, httpPort: hint?.port });
+
+  const farewell = async (): Promise<void> => {
+    // A socket counts as closed while what it was sent last still waits for room, and whoever is in
+    // a transfer has much on its way: the line would be reset and the reason lost.
+    const busy =
+      entrances.size > 0 ||
+      [...hub.shares].some(({ fanout, home }) => {
+        return fanout.attached > 0 || home.ownerSocket !== undefined;
+      });
+    sockets.failAll("going-away");
+    entrances.farewell();
+    if (busy) await Bun.sleep(FAREWELL_MS);
+    clearInterval(timer);
+    clearInterval(looking);
+    clearInterval(reporting);
+    await Promise.all(listeners.map((each) => each.end()));
+    sockets.dispose();
+    egress.dispose();
+    post({ t: "drained" });
+  };
+
+  return (message) => {
+    switch (message.t) {
+      case "start":
+        return;
+      case "measure":
+        post({ t: "measures", measures: measures.take() });
+        return;
+      case "ping":
+        post({ t: "pong" });
+        return;
+      case "policy":
+        door.policy = message.policy;
+        bounds.limits = message.policy.limits;
+        pool.channelBlocks = blocksOf(bounds.limits["channel-log-bytes"]);
+        return;
+      case "certificate":
+        listener.renew(message.tls);
+        return;
+      case "drain":
+        for (const each of listeners) each.close();
+        entrances.drain();
+        hub.drain(clock());
+        return;
+      case "farewell":
+        for (const each of listeners) each.close();
+        void farewell();
+        return;
+      default:
+        hub.directory(message, clock());
+    }
+  };
+}
+
+if (!Bun.isMainThread) {
+  let handle: ((message: ToWorker) => void) | undefined;
+  self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+    if (handle !== undefined) handle(data);
+    else if (data.t === "start") handle = start(data);
+  });
+}
