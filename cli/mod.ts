@@ -10,7 +10,7 @@ export type { ClientEvent } from "./job/events.ts";
 export type { Answer, Outcome } from "./job/jobs.ts";
 export type { ReceiveOptions, SendOptions } from "./library/library.ts";
 export type { OnExists } from "./job/policy.ts";
-export type { SendWhat } from "./send/source.ts";
+export type { SendWhat } from "./job/jobs.ts";
 
 /** `send` of library.ts, whose options may come from a program without types. */
 export function send(options: SendOptions): Client {

@@ -7,6 +7,7 @@ export * from "./wire/bytes.ts";
 export * from "./code/code.ts";
 export * from "./wire/control.ts";
 export * from "./crypto/crypto.ts";
+export * from "./wire/display.ts";
 export * from "./content/dangers.ts";
 export * from "./wire/faults.ts";
 export * from "./wire/wire-faults.ts";

@@ -21,6 +21,43 @@ interface Layer {
   readonly lazily?: string;
 }
 
+/**
+ * The rooms of each layer, from the top to the bottom: a file may import from its own room and from
+ * rooms below it. `mod.ts` and `main.ts` in the layer's own folder are rooms of one file.
+ */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  relay: [
+    "mod.ts",
+    "main",
+    "admin",
+    "worker",
+    "lobby",
+    "net",
+    "share",
+    "access",
+    "limits",
+    "log",
+    "system",
+  ],
+  cli: [
+    "main.ts",
+    "mod.ts",
+    "commands",
+    "operator",
+    "screen",
+    "library",
+    "send",
+    "receive",
+    "connection",
+    "job",
+    "system",
+  ],
+  protocol: ["mod.ts", "session", "content", "crypto", "code", "wire"],
+};
+
+/** Files that may lie in the folder of a layer itself. */
+const FILES_OUTSIDE_ROOMS = 6;
+
 const product = new Map<string, Layer>([
   [
     "protocol",
@@ -88,6 +125,70 @@ function allowed(
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
   return (layer.packages ?? dependencies).includes(packageName);
+}
+
+/** The files of the product that a file imports, lazily too. */
+function importsOf(file: SourceFile): string[] {
+  return scanner
+    .scanImports(asValueImports(file.text))
+    .filter(({ path }) => path.startsWith("."))
+    .map(({ path }) => posix.join(posix.dirname(file.path), path));
+}
+
+/** The room of a file, as its layer and the place in the order; undefined outside the product. */
+function roomOf(path: string): { readonly layer: string; readonly floor: number } | undefined {
+  const [layer = "", room = ""] = path.split("/");
+  const rooms = ROOMS[layer];
+  return rooms === undefined ? undefined : { layer, floor: rooms.indexOf(room) };
+}
+
+/** One sentence per file that lies in no room, and per import that points up to another room. */
+export function wrongRooms(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) => {
+    const from = roomOf(file.path);
+    if (from === undefined) return [];
+    if (from.floor === -1) return [`${file.path} lies in no room`];
+    return importsOf(file).flatMap((path) => {
+      const to = roomOf(path);
+      if (to === undefined || to.layer !== from.layer || to.floor >= from.floor) return [];
+      return [`${file.path} must not import ${path}, which lies above it`];
+    });
+  });
+}
+
+/** One sentence per layer whose own folder holds too many files. */
+export function crowdedLayers(files: readonly SourceFile[]): string[] {
+  return Object.keys(ROOMS).flatMap((layer) => {
+    const outside = files.filter(({ path }) => posix.dirname(path) === layer);
+    if (outside.length <= FILES_OUTSIDE_ROOMS) return [];
+    return [`${layer}/ holds ${outside.length} files outside its rooms`];
+  });
+}
+
+/** Files that import each other in a circle, one list per circle (Tarjan's algorithm). */
+export function circles(files: readonly SourceFile[]): string[][] {
+  const imports = new Map(files.map((file) => [file.path, importsOf(file)] as const));
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const open: string[] = [];
+  const visit = (path: string): number => {
+    const number = order.size;
+    order.set(path, number);
+    let low = number;
+    open.push(path);
+    for (const next of imports.get(path) ?? []) {
+      if (!imports.has(next)) continue;
+      if (!order.has(next)) low = Math.min(low, visit(next));
+      else if (open.includes(next)) low = Math.min(low, order.get(next) ?? number);
+    }
+    if (low === number) {
+      const circle = open.splice(open.indexOf(path));
+      if (circle.length > 1) found.push(circle.toSorted());
+    }
+    return low;
+  };
+  for (const { path } of files) if (!order.has(path)) visit(path);
+  return found;
 }
 
 const transpiler = new Bun.Transpiler({ loader: "ts" });

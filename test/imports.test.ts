@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 
 import manifest from "../package.json" with { type: "json" };
-import { outsideWorld, wrongArrows, type SourceFile } from "./import-arrows.ts";
+import {
+  circles,
+  crowdedLayers,
+  outsideWorld,
+  wrongArrows,
+  wrongRooms,
+  type SourceFile,
+} from "./import-arrows.ts";
 
 const root = `${import.meta.dir}/..`;
 const dependencies = Object.keys(manifest.dependencies);
@@ -24,6 +31,18 @@ describe("the imports of the tree", () => {
     const files = await sources("{protocol,relay,cli,web}");
     expect(files.length).toBeGreaterThan(0);
     expect(wrongArrows(files, dependencies)).toEqual([]);
+  });
+
+  test("point down from room to room", async () => {
+    expect(wrongRooms(await sources("{protocol,relay,cli}"))).toEqual([]);
+  });
+
+  test("form no circle, lazy imports and types counted", async () => {
+    expect(circles(await sources("{protocol,relay,cli,web,bench}"))).toEqual([]);
+  });
+
+  test("start from rooms: few files lie beside them", async () => {
+    expect(crowdedLayers(await sources("{protocol,relay,cli}"))).toEqual([]);
   });
 
   test("protocol/ uses no clock, no I/O and nothing of Bun", async () => {
@@ -82,6 +101,35 @@ describe("the checker", () => {
     ],
   ])("allows in %s: %s", (path, text) => {
     expect(arrows(path, text)).toEqual([]);
+  });
+
+  test("finds an import that points up, also a lazy one and one of a type", () => {
+    const up = [
+      { path: "relay/log/a.ts", text: `import { x } from "../share/b.ts"; x();` },
+      { path: "relay/log/b.ts", text: `import type { X } from "../share/b.ts"; let x: X;` },
+      { path: "cli/system/c.ts", text: `await import("../commands/d.ts");` },
+      { path: "cli/d.ts", text: "" },
+      { path: "relay/share/e.ts", text: `import { x } from "../log/a.ts"; x();` },
+    ];
+    expect(wrongRooms(up)).toEqual([
+      "relay/log/a.ts must not import relay/share/b.ts, which lies above it",
+      "relay/log/b.ts must not import relay/share/b.ts, which lies above it",
+      "cli/system/c.ts must not import cli/commands/d.ts, which lies above it",
+      "cli/d.ts lies in no room",
+    ]);
+  });
+
+  test("finds a circle of lazy and of type imports, and a crowded folder", () => {
+    const ring = [
+      { path: "relay/a.ts", text: `import type { B } from "./b.ts"; let b: B;` },
+      { path: "relay/b.ts", text: `await import("./c.ts");` },
+      { path: "relay/c.ts", text: `export * from "./a.ts";` },
+      { path: "relay/d.ts", text: `import "./a.ts";` },
+    ];
+    expect(circles(ring)).toEqual([["relay/a.ts", "relay/b.ts", "relay/c.ts"]]);
+    const seven = Array.from({ length: 7 }, (_, index) => ({ path: `cli/${index}.ts`, text: "" }));
+    expect(crowdedLayers(seven)).toEqual(["cli/ holds 7 files outside its rooms"]);
+    expect(crowdedLayers(seven.slice(1))).toEqual([]);
   });
 
   test.each([

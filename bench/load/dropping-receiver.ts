@@ -5,7 +5,7 @@
  * was right.
  */
 import { Line } from "../../cli/connection/relay-line.ts";
-import { relayAddress } from "../../cli/library/client.ts";
+import { relayAddress } from "../../cli/connection/relay-address.ts";
 import {
   CLIENT_TICK_MS,
   CONFIRM_MS,

@@ -1,5 +1,5 @@
 /** The table of all commands: help, completions, the manual page and docs/reference/cli.md are made from it. */
-import type { Command } from "./command.ts";
+import type { Command, NamedCommand, Registry } from "./command.ts";
 
 /** By the words that call it. Each is loaded when it is needed. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -73,8 +73,11 @@ export function furtherCommands(words: readonly string[], length: number): reado
 }
 
 /** Every command with the words that call it. */
-export async function loadAll(): Promise<readonly (readonly [word: string, command: Command])[]> {
+export async function loadAll(): Promise<readonly NamedCommand[]> {
   return Promise.all(
     Object.entries(commands).map(async ([word, load]) => [word, await load()] as const),
   );
 }
+
+/** The table as the commands get it from the dispatcher. */
+export const registry: Registry = { commands, loadAll, aliasesOf };

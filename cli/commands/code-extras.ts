@@ -1,5 +1,5 @@
 import { usage } from "../system/args.ts";
-import { webLink } from "../connection/web-link.ts";
+import { webLink } from "../connection/relay-address.ts";
 
 export interface CodeWishes {
   readonly json: boolean;

@@ -14,7 +14,7 @@ import {
   CODE_TRIES,
   CODE_WORDS,
 } from "../../protocol/wire/limits.ts";
-import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { usage } from "../system/args.ts";
 import { tellAtTerminal } from "../screen/own-terminal.ts";
 import { askLine, canAsk } from "../screen/prompts.ts";

@@ -26,7 +26,12 @@ interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
   /** Options of which one at most makes sense: one that is given shuts out configured ones. */
   readonly rivals?: readonly (readonly (keyof Args & string)[])[];
   /** @param raw the words after the command's name. @returns the exit code */
-  run(values: Values<Args, Many>, raw: readonly string[], args: ArgsDef): Promise<number>;
+  run(
+    values: Values<Args, Many>,
+    raw: readonly string[],
+    args: ArgsDef,
+    registry: Registry,
+  ): Promise<number>;
 }
 
 /** A command as data, with arguments that are checked before it runs. */
@@ -42,7 +47,19 @@ export interface Command {
   readonly definition: CommandDef;
   readonly examples: Spec<ArgsDef, never>["examples"];
   /** @returns the exit code. @throws FaultError */
-  run(raw: readonly string[]): Promise<number>;
+  run(raw: readonly string[], registry: Registry): Promise<number>;
+}
+
+/** A command with the words that call it. */
+export type NamedCommand = readonly [word: string, command: Command];
+
+/** The table of all commands. The dispatcher hands it in, so that no command imports it. */
+export interface Registry {
+  /** By the words that call a command. */
+  readonly commands: Readonly<Record<string, () => Promise<Command>>>;
+  readonly loadAll: () => Promise<readonly NamedCommand[]>;
+  /** The words that call a command besides its own. */
+  readonly aliasesOf: (name: string) => readonly string[];
 }
 
 export function command<const Args extends ArgsDef, const Many extends keyof Args & string = never>(
@@ -61,7 +78,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
     settable,
     definition: { meta: { name, description }, args },
     examples,
-    run: async (raw) => {
+    run: async (raw, registry) => {
       const { words, values: texts } = checkArgs(raw, args, many);
       const parsed = parseArgs([...raw], args);
       const given = Object.keys(args).filter((name) => parsed[name] !== undefined);
@@ -69,8 +86,9 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         name.replace("fileshare ", ""),
         { args, settable, many },
         process.env,
+        registry,
       );
-      await warnOfVariables(settable);
+      await warnOfVariables(settable, registry);
       for (const group of rivals) {
         if (!group.some((rival) => given.includes(rival))) continue;
         for (const rival of group) settings.delete(rival);
@@ -91,7 +109,12 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         return [name, typeof value === "string" ? value : undefined];
       });
       try {
-        return await spec.run(Object.fromEntries(values) as Values<Args, Many>, raw, args);
+        return await spec.run(
+          Object.fromEntries(values) as Values<Args, Many>,
+          raw,
+          args,
+          registry,
+        );
       } catch (error) {
         throw withOrigin(error, given, settings);
       }
@@ -100,12 +123,11 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
 }
 
 /** On stderr, so that a slip in a variable's name is found before it hurts. */
-async function warnOfVariables(settable: readonly string[]): Promise<void> {
+async function warnOfVariables(settable: readonly string[], registry: Registry): Promise<void> {
   if (!Object.keys(process.env).some((name) => name.startsWith("FILESHARE_"))) return;
   const { unknownVariables } = await import("./unknown-variables.ts");
   const all = async (): Promise<string[]> => {
-    const { loadAll } = await import("./all.ts");
-    return (await loadAll()).flatMap(([, command]) => command.settable.map(variableFor));
+    return (await registry.loadAll()).flatMap(([, command]) => command.settable.map(variableFor));
   };
   for (const sentence of await unknownVariables(process.env, settable.map(variableFor), all)) {
     process.stderr.write(`fileshare: ${sentence}\n`);

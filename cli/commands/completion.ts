@@ -17,5 +17,6 @@ export default command({
       "for fish, from the next start on",
     ],
   ],
-  run: async ({ shell }) => (await import("./run-completion.ts")).runCompletion(shell),
+  run: async ({ shell }, _raw, _args, registry) =>
+    (await import("./run-completion.ts")).runCompletion(shell, registry),
 });

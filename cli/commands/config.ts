@@ -16,5 +16,6 @@ export default command({
   ],
   typedOnly: ["edit", "path", "example", "json"],
   rivals: [["edit", "path", "example", "json"]],
-  run: async (values) => (await import("./run-config.ts")).runConfig(values),
+  run: async (values, _raw, _args, registry) =>
+    (await import("./run-config.ts")).runConfig(values, registry),
 });

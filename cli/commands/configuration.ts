@@ -5,7 +5,6 @@ import type { ArgsDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { CONFIG_BYTES } from "../../protocol/wire/limits.ts";
-import type { Command } from "./command.ts";
 import { errorCode } from "../system/folder.ts";
 import { expandHome, homeFolder } from "../system/home.ts";
 import { reasonOf } from "../system/system-error.ts";
@@ -13,7 +12,13 @@ import { suggest } from "../system/suggest.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 /** What may be set of a command. */
-export type Settable = Pick<Command, "args" | "settable" | "many">;
+export interface Settable {
+  readonly args: ArgsDef;
+  /** Names of the options that a configuration may set. */
+  readonly settable: readonly string[];
+  /** Names of the arguments that may be given several times. */
+  readonly many: readonly string[];
+}
 
 /** The section whose options are for every command that has them. */
 export const ALL = "all";

@@ -4,7 +4,7 @@ import { renderUsage, type CommandDef } from "citty";
 import manifest from "../../package.json" with { type: "json" };
 import { EXIT, FaultError, faultMessage, type FaultCode } from "../../protocol/wire/faults.ts";
 import { usage } from "../system/args.ts";
-import { calledBy, commands, furtherCommands, program } from "./all.ts";
+import { calledBy, commands, furtherCommands, program, registry } from "./all.ts";
 import type { Command } from "./command.ts";
 import { isLate } from "../system/interrupts.ts";
 
@@ -60,7 +60,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
     return EXIT.done;
   }
   const command = await called.load();
-  if (!help) return command.run(words.slice(called.length));
+  if (!help) return command.run(words.slice(called.length), registry);
   process.stdout.write(await helpText(command));
   return EXIT.done;
 }
@@ -112,7 +112,7 @@ async function report(error: unknown, json: boolean): Promise<number> {
     const { jsonLine } = await import("../screen/json.ts");
     process.stdout.write(jsonLine({ event: "error", code, message }));
   } else {
-    const { escapeForDisplay } = await import("../../protocol/content/names.ts");
+    const { escapeForDisplay } = await import("../../protocol/wire/display.ts");
     process.stderr.write(`fileshare: ${escapeForDisplay(message)}\n`);
   }
   if (fault === undefined && process.env["FILESHARE_DEBUG"] === "1") {

@@ -21,5 +21,6 @@ export default command({
   ],
   // One that is configured is found by the command that is run again.
   typedOnly: ["token", "timeout"],
-  run: async (values) => (await import("./run-resume.ts")).runResume(values),
+  run: async (values, _raw, _args, registry) =>
+    (await import("./run-resume.ts")).runResume(values, registry),
 });

@@ -1,9 +1,12 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { usage } from "../system/args.ts";
 import { SHELLS, completionScript, isShell } from "./completion/mod.ts";
-import { aliasesOf, loadAll } from "./all.ts";
+import type { Registry } from "./command.ts";
 
-export async function runCompletion(shell: string | undefined): Promise<number> {
+export async function runCompletion(
+  shell: string | undefined,
+  { aliasesOf, loadAll }: Registry,
+): Promise<number> {
   if (shell === undefined || !isShell(shell)) {
     throw usage(`completion takes the name of a shell: ${SHELLS.join(", ")}`);
   }

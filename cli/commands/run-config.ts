@@ -2,12 +2,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
-import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { usage } from "../system/args.ts";
 import { ALL, SECRETS, configPath, configText, noFile, parseConfig } from "./configuration.ts";
 import { reasonOf } from "../system/system-error.ts";
 import { settingsFor, variableFor } from "./settings.ts";
-import { loadAll } from "./all.ts";
+import type { Registry } from "./command.ts";
 
 export interface ConfigValues {
   readonly edit: boolean;
@@ -16,11 +16,11 @@ export interface ConfigValues {
   readonly json: boolean;
 }
 
-export async function runConfig(values: ConfigValues): Promise<number> {
+export async function runConfig(values: ConfigValues, registry: Registry): Promise<number> {
   const asked = [values.edit, values.path, values.example, values.json].filter(Boolean);
   if (asked.length > 1) throw usage("give one of --edit, --path, --example and --json");
   if (values.example) {
-    process.stdout.write(await exampleFile());
+    process.stdout.write(await exampleFile(registry));
     return EXIT.done;
   }
   const path = configPath(process.env);
@@ -29,15 +29,15 @@ export async function runConfig(values: ConfigValues): Promise<number> {
     process.stdout.write(`${path}\n`);
     return EXIT.done;
   }
-  if (values.edit && path !== undefined) return edit(path);
-  await show(path, values.json);
+  if (values.edit && path !== undefined) return edit(path, registry);
+  await show(path, values.json, registry);
   return EXIT.done;
 }
 
-async function show(path: string | undefined, json: boolean): Promise<void> {
+async function show(path: string | undefined, json: boolean, registry: Registry): Promise<void> {
   const all = await Promise.all(
-    (await loadAll()).map(async ([word, command]) => {
-      const settings = await settingsFor(word, command, process.env);
+    (await registry.loadAll()).map(async ([word, command]) => {
+      const settings = await settingsFor(word, command, process.env, registry);
       const shown = [...settings].map(([name, setting]) => {
         return [name, SECRETS.has(name) ? { ...setting, value: "..." } : setting] as const;
       });
@@ -75,17 +75,17 @@ function section(word: string): string {
 }
 
 /** The edited file is checked at once, not at the next command. */
-async function edit(path: string): Promise<number> {
+async function edit(path: string, registry: Registry): Promise<number> {
   const { VISUAL, EDITOR } = process.env;
   const editor = VISUAL || EDITOR || "vi";
-  if (configText(path, process.env) === undefined) writeNew(path, await exampleFile());
+  if (configText(path, process.env) === undefined) writeNew(path, await exampleFile(registry));
   // As git does it: the variable may hold arguments, which a shell takes apart.
   const child = Bun.spawn(["sh", "-c", `${editor} "$@"`, editor, path], {
     stdio: ["inherit", "inherit", "inherit"],
   });
   const exitCode = await child.exited;
   if (exitCode !== 0) throw usage(`the editor ended with ${exitCode}`);
-  parseConfig(path, configText(path, process.env) ?? "", await loadAll());
+  parseConfig(path, configText(path, process.env) ?? "", await registry.loadAll());
   return EXIT.done;
 }
 
@@ -101,7 +101,7 @@ function writeNew(path: string, text: string): void {
 }
 
 /** Every option of every command, as comments. */
-async function exampleFile(): Promise<string> {
+async function exampleFile(registry: Registry): Promise<string> {
   const lines = [
     "# Options of fileshare, for when they are not given on the command line.",
     `# A variable such as ${variableFor("relay")} wins over this file, an option over both;`,
@@ -111,7 +111,7 @@ async function exampleFile(): Promise<string> {
     `[${ALL}]`,
     '# relay = "wss://relay.example"',
   ];
-  for (const [word, { args, settable }] of await loadAll()) {
+  for (const [word, { args, settable }] of await registry.loadAll()) {
     if (settable.length === 0) continue;
     lines.push("", section(word));
     for (const name of settable) {

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { usage, withoutOptions } from "../system/args.ts";
 import { chosen, isResumable, unfinished, whatIsThere, type Unfinished } from "./unfinished.ts";
-import { commands } from "./all.ts";
+import type { Registry } from "./command.ts";
 import { reasonOf } from "../system/system-error.ts";
 
 export interface ResumeValues {
@@ -21,13 +21,11 @@ export interface ResumeValues {
 const NOT_AGAIN = ["share", "new", "relay", "token", "json"];
 
 /** Runs the command once more that began it, where it was given. @returns its exit code */
-export async function runResume({
-  number,
-  ca,
-  token,
-  timeout,
-  json,
-}: ResumeValues): Promise<number> {
+export async function runResume(
+  { number, ca, token, timeout, json }: ResumeValues,
+  registry: Registry,
+): Promise<number> {
+  const { commands } = registry;
   const item = number === undefined ? theOnlyOne() : chosen(number);
   if (!isResumable(item)) throw usage(`that send still runs: end it first, with Ctrl-C`);
   const { kind, kept } = item;
@@ -54,13 +52,14 @@ export async function runResume({
   ].flat();
   const same = withoutOptions(words, command.args, [...NOT_AGAIN, ...replaced]);
   // Before a `--`, behind which no word is an option.
-  return command.run([
+  const again = [
     ...(json ? ["--json"] : []),
     ...(kind === "send" ? [`--share=${kept.share}`] : []),
     ...(token === undefined ? [] : [`--token=${token}`]),
     ...(timeout === undefined ? [] : [`--timeout=${timeout}`]),
     ...same,
-  ]);
+  ];
+  return command.run(again, registry);
 }
 
 function theOnlyOne(): Unfinished {

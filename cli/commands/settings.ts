@@ -34,6 +34,7 @@ export async function settingsFor(
   word: string,
   command: Settable,
   env: Environment,
+  registry: { loadAll(): Promise<readonly (readonly [word: string, command: Settable])[]> },
 ): Promise<Map<string, Setting>> {
   const { args, settable } = command;
   const settings = new Map<string, Setting>();
@@ -42,8 +43,7 @@ export async function settingsFor(
   const text = path === undefined ? undefined : configText(path, env);
   if (path !== undefined && text !== undefined) {
     // All commands are needed to know what is wrong in the file; without a file none.
-    const { loadAll } = await import("./all.ts");
-    const { sections } = parseConfig(path, text, await loadAll());
+    const { sections } = parseConfig(path, text, await registry.loadAll());
     for (const section of [ALL, word]) {
       for (const [name, value] of sections.get(section) ?? []) {
         if (!settable.includes(name)) continue;

@@ -1,4 +1,4 @@
-import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { suggest } from "../system/suggest.ts";
 

@@ -8,7 +8,7 @@ import { usage } from "../system/args.ts";
 import { completePath } from "./complete-path.ts";
 import { expandHome } from "../system/home.ts";
 import { askLine, canAsk } from "../screen/prompts.ts";
-import type { SendWhat } from "../send/source.ts";
+import type { SendWhat } from "../job/jobs.ts";
 import { readInput } from "../system/standard-input.ts";
 
 /** Stands for the standard input. */

@@ -9,7 +9,7 @@
  * An address with a scheme or a port is taken at its word, so `wss://` never becomes `ws://`.
  */
 import { decodeControl, FAULTS, FaultError, type FaultCode } from "../../protocol/mod.ts";
-import { relayAddress, shownAddress } from "../library/client.ts";
+import { relayAddress, shownAddress } from "./relay-address.ts";
 import { onInterrupt } from "../system/interrupts.ts";
 import { Line } from "./relay-line.ts";
 import { RELAY_PORT, type RelayChoice } from "./relay-choice.ts";

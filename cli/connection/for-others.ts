@@ -3,7 +3,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { hostname as ownName } from "node:os";
 
-import { shownAddress } from "../library/client.ts";
+import { shownAddress } from "./relay-address.ts";
 import { answers, endpointOf, withoutBrackets } from "./endpoint.ts";
 import { firstRelay } from "./find-relay.ts";
 import { inUrl, isLoopback, ownAddresses } from "./own-addresses.ts";

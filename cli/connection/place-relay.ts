@@ -1,5 +1,5 @@
 /** The relay that a command uses; the search for it is loaded only where there is one. */
-import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import type { RelayChoice } from "./relay-choice.ts";
 
 export interface Search {

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 
-import { relayAddress, shownAddress } from "../library/client.ts";
+import { relayAddress, shownAddress } from "./relay-address.ts";
 import { usage } from "../system/args.ts";
 import { expandHome } from "../system/home.ts";
 import { proxyFor } from "./proxy.ts";

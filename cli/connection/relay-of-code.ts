@@ -1,6 +1,6 @@
 import type { GivenCode } from "../../protocol/code/code.ts";
-import { escapeForDisplay } from "../../protocol/content/names.ts";
-import { shownAddress } from "../library/client.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
+import { shownAddress } from "./relay-address.ts";
 import { chooseRelay, isSameRelay, type RelayChoice } from "./relay-choice.ts";
 
 export interface RelayOfCode {

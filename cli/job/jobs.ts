@@ -1,5 +1,4 @@
 import type { Code, FaultCode, StartWhen } from "../../protocol/mod.ts";
-import type { SendWhat } from "../send/source.ts";
 
 import type { OnExists } from "./policy.ts";
 import type { Again } from "../system/state.ts";
@@ -107,3 +106,24 @@ export interface Outcome {
   readonly fault: FaultCode | undefined;
   readonly exitCode: number;
 }
+
+/** What to send; plain values. */
+export type SendWhat =
+  | {
+      readonly from: "paths";
+      readonly paths: readonly string[];
+      /** What receivers see it as, where it is one file or folder. */
+      readonly name?: string | undefined;
+      /** Patterns as in a .gitignore at the top of each folder. */
+      readonly exclude?: readonly string[];
+      /** Leave out what git leaves out. */
+      readonly gitignore?: boolean;
+      /** Follow links that lead to somewhere in their own folder. */
+      readonly follow?: boolean;
+      /** Leave out what has a name that receivers would refuse. */
+      readonly skipUnsafe?: boolean;
+      /** Offer such names as they are; receivers refuse them, or give them others. */
+      readonly offerUnsafe?: boolean;
+    }
+  | { readonly from: "text"; readonly text: string; readonly name?: string | undefined }
+  | { readonly from: "stdin"; readonly name?: string | undefined };

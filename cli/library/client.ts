@@ -1,4 +1,4 @@
-import { FAULTS, FaultError, faultMessage } from "../../protocol/wire/faults.ts";
+import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
 
 import type { ClientEvent } from "../job/events.ts";
 import type { Answer, Job, Outcome } from "../job/jobs.ts";
@@ -84,22 +84,4 @@ export function startClient(job: Job): Client {
       }
     },
   };
-}
-
-/** The WebSocket address behind what a person gave as a relay: `ws`, `wss`, `http` or `https`. */
-export function relayAddress(given: string): string {
-  const text = /^[a-z]+:\/\//i.test(given) ? given : `ws://${given}`;
-  const url = URL.parse(text);
-  const protocol =
-    url && { "ws:": "ws:", "wss:": "wss:", "http:": "ws:", "https:": "wss:" }[url.protocol];
-  if (!url || !protocol || url.hostname === "" || url.search !== "" || url.hash !== "") {
-    throw new FaultError("bad-relay-address", given.slice(0, 200));
-  }
-  const path = url.pathname.replace(/\/+$/, "");
-  return `${protocol}//${url.host}${path.endsWith("/ws") ? path : `${path}/ws`}`;
-}
-
-/** The same as people give it: without the path of its socket. */
-export function shownAddress(address: string): string {
-  return address.replace(/\/ws$/, "");
 }

@@ -25,7 +25,7 @@ import type { ReceiveJob, SendJob } from "../job/jobs.ts";
 import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
 import { relayOfCode } from "../connection/relay-of-code.ts";
 import { checkSenderCode } from "../send/sender-code.ts";
-import type { SendWhat } from "../send/source.ts";
+import type { SendWhat } from "../job/jobs.ts";
 
 /** ms that the relay may be unreachable at first */
 const CONNECT_TIMEOUT_MS = 10_000;

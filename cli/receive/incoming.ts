@@ -17,7 +17,7 @@ import {
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { diskUse, findPartial, openPartial } from "./find-partial.ts";
-import type { Unsound } from "../send/file-watch.ts";
+import type { Unsound } from "../job/unsound.ts";
 import { FormerEdition } from "./former-edition.ts";
 import { Folder } from "../system/folder.ts";
 import { namesHere } from "./names-here.ts";

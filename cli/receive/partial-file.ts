@@ -6,7 +6,7 @@ import type { Manifest } from "../../protocol/content/manifest.ts";
 import { parseSafeName, type SafeName } from "../../protocol/content/names.ts";
 import { plainOffset } from "../../protocol/wire/sizes.ts";
 import type { DiskUse } from "../system/disk-need.ts";
-import type { Unsound } from "../send/file-watch.ts";
+import type { Unsound } from "../job/unsound.ts";
 import { isSame, swapped, type HeldFolder } from "../system/held-folder.ts";
 import {
   modeWhileComing,

@@ -8,7 +8,7 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
 import { plainOffset, recordBytes } from "../../protocol/wire/sizes.ts";
 import type { DiskUse } from "../system/disk-need.ts";
-import type { Unsound } from "../send/file-watch.ts";
+import type { Unsound } from "../job/unsound.ts";
 import { checkSpace, diskFault, type Folder } from "../system/folder.ts";
 import { swapped, type HeldFolder } from "../system/held-folder.ts";
 import { JOURNAL, type Journal } from "./journal.ts";

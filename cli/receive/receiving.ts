@@ -32,7 +32,7 @@ import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.
 import { EventPace } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/events.ts";
 import { FilePositions } from "../job/file-at.ts";
-import { unsoundEvent } from "../send/file-watch.ts";
+import { unsoundEvent } from "../job/unsound.ts";
 import { makeDestination } from "../system/folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "../job/jobs.ts";

@@ -1,7 +1,7 @@
 /** Numbers and names as people read them. */
 import prettyBytes from "pretty-bytes";
 
-import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 
 /** `1.2 GiB`, always binary. */
 export function size(bytes: number): string {

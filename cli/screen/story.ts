@@ -1,5 +1,5 @@
 import { FAULTS } from "../../protocol/wire/faults.ts";
-import { shownAddress } from "../library/client.ts";
+import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/events.ts";
 import type { Outcome } from "../job/jobs.ts";
 import { count, percent, shown, size, took } from "./format.ts";

@@ -9,7 +9,7 @@ import * as english from "@zxcvbn-ts/language-en";
 import type { Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { OWN_CODE_BITS } from "../../protocol/wire/limits.ts";
-import { escapeForDisplay } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 
 /** What everybody would try with this program, and what its documents show. */
 const OURS = ["fileshare", "relay", "lobby", "sender", "receiver", "share", "code", "secret"];

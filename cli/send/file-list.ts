@@ -8,12 +8,12 @@ import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../../protocol/wire
 import { type ManifestFile } from "../../protocol/content/manifest.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/permissions.ts";
 import {
-  quoted,
   senderName,
   senderPathIn,
   type SafeName,
   type SafePath,
 } from "../../protocol/content/names.ts";
+import { quoted } from "../../protocol/wire/display.ts";
 import { attempt, unlessGone, unreadable } from "./attempt.ts";
 import { collectAfter } from "./collect.ts";
 import { Descent } from "../system/descent.ts";

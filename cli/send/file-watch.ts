@@ -7,22 +7,8 @@
  * is read on. Before the states are told, all that was read of it is read again and compared.
  */
 import type { FaultError } from "../../protocol/wire/faults.ts";
-import { UNSOUND_TOLD } from "../../protocol/wire/limits.ts";
-import { byteOf, stateOf, type FileState } from "../../protocol/content/states.ts";
-import type { ClientEvent } from "../job/events.ts";
-
-/** A file that did not stay what it was. */
-export interface Unsound {
-  /** As receivers see it. */
-  readonly path: string;
-  readonly what: Exclude<FileState, "whole">;
-}
-
-/** Of which each side tells: the first by name. */
-export function unsoundEvent(files: readonly Unsound[]): ClientEvent {
-  const told = files.slice(0, UNSOUND_TOLD);
-  return { event: "unsound", files: told, more: files.length - told.length };
-}
+import { byteOf, stateOf } from "../../protocol/content/states.ts";
+import type { Unsound } from "../job/unsound.ts";
 
 export class FileWatch {
   /** A byte for each entry of the manifest, as protocol/content/states.ts has them. */

@@ -3,7 +3,7 @@ import { encodeManifest, type EncodedManifest } from "../../protocol/content/enc
 import { MANIFEST_VERSION, STATES_VERSION } from "../../protocol/content/manifest.ts";
 import { dataPerRecord, plainOffset, recordBytes, RECORD_SIZE } from "../../protocol/wire/sizes.ts";
 import { collectAfter } from "./collect.ts";
-import type { Unsound } from "./file-watch.ts";
+import type { Unsound } from "../job/unsound.ts";
 import type { SkippedEntry } from "./skipped.ts";
 import type { Content, Cut, EditionOf, RecordData, Source } from "./source.ts";
 

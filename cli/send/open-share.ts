@@ -34,7 +34,8 @@ import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
 import { keysFor } from "../job/job-keys.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
-import type { EditionOf, Source, SourceOptions } from "./source.ts";
+import type { EditionOf, Source } from "./source.ts";
+import type { SourceOptions } from "./open-source.ts";
 
 /** Records compared before anything else has its turn. */
 const RECORDS_AT_ONCE = 32;

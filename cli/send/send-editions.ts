@@ -6,7 +6,8 @@ import type { ClientEvent } from "../job/events.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { Sending, type Carried, type Ended } from "./sending.ts";
 import { nextSharing, openSharing, type Sharing } from "./open-share.ts";
-import { openSource, type Source, type SourceOptions } from "./source.ts";
+import { type Source } from "./source.ts";
+import { openSource, type SourceOptions } from "./open-source.ts";
 
 export class SendEditions {
   readonly #job: SendJob;

@@ -4,7 +4,7 @@ import { hostname, userInfo } from "node:os";
 import { checkWords, isOwnCode, type Code } from "../../protocol/code/code.ts";
 import type * as CodeStrength from "./code-strength.ts";
 import { homeFolder } from "../system/home.ts";
-import type { SendWhat } from "./source.ts";
+import type { SendWhat } from "../job/jobs.ts";
 
 /** Shorter parts of a name are in any text. */
 const PART_CHARACTERS = 3;

@@ -36,7 +36,7 @@ import { EventPace } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/events.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { Keeper } from "./resume-store.ts";
-import { unsoundEvent, type Unsound } from "./file-watch.ts";
+import { unsoundEvent, type Unsound } from "../job/unsound.ts";
 import { Line } from "../connection/relay-line.ts";
 import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
 import { relayNews, stuckNews } from "../connection/link-events.ts";

@@ -1,35 +1,8 @@
 /** What a sender shares, read record by record. */
 import type { EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import type { Edition, Manifest } from "../../protocol/content/manifest.ts";
-import { senderName, type SafeName } from "../../protocol/content/names.ts";
-import { listPaths, type ListOptions } from "./file-list.ts";
-import type { Unsound } from "./file-watch.ts";
-import { FilesContent, type ContentOptions } from "./files-content.ts";
-import { KnownSource } from "./known-source.ts";
+import type { Unsound } from "../job/unsound.ts";
 import type { SkippedEntry } from "./skipped.ts";
-import { StreamSource } from "./stream-source.ts";
-import { TextContent } from "./text-content.ts";
-
-/** What to send; plain values. */
-export type SendWhat =
-  | {
-      readonly from: "paths";
-      readonly paths: readonly string[];
-      /** What receivers see it as, where it is one file or folder. */
-      readonly name?: string | undefined;
-      /** Patterns as in a .gitignore at the top of each folder. */
-      readonly exclude?: readonly string[];
-      /** Leave out what git leaves out. */
-      readonly gitignore?: boolean;
-      /** Follow links that lead to somewhere in their own folder. */
-      readonly follow?: boolean;
-      /** Leave out what has a name that receivers would refuse. */
-      readonly skipUnsafe?: boolean;
-      /** Offer such names as they are; receivers refuse them, or give them others. */
-      readonly offerUnsafe?: boolean;
-    }
-  | { readonly from: "text"; readonly text: string; readonly name?: string | undefined }
-  | { readonly from: "stdin"; readonly name?: string | undefined };
 
 /** The data of one record, in parts that follow one another; valid until the next one is read. */
 export interface RecordData {
@@ -90,36 +63,6 @@ export interface Source {
   /** Bytes of files that lie before record `index`. */
   bytesBefore(index: number): number;
   close(): void;
-}
-
-/** The treatment of files that change while they are sent. */
-export type SourceOptions = ContentOptions & Pick<ListOptions, "isAgain">;
-
-/**
- * @param signal ends the search for files
- * @throws FaultError "no-such-file", "not-a-file", "unreadable-file", "endless-file", "share-too-big",
- *   "interrupted", or "unsendable-name" for a name that receivers would refuse
- */
-export async function openSource(
-  what: SendWhat,
-  signal: AbortSignal,
-  { isAgain, ...options }: SourceOptions = {},
-): Promise<Source> {
-  switch (what.from) {
-    case "paths": {
-      const list = await listPaths({ ...what, isAgain }, signal);
-      return new KnownSource(new FilesContent(list, options), list.skipped);
-    }
-    case "text":
-      return new KnownSource(new TextContent(what.text, nameOf(what.name, "text.txt")), []);
-    case "stdin":
-      return new StreamSource(nameOf(what.name, "stdin"));
-  }
-}
-
-/** Of what has none of its own. */
-function nameOf(given: string | undefined, otherwise: string): SafeName {
-  return senderName(given ?? otherwise);
 }
 
 /** The record that is read for. */

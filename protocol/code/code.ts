@@ -14,7 +14,7 @@ import {
   OWN_CODE_MIN_CHARACTERS,
   SECRET_WORDS,
 } from "../wire/limits.ts";
-import { escapeForDisplay } from "../content/names.ts";
+import { escapeForDisplay } from "../wire/display.ts";
 
 declare const parsed: unique symbol;
 /** A code in its full form: lower case, whole words, joined by "-". Only `parseCode` makes one. */

@@ -5,6 +5,7 @@
  * system: a share that one receiver can take, all can.
  */
 import { utf8 } from "../wire/bytes.ts";
+import { quoted } from "../wire/display.ts";
 import { FaultError } from "../wire/faults.ts";
 import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "../wire/limits.ts";
 
@@ -26,12 +27,6 @@ const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])$/i;
 /** Names that systems act upon by themselves. */
 const ACTIVE = new Set(["autorun.inf", "desktop.ini"]);
-
-// Variation selectors are left alone: they are part of ordinary emoji and change no place.
-const ESCAPED =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?![\u{FE00}-\u{FE0F}])\p{Default_Ignorable_Code_Point}/gu;
-/** Characters of a name that a fault quotes. */
-const QUOTED_CHARACTERS = 80;
 
 /**
  * A path as the wire has it, "/" between its components.
@@ -91,16 +86,6 @@ export function isHiddenName(path: string): boolean {
   return path.split("/").some((name) => {
     const seen = withoutIgnored(name).toLowerCase();
     return seen.startsWith(".") || ACTIVE.has(seen);
-  });
-}
-
-/**
- * Text of a peer made safe to show: controls, direction marks, invisible characters and lone
- * surrogates come as \u{..}, so that nothing moves a cursor or hides.
- */
-export function escapeForDisplay(text: string): string {
-  return text.replaceAll(ESCAPED, (character) => {
-    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
   });
 }
 
@@ -265,12 +250,6 @@ function unsafe(path: string, reason: string): FaultError {
 
 function unsendable(path: string, reason: string): FaultError {
   return new FaultError("unsendable-name", `${quoted(path)}: receivers would refuse it: ${reason}`);
-}
-
-export function quoted(path: string): string {
-  const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
-  const more = start.join("").length < path.length ? "…" : "";
-  return `"${escapeForDisplay(start.join(""))}${more}"`;
 }
 
 /** For file systems that tell all names apart. */

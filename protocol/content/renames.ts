@@ -10,11 +10,11 @@ import {
   collisionKey,
   nameProblem,
   parseSafePath,
-  quoted,
   withoutIgnored,
   type NamedEntry,
   type SafePath,
 } from "./names.ts";
+import { quoted } from "../wire/display.ts";
 
 /** The rules of the place where names are written. */
 export interface Naming {

@@ -17,16 +17,15 @@ import {
   checkAeadKey,
   checkAeadNonce,
   checkSigningSeed,
-  PUBLIC_KEY_BYTES,
   SCRYPT_MAX_MEMORY,
   SCRYPT_N,
   SCRYPT_P,
   SCRYPT_R,
-  SIGNATURE_BYTES,
   type Signer,
   type SyncAead,
   type SyncPrimitives,
 } from "./crypto.ts";
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../wire/sizes.ts";
 import { FaultError } from "../wire/faults.ts";
 
 const CIPHER = "aes-128-gcm";

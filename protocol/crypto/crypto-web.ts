@@ -11,15 +11,14 @@ import {
   checkAeadKey,
   checkAeadNonce,
   checkSigningSeed,
-  PUBLIC_KEY_BYTES,
   type Primitives,
   SCRYPT_MAX_MEMORY,
   SCRYPT_N,
   SCRYPT_P,
   SCRYPT_R,
-  SIGNATURE_BYTES,
   type Signer,
 } from "./crypto.ts";
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../wire/sizes.ts";
 import { FaultError } from "../wire/faults.ts";
 
 const SHA256 = "SHA-256";

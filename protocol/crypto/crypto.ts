@@ -34,8 +34,6 @@ export interface SyncAead extends Aead {
 
 /** Ed25519 (RFC 8032): a seed of 32 bytes, a public key of 32, signatures of 64. */
 export const SIGNING_SEED_BYTES = 32;
-export const PUBLIC_KEY_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
 
 /** One Ed25519 key pair. It signs at once on every platform, since sessions never wait. */
 export interface Signer {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../crypto/crypto.ts";
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./sizes.ts";
 import { FaultError } from "./faults.ts";
 import {
   CLIENT_CONTROL_BYTES,

@@ -8,6 +8,11 @@
 import { FRAME_HEADER_BYTES } from "./frame.ts";
 import { FRAME_BYTES, OPEN_FRAME_BYTES } from "./limits.ts";
 
+/** An Ed25519 public key (RFC 8032). */
+export const PUBLIC_KEY_BYTES = 32;
+/** An Ed25519 signature. */
+export const SIGNATURE_BYTES = 64;
+
 /** The delimiter byte of RFC 8188 and the tag of AES-GCM. */
 export const RECORD_OVERHEAD_BYTES = 17;
 

@@ -1,9 +1,17 @@
+import type { ShareRecord } from "../share/messages.ts";
 import type { Certificate } from "../access/certificate.ts";
-import type { Directory } from "../main/directory.ts";
 import type { Policy } from "../access/policy.ts";
 import type { PoolBuffers } from "../log/block-pool.ts";
 import type { Ban, Bans } from "../access/bans.ts";
 import type { Measuring } from "./measuring.ts";
+
+/** A share as operators see it. */
+export interface ListedShare {
+  readonly record: ShareRecord;
+  /** The number that operators call it by: it says nothing of its id. */
+  readonly number: number;
+  readonly openedAt: number;
+}
 
 /** What health checks ask for. */
 export interface Health {
@@ -22,7 +30,7 @@ export interface Health {
 export interface Managed {
   readonly health: Health;
   readonly measuring: Measuring;
-  readonly shares: Directory["list"];
+  readonly shares: Iterable<ListedShare>;
   readonly sharesOpened: number;
   readonly workersLost: number;
   /** How often each limit was gone over, by name. */

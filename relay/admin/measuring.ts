@@ -1,6 +1,7 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 
-import { addTotals, noTotals, type Totals, type WorkerMeasures } from "../worker/measures.ts";
+import { type WorkerMeasures } from "../worker/measures.ts";
+import { addTotals, noTotals, type Totals } from "../share/totals.ts";
 
 /** A measurement of that age is told again: any number of readers costs the workers one question. ms */
 const FRESH_MS = 250;

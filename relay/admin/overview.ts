@@ -1,7 +1,8 @@
 /** What the status command and the page show. */
 import { isOpen } from "../../protocol/mod.ts";
 
-import { addLanes, addTotals, noLanes, noTotals, type ShareMeasures } from "../worker/measures.ts";
+import { type ShareMeasures } from "../worker/measures.ts";
+import { addLanes, addTotals, noLanes, noTotals } from "../share/totals.ts";
 import { heldBlocks } from "../log/block-pool.ts";
 import type { Ban } from "../access/bans.ts";
 import type { Managed } from "./manager.ts";

@@ -16,7 +16,7 @@ import type { SocketId } from "../share/outlet.ts";
 import { refusal } from "../net/http-refusal.ts";
 import { parseRange, type ByteRange } from "./byte-range.ts";
 import type { GivenFrame, Insider } from "../net/client-router.ts";
-import type { EntranceOptions } from "./mod.ts";
+import type { EntranceOptions } from "./exchange.ts";
 import { partOf, within, type Part } from "./body-part.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
 import type { Outgoing } from "./download-stall.ts";

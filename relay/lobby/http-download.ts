@@ -4,7 +4,7 @@ import { refusal } from "../net/http-refusal.ts";
 import { parseRange } from "./byte-range.ts";
 import { asciiName } from "./clear-name.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
-import type { EntranceOptions } from "./mod.ts";
+import type { EntranceOptions } from "./exchange.ts";
 import type { Part } from "./body-part.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
 import type { Outgoing } from "./download-stall.ts";

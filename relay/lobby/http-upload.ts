@@ -9,7 +9,7 @@ import {
 import { BodyPace } from "./upload-stall.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
-import type { EntranceOptions } from "./mod.ts";
+import type { EntranceOptions } from "./exchange.ts";
 import { LinesAtOnce, LinesAtTheEnd, type UploadAnswer } from "./upload-answer.ts";
 
 /** Proxies give up an answer of which nothing comes for 60 s, HAProxy in Debian for 50 s: it is never as quiet. ms */

@@ -19,6 +19,7 @@ import { IDLE_AFTER_SECONDS } from "./body.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { helpLines, helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
+import type { EntranceOptions, Exchange } from "./exchange.ts";
 import { Upload } from "./http-upload.ts";
 import {
   answerOf,
@@ -38,19 +39,7 @@ import { Openers } from "./record-cache.ts";
 import type { RawKernel } from "./raw-body.ts";
 import type { ReplyTerms } from "./reply.ts";
 import { TextSockets } from "./text.ts";
-import { Unread, type Outgoing } from "./download-stall.ts";
-
-/** An exchange that goes on for as long as a transfer. */
-interface Exchange {
-  readonly response: Response | Promise<Response>;
-  /** What it gives its client, if that is more than some lines. */
-  readonly outgoing?: Outgoing;
-  tick(): void;
-  /** The client is gone. */
-  gone(): void;
-  /** The relay goes away. */
-  farewell(): void;
-}
+import { Unread } from "./download-stall.ts";
 
 /** How the door answers for a request. */
 export interface Asking {
@@ -74,21 +63,6 @@ interface Guest extends Pick<Asking, "visitor" | "peer" | "idle" | "dress"> {
 interface Admitted extends Guest {
   readonly place: Place;
   readonly unread: Unread;
-}
-
-/** What every entrance needs. */
-export interface EntranceOptions {
-  readonly insiders: Insiders;
-  readonly inside: Inside;
-  readonly openers: Openers;
-  readonly clock: () => number;
-  readonly visitor: Visitor;
-  readonly bounds: Bounds;
-  readonly memory: MemoryBudget;
-  /** It is over. */
-  readonly left: (exchange: Exchange) => void;
-  /** Its client takes nothing, and what it holds is needed. */
-  readonly cut: (exchange: Exchange) => void;
 }
 
 export interface EntrancesOptions {

@@ -11,8 +11,9 @@ import {
 } from "../../protocol/mod.ts";
 
 import { Bounds } from "../limits/limits.ts";
-import type { FromDirectory, ShareRecord, ToDirectory } from "../worker/thread-messages.ts";
+import type { FromDirectory, ShareRecord, ToDirectory } from "../share/messages.ts";
 import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
+import type { ListedShare } from "../admin/manager.ts";
 import { ShareCounts } from "./share-counts.ts";
 
 /** So long whoever sent it has to think of something else. ms */
@@ -21,11 +22,8 @@ const REMOVED_MS = 60 * 60_000;
 const REMOVED_SHARES = 1000;
 const MS = 1000;
 
-interface Entry {
+interface Entry extends ListedShare {
   record: ShareRecord;
-  /** What operators call it: says nothing of its id. */
-  readonly number: number;
-  readonly openedAt: number;
   /** The worker that has the log; it stays so while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
@@ -75,7 +73,7 @@ export class Directory {
   }
 
   /** Every share, the oldest first. */
-  get list(): Iterable<Readonly<Entry>> {
+  get list(): Iterable<ListedShare> {
     return this.#entries.values();
   }
 

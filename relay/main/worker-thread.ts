@@ -5,7 +5,8 @@ import {
   WORKER_SILENT_PINGS,
 } from "../../protocol/mod.ts";
 
-import type { FromWorker, ToDirectory, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
+import type { ToDirectory } from "../share/messages.ts";
 import type { WorkerMeasures } from "../worker/measures.ts";
 import type { Report } from "../worker/reports.ts";
 import type { WorkerStats } from "../worker/stats.ts";

@@ -1,7 +1,7 @@
 import { WINDOW_RECORDS, type ReceiverEntry } from "../../protocol/mod.ts";
 
 import { NOT_AGREED_WINDOW, type KeptFor } from "./retention.ts";
-import type { Receipt } from "../worker/thread-messages.ts";
+import type { Receipt } from "./messages.ts";
 import type { Party } from "./read-ahead.ts";
 
 /** What a fan-out knows of one receiver. */

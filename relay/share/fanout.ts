@@ -15,7 +15,7 @@ import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
 import { Keeping, NOT_AGREED_WINDOW } from "./retention.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordReader } from "../log/block-log.ts";
-import type { PartyNeed, Receipt } from "../worker/thread-messages.ts";
+import type { PartyNeed, Receipt } from "./messages.ts";
 import { Needs } from "./read-ahead.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { Verdicts, type Verdict } from "./admissions.ts";

@@ -1,5 +1,5 @@
 import type { HandedBlock } from "../log/block-log.ts";
-import type { Estate, PeerMessage } from "../worker/thread-messages.ts";
+import type { Estate, PeerMessage } from "./messages.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 
 /** An estate on its way. */

@@ -20,8 +20,8 @@ import {
 
 import { Bounds } from "../limits/limits.ts";
 import type { Client, ReceiverClient, SenderClient, StrangerClient } from "./client.ts";
-import { addTotals, noTotals, totalsOf } from "../worker/measures.ts";
-import type { FromDirectory } from "../worker/thread-messages.ts";
+import { addTotals, noTotals } from "./totals.ts";
+import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { Senders } from "./senders.ts";
@@ -293,7 +293,7 @@ export class Hub {
     if (home.ownerSocket !== undefined) sockets.push(home.ownerSocket);
     for (const socket of sockets) this.#forgetShare(socket);
     share.destroy();
-    addTotals(this.ended, totalsOf(share));
+    addTotals(this.ended, share.totals);
     this.#shares.delete(share);
     return sockets;
   }

@@ -1,14 +1,10 @@
+import type { Totals } from "./totals.ts";
 import { shareFault, type ShareFault } from "../../protocol/mod.ts";
 
 import type { Bounds } from "../limits/limits.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
-import type {
-  PeerEnvelope,
-  PeerMessage,
-  ShareRecord,
-  ToDirectory,
-} from "../worker/thread-messages.ts";
+import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
@@ -86,6 +82,17 @@ export class LocalShare {
     }
     this.home.senderMoved(record.owner);
     this.fanout.sourceChanged(this.#replica);
+  }
+
+  /** What passed through this worker for the share. */
+  get totals(): Totals {
+    return {
+      framesIn: this.home.came.frames,
+      bytesIn: this.home.came.bytes,
+      framesOut: this.fanout.sent.frames,
+      bytesOut: this.fanout.sent.bytes,
+      wantedAgain: this.home.wantedAgain,
+    };
   }
 
   orphaned(epoch: number): void {

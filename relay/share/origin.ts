@@ -13,7 +13,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { RecordLog } from "../log/block-log.ts";
-import type { Estate, PartyNeed, Receipt, RecordRun } from "../worker/thread-messages.ts";
+import type { Estate, PartyNeed, Receipt, RecordRun } from "./messages.ts";
 import { NeedQueue } from "./request-queue.ts";
 import { Pace } from "./paced-origin.ts";
 import { ReceiverNews } from "./receiver-reports.ts";

@@ -7,7 +7,7 @@ import {
 
 import { Floor } from "./low-watermark.ts";
 import type { RecordLog } from "../log/block-log.ts";
-import type { Estate, PartyNeed } from "../worker/thread-messages.ts";
+import type { Estate, PartyNeed } from "./messages.ts";
 
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;

@@ -1,7 +1,7 @@
 import { NEED_AGAIN_MS } from "../../protocol/mod.ts";
 
 import type { RecordReader } from "../log/block-log.ts";
-import type { PartyNeed, RecordRun } from "../worker/thread-messages.ts";
+import type { PartyNeed, RecordRun } from "./messages.ts";
 
 /** A record that somebody asked for; another one each time that it is lacking anew. */
 interface Asked {

@@ -6,7 +6,7 @@ import {
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
 
-import type { Receipt } from "../worker/thread-messages.ts";
+import type { Receipt } from "./messages.ts";
 
 /** What the news do to the world. */
 export interface NewsOutput {

@@ -7,7 +7,7 @@ import {
   READ_AHEAD_RECORDS,
 } from "../../protocol/mod.ts";
 
-import type { PartyNeed } from "../worker/thread-messages.ts";
+import type { PartyNeed } from "./messages.ts";
 
 /** A party, at any worker, and the records that it needs and that are neither here nor on their way. */
 interface Needy {

@@ -19,7 +19,7 @@ import {
 
 import type { Bounds } from "../limits/limits.ts";
 import type { Client, SenderClient } from "./client.ts";
-import type { FromDirectory, ToDirectory } from "../worker/thread-messages.ts";
+import type { FromDirectory, ToDirectory } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
 import type { Shares } from "./share-table.ts";

@@ -4,6 +4,7 @@ import { TICK_MS, type FaultCode } from "../../protocol/mod.ts";
 import type { Entrances } from "../lobby/mod.ts";
 import type { Hub } from "../share/hub.ts";
 import type { MemoryBudget, MemoryMeasures } from "../limits/memory-budget.ts";
+import { addLanes, addTotals, noLanes, type LaneCounts, type Totals } from "../share/totals.ts";
 import type { LocalShare } from "../share/local-share.ts";
 import type { Sockets } from "../net/sockets.ts";
 
@@ -11,23 +12,6 @@ import type { Sockets } from "../net/sockets.ts";
 const SHARES_MEASURED = 1000;
 /** A delay is the most of this window or of the one before, whoever asks how often. ms */
 const DELAY_WINDOW_MS = 10_000;
-
-/** What only grows: frames are records with their heads, all else is too little to count. */
-export interface Totals {
-  framesIn: number;
-  bytesIn: number;
-  framesOut: number;
-  bytesOut: number;
-  /** Records that senders were asked for a second time. */
-  wantedAgain: number;
-}
-
-export interface LaneCounts {
-  live: number;
-  catchUp: number;
-  /** Receivers that have not agreed, or stopped to take. */
-  paused: number;
-}
 
 /** What one worker has of a share. */
 export interface ShareMeasures {
@@ -66,38 +50,6 @@ export interface WorkerMeasures {
   /** The most that its event loop was late in the last 10 to 20 s. ms */
   readonly delay: number;
   readonly shares: readonly ShareMeasures[];
-}
-
-export function noTotals(): Totals {
-  return { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, wantedAgain: 0 };
-}
-
-export function addTotals(into: Totals, more: Totals): void {
-  into.framesIn += more.framesIn;
-  into.bytesIn += more.bytesIn;
-  into.framesOut += more.framesOut;
-  into.bytesOut += more.bytesOut;
-  into.wantedAgain += more.wantedAgain;
-}
-
-export function noLanes(): LaneCounts {
-  return { live: 0, catchUp: 0, paused: 0 };
-}
-
-export function addLanes(into: LaneCounts, more: LaneCounts): void {
-  into.live += more.live;
-  into.catchUp += more.catchUp;
-  into.paused += more.paused;
-}
-
-export function totalsOf({ fanout, home }: LocalShare): Totals {
-  return {
-    framesIn: home.came.frames,
-    bytesIn: home.came.bytes,
-    framesOut: fanout.sent.frames,
-    bytesOut: fanout.sent.bytes,
-    wantedAgain: home.wantedAgain,
-  };
 }
 
 export interface MeasuresOptions {
@@ -174,7 +126,7 @@ export class Measures {
     const isAnybodyHere = share.fanout.attached > 0;
     return {
       key: share.record.key,
-      totals: totalsOf(share),
+      totals: share.totals,
       lanes: { live, catchUp, paused },
       least: isAnybodyHere ? least : undefined,
       most: isAnybodyHere ? most : undefined,

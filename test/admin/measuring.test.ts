@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import { Measuring } from "../../relay/admin/measuring.ts";
 import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
-import { noLanes, noTotals, type WorkerMeasures } from "../../relay/worker/measures.ts";
+import { type WorkerMeasures } from "../../relay/worker/measures.ts";
+import { noLanes, noTotals } from "../../relay/share/totals.ts";
 import { parseExposition } from "./exposition.ts";
 
 function measures(worker: number, bytesOut: number): WorkerMeasures {

@@ -6,7 +6,7 @@ import key from "../../cli/commands/key.ts";
 import recv from "../../cli/commands/recv.ts";
 import { VALUE_OPTIONS } from "../../protocol/code/code-text.ts";
 import { checkArgs } from "../../cli/system/args.ts";
-import { relayAddress } from "../../cli/library/client.ts";
+import { relayAddress } from "../../cli/connection/relay-address.ts";
 import { completeCode } from "../../cli/commands/code-input.ts";
 import { chooseRelay, receiveCommand } from "../../cli/connection/relay-choice.ts";
 import { shellLine, shellQuote } from "../../cli/system/shell.ts";

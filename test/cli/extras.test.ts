@@ -6,7 +6,7 @@ import decodeImage from "qr/decode.js";
 
 import { clipboardTools, copy, osc52 } from "../../cli/screen/clipboard.ts";
 import { qrLines } from "../../cli/screen/qr-code.ts";
-import { webLink } from "../../cli/connection/web-link.ts";
+import { webLink } from "../../cli/connection/relay-address.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { makeFile } from "../e2e/files.ts";
 import { bytesOf, temporaryFolder } from "./disk.ts";

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { relayAddress, startClient, type Client } from "../../cli/library/client.ts";
+import { startClient, type Client } from "../../cli/library/client.ts";
+import { relayAddress } from "../../cli/connection/relay-address.ts";
 import { parseCode } from "../../protocol/code/code.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "./disk.ts";

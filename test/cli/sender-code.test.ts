@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { send } from "fileshare";
 
 import { checkSenderCode } from "../../cli/send/sender-code.ts";
-import type { SendWhat } from "../../cli/send/source.ts";
+import type { SendWhat } from "../../cli/job/jobs.ts";
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { LOBBY_CODE, makeCode, parseSenderCode } from "../../protocol/code/code.ts";
 import { OWN_CODE_BITS } from "../../protocol/wire/limits.ts";

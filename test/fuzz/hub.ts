@@ -11,7 +11,7 @@ import {
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import { Hub } from "../../relay/share/hub.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
 import { createPool, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { bytesOf } from "../golden/conversation.ts";

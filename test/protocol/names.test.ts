@@ -5,13 +5,13 @@ import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "../../protocol/wire/limits.t
 import {
   baseName,
   checkNames,
-  escapeForDisplay,
   isHiddenName,
   parseSafeName,
   parseSafePath,
   type SafePath,
   senderName,
 } from "../../protocol/content/names.ts";
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { faultOf } from "./faults.ts";
 
 const refused = (raw: unknown): FaultError => faultOf(() => parseSafePath(raw), "unsafe-name");

@@ -7,7 +7,7 @@ import {
 } from "../../protocol/mod.ts";
 import { Bounds } from "../../relay/limits/limits.ts";
 import { Directory } from "../../relay/main/directory.ts";
-import type { FromDirectory } from "../../relay/worker/thread-messages.ts";
+import type { FromDirectory } from "../../relay/share/messages.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../relay/limits/operator-limits.ts";
 
 const offer: Offer = {

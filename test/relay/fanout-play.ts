@@ -2,7 +2,7 @@ import { WINDOW_RECORDS, encodeFrame, type Offer, type ReceiverEntry } from "../
 import { Fanout } from "../../relay/share/fanout.ts";
 import { BlockLog } from "../../relay/log/block-log.ts";
 import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
-import type { PartyNeed } from "../../relay/worker/thread-messages.ts";
+import type { PartyNeed } from "../../relay/share/messages.ts";
 import { Recorder } from "./recorder.ts";
 
 export const share = new Uint8Array(16).fill(1);

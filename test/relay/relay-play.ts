@@ -10,7 +10,7 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { helloTo } from "./channel.ts";

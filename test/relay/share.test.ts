@@ -9,11 +9,7 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../relay/share/hub.ts";
-import type {
-  FromDirectory,
-  ShareRecord,
-  ToDirectory,
-} from "../../relay/worker/thread-messages.ts";
+import type { FromDirectory, ShareRecord, ToDirectory } from "../../relay/share/messages.ts";
 import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 import { channelId, helloTo } from "./channel.ts";
 import { Recorder } from "./recorder.ts";

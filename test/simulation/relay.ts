@@ -1,6 +1,6 @@
 import { TICK_MS } from "../../protocol/mod.ts";
 import { Directory } from "../../relay/main/directory.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-pool.ts";
 
 import { CheckedPool, Ledger } from "./checked-pool.ts";

@@ -21,7 +21,7 @@ import {
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/worker/thread-messages.ts";
+import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
 import type { BlockPool } from "../../relay/log/block-pool.ts";
 

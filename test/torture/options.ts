@@ -1,4 +1,5 @@
 /** The command line of the torture. */
+import { registry } from "../../cli/commands/all.ts";
 import { renderUsage } from "citty";
 import { command } from "../../cli/commands/command.ts";
 import { parseSeconds, parseWhole } from "../../cli/system/values.ts";
@@ -23,7 +24,7 @@ export function torture(
   words: readonly string[],
   run: (options: Options) => Promise<number>,
 ): Promise<number> {
-  return commandFor(run).run(words);
+  return commandFor(run).run(words, registry);
 }
 
 export async function helpText(): Promise<string> {

@@ -1,0 +1,23 @@
+/** Text of a peer, made safe to show. */
+// Variation selectors are left alone: they are part of ordinary emoji and change no place.
+const ESCAPED =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?![\u{FE00}-\u{FE0F}])\p{Default_Ignorable_Code_Point}/gu;
+/** Characters of a name that a fault quotes. */
+const QUOTED_CHARACTERS = 80;
+
+/**
+ * Text of a peer made safe to show: controls, direction marks, invisible characters and lone
+ * surrogates come as \u{..}, so that nothing moves a cursor or hides.
+ */
+export function escapeForDisplay(text: string): string {
+  return text.replaceAll(ESCAPED, (character) => {
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}
+
+/** A name as a fault quotes it: escaped, and its first characters alone. */
+export function quoted(path: string): string {
+  const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
+  const more = start.join("").length < path.length ? "…" : "";
+  return `"${escapeForDisplay(start.join(""))}${more}"`;
+}

@@ -1,0 +1,34 @@
+/** One HTTP request of the lobby that lasts as long as a transfer, and what it is given to work with. */
+import type { Visitor } from "../access/client-address.ts";
+import type { Bounds } from "../limits/limits.ts";
+import type { MemoryBudget } from "../limits/memory-budget.ts";
+import type { Insiders, Inside } from "../net/client-router.ts";
+import type { Outgoing } from "./download-stall.ts";
+import type { Openers } from "./record-cache.ts";
+
+/** An exchange that goes on for as long as a transfer. */
+export interface Exchange {
+  readonly response: Response | Promise<Response>;
+  /** What it gives its client, if that is more than some lines. */
+  readonly outgoing?: Outgoing;
+  tick(): void;
+  /** The client is gone. */
+  gone(): void;
+  /** The relay goes away. */
+  farewell(): void;
+}
+
+/** What every entrance needs. */
+export interface EntranceOptions {
+  readonly insiders: Insiders;
+  readonly inside: Inside;
+  readonly openers: Openers;
+  readonly clock: () => number;
+  readonly visitor: Visitor;
+  readonly bounds: Bounds;
+  readonly memory: MemoryBudget;
+  /** It is over. */
+  readonly left: (exchange: Exchange) => void;
+  /** Its client takes nothing, and what it holds is needed. */
+  readonly cut: (exchange: Exchange) => void;
+}

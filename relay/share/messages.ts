@@ -1,0 +1,174 @@
+/**
+ * What the directory, the fan-outs and the origins of shares say to each other. They may be at
+ * different workers, so all of it is plain values.
+ */
+import type { Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protocol/mod.ts";
+
+import type { HandedBlock, RecordPlace } from "../log/block-log.ts";
+import type { Verdict } from "./admissions.ts";
+
+/** `count` records from `first` on. */
+export interface RecordRun {
+  first: number;
+  count: number;
+}
+
+/**
+ * What one party of a fan-out needs of the sender, see `Party`. What it needed before it still does
+ * within `from` and `end`, and nowhere else.
+ */
+export interface PartyNeed {
+  readonly party: number;
+  /** The address that limits count it as; undefined: it is counted alone. */
+  readonly group: string | undefined;
+  /** Whether somebody in it takes records where it is now, and acknowledges them. */
+  readonly proven: boolean;
+  readonly from: number;
+  readonly end: number;
+  /** What it lacks and did not say before. */
+  readonly runs: readonly RecordRun[];
+}
+
+/** A receiver's proof that it has a whole share; only the sender can check it. */
+export interface Receipt {
+  readonly receiver: Uint8Array;
+  readonly records: number;
+  readonly mac: Uint8Array;
+  /** As the receiver said. */
+  readonly unconfirmed?: true;
+}
+
+/** What the origin of a share that can't be read again leaves to the next, at another worker. */
+export interface Estate {
+  readonly blocks: readonly HandedBlock[];
+  /** Records before it may be gone. */
+  readonly firstKept: number;
+  /** Records before it were asked for. */
+  readonly asked: number;
+  /** Somebody will read up to here. */
+  readonly needed: number;
+  /** Asked for before and not here. */
+  readonly missing: readonly number[];
+  /** By worker, the least record that its receivers need. */
+  readonly floors: readonly (readonly [worker: number, next: number])[];
+}
+
+/** A share as every worker knows it. */
+export interface ShareRecord {
+  /** Share id in hex. */
+  readonly key: string;
+  /** Channel id in hex. */
+  readonly channel: string;
+  readonly offer: Offer;
+  /** What a path shows to read it; undefined: no path does. 16 bytes */
+  readonly capability: Uint8Array | undefined;
+  /** The worker that holds the sender's socket; undefined while the sender is away. */
+  readonly owner: number | undefined;
+  /** Counts the owners of the share, so that what an older one says can be told. */
+  readonly epoch: number;
+}
+
+/** Between the fan-out of one worker and the origin at another. The main thread passes it on. */
+export type PeerMessage =
+  | { readonly t: "need"; readonly needs: readonly PartyNeed[] }
+  | { readonly t: "report"; readonly entries: ReceiverEntry[] }
+  | { readonly t: "receipt"; readonly receipt: Receipt }
+  | { readonly t: "detached" }
+  /** The share has as many receivers as it may have, without this one. */
+  | { readonly t: "full"; readonly receiver: Uint8Array }
+  | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
+  | { readonly t: "confirmed"; readonly receiver: Uint8Array }
+  /** What the sender said of receivers: the last, or all at first. */
+  | { readonly t: "verdicts"; readonly list: Verdict[] }
+  // Of shares that can't be read again:
+  /** The least record that receivers here need; undefined: they need none. */
+  | { readonly t: "floor"; readonly next: number | undefined }
+  /** Records before it can't be had any more: an answer to who needs some. */
+  | { readonly t: "gone"; readonly before: number }
+  /** Others wait for room, and this is in front of whoever keeps it; see `Fanout.heldUp`. */
+  | { readonly t: "held-up"; readonly before: number }
+  /** A receiver came; passed on to all, since the worker where it was before may not know it yet. */
+  | { readonly t: "came"; readonly receiver: Uint8Array; readonly next: number }
+  /** From the worker that had the log to the one that has the sender now; undefined: it had none. */
+  | { readonly t: "estate"; readonly estate: Estate | undefined }
+  /** The handed-over state is where it shall be. */
+  | { readonly t: "adopted" };
+
+export interface PeerEnvelope {
+  readonly t: "peer";
+  readonly from: number;
+  readonly to: number;
+  readonly key: string;
+  readonly epoch: number;
+  readonly message: PeerMessage;
+}
+
+/** From a worker to the main thread's directory. */
+export type ToDirectory =
+  /** A sender at this socket offers a share, and its proof was checked. */
+  | {
+      readonly t: "claim";
+      readonly worker: number;
+      readonly socket: number;
+      readonly channel: string;
+      readonly key: string;
+      readonly offer: Offer;
+      readonly capability?: Uint8Array | undefined;
+      /** What limits for each address count the sender as; undefined: nothing. */
+      readonly address?: string | undefined;
+    }
+  /** A receiver came to a share, the first that its home saw. */
+  | { readonly t: "joined"; readonly worker: number; readonly key: string; readonly epoch: number }
+  /** A receiver took more than a look: the share keeps its place when its sender is away. */
+  | {
+      readonly t: "accepted";
+      readonly worker: number;
+      readonly key: string;
+      readonly epoch: number;
+    }
+  /** The sender's line broke. */
+  | { readonly t: "orphan"; readonly worker: number; readonly key: string; readonly epoch: number }
+  /** The sender is through; undefined fault: it ended as it should. */
+  | {
+      readonly t: "close";
+      readonly worker: number;
+      readonly key: string;
+      readonly epoch: number;
+      readonly fault: ShareFault | undefined;
+      /** The relay ends the share for this reason, and its sender does not know yet. */
+      readonly detail?: string | undefined;
+    }
+  /** While the relay drains: nobody takes this share any more. */
+  | { readonly t: "quiet"; readonly worker: number; readonly key: string; readonly epoch: number }
+  | PeerEnvelope;
+
+/** From the directory to a worker. */
+export type FromDirectory =
+  | {
+      readonly t: "opened";
+      readonly record: ShareRecord;
+      readonly socket: number | undefined;
+      /** With a socket: another worker that has the log of the share; it hands over what must be kept. */
+      readonly heirOf?: number | undefined;
+    }
+  | {
+      readonly t: "refused";
+      readonly socket: number;
+      readonly key: string;
+      readonly fault: SocketFault;
+      readonly detail?: string | undefined;
+      /** See `FaultError`. */
+      readonly after?: number | undefined;
+    }
+  | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }
+  | {
+      readonly t: "closed";
+      readonly key: string;
+      readonly fault: ShareFault | undefined;
+      /** The relay ended it for this reason, and its sender does not know yet. */
+      readonly detail?: string | undefined;
+    }
+  /** The relay ends and this share is not waited for: its clients shall come back elsewhere or later. */
+  | { readonly t: "dismissed"; readonly key: string }
+  | { readonly t: "worker-lost"; readonly worker: number }
+  | PeerEnvelope;

@@ -1,0 +1,40 @@
+/** What a share and a worker count: traffic in all, and receivers by lane. */
+
+/** What only grows: frames are records with their heads, all else is too little to count. */
+export interface Totals {
+  framesIn: number;
+  bytesIn: number;
+  framesOut: number;
+  bytesOut: number;
+  /** Records that senders were asked for a second time. */
+  wantedAgain: number;
+}
+
+export interface LaneCounts {
+  live: number;
+  catchUp: number;
+  /** Receivers that have not agreed, or stopped to take. */
+  paused: number;
+}
+
+export function noTotals(): Totals {
+  return { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, wantedAgain: 0 };
+}
+
+export function addTotals(into: Totals, more: Totals): void {
+  into.framesIn += more.framesIn;
+  into.bytesIn += more.bytesIn;
+  into.framesOut += more.framesOut;
+  into.bytesOut += more.bytesOut;
+  into.wantedAgain += more.wantedAgain;
+}
+
+export function noLanes(): LaneCounts {
+  return { live: 0, catchUp: 0, paused: 0 };
+}
+
+export function addLanes(into: LaneCounts, more: LaneCounts): void {
+  into.live += more.live;
+  into.catchUp += more.catchUp;
+  into.paused += more.paused;
+}
