@@ -302,6 +302,8 @@ export class Sockets implements Outlet {
       return "refused";
     }
     const memory = this.#memoryOf(socket);
+    // A control message may have taken along what Bun had left, and Bun tells of that only later.
+    if (socket.getBufferedAmount() === 0) memory.hold(0);
     const room = memory.ask(place.length * BUN_FACTOR);
     if (room === "full") setImmediate(() => this.fail(id, "too-many", NO_MEMORY));
     if (room !== "room") return "refused";

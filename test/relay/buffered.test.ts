@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test";
 
+import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
+import { Sockets, type Socket } from "../../relay/net/sockets.ts";
+import { hasNative, memoryRoom } from "./log-rooms.ts";
+import { randomId } from "./raw-client.ts";
 import { framesUpTo } from "./raw-receiver.ts";
-import { hasNative } from "./log-rooms.ts";
 import { Stage } from "./stage.ts";
 
 const MiB = 2 ** 20;
@@ -48,3 +51,42 @@ test.skipIf(!hasNative)(
     expect(stage.fill(fourth.id, 1)).toBeGreaterThan(0);
   },
 );
+
+test("a frame that left with a control message no longer counts as waiting", () => {
+  using room = memoryRoom({ blocks: 1, blockBytes: MiB });
+  const memory = new MemoryBudget(() => 0);
+  const sockets = new Sockets({
+    pool: room.pool,
+    native: undefined,
+    clock: () => 0,
+    memory,
+    drained: () => undefined,
+  });
+  const visitor = { address: "", limitKey: undefined, origin: "http://relay" };
+  const data = sockets.dataFor(visitor, null);
+  let isFull = false;
+  let left = 0;
+  let isCut = false;
+  const bun: Pick<Socket, "data" | "getBufferedAmount" | "sendBinary" | "terminate"> = {
+    data,
+    getBufferedAmount: () => left,
+    sendBinary: () => {
+      left = isFull ? 1 : 0;
+      return isFull ? -1 : 1;
+    },
+    terminate: () => (isCut = true),
+  };
+  sockets.opened(bun as Socket);
+  const presence = { t: "presence", share: randomId(), senderHere: true } as const;
+  const frame = { block: 0, offset: 0, length: MiB, generation: 0 };
+  // Each frame stays with Bun; the next message takes it along, and Bun tells of no drain in between.
+  for (let times = 0; times < 3; times++) {
+    isFull = true;
+    expect(sockets.sendFrame(data.id, frame)).toBe("queued");
+    isFull = false;
+    sockets.send(data.id, presence);
+  }
+  isFull = true;
+  sockets.send(data.id, presence);
+  expect(isCut).toBe(false);
+});

@@ -126,8 +126,6 @@ test.each([true, false])(
       "cancel source-changed",
     ]);
   },
-  // Where frames are copied, the paused line ended early in one of about six runs; nobody knows why.
-  { retry: 3 },
 );
 
 test.each([true, false])(
