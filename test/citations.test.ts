@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { documents, read, ROOT } from "./documents.ts";
+import { ROOMS } from "./import-arrows.ts";
 
 /** Documents whose single words in code are names of the code, and not options or outputs. */
 const NAMING = /^docs\/(?:decisions\/\d|architecture\.md)/;
@@ -81,4 +82,15 @@ test("every identifier that a decision or the architecture cites is in the sourc
     }
   }
   expect(missing).toEqual([]);
+});
+
+test("the map of CONTRIBUTING.md has every room, from the top to the bottom", async () => {
+  const text = await read("CONTRIBUTING.md");
+  const rows = [...text.matchAll(/^\| `((?:cli|relay|protocol)\/[\w-]+)\/` +\|/gm)];
+  const rooms = Object.keys(ROOMS).flatMap((part) =>
+    (ROOMS[part] ?? []).filter((room) => !room.endsWith(".ts")).map((room) => `${part}/${room}`),
+  );
+  const order = ["cli", "relay", "protocol"];
+  const inOrder = order.flatMap((part) => rooms.filter((room) => room.startsWith(`${part}/`)));
+  expect(rows.map(([, room]) => room)).toEqual(inOrder);
 });

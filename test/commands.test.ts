@@ -79,6 +79,9 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "npx -y bun@1.4.5 run demo": "ci",
   "npx -y bun@1.4.5 run check": "ci",
   "bun install": "ci",
+  "bun install --frozen-lockfile": "ci",
+  "bun run test": "ci",
+  "bun run fmt": "ci",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
   "bunx fileshare relay token add --token-file tokens.json --name ada": {
@@ -149,7 +152,7 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   },
 };
 /** Named in the text, and nothing to run. */
-const NOT_OURS = new Set(["bun check", "bun fmt", "bun lint", "bunx fileshare"]);
+const NOT_OURS = new Set(["bun check", "bun fmt", "bun lint", "bunx fileshare", "bun test FILE"]);
 
 test("every command in the documents is tried here or by CI", async () => {
   const all = (await Promise.all(pages.map(commandsOf))).flat();

@@ -12,7 +12,7 @@ const INPUTS = 2000;
 const FEWER: Readonly<Record<string, number>> = { http: 500, wire: 500 };
 
 test.each(TARGETS)(
-  "2.3 P6 broken inputs are our own faults and leave nothing: $name",
+  "M1 P6 broken inputs are our own faults and leave nothing: $name",
   async ({ name }) => {
     const inputs = FEWER[name] ?? INPUTS;
     const result = await fuzz({ inputs, seed: "slice", target: name });
@@ -21,7 +21,7 @@ test.each(TARGETS)(
   },
 );
 
-describe("2.3 any bytes are decoded, or a fault of the table", () => {
+describe("M1 any bytes are decoded, or a fault of the table", () => {
   test.each([
     ["control", checkControl],
     ["map", checkMap],

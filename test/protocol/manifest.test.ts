@@ -496,7 +496,7 @@ test("a manifest keeps nothing of the buffer that it came in", () => {
   expect(decoded).toEqual(manifest);
 });
 
-test("2.3 any change of a manifest is a manifest or our fault", () => {
+test("M1 any change of a manifest is a manifest or our fault", () => {
   const { bytes } = forge([entry(), entry({ path: "b/c" })]);
   const change = fc.tuple(fc.nat(bytes.length - 1), fc.nat(255));
   fc.assert(

@@ -57,7 +57,7 @@ const ROWS: readonly Row[] = [
   { name: "empty input", bytes: new Uint8Array() },
 ];
 
-describe.each([...ROWS])("2.3 $name", ({ bytes }) => {
+describe.each([...ROWS])("M1 $name", ({ bytes }) => {
   test("is no map, no message and no manifest", () => {
     const before = Object.keys(Object.prototype);
     faultOf(() => unpackMap(bytes, MANIFEST_BYTES), "bad-message");
@@ -68,7 +68,7 @@ describe.each([...ROWS])("2.3 $name", ({ bytes }) => {
   });
 });
 
-describe("2.3 1 MB of empty maps", () => {
+describe("M3 1 MB of empty maps", () => {
   const many = under(hex("dd 000f4240"), nested(1_000_000, 0x80));
 
   test("is no message: it is refused from its length", () => {
@@ -90,7 +90,7 @@ describe("2.3 1 MB of empty maps", () => {
   });
 });
 
-test("2.3 what a map holds is its own, of plain prototypes", () => {
+test("M4 what a map holds is its own, of plain prototypes", () => {
   const wire = hex("81 a1 61 93 c4 02 0102 81 a1 62 01 a1 63");
   const map = unpackMap(wire, CONTROL_BYTES);
   expect(map).toEqual({ a: [new Uint8Array([1, 2]), { b: 1 }, "c"] });
@@ -101,7 +101,7 @@ test("2.3 what a map holds is its own, of plain prototypes", () => {
   expect(bytes).toEqual(new Uint8Array([1, 2]));
 });
 
-test("2.3 a name of a property that every object has is a key like others", () => {
+test("M4 a name of a property that every object has is a key like others", () => {
   const keys = ["constructor", "toString", "hasOwnProperty", "prototype", "valueOf"];
   const entries = keys.map((key) => concat(Uint8Array.of(0xa0 | key.length), utf8(key), hex("01")));
   const map = unpackMap(concat(Uint8Array.of(0x80 | keys.length), ...entries), CONTROL_BYTES);
