@@ -40,9 +40,9 @@ export const program = {
   name: "fileshare",
   description: "Stream a file to many receivers at once, end-to-end encrypted",
   examples: [
-    ["fileshare send big.iso", "print a code, and send to who has it"],
+    ["fileshare send big.iso", "print a code, and send to every receiver with it"],
     ["fileshare recv", "ask for the code, and receive"],
-    ["fileshare relay", "run the relay between them"],
+    ["fileshare relay", "run the relay between sender and receivers"],
   ],
 } as const satisfies Pick<Command, "name" | "description" | "examples">;
 

@@ -153,7 +153,7 @@ function withOrigin(
 export const tokenFile = {
   type: "string",
   valueHint: "file",
-  description: "The file of the relay's tokens, of which it holds only hashes",
+  description: "The file of the relay's tokens; it holds only their hashes",
 } as const satisfies ArgsDef[string];
 
 /** Arguments that several commands share. */
@@ -162,38 +162,38 @@ export const shared = {
     type: "string",
     valueHint: "url",
     description:
-      "The relay, as ws://, wss://, http:// or https://; of a host alone wss, port 8000 and port 80 are tried (else FILESHARE_RELAY, else ws://127.0.0.1:8000)",
+      "The relay as ws://, wss://, http:// or https://; for a host alone, wss, port 8000 and port 80 are tried (default: FILESHARE_RELAY, else ws://127.0.0.1:8000)",
   },
   ca: {
     type: "string",
     valueHint: "file",
     description:
-      "Certificates in PEM that a wss:// relay's has to lead to (else those that this machine trusts)",
+      "Trust only the authorities in this PEM file for wss:// (default: those of this machine)",
   },
   token: {
     type: "string",
     valueHint: "token",
     description:
-      "The token for a relay that wants one; better FILESHARE_TOKEN, since others can see arguments",
+      "The token for a relay that asks for one; prefer FILESHARE_TOKEN, because other users can read arguments",
   },
   "connect-timeout": {
     type: "string",
     valueHint: "seconds",
-    description: "How long to try to reach the relay before giving up",
+    description:
+      "Give up if the relay does not answer within this time (default: 10 s; most: 1 day)",
   },
   timeout: {
     type: "string",
     valueHint: "seconds",
     description:
-      "End so long after the start, at a question too, with exit code 6; keep what arrived (no limit; at most 7 days)",
+      "End this long after the start with exit code 6, even at a question, and keep received data (default: no limit; most: 7 days)",
   },
   json: {
     type: "boolean",
-    description: "Print events for programs, one JSON object a line",
+    description: "Print events for programs, one JSON object per line",
   },
   quiet: {
     type: "boolean",
-    description:
-      "Print a new code, questions, errors and the sum of a stopped send, and nothing else",
+    description: "Print only a new code, questions, errors and the summary of a stopped send",
   },
 } as const satisfies ArgsDef;

@@ -2,17 +2,23 @@ import { command } from "./command.ts";
 
 export default command({
   name: "fileshare config",
-  description: "Show the options that are set by the configuration file and the environment",
+  description: "Show the options that the configuration file and the environment set",
   args: {
-    edit: { type: "boolean", description: "Open the file in VISUAL or EDITOR, made if needed" },
-    path: { type: "boolean", description: "Print where the file is, or would be" },
-    example: { type: "boolean", description: "Print a file with every option there is, all unset" },
+    edit: {
+      type: "boolean",
+      description: "Open the file in VISUAL or EDITOR; config makes it if it is missing",
+    },
+    path: { type: "boolean", description: "Print the path of the file, whether it exists or not" },
+    example: {
+      type: "boolean",
+      description: "Print a sample file with every option, each commented out",
+    },
     json: { type: "boolean", description: "Print the options as one JSON object" },
   },
   examples: [
-    ["fileshare config", "what is set, and by what"],
-    ["fileshare config --edit", "change it"],
-    ["fileshare config --path", "for scripts"],
+    ["fileshare config", "show each value and its source"],
+    ["fileshare config --edit", "change the file"],
+    ["fileshare config --path", "print the path for a script"],
   ],
   typedOnly: ["edit", "path", "example", "json"],
   rivals: [["edit", "path", "example", "json"]],

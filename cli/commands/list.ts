@@ -2,11 +2,11 @@ import { command, shared } from "./command.ts";
 
 export default command({
   name: "fileshare list",
-  description: "Show sends and receives that are not through",
+  description: "Show unfinished sends and receives",
   args: { json: shared.json },
   examples: [
-    ["fileshare list", "numbers, names, codes, how far"],
-    ["fileshare list --json", "the same for programs, one JSON object a line"],
+    ["fileshare list", "show numbers, names, codes and progress"],
+    ["fileshare list --json", "print the same for a program, one JSON object per line"],
   ],
   run: async (values) => (await import("./run-list.ts")).runList(values),
 });

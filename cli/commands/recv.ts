@@ -2,77 +2,84 @@ import { command, shared } from "./command.ts";
 
 export default command({
   name: "fileshare recv",
-  description: "Receive what is sent under a code",
+  description: "Receive the files or the text that a sender offers under a code",
   args: {
     code: {
       type: "positional",
       required: false,
       description:
-        "The code, or its words, a pasted command or web link, or lobby (else FILESHARE_CODE, else the standard input, else asked for)",
+        "The code, its words, a pasted command or web link, or lobby (default: FILESHARE_CODE, else standard input, else ask)",
     },
-    lobby: { type: "boolean", description: "Take file after file from the lobby, for ever" },
-    yes: { type: "boolean", description: "Take what is offered without a question" },
-    ask: { type: "boolean", description: "Ask in the lobby too" },
+    lobby: { type: "boolean", description: "Take file after file from the lobby until Ctrl-C" },
+    yes: { type: "boolean", description: "Take the offer without a question" },
+    ask: { type: "boolean", description: "Ask before each file in the lobby too" },
     hidden: {
       type: "boolean",
       description:
-        "With --yes, take hidden files (.name, autorun.inf) without a question of their own",
+        "With --yes, take hidden files such as .bashrc and autorun.inf too (default: ask)",
     },
     executables: {
       type: "boolean",
-      description: "With --yes, take executables without a question of their own",
+      description: "With --yes, take executables too (default: ask)",
     },
     out: {
       type: "string",
       valueHint: "dir",
-      description: "The folder to save in, made if its parent is there (this one)",
+      description:
+        "Save in this folder; recv makes it if its parent exists (default: the current one)",
     },
     prefix: {
       type: "string",
       valueHint: "text",
-      description: "What to put before every name (rcv_ in the lobby, else nothing)",
+      description: "Put this text before every name (default: rcv_ in the lobby, else nothing)",
     },
     stdout: {
       type: "boolean",
-      description: "Write the one file to the standard output and save nothing",
+      description: "Write the one file, stream or text to standard output, and save nothing",
     },
-    overwrite: { type: "boolean", description: "Replace files that are there and differ" },
-    rename: { type: "boolean", description: "Keep both: name (1), also for a folder" },
-    skip: { type: "boolean", description: "Leave files that are there as they are" },
+    overwrite: { type: "boolean", description: "Replace existing files that differ" },
+    rename: {
+      type: "boolean",
+      description: "Keep both files; save the new one, or the new folder, as name (1)",
+    },
+    skip: { type: "boolean", description: "Leave existing files as they are" },
     "rename-unsafe": {
       type: "boolean",
-      description:
-        "Take files whose names are not safe to write under others; else refuse the share",
+      description: "Save files with unsafe names under safe names (default: refuse the share)",
     },
     checksum: {
       type: "boolean",
       description:
-        "Let only their content prove that files are the same: what has the size is fetched and compared",
+        "Fetch and compare files of equal size (default: equal size and time mean equal files)",
     },
     name: {
       type: "string",
       valueHint: "name",
-      description: "What the sender sees of you (user@host)",
+      description: "The name that the sender sees for you (default: user@host)",
     },
     limit: {
       type: "string",
       valueHint: "rate",
-      description: "The most to take per second, such as 8MiB or 500k",
+      description:
+        "Receive at most this much per second, such as 8MiB (default: no limit; least: 64KiB)",
     },
     ...shared,
   },
   many: ["code"],
   examples: [
     ["fileshare recv", "ask for the code (Tab completes words)"],
-    ["FILESHARE_CODE=... fileshare recv --yes --out downloads", "for scripts"],
-    ["fileshare recv --stdout --yes | tar x", "unpack while it comes, without a file"],
-    ["fileshare recv --overwrite", "bring a folder up to date; what is the same is not fetched"],
-    ["fileshare recv --lobby", "take files from the lobby as they come, as rcv_..."],
+    [
+      "FILESHARE_CODE=... fileshare recv --yes --out downloads",
+      "receive in a script, without a question",
+    ],
+    ["fileshare recv --stdout --yes | tar x", "unpack while the archive arrives, without a file"],
+    ["fileshare recv --overwrite", "bring a folder up to date, and fetch only files that differ"],
+    ["fileshare recv --lobby", "take files from the lobby, and save each as rcv_..."],
     [
       "fileshare recv --lobby --yes --executables --hidden",
-      "the same, and whatever strangers send, without a question",
+      "take every file that strangers send, without a question",
     ],
-    ["fileshare recv --limit 2MiB", "leave some of the line to others"],
+    ["fileshare recv --limit 2MiB", "leave bandwidth to others"],
   ],
   rivals: [
     ["yes", "ask"],

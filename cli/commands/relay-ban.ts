@@ -3,7 +3,7 @@ import { adminListener } from "./relay-status.ts";
 
 export default command({
   name: "fileshare relay ban",
-  description: "Close what comes from addresses to a running relay, and refuse it from now on",
+  description: "Disconnect addresses from a running relay, and refuse them from now on",
   args: {
     address: {
       type: "positional",
@@ -13,14 +13,14 @@ export default command({
     for: {
       type: "string",
       valueHint: "time",
-      description: "How long: 30d, 12h or 45m, or until the day 2027-01-31 (for ever)",
+      description: "Ban for 30d, 12h or 45m, or until the day 2027-01-31 (default: for ever)",
     },
     admin: adminListener,
     token: shared.token,
   },
   examples: [
-    ["fileshare relay ban 203.0.113.7 --for 12h", "for half a day"],
-    ["fileshare relay ban 203.0.113.0/24", "a network, for ever"],
+    ["fileshare relay ban 203.0.113.7 --for 12h", "ban an address for half a day"],
+    ["fileshare relay ban 203.0.113.0/24", "ban a network for ever"],
   ],
   many: ["address"],
   typedOnly: ["for"],

@@ -3,13 +3,17 @@ import { adminListener } from "./relay-status.ts";
 
 export default command({
   name: "fileshare relay kill",
-  description: "End shares of a running relay, for their senders and all their receivers",
+  description: "End shares of a running relay, for each sender and all receivers",
   args: {
-    number: { type: "positional", required: false, description: "What relay status calls them" },
+    number: {
+      type: "positional",
+      required: false,
+      description: "The numbers of the shares in fileshare relay status",
+    },
     admin: adminListener,
     token: shared.token,
   },
-  examples: [["fileshare relay kill 12", "end share 12; it is not taken again for an hour"]],
+  examples: [["fileshare relay kill 12", "end share 12; the relay refuses it for an hour"]],
   many: ["number"],
   run: async (values) => (await import("./run-relay-actions.ts")).runKill(values),
 });

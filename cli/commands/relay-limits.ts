@@ -25,7 +25,8 @@ const HINTS: Readonly<Record<RelayLimitKind, string>> = {
 export const relayLimitArgs = Object.fromEntries(
   RELAY_LIMIT_NAMES.map((name): [string, LimitArg] => {
     const { kind, meaning, default: value } = RELAY_LIMITS[name];
-    const description = `Limit: ${meaning.charAt(0).toLowerCase()}${meaning.slice(1)} (${typed(value, kind)})`;
+    const unit = kind === "seconds" ? " s" : kind === "rate" && value !== Infinity ? "/s" : "";
+    const description = `Limit: ${meaning.charAt(0).toLowerCase()}${meaning.slice(1)} (default: ${typed(value, kind)}${unit})`;
     return [name, { type: "string", valueHint: HINTS[kind], description }];
   }),
 ) as Record<RelayLimitName, LimitArg>;

@@ -4,26 +4,26 @@ import { command, shared } from "./command.ts";
 export const adminListener = {
   type: "string",
   valueHint: "host:port",
-  description: "The relay's admin listener (that of the relay of yours that runs here)",
+  description: "The relay's admin listener (default: that of your relay on this machine)",
 } as const;
 
 export default command({
   name: "fileshare relay status",
-  description: "Show what a running relay does, while it does it",
+  description: "Show the shares, receivers and throughput of a running relay, live",
   args: {
     admin: adminListener,
     token: shared.token,
-    once: { type: "boolean", description: "Print it once, as where there is no terminal" },
-    json: { type: "boolean", description: "Print it once, as a JSON object" },
+    once: { type: "boolean", description: "Print it once (default without a terminal)" },
+    json: { type: "boolean", description: "Print it once as a JSON object" },
     page: {
       type: "boolean",
-      description: "Print a link to the page that shows it; keep it secret",
+      description: "Print a link to the admin page; keep the link secret",
     },
   },
   examples: [
-    ["fileshare relay status", "the relay that runs here, until Ctrl-C"],
-    ["fileshare relay status --json", "for scripts"],
-    ["fileshare relay status --page", "a link for the browser"],
+    ["fileshare relay status", "show your relay on this machine, until Ctrl-C"],
+    ["fileshare relay status --json", "print one JSON object for a script"],
+    ["fileshare relay status --page", "print a link for the browser"],
   ],
   typedOnly: ["once", "json", "page"],
   run: async (values) => (await import("./run-relay-status.ts")).runRelayStatus(values),

@@ -2,25 +2,33 @@ import { command, tokenFile } from "./command.ts";
 
 export default command({
   name: "fileshare relay token add",
-  description: "Make a token for a relay, and print it this once",
+  description: "Make a token for a relay, and print it once",
   args: {
     "token-file": tokenFile,
-    name: { type: "string", valueHint: "name", description: "Whose it is, for the list" },
+    name: {
+      type: "string",
+      valueHint: "name",
+      description: "The owner of the token, for the list",
+    },
     role: {
       type: "string",
       valueHint: "roles",
       description:
-        "send, receive or admin: what it allows; with commas or given again for several (send,receive)",
+        "send, receive or admin: the use that the token allows; several with commas (default: send,receive)",
     },
     expires: {
       type: "string",
       valueHint: "when",
-      description: "When it ends: after 30d, 12h or 45m, or at the day 2027-01-31 (never)",
+      description:
+        "End of the token: after 30d, 12h or 45m, or at the day 2027-01-31 (default: never)",
     },
   },
   examples: [
     ["fileshare relay token add --token-file tokens.json --name ada", "let ada send and receive"],
-    ["fileshare relay token add --role send --expires 30d", "let somebody send for a month"],
+    [
+      "fileshare relay token add --role send --expires 30d",
+      "make a token that may send for 30 days",
+    ],
   ],
   many: ["role"],
   typedOnly: ["name", "role", "expires"],

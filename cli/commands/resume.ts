@@ -2,13 +2,13 @@ import { command, shared } from "./command.ts";
 
 export default command({
   name: "fileshare resume",
-  description: "Go on with a send or a receive that is not through",
+  description: "Continue an unfinished send or receive",
   args: {
     number: {
       type: "positional",
       required: false,
       description:
-        "Of fileshare list, or the beginning of a share's id; the only one when left out",
+        "The number in fileshare list, or the start of a share's id (default: the only one)",
     },
     ca: shared.ca,
     token: shared.token,
@@ -16,8 +16,8 @@ export default command({
     json: shared.json,
   },
   examples: [
-    ["fileshare resume", "go on with the only one there is"],
-    ["fileshare resume 2", "go on with the second of fileshare list"],
+    ["fileshare resume", "continue the only unfinished transfer"],
+    ["fileshare resume 2", "continue the second entry of fileshare list"],
   ],
   // One that is configured is found by the command that is run again.
   typedOnly: ["token", "timeout"],

@@ -2,107 +2,128 @@ import { command, shared } from "./command.ts";
 
 export default command({
   name: "fileshare send",
-  description: "Send files, folders, a text or a stream to all who have the code",
+  description: "Send files, folders, a text or a stream to every receiver with the code",
   args: {
     path: {
       type: "positional",
       required: false,
       description:
-        "Files and folders; - is the standard input, as is what is piped in; asked for when left out",
+        "Files and folders to send; - reads standard input, as a pipe does (default: ask)",
     },
     text: {
       type: "string",
       valueHint: "text",
-      description: "Send this text, which is shown and not saved; - reads it from standard input",
+      description:
+        "Send this text; receivers show it and save nothing; - reads it from standard input",
     },
     name: {
       type: "string",
       valueHint: "name",
-      description: "What receivers see the one file, folder or stream as",
+      description:
+        "The name that receivers see for the one file, folder or stream (default: its own name)",
     },
     exclude: {
       type: "string",
       valueHint: "pattern",
-      description: "Leave out of folders what fits, as in a .gitignore; may be given again",
+      description: "Leave out files and folders that match, as in a .gitignore; repeatable",
     },
-    gitignore: { type: "boolean", description: "Leave out of folders what git leaves out" },
+    gitignore: { type: "boolean", description: "Leave out files and folders that git ignores" },
     follow: {
       type: "boolean",
-      description: "Send what links lead to, inside their own folder; else links are skipped",
+      description:
+        "Send the targets of links, if they are inside the sent folder (default: skip links)",
     },
     strict: {
       type: "boolean",
-      description: "End when a file changes while it is sent; else all others arrive whole",
+      description:
+        "End the share when a file changes while it is sent (default: send all other files whole)",
     },
     "skip-unsafe": {
       type: "boolean",
-      description: "Leave out what cannot be read, or named on some system; else nothing is sent",
+      description:
+        "Leave out unreadable files, and names that some systems refuse (default: send nothing)",
     },
     "offer-unsafe": {
       type: "boolean",
-      description: "Offer such names as they are, to receivers that take them with --rename-unsafe",
+      description:
+        "Offer names that some systems refuse, for receivers that run with --rename-unsafe",
     },
     receivers: {
       type: "string",
       valueHint: "n",
-      description: "End when so many receivers have all of it and nobody is still receiving (1)",
+      description:
+        "End when N receivers have everything and no other is receiving (default: 1; most: 10000)",
     },
-    stay: { type: "boolean", description: "Go on serving until Ctrl-C" },
+    stay: { type: "boolean", description: "Serve receivers until Ctrl-C" },
     "wait-for": {
       type: "string",
       valueHint: "n",
-      description: "Begin when so many have agreed to receive; until then they see the offer alone",
+      description:
+        "Hold the content back until N receivers have agreed; they see the offer meanwhile (default: 1)",
     },
     "min-wait": {
       type: "string",
       valueHint: "seconds",
-      description: "Begin no sooner than so long after the first agreed",
+      description:
+        "Start no sooner than this after the first receiver agreed (default: 0 s; most: 1 day)",
     },
     "max-wait": {
       type: "string",
       valueHint: "seconds",
-      description: "Begin so long after the first agreed, though fewer than --wait-for did",
+      description:
+        "Start this long after the first receiver agreed, even with fewer than --wait-for (default: never; most: 1 day)",
     },
-    ask: { type: "boolean", description: "Ask about each receiver before it gets anything" },
+    ask: { type: "boolean", description: "Ask you about each receiver before it gets anything" },
     "drop-slow": {
       type: "string",
       valueHint: "seconds",
-      description: "Drop receivers that take nothing for so long while others go on",
+      description:
+        "Drop a receiver that takes no record for this long while another advances (default: never; most: 1 day)",
     },
     limit: {
       type: "string",
       valueHint: "rate",
-      description: "The most to upload per second, such as 8MiB or 500k",
+      description:
+        "Upload at most this much per second, such as 8MiB (default: no limit; least: 64KiB)",
     },
     code: {
       type: "string",
       valueHint: "code",
-      description: "A code of your own (else FILESHARE_CODE, else a new one)",
+      description: "Use a code of your own (default: FILESHARE_CODE, else a new code)",
     },
-    lobby: { type: "boolean", description: "Send to the lobby, where everyone can receive" },
+    lobby: {
+      type: "boolean",
+      description: "Send to the lobby, where every client of the relay can receive",
+    },
     qr: { type: "boolean", description: "Show the web link as a QR code" },
-    copy: { type: "boolean", description: "Put the code into the clipboard" },
+    copy: { type: "boolean", description: "Copy the code to the clipboard" },
     share: {
       type: "string",
       valueHint: "id",
-      description: "Go on with that share, one of fileshare list, and no other",
+      description: "Continue this share of fileshare list, and no other",
     },
     new: {
       type: "boolean",
-      description: "Begin anew, also when the same was sent before and is not through",
+      description: "Start a new share, even if an unfinished one has the same files",
     },
     ...shared,
   },
   examples: [
-    ["fileshare send big.iso", "print a code, send to the first receiver"],
-    ["fileshare send photos notes.txt --exclude '*.tmp'", "send a folder and a file"],
-    ["fileshare send . --gitignore", "send this folder as git sees it"],
-    ["fileshare send --text 'see you at eight'", "send a text, shown at the other side"],
+    ["fileshare send big.iso", "print a code, and end when one receiver has the file"],
+    [
+      "fileshare send photos notes.txt --exclude '*.tmp'",
+      "send a folder and a file, without temporary files",
+    ],
+    ["fileshare send . --gitignore", "send this folder without files that git ignores"],
+    ["fileshare send --text 'see you at eight'", "send a text, which receivers show"],
     ["tar c src | fileshare send --name src.tar", "send a stream while it is produced"],
-    ["fileshare send big.iso --receivers 5", "end when five have it"],
-    ["fileshare send big.iso --wait-for 20 --max-wait 300", "begin with 20, or after 5 minutes"],
+    ["fileshare send big.iso --receivers 5", "end when five receivers have the file"],
+    [
+      "fileshare send big.iso --wait-for 20 --max-wait 300",
+      "start with 20 receivers, or after 5 minutes",
+    ],
     ["fileshare send big.iso --stay", "serve every receiver until Ctrl-C"],
-    ["fileshare send big.iso --relay wss://relay.example", "use that relay"],
+    ["fileshare send big.iso --relay wss://relay.example", "use another relay"],
   ],
   many: ["path", "exclude"],
   typedOnly: ["code", "share", "new", "text", "name"],
