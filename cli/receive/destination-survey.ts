@@ -17,7 +17,7 @@ const SAME = 1;
 const OTHER = 2;
 const BLOCKED = 3;
 
-export class Survey {
+export class DestinationSurvey {
   readonly #manifest: Manifest;
   /** Size and time prove nothing: what may be the same is fetched, and compared then. */
   readonly #checksum: boolean;

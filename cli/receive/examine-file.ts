@@ -12,11 +12,11 @@ import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts
 export type FileContents =
   | { readonly kind: "data"; readonly next: number }
   /** Written to by someone else, or shorter than it was: nothing of it is believed. */
-  | { readonly kind: "spoilt" }
+  | { readonly kind: "corrupt" }
   | { readonly kind: "placed"; readonly as: string }
   /** Left over: its data has gone where nobody knows. */
   | { readonly kind: "empty" }
-  | { readonly kind: "odd" };
+  | { readonly kind: "foreign" };
 
 export function examineFile(folder: Folder, own: HeldFolder, journal: Journal): FileContents {
   const contents = examineData(folder, own, journal);
@@ -31,27 +31,27 @@ function examineData(folder: Folder, own: HeldFolder, journal: Journal): FileCon
   const data = own.look(DATA);
   const total = BigInt(open ? position : manifest.bytes);
   if (data === undefined) {
-    const destiny = whole ? journal.destiny() : undefined;
-    const there = destiny && folder.look(destiny.name);
-    const placed = there?.isFile() && there.ino === destiny?.ino && there.size === total;
-    return placed && destiny ? { kind: "placed", as: destiny.name } : { kind: "empty" };
+    const intent = whole ? journal.intent() : undefined;
+    const there = intent && folder.look(intent.name);
+    const placed = there?.isFile() && there.ino === intent?.ino && there.size === total;
+    return placed && intent ? { kind: "placed", as: intent.name } : { kind: "empty" };
   }
-  if (!data.isFile() || !own.isOurs(data.uid)) return { kind: "odd" };
-  if (whole) return data.size === total ? { kind: "data", next: written } : { kind: "spoilt" };
-  if (data.nlink > 1n) return { kind: "odd" };
-  if (written === 0) return { kind: "spoilt" }; // nothing to believe
+  if (!data.isFile() || !own.isOurs(data.uid)) return { kind: "foreign" };
+  if (whole) return data.size === total ? { kind: "data", next: written } : { kind: "corrupt" };
+  if (data.nlink > 1n) return { kind: "foreign" };
+  if (written === 0) return { kind: "corrupt" }; // nothing to believe
   const least = BigInt(open ? position : fileOffset(written, manifest, headBytes));
   const most = open
     ? least + BigInt(dataPerRecord(manifest.recordSize))
     : BigInt(fileOffset(written + 1, manifest, headBytes));
-  if (data.size < least) return { kind: "spoilt" };
+  if (data.size < least) return { kind: "corrupt" };
   // After a restart of the system neither times nor what follows the synced records mean anything.
   if (!journal.sameBoot) return { kind: "data", next: written };
   // Killed amid a record, the data is longer than was noted. Otherwise the note came last, also on
   // file systems that set times when a file is closed: a dying process closes the data first.
   if (data.size > least)
-    return data.size <= most ? { kind: "data", next: written } : { kind: "spoilt" };
-  return data.mtimeNs <= journal.touchedNs ? { kind: "data", next: written } : { kind: "spoilt" };
+    return data.size <= most ? { kind: "data", next: written } : { kind: "corrupt" };
+  return data.mtimeNs <= journal.touchedNs ? { kind: "data", next: written } : { kind: "corrupt" };
 }
 
 /** What the claimed partial has, with the journal saying so; "empty" when nothing is left of it. */
@@ -66,7 +66,7 @@ export function takeFile(
   const { manifest, headBytes } = journal;
   const contents = examineFile(folder, own, journal);
   switch (contents.kind) {
-    case "odd":
+    case "foreign":
     case "empty":
       return contents.kind === "empty" ? "empty" : undefined;
     case "placed": {
@@ -74,7 +74,7 @@ export function takeFile(
       const placed = { placed: contents.as };
       return new PartialFile({ folder, name, own, journal, data: placed, next, synced: next });
     }
-    case "spoilt":
+    case "corrupt":
       return anew(folder, name, own, journal);
     case "data": {
       if (data === undefined) return undefined;

@@ -9,7 +9,7 @@ import { DATA } from "./partial.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
 import type { Policy } from "../job/policy.ts";
 import { nextWithStates, ReceivedStates } from "./received-states.ts";
-import { Survey } from "./destination-survey.ts";
+import { DestinationSurvey } from "./destination-survey.ts";
 
 export interface TreeContents {
   /** The first record needed. */
@@ -39,7 +39,7 @@ export function examineTree(
   const layout = new Layout(manifest, headBytes);
   let wanted: Uint8Array;
   try {
-    wanted = new Survey(folder, manifest, policy).wanted(policy);
+    wanted = new DestinationSurvey(folder, manifest, policy).wanted(policy);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     return undefined; // what is there now forbids it: whoever asks again is told
@@ -127,8 +127,8 @@ function canBeMerged({ onExists }: Policy): boolean {
 function placedTops(folder: Folder, journal: Journal): Set<string> {
   const placed = new Set<string>();
   for (const [entry, top] of topsOf(journal.manifest).entries()) {
-    const destiny = journal.destiny(entry);
-    if (destiny !== undefined && folder.look(destiny.name)?.ino === destiny.ino) {
+    const intent = journal.intent(entry);
+    if (intent !== undefined && folder.look(intent.name)?.ino === intent.ino) {
       placed.add(top.name);
     }
   }

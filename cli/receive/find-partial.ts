@@ -182,7 +182,7 @@ function inspect(
 }
 
 function nextOf(contents: FileContents): number | undefined {
-  if (contents.kind === "odd") return undefined;
+  if (contents.kind === "foreign") return undefined;
   return contents.kind === "data" ? contents.next : 0;
 }
 

@@ -28,7 +28,7 @@ import { PartialTree } from "./partial-tree.ts";
 import type { OnExists, Policy } from "../job/policy.ts";
 import { ReceiverId } from "./receiver-ids.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
-import { Survey } from "./destination-survey.ts";
+import { DestinationSurvey } from "./destination-survey.ts";
 
 /**
  * Where an incoming share stands on this machine: first only records in memory until they hold the
@@ -41,7 +41,7 @@ type Stage =
       readonly manifest: Manifest;
       readonly head: Uint8Array;
       /** What is at the destination; undefined where nothing is saved. */
-      readonly survey: Survey | undefined;
+      readonly survey: DestinationSurvey | undefined;
       /** The share whose place it takes, as far as that is here. */
       readonly former: FormerEdition | undefined;
     }
@@ -172,7 +172,7 @@ export class Incoming {
   }
 
   /** Before the agreement: whether something else has a name of the share, and what is the same. */
-  get found(): Pick<Survey, "exists" | "same"> {
+  get found(): Pick<DestinationSurvey, "exists" | "same"> {
     const survey = this.#stage.at === "known" ? this.#stage.survey : undefined;
     return survey ?? { exists: false, same: { files: 0, bytes: 0 } };
   }
@@ -391,7 +391,7 @@ export class Incoming {
       former,
       manifest,
       head,
-      survey: folder && new Survey(folder, manifest, this.#policy),
+      survey: folder && new DestinationSurvey(folder, manifest, this.#policy),
     };
     return true;
   }

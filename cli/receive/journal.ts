@@ -63,7 +63,7 @@ export interface Progress {
 }
 
 /** Under which name something was about to be placed, to recognise it there. */
-export interface Destiny {
+export interface Intent {
   /** Which of the share's outermost files and folders, counted from 0. */
   readonly entry: number;
   readonly name: string;
@@ -90,9 +90,9 @@ export class Journal {
   readonly receiver: Uint8Array;
   readonly policy: Policy;
   readonly #fd: number;
-  /** Where the next destiny goes. */
+  /** Where the next intent goes. */
   #end: number;
-  readonly #destinies = new Map<number, Destiny>();
+  readonly #destinies = new Map<number, Intent>();
   readonly #boot: Uint8Array;
   #sequence = 0;
   #sameBoot = true;
@@ -216,16 +216,16 @@ export class Journal {
   }
 
   /** Notes what is about to happen to one of the outermost entries; the last word about it counts. */
-  destine(destiny: Destiny): void {
-    const { entry, name, ino, placeholder } = destiny;
+  intend(intent: Intent): void {
+    const { entry, name, ino, placeholder } = intent;
     const packed = packMap({ entry, name, ino: `${ino}`, placeholder: `${placeholder ?? ""}` });
     writeFully(this.#fd, packed, this.#end + 8);
     writeFully(this.#fd, lengthAndSum(packed), this.#end);
     this.#end += 8 + packed.length;
-    this.#destinies.set(entry, destiny);
+    this.#destinies.set(entry, intent);
   }
 
-  destiny(entry = 0): Destiny | undefined {
+  intent(entry = 0): Intent | undefined {
     return this.#destinies.get(entry);
   }
 
@@ -243,8 +243,8 @@ export class Journal {
     for (;;) {
       try {
         const packed = readSummed(this.#fd, this.#end, this.#end + 8, CONTROL_BYTES);
-        const destiny = readDestiny(packed);
-        this.#destinies.set(destiny.entry, destiny);
+        const intent = readDestiny(packed);
+        this.#destinies.set(intent.entry, intent);
         this.#end += 8 + packed.length;
       } catch {
         return;
@@ -286,10 +286,10 @@ export class Journal {
   }
 }
 
-function readDestiny(packed: Uint8Array): Destiny {
+function readDestiny(packed: Uint8Array): Intent {
   const { entry, name, ino, placeholder } = unpackMap(packed, CONTROL_BYTES);
   if (typeof entry !== "number" || typeof name !== "string" || typeof ino !== "string") {
-    throw new Error("destiny");
+    throw new Error("intent");
   }
   if (typeof placeholder !== "string" || /^\.{0,2}$|[/\0]/.test(name)) throw new Error("name");
   const kept = placeholder === "" ? {} : { placeholder: BigInt(placeholder) };

@@ -132,22 +132,22 @@ export class PartialFile extends PartialShare {
     const data = { folder: own, name: DATA };
     const staged = fstatSync(this.#data, { bigint: true });
     if (!own.isOne(own.look(DATA), staged)) throw swapped(join(this.path, DATA));
-    const destiny = journal.destiny();
-    const there = destiny && folder.look(destiny.name);
-    if (destiny !== undefined && there?.ino === staged.ino) return destiny.name; // linked, then killed
-    const copied = there?.ino === destiny?.ino && there?.size === staged.size;
-    if (destiny !== undefined && copied) return destiny.name;
-    if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-      const target = { folder, name: destiny.name };
-      checkPlaced(folder, destiny.name, await replaceFile({ data, staged, target }));
-      return destiny.name;
+    const intent = journal.intent();
+    const there = intent && folder.look(intent.name);
+    if (intent !== undefined && there?.ino === staged.ino) return intent.name; // linked, then killed
+    const copied = there?.ino === intent?.ino && there?.size === staged.size;
+    if (intent !== undefined && copied) return intent.name;
+    if (intent !== undefined && there?.size === 0n && there.ino === intent.placeholder) {
+      const target = { folder, name: intent.name };
+      checkPlaced(folder, intent.name, await replaceFile({ data, staged, target }));
+      return intent.name;
     }
     if (checksum === true || !keepsTime(staged.mtimeNs, this.#file.mtime)) {
       const same = await sameContent(data, { folder, name });
       if (same && isSame(folder.look(name), same)) return name;
     }
-    const destine = journal.destine.bind(journal);
-    return place({ folder, data, entry: 0, staged, name, onExists, destine });
+    const intend = journal.intend.bind(journal);
+    return place({ folder, data, entry: 0, staged, name, onExists, intend });
   }
 
   #fd(): number {

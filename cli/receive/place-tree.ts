@@ -7,7 +7,7 @@ import type { SafePath } from "../../protocol/content/names.ts";
 import { Descent } from "../system/descent.ts";
 import { errorCode, type Folder } from "../system/folder.ts";
 import { isSame, lookAt, type HeldFolder, type Spot } from "../system/held-folder.ts";
-import type { Destiny, Journal } from "./journal.ts";
+import type { Intent, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { sameContent } from "./same-content.ts";
 import { checkPlaced, finalName, numbered, place, type FinishPolicy } from "./place.ts";
@@ -64,25 +64,25 @@ async function placeTop(
   const final = finalName(top.name as SafePath, policy.prefix, folder);
   const data = { folder: tree.data, name: top.name };
   const staged = lookAt(data);
-  const destiny = journal.destiny(entry);
-  const there = destiny && folder.look(destiny.name);
-  if (destiny !== undefined && there !== undefined && there.ino === destiny.ino) {
+  const intent = journal.intent(entry);
+  const there = intent && folder.look(intent.name);
+  if (intent !== undefined && there !== undefined && there.ino === intent.ino) {
     // Moved already, or linked only, when an earlier run was killed.
     if (staged !== undefined) tree.data.remove(top.name);
-    return destiny.name;
+    return intent.name;
   }
   if (staged === undefined && top.type === "file") throw changed(tree);
   if (top.type === "folder") {
     const merges = policy.onExists === "overwrite" || policy.onExists === "skip";
     // Files that an earlier run moved out of it would be missing.
     const whole = staged !== undefined && (!journal.found.whole || isWhole(tree, top));
-    if (staged !== undefined && destiny !== undefined && isBegun(destiny, there)) {
-      return fill(tree, top, destiny.name, policy);
+    if (staged !== undefined && intent !== undefined && isBegun(intent, there)) {
+      return fill(tree, top, intent.name, policy);
     }
     const alike =
       whole && !merges ? await sameFolder(tree, top, final, policy.checksum) : undefined;
     if (alike !== undefined) {
-      journal.destine({ entry, name: final, ino: alike.ino });
+      journal.intend({ entry, name: final, ino: alike.ino });
       tree.data.clear(top.name);
       return final;
     }
@@ -95,7 +95,7 @@ async function placeTop(
     return final;
   }
   const index = top.entries[0]!;
-  return placeFile(tree, staged!, { entry, index, final, data, destiny, there }, policy);
+  return placeFile(tree, staged!, { entry, index, final, data, intent, there }, policy);
 }
 
 interface Goal {
@@ -104,7 +104,7 @@ interface Goal {
   readonly index: number;
   readonly final: ReturnType<typeof finalName>;
   readonly data: Spot;
-  readonly destiny: Destiny | undefined;
+  readonly intent: Intent | undefined;
   readonly there: BigIntStats | undefined;
 }
 
@@ -115,24 +115,24 @@ async function placeFile(
   policy: FinishPolicy,
 ): Promise<string> {
   const { folder, journal } = tree;
-  const { entry, index, final, data, destiny, there } = goal;
-  if (destiny !== undefined && there?.size === 0n && there.ino === destiny.placeholder) {
-    const target = { folder, name: destiny.name };
-    checkPlaced(folder, destiny.name, await replaceFile({ data, staged, target }));
+  const { entry, index, final, data, intent, there } = goal;
+  if (intent !== undefined && there?.size === 0n && there.ino === intent.placeholder) {
+    const target = { folder, name: intent.name };
+    checkPlaced(folder, intent.name, await replaceFile({ data, staged, target }));
     data.folder.clear(data.name);
-    return destiny.name;
+    return intent.name;
   }
-  const destine = journal.destine.bind(journal);
+  const intend = journal.intend.bind(journal);
   const { onExists, checksum } = policy;
   const { mtime } = journal.manifest.files[index]!;
   const compares = checksum === true || !keepsTime(staged.mtimeNs, mtime);
   const same = compares && (await sameContent(data, { folder, name: final }));
   if (same && isSame(folder.look(final), same)) {
-    destine({ entry, name: final, ino: same.ino });
+    intend({ entry, name: final, ino: same.ino });
     data.folder.clear(data.name);
     return final;
   }
-  const name = await place({ folder, data, entry, staged, name: final, onExists, destine });
+  const name = await place({ folder, data, entry, staged, name: final, onExists, intend });
   data.folder.clear(data.name);
   return name;
 }
@@ -160,7 +160,7 @@ async function rename(
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(final, number, folder);
     if (folder.look(candidate) !== undefined) continue;
-    journal.destine({ entry, name: candidate, ino: staged.ino });
+    journal.intend({ entry, name: candidate, ino: staged.ino });
     try {
       data.folder.move(data.name, folder, candidate);
     } catch (error) {
@@ -184,23 +184,23 @@ async function rename(
 async function fillNew(
   tree: Tree,
   top: Top,
-  destiny: Destiny,
+  intent: Intent,
   policy: FinishPolicy,
 ): Promise<string> {
   const { folder, journal } = tree;
-  folder.make(destiny.name);
-  const made = folder.look(destiny.name);
-  journal.destine({ ...destiny, ...(made ? { placeholder: made.ino } : {}) });
+  folder.make(intent.name);
+  const made = folder.look(intent.name);
+  journal.intend({ ...intent, ...(made ? { placeholder: made.ino } : {}) });
   try {
-    return await fill(tree, top, destiny.name, policy);
+    return await fill(tree, top, intent.name, policy);
   } catch (error) {
-    removeIfEmpty(folder, destiny.name);
+    removeIfEmpty(folder, intent.name);
     throw error;
   }
 }
 
 /** Whether an earlier run began to fill that folder. */
-function isBegun({ placeholder }: Destiny, there: BigIntStats | undefined): boolean {
+function isBegun({ placeholder }: Intent, there: BigIntStats | undefined): boolean {
   return placeholder !== undefined && there?.isDirectory() === true && there.ino === placeholder;
 }
 

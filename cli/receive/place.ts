@@ -7,7 +7,7 @@ import { NAME_BYTES, NUMBERED_NAMES } from "../../protocol/wire/limits.ts";
 import { parseSafeName, type SafeName, type SafePath } from "../../protocol/content/names.ts";
 import type { Folder } from "../system/folder.ts";
 import { swapped, type HeldFolder, type Spot } from "../system/held-folder.ts";
-import type { Destiny } from "./journal.ts";
+import type { Intent } from "./journal.ts";
 import { canHold } from "./names-here.ts";
 import { cutUtf8 } from "../system/owner.ts";
 import type { OnExists } from "../job/policy.ts";
@@ -32,7 +32,7 @@ export interface Move {
   readonly name: SafeName;
   readonly onExists: FinishPolicy["onExists"];
   /** Told where the data is about to be, before anything is done. */
-  readonly destine: (destiny: Destiny) => void;
+  readonly intend: (intent: Intent) => void;
   readonly link?: typeof linkSync;
 }
 
@@ -44,19 +44,19 @@ export interface Move {
  * @throws FaultError "file-exists" or "name-exhausted", or what the file system throws.
  */
 export async function place(move: Move): Promise<string> {
-  const { folder, data, entry, staged, name, onExists, destine, link } = move;
+  const { folder, data, entry, staged, name, onExists, intend, link } = move;
   const taking = (as: string): Taking => ({
     data,
     staged,
     target: { folder, name: as },
     note: (ino, placeholder) =>
-      destine({ entry, name: as, ino, ...(placeholder === undefined ? {} : { placeholder }) }),
+      intend({ entry, name: as, ino, ...(placeholder === undefined ? {} : { placeholder }) }),
     link,
   });
   if (onExists === "overwrite") {
     const there = folder.look(name);
     if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
-    destine({ entry, name, ino: staged.ino });
+    intend({ entry, name, ino: staged.ino });
     checkPlaced(folder, name, await replaceFile(taking(name)));
     return name;
   }
@@ -65,7 +65,7 @@ export async function place(move: Move): Promise<string> {
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(name, number, folder);
     if (folder.look(candidate) !== undefined) continue;
-    destine({ entry, name: candidate, ino: staged.ino });
+    intend({ entry, name: candidate, ino: staged.ino });
     const taken = await takeName(taking(candidate));
     if (taken === undefined) continue;
     checkPlaced(folder, candidate, taken);

@@ -19,7 +19,7 @@ import { collectAfter } from "./collect.ts";
 import { Descent } from "../system/descent.ts";
 import { HeldFolder, lookAt, type Spot } from "../system/held-folder.ts";
 import { Identities } from "./identities.ts";
-import { LeftOut, type LeaveOut } from "./ignore-rules.ts";
+import { IgnoreRules, type LeaveOut } from "./ignore-rules.ts";
 import { Unsized } from "./unsized.ts";
 import { Unsendable } from "./unsendable.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
@@ -97,7 +97,7 @@ class Lister {
   readonly #anyName: boolean;
   readonly #options: ListOptions;
   readonly #signal: AbortSignal;
-  #leftOut: LeftOut | undefined;
+  #ignored: IgnoreRules | undefined;
   /** The folder that was named, and its path without links in it. */
   #top: { readonly folder: HeldFolder; readonly path: string } | undefined;
   #looked = 0;
@@ -137,7 +137,7 @@ class Lister {
     const real = attempt(path, () => realpathSync(path));
     using top = attempt(path, () => HeldFolder.holdItself(real));
     this.#top = { folder: top, path: real };
-    this.#leftOut = new LeftOut(real, this.#options);
+    this.#ignored = new IgnoreRules(real, this.#options);
     await this.#folder(top, {
       local: path,
       path: root.name,
@@ -185,7 +185,7 @@ class Lister {
       const names = folder.list();
       // Said once, and not of each name in it.
       if (names.length > 0) accessSync(folder.at(), constants.X_OK);
-      this.#leftOut?.enter(found.below, folder);
+      this.#ignored?.enter(found.below, folder);
       return names.toSorted();
     };
     if (found.parent !== undefined) return this.#reading(found.local, search);
@@ -215,10 +215,10 @@ class Lister {
     try {
       stat = look(spot, here.local);
     } catch (error) {
-      if (this.#leftOut?.has(below, false) === true) return undefined;
+      if (this.#ignored?.has(below, false) === true) return undefined;
       return this.#unread(join(here.local, name), error);
     }
-    if (this.#leftOut?.has(below, stat?.isDirectory() === true) === true) return undefined;
+    if (this.#ignored?.has(below, stat?.isDirectory() === true) === true) return undefined;
     if (stat === undefined) {
       // A name that is not UTF-8 can't be told to anybody, and comes here with marks in its place.
       const local = join(here.local, name);
@@ -264,7 +264,7 @@ class Lister {
       return skip("broken");
     }
     if (stat === undefined) return skip("broken");
-    if (this.#leftOut?.has(below, stat.isDirectory()) === true) return undefined;
+    if (this.#ignored?.has(below, stat.isDirectory()) === true) return undefined;
     if (goal !== undefined && stat.isFile()) return this.#file(here, { spot: goal, name, stat });
     if (!stat.isDirectory()) return skip("special");
     // The folder that was named is around all that is in it.

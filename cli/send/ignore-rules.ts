@@ -19,7 +19,7 @@ export interface LeaveOut {
  * What is left out of one folder that is sent. Paths are relative to it. Ask about a folder before
  * what is in it, which is not asked about when the folder is left out, as in git.
  */
-export class LeftOut {
+export class IgnoreRules {
   readonly #excluded: Patterns | undefined;
   readonly #git: GitRules | undefined;
 

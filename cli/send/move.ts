@@ -1,7 +1,7 @@
 /** The move of a running send to the share that takes the place of its own: looked for, found, waited with. */
 import { EDITION_SETTLE_MS, type ReceiverView, type SenderSession } from "../../protocol/mod.ts";
 import type { Former } from "./editions.ts";
-import type { Moving, Sharing } from "./open-share.ts";
+import type { Moving, OpenShare } from "./open-share.ts";
 
 /** All of this share that the next one is made from. */
 export type Place = Omit<Moving, "former" | "verified"> & Pick<Former, "share" | "head">;
@@ -9,10 +9,10 @@ export type Place = Omit<Moving, "former" | "verified"> & Pick<Former, "share" |
 export class Move {
   readonly #place: Place;
   /** @throws FaultError when there is nowhere to go */
-  readonly #find: (moving: Moving) => Promise<Sharing>;
-  #state: "none" | "looking" | { readonly next: Sharing; readonly since: number } = "none";
+  readonly #find: (moving: Moving) => Promise<OpenShare>;
+  #state: "none" | "looking" | { readonly next: OpenShare; readonly since: number } = "none";
 
-  constructor(place: Place, find: (moving: Moving) => Promise<Sharing>) {
+  constructor(place: Place, find: (moving: Moving) => Promise<OpenShare>) {
     this.#place = place;
     this.#find = find;
   }
@@ -23,7 +23,7 @@ export class Move {
   }
 
   /** The share that was found. */
-  get next(): Sharing | undefined {
+  get next(): OpenShare | undefined {
     return typeof this.#state === "string" ? undefined : this.#state.next;
   }
 

@@ -42,7 +42,7 @@ const RECORDS_AT_ONCE = 32;
 /** Changes that are told one by one. */
 const CHANGES_TOLD = 10;
 
-export interface Sharing {
+export interface OpenShare {
   readonly source: Source;
   readonly code: Code;
   readonly keys: Keys;
@@ -73,12 +73,12 @@ export interface Past {
  * @param signal ends the comparison with what was sent before
  * @throws FaultError when it can't be sent, or "interrupted"
  */
-export async function openSharing(
+export async function openShare(
   job: SendJob,
   open: (options: SourceOptions) => Promise<Source>,
   emit: (event: ClientEvent) => void,
   signal: AbortSignal,
-): Promise<Sharing> {
+): Promise<OpenShare> {
   const known = new Map<Code, Keys>();
   const keysOf = (code: Code): Keys => {
     const keys = known.get(code) ?? keysFor(job, code);
@@ -181,7 +181,7 @@ interface GoOn {
 async function goOn(
   kept: KeptSend,
   { source, keysOf, emit, signal }: GoOn,
-): Promise<Sharing | readonly Change[]> {
+): Promise<OpenShare | readonly Change[]> {
   const proof = fromHex(kept.entry.proof);
   if (proof?.length !== PROOF_BYTES) return [];
   const { code } = kept.entry;
@@ -199,19 +199,19 @@ async function goOn(
   const { changes, touched } = compare(before, now);
   if (changes.length > 0) return changes;
   const cipher = recordCipher(keys.content, share, primitives);
-  const sharing: Sharing = { source, code, keys, proof, share, encoded, cipher, kept };
+  const opened: OpenShare = { source, code, keys, proof, share, encoded, cipher, kept };
   if (touched.size > 0) {
     emit({ event: "checking", files: touched.size });
-    const changed = await changedContent(sharing, kept, touched, signal);
+    const changed = await changedContent(opened, kept, touched, signal);
     if (changed.length > 0) return changed;
     attempt(() => kept.restamp(now.stamps));
   }
-  return sharing;
+  return opened;
 }
 
 /** Of the entries that were touched those whose records, as far as they were sent, are others now. */
 async function changedContent(
-  { source, encoded, cipher }: Sharing,
+  { source, encoded, cipher }: OpenShare,
   kept: KeptSend,
   touched: ReadonlySet<number>,
   signal: AbortSignal,
@@ -255,7 +255,7 @@ async function changedContent(
 function goOnAnew(
   kept: KeptSend,
   { job, source, keysOf }: Pick<GoOn, "source" | "keysOf"> & { readonly job: SendJob },
-): Sharing | undefined {
+): OpenShare | undefined {
   const { code, verified, editions } = kept.entry;
   const proof = fromHex(kept.entry.proof);
   const content = attempt(() => kept.content());
@@ -278,7 +278,7 @@ function goOnAnew(
 }
 
 /** A share that the same run offers anew, and how far it came. */
-export interface Moving extends Pick<Sharing, "keys" | "code" | "kept" | "past"> {
+export interface Moving extends Pick<OpenShare, "keys" | "code" | "kept" | "past"> {
   readonly former: Former;
   /** Receivers that have all of it. */
   readonly verified: number;
@@ -286,13 +286,13 @@ export interface Moving extends Pick<Sharing, "keys" | "code" | "kept" | "past">
 
 /**
  * The next edition of a share that runs: with the files as they are now.
- * @throws FaultError as `openSharing`, and "source-changed" when there were EDITIONS of it
+ * @throws FaultError as `openShare`, and "source-changed" when there were EDITIONS of it
  */
-export async function nextSharing(
+export async function nextShare(
   job: SendJob,
   { keys, code, kept, past, former, verified }: Moving,
   open: (options: SourceOptions) => Promise<Source>,
-): Promise<Sharing> {
+): Promise<OpenShare> {
   const editions = (past?.editions ?? 0) + 1;
   if (editions >= EDITIONS) throw new FaultError("source-changed", "again and again");
   // The last one goes on as long as it can.
@@ -318,7 +318,7 @@ interface Beginning {
   readonly former?: Former;
 }
 
-function begin({ job, source, keys, code, past, former }: Beginning): Sharing {
+function begin({ job, source, keys, code, past, former }: Beginning): OpenShare {
   const { relay, keep } = job;
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);

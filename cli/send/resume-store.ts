@@ -15,7 +15,7 @@ export class Unrepeatable extends FaultError {
  * Remembers what left of a running send, and keeps what is needed to go on with it as long as that can
  * be written.
  */
-export class Keeper {
+export class ResumeStore {
   #kept: KeptSend | undefined;
   readonly #tags: SealedTags;
   readonly #lost: () => void;

@@ -5,7 +5,7 @@ import { endShare } from "./end-earlier-share.ts";
 import type { ClientEvent } from "../job/events.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { Sending, type Carried, type Ended } from "./sending.ts";
-import { nextSharing, openSharing, type Sharing } from "./open-share.ts";
+import { nextShare, openShare, type OpenShare } from "./open-share.ts";
 import { type Source } from "./source.ts";
 import { openSource, type SourceOptions } from "./open-source.ts";
 
@@ -27,22 +27,17 @@ export class SendEditions {
   async run(): Promise<void> {
     try {
       const { signal } = this.#interrupted;
-      let sharing = await openSharing(
-        this.#job,
-        (options) => this.#open(options),
-        this.#emit,
-        signal,
-      );
+      let opened = await openShare(this.#job, (options) => this.#open(options), this.#emit, signal);
       let carried: Carried | undefined;
       for (;;) {
-        const { offered } = sharing.past ?? {};
+        const { offered } = opened.past ?? {};
         if (offered !== undefined) await endShare(this.#job, offered, signal);
-        const ended = await this.#send(sharing, carried);
+        const ended = await this.#send(opened, carried);
         if ("outcome" in ended) {
           this.#end(ended.outcome);
           return;
         }
-        ({ next: sharing, carried } = ended);
+        ({ next: opened, carried } = ended);
       }
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
@@ -60,14 +55,14 @@ export class SendEditions {
     this.#current?.interrupt();
   }
 
-  #send(sharing: Sharing, carried: Carried | undefined): Promise<Ended> {
+  #send(opened: OpenShare, carried: Carried | undefined): Promise<Ended> {
     return new Promise((end) => {
       const course = {
-        next: (moving: Parameters<typeof nextSharing>[1]) =>
-          nextSharing(this.#job, moving, (options) => this.#open(options)),
+        next: (moving: Parameters<typeof nextShare>[1]) =>
+          nextShare(this.#job, moving, (options) => this.#open(options)),
         end,
       };
-      this.#current = new Sending(this.#job, sharing, this.#emit, course, carried);
+      this.#current = new Sending(this.#job, opened, this.#emit, course, carried);
       if (this.#interrupted.signal.aborted) this.#current.interrupt();
     });
   }

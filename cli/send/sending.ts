@@ -35,14 +35,14 @@ import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.
 import { EventPace } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/events.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
-import { Keeper } from "./resume-store.ts";
+import { ResumeStore } from "./resume-store.ts";
 import { unsoundEvent, type Unsound } from "../job/unsound.ts";
 import { Line } from "../connection/relay-line.ts";
 import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
 import { relayNews, stuckNews } from "../connection/link-events.ts";
 import { RateLimit } from "../connection/rate-limit.ts";
 import { Move } from "./move.ts";
-import type { Moving, Past, Sharing } from "./open-share.ts";
+import type { Moving, Past, OpenShare } from "./open-share.ts";
 import type { Source } from "./source.ts";
 import { UploadProgress } from "./upload-progress.ts";
 
@@ -59,12 +59,12 @@ export interface Carried {
 
 /** The end of a share: of the whole send, or with a share that takes its place. */
 export type Ended =
-  { readonly outcome: Outcome } | { readonly next: Sharing; readonly carried: Carried };
+  { readonly outcome: Outcome } | { readonly next: OpenShare; readonly carried: Carried };
 
 /** Where a send goes that can't go on with its share. */
 export interface Course {
   /** @throws FaultError when there is nowhere to go */
-  readonly next: (moving: Moving) => Promise<Sharing>;
+  readonly next: (moving: Moving) => Promise<OpenShare>;
   readonly end: (ended: Ended) => void;
 }
 
@@ -82,7 +82,7 @@ export class Sending {
   readonly #session: SenderSession;
   readonly #limit: RateLimit;
   /** What another run needs to go on with this share. */
-  readonly #keeper: Keeper;
+  readonly #resumeStore: ResumeStore;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;
   /** When the first content left for a receiver that had agreed. */
@@ -111,7 +111,7 @@ export class Sending {
   /** @throws FaultError when it can't be sent; nothing was started then */
   constructor(
     job: SendJob,
-    sharing: Sharing,
+    opened: OpenShare,
     emit: (event: ClientEvent) => void,
     course: Course,
     carried?: Carried,
@@ -123,15 +123,15 @@ export class Sending {
     this.#startedAt = carried?.startedAt ?? performance.now();
     this.#activeAt = carried?.activeAt;
     this.#unsoundBefore = carried?.unsound ?? [];
-    const { source, keys, code, proof, share, encoded, cipher, kept, past } = sharing;
+    const { source, keys, code, proof, share, encoded, cipher, kept, past } = opened;
     this.#past = past;
     const place = { keys, code, kept, past, share, head: encoded.head };
     this.#move = new Move(place, course.next);
     this.#source = source;
     this.#keys = keys;
     this.#share = share;
-    this.#keeper = new Keeper(kept, () => emit({ event: "unkept", share: toHex(share) }));
-    source.isSealed = (index) => this.#keeper.has(index);
+    this.#resumeStore = new ResumeStore(kept, () => emit({ event: "unkept", share: toHex(share) }));
+    source.isSealed = (index) => this.#resumeStore.has(index);
     this.#cipher = cipher;
     this.#progress = new UploadProgress(source, encoded.manifest, kept?.end ?? 0, emit);
     this.#limit = new RateLimit(job.limit);
@@ -152,7 +152,7 @@ export class Sending {
           receivers: Math.max(1, job.receivers - (this.#past?.verified ?? 0)),
           stay: job.stay,
         },
-        doneBefore: this.#keeper.doneBefore,
+        doneBefore: this.#resumeStore.doneBefore,
         startWhen: past === undefined ? this.#startWhen(headRecords) : undefined,
         dropSlowMs: job.dropSlowMs,
         giveUpAfterMs: job.connectTimeoutMs,
@@ -192,7 +192,7 @@ export class Sending {
   #tick(): void {
     const now = performance.now();
     this.#line?.watch(now);
-    this.#keeper.tick(now);
+    this.#resumeStore.tick(now);
     if (this.#move.isDue(this.#session, this.#source.records, now))
       this.#handle({ type: "failed", fault: "new-edition" });
     this.#progress.tick();
@@ -260,7 +260,7 @@ export class Sending {
 
   /** The relay took the share. */
   #accepted(): void {
-    this.#keeper.accepted();
+    this.#resumeStore.accepted();
     this.#past?.kept?.forget();
     this.#tellOnline();
   }
@@ -340,9 +340,10 @@ export class Sending {
     if (data === undefined) return undefined;
     const { parts, last, padding } = data;
     const ciphertext = this.#cipher.seal(index, parts, last, padding);
-    for (const entry of this.#source.lost.slice(this.#distrusted)) this.#keeper.distrust(entry);
+    for (const entry of this.#source.lost.slice(this.#distrusted))
+      this.#resumeStore.distrust(entry);
     this.#distrusted = this.#source.lost.length;
-    this.#keeper.note(index, ciphertext, this.#source.about);
+    this.#resumeStore.note(index, ciphertext, this.#source.about);
     return encodeFrame(this.#share, index, last, ciphertext);
   }
 
@@ -409,7 +410,7 @@ export class Sending {
       records === this.#source.records &&
       verifyReceipt(mac, this.#keys, primitives, this.#share, receiver, records);
     // Before it is told so: another run would wait for it.
-    if (valid) this.#keeper.done(receiver);
+    if (valid) this.#resumeStore.done(receiver);
     if (valid) this.#verifiedAt = performance.now();
     this.#handle({ type: "receipt-checked", receipt, valid });
   }
@@ -475,14 +476,14 @@ export class Sending {
     }
     await this.#line?.close();
     this.#source.close();
-    this.#keeper.letGo(how, this.#job.stay);
+    this.#resumeStore.letGo(how, this.#job.stay);
     this.#past?.kept?.close();
     const exitCode = fault === undefined ? 0 : FAULTS[fault].exitCode;
     this.#course.end({ outcome: { fault, exitCode } });
   }
 
   /** To the share that takes the place of this one, which is kept until a relay has that. */
-  async #hand(next: Sharing, unsound: readonly Unsound[]): Promise<void> {
+  async #hand(next: OpenShare, unsound: readonly Unsound[]): Promise<void> {
     await this.#line?.close();
     this.#source.close();
     this.#past?.kept?.close();

@@ -8,7 +8,7 @@ import { HeldFolder } from "../../cli/system/held-folder.ts";
 import { namesHere } from "../../cli/receive/names-here.ts";
 import type { PartialShare } from "../../cli/receive/partial.ts";
 import { ON_EXISTS, type OnExists, type Policy } from "../../cli/job/policy.ts";
-import { Survey } from "../../cli/receive/destination-survey.ts";
+import { DestinationSurvey } from "../../cli/receive/destination-survey.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { decodeHead } from "../../protocol/content/manifest.ts";
 import { packMap as pack } from "../../protocol/wire/msgpack.ts";
@@ -250,7 +250,7 @@ describe.skipIf(!canMount)("the state folder on a mount that shows another owner
 async function receiveAgain(dir: string, share: Share, how: OnExists | Policy): Promise<number> {
   const policy = typeof how === "string" ? { onExists: how, prefix: "", checksum: false } : how;
   const folder = new Folder(dir);
-  const wanted = new Survey(folder, share.manifest, policy).wanted(policy);
+  const wanted = new DestinationSurvey(folder, share.manifest, policy).wanted(policy);
   folder.close();
   if (!wanted.includes(1)) return 0;
   const partial = openPartial({ ...share, dir, policy, wanted });

@@ -20,7 +20,7 @@ import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
 import { Folder } from "../../cli/system/folder.ts";
 import type { PartialShare } from "../../cli/receive/partial.ts";
 import type { OnExists, Policy } from "../../cli/job/policy.ts";
-import { Survey } from "../../cli/receive/destination-survey.ts";
+import { DestinationSurvey } from "../../cli/receive/destination-survey.ts";
 import {
   bytesOf,
   DATA_BYTES,
@@ -65,7 +65,7 @@ function begin(dir: string, tree: TestTree, onExists: OnExists = "number"): Part
   const folder = new Folder(dir);
   try {
     const policy = policyOf(onExists);
-    const wanted = new Survey(folder, tree.manifest, policy).wanted(policy);
+    const wanted = new DestinationSurvey(folder, tree.manifest, policy).wanted(policy);
     return openPartial({ ...tree, dir, policy, wanted });
   } finally {
     folder.close();
@@ -183,7 +183,7 @@ describe("names that are taken", () => {
     put(folder.path, "notes.txt", tree.contents.get("notes.txt")!, 5000);
     const policy: Policy = { ...policyOf("overwrite"), checksum: true };
     const destination = new Folder(folder.path);
-    const survey = new Survey(destination, tree.manifest, policy);
+    const survey = new DestinationSurvey(destination, tree.manifest, policy);
     destination.close();
     const partial = openPartial({
       ...tree,
@@ -217,7 +217,7 @@ describe("names that are taken", () => {
     expect(partial.left).toEqual({ bytes: 0, inodes: 0 });
     put(folder.path, "d/a", tree.contents.get("d/a")!, 1_700_000_000_123);
     const destination = new Folder(folder.path);
-    const survey = new Survey(destination, tree.manifest, policyOf("number"));
+    const survey = new DestinationSurvey(destination, tree.manifest, policyOf("number"));
     destination.close();
     expect(survey.exists).toBe(false);
     expect(survey.same).toEqual({ files: 3, bytes: 100 * D + 10 });

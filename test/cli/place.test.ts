@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync, type PathLike } from "node:fs";
 import { join } from "node:path";
 import { Folder } from "../../cli/system/folder.ts";
-import type { Destiny } from "../../cli/receive/journal.ts";
+import type { Intent } from "../../cli/receive/journal.ts";
 import { finalName, place, type Move } from "../../cli/receive/place.ts";
 import { parseSafeName } from "../../protocol/content/names.ts";
 import { faultOf, laterFaultOf, list, temporaryFolder } from "./disk.ts";
@@ -17,10 +17,10 @@ describe("on file systems without hard links", () => {
     dir: string,
     onExists: Move["onExists"],
     link: typeof linkSync,
-  ): Promise<Destiny[]> {
+  ): Promise<Intent[]> {
     const data = join(dir, "data");
     const folder = new Folder(dir);
-    const destinies: Destiny[] = [];
+    const destinies: Intent[] = [];
     try {
       await place({
         folder,
@@ -29,7 +29,7 @@ describe("on file systems without hard links", () => {
         staged: statSync(data, { bigint: true }),
         name: parseSafeName("a.txt"),
         onExists,
-        destine: (destiny) => destinies.push(destiny),
+        intend: (intent) => destinies.push(intent),
         link,
       });
     } finally {
