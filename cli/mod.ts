@@ -6,10 +6,10 @@ import type { ReceiveOptions, SendOptions } from "./library/library.ts";
 
 export { FaultError } from "../protocol/wire/faults.ts";
 export type { Client } from "./library/client.ts";
-export type { ClientEvent } from "./job/events.ts";
+export type { ClientEvent } from "./job/event-schema.ts";
 export type { Answer, Outcome } from "./job/jobs.ts";
 export type { ReceiveOptions, SendOptions } from "./library/library.ts";
-export type { OnExists } from "./job/policy.ts";
+export type { OnExists } from "./job/jobs.ts";
 export type { SendWhat } from "./job/jobs.ts";
 
 /** `send` of library.ts, whose options may come from a program without types. */

@@ -1,5 +1,5 @@
 import type { Client } from "../library/client.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { onInterrupt } from "../system/interrupts.ts";
 
 export interface Begun {

@@ -16,7 +16,7 @@ import { canAsk } from "../screen/prompts.ts";
 import { placeRelay } from "../connection/place-relay.ts";
 import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
 import { note, relayOfCode } from "../connection/relay-of-code.ts";
-import type { OnExists } from "../job/policy.ts";
+import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../system/shell.ts";
 import { notePlace } from "../system/state-place.ts";

@@ -1,5 +1,5 @@
 import { faultMessage, type FaultCode } from "../../protocol/wire/faults.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { proxyFor, proxyShown } from "./proxy.ts";
 
 /**

@@ -17,7 +17,7 @@ import {
   type Beat,
 } from "../../protocol/mod.ts";
 
-import type { ClientEvent } from "./events.ts";
+import type { ClientEvent } from "./event-schema.ts";
 
 /** Where an event waits, and how fast those of its slot and of its kind may come. */
 interface Slot {

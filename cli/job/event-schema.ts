@@ -7,6 +7,8 @@
  */
 import * as v from "valibot";
 
+import type { FileState } from "../../protocol/content/states.ts";
+import { UNSOUND_TOLD } from "../../protocol/wire/limits.ts";
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 
 /** A field, with what it means. */
@@ -353,3 +355,16 @@ export const listEvent = v.variant("event", [
 
 /** What happens during a send or a receive. */
 export type ClientEvent = Readonly<v.InferOutput<typeof clientEvent>>;
+
+/** A file that did not stay what it was. */
+export interface Unsound {
+  /** As receivers see it. */
+  readonly path: string;
+  readonly what: Exclude<FileState, "whole">;
+}
+
+/** Of which each side tells: the first by name. */
+export function unsoundEvent(files: readonly Unsound[]): ClientEvent {
+  const told = files.slice(0, UNSOUND_TOLD);
+  return { event: "unsound", files: told, more: files.length - told.length };
+}

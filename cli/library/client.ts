@@ -1,6 +1,6 @@
 import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
 
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Answer, Job, Outcome } from "../job/jobs.ts";
 
 /** From the screen's thread to the streaming thread, and back. */

@@ -10,7 +10,7 @@ import {
   TIMEOUT_MAX_MS,
   WAIT_MAX_MS,
 } from "../../protocol/wire/limits.ts";
-import { ON_EXISTS } from "../job/policy.ts";
+import { ON_EXISTS } from "../job/jobs.ts";
 import { suggest } from "../system/suggest.ts";
 
 /** `usage` in the words of a library, whose options have other names than those of a command. */

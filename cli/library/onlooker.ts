@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
 import { ALONE_MS, RECEIVERS_PER_SHARE, SUMMARY_RECEIVERS } from "../../protocol/wire/limits.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Job, Outcome, SendJob } from "../job/jobs.ts";
 
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;

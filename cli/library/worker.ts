@@ -2,7 +2,7 @@
 import { FAULTS, FaultError } from "../../protocol/mod.ts";
 
 import type { FromThread, ToThread } from "./client.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { findRelay } from "../connection/find-relay.ts";
 import type { Job, Outcome } from "../job/jobs.ts";
 import { Onlooker } from "./onlooker.ts";

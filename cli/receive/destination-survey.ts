@@ -8,7 +8,7 @@ import type { Folder } from "../system/folder.ts";
 import { lookAt } from "../system/held-folder.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { finalName } from "./place.ts";
-import type { Policy } from "../job/policy.ts";
+import type { Policy } from "../job/jobs.ts";
 import { ShownTimes } from "./shown-times.ts";
 
 /** Of one entry: nothing there, the same there, another file there, or what no file may replace. */

@@ -7,7 +7,7 @@ import type { Journal } from "./journal.ts";
 import { Layout, topsOf } from "./layout.ts";
 import { DATA } from "./partial.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
-import type { Policy } from "../job/policy.ts";
+import type { Policy } from "../job/jobs.ts";
 import { nextWithStates, ReceivedStates } from "./received-states.ts";
 import { DestinationSurvey } from "./destination-survey.ts";
 

@@ -21,7 +21,7 @@ import {
 import { DATA, removePartial, type PartialShare } from "./partial.ts";
 import { createData, isSingle, onlyFile, PartialFile } from "./partial-file.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
-import type { Policy } from "../job/policy.ts";
+import type { Policy } from "../job/jobs.ts";
 import { reasonOf } from "../system/system-error.ts";
 
 export interface NewPartial {

@@ -10,7 +10,7 @@ import type { Folder } from "../system/folder.ts";
 import type { Spot } from "../system/held-folder.ts";
 import type { PartialShare } from "./partial.ts";
 import { PartialTree } from "./partial-tree.ts";
-import type { Policy } from "../job/policy.ts";
+import type { Policy } from "../job/jobs.ts";
 
 export class FormerEdition {
   readonly #partial: PartialShare;

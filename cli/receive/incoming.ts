@@ -17,7 +17,7 @@ import {
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { diskUse, findPartial, openPartial } from "./find-partial.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import { FormerEdition } from "./former-edition.ts";
 import { Folder } from "../system/folder.ts";
 import { namesHere } from "./names-here.ts";
@@ -25,7 +25,7 @@ import { OutputStore, type Reader } from "./output-store.ts";
 import { PartialShare, type Saved } from "./partial.ts";
 import { isSingle } from "./partial-file.ts";
 import { PartialTree } from "./partial-tree.ts";
-import type { OnExists, Policy } from "../job/policy.ts";
+import type { OnExists, Policy } from "../job/jobs.ts";
 import { ReceiverId } from "./receiver-ids.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
 import { DestinationSurvey } from "./destination-survey.ts";

@@ -36,7 +36,7 @@ import {
 } from "../system/own-file.ts";
 import { namesHere } from "./names-here.ts";
 import { bootId } from "../system/owner.ts";
-import { ON_EXISTS, type Policy } from "../job/policy.ts";
+import { ON_EXISTS, type Policy } from "../job/jobs.ts";
 
 /** Its name in the folder of a partial. */
 export const JOURNAL = "journal";

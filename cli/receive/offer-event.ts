@@ -5,7 +5,7 @@ import { toHex } from "../../protocol/wire/bytes.ts";
 import { dangersOf, needsConsent, type Danger } from "../../protocol/content/dangers.ts";
 import { LOBBY_ENTRIES, NAMES_SHOWN } from "../../protocol/wire/limits.ts";
 import type { Manifest, ManifestFile } from "../../protocol/content/manifest.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Incoming } from "./incoming.ts";
 import type { ReceiveJob } from "../job/jobs.ts";
 

@@ -6,7 +6,7 @@ import type { Manifest } from "../../protocol/content/manifest.ts";
 import { parseSafeName, type SafeName } from "../../protocol/content/names.ts";
 import { plainOffset } from "../../protocol/wire/sizes.ts";
 import type { DiskUse } from "../system/disk-need.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import { isSame, swapped, type HeldFolder } from "../system/held-folder.ts";
 import {
   modeWhileComing,
@@ -17,7 +17,7 @@ import {
 } from "../system/own-file.ts";
 import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
 import { checkPlaced, finalName, place, type FinishPolicy } from "./place.ts";
-import { sameContent } from "./same-content.ts";
+import { sameContent } from "./place.ts";
 import { keepsTime } from "./shown-times.ts";
 import { replaceFile } from "./take-name.ts";
 

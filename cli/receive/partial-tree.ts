@@ -11,7 +11,7 @@ import type { ManifestFile } from "../../protocol/content/manifest.ts";
 import { Descent } from "../system/descent.ts";
 import { DiskNeed, type DiskUse } from "../system/disk-need.ts";
 import { blockBytes, errorCode } from "../system/folder.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import { lookAt, type HeldFolder, type Spot } from "../system/held-folder.ts";
 import {
   modeWhileComing,

@@ -8,13 +8,13 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
 import { plainOffset, recordBytes } from "../../protocol/wire/sizes.ts";
 import type { DiskUse } from "../system/disk-need.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import { checkSpace, diskFault, type Folder } from "../system/folder.ts";
 import { swapped, type HeldFolder } from "../system/held-folder.ts";
 import { JOURNAL, type Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "../system/owner.ts";
 import type { FinishPolicy } from "./place.ts";
-import type { Policy } from "../job/policy.ts";
+import type { Policy } from "../job/jobs.ts";
 import { ReceivedStates, STATES } from "./received-states.ts";
 
 /** The one file of a share, or the folder with all that is in it. */

@@ -9,7 +9,7 @@ import { errorCode, type Folder } from "../system/folder.ts";
 import { isSame, lookAt, type HeldFolder, type Spot } from "../system/held-folder.ts";
 import type { Intent, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
-import { sameContent } from "./same-content.ts";
+import { sameContent } from "./place.ts";
 import { checkPlaced, finalName, numbered, place, type FinishPolicy } from "./place.ts";
 import { keepsTime } from "./shown-times.ts";
 import { replaceFile, takeName } from "./take-name.ts";

@@ -1,16 +1,23 @@
 /** The last step of a received file: from its partial directory to the name it shall have. */
-import type { BigIntStats, linkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  readSync,
+  type BigIntStats,
+  type linkSync,
+} from "node:fs";
 import { extname, join } from "node:path";
 import { utf8 } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { NAME_BYTES, NUMBERED_NAMES } from "../../protocol/wire/limits.ts";
+import { COMPARE_BYTES, NAME_BYTES, NUMBERED_NAMES } from "../../protocol/wire/limits.ts";
 import { parseSafeName, type SafeName, type SafePath } from "../../protocol/content/names.ts";
 import type { Folder } from "../system/folder.ts";
-import { swapped, type HeldFolder, type Spot } from "../system/held-folder.ts";
+import { swapped, type HeldFolder, type Identity, type Spot } from "../system/held-folder.ts";
 import type { Intent } from "./journal.ts";
 import { canHold } from "./names-here.ts";
 import { cutUtf8 } from "../system/owner.ts";
-import type { OnExists } from "../job/policy.ts";
+import type { OnExists } from "../job/jobs.ts";
 import { replaceFile, takeName, type Taking } from "./take-name.ts";
 
 export interface FinishPolicy {
@@ -116,4 +123,36 @@ function split(name: string): { stem: string; ext: string } {
   const found = extname(name);
   const ext = utf8(found).length <= 20 ? found : "";
   return { stem: name.slice(0, name.length - ext.length), ext };
+}
+
+/**
+ * Compares two files byte by byte, in steps, so that a line to the relay is seen to meanwhile.
+ * @returns the other file, if both hold the same bytes; undefined also for what is no regular file
+ * or can't be read. Something else may have its name by then.
+ */
+export async function sameContent(one: Spot, other: Spot): Promise<Identity | undefined> {
+  const fds: number[] = [];
+  try {
+    for (const { folder, name } of [one, other]) {
+      fds.push(folder.open(name, constants.O_RDONLY));
+    }
+    const [a = -1, b = -1] = fds;
+    const [first, second] = [fstatSync(a, { bigint: true }), fstatSync(b, { bigint: true })];
+    if (!first.isFile() || !second.isFile() || first.size !== second.size) return undefined;
+    const [left, right] = [new Uint8Array(COMPARE_BYTES), new Uint8Array(COMPARE_BYTES)];
+    const size = Number(first.size);
+    for (let at = 0; at < size; at += COMPARE_BYTES) {
+      const length = Math.min(COMPARE_BYTES, size - at);
+      if (readSync(a, left, 0, length, at) !== length) return undefined;
+      if (readSync(b, right, 0, length, at) !== length) return undefined;
+      if (Buffer.compare(left.subarray(0, length), right.subarray(0, length)) !== 0)
+        return undefined;
+      await new Promise(setImmediate);
+    }
+    return second;
+  } catch {
+    return undefined;
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
 }

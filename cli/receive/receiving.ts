@@ -30,9 +30,9 @@ import {
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
-import { unsoundEvent } from "../job/unsound.ts";
+import { unsoundEvent } from "../job/event-schema.ts";
 import { makeDestination } from "../system/folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob } from "../job/jobs.ts";
@@ -40,7 +40,7 @@ import { keysFor } from "../job/job-keys.ts";
 import { Line } from "../connection/relay-line.ts";
 import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
 import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
-import type { OnExists } from "../job/policy.ts";
+import type { OnExists } from "../job/jobs.ts";
 import { registerReceive, unregisterReceive } from "../system/state.ts";
 import { relayNews, stuckNews } from "../connection/link-events.ts";
 

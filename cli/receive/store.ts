@@ -1,7 +1,7 @@
 /** Where the content of an agreed share goes. */
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import type { Saved } from "./partial.ts";
 import type { FinishPolicy } from "./place.ts";
 import { ReceivedStates } from "./received-states.ts";

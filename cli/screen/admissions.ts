@@ -1,6 +1,6 @@
 /** Asks a person about one receiver after the other, for a sender that lets in whom it knows. */
 import type { Client } from "../library/client.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { QuestionPace } from "./question-pace.ts";
 import type { AsksEvent } from "./ask-admission.ts";
 import type { Screen } from "./screen.ts";

@@ -1,4 +1,4 @@
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { askChoice } from "./prompts.ts";
 import { shown } from "./format.ts";
 

@@ -1,4 +1,4 @@
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Answer } from "../job/jobs.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 

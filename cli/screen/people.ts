@@ -1,5 +1,5 @@
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { percent } from "./format.ts";
 import { Rate } from "./rate.ts";
 

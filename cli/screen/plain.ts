@@ -1,5 +1,5 @@
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Answer, Outcome } from "../job/jobs.ts";
 import { percent, rate, shown, size } from "./format.ts";
 import { People } from "./people.ts";

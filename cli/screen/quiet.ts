@@ -1,5 +1,5 @@
 import { shown } from "./format.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Answer } from "../job/jobs.ts";
 import type { PlainOutput } from "./plain.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";

@@ -1,6 +1,6 @@
 import { FAULTS } from "../../protocol/wire/faults.ts";
 import { shownAddress } from "../connection/relay-address.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
 import { count, percent, shown, size, took } from "./format.ts";
 import { offerLines } from "./offer-lines.ts";

@@ -1,5 +1,5 @@
 import { LINES_HELD, PROGRESS_EVERY_MS } from "../../protocol/wire/limits.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { FileAt } from "../job/file-at.ts";
 import type { Answer, Outcome } from "../job/jobs.ts";
 import type { TerminalHold } from "./suspension.ts";

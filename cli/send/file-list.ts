@@ -15,7 +15,7 @@ import {
 } from "../../protocol/content/names.ts";
 import { quoted } from "../../protocol/wire/display.ts";
 import { attempt, unlessGone, unreadable } from "./attempt.ts";
-import { collectAfter } from "./collect.ts";
+
 import { Descent } from "../system/descent.ts";
 import { HeldFolder, lookAt, type Spot } from "../system/held-folder.ts";
 import { Identities } from "./identities.ts";
@@ -375,4 +375,9 @@ function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
     if (error instanceof FaultError) throw error;
     throw unreadable(path, error);
   }
+}
+
+/** Frees memory after so many files were looked at: what they leave behind is more than they are. */
+export function collectAfter(files: number): void {
+  if (files >= COLLECT_FILES) Bun.gc(true);
 }

@@ -8,7 +8,7 @@
  */
 import type { FaultError } from "../../protocol/wire/faults.ts";
 import { byteOf, stateOf } from "../../protocol/content/states.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 
 export class FileWatch {
   /** A byte for each entry of the manifest, as protocol/content/states.ts has them. */

@@ -10,11 +10,11 @@ import { COLLECT_FILES, FILL_BYTES, SOURCE_FILES_OPEN } from "../../protocol/wir
 import type { ManifestFile } from "../../protocol/content/manifest.ts";
 import { attempt } from "./attempt.ts";
 import type { FileList, Root } from "./file-list.ts";
-import { collectAfter } from "./collect.ts";
+import { collectAfter } from "./file-list.ts";
 import { Descent } from "../system/descent.ts";
 import { errorCode } from "../system/folder.ts";
 import { FileWatch } from "./file-watch.ts";
-import { type Unsound } from "../job/unsound.ts";
+import { type Unsound } from "../job/event-schema.ts";
 import { HeldFolder } from "../system/held-folder.ts";
 import type { Content, Cut, ReadFor } from "./source.ts";
 import { reasonOf } from "../system/system-error.ts";

@@ -2,8 +2,8 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { encodeManifest, type EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import { MANIFEST_VERSION, STATES_VERSION } from "../../protocol/content/manifest.ts";
 import { dataPerRecord, plainOffset, recordBytes, RECORD_SIZE } from "../../protocol/wire/sizes.ts";
-import { collectAfter } from "./collect.ts";
-import type { Unsound } from "../job/unsound.ts";
+import { collectAfter } from "./file-list.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import type { SkippedEntry } from "./skipped.ts";
 import type { Content, Cut, EditionOf, RecordData, Source } from "./source.ts";
 

@@ -27,7 +27,7 @@ import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.
 import { compare, type Change } from "./changes.ts";
 import { editionAfter, type Former } from "./editions.ts";
 import type { OldShare } from "./end-earlier-share.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { errorCode } from "../system/folder.ts";
 import type { SendJob } from "../job/jobs.ts";
 import { KeptSend, type Content } from "./kept-send.ts";

@@ -2,7 +2,7 @@
 import { FAULTS, FaultError, isLobby } from "../../protocol/mod.ts";
 
 import { endShare } from "./end-earlier-share.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { Sending, type Carried, type Ended } from "./sending.ts";
 import { nextShare, openShare, type OpenShare } from "./open-share.ts";

@@ -33,10 +33,10 @@ import {
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
-import { unsoundEvent, type Unsound } from "../job/unsound.ts";
+import { unsoundEvent, type Unsound } from "../job/event-schema.ts";
 import { Line } from "../connection/relay-line.ts";
 import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
 import { relayNews, stuckNews } from "../connection/link-events.ts";

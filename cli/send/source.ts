@@ -1,7 +1,7 @@
 /** What a sender shares, read record by record. */
 import type { EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import type { Edition, Manifest } from "../../protocol/content/manifest.ts";
-import type { Unsound } from "../job/unsound.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import type { SkippedEntry } from "./skipped.ts";
 
 /** The data of one record, in parts that follow one another; valid until the next one is read. */

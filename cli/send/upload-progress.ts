@@ -1,5 +1,5 @@
 import { PROGRESS_EVERY_MS, type Manifest } from "../../protocol/mod.ts";
-import type { ClientEvent } from "../job/events.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
 import type { Source } from "./source.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { unsoundEvent } from "../../cli/job/unsound.ts";
+import { unsoundEvent } from "../../cli/job/event-schema.ts";
 import { FilesContent } from "../../cli/send/files-content.ts";
 import { listPaths } from "../../cli/send/file-list.ts";
 import { KnownSource } from "../../cli/send/known-source.ts";

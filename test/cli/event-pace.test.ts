@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { EventPace } from "../../cli/job/event-pace.ts";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import {
   EVENTS_AT_ONCE,
   EVENTS_EVERY_MS,

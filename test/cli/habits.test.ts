@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { checkArgs } from "../../cli/system/args.ts";
 import { runCommandLine } from "../../cli/commands/dispatcher.ts";
 import { aliases, calledBy, commands } from "../../cli/commands/all.ts";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import { ownName } from "../../cli/library/library.ts";
 import { noSuchCommand } from "../../cli/commands/no-such-command.ts";
 import { asciiMarks, showsUtf8 } from "../../cli/screen/ascii.ts";

@@ -7,7 +7,7 @@ import { Folder } from "../../cli/system/folder.ts";
 import { HeldFolder } from "../../cli/system/held-folder.ts";
 import { namesHere } from "../../cli/receive/names-here.ts";
 import type { PartialShare } from "../../cli/receive/partial.ts";
-import { ON_EXISTS, type OnExists, type Policy } from "../../cli/job/policy.ts";
+import { ON_EXISTS, type OnExists, type Policy } from "../../cli/job/jobs.ts";
 import { DestinationSurvey } from "../../cli/receive/destination-survey.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { decodeHead } from "../../protocol/content/manifest.ts";

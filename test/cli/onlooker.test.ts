@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import * as v from "valibot";
 
 import { clientEvent } from "../../cli/job/event-schema.ts";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import type { Job } from "../../cli/job/jobs.ts";
 import { receive as receiveFile, send as sendFile } from "../../cli/mod.ts";
 import { Onlooker } from "../../cli/library/onlooker.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { registry } from "../../cli/commands/all.ts";
 import recv from "../../cli/commands/recv.ts";
 import relayCommand from "../../cli/commands/relay.ts";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import { receive, send, type Client } from "../../cli/mod.ts";
 import { LineFlow, STUCK_MS } from "../../cli/connection/line-flow.ts";
 import { settingsFor } from "../../cli/commands/settings.ts";

@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
 import type { PartialShare } from "../../cli/receive/partial.ts";
-import type { Policy } from "../../cli/job/policy.ts";
+import type { Policy } from "../../cli/job/jobs.ts";
 import {
   DATA_BYTES,
   bytesOf,

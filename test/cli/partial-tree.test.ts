@@ -19,7 +19,7 @@ import { dirname, join } from "node:path";
 import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
 import { Folder } from "../../cli/system/folder.ts";
 import type { PartialShare } from "../../cli/receive/partial.ts";
-import type { OnExists, Policy } from "../../cli/job/policy.ts";
+import type { OnExists, Policy } from "../../cli/job/jobs.ts";
 import { DestinationSurvey } from "../../cli/receive/destination-survey.ts";
 import {
   bytesOf,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import type { Outcome } from "../../cli/job/jobs.ts";
 import { JsonScreen } from "../../cli/screen/json.ts";
 import { duration, percent, shown, size, took } from "../../cli/screen/format.ts";

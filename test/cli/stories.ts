@@ -1,5 +1,5 @@
 /** Event lists that the tests of all screens share. */
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import type { Setting } from "../../cli/screen/screen.ts";
 
 const MiB = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { LINES_HELD } from "../../protocol/wire/limits.ts";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import type { Answer } from "../../cli/job/jobs.ts";
 import type { OfferEvent, Setting } from "../../cli/screen/screen.ts";
 import { TerminalScreen } from "../../cli/screen/terminal.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findPartial, openPartial } from "../../cli/receive/find-partial.ts";
-import type { OnExists } from "../../cli/job/policy.ts";
+import type { OnExists } from "../../cli/job/jobs.ts";
 import { buildCrashing } from "./crashing-fs.ts";
 import { bytesOf, DATA_BYTES, list, listTree, temporaryFolder, testTree } from "./disk.ts";
 import type { Orders } from "./receive-child.ts";

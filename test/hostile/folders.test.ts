@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { offerLines } from "../../cli/screen/offer-lines.ts";
 import { makeStyle } from "../../cli/screen/style.ts";
 import { DiskNeed } from "../../cli/system/disk-need.ts";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import { HeldFolder } from "../../cli/system/held-folder.ts";
 import { Journal } from "../../cli/receive/journal.ts";
 import { LOBBY_CODE, LOBBY_ENTRIES, MANIFEST_FILES } from "../../protocol/mod.ts";

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ClientEvent } from "../../cli/job/events.ts";
+import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import {
   EVENTS_AT_ONCE,
   LOBBY_CODE,

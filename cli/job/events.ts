@@ -1,1 +1,0 @@
-export type { ClientEvent } from "./event-schema.ts";
