@@ -2,7 +2,7 @@ import { EXIT } from "../../protocol/wire/faults.ts";
 import { duration, percent, shown, size } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
 import { notePlace } from "../system/state-place.ts";
-import { unfinished, type Unfinished } from "./unfinished.ts";
+import { unfinished, type UnfinishedMessage } from "./unfinished.ts";
 
 /** Names are of peers where it was received: escaped for people, as they are for programs. */
 export function runList({ json }: { readonly json: boolean }): number {
@@ -13,7 +13,7 @@ export function runList({ json }: { readonly json: boolean }): number {
   return EXIT.done;
 }
 
-function eventLine({ kind, number, kept }: Unfinished): string {
+function eventLine({ kind, number, kept }: UnfinishedMessage): string {
   const { share, code, relay, name, bytes, at } = kept;
   const more =
     kind === "send"
@@ -24,7 +24,7 @@ function eventLine({ kind, number, kept }: Unfinished): string {
   return jsonLine({ event: "unfinished", number, kind, ...about });
 }
 
-function lines({ kind, number, kept }: Unfinished): string {
+function lines({ kind, number, kept }: UnfinishedMessage): string {
   const ago = duration(Math.max(0, (Date.now() - kept.at) / 1000));
   const state =
     kind === "send"

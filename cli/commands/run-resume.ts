@@ -2,7 +2,13 @@ import { resolve } from "node:path";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { usage, withoutOptions } from "../system/args.ts";
-import { chosen, isResumable, unfinished, whatIsThere, type Unfinished } from "./unfinished.ts";
+import {
+  chosen,
+  isResumable,
+  unfinished,
+  whatIsThere,
+  type UnfinishedMessage,
+} from "./unfinished.ts";
 import type { Registry } from "./command.ts";
 import { reasonOf } from "../system/system-error.ts";
 
@@ -62,7 +68,7 @@ export async function runResume(
   return command.run(again, registry);
 }
 
-function theOnlyOne(): Unfinished {
+function theOnlyOne(): UnfinishedMessage {
   const all = unfinished();
   const [only, ...more] = all.filter(isResumable);
   if (only === undefined) {

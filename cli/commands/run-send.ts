@@ -29,7 +29,7 @@ import { openScreen } from "../screen/mod.ts";
 import { shellLine } from "../system/shell.ts";
 import { notePlace } from "../system/state-place.ts";
 import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../system/values.ts";
-import type * as Unfinished from "./unfinished.ts";
+import type * as UnfinishedMessage from "./unfinished.ts";
 import { whatToSend } from "./what-to-send.ts";
 
 export interface SendValues {
@@ -153,7 +153,7 @@ export async function runSend(
   ];
   const again = (): string => {
     // Loaded at the end of a send that is not through, and for no other.
-    const { resumeCommand } = require("./unfinished.ts") as typeof Unfinished;
+    const { resumeCommand } = require("./unfinished.ts") as typeof UnfinishedMessage;
     const resume = code?.share === undefined ? undefined : resumeCommand(code.share);
     const how = code === undefined ? "" : " under the same code";
     if (resume === undefined) return `To send it again${how}: ${[...variables, line].join(" ")}`;

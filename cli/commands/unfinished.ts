@@ -3,14 +3,18 @@ import { forgetSend, keptSends, type ListedSend } from "../send/kept-sends.ts";
 import { keptReceives, unregisterReceive, type Dated, type KeptReceive } from "../system/state.ts";
 import { usage } from "../system/args.ts";
 
-export type Unfinished =
+export type UnfinishedMessage =
   | { readonly kind: "send"; number: number; readonly kept: ListedSend }
   | { readonly kind: "receive"; number: number; readonly kept: Dated<KeptReceive> };
 
 /** Numbered from 1. */
-export function unfinished(): Unfinished[] {
-  const sends = keptSends().map((kept): Unfinished => ({ kind: "send", kept, number: 0 }));
-  const receives = keptReceives().map((kept): Unfinished => ({ kind: "receive", kept, number: 0 }));
+export function unfinished(): UnfinishedMessage[] {
+  const sends = keptSends().map((kept): UnfinishedMessage => ({ kind: "send", kept, number: 0 }));
+  const receives = keptReceives().map((kept): UnfinishedMessage => ({
+    kind: "receive",
+    kept,
+    number: 0,
+  }));
   const all = [...sends, ...receives].toSorted((a, b) => b.kept.at - a.kept.at);
   for (const [i, item] of all.entries()) item.number = i + 1;
   return all;
@@ -20,7 +24,7 @@ export function unfinished(): Unfinished[] {
  * The one that is meant by a number of the list, or the beginning of a share's id.
  * @throws FaultError "usage" when it is none, or not one
  */
-export function chosen(given: string): Unfinished {
+export function chosen(given: string): UnfinishedMessage {
   const all = unfinished();
   const found = all.filter(({ number, kept }) =>
     /^\d{1,3}$/.test(given) ? number === Number(given) : kept.share.startsWith(given.toLowerCase()),
@@ -35,7 +39,7 @@ export function chosen(given: string): Unfinished {
 const NAMED = 5;
 
 /** The choices, for the sentence about a choice that is none. */
-export function whatIsThere(all: readonly Unfinished[]): string {
+export function whatIsThere(all: readonly UnfinishedMessage[]): string {
   if (all.length === 0) return "nothing is unfinished";
   const named = all.slice(0, NAMED).map((item) => {
     const runs = isResumable(item) ? "" : ", which runs";
@@ -46,7 +50,7 @@ export function whatIsThere(all: readonly Unfinished[]): string {
 }
 
 /** Not while a process sends it. */
-export function isResumable({ kind, kept }: Unfinished): boolean {
+export function isResumable({ kind, kept }: UnfinishedMessage): boolean {
   return kind === "receive" || !kept.running;
 }
 
@@ -59,7 +63,7 @@ export function resumeCommand(share: string): string | undefined {
 }
 
 /** @returns false when it runs, and stays */
-export function forget({ kind, kept }: Unfinished): boolean {
+export function forget({ kind, kept }: UnfinishedMessage): boolean {
   if (kind === "send") return forgetSend(kept.share);
   unregisterReceive(kept.share, kept.out);
   return true;

@@ -1,7 +1,7 @@
 import { isLoopback, limitKey, normalAddress, type AddressRanges } from "./address.ts";
 
 /** The client of a request, as far as limits and permissions go. */
-export interface Visitor {
+export interface ClientAddress {
   /** The address that it comes from, in its normal form; empty when it is gone already. */
   readonly address: string;
   /**
@@ -19,19 +19,19 @@ export interface Visitor {
  * that writes one of the two kinds passes the other on as it came.
  * @param peer the address at the other end of the connection
  */
-export function visitorOf(
+export function clientAddressOf(
   { headers, url }: Pick<Request, "headers" | "url">,
   peer: string | undefined,
   trusted: AddressRanges,
-): Visitor {
+): ClientAddress {
   const { origin } = new URL(url);
-  const { address, isForwarded } = clientAddress(headers, peer, trusted);
+  const { address, isForwarded } = forwardedAddress(headers, peer, trusted);
   const limitKey = keyOf(address);
   return { address, limitKey, origin: isForwarded ? outsideOrigin(headers, origin) : origin };
 }
 
 /** The address of a client, whose request may have no valid URL. */
-export function clientAddress(
+export function forwardedAddress(
   headers: Headers,
   peer: string | undefined,
   trusted: AddressRanges,

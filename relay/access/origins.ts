@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 
-import type { Visitor } from "./client-address.ts";
+import type { ClientAddress } from "./client-address.ts";
 
 /**
  * Which web pages may reach the relay through a person's browser, and by which names it is called.
@@ -27,9 +27,9 @@ export class Pages {
   }
 
   /** Whether this request may be answered as far as browsers are concerned. */
-  allows({ headers }: Pick<Request, "headers">, visitor: Visitor): boolean {
+  allows({ headers }: Pick<Request, "headers">, client: ClientAddress): boolean {
     const origin = headers.get("origin");
-    if (origin !== null) return this.isListed(origin) || this.#isOwn(origin, visitor);
+    if (origin !== null) return this.isListed(origin) || this.#isOwn(origin, client);
     // Of what a page shows or loads without looking at it, browsers say no origin but this. A link is fine.
     const isForeign = headers.get("sec-fetch-site") === "cross-site";
     return !isForeign || headers.get("sec-fetch-dest") === "document";
@@ -41,17 +41,17 @@ export class Pages {
   }
 
   /** Whether the relay was called by a name that no page elsewhere can have. */
-  knowsName({ origin }: Visitor): boolean {
+  knowsName({ origin }: ClientAddress): boolean {
     const { protocol, hostname } = new URL(origin);
     // Nobody else has a certificate for it that leads here.
     return protocol === "https:" || hostname === this.#publicName || isNobodyElses(hostname);
   }
 
-  #isOwn(origin: string, visitor: Visitor): boolean {
+  #isOwn(origin: string, client: ClientAddress): boolean {
     if (origin === this.#publicOrigin) return true;
     const page = URL.parse(origin);
     if (page === null || page.origin !== origin) return false;
-    if (page.host !== new URL(visitor.origin).host) return false;
+    if (page.host !== new URL(client.origin).host) return false;
     return page.protocol === "https:" || isNobodyElses(page.hostname);
   }
 }

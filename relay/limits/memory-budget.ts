@@ -32,7 +32,7 @@ export type MemoryKind = "arriving" | "still" | "moving" | "kept";
 
 /** Whom memory is held for. */
 export interface MemoryHolder {
-  /** What limits for each address count it as, see `Visitor`. */
+  /** What limits for each address count it as, see `ClientAddress`. */
   readonly address: string | undefined;
   /** There may be room for what it asked for. */
   room(): void;

@@ -15,8 +15,8 @@ import {
 import type { SocketId } from "../share/outlet.ts";
 import { refusal } from "../net/http-refusal.ts";
 import { parseRange, type ByteRange } from "./byte-range.ts";
-import type { GivenFrame, Insider } from "../net/client-router.ts";
-import type { EntranceOptions } from "./exchange.ts";
+import type { GivenFrame, LocalClient } from "../net/client-router.ts";
+import type { ExchangeOptions } from "./exchange.ts";
 import { partOf, within, type Part } from "./body-part.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
 import type { Outgoing } from "./download-stall.ts";
@@ -27,7 +27,7 @@ import type { Outgoing } from "./download-stall.ts";
  */
 const WINDOW = 1;
 
-export interface CiphertextOptions extends EntranceOptions {
+export interface CiphertextOptions extends ExchangeOptions {
   /** Id of its channel in hex. */
   readonly channel: string;
   /** Its id in hex. */
@@ -41,7 +41,7 @@ export interface CiphertextOptions extends EntranceOptions {
  * A share as the one RFC 8188 body that it is, read by its records. How long it is only its last
  * record says, so that is asked for first, where a share can be read again.
  */
-export class Ciphertext implements Insider {
+export class Ciphertext implements LocalClient {
   readonly response: Promise<Response>;
   readonly #options: CiphertextOptions;
   readonly #reply: Reply;
@@ -57,18 +57,18 @@ export class Ciphertext implements Insider {
 
   constructor(options: CiphertextOptions) {
     this.#options = options;
-    const { insiders, inside, channel, memory, visitor, terms } = options;
+    const { clientRouter, hub, channel, memory, client, terms } = options;
     this.#reply = new Reply({
       terms,
       memory,
-      address: visitor.limitKey,
+      address: client.limitKey,
       drained: () => this.#drained(),
       gone: () => this.gone(),
       cut: () => options.cut(this),
     });
     this.response = this.#reply.response;
-    this.#id = insiders.enter(this);
-    insiders.later(() => inside.enter(this.#id, channel, visitor.limitKey));
+    this.#id = clientRouter.enter(this);
+    clientRouter.later(() => hub.enter(this.#id, channel, client.limitKey));
   }
 
   get isFull(): boolean {
@@ -121,7 +121,7 @@ export class Ciphertext implements Insider {
     this.leave();
   }
 
-  farewell(): void {
+  disconnect(): void {
     this.fail();
   }
 
@@ -129,14 +129,14 @@ export class Ciphertext implements Insider {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#step = "through";
-    const { insiders, inside, left } = this.#options;
+    const { clientRouter, hub, left } = this.#options;
     left(this);
     if (this.#offer !== undefined) {
       this.#say({ t: "leave", share: this.#offer.share, reason: "interrupted" });
     }
-    insiders.later(() => {
-      insiders.leave(this.#id);
-      inside.closed(this.#id);
+    clientRouter.later(() => {
+      clientRouter.leave(this.#id);
+      hub.closed(this.#id);
     });
   }
 
@@ -199,7 +199,7 @@ export class Ciphertext implements Insider {
     const offer = this.#offer;
     if (offer === undefined) return;
     const kept = given.keep({
-      address: this.#options.visitor.limitKey,
+      address: this.#options.client.limitKey,
       lost: () => this.#options.cut(this),
     });
     const read = (from: number, to: number): Uint8Array => {
@@ -233,8 +233,8 @@ export class Ciphertext implements Insider {
     const offer = this.#offer;
     if (this.#step !== "reading" || offer === undefined) return;
     this.#say({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
-    const { insiders, inside } = this.#options;
-    insiders.later(() => inside.drained(this.#id));
+    const { clientRouter, hub } = this.#options;
+    clientRouter.later(() => hub.drained(this.#id));
   }
 
   #through(): void {
@@ -249,9 +249,9 @@ export class Ciphertext implements Insider {
   }
 
   #say(message: Message): void {
-    const { insiders, inside } = this.#options;
+    const { clientRouter, hub } = this.#options;
     const bytes = encodeControl(message);
-    insiders.later(() => inside.message(this.#id, bytes));
+    clientRouter.later(() => hub.message(this.#id, bytes));
   }
 }
 

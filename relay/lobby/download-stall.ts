@@ -9,7 +9,7 @@ export interface Outgoing {
 }
 
 /** Whether a client takes what waits for it. A client that waits for a sender may do so for ever. */
-export class Unread {
+export class StallTimer {
   #taken = 0;
   #since: number | undefined;
 

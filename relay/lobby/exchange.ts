@@ -1,10 +1,10 @@
 /** One HTTP request of the lobby that lasts as long as a transfer, and what it is given to work with. */
-import type { Visitor } from "../access/client-address.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 import type { Bounds } from "../limits/limits.ts";
 import type { MemoryBudget } from "../limits/memory-budget.ts";
-import type { Insiders, Inside } from "../net/client-router.ts";
+import type { ClientRouter, ClientHub } from "../net/client-router.ts";
 import type { Outgoing } from "./download-stall.ts";
-import type { Openers } from "./record-cache.ts";
+import type { RecordCaches } from "./record-cache.ts";
 
 /** An exchange that goes on for as long as a transfer. */
 export interface Exchange {
@@ -15,16 +15,16 @@ export interface Exchange {
   /** The client is gone. */
   gone(): void;
   /** The relay goes away. */
-  farewell(): void;
+  disconnect(): void;
 }
 
-/** What every entrance needs. */
-export interface EntranceOptions {
-  readonly insiders: Insiders;
-  readonly inside: Inside;
-  readonly openers: Openers;
+/** What every exchange works with. */
+export interface ExchangeOptions {
+  readonly clientRouter: ClientRouter;
+  readonly hub: ClientHub;
+  readonly recordCaches: RecordCaches;
   readonly clock: () => number;
-  readonly visitor: Visitor;
+  readonly client: ClientAddress;
   readonly bounds: Bounds;
   readonly memory: MemoryBudget;
   /** It is over. */

@@ -53,7 +53,7 @@ interface Taken {
 }
 
 /** The records of a share, in clear and in order, as the files that they hold. */
-export class Unpacking {
+export class FileSplitter {
   readonly #offer: OfferSeen;
   readonly #sink: ClearSink;
   /** The part of the manifest that all receivers of this share have in common. */

@@ -4,7 +4,7 @@ import { refusal } from "../net/http-refusal.ts";
 import { parseRange } from "./byte-range.ts";
 import { asciiName } from "./clear-name.ts";
 import { LobbyReceiver } from "./lobby-receiver.ts";
-import type { EntranceOptions } from "./exchange.ts";
+import type { ExchangeOptions } from "./exchange.ts";
 import type { Part } from "./body-part.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
 import type { Outgoing } from "./download-stall.ts";
@@ -13,11 +13,11 @@ import type { ClearSink, PlainPart } from "./file-splitter.ts";
 /** How long HEAD waits for a file that is being sent already. ms */
 const HEAD_WAIT_MS = 2000;
 
-export interface DownloadOptions extends EntranceOptions {
+export interface DownloadOptions extends ExchangeOptions {
   /** Undefined: whatever comes next. */
   readonly name: string | undefined;
   /** What the sender sees of it. */
-  readonly client: string;
+  readonly clientName: string;
   readonly isHead: boolean;
   /** What of the file is wanted, as the header says it. */
   readonly range: string | null;
@@ -45,13 +45,18 @@ export class Download implements ClearSink {
     this.#reply = new Reply({
       terms: options.terms,
       memory: options.memory,
-      address: options.visitor.limitKey,
+      address: options.client.limitKey,
       drained: () => this.#receiver.drained(),
       gone: () => this.gone(),
       cut,
     });
     this.response = this.#reply.response;
-    this.#receiver = new LobbyReceiver({ ...options, sink: this, name: options.client, lost: cut });
+    this.#receiver = new LobbyReceiver({
+      ...options,
+      sink: this,
+      name: options.clientName,
+      lost: cut,
+    });
     if (!options.isHead) return;
     this.#late = setTimeout(() => {
       this.#reply.answer(new Response(null, { status: 404 }));
@@ -134,7 +139,7 @@ export class Download implements ClearSink {
   }
 
   cutOff(): void {
-    this.farewell();
+    this.disconnect();
   }
 
   tick(): void {
@@ -153,10 +158,10 @@ export class Download implements ClearSink {
     clearTimeout(this.#late);
     this.#options.left(this);
     // Not while the receiver is in the middle of telling us something.
-    this.#options.insiders.later(() => this.#receiver.leave());
+    this.#options.clientRouter.later(() => this.#receiver.leave());
   }
 
-  farewell(): void {
+  disconnect(): void {
     if (this.#step === "taking") this.#reply.fail();
     this.#reply.answer(refusal(503, "The relay goes away."));
     this.leave();

@@ -1,4 +1,4 @@
-/** What a request at the entrances says, in its path, its query and its headers. */
+/** What a request at the lobby says, in its path, its query and its headers. */
 import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../protocol/mod.ts";
 
 /** What the path of a ciphertext names. */

@@ -9,7 +9,7 @@ import {
 import { BodyPace } from "./upload-stall.ts";
 import { clearName } from "./clear-name.ts";
 import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
-import type { EntranceOptions } from "./exchange.ts";
+import type { ExchangeOptions } from "./exchange.ts";
 import { LinesAtOnce, LinesAtTheEnd, type UploadAnswer } from "./upload-answer.ts";
 
 /** Proxies give up an answer of which nothing comes for 60 s, HAProxy in Debian for 50 s: it is never as quiet. ms */
@@ -17,7 +17,7 @@ export const QUIET_MS = 25_000;
 /** Lines about receivers, who come and go as they like: as many at once, and then one each so often. */
 const RECEIVER_LINES = { atOnce: 200, everyMs: 100 };
 
-export interface UploadOptions extends EntranceOptions {
+export interface UploadOptions extends ExchangeOptions {
   readonly request: Request;
   readonly name: string;
   readonly size: number | undefined;
@@ -58,7 +58,7 @@ export class Upload {
         : new LinesAtOnce(
             {
               memory: options.memory,
-              address: options.visitor.limitKey,
+              address: options.client.limitKey,
               drained: () => undefined,
               gone: () => this.gone(),
               cut: () => options.cut(this),
@@ -105,7 +105,7 @@ export class Upload {
     this.#sender.abort();
   }
 
-  farewell(): void {
+  disconnect(): void {
     this.#sender.abort();
   }
 

@@ -15,19 +15,19 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { SocketId } from "../share/outlet.ts";
-import type { Visitor } from "../access/client-address.ts";
-import type { GivenFrame, Inside, Insider, Insiders } from "../net/client-router.ts";
+import type { ClientAddress } from "../access/client-address.ts";
+import type { GivenFrame, ClientHub, LocalClient, ClientRouter } from "../net/client-router.ts";
 import type { KeptFrame } from "../net/kept-frames.ts";
 import { lobbyKeys, lobbySigner } from "./proof.ts";
-import type { OpenedFrame, Opener, Openers } from "./record-cache.ts";
+import type { OpenedFrame, RecordCache, RecordCaches } from "./record-cache.ts";
 import type { Part } from "./body-part.ts";
-import { Unpacking, type ClearSink } from "./file-splitter.ts";
+import { FileSplitter, type ClearSink } from "./file-splitter.ts";
 
 export interface LobbyReceiverOptions {
-  readonly insiders: Insiders;
-  readonly inside: Inside;
-  readonly visitor: Visitor;
-  readonly openers: Openers;
+  readonly clientRouter: ClientRouter;
+  readonly hub: ClientHub;
+  readonly client: ClientAddress;
+  readonly recordCaches: RecordCaches;
   readonly sink: ClearSink;
   /** The log needs the room of a record that the sink has not taken, and there is no memory for it. */
   readonly lost: () => void;
@@ -37,23 +37,23 @@ export interface LobbyReceiverOptions {
 }
 
 /** A share that is being taken. */
-interface Arriving {
+interface ArrivingShare {
   readonly offer: OfferSeen;
-  readonly opener: Opener;
-  readonly unpacking: Unpacking;
+  readonly cache: RecordCache;
+  readonly splitter: FileSplitter;
 }
 
 /**
  * A receiver of the lobby that the relay is itself, on behalf of a client that knows nothing of
  * shares: takes one after another, opens their records and hands the files on in clear.
  */
-export class LobbyReceiver implements Insider {
+export class LobbyReceiver implements LocalClient {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;
   readonly #id: SocketId;
   /** A client that comes again to a share that it passed over is the same to its sender. */
   readonly #receiver = primitives.randomBytes(16);
-  #arriving: Arriving | undefined;
+  #arriving: ArrivingShare | undefined;
   /** The frame that the session decides about. */
   #opened: { readonly record: OpenedFrame; readonly given: GivenFrame } | undefined;
   /** Everything was handed on, and not all has left yet. */
@@ -61,8 +61,8 @@ export class LobbyReceiver implements Insider {
 
   constructor(options: LobbyReceiverOptions) {
     this.#options = options;
-    const { insiders, clock } = options;
-    this.#id = insiders.enter(this);
+    const { clientRouter, clock } = options;
+    this.#id = clientRouter.enter(this);
     this.#session = new ReceiverSession(
       {
         signer: lobbySigner(),
@@ -78,7 +78,7 @@ export class LobbyReceiver implements Insider {
     this.#handle({ type: "tick" });
   }
 
-  // Insider
+  // LocalClient
 
   get isFull(): boolean {
     return this.#options.sink.isFull;
@@ -89,11 +89,11 @@ export class LobbyReceiver implements Insider {
   }
 
   frame(given: GivenFrame): boolean {
-    const { opener } = this.#arriving ?? {};
+    const { cache } = this.#arriving ?? {};
     // One of the share before may still be given.
-    if (opener === undefined) return !this.isFull;
+    if (cache === undefined) return !this.isFull;
     try {
-      const record = opener.open(given);
+      const record = cache.open(given);
       this.#opened = { record, given };
       this.#handle({ type: "frame", index: record.index });
     } catch (error) {
@@ -113,7 +113,7 @@ export class LobbyReceiver implements Insider {
   /** The sink has room again. */
   drained(): void {
     if (this.#saving) this.#saved();
-    else this.#options.inside.drained(this.#id);
+    else this.#options.hub.drained(this.#id);
   }
 
   tick(): void {
@@ -123,11 +123,11 @@ export class LobbyReceiver implements Insider {
   /** The client is gone. */
   leave(): void {
     this.#handle({ type: "interrupted" });
-    const { insiders, inside } = this.#options;
+    const { clientRouter, hub } = this.#options;
     // After what the session had to say.
-    insiders.later(() => {
-      insiders.leave(this.#id);
-      inside.closed(this.#id);
+    clientRouter.later(() => {
+      clientRouter.leave(this.#id);
+      hub.closed(this.#id);
     });
     this.#forget();
   }
@@ -137,17 +137,17 @@ export class LobbyReceiver implements Insider {
   }
 
   #do(effect: ReceiverEffect): void {
-    const { insiders, inside, visitor } = this.#options;
+    const { clientRouter, hub, client } = this.#options;
     switch (effect.type) {
       case "connect":
-        insiders.later(() => {
-          inside.opened(this.#id, visitor.limitKey);
+        clientRouter.later(() => {
+          hub.opened(this.#id, client.limitKey);
           this.#handle({ type: "opened" });
         });
         return;
       case "send": {
         const bytes = encodeControl(effect.message);
-        insiders.later(() => inside.message(this.#id, bytes));
+        clientRouter.later(() => hub.message(this.#id, bytes));
         return;
       }
       case "open-share":
@@ -161,7 +161,7 @@ export class LobbyReceiver implements Insider {
         return;
       case "save":
         // A receiver that passed over a file has not all, and must not prove that it has.
-        if (this.#arriving?.unpacking.passedOver === true) {
+        if (this.#arriving?.splitter.passedOver === true) {
           this.#handle({ type: "failed", fault: "declined" });
           return;
         }
@@ -184,15 +184,15 @@ export class LobbyReceiver implements Insider {
   }
 
   #agree(): void {
-    const { wanted, firstWanted } = this.#arriving?.unpacking ?? {};
+    const { wanted, firstWanted } = this.#arriving?.splitter ?? {};
     if (wanted === undefined) this.#handle({ type: "declined" });
     else this.#handle({ type: "accepted", ...(firstWanted && { next: firstWanted }) });
   }
 
   #openShare(offer: OfferSeen): void {
-    const opener = this.#options.openers.take(offer.share);
-    const unpacking = new Unpacking(offer, opener.head, this.#options.sink);
-    this.#arriving = { offer, opener, unpacking };
+    const cache = this.#options.recordCaches.take(offer.share);
+    const splitter = new FileSplitter(offer, cache.head, this.#options.sink);
+    this.#arriving = { offer, cache, splitter };
     const receiver = this.#receiver;
     const of = { share: offer.share, receiver };
     const name = sealName(this.#options.name, of, lobbyKeys(), primitives);
@@ -203,15 +203,15 @@ export class LobbyReceiver implements Insider {
     const arriving = this.#arriving;
     if (arriving === undefined || this.#opened === undefined) return;
     const { record, given } = this.#opened;
-    const { unpacking, opener } = arriving;
-    const known = unpacking.manifest !== undefined;
+    const { splitter, cache } = arriving;
+    const known = splitter.manifest !== undefined;
     try {
-      unpacking.take(record, (from, to) => this.#part(given, opener, from, to));
+      splitter.take(record, (from, to) => this.#part(given, cache, from, to));
     } catch (error) {
       this.#refused(error);
       return;
     }
-    const { manifest } = unpacking;
+    const { manifest } = splitter;
     this.#handle({ type: "stored", last: manifest?.open === true && record.last });
     if (known) return;
     if (manifest !== undefined) this.#handle({ type: "manifest-known" });
@@ -219,12 +219,12 @@ export class LobbyReceiver implements Insider {
   }
 
   /** Opened again if it takes long until somebody wants it: the log keeps it, sealed. */
-  #part(given: GivenFrame, opener: Opener, from: number, to: number): Part {
-    const { visitor, lost } = this.#options;
-    const kept: KeptFrame = given.keep({ address: visitor.limitKey, lost });
+  #part(given: GivenFrame, cache: RecordCache, from: number, to: number): Part {
+    const { client, lost } = this.#options;
+    const kept: KeptFrame = given.keep({ address: client.limitKey, lost });
     const read = (): Uint8Array => kept.read(0, kept.length);
     const view = (first: number, end: number): Uint8Array => {
-      return opener.open({ key: kept.key, read }).data.subarray(from + first, from + end);
+      return cache.open({ key: kept.key, read }).data.subarray(from + first, from + end);
     };
     return {
       length: to - from,
@@ -244,8 +244,8 @@ export class LobbyReceiver implements Insider {
     this.#saving = false;
     const arriving = this.#arriving;
     if (arriving === undefined) return;
-    const { offer, unpacking } = arriving;
-    const { records } = unpacking;
+    const { offer, splitter } = arriving;
+    const { records } = splitter;
     const mac = receiptMac(lobbyKeys(), primitives, offer.share, this.#receiver, records);
     this.#handle({ type: "saved", mac });
   }
@@ -257,7 +257,8 @@ export class LobbyReceiver implements Insider {
   }
 
   #forget(): void {
-    if (this.#arriving !== undefined) this.#options.openers.release(this.#arriving.offer.share);
+    if (this.#arriving !== undefined)
+      this.#options.recordCaches.release(this.#arriving.offer.share);
     this.#arriving = undefined;
     this.#saving = false;
   }

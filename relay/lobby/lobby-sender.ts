@@ -27,9 +27,9 @@ import {
 
 import type { SocketId } from "../share/outlet.ts";
 import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
-import type { Visitor } from "../access/client-address.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 import { ClearBuffer } from "./clear-buffer.ts";
-import type { Inside, Insider, Insiders } from "../net/client-router.ts";
+import type { ClientHub, LocalClient, ClientRouter } from "../net/client-router.ts";
 import { lobbyKeys, lobbySigner } from "./proof.ts";
 
 /** How long a sender waits for somebody to send to, if nobody said for how many. ms */
@@ -69,9 +69,9 @@ export interface LobbySenderEvents {
 }
 
 export interface LobbySenderOptions {
-  readonly insiders: Insiders;
-  readonly inside: Inside;
-  readonly visitor: Visitor;
+  readonly clientRouter: ClientRouter;
+  readonly hub: ClientHub;
+  readonly client: ClientAddress;
   readonly memory: MemoryBudget;
   readonly name: SafeName;
   /** Undefined: nobody knows before it ends. bytes */
@@ -87,7 +87,7 @@ export interface LobbySenderOptions {
  * shares: seals what comes in clear. It is read once, so the share can't be read again, and the
  * slowest receiver paces it.
  */
-export class LobbySender implements Insider {
+export class LobbySender implements LocalClient {
   readonly isFull = false;
   readonly #options: LobbySenderOptions;
   readonly #share: Uint8Array;
@@ -111,7 +111,7 @@ export class LobbySender implements Insider {
   /** @throws FaultError `share-too-big` */
   constructor(options: LobbySenderOptions) {
     this.#options = options;
-    const { insiders, name, size, clock, memory, visitor } = options;
+    const { clientRouter, name, size, clock, memory, client } = options;
     const proof = primitives.randomBytes(32);
     const share = shareIdFromProof(proof, primitives);
     const open = size === undefined;
@@ -137,14 +137,14 @@ export class LobbySender implements Insider {
     this.#buffer = new ClearBuffer(dataPerRecord(recordSize), flushMs, () => this.#pump());
     this.#memory = memory.enter(
       {
-        address: visitor.limitKey,
+        address: client.limitKey,
         room: () => this.#tellRoom(),
         cut: () => this.#giveUp("too-many"),
       },
       "arriving",
     );
     this.#buffer.push(head);
-    this.#id = insiders.enter(this);
+    this.#id = clientRouter.enter(this);
     const { records, bytes } = manifest;
     this.#session = new SenderSession(
       {
@@ -216,7 +216,7 @@ export class LobbySender implements Insider {
     this.#endWhenThrough();
   }
 
-  // Insider
+  // LocalClient
 
   message(message: Message): void {
     if (!this.#isOver) this.#handle({ type: "message", message });
@@ -248,11 +248,11 @@ export class LobbySender implements Insider {
   }
 
   #do(effect: SenderEffect): void {
-    const { insiders, inside, visitor } = this.#options;
+    const { clientRouter, hub, client } = this.#options;
     switch (effect.type) {
       case "connect":
-        insiders.later(() => {
-          inside.opened(this.#id, visitor.limitKey);
+        clientRouter.later(() => {
+          hub.opened(this.#id, client.limitKey);
           this.#handle({ type: "opened" });
         });
         return;
@@ -286,9 +286,9 @@ export class LobbySender implements Insider {
   }
 
   #say(message: Message): void {
-    const { insiders, inside } = this.#options;
+    const { clientRouter, hub } = this.#options;
     const bytes = encodeControl(message);
-    insiders.later(() => inside.message(this.#id, bytes));
+    clientRouter.later(() => hub.message(this.#id, bytes));
   }
 
   #checkReceipt(receipt: MessageOf<"receipt">): void {
@@ -323,7 +323,7 @@ export class LobbySender implements Insider {
   /** Sends wanted records that are here. */
   #pump(): void {
     if (this.#isOver) return;
-    const { clock, inside } = this.#options;
+    const { clock, hub } = this.#options;
     const wasFull = this.#buffer.isFull;
     for (;;) {
       const index = this.#session.wanted();
@@ -342,7 +342,7 @@ export class LobbySender implements Insider {
       this.#sent++;
       this.#isAllSent = last;
       this.#session.handle({ type: "sent", index }, clock());
-      inside.message(this.#id, encodeFrame(this.#share, index, last, ciphertext));
+      hub.message(this.#id, encodeFrame(this.#share, index, last, ciphertext));
     }
     if (wasFull) this.#tellRoom();
   }
@@ -376,10 +376,10 @@ export class LobbySender implements Insider {
     this.#buffer.dispose();
     this.#memory.leave();
     const { verified, unconfirmed, attached, lost, left } = this.#counts();
-    const { insiders, inside, events } = this.#options;
-    insiders.later(() => {
-      insiders.leave(this.#id);
-      inside.closed(this.#id);
+    const { clientRouter, hub, events } = this.#options;
+    clientRouter.later(() => {
+      clientRouter.leave(this.#id);
+      hub.closed(this.#id);
     });
     const outcome = { fault, detail, verified, unconfirmed, failed: attached + lost + left };
     void this.#closed().then(() => events.over(outcome));
@@ -390,6 +390,6 @@ export class LobbySender implements Insider {
     const key = toHex(this.#share);
     const until = this.#options.clock() + CLOSING_MS;
     do await Bun.sleep(1);
-    while (this.#options.inside.has(key) && this.#options.clock() < until);
+    while (this.#options.hub.has(key) && this.#options.clock() < until);
   }
 }

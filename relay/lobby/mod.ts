@@ -8,18 +8,18 @@ import type { Outlet } from "../share/outlet.ts";
 import type { Bounds } from "../limits/limits.ts";
 import type { Place } from "../limits/address-table.ts";
 import type { Egress } from "../net/egress.ts";
-import type { Meter } from "../net/receive-meter.ts";
+import type { LineKernel } from "../net/line-limits.ts";
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { Native } from "../system/native.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { refusal } from "../net/http-refusal.ts";
-import type { Turnstile } from "../net/connection-limiter.ts";
-import type { Visitor } from "../access/client-address.ts";
+import type { ConnectionLimiter } from "../net/connection-limiter.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 import { IDLE_AFTER_SECONDS } from "./body.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { helpLines, helpText, page } from "./help.ts";
 import { Download } from "./http-download.ts";
-import type { EntranceOptions, Exchange } from "./exchange.ts";
+import type { ExchangeOptions, Exchange } from "./exchange.ts";
 import { Upload } from "./http-upload.ts";
 import {
   answerOf,
@@ -32,18 +32,18 @@ import {
   sizeOf,
   type CiphertextPath,
 } from "./http-request.ts";
-import { Insiders, type Inside } from "../net/client-router.ts";
+import { ClientRouter, type ClientHub } from "../net/client-router.ts";
 import { KeptFrames } from "../net/kept-frames.ts";
 import { lobbyKeys } from "./proof.ts";
-import { Openers } from "./record-cache.ts";
+import { RecordCaches } from "./record-cache.ts";
 import type { RawKernel } from "./raw-body.ts";
 import type { ReplyTerms } from "./reply.ts";
-import { TextSockets } from "./text.ts";
-import { Unread } from "./download-stall.ts";
+import { OriginalClients } from "./text.ts";
+import { StallTimer } from "./download-stall.ts";
 
 /** How the door answers for a request. */
-export interface Asking {
-  readonly visitor: Visitor;
+export interface RequestContext {
+  readonly client: ClientAddress;
   readonly access: Access;
   /** Whether this may be done; a response: no */
   readonly grant: (wish: Wish) => Grant | Response;
@@ -55,32 +55,32 @@ export interface Asking {
 }
 
 /** A client that may come in, and what for. */
-interface Guest extends Pick<Asking, "visitor" | "peer" | "idle" | "dress"> {
+interface Guest extends Pick<RequestContext, "client" | "peer" | "idle" | "dress"> {
   readonly grant: Grant;
 }
 
 /** A client that came in: where it is counted, and what for it came. */
 interface Admitted extends Guest {
   readonly place: Place;
-  readonly unread: Unread;
+  readonly stall: StallTimer;
 }
 
-export interface EntrancesOptions {
+export interface LobbyOptions {
   readonly sockets: Outlet;
   readonly pool: BlockPool;
-  readonly inside: Inside;
+  readonly hub: ClientHub;
   readonly clock: () => number;
-  readonly turnstile: Turnstile;
+  readonly limiter: ConnectionLimiter;
   readonly egress: Egress;
   /** See `Line`. */
-  readonly meter: (Meter & Pick<Native, "resetWhenClosed">) | undefined;
+  readonly kernel: (LineKernel & Pick<Native, "resetWhenClosed">) | undefined;
   /** To answer without Bun; undefined with TLS, or where the kernel can't. */
   readonly wire?: RawKernel | undefined;
   readonly arrivals?: Arrivals | undefined;
   readonly bounds: Bounds;
   readonly memory: MemoryBudget;
   /** Whether the lobby is open to those who speak no fileshare. */
-  readonly lobby: boolean;
+  readonly isLobbyOpen: boolean;
   /** A fault is told to a client here. */
   readonly failed?: (code: FaultCode) => void;
 }
@@ -90,38 +90,38 @@ const IDLE_CUT_SECONDS = 1;
 
 const LOBBY = /^\/lobby(?:\/(.*))?$/s;
 
-/** The entrances of one worker. */
-export class Entrances {
-  readonly outlet: Insiders;
-  readonly text: TextSockets;
-  readonly #options: EntrancesOptions;
-  readonly #common: Omit<EntranceOptions, "visitor">;
+/** The lobby of one worker. */
+export class Lobby {
+  readonly outlet: ClientRouter;
+  readonly text: OriginalClients;
+  readonly #options: LobbyOptions;
+  readonly #common: Omit<ExchangeOptions, "client">;
   readonly #exchanges = new Map<Exchange, Admitted>();
   readonly #kept: KeptFrames;
   #isDraining = false;
 
-  constructor(options: EntrancesOptions) {
+  constructor(options: LobbyOptions) {
     this.#options = options;
-    const { sockets, pool, inside, clock, failed, meter, arrivals } = options;
+    const { sockets, pool, hub, clock, failed, kernel, arrivals } = options;
     const { bounds, egress, memory } = options;
     this.#kept = new KeptFrames(pool, memory);
-    const insiders = new Insiders(sockets, pool, this.#kept, failed, egress);
-    this.outlet = insiders;
-    const openers = new Openers(memory);
-    this.text = new TextSockets({
-      insiders,
-      inside,
-      openers,
+    const clientRouter = new ClientRouter(sockets, pool, this.#kept, failed, egress);
+    this.outlet = clientRouter;
+    const recordCaches = new RecordCaches(memory);
+    this.text = new OriginalClients({
+      clientRouter,
+      hub,
+      recordCaches,
       clock,
-      meter,
+      kernel,
       arrivals,
       bounds,
       memory,
     });
     this.#common = {
-      insiders,
-      inside,
-      openers,
+      clientRouter,
+      hub,
+      recordCaches,
       clock,
       bounds,
       memory,
@@ -153,10 +153,10 @@ export class Entrances {
    * Answers an HTTP request, for as long as its transfer takes.
    * @returns undefined: there is nothing at this path
    */
-  fetch(request: Request, asking: Asking): Response | Promise<Response> | undefined {
+  fetch(request: Request, asking: RequestContext): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
     const ciphertext = ciphertextIn(pathname);
-    const lobby = this.#options.lobby ? LOBBY.exec(pathname) : null;
+    const lobby = this.#options.isLobbyOpen ? LOBBY.exec(pathname) : null;
     const { method } = request;
     if (pathname === "/")
       return isGet(method) ? this.#help(request, asking) : notAllowed("GET, HEAD");
@@ -181,11 +181,11 @@ export class Entrances {
     this.#kept.tick();
     this.text.tick();
     const { bounds, clock } = this.#options;
-    for (const [exchange, { unread }] of this.#exchanges) {
+    for (const [exchange, { stall }] of this.#exchanges) {
       exchange.tick();
       const { outgoing } = exchange;
       if (outgoing === undefined) continue;
-      if (!unread.isLate(outgoing, bounds.limits["unread-timeout"], clock())) continue;
+      if (!stall.isLate(outgoing, bounds.limits["unread-timeout"], clock())) continue;
       bounds.count("unread-timeout");
       this.#cut(exchange);
     }
@@ -197,24 +197,24 @@ export class Entrances {
   }
 
   /** Those are sent away. */
-  sendAway(isMeant: (visitor: Visitor) => boolean): void {
-    this.text.sendAway(isMeant);
-    for (const [exchange, { visitor }] of this.#exchanges) {
-      if (isMeant(visitor)) exchange.farewell();
+  disconnect(isMeant: (client: ClientAddress) => boolean): void {
+    this.text.disconnect(isMeant);
+    for (const [exchange, { client }] of this.#exchanges) {
+      if (isMeant(client)) exchange.disconnect();
     }
   }
 
   /** Everyone is sent away. */
-  farewell(): void {
+  close(): void {
     this.#isDraining = true;
     this.text.closeAll();
-    for (const exchange of this.#exchanges.keys()) exchange.farewell();
+    for (const exchange of this.#exchanges.keys()) exchange.disconnect();
   }
 
   /** Sends those away whose grant is over. */
-  end(isOver: (grant: Grant | undefined) => boolean): void {
-    this.text.end(isOver);
-    for (const [exchange, { grant }] of this.#exchanges) if (isOver(grant)) exchange.farewell();
+  disconnectRevoked(isOver: (grant: Grant | undefined) => boolean): void {
+    this.text.disconnectRevoked(isOver);
+    for (const [exchange, { grant }] of this.#exchanges) if (isOver(grant)) exchange.disconnect();
   }
 
   /** Lets a client in for as long as its transfer takes, if there is room. */
@@ -223,23 +223,23 @@ export class Entrances {
     guest: Guest,
     begin: () => Kind,
   ): Kind["response"] | Response {
-    const { turnstile, memory } = this.#options;
+    const { limiter, memory } = this.#options;
     if (memory.isFull) {
       memory.refuse();
       return busy();
     }
-    const place = turnstile.enter(guest.visitor);
-    if (typeof place !== "number") return turnstile.refusal(place);
+    const place = limiter.enter(guest.client);
+    if (typeof place !== "number") return limiter.refusal(place);
     let exchange: Kind;
     try {
       exchange = begin();
     } catch (error) {
-      turnstile.leave(place);
+      limiter.leave(place);
       throw error;
     }
     // A client that waits for a file says nothing meanwhile.
     guest.idle(0);
-    this.#exchanges.set(exchange, { ...guest, place, unread: new Unread() });
+    this.#exchanges.set(exchange, { ...guest, place, stall: new StallTimer() });
     request.signal.addEventListener("abort", () => exchange.gone());
     return exchange.response;
   }
@@ -247,7 +247,7 @@ export class Entrances {
   #left(exchange: Exchange): void {
     const admitted = this.#exchanges.get(exchange);
     if (admitted === undefined) return;
-    this.#options.turnstile.leave(admitted.place);
+    this.#options.limiter.leave(admitted.place);
     // It counts for nobody any more.
     admitted.idle(IDLE_AFTER_SECONDS);
     this.#exchanges.delete(exchange);
@@ -257,20 +257,20 @@ export class Entrances {
   #cut(exchange: Exchange): void {
     const admitted = this.#exchanges.get(exchange);
     if (admitted === undefined) return;
-    const { meter } = this.#options;
-    exchange.farewell();
+    const { kernel } = this.#options;
+    exchange.disconnect();
     const { peer, idle } = admitted;
-    const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);
-    if (key !== undefined) meter?.resetWhenClosed(key);
+    const key = peer === null ? undefined : kernel?.keyOf(peer.address, peer.port);
+    if (key !== undefined) kernel?.resetWhenClosed(key);
     idle(IDLE_CUT_SECONDS);
   }
 
   #download(request: Request, guest: Guest, name: string): Response | Promise<Response> {
     const options = {
       ...this.#common,
-      visitor: guest.visitor,
+      client: guest.client,
       name: name === "" ? undefined : name,
-      client: clientOf(request),
+      clientName: clientOf(request),
       // Of an answer that has ended Bun does not hear it any more.
       ending: () => guest.idle(IDLE_AFTER_SECONDS),
       isHead: request.method === "HEAD",
@@ -296,11 +296,11 @@ export class Entrances {
     if (answer === undefined) return bad("answer is end, or left out.");
     const size = sizeOf(request);
     if (Number.isNaN(size)) return bad("Content-Length is one number.");
-    const { turnstile } = this.#options;
-    if ((size ?? 0) > turnstile.limits["share-bytes"]) return turnstile.refusal("share-bytes");
+    const { limiter } = this.#options;
+    if ((size ?? 0) > limiter.limits["share-bytes"]) return limiter.refusal("share-bytes");
     const options = {
       ...this.#common,
-      visitor: guest.visitor,
+      client: guest.client,
       request,
       name,
       size,
@@ -318,10 +318,10 @@ export class Entrances {
   /** Without the right capability a share is as unknown as one that never was. */
   #ciphertext(
     request: Request,
-    asking: Asking,
+    asking: RequestContext,
     { share, capability }: CiphertextPath,
   ): Response | Promise<Response> {
-    const channel = this.#options.inside.readable(share, capability);
+    const channel = this.#options.hub.readable(share, capability);
     const lobby = channel === toHex(lobbyKeys().channel);
     const grant = asking.grant({ role: "receive", lobby });
     if (grant instanceof Response) return grant;
@@ -329,7 +329,7 @@ export class Entrances {
     const guest = { ...asking, grant };
     const options = {
       ...this.#common,
-      visitor: guest.visitor,
+      client: guest.client,
       channel,
       share,
       range: request.headers.get("range"),
@@ -339,10 +339,14 @@ export class Entrances {
     return this.#begin(request, guest, () => new Ciphertext(options));
   }
 
-  #help(request: Request, { visitor, access }: Asking): Response {
-    const { lobby } = this.#options;
+  #help(request: Request, { client, access }: RequestContext): Response {
+    const { isLobbyOpen } = this.#options;
     const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
-    const text = helpLines({ origin: access.publicOrigin ?? visitor.origin, lobby, access });
+    const text = helpLines({
+      origin: access.publicOrigin ?? client.origin,
+      lobby: isLobbyOpen,
+      access,
+    });
     return wantsPage ? page(text) : helpText(text);
   }
 }

@@ -21,8 +21,8 @@ import { partOf, type Part } from "./body-part.ts";
 import type { Outgoing } from "./download-stall.ts";
 
 /** ms until it is looked again whether a full connection has room: at first, and doubled up to that */
-const LOOK_MS = 1;
-const LOOK_IDLE_MS = 64;
+const POLL_MS = 1;
+const POLL_IDLE_MS = 64;
 
 /** The calls of the kernel that it uses. */
 export type RawKernel = Pick<
@@ -55,7 +55,7 @@ export class RawBody implements Body {
   #missing: number;
   #socket: Descriptor | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #delay = LOOK_MS;
+  #delay = POLL_MS;
   #taken = 0;
   #step: "open" | "ending" | "over" = "open";
   #isBroken = false;
@@ -132,7 +132,7 @@ export class RawBody implements Body {
     } else if (socket !== "later" && this.#options.native.isWritable(socket)) {
       this.#send(socket);
     } else {
-      this.#lookAgain();
+      this.#pollLater();
     }
   }
 
@@ -145,11 +145,11 @@ export class RawBody implements Body {
         return;
       }
       if (sent === "full") {
-        this.#lookAgain();
+        this.#pollLater();
         return;
       }
       this.#taken++;
-      this.#delay = LOOK_MS;
+      this.#delay = POLL_MS;
       this.#at += sent;
       if (this.#step === "ending") this.#options.events.passes();
       if (this.#at < part.length) continue;
@@ -164,10 +164,10 @@ export class RawBody implements Body {
     });
   }
 
-  #lookAgain(): void {
+  #pollLater(): void {
     if (this.#step === "over") return;
     this.#timer = setTimeout(() => this.#goOn(), this.#delay);
-    this.#delay = Math.min(2 * this.#delay, LOOK_IDLE_MS);
+    this.#delay = Math.min(2 * this.#delay, POLL_IDLE_MS);
   }
 
   /** A descriptor may be another connection's by now. */

@@ -22,7 +22,7 @@ export interface OpenedFrame extends OpenedRecord {
 type Readable = Pick<GivenFrame, "key" | "read">;
 
 /** Records of all shares that were opened last, within OPENED_BYTES. */
-class OpenedRecords {
+class RecordLru {
   readonly #open = new Map<string, OpenedFrame>();
   readonly #memory: MemoryPlace;
   #bytes = 0;
@@ -64,12 +64,12 @@ class OpenedRecords {
 }
 
 /** A share whose records are opened once for all that take them at about the same time. */
-export class Opener {
+export class RecordCache {
   readonly head: ShareHead;
   readonly #cipher: SyncRecordCipher;
-  readonly #records: OpenedRecords;
+  readonly #records: RecordLru;
 
-  constructor(share: Uint8Array, records: OpenedRecords, memory: MemoryBudget) {
+  constructor(share: Uint8Array, records: RecordLru, memory: MemoryBudget) {
     this.head = new ShareHead(memory);
     this.#cipher = recordCipher(lobbyKeys().content, share, primitives);
     this.#records = records;
@@ -86,36 +86,36 @@ export class Opener {
   }
 }
 
-/** The openers of the shares that somebody takes. */
-export class Openers {
-  readonly #openers = new Map<string, { readonly opener: Opener; users: number }>();
+/** The caches of the shares that somebody takes. */
+export class RecordCaches {
+  readonly #caches = new Map<string, { readonly cache: RecordCache; users: number }>();
   readonly #memory: MemoryBudget;
-  readonly #records: OpenedRecords;
+  readonly #records: RecordLru;
 
   constructor(memory: MemoryBudget) {
     this.#memory = memory;
-    this.#records = new OpenedRecords(memory);
+    this.#records = new RecordLru(memory);
   }
 
   /** Pair it with `release`. */
-  take(share: Uint8Array): Opener {
+  take(share: Uint8Array): RecordCache {
     const key = toHex(share);
-    const known = this.#openers.get(key) ?? { opener: this.#newOpener(share), users: 0 };
+    const known = this.#caches.get(key) ?? { cache: this.#newCache(share), users: 0 };
     known.users++;
-    this.#openers.set(key, known);
-    return known.opener;
+    this.#caches.set(key, known);
+    return known.cache;
   }
 
   release(share: Uint8Array): void {
     const key = toHex(share);
-    const known = this.#openers.get(key);
+    const known = this.#caches.get(key);
     if (known === undefined || --known.users > 0) return;
-    this.#openers.delete(key);
-    known.opener.head.leave();
-    if (this.#openers.size === 0) this.#records.clear();
+    this.#caches.delete(key);
+    known.cache.head.leave();
+    if (this.#caches.size === 0) this.#records.clear();
   }
 
-  #newOpener(share: Uint8Array): Opener {
-    return new Opener(share, this.#records, this.#memory);
+  #newCache(share: Uint8Array): RecordCache {
+    return new RecordCache(share, this.#records, this.#memory);
   }
 }

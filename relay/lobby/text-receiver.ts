@@ -14,12 +14,12 @@ import {
   SPARE_BYTES,
   TOO_LONG,
   TRY_AGAIN,
-  type TextClient,
-  type TextOptions,
-  type TextSocket,
+  type OriginalSession,
+  type OriginalOptions,
+  type OriginalSocket,
 } from "./text-socket.ts";
 import type { ClearSink } from "./file-splitter.ts";
-import { Unread, type Outgoing } from "./download-stall.ts";
+import { StallTimer, type Outgoing } from "./download-stall.ts";
 
 /** What senders see of its receivers; their addresses are nobody's business. */
 const RECEIVER_NAME = "original app";
@@ -29,11 +29,11 @@ const CUT_OFF = "you took nothing, and others wait";
  * The original app's receiver: `START:name`, the bytes, `END`, file after file. The bytes leave in pieces,
  * each a message, so that one who reads nothing costs the memory of one.
  */
-export class TextReceiver implements TextClient, ClearSink, Outgoing {
-  readonly #socket: TextSocket;
+export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
+  readonly #socket: OriginalSocket;
   readonly #receiver: LobbyReceiver;
   readonly #memory: MemoryPlace;
-  readonly #unread = new Unread();
+  readonly #stall = new StallTimer();
   /** What follows what Bun has; text as it is. */
   readonly #waiting: (Part | string)[] = [];
   /** Of the first, what has left. */
@@ -44,18 +44,18 @@ export class TextReceiver implements TextClient, ClearSink, Outgoing {
   #taken = 0;
   #isInFile = false;
 
-  constructor(socket: TextSocket, options: TextOptions) {
+  constructor(socket: OriginalSocket, options: OriginalOptions) {
     this.#socket = socket;
-    const { visitor } = socket.data;
+    const { client } = socket.data;
     const cut = (): void => this.#cut();
     this.#memory = options.memory.enter({
-      address: visitor.limitKey,
+      address: client.limitKey,
       room: () => this.#goOn(),
       cut,
     });
     this.#receiver = new LobbyReceiver({
       ...options,
-      visitor,
+      client,
       sink: this,
       name: RECEIVER_NAME,
       lost: cut,
@@ -75,7 +75,7 @@ export class TextReceiver implements TextClient, ClearSink, Outgoing {
   }
 
   overdue(limits: Limits, now: number): "unread-timeout" | undefined {
-    return this.#unread.isLate(this, limits["unread-timeout"], now) ? "unread-timeout" : undefined;
+    return this.#stall.isLate(this, limits["unread-timeout"], now) ? "unread-timeout" : undefined;
   }
 
   wants(): "files" {

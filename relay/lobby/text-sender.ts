@@ -9,9 +9,9 @@ import {
   GOING_AWAY,
   POLICY,
   TRY_AGAIN,
-  type TextClient,
-  type TextOptions,
-  type TextSocket,
+  type OriginalSession,
+  type OriginalOptions,
+  type OriginalSocket,
 } from "./text-socket.ts";
 
 /** What ends a file of the original app, a message of its own. */
@@ -20,9 +20,9 @@ const NO_MEMORY = "too many wait for the relay's memory";
 const SUCCESS = "File transfer successful";
 
 /** The original app's sender: a name, the bytes, `__end__`. */
-export class TextSender implements TextClient {
-  readonly #options: TextOptions;
-  readonly #socket: TextSocket;
+export class OriginalSender implements OriginalSession {
+  readonly #options: OriginalOptions;
+  readonly #socket: OriginalSocket;
   #sender: LobbySender | undefined;
   #isThrough = false;
   readonly #memory: MemoryPlace;
@@ -32,13 +32,13 @@ export class TextSender implements TextClient {
   /** Since when it has no share: none yet, or none any more. */
   #idleSince: number | undefined;
 
-  constructor(socket: TextSocket, options: TextOptions) {
+  constructor(socket: OriginalSocket, options: OriginalOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#idleSince = options.clock();
     this.#memory = options.memory.enter(
       {
-        address: socket.data.visitor.limitKey,
+        address: socket.data.client.limitKey,
         room: () => this.#read({ isHeldBack: false }),
         cut: () => socket.close(TRY_AGAIN, NO_MEMORY),
       },
@@ -100,13 +100,13 @@ export class TextSender implements TextClient {
   }
 
   #begin(name: string): void {
-    const { insiders, inside, clock, memory } = this.#options;
-    const { visitor } = this.#socket.data;
+    const { clientRouter, hub, clock, memory } = this.#options;
+    const { client } = this.#socket.data;
     this.#idleSince = undefined;
     this.#sender = new LobbySender({
-      visitor,
-      insiders,
-      inside,
+      client,
+      clientRouter,
+      hub,
       clock,
       memory,
       name: clearName(name),

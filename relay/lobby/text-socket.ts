@@ -7,9 +7,9 @@ import type { Line } from "../net/line-limits.ts";
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { PeerKey } from "../system/native.ts";
 import type { Limits } from "../limits/operator-limits.ts";
-import type { Visitor } from "../access/client-address.ts";
-import type { Inside, Insiders } from "../net/client-router.ts";
-import type { Openers } from "./record-cache.ts";
+import type { ClientAddress } from "../access/client-address.ts";
+import type { ClientHub, ClientRouter } from "../net/client-router.ts";
+import type { RecordCaches } from "./record-cache.ts";
 
 /** Close codes of RFC 6455, 7.4.1. */
 export const NORMAL = 1000;
@@ -21,8 +21,8 @@ export const TOO_LONG = "a text that long is no name";
 /** What TLS and parts of a message may add to it. bytes */
 export const SPARE_BYTES = 1024;
 
-export interface TextData {
-  readonly visitor: Visitor;
+export interface OriginalData {
+  readonly client: ClientAddress;
   readonly grant: Grant | undefined;
   /** Where it is counted. */
   place: Place | undefined;
@@ -32,13 +32,13 @@ export interface TextData {
   readonly isDirect: boolean;
   /** What came and is no whole message; undefined where the kernel can't tell. */
   watched: WatchedLine | undefined;
-  client: TextClient | undefined;
+  session: OriginalSession | undefined;
 }
 
-export type TextSocket = Bun.ServerWebSocket<TextData>;
+export type OriginalSocket = Bun.ServerWebSocket<OriginalData>;
 
 /** What a client of the original app does, told by its socket. */
-export interface TextClient {
+export interface OriginalSession {
   message(message: string | Uint8Array): void;
   tick(): void;
   /** The limit that it goes over by doing nothing; done: it has what it came for, and does not leave. */
@@ -53,10 +53,10 @@ export interface TextClient {
   closed(): void;
 }
 
-export interface TextOptions {
-  readonly insiders: Insiders;
-  readonly inside: Inside;
-  readonly openers: Openers;
+export interface OriginalOptions {
+  readonly clientRouter: ClientRouter;
+  readonly hub: ClientHub;
+  readonly recordCaches: RecordCaches;
   readonly memory: MemoryBudget;
   readonly clock: () => number;
 }

@@ -5,35 +5,35 @@ import { closeReason } from "../net/close-reason.ts";
 import type { Grant } from "../access/authorizer.ts";
 import { isDirect } from "../net/receive-meter.ts";
 import { Line, type LineRules, type Peer } from "../net/line-limits.ts";
-import type { Visitor } from "../access/client-address.ts";
-import { TextReceiver } from "./text-receiver.ts";
-import { TextSender } from "./text-sender.ts";
+import type { ClientAddress } from "../access/client-address.ts";
+import { OriginalReceiver } from "./text-receiver.ts";
+import { OriginalSender } from "./text-sender.ts";
 import {
   GOING_AWAY,
   TOO_LONG,
   NORMAL,
   POLICY,
   TRY_AGAIN,
-  type TextData,
-  type TextOptions,
-  type TextSocket,
+  type OriginalData,
+  type OriginalOptions,
+  type OriginalSocket,
 } from "./text-socket.ts";
 
-const ROLES: ReadonlyMap<string, TextData["role"]> = new Map([
+const ROLES: ReadonlyMap<string, OriginalData["role"]> = new Map([
   ["/sender", "text-sender"],
   ["/receiver", "text-receiver"],
 ]);
 
-export interface TextSocketsOptions extends TextOptions, LineRules {
+export interface OriginalClientsOptions extends OriginalOptions, LineRules {
   readonly arrivals: Arrivals | undefined;
 }
 
 /** The sockets of the original app's clients on one worker. */
-export class TextSockets {
-  readonly #options: TextSocketsOptions;
-  readonly #open = new Set<TextSocket>();
+export class OriginalClients {
+  readonly #options: OriginalClientsOptions;
+  readonly #open = new Set<OriginalSocket>();
 
-  constructor(options: TextSocketsOptions) {
+  constructor(options: OriginalClientsOptions) {
     this.#options = options;
   }
 
@@ -52,26 +52,26 @@ export class TextSockets {
   }
 
   /** @param path of the request; undefined: no door of the original app */
-  dataFor(path: string, visitor: Visitor, peer: Peer | null): TextData | undefined {
+  dataFor(path: string, client: ClientAddress, peer: Peer | null): OriginalData | undefined {
     const role = ROLES.get(path);
     if (role === undefined) return undefined;
-    const { clock, meter } = this.#options;
+    const { clock, kernel } = this.#options;
     const now = clock();
-    const key = peer === null ? undefined : meter?.keyOf(peer.address, peer.port);
+    const key = peer === null ? undefined : kernel?.keyOf(peer.address, peer.port);
     return {
-      visitor,
+      client,
       grant: undefined,
       place: undefined,
       role,
-      line: new Line(this.#options, visitor, peer, key, now),
+      line: new Line(this.#options, client, peer, key, now),
       peer: key,
-      isDirect: isDirect(visitor, peer?.address),
+      isDirect: isDirect(client, peer?.address),
       watched: undefined,
-      client: undefined,
+      session: undefined,
     };
   }
 
-  opened(socket: TextSocket): void {
+  opened(socket: OriginalSocket): void {
     this.#open.add(socket);
     const { data } = socket;
     const { peer, role } = data;
@@ -81,15 +81,15 @@ export class TextSockets {
         peer,
         isDirect: data.isDirect,
         isNarrow: role === "text-receiver",
-        arrived: (bytes) => data.client?.arrived(bytes),
+        arrived: (bytes) => data.session?.arrived(bytes),
       });
-    data.client =
+    data.session =
       data.role === "text-sender"
-        ? new TextSender(socket, this.#options)
-        : new TextReceiver(socket, this.#options);
+        ? new OriginalSender(socket, this.#options)
+        : new OriginalReceiver(socket, this.#options);
   }
 
-  message(socket: TextSocket, message: string | Uint8Array): void {
+  message(socket: OriginalSocket, message: string | Uint8Array): void {
     socket.data.line.whole();
     // Of the bytes of a file the slowest receiver says how fast they may come.
     const isData = socket.data.role === "text-sender" && typeof message !== "string";
@@ -99,17 +99,17 @@ export class TextSockets {
       socket.close(POLICY, TOO_LONG);
       return;
     }
-    socket.data.client?.message(message);
+    socket.data.session?.message(message);
   }
 
   /** A ping or a pong came. */
-  signOfLife(socket: TextSocket, length: number): void {
+  signOfLife(socket: OriginalSocket, length: number): void {
     socket.data.watched?.control(length);
     this.#came(socket, length, false);
   }
 
   /** @returns whether it may be listened to */
-  #came(socket: TextSocket, length: number, isFree: boolean): boolean {
+  #came(socket: OriginalSocket, length: number, isFree: boolean): boolean {
     const { line } = socket.data;
     const now = this.#options.clock();
     line.came(length, now);
@@ -118,22 +118,22 @@ export class TextSockets {
     return false;
   }
 
-  #refuse(socket: TextSocket, name: RelayLimitName): void {
+  #refuse(socket: OriginalSocket, name: RelayLimitName): void {
     const { code, detail } = this.#options.bounds.over(name);
     socket.close(TRY_AGAIN, closeReason(code, detail));
   }
 
-  drained(socket: TextSocket): void {
+  drained(socket: OriginalSocket): void {
     // Bun tells of each part that the kernel took.
     if (socket.getBufferedAmount() > 0) return;
-    socket.data.client?.drained();
+    socket.data.session?.drained();
   }
 
-  closed(socket: TextSocket): void {
+  closed(socket: OriginalSocket): void {
     this.#open.delete(socket);
     socket.data.watched?.leave();
-    socket.data.client?.closed();
-    socket.data.client = undefined;
+    socket.data.session?.closed();
+    socket.data.session = undefined;
   }
 
   /** Pings everybody now and then, and gives up who stays silent though it is read. */
@@ -141,10 +141,10 @@ export class TextSockets {
     const { clock, bounds } = this.#options;
     const now = clock();
     for (const socket of this.#open) {
-      const { client, line } = socket.data;
-      client?.tick();
+      const { session, line } = socket.data;
+      session?.tick();
       if (socket.isPaused) line.paused(now);
-      const overdue = line.overdue(now) ?? client?.overdue(bounds.limits, now);
+      const overdue = line.overdue(now) ?? session?.overdue(bounds.limits, now);
       if (overdue === "message-timeout" || overdue === "hello-timeout") {
         this.#refuse(socket, overdue);
       } else if (overdue === "done") {
@@ -160,15 +160,15 @@ export class TextSockets {
   }
 
   /** Closes those whose grant is over. */
-  end(isOver: (grant: Grant | undefined) => boolean): void {
+  disconnectRevoked(isOver: (grant: Grant | undefined) => boolean): void {
     for (const socket of this.#open) {
       if (isOver(socket.data.grant)) socket.close(POLICY, "your token does not count any more");
     }
   }
 
-  sendAway(isMeant: (visitor: Visitor) => boolean): void {
+  disconnect(isMeant: (client: ClientAddress) => boolean): void {
     for (const socket of this.#open) {
-      if (isMeant(socket.data.visitor)) socket.close(POLICY, "banned");
+      if (isMeant(socket.data.client)) socket.close(POLICY, "banned");
     }
   }
 

@@ -122,7 +122,7 @@ export class WorkerThread {
   async end(): Promise<void> {
     const timers: NodeJS.Timeout[] = [];
     if (this.#at === "ready") {
-      this.post({ t: "farewell" });
+      this.post({ t: "close" });
       timers.push(setTimeout(() => this.terminate(), FAREWELL_MS + TICK_MS));
     } else {
       this.terminate();

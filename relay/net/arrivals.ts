@@ -1,13 +1,13 @@
 import { CLIENT_WINDOW_BYTES } from "../../protocol/mod.ts";
 
 import type { Descriptor, Native, PeerKey } from "../system/native.ts";
-import { Unfinished } from "./unfinished-message.ts";
+import { UnfinishedMessage } from "./unfinished-message.ts";
 
 /** Lines that are looked for, or at, in one tick; each costs some calls. */
 const LINES_PER_TICK = 1000;
 /** Between two looks at one line, by how many there are; each takes some us. ms */
-const LOOK_MS = 10;
-const LOOK_MS_PER_LINE = 0.2;
+const POLL_MS = 10;
+const POLL_MS_PER_LINE = 0.2;
 /** A socket of which the kernel told nothing is looked at after that. ms */
 const SWEEP_MS = 1000;
 
@@ -25,7 +25,7 @@ export type ArrivalsKernel = Pick<
 >;
 
 /** The other end of a line, and who hears of what came from there. */
-export interface Arriving {
+export interface ArrivingLine {
   readonly peer: PeerKey;
   /** Nobody else's requests came by the same line before. */
   readonly isDirect: boolean;
@@ -44,15 +44,15 @@ export interface WatchedLine {
   leave(): void;
 }
 
-interface Watched extends Arriving {
+interface Watched extends ArrivingLine {
   readonly token: number;
   isNarrow: boolean;
   socket: Descriptor | undefined;
   /** What the kernel kept for it before it was narrowed. bytes */
   room: number | undefined;
-  unfinished: Unfinished | undefined;
+  unfinished: UnfinishedMessage | undefined;
   /** When it was looked at last. ms */
-  lookedAt: number;
+  checkedAt: number;
 }
 
 /**
@@ -75,7 +75,7 @@ export class Arrivals {
   }
 
   /** To be called when the line has become a WebSocket, before anything of it is heard. */
-  watch(arriving: Arriving): WatchedLine {
+  watch(arriving: ArrivingLine): WatchedLine {
     const token = this.#next++ % 2 ** 32;
     const watched: Watched = {
       ...arriving,
@@ -83,7 +83,7 @@ export class Arrivals {
       socket: undefined,
       room: undefined,
       unfinished: undefined,
-      lookedAt: -Infinity,
+      checkedAt: -Infinity,
     };
     this.#watched.set(token, watched);
     this.#sought.add(watched);
@@ -100,7 +100,7 @@ export class Arrivals {
   }
 
   /** Looks at all lines from which something came. */
-  look(): void {
+  poll(): void {
     // Each socket is told of once, but for what comes meanwhile.
     let most = this.#watched.size;
     while (most > 0) {
@@ -113,11 +113,11 @@ export class Arrivals {
   /** Looks again for those that were not found when they came, and at all now and then. */
   tick(): void {
     const now = performance.now();
-    let looks = LINES_PER_TICK;
+    let checks = LINES_PER_TICK;
     for (const watched of this.#watched.values()) {
-      if (now - watched.lookedAt < SWEEP_MS) continue;
-      this.#look(watched, now);
-      if (--looks === 0) break;
+      if (now - watched.checkedAt < SWEEP_MS) continue;
+      this.#check(watched, now);
+      if (--checks === 0) break;
     }
     let tries = LINES_PER_TICK;
     for (const watched of this.#sought) {
@@ -139,7 +139,7 @@ export class Arrivals {
     const bytes = this.#kernel.received(socket);
     if (bytes === undefined) return;
     const received = { bytes, unread: this.#kernel.unread(socket) };
-    watched.unfinished = new Unfinished(received, isFresh, this.#isTls);
+    watched.unfinished = new UnfinishedMessage(received, isFresh, this.#isTls);
     this.#kernel.watchArrivals(socket, watched.token);
   }
 
@@ -155,18 +155,18 @@ export class Arrivals {
     const watched = this.#watched.get(token);
     if (watched === undefined) return;
     const now = performance.now();
-    const every = Math.max(LOOK_MS, LOOK_MS_PER_LINE * this.#watched.size);
-    if (now - watched.lookedAt < every || watched.unfinished?.isDue !== true) return;
-    this.#look(watched, now);
+    const every = Math.max(POLL_MS, POLL_MS_PER_LINE * this.#watched.size);
+    if (now - watched.checkedAt < every || watched.unfinished?.isDue !== true) return;
+    this.#check(watched, now);
   }
 
-  #look(watched: Watched, now: number): void {
+  #check(watched: Watched, now: number): void {
     const { unfinished, socket, peer } = watched;
-    watched.lookedAt = now;
+    watched.checkedAt = now;
     if (unfinished === undefined || socket === undefined) return;
     if (!this.#kernel.isPeer(socket, peer)) return;
     const bytes = this.#kernel.received(socket);
     if (bytes === undefined) return;
-    watched.arrived(unfinished.look({ bytes, unread: this.#kernel.unread(socket) }));
+    watched.arrived(unfinished.check({ bytes, unread: this.#kernel.unread(socket) }));
   }
 }

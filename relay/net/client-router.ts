@@ -6,29 +6,29 @@ import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { keyOf, type KeptFrame, type KeptFrames, type Keeper } from "./kept-frames.ts";
 
-/** A frame that is given to an insider, to be read or kept, if at all, before that returns. */
+/** A frame for a local client, which reads or keeps it, if at all, before `frame` returns. */
 export interface GivenFrame {
-  /** Frames with the same one are the same. */
+  /** Equal for equal frames. */
   readonly key: string;
-  /** Copied from the log, into a buffer that the next one is copied into. */
+  /** A copy, in a buffer that the next frame reuses. */
   readonly read: () => Uint8Array;
   readonly keep: (keeper: Keeper) => KeptFrame;
 }
 
-/** A client of this worker that lives in it: what it is told are calls instead of bytes. */
-export interface Insider {
-  /** Something has not left it yet; it gets no frame before it said `drained`. */
+/** A client without a socket: the lobby implements it. The worker calls it instead of sending bytes. */
+export interface LocalClient {
+  /** It gets no frame before it calls `drained`. */
   readonly isFull: boolean;
   message(message: Message): void;
   /** False: it is full now. */
   frame(frame: GivenFrame): boolean;
-  /** The worker lets go of it. */
+  /** The worker disconnects it. */
   failed(fault: SocketFault, detail?: string): void;
 }
 
-/** What insiders say to the worker. */
-export interface Inside {
-  /** @param address what limits for each address count it as, see `Visitor` */
+/** The hub, as local clients call it. */
+export interface ClientHub {
+  /** @param address its `limitKey` */
   opened(id: SocketId, address: string | undefined): void;
   message(id: SocketId, bytes: Uint8Array): void;
   drained(id: SocketId): void;
@@ -42,30 +42,29 @@ export interface Inside {
 }
 
 /**
- * Clients without a socket beside those with one: to the worker's logic they are the same, so what
- * enters by another door goes the way of everything. Their ids are below zero.
+ * The outlet of a worker's hub: to sockets for ids from zero on, to local clients below zero. So the hub
+ * treats both alike, and one egress limit holds for all frames.
  *
- * The worker's logic must not be called while it calls: what it says to an insider, and what that
- * answers, waits for the next turn. Frames alone are given at once, since their place may be written
- * anew.
+ * The hub is not reentrant: messages to local clients, and their answers, wait for the next turn. Frames
+ * go at once, because the log may overwrite their place.
  */
-export class Insiders implements Outlet {
+export class ClientRouter implements Outlet {
   readonly #sockets: Outlet;
   readonly #pool: BlockPool;
   readonly #kept: KeptFrames;
   readonly #egress: Egress | undefined;
-  readonly #insiders = new Map<SocketId, Insider>();
+  readonly #locals = new Map<SocketId, LocalClient>();
   #later: (() => void)[] = [];
   #nextId: SocketId = -1;
-  /** The frame that is being given. */
+  /** For `GivenFrame.read`. */
   readonly #frame = new Uint8Array(FRAME_BYTES);
 
   readonly #failed: ((code: SocketFault) => void) | undefined;
 
   /**
-   * @param kept where insiders keep frames
-   * @param failed an insider is told a fault
-   * @param egress of all frames, those to sockets too; without it they leave as fast as they can
+   * @param kept where local clients keep frames
+   * @param failed told of each fault that a local client is told
+   * @param egress limits all frames, those to sockets too
    */
   constructor(
     sockets: Outlet,
@@ -82,21 +81,21 @@ export class Insiders implements Outlet {
   }
 
   get size(): number {
-    return this.#insiders.size;
+    return this.#locals.size;
   }
 
-  enter(insider: Insider): SocketId {
+  enter(local: LocalClient): SocketId {
     const id = this.#nextId--;
-    this.#insiders.set(id, insider);
+    this.#locals.set(id, local);
     return id;
   }
 
   leave(id: SocketId): void {
-    this.#insiders.delete(id);
+    this.#locals.delete(id);
     this.#egress?.gone(id);
   }
 
-  /** Runs it when the worker's logic is not running; in order. */
+  /** Runs it when the hub is not running; in order. */
   later(run: () => void): void {
     if (this.#later.length === 0) setImmediate(() => this.#run());
     this.#later.push(run);
@@ -104,13 +103,13 @@ export class Insiders implements Outlet {
 
   // Outlet
 
-  quiet(socket: SocketId): void {
-    if (socket >= 0) this.#sockets.quiet(socket);
+  noPing(socket: SocketId): void {
+    if (socket >= 0) this.#sockets.noPing(socket);
   }
 
   buffered(socket: SocketId): number {
     if (socket >= 0) return this.#sockets.buffered(socket);
-    return this.#insiders.get(socket)?.isFull === true ? 1 : 0;
+    return this.#locals.get(socket)?.isFull === true ? 1 : 0;
   }
 
   holdsBack(socket: SocketId): boolean {
@@ -128,18 +127,18 @@ export class Insiders implements Outlet {
 
   #giveFrame(socket: SocketId, place: RecordPlace): SendResult {
     if (socket >= 0) return this.#sockets.sendFrame(socket, place);
-    const insider = this.#insiders.get(socket);
-    if (insider === undefined) return "refused";
+    const local = this.#locals.get(socket);
+    if (local === undefined) return "refused";
     const { block, offset, length } = place;
     const read = (): Uint8Array => {
-      // Not a view: the mapping behind it counts as garbage to come, and the engine would collect late.
+      // Not a view: the engine counts the mapping behind a view as garbage to come, and collects late.
       const bytes = this.#frame.subarray(0, length);
       this.#pool.read(block, offset, bytes);
       return bytes;
     };
     const keep = (keeper: Keeper): KeptFrame => this.#kept.keep(place, keeper);
     const given = { key: keyOf(place), read, keep };
-    return insider.frame(given) ? "sent" : "queued";
+    return local.frame(given) ? "sent" : "queued";
   }
 
   send(socket: SocketId, message: Message): void {
@@ -147,7 +146,7 @@ export class Insiders implements Outlet {
       this.#sockets.send(socket, message);
       return;
     }
-    this.later(() => this.#insiders.get(socket)?.message(message));
+    this.later(() => this.#locals.get(socket)?.message(message));
   }
 
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void {
@@ -156,15 +155,15 @@ export class Insiders implements Outlet {
       return;
     }
     this.later(() => {
-      const insider = this.#insiders.get(socket);
-      this.#insiders.delete(socket);
-      if (insider === undefined) return;
+      const local = this.#locals.get(socket);
+      this.#locals.delete(socket);
+      if (local === undefined) return;
       this.#failed?.(code);
-      insider.failed(code, detail);
+      local.failed(code, detail);
     });
   }
 
-  /** What is said meanwhile is for the next turn. */
+  /** Calls that are added meanwhile run in the next turn. */
   #run(): void {
     const now = this.#later;
     this.#later = [];

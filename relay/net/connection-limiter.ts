@@ -4,10 +4,10 @@ import type { Bounds } from "../limits/limits.ts";
 import type { Crowd, Place } from "../limits/address-table.ts";
 import { refusalResponse } from "./http-refusal.ts";
 import type { Limits } from "../limits/operator-limits.ts";
-import type { Visitor } from "../access/client-address.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 
 /** Counts clients that come in at one worker, by all of its doors. */
-export class Turnstile {
+export class ConnectionLimiter {
   readonly #crowd: Crowd;
   readonly #bounds: Bounds;
   readonly #clock: () => number;
@@ -20,7 +20,7 @@ export class Turnstile {
   }
 
   /** Somebody asks for something. @returns what to answer if that is too much */
-  tries({ limitKey }: Visitor): Response | undefined {
+  tries({ limitKey }: ClientAddress): Response | undefined {
     const perMinute = this.#bounds.limits["attempts-per-minute"];
     if (this.#crowd.attempt(limitKey, perMinute, this.#clock())) return undefined;
     return this.refusal("attempts-per-minute");
@@ -31,7 +31,7 @@ export class Turnstile {
   }
 
   /** Somebody comes, and stays until `leave`. @returns a limit that it goes over; then it does not */
-  enter({ limitKey }: Visitor): Place | RelayLimitName {
+  enter({ limitKey }: ClientAddress): Place | RelayLimitName {
     return this.#crowd.enter(limitKey, this.#bounds.limits, this.#clock());
   }
 

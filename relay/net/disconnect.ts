@@ -11,7 +11,7 @@ import { closeReason } from "./close-reason.ts";
 const NORMAL_CLOSE = 1000;
 
 /** Why a socket is to be closed. */
-export interface Farewell {
+export interface CloseCause {
   readonly code: SocketFault;
   readonly detail: string | undefined;
   /** Seconds, before which trying again is of no use. */
@@ -21,9 +21,9 @@ export interface Farewell {
 }
 
 /** Says why, as a message and in the close frame, and closes. */
-export function sayFarewell(
+export function closeWith(
   socket: Pick<Bun.ServerWebSocket, "sendBinary" | "close">,
-  { code, detail, after }: Farewell,
+  { code, detail, after }: CloseCause,
 ): void {
   const { closeCode, retry } = FAULTS[code];
   const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);

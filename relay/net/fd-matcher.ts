@@ -3,9 +3,9 @@ import type { PeerKey } from "../system/native.ts";
 import type { SocketId } from "../share/outlet.ts";
 
 /** Sockets that are looked for again in one tick; each costs some calls. */
-const ATTACHED_PER_TICK = 1000;
+const MATCHES_PER_TICK = 1000;
 /** How long a socket gets no frame because it is not found yet; then Bun sends to it. ms */
-const ATTACH_MS = 1000;
+const MATCH_MS = 1000;
 
 interface Pending {
   readonly peer: PeerKey;
@@ -13,7 +13,7 @@ interface Pending {
 }
 
 /** Sockets that the kernel could send to, were it known which of its own they are. */
-export class Attaching {
+export class FdMatcher {
   readonly #direct: Pick<DirectSender, "attach">;
   readonly #pending = new Map<SocketId, Pending>();
 
@@ -22,9 +22,9 @@ export class Attaching {
   }
 
   /** The kernel shall send to it; one that is not found now is looked for again. */
-  begin(id: SocketId, peer: PeerKey, now: number): void {
+  match(id: SocketId, peer: PeerKey, now: number): void {
     if (this.#direct.attach(id, peer) !== "later") return;
-    this.#pending.set(id, { peer, until: now + ATTACH_MS });
+    this.#pending.set(id, { peer, until: now + MATCH_MS });
   }
 
   /** Whether it is still being looked for, and gets no frame meanwhile. */
@@ -43,7 +43,7 @@ export class Attaching {
    * @param settled it was found, or Bun sends to it from now on
    */
   tick(now: number, isBusy: (id: SocketId) => boolean, settled: (id: SocketId) => void): void {
-    let tries = ATTACHED_PER_TICK;
+    let tries = MATCHES_PER_TICK;
     for (const [id, { peer, until }] of this.#pending) {
       if (tries-- === 0) return;
       const isFound = !isBusy(id) && this.#direct.attach(id, peer) !== "later";

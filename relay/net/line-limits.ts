@@ -2,15 +2,18 @@ import { PING_MS } from "../../protocol/mod.ts";
 
 import { Allowance } from "../limits/token-bucket.ts";
 import type { Bounds } from "../limits/limits.ts";
-import { inflowOf, type Inflow, type Meter } from "./receive-meter.ts";
-import type { PeerKey } from "../system/native.ts";
-import type { Visitor } from "../access/client-address.ts";
+import { receiveMeterOf, type MeterKernel, type ReceiveMeter } from "./receive-meter.ts";
+import type { Native, PeerKey } from "../system/native.ts";
+import type { ClientAddress } from "../access/client-address.ts";
+
+/** The calls of the kernel about a line, with the key by which it finds that. */
+export type LineKernel = MeterKernel & Pick<Native, "keyOf">;
 
 /** What holds for all lines of a worker. */
 export interface LineRules {
   readonly bounds: Bounds;
   /** Where the kernel tells how much came by a line; without it only whole messages are timed. */
-  readonly meter: Meter | undefined;
+  readonly kernel: LineKernel | undefined;
 }
 
 /** The address at the other end of a connection. */
@@ -23,7 +26,7 @@ export interface Peer {
 export class Line {
   readonly #rules: LineRules;
   /** Undefined where the kernel can't tell. */
-  readonly #inflow: Inflow | undefined;
+  readonly #meter: ReceiveMeter | undefined;
   readonly #allowance: Allowance;
   /** When anything came last; a pong counts. */
   #heardAt: number;
@@ -31,13 +34,13 @@ export class Line {
 
   constructor(
     rules: LineRules,
-    visitor: Visitor,
+    client: ClientAddress,
     peer: Peer | null,
     key: PeerKey | undefined,
     now: number,
   ) {
     this.#rules = rules;
-    this.#inflow = inflowOf(key, rules.meter, visitor, peer?.address, now);
+    this.#meter = receiveMeterOf(key, rules.kernel, client, peer?.address, now);
     this.#allowance = new Allowance(now);
     this.#heardAt = now;
     this.#pingedAt = now;
@@ -46,12 +49,12 @@ export class Line {
   /** A message came whole, or a ping or pong. @param length of its payload */
   came(length: number, now: number): void {
     this.#heardAt = now;
-    this.#inflow?.came(length);
+    this.#meter?.came(length);
   }
 
   /** A whole message came, and no ping or pong. */
   whole(): void {
-    this.#inflow?.whole();
+    this.#meter?.whole();
   }
 
   /** Whether what came may be listened to; false: it is too much. To be asked once for each. */
@@ -67,7 +70,7 @@ export class Line {
   /** Its bytes are not read. */
   paused(now: number): void {
     this.#heardAt = now;
-    this.#inflow?.paused(now);
+    this.#meter?.paused(now);
   }
 
   /** Which limit of time it goes over, if it does; to be asked at each tick. */
@@ -87,12 +90,9 @@ export class Line {
 
   /** Whether a message takes too long; one that comes on is as good as a word. */
   #isLate(now: number): boolean {
-    const { bounds, meter } = this.#rules;
-    const inflow = this.#inflow;
-    if (inflow === undefined || meter === undefined) return false;
-    const messageMs = bounds.limits["message-timeout"];
-    if (!inflow.isDue(messageMs, now)) return false;
-    const arrival = inflow.look(meter, messageMs, now);
+    const messageMs = this.#rules.bounds.limits["message-timeout"];
+    if (this.#meter?.isDue(messageMs, now) !== true) return false;
+    const arrival = this.#meter.check(messageMs, now);
     if (arrival === "arriving") this.#heardAt = now;
     return arrival === "late";
   }

@@ -2,13 +2,10 @@ import { FRAME_BYTES, PING_MS } from "../../protocol/mod.ts";
 
 import { isLoopback } from "../access/address.ts";
 import type { Descriptor, Native, PeerKey } from "../system/native.ts";
-import type { Visitor } from "../access/client-address.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 
-/** What it asks of the kernel. */
-export type InflowKernel = Pick<Native, "find" | "isPeer" | "received">;
-
-/** The same, with the key of a line. */
-export type Meter = InflowKernel & Pick<Native, "keyOf">;
+/** The calls of the kernel that it uses. */
+export type MeterKernel = Pick<Native, "find" | "isPeer" | "received">;
 
 /**
  * Bytes that a message takes on the wire besides its own, at most: heads of RFC 6455 and of TLS. Who
@@ -20,7 +17,7 @@ const SPARE_PART = 16;
 /** The request that became a WebSocket, and a TLS handshake. bytes */
 const REQUEST_BYTES = 16 * 1024;
 /** The least looks in the time that a message may take. */
-const LOOKS = 4;
+const CHECKS = 4;
 /** Of the least pace for messages, a line that brings one of so many parts is no dead one. */
 const ALIVE_PART = 4;
 
@@ -42,7 +39,8 @@ export type Arrival = "whole" | "arriving" | "stuck" | "late";
  * ever. And what the allowances below are too large by ends with each look that finds nothing on its way:
  * it would add up until a frame went unseen, and its line would count as idle.
  */
-export class Inflow {
+export class ReceiveMeter {
+  readonly #kernel: MeterKernel;
   readonly #peer: PeerKey;
   #descriptor: Descriptor | undefined;
   /**
@@ -53,17 +51,18 @@ export class Inflow {
   /** With heads, since `#before`. bytes */
   #told = 0;
   #begunAt: number | undefined;
-  #lookedAt: number;
-  #lookedBytes = 0;
+  #checkedAt: number;
+  #checkedBytes = 0;
 
-  constructor(peer: PeerKey, now: number) {
+  constructor(kernel: MeterKernel, peer: PeerKey, now: number) {
+    this.#kernel = kernel;
     this.#peer = peer;
-    this.#lookedAt = now;
+    this.#checkedAt = now;
   }
 
   /** Whether it is time to look again. @param messageMs that a message of FRAME_BYTES may take */
   isDue(messageMs: number, now: number): boolean {
-    return now - this.#lookedAt >= Math.min(PING_MS, messageMs / LOOKS);
+    return now - this.#checkedAt >= Math.min(PING_MS, messageMs / CHECKS);
   }
 
   /** A message came whole, or a ping or pong. @param length of its payload */
@@ -77,27 +76,27 @@ export class Inflow {
   }
 
   /** Somebody else's requests may have come by the same line before. */
-  countFromHere(kernel: InflowKernel): void {
-    const bytes = this.#received(kernel);
+  countFromHere(): void {
+    const bytes = this.#received();
     this.#before = bytes === undefined ? undefined : bytes + REQUEST_BYTES;
   }
 
   /** Bytes on their way were not read meanwhile, through no fault of their sender. */
   paused(now: number): void {
     this.#begunAt = undefined;
-    this.#lookedAt = now;
+    this.#checkedAt = now;
   }
 
   /** @param messageMs that a message of FRAME_BYTES may take */
-  look(kernel: InflowKernel, messageMs: number, now: number): Arrival {
-    const bytes = this.#received(kernel);
+  check(messageMs: number, now: number): Arrival {
+    const bytes = this.#received();
     if (bytes === undefined) return "whole";
     this.#before ??= bytes - this.#told;
     const arrived = bytes - this.#before - this.#told - Math.floor(this.#told / SPARE_PART);
-    const fresh = bytes - this.#lookedBytes;
-    const since = now - this.#lookedAt;
-    this.#lookedBytes = bytes;
-    this.#lookedAt = now;
+    const fresh = bytes - this.#checkedBytes;
+    const since = now - this.#checkedAt;
+    this.#checkedBytes = bytes;
+    this.#checkedAt = now;
     if (arrived <= 0) {
       this.#before = bytes;
       this.#told = 0;
@@ -110,7 +109,8 @@ export class Inflow {
     return fresh > 0 && fresh >= pace * since ? "arriving" : "stuck";
   }
 
-  #received(kernel: InflowKernel): number | undefined {
+  #received(): number | undefined {
+    const kernel = this.#kernel;
     if (this.#descriptor === undefined || !kernel.isPeer(this.#descriptor, this.#peer)) {
       this.#descriptor = kernel.find(this.#peer);
     }
@@ -119,20 +119,20 @@ export class Inflow {
 }
 
 /** @param peer address at the other end of the line */
-export function inflowOf(
+export function receiveMeterOf(
   key: PeerKey | undefined,
-  kernel: InflowKernel | undefined,
-  visitor: Visitor,
+  kernel: MeterKernel | undefined,
+  client: ClientAddress,
   peer: string | undefined,
   now: number,
-): Inflow | undefined {
+): ReceiveMeter | undefined {
   if (key === undefined || kernel === undefined) return undefined;
-  const inflow = new Inflow(key, now);
-  if (!isDirect(visitor, peer)) inflow.countFromHere(kernel);
-  return inflow;
+  const meter = new ReceiveMeter(kernel, key, now);
+  if (!isDirect(client, peer)) meter.countFromHere();
+  return meter;
 }
 
 /** A client without a proxy has a line of its own for a WebSocket. Proxies use theirs again. */
-export function isDirect({ address }: Visitor, peer: string | undefined): boolean {
+export function isDirect({ address }: ClientAddress, peer: string | undefined): boolean {
   return address === peer && !isLoopback(address);
 }

@@ -10,9 +10,9 @@ import type { BlockPool } from "../log/block-pool.ts";
 import type { FileStore } from "../log/store.ts";
 
 /** ms between two looks at which sockets can take more: many at once, and each has taken much by then */
-const LOOK_MS = 2;
+const POLL_MS = 2;
 /** ms between two looks when the one before found none */
-const LOOK_IDLE_MS = 16;
+const POLL_IDLE_MS = 16;
 /** Sockets so few that each would wait for the next look longer than for room. */
 const FEW_SOCKETS = 4;
 /** ms after one of few had room in which all are looked at in each turn of the event loop */
@@ -80,9 +80,9 @@ export class DirectSender {
   readonly #blocked = new Set<Stream>();
   /** Blocked at the last tick already. */
   #slow = new Set<Stream>();
-  #isLooking = false;
+  #isPolling = false;
   #isDisposed = false;
-  #delay = LOOK_MS;
+  #delay = POLL_MS;
   #foundAt = 0;
 
   constructor({ native, pool, store, events, clock, enter }: DirectOptions) {
@@ -143,7 +143,7 @@ export class DirectSender {
     this.#pool.pin(place.block, place.generation);
     stream.place = place;
     this.#blocked.add(stream);
-    this.#look();
+    this.#pollLater();
     return "queued";
   }
 
@@ -221,25 +221,25 @@ export class DirectSender {
   }
 
   /** Looks again and again for sockets with room, as long as any has none. */
-  #look(): void {
-    if (this.#isLooking || this.#isDisposed || this.#blocked.size === 0) return;
-    this.#isLooking = true;
+  #pollLater(): void {
+    if (this.#isPolling || this.#isDisposed || this.#blocked.size === 0) return;
+    this.#isPolling = true;
     const isEager =
       this.#blocked.size <= FEW_SOCKETS && performance.now() - this.#foundAt < EAGER_MS;
-    if (isEager) setImmediate(() => this.#looked());
-    else setTimeout(() => this.#looked(), this.#delay);
+    if (isEager) setImmediate(() => this.#poll());
+    else setTimeout(() => this.#poll(), this.#delay);
   }
 
-  #looked(): void {
-    this.#isLooking = false;
+  #poll(): void {
+    this.#isPolling = false;
     if (this.#isDisposed) return;
     if (this.#native.writable((id) => this.#writable(id)) > 0) {
       this.#foundAt = performance.now();
-      this.#delay = LOOK_MS;
+      this.#delay = POLL_MS;
     } else {
-      this.#delay = Math.min(2 * this.#delay, LOOK_IDLE_MS);
+      this.#delay = Math.min(2 * this.#delay, POLL_IDLE_MS);
     }
-    this.#look();
+    this.#pollLater();
   }
 
   /** False when there is no memory for it. */

@@ -16,13 +16,13 @@ import {
 
 import { answersTo } from "../limits/token-bucket.ts";
 import type { Arrivals, WatchedLine } from "./arrivals.ts";
-import { Attaching } from "./fd-matcher.ts";
+import { FdMatcher } from "./fd-matcher.ts";
 import { Bounds } from "../limits/limits.ts";
 import type { Place } from "../limits/address-table.ts";
 import { DirectSender, type Kernel } from "./sendfile.ts";
-import { sayFarewell, type Farewell } from "./disconnect.ts";
-import { isDirect, type Meter } from "./receive-meter.ts";
-import { Line, type LineRules, type Peer } from "./line-limits.ts";
+import { closeWith, type CloseCause } from "./disconnect.ts";
+import { isDirect } from "./receive-meter.ts";
+import { Line, type LineKernel, type LineRules, type Peer } from "./line-limits.ts";
 import type { RecordPlace } from "../log/block-log.ts";
 import type { Grant } from "../access/authorizer.ts";
 import { MemoryBudget, type MemoryHolder, type MemoryPlace } from "../limits/memory-budget.ts";
@@ -30,7 +30,7 @@ import type { Native, PeerKey } from "../system/native.ts";
 import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
-import type { Visitor } from "../access/client-address.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 
 /** Measured: what Bun keeps of a frame takes up to twice as much. */
 const BUN_FACTOR = 2;
@@ -42,7 +42,7 @@ const NO_MEMORY = "too many wait for the relay's memory";
 
 export interface SocketData {
   readonly id: SocketId;
-  readonly visitor: Visitor;
+  readonly client: ClientAddress;
   /** Undefined before its hello. */
   grant: Grant | undefined;
   readonly peer: PeerKey | undefined;
@@ -59,7 +59,7 @@ export interface SocketData {
   /** It is over a limit, and is only told so. */
   turnedAway: FaultError | undefined;
   /** A fault was told, or will be when the frame on its way is through: nothing more is read or sent. */
-  farewell: Farewell | undefined;
+  closing: CloseCause | undefined;
   /** As a sender, for the first time. */
   wasAccepted: boolean;
   /** Messages that wait until the frame on its way is through. */
@@ -75,7 +75,7 @@ export type Socket = Bun.ServerWebSocket<SocketData>;
 export interface SocketsOptions {
   readonly pool: BlockPool;
   readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
-  readonly meter?: Meter | undefined;
+  readonly kernel?: LineKernel | undefined;
   readonly arrivals?: Arrivals | undefined;
   readonly bounds?: Bounds;
   readonly clock: () => number;
@@ -94,7 +94,7 @@ export class Sockets implements Outlet {
   readonly #drained: (id: SocketId) => void;
   readonly #native: SocketsOptions["native"];
   readonly #direct: DirectSender | undefined;
-  readonly #attaching: Attaching | undefined;
+  readonly #fdMatcher: FdMatcher | undefined;
   readonly #open = new Map<SocketId, Socket>();
   /** The socket whose message is being handled: Bun holds back what it is sent until that is over. */
   #handling: SocketId | undefined;
@@ -117,12 +117,12 @@ export class Sockets implements Outlet {
     memory = new MemoryBudget(clock),
     drained,
     failed,
-    meter,
+    kernel,
     arrivals,
     bounds = new Bounds(),
   }: SocketsOptions) {
     this.#arrivals = arrivals;
-    this.#rules = { meter, bounds };
+    this.#rules = { kernel, bounds };
     this.#failed = failed;
     this.#memory = memory;
     this.#pool = pool;
@@ -142,7 +142,7 @@ export class Sockets implements Outlet {
         failed: (id) => this.#open.get(id)?.terminate(),
       },
     });
-    this.#attaching = new Attaching(this.#direct);
+    this.#fdMatcher = new FdMatcher(this.#direct);
   }
 
   get size(): number {
@@ -155,14 +155,14 @@ export class Sockets implements Outlet {
   }
 
   /** What a socket about to be opened carries. */
-  dataFor(visitor: Visitor, peer: Peer | null): SocketData {
+  dataFor(client: ClientAddress, peer: Peer | null): SocketData {
     const now = this.#clock();
-    const keys = this.#native ?? this.#rules.meter;
+    const keys = this.#native ?? this.#rules.kernel;
     const key = peer === null ? undefined : keys?.keyOf(peer.address, peer.port);
     return {
       id: this.#nextId++,
-      visitor,
-      isDirect: isDirect(visitor, peer?.address),
+      client,
+      isDirect: isDirect(client, peer?.address),
       isSender: false,
       watched: undefined,
       arriving: undefined,
@@ -170,8 +170,8 @@ export class Sockets implements Outlet {
       turnedAway: undefined,
       grant: undefined,
       peer: key,
-      line: new Line(this.#rules, visitor, peer, key, now),
-      farewell: undefined,
+      line: new Line(this.#rules, client, peer, key, now),
+      closing: undefined,
       wasAccepted: false,
       waiting: undefined,
       memory: undefined,
@@ -208,7 +208,7 @@ export class Sockets implements Outlet {
 
   /** Undefined: it is no socket of ours, or gone. */
   addressOf(id: SocketId): string | undefined {
-    return this.#open.get(id)?.data.visitor.address;
+    return this.#open.get(id)?.data.client.address;
   }
 
   /** It said hello, and may send frames if it is a sender. */
@@ -229,7 +229,7 @@ export class Sockets implements Outlet {
   #came({ data }: Socket, length: number): boolean {
     const now = this.#clock();
     data.line.came(length, now);
-    if (data.farewell !== undefined) return false;
+    if (data.closing !== undefined) return false;
     if (data.line.maySay(now)) return true;
     this.#refuse(data.id, "messages-per-second");
     return false;
@@ -253,12 +253,12 @@ export class Sockets implements Outlet {
   /** The kernel took of what Bun had for this socket; Bun tells of each part. */
   drained(socket: Socket): void {
     if (socket.getBufferedAmount() > 0) {
-      this.#look(socket);
+      this.#refresh(socket);
       return;
     }
-    const { id, farewell, memory } = socket.data;
+    const { id, closing, memory } = socket.data;
     memory?.hold(0);
-    if (farewell === undefined) this.#drained(id);
+    if (closing === undefined) this.#drained(id);
   }
 
   closed(socket: Socket): void {
@@ -266,7 +266,7 @@ export class Sockets implements Outlet {
     this.#open.delete(id);
     this.#held.delete(id);
     this.#turnedAway.delete(id);
-    this.#attaching?.leave(id);
+    this.#fdMatcher?.leave(id);
     socket.data.memory?.leave();
     socket.data.arriving?.leave();
     socket.data.watched?.leave();
@@ -275,9 +275,9 @@ export class Sockets implements Outlet {
 
   // Outlet
 
-  quiet(id: SocketId): void {
+  noPing(id: SocketId): void {
     const peer = this.#open.get(id)?.data.peer;
-    if (peer !== undefined) this.#attaching?.begin(id, peer, this.#clock());
+    if (peer !== undefined) this.#fdMatcher?.match(id, peer, this.#clock());
   }
 
   buffered(id: SocketId): number {
@@ -289,8 +289,8 @@ export class Sockets implements Outlet {
 
   sendFrame(id: SocketId, place: RecordPlace): SendResult {
     const socket = this.#open.get(id);
-    if (socket === undefined || socket.data.farewell !== undefined) return "refused";
-    if (this.#attaching?.isPending(id) === true) return "refused";
+    if (socket === undefined || socket.data.closing !== undefined) return "refused";
+    if (this.#fdMatcher?.isPending(id) === true) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) {
       if (direct !== "refused") socket.data.line.earn(1);
@@ -317,7 +317,7 @@ export class Sockets implements Outlet {
 
   send(id: SocketId, message: Message): void {
     const socket = this.#open.get(id);
-    if (socket === undefined || socket.data.farewell !== undefined) return;
+    if (socket === undefined || socket.data.closing !== undefined) return;
     const { data } = socket;
     data.line.earn(answersTo(message));
     if (message.t === "accepted" && !data.wasAccepted) {
@@ -330,15 +330,15 @@ export class Sockets implements Outlet {
 
   fail(id: SocketId, code: SocketFault, detail?: string, after?: number): void {
     const socket = this.#open.get(id);
-    if (socket === undefined || socket.data.farewell !== undefined) return;
-    const farewell = { code, detail, after, at: this.#clock() };
-    socket.data.farewell = farewell;
+    if (socket === undefined || socket.data.closing !== undefined) return;
+    const closing = { code, detail, after, at: this.#clock() };
+    socket.data.closing = closing;
     this.#failed?.(socket.data, code, detail);
-    if (!this.#isFrameOnItsWay(id)) sayFarewell(socket, farewell);
+    if (!this.#isFrameOnItsWay(id)) closeWith(socket, closing);
   }
 
-  failThose(areMeant: (visitor: Visitor) => boolean, code: SocketFault): void {
-    for (const [id, { data }] of this.#open) if (areMeant(data.visitor)) this.fail(id, code);
+  failThose(areMeant: (client: ClientAddress) => boolean, code: SocketFault): void {
+    for (const [id, { data }] of this.#open) if (areMeant(data.client)) this.fail(id, code);
   }
 
   failAll(code: SocketFault): void {
@@ -349,14 +349,14 @@ export class Sockets implements Outlet {
   tick(): void {
     const now = this.#clock();
     this.#direct?.tick();
-    this.#attaching?.tick(now, (id) => this.buffered(id) > 0, this.#drained);
+    this.#fdMatcher?.tick(now, (id) => this.buffered(id) > 0, this.#drained);
     for (const socket of this.#open.values()) {
-      const { id, line, farewell } = socket.data;
-      if (farewell !== undefined) {
-        if (now - farewell.at >= FAREWELL_MS) socket.terminate();
+      const { id, line, closing } = socket.data;
+      if (closing !== undefined) {
+        if (now - closing.at >= FAREWELL_MS) socket.terminate();
         continue;
       }
-      this.#look(socket);
+      this.#refresh(socket);
       // Its messages wait for us.
       if (socket.isPaused) line.paused(now);
       const overdue = line.overdue(now);
@@ -370,7 +370,7 @@ export class Sockets implements Outlet {
   }
 
   /** Bun tells when all has left; a client that takes a little of it at a time does not stand still. */
-  #look(socket: Socket): void {
+  #refresh(socket: Socket): void {
     const { memory, left } = socket.data;
     if (memory === undefined || memory.bytes === 0) return;
     const now = socket.getBufferedAmount();
@@ -430,7 +430,7 @@ export class Sockets implements Outlet {
     if (!data.isSender || bytes === 0) return;
     data.arriving ??= this.#memory.enter(
       {
-        address: data.visitor.limitKey,
+        address: data.client.limitKey,
         room: () => socket.resume(),
         cut: () => this.fail(data.id, "too-many", NO_MEMORY),
       },
@@ -449,7 +449,7 @@ export class Sockets implements Outlet {
 
   #holder(id: SocketId): MemoryHolder {
     return {
-      address: this.#open.get(id)?.data.visitor.limitKey,
+      address: this.#open.get(id)?.data.client.limitKey,
       room: () => this.#drained(id),
       cut: () => this.fail(id, "stalled"),
     };
@@ -477,10 +477,10 @@ export class Sockets implements Outlet {
   #frameThrough(id: SocketId): void {
     const socket = this.#open.get(id);
     if (socket === undefined) return;
-    const { waiting, farewell } = socket.data;
+    const { waiting, closing } = socket.data;
     socket.data.waiting = undefined;
     for (const bytes of waiting ?? []) this.#give(socket, bytes);
-    if (farewell === undefined) this.#drained(id);
-    else sayFarewell(socket, farewell);
+    if (closing === undefined) this.#drained(id);
+    else closeWith(socket, closing);
   }
 }

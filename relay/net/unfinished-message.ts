@@ -5,7 +5,7 @@ const MESSAGE_ALLOWANCE = 64;
 /** The same for what is long: one of so many bytes. */
 const ALLOWANCE_PART = 16;
 /** Messages after which it is looked, so that what they may have taken besides does not add up. */
-const LOOK_MESSAGES = 64;
+const CHECK_MESSAGES = 64;
 /** The request that became a WebSocket, at most. */
 const REQUEST_BYTES = 16 * 1024;
 
@@ -19,7 +19,7 @@ export interface Received {
  * How much of a message Bun has that is not whole: Bun tells of whole ones alone, so it is what came by a line
  * and is in none that was told.
  */
-export class Unfinished {
+export class UnfinishedMessage {
   readonly #isTls: boolean;
   /** Bytes that came before those counted. */
   #base: number;
@@ -56,11 +56,11 @@ export class Unfinished {
   get isDue(): boolean {
     const isSaid = this.#isSaid;
     this.#isSaid = false;
-    return !isSaid || this.#messages >= LOOK_MESSAGES;
+    return !isSaid || this.#messages >= CHECK_MESSAGES;
   }
 
   /** @returns bytes */
-  look({ bytes, unread }: Received): number {
+  check({ bytes, unread }: Received): number {
     const read = bytes - unread;
     const rest = read - this.#base - this.#heard;
     const allowance = this.#heard / ALLOWANCE_PART + this.#messages * MESSAGE_ALLOWANCE;

@@ -86,7 +86,7 @@ export class Hub {
 
   // Events of sockets
 
-  /** @param address what limits for each address count it as, see `Visitor` */
+  /** @param address what limits for each address count it as, see `ClientAddress` */
   opened(socket: SocketId, now: number, address?: string): void {
     const { outlet, primitives, relayName } = this.#options;
     const deadline = now + this.#bounds.limits["hello-timeout"];
@@ -216,7 +216,7 @@ export class Hub {
       limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
     });
     if (client.role === "sender") return;
-    if (hello.quiet === true) outlet.quiet(socket);
+    if (hello.quiet === true) outlet.noPing(socket);
     this.#receivers.opened(socket, client);
   }
 

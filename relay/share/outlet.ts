@@ -4,7 +4,7 @@ import type { RecordPlace } from "../log/block-log.ts";
 
 /**
  * A socket of this worker. One below zero is a client of the lobby that speaks no fileshare, see
- * `entrances/insiders.ts`.
+ * `net/client-router.ts`.
  */
 export type SocketId = number;
 
@@ -21,7 +21,7 @@ export type SendResult = "sent" | "queued" | "refused";
  */
 export interface Outlet {
   /** The client promised to send no WebSocket pings, so the kernel may send to it; see direct.ts. */
-  quiet(socket: SocketId): void;
+  noPing(socket: SocketId): void;
   /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
   sendFrame(socket: SocketId, place: RecordPlace): SendResult;

@@ -9,7 +9,7 @@ import type { Reporter } from "./reports.ts";
  * before there are none: clients are refused by the kernel then, and those that have come and said
  * nothing are cut off, while clients that are served notice nothing.
  */
-export class Accepting {
+export class DescriptorGuard {
   readonly #listeners: readonly Listener<unknown>[];
   readonly #descriptors: Descriptors;
   readonly #report: Reporter;

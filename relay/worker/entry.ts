@@ -1,12 +1,12 @@
 import { FRAME_BYTES, TEXT_MESSAGE_BYTES } from "../../protocol/mod.ts";
 
-import type { ClientData, Door } from "./router.ts";
+import type { ClientData, Router } from "./router.ts";
 import type { Egress } from "../net/egress.ts";
-import type { TextSocket } from "../lobby/text-socket.ts";
-import type { TextSockets } from "../lobby/text.ts";
+import type { OriginalSocket } from "../lobby/text-socket.ts";
+import type { OriginalClients } from "../lobby/text.ts";
 import type { Hub } from "../share/hub.ts";
 import type { Reporter } from "./reports.ts";
-import type { Rest } from "./idle-gc.ts";
+import type { IdleGc } from "./idle-gc.ts";
 import type { Socket, Sockets } from "../net/sockets.ts";
 
 /** What who speaks something else at SOCKET_PATH is told. */
@@ -14,19 +14,19 @@ const NO_TEXT = "text, where fileshare speaks binary messages";
 
 /** Those of a worker who hear of its WebSockets. */
 export interface SocketEventsOptions {
-  readonly door: Door;
+  readonly router: Router;
   readonly sockets: Sockets;
-  readonly text: TextSockets;
+  readonly text: OriginalClients;
   readonly hub: Hub;
   readonly egress: Egress;
-  readonly rest: Rest;
+  readonly idleGc: IdleGc;
   readonly report: Reporter;
   readonly clock: () => number;
   /** Whether the lobby is open to those who speak no fileshare. */
-  readonly lobby: boolean;
+  readonly isLobbyOpen: boolean;
 }
 
-function isText(socket: Bun.ServerWebSocket<ClientData>): socket is TextSocket {
+function isText(socket: Bun.ServerWebSocket<ClientData>): socket is OriginalSocket {
   return "role" in socket.data;
 }
 
@@ -36,15 +36,15 @@ function isOurs(socket: Bun.ServerWebSocket<ClientData>): socket is Socket {
 
 /** Bun's events of the WebSockets of both doors, each to whom it concerns. */
 export function socketEvents({
-  door,
+  router,
   sockets,
   text,
   hub,
   egress,
-  rest,
+  idleGc,
   report,
   clock,
-  lobby,
+  isLobbyOpen,
 }: SocketEventsOptions): Bun.WebSocketHandler<ClientData> {
   const heard = (socket: Bun.ServerWebSocket<ClientData>, { length }: Buffer): void => {
     if (isText(socket)) text.signOfLife(socket, length);
@@ -52,24 +52,24 @@ export function socketEvents({
   };
   return {
     data: {} as ClientData,
-    maxPayloadLength: lobby ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
+    maxPayloadLength: isLobbyOpen ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
     // Bun's own pings could come between the parts of a message; `Sockets` sends them.
     idleTimeout: 0,
     sendPings: false,
     perMessageDeflate: false,
     open(socket) {
       const by = isText(socket) ? "text" : "socket";
-      const { address } = socket.data.visitor;
+      const { address } = socket.data.client;
       report({ level: "debug", event: "socket-opened", fields: { address, door: by } });
       if (isText(socket)) {
         text.opened(socket);
         return;
       }
       if (!isOurs(socket) || !sockets.opened(socket)) return;
-      hub.opened(socket.data.id, clock(), socket.data.visitor.limitKey);
+      hub.opened(socket.data.id, clock(), socket.data.client.limitKey);
     },
     message(socket, message) {
-      rest.busy(clock());
+      idleGc.busy(clock());
       if (isText(socket)) {
         text.message(socket, message);
         return;
@@ -88,10 +88,10 @@ export function socketEvents({
       else if (isOurs(socket)) sockets.drained(socket);
     },
     close(socket, code, reason) {
-      const { address } = socket.data.visitor;
+      const { address } = socket.data.client;
       // The peer's bytes may be anything.
       report({ level: "debug", event: "socket-closed", fields: { address, code, reason } });
-      door.left(socket.data);
+      router.left(socket.data);
       if (isText(socket)) {
         text.closed(socket);
         return;

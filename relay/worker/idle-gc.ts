@@ -1,5 +1,5 @@
 /** ms without a message or a request after which a worker is at rest */
-const REST_MS = 1000;
+const IDLE_MS = 1000;
 /** Messages and requests after which there is enough to collect. */
 const WORTH_MESSAGES = 1000;
 /** The same, of bytes that were held for clients: each piece of a download is an object of its own. */
@@ -9,7 +9,7 @@ const WORTH_BYTES = 16 * 1024 ** 2;
  * Collects what a crowd left behind. The engine does so by itself only when more is allocated, and
  * five thousand receivers that came and now wait allocate nothing: their hellos would stay for hours.
  */
-export class Rest {
+export class IdleGc {
   readonly #collect: () => void;
   #messages = 0;
   #busyAt = 0;
@@ -32,7 +32,7 @@ export class Rest {
     if (passed !== this.#passed) this.#busyAt = now;
     this.#passed = passed;
     const isWorth = this.#messages >= WORTH_MESSAGES || passed - this.#collected >= WORTH_BYTES;
-    if (!isWorth || now - this.#busyAt < REST_MS) return;
+    if (!isWorth || now - this.#busyAt < IDLE_MS) return;
     this.#messages = 0;
     this.#collected = passed;
     this.#collect();

@@ -1,7 +1,7 @@
 /** What a worker counts all the time, and what it says of itself when the main thread asks. */
 import { TICK_MS, type FaultCode } from "../../protocol/mod.ts";
 
-import type { Entrances } from "../lobby/mod.ts";
+import type { Lobby } from "../lobby/mod.ts";
 import type { Hub } from "../share/hub.ts";
 import type { MemoryBudget, MemoryMeasures } from "../limits/memory-budget.ts";
 import { addLanes, addTotals, noLanes, type LaneCounts, type Totals } from "../share/totals.ts";
@@ -56,7 +56,7 @@ export interface MeasuresOptions {
   readonly worker: number;
   readonly hub: Hub;
   readonly sockets: Sockets;
-  readonly entrances: Entrances;
+  readonly lobby: Lobby;
   readonly memory: MemoryBudget;
 }
 
@@ -88,7 +88,7 @@ export class Measures {
   }
 
   take(): WorkerMeasures {
-    const { worker, hub, sockets, entrances, memory } = this.#options;
+    const { worker, hub, sockets, lobby, memory } = this.#options;
     const totals = { ...hub.ended };
     const lanes = noLanes();
     const shares: ShareMeasures[] = [];
@@ -110,7 +110,7 @@ export class Measures {
       totals,
       opened: sockets.openedEver,
       faults: { ...this.#faults },
-      clients: { socket: hub.roles, ...entrances.roles },
+      clients: { socket: hub.roles, ...lobby.roles },
       lanes,
       buffered: sum,
       bufferedMost: most,

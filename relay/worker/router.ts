@@ -4,8 +4,8 @@ import type { Access } from "../access/access.ts";
 import { AddressRanges } from "../access/address.ts";
 import { lobbyKeys } from "../lobby/proof.ts";
 import { isGet } from "../lobby/http-request.ts";
-import type { Entrances } from "../lobby/mod.ts";
-import type { TextData } from "../lobby/text-socket.ts";
+import type { Lobby } from "../lobby/mod.ts";
+import type { OriginalData } from "../lobby/text-socket.ts";
 import { Gate, type Grant, type Wish } from "../access/authorizer.ts";
 import type { ProvedHello } from "../share/hub.ts";
 import type { SocketId } from "../share/outlet.ts";
@@ -14,11 +14,11 @@ import type { WorkerPolicy } from "../access/policy.ts";
 import { refusal } from "../net/http-refusal.ts";
 import type { ReportLevel, Reports } from "./reports.ts";
 import type { SocketData, Sockets } from "../net/sockets.ts";
-import type { Turnstile } from "../net/connection-limiter.ts";
-import { clientAddress, visitorOf, type Visitor } from "../access/client-address.ts";
+import type { ConnectionLimiter } from "../net/connection-limiter.ts";
+import { forwardedAddress, clientAddressOf, type ClientAddress } from "../access/client-address.ts";
 
 /** How often it is looked for those whose token is over. ms */
-const LOOK_AGAIN_MS = 1000;
+const CHECK_MS = 1000;
 
 /** The path of the protocol's WebSocket. */
 export const SOCKET_PATH = "/ws";
@@ -38,58 +38,58 @@ const NO_UPGRADE =
 const TOLD: ReadonlySet<number> = new Set([403, 429, 503]);
 
 /** What a WebSocket of the relay carries, by the door that it came through. */
-export type ClientData = SocketData | TextData;
+export type ClientData = SocketData | OriginalData;
 
 type Server = Bun.Server<ClientData>;
 
-export interface DoorOptions {
+export interface RouterOptions {
   readonly policy: WorkerPolicy;
   readonly sockets: Sockets;
-  readonly entrances: Entrances;
-  readonly turnstile: Turnstile;
+  readonly lobby: Lobby;
+  readonly limiter: ConnectionLimiter;
   /** Whether the lobby is open to those who speak no fileshare. */
-  readonly lobby: boolean;
+  readonly isLobbyOpen: boolean;
   readonly reports: Reports;
 }
 
 /** Where every request to a worker comes in: who may, and where to. */
-export class Door {
-  readonly #options: DoorOptions;
+export class Router {
+  readonly #options: RouterOptions;
   #proxies: AddressRanges;
   #banned: AddressRanges;
   #pages: Pages;
   readonly #gate: Gate;
   #access: Access;
-  #lookedAt = 0;
+  #checkedAt = 0;
 
-  constructor(options: DoorOptions) {
+  constructor(options: RouterOptions) {
     this.#options = options;
     const { access } = options.policy;
     this.#access = access;
     this.#proxies = new AddressRanges(access.trustedProxies);
     this.#banned = new AddressRanges(options.policy.banned);
     this.#pages = new Pages(access.publicOrigin, access.origins);
-    this.#gate = new Gate({ access, lobby: options.lobby, time: Date.now });
+    this.#gate = new Gate({ access, lobby: options.isLobbyOpen, time: Date.now });
   }
 
   /** From now on that one holds. Clients stay in, but for those that are banned or whose token ended. */
   set policy(policy: WorkerPolicy) {
     this.#proxies = new AddressRanges(policy.access.trustedProxies);
     this.#banned = new AddressRanges(policy.banned);
-    const { sockets, entrances } = this.#options;
+    const { sockets, lobby } = this.#options;
     sockets.failThose(({ address }) => this.#banned.has(address), "banned");
-    entrances.sendAway(({ address }) => this.#banned.has(address));
+    lobby.disconnect(({ address }) => this.#banned.has(address));
     const { access } = policy;
     this.#pages = new Pages(access.publicOrigin, access.origins);
     this.#gate.access = access;
     this.#access = access;
-    this.#showOut();
+    this.#disconnectRevoked();
   }
 
   tick(now: number): void {
-    if (now - this.#lookedAt < LOOK_AGAIN_MS) return;
-    this.#lookedAt = now;
-    this.#showOut();
+    if (now - this.#checkedAt < CHECK_MS) return;
+    this.#checkedAt = now;
+    this.#disconnectRevoked();
   }
 
   /** @returns undefined: it has become a WebSocket */
@@ -110,7 +110,7 @@ export class Door {
     const { headers } = request;
     // Of a request that was refused for its host, too.
     const peer = server.requestIP(request)?.address;
-    const { address } = clientAddress(headers, peer, this.#proxies);
+    const { address } = forwardedAddress(headers, peer, this.#proxies);
     const agent = headers.get("user-agent") ?? "";
     reports.report({ level, event: "refused", fields: { status, address, agent } });
   }
@@ -121,17 +121,17 @@ export class Door {
     // Made by Bun of what the client says is its host, which may be anything.
     if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
     const peer = server.requestIP(request);
-    const visitor = visitorOf(request, peer?.address, this.#proxies);
-    if (this.#banned.has(visitor.address)) return refusal(403, faultMessage("banned"));
-    const tooMany = this.#options.turnstile.tries(visitor);
+    const client = clientAddressOf(request, peer?.address, this.#proxies);
+    if (this.#banned.has(client.address)) return refusal(403, faultMessage("banned"));
+    const tooMany = this.#options.limiter.tries(client);
     if (tooMany !== undefined) return tooMany;
-    if (!this.#pages.allows(request, visitor)) return refusal(403, "Wrong origin.");
+    if (!this.#pages.allows(request, client)) return refusal(403, "Wrong origin.");
     const origin = request.headers.get("origin");
     if (origin === null || !this.#pages.isListed(origin)) {
-      return this.#answer(request, server, visitor, peer);
+      return this.#answer(request, server, client, peer);
     }
     if (request.method === "OPTIONS") return readable(preflight(), origin);
-    const answer = this.#answer(request, server, visitor, peer);
+    const answer = this.#answer(request, server, client, peer);
     if (answer === undefined || answer instanceof Response) {
       return answer && readable(answer, origin);
     }
@@ -142,36 +142,36 @@ export class Door {
   #health({ method }: Request): Response {
     if (!isGet(method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
     const headers = { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8" };
-    if (this.#options.entrances.isDraining) return refusal(503, "draining", headers);
+    if (this.#options.lobby.isDraining) return refusal(503, "draining", headers);
     return refusal(200, "ok", headers);
   }
 
   #answer(
     request: Request,
     server: Server,
-    visitor: Visitor,
+    client: ClientAddress,
     peer: Bun.SocketAddress | null,
   ): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    const { sockets, entrances, lobby } = this.#options;
-    const clear = lobby ? entrances.text.dataFor(pathname, visitor, peer) : undefined;
+    const { sockets, lobby, isLobbyOpen } = this.#options;
+    const clear = isLobbyOpen ? lobby.text.dataFor(pathname, client, peer) : undefined;
     if (clear !== undefined) {
       const role = clear.role === "text-sender" ? "send" : "receive";
-      const granted = this.#grant(request, visitor, { role, lobby: true });
+      const granted = this.#grant(request, client, { role, lobby: true });
       if (granted instanceof Response) return granted;
       return this.#upgrade(request, server, { ...clear, grant: granted });
     }
     if (pathname === SOCKET_PATH) {
-      return this.#upgrade(request, server, sockets.dataFor(visitor, peer));
+      return this.#upgrade(request, server, sockets.dataFor(client, peer));
     }
-    const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, visitor, wish);
+    const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, client, wish);
     const idle = (seconds: number): void => server.timeout(request, seconds);
     const origin = request.headers.get("origin");
     const dress = (headers: Headers): void => {
       if (origin !== null && this.#pages.isListed(origin)) makeReadable(headers, origin);
     };
-    const asking = { visitor, grant, access: this.#access, peer, idle, dress };
-    return entrances.fetch(request, asking) ?? refusal(404, "There is nothing here.");
+    const asking = { client, grant, access: this.#access, peer, idle, dress };
+    return lobby.fetch(request, asking) ?? refusal(404, "There is nothing here.");
   }
 
   /**
@@ -187,26 +187,26 @@ export class Door {
       data.grant = this.#gate.grant(wish, token);
       this.#options.sockets.greeted(id, role);
     } catch (error) {
-      this.#tellRefused(data.visitor, token);
+      this.#tellRefused(data.client, token);
       throw error;
     }
   }
 
-  #grantByHttp(request: Request, visitor: Visitor, wish: Wish): Grant | Response {
-    const grant = this.#grant(request, visitor, wish);
+  #grantByHttp(request: Request, client: ClientAddress, wish: Wish): Grant | Response {
+    const grant = this.#grant(request, client, wish);
     if (grant instanceof Response || grant.token !== undefined) return grant;
-    if (this.#pages.knowsName(visitor)) return grant;
+    if (this.#pages.knowsName(client)) return grant;
     return refusal(421, "Not by that name, unless the relay is told it with --public-url.");
   }
 
-  #grant({ headers }: Request, visitor: Visitor, wish: Wish): Grant | Response {
+  #grant({ headers }: Request, client: ClientAddress, wish: Wish): Grant | Response {
     const given = headers.get("authorization");
     const token = given === null ? undefined : (/^Bearer +(\S+)$/i.exec(given)?.[1] ?? "");
     try {
       return this.#gate.grant(wish, token);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#tellRefused(visitor, token);
+      this.#tellRefused(client, token);
       return refusal(401, `${error.message}\nBy HTTP: Authorization: Bearer TOKEN`, {
         "www-authenticate": `Bearer realm="fileshare"${token === undefined ? "" : ', error="invalid_token"'}`,
       });
@@ -214,33 +214,33 @@ export class Door {
   }
 
   /** A client without a token has tried none. */
-  #tellRefused({ address }: Visitor, token: string | undefined): void {
+  #tellRefused({ address }: ClientAddress, token: string | undefined): void {
     const level = token === undefined ? "debug" : "info";
     this.#options.reports.report({ level, event: "not-allowed", fields: { address } });
   }
 
   /** Ends what would not be granted any more. */
-  #showOut(): void {
-    const { sockets, entrances } = this.#options;
+  #disconnectRevoked(): void {
+    const { sockets, lobby } = this.#options;
     const isOver = (grant: Grant | undefined): boolean => {
       return grant !== undefined && !this.#gate.holds(grant);
     };
     for (const { id, grant } of sockets.all) {
       if (isOver(grant)) sockets.fail(id, "not-allowed", "your token does not count any more");
     }
-    entrances.end(isOver);
+    lobby.disconnectRevoked(isOver);
   }
 
   #upgrade(request: Request, server: Server, data: ClientData): Response | undefined {
-    const { turnstile, sockets } = this.#options;
-    const place = turnstile.enter(data.visitor);
+    const { limiter, sockets } = this.#options;
+    const place = limiter.enter(data.client);
     if (typeof place === "number") {
       data.place = place;
     } else if ("role" in data || !sockets.canTurnAway) {
-      return turnstile.refusal(place);
+      return limiter.refusal(place);
     } else {
       // Clients of ours hear why on the line itself.
-      data.turnedAway = turnstile.over(place);
+      data.turnedAway = limiter.over(place);
     }
     if (server.upgrade(request, { data })) return undefined;
     this.left(data);
@@ -249,7 +249,7 @@ export class Door {
 
   /** A client that came in is gone. */
   left(data: ClientData): void {
-    if (data.place !== undefined) this.#options.turnstile.leave(data.place);
+    if (data.place !== undefined) this.#options.limiter.leave(data.place);
     data.place = undefined;
   }
 }

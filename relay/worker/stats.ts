@@ -2,7 +2,7 @@
 import type { Hub } from "../share/hub.ts";
 
 /** ms between two looks at the clock; each tells how late the event loop was */
-const LOOK_EVERY_MS = 10;
+const SAMPLE_MS = 10;
 /** ms between two reports */
 export const STATS_EVERY_MS = 100;
 
@@ -36,7 +36,7 @@ export function reportStats({ worker, hub, buffered, report }: StatsOptions): No
   let delays: number[] = [];
   return setInterval(() => {
     const now = performance.now();
-    delays.push(Math.max(0, now - last - LOOK_EVERY_MS));
+    delays.push(Math.max(0, now - last - SAMPLE_MS));
     last = now;
     if (now - reported < STATS_EVERY_MS) return;
     reported = now;
@@ -50,5 +50,5 @@ export function reportStats({ worker, hub, buffered, report }: StatsOptions): No
     }
     report({ worker, buffered: sum, bufferedMost: most, delays, ...lanes, switches });
     delays = [];
-  }, LOOK_EVERY_MS);
+  }, SAMPLE_MS);
 }

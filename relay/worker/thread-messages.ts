@@ -55,7 +55,7 @@ export type ToWorker =
   /** No new sockets; clients in no transfer are sent away. */
   | { readonly t: "drain" }
   /** Everyone is sent away; answered by `drained`. */
-  | { readonly t: "farewell" };
+  | { readonly t: "close" };
 export type FromWorker =
   | ToDirectory
   | { readonly t: "ready"; readonly port: number; readonly httpPort: number | undefined }

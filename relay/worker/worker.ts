@@ -4,13 +4,13 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Bounds } from "../limits/limits.ts";
 import { socketEvents } from "./entry.ts";
 import { Crowd } from "../limits/address-table.ts";
-import { Door, type ClientData } from "./router.ts";
+import { Router, type ClientData } from "./router.ts";
 import { Arrivals } from "../net/arrivals.ts";
-import { Accepting } from "./accepting.ts";
+import { DescriptorGuard } from "./accepting.ts";
 import type { TlsPair } from "../access/certificate.ts";
 import { Egress } from "../net/egress.ts";
-import type { Inside } from "../net/client-router.ts";
-import { Entrances } from "../lobby/mod.ts";
+import type { ClientHub } from "../net/client-router.ts";
+import { Lobby } from "../lobby/mod.ts";
 import { Hub } from "../share/hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "../net/listener.ts";
 import { openHint } from "../net/tls-hint.ts";
@@ -23,10 +23,10 @@ import type { SocketId } from "../share/outlet.ts";
 import { refusal } from "../net/http-refusal.ts";
 import { Refusals } from "../limits/refusal-counters.ts";
 import { Reports } from "./reports.ts";
-import { Rest } from "./idle-gc.ts";
+import { IdleGc } from "./idle-gc.ts";
 import { Sockets } from "../net/sockets.ts";
 import { reportStats } from "./stats.ts";
-import { Turnstile } from "../net/connection-limiter.ts";
+import { ConnectionLimiter } from "../net/connection-limiter.ts";
 
 declare const self: Worker;
 
@@ -54,7 +54,7 @@ function start({
   pool: buffers,
   zeroCopy,
   stallMs,
-  lobby,
+  lobby: isLobbyOpen,
   stats,
   reportLevel,
   policy,
@@ -86,20 +86,20 @@ function start({
     memory,
     pool,
     native,
-    meter: kernel,
+    kernel,
     bounds,
     clock,
     drained,
-    failed: ({ visitor }, code, detail) => {
+    failed: ({ client }, code, detail) => {
       countFault(code);
       reports.report({
         level: ORDINARY.has(code) ? "debug" : "info",
         event: "fault-told",
-        fields: { code, address: visitor.address, ...(detail !== undefined && { detail }) },
+        fields: { code, address: client.address, ...(detail !== undefined && { detail }) },
       });
     },
   });
-  const inside: Inside = {
+  const clientHub: ClientHub = {
     opened: (id, address) => hub.opened(id, clock(), address),
     message: (id, bytes) => hub.message(id, bytes, clock()),
     drained,
@@ -109,50 +109,50 @@ function start({
     enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
   };
   const egress = new Egress({ buffer: egressBuffer, bounds, clock: sharedClock, turn: drained });
-  const turnstile = new Turnstile(new Crowd(crowd, worker), bounds, sharedClock);
-  const entrances = new Entrances({
+  const limiter = new ConnectionLimiter(new Crowd(crowd, worker), bounds, sharedClock);
+  const lobby = new Lobby({
     sockets,
     pool,
-    inside,
+    hub: clientHub,
     clock,
-    turnstile,
+    limiter,
     egress,
-    meter: kernel,
+    kernel,
     // Bun alone has the keys of a line with TLS.
     wire: tls === undefined ? kernel : undefined,
     arrivals,
     bounds,
     memory,
-    lobby,
+    isLobbyOpen,
     failed: countFault,
   });
   const hub = new Hub({
     worker,
     pool,
-    outlet: entrances.outlet,
+    outlet: lobby.outlet,
     primitives: nodePrimitives,
     toDirectory: post,
     stallMs,
     bounds,
     relayName: nameOf(policy.access.publicOrigin),
-    admit: (id, hello) => door.admit(id, hello),
+    admit: (id, hello) => router.admit(id, hello),
   });
 
   const { report } = reports;
-  const door = new Door({ policy, sockets, entrances, turnstile, lobby, reports });
-  const rest = new Rest();
-  const measures = new Measures({ worker, hub, sockets, entrances, memory }, faults);
+  const router = new Router({ policy, sockets, lobby, limiter, isLobbyOpen, reports });
+  const idleGc = new IdleGc();
+  const measures = new Measures({ worker, hub, sockets, lobby, memory }, faults);
 
   const websocket = socketEvents({
-    door,
+    router,
     sockets,
-    text: entrances.text,
+    text: lobby.text,
     hub,
     egress,
-    rest,
+    idleGc,
     report,
     clock,
-    lobby,
+    isLobbyOpen,
   });
 
   const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
@@ -174,8 +174,8 @@ function start({
       // Bodies are read as they come and kept nowhere.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request, server) => {
-        rest.busy(clock());
-        return door.fetch(request, server);
+        idleGc.busy(clock());
+        return router.fetch(request, server);
       },
       websocket,
     });
@@ -191,20 +191,20 @@ function start({
   if (kernel !== undefined) kernel.ownPort = listener.port;
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
   const listeners = [listener, ...(hint === undefined ? [] : [hint])];
-  const accepting = new Accepting(listeners, descriptors, report);
+  const descriptorGuard = new DescriptorGuard(listeners, descriptors, report);
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
-    entrances.tick();
+    lobby.tick();
     memory.tick();
     arrivals?.tick();
-    door.tick(clock());
-    rest.tick(clock(), memory.passed);
+    router.tick(clock());
+    idleGc.tick(clock(), memory.passed);
     measures.tick(clock());
     reports.tick(clock());
-    accepting.tick(clock());
+    descriptorGuard.tick(clock());
   }, TICK_MS);
-  const looking = arrivals && setInterval(() => arrivals.look(), ARRIVALS_MS);
+  const polling = arrivals && setInterval(() => arrivals.poll(), ARRIVALS_MS);
   const reporting = stats
     ? reportStats({
         worker,
@@ -215,19 +215,19 @@ function start({
     : undefined;
   post({ t: "ready", port: listener.port, httpPort: hint?.port });
 
-  const farewell = async (): Promise<void> => {
+  const close = async (): Promise<void> => {
     // A socket counts as closed while what it was sent last still waits for room, and whoever is in
     // a transfer has much on its way: the line would be reset and the reason lost.
     const busy =
-      entrances.size > 0 ||
+      lobby.size > 0 ||
       [...hub.shares].some(({ fanout, home }) => {
         return fanout.attached > 0 || home.ownerSocket !== undefined;
       });
     sockets.failAll("going-away");
-    entrances.farewell();
+    lobby.close();
     if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
-    clearInterval(looking);
+    clearInterval(polling);
     clearInterval(reporting);
     await Promise.all(listeners.map((each) => each.end()));
     sockets.dispose();
@@ -246,7 +246,7 @@ function start({
         post({ t: "pong" });
         return;
       case "policy":
-        door.policy = message.policy;
+        router.policy = message.policy;
         bounds.limits = message.policy.limits;
         pool.channelBlocks = blocksOf(bounds.limits["channel-log-bytes"]);
         return;
@@ -255,12 +255,12 @@ function start({
         return;
       case "drain":
         for (const each of listeners) each.close();
-        entrances.drain();
+        lobby.drain();
         hub.drain(clock());
         return;
-      case "farewell":
+      case "close":
         for (const each of listeners) each.close();
-        void farewell();
+        void close();
         return;
       default:
         hub.directory(message, clock());

@@ -3,21 +3,21 @@ import { expect, test } from "bun:test";
 import { DEFAULT_LIMITS } from "../../relay/mod.ts";
 import { Bounds } from "../../relay/limits/limits.ts";
 import { QUIET_MS, Upload } from "../../relay/lobby/http-upload.ts";
-import type { Insiders } from "../../relay/net/client-router.ts";
+import type { ClientRouter } from "../../relay/net/client-router.ts";
 import { MemoryBudget } from "../../relay/limits/memory-budget.ts";
 
 test("an upload that waits says so before a proxy takes its answer for dead", async () => {
   let now = 0;
   const clock = (): number => now;
   const nothing = (): void => undefined;
-  const insiders: Pick<Insiders, "enter" | "leave" | "later"> = {
+  const clientRouter: Pick<ClientRouter, "enter" | "leave" | "later"> = {
     enter: () => -1,
     leave: nothing,
     later: nothing,
   };
   const upload = new Upload({
-    insiders: insiders as Insiders,
-    inside: {
+    clientRouter: clientRouter as ClientRouter,
+    hub: {
       opened: nothing,
       message: nothing,
       drained: nothing,
@@ -26,9 +26,9 @@ test("an upload that waits says so before a proxy takes its answer for dead", as
       readable: () => undefined,
       enter: nothing,
     },
-    openers: undefined as never,
+    recordCaches: undefined as never,
     clock,
-    visitor: { address: "127.0.0.1", limitKey: undefined, origin: "http://relay" },
+    client: { address: "127.0.0.1", limitKey: undefined, origin: "http://relay" },
     bounds: new Bounds(DEFAULT_LIMITS),
     memory: new MemoryBudget(clock),
     left: nothing,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
 import { type RelayLimitName } from "../../protocol/mod.ts";
-import { Unread } from "../../relay/lobby/download-stall.ts";
+import { StallTimer } from "../../relay/lobby/download-stall.ts";
 import type { Relay } from "../../relay/mod.ts";
 import { content } from "../e2e/files.ts";
 import { limitedRelay } from "../relay/limited.ts";
@@ -158,7 +158,7 @@ test("T11 a receiver of the original app that says it is there and reads nothing
 
 describe("who waits, or is slow,", () => {
   test("T11 takes a piece now and then, and is not late", () => {
-    const unread = new Unread();
+    const unread = new StallTimer();
     expect(unread.isLate({ isFull: true, taken: 0 }, 100, 0)).toBe(false);
     expect(unread.isLate({ isFull: true, taken: 0 }, 100, 99)).toBe(false);
     expect(unread.isLate({ isFull: true, taken: 1 }, 100, 150)).toBe(false);
@@ -167,7 +167,7 @@ describe("who waits, or is slow,", () => {
   });
 
   test("T1 waits for a sender, and is not late", () => {
-    const unread = new Unread();
+    const unread = new StallTimer();
     for (const now of [0, 1000, 1e9]) {
       expect(unread.isLate({ isFull: false, taken: 3 }, 100, now)).toBe(false);
     }

@@ -1,4 +1,4 @@
-/** The entrances for HTTP of a running relay: raw bytes on real sockets, mutated requests. */
+/** The lobby by HTTP of a running relay: raw bytes on real sockets, mutated requests. */
 import { connect, type Socket } from "node:net";
 import type { Random } from "../simulation/random.ts";
 import { IDS } from "./corpus.ts";

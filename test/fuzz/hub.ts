@@ -141,7 +141,7 @@ class FuzzRelay {
 
   #outlet(pool: CheckedPool): Outlet {
     return {
-      quiet: () => undefined,
+      noPing: () => undefined,
       buffered: (socket) => (this.#lines.get(socket)?.full === true ? BLOCK_BYTES : 0),
       sendFrame: (socket, { block, offset, length }): SendResult => {
         const line = this.#lines.get(socket);

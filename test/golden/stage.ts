@@ -229,7 +229,7 @@ export class GoldenStage {
       });
     };
     return {
-      quiet: () => undefined,
+      noPing: () => undefined,
       buffered: () => 0,
       sendFrame: (socket, { block, offset, length }: RecordPlace): SendResult => {
         give(socket, pool.view(block, offset, length).slice());

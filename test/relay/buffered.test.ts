@@ -62,8 +62,8 @@ test("a frame that left with a control message no longer counts as waiting", () 
     memory,
     drained: () => undefined,
   });
-  const visitor = { address: "", limitKey: undefined, origin: "http://relay" };
-  const data = sockets.dataFor(visitor, null);
+  const client = { address: "", limitKey: undefined, origin: "http://relay" };
+  const data = sockets.dataFor(client, null);
   let isFull = false;
   let left = 0;
   let isCut = false;

@@ -14,7 +14,7 @@ import {
 } from "../../protocol/mod.ts";
 import { Allowance, answersTo } from "../../relay/limits/token-bucket.ts";
 import { BodyPace } from "../../relay/lobby/upload-stall.ts";
-import { Inflow, type InflowKernel } from "../../relay/net/receive-meter.ts";
+import { ReceiveMeter, type MeterKernel } from "../../relay/net/receive-meter.ts";
 import type { SocketId } from "../../relay/share/outlet.ts";
 import { hasNative } from "./log-rooms.ts";
 import type { RawReceiver } from "./raw-receiver.ts";
@@ -146,59 +146,59 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
 describe("T3 what came in", () => {
   const BEFORE = 16 * 1024;
   let received = 0;
-  const kernel: InflowKernel = { find: () => 7, isPeer: () => true, received: () => received };
+  const kernel: MeterKernel = { find: () => 7, isPeer: () => true, received: () => received };
 
   /** A line that is new, and what it was looked at as so far. */
-  function lineOf(): Inflow {
+  function lineOf(): ReceiveMeter {
     received = BEFORE;
-    return new Inflow(new Uint8Array(18), 0);
+    return new ReceiveMeter(kernel, new Uint8Array(18), 0);
   }
 
   test("is whole as long as messages were told for it, heads and a little more aside", () => {
-    const inflow = lineOf();
-    expect(inflow.look(kernel, MESSAGE_MS, 0)).toBe("whole");
+    const meter = lineOf();
+    expect(meter.check(MESSAGE_MS, 0)).toBe("whole");
     for (let at = 1; at < 1000; at++) {
       // A small message in a record of TLS of its own.
       received += 60 + 6 + 29;
-      inflow.came(60);
-      expect(inflow.look(kernel, MESSAGE_MS, at * 1000)).toBe("whole");
+      meter.came(60);
+      expect(meter.check(MESSAGE_MS, at * 1000)).toBe("whole");
     }
     // In fragments of 1 KiB.
     received += FRAME_BYTES + 8 * 1024;
-    inflow.came(FRAME_BYTES);
-    expect(inflow.look(kernel, MESSAGE_MS, 2_000_000)).toBe("whole");
+    meter.came(FRAME_BYTES);
+    expect(meter.check(MESSAGE_MS, 2_000_000)).toBe("whole");
   });
 
   test("may take as long as it is large", () => {
-    const inflow = lineOf();
-    inflow.countFromHere(kernel);
+    const meter = lineOf();
+    meter.countFromHere();
     received += BEFORE + 4 * FRAME_BYTES;
-    expect(inflow.look(kernel, MESSAGE_MS, 1000)).toBe("arriving");
-    expect(inflow.look(kernel, MESSAGE_MS, 1000 + MESSAGE_MS)).toBe("stuck");
+    expect(meter.check(MESSAGE_MS, 1000)).toBe("arriving");
+    expect(meter.check(MESSAGE_MS, 1000 + MESSAGE_MS)).toBe("stuck");
     received += FRAME_BYTES;
-    expect(inflow.look(kernel, MESSAGE_MS, 1000 + 4 * MESSAGE_MS)).toBe("arriving");
-    expect(inflow.look(kernel, MESSAGE_MS, 1000 + 5 * MESSAGE_MS)).toBe("late");
+    expect(meter.check(MESSAGE_MS, 1000 + 4 * MESSAGE_MS)).toBe("arriving");
+    expect(meter.check(MESSAGE_MS, 1000 + 5 * MESSAGE_MS)).toBe("late");
   });
 
   test("is not timed while it is not read", () => {
-    const inflow = lineOf();
+    const meter = lineOf();
     received += FRAME_BYTES;
-    expect(inflow.look(kernel, MESSAGE_MS, 0)).toBe("arriving");
-    inflow.paused(10 * MESSAGE_MS);
-    expect(inflow.look(kernel, MESSAGE_MS, 10 * MESSAGE_MS + 1)).toBe("stuck");
-    expect(inflow.look(kernel, MESSAGE_MS, 11 * MESSAGE_MS + 1)).toBe("late");
+    expect(meter.check(MESSAGE_MS, 0)).toBe("arriving");
+    meter.paused(10 * MESSAGE_MS);
+    expect(meter.check(MESSAGE_MS, 10 * MESSAGE_MS + 1)).toBe("stuck");
+    expect(meter.check(MESSAGE_MS, 11 * MESSAGE_MS + 1)).toBe("late");
   });
 
   test("is a new message after a whole one, even if every look finds a part of one", () => {
-    const inflow = lineOf();
+    const meter = lineOf();
     const half = FRAME_BYTES / 2;
     for (let now = 0; now < 100 * MESSAGE_MS; now += MESSAGE_MS / 2) {
       // The looks always find half of a frame that is not told yet.
       received += half;
-      expect(inflow.look(kernel, MESSAGE_MS, now)).not.toBe("late");
+      expect(meter.check(MESSAGE_MS, now)).not.toBe("late");
       if (now % MESSAGE_MS === 0) continue;
-      inflow.came(FRAME_BYTES);
-      inflow.whole();
+      meter.came(FRAME_BYTES);
+      meter.whole();
     }
   });
 
@@ -207,19 +207,19 @@ describe("T3 what came in", () => {
     (rate) => {
       const perFrame = FRAME_BYTES + 14;
       for (let phase = 0; phase < PING_MS; phase += 2 * TICK_MS) {
-        const inflow = lineOf();
+        const meter = lineOf();
         let told = 0;
         let aliveAt = 0;
         for (let now = phase; now < 10 * 60_000; now += TICK_MS) {
           const sent = Math.floor(((now - phase) * rate * 1024) / 1000);
           received = BEFORE + sent;
           for (; told + perFrame <= sent; told += perFrame) {
-            inflow.came(FRAME_BYTES);
-            inflow.whole();
+            meter.came(FRAME_BYTES);
+            meter.whole();
             aliveAt = now;
           }
-          if (!inflow.isDue(MESSAGE_MS, now)) continue;
-          const arrival = inflow.look(kernel, MESSAGE_MS, now);
+          if (!meter.isDue(MESSAGE_MS, now)) continue;
+          const arrival = meter.check(MESSAGE_MS, now);
           expect(arrival).not.toBe("late");
           if (arrival === "arriving") aliveAt = now;
           // No pong comes within a frame: only what arrives shows that the line is alive.
@@ -230,15 +230,15 @@ describe("T3 what came in", () => {
   );
 
   test("is seen to come on after hours of nothing but pongs", () => {
-    const inflow = lineOf();
+    const meter = lineOf();
     let now = 0;
     for (; now < 100 * 60 * 60_000; now += PING_MS) {
       received += 6;
-      inflow.came(0);
-      expect(inflow.look(kernel, MESSAGE_MS, now)).toBe("whole");
+      meter.came(0);
+      expect(meter.check(MESSAGE_MS, now)).toBe("whole");
     }
     received += 200 * 1024;
-    expect(inflow.look(kernel, MESSAGE_MS, now)).toBe("arriving");
+    expect(meter.check(MESSAGE_MS, now)).toBe("arriving");
   });
 });
 

@@ -18,7 +18,7 @@ class Told implements Outlet {
   readonly faults: [SocketId, FaultCode][] = [];
   readonly sent: string[] = [];
 
-  quiet = (): void => undefined;
+  noPing = (): void => undefined;
   buffered = (): number => 0;
   sendFrame = (): "sent" => "sent";
   readonly nonces = new Map<SocketId, Uint8Array>();

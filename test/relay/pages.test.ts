@@ -88,9 +88,9 @@ describe("which pages may come", () => {
     ["http://relay.:8000", true, true],
     ["http://nas.lan", true, true],
   ])("T12 %s is its name for clear files: %p, and %p where it was told one", (at, one, other) => {
-    const visitor = { address: "", limitKey: "", origin: at };
-    expect(plain.knowsName(visitor)).toBe(one);
-    expect(named.knowsName(visitor)).toBe(other);
+    const client = { address: "", limitKey: "", origin: at };
+    expect(plain.knowsName(client)).toBe(one);
+    expect(named.knowsName(client)).toBe(other);
   });
 });
 

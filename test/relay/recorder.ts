@@ -33,7 +33,7 @@ export class Recorder implements Outlet {
     this.full.delete(socket);
   }
 
-  quiet(socket: SocketId): void {
+  noPing(socket: SocketId): void {
     this.#lines.push(`${socket} quiet`);
   }
 

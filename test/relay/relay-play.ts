@@ -32,7 +32,7 @@ class Sockets implements Outlet {
     this.pool = pool;
   }
 
-  quiet = (): void => undefined;
+  noPing = (): void => undefined;
   buffered = (): number => 0;
 
   sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {

@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS, type Limits } from "../../relay/limits/operator-limits.
 import type { SendResult, SocketId } from "../../relay/share/outlet.ts";
 import type { BlockPool } from "../../relay/log/block-pool.ts";
 import { Sockets, type Socket, type SocketData } from "../../relay/net/sockets.ts";
-import type { Visitor } from "../../relay/access/client-address.ts";
+import type { ClientAddress } from "../../relay/access/client-address.ts";
 import { bytesFor, nativeRoom } from "./log-rooms.ts";
 import { RawCalls } from "./raw-calls.ts";
 import { rawShare, type RawShare } from "./raw-client.ts";
@@ -27,7 +27,7 @@ export interface StageOptions {
 }
 
 /** Who it is that has a socket changes nothing here. */
-const NOBODY: Visitor = { address: "", limitKey: undefined, origin: "http://relay" };
+const NOBODY: ClientAddress = { address: "", limitKey: undefined, origin: "http://relay" };
 
 /** The kernel, which takes nothing while it is shut, however much room it has. */
 class Valve implements Kernel, Pick<Native, "keyOf"> {
@@ -95,7 +95,7 @@ export class Stage implements AsyncDisposable {
     const sockets = new Sockets({
       pool: room.pool,
       native: ofBun ? undefined : this.#valve,
-      meter: this.#valve,
+      kernel: this.#valve,
       bounds: new Bounds({ ...DEFAULT_LIMITS, ...limits }),
       memory: new MemoryBudget(() => this.now, { bytes: bufferedBytes }),
       clock: () => this.now,
@@ -122,7 +122,7 @@ export class Stage implements AsyncDisposable {
         message: (socket, message) => {
           // Whatever it says first is its hello.
           sockets.handle(socket, message.length, (id) => {
-            sockets.quiet(id);
+            sockets.noPing(id);
             sockets.send(id, { t: "offers", list: [{ ...this.share.offer, senderHere: true }] });
           });
         },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { Unfinished } from "../../relay/net/unfinished-message.ts";
+import { UnfinishedMessage } from "../../relay/net/unfinished-message.ts";
 
 const KiB = 1024;
 const REQUEST = 500;
@@ -8,10 +8,10 @@ const REQUEST = 500;
 /** A line, what was said by it, and what Bun was told. */
 class Play {
   bytes = REQUEST;
-  readonly unfinished: Unfinished;
+  readonly unfinished: UnfinishedMessage;
 
   constructor({ isDirect = true, isTls = false } = {}) {
-    this.unfinished = new Unfinished({ bytes: REQUEST, unread: 0 }, isDirect, isTls);
+    this.unfinished = new UnfinishedMessage({ bytes: REQUEST, unread: 0 }, isDirect, isTls);
   }
 
   /** A whole message, with what it takes besides. */
@@ -21,7 +21,7 @@ class Play {
   }
 
   look(unread = 0): number {
-    return this.unfinished.look({ bytes: this.bytes, unread });
+    return this.unfinished.check({ bytes: this.bytes, unread });
   }
 }
 
@@ -55,8 +55,8 @@ describe("the bytes that Bun has of a message that is not whole", () => {
   });
 
   test("is seen at once behind the request, or behind the first message", () => {
-    const early = new Unfinished({ bytes: 60 * KiB, unread: 0 }, true, false);
-    expect(early.look({ bytes: 60 * KiB, unread: 0 })).toBe(44 * KiB);
+    const early = new UnfinishedMessage({ bytes: 60 * KiB, unread: 0 }, true, false);
+    expect(early.check({ bytes: 60 * KiB, unread: 0 })).toBe(44 * KiB);
     const play = new Play();
     play.says(100);
     play.bytes += 3_000_000;

@@ -178,7 +178,7 @@ export class SimWorker implements Outlet, RelayEnd {
 
   // Outlet: from the logic
 
-  quiet(id: SocketId): void {
+  noPing(id: SocketId): void {
     const socket = this.#open.get(id);
     if (socket !== undefined) socket.direct = this.#random.chance(this.#settings.direct);
   }

@@ -27,7 +27,12 @@ export function checkState(env: Environment): Finding {
   const place = statePlace(env, false) ?? statePlace(env, true);
   const advice = "For a transfer that can be resumed, set XDG_STATE_HOME to a folder that stays.";
   if (place === undefined) {
-    return { name, verdict: "warning", message: "Unfinished transfers are not remembered", advice };
+    return {
+      name,
+      verdict: "warning",
+      message: "UnfinishedMessage transfers are not remembered",
+      advice,
+    };
   }
   const { path, instead } = place;
   if (instead === undefined) return { name, verdict: "fine", message: path };

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { AddressRanges } from "../../relay/access/address.ts";
-import { visitorOf, type Visitor } from "../../relay/access/client-address.ts";
+import { clientAddressOf, type ClientAddress } from "../../relay/access/client-address.ts";
 
 const PROXY = "10.0.0.1";
 
 /** Of a request that comes from `peer`, where 10.0.0.0/8 and fd00::/8 are trusted proxies. */
-function visitor(headers: Record<string, string>, peer: string | null = PROXY): Visitor {
+function client(headers: Record<string, string>, peer: string | null = PROXY): ClientAddress {
   const request = { headers: new Headers(headers), url: "http://inside:8000/ws" };
-  return visitorOf(request, peer ?? undefined, new AddressRanges(["10.0.0.0/8", "fd00::/8"]));
+  return clientAddressOf(request, peer ?? undefined, new AddressRanges(["10.0.0.0/8", "fd00::/8"]));
 }
 
 describe("where a request comes from", () => {
@@ -30,26 +30,26 @@ describe("where a request comes from", () => {
     ["only commas", ",,,", PROXY],
     ["a name", "localhost", PROXY],
   ])("P11 %s", (_, list, address) => {
-    expect(visitor({ "x-forwarded-for": list }).address).toBe(address);
+    expect(client({ "x-forwarded-for": list }).address).toBe(address);
   });
 
   test("P11 a client that is no trusted proxy may say anything", () => {
     const lie = { "x-forwarded-for": "192.0.2.1", "x-forwarded-host": "evil.example" };
-    expect(visitor(lie, "::ffff:203.0.113.5")).toEqual({
+    expect(client(lie, "::ffff:203.0.113.5")).toEqual({
       address: "203.0.113.5",
       limitKey: "203.0.113.5",
       origin: "http://inside:8000",
     });
-    expect(visitor(lie, null).address).toBe("");
+    expect(client(lie, null).address).toBe("");
   });
 
   test("P11 another header for the same is not read, since a proxy passes on what it does not know", () => {
-    expect(visitor({ forwarded: "for=192.0.2.1", "x-real-ip": "192.0.2.1" }).address).toBe(PROXY);
+    expect(client({ forwarded: "for=192.0.2.1", "x-real-ip": "192.0.2.1" }).address).toBe(PROXY);
   });
 
   test("P11 the clients of a /64 count as one", () => {
     const keys = ["2001:db8::1", "2001:db8::ffff:1"].map((each) => {
-      return visitor({ "x-forwarded-for": each }).limitKey;
+      return client({ "x-forwarded-for": each }).limitKey;
     });
     expect(keys).toEqual(["2001:db8:0:0::/64", "2001:db8:0:0::/64"]);
   });
@@ -70,5 +70,5 @@ test.each([
   [{ "x-forwarded-host": "user@evil" }, "http://inside:8000"],
   [{ "x-forwarded-host": ":::" }, "http://inside:8000"],
 ])("P11 %j of a trusted proxy: the relay is reached at %s", (headers, origin) => {
-  expect(visitor(headers).origin).toBe(origin);
+  expect(client(headers).origin).toBe(origin);
 });
