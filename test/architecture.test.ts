@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { read, ROOT } from "./documents.ts";
+import { read, ROOT } from "./support/documents.ts";
 import { ROOMS } from "./import-arrows.ts";
 
 const text = await read("docs/architecture.md");

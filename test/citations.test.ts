@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { documents, read, ROOT } from "./documents.ts";
+import { documents, read, ROOT } from "./support/documents.ts";
 import { ROOMS } from "./import-arrows.ts";
 
 /** Documents whose single words in code are names of the code, and not options or outputs. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 
 import manifest from "../package.json" with { type: "json" };
-import { documents, read } from "./documents.ts";
+import { documents, read } from "./support/documents.ts";
 
 /** A record is read in one go. */
 const LINES = 60;

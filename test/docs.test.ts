@@ -5,7 +5,7 @@ import { calledBy, loadAll } from "../cli/commands/all.ts";
 import { checkArgs } from "../cli/system/args.ts";
 import { manualPage } from "../docs/generate/man.ts";
 import { PAGES, withTables } from "../docs/generate/tables.ts";
-import { documents, read } from "./documents.ts";
+import { documents, read } from "./support/documents.ts";
 import { lacksProgram } from "./needs.ts";
 
 const docs = join(import.meta.dir, "../docs");

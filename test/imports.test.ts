@@ -74,7 +74,7 @@ describe("the checker", () => {
     ["relay/a.ts", `import fc from "fast-check"; fc.check;`, "fast-check"],
     ["cli/a.ts", `import { serve } from "../relay/mod.ts"; serve();`, "../relay/mod.ts"],
     ["cli/a.ts", `await import("../relay/log.ts");`, "../relay/log.ts"],
-    ["cli/a.ts", `import { run } from "../test/demo.ts"; run();`, "../test/demo.ts"],
+    ["cli/a.ts", `import { run } from "../test/demo/main.ts"; run();`, "../test/demo/main.ts"],
     ["web/a.ts", `import { x } from "../cli/mod.ts"; x();`, "../cli/mod.ts"],
     ["web/a.ts", `import { join } from "node:path"; join();`, "node:path"],
     ["web/a.ts", `await import("../bench/mod.ts");`, "../bench/mod.ts"],

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import manifest from "../package.json" with { type: "json" };
-import { ROOT } from "./documents.ts";
+import { ROOT } from "./support/documents.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-package-"));
 const unpacked = join(folder, "package");

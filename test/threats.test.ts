@@ -1,7 +1,7 @@
 /** The threat list and the names of tests cite the same ids. */
 import { expect, test } from "bun:test";
 
-import { read, ROOT } from "./documents.ts";
+import { read, ROOT } from "./support/documents.ts";
 
 const DOCUMENT = "docs/threats.md";
 

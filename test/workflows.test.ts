@@ -5,7 +5,7 @@ import * as v from "valibot";
 
 import manifest from "../package.json" with { type: "json" };
 import { disagreements } from "../deploy/check-release.ts";
-import { read, ROOT } from "./documents.ts";
+import { read, ROOT } from "./support/documents.ts";
 
 const steps = v.array(
   v.union([

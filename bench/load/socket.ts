@@ -5,9 +5,9 @@
  */
 import type { Socket } from "bun";
 
-import { WebSocketReader, type Piece } from "../../test/e2e/websocket-reader.ts";
+import { WebSocketReader, type Piece } from "../../test/support/net/websocket-reader.ts";
 
-export type { Piece } from "../../test/e2e/websocket-reader.ts";
+export type { Piece } from "../../test/support/net/websocket-reader.ts";
 
 const CLOSE = 8;
 const PING = 9;

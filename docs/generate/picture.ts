@@ -38,7 +38,7 @@ async function record(command: readonly string[]): Promise<Picture[]> {
   return pictures;
 }
 
-const demo = new URL("../../test/demo.ts", import.meta.url).pathname;
+const demo = new URL("../../test/demo/main.ts", import.meta.url).pathname;
 const pictures = await record([process.execPath, demo]);
 const title =
   "fileshare: one upload, five receivers, one of them slow, one late, one killed and run again";

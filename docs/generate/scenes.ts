@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import { startRelay } from "../../relay/mod.ts";
-import { receive, type Running } from "../../test/e2e/clients.ts";
-import { content } from "../../test/e2e/files.ts";
+import { receive, type Running } from "../../test/support/clients/clients.ts";
+import { content } from "../../test/support/files.ts";
 import { parseCode } from "../../protocol/mod.ts";
 import { Recording } from "./tmux.ts";
 

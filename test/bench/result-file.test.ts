@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { parseResult } from "../../bench/report/parse.ts";
 import { table } from "../../bench/report/table.ts";
-import { emptyResult, madeUpResult } from "./made-up-result.ts";
+import { emptyResult, madeUpResult } from "../support/bench/made-up-result.ts";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 

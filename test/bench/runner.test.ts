@@ -4,7 +4,7 @@ import { table } from "../../bench/report/table.ts";
 import { RESULT_VERSION, type BenchResult } from "../../bench/result.ts";
 import { orderOf, runAll, type Job } from "../../bench/runner.ts";
 import { withoutFigures, type Measured } from "../../bench/scenarios/scenario.ts";
-import { madeUpResult } from "./made-up-result.ts";
+import { madeUpResult } from "../support/bench/made-up-result.ts";
 
 const GiB = 1024 ** 3;
 

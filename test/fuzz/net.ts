@@ -13,11 +13,11 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { DEFAULT_POLICY } from "../../relay/access/policy.ts";
 import { DEFAULT_LIMITS } from "../../relay/limits/operator-limits.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
-import { adminOf, overviewWhen } from "../admin/asking.ts";
+import { adminOf, overviewWhen } from "../support/relay/admin-requests.ts";
 import { masterOf } from "../golden/known-vectors.ts";
 import { named } from "../golden/conversation.ts";
 import { CODE } from "../golden/stage.ts";
-import { RawClient, rawShare } from "../relay/raw-client.ts";
+import { RawClient, rawShare } from "../support/relay/raw-client.ts";
 import { CONTROLS } from "./corpus.ts";
 import { Broken } from "./target.ts";
 

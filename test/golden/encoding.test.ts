@@ -10,7 +10,7 @@ import {
   type MessageType,
 } from "../../protocol/mod.ts";
 import { allMessages, hexOf, named } from "./conversation.ts";
-import { faultOf } from "../protocol/faults.ts";
+import { faultOf } from "../support/faults.ts";
 
 const messages = allMessages();
 /** Two were made to be none. */

@@ -21,7 +21,7 @@ import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
 import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
 import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
-import { helloTo } from "../relay/channel.ts";
+import { helloTo } from "../support/relay/channel.ts";
 import { GoldenReceiver, GoldenSender, type SessionClient } from "./clients.ts";
 import {
   hexOf,

@@ -16,7 +16,7 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
-import { faultOf } from "../protocol/faults.ts";
+import { faultOf } from "../support/faults.ts";
 import { KEPT } from "./known-vectors.ts";
 import { keysIn, makeVectors } from "./vectors.ts";
 

@@ -3,10 +3,10 @@ import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startRelay } from "../../relay/mod.ts";
-import { bytesOf, temporaryFolder } from "../cli/disk.ts";
-import { cleanEnv } from "../cli/pty.ts";
-import { newCode, receive, send, type Running } from "../e2e/clients.ts";
-import { makeFile } from "../e2e/files.ts";
+import { bytesOf, temporaryFolder } from "../support/disk.ts";
+import { cleanEnv } from "../support/clients/pty.ts";
+import { newCode, receive, send, type Running } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
 
 const MAIN = join(import.meta.dir, "../../cli/main.ts");
 

@@ -24,12 +24,12 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
-import { temporaryFolder } from "../cli/disk.ts";
-import { fileshare, type Command } from "../command.ts";
-import { content } from "../e2e/files.ts";
-import { RawClient, randomId } from "../relay/raw-client.ts";
-import { everything, recv } from "./receiver.ts";
-import { HostileSender, HOSTILE_RECORD_SIZE, type Lie } from "./sender.ts";
+import { temporaryFolder } from "../support/disk.ts";
+import { fileshare, type Command } from "../support/clients/command.ts";
+import { content } from "../support/files.ts";
+import { RawClient, randomId } from "../support/relay/raw-client.ts";
+import { everything, recv } from "../support/hostile/receiver.ts";
+import { HostileSender, HOSTILE_RECORD_SIZE, type Lie } from "../support/hostile/sender.ts";
 
 const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip-subject");
 const OTHER = parseCode("timber-magnet-sunny-cliff-oven-price-script");

@@ -14,11 +14,11 @@ import { Journal } from "../../cli/receive/journal.ts";
 import { LOBBY_CODE, LOBBY_ENTRIES, MANIFEST_FILES } from "../../protocol/mod.ts";
 import { encodeManifest } from "../../protocol/content/encode-manifest.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { temporaryFolder, testTree } from "../cli/disk.ts";
-import { cleanEnv } from "../cli/pty.ts";
-import { newCode } from "../e2e/clients.ts";
-import { everything } from "./receiver.ts";
-import { HostileSender, type Entry, type Lie } from "./sender.ts";
+import { temporaryFolder, testTree } from "../support/disk.ts";
+import { cleanEnv } from "../support/clients/pty.ts";
+import { newCode } from "../support/clients/clients.ts";
+import { everything } from "../support/hostile/receiver.ts";
+import { HostileSender, type Entry, type Lie } from "../support/hostile/sender.ts";
 import { mountNamespace } from "../needs.ts";
 
 const MAIN = join(import.meta.dir, "../../cli/main.ts");

@@ -12,7 +12,7 @@ import {
   type RawShare,
   offerOf,
   pathOf,
-} from "../relay/raw-client.ts";
+} from "../support/relay/raw-client.ts";
 
 const RECORDS = 4000;
 /** Records that the sender sends while the storm goes on. */

@@ -12,11 +12,11 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { temporaryFolder } from "../cli/disk.ts";
-import { newCode, receive, send } from "../e2e/clients.ts";
-import { makeFile } from "../e2e/files.ts";
-import { RawClient, rawShare, type RawShare } from "../relay/raw-client.ts";
-import { HostileSender } from "./sender.ts";
+import { temporaryFolder } from "../support/disk.ts";
+import { newCode, receive, send } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
+import { RawClient, rawShare, type RawShare } from "../support/relay/raw-client.ts";
+import { HostileSender } from "../support/hostile/sender.ts";
 
 const relay = await startRelay({ workers: 2 });
 afterAll(() => relay.stop());

@@ -14,13 +14,13 @@ import {
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { keptSends } from "../../cli/send/kept-sends.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { bytesOf, temporaryFolder } from "../cli/disk.ts";
-import { newCode, receive, send } from "../e2e/clients.ts";
-import { makeFile } from "../e2e/files.ts";
-import { masterOf } from "../e2e/known-codes.ts";
-import { LyingRelay } from "./lying-relay.ts";
-import { TamperingRelay } from "./tampering.ts";
-import { stateOfEachTest } from "../own-state.ts";
+import { bytesOf, temporaryFolder } from "../support/disk.ts";
+import { newCode, receive, send } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
+import { masterOf } from "../support/clients/known-codes.ts";
+import { LyingRelay } from "../support/hostile/lying-relay.ts";
+import { TamperingRelay } from "../support/hostile/tampering.ts";
+import { stateOfEachTest } from "../support/clients/own-state.ts";
 
 const MiB = 1024 * 1024;
 const OWN = ["interrupted", "some-failed", "declined", "source-changed", "internal"] as const;

@@ -17,10 +17,10 @@ import {
   type FaultCode,
 } from "../../protocol/mod.ts";
 import { DEFAULT_POLICY, startRelay, type Relay } from "../../relay/mod.ts";
-import { temporaryFolder } from "../cli/disk.ts";
-import { fileshare, type Command } from "../command.ts";
-import { everything } from "./receiver.ts";
-import { HostileSender, type Entry, type Lie } from "./sender.ts";
+import { temporaryFolder } from "../support/disk.ts";
+import { fileshare, type Command } from "../support/clients/command.ts";
+import { everything } from "../support/hostile/receiver.ts";
+import { HostileSender, type Entry, type Lie } from "../support/hostile/sender.ts";
 
 const folder = temporaryFolder();
 const out = join(folder.path, "a/b/out");

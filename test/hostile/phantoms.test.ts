@@ -6,10 +6,10 @@ import { pack } from "msgpackr";
 import { deriveKeys, toHex, type OfferSeen } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { bytesOf, temporaryFolder } from "../cli/disk.ts";
-import { newCode, receive, send, type Running } from "../e2e/clients.ts";
-import { makeFile } from "../e2e/files.ts";
-import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
+import { bytesOf, temporaryFolder } from "../support/disk.ts";
+import { newCode, receive, send, type Running } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
+import { RawClient, randomId, rawShare } from "../support/relay/raw-client.ts";
 
 const WINDOW = 16;
 

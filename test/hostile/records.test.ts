@@ -12,12 +12,12 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
-import { bytesOf, list, temporaryFolder } from "../cli/disk.ts";
-import { newCode, receive } from "../e2e/clients.ts";
-import { content } from "../e2e/files.ts";
-import { RawClient } from "../relay/raw-client.ts";
-import { HostileSender, HOSTILE_RECORD_SIZE } from "./sender.ts";
-import { TamperingRelay, type Tamper } from "./tampering.ts";
+import { bytesOf, list, temporaryFolder } from "../support/disk.ts";
+import { newCode, receive } from "../support/clients/clients.ts";
+import { content } from "../support/files.ts";
+import { RawClient } from "../support/relay/raw-client.ts";
+import { HostileSender, HOSTILE_RECORD_SIZE } from "../support/hostile/sender.ts";
+import { TamperingRelay, type Tamper } from "../support/hostile/tampering.ts";
 
 const RECORDS = 9;
 const CONTENT = content(1, (RECORDS - 1) * (HOSTILE_RECORD_SIZE - 17));

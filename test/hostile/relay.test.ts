@@ -4,12 +4,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { concat } from "../../protocol/mod.ts";
-import { temporaryFolder } from "../cli/disk.ts";
-import { cleanEnv } from "../cli/pty.ts";
-import { newCode } from "../e2e/clients.ts";
-import { makeFile } from "../e2e/files.ts";
-import { everything } from "./receiver.ts";
-import { frameHead, HostileRelay, type Answer } from "./hostile-relay.ts";
+import { temporaryFolder } from "../support/disk.ts";
+import { cleanEnv } from "../support/clients/pty.ts";
+import { newCode } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
+import { everything } from "../support/hostile/receiver.ts";
+import { frameHead, HostileRelay, type Answer } from "../support/hostile/hostile-relay.ts";
 
 const MiB = 1024 * 1024;
 /** A client takes 64 MiB for scrypt, and Bun up to 128 MiB of one message before it hands it over. */

@@ -18,10 +18,10 @@ import {
 import { join } from "node:path";
 import { parseCode } from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
-import { temporaryFolder } from "../cli/disk.ts";
-import { fileshare, type Command } from "../command.ts";
-import { content } from "../e2e/files.ts";
-import { HostileSender, HOSTILE_RECORD_SIZE } from "./sender.ts";
+import { temporaryFolder } from "../support/disk.ts";
+import { fileshare, type Command } from "../support/clients/command.ts";
+import { content } from "../support/files.ts";
+import { HostileSender, HOSTILE_RECORD_SIZE } from "../support/hostile/sender.ts";
 
 const CODE = parseCode("abandon-ability-able-about-above-absent-able");
 /** nobody */

@@ -14,12 +14,12 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay, type Relay, type Report } from "../../relay/mod.ts";
-import { faultOf, temporaryFolder } from "../cli/disk.ts";
-import { newCode, receive, send } from "../e2e/clients.ts";
-import { makeFile } from "../e2e/files.ts";
-import { Proxy } from "../e2e/proxy.ts";
-import { RawClient, rawShare } from "../relay/raw-client.ts";
-import { expectFault } from "../relay/wire-checks.ts";
+import { faultOf, temporaryFolder } from "../support/disk.ts";
+import { newCode, receive, send } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
+import { Proxy } from "../support/net/proxy.ts";
+import { RawClient, rawShare } from "../support/relay/raw-client.ts";
+import { expectFault } from "../support/relay/wire-checks.ts";
 
 const MiB = 1024 ** 2;
 

@@ -5,7 +5,7 @@
  */
 import { ACK_EVERY_RECORDS, FRAME_BYTES, FRAME_HEADER_BYTES } from "../../protocol/mod.ts";
 import { DEFAULT_LIMITS, DEFAULT_POLICY, startRelay } from "../../relay/mod.ts";
-import { RawClient, randomId, rawShare } from "../relay/raw-client.ts";
+import { RawClient, randomId, rawShare } from "../support/relay/raw-client.ts";
 
 const MiB = 2 ** 20;
 const RECEIVERS = 8;

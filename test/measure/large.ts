@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { fileshare } from "../command.ts";
+import { fileshare } from "../support/clients/command.ts";
 
 const GiB = 2 ** 30;
 const size = Number(process.argv[2] ?? 5) * GiB + 12_345;

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { fileshare } from "../command.ts";
+import { fileshare } from "../support/clients/command.ts";
 
 const rounds = Number(process.argv[2] ?? 11);
 const code = "timber-magnet-sunny-cliff-oven-price-script";

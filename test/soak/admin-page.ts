@@ -1,5 +1,5 @@
 /** The relay's admin page in a real browser, open for as long as the soak takes. */
-import { findChromium, startChromium, type Browser, type Tab } from "../bench/chromium.ts";
+import { findChromium, startChromium, type Browser, type Tab } from "../support/chromium.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const PICTURE = { width: 1280, height: 1150 };

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 
 import { AttackCrowd } from "../../bench/attack.ts";
 import { endChildren } from "../../bench/children.ts";
-import { fileshare } from "../command.ts";
+import { fileshare } from "../support/clients/command.ts";
 
 import { AdminPage, statusOf } from "./admin-page.ts";
 import { chart } from "./chart.ts";

@@ -1,5 +1,5 @@
 /** Processes of a run. Every one is in a list until it has ended, and ended by its id. */
-import { lines } from "../e2e/processes.ts";
+import { lines } from "../support/clients/processes.ts";
 import type { History, Reason } from "./history.ts";
 import { END_MS, STDERR_CHARACTERS } from "./limits.ts";
 

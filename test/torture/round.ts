@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeFile } from "../e2e/files.ts";
+import { makeFile } from "../support/files.ts";
 import { Receiver, Sender, type Surroundings } from "./clients.ts";
 import { BALLAST, SmallDisk } from "./disk.ts";
 import type { Copy } from "./history.ts";

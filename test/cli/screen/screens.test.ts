@@ -1,0 +1,486 @@
+import { describe, expect, test } from "bun:test";
+
+import type { ClientEvent } from "../../../cli/job/event-schema.ts";
+import type { Outcome } from "../../../cli/job/jobs.ts";
+import { JsonScreen } from "../../../cli/screen/json.ts";
+import { duration, percent, shown, size, took } from "../../../cli/screen/format.ts";
+import { PlainScreen } from "../../../cli/screen/plain.ts";
+import { QuietScreen } from "../../../cli/screen/quiet.ts";
+import { Rate } from "../../../cli/screen/rate.ts";
+import type { OfferEvent, Setting } from "../../../cli/screen/screen.ts";
+import { hasColor } from "../../../cli/screen/style.ts";
+import {
+  HOSTILE,
+  HOSTILE_EVENTS,
+  RECEIVE,
+  RECEIVER,
+  SEND,
+  SENDER,
+  UNSAFE_TEXT,
+  receiver,
+} from "../../support/clients/stories.ts";
+
+const FINE: Outcome = { fault: undefined, exitCode: 0 };
+
+/** What a plain screen writes; every event comes one second after the one before. */
+function plain(
+  setting: Setting,
+  events: readonly ClientEvent[],
+  outcome: Outcome = FINE,
+): { out: string[]; err: string[] } {
+  let out = "";
+  let err = "";
+  let now = 0;
+  const screen = new PlainScreen(setting, {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    now: () => now,
+  });
+  for (const event of events) {
+    now += 1000;
+    screen.show(event);
+  }
+  screen.end(outcome);
+  screen.close();
+  return { out: out.split("\n").slice(0, -1), err: err.split("\n").slice(0, -1) };
+}
+
+describe("the plain screen", () => {
+  test("says sent of a receiver that can't say that it saved the file", () => {
+    const through = (id: string, confirmed?: false): ClientEvent => ({
+      event: "receiver",
+      id,
+      name: id,
+      state: "done",
+      records: 100,
+      done: true,
+      ...(confirmed === false && { confirmed }),
+    });
+    const done = { event: "done", bytes: 1000, seconds: 9, active: 4 } as const;
+    const curl = [through("curl", false), { ...done, receivers: 1, unconfirmed: 1 }];
+    const { out } = plain(SENDER, [...SEND.slice(0, 4), ...curl]);
+    expect(out.join("\n")).toContain("curl: sent, 100 %");
+    expect(out.at(-1)).toStartWith("Done: sent to 1 receiver that can't confirm it, ");
+    const both = [...curl.slice(0, 1), through("anna"), { ...done, receivers: 2, unconfirmed: 1 }];
+    const mixed = plain(SENDER, [...SEND.slice(0, 4), ...both]).out;
+    expect(mixed.at(-1)).toStartWith("Done: 1 receiver has everything, sent to 1 receiver that ");
+  });
+
+  test("says how much was left out where too much came at once", () => {
+    const url = "ws://relay/ws";
+    const { out, err } = plain(SENDER, [
+      { event: "relay", url, online: true },
+      { event: "relay", url, online: false, code: "connection-lost", message: "", untold: 1 },
+      { event: "relay", url, online: true, untold: 12 },
+      { event: "relay", url, online: true, untold: 2 },
+      { event: "gate", agreed: 1, wanted: 2, open: false, untold: 5 },
+      { ...receiver("anna", "live", 1), untold: 7 } as ClientEvent,
+      { event: "error", code: "receipt-refused", message: "12 receipts were refused.", untold: 11 },
+    ]);
+    expect(out.slice(1)).toEqual([
+      "The line to the relay broke: ws://relay/ws; trying again. (1 change not shown)",
+      "The relay is back (12 changes not shown)",
+      "The relay is back (2 changes not shown)",
+      "1 receiver is ready of 2; waiting for the others (5 changes not shown)",
+      "anna: ready, 0 % (7 changes not shown)",
+    ]);
+    expect(err).toEqual(["Error: 12 receipts were refused."]);
+    const { out: received } = plain(RECEIVER, [
+      { event: "sender", here: false, untold: 3 },
+      { event: "sender", here: true },
+    ]);
+    expect(received).toEqual([
+      "The sender is away; waiting for it to come back (3 changes not shown)",
+      "The sender is back",
+    ]);
+  });
+
+  test("of a sender tells what changes, and each tenth", () => {
+    expect(plain(SENDER, SEND, { fault: "some-failed", exitCode: 3 })).toEqual({
+      out: [
+        "Code: zoo-zoo-zoo-zoo-zoo-zoo-bench",
+        "",
+        "On the other side, run:",
+        "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
+        "",
+        "Sending big.iso (100 MiB)",
+        "By the relay ws://relay",
+        "anna: waiting, 0 %",
+        "Uploaded 20 % (20 MiB of 100 MiB, 15 MiB/s)",
+        "anna: receiving, 15 %",
+        "bob: catching up, 5 %",
+        "The line to the relay broke: ws://relay/ws; trying again.",
+        "The relay is back",
+        "Uploaded 100 % (100 MiB of 100 MiB, 11.4 MiB/s)",
+        "anna: checking, 99 %",
+        "anna: done, 100 %",
+        "bob: lost, 31 %",
+        "anna  done         100 %    10.6 MiB/s  in 8.0 s",
+        "bob   lost          31 %",
+        "Done: 1 receiver has everything, 100 MiB in 4.0 s (25 MiB/s)",
+      ],
+      err: ["Error: Some receivers did not get the whole file. Send it again for them."],
+    });
+  });
+
+  test("of a receiver flags hidden names, and counts what was here before", () => {
+    expect(plain(RECEIVER, RECEIVE)).toEqual({
+      out: [
+        "By the relay ws://relay",
+        "Waiting for the sender",
+        "Offered: 1 file, 10 MiB",
+        "  .bashrc  10 MiB  (hidden)",
+        "Look twice: 1 hidden",
+        "A file of that name is in the folder already",
+        "Going on at 40 %: 4 MiB of 10 MiB are here already",
+        "The sender is away; waiting for it to come back",
+        "The sender is back",
+        "Received 100 % (10 MiB of 10 MiB, 1.83 MiB/s)",
+        "Saved /home/anna/.bashrc (1) (10 MiB)",
+        "Done: 6 MiB of 10 MiB in 3.0 s (2 MiB/s)",
+      ],
+      err: [],
+    });
+  });
+
+  test("tells once that the relay is away, however often it is tried", () => {
+    const away: ClientEvent = {
+      event: "relay",
+      url: "ws://relay/ws",
+      online: false,
+      code: "relay-unreachable",
+      message: "",
+    };
+    const back: ClientEvent = { event: "relay", url: "ws://relay/ws", online: true };
+    const waiting: ClientEvent = { event: "waiting" };
+    const lobby = { ...RECEIVER, lobby: true };
+    expect(plain(lobby, [away, away, away, back, waiting, away, away, back, waiting]).out).toEqual([
+      "The relay cannot be reached: ws://relay/ws; trying again. Check the address and that the relay runs (bun run relay), or give another with --relay.",
+      "The relay is back",
+      "Waiting in the lobby for a file",
+      "The relay cannot be reached: ws://relay/ws; trying again.",
+      "The relay is back",
+    ]);
+  });
+
+  test("says what may be the reason when nobody is there", () => {
+    const at = { seconds: 20, relay: "ws://relay/ws" };
+    expect(plain(RECEIVER, [{ event: "alone", why: "no-offer", ...at }]).out).toEqual([
+      "Nobody offers anything under this code at ws://relay. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.",
+    ]);
+    expect(plain(SENDER, [{ event: "alone", why: "no-receiver", ...at }]).out).toEqual([
+      `No receiver came in 20 s. On the other machine, run: ${SENDER.otherSide} (Ctrl-C ends here)`,
+    ]);
+    expect(plain(RECEIVER, [{ event: "alone", why: "no-relay", ...at }]).out).toEqual([
+      "No line to the relay ws://relay for 20 s. Check that it runs and that this machine is online; Ctrl-C ends.",
+    ]);
+  });
+
+  test("tells what a sender waits for whenever that is another thing", () => {
+    const sender: Setting = { ...SENDER, goal: { receivers: 2, stay: false } };
+    const done = { ...receiver("anna", "done", 100), done: true } as ClientEvent;
+    const online: ClientEvent = { event: "relay", url: "ws://relay/ws", online: true };
+    expect(plain(sender, [online, online, receiver("anna", "live", 0), done]).out).toEqual([
+      "By the relay ws://relay",
+      "Waiting for 2 receivers; Ctrl-C ends",
+      "anna: receiving, 0 %",
+      "anna: done, 100 %",
+      "Waiting for 1 of 2 receivers; Ctrl-C ends",
+    ]);
+    const stays: Setting = { ...SENDER, goal: { receivers: 1, stay: true } };
+    expect(plain(stays, [online]).out.at(-1)).toBe("Serving until Ctrl-C; 0 receivers have all");
+  });
+
+  test("calls a receiver ready, and not receiving, while the content waits for others", () => {
+    const sender: Setting = { ...SENDER, goal: { receivers: 2, stay: false } };
+    const gate = (agreed: number, open = false): ClientEvent => {
+      return { event: "gate", agreed, wanted: 2, open };
+    };
+    const { out } = plain(sender, [
+      gate(0),
+      gate(1),
+      receiver("anna", "live", 1),
+      gate(2, true),
+      receiver("anna", "live", 30),
+    ]);
+    expect(out).toEqual([
+      "0 receivers are ready of 2; waiting for the others",
+      "Waiting for 2 of 2 receivers to begin; Ctrl-C ends",
+      "1 receiver is ready of 2; waiting for the others",
+      "Waiting for 1 of 2 receivers to begin; Ctrl-C ends",
+      "anna: ready, 0 %",
+      "2 receivers are ready: it begins",
+      "anna: receiving, 99 %",
+    ]);
+  });
+
+  test.each([
+    [0, 0, 0, 3, "No receiver came"],
+    [1, 0, 0, 1, "1 of 1 receiver has everything"],
+    [0, 1, 0, 1, "0 of 1 receiver has everything, 1 has a part"],
+    [1, 0, 0, 3, "1 of 3 receivers has everything, 2 did not come"],
+    [2, 1, 1, undefined, "2 of 4 receivers have everything, 1 has a part, 1 has nothing"],
+  ])(
+    "sums up %d whole, %d in part, %d without, of %p",
+    (complete, partial, nothing, wanted, says) => {
+      const goal = wanted === undefined ? {} : { wanted };
+      const summary: ClientEvent = {
+        event: "summary",
+        complete,
+        partial,
+        nothing,
+        receivers: [],
+        more: 0,
+        ...goal,
+      };
+      expect(plain(SENDER, [summary]).out).toEqual([says]);
+    },
+  );
+
+  test("sums up what became of whom when a send is stopped", () => {
+    const people = [receiver("anna", "live", 30), receiver("bob", "lost", 0)];
+    const summary: ClientEvent = {
+      event: "summary",
+      complete: 0,
+      partial: 1,
+      nothing: 1,
+      receivers: [],
+      more: 0,
+    };
+    const late: ClientEvent = { event: "error", code: "deadline-over", message: "It is over." };
+    const outcome: Outcome = { fault: "deadline-over", exitCode: 6 };
+    const { out, err } = plain(SENDER, [...SEND.slice(0, 3), ...people, summary, late], outcome);
+    expect(out.slice(-4)).toEqual([
+      "anna  receiving     30 %",
+      "bob   lost           0 %",
+      "0 of 2 receivers have everything, 1 has a part, 1 has nothing",
+      SENDER.again(),
+    ]);
+    expect(err).toEqual(["Error: It is over."]);
+  });
+
+  test("tells after an interruption how to go on", () => {
+    const kept: ClientEvent = { event: "kept", path: "/d/a.partial", bytes: 1024, size: 4096 };
+    const error: ClientEvent = { event: "error", code: "interrupted", message: "Interrupted." };
+    const outcome: Outcome = { fault: "interrupted", exitCode: 130 };
+    const lines = ["Kept 1 KiB of 4 KiB in /d/a.partial", "Interrupted", RECEIVER.again()];
+    expect(plain(RECEIVER, [kept, error], outcome).out).toEqual(lines);
+    expect(plain(RECEIVER, [kept], outcome).out).toEqual(lines);
+    expect(plain(RECEIVER, [error], outcome).out).toEqual(["Interrupted"]);
+    expect(plain(SENDER, [error], outcome).out).toEqual(["Interrupted", SENDER.again()]);
+  });
+
+  test("tells a sender what became of what it sent before", () => {
+    const code = { event: "code", code: "zoo", channel: "00", share: "01", kept: true } as const;
+    const failed: Outcome = { fault: "some-failed", exitCode: 3 };
+    const events: ClientEvent[] = [
+      { event: "checking", files: 1 },
+      {
+        event: "changed",
+        share: "00",
+        changes: [{ path: "a\u001b.bin", what: "content" }],
+        more: 2,
+      },
+      code,
+      { event: "resumed", bytes: 1024, size: 4096 },
+    ];
+    const { out } = plain(SENDER, events, failed);
+    expect(out).toEqual([
+      "1 file was touched; comparing what was sent",
+      "Changed since it was sent before, so it is offered anew:",
+      "  a\\u{1b}.bin: another content",
+      "  and 2 changes more",
+      "Code: zoo",
+      "",
+      "On the other side, run:",
+      "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
+      "",
+      "Going on at 25 %: 1 KiB of 4 KiB were sent before",
+      SENDER.again(),
+    ]);
+    const lost: ClientEvent = { event: "unkept", share: "01" };
+    expect(plain(SENDER, [...events, lost], failed).out.at(-1)).toContain("no room to keep track");
+  });
+
+  test("gives a receiver without a name the start of its id", () => {
+    const nameless = receiver("c4f3f7155a07d84a", "live", 0, " ");
+    expect(plain(SENDER, [nameless]).out).toEqual(["receiver c4f3f715: receiving, 0 %"]);
+  });
+
+  test("lists a hundred names, and every hidden one", () => {
+    const names = Array.from({ length: 200 }, (_, i) => (i === 150 ? "a/.ssh/x" : `file ${i}`));
+    const offer: ClientEvent = {
+      event: "offer",
+      share: "00".repeat(16),
+      files: 200,
+      bytes: 0,
+      names,
+      exists: false,
+      question: false,
+      flagged: [{ name: "a/.ssh/x", flags: ["hidden"] }],
+    };
+    const { out } = plain(RECEIVER, [offer]);
+    expect(out).toHaveLength(1 + 100 + 1 + 1 + 1);
+    expect(out).toContain("  a/.ssh/x  (hidden)");
+    expect(out.at(-2)).toBe("  and 99 files more, none of them hidden or executable");
+    expect(out.at(-1)).toBe("Look twice: 1 hidden");
+  });
+
+  test("declines what nobody can be asked about", async () => {
+    const output = { out: () => undefined, err: () => undefined, now: () => 0 };
+    const offer: OfferEvent = {
+      event: "offer",
+      share: "00".repeat(16),
+      files: 1,
+      bytes: 1,
+      names: ["a"],
+      exists: false,
+      question: true,
+      kind: "files",
+      open: false,
+      flagged: [],
+      sizes: [1],
+      same: 0,
+      made: 0,
+    };
+    const { signal } = new AbortController();
+    const lobby = { ...RECEIVER, lobby: true };
+    const flagged = [{ name: ".run.sh", flags: ["hidden", "executable"] as const }];
+    for (const [setting, more, why] of [
+      [
+        lobby,
+        {},
+        "very many files come at once, which needs a yes, and nobody can be asked here (--yes takes it)",
+      ],
+      [
+        lobby,
+        { flagged },
+        ".run.sh is hidden, which needs a yes, and nobody can be asked here (--yes --hidden --executables takes it)",
+      ],
+      [
+        RECEIVER,
+        { flagged },
+        ".run.sh is hidden, which needs a yes, and nobody can be asked here (--hidden --executables takes it)",
+      ],
+    ] as const) {
+      const screens = [
+        new PlainScreen(setting, output),
+        new QuietScreen(setting, output),
+        new JsonScreen(setting, () => undefined),
+      ];
+      for (const screen of screens) {
+        expect(await screen.ask({ ...offer, ...more }, signal)).toEqual({ accept: false, why });
+      }
+    }
+  });
+
+  test.each([SENDER, RECEIVER])("F6 F7 writes no control of a peer's (%#)", (setting) => {
+    const { out, err } = plain(setting, HOSTILE_EVENTS);
+    const all = [...out, ...err].join("\n");
+    expect(all).not.toMatch(UNSAFE_TEXT);
+    expect(all).toContain("\\u{1b}[2J");
+    expect(all).toContain("\\u{202e}fdp.exe");
+    expect(all).toContain("\\u{9b}31m");
+  });
+});
+
+describe("the JSON screen", () => {
+  function json(events: readonly ClientEvent[]): string {
+    let text = "";
+    const screen = new JsonScreen(RECEIVER, (piece) => void (text += piece));
+    for (const event of events) screen.show(event);
+    screen.end();
+    screen.close();
+    return text;
+  }
+
+  test("prints every event as it came, one a line", () => {
+    const events = [...SEND, ...RECEIVE];
+    const lines = json(events).split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([...events]);
+  });
+
+  test("F6 F7 keeps hostile text as it is, in plain characters", () => {
+    const text = json([...HOSTILE_EVENTS, receiver("a", "live", 0, "\u{E0001}\uD800 é 📁")]);
+    expect(text).not.toMatch(UNSAFE_TEXT);
+    const lines = text.trimEnd().split("\n");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: "source", name: HOSTILE });
+    expect(lines.at(-1)).toContain('"\\udb40\\udc01\\ud800 é 📁"');
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ name: "\u{E0001}\uD800 é 📁" });
+  });
+});
+
+describe("numbers", () => {
+  test("are binary sizes", () => {
+    expect([0, 1023, 1024, 1.5 * 1024 ** 3].map(size)).toEqual([
+      "0 B",
+      "1023 B",
+      "1 KiB",
+      "1.5 GiB",
+    ]);
+  });
+
+  test("tell no rate of a time that is too short for one", () => {
+    expect(took(50 * 1024 ** 2, 0.004)).toBe("");
+    expect(took(50 * 1024 ** 2, 0)).toBe("");
+    expect(took(50 * 1024 ** 2, 2)).toBe(" in 2.0 s (25 MiB/s)");
+    const rate = new Rate();
+    rate.reached(0, 0);
+    rate.reached(13 * 1024 ** 3, 1);
+    expect(rate.perSecond(1)).toBeUndefined();
+    expect(rate.perSecond(1000)).toBe(13 * 1024 ** 3);
+  });
+
+  test("say 100 % only when all is there", () => {
+    expect(percent(999_999, 1_000_000)).toBe(99);
+    expect(percent(10, 10)).toBe(100);
+    expect(percent(0, 0)).toBe(100);
+  });
+
+  test.each([
+    [0, "0.0 s"],
+    [9.94, "9.9 s"],
+    [9.96, "10 s"],
+    [59.4, "59 s"],
+    [59.6, "1 min 0 s"],
+    [3599.6, "1 h 0 min"],
+    [7_260, "2 h 1 min"],
+  ])("%d seconds", (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+
+  test("a rate looks at the last seconds, starts anew after a step back, and falls to 0", () => {
+    const rate = new Rate();
+    expect(rate.perSecond(0)).toBeUndefined();
+    rate.reached(1000, 0);
+    expect(rate.perSecond(500)).toBeUndefined();
+    rate.reached(3000, 1000);
+    expect(rate.perSecond(1000)).toBe(2000);
+    for (let second = 2; second <= 10; second++) rate.reached(2000 + 1000 * second, 1000 * second);
+    expect(rate.perSecond(10_000)).toBe(1000);
+    expect(rate.perSecond(12_000)).toBe(600);
+    expect(rate.perSecond(13_001)).toBe(0);
+    rate.reached(5, 14_000);
+    expect(rate.perSecond(14_000)).toBeUndefined();
+  });
+
+  test("names are cut by what they fill on the screen", () => {
+    expect(shown("文件文件文件", 7)).toBe("文件文…");
+    expect(shown("abc", 3)).toBe("abc");
+    for (let columns = 1; columns < 14; columns++) {
+      for (const text of ["文件文件文件", "a文b件c文件文件", "👩‍👩‍👧文件👩‍👩‍👧文件👩‍👩‍👧"]) {
+        expect(Bun.stringWidth(shown(text, columns))).toBeLessThanOrEqual(columns);
+      }
+    }
+    expect(shown("\u001B[31mred", 20)).toBe("\\u{1b}[31mred");
+  });
+});
+
+test("colours follow the terminal, NO_COLOR and TERM", () => {
+  expect(hasColor(true, {})).toBe(true);
+  expect(hasColor(true, { NO_COLOR: "" })).toBe(true);
+  expect(hasColor(true, { NO_COLOR: "0" })).toBe(false);
+  expect(hasColor(true, { TERM: "dumb" })).toBe(false);
+  expect(hasColor(false, {})).toBe(false);
+});

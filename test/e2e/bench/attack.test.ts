@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+
+import { attack } from "../../../bench/scenarios/attack.ts";
+import { parseOptions } from "../../../bench/options.ts";
+import { MiB } from "../../support/bench/load.ts";
+
+const RUN_MS = 20_000;
+
+test("who receives beside a crowd of attackers gets everything, and the crowd is counted", async () => {
+  const args = "attack --receivers 2 --attack-size 5MiB --attack-count 12 --attack-seconds 1";
+  const options = parseOptions(args.split(" "), attack.options);
+  const [alone, beside] = attack.cases(options, ["fileshare"]);
+  expect([alone?.variant, beside?.variant]).toEqual(["alone", "beside attackers"]);
+  const run = await beside!.run(AbortSignal.timeout(RUN_MS));
+  expect(run.invalid).toBeUndefined();
+  expect(run.bytes).toBe(2 * 5 * MiB);
+  expect(run.extra["attacks"]).toBeGreaterThanOrEqual(12);
+});

@@ -1,0 +1,160 @@
+/** --timeout counts from the first moment of a command, before any transfer too. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { FAULTS } from "../../../protocol/wire/faults.ts";
+import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { newCode, receive, send } from "../../support/clients/clients.ts";
+import { makeFile } from "../../support/files.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+
+const main = `${import.meta.dir}/../../../cli/main.ts`;
+const TIMEOUT = ["--timeout", "1"];
+const LATE = FAULTS["deadline-over"].sentence;
+
+let relay: Relay;
+beforeAll(async () => {
+  relay = await startRelay();
+});
+afterAll(() => relay.stop());
+
+interface Ended {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A command whose standard input stays open and brings nothing, and that has no terminal. */
+async function starved(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const child = Bun.spawn([process.execPath, main, ...args], {
+    detached: true,
+    env: { ...cleanEnv(), FILESHARE_RELAY: relay.url, ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [exitCode, out, err] = await Promise.all([
+    child.exited,
+    child.stdout.text(),
+    child.stderr.text(),
+  ]);
+  return { exitCode, out, err };
+}
+
+describe("--timeout", () => {
+  test.each([
+    [["recv", "--yes"], "a code"],
+    [["send", "--text", "-"], "a text"],
+  ])("ends %j, which waits for %s on the standard input", async (args) => {
+    const { exitCode, out, err } = await starved([...args, ...TIMEOUT]);
+    expect({ exitCode, out }).toEqual({ exitCode: 6, out: "" });
+    expect(err).toStartWith(`fileshare: ${LATE}`);
+  });
+
+  test("is told to programs", async () => {
+    const { exitCode, out } = await starved(["recv", "--yes", "--json", ...TIMEOUT]);
+    expect(exitCode).toBe(6);
+    expect(JSON.parse(out)).toMatchObject({ event: "error", code: "deadline-over" });
+  });
+
+  test("ends a send to a relay that does not answer", async () => {
+    using silent = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { data: () => undefined },
+    });
+    using folder = temporaryFolder();
+    const { path } = makeFile(folder.path, "a.bin", 1);
+    const env = { FILESHARE_RELAY: `ws://127.0.0.1:${silent.port}` };
+    const { exitCode, err } = await starved(["send", path, ...TIMEOUT], env);
+    expect(exitCode).toBe(6);
+    expect(err).toContain(LATE);
+  });
+
+  test("ends the search for the relay of a host, which a receiver in the lobby never gives up", async () => {
+    const env = { FILESHARE_RELAY: "no-such-host.invalid" };
+    const { exitCode, err } = await starved(["recv", "--lobby", "--yes", ...TIMEOUT], env);
+    expect(exitCode).toBe(6);
+    expect(err).toStartWith(`fileshare: ${LATE}`);
+  });
+
+  test.each([
+    [["recv"], "Code: "],
+    [["send"], "File to send: "],
+  ])("ends %j at its question", async (args, question) => {
+    const env = { FILESHARE_RELAY: relay.url };
+    await using pty = openPty([...args, ...TIMEOUT], { env, columns: 200 });
+    await pty.shows(question);
+    expect(await pty.exited).toBe(6);
+    expect(pty.grid().at(-1)).toStartWith(`fileshare: ${LATE}`);
+  });
+
+  test("at a question about an offer is told below the question", async () => {
+    using folder = temporaryFolder();
+    using out = temporaryFolder();
+    const { path } = makeFile(folder.path, "a.bin", 1);
+    const at = { relay: `${relay.url}/ws`, code: newCode() };
+    await using sender = send({ ...at, path });
+    await sender.when("relay");
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: at.code };
+    await using pty = openPty(["recv", "--timeout", "2"], { env, cwd: out.path, columns: 200 });
+    await pty.shows("Take it? (Y/n)");
+    expect(await pty.exited).toBe(6);
+    expect(pty.grid().at(-2)).toStartWith("Take it? (Y/n)");
+    expect(pty.grid().at(-1)).toStartWith(`Error: ${LATE}`);
+  });
+
+  test("at a question about a receiver is told below the question", async () => {
+    using folder = temporaryFolder();
+    using out = temporaryFolder();
+    const { path } = makeFile(folder.path, "a.bin", 1);
+    const at = { relay: `${relay.url}/ws`, code: newCode() };
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: at.code };
+    const args = ["send", path, "--ask", "--timeout", "3"];
+    await using pty = openPty(args, { env, columns: 200 });
+    await pty.shows("Waiting for 1 receiver");
+    await using receiver = receive({ ...at, out: out.path, name: "anna" });
+    await receiver.when("unadmitted");
+    await pty.shows(/anna.*\?/);
+    expect(await pty.exited).toBe(6);
+    expect(pty.grid().join("\n")).toContain(
+      `0 of 1 receiver has everything, 1 has nothing\nError: ${LATE}`,
+    );
+  });
+
+  test("of a resume takes the place of the one that was given before", async () => {
+    using folder = temporaryFolder();
+    const { path } = makeFile(folder.path, "a.bin", 1);
+    const env = { XDG_STATE_HOME: join(folder.path, "state") };
+    // Long enough for the relay to accept the share.
+    const first = await starved(["send", path, "--quiet", "--timeout", "2"], env);
+    expect(first).toMatchObject({ exitCode: 6 });
+    expect(first.err).toStartWith(`No receiver came\nError: ${LATE}`);
+    const again = await starved(["resume", "--json", "--timeout", "2.5"], env);
+    expect(again.exitCode).toBe(6);
+    const events = again.out
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    expect(events.slice(-3)).toMatchObject([
+      { event: "awaits", wanted: 1, complete: 0, missing: 1 },
+      { event: "summary", wanted: 1, complete: 0, partial: 0, nothing: 0 },
+      { event: "error", code: "deadline-over" },
+    ]);
+  });
+});
+
+test("a folder as the standard input is named, without a mistake of ours", async () => {
+  using folder = temporaryFolder();
+  for (const words of ["recv --yes", "send --text -"]) {
+    const shell = `exec "$0" "$1" ${words} < "$2"`;
+    const child = Bun.spawn(["sh", "-c", shell, process.execPath, main, folder.path], {
+      env: { ...cleanEnv(), FILESHARE_RELAY: relay.url },
+      stderr: "pipe",
+    });
+    const [exitCode, err] = await Promise.all([child.exited, child.stderr.text()]);
+    expect(exitCode).toBeGreaterThan(0);
+    expect(err).toContain("the standard input (it is a folder, EISDIR)");
+  }
+});

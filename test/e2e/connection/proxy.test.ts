@@ -1,0 +1,186 @@
+import { describe, expect, test } from "bun:test";
+import { connect, createServer, type Socket } from "node:net";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { proxyFor, proxyShown } from "../../../cli/connection/proxy.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { Authority, writeCertificate } from "../../support/net/certificates.ts";
+import { makeFile } from "../../support/files.ts";
+import { bytesOf, temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv } from "../../support/clients/pty.ts";
+
+const main = join(import.meta.dir, "../../../cli/main.ts");
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
+
+describe("the proxy for a relay", () => {
+  test.each([
+    ["wss://relay.example/ws", { HTTPS_PROXY: "http://p:1" }, "http://p:1/"],
+    [
+      "wss://relay.example/ws",
+      { https_proxy: "http://l:1", HTTPS_PROXY: "http://p:1" },
+      "http://l:1/",
+    ],
+    ["ws://relay.example/ws", { HTTPS_PROXY: "http://p:1" }, undefined],
+    ["ws://relay.example/ws", { HTTP_PROXY: "p:3128" }, "http://p:3128/"],
+    ["ws://relay.example/ws", { HTTP_PROXY: "", ALL_PROXY: "https://p" }, "https://p/"],
+    ["ws://localhost:8000/ws", { HTTP_PROXY: "http://p:1" }, undefined],
+    ["ws://127.0.0.1:8000/ws", { HTTP_PROXY: "http://p:1" }, undefined],
+    ["ws://[::1]:8000/ws", { HTTP_PROXY: "http://p:1" }, undefined],
+  ])("to %s with %j is %s", (address, env, proxy) => {
+    expect(proxyFor(address, env)).toBe(proxy);
+  });
+
+  test.each([
+    ["*", true],
+    ["relay.example", true],
+    ["RELAY.Example", true],
+    ["example", true],
+    [".example", true],
+    ["*.example", true],
+    ["other, relay.example", true],
+    ["relay.example:9000", true],
+    ["relay.example:9001", false],
+    ["elay.example", false],
+    ["my.relay.example", false],
+    ["", false],
+  ])("is not used where NO_PROXY is %j: %p", (NO_PROXY, excepted) => {
+    const proxy = proxyFor("ws://relay.example:9000/ws", { HTTP_PROXY: "http://p:1", NO_PROXY });
+    expect(proxy === undefined).toBe(excepted);
+  });
+
+  test.each([
+    ["ws://10.1.2.3/ws", "10.1.2.3", true],
+    ["ws://10.1.2.3/ws", "2.3", false],
+    ["wss://[fd00::1]/ws", "fd00::1", true],
+    ["wss://[fd00::1]/ws", "[fd00::1]:443", true],
+  ])("to the address %s with NO_PROXY %s", (address, NO_PROXY, excepted) => {
+    expect(proxyFor(address, { ALL_PROXY: "http://p:1", NO_PROXY }) === undefined).toBe(excepted);
+  });
+
+  test("is shown without name and password", () => {
+    expect(proxyShown("http://anna:secret@proxy.example:3128/")).toBe("http://proxy.example:3128");
+  });
+});
+
+interface HttpProxy extends AsyncDisposable {
+  readonly url: string;
+  /** The request lines that came. */
+  readonly asked: string[];
+}
+
+/** An HTTP proxy on whose other side every name is that of one port here; or it refuses with a status. */
+async function httpProxy(port: number, refusal?: string): Promise<HttpProxy> {
+  const asked: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    sockets.add(client);
+    client.on("error", () => undefined);
+    client.once("data", (head) => {
+      asked.push(head.toString().split("\r\n", 1)[0] ?? "");
+      if (refusal !== undefined) {
+        client.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
+        return;
+      }
+      const relay = connect(port, "127.0.0.1", () => {
+        client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        relay.pipe(client).pipe(relay);
+      });
+      sockets.add(relay);
+      relay.on("error", () => client.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not listening");
+  return {
+    url: `http://anna:secret@127.0.0.1:${address.port}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function run(args: readonly string[], env: Record<string, string>) {
+  const child = Bun.spawn([process.execPath, main, ...args, "--json"], {
+    env: { ...cleanEnv(), FILESHARE_CODE: CODE, FILESHARE_RELAY: "ws://relay.test:1", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const [exitCode, out] = await Promise.all([child.exited, child.stdout.text()]);
+  return { exitCode, out };
+}
+
+test("a file goes through a proxy to a relay that has a name there alone", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  await using proxy = await httpProxy(relay.port);
+  const { path, bytes } = makeFile(folder.path, "a.bin", 5_000_000);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  const env = { HTTP_PROXY: proxy.url };
+  const runs = await Promise.all([
+    run(["send", path], env),
+    run(["recv", "--yes", "--out", out], env),
+  ]);
+  expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+  const ask = "CONNECT relay.test:1 HTTP/1.1";
+  expect(proxy.asked).toEqual([ask, ask]);
+  for (const { out } of runs) {
+    expect(out).toContain('"online":true,"proxy":"http://127.0.0.1:');
+    expect(out).not.toContain("secret");
+  }
+});
+
+test("by TLS a proxy sees where to, and whom it is for is looked at behind it", async () => {
+  using folder = temporaryFolder();
+  const authority = new Authority();
+  const tls = writeCertificate(folder.path, authority.issue({ names: ["relay.test"] }));
+  const ca = join(folder.path, "ca.pem");
+  writeFileSync(ca, authority.cert);
+  await using relay = await startRelay({ tls });
+  await using proxy = await httpProxy(relay.port);
+  const { path, bytes } = makeFile(folder.path, "a.bin", 2_000_000);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  const env = { HTTPS_PROXY: proxy.url, FILESHARE_CA: ca };
+  const to = (host: string) => ({ ...env, FILESHARE_RELAY: `wss://${host}` });
+  const runs = await Promise.all([
+    run(["send", path], to("relay.test")),
+    run(["recv", "--yes", "--out", out], to("relay.test")),
+  ]);
+  expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+  expect(proxy.asked[0]).toBe("CONNECT relay.test:443 HTTP/1.1");
+  const other = await run(["recv", "--yes"], to("other.test"));
+  expect(other.out).toContain('"code":"wrong-certificate"');
+});
+
+/** How long a client tries. A refusal ends that at once, and has to come within it on a busy machine. */
+const PROXY_SECONDS = "3";
+
+test.each([
+  ["407 Proxy Authentication Required", "proxy-refused"],
+  ["403 Forbidden", "proxy-refused"],
+  ["502 Bad Gateway", "relay-unreachable"],
+])("a proxy that answers %s", async (refusal, code) => {
+  await using proxy = await httpProxy(0, refusal);
+  const args = ["recv", "--yes", "--connect-timeout", PROXY_SECONDS];
+  const { exitCode, out } = await run(args, { ALL_PROXY: proxy.url });
+  expect({
+    exitCode,
+    code: (JSON.parse(out.trim().split("\n").at(-1) ?? "") as { code: string }).code,
+  }).toEqual({ exitCode: 1, code });
+});
+
+test("a proxy of another kind is wrong usage, and is not shown", async () => {
+  const { exitCode, out } = await run(["recv", "--yes"], { ALL_PROXY: "socks5://a:secret@p:1" });
+  expect(exitCode).toBe(2);
+  expect(out).toContain('"code":"bad-proxy"');
+  expect(out).toContain("ALL_PROXY");
+  expect(out).not.toContain("secret");
+});

@@ -1,0 +1,178 @@
+/** What deploy/ has agrees with the commands, and what it starts is a relay. */
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { commands } from "../../../cli/commands/all.ts";
+import relayCommand from "../../../cli/commands/relay.ts";
+import { ENVIRONMENT } from "../../../cli/commands/environment.ts";
+import { variableFor } from "../../../cli/commands/settings.ts";
+import manifest from "../../../package.json" with { type: "json" };
+import { DRAIN_MS, FAREWELL_MS, RELAY_LIMITS, RELAY_WORKERS } from "../../../protocol/mod.ts";
+import { clientsWithin } from "../../../relay/system/descriptors.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { Authority, writeCertificate } from "../../support/net/certificates.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv } from "../../support/clients/pty.ts";
+import { lacksProgram } from "../../needs.ts";
+
+const root = join(import.meta.dir, "../../..");
+const read = (name: string): string => readFileSync(join(root, "deploy", name), "utf8");
+const unit = read("fileshare-relay.service");
+const dockerfile = read("Dockerfile");
+const readme = read("README.md");
+
+/** All values of a key of the unit. */
+function settings(key: string): string[] {
+  return [...unit.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value = ""]) => value);
+}
+
+/** An instruction of the Dockerfile, its continued lines in one. */
+function instructions(name: string): string[] {
+  const lines = dockerfile.replaceAll("\\\n", " ");
+  return [...lines.matchAll(new RegExp(`^ *${name} +(.*)$`, "gm"))].map(([, rest = ""]) => rest);
+}
+
+function words(text: string | undefined): string[] {
+  return JSON.parse(text ?? "") as string[];
+}
+
+test("every variable and option that deploy/ names is one of the relay's", () => {
+  const known = new Set([
+    ...relayCommand.settable.map(variableFor),
+    ...ENVIRONMENT.map(([name]) => name),
+  ]);
+  for (const text of [unit, dockerfile, readme]) {
+    for (const [name] of text.matchAll(/FILESHARE_[A-Z_]+/g)) expect(known).toContain(name);
+    for (const [, line = ""] of text.matchAll(/\brelay ((?:--[^`\n]*))/g)) {
+      const options = [...line.matchAll(/--(no-)?([a-z-]+)/g)].map(([, , name]) => name);
+      for (const option of options) expect(Object.keys(relayCommand.args)).toContain(option ?? "");
+    }
+  }
+});
+
+describe("the unit", () => {
+  test("runs a command that there is", () => {
+    const [bun, script, word] = settings("ExecStart")[0]?.split(" ") ?? [];
+    expect(bun).toEndWith("/bun");
+    expect(existsSync(join(root, script?.replace("/opt/fileshare/", "") ?? ""))).toBe(true);
+    expect(Object.keys(commands)).toContain(word ?? "");
+  });
+
+  test("leaves time to drain, and descriptors for all clients", () => {
+    const [stop = ""] = settings("TimeoutStopSec");
+    expect(Number(stop) * 1000).toBeGreaterThan(DRAIN_MS + 2 * FAREWELL_MS);
+    const [files = ""] = settings("LimitNOFILE");
+    const clients = RELAY_LIMITS["max-sockets"].default;
+    expect(clientsWithin(Number(files), RELAY_WORKERS)).toBeGreaterThan(clients);
+  });
+
+  test.skipIf(lacksProgram("systemd-analyze", "systemd"))(
+    "is understood by systemd, and tight",
+    async () => {
+      using folder = temporaryFolder();
+      const path = join(folder.path, "fileshare-relay.service");
+      // What it would run need not be on this machine.
+      writeFileSync(path, unit.replaceAll(/^(Exec\w+)=\S+/gm, `$1=${process.execPath}`));
+      const run = async (...args: string[]) => {
+        const child = Bun.spawn(["systemd-analyze", ...args], { stderr: "pipe" });
+        const output = Promise.all([child.stdout.text(), child.stderr.text()]);
+        return { exitCode: await child.exited, said: (await output).join("") };
+      };
+      expect(await run("verify", path)).toEqual({ exitCode: 0, said: "" });
+      const security = await run("security", "--offline=true", "--no-pager", path);
+      const exposure = /Overall exposure level for .*: ([\d.]+)/.exec(security.said)?.[1];
+      expect(Number(exposure)).toBeLessThan(1.5);
+    },
+  );
+
+  test("starts a relay with what it sets", async () => {
+    using folder = temporaryFolder();
+    const resolved = (text: string): string =>
+      text.replaceAll(/%[CSt]/g, folder.path).replaceAll("%N", "fileshare-relay");
+    for (const made of ["CacheDirectory", "StateDirectory", "RuntimeDirectory"]) {
+      mkdirSync(resolved(`%t/${settings(made)[0]}`), { recursive: true });
+    }
+    const set = settings("Environment").flatMap((line) => line.split(" "));
+    const env = Object.fromEntries(
+      set.map((one) => {
+        const [name = "", value = ""] = one.split("=");
+        return [name, resolved(value)];
+      }),
+    );
+    const [, , ...given] = settings("ExecStart")[0]?.split(" ") ?? [];
+    const local = { FILESHARE_HOST: "127.0.0.1", FILESHARE_PORT: "0", FILESHARE_ADMIN: "off" };
+    const child = Bun.spawn([process.execPath, join(root, "cli/main.ts"), ...given, "--json"], {
+      env: { ...cleanEnv(), ...env, ...local },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const { value } = await child.stdout.getReader().read();
+    expect(new TextDecoder().decode(value)).toContain('"event":"listening"');
+    child.kill("SIGHUP");
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+  });
+});
+
+describe("the Dockerfile", () => {
+  test("takes the Bun that the tests have, and says the version that this is", () => {
+    for (const from of instructions("FROM")) {
+      expect(from).toStartWith(`oven/bun:${manifest.devDependencies["bun-types"]}-slim`);
+    }
+    expect(manifest.engines.bun).toBe(`>=${manifest.devDependencies["bun-types"]}`);
+    expect(instructions("LABEL")[0]).toContain(`image.version="${manifest.version}"`);
+  });
+
+  test("copies what is there, and its context has that and nothing else", () => {
+    const copied = instructions("COPY")
+      .filter((line) => !line.startsWith("--from"))
+      .flatMap((line) => line.split(/ +/).slice(0, -1));
+    for (const path of copied) expect(existsSync(join(root, path))).toBe(true);
+    const kept = [...read("Dockerfile.dockerignore").matchAll(/^!(.*)$/gm)].map(([, path]) => path);
+    expect(new Set(kept)).toEqual(new Set(copied));
+    // Whatever a relay loads is in it.
+    for (const folder of ["protocol", "relay", "cli"]) expect(copied).toContain(folder);
+  });
+
+  test("starts by words, as a user, a command that there is", () => {
+    expect(words(instructions("ENTRYPOINT")[0])).toEqual(["bun", "/app/cli/main.ts"]);
+    const [word = "", ...options] = words(
+      instructions("CMD").find((line) => line.startsWith('["relay')),
+    );
+    expect(Object.keys(commands)).toContain(word);
+    expect(options).toEqual([]);
+    expect(instructions("USER")).toEqual(["bun"]);
+    expect(instructions("STOPSIGNAL")).toEqual(["SIGTERM"]);
+  });
+
+  test("asks for the health of a relay in a way that works", async () => {
+    const [, port = ""] = /127\.0\.0\.1:(\d+)\/healthz/.exec(dockerfile) ?? [];
+    // That of the default.
+    expect(relayCommand.args["admin"]?.description).toContain(`127.0.0.1:${port}`);
+    const [bun = "", ...args] = words(instructions("HEALTHCHECK")[0]?.split(" CMD ")[1]);
+    expect(bun).toBe("bun");
+    const isWell = async (at: string): Promise<boolean> => {
+      const asked = args.map((word) => word.replace(`:${port}/`, `:${at}/`));
+      const child = Bun.spawn([process.execPath, ...asked], { stderr: "ignore" });
+      return (await child.exited) === 0;
+    };
+    using folder = temporaryFolder();
+    const tls = writeCertificate(folder.path, new Authority().issue());
+    for (const [hostname, scheme] of [
+      ["127.0.0.1", "http:"],
+      ["0.0.0.0", "https:"],
+    ] as const) {
+      let was = "";
+      {
+        await using relay = await startRelay({ tls, admin: { hostname, port: 0 } });
+        const url = new URL(relay.admin?.url ?? "");
+        expect(url.protocol).toBe(scheme);
+        was = url.port;
+        expect(await isWell(was)).toBe(true);
+      }
+      expect(await isWell(was)).toBe(false);
+    }
+  });
+});

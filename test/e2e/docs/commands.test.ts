@@ -1,0 +1,222 @@
+/** Every command in README.md and docs/ works as it is written there. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Authority, writeCertificate } from "../../support/net/certificates.ts";
+import { commandLines, documents, read, ROOT, RUN_TOGETHER } from "../../support/documents.ts";
+import { madeUpResult } from "../../support/bench/made-up-result.ts";
+
+const pages = documents().filter((page) => !(page in RUN_TOGETHER));
+const folder = mkdtempSync(join(tmpdir(), "fileshare-commands-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Where a person stands who uses an installed fileshare. */
+const elsewhere = join(folder, "elsewhere");
+mkdirSync(elsewhere);
+symlinkSync(join(ROOT, "node_modules"), join(elsewhere, "node_modules"));
+
+/** Commands in `sh` blocks, and in the text those that start with a program of ours. */
+async function commandsOf(page: string): Promise<string[]> {
+  const text = await read(page);
+  const blocks = commandLines(text);
+  const inline = [...text.matchAll(/`((?:bun|bunx|npx) [^`]*)`/g)].map(
+    ([, command = ""]) => command,
+  );
+  return [...blocks, ...inline];
+}
+
+interface Shell extends AsyncDisposable {
+  readonly exited: Promise<number>;
+  /** The first line of output that matches; rejects when there is none. */
+  line(match: RegExp): Promise<string>;
+}
+
+function shell(command: string, cwd: string, env: Record<string, string> = {}): Shell {
+  const path = `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`;
+  const child = Bun.spawn(["sh", "-c", `exec ${command}`], {
+    cwd,
+    env: { ...process.env, PATH: path, ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const decoder = new TextDecoder();
+  const reader = child.stdout.getReader();
+  let output = "";
+  return {
+    exited: child.exited,
+    async line(match) {
+      for (;;) {
+        const found = output
+          .split("\n")
+          .slice(0, -1)
+          .find((line) => match.test(line));
+        if (found !== undefined) return found;
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`${command} ended without ${match}:\n${output}`);
+        output += decoder.decode(value, { stream: true });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.exited;
+    },
+  };
+}
+
+/** One short run of the bench. */
+const SHORT = "--receivers 2 --size 2MiB --rounds 1";
+const FEW_STOPPED = "--slow-slow 0 --slow-stopped 2 --slow-stop-after 1MiB";
+const FEW_SLOW = "--slow-slow 1 --slow-stopped 1 --slow-stop-after 1MiB";
+
+/** One short round of the torture; a longer one is a test of its own. */
+const GENTLE = "--rounds 1 --receivers 2 --faults 2 --size 1";
+
+/** How each command is tried. What takes long is tried with less of it. */
+const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = {
+  "npx -y bun@1.4.5 run demo": "ci",
+  "npx -y bun@1.4.5 run check": "ci",
+  "bun install": "ci",
+  "bun install --frozen-lockfile": "ci",
+  "bun run test": "ci",
+  "bun run fmt": "ci",
+  "bun run relay": "together",
+  "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
+  "bunx fileshare relay token add --token-file tokens.json --name ada": {
+    run: "bunx fileshare relay token add --token-file tokens.json --name ada",
+    cwd: elsewhere,
+  },
+  "bunx fileshare send big.iso": "together",
+  "bunx fileshare recv": "together",
+  "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: ROOT },
+  "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: ROOT },
+  "bun run soak --minutes 30 --chart docs/pictures/soak.svg": {
+    run: `bun run soak --minutes 0.1 --chart ${join(folder, "soak.svg")}`,
+    cwd: ROOT,
+  },
+  "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: ROOT },
+  "bun docs/generate/tables.ts": {
+    run: `bun docs/generate/tables.ts ${join(folder, "page.md")}`,
+    cwd: ROOT,
+  },
+  "bun run fuzz --inputs 100000": { run: "bun run fuzz --inputs 300", cwd: ROOT },
+  "bun run fuzz --inputs 100000 --seed 7": { run: "bun run fuzz --inputs 300 --seed 7", cwd: ROOT },
+  "bun test/golden/record.ts": {
+    run: `bun test/golden/record.ts ${join(folder, "golden")}`,
+    cwd: ROOT,
+  },
+  "bun test/measure/large.ts": { run: "bun test/measure/large.ts 0", cwd: ROOT },
+  "bun test/measure/egress.ts": { run: "bun test/measure/egress.ts 40 1", cwd: ROOT },
+  "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: ROOT },
+  "bun test/measure/proof.ts": { run: "bun test/measure/proof.ts", cwd: ROOT },
+  "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: ROOT },
+  "bun run bench fanout --receivers 1 --fanout-total 768MiB": {
+    run: "bun run bench fanout --systems fileshare --receivers 1 --fanout-total 2MiB --rounds 1",
+    cwd: ROOT,
+  },
+  "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
+    {
+      run: `bun run bench fanout --systems fileshare-lobby ${SHORT}`,
+      cwd: ROOT,
+    },
+  "bun run bench idle --receivers 5000": {
+    run: "bun run bench idle --systems fileshare --receivers 5 --rounds 1",
+    cwd: ROOT,
+  },
+  "bun run bench fanout --relay ws://127.0.0.1:8000 --receivers 500 --size 64MiB": "together",
+  "bun run bench fanout slow --systems fileshare,nginx --receivers 8,64 --rounds 5 --json result.json --html result.html":
+    {
+      run: `bun run bench fanout slow --systems fileshare ${SHORT} ${FEW_SLOW} --json ${folder}/new.json --html ${folder}/new.html`,
+      cwd: ROOT,
+    },
+  "bun run bench slow --systems fileshare --receivers 54 --slow-slow 8 --slow-rate 1MiB --slow-stopped 2":
+    {
+      run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_SLOW} --slow-rate 1MiB`,
+      cwd: ROOT,
+    },
+  "bun run bench slow --systems fileshare --receivers 500 --slow-slow 0 --slow-stopped 500 --slow-stop-after 1MiB --slow-size 16MiB":
+    { run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_STOPPED}`, cwd: ROOT },
+  "bun run bench attack --rounds 5": {
+    run: `bun run bench attack ${SHORT} --attack-count 20 --attack-seconds 1`,
+    cwd: ROOT,
+  },
+  "bun run bench large --large-log 64MiB --large-size 640MiB": {
+    run: "bun run bench large --large-log 4MiB --large-size 40MiB --rounds 1",
+    cwd: ROOT,
+  },
+  "bun run bench report result.json --html result.html": {
+    run: `bun run bench report ${folder}/result.json --html ${folder}/result.html`,
+    cwd: ROOT,
+  },
+};
+/** Named in the text, and nothing to run. */
+const NOT_OURS = new Set(["bun check", "bun fmt", "bun lint", "bunx fileshare", "bun test FILE"]);
+
+test("every command in the documents is tried here or by CI", async () => {
+  const all = (await Promise.all(pages.map(commandsOf))).flat();
+  const unknown = all.filter((command) => !(command in TRIED) && !NOT_OURS.has(command));
+  expect(unknown).toEqual([]);
+  expect(Object.keys(TRIED).filter((command) => !all.includes(command))).toEqual([]);
+});
+
+test("a test of its own runs the commands of each document that is left out here", async () => {
+  for (const [page, file] of Object.entries(RUN_TOGETHER)) expect(await read(file)).toContain(page);
+});
+
+test("CI runs the two commands that the README begins with", async () => {
+  const ci = await Bun.file(join(ROOT, ".ci/run")).text();
+  for (const [command, how] of Object.entries(TRIED)) {
+    if (how === "ci" && command.startsWith("npx")) expect(ci).toContain(command);
+  }
+});
+
+test("relay, send and recv as the README says, in three terminals", async () => {
+  const content = crypto.getRandomValues(new Uint8Array(50_000));
+  await Bun.write(join(elsewhere, "big.iso"), content);
+  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", ROOT);
+  const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
+  const env = {
+    FILESHARE_RELAY: url,
+    FILESHARE_CODE: "timber-magnet-sunny-cliff-oven-price-script",
+  };
+  await using send = shell("bunx fileshare send big.iso", elsewhere, env);
+  await send.line(/fileshare recv/);
+  const out = join(folder, "out");
+  mkdirSync(out);
+  await using recv = shell(`bunx fileshare recv --yes --out ${out}`, elsewhere, env);
+  expect(await Promise.all([send.exited, recv.exited])).toEqual([0, 0]);
+  expect(await Bun.file(join(out, "big.iso")).bytes()).toEqual(content);
+});
+
+test("a relay with a certificate, and a plain port that leads to it", async () => {
+  const authority = new Authority();
+  const { cert, key } = writeCertificate(folder, authority.issue());
+  const options = `--tls-cert ${cert} --tls-key ${key} --http-port 0`;
+  await using relay = shell(`bun run relay ${options} --host 127.0.0.1 --port 0 --json`, ROOT);
+  const { url, httpPort } = JSON.parse(await relay.line(/listening/)) as Record<string, string>;
+  const page = await fetch(`http://127.0.0.1:${httpPort}/`, { tls: { ca: authority.cert } });
+  expect(page.url).toBe(`${url?.replace("wss", "https")}/`);
+  expect(await page.text()).toContain("fileshare");
+});
+
+test("a relay that is there already is put under load", async () => {
+  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", ROOT);
+  const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
+  await using bench = shell(`bun run bench fanout --relay ${url} ${SHORT}`, ROOT);
+  expect(await bench.line(/^fileshare +2 +2MiB/)).not.toContain("no figures");
+  expect(await bench.exited).toBe(0);
+});
+
+describe("commands of the documents", () => {
+  cpSync(join(ROOT, "docs/reference/protocol.md"), join(folder, "page.md"));
+  writeFileSync(join(folder, "result.json"), JSON.stringify(madeUpResult()));
+  for (const [command, how] of Object.entries(TRIED)) {
+    if (typeof how === "string") continue;
+    test(command, async () => {
+      await using running = shell(how.run, how.cwd);
+      expect(await running.exited).toBe(0);
+    });
+  }
+});

@@ -1,0 +1,242 @@
+/** The command lines of the tutorial and the guides do what the text around them says. */
+import { expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { cleanEnv } from "../../support/clients/pty.ts";
+import { commandLines, read, ROOT } from "../../support/documents.ts";
+import { content } from "../../support/files.ts";
+
+const CODE = "timber-magnet-sunny-cliff-oven-price-script";
+const LIMIT_MS = 60_000;
+
+interface Running {
+  readonly exited: Promise<number>;
+  /** Everything that it printed, once it has ended. */
+  readonly output: Promise<string>;
+  /** Until it prints a line that matches. @throws Error when it ends without one */
+  line(match: RegExp): Promise<string>;
+  interrupt(): void;
+}
+
+/** A person's machine: a relay, a folder and an installed fileshare. */
+class Desk implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "fileshare-guide-"));
+  readonly #relay: Relay;
+  readonly #children: Bun.Subprocess[] = [];
+
+  private constructor(relay: Relay) {
+    this.#relay = relay;
+    const program = join(this.folder, "bin/fileshare");
+    mkdirSync(join(this.folder, "bin"));
+    const main = join(ROOT, "cli/main.ts");
+    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+    chmodSync(program, 0o755);
+  }
+
+  static async open(): Promise<Desk> {
+    return new Desk(await startRelay());
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  file(name: string, bytes: number, seed = 1): void {
+    mkdirSync(join(this.path(name), ".."), { recursive: true });
+    writeFileSync(this.path(name), content(seed, bytes));
+  }
+
+  /** @param machine has a memory of unfinished transfers of its own */
+  run(line: string | undefined, machine = "here"): Running {
+    const child = Bun.spawn(["bash", "-c", line ?? "exit 99"], {
+      cwd: this.folder,
+      env: {
+        ...cleanEnv(),
+        PATH: `${this.path("bin")}:${process.env["PATH"] ?? ""}`,
+        FILESHARE_RELAY: this.#relay.url,
+        FILESHARE_CODE: CODE,
+        XDG_STATE_HOME: this.path(`state of ${machine}`),
+      },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    this.#children.push(child);
+    return running(child, line ?? "");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) child.kill("SIGKILL");
+    await Promise.all(this.#children.map(({ exited }) => exited));
+    await this.#relay.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function running(child: Bun.Subprocess<"ignore", "pipe", "inherit">, name: string): Running {
+  let text = "";
+  let news = Promise.withResolvers<void>();
+  const output = (async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of child.stdout) {
+      text += decoder.decode(bytes, { stream: true });
+      news.resolve();
+      news = Promise.withResolvers<void>();
+    }
+    return text;
+  })();
+  const ended = output.then(() => "ended" as const);
+  return {
+    exited: child.exited,
+    output,
+    interrupt: () => child.kill("SIGINT"),
+    async line(match) {
+      for (;;) {
+        const next = news.promise;
+        const found = text.split("\n").find((each) => match.test(each));
+        if (found !== undefined) return found;
+        if ((await Promise.race([next, ended])) !== "ended") continue;
+        const last = text.split("\n").find((each) => match.test(each));
+        if (last !== undefined) return last;
+        throw new Error(`${name} ended without ${match}:\n${text}`);
+      }
+    },
+  };
+}
+
+const all = (each: readonly Running[]): Promise<number[]> =>
+  Promise.all(each.map(({ exited }) => exited));
+
+test(
+  "the tutorial: two receivers, one of them interrupted",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/tutorial/first-transfer.md"));
+    const [install, relay, make, send, slow, late, ...compare] = lines.map((line) =>
+      line.replace("bunx ", "").replace("300M", "60M"),
+    );
+    expect([install, relay]).toEqual(["bun install", "bun run relay"]);
+    expect(compare).toHaveLength(2);
+    expect(await desk.run(make).exited).toBe(0);
+    const sending = desk.run(send);
+    await sending.line(/^ +fileshare recv /);
+    const first = desk.run(`${slow} --yes --json`, "first");
+    await first.line(/"event":"progress"/);
+    first.interrupt();
+    expect(await first.exited).toBe(130);
+    const again = desk.run(`${slow} --yes --json`, "first");
+    await again.line(/"event":"resumed"/);
+    const second = desk.run(`${late} --yes`, "second");
+    expect(await all([again, second, sending])).toEqual([0, 0, 0]);
+    for (const line of compare) expect(await desk.run(line).exited).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a class: the content waits until all have agreed",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/how-to/send-to-a-class.md"));
+    const [send, recv, ...others] = lines;
+    expect(others).toEqual([]);
+    desk.file("worksheet.pdf", 300_000);
+    const sending = desk.run(send?.replaceAll("30 ", "3 "));
+    const students = [1, 2, 3].map((student) =>
+      desk.run(`${recv} --yes --out ${student}`, `${student}`),
+    );
+    expect(await all([sending, ...students])).toEqual([0, 0, 0, 0]);
+    const sheets = [1, 2, 3].map((student) => readFileSync(desk.path(`${student}/worksheet.pdf`)));
+    for (const sheet of sheets) expect(Buffer.compare(sheet, content(1, 300_000))).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a lab: machines that nobody attends are filled, and brought up to date",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/how-to/fill-a-lab.md"));
+    const [send, fill, update, ...others] = lines;
+    expect(others).toEqual([]);
+    desk.file("images/a.img", 200_000);
+    desk.file("images/b.img", 100_000);
+    const stays = desk.run(send);
+    expect(await desk.run(fill, "lab").exited).toBe(0);
+    stays.interrupt();
+    expect(await stays.exited).toBe(0);
+    desk.file("images/b.img", 120_000, 2);
+    const changed = desk.run(send);
+    const updating = desk.run(`${update} --json`, "lab");
+    expect(await updating.exited).toBe(0);
+    expect(await updating.output).toContain('"event":"skipped","files":1,"bytes":200000');
+    changed.interrupt();
+    expect(await changed.exited).toBe(0);
+    const image = readFileSync(desk.path("images-here/images/b.img"));
+    expect(Buffer.compare(image, content(2, 120_000))).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+test(
+  "unfinished transfers are listed, resumed and forgotten",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/how-to/resume-a-transfer.md"));
+    const [recv, list, resume, forget, ...others] = lines;
+    expect(others).toEqual([]);
+    desk.file("big.iso", 3_000_000);
+    const sending = desk.run("fileshare send big.iso");
+    await sending.line(/^ +fileshare recv /);
+    sending.interrupt();
+    expect(await sending.exited).toBe(130);
+    expect(await desk.run(list).output).toContain("big.iso");
+    const resumed = desk.run(resume);
+    const receiving = desk.run(`${recv} --yes --out inbox`, "there");
+    expect(await all([resumed, receiving])).toEqual([0, 0]);
+    expect(statSync(desk.path("inbox/big.iso")).size).toBe(3_000_000);
+    const other = desk.run("fileshare send big.iso --new");
+    await other.line(/^ +fileshare recv /);
+    other.interrupt();
+    await other.exited;
+    expect(await desk.run(forget).exited).toBe(0);
+    expect(await desk.run(list).output).not.toContain("big.iso");
+  },
+  LIMIT_MS,
+);
+
+test(
+  "scripts: events, pipes and a check",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/how-to/use-in-scripts.md"));
+    const [send, recv, pack, unpack, doctor, ...others] = lines;
+    expect(others).toEqual([]);
+    desk.file("big.iso", 500_000);
+    desk.file("src/a.ts", 10_000);
+    const sending = desk.run(send);
+    await sending.line(/"event":"code"/);
+    mkdirSync(desk.path("inbox"));
+    const receiving = desk.run(`cd inbox && ${recv}`, "there");
+    expect(await all([sending, receiving])).toEqual([0, 0]);
+    await receiving.line(/"event":"saved"/);
+    const packing = desk.run(pack);
+    const unpacking = desk.run(`cd inbox && ${unpack}`, "there");
+    expect(await all([packing, unpacking])).toEqual([0, 0]);
+    expect(existsSync(desk.path("inbox/src/a.ts"))).toBe(true);
+    expect(await desk.run(doctor).exited).toBe(0);
+  },
+  LIMIT_MS,
+);

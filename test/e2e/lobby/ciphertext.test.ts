@@ -1,0 +1,208 @@
+import { expect, test } from "bun:test";
+import { decrypt } from "http_ece";
+
+import {
+  MANIFEST_LENGTH_BYTES,
+  RECORD_SIZE,
+  deriveKeys,
+  manifestLength,
+  toHex,
+  ciphertextPath,
+  capabilityOf,
+  fromHex,
+  type Keys,
+} from "../../../protocol/mod.ts";
+import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { newCode, send, type Running } from "../../support/clients/clients.ts";
+import { makeFile } from "../../support/files.ts";
+import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+
+const MiB = 1024 ** 2;
+const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
+
+/** Where a relay gives the ciphertext of a share of this code. */
+function pathIn(keys: Keys, share: Uint8Array): string {
+  return ciphertextPath(share, capabilityOf(keys, nodePrimitives, share));
+}
+
+/** What is offered in a channel. */
+async function shareIn(url: string, keys: Keys): Promise<Uint8Array> {
+  await using client = await RawClient.greeted(`${url}/ws`, "receiver", keys);
+  const { list } = await client.when("offers", (offers) => offers.list.length > 0);
+  return list[0]!.share;
+}
+
+function plainOf(body: Uint8Array, key: Uint8Array): Uint8Array {
+  const plain = decrypt(Buffer.from(body), { version: "aes128gcm", key: Buffer.from(key) });
+  // Behind the file is the byte that says that it is whole.
+  expect(plain.at(-1)).toBe(0);
+  return plain.subarray(MANIFEST_LENGTH_BYTES + manifestLength(plain), -1);
+}
+
+async function started(sender: Running): Promise<void> {
+  await sender.when("relay", ({ online }) => online);
+}
+
+test.each([0, 1000, 3 * MiB + 5])(
+  "a share of %d bytes is the RFC 8188 body that an independent decoder reads",
+  async (size) => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay({ workers: 2 });
+    const { path, bytes } = makeFile(folder.path, "a.bin", size);
+    const code = newCode();
+    const keys = deriveKeys(code, nodePrimitives);
+    await using sender = send({ relay: `${relay.url}/ws`, code, path });
+    await started(sender);
+    const share = await shareIn(relay.url, keys);
+    const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+    const response = await fetch(url);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-encoding")).toBe("aes128gcm");
+    const body = await response.bytes();
+    expect(Buffer.compare(plainOf(body, keys.content), bytes)).toBe(0);
+
+    const head = await fetch(url, { method: "HEAD" });
+    expect(head.headers.get("content-length")).toBe(body.length.toString());
+    expect(head.headers.get("accept-ranges")).toBe("bytes");
+    // It is nobody's loss that these looked and went away.
+    expect(sender.all("receiver").filter(({ state }) => state === "live")).toEqual([]);
+  },
+);
+
+test("any part of a share can be had, as a resumed download wants it", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const { path } = makeFile(folder.path, "a.bin", 3 * MiB);
+  const code = newCode();
+  const keys = deriveKeys(code, nodePrimitives);
+  await using sender = send({ relay: `${relay.url}/ws`, code, path });
+  await started(sender);
+  const share = await shareIn(relay.url, keys);
+  const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+  const whole = await (await fetch(url)).bytes();
+  const total = whole.length;
+  for (const [range, first, last] of [
+    ["bytes=0-0", 0, 0],
+    ["bytes=5-40", 5, 40],
+    ["bytes=21-21", 21, 21],
+    [`bytes=${RECORD_SIZE}-`, RECORD_SIZE, total - 1],
+    [`bytes=${RECORD_SIZE + 20}-${2 * RECORD_SIZE + 30}`, RECORD_SIZE + 20, 2 * RECORD_SIZE + 30],
+    ["bytes=-100", total - 100, total - 1],
+    [`bytes=100-${10 * total}`, 100, total - 1],
+  ] as const) {
+    const response = await fetch(url, { headers: { range } });
+    expect(response.status).toBe(206);
+    expect(response.headers.get("content-range")).toBe(`bytes ${first}-${last}/${total}`);
+    const part = await response.bytes();
+    expect(Buffer.compare(part, whole.subarray(first, last + 1))).toBe(0);
+  }
+  const beyond = await fetch(url, { headers: { range: `bytes=${total}-` } });
+  expect(beyond.status).toBe(416);
+  expect(beyond.headers.get("content-range")).toBe(`bytes */${total}`);
+  for (const range of ["bytes=9-5", "lines=1-2", "bytes=0-1,5-6", "bytes=-", "bytes=1e3-"]) {
+    const response = await fetch(url, { headers: { range } });
+    expect(response.status).toBe(200);
+    await response.body?.cancel();
+  }
+});
+
+test("what is not there, or is asked for without its capability, is not found", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const { path } = makeFile(folder.path, "a.bin", 1000);
+  const code = newCode();
+  const keys = deriveKeys(code, nodePrimitives);
+  await using sender = send({ relay: `${relay.url}/ws`, code, path });
+  await started(sender);
+  const share = toHex(await shareIn(relay.url, keys));
+  const http = relay.url.replace("ws", "http");
+  const none = "00".repeat(16);
+  const capability = toHex(capabilityOf(keys, nodePrimitives, fromHex(share)!));
+  expect((await fetch(`${http}/c/${share}/${capability}`)).status).toBe(200);
+  expect((await fetch(`${http}/c/${none}/${capability}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${share}/${none}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${share}/${toHex(keys.channel)}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${toHex(keys.channel)}/${share}`)).status).toBe(404);
+  expect((await fetch(`${http}/c/${share}/${none}`, { method: "PUT" })).status).toBe(405);
+  expect((await fetch(`${http}/c/short/${capability}`)).status).toBe(404);
+  // What the sender says of it leads there too.
+  const said = (await sender.when("code")).path;
+  expect(said).toBe(`/c/${share}/${capability}`);
+});
+
+test("fileshare key prints what the decoder needs", async () => {
+  const code = newCode();
+  const keys = deriveKeys(code, nodePrimitives);
+  const run = async (args: string[]): Promise<string> => {
+    const child = Bun.spawn([process.execPath, MAIN, "key", ...args], {
+      env: { ...process.env, FILESHARE_CODE: code },
+      stdin: "ignore",
+      stdout: "pipe",
+    });
+    expect(await child.exited).toBe(0);
+    return child.stdout.text();
+  };
+  const key = Buffer.from(keys.content).toString("base64url");
+  expect(await run([])).toBe(`channel ${toHex(keys.channel)}\nkey     ${key}\n`);
+  expect(JSON.parse(await run(["--json"]))).toEqual({
+    event: "key",
+    channel: toHex(keys.channel),
+    key,
+  });
+  const share = "11".repeat(16);
+  const path = ciphertextPath(fromHex(share)!, capabilityOf(keys, nodePrimitives, fromHex(share)!));
+  expect(await run(["--share", share])).toEndWith(`\npath    ${path}\n`);
+  expect(JSON.parse(await run(["--json", "--share", share]))).toMatchObject({ path });
+});
+
+test("P1 a share with another capability, one that is over and one that never was are all the same", async () => {
+  await using relay = await startRelay({ workers: 2 });
+  const [channel, other] = [randomId(), randomId()];
+  const [there, over] = [rawShare(3), rawShare(3)];
+  await using _sender = await RawClient.serving(`${relay.url}/ws`, other, there);
+  await using ended = await RawClient.serving(`${relay.url}/ws`, channel, over);
+  await using looks = await RawClient.greeted(`${relay.url}/ws`, "receiver", channel);
+  await looks.when("offers", ({ list }) => list.length > 0);
+  ended.send({ t: "end", share: over.offer.share });
+  await looks.when("end");
+  const asked = [
+    [there.offer.share, over.capability],
+    [there.offer.share, randomId()],
+    [over.offer.share, over.capability],
+    [randomId(), there.capability],
+    [randomId(), randomId()],
+  ] as const;
+  for (const method of ["GET", "HEAD"]) {
+    for (const range of [undefined, "bytes=0-9", "bytes=99999999-"]) {
+      const answers = await Promise.all(
+        asked.map(async ([where, share]) => {
+          const url = `${relay.url.replace("ws", "http")}/c/${toHex(where)}/${toHex(share)}`;
+          const headers = range === undefined ? undefined : { range };
+          const answer = await fetch(url, { method, ...(headers && { headers }) });
+          const names = [...answer.headers].filter(([name]) => name !== "date");
+          return JSON.stringify([answer.status, names, await answer.text()]);
+        }),
+      );
+      expect(answers[0]).toStartWith("[404,");
+      expect(new Set(answers).size).toBe(1);
+    }
+  }
+});
+
+test("a share whose sender lets in whom it knows can't be had without a name", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const { path } = makeFile(folder.path, "a.bin", 1000);
+  const code = newCode();
+  const keys = deriveKeys(code, nodePrimitives);
+  await using sender = send({ relay: `${relay.url}/ws`, code, path, ask: true });
+  await started(sender);
+  const share = await shareIn(relay.url, keys);
+  const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+  const response = await fetch(url);
+  expect(response.status).toBe(403);
+  expect(await response.text()).toContain("fileshare recv");
+  expect(sender.all("asks")).toEqual([]);
+});

@@ -1,0 +1,48 @@
+/** Why a relay can't listen, keep its log or read its files: each reason by its own name. */
+import { expect, test } from "bun:test";
+
+import { listenFault } from "../../../relay/system/guard.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { faultOf } from "../../support/disk.ts";
+import { cleanEnv } from "../../support/clients/pty.ts";
+
+const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
+
+test.each([
+  ["EADDRINUSE", "port-in-use"],
+  ["EADDRNOTAVAIL", "cannot-listen"],
+  ["EACCES", "port-not-allowed"],
+  ["EMFILE", "no-descriptors"],
+  ["ENFILE", "no-descriptors"],
+])("%s at listen is %s", (errno, code) => {
+  const fails = (): never => {
+    throw listenFault(`error: no\n code: "${errno}"`, "127.0.0.1:80");
+  };
+  expect(faultOf(fails)).toBe(code);
+});
+
+test.each([
+  ["no-such-host.invalid", "that name leads to no address"],
+  ["::1%lo", "an address with a zone cannot be taken"],
+])("a relay at %s says why it cannot listen there", async (hostname, why) => {
+  for (const options of [{ hostname }, { admin: { hostname, port: 0 } }]) {
+    const said = await startRelay(options).catch(String);
+    expect(said).toContain("The relay cannot listen at that address");
+    expect(said).toContain(why);
+  }
+});
+
+test("a relay that may open no more files says so, and how to raise the limit", async () => {
+  const relay = `exec "${process.execPath}" "${MAIN}" relay --host 127.0.0.1 --port 0 --no-admin --workers 4`;
+  const child = Bun.spawn(["bash", "-c", `ulimit -n 20; ${relay}`], {
+    env: cleanEnv(),
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const said = await child.stderr.text();
+  expect(said).toContain("too many files and sockets open");
+  expect(said).toContain("ulimit -n");
+  expect(said).not.toContain("permission");
+  expect(await child.exited).not.toBe(0);
+});

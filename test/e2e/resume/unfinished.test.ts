@@ -1,0 +1,198 @@
+/** `list`, `resume` and `forget`, as commands of real processes. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+
+import { listEvent } from "../../../cli/job/event-schema.ts";
+import { registerReceive } from "../../../cli/system/state.ts";
+import { parseCode } from "../../../protocol/code/code.ts";
+import { EXIT } from "../../../protocol/wire/faults.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { fileshare } from "../../support/clients/command.ts";
+import { makeFile } from "../../support/files.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv } from "../../support/clients/pty.ts";
+
+const main = join(import.meta.dir, "../../../cli/main.ts");
+const MiB = 1024 * 1024;
+let folder: ReturnType<typeof temporaryFolder>;
+let env: Record<string, string>;
+const before = process.env["XDG_STATE_HOME"];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  env = { ...cleanEnv(), XDG_STATE_HOME: join(folder.path, "state"), NO_COLOR: "1" };
+  process.env["XDG_STATE_HOME"] = env["XDG_STATE_HOME"];
+});
+
+afterEach(() => {
+  folder[Symbol.dispose]();
+  process.env["XDG_STATE_HOME"] = before;
+});
+
+interface Ran {
+  readonly out: string;
+  readonly err: string;
+  readonly exitCode: number;
+}
+
+async function run(...args: string[]): Promise<Ran> {
+  const child = Bun.spawn([process.execPath, main, ...args], {
+    env,
+    cwd: folder.path,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { out, err, exitCode: await child.exited };
+}
+
+async function listed(): Promise<v.InferOutput<typeof listEvent>[]> {
+  const { out } = await run("list", "--json");
+  return out
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => v.parse(listEvent, JSON.parse(line)));
+}
+
+test("a send that was killed is listed, and resume goes on with it from any folder", async () => {
+  await using relay = await startRelay();
+  const file = makeFile(folder.path, "a b.bin", 3 * MiB);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  await using sender = fileshare(["send", file.path, "--relay", relay.url], env);
+  const begun = await sender.events(({ event }) => event === "relay");
+  expect(begun).toBeDefined();
+  const [item] = await listed();
+  expect(item).toMatchObject({
+    number: 1,
+    kind: "send",
+    name: "a b.bin",
+    bytes: 3 * MiB,
+    running: true,
+  });
+  expect(await run("resume")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await run("forget", "1")).toMatchObject({ exitCode: EXIT.failed });
+  sender.kill("SIGKILL");
+  await sender.exited;
+  expect(await listed()).toEqual([{ ...item!, running: false }]);
+  const { out: table } = await run("list");
+  expect(table).toMatch(
+    /^1 {2}send a b\.bin \(3 MiB\): 0 % uploaded, begun .* ago\n {3}code [a-z-]+\n$/,
+  );
+
+  const resumed = run("resume", item!.share.slice(0, 6));
+  const { code } = item!;
+  await using receiver = fileshare(["recv", "--yes", "--out", out, "--relay", relay.url], {
+    ...env,
+    FILESHARE_CODE: code,
+  });
+  await receiver.events();
+  expect(await receiver.exited).toBe(EXIT.done);
+  const ended = await resumed;
+  expect(ended).toMatchObject({ exitCode: EXIT.done, err: "" });
+  expect(ended.out).toContain(`Code: ${code}`);
+  expect(readFileSync(join(out, "a b.bin"))).toEqual(Buffer.from(file.bytes));
+  expect(await run("list")).toEqual({
+    out: "",
+    err: "Nothing is unfinished\n",
+    exitCode: EXIT.done,
+  });
+});
+
+test("resume says what changed, and offers it anew under the same code", async () => {
+  await using relay = await startRelay();
+  const file = makeFile(folder.path, "a.bin", MiB);
+  const args = ["send", file.path, "--relay", relay.url];
+  await using sender = fileshare(args, env);
+  await sender.events(({ event }) => event === "relay");
+  sender.kill("SIGKILL");
+  await sender.exited;
+  const [first] = await listed();
+  appendFileSync(file.path, "x");
+  // To nobody, so it ends when it is told to.
+  const child = Bun.spawn([process.execPath, main, "resume"], {
+    env,
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  let text = "";
+  let told = false;
+  const decoder = new TextDecoder();
+  for await (const bytes of child.stdout) {
+    text += decoder.decode(bytes, { stream: true });
+    if (!told && text.includes("By the relay")) {
+      told = true;
+      child.kill("SIGINT");
+    }
+  }
+  expect(await child.exited).toBe(EXIT.interrupted);
+  expect(text).toContain(
+    "Changed since it was sent before, so it is offered anew:\n  a.bin: another size\n",
+  );
+  expect(text).toContain("To go on with the same code: fileshare resume\n");
+  const [second] = await listed();
+  expect(text).toContain(`Code: ${second!.code}`);
+  expect(second!.code).toBe(first!.code);
+  expect(second!.share).not.toBe(first!.share);
+});
+
+test("forget removes one or all, and with them every code", async () => {
+  await using relay = await startRelay();
+  const { path } = makeFile(folder.path, "a.bin", 10);
+  await using sender = fileshare(["send", path, "--relay", relay.url], env);
+  await sender.events(({ event }) => event === "relay");
+  sender.kill("SIGKILL");
+  await sender.exited;
+  const code = parseCode("timber-magnet-sunny-cliff-oven-price-script");
+  const again = { cwd: folder.path, words: ["recv", "--yes"] };
+  const more = { code, relay: relay.url, again, out: folder.path, bytes: 5 };
+  registerReceive({ share: "0".repeat(32), name: "\u001b[2Jx", ...more });
+  registerReceive({ share: "1".repeat(32), name: "y", ...more });
+  expect(await listed()).toHaveLength(3);
+  expect((await run("list")).out).toContain("receive \\u{1b}[2Jx (5 B)");
+  expect(await run("resume")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await run("forget", "0000")).toMatchObject({
+    out: "Forgot 1 share\n",
+    exitCode: EXIT.done,
+  });
+  expect(await run("forget")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await run("forget", "7")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await run("forget", "--all")).toMatchObject({
+    out: "Forgot 2 shares\n",
+    exitCode: EXIT.done,
+  });
+  expect(await listed()).toEqual([]);
+  const state = join(env["XDG_STATE_HOME"]!, "fileshare");
+  expect(statSync(state).mode & 0o777).toBe(0o700);
+  const grep = Bun.spawnSync(["grep", "-rlE", "code|proof", state]);
+  expect(grep.stdout.toString()).toBe("");
+});
+
+test("resume of a receive runs its command again where it was given", async () => {
+  await using relay = await startRelay();
+  const file = makeFile(folder.path, "a.bin", 10);
+  const code = parseCode("timber-magnet-sunny-cliff-oven-price-script");
+  const out = join(folder.path, "there");
+  mkdirSync(out);
+  const again = { cwd: out, words: ["recv", "--yes", "--json"] };
+  registerReceive({
+    share: "0".repeat(32),
+    name: "a",
+    code,
+    relay: relay.url,
+    again,
+    out,
+    bytes: 10,
+  });
+  const resumed = run("resume");
+  await using sender = fileshare(["send", file.path, "--relay", relay.url], {
+    ...env,
+    FILESHARE_CODE: code,
+  });
+  await sender.events();
+  expect(await resumed).toMatchObject({ exitCode: EXIT.done, err: "" });
+  expect(readFileSync(join(out, "a.bin"))).toEqual(Buffer.from(file.bytes));
+});

@@ -1,0 +1,172 @@
+/** What a sender does with its code besides printing it, and --quiet. */
+import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import decodeImage from "qr/decode.js";
+
+import { clipboardTools, copy, osc52 } from "../../../cli/screen/clipboard.ts";
+import { qrLines } from "../../../cli/screen/qr-code.ts";
+import { webLink } from "../../../cli/connection/relay-address.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { makeFile } from "../../support/files.ts";
+import { bytesOf, temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+
+const main = join(import.meta.dir, "../../../cli/main.ts");
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
+/** Pixels of each module, as a camera sees several. */
+const SCALE = 4;
+
+/** What a camera reads from lines of half blocks on a dark terminal; colours turn them light. */
+function scan(lines: readonly string[]): string {
+  const rows = lines.flatMap((line) => {
+    const dark = line.includes("\u001B");
+    const cells = Bun.stripANSI(line).split("");
+    const half = (drawn: string): boolean[] => cells.map((cell) => drawn.includes(cell) === dark);
+    return [half("▀█"), half("▄█")];
+  });
+  const size = Math.min(rows.length, rows[0]?.length ?? 0);
+  const width = size * SCALE;
+  const data = new Uint8Array(width * width * 4);
+  for (let i = 0; i < width * width; i++) {
+    const dark = rows[Math.floor(i / width / SCALE)]?.[Math.floor((i % width) / SCALE)];
+    data.fill(dark === true ? 0 : 255, i * 4, i * 4 + 4);
+  }
+  return decodeImage({ width, height: width, data });
+}
+
+describe("the QR code", () => {
+  const link = webLink("wss://relay.example/base/ws", CODE);
+
+  test("holds the link, with the code where no server sees it", () => {
+    expect(link).toBe(`https://relay.example/base/#${CODE}`);
+    expect(webLink("ws://127.0.0.1:8000/ws", CODE)).toBe(`http://127.0.0.1:8000/#${CODE}`);
+  });
+
+  test.each([true, false])("can be read from the screen, with colours: %p", (color) => {
+    const lines = qrLines(link, color);
+    expect(scan(lines)).toBe(link);
+    expect(lines.length).toBeLessThan(24);
+  });
+
+  test("is drawn where there is room, and else only named", async () => {
+    const args = ["send", main, "--qr", "--code", CODE, "--relay", "ws://127.0.0.1:1"];
+    for (const columns of [80, 30]) {
+      await using pty = openPty([...args, "--connect-timeout", "0.1"], { columns, rows: 40 });
+      expect(await pty.exited).toBe(1);
+      const drawn = pty.grid().filter((line) => /[▀▄█]/.test(line));
+      expect(drawn.length > 0).toBe(columns === 80);
+      expect(pty.grid().join("")).toMatch(new RegExp(`http://\\S+:1/#${CODE}`));
+      if (columns === 30) expect(pty.grid().join("\n")).toContain("The QR code needs");
+    }
+  });
+});
+
+describe("--copy", () => {
+  /** A clipboard tool that keeps what it gets in `copied`, or fails. */
+  function tool(folder: string, name: string, script = `cat > '${folder}/copied'`): void {
+    writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+
+  test("uses the tool of the screen that there is", () => {
+    expect(clipboardTools({}, "darwin")).toEqual([["pbcopy"]]);
+    expect(clipboardTools({}, "linux")).toEqual([]);
+    const both = clipboardTools({ WAYLAND_DISPLAY: "wayland-0", DISPLAY: ":0" }, "linux");
+    expect(both.map(([name]) => name)).toEqual(["wl-copy", "xclip", "xsel"]);
+    expect(clipboardTools({ DISPLAY: ":0", SSH_CONNECTION: "1" }, "linux")).toEqual([]);
+  });
+
+  test("takes the next one when a tool fails, and then the terminal", async () => {
+    using folder = temporaryFolder();
+    const PATH = `${folder.path}:${process.env["PATH"] ?? ""}`;
+    const env = { DISPLAY: ":0", PATH };
+    let sequence = "";
+    const terminal = (text: string): void => void (sequence += text);
+    tool(folder.path, "xclip", "exit 1");
+    tool(folder.path, "xsel");
+    expect(await copy(CODE, { env, platform: "linux", terminal })).toBe("tool");
+    expect(Buffer.from(bytesOf(join(folder.path, "copied"))).toString()).toBe(CODE);
+    tool(folder.path, "xsel", "exit 1");
+    expect(await copy(CODE, { env, platform: "linux", terminal })).toBe("terminal");
+    expect(sequence).toBe(osc52(CODE));
+    expect(await copy(CODE, { env, platform: "linux", terminal: undefined })).toBeUndefined();
+    const dumb = { ...env, TERM: "dumb" };
+    expect(await copy(CODE, { env: dumb, platform: "linux", terminal })).toBeUndefined();
+  });
+
+  test("in a terminal gives the code to it, and to a pipe writes no sequence", async () => {
+    const args = ["send", main, "--copy", "--code", CODE, "--relay", "ws://127.0.0.1:1"];
+    const all = [...args, "--connect-timeout", "0.1"];
+    const env = { DISPLAY: "", WAYLAND_DISPLAY: "" };
+    await using pty = openPty(all, { env });
+    await pty.exited;
+    expect(pty.raw).toContain(osc52(CODE));
+    expect(pty.grid().join("\n")).toContain("The code was given to the terminal for its clipboard");
+    const child = Bun.spawn([process.execPath, main, ...all], {
+      env: { ...cleanEnv(), ...env },
+      stderr: "ignore",
+    });
+    const out = await child.stdout.text();
+    expect(out).toContain("There is no clipboard here for the code");
+    expect(out).not.toContain("\u001B");
+  });
+});
+
+describe("--quiet", () => {
+  async function run(args: readonly string[], env: Record<string, string> = {}) {
+    const child = Bun.spawn([process.execPath, main, ...args, "--quiet"], {
+      env: { ...cleanEnv(), ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [exitCode, out, err] = await Promise.all([
+      child.exited,
+      child.stdout.text(),
+      child.stderr.text(),
+    ]);
+    return { exitCode, out, err };
+  }
+
+  test("a sender prints its code, and a receiver nothing", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const { path, bytes } = makeFile(folder.path, "a.bin", 100_000);
+    const out = join(folder.path, "out");
+    mkdirSync(out);
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+    const both = await Promise.all([
+      run(["send", path, "--qr"], env),
+      run(["recv", "--yes", "--out", out], env),
+    ]);
+    expect(both).toEqual([
+      { exitCode: 0, out: `${CODE}\n`, err: "" },
+      { exitCode: 0, out: "", err: "" },
+    ]);
+    expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+  });
+
+  test("what goes wrong is told on stderr", async () => {
+    const args = ["recv", "--yes", CODE, "--relay", "ws://127.0.0.1:1", "--connect-timeout", "0.1"];
+    const { exitCode, out, err } = await run(args);
+    expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
+    expect(err).toMatch(/^Error: The relay cannot be reached: .*\n$/);
+  });
+
+  test("questions are asked all the same", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const { path } = makeFile(folder.path, "a.bin", 10);
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+    const sender = run(["send", path], env);
+    const out = join(folder.path, "out");
+    mkdirSync(out);
+    await using pty = openPty(["recv", "--quiet", "--out", out], { env });
+    await pty.shows("Take it? (Y/n)");
+    expect(pty.grid()[0]).toBe("Offered: 1 file, 10 B");
+    pty.type("y\n");
+    expect(await pty.exited).toBe(0);
+    expect((await sender).exitCode).toBe(0);
+  });
+});

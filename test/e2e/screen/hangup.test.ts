@@ -1,0 +1,66 @@
+/** A terminal that is closed interrupts what runs in it, and what is not through can go on. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { unfinished } from "../../../cli/commands/unfinished.ts";
+import { EXIT } from "../../../protocol/wire/faults.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { makeFile } from "../../support/files.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+
+const main = join(import.meta.dir, "../../../cli/main.ts");
+
+test("a sender and a receiver end with their own code, and the send is kept", async () => {
+  using folder = temporaryFolder();
+  await using relay = await startRelay();
+  const file = makeFile(folder.path, "a.bin", 1000);
+  const state = join(folder.path, "state");
+  const env = {
+    FILESHARE_RELAY: relay.url,
+    FILESHARE_CODE: "candy-ketchup-harbor-tilt-useful-drip-subject",
+    XDG_STATE_HOME: state,
+  };
+  await using sender = openPty(["send", file.path], { env });
+  await sender.shows("By the relay");
+  sender.hangUp();
+  expect(await sender.exited).toBe(EXIT.hungUp);
+  const before = process.env["XDG_STATE_HOME"];
+  process.env["XDG_STATE_HOME"] = state;
+  try {
+    expect(unfinished()).toMatchObject([{ kind: "send", kept: { running: false } }]);
+  } finally {
+    process.env["XDG_STATE_HOME"] = before;
+  }
+  await using receiver = openPty(["recv", "--yes", "--out", folder.path], { env });
+  await receiver.shows("By the relay");
+  receiver.hangUp();
+  expect(await receiver.exited).toBe(EXIT.hungUp);
+});
+
+test("under nohup it goes on", async () => {
+  await using relay = await startRelay();
+  const words = [process.execPath, main, "recv", "--yes", "--out", "/tmp"];
+  const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$@"`, "sh", ...words], {
+    env: {
+      ...cleanEnv(),
+      FILESHARE_RELAY: relay.url,
+      FILESHARE_CODE: "candy-ketchup-harbor-tilt-useful-drip-subject",
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  let said = "";
+  while (!said.includes("By the relay")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    said += decoder.decode(value, { stream: true });
+  }
+  child.kill("SIGHUP");
+  // A signal that comes after it and is heeded ends it as it says.
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(EXIT.interrupted);
+});

@@ -1,0 +1,151 @@
+/** Outputs that are closed, full, broken, tiny or dumb: transfers go on, and no garbage shows. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { startRelay } from "../../../relay/mod.ts";
+import { makeFile } from "../../support/files.ts";
+import { bytesOf, temporaryFolder } from "../../support/disk.ts";
+import { cleanEnv, openPty, type Pty } from "../../support/clients/pty.ts";
+
+const main = join(import.meta.dir, "../../../cli/main.ts");
+const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
+const MiB = 1024 * 1024;
+const ESCAPE = "\u001B";
+/** What screens and prompts write besides text: colours, the cursor, erasing, and three modes. */
+const OWN_SEQUENCES = /\p{Cc}\[(?:[\d;]*m|\d*[ABGJK]|\?(?:7|25|2026)[hl])/gu;
+
+const relay = await startRelay();
+afterAll(() => relay.stop());
+const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+
+/** A file to send, and a folder to receive into. */
+function prepared(name = "a.bin", size = 3 * MiB) {
+  const folder = temporaryFolder();
+  const { path, bytes } = makeFile(folder.path, name, size);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  return {
+    path,
+    out,
+    arrived: () => {
+      expect(readdirSync(out)).toEqual([name]);
+      expect(bytesOf(join(out, name))).toEqual(bytes);
+    },
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+/** The command line with something after it, as a shell runs it. */
+async function inShell(args: readonly string[], after: string, own: Record<string, string>) {
+  const child = Bun.spawn(["sh", "-c", `"$@" ${after}`, "sh", process.execPath, main, ...args], {
+    env: { ...cleanEnv(), ...own },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [exitCode, err] = await Promise.all([child.exited, child.stderr.text()]);
+  return { exitCode, err };
+}
+
+describe("a transfer goes on, and the file arrives, where the output is", () => {
+  const outputs = [
+    ["closed", ">&-"],
+    ["closed, with all the others", ">&- 2>&- <&-"],
+    ["full", ">/dev/full"],
+    ["full, with the one for errors", ">/dev/full 2>&1"],
+    ["a pipe that nobody reads", "| true"],
+    ["a pipe of which one line is read", "| head -n 1"],
+    ["JSON for nobody", "--json | true"],
+    ["JSON, closed", "--json >&-"],
+  ] as const;
+
+  test.each(outputs)("%s", async (_, after) => {
+    using files = prepared();
+    const code = `${CODE}-${outputs.findIndex(([, one]) => one === after)}`;
+    const own = { ...env, FILESHARE_CODE: code };
+    const ran = await Promise.all([
+      inShell(["send", files.path], after, own),
+      inShell(["recv", "--yes", "--out", files.out], after, own),
+    ]);
+    const fine = { exitCode: 0, err: "" };
+    expect(ran).toEqual([fine, fine]);
+    files.arrived();
+  });
+});
+
+/** Both sides in terminals of that kind, the receiver at a pace at which one sees something. */
+function both(files: ReturnType<typeof prepared>, columns: number, TERM: string): [Pty, Pty] {
+  const options = { columns, rows: 30, env: { ...env, TERM } };
+  const sender = openPty(["send", files.path], options);
+  const recv = ["recv", "--out", files.out, "--limit", "2MiB", "--name", "アンナ 安娜"];
+  return [sender, openPty(recv, options)];
+}
+
+test.each([20, 40])("a terminal of %d columns has no line broken by us", async (columns) => {
+  using files = prepared();
+  const pair = both(files, columns, "xterm-256color");
+  await using sender = pair[0];
+  await using receiver = pair[1];
+  await receiver.shows("(Y/n)");
+  receiver.type("y\n");
+  await sender.shows(/^アン.* [1-9]\d? %/m);
+  const drawn = sender.grid().filter((line) => /^(?:Upload|アン)/.test(line));
+  expect(drawn).toHaveLength(2);
+  for (const line of drawn) expect(Bun.stringWidth(line)).toBeLessThan(columns);
+  expect(await Promise.all([sender.exited, receiver.exited])).toEqual([0, 0]);
+  files.arrived();
+  for (const pty of [sender, receiver]) {
+    expect(pty.raw.replaceAll(OWN_SEQUENCES, "")).not.toContain(ESCAPE);
+    // The drawn lines are gone, or came to an end.
+    expect(pty.grid().join("")).toContain("Done: ");
+    expect(pty.raw.lastIndexOf("\u001B[?25h")).toBeGreaterThan(pty.raw.lastIndexOf("\u001B[?25l"));
+  }
+  expect(sender.grid().filter((line) => line.startsWith("Upload"))).toHaveLength(1);
+});
+
+test("TERM=dumb gets lines without a single sequence, and questions too", async () => {
+  using files = prepared();
+  const pair = both(files, 80, "dumb");
+  await using sender = pair[0];
+  await using receiver = pair[1];
+  await receiver.shows("(Y/n)");
+  receiver.type("y\n");
+  expect(await Promise.all([sender.exited, receiver.exited])).toEqual([0, 0]);
+  files.arrived();
+  for (const pty of [sender, receiver]) expect(pty.raw).not.toContain(ESCAPE);
+  expect(sender.grid().join("\n")).toContain("アンナ 安娜: done, 100 %");
+});
+
+test("wide characters and emoji keep the columns, and nothing of them is left behind", async () => {
+  const name = "文件 📁 한글 👩‍👩‍👧 é.bin";
+  using files = prepared(name);
+  const pair = both(files, 60, "xterm-256color");
+  await using sender = pair[0];
+  await using receiver = pair[1];
+  await receiver.shows("(Y/n)");
+  receiver.type("y\n");
+  await sender.shows(/アンナ 安娜 +receiving +\d+ %/);
+  await receiver.shows(/^文件.*[█░] +\d+ %/m);
+  expect(await Promise.all([sender.exited, receiver.exited])).toEqual([0, 0]);
+  files.arrived();
+  expect(receiver.grid().filter((line) => /[█░]/.test(line))).toEqual([]);
+  expect(sender.grid().filter((line) => line.startsWith("アンナ"))).toHaveLength(1);
+});
+
+test("a terminal that goes away ends the command, and the next run goes on", async () => {
+  using files = prepared("a.bin", 6 * MiB);
+  const own = { ...env, FILESHARE_CODE: `${CODE}-9` };
+  await using sender = openPty(["send", files.path], { env: own });
+  const args = ["recv", "--yes", "--out", files.out];
+  {
+    await using receiver = openPty([...args, "--limit", "2MiB"], { env: own });
+    await receiver.shows(/ [1-9]\d? %/);
+    receiver.hangUp();
+    expect(await receiver.exited).not.toBe(0);
+  }
+  await using again = openPty(args, { env: own });
+  await again.shows("Going on at");
+  expect(await Promise.all([sender.exited, again.exited])).toEqual([0, 0]);
+  files.arrived();
+});

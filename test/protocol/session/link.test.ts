@@ -1,0 +1,130 @@
+import { describe, expect, test } from "bun:test";
+import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "../../../protocol/wire/limits.ts";
+import { Link } from "../../../protocol/session/link.ts";
+import { PROTOCOL_VERSION } from "../../../protocol/wire/version.ts";
+import { faultOf } from "../../support/faults.ts";
+
+const WELCOME = { v: PROTOCOL_VERSION };
+
+/** Jitter always at its upper end, nearly. */
+const late = (): number => 1 - 2 ** -20;
+
+function newLink(giveUpAfterMs?: number, random = (): number => 0): Link {
+  return new Link({ giveUpAfterMs, random }, 0);
+}
+
+test("a link connects, greets and is online", () => {
+  const link = newLink();
+  expect(link.tick(0)).toBe("connect");
+  expect(link.tick(1)).toBe("nothing");
+  expect(link.opened(2)).toBe("nothing");
+  link.challenged();
+  expect(link.online).toBe(false);
+  link.welcomed(WELCOME);
+  expect(link.online).toBe(true);
+  expect(link.tick(10 * CONNECT_MS)).toBe("nothing");
+});
+
+test("a relay that speaks out of turn breaks the protocol", () => {
+  const link = newLink();
+  link.tick(0);
+  faultOf(() => link.challenged(), "bad-message");
+  link.opened(0);
+  faultOf(() => link.welcomed(WELCOME), "bad-message");
+  link.challenged();
+  faultOf(() => link.challenged(), "bad-message");
+  link.welcomed(WELCOME);
+  faultOf(() => link.challenged(), "bad-message");
+  faultOf(() => link.welcomed(WELCOME), "bad-message");
+});
+
+test("a relay that says when to come again is not asked before", () => {
+  const link = newLink();
+  link.tick(0);
+  link.lost("too-many", 10, 60_000);
+  expect(link.tick(10 + BACKOFF_MAX_MS)).toBe("nothing");
+  expect(link.tick(60_009)).toBe("nothing");
+  expect(link.tick(60_010)).toBe("connect");
+});
+
+test("a socket that opens when nobody waits for it any more is closed", () => {
+  const link = newLink();
+  expect(link.opened(0)).toBe("disconnect");
+});
+
+test.each([
+  { at: "connecting", fault: "relay-unreachable" },
+  { at: "greeting", fault: "not-a-relay" },
+  { at: "proving", fault: "not-a-relay" },
+] as const)("T18 $at for too long times out", ({ at, fault }) => {
+  const link = newLink();
+  link.tick(0);
+  if (at !== "connecting") link.opened(0);
+  if (at === "proving") link.challenged();
+  expect(link.tick(CONNECT_MS - 1)).toBe("nothing");
+  expect(link.tick(CONNECT_MS)).toBe("timed-out");
+  expect(link.timeoutFault).toBe(fault);
+});
+
+test.each([
+  { jitter: "least", random: () => 0, part: 0.5 },
+  { jitter: "most", random: late, part: 1 },
+])("waits double up to a bound, at $jitter jitter", ({ random, part }) => {
+  const link = newLink(undefined, random);
+  let now = 0;
+  const waits = Array.from({ length: 7 }, () => {
+    expect(link.tick(now)).toBe("connect");
+    const lostAt = now;
+    link.lost("relay-unreachable", lostAt);
+    while (link.state.at === "offline" && now < link.state.retryAt) now++;
+    return now - lostAt;
+  });
+  const due = [200, 400, 800, 1600, 3200, BACKOFF_MAX_MS, BACKOFF_MAX_MS];
+  expect(waits).toEqual(due.map((wait) => wait * part));
+});
+
+test("only the first failure and the loss of a line that was up are news", () => {
+  const link = newLink();
+  link.tick(0);
+  expect(link.lost("relay-unreachable", 0)).toBe(true);
+  link.tick(1000);
+  expect(link.lost("relay-unreachable", 1000)).toBe(false);
+  link.tick(9000);
+  link.opened(9000);
+  link.challenged();
+  link.welcomed(WELCOME);
+  expect(link.lost("connection-lost", 9500)).toBe(true);
+  expect(link.tick(9500 + BACKOFF_FIRST_MS / 2)).toBe("connect");
+});
+
+describe("patience", () => {
+  test("ends with the last fault when no welcome came in time", () => {
+    const link = newLink(3000);
+    link.tick(0);
+    link.lost("relay-unreachable", 0);
+    expect(link.tick(200)).toBe("connect");
+    expect(link.tick(2999)).toBe("nothing");
+    expect(link.tick(3000)).toBe("timed-out");
+    faultOf(() => link.lost("relay-unreachable", 3000), "relay-unreachable");
+  });
+
+  test("ends at once when trying again can't help", () => {
+    const link = newLink(3000);
+    link.tick(0);
+    faultOf(() => link.lost("not-a-relay", 1), "not-a-relay");
+  });
+
+  test("has no end once there was a welcome, nor where none is asked for", () => {
+    const welcomed = newLink(3000);
+    welcomed.tick(0);
+    welcomed.opened(0);
+    welcomed.challenged();
+    welcomed.welcomed(WELCOME);
+    const lobby = newLink();
+    lobby.tick(0);
+    for (const link of [welcomed, lobby]) {
+      link.lost("not-a-relay", 1);
+      expect(link.tick(1_000_000)).toBe("connect");
+    }
+  });
+});

@@ -1,0 +1,259 @@
+/** Clients at the doors for HTTP and the original app that are there and do nothing: T1, T11 of the hostile inputs. */
+import { describe, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+
+import { type RelayLimitName } from "../../../protocol/mod.ts";
+import { StallTimer } from "../../../relay/lobby/download-stall.ts";
+import type { Relay } from "../../../relay/mod.ts";
+import { content } from "../../support/files.ts";
+import { limitedRelay } from "../../support/relay/limited.ts";
+import { RawClient, randomId, rawShare, pathOf } from "../../support/relay/raw-client.ts";
+import { RawSocket } from "../../support/relay/raw-socket.ts";
+import { OriginalSender } from "../../support/relay/original-clients.ts";
+
+const MiB = 2 ** 20;
+/** Enough for a client that has its name ready, on a machine that is busy. */
+const HELLO_MS = 2000;
+/** More than the kernel takes for who reads nothing. */
+const BYTES = content(3, 48 * MiB);
+
+function http({ url }: Relay): string {
+  return url.replace("ws", "http");
+}
+
+/** Asks, and reads nothing before it is told to. */
+class StillReader implements Disposable {
+  /** What it was given when its line ended, and how that was. */
+  readonly ended: Promise<{ bytes: Buffer; code: string | undefined }>;
+  readonly #socket: Socket;
+
+  constructor({ port }: Relay, path: string) {
+    const socket = connect(port, "127.0.0.1");
+    this.#socket = socket;
+    const parts: Buffer[] = [];
+    let code: string | undefined;
+    socket.on("data", (bytes: Buffer) => parts.push(bytes));
+    socket.on("error", (error: NodeJS.ErrnoException) => (code = error.code));
+    this.ended = new Promise((resolve) => {
+      socket.on("close", () => resolve({ bytes: Buffer.concat(parts), code }));
+    });
+    socket.pause();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+  }
+
+  read(): void {
+    this.#socket.resume();
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Of a file that is larger than what kernels and the relay hold. */
+class Upload implements AsyncDisposable {
+  readonly #aborted = new AbortController();
+  readonly #response: Promise<Response>;
+
+  constructor(relay: Relay) {
+    const { signal } = this.#aborted;
+    this.#response = fetch(`${http(relay)}/lobby/x`, { method: "PUT", body: BYTES, signal });
+  }
+
+  /** Reads its lines up to this. */
+  async says(words: string): Promise<void> {
+    const { body } = await this.#response;
+    let said = "";
+    for await (const text of body!.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      if (said.includes(words)) return;
+    }
+    throw new Error(`it ended without that: ${said}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#aborted.abort();
+    await this.#response.catch(() => undefined);
+  }
+}
+
+async function counted(relay: Relay, name: RelayLimitName): Promise<void> {
+  while (relay.refusals[name] === 0) await Bun.sleep(1);
+}
+
+async function nobodyLeft({ port }: Relay, from: string): Promise<void> {
+  // As soon as there is room for one more.
+  for (;;) {
+    const { status } = await fetch(`http://127.0.0.1:${port}/lobby/none`, {
+      method: "HEAD",
+      headers: { "x-forwarded-for": from },
+    });
+    if (status === 404) return;
+  }
+}
+
+describe("T1 a download that is not read", () => {
+  test.each([
+    ["T1 of the lobby", "/lobby"],
+    ["T11 of a file by its name", "/lobby/some.bin"],
+  ])("%s is cut, counted, and holds up nobody else", async (_, path) => {
+    await using relay = await limitedRelay({ "unread-timeout": 1500 });
+    using still = new StillReader(relay, path);
+    const healthy = fetch(`${http(relay)}${path}`).then((response) => response.bytes());
+    const sent = await fetch(`${http(relay)}/lobby/some.bin?receivers=2`, {
+      method: "PUT",
+      body: BYTES,
+    });
+    expect(Buffer.compare(await healthy, BYTES)).toBe(0);
+    expect(await sent.text()).toContain("sent: to 1 receiver that can't say that it saved it");
+    still.read();
+    const { bytes } = await still.ended;
+    expect(bytes.length).toBeLessThan(BYTES.length);
+    // The end of a body in chunks.
+    expect(bytes.toString("latin1").endsWith("0\r\n\r\n")).toBe(false);
+    expect(relay.refusals["unread-timeout"]).toBe(1);
+  });
+
+  test("T1 of the ciphertext of a share is cut with a reset", async () => {
+    await using relay = await limitedRelay({ "unread-timeout": 1500, "max-sockets": 2 });
+    const channel = randomId();
+    const share = rawShare(48, 900_000);
+    await using sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+    using still = new StillReader(relay, pathOf(share));
+    await counted(relay, "unread-timeout");
+    await nobodyLeft(relay, "192.0.2.1");
+    expect(sender.socket.readyState).toBe(WebSocket.OPEN);
+    still.read();
+    const { bytes, code } = await still.ended;
+    expect(bytes.length).toBeLessThan(48 * 900_000);
+    if (process.platform === "linux") expect(code).toBe("ECONNRESET");
+    expect(relay.refusals["unread-timeout"]).toBe(1);
+  });
+
+  test("T1 of the only one of a share is cut too, and its sender told", async () => {
+    await using relay = await limitedRelay({ "unread-timeout": 1500 });
+    using still = new StillReader(relay, "/lobby");
+    await using upload = new Upload(relay);
+    await upload.says("went away");
+    still.read();
+    expect((await still.ended).bytes.length).toBeLessThan(BYTES.length);
+    expect(relay.refusals["unread-timeout"]).toBe(1);
+  });
+});
+
+test("T11 a receiver of the original app that says it is there and reads nothing is cut", async () => {
+  await using relay = await limitedRelay({ "unread-timeout": 1500 });
+  const socket = new WebSocket(`${relay.url}/receiver`);
+  await new Promise((resolve) => socket.addEventListener("open", resolve));
+  const closed = new Promise((resolve) => socket.addEventListener("close", resolve));
+  socket.pause();
+  const alive = setInterval(() => socket.send("alive"), 100);
+  await using upload = new Upload(relay);
+  await upload.says("went away");
+  clearInterval(alive);
+  socket.resume();
+  await closed;
+  expect(relay.refusals["unread-timeout"]).toBe(1);
+});
+
+describe("who waits, or is slow,", () => {
+  test("T11 takes a piece now and then, and is not late", () => {
+    const unread = new StallTimer();
+    expect(unread.isLate({ isFull: true, taken: 0 }, 100, 0)).toBe(false);
+    expect(unread.isLate({ isFull: true, taken: 0 }, 100, 99)).toBe(false);
+    expect(unread.isLate({ isFull: true, taken: 1 }, 100, 150)).toBe(false);
+    expect(unread.isLate({ isFull: true, taken: 1 }, 100, 249)).toBe(false);
+    expect(unread.isLate({ isFull: true, taken: 1 }, 100, 250)).toBe(true);
+  });
+
+  test("T1 waits for a sender, and is not late", () => {
+    const unread = new StallTimer();
+    for (const now of [0, 1000, 1e9]) {
+      expect(unread.isLate({ isFull: false, taken: 3 }, 100, now)).toBe(false);
+    }
+    expect(unread.isLate({ isFull: true, taken: 3 }, 100, 1e9 + 1)).toBe(false);
+  });
+
+  test("T1 gets the file of a sender that comes later, over real sockets", async () => {
+    await using relay = await limitedRelay({ "unread-timeout": 500, "message-timeout": 500 });
+    const taking = fetch(`${http(relay)}/lobby/x`).then((response) => response.text());
+    // One that drips, and does not say how long it is: nobody knows whether it is slow.
+    const socket = connect(relay.port, "127.0.0.1");
+    const { promise: closed, resolve } = Promise.withResolvers<string>();
+    let said = "";
+    socket.on("data", (bytes) => {
+      said += bytes.toString("latin1");
+      if (said.includes("sent: ")) socket.destroy();
+    });
+    socket.on("close", () => resolve(said));
+    socket.write("PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n");
+    // Half a chunk, then the other half.
+    socket.write("4\r\nab");
+    // As long as one waits that does.
+    const other = await fetch(`${http(relay)}/lobby/y`, {
+      method: "PUT",
+      headers: { "content-length": "1000" },
+      body: new ReadableStream(),
+    }).catch(() => undefined);
+    await counted(relay, "message-timeout");
+    await other?.body?.cancel().catch(() => undefined);
+    socket.write("cd\r\n0\r\n\r\n");
+    expect(await taking).toBe("abcd");
+    expect(await closed).toContain("sent: to 1 receiver that can't say that it saved it");
+  });
+});
+
+describe("a sender that does nothing", () => {
+  test("T1 by HTTP, of a length that nobody knows, is ended when nobody came for so long", async () => {
+    await using relay = await limitedRelay({ "join-timeout": 500 });
+    const socket = connect(relay.port, "127.0.0.1");
+    const closed = new Promise<string>((resolve) => {
+      let said = "";
+      socket.on("data", (bytes) => (said += bytes.toString("latin1")));
+      socket.on("error", () => undefined);
+      socket.on("close", () => resolve(said));
+    });
+    socket.write("PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n");
+    expect(await closed).toContain("failed: ");
+    expect(relay.refusals["join-timeout"]).toBe(1);
+  });
+
+  test("T2 of the original app that says no name is closed, and told why", async () => {
+    await using relay = await limitedRelay({ "hello-timeout": 300 });
+    await using socket = RawSocket.open(relay.port, {}, "/sender");
+    expect(await socket.closed).toBe(1013);
+    expect(relay.refusals["hello-timeout"]).toBe(1);
+  });
+
+  test("T2 of the original app that was told of its success and stays is closed", async () => {
+    await using relay = await limitedRelay({ "hello-timeout": HELLO_MS });
+    const taking = fetch(`${http(relay)}/lobby`).then((response) => response.text());
+    const socket = new WebSocket(`${relay.url}/sender`);
+    const told: unknown[] = [];
+    socket.addEventListener("message", ({ data }) => told.push(data));
+    const closed = new Promise<number>((resolve) => {
+      socket.addEventListener("close", ({ code }) => resolve(code));
+    });
+    await new Promise((resolve) => socket.addEventListener("open", resolve));
+    socket.send("x");
+    socket.send(new TextEncoder().encode("some"));
+    socket.send(new TextEncoder().encode("__end__"));
+    expect(await taking).toBe("some");
+    expect(await closed).toBe(1000);
+    expect(told).toEqual(["File transfer successful"]);
+    expect(relay.refusals["hello-timeout"]).toBe(0);
+  });
+
+  test("T2 of the original app that has a name may be silent", async () => {
+    await using relay = await limitedRelay({ "hello-timeout": HELLO_MS });
+    await using sender = await OriginalSender.connect(relay.url);
+    sender.name("x");
+    await using other = RawSocket.open(relay.port, {}, "/sender");
+    await other.closed;
+    const taking = fetch(`${http(relay)}/lobby`).then((response) => response.text());
+    sender.bytes(new TextEncoder().encode("some"));
+    sender.end();
+    expect(await taking).toBe("some");
+    expect(await sender.answer).toBe("File transfer successful");
+  });
+});

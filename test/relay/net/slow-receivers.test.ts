@@ -1,0 +1,196 @@
+import { expect, test } from "bun:test";
+import { FAULTS, FRAME_BYTES, FRAME_HEADER_BYTES } from "../../../protocol/mod.ts";
+import { startRelay } from "../../../relay/mod.ts";
+import { hasNative } from "../../support/relay/log-rooms.ts";
+import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
+import { PING } from "../../support/relay/strict-socket.ts";
+
+const RECORD = FRAME_BYTES - FRAME_HEADER_BYTES;
+
+const ways = [
+  { zeroCopy: true, workers: 1, size: FRAME_BYTES },
+  { zeroCopy: true, workers: 2, size: FRAME_BYTES },
+  { zeroCopy: true, workers: 2, size: 70_000 },
+  { zeroCopy: false, workers: 2, size: FRAME_BYTES },
+];
+
+test.each(ways)(
+  "who stops reading amid a frame gets what it was, though the log went round (%p)",
+  async ({ zeroCopy, workers, size }) => {
+    const perBlock = Math.floor(FRAME_BYTES / size);
+    const records = 60 * perBlock;
+    const channel = randomId();
+    const share = rawShare(records, size - FRAME_HEADER_BYTES);
+    await using relay = await startRelay({ workers, zeroCopy, logBytes: 8 * FRAME_BYTES });
+    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+    await using stack = new AsyncDisposableStack();
+    const open = async (): Promise<RawReceiver> =>
+      stack.use(await RawReceiver.open({ port: relay.port, channel, share }));
+    const slow = [await open(), await open(), await open(), await open()];
+    const fast = await open();
+    for (const [at, receiver] of slow.entries()) {
+      receiver.join();
+      // Each has another record on its way when it stops, and what was before it in the kernel.
+      for (let next = 0; next < at; next++) await receiver.until(`frame ${next}`);
+      receiver.ack(at);
+      receiver.socket.pause();
+    }
+    fast.join();
+    await fast.takeAll();
+    for (const receiver of slow) receiver.socket.resume();
+    await Promise.all(slow.map((receiver, at) => receiver.takeAll(at)));
+    for (const { frames } of [...slow, fast]) expect(frames).toEqual(framesUpTo(records));
+  },
+);
+
+test.each([1, 2])(
+  "who goes amid a frame leaves all of the log to others (workers: %p)",
+  async (workers) => {
+    const channel = randomId();
+    const share = rawShare(24, RECORD);
+    await using relay = await startRelay({ workers, logBytes: 4 * FRAME_BYTES });
+    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+    const options = { port: relay.port, channel, share };
+    // Each round more blocks than there are would be lost with one for each who goes.
+    for (let round = 0; round < 3; round++) {
+      await using whole = await RawReceiver.open(options);
+      const gone: RawReceiver[] = [];
+      for (let at = 0; at < 5; at++) gone.push(await RawReceiver.open(options));
+      for (const [at, receiver] of gone.entries()) {
+        receiver.socket.pause();
+        receiver.join(2 * at);
+      }
+      whole.join();
+      await whole.takeAll();
+      expect(whole.frames).toEqual(framesUpTo(24));
+      for (const receiver of gone) receiver.socket.cut();
+    }
+  },
+);
+
+test.each([true, false])(
+  "what is said amid a frame comes after it, in its order (zeroCopy: %p)",
+  async (zeroCopy) => {
+    const channel = randomId();
+    const share = rawShare(32, RECORD);
+    await using relay = await startRelay({ zeroCopy, logBytes: 64 * FRAME_BYTES });
+    const url = `${relay.url}/ws`;
+    const sender = await RawClient.serving(url, channel, share);
+    const options = { port: relay.port, channel, share };
+    await using stalled = await RawReceiver.open(options);
+    await using witness = await RawReceiver.open(options);
+    stalled.socket.pause();
+    stalled.join();
+    witness.join();
+    // Each record was given to both in one turn, as far as they took it.
+    await witness.takeAll();
+
+    await sender[Symbol.asyncDispose]();
+    await witness.until("presence false");
+    await using again = await RawClient.serving(url, channel, share);
+    await witness.until("presence true");
+    await using other = await RawClient.offering(url, channel, rawShare(3));
+    other.send({ t: "end", share: (await other.when("accepted")).share });
+    await witness.until("end");
+    const complete = {
+      t: "complete",
+      share: share.offer.share,
+      records: 32,
+      mac: randomId(),
+    } as const;
+    stalled.send(complete);
+    await again.when("receipt");
+    again.send({ t: "receipted", share: share.offer.share, receiver: stalled.id });
+    witness.send(complete);
+    await again.when("receipt", ({ receiver }) => Buffer.from(receiver).equals(witness.id));
+    again.send({ t: "receipted", share: share.offer.share, receiver: witness.id });
+    await witness.until("completed");
+    again.send({ t: "cancel", share: share.offer.share, reason: "source-changed" });
+    await witness.until("cancel source-changed");
+
+    stalled.socket.resume();
+    await stalled.until("cancel source-changed");
+    const came = stalled.frames.length;
+    expect(came).toBeLessThan(16);
+    expect(stalled.frames).toEqual(framesUpTo(came));
+    // The kernel may have had room for another frame meanwhile; it comes between what was said.
+    expect(stalled.events.filter((event) => !event.startsWith("frame"))).toEqual([
+      "welcome",
+      "offers",
+      "presence false",
+      "presence true",
+      "offers",
+      "end",
+      "completed",
+      "cancel source-changed",
+    ]);
+  },
+);
+
+test.each([true, false])(
+  "who is replaced amid a frame gets it whole, and then is told (zeroCopy: %p)",
+  async (zeroCopy) => {
+    const channel = randomId();
+    const share = rawShare(16, RECORD);
+    await using relay = await startRelay({ zeroCopy, logBytes: 64 * FRAME_BYTES });
+    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+    const options = { port: relay.port, channel, share };
+    await using first = await RawReceiver.open(options);
+    await using second = await RawReceiver.open(options);
+    first.socket.pause();
+    first.join();
+    second.join();
+    await second.takeAll();
+    second.join(0, 16, first.id);
+    first.socket.resume();
+    expect(await first.socket.closed).toBeUndefined();
+    const came = first.frames.length;
+    expect(came).toBeLessThan(16);
+    expect(first.events.slice(2)).toEqual([
+      ...framesUpTo(came),
+      "fault replaced",
+      `close ${FAULTS.replaced.closeCode}`,
+    ]);
+  },
+);
+
+test("a client that did not promise to be quiet is answered its pings between frames", async () => {
+  const channel = randomId();
+  const share = rawShare(16, RECORD);
+  await using relay = await startRelay({ logBytes: 64 * FRAME_BYTES });
+  await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+  const options = { port: relay.port, channel, share };
+  await using noisy = await RawReceiver.open({ ...options, quiet: false });
+  await using witness = await RawReceiver.open(options);
+  noisy.socket.pause();
+  noisy.join();
+  witness.join();
+  await witness.takeAll();
+  noisy.socket.send(new Uint8Array(0), PING);
+  noisy.socket.resume();
+  await noisy.until("pong");
+  await noisy.takeAll();
+  expect(noisy.frames).toEqual(framesUpTo(16));
+});
+
+test.skipIf(!hasNative)(
+  "frames come after what was said before them, though all was asked at once (GNU/Linux)",
+  async () => {
+    const channel = randomId();
+    const share = rawShare(3, 1000);
+    await using relay = await startRelay();
+    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
+    const options = { port: relay.port, channel, share };
+    await using first = await RawReceiver.open(options);
+    first.join();
+    await first.takeAll();
+    for (let times = 0; times < 20; times++) {
+      await using receiver = await RawReceiver.connect(options);
+      await receiver.rush(channel);
+      await receiver.until("frame 2");
+      const due = ["welcome", "offers", "cancel no-such-share", ...framesUpTo(3)];
+      expect(receiver.events).toEqual(due);
+    }
+  },
+);

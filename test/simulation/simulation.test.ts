@@ -1,0 +1,86 @@
+/**
+ * The whole of relay, senders and receivers in virtual time; see simulation/. A failing seed is
+ * played with all that happens in it by `bun run simulate --seed N --trace`.
+ */
+import { expect, test } from "bun:test";
+
+import { runSeed } from "./run.ts";
+import { Simulation } from "./simulation.ts";
+import { drawStorm } from "./storm-scenario.ts";
+
+/** A quarter of the 1000 that `bun run simulate` plays; those that ever failed are in KEPT. */
+const SEEDS = 250;
+const PER_TEST = 125;
+/** Of computing, on a machine that does much else. ms */
+const TIMEOUT_MS = 120_000;
+
+/** Seeds that fail when what was mended for them is undone. */
+const KEPT = [
+  { seed: 13, why: "records asked for take all places of the log, and what came is gone at once" },
+  { seed: 24, why: "the shares of a worker that died count for ever in the parts of the pool" },
+  {
+    seed: 52,
+    why: "a sender is back before its old line is seen to break, and is not asked again",
+  },
+  { seed: 71, why: "a share without a block has no part in a pool that others fill" },
+  { seed: 135, why: "the receivers of a worker that died are attached for ever" },
+  { seed: 220, why: "who only looked at two records counts as failed" },
+  { seed: 835, why: "a share that waits for its first block is forgotten at each tick" },
+  { seed: 313, why: "who stalls again and again holds up the others each time" },
+  { seed: 431, why: "the receivers of a worker that died are kept nothing for" },
+  { seed: 995, why: "who jumps about has all that a sender is asked for, which it holds back" },
+  { seed: 1619, why: "the same, where those who wait for the first record are at two workers" },
+  { seed: 1264, why: "who agrees without being asked loses its records between two words" },
+  {
+    seed: 2394,
+    why: "how far a sender came is forgotten where its log goes, and a need not believed",
+  },
+  { seed: 3581, why: "who may come back to a log that moved is waited for for ever" },
+  { seed: 5236, why: "the same, for one whose line breaks while its sender moves" },
+  { seed: 6284, why: "who loses its line for a moment is kept nothing for" },
+  { seed: 6619, why: "a log of what can't be read again does not follow its sender" },
+  { seed: 15_276, why: "a whole credit of records is held back" },
+  { seed: 319_154, why: "the worker of one who only looked at two records dies with it" },
+] as const;
+
+function play(seed: number): void {
+  const result = runSeed(seed);
+  if (!("failure" in result)) return;
+  const { message, story } = result.failure;
+  throw new Error(`seed ${seed}: ${message}\n${story.join("\n")}`);
+}
+
+for (let first = 1; first <= SEEDS; first += PER_TEST) {
+  const last = first + PER_TEST - 1;
+  test(
+    `all goes well with seeds ${first} to ${last}`,
+    () => {
+      for (let seed = first; seed <= last; seed++) play(seed);
+    },
+    TIMEOUT_MS,
+  );
+}
+
+test.each(KEPT)("seed $seed, in which $why", ({ seed }) => play(seed));
+
+/** Receivers beside a storm keep that part of their rate. */
+const STORM_BAR = 0.8;
+
+test.each([1, 10])(
+  "beside a storm of %d clients receivers keep their rate",
+  (storms) => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const alone = new Simulation(drawStorm(seed, 0)).run().finishedAt;
+      const beside = new Simulation(drawStorm(seed, storms)).run().finishedAt;
+      expect(alone.size).toBeGreaterThan(0);
+      for (const [name, at] of alone) {
+        expect(at / beside.get(name)!, `seed ${seed}`).toBeGreaterThanOrEqual(STORM_BAR);
+      }
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test("a seed is the same world each time", () => {
+  expect(runSeed(42)).toEqual(runSeed(42));
+});

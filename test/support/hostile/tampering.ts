@@ -1,0 +1,58 @@
+/** Between a client and its relay: passes all on, and what it was told with what it receives. */
+import { isFrame } from "../../../protocol/mod.ts";
+
+/** What comes in the place of a frame that the relay sent. */
+export type Tamper = (frame: Uint8Array) => readonly Uint8Array[];
+
+interface Ends {
+  upstream: WebSocket | undefined;
+  /** What the client said before the relay's line was open. */
+  early: Uint8Array[];
+}
+
+export class TamperingRelay implements AsyncDisposable {
+  readonly url: string;
+  readonly #server: Bun.Server<Ends>;
+
+  /** @param relay address of the true one, path included */
+  constructor(relay: string, tamper: Tamper) {
+    this.#server = Bun.serve<Ends>({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request, server) => {
+        const data: Ends = { upstream: undefined, early: [] };
+        return server.upgrade(request, { data }) ? undefined : new Response("", { status: 426 });
+      },
+      websocket: {
+        data: {} as Ends,
+        maxPayloadLength: 2 ** 24,
+        open(client) {
+          const upstream = new WebSocket(relay);
+          client.data.upstream = upstream;
+          upstream.binaryType = "nodebuffer";
+          upstream.addEventListener("open", () => {
+            for (const bytes of client.data.early.splice(0)) upstream.send(bytes);
+          });
+          upstream.addEventListener("message", ({ data }: MessageEvent<Buffer>) => {
+            const messages = isFrame(data) ? tamper(new Uint8Array(data)) : [data];
+            for (const bytes of messages) client.sendBinary(bytes);
+          });
+          upstream.addEventListener("close", () => client.close());
+        },
+        message({ data }, bytes) {
+          if (typeof bytes === "string") return;
+          if (data.upstream?.readyState === WebSocket.OPEN) data.upstream.send(bytes);
+          else data.early.push(new Uint8Array(bytes));
+        },
+        close({ data }) {
+          data.upstream?.close();
+        },
+      },
+    });
+    this.url = `ws://127.0.0.1:${this.#server.port}/ws`;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server.stop(true);
+  }
+}

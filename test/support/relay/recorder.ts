@@ -1,0 +1,64 @@
+import { isFrame, type Message } from "../../../protocol/mod.ts";
+import type { RecordPlace } from "../../../relay/log/block-log.ts";
+import type { Outlet, SendResult, SocketId } from "../../../relay/share/outlet.ts";
+import type { BlockPool } from "../../../relay/log/block-pool.ts";
+
+/** Sockets that write down what they are given; how much they take is set from outside. */
+export class Recorder implements Outlet {
+  readonly #pool: BlockPool;
+  /** What happened since it was last read, one line each. */
+  #lines: string[] = [];
+  /** Bytes that a socket has not got rid of. */
+  readonly full = new Map<SocketId, number>();
+  /** Records that reached each socket, in order. */
+  readonly got = new Map<SocketId, number[]>();
+  /** Sockets whose next frame is lost. */
+  readonly loses = new Set<SocketId>();
+  /** Sockets that are never rid of what they are given, until `drain`. */
+  readonly stuck = new Set<SocketId>();
+  /** Of the last challenge. */
+  nonce: Uint8Array = new Uint8Array();
+
+  /** @param pool where the frames lie that it is given */
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+  }
+
+  /** What happened since the last look. */
+  take(): string[] {
+    return this.#lines.splice(0);
+  }
+
+  drain(socket: SocketId): void {
+    this.full.delete(socket);
+  }
+
+  noPing(socket: SocketId): void {
+    this.#lines.push(`${socket} quiet`);
+  }
+
+  buffered(socket: SocketId): number {
+    return this.full.get(socket) ?? 0;
+  }
+
+  sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {
+    const frame = this.#pool.view(block, offset, length);
+    if (!isFrame(frame)) throw new Error("no frame");
+    const index = new DataView(frame.buffer, frame.byteOffset).getUint32(4);
+    this.#lines.push(`${socket} frame ${index}`);
+    if (this.loses.delete(socket)) return "sent";
+    this.got.set(socket, [...(this.got.get(socket) ?? []), index]);
+    if (!this.stuck.has(socket)) return "sent";
+    this.full.set(socket, this.buffered(socket) + length);
+    return "queued";
+  }
+
+  send(socket: SocketId, message: Message): void {
+    if (message.t === "challenge") this.nonce = message.nonce;
+    this.#lines.push(`${socket} ${message.t}`);
+  }
+
+  fail(socket: SocketId, code: string): void {
+    this.#lines.push(`${socket} fault ${code}`);
+  }
+}

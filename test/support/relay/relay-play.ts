@@ -1,0 +1,245 @@
+import {
+  encodeControl,
+  encodeFrame,
+  shareIdFromProof,
+  toHex,
+  type Message,
+  type Offer,
+} from "../../../protocol/mod.ts";
+import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { Directory } from "../../../relay/main/directory.ts";
+import { Hub } from "../../../relay/share/hub.ts";
+import type { RecordPlace } from "../../../relay/log/block-log.ts";
+import type { FromDirectory, ToDirectory } from "../../../relay/share/messages.ts";
+import type { Outlet, SendResult, SocketId } from "../../../relay/share/outlet.ts";
+import { createPool, reclaim, type PoolBuffers } from "../../../relay/log/block-pool.ts";
+import { helloTo } from "./channel.ts";
+import { CheckedPool, Ledger } from "../../simulation/checked-pool.ts";
+
+const RECORD = 100;
+const FRAME = 16 + RECORD;
+export const STALL_MS = 20_000;
+
+/** Sockets of one worker: they take all, unless told, and their clients act on what they get. */
+class Sockets implements Outlet {
+  readonly pool: CheckedPool;
+  readonly got = new Map<SocketId, number[]>();
+  readonly told = new Map<SocketId, string[]>();
+  readonly wants: number[] = [];
+  readonly nonces = new Map<SocketId, Uint8Array>();
+
+  constructor(pool: CheckedPool) {
+    this.pool = pool;
+  }
+
+  noPing = (): void => undefined;
+  buffered = (): number => 0;
+
+  sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {
+    const frame = this.pool.view(block, offset, length);
+    const index = new DataView(frame.buffer, frame.byteOffset).getUint32(4);
+    this.got.set(socket, [...(this.got.get(socket) ?? []), index]);
+    return "sent";
+  }
+
+  send(socket: SocketId, message: Message): void {
+    if (message.t === "challenge") {
+      this.nonces.set(socket, message.nonce);
+    } else if (message.t === "want") {
+      for (let at = 0; at < message.count; at++) this.wants.push(message.first + at);
+    } else {
+      this.#tell(socket, message.t === "cancel" ? `cancel ${message.reason}` : message.t);
+    }
+  }
+
+  fail(socket: SocketId, code: string): void {
+    this.#tell(socket, `fault ${code}`);
+  }
+
+  #tell(socket: SocketId, what: string): void {
+    this.told.set(socket, [...(this.told.get(socket) ?? []), what]);
+  }
+}
+
+/** A share of a test's, and its sender wherever that is. */
+export class PlayShare {
+  readonly offer: Offer;
+  readonly proof: Uint8Array;
+  readonly channel: Uint8Array;
+
+  constructor(number: number, { records = 100, seekable = false, channel = number } = {}) {
+    this.proof = new Uint8Array(32).fill(number);
+    this.channel = new Uint8Array(16).fill(channel);
+    const share = shareIdFromProof(this.proof, nodePrimitives);
+    this.offer = { share, recordSize: RECORD, records, bytes: records * RECORD, seekable };
+  }
+
+  get key(): string {
+    return toHex(this.offer.share);
+  }
+}
+
+/** A relay of several workers over one real log, whose threads speak when they are told to. */
+export class RelayPlay {
+  now = 0;
+  readonly buffers: PoolBuffers;
+  readonly sockets: Sockets[] = [];
+  readonly hubs: (Hub | undefined)[] = [];
+  /** Everything asked of each sender so far, by share. */
+  readonly asked = new Map<string, number[]>();
+  readonly #ledger = new Ledger();
+  readonly #directory: Directory;
+  readonly #posts: (() => void)[] = [];
+
+  constructor({ workers = 2, blocks = 8 } = {}) {
+    this.buffers = createPool(blocks, workers, FRAME);
+    this.#directory = new Directory({
+      toWorker: (worker, message) => this.#posts.push(() => this.#toWorker(worker, message)),
+      workers: () => this.hubs.keys(),
+    });
+    for (let worker = 0; worker < workers; worker++) {
+      const sockets = new Sockets(new CheckedPool(this.buffers, worker, this.#ledger));
+      this.sockets.push(sockets);
+      const toDirectory = (message: ToDirectory): void => {
+        this.#posts.push(() => this.#directory.handle(message, this.now));
+      };
+      this.hubs.push(
+        new Hub({
+          worker,
+          pool: sockets.pool,
+          outlet: sockets,
+          primitives: nodePrimitives,
+          toDirectory,
+          stallMs: STALL_MS,
+        }),
+      );
+    }
+  }
+
+  get blocksHeld(): number {
+    return this.#ledger.held;
+  }
+
+  /** Delivers what threads say to each other, until they have said all. */
+  settle(): this {
+    for (let post = this.#posts.shift(); post !== undefined; post = this.#posts.shift()) post();
+    return this;
+  }
+
+  /** One message between threads, if there is one. */
+  step(): boolean {
+    const post = this.#posts.shift();
+    post?.();
+    return post !== undefined;
+  }
+
+  crash(worker: number): this {
+    this.hubs[worker] = undefined;
+    reclaim(this.buffers, worker);
+    this.#ledger.workerDied(worker);
+    this.#directory.workerLost(worker, this.now);
+    return this;
+  }
+
+  tick(after = 0): this {
+    this.now += after;
+    this.#directory.tick(this.now);
+    for (const hub of this.hubs) hub?.tick(this.now);
+    return this.settle();
+  }
+
+  send(worker: number, socket: number, { offer, proof, channel }: PlayShare, first?: number): this {
+    this.#connect(worker, socket, "sender", channel);
+    const message = { t: "offer", ...offer, proof } as const;
+    this.say(worker, socket, first === undefined ? message : { ...message, first });
+    return this.settle();
+  }
+
+  /** Joins as the receiver of that number. */
+  join(
+    worker: number,
+    socket: number,
+    share: PlayShare,
+    { receiver = socket, from = 0, window = 16 } = {},
+  ): this {
+    this.#connect(worker, socket, "receiver", share.channel);
+    const id = new Uint8Array(16).fill(receiver);
+    // Unlike any of a smaller number.
+    if (receiver > 255) id.set([~receiver, receiver >> 8], 14);
+    const name = new Uint8Array(0);
+    const { share: key } = share.offer;
+    this.say(worker, socket, { t: "join", share: key, receiver: id, name, from, window });
+    return this.settle();
+  }
+
+  ack(worker: number, socket: number, { offer }: PlayShare, next: number, window = 16): this {
+    this.say(worker, socket, { t: "ack", share: offer.share, next, window });
+    return this.settle();
+  }
+
+  close(worker: number, socket: number): this {
+    this.hubs[worker]?.closed(socket, this.now);
+    return this.settle();
+  }
+
+  say(worker: number, socket: number, message: Message): void {
+    this.hubs[worker]?.message(socket, encodeControl(message), this.now);
+  }
+
+  /**
+   * The sender sends what it was asked for and has not sent, or as much of it as `most`.
+   * @returns what that was
+   */
+  answer(worker: number, socket: number, { offer }: PlayShare, most = Infinity): number[] {
+    const wants = this.sockets[worker]!.wants.splice(0, most);
+    for (const index of wants) {
+      const frame = encodeFrame(offer.share, index, index === offer.records - 1, record(index));
+      this.hubs[worker]?.message(socket, frame, this.now);
+    }
+    this.settle();
+    return wants;
+  }
+
+  /** As `answer`, until nothing more is asked. */
+  run(worker: number, socket: number, share: PlayShare): number[] {
+    const asked: number[] = [];
+    for (let some = this.answer(worker, socket, share); some.length > 0;) {
+      asked.push(...some);
+      some = this.answer(worker, socket, share);
+    }
+    return asked;
+  }
+
+  got(worker: number, socket: number): number[] {
+    return this.sockets[worker]?.got.get(socket) ?? [];
+  }
+
+  /** What a socket was told since the last call, offers and welcomes left out. */
+  told(worker: number, socket: number): string[] {
+    const told = this.sockets[worker]?.told.get(socket) ?? [];
+    return told.splice(0).filter((what) => !["welcome", "offers", "receivers"].includes(what));
+  }
+
+  #connect(worker: number, socket: number, role: "sender" | "receiver", channel: Uint8Array): void {
+    this.hubs[worker]?.opened(socket, this.now);
+    this.hello(worker, socket, role, channel);
+  }
+
+  /** Answers the challenge that this socket got. */
+  hello(worker: number, socket: number, role: "sender" | "receiver", channel: Uint8Array): void {
+    const nonce = this.sockets[worker]?.nonces.get(socket);
+    if (nonce !== undefined) this.say(worker, socket, helloTo({ nonce }, role, channel));
+  }
+
+  #toWorker(worker: number, message: FromDirectory): void {
+    this.hubs[worker]?.directory(message, this.now);
+  }
+}
+
+function record(index: number): Uint8Array {
+  return new Uint8Array(RECORD).fill(index);
+}
+
+export function range(first: number, end: number): number[] {
+  return Array.from({ length: end - first }, (_, at) => first + at);
+}
