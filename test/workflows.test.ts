@@ -30,6 +30,7 @@ const workflow = v.looseObject({
 /** Commands of a workflow that are no script of package.json. */
 const OTHERS = new Set([
   "bun install --frozen-lockfile",
+  'npm pkg set "repository.url=git+${{ github.server_url }}/${{ github.repository }}.git"',
   "npm publish --provenance --access public",
   "apt-get update && apt-get install -y --no-install-recommends ca-certificates git unzip",
 ]);
