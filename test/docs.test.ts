@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { calledBy, loadAll } from "../cli/commands/all.ts";
-import { checkArgs } from "../cli/system/args.ts";
+import { checkArgs } from "../cli/arguments/command-line.ts";
 import { manualPage } from "../docs/generate/man.ts";
 import { PAGES, withTables } from "../docs/generate/tables.ts";
 import { documents, read } from "./support/documents.ts";

@@ -49,6 +49,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "send",
     "receive",
     "connection",
+    "arguments",
     "job",
     "system",
   ],

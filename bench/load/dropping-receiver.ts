@@ -4,7 +4,7 @@
  * relay from FILESHARE_CODE and FILESHARE_RELAY; says `{"event":"waiting"}`, and ends with 0 when all
  * was right.
  */
-import { Line } from "../../cli/connection/relay-line.ts";
+import { RelayLink } from "../../cli/connection/relay-link.ts";
 import { relayAddress } from "../../cli/connection/relay-address.ts";
 import {
   CLIENT_TICK_MS,
@@ -37,7 +37,7 @@ const { FILESHARE_CODE = "", FILESHARE_RELAY = "" } = process.env;
 const keys = deriveKeys(parseCode(FILESHARE_CODE), primitives);
 const receiver = primitives.randomBytes(16);
 
-let line: Line | undefined;
+let link: RelayLink | undefined;
 let offer: OfferSeen | undefined;
 let cipher: SyncRecordCipher | undefined;
 /** The frame that the session decides about. */
@@ -65,7 +65,7 @@ function handle(event: ReceiverEvent): void {
 function act(effect: ReceiverEffect): void {
   switch (effect.type) {
     case "connect":
-      line = new Line(
+      link = new RelayLink(
         relayAddress(FILESHARE_RELAY),
         {
           opened: () => handle({ type: "opened" }),
@@ -76,10 +76,10 @@ function act(effect: ReceiverEffect): void {
       );
       return;
     case "disconnect":
-      line?.drop();
+      link?.drop();
       return;
     case "send":
-      line?.send(encodeControl(effect.message));
+      link?.send(encodeControl(effect.message));
       return;
     case "waiting":
       console.log(JSON.stringify({ event: "waiting" }));
@@ -148,13 +148,13 @@ function readManifest(plain: Uint8Array, seen: OfferSeen): Uint8Array {
 
 async function finish(fault: string | undefined): Promise<void> {
   clearInterval(timer);
-  await line?.close();
+  await link?.close();
   if (fault !== undefined) console.error(fault);
   process.exit(fault === undefined ? 0 : 1);
 }
 
 const timer = setInterval(() => {
-  line?.watch(performance.now());
+  link?.watch(performance.now());
   handle({ type: "tick" });
 }, CLIENT_TICK_MS);
 handle({ type: "tick" });

@@ -2,7 +2,7 @@ import type { Client } from "../library/client.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { onInterrupt } from "../system/interrupts.ts";
 
-export interface Begun {
+export interface AwaitedCode {
   /** Undefined: it ended before it came to that. */
   readonly code: Extract<ClientEvent, { event: "code" }> | undefined;
   /** The same client, with all of its events. */
@@ -10,11 +10,11 @@ export interface Begun {
 }
 
 /** Waits until a send knows its code: which one that is depends on what was sent before. */
-export async function begun(client: Client): Promise<Begun> {
+export async function awaitCode(client: Client): Promise<AwaitedCode> {
   using _ = onInterrupt(() => client.interrupt());
   const rest = client[Symbol.asyncIterator]();
   const seen: ClientEvent[] = [];
-  let code: Begun["code"];
+  let code: AwaitedCode["code"];
   while (code === undefined) {
     const next = await rest.next();
     if (next.done === true) break;

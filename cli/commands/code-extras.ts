@@ -1,4 +1,4 @@
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { webLink } from "../connection/relay-address.ts";
 
 export interface CodeWishes {

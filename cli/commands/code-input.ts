@@ -15,8 +15,8 @@ import {
   CODE_WORDS,
 } from "../../protocol/wire/limits.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
-import { usage } from "../system/args.ts";
-import { tellAtTerminal } from "../screen/own-terminal.ts";
+import { usage } from "../arguments/command-line.ts";
+import { printAtTerminal } from "../screen/own-terminal.ts";
 import { askLine, canAsk } from "../screen/prompts.ts";
 import { readInput } from "../system/standard-input.ts";
 
@@ -106,7 +106,7 @@ async function askCode(): Promise<GivenCode> {
       return readCode(typed);
     } catch (error) {
       if (!(error instanceof FaultError) || tries === CODE_TRIES) throw error;
-      tellAtTerminal(typed === "" ? EMPTY : escapeForDisplay(error.message));
+      printAtTerminal(typed === "" ? EMPTY : escapeForDisplay(error.message));
       tries++;
     }
   }

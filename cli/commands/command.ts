@@ -1,8 +1,8 @@
 import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { checkArgs } from "../system/args.ts";
-import { settingsFor, variableFor, type Setting } from "./settings.ts";
+import { checkArgs } from "../arguments/command-line.ts";
+import { settingsFor, variableFor, type Setting } from "../arguments/settings.ts";
 
 /** The values of a command's arguments: a boolean for a switch, else the text if given, or all texts. */
 type Values<Args extends ArgsDef, Many extends keyof Args> = {
@@ -125,7 +125,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
 /** On stderr, so that a slip in a variable's name is found before it hurts. */
 async function warnOfVariables(settable: readonly string[], registry: Registry): Promise<void> {
   if (!Object.keys(process.env).some((name) => name.startsWith("FILESHARE_"))) return;
-  const { unknownVariables } = await import("./unknown-variables.ts");
+  const { unknownVariables } = await import("../arguments/environment.ts");
   const all = async (): Promise<string[]> => {
     return (await registry.loadAll()).flatMap(([, command]) => command.settable.map(variableFor));
   };

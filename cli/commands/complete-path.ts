@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 
-import { expandHome } from "../system/home.ts";
+import { expandHome } from "../system/shell.ts";
 
 /** The paths that the typed one may become; folders end with "/". */
 export function completePath(line: string): [string[], string] {

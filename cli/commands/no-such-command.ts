@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 
 import { CODE_WORDS, SECRET_WORDS } from "../../protocol/wire/limits.ts";
 import { shellQuote } from "../system/shell.ts";
-import { suggest } from "../system/suggest.ts";
+import { suggest } from "../arguments/command-line.ts";
 
 /** What people call it elsewhere. */
 const SYNONYMS = new Map([

@@ -1,5 +1,5 @@
 /** Who may use a relay, from the options of `fileshare relay`. */
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 
 /** What a file of tokens holds, for where there are no files. Hashes: it is not secret. */
 const TOKENS_VARIABLE = "FILESHARE_RELAY_TOKENS";

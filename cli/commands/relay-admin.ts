@@ -1,7 +1,7 @@
 /** Where operators see and steer a relay, from the options of `fileshare relay`. */
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { ADMIN_PORT } from "../../protocol/wire/limits.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 
 export interface AdminAddress {
   readonly hostname: string;

@@ -5,7 +5,7 @@ import {
   type RelayLimitKind,
   type RelayLimitName,
 } from "../../protocol/wire/relay-limits.ts";
-import { parseBytes, parseRate, parseSeconds, parseWhole } from "../system/values.ts";
+import { parseBytes, parseRate, parseSeconds, parseWhole } from "../arguments/values.ts";
 
 interface LimitArg {
   readonly type: "string";

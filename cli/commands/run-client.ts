@@ -5,7 +5,7 @@ import { QuestionPace } from "../screen/question-pace.ts";
 import type { Screen } from "../screen/screen.ts";
 
 /** Shows what a client does until it ends, and carries questions and Ctrl-C. @returns the exit code */
-export async function attend(client: Client, screen: Screen): Promise<number> {
+export async function runClient(client: Client, screen: Screen): Promise<number> {
   using _ = onInterrupt(() => client.interrupt());
   const admissions = new Admissions(client, screen);
   let question = new AbortController();

@@ -1,5 +1,5 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { SHELLS, completionScript, isShell } from "./completion/mod.ts";
 import type { Registry } from "./command.ts";
 

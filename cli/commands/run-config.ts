@@ -3,10 +3,17 @@ import { dirname } from "node:path";
 
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
-import { usage } from "../system/args.ts";
-import { ALL, SECRETS, configPath, configText, noFile, parseConfig } from "./configuration.ts";
+import { usage } from "../arguments/command-line.ts";
+import {
+  ALL,
+  SECRETS,
+  configPath,
+  configText,
+  noFile,
+  parseConfig,
+} from "../arguments/configuration.ts";
 import { reasonOf } from "../system/system-error.ts";
-import { settingsFor, variableFor } from "./settings.ts";
+import { settingsFor, variableFor } from "../arguments/settings.ts";
 import type { Registry } from "./command.ts";
 
 export interface ConfigValues {

@@ -1,5 +1,5 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { count, shown } from "../screen/format.ts";
 import { chosen, forget, unfinished } from "./unfinished.ts";
 

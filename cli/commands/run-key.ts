@@ -7,7 +7,7 @@ import {
 } from "../../protocol/crypto/keys.ts";
 import { fromHex } from "../../protocol/wire/bytes.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { receiverCode } from "./code-input.ts";
 import { jsonLine } from "../screen/json.ts";
 

@@ -6,10 +6,10 @@ import { isLobby } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 import { parseSafeName } from "../../protocol/content/names.ts";
-import { isTyped, optionsIn, usage, withoutOptions } from "../system/args.ts";
-import { attend } from "./run-client.ts";
+import { isTyped, optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
+import { runClient } from "./run-client.ts";
 import { receiverCode } from "./code-input.ts";
-import { workingFolder } from "../system/home.ts";
+import { workingFolder, shellLine } from "../system/shell.ts";
 import { startDeadline } from "../system/interrupts.ts";
 import { ownName, receive } from "../library/library.ts";
 import { canAsk } from "../screen/prompts.ts";
@@ -18,9 +18,8 @@ import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
 import { note, relayOfCode } from "../connection/relay-of-code.ts";
 import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
-import { shellLine } from "../system/shell.ts";
 import { notePlace } from "../system/state-place.ts";
-import { parseRate, parseSeconds, parseTimeout } from "../system/values.ts";
+import { parseRate, parseSeconds, parseTimeout } from "../arguments/values.ts";
 
 export interface RecvValues {
   readonly code: readonly string[];
@@ -142,7 +141,7 @@ export async function runRecv(
     },
     values,
   );
-  return attend(client, screen);
+  return runClient(client, screen);
 }
 
 function policyOf({ overwrite, rename, skip }: RecvValues): OnExists | undefined {

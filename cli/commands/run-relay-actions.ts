@@ -1,8 +1,8 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { askFor, findManager, type ManagerValues } from "../operator/admin-client.ts";
 import { shown } from "../screen/format.ts";
-import { parseUntil, parseWhole } from "../system/values.ts";
+import { parseUntil, parseWhole } from "../arguments/values.ts";
 
 const MS = 1000;
 

@@ -1,9 +1,9 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { TOKEN_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
-import { parseUntil } from "../system/values.ts";
+import { parseUntil } from "../arguments/values.ts";
 
 interface OfFile {
   readonly "token-file": string | undefined;

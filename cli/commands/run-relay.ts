@@ -12,7 +12,7 @@ import {
   STALL_TIMEOUT_MS,
 } from "../../protocol/wire/limits.ts";
 import type { RelayLimitName } from "../../protocol/wire/relay-limits.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { onHangup, onInterrupt } from "../system/interrupts.ts";
 import { isLoopback } from "../connection/own-addresses.ts";
 import { adminAddress, atAdminAddress } from "./relay-admin.ts";
@@ -23,14 +23,14 @@ import { LOG_FORMS, jsonLog, prettyLog } from "../operator/log-lines.ts";
 import { accessOf, type AccessValues } from "./relay-access.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "./relay-limits.ts";
-import { tellServiceManager } from "../operator/service-manager.ts";
+import { notifyServiceManager } from "../operator/service-manager.ts";
 import {
   oneOf,
   parseBytes,
   parseSeconds,
   parseSecondsOrNone,
   parseWhole,
-} from "../system/values.ts";
+} from "../arguments/values.ts";
 
 /** What a relay needs to say goodbye and end after it has drained, and some more. ms */
 const ENDING_MS = 10_000;
@@ -150,13 +150,13 @@ export async function runRelay(values: RelayValues): Promise<number> {
     if (isLoopback(hostname)) console.info(`${hostname} is this machine alone; Ctrl-C ends it.`);
     else console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
   }
-  tellServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
+  notifyServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
   const isSignalled = await Promise.race([
     signalled.then(() => true),
     relay.ended.then(() => false),
   ]);
   if (!isSignalled) return endedWith(await relay.ended);
-  tellServiceManager([
+  notifyServiceManager([
     "STOPPING=1",
     `STATUS=Transfers have ${drainMs / 1000} s to end`,
     `EXTEND_TIMEOUT_USEC=${(drainMs + ENDING_MS) * 1000}`,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { usage, withoutOptions } from "../system/args.ts";
+import { usage, withoutOptions } from "../arguments/command-line.ts";
 import {
   chosen,
   isResumable,

@@ -6,14 +6,14 @@ import {
   RECEIVERS_WANTED,
   WAIT_MAX_MS,
 } from "../../protocol/wire/limits.ts";
-import { isTyped, usage, withoutOptions } from "../system/args.ts";
-import { attend } from "./run-client.ts";
-import { begun } from "./await-code.ts";
+import { isTyped, usage, withoutOptions } from "../arguments/command-line.ts";
+import { runClient } from "./run-client.ts";
+import { awaitCode } from "./await-code.ts";
 import { senderCode } from "./code-input.ts";
 import { checkWishes, codeExtras } from "./code-extras.ts";
 import type { SendJob } from "../job/jobs.ts";
 import type { ForOthers } from "../connection/for-others.ts";
-import { workingFolder } from "../system/home.ts";
+import { workingFolder, shellLine } from "../system/shell.ts";
 import { send } from "../library/library.ts";
 import { onInterrupt, startDeadline } from "../system/interrupts.ts";
 import { canAsk } from "../screen/prompts.ts";
@@ -26,9 +26,8 @@ import {
 } from "../connection/relay-choice.ts";
 import { note, relayOfCode } from "../connection/relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
-import { shellLine } from "../system/shell.ts";
 import { notePlace } from "../system/state-place.ts";
-import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../system/values.ts";
+import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../arguments/values.ts";
 import type * as UnfinishedMessage from "./unfinished.ts";
 import { whatToSend } from "./what-to-send.ts";
 
@@ -114,7 +113,7 @@ export async function runSend(
   checkWishes(values);
   notePlace(process.env, values);
   const relay = await placeRelay(choice, { ...values, connectTimeoutMs });
-  const { client, code } = await begun(
+  const { client, code } = await awaitCode(
     send({
       relay: relay.address,
       ca: values.ca,
@@ -177,7 +176,7 @@ export async function runSend(
     },
     values,
   );
-  return attend(client, screen);
+  return runClient(client, screen);
 }
 
 /** Loaded where somebody reads it. */

@@ -1,7 +1,7 @@
 /** What `list` shows, `resume` goes on with and `forget` removes: sends and receives, newest first. */
 import { forgetSend, keptSends, type ListedSend } from "../send/kept-sends.ts";
 import { keptReceives, unregisterReceive, type Dated, type KeptReceive } from "../system/state.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 
 export type UnfinishedMessage =
   | { readonly kind: "send"; number: number; readonly kept: ListedSend }

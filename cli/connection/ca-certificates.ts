@@ -11,18 +11,18 @@ import { reasonOf } from "../system/system-error.ts";
 let ofSystem: readonly string[] | undefined;
 
 /** Those that Bun brings along, and those of the system, which it reads only when it is told to. */
-function systemAuthorities(): readonly string[] {
+function machineCertificates(): readonly string[] {
   ofSystem ??= [...new Set([...getCACertificates("default"), ...getCACertificates("system")])];
   return ofSystem;
 }
 
 /** What a TLS line of ours takes: those in `ca` alone, in PEM, else all that this machine trusts. */
-export function authorities(ca: string | undefined): string[] {
-  return ca === undefined ? [...systemAuthorities()] : [ca];
+export function trustedCertificates(ca: string | undefined): string[] {
+  return ca === undefined ? [...machineCertificates()] : [ca];
 }
 
 /** The text of a file of certificates. @throws FaultError "bad-ca" */
-export function readAuthorities(path: string): string {
+export function readCaFile(path: string): string {
   try {
     const text = readText(path);
     const found = text.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];

@@ -3,16 +3,16 @@ import { connect } from "node:net";
 
 import { FAULTS, TLS_PROBE_MS, type FaultCode } from "../../protocol/mod.ts";
 import { endpointOf } from "./endpoint.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
 
 /** What Bun says of a WebSocket that did not open: in words, and where it has one by a code. */
-export interface LineTrouble {
+export interface SocketError {
   readonly message: string;
   readonly code: string | undefined;
 }
 
-export const NO_TROUBLE: LineTrouble = { message: "", code: undefined };
+export const NO_ERROR: SocketError = { message: "", code: undefined };
 
 /** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
 const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
@@ -62,29 +62,29 @@ const ABOUT_ADDRESS: ReadonlySet<FaultCode> = new Set([
 ]);
 const ABOUT_PROXY: ReadonlySet<FaultCode> = new Set(["proxy-refused", "proxy-unreachable"]);
 
-export function troubleOf(event: Event): LineTrouble {
-  if (!(event instanceof ErrorEvent)) return NO_TROUBLE;
+export function socketErrorOf(event: Event): SocketError {
+  if (!(event instanceof ErrorEvent)) return NO_ERROR;
   const { message, error } = event as { message: string; error: unknown };
   const hasCode = error instanceof Error && "code" in error && typeof error.code === "string";
   return { message, code: hasCode ? String(error.code) : undefined };
 }
 
 /** Why there is no line to the relay. */
-export interface NoLine {
+export interface LinkFault {
   readonly fault: FaultCode;
   /** The reason behind it, for people. */
   readonly why?: string | undefined;
 }
 
 /** The detail of a fault of the line: the address or the proxy, and the reason. */
-export function aboutLine(relay: string, { fault, why }: NoLine): string | undefined {
+export function linkFaultDetail(relay: string, { fault, why }: LinkFault): string | undefined {
   if (ABOUT_PROXY.has(fault)) return why;
   if (!ABOUT_ADDRESS.has(fault)) return undefined;
   return why === undefined ? relay : `${relay} (${why})`;
 }
 
 /** Why a WebSocket did not open; it asks there once more where Bun's words do not tell. */
-export async function explain(url: string, trouble: LineTrouble): Promise<NoLine> {
+export async function explain(url: string, trouble: SocketError): Promise<LinkFault> {
   const { message, code } = trouble;
   const proxy = findProxy(url, process.env);
   const through = proxy && `${proxyShown(proxy.url)} of ${proxy.variable}`;
@@ -108,7 +108,7 @@ export async function explain(url: string, trouble: LineTrouble): Promise<NoLine
   return { fault: faultOf(trouble), why: whyOf(trouble) };
 }
 
-function refusedByProxy(proxy: string, status: string): NoLine {
+function refusedByProxy(proxy: string, status: string): LinkFault {
   if (status === PROXY_PASSWORD) {
     return { fault: "proxy-refused", why: `${proxy} wants a name and a password, or others` };
   }
@@ -117,7 +117,7 @@ function refusedByProxy(proxy: string, status: string): NoLine {
 }
 
 /** The answer was one of HTTP: a plain request tells more, as it shows where it leads and what it says. */
-async function explainStatus(url: string, status: string): Promise<NoLine> {
+async function explainStatus(url: string, status: string): Promise<LinkFault> {
   if (status === TOO_MANY_REQUESTS) return { fault: "too-fast" };
   // A proxy whose relay is being restarted, or a relay that is full.
   if (status.startsWith("5")) {
@@ -182,7 +182,7 @@ async function isTlsPort(url: string, status: string): Promise<boolean> {
   return status === "400" && (await speaksTls(url));
 }
 
-function faultOf({ message, code }: LineTrouble): FaultCode {
+function faultOf({ message, code }: SocketError): FaultCode {
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "wrong-certificate";
   if (code !== undefined && EXPIRED.has(code)) return "expired-certificate";
   if (code !== undefined && UNTRUSTED.test(code)) return "untrusted-certificate";
@@ -193,7 +193,7 @@ function faultOf({ message, code }: LineTrouble): FaultCode {
   return "relay-unreachable";
 }
 
-function whyOf(trouble: LineTrouble): string | undefined {
+function whyOf(trouble: SocketError): string | undefined {
   const fault = faultOf(trouble);
   const { message, code } = trouble;
   if (fault === "expired-certificate") {

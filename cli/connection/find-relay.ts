@@ -11,7 +11,7 @@
 import { decodeControl, FAULTS, FaultError, type FaultCode } from "../../protocol/mod.ts";
 import { relayAddress, shownAddress } from "./relay-address.ts";
 import { onInterrupt } from "../system/interrupts.ts";
-import { Line } from "./relay-line.ts";
+import { RelayLink } from "./relay-link.ts";
 import { RELAY_PORT, type RelayChoice } from "./relay-choice.ts";
 
 /** The time for an address to answer. ms */
@@ -142,7 +142,7 @@ async function tryOne(
 ): Promise<NoRelay | "relay"> {
   const { promise, resolve } = Promise.withResolvers<NoRelay | "relay">();
   const no = (fault: FaultCode, why?: string): void => resolve({ address, fault, why });
-  const line = new Line(
+  const link = new RelayLink(
     address,
     {
       opened: () => undefined,
@@ -155,7 +155,7 @@ async function tryOne(
   const timer = setTimeout(() => no("relay-unreachable", "no answer"), timeoutMs);
   const result = await promise;
   clearTimeout(timer);
-  line.drop();
+  link.drop();
   return result;
 }
 

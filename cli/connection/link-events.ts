@@ -6,7 +6,7 @@ import { proxyFor, proxyShown } from "./proxy.ts";
  * The event about the line to the relay, with the proxy on its way.
  * @param why there is no line
  */
-export function relayNews(
+export function linkEvent(
   url: string,
   { online, fault, detail }: { online: boolean; fault: FaultCode | undefined; detail?: string },
   why: string | undefined,
@@ -28,7 +28,7 @@ export function relayNews(
 }
 
 /** The line is open, and nothing gets through. */
-export function stuckNews(url: string, why: string): ClientEvent {
+export function stuckLinkEvent(url: string, why: string): ClientEvent {
   const code = "line-stuck";
   return { event: "relay", url, online: true, code, detail: why, message: faultMessage(code, why) };
 }

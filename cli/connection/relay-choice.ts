@@ -1,11 +1,10 @@
 import { isIP } from "node:net";
 
 import { relayAddress, shownAddress } from "./relay-address.ts";
-import { usage } from "../system/args.ts";
-import { expandHome } from "../system/home.ts";
+import { usage } from "../arguments/command-line.ts";
+import { expandHome, shellLine } from "../system/shell.ts";
 import { proxyFor } from "./proxy.ts";
-import { shellLine } from "../system/shell.ts";
-import { readAuthorities } from "./ca-certificates.ts";
+import { readCaFile } from "./ca-certificates.ts";
 
 /** Where a relay listens unless it is told otherwise. */
 export const RELAY_PORT = 8000;
@@ -35,7 +34,7 @@ export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const address = relayAddress(host === undefined ? given : `ws://${name}:${RELAY_PORT}${path}`);
   proxyFor(address, process.env); // what is wrong with it is found here
   const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
-  const ca = file === undefined ? undefined : readAuthorities(expandHome(file));
+  const ca = file === undefined ? undefined : readCaFile(expandHome(file));
   const usual = address === relayAddress(DEFAULT_RELAY);
   return { address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
 }

@@ -11,7 +11,7 @@ import {
   WAIT_MAX_MS,
 } from "../../protocol/wire/limits.ts";
 import { ON_EXISTS } from "../job/jobs.ts";
-import { suggest } from "../system/suggest.ts";
+import { suggest } from "../arguments/command-line.ts";
 
 /** `usage` in the words of a library, whose options have other names than those of a command. */
 export class OptionFault extends FaultError {

@@ -19,13 +19,12 @@ import { resolve } from "node:path";
 import { LOBBY_CODE, makeCode, readCode, type GivenCode } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
-import { workingFolder } from "../system/home.ts";
+import { workingFolder } from "../system/shell.ts";
 import { startClient, type Client } from "./client.ts";
-import type { ReceiveJob, SendJob } from "../job/jobs.ts";
+import type { ReceiveJob, SendJob, SendWhat } from "../job/jobs.ts";
 import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
 import { relayOfCode } from "../connection/relay-of-code.ts";
 import { checkSenderCode } from "../send/sender-code.ts";
-import type { SendWhat } from "../job/jobs.ts";
 
 /** ms that the relay may be unreachable at first */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -131,8 +130,13 @@ function whereOf(
     ca,
     typed: { relay: relay !== undefined, token: token !== undefined },
   });
-  const { address, host, ca: authorities } = where.relay;
-  return { relay: address, relayHost: host, ca: authorities, token: chooseToken(where.token) };
+  const { address, host, ca: trustedCertificates } = where.relay;
+  return {
+    relay: address,
+    relayHost: host,
+    ca: trustedCertificates,
+    token: chooseToken(where.token),
+  };
 }
 
 /** What a sender sees of a receiver that says no name: user and machine. */

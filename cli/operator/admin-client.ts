@@ -6,7 +6,7 @@ import * as v from "valibot";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { ADMIN_PORT } from "../../protocol/wire/limits.ts";
-import { usage } from "../system/args.ts";
+import { usage } from "../arguments/command-line.ts";
 import { overviewShape, type RelayOverview } from "./overview.ts";
 import { findTickets, type Ticket } from "./tickets.ts";
 

@@ -20,7 +20,7 @@ const symbols = {
 } as const;
 
 /** @param lines such as `READY=1`. @returns whether somebody was told */
-export function tellServiceManager(
+export function notifyServiceManager(
   lines: readonly string[],
   env: Environment = process.env,
 ): boolean {

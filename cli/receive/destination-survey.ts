@@ -5,7 +5,7 @@ import { MTIME_MOST, type Manifest, type ManifestFile } from "../../protocol/con
 import type { SafePath } from "../../protocol/content/names.ts";
 import { Descent } from "../system/descent.ts";
 import type { Folder } from "../system/folder.ts";
-import { lookAt } from "../system/held-folder.ts";
+import { lstatOf } from "../system/held-folder.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { finalName } from "./place.ts";
 import type { Policy } from "../job/jobs.ts";
@@ -36,7 +36,7 @@ export class DestinationSurvey {
     using times = new ShownTimes();
     for (const top of this.#tops) {
       const final = finalName(top.name as SafePath, prefix, folder);
-      if (folder.look(final) === undefined) continue;
+      if (folder.lstat(final) === undefined) continue;
       this.#taken.add(top.name);
       for (const index of top.entries) this.#look(descent, times, index, final);
     }
@@ -93,7 +93,7 @@ export class DestinationSurvey {
     let found = BLOCKED;
     try {
       const spot = descent.place(path);
-      const there = lookAt(spot);
+      const there = lstatOf(spot);
       const byTime = !this.#manifest.open && !this.#checksum;
       const isTime = (mtime: number): boolean =>
         byTime && times.isThat(there!.mtimeNs, mtime, spot!.folder, there!.dev);

@@ -1,7 +1,8 @@
 /** What the partial of a single file holds, and how far it can be believed. */
 import { constants } from "node:fs";
 import { dataPerRecord } from "../../protocol/wire/sizes.ts";
-import { errorCode, type Folder } from "../system/folder.ts";
+import { type Folder } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import type { Journal } from "./journal.ts";
 import { cutTo, openOwn } from "../system/own-file.ts";
@@ -28,11 +29,11 @@ function examineData(folder: Folder, own: HeldFolder, journal: Journal): FileCon
   const { written, whole, position = 0 } = journal.found;
   const { manifest, headBytes } = journal;
   const { open } = manifest;
-  const data = own.look(DATA);
+  const data = own.lstat(DATA);
   const total = BigInt(open ? position : manifest.bytes);
   if (data === undefined) {
     const intent = whole ? journal.intent() : undefined;
-    const there = intent && folder.look(intent.name);
+    const there = intent && folder.lstat(intent.name);
     const placed = there?.isFile() && there.ino === intent?.ino && there.size === total;
     return placed && intent ? { kind: "placed", as: intent.name } : { kind: "empty" };
   }

@@ -2,7 +2,7 @@
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { Descent } from "../system/descent.ts";
 import type { Folder } from "../system/folder.ts";
-import { lookAt, type HeldFolder } from "../system/held-folder.ts";
+import { lstatOf, type HeldFolder } from "../system/held-folder.ts";
 import type { Journal } from "./journal.ts";
 import { Layout, topsOf } from "./layout.ts";
 import { DATA } from "./partial.ts";
@@ -35,7 +35,7 @@ export function examineTree(
   const { manifest, headBytes } = journal;
   const { written, whole } = journal.found;
   if (!isUsable(own)) return undefined;
-  using data = own.look(DATA) && own.enter(DATA);
+  using data = own.lstat(DATA) && own.enter(DATA);
   const layout = new Layout(manifest, headBytes);
   let wanted: Uint8Array;
   try {
@@ -114,7 +114,7 @@ function takenOver(descent: Descent | undefined, journal: Journal, wanted: Uint8
 
 /** Whether the data is a folder of ours, or is not there yet. */
 function isUsable(own: HeldFolder): boolean {
-  const data = own.look(DATA);
+  const data = own.lstat(DATA);
   return data === undefined || (data.isDirectory() && own.isOurs(data.uid));
 }
 
@@ -128,7 +128,7 @@ function placedTops(folder: Folder, journal: Journal): Set<string> {
   const placed = new Set<string>();
   for (const [entry, top] of topsOf(journal.manifest).entries()) {
     const intent = journal.intent(entry);
-    if (intent !== undefined && folder.look(intent.name)?.ino === intent.ino) {
+    if (intent !== undefined && folder.lstat(intent.name)?.ino === intent.ino) {
       placed.add(top.name);
     }
   }
@@ -144,7 +144,7 @@ function lookAtStaged(
   const { size, least, journal } = due;
   try {
     const spot = descent?.place(path);
-    const there = lookAt(spot);
+    const there = lstatOf(spot);
     if (!spot || !there) return "missing";
     if (type === "folder") return there.isDirectory() ? "good" : "bad";
     if (!there.isFile() || !spot.folder.isOurs(there.uid) || there.nlink > 1n) return "bad";

@@ -7,7 +7,8 @@ import type { Manifest } from "../../protocol/content/manifest.ts";
 import { examineFile, openData, takeFile, type FileContents } from "./examine-file.ts";
 import { examineTree, takeTree } from "./examine-tree.ts";
 import { DiskNeed, type DiskUse } from "../system/disk-need.ts";
-import { blockBytes, checkSpace, diskFault, errorCode, Folder } from "../system/folder.ts";
+import { blockBytes, checkSpace, Folder } from "../system/folder.ts";
+import { diskFault, errorCode, reasonOf } from "../system/system-error.ts";
 import { swapped, type HeldFolder } from "../system/held-folder.ts";
 import { Journal, JOURNAL } from "./journal.ts";
 import { Layout } from "./layout.ts";
@@ -22,7 +23,6 @@ import { DATA, removePartial, type PartialShare } from "./partial.ts";
 import { createData, isSingle, onlyFile, PartialFile } from "./partial-file.ts";
 import { createTree, PartialTree } from "./partial-tree.ts";
 import type { Policy } from "../job/jobs.ts";
-import { reasonOf } from "../system/system-error.ts";
 
 export interface NewPartial {
   /**
@@ -285,7 +285,7 @@ function makeOwn(folder: Folder, name: string): HeldFolder {
 
 /** A mount may give new entries to another user, and so close them to their maker. */
 function closedToUs(folder: Folder, name: string): FaultError | undefined {
-  const there = folder.look(name);
+  const there = folder.lstat(name);
   if (there === undefined || !there.isDirectory() || !folder.isOurs(there.uid)) return undefined;
   try {
     folder.removeFolder(name);
@@ -299,7 +299,7 @@ function closedToUs(folder: Folder, name: string): FaultError | undefined {
 /** Whether it holds nothing but what a receiver makes first. */
 function isBeginning(own: HeldFolder): boolean {
   if (!own.list().every((name) => name === DATA || name === JOURNAL)) return false;
-  const data = own.look(DATA);
+  const data = own.lstat(DATA);
   const isEmpty = data === undefined || data.size === 0n || isEmptyFolder(own);
   return isEmpty && Journal.isBegun(own);
 }

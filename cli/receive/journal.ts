@@ -170,7 +170,7 @@ export class Journal {
    * that name, such as another program's journal, is not ours to remove.
    */
   static isBegun(folder: HeldFolder): boolean {
-    if (folder.look(JOURNAL) === undefined) return true;
+    if (folder.lstat(JOURNAL) === undefined) return true;
     let fd: number | undefined;
     try {
       fd = openOwn(folder, JOURNAL);

@@ -4,7 +4,8 @@ import { closeSync, constants } from "node:fs";
 import { FOLDS_TRIED } from "../../protocol/wire/limits.ts";
 import type { Naming } from "../../protocol/content/renames.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
-import { errorCode, removeTemporary, temporaryName } from "../system/shown-owner.ts";
+import { removeTemporary, temporaryName } from "../system/shown-owner.ts";
+import { errorCode } from "../system/system-error.ts";
 
 /** Errors of lstat(2) for an impossible name. */
 const NO_NAME = new Set(["ENAMETOOLONG", "EILSEQ", "EINVAL"]);
@@ -27,7 +28,7 @@ export function namesHere(folder: HeldFolder, renames: boolean): Naming {
 /** Whether the file system of the folder can hold that name. */
 export function canHold(folder: HeldFolder, name: string): boolean {
   try {
-    folder.look(name);
+    folder.lstat(name);
     return true;
   } catch (error) {
     return !NO_NAME.has(errorCode(error) ?? "");
@@ -42,7 +43,7 @@ function takesForOne(folder: HeldFolder, one: string, other: string): boolean {
     using inner = folder.enter(name);
     const { O_WRONLY, O_CREAT, O_EXCL } = constants;
     closeSync(inner.open(one, O_WRONLY | O_CREAT | O_EXCL, 0o600));
-    const isOne = inner.look(other) !== undefined;
+    const isOne = inner.lstat(other) !== undefined;
     removeTemporary(inner, one);
     return isOne;
   } catch (error) {

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { FULL_OUTPUT_MS, OUTPUT_BUFFER_BYTES } from "../../protocol/wire/limits.ts";
 import type { Manifest } from "../../protocol/content/manifest.ts";
-import { diskFault, errorCode } from "../system/folder.ts";
+import { diskFault, errorCode } from "../system/system-error.ts";
 import { StreamStore } from "./store.ts";
 
 export interface Reader {

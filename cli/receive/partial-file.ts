@@ -16,8 +16,7 @@ import {
   writeFully,
 } from "../system/own-file.ts";
 import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
-import { checkPlaced, finalName, place, type FinishPolicy } from "./place.ts";
-import { sameContent } from "./place.ts";
+import { checkPlaced, finalName, place, type FinishPolicy, sameContent } from "./place.ts";
 import { keepsTime } from "./shown-times.ts";
 import { replaceFile } from "./take-name.ts";
 
@@ -131,9 +130,9 @@ export class PartialFile extends PartialShare {
 
     const data = { folder: own, name: DATA };
     const staged = fstatSync(this.#data, { bigint: true });
-    if (!own.isOne(own.look(DATA), staged)) throw swapped(join(this.path, DATA));
+    if (!own.isOne(own.lstat(DATA), staged)) throw swapped(join(this.path, DATA));
     const intent = journal.intent();
-    const there = intent && folder.look(intent.name);
+    const there = intent && folder.lstat(intent.name);
     if (intent !== undefined && there?.ino === staged.ino) return intent.name; // linked, then killed
     const copied = there?.ino === intent?.ino && there?.size === staged.size;
     if (intent !== undefined && copied) return intent.name;
@@ -144,7 +143,7 @@ export class PartialFile extends PartialShare {
     }
     if (checksum === true || !keepsTime(staged.mtimeNs, this.#file.mtime)) {
       const same = await sameContent(data, { folder, name });
-      if (same && isSame(folder.look(name), same)) return name;
+      if (same && isSame(folder.lstat(name), same)) return name;
     }
     const intend = journal.intend.bind(journal);
     return place({ folder, data, entry: 0, staged, name, onExists, intend });

@@ -10,9 +10,10 @@ import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../../protocol/wire/limits
 import type { ManifestFile } from "../../protocol/content/manifest.ts";
 import { Descent } from "../system/descent.ts";
 import { DiskNeed, type DiskUse } from "../system/disk-need.ts";
-import { blockBytes, errorCode } from "../system/folder.ts";
+import { blockBytes } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import type { Unsound } from "../job/event-schema.ts";
-import { lookAt, type HeldFolder, type Spot } from "../system/held-folder.ts";
+import { lstatOf, type HeldFolder, type Spot } from "../system/held-folder.ts";
 import {
   modeWhileComing,
   setFinalMode,
@@ -200,7 +201,7 @@ export class PartialTree extends PartialShare {
     if (size === 0 || this.#wanted[entry] !== 1 || !isWritten) return undefined;
     if (!this.states.isUsable(entry)) return undefined;
     const at = this.#syncing.place(this.#pathOf(entry));
-    const there = lookAt(at);
+    const there = lstatOf(at);
     return there?.isFile() === true && there.size === BigInt(size) ? at : undefined;
   }
 

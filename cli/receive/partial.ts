@@ -9,7 +9,8 @@ import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
 import { plainOffset, recordBytes } from "../../protocol/wire/sizes.ts";
 import type { DiskUse } from "../system/disk-need.ts";
 import type { Unsound } from "../job/event-schema.ts";
-import { checkSpace, diskFault, type Folder } from "../system/folder.ts";
+import { checkSpace, type Folder } from "../system/folder.ts";
+import { diskFault } from "../system/system-error.ts";
 import { swapped, type HeldFolder } from "../system/held-folder.ts";
 import { JOURNAL, type Journal } from "./journal.ts";
 import { formatPartialName, parsePartialName } from "../system/owner.ts";
@@ -308,7 +309,7 @@ export abstract class PartialShare {
    */
   #checkName(): void {
     const { folder, name, own } = this.has;
-    const there = folder.look(name);
+    const there = folder.lstat(name);
     if (there === undefined) {
       throw new FaultError("write-failed", `${this.path} (it was renamed or removed meanwhile)`);
     }
@@ -349,5 +350,5 @@ export abstract class PartialShare {
 /** The journal last: what has none is nobody's. The directory stays where another has its name. */
 export function removePartial(folder: Folder, name: string, own: HeldFolder): void {
   for (const entry of [DATA, STATES, JOURNAL]) own.clear(entry);
-  if (own.is(folder.look(name))) folder.removeFolder(name);
+  if (own.is(folder.lstat(name))) folder.removeFolder(name);
 }

@@ -5,12 +5,19 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { NUMBERED_NAMES, TREE_STEP } from "../../protocol/wire/limits.ts";
 import type { SafePath } from "../../protocol/content/names.ts";
 import { Descent } from "../system/descent.ts";
-import { errorCode, type Folder } from "../system/folder.ts";
-import { isSame, lookAt, type HeldFolder, type Spot } from "../system/held-folder.ts";
+import { type Folder } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
+import { isSame, lstatOf, type HeldFolder, type Spot } from "../system/held-folder.ts";
 import type { Intent, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
-import { sameContent } from "./place.ts";
-import { checkPlaced, finalName, numbered, place, type FinishPolicy } from "./place.ts";
+import {
+  sameContent,
+  checkPlaced,
+  finalName,
+  numbered,
+  place,
+  type FinishPolicy,
+} from "./place.ts";
 import { keepsTime } from "./shown-times.ts";
 import { replaceFile, takeName } from "./take-name.ts";
 
@@ -63,9 +70,9 @@ async function placeTop(
   const { folder, journal } = tree;
   const final = finalName(top.name as SafePath, policy.prefix, folder);
   const data = { folder: tree.data, name: top.name };
-  const staged = lookAt(data);
+  const staged = lstatOf(data);
   const intent = journal.intent(entry);
-  const there = intent && folder.look(intent.name);
+  const there = intent && folder.lstat(intent.name);
   if (intent !== undefined && there !== undefined && there.ino === intent.ino) {
     // Moved already, or linked only, when an earlier run was killed.
     if (staged !== undefined) tree.data.remove(top.name);
@@ -127,7 +134,7 @@ async function placeFile(
   const { mtime } = journal.manifest.files[index]!;
   const compares = checksum === true || !keepsTime(staged.mtimeNs, mtime);
   const same = compares && (await sameContent(data, { folder, name: final }));
-  if (same && isSame(folder.look(final), same)) {
+  if (same && isSame(folder.lstat(final), same)) {
     intend({ entry, name: final, ino: same.ino });
     data.folder.clear(data.name);
     return final;
@@ -159,15 +166,15 @@ async function rename(
   const last = merges ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(final, number, folder);
-    if (folder.look(candidate) !== undefined) continue;
+    if (folder.lstat(candidate) !== undefined) continue;
     journal.intend({ entry, name: candidate, ino: staged.ino });
     try {
       data.folder.move(data.name, folder, candidate);
     } catch (error) {
       if (TAKEN.has(errorCode(error) ?? "")) continue;
-      const there = folder.look(candidate);
+      const there = folder.lstat(candidate);
       if (!folder.isOne(there, staged)) {
-        if (there !== undefined || lookAt(data) === undefined) throw error;
+        if (there !== undefined || lstatOf(data) === undefined) throw error;
         return await fillNew(tree, top, { entry, name: candidate, ino: staged.ino }, policy);
       }
     }
@@ -189,7 +196,7 @@ async function fillNew(
 ): Promise<string> {
   const { folder, journal } = tree;
   folder.make(intent.name);
-  const made = folder.look(intent.name);
+  const made = folder.lstat(intent.name);
   journal.intend({ ...intent, ...(made ? { placeholder: made.ino } : {}) });
   try {
     return await fill(tree, top, intent.name, policy);
@@ -221,7 +228,7 @@ function removeIfEmpty(folder: Folder, name: string): void {
 function isWhole({ journal, data }: Tree, top: Top): boolean {
   using from = new Descent(data);
   return top.entries.every(
-    (index) => lookAt(from.place(journal.manifest.files[index]!.path)) !== undefined,
+    (index) => lstatOf(from.place(journal.manifest.files[index]!.path)) !== undefined,
   );
 }
 
@@ -236,7 +243,7 @@ async function sameFolder(
   byContent = false,
 ): Promise<BigIntStats | undefined> {
   const { folder, journal, data } = tree;
-  const found = folder.look(final);
+  const found = folder.lstat(final);
   if (found?.isDirectory() !== true) return undefined;
   using from = new Descent(data);
   using to = new Descent(folder);
@@ -244,7 +251,7 @@ async function sameFolder(
   for (const index of top.entries) {
     const { path, type, mtime } = journal.manifest.files[index]!;
     const spot = from.place(path);
-    const staged = lookAt(spot);
+    const staged = lstatOf(spot);
     if (spot === undefined || staged === undefined) return undefined;
     if (type === "file" && !keepsTime(staged.mtimeNs, mtime)) isUnsure = true;
   }
@@ -255,7 +262,7 @@ async function sameFolder(
     if (target === undefined) return undefined;
     const isThere =
       type === "folder"
-        ? lookAt(target)?.isDirectory() === true
+        ? lstatOf(target)?.isDirectory() === true
         : (await sameContent(from.place(path)!, target)) !== undefined;
     if (!isThere) return undefined;
   }
@@ -287,8 +294,8 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
     }
     const target = to.place(goal, true)!;
     const data = from.place(path);
-    const staged = lookAt(data);
-    const there = lookAt(target);
+    const staged = lstatOf(data);
+    const there = lstatOf(target);
     if (staged === undefined || data === undefined) {
       // Moved by an earlier run.
       if (!there?.isFile() || (overwrite && there.size !== BigInt(size))) throw changed(tree);
@@ -297,7 +304,7 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
       const compares = policy.checksum === true || !keepsTime(staged.mtimeNs, mtime);
       const compared = compares && there?.size === staged.size;
       const same = compared ? await sameContent(data, target) : undefined;
-      if (same && isSame(lookAt(target), same)) data.folder.remove(data.name);
+      if (same && isSame(lstatOf(target), same)) data.folder.remove(data.name);
       else await moveOver(data, staged, target);
     } else {
       await moveIfFree(data, staged, target);
@@ -314,7 +321,7 @@ async function moveOver(data: Spot, staged: BigIntStats, target: Spot): Promise<
 
 /** Where something came to be meanwhile it stays, and ours goes. */
 async function moveIfFree(data: Spot, staged: BigIntStats, target: Spot): Promise<void> {
-  if (lookAt(target) === undefined) await takeName({ data, staged, target });
+  if (lstatOf(target) === undefined) await takeName({ data, staged, target });
   data.folder.clear(data.name);
 }
 

@@ -61,7 +61,7 @@ export async function place(move: Move): Promise<string> {
     link,
   });
   if (onExists === "overwrite") {
-    const there = folder.look(name);
+    const there = folder.lstat(name);
     if (there !== undefined && !there.isFile()) throw new FaultError("file-exists", name);
     intend({ entry, name, ino: staged.ino });
     checkPlaced(folder, name, await replaceFile(taking(name)));
@@ -71,7 +71,7 @@ export async function place(move: Move): Promise<string> {
   const last = onExists === "fail" ? 0 : NUMBERED_NAMES;
   for (let number = 0; number <= last; number++) {
     const candidate = numbered(name, number, folder);
-    if (folder.look(candidate) !== undefined) continue;
+    if (folder.lstat(candidate) !== undefined) continue;
     intend({ entry, name: candidate, ino: staged.ino });
     const taken = await takeName(taking(candidate));
     if (taken === undefined) continue;
@@ -87,7 +87,7 @@ export async function place(move: Move): Promise<string> {
  * @throws FaultError "write-failed" when something else has the name
  */
 export function checkPlaced(folder: HeldFolder, name: string, placed: BigIntStats): void {
-  const there = folder.look(name);
+  const there = folder.lstat(name);
   if (there !== undefined && !folder.isOne(there, placed)) throw swapped(join(folder.path, name));
 }
 

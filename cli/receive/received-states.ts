@@ -97,7 +97,7 @@ export function nextWithStates(
 }
 
 function readStates(own: HeldFolder, most: number): Uint8Array {
-  if (most === 0 || own.look(STATES) === undefined) return new Uint8Array();
+  if (most === 0 || own.lstat(STATES) === undefined) return new Uint8Array();
   const fd = openOwn(own, STATES);
   try {
     return readFully(fd, 0, Math.min(fstatSync(fd).size, most));

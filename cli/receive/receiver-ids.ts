@@ -17,7 +17,7 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_BYTES } from "../../protocol/crypto/keys.ts";
 import { RECEIVER_IDS_KEPT, RECEIVER_IDS_MS } from "../../protocol/wire/limits.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { isGone, thisProcess, type Owner } from "../system/owner.ts";
 import { dropOldest, namesIn, openState, stateFolder, writeNew } from "../system/state.ts";
@@ -93,7 +93,7 @@ export class ReceiverId {
     folder: HeldFolder,
     { name, share, receiver, owner }: Entry,
   ): ReceiverId | undefined {
-    const age = Date.now() - Number(folder.look(name)?.mtimeMs ?? 0);
+    const age = Date.now() - Number(folder.lstat(name)?.mtimeMs ?? 0);
     if (!isGone(owner, age) || age > RECEIVER_IDS_MS) return undefined;
     const owned = ownedName(share, receiver);
     try {
@@ -155,7 +155,7 @@ function entryOf(name: string): Entry | undefined {
 /** Makes room for one more: of what no process has, what is too old goes, and then the oldest. */
 function prune(folder: HeldFolder): void {
   const now = Date.now();
-  const ageOf = (name: string): number => now - Number(folder.look(name)?.mtimeMs ?? now);
+  const ageOf = (name: string): number => now - Number(folder.lstat(name)?.mtimeMs ?? now);
   const mayGo = (name: string): boolean => isGone(entryOf(name)?.owner, ageOf(name));
   for (const name of namesIn(folder)) {
     if (ageOf(name) > RECEIVER_IDS_MS && mayGo(name)) folder.clear(name);

@@ -30,19 +30,17 @@ import {
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import type { ClientEvent } from "../job/event-schema.ts";
+import { type ClientEvent, unsoundEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
-import { unsoundEvent } from "../job/event-schema.ts";
 import { makeDestination } from "../system/folder.ts";
 import { Incoming } from "./incoming.ts";
-import type { Answer, Outcome, ReceiveJob } from "../job/jobs.ts";
+import type { Answer, Outcome, ReceiveJob, OnExists } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
-import { Line } from "../connection/relay-line.ts";
-import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
+import { RelayLink } from "../connection/relay-link.ts";
+import { linkFaultDetail, type LinkFault } from "../connection/connect-errors.ts";
 import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
-import type { OnExists } from "../job/jobs.ts";
 import { registerReceive, unregisterReceive } from "../system/state.ts";
-import { relayNews, stuckNews } from "../connection/link-events.ts";
+import { linkEvent, stuckLinkEvent } from "../connection/link-events.ts";
 
 const STDOUT = 1;
 
@@ -58,7 +56,7 @@ export class Receiving {
   readonly #timer: NodeJS.Timeout;
   /** The folder to save in was not there. */
   readonly #madeOut: boolean;
-  #line: Line | undefined;
+  #link: RelayLink | undefined;
   /** Why there is no line, as far as that is known. */
   #why: string | undefined;
   #incoming: Incoming | undefined;
@@ -133,7 +131,7 @@ export class Receiving {
 
   #tick(): void {
     const now = performance.now();
-    this.#line?.watch(now);
+    this.#link?.watch(now);
     if (this.#held.size > 0) this.#handle({ type: "held" });
     if (this.#progressUntold && this.#incoming !== undefined) this.#tellProgress(this.#incoming);
     if (now - this.#checkpointAt >= CHECKPOINT_MS) {
@@ -154,11 +152,11 @@ export class Receiving {
         this.#connect();
         return;
       case "disconnect":
-        this.#line?.drop();
-        this.#line = undefined;
+        this.#link?.drop();
+        this.#link = undefined;
         return;
       case "send":
-        this.#line?.send(encodeControl(effect.message));
+        this.#link?.send(encodeControl(effect.message));
         return;
       case "open-share": {
         const { offer } = effect;
@@ -191,7 +189,7 @@ export class Receiving {
         if (effect.anew === "told") this.#moveOn();
         return;
       case "link":
-        this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
+        this.#pace.tell(linkEvent(this.#job.relay, effect, this.#why));
         return;
       case "sender":
         this.#pace.tell({ event: "sender", here: effect.here });
@@ -206,21 +204,21 @@ export class Receiving {
   }
 
   #connect(): void {
-    this.#line?.drop();
+    this.#link?.drop();
     const events = {
       opened: () => {
         this.#why = undefined;
         this.#handle({ type: "opened" });
       },
       message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: ({ fault, why }: NoLine) => {
+      lost: ({ fault, why }: LinkFault) => {
         this.#why = why;
         this.#handle({ type: "lost", fault });
       },
       slow: (why: string) => (this.#why = why),
-      stuck: (why: string) => this.#pace.tell(stuckNews(this.#job.relay, why)),
+      stuck: (why: string) => this.#pace.tell(stuckLinkEvent(this.#job.relay, why)),
     };
-    this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
+    this.#link = new RelayLink(this.#job.relay, events, performance.now(), this.#job.ca);
   }
 
   #message(bytes: Uint8Array): void {
@@ -293,7 +291,7 @@ export class Receiving {
     else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
     this.#tellProgress(incoming);
     // A line that came back is read again; it has to wait like the one before.
-    if (this.#held.size > 0) this.#line?.pause();
+    if (this.#held.size > 0) this.#link?.pause();
   }
 
   #begin(onExists: OnExists | undefined): void {
@@ -430,7 +428,7 @@ export class Receiving {
     const incoming = this.#incoming;
     this.#incoming = undefined;
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
-    const closed = this.#line?.close();
+    const closed = this.#link?.close();
     await this.#disk;
     if (this.#madeOut) removeEmpty(this.#job.out);
     this.#pace.flush();
@@ -453,11 +451,11 @@ export class Receiving {
   /** Nothing is read from the line until all who hold it let go. */
   #hold(why: "rate" | "output"): void {
     this.#held.add(why);
-    this.#line?.pause();
+    this.#link?.pause();
   }
 
   #letGo(why: "rate" | "output"): void {
-    if (this.#held.delete(why) && this.#held.size === 0) this.#line?.resume();
+    if (this.#held.delete(why) && this.#held.size === 0) this.#link?.resume();
   }
 
   // What people and scripts are told
@@ -488,7 +486,7 @@ export class Receiving {
   }
 
   #faultEvent(code: FaultCode, detail: string | undefined): ClientEvent {
-    const about = aboutLine(this.#job.relay, { fault: code, why: this.#why }) ?? detail;
+    const about = linkFaultDetail(this.#job.relay, { fault: code, why: this.#why }) ?? detail;
     return { event: "error", code, message: faultMessage(code, about) };
   }
 }

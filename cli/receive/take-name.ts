@@ -21,8 +21,8 @@ import {
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { COMPARE_BYTES } from "../../protocol/wire/limits.ts";
-import { errorCode } from "../system/folder.ts";
-import { lookAt, type Spot } from "../system/held-folder.ts";
+import { errorCode } from "../system/system-error.ts";
+import { lstatOf, type Spot } from "../system/held-folder.ts";
 import { removeTemporary, temporaryName } from "../system/shown-owner.ts";
 import { setMode, setTime, syncFile, writeFully } from "../system/own-file.ts";
 
@@ -79,7 +79,7 @@ export async function replaceFile(taking: Taking): Promise<BigIntStats> {
     if (!isWorthCopying(data, error)) throw error;
   }
   const aside = { folder: target.folder, name: temporaryName() };
-  const before = lookAt(target);
+  const before = lstatOf(target);
   if (before?.isFile() === false) throw failed;
   if (before !== undefined) target.folder.move(target.name, aside.folder, aside.name);
   let taken: BigIntStats | undefined;
@@ -89,7 +89,7 @@ export async function replaceFile(taking: Taking): Promise<BigIntStats> {
     return taken;
   } finally {
     if (taken !== undefined) removeTemporary(aside.folder, aside.name);
-    else if (lookAt(target) === undefined && before !== undefined)
+    else if (lstatOf(target) === undefined && before !== undefined)
       target.folder.move(aside.name, target.folder, target.name);
   }
 }
@@ -115,16 +115,16 @@ function takeByRename(taking: Taking): BigIntStats | undefined {
   try {
     note?.(staged.ino, empty.ino);
     // Another may have it by now: what is there is not ours to replace.
-    if (!target.folder.isOne(lookAt(target), empty)) return undefined;
+    if (!target.folder.isOne(lstatOf(target), empty)) return undefined;
     data.folder.move(data.name, target.folder, target.name);
     return staged;
   } catch (error) {
     if (hasArrived(taking)) return staged;
-    if (target.folder.isOne(lookAt(target), empty)) target.folder.remove(target.name);
+    if (target.folder.isOne(lstatOf(target), empty)) target.folder.remove(target.name);
     if (error instanceof FaultError || !isThere(data)) throw error;
   }
   // Some rename onto nothing that is there, not even an empty file.
-  if (lookAt(target) !== undefined) return undefined;
+  if (lstatOf(target) !== undefined) return undefined;
   data.folder.move(data.name, target.folder, target.name);
   return staged;
 }
@@ -148,14 +148,14 @@ function makeEmpty({ folder, name }: Spot): BigIntStats | "taken" {
 
 /** Whether the data has its new name, although the file system said that it failed. */
 function hasArrived({ target, staged }: Taking): boolean {
-  const there = lookAt(target);
+  const there = lstatOf(target);
   // The inode of data that has gone may be that of the empty file by now.
   const isAlike = there?.size === staged.size && there.mtimeNs === staged.mtimeNs;
   return isAlike && target.folder.isOne(there, staged);
 }
 
 function isThere(data: Spot): boolean {
-  return lookAt(data) !== undefined;
+  return lstatOf(data) !== undefined;
 }
 
 /** Errors for which a copy would fail too. */

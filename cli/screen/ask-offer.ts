@@ -1,5 +1,5 @@
 import type { Answer } from "../job/jobs.ts";
-import { tellAtTerminal } from "./own-terminal.ts";
+import { printAtTerminal } from "./own-terminal.ts";
 import { askChoice } from "./prompts.ts";
 import { offerLines } from "./offer-lines.ts";
 import type { OfferEvent, Setting } from "./screen.ts";
@@ -11,7 +11,7 @@ type AskOffer = (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
 export function askWithOffer(setting: Setting): AskOffer {
   const ask = askAboutOffer(setting);
   return (offer, signal) => {
-    for (const line of offerLines(offer, makeStyle(false))) tellAtTerminal(line);
+    for (const line of offerLines(offer, makeStyle(false))) printAtTerminal(line);
     return ask(offer, signal);
   };
 }

@@ -44,7 +44,7 @@ export function openTerminal(): OwnTerminal {
 let opened: OwnTerminal | undefined;
 
 /** Prints a line at the terminal of the questions. */
-export function tellAtTerminal(line: string): void {
+export function printAtTerminal(line: string): void {
   const { stdin, stdout } = process;
   if (stdin.isTTY && stdout.isTTY) {
     stdout.write(`${line}\n`);

@@ -2,7 +2,7 @@
 import { createInterface, type Interface } from "node:readline";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import { interrupt, onInterrupt } from "../system/interrupts.ts";
 import { dropTyped, hasTerminal, openTerminal } from "./own-terminal.ts";
 import { LEAVE_PASTES, MARK_PASTES, PromptInput } from "./prompt-input.ts";

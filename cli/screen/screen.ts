@@ -1,7 +1,6 @@
 import type { FaultCode } from "../../protocol/wire/faults.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import type { Answer, Outcome } from "../job/jobs.ts";
-import type { OnExists } from "../job/jobs.ts";
+import type { Answer, Outcome, OnExists } from "../job/jobs.ts";
 
 export type OfferEvent = Extract<ClientEvent, { event: "offer" }>;
 

@@ -1,7 +1,6 @@
 /** Calls on the paths of a sender, with the faults that their errors are. */
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { errorCode } from "../system/folder.ts";
-import { reasonOf } from "../system/system-error.ts";
+import { errorCode, reasonOf } from "../system/system-error.ts";
 
 /** The fault for what the system does not let be read. */
 export function unreadable(path: string, cause: unknown): FaultError {

@@ -17,8 +17,8 @@ import {
 } from "../../protocol/mod.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import type { SendJob } from "../job/jobs.ts";
-import { Line } from "../connection/relay-line.ts";
-import type { NoLine } from "../connection/connect-errors.ts";
+import { RelayLink } from "../connection/relay-link.ts";
+import type { LinkFault } from "../connection/connect-errors.ts";
 
 /** All that a sender needs to open it once more. */
 export interface OldShare {
@@ -45,12 +45,12 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
     },
     performance.now(),
   );
-  let line: Line | undefined;
+  let link: RelayLink | undefined;
   const handle = (event: SenderEvent): void => {
     for (const effect of session.handle(event, performance.now())) {
-      if (effect.type === "connect") line = connect();
-      else if (effect.type === "disconnect") line?.drop();
-      else if (effect.type === "send") line?.send(encodeControl(effect.message));
+      if (effect.type === "connect") link = connect();
+      else if (effect.type === "disconnect") link?.drop();
+      else if (effect.type === "send") link?.send(encodeControl(effect.message));
       else if (effect.type === "finish") resolve();
     }
   };
@@ -64,18 +64,18 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
       handle({ type: "failed", fault: error.code });
     }
   };
-  const connect = (): Line => {
-    line?.drop();
+  const connect = (): RelayLink => {
+    link?.drop();
     const events = {
       opened: () => handle({ type: "opened" }),
       message: hear,
-      lost: ({ fault }: NoLine) => handle({ type: "lost", fault }),
+      lost: ({ fault }: LinkFault) => handle({ type: "lost", fault }),
     };
-    return new Line(job.relay, events, performance.now(), job.ca);
+    return new RelayLink(job.relay, events, performance.now(), job.ca);
   };
   const until = performance.now() + END_SHARE_MS;
   const timer = setInterval(() => {
-    line?.watch(performance.now());
+    link?.watch(performance.now());
     handle({ type: "tick" });
     if (performance.now() >= until) resolve();
   }, CLIENT_TICK_MS);
@@ -86,6 +86,6 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
     await promise;
   } finally {
     clearInterval(timer);
-    await line?.close();
+    await link?.close();
   }
 }

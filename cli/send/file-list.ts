@@ -17,7 +17,7 @@ import { quoted } from "../../protocol/wire/display.ts";
 import { attempt, unlessGone, unreadable } from "./attempt.ts";
 
 import { Descent } from "../system/descent.ts";
-import { HeldFolder, lookAt, type Spot } from "../system/held-folder.ts";
+import { HeldFolder, lstatOf, type Spot } from "../system/held-folder.ts";
 import { Identities } from "./identities.ts";
 import { IgnoreRules, type LeaveOut } from "./ignore-rules.ts";
 import { Unsized } from "./unsized.ts";
@@ -259,7 +259,7 @@ class Lister {
       const real = realpathSync(spot.folder.at(spot.name));
       if (real !== topPath && !real.startsWith(`${topPath}${sep}`)) return skip("outside");
       goal = real === topPath ? undefined : way.place(relative(topPath, real).replaceAll(sep, "/"));
-      stat = real === topPath ? top.stat : lookAt(goal);
+      stat = real === topPath ? top.stat : lstatOf(goal);
     } catch {
       return skip("broken");
     }
@@ -370,7 +370,7 @@ function isAround(here: Here, { dev, ino }: BigIntStats): boolean {
 function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
   const path = join(local, name);
   try {
-    return folder.look(name);
+    return folder.lstat(name);
   } catch (error) {
     if (error instanceof FaultError) throw error;
     throw unreadable(path, error);

@@ -9,15 +9,13 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { COLLECT_FILES, FILL_BYTES, SOURCE_FILES_OPEN } from "../../protocol/wire/limits.ts";
 import type { ManifestFile } from "../../protocol/content/manifest.ts";
 import { attempt } from "./attempt.ts";
-import type { FileList, Root } from "./file-list.ts";
-import { collectAfter } from "./file-list.ts";
+import { type FileList, type Root, collectAfter } from "./file-list.ts";
 import { Descent } from "../system/descent.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode, reasonOf } from "../system/system-error.ts";
 import { FileWatch } from "./file-watch.ts";
 import { type Unsound } from "../job/event-schema.ts";
 import { HeldFolder } from "../system/held-folder.ts";
 import type { Content, Cut, ReadFor } from "./source.ts";
-import { reasonOf } from "../system/system-error.ts";
 
 /** Pieces that are compared before anything else has its turn. */
 const PIECES_AT_ONCE = 16;

@@ -5,10 +5,9 @@ import ignore, { type Ignore } from "ignore";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../../protocol/wire/limits.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode, reasonOf } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { readFully } from "../system/own-file.ts";
-import { reasonOf } from "../system/system-error.ts";
 
 export interface LeaveOut {
   readonly exclude?: readonly string[];

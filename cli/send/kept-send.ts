@@ -29,7 +29,7 @@ import {
   SENDS_KEPT,
 } from "../../protocol/wire/limits.ts";
 import { MANIFEST_LENGTH_BYTES } from "../../protocol/content/manifest.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { openOwn, readFully, writeFully } from "../system/own-file.ts";
 import { bootId } from "../system/owner.ts";

@@ -28,7 +28,7 @@ import { compare, type Change } from "./changes.ts";
 import { editionAfter, type Former } from "./editions.ts";
 import type { OldShare } from "./end-earlier-share.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import type { SendJob } from "../job/jobs.ts";
 import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";

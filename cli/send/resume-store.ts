@@ -1,7 +1,6 @@
 import { FaultError, KEEPALIVE_MS, type FaultCode } from "../../protocol/mod.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode, reasonOf } from "../system/system-error.ts";
 import type { KeptSend } from "./kept-send.ts";
-import { reasonOf } from "../system/system-error.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
 
 /** A record that left before can't be had again as it was. */

@@ -37,7 +37,7 @@ export function lookInside(
 ): BigIntStats | undefined {
   try {
     using own = folder.enter(name);
-    return own.look(file);
+    return own.lstat(file);
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { hostname, userInfo } from "node:os";
 
 import { checkWords, isOwnCode, type Code } from "../../protocol/code/code.ts";
 import type * as CodeStrength from "./code-strength.ts";
-import { homeFolder } from "../system/home.ts";
+import { homeFolder } from "../system/shell.ts";
 import type { SendWhat } from "../job/jobs.ts";
 
 /** Shorter parts of a name are in any text. */

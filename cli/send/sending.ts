@@ -33,13 +33,12 @@ import {
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import type { ClientEvent } from "../job/event-schema.ts";
+import { type ClientEvent, unsoundEvent, type Unsound } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
-import { unsoundEvent, type Unsound } from "../job/event-schema.ts";
-import { Line } from "../connection/relay-line.ts";
-import { aboutLine, type NoLine } from "../connection/connect-errors.ts";
-import { relayNews, stuckNews } from "../connection/link-events.ts";
+import { RelayLink } from "../connection/relay-link.ts";
+import { linkFaultDetail, type LinkFault } from "../connection/connect-errors.ts";
+import { linkEvent, stuckLinkEvent } from "../connection/link-events.ts";
 import { RateLimit } from "../connection/rate-limit.ts";
 import { Move } from "./move.ts";
 import type { Moving, Past, OpenShare } from "./open-share.ts";
@@ -95,7 +94,7 @@ export class Sending {
   readonly #past: Past | undefined;
   readonly #move: Move;
   readonly #progress: UploadProgress;
-  #line: Line | undefined;
+  #link: RelayLink | undefined;
   /** Why there is no line, as far as that is known. */
   #why: string | undefined;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
@@ -191,7 +190,7 @@ export class Sending {
 
   #tick(): void {
     const now = performance.now();
-    this.#line?.watch(now);
+    this.#link?.watch(now);
     this.#resumeStore.tick(now);
     if (this.#move.isDue(this.#session, this.#source.records, now))
       this.#handle({ type: "failed", fault: "new-edition" });
@@ -211,11 +210,11 @@ export class Sending {
         this.#connect();
         return;
       case "disconnect":
-        this.#line?.drop();
-        this.#line = undefined;
+        this.#link?.drop();
+        this.#link = undefined;
         return;
       case "send":
-        this.#line?.send(encodeControl(effect.message));
+        this.#link?.send(encodeControl(effect.message));
         return;
       case "open-name":
         this.#openName(effect.entry);
@@ -225,8 +224,8 @@ export class Sending {
         return;
       case "link":
         this.#tellOnline();
-        if (effect.online) this.#untoldOnline = relayNews(this.#job.relay, effect, this.#why);
-        else this.#pace.tell(relayNews(this.#job.relay, effect, this.#why));
+        if (effect.online) this.#untoldOnline = linkEvent(this.#job.relay, effect, this.#why);
+        else this.#pace.tell(linkEvent(this.#job.relay, effect, this.#why));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
@@ -271,21 +270,21 @@ export class Sending {
   }
 
   #connect(): void {
-    this.#line?.drop();
+    this.#link?.drop();
     const events = {
       opened: () => {
         this.#why = undefined;
         this.#handle({ type: "opened" });
       },
       message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: ({ fault, why }: NoLine) => {
+      lost: ({ fault, why }: LinkFault) => {
         this.#why = why;
         this.#handle({ type: "lost", fault });
       },
       slow: (why: string) => (this.#why = why),
-      stuck: (why: string) => this.#pace.tell(stuckNews(this.#job.relay, why)),
+      stuck: (why: string) => this.#pace.tell(stuckLinkEvent(this.#job.relay, why)),
     };
-    this.#line = new Line(this.#job.relay, events, performance.now(), this.#job.ca);
+    this.#link = new RelayLink(this.#job.relay, events, performance.now(), this.#job.ca);
   }
 
   #message(bytes: Uint8Array): void {
@@ -305,8 +304,8 @@ export class Sending {
     let sleep = FULL_SOCKET_SLEEP_MS;
     for (;;) {
       const index = this.#session.wanted();
-      if (index === undefined || this.#line === undefined) return;
-      if (this.#line.buffered >= UPLOAD_BUFFER_BYTES) break;
+      if (index === undefined || this.#link === undefined) return;
+      if (this.#link.buffered >= UPLOAD_BUFFER_BYTES) break;
       const wait = this.#limit.wait(performance.now());
       if (wait > 0) {
         sleep = Math.ceil(wait);
@@ -316,7 +315,7 @@ export class Sending {
         const frame = this.#frame(index);
         // Not there yet, or beyond the end: its source calls when it is.
         if (frame === undefined) return;
-        this.#line.send(frame);
+        this.#link.send(frame);
         if (this.#agreed) this.#activeAt ??= performance.now();
         this.#limit.spend(frame.length, performance.now());
       } catch (error) {
@@ -474,7 +473,7 @@ export class Sending {
         message: faultMessage(fault, this.#about(fault) ?? detail),
       });
     }
-    await this.#line?.close();
+    await this.#link?.close();
     this.#source.close();
     this.#resumeStore.letGo(how, this.#job.stay);
     this.#past?.kept?.close();
@@ -484,7 +483,7 @@ export class Sending {
 
   /** To the share that takes the place of this one, which is kept until a relay has that. */
   async #hand(next: OpenShare, unsound: readonly Unsound[]): Promise<void> {
-    await this.#line?.close();
+    await this.#link?.close();
     this.#source.close();
     this.#past?.kept?.close();
     const carried = { startedAt: this.#startedAt, activeAt: this.#activeAt, unsound };
@@ -500,6 +499,6 @@ export class Sending {
 
   #about(fault: FaultCode): string | undefined {
     if (fault.startsWith("source-")) return this.#source.about;
-    return aboutLine(this.#job.relay, { fault, why: this.#why });
+    return linkFaultDetail(this.#job.relay, { fault, why: this.#why });
   }
 }

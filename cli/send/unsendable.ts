@@ -4,7 +4,7 @@
  */
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { ENDLESS_FILES, UNSENDABLE_TOLD } from "../../protocol/wire/limits.ts";
-import { errorCode } from "../system/folder.ts";
+import { errorCode } from "../system/system-error.ts";
 import type { Skipped } from "./skipped.ts";
 
 /** The process lacks something: any other entry would fail next, and none of them is to blame. */

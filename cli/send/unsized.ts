@@ -8,8 +8,7 @@ import { closeSync, read, readSync, statfsSync, type BigIntStats } from "node:fs
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { UNSIZED_BYTES, UNSIZED_MS } from "../../protocol/wire/limits.ts";
-import { errorCode } from "../system/folder.ts";
-import { reasonOf } from "../system/system-error.ts";
+import { errorCode, reasonOf } from "../system/system-error.ts";
 
 /** By their magic of statfs(2): what stat says of sizes there means nothing. */
 const MADE_UP: ReadonlySet<number> = new Set([

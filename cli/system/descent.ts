@@ -3,7 +3,7 @@
  * link and none can become one meanwhile: O_NOFOLLOW alone guards only the last part of a path.
  */
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { errorCode } from "./folder.ts";
+import { errorCode } from "./system-error.ts";
 import type { HeldFolder, Spot } from "./held-folder.ts";
 
 /** What is held at one depth. */

@@ -11,9 +11,8 @@ import { dirname } from "node:path";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { DiskUse } from "./disk-need.ts";
-import { reasonOf } from "./system-error.ts";
+import { diskFault, errorCode, reasonOf } from "./system-error.ts";
 import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
-import { errorCode } from "./shown-owner.ts";
 
 /** Of Linux's libc; Bun has no word for it. */
 type Syncfs = (fd: number) => number;
@@ -153,14 +152,3 @@ function statOf(folder: string | Folder): DiskSize {
 const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
 /** As of a file system without a size of its own. */
 const NOTHING_SAID = { blocks: 0n, bavail: 0n, bsize: 0n, ffree: 0n };
-
-export { errorCode };
-
-/** The fault for an error that the system gave while writing to `path`. */
-export function diskFault(error: unknown, path: string): FaultError {
-  if (error instanceof FaultError) return error;
-  const code = errorCode(error);
-  const full = code === "ENOSPC" || code === "EDQUOT";
-  const detail = full ? path : `${path} (${reasonOf(error)})`;
-  return new FaultError(full ? "disk-full" : "write-failed", detail, { cause: error });
-}

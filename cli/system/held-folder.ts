@@ -35,7 +35,8 @@ import {
 import { join } from "node:path";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { errorCode, ShownOwner } from "./shown-owner.ts";
+import { ShownOwner } from "./shown-owner.ts";
+import { errorCode } from "./system-error.ts";
 
 /** What makes a file or a folder the one that it is. */
 export type Identity = Pick<BigIntStats, "dev" | "ino">;
@@ -189,7 +190,7 @@ export class HeldFolder implements Disposable {
     } catch (error) {
       // Some FUSE file systems refuse flags that they do not know. A regular file holds nobody up.
       const unknown = errorCode(error) === "EINVAL" || errorCode(error) === "EOPNOTSUPP";
-      if (!unknown || this.look(name)?.isFile() !== true) throw error;
+      if (!unknown || this.lstat(name)?.isFile() !== true) throw error;
       return openSync(this.at(name), flags | ITSELF, mode);
     }
   }
@@ -205,7 +206,7 @@ export class HeldFolder implements Disposable {
   }
 
   /** The entry with that name; a link is not followed. */
-  look(name: string): BigIntStats | undefined {
+  lstat(name: string): BigIntStats | undefined {
     return lstatSync(this.at(name), { bigint: true, throwIfNoEntry: false });
   }
 
@@ -256,10 +257,10 @@ export class HeldFolder implements Disposable {
    * @returns false when something else, or nothing, has the name
    */
   moveSame(name: string, as: string, meant: (there: BigIntStats | undefined) => boolean): boolean {
-    if (!meant(this.look(name))) return false;
+    if (!meant(this.lstat(name))) return false;
     this.move(name, this, as);
-    if (meant(this.look(as))) return true;
-    if (this.look(name) === undefined) this.move(as, this, name);
+    if (meant(this.lstat(as))) return true;
+    if (this.lstat(name) === undefined) this.move(as, this, name);
     return false;
   }
 
@@ -341,8 +342,8 @@ export class HeldFolder implements Disposable {
 }
 
 /** The entry at that place; a link is not followed. Undefined also without a place. */
-export function lookAt(spot: Spot | undefined): BigIntStats | undefined {
-  return spot?.folder.look(spot.name);
+export function lstatOf(spot: Spot | undefined): BigIntStats | undefined {
+  return spot?.folder.lstat(spot.name);
 }
 
 /** Whether both are there and are one. */

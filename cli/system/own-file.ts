@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/permissions.ts";
-import { errorCode } from "./folder.ts";
+import { errorCode } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 
 /** Opens a regular file of this user for reading and writing, and nothing else that has its name. */

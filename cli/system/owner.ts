@@ -10,7 +10,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { utf8 } from "../../protocol/wire/bytes.ts";
 import { FOREIGN_PARTIAL_MS, PARTIAL_STEM_BYTES } from "../../protocol/wire/limits.ts";
-import { errorCode } from "./folder.ts";
+import { errorCode } from "./system-error.ts";
 
 export interface Owner {
   readonly pid: number;

@@ -1,6 +1,8 @@
 /** Tells this user's files on a mount that shows other owners than there are. */
 import { closeSync, constants, fstatSync } from "node:fs";
 
+import { errorCode } from "./system-error.ts";
+
 /** A folder in which a file can be made for a moment. */
 interface Place {
   open(name: string, flags: number, mode: number): number;
@@ -60,8 +62,4 @@ export function removeTemporary(place: Pick<Place, "remove">, name: string): voi
 /** Of a file that is there for a moment. */
 export function temporaryName(): string {
   return `.fileshare-${crypto.randomUUID()}.partial`;
-}
-
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

@@ -13,7 +13,7 @@ import { accessSync, constants, lstatSync, mkdtempSync, readdirSync, statSync } 
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
-import { homeFolder } from "./home.ts";
+import { homeFolder } from "./shell.ts";
 import { isOursIn } from "./own-file.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -11,7 +11,7 @@ import * as v from "valibot";
 import { parseSenderCode, type Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/wire/limits.ts";
-import { errorCode } from "./folder.ts";
+import { errorCode } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { writeFully } from "./own-file.ts";
 import { statePlace } from "./state-place.ts";
@@ -224,7 +224,7 @@ export function dropOldest(
   if (names.length <= most) return;
   const dated = names
     .filter((name) => mayGo(name))
-    .map((name) => ({ name, at: Number(folder.look(name)?.mtimeMs ?? 0) }))
+    .map((name) => ({ name, at: Number(folder.lstat(name)?.mtimeMs ?? 0) }))
     .toSorted((a, b) => a.at - b.at);
   for (const { name } of dated.slice(0, names.length - most)) {
     folder.clear(name);

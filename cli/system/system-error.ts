@@ -1,5 +1,5 @@
 /** The system's error codes, as reasons for people. */
-import { errorCode } from "./shown-owner.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
 
 /** Reasons that a person can do something about, by the code of errno(3). */
 const REASONS: Readonly<Record<string, string>> = {
@@ -30,4 +30,18 @@ export function reasonOf(error: unknown): string {
   if (code === undefined) return error instanceof Error ? error.message : String(error);
   const reason = REASONS[code];
   return reason === undefined ? code : `${reason}, ${code}`;
+}
+
+/** The code of an error of the system, such as `ENOENT`; undefined for any other error. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+/** The fault for an error that the system gave while writing to `path`. */
+export function diskFault(error: unknown, path: string): FaultError {
+  if (error instanceof FaultError) return error;
+  const code = errorCode(error);
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  const detail = full ? path : `${path} (${reasonOf(error)})`;
+  return new FaultError(full ? "disk-full" : "write-failed", detail, { cause: error });
 }

@@ -4,7 +4,7 @@ import type * as v from "valibot";
 
 import { aliasesOf, loadAll } from "../../cli/commands/all.ts";
 import type { Command } from "../../cli/commands/command.ts";
-import { ENVIRONMENT } from "../../cli/commands/environment.ts";
+import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
 import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/job/event-schema.ts";
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { table } from "./markdown.ts";

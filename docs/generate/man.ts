@@ -1,6 +1,6 @@
 /** Makes the manual page, docs/reference/fileshare.1, from the table of commands. */
 import { loadAll, program } from "../../cli/commands/all.ts";
-import { ENVIRONMENT } from "../../cli/commands/environment.ts";
+import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { alsoCalled, argumentsOf, EXIT_MEANING, synopsis } from "./cli-tables.ts";

@@ -8,8 +8,8 @@ import {
   parseBytes,
   parseOptions,
   parseReport,
+  type OptionSpec,
 } from "../../bench/options.ts";
-import type { OptionSpec } from "../../bench/options.ts";
 import { scenarios } from "../../bench/scenarios/registry.ts";
 
 const specs: OptionSpec[] = [

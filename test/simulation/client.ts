@@ -11,7 +11,7 @@ const TICK_MS = 100;
 const FROZEN_CLOSE_MS = 32_000;
 
 /**
- * A process with one line to the relay at a time; mirrors cli/connection/relay-line.ts and the timers of
+ * A process with one line to the relay at a time; mirrors cli/connection/relay-link.ts and the timers of
  * cli/send/sending.ts and cli/receive/receiving.ts. A process can freeze (as by SIGSTOP) and be killed.
  */
 export abstract class Client implements ClientEnd {

@@ -2,7 +2,7 @@
 import { registry } from "../../cli/commands/all.ts";
 import { renderUsage } from "citty";
 import { command } from "../../cli/commands/command.ts";
-import { parseSeconds, parseWhole } from "../../cli/system/values.ts";
+import { parseSeconds, parseWhole } from "../../cli/arguments/values.ts";
 import type { Size } from "./plan.ts";
 
 export interface Options {

@@ -1,6 +1,6 @@
 import { FaultError } from "../../../protocol/wire/faults.ts";
 import { OPEN_FILES_WANTED } from "../../../protocol/wire/limits.ts";
-import { configPath, configText, noFile } from "../configuration.ts";
+import { configPath, configText, noFile } from "../../arguments/configuration.ts";
 import { hasColor } from "../../screen/style.ts";
 import { statePlace } from "../../system/state-place.ts";
 import type { Finding } from "./finding.ts";

@@ -14,11 +14,11 @@ import {
 } from "../../../protocol/mod.ts";
 import { CERTIFICATE_WARN_MS, CLOCK_SKEW_MS } from "../../../protocol/wire/limits.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
-import { Line } from "../../connection/relay-line.ts";
-import type { NoLine } from "../../connection/connect-errors.ts";
+import { RelayLink } from "../../connection/relay-link.ts";
+import type { LinkFault } from "../../connection/connect-errors.ts";
 import { proxyFor, proxyShown } from "../../connection/proxy.ts";
 import { duration } from "../../screen/format.ts";
-import { authorities } from "../../connection/ca-certificates.ts";
+import { trustedCertificates } from "../../connection/ca-certificates.ts";
 import type { Finding } from "./finding.ts";
 
 /** What a relay can be wrong about and still be one. */
@@ -41,19 +41,19 @@ export async function checkRelay(
     opened: () => undefined,
     message: (bytes: Uint8Array) => {
       const answer = answerTo(bytes, introduction);
-      if (answer instanceof Uint8Array) line.send(answer);
+      if (answer instanceof Uint8Array) link.send(answer);
       else resolve(answer);
     },
-    lost: ({ fault, why }: NoLine) => resolve(new FaultError(fault, why)),
+    lost: ({ fault, why }: LinkFault) => resolve(new FaultError(fault, why)),
     slow: (reason: string) => (why = reason),
   };
   let why = "no answer";
-  const line = new Line(address, events, startedAt, ca);
+  const link = new RelayLink(address, events, startedAt, ca);
   const timer = setTimeout(() => resolve(new FaultError("relay-unreachable", why)), CONNECT_MS);
   const fault = await promise;
   clearTimeout(timer);
   const took = Math.round(performance.now() - startedAt);
-  await line.close();
+  await link.close();
   const proxy = proxyFor(address, process.env);
   const route = proxy === undefined ? "" : ` through the proxy ${proxyShown(proxy)}`;
   if (fault === undefined) {
@@ -105,7 +105,7 @@ export async function checkCertificate(address: string, ca: string | undefined):
       signal: AbortSignal.timeout(CONNECT_MS),
       proxy: proxyFor(address, process.env) ?? false,
       tls: {
-        ca: authorities(ca),
+        ca: trustedCertificates(ca),
         checkServerIdentity: (host: string, certificate: PeerCertificate) => {
           seen = certificate;
           return checkServerIdentity(host, certificate);
@@ -141,7 +141,7 @@ export async function checkClock(address: string, ca?: string): Promise<Finding>
     const response = await fetch(url, {
       signal: AbortSignal.timeout(CONNECT_MS),
       redirect: "manual",
-      ...(address.startsWith("wss:") && { tls: { ca: authorities(ca) } }),
+      ...(address.startsWith("wss:") && { tls: { ca: trustedCertificates(ca) } }),
       // The way that sockets take; without a word Bun reads the environment in its own way.
       proxy: proxyFor(address, process.env) ?? false,
     });

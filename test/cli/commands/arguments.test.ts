@@ -5,13 +5,12 @@ import type { ArgsDef } from "citty";
 import key from "../../../cli/commands/key.ts";
 import recv from "../../../cli/commands/recv.ts";
 import { VALUE_OPTIONS } from "../../../protocol/code/code-text.ts";
-import { checkArgs } from "../../../cli/system/args.ts";
+import { checkArgs, suggest } from "../../../cli/arguments/command-line.ts";
 import { relayAddress } from "../../../cli/connection/relay-address.ts";
 import { completeCode } from "../../../cli/commands/code-input.ts";
 import { chooseRelay, receiveCommand } from "../../../cli/connection/relay-choice.ts";
 import { shellLine, shellQuote } from "../../../cli/system/shell.ts";
-import { suggest } from "../../../cli/system/suggest.ts";
-import { parseRate, parseSeconds, parseWhole } from "../../../cli/system/values.ts";
+import { parseRate, parseSeconds, parseWhole } from "../../../cli/arguments/values.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
 
 /** What it throws, as its code and detail; undefined when it does not throw. */

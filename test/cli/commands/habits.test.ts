@@ -1,7 +1,7 @@
 /** Small habits that people bring with them from other programs. */
 import { describe, expect, test } from "bun:test";
 
-import { checkArgs } from "../../../cli/system/args.ts";
+import { checkArgs } from "../../../cli/arguments/command-line.ts";
 import { runCommandLine } from "../../../cli/commands/dispatcher.ts";
 import { aliases, calledBy, commands } from "../../../cli/commands/all.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
@@ -10,8 +10,8 @@ import { noSuchCommand } from "../../../cli/commands/no-such-command.ts";
 import { asciiMarks, showsUtf8 } from "../../../cli/screen/ascii.ts";
 import { PlainScreen } from "../../../cli/screen/plain.ts";
 import { QuietScreen } from "../../../cli/screen/quiet.ts";
-import { unknownVariables } from "../../../cli/commands/unknown-variables.ts";
-import { variableFor } from "../../../cli/commands/settings.ts";
+import { unknownVariables } from "../../../cli/arguments/environment.ts";
+import { variableFor } from "../../../cli/arguments/settings.ts";
 import { RECEIVER, SEND, SENDER, receiver } from "../../support/clients/stories.ts";
 
 const main = `${import.meta.dir}/../../../cli/main.ts`;

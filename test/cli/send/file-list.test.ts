@@ -19,9 +19,8 @@ import {
 import { dirname, join } from "node:path";
 import { listPaths, type FileList, type ListOptions } from "../../../cli/send/file-list.ts";
 import { FilesContent } from "../../../cli/send/files-content.ts";
-import { UNSENDABLE_TOLD } from "../../../protocol/wire/limits.ts";
+import { UNSENDABLE_TOLD, SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../../protocol/wire/limits.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
-import { SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../../protocol/wire/limits.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { boundByModes } from "../../needs.ts";
 import { faultOfAsync } from "../../support/faults.ts";

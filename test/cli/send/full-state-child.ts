@@ -2,10 +2,17 @@
  * Sends a file while the file system of what is remembered is full; says what happened as one line
  * of JSON. Its argument is that file system, which nothing else is in.
  */
-import { readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  mkdtempSync,
+  mkdirSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mkdtempSync, mkdirSync } from "node:fs";
 import { statePath } from "../../../cli/system/state.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";

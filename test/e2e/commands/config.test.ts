@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { commands, loadAll } from "../../../cli/commands/all.ts";
-import { configPath, parseConfig } from "../../../cli/commands/configuration.ts";
+import { configPath, parseConfig } from "../../../cli/arguments/configuration.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv, openPty } from "../../support/clients/pty.ts";
 

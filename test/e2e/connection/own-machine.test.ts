@@ -9,8 +9,8 @@ import recv from "../../../cli/commands/recv.ts";
 import relayCommand from "../../../cli/commands/relay.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import { receive, send, type Client } from "../../../cli/mod.ts";
-import { LineFlow, STUCK_MS } from "../../../cli/connection/line-flow.ts";
-import { settingsFor } from "../../../cli/commands/settings.ts";
+import { LinkFlow, STUCK_MS } from "../../../cli/connection/link-flow.ts";
+import { settingsFor } from "../../../cli/arguments/settings.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
@@ -152,24 +152,24 @@ describe("a line on which nothing gets through", () => {
 
   test("is told once each time, and why", () => {
     let addresses = there;
-    const flow = new LineFlow(0, () => addresses);
+    const flow = new LinkFlow(0, () => addresses);
     const stuck = STUCK_MS + 1;
-    expect(flow.look({ now: 1, sent: 900, unsent: 0, heardAt: 0 })).toBeUndefined();
+    expect(flow.check({ now: 1, sent: 900, unsent: 0, heardAt: 0 })).toBeUndefined();
     // The relay is heard, and takes nothing.
-    expect(flow.look({ now: 2, sent: 900, unsent: 500, heardAt: 2 })).toBeUndefined();
-    const lost = flow.look({ now: 2 + stuck, sent: 900, unsent: 500, heardAt: stuck });
+    expect(flow.check({ now: 2, sent: 900, unsent: 500, heardAt: 2 })).toBeUndefined();
+    const lost = flow.check({ now: 2 + stuck, sent: 900, unsent: 500, heardAt: stuck });
     expect(lost).toContain("large packets seem to get lost");
-    expect(flow.look({ now: 3 + stuck, sent: 900, unsent: 500, heardAt: stuck })).toBeUndefined();
+    expect(flow.check({ now: 3 + stuck, sent: 900, unsent: 500, heardAt: stuck })).toBeUndefined();
     // It takes something again.
-    expect(flow.look({ now: 4 + stuck, sent: 900, unsent: 400, heardAt: stuck })).toBeUndefined();
+    expect(flow.check({ now: 4 + stuck, sent: 900, unsent: 400, heardAt: stuck })).toBeUndefined();
     expect(flow.why).toBeUndefined();
     // It is silent, and then this machine has another address.
-    expect(flow.look({ now: 2 * stuck, sent: 900, unsent: 0, heardAt: 1 })).toContain(
+    expect(flow.check({ now: 2 * stuck, sent: 900, unsent: 0, heardAt: 1 })).toContain(
       "nothing comes",
     );
     expect(flow.isMoved).toBe(false);
     addresses = ["192.0.2.7"];
-    const moved = flow.look({ now: 3 * stuck, sent: 900, unsent: 0, heardAt: 1 });
+    const moved = flow.check({ now: 3 * stuck, sent: 900, unsent: 0, heardAt: 1 });
     expect(moved).toContain("does not have the address [2001:db8::7] any more");
     // It is made anew at once, from an address that is there.
     expect(flow.isMoved).toBe(true);

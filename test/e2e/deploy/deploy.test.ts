@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 import { commands } from "../../../cli/commands/all.ts";
 import relayCommand from "../../../cli/commands/relay.ts";
-import { ENVIRONMENT } from "../../../cli/commands/environment.ts";
-import { variableFor } from "../../../cli/commands/settings.ts";
+import { ENVIRONMENT } from "../../../cli/arguments/environment.ts";
+import { variableFor } from "../../../cli/arguments/settings.ts";
 import manifest from "../../../package.json" with { type: "json" };
 import { DRAIN_MS, FAREWELL_MS, RELAY_LIMITS, RELAY_WORKERS } from "../../../protocol/mod.ts";
 import { clientsWithin } from "../../../relay/system/descriptors.ts";

@@ -2,12 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import * as v from "valibot";
 
-import { clientEvent } from "../../../cli/job/event-schema.ts";
-import type { ClientEvent } from "../../../cli/job/event-schema.ts";
+import { clientEvent, type ClientEvent } from "../../../cli/job/event-schema.ts";
 import type { Job } from "../../../cli/job/jobs.ts";
 import { receive as receiveFile, send as sendFile } from "../../../cli/mod.ts";
 import { Onlooker } from "../../../cli/library/onlooker.ts";
-import { parseTimeout } from "../../../cli/system/values.ts";
+import { parseTimeout } from "../../../cli/arguments/values.ts";
 import { ALONE_MS, TIMEOUT_MAX_MS } from "../../../protocol/wire/limits.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, receive, receiveJob, send, sendJob } from "../../support/clients/clients.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { FFIType, dlopen, ptr } from "bun:ffi";
 import { join } from "node:path";
 
-import { tellServiceManager } from "../../../cli/operator/service-manager.ts";
+import { notifyServiceManager } from "../../../cli/operator/service-manager.ts";
 import { EXIT } from "../../../protocol/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
@@ -65,6 +65,6 @@ describe.skipIf(process.platform !== "linux")("a service manager", () => {
     { NOTIFY_SOCKET: "vsock:2:1" },
     { NOTIFY_SOCKET: "/none" },
   ])("that is none is told nothing: %j", (env) => {
-    expect(tellServiceManager(["READY=1"], env)).toBe(false);
+    expect(notifyServiceManager(["READY=1"], env)).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 /** Values that people type, each to one parser; all throw FaultError "usage". */
-import { usage } from "./args.ts";
+import { usage } from "./command-line.ts";
 import { RECEIVE_RATE_MIN, TIMEOUT_MAX_MS } from "../../protocol/wire/limits.ts";
 
 /** Decimal digits only: no sign, no fraction, no exponent. */

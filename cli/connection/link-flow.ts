@@ -1,8 +1,8 @@
-/** Watches an open line: whether anything gets through, and why not. */
+/** Watches an open link: whether anything gets through, and why not. */
 
 /** After this without a byte that moves, people are told why. The relay pings each 10 s. ms */
 export const STUCK_MS = 15_000;
-/** Between two looks at the addresses of this machine, which are a call of the system. ms */
+/** Between two checks of the addresses of this machine, which are a call of the system. ms */
 const ADDRESSES_EVERY_MS = 5000;
 
 const LARGE_LOST =
@@ -10,9 +10,9 @@ const LARGE_LOST =
 const SILENT =
   "nothing comes from the relay: a very slow line, a network that is gone, or large packets that get lost on the way (its MTU)";
 
-interface Look {
+interface Sample {
   readonly now: number;
-  /** Bytes that were given to the line. */
+  /** Bytes that were given to the link. */
   readonly sent: number;
   /** Those of them that the other side has not acknowledged, as far as that is known. */
   readonly unsent: number;
@@ -20,12 +20,12 @@ interface Look {
   readonly heardAt: number;
 }
 
-export class LineFlow {
+export class LinkFlow {
   readonly #addresses: () => readonly string[];
   readonly #before: readonly string[];
   #taken = 0;
   #movedAt: number;
-  #lookedAt: number;
+  #checkedAt: number;
   #gone: string | undefined;
   #why: string | undefined;
 
@@ -34,7 +34,7 @@ export class LineFlow {
     this.#addresses = addresses;
     this.#before = this.#addresses();
     this.#movedAt = now;
-    this.#lookedAt = now;
+    this.#checkedAt = now;
   }
 
   /** Why nothing gets through, as long as nothing does. */
@@ -42,13 +42,13 @@ export class LineFlow {
     return this.#why;
   }
 
-  /** Whether nothing gets through since an address of this machine is gone: a line anew may have another. */
+  /** Whether nothing gets through since an address of this machine is gone: a new link may have another. */
   get isMoved(): boolean {
     return this.#why !== undefined && this.#why === this.#gone;
   }
 
   /** @returns why nothing gets through, once each time that it begins */
-  look({ now, sent, unsent, heardAt }: Look): string | undefined {
+  check({ now, sent, unsent, heardAt }: Sample): string | undefined {
     const taken = sent - unsent;
     if (unsent === 0 || taken > this.#taken) this.#movedAt = now;
     this.#taken = taken;
@@ -57,15 +57,15 @@ export class LineFlow {
       this.#why = undefined;
       return undefined;
     }
-    this.#lookForAddresses(now);
+    this.#checkAddresses(now);
     const before = this.#why;
     this.#why = this.#gone ?? (silent ? SILENT : LARGE_LOST);
     return this.#why === before ? undefined : this.#why;
   }
 
-  #lookForAddresses(now: number): void {
-    if (now - this.#lookedAt < ADDRESSES_EVERY_MS) return;
-    this.#lookedAt = now;
+  #checkAddresses(now: number): void {
+    if (now - this.#checkedAt < ADDRESSES_EVERY_MS) return;
+    this.#checkedAt = now;
     const here = this.#addresses();
     const gone = this.#before.filter((address) => !here.includes(address));
     this.#gone =

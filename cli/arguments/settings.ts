@@ -9,8 +9,8 @@ import {
   type OptionValue,
   type Settable,
 } from "./configuration.ts";
-import { usage } from "../system/args.ts";
-import { expandHome } from "../system/home.ts";
+import { usage } from "./command-line.ts";
+import { expandHome } from "../system/shell.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

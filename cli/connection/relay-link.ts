@@ -1,22 +1,22 @@
 import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
 import { endpointOf } from "./endpoint.ts";
-import { NO_TROUBLE, explain, troubleOf, whySlow, type NoLine } from "./connect-errors.ts";
+import { NO_ERROR, explain, socketErrorOf, whySlow, type LinkFault } from "./connect-errors.ts";
 import { unsentInKernel } from "./kernel-queue.ts";
-import { LineFlow } from "./line-flow.ts";
+import { LinkFlow } from "./link-flow.ts";
 import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
-import { authorities } from "./ca-certificates.ts";
+import { trustedCertificates } from "./ca-certificates.ts";
 
 /** After this a connection that is still being made is looked into. ms */
 const SLOW_MS = 3000;
-/** Between two looks at what moves on an open line: the kernel's list of sockets may be long. ms */
+/** Between two checks of what moves on an open link: the kernel's list of sockets may be long. ms */
 const FLOW_EVERY_MS = 2000;
 
-export interface LineEvents {
+export interface RelayLinkEvents {
   opened(): void;
   message(bytes: Uint8Array): void;
-  /** The line broke, or never came about; nothing follows. */
-  lost(why: NoLine): void;
+  /** The link broke, or never came about; nothing follows. */
+  lost(why: LinkFault): void;
   /** To open it takes long, and why that may be. */
   slow?(why: string): void;
   /** It is open, and nothing gets through, and why that may be. */
@@ -24,21 +24,21 @@ export interface LineEvents {
 }
 
 /**
- * One WebSocket to a relay. Bun's own timers end neither a connect that nobody answers nor a line
+ * One WebSocket to a relay. Bun's own timers end neither a connect that nobody answers nor a link
  * that fell silent; the first is the session's to time (link.ts), the second is watched here.
  */
-export class Line {
+export class RelayLink {
   readonly #url: string;
   readonly #socket: WebSocket;
-  #events: LineEvents | undefined;
+  #events: RelayLinkEvents | undefined;
   #heardAt: number;
-  #trouble = NO_TROUBLE;
+  #error = NO_ERROR;
   #opened = false;
   readonly #slow: NodeJS.Timeout;
-  readonly #flow: LineFlow;
+  readonly #flow: LinkFlow;
   /** Bytes, in all. */
   #sent = 0;
-  #lookedAt: number;
+  #flowCheckedAt: number;
   /** Where the socket leads: to the relay, or to a proxy. */
   readonly #port: number;
 
@@ -46,13 +46,13 @@ export class Line {
    * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
    * @throws FaultError "bad-proxy"
    */
-  constructor(url: string, events: LineEvents, now: number, ca?: string) {
+  constructor(url: string, events: RelayLinkEvents, now: number, ca?: string) {
     this.#url = url;
     this.#events = events;
     this.#heardAt = now;
-    this.#lookedAt = now;
+    this.#flowCheckedAt = now;
     this.#port = endpointOf(proxyFor(url, process.env) ?? url).port;
-    this.#flow = new LineFlow(now, networkAddresses);
+    this.#flow = new LinkFlow(now, networkAddresses);
     const socket = new WebSocket(url, {
       ...proxyOf(url),
       ...tlsOf(url, ca),
@@ -60,7 +60,7 @@ export class Line {
       perMessageDeflate: false,
     });
     this.#socket = socket;
-    this.#slow = setTimeout(() => void this.#tellSlow(), SLOW_MS);
+    this.#slow = setTimeout(() => void this.#reportSlow(), SLOW_MS);
     socket.binaryType = "nodebuffer";
     socket.addEventListener("open", () => {
       this.#opened = true;
@@ -76,7 +76,7 @@ export class Line {
     });
     socket.addEventListener("ping", () => this.#heard());
     socket.addEventListener("error", (event) => {
-      this.#trouble = troubleOf(event);
+      this.#error = socketErrorOf(event);
     });
     socket.addEventListener("close", () => this.#closed());
   }
@@ -100,18 +100,18 @@ export class Line {
     this.#socket.resume();
   }
 
-  /** Gives the line up when the relay, which pings, is silent. To ping it would break the promise
+  /** Gives the link up when the relay, which pings, is silent. To ping it would break the promise
    * of `quiet`. */
   watch(now: number): void {
     if (!this.#opened) return;
-    if (now - this.#lookedAt >= FLOW_EVERY_MS) this.#lookAtFlow(now);
+    if (now - this.#flowCheckedAt >= FLOW_EVERY_MS) this.#checkFlow(now);
     if (this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
     this.#lose({ fault: "connection-lost", why: this.#flow.why });
   }
 
-  #lookAtFlow(now: number): void {
-    this.#lookedAt = now;
-    const why = this.#flow.look({
+  #checkFlow(now: number): void {
+    this.#flowCheckedAt = now;
+    const why = this.#flow.check({
       now,
       sent: this.#sent,
       unsent: this.#socket.bufferedAmount + unsentInKernel(this.#port),
@@ -123,7 +123,7 @@ export class Line {
     else this.#events?.stuck?.(why);
   }
 
-  /** Cuts the line; no event follows. */
+  /** Cuts the link; no event follows. */
   drop(): void {
     this.#events = undefined;
     clearTimeout(this.#slow);
@@ -152,7 +152,7 @@ export class Line {
     this.#heardAt = performance.now();
   }
 
-  #lose(why: NoLine): void {
+  #lose(why: LinkFault): void {
     const events = this.#events;
     if (events === undefined) return;
     this.drop();
@@ -162,10 +162,10 @@ export class Line {
   #closed(): void {
     clearTimeout(this.#slow);
     if (this.#opened) this.#lose({ fault: "connection-lost" });
-    else void explain(this.#url, this.#trouble).then((why) => this.#lose(why));
+    else void explain(this.#url, this.#error).then((why) => this.#lose(why));
   }
 
-  async #tellSlow(): Promise<void> {
+  async #reportSlow(): Promise<void> {
     if (this.#events?.slow === undefined) return;
     const why = await whySlow(this.#url);
     if (!this.#opened) this.#events?.slow(why);
@@ -176,9 +176,9 @@ function proxyOf(url: string): Bun.WebSocketOptions {
   const proxy = proxyFor(url, process.env);
   if (proxy === undefined) return {};
   // The authorities for a relay's certificate are none for the proxy's.
-  return { proxy: { url: proxy, tls: { ca: authorities(undefined) } } };
+  return { proxy: { url: proxy, tls: { ca: trustedCertificates(undefined) } } };
 }
 
 function tlsOf(url: string, ca: string | undefined): Bun.WebSocketOptions {
-  return url.startsWith("wss:") ? { tls: { ca: authorities(ca) } } : {};
+  return url.startsWith("wss:") ? { tls: { ca: trustedCertificates(ca) } } : {};
 }
