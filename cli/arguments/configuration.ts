@@ -6,10 +6,9 @@ import type { ArgsDef } from "citty";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { CONFIG_BYTES } from "../../protocol/wire/limits.ts";
 import { errorCode, reasonOf } from "../system/system-error.ts";
-import { expandHome, homeFolder } from "../system/shell.ts";
+import { expandHome, homeFolder, type Environment } from "../system/shell.ts";
 import { suggest } from "./command-line.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
 /** What may be set of a command. */
 export interface Settable {
   readonly args: ArgsDef;

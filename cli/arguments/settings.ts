@@ -10,9 +10,7 @@ import {
   type Settable,
 } from "./configuration.ts";
 import { usage } from "./command-line.ts";
-import { expandHome } from "../system/shell.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { expandHome, type Environment } from "../system/shell.ts";
 
 export interface Setting {
   readonly value: OptionValue;

@@ -44,7 +44,7 @@ async function qrCode(link: string): Promise<string[]> {
   const [{ qrLines }, { hasColor }, { showsUtf8 }] = await Promise.all([
     import("../screen/qr-code.ts"),
     import("../screen/style.ts"),
-    import("../screen/ascii.ts"),
+    import("../screen/style.ts"),
   ]);
   const { stdout, env, platform } = process;
   if (!showsUtf8(env, platform)) return ["A QR code needs a terminal with UTF-8", link];

@@ -1,7 +1,6 @@
-import { Admissions } from "../screen/admissions.ts";
+import { Admissions, QuestionPace } from "../screen/admissions.ts";
 import type { Client } from "../library/client.ts";
 import { onInterrupt } from "../system/interrupts.ts";
-import { QuestionPace } from "../screen/question-pace.ts";
 import type { Screen } from "../screen/screen.ts";
 
 /** Shows what a client does until it ends, and carries questions and Ctrl-C. @returns the exit code */
@@ -14,7 +13,7 @@ export async function runClient(client: Client, screen: Screen): Promise<number>
   try {
     for await (const event of client) {
       screen.show(event);
-      admissions.hear(event);
+      admissions.on(event);
       // An error may be about the share before: what follows it is one of these, or the end.
       if (event.event === "offer" || event.event === "waiting") question.abort();
       if (event.event !== "offer" || !event.question) continue;

@@ -6,7 +6,7 @@ import { checkConfig, checkOpenFiles, checkState, checkTerminal } from "./doctor
 import { checkCertificate, checkClock, checkRelay } from "./doctor/relay.ts";
 import { checkTransfer } from "./doctor/transfer.ts";
 import { forOthers } from "../connection/for-others.ts";
-import { placeRelay } from "../connection/place-relay.ts";
+import { placeRelay } from "../connection/command-relay.ts";
 import { chooseRelay, chooseToken, type RelayChoice } from "../connection/relay-choice.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
@@ -33,7 +33,7 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   const { stdout, env } = process;
   const style = makeStyle(hasColor(stdout.isTTY, env));
   let worst: number = EXIT.done;
-  const tell = ({ name, verdict, message, advice = "" }: Finding): void => {
+  const print = ({ name, verdict, message, advice = "" }: Finding): void => {
     if (verdict === "failed") worst = EXIT.failed;
     if (values.json) {
       stdout.write(jsonLine({ event: "check", name, verdict, message, advice }));
@@ -45,29 +45,29 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   };
   const { platform, arch, versions } = process;
   const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
-  tell({ name: "fileshare", verdict: "fine", message: program });
-  tell(checkConfig(env));
-  tell(checkState(env));
-  const found = await findOrTell(choice, values.json);
+  print({ name: "fileshare", verdict: "fine", message: program });
+  print(checkConfig(env));
+  print(checkState(env));
+  const found = await placeOrReport(choice, values.json);
   const { address, ca, finding } = found;
   const relay = finding ?? (await checkRelay(address, ca, token));
-  tell(relay);
+  print(relay);
   if (relay.verdict !== "failed") {
-    if (token !== undefined && !isPrivate(address)) tell(TOKEN_IN_CLEAR);
-    if (address.startsWith("wss:")) tell(await checkCertificate(address, ca));
+    if (token !== undefined && !isPrivate(address)) print(TOKEN_IN_CLEAR);
+    if (address.startsWith("wss:")) print(await checkCertificate(address, ca));
     const others = await checkOthers(found);
-    if (others !== undefined) tell(others);
-    tell(await checkClock(address, ca));
+    if (others !== undefined) print(others);
+    print(await checkClock(address, ca));
     if (!values.quick)
-      tell(await checkTransfer({ relay: address, ca: values.ca, token: token ?? "" }));
+      print(await checkTransfer({ relay: address, ca: values.ca, token: token ?? "" }));
   }
-  tell(await checkOpenFiles());
-  tell(checkTerminal(env, process.stdin.isTTY, stdout));
+  print(await checkOpenFiles());
+  print(checkTerminal(env, process.stdin.isTTY, stdout));
   return worst;
 }
 
 /** A relay that is found is told of by the check of its address. */
-async function findOrTell(
+async function placeOrReport(
   choice: RelayChoice,
   json: boolean,
 ): Promise<RelayChoice & { finding?: Finding }> {

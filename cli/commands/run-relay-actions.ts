@@ -17,7 +17,7 @@ export async function runKill(values: KillValues): Promise<number> {
   const manager = findManager(values, process.env);
   for (const share of numbers) {
     await askFor(manager, "remove", { share });
-    say(`Share ${share} is over`);
+    print(`Share ${share} is over`);
   }
   return EXIT.done;
 }
@@ -35,7 +35,7 @@ export async function runBan(values: BanValues): Promise<number> {
   const manager = findManager(values, process.env);
   for (const address of addresses) {
     await askFor(manager, "ban", { address, seconds });
-    say(`${address} may not come any more`);
+    print(`${address} may not come any more`);
   }
   return EXIT.done;
 }
@@ -45,7 +45,7 @@ export async function runUnban(values: Omit<BanValues, "for">): Promise<number> 
   const manager = findManager(values, process.env);
   for (const address of addresses) {
     await askFor(manager, "unban", { address });
-    say(`${address} may come again`);
+    print(`${address} may come again`);
   }
   return EXIT.done;
 }
@@ -55,6 +55,6 @@ function some(words: readonly string[], what: string): readonly string[] {
   return words;
 }
 
-function say(sentence: string): void {
+function print(sentence: string): void {
   process.stdout.write(`${shown(sentence)}\n`);
 }

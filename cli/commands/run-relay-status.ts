@@ -6,14 +6,13 @@ import {
   pageLink,
   type ManagerValues,
 } from "../operator/admin-client.ts";
-import { asciiMarks, showsUtf8 } from "../screen/ascii.ts";
+import { asciiMarks, showsUtf8, hasColor, makeStyle } from "../screen/style.ts";
 import { jsonLine } from "../screen/json.ts";
 import { NO_RATES, ratesBetween, relayStatusLines } from "../operator/status-screen.ts";
-import { hasColor, makeStyle } from "../screen/style.ts";
 import { holdTerminal, showCursorAtExit } from "../screen/suspension.ts";
 
-/** Between two looks. ms */
-const LOOK_EVERY = 1000;
+/** Between two requests for the overview. ms */
+const POLL_MS = 1000;
 
 export interface RelayStatusValues extends ManagerValues {
   readonly once: boolean;
@@ -63,7 +62,7 @@ export async function runRelayStatus(values: RelayStatusValues): Promise<number>
   try {
     for (;;) {
       paint();
-      const next = await Promise.race([over.promise, Bun.sleep(LOOK_EVERY)]);
+      const next = await Promise.race([over.promise, Bun.sleep(POLL_MS)]);
       if (next === "over") return EXIT.done;
       const before = overview;
       ({ overview } = await askOverview(manager));

@@ -17,14 +17,13 @@ import { workingFolder, shellLine } from "../system/shell.ts";
 import { send } from "../library/library.ts";
 import { onInterrupt, startDeadline } from "../system/interrupts.ts";
 import { canAsk } from "../screen/prompts.ts";
-import { placeRelay } from "../connection/place-relay.ts";
+import { placeRelay, note, relayOfCode } from "../connection/command-relay.ts";
 import {
   chooseRelay,
   chooseToken,
   receiveCommand,
   type RelayChoice,
 } from "../connection/relay-choice.ts";
-import { note, relayOfCode } from "../connection/relay-of-code.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
 import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../arguments/values.ts";

@@ -1,10 +1,11 @@
 /** Why there is no line to a relay: what the system, a proxy or the other side says, in words for people. */
 import { connect } from "node:net";
 
-import { FAULTS, TLS_PROBE_MS, type FaultCode } from "../../protocol/mod.ts";
-import { endpointOf } from "./endpoint.ts";
+import { FAULTS, TLS_PROBE_MS, faultMessage, type FaultCode } from "../../protocol/mod.ts";
+import { endpointOf } from "./relay-address.ts";
 import { errorCode } from "../system/system-error.ts";
 import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 
 /** What Bun says of a WebSocket that did not open: in words, and where it has one by a code. */
 export interface SocketError {
@@ -261,4 +262,35 @@ function probing(address: string): BunFetchRequestInit {
     // The way that sockets take; without a word Bun reads the environment in its own way.
     proxy: proxyFor(address, process.env) ?? false,
   };
+}
+
+/**
+ * The event about the line to the relay, with the proxy on its way.
+ * @param why there is no line
+ */
+export function linkEvent(
+  url: string,
+  { online, fault, detail }: { online: boolean; fault: FaultCode | undefined; detail?: string },
+  why: string | undefined,
+): ClientEvent {
+  const proxy = proxyFor(url, process.env);
+  const route = proxy === undefined ? {} : { proxy: proxyShown(proxy) };
+  if (fault === undefined) return { event: "relay", url, online, ...route };
+  const about = detail ?? why;
+  const message = faultMessage(fault, about);
+  return {
+    event: "relay",
+    url,
+    online,
+    ...route,
+    code: fault,
+    ...(about !== undefined && { detail: about }),
+    message,
+  };
+}
+
+/** The line is open, and nothing gets through. */
+export function stuckLinkEvent(url: string, why: string): ClientEvent {
+  const code = "line-stuck";
+  return { event: "relay", url, online: true, code, detail: why, message: faultMessage(code, why) };
 }

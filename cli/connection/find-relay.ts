@@ -85,7 +85,7 @@ export async function findRelay(
 
 function foundNote(host: string, address: string, others: readonly NoRelay[]): string {
   const before = others.map(reasonOf).join("; ");
-  return `Note: the relay on ${host} is ${shownAddress(address)}${before === "" ? "" : ` (${before})`}.`;
+  return `the relay on ${host} is ${shownAddress(address)}${before === "" ? "" : ` (${before})`}.`;
 }
 
 function reasonOf({ address, fault, why }: NoRelay): string {

@@ -3,8 +3,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { hostname as ownName } from "node:os";
 
-import { shownAddress } from "./relay-address.ts";
-import { answers, endpointOf, withoutBrackets } from "./endpoint.ts";
+import { shownAddress, answers, endpointOf, withoutBrackets } from "./relay-address.ts";
 import { firstRelay } from "./find-relay.ts";
 import { inUrl, isLoopback, ownAddresses } from "./own-addresses.ts";
 import type { RelayChoice } from "./relay-choice.ts";

@@ -1,4 +1,5 @@
 /** Watches an open link: whether anything gets through, and why not. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** After this without a byte that moves, people are told why. The relay pings each 10 s. ms */
 export const STUCK_MS = 15_000;
@@ -72,5 +73,71 @@ export class LinkFlow {
       gone.length === 0
         ? undefined
         : `this machine does not have the address ${gone.join(", ")} any more: its network changed`;
+  }
+}
+
+/** Of an established connection. */
+const ESTABLISHED = "01";
+
+/** Bytes that sockets of this process to that port hold, unsent or not acknowledged; 0 where nobody says. */
+export function unsentInKernel(port: number): number {
+  if (process.platform !== "linux") return 0;
+  const own = ownSockets();
+  return ["/proc/net/tcp", "/proc/net/tcp6"]
+    .flatMap(linesOf)
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , remote, state, , , , , , inode]) => {
+      const isThere = Number.parseInt(remote?.split(":")[1] ?? "", 16) === port;
+      return isThere && state === ESTABLISHED && own.has(inode ?? "");
+    })
+    .reduce((sum, [, , , , queues]) => sum + Number.parseInt(queues ?? "0", 16), 0);
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, "latin1").split("\n").slice(1);
+  } catch {
+    return []; // without /proc, or without IPv6
+  }
+}
+
+/** The inodes of this process's sockets. */
+function ownSockets(): ReadonlySet<string> {
+  try {
+    const links = readdirSync("/proc/self/fd").map((fd) => linkOf(`/proc/self/fd/${fd}`));
+    return new Set(links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
+  } catch {
+    return new Set();
+  }
+}
+
+/** Some are closed again while they are listed. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** At most so many bytes per second on average; a record goes as a whole, then the next has to wait. */
+export class RateLimit {
+  readonly #bytesPerSecond: number | undefined;
+  /** When the next may go. ms */
+  #free = 0;
+
+  /** @param bytesPerSecond undefined: no limit */
+  constructor(bytesPerSecond: number | undefined) {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** How long what comes next has to wait. ms */
+  wait(now: number): number {
+    return Math.max(0, this.#free - now);
+  }
+
+  spend(bytes: number, now: number): void {
+    if (this.#bytesPerSecond === undefined) return;
+    this.#free = Math.max(this.#free, now) + (bytes / this.#bytesPerSecond) * 1000;
   }
 }

@@ -2,8 +2,7 @@
 import { isIP } from "node:net";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "../system/shell.ts";
 
 export interface ProxyChoice {
   readonly url: string;

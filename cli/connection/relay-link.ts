@@ -1,8 +1,7 @@
 import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
-import { endpointOf } from "./endpoint.ts";
+import { endpointOf } from "./relay-address.ts";
 import { NO_ERROR, explain, socketErrorOf, whySlow, type LinkFault } from "./connect-errors.ts";
-import { unsentInKernel } from "./kernel-queue.ts";
-import { LinkFlow } from "./link-flow.ts";
+import { unsentInKernel, LinkFlow } from "./link-flow.ts";
 import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
 import { trustedCertificates } from "./ca-certificates.ts";

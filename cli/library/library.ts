@@ -23,7 +23,7 @@ import { workingFolder } from "../system/shell.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob, SendWhat } from "../job/jobs.ts";
 import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
-import { relayOfCode } from "../connection/relay-of-code.ts";
+import { relayOfCode } from "../connection/command-relay.ts";
 import { checkSenderCode } from "../send/sender-code.ts";
 
 /** ms that the relay may be unreachable at first */

@@ -1,7 +1,7 @@
 /** The addresses at which other machines reach a relay that listens at every address of this one. */
 import { isIPv6 } from "node:net";
 
-import { answers } from "../connection/endpoint.ts";
+import { answers } from "../connection/relay-address.ts";
 import { inUrl, ownAddresses } from "../connection/own-addresses.ts";
 
 const SIX_ALONE =

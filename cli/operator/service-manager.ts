@@ -5,13 +5,13 @@
  */
 import { FFIType, dlopen, ptr } from "bun:ffi";
 
+import type { Environment } from "../system/shell.ts";
+
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const MSG_NOSIGNAL = 0x4000;
 /** sizeof(sun_path). bytes */
 const PATH_BYTES = 108;
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const symbols = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },

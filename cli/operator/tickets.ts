@@ -11,6 +11,7 @@ import * as v from "valibot";
 import { HeldFolder } from "../system/held-folder.ts";
 import { isOursIn, readFully, writeFully } from "../system/own-file.ts";
 import { isGone, thisProcess } from "../system/owner.ts";
+import type { Environment } from "../system/shell.ts";
 
 /** Longer is not read: an address and a token. bytes */
 const TICKET_BYTES = 4096;
@@ -28,8 +29,6 @@ const ticketShape = v.object({
 });
 
 export type Ticket = Readonly<v.InferOutput<typeof ticketShape>>;
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 function folderOf(env: Environment): string {
   const runtime = env["XDG_RUNTIME_DIR"] ?? "";

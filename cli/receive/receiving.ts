@@ -37,10 +37,14 @@ import { Incoming } from "./incoming.ts";
 import type { Answer, Outcome, ReceiveJob, OnExists } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
 import { RelayLink } from "../connection/relay-link.ts";
-import { linkFaultDetail, type LinkFault } from "../connection/connect-errors.ts";
+import {
+  linkFaultDetail,
+  type LinkFault,
+  linkEvent,
+  stuckLinkEvent,
+} from "../connection/connect-errors.ts";
 import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
 import { registerReceive, unregisterReceive } from "../system/state.ts";
-import { linkEvent, stuckLinkEvent } from "../connection/link-events.ts";
 
 const STDOUT = 1;
 

@@ -1,9 +1,17 @@
-/** Asks a person about one receiver after the other, for a sender that lets in whom it knows. */
-import type { Client } from "../library/client.ts";
+/**
+ * The questions about receivers, for a sender that decides by itself which of them it serves: one
+ * question after the other, taken back when its receiver goes away. `runClient` owns the one queue.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { QUESTIONS_EVERY_MS } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import { QuestionPace } from "./question-pace.ts";
-import type { AsksEvent } from "./ask-admission.ts";
+import type { Client } from "../library/client.ts";
+import { shown } from "./format.ts";
+import { askChoice } from "./prompts.ts";
 import type { Screen } from "./screen.ts";
+
+type AsksEvent = Extract<ClientEvent, { event: "asks" }>;
 
 export class Admissions {
   readonly #client: Client;
@@ -18,7 +26,7 @@ export class Admissions {
     this.#screen = screen;
   }
 
-  hear(event: ClientEvent): void {
+  on(event: ClientEvent): void {
     if (event.event === "asks") {
       // By another name it is another question.
       this.#takeBack(event.id);
@@ -41,7 +49,6 @@ export class Admissions {
   }
 
   async #askAll(): Promise<void> {
-    const { askAdmission } = await import("./ask-admission.ts");
     for (;;) {
       const [next] = this.#waiting.values();
       if (next === undefined) break;
@@ -58,5 +65,27 @@ export class Admissions {
       if (this.#waiting.get(event.id) === next) this.#waiting.delete(event.id);
     }
     this.#asking = undefined;
+  }
+}
+
+/** Whether a receiver may have what is sent. Its name is its own word, so Enter alone is no. */
+export async function askAdmission({ id, name }: AsksEvent, signal: AbortSignal): Promise<boolean> {
+  const who = name.trim() === "" ? "a receiver without a name" : shown(name);
+  const question = `Let ${who} (${id.slice(0, 8)}) receive it? (y/N) `;
+  return (await askChoice(question, ["n", "y"], signal)) === "y";
+}
+
+/** A question that others take back makes the next one wait; one that is answered does not. */
+export class QuestionPace {
+  #notBefore = 0;
+
+  /** @throws when it is taken back meanwhile */
+  async turn(signal: AbortSignal): Promise<void> {
+    const wait = this.#notBefore - performance.now();
+    if (wait > 0) await sleep(wait, undefined, { signal });
+  }
+
+  takenBack(): void {
+    this.#notBefore = performance.now() + QUESTIONS_EVERY_MS;
   }
 }

@@ -1,7 +1,6 @@
 /** A text to the person's clipboard: by a tool of the system, else by the terminal. */
 import { CLIPBOARD_MS } from "../../protocol/wire/limits.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "../system/shell.ts";
 
 /** Where the text went; undefined: nowhere. */
 export type Copied = "tool" | "terminal" | undefined;

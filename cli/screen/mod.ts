@@ -1,7 +1,7 @@
 /** The screen that fits: for programs, for terminals, or lines for everything else. */
 import { canAsk } from "./prompts.ts";
 import { holdTerminal, showCursorAtExit } from "./suspension.ts";
-import { asciiMarks, showsUtf8 } from "./ascii.ts";
+import { asciiMarks, showsUtf8 } from "./style.ts";
 import { JsonScreen } from "./json.ts";
 import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 

@@ -1,7 +1,7 @@
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { percent } from "./format.ts";
-import { Rate } from "./rate.ts";
+import { Rate } from "./position.ts";
 
 /** A shorter time would make receivers that have just begun the fastest. */
 const LEAST_MS = 100;

@@ -3,7 +3,7 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import type { Answer, Outcome } from "../job/jobs.ts";
 import { percent, rate, shown, size } from "./format.ts";
 import { People } from "./people.ts";
-import { Rate } from "./rate.ts";
+import { Rate } from "./position.ts";
 import { resultLines } from "./receivers.ts";
 import { isLast, nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, times, type Line } from "./story.ts";
@@ -36,8 +36,8 @@ export class PlainScreen implements Screen {
   /** Of each receiver by its id. */
   readonly #steps = new Map<string, number>();
   #steppedAt = -Infinity;
-  #told = false;
-  #waitTold: string | undefined;
+  #hasResults = false;
+  #shownWait: string | undefined;
 
   constructor(setting: Setting, output: PlainOutput) {
     this.#setting = setting;
@@ -47,7 +47,7 @@ export class PlainScreen implements Screen {
 
   show(event: ClientEvent): void {
     if (this.#setting.side === "sender" && isLast(event)) this.#results();
-    this.#print(this.#story.tell(event));
+    this.#print(this.#story.lines(event));
     if (event.event === "edition") this.#people.begin();
     if (event.event === "source") this.#people.source(event);
     if (event.event === "offer") this.#rate = new Rate();
@@ -88,7 +88,7 @@ export class PlainScreen implements Screen {
     const speed = this.#rate.perSecond(now);
     const verb = this.#setting.side === "sender" ? "Uploaded" : "Received";
     const pace = speed === undefined ? "" : `, ${rate(speed)}`;
-    this.#say(`${verb} ${done} % (${size(event.bytes)} of ${size(event.size)}${pace})`);
+    this.#write(`${verb} ${done} % (${size(event.bytes)} of ${size(event.size)}${pace})`);
   }
 
   #receiver(event: Extract<ClientEvent, { event: "receiver" }>): void {
@@ -96,13 +96,13 @@ export class PlainScreen implements Screen {
     const { before, person } = this.#people.update(event, now);
     const moved = person.word === "receiving" || person.word === "catching up";
     const step = stepOf(person.percent ?? 0);
-    const told = this.#steps.get(person.id) ?? 0;
-    const news = person.word !== before?.word;
-    if (!news && !(moved && step > told && this.#mayStep(now))) return;
+    const shownStep = this.#steps.get(person.id) ?? 0;
+    const isNew = person.word !== before?.word;
+    if (!isNew && !(moved && step > shownStep && this.#mayStep(now))) return;
     this.#steps.set(person.id, step);
     if (this.#steps.size > RECEIVERS_PER_SHARE) this.#steps.clear();
     const part = person.percent === undefined ? "" : `, ${person.percent} %`;
-    this.#say(`${shown(person.name)}: ${person.word}${part}${times(event.untold)}`);
+    this.#write(`${shown(person.name)}: ${person.word}${part}${times(event.untold)}`);
   }
 
   /** Of all positions together, so that a log of many receivers stays short. */
@@ -115,27 +115,27 @@ export class PlainScreen implements Screen {
   /** Says what the sender waits for, whenever that changes. */
   #waits(): void {
     const waits = waitLine(this.#setting.goal, this.#people.all, this.#people.gate);
-    if (waits !== undefined && waits !== this.#waitTold) this.#say(waits);
-    this.#waitTold = waits ?? this.#waitTold;
+    if (waits !== undefined && waits !== this.#shownWait) this.#write(waits);
+    this.#shownWait = waits ?? this.#shownWait;
   }
 
   /** Once, before the last words. */
   #results(): void {
-    if (this.#told) return;
-    this.#told = true;
+    if (this.#hasResults) return;
+    this.#hasResults = true;
     const moment = { head: 0, size: 0, now: this.#output.now(), over: true };
     const lines = resultLines(this.#people.all, moment, PLAIN_COLUMNS, makeStyle(false));
-    for (const line of lines) this.#say(line);
+    for (const line of lines) this.#write(line);
   }
 
   #print(lines: readonly Line[]): void {
     for (const { text, error } of lines) {
       if (error) this.#output.err(`${text}\n`);
-      else this.#say(text);
+      else this.#write(text);
     }
   }
 
-  #say(text: string): void {
+  #write(text: string): void {
     this.#output.out(`${text}\n`);
   }
 }

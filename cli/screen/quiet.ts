@@ -40,7 +40,7 @@ export class QuietScreen implements Screen {
   }
 
   #story(event: ClientEvent): string {
-    const lines = new Story(this.#setting, makeStyle(false)).tell(event);
+    const lines = new Story(this.#setting, makeStyle(false)).lines(event);
     return lines.map(({ text }) => `${text}\n`).join("");
   }
 

@@ -3,7 +3,7 @@ import { RECEIVER_LINES, RESULT_LINES } from "../../protocol/wire/limits.ts";
 import { count, duration, fill, percent, rate, shown, size, speedOf } from "./format.ts";
 import { isThrough, type Person, type Word } from "./people.ts";
 import type { Paint, Style } from "./style.ts";
-import { bar } from "./table.ts";
+import { bar } from "./position.ts";
 
 export interface Room {
   readonly columns: number;

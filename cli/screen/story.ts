@@ -67,7 +67,7 @@ export class Story {
     this.#style = style;
   }
 
-  tell(event: ClientEvent): Line[] {
+  lines(event: ClientEvent): Line[] {
     if (!["relay", "waiting"].includes(event.event)) this.#waiting = false;
     const { yellow } = this.#style;
     switch (event.event) {
@@ -75,35 +75,35 @@ export class Story {
         return this.#begins(event);
       case "checking":
         return [
-          say(`${count(event.files, "file was", "files were")} touched; comparing what was sent`),
+          line(`${count(event.files, "file was", "files were")} touched; comparing what was sent`),
         ];
       case "changed":
         return this.#changed(event);
       case "alone":
-        return [say(yellow(this.#alone(event)))];
+        return [line(yellow(this.#alone(event)))];
       case "summary":
-        return [say(summaryText(event))];
+        return [line(summaryText(event))];
       case "asks":
       case "awaits": // the screens have a line for that
         return [];
       case "dismissed": {
         const why = event.reason === "too-slow" ? "took nothing for too long" : "was not let in";
-        return [say(`${this.#name(event.name)} ${why}, and is out`)];
+        return [line(`${this.#name(event.name)} ${why}, and is out`)];
       }
       case "unadmitted":
-        return [say("Waiting for the sender to let you in")];
+        return [line("Waiting for the sender to let you in")];
       case "gate":
-        return [say(gateText(event))];
+        return [line(gateText(event))];
       case "edition":
         this.#resumable = event.kept ?? false;
-        return [say(yellow(EDITION[this.#setting.side]))];
+        return [line(yellow(EDITION[this.#setting.side]))];
       case "unkept":
         this.#resumable = false;
         return [
-          say(yellow("There is no room to keep track: another run can't go on with this share")),
+          line(yellow("There is no room to keep track: another run can't go on with this share")),
         ];
       case "source":
-        return [say(`Sending ${this.#source(event)}`)];
+        return [line(`Sending ${this.#source(event)}`)];
       case "omitted":
         return this.#omitted(event);
       case "relay":
@@ -114,15 +114,15 @@ export class Story {
         return this.#waits();
       case "offer":
         this.#before = 0;
-        return offerLines(event, this.#style).map(say);
+        return offerLines(event, this.#style).map(line);
       case "resumed":
         this.#before = event.bytes;
         return [
-          say(`Going on at ${percent(event.bytes, event.size)} %: ${of(event)} ${this.#were}`),
+          line(`Going on at ${percent(event.bytes, event.size)} %: ${of(event)} ${this.#were}`),
         ];
       case "sender":
         return [
-          say(
+          line(
             (event.here
               ? "The sender is back"
               : "The sender is away; waiting for it to come back") + times(event.untold),
@@ -131,23 +131,23 @@ export class Story {
       case "skipped":
         this.#before = event.bytes;
         return [
-          say(
+          line(
             `Not fetched: ${count(event.files, "file that is", "files that are")} here (${size(event.bytes)})`,
           ),
         ];
       case "renamed": {
         const more = event.more === undefined ? "" : `, and ${event.more} more`;
         const [from, to] = [shown(event.from), shown(event.to)];
-        return [say(yellow(`Named ${to} here, as it cannot be ${from}${more}`))];
+        return [line(yellow(`Named ${to} here, as it cannot be ${from}${more}`))];
       }
       case "text":
-        return shownText(event.text).map(say);
+        return shownText(event.text).map(line);
       case "saved":
         this.#kept = false;
-        return [say(`Saved ${this.#name(event.path)} (${saved(event)})`)];
+        return [line(`Saved ${this.#name(event.path)} (${saved(event)})`)];
       case "kept":
         this.#kept = true;
-        return [say(`Kept ${of(event)} in ${shown(event.path)}`)];
+        return [line(`Kept ${of(event)} in ${shown(event.path)}`)];
       case "unsound":
         return this.#unsound(event);
       case "done":
@@ -167,12 +167,12 @@ export class Story {
       const unfinished = sends ? outcome.fault !== undefined && this.#resumable : this.#kept;
       return unfinished ? [this.#again] : [];
     }
-    const head = this.#interrupted ? [] : [say("Interrupted")];
+    const head = this.#interrupted ? [] : [line("Interrupted")];
     return this.#kept || sends ? [...head, this.#again] : head;
   }
 
   get #again(): Line {
-    return say(this.#setting.again());
+    return line(this.#setting.again());
   }
 
   /** What a receiver has is on its disk; what a sender sent is with others. */
@@ -181,16 +181,16 @@ export class Story {
   }
 
   #changed({ changes, more }: EventOf<"changed">): Line[] {
-    const lines = changes.map(({ path, what }) => say(`  ${this.#name(path)}: ${CHANGES[what]}`));
-    if (more > 0) lines.push(say(`  and ${count(more, "change", "changes")} more`));
-    return [say("Changed since it was sent before, so it is offered anew:"), ...lines];
+    const lines = changes.map(({ path, what }) => line(`  ${this.#name(path)}: ${CHANGES[what]}`));
+    if (more > 0) lines.push(line(`  and ${count(more, "change", "changes")} more`));
+    return [line("Changed since it was sent before, so it is offered anew:"), ...lines];
   }
 
   #unsound({ files, more }: EventOf<"unsound">): Line[] {
     const { yellow } = this.#style;
-    const lines = files.map(({ path, what }) => say(yellow(`  ${shown(path)}: ${UNSOUND[what]}`)));
-    if (more > 0) lines.push(say(yellow(`  and ${count(more, "file", "files")} more`)));
-    return [say(yellow("Not whole, as they changed while they were sent:")), ...lines];
+    const lines = files.map(({ path, what }) => line(yellow(`  ${shown(path)}: ${UNSOUND[what]}`)));
+    if (more > 0) lines.push(line(yellow(`  and ${count(more, "file", "files")} more`)));
+    return [line(yellow("Not whole, as they changed while they were sent:")), ...lines];
   }
 
   /** The probable reason, and advice. */
@@ -217,9 +217,9 @@ export class Story {
 
   #omitted({ path, why, reason, more = 0 }: EventOf<"omitted">): Line[] {
     const because = OMITTED_WHY[why] + (reason === undefined ? "" : ` (${shown(reason)})`);
-    const line = say(this.#style.yellow(`Skipped ${shown(path)}: ${because}`));
-    if (more === 0) return [line];
-    return [line, say(this.#style.yellow(`Skipped ${more} more`))];
+    const first = line(this.#style.yellow(`Skipped ${shown(path)}: ${because}`));
+    if (more === 0) return [first];
+    return [first, line(this.#style.yellow(`Skipped ${more} more`))];
   }
 
   #begins({ code, kept = false }: EventOf<"code">): Line[] {
@@ -235,20 +235,20 @@ export class Story {
       `  ${cyan(otherSide)}`,
       "",
       ...extra,
-    ].map(say);
+    ].map(line);
   }
 
   /** Once per change: every try that fails comes as an event of its own. */
   #relay({ online, code, detail, url, proxy, untold }: EventOf<"relay">): Line[] {
     const before = this.#online;
     if (online && code !== undefined) {
-      return [say(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
+      return [line(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
     }
     if (before === online && untold === undefined) return [];
     this.#online = online;
     if (online) {
       return [
-        say(before === undefined ? this.#route(url, proxy) : `The relay is back${times(untold)}`),
+        line(before === undefined ? this.#route(url, proxy) : `The relay is back${times(untold)}`),
       ];
     }
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
@@ -256,7 +256,7 @@ export class Story {
     const first = before === undefined && code === "relay-unreachable" ? ` ${advice}` : "";
     const about = detail === undefined ? "" : ` (${shown(detail)})`;
     return [
-      say(yellow(`${sentence}: ${shown(url)}${about}; trying again.${first}${times(untold)}`)),
+      line(yellow(`${sentence}: ${shown(url)}${about}; trying again.${first}${times(untold)}`)),
     ];
   }
 
@@ -270,7 +270,7 @@ export class Story {
     if (this.#waiting) return [];
     this.#waiting = true;
     const { lobby } = this.#setting;
-    return [say(lobby ? "Waiting in the lobby for a file" : "Waiting for the sender")];
+    return [line(lobby ? "Waiting in the lobby for a file" : "Waiting for the sender")];
   }
 
   /** Waiting for somebody to come, or to answer, is no part of how fast it was. */
@@ -278,7 +278,7 @@ export class Story {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const who = receivers === undefined ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
-    return say(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
+    return line(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {
@@ -287,7 +287,7 @@ export class Story {
       return [{ text: this.#style.red(`Error: ${shown(message)}`), error: true }];
     }
     this.#interrupted = true;
-    return [say("Interrupted")];
+    return [line("Interrupted")];
   }
 
   #name(name: string): string {
@@ -295,7 +295,7 @@ export class Story {
   }
 }
 
-function say(text: string): Line {
+function line(text: string): Line {
   return { text };
 }
 

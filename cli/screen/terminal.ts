@@ -5,12 +5,11 @@ import type { Answer, Outcome } from "../job/jobs.ts";
 import type { TerminalHold } from "./suspension.ts";
 import { Painter, type Surface } from "./painter.ts";
 import { People } from "./people.ts";
-import { Rate } from "./rate.ts";
+import { Rate, fileLines, positionLine } from "./position.ts";
 import { isLast, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, type Line } from "./story.ts";
 import { makeStyle, type Style } from "./style.ts";
 import { receiverLines, resultLines, type Moment } from "./receivers.ts";
-import { fileLines, positionLine } from "./table.ts";
 import { waitLine } from "./wait-line.ts";
 
 /** Rates fall while nothing happens, so the lines are drawn at least so often. */
@@ -62,7 +61,7 @@ export class TerminalScreen implements Screen, TerminalHold {
   }
 
   show(event: ClientEvent): void {
-    const lines = this.#story.tell(event);
+    const lines = this.#story.lines(event);
     const now = this.#output.now();
     if (this.#setting.side === "sender" && isLast(event)) this.#settle();
     if (event.event === "edition") this.#people.begin();

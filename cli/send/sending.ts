@@ -37,9 +37,13 @@ import { type ClientEvent, unsoundEvent, type Unsound } from "../job/event-schem
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
 import { RelayLink } from "../connection/relay-link.ts";
-import { linkFaultDetail, type LinkFault } from "../connection/connect-errors.ts";
-import { linkEvent, stuckLinkEvent } from "../connection/link-events.ts";
-import { RateLimit } from "../connection/rate-limit.ts";
+import {
+  linkFaultDetail,
+  type LinkFault,
+  linkEvent,
+  stuckLinkEvent,
+} from "../connection/connect-errors.ts";
+import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
 import type { Moving, Past, OpenShare } from "./open-share.ts";
 import type { Source } from "./source.ts";

@@ -1,7 +1,11 @@
+/** What a shell does for a person: quoting, `~`, the working folder, the environment. */
 import { homedir } from "node:os";
 import { isAbsolute } from "node:path";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
+
+/** The variables of a process, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A word of a command line as a POSIX shell takes it; plain words stay as they are. */
 export function shellQuote(word: string): string {

@@ -13,10 +13,8 @@ import { accessSync, constants, lstatSync, mkdtempSync, readdirSync, statSync } 
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
-import { homeFolder } from "./shell.ts";
+import { homeFolder, type Environment } from "./shell.ts";
 import { isOursIn } from "./own-file.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface StatePlace {
   readonly path: string;

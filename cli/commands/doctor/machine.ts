@@ -4,8 +4,7 @@ import { configPath, configText, noFile } from "../../arguments/configuration.ts
 import { hasColor } from "../../screen/style.ts";
 import { statePlace } from "../../system/state-place.ts";
 import type { Finding } from "./finding.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "../../system/shell.ts";
 
 /** What is in the file was found good when this command was read. */
 export function checkConfig(env: Environment): Finding {

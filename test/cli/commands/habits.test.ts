@@ -7,7 +7,7 @@ import { aliases, calledBy, commands } from "../../../cli/commands/all.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import { ownName } from "../../../cli/library/library.ts";
 import { noSuchCommand } from "../../../cli/commands/no-such-command.ts";
-import { asciiMarks, showsUtf8 } from "../../../cli/screen/ascii.ts";
+import { asciiMarks, showsUtf8 } from "../../../cli/screen/style.ts";
 import { PlainScreen } from "../../../cli/screen/plain.ts";
 import { QuietScreen } from "../../../cli/screen/quiet.ts";
 import { unknownVariables } from "../../../cli/arguments/environment.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { RateLimit } from "../../../cli/connection/rate-limit.ts";
+import { RateLimit } from "../../../cli/connection/link-flow.ts";
 
 test("a limit lets one record go at once, and the next when its time is up", () => {
   const limit = new RateLimit(1000);

@@ -6,7 +6,7 @@ import { JsonScreen } from "../../../cli/screen/json.ts";
 import { duration, percent, shown, size, took } from "../../../cli/screen/format.ts";
 import { PlainScreen } from "../../../cli/screen/plain.ts";
 import { QuietScreen } from "../../../cli/screen/quiet.ts";
-import { Rate } from "../../../cli/screen/rate.ts";
+import { Rate } from "../../../cli/screen/position.ts";
 import type { OfferEvent, Setting } from "../../../cli/screen/screen.ts";
 import { hasColor } from "../../../cli/screen/style.ts";
 import {

@@ -1,3 +1,7 @@
+/**
+ * The relay that one command uses: the chosen one (`relay-choice.ts`), unless the text with the code names
+ * another, and found on its host where only that was given. The commands call this before a transfer.
+ */
 import type { GivenCode } from "../../protocol/code/code.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { shownAddress } from "./relay-address.ts";
@@ -43,4 +47,21 @@ export function relayOfCode({ relay: named }: GivenCode, chosen: RelayChosen): R
 
 export function note(notes: readonly string[]): void {
   for (const text of notes) process.stderr.write(`Note: ${escapeForDisplay(text)}\n`);
+}
+
+export interface Search {
+  /** The time for a relay to answer; undefined: no limit. ms */
+  readonly connectTimeoutMs: number | undefined;
+  readonly json: boolean;
+  readonly quiet?: boolean;
+}
+
+/** @throws FaultError as `findRelay` */
+export async function placeRelay(choice: RelayChoice, search: Search): Promise<RelayChoice> {
+  const { connectTimeoutMs, json, quiet = false } = search;
+  if (choice.host === undefined) return choice;
+  const { findRelay } = await import("./find-relay.ts");
+  return findRelay(choice, connectTimeoutMs, {
+    note: json || quiet ? undefined : (sentence) => note([sentence]),
+  });
 }
