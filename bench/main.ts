@@ -110,7 +110,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (interrupted.signal.aborted) return interruption();
     if (error instanceof ResultError) console.error(error.message);
     else if (error instanceof UsageError) {
-      console.error(`${error.message}\n\nRun it with --help to see what it takes.`);
+      console.error(`${error.message}\n\nRun the command with --help to see its options.`);
     } else throw error;
     return USAGE;
   }

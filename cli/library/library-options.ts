@@ -17,7 +17,7 @@ import { suggest } from "../arguments/command-line.ts";
 export class OptionFault extends FaultError {
   constructor(call: string, detail: string) {
     super("usage", detail);
-    this.message = `The options of ${call}() are not understood: ${detail}.`;
+    this.message = `The options of ${call}() are not valid: ${detail}.`;
   }
 }
 

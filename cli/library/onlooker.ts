@@ -49,7 +49,7 @@ export class Onlooker {
     this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
   }
 
-  /** The time given for all of it is over: the interruption that follows is for that. */
+  /** The time limit of the run is over: the interruption that follows is for that. */
   late(): void {
     this.#late = true;
   }

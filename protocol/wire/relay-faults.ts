@@ -3,44 +3,45 @@ import { EXIT, failed, wrongUse, type Fault } from "./fault.ts";
 
 export const RELAY_FAULTS = {
   "port-in-use": failed(
-    "The relay cannot listen there, the port is in use",
-    "Stop what uses it, or give another with --port (0 takes a free one).",
+    "The relay cannot listen, because the port is in use",
+    "Stop the program that uses the port, or give another one with --port (0 takes a free one).",
   ),
   "cannot-listen": failed(
     "The relay cannot listen at that address",
     "Give an address of this machine with --host.",
   ),
   "port-not-allowed": failed(
-    "The relay may not listen at that port",
-    "Give one from 1024 up with --port, or the right to it (CAP_NET_BIND_SERVICE).",
+    "The relay has no right to listen at that port",
+    "Give a port from 1024 up with --port, or grant the right (CAP_NET_BIND_SERVICE).",
   ),
   "no-descriptors": failed(
-    "The relay has too many files and sockets open",
-    "Raise the limit of open files (ulimit -n, LimitNOFILE=) and start it again.",
+    "The relay has reached its limit of open files",
+    "Raise the limit (ulimit -n, LimitNOFILE=), then start the relay again.",
   ),
   "bad-ban": failed(
-    "That address cannot be banned",
-    "Give an address or a range of others than this machine and its proxies.",
+    "The address cannot be banned",
+    "Give an address or a range without this machine and its proxies.",
   ),
   "bad-ban-file": failed(
-    "The file of bans cannot be used",
-    "Correct it, or give another with --ban-file.",
+    "The ban file is not valid",
+    "Correct the file, or give another one with --ban-file.",
   ),
   "bad-log-folder": failed(
-    "The relay cannot keep its log there",
-    "Give a folder that it may write to with --log-dir.",
+    "The relay cannot write its log in the folder",
+    "Give a writable folder with --log-dir.",
   ),
   "bad-certificate": failed(
-    "The relay cannot speak TLS with that certificate",
-    "Give the certificate, with the chain to its authority, and its key in PEM with --tls-cert and --tls-key.",
+    "The relay cannot use TLS with the certificate",
+    "Give the certificate with its chain in --tls-cert, and its key in --tls-key, both as PEM.",
   ),
   "bad-tokens": wrongUse(
-    "The relay's tokens are not as they must be",
-    "Correct the file, or make one with fileshare relay token add.",
+    "The relay's tokens are not valid",
+    "Correct the token file, or make one with fileshare relay token add.",
   ),
   "relay-failed": {
-    sentence: "The relay could not go on",
-    advice: "Start it again, as a service manager does; if it stays, report the lines above.",
+    sentence: "The relay could not continue",
+    advice:
+      "Start it again, as a service manager does. If the fault returns, report the lines above.",
     retry: false,
     closeCode: 0,
     exitCode: EXIT.relayFailed,

@@ -400,5 +400,5 @@ test("F31 a folder that may not be written to", async () => {
   chmodSync(folder.path, 0o555);
   const told = await recv({ ...at(folder.path), isBoundByModes: true }, "--yes");
   expect(told.exitCode).toBe(2);
-  expect(told.err.toString()).toContain("That folder cannot be written to");
+  expect(told.err.toString()).toContain("The folder cannot be written to");
 });

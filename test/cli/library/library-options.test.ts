@@ -35,7 +35,7 @@ function check(name: "send" | "receive", option: string, value: unknown, said: s
   const [call, base] = name === "send" ? [send, { what: ["a.bin"] }] : [receive, { code: CODE }];
   const { code, message } = faultOf(call, { ...base, [option]: value });
   expect(code).toBe("usage");
-  expect(message).toStartWith(`The options of ${name}() are not understood: `);
+  expect(message).toStartWith(`The options of ${name}() are not valid: `);
   expect(message).toContain(said);
   expect(message).not.toContain("--");
 }

@@ -78,7 +78,7 @@ describe("the plain screen", () => {
       { event: "error", code: "receipt-refused", message: "12 receipts were refused.", untold: 11 },
     ]);
     expect(out.slice(1)).toEqual([
-      "The line to the relay broke: ws://relay/ws; trying again. (1 change not shown)",
+      "The connection to the relay broke: ws://relay/ws; trying again. (1 change not shown)",
       "The relay is back (12 changes not shown)",
       "The relay is back (2 changes not shown)",
       "1 receiver is ready of 2; waiting for the others (5 changes not shown)",
@@ -109,7 +109,7 @@ describe("the plain screen", () => {
         "Uploaded 20 % (20 MiB of 100 MiB, 15 MiB/s)",
         "anna: receiving, 15 %",
         "bob: catching up, 5 %",
-        "The line to the relay broke: ws://relay/ws; trying again.",
+        "The connection to the relay broke: ws://relay/ws; trying again.",
         "The relay is back",
         "Uploaded 100 % (100 MiB of 100 MiB, 11.4 MiB/s)",
         "anna: checking, 99 %",
@@ -119,7 +119,7 @@ describe("the plain screen", () => {
         "bob   lost          31 %",
         "Done: 1 receiver has everything, 100 MiB in 4.0 s (25 MiB/s)",
       ],
-      err: ["Error: Some receivers did not get the whole file. Send it again for them."],
+      err: ["Error: Some receivers did not get everything. Send it again for them."],
     });
   });
 
@@ -155,7 +155,7 @@ describe("the plain screen", () => {
     const waiting: ClientEvent = { event: "waiting" };
     const lobby = { ...RECEIVER, lobby: true };
     expect(plain(lobby, [away, away, away, back, waiting, away, away, back, waiting]).out).toEqual([
-      "The relay cannot be reached: ws://relay/ws; trying again. Check the address and that the relay runs (bun run relay), or give another with --relay.",
+      "The relay cannot be reached: ws://relay/ws; trying again. Check the address, start the relay (bun run relay), or give another one with --relay.",
       "The relay is back",
       "Waiting in the lobby for a file",
       "The relay cannot be reached: ws://relay/ws; trying again.",

@@ -107,13 +107,13 @@ describe("the terminal screen of a sender", () => {
     expect((await terminal.grid()).slice(5)).toEqual([
       "Sending big.iso (100 MiB)",
       "By the relay ws://relay",
-      "The line to the relay broke: ws://relay/ws; trying again.",
+      "The connection to the relay broke: ws://relay/ws; trying again.",
       "The relay is back",
       "Upload ██████████████████████████████ 100 %  100 MiB of 100 MiB",
       "anna  done         100 %    10.6 MiB/s  in 8.0 s",
       "bob   lost          31 %",
       "Done: 1 receiver has everything, 100 MiB in 4.0 s (25 MiB/s)",
-      "Error: Some receivers did not get the whole file. Send it again for them.",
+      "Error: Some receivers did not get everything. Send it again for them.",
     ]);
     expect(terminal.err()).toStartWith("Error: Some receivers");
     expect(terminal.writes.join("").lastIndexOf("\u001B[?25h")).toBeGreaterThan(

@@ -68,7 +68,7 @@ describe("a relay is found by commands of the same user", () => {
     expect(readdirSync(other.path)).toEqual([]);
     const { err, exitCode } = await run(["status"], elsewhere);
     expect({ err, exitCode }).toMatchObject({ exitCode: EXIT.failed });
-    expect(err).toContain("No relay answers there");
+    expect(err).toContain("No admin listener of a relay answers");
   });
 
   test("of several the one is named that is meant; a killed one leaves nothing behind", async () => {
@@ -335,6 +335,6 @@ test("what answers in a relay's place can't say what this command found out by i
     const admin = ["--admin", `http://127.0.0.1:${liar.port}`];
     const { err, exitCode } = await run(["kill", "1", ...admin], { FILESHARE_TOKEN: "t" });
     expect(exitCode).toBe(EXIT.failed);
-    expect(err).toContain("The relay does not do that: \\u{1b}[2J");
+    expect(err).toContain("The relay refused the action: \\u{1b}[2J");
   }
 });

@@ -147,7 +147,7 @@ describe("fileshare config", () => {
     }
     const { exitCode, out, err } = await run(["recv", "--yes"], config.env);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
-    expect(err).toContain("The configuration file is not understood");
+    expect(err).toContain("The configuration file is not valid");
     expect((await run(["recv", "--yes"], { FILESHARE_CONFIG: "" })).err).toContain("no code");
     expect((await run(["config", "--path"], config.env)).exitCode).toBe(0);
     expect((await run(["config"], config.env)).exitCode).toBe(2);
@@ -175,7 +175,7 @@ describe("fileshare config", () => {
       return `${exitCode} ${pty.grid().join(" ")}`;
     };
     // A second [all] is one too many.
-    expect(await edit("wrong")).toMatch(/^2 1 fileshare: The configuration file is not understood/);
+    expect(await edit("wrong")).toMatch(/^2 1 fileshare: The configuration file is not valid/);
     writeFileSync(path, "");
     expect(await edit(`"relay='ws://x'"`)).toBe("0 0");
     expect(await Bun.file(path).text()).toBe("[all]\nrelay='ws://x'\n");

@@ -140,7 +140,7 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["forget"], "give a number of fileshare list, or --all"],
     [["forget", "1", "--all"], "give a number of fileshare list, or --all"],
     [["send", "x", "--lobby", "--code", CODE], "give either --code or --lobby"],
-    [["send", "x", "--relay", "ftp://x"], "not the address of a relay: ftp://x"],
+    [["send", "x", "--relay", "ftp://x"], "address is not valid: ftp://x"],
     [["send"], "give the path of the file to send"],
     [["recv", CODE, "--lobby"], "give either a code or --lobby"],
     [["recv", CODE, "--yes", "--ask"], "give either --yes or --ask"],
@@ -247,7 +247,7 @@ describe("W3 before any socket opens", () => {
     ]);
     for (const { exitCode, out, err } of runs) {
       expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
-      expect(err).toStartWith("fileshare: That is not a code: ");
+      expect(err).toStartWith("fileshare: The given text is not a code: ");
     }
     expect(relay.connections).toBe(0);
   });
@@ -307,7 +307,7 @@ describe("W3 before any socket opens", () => {
     const [missing, pipe, unsafe] = await Promise.all(["none", "pipe", "a\u202Eb"].map(send));
     expect(missing).toMatchObject({
       exitCode: 2,
-      err: expect.stringContaining("no such file: none") as string,
+      err: expect.stringContaining("file does not exist: none") as string,
     });
     expect(pipe).toMatchObject({
       exitCode: 2,

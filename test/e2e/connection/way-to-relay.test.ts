@@ -92,7 +92,7 @@ describe("an answer in the place of a relay's is named:", () => {
     [
       "a server that leads to TLS",
       answer("301 Moved", "location: https://relay.example/ws\r\n"),
-      "The relay wants a line that is encrypted by TLS",
+      "The relay accepts only connections with TLS",
     ],
     ["a server that refuses", answer("403 Forbidden"), "something else answers there, 403"],
     [
@@ -273,7 +273,7 @@ describe("with nginx in front of it", () => {
 
   test("a port that wants TLS is named", async () => {
     expect(await check(`ws://127.0.0.1:${ports.tls}/ws`)).toContain(
-      "The relay wants a line that is encrypted by TLS",
+      "The relay accepts only connections with TLS",
     );
   });
 });

@@ -41,7 +41,7 @@ test("a relay that may open no more files says so, and how to raise the limit", 
     stderr: "pipe",
   });
   const said = await child.stderr.text();
-  expect(said).toContain("too many files and sockets open");
+  expect(said).toContain("reached its limit of open files");
   expect(said).toContain("ulimit -n");
   expect(said).not.toContain("permission");
   expect(await child.exited).not.toBe(0);

@@ -183,7 +183,7 @@ test("a worker that can't be ended ends the relay, for who started it to start i
   expect(await child.exited).toBe(EXIT.relayFailed);
   const told = await child.stderr.text();
   expect(told).toContain("Worker 1 failed: stopped answering\n");
-  expect(told).toContain("The relay could not go on: worker 1 can't be ended.");
+  expect(told).toContain("The relay could not continue: worker 1 can't be ended.");
 });
 
 test("a client that is sent away gets whole frames, and is told so after the last", async () => {

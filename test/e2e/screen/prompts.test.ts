@@ -88,7 +88,7 @@ describe("recv asks for the code", () => {
       pty.type("\r");
     }
     expect(await pty.exited).toBe(2);
-    expect(pty.grid().at(-1)).toStartWith("fileshare: That is not a code: it is empty.");
+    expect(pty.grid().at(-1)).toStartWith("fileshare: The given text is not a code: it is empty.");
   });
 
   test("explains what is wrong, three times", async () => {
@@ -101,7 +101,7 @@ describe("recv asks for the code", () => {
     pty.type(`${CODE.replace("about-above", "above-about")}\r`);
     expect(await pty.exited).toBe(2);
     expect(pty.grid().at(-2)).toStartWith(
-      "fileshare: That is not a code: the words do not belong together",
+      "fileshare: The given text is not a code: the words do not belong together",
     );
   });
 
@@ -302,7 +302,7 @@ describe("send asks for the file", () => {
     await pty.shows("File to send: ");
     pty.type("no-such-file\r");
     expect(await pty.exited).toBe(2);
-    expect(pty.grid().join("\n")).toContain("There is no such file: no-such-file");
+    expect(pty.grid().join("\n")).toContain("The file does not exist: no-such-file");
   });
 });
 

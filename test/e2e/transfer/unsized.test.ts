@@ -65,7 +65,7 @@ describe.skipIf(!isLinux)("of the kernel's files (Linux)", () => {
   ])("one that %s is refused by its name before anything is offered", (_, path) => {
     const { stderr, exitCode } = command(["send", path]);
     expect(stderr.toString()).toContain(path);
-    expect(stderr.toString()).toContain("The size of that file is unknown");
+    expect(stderr.toString()).toContain("The size of the file is unknown");
     expect(exitCode).toBe(2);
   });
 

@@ -63,7 +63,7 @@ test("an endless stream flows into who takes a part of it", async () => {
     folder.path,
   );
   expect(out.equals(Buffer.alloc(3_000_000, "y\n"))).toBe(true);
-  expect(err).toContain("The reader of the output has stopped reading");
+  expect(err).toContain("The reader of the output stopped reading");
 });
 
 test("a stream to a file ends where its last record says so", async () => {
@@ -85,7 +85,7 @@ test("several files do not go to the standard output", async () => {
   const ended = await shell("$send d >sent & $recv --stdout; e=$?; kill $!; exit $e", folder.path);
   expect(ended.exitCode).toBe(2);
   expect(ended.out.length).toBe(0);
-  expect(ended.err).toContain("Only one file or text can go to the standard output");
+  expect(ended.err).toContain("Standard output takes one file or text");
 });
 
 test("what is there is not fetched, what differs is as the options say", async () => {

@@ -47,7 +47,7 @@ export const SEND: readonly ClientEvent[] = [
     url: "ws://relay/ws",
     online: false,
     code: "connection-lost",
-    message: "The line to the relay broke. It is tried again.",
+    message: "The connection to the relay broke. fileshare reconnects by itself.",
   },
   {
     event: "relay",
@@ -65,7 +65,7 @@ export const SEND: readonly ClientEvent[] = [
   {
     event: "error",
     code: "some-failed",
-    message: "Some receivers did not get the whole file. Send it again for them.",
+    message: "Some receivers did not get everything. Send it again for them.",
   },
 ];
 
