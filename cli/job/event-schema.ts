@@ -70,80 +70,80 @@ const sizes = v.pipe(v.array(whole), v.readonly());
 
 const untold = field(
   v.optional(whole),
-  "so many events of the kind before it were left out, as too many came at once",
+  "number of events of this kind left out before it, because too many came at once",
 );
 
 const WENT_WRONG =
-  "A fault. In the lobby a share may fail and the session goes on; otherwise it is the last.";
+  "A fault. It is the last event, except in the lobby, where the session continues after a failed share.";
 const wrong = {
   code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
-  message: field(text, "a sentence for people"),
+  message: field(text, "the message for people"),
 };
 const error = event("error", WENT_WRONG, wrong);
 
 export const clientEvent = v.variant("event", [
-  event("code", "A sender's code. First of all.", {
-    code: field(text, "what receivers need"),
-    channel: field(hex, "id of its channel, which the relay sees"),
+  event("code", "The code of a sender. It is the first event.", {
+    code: field(text, "the code that receivers need"),
+    channel: field(hex, "id of the channel, which the relay sees"),
     share: field(v.optional(hex), "id of the share"),
-    path: field(v.optional(text), "of the share's ciphertext at the relay, for `curl`"),
+    path: field(v.optional(text), "path of the share's ciphertext at the relay, for `curl`"),
     kept: field(v.optional(yes), "whether `resume` can offer the same share again later"),
   }),
-  event("checking", "Files were touched since: what was sent of them is compared first.", {
-    files: field(whole, "so many"),
-  }),
+  event(
+    "checking",
+    "Times of files changed since the earlier run. The sender first compares the parts that it sent.",
+    {
+      files: field(whole, "number of files"),
+    },
+  ),
   event(
     "changed",
-    "Files changed since an earlier run, so its share is offered anew under the same code.",
+    "Files changed since an earlier run. The sender offers a new share under the same code.",
     {
       share: field(hex, "id of the earlier share"),
       changes: field(
         v.pipe(v.array(change), v.readonly()),
         "`path` and `what` of the first of them",
       ),
-      more: field(whole, "changes that are not listed"),
+      more: field(whole, "number of changes that are not listed"),
     },
   ),
   event(
     "edition",
-    "Files changed, so the share is offered anew under the same code; receivers have other ids there.",
+    "Files changed. The sender offers the share anew under the same code; receivers get new ids.",
     {
-      share: field(v.optional(hex), "sender: id of the share now"),
-      path: field(v.optional(text), "sender: of its ciphertext at the relay, for `curl`"),
-      kept: field(v.optional(yes), "sender: whether `resume` can offer it again later"),
+      share: field(v.optional(hex), "sender: id of the new share"),
+      path: field(v.optional(text), "sender: path of its ciphertext at the relay, for `curl`"),
+      kept: field(v.optional(yes), "sender: whether `resume` can offer the same share again later"),
     },
   ),
-  event(
-    "unkept",
-    "The state for `resume` can't be written any more: it will not find this share.",
-    {
-      share: field(hex, "id of the share"),
-    },
-  ),
-  event("source", "The content that a sender is about to send.", {
-    name: field(text, "of the file or folder, or the first of several"),
-    more: field(whole, "so many more paths were named"),
-    files: field(whole, "how many, with folders that hold nothing"),
-    bytes: field(whole, "of the content; 0 where nobody knows"),
-    records: field(whole, "of the share, or as many as there can be"),
-    kind: field(v.picklist(["files", "text"]), "`text` is there to be shown"),
-    open: field(yes, "it ends when the standard input does, and nobody knows its size"),
+  event("unkept", "The state for `resume` cannot be written. `resume` will not find this share.", {
+    share: field(hex, "id of the share"),
   }),
-  event("omitted", "An entry of a folder that is not sent.", {
-    path: field(text, "where it is"),
+  event("source", "The content that a sender is about to send.", {
+    name: field(text, "name of the file or folder, or of the first of several"),
+    more: field(whole, "number of further paths"),
+    files: field(whole, "number of files, empty folders included"),
+    bytes: field(whole, "size of the content; 0 if it is unknown"),
+    records: field(whole, "number of records of the share, or the most that there can be"),
+    kind: field(v.picklist(["files", "text"]), "`text`: receivers show it and save nothing"),
+    open: field(yes, "a stream of unknown size, which ends when standard input ends"),
+  }),
+  event("omitted", "An entry of a folder that the sender leaves out.", {
+    path: field(text, "path of the entry"),
     why: field(
       v.picklist(["link", "outside", "broken", "special", "unsafe", "unreadable", "endless"]),
-      "a link; one that leads out of the folder; nowhere or round in a circle; a pipe or device; a name that receivers refuse; what cannot be read; a file without an end",
+      "`link`: a link; `outside`: a link out of the folder; `broken`: a link to nothing or in a circle; `special`: a pipe or device; `unsafe`: a name that receivers refuse; `unreadable`; `endless`: a file without an end",
     ),
-    reason: field(v.optional(text), "why it could not be read"),
-    more: field(v.optional(whole), "so many more after this one"),
+    reason: field(v.optional(text), "why the entry could not be read"),
+    more: field(v.optional(whole), "number of further entries after this one"),
   }),
-  event("relay", "The line to the relay came up, or broke and is tried again.", {
+  event("relay", "The connection to the relay opened, or broke and is retried.", {
     url: field(text, "address of the relay"),
-    online: field(yes, "whether the line is up"),
-    proxy: field(v.optional(text), "address of the proxy on the way, without name and password"),
-    code: field(v.optional(faultCode), "why it is not"),
-    detail: field(v.optional(text), "what the relay says of that, such as a limit and how long"),
+    online: field(yes, "whether the connection is open"),
+    proxy: field(v.optional(text), "address of the proxy, without user name and password"),
+    code: field(v.optional(faultCode), "why the connection is not open"),
+    detail: field(v.optional(text), "the relay's detail, such as a limit and a time"),
     message: field(v.optional(text), "the same for people"),
     untold,
   }),
@@ -151,153 +151,186 @@ export const clientEvent = v.variant("event", [
     "gate",
     "The number of receivers that have agreed, while the content waits for enough of them.",
     {
-      agreed: field(whole, "so many, and they are there"),
-      wanted: field(whole, "so many are waited for"),
-      open: field(yes, "it begins now, and waits no more"),
+      agreed: field(whole, "number of connected receivers that agreed"),
+      wanted: field(whole, "number of receivers that the start waits for"),
+      open: field(yes, "the content starts now"),
       untold,
     },
   ),
-  event("receiver", "A receiver as the sender sees it, whenever that changes.", {
+  event("receiver", "The state of a receiver at the sender, at each change.", {
     id: field(hex, "stays the same when it resumes"),
-    name: field(text, "as it calls itself, from a peer; empty where that is not known"),
+    name: field(text, "the receiver's own name, untrusted; empty if unknown"),
     state: field(state, "`live` and `behind` receive; `lost` may come back, `left` will not"),
-    records: field(whole, "on its disk"),
+    records: field(whole, "number of records on the receiver's disk"),
     done: field(
       yes,
-      "its receipt verified: it has everything, unless `confirmed` says that nobody knows",
+      "the receiver has everything: its receipt verified, unless `confirmed` is false",
     ),
     confirmed: field(
       v.optional(yes),
-      "false: all was sent to it, and it can't say that it saved it, such as curl",
+      "false: it was sent everything and cannot confirm that it saved it, such as curl",
     ),
     untold,
   }),
-  event("alone", "Nobody is there, for so long; told once for each reason.", {
+  event("alone", "The other side is missing for some time; once for each reason.", {
     why: field(
       v.picklist(["no-relay", "no-receiver", "no-offer"]),
-      "no line to the relay; no receiver came; nothing is offered under this code",
+      "`no-relay`: no connection to the relay; `no-receiver`: no receiver came; `no-offer`: no share under this code",
     ),
-    seconds: field(seconds, "for so long"),
+    seconds: field(seconds, "duration of the wait so far"),
     relay: field(text, "address of the relay"),
   }),
   event(
     "summary",
-    "The receivers of a send that is stopped, and how far each came. Before its error.",
+    "The receivers of a stopped send and their progress. It comes before the error.",
     {
-      complete: field(whole, "so many have everything"),
-      partial: field(whole, "so many have a part"),
-      nothing: field(whole, "so many have nothing yet"),
+      complete: field(whole, "number of receivers with everything"),
+      partial: field(whole, "number of receivers with a part"),
+      nothing: field(whole, "number of receivers with nothing yet"),
       receivers: field(
         v.pipe(v.array(fate), v.readonly()),
-        "each of them; first those that lack something",
+        "the receivers; incomplete ones come first",
       ),
-      more: field(whole, "so many that are not listed"),
-      wanted: field(v.optional(whole), "so many were waited for; none with `--stay`"),
+      more: field(whole, "number of receivers that are not listed"),
+      wanted: field(
+        v.optional(whole),
+        "number of receivers that the sender waited for; absent with `--stay`",
+      ),
     },
   ),
-  event("awaits", "The receivers that a sender waits for, once it is online and at each change.", {
-    wanted: field(v.optional(whole), "it ends with so many; none with `--stay`"),
-    complete: field(whole, "so many have everything"),
-    receiving: field(whole, "so many get it now"),
-    unanswered: field(whole, "so many are there and have not agreed yet"),
-    lost: field(whole, "so many lost their line, and may come back"),
-    missing: field(whole, "so many of those wanted have not come"),
-  }),
-  event("asks", "A receiver of a share sent with --ask: it has nothing before it is let in.", {
-    id: field(hex, "of the receiver: what an answer is about"),
-    name: field(text, "as it calls itself, from a peer"),
-    untold,
-  }),
-  event("dismissed", "A receiver was taken out, and is kept out of this share.", {
-    id: field(hex, "of the receiver"),
-    name: field(text, "as it calls itself, from a peer"),
+  event(
+    "awaits",
+    "The receivers that the sender waits for, once it is online and at each change.",
+    {
+      wanted: field(
+        v.optional(whole),
+        "number of receivers that ends the send; absent with `--stay`",
+      ),
+      complete: field(whole, "number of receivers with everything"),
+      receiving: field(whole, "number of receivers that receive now"),
+      unanswered: field(whole, "number of connected receivers that have not agreed yet"),
+      lost: field(whole, "number of receivers whose connection broke and that may return"),
+      missing: field(whole, "number of wanted receivers that have not come"),
+    },
+  ),
+  event(
+    "asks",
+    "A receiver asks to receive a share of `--ask`. It gets nothing before the sender admits it.",
+    {
+      id: field(hex, "id of the receiver; an answer refers to it"),
+      name: field(text, "the receiver's own name, untrusted"),
+      untold,
+    },
+  ),
+  event("dismissed", "The sender excluded a receiver from this share.", {
+    id: field(hex, "id of the receiver"),
+    name: field(text, "the receiver's own name, untrusted"),
     reason: field(v.picklist(["not-admitted", "too-slow"]), "why"),
     untold,
   }),
-  event("unadmitted", "A receiver waits for the sender to let it in.", { untold }),
-  event("waiting", "A receiver is in the channel and nothing is offered.", { untold }),
-  event("unreadable", "A share of the channel is nothing for this code; others are waited for.", {
-    code: field(faultCode, "`corrupt-record` when it was made without the code, or damaged"),
-    message: field(text, "the same for people"),
-    count: field(whole, "so many by now; the 1st, 2nd, 4th, 8th and so on are told"),
+  event("unadmitted", "The receiver waits until the sender admits it.", { untold }),
+  event("waiting", "The receiver is in the channel, and there is no offer.", { untold }),
+  event(
+    "unreadable",
+    "A share of the channel does not open with this code. The receiver waits for others.",
+    {
+      code: field(faultCode, "`corrupt-record`: the share was made without the code, or damaged"),
+      message: field(text, "the same for people"),
+      count: field(whole, "number so far; the 1st, 2nd, 4th, 8th and so on cause an event"),
+    },
+  ),
+  event("offer", "The offer of a sender to this receiver.", {
+    share: field(hex, "id of the share; an answer refers to it"),
+    files: field(whole, "number of files"),
+    bytes: field(whole, "total size"),
+    names: field(names, "names of the files, untrusted"),
+    exists: field(yes, "the folder has a different entry of one of these names"),
+    question: field(yes, "the receiver waits for an answer"),
+    folders: field(v.optional(whole), "number of empty folders; their names end with a slash"),
+    kind: field(v.optional(v.picklist(["files", "text"])), "`text`: it is shown and not saved"),
+    open: field(v.optional(yes), "a stream of unknown size"),
+    sizes: field(v.optional(sizes), "sizes of the files, in the order of `names`"),
+    flagged: field(v.optional(flagged), "names of dangerous files, with the reasons"),
+    same: field(v.optional(whole), "number of files that are already here and equal"),
+    made: field(v.optional(whole), "number of folders to make, empty or not"),
+    disk: field(v.optional(whole), "bytes of disk space that the share takes, folders included"),
   }),
-  event("offer", "The offer to a receiver.", {
-    share: field(hex, "id of the share: what an answer is about"),
-    files: field(whole, "how many"),
-    bytes: field(whole, "of all files"),
-    names: field(names, "of the files, from a peer"),
-    exists: field(yes, "something else of such a name is in the folder already"),
-    question: field(yes, "the share waits for an answer"),
-    folders: field(v.optional(whole), "empty ones beside the files; their names end with a slash"),
-    kind: field(v.optional(v.picklist(["files", "text"])), "a text is shown and not saved"),
-    open: field(v.optional(yes), "a stream whose end nobody knows yet"),
-    sizes: field(v.optional(sizes), "of the files, in the order of their names"),
-    flagged: field(v.optional(flagged), "names that deserve a second look, and why"),
-    same: field(v.optional(whole), "files that are here already as they are in the share"),
-    made: field(v.optional(whole), "folders that it makes, those with something in them included"),
-    disk: field(v.optional(whole), "bytes of the disk that all of it takes, folders included"),
+  event(
+    "renamed",
+    "A file or folder is saved under another name, because its own is impossible here.",
+    {
+      from: field(text, "path in the share, untrusted"),
+      to: field(text, "path here, without `--prefix`"),
+      more: field(v.optional(whole), "number of further entries after this one"),
+    },
+  ),
+  event(
+    "skipped",
+    "Files that the receiver does not fetch: they are equal here, or `--skip` keeps them.",
+    {
+      files: field(whole, "number of files"),
+      bytes: field(whole, "their size"),
+    },
+  ),
+  event("text", "A text arrived. The receiver saves nothing.", {
+    text: field(text, "the text, untrusted"),
   }),
-  event("renamed", "A file or folder is saved under another name, as its own cannot be here.", {
-    from: field(text, "its path in the share, from a peer"),
-    to: field(text, "its path here, without --prefix"),
-    more: field(v.optional(whole), "so many more after this one"),
+  event("resumed", "The share continues where an earlier run stopped.", {
+    bytes: field(whole, "bytes on disk; sender: bytes sent at least once"),
+    size: field(whole, "total size"),
   }),
-  event("skipped", "Files that are not fetched: they are here already, or left as they are.", {
-    files: field(whole, "how many"),
-    bytes: field(whole, "of them"),
-  }),
-  event("text", "A text came. Nothing was saved.", {
-    text: field(text, "as it was sent, from a peer"),
-  }),
-  event("resumed", "A share goes on where an earlier run stopped.", {
-    bytes: field(whole, "here already; sender: sent at least once"),
-    size: field(whole, "of all"),
-  }),
-  event("sender", "The sender of the share at hand left or came back.", {
-    here: field(yes, "whether it is there"),
+  event("sender", "The sender of the current share left or returned.", {
+    here: field(yes, "whether the sender is connected"),
     untold,
   }),
   event("progress", "The position of the transfer; at most 10 per second.", {
-    bytes: field(whole, "sender: uploaded once; receiver: on the disk"),
-    size: field(whole, "of all; 0 where nobody knows"),
+    bytes: field(whole, "sender: bytes uploaded at least once; receiver: bytes on disk"),
+    size: field(whole, "total size; 0 if it is unknown"),
     file: field(
       v.optional(fileAt),
-      "of several, the one under way: `number` of `of`, and its part",
+      "the current one of several files: `number` of `of`, and its progress",
     ),
   }),
-  event("saved", "An outermost file or folder is whole and in its place; very many come as one.", {
-    path: field(text, "where; of very many the folder that they are in"),
-    bytes: field(whole, "that came"),
-    files: field(v.optional(whole), "that came"),
-  }),
-  event("kept", "The arrived part of an unfinished share is kept, to go on.", {
-    path: field(text, "where"),
-    bytes: field(whole, "that arrived"),
-    size: field(whole, "of all"),
+  event(
+    "saved",
+    "A top-level file or folder is complete and in place. Very many come as one event.",
+    {
+      path: field(text, "path; of very many, the folder that contains them"),
+      bytes: field(whole, "received"),
+      files: field(v.optional(whole), "received"),
+    },
+  ),
+  event("kept", "The received part of an unfinished share is kept for a later run.", {
+    path: field(text, "path"),
+    bytes: field(whole, "bytes received"),
+    size: field(whole, "total size"),
     untold,
   }),
   event(
     "unsound",
-    "Files changed while they were sent: at the end, those that did not arrive whole.",
+    "Files changed while they were sent. The event comes at the end and lists them.",
     {
       files: field(
         v.pipe(v.array(unsound), v.readonly()),
-        "`path` and `what` of the first of them: one that has `grown` is saved as far as it was offered",
+        "`path` and `what` of the first of them; a file that has `grown` is saved up to its offered size",
       ),
-      more: field(whole, "files that are not listed"),
+      more: field(whole, "number of files that are not listed"),
     },
   ),
-  event("done", "All done; at a sender also when some failed.", {
-    bytes: field(whole, "of the share"),
-    seconds: field(seconds, "from the start"),
+  event("done", "The transfer ended. A sender also prints it when some receivers failed.", {
+    bytes: field(whole, "size of the share"),
+    seconds: field(seconds, "seconds since the start"),
     active: field(
       v.optional(seconds),
-      "of them since content came that was agreed to; sender: until the last receiver had all",
+      "seconds since the first agreed content; sender: until the last receiver had everything",
     ),
-    receivers: field(v.optional(whole), "sender: how many have everything, or were sent it"),
+    receivers: field(
+      v.optional(whole),
+      "sender: number of receivers that have everything or were sent everything",
+    ),
     unconfirmed: field(
       v.optional(whole),
-      "sender: those of them that can't say that they saved it",
+      "sender: number of those that cannot confirm that they saved it",
     ),
   }),
   event("error", WENT_WRONG, { ...wrong, untold }),
@@ -305,51 +338,51 @@ export const clientEvent = v.variant("event", [
 
 /** What `fileshare relay --json` prints. */
 export const relayEvent = v.variant("event", [
-  event("listening", "The relay takes clients.", {
+  event("listening", "The relay accepts clients.", {
     url: field(text, "address for clients"),
-    port: field(whole, "the one it listens at"),
+    port: field(whole, "port of the listener"),
     workers: field(whole, "streaming threads"),
-    httpPort: v.optional(field(whole, "the plain one that leads to TLS")),
+    httpPort: v.optional(field(whole, "plain port that redirects to TLS")),
   }),
-  event("token", "One of `fileshare relay token list --json`.", {
-    id: field(text, "what names it"),
-    name: field(v.optional(text), "whose it is"),
-    roles: field(v.array(v.picklist(["send", "receive", "admin"])), "what it allows"),
-    created: field(v.optional(text), "when it was made, as ISO 8601 has it"),
-    expires: field(v.optional(text), "when it ends; else never"),
+  event("token", "One token of `fileshare relay token list --json`.", {
+    id: field(text, "id of the token"),
+    name: field(v.optional(text), "owner of the token"),
+    roles: field(v.array(v.picklist(["send", "receive", "admin"])), "uses that the token allows"),
+    created: field(v.optional(text), "time of creation, ISO 8601"),
+    expires: field(v.optional(text), "end of the token, ISO 8601; absent for never"),
   }),
-  event("draining", "It was told to end; transfers run on.", {
-    seconds: field(seconds, "for so long at most"),
+  event("draining", "The relay shuts down gracefully. Transfers run on.", {
+    seconds: field(seconds, "longest time that transfers may run on"),
   }),
   error,
 ]);
 
 /** What `fileshare doctor --json` prints. */
 export const doctorEvent = v.variant("event", [
-  event("check", "Something was looked at.", {
-    name: field(text, "what"),
-    verdict: field(v.picklist(["fine", "warning", "failed"]), "`failed`: exit code 1 in the end"),
-    message: field(text, "what was found, for people"),
-    advice: field(text, "what can be done, or nothing"),
+  event("check", "The result of one check.", {
+    name: field(text, "name of the check"),
+    verdict: field(v.picklist(["fine", "warning", "failed"]), "`failed` leads to exit code 1"),
+    message: field(text, "result, for people"),
+    advice: field(text, "next step, or empty"),
   }),
   error,
 ]);
 
 /** What `fileshare list --json` prints: one of these per send or receive that is not through. */
 export const listEvent = v.variant("event", [
-  event("unfinished", "A send or a receive that is not through.", {
-    number: field(whole, "in the list: what `resume` and `forget` take"),
-    kind: field(v.picklist(["send", "receive"]), "which"),
+  event("unfinished", "An unfinished send or receive.", {
+    number: field(whole, "number in the list, for `resume` and `forget`"),
+    kind: field(v.picklist(["send", "receive"]), "direction"),
     share: field(hex, "id of the share"),
-    code: field(text, "its code"),
+    code: field(text, "code of the share"),
     relay: field(text, "address of the relay"),
-    name: field(text, "of what is sent or received; may be a peer's"),
-    bytes: field(whole, "of all files"),
-    since: field(text, "when it began, as ISO 8601 has it"),
-    records: field(v.optional(whole), "send: of the share"),
-    sent: field(v.optional(whole), "send: records that were sent at least once"),
-    running: field(v.optional(yes), "send: a process has it"),
-    out: field(v.optional(text), "receive: the folder"),
+    name: field(text, "name of the content; untrusted in a receive"),
+    bytes: field(whole, "total size"),
+    since: field(text, "time of the start, ISO 8601"),
+    records: field(v.optional(whole), "send: number of records of the share"),
+    sent: field(v.optional(whole), "send: number of records sent at least once"),
+    running: field(v.optional(yes), "send: a running process has it"),
+    out: field(v.optional(text), "receive: destination folder"),
   }),
 ]);
 

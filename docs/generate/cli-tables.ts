@@ -10,15 +10,15 @@ import { EXIT } from "../../protocol/wire/faults.ts";
 import { table } from "./markdown.ts";
 
 export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
-  done: "all done",
-  failed: "failed",
+  done: "everything arrived",
+  failed: "the command failed",
   usage: "wrong usage; nothing was started",
   someFailed: "some receivers or some files failed",
-  relayFailed: "a relay that could not go on; start it again",
-  versionMismatch: "the relay and this program speak no version of the protocol in common",
-  timedOut: "the time given with --timeout is over",
-  hungUp: "interrupted, as the terminal was closed (SIGHUP)",
-  interrupted: "interrupted",
+  relayFailed: "the relay could not continue; start it again",
+  versionMismatch: "the relay and the program have no protocol version in common",
+  timedOut: "the time of --timeout is over",
+  hungUp: "the terminal closed (SIGHUP)",
+  interrupted: "interrupted with Ctrl-C or SIGTERM",
 };
 
 /** `fileshare send [options] [file]` */

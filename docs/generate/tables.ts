@@ -33,30 +33,33 @@ export const PAGES = [
 
 /** What each message is for and what answers it; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
-  challenge: ["first of all: what the client has to sign", "`hello`"],
-  hello: ["versions of the protocol, role, proof of the code", "`welcome`, or `fault`"],
-  welcome: ["the version from now on, the relay's limits for this socket", "`offer` from a sender"],
-  offer: ["this share can be had from me; also to open it again", "`accepted`, or `fault`"],
+  challenge: ["comes first: the nonce that the client signs", "`hello`"],
+  hello: ["protocol versions, role, proof of the code", "`welcome`, or `fault`"],
+  welcome: ["the version in use, the relay's limits for this connection", "`offer` from a sender"],
+  offer: ["the sender offers this share; also to open it again", "`accepted`, or `fault`"],
   accepted: ["the share is open", ""],
-  want: ["send these records", "frames"],
+  want: ["the relay requests these records", "frames"],
   receivers: [
-    "what changed about receivers: every RECEIVERS_EVERY_MS at most, and before a receipt",
+    "changes of receivers: at most one per RECEIVERS_EVERY_MS, and one before a receipt",
     "",
   ],
   receipt: ["a receiver's `complete`, passed on", "`receipted` when it verifies"],
-  receipted: ["that receipt verified", "`completed` to the receiver"],
-  admit: ["serve this receiver, of a share that was offered with `admit`", ""],
-  dismiss: ["no more of this share to this receiver", "`cancel` to the receiver"],
-  offers: ["shares of the channel: all after `welcome`, then each new one", "`join`"],
-  presence: ["the sender of a share left or came back", ""],
-  join: ["send me the share from here on; also to ask again", "frames, or `cancel`"],
-  ack: ["everything before `next` is written; the window from now on", "frames"],
-  complete: ["everything is saved, and here is the proof", "`completed`"],
-  completed: ["the sender took the receipt", ""],
-  leave: ["no more of this share", ""],
-  end: ["the share is over as it should be", ""],
-  cancel: ["the share is over before its time", ""],
-  fault: ["this socket did or met something wrong; it is closed", ""],
+  receipted: ["the receipt verified", "`completed` to the receiver"],
+  admit: ["the relay may serve this receiver of a share offered with `admit`", ""],
+  dismiss: ["this receiver gets no more of this share", "`cancel` to the receiver"],
+  offers: ["shares of the channel: all of them after `welcome`, then each new one", "`join`"],
+  presence: ["the sender of a share left or returned", ""],
+  join: [
+    "the receiver requests the share from here on; also to request it again",
+    "frames, or `cancel`",
+  ],
+  ack: ["everything before `next` is written; the window that applies now", "frames"],
+  complete: ["the receiver saved everything, with the proof", "`completed`"],
+  completed: ["the sender accepted the receipt", ""],
+  leave: ["the receiver leaves this share", ""],
+  end: ["the share ended normally", ""],
+  cancel: ["the share ended early", ""],
+  fault: ["a fault of this connection, which the relay closes", ""],
 };
 
 const TABLES: Record<string, string> = {
@@ -75,7 +78,7 @@ const TABLES: Record<string, string> = {
     }),
   ),
   relay_limits: table(
-    ["option", "default", "what it bounds", "why so much", "over it", "wait"],
+    ["option", "default", "meaning", "reason for the default", "fault", "wait"],
     RELAY_LIMIT_NAMES.map((name) => {
       const { kind, default: value, meaning, fault, after, constant } = RELAY_LIMITS[name];
       const reason = limits.find((each) => each.name === constant)?.reason ?? "";

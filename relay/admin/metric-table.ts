@@ -72,29 +72,31 @@ const ROLES = ["stranger", "sender", "receiver"] as const;
 const MS = 1000;
 
 export const METRICS: readonly Metric[] = [
-  counter("fileshare_received_bytes_total", "Bytes of frames that senders sent.", (source) =>
+  counter("fileshare_received_bytes_total", "Bytes of frames received from senders.", (source) =>
     one(source.measured.totals.bytesIn),
   ),
-  counter("fileshare_sent_bytes_total", "Bytes of frames that receivers were given.", (source) =>
+  counter("fileshare_sent_bytes_total", "Bytes of frames sent to receivers.", (source) =>
     one(source.measured.totals.bytesOut),
   ),
-  counter("fileshare_received_frames_total", "Frames that senders sent.", (source) =>
+  counter("fileshare_received_frames_total", "Frames received from senders.", (source) =>
     one(source.measured.totals.framesIn),
   ),
-  counter("fileshare_sent_frames_total", "Frames that receivers were given.", (source) =>
+  counter("fileshare_sent_frames_total", "Frames sent to receivers.", (source) =>
     one(source.measured.totals.framesOut),
   ),
   counter(
     "fileshare_wanted_again_total",
-    "Records that senders were asked for a second time: the log is small, or lines break.",
+    "Records requested from senders again: the log is small, or connections break.",
     (source) => one(source.measured.totals.wantedAgain),
   ),
-  counter("fileshare_connections_total", "Sockets of the protocol that were opened.", (source) =>
-    one(source.measured.opened),
+  counter(
+    "fileshare_connections_total",
+    "WebSockets of the protocol that clients opened.",
+    (source) => one(source.measured.opened),
   ),
   counter(
     "fileshare_faults_total",
-    "Faults told to clients, by their code in docs/reference/protocol.md.",
+    "Faults sent to clients, by their code in docs/reference/protocol.md.",
     ({ measured }) =>
       Object.keys(FAULTS).flatMap((code) => {
         const value = measured.faults[code as FaultCode];
@@ -104,19 +106,19 @@ export const METRICS: readonly Metric[] = [
   ),
   counter(
     "fileshare_refused_total",
-    "Clients refused, cut off or made to wait since they went over a limit, by its name.",
+    "Clients refused, disconnected or delayed because they exceeded a limit, by its name.",
     ({ refusals }) => by("limit", refusals),
     ["limit"],
   ),
-  counter("fileshare_shares_opened_total", "Shares that were opened.", (source) =>
+  counter("fileshare_shares_opened_total", "Shares that senders opened.", (source) =>
     one(source.sharesOpened),
   ),
-  counter("fileshare_workers_lost_total", "Workers that ended before the relay did.", (source) =>
+  counter("fileshare_workers_lost_total", "Workers that ended before the relay.", (source) =>
     one(source.workersLost),
   ),
   gauge(
     "fileshare_clients",
-    "Clients that are connected: by the protocol's socket, the original app's, or HTTP.",
+    "Connected clients: by the protocol's socket, the original app's socket, or HTTP.",
     (source) =>
       DOORS.flatMap((door) =>
         ROLES.map((role) => ({
@@ -145,19 +147,19 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "fileshare_buffered_bytes",
-    "Bytes in memory that wait for sockets with no room.",
+    "Bytes in memory that wait for full sockets.",
     (source) => byWorker(source, ({ buffered }) => buffered),
     ["worker"],
   ),
   gauge(
     "fileshare_buffered_most_bytes",
-    "Of that, what waits for the one socket with most.",
+    "The part of it that waits for the fullest socket.",
     (source) => byWorker(source, ({ bufferedMost }) => bufferedMost),
     ["worker"],
   ),
   gauge(
     "fileshare_client_memory_bytes",
-    "Memory held for clients: arriving from them, waiting for still and for moving ones, kept to save work.",
+    "Memory held for clients: arriving data, data waiting for stalled and for moving clients, caches.",
     (source) =>
       source.measured.workers.flatMap(({ worker, memory }) =>
         by("kind", memory.used).map(({ labels, value }) => ({
@@ -169,59 +171,59 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "fileshare_client_memory_limit_bytes",
-    "The most that a worker holds for its clients.",
+    "Upper limit of memory that a worker holds for its clients.",
     (source) => byWorker(source, ({ memory }) => memory.limit),
     ["worker"],
   ),
   gauge(
     "fileshare_client_memory_waiting",
-    "Clients that wait until there is memory for what they send or get.",
+    "Clients that wait for memory to send or receive.",
     (source) => byWorker(source, ({ memory }) => memory.waiting),
     ["worker"],
   ),
   counter(
     "fileshare_client_memory_refused_total",
-    "Clients refused since too many waited for memory.",
+    "Clients refused because too many waited for memory.",
     (source) => one(sum(source, ({ memory }) => memory.refused)),
   ),
   counter(
     "fileshare_client_memory_cut_total",
-    "Clients cut off that stood still while others waited for memory.",
+    "Stalled clients disconnected while others waited for memory.",
     (source) => one(sum(source, ({ memory }) => memory.cut)),
   ),
   gauge(
     "fileshare_worker_delay_seconds",
-    "The most that a worker's event loop was late in the last 10 to 20 seconds.",
+    "Longest delay of a worker's event loop in the last 10 to 20 seconds.",
     (source) => byWorker(source, ({ delay }) => delay / MS),
     ["worker"],
   ),
   gauge(
     "fileshare_log_blocks",
-    "Blocks of the log: held ones keep records for who is late.",
+    "Blocks of the log: held ones keep records for late receivers.",
     ({ log }) => by("state", { held: log.held, free: log.blocks - log.held }),
     ["state"],
   ),
-  gauge("fileshare_log_block_bytes", "What one block of the log holds.", ({ log }) =>
+  gauge("fileshare_log_block_bytes", "Size of one block of the log.", ({ log }) =>
     one(log.blockBytes),
   ),
   gauge(
     "fileshare_workers",
-    "Workers that there should be, that are up, and that answered lately.",
+    "Workers: wanted, running, and recently answering.",
     ({ workers }) => by("state", { ...workers }),
     ["state"],
   ),
-  gauge("fileshare_draining", "1 while the relay ends.", (source) =>
+  gauge("fileshare_draining", "1 while the relay drains.", (source) =>
     one(source.isDraining ? 1 : 0),
   ),
   gauge(
     "fileshare_memory_bytes",
-    "Resident memory: file and shared are the log's, and go when the system needs room. Linux only.",
+    "Resident memory: file and shared belong to the log, and the system can reclaim them. Linux only.",
     ({ memory }) => (memory === undefined ? [] : by("kind", { ...memory })),
     ["kind"],
   ),
   gauge(
     "fileshare_certificate_end_seconds",
-    "When the certificate ends, in seconds since 1970; nothing without TLS.",
+    "End of the certificate, in seconds since 1970; absent without TLS.",
     ({ certificateEndsAt: at }) => (at === undefined ? [] : one(at / MS)),
   ),
 ];
