@@ -13,7 +13,6 @@ import {
   WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
-  encodeControl,
   faultMessage,
   isFrame,
   isOfShare,
@@ -27,23 +26,21 @@ import {
   type ReceiverEvent,
   type Unreadable,
 } from "../../protocol/mod.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
+import type { LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import { type ClientEvent, unsoundEvent } from "../job/event-schema.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
+import { unsoundEvent } from "../job/event-schema.ts";
 import { makeDestination } from "../system/folder.ts";
 import { Incoming } from "./incoming.ts";
-import type { Answer, Outcome, ReceiveJob, OnExists } from "../job/jobs.ts";
+import type { Answer, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
-import { RelayLink } from "../connection/relay-link.ts";
-import {
-  linkFaultDetail,
-  type LinkFault,
-  linkEvent,
-  stuckLinkEvent,
-} from "../connection/connect-errors.ts";
+import { SessionLink } from "../connection/session-link.ts";
 import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
+import type { OnExists } from "../job/jobs.ts";
 import { registerReceive, unregisterReceive } from "../system/state.ts";
 
 const STDOUT = 1;
@@ -57,12 +54,11 @@ export class Receiving {
   readonly #end: (outcome: Outcome) => void;
   readonly #keys: Keys;
   readonly #session: ReceiverSession;
+  readonly #driver: SessionDriver<ReceiverEvent, ReceiverEffect>;
   readonly #timer: NodeJS.Timeout;
   /** The folder to save in was not there. */
   readonly #madeOut: boolean;
-  #link: RelayLink | undefined;
-  /** Why there is no line, as far as that is known. */
-  #why: string | undefined;
+  readonly #link: SessionLink;
   #incoming: Incoming | undefined;
   /** The share that the session waits to be opened. */
   #opening: OfferSeen | undefined;
@@ -115,6 +111,16 @@ export class Receiving {
       },
       performance.now(),
     );
+    this.#link = new SessionLink(job, {
+      opened: () => this.#handle({ type: "opened" }),
+      message: (bytes) => this.#message(bytes),
+      lost: (fault) => this.#handle({ type: "lost", fault }),
+      stuck: (event) => this.#pace.tell(event),
+    });
+    const clock = (): number => performance.now();
+    this.#driver = new SessionDriver(this.#session, this.#link, clock, (effect) =>
+      this.#do(effect),
+    );
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
   }
@@ -135,7 +141,7 @@ export class Receiving {
 
   #tick(): void {
     const now = performance.now();
-    this.#link?.watch(now);
+    this.#link.watch(now);
     if (this.#held.size > 0) this.#handle({ type: "held" });
     if (this.#progressUntold && this.#incoming !== undefined) this.#tellProgress(this.#incoming);
     if (now - this.#checkpointAt >= CHECKPOINT_MS) {
@@ -147,21 +153,11 @@ export class Receiving {
   }
 
   #handle(event: ReceiverEvent): void {
-    for (const effect of this.#session.handle(event, performance.now())) this.#do(effect);
+    this.#driver.handle(event);
   }
 
-  #do(effect: ReceiverEffect): void {
+  #do(effect: Exclude<ReceiverEffect, LinkAction>): void {
     switch (effect.type) {
-      case "connect":
-        this.#connect();
-        return;
-      case "disconnect":
-        this.#link?.drop();
-        this.#link = undefined;
-        return;
-      case "send":
-        this.#link?.send(encodeControl(effect.message));
-        return;
       case "open-share": {
         const { offer } = effect;
         if (this.#session.finished) return;
@@ -193,7 +189,7 @@ export class Receiving {
         if (effect.anew === "told") this.#moveOn();
         return;
       case "link":
-        this.#pace.tell(linkEvent(this.#job.relay, effect, this.#why));
+        this.#pace.tell(this.#link.news(effect));
         return;
       case "sender":
         this.#pace.tell({ event: "sender", here: effect.here });
@@ -205,24 +201,6 @@ export class Receiving {
         void this.#finish(effect.fault, effect.detail);
         return;
     }
-  }
-
-  #connect(): void {
-    this.#link?.drop();
-    const events = {
-      opened: () => {
-        this.#why = undefined;
-        this.#handle({ type: "opened" });
-      },
-      message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: ({ fault, why }: LinkFault) => {
-        this.#why = why;
-        this.#handle({ type: "lost", fault });
-      },
-      slow: (why: string) => (this.#why = why),
-      stuck: (why: string) => this.#pace.tell(stuckLinkEvent(this.#job.relay, why)),
-    };
-    this.#link = new RelayLink(this.#job.relay, events, performance.now(), this.#job.ca);
   }
 
   #message(bytes: Uint8Array): void {
@@ -292,10 +270,10 @@ export class Receiving {
     this.#handle({ type: "stored", last, next: incoming.next });
     const before = incoming.manifest?.edition?.before ?? [];
     if (manifestKnown) this.#handle({ type: "manifest-known", before });
-    else if (!incoming.agreed) for (const effect of this.#session.previewMore()) this.#do(effect);
+    else if (!incoming.agreed) this.#driver.perform(this.#session.previewMore());
     this.#tellProgress(incoming);
     // A line that came back is read again; it has to wait like the one before.
-    if (this.#held.size > 0) this.#link?.pause();
+    if (this.#held.size > 0) this.#link.pause();
   }
 
   #begin(onExists: OnExists | undefined): void {
@@ -432,7 +410,7 @@ export class Receiving {
     const incoming = this.#incoming;
     this.#incoming = undefined;
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
-    const closed = this.#link?.close();
+    const closed = this.#link.close();
     await this.#disk;
     if (this.#madeOut) removeEmpty(this.#job.out);
     this.#pace.flush();
@@ -455,11 +433,11 @@ export class Receiving {
   /** Nothing is read from the line until all who hold it let go. */
   #hold(why: "rate" | "output"): void {
     this.#held.add(why);
-    this.#link?.pause();
+    this.#link.pause();
   }
 
   #letGo(why: "rate" | "output"): void {
-    if (this.#held.delete(why) && this.#held.size === 0) this.#link?.resume();
+    if (this.#held.delete(why) && this.#held.size === 0) this.#link.resume();
   }
 
   // What people and scripts are told
@@ -490,7 +468,7 @@ export class Receiving {
   }
 
   #faultEvent(code: FaultCode, detail: string | undefined): ClientEvent {
-    const about = linkFaultDetail(this.#job.relay, { fault: code, why: this.#why }) ?? detail;
+    const about = this.#link.about(code) ?? detail;
     return { event: "error", code, message: faultMessage(code, about) };
   }
 }

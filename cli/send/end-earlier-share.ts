@@ -8,17 +8,17 @@ import {
   SenderSession,
   capabilityOf,
   decodeControl,
-  encodeControl,
   END_SHARE_MS,
   signerOf,
   type Keys,
   type Offer,
+  type SenderEffect,
   type SenderEvent,
 } from "../../protocol/mod.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import type { SendJob } from "../job/jobs.ts";
-import { RelayLink } from "../connection/relay-link.ts";
-import type { LinkFault } from "../connection/connect-errors.ts";
+import { SessionLink } from "../connection/session-link.ts";
 
 /** All that a sender needs to open it once more. */
 export interface OldShare {
@@ -45,15 +45,6 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
     },
     performance.now(),
   );
-  let link: RelayLink | undefined;
-  const handle = (event: SenderEvent): void => {
-    for (const effect of session.handle(event, performance.now())) {
-      if (effect.type === "connect") link = connect();
-      else if (effect.type === "disconnect") link?.drop();
-      else if (effect.type === "send") link?.send(encodeControl(effect.message));
-      else if (effect.type === "finish") resolve();
-    }
-  };
   const hear = (bytes: Uint8Array): void => {
     try {
       const message = decodeControl(bytes, "relay-to-sender");
@@ -64,18 +55,23 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
       handle({ type: "failed", fault: error.code });
     }
   };
-  const connect = (): RelayLink => {
-    link?.drop();
-    const events = {
-      opened: () => handle({ type: "opened" }),
-      message: hear,
-      lost: ({ fault }: LinkFault) => handle({ type: "lost", fault }),
-    };
-    return new RelayLink(job.relay, events, performance.now(), job.ca);
-  };
+  const link = new SessionLink(job, {
+    opened: () => handle({ type: "opened" }),
+    message: hear,
+    lost: (fault) => handle({ type: "lost", fault }),
+  });
+  const clock = (): number => performance.now();
+  const { handle } = new SessionDriver<SenderEvent, SenderEffect>(
+    session,
+    link,
+    clock,
+    (effect) => {
+      if (effect.type === "finish") resolve();
+    },
+  );
   const until = performance.now() + END_SHARE_MS;
   const timer = setInterval(() => {
-    link?.watch(performance.now());
+    link.watch(performance.now());
     handle({ type: "tick" });
     if (performance.now() >= until) resolve();
   }, CLIENT_TICK_MS);
@@ -86,6 +82,6 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
     await promise;
   } finally {
     clearInterval(timer);
-    await link?.close();
+    await link.close();
   }
 }

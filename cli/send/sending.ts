@@ -11,7 +11,6 @@ import {
   ciphertextPath,
   decodeControl,
   dataPerRecord,
-  encodeControl,
   encodeFrame,
   faultMessage,
   fromHex,
@@ -30,19 +29,16 @@ import {
   type StartWhen,
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
+import type { LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import { type ClientEvent, unsoundEvent, type Unsound } from "../job/event-schema.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
-import { RelayLink } from "../connection/relay-link.ts";
-import {
-  linkFaultDetail,
-  type LinkFault,
-  linkEvent,
-  stuckLinkEvent,
-} from "../connection/connect-errors.ts";
+import { unsoundEvent, type Unsound } from "../job/event-schema.ts";
+import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
 import type { Moving, Past, OpenShare } from "./open-share.ts";
@@ -83,6 +79,7 @@ export class Sending {
   readonly #share: Uint8Array;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
+  readonly #driver: SessionDriver<SenderEvent, SenderEffect>;
   readonly #limit: RateLimit;
   /** What another run needs to go on with this share. */
   readonly #resumeStore: ResumeStore;
@@ -98,9 +95,7 @@ export class Sending {
   readonly #past: Past | undefined;
   readonly #move: Move;
   readonly #progress: UploadProgress;
-  #link: RelayLink | undefined;
-  /** Why there is no line, as far as that is known. */
-  #why: string | undefined;
+  readonly #link: SessionLink;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
@@ -163,6 +158,16 @@ export class Sending {
       },
       performance.now(),
     );
+    this.#link = new SessionLink(job, {
+      opened: () => this.#handle({ type: "opened" }),
+      message: (bytes) => this.#message(bytes),
+      lost: (fault) => this.#handle({ type: "lost", fault }),
+      stuck: (event) => this.#pace.tell(event),
+    });
+    const clock = (): number => performance.now();
+    this.#driver = new SessionDriver(this.#session, this.#link, clock, (effect) =>
+      this.#do(effect),
+    );
     const ids = { share: toHex(share), path: ciphertextPath(share, capability) };
     const isKept = kept !== undefined;
     if (carried === undefined) {
@@ -194,7 +199,7 @@ export class Sending {
 
   #tick(): void {
     const now = performance.now();
-    this.#link?.watch(now);
+    this.#link.watch(now);
     this.#resumeStore.tick(now);
     if (this.#move.isDue(this.#session, this.#source.records, now))
       this.#handle({ type: "failed", fault: "new-edition" });
@@ -204,22 +209,12 @@ export class Sending {
   }
 
   #handle(event: SenderEvent): void {
-    for (const effect of this.#session.handle(event, performance.now())) this.#do(effect);
+    this.#driver.handle(event);
     this.#upload();
   }
 
-  #do(effect: SenderEffect): void {
+  #do(effect: Exclude<SenderEffect, LinkAction>): void {
     switch (effect.type) {
-      case "connect":
-        this.#connect();
-        return;
-      case "disconnect":
-        this.#link?.drop();
-        this.#link = undefined;
-        return;
-      case "send":
-        this.#link?.send(encodeControl(effect.message));
-        return;
       case "open-name":
         this.#openName(effect.entry);
         return;
@@ -228,8 +223,8 @@ export class Sending {
         return;
       case "link":
         this.#tellOnline();
-        if (effect.online) this.#untoldOnline = linkEvent(this.#job.relay, effect, this.#why);
-        else this.#pace.tell(linkEvent(this.#job.relay, effect, this.#why));
+        if (effect.online) this.#untoldOnline = this.#link.news(effect);
+        else this.#pace.tell(this.#link.news(effect));
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
@@ -273,24 +268,6 @@ export class Sending {
     this.#untoldOnline = undefined;
   }
 
-  #connect(): void {
-    this.#link?.drop();
-    const events = {
-      opened: () => {
-        this.#why = undefined;
-        this.#handle({ type: "opened" });
-      },
-      message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: ({ fault, why }: LinkFault) => {
-        this.#why = why;
-        this.#handle({ type: "lost", fault });
-      },
-      slow: (why: string) => (this.#why = why),
-      stuck: (why: string) => this.#pace.tell(stuckLinkEvent(this.#job.relay, why)),
-    };
-    this.#link = new RelayLink(this.#job.relay, events, performance.now(), this.#job.ca);
-  }
-
   #message(bytes: Uint8Array): void {
     try {
       const message = decodeControl(bytes, "relay-to-sender");
@@ -308,8 +285,9 @@ export class Sending {
     let sleep = FULL_SOCKET_SLEEP_MS;
     for (;;) {
       const index = this.#session.wanted();
-      if (index === undefined || this.#link === undefined) return;
-      if (this.#link.buffered >= UPLOAD_BUFFER_BYTES) break;
+      const { buffered } = this.#link;
+      if (index === undefined || buffered === undefined) return;
+      if (buffered >= UPLOAD_BUFFER_BYTES) break;
       const wait = this.#limit.wait(performance.now());
       if (wait > 0) {
         sleep = Math.ceil(wait);
@@ -477,7 +455,7 @@ export class Sending {
         message: faultMessage(fault, this.#about(fault) ?? detail),
       });
     }
-    await this.#link?.close();
+    await this.#link.close();
     this.#source.close();
     this.#resumeStore.letGo(how, this.#job.stay);
     this.#past?.kept?.close();
@@ -487,7 +465,7 @@ export class Sending {
 
   /** To the share that takes the place of this one, which is kept until a relay has that. */
   async #hand(next: OpenShare, unsound: readonly Unsound[]): Promise<void> {
-    await this.#link?.close();
+    await this.#link.close();
     this.#source.close();
     this.#past?.kept?.close();
     const carried = { startedAt: this.#startedAt, activeAt: this.#activeAt, unsound };
@@ -502,7 +480,6 @@ export class Sending {
   }
 
   #about(fault: FaultCode): string | undefined {
-    if (fault.startsWith("source-")) return this.#source.about;
-    return linkFaultDetail(this.#job.relay, { fault, why: this.#why });
+    return fault.startsWith("source-") ? this.#source.about : this.#link.about(fault);
   }
 }

@@ -311,7 +311,7 @@ test("a file that is gone for good ends the send on both sides", async () => {
   const file = makeFile(join(at.folder, "alone"), "one.bin", 12 * MiB);
   const out = at.place("out");
   const job = { relay: at.relay, code: newCode() };
-  await using sender = send({ ...job, path: file.path, limit: 12 * MiB });
+  await using sender = send({ ...job, path: file.path, limit: 4 * MiB });
   await using receiver = receive({ ...job, out });
   await sender.when("progress", ({ bytes }) => bytes >= 3 * MiB);
   writeFileSync(file.path, "");

@@ -1,0 +1,90 @@
+import type { FaultCode } from "../../protocol/wire/faults.ts";
+import type { LinkSocket } from "../../protocol/session/driver.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
+import { linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
+import { RelayLink } from "./relay-link.ts";
+
+/** The part of a client that its line tells what happens. */
+export interface LinkUser {
+  opened(): void;
+  message(bytes: Uint8Array): void;
+  lost(fault: FaultCode): void;
+  /** The line is open, and nothing gets through. */
+  stuck?(event: ClientEvent): void;
+}
+
+/** The line of one session to its relay: another socket each time that the session connects. */
+export class SessionLink implements LinkSocket {
+  readonly #relay: string;
+  readonly #ca: string | undefined;
+  readonly #user: LinkUser;
+  #link: RelayLink | undefined;
+  /** Why there is no line, as far as that is known. */
+  #why: string | undefined;
+
+  /** @param ca as a `RelayLink` takes it */
+  constructor({ relay, ca }: { relay: string; ca?: string | undefined }, user: LinkUser) {
+    this.#relay = relay;
+    this.#ca = ca;
+    this.#user = user;
+  }
+
+  /** Bytes given to the socket that the kernel has not taken; undefined: there is no socket. */
+  get buffered(): number | undefined {
+    return this.#link?.buffered;
+  }
+
+  connect(): void {
+    this.disconnect();
+    const events = {
+      opened: () => {
+        this.#why = undefined;
+        this.#user.opened();
+      },
+      message: (bytes: Uint8Array) => this.#user.message(bytes),
+      lost: ({ fault, why }: { fault: FaultCode; why?: string | undefined }) => {
+        this.#why = why;
+        this.#user.lost(fault);
+      },
+      slow: (why: string) => (this.#why = why),
+      stuck: (why: string) => this.#user.stuck?.(stuckLinkEvent(this.#relay, why)),
+    };
+    this.#link = new RelayLink(this.#relay, events, performance.now(), this.#ca);
+  }
+
+  disconnect(): void {
+    this.#link?.drop();
+    this.#link = undefined;
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#link?.send(bytes);
+  }
+
+  pause(): void {
+    this.#link?.pause();
+  }
+
+  resume(): void {
+    this.#link?.resume();
+  }
+
+  watch(now: number): void {
+    this.#link?.watch(now);
+  }
+
+  /** Lets what was sent leave, then closes. */
+  async close(): Promise<void> {
+    await this.#link?.close();
+  }
+
+  /** The event about a change of the session's link. */
+  news(effect: Parameters<typeof linkEvent>[1]): ClientEvent {
+    return linkEvent(this.#relay, effect, this.#why);
+  }
+
+  /** What a fault that ends the session is about; undefined: not about the line. */
+  about(fault: FaultCode): string | undefined {
+    return linkFaultDetail(this.#relay, { fault, why: this.#why });
+  }
+}

@@ -1,0 +1,54 @@
+import { encodeControl } from "../wire/control.ts";
+import type { LinkAction } from "./link.ts";
+
+/** The line that a session asks for: a WebSocket of a client, or the relay itself for its lobby. */
+export interface LinkSocket {
+  connect(): void;
+  disconnect(): void;
+  send(control: Uint8Array): void;
+}
+
+/**
+ * Runs a session over a line. All drivers connect, disconnect and write alike; every other effect is
+ * the driver's own.
+ *
+ *   event --handle--> session --connect, disconnect, send--> line
+ *                             --any other effect-----------> act
+ */
+export class SessionDriver<Event, Effect extends { readonly type: string }> {
+  readonly #session: { handle(event: Event, now: number): Iterable<Effect> };
+  readonly #link: LinkSocket;
+  readonly #clock: () => number;
+  readonly #act: (effect: Exclude<Effect, LinkAction>) => void;
+
+  /** @param clock ms */
+  constructor(
+    session: { handle(event: Event, now: number): Iterable<Effect> },
+    line: LinkSocket,
+    clock: () => number,
+    act: (effect: Exclude<Effect, LinkAction>) => void,
+  ) {
+    this.#session = session;
+    this.#link = line;
+    this.#clock = clock;
+    this.#act = act;
+  }
+
+  readonly handle = (event: Event): void => {
+    this.perform(this.#session.handle(event, this.#clock()));
+  };
+
+  /** Also for effects that the session gives outside of `handle`. */
+  perform(effects: Iterable<Effect>): void {
+    for (const effect of effects) {
+      if (!isLinkAction(effect)) this.#act(effect as Exclude<Effect, LinkAction>);
+      else if (effect.type === "connect") this.#link.connect();
+      else if (effect.type === "disconnect") this.#link.disconnect();
+      else this.#link.send(encodeControl(effect.message));
+    }
+  }
+}
+
+function isLinkAction(effect: { readonly type: string }): effect is LinkAction {
+  return ["connect", "disconnect", "send"].includes(effect.type);
+}
