@@ -1,0 +1,94 @@
+/**
+ * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository. Imports
+ * nothing that has to be installed first. The tiers of tests are folders: see test/README.md.
+ */
+
+/** Folders with tests that start processes, browsers and other programs, or play many random cases. */
+const WHOLE = ["e2e", "hostile", "simulation", "fuzz", "torture", "soak"];
+
+/** The folder of thresholds of memory, CPU and kernel behaviour. They run one after the other, and alone. */
+const ALONE = "alone";
+
+/** Test files at once: many wait for a clock or a pace, so there is work for two on each core. */
+const PARALLEL = `--parallel=${2 * navigator.hardwareConcurrency}`;
+
+/** Arguments of `bun test` for each tier. Of the parallel ones each has those before it too. */
+export const TIERS = {
+  "unit and wire tests": ["test", PARALLEL, ...without(...WHOLE, ALONE)],
+  "all tests but those of thresholds": ["test", PARALLEL, ...without(ALONE)],
+  "tests of thresholds": ["test", "--isolate", `test/${ALONE}/`],
+} as const;
+
+function without(...folders: readonly string[]): string[] {
+  return folders.map((folder) => `--path-ignore-patterns=test/${folder}/**`);
+}
+
+const root = `${import.meta.dir}/..`;
+
+/** The tests of all steps. Each other step that failed counts as one failed test. */
+export class Sum {
+  #passed = 0;
+  #failed = 0;
+
+  /** Runs a step to its end and passes its output on: as it comes, or else at once when it has ended. */
+  async step(title: string, args: readonly string[], live: boolean): Promise<boolean> {
+    if (live) console.log(`\n# ${title}`);
+    const { exitCode, output } = await run(args, live);
+    if (!live) console.log(`\n# ${title}\n${output.trimEnd()}`);
+    if (args[0] !== "test") {
+      if (exitCode !== 0) this.#failed += 1;
+      return exitCode === 0;
+    }
+    this.#passed += count(output, "pass") ?? 0;
+    // A runner that failed without naming a failed test (a crash, a file that does not load) is one.
+    this.#failed += Math.max(count(output, "fail") ?? 0, exitCode === 0 ? 0 : 1);
+    return exitCode === 0;
+  }
+
+  /** Types, lint and format, beside the tests. */
+  async statics(): Promise<void> {
+    await this.step("types", ["run", "types"], false);
+    await this.step("lint", ["run", "lint"], false);
+    await this.step("format", ["run", "fmt", "--check"], false);
+  }
+
+  async tests(tier: keyof typeof TIERS, ...options: readonly string[]): Promise<void> {
+    await this.step(tier, [...TIERS[tier], ...options], true);
+  }
+
+  /** Ends the process. Its last line is what machines read. */
+  finish(): never {
+    console.log(`\n${this.#passed} passed, ${this.#failed} failed`);
+    process.exit(this.#failed === 0 ? 0 : 1);
+  }
+}
+
+async function run(args: readonly string[], live: boolean): Promise<Result> {
+  const child = Bun.spawn([process.execPath, ...args], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const pieces: string[] = [];
+  const pass = async (from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const bytes of from) {
+      if (live) to.write(bytes);
+      pieces.push(decoder.decode(bytes, { stream: true }));
+    }
+  };
+  await Promise.all([pass(child.stdout, process.stdout), pass(child.stderr, process.stderr)]);
+  return { exitCode: await child.exited, output: pieces.join("") };
+}
+
+interface Result {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+/** The last `N pass` (or `N fail`) line of the test runner; undefined if it printed none. */
+function count(output: string, word: "pass" | "fail"): number | undefined {
+  const found = [...output.matchAll(new RegExp(`^\\s*(\\d+) ${word}$`, "gm"))].at(-1)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
