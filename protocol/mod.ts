@@ -24,7 +24,6 @@ export * from "./crypto/proof.ts";
 export * from "./session/receiver-events.ts";
 export * from "./session/receiver.ts";
 export * from "./content/record.ts";
-export * from "./wire/relay-limits.ts";
 export * from "./crypto/seal.ts";
 export * from "./session/sender-events.ts";
 export * from "./session/sender.ts";

@@ -1,14 +1,14 @@
 /** The relay: see `docs/reference/protocol.md` for what it says, `docs/decisions/` for why. */
 import { availableParallelism, tmpdir } from "node:os";
 
+import { type FaultError } from "../protocol/mod.ts";
 import {
   DRAIN_MS,
   LOG_BYTES,
   RELAY_WORKERS,
   STALL_TIMEOUT_MS,
-  type FaultError,
   type RelayLimitName,
-} from "../protocol/mod.ts";
+} from "./limits/operator-limits.ts";
 
 import type { Certificate } from "./access/certificate.ts";
 import { isLoopback, localAddress } from "./access/address.ts";

@@ -19,6 +19,8 @@ interface Layer {
   readonly builtins: boolean;
   /** The one file outside `layers` that a dynamic import may name. */
   readonly lazily?: string;
+  /** The one file outside `layers` that any import may name: a table that imports the protocol alone. */
+  readonly table?: string;
 }
 
 /**
@@ -69,7 +71,15 @@ const product = new Map<string, Layer>([
     },
   ],
   ["relay", { layers: ["protocol"], builtins: true }],
-  ["cli", { layers: ["protocol"], builtins: true, lazily: "relay/mod.ts" }],
+  [
+    "cli",
+    {
+      layers: ["protocol"],
+      builtins: true,
+      lazily: "relay/mod.ts",
+      table: "relay/limits/operator-limits.ts",
+    },
+  ],
   ["web", { layers: ["protocol"], builtins: false }],
 ]);
 
@@ -115,6 +125,7 @@ function allowed(
     const target = posix.join(posix.dirname(from), specifier);
     const targetLayer = target.split("/")[0] ?? "";
     if (targetLayer === name || layer.layers.includes(targetLayer)) return true;
+    if (target === layer.table) return true;
     if (target === "package.json") return layer.builtins;
     return kind === "dynamic-import" && target === layer.lazily;
   }

@@ -4,10 +4,13 @@ import { isAbsolute, join } from "node:path";
 import type { ArgsDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { CONFIG_BYTES } from "../../protocol/wire/limits.ts";
+
 import { errorCode, reasonOf } from "../system/system-error.ts";
 import { expandHome, homeFolder, type Environment } from "../system/shell.ts";
 import { suggest } from "./command-line.ts";
+
+/** Bytes of the configuration file; every option of every command needs a few hundred. */
+const CONFIG_BYTES = 64 * 1024;
 
 /** What may be set of a command. */
 export interface Settable {

@@ -1,6 +1,15 @@
+import { RECEIVERS_PER_SHARE, RECEIVE_RATE_MIN } from "../../protocol/wire/limits.ts";
 /** Values that people type, each to one parser; all throw FaultError "usage". */
 import { usage } from "./command-line.ts";
-import { RECEIVE_RATE_MIN, TIMEOUT_MAX_MS } from "../../protocol/wire/limits.ts";
+
+/** The most that --receivers takes; more could never join. */
+export const RECEIVERS_WANTED = RECEIVERS_PER_SHARE;
+/** The most that --min-wait, --max-wait and --drop-slow take. */
+export const WAIT_MAX_MS = 24 * 60 * 60 * 1000;
+/** The most that --connect-timeout takes. */
+export const CONNECT_TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000;
+/** The most that --timeout takes. */
+export const TIMEOUT_MAX_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Decimal digits only: no sign, no fraction, no exponent. */
 export function parseWhole(option: string, text: string, min: number, max: number): number {

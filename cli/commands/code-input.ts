@@ -8,17 +8,17 @@ import {
   type GivenCode,
 } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import {
-  CODE_INPUT_MS,
-  CODE_MAX_CHARACTERS,
-  CODE_TRIES,
-  CODE_WORDS,
-} from "../../protocol/wire/limits.ts";
+import { CODE_MAX_CHARACTERS, CODE_WORDS } from "../../protocol/wire/limits.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { usage } from "../arguments/command-line.ts";
 import { printAtTerminal } from "../screen/own-terminal.ts";
 import { askLine, canAsk } from "../screen/prompts.ts";
 import { readInput } from "../system/standard-input.ts";
+
+/** How long a receiver waits for a code on a standard input that is no terminal. */
+const CODE_INPUT_MS = 30_000;
+/** How often a receiver asks a person for a code. */
+const CODE_TRIES = 3;
 
 export interface CodeSources {
   /** From the command line: the code, or its words, or a whole command that was pasted. */

@@ -1,6 +1,6 @@
 /** Where operators see and steer a relay, from the options of `fileshare relay`. */
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { ADMIN_PORT } from "../../protocol/wire/limits.ts";
+import { ADMIN_PORT } from "../../relay/limits/operator-limits.ts";
 import { usage } from "../arguments/command-line.ts";
 
 export interface AdminAddress {

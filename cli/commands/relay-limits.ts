@@ -4,7 +4,7 @@ import {
   RELAY_LIMIT_NAMES,
   type RelayLimitKind,
   type RelayLimitName,
-} from "../../protocol/wire/relay-limits.ts";
+} from "../../relay/limits/operator-limits.ts";
 import { parseBytes, parseRate, parseSeconds, parseWhole } from "../arguments/values.ts";
 
 interface LimitArg {

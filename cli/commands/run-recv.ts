@@ -4,7 +4,13 @@ import type { ArgsDef } from "citty";
 
 import { isLobby } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { CONNECT_TIMEOUT_MAX_MS, RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
+import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
+import {
+  CONNECT_TIMEOUT_MAX_MS,
+  parseRate,
+  parseSeconds,
+  parseTimeout,
+} from "../arguments/values.ts";
 import { parseSafeName } from "../../protocol/content/names.ts";
 import { isTyped, optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
@@ -18,7 +24,6 @@ import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
 import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
-import { parseRate, parseSeconds, parseTimeout } from "../arguments/values.ts";
 
 export interface RecvValues {
   readonly code: readonly string[];

@@ -1,5 +1,5 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
-import { TOKEN_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
+import { TOKEN_NAME_CHARACTERS } from "../../relay/limits/operator-limits.ts";
 import { usage } from "../arguments/command-line.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";

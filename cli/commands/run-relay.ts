@@ -10,8 +10,8 @@ import {
   RELAY_WORKERS,
   STALL_TIMEOUT_MAX_MS,
   STALL_TIMEOUT_MS,
-} from "../../protocol/wire/limits.ts";
-import type { RelayLimitName } from "../../protocol/wire/relay-limits.ts";
+  type RelayLimitName,
+} from "../../relay/limits/operator-limits.ts";
 import { usage } from "../arguments/command-line.ts";
 import { onHangup, onInterrupt } from "../system/interrupts.ts";
 import { isLoopback } from "../connection/own-addresses.ts";

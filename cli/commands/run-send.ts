@@ -5,7 +5,11 @@ import {
   CONNECT_TIMEOUT_MAX_MS,
   RECEIVERS_WANTED,
   WAIT_MAX_MS,
-} from "../../protocol/wire/limits.ts";
+  parseRate,
+  parseSeconds,
+  parseTimeout,
+  parseWhole,
+} from "../arguments/values.ts";
 import { isTyped, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
 import { awaitCode } from "./await-code.ts";
@@ -26,7 +30,6 @@ import {
 } from "../connection/relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
-import { parseRate, parseSeconds, parseWhole, parseTimeout } from "../arguments/values.ts";
 import type * as UnfinishedMessage from "./unfinished.ts";
 import { whatToSend } from "./what-to-send.ts";
 

@@ -1,11 +1,16 @@
 /** Why there is no line to a relay: what the system, a proxy or the other side says, in words for people. */
 import { connect } from "node:net";
 
-import { FAULTS, TLS_PROBE_MS, faultMessage, type FaultCode } from "../../protocol/mod.ts";
+import { FAULTS, faultMessage, type FaultCode } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
 import { errorCode } from "../system/system-error.ts";
 import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
+
+/**
+ * How long a client that a port hung up on tests whether TLS is spoken there, to name the mistake.
+ */
+const TLS_PROBE_MS = 3000;
 
 /** What Bun says of a WebSocket that did not open: in words, and where it has one by a code. */
 export interface SocketError {

@@ -1,10 +1,13 @@
-import { FLUSH_MS, FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
+import { FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
 import { NO_ERROR, explain, socketErrorOf, whySlow, type LinkFault } from "./connect-errors.ts";
 import { unsentInKernel, LinkFlow } from "./link-flow.ts";
 import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
 import { trustedCertificates } from "./ca-certificates.ts";
+
+/** How long a client's last message may take to leave before the line is cut. */
+const FLUSH_MS = 3000;
 
 /** After this a connection that is still being made is looked into. ms */
 const SLOW_MS = 3000;

@@ -6,18 +6,32 @@
  *   event --its slot and its kind have a turn--> told
  *         --else--> held, in the place of an older one of its slot; told by a later tick
  */
-import {
-  EVENTS_AT_ONCE,
-  EVENTS_EVERY_MS,
-  RECEIVERS_EVERY_MS,
-  RECEIVERS_PER_SHARE,
-  RECEIVER_EVENTS_AT_ONCE,
-  RECEIVER_EVENTS_EVERY_MS,
-  Tempo,
-  type Beat,
-} from "../../protocol/mod.ts";
+import { RECEIVERS_EVERY_MS, RECEIVERS_PER_SHARE, Tempo, type Beat } from "../../protocol/mod.ts";
 
 import type { ClientEvent } from "./event-schema.ts";
+
+/** Time between two progress events. */
+export const PROGRESS_EVERY_MS = 100;
+/**
+ * Events of one kind, or of one receiver, that the other side can cause at will and a client
+ * reports at once.
+ */
+export const EVENTS_AT_ONCE = 20;
+/**
+ * Time between two such events after that, and between two about refused receipts; the rest is
+ * counted.
+ */
+export const EVENTS_EVERY_MS = 1000;
+/**
+ * Events about all receivers that a sender reports at once: a hall in which everybody joins at the
+ * same time.
+ */
+export const RECEIVER_EVENTS_AT_ONCE = 1000;
+/**
+ * Time between two events about receivers after that; the latest of each receiver waits for its
+ * turn.
+ */
+export const RECEIVER_EVENTS_EVERY_MS = 10;
 
 /** Where an event waits, and how fast those of its slot and of its kind may come. */
 interface Slot {

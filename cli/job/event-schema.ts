@@ -8,8 +8,11 @@
 import * as v from "valibot";
 
 import type { FileState } from "../../protocol/content/states.ts";
-import { UNSOUND_TOLD } from "../../protocol/wire/limits.ts";
+
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
+
+/** Files that changed while they were sent, as each side lists them; it counts the rest. */
+export const UNSOUND_TOLD = 100;
 
 /** A field, with what it means. */
 function field<Schema extends v.GenericSchema>(schema: Schema, meaning: string) {

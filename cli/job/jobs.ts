@@ -2,6 +2,12 @@ import type { Code, FaultCode, StartWhen } from "../../protocol/mod.ts";
 
 import type { Again } from "../system/state.ts";
 
+/**
+ * Files and folders of one share that a receiver in the lobby takes without a question: 4 MiB of
+ * folders, removed in a second.
+ */
+export const LOBBY_ENTRIES = 1000;
+
 /** What a client thread is asked to do; plain values. */
 export type Job = SendJob | ReceiveJob;
 

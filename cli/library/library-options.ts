@@ -2,14 +2,13 @@
 import * as v from "valibot";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
+import { RECEIVE_RATE_MIN, RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 import {
   CONNECT_TIMEOUT_MAX_MS,
-  RECEIVE_RATE_MIN,
-  RECEIVER_NAME_CHARACTERS,
   RECEIVERS_WANTED,
   TIMEOUT_MAX_MS,
   WAIT_MAX_MS,
-} from "../../protocol/wire/limits.ts";
+} from "../arguments/values.ts";
 import { ON_EXISTS } from "../job/jobs.ts";
 import { suggest } from "../arguments/command-line.ts";
 

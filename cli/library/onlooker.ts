@@ -5,9 +5,14 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
-import { ALONE_MS, RECEIVERS_PER_SHARE, SUMMARY_RECEIVERS } from "../../protocol/wire/limits.ts";
+import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Job, Outcome, SendJob } from "../job/jobs.ts";
+
+/** After so long without a relay, sender or receiver a client says what may be the reason. */
+export const ALONE_MS = 20_000;
+/** Receivers that the summary of a stopped send lists; it counts the rest. */
+const SUMMARY_RECEIVERS = 1000;
 
 type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
 type Awaits = Extract<ClientEvent, { event: "awaits" }>;

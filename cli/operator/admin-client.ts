@@ -5,7 +5,7 @@ import { request as requestTls } from "node:https";
 import * as v from "valibot";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { ADMIN_PORT } from "../../protocol/wire/limits.ts";
+import { ADMIN_PORT } from "../../relay/limits/operator-limits.ts";
 import { usage } from "../arguments/command-line.ts";
 import { overviewShape, type RelayOverview } from "./overview.ts";
 import { findTickets, type Ticket } from "./tickets.ts";

@@ -3,7 +3,7 @@
  * that somebody agreed to take it.
  */
 import { dangersOf } from "../../protocol/content/dangers.ts";
-import { EDITION_EXTRA_BYTES } from "../../protocol/wire/limits.ts";
+
 import type { Manifest, ManifestFile } from "../../protocol/content/manifest.ts";
 import { findPartial } from "./find-partial.ts";
 import type { Folder } from "../system/folder.ts";
@@ -11,6 +11,9 @@ import type { Spot } from "../system/held-folder.ts";
 import type { PartialShare } from "./partial.ts";
 import { PartialTree } from "./partial-tree.ts";
 import type { Policy } from "../job/jobs.ts";
+
+/** Without another question, a share offered anew may exceed twice the agreed size by so much. */
+const EDITION_EXTRA_BYTES = 16 * 1024 ** 2;
 
 export class FormerEdition {
   readonly #partial: PartialShare;

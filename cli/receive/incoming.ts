@@ -1,7 +1,6 @@
 import {
   FaultError,
   MANIFEST_LENGTH_BYTES,
-  LONG_MANIFEST_BYTES,
   dataPerRecord,
   decodeManifest,
   isOpen,
@@ -29,6 +28,9 @@ import type { OnExists, Policy } from "../job/jobs.ts";
 import { ReceiverId } from "./receiver-ids.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
 import { DestinationSurvey } from "./destination-survey.ts";
+
+/** Above this size of a manifest, a receiver frees memory before it reads the manifest. */
+const LONG_MANIFEST_BYTES = 1024 ** 2;
 
 /**
  * Where an incoming share stands on this machine: first only records in memory until they hold the

@@ -1,11 +1,13 @@
 /** The names that the file system of a folder can hold, and those that it takes for one. */
 import { closeSync, constants } from "node:fs";
 
-import { FOLDS_TRIED } from "../../protocol/wire/limits.ts";
 import type { Naming } from "../../protocol/content/renames.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { removeTemporary, temporaryName } from "../system/shown-owner.ts";
 import { errorCode } from "../system/system-error.ts";
+
+/** Pairs of names that a file system may take for one, tried for each share. */
+const FOLDS_TRIED = 64;
 
 /** Errors of lstat(2) for an impossible name. */
 const NO_NAME = new Set(["ENAMETOOLONG", "EILSEQ", "EINVAL"]);

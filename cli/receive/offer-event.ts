@@ -3,11 +3,13 @@ import { dirname } from "node:path";
 
 import { toHex } from "../../protocol/wire/bytes.ts";
 import { dangersOf, needsConsent, type Danger } from "../../protocol/content/dangers.ts";
-import { LOBBY_ENTRIES, NAMES_SHOWN } from "../../protocol/wire/limits.ts";
+import { LOBBY_ENTRIES, type ReceiveJob } from "../job/jobs.ts";
 import type { Manifest, ManifestFile } from "../../protocol/content/manifest.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Incoming } from "./incoming.ts";
-import type { ReceiveJob } from "../job/jobs.ts";
+
+/** Names of an offer that are listed, and as many flagged ones after them; the rest is counted. */
+export const NAMES_SHOWN = 100;
 
 /**
  * Executables and files that systems act upon need consent even where nothing else is asked. In the

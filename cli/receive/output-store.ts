@@ -2,10 +2,18 @@
 import { write } from "node:fs";
 import { promisify } from "node:util";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { FULL_OUTPUT_MS, OUTPUT_BUFFER_BYTES } from "../../protocol/wire/limits.ts";
+
 import type { Manifest } from "../../protocol/content/manifest.ts";
 import { diskFault, errorCode } from "../system/system-error.ts";
 import { StreamStore } from "./store.ts";
+
+/**
+ * Bytes that wait for the reader of the standard output; above them the line to the relay is not
+ * read.
+ */
+const OUTPUT_BUFFER_BYTES = 2 * 1024 ** 2;
+/** Time between two tries to write to a full pipe that does not block. */
+const FULL_OUTPUT_MS = 5;
 
 export interface Reader {
   /** Too much waits: nothing more shall come until `resume`. */

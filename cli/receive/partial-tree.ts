@@ -6,7 +6,7 @@
 import { closeSync, constants, fsync, ftruncateSync, fstatSync } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { SYNCS_AT_ONCE, SYNCS_EACH, TREE_STEP } from "../../protocol/wire/limits.ts";
+import { TREE_STEP, placeTree } from "./place-tree.ts";
 import type { ManifestFile } from "../../protocol/content/manifest.ts";
 import { Descent } from "../system/descent.ts";
 import { DiskNeed, type DiskUse } from "../system/disk-need.ts";
@@ -24,8 +24,12 @@ import {
 } from "../system/own-file.ts";
 import type { Layout } from "./layout.ts";
 import { DATA, PartialShare, type Holdings, type Saved } from "./partial.ts";
-import { placeTree } from "./place-tree.ts";
 import type { FinishPolicy } from "./place.ts";
+
+/** Files of a tree that are synced at once; each is open meanwhile. */
+const SYNCS_AT_ONCE = 64;
+/** Files of a tree that are synced one by one; for more, the whole file system is synced once. */
+const SYNCS_EACH = 512;
 
 const NOTHING: DiskUse = { bytes: 0, inodes: 0 };
 

@@ -2,7 +2,15 @@
 import type { BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { NUMBERED_NAMES, TREE_STEP } from "../../protocol/wire/limits.ts";
+import {
+  NUMBERED_NAMES,
+  checkPlaced,
+  finalName,
+  numbered,
+  place,
+  sameContent,
+  type FinishPolicy,
+} from "./place.ts";
 import type { SafePath } from "../../protocol/content/names.ts";
 import { Descent } from "../system/descent.ts";
 import { type Folder } from "../system/folder.ts";
@@ -10,16 +18,11 @@ import { errorCode } from "../system/system-error.ts";
 import { isSame, lstatOf, type HeldFolder, type Spot } from "../system/held-folder.ts";
 import type { Intent, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
-import {
-  sameContent,
-  checkPlaced,
-  finalName,
-  numbered,
-  place,
-  type FinishPolicy,
-} from "./place.ts";
 import { keepsTime } from "./shown-times.ts";
 import { replaceFile, takeName } from "./take-name.ts";
+
+/** Files that are made or moved in one turn; then the line to the relay has its turn. */
+export const TREE_STEP = 256;
 
 export interface Tree {
   readonly folder: Folder;

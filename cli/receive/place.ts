@@ -10,7 +10,8 @@ import {
 import { extname, join } from "node:path";
 import { utf8 } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { COMPARE_BYTES, NAME_BYTES, NUMBERED_NAMES } from "../../protocol/wire/limits.ts";
+import { NAME_BYTES } from "../../protocol/wire/limits.ts";
+import { COMPARE_BYTES, replaceFile, takeName, type Taking } from "./take-name.ts";
 import { parseSafeName, type SafeName, type SafePath } from "../../protocol/content/names.ts";
 import type { Folder } from "../system/folder.ts";
 import { swapped, type HeldFolder, type Identity, type Spot } from "../system/held-folder.ts";
@@ -18,7 +19,9 @@ import type { Intent } from "./journal.ts";
 import { canHold } from "./names-here.ts";
 import { cutUtf8 } from "../system/owner.ts";
 import type { OnExists } from "../job/jobs.ts";
-import { replaceFile, takeName, type Taking } from "./take-name.ts";
+
+/** `name (1)`, `name (2)`...; a receiver that finds all taken gives up. */
+export const NUMBERED_NAMES = 999;
 
 export interface FinishPolicy {
   readonly onExists: OnExists;

@@ -15,12 +15,19 @@ import { utimesSync } from "node:fs";
 import { fromHex, toHex } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_BYTES } from "../../protocol/crypto/keys.ts";
-import { RECEIVER_IDS_KEPT, RECEIVER_IDS_MS } from "../../protocol/wire/limits.ts";
+
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { errorCode } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { isGone, thisProcess, type Owner } from "../system/owner.ts";
 import { dropOldest, namesIn, openState, stateFolder, writeNew } from "../system/state.ts";
+
+/**
+ * Ids that a receiver had for its senders, by share; of more, those used longest ago are forgotten.
+ */
+export const RECEIVER_IDS_KEPT = 1024;
+/** A receiver keeps its id for a share so long after it last took it: longer than senders wait. */
+export const RECEIVER_IDS_MS = 7 * 24 * 60 * 60 * 1000;
 
 const NAME = /^([0-9a-f]{32})\.([0-9a-f]{32})(?:\.([1-9]\d{0,9})-([0-9a-f]{8})-([0-9a-z]{1,13}))?$/;
 

@@ -2,13 +2,11 @@ import { rmdirSync } from "node:fs";
 import { resolve } from "node:path";
 
 import {
-  CHECKPOINT_MS,
   CLIENT_TICK_MS,
   CONFIRM_MS,
   FAULTS,
   FRAME_BYTES,
   FaultError,
-  PROGRESS_EVERY_MS,
   ReceiverSession,
   WINDOW_RECORDS,
   decodeControl,
@@ -28,20 +26,21 @@ import {
 } from "../../protocol/mod.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
 import type { LinkAction } from "../../protocol/session/link.ts";
+import { EventPace, PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { EventPace } from "../job/event-pace.ts";
-import type { ClientEvent } from "../job/event-schema.ts";
+import { unsoundEvent, type ClientEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
-import { unsoundEvent } from "../job/event-schema.ts";
 import { makeDestination } from "../system/folder.ts";
 import { Incoming } from "./incoming.ts";
-import type { Answer, Outcome, ReceiveJob } from "../job/jobs.ts";
+import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
-import type { OnExists } from "../job/jobs.ts";
 import { registerReceive, unregisterReceive } from "../system/state.ts";
+
+/** Time between two syncs of what a receiver has written. */
+const CHECKPOINT_MS = 2000;
 
 const STDOUT = 1;
 

@@ -20,11 +20,14 @@ import {
 } from "node:fs";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { COMPARE_BYTES } from "../../protocol/wire/limits.ts";
+
 import { errorCode } from "../system/system-error.ts";
 import { lstatOf, type Spot } from "../system/held-folder.ts";
 import { removeTemporary, temporaryName } from "../system/shown-owner.ts";
 import { setMode, setTime, syncFile, writeFully } from "../system/own-file.ts";
+
+/** Bytes of two files that --checksum compares in one turn. */
+export const COMPARE_BYTES = 1024 ** 2;
 
 export interface Taking {
   /** Where the whole data is. */

@@ -4,12 +4,17 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { QUESTIONS_EVERY_MS } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Client } from "../library/client.ts";
 import { shown } from "./format.ts";
 import { askChoice } from "./prompts.ts";
 import type { Screen } from "./screen.ts";
+
+/**
+ * Time from a question that was withdrawn to the next: a receiver that comes and goes must not fill
+ * a terminal.
+ */
+const QUESTIONS_EVERY_MS = 1000;
 
 type AsksEvent = Extract<ClientEvent, { event: "asks" }>;
 

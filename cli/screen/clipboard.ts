@@ -1,6 +1,9 @@
 /** A text to the person's clipboard: by a tool of the system, else by the terminal. */
-import { CLIPBOARD_MS } from "../../protocol/wire/limits.ts";
+
 import type { Environment } from "../system/shell.ts";
+
+/** A clipboard tool that takes longer is ended; its display may be gone. */
+const CLIPBOARD_MS = 2000;
 
 /** Where the text went; undefined: nowhere. */
 export type Copied = "tool" | "terminal" | undefined;

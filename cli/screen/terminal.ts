@@ -1,4 +1,4 @@
-import { LINES_HELD, PROGRESS_EVERY_MS } from "../../protocol/wire/limits.ts";
+import { PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { FileAt } from "../job/file-at.ts";
 import type { Answer, Outcome } from "../job/jobs.ts";
@@ -11,6 +11,11 @@ import { Story, type Line } from "./story.ts";
 import { makeStyle, type Style } from "./style.ts";
 import { receiverLines, resultLines, type Moment } from "./receivers.ts";
 import { waitLine } from "./wait-line.ts";
+
+/**
+ * Lines that wait while a person is asked something; of more, the oldest are dropped and counted.
+ */
+export const LINES_HELD = 200;
 
 /** Rates fall while nothing happens, so the lines are drawn at least so often. */
 const IDLE_DRAW_MS = 1000;

@@ -8,7 +8,6 @@ import {
   SenderSession,
   capabilityOf,
   decodeControl,
-  END_SHARE_MS,
   signerOf,
   type Keys,
   type Offer,
@@ -19,6 +18,12 @@ import { SessionDriver } from "../../protocol/session/driver.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import type { SendJob } from "../job/jobs.ts";
 import { SessionLink } from "../connection/session-link.ts";
+
+/**
+ * How long a sender tries to end at the relay what an earlier run offered; otherwise receivers wait
+ * SENDER_GRACE_MS.
+ */
+const END_SHARE_MS = 5000;
 
 /** All that a sender needs to open it once more. */
 export interface OldShare {

@@ -4,7 +4,7 @@ import { basename, join, relative, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { COLLECT_FILES, LIST_AT_ONCE, MANIFEST_FILES } from "../../protocol/wire/limits.ts";
+import { MANIFEST_FILES } from "../../protocol/wire/limits.ts";
 import { type ManifestFile } from "../../protocol/content/manifest.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/permissions.ts";
 import {
@@ -23,6 +23,14 @@ import { IgnoreRules, type LeaveOut } from "./ignore-rules.ts";
 import { Unsized } from "./unsized.ts";
 import { Unsendable } from "./unsendable.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
+
+/**
+ * A sender frees memory each time it listed or read so many files; left alone, the engine takes
+ * twice as much memory.
+ */
+export const COLLECT_FILES = 2000;
+/** Entries of folders that a sender lists in one turn; then it checks whether it shall end. */
+const LIST_AT_ONCE = 500;
 
 export interface ListOptions extends LeaveOut {
   readonly paths: readonly string[];

@@ -6,16 +6,23 @@ import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats }
 import { setImmediate } from "node:timers/promises";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { COLLECT_FILES, FILL_BYTES, SOURCE_FILES_OPEN } from "../../protocol/wire/limits.ts";
+import { COLLECT_FILES, collectAfter, type FileList, type Root } from "./file-list.ts";
 import type { ManifestFile } from "../../protocol/content/manifest.ts";
 import { attempt } from "./attempt.ts";
-import { type FileList, type Root, collectAfter } from "./file-list.ts";
 import { Descent } from "../system/descent.ts";
 import { errorCode, reasonOf } from "../system/system-error.ts";
 import { FileWatch } from "./file-watch.ts";
 import { type Unsound } from "../job/event-schema.ts";
 import { HeldFolder } from "../system/held-folder.ts";
 import type { Content, Cut, ReadFor } from "./source.ts";
+
+/** Files that a sender holds open; it closes the one read longest ago. */
+export const SOURCE_FILES_OPEN = 16;
+/**
+ * Zeros that a sender sends for the rest of a file that changed. Above that it offers the share
+ * anew, as long as it may.
+ */
+const FILL_BYTES = 64 * 1024 ** 2;
 
 /** Pieces that are compared before anything else has its turn. */
 const PIECES_AT_ONCE = 16;

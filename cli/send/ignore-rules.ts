@@ -4,10 +4,15 @@ import { dirname, join, relative } from "node:path";
 import ignore, { type Ignore } from "ignore";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../../protocol/wire/limits.ts";
+
 import { errorCode, reasonOf } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { readFully } from "../system/own-file.ts";
+
+/** Bytes of one .gitignore; a longer one is a mistake. */
+export const IGNORE_FILE_BYTES = 1024 ** 2;
+/** Paths whose results the library for patterns remembers; then it is made anew. */
+export const IGNORE_TESTS = 8192;
 
 export interface LeaveOut {
   readonly exclude?: readonly string[];

@@ -22,12 +22,7 @@ import * as v from "valibot";
 import type { Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_BYTES } from "../../protocol/crypto/keys.ts";
-import {
-  MANIFEST_BYTES,
-  MANIFEST_FILES,
-  RECEIVERS_PER_SHARE,
-  SENDS_KEPT,
-} from "../../protocol/wire/limits.ts";
+import { MANIFEST_BYTES, MANIFEST_FILES, RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import { MANIFEST_LENGTH_BYTES } from "../../protocol/content/manifest.ts";
 import { errorCode } from "../system/system-error.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
@@ -46,6 +41,11 @@ import {
   writeNew,
   type Again,
 } from "../system/state.ts";
+
+/**
+ * Unfinished sends that can go on; of more, those are forgotten that were left alone the longest.
+ */
+export const SENDS_KEPT = 64;
 
 /** inode, size, mtime and ctime in ns: what tells that a file is the one that it was. */
 export const STAMP_FIELDS = 4;

@@ -1,7 +1,13 @@
 /** The move of a running send to the share that takes the place of its own: looked for, found, waited with. */
-import { EDITION_SETTLE_MS, type ReceiverView, type SenderSession } from "../../protocol/mod.ts";
+import { type ReceiverView, type SenderSession } from "../../protocol/mod.ts";
 import type { Former } from "./editions.ts";
 import type { Moving, OpenShare } from "./open-share.ts";
+
+/**
+ * A sender that offers its share anew waits so long for the receipts of receivers that have all of
+ * the former one.
+ */
+const EDITION_SETTLE_MS = 5000;
 
 /** All of this share that the next one is made from. */
 export type Place = Omit<Moving, "former" | "verified"> & Pick<Former, "share" | "head">;

@@ -6,7 +6,6 @@ import {
   RECEIVERS_PER_SHARE,
   RECEIVER_BYTES,
   SenderSession,
-  UPLOAD_BUFFER_BYTES,
   capabilityOf,
   ciphertextPath,
   decodeControl,
@@ -34,16 +33,18 @@ import type { LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import type { ClientEvent } from "../job/event-schema.ts";
+import { unsoundEvent, type ClientEvent, type Unsound } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
-import { unsoundEvent, type Unsound } from "../job/event-schema.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
 import type { Moving, Past, OpenShare } from "./open-share.ts";
 import type { Source } from "./source.ts";
 import { UploadProgress } from "./upload-progress.ts";
+
+/** Unsent bytes in a sender's memory; above them it reads no record from disk. */
+const UPLOAD_BUFFER_BYTES = 4 * 1024 ** 2;
 
 /** How long the upload sleeps when the socket is full; a client's socket tells no drain. */
 const FULL_SOCKET_SLEEP_MS = 2;

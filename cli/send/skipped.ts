@@ -1,4 +1,5 @@
-import { SKIPPED_TOLD } from "../../protocol/wire/limits.ts";
+/** Links and the like that a sender lists as skipped; it counts the rest. */
+export const SKIPPED_TOLD = 100;
 
 /** Why an entry of a folder is not sent. */
 export type SkippedWhy =

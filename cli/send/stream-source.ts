@@ -1,12 +1,15 @@
 import { fstatSync, read as readFd } from "node:fs";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { CREDIT_RECORDS, OPEN_FLUSH_MS } from "../../protocol/wire/limits.ts";
+import { CREDIT_RECORDS } from "../../protocol/wire/limits.ts";
 import { encodeManifest, type EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import type { SafeName } from "../../protocol/content/names.ts";
 import { dataPerRecord, OPEN_RECORD_SIZE } from "../../protocol/wire/sizes.ts";
 import type { RecordData, Source } from "./source.ts";
 import { reasonOf } from "../system/system-error.ts";
+
+/** How long an open share waits for more bytes before it sends what it has. */
+const OPEN_FLUSH_MS = 50;
 
 const STDIN = 0;
 const ROOM = dataPerRecord(OPEN_RECORD_SIZE);

@@ -3,9 +3,16 @@
  * one go, and said or left out together.
  */
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { ENDLESS_FILES, UNSENDABLE_TOLD } from "../../protocol/wire/limits.ts";
+
 import { errorCode } from "../system/system-error.ts";
 import type { Skipped } from "./skipped.ts";
+
+/**
+ * Names that cannot be sent and files that cannot be read that a sender lists; it counts the rest.
+ */
+export const UNSENDABLE_TOLD = 20;
+/** A sender stops its search at so many files without an end: each takes up to UNSIZED_MS. */
+const ENDLESS_FILES = 20;
 
 /** The process lacks something: any other entry would fail next, and none of them is to blame. */
 const LACKS: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);

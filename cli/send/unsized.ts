@@ -7,8 +7,19 @@
 import { closeSync, read, readSync, statfsSync, type BigIntStats } from "node:fs";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { UNSIZED_BYTES, UNSIZED_MS } from "../../protocol/wire/limits.ts";
+
 import { errorCode, reasonOf } from "../system/system-error.ts";
+
+/**
+ * Bytes that a sender reads, before its offer, of files whose size the system does not tell; it
+ * sends them from memory.
+ */
+const UNSIZED_BYTES = 64 * 1024 ** 2;
+/**
+ * How long a sender reads such a file; files of the kernel may wait for something to happen for
+ * ever.
+ */
+export const UNSIZED_MS = 5000;
 
 /** By their magic of statfs(2): what stat says of sizes there means nothing. */
 const MADE_UP: ReadonlySet<number> = new Set([

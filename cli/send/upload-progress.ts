@@ -1,4 +1,5 @@
-import { PROGRESS_EVERY_MS, type Manifest } from "../../protocol/mod.ts";
+import { type Manifest } from "../../protocol/mod.ts";
+import { PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
 import type { Source } from "./source.ts";

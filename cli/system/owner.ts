@@ -9,8 +9,19 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { utf8 } from "../../protocol/wire/bytes.ts";
-import { FOREIGN_PARTIAL_MS, PARTIAL_STEM_BYTES } from "../../protocol/wire/limits.ts";
+
 import { errorCode } from "./system-error.ts";
+
+/**
+ * Bytes of a file's name in that of its partial directory: leaves room for share and owner, also
+ * where names have 143 bytes.
+ */
+const PARTIAL_STEM_BYTES = 80;
+/**
+ * A partial of another machine, untouched so long, is taken over; far above the time between
+ * checkpoints.
+ */
+const FOREIGN_PARTIAL_MS = 60_000;
 
 export interface Owner {
   readonly pid: number;

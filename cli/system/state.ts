@@ -10,11 +10,21 @@ import * as v from "valibot";
 
 import { parseSenderCode, type Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../protocol/wire/limits.ts";
+
 import { errorCode } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { writeFully } from "./own-file.ts";
 import { statePlace } from "./state-place.ts";
+
+/**
+ * Unfinished receives that can go on; of more, those are forgotten that were left alone the
+ * longest.
+ */
+export const RECEIVES_KEPT = 256;
+/**
+ * Bytes remembered of one send or receive, with its command line; a longer one is not remembered.
+ */
+export const STATE_ENTRY_BYTES = 1024 ** 2;
 
 /** The command line that goes on with something, without its code. */
 export interface Again {

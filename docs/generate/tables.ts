@@ -3,8 +3,6 @@ import { join } from "node:path";
 
 import {
   FAULT_WAYS,
-  RELAY_LIMITS,
-  RELAY_LIMIT_NAMES,
   SENT_BY,
   WIRE_FAULTS,
   limits,
@@ -14,6 +12,7 @@ import {
   type FaultWay,
   type MessageType,
 } from "../../protocol/mod.ts";
+import { RELAY_LIMITS, RELAY_LIMIT_NAMES } from "../../relay/limits/operator-limits.ts";
 import { CLI_FAULTS } from "../../protocol/wire/cli-faults.ts";
 import { RELAY_FAULTS } from "../../protocol/wire/relay-faults.ts";
 import { typed } from "../../cli/commands/relay-limits.ts";
@@ -80,8 +79,7 @@ const TABLES: Record<string, string> = {
   relay_limits: table(
     ["option", "default", "meaning", "reason for the default", "fault", "wait"],
     RELAY_LIMIT_NAMES.map((name) => {
-      const { kind, default: value, meaning, fault, after, constant } = RELAY_LIMITS[name];
-      const reason = limits.find((each) => each.name === constant)?.reason ?? "";
+      const { kind, default: value, meaning, reason, fault, after } = RELAY_LIMITS[name];
       return [
         `\`--${name}\``,
         `${typed(value, kind)}${kind === "seconds" ? " s" : ""}`,

@@ -17,16 +17,17 @@ import {
   EDITIONS,
   MANIFEST_BYTES,
   MANIFEST_FILES,
-  MANY_FILES,
   RECORD_INDEX,
-  RENAMED_TOLD,
   TEXT_BYTES,
 } from "../wire/limits.ts";
+import { RENAMED_TOLD, giveNames, type Naming, type Renames } from "./renames.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "./permissions.ts";
 import { unpackMap, type PlainMap } from "../wire/msgpack.ts";
 import { checkNames, exactKey, parseSafePath, type SafePath } from "./names.ts";
-import { giveNames, type Naming, type Renames } from "./renames.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "../wire/sizes.ts";
+
+/** A receiver frees memory each time it has read so many entries of a manifest. */
+const MANY_FILES = 25_000;
 
 /** Nothing follows the files: of texts, of open shares, and of what ends when a file changes. */
 export const MANIFEST_VERSION = 1;

@@ -4,7 +4,7 @@
  */
 import { utf8 } from "../wire/bytes.ts";
 import { FaultError } from "../wire/faults.ts";
-import { MANIFEST_FILES, PATH_BYTES, PATH_DEPTH, RENAMED_TOLD } from "../wire/limits.ts";
+import { MANIFEST_FILES, PATH_BYTES, PATH_DEPTH } from "../wire/limits.ts";
 import {
   checkNames,
   collisionKey,
@@ -15,6 +15,9 @@ import {
   type SafePath,
 } from "./names.ts";
 import { quoted } from "../wire/display.ts";
+
+/** Names that a receiver lists when it changed or refused them; it counts the rest. */
+export const RENAMED_TOLD = 20;
 
 /** The rules of the place where names are written. */
 export interface Naming {

@@ -2,10 +2,14 @@
 import { X509Certificate, createPrivateKey, type KeyObject } from "node:crypto";
 import { createSecureContext } from "node:tls";
 
-import { CERTIFICATE_BYTES, CERTIFICATE_WARN_MS, FaultError } from "../../protocol/mod.ts";
+import { CERTIFICATE_BYTES, FaultError } from "../../protocol/mod.ts";
+import { CERTIFICATE_WARN_MS } from "../limits/operator-limits.ts";
 
 import { readTextFile } from "../system/file-text.ts";
 import { KeptFiles } from "../system/kept-files.ts";
+
+/** Time between two checks whether the files of a relay's certificate have changed. */
+export const CERTIFICATE_EVERY_MS = 5000;
 
 /** Paths of files in PEM. */
 export interface CertificateFiles {

@@ -2,11 +2,14 @@
 import { existsSync, fchmodSync, fchownSync, realpathSync, type BigIntStats } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 
-import { FaultError, TOKENS, TOKEN_LOCK_MS } from "../../protocol/mod.ts";
+import { FaultError } from "../../protocol/mod.ts";
+import { TOKENS, parseTokens, readTokenFile, tokensText, type TokenEntry } from "./token-file.ts";
 
 import { isOutOfDescriptors } from "../system/guard.ts";
 import { HeldFolder } from "../system/held-folder.ts";
-import { parseTokens, readTokenFile, tokensText, type TokenEntry } from "./token-file.ts";
+
+/** How long to wait for others that change the token file; each needs a few ms. */
+const TOKEN_LOCK_MS = 10_000;
 
 /** Of flock(2). */
 const LOCK_EX = 2;

@@ -1,11 +1,17 @@
 /** The file of a relay's tokens: read with care, and read again when it changes. */
 import * as v from "valibot";
 
-import { FaultError, TOKENS, TOKEN_FILE_BYTES, TOKEN_NAME_CHARACTERS } from "../../protocol/mod.ts";
+import { FaultError } from "../../protocol/mod.ts";
+import { TOKEN_NAME_CHARACTERS } from "../limits/operator-limits.ts";
 
 import { readTextFile } from "../system/file-text.ts";
 import { KeptFiles } from "../system/kept-files.ts";
 import { TOKEN_ROLES, type KnownToken } from "./tokens.ts";
+
+/** Tokens of a relay; all are posted to each worker when one changes. */
+export const TOKENS = 1000;
+/** Bytes of the token file; TOKENS of them with long names are half of that. */
+const TOKEN_FILE_BYTES = 1024 ** 2;
 
 const time = v.pipe(v.string(), v.isoTimestamp());
 

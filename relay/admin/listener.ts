@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
 
-import { ADMIN_REQUESTS, CERTIFICATE_EVERY_MS, FaultError } from "../../protocol/mod.ts";
-
-import { localAddress } from "../access/address.ts";
+import { FaultError } from "../../protocol/mod.ts";
 import {
+  CERTIFICATE_EVERY_MS,
   KeptCertificate,
   type CertificateFiles,
   type Look,
   type TlsPair,
 } from "../access/certificate.ts";
+
+import { localAddress } from "../access/address.ts";
 import { guardPort, listenFault } from "../system/guard.ts";
 import { CAN_SHARE_PORT, Listener } from "../net/listener.ts";
 import { refusal } from "../net/http-refusal.ts";
@@ -19,6 +20,12 @@ import type { Managed } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
 import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";
 import { metricSource, overview } from "./overview.ts";
+
+/**
+ * Requests to the admin listener at once, each with a socket of its own: a few people, probes and a
+ * Prometheus.
+ */
+export const ADMIN_REQUESTS = 64;
 
 const IDLE_SECONDS = 10;
 /** A request is a few words. bytes */

@@ -2,9 +2,14 @@
  * The clients at the relay, by address, over all workers: sockets of one address are spread over them by the
  * kernel, so the counts lie in memory that all threads share. Its size is fixed, see ADDRESSES_COUNTED.
  */
-import { ADDRESSES_COUNTED, type RelayLimitName } from "../../protocol/mod.ts";
 
-import type { Limits } from "./operator-limits.ts";
+import type { Limits, RelayLimitName } from "./operator-limits.ts";
+
+/**
+ * Addresses with sockets or many attempts; more than the default of max-sockets. Above it some
+ * would be counted together.
+ */
+const ADDRESSES_COUNTED = 2 ** 15;
 
 export interface CrowdBuffers {
   readonly workers: number;

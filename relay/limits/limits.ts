@@ -1,7 +1,12 @@
-import type { FaultError, RelayLimitName } from "../../protocol/mod.ts";
+import type { FaultError } from "../../protocol/mod.ts";
+import { DEFAULT_LIMITS, overLimit, type Limits, type RelayLimitName } from "./operator-limits.ts";
 
-import { overLimit, DEFAULT_LIMITS, type Limits } from "./operator-limits.ts";
 import type { Refusals } from "./refusal-counters.ts";
+
+/** The relay's timer. */
+export const TICK_MS = 250;
+/** How long the last messages of an ending relay may take to leave before the lines are cut. */
+export const FAREWELL_MS = 1000;
 
 /** The limits as they are now for one thread, and the count of who goes over them. */
 export class Bounds {

@@ -11,16 +11,35 @@
  * waits, see `FairQueue`. While somebody waits, those go that have stood still the longest: each can come
  * again, and with them in the way nobody else would ever get on.
  */
-import {
-  ARRIVING_BYTES,
-  BUFFERED_BYTES,
-  MEMORY_QUEUE,
-  PROVEN_BYTES,
-  STILL_BYTES,
-  STILL_MS,
-} from "../../protocol/mod.ts";
 
 import { FairQueue } from "./fair-queue.ts";
+
+/**
+ * Bytes of one worker for all that waits for clients, or came from them and is not finished. Above
+ * it clients wait for room.
+ */
+export const BUFFERED_BYTES = 256 * 1024 ** 2;
+/**
+ * Of BUFFERED_BYTES, those that came from clients; half, so that uploads never keep downloads from
+ * going on.
+ */
+const ARRIVING_BYTES = 128 * 1024 ** 2;
+/**
+ * Of BUFFERED_BYTES, those that wait for clients that take nothing: a piece for each of 2048
+ * downloads, or 16 frames where the kernel can't send them itself.
+ */
+export const STILL_BYTES = 32 * 1024 ** 2;
+/**
+ * A client that takes nothing for so long is still, and is disconnected when others wait for its
+ * room.
+ */
+export const STILL_MS = 5000;
+/** Clients of one worker that wait for memory; more are refused as by a full relay. */
+const MEMORY_QUEUE = 4096;
+/**
+ * A client that took so many bytes takes what it is given; fewer may lie in buffers of the kernels.
+ */
+export const PROVEN_BYTES = 4 * 1024 ** 2;
 
 /** Of all, one of so many parts is what saves work, at most, where that asks. */
 const KEPT_PART = 4;

@@ -1,4 +1,4 @@
-import { RELAY_LIMIT_NAMES, type RelayLimitName } from "../../protocol/mod.ts";
+import { RELAY_LIMIT_NAMES, type RelayLimitName } from "./operator-limits.ts";
 
 /** Of the main thread; workers have the rows after it. */
 const MAIN_ROW = 0;

@@ -1,6 +1,14 @@
-import { PIECE_BYTES, STEADY_PIECE_BYTES, STEADY_PIECE_BYTES_MIN } from "../../protocol/mod.ts";
-
 import type { MemoryPlace } from "../limits/memory-budget.ts";
+
+/**
+ * Bytes given at once to a download by HTTP or the original app: all of ours that a download costs
+ * which nobody reads.
+ */
+export const PIECE_BYTES = 16 * 1024;
+/** The same for a client that took PROVEN_BYTES, while few wait; each piece costs some calls. */
+export const STEADY_PIECE_BYTES = 512 * 1024;
+/** The same while many wait, so that all together stay within STILL_BYTES as long as possible. */
+export const STEADY_PIECE_BYTES_MIN = 64 * 1024;
 
 /** Bytes that leave for a client piece by piece, read when it takes them. */
 export interface Part {

@@ -1,7 +1,6 @@
-import { STEADY_PIECE_BYTES } from "../../protocol/mod.ts";
+import { STEADY_PIECE_BYTES, pieceFor, type Part } from "./body-part.ts";
 
 import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
-import { pieceFor, type Part } from "./body-part.ts";
 import type { Outgoing } from "./download-stall.ts";
 
 /** A reset takes back what its reader did not read yet: so long it has for what was said last. ms */

@@ -13,11 +13,11 @@
  * Rejected: `node:http`, which keeps the length, has no WebSockets of Bun's on the same port, and its
  * hooks in `Bun.serve` are nobody's promise.
  */
-import { STEADY_PIECE_BYTES, utf8 } from "../../protocol/mod.ts";
+import { utf8 } from "../../protocol/mod.ts";
+import { STEADY_PIECE_BYTES, partOf, type Part } from "./body-part.ts";
 
 import type { Descriptor, Native, PeerKey } from "../system/native.ts";
 import type { Body, BodyEvents } from "./body.ts";
-import { partOf, type Part } from "./body-part.ts";
 import type { Outgoing } from "./download-stall.ts";
 
 /** ms until it is looked again whether a full connection has room: at first, and doubled up to that */

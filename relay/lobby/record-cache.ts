@@ -1,6 +1,5 @@
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import {
-  OPENED_BYTES,
   decodeFrame,
   recordCipher,
   toHex,
@@ -12,6 +11,12 @@ import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
 import type { GivenFrame } from "../net/client-router.ts";
 import { lobbyKeys } from "./proof.ts";
 import { ShareHead } from "./share-head.ts";
+
+/**
+ * Decrypted lobby records that a worker keeps; clients that take a file at one speed want the same
+ * ones.
+ */
+const OPENED_BYTES = 8 * 1024 ** 2;
 
 /** A record as it lies in a frame, opened. */
 export interface OpenedFrame extends OpenedRecord {

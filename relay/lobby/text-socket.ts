@@ -1,12 +1,11 @@
 /** What the doors of the original app's clients share. */
-import type { RelayLimitName } from "../../protocol/mod.ts";
+import type { Limits, RelayLimitName } from "../limits/operator-limits.ts";
 import type { WatchedLine } from "../net/arrivals.ts";
 import type { Place } from "../limits/address-table.ts";
 import type { Grant } from "../access/authorizer.ts";
 import type { Line } from "../net/line-limits.ts";
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { PeerKey } from "../system/native.ts";
-import type { Limits } from "../limits/operator-limits.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import type { ClientHub, ClientRouter } from "../net/client-router.ts";
 import type { RecordCaches } from "./record-cache.ts";

@@ -1,4 +1,5 @@
-import { CLIENT_CONTROL_BYTES, type RelayLimitName } from "../../protocol/mod.ts";
+import { CLIENT_CONTROL_BYTES } from "../../protocol/mod.ts";
+import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Arrivals } from "../net/arrivals.ts";
 import { closeReason } from "../net/close-reason.ts";

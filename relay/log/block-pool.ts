@@ -1,9 +1,11 @@
+import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import { closeSync } from "node:fs";
-
-import { BLOCK_BYTES } from "../../protocol/mod.ts";
 
 import type { Descriptor } from "../system/native.ts";
 import { FileStore, MemoryStore, type BlockStore, type Forgetting } from "./store.ts";
+
+/** Bytes: the unit of the log's memory; one full frame, or many small ones of a share. */
+export const BLOCK_BYTES = FRAME_BYTES;
 
 /**
  * The room of the log, shared by all workers: blocks of one size in one file, each owned by at most

@@ -1,10 +1,10 @@
 import { closeSync } from "node:fs";
 
-import { BLOCK_BYTES, FaultError } from "../../protocol/mod.ts";
+import { FaultError } from "../../protocol/mod.ts";
+import { BLOCK_BYTES, blocksOf, createPool, type PoolBuffers } from "./block-pool.ts";
 
 import { isOutOfDescriptors } from "../system/guard.ts";
 import { Native } from "../system/native.ts";
-import { blocksOf, createPool, type PoolBuffers } from "./block-pool.ts";
 import { TRIED_BYTES, createLogFile } from "./store.ts";
 
 export interface LogFileOptions {

@@ -6,9 +6,9 @@ import {
   shareFault,
   socketFault,
   type Offer,
-  type RelayLimitName,
   type ShareFault,
 } from "../../protocol/mod.ts";
+import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import { Bounds } from "../limits/limits.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "../share/messages.ts";

@@ -1,9 +1,9 @@
-import { FaultError, OPEN_FILES_WANTED } from "../../protocol/mod.ts";
+import { FaultError } from "../../protocol/mod.ts";
+import { OPEN_FILES_WANTED, checkLimits } from "../limits/operator-limits.ts";
 
 import { Bans, type Ban } from "../access/bans.ts";
 import { clientsWithin } from "../system/descriptors.ts";
 import type { Policy, WorkerPolicy } from "../access/policy.ts";
-import { checkLimits } from "../limits/operator-limits.ts";
 import type { Report } from "../worker/reports.ts";
 import { KeptTokens } from "../access/token-file.ts";
 

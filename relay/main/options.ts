@@ -1,16 +1,19 @@
-import {
-  CERTIFICATE_EVERY_MS,
-  TOKENS_EVERY_MS,
-  WORKER_PING_MS,
-  WORKER_RESTART_MS,
-} from "../../protocol/mod.ts";
+import { CERTIFICATE_EVERY_MS, type CertificateFiles } from "../access/certificate.ts";
+import { WORKER_RESTART_MS } from "./restart-policy.ts";
 
 import type { AdminOptions } from "../admin/listener.ts";
-import type { CertificateFiles } from "../access/certificate.ts";
 import type { LogFileOptions } from "../log/log-file.ts";
 import type { Policy } from "../access/policy.ts";
 import type { ReportLevel, Reporter } from "../worker/reports.ts";
 import type { WorkerStats } from "../worker/stats.ts";
+
+/** Time between two pings of a worker. */
+const WORKER_PING_MS = 1000;
+/**
+ * Time between two checks whether the token file has changed; so long a revoked token may still
+ * count.
+ */
+const TOKENS_EVERY_MS = 2000;
 
 export interface RelayOptions extends LogFileOptions {
   /** Address to listen at. */

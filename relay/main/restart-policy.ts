@@ -1,9 +1,17 @@
-import {
-  WORKER_FAILURES,
-  WORKER_RESTART_MAX_MS,
-  WORKER_RESTART_MS,
-  WORKER_STEADY_MS,
-} from "../../protocol/mod.ts";
+/**
+ * Time before a worker that failed twice in a row is started again; doubled each time, and nothing
+ * the first time.
+ */
+export const WORKER_RESTART_MS = 1000;
+/** Time between two starts of a worker that keeps failing while others are up. */
+export const WORKER_RESTART_MAX_MS = 60_000;
+/** A worker that was up so long is sound: earlier failures no longer count. */
+export const WORKER_STEADY_MS = 60_000;
+/**
+ * Failures in a row of every worker with none up, after which the relay ends; with the pauses
+ * between, 15 s.
+ */
+export const WORKER_FAILURES = 6;
 
 /** How often one worker failed in a row, and how long it waits therefore. Time is an argument. */
 export class Restarts {

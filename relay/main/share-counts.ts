@@ -1,6 +1,4 @@
-import type { RelayLimitName } from "../../protocol/mod.ts";
-
-import type { Limits } from "../limits/operator-limits.ts";
+import type { Limits, RelayLimitName } from "../limits/operator-limits.ts";
 
 interface AddressCount {
   shares: number;

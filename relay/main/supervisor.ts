@@ -1,9 +1,10 @@
-import { FaultError, TICK_MS, type RelayLimitName } from "../../protocol/mod.ts";
+import { FaultError } from "../../protocol/mod.ts";
+import { Bounds, TICK_MS } from "../limits/limits.ts";
+import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Ban, Bans } from "../access/bans.ts";
 import type { Health, Managed } from "../admin/manager.ts";
 import { Measuring } from "../admin/measuring.ts";
-import { Bounds } from "../limits/limits.ts";
 import { KeptCertificate, type Certificate } from "../access/certificate.ts";
 import { createCrowd, forgetCrowd, type CrowdBuffers } from "../limits/address-table.ts";
 import { descriptorLimit } from "../system/descriptors.ts";

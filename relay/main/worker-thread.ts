@@ -1,15 +1,21 @@
-import {
-  FAREWELL_MS,
-  TICK_MS,
-  WORKER_ENDING_PINGS,
-  WORKER_SILENT_PINGS,
-} from "../../protocol/mod.ts";
+import { FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
 
 import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import type { ToDirectory } from "../share/messages.ts";
 import type { WorkerMeasures } from "../worker/measures.ts";
 import type { Report } from "../worker/reports.ts";
 import type { WorkerStats } from "../worker/stats.ts";
+
+/**
+ * A worker that leaves a ping unanswered for so many periods is replaced; one frame to thousands of
+ * sockets takes seconds.
+ */
+const WORKER_SILENT_PINGS = 15;
+/**
+ * Periods that a worker may take to end. One that is stuck in native code never does, and the relay
+ * ends.
+ */
+const WORKER_ENDING_PINGS = 5;
 
 /** A worker that leaves a question open for so many periods counts as one that does not answer. */
 const LATE_PINGS = Math.ceil(WORKER_SILENT_PINGS / 3);

@@ -1,7 +1,13 @@
-import { CLIENT_WINDOW_BYTES } from "../../protocol/mod.ts";
-
 import type { Descriptor, Native, PeerKey } from "../system/native.ts";
 import { UnfinishedMessage } from "./unfinished-message.ts";
+
+/**
+ * Unread bytes that the kernel holds of a client that sends no frames, so that one that sends much
+ * is noticed early.
+ */
+const CLIENT_WINDOW_BYTES = 16 * 1024;
+/** Time between two checks of what came from clients and is no whole message. */
+export const ARRIVALS_MS = 10;
 
 /** Lines that are looked for, or at, in one tick; each costs some calls. */
 const LINES_PER_TICK = 1000;

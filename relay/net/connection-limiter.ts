@@ -1,9 +1,9 @@
-import type { FaultError, RelayLimitName } from "../../protocol/mod.ts";
+import type { FaultError } from "../../protocol/mod.ts";
+import type { Limits, RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Bounds } from "../limits/limits.ts";
 import type { Crowd, Place } from "../limits/address-table.ts";
 import { refusalResponse } from "./http-refusal.ts";
-import type { Limits } from "../limits/operator-limits.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 
 /** Counts clients that come in at one worker, by all of its doors. */

@@ -1,4 +1,5 @@
-import type { FaultError, RelayLimitName } from "../../protocol/mod.ts";
+import type { FaultError } from "../../protocol/mod.ts";
+import type { RelayLimitName } from "../limits/operator-limits.ts";
 
 /** By HTTP a refusal is a sentence for people, on a line of its own. */
 export function refusal(

@@ -1,9 +1,13 @@
 import { readSync } from "node:fs";
 
-import { PROVEN_BYTES, STILL_MS } from "../../protocol/mod.ts";
+import {
+  PROVEN_BYTES,
+  STILL_MS,
+  type MemoryKind,
+  type MemoryPlace,
+} from "../limits/memory-budget.ts";
 
 import type { RecordPlace } from "../log/block-log.ts";
-import type { MemoryKind, MemoryPlace } from "../limits/memory-budget.ts";
 import type { Descriptor, Native, PeerKey } from "../system/native.ts";
 import type { SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";

@@ -1,23 +1,20 @@
 import {
   CLIENT_CONTROL_BYTES,
-  CONTROL_QUEUE_BYTES,
-  FAREWELL_MS,
   FRAME_BYTES,
-  TURNED_AWAY,
   VERDICTS_PER_SHARE,
   encodeControl,
   type FaultError,
   type Message,
   socketFault,
-  type RelayLimitName,
   type SocketFault,
   type Role,
 } from "../../protocol/mod.ts";
+import { Bounds, FAREWELL_MS } from "../limits/limits.ts";
+import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import { answersTo } from "../limits/token-bucket.ts";
 import type { Arrivals, WatchedLine } from "./arrivals.ts";
 import { FdMatcher } from "./fd-matcher.ts";
-import { Bounds } from "../limits/limits.ts";
 import type { Place } from "../limits/address-table.ts";
 import { DirectSender, type Kernel } from "./sendfile.ts";
 import { closeWith, type CloseCause } from "./disconnect.ts";
@@ -31,6 +28,13 @@ import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
 import type { ClientAddress } from "../access/client-address.ts";
+
+/** Bytes of control messages to one socket that wait until a frame is through. */
+const CONTROL_QUEUE_BYTES = 256 * 1024;
+/**
+ * Sockets of one worker over a limit that are let in to be told so; more get an HTTP status alone.
+ */
+const TURNED_AWAY = 100;
 
 /** Measured: what Bun keeps of a frame takes up to twice as much. */
 const BUN_FACTOR = 2;

@@ -1,5 +1,4 @@
 import {
-  STALL_TIMEOUT_MS,
   WINDOW_RECORDS,
   socketFault,
   toHex,
@@ -9,6 +8,7 @@ import {
   type ReceiverEntry,
   type ShareFault,
 } from "../../protocol/mod.ts";
+import { STALL_TIMEOUT_MS } from "../limits/operator-limits.ts";
 
 import { Bounds } from "../limits/limits.ts";
 import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";

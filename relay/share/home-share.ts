@@ -1,11 +1,4 @@
-import {
-  DRAIN_QUIET_MS,
-  SENDER_QUEUE_BYTES,
-  type FaultError,
-  type Frame,
-  type Offer,
-  type ReceiverEntry,
-} from "../../protocol/mod.ts";
+import { type FaultError, type Frame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
 
 import type { Bounds } from "../limits/limits.ts";
 import type { Fanout } from "./fanout.ts";
@@ -19,6 +12,14 @@ import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { Trimming } from "./log-trimming.ts";
 import { Verdicts, type Verdict } from "./admissions.ts";
 import { Waiting } from "./sender-wait.ts";
+
+/** Unsent bytes to a sender; above them no reports of its receivers are added. */
+export const SENDER_QUEUE_BYTES = 1024 ** 2;
+/**
+ * When no receiver took a share for so long, a draining relay tells its clients to come back later;
+ * its sender may end it before.
+ */
+const DRAIN_QUIET_MS = 1000;
 
 /** What fan-outs tell the worker with the origin. */
 export type FanoutMessage = Extract<

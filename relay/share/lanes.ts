@@ -1,12 +1,11 @@
-import {
-  ACK_EVERY_RECORDS,
-  READ_AHEAD_GAIN_RECORDS,
-  READ_AHEAD_RECORDS,
-} from "../../protocol/mod.ts";
+import { ACK_EVERY_RECORDS } from "../../protocol/mod.ts";
+import { READ_AHEAD_RECORDS, type Needs, type Party } from "./read-ahead.ts";
 
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
-import type { Needs, Party } from "./read-ahead.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
+
+/** Records read ahead of a receiver for each that it acknowledged since it joined where it is. */
+const READ_AHEAD_GAIN_RECORDS = 4;
 
 /** A receiver as the lanes see it. */
 export interface Reader {

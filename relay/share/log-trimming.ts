@@ -1,8 +1,9 @@
-import { LOG_IDLE_MS } from "../../protocol/mod.ts";
-
 import type { BlockLog } from "../log/block-log.ts";
 import type { Origin } from "./origin.ts";
 import type { BlockPool } from "../log/block-pool.ts";
+
+/** A share without receivers keeps its records so long; then they come again from the sender. */
+export const LOG_IDLE_MS = 5000;
 
 /** When a share gives room of its log back to others. */
 export class Trimming {

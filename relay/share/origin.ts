@@ -1,9 +1,6 @@
 import {
-  CREDIT_BESIDE_RECORDS,
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
-  HELD_UP_MS,
-  NEED_AGAIN_MS,
   FaultError,
   isOpen,
   type Frame,
@@ -11,12 +8,21 @@ import {
   type Offer,
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
+import { NEED_AGAIN_MS } from "./read-ahead.ts";
 
 import type { RecordLog } from "../log/block-log.ts";
 import type { Estate, PartyNeed, Receipt, RecordRun } from "./messages.ts";
 import { NeedQueue } from "./request-queue.ts";
 import { Pace } from "./paced-origin.ts";
 import { ReceiverNews } from "./receiver-reports.ts";
+
+/**
+ * Records asked beside the credit of a sender that holds back all that fills it: one that surely
+ * comes, and the next new one.
+ */
+export const CREDIT_BESIDE_RECORDS = 2;
+/** How long a client of the lobby that speaks no fileshare may hold up others of a stream. */
+const HELD_UP_MS = 2000;
 
 /** What an origin does to the world. */
 export interface OriginOutput {

@@ -1,9 +1,5 @@
-import {
-  CREDIT_RECORDS,
-  LOST_GRACE_MS,
-  READ_AHEAD_RECORDS,
-  WINDOW_RECORDS,
-} from "../../protocol/mod.ts";
+import { CREDIT_RECORDS, LOST_GRACE_MS, WINDOW_RECORDS } from "../../protocol/mod.ts";
+import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
 
 import { Floor } from "./low-watermark.ts";
 import type { RecordLog } from "../log/block-log.ts";

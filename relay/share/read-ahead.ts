@@ -1,7 +1,10 @@
-import { NEED_AGAIN_MS } from "../../protocol/mod.ts";
-
 import type { RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, RecordRun } from "./messages.ts";
+
+/** Records asked for beyond the record that a receiver needs now. */
+export const READ_AHEAD_RECORDS = 16;
+/** A record needed and not here is asked for again after this time; covers whatever got lost. */
+export const NEED_AGAIN_MS = 1000;
 
 /** A record that somebody asked for; another one each time that it is lacking anew. */
 interface Asked {

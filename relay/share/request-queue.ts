@@ -1,13 +1,28 @@
-import {
-  NEWCOMER_BURST_RECORDS,
-  NEWCOMER_CREDIT_RECORDS,
-  NEWCOMER_RATE,
-  NEWCOMER_TURN_RECORDS,
-  NEWCOMERS_ALONE_MS,
-  READ_AHEAD_RECORDS,
-} from "../../protocol/mod.ts";
+import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
 
 import type { PartyNeed } from "./messages.ts";
+
+/**
+ * Of so many records asked of a sender one is for newcomers: receivers that just joined where they
+ * are and take nothing yet.
+ */
+export const NEWCOMER_TURN_RECORDS = 10;
+/**
+ * Records of the credit for newcomers; a quarter, so that nobody else waits longer for their
+ * records.
+ */
+export const NEWCOMER_CREDIT_RECORDS = 4;
+/** Records per second asked of a sender for newcomers while nobody else needs any. */
+export const NEWCOMER_RATE = 8;
+/**
+ * Of these records at once; a receiver that begins needs some, an HTTP download of a part needs
+ * two.
+ */
+export const NEWCOMER_BURST_RECORDS = 32;
+/**
+ * Newcomers have no rate when no other receiver needed a record for so long, as after a restart.
+ */
+export const NEWCOMERS_ALONE_MS = 1000;
 
 /** A party, at any worker, and the records that it needs and that are neither here nor on their way. */
 interface Needy {

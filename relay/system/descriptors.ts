@@ -4,7 +4,15 @@
  */
 import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
 
-import { DESCRIPTORS_LEFT, DESCRIPTORS_PER_WORKER, DESCRIPTORS_SPARE } from "../../protocol/mod.ts";
+/**
+ * Descriptors that no client gets: for the log, for threads and for clients that have said nothing
+ * yet.
+ */
+const DESCRIPTORS_SPARE = 64;
+/** Descriptors of a worker itself: five, and as many while one takes the place of another. */
+const DESCRIPTORS_PER_WORKER = 10;
+/** With fewer descriptors left the relay accepts nobody, until there are twice as many. */
+export const DESCRIPTORS_LEFT = 16;
 
 /**
  * How many this process may have: the soft limit, which Bun raises to the hard one when it starts.

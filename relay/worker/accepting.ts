@@ -1,8 +1,12 @@
-import { ACCEPT_PAUSE_MS } from "../../protocol/mod.ts";
-
 import { Descriptors } from "../system/descriptors.ts";
 import type { Listener } from "../net/listener.ts";
 import type { Reporter } from "./reports.ts";
+
+/**
+ * A worker that ran out of descriptors accepts nobody for so long; until it notices it may be busy
+ * for TICK_MS.
+ */
+const ACCEPT_PAUSE_MS = 1000;
 
 /**
  * Lets a worker's listeners accept as long as there are descriptors. They are closed for a while

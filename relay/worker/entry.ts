@@ -1,4 +1,4 @@
-import { FRAME_BYTES, TEXT_MESSAGE_BYTES } from "../../protocol/mod.ts";
+import { FRAME_BYTES } from "../../protocol/mod.ts";
 
 import type { ClientData, Router } from "./router.ts";
 import type { Egress } from "../net/egress.ts";
@@ -8,6 +8,9 @@ import type { Hub } from "../share/hub.ts";
 import type { Reporter } from "./reports.ts";
 import type { IdleGc } from "./idle-gc.ts";
 import type { Socket, Sockets } from "../net/sockets.ts";
+
+/** Bytes of a WebSocket message of an original app's sender, which may cut its file as it likes. */
+export const TEXT_MESSAGE_BYTES = 16 * 1024 ** 2;
 
 /** What who speaks something else at SOCKET_PATH is told. */
 const NO_TEXT = "text, where fileshare speaks binary messages";

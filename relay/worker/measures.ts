@@ -1,5 +1,6 @@
 /** What a worker counts all the time, and what it says of itself when the main thread asks. */
-import { TICK_MS, type FaultCode } from "../../protocol/mod.ts";
+import { type FaultCode } from "../../protocol/mod.ts";
+import { TICK_MS } from "../limits/limits.ts";
 
 import type { Lobby } from "../lobby/mod.ts";
 import type { Hub } from "../share/hub.ts";

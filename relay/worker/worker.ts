@@ -1,11 +1,11 @@
-import { ARRIVALS_MS, FAREWELL_MS, TICK_MS, type FaultCode } from "../../protocol/mod.ts";
+import { type FaultCode } from "../../protocol/mod.ts";
+import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
+import { Bounds, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { Bounds } from "../limits/limits.ts";
 import { socketEvents } from "./entry.ts";
 import { Crowd } from "../limits/address-table.ts";
 import { Router, type ClientData } from "./router.ts";
-import { Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./accepting.ts";
 import type { TlsPair } from "../access/certificate.ts";
 import { Egress } from "../net/egress.ts";

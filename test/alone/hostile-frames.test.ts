@@ -1,6 +1,7 @@
 /** WebSocket frames as no client sends them, and what they cost. */
 import { describe, expect, test } from "bun:test";
-import { concat, TEXT_MESSAGE_BYTES } from "../../protocol/mod.ts";
+import { concat } from "../../protocol/mod.ts";
+import { TEXT_MESSAGE_BYTES } from "../../relay/worker/entry.ts";
 import { processMemory } from "../../relay/admin/process-memory.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { receive, newCode } from "../support/clients/clients.ts";

@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
-import { STILL_BYTES } from "../../protocol/mod.ts";
+import { STILL_BYTES } from "../../relay/limits/memory-budget.ts";
 import { RelayProcess } from "../support/clients/processes.ts";
 import { content } from "../support/files.ts";
 import {

@@ -7,15 +7,15 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from "node:path";
 import type { ClientEvent } from "../../cli/job/event-schema.ts";
 import {
-  EVENTS_AT_ONCE,
   LOBBY_CODE,
   parseCode,
   MANIFEST_FILES,
-  RELAY_LIMITS,
   u32,
   utf8,
   type FaultCode,
 } from "../../protocol/mod.ts";
+import { EVENTS_AT_ONCE } from "../../cli/job/event-pace.ts";
+import { RELAY_LIMITS } from "../../relay/limits/operator-limits.ts";
 import { DEFAULT_POLICY, startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../support/disk.ts";
 import { fileshare, type Command } from "../support/clients/command.ts";

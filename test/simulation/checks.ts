@@ -1,4 +1,4 @@
-import { LOG_IDLE_MS } from "../../protocol/mod.ts";
+import { LOG_IDLE_MS } from "../../relay/share/log-trimming.ts";
 import { recordsPerBlock } from "../../relay/log/block-log.ts";
 
 import { checkWhole } from "./copies.ts";

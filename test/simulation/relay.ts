@@ -1,4 +1,4 @@
-import { TICK_MS } from "../../protocol/mod.ts";
+import { TICK_MS } from "../../relay/limits/limits.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-pool.ts";

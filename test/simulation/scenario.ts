@@ -1,9 +1,5 @@
-import {
-  LOST_GRACE_MS,
-  STALL_TIMEOUT_MS,
-  type SenderGoal,
-  type StartWhen,
-} from "../../protocol/mod.ts";
+import { LOST_GRACE_MS, type SenderGoal, type StartWhen } from "../../protocol/mod.ts";
+import { STALL_TIMEOUT_MS } from "../../relay/limits/operator-limits.ts";
 
 import { MESSAGE_HEAD_BYTES } from "../../relay/log/store.ts";
 

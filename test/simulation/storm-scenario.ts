@@ -1,4 +1,4 @@
-import { STALL_TIMEOUT_MS } from "../../protocol/mod.ts";
+import { STALL_TIMEOUT_MS } from "../../relay/limits/operator-limits.ts";
 
 import { Random } from "./random.ts";
 import { frameBytes, type Scenario } from "./scenario.ts";

@@ -1,23 +1,22 @@
 import {
   CONTROL_BYTES,
-  CREDIT_BESIDE_RECORDS,
   CREDIT_RECORDS,
   decodeFrame,
-  FAREWELL_MS,
   FAULTS,
   REASON_CHARACTERS,
-  SENDER_QUEUE_BYTES,
-  TICK_MS,
   encodeControl,
   equalBytes,
   faultMessage,
   isFrame,
-  READ_AHEAD_RECORDS,
   isOfShare,
   toHex,
   type SocketFault,
   type Message,
 } from "../../protocol/mod.ts";
+import { CREDIT_BESIDE_RECORDS } from "../../relay/share/origin.ts";
+import { FAREWELL_MS, TICK_MS } from "../../relay/limits/limits.ts";
+import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
+import { READ_AHEAD_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";

@@ -1,12 +1,8 @@
 /** Every bound of the torture: its unit, and why it is what it is. */
-import {
-  CONFIRM_MS,
-  DRAIN_MS,
-  FAREWELL_MS,
-  LOST_GRACE_MS,
-  SENDER_QUEUE_BYTES,
-  SILENCE_MS,
-} from "../../protocol/mod.ts";
+import { CONFIRM_MS, LOST_GRACE_MS, SILENCE_MS } from "../../protocol/mod.ts";
+import { DRAIN_MS } from "../../relay/limits/operator-limits.ts";
+import { FAREWELL_MS } from "../../relay/limits/limits.ts";
+import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 
 const second = 1000;
 

@@ -3,7 +3,7 @@
  * standard input to crash that one, drains at SIGTERM, and stops when nobody holds that input any more.
  */
 import { createInterface } from "node:readline";
-import { DRAIN_MS } from "../../protocol/mod.ts";
+import { DRAIN_MS } from "../../relay/limits/operator-limits.ts";
 import { startRelay, type RelayOptions } from "../../relay/mod.ts";
 
 const options = JSON.parse(process.argv[2]!) as Partial<RelayOptions>;

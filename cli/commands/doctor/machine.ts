@@ -1,5 +1,5 @@
 import { FaultError } from "../../../protocol/wire/faults.ts";
-import { OPEN_FILES_WANTED } from "../../../protocol/wire/limits.ts";
+import { OPEN_FILES_WANTED } from "../../../relay/limits/operator-limits.ts";
 import { configPath, configText, noFile } from "../../arguments/configuration.ts";
 import { hasColor } from "../../screen/style.ts";
 import { statePlace } from "../../system/state-place.ts";

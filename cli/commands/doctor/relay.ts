@@ -12,7 +12,7 @@ import {
   type FaultCode,
   type Introduction,
 } from "../../../protocol/mod.ts";
-import { CERTIFICATE_WARN_MS, CLOCK_SKEW_MS } from "../../../protocol/wire/limits.ts";
+import { CERTIFICATE_WARN_MS } from "../../../relay/limits/operator-limits.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { RelayLink } from "../../connection/relay-link.ts";
 import type { LinkFault } from "../../connection/connect-errors.ts";
@@ -20,6 +20,9 @@ import { proxyFor, proxyShown } from "../../connection/proxy.ts";
 import { duration } from "../../screen/format.ts";
 import { trustedCertificates } from "../../connection/ca-certificates.ts";
 import type { Finding } from "./finding.ts";
+
+/** Doctor warns when this machine's clock and the relay's are further apart. */
+const CLOCK_SKEW_MS = 60_000;
 
 /** What a relay can be wrong about and still be one. */
 const SAYS_MORE: ReadonlySet<FaultCode> = new Set(["version-mismatch", "wrong-relay"]);

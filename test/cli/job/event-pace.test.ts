@@ -1,18 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { EventPace } from "../../../cli/job/event-pace.ts";
-import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import {
   EVENTS_AT_ONCE,
   EVENTS_EVERY_MS,
-  RECEIVERS_PER_SHARE,
+  EventPace,
   RECEIVER_EVENTS_AT_ONCE,
   RECEIVER_EVENTS_EVERY_MS,
-  Tempo,
-  u32,
-  toHex,
-} from "../../../protocol/mod.ts";
+} from "../../../cli/job/event-pace.ts";
+import type { ClientEvent } from "../../../cli/job/event-schema.ts";
+import { RECEIVERS_PER_SHARE, Tempo, u32, toHex } from "../../../protocol/mod.ts";
 
 type State = Extract<ClientEvent, { event: "receiver" }>["state"];
 

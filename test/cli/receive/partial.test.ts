@@ -22,7 +22,7 @@ import { join } from "node:path";
 import { findPartial, openPartial } from "../../../cli/receive/find-partial.ts";
 import { formatPartialName, parsePartialName, thisProcess } from "../../../cli/system/owner.ts";
 import type { PartialShare } from "../../../cli/receive/partial.ts";
-import { NUMBERED_NAMES } from "../../../protocol/wire/limits.ts";
+import { NUMBERED_NAMES } from "../../../cli/receive/place.ts";
 import {
   bytesOf,
   DATA_BYTES,

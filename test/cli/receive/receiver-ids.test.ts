@@ -2,9 +2,13 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ReceiverId } from "../../../cli/receive/receiver-ids.ts";
+import {
+  RECEIVER_IDS_KEPT,
+  RECEIVER_IDS_MS,
+  ReceiverId,
+} from "../../../cli/receive/receiver-ids.ts";
 import { statePath } from "../../../cli/system/state.ts";
-import { RECEIVER_IDS_KEPT, RECEIVER_IDS_MS, toHex } from "../../../protocol/mod.ts";
+import { toHex } from "../../../protocol/mod.ts";
 import { lines } from "../../support/clients/processes.ts";
 import { stateOfEachTest } from "../../support/clients/own-state.ts";
 

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { LINES_HELD } from "../../../protocol/wire/limits.ts";
+import { LINES_HELD, TerminalScreen } from "../../../cli/screen/terminal.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import type { Answer } from "../../../cli/job/jobs.ts";
 import type { OfferEvent, Setting } from "../../../cli/screen/screen.ts";
-import { TerminalScreen } from "../../../cli/screen/terminal.ts";
 import { gridOf, makeScreen } from "../../support/clients/pty.ts";
 import {
   HOSTILE_EVENTS,

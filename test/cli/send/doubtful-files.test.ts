@@ -2,12 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { unsoundEvent } from "../../../cli/job/event-schema.ts";
-import { FilesContent } from "../../../cli/send/files-content.ts";
+import { UNSOUND_TOLD, unsoundEvent } from "../../../cli/job/event-schema.ts";
+import { FilesContent, SOURCE_FILES_OPEN } from "../../../cli/send/files-content.ts";
 import { listPaths } from "../../../cli/send/file-list.ts";
 import { KnownSource } from "../../../cli/send/known-source.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
-import { SOURCE_FILES_OPEN, UNSOUND_TOLD } from "../../../protocol/wire/limits.ts";
 import { DATA_BYTES, RECORD_SIZE, seededBytes, temporaryFolder } from "../../support/disk.ts";
 
 const SIZE = 6 * DATA_BYTES;

@@ -18,8 +18,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { listPaths, type FileList, type ListOptions } from "../../../cli/send/file-list.ts";
-import { FilesContent } from "../../../cli/send/files-content.ts";
-import { UNSENDABLE_TOLD, SKIPPED_TOLD, SOURCE_FILES_OPEN } from "../../../protocol/wire/limits.ts";
+import { FilesContent, SOURCE_FILES_OPEN } from "../../../cli/send/files-content.ts";
+import { UNSENDABLE_TOLD } from "../../../cli/send/unsendable.ts";
+import { SKIPPED_TOLD } from "../../../cli/send/skipped.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { boundByModes } from "../../needs.ts";

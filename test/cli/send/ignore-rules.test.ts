@@ -5,8 +5,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import { listPaths } from "../../../cli/send/file-list.ts";
-import type { LeaveOut } from "../../../cli/send/ignore-rules.ts";
-import { IGNORE_FILE_BYTES, IGNORE_TESTS } from "../../../protocol/wire/limits.ts";
+import { IGNORE_FILE_BYTES, IGNORE_TESTS, type LeaveOut } from "../../../cli/send/ignore-rules.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { faultOfAsync } from "../../support/faults.ts";
 

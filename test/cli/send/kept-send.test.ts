@@ -13,11 +13,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { KeptSend, type SendEntry } from "../../../cli/send/kept-send.ts";
+import { KeptSend, SENDS_KEPT, type SendEntry } from "../../../cli/send/kept-send.ts";
 import { forgetSend, keptSends } from "../../../cli/send/kept-sends.ts";
 import { statePath } from "../../../cli/system/state.ts";
 import { parseCode } from "../../../protocol/code/code.ts";
-import { SENDS_KEPT } from "../../../protocol/wire/limits.ts";
 import { tagOf } from "./kept-tags.ts";
 import { mountNamespace } from "../../needs.ts";
 import { stateOfEachTest } from "../../support/clients/own-state.ts";

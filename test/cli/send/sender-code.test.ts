@@ -7,7 +7,7 @@ import { checkSenderCode } from "../../../cli/send/sender-code.ts";
 import type { SendWhat } from "../../../cli/job/jobs.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
 import { LOBBY_CODE, makeCode, parseSenderCode } from "../../../protocol/code/code.ts";
-import { OWN_CODE_BITS } from "../../../protocol/wire/limits.ts";
+import { OWN_CODE_BITS } from "../../../cli/send/code-strength.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { faultOf } from "../../support/faults.ts";
 

@@ -13,6 +13,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import {
+  RECEIVES_KEPT,
+  STATE_ENTRY_BYTES,
   keptReceives,
   registerReceive,
   statePath,
@@ -20,7 +22,6 @@ import {
   type KeptReceive,
 } from "../../../cli/system/state.ts";
 import { parseCode, type Code } from "../../../protocol/code/code.ts";
-import { RECEIVES_KEPT, STATE_ENTRY_BYTES } from "../../../protocol/wire/limits.ts";
 import { stateOfEachTest } from "../../support/clients/own-state.ts";
 
 const folder = stateOfEachTest();

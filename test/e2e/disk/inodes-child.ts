@@ -7,9 +7,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compare } from "../../../cli/send/changes.ts";
-import { SOURCE_FILES_OPEN } from "../../../protocol/wire/limits.ts";
+import { FilesContent, SOURCE_FILES_OPEN } from "../../../cli/send/files-content.ts";
 import { KnownSource } from "../../../cli/send/known-source.ts";
-import { FilesContent } from "../../../cli/send/files-content.ts";
 import { listPaths } from "../../../cli/send/file-list.ts";
 
 const RECORD_SIZE = 128;

@@ -2,12 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import {
-  LOBBY_CODE,
-  PIECE_BYTES,
-  PROVEN_BYTES,
-  STEADY_PIECE_BYTES_MIN,
-} from "../../../protocol/mod.ts";
+import { LOBBY_CODE } from "../../../protocol/mod.ts";
+import { PIECE_BYTES, STEADY_PIECE_BYTES_MIN } from "../../../relay/lobby/body-part.ts";
+import { PROVEN_BYTES } from "../../../relay/limits/memory-budget.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { receive, receiveJob, send, type Running } from "../../support/clients/clients.ts";

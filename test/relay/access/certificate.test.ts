@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { CERTIFICATE_BYTES, CERTIFICATE_WARN_MS, FaultError } from "../../../protocol/mod.ts";
+import { CERTIFICATE_BYTES, FaultError } from "../../../protocol/mod.ts";
+import { CERTIFICATE_WARN_MS } from "../../../relay/limits/operator-limits.ts";
 import {
   KeptCertificate,
   readCertificate,

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 
-import { ADMIN_REQUESTS } from "../../../protocol/mod.ts";
+import { ADMIN_REQUESTS } from "../../../relay/admin/listener.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { adminOf } from "../../support/relay/admin-requests.ts";
 

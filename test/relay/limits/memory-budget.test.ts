@@ -2,21 +2,21 @@ import { describe, expect, test } from "bun:test";
 
 import {
   PIECE_BYTES,
-  PROVEN_BYTES,
   STEADY_PIECE_BYTES,
   STEADY_PIECE_BYTES_MIN,
-  STILL_BYTES,
-  STILL_MS,
-} from "../../../protocol/mod.ts";
-import { pieceFor } from "../../../relay/lobby/body-part.ts";
-import { FairQueue } from "../../../relay/limits/fair-queue.ts";
+  pieceFor,
+} from "../../../relay/lobby/body-part.ts";
 import {
   MEMORY_SIZES,
   MemoryBudget,
+  PROVEN_BYTES,
+  STILL_BYTES,
+  STILL_MS,
   type MemoryKind,
   type MemoryPlace,
   type MemorySizes,
 } from "../../../relay/limits/memory-budget.ts";
+import { FairQueue } from "../../../relay/limits/fair-queue.ts";
 
 const SIZES = { bytes: 1000, arriving: 500, still: 100, queue: 3 };
 

@@ -7,10 +7,9 @@ import {
   FRAME_HEADER_BYTES,
   RECORD_INDEX,
   encodeFrame,
-  type RelayLimitName,
 } from "../../../protocol/mod.ts";
+import { DEFAULT_LIMITS, type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
 import { ShareCounts } from "../../../relay/main/share-counts.ts";
-import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
 import type { Relay } from "../../../relay/mod.ts";
 import { Waiting } from "../../../relay/share/sender-wait.ts";
 import { expectOver, limitedRelay } from "../../support/relay/limited.ts";

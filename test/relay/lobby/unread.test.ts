@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
-import { type RelayLimitName } from "../../../protocol/mod.ts";
+import { type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
 import { StallTimer } from "../../../relay/lobby/download-stall.ts";
 import type { Relay } from "../../../relay/mod.ts";
 import { content } from "../../support/files.ts";

@@ -1,14 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import {
-  SENDER_GRACE_MS,
-  SHARES_PER_CHANNEL,
-  type ShareFault,
-  type Offer,
-} from "../../../protocol/mod.ts";
+import { SENDER_GRACE_MS, type ShareFault, type Offer } from "../../../protocol/mod.ts";
 import { Bounds } from "../../../relay/limits/limits.ts";
 import { Directory } from "../../../relay/main/directory.ts";
 import type { FromDirectory } from "../../../relay/share/messages.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
+
+const SHARES_PER_CHANNEL = DEFAULT_LIMITS["shares-per-channel"];
 
 const offer: Offer = {
   share: new Uint8Array(16),

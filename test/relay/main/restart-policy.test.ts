@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import {
+  Restarts,
   WORKER_FAILURES,
   WORKER_RESTART_MAX_MS,
   WORKER_RESTART_MS,
   WORKER_STEADY_MS,
-} from "../../../protocol/mod.ts";
-import { Restarts } from "../../../relay/main/restart-policy.ts";
+} from "../../../relay/main/restart-policy.ts";
 
 test("a worker that fails starts at once, and waits twice as long after each failure more", () => {
   const restarts = new Restarts();

@@ -4,14 +4,12 @@ import { describe, expect, test } from "bun:test";
 import {
   FAULTS,
   FRAME_BYTES,
-  IDLE_MS,
-  MESSAGES_PER_SECOND,
-  MESSAGE_MS,
   PING_MS,
   RECEIVERS_PER_SHARE,
-  TICK_MS,
   VERDICTS_PER_SHARE,
 } from "../../../protocol/mod.ts";
+import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
+import { TICK_MS } from "../../../relay/limits/limits.ts";
 import { Allowance, answersTo } from "../../../relay/limits/token-bucket.ts";
 import { BodyPace } from "../../../relay/lobby/upload-stall.ts";
 import { ReceiveMeter, type MeterKernel } from "../../../relay/net/receive-meter.ts";
@@ -20,6 +18,10 @@ import { hasNative } from "../../support/relay/log-rooms.ts";
 import type { RawReceiver } from "../../support/relay/raw-receiver.ts";
 import { Stage } from "../../support/relay/stage.ts";
 import { PING, PONG } from "../../support/relay/strict-socket.ts";
+
+const IDLE_MS = DEFAULT_LIMITS["idle-timeout"];
+const MESSAGES_PER_SECOND = DEFAULT_LIMITS["messages-per-second"];
+const MESSAGE_MS = DEFAULT_LIMITS["message-timeout"];
 
 const MASKED = 0x80;
 const BINARY_FRAGMENT = 0x02;

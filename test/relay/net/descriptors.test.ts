@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { FRAME_BYTES, WORKER_FAILURES } from "../../../protocol/mod.ts";
+import { FRAME_BYTES } from "../../../protocol/mod.ts";
+import { WORKER_FAILURES } from "../../../relay/main/restart-policy.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";

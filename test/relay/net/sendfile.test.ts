@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { dlopen, ptr } from "bun:ffi";
-import { FRAME_BYTES, STILL_BYTES } from "../../../protocol/mod.ts";
+import { FRAME_BYTES } from "../../../protocol/mod.ts";
+import { MemoryBudget, STILL_BYTES } from "../../../relay/limits/memory-budget.ts";
 import { DirectSender } from "../../../relay/net/sendfile.ts";
 import type { RecordPlace } from "../../../relay/log/block-log.ts";
 import type { Descriptor, PeerKey } from "../../../relay/system/native.ts";
-import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
 import type { SocketId } from "../../../relay/share/outlet.ts";
 import { FileStore } from "../../../relay/log/store.ts";
 import { freeBlocks, hasNative, nativeRoom } from "../../support/relay/log-rooms.ts";

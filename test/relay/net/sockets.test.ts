@@ -1,9 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { FAREWELL_MS, FAULTS, IDLE_MS, PING_MS } from "../../../protocol/mod.ts";
+import { FAULTS, PING_MS } from "../../../protocol/mod.ts";
+import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
+import { FAREWELL_MS } from "../../../relay/limits/limits.ts";
 import { freeBlocks, hasNative } from "../../support/relay/log-rooms.ts";
 import { framesUpTo } from "../../support/relay/raw-receiver.ts";
 import { Stage } from "../../support/relay/stage.ts";
 import { PONG } from "../../support/relay/strict-socket.ts";
+
+const IDLE_MS = DEFAULT_LIMITS["idle-timeout"];
 
 const MiB = 2 ** 20;
 const BLOCKS = 40;

@@ -3,10 +3,10 @@ import {
   CLIENT_CONTROL_BYTES,
   encodeControl,
   FRAME_BYTES,
-  TEXT_MESSAGE_BYTES,
   PROTOCOL_VERSION,
   type Message,
 } from "../../../protocol/mod.ts";
+import { TEXT_MESSAGE_BYTES } from "../../../relay/worker/entry.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";

@@ -1,17 +1,19 @@
 import { expect, test } from "bun:test";
 import {
   encodeControl,
-  HELLO_MS,
-  TICK_MS,
   type FaultCode,
   type Message,
   type MessageOf,
 } from "../../../protocol/mod.ts";
+import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
+import { TICK_MS } from "../../../relay/limits/limits.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../../relay/share/hub.ts";
 import { helloTo, signerOfChannel } from "../../support/relay/channel.ts";
 import type { Outlet, SocketId } from "../../../relay/share/outlet.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
+
+const HELLO_MS = DEFAULT_LIMITS["hello-timeout"];
 
 /** Sockets that take everything and keep what they were told. */
 class Told implements Outlet {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { NEED_AGAIN_MS, encodeFrame } from "../../../protocol/mod.ts";
+import { encodeFrame } from "../../../protocol/mod.ts";
+import { NEED_AGAIN_MS } from "../../../relay/share/read-ahead.ts";
 import { FRAME, Play, share, upTo } from "../../support/relay/fanout-play.ts";
 
 describe("the live lane", () => {

@@ -1,12 +1,8 @@
 /** A sender that keeps its answers back until who needed them is gone: whoever else comes gets all. */
 import { expect, test } from "bun:test";
-import {
-  ACK_EVERY_RECORDS,
-  CREDIT_RECORDS,
-  LOG_IDLE_MS,
-  TICK_MS,
-  decodeFrame,
-} from "../../../protocol/mod.ts";
+import { ACK_EVERY_RECORDS, CREDIT_RECORDS, decodeFrame } from "../../../protocol/mod.ts";
+import { LOG_IDLE_MS } from "../../../relay/share/log-trimming.ts";
+import { TICK_MS } from "../../../relay/limits/limits.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { PlayShare, RelayPlay, range } from "../../support/relay/relay-play.ts";

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
   CREDIT_RECORDS,
-  NEED_AGAIN_MS,
   RECEIVERS_PER_MESSAGE,
   RECEIVERS_PER_SHARE,
   RECORD_INDEX,
@@ -11,6 +10,7 @@ import {
   type Offer,
   type ReceiverEntry,
 } from "../../../protocol/mod.ts";
+import { NEED_AGAIN_MS } from "../../../relay/share/read-ahead.ts";
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import { Origin } from "../../../relay/share/origin.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";

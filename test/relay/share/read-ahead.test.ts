@@ -1,8 +1,7 @@
 /** What a fan-out says that its parties need. */
 import { expect, test } from "bun:test";
-import { NEED_AGAIN_MS } from "../../../protocol/mod.ts";
+import { NEED_AGAIN_MS, Needs, type Party } from "../../../relay/share/read-ahead.ts";
 import type { PartyNeed } from "../../../relay/share/messages.ts";
-import { Needs, type Party } from "../../../relay/share/read-ahead.ts";
 
 const RECORDS = 100;
 

@@ -1,15 +1,15 @@
 /** Whose records a sender is asked for next. */
 import { expect, test } from "bun:test";
+import { CREDIT_RECORDS } from "../../../protocol/mod.ts";
 import {
-  CREDIT_RECORDS,
+  NEWCOMERS_ALONE_MS,
   NEWCOMER_BURST_RECORDS,
   NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
-  NEWCOMERS_ALONE_MS,
-  READ_AHEAD_RECORDS,
-} from "../../../protocol/mod.ts";
-import { NeedQueue } from "../../../relay/share/request-queue.ts";
+  NeedQueue,
+} from "../../../relay/share/request-queue.ts";
+import { READ_AHEAD_RECORDS } from "../../../relay/share/read-ahead.ts";
 import { range } from "../../support/relay/relay-play.ts";
 
 const FAR = 1000;

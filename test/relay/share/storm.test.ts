@@ -1,6 +1,6 @@
 /** Many that ask for the same old records at once, and one that names more than anybody could want. */
 import { describe, expect, test } from "bun:test";
-import { TICK_MS } from "../../../protocol/mod.ts";
+import { TICK_MS } from "../../../relay/limits/limits.ts";
 import { PlayShare, RelayPlay, range } from "../../support/relay/relay-play.ts";
 
 const RECEIVERS = 1000;

@@ -1,8 +1,12 @@
 import { expect, test } from "bun:test";
 import { closeSync, openSync, readdirSync } from "node:fs";
 
-import { DESCRIPTORS_LEFT } from "../../../protocol/mod.ts";
-import { Descriptors, clientsWithin, descriptorLimit } from "../../../relay/system/descriptors.ts";
+import {
+  DESCRIPTORS_LEFT,
+  Descriptors,
+  clientsWithin,
+  descriptorLimit,
+} from "../../../relay/system/descriptors.ts";
 
 const onLinux = test.skipIf(process.platform !== "linux");
 

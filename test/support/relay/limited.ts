@@ -1,7 +1,8 @@
 /** Relays with limits of their own, and clients that come from anywhere by a proxy that is trusted. */
 import { expect } from "bun:test";
 
-import { FAULTS, RELAY_LIMITS, type RelayLimitName } from "../../../protocol/mod.ts";
+import { FAULTS } from "../../../protocol/mod.ts";
+import { RELAY_LIMITS, type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
 import {
   DEFAULT_LIMITS,
   DEFAULT_POLICY,

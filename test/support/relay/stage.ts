@@ -1,6 +1,6 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
-import { BUFFERED_BYTES, NONCE_BYTES, type Message } from "../../../protocol/mod.ts";
-import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
+import { NONCE_BYTES, type Message } from "../../../protocol/mod.ts";
+import { BUFFERED_BYTES, MemoryBudget } from "../../../relay/limits/memory-budget.ts";
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import type { Kernel } from "../../../relay/net/sendfile.ts";
 import type { Descriptor, Native } from "../../../relay/system/native.ts";
