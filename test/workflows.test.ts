@@ -82,6 +82,18 @@ describe.each(glob(".github/workflows/*.yml"))("%s", (path) => {
   });
 });
 
+test("the scripts that CONTRIBUTING.md and the template of pull requests name are there", async () => {
+  const contributing = await read("CONTRIBUTING.md");
+  const tiers = contributing.split("## Tiers of tests")[1]?.split("\n## ")[0] ?? "";
+  const named = [...tiers.matchAll(/^\| (`.+?`) +\|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([\w-]+)`/g)].map(([, name = ""]) => name),
+  );
+  expect(named).toContain("check");
+  const template = await read(".github/pull_request_template.md");
+  named.push(...[...template.matchAll(/The `([\w-]+)` script/g)].map(([, name = ""]) => name));
+  expect(named.filter((name) => !(name in manifest.scripts))).toEqual([]);
+});
+
 test.each(["bug", "feature"])("the form of issues for a %s has fields with ids", async (name) => {
   const field = v.looseObject({
     type: v.picklist(["markdown", "textarea", "dropdown", "checkboxes"]),
