@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { calledBy, loadAll } from "../cli/commands/all.ts";
+import { calledBy, loadAll } from "../cli/commands/registry.ts";
 import { checkArgs } from "../cli/arguments/command-line.ts";
 import { manualPage } from "../docs/generate/man.ts";
 import { PAGES, withTables } from "../docs/generate/tables.ts";

@@ -13,7 +13,9 @@ type Values<Args extends ArgsDef, Many extends keyof Args> = {
       : string | undefined;
 };
 
-interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
+/** The definition of a command. */
+export interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
+  /** With the program's, such as `fileshare send`. */
   readonly name: string;
   readonly description: string;
   readonly args: Args;
@@ -25,18 +27,35 @@ interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
   readonly typedOnly?: readonly (keyof Args & string)[];
   /** Options of which one at most makes sense: one that is given shuts out configured ones. */
   readonly rivals?: readonly (readonly (keyof Args & string)[])[];
-  /** @param raw the words after the command's name. @returns the exit code */
-  run(
-    values: Values<Args, Many>,
-    raw: readonly string[],
-    args: ArgsDef,
-    registry: Registry,
-  ): Promise<number>;
+}
+
+/** What the code of a command gets from its definition. */
+export type ValuesOf<Definition> =
+  Definition extends Spec<infer Args, infer Many> ? Values<Args, Many> : never;
+
+/** A command line besides its values. */
+export interface Call {
+  /** The words after the command's name. */
+  readonly raw: readonly string[];
+  readonly args: ArgsDef;
+  readonly registry: Registry;
+}
+
+/** The code of a command. @returns the exit code. @throws FaultError */
+export type Runner<Args extends ArgsDef, Many extends keyof Args & string> = (
+  values: Values<Args, Many>,
+  call: Call,
+) => Promise<number> | number;
+
+/** Keeps the literal types of a definition. */
+export function define<const Args extends ArgsDef, const Many extends keyof Args & string = never>(
+  spec: Spec<Args, Many>,
+): Spec<Args, Many> {
+  return spec;
 }
 
 /** A command as data, with arguments that are checked before it runs. */
 export interface Command {
-  /** With the program's, such as `fileshare send`. */
   readonly name: string;
   readonly description: string;
   readonly args: ArgsDef;
@@ -62,8 +81,10 @@ export interface Registry {
   readonly aliasesOf: (name: string) => readonly string[];
 }
 
-export function command<const Args extends ArgsDef, const Many extends keyof Args & string = never>(
+/** @param load the code that runs it, when it runs */
+export function command<const Args extends ArgsDef, const Many extends keyof Args & string>(
   spec: Spec<Args, Many>,
+  load: () => Promise<Runner<Args, Many>>,
 ): Command {
   const { name, description, args, examples, typedOnly = [], rivals = [] } = spec;
   const many: readonly string[] = spec.many ?? [];
@@ -109,12 +130,8 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         return [name, typeof value === "string" ? value : undefined];
       });
       try {
-        return await spec.run(
-          Object.fromEntries(values) as Values<Args, Many>,
-          raw,
-          args,
-          registry,
-        );
+        const run = await load();
+        return await run(Object.fromEntries(values) as Values<Args, Many>, { raw, args, registry });
       } catch (error) {
         throw withOrigin(error, given, settings);
       }
@@ -148,13 +165,6 @@ function withOrigin(
   }
   return error;
 }
-
-/** The file of a relay's tokens. */
-export const tokenFile = {
-  type: "string",
-  valueHint: "file",
-  description: "The file of the relay's tokens; it holds only their hashes",
-} as const satisfies ArgsDef[string];
 
 /** Arguments that several commands share. */
 export const shared = {

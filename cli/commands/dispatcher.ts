@@ -4,7 +4,7 @@ import { renderUsage, type CommandDef } from "citty";
 import manifest from "../../package.json" with { type: "json" };
 import { EXIT, FaultError, faultMessage, type FaultCode } from "../../protocol/wire/faults.ts";
 import { usage } from "../arguments/command-line.ts";
-import { calledBy, commands, furtherCommands, program, registry } from "./all.ts";
+import { calledBy, commands, furtherCommands, program, registry } from "./registry.ts";
 import type { Command } from "./command.ts";
 import { isLate } from "../system/interrupts.ts";
 

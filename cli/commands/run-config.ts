@@ -14,16 +14,10 @@ import {
 } from "../arguments/configuration.ts";
 import { reasonOf } from "../system/system-error.ts";
 import { settingsFor, variableFor } from "../arguments/settings.ts";
-import type { Registry } from "./command.ts";
+import type { ConfigValues } from "./local-commands.ts";
+import type { Call, Registry } from "./command.ts";
 
-export interface ConfigValues {
-  readonly edit: boolean;
-  readonly path: boolean;
-  readonly example: boolean;
-  readonly json: boolean;
-}
-
-export async function runConfig(values: ConfigValues, registry: Registry): Promise<number> {
+export async function runConfig(values: ConfigValues, { registry }: Call): Promise<number> {
   const asked = [values.edit, values.path, values.example, values.json].filter(Boolean);
   if (asked.length > 1) throw usage("give one of --edit, --path, --example and --json");
   if (values.example) {

@@ -1,8 +1,14 @@
 import manifest from "../../package.json" with { type: "json" };
 import { CONNECT_MS, PROTOCOL_VERSION } from "../../protocol/mod.ts";
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
-import type { Finding } from "./doctor/finding.ts";
-import { checkConfig, checkOpenFiles, checkState, checkTerminal } from "./doctor/machine.ts";
+import type { DoctorValues } from "./local-commands.ts";
+import {
+  type Finding,
+  checkConfig,
+  checkOpenFiles,
+  checkState,
+  checkTerminal,
+} from "./doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "./doctor/relay.ts";
 import { checkTransfer } from "./doctor/transfer.ts";
 import { forOthers } from "../connection/for-others.ts";
@@ -18,14 +24,6 @@ const TOKEN_IN_CLEAR: Finding = {
   message: "It goes to the relay in the clear, for all on the way to read",
   advice: "Use a relay with wss://.",
 };
-
-export interface DoctorValues {
-  readonly relay: string | undefined;
-  readonly ca: string | undefined;
-  readonly token: string | undefined;
-  readonly quick: boolean;
-  readonly json: boolean;
-}
 
 export async function runDoctor(values: DoctorValues): Promise<number> {
   const choice = chooseRelay(values.relay, values.ca);

@@ -8,14 +8,9 @@ import {
 import { fromHex } from "../../protocol/wire/bytes.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { usage } from "../arguments/command-line.ts";
+import type { KeyValues } from "./local-commands.ts";
 import { receiverCode } from "./code-input.ts";
 import { jsonLine } from "../screen/json.ts";
-
-export interface KeyValues {
-  readonly code: readonly string[];
-  readonly share: string | undefined;
-  readonly json: boolean;
-}
 
 /**
  * Prints the channel id in hex, the content key in base64url, as decoders of RFC 8188 take it, and the

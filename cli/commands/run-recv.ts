@@ -1,7 +1,5 @@
 import { resolve } from "node:path";
 
-import type { ArgsDef } from "citty";
-
 import { isLobby } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
@@ -14,6 +12,8 @@ import {
 import { parseSafeName } from "../../protocol/content/names.ts";
 import { isTyped, optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
+import type { Call } from "./command.ts";
+import type { RecvValues } from "./transfer-commands.ts";
 import { receiverCode } from "./code-input.ts";
 import { workingFolder, shellLine } from "../system/shell.ts";
 import { startDeadline } from "../system/interrupts.ts";
@@ -25,43 +25,13 @@ import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
 
-export interface RecvValues {
-  readonly code: readonly string[];
-  readonly lobby: boolean;
-  readonly yes: boolean;
-  readonly ask: boolean;
-  readonly out: string | undefined;
-  readonly prefix: string | undefined;
-  readonly hidden: boolean;
-  readonly executables: boolean;
-  readonly stdout: boolean;
-  readonly overwrite: boolean;
-  readonly rename: boolean;
-  readonly skip: boolean;
-  readonly "rename-unsafe": boolean;
-  readonly checksum: boolean;
-  readonly name: string | undefined;
-  readonly limit: string | undefined;
-  readonly relay: string | undefined;
-  readonly ca: string | undefined;
-  readonly token: string | undefined;
-  readonly "connect-timeout": string | undefined;
-  readonly timeout: string | undefined;
-  readonly json: boolean;
-  readonly quiet: boolean;
-}
-
 const LOBBY_PREFIX = "rcv_";
 const DEFAULT_TIMEOUT = "10";
 const SEEN_BY_OTHERS =
   "other users of this machine can see that code in the list of processes; fileshare recv alone asks for it.";
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
-export async function runRecv(
-  values: RecvValues,
-  raw: readonly string[],
-  args: ArgsDef,
-): Promise<number> {
+export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<number> {
   if (values.yes && values.ask) throw usage("give either --yes or --ask");
   if (values.out === "") throw usage("--out takes a folder");
   const onExists = policyOf(values);

@@ -2,18 +2,9 @@ import { EXIT } from "../../protocol/wire/faults.ts";
 import { TOKEN_NAME_CHARACTERS } from "../../relay/limits/operator-limits.ts";
 import { usage } from "../arguments/command-line.ts";
 import { shown } from "../screen/format.ts";
+import type { TokenAddValues, TokenListValues, TokenRevokeValues } from "./relay-commands.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseUntil } from "../arguments/values.ts";
-
-interface OfFile {
-  readonly "token-file": string | undefined;
-}
-
-export interface TokenAddValues extends OfFile {
-  readonly name: string | undefined;
-  readonly role: readonly string[];
-  readonly expires: string | undefined;
-}
 
 /** Prints the token alone to the standard output, so that it can be led elsewhere unseen. */
 export async function runTokenAdd(values: TokenAddValues): Promise<number> {
@@ -63,10 +54,6 @@ export async function runTokenAdd(values: TokenAddValues): Promise<number> {
   return EXIT.done;
 }
 
-export interface TokenListValues extends OfFile {
-  readonly json: boolean;
-}
-
 export async function runTokenList(values: TokenListValues): Promise<number> {
   const { readTokenFile } = await import("../../relay/mod.ts");
   const { tokens, warning } = readTokenFile(fileOf(values));
@@ -84,10 +71,6 @@ export async function runTokenList(values: TokenListValues): Promise<number> {
   }
   if (tokens.length === 0 && !values.json) process.stderr.write("There are no tokens\n");
   return EXIT.done;
-}
-
-export interface TokenRevokeValues extends OfFile {
-  readonly id: readonly string[];
 }
 
 export async function runTokenRevoke(values: TokenRevokeValues): Promise<number> {
@@ -109,7 +92,9 @@ export async function runTokenRevoke(values: TokenRevokeValues): Promise<number>
   return EXIT.done;
 }
 
-function fileOf({ "token-file": path }: OfFile): string {
+function fileOf({
+  "token-file": path,
+}: TokenListValues | TokenAddValues | TokenRevokeValues): string {
   if (path !== undefined && path !== "") return path;
   throw usage("say which file has the relay's tokens: --token-file or FILESHARE_TOKEN_FILE");
 }

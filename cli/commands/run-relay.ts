@@ -10,17 +10,17 @@ import {
   RELAY_WORKERS,
   STALL_TIMEOUT_MAX_MS,
   STALL_TIMEOUT_MS,
-  type RelayLimitName,
 } from "../../relay/limits/operator-limits.ts";
 import { usage } from "../arguments/command-line.ts";
 import { onHangup, onInterrupt } from "../system/interrupts.ts";
 import { isLoopback } from "../connection/own-addresses.ts";
-import { adminAddress, atAdminAddress } from "./relay-admin.ts";
+import { adminAddress, atAdminAddress, accessOf } from "./relay-options.ts";
 import { reachNotes } from "../operator/reach.ts";
 import { pageLink, takeOverAdmin } from "../operator/admin-client.ts";
 import { leaveTicket } from "../operator/tickets.ts";
 import { LOG_FORMS, jsonLog, prettyLog } from "../operator/log-lines.ts";
-import { accessOf, type AccessValues } from "./relay-access.ts";
+import type { Call } from "./command.ts";
+import type { RelayValues } from "./relay-commands.ts";
 import { jsonLine } from "../screen/json.ts";
 import { parseRelayLimits } from "./relay-limits.ts";
 import { notifyServiceManager } from "../operator/service-manager.ts";
@@ -35,32 +35,13 @@ import {
 /** What a relay needs to say goodbye and end after it has drained, and some more. ms */
 const ENDING_MS = 10_000;
 
-export interface RelayValues
-  extends AccessValues, Readonly<Record<RelayLimitName, string | undefined>> {
-  readonly host: string | undefined;
-  readonly port: string | undefined;
-  readonly "tls-cert": string | undefined;
-  readonly "tls-key": string | undefined;
-  readonly "http-port": string | undefined;
-  readonly workers: string | undefined;
-  readonly drain: string | undefined;
-  readonly "stall-timeout": string | undefined;
-  readonly "log-bytes": string | undefined;
-  readonly "log-dir": string | undefined;
-  readonly log: string | undefined;
-  readonly "log-level": string | undefined;
-  readonly admin: string | undefined;
-  readonly "ban-file": string | undefined;
-  readonly lobby: boolean;
-  readonly copy: boolean;
-  readonly json: boolean;
-}
-
 /**
  * Runs until a signal comes and the relay has drained; a second signal ends the process at once.
  * @throws FaultError `relay-failed` when it can't go on
  */
-export async function runRelay(values: RelayValues): Promise<number> {
+export async function runRelay(values: RelayValues, { raw }: Call): Promise<number> {
+  // The parser of arguments takes --no-admin for the contrary of a switch.
+  const adminOption = raw.includes("--no-admin") ? "off" : values.admin;
   const hostname = values.host ?? "0.0.0.0";
   if (hostname === "") throw usage("--host takes an address");
   const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
@@ -116,7 +97,7 @@ export async function runRelay(values: RelayValues): Promise<number> {
       reportLevel: level,
     });
   const takeOver = (at: number): Promise<boolean> => takeOverAdmin(at, process.env);
-  const relay = await atAdminAddress(adminAddress(values.admin, port), start, takeOver);
+  const relay = await atAdminAddress(adminAddress(adminOption, port), start, takeOver);
   const { promise: signalled, resolve } = Promise.withResolvers<void>();
   using _ = onInterrupt(resolve);
   using __ = onHangup(() => relay.reload());

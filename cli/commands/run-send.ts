@@ -1,5 +1,3 @@
-import type { ArgsDef } from "citty";
-
 import { isLobby } from "../../protocol/code/code.ts";
 import {
   CONNECT_TIMEOUT_MAX_MS,
@@ -11,10 +9,10 @@ import {
   parseWhole,
 } from "../arguments/values.ts";
 import { isTyped, usage, withoutOptions } from "../arguments/command-line.ts";
-import { runClient } from "./run-client.ts";
-import { awaitCode } from "./await-code.ts";
+import { runClient, awaitCode } from "./run-client.ts";
+import type { Call } from "./command.ts";
+import type { SendValues } from "./transfer-commands.ts";
 import { senderCode } from "./code-input.ts";
-import { checkWishes, codeExtras } from "./code-extras.ts";
 import type { SendJob } from "../job/jobs.ts";
 import type { ForOthers } from "../connection/for-others.ts";
 import { workingFolder, shellLine } from "../system/shell.ts";
@@ -30,41 +28,8 @@ import {
 } from "../connection/relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
-import type * as UnfinishedMessage from "./unfinished.ts";
+import type * as Unfinished from "./unfinished.ts";
 import { whatToSend } from "./what-to-send.ts";
-
-export interface SendValues {
-  readonly path: readonly string[];
-  readonly text: string | undefined;
-  readonly name: string | undefined;
-  readonly exclude: readonly string[];
-  readonly gitignore: boolean;
-  readonly follow: boolean;
-  readonly strict: boolean;
-  readonly "skip-unsafe": boolean;
-  readonly "offer-unsafe": boolean;
-  readonly receivers: string | undefined;
-  readonly stay: boolean;
-  readonly "wait-for": string | undefined;
-  readonly "min-wait": string | undefined;
-  readonly "max-wait": string | undefined;
-  readonly ask: boolean;
-  readonly "drop-slow": string | undefined;
-  readonly limit: string | undefined;
-  readonly code: string | undefined;
-  readonly lobby: boolean;
-  readonly relay: string | undefined;
-  readonly ca: string | undefined;
-  readonly token: string | undefined;
-  readonly "connect-timeout": string | undefined;
-  readonly timeout: string | undefined;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly qr: boolean;
-  readonly copy: boolean;
-  readonly share: string | undefined;
-  readonly new: boolean;
-}
 
 /**
  * Options of one run alone. The next run of this command goes on with the share, so it may not name another
@@ -73,11 +38,7 @@ export interface SendValues {
 const FOR_ONE_RUN = ["share", "new", "token"];
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
-export async function runSend(
-  values: SendValues,
-  raw: readonly string[],
-  args: ArgsDef,
-): Promise<number> {
+export async function runSend(values: SendValues, { raw, args }: Call): Promise<number> {
   if (values.share !== undefined && values.new) throw usage("give either --share or --new");
   if (values.share !== undefined && !/^[0-9a-f]{4,32}$/.test(values.share)) {
     throw usage("--share takes the id of a share, or 4 digits or more of its beginning");
@@ -112,7 +73,7 @@ export async function runSend(
   const words = ["send", ...asked, ...withoutOptions(raw, args, FOR_ONE_RUN)];
   // The environment, unlike arguments, is nobody else's to read.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
-  checkWishes(values);
+  if (values.json && values.qr) throw usage("with --json there is no screen for --qr");
   notePlace(process.env, values);
   const relay = await placeRelay(choice, { ...values, connectTimeoutMs });
   const { client, code } = await awaitCode(
@@ -154,7 +115,7 @@ export async function runSend(
   ];
   const again = (): string => {
     // Loaded at the end of a send that is not through, and for no other.
-    const { resumeCommand } = require("./unfinished.ts") as typeof UnfinishedMessage;
+    const { resumeCommand } = require("./unfinished.ts") as typeof Unfinished;
     const resume = code?.share === undefined ? undefined : resumeCommand(code.share);
     const how = code === undefined ? "" : " under the same code";
     if (resume === undefined) return `To send it again${how}: ${[...variables, line].join(" ")}`;
@@ -172,13 +133,20 @@ export async function runSend(
       otherSide: receiveCommand(used, lobby, others.relay),
       extra: [
         ...(others.note === undefined ? [] : [others.note, ""]),
-        ...(code === undefined ? [] : await codeExtras(values, others.relay.address, used)),
+        ...(code === undefined ? [] : await extrasOf(values, others.relay.address, used)),
       ],
       again,
     },
     values,
   );
   return runClient(client, screen);
+}
+
+/** Loaded for the options that need it. */
+async function extrasOf(values: SendValues, relay: string, code: string): Promise<string[]> {
+  if (!values.copy && !values.qr) return [];
+  const { codeExtras } = await import("../screen/code-extras.ts");
+  return codeExtras(values, relay, code);
 }
 
 /** Loaded where somebody reads it. */

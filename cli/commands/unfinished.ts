@@ -1,16 +1,25 @@
 /** What `list` shows, `resume` goes on with and `forget` removes: sends and receives, newest first. */
+import { resolve } from "node:path";
+
 import { forgetSend, keptSends, type ListedSend } from "../send/kept-sends.ts";
 import { keptReceives, unregisterReceive, type Dated, type KeptReceive } from "../system/state.ts";
-import { usage } from "../arguments/command-line.ts";
+import { usage, withoutOptions } from "../arguments/command-line.ts";
+import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
+import { duration, percent, shown, size, count } from "../screen/format.ts";
+import { jsonLine } from "../screen/json.ts";
+import { notePlace } from "../system/state-place.ts";
+import type { Call } from "./command.ts";
+import type { ForgetValues, ListValues, ResumeValues } from "./local-commands.ts";
+import { reasonOf } from "../system/system-error.ts";
 
-export type UnfinishedMessage =
+export type Unfinished =
   | { readonly kind: "send"; number: number; readonly kept: ListedSend }
   | { readonly kind: "receive"; number: number; readonly kept: Dated<KeptReceive> };
 
 /** Numbered from 1. */
-export function unfinished(): UnfinishedMessage[] {
-  const sends = keptSends().map((kept): UnfinishedMessage => ({ kind: "send", kept, number: 0 }));
-  const receives = keptReceives().map((kept): UnfinishedMessage => ({
+export function unfinished(): Unfinished[] {
+  const sends = keptSends().map((kept): Unfinished => ({ kind: "send", kept, number: 0 }));
+  const receives = keptReceives().map((kept): Unfinished => ({
     kind: "receive",
     kept,
     number: 0,
@@ -24,7 +33,7 @@ export function unfinished(): UnfinishedMessage[] {
  * The one that is meant by a number of the list, or the beginning of a share's id.
  * @throws FaultError "usage" when it is none, or not one
  */
-export function chosen(given: string): UnfinishedMessage {
+export function chosen(given: string): Unfinished {
   const all = unfinished();
   const found = all.filter(({ number, kept }) =>
     /^\d{1,3}$/.test(given) ? number === Number(given) : kept.share.startsWith(given.toLowerCase()),
@@ -39,7 +48,7 @@ export function chosen(given: string): UnfinishedMessage {
 const NAMED = 5;
 
 /** The choices, for the sentence about a choice that is none. */
-export function whatIsThere(all: readonly UnfinishedMessage[]): string {
+export function whatIsThere(all: readonly Unfinished[]): string {
   if (all.length === 0) return "nothing is unfinished";
   const named = all.slice(0, NAMED).map((item) => {
     const runs = isResumable(item) ? "" : ", which runs";
@@ -50,7 +59,7 @@ export function whatIsThere(all: readonly UnfinishedMessage[]): string {
 }
 
 /** Not while a process sends it. */
-export function isResumable({ kind, kept }: UnfinishedMessage): boolean {
+export function isResumable({ kind, kept }: Unfinished): boolean {
   return kind === "receive" || !kept.running;
 }
 
@@ -63,8 +72,108 @@ export function resumeCommand(share: string): string | undefined {
 }
 
 /** @returns false when it runs, and stays */
-export function forget({ kind, kept }: UnfinishedMessage): boolean {
+export function forget({ kind, kept }: Unfinished): boolean {
   if (kind === "send") return forgetSend(kept.share);
   unregisterReceive(kept.share, kept.out);
   return true;
+}
+
+/** Names are of peers where it was received: escaped for people, as they are for programs. */
+export function runList({ json }: ListValues): number {
+  notePlace(process.env, { json });
+  const all = unfinished();
+  for (const item of all) process.stdout.write(json ? eventLine(item) : lines(item));
+  if (all.length === 0 && !json) process.stderr.write("Nothing is unfinished\n");
+  return EXIT.done;
+}
+
+function eventLine({ kind, number, kept }: Unfinished): string {
+  const { share, code, relay, name, bytes, at } = kept;
+  const more =
+    kind === "send"
+      ? { records: kept.records, sent: kept.sent, running: kept.running }
+      : { out: kept.out };
+  const since = new Date(at).toISOString();
+  const about = { share, code, relay, name, bytes, since, ...more };
+  return jsonLine({ event: "unfinished", number, kind, ...about });
+}
+
+function lines({ kind, number, kept }: Unfinished): string {
+  const ago = duration(Math.max(0, (Date.now() - kept.at) / 1000));
+  const state =
+    kind === "send"
+      ? `${percent(kept.sent, kept.records)} % uploaded${kept.running ? ", running" : ""}`
+      : `into ${shown(kept.out)}`;
+  const what = `${kind} ${shown(kept.name)} (${size(kept.bytes)})`;
+  return `${number}  ${what}: ${state}, begun ${ago} ago\n   code ${kept.code}\n`;
+}
+
+/** A receiver's part of a file stays in its folder, as `.partial`. */
+export function runForget({ number, all }: ForgetValues): number {
+  if (all === (number !== undefined)) throw usage("give a number of fileshare list, or --all");
+  const items = number === undefined ? unfinished() : [chosen(number)];
+  const left = items.filter((item) => !forget(item));
+  for (const { kept } of left) {
+    process.stderr.write(`${shown(kept.name)} is being sent, and is not forgotten\n`);
+  }
+  process.stdout.write(`Forgot ${count(items.length - left.length, "share", "shares")}\n`);
+  return left.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+/**
+ * Options that are not said again: `--share` and `--new` are about one run, the relay is the one that
+ * was found then, and a token is written down nowhere.
+ */
+const NOT_AGAIN = ["share", "new", "relay", "token", "json"];
+
+/** Runs the command once more that began it, where it was given. @returns its exit code */
+export async function runResume(
+  { number, ca, token, timeout, json }: ResumeValues,
+  { registry }: Call,
+): Promise<number> {
+  const { commands } = registry;
+  const item = number === undefined ? theOnlyOne() : chosen(number);
+  if (!isResumable(item)) throw usage(`that send still runs: end it first, with Ctrl-C`);
+  const { kind, kept } = item;
+  const [word = "", ...words] = kept.again.words;
+  const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  if (load === undefined) throw new FaultError("internal", "what was kept names no command");
+  // From where it is said now, and not from where the command was given then.
+  const trusted = ca ?? (process.env["FILESHARE_CA"] || undefined);
+  if (trusted !== undefined) process.env["FILESHARE_CA"] = resolve(trusted);
+  try {
+    process.chdir(kept.again.cwd);
+  } catch (cause) {
+    throw new FaultError("no-such-file", `${kept.again.cwd} (${reasonOf(cause)})`, { cause });
+  }
+  process.env["FILESHARE_RELAY"] = kept.relay;
+  if (kind === "send") delete process.env["FILESHARE_CODE"];
+  else process.env["FILESHARE_CODE"] = kept.code;
+  const command = await load();
+  // This run decides how the transfer is shown.
+  const replaced = [
+    ca === undefined ? [] : "ca",
+    timeout === undefined ? [] : "timeout",
+    json ? "quiet" : [],
+  ].flat();
+  const same = withoutOptions(words, command.args, [...NOT_AGAIN, ...replaced]);
+  // Before a `--`, behind which no word is an option.
+  const again = [
+    ...(json ? ["--json"] : []),
+    ...(kind === "send" ? [`--share=${kept.share}`] : []),
+    ...(token === undefined ? [] : [`--token=${token}`]),
+    ...(timeout === undefined ? [] : [`--timeout=${timeout}`]),
+    ...same,
+  ];
+  return command.run(again, registry);
+}
+
+function theOnlyOne(): Unfinished {
+  const all = unfinished();
+  const [only, ...more] = all.filter(isResumable);
+  if (only === undefined) {
+    throw usage(all.length === 0 ? "nothing is unfinished" : `${whatIsThere(all)}; all of it runs`);
+  }
+  if (more.length === 0) return only;
+  throw usage(`there are several to go on with: ${whatIsThere(all)}. Give a number`);
 }

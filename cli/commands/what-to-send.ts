@@ -1,11 +1,11 @@
 /** From a command line to what it says to send. */
-import { fstatSync } from "node:fs";
+import { fstatSync, readdirSync } from "node:fs";
 
 import { fromUtf8 } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { TEXT_BYTES } from "../../protocol/wire/limits.ts";
 import { usage } from "../arguments/command-line.ts";
-import { completePath } from "./complete-path.ts";
+import type { SendValues } from "./transfer-commands.ts";
 import { expandHome } from "../system/shell.ts";
 import { askLine, canAsk } from "../screen/prompts.ts";
 import type { SendWhat } from "../job/jobs.ts";
@@ -15,24 +15,12 @@ import { readInput } from "../system/standard-input.ts";
 const STDIN = "-";
 const STDIN_FD = 0;
 
-export interface WhatValues {
-  readonly path: readonly string[];
-  readonly text: string | undefined;
-  readonly name: string | undefined;
-  readonly exclude: readonly string[];
-  readonly gitignore: boolean;
-  readonly follow: boolean;
-  readonly "skip-unsafe": boolean;
-  readonly "offer-unsafe": boolean;
-  readonly json: boolean;
-}
-
 /**
  * @returns what to send, and the words that a person was asked for and did not type
  * @throws FaultError "usage"
  */
 export async function whatToSend(
-  values: WhatValues,
+  values: SendValues,
 ): Promise<{ what: SendWhat; asked: readonly string[] }> {
   const { path, text, name, exclude, gitignore, follow } = values;
   const { "skip-unsafe": skipUnsafe, "offer-unsafe": offerUnsafe } = values;
@@ -80,4 +68,22 @@ async function askPath(json: boolean): Promise<string> {
   const path = /^(["'])(.+)\1$/.exec(line)?.[2] ?? expandHome(line);
   if (path === "") throw usage("give the path of the file to send");
   return path;
+}
+
+/** The paths that the typed one may become; folders end with "/". */
+export function completePath(line: string): [string[], string] {
+  const slash = line.lastIndexOf("/") + 1;
+  const folder = line.slice(0, slash);
+  const start = line.slice(slash);
+  try {
+    const entries = readdirSync(expandHome(folder) || ".", {
+      withFileTypes: true,
+    });
+    const paths = entries
+      .filter(({ name }) => name.startsWith(start) && (start !== "" || !name.startsWith(".")))
+      .map((entry) => folder + entry.name + (entry.isDirectory() ? "/" : ""));
+    return [paths.toSorted(), line];
+  } catch {
+    return [[], line];
+  }
 }

@@ -2,7 +2,7 @@
 import type { ArgsDef } from "citty";
 import type * as v from "valibot";
 
-import { aliasesOf, loadAll } from "../../cli/commands/all.ts";
+import { aliasesOf, loadAll } from "../../cli/commands/registry.ts";
 import type { Command } from "../../cli/commands/command.ts";
 import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
 import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/job/event-schema.ts";

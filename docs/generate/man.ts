@@ -1,5 +1,5 @@
 /** Makes the manual page, docs/reference/fileshare.1, from the table of commands. */
-import { loadAll, program } from "../../cli/commands/all.ts";
+import { loadAll, program } from "../../cli/commands/registry.ts";
 import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { EXIT } from "../../protocol/wire/faults.ts";

@@ -1,7 +1,7 @@
 /** The command line of the torture. */
-import { registry } from "../../cli/commands/all.ts";
+import { registry } from "../../cli/commands/registry.ts";
 import { renderUsage } from "citty";
-import { command } from "../../cli/commands/command.ts";
+import { command, define, type Command, type ValuesOf } from "../../cli/commands/command.ts";
 import { parseSeconds, parseWhole } from "../../cli/arguments/values.ts";
 import type { Size } from "./plan.ts";
 
@@ -32,43 +32,45 @@ export async function helpText(): Promise<string> {
   return Bun.stripANSI(await renderUsage(definition));
 }
 
-function commandFor(run: (options: Options) => Promise<number>): ReturnType<typeof command> {
-  return command({
-    name: "bun run torture",
-    description:
-      "Send files to receivers while processes are killed and frozen and lines break, and compare every copy",
-    args: {
-      minutes: {
-        type: "string",
-        valueHint: "m",
-        description: "No fault and no share begins after so long (2)",
-      },
-      rounds: { type: "string", valueHint: "n", description: "Shares at most (all that fit)" },
-      seed: {
-        type: "string",
-        valueHint: "text",
-        description:
-          "Choose as a run before did (else by chance). What is done, to whom and after which pause is the same; how far each has come by then is not",
-      },
-      receivers: { type: "string", valueHint: "n", description: "Receivers of each share (20)" },
-      faults: { type: "string", valueHint: "n", description: "Faults of each share at most (40)" },
-      size: { type: "string", valueHint: "MiB", description: "The largest file (64)" },
-      keep: { type: "boolean", description: "Keep the history also when all went well" },
+const DEFINITION = define({
+  name: "bun run torture",
+  description:
+    "Send files to receivers while processes are killed and frozen and lines break, and compare every copy",
+  args: {
+    minutes: {
+      type: "string",
+      valueHint: "m",
+      description: "No fault and no share begins after so long (2)",
     },
-    examples: [],
-    run: (values) => {
-      const { minutes, rounds, seed, receivers, faults, size, keep } = values;
-      return run({
-        ms: 60 * parseSeconds("--minutes", minutes ?? "2", MINUTES * 1000),
-        rounds: parseWhole("--rounds", rounds ?? String(MOST.rounds), 1, MOST.rounds),
-        keep,
-        seed: seed ?? String(crypto.getRandomValues(new Uint32Array(1))[0]),
-        size: {
-          receivers: parseWhole("--receivers", receivers ?? "20", 1, MOST.receivers),
-          steps: parseWhole("--faults", faults ?? "40", 0, MOST.faults),
-          bytes: parseWhole("--size", size ?? "64", 1, MOST.mebibytes) * MiB,
-        },
-      });
+    rounds: { type: "string", valueHint: "n", description: "Shares at most (all that fit)" },
+    seed: {
+      type: "string",
+      valueHint: "text",
+      description:
+        "Choose as a run before did (else by chance). What is done, to whom and after which pause is the same; how far each has come by then is not",
     },
-  });
+    receivers: { type: "string", valueHint: "n", description: "Receivers of each share (20)" },
+    faults: { type: "string", valueHint: "n", description: "Faults of each share at most (40)" },
+    size: { type: "string", valueHint: "MiB", description: "The largest file (64)" },
+    keep: { type: "boolean", description: "Keep the history also when all went well" },
+  },
+  examples: [],
+});
+
+function commandFor(run: (options: Options) => Promise<number>): Command {
+  const runner = (values: ValuesOf<typeof DEFINITION>): Promise<number> => {
+    const { minutes, rounds, seed, receivers, faults, size, keep } = values;
+    return run({
+      ms: 60 * parseSeconds("--minutes", minutes ?? "2", MINUTES * 1000),
+      rounds: parseWhole("--rounds", rounds ?? String(MOST.rounds), 1, MOST.rounds),
+      keep,
+      seed: seed ?? String(crypto.getRandomValues(new Uint32Array(1))[0]),
+      size: {
+        receivers: parseWhole("--receivers", receivers ?? "20", 1, MOST.receivers),
+        steps: parseWhole("--faults", faults ?? "40", 0, MOST.faults),
+        bytes: parseWhole("--size", size ?? "64", 1, MOST.mebibytes) * MiB,
+      },
+    });
+  };
+  return command(DEFINITION, () => Promise.resolve(runner));
 }

@@ -1,18 +1,27 @@
 /** Scripts that make shells complete command lines, from the table of commands. */
 import { bashScript } from "./bash.ts";
 import { fishScript } from "./fish.ts";
-import { wordsOf, type Commands } from "./words.ts";
+import { wordsOf } from "./words.ts";
 import { zshScript } from "./zsh.ts";
-
-export const SHELLS = ["bash", "zsh", "fish"] as const;
-export type Shell = (typeof SHELLS)[number];
+import { EXIT } from "../../../protocol/wire/faults.ts";
+import { usage } from "../../arguments/command-line.ts";
+import type { Call } from "../command.ts";
+import type { CompletionValues } from "../local-commands.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-export function isShell(name: string): name is Shell {
-  return SHELLS.some((shell) => shell === name);
-}
-
-export function completionScript(shell: Shell, commands: Commands): string {
-  return SCRIPTS[shell](wordsOf(commands));
+export async function runCompletion(
+  { shell = "" }: CompletionValues,
+  { registry: { aliasesOf, loadAll } }: Call,
+): Promise<number> {
+  const script = Object.entries(SCRIPTS).find(([name]) => name === shell)?.[1];
+  if (script === undefined) {
+    throw usage(`completion takes the name of a shell: ${Object.keys(SCRIPTS).join(", ")}`);
+  }
+  const all = await loadAll();
+  const also = all.flatMap(([word, command]) => {
+    return aliasesOf(word).map((alias) => [alias, command] as const);
+  });
+  process.stdout.write(script(wordsOf([...all, ...also])));
+  return EXIT.done;
 }

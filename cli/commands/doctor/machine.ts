@@ -3,7 +3,6 @@ import { OPEN_FILES_WANTED } from "../../../relay/limits/operator-limits.ts";
 import { configPath, configText, noFile } from "../../arguments/configuration.ts";
 import { hasColor } from "../../screen/style.ts";
 import { statePlace } from "../../system/state-place.ts";
-import type { Finding } from "./finding.ts";
 import type { Environment } from "../../system/shell.ts";
 
 /** What is in the file was found good when this command was read. */
@@ -29,7 +28,7 @@ export function checkState(env: Environment): Finding {
     return {
       name,
       verdict: "warning",
-      message: "UnfinishedMessage transfers are not remembered",
+      message: "Unfinished transfers are not remembered",
       advice,
     };
   }
@@ -80,4 +79,14 @@ export function checkTerminal(env: Environment, input: boolean, output: Output):
     message: [...parts, `locale "${locale}"`].join(", "),
     advice: "If bars and names look odd, set LANG to a UTF-8 locale such as C.UTF-8.",
   };
+}
+
+/** What a check found. */
+export interface Finding {
+  readonly name: string;
+  readonly verdict: "fine" | "warning" | "failed";
+  /** A sentence without its stop. */
+  readonly message: string;
+  /** What can be done about it. */
+  readonly advice?: string;
 }

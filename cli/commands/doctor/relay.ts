@@ -19,7 +19,7 @@ import type { LinkFault } from "../../connection/connect-errors.ts";
 import { proxyFor, proxyShown } from "../../connection/proxy.ts";
 import { duration } from "../../screen/format.ts";
 import { trustedCertificates } from "../../connection/ca-certificates.ts";
-import type { Finding } from "./finding.ts";
+import type { Finding } from "./machine.ts";
 
 /** Doctor warns when this machine's clock and the relay's are further apart. */
 const CLOCK_SKEW_MS = 60_000;

@@ -11,7 +11,7 @@ import { onInterrupt } from "../../system/interrupts.ts";
 import { receive, send } from "../../library/library.ts";
 import { duration, rate, size } from "../../screen/format.ts";
 import { reasonOf } from "../../system/system-error.ts";
-import type { Finding } from "./finding.ts";
+import type { Finding } from "./machine.ts";
 import { adviceOnToken } from "./relay.ts";
 
 /**

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import type { ArgsDef } from "citty";
 
-import key from "../../../cli/commands/key.ts";
-import recv from "../../../cli/commands/recv.ts";
+import { key } from "../../../cli/commands/local-commands.ts";
+import { recv } from "../../../cli/commands/transfer-commands.ts";
 import { VALUE_OPTIONS } from "../../../protocol/code/code-text.ts";
 import { checkArgs, suggest } from "../../../cli/arguments/command-line.ts";
 import { relayAddress } from "../../../cli/connection/relay-address.ts";

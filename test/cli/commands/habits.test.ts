@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 
 import { checkArgs } from "../../../cli/arguments/command-line.ts";
 import { runCommandLine } from "../../../cli/commands/dispatcher.ts";
-import { aliases, calledBy, commands } from "../../../cli/commands/all.ts";
+import { aliases, calledBy, commands } from "../../../cli/commands/registry.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import { ownName } from "../../../cli/library/library.ts";
 import { noSuchCommand } from "../../../cli/commands/no-such-command.ts";

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSyn
 import { join } from "node:path";
 
 import { EXIT, FaultError } from "../../../protocol/mod.ts";
-import { adminAddress, atAdminAddress } from "../../../cli/commands/relay-admin.ts";
+import { adminAddress, atAdminAddress } from "../../../cli/commands/relay-options.ts";
 import { findTickets, leaveTicket } from "../../../cli/operator/tickets.ts";
 import type { RelayOverview } from "../../../cli/operator/overview.ts";
 import { NO_RATES, ratesBetween, relayStatusLines } from "../../../cli/operator/status-screen.ts";

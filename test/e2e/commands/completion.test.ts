@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { commands } from "../../../cli/commands/all.ts";
+import { commands } from "../../../cli/commands/registry.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv, openProgram } from "../../support/clients/pty.ts";
 import { lacksProgram } from "../../needs.ts";

@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { commands, loadAll } from "../../../cli/commands/all.ts";
+import { commands, loadAll } from "../../../cli/commands/registry.ts";
 import { configPath, parseConfig } from "../../../cli/arguments/configuration.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv, openPty } from "../../support/clients/pty.ts";

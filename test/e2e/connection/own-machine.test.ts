@@ -4,9 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { registry } from "../../../cli/commands/all.ts";
-import recv from "../../../cli/commands/recv.ts";
-import relayCommand from "../../../cli/commands/relay.ts";
+import { commands, registry } from "../../../cli/commands/registry.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import { receive, send, type Client } from "../../../cli/mod.ts";
 import { LinkFlow, STUCK_MS } from "../../../cli/connection/link-flow.ts";
@@ -78,8 +76,8 @@ test("~ in a configuration is the home folder, for paths alone", async () => {
     `[recv]\nout = "~/downloads"\nca = "~/ca.pem"\nprefix = "~"\n[relay]\nlog-dir = "~"\ntoken-file = "~x/t"\n`,
   );
   const env = { FILESHARE_CONFIG: path, FILESHARE_TLS_CERT: "~/cert.pem" };
-  const ofRecv = await settingsFor("recv", recv, env, registry);
-  const ofRelay = await settingsFor("relay", relayCommand, env, registry);
+  const ofRecv = await settingsFor("recv", await commands["recv"]!(), env, registry);
+  const ofRelay = await settingsFor("relay", await commands["relay"]!(), env, registry);
   expect(ofRecv.get("out")?.value).toBe(join(homedir(), "downloads"));
   expect(ofRecv.get("ca")?.value).toBe(join(homedir(), "ca.pem"));
   expect(ofRecv.get("prefix")?.value).toBe("~");

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
-import type { Finding } from "../../../cli/commands/doctor/finding.ts";
+import type { Finding } from "../../../cli/commands/doctor/machine.ts";
 import { checkRelay } from "../../../cli/commands/doctor/relay.ts";
 import { checkTransfer } from "../../../cli/commands/doctor/transfer.ts";
 import { firstRelay } from "../../../cli/connection/find-relay.ts";

@@ -3,8 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { commands } from "../../../cli/commands/all.ts";
-import relayCommand from "../../../cli/commands/relay.ts";
+import { commands } from "../../../cli/commands/registry.ts";
 import { ENVIRONMENT } from "../../../cli/arguments/environment.ts";
 import { variableFor } from "../../../cli/arguments/settings.ts";
 import manifest from "../../../package.json" with { type: "json" };
@@ -16,6 +15,8 @@ import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { lacksProgram } from "../../needs.ts";
+
+const relayCommand = await commands["relay"]!();
 
 const root = join(import.meta.dir, "../../..");
 const read = (name: string): string => readFileSync(join(root, "deploy", name), "utf8");

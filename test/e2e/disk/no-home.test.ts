@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { commands } from "../../../cli/commands/all.ts";
+import { commands } from "../../../cli/commands/registry.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";

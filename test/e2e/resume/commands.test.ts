@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import recvCommand from "../../../cli/commands/recv.ts";
-import sendCommand from "../../../cli/commands/send.ts";
+import {
+  recv as recvCommand,
+  send as sendCommand,
+} from "../../../cli/commands/transfer-commands.ts";
 import { keptSends } from "../../../cli/send/kept-sends.ts";
 import { receive, send } from "../../../cli/library/library.ts";
 import { keptReceives } from "../../../cli/system/state.ts";

@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import decodeImage from "qr/decode.js";
 
-import { clipboardTools, copy, osc52 } from "../../../cli/screen/clipboard.ts";
-import { qrLines } from "../../../cli/screen/qr-code.ts";
+import { clipboardTools, copy, osc52 } from "../../../cli/screen/code-extras.ts";
+import { qrLines } from "../../../cli/screen/code-extras.ts";
 import { webLink } from "../../../cli/connection/relay-address.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";

@@ -1,24 +1,22 @@
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { onInterrupt } from "../system/interrupts.ts";
-import {
-  askOverview,
-  findManager,
-  pageLink,
-  type ManagerValues,
-} from "../operator/admin-client.ts";
+import { askOverview, findManager, pageLink, askFor } from "../operator/admin-client.ts";
 import { asciiMarks, showsUtf8, hasColor, makeStyle } from "../screen/style.ts";
 import { jsonLine } from "../screen/json.ts";
 import { NO_RATES, ratesBetween, relayStatusLines } from "../operator/status-screen.ts";
 import { holdTerminal, showCursorAtExit } from "../screen/suspension.ts";
+import type {
+  RelayBanValues,
+  RelayKillValues,
+  RelayStatusValues,
+  RelayUnbanValues,
+} from "./relay-commands.ts";
+import { usage } from "../arguments/command-line.ts";
+import { shown } from "../screen/format.ts";
+import { parseUntil, parseWhole } from "../arguments/values.ts";
 
 /** Between two requests for the overview. ms */
 const POLL_MS = 1000;
-
-export interface RelayStatusValues extends ManagerValues {
-  readonly once: boolean;
-  readonly json: boolean;
-  readonly page: boolean;
-}
 
 export async function runRelayStatus(values: RelayStatusValues): Promise<number> {
   const { stdout, env } = process;
@@ -71,4 +69,48 @@ export async function runRelayStatus(values: RelayStatusValues): Promise<number>
   } finally {
     painter.leave();
   }
+}
+
+export async function runKill(values: RelayKillValues): Promise<number> {
+  const numbers = some(values.number, "the number of a share").map((number) =>
+    parseWhole("kill", number, 1, Number.MAX_SAFE_INTEGER),
+  );
+  const manager = findManager(values, process.env);
+  for (const share of numbers) {
+    await askFor(manager, "remove", { share });
+    print(`Share ${share} is over`);
+  }
+  return EXIT.done;
+}
+
+export async function runBan(values: RelayBanValues): Promise<number> {
+  const addresses = some(values.address, "an address");
+  const now = Date.now();
+  const until = values.for === undefined ? undefined : parseUntil("--for", values.for, now);
+  const seconds = until === undefined ? undefined : Math.ceil((until - now) / 1000);
+  const manager = findManager(values, process.env);
+  for (const address of addresses) {
+    await askFor(manager, "ban", { address, seconds });
+    print(`${address} may not come any more`);
+  }
+  return EXIT.done;
+}
+
+export async function runUnban(values: RelayUnbanValues): Promise<number> {
+  const addresses = some(values.address, "an address");
+  const manager = findManager(values, process.env);
+  for (const address of addresses) {
+    await askFor(manager, "unban", { address });
+    print(`${address} may come again`);
+  }
+  return EXIT.done;
+}
+
+function some(words: readonly string[], what: string): readonly string[] {
+  if (words.length === 0) throw usage(`${what} is needed`);
+  return words;
+}
+
+function print(sentence: string): void {
+  process.stdout.write(`${shown(sentence)}\n`);
 }

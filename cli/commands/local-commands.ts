@@ -1,0 +1,155 @@
+/**
+ * The definitions of commands about this machine: unfinished transfers, keys, configuration, checks, completion.
+ * `registry.ts` names the code that runs them.
+ */
+import { define, shared, type ValuesOf } from "./command.ts";
+
+export const resume = define({
+  name: "fileshare resume",
+  description: "Continue an unfinished send or receive",
+  args: {
+    number: {
+      type: "positional",
+      required: false,
+      description:
+        "The number in fileshare list, or the start of a share's id (default: the only one)",
+    },
+    ca: shared.ca,
+    token: shared.token,
+    timeout: shared.timeout,
+    json: shared.json,
+  },
+  examples: [
+    ["fileshare resume", "continue the only unfinished transfer"],
+    ["fileshare resume 2", "continue the second entry of fileshare list"],
+  ],
+  // One that is configured is found by the command that is run again.
+  typedOnly: ["token", "timeout"],
+});
+
+export const list = define({
+  name: "fileshare list",
+  description: "Show unfinished sends and receives",
+  args: { json: shared.json },
+  examples: [
+    ["fileshare list", "show numbers, names, codes and progress"],
+    ["fileshare list --json", "print the same for a program, one JSON object per line"],
+  ],
+});
+
+export const forget = define({
+  name: "fileshare forget",
+  description: "Forget unfinished sends and receives; files stay where they are",
+  args: {
+    number: {
+      type: "positional",
+      required: false,
+      description: "The number in fileshare list, or the start of a share's id",
+    },
+    all: { type: "boolean", description: "Forget all of them, codes included" },
+  },
+  examples: [
+    ["fileshare forget 2", "forget the second entry of fileshare list"],
+    ["fileshare forget --all", "forget everything"],
+  ],
+  typedOnly: ["all"],
+});
+
+export const key = define({
+  name: "fileshare key",
+  description: "Print the keys of a code, for programs that fetch and decrypt a share themselves",
+  args: {
+    code: {
+      type: "positional",
+      required: false,
+      description:
+        "The code, its words, a pasted command or web link, or lobby (default: FILESHARE_CODE, else standard input, else ask)",
+    },
+    share: {
+      type: "string",
+      valueHint: "ID",
+      description: "Also print the path of this share at the relay; 32 hex digits",
+    },
+    json: { type: "boolean", description: "Print a JSON object" },
+  },
+  many: ["code"],
+  examples: [
+    ["fileshare key", "ask for the code, and print its keys"],
+    ["FILESHARE_CODE=... fileshare key --json", "print the keys in a script"],
+  ],
+});
+
+export const config = define({
+  name: "fileshare config",
+  description: "Show the options that the configuration file and the environment set",
+  args: {
+    edit: {
+      type: "boolean",
+      description: "Open the file in VISUAL or EDITOR; config makes it if it is missing",
+    },
+    path: { type: "boolean", description: "Print the path of the file, whether it exists or not" },
+    example: {
+      type: "boolean",
+      description: "Print a sample file with every option, each commented out",
+    },
+    json: { type: "boolean", description: "Print the options as one JSON object" },
+  },
+  examples: [
+    ["fileshare config", "show each value and its source"],
+    ["fileshare config --edit", "change the file"],
+    ["fileshare config --path", "print the path for a script"],
+  ],
+  typedOnly: ["edit", "path", "example", "json"],
+  rivals: [["edit", "path", "example", "json"]],
+});
+
+export const doctor = define({
+  name: "fileshare doctor",
+  description: "Check the relay, the network to it, and this machine",
+  args: {
+    relay: shared.relay,
+    ca: shared.ca,
+    token: shared.token,
+    quick: {
+      type: "boolean",
+      description: "Skip the test transfer that measures the rate through the relay",
+    },
+    json: { type: "boolean", description: "Print each check as a JSON object" },
+  },
+  examples: [
+    ["fileshare doctor", "check the default relay"],
+    ["fileshare doctor --relay wss://relay.example", "check another relay"],
+    ["fileshare doctor --json --quick", "check in a script; exit code 0 means that nothing failed"],
+  ],
+  typedOnly: ["quick"],
+});
+
+export const completion = define({
+  name: "fileshare completion",
+  description: "Print a script that makes a shell complete commands, options and paths",
+  args: {
+    shell: { type: "positional", required: false, description: "bash, zsh or fish" },
+  },
+  examples: [
+    [
+      "source <(fileshare completion bash)",
+      "complete in this bash; put the line into ~/.bashrc to keep it",
+    ],
+    [
+      "fileshare completion zsh > ~/.zfunc/_fileshare",
+      "complete in zsh, with ~/.zfunc in its fpath",
+    ],
+    [
+      "fileshare completion fish > ~/.config/fish/completions/fileshare.fish",
+      "complete in fish, from the next start on",
+    ],
+  ],
+});
+
+export type ResumeValues = ValuesOf<typeof resume>;
+export type ListValues = ValuesOf<typeof list>;
+export type ForgetValues = ValuesOf<typeof forget>;
+export type KeyValues = ValuesOf<typeof key>;
+export type ConfigValues = ValuesOf<typeof config>;
+export type DoctorValues = ValuesOf<typeof doctor>;
+export type CompletionValues = ValuesOf<typeof completion>;

@@ -1,0 +1,104 @@
+/** What `fileshare relay` makes of its options: who may use it, and where its operators reach it. */
+import { usage } from "../arguments/command-line.ts";
+import { oneOf } from "../arguments/values.ts";
+import type { RelayValues } from "./relay-commands.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { ADMIN_PORT } from "../../relay/limits/operator-limits.ts";
+
+/** What a file of tokens holds, for where there are no files. Hashes: it is not secret. */
+const TOKENS_VARIABLE = "FILESHARE_RELAY_TOKENS";
+
+/** @throws FaultError "usage", "bad-tokens" */
+export async function accessOf(values: RelayValues) {
+  const { ACCESS_MODES, isAddressRange, knownTokens, parseTokens } =
+    await import("../../relay/mod.ts");
+  const mode = oneOf("--access", values.access, ACCESS_MODES) ?? "open";
+  const lobby = oneOf("--lobby-access", values["lobby-access"], ACCESS_MODES) ?? mode;
+  const text = process.env[TOKENS_VARIABLE] ?? "";
+  if (text === "" && values["token-file"] === undefined && (mode !== "open" || lobby !== "open")) {
+    throw usage(
+      `where tokens are needed, say which there are: --token-file, or ${TOKENS_VARIABLE}`,
+    );
+  }
+  const tokens = text === "" ? [] : knownTokens(parseTokens(text, TOKENS_VARIABLE));
+  const trustedProxies = values["trusted-proxy"];
+  for (const range of trustedProxies) {
+    if (isAddressRange(range)) continue;
+    throw usage(`--trusted-proxy takes an address or a range such as 10.0.0.0/8, not "${range}"`);
+  }
+  const publicUrl = values["public-url"];
+  return {
+    mode,
+    lobby,
+    tokens,
+    trustedProxies,
+    publicOrigin: publicUrl === undefined ? undefined : originOf("--public-url", publicUrl),
+    origins: values.origin.map((given) => originOf("--origin", given)),
+  };
+}
+
+/** As browsers write it. */
+function originOf(option: string, given: string): string {
+  const url = URL.parse(given.replace(/^ws(?=s?:)/i, "http"));
+  // A host with a star in it is one to URLs, and would match nothing.
+  const isOrigin = url !== null && url.href === `${url.origin}/` && !url.host.includes("*");
+  if (isOrigin && /^https?:$/.test(url.protocol)) return url.origin;
+  throw usage(`${option} takes a URL without a path such as https://relay.example, not "${given}"`);
+}
+
+export interface AdminAddress {
+  readonly hostname: string;
+  readonly port: number;
+  /** Whether it was asked for: else another port will do where that one is taken. */
+  readonly isGiven: boolean;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+/**
+ * @param relayPort a relay at a free port has its admin listener at one too
+ * @returns undefined: nowhere
+ * @throws FaultError "usage"
+ */
+export function adminAddress(
+  given: string | undefined,
+  relayPort: number,
+): AdminAddress | undefined {
+  if (given === "off") return undefined;
+  if (given === undefined) {
+    const port = relayPort === 0 ? 0 : ADMIN_PORT;
+    return { hostname: LOOPBACK, port, isGiven: false };
+  }
+  const parts = /^(?:(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+):)?(\d{1,5})$/i.exec(given);
+  const port = Number(parts?.[2]);
+  if (parts === null || port > 65_535) {
+    throw usage(`--admin takes an address such as 127.0.0.1:${ADMIN_PORT}, or off, not "${given}"`);
+  }
+  const host = parts[1] ?? LOOPBACK;
+  return { hostname: host.startsWith("[") ? host.slice(1, -1) : host, port, isGiven: true };
+}
+
+/**
+ * Starts at that address; where nobody asked for that very port and it is taken, at a free one.
+ * @param takeOver asks whoever has it to leave, if it is a relay before this one. @returns whether it did
+ */
+export async function atAdminAddress<T>(
+  address: AdminAddress | undefined,
+  start: (admin: Omit<AdminAddress, "isGiven"> | undefined) => Promise<T>,
+  takeOver: (port: number) => Promise<boolean>,
+): Promise<T> {
+  if (address === undefined) return start(undefined);
+  const { hostname, port, isGiven } = address;
+  try {
+    return await start({ hostname, port });
+  } catch (error) {
+    const isTaken =
+      error instanceof FaultError &&
+      error.code === "port-in-use" &&
+      error.detail?.startsWith("--admin") === true;
+    if (!isTaken) throw error;
+    if (await takeOver(port)) return start({ hostname, port });
+    if (isGiven) throw error;
+    return start({ hostname, port: 0 });
+  }
+}
