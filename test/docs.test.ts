@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { calledBy, loadAll } from "../cli/commands/registry.ts";
 import { checkArgs } from "../cli/arguments/command-line.ts";
+import { constantsOf, isConstant } from "../docs/generate/constants.ts";
 import { manualPage } from "../docs/generate/man.ts";
 import { PAGES, withTables } from "../docs/generate/tables.ts";
 import { documents, read } from "./support/documents.ts";
@@ -10,11 +11,14 @@ import { lacksProgram } from "./needs.ts";
 
 const docs = join(import.meta.dir, "../docs");
 
+/** Variables of the environment and of service managers. */
+const OUTSIDE = /^(?:FILESHARE|XDG|LISTEN|HTTPS?|ALL|NO|CAP)_/;
+
 const TABLES_OF = {
-  "reference/protocol.md": 6,
+  "reference/protocol.md": 7,
   "reference/cli.md": 3,
-  "reference/events.md": 4,
-  "reference/relay.md": 2,
+  "reference/events.md": 5,
+  "reference/relay.md": 3,
 };
 
 test.each(PAGES)("the tables of docs/%s are those of the code", async (name) => {
@@ -24,6 +28,12 @@ test.each(PAGES)("the tables of docs/%s are those of the code", async (name) => 
   // Formatting pads the cells; the words are what matters.
   expect(cells(page)).toEqual(cells(withTables(page)));
   expect(page.match(/<!-- table: /g)).toHaveLength(TABLES_OF[name]);
+});
+
+test.each(PAGES)("every constant that docs/%s names has its value there", async (name) => {
+  const names = constantsOf(await read(`docs/${name}`));
+  const others = names.filter((each) => !isConstant(each) && !OUTSIDE.test(each));
+  expect(others).toEqual([]);
 });
 
 describe("the manual page", () => {

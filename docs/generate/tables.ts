@@ -18,6 +18,7 @@ import { RELAY_FAULTS } from "../../protocol/wire/relay-faults.ts";
 import { typed } from "../../cli/commands/relay-limits.ts";
 import { METRICS } from "../../relay/admin/metric-table.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
+import { constantTable } from "./constants.ts";
 import { manualPage } from "./man.ts";
 import { table } from "./markdown.ts";
 
@@ -128,10 +129,10 @@ function faultTable(faults: Readonly<Record<string, Fault>>): string {
 
 /** The page with its tables as they must be now. */
 export function withTables(page: string): string {
-  return page.replace(
-    /<!-- table: (\w+) -->\n[^]*?<!-- end -->/g,
-    (_, name: string) => `<!-- table: ${name} -->\n\n${TABLES[name] ?? ""}\n\n<!-- end -->`,
-  );
+  return page.replace(/<!-- table: (\w+) -->\n[^]*?<!-- end -->/g, (_, name: string) => {
+    const rows = name === "constants" ? constantTable(page) : (TABLES[name] ?? "");
+    return `<!-- table: ${name} -->\n\n${rows}\n\n<!-- end -->`;
+  });
 }
 
 async function rewrite(page: string): Promise<void> {
