@@ -138,7 +138,7 @@ describe("a receiver that needs a record which is another by now", () => {
     await using at = await stage();
     const [early, late] = [at.place("early"), at.place("late")];
     const job = { relay: at.relay, code: newCode() };
-    await using sender = send({ ...job, path: at.tree, receivers: 2 });
+    await using sender = new SenderProcess({ ...job, path: at.tree, receivers: 2 });
     // It stops amid the large file, with all others.
     await using slow = receive({ ...job, relay: at.proxy.url, out: late, ask: true });
     await slow.when("offer");
@@ -149,9 +149,11 @@ describe("a receiver that needs a record which is another by now", () => {
     expect((await one.outcome).exitCode).toBe(0);
     // A file that it lacks is another by now, and so is one that it has.
     const stat = statSync(join(at.tree, "c-large"));
-    writeFileSync(join(at.tree, "c-large"), content(3, 30 * MiB));
-    utimesSync(join(at.tree, "c-large"), stat.atime, stat.mtime);
-    writeFileSync(join(at.tree, "b150"), "quite another");
+    await sender.whileStopped(() => {
+      writeFileSync(join(at.tree, "c-large"), content(3, 30 * MiB));
+      utimesSync(join(at.tree, "c-large"), stat.atime, stat.mtime);
+      writeFileSync(join(at.tree, "b150"), "quite another");
+    });
     at.proxy.release();
     at.proxy.cut();
     expect(await slow.outcome).toEqual({ fault: undefined, exitCode: 0 });
@@ -168,7 +170,7 @@ describe("a receiver that needs a record which is another by now", () => {
     await using at = await stage();
     const [early, late] = [at.place("early"), at.place("late")];
     const job = { relay: at.relay, code: newCode() };
-    await using sender = send({ ...job, path: at.tree, receivers: 2 });
+    await using sender = new SenderProcess({ ...job, path: at.tree, receivers: 2 });
     await using slow = receive({ ...job, relay: at.proxy.url, out: late, ask: true });
     await slow.when("offer");
     const held = at.proxy.holdAfter(3);
@@ -176,8 +178,10 @@ describe("a receiver that needs a record which is another by now", () => {
     await held;
     await using one = receive({ ...job, out: early });
     expect((await one.outcome).exitCode).toBe(0);
-    writeFileSync(join(at.tree, "c-large"), "now it is small");
-    writeFileSync(join(at.tree, "never-offered"), "new");
+    await sender.whileStopped(() => {
+      writeFileSync(join(at.tree, "c-large"), "now it is small");
+      writeFileSync(join(at.tree, "never-offered"), "new");
+    });
     at.proxy.release();
     at.proxy.cut();
     await slow.when("offer", ({ names }) => names.includes("tree/never-offered"));
@@ -193,14 +197,16 @@ test("a receiver that had no line when its share was offered anew finds it all t
   await using at = await stage();
   const outs = ["early", "away", "late"].map((name) => at.place(name));
   const job = { relay: at.relay, code: newCode() };
-  await using sender = send({ ...job, path: at.tree, receivers: 3 });
+  await using sender = new SenderProcess({ ...job, path: at.tree, receivers: 3 });
   const held = at.proxy.holdAfter(3);
   await using away = receive({ ...job, relay: at.proxy.url, out: outs[1]! });
   await held;
   await using early = receive({ ...job, out: outs[0]! });
   expect((await early.outcome).exitCode).toBe(0);
-  writeFileSync(join(at.tree, "c-large"), content(8, 5 * MiB));
-  rmSync(join(at.tree, "b110"));
+  await sender.whileStopped(() => {
+    writeFileSync(join(at.tree, "c-large"), content(8, 5 * MiB));
+    rmSync(join(at.tree, "b110"));
+  });
   // For this one the share is offered anew, and nobody can tell the other.
   await using late = receive({ ...job, out: outs[2]! });
   expect((await late.outcome).exitCode).toBe(0);
@@ -217,10 +223,10 @@ test("a single file that is written anew amid its transfer arrives as it is then
   const file = makeFile(at.folder, "one.bin", 12 * MiB);
   const out = at.place("out");
   const job = { relay: at.relay, code: newCode() };
-  await using sender = send({ ...job, path: file.path, limit: 12 * MiB });
+  await using sender = new SenderProcess({ ...job, path: file.path, limit: 12 * MiB });
   await using receiver = receive({ ...job, out });
   await sender.when("progress", ({ bytes }) => bytes >= 3 * MiB);
-  writeFileSync(file.path, content(9, 4 * MiB));
+  await sender.whileStopped(() => writeFileSync(file.path, content(9, 4 * MiB)));
   expect((await receiver.outcome).exitCode).toBe(0);
   expect((await sender.outcome).exitCode).toBe(0);
   expect(bytesOf(join(out, "one.bin"))).toEqual(content(9, 4 * MiB));

@@ -1,4 +1,5 @@
 /** Clients of the product whose events can be waited for: in a thread of the test, or a process. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -163,6 +164,17 @@ export class ClientProcess extends Running {
     this.#process = child;
   }
 
+  /** Makes a change of several steps, of which the process sees none before the last. */
+  async whileStopped(change: () => void): Promise<void> {
+    this.#process.kill("SIGSTOP");
+    while (!isStopped(this.#process.pid)) await Bun.sleep(1);
+    try {
+      change();
+    } finally {
+      this.#process.kill("SIGCONT");
+    }
+  }
+
   /** kill -9, and waits until it is gone. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
@@ -190,6 +202,15 @@ function clientOf(child: Bun.Subprocess<"ignore", "pipe", "inherit">): Client {
     outcome: child.exited.then((exitCode) => ({ fault: undefined, exitCode })),
     [Symbol.asyncIterator]: () => lines<ClientEvent>(child.stdout),
   };
+}
+
+/** Whether all threads of a process stopped; where there is no /proc, the signal has to do. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return true;
+  return readdirSync(tasks).every((task) =>
+    /^State:\s+T/m.test(readFileSync(join(tasks, task, "status"), "utf8")),
+  );
 }
 
 function isNamed<Name extends EventName>(event: ClientEvent, name: Name): event is EventOf<Name> {
