@@ -8,7 +8,7 @@ type Known =
   | { readonly is: "opened"; readonly sealed: Uint8Array; readonly name: string }
   | { readonly is: "refused"; readonly sealed: Uint8Array };
 
-export type Looked = { readonly is: "unknown" } | Known;
+export type FoundName = { readonly is: "unknown" } | Known;
 
 /**
  * Which receivers showed by their names that they have the code. Relays repeat a name with every
@@ -20,7 +20,7 @@ export class NameBook {
   readonly #refused = new Map<string, Extract<Known, { is: "refused" }>>();
 
   /** @param key the receiver's id in hex */
-  look(key: string, { name: sealed }: ReceiverEntry): Looked {
+  find(key: string, { name: sealed }: ReceiverEntry): FoundName {
     if (!mayBeName(sealed)) return { is: "refused", sealed };
     for (const known of [this.#opened.get(key), this.#refused.get(key)]) {
       if (known !== undefined && equalBytes(known.sealed, sealed)) return known;

@@ -1,8 +1,8 @@
 import { toHex } from "../wire/bytes.ts";
 import type { DismissReason, Message } from "../wire/control.ts";
-import { VERDICTS_PER_SHARE } from "../wire/limits.ts";
+import { ADMISSIONS_PER_SHARE } from "../wire/limits.ts";
 
-interface Verdict {
+interface Decision {
   readonly receiver: Uint8Array;
   /** Undefined: admitted. */
   readonly dismissed: DismissReason | undefined;
@@ -10,14 +10,14 @@ interface Verdict {
 
 /** Whom a sender lets receive, whom not, and about whom it was asked. Relays forget; this does not. */
 export class Admission {
-  readonly #verdicts = new Map<string, Verdict>();
+  readonly #decisions = new Map<string, Decision>();
   #anyAdmitted = false;
   /** By which name a person was asked about each. */
   readonly #asked = new Map<string, string>();
 
   /** Whether a person has to be asked about this receiver, who is there; true once for each name. */
   asks(key: string, name: string): boolean {
-    if (this.#verdicts.has(key) || this.#asked.get(key) === name) return false;
+    if (this.#decisions.has(key) || this.#asked.get(key) === name) return false;
     this.#asked.set(key, name);
     return true;
   }
@@ -33,21 +33,21 @@ export class Admission {
   }
 
   isDismissed(key: string): boolean {
-    return this.#verdicts.get(key)?.dismissed !== undefined;
+    return this.#decisions.get(key)?.dismissed !== undefined;
   }
 
   /** @param dismissed undefined: admitted. @returns whether that is news; a dismissed receiver stays so */
-  judge(receiver: Uint8Array, dismissed: DismissReason | undefined): boolean {
+  decide(receiver: Uint8Array, dismissed: DismissReason | undefined): boolean {
     const key = toHex(receiver);
     this.#asked.delete(key);
-    const before = this.#verdicts.get(key);
+    const before = this.#decisions.get(key);
     if (before !== undefined && (before.dismissed ?? dismissed) === before.dismissed) return false;
     this.#anyAdmitted ||= dismissed === undefined;
-    this.#verdicts.delete(key);
-    this.#verdicts.set(key, { receiver, dismissed });
-    if (this.#verdicts.size > VERDICTS_PER_SHARE) {
-      for (const oldest of this.#verdicts.keys()) {
-        this.#verdicts.delete(oldest);
+    this.#decisions.delete(key);
+    this.#decisions.set(key, { receiver, dismissed });
+    if (this.#decisions.size > ADMISSIONS_PER_SHARE) {
+      for (const oldest of this.#decisions.keys()) {
+        this.#decisions.delete(oldest);
         break;
       }
     }
@@ -56,11 +56,11 @@ export class Admission {
 
   /** All that was said, for a relay that may know nothing of it. */
   messages(share: Uint8Array): Message[] {
-    return [...this.#verdicts.values()].map((verdict) => verdictMessage(share, verdict));
+    return [...this.#decisions.values()].map((decision) => decisionMessage(share, decision));
   }
 }
 
-export function verdictMessage(share: Uint8Array, { receiver, dismissed }: Verdict): Message {
+export function decisionMessage(share: Uint8Array, { receiver, dismissed }: Decision): Message {
   return dismissed === undefined
     ? { t: "admit", share, receiver }
     : { t: "dismiss", share, receiver, reason: dismissed };

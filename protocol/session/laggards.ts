@@ -14,7 +14,7 @@ export class Laggards {
   }
 
   /** @param receivers all, by their id in hex. @returns the keys of those that are too slow */
-  look(receivers: ReadonlyMap<string, ReceiverView>, now: number): string[] {
+  poll(receivers: ReadonlyMap<string, ReceiverView>, now: number): string[] {
     let furthest = 0;
     for (const { next } of receivers.values()) furthest = Math.max(furthest, next);
     const slow: string[] = [];

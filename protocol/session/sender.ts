@@ -1,5 +1,5 @@
 import { toHex } from "../wire/bytes.ts";
-import { Admission, verdictMessage } from "./admission.ts";
+import { Admission, decisionMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "../wire/control.ts";
 import {
   detailIn,
@@ -136,7 +136,7 @@ export class SenderSession {
           ? this.#verified(event.receipt, now)
           : this.#refusedReceipt(event.receipt.receiver, now);
       case "judged":
-        return this.#judge(event.receiver, event.admit ? undefined : "not-admitted");
+        return this.#decide(event.receiver, event.admit ? undefined : "not-admitted");
       case "interrupted":
         return this.#finish("interrupted");
       case "failed":
@@ -171,26 +171,26 @@ export class SenderSession {
   #lookAtGate(now: number): SenderEffect[] {
     if (this.#gate === undefined) return [];
     const { agreed } = this.#roster;
-    if (!this.#gate.look(agreed, now)) return [];
+    if (!this.#gate.poll(agreed, now)) return [];
     return [{ type: "gate", agreed, open: this.#gate.isOpen }];
   }
 
   #dropSlow(now: number): SenderEffect[] {
     if (this.#laggards === undefined || this.#state.at !== "serving") return [];
-    return this.#laggards.look(this.#roster.all, now).flatMap((key) => {
+    return this.#laggards.poll(this.#roster.all, now).flatMap((key) => {
       const receiver = this.#roster.all.get(key);
-      return receiver === undefined ? [] : this.#judge(receiver.id, "too-slow");
+      return receiver === undefined ? [] : this.#decide(receiver.id, "too-slow");
     });
   }
 
   /** @param dismissed undefined: it is admitted */
-  #judge(id: Uint8Array, dismissed: DismissReason | undefined): SenderEffect[] {
-    if (!this.#admission.judge(id, dismissed)) return [];
+  #decide(id: Uint8Array, dismissed: DismissReason | undefined): SenderEffect[] {
+    if (!this.#admission.decide(id, dismissed)) return [];
     const { share } = this.#options.offer;
     const effects: SenderEffect[] = [];
     // On a line that is down it is said when that is up again.
     if (this.#state.at === "serving") {
-      effects.push({ type: "send", message: verdictMessage(share, { receiver: id, dismissed }) });
+      effects.push({ type: "send", message: decisionMessage(share, { receiver: id, dismissed }) });
     }
     if (dismissed === undefined) return effects;
     // A receiver that was let in and dropped is missing in the end; one that never was is not.
@@ -221,7 +221,7 @@ export class SenderSession {
         this.#state = { at: "serving", wanted: new RecordRanges() };
         return this.#admission
           .messages(offer.share)
-          .map((verdict) => ({ type: "send", message: verdict }));
+          .map((decision) => ({ type: "send", message: decision }));
       case "want":
         if (this.#state.at !== "serving") return [];
         if (message.first + message.count > offer.records) {
@@ -263,7 +263,7 @@ export class SenderSession {
     const key = toHex(entry.id);
     // Nothing that a relay says of it counts any more.
     if (this.#roster.isVerified(key)) return [];
-    const known = this.#names.look(key, entry);
+    const known = this.#names.find(key, entry);
     switch (known.is) {
       case "unknown":
         return [{ type: "open-name", entry }];

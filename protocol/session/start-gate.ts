@@ -35,7 +35,7 @@ export class StartGate {
   }
 
   /** @param agreed how many have agreed and are there. @returns whether that is news */
-  look(agreed: number, now: number): boolean {
+  poll(agreed: number, now: number): boolean {
     if (this.#open) return false;
     const news = agreed !== this.#agreed;
     this.#agreed = agreed;

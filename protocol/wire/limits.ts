@@ -217,8 +217,8 @@ export const RECEIVERS_PER_SHARE = limit(
   "items",
   "receivers of one share, over all workers; on each, receivers that left and are not reported yet count too",
 );
-export const VERDICTS_PER_SHARE = limit(
-  "VERDICTS_PER_SHARE",
+export const ADMISSIONS_PER_SHARE = limit(
+  "ADMISSIONS_PER_SHARE",
   RECEIVERS_PER_SHARE,
   "items",
   "admissions and dismissals of one share that a relay remembers; it forgets the oldest first",

@@ -4,19 +4,19 @@ import type { Access } from "./access.ts";
 import { TokenBook, type KnownToken } from "./tokens.ts";
 
 /** What somebody wants to do here. */
-export interface Wish {
+export interface Action {
   readonly role: "send" | "receive";
   /** Whether it is in the lobby. */
   readonly lobby: boolean;
 }
 
-/** A wish that was granted, and what for. */
-export interface Grant extends Wish {
+/** A action that was granted, and what for. */
+export interface Grant extends Action {
   /** Undefined: no token was needed. */
   readonly token: KnownToken | undefined;
 }
 
-export interface GateOptions {
+export interface AuthorizerOptions {
   readonly access: Access;
   /** Whether there is a lobby. */
   readonly lobby: boolean;
@@ -25,13 +25,13 @@ export interface GateOptions {
 }
 
 /** Decides which clients may send and receive. It knows of no share, so what it says tells of none. */
-export class Gate {
+export class Authorizer {
   readonly #time: () => number;
   readonly #hasLobby: boolean;
   #access: Access;
   #tokens: TokenBook;
 
-  constructor({ access, lobby, time }: GateOptions) {
+  constructor({ access, lobby, time }: AuthorizerOptions) {
     this.#access = access;
     this.#tokens = new TokenBook(access.tokens);
     this.#hasLobby = lobby;
@@ -44,10 +44,10 @@ export class Gate {
   }
 
   /** @throws FaultError `not-allowed`, the same for a token that is unknown, revoked or over */
-  grant(wish: Wish, token: string | undefined): Grant {
-    const { role, lobby } = wish;
+  grant(action: Action, token: string | undefined): Grant {
+    const { role, lobby } = action;
     if (lobby && !this.#hasLobby) throw notAllowed("it has no lobby");
-    if (!this.#needsToken(wish)) return { role, lobby, token: undefined };
+    if (!this.#needsToken(action)) return { role, lobby, token: undefined };
     if (token === undefined) throw notAllowed("it wants a token");
     const known = this.#tokens.find(token, this.#time());
     if (known === undefined) throw notAllowed("it does not know this token");
@@ -61,7 +61,7 @@ export class Gate {
     return grant.token !== undefined && this.#tokens.holds(grant.token, grant.role, this.#time());
   }
 
-  #needsToken({ role, lobby }: Wish): boolean {
+  #needsToken({ role, lobby }: Action): boolean {
     const mode = lobby ? this.#access.lobby : this.#access.mode;
     return mode === "closed" || (mode === "senders" && role === "send");
   }

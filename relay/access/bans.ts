@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { FaultError } from "../../protocol/mod.ts";
 
 import { AddressRanges, isAddressRange, limitKey, normalAddress } from "./address.ts";
-import { looksOf, readTextFile } from "../system/file-text.ts";
+import { fingerprintOf, readTextFile } from "../system/file-text.ts";
 import { isOutOfDescriptors } from "../system/guard.ts";
 import { HeldFolder, UNLISTED } from "../system/held-folder.ts";
 
@@ -117,7 +117,7 @@ function overlap(one: string, other: string): boolean {
 function readBans(file: string): Map<string, Ban> {
   const bans = new Map<string, Ban>();
   // The first ban makes it.
-  if (looksOf(file) === "ENOENT") return bans;
+  if (fingerprintOf(file) === "ENOENT") return bans;
   const { text } = readTextFile(file, FILE_BYTES, "bad-ban-file");
   for (const [at, line] of text.split("\n").entries()) {
     const [range = "", until, surplus] = line.replace(/#.*/, "").trim().split(/\s+/);

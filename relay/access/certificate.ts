@@ -33,7 +33,7 @@ export interface Certificate {
 }
 
 /** What a look at the files found: nothing new, another certificate, or what is wrong with them. */
-export type Look =
+export type CertificatePoll =
   | { readonly found: "same" }
   | { readonly found: "renewed"; readonly certificate: Certificate }
   | { readonly found: "trouble"; readonly trouble: string };
@@ -96,13 +96,13 @@ export class KeptCertificate {
    * has.
    * @param insists somebody asked: what is wrong is told at once, and again
    */
-  look(now: number, insists: boolean): Look {
-    const look = this.#kept.look(insists, () => readCertificate(this.#files, now));
-    switch (look.found) {
+  poll(now: number, insists: boolean): CertificatePoll {
+    const poll = this.#kept.poll(insists, () => readCertificate(this.#files, now));
+    switch (poll.found) {
       case "same":
         return this.#age(now);
       case "trouble":
-        return { found: "trouble", trouble: `${look.why}; the certificate from before stays` };
+        return { found: "trouble", trouble: `${poll.why}; the certificate from before stays` };
       case "changed":
         this.#warned = "no";
         return { found: "renewed", certificate: this.certificate };
@@ -110,7 +110,7 @@ export class KeptCertificate {
   }
 
   /** Whether it should have been renewed by now; told once. */
-  #age(now: number): Look {
+  #age(now: number): CertificatePoll {
     const { endsAt } = this.certificate;
     const is = now >= endsAt ? "ended" : now >= endsAt - CERTIFICATE_WARN_MS ? "ending" : "no";
     if (is === this.#warned || is === "no") return { found: "same" };

@@ -11,7 +11,7 @@ import type { ClientAddress } from "./client-address.ts";
  * whatever they like; but nor do browsers, for what a page reads from where it came from itself. So
  * where clear files can be read, the name counts for all.
  */
-export class Pages {
+export class WebOrigins {
   readonly #publicOrigin: string | undefined;
   readonly #origins: ReadonlySet<string>;
   readonly #publicName: string | undefined;

@@ -81,7 +81,7 @@ export function readTokenFile(path: string, at = path): TokenFile {
 }
 
 /** What a look at the file found: nothing new, other tokens, or what is wrong with it. */
-export type TokenLook =
+export type TokenPoll =
   | { readonly found: "same" }
   | { readonly found: "changed" }
   | { readonly found: "trouble"; readonly trouble: string };
@@ -109,10 +109,10 @@ export class KeptTokens {
    * Looks whether there are others. Of a file that is wrong it tells once, and the tokens stay.
    * @param insists somebody asked: what is wrong is told at once, and again
    */
-  look(insists: boolean): TokenLook {
-    const look = this.#kept.look(insists, () => readTokenFile(this.#path));
-    if (look.found !== "trouble") return look;
-    return { found: "trouble", trouble: `${look.why}; the tokens from before stay` };
+  poll(insists: boolean): TokenPoll {
+    const poll = this.#kept.poll(insists, () => readTokenFile(this.#path));
+    if (poll.found !== "trouble") return poll;
+    return { found: "trouble", trouble: `${poll.why}; the tokens from before stay` };
   }
 }
 

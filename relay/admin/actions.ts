@@ -3,7 +3,7 @@ import * as v from "valibot";
 
 import { FaultError } from "../../protocol/mod.ts";
 
-import type { Managed } from "./manager.ts";
+import type { ManagedRelay } from "./manager.ts";
 
 /** A ban for longer is one for ever. s */
 const BAN_SECONDS = 10 * 365 * 24 * 60 * 60;
@@ -18,7 +18,7 @@ export interface Setting {
 }
 
 export type Action = (
-  relay: Managed,
+  relay: ManagedRelay,
   body: unknown,
   setting: Setting,
 ) => Readonly<{ status: number } & Record<string, unknown>>;

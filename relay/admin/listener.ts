@@ -5,7 +5,7 @@ import {
   CERTIFICATE_EVERY_MS,
   KeptCertificate,
   type CertificateFiles,
-  type Look,
+  type CertificatePoll,
   type TlsPair,
 } from "../access/certificate.ts";
 
@@ -16,7 +16,7 @@ import { refusal } from "../net/http-refusal.ts";
 import { TokenBook } from "../access/tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./log-space.ts";
-import type { Managed } from "./manager.ts";
+import type { ManagedRelay } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
 import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";
 import { metricSource, overview } from "./overview.ts";
@@ -53,7 +53,7 @@ export interface Admin extends AsyncDisposable {
 
 export interface AdminSetting extends AdminOptions {
   /** Undefined: it is still starting. */
-  readonly relay: () => Managed | undefined;
+  readonly relay: () => ManagedRelay | undefined;
   readonly logFolder: string;
   /** With them it speaks TLS. */
   readonly tls: CertificateFiles | undefined;
@@ -97,7 +97,7 @@ export class AdminListener implements Admin {
     }
     this.#guard = guard.move();
     this.#renewing =
-      kept && setInterval(() => this.#renew(kept.look(Date.now(), false)), CERTIFICATE_EVERY_MS);
+      kept && setInterval(() => this.#renew(kept.poll(Date.now(), false)), CERTIFICATE_EVERY_MS);
   }
 
   #open(port: number, tls: TlsPair | undefined): Bun.Server<undefined> {
@@ -124,8 +124,8 @@ export class AdminListener implements Admin {
   }
 
   /** Faults of the files are told where the relay's own listener looks at them. */
-  #renew(look: Look): void {
-    if (look.found === "renewed") this.#listener.renew(look.certificate.pair);
+  #renew(poll: CertificatePoll): void {
+    if (poll.found === "renewed") this.#listener.renew(poll.certificate.pair);
     else this.#listener.settle();
   }
 
@@ -224,7 +224,7 @@ export class AdminListener implements Admin {
     return this.#act(request, relay, act);
   }
 
-  async #act(request: Request, relay: Managed, act: Action): Promise<Response> {
+  async #act(request: Request, relay: ManagedRelay, act: Action): Promise<Response> {
     try {
       const { status, ...said } = act(relay, await bodyOf(request), {
         drainMs: this.#setting.drainMs,
@@ -253,7 +253,7 @@ export class AdminListener implements Admin {
     return new TokenBook(tokens).find(token, Date.now())?.roles.includes("admin") === true;
   }
 
-  async #status(relay: Managed): Promise<Response> {
+  async #status(relay: ManagedRelay): Promise<Response> {
     const measured = await relay.measuring.take();
     return Response.json(overview(relay, measured, this.#startedAt), { headers: NO_STORE });
   }

@@ -27,7 +27,7 @@ export interface Health {
 }
 
 /** The relay as its operators see it: what they can know and do. */
-export interface Managed {
+export interface ManagedRelay {
   readonly health: Health;
   readonly measuring: Measuring;
   readonly shares: Iterable<ListedShare>;

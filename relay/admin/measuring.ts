@@ -57,7 +57,7 @@ export class Measuring {
     return underWay.promise;
   }
 
-  heard(measures: WorkerMeasures): void {
+  received(measures: WorkerMeasures): void {
     this.#last.set(measures.worker, measures);
     this.#waiting.delete(measures.worker);
     this.#finishIfAll();

@@ -5,7 +5,7 @@ import { type ShareMeasures } from "../worker/measures.ts";
 import { addLanes, addTotals, noLanes, noTotals } from "../share/totals.ts";
 import { heldBlocks } from "../log/block-pool.ts";
 import type { Ban } from "../access/bans.ts";
-import type { Managed } from "./manager.ts";
+import type { ManagedRelay } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";
 import { processMemory } from "./process-memory.ts";
@@ -83,7 +83,7 @@ export interface Overview {
   };
 }
 
-export function metricSource(relay: Managed, measured: Measured): MetricSource {
+export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {
   const { health, pool, sharesOpened, workersLost } = relay;
   const shares = { senderHere: 0, senderAway: 0 };
   for (const { record } of relay.shares) {
@@ -106,7 +106,7 @@ export function metricSource(relay: Managed, measured: Measured): MetricSource {
 }
 
 /** @param startedAt on the clock of `measured` */
-export function overview(relay: Managed, measured: Measured, startedAt: number): Overview {
+export function overview(relay: ManagedRelay, measured: Measured, startedAt: number): Overview {
   const { health, workersLost, sharesOpened, pool } = relay;
   const { totals, workers, opened, faults, at } = measured;
   const lanes = noLanes();
@@ -170,7 +170,7 @@ function mostBytes(list: ShareOverview[]): ShareOverview[] {
     .toSorted((one, other) => one.number - other.number);
 }
 
-function shareOverviews(relay: Managed, { workers, at }: Measured): ShareOverview[] {
+function shareOverviews(relay: ManagedRelay, { workers, at }: Measured): ShareOverview[] {
   const parts = Map.groupBy(
     workers.flatMap(({ shares }) => shares),
     ({ key }) => key,

@@ -11,15 +11,15 @@ import type { Limits, RelayLimitName } from "./operator-limits.ts";
  */
 const ADDRESSES_COUNTED = 2 ** 15;
 
-export interface CrowdBuffers {
+export interface AddressTableBuffers {
   readonly workers: number;
   readonly slots: number;
   /** So that nobody outside can choose an address that is counted with another. */
   readonly seed: bigint;
   /** Per slot: the hash of the address that it counts; 0: none yet. */
   readonly keys: SharedArrayBuffer;
-  /** Per slot: when its attempts so far would be over at the pace that is allowed. µs */
-  readonly paces: SharedArrayBuffer;
+  /** Per slot: when its attempts so far would be over at the allowed rate. µs */
+  readonly due: SharedArrayBuffer;
   /** Per worker: a row of a count for each slot, and at the end the count of all. */
   readonly counts: SharedArrayBuffer;
 }
@@ -32,33 +32,36 @@ const UNPLACED: Place = -1;
 const PROBES = 32;
 const MINUTE_US = 60_000_000;
 
-export function createCrowd(workers: number, slots: number = ADDRESSES_COUNTED): CrowdBuffers {
+export function createAddressTable(
+  workers: number,
+  slots: number = ADDRESSES_COUNTED,
+): AddressTableBuffers {
   return {
     workers,
     slots,
     seed: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
     keys: new SharedArrayBuffer(slots * BigInt64Array.BYTES_PER_ELEMENT),
-    paces: new SharedArrayBuffer(slots * BigInt64Array.BYTES_PER_ELEMENT),
+    due: new SharedArrayBuffer(slots * BigInt64Array.BYTES_PER_ELEMENT),
     counts: new SharedArrayBuffer(workers * (slots + 1) * Int32Array.BYTES_PER_ELEMENT),
   };
 }
 
 /** One worker's hand on it. */
-export class Crowd {
+export class AddressTable {
   readonly #workers: number;
   readonly #slots: number;
   readonly #seed: bigint;
   readonly #keys: BigInt64Array;
-  readonly #paces: BigInt64Array;
+  readonly #due: BigInt64Array;
   readonly #counts: Int32Array;
   readonly #row: number;
 
-  constructor(buffers: CrowdBuffers, worker: number) {
+  constructor(buffers: AddressTableBuffers, worker: number) {
     this.#workers = buffers.workers;
     this.#slots = buffers.slots;
     this.#seed = buffers.seed;
     this.#keys = new BigInt64Array(buffers.keys);
-    this.#paces = new BigInt64Array(buffers.paces);
+    this.#due = new BigInt64Array(buffers.due);
     this.#counts = new Int32Array(buffers.counts);
     this.#row = worker * (buffers.slots + 1);
   }
@@ -81,10 +84,10 @@ export class Crowd {
     const slot = this.#slotOf(address, at);
     const each = BigInt(Math.ceil(MINUTE_US / perMinute));
     for (;;) {
-      const before = Atomics.load(this.#paces, slot);
+      const before = Atomics.load(this.#due, slot);
       const next = (before > at ? before : at) + each;
       if (next - at > BigInt(MINUTE_US)) return false;
-      if (Atomics.compareExchange(this.#paces, slot, before, next) === before) return true;
+      if (Atomics.compareExchange(this.#due, slot, before, next) === before) return true;
     }
   }
 
@@ -157,12 +160,12 @@ export class Crowd {
   }
 
   #isEmpty(slot: number, at: bigint): boolean {
-    return this.#sum(slot) === 0 && Atomics.load(this.#paces, slot) <= at;
+    return this.#sum(slot) === 0 && Atomics.load(this.#due, slot) <= at;
   }
 }
 
 /** Takes back what a worker that died counted. */
-export function forgetCrowd({ slots, counts }: CrowdBuffers, worker: number): void {
+export function forgetWorker({ slots, counts }: AddressTableBuffers, worker: number): void {
   const row = new Int32Array(
     counts,
     worker * (slots + 1) * Int32Array.BYTES_PER_ELEMENT,

@@ -1,7 +1,7 @@
 import type { FaultError } from "../../protocol/mod.ts";
 import { DEFAULT_LIMITS, overLimit, type Limits, type RelayLimitName } from "./operator-limits.ts";
 
-import type { Refusals } from "./refusal-counters.ts";
+import type { RefusalCounters } from "./refusal-counters.ts";
 
 /** The relay's timer. */
 export const TICK_MS = 250;
@@ -9,21 +9,21 @@ export const TICK_MS = 250;
 export const FAREWELL_MS = 1000;
 
 /** The limits as they are now for one thread, and the count of who goes over them. */
-export class Bounds {
-  /** From now on those hold; clients that are in stay in. */
-  limits: Limits;
-  readonly #refusals: Refusals | undefined;
+export class LiveLimits {
+  /** Replaced when the operator sets others; connected clients stay. */
+  now: Limits;
+  readonly #refusals: RefusalCounters | undefined;
 
   /** @param refusals without them nobody counts */
-  constructor(limits: Limits = DEFAULT_LIMITS, refusals?: Refusals) {
-    this.limits = limits;
+  constructor(limits: Limits = DEFAULT_LIMITS, refusals?: RefusalCounters) {
+    this.now = limits;
     this.#refusals = refusals;
   }
 
   /** Somebody went over this limit, and hears so. */
   over(name: RelayLimitName): FaultError {
     this.count(name);
-    return overLimit(name, this.limits);
+    return overLimit(name, this.now);
   }
 
   /** Somebody went over this limit, which has no fault or is told by others. */

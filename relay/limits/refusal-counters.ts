@@ -4,13 +4,13 @@ import { RELAY_LIMIT_NAMES, type RelayLimitName } from "./operator-limits.ts";
 const MAIN_ROW = 0;
 
 /** How often each limit was gone over, in memory that all threads share. */
-export function createRefusals(workers: number): SharedArrayBuffer {
+export function createRefusalCounters(workers: number): SharedArrayBuffer {
   const counts = (workers + 1) * RELAY_LIMIT_NAMES.length;
   return new SharedArrayBuffer(counts * BigInt64Array.BYTES_PER_ELEMENT);
 }
 
 /** One thread's hand on it. A worker that comes after one that crashed counts on in its row. */
-export class Refusals {
+export class RefusalCounters {
   readonly #counts: BigInt64Array;
   readonly #row: number;
 
@@ -28,7 +28,7 @@ export class Refusals {
 }
 
 /** By limit, over all threads since the relay was started. */
-export function refusalsIn(buffer: SharedArrayBuffer): Record<RelayLimitName, number> {
+export function refusalCounts(buffer: SharedArrayBuffer): Record<RelayLimitName, number> {
   const counts = new BigInt64Array(buffer);
   const columns = RELAY_LIMIT_NAMES.length;
   const sums = RELAY_LIMIT_NAMES.map((name, column) => {

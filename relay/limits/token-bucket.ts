@@ -10,8 +10,8 @@ const ANSWERS_TO_OFFER = 4;
  * What one client may say: so much per second, and an answer to each thing that it was given. A fast
  * receiver acknowledges thousands of records in a second, and a sender answers as many receipts.
  */
-export class Allowance {
-  /** Messages in advance of the pace that is allowed. */
+export class TokenBucket {
+  /** Messages ahead of the allowed rate. */
   #ahead = 0;
   #at: number;
   /** Answers that it may give. */

@@ -1,6 +1,6 @@
 /** One HTTP request of the lobby that lasts as long as a transfer, and what it is given to work with. */
 import type { ClientAddress } from "../access/client-address.ts";
-import type { Bounds } from "../limits/limits.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { ClientRouter, ClientHub } from "../net/client-router.ts";
 import type { Outgoing } from "./download-stall.ts";
@@ -25,7 +25,7 @@ export interface ExchangeOptions {
   readonly recordCaches: RecordCaches;
   readonly clock: () => number;
   readonly client: ClientAddress;
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
   readonly memory: MemoryBudget;
   /** It is over. */
   readonly left: (exchange: Exchange) => void;

@@ -83,11 +83,11 @@ export class Upload {
   }
 
   tick(): void {
-    const { bounds, clock } = this.#options;
-    if (this.#pace?.isLate(bounds.limits["message-timeout"], clock()) === true) {
+    const { limits, clock } = this.#options;
+    if (this.#pace?.isLate(limits.now["message-timeout"], clock()) === true) {
       this.#pace = undefined;
       this.#isLate = true;
-      this.#say(`failed: ${bounds.over("message-timeout").message}`);
+      this.#say(`failed: ${limits.over("message-timeout").message}`);
       this.#sender.abort();
       return;
     }

@@ -3,9 +3,9 @@ import { FaultError, RECEIVERS_PER_SHARE, toHex, type FaultCode } from "../../pr
 
 import type { Access } from "../access/access.ts";
 import type { Arrivals } from "../net/arrivals.ts";
-import type { Grant, Wish } from "../access/authorizer.ts";
+import type { Grant, Action } from "../access/authorizer.ts";
 import type { Outlet } from "../share/outlet.ts";
-import type { Bounds } from "../limits/limits.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import type { Place } from "../limits/address-table.ts";
 import type { Egress } from "../net/egress.ts";
 import type { LineKernel } from "../net/line-limits.ts";
@@ -46,7 +46,7 @@ export interface RequestContext {
   readonly client: ClientAddress;
   readonly access: Access;
   /** Whether this may be done; a response: no */
-  readonly grant: (wish: Wish) => Grant | Response;
+  readonly grant: (wish: Action) => Grant | Response;
   readonly peer: Bun.SocketAddress | null;
   /** Gives the connection up when nothing passes for so long; 0: never. */
   readonly idle: (seconds: number) => void;
@@ -77,7 +77,7 @@ export interface LobbyOptions {
   /** To answer without Bun; undefined with TLS, or where the kernel can't. */
   readonly wire?: RawKernel | undefined;
   readonly arrivals?: Arrivals | undefined;
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
   readonly memory: MemoryBudget;
   /** Whether the lobby is open to those who speak no fileshare. */
   readonly isLobbyOpen: boolean;
@@ -103,7 +103,7 @@ export class Lobby {
   constructor(options: LobbyOptions) {
     this.#options = options;
     const { sockets, pool, hub, clock, failed, kernel, arrivals } = options;
-    const { bounds, egress, memory } = options;
+    const { limits, egress, memory } = options;
     this.#kept = new KeptFrames(pool, memory);
     const clientRouter = new ClientRouter(sockets, pool, this.#kept, failed, egress);
     this.outlet = clientRouter;
@@ -115,7 +115,7 @@ export class Lobby {
       clock,
       kernel,
       arrivals,
-      bounds,
+      limits,
       memory,
     });
     this.#common = {
@@ -123,7 +123,7 @@ export class Lobby {
       hub,
       recordCaches,
       clock,
-      bounds,
+      limits,
       memory,
       left: (exchange) => this.#left(exchange),
       cut: (exchange) => this.#cut(exchange),
@@ -180,13 +180,13 @@ export class Lobby {
   tick(): void {
     this.#kept.tick();
     this.text.tick();
-    const { bounds, clock } = this.#options;
+    const { limits, clock } = this.#options;
     for (const [exchange, { stall }] of this.#exchanges) {
       exchange.tick();
       const { outgoing } = exchange;
       if (outgoing === undefined) continue;
-      if (!stall.isLate(outgoing, bounds.limits["unread-timeout"], clock())) continue;
-      bounds.count("unread-timeout");
+      if (!stall.isLate(outgoing, limits.now["unread-timeout"], clock())) continue;
+      limits.count("unread-timeout");
       this.#cut(exchange);
     }
   }

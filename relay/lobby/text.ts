@@ -120,7 +120,7 @@ export class OriginalClients {
   }
 
   #refuse(socket: OriginalSocket, name: RelayLimitName): void {
-    const { code, detail } = this.#options.bounds.over(name);
+    const { code, detail } = this.#options.limits.over(name);
     socket.close(TRY_AGAIN, closeReason(code, detail));
   }
 
@@ -139,19 +139,19 @@ export class OriginalClients {
 
   /** Pings everybody now and then, and gives up who stays silent though it is read. */
   tick(): void {
-    const { clock, bounds } = this.#options;
+    const { clock, limits } = this.#options;
     const now = clock();
     for (const socket of this.#open) {
       const { session, line } = socket.data;
       session?.tick();
       if (socket.isPaused) line.paused(now);
-      const overdue = line.overdue(now) ?? session?.overdue(bounds.limits, now);
+      const overdue = line.overdue(now) ?? session?.overdue(limits.now, now);
       if (overdue === "message-timeout" || overdue === "hello-timeout") {
         this.#refuse(socket, overdue);
       } else if (overdue === "done") {
         socket.close(NORMAL, "done");
       } else if (overdue !== undefined) {
-        bounds.count(overdue);
+        limits.count(overdue);
         socket.terminate();
       } else if (line.isPingDue(now)) {
         line.pinged(now);

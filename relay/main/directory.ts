@@ -10,7 +10,7 @@ import {
 } from "../../protocol/mod.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
-import { Bounds } from "../limits/limits.ts";
+import { LiveLimits } from "../limits/limits.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "../share/messages.ts";
 import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
 import type { ListedShare } from "../admin/manager.ts";
@@ -51,16 +51,16 @@ export class Directory {
   readonly #output: DirectoryOutput;
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new ShareCounts();
-  readonly #bounds: Bounds;
+  readonly #limits: LiveLimits;
   /** Shares that were ended by hand, and until when they may not come again. */
   readonly #removed = new Map<string, number>();
   #now = 0;
   #draining = false;
   #numbers = 0;
 
-  constructor(output: DirectoryOutput, bounds = new Bounds()) {
+  constructor(output: DirectoryOutput, limits = new LiveLimits()) {
     this.#output = output;
-    this.#bounds = bounds;
+    this.#limits = limits;
   }
 
   get shares(): number {
@@ -155,15 +155,15 @@ export class Directory {
   /** Ends shares whose sender has been away too long, and those that have been there too long. */
   tick(now: number): void {
     this.#now = now;
-    const { limits } = this.#bounds;
+    const limits = this.#limits.now;
     for (const [key, { orphanedAt, openedAt, joined }] of this.#entries) {
       const age = now - openedAt;
       if (orphanedAt !== undefined && now - orphanedAt >= SENDER_GRACE_MS) {
         this.#close(key, "sender-gone");
       } else if (age >= limits["share-life"]) {
-        this.end(key, this.#bounds.over("share-life"));
+        this.end(key, this.#limits.over("share-life"));
       } else if (!joined && age >= limits["join-timeout"]) {
-        this.end(key, this.#bounds.over("join-timeout"));
+        this.end(key, this.#limits.over("join-timeout"));
       }
     }
   }
@@ -192,7 +192,7 @@ export class Directory {
     else this.#report("debug", "sender-back", known, {});
     const epoch = (known?.record.epoch ?? 0) + 1;
     const record: ShareRecord = { key, channel, offer, capability, owner: worker, epoch };
-    const heirOf = known?.home === worker ? undefined : known?.home;
+    const previousHome = known?.home === worker ? undefined : known?.home;
     const { number, openedAt, joined, accepted } = known ?? {
       number: ++this.#numbers,
       openedAt: now,
@@ -212,7 +212,7 @@ export class Directory {
     this.#entries.set(key, entry);
     if (known === undefined) this.#report("info", "share-opened", entry, sizeOf(offer));
     for (const each of this.#output.workers()) {
-      const mine = each === worker ? { socket, heirOf } : { socket: undefined };
+      const mine = each === worker ? { socket, previousHome } : { socket: undefined };
       this.#output.toWorker(each, { t: "opened", record, ...mine });
     }
   }
@@ -226,10 +226,10 @@ export class Directory {
     if ((this.#removed.get(key) ?? 0) > now) return new FaultError("removed");
     if (this.#draining) return new FaultError("going-away");
     for (;;) {
-      const over = this.#counts.over(channel, address, this.#bounds.limits);
+      const over = this.#counts.over(channel, address, this.#limits.now);
       if (over === undefined) return undefined;
       const abandoned = this.#abandoned(over, channel, address);
-      if (abandoned === undefined) return this.#bounds.over(over);
+      if (abandoned === undefined) return this.#limits.over(over);
       this.#close(abandoned, "sender-gone");
     }
   }

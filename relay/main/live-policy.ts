@@ -56,7 +56,7 @@ export class LivePolicy {
   set(given: Policy): void {
     checkLimits(given.limits);
     this.#given = this.#withinDescriptors(given);
-    this.#tell();
+    this.#emit();
   }
 
   /** @throws FaultError `bad-ban`, `bad-ban-file` */
@@ -64,7 +64,7 @@ export class LivePolicy {
     const ban = this.bans.add(range, until, this.#given.access.trustedProxies);
     const end = ban.until === undefined ? "never" : new Date(ban.until).toISOString();
     this.#options.info("banned", { range: ban.range, until: end });
-    this.#tell();
+    this.#emit();
     return ban;
   }
 
@@ -73,13 +73,13 @@ export class LivePolicy {
     const had = this.bans.lift(range);
     if (!had) return false;
     this.#options.info("unbanned", { range });
-    this.#tell();
+    this.#emit();
     return true;
   }
 
   /** Lets go of bans that are over. */
   tick(): void {
-    if (this.bans.expire(Date.now())) this.#tell();
+    if (this.bans.expire(Date.now())) this.#emit();
   }
 
   /** Reads the file of bans again. A fault there is told, and they stay. */
@@ -92,22 +92,22 @@ export class LivePolicy {
       return;
     }
     this.bans.expire(Date.now());
-    this.#tell();
+    this.#emit();
   }
 
   /** Looks whether the file has other tokens. @param insists somebody asked for it */
-  lookAtTokens(insists: boolean): void {
-    const look = this.#kept?.look(insists);
-    if (look === undefined || look.found === "same") return;
-    if (look.found === "trouble") {
-      this.#options.trouble(look.trouble);
+  pollTokens(insists: boolean): void {
+    const poll = this.#kept?.poll(insists);
+    if (poll === undefined || poll.found === "same") return;
+    if (poll.found === "trouble") {
+      this.#options.trouble(poll.trouble);
       return;
     }
-    this.#tell();
+    this.#emit();
     this.#options.info("tokens-changed", { tokens: this.current.access.tokens.length });
   }
 
-  #tell(): void {
+  #emit(): void {
     this.#options.changed(this.current);
   }
 

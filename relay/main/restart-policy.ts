@@ -14,7 +14,7 @@ export const WORKER_STEADY_MS = 60_000;
 export const WORKER_FAILURES = 6;
 
 /** How often one worker failed in a row, and how long it waits therefore. Time is an argument. */
-export class Restarts {
+export class RestartPolicy {
   readonly #firstMs: number;
   #failures = 0;
   #upSince: number | undefined;

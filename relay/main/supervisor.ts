@@ -1,12 +1,16 @@
 import { FaultError } from "../../protocol/mod.ts";
-import { Bounds, TICK_MS } from "../limits/limits.ts";
+import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Ban, Bans } from "../access/bans.ts";
-import type { Health, Managed } from "../admin/manager.ts";
+import type { Health, ManagedRelay } from "../admin/manager.ts";
 import { Measuring } from "../admin/measuring.ts";
 import { KeptCertificate, type Certificate } from "../access/certificate.ts";
-import { createCrowd, forgetCrowd, type CrowdBuffers } from "../limits/address-table.ts";
+import {
+  createAddressTable,
+  forgetWorker,
+  type AddressTableBuffers,
+} from "../limits/address-table.ts";
 import { descriptorLimit } from "../system/descriptors.ts";
 import { Directory } from "./directory.ts";
 import { createEgress } from "../net/egress.ts";
@@ -16,13 +20,17 @@ import { openLogFile, type LogFile } from "../log/log-file.ts";
 import type { WorkerStart } from "../worker/thread-messages.ts";
 import type { Policy, WorkerPolicy } from "../access/policy.ts";
 import { reclaim, type PoolBuffers } from "../log/block-pool.ts";
-import { Refusals, createRefusals, refusalsIn } from "../limits/refusal-counters.ts";
+import {
+  RefusalCounters,
+  createRefusalCounters,
+  refusalCounts,
+} from "../limits/refusal-counters.ts";
 import { SUPERVISION, type RelayOptions } from "./options.ts";
 import { Reports, type Report, type ReportLevel } from "../worker/reports.ts";
-import { Workers } from "./worker-pool.ts";
+import { WorkerPool } from "./worker-pool.ts";
 
 /** The main thread of a relay: holds its directory, its policy and its certificate, and its workers. */
-export class Supervisor implements Managed {
+export class Supervisor implements ManagedRelay {
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;
   readonly measuring: Measuring;
@@ -31,7 +39,7 @@ export class Supervisor implements Managed {
   readonly #reports: Reports;
   readonly #log: LogFile;
   readonly #directory: Directory;
-  readonly #workers: Workers;
+  readonly #workers: WorkerPool;
   readonly #policy: LivePolicy;
   readonly #timers: readonly NodeJS.Timeout[];
   #guard = new DisposableStack();
@@ -39,8 +47,8 @@ export class Supervisor implements Managed {
   #httpPort: number | undefined;
   readonly #kept: KeptCertificate | undefined;
   readonly #refusals: SharedArrayBuffer;
-  readonly #bounds: Bounds;
-  readonly #crowd: CrowdBuffers;
+  readonly #limits: LiveLimits;
+  readonly #addresses: AddressTableBuffers;
   readonly #egress = createEgress();
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
@@ -61,20 +69,20 @@ export class Supervisor implements Managed {
       banFile: options.banFile,
       workers,
       descriptors: this.#descriptors,
-      changed: (changed) => this.#tellPolicy(changed),
-      trouble: (trouble) => this.#tell(trouble),
+      changed: (changed) => this.#postPolicy(changed),
+      trouble: (trouble) => this.#warn(trouble),
       info: (event, fields) => this.#report("info", event, fields),
     });
-    this.#refusals = createRefusals(workers);
+    this.#refusals = createRefusalCounters(workers);
     this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
     // The kernel sends files as they are, and what goes out by TLS has to be encrypted first.
     this.#log = openLogFile({ ...options, zeroCopy: options.zeroCopy && tls === undefined });
-    this.#crowd = createCrowd(workers);
+    this.#addresses = createAddressTable(workers);
     const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
     this.ended = promise;
     this.#end = resolve;
     const supervision = { ...SUPERVISION, ...options.supervision };
-    this.#workers = new Workers({
+    this.#workers = new WorkerPool({
       ...supervision,
       count: workers,
       startOf: (worker) => this.#startOf(worker),
@@ -82,26 +90,26 @@ export class Supervisor implements Managed {
         ready: (...ready) => this.#ready(...ready),
         directory: (message) => this.#directory.handle(message, performance.now()),
         stats: (stats) => onStats?.(stats),
-        measures: (measures) => this.measuring.heard(measures),
+        measures: (measures) => this.measuring.received(measures),
         report: (report) => onReport?.(report),
         ended: (worker) => {
           this.measuring.lost(worker);
           reclaim(this.#log.pool, worker);
-          forgetCrowd(this.#crowd, worker);
+          forgetWorker(this.#addresses, worker);
         },
         lost: (worker) => this.#directory.workerLost(worker, performance.now()),
-        trouble: (trouble, event) => this.#tell(trouble, event),
+        trouble: (trouble, event) => this.#warn(trouble, event),
         hopeless: (why) => this.#fail(why),
       },
     });
-    this.#bounds = new Bounds(policy.limits, new Refusals(this.#refusals));
+    this.#limits = new LiveLimits(policy.limits, new RefusalCounters(this.#refusals));
     this.#directory = new Directory(
       {
         toWorker: (worker, message) => this.#workers.post(worker, message),
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
       },
-      this.#bounds,
+      this.#limits,
     );
     this.measuring = new Measuring({
       ask: () => {
@@ -112,8 +120,8 @@ export class Supervisor implements Managed {
     });
     this.#timers = [
       setInterval(() => this.#tick(performance.now()), TICK_MS),
-      setInterval(() => this.#policy.lookAtTokens(false), supervision.tokensMs),
-      setInterval(() => this.#lookAtCertificate(false), supervision.certificateMs),
+      setInterval(() => this.#policy.pollTokens(false), supervision.tokensMs),
+      setInterval(() => this.#pollCertificate(false), supervision.certificateMs),
     ];
   }
 
@@ -139,7 +147,7 @@ export class Supervisor implements Managed {
     supervisor.#started = true;
     supervisor.#report("info", "listening", { address: hostname, port: supervisor.port, workers });
     const { warning } = supervisor.#policy;
-    if (warning !== undefined) supervisor.#tell(warning);
+    if (warning !== undefined) supervisor.#warn(warning);
     return supervisor;
   }
 
@@ -192,15 +200,15 @@ export class Supervisor implements Managed {
 
   /** How often each limit was gone over. */
   get refusals(): Record<RelayLimitName, number> {
-    return refusalsIn(this.#refusals);
+    return refusalCounts(this.#refusals);
   }
 
   /** Reads again what can change while it runs: bans, tokens and certificate. A fault there is told. */
   reload(): void {
     this.#report("info", "reloaded", {});
     this.#policy.reloadBans();
-    this.#policy.lookAtTokens(true);
-    this.#lookAtCertificate(true);
+    this.#policy.pollTokens(true);
+    this.#pollCertificate(true);
   }
 
   /** From now on that one holds, in every worker. @throws RangeError for a limit that is none */
@@ -288,7 +296,7 @@ export class Supervisor implements Managed {
       descriptors: this.#descriptors,
       tls: this.#kept?.certificate.pair,
       httpPort: this.#httpPort,
-      crowd: this.#crowd,
+      addresses: this.#addresses,
       egress: this.#egress,
     };
   }
@@ -305,20 +313,20 @@ export class Supervisor implements Managed {
     this.#directory.workerUp(worker);
   }
 
-  #tellPolicy(policy: WorkerPolicy): void {
-    this.#bounds.limits = policy.limits;
+  #postPolicy(policy: WorkerPolicy): void {
+    this.#limits.now = policy.limits;
     this.#workers.postAll({ t: "policy", policy });
   }
 
   /** @param insists somebody asked for it */
-  #lookAtCertificate(insists: boolean): void {
-    const look = this.#kept?.look(Date.now(), insists);
-    if (look === undefined || look.found === "same") return;
-    if (look.found === "trouble") {
-      this.#tell(look.trouble);
+  #pollCertificate(insists: boolean): void {
+    const poll = this.#kept?.poll(Date.now(), insists);
+    if (poll === undefined || poll.found === "same") return;
+    if (poll.found === "trouble") {
+      this.#warn(poll.trouble);
       return;
     }
-    const { pair, endsAt } = look.certificate;
+    const { pair, endsAt } = poll.certificate;
     this.#workers.postAll({ t: "certificate", tls: pair });
     this.#report("info", "certificate-renewed", { until: new Date(endsAt).toISOString() });
   }
@@ -329,7 +337,7 @@ export class Supervisor implements Managed {
     void this.stop();
   }
 
-  #tell(trouble: string, event = "trouble"): void {
+  #warn(trouble: string, event = "trouble"): void {
     this.#options.onTrouble?.(trouble);
     this.#report("warn", event, { trouble });
   }

@@ -2,11 +2,11 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { listenFault } from "../system/guard.ts";
 import type { ToWorker, WorkerStart } from "../worker/thread-messages.ts";
-import { Restarts } from "./restart-policy.ts";
+import { RestartPolicy } from "./restart-policy.ts";
 import { WorkerThread, type WorkerEvents } from "./worker-thread.ts";
 
 /** What the main thread hears of its workers. */
-export interface WorkersEvents extends Pick<
+export interface WorkerPoolEvents extends Pick<
   WorkerEvents,
   "directory" | "stats" | "measures" | "report"
 > {
@@ -21,7 +21,7 @@ export interface WorkersEvents extends Pick<
   hopeless(why: string): void;
 }
 
-export interface WorkersOptions {
+export interface WorkerPoolOptions {
   readonly count: number;
   /** Address of the workers' module. */
   readonly script: string;
@@ -31,32 +31,32 @@ export interface WorkersOptions {
   readonly restartMs: number;
   /** What a new thread is told. */
   readonly startOf: (worker: number) => WorkerStart;
-  readonly events: WorkersEvents;
+  readonly events: WorkerPoolEvents;
 }
 
 /** The place of one worker: threads come and go in it. */
 interface Place {
-  readonly restarts: Restarts;
+  readonly restarts: RestartPolicy;
   thread: WorkerThread | undefined;
   /** Set while a new thread waits for its time. */
   again: NodeJS.Timeout | undefined;
 }
 
 /** The workers of a relay, each of which is replaced when it fails. */
-export class Workers {
+export class WorkerPool {
   /** Those that ended, and not with the relay. */
   lost = 0;
-  readonly #options: WorkersOptions;
+  readonly #options: WorkerPoolOptions;
   readonly #places: readonly Place[];
   readonly #pinging: NodeJS.Timeout;
   /** `up`: every worker was up once. */
   #at: "starting" | "up" | "draining" | "ending" = "starting";
 
-  constructor(options: WorkersOptions) {
+  constructor(options: WorkerPoolOptions) {
     this.#options = options;
     const { count, pingMs, restartMs } = options;
     this.#places = Array.from({ length: count }, () => ({
-      restarts: new Restarts(restartMs),
+      restarts: new RestartPolicy(restartMs),
       thread: undefined,
       again: undefined,
     }));
@@ -72,7 +72,7 @@ export class Workers {
     this.#at = "up";
   }
 
-  /** Workers that there should be. */
+  /** WorkerPool that there should be. */
   get count(): number {
     return this.#places.length;
   }

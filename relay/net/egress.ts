@@ -1,4 +1,4 @@
-import type { Bounds } from "../limits/limits.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import type { SocketId } from "../share/outlet.ts";
 
 /** Unused time that may still be used: a timer is late by some milliseconds. µs */
@@ -20,7 +20,7 @@ interface Turn {
 
 export interface EgressOptions {
   readonly buffer: SharedArrayBuffer;
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
   /** The same for all workers. ms */
   readonly clock: () => number;
   /** It is this socket's turn to be given a frame. */
@@ -81,7 +81,7 @@ export class Egress {
     const at = this.#reserve(bytes, rate, now);
     if (at <= now) return true;
     this.#waiting.set(socket, { bytes, at });
-    this.#options.bounds.count("egress-limit");
+    this.#options.limits.count("egress-limit");
     this.#sleep(at - now);
     return false;
   }
@@ -108,7 +108,7 @@ export class Egress {
   }
 
   get #rate(): number {
-    return this.#options.bounds.limits["egress-limit"];
+    return this.#options.limits.now["egress-limit"];
   }
 
   #turns(): void {

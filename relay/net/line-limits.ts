@@ -1,7 +1,7 @@
 import { PING_MS } from "../../protocol/mod.ts";
 
-import { Allowance } from "../limits/token-bucket.ts";
-import type { Bounds } from "../limits/limits.ts";
+import { TokenBucket } from "../limits/token-bucket.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import { receiveMeterOf, type MeterKernel, type ReceiveMeter } from "./receive-meter.ts";
 import type { Native, PeerKey } from "../system/native.ts";
 import type { ClientAddress } from "../access/client-address.ts";
@@ -11,7 +11,7 @@ export type LineKernel = MeterKernel & Pick<Native, "keyOf">;
 
 /** What holds for all lines of a worker. */
 export interface LineRules {
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
   /** Where the kernel tells how much came by a line; without it only whole messages are timed. */
   readonly kernel: LineKernel | undefined;
 }
@@ -27,7 +27,7 @@ export class Line {
   readonly #rules: LineRules;
   /** Undefined where the kernel can't tell. */
   readonly #meter: ReceiveMeter | undefined;
-  readonly #allowance: Allowance;
+  readonly #allowance: TokenBucket;
   /** When anything came last; a pong counts. */
   #heardAt: number;
   #pingedAt: number;
@@ -41,7 +41,7 @@ export class Line {
   ) {
     this.#rules = rules;
     this.#meter = receiveMeterOf(key, rules.kernel, client, peer?.address, now);
-    this.#allowance = new Allowance(now);
+    this.#allowance = new TokenBucket(now);
     this.#heardAt = now;
     this.#pingedAt = now;
   }
@@ -59,7 +59,7 @@ export class Line {
 
   /** Whether what came may be listened to; false: it is too much. To be asked once for each. */
   maySay(now: number): boolean {
-    return this.#allowance.spend(this.#rules.bounds.limits["messages-per-second"], now);
+    return this.#allowance.spend(this.#rules.limits.now["messages-per-second"], now);
   }
 
   /** So many answers are owed for what it was given. */
@@ -76,7 +76,7 @@ export class Line {
   /** Which limit of time it goes over, if it does; to be asked at each tick. */
   overdue(now: number): "message-timeout" | "idle-timeout" | undefined {
     if (this.#isLate(now)) return "message-timeout";
-    const { limits } = this.#rules.bounds;
+    const limits = this.#rules.limits.now;
     return now - this.#heardAt >= limits["idle-timeout"] ? "idle-timeout" : undefined;
   }
 
@@ -90,7 +90,7 @@ export class Line {
 
   /** Whether a message takes too long; one that comes on is as good as a word. */
   #isLate(now: number): boolean {
-    const messageMs = this.#rules.bounds.limits["message-timeout"];
+    const messageMs = this.#rules.limits.now["message-timeout"];
     if (this.#meter?.isDue(messageMs, now) !== true) return false;
     const arrival = this.#meter.check(messageMs, now);
     if (arrival === "arriving") this.#heardAt = now;

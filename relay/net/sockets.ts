@@ -1,7 +1,7 @@
 import {
   CLIENT_CONTROL_BYTES,
   FRAME_BYTES,
-  VERDICTS_PER_SHARE,
+  ADMISSIONS_PER_SHARE,
   encodeControl,
   type FaultError,
   type Message,
@@ -9,7 +9,7 @@ import {
   type SocketFault,
   type Role,
 } from "../../protocol/mod.ts";
-import { Bounds, FAREWELL_MS } from "../limits/limits.ts";
+import { LiveLimits, FAREWELL_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import { answersTo } from "../limits/token-bucket.ts";
@@ -81,7 +81,7 @@ export interface SocketsOptions {
   readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
   readonly kernel?: LineKernel | undefined;
   readonly arrivals?: Arrivals | undefined;
-  readonly bounds?: Bounds;
+  readonly limits?: LiveLimits;
   readonly clock: () => number;
   /** In which what waits for sockets is held. */
   readonly memory?: MemoryBudget;
@@ -123,10 +123,10 @@ export class Sockets implements Outlet {
     failed,
     kernel,
     arrivals,
-    bounds = new Bounds(),
+    limits = new LiveLimits(),
   }: SocketsOptions) {
     this.#arrivals = arrivals;
-    this.#rules = { kernel, bounds };
+    this.#rules = { kernel, limits };
     this.#failed = failed;
     this.#memory = memory;
     this.#pool = pool;
@@ -327,7 +327,7 @@ export class Sockets implements Outlet {
     if (message.t === "accepted" && !data.wasAccepted) {
       // A sender that comes back says again whom it admitted and dismissed; once for each line.
       data.wasAccepted = true;
-      data.line.earn(VERDICTS_PER_SHARE);
+      data.line.earn(ADMISSIONS_PER_SHARE);
     }
     this.#give(socket, encodeControl(message));
   }
@@ -383,7 +383,7 @@ export class Sockets implements Outlet {
   }
 
   #refuse(id: SocketId, name: RelayLimitName): void {
-    const { code, detail, after } = this.#rules.bounds.over(name);
+    const { code, detail, after } = this.#rules.limits.over(name);
     this.fail(id, socketFault(code), detail, after);
   }
 

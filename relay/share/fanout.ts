@@ -10,15 +10,15 @@ import {
 } from "../../protocol/mod.ts";
 import { STALL_TIMEOUT_MS } from "../limits/operator-limits.ts";
 
-import { Bounds } from "../limits/limits.ts";
+import { LiveLimits } from "../limits/limits.ts";
 import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
-import { Keeping, NOT_AGREED_WINDOW } from "./retention.ts";
+import { Retention, NOT_AGREED_WINDOW } from "./retention.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, Receipt } from "./messages.ts";
-import { Needs } from "./read-ahead.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
-import { Verdicts, type Verdict } from "./admissions.ts";
+import { Admissions, type Admission } from "./admissions.ts";
 
 /** What a fan-out asks of the worker that holds the sender. */
 export interface Upstream {
@@ -27,7 +27,7 @@ export interface Upstream {
   receipt(receipt: Receipt): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
-  floor(next: number | undefined): void;
+  watermark(next: number | undefined): void;
   /** A receiver came here; it may have been at another worker before. */
   came(receiver: Uint8Array, next: number): void;
 }
@@ -51,18 +51,18 @@ export class Fanout {
   readonly offer: Offer;
   readonly #outlet: Outlet;
   readonly #upstream: Upstream;
-  readonly #bounds: Bounds;
-  readonly #needs: Needs;
+  readonly #limits: LiveLimits;
+  readonly #readAhead: ReadAhead;
   readonly #lanes: Lanes;
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
-  readonly #verdicts = new Verdicts();
+  readonly #admissions = new Admissions();
   /** Whether only those are served whom the sender admitted. */
   #admits: boolean;
   #log: RecordReader;
   /** Undefined: the share can be read again. */
-  readonly #keeping: Keeping | undefined;
+  readonly #retention: Retention | undefined;
   #now = 0;
 
   constructor(
@@ -71,9 +71,9 @@ export class Fanout {
     outlet: Outlet,
     upstream: Upstream,
     stallMs = STALL_TIMEOUT_MS,
-    bounds = new Bounds(),
+    limits = new LiveLimits(),
   ) {
-    this.#bounds = bounds;
+    this.#limits = limits;
     this.offer = offer;
     this.#admits = offer.admit === true;
     this.#log = log;
@@ -81,10 +81,10 @@ export class Fanout {
     this.#upstream = upstream;
     const { records } = offer;
     if (!offer.seekable) {
-      this.#keeping = new Keeping(records, stallMs, (least) => upstream.floor(least));
+      this.#retention = new Retention(records, stallMs, (least) => upstream.watermark(least));
     }
-    this.#needs = new Needs(records, (needs) => upstream.need(needs));
-    this.#lanes = new Lanes({ records, log, outlet, needs: this.#needs });
+    this.#readAhead = new ReadAhead(records, (needs) => upstream.need(needs));
+    this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead });
   }
 
   /** Receivers attached now. */
@@ -134,7 +134,7 @@ export class Fanout {
    */
   join(socket: SocketId, join: MessageOf<"join">, now: number, address?: string): void {
     const key = toHex(join.receiver);
-    const dismissed = this.#verdicts.of(key)?.dismissed;
+    const dismissed = this.#admissions.of(key)?.dismissed;
     if (dismissed !== undefined) {
       this.closed(socket);
       this.#cancel(socket, dismissed);
@@ -142,11 +142,11 @@ export class Fanout {
     }
     let receiver = this.#receivers.get(key);
     if (receiver === undefined) {
-      if (this.#receivers.size >= this.#bounds.limits["receivers-per-share"]) {
-        this.#turnAway(socket);
+      if (this.#receivers.size >= this.#limits.now["receivers-per-share"]) {
+        this.#refuseFull(socket);
         return;
       }
-      receiver = newReceiver(join.receiver, key, this.#needs.newParty());
+      receiver = newReceiver(join.receiver, key, this.#readAhead.newParty());
       this.#receivers.set(key, receiver);
     }
     this.#now = now;
@@ -166,15 +166,15 @@ export class Fanout {
     const goesOn = !attaches && from >= receiver.acked && from <= receiver.next;
     if (!goesOn) {
       receiver.since = from;
-      this.#needs.drop(receiver.party);
+      this.#readAhead.drop(receiver.party);
     }
     receiver.next = from;
     receiver.acked = from;
     this.#open(receiver, join.window);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
-    if (this.#keeping !== undefined) {
-      this.#keeping.joined(receiver, attaches, now);
+    if (this.#retention !== undefined) {
+      this.#retention.joined(receiver, attaches, now);
       if (attaches) this.#upstream.came(receiver.id, receiver.next);
     }
     // At once: a sender that knows of nobody else would end with the first receipt.
@@ -192,7 +192,7 @@ export class Fanout {
     receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
     this.#open(receiver, ack.window);
     this.#changed.add(receiver);
-    this.#keeping?.acked(receiver, before, now);
+    this.#retention?.acked(receiver, before, now);
     this.#lanes.pump(receiver, now);
   }
 
@@ -210,7 +210,7 @@ export class Fanout {
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
     receiver.receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
     this.#changed.add(receiver);
-    this.#keeping?.changed(receiver, this.#now);
+    this.#retention?.changed(receiver, this.#now);
     if (receiver.confirmed) this.#confirmTo(receiver);
     else this.#passOn(receiver, receiver.receipt);
   }
@@ -228,7 +228,7 @@ export class Fanout {
     const key = toHex(id);
     const receiver = this.#receivers.get(key);
     if (receiver?.socket === undefined) return;
-    this.#turnAway(receiver.socket);
+    this.#refuseFull(receiver.socket);
     // Its sender never heard of it.
     receiver.left = "failed";
     this.#detach(receiver);
@@ -257,20 +257,20 @@ export class Fanout {
   }
 
   /** What the sender says of receivers, here or elsewhere. */
-  judge(list: readonly Verdict[]): void {
-    for (const verdict of list) {
-      this.#verdicts.add(verdict);
-      const receiver = this.#receivers.get(toHex(verdict.receiver));
+  decide(list: readonly Admission[]): void {
+    for (const admission of list) {
+      this.#admissions.add(admission);
+      const receiver = this.#receivers.get(toHex(admission.receiver));
       if (receiver?.socket === undefined) continue;
-      if (verdict.dismissed === undefined) this.#reopen(receiver);
-      else this.#takeOut(receiver, receiver.socket, verdict.dismissed);
+      if (admission.dismissed === undefined) this.#reopen(receiver);
+      else this.#dismiss(receiver, receiver.socket, admission.dismissed);
     }
   }
 
   /** The window that a receiver asks for is its own once it is admitted. */
   #open(receiver: Receiver, window: number): void {
     receiver.asked = Math.min(window, WINDOW_RECORDS);
-    const served = !this.#admits || this.#verdicts.of(receiver.key) !== undefined;
+    const served = !this.#admits || this.#admissions.of(receiver.key) !== undefined;
     receiver.window = served ? receiver.asked : 0;
   }
 
@@ -279,11 +279,11 @@ export class Fanout {
     this.#open(receiver, receiver.asked);
     if (receiver.window === window) return;
     this.#changed.add(receiver);
-    this.#keeping?.acked(receiver, acked, this.#now);
+    this.#retention?.acked(receiver, acked, this.#now);
     this.#lanes.pump(receiver, this.#now);
   }
 
-  #takeOut(receiver: Receiver, socket: SocketId, reason: ShareFault): void {
+  #dismiss(receiver: Receiver, socket: SocketId, reason: ShareFault): void {
     this.#cancel(socket, reason);
     receiver.left = "failed";
     this.#detach(receiver);
@@ -303,7 +303,7 @@ export class Fanout {
       const { socket, window, next } = receiver;
       const lacks = next < Math.min(before, this.offer.records) && !this.#log.has(next);
       if (socket === undefined || window === 0 || !lacks) continue;
-      this.#takeOut(receiver, socket, "too-late");
+      this.#dismiss(receiver, socket, "too-late");
     }
   }
 
@@ -315,7 +315,7 @@ export class Fanout {
     for (const receiver of this.#bySocket.values()) {
       const { socket, acked } = receiver;
       if (socket === undefined || socket >= 0 || acked >= before) continue;
-      this.#keeping?.giveUp(receiver);
+      this.#retention?.giveUp(receiver);
       // It is another one when it comes again, and its sender need not wait for this one.
       receiver.left = "failed";
       this.#outlet.fail(socket, "stalled");
@@ -327,7 +327,7 @@ export class Fanout {
   cameElsewhere(id: Uint8Array, next: number): void {
     const key = toHex(id);
     const receiver = this.#receivers.get(key);
-    const over = this.#keeping?.cameElsewhere(key, next) === true;
+    const over = this.#retention?.cameElsewhere(key, next) === true;
     if (over && receiver !== undefined) receiver.unpaced = next;
   }
 
@@ -340,7 +340,7 @@ export class Fanout {
   tick(now: number): void {
     this.#now = now;
     this.#lanes.tick(this.#bySocket.values(), now);
-    this.#sendStalledAway();
+    this.#disconnectStalled();
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
     for (const receiver of this.#changed) this.#forgetIfOver(receiver);
@@ -352,7 +352,7 @@ export class Fanout {
   sourceChanged(log: RecordReader): void {
     this.#log = log;
     this.#lanes.sourceChanged(log);
-    this.#keeping?.tellAgain();
+    this.#retention?.resend();
     for (const receiver of this.#receivers.values()) {
       this.#changed.add(receiver);
       if (receiver.receipt !== undefined && !receiver.confirmed) {
@@ -367,8 +367,8 @@ export class Fanout {
     this.#bySocket.clear();
     this.#receivers.clear();
     this.#changed.clear();
-    this.#verdicts.clear();
-    this.#keeping?.clear();
+    this.#admissions.clear();
+    this.#retention?.clear();
   }
 
   #detach(receiver: Receiver): void {
@@ -376,24 +376,24 @@ export class Fanout {
     if (receiver.socket !== undefined) this.#bySocket.delete(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);
-    this.#keeping?.changed(receiver, this.#now);
+    this.#retention?.changed(receiver, this.#now);
   }
 
-  #turnAway(socket: SocketId): void {
-    const { code, detail, after } = this.#bounds.over("receivers-per-share");
+  #refuseFull(socket: SocketId): void {
+    const { code, detail, after } = this.#limits.over("receivers-per-share");
     this.#outlet.fail(socket, socketFault(code), detail, after);
   }
 
-  #sendStalledAway(): void {
-    if (this.#keeping === undefined) return;
-    this.#keeping.tick(this.#now);
+  #disconnectStalled(): void {
+    if (this.#retention === undefined) return;
+    this.#retention.tick(this.#now);
     for (const receiver of this.#bySocket.values()) {
       const { socket } = receiver;
       // A frame that we hold back ourselves is not its fault.
       if (socket !== undefined && this.#outlet.holdsBack?.(socket) === true) {
         receiver.progressAt = this.#now;
       }
-      if (socket === undefined || !this.#keeping.stalls(receiver, this.#log, this.#now)) continue;
+      if (socket === undefined || !this.#retention.stalls(receiver, this.#log, this.#now)) continue;
       this.#outlet.fail(socket, "stalled");
       this.#detach(receiver);
     }

@@ -1,22 +1,22 @@
 import type { HandedBlock } from "../log/block-log.ts";
-import type { Estate, PeerMessage } from "./messages.ts";
+import type { HandoverState, PeerMessage } from "./messages.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 
-/** An estate on its way. */
+/** An state on its way. */
 export interface Awaited {
   readonly from: number;
   /** The worker that has the sender by now; undefined: we do. */
-  heir: number | undefined;
+  successor: number | undefined;
 }
 
 /**
  * The log of a share that can't be read again follows its sender from worker to worker. Its blocks stay
  * where they are and what they hold stays readable; only their owner changes, in one atomic step.
  *
- *   sender at A --comes to B--> A gives, B awaits --estate--> B adopts --adopted--> A forgets
+ *   sender at A --comes to B--> A gives, B awaits --handover--> B adopts --adopted--> A forgets
  *
  * Until they are adopted the blocks are A's, which frees them if B dies; if A dies, B begins with
- * nothing. The directory tells B whom it is heir of, so it never awaits what nobody will send.
+ * nothing. The directory tells B whom it is successor of, so it never awaits what nobody will send.
  */
 export class Handover {
   readonly #pool: BlockPool;
@@ -37,19 +37,19 @@ export class Handover {
 
   /** Another worker will give us what it has. */
   awaits(from: number): void {
-    this.#awaited.push({ from, heir: undefined });
+    this.#awaited.push({ from, successor: undefined });
   }
 
   /** The awaited state is for another by now. */
-  passOnTo(heir: number): void {
+  passOnTo(successor: number): void {
     const last = this.#awaited.at(-1);
-    if (last !== undefined) last.heir = heir;
+    if (last !== undefined) last.successor = successor;
   }
 
   /** Gives what we have away. */
-  give(to: number, estate: Estate | undefined): void {
-    if (estate !== undefined) this.#given.set(to, estate.blocks);
-    this.#send(to, { t: "estate", estate });
+  give(to: number, state: HandoverState | undefined): void {
+    if (state !== undefined) this.#given.set(to, state.blocks);
+    this.#send(to, { t: "handover", state });
   }
 
   /** The awaited state of a worker is here; undefined: it had none. */

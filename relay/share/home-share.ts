@@ -1,17 +1,17 @@
 import { type FaultError, type Frame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
 
-import type { Bounds } from "../limits/limits.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
 import type { Traffic } from "./lanes.ts";
 import { BlockLog, type RecordReader } from "../log/block-log.ts";
-import type { Estate, PeerMessage } from "./messages.ts";
+import type { HandoverState, PeerMessage } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
-import { Trimming } from "./log-trimming.ts";
-import { Verdicts, type Verdict } from "./admissions.ts";
-import { Waiting } from "./sender-wait.ts";
+import { LogTrimmer } from "./log-trimming.ts";
+import { Admissions, type Admission } from "./admissions.ts";
+import { StallTimer } from "./sender-wait.ts";
 
 /** Unsent bytes to a sender; above them no reports of its receivers are added. */
 export const SENDER_QUEUE_BYTES = 1024 ** 2;
@@ -24,7 +24,7 @@ const DRAIN_QUIET_MS = 1000;
 /** What fan-outs tell the worker with the origin. */
 export type FanoutMessage = Extract<
   PeerMessage,
-  { t: "need" | "report" | "receipt" | "floor" | "came" | "detached" }
+  { t: "need" | "report" | "receipt" | "watermark" | "came" | "detached" }
 >;
 
 export interface HomeOptions {
@@ -36,7 +36,7 @@ export interface HomeOptions {
   readonly fanout: Fanout;
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
   /** The first receiver came. */
   readonly joined: () => void;
   /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
@@ -65,21 +65,21 @@ export class HomeShare {
   /** Other workers with receivers of this share. */
   readonly #remote = new Set<number>();
   /** Of the log that is here now. */
-  #trimming: Trimming;
+  #trimming: LogTrimmer;
   #quietSince: number | undefined;
-  readonly #verdicts = new Verdicts();
+  readonly #admissions = new Admissions();
   /** Frames of the sender that came here, wanted or not. */
   readonly came: Traffic = { frames: 0, bytes: 0 };
   /** Of origins that are no more. */
   #wantedAgain = 0;
   #joined = false;
   #accepted = false;
-  #waiting = new Waiting();
+  #silence = new StallTimer();
 
   constructor(options: HomeOptions) {
     this.#options = options;
     this.#handover = new Handover(options.pool, options.toPeer);
-    this.#trimming = new Trimming(options.pool);
+    this.#trimming = new LogTrimmer(options.pool);
   }
 
   /** A frame of the sender is here. @throws FaultError as `Origin.frame` */
@@ -101,15 +101,16 @@ export class HomeShare {
 
   /**
    * The share is this sender's now, who may not be asked before it is accepted.
-   * @param heirOf another worker that has the log until now
+   * @param previousHome another worker that has the log until now
    * @returns where its records can be read from now on
    */
-  senderCame(socket: SocketId, heirOf: number | undefined): RecordReader {
+  senderCame(socket: SocketId, previousHome: number | undefined): RecordReader {
     this.ownerSocket = socket;
     this.#senderFirst = undefined;
     // Its line before may look whole from here: what was asked there will not come.
     this.origin?.senderLost();
-    if (heirOf !== undefined && !this.#options.offer.seekable) this.#handover.awaits(heirOf);
+    if (previousHome !== undefined && !this.#options.offer.seekable)
+      this.#handover.awaits(previousHome);
     this.origin ??= this.#createOrigin();
     return this.origin.log;
   }
@@ -138,20 +139,20 @@ export class HomeShare {
         this.#handover.passOnTo(to);
       } else {
         const left = this.origin.leave();
-        const estate = left && { ...left, blocks: this.#log.handOver() };
-        this.#handover.give(to, estate);
+        const state = left && { ...left, blocks: this.#log.handOver() };
+        this.#handover.give(to, state);
       }
     }
     this.#dropOrigin();
   }
 
   /** The sender admitted a receiver, or dismissed it: it may be on any worker. */
-  judge(verdict: Verdict): void {
+  decide(admission: Admission): void {
     const { fanout, toPeer } = this.#options;
-    this.#verdicts.add(verdict);
-    const list = [verdict];
-    fanout.judge(list);
-    for (const worker of this.#remote) toPeer(worker, { t: "verdicts", list });
+    this.#admissions.add(admission);
+    const list = [admission];
+    fanout.decide(list);
+    for (const worker of this.#remote) toPeer(worker, { t: "admissions", list });
   }
 
   /** The sender took a receipt: its receiver may be on any worker. */
@@ -163,7 +164,7 @@ export class HomeShare {
   }
 
   /** What the fan-out of a worker says, this one's too. */
-  hear(message: FanoutMessage, from: number): void {
+  handle(message: FanoutMessage, from: number): void {
     switch (message.t) {
       case "need":
         this.#serve(from);
@@ -181,12 +182,12 @@ export class HomeShare {
         this.#accept();
         this.origin?.receipt(message.receipt);
         return;
-      case "floor":
+      case "watermark":
         if (message.next !== undefined) this.#serve(from);
         this.origin?.hold(from, message.next);
         return;
       case "came":
-        this.#tellOthers(from, message.receiver, message.next);
+        this.#sendCame(from, message.receiver, message.next);
         return;
       case "detached":
         this.#remote.delete(from);
@@ -196,9 +197,9 @@ export class HomeShare {
   }
 
   /** The rest of the share at a worker came; undefined: it has nothing. */
-  estateCame(from: number, estate: Estate | undefined): void {
+  handoverArrived(from: number, state: HandoverState | undefined): void {
     const awaited = this.#handover.came(from);
-    if (awaited !== undefined) this.#inherit(awaited, estate);
+    if (awaited !== undefined) this.#resumeFrom(awaited, state);
   }
 
   /** The blocks that were handed over are another worker's now. */
@@ -209,7 +210,7 @@ export class HomeShare {
   workerLost(worker: number): void {
     this.#remote.delete(worker);
     this.origin?.workerLost(worker, this.#options.now());
-    for (const awaited of this.#handover.workerLost(worker)) this.#inherit(awaited, undefined);
+    for (const awaited of this.#handover.workerLost(worker)) this.#resumeFrom(awaited, undefined);
   }
 
   weigh(weight: number): void {
@@ -224,7 +225,7 @@ export class HomeShare {
     this.origin.expire(now);
     if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
     const before = this.origin.heldUp(now);
-    if (before !== undefined) this.#tellHeldUp(before);
+    if (before !== undefined) this.#sendHeldUp(before);
     const attached = fanout.attached > 0 || this.#remote.size > 0;
     const abandoned = socket === undefined && !this.#accepted;
     this.#trimming.tick(this.#log, this.origin, { attached, abandoned }, now);
@@ -233,15 +234,15 @@ export class HomeShare {
 
   /** A sender that is asked and sends nothing. Clients of other doors have limits of their own there. */
   #endIfSilent({ pending, arrived, wantsFirst, offer }: Origin, now: number): void {
-    const { bounds, over } = this.#options;
+    const { limits, over } = this.#options;
     if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
-    const waited = this.#waiting.tick(pending.outstanding, arrived, now);
+    const waited = this.#silence.tick(pending.outstanding, arrived, now);
     // The first record says what it is, and nobody's yes is needed for it.
     const name = wantsFirst ? "start-timeout" : "record-timeout";
     // Bytes of a pipe may take their time after that.
-    if (!(wantsFirst || offer.seekable) || waited < bounds.limits[name]) return;
-    this.#waiting = new Waiting();
-    over(bounds.over(name));
+    if (!(wantsFirst || offer.seekable) || waited < limits.now[name]) return;
+    this.#silence = new StallTimer();
+    over(limits.over(name));
   }
 
   #accept(): void {
@@ -249,7 +250,7 @@ export class HomeShare {
     this.#accepted = true;
   }
 
-  #tellHeldUp(before: number): void {
+  #sendHeldUp(before: number): void {
     const { fanout, toPeer } = this.#options;
     fanout.heldUp(before);
     for (const worker of this.#remote) toPeer(worker, { t: "held-up", before });
@@ -271,11 +272,11 @@ export class HomeShare {
   }
 
   #createOrigin(): Origin {
-    const { worker, pool, outlet, offer, fanout, toPeer, now, bounds } = this.#options;
+    const { worker, pool, outlet, offer, fanout, toPeer, now, limits } = this.#options;
     const log = new BlockLog(pool, Origin.frameBytes(offer), !offer.seekable);
     log.weigh(this.#weight);
     this.#log = log;
-    this.#trimming = new Trimming(pool);
+    this.#trimming = new LogTrimmer(pool);
     return new Origin(offer, log, {
       toSender: (message) => {
         if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
@@ -296,45 +297,45 @@ export class HomeShare {
         if (to === worker) fanout.refuse(receiver);
         else toPeer(to, { t: "full", receiver });
       },
-      mostReceivers: () => bounds.limits["receivers-per-share"],
+      mostReceivers: () => limits.now["receivers-per-share"],
       now,
     });
   }
 
   /** The rest from the worker before is here; undefined: nothing. */
-  #inherit({ from, heir }: Awaited, estate: Estate | undefined): void {
-    if (heir !== undefined) {
-      this.#handover.give(heir, estate && this.#passThrough(from, estate));
+  #resumeFrom({ from, successor }: Awaited, state: HandoverState | undefined): void {
+    if (successor !== undefined) {
+      this.#handover.give(successor, state && this.#passThrough(from, state));
       return;
     }
-    if (estate !== undefined && this.#log !== undefined) {
-      this.#log.adopt(estate.blocks, from, estate.firstKept);
+    if (state !== undefined && this.#log !== undefined) {
+      this.#log.adopt(state.blocks, from, state.firstKept);
       this.#options.toPeer(from, { t: "adopted" });
-      this.origin?.inherit(estate, this.#options.now());
+      this.origin?.resumeFrom(state, this.#options.now());
     }
     if (this.#senderFirst !== undefined) this.senderBack(this.#senderFirst);
   }
 
   /** Only what is ours can be given on. */
-  #passThrough(from: number, estate: Estate): Estate {
+  #passThrough(from: number, state: HandoverState): HandoverState {
     const { pool, offer, toPeer } = this.#options;
     const log = new BlockLog(pool, Origin.frameBytes(offer), true);
-    log.adopt(estate.blocks, from, estate.firstKept);
+    log.adopt(state.blocks, from, state.firstKept);
     toPeer(from, { t: "adopted" });
     const blocks = log.handOver();
-    return { ...estate, firstKept: log.firstKept, blocks };
+    return { ...state, firstKept: log.firstKept, blocks };
   }
 
   /** Another worker hears of new records from now on. */
   #serve(worker: number): void {
     if (worker === this.#options.worker || this.#remote.has(worker)) return;
     this.#remote.add(worker);
-    if (this.#verdicts.size === 0) return;
-    this.#options.toPeer(worker, { t: "verdicts", list: this.#verdicts.list });
+    if (this.#admissions.size === 0) return;
+    this.#options.toPeer(worker, { t: "admissions", list: this.#admissions.list });
   }
 
   /** The receiver's line to any other worker is broken, whether that is seen there or not. */
-  #tellOthers(where: number, receiver: Uint8Array, next: number): void {
+  #sendCame(where: number, receiver: Uint8Array, next: number): void {
     const { worker, fanout, toPeer } = this.#options;
     for (const other of this.origin?.keptFor ?? []) {
       if (other === where) continue;
@@ -349,7 +350,7 @@ export class HomeShare {
     this.#wantedAgain += this.origin?.wantedAgain ?? 0;
     this.origin = undefined;
     this.#remote.clear();
-    this.#verdicts.clear();
+    this.#admissions.clear();
   }
 }
 

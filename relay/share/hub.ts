@@ -18,7 +18,7 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
-import { Bounds } from "../limits/limits.ts";
+import { LiveLimits } from "../limits/limits.ts";
 import type { Client, ReceiverClient, SenderClient, StrangerClient } from "./client.ts";
 import { addTotals, noTotals } from "./totals.ts";
 import type { FromDirectory } from "./messages.ts";
@@ -26,7 +26,7 @@ import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { Senders } from "./senders.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
-import { Shares } from "./share-table.ts";
+import { ShareTable } from "./share-table.ts";
 
 export interface HubOptions extends ShareOptions {
   /** The host name by which the operator calls the relay; hellos are signed for it. */
@@ -34,7 +34,7 @@ export interface HubOptions extends ShareOptions {
   /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
   readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
   readonly primitives: SyncPrimitives;
-  readonly bounds?: Bounds;
+  readonly limits?: LiveLimits;
 }
 
 /** A hello whose signature holds, and the channel that its key opens. */
@@ -47,10 +47,10 @@ export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> 
 export class Hub {
   readonly #options: HubOptions;
   readonly #clients = new Map<SocketId, Client>();
-  readonly #shares = new Shares();
+  readonly #shares = new ShareTable();
   readonly #senders: Senders;
   readonly #receivers: Receivers;
-  readonly #bounds: Bounds;
+  readonly #limits: LiveLimits;
   /** What the shares counted that are no more. */
   readonly ended = noTotals();
   #draining = false;
@@ -58,8 +58,8 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#bounds = options.bounds ?? new Bounds();
-    this.#senders = new Senders({ ...options, bounds: this.#bounds }, this.#shares);
+    this.#limits = options.limits ?? new LiveLimits();
+    this.#senders = new Senders({ ...options, limits: this.#limits }, this.#shares);
     this.#receivers = new Receivers(options.outlet, this.#shares);
   }
 
@@ -89,7 +89,7 @@ export class Hub {
   /** @param address what limits for each address count it as, see `ClientAddress` */
   opened(socket: SocketId, now: number, address?: string): void {
     const { outlet, primitives, relayName } = this.#options;
-    const deadline = now + this.#bounds.limits["hello-timeout"];
+    const deadline = now + this.#limits.now["hello-timeout"];
     const nonce = primitives.randomBytes(NONCE_BYTES);
     this.#clients.set(socket, { role: "stranger", deadline, nonce, address });
     outlet.send(socket, { t: "challenge", nonce, ...(relayName && { name: relayName }) });
@@ -152,7 +152,7 @@ export class Hub {
     for (const [socket, client] of this.#clients) {
       if (client.role === "stranger" && now >= client.deadline) {
         this.#clients.delete(socket);
-        const { code, detail, after } = this.#bounds.over("hello-timeout");
+        const { code, detail, after } = this.#limits.over("hello-timeout");
         this.#options.outlet.fail(socket, socketFault(code), detail, after);
       }
     }
@@ -250,18 +250,18 @@ export class Hub {
     }
   }
 
-  #shareOpened({ record, socket, heirOf }: Extract<FromDirectory, { t: "opened" }>): void {
+  #shareOpened({ record, socket, previousHome }: Extract<FromDirectory, { t: "opened" }>): void {
     const known = this.#shares.get(record.key);
-    const share = known ?? new LocalShare(record, this.#options, this.#bounds, () => this.#now);
+    const share = known ?? new LocalShare(record, this.#options, this.#limits, () => this.#now);
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
-    share.opened(record, socket, heirOf);
+    share.opened(record, socket, previousHome);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
       this.#options.outlet.fail(replaced, "replaced");
     }
     if (socket !== undefined) this.#senders.accepted(share, socket, this.#clients.get(socket));
-    if (known !== undefined) share.tellPresence(record.owner !== undefined);
+    if (known !== undefined) share.sendPresence(record.owner !== undefined);
     else this.#receivers.announce(share);
   }
 
@@ -275,7 +275,7 @@ export class Hub {
     const { share } = known.record.offer;
     const last: Message =
       fault === undefined ? { t: "end", share } : { t: "cancel", share, reason: fault };
-    this.#receivers.tell(known, last);
+    this.#receivers.broadcast(known, last);
     this.#forget(known);
   }
 

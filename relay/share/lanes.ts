@@ -1,5 +1,5 @@
 import { ACK_EVERY_RECORDS } from "../../protocol/mod.ts";
-import { READ_AHEAD_RECORDS, type Needs, type Party } from "./read-ahead.ts";
+import { READ_AHEAD_RECORDS, type ReadAhead, type Party } from "./read-ahead.ts";
 
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
 import type { Outlet, SendResult, SocketId } from "./outlet.ts";
@@ -49,7 +49,7 @@ export interface LanesOptions {
   readonly records: number;
   readonly log: RecordReader;
   readonly outlet: Outlet;
-  readonly needs: Needs;
+  readonly readAhead: ReadAhead;
 }
 
 /**
@@ -65,7 +65,7 @@ export class Lanes {
   readonly #records: number;
   #log: RecordReader;
   readonly #outlet: Outlet;
-  readonly #needs: Needs;
+  readonly #readAhead: ReadAhead;
   readonly #live = new Set<Reader>();
   #liveIndex = -1;
   /** What the live lane needs. */
@@ -83,8 +83,8 @@ export class Lanes {
     this.#records = options.records;
     this.#log = options.log;
     this.#outlet = options.outlet;
-    this.#needs = options.needs;
-    this.#liveParty = options.needs.newParty();
+    this.#readAhead = options.readAhead;
+    this.#liveParty = options.readAhead.newParty();
   }
 
   /** How many wait in each lane, and for which record the live one does; -1: nobody is in it. */
@@ -102,7 +102,7 @@ export class Lanes {
   /** The records come from elsewhere now. */
   sourceChanged(log: RecordReader): void {
     this.#log = log;
-    this.#needs.clear();
+    this.#readAhead.clear();
   }
 
   /** Something about this receiver changed: gives it all that it can take now. */
@@ -110,32 +110,32 @@ export class Lanes {
     this.#now = now;
     if (reader.window === 0) {
       this.withdraw(reader);
-      this.#needs.drop(reader.party);
+      this.#readAhead.drop(reader.party);
     } else if (reader.live) {
-      this.#hear(reader);
+      this.#raiseLive(reader);
     } else {
       this.#serve(reader);
     }
-    this.#needs.flush();
+    this.#readAhead.flush();
   }
 
   /** The log has this record now. */
   available(index: number, now: number): void {
     this.#now = now;
-    this.#needs.came(index);
+    this.#readAhead.came(index);
     const waiting = this.#waiting.get(index);
     if (waiting !== undefined) {
       this.#waiting.delete(index);
       for (const reader of waiting) this.#serve(reader);
     }
     if (index === this.#liveIndex) this.#runLive();
-    this.#needs.flush();
+    this.#readAhead.flush();
   }
 
   /** Asks again for what was asked long ago, and looks again at `readers`. */
   tick(readers: Iterable<Reader>, now: number): void {
     this.#now = now;
-    this.#needs.expire(now);
+    this.#readAhead.expire(now);
     for (const [index, waiting] of this.#waiting) {
       if (!this.#log.has(index)) continue;
       this.#waiting.delete(index);
@@ -151,7 +151,7 @@ export class Lanes {
       // Nor must a receiver wait that acknowledges several records at once, as it may.
       if (this.#waiting.get(reader.next)?.has(reader) === true) this.#need(reader, reader.next + 1);
     }
-    this.#needs.flush();
+    this.#readAhead.flush();
   }
 
   /** Takes a receiver out of whichever lane it is in. */
@@ -163,8 +163,8 @@ export class Lanes {
   /** A receiver is gone, and needs nothing any more. */
   leave(reader: Reader): void {
     this.withdraw(reader);
-    this.#needs.drop(reader.party);
-    this.#needs.flush();
+    this.#readAhead.drop(reader.party);
+    this.#readAhead.flush();
   }
 
   #stopWaiting(reader: Reader): void {
@@ -241,8 +241,8 @@ export class Lanes {
     reader.live = true;
     reader.switches++;
     this.#live.add(reader);
-    this.#needs.drop(reader.party);
-    this.#hear(reader, true);
+    this.#readAhead.drop(reader.party);
+    this.#raiseLive(reader, true);
   }
 
   #leaveLive(reader: Reader): void {
@@ -252,7 +252,7 @@ export class Lanes {
     if (this.#live.size > 0) return;
     this.#liveIndex = -1;
     this.#forgetLive();
-    this.#needs.drop(this.#liveParty);
+    this.#readAhead.drop(this.#liveParty);
   }
 
   /** Serves from `#liveIndex` on as long as there is a record and somebody ready for it. */
@@ -324,7 +324,7 @@ export class Lanes {
   }
 
   /** One of the live lane came or acknowledged something: more may be read ahead of all. */
-  #hear(reader: Reader, comes = false): void {
+  #raiseLive(reader: Reader, comes = false): void {
     const proven = this.#liveProven;
     const before = this.#liveMayReadTo;
     this.#count(reader);
@@ -336,7 +336,7 @@ export class Lanes {
   #needLive(least = 0): void {
     const from = this.#liveIndex;
     const most = Math.max(this.#liveMayReadTo, least);
-    this.#readAhead(this.#liveParty, from, most, this.#liveProven);
+    this.#request(this.#liveParty, from, most, this.#liveProven);
   }
 
   /** As `#needLive`, for a receiver of the catch-up lane. */
@@ -345,12 +345,12 @@ export class Lanes {
     const may = Math.max(mayReadTo(reader), least);
     // The live lane needs what lies before it for all.
     const live = this.#liveProven && next <= this.#liveIndex ? this.#liveIndex : Infinity;
-    this.#readAhead(party, next, Math.min(may, live), isProven(reader));
+    this.#request(party, next, Math.min(may, live), isProven(reader));
   }
 
-  #readAhead(party: Party, from: number, most: number, proven: boolean): void {
+  #request(party: Party, from: number, most: number, proven: boolean): void {
     const end = Math.max(from, Math.min(from + this.#ahead, most));
-    this.#needs.readAhead(party, { from, end, proven }, this.#log, this.#now);
+    this.#readAhead.need(party, { from, end, proven }, this.#log, this.#now);
   }
 
   /** A quarter of the log: others read elsewhere, and what comes too early is gone when needed. */

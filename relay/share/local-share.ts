@@ -1,7 +1,7 @@
 import type { Totals } from "./totals.ts";
 import { shareFault, type ShareFault } from "../../protocol/mod.ts";
 
-import type { Bounds } from "../limits/limits.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
 import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
@@ -33,7 +33,7 @@ export class LocalShare {
   readonly #replica: ReplicaLog;
   #wasAttached = false;
 
-  constructor(record: ShareRecord, options: ShareOptions, bounds: Bounds, now: () => number) {
+  constructor(record: ShareRecord, options: ShareOptions, limits: LiveLimits, now: () => number) {
     const { offer, owner } = record;
     const { worker, pool, outlet, stallMs } = options;
     this.record = record;
@@ -44,10 +44,10 @@ export class LocalShare {
       need: (needs) => this.#toHome({ t: "need", needs }),
       report: (entries) => this.#toHome({ t: "report", entries }),
       receipt: (receipt) => this.#toHome({ t: "receipt", receipt }),
-      floor: (next) => this.#toHome({ t: "floor", next }),
+      watermark: (next) => this.#toHome({ t: "watermark", next }),
       came: (receiver, next) => this.#toHome({ t: "came", receiver, next }),
     };
-    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs, bounds);
+    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs, limits);
     this.fanout = fanout;
     const toPeer = (to: number, message: PeerMessage): void => this.#toPeer(to, message);
     this.home = new HomeShare({
@@ -58,26 +58,26 @@ export class LocalShare {
       fanout,
       toPeer,
       now,
-      bounds,
-      joined: () => this.#tellDirectory({ t: "joined" }),
-      accepted: () => this.#tellDirectory({ t: "accepted" }),
+      limits,
+      joined: () => this.#sendDirectory({ t: "joined" }),
+      accepted: () => this.#sendDirectory({ t: "accepted" }),
       over: ({ code, detail = "" }) =>
-        this.#tellDirectory({ t: "close", fault: shareFault(code), detail }),
+        this.#sendDirectory({ t: "close", fault: shareFault(code), detail }),
     });
   }
 
   /**
    * The directory says who owns the share now.
    * @param socket the sender's, when that is this worker
-   * @param heirOf another worker that has the log until now
+   * @param previousHome another worker that has the log until now
    */
-  opened(record: ShareRecord, socket: SocketId | undefined, heirOf?: number): void {
+  opened(record: ShareRecord, socket: SocketId | undefined, previousHome?: number): void {
     this.record = record;
     this.fanout.admits(record.offer.admit === true);
     if (record.owner === undefined) return;
     this.#homeWorker = record.owner;
     if (socket !== undefined) {
-      this.fanout.sourceChanged(this.home.senderCame(socket, heirOf));
+      this.fanout.sourceChanged(this.home.senderCame(socket, previousHome));
       return;
     }
     this.home.senderMoved(record.owner);
@@ -98,7 +98,7 @@ export class LocalShare {
   orphaned(epoch: number): void {
     if (epoch !== this.record.epoch) return;
     this.record = { ...this.record, owner: undefined };
-    this.tellPresence(false);
+    this.sendPresence(false);
   }
 
   workerLost(worker: number): void {
@@ -108,8 +108,8 @@ export class LocalShare {
 
   peer({ from, epoch, message }: PeerEnvelope, now: number): void {
     // Handed-over state must not get lost, wherever the sender is by now.
-    if (message.t === "estate") {
-      this.home.estateCame(from, message.estate);
+    if (message.t === "handover") {
+      this.home.handoverArrived(from, message.state);
       return;
     }
     if (message.t === "adopted") {
@@ -126,8 +126,8 @@ export class LocalShare {
       case "confirmed":
         this.fanout.confirmed(message.receiver);
         return;
-      case "verdicts":
-        if (!this.#isHome) this.fanout.judge(message.list);
+      case "admissions":
+        if (!this.#isHome) this.fanout.decide(message.list);
         return;
       case "gone":
         this.fanout.gone(message.before);
@@ -139,11 +139,11 @@ export class LocalShare {
         this.fanout.heldUp(message.before);
         return;
       case "came":
-        if (this.#isHome) this.home.hear(message, from);
+        if (this.#isHome) this.home.handle(message, from);
         else this.fanout.cameElsewhere(message.receiver, message.next);
         return;
       default:
-        this.home.hear(message, from);
+        this.home.handle(message, from);
     }
   }
 
@@ -157,10 +157,10 @@ export class LocalShare {
   tick(now: number): void {
     this.fanout.tick(now);
     if (this.#isHome) this.home.tick(now);
-    else this.#tellWhenDetached();
+    else this.#sendDetached();
   }
 
-  tellPresence(senderHere: boolean): void {
+  sendPresence(senderHere: boolean): void {
     const { share } = this.record.offer;
     for (const socket of this.fanout.sockets) {
       this.#options.outlet.send(socket, { t: "presence", share, senderHere });
@@ -177,7 +177,7 @@ export class LocalShare {
   }
 
   /** The origin need not tell us of records while nobody here wants them. */
-  #tellWhenDetached(): void {
+  #sendDetached(): void {
     const attached = this.fanout.attached > 0;
     if (this.#wasAttached && !attached) this.#toHome({ t: "detached" });
     this.#wasAttached = attached;
@@ -185,13 +185,13 @@ export class LocalShare {
 
   #toHome(message: FanoutMessage): void {
     const { worker } = this.#options;
-    if (this.#isHome) this.home.hear(message, worker);
+    if (this.#isHome) this.home.handle(message, worker);
     else if (this.#homeWorker !== undefined && this.#homeWorker !== worker) {
       this.#toPeer(this.#homeWorker, message);
     }
   }
 
-  #tellDirectory(
+  #sendDirectory(
     what: { t: "joined" | "accepted" } | { t: "close"; fault: ShareFault; detail: string },
   ): void {
     const { worker, toDirectory } = this.#options;

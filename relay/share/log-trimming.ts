@@ -6,7 +6,7 @@ import type { BlockPool } from "../log/block-pool.ts";
 export const LOG_IDLE_MS = 5000;
 
 /** When a share gives room of its log back to others. */
-export class Trimming {
+export class LogTrimmer {
   readonly #pool: BlockPool;
   #idleSince: number | undefined;
   #uses = 0;

@@ -1,5 +1,5 @@
 /** Where each of several readers stands, and the least of it. A reader that is lost counts for a while. */
-export class Floor<Key> {
+export class LowWatermark<Key> {
   readonly #needs = new Map<Key, number>();
   /** When a lost one counts no more. ms */
   readonly #lost = new Map<Key, number>();

@@ -5,7 +5,7 @@
 import type { Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protocol/mod.ts";
 
 import type { HandedBlock, RecordPlace } from "../log/block-log.ts";
-import type { Verdict } from "./admissions.ts";
+import type { Admission } from "./admissions.ts";
 
 /** `count` records from `first` on. */
 export interface RecordRun {
@@ -39,7 +39,7 @@ export interface Receipt {
 }
 
 /** What the origin of a share that can't be read again leaves to the next, at another worker. */
-export interface Estate {
+export interface HandoverState {
   readonly blocks: readonly HandedBlock[];
   /** Records before it may be gone. */
   readonly firstKept: number;
@@ -50,7 +50,7 @@ export interface Estate {
   /** Asked for before and not here. */
   readonly missing: readonly number[];
   /** By worker, the least record that its receivers need. */
-  readonly floors: readonly (readonly [worker: number, next: number])[];
+  readonly watermarks: readonly (readonly [worker: number, next: number])[];
 }
 
 /** A share as every worker knows it. */
@@ -79,10 +79,10 @@ export type PeerMessage =
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
   | { readonly t: "confirmed"; readonly receiver: Uint8Array }
   /** What the sender said of receivers: the last, or all at first. */
-  | { readonly t: "verdicts"; readonly list: Verdict[] }
+  | { readonly t: "admissions"; readonly list: Admission[] }
   // Of shares that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
-  | { readonly t: "floor"; readonly next: number | undefined }
+  | { readonly t: "watermark"; readonly next: number | undefined }
   /** Records before it can't be had any more: an answer to who needs some. */
   | { readonly t: "gone"; readonly before: number }
   /** Others wait for room, and this is in front of whoever keeps it; see `Fanout.heldUp`. */
@@ -90,7 +90,7 @@ export type PeerMessage =
   /** A receiver came; passed on to all, since the worker where it was before may not know it yet. */
   | { readonly t: "came"; readonly receiver: Uint8Array; readonly next: number }
   /** From the worker that had the log to the one that has the sender now; undefined: it had none. */
-  | { readonly t: "estate"; readonly estate: Estate | undefined }
+  | { readonly t: "handover"; readonly state: HandoverState | undefined }
   /** The handed-over state is where it shall be. */
   | { readonly t: "adopted" };
 
@@ -149,7 +149,7 @@ export type FromDirectory =
       readonly record: ShareRecord;
       readonly socket: number | undefined;
       /** With a socket: another worker that has the log of the share; it hands over what must be kept. */
-      readonly heirOf?: number | undefined;
+      readonly previousHome?: number | undefined;
     }
   | {
       readonly t: "refused";

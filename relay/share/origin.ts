@@ -11,10 +11,10 @@ import {
 import { NEED_AGAIN_MS } from "./read-ahead.ts";
 
 import type { RecordLog } from "../log/block-log.ts";
-import type { Estate, PartyNeed, Receipt, RecordRun } from "./messages.ts";
-import { NeedQueue } from "./request-queue.ts";
-import { Pace } from "./paced-origin.ts";
-import { ReceiverNews } from "./receiver-reports.ts";
+import type { HandoverState, PartyNeed, Receipt, RecordRun } from "./messages.ts";
+import { RequestQueue } from "./request-queue.ts";
+import { PacedOrigin } from "./paced-origin.ts";
+import { ReceiverReports } from "./receiver-reports.ts";
 
 /**
  * Records asked beside the credit of a sender that holds back all that fills it: one that surely
@@ -49,7 +49,7 @@ const LEAST_CIPHERTEXT = 18;
  * soon; what the log lacks is queued for that party and asked for in its turn, at most CREDIT_RECORDS
  * at a time and only when the log has a place for each. So the sender is paced by the fastest receiver,
  * and a record that fell out of the log is read again when somebody comes for it. For a share that
- * can't be read again see `Pace`: its records come in their order, for every receiver.
+ * can't be read again see `PacedOrigin`: its records come in their order, for every receiver.
  */
 export class Origin {
   readonly offer: Offer;
@@ -59,13 +59,13 @@ export class Origin {
   #isFull = false;
   #fullSince: number | undefined;
   /** Undefined: the share can be read again. */
-  readonly #pace: Pace | undefined;
+  readonly #paced: PacedOrigin | undefined;
   #senderHere = false;
   /** Whether it is known which record comes first; always, if it can be read again. */
   #begun: boolean;
   /** Asked for before and lost: comes first. With whether it was for a proven party. */
   readonly #again = new Map<number, boolean>();
-  readonly #needs = new NeedQueue();
+  readonly #requests = new RequestQueue();
   /** Asked of the sender and not here yet, and whether for a proven party. */
   readonly #outstanding = new Map<number, boolean>();
   /** Of these, those for proven parties. */
@@ -78,16 +78,16 @@ export class Origin {
   #wantedEnd = 0;
   /** Records asked for that were asked for before. */
   wantedAgain = 0;
-  readonly #news: ReceiverNews;
+  readonly #reports: ReceiverReports;
   #arrived = 0;
 
   constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
     this.offer = offer;
     this.#log = log;
     this.#output = output;
-    this.#pace = offer.seekable ? undefined : new Pace(log);
+    this.#paced = offer.seekable ? undefined : new PacedOrigin(log);
     this.#begun = offer.seekable;
-    this.#news = new ReceiverNews(offer.share, {
+    this.#reports = new ReceiverReports(offer.share, {
       toSender: (message) => output.toSender(message),
       full: (worker, receiver) => output.full(worker, receiver),
       mostReceivers: () => output.mostReceivers(),
@@ -105,7 +105,7 @@ export class Origin {
 
   /** Records asked of the sender, and queued to be asked, once for each party that needs them. */
   get pending(): { outstanding: number; queued: number } {
-    const queued = this.#again.size + this.#needs.size;
+    const queued = this.#again.size + this.#requests.size;
     return { outstanding: this.#outstanding.size, queued };
   }
 
@@ -116,17 +116,17 @@ export class Origin {
 
   /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
   get busy(): boolean {
-    return this.#news.busy;
+    return this.#reports.busy;
   }
 
   /** Workers whose receivers need something that must be kept for them. */
   get keptFor(): number[] {
-    return this.#pace?.floors.map(([worker]) => worker).filter((worker) => worker >= 0) ?? [];
+    return this.#paced?.watermarks.map(([worker]) => worker).filter((worker) => worker >= 0) ?? [];
   }
 
   /** Whether something must be kept for receivers, here or not. */
   get keeps(): boolean {
-    return (this.#pace?.floors.length ?? 0) > 0;
+    return (this.#paced?.watermarks.length ?? 0) > 0;
   }
 
   /** What parties of a worker will read soon. What is here already is announced again. */
@@ -139,69 +139,69 @@ export class Origin {
         const end = Math.min(first + count, this.offer.records);
         for (let index = first; index < end; index++) {
           if (this.#log.has(index)) here.add(index);
-          else if (this.#pace !== undefined) {
-            gone ||= this.#begun && index < this.#pace.gone;
-            this.#pace.need({ ...need, end: index + 1 });
+          else if (this.#paced !== undefined) {
+            gone ||= this.#begun && index < this.#paced.gone;
+            this.#paced.need({ ...need, end: index + 1 });
           } else if (!this.#outstanding.has(index)) {
             lacking.push(index);
           }
         }
       }
-      if (this.#pace === undefined) this.#needs.need(worker, need, lacking);
+      if (this.#paced === undefined) this.#requests.need(worker, need, lacking);
     }
     for (const index of here) this.#output.available(index);
-    if (gone && this.#pace !== undefined) this.#output.gone(worker, this.#pace.gone);
+    if (gone && this.#paced !== undefined) this.#output.gone(worker, this.#paced.gone);
     this.#ask();
   }
 
   /** A worker has no receivers any more. */
   needsNothing(worker: number): void {
-    this.#needs.forget(worker);
+    this.#requests.forget(worker);
   }
 
   /** The least record that receivers of a worker need; undefined: they need none. */
   hold(worker: number, next: number | undefined): void {
-    if (this.#pace === undefined) return;
-    if (!this.#pace.hold(worker, next) && this.#begun) this.#output.gone(worker, this.#pace.gone);
+    if (this.#paced === undefined) return;
+    if (!this.#paced.hold(worker, next) && this.#begun) this.#output.gone(worker, this.#paced.gone);
     this.#ask();
   }
 
   /** Begins with nothing in the log; `first`: the first record that the sender can give. */
   begin(first: number, now: number): void {
-    if (this.#pace === undefined || this.#begun) return;
-    this.#pace.begin(first, now);
+    if (this.#paced === undefined || this.#begun) return;
+    this.#paced.begin(first, now);
     this.#started();
   }
 
   /** Goes on with what the origin at another worker left. */
-  inherit(estate: Estate, now: number): void {
-    if (this.#pace === undefined || this.#begun) return;
-    this.#pace.inherit(estate, now);
-    for (const index of estate.missing) this.#again.set(index, true);
+  resumeFrom(state: HandoverState, now: number): void {
+    if (this.#paced === undefined || this.#begun) return;
+    this.#paced.resumeFrom(state, now);
+    for (const index of state.missing) this.#again.set(index, true);
     this.#started();
-    const { first, end } = this.#pace.awaited;
+    const { first, end } = this.#paced.awaited;
     for (let index = first; index < end; index++) {
       if (this.#log.has(index)) this.#output.available(index);
     }
   }
 
   /** What the origin at another worker goes on with; this one is over. Its blocks are the log's. */
-  leave(): Omit<Estate, "blocks"> | undefined {
-    if (this.#pace === undefined || !this.#begun) return undefined;
+  leave(): Omit<HandoverState, "blocks"> | undefined {
+    if (this.#paced === undefined || !this.#begun) return undefined;
     this.senderLost();
-    const { asked, needed, floors, gone } = this.#pace;
-    return { asked, needed, floors, firstKept: gone, missing: [...this.#again.keys()] };
+    const { asked, needed, watermarks, gone } = this.#paced;
+    return { asked, needed, watermarks, firstKept: gone, missing: [...this.#again.keys()] };
   }
 
   #started(): void {
     this.#begun = true;
-    this.#tellGone();
+    this.#sendGone();
     this.#ask();
   }
 
-  #tellGone(): void {
-    if (this.#pace === undefined) return;
-    const { gone } = this.#pace;
+  #sendGone(): void {
+    if (this.#paced === undefined) return;
+    const { gone } = this.#paced;
     for (const worker of this.keptFor) this.#output.gone(worker, gone);
   }
 
@@ -227,7 +227,7 @@ export class Origin {
     this.#movedAt = this.#output.now();
     const kept = this.#log.put(index, bytes);
     // What was not kept did not come.
-    if (kept !== "kept" && this.#pace !== undefined) this.#again.set(index, true);
+    if (kept !== "kept" && this.#paced !== undefined) this.#again.set(index, true);
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index);
     this.#ask();
@@ -235,23 +235,23 @@ export class Origin {
 
   /** What a worker says of its receivers. */
   report(entries: readonly ReceiverEntry[], worker: number): void {
-    this.#news.report(entries, worker);
+    this.#reports.report(entries, worker);
   }
 
   /** A worker died, and nobody else will say that its receivers are gone. */
   workerLost(worker: number, now: number): void {
-    this.#needs.forget(worker);
-    this.#pace?.workerLost(worker, now);
-    this.#news.workerLost(worker);
+    this.#requests.forget(worker);
+    this.#paced?.workerLost(worker, now);
+    this.#reports.workerLost(worker);
   }
 
   receipt(receipt: Receipt): void {
-    if (this.#news.receipt(receipt) && this.#senderHere) this.#news.tellReceipt(receipt);
+    if (this.#reports.receipt(receipt) && this.#senderHere) this.#reports.sendReceipt(receipt);
   }
 
   /** The sender took a receipt. */
   receipted(receiver: Uint8Array): void {
-    this.#news.receipted(receiver);
+    this.#reports.receipted(receiver);
   }
 
   /** The sender's line broke: what it was asked will not come. */
@@ -263,7 +263,7 @@ export class Origin {
     this.#outstanding.clear();
     this.#provenOutstanding = 0;
     this.#again.clear();
-    if (this.#pace !== undefined) again.sort(([one], [other]) => one - other);
+    if (this.#paced !== undefined) again.sort(([one], [other]) => one - other);
     for (const [index, proven] of again) this.#again.set(index, proven);
   }
 
@@ -273,26 +273,26 @@ export class Origin {
    */
   senderBack(first = 0): void {
     this.#senderHere = true;
-    this.#pace?.senderHas(first);
+    this.#paced?.senderHas(first);
     const lost = [...this.#again.keys()].filter((index) => index < first);
     for (const index of lost) {
       this.#again.delete(index);
-      this.#pace?.lose(index + 1);
+      this.#paced?.lose(index + 1);
     }
-    if (lost.length > 0) this.#tellGone();
-    this.#news.tellReceipts();
+    if (lost.length > 0) this.#sendGone();
+    this.#reports.sendReceipts();
     this.#ask();
   }
 
   /** Forgets who did not come back in time. */
   expire(now: number): void {
-    this.#pace?.tick(now);
+    this.#paced?.tick(now);
   }
 
   /** Tells the sender of its receivers, and asks for what had no place in the log before. */
   tick(): void {
     if (!this.#senderHere) return;
-    this.#news.tell();
+    this.#reports.send();
     this.#ask();
     this.#askBeforeHeldBack();
   }
@@ -303,7 +303,7 @@ export class Origin {
    * @returns the record before which those stand
    */
   heldUp(now: number): number | undefined {
-    const before = this.#isFull ? this.#pace?.laggards : undefined;
+    const before = this.#isFull ? this.#paced?.laggards : undefined;
     if (before === undefined) {
       this.#fullSince = undefined;
       return undefined;
@@ -329,7 +329,7 @@ export class Origin {
     while (this.#outstanding.size < credit) {
       const index = this.#next(credit, now);
       if (index === undefined) break;
-      if (this.#log.has(index) || index < (this.#pace?.gone ?? 0)) {
+      if (this.#log.has(index) || index < (this.#paced?.gone ?? 0)) {
         this.#take(index);
         continue;
       }
@@ -357,15 +357,15 @@ export class Origin {
   #askBeforeHeldBack(): void {
     const now = this.#output.now();
     const { size } = this.#outstanding;
-    if (this.#pace !== undefined || size === 0) return;
+    if (this.#paced !== undefined || size === 0) return;
     if (size >= CREDIT_RECORDS + CREDIT_BESIDE_RECORDS) return;
     if (now - this.#movedAt < NEED_AGAIN_MS) return;
     for (const index of this.#outstanding.keys()) if (index <= this.#furthest) return;
-    const found = this.#needs.before(this.#furthest + 2, this.#isLacking);
+    const found = this.#requests.before(this.#furthest + 2, this.#isLacking);
     if (found === undefined || !this.#log.reserve(found.index)) return;
     const { index } = found;
     this.#again.delete(index);
-    this.#await(index, this.#needs.take(found));
+    this.#await(index, this.#requests.take(found));
     this.#want({ first: index, count: 1 });
   }
 
@@ -381,11 +381,11 @@ export class Origin {
   /** What to ask for next. */
   #next(credit: number, now: number): number | undefined {
     for (const index of this.#again.keys())
-      return this.#pace?.isNeeded(index) === false ? undefined : index;
-    if (this.#pace !== undefined) return this.#pace.next;
+      return this.#paced?.isNeeded(index) === false ? undefined : index;
+    if (this.#paced !== undefined) return this.#paced.next;
     const proven = this.#provenOutstanding;
     const newcomers = this.#outstanding.size - proven;
-    return this.#needs.next(this.#isLacking, { proven, newcomers, credit }, now);
+    return this.#requests.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
 
   readonly #isLacking = (index: number): boolean => {
@@ -399,8 +399,8 @@ export class Origin {
       this.#again.delete(index);
       return again;
     }
-    if (this.#pace === undefined) return this.#needs.taken();
-    this.#pace.advance();
+    if (this.#paced === undefined) return this.#requests.taken();
+    this.#paced.advance();
     return true;
   }
 

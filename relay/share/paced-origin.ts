@@ -1,9 +1,9 @@
 import { CREDIT_RECORDS, LOST_GRACE_MS, WINDOW_RECORDS } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
 
-import { Floor } from "./low-watermark.ts";
+import { LowWatermark } from "./low-watermark.ts";
 import type { RecordLog } from "../log/block-log.ts";
-import type { Estate, PartyNeed } from "./messages.ts";
+import type { HandoverState, PartyNeed } from "./messages.ts";
 
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;
@@ -13,12 +13,12 @@ const RETURNING = -1;
  * each once, and the log keeps all that a receiver needs. So the sender is paced by the slowest.
  *
  * Each fan-out tells the least record that its receivers need, at once when it is less than before. A
- * word that comes late is a floor too low: it costs room, never a record.
+ * word that comes late is a watermark too low: it costs room, never a record.
  */
-export class Pace {
+export class PacedOrigin {
   readonly #log: RecordLog;
   /** By worker; one that died has a key of its own, see `#keyOfLost`. */
-  readonly #floors = new Floor<number>();
+  readonly #watermarks = new LowWatermark<number>();
   /** Records before it were asked for. */
   #askedUpTo = 0;
   /** Somebody will read up to here. */
@@ -29,7 +29,7 @@ export class Pace {
   #reach = CREDIT_RECORDS;
   /** Records before it are gone, or were never here. */
   #lostBefore = 0;
-  /** Workers that told their floor, or died, before this origin knew where it begins. */
+  /** Workers that sent their watermark, or died, before this origin knew where it begins. */
   readonly #heard = new Set<number>();
   readonly #died = new Set<number>();
 
@@ -47,8 +47,8 @@ export class Pace {
   }
 
   /** By worker. */
-  get floors(): [worker: number, next: number][] {
-    return this.#floors.entries();
+  get watermarks(): [worker: number, next: number][] {
+    return this.#watermarks.entries();
   }
 
   /** Begins with an empty log at the first record that the sender still has. */
@@ -71,17 +71,17 @@ export class Pace {
   }
 
   /** Goes on where the log of another worker was; that is here by now. */
-  inherit({ asked, needed, floors }: Omit<Estate, "blocks">, now: number): void {
+  resumeFrom({ asked, needed, watermarks }: Omit<HandoverState, "blocks">, now: number): void {
     this.#askedUpTo = asked;
-    for (const [worker, next] of floors) {
+    for (const [worker, next] of watermarks) {
       // A receiver that was lost before has its grace once more: since when is not known here.
       if (worker < 0) this.#hold(worker, next, now);
       else if (this.#died.has(worker)) this.#hold(keyOfLost(worker), next, now);
-      else if (!this.#heard.has(worker)) this.#floors.set(worker, next);
+      else if (!this.#heard.has(worker)) this.#watermarks.set(worker, next);
     }
     for (const worker of this.#heard) {
-      const next = this.#floors.get(worker);
-      if (next !== undefined) this.#floors.set(worker, this.#within(next));
+      const next = this.#watermarks.get(worker);
+      if (next !== undefined) this.#watermarks.set(worker, this.#within(next));
     }
     this.#neededUpTo = Math.max(this.#neededUpTo, needed);
     this.#hope();
@@ -96,16 +96,16 @@ export class Pace {
   /** @returns false when some of what is needed is gone */
   hold(worker: number, next: number | undefined): boolean {
     this.#heard.add(worker);
-    if (next === undefined) this.#floors.delete(worker);
-    else this.#floors.set(worker, this.#within(next));
+    if (next === undefined) this.#watermarks.delete(worker);
+    else this.#watermarks.set(worker, this.#within(next));
     this.#keep();
     return next === undefined || next >= this.gone;
   }
 
   workerLost(worker: number, now: number): void {
     this.#died.add(worker);
-    const next = this.#floors.get(worker);
-    this.#floors.delete(worker);
+    const next = this.#watermarks.get(worker);
+    this.#watermarks.delete(worker);
     if (next !== undefined) this.#hold(keyOfLost(worker), next, now);
     this.#keep();
   }
@@ -118,7 +118,7 @@ export class Pace {
   /** Records that somebody needs and that may be here; no more than a log holds. */
   get awaited(): { first: number; end: number } {
     const end = Math.min(this.#neededUpTo, this.#askedUpTo);
-    return { first: Math.max(this.#floors.least ?? end, this.gone), end };
+    return { first: Math.max(this.#watermarks.least ?? end, this.gone), end };
   }
 
   /**
@@ -156,7 +156,7 @@ export class Pace {
    * only one. It can't have been sent more than its window, nor ask for more than comes after that.
    */
   get laggards(): number | undefined {
-    const { least } = this.#floors;
+    const { least } = this.#watermarks;
     if (least === undefined) return undefined;
     const others = this.#neededUpTo > least + WINDOW_RECORDS + READ_AHEAD_RECORDS + 1;
     return others ? least + 1 : undefined;
@@ -168,14 +168,14 @@ export class Pace {
   }
 
   tick(now: number): void {
-    this.#floors.tick(now);
+    this.#watermarks.tick(now);
     this.#keep();
   }
 
   /** For receivers whose worker or log is gone: they have until then to come back. */
   #hold(key: number, next: number, now: number): void {
-    this.#floors.set(key, Math.min(next, this.#floors.get(key) ?? next));
-    this.#floors.lose(key, now + LOST_GRACE_MS);
+    this.#watermarks.set(key, Math.min(next, this.#watermarks.get(key) ?? next));
+    this.#watermarks.lose(key, now + LOST_GRACE_MS);
   }
 
   /** A record that is gone is needed in vain. */
@@ -184,7 +184,7 @@ export class Pace {
   }
 
   #keep(): void {
-    const { least } = this.#floors;
+    const { least } = this.#watermarks;
     this.#log.keepFrom(least ?? Infinity);
     // For nobody nothing must take the place of what somebody may come back for.
     if (least === undefined) this.#neededUpTo = 0;

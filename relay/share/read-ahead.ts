@@ -46,7 +46,7 @@ export interface Ahead {
  * when it moves, what it said before holds no more. So a party never waits for another's turn, and no
  * record is read for one that has gone elsewhere.
  */
-export class Needs {
+export class ReadAhead {
   readonly #records: number;
   readonly #ask: (needs: PartyNeed[]) => void;
   /** Said to be needed by whomever and not here yet. */
@@ -65,7 +65,7 @@ export class Needs {
   }
 
   /** A party needs that, and nothing else any more. */
-  readAhead(party: Party, { from, end, proven }: Ahead, log: RecordReader, now: number): void {
+  need(party: Party, { from, end, proven }: Ahead, log: RecordReader, now: number): void {
     const until = Math.min(end, this.#records);
     const { said } = party;
     const moved = from < party.from || from > party.upTo;

@@ -9,8 +9,8 @@ import {
 import type { Receipt } from "./messages.ts";
 
 /** What the news do to the world. */
-export interface NewsOutput {
-  /** Called by `tell`, `tellReceipt` and `tellReceipts` alone. */
+export interface ReportOutput {
+  /** Called by `send`, `sendReceipt` and `sendReceipts` alone. */
   toSender(message: Message): void;
   /** To the worker of a receiver: there are as many as there may be. */
   full(worker: number, receiver: Uint8Array): void;
@@ -22,9 +22,9 @@ interface Place extends ReceiverEntry {
 }
 
 /** What a sender is to hear of its receivers, wherever they are. */
-export class ReceiverNews {
+export class ReceiverReports {
   readonly #share: Uint8Array;
-  readonly #output: NewsOutput;
+  readonly #output: ReportOutput;
   /** The worker of each receiver that is attached, and what it said of it last. */
   readonly #places = new Map<string, Place>();
   /** What the sender was not told yet, by receiver. */
@@ -32,7 +32,7 @@ export class ReceiverNews {
   /** What it did not answer yet, by receiver. */
   readonly #receipts = new Map<string, Receipt>();
 
-  constructor(share: Uint8Array, output: NewsOutput) {
+  constructor(share: Uint8Array, output: ReportOutput) {
     this.#share = share;
     this.#output = output;
   }
@@ -80,7 +80,7 @@ export class ReceiverNews {
     this.#receipts.delete(toHex(receiver));
   }
 
-  tell(): void {
+  send(): void {
     const entries = [...this.#changed.values()];
     this.#changed.clear();
     for (let at = 0; at < entries.length; at += RECEIVERS_PER_MESSAGE) {
@@ -90,13 +90,13 @@ export class ReceiverNews {
   }
 
   /** All that is not answered, to a sender on a new line. */
-  tellReceipts(): void {
+  sendReceipts(): void {
     for (const receipt of this.#receipts.values()) this.#pass(receipt);
   }
 
   /** After all that is known of receivers: else a sender that thinks it has no more would end. */
-  tellReceipt(receipt: Receipt): void {
-    this.tell();
+  sendReceipt(receipt: Receipt): void {
+    this.send();
     this.#pass(receipt);
   }
 

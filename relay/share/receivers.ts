@@ -9,7 +9,7 @@ import {
 import type { ReceiverClient } from "./client.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
-import type { Shares } from "./share-table.ts";
+import type { ShareTable } from "./share-table.ts";
 
 interface Channel {
   readonly name: string;
@@ -19,10 +19,10 @@ interface Channel {
 /** The receivers of a worker: what they hear of their channel's shares, and which they join. */
 export class Receivers {
   readonly #outlet: Outlet;
-  readonly #shares: Shares;
+  readonly #shares: ShareTable;
   readonly #byChannel = new Map<string, Channel>();
 
-  constructor(outlet: Outlet, shares: Shares) {
+  constructor(outlet: Outlet, shares: ShareTable) {
     this.#outlet = outlet;
     this.#shares = shares;
   }
@@ -74,11 +74,11 @@ export class Receivers {
 
   /** A share came to its channel. */
   announce(share: LocalShare): void {
-    this.tell(share, { t: "offers", list: [asSeen(share)] });
+    this.broadcast(share, { t: "offers", list: [asSeen(share)] });
   }
 
   /** To everyone in the channel of the share, also who did not join it. */
-  tell({ record: { channel } }: LocalShare, message: Message): void {
+  broadcast({ record: { channel } }: LocalShare, message: Message): void {
     for (const socket of this.#byChannel.get(channel)?.sockets ?? []) {
       this.#outlet.send(socket, message);
     }

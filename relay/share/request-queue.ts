@@ -25,7 +25,7 @@ export const NEWCOMER_BURST_RECORDS = 32;
 export const NEWCOMERS_ALONE_MS = 1000;
 
 /** A party, at any worker, and the records that it needs and that are neither here nor on their way. */
-interface Needy {
+interface Requester {
   readonly key: string;
   readonly group: string;
   proven: boolean;
@@ -45,7 +45,7 @@ export interface OnTheWay {
 }
 
 export interface Found {
-  readonly needy: Needy;
+  readonly requester: Requester;
   readonly index: number;
 }
 
@@ -56,35 +56,35 @@ interface Candidate extends Found {
 
 /** Parties in the order of their turns: round robin between groups, and within each between parties. */
 class Turns {
-  readonly #groups = new Map<string, Map<string, Needy>>();
+  readonly #groups = new Map<string, Map<string, Requester>>();
 
-  put(needy: Needy): void {
-    const { key, group } = needy;
+  put(requester: Requester): void {
+    const { key, group } = requester;
     const parties = this.#groups.get(group);
-    if (parties === undefined) this.#groups.set(group, new Map([[key, needy]]));
-    else parties.set(key, needy);
+    if (parties === undefined) this.#groups.set(group, new Map([[key, requester]]));
+    else parties.set(key, requester);
   }
 
-  delete({ key, group }: Needy): void {
+  delete({ key, group }: Requester): void {
     const parties = this.#groups.get(group);
     parties?.delete(key);
     if (parties?.size === 0) this.#groups.delete(group);
   }
 
   /** Whose turn it is. */
-  get first(): Needy | undefined {
+  get first(): Requester | undefined {
     for (const parties of this.#groups.values()) {
-      for (const needy of parties.values()) return needy;
+      for (const requester of parties.values()) return requester;
     }
     return undefined;
   }
 
   /** It had its turn. */
-  pass(needy: Needy): void {
-    const { key, group } = needy;
+  pass(requester: Requester): void {
+    const { key, group } = requester;
     const parties = this.#groups.get(group);
     if (parties?.delete(key) !== true) return;
-    parties.set(key, needy);
+    parties.set(key, requester);
     this.#groups.delete(group);
     this.#groups.set(group, parties);
   }
@@ -99,9 +99,9 @@ class Turns {
  * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the
  * addresses have turns of one record, and within an address its parties; a party whose address is not counted is a group of its own.
  */
-export class NeedQueue {
+export class RequestQueue {
   /** Parties that need something. */
-  readonly #needy = new Map<string, Needy>();
+  readonly #requester = new Map<string, Requester>();
   readonly #proven = new Turns();
   readonly #newcomers = new Turns();
   /** Records read for proven parties since the last one for a newcomer. */
@@ -126,7 +126,7 @@ export class NeedQueue {
    */
   need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
     const key = `${worker}/${need.party}`;
-    const known = this.#needy.get(key);
+    const known = this.#requester.get(key);
     this.#candidate = undefined;
     if (known !== undefined) this.#move(known, need, need.group ?? key);
     if (lacking.length > 0) this.#add(key, need, lacking);
@@ -135,9 +135,9 @@ export class NeedQueue {
   /** A worker died, or has no receivers any more. */
   forget(worker: number): void {
     this.#candidate = undefined;
-    for (const needy of this.#needy.values()) {
-      if (!needy.key.startsWith(`${worker}/`)) continue;
-      for (const index of needy.records) this.#delete(needy, index);
+    for (const requester of this.#requester.values()) {
+      if (!requester.key.startsWith(`${worker}/`)) continue;
+      for (const index of requester.records) this.#delete(requester, index);
     }
   }
 
@@ -152,21 +152,21 @@ export class NeedQueue {
 
   /** Some record before `end`, whoever's turn it is. Looks at all parties, so it is not for each event. */
   before(end: number, isLacking: (index: number) => boolean): Found | undefined {
-    for (const needy of this.#needy.values()) {
-      for (const index of needy.records) {
-        const isNeeded = index >= needy.from && index < needy.end;
-        if (isNeeded && index < end && isLacking(index)) return { needy, index };
+    for (const requester of this.#requester.values()) {
+      for (const index of requester.records) {
+        const isNeeded = index >= requester.from && index < requester.end;
+        if (isNeeded && index < end && isLacking(index)) return { requester, index };
       }
     }
     return undefined;
   }
 
   /** What `before` gave is being asked for. @returns whether a proven party needs it */
-  take({ needy, index }: Found): boolean {
-    const { proven } = needy;
+  take({ requester, index }: Found): boolean {
+    const { proven } = requester;
     this.#candidate = undefined;
-    this.#turns(needy).pass(needy);
-    this.#delete(needy, index);
+    this.#turns(requester).pass(requester);
+    this.#delete(requester, index);
     return proven;
   }
 
@@ -208,11 +208,11 @@ export class NeedQueue {
 
   /** Forgets on the way what nobody needs any more. */
   #first(turns: Turns, isLacking: (index: number) => boolean): Found | undefined {
-    for (let needy = turns.first; needy !== undefined; needy = turns.first) {
-      for (const index of needy.records) {
-        const isNeeded = index >= needy.from && index < needy.end;
-        if (isNeeded && isLacking(index)) return { needy, index };
-        this.#delete(needy, index);
+    for (let requester = turns.first; requester !== undefined; requester = turns.first) {
+      for (const index of requester.records) {
+        const isNeeded = index >= requester.from && index < requester.end;
+        if (isNeeded && isLacking(index)) return { requester, index };
+        this.#delete(requester, index);
       }
     }
     return undefined;
@@ -224,43 +224,43 @@ export class NeedQueue {
     this.#allowedAt = now;
   }
 
-  #move(needy: Needy, { from, end, proven }: PartyNeed, group: string): void {
-    needy.from = from;
-    needy.end = end;
-    for (const index of needy.records) {
-      if (group !== needy.group || index < from || index >= end) this.#delete(needy, index);
+  #move(requester: Requester, { from, end, proven }: PartyNeed, group: string): void {
+    requester.from = from;
+    requester.end = end;
+    for (const index of requester.records) {
+      if (group !== requester.group || index < from || index >= end) this.#delete(requester, index);
     }
-    if (needy.records.size === 0 || needy.proven === proven) return;
-    this.#turns(needy).delete(needy);
-    needy.proven = proven;
-    this.#turns(needy).put(needy);
+    if (requester.records.size === 0 || requester.proven === proven) return;
+    this.#turns(requester).delete(requester);
+    requester.proven = proven;
+    this.#turns(requester).put(requester);
   }
 
   #add(key: string, need: PartyNeed, lacking: readonly number[]): void {
     const { group = key, proven, from, end } = need;
-    let needy = this.#needy.get(key);
-    if (needy === undefined) {
-      needy = { key, group, proven, from, end, records: new Set() };
-      this.#needy.set(key, needy);
-      this.#turns(needy).put(needy);
+    let requester = this.#requester.get(key);
+    if (requester === undefined) {
+      requester = { key, group, proven, from, end, records: new Set() };
+      this.#requester.set(key, requester);
+      this.#turns(requester).put(requester);
     }
     for (const index of lacking) {
-      if (needy.records.size >= READ_AHEAD_RECORDS) return;
-      if (needy.records.has(index)) continue;
-      needy.records.add(index);
+      if (requester.records.size >= READ_AHEAD_RECORDS) return;
+      if (requester.records.has(index)) continue;
+      requester.records.add(index);
       this.#size++;
     }
   }
 
-  #delete(needy: Needy, index: number): void {
-    if (!needy.records.delete(index)) return;
+  #delete(requester: Requester, index: number): void {
+    if (!requester.records.delete(index)) return;
     this.#size--;
-    if (needy.records.size > 0) return;
-    this.#turns(needy).delete(needy);
-    this.#needy.delete(needy.key);
+    if (requester.records.size > 0) return;
+    this.#turns(requester).delete(requester);
+    this.#requester.delete(requester.key);
   }
 
-  #turns({ proven }: Needy): Turns {
+  #turns({ proven }: Requester): Turns {
     return proven ? this.#proven : this.#newcomers;
   }
 }

@@ -5,7 +5,7 @@ import {
   type LeaveReason,
 } from "../../protocol/mod.ts";
 
-import { Floor } from "./low-watermark.ts";
+import { LowWatermark } from "./low-watermark.ts";
 import type { Reader } from "./lanes.ts";
 import type { RecordReader } from "../log/block-log.ts";
 
@@ -28,20 +28,20 @@ export interface KeptFor extends Reader {
  * What the receivers of one fan-out need of a share that can't be read again: the least of it is what
  * the log must keep, and who makes no progress is kept nothing for.
  */
-export class Keeping {
+export class Retention {
   readonly #records: number;
   readonly #stallMs: number;
-  readonly #tell: (least: number | undefined) => void;
-  readonly #floor = new Floor<string>();
-  #told: number | undefined;
+  readonly #send: (least: number | undefined) => void;
+  readonly #watermark = new LowWatermark<string>();
+  #sent: number | undefined;
   /** How far those had come that stalled. */
   readonly #stalled = new Map<string, number>();
 
-  /** @param tell is told the least record needed whenever it changes; undefined: none is */
-  constructor(records: number, stallMs: number, tell: (least: number | undefined) => void) {
+  /** @param send is told the least record needed whenever it changes; undefined: none is */
+  constructor(records: number, stallMs: number, send: (least: number | undefined) => void) {
     this.#records = records;
     this.#stallMs = stallMs;
-    this.#tell = tell;
+    this.#send = send;
   }
 
   joined(receiver: KeptFor, attaches: boolean, now: number): void {
@@ -51,7 +51,7 @@ export class Keeping {
   }
 
   acked(receiver: KeptFor, before: number, now: number): void {
-    const kept = this.#floor.get(receiver.key) !== undefined;
+    const kept = this.#watermark.get(receiver.key) !== undefined;
     if (receiver.acked > before || !kept) receiver.progressAt = now;
     this.changed(receiver, now);
   }
@@ -59,21 +59,21 @@ export class Keeping {
   /** Keeps what it lacks as long as it is here and its window open, and for a while after. */
   changed({ key, socket, window, acked, unpaced, left }: KeptFor, now: number): void {
     if (acked > unpaced) this.#stalled.delete(key);
-    if (acked <= unpaced || acked >= this.#records) this.#floor.delete(key);
-    else if (socket !== undefined && window > 0) this.#floor.set(key, acked);
-    else if (socket !== undefined) this.#floor.lose(key, now + PAUSE_GRACE_MS);
-    else if (left !== undefined || window <= NOT_AGREED_WINDOW) this.#floor.delete(key);
-    else this.#floor.lose(key, now + LOST_GRACE_MS);
-    this.#tellLeast();
+    if (acked <= unpaced || acked >= this.#records) this.#watermark.delete(key);
+    else if (socket !== undefined && window > 0) this.#watermark.set(key, acked);
+    else if (socket !== undefined) this.#watermark.lose(key, now + PAUSE_GRACE_MS);
+    else if (left !== undefined || window <= NOT_AGREED_WINDOW) this.#watermark.delete(key);
+    else this.#watermark.lose(key, now + LOST_GRACE_MS);
+    this.#sendLeast();
   }
 
   /** It is at another worker, and needs `next` there. @returns whether nothing is kept here any more */
   cameElsewhere(key: string, next: number): boolean {
-    const kept = this.#floor.get(key);
+    const kept = this.#watermark.get(key);
     // A receiver that is further has been here since.
     if (kept === undefined || kept > next) return false;
-    this.#floor.delete(key);
-    this.#tellLeast();
+    this.#watermark.delete(key);
+    this.#sendLeast();
     return true;
   }
 
@@ -81,7 +81,7 @@ export class Keeping {
   stalls(receiver: KeptFor, log: RecordReader, now: number): boolean {
     const { next, acked } = receiver;
     const waits = next === acked && !log.has(next);
-    if (waits || this.#floor.get(receiver.key) === undefined) receiver.progressAt = now;
+    if (waits || this.#watermark.get(receiver.key) === undefined) receiver.progressAt = now;
     if (now - receiver.progressAt < this.#stallMs) return false;
     this.giveUp(receiver);
     return true;
@@ -96,22 +96,22 @@ export class Keeping {
 
   /** Lets go of what was kept for those who did not come back. */
   tick(now: number): void {
-    this.#floor.tick(now);
-    this.#tellLeast();
+    this.#watermark.tick(now);
+    this.#sendLeast();
   }
 
   /** To somebody new, who knows nothing of us. */
-  tellAgain(): void {
-    this.#told = this.#floor.least;
-    this.#tell(this.#told);
+  resend(): void {
+    this.#sent = this.#watermark.least;
+    this.#send(this.#sent);
   }
 
   clear(): void {
-    this.#floor.clear();
+    this.#watermark.clear();
     this.#stalled.clear();
   }
 
-  #tellLeast(): void {
-    if (this.#floor.least !== this.#told) this.tellAgain();
+  #sendLeast(): void {
+    if (this.#watermark.least !== this.#sent) this.resend();
   }
 }

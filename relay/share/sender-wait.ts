@@ -1,5 +1,5 @@
 /** How long a sender has been asked for records without that any came. */
-export class Waiting {
+export class StallTimer {
   #arrived = 0;
   #since: number | undefined;
 

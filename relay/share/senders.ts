@@ -17,19 +17,19 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
-import type { Bounds } from "../limits/limits.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import type { Client, SenderClient } from "./client.ts";
 import type { FromDirectory, ToDirectory } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
-import type { Shares } from "./share-table.ts";
+import type { ShareTable } from "./share-table.ts";
 
 export interface SendersOptions {
   readonly worker: number;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
   readonly primitives: SyncPrimitives;
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
 }
 
 /**
@@ -41,11 +41,11 @@ export interface SendersOptions {
  */
 export class Senders {
   readonly #options: SendersOptions;
-  readonly #shares: Shares;
+  readonly #shares: ShareTable;
   /** Senders that were through before the directory answered their claim, and how they ended. */
   readonly #endedEarly = new Map<SocketId, ShareFault | undefined>();
 
-  constructor(options: SendersOptions, shares: Shares) {
+  constructor(options: SendersOptions, shares: ShareTable) {
     this.#options = options;
     this.#shares = shares;
   }
@@ -64,7 +64,7 @@ export class Senders {
         const dismissed = message.t === "dismiss" ? message.reason : undefined;
         const share = this.#ownedBy(socket, client);
         if (share === undefined || !equalBytes(share.record.offer.share, message.share)) return;
-        share.home.judge({ receiver, dismissed });
+        share.home.decide({ receiver, dismissed });
         return;
       }
       case "end":
@@ -88,7 +88,7 @@ export class Senders {
       throw new FaultError("bad-message", "a frame of another share");
     }
     if (this.#isTooLarge(share, frame.index)) {
-      const { code, detail = "" } = this.#options.bounds.over("share-bytes");
+      const { code, detail = "" } = this.#options.limits.over("share-bytes");
       this.#close(share, shareFault(code), detail);
       return;
     }
@@ -130,12 +130,12 @@ export class Senders {
 
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
-    const { worker, primitives, toDirectory, bounds } = this.#options;
+    const { worker, primitives, toDirectory, limits } = this.#options;
     const { t: _, proof, capability, first = 0, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
     }
-    if (this.#isTooMuch(offer)) throw bounds.over("share-bytes");
+    if (this.#isTooMuch(offer)) throw limits.over("share-bytes");
     const key = toHex(offer.share);
     client.share = key;
     client.first = first;
@@ -145,7 +145,7 @@ export class Senders {
 
   /** A sender's word on its share may be wrong: its records alone can be more. */
   #isTooMuch(offer: Offer): boolean {
-    const most = this.#options.bounds.limits["share-bytes"];
+    const most = this.#options.limits.now["share-bytes"];
     if (offer.bytes > most) return true;
     // The last record may be short, and the manifest is no part of what is bounded.
     const full = (offer.records - 1) * dataPerRecord(offer.recordSize);
@@ -156,9 +156,7 @@ export class Senders {
   #isTooLarge({ record: { offer } }: LocalShare, index: number): boolean {
     if (!isOpen(offer)) return false;
     // The first has the manifest. They are counted with their padding: it takes as much room.
-    return (
-      (index - 1) * dataPerRecord(offer.recordSize) > this.#options.bounds.limits["share-bytes"]
-    );
+    return (index - 1) * dataPerRecord(offer.recordSize) > this.#options.limits.now["share-bytes"];
   }
 
   /** @param fault undefined: as it should */

@@ -2,7 +2,7 @@ import type { Client } from "./client.ts";
 import type { LocalShare } from "./local-share.ts";
 
 /** The shares that a worker knows, by id and by channel. */
-export class Shares {
+export class ShareTable {
   readonly #byKey = new Map<string, LocalShare>();
   readonly #byChannel = new Map<string, Set<LocalShare>>();
 
@@ -29,7 +29,7 @@ export class Shares {
     this.#byKey.set(key, share);
     const others = this.#byChannel.get(channel) ?? new Set();
     this.#byChannel.set(channel, others.add(share));
-    this.#tellNumber(channel);
+    this.#divideLog(channel);
   }
 
   delete(share: LocalShare): void {
@@ -38,11 +38,11 @@ export class Shares {
     const others = this.#byChannel.get(channel);
     others?.delete(share);
     if (others?.size === 0) this.#byChannel.delete(channel);
-    this.#tellNumber(channel);
+    this.#divideLog(channel);
   }
 
-  /** Shares of one channel have one part of the log among them. */
-  #tellNumber(channel: string): void {
+  /** ShareTable of one channel have one part of the log among them. */
+  #divideLog(channel: string): void {
     const shares = this.inChannel(channel);
     for (const share of shares) share.inChannelOf(shares.length);
   }

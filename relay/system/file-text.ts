@@ -10,7 +10,7 @@ import { isOutOfDescriptors } from "./guard.ts";
  * one that can't be looked at. Watchers are of no use here: what renames a file into place leaves them
  * with the one from before.
  */
-export function looksOf(path: string): string {
+export function fingerprintOf(path: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].join(" ");

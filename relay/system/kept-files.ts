@@ -1,9 +1,9 @@
 import { FaultError } from "../../protocol/mod.ts";
 
-import { looksOf } from "./file-text.ts";
+import { fingerprintOf } from "./file-text.ts";
 
 /** What a look at the files found: nothing new, something else in them, or what is wrong with them. */
-export type FilesLook =
+export type FilesPoll =
   | { readonly found: "same" }
   | { readonly found: "changed" }
   | { readonly found: "trouble"; readonly why: string };
@@ -29,7 +29,7 @@ export class KeptFiles<Value> {
   ) {
     this.#paths = paths;
     this.#isSame = isSame;
-    this.#seen = this.#looks();
+    this.#seen = this.#fingerprint();
     this.#value = read();
   }
 
@@ -42,11 +42,11 @@ export class KeptFiles<Value> {
    * @param insists somebody asked: what is wrong is told at once, and again
    * @param read throws FaultError for files that are wrong
    */
-  look(insists: boolean, read: () => Value): FilesLook {
-    const looks = this.#looks();
-    const haveChanged = looks !== this.#seen;
+  poll(insists: boolean, read: () => Value): FilesPoll {
+    const fingerprint = this.#fingerprint();
+    const haveChanged = fingerprint !== this.#seen;
     if (!haveChanged && !insists && !this.#isSuspect) return { found: "same" };
-    this.#seen = looks;
+    this.#seen = fingerprint;
     let value: Value;
     try {
       value = read();
@@ -62,7 +62,7 @@ export class KeptFiles<Value> {
     return { found: isSame ? "same" : "changed" };
   }
 
-  #looks(): string {
-    return this.#paths.map(looksOf).join(", ");
+  #fingerprint(): string {
+    return this.#paths.map(fingerprintOf).join(", ");
   }
 }

@@ -6,10 +6,10 @@ import { lobbyKeys } from "../lobby/proof.ts";
 import { isGet } from "../lobby/http-request.ts";
 import type { Lobby } from "../lobby/mod.ts";
 import type { OriginalData } from "../lobby/text-socket.ts";
-import { Gate, type Grant, type Wish } from "../access/authorizer.ts";
+import { Authorizer, type Grant, type Action } from "../access/authorizer.ts";
 import type { ProvedHello } from "../share/hub.ts";
 import type { SocketId } from "../share/outlet.ts";
-import { Pages, makeReadable, preflight, readable } from "../access/origins.ts";
+import { WebOrigins, makeReadable, preflight, readable } from "../access/origins.ts";
 import type { WorkerPolicy } from "../access/policy.ts";
 import { refusal } from "../net/http-refusal.ts";
 import type { ReportLevel, Reports } from "./reports.ts";
@@ -57,8 +57,8 @@ export class Router {
   readonly #options: RouterOptions;
   #proxies: AddressRanges;
   #banned: AddressRanges;
-  #pages: Pages;
-  readonly #gate: Gate;
+  #pages: WebOrigins;
+  readonly #gate: Authorizer;
   #access: Access;
   #checkedAt = 0;
 
@@ -68,8 +68,8 @@ export class Router {
     this.#access = access;
     this.#proxies = new AddressRanges(access.trustedProxies);
     this.#banned = new AddressRanges(options.policy.banned);
-    this.#pages = new Pages(access.publicOrigin, access.origins);
-    this.#gate = new Gate({ access, lobby: options.isLobbyOpen, time: Date.now });
+    this.#pages = new WebOrigins(access.publicOrigin, access.origins);
+    this.#gate = new Authorizer({ access, lobby: options.isLobbyOpen, time: Date.now });
   }
 
   /** From now on that one holds. Clients stay in, but for those that are banned or whose token ended. */
@@ -80,7 +80,7 @@ export class Router {
     sockets.failThose(({ address }) => this.#banned.has(address), "banned");
     lobby.disconnect(({ address }) => this.#banned.has(address));
     const { access } = policy;
-    this.#pages = new Pages(access.publicOrigin, access.origins);
+    this.#pages = new WebOrigins(access.publicOrigin, access.origins);
     this.#gate.access = access;
     this.#access = access;
     this.#disconnectRevoked();
@@ -164,7 +164,7 @@ export class Router {
     if (pathname === SOCKET_PATH) {
       return this.#upgrade(request, server, sockets.dataFor(client, peer));
     }
-    const grant = (wish: Wish): Grant | Response => this.#grantByHttp(request, client, wish);
+    const grant = (wish: Action): Grant | Response => this.#grantByHttp(request, client, wish);
     const idle = (seconds: number): void => server.timeout(request, seconds);
     const origin = request.headers.get("origin");
     const dress = (headers: Headers): void => {
@@ -183,7 +183,7 @@ export class Router {
     if (data === undefined) return;
     const lobby = equalBytes(channel, lobbyKeys().channel);
     try {
-      const wish: Wish = { role: role === "sender" ? "send" : "receive", lobby };
+      const wish: Action = { role: role === "sender" ? "send" : "receive", lobby };
       data.grant = this.#gate.grant(wish, token);
       this.#options.sockets.greeted(id, role);
     } catch (error) {
@@ -192,14 +192,14 @@ export class Router {
     }
   }
 
-  #grantByHttp(request: Request, client: ClientAddress, wish: Wish): Grant | Response {
+  #grantByHttp(request: Request, client: ClientAddress, wish: Action): Grant | Response {
     const grant = this.#grant(request, client, wish);
     if (grant instanceof Response || grant.token !== undefined) return grant;
     if (this.#pages.knowsName(client)) return grant;
     return refusal(421, "Not by that name, unless the relay is told it with --public-url.");
   }
 
-  #grant({ headers }: Request, client: ClientAddress, wish: Wish): Grant | Response {
+  #grant({ headers }: Request, client: ClientAddress, wish: Action): Grant | Response {
     const given = headers.get("authorization");
     const token = given === null ? undefined : (/^Bearer +(\S+)$/i.exec(given)?.[1] ?? "");
     try {

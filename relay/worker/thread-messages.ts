@@ -1,7 +1,7 @@
 /** What passes between the main thread and the workers of one relay; plain values, all of it. */
 import type { FromDirectory, ToDirectory } from "../share/messages.ts";
 import type { TlsPair } from "../access/certificate.ts";
-import type { CrowdBuffers } from "../limits/address-table.ts";
+import type { AddressTableBuffers } from "../limits/address-table.ts";
 import type { WorkerMeasures } from "./measures.ts";
 import type { WorkerPolicy } from "../access/policy.ts";
 import type { PoolBuffers } from "../log/block-pool.ts";
@@ -35,7 +35,7 @@ export interface WorkerStart {
   readonly tls: TlsPair | undefined;
   /** The port, 0 for a free one, that only says to come by TLS; undefined: there is none. */
   readonly httpPort: number | undefined;
-  readonly crowd: CrowdBuffers;
+  readonly addresses: AddressTableBuffers;
   /** See `Egress`. */
   readonly egress: SharedArrayBuffer;
 }

@@ -1,10 +1,10 @@
 import { type FaultCode } from "../../protocol/mod.ts";
 import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
-import { Bounds, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
+import { LiveLimits, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { socketEvents } from "./entry.ts";
-import { Crowd } from "../limits/address-table.ts";
+import { AddressTable } from "../limits/address-table.ts";
 import { Router, type ClientData } from "./router.ts";
 import { DescriptorGuard } from "./accepting.ts";
 import type { TlsPair } from "../access/certificate.ts";
@@ -21,7 +21,7 @@ import { Native } from "../system/native.ts";
 import { BlockPool, blocksOf, noteDescriptors } from "../log/block-pool.ts";
 import type { SocketId } from "../share/outlet.ts";
 import { refusal } from "../net/http-refusal.ts";
-import { Refusals } from "../limits/refusal-counters.ts";
+import { RefusalCounters } from "../limits/refusal-counters.ts";
 import { Reports } from "./reports.ts";
 import { IdleGc } from "./idle-gc.ts";
 import { Sockets } from "../net/sockets.ts";
@@ -62,7 +62,7 @@ function start({
   httpPort,
   descriptors,
   refusals,
-  crowd,
+  addresses,
   egress: egressBuffer,
 }: WorkerStart): (message: ToWorker) => void {
   const clock = (): number => performance.now();
@@ -77,8 +77,8 @@ function start({
   const countFault = (code: FaultCode): void => {
     faults[code] = (faults[code] ?? 0) + 1;
   };
-  const bounds = new Bounds(policy.limits, new Refusals(refusals, worker));
-  pool.capped = () => bounds.count("channel-log-bytes");
+  const limits = new LiveLimits(policy.limits, new RefusalCounters(refusals, worker));
+  pool.capped = () => limits.count("channel-log-bytes");
   const memory = new MemoryBudget(clock);
   const arrivals = kernel && new Arrivals(kernel, tls !== undefined);
   const sockets = new Sockets({
@@ -87,7 +87,7 @@ function start({
     pool,
     native,
     kernel,
-    bounds,
+    limits,
     clock,
     drained,
     failed: ({ client }, code, detail) => {
@@ -108,8 +108,8 @@ function start({
     readable: (share, capability) => hub.readable(share, capability),
     enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
   };
-  const egress = new Egress({ buffer: egressBuffer, bounds, clock: sharedClock, turn: drained });
-  const limiter = new ConnectionLimiter(new Crowd(crowd, worker), bounds, sharedClock);
+  const egress = new Egress({ buffer: egressBuffer, limits, clock: sharedClock, turn: drained });
+  const limiter = new ConnectionLimiter(new AddressTable(addresses, worker), limits, sharedClock);
   const lobby = new Lobby({
     sockets,
     pool,
@@ -121,7 +121,7 @@ function start({
     // Bun alone has the keys of a line with TLS.
     wire: tls === undefined ? kernel : undefined,
     arrivals,
-    bounds,
+    limits,
     memory,
     isLobbyOpen,
     failed: countFault,
@@ -133,7 +133,7 @@ function start({
     primitives: nodePrimitives,
     toDirectory: post,
     stallMs,
-    bounds,
+    limits,
     relayName: nameOf(policy.access.publicOrigin),
     admit: (id, hello) => router.admit(id, hello),
   });
@@ -247,8 +247,8 @@ function start({
         return;
       case "policy":
         router.policy = message.policy;
-        bounds.limits = message.policy.limits;
-        pool.channelBlocks = blocksOf(bounds.limits["channel-log-bytes"]);
+        limits.now = message.policy.limits;
+        pool.channelBlocks = blocksOf(limits.now["channel-log-bytes"]);
         return;
       case "certificate":
         listener.renew(message.tls);

@@ -11,7 +11,11 @@ import {
   overLimit,
   type RelayLimitName,
 } from "../../../relay/limits/operator-limits.ts";
-import { Refusals, createRefusals, refusalsIn } from "../../../relay/limits/refusal-counters.ts";
+import {
+  RefusalCounters,
+  createRefusalCounters,
+  refusalCounts,
+} from "../../../relay/limits/refusal-counters.ts";
 
 type Given = Record<RelayLimitName, string | undefined>;
 const NONE = Object.fromEntries(RELAY_LIMIT_NAMES.map((name) => [name, undefined])) as Given;
@@ -60,13 +64,13 @@ describe.each(RELAY_LIMIT_NAMES)("the limit %s", (name) => {
   });
 
   test("is counted over all threads", () => {
-    const buffer = createRefusals(2);
-    new Refusals(buffer).count(name);
-    new Refusals(buffer, 0).count(name);
-    new Refusals(buffer, 1).count(name);
+    const buffer = createRefusalCounters(2);
+    new RefusalCounters(buffer).count(name);
+    new RefusalCounters(buffer, 0).count(name);
+    new RefusalCounters(buffer, 1).count(name);
     // It comes again after a crash.
-    new Refusals(buffer, 1).count(name);
-    const counted = refusalsIn(buffer);
+    new RefusalCounters(buffer, 1).count(name);
+    const counted = refusalCounts(buffer);
     expect(counted[name]).toBe(4);
     expect(Object.values(counted).reduce((sum, each) => sum + each, 0)).toBe(4);
   });

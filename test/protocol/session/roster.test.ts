@@ -78,9 +78,9 @@ test("a flood of names that do not open makes none be forgotten that did", () =>
   for (let at = 0; at < RECEIVERS_PER_SHARE + 10; at++) {
     book.note(`junk ${at}`, { ...good, name: new Uint8Array(60).fill(1) }, undefined);
   }
-  expect(book.look("good", good)).toMatchObject({ is: "opened", name: "anna" });
+  expect(book.find("good", good)).toMatchObject({ is: "opened", name: "anna" });
   const junk = { ...good, name: new Uint8Array(60).fill(1) };
   // As many as there may be receivers are known for what they are; the oldest is looked at again.
-  expect(book.look("junk 9", junk)).toEqual({ is: "unknown" });
-  expect(book.look("junk 10", junk)).toMatchObject({ is: "refused" });
+  expect(book.find("junk 9", junk)).toEqual({ is: "unknown" });
+  expect(book.find("junk 10", junk)).toMatchObject({ is: "refused" });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { FAULTS, toHex } from "../../../protocol/mod.ts";
 import { lobbyKeys } from "../../../relay/lobby/proof.ts";
-import { Gate } from "../../../relay/access/authorizer.ts";
+import { Authorizer } from "../../../relay/access/authorizer.ts";
 import { startRelay, type Access, type Relay } from "../../../relay/mod.ts";
 import { TokenBook } from "../../../relay/access/tokens.ts";
 import type { TestChannel } from "../../support/relay/channel.ts";
@@ -277,9 +277,9 @@ describe("P4 tokens", () => {
 
   test("hold until the moment that they are over", () => {
     const until = token(["send"], 1000);
-    const gate = (now: number): Gate => {
+    const gate = (now: number): Authorizer => {
       const access = policyWith({ mode: "closed", tokens: [until.known] }).access;
-      return new Gate({ access, lobby: true, time: () => now });
+      return new Authorizer({ access, lobby: true, time: () => now });
     };
     const wish = { role: "send", lobby: false } as const;
     const granted = gate(999).grant(wish, until.text);

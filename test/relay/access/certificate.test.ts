@@ -99,17 +99,17 @@ describe("a kept certificate", () => {
     using folder = temporaryFolder();
     const first = authority.issue(YEAR);
     const kept = new KeptCertificate(issueAs(folder.path, 1, first), Date.now());
-    const look = () => kept.look(Date.now(), false);
+    const poll = () => kept.poll(Date.now(), false);
     expect(kept.certificate.pair).toEqual(first);
-    expect(look()).toEqual({ found: "same" });
+    expect(poll()).toEqual({ found: "same" });
     const second = authority.issue(YEAR);
     issueAs(folder.path, 2, second);
-    expect(look()).toMatchObject({ found: "renewed", certificate: { pair: second } });
+    expect(poll()).toMatchObject({ found: "renewed", certificate: { pair: second } });
     expect(kept.certificate.pair).toEqual(second);
-    expect(look()).toEqual({ found: "same" });
+    expect(poll()).toEqual({ found: "same" });
     // The same once more is nothing new.
     issueAs(folder.path, 3, second);
-    expect(look()).toEqual({ found: "same" });
+    expect(poll()).toEqual({ found: "same" });
   });
 
   test("stays while the new one is half there, or broken, which is told once", () => {
@@ -118,24 +118,24 @@ describe("a kept certificate", () => {
     const second = authority.issue(YEAR);
     const files = writeCertificate(folder.path, first);
     const kept = new KeptCertificate(files, Date.now());
-    const look = (insists = false) => kept.look(Date.now(), insists);
+    const poll = (insists = false) => kept.poll(Date.now(), insists);
     writeFileSync(files.cert, second.cert);
-    expect(look()).toEqual({ found: "same" });
+    expect(poll()).toEqual({ found: "same" });
     writeFileSync(files.key, second.key);
-    expect(look()).toMatchObject({ found: "renewed", certificate: { pair: second } });
+    expect(poll()).toMatchObject({ found: "renewed", certificate: { pair: second } });
     rmSync(files.key);
-    expect(look()).toEqual({ found: "same" });
+    expect(poll()).toEqual({ found: "same" });
     const trouble = `there is no ${files.key}; the certificate from before stays`;
-    expect(look()).toEqual({ found: "trouble", trouble });
-    expect(look()).toEqual({ found: "same" });
-    expect(look(true)).toEqual({ found: "trouble", trouble });
+    expect(poll()).toEqual({ found: "trouble", trouble });
+    expect(poll()).toEqual({ found: "same" });
+    expect(poll(true)).toEqual({ found: "trouble", trouble });
     expect(kept.certificate.pair).toEqual(second);
     // A link to itself can't even be looked at.
     symlinkSync(files.key, files.key);
-    expect(look(true)).toMatchObject({ found: "trouble" });
+    expect(poll(true)).toMatchObject({ found: "trouble" });
     rmSync(files.key);
     writeFileSync(files.key, second.key);
-    expect(look()).toEqual({ found: "same" });
+    expect(poll()).toEqual({ found: "same" });
   });
 
   test("that nobody renews is told of before it ends, and when it has", () => {
@@ -146,13 +146,13 @@ describe("a kept certificate", () => {
       Date.now(),
     );
     const troubleAt = (now: number): string | undefined => {
-      const look = kept.look(now, false);
-      return look.found === "trouble" ? look.trouble : undefined;
+      const poll = kept.poll(now, false);
+      return poll.found === "trouble" ? poll.trouble : undefined;
     };
-    expect(kept.look(until - CERTIFICATE_WARN_MS - 5000, false).found).toBe("same");
+    expect(kept.poll(until - CERTIFICATE_WARN_MS - 5000, false).found).toBe("same");
     expect(troubleAt(until - CERTIFICATE_WARN_MS + 5000)).toContain("The certificate ends on ");
-    expect(kept.look(until - 5000, false).found).toBe("same");
+    expect(kept.poll(until - 5000, false).found).toBe("same");
     expect(troubleAt(until + 5000)).toContain("has been expired since");
-    expect(kept.look(until + 5000, false).found).toBe("same");
+    expect(kept.poll(until + 5000, false).found).toBe("same");
   });
 });

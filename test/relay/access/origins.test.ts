@@ -1,7 +1,7 @@
 /** T12: pages of other sites, and pages whose name was made to lead here. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { Pages } from "../../../relay/access/origins.ts";
+import { WebOrigins } from "../../../relay/access/origins.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
@@ -17,7 +17,7 @@ interface Case {
   readonly dest?: string;
 }
 
-function isAllowed(pages: Pages, { at, origin, site, dest }: Case): boolean {
+function isAllowed(pages: WebOrigins, { at, origin, site, dest }: Case): boolean {
   const headers = new Headers();
   if (origin !== undefined) headers.set("origin", origin);
   if (site !== undefined) headers.set("sec-fetch-site", site);
@@ -26,8 +26,8 @@ function isAllowed(pages: Pages, { at, origin, site, dest }: Case): boolean {
 }
 
 describe("which pages may come", () => {
-  const plain = new Pages(undefined, []);
-  const named = new Pages(PUBLIC, [WEB, "http://127.0.0.1:3000"]);
+  const plain = new WebOrigins(undefined, []);
+  const named = new WebOrigins(PUBLIC, [WEB, "http://127.0.0.1:3000"]);
 
   test.each<Case>([
     { at: "http://any.name.example:8000" },

@@ -37,7 +37,7 @@ class Play {
 
   async takes(...answers: readonly WorkerMeasures[]): Promise<number> {
     const taken = this.measuring.take();
-    for (const answer of answers) this.measuring.heard(answer);
+    for (const answer of answers) this.measuring.received(answer);
     return (await taken).totals.bytesOut;
   }
 }
@@ -46,8 +46,8 @@ describe("measuring", () => {
   test("asks all workers once, however many want to know, and again after a while", async () => {
     const play = new Play();
     const all = [play.measuring.take(), play.measuring.take()];
-    play.measuring.heard(measures(0, 10));
-    play.measuring.heard(measures(1, 5));
+    play.measuring.received(measures(0, 10));
+    play.measuring.received(measures(1, 5));
     expect((await Promise.all(all)).map(({ totals }) => totals.bytesOut)).toEqual([15, 15]);
     expect(await play.takes()).toBe(15);
     expect(play.asked).toBe(1);
@@ -61,7 +61,7 @@ describe("measuring", () => {
     expect(await play.takes(measures(0, 10), measures(1, 5))).toBe(15);
     play.now = 1000;
     const taken = play.measuring.take();
-    play.measuring.heard(measures(0, 11));
+    play.measuring.received(measures(0, 11));
     play.measuring.lost(1);
     const { totals, faults, opened, workers } = await taken;
     expect({ bytes: totals.bytesOut, faults, opened }).toEqual({

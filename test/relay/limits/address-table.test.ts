@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
 import {
-  Crowd,
-  createCrowd,
-  forgetCrowd,
+  AddressTable,
+  createAddressTable,
+  forgetWorker,
   type Place,
 } from "../../../relay/limits/address-table.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
@@ -15,25 +15,28 @@ const limits: Limits = {
   "attempts-per-minute": 600,
 };
 
-function workers(count: number, slots?: number): { crowds: Crowd[]; crash: (at: number) => void } {
-  const buffers = createCrowd(count, slots);
+function workers(
+  count: number,
+  slots?: number,
+): { tables: AddressTable[]; crash: (at: number) => void } {
+  const buffers = createAddressTable(count, slots);
   return {
-    crowds: Array.from({ length: count }, (_, worker) => new Crowd(buffers, worker)),
-    crash: (worker) => forgetCrowd(buffers, worker),
+    tables: Array.from({ length: count }, (_, worker) => new AddressTable(buffers, worker)),
+    crash: (worker) => forgetWorker(buffers, worker),
   };
 }
 
-function enter(crowd: Crowd, address: string | undefined): Place {
-  const place = crowd.enter(address, limits, 0);
+function enter(addresses: AddressTable, address: string | undefined): Place {
+  const place = addresses.enter(address, limits, 0);
   if (typeof place === "string") throw new Error(place);
   return place;
 }
 
 describe("T4 sockets", () => {
   test("of one address are counted over all workers, and one that leaves makes room", () => {
-    const { crowds } = workers(2);
-    const [one, two] = [crowds[0]!, crowds[1]!];
-    const places = [one, two, one, two].map((crowd) => enter(crowd, "192.0.2.1"));
+    const { tables } = workers(2);
+    const [one, two] = [tables[0]!, tables[1]!];
+    const places = [one, two, one, two].map((addresses) => enter(addresses, "192.0.2.1"));
     expect(one.enter("192.0.2.1", limits, 0)).toBe("sockets-per-address");
     expect(two.enter("192.0.2.1", limits, 0)).toBe("sockets-per-address");
     enter(one, "192.0.2.2");
@@ -43,52 +46,52 @@ describe("T4 sockets", () => {
   });
 
   test("in all are counted over all workers, those of this machine too", () => {
-    const { crowds } = workers(3);
-    for (let at = 0; at < 10; at++) enter(crowds[at % 3]!, undefined);
-    expect(crowds[0]!.enter("192.0.2.1", limits, 0)).toBe("max-sockets");
-    expect(crowds[1]!.enter(undefined, limits, 0)).toBe("max-sockets");
-    expect(crowds[2]!.size).toBe(10);
+    const { tables } = workers(3);
+    for (let at = 0; at < 10; at++) enter(tables[at % 3]!, undefined);
+    expect(tables[0]!.enter("192.0.2.1", limits, 0)).toBe("max-sockets");
+    expect(tables[1]!.enter(undefined, limits, 0)).toBe("max-sockets");
+    expect(tables[2]!.size).toBe(10);
   });
 
   test("of a worker that crashed are counted no more", () => {
-    const { crowds, crash } = workers(2);
-    for (const at of [0, 0, 0, 1]) enter(crowds[at]!, "192.0.2.1");
-    expect(crowds[1]!.enter("192.0.2.1", limits, 0)).toBe("sockets-per-address");
+    const { tables, crash } = workers(2);
+    for (const at of [0, 0, 0, 1]) enter(tables[at]!, "192.0.2.1");
+    expect(tables[1]!.enter("192.0.2.1", limits, 0)).toBe("sockets-per-address");
     crash(0);
-    expect(crowds[1]!.size).toBe(1);
-    for (const at of [1, 0, 1]) enter(crowds[at]!, "192.0.2.1");
-    expect(crowds[1]!.enter("192.0.2.1", limits, 0)).toBe("sockets-per-address");
+    expect(tables[1]!.size).toBe(1);
+    for (const at of [1, 0, 1]) enter(tables[at]!, "192.0.2.1");
+    expect(tables[1]!.enter("192.0.2.1", limits, 0)).toBe("sockets-per-address");
   });
 
   test("of more addresses than there are slots are counted together, and no count is lost", () => {
-    const { crowds } = workers(1, 4);
+    const { tables } = workers(1, 4);
     const wide = { ...limits, "max-sockets": 1000, "sockets-per-address": 50 };
-    const crowd = crowds[0]!;
+    const addresses = tables[0]!;
     const entered: Place[] = [];
     let refused = 0;
     for (let at = 0; at < 300; at++) {
-      const place = crowd.enter(`192.0.2.${at}`, wide, 0);
+      const place = addresses.enter(`192.0.2.${at}`, wide, 0);
       if (typeof place === "number") entered.push(place);
       else refused++;
     }
     // Four slots with 50 each.
     expect(entered.length).toBeLessThanOrEqual(4 * 50);
     expect(refused).toBe(300 - entered.length);
-    for (const place of entered) crowd.leave(place);
-    expect(crowd.size).toBe(0);
-    for (let at = 0; at < 50; at++) expect(crowd.enter("192.0.2.1", wide, 0)).toBeNumber();
+    for (const place of entered) addresses.leave(place);
+    expect(addresses.size).toBe(0);
+    for (let at = 0; at < 50; at++) expect(addresses.enter("192.0.2.1", wide, 0)).toBeNumber();
   });
 });
 
 describe("P1 attempts", () => {
   test("a hundred thousand guesses of one address take as many minutes as the limit says", () => {
-    const { crowds } = workers(2);
+    const { tables } = workers(2);
     const perMinute = limits["attempts-per-minute"];
     let passed = 0;
     let now = 1_700_000_000_000;
     const begun = now;
     for (let guess = 0; passed < 100_000; guess++) {
-      if (crowds[guess % 2]!.attempt("192.0.2.1", perMinute, now)) passed++;
+      if (tables[guess % 2]!.attempt("192.0.2.1", perMinute, now)) passed++;
       else now += 7;
     }
     const minutes = (now - begun) / 60_000;
@@ -98,20 +101,20 @@ describe("P1 attempts", () => {
   });
 
   test("of others, and of this machine, are not counted with them", () => {
-    const crowd = workers(1).crowds[0]!;
-    for (let at = 0; at < 3; at++) expect(crowd.attempt("192.0.2.1", 3, 0)).toBe(true);
-    expect(crowd.attempt("192.0.2.1", 3, 0)).toBe(false);
-    expect(crowd.attempt("192.0.2.2", 3, 0)).toBe(true);
-    for (let at = 0; at < 100; at++) expect(crowd.attempt(undefined, 3, 0)).toBe(true);
-    expect(crowd.attempt("192.0.2.1", 3, 20_000)).toBe(true);
-    expect(crowd.attempt("192.0.2.1", 3, 20_000)).toBe(false);
+    const addresses = workers(1).tables[0]!;
+    for (let at = 0; at < 3; at++) expect(addresses.attempt("192.0.2.1", 3, 0)).toBe(true);
+    expect(addresses.attempt("192.0.2.1", 3, 0)).toBe(false);
+    expect(addresses.attempt("192.0.2.2", 3, 0)).toBe(true);
+    for (let at = 0; at < 100; at++) expect(addresses.attempt(undefined, 3, 0)).toBe(true);
+    expect(addresses.attempt("192.0.2.1", 3, 20_000)).toBe(true);
+    expect(addresses.attempt("192.0.2.1", 3, 20_000)).toBe(false);
   });
 
   test("of a million addresses need no more memory, and slots are used again", () => {
-    const crowd = workers(1, 256).crowds[0]!;
+    const addresses = workers(1, 256).tables[0]!;
     let refused = 0;
     for (let at = 0; at < 100_000; at++) {
-      if (!crowd.attempt(`2001:db8:0:${at.toString(16)}::/64`, 6000, at * 10)) refused++;
+      if (!addresses.attempt(`2001:db8:0:${at.toString(16)}::/64`, 6000, at * 10)) refused++;
     }
     expect(refused).toBe(0);
   });

@@ -11,7 +11,7 @@ import {
 import { DEFAULT_LIMITS, type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
 import { ShareCounts } from "../../../relay/main/share-counts.ts";
 import type { Relay } from "../../../relay/mod.ts";
-import { Waiting } from "../../../relay/share/sender-wait.ts";
+import { StallTimer } from "../../../relay/share/sender-wait.ts";
 import { expectOver, limitedRelay } from "../../support/relay/limited.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "../../support/relay/raw-client.ts";
 
@@ -259,7 +259,7 @@ describe("P5 a share that", () => {
   });
 
   test("is read from a pipe may stand still", () => {
-    const waiting = new Waiting();
+    const waiting = new StallTimer();
     expect(waiting.tick(0, 0, 1000)).toBe(0);
     expect(waiting.tick(4, 0, 2000)).toBe(0);
     expect(waiting.tick(4, 0, 5000)).toBe(3000);

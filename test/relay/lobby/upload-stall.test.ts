@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { DEFAULT_LIMITS } from "../../../relay/mod.ts";
-import { Bounds } from "../../../relay/limits/limits.ts";
+import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { QUIET_MS, Upload } from "../../../relay/lobby/http-upload.ts";
 import type { ClientRouter } from "../../../relay/net/client-router.ts";
 import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
@@ -29,7 +29,7 @@ test("an upload that waits says so before a proxy takes its answer for dead", as
     recordCaches: undefined as never,
     clock,
     client: { address: "127.0.0.1", limitKey: undefined, origin: "http://relay" },
-    bounds: new Bounds(DEFAULT_LIMITS),
+    limits: new LiveLimits(DEFAULT_LIMITS),
     memory: new MemoryBudget(clock),
     left: nothing,
     cut: nothing,

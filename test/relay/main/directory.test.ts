@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SENDER_GRACE_MS, type ShareFault, type Offer } from "../../../protocol/mod.ts";
-import { Bounds } from "../../../relay/limits/limits.ts";
+import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { Directory } from "../../../relay/main/directory.ts";
 import type { FromDirectory } from "../../../relay/share/messages.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
@@ -19,7 +19,7 @@ function describeMessage(message: FromDirectory): string {
   switch (message.t) {
     case "opened": {
       const { key, owner, epoch } = message.record;
-      const after = message.heirOf === undefined ? "" : ` after ${message.heirOf}`;
+      const after = message.previousHome === undefined ? "" : ` after ${message.previousHome}`;
       const to = message.socket === undefined ? "" : ` for socket ${message.socket}${after}`;
       return `${key} of ${owner ?? "nobody"}, epoch ${epoch}${to}`;
     }
@@ -52,7 +52,7 @@ class Play {
       },
       workers: () => this.up,
     };
-    this.directory = new Directory(output, new Bounds({ ...DEFAULT_LIMITS, ...limits }));
+    this.directory = new Directory(output, new LiveLimits({ ...DEFAULT_LIMITS, ...limits }));
   }
 
   told(): string[] {
@@ -107,18 +107,18 @@ test("a sender that is back, at any worker, is the owner in a new epoch", () => 
 
 test("a sender is told whom it is heir of: where the log lies, as long as that worker lives", () => {
   const play = new Play();
-  const heirOf = (worker: number, socket: number): string | undefined => {
+  const previousHome = (worker: number, socket: number): string | undefined => {
     const mine = play.claim(worker, socket).find((line) => line.includes("socket"));
     return mine?.split(" after ")[1];
   };
-  expect(heirOf(0, 1)).toBeUndefined();
-  expect(heirOf(0, 2)).toBeUndefined();
-  expect(heirOf(1, 3)).toBe("0");
+  expect(previousHome(0, 1)).toBeUndefined();
+  expect(previousHome(0, 2)).toBeUndefined();
+  expect(previousHome(1, 3)).toBe("0");
   play.orphan(1, 3);
-  expect(heirOf(0, 4)).toBe("1");
+  expect(previousHome(0, 4)).toBe("1");
   play.up.delete(0);
   play.directory.workerLost(0, 0);
-  expect(heirOf(1, 5)).toBeUndefined();
+  expect(previousHome(1, 5)).toBeUndefined();
 });
 
 test("a late word of an older owner changes nothing", () => {

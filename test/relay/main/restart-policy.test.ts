@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import {
-  Restarts,
+  RestartPolicy,
   WORKER_FAILURES,
   WORKER_RESTART_MAX_MS,
   WORKER_RESTART_MS,
@@ -8,7 +8,7 @@ import {
 } from "../../../relay/main/restart-policy.ts";
 
 test("a worker that fails starts at once, and waits twice as long after each failure more", () => {
-  const restarts = new Restarts();
+  const restarts = new RestartPolicy();
   restarts.up(0);
   const waits = Array.from({ length: 9 }, () => restarts.failed(10));
   const doubled = Array.from({ length: 8 }, (_, i) => WORKER_RESTART_MS * 2 ** i);
@@ -16,7 +16,7 @@ test("a worker that fails starts at once, and waits twice as long after each fai
 });
 
 test("one that was up for a while has failed for the first time", () => {
-  const restarts = new Restarts();
+  const restarts = new RestartPolicy();
   restarts.failed(0);
   restarts.failed(0);
   restarts.up(1000);
@@ -26,7 +26,7 @@ test("one that was up for a while has failed for the first time", () => {
 });
 
 test("one that fails too often in a row is hopeless until it was up for a while", () => {
-  const restarts = new Restarts();
+  const restarts = new RestartPolicy();
   for (let failures = 1; failures < WORKER_FAILURES; failures++) restarts.failed(0);
   expect(restarts.hopeless).toBe(false);
   restarts.failed(0);

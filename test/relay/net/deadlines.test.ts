@@ -6,11 +6,11 @@ import {
   FRAME_BYTES,
   PING_MS,
   RECEIVERS_PER_SHARE,
-  VERDICTS_PER_SHARE,
+  ADMISSIONS_PER_SHARE,
 } from "../../../protocol/mod.ts";
 import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
 import { TICK_MS } from "../../../relay/limits/limits.ts";
-import { Allowance, answersTo } from "../../../relay/limits/token-bucket.ts";
+import { TokenBucket, answersTo } from "../../../relay/limits/token-bucket.ts";
 import { BodyPace } from "../../../relay/lobby/upload-stall.ts";
 import { ReceiveMeter, type MeterKernel } from "../../../relay/net/receive-meter.ts";
 import type { SocketId } from "../../../relay/share/outlet.ts";
@@ -259,7 +259,7 @@ describe("T10 what one client says", () => {
   });
 
   test("is as much per second as the limit says, and ten seconds' worth at once", () => {
-    const allowance = new Allowance(0);
+    const allowance = new TokenBucket(0);
     const spend = (now: number): number => {
       let spent = 0;
       while (allowance.spend(MESSAGES_PER_SECOND, now)) spent++;
@@ -271,7 +271,7 @@ describe("T10 what one client says", () => {
   });
 
   test("as an answer is free, once: acks of records, records, receipts", () => {
-    const allowance = new Allowance(0);
+    const allowance = new TokenBucket(0);
     allowance.earn(100_000);
     for (let at = 0; at < 100_000; at++) expect(allowance.spend(MESSAGES_PER_SECOND, 0)).toBe(true);
     let more = 0;
@@ -283,7 +283,7 @@ describe("T10 what one client says", () => {
     expect(answersTo({ t: "offers", list: [] })).toBe(0);
     // Else a client that asks for nonsense could do so for ever.
     expect(answersTo({ t: "cancel", share, reason: "no-such-share" })).toBe(0);
-    expect(VERDICTS_PER_SHARE).toBeGreaterThanOrEqual(RECEIVERS_PER_SHARE);
+    expect(ADMISSIONS_PER_SHARE).toBeGreaterThanOrEqual(RECEIVERS_PER_SHARE);
   });
 });
 

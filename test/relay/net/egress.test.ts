@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { Bounds } from "../../../relay/limits/limits.ts";
+import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { Egress, createEgress } from "../../../relay/net/egress.ts";
 import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
 import { limitedRelay } from "../../support/relay/limited.ts";
@@ -13,19 +13,19 @@ const RATE = 20 * MiB;
 class Play {
   now = 1000;
   readonly sent: { worker: number; socket: number; at: number; bytes: number }[] = [];
-  readonly bounds: Bounds;
+  readonly limits: LiveLimits;
   readonly egresses: Egress[];
   readonly #timers: { at: number; run: () => void }[] = [];
   readonly #frames: (worker: number, socket: number) => number;
 
   constructor(workers: number, frames: (worker: number, socket: number) => number, rate = RATE) {
     this.#frames = frames;
-    this.bounds = new Bounds({ ...DEFAULT_LIMITS, "egress-limit": rate });
+    this.limits = new LiveLimits({ ...DEFAULT_LIMITS, "egress-limit": rate });
     const buffer = createEgress();
     this.egresses = Array.from({ length: workers }, (_, worker) => {
       return new Egress({
         buffer,
-        bounds: this.bounds,
+        limits: this.limits,
         clock: () => this.now,
         turn: (socket) => this.pump(worker, socket),
         later: (run, ms) => {
@@ -139,10 +139,10 @@ describe("a frame that leaves", () => {
     const play = new Play(1, () => 0, Infinity);
     const [egress] = play.egresses;
     for (let at = 0; at < 1000; at++) expect(egress?.take(1, MiB)).toBe(true);
-    play.bounds.limits = { ...DEFAULT_LIMITS, "egress-limit": MiB };
+    play.limits.now = { ...DEFAULT_LIMITS, "egress-limit": MiB };
     expect(egress?.take(1, MiB)).toBe(true);
     expect(egress?.take(1, MiB)).toBe(false);
-    play.bounds.limits = DEFAULT_LIMITS;
+    play.limits.now = DEFAULT_LIMITS;
     expect(egress?.take(1, MiB)).toBe(true);
   });
 });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { decodeFrame, toHex, type MessageOf } from "../../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
-import { Verdicts } from "../../../relay/share/admissions.ts";
+import { Admissions } from "../../../relay/share/admissions.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "../../support/relay/raw-client.ts";
 import { expectFault } from "../../support/relay/wire-checks.ts";
 
@@ -175,7 +175,7 @@ describe.each(WORKERS)("at a relay with %i workers", (workers) => {
 });
 
 test("verdicts are bounded, and a dismissed receiver stays so", () => {
-  const verdicts = new Verdicts(3);
+  const verdicts = new Admissions(3);
   const ids = [1, 2, 3, 4].map((number) => new Uint8Array(16).fill(number));
   const keys = ids.map((id) => toHex(id));
   verdicts.add({ receiver: ids[0]!, dismissed: undefined });

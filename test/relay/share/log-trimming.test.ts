@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
-import { Trimming } from "../../../relay/share/log-trimming.ts";
+import { LogTrimmer } from "../../../relay/share/log-trimming.ts";
 import { rawShare } from "../../support/relay/raw-client.ts";
 
 const BLOCKS = 8;
@@ -24,7 +24,7 @@ test("a share that its sender left before anybody accepted it gives up its block
   const origin = { keeps: false, offer };
   const pool = new BlockPool(createPool(BLOCKS, 1, FRAME.length), 0);
   const log = logOf(pool, 3);
-  const trimming = new Trimming(pool);
+  const trimming = new LogTrimmer(pool);
   // Nobody lacks room yet.
   trimming.tick(log, origin, { attached: true, abandoned: true }, 0);
   expect(log.size).toBe(3);

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { Floor } from "../../../relay/share/low-watermark.ts";
+import { LowWatermark } from "../../../relay/share/low-watermark.ts";
 
 test("is the least of all that are here, whatever they do", () => {
   const step = fc.tuple(fc.constantFrom("set", "delete"), fc.nat(4), fc.nat(6));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const floor = new Floor<number>();
+      const floor = new LowWatermark<number>();
       const needs = new Map<number, number>();
       for (const [what, key, next] of steps) {
         if (what === "set") {
@@ -24,7 +24,7 @@ test("is the least of all that are here, whatever they do", () => {
 });
 
 test("counts a lost receiver until its grace is over, and no longer for being lost again", () => {
-  const floor = new Floor<string>();
+  const floor = new LowWatermark<string>();
   floor.set("lost", 1);
   floor.set("here", 5);
   floor.lose("lost", 100);
@@ -37,7 +37,7 @@ test("counts a lost receiver until its grace is over, and no longer for being lo
 });
 
 test("counts who came back for good", () => {
-  const floor = new Floor<string>();
+  const floor = new LowWatermark<string>();
   floor.set("back", 1);
   floor.lose("back", 100);
   floor.set("back", 1);

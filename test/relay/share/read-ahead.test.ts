@@ -1,6 +1,6 @@
 /** What a fan-out says that its parties need. */
 import { expect, test } from "bun:test";
-import { NEED_AGAIN_MS, Needs, type Party } from "../../../relay/share/read-ahead.ts";
+import { NEED_AGAIN_MS, ReadAhead, type Party } from "../../../relay/share/read-ahead.ts";
 import type { PartyNeed } from "../../../relay/share/messages.ts";
 
 const RECORDS = 100;
@@ -10,12 +10,12 @@ class Play {
   now = 0;
   readonly #here = new Set<number>();
   #said: PartyNeed[] = [];
-  readonly #needs = new Needs(RECORDS, (needs) => {
+  readonly #readAhead = new ReadAhead(RECORDS, (needs) => {
     this.#said = this.#said.concat(needs);
   });
 
   newParty(): Party {
-    return this.#needs.newParty();
+    return this.#readAhead.newParty();
   }
 
   /** @returns what was said, as the number of a party and what it lacks */
@@ -26,18 +26,18 @@ class Play {
       open: () => undefined,
       close: () => undefined,
     };
-    this.#needs.readAhead(party, { from, end, proven: true }, log, this.now);
+    this.#readAhead.need(party, { from, end, proven: true }, log, this.now);
     return this.#flush();
   }
 
   drop(party: Party) {
-    this.#needs.drop(party);
+    this.#readAhead.drop(party);
     return this.#flush();
   }
 
   come(index: number): void {
     this.#here.add(index);
-    this.#needs.came(index);
+    this.#readAhead.came(index);
   }
 
   evict(index: number): void {
@@ -46,15 +46,15 @@ class Play {
 
   pass(ms: number): void {
     this.now += ms;
-    this.#needs.expire(this.now);
+    this.#readAhead.expire(this.now);
   }
 
   clear(): void {
-    this.#needs.clear();
+    this.#readAhead.clear();
   }
 
   #flush(): [party: number, ...lacking: number[]][] {
-    this.#needs.flush();
+    this.#readAhead.flush();
     return this.#said.splice(0).map(({ party, runs }) => {
       const [run] = runs;
       return run === undefined ? [party] : [party, run.first, run.first + run.count - 1];

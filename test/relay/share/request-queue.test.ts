@@ -7,7 +7,7 @@ import {
   NEWCOMER_CREDIT_RECORDS,
   NEWCOMER_RATE,
   NEWCOMER_TURN_RECORDS,
-  NeedQueue,
+  RequestQueue,
 } from "../../../relay/share/request-queue.ts";
 import { READ_AHEAD_RECORDS } from "../../../relay/share/read-ahead.ts";
 import { range } from "../../support/relay/relay-play.ts";
@@ -26,7 +26,7 @@ class Play {
   now = 0;
   newcomers = 0;
   proven = 0;
-  readonly queue = new NeedQueue();
+  readonly queue = new RequestQueue();
   readonly asked = new Set<number>();
 
   /** A party needs `count` records from `from` on, and nothing else. */

@@ -29,7 +29,7 @@ export class Play {
   readonly asked: string[] = [];
   readonly reports: string[] = [];
   readonly receipts: number[] = [];
-  readonly floors: (number | undefined)[] = [];
+  readonly watermarks: (number | undefined)[] = [];
   readonly arrivals: [receiver: number, next: number][] = [];
   readonly #records: number;
 
@@ -49,7 +49,7 @@ export class Play {
       },
       report: (entries: ReceiverEntry[]) => this.reports.push(...entries.map(describeEntry)),
       receipt: ({ receiver }: { receiver: Uint8Array }) => this.receipts.push(receiver[0] ?? 0),
-      floor: (next: number | undefined) => this.floors.push(next),
+      watermark: (next: number | undefined) => this.watermarks.push(next),
       came: (receiver: Uint8Array, next: number) => this.arrivals.push([receiver[0] ?? 0, next]),
     };
     this.fanout = new Fanout(offer, this.log, this.outlet, upstream, STALL_MS);

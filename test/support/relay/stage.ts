@@ -4,7 +4,7 @@ import { BUFFERED_BYTES, MemoryBudget } from "../../../relay/limits/memory-budge
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import type { Kernel } from "../../../relay/net/sendfile.ts";
 import type { Descriptor, Native } from "../../../relay/system/native.ts";
-import { Bounds } from "../../../relay/limits/limits.ts";
+import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
 import type { SendResult, SocketId } from "../../../relay/share/outlet.ts";
 import type { BlockPool } from "../../../relay/log/block-pool.ts";
@@ -96,7 +96,7 @@ export class Stage implements AsyncDisposable {
       pool: room.pool,
       native: ofBun ? undefined : this.#valve,
       kernel: this.#valve,
-      bounds: new Bounds({ ...DEFAULT_LIMITS, ...limits }),
+      limits: new LiveLimits({ ...DEFAULT_LIMITS, ...limits }),
       memory: new MemoryBudget(() => this.now, { bytes: bufferedBytes }),
       clock: () => this.now,
       drained: (id) => this.#drained.get(id)?.(),
