@@ -4,7 +4,6 @@ import { isAbsolute, join } from "node:path";
 import type { ArgsDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-
 import { errorCode, reasonOf } from "../system/system-error.ts";
 import { expandHome, homeFolder, type Environment } from "../system/shell.ts";
 import { suggest } from "./command-line.ts";
@@ -30,10 +29,8 @@ export const SECRETS: ReadonlySet<string> = new Set(["token"]);
 /** An option's value: that of a switch, text, or several texts where it may be given again. */
 export type OptionValue = string | boolean | readonly string[];
 
-export interface Config {
-  /** Options by section: `all`, or the word of a command. */
-  readonly sections: ReadonlyMap<string, ReadonlyMap<string, OptionValue>>;
-}
+/** Options by section: `all`, or the word of a command. */
+type Config = ReadonlyMap<string, ReadonlyMap<string, OptionValue>>;
 
 /** Where the file is, there or not; undefined: none is wanted, or there is no home for it. */
 export function configPath(env: Environment): string | undefined {
@@ -85,11 +82,11 @@ function isReachable(path: string): boolean {
 }
 
 /** @throws FaultError "bad-config" that names the line, or what is not known */
-export function parseConfig(
+export async function parseConfig(
   path: string,
   text: string,
   commands: readonly (readonly [word: string, command: Settable])[],
-): Config {
+): Promise<Config> {
   const sections = new Map<string, ReadonlyMap<string, OptionValue>>();
   const known = new Map<string, Settable>(commands);
   known.set(ALL, {
@@ -97,7 +94,7 @@ export function parseConfig(
     many: commands.flatMap(([, { many }]) => many),
     settable: [...new Set(commands.flatMap(([, { settable }]) => settable))],
   });
-  for (const [section, entries] of Object.entries(parseToml(path, text))) {
+  for (const [section, entries] of Object.entries(await parseToml(path, text))) {
     if (!isTable(entries)) throw bad(path, `${section} stands in no section, such as [${ALL}]`);
     const command = known.get(section);
     if (command === undefined) {
@@ -105,12 +102,13 @@ export function parseConfig(
       const hint = meant === undefined ? "" : ` (did you mean [${meant}]?)`;
       throw bad(path, `[${section}] is no command${hint}`);
     }
-    const options = Object.entries(entries).map(([name, value]) => {
-      return [name, optionValue(path, section, command, name, value)] as const;
-    });
-    sections.set(section, new Map(options));
+    const options = new Map<string, OptionValue>();
+    for (const [name, value] of Object.entries(entries)) {
+      options.set(name, optionValue(path, section, command, name, value));
+    }
+    sections.set(section, options);
   }
-  return { sections };
+  return sections;
 }
 
 function isTexts(value: unknown): value is string[] {
@@ -143,27 +141,15 @@ function optionValue(
   throw bad(path, `${name} in [${section}] takes a text in quotes, or a number`);
 }
 
-function parseToml(path: string, text: string): object {
+async function parseToml(path: string, text: string): Promise<object> {
+  const { parse, TomlError } = await import("smol-toml");
   try {
-    return Bun.TOML.parse(text);
+    return parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replace("TOML Parse error: ", "") : "";
-    throw bad(path, `line ${wrongLine(text)}: ${reason}`);
+    if (!(error instanceof TomlError)) throw error;
+    const [reason = ""] = error.message.replace("Invalid TOML document: ", "").split("\n", 1);
+    throw bad(path, `line ${error.line}: ${reason}`);
   }
-}
-
-/** Bun's parser does not tell where; the line after the longest beginning that it takes is it. */
-function wrongLine(text: string): number {
-  const lines = text.split("\n");
-  for (let taken = lines.length - 1; taken > 0; taken--) {
-    try {
-      Bun.TOML.parse(lines.slice(0, taken).join("\n"));
-      return taken + 1;
-    } catch {
-      // A shorter one, then.
-    }
-  }
-  return 1;
 }
 
 function bad(path: string, why: string): FaultError {

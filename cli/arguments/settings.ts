@@ -41,7 +41,7 @@ export async function settingsFor(
   const text = path === undefined ? undefined : configText(path, env);
   if (path !== undefined && text !== undefined) {
     // All commands are needed to know what is wrong in the file; without a file none.
-    const { sections } = parseConfig(path, text, await registry.loadAll());
+    const sections = await parseConfig(path, text, await registry.loadAll());
     for (const section of [ALL, word]) {
       for (const [name, value] of sections.get(section) ?? []) {
         if (!settable.includes(name)) continue;

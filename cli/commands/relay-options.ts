@@ -1,9 +1,27 @@
 /** What `fileshare relay` makes of its options: who may use it, and where its operators reach it. */
+import { tmpdir } from "node:os";
+
 import { usage } from "../arguments/command-line.ts";
-import { oneOf } from "../arguments/values.ts";
+import {
+  oneOf,
+  parseBytes,
+  parseSeconds,
+  parseSecondsOrNone,
+  parseWhole,
+} from "../arguments/values.ts";
 import type { RelayValues } from "./relay-commands.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { ADMIN_PORT } from "../../relay/limits/operator-limits.ts";
+import {
+  ADMIN_PORT,
+  DRAIN_MAX_MS,
+  DRAIN_MS,
+  LOG_BYTES,
+  LOG_BYTES_MAX,
+  LOG_BYTES_MIN,
+  RELAY_WORKERS,
+  STALL_TIMEOUT_MAX_MS,
+  STALL_TIMEOUT_MS,
+} from "../../relay/limits/operator-limits.ts";
 
 /** What a file of tokens holds, for where there are no files. Hashes: it is not secret. */
 const TOKENS_VARIABLE = "FILESHARE_RELAY_TOKENS";
@@ -101,4 +119,47 @@ export async function atAdminAddress<T>(
     if (isGiven) throw error;
     return start({ hostname, port: 0 });
   }
+}
+
+/**
+ * Where and how it listens, and what it keeps.
+ * @throws FaultError "usage"
+ */
+export function listenOptions(values: RelayValues) {
+  const hostname = values.host ?? "0.0.0.0";
+  if (hostname === "") throw usage("--host takes an address");
+  const port = parseWhole("--port", values.port ?? "8000", 0, 65_535);
+  const drainMs = parseSecondsOrNone("--drain", values.drain ?? `${DRAIN_MS / 1000}`, DRAIN_MAX_MS);
+  const tls = certificateFiles(values);
+  const httpPort = httpPortOf(values, port);
+  const stall = values["stall-timeout"] ?? `${STALL_TIMEOUT_MS / 1000}`;
+  const stallMs = parseSeconds("--stall-timeout", stall, STALL_TIMEOUT_MAX_MS);
+  const workers =
+    values.workers === undefined
+      ? undefined
+      : parseWhole("--workers", values.workers, 1, RELAY_WORKERS);
+  const log = values["log-bytes"] ?? `${LOG_BYTES}`;
+  const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
+  const logFolder = values["log-dir"] ?? tmpdir();
+  return { hostname, port, drainMs, tls, httpPort, stallMs, workers, logBytes, logFolder };
+}
+
+/** @throws FaultError "usage" for one without the other */
+function certificateFiles(
+  values: RelayValues,
+): { readonly cert: string; readonly key: string } | undefined {
+  const { "tls-cert": cert, "tls-key": key } = values;
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) throw usage("--tls-cert and --tls-key go together");
+  return { cert, key };
+}
+
+function httpPortOf(values: RelayValues, port: number): number | undefined {
+  const given = values["http-port"];
+  if (given === undefined) return undefined;
+  if (values["tls-cert"] === undefined)
+    throw usage("--http-port leads to TLS: give --tls-cert too");
+  const httpPort = parseWhole("--http-port", given, 0, 65_535);
+  if (httpPort !== 0 && httpPort === port) throw usage("--http-port is another one than --port");
+  return httpPort;
 }

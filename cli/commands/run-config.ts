@@ -86,7 +86,7 @@ async function edit(path: string, registry: Registry): Promise<number> {
   });
   const exitCode = await child.exited;
   if (exitCode !== 0) throw usage(`the editor ended with ${exitCode}`);
-  parseConfig(path, configText(path, process.env) ?? "", await registry.loadAll());
+  await parseConfig(path, configText(path, process.env) ?? "", await registry.loadAll());
   return EXIT.done;
 }
 

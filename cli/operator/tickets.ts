@@ -2,15 +2,16 @@
  * How commands of the same user find a relay that runs, and may tell it what to do: a file of its
  * own for each, in a folder that nobody else can read.
  */
-import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import * as v from "valibot";
 
 import { HeldFolder } from "../system/held-folder.ts";
-import { isOursIn, readFully, writeFully } from "../system/own-file.ts";
+import { isOursIn } from "../system/own-file.ts";
 import { isGone, thisProcess } from "../system/owner.ts";
+import { readEntry, writeEntry } from "../system/state.ts";
 import type { Environment } from "../system/shell.ts";
 
 /** Longer is not read: an address and a token. bytes */
@@ -76,9 +77,7 @@ export function leaveTicket(
     mkdirSync(place, { recursive: true, mode: 0o700 });
     folder = holdPrivate(place);
     if (folder === undefined) return undefined;
-    // One of a process before us with our number, whose rights we do not know.
-    folder.clear(name);
-    writeTicket(folder, name, { owner: thisProcess(), ...ticket });
+    writeEntry(folder, name, { owner: thisProcess(), ...ticket });
   } catch {
     folder?.close();
     return undefined;
@@ -95,17 +94,6 @@ export function leaveTicket(
   };
 }
 
-function writeTicket(folder: HeldFolder, name: string, ticket: Ticket): void {
-  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-  const fd = folder.open(name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
-  try {
-    fchmodSync(fd, 0o600);
-    writeFully(fd, new TextEncoder().encode(JSON.stringify(ticket)), 0);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** The tickets of relays that run; those that killed ones left are removed. */
 export function findTickets(env: Environment): Ticket[] {
   using folder = holdPrivate(folderOf(env));
@@ -115,27 +103,10 @@ export function findTickets(env: Environment): Ticket[] {
     .filter((name) => NAME.test(name))
     .slice(0, TICKETS)
     .flatMap((name) => {
-      const ticket = readTicket(folder, name);
+      const ticket = readEntry(folder, name, ticketShape, TICKET_BYTES);
       if (ticket === undefined) return [];
       if (!isGone(ticket.owner, 0)) return [ticket];
       folder.clear(name);
       return [];
     });
-}
-
-function readTicket(folder: HeldFolder, name: string): Ticket | undefined {
-  let fd: number | undefined;
-  try {
-    fd = folder.open(name, constants.O_RDONLY);
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > TICKET_BYTES) return undefined;
-    const text = new TextDecoder().decode(readFully(fd, 0, stat.size));
-    const { success, output } = v.safeParse(ticketShape, JSON.parse(text));
-    return success ? output : undefined;
-  } catch {
-    // Its relay has just ended, or it is being written.
-    return undefined;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
 }

@@ -4,7 +4,7 @@
  * as they hold codes. Each is written beside its place and renamed into it, so it is there whole or
  * not at all. Nothing here is needed to receive: without it only the lists are shorter.
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 
@@ -13,7 +13,7 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 
 import { errorCode } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
-import { writeFully } from "./own-file.ts";
+import { readFully, writeFully } from "./own-file.ts";
 import { statePlace } from "./state-place.ts";
 
 /**
@@ -202,16 +202,14 @@ export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
   folder: HeldFolder,
   name: string,
   schema: Schema,
+  mostBytes = STATE_ENTRY_BYTES,
 ): Dated<v.InferOutput<Schema>> | undefined {
   let fd: number | undefined;
   try {
     fd = folder.open(name, constants.O_RDONLY);
     const stat = fstatSync(fd);
-    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > STATE_ENTRY_BYTES)
-      return undefined;
-    const bytes = new Uint8Array(stat.size);
-    const length = readSync(fd, bytes, 0, bytes.length, 0);
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, length)));
+    if (!stat.isFile() || !folder.isOurs(stat.uid) || stat.size > mostBytes) return undefined;
+    const value: unknown = JSON.parse(new TextDecoder().decode(readFully(fd, 0, stat.size)));
     const parsed = v.safeParse(schema, value);
     return parsed.success ? { ...parsed.output, at: stat.mtimeMs } : undefined;
   } catch {

@@ -64,12 +64,12 @@ describe("the file", () => {
     ["[recv]\nlimit = true\n", "limit in [recv] takes a text in quotes, or a number"],
   ])("%j is refused: %s", async (text, why) => {
     const all = await loadAll();
-    expect(() => parseConfig("c.toml", text, all)).toThrow(`c.toml: ${why}`);
+    expect(await parseConfig("c.toml", text, all).catch(String)).toContain(`c.toml: ${why}`);
   });
 
   test("an option that may be given again takes a list", async () => {
     const text = "[send]\nexclude = ['*.tmp', 'cache']\n[all]\nexclude = '*.o'\n";
-    const { sections } = parseConfig("c.toml", text, await loadAll());
+    const sections = await parseConfig("c.toml", text, await loadAll());
     expect(sections.get("send")?.get("exclude")).toEqual(["*.tmp", "cache"]);
     expect(sections.get("all")?.get("exclude")).toBe("*.o");
   });
@@ -77,14 +77,14 @@ describe("the file", () => {
   test("the example is one that sets nothing, with every command that has options", async () => {
     const { exitCode, out } = await run(["config", "--example"], {});
     expect(exitCode).toBe(0);
-    const { sections } = parseConfig("example", out, await loadAll());
+    const sections = await parseConfig("example", out, await loadAll());
     for (const options of sections.values()) expect(options.size).toBe(0);
     for (const word of ["all", "send", "recv", "relay"])
       expect([...sections.keys()]).toContain(word);
     // With every option set it is understood too.
     const set = out.replaceAll(/^# ([\w-]+ = )/gm, "$1").replace(/^relay = "wss.*/m, "");
-    expect(() => parseConfig("example", set, [])).toThrow();
-    expect(parseConfig("example", set, await loadAll()).sections.size).toBe(sections.size);
+    expect(await parseConfig("example", set, []).catch(String)).toBeString();
+    expect((await parseConfig("example", set, await loadAll())).size).toBe(sections.size);
   });
 });
 

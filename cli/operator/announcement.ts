@@ -1,0 +1,75 @@
+/** What a relay that starts says to people: where it is reached, with which certificate, and who needs a token. */
+import { isIPv6 } from "node:net";
+
+import type { ConsolaInstance } from "consola";
+
+import { answers } from "../connection/relay-address.ts";
+import { pageLink } from "./admin-client.ts";
+import { inUrl, isLoopback, ownAddresses } from "../connection/own-addresses.ts";
+
+const NEEDS: Readonly<Partial<Record<string, string>>> = {
+  senders: "Senders need a token",
+  closed: "Senders and receivers need a token",
+};
+
+interface Listening {
+  readonly url: string;
+  readonly port: number;
+  readonly certificate: { readonly names: readonly string[]; readonly endsAt: number } | undefined;
+  readonly admin: { readonly url: string; readonly token: string } | undefined;
+}
+
+interface Reach {
+  /** As it was given. */
+  readonly hostname: string;
+  /** Where people reach it, if somebody said so. */
+  readonly publicOrigin: string | undefined;
+  readonly mode: string;
+}
+
+export async function announce(
+  { url, port, certificate, admin }: Listening,
+  { hostname, publicOrigin, mode }: Reach,
+  console: Pick<ConsolaInstance, "info" | "success">,
+): Promise<void> {
+  const reach = await reachNotes(hostname, new URL(url).protocol, port);
+  console.success(`The relay listens at ${url}`);
+  if (certificate !== undefined) {
+    const until = new Date(certificate.endsAt).toISOString().slice(0, 10);
+    console.info(`Its certificate is for ${certificate.names.join(", ")}, until ${until}`);
+  }
+  if (publicOrigin !== undefined) {
+    console.info(`People reach it at ${publicOrigin.replace(/^http/, "ws")}`);
+  } else for (const note of reach) console.info(note);
+  const needs = NEEDS[mode];
+  if (needs !== undefined) console.info(needs);
+  // Output to other places than a terminal is kept, and a token must not be.
+  if (admin) console.info(`What it does: ${process.stdout.isTTY ? pageLink(admin) : admin.url}`);
+  if (isLoopback(hostname)) console.info(`${hostname} is this machine alone; Ctrl-C ends it.`);
+  else console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
+}
+
+const SIX_ALONE =
+  "Other machines do not reach it: this one has IPv6 alone, for which --host :: listens";
+
+/** Sentences that say where a relay at a wildcard is reached. */
+async function reachNotes(hostname: string, scheme: string, port: number): Promise<string[]> {
+  const list = (hosts: readonly string[]): string =>
+    hosts.map((host) => `${scheme}//${inUrl(host)}:${port}`).join(" or ");
+  if (hostname !== "0.0.0.0" && hostname !== "::") return [];
+  const all = await ownAddresses();
+  const [four, six] =
+    hostname === "::"
+      ? await Promise.all([answers("127.0.0.1", port), answers("::1", port)])
+      : [true, false];
+  const hosts = all.filter((host) => (isIPv6(host) ? six : four));
+  const notes = hosts.length === 0 ? [] : [`From other machines: ${list(hosts)}`];
+  if (hostname === "0.0.0.0") {
+    return hosts.length > 0 || all.length === 0 ? notes : [SIX_ALONE];
+  }
+  if (!four) notes.push("It takes IPv6 alone; --host 0.0.0.0 listens for IPv4");
+  if (!six) {
+    notes.push(`It takes IPv4 alone, as this machine has no IPv6: here at ${list(["127.0.0.1"])}`);
+  }
+  return notes;
+}
