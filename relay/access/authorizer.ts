@@ -67,6 +67,12 @@ export class Authorizer {
   }
 }
 
+/** The token of `Authorization: Bearer TOKEN`; undefined: none is given, empty: it is malformed. */
+export function bearerToken(headers: Headers): string | undefined {
+  const given = headers.get("authorization");
+  return given === null ? undefined : (/^Bearer +(\S+)$/i.exec(given)?.[1] ?? "");
+}
+
 function notAllowed(detail: string): FaultError {
   return new FaultError("not-allowed", detail);
 }

@@ -20,14 +20,14 @@ export interface ClientAddress {
  * @param peer the address at the other end of the connection
  */
 export function clientAddressOf(
-  { headers, url }: Pick<Request, "headers" | "url">,
+  headers: Headers,
+  url: URL,
   peer: string | undefined,
   trusted: AddressRanges,
 ): ClientAddress {
-  const { origin } = new URL(url);
   const { address, isForwarded } = forwardedAddress(headers, peer, trusted);
   const limitKey = keyOf(address);
-  return { address, limitKey, origin: isForwarded ? outsideOrigin(headers, origin) : origin };
+  return { address, limitKey, origin: isForwarded ? outsideOrigin(headers, url) : url.origin };
 }
 
 /** The address of a client, whose request may have no valid URL. */
@@ -63,12 +63,11 @@ function withoutPort(entry: string): string {
 }
 
 /** What the nearest proxy says of how it was asked. */
-function outsideOrigin(headers: Headers, origin: string): string {
-  const own = new URL(origin);
+function outsideOrigin(headers: Headers, own: URL): string {
   const proto = lastOf(headers.get("x-forwarded-proto")) ?? own.protocol.slice(0, -1);
   const host = lastOf(headers.get("x-forwarded-host")) ?? own.host;
-  if (!/^https?$/.test(proto) || !/^[\w.:[\]-]+$/.test(host)) return origin;
-  return URL.parse(`${proto}://${host}`)?.origin ?? origin;
+  if (!/^https?$/.test(proto) || !/^[\w.:[\]-]+$/.test(host)) return own.origin;
+  return URL.parse(`${proto}://${host}`)?.origin ?? own.origin;
 }
 
 function lastOf(list: string | null): string | undefined {

@@ -10,6 +10,7 @@ import {
 } from "../access/certificate.ts";
 
 import { localAddress } from "../access/address.ts";
+import { bearerToken } from "../access/authorizer.ts";
 import { guardPort, listenFault } from "../system/guard.ts";
 import { CAN_SHARE_PORT, Listener } from "../net/listener.ts";
 import { refusal } from "../net/http-refusal.ts";
@@ -18,7 +19,7 @@ import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./log-space.ts";
 import type { ManagedRelay } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
-import { bearerOf, isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";
+import { isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";
 import { metricSource, overview } from "./overview.ts";
 
 /**
@@ -211,7 +212,7 @@ export class AdminListener implements Admin {
   }
 
   #api(request: Request, what: string): Answer {
-    const token = bearerOf(request.headers.get("authorization"));
+    const token = bearerToken(request.headers);
     if (token === undefined || !this.#mayManage(token)) {
       return plain(401, "A token of an admin is needed.", { "www-authenticate": "Bearer" });
     }

@@ -24,11 +24,6 @@ export function isOwnOrigin(origin: string | null, host: string | null): boolean
   return host !== null && URL.parse(origin)?.host === host;
 }
 
-/** The token of `authorization: Bearer <token>`. */
-export function bearerOf(header: string | null): string | undefined {
-  return /^Bearer ([\w.~+/=-]{1,512})$/i.exec(header ?? "")?.[1];
-}
-
 /** In a time that says nothing of where they differ. */
 export function isSameToken(one: string, other: string): boolean {
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

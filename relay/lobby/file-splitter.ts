@@ -9,7 +9,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { OpenedFrame } from "./record-cache.ts";
-import type { Part } from "./body-part.ts";
+import type { Part } from "./body.ts";
 import type { ShareHead } from "./share-head.ts";
 
 /** What lies in a record, as a part that can be read again. */

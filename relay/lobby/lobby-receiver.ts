@@ -4,7 +4,6 @@ import {
   FaultError,
   ReceiverSession,
   WINDOW_RECORDS,
-  encodeControl,
   receiptMac,
   sealName,
   type FaultCode,
@@ -14,26 +13,22 @@ import {
   type ReceiverEvent,
 } from "../../protocol/mod.ts";
 
-import type { SocketId } from "../share/outlet.ts";
 import type { ClientAddress } from "../access/client-address.ts";
-import type { GivenFrame, ClientHub, LocalClient, ClientRouter } from "../net/client-router.ts";
+import type { GivenFrame, LocalClient, LocalLine } from "../net/client-router.ts";
 import type { KeptFrame } from "../net/kept-frames.ts";
-import { lobbyKeys, lobbySigner } from "./proof.ts";
-import type { OpenedFrame, RecordCache, RecordCaches } from "./record-cache.ts";
-import type { Part } from "./body-part.ts";
+import type { LobbyContext } from "./context.ts";
+import { lobbyKeys, lobbySigner } from "./lobby-keys.ts";
+import type { OpenedFrame, RecordCache } from "./record-cache.ts";
+import type { Part } from "./body.ts";
 import { FileSplitter, type ClearSink } from "./file-splitter.ts";
 
-export interface LobbyReceiverOptions {
-  readonly clientRouter: ClientRouter;
-  readonly hub: ClientHub;
+export interface LobbyReceiverOptions extends LobbyContext {
   readonly client: ClientAddress;
-  readonly recordCaches: RecordCaches;
   readonly sink: ClearSink;
   /** The log needs the room of a record that the sink has not taken, and there is no memory for it. */
   readonly lost: () => void;
   /** What its sender sees of it. */
   readonly name: string;
-  readonly clock: () => number;
 }
 
 /** A share that is being taken. */
@@ -50,7 +45,7 @@ interface ArrivingShare {
 export class LobbyReceiver implements LocalClient {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;
-  readonly #id: SocketId;
+  readonly #line: LocalLine;
   /** A client that comes again to a share that it passed over is the same to its sender. */
   readonly #receiver = primitives.randomBytes(16);
   #arriving: ArrivingShare | undefined;
@@ -61,8 +56,8 @@ export class LobbyReceiver implements LocalClient {
 
   constructor(options: LobbyReceiverOptions) {
     this.#options = options;
-    const { clientRouter, clock } = options;
-    this.#id = clientRouter.enter(this);
+    const { clientRouter, client, clock } = options;
+    this.#line = clientRouter.connect(this, client.limitKey);
     this.#session = new ReceiverSession(
       {
         signer: lobbySigner(),
@@ -113,7 +108,7 @@ export class LobbyReceiver implements LocalClient {
   /** The sink has room again. */
   drained(): void {
     if (this.#saving) this.#saved();
-    else this.#options.hub.drained(this.#id);
+    else this.#line.drained();
   }
 
   tick(): void {
@@ -123,12 +118,7 @@ export class LobbyReceiver implements LocalClient {
   /** The client is gone. */
   leave(): void {
     this.#handle({ type: "interrupted" });
-    const { clientRouter, hub } = this.#options;
-    // After what the session had to say.
-    clientRouter.later(() => {
-      clientRouter.leave(this.#id);
-      hub.closed(this.#id);
-    });
+    this.#line.close();
     this.#forget();
   }
 
@@ -137,19 +127,13 @@ export class LobbyReceiver implements LocalClient {
   }
 
   #do(effect: ReceiverEffect): void {
-    const { clientRouter, hub, client } = this.#options;
     switch (effect.type) {
       case "connect":
-        clientRouter.later(() => {
-          hub.opened(this.#id, client.limitKey);
-          this.#handle({ type: "opened" });
-        });
+        this.#line.open(() => this.#handle({ type: "opened" }));
         return;
-      case "send": {
-        const bytes = encodeControl(effect.message);
-        clientRouter.later(() => hub.message(this.#id, bytes));
+      case "send":
+        this.#line.send(effect.message);
         return;
-      }
       case "open-share":
         this.#openShare(effect.offer);
         return;

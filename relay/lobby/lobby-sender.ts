@@ -6,7 +6,6 @@ import {
   SenderSession,
   capabilityOf,
   dataPerRecord,
-  encodeControl,
   encodeFrame,
   encodeManifest,
   openName,
@@ -25,12 +24,12 @@ import {
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
 
-import type { SocketId } from "../share/outlet.ts";
-import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
+import type { MemoryPlace } from "../limits/memory-budget.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import { ClearBuffer } from "./clear-buffer.ts";
-import type { ClientHub, LocalClient, ClientRouter } from "../net/client-router.ts";
-import { lobbyKeys, lobbySigner } from "./proof.ts";
+import type { LobbyContext } from "./context.ts";
+import type { LocalClient, LocalLine } from "../net/client-router.ts";
+import { lobbyKeys, lobbySigner } from "./lobby-keys.ts";
 
 /** How long a sender waits for somebody to send to, if nobody said for how many. ms */
 export const LONELY_MS = 10_000;
@@ -68,18 +67,14 @@ export interface LobbySenderEvents {
   over(outcome: LobbyOutcome): void;
 }
 
-export interface LobbySenderOptions {
-  readonly clientRouter: ClientRouter;
-  readonly hub: ClientHub;
+export interface LobbySenderOptions extends LobbyContext {
   readonly client: ClientAddress;
-  readonly memory: MemoryBudget;
   readonly name: SafeName;
   /** Undefined: nobody knows before it ends. bytes */
   readonly size: number | undefined;
   /** Receivers to wait for before the first record leaves; 0: one, and LONELY_MS for it. */
   readonly waitFor: number;
   readonly events: LobbySenderEvents;
-  readonly clock: () => number;
 }
 
 /**
@@ -94,7 +89,7 @@ export class LobbySender implements LocalClient {
   readonly #manifest: Manifest;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
-  readonly #id: SocketId;
+  readonly #line: LocalLine;
   readonly #buffer: ClearBuffer;
   /** In which that is held. */
   readonly #memory: MemoryPlace;
@@ -144,7 +139,7 @@ export class LobbySender implements LocalClient {
       "arriving",
     );
     this.#buffer.push(head);
-    this.#id = clientRouter.enter(this);
+    this.#line = clientRouter.connect(this, client.limitKey);
     const { records, bytes } = manifest;
     this.#session = new SenderSession(
       {
@@ -204,7 +199,7 @@ export class LobbySender implements LocalClient {
 
   #giveUp(fault: FaultCode): void {
     if (this.#isOver) return;
-    this.#say({ t: "cancel", share: this.#share, reason: "sender-stopped" });
+    this.#line.send({ t: "cancel", share: this.#share, reason: "sender-stopped" });
     this.#finish(fault);
   }
 
@@ -248,16 +243,12 @@ export class LobbySender implements LocalClient {
   }
 
   #do(effect: SenderEffect): void {
-    const { clientRouter, hub, client } = this.#options;
     switch (effect.type) {
       case "connect":
-        clientRouter.later(() => {
-          hub.opened(this.#id, client.limitKey);
-          this.#handle({ type: "opened" });
-        });
+        this.#line.open(() => this.#handle({ type: "opened" }));
         return;
       case "send":
-        this.#say(effect.message);
+        this.#line.send(effect.message);
         return;
       case "open-name": {
         const { entry } = effect;
@@ -283,12 +274,6 @@ export class LobbySender implements LocalClient {
       case "dismissed":
         return;
     }
-  }
-
-  #say(message: Message): void {
-    const { clientRouter, hub } = this.#options;
-    const bytes = encodeControl(message);
-    clientRouter.later(() => hub.message(this.#id, bytes));
   }
 
   #checkReceipt(receipt: MessageOf<"receipt">): void {
@@ -323,7 +308,7 @@ export class LobbySender implements LocalClient {
   /** Sends wanted records that are here. */
   #pump(): void {
     if (this.#isOver) return;
-    const { clock, hub } = this.#options;
+    const { clock } = this.#options;
     const wasFull = this.#buffer.isFull;
     for (;;) {
       const index = this.#session.wanted();
@@ -342,7 +327,7 @@ export class LobbySender implements LocalClient {
       this.#sent++;
       this.#isAllSent = last;
       this.#session.handle({ type: "sent", index }, clock());
-      hub.message(this.#id, encodeFrame(this.#share, index, last, ciphertext));
+      this.#line.frame(encodeFrame(this.#share, index, last, ciphertext));
     }
     if (wasFull) this.#tellRoom();
   }
@@ -355,7 +340,7 @@ export class LobbySender implements LocalClient {
       if (!this.#isAllSent || attached > 0) return;
       if (lost > 0 && this.#options.clock() - this.#lastLossAt < LOST_GRACE_MS) return;
     }
-    this.#say({ t: "end", share: this.#share });
+    this.#line.send({ t: "end", share: this.#share });
     this.#finish(undefined);
   }
 
@@ -376,20 +361,17 @@ export class LobbySender implements LocalClient {
     this.#buffer.dispose();
     this.#memory.leave();
     const { verified, unconfirmed, attached, lost, left } = this.#counts();
-    const { clientRouter, hub, events } = this.#options;
-    clientRouter.later(() => {
-      clientRouter.leave(this.#id);
-      hub.closed(this.#id);
-    });
+    this.#line.close();
     const outcome = { fault, detail, verified, unconfirmed, failed: attached + lost + left };
-    void this.#closed().then(() => events.over(outcome));
+    void this.#closed().then(() => this.#options.events.over(outcome));
   }
 
   /** A receiver that is told of the end and comes for the next file must not be given this one. */
   async #closed(): Promise<void> {
+    const { clock, clientRouter } = this.#options;
     const key = toHex(this.#share);
-    const until = this.#options.clock() + CLOSING_MS;
+    const until = clock() + CLOSING_MS;
     do await Bun.sleep(1);
-    while (this.#options.hub.has(key) && this.#options.clock() < until);
+    while (clientRouter.hub.has(key) && clock() < until);
   }
 }

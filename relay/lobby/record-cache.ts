@@ -9,7 +9,7 @@ import {
 
 import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
 import type { GivenFrame } from "../net/client-router.ts";
-import { lobbyKeys } from "./proof.ts";
+import { lobbyKeys } from "./lobby-keys.ts";
 import { ShareHead } from "./share-head.ts";
 
 /**

@@ -1,10 +1,11 @@
 import { FRAME_BYTES, type Message, type SocketFault } from "../../protocol/mod.ts";
 
-import type { RecordPlace } from "../log/block-log.ts";
-import type { Egress } from "./egress.ts";
-import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
+import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { BlockPool } from "../log/block-pool.ts";
-import { keyOf, type KeptFrame, type KeptFrames, type Keeper } from "./kept-frames.ts";
+import type { RecordPlace } from "../log/block-log.ts";
+import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
+import type { Egress } from "./egress.ts";
+import { KeptFrames, keyOf, type FrameUser, type KeptFrame } from "./kept-frames.ts";
 
 /** A frame for a local client, which reads or keeps it, if at all, before `frame` returns. */
 export interface GivenFrame {
@@ -12,7 +13,7 @@ export interface GivenFrame {
   readonly key: string;
   /** A copy, in a buffer that the next frame reuses. */
   readonly read: () => Uint8Array;
-  readonly keep: (keeper: Keeper) => KeptFrame;
+  readonly keep: (user: FrameUser) => KeptFrame;
 }
 
 /** A client without a socket: the lobby implements it. The worker calls it instead of sending bytes. */
@@ -30,6 +31,8 @@ export interface LocalClient {
 export interface ClientHub {
   /** @param address its `limitKey` */
   opened(id: SocketId, address: string | undefined): void;
+  control(id: SocketId, message: Message): void;
+  /** @param bytes of a frame */
   message(id: SocketId, bytes: Uint8Array): void;
   drained(id: SocketId): void;
   closed(id: SocketId): void;
@@ -41,6 +44,17 @@ export interface ClientHub {
   enter(id: SocketId, channel: string, address: string | undefined): void;
 }
 
+export interface ClientRouterOptions {
+  readonly sockets: Outlet;
+  readonly pool: BlockPool;
+  readonly memory: MemoryBudget;
+  readonly hub: ClientHub;
+  /** Limits all frames, those to sockets too. */
+  readonly egress?: Egress;
+  /** Told of each fault that a local client is told. */
+  readonly failed?: (code: SocketFault) => void;
+}
+
 /**
  * The outlet of a worker's hub: to sockets for ids from zero on, to local clients below zero. So the hub
  * treats both alike, and one egress limit holds for all frames.
@@ -49,8 +63,8 @@ export interface ClientHub {
  * go at once, because the log may overwrite their place.
  */
 export class ClientRouter implements Outlet {
+  readonly #options: ClientRouterOptions;
   readonly #sockets: Outlet;
-  readonly #pool: BlockPool;
   readonly #kept: KeptFrames;
   readonly #egress: Egress | undefined;
   readonly #locals = new Map<SocketId, LocalClient>();
@@ -59,40 +73,31 @@ export class ClientRouter implements Outlet {
   /** For `GivenFrame.read`. */
   readonly #frame = new Uint8Array(FRAME_BYTES);
 
-  readonly #failed: ((code: SocketFault) => void) | undefined;
-
-  /**
-   * @param kept where local clients keep frames
-   * @param failed told of each fault that a local client is told
-   * @param egress limits all frames, those to sockets too
-   */
-  constructor(
-    sockets: Outlet,
-    pool: BlockPool,
-    kept: KeptFrames,
-    failed?: (code: SocketFault) => void,
-    egress?: Egress,
-  ) {
-    this.#sockets = sockets;
-    this.#pool = pool;
-    this.#kept = kept;
-    this.#egress = egress;
-    this.#failed = failed;
+  constructor(options: ClientRouterOptions) {
+    this.#options = options;
+    this.#sockets = options.sockets;
+    this.#kept = new KeptFrames(options.pool, options.memory);
+    this.#egress = options.egress;
   }
 
-  get size(): number {
-    return this.#locals.size;
+  get hub(): ClientHub {
+    return this.#options.hub;
   }
 
-  enter(local: LocalClient): SocketId {
+  /** @param address its `limitKey` */
+  connect(local: LocalClient, address: string | undefined): LocalLine {
     const id = this.#nextId--;
     this.#locals.set(id, local);
-    return id;
+    return new LocalLine(this, id, address);
   }
 
   leave(id: SocketId): void {
     this.#locals.delete(id);
     this.#egress?.gone(id);
+  }
+
+  tick(): void {
+    this.#kept.tick();
   }
 
   /** Runs it when the hub is not running; in order. */
@@ -133,20 +138,16 @@ export class ClientRouter implements Outlet {
     const read = (): Uint8Array => {
       // Not a view: the engine counts the mapping behind a view as garbage to come, and collects late.
       const bytes = this.#frame.subarray(0, length);
-      this.#pool.read(block, offset, bytes);
+      this.#options.pool.read(block, offset, bytes);
       return bytes;
     };
-    const keep = (keeper: Keeper): KeptFrame => this.#kept.keep(place, keeper);
-    const given = { key: keyOf(place), read, keep };
-    return local.frame(given) ? "sent" : "queued";
+    const keep = (user: FrameUser): KeptFrame => this.#kept.keep(place, user);
+    return local.frame({ key: keyOf(place), read, keep }) ? "sent" : "queued";
   }
 
   send(socket: SocketId, message: Message): void {
-    if (socket >= 0) {
-      this.#sockets.send(socket, message);
-      return;
-    }
-    this.later(() => this.#locals.get(socket)?.message(message));
+    if (socket >= 0) this.#sockets.send(socket, message);
+    else this.later(() => this.#locals.get(socket)?.message(message));
   }
 
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void {
@@ -158,7 +159,7 @@ export class ClientRouter implements Outlet {
       const local = this.#locals.get(socket);
       this.#locals.delete(socket);
       if (local === undefined) return;
-      this.#failed?.(code);
+      this.#options.failed?.(code);
       local.failed(code, detail);
     });
   }
@@ -168,5 +169,56 @@ export class ClientRouter implements Outlet {
     const now = this.#later;
     this.#later = [];
     for (const each of now) each();
+  }
+}
+
+/** What a local client has in place of a socket. Its messages reach the hub in the next turn, in order. */
+export class LocalLine {
+  readonly #router: ClientRouter;
+  readonly #id: SocketId;
+  readonly #address: string | undefined;
+
+  constructor(router: ClientRouter, id: SocketId, address: string | undefined) {
+    this.#router = router;
+    this.#id = id;
+    this.#address = address;
+  }
+
+  open(opened: () => void): void {
+    this.#router.later(() => {
+      this.#router.hub.opened(this.#id, this.#address);
+      opened();
+    });
+  }
+
+  /** In place of `open`, see `ClientHub.enter`. */
+  enter(channel: string): void {
+    this.#router.later(() => this.#router.hub.enter(this.#id, channel, this.#address));
+  }
+
+  send(message: Message): void {
+    this.#router.later(() => this.#router.hub.control(this.#id, message));
+  }
+
+  /** At once: only while the hub is not running. */
+  frame(bytes: Uint8Array): void {
+    this.#router.hub.message(this.#id, bytes);
+  }
+
+  /** It has room again. At once: only while the hub is not running. */
+  drained(): void {
+    this.#router.hub.drained(this.#id);
+  }
+
+  /** After what it sent. */
+  close(): void {
+    this.#router.later(() => {
+      this.#router.leave(this.#id);
+      this.#router.hub.closed(this.#id);
+    });
+  }
+
+  later(run: () => void): void {
+    this.#router.later(run);
   }
 }

@@ -3,12 +3,13 @@ import {
   REASON_CHARACTERS,
   encodeControl,
   faultMessage,
+  type FaultCode,
   type SocketFault,
 } from "../../protocol/mod.ts";
 
-import { closeReason } from "./close-reason.ts";
-
 const NORMAL_CLOSE = 1000;
+/** RFC 6455, section 5.5: 125 with the code. */
+const CLOSE_REASON_BYTES = 123;
 
 /** Why a socket is to be closed. */
 export interface CloseCause {
@@ -29,4 +30,13 @@ export function closeWith(
   const message = (detail ?? faultMessage(code)).slice(0, REASON_CHARACTERS);
   socket.sendBinary(encodeControl({ t: "fault", code, message, retry, after }));
   socket.close(closeCode === 0 ? NORMAL_CLOSE : closeCode, closeReason(code, detail));
+}
+
+/** A code and its detail, as far as RFC 6455 has room, for clients that do not read our messages. */
+export function closeReason(code: FaultCode, detail: string | undefined): string {
+  const reason = detail === undefined ? code : `${code}: ${detail}`;
+  return Buffer.from(reason)
+    .subarray(0, CLOSE_REASON_BYTES)
+    .toString()
+    .replace(/\uFFFD+$/, "");
 }

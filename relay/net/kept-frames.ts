@@ -13,7 +13,7 @@ export interface KeptFrame {
 }
 
 /** Whose a kept frame is. */
-export interface Keeper {
+export interface FrameUser {
   readonly address: string | undefined;
   /** The log needs the room, and there is no memory for it either. */
   lost(): void;
@@ -21,7 +21,7 @@ export interface Keeper {
 
 interface Kept {
   readonly place: RecordPlace;
-  readonly keeper: Keeper;
+  readonly user: FrameUser;
   isPinned: boolean;
   /** What was in the log, once that needed the room. */
   copy: Uint8Array | undefined;
@@ -44,10 +44,10 @@ export class KeptFrames {
   }
 
   /** @param place that is open */
-  keep(place: RecordPlace, keeper: Keeper): KeptFrame {
+  keep(place: RecordPlace, user: FrameUser): KeptFrame {
     const { block, offset, length, generation } = place;
     const isPinned = this.#pool.pin(block, generation);
-    const kept: Kept = { place, keeper, isPinned, copy: undefined, memory: undefined };
+    const kept: Kept = { place, user, isPinned, copy: undefined, memory: undefined };
     // Given back in this moment, while whoever gave it to us still reads it.
     if (!isPinned) this.#copy(kept);
     this.#kept.add(kept);
@@ -71,16 +71,16 @@ export class KeptFrames {
     if (late.length === 0 || !this.#pool.isHeldUp) return;
     for (const kept of late) {
       const memory = this.#memory.enter({
-        address: kept.keeper.address,
+        address: kept.user.address,
         room: () => undefined,
-        cut: () => kept.keeper.lost(),
+        cut: () => kept.user.lost(),
       });
       if (memory.fits(kept.place.length)) {
         kept.memory = memory;
         this.#copy(kept);
         this.#unpin(kept);
       } else {
-        kept.keeper.lost();
+        kept.user.lost();
       }
     }
   }

@@ -1,8 +1,6 @@
 import { FRAME_BYTES, PING_MS } from "../../protocol/mod.ts";
 
-import { isLoopback } from "../access/address.ts";
 import type { Descriptor, Native, PeerKey } from "../system/native.ts";
-import type { ClientAddress } from "../access/client-address.ts";
 
 /** The calls of the kernel that it uses. */
 export type MeterKernel = Pick<Native, "find" | "isPeer" | "received">;
@@ -116,23 +114,4 @@ export class ReceiveMeter {
     }
     return this.#descriptor === undefined ? undefined : kernel.received(this.#descriptor);
   }
-}
-
-/** @param peer address at the other end of the line */
-export function receiveMeterOf(
-  key: PeerKey | undefined,
-  kernel: MeterKernel | undefined,
-  client: ClientAddress,
-  peer: string | undefined,
-  now: number,
-): ReceiveMeter | undefined {
-  if (key === undefined || kernel === undefined) return undefined;
-  const meter = new ReceiveMeter(kernel, key, now);
-  if (!isDirect(client, peer)) meter.countFromHere();
-  return meter;
-}
-
-/** A client without a proxy has a line of its own for a WebSocket. Proxies use theirs again. */
-export function isDirect({ address }: ClientAddress, peer: string | undefined): boolean {
-  return address === peer && !isLoopback(address);
 }

@@ -9,33 +9,27 @@ import {
   type SocketFault,
   type Role,
 } from "../../protocol/mod.ts";
-import { LiveLimits, FAREWELL_MS } from "../limits/limits.ts";
-import { type RelayLimitName } from "../limits/operator-limits.ts";
 
-import { answersTo } from "../limits/token-bucket.ts";
-import type { Arrivals, WatchedLine } from "./arrivals.ts";
-import { FdMatcher } from "./fd-matcher.ts";
-import type { Place } from "../limits/address-table.ts";
-import { DirectSender, type Kernel } from "./sendfile.ts";
-import { closeWith, type CloseCause } from "./disconnect.ts";
-import { isDirect } from "./receive-meter.ts";
-import { Line, type LineKernel, type LineRules, type Peer } from "./line-limits.ts";
-import type { RecordPlace } from "../log/block-log.ts";
 import type { Grant } from "../access/authorizer.ts";
+import type { ClientAddress } from "../access/client-address.ts";
+import { LiveLimits, FAREWELL_MS } from "../limits/limits.ts";
+import type { RelayLimitName } from "../limits/operator-limits.ts";
 import { MemoryBudget, type MemoryHolder, type MemoryPlace } from "../limits/memory-budget.ts";
-import type { Native, PeerKey } from "../system/native.ts";
-import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
+import { answersTo } from "../limits/token-bucket.ts";
+import type { RecordPlace } from "../log/block-log.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
-import type { ClientAddress } from "../access/client-address.ts";
+import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
+import { closeWith, type CloseCause } from "./disconnect.ts";
+import { FdMatcher } from "./fd-matcher.ts";
+import { Line, type LineOptions, type RemoteEnd } from "./line.ts";
+import { TOKEN_OVER, type DisconnectReason, type Peer, type PeerRole } from "./peer.ts";
+import { DirectSender, type Kernel } from "./sendfile.ts";
 
 /** Bytes of control messages to one socket that wait until a frame is through. */
 const CONTROL_QUEUE_BYTES = 256 * 1024;
-/**
- * Sockets of one worker over a limit that are let in to be told so; more get an HTTP status alone.
- */
+/** Sockets of one worker over a limit that are let in to be told so; more get an HTTP status alone. */
 const TURNED_AWAY = 100;
-
 /** Measured: what Bun keeps of a frame takes up to twice as much. */
 const BUN_FACTOR = 2;
 /** What TLS and parts of a message may add to it. bytes */
@@ -44,22 +38,16 @@ const SPARE_PART = 16;
 /** What a client is told that finds no place to wait for memory. */
 const NO_MEMORY = "too many wait for the relay's memory";
 
-export interface SocketData {
+/** A client of the protocol, as its WebSocket carries it. */
+export interface SocketData extends Peer {
+  readonly door: "socket";
   readonly id: SocketId;
-  readonly client: ClientAddress;
+  readonly line: Line;
   /** Undefined before its hello. */
   grant: Grant | undefined;
-  readonly peer: PeerKey | undefined;
-  readonly line: Line;
-  readonly isDirect: boolean;
-  /** Only once it said hello. */
-  isSender: boolean;
-  /** What came and is no whole message; undefined where the kernel can't tell. */
-  watched: WatchedLine | undefined;
-  /** In which that is held, of a sender. */
+  role: PeerRole;
+  /** Holds what came of a sender's message that is not whole. */
   arriving: MemoryPlace | undefined;
-  /** Where it is counted. */
-  place: Place | undefined;
   /** It is over a limit, and is only told so. */
   turnedAway: FaultError | undefined;
   /** A fault was told, or will be when the frame on its way is through: nothing more is read or sent. */
@@ -76,13 +64,11 @@ export interface SocketData {
 
 export type Socket = Bun.ServerWebSocket<SocketData>;
 
-export interface SocketsOptions {
+export interface SocketsOptions extends Omit<LineOptions, "limits"> {
   readonly pool: BlockPool;
-  readonly native: (Kernel & Pick<Native, "keyOf">) | undefined;
-  readonly kernel?: LineKernel | undefined;
-  readonly arrivals?: Arrivals | undefined;
+  /** Sends frames from the log's file; undefined: Bun sends them. */
+  readonly native: Kernel | undefined;
   readonly limits?: LiveLimits;
-  readonly clock: () => number;
   /** In which what waits for sockets is held. */
   readonly memory?: MemoryBudget;
   /** All that was queued for this socket is with the kernel. */
@@ -96,7 +82,6 @@ export class Sockets implements Outlet {
   readonly #pool: BlockPool;
   readonly #clock: () => number;
   readonly #drained: (id: SocketId) => void;
-  readonly #native: SocketsOptions["native"];
   readonly #direct: DirectSender | undefined;
   readonly #fdMatcher: FdMatcher | undefined;
   readonly #open = new Map<SocketId, Socket>();
@@ -110,8 +95,7 @@ export class Sockets implements Outlet {
   /** Sockets that were opened since this was made. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
-  readonly #rules: LineRules;
-  readonly #arrivals: Arrivals | undefined;
+  readonly #lines: LineOptions;
   #nextId: SocketId = 1;
 
   constructor({
@@ -125,14 +109,12 @@ export class Sockets implements Outlet {
     arrivals,
     limits = new LiveLimits(),
   }: SocketsOptions) {
-    this.#arrivals = arrivals;
-    this.#rules = { kernel, limits };
+    this.#lines = { kernel, arrivals, limits, clock };
     this.#failed = failed;
     this.#memory = memory;
     this.#pool = pool;
     this.#clock = clock;
     this.#drained = drained;
-    this.#native = native;
     const { store } = pool;
     if (native === undefined || !(store instanceof FileStore)) return;
     this.#direct = new DirectSender({
@@ -159,22 +141,20 @@ export class Sockets implements Outlet {
   }
 
   /** What a socket about to be opened carries. */
-  dataFor(client: ClientAddress, peer: Peer | null): SocketData {
-    const now = this.#clock();
-    const keys = this.#native ?? this.#rules.kernel;
-    const key = peer === null ? undefined : keys?.keyOf(peer.address, peer.port);
+  dataFor(client: ClientAddress, remote: RemoteEnd | null): SocketData {
+    const id = this.#nextId++;
     return {
-      id: this.#nextId++,
+      door: "socket",
+      id,
       client,
-      isDirect: isDirect(client, peer?.address),
-      isSender: false,
-      watched: undefined,
-      arriving: undefined,
-      place: undefined,
-      turnedAway: undefined,
+      role: "stranger",
       grant: undefined,
-      peer: key,
-      line: new Line(this.#rules, client, peer, key, now),
+      place: undefined,
+      tick: () => this.#tick(id),
+      disconnect: (reason) => this.#disconnect(id, reason),
+      line: new Line(this.#lines, client, remote),
+      arriving: undefined,
+      turnedAway: undefined,
       closing: undefined,
       wasAccepted: false,
       waiting: undefined,
@@ -188,10 +168,6 @@ export class Sockets implements Outlet {
     return this.#open.get(id)?.data;
   }
 
-  get all(): Iterable<SocketData> {
-    return this.#open.values().map(({ data }) => data);
-  }
-
   // Events of Bun
 
   /** @returns whether it stays */
@@ -200,52 +176,38 @@ export class Sockets implements Outlet {
     const { id, turnedAway } = data;
     this.#open.set(id, socket);
     this.openedEver++;
-    const arrived = (bytes: number): void => this.#arrived(socket, bytes);
-    data.watched =
-      data.peer &&
-      this.#arrivals?.watch({ peer: data.peer, isDirect: data.isDirect, isNarrow: true, arrived });
+    data.line.watch(true, (bytes) => this.#arrived(socket, bytes));
     if (turnedAway === undefined) return true;
     this.#turnedAway.add(id);
     this.fail(id, socketFault(turnedAway.code), turnedAway.detail, turnedAway.after);
     return false;
   }
 
-  /** Undefined: it is no socket of ours, or gone. */
-  addressOf(id: SocketId): string | undefined {
-    return this.#open.get(id)?.data.client.address;
-  }
-
-  /** It said hello, and may send frames if it is a sender. */
-  greeted(id: SocketId, role: Role): void {
-    const data = this.#open.get(id)?.data;
-    if (data === undefined || role !== "sender") return;
-    data.isSender = true;
-    data.watched?.widen();
+  /** Its hello was granted; a sender may send frames from now on. */
+  admitted(data: SocketData, role: Role, grant: Grant): void {
+    data.grant = grant;
+    data.role = role;
+    if (role === "sender") data.line.widen();
   }
 
   /** A ping or a pong came. */
   signOfLife(socket: Socket, length: number): void {
-    socket.data.watched?.control(length);
-    this.#came(socket, length);
+    socket.data.line.control(length);
+    this.#mayTalk(socket.data);
   }
 
-  /** @returns whether it may be listened to */
-  #came({ data }: Socket, length: number): boolean {
-    const now = this.#clock();
-    data.line.came(length, now);
-    if (data.closing !== undefined) return false;
-    if (data.line.maySay(now)) return true;
-    this.#refuse(data.id, "messages-per-second");
+  #mayTalk({ id, line, closing }: SocketData): boolean {
+    if (closing !== undefined) return false;
+    if (line.allows()) return true;
+    this.#refuse(id, "messages-per-second");
     return false;
   }
 
   /** Runs the handling of a message of this socket. */
   handle(socket: Socket, length: number, handling: (id: SocketId) => void): void {
-    socket.data.line.whole();
-    const { watched, arriving } = socket.data;
-    watched?.message(length);
-    arriving?.hold(0);
-    if (!this.#came(socket, length)) return;
+    socket.data.line.message(length);
+    socket.data.arriving?.hold(0);
+    if (!this.#mayTalk(socket.data)) return;
     this.#handling = socket.data.id;
     try {
       handling(socket.data.id);
@@ -273,15 +235,15 @@ export class Sockets implements Outlet {
     this.#fdMatcher?.leave(id);
     socket.data.memory?.leave();
     socket.data.arriving?.leave();
-    socket.data.watched?.leave();
+    socket.data.line.closed();
     this.#direct?.detach(id);
   }
 
   // Outlet
 
   noPing(id: SocketId): void {
-    const peer = this.#open.get(id)?.data.peer;
-    if (peer !== undefined) this.#fdMatcher?.match(id, peer, this.#clock());
+    const key = this.#open.get(id)?.data.line.key;
+    if (key !== undefined) this.#fdMatcher?.match(id, key, this.#clock());
   }
 
   buffered(id: SocketId): number {
@@ -341,36 +303,28 @@ export class Sockets implements Outlet {
     if (!this.#isFrameOnItsWay(id)) closeWith(socket, closing);
   }
 
-  failThose(areMeant: (client: ClientAddress) => boolean, code: SocketFault): void {
-    for (const [id, { data }] of this.#open) if (areMeant(data.client)) this.fail(id, code);
+  #disconnect(id: SocketId, reason: DisconnectReason): void {
+    this.fail(id, reason, reason === "not-allowed" ? TOKEN_OVER : undefined);
   }
 
-  failAll(code: SocketFault): void {
-    for (const id of this.#open.keys()) this.fail(id, code);
-  }
-
-  /** Pings everybody now and then, never into a frame, and gives up those that stay silent. */
+  /** Goes on with frames that the kernel took a part of, and with sockets that it did not find. */
   tick(): void {
-    const now = this.#clock();
     this.#direct?.tick();
-    this.#fdMatcher?.tick(now, (id) => this.buffered(id) > 0, this.#drained);
-    for (const socket of this.#open.values()) {
-      const { id, line, closing } = socket.data;
-      if (closing !== undefined) {
-        if (now - closing.at >= FAREWELL_MS) socket.terminate();
-        continue;
-      }
-      this.#refresh(socket);
-      // Its messages wait for us.
-      if (socket.isPaused) line.paused(now);
-      const overdue = line.overdue(now);
-      if (overdue !== undefined) {
-        this.#refuse(id, overdue);
-      } else if (line.isPingDue(now) && this.buffered(id) === 0) {
-        line.pinged(now);
-        socket.ping();
-      }
+    this.#fdMatcher?.tick(this.#clock(), (id) => this.buffered(id) > 0, this.#drained);
+  }
+
+  #tick(id: SocketId): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined) return;
+    const { line, closing } = socket.data;
+    if (closing !== undefined) {
+      if (this.#clock() - closing.at >= FAREWELL_MS) socket.terminate();
+      return;
     }
+    this.#refresh(socket);
+    const overdue = line.overdue(socket);
+    if (overdue !== undefined) this.#refuse(id, overdue);
+    else if (this.buffered(id) === 0) line.ping(socket);
   }
 
   /** Bun tells when all has left; a client that takes a little of it at a time does not stand still. */
@@ -383,7 +337,7 @@ export class Sockets implements Outlet {
   }
 
   #refuse(id: SocketId, name: RelayLimitName): void {
-    const { code, detail, after } = this.#rules.limits.over(name);
+    const { code, detail, after } = this.#lines.limits.over(name);
     this.fail(id, socketFault(code), detail, after);
   }
 
@@ -426,12 +380,13 @@ export class Sockets implements Outlet {
   /** So much of a message came that is not whole. */
   #arrived(socket: Socket, bytes: number): void {
     const { data } = socket;
-    const most = data.isSender ? FRAME_BYTES : CLIENT_CONTROL_BYTES;
+    const isSender = data.role === "sender";
+    const most = isSender ? FRAME_BYTES : CLIENT_CONTROL_BYTES;
     if (bytes > most + most / SPARE_PART + SPARE_BYTES) {
       this.fail(data.id, "bad-message", `a message longer than ${most} bytes`);
       return;
     }
-    if (!data.isSender || bytes === 0) return;
+    if (!isSender || bytes === 0) return;
     data.arriving ??= this.#memory.enter(
       {
         address: data.client.limitKey,

@@ -1,6 +1,7 @@
 import { type FaultError, type Frame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
+import { StallTimer } from "../limits/stall-timer.ts";
 import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
 import type { Traffic } from "./lanes.ts";
@@ -11,7 +12,6 @@ import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { LogTrimmer } from "./log-trimming.ts";
 import { Admissions, type Admission } from "./admissions.ts";
-import { StallTimer } from "./sender-wait.ts";
 
 /** Unsent bytes to a sender; above them no reports of its receivers are added. */
 export const SENDER_QUEUE_BYTES = 1024 ** 2;
@@ -236,7 +236,8 @@ export class HomeShare {
   #endIfSilent({ pending, arrived, wantsFirst, offer }: Origin, now: number): void {
     const { limits, over } = this.#options;
     if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
-    const waited = this.#silence.tick(pending.outstanding, arrived, now);
+    const isAsked = pending.outstanding > 0;
+    const waited = this.#silence.stalledFor(isAsked ? arrived : undefined, now);
     // The first record says what it is, and nobody's yes is needed for it.
     const name = wantsFirst ? "start-timeout" : "record-timeout";
     // Bytes of a pipe may take their time after that.

@@ -67,13 +67,6 @@ export class Hub {
     return this.#clients.size;
   }
 
-  /** Clients with a socket of their own, by what they are. */
-  get roles(): Record<Client["role"], number> {
-    const roles = { stranger: 0, sender: 0, receiver: 0 };
-    for (const [socket, { role }] of this.#clients) if (socket >= 0) roles[role]++;
-    return roles;
-  }
-
   /** For tests and metrics. */
   get shares(): Iterable<LocalShare> {
     return this.#shares.all;
@@ -129,9 +122,25 @@ export class Hub {
       else if (client.role === "sender") this.#senders.frame(socket, client, bytes);
       else throw new FaultError("wrong-role", "a frame");
     } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      this.#options.outlet.fail(socket, socketFault(error.code), error.detail, error.after);
+      this.#refuse(socket, error);
     }
+  }
+
+  /** A control message of a client in this process, which needs no packing. */
+  control(socket: SocketId, message: Message, now: number): void {
+    this.#now = now;
+    const client = this.#clients.get(socket);
+    if (client === undefined) return;
+    try {
+      this.#control(socket, client, message);
+    } catch (error) {
+      this.#refuse(socket, error);
+    }
+  }
+
+  #refuse(socket: SocketId, error: unknown): void {
+    if (!(error instanceof FaultError)) throw error;
+    this.#options.outlet.fail(socket, socketFault(error.code), error.detail, error.after);
   }
 
   drained(socket: SocketId, now: number): void {

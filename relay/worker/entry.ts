@@ -1,47 +1,48 @@
+/** Bun's events of a worker's WebSockets, each for the door that the client came by. */
 import { FRAME_BYTES } from "../../protocol/mod.ts";
 
-import type { ClientData, Router } from "./router.ts";
+import type { OriginalClients } from "../lobby/original/original-clients.ts";
+import type { OriginalSocket } from "../lobby/original/original-socket.ts";
 import type { Egress } from "../net/egress.ts";
-import type { OriginalSocket } from "../lobby/text-socket.ts";
-import type { OriginalClients } from "../lobby/text.ts";
-import type { Hub } from "../share/hub.ts";
-import type { Reporter } from "./reports.ts";
-import type { IdleGc } from "./idle-gc.ts";
+import type { Peers } from "../net/peer.ts";
 import type { Socket, Sockets } from "../net/sockets.ts";
+import type { Hub } from "../share/hub.ts";
+import type { IdleGc } from "./idle-gc.ts";
+import type { Reporter } from "./reports.ts";
+import type { ClientData } from "./router.ts";
 
 /** Bytes of a WebSocket message of an original app's sender, which may cut its file as it likes. */
 export const TEXT_MESSAGE_BYTES = 16 * 1024 ** 2;
 
-/** What who speaks something else at SOCKET_PATH is told. */
 const NO_TEXT = "text, where fileshare speaks binary messages";
 
-/** Those of a worker who hear of its WebSockets. */
 export interface SocketEventsOptions {
-  readonly router: Router;
+  readonly peers: Peers;
   readonly sockets: Sockets;
-  readonly text: OriginalClients;
+  readonly original: OriginalClients;
   readonly hub: Hub;
   readonly egress: Egress;
   readonly idleGc: IdleGc;
   readonly report: Reporter;
   readonly clock: () => number;
-  /** Whether the lobby is open to those who speak no fileshare. */
+  /** Whether the lobby is open to clients that speak no fileshare. */
   readonly isLobbyOpen: boolean;
 }
 
-function isText(socket: Bun.ServerWebSocket<ClientData>): socket is OriginalSocket {
-  return "role" in socket.data;
+type AnySocket = Bun.ServerWebSocket<ClientData>;
+
+function isOurs(socket: AnySocket): socket is Socket {
+  return socket.data.door === "socket";
 }
 
-function isOurs(socket: Bun.ServerWebSocket<ClientData>): socket is Socket {
-  return !("role" in socket.data);
+function isOriginal(socket: AnySocket): socket is OriginalSocket {
+  return socket.data.door === "text";
 }
 
-/** Bun's events of the WebSockets of both doors, each to whom it concerns. */
 export function socketEvents({
-  router,
+  peers,
   sockets,
-  text,
+  original,
   hub,
   egress,
   idleGc,
@@ -49,32 +50,30 @@ export function socketEvents({
   clock,
   isLobbyOpen,
 }: SocketEventsOptions): Bun.WebSocketHandler<ClientData> {
-  const heard = (socket: Bun.ServerWebSocket<ClientData>, { length }: Buffer): void => {
-    if (isText(socket)) text.signOfLife(socket, length);
-    else if (isOurs(socket)) sockets.signOfLife(socket, length);
+  const heard = (socket: AnySocket, { length }: Buffer): void => {
+    if (isOurs(socket)) sockets.signOfLife(socket, length);
+    else if (isOriginal(socket)) original.signOfLife(socket, length);
   };
   return {
     data: {} as ClientData,
     maxPayloadLength: isLobbyOpen ? TEXT_MESSAGE_BYTES : FRAME_BYTES,
-    // Bun's own pings could come between the parts of a message; `Sockets` sends them.
+    // Bun's own pings could come between the parts of a message; `Line` sends them.
     idleTimeout: 0,
     sendPings: false,
     perMessageDeflate: false,
     open(socket) {
-      const by = isText(socket) ? "text" : "socket";
-      const { address } = socket.data.client;
-      report({ level: "debug", event: "socket-opened", fields: { address, door: by } });
-      if (isText(socket)) {
-        text.opened(socket);
-        return;
+      const { client, door } = socket.data;
+      report({ level: "debug", event: "socket-opened", fields: { address: client.address, door } });
+      peers.open(socket.data);
+      if (isOriginal(socket)) original.opened(socket);
+      else if (isOurs(socket) && sockets.opened(socket)) {
+        hub.opened(socket.data.id, clock(), client.limitKey);
       }
-      if (!isOurs(socket) || !sockets.opened(socket)) return;
-      hub.opened(socket.data.id, clock(), socket.data.client.limitKey);
     },
     message(socket, message) {
       idleGc.busy(clock());
-      if (isText(socket)) {
-        text.message(socket, message);
+      if (isOriginal(socket)) {
+        original.message(socket, message);
         return;
       }
       if (!isOurs(socket)) return;
@@ -87,18 +86,15 @@ export function socketEvents({
     ping: heard,
     pong: heard,
     drain(socket) {
-      if (isText(socket)) text.drained(socket);
-      else if (isOurs(socket)) sockets.drained(socket);
+      if (isOurs(socket)) sockets.drained(socket);
+      else if (isOriginal(socket)) original.drained(socket);
     },
     close(socket, code, reason) {
       const { address } = socket.data.client;
       // The peer's bytes may be anything.
       report({ level: "debug", event: "socket-closed", fields: { address, code, reason } });
-      router.left(socket.data);
-      if (isText(socket)) {
-        text.closed(socket);
-        return;
-      }
+      peers.close(socket.data);
+      if (isOriginal(socket)) original.closed(socket);
       if (!isOurs(socket)) return;
       sockets.closed(socket);
       egress.gone(socket.data.id);

@@ -2,11 +2,11 @@
 import { type FaultCode } from "../../protocol/mod.ts";
 import { TICK_MS } from "../limits/limits.ts";
 
-import type { Lobby } from "../lobby/mod.ts";
 import type { Hub } from "../share/hub.ts";
 import type { MemoryBudget, MemoryMeasures } from "../limits/memory-budget.ts";
 import { addLanes, addTotals, noLanes, type LaneCounts, type Totals } from "../share/totals.ts";
 import type { LocalShare } from "../share/local-share.ts";
+import type { ClientCounts, Peers } from "../net/peer.ts";
 import type { Sockets } from "../net/sockets.ts";
 
 /** Of shares with something to tell, those with most bytes are told; a message stays below 1 MiB. */
@@ -28,11 +28,6 @@ export interface ShareMeasures {
   /** Where its sender's line comes from, when it ends here. */
   readonly sender: string | undefined;
 }
-
-/** By door, then by role, how many are here. */
-export type ClientCounts = Readonly<
-  Record<"socket" | "text" | "http", Readonly<Record<"stranger" | "sender" | "receiver", number>>>
->;
 
 export interface WorkerMeasures {
   readonly worker: number;
@@ -57,7 +52,7 @@ export interface MeasuresOptions {
   readonly worker: number;
   readonly hub: Hub;
   readonly sockets: Sockets;
-  readonly lobby: Lobby;
+  readonly peers: Peers;
   readonly memory: MemoryBudget;
 }
 
@@ -89,7 +84,7 @@ export class Measures {
   }
 
   take(): WorkerMeasures {
-    const { worker, hub, sockets, lobby, memory } = this.#options;
+    const { worker, hub, sockets, peers, memory } = this.#options;
     const totals = { ...hub.ended };
     const lanes = noLanes();
     const shares: ShareMeasures[] = [];
@@ -111,7 +106,7 @@ export class Measures {
       totals,
       opened: sockets.openedEver,
       faults: { ...this.#faults },
-      clients: { socket: hub.roles, ...lobby.roles },
+      clients: peers.counts,
       lanes,
       buffered: sum,
       bufferedMost: most,
@@ -124,6 +119,7 @@ export class Measures {
   #share(share: LocalShare): ShareMeasures {
     const { live, catchUp, paused, least, most } = share.fanout.standing;
     const { ownerSocket, blocks } = share.home;
+    const { sockets } = this.#options;
     const isAnybodyHere = share.fanout.attached > 0;
     return {
       key: share.record.key,
@@ -132,7 +128,7 @@ export class Measures {
       least: isAnybodyHere ? least : undefined,
       most: isAnybodyHere ? most : undefined,
       blocks,
-      sender: ownerSocket === undefined ? undefined : this.#options.sockets.addressOf(ownerSocket),
+      sender: ownerSocket === undefined ? undefined : sockets.dataOf(ownerSocket)?.client.address,
     };
   }
 }

@@ -1,23 +1,28 @@
+/**
+ * Every request to a worker comes in here: the router tells whether its client may come in, and hands it to the
+ * protocol's sockets, the original app's, or the lobby's door for HTTP. It knows the policy in force, and disconnects
+ * clients that a new policy or time no longer allows.
+ */
 import { FaultError, equalBytes, faultMessage } from "../../protocol/mod.ts";
 
 import type { Access } from "../access/access.ts";
 import { AddressRanges } from "../access/address.ts";
-import { lobbyKeys } from "../lobby/proof.ts";
-import { isGet } from "../lobby/http-request.ts";
-import type { Lobby } from "../lobby/mod.ts";
-import type { OriginalData } from "../lobby/text-socket.ts";
-import { Authorizer, type Grant, type Action } from "../access/authorizer.ts";
-import type { ProvedHello } from "../share/hub.ts";
-import type { SocketId } from "../share/outlet.ts";
+import { Authorizer, bearerToken, type Grant, type Action } from "../access/authorizer.ts";
+import { clientAddressOf, forwardedAddress, type ClientAddress } from "../access/client-address.ts";
 import { WebOrigins, makeReadable, preflight, readable } from "../access/origins.ts";
 import type { WorkerPolicy } from "../access/policy.ts";
+import { isGet, type RequestContext } from "../lobby/http/http-request.ts";
+import { lobbyKeys } from "../lobby/lobby-keys.ts";
+import type { Lobby } from "../lobby/mod.ts";
+import type { OriginalData } from "../lobby/original/original-socket.ts";
 import { refusal } from "../net/http-refusal.ts";
-import type { ReportLevel, Reports } from "./reports.ts";
+import type { Peers } from "../net/peer.ts";
 import type { SocketData, Sockets } from "../net/sockets.ts";
-import type { ConnectionLimiter } from "../net/connection-limiter.ts";
-import { forwardedAddress, clientAddressOf, type ClientAddress } from "../access/client-address.ts";
+import type { ProvedHello } from "../share/hub.ts";
+import type { SocketId } from "../share/outlet.ts";
+import type { Reports } from "./reports.ts";
 
-/** How often it is looked for those whose token is over. ms */
+/** Between two checks for tokens that are over. ms */
 const CHECK_MS = 1000;
 
 /** The path of the protocol's WebSocket. */
@@ -34,31 +39,31 @@ const NO_UPGRADE =
   "If it was a client of fileshare that asked, a proxy before this relay dropped the header: " +
   "let it pass Upgrade and Connection on by HTTP/1.1 (samples are in deploy/).";
 
-/** Statuses that say that somebody was refused; others are mistakes of clients. */
+/** Statuses that say that a client was refused; others are mistakes of clients. */
 const TOLD: ReadonlySet<number> = new Set([403, 429, 503]);
 
 /** What a WebSocket of the relay carries, by the door that it came through. */
 export type ClientData = SocketData | OriginalData;
 
 type Server = Bun.Server<ClientData>;
+type Answer = Response | Promise<Response>;
 
 export interface RouterOptions {
   readonly policy: WorkerPolicy;
+  readonly peers: Peers;
   readonly sockets: Sockets;
   readonly lobby: Lobby;
-  readonly limiter: ConnectionLimiter;
-  /** Whether the lobby is open to those who speak no fileshare. */
+  /** Whether the lobby is open to clients that speak no fileshare. */
   readonly isLobbyOpen: boolean;
   readonly reports: Reports;
 }
 
-/** Where every request to a worker comes in: who may, and where to. */
 export class Router {
   readonly #options: RouterOptions;
   #proxies: AddressRanges;
   #banned: AddressRanges;
   #pages: WebOrigins;
-  readonly #gate: Authorizer;
+  readonly #authorizer: Authorizer;
   #access: Access;
   #checkedAt = 0;
 
@@ -69,20 +74,18 @@ export class Router {
     this.#proxies = new AddressRanges(access.trustedProxies);
     this.#banned = new AddressRanges(options.policy.banned);
     this.#pages = new WebOrigins(access.publicOrigin, access.origins);
-    this.#gate = new Authorizer({ access, lobby: options.isLobbyOpen, time: Date.now });
+    this.#authorizer = new Authorizer({ access, lobby: options.isLobbyOpen, time: Date.now });
   }
 
   /** From now on that one holds. Clients stay in, but for those that are banned or whose token ended. */
-  set policy(policy: WorkerPolicy) {
-    this.#proxies = new AddressRanges(policy.access.trustedProxies);
-    this.#banned = new AddressRanges(policy.banned);
-    const { sockets, lobby } = this.#options;
-    sockets.failThose(({ address }) => this.#banned.has(address), "banned");
-    lobby.disconnect(({ address }) => this.#banned.has(address));
-    const { access } = policy;
+  set policy({ access, banned }: WorkerPolicy) {
+    this.#proxies = new AddressRanges(access.trustedProxies);
+    this.#banned = new AddressRanges(banned);
     this.#pages = new WebOrigins(access.publicOrigin, access.origins);
-    this.#gate.access = access;
+    this.#authorizer.access = access;
     this.#access = access;
+    const { peers } = this.#options;
+    peers.disconnect("banned", ({ client }) => this.#banned.has(client.address));
     this.#disconnectRevoked();
   }
 
@@ -93,85 +96,89 @@ export class Router {
   }
 
   /** @returns undefined: it has become a WebSocket */
-  fetch(request: Request, server: Server): Response | Promise<Response> | undefined {
+  fetch(request: Request, server: Server): Answer | undefined {
     const answer = this.#fetch(request, server);
-    if (answer instanceof Response && answer.status >= BAD_REQUEST) {
-      const { status } = answer;
-      // A refused client is told of where that is known.
-      const level = TOLD.has(status) ? "info" : "debug";
-      if (status !== UNAUTHORIZED) this.#tellStatus(level, status, request, server);
+    const status = answer instanceof Response ? answer.status : 0;
+    if (status >= BAD_REQUEST && status !== UNAUTHORIZED) {
+      this.#reportRefused(status, request, server);
     }
     return answer;
   }
 
-  #tellStatus(level: ReportLevel, status: number, request: Request, server: Server): void {
+  /** A refused client is told of where that is known. */
+  #reportRefused(status: number, request: Request, server: Server): void {
     const { reports } = this.#options;
+    const level = TOLD.has(status) ? "info" : "debug";
     if (!reports.wants(level)) return;
     const { headers } = request;
     // Of a request that was refused for its host, too.
-    const peer = server.requestIP(request)?.address;
-    const { address } = forwardedAddress(headers, peer, this.#proxies);
+    const { address } = forwardedAddress(
+      headers,
+      server.requestIP(request)?.address,
+      this.#proxies,
+    );
     const agent = headers.get("user-agent") ?? "";
     reports.report({ level, event: "refused", fields: { status, address, agent } });
   }
 
-  #fetch(request: Request, server: Server): Response | Promise<Response> | undefined {
+  #fetch(request: Request, server: Server): Answer | undefined {
     // Balancers ask again and again, and some by HTTP/1.0 without a host: it counts as no attempt.
     if (HEALTH.test(request.url)) return this.#health(request);
     // Made by Bun of what the client says is its host, which may be anything.
-    if (!URL.canParse(request.url)) return refusal(400, "That host is none.");
-    const peer = server.requestIP(request);
-    const client = clientAddressOf(request, peer?.address, this.#proxies);
+    const url = URL.parse(request.url);
+    if (url === null) return refusal(400, "That host is none.");
+    const { headers } = request;
+    const remote = server.requestIP(request);
+    const client = clientAddressOf(headers, url, remote?.address, this.#proxies);
     if (this.#banned.has(client.address)) return refusal(403, faultMessage("banned"));
-    const tooMany = this.#options.limiter.tries(client);
+    const tooMany = this.#options.peers.attempt(client);
     if (tooMany !== undefined) return tooMany;
     if (!this.#pages.allows(request, client)) return refusal(403, "Wrong origin.");
-    const origin = request.headers.get("origin");
-    if (origin === null || !this.#pages.isListed(origin)) {
-      return this.#answer(request, server, client, peer);
-    }
-    if (request.method === "OPTIONS") return readable(preflight(), origin);
-    const answer = this.#answer(request, server, client, peer);
-    if (answer === undefined || answer instanceof Response) {
-      return answer && readable(answer, origin);
-    }
-    return answer.then((response) => readable(response, origin));
+    const origin = headers.get("origin");
+    const page = origin !== null && this.#pages.isListed(origin) ? origin : undefined;
+    if (page !== undefined && request.method === "OPTIONS") return readable(preflight(), page);
+    const context: RequestContext = {
+      request,
+      url,
+      client,
+      remote,
+      access: this.#access,
+      grant: (action) => this.#grantByHttp(request, client, action),
+      idle: (seconds) => server.timeout(request, seconds),
+      dress: (answered) => {
+        if (page !== undefined) makeReadable(answered, page);
+      },
+    };
+    const answer = this.#answer(context, server);
+    if (page === undefined || answer === undefined) return answer;
+    if (answer instanceof Response) return readable(answer, page);
+    return answer.then((response) => readable(response, page));
   }
 
   /** Whether new clients may be sent here, and nothing else about the relay. */
   #health({ method }: Request): Response {
     if (!isGet(method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
     const headers = { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8" };
-    if (this.#options.lobby.isDraining) return refusal(503, "draining", headers);
+    if (this.#options.lobby.http.isDraining) return refusal(503, "draining", headers);
     return refusal(200, "ok", headers);
   }
 
-  #answer(
-    request: Request,
-    server: Server,
-    client: ClientAddress,
-    peer: Bun.SocketAddress | null,
-  ): Response | Promise<Response> | undefined {
-    const { pathname } = new URL(request.url);
+  #answer(context: RequestContext, server: Server): Answer | undefined {
+    const { request, client, remote } = context;
+    const { pathname } = context.url;
     const { sockets, lobby, isLobbyOpen } = this.#options;
-    const clear = isLobbyOpen ? lobby.text.dataFor(pathname, client, peer) : undefined;
-    if (clear !== undefined) {
-      const role = clear.role === "text-sender" ? "send" : "receive";
-      const granted = this.#grant(request, client, { role, lobby: true });
-      if (granted instanceof Response) return granted;
-      return this.#upgrade(request, server, { ...clear, grant: granted });
+    const original = isLobbyOpen ? lobby.original.dataFor(pathname, client, remote) : undefined;
+    if (original !== undefined) {
+      const role = original.role === "sender" ? "send" : "receive";
+      const grant = this.#grant(request, client, { role, lobby: true });
+      if (grant instanceof Response) return grant;
+      original.grant = grant;
+      return this.#upgrade(request, server, original);
     }
     if (pathname === SOCKET_PATH) {
-      return this.#upgrade(request, server, sockets.dataFor(client, peer));
+      return this.#upgrade(request, server, sockets.dataFor(client, remote));
     }
-    const grant = (wish: Action): Grant | Response => this.#grantByHttp(request, client, wish);
-    const idle = (seconds: number): void => server.timeout(request, seconds);
-    const origin = request.headers.get("origin");
-    const dress = (headers: Headers): void => {
-      if (origin !== null && this.#pages.isListed(origin)) makeReadable(headers, origin);
-    };
-    const asking = { client, grant, access: this.#access, peer, idle, dress };
-    return lobby.fetch(request, asking) ?? refusal(404, "There is nothing here.");
+    return lobby.http.fetch(context) ?? refusal(404, "There is nothing here.");
   }
 
   /**
@@ -179,34 +186,33 @@ export class Router {
    * @throws FaultError `not-allowed`
    */
   admit(id: SocketId, { role, channel, token }: ProvedHello): void {
-    const data = this.#options.sockets.dataOf(id);
+    const { sockets } = this.#options;
+    const data = sockets.dataOf(id);
     if (data === undefined) return;
     const lobby = equalBytes(channel, lobbyKeys().channel);
     try {
-      const wish: Action = { role: role === "sender" ? "send" : "receive", lobby };
-      data.grant = this.#gate.grant(wish, token);
-      this.#options.sockets.greeted(id, role);
+      const action: Action = { role: role === "sender" ? "send" : "receive", lobby };
+      sockets.admitted(data, role, this.#authorizer.grant(action, token));
     } catch (error) {
-      this.#tellRefused(data.client, token);
+      this.#reportNotAllowed(data.client, token);
       throw error;
     }
   }
 
-  #grantByHttp(request: Request, client: ClientAddress, wish: Action): Grant | Response {
-    const grant = this.#grant(request, client, wish);
+  #grantByHttp(request: Request, client: ClientAddress, action: Action): Grant | Response {
+    const grant = this.#grant(request, client, action);
     if (grant instanceof Response || grant.token !== undefined) return grant;
     if (this.#pages.knowsName(client)) return grant;
     return refusal(421, "Not by that name, unless the relay is told it with --public-url.");
   }
 
-  #grant({ headers }: Request, client: ClientAddress, wish: Action): Grant | Response {
-    const given = headers.get("authorization");
-    const token = given === null ? undefined : (/^Bearer +(\S+)$/i.exec(given)?.[1] ?? "");
+  #grant({ headers }: Request, client: ClientAddress, action: Action): Grant | Response {
+    const token = bearerToken(headers);
     try {
-      return this.#gate.grant(wish, token);
+      return this.#authorizer.grant(action, token);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#tellRefused(client, token);
+      this.#reportNotAllowed(client, token);
       return refusal(401, `${error.message}\nBy HTTP: Authorization: Bearer TOKEN`, {
         "www-authenticate": `Bearer realm="fileshare"${token === undefined ? "" : ', error="invalid_token"'}`,
       });
@@ -214,42 +220,30 @@ export class Router {
   }
 
   /** A client without a token has tried none. */
-  #tellRefused({ address }: ClientAddress, token: string | undefined): void {
+  #reportNotAllowed({ address }: ClientAddress, token: string | undefined): void {
     const level = token === undefined ? "debug" : "info";
     this.#options.reports.report({ level, event: "not-allowed", fields: { address } });
   }
 
-  /** Ends what would not be granted any more. */
   #disconnectRevoked(): void {
-    const { sockets, lobby } = this.#options;
-    const isOver = (grant: Grant | undefined): boolean => {
-      return grant !== undefined && !this.#gate.holds(grant);
-    };
-    for (const { id, grant } of sockets.all) {
-      if (isOver(grant)) sockets.fail(id, "not-allowed", "your token does not count any more");
-    }
-    lobby.disconnectRevoked(isOver);
+    this.#options.peers.disconnect("not-allowed", ({ grant }) => {
+      return grant !== undefined && !this.#authorizer.holds(grant);
+    });
   }
 
   #upgrade(request: Request, server: Server, data: ClientData): Response | undefined {
-    const { limiter, sockets } = this.#options;
-    const place = limiter.enter(data.client);
+    const { peers, sockets } = this.#options;
+    const place = peers.enter(data.client);
     if (typeof place === "number") {
       data.place = place;
-    } else if ("role" in data || !sockets.canTurnAway) {
-      return limiter.refusal(place);
+    } else if (data.door !== "socket" || !sockets.canTurnAway) {
+      return peers.refusal(place);
     } else {
       // Clients of ours hear why on the line itself.
-      data.turnedAway = limiter.over(place);
+      data.turnedAway = peers.over(place);
     }
     if (server.upgrade(request, { data })) return undefined;
-    this.left(data);
+    peers.close(data);
     return refusal(426, NO_UPGRADE, { upgrade: "websocket", connection: "upgrade" });
-  }
-
-  /** A client that came in is gone. */
-  left(data: ClientData): void {
-    if (data.place !== undefined) this.#options.limiter.leave(data.place);
-    data.place = undefined;
   }
 }

@@ -27,7 +27,7 @@ export interface WorkerStart {
   /** The least that it shall report. */
   readonly reportLevel: ReportLevel;
   readonly policy: WorkerPolicy;
-  /** See `Refusals`. */
+  /** See `RefusalCounters`. */
   readonly refusals: SharedArrayBuffer;
   /** The limit of open files; undefined: nobody knows. */
   readonly descriptors: number | undefined;

@@ -1,15 +1,13 @@
-import { type FaultCode } from "../../protocol/mod.ts";
-import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
-import { LiveLimits, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
+import type { FaultCode } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { socketEvents } from "./entry.ts";
+import { LiveLimits, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
 import { AddressTable } from "../limits/address-table.ts";
-import { Router, type ClientData } from "./router.ts";
+import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./accepting.ts";
 import type { TlsPair } from "../access/certificate.ts";
 import { Egress } from "../net/egress.ts";
-import type { ClientHub } from "../net/client-router.ts";
+import { ClientRouter } from "../net/client-router.ts";
 import { Lobby } from "../lobby/mod.ts";
 import { Hub } from "../share/hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "../net/listener.ts";
@@ -26,7 +24,9 @@ import { Reports } from "./reports.ts";
 import { IdleGc } from "./idle-gc.ts";
 import { Sockets } from "../net/sockets.ts";
 import { reportStats } from "./stats.ts";
-import { ConnectionLimiter } from "../net/connection-limiter.ts";
+import { Peers } from "../net/peer.ts";
+import { socketEvents } from "./entry.ts";
+import { Router, type ClientData } from "./router.ts";
 
 declare const self: Worker;
 
@@ -99,37 +99,28 @@ function start({
       });
     },
   });
-  const clientHub: ClientHub = {
-    opened: (id, address) => hub.opened(id, clock(), address),
-    message: (id, bytes) => hub.message(id, bytes, clock()),
-    drained,
-    closed: (id) => hub.closed(id, clock()),
-    has: (share) => hub.has(share),
-    readable: (share, capability) => hub.readable(share, capability),
-    enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
-  };
   const egress = new Egress({ buffer: egressBuffer, limits, clock: sharedClock, turn: drained });
-  const limiter = new ConnectionLimiter(new AddressTable(addresses, worker), limits, sharedClock);
-  const lobby = new Lobby({
+  const clientRouter = new ClientRouter({
     sockets,
     pool,
-    hub: clientHub,
-    clock,
-    limiter,
-    egress,
-    kernel,
-    // Bun alone has the keys of a line with TLS.
-    wire: tls === undefined ? kernel : undefined,
-    arrivals,
-    limits,
     memory,
-    isLobbyOpen,
+    egress,
     failed: countFault,
+    hub: {
+      opened: (id, address) => hub.opened(id, clock(), address),
+      control: (id, message) => hub.control(id, message, clock()),
+      message: (id, bytes) => hub.message(id, bytes, clock()),
+      drained,
+      closed: (id) => hub.closed(id, clock()),
+      has: (share) => hub.has(share),
+      readable: (share, capability) => hub.readable(share, capability),
+      enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
+    },
   });
   const hub = new Hub({
     worker,
     pool,
-    outlet: lobby.outlet,
+    outlet: clientRouter,
     primitives: nodePrimitives,
     toDirectory: post,
     stallMs,
@@ -137,20 +128,30 @@ function start({
     relayName: nameOf(policy.access.publicOrigin),
     admit: (id, hello) => router.admit(id, hello),
   });
-
-  const { report } = reports;
-  const router = new Router({ policy, sockets, lobby, limiter, isLobbyOpen, reports });
+  const peers = new Peers(new AddressTable(addresses, worker), limits, sharedClock);
+  const lobby = new Lobby({
+    clientRouter,
+    peers,
+    clock,
+    kernel,
+    // Bun alone has the keys of a line with TLS.
+    wire: tls === undefined ? kernel : undefined,
+    arrivals,
+    limits,
+    memory,
+    isLobbyOpen,
+  });
+  const router = new Router({ policy, peers, sockets, lobby, isLobbyOpen, reports });
   const idleGc = new IdleGc();
-  const measures = new Measures({ worker, hub, sockets, lobby, memory }, faults);
-
+  const measures = new Measures({ worker, hub, sockets, peers, memory }, faults);
   const websocket = socketEvents({
-    router,
+    peers,
     sockets,
-    text: lobby.text,
+    original: lobby.original,
     hub,
     egress,
     idleGc,
-    report,
+    report: reports.report,
     clock,
     isLobbyOpen,
   });
@@ -191,11 +192,12 @@ function start({
   if (kernel !== undefined) kernel.ownPort = listener.port;
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
   const listeners = [listener, ...(hint === undefined ? [] : [hint])];
-  const descriptorGuard = new DescriptorGuard(listeners, descriptors, report);
+  const descriptorGuard = new DescriptorGuard(listeners, descriptors, reports.report);
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
-    lobby.tick();
+    peers.tick();
+    clientRouter.tick();
     memory.tick();
     arrivals?.tick();
     router.tick(clock());
@@ -218,13 +220,15 @@ function start({
   const close = async (): Promise<void> => {
     // A socket counts as closed while what it was sent last still waits for room, and whoever is in
     // a transfer has much on its way: the line would be reset and the reason lost.
+    const { text, http } = peers.counts;
+    const clientsOfLobby = text.sender + text.receiver + http.sender + http.receiver;
     const busy =
-      lobby.size > 0 ||
+      clientsOfLobby > 0 ||
       [...hub.shares].some(({ fanout, home }) => {
         return fanout.attached > 0 || home.ownerSocket !== undefined;
       });
-    sockets.failAll("going-away");
-    lobby.close();
+    lobby.http.isDraining = true;
+    peers.disconnect("going-away");
     if (busy) await Bun.sleep(FAREWELL_MS);
     clearInterval(timer);
     clearInterval(polling);
@@ -255,7 +259,7 @@ function start({
         return;
       case "drain":
         for (const each of listeners) each.close();
-        lobby.drain();
+        lobby.http.isDraining = true;
         hub.drain(clock());
         return;
       case "close":

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { LOBBY_CODE } from "../../../protocol/mod.ts";
-import { helpLines } from "../../../relay/lobby/help.ts";
+import { helpLines } from "../../../relay/lobby/http/help.ts";
 import { DEFAULT_POLICY, startRelay } from "../../../relay/mod.ts";
 import { commandLines, documents, read } from "../../support/documents.ts";
 import { temporaryFolder } from "../../support/disk.ts";

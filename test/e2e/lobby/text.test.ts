@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { LOBBY_CODE } from "../../../protocol/mod.ts";
-import { PIECE_BYTES, STEADY_PIECE_BYTES_MIN } from "../../../relay/lobby/body-part.ts";
+import { PIECE_BYTES, STEADY_PIECE_BYTES_MIN } from "../../../relay/lobby/body.ts";
 import { PROVEN_BYTES } from "../../../relay/limits/memory-budget.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";

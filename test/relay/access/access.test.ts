@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { FAULTS, toHex } from "../../../protocol/mod.ts";
-import { lobbyKeys } from "../../../relay/lobby/proof.ts";
+import { lobbyKeys } from "../../../relay/lobby/lobby-keys.ts";
 import { Authorizer } from "../../../relay/access/authorizer.ts";
 import { startRelay, type Access, type Relay } from "../../../relay/mod.ts";
 import { TokenBook } from "../../../relay/access/tokens.ts";

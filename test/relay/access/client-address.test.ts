@@ -6,8 +6,9 @@ const PROXY = "10.0.0.1";
 
 /** Of a request that comes from `peer`, where 10.0.0.0/8 and fd00::/8 are trusted proxies. */
 function client(headers: Record<string, string>, peer: string | null = PROXY): ClientAddress {
-  const request = { headers: new Headers(headers), url: "http://inside:8000/ws" };
-  return clientAddressOf(request, peer ?? undefined, new AddressRanges(["10.0.0.0/8", "fd00::/8"]));
+  const trusted = new AddressRanges(["10.0.0.0/8", "fd00::/8"]);
+  const url = new URL("http://inside:8000/ws");
+  return clientAddressOf(new Headers(headers), url, peer ?? undefined, trusted);
 }
 
 describe("where a request comes from", () => {

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 
 import { type Relay } from "../../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "../../support/relay/limited.ts";
-import { lobbyKeys } from "../../../relay/lobby/proof.ts";
+import { lobbyKeys } from "../../../relay/lobby/lobby-keys.ts";
 import { hasNative } from "../../support/relay/log-rooms.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver } from "../../support/relay/raw-receiver.ts";

@@ -5,7 +5,7 @@ import {
   STEADY_PIECE_BYTES,
   STEADY_PIECE_BYTES_MIN,
   pieceFor,
-} from "../../../relay/lobby/body-part.ts";
+} from "../../../relay/lobby/body.ts";
 import {
   MEMORY_SIZES,
   MemoryBudget,

@@ -11,7 +11,7 @@ import {
 import { DEFAULT_LIMITS, type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
 import { ShareCounts } from "../../../relay/main/share-counts.ts";
 import type { Relay } from "../../../relay/mod.ts";
-import { StallTimer } from "../../../relay/share/sender-wait.ts";
+import { StallTimer } from "../../../relay/limits/stall-timer.ts";
 import { expectOver, limitedRelay } from "../../support/relay/limited.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "../../support/relay/raw-client.ts";
 
@@ -259,14 +259,14 @@ describe("P5 a share that", () => {
   });
 
   test("is read from a pipe may stand still", () => {
-    const waiting = new StallTimer();
-    expect(waiting.tick(0, 0, 1000)).toBe(0);
-    expect(waiting.tick(4, 0, 2000)).toBe(0);
-    expect(waiting.tick(4, 0, 5000)).toBe(3000);
-    expect(waiting.tick(4, 1, 6000)).toBe(0);
-    expect(waiting.tick(4, 1, 7000)).toBe(1000);
-    expect(waiting.tick(0, 1, 8000)).toBe(0);
-    expect(waiting.tick(1, 1, 9000)).toBe(0);
+    const waited = new StallTimer();
+    expect(waited.stalledFor(undefined, 1000)).toBe(0);
+    expect(waited.stalledFor(0, 2000)).toBe(0);
+    expect(waited.stalledFor(0, 5000)).toBe(3000);
+    expect(waited.stalledFor(1, 6000)).toBe(0);
+    expect(waited.stalledFor(1, 7000)).toBe(1000);
+    expect(waited.stalledFor(undefined, 8000)).toBe(0);
+    expect(waited.stalledFor(1, 9000)).toBe(0);
   });
 
   test("nobody joins is ended, and one that somebody joined is not", async () => {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { connect } from "node:net";
 
 import { startRelay } from "../../../relay/mod.ts";
-import { lobbyKeys } from "../../../relay/lobby/proof.ts";
+import { lobbyKeys } from "../../../relay/lobby/lobby-keys.ts";
 import { content } from "../../support/files.ts";
 import { RawClient, rawShare } from "../../support/relay/raw-client.ts";
 

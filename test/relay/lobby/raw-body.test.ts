@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Taken } from "../../../relay/system/native.ts";
-import { RawBody, type RawKernel } from "../../../relay/lobby/raw-body.ts";
-import { partOf } from "../../../relay/lobby/body-part.ts";
+import { RawBody, type RawKernel } from "../../../relay/lobby/http/raw-body.ts";
+import { partOf } from "../../../relay/lobby/body.ts";
 
 const SOCKET = 7;
 const HEAD = "HEAD\r\n\r\n";
@@ -85,7 +85,7 @@ describe("an answer past Bun", () => {
     const { body, told, drained } = begun(kernel, 5);
     body.write(bytes("hello"));
     body.end();
-    expect([body.isFull, body.hasBegun, kernel.taken]).toEqual([true, false, ""]);
+    expect([body.isFull, body.taken, kernel.taken]).toEqual([true, 0, ""]);
     kernel.isResting = false;
     kernel.room = HEAD.length + 2;
     while (kernel.room > 0) await Bun.sleep(1);
@@ -101,7 +101,7 @@ describe("an answer past Bun", () => {
     const kernel = new Kernel();
     kernel.isThere = false;
     const { body, told } = begun(kernel, 5);
-    expect([told, kernel.taken, body.hasBegun]).toEqual([["gone"], "", false]);
+    expect([told, kernel.taken, body.taken]).toEqual([["gone"], "", 0]);
   });
 
   test.each([

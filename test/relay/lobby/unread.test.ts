@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 
 import { type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
-import { StallTimer } from "../../../relay/lobby/download-stall.ts";
+import { StallTimer } from "../../../relay/limits/stall-timer.ts";
+import { progressOf } from "../../../relay/lobby/body.ts";
 import type { Relay } from "../../../relay/mod.ts";
 import { content } from "../../support/files.ts";
 import { limitedRelay } from "../../support/relay/limited.ts";
@@ -157,21 +158,33 @@ test("T11 a receiver of the original app that says it is there and reads nothing
 });
 
 describe("who waits, or is slow,", () => {
-  test("T11 takes a piece now and then, and is not late", () => {
-    const unread = new StallTimer();
-    expect(unread.isLate({ isFull: true, taken: 0 }, 100, 0)).toBe(false);
-    expect(unread.isLate({ isFull: true, taken: 0 }, 100, 99)).toBe(false);
-    expect(unread.isLate({ isFull: true, taken: 1 }, 100, 150)).toBe(false);
-    expect(unread.isLate({ isFull: true, taken: 1 }, 100, 249)).toBe(false);
-    expect(unread.isLate({ isFull: true, taken: 1 }, 100, 250)).toBe(true);
-  });
+  type Step = readonly [isFull: boolean, taken: number, now: number, stalledMs: number];
 
-  test("T1 waits for a sender, and is not late", () => {
-    const unread = new StallTimer();
-    for (const now of [0, 1000, 1e9]) {
-      expect(unread.isLate({ isFull: false, taken: 3 }, 100, now)).toBe(false);
+  test.each<readonly [string, readonly Step[]]>([
+    [
+      "T11 takes a piece now and then",
+      [
+        [true, 0, 0, 0],
+        [true, 0, 99, 99],
+        [true, 1, 150, 0],
+        [true, 1, 250, 100],
+      ],
+    ],
+    [
+      "T1 waits for a sender",
+      [
+        [false, 3, 0, 0],
+        [false, 3, 1e9, 0],
+        [true, 3, 1e9 + 1, 0],
+      ],
+    ],
+  ])("%s, and is not late", (_, steps) => {
+    const stall = new StallTimer();
+    for (const [isFull, taken, now, stalledMs] of steps) {
+      expect(stall.stalledFor(progressOf({ isFull, taken }), now)).toBe(stalledMs);
     }
-    expect(unread.isLate({ isFull: true, taken: 3 }, 100, 1e9 + 1)).toBe(false);
+    const held = { isFull: true, taken: 9, isHeldBack: true };
+    expect(stall.stalledFor(progressOf(held), 2e9)).toBe(0);
   });
 
   test("T1 gets the file of a sender that comes later, over real sockets", async () => {

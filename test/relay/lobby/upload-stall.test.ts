@@ -2,30 +2,19 @@ import { expect, test } from "bun:test";
 
 import { DEFAULT_LIMITS } from "../../../relay/mod.ts";
 import { LiveLimits } from "../../../relay/limits/limits.ts";
-import { QUIET_MS, Upload } from "../../../relay/lobby/http-upload.ts";
-import type { ClientRouter } from "../../../relay/net/client-router.ts";
+import { QUIET_MS, Upload } from "../../../relay/lobby/http/upload.ts";
+import { LocalLine, type ClientRouter } from "../../../relay/net/client-router.ts";
 import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
 
 test("an upload that waits says so before a proxy takes its answer for dead", async () => {
   let now = 0;
   const clock = (): number => now;
   const nothing = (): void => undefined;
-  const clientRouter: Pick<ClientRouter, "enter" | "leave" | "later"> = {
-    enter: () => -1,
-    leave: nothing,
-    later: nothing,
+  const clientRouter: Pick<ClientRouter, "connect"> = {
+    connect: () => new LocalLine({ later: nothing } as unknown as ClientRouter, -1, undefined),
   };
   const upload = new Upload({
     clientRouter: clientRouter as ClientRouter,
-    hub: {
-      opened: nothing,
-      message: nothing,
-      drained: nothing,
-      closed: nothing,
-      has: () => false,
-      readable: () => undefined,
-      enter: nothing,
-    },
     recordCaches: undefined as never,
     clock,
     client: { address: "127.0.0.1", limitKey: undefined, origin: "http://relay" },

@@ -11,7 +11,7 @@ import {
 import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
 import { TICK_MS } from "../../../relay/limits/limits.ts";
 import { TokenBucket, answersTo } from "../../../relay/limits/token-bucket.ts";
-import { BodyPace } from "../../../relay/lobby/upload-stall.ts";
+import { BodyProgress } from "../../../relay/lobby/http/upload.ts";
 import { ReceiveMeter, type MeterKernel } from "../../../relay/net/receive-meter.ts";
 import type { SocketId } from "../../../relay/share/outlet.ts";
 import { hasNative } from "../../support/relay/log-rooms.ts";
@@ -289,7 +289,7 @@ describe("T10 what one client says", () => {
 
 describe("T1 the body of a request", () => {
   test("has as long for each MiB as a message has, while it is read", () => {
-    const pace = new BodyPace(0);
+    const pace = new BodyProgress(0);
     pace.came(FRAME_BYTES - 1, MESSAGE_MS - 1);
     expect(pace.isLate(MESSAGE_MS, MESSAGE_MS - 1)).toBe(false);
     expect(pace.isLate(MESSAGE_MS, MESSAGE_MS)).toBe(true);

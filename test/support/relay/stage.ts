@@ -203,8 +203,8 @@ export class Stage implements AsyncDisposable {
    * @returns false: the line ended first
    */
   async received(id: SocketId, more: number): Promise<boolean> {
-    const { peer } = this.#bun.get(id)!.data;
-    const find = (): Descriptor | undefined => (peer && this.#valve.find(peer)) ?? undefined;
+    const { key } = this.#bun.get(id)!.data.line;
+    const find = (): Descriptor | undefined => (key && this.#valve.find(key)) ?? undefined;
     let wanted = this.#received.get(id);
     for (; this.#bun.has(id); await Bun.sleep(0)) {
       const descriptor = find();
@@ -238,6 +238,7 @@ export class Stage implements AsyncDisposable {
   tick(after = 0): void {
     this.now += after;
     this.sockets.tick();
+    for (const { data } of this.#bun.values()) data.tick();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,14 +1,18 @@
-import { baseName, type FaultCode, type Manifest, type ManifestFile } from "../../protocol/mod.ts";
+import {
+  baseName,
+  type FaultCode,
+  type Manifest,
+  type ManifestFile,
+} from "../../../protocol/mod.ts";
 
-import { refusal } from "../net/http-refusal.ts";
-import { parseRange } from "./byte-range.ts";
-import { asciiName } from "./clear-name.ts";
-import { LobbyReceiver } from "./lobby-receiver.ts";
-import type { ExchangeOptions } from "./exchange.ts";
-import type { Part } from "./body-part.ts";
+import { refusal } from "../../net/http-refusal.ts";
+import { parseRange } from "./http-request.ts";
+import { asciiName } from "../clear-name.ts";
+import { LobbyReceiver } from "../lobby-receiver.ts";
+import type { Exchange, ExchangeOptions } from "./exchange.ts";
+import type { Outgoing, Part } from "../body.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
-import type { Outgoing } from "./download-stall.ts";
-import type { ClearSink, PlainPart } from "./file-splitter.ts";
+import type { ClearSink, PlainPart } from "../file-splitter.ts";
 
 /** How long HEAD waits for a file that is being sent already. ms */
 const HEAD_WAIT_MS = 2000;
@@ -27,7 +31,7 @@ export interface DownloadOptions extends ExchangeOptions {
 }
 
 /** One file of the lobby as the body of a response, while it is being sent. */
-export class Download implements ClearSink {
+export class Download implements Exchange, ClearSink {
   readonly response: Promise<Response>;
   readonly #options: DownloadOptions;
   readonly #receiver: LobbyReceiver;
@@ -41,7 +45,7 @@ export class Download implements ClearSink {
 
   constructor(options: DownloadOptions) {
     this.#options = options;
-    const cut = (): void => options.cut(this);
+    const { cut } = options;
     this.#reply = new Reply({
       terms: options.terms,
       memory: options.memory,
@@ -156,7 +160,7 @@ export class Download implements ClearSink {
     if (this.#isGone) return;
     this.#isGone = true;
     clearTimeout(this.#late);
-    this.#options.left(this);
+    this.#options.left();
     // Not while the receiver is in the middle of telling us something.
     this.#options.clientRouter.later(() => this.#receiver.leave());
   }

@@ -13,12 +13,10 @@
  * Rejected: `node:http`, which keeps the length, has no WebSockets of Bun's on the same port, and its
  * hooks in `Bun.serve` are nobody's promise.
  */
-import { utf8 } from "../../protocol/mod.ts";
-import { STEADY_PIECE_BYTES, partOf, type Part } from "./body-part.ts";
+import { utf8 } from "../../../protocol/mod.ts";
 
-import type { Descriptor, Native, PeerKey } from "../system/native.ts";
-import type { Body, BodyEvents } from "./body.ts";
-import type { Outgoing } from "./download-stall.ts";
+import type { Descriptor, Native, PeerKey } from "../../system/native.ts";
+import { STEADY_PIECE_BYTES, partOf, type Body, type BodyEvents, type Part } from "../body.ts";
 
 /** ms until it is looked again whether a full connection has room: at first, and doubled up to that */
 const POLL_MS = 1;
@@ -46,7 +44,6 @@ export interface RawBodyOptions {
 }
 
 export class RawBody implements Body {
-  readonly outgoing: Outgoing;
   readonly #options: RawBodyOptions;
   readonly #parts: Part[] = [];
   /** Of the first part, what has left. */
@@ -63,16 +60,6 @@ export class RawBody implements Body {
   constructor(options: RawBodyOptions) {
     this.#options = options;
     this.#missing = options.length;
-    const isFull = (): boolean => this.isFull;
-    const taken = (): number => this.#taken;
-    this.outgoing = {
-      get isFull() {
-        return isFull();
-      },
-      get taken() {
-        return taken();
-      },
-    };
     this.#parts.push(partOf(utf8(options.head)));
   }
 
@@ -85,9 +72,9 @@ export class RawBody implements Body {
     return this.#parts.length > 0;
   }
 
-  /** Whether the client was given anything. */
-  get hasBegun(): boolean {
-    return this.#taken > 0;
+  /** 0: the client was given nothing. */
+  get taken(): number {
+    return this.#taken;
   }
 
   write(part: Part): void {

@@ -1,25 +1,22 @@
-import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import { nodePrimitives as primitives } from "../../../protocol/crypto/crypto-node.ts";
 import {
   BODY_HEADER_BYTES,
   bodyHeader,
   FRAME_HEADER_BYTES,
   decodeFrame,
-  encodeControl,
   equalBytes,
   toHex,
   type FaultCode,
   type Message,
   type OfferSeen,
-} from "../../protocol/mod.ts";
+} from "../../../protocol/mod.ts";
 
-import type { SocketId } from "../share/outlet.ts";
-import { refusal } from "../net/http-refusal.ts";
-import { parseRange, type ByteRange } from "./byte-range.ts";
-import type { GivenFrame, LocalClient } from "../net/client-router.ts";
-import type { ExchangeOptions } from "./exchange.ts";
-import { partOf, within, type Part } from "./body-part.ts";
+import { refusal } from "../../net/http-refusal.ts";
+import type { GivenFrame, LocalClient, LocalLine } from "../../net/client-router.ts";
+import { partOf, within, type Outgoing, type Part } from "../body.ts";
+import type { Exchange, ExchangeOptions } from "./exchange.ts";
+import { parseRange, type ByteRange } from "./http-request.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
-import type { Outgoing } from "./download-stall.ts";
 
 /**
  * As somebody who only looks at a share: it can't prove that it has all, and nobody shall count it as
@@ -41,11 +38,11 @@ export interface CiphertextOptions extends ExchangeOptions {
  * A share as the one RFC 8188 body that it is, read by its records. How long it is only its last
  * record says, so that is asked for first, where a share can be read again.
  */
-export class Ciphertext implements LocalClient {
+export class Ciphertext implements Exchange, LocalClient {
   readonly response: Promise<Response>;
   readonly #options: CiphertextOptions;
   readonly #reply: Reply;
-  readonly #id: SocketId;
+  readonly #line: LocalLine;
   readonly #receiver = primitives.randomBytes(16);
   #offer: OfferSeen | undefined;
   #step: "choosing" | "measuring" | "reading" | "through" = "choosing";
@@ -57,18 +54,18 @@ export class Ciphertext implements LocalClient {
 
   constructor(options: CiphertextOptions) {
     this.#options = options;
-    const { clientRouter, hub, channel, memory, client, terms } = options;
+    const { clientRouter, channel, memory, client, terms, cut } = options;
     this.#reply = new Reply({
       terms,
       memory,
       address: client.limitKey,
       drained: () => this.#drained(),
       gone: () => this.gone(),
-      cut: () => options.cut(this),
+      cut,
     });
     this.response = this.#reply.response;
-    this.#id = clientRouter.enter(this);
-    clientRouter.later(() => hub.enter(this.#id, channel, client.limitKey));
+    this.#line = clientRouter.connect(this, client.limitKey);
+    this.#line.enter(channel);
   }
 
   get isFull(): boolean {
@@ -129,15 +126,11 @@ export class Ciphertext implements LocalClient {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#step = "through";
-    const { clientRouter, hub, left } = this.#options;
-    left(this);
+    this.#options.left();
     if (this.#offer !== undefined) {
-      this.#say({ t: "leave", share: this.#offer.share, reason: "interrupted" });
+      this.#line.send({ t: "leave", share: this.#offer.share, reason: "interrupted" });
     }
-    clientRouter.later(() => {
-      clientRouter.leave(this.#id);
-      hub.closed(this.#id);
-    });
+    this.#line.close();
   }
 
   #choose(list: readonly OfferSeen[]): void {
@@ -200,7 +193,7 @@ export class Ciphertext implements LocalClient {
     if (offer === undefined) return;
     const kept = given.keep({
       address: this.#options.client.limitKey,
-      lost: () => this.#options.cut(this),
+      lost: this.#options.cut,
     });
     const read = (from: number, to: number): Uint8Array => {
       return kept.read(FRAME_HEADER_BYTES + from, FRAME_HEADER_BYTES + to);
@@ -232,9 +225,8 @@ export class Ciphertext implements LocalClient {
   #drained(): void {
     const offer = this.#offer;
     if (this.#step !== "reading" || offer === undefined) return;
-    this.#say({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
-    const { clientRouter, hub } = this.#options;
-    clientRouter.later(() => hub.drained(this.#id));
+    this.#line.send({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
+    this.#line.later(() => this.#line.drained());
   }
 
   #through(): void {
@@ -245,13 +237,7 @@ export class Ciphertext implements LocalClient {
   #join({ share }: OfferSeen, from: number): void {
     const name = new Uint8Array(0);
     const window = WINDOW;
-    this.#say({ t: "join", share, receiver: this.#receiver, name, from, window });
-  }
-
-  #say(message: Message): void {
-    const { clientRouter, hub } = this.#options;
-    const bytes = encodeControl(message);
-    clientRouter.later(() => hub.message(this.#id, bytes));
+    this.#line.send({ t: "join", share, receiver: this.#receiver, name, from, window });
   }
 }
 

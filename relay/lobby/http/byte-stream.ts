@@ -1,7 +1,5 @@
-import { STEADY_PIECE_BYTES, pieceFor, type Part } from "./body-part.ts";
-
-import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
-import type { Outgoing } from "./download-stall.ts";
+import type { MemoryBudget, MemoryPlace } from "../../limits/memory-budget.ts";
+import { STEADY_PIECE_BYTES, pieceFor, type Body, type Part } from "../body.ts";
 
 /** A reset takes back what its reader did not read yet: so long it has for what was said last. ms */
 const LAST_WORDS_MS = 200;
@@ -24,10 +22,8 @@ export interface ByteStreamOptions {
  * The body of a response: bytes that leave as fast as their reader takes them. Bun asks for more once
  * what it was given is with the kernel, so a reader that takes nothing costs the memory of one piece.
  */
-export class ByteStream {
+export class ByteStream implements Body {
   readonly stream: ReadableStream<Uint8Array>;
-  /** What its reader is given, as far as that is its own to take. */
-  readonly outgoing: Outgoing;
   readonly #options: ByteStreamOptions;
   readonly #memory: MemoryPlace;
   readonly #parts: Part[] = [];
@@ -50,20 +46,6 @@ export class ByteStream {
       room: () => this.#wake(),
       cut: () => options.cut(),
     });
-    const isFull = (): boolean => this.isFull;
-    const taken = (): number => this.#taken;
-    const isHeldBack = (): boolean => this.#waitsForMemory;
-    this.outgoing = {
-      get isFull() {
-        return isFull();
-      },
-      get taken() {
-        return taken();
-      },
-      get isHeldBack() {
-        return isHeldBack();
-      },
-    };
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => void (this.#controller = controller),
@@ -80,6 +62,14 @@ export class ByteStream {
   /** Something waits: whoever writes now makes it wait longer. */
   get isFull(): boolean {
     return this.#parts.length > 0;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get isHeldBack(): boolean {
+    return this.#waitsForMemory;
   }
 
   /** Parts that wait. */

@@ -1,11 +1,9 @@
-import type { MemoryBudget } from "../limits/memory-budget.ts";
-import type { PeerKey } from "../system/native.ts";
-import { refusal } from "../net/http-refusal.ts";
-import { IDLE_AFTER_SECONDS, type Body } from "./body.ts";
+import type { MemoryBudget } from "../../limits/memory-budget.ts";
+import type { PeerKey } from "../../system/native.ts";
+import { refusal } from "../../net/http-refusal.ts";
+import { IDLE_AFTER_SECONDS, type Body, type Outgoing, type Part } from "../body.ts";
 import { ByteStream } from "./byte-stream.ts";
-import type { Part } from "./body-part.ts";
 import { RawBody, type RawKernel } from "./raw-body.ts";
-import type { Outgoing } from "./download-stall.ts";
 
 /** The connection of a request, to be written to by the kernel. */
 export interface Wire {
@@ -68,7 +66,7 @@ export class Reply {
   }
 
   get outgoing(): Outgoing {
-    return this.#body?.outgoing ?? NOTHING;
+    return this.#body ?? NOTHING;
   }
 
   /** Nothing follows it. Does nothing after another answer. */
@@ -92,7 +90,7 @@ export class Reply {
       terms.dress(headers);
       const head = headOf(status, headers, length);
       const lost = (): void => {
-        if (!body.hasBegun) this.#answer(refusal(503, GONE));
+        if (body.taken === 0) this.#answer(refusal(503, GONE));
         options.gone();
       };
       // Bun does not see what passes.

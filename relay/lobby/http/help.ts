@@ -1,6 +1,6 @@
 /** What somebody sees who asks a relay for nothing in particular. */
 
-import type { Access, AccessMode } from "../access/access.ts";
+import type { Access, AccessMode } from "../../access/access.ts";
 
 export interface HelpOptions {
   /** Where the relay is reached, such as `https://relay.example`. */

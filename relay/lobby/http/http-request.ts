@@ -1,5 +1,25 @@
 /** What a request at the lobby says, in its path, its query and its headers. */
-import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../protocol/mod.ts";
+import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../../protocol/mod.ts";
+
+import type { Access } from "../../access/access.ts";
+import type { Grant, Action } from "../../access/authorizer.ts";
+import type { ClientAddress } from "../../access/client-address.ts";
+
+/** A request that the worker's router let through, with what it knows of it. */
+export interface RequestContext {
+  readonly request: Request;
+  readonly url: URL;
+  readonly client: ClientAddress;
+  readonly access: Access;
+  /** The other end of the connection; null: gone already. */
+  readonly remote: Bun.SocketAddress | null;
+  /** Whether the client may do that; a response: no. */
+  readonly grant: (action: Action) => Grant | Response;
+  /** Gives the connection up when nothing passes for so long; 0: never. */
+  readonly idle: (seconds: number) => void;
+  /** Adds the headers that every answer to it has, to an answer that Bun does not send. */
+  readonly dress: (headers: Headers) => void;
+}
 
 /** What the path of a ciphertext names. */
 export interface CiphertextPath {
@@ -37,8 +57,8 @@ export function decoded(path: string): string | undefined {
 }
 
 /** @returns undefined for what is no number of receivers */
-export function receiversOf(request: Request): number | undefined {
-  const given = new URL(request.url).searchParams.get("receivers") ?? "1";
+export function receiversOf({ searchParams }: URL): number | undefined {
+  const given = searchParams.get("receivers") ?? "1";
   const count = Number(given);
   return /^\d{1,6}$/.test(given) && count >= 1 && count <= RECEIVERS_PER_SHARE ? count : undefined;
 }
@@ -65,8 +85,11 @@ function hasOldHop({ headers }: Pick<Request, "headers">): boolean {
 }
 
 /** When the lines about an upload are wanted. @returns undefined for what is neither */
-export function answerOf(request: Request): "at-once" | "at-end" | undefined {
-  const given = new URL(request.url).searchParams.get("answer");
+export function answerOf(
+  request: Request,
+  { searchParams }: URL,
+): "at-once" | "at-end" | undefined {
+  const given = searchParams.get("answer");
   if (given === null) return hasOldHop(request) ? "at-end" : "at-once";
   return given === "end" ? "at-end" : undefined;
 }
@@ -80,4 +103,30 @@ export function sizeOf(request: Request): number | undefined {
 
 function bytesOf(hex: string, length: number): Uint8Array {
   return new Uint8Array(Buffer.from(hex, "hex").subarray(0, length));
+}
+
+/** Bytes of a body, both ends included. */
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+const RANGE = /^bytes=(?:(\d{1,16})-(\d{0,16})|-(\d{1,16}))$/;
+
+/**
+ * RFC 9110, 14.1.2: one range of a body of `total` bytes. Undefined for what a server may ignore: several
+ * ranges, other units, and what is no range.
+ */
+export function parseRange(header: string, total: number): ByteRange | "unsatisfiable" | undefined {
+  const match = RANGE.exec(header.trim());
+  if (match === null) return undefined;
+  const [, first, last, suffix] = match;
+  if (suffix !== undefined) {
+    const length = Math.min(Number(suffix), total);
+    return length === 0 ? "unsatisfiable" : { first: total - length, last: total - 1 };
+  }
+  const from = Number(first);
+  const to = last === "" || last === undefined ? total - 1 : Math.min(Number(last), total - 1);
+  if (last !== "" && last !== undefined && Number(last) < from) return undefined;
+  return from >= total ? "unsatisfiable" : { first: from, last: to };
 }

@@ -1,8 +1,8 @@
-import { utf8 } from "../../protocol/mod.ts";
+import { utf8 } from "../../../protocol/mod.ts";
 
-import { refusal } from "../net/http-refusal.ts";
+import { refusal } from "../../net/http-refusal.ts";
 import { ByteStream, type ByteStreamOptions } from "./byte-stream.ts";
-import { partOf } from "./body-part.ts";
+import { partOf } from "../body.ts";
 
 /** Lines that may wait for a client that does not read them, or for the end. */
 const LINES_WAITING = 1000;

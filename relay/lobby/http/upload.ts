@@ -1,15 +1,16 @@
 import {
+  FRAME_BYTES,
   RECEIVERS_PER_SHARE,
   Tempo,
   escapeForDisplay,
   faultMessage,
   type ReceiverView,
-} from "../../protocol/mod.ts";
+} from "../../../protocol/mod.ts";
 
-import { BodyPace } from "./upload-stall.ts";
-import { clearName } from "./clear-name.ts";
-import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
-import type { ExchangeOptions } from "./exchange.ts";
+import { StallTimer } from "../../limits/stall-timer.ts";
+import { clearName } from "../clear-name.ts";
+import { LobbySender, type LobbyOutcome } from "../lobby-sender.ts";
+import type { Exchange, ExchangeOptions } from "./exchange.ts";
 import { LinesAtOnce, LinesAtTheEnd, type UploadAnswer } from "./upload-answer.ts";
 
 /** Proxies give up an answer of which nothing comes for 60 s, HAProxy in Debian for 50 s: it is never as quiet. ms */
@@ -27,8 +28,47 @@ export interface UploadOptions extends ExchangeOptions {
   readonly answer: "at-once" | "at-end";
 }
 
+/**
+ * Whether the body of a request comes on: FRAME_BYTES of it have as long as a message of a WebSocket. A body
+ * whose length nobody said is not timed, since it may come from a program that is silent.
+ */
+export class BodyProgress {
+  readonly #stall = new StallTimer();
+  #bytes = 0;
+  #steps = 0;
+  #isPaused = false;
+
+  constructor(now: number) {
+    this.#stall.stalledFor(this.#steps, now);
+  }
+
+  came(bytes: number, now: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes >= FRAME_BYTES) this.#step(now);
+  }
+
+  /** It is not read for a while: there is no room for it. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(now: number): void {
+    this.#isPaused = false;
+    this.#step(now);
+  }
+
+  isLate(messageMs: number, now: number): boolean {
+    return this.#stall.stalledFor(this.#isPaused ? undefined : this.#steps, now) >= messageMs;
+  }
+
+  #step(now: number): void {
+    this.#bytes = 0;
+    this.#stall.stalledFor(++this.#steps, now);
+  }
+}
+
 /** The body of a request as a file in the lobby. The response says, line by line, what becomes of it. */
-export class Upload {
+export class Upload implements Exchange {
   readonly response: Response | Promise<Response>;
   readonly #options: UploadOptions;
   readonly #lines: UploadAnswer;
@@ -42,7 +82,7 @@ export class Upload {
   #saidAt = 0;
   #room: (() => void) | undefined;
   /** Undefined: everything came, or nobody knows how much will. */
-  #pace: BodyPace | undefined;
+  #progress: BodyProgress | undefined;
   #isOver = false;
   /** Its body came too slowly. */
   #isLate = false;
@@ -61,7 +101,7 @@ export class Upload {
               address: options.client.limitKey,
               drained: () => undefined,
               gone: () => this.gone(),
-              cut: () => options.cut(this),
+              cut: options.cut,
             },
             request.headers.has("expect"),
           );
@@ -78,14 +118,14 @@ export class Upload {
       },
     });
     this.#say(`${escapeForDisplay(name)} is in the lobby; waiting for ${this.#awaited}`);
-    if (size !== undefined && size > 0) this.#pace = new BodyPace(options.clock());
+    if (size !== undefined && size > 0) this.#progress = new BodyProgress(options.clock());
     void this.#feed(request.body);
   }
 
   tick(): void {
     const { limits, clock } = this.#options;
-    if (this.#pace?.isLate(limits.now["message-timeout"], clock()) === true) {
-      this.#pace = undefined;
+    if (this.#progress?.isLate(limits.now["message-timeout"], clock()) === true) {
+      this.#progress = undefined;
       this.#isLate = true;
       this.#say(`failed: ${limits.over("message-timeout").message}`);
       this.#sender.abort();
@@ -114,16 +154,16 @@ export class Upload {
     try {
       for await (const chunk of body ?? []) {
         if (this.#isOver) return;
-        this.#pace?.came(chunk.length, clock());
+        this.#progress?.came(chunk.length, clock());
         if (this.#sender.write(chunk)) continue;
-        this.#pace?.pause();
+        this.#progress?.pause();
         const { promise, resolve } = Promise.withResolvers<void>();
         this.#room = resolve;
         await promise;
         this.#room = undefined;
-        this.#pace?.resume(clock());
+        this.#progress?.resume(clock());
       }
-      this.#pace = undefined;
+      this.#progress = undefined;
       this.#sender.end();
     } catch {
       // The client went away amid its body, or sent one that is no body.
@@ -156,7 +196,7 @@ export class Upload {
     this.#isOver = true;
     if (this.#untold > 0) this.#say(`${this.#untold} lines about receivers were left out`);
     this.#room?.();
-    this.#options.left(this);
+    this.#options.left();
     if (fault === undefined) {
       this.#say(outcomeText(outcome));
     } else if (!this.#isLate) {

@@ -3,23 +3,23 @@ import {
   baseName,
   type FaultCode,
   type ManifestFile,
-} from "../../protocol/mod.ts";
+} from "../../../protocol/mod.ts";
 
-import type { MemoryPlace } from "../limits/memory-budget.ts";
-import type { Limits } from "../limits/operator-limits.ts";
-import { LobbyReceiver } from "./lobby-receiver.ts";
-import { pieceFor, type Part } from "./body-part.ts";
+import type { MemoryPlace } from "../../limits/memory-budget.ts";
+import type { Limits } from "../../limits/operator-limits.ts";
+import { LobbyReceiver } from "../lobby-receiver.ts";
+import { StallTimer } from "../../limits/stall-timer.ts";
+import { pieceFor, progressOf, type Outgoing, type Part } from "../body.ts";
+import type { LobbyContext } from "../context.ts";
 import {
   POLICY,
   SPARE_BYTES,
   TOO_LONG,
   TRY_AGAIN,
   type OriginalSession,
-  type OriginalOptions,
   type OriginalSocket,
-} from "./text-socket.ts";
-import type { ClearSink } from "./file-splitter.ts";
-import { StallTimer, type Outgoing } from "./download-stall.ts";
+} from "./original-socket.ts";
+import type { ClearSink } from "../file-splitter.ts";
 
 /** What senders see of its receivers; their addresses are nobody's business. */
 const RECEIVER_NAME = "original app";
@@ -44,17 +44,17 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   #taken = 0;
   #isInFile = false;
 
-  constructor(socket: OriginalSocket, options: OriginalOptions) {
+  constructor(socket: OriginalSocket, context: LobbyContext) {
     this.#socket = socket;
     const { client } = socket.data;
     const cut = (): void => this.#cut();
-    this.#memory = options.memory.enter({
+    this.#memory = context.memory.enter({
       address: client.limitKey,
       room: () => this.#goOn(),
       cut,
     });
     this.#receiver = new LobbyReceiver({
-      ...options,
+      ...context,
       client,
       sink: this,
       name: RECEIVER_NAME,
@@ -75,7 +75,8 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   }
 
   overdue(limits: Limits, now: number): "unread-timeout" | undefined {
-    return this.#stall.isLate(this, limits["unread-timeout"], now) ? "unread-timeout" : undefined;
+    const stalledMs = this.#stall.stalledFor(progressOf(this), now);
+    return stalledMs >= limits["unread-timeout"] ? "unread-timeout" : undefined;
   }
 
   wants(): "files" {

@@ -1,18 +1,18 @@
-import type { FaultCode } from "../../protocol/mod.ts";
+import type { FaultCode } from "../../../protocol/mod.ts";
 
-import { closeReason } from "../net/close-reason.ts";
-import type { MemoryPlace } from "../limits/memory-budget.ts";
-import type { Limits } from "../limits/operator-limits.ts";
-import { clearName } from "./clear-name.ts";
-import { LobbySender, type LobbyOutcome } from "./lobby-sender.ts";
+import { closeReason } from "../../net/disconnect.ts";
+import type { MemoryPlace } from "../../limits/memory-budget.ts";
+import type { Limits } from "../../limits/operator-limits.ts";
+import { clearName } from "../clear-name.ts";
+import type { LobbyContext } from "../context.ts";
+import { LobbySender, type LobbyOutcome } from "../lobby-sender.ts";
 import {
   GOING_AWAY,
   POLICY,
   TRY_AGAIN,
   type OriginalSession,
-  type OriginalOptions,
   type OriginalSocket,
-} from "./text-socket.ts";
+} from "./original-socket.ts";
 
 /** What ends a file of the original app, a message of its own. */
 const END_OF_FILE = new TextEncoder().encode("__end__");
@@ -21,7 +21,7 @@ const SUCCESS = "File transfer successful";
 
 /** The original app's sender: a name, the bytes, `__end__`. */
 export class OriginalSender implements OriginalSession {
-  readonly #options: OriginalOptions;
+  readonly #context: LobbyContext;
   readonly #socket: OriginalSocket;
   #sender: LobbySender | undefined;
   #isThrough = false;
@@ -32,11 +32,11 @@ export class OriginalSender implements OriginalSession {
   /** Since when it has no share: none yet, or none any more. */
   #idleSince: number | undefined;
 
-  constructor(socket: OriginalSocket, options: OriginalOptions) {
+  constructor(socket: OriginalSocket, context: LobbyContext) {
     this.#socket = socket;
-    this.#options = options;
-    this.#idleSince = options.clock();
-    this.#memory = options.memory.enter(
+    this.#context = context;
+    this.#idleSince = context.clock();
+    this.#memory = context.memory.enter(
       {
         address: socket.data.client.limitKey,
         room: () => this.#read({ isHeldBack: false }),
@@ -100,15 +100,10 @@ export class OriginalSender implements OriginalSession {
   }
 
   #begin(name: string): void {
-    const { clientRouter, hub, clock, memory } = this.#options;
-    const { client } = this.#socket.data;
     this.#idleSince = undefined;
     this.#sender = new LobbySender({
-      client,
-      clientRouter,
-      hub,
-      clock,
-      memory,
+      ...this.#context,
+      client: this.#socket.data.client,
       name: clearName(name),
       size: undefined,
       waitFor: 0,
@@ -121,7 +116,7 @@ export class OriginalSender implements OriginalSession {
   }
 
   #over({ fault, detail }: LobbyOutcome): void {
-    this.#idleSince = this.#options.clock();
+    this.#idleSince = this.#context.clock();
     if (fault === undefined) this.#socket.sendText(SUCCESS);
     else this.#socket.close(closeCode(fault), closeReason(fault, detail));
   }

@@ -1,0 +1,141 @@
+import { PING_MS } from "../../protocol/mod.ts";
+
+import { isLoopback } from "../access/address.ts";
+import type { ClientAddress } from "../access/client-address.ts";
+import type { LiveLimits } from "../limits/limits.ts";
+import { TokenBucket } from "../limits/token-bucket.ts";
+import type { Native, PeerKey } from "../system/native.ts";
+import type { Arrivals, WatchedLine } from "./arrivals.ts";
+import { ReceiveMeter, type MeterKernel } from "./receive-meter.ts";
+
+/** The calls of the kernel about a line, with the key by which it finds that. */
+export type LineKernel = MeterKernel & Pick<Native, "keyOf">;
+
+/** What all lines of a worker share. */
+export interface LineOptions {
+  readonly limits: LiveLimits;
+  readonly clock: () => number;
+  /** Counts the bytes that came by a line; without it only whole messages are timed. */
+  readonly kernel?: LineKernel | undefined;
+  /** Sees messages that never become whole; undefined where the kernel can't tell. */
+  readonly arrivals?: Arrivals | undefined;
+}
+
+/** The address at the other end of a connection. */
+export interface RemoteEnd {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * What comes in by one WebSocket of either door, as far as limits go: how much, how often, how late. Its door
+ * reports each message, ping and pong, and asks at each tick.
+ */
+export class Line {
+  readonly key: PeerKey | undefined;
+  readonly #options: LineOptions;
+  /** The client has no proxy, so nothing came by this connection before. Proxies use theirs again. */
+  readonly #isDirect: boolean;
+  readonly #meter: ReceiveMeter | undefined;
+  readonly #allowance: TokenBucket;
+  #watched: WatchedLine | undefined;
+  /** When anything came last; a pong counts. */
+  #heardAt: number;
+  #pingedAt: number;
+
+  constructor(options: LineOptions, { address }: ClientAddress, remote: RemoteEnd | null) {
+    const { clock, kernel } = options;
+    const now = clock();
+    this.#options = options;
+    this.key = remote === null ? undefined : kernel?.keyOf(remote.address, remote.port);
+    this.#isDirect = address === remote?.address && !isLoopback(address);
+    if (kernel !== undefined && this.key !== undefined) {
+      this.#meter = new ReceiveMeter(kernel, this.key, now);
+      if (!this.#isDirect) this.#meter.countFromHere();
+    }
+    this.#allowance = new TokenBucket(now);
+    this.#heardAt = now;
+    this.#pingedAt = now;
+  }
+
+  /**
+   * To be called when it has become a WebSocket, before any message is handled.
+   * @param isNarrow only control messages come from it
+   * @param arrived told how many bytes of a message came that is not whole
+   */
+  watch(isNarrow: boolean, arrived: (bytes: number) => void): void {
+    if (this.key === undefined) return;
+    const { key: peer } = this;
+    const isDirect = this.#isDirect;
+    this.#watched = this.#options.arrivals?.watch({ peer, isDirect, isNarrow, arrived });
+  }
+
+  /** From now on it may send frames. */
+  widen(): void {
+    this.#watched?.widen();
+  }
+
+  /** A whole message came. @param length of its payload */
+  message(length: number): void {
+    this.#meter?.whole();
+    this.#watched?.message(length);
+    this.#came(length);
+  }
+
+  /** A ping or a pong came. */
+  control(length: number): void {
+    this.#watched?.control(length);
+    this.#came(length);
+  }
+
+  #came(length: number): void {
+    this.#heardAt = this.#options.clock();
+    this.#meter?.came(length);
+  }
+
+  /** Whether what came may be handled; false: it is too much. To be asked once for each. */
+  allows(): boolean {
+    const { limits, clock } = this.#options;
+    return this.#allowance.spend(limits.now["messages-per-second"], clock());
+  }
+
+  /** So many answers are owed for what it was given. */
+  earn(answers: number): void {
+    this.#allowance.earn(answers);
+  }
+
+  /** Which limit of time it goes over, if it does; to be asked at each tick. */
+  overdue({
+    isPaused,
+  }: Pick<Bun.ServerWebSocket, "isPaused">): "message-timeout" | "idle-timeout" | undefined {
+    const now = this.#options.clock();
+    // Its messages wait for the relay.
+    if (isPaused) {
+      this.#heardAt = now;
+      this.#meter?.paused(now);
+    }
+    const limits = this.#options.limits.now;
+    if (this.#isLate(limits["message-timeout"], now)) return "message-timeout";
+    return now - this.#heardAt >= limits["idle-timeout"] ? "idle-timeout" : undefined;
+  }
+
+  /** Now and then; never into a frame that is on its way. */
+  ping(socket: Pick<Bun.ServerWebSocket, "ping">): void {
+    const now = this.#options.clock();
+    if (now - this.#pingedAt < PING_MS) return;
+    this.#pingedAt = now;
+    socket.ping();
+  }
+
+  closed(): void {
+    this.#watched?.leave();
+  }
+
+  /** Whether a message takes too long; one that comes on is as good as a whole one. */
+  #isLate(messageMs: number, now: number): boolean {
+    if (this.#meter?.isDue(messageMs, now) !== true) return false;
+    const arrival = this.#meter.check(messageMs, now);
+    if (arrival === "arriving") this.#heardAt = now;
+    return arrival === "late";
+  }
+}
