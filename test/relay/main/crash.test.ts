@@ -4,7 +4,7 @@ import { startRelay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
 
-const RECORDS = 40;
+const RECORDS = 24;
 const SLOW = 8;
 
 test.each([

@@ -7,8 +7,8 @@ import { RawClient, randomId, rawShare, type RawShare } from "../../support/rela
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
 
 const SHARES = 5;
-const RECORDS = 24;
-const CONNECTIONS = 200;
+const RECORDS = 12;
+const CONNECTIONS = 100;
 /** One more, and a relay of one worker gives up. */
 const CRASHES = WORKER_FAILURES - 1;
 
