@@ -4,6 +4,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { parseOptions } from "../../../bench/options.ts";
+import { scenarios } from "../../../bench/scenarios/registry.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { commandLines, documents, read, ROOT, RUN_TOGETHER } from "../../support/documents.ts";
 import { madeUpResult } from "../../support/bench/made-up-result.ts";
@@ -68,19 +70,27 @@ function shell(command: string, cwd: string, env: Record<string, string> = {}): 
 
 /** One short run of the bench. */
 const SHORT = "--receivers 2 --size 2MiB --rounds 1";
-const FEW_STOPPED = "--slow-slow 0 --slow-stopped 2 --slow-stop-after 1MiB";
 const FEW_SLOW = "--slow-slow 1 --slow-stopped 1 --slow-stop-after 1MiB";
 
 /** One short round of the torture; a longer one is a test of its own. */
-const GENTLE = "--rounds 1 --receivers 2 --faults 2 --size 1";
+const torture = {
+  run: "bun run torture --minutes 5 --rounds 1 --receivers 2 --faults 2 --size 1",
+  cwd: ROOT,
+};
+const simulate = { run: "bun run simulate --seeds 3", cwd: ROOT };
+const fuzz = { run: "bun run fuzz --inputs 300 --seed 7", cwd: ROOT };
 
-/** How each command is tried. What takes long is tried with less of it. */
-const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = {
+/** How each command is tried: "parsed" where another test runs that scenario of the bench. */
+type How = "ci" | "together" | "parsed" | { readonly run: string; readonly cwd: string };
+
+/** What takes long is tried with less of it. */
+const TRIED: Record<string, How> = {
   "npx -y bun@1.4.5 run demo": "ci",
   "npx -y bun@1.4.5 run check": "ci",
   "bun install": "ci",
   "bun install --frozen-lockfile": "ci",
   "bun run test": "ci",
+  "bun run check": "ci",
   "bun run fmt": "ci",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
@@ -90,19 +100,20 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   },
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
-  "bun run simulate --seeds 1000": { run: "bun run simulate --seeds 3", cwd: ROOT },
-  "bun run torture": { run: `bun run torture ${GENTLE}`, cwd: ROOT },
+  "bun run simulate": simulate,
+  "bun run simulate --seeds 1000": simulate,
+  "bun run torture": torture,
   "bun run soak --minutes 30 --chart docs/pictures/soak.svg": {
-    run: `bun run soak --minutes 0.1 --chart ${join(folder, "soak.svg")}`,
+    run: `bun run soak --minutes 0.03 --chart ${join(folder, "soak.svg")}`,
     cwd: ROOT,
   },
-  "bun run torture --minutes 5": { run: `bun run torture --minutes 5 ${GENTLE}`, cwd: ROOT },
+  "bun run torture --minutes 5": torture,
   "bun docs/generate/tables.ts": {
     run: `bun docs/generate/tables.ts ${join(folder, "page.md")}`,
     cwd: ROOT,
   },
-  "bun run fuzz --inputs 100000": { run: "bun run fuzz --inputs 300", cwd: ROOT },
-  "bun run fuzz --inputs 100000 --seed 7": { run: "bun run fuzz --inputs 300 --seed 7", cwd: ROOT },
+  "bun run fuzz --inputs 100000": fuzz,
+  "bun run fuzz --inputs 100000 --seed 7": fuzz,
   "bun test/golden/record.ts": {
     run: `bun test/golden/record.ts ${join(folder, "golden")}`,
     cwd: ROOT,
@@ -111,20 +122,11 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
   "bun test/measure/egress.ts": { run: "bun test/measure/egress.ts 40 1", cwd: ROOT },
   "bun test/measure/latency.ts": { run: "bun test/measure/latency.ts 1", cwd: ROOT },
   "bun test/measure/proof.ts": { run: "bun test/measure/proof.ts", cwd: ROOT },
-  "bun run bench": { run: `bun run bench fanout --systems fileshare ${SHORT}`, cwd: ROOT },
-  "bun run bench fanout --receivers 1 --fanout-total 768MiB": {
-    run: "bun run bench fanout --systems fileshare --receivers 1 --fanout-total 2MiB --rounds 1",
-    cwd: ROOT,
-  },
+  "bun run bench": "parsed",
+  "bun run bench fanout --receivers 1 --fanout-total 768MiB": "parsed",
   "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
-    {
-      run: `bun run bench fanout --systems fileshare-lobby ${SHORT}`,
-      cwd: ROOT,
-    },
-  "bun run bench idle --receivers 5000": {
-    run: "bun run bench idle --systems fileshare --receivers 5 --rounds 1",
-    cwd: ROOT,
-  },
+    "parsed",
+  "bun run bench idle --receivers 5000": "parsed",
   "bun run bench fanout --relay ws://127.0.0.1:8000 --receivers 500 --size 64MiB": "together",
   "bun run bench fanout slow --systems fileshare,nginx --receivers 8,64 --rounds 5 --json result.json --html result.html":
     {
@@ -132,20 +134,11 @@ const TRIED: Record<string, "ci" | "together" | { run: string; cwd: string }> = 
       cwd: ROOT,
     },
   "bun run bench slow --systems fileshare --receivers 54 --slow-slow 8 --slow-rate 1MiB --slow-stopped 2":
-    {
-      run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_SLOW} --slow-rate 1MiB`,
-      cwd: ROOT,
-    },
+    "parsed",
   "bun run bench slow --systems fileshare --receivers 500 --slow-slow 0 --slow-stopped 500 --slow-stop-after 1MiB --slow-size 16MiB":
-    { run: `bun run bench slow --systems fileshare ${SHORT} ${FEW_STOPPED}`, cwd: ROOT },
-  "bun run bench attack --rounds 5": {
-    run: `bun run bench attack ${SHORT} --attack-count 20 --attack-seconds 1`,
-    cwd: ROOT,
-  },
-  "bun run bench large --large-log 64MiB --large-size 640MiB": {
-    run: "bun run bench large --large-log 4MiB --large-size 40MiB --rounds 1",
-    cwd: ROOT,
-  },
+    "parsed",
+  "bun run bench attack --rounds 5": "parsed",
+  "bun run bench large --large-log 64MiB --large-size 640MiB": "parsed",
   "bun run bench report result.json --html result.html": {
     run: `bun run bench report ${folder}/result.json --html ${folder}/result.html`,
     cwd: ROOT,
@@ -212,11 +205,20 @@ test("a relay that is there already is put under load", async () => {
 describe("commands of the documents", () => {
   cpSync(join(ROOT, "docs/reference/protocol.md"), join(folder, "page.md"));
   writeFileSync(join(folder, "result.json"), JSON.stringify(madeUpResult()));
+  const runs = new Map<string, string>();
   for (const [command, how] of Object.entries(TRIED)) {
-    if (typeof how === "string") continue;
-    test(command, async () => {
-      await using running = shell(how.run, how.cwd);
-      expect(await running.exited).toBe(0);
-    });
+    if (how === "parsed") {
+      test(`${command} is understood`, () => {
+        const specs = scenarios.flatMap((scenario) => scenario.options);
+        const words = command.split(" ").slice("bun run bench".split(" ").length);
+        expect(() => parseOptions(words, specs)).not.toThrow();
+      });
+    } else if (typeof how === "object") {
+      runs.set(how.run, how.cwd);
+    }
   }
+  test.each([...runs])("%s", async (command, cwd) => {
+    await using running = shell(command, cwd);
+    expect(await running.exited).toBe(0);
+  });
 });
