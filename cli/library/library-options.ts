@@ -1,4 +1,7 @@
-/** The check of what programs give to `send()` and `receive()`, before anything is started. */
+/**
+ * Checks the options that programs give to `send()` and `receive()`, before anything is started. Programs
+ * without types give anything: each option has one check here, and a fault names the option.
+ */
 import * as v from "valibot";
 
 import { FaultError } from "../../protocol/wire/faults.ts";

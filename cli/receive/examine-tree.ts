@@ -1,4 +1,7 @@
-/** What the partial of a tree holds, and how far it can be believed. */
+/**
+ * Examines the partial of a tree: which of its files are whole, and from where the next is to be
+ * fetched. A file counts only as far as the journal and the disk agree. `findPartial` calls it.
+ */
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { Descent } from "../system/descent.ts";
 import type { Folder } from "../system/folder.ts";

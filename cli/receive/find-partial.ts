@@ -1,4 +1,7 @@
-/** Makes the partial of a share that is new here, and finds the one of a share that is not. */
+/**
+ * Finds the partial of a share, or makes one for a share that is new here. It owns no state. A partial of
+ * another process, or one that cannot be believed, is left alone or begun anew. `Incoming` calls it.
+ */
 import { closeSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "../../protocol/wire/bytes.ts";

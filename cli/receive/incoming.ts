@@ -1,3 +1,7 @@
+/**
+ * One share that comes in: the states of a receive between its first record and its last. It owns the
+ * manifest, the survey of the destination and the store; `Receiving` gives it records.
+ */
 import {
   FaultError,
   MANIFEST_LENGTH_BYTES,

@@ -1,4 +1,7 @@
-/** The partial of a share that is one file by itself: its `data` is that file. */
+/**
+ * The partial of a share that is one file: its `data` is that file. It writes, syncs and places the
+ * file; `Partial` does the rest, which trees have in common. `findPartial` makes it.
+ */
 import { closeSync, constants, fdatasync, fstatSync, fsync, ftruncateSync } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";

@@ -1,4 +1,8 @@
-/** The last step of a received tree: from its partial directory to the names it shall have. */
+/**
+ * The last step of a received tree: from its partial directory to its final names. A tree whose top is
+ * free is renamed as a whole. A tree that goes into a folder that is there is placed file by file, and
+ * the journal notes each file, so a killed process goes on. `PartialTree` calls it.
+ */
 import type { BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";

@@ -1,4 +1,8 @@
-/** The last step of a received file: from its partial directory to the name it shall have. */
+/**
+ * The last step of a received file: from its partial directory to its final name. The name is claimed
+ * in one step, so a file that another program made meanwhile is never replaced by accident.
+ * `PartialFile` and place-tree.ts call it.
+ */
 import {
   closeSync,
   constants,

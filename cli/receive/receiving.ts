@@ -1,3 +1,9 @@
+/**
+ * One receive, or one stay in the lobby. It owns the receiver's session, its link to the relay and the
+ * share that comes in; the streaming thread (library/worker.ts) starts it.
+ *
+ *   relay --link--> frame --session decides--> `Incoming` opens it --> disk, standard output or text
+ */
 import { rmdirSync } from "node:fs";
 import { resolve } from "node:path";
 
@@ -35,9 +41,17 @@ import { makeDestination } from "../system/folder.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
+import { RateLimit } from "../connection/link-flow.ts";
 import { SessionLink } from "../connection/session-link.ts";
-import { needsAnswer, offerEvent, savedEvents } from "./offer-event.ts";
-import { registerReceive, unregisterReceive } from "../system/state.ts";
+import {
+  forget,
+  forgetFormer,
+  needsAnswer,
+  offerEvent,
+  remember,
+  renamedEvents,
+  savedEvents,
+} from "./share-reports.ts";
 
 /** Time between two syncs of what a receiver has written. */
 const CHECKPOINT_MS = 2000;
@@ -58,6 +72,7 @@ export class Receiving {
   /** The folder to save in was not there. */
   readonly #madeOut: boolean;
   readonly #link: SessionLink;
+  readonly #limit: RateLimit;
   #incoming: Incoming | undefined;
   /** The share that the session waits to be opened. */
   #opening: OfferSeen | undefined;
@@ -77,8 +92,6 @@ export class Receiving {
   /** There is more than was told: what came last says how far a transfer is that stands still. */
   #progressUntold = false;
   #checkpointAt = 0;
-  /** When the next record may come, under --limit. */
-  #rateClock = 0;
   /** Some files of the share that was saved last did not arrive whole. */
   #notWhole = false;
   /** Disk work under way; the thread ends only after it. */
@@ -96,6 +109,7 @@ export class Receiving {
     this.#end = end;
     this.#madeOut = !job.stdout && makeDestination(this.#job.out);
     this.#keys = keysFor(job, job.code);
+    this.#limit = new RateLimit(job.limit);
     this.#session = new ReceiverSession(
       {
         signer: signerOf(this.#keys, primitives),
@@ -234,12 +248,11 @@ export class Receiving {
       this.#shareStartedAt = performance.now();
       this.#activeAt = undefined;
       this.#positions = undefined;
-      this.#rateClock = this.#shareStartedAt;
       const { receiver, next, records, agreed, manifest } = incoming;
       if (agreed && manifest !== undefined) {
         this.#tellOffer(incoming, false);
         this.#emit({ event: "resumed", bytes: incoming.bytes, size: incoming.size });
-        this.#remember(incoming);
+        remember(incoming, this.#job);
       }
       const of = { share: offer.share, receiver };
       const name = sealName(this.#job.name, of, this.#keys, primitives);
@@ -288,20 +301,12 @@ export class Receiving {
       if (skipped.files > 0) this.#emit({ event: "skipped", ...skipped });
       const { takenOver: bytes, size } = incoming;
       if (bytes > 0) this.#emit({ event: "resumed", bytes, size });
-      this.#forgetFormer(incoming);
-      this.#tellRenamed(incoming);
-      if (incoming.kept) this.#remember(incoming);
+      forgetFormer(incoming, this.#job);
+      for (const event of renamedEvents(incoming)) this.#emit(event);
+      if (incoming.kept) remember(incoming, this.#job);
       this.#handle({ type: "accepted", next });
     } catch (error) {
       this.#failed(error);
-    }
-  }
-
-  #tellRenamed({ manifest }: Incoming): void {
-    const { told = [], more = 0 } = manifest?.renames ?? {};
-    for (const [i, renamed] of told.entries()) {
-      const isLast = more > 0 && i === told.length - 1;
-      this.#emit({ event: "renamed", ...renamed, ...(isLast ? { more } : {}) });
     }
   }
 
@@ -316,33 +321,10 @@ export class Receiving {
       const { unsound } = incoming;
       this.#notWhole = unsound.length > 0;
       if (this.#notWhole) this.#emit(unsoundEvent(unsound));
-      if (incoming.kept) this.#forget(incoming);
+      if (incoming.kept) forget(incoming, this.#job);
       this.#handle({ type: "saved", mac: incoming.receipt() });
     } catch (error) {
       this.#failed(error);
-    }
-  }
-
-  /** So that `fileshare list` and `fileshare resume` find it. */
-  #remember(incoming: Incoming): void {
-    const { again, code, relay, out } = this.#job;
-    if (again === undefined || incoming.manifest === undefined) return;
-    const { bytes, files } = incoming.manifest;
-    const name = files[0]!.path.split("/", 1)[0]!;
-    const share = toHex(incoming.offer.share);
-    registerReceive({ share, code, relay, again, out, name, bytes });
-  }
-
-  #forget(incoming: Incoming): void {
-    if (this.#job.again === undefined) return;
-    unregisterReceive(toHex(incoming.offer.share), this.#job.out);
-  }
-
-  /** The shares whose place it takes are gone on with in this one. */
-  #forgetFormer({ manifest }: Incoming): void {
-    if (this.#job.again === undefined) return;
-    for (const share of manifest?.edition?.before ?? []) {
-      unregisterReceive(toHex(share), this.#job.out);
     }
   }
 
@@ -420,10 +402,9 @@ export class Receiving {
 
   /** Under --limit the socket is not read until the rate allows the next record. */
   #limitRate(bytes: number): void {
-    if (this.#job.limit === undefined) return;
     const now = performance.now();
-    this.#rateClock = Math.max(this.#rateClock, now) + (bytes / this.#job.limit) * 1000;
-    const wait = this.#rateClock - now;
+    this.#limit.spend(bytes, now);
+    const wait = this.#limit.wait(now);
     if (wait < 1) return;
     this.#hold("rate");
     setTimeout(() => this.#letGo("rate"), wait);

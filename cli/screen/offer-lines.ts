@@ -1,5 +1,5 @@
 /** What is offered, as people see it before they agree. All text of peers is escaped here. */
-import { NAMES_SHOWN } from "../receive/offer-event.ts";
+import { NAMES_SHOWN } from "../receive/share-reports.ts";
 import type { Danger } from "../../protocol/content/dangers.ts";
 import { count, shown, size } from "./format.ts";
 import type { OfferEvent } from "./screen.ts";

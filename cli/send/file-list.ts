@@ -1,4 +1,8 @@
-/** Finds all that is sent of what a person named: files, and folders with what is in them. */
+/**
+ * Finds all files that a send offers: the paths that a person named, and the content of named folders.
+ * A folder is held open while it is listed, so no file outside of it can be found by a link. The list
+ * is made once, before the share is described; `FilesContent` reads the files later.
+ */
 import { accessSync, constants, openSync, realpathSync, statSync, type BigIntStats } from "node:fs";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** Which entries of a folder a sender leaves out: patterns of the person, and those of git. */
+/**
+ * The entries of a folder that a sender leaves out: patterns of --exclude, and those of git. The file
+ * list asks for each entry, folders first; a folder that is left out is not listed.
+ */
 import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ignore, { type Ignore } from "ignore";

@@ -1,3 +1,7 @@
+/**
+ * A source whose length is known: files or a text. It describes the share and cuts its content into
+ * records, each of which can be read at any time. `openSource` makes it; `Sending` reads it.
+ */
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { encodeManifest, type EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import { MANIFEST_VERSION, STATES_VERSION } from "../../protocol/content/manifest.ts";

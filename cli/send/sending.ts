@@ -1,9 +1,14 @@
+/**
+ * One share of a send, from its offer to its end. It owns the sender's session, its link to the relay,
+ * the cipher and the upload; `SendEditions` starts it, and starts the next one when files change.
+ *
+ *   source --read--> seal --resume store notes the tag--> frame --link--> relay
+ */
 import {
   CLIENT_TICK_MS,
   EXIT,
   FAULTS,
   FaultError,
-  RECEIVERS_PER_SHARE,
   RECEIVER_BYTES,
   SenderSession,
   capabilityOf,
@@ -100,10 +105,6 @@ export class Sending {
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
-  /** A share in the place of this one was looked for, for a receiver that came late. */
-  #isRenewed = false;
-  /** Receivers that came to this share, by id. */
-  readonly #met = new Set<string>();
   /** Files that were given up and are noted so. */
   #distrusted = 0;
 
@@ -125,7 +126,6 @@ export class Sending {
     const { source, keys, code, proof, share, encoded, cipher, kept, past } = opened;
     this.#past = past;
     const place = { keys, code, kept, past, share, head: encoded.head };
-    this.#move = new Move(place, course.next);
     this.#source = source;
     this.#keys = keys;
     this.#share = share;
@@ -159,6 +159,7 @@ export class Sending {
       },
       performance.now(),
     );
+    this.#move = new Move(place, source, this.#session, course.next);
     this.#link = new SessionLink(job, {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
@@ -202,8 +203,7 @@ export class Sending {
     const now = performance.now();
     this.#link.watch(now);
     this.#resumeStore.tick(now);
-    if (this.#move.isDue(this.#session, this.#source.records, now))
-      this.#handle({ type: "failed", fault: "new-edition" });
+    if (this.#move.isDue(now)) this.#handle({ type: "failed", fault: "new-edition" });
     this.#progress.tick();
     this.#handle({ type: "tick" });
     this.#pace.tick();
@@ -229,7 +229,7 @@ export class Sending {
         return;
       case "receiver":
         this.#tellReceiver(effect.receiver);
-        if (this.#isWorthRenewing(effect.receiver)) void this.#renew();
+        if (this.#move.isWorthRenewing(effect.receiver)) void this.#renew();
         return;
       case "ask":
         this.#pace.tell({ event: "asks", ...this.#who(effect.receiver) });
@@ -335,49 +335,16 @@ export class Sending {
       this.#handle({ type: "failed", fault: error.code });
       return;
     }
-    void this.#lookElsewhere(index, error.code);
+    void this.#seekNext(index, error.code);
   }
 
-  async #lookElsewhere(index: number, fault: FaultCode): Promise<void> {
-    const doubtful = this.#source.doubtfulWith(index);
-    try {
-      await this.#move.look({ stamps: this.#source.stamps(), doubtful }, this.#session);
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      this.#handle({ type: "failed", fault });
-    }
-  }
-
-  /**
-   * Whether a receiver that comes after another was served would miss files that were given up, and no
-   * other is amid this share.
-   */
-  #isWorthRenewing({ id, verified }: ReceiverView): boolean {
-    const key = toHex(id);
-    const isNew = !this.#met.has(key);
-    // The set is as bounded as those who are there; one met twice costs an edition, which are counted.
-    if (this.#met.size >= RECEIVERS_PER_SHARE) this.#met.clear();
-    this.#met.add(key);
-    if (!isNew || verified || this.#isRenewed || this.#move.isUnderWay) return false;
-    if (!this.#source.isRenewable || this.#source.lost.length === 0) return false;
-    const others = [...this.#session.receivers].filter((one) => toHex(one.id) !== key);
-    return (
-      others.some((one) => one.verified) &&
-      others.every((one) => one.verified || one.state === "lost" || one.state === "left")
-    );
+  async #seekNext(index: number, fault: FaultCode): Promise<void> {
+    if (!(await this.#move.seek(index))) this.#handle({ type: "failed", fault });
   }
 
   /** Offers the files as they are by now. This share goes on where that is not possible. */
   async #renew(): Promise<void> {
-    this.#isRenewed = true;
-    // Of all records, none is in doubt.
-    const doubtful = this.#source.doubtfulWith(this.#source.records ?? 0);
-    try {
-      await this.#move.look({ stamps: this.#source.stamps(), doubtful }, this.#session);
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      this.#upload();
-    }
+    if (!(await this.#move.renew())) this.#upload();
   }
 
   #openName(entry: ReceiverEntry): void {

@@ -1,3 +1,7 @@
+/**
+ * A source that is read once, as it comes: the standard input. It keeps the last CREDIT_RECORDS records,
+ * as the relay may ask for them again. `openSource` makes it; `Sending` reads it.
+ */
 import { fstatSync, read as readFd } from "node:fs";
 
 import { FaultError } from "../../protocol/wire/faults.ts";

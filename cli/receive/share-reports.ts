@@ -1,4 +1,7 @@
-/** The events of a receiver about one share: its offer, whether that needs an answer, and its saved files. */
+/**
+ * The reports of a receive about one share: its offer, whether a person has to agree, its saved files, and
+ * its entry among the unfinished transfers of this machine.
+ */
 import { dirname } from "node:path";
 
 import { toHex } from "../../protocol/wire/bytes.ts";
@@ -7,6 +10,7 @@ import { LOBBY_ENTRIES, type ReceiveJob } from "../job/jobs.ts";
 import type { Manifest, ManifestFile } from "../../protocol/content/manifest.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Incoming } from "./incoming.ts";
+import { registerReceive, unregisterReceive } from "../system/state.ts";
 
 /** Names of an offer that are listed, and as many flagged ones after them; the rest is counted. */
 export const NAMES_SHOWN = 100;
@@ -78,4 +82,34 @@ function entriesOf({ files, folders }: Manifest): number {
 /** An empty folder is told from an empty file by what follows its name. */
 function nameOf({ path, type }: ManifestFile): string {
   return type === "folder" ? `${path}/` : path;
+}
+
+/** The files that get another name than the sender's, the first by name. */
+export function renamedEvents({ manifest }: Incoming): ClientEvent[] {
+  const { told = [], more = 0 } = manifest?.renames ?? {};
+  const events = told.map((renamed): ClientEvent =>
+    Object.assign({ event: "renamed" as const }, renamed),
+  );
+  const last = events.at(-1);
+  if (more > 0 && last !== undefined) Object.assign(last, { more });
+  return events;
+}
+
+/** Notes the receive, so that `fileshare list` and `fileshare resume` find it. */
+export function remember({ offer, manifest }: Incoming, job: ReceiveJob): void {
+  const { again, code, relay, out } = job;
+  if (again === undefined || manifest === undefined) return;
+  const name = manifest.files[0]!.path.split("/", 1)[0]!;
+  const share = toHex(offer.share);
+  registerReceive({ share, code, relay, again, out, name, bytes: manifest.bytes });
+}
+
+export function forget({ offer }: Incoming, { again, out }: ReceiveJob): void {
+  if (again !== undefined) unregisterReceive(toHex(offer.share), out);
+}
+
+/** The receive goes on in this share: the shares before it are no longer unfinished. */
+export function forgetFormer({ manifest }: Incoming, { again, out }: ReceiveJob): void {
+  if (again === undefined) return;
+  for (const share of manifest?.edition?.before ?? []) unregisterReceive(toHex(share), out);
 }
