@@ -31,7 +31,7 @@ export interface CodeSources {
 const LOBBY: GivenCode = { code: LOBBY_CODE, relay: undefined };
 const NO_CODE = "a code is needed: as an argument, in FILESHARE_CODE, or on the standard input";
 const NO_CODE_PIPED =
-  "there is no code on the standard input; give it there, as an argument or in FILESHARE_CODE";
+  "standard input has no code; give it there, as an argument or in FILESHARE_CODE";
 
 /**
  * The code of a receiver.

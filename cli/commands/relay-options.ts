@@ -34,9 +34,7 @@ export async function accessOf(values: RelayValues) {
   const lobby = oneOf("--lobby-access", values["lobby-access"], ACCESS_MODES) ?? mode;
   const text = process.env[TOKENS_VARIABLE] ?? "";
   if (text === "" && values["token-file"] === undefined && (mode !== "open" || lobby !== "open")) {
-    throw usage(
-      `where tokens are needed, say which there are: --token-file, or ${TOKENS_VARIABLE}`,
-    );
+    throw usage(`tokens are needed; give them with --token-file or ${TOKENS_VARIABLE}`);
   }
   const tokens = text === "" ? [] : knownTokens(parseTokens(text, TOKENS_VARIABLE));
   const trustedProxies = values["trusted-proxy"];
@@ -158,8 +156,8 @@ function httpPortOf(values: RelayValues, port: number): number | undefined {
   const given = values["http-port"];
   if (given === undefined) return undefined;
   if (values["tls-cert"] === undefined)
-    throw usage("--http-port leads to TLS: give --tls-cert too");
+    throw usage("--http-port redirects to TLS; give --tls-cert too");
   const httpPort = parseWhole("--http-port", given, 0, 65_535);
-  if (httpPort !== 0 && httpPort === port) throw usage("--http-port is another one than --port");
+  if (httpPort !== 0 && httpPort === port) throw usage("--http-port and --port must differ");
   return httpPort;
 }

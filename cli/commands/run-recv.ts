@@ -65,10 +65,12 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
   const { code } = given;
   const lobby = isLobby(code);
   if (lobby && timeout !== undefined) {
-    throw usage("--connect-timeout has no place in the lobby, which is tried for ever");
+    throw usage(
+      "--connect-timeout does not work in the lobby, where the receiver retries for ever",
+    );
   }
   if (lobby && values.stdout)
-    throw usage("--stdout has no place in the lobby, where file follows file");
+    throw usage("--stdout does not work in the lobby, where many files come");
   // What goes to the standard output writes nothing here that could hurt.
   const ask = lobby ? values.ask : !values.yes && !values.stdout;
   checkCanAnswer(ask, values.json);
@@ -127,17 +129,18 @@ function policyOf({ overwrite, rename, skip }: RecvValues): OnExists | undefined
 
 function checkStdout({ out, overwrite, rename, skip, prefix }: RecvValues): void {
   const saves = overwrite || rename || skip || out !== undefined || prefix !== undefined;
-  if (saves) throw usage("with --stdout nothing is saved, so --out and the like have no meaning");
+  if (saves)
+    throw usage("--stdout saves nothing; leave out --out and the options for existing files");
   if (process.stdout.isTTY) {
-    throw usage("--stdout does not write to a terminal; lead it into a file or another program");
+    throw usage("--stdout does not write to a terminal; redirect it into a file or a program");
   }
 }
 
 function checkCanAnswer(ask: boolean, json: boolean): void {
   if (!ask) return;
-  if (json) throw usage("with --json nobody is asked; give --yes to take what is offered");
+  if (json) throw usage("--json asks no question; give --yes to take the offer");
   if (canAsk()) return;
-  throw usage("there is no terminal to ask at; give --yes to take what is offered");
+  throw usage("there is no terminal for a question; give --yes to take the offer");
 }
 
 function receiverName(given: string | undefined): string {
@@ -152,6 +155,6 @@ function checkPrefix(prefix: string | undefined): void {
     parseSafeName(`${prefix}x`);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
-    throw usage(`--prefix is no beginning of a safe name: ${error.detail}`);
+    throw usage(`--prefix does not start a safe name: ${error.detail}`);
   }
 }

@@ -77,10 +77,10 @@ export async function runTokenRevoke(values: TokenRevokeValues): Promise<number>
   const { editTokenFile } = await import("../../relay/mod.ts");
   const path = fileOf(values);
   const ids = new Set(values.id);
-  if (ids.size === 0) throw usage("say which, by its id in fileshare relay token list");
+  if (ids.size === 0) throw usage("give an id from fileshare relay token list");
   for (const id of ids) {
     // Not said again: it may be a whole token.
-    if (!/^[0-9a-f]{8}$/.test(id)) throw usage("an id has 8 digits of hex, such as 3f9a1c2b");
+    if (!/^[0-9a-f]{8}$/.test(id)) throw usage("an id has 8 hex digits, such as 3f9a1c2b");
   }
   await editTokenFile(path, (tokens) => {
     for (const id of ids) {
@@ -96,5 +96,5 @@ function fileOf({
   "token-file": path,
 }: TokenListValues | TokenAddValues | TokenRevokeValues): string {
   if (path !== undefined && path !== "") return path;
-  throw usage("say which file has the relay's tokens: --token-file or FILESHARE_TOKEN_FILE");
+  throw usage("give the token file with --token-file or FILESHARE_TOKEN_FILE");
 }

@@ -41,7 +41,7 @@ const FOR_ONE_RUN = ["share", "new", "token"];
 export async function runSend(values: SendValues, { raw, args }: Call): Promise<number> {
   if (values.share !== undefined && values.new) throw usage("give either --share or --new");
   if (values.share !== undefined && !/^[0-9a-f]{4,32}$/.test(values.share)) {
-    throw usage("--share takes the id of a share, or 4 digits or more of its beginning");
+    throw usage("--share takes the id of a share, or at least its first 4 digits");
   }
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
   const timeout = values["connect-timeout"] ?? "10";
@@ -73,7 +73,7 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
   const words = ["send", ...asked, ...withoutOptions(raw, args, FOR_ONE_RUN)];
   // The environment, unlike arguments, is nobody else's to read.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
-  if (values.json && values.qr) throw usage("with --json there is no screen for --qr");
+  if (values.json && values.qr) throw usage("--json has no screen for --qr");
   notePlace(process.env, values);
   const relay = await placeRelay(choice, { ...values, connectTimeoutMs });
   const { client, code } = await awaitCode(
@@ -157,14 +157,14 @@ async function othersReach(relay: RelayChoice): Promise<ForOthers> {
 
 function checkCanAnswer({ ask, json }: SendValues): void {
   if (!ask) return;
-  if (json) throw usage("with --json nobody is asked; --ask has no place there");
-  if (!canAsk()) throw usage("there is no terminal to ask at; --ask has no place there");
+  if (json) throw usage("--json asks no question; leave out --ask");
+  if (!canAsk()) throw usage("there is no terminal for a question; leave out --ask");
 }
 
 function startWhenOf(values: SendValues): SendJob["startWhen"] {
   const { "wait-for": least, "min-wait": min, "max-wait": max } = values;
   if (least === undefined && max !== undefined) {
-    throw usage("--max-wait says how long to wait for the receivers of --wait-for");
+    throw usage("--max-wait needs --wait-for");
   }
   if (least === undefined && min === undefined) return undefined;
   const receivers = parseWhole("--wait-for", least ?? "1", 1, RECEIVERS_WANTED);

@@ -40,8 +40,8 @@ export function chosen(given: string): Unfinished {
   );
   const [only, ...more] = found;
   if (only !== undefined && more.length === 0) return only;
-  if (more.length > 0) throw usage(`${given} is the beginning of several shares`);
-  throw usage(`there is nothing unfinished under ${given}: ${whatIsThere(all)}`);
+  if (more.length > 0) throw usage(`several shares start with ${given}`);
+  throw usage(`nothing is unfinished under ${given}: ${whatIsThere(all)}`);
 }
 
 /** Entries that a sentence names. */
@@ -133,7 +133,7 @@ export async function runResume(
 ): Promise<number> {
   const { commands } = registry;
   const item = number === undefined ? theOnlyOne() : chosen(number);
-  if (!isResumable(item)) throw usage(`that send still runs: end it first, with Ctrl-C`);
+  if (!isResumable(item)) throw usage(`the send still runs; end it first with Ctrl-C`);
   const { kind, kept } = item;
   const [word = "", ...words] = kept.again.words;
   const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
@@ -175,5 +175,5 @@ function theOnlyOne(): Unfinished {
     throw usage(all.length === 0 ? "nothing is unfinished" : `${whatIsThere(all)}; all of it runs`);
   }
   if (more.length === 0) return only;
-  throw usage(`there are several to go on with: ${whatIsThere(all)}. Give a number`);
+  throw usage(`several transfers are unfinished: ${whatIsThere(all)}. Give a number`);
 }

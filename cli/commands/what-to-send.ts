@@ -26,10 +26,10 @@ export async function whatToSend(
   const { "skip-unsafe": skipUnsafe, "offer-unsafe": offerUnsafe } = values;
   const typed = (what: SendWhat): { what: SendWhat; asked: [] } => ({ what, asked: [] });
   if (text !== undefined) {
-    if (path.length > 0) throw usage("give a --text or paths, not both");
+    if (path.length > 0) throw usage("give either --text or paths");
     return typed({ from: "text", text: text === STDIN ? await readText() : text, name });
   }
-  if (path.includes(STDIN) && path.length > 1) throw usage("- goes with no other path");
+  if (path.includes(STDIN) && path.length > 1) throw usage("- must be the only path");
   if (path[0] === STDIN || (path.length === 0 && isPiped())) return typed({ from: "stdin", name });
   if (name !== undefined && path.length > 1) throw usage("--name is for one path");
   const asked = path.length > 0 ? [] : [await askPath(values.json)];
@@ -57,7 +57,7 @@ async function readText(): Promise<string> {
   try {
     return fromUtf8(bytes);
   } catch {
-    throw usage("that is no text: it is not UTF-8");
+    throw usage("the text is not UTF-8");
   }
 }
 

@@ -47,13 +47,15 @@ export function findManager(
     const known = tickets.find((ticket) => ticket.admin === url);
     const with_ = token ?? known?.token;
     if (with_ !== undefined) return { url, token: with_, isOurs: known !== undefined };
-    throw usage(`the relay at ${url} is none of yours here: give a token with FILESHARE_TOKEN`);
+    throw usage(
+      `the relay at ${url} is not yours or not on this machine; give an admin token in FILESHARE_TOKEN`,
+    );
   }
   const [only, ...others] = tickets;
   if (only === undefined) throw new FaultError("no-relay-here");
   if (others.length === 0) return { url: only.admin, token: token ?? only.token, isOurs: true };
   const list = tickets.map(({ admin: at, relay }) => `--admin ${at} (${relay})`).join(", ");
-  throw usage(`several relays run here: say which with ${list}`);
+  throw usage(`several relays run here; choose one with ${list}`);
 }
 
 /** As `fileshare relay --admin` takes it, or a URL. */
@@ -77,7 +79,7 @@ export async function askOverview(
   const json: unknown = jsonOf(text, manager);
   const { success, output } = v.safeParse(overviewShape, json);
   if (success) return { overview: output, json: json as object };
-  throw new FaultError("not-a-relay", `${manager.url} tells something else`);
+  throw new FaultError("not-a-relay", `${manager.url} sent an unexpected answer`);
 }
 
 const refusalShape = v.object({ code: v.string(), detail: v.optional(v.string()) });
@@ -115,7 +117,7 @@ function jsonOf(text: string, { url }: Manager): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new FaultError("not-a-relay", `${url} tells no JSON`);
+    throw new FaultError("not-a-relay", `${url} sent no JSON`);
   }
 }
 
@@ -143,7 +145,8 @@ function ask(
     response.on("error", unreachable);
     response.on("end", () => {
       const status = response.statusCode ?? 0;
-      if (status === NO_TOKEN) reject(new FaultError("not-allowed", "that token is no admin's"));
+      if (status === NO_TOKEN)
+        reject(new FaultError("not-allowed", "the token does not have the role admin"));
       else resolve({ status, text: Buffer.concat(parts).toString() });
     });
     response.on("close", unreachable);

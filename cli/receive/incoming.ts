@@ -323,7 +323,7 @@ export class Incoming {
     const { recordSize, records } = this.offer;
     const full = data.length === dataPerRecord(recordSize) || index === records - 1;
     if (isOpen(this.offer) ? data.length === 0 : !full) {
-      throw new FaultError("corrupt-record", `${index}, with ${data.length} bytes`);
+      throw new FaultError("corrupt-record", `record ${index} has ${data.length} bytes`);
     }
   }
 
@@ -381,7 +381,7 @@ export class Incoming {
     const bytes = head.subarray(MANIFEST_LENGTH_BYTES);
     const manifest = decodeManifest(bytes, this.offer, tidy, naming);
     if (manifest.open !== isOpen(this.offer)) {
-      throw new FaultError("bad-manifest", "another end than offered");
+      throw new FaultError("bad-manifest", "its end differs from the offer");
     }
     const { output } = this.#destination;
     if (output !== undefined && !isSingle(manifest)) throw new FaultError("several-files");

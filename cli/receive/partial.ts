@@ -111,10 +111,11 @@ export abstract class PartialShare {
     if (this.#closed) throw new FaultError("internal", "closed");
     const { recordSize, open, bytes } = this.manifest;
     const plainBytes = this.headBytes + bytes + stateBytes(this.manifest);
-    if (index >= this.#records) throw new FaultError("corrupt-record", `${index}, too many`);
+    if (index >= this.#records)
+      throw new FaultError("corrupt-record", `record ${index} is behind the end`);
     if (index !== this.#next) throw new FaultError("internal", `record ${index} out of turn`);
     if (!open && plaintext.length !== recordBytes(index, plainBytes, recordSize)) {
-      throw new FaultError("corrupt-record", `${index}, with ${plaintext.length} bytes`);
+      throw new FaultError("corrupt-record", `record ${index} has ${plaintext.length} bytes`);
     }
     const start = plainOffset(index, recordSize) - this.headBytes;
     const head = start < 0 ? Math.min(-start, plaintext.length) : 0;
@@ -311,7 +312,7 @@ export abstract class PartialShare {
     const { folder, name, own } = this.has;
     const there = folder.lstat(name);
     if (there === undefined) {
-      throw new FaultError("write-failed", `${this.path} (it was renamed or removed meanwhile)`);
+      throw new FaultError("write-failed", `${this.path} (another program renamed or removed it)`);
     }
     if (!own.is(there)) throw swapped(this.path);
   }

@@ -85,7 +85,7 @@ export abstract class StreamStore implements Store {
     const ofFiles = open ? content.length : Math.min(content.length, bytes - this.#bytes);
     const states = content.subarray(ofFiles);
     if (this.#states.known + states.length > stateBytes(this.manifest)) {
-      throw new FaultError("corrupt-record", `${index}, with more than the share has`);
+      throw new FaultError("corrupt-record", `record ${index} has more than the share`);
     }
     this.take(content.subarray(0, ofFiles));
     this.#states.take(states, this.#states.known);
@@ -131,7 +131,7 @@ export class TextStore extends StreamStore {
     try {
       this.#text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (cause) {
-      throw new FaultError("bad-manifest", "the text is no UTF-8", { cause });
+      throw new FaultError("bad-manifest", "the text is not UTF-8", { cause });
     }
   }
 }

@@ -199,7 +199,7 @@ async function copyAll(from: number, to: number, size: number): Promise<void> {
   const bytes = new Uint8Array(COMPARE_BYTES);
   for (let at = 0; at < size;) {
     const length = readSync(from, bytes, 0, Math.min(COMPARE_BYTES, size - at), at);
-    if (length === 0) throw new FaultError("write-failed", "the data was changed");
+    if (length === 0) throw new FaultError("write-failed", "another program changed the data");
     writeFully(to, bytes.subarray(0, length), at);
     at += length;
     await new Promise(setImmediate);

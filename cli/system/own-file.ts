@@ -26,7 +26,7 @@ export function openOwn(
   const stat = fstatSync(fd);
   if (stat.isFile() && folder.isOurs(stat.uid)) return fd;
   closeSync(fd);
-  throw new FaultError("write-failed", `${join(folder.path, name)} is no file of yours`);
+  throw new FaultError("write-failed", `${join(folder.path, name)} belongs to another user`);
 }
 
 /** Whether an entry with that owner is this user's. @param folder on the same mount, not held yet */
@@ -41,7 +41,7 @@ export function writeFully(fd: number, bytes: Uint8Array, position: number): voi
   let done = 0;
   while (done < bytes.length) {
     const count = writeSync(fd, bytes, done, bytes.length - done, position + done);
-    if (count === 0) throw new FaultError("write-failed", "nothing more is taken");
+    if (count === 0) throw new FaultError("write-failed", "the file takes no more data");
     done += count;
   }
 }

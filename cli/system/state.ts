@@ -120,7 +120,7 @@ export function statePath(kind: StateKind): string {
 function home(make: boolean): string {
   const place = statePlace(process.env, make);
   if (place !== undefined) return place.path;
-  throw new FaultError("write-failed", "there is no place to remember anything");
+  throw new FaultError("write-failed", "there is no folder for state");
 }
 
 /**
@@ -169,7 +169,7 @@ function ours(folder: HeldFolder): HeldFolder {
 }
 
 function notYours(path: string): FaultError {
-  return new FaultError("write-failed", `${path} is not yours`);
+  return new FaultError("write-failed", `${path} belongs to another user`);
 }
 
 /** Puts a small value in its place, whole or not at all. @throws what the file system throws */

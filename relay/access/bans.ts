@@ -63,10 +63,10 @@ export class Bans {
     }
     const proxy = proxies.find((each) => overlap(range, each));
     if (proxy !== undefined) {
-      throw new FaultError("bad-ban", `${range} has the trusted proxy ${proxy} in it`);
+      throw new FaultError("bad-ban", `${range} contains the trusted proxy ${proxy}`);
     }
     if (!this.#bans.has(range) && this.#bans.size >= BANS) {
-      throw new FaultError("bad-ban", `there are ${BANS} bans already`);
+      throw new FaultError("bad-ban", `there are ${BANS} bans already; remove some first`);
     }
     const ban = { range, until };
     this.#change((bans) => bans.set(range, ban));

@@ -32,7 +32,8 @@ export async function editTokenFile(
   const place = existsSync(path) ? realpathSync(path) : resolve(path);
   try {
     using folder = new HeldFolder(dirname(place));
-    if (!folder.isReal) throw new FaultError("bad-tokens", `${dirname(place)} was exchanged`);
+    if (!folder.isReal)
+      throw new FaultError("bad-tokens", `another program replaced ${dirname(place)}`);
     await lock(folder, dirname(place));
     const name = basename(place);
     const old = folder.look(name);
@@ -67,7 +68,7 @@ async function lock({ descriptor }: HeldFolder, path: string): Promise<void> {
   const until = performance.now() + TOKEN_LOCK_MS;
   while (flock(descriptor, LOCK_EX | LOCK_NB) !== 0) {
     if (performance.now() >= until) {
-      throw new FaultError("bad-tokens", `something else holds ${path}`);
+      throw new FaultError("bad-tokens", `another process holds ${path}`);
     }
     await Bun.sleep(TRY_AGAIN_MS);
   }

@@ -142,7 +142,7 @@ describe("an order to a relay", () => {
     expect((await run(["status", "--admin", admin], none)).exitCode).toBe(EXIT.usage);
     const wrong = await run(["status", "--admin", admin], { ...none, FILESHARE_TOKEN: "wrong" });
     expect(wrong).toMatchObject({ out: "", exitCode: EXIT.failed });
-    expect(wrong.err).toContain("that token is no admin's");
+    expect(wrong.err).toContain("the token does not have the role admin");
   });
 });
 

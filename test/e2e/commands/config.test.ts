@@ -112,7 +112,7 @@ describe("the setting that wins", () => {
     using config = configured("[recv]\nyes = true\nconnect-timeout = 0.1\n");
     const env = { ...config.env, FILESHARE_CODE: CODE, FILESHARE_RELAY: "ws://127.0.0.1:1" };
     expect((await run(["recv"], env)).err).toContain("The relay cannot be reached");
-    const asks = "there is no terminal to ask at";
+    const asks = "there is no terminal for a question";
     expect((await run(["recv", "--no-yes"], env)).err).toContain(asks);
     expect((await run(["recv", "--ask"], env)).err).toContain(asks);
     expect((await run(["recv"], { ...env, FILESHARE_YES: "0" })).err).toContain(asks);

@@ -117,14 +117,14 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["--frobnicate"], "there is no option --frobnicate without a command"],
     [["send", "x", "--recievers", "2"], "(did you mean --receivers?)"],
     [["recv", CODE, "y"], '"y" is one word too many'],
-    [["send", "x", "--text", "y"], "give a --text or paths, not both"],
-    [["send", "-", "x"], "- goes with no other path"],
+    [["send", "x", "--text", "y"], "give either --text or paths"],
+    [["send", "-", "x"], "- must be the only path"],
     [["send", "x", "y", "--name", "z"], "--name is for one path"],
     [["send"], "give the path of the file to send"],
     [["send", "x", "--receivers", "0"], "--receivers takes a whole number from 1 to "],
     [["send", "x", "--receivers", "1e3"], "--receivers takes a whole number from 1 to "],
     [["send", "x", "--connect-timeout", "soon"], "--connect-timeout takes seconds"],
-    [["send", "x", "--max-wait", "9"], "--max-wait says how long to wait for the receivers of"],
+    [["send", "x", "--max-wait", "9"], "--max-wait needs --wait-for"],
     [["send", "x", "--min-wait", "9", "--wait-for", "0"], "--wait-for takes a whole number from 1"],
     [
       ["send", "x", "--wait-for", "2", "--min-wait", "9", "--max-wait", "8"],
@@ -132,11 +132,11 @@ describe("wrong usage ends with 2 and a hint", () => {
     ],
     [["send", "x", "--drop-slow", "0"], "--drop-slow takes seconds, more than 0"],
     [["send", "x", "--limit", "1"], "--limit takes at least 64KiB per second"],
-    [["send", "x", "--ask"], "there is no terminal to ask at"],
+    [["send", "x", "--ask"], "there is no terminal for a question"],
     [["send", "x", "--share", "0000", "--new"], "give either --share or --new"],
     [["send", "x", "--share="], "--share takes the id of a share"],
     [["send", "x", "--share", "0123456789abcdefg"], "--share takes the id of a share"],
-    [["resume", "99"], "there is nothing unfinished under 99"],
+    [["resume", "99"], "nothing is unfinished under 99"],
     [["forget"], "give a number of fileshare list, or --all"],
     [["forget", "1", "--all"], "give a number of fileshare list, or --all"],
     [["send", "x", "--lobby", "--code", CODE], "give either --code or --lobby"],
@@ -145,11 +145,11 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["recv", CODE, "--lobby"], "give either a code or --lobby"],
     [["recv", CODE, "--yes", "--ask"], "give either --yes or --ask"],
     [["recv", CODE, "--yes", "--limit", "1"], "--limit takes at least 64KiB per second"],
-    [["recv", CODE, "--yes", "--prefix", "a/b"], "--prefix is no beginning of a safe name"],
+    [["recv", CODE, "--yes", "--prefix", "a/b"], "--prefix does not start a safe name"],
     [["recv", CODE, "--yes", "--name", ""], "--name takes 1 to 64 characters"],
     [["recv", CODE, "--yes", "--out", ""], "--out takes a folder"],
-    [["recv", "--lobby", "--connect-timeout", "5"], "--connect-timeout has no place in the lobby"],
-    [["recv", "--yes"], "there is no code on the standard input"],
+    [["recv", "--lobby", "--connect-timeout", "5"], "--connect-timeout does not work in the lobby"],
+    [["recv", "--yes"], "standard input has no code"],
     [["relay", "--port", "65536"], "--port takes a whole number from 0 to 65535"],
     [["relay", "--workers", "0"], "--workers takes a whole number from 1 to "],
     [["relay", "--drain", "soon"], "--drain takes seconds, from 0 to 3600"],
@@ -163,17 +163,17 @@ describe("wrong usage ends with 2 and a hint", () => {
     [["relay", "token", "ad"], '"relay token ad" (did you mean relay token add?)'],
     [["relay", "token", "remove", "x"], "(did you mean relay token revoke?)"],
     [["relay", "--access", "shut"], "--access takes open, senders, closed"],
-    [["relay", "--access", "closed"], "say which there are: --token-file"],
+    [["relay", "--access", "closed"], "give them with --token-file"],
     [["relay", "--origin", "null"], "--origin takes a URL without a path"],
     [["relay", "--origin", "https://*.example"], "--origin takes a URL without a path"],
     [["relay", "--public-url", "ftp://relay.example"], "--public-url takes a URL without"],
     [["relay", "--trusted-proxy", "me"], "--trusted-proxy takes an address or a range"],
     [["send", "x", "--token", "a b"], "a token has 1 to 256 characters"],
-    [["relay", "token", "add"], "say which file has the relay's tokens"],
+    [["relay", "token", "add"], "give the token file with --token-file"],
     [["relay", "token", "add", "--token-file", "x", "--role", "root"], "--role takes send"],
     [["relay", "token", "add", "--token-file", "x", "--expires", "0d"], "a time to come"],
     [["relay", "token", "add", "--token-file", "x", "--expires", "soon"], "such as 30d"],
-    [["relay", "token", "revoke", "--token-file", "x"], "say which, by its id"],
+    [["relay", "token", "revoke", "--token-file", "x"], "give an id from"],
     [["relay", "8000"], '"8000" is one word too many'],
   ])("%j", async (args, hint) => {
     const { exitCode, out, err } = await run(args);
@@ -289,11 +289,11 @@ describe("W3 before any socket opens", () => {
     ]);
     for (const { exitCode, err } of asked) {
       expect(exitCode).toBe(2);
-      expect(err).toContain("there is no terminal to ask at; give --yes");
+      expect(err).toContain("there is no terminal for a question; give --yes");
     }
     const json = await run(["recv", CODE, "--json"], { env });
     expect(json.exitCode).toBe(2);
-    expect(json.out).toContain("with --json nobody is asked; give --yes");
+    expect(json.out).toContain("--json asks no question; give --yes");
     expect(relay.connections).toBe(0);
   });
 

@@ -354,7 +354,7 @@ describe("with several that are not through", () => {
     expect(bytesOf(join(at.out, "b.bin"))).toEqual(other.bytes);
     expect((await at.run(["forget", "1"]).ended).out).toBe("Forgot 1 share\n");
     const empty = await at.run(["resume", "1"]).ended;
-    expect(empty.err).toContain("there is nothing unfinished under 1: nothing is unfinished");
+    expect(empty.err).toContain("nothing is unfinished under 1: nothing is unfinished");
   });
 });
 

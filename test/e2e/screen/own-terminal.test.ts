@@ -112,7 +112,7 @@ describe("recv", () => {
     ]) {
       await using pty = stage.shell(line);
       expect(await pty.exited).toBe(2);
-      expect(pty.grid().join("\n")).toContain("there is no code on the standard input");
+      expect(pty.grid().join("\n")).toContain("standard input has no code");
     }
   });
 });
