@@ -61,7 +61,7 @@ export async function buildCrashing(entry: string, outdir: string): Promise<stri
         name: "crashing-fs",
         setup(build) {
           // The bundler takes node:fs for itself, so the sources ask for another name.
-          build.onLoad({ filter: /[\\/]cli[\\/][^\\/]+\.ts$/ }, async ({ path }) => ({
+          build.onLoad({ filter: /[\\/]cli[\\/].+\.ts$/ }, async ({ path }) => ({
             contents: (await Bun.file(path).text()).replace('"node:fs"', '"crashing:fs"'),
             loader: "ts",
           }));
