@@ -1,5 +1,5 @@
 /**
- * What `--json` prints, one object a line, as schemas: the types of the events come from them,
+ * The lines of `--json` as schemas, one object a line. The types of the events come from them,
  * `docs/reference/events.md` prints them, and a test holds real runs against them. Fields may be added; what
  * one means never changes.
  *
@@ -339,7 +339,7 @@ export const clientEvent = v.variant("event", [
   event("error", WENT_WRONG, { ...wrong, untold }),
 ]);
 
-/** What `fileshare relay --json` prints. */
+/** The lines of `fileshare relay --json`. */
 export const relayEvent = v.variant("event", [
   event("listening", "The relay accepts clients.", {
     url: field(text, "address for clients"),
@@ -360,7 +360,7 @@ export const relayEvent = v.variant("event", [
   error,
 ]);
 
-/** What `fileshare doctor --json` prints. */
+/** The lines of `fileshare doctor --json`. */
 export const doctorEvent = v.variant("event", [
   event("check", "The result of one check.", {
     name: field(text, "name of the check"),
@@ -371,7 +371,7 @@ export const doctorEvent = v.variant("event", [
   error,
 ]);
 
-/** What `fileshare list --json` prints: one of these per send or receive that is not through. */
+/** The lines of `fileshare list --json`: one for each send or receive that is not through. */
 export const listEvent = v.variant("event", [
   event("unfinished", "An unfinished send or receive.", {
     number: field(whole, "number in the list, for `resume` and `forget`"),
@@ -389,7 +389,7 @@ export const listEvent = v.variant("event", [
   }),
 ]);
 
-/** What happens during a send or a receive. */
+/** The events of a send or a receive. */
 export type ClientEvent = Readonly<v.InferOutput<typeof clientEvent>>;
 
 /** A file that did not stay what it was. */
@@ -399,7 +399,7 @@ export interface Unsound {
   readonly what: Exclude<FileState, "whole">;
 }
 
-/** Of which each side tells: the first by name. */
+/** The event about files that are not whole. It names the first of them. */
 export function unsoundEvent(files: readonly Unsound[]): ClientEvent {
   const told = files.slice(0, UNSOUND_TOLD);
   return { event: "unsound", files: told, more: files.length - told.length };

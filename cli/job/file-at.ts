@@ -10,7 +10,7 @@ export interface FileAt {
   readonly size: number;
 }
 
-/** Which file of many a position in their content is in. */
+/** Finds the file of many that holds a position of their content. */
 export class FilePositions {
   readonly #files: readonly { readonly path: string; readonly size: number }[];
   /** Where each begins, and where the last one ends. */
@@ -30,7 +30,7 @@ export class FilePositions {
     let [low, high] = [0, this.#files.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
-      // One that ends at the position is through.
+      // A file that ends at the position is through.
       if ((this.#starts[middle + 1] ?? 0) <= position) low = middle + 1;
       else high = middle;
     }

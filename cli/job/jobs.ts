@@ -8,7 +8,7 @@ import type { Again } from "../system/state.ts";
  */
 export const LOBBY_ENTRIES = 1000;
 
-/** What a client thread is asked to do; plain values. */
+/** The task of a streaming thread, in plain values. */
 export type Job = SendJob | ReceiveJob;
 
 export interface SendJob {
@@ -22,7 +22,7 @@ export interface SendJob {
   /** For a relay that wants one. It is kept nowhere and printed nowhere. */
   readonly token?: string | undefined;
   readonly code: Code;
-  /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
+  /** The master key that scrypt made of the code, in hex; undefined: the thread makes it, which is slow. */
   readonly master?: string | undefined;
   readonly what: SendWhat;
   /** Receivers that must have the file before the command ends by itself. */
@@ -64,7 +64,7 @@ export interface ReceiveJob {
   readonly ca?: string | undefined;
   readonly token?: string | undefined;
   readonly code: Code;
-  /** What scrypt makes of the code, in hex, where that was done: it is slow. Undefined: it was not. */
+  /** The master key that scrypt made of the code, in hex; undefined: the thread makes it, which is slow. */
   readonly master?: string | undefined;
   /** How the sender sees this receiver. */
   readonly name: string;
@@ -84,7 +84,7 @@ export interface ReceiveJob {
   readonly executables?: boolean | undefined;
   /** In the lobby, take more than LOBBY_ENTRIES files and folders at once without a question. */
   readonly many?: boolean | undefined;
-  /** What to do about names that are taken; undefined: as the answer says, else `number`. */
+  /** The policy for taken names; undefined: as the answer says, else `number`. */
   readonly onExists: OnExists | undefined;
   /** Tell by their content which files are here already, and not by size and time. */
   readonly checksum: boolean;
@@ -112,12 +112,12 @@ export interface Outcome {
   readonly exitCode: number;
 }
 
-/** What to send; plain values. */
+/** The content to send, in plain values. */
 export type SendWhat =
   | {
       readonly from: "paths";
       readonly paths: readonly string[];
-      /** What receivers see it as, where it is one file or folder. */
+      /** The name that receivers see, where it is one file or folder. */
       readonly name?: string | undefined;
       /** Patterns as in a .gitignore at the top of each folder. */
       readonly exclude?: readonly string[];
@@ -133,7 +133,7 @@ export type SendWhat =
   | { readonly from: "text"; readonly text: string; readonly name?: string | undefined }
   | { readonly from: "stdin"; readonly name?: string | undefined };
 
-/** What to do about names that are taken where something is received. */
+/** The policy for names that are taken where something is received. */
 
 /**
  * `number`: take `name (1)` and so on, for a whole folder as for a file. `overwrite`: replace files,

@@ -10,7 +10,7 @@
  *     const { fault } = await sending.outcome;
  *
  * A transfer runs in a thread of its own from the call on, whether its events are read or not. They
- * are those that `--json` prints, described in docs/reference/events.md. What a peer chose, such as names, comes as it is: escape
+ * are those that `--json` prints, described in docs/reference/events.md. Text that a peer chose, such as names, comes as it is: escape
  * it before a terminal shows it.
  */
 import { hostname } from "node:os";
@@ -29,7 +29,7 @@ import { checkSenderCode } from "../send/sender-code.ts";
 /** ms that the relay may be unreachable at first */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** What both sides may say. */
+/** Options that both sides have. */
 interface Common {
   /** The relay: ws, wss, http or https, or a host alone, on which it is looked for. Else FILESHARE_RELAY, else ws://127.0.0.1:8000 */
   readonly relay?: string | undefined;
@@ -139,7 +139,7 @@ function whereOf(
   };
 }
 
-/** What a sender sees of a receiver that says no name: user and machine. */
+/** The name that a sender sees of a receiver without a name of its own: user and machine. */
 export function ownName(): string {
   const { USER, LOGNAME, USERNAME } = process.env;
   const name = [USER || LOGNAME || USERNAME || [], hostname()].flat().join("@");

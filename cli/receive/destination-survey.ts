@@ -1,4 +1,4 @@
-/** What of a share is at its destination already, and what therefore has to be fetched. */
+/** Compares a share with its destination: the entries that are there already, and those to fetch. */
 import type { BigIntStats } from "node:fs";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { MTIME_MOST, type Manifest, type ManifestFile } from "../../protocol/content/manifest.ts";
@@ -59,7 +59,7 @@ export class DestinationSurvey {
   }
 
   /**
-   * Which entries to fetch, 1 each.
+   * The entries to fetch, 1 each.
    * @throws FaultError "file-exists" for what is neither replaced nor left
    */
   wanted({ onExists }: Policy): Uint8Array {

@@ -1,4 +1,4 @@
-/** What the partial of a single file holds, and how far it can be believed. */
+/** Examines the partial of a single file: the records it holds, and how far it can be believed. */
 import { constants } from "node:fs";
 import { dataPerRecord } from "../../protocol/wire/sizes.ts";
 import { type Folder } from "../system/folder.ts";
@@ -55,7 +55,7 @@ function examineData(folder: Folder, own: HeldFolder, journal: Journal): FileCon
   return data.mtimeNs <= journal.touchedNs ? { kind: "data", next: written } : { kind: "corrupt" };
 }
 
-/** What the claimed partial has, with the journal saying so; "empty" when nothing is left of it. */
+/** The records of a claimed partial, which its journal then notes; "empty" when none is left. */
 export function takeFile(
   folder: Folder,
   name: string,

@@ -26,7 +26,7 @@ export interface TreeContents {
 }
 
 /**
- * What is here of a tree that goes on: in the partial as far as it is believed, and at the
+ * The part of a resumed tree that is here: in the partial as far as it is believed, and at the
  * destination, where things may have changed since. Undefined when it is nothing to go on with.
  */
 export function examineTree(
@@ -85,7 +85,7 @@ export function examineTree(
   return { next, layout, wanted, here, whole: complete && next === needed };
 }
 
-/** What the claimed partial has, with the journal saying so. */
+/** The records of a claimed partial, which its journal then notes. */
 export function takeTree(
   folder: Folder,
   name: string,
@@ -155,7 +155,7 @@ function lookAtStaged(
     // Killed amid a record, the file at the end of what was noted may be longer.
     const later = least < size && there.size > BigInt(least);
     if (!journal.sameBoot || later) return "good";
-    // Nobody but the system sets the time of the last change.
+    // Only the system sets the time of the last change.
     return there.ctimeNs <= journal.touchedNs ? "good" : "bad";
   } catch (error) {
     if (error instanceof FaultError) return "bad"; // a link or a file in the way

@@ -38,7 +38,7 @@ export interface NewPartial {
   readonly head: Uint8Array;
   /** The id under which the sender knows this receiver: kept, so that it is the same when it goes on. */
   readonly receiver: Uint8Array;
-  /** What was agreed to; also kept. */
+  /** The policy that the person agreed to; the journal keeps it. */
   readonly policy?: Policy;
   /** 1 for each entry of the manifest to save; all unless given. */
   readonly wanted?: Uint8Array;
@@ -91,7 +91,7 @@ export function openPartial(share: NewPartial): PartialShare {
 const PARTIAL_INODES = 3;
 
 /**
- * What a share takes of the disk while it comes, its partial included.
+ * The bytes that a share takes of the disk while it comes, its partial included.
  * @throws FaultError "bad-destination"
  */
 export function diskUse(
@@ -107,7 +107,7 @@ export function diskUse(
 export interface Sought {
   readonly dir: string | Folder;
   readonly share: Uint8Array;
-  /** What was said about names that are taken, if anything; else what was agreed to counts. */
+  /** The policy for taken names of this run; undefined: the agreed policy counts. */
   readonly policy?: Policy | undefined;
 }
 
@@ -148,7 +148,7 @@ function namesIn(folder: Folder): string[] {
 /** A partial that could be gone on with. */
 interface Found {
   readonly name: string;
-  /** What the directory is. */
+  /** The identity of the directory. */
   readonly stat: BigIntStats;
   readonly next: number;
 }

@@ -46,7 +46,7 @@ type Stage =
       readonly at: "known";
       readonly manifest: Manifest;
       readonly head: Uint8Array;
-      /** What is at the destination; undefined where nothing is saved. */
+      /** The comparison with the destination; undefined where nothing is saved. */
       readonly survey: DestinationSurvey | undefined;
       /** The share whose place it takes, as far as that is here. */
       readonly former: FormerEdition | undefined;
@@ -59,7 +59,7 @@ export interface Destination {
   readonly dir: string;
   /** Descriptor to write the content to instead. */
   readonly output: number | undefined;
-  /** What was said about names that are taken; undefined: nothing yet. */
+  /** The policy for taken names; undefined: none was given yet. */
   readonly onExists: OnExists | undefined;
   readonly prefix: string;
   readonly checksum: boolean;
@@ -67,7 +67,7 @@ export interface Destination {
   readonly renameUnsafe?: boolean | undefined;
 }
 
-/** One share as it arrives: deciphers its records and keeps them. */
+/** A share as it arrives: decrypts its records and keeps them. */
 export class Incoming {
   readonly offer: OfferSeen;
   /** Our id for this share: the same as in an earlier run, unless that is still running. */
@@ -160,7 +160,7 @@ export class Incoming {
     return this.#stage.at === "agreed" && this.#stage.store instanceof PartialShare;
   }
 
-  /** What the agreement left out: it is here already, or stays as it is. */
+  /** The entries that the agreement left out: they are here already, or stay as they are. */
   get skipped(): { readonly files: number; readonly bytes: number } {
     return this.#skipped;
   }
@@ -271,7 +271,7 @@ export class Incoming {
     await this.#stage.store.finish(this.#policy);
   }
 
-  /** What proves to the sender, and to it alone, that all records were deciphered here. */
+  /** The proof for the sender, and for it alone, that this receiver decrypted all records. */
   receipt(): Uint8Array {
     return receiptMac(this.#keys, primitives, this.offer.share, this.receiver, this.#records);
   }
@@ -327,7 +327,7 @@ export class Incoming {
     }
   }
 
-  /** What lies in the head wholly need not be held twice; an open share's records have any length. */
+  /** A record wholly in the head need not be held twice; an open share's records have any length. */
   #dropHead(end: number): void {
     if (isOpen(this.offer)) return;
     const whole = Math.floor(end / dataPerRecord(this.offer.recordSize));

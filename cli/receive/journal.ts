@@ -64,7 +64,7 @@ export interface Progress {
 
 /** Under which name something was about to be placed, to recognise it there. */
 export interface Intent {
-  /** Which of the share's outermost files and folders, counted from 0. */
+  /** The number of the outermost file or folder in the share, from 0. */
   readonly entry: number;
   readonly name: string;
   /** Its inode. */
@@ -73,12 +73,12 @@ export interface Intent {
   readonly placeholder?: bigint;
 }
 
-/** What is known from the beginning and never changes. */
+/** The facts that are known from the beginning and never change. */
 export interface Kept {
   readonly manifest: Manifest;
   readonly head: Uint8Array;
   readonly receiver: Uint8Array;
-  /** What was agreed to about names that are taken. */
+  /** The agreed policy for taken names. */
   readonly policy: Policy;
 }
 
@@ -184,7 +184,7 @@ export class Journal {
     }
   }
 
-  /** What it said when it was opened. `written` is no more than `synced` if the system restarted. */
+  /** The position in it when it was opened. `written` is no more than `synced` if the system restarted. */
   get found(): Progress {
     return this.#found ?? { written: 0, synced: 0, whole: false };
   }

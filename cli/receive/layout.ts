@@ -3,7 +3,7 @@ import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
 import { dataPerRecord, plainOffset } from "../../protocol/wire/sizes.ts";
 import { WINDOW_RECORDS } from "../../protocol/wire/limits.ts";
 
-/** One of a share's outermost names. */
+/** An outermost name of a share. */
 export interface Top {
   readonly name: string;
   /** A file by itself, or a folder with all that is below it. */

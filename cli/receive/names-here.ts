@@ -20,7 +20,7 @@ export function namesHere(folder: HeldFolder, renames: boolean): Naming {
     renames,
     holds: (name) => canHold(folder, name),
     folds: (one, other) => {
-      // One pair that is taken for one is enough; very many that are not, too.
+      // A single pair that is taken for one name is enough, and so are very many pairs that are not.
       if (!folded && tried++ < FOLDS_TRIED) folded = takesForOne(folder, one, other);
       return folded;
     },

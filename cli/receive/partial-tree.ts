@@ -37,7 +37,7 @@ export interface TreeHoldings extends Holdings {
   /** The folder of all files. */
   readonly data: HeldFolder;
   readonly layout: Layout;
-  /** Which entries are to be fetched, 1 each; others are at the destination already. */
+  /** The entries to fetch, 1 each; the others are at the destination already. */
   readonly wanted: Uint8Array;
   /** 1 for each of them that is here already from an earlier edition; none unless given. */
   readonly here?: Uint8Array;
@@ -76,7 +76,7 @@ export class PartialTree extends PartialShare {
     const { synced, next } = holdings;
     const end = this.#layout.position(next);
     const { length } = this.manifest.files;
-    // What an earlier run wrote and did not bring to the disk.
+    // An earlier run wrote this and did not bring it to the disk.
     for (let i = this.#layout.fileAt(this.#layout.position(synced)); i < length; i++) {
       if (this.#layout.begin(i) >= end) break;
       if (!this.#whole && this.#wanted[i] === 1 && this.manifest.files[i]!.size > 0)
@@ -268,7 +268,7 @@ export class PartialTree extends PartialShare {
   }
 }
 
-/** What an earlier run left of it under that name is of no use. */
+/** The file that an earlier run left under that name is of no use. */
 function createFile({ folder, name }: Spot, { mode }: ManifestFile): number {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
   const create = (): number => folder.open(name, O_RDWR | O_CREAT | O_EXCL, modeWhileComing(mode));

@@ -21,7 +21,7 @@ import { ReceivedStates, STATES } from "./received-states.ts";
 /** The one file of a share, or the folder with all that is in it. */
 export const DATA = "data";
 
-/** What a partial holds open. */
+/** The handles that a partial holds open. */
 export interface Holdings {
   readonly folder: Folder;
   /** Name of the partial directory in `folder`. */
@@ -89,7 +89,7 @@ export abstract class PartialShare {
     return this.has.journal.receiver;
   }
 
-  /** What was agreed to about names that are taken. */
+  /** The agreed policy for taken names. */
   get policy(): Policy {
     return this.has.journal.policy;
   }
@@ -205,7 +205,7 @@ export abstract class PartialShare {
     this.#remove();
   }
 
-  // What the kinds of partials do differently
+  // The kinds of partials differ in these methods
 
   /** Writes bytes of the files; `position` is where they belong, behind one another. */
   protected abstract put(bytes: Uint8Array, position: number): void;
@@ -305,7 +305,7 @@ export abstract class PartialShare {
   }
 
   /**
-   * What is held goes on to be written whatever its name leads to, but nobody would find it again.
+   * The held directory can be written whatever its name leads to, but no later run would find it.
    * @throws FaultError "write-failed" when the partial directory is gone, or another has its name
    */
   #checkName(): void {
@@ -318,7 +318,7 @@ export abstract class PartialShare {
   }
 
   #mark(written: number, moves = false): void {
-    // That an open share is whole is known by nothing else.
+    // Nothing else tells that an open share is whole.
     const whole = moves || (this.manifest.open && written === this.#records);
     this.has.journal.mark({ written, synced: this.#synced, whole, ...this.positions });
   }

@@ -35,7 +35,7 @@ export interface Tree {
   readonly directory: string;
   /** All that was fetched. */
   readonly data: HeldFolder;
-  /** Which entries of the manifest were fetched, 1 each. */
+  /** The fetched entries of the manifest, 1 each. */
   readonly wanted: Uint8Array;
 }
 

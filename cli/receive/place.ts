@@ -39,7 +39,7 @@ export interface Move {
   readonly folder: Folder;
   /** Where the whole data is; on the file system of `folder`. */
   readonly data: Spot;
-  /** Which of the share's outermost entries it is. */
+  /** Its number among the share's outermost entries. */
   readonly entry: number;
   /** The data itself, as it is now. */
   readonly staged: BigIntStats;
@@ -89,7 +89,7 @@ export async function place(move: Move): Promise<string> {
 }
 
 /**
- * After something got its name. That it is gone again is no fault: programs take files away from a
+ * Checks an entry after it got its name. An entry that is gone again is no fault: programs take files away from a
  * folder as soon as they appear.
  * @throws FaultError "write-failed" when something else has the name
  */

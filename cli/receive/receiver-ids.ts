@@ -63,7 +63,7 @@ export class ReceiverId {
       const mine = known
         .filter(({ receiver }) => wished === undefined || receiver === wished)
         .concat(known.filter(({ receiver }) => wished !== undefined && receiver !== wished));
-      // Nobody is it, and it was not kept.
+      // No process has that id, and it was not kept.
       if (wished !== undefined && !known.some(({ receiver }) => receiver === wished)) {
         return ReceiverId.#make(folder, share, wished);
       }

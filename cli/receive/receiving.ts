@@ -89,7 +89,7 @@ export class Receiving {
   #activeAt: number | undefined;
   #positions: FilePositions | undefined;
   #progressAt = 0;
-  /** There is more than was told: what came last says how far a transfer is that stands still. */
+  /** Progress not yet reported. The next tick reports it, so a stalled transfer still shows its final position. */
   #progressUntold = false;
   #checkpointAt = 0;
   /** Some files of the share that was saved last did not arrive whole. */
@@ -420,7 +420,7 @@ export class Receiving {
     if (this.#held.delete(why) && this.#held.size === 0) this.#link.resume();
   }
 
-  // What people and scripts are told
+  // Events for people and scripts
 
   #tellOffer(incoming: Incoming, question: boolean): void {
     const event = offerEvent(incoming, this.#job, question);

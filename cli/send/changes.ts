@@ -1,4 +1,4 @@
-/** What became of files since they were described, entry by entry of their manifests. */
+/** The changes of files since they were described, entry by entry of their manifests. */
 import { decodeHead, type ManifestFile } from "../../protocol/content/manifest.ts";
 import { equalBytes } from "../../protocol/wire/bytes.ts";
 import { STAMP_FIELDS, type Content } from "./kept-send.ts";

@@ -17,7 +17,7 @@ import { escapeForDisplay } from "../../protocol/wire/display.ts";
  */
 export const OWN_CODE_BITS = 50;
 
-/** What everybody would try with this program, and what its documents show. */
+/** Words that an attacker would try first with this program, and codes that its documents show. */
 const OURS = ["fileshare", "relay", "lobby", "sender", "receiver", "share", "code", "secret"];
 /** Characters of a part of the code that an error quotes. */
 const QUOTED_CHARACTERS = 24;

@@ -62,7 +62,7 @@ export interface FileList {
   readonly roots: readonly Root[];
   /** In an order that depends on names alone. */
   readonly files: ManifestFile[];
-  /** What each of them was when it was found. */
+  /** The identity of each file when it was found. */
   readonly identities: Identities;
   /** The content of those whose size nobody tells, by index: it was read when they were found. */
   readonly contents: ReadonlyMap<number, Uint8Array>;
@@ -180,7 +180,7 @@ class Lister {
       const inside = this.#entry(here, name);
       if (inside !== undefined) await inside;
     }
-    // Others are named by what is in them.
+    // Other folders are named by their content.
     if (this.files.length === before) {
       this.#folders--;
       this.#push(here.path, "folder", here.stat);

@@ -23,7 +23,7 @@ export interface LeaveOut {
 }
 
 /**
- * What is left out of one folder that is sent. Paths are relative to it. Ask about a folder before
+ * The entries that one sent folder leaves out. Paths are relative to it. Ask about a folder before
  * what is in it, which is not asked about when the folder is left out, as in git.
  */
 export class IgnoreRules {
@@ -67,7 +67,7 @@ class GitRules {
         this.#read(above.join("/"), join(repository, ...above, ".gitignore"));
       }
     }
-    // Somebody who names what is ignored wants it all the same.
+    // A person who names an ignored path wants it all the same.
     const ignored = way !== "" && this.#patterns.has(`${way}/`);
     if (ignored) this.#patterns.clear();
     this.#prefix = way === "" || ignored ? "" : `${way}/`;

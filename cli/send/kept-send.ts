@@ -1,5 +1,5 @@
 /**
- * What is kept of a send that is not through, so that it can offer the same share again after its
+ * The kept state of a send that is not through, so that it can offer the same share again after its
  * process was killed. A folder below `sends`, whose name says whose it is, as with partials: one
  * rename claims it, and of two processes that want it only one finds the old name still there.
  *
@@ -58,7 +58,7 @@ export interface SendEntry {
   readonly code: Code;
   /** WebSocket address, path included. */
   readonly relay: string;
-  /** What is sent and how it is chosen; the same command has the same. */
+  /** The content of the send and the rules that choose it: equal for the same command. */
   readonly what: string;
   readonly again: Again;
   /** As receivers see it. */
@@ -73,7 +73,7 @@ export interface SendEntry {
   readonly verified: number;
 }
 
-/** What decides whether the files are still the same. */
+/** The facts that decide whether the files are still the same. */
 export interface Content {
   readonly head: Uint8Array;
   readonly stamps: BigUint64Array;
@@ -168,7 +168,7 @@ export class KeptSend {
     }
   }
 
-  /** What is claimed already. @throws what the file system throws, as long as nothing can be written */
+  /** The send that this process has claimed already. @throws what the file system throws, as long as nothing can be written */
   static #takeOver(sends: HeldFolder, own: HeldFolder, owned: string): KeptSend | undefined {
     const entry = readEntry(own, ENTRY, sendEntry);
     const run = readEntry(own, RUN, runEntry);
@@ -192,7 +192,7 @@ export class KeptSend {
     this.#accepted = true;
   }
 
-  /** What was sent, as it was then. @throws what the file system throws */
+  /** The manifest and stamps of the send, as they were then. @throws what the file system throws */
   content(): Content {
     const stamps = readBounded(this.#own, STAMPS, 8 * STAMP_FIELDS * MANIFEST_FILES);
     return {

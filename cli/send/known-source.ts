@@ -11,7 +11,7 @@ import type { Unsound } from "../job/event-schema.ts";
 import type { SkippedEntry } from "./skipped.ts";
 import type { Content, Cut, EditionOf, RecordData, Source } from "./source.ts";
 
-/** What a share of known length needs when records are cut. */
+/** The plan by which a share of known length is cut into records. */
 interface Described {
   readonly head: Uint8Array;
   /** Where the files end and their states begin. */

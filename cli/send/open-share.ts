@@ -1,5 +1,5 @@
 /**
- * Which share a send is of: the one that the same command offered before, if it is not through and
+ * The share of a send: the one that the same command offered before, if it is not through and
  * its files are provably what they were, else a new one.
  */
 import { resolve } from "node:path";
@@ -142,13 +142,13 @@ function leaksContent(kept: KeptSend, job: SendJob): boolean {
   );
 }
 
-/** What was kept of the same command, the newest first; each is this process's. */
+/** The kept sends of the same command, the newest first. This process has claimed each of them. */
 function* keptFor(job: SendJob): Generator<KeptSend> {
   const { keep, code, relay } = job;
   if (keep === undefined || keep.anew) return;
   const what = whatIsSent(job);
   for (const entry of keptSends()) {
-    // One of other files would be found changed, and be forgotten.
+    // A kept send of other files would be found changed, and be forgotten.
     const same = entry.what === what && entry.share.startsWith(keep.share ?? "");
     if (entry.running || !same || entry.relay !== relay) continue;
     if (keep.codeChosen && entry.code !== code) continue;
@@ -157,7 +157,7 @@ function* keptFor(job: SendJob): Generator<KeptSend> {
   }
 }
 
-/** What decides about the content, in one text: the same command has the same. */
+/** The options that decide about the content, in one text: equal for the same command. */
 function whatIsSent({ what }: SendJob): string {
   switch (what.from) {
     case "paths":

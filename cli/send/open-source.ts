@@ -33,7 +33,7 @@ export async function openSource(
   }
 }
 
-/** Of what has none of its own. */
+/** The name of a source that has none of its own. */
 function nameOf(given: string | undefined, otherwise: string): SafeName {
   return senderName(given ?? otherwise);
 }

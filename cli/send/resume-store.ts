@@ -102,7 +102,7 @@ export class ResumeStore {
     this.#kept?.touch();
   }
 
-  /** A send that is through is forgotten. One that stays or failed may come back, with other files too. */
+  /** A send that is through is forgotten. A send that stays or failed may run again, with other files too. */
   letGo(fault: FaultCode | undefined, stays: boolean): void {
     if (fault !== undefined || stays) this.#kept?.close();
     else this.#try((kept) => kept.forget());

@@ -4,7 +4,7 @@ import type { BigIntStats } from "node:fs";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { isGone, thisProcess, type Owner } from "../system/owner.ts";
 
-/** What is written with every record that leaves. */
+/** The file that is written with every record that leaves. */
 export const TAGS = "tags";
 
 /** Of a folder's name: the share's id in hex, if it is one. */

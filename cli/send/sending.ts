@@ -87,7 +87,7 @@ export class Sending {
   readonly #session: SenderSession;
   readonly #driver: SessionDriver<SenderEvent, SenderEffect>;
   readonly #limit: RateLimit;
-  /** What another run needs to go on with this share. */
+  /** The state that another run needs to go on with this share. */
   readonly #resumeStore: ResumeStore;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;

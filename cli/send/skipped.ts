@@ -27,7 +27,7 @@ export interface SkippedEntry {
   readonly more?: number;
 }
 
-/** What is left out of a share though nobody asked for it; the first SKIPPED_TOLD are kept. */
+/** The entries that a share leaves out although the person did not ask for it; the first SKIPPED_TOLD are kept. */
 export class Skipped {
   readonly #entries: SkippedEntry[] = [];
   #more = 0;

@@ -1,4 +1,4 @@
-/** What a sender shares, read record by record. */
+/** The content of a share, read record by record. */
 import type { EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import type { Edition, Manifest } from "../../protocol/content/manifest.ts";
 import type { Unsound } from "../job/event-schema.ts";
@@ -23,7 +23,7 @@ export interface Source {
   readonly name: string;
   /** So many more were named. */
   readonly more: number;
-  /** What the fault of a source that can't be read is about. */
+  /** The subject of a fault when the source cannot be read. */
   readonly about: string;
   readonly skipped: readonly SkippedEntry[];
   /** False for what is read once, as it comes. */
@@ -82,7 +82,7 @@ export interface Cut {
   readonly isSealed: (record: number) => boolean;
 }
 
-/** What a `Source` of known length is made from. */
+/** The content that a `Source` of known length is made from. */
 export interface Content {
   readonly name: string;
   readonly more: number;

@@ -20,7 +20,7 @@ const ROOM = dataPerRecord(OPEN_RECORD_SIZE);
 /** A standard input that somebody else made non-blocking is looked at again after so long. */
 const AGAIN_MS = 10;
 
-/** One record as it was sent, for a line that breaks. */
+/** A record as it was sent, in case the link breaks. */
 interface Produced {
   readonly data: Uint8Array;
   readonly last: boolean;
@@ -50,7 +50,7 @@ export class StreamSource implements Source {
   /** Bytes of the stream in all records so far. */
   #produced = 0;
   readonly #filling = new Uint8Array(ROOM);
-  /** What is being read; it goes behind what is filled by then. */
+  /** The read under way. Its bytes go behind the bytes that are filled by then. */
   readonly #chunk = new Uint8Array(ROOM);
   #filled = 0;
   #ended = false;

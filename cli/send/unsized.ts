@@ -1,7 +1,7 @@
 /**
  * Files whose size stat(2) does not tell: those of procfs and sysfs, which are made up while they are
- * read, and some of FUSE. Such a file is read to its end when it is found, and what was read is what
- * is sent: the next read may give something else. A file without an end is refused by its name before
+ * read, and some of FUSE. Such a file is read to its end when it is found, and these bytes are
+ * sent: the next read may give something else. A file without an end is refused by its name before
  * anything is offered.
  */
 import { closeSync, read, readSync, statfsSync, type BigIntStats } from "node:fs";
