@@ -5,7 +5,7 @@ import { idle } from "../../../bench/scenarios/idle.ts";
 import { measure } from "../../support/bench/load.ts";
 import { fileshare } from "../../../bench/systems/fileshare.ts";
 
-const RUN_MS = 20_000;
+const RUN_MS = 100_000;
 
 describe("receivers that wait", () => {
   const args = "idle --receivers 20 --idle-seconds 1 --load-processes 2";

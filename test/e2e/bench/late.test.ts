@@ -7,7 +7,7 @@ import { joiningFigures } from "../../../bench/scenarios/joining.ts";
 import { late } from "../../../bench/scenarios/late.ts";
 import { MiB, nothingObserved } from "../../support/bench/load.ts";
 
-const RUN_MS = 20_000;
+const RUN_MS = 100_000;
 
 describe("a pace", () => {
   test("lets bytes go when their time has come, and says when that is", () => {

@@ -11,7 +11,7 @@ import { naive } from "../../../bench/systems/naive.ts";
 import { createLogFile } from "../../../relay/log/store.ts";
 import { measure, MiB } from "../../support/bench/load.ts";
 
-const RUN_MS = 20_000;
+const RUN_MS = 100_000;
 const BLOCKS = 8;
 
 let folder: string;

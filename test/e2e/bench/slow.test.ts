@@ -4,7 +4,7 @@ import { parseOptions } from "../../../bench/options.ts";
 import { slow } from "../../../bench/scenarios/slow.ts";
 import { MiB } from "../../support/bench/load.ts";
 
-const RUN_MS = 20_000;
+const RUN_MS = 100_000;
 
 function casesOf(args: string): ReturnType<typeof slow.cases> {
   return slow.cases(parseOptions(args.split(" "), slow.options), ["fileshare"]);

@@ -6,7 +6,7 @@ import { late } from "../../../bench/scenarios/late.ts";
 import { scenarios } from "../../../bench/scenarios/registry.ts";
 import { MiB } from "../../support/bench/load.ts";
 
-const RUN_MS = 20_000;
+const RUN_MS = 100_000;
 const specs = scenarios.flatMap(({ options }) => options);
 const ofWorkers = scenarios.filter(({ name }) => !["small", "transfer"].includes(name));
 

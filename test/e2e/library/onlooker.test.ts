@@ -126,14 +126,14 @@ describe("a deadline", () => {
     using slow = temporaryFolder();
     const { path } = makeFile(folder.path, "a.bin", 8 * MiB);
     const at = { relay: `${relay.url}/ws`, code: newCode() };
-    await using sender = send({ ...at, path, receivers: 2, timeoutMs: 3000 });
+    await using sender = send({ ...at, path, receivers: 2, timeoutMs: 8000 });
     await using fast = receive({ ...at, out: out.path, name: "fast" });
     await using late = receive({
       ...at,
       out: slow.path,
       name: "late",
       limit: MiB,
-      timeoutMs: 2000,
+      timeoutMs: 4000,
     });
     expect(await fast.outcome).toEqual({ fault: undefined, exitCode: 0 });
     expect(await late.outcome).toEqual({ fault: "deadline-over", exitCode: 6 });
