@@ -34,25 +34,25 @@ export const FRAME_BYTES = limit(
   "FRAME_BYTES",
   MiB,
   "bytes",
-  "a frame with its header; so large that a call for each costs little, and NATS's default payload",
+  "size of a frame with its header: large enough to make the cost per call small; the default payload of NATS",
 );
 export const CONTROL_BYTES = limit(
   "CONTROL_BYTES",
   64 * KiB,
   "bytes",
-  "a control message of the relay; refused before it is decoded",
+  "size of a control message of the relay; a larger one is refused before it is decoded",
 );
 export const CLIENT_CONTROL_BYTES = limit(
   "CLIENT_CONTROL_BYTES",
   4 * KiB,
   "bytes",
-  "a control message of a client, refused before it is decoded; the largest, `hello` and `join`, take less than 1 KiB",
+  "size of a control message of a client; a larger one is refused before it is decoded; the largest, `hello` and `join`, take less than 1 KiB",
 );
 export const MESSAGE_DEPTH = limit(
   "MESSAGE_DEPTH",
   6,
   "items",
-  "maps and arrays inside each other in one message; a manifest needs three",
+  "nested maps and arrays of one message; a manifest needs three",
 );
 export const CLIENT_KEYS = limit(
   "CLIENT_KEYS",
@@ -88,13 +88,13 @@ export const RECEIVER_NAME_CHARACTERS = limit(
   "RECEIVER_NAME_CHARACTERS",
   64,
   "characters",
-  "a receiver's name as people see it",
+  "length of a receiver's name",
 );
 export const REASON_CHARACTERS = limit(
   "REASON_CHARACTERS",
   200,
   "characters",
-  "a reason or detail that one side tells the other",
+  "length of a reason or detail that one side sends to the other",
 );
 export const RECEIVERS_PER_MESSAGE = limit(
   "RECEIVERS_PER_MESSAGE",
@@ -127,13 +127,13 @@ export const OWN_CODE_MIN_CHARACTERS = limit(
   "OWN_CODE_MIN_CHARACTERS",
   20,
   "characters",
-  "a code that a person makes up holds far less than it seems to",
+  "least length of a code that a person makes up; such a code is easier to guess than it looks",
 );
 export const CODE_MAX_CHARACTERS = limit(
   "CODE_MAX_CHARACTERS",
   1024,
   "characters",
-  "a whole command or link with the address of a relay; longer input is refused unread",
+  "longest input for a code: a whole command or link with the address of a relay; longer input is refused unread",
 );
 
 // The manifest
@@ -142,25 +142,25 @@ export const MANIFEST_BYTES = limit(
   "MANIFEST_BYTES",
   16 * MiB,
   "bytes",
-  "100,000 files with paths of 100 bytes; checked before it is decoded",
+  "size of a manifest: 100,000 files with paths of 100 bytes; checked before it is decoded",
 );
 export const MANIFEST_FILES = limit(
   "MANIFEST_FILES",
   2 ** 17,
   "items",
-  "files and folders of one share, also those that paths only lead through; each takes an inode, and a folder a block too",
+  "files and folders of one share, folders that only paths name included; each takes an inode, and a folder takes a block too",
 );
 export const TEXT_BYTES = limit(
   "TEXT_BYTES",
   64 * KiB,
   "bytes",
-  "a share that is a text, shown and not saved; a longer one belongs in a file",
+  "size of a text that receivers show; a longer one belongs in a file",
 );
 export const NAME_BYTES = limit(
   "NAME_BYTES",
   200,
   "bytes",
-  "one component of a path in UTF-8; file systems take 255, and receivers add suffixes",
+  "one component of a path in UTF-8; file systems take 255 bytes, and receivers add suffixes",
 );
 export const PATH_BYTES = limit(
   "PATH_BYTES",
@@ -176,19 +176,19 @@ export const WINDOW_RECORDS = limit(
   "WINDOW_RECORDS",
   16,
   "records",
-  "sent to one receiver and not yet acknowledged; covers 16 MiB of bandwidth times delay",
+  "records sent to one receiver and not yet acknowledged; covers 16 MiB of bandwidth times delay",
 );
 export const CREDIT_RECORDS = limit(
   "CREDIT_RECORDS",
   16,
   "records",
-  "asked of one sender and not yet arrived",
+  "records requested from one sender and not yet received",
 );
 export const WANT_QUEUE_RECORDS = limit(
   "WANT_QUEUE_RECORDS",
   4096,
   "records",
-  "asked of one sender and not yet sent, as the sender counts them; many times the credit",
+  "records requested from one sender and not yet sent, as the sender counts them; many times the credit",
 );
 export const ACK_EVERY_RECORDS = limit(
   "ACK_EVERY_RECORDS",
@@ -200,13 +200,13 @@ export const CORRUPT_RETRIES = limit(
   "CORRUPT_RETRIES",
   3,
   "attempts",
-  "a receiver asks so often again for a record that did not decrypt",
+  "further requests of a receiver for a record that did not decrypt",
 );
 export const RECEIVE_RATE_MIN = limit(
   "RECEIVE_RATE_MIN",
   64 * KiB,
   "bytes/s",
-  "the least that --limit takes; a record must not take minutes",
+  "least rate of --limit; a record must not take minutes",
 );
 
 // Shares
@@ -215,7 +215,7 @@ export const RECEIVERS_PER_SHARE = limit(
   "RECEIVERS_PER_SHARE",
   10_000,
   "items",
-  "receivers of one share, over all workers; on each, receivers that left and are not reported yet count too",
+  "receivers of one share, over all workers; receivers that left and are not reported yet count too",
 );
 export const ADMISSIONS_PER_SHARE = limit(
   "ADMISSIONS_PER_SHARE",
@@ -227,19 +227,19 @@ export const EDITIONS = limit(
   "EDITIONS",
   8,
   "items",
-  "shares that one send becomes as its files change under it; then the send ends, as it would never be done",
+  "editions of one send whose files change; then the send ends, because it would never finish",
 );
 export const SHARES_REMEMBERED = limit(
   "SHARES_REMEMBERED",
   256,
   "items",
-  "shares that a receiver took or could not read, and will not take again; four times as many as one channel offers",
+  "shares that a receiver remembers and does not take again; four times as many as one channel offers",
 );
 export const SENDER_GRACE_MS = limit(
   "SENDER_GRACE_MS",
   10 * minute,
   "ms",
-  "a share waits so long for its sender to come back",
+  "time that a share waits for its sender to return",
 );
 export const RECEIVERS_EVERY_MS = limit(
   "RECEIVERS_EVERY_MS",
@@ -251,43 +251,43 @@ export const MISSING_MS = limit(
   "MISSING_MS",
   5 * second,
   "ms",
-  "a receiver whose share is no longer offered waits so long before it looks for one that takes its place",
+  "time after which a receiver whose share is no longer offered searches for its next edition",
 );
 export const STALL_MS = limit(
   "STALL_MS",
   5 * second,
   "ms",
-  "a receiver that misses records and gets none joins again from where it is",
+  "time after which a receiver that lacks records and gets none joins again",
 );
 export const BEGINNING_MS = limit(
   "BEGINNING_MS",
   10 * second,
   "ms",
-  "a receiver tries another offered share when the first records of one stay away so long; a stream may be over when the receiver comes back",
+  "time after which a receiver without first records tries another offered share; a stream may have ended when the receiver returns",
 );
 export const ADMISSION_MS = limit(
   "ADMISSION_MS",
   minute,
   "ms",
-  "the same for a share whose sender admits receivers one by one; a person answers in that time, or is not there",
+  "the same for a share whose sender admits receivers one by one; a person answers in that time, or is absent",
 );
 export const LOST_GRACE_MS = limit(
   "LOST_GRACE_MS",
   15 * second,
   "ms",
-  "a sender that could end, and a log that can't be read again, wait so long for receivers that vanished unfinished",
+  "time that a finished sender, and the log of a stream, wait for receivers that vanished",
 );
 export const PAUSE_GRACE_MS = limit(
   "PAUSE_GRACE_MS",
   second,
   "ms",
-  "a receiver that closes its window to ask a person may open it again so long after and find its records",
+  "time after which a receiver that closed its window to ask a person may find its records gone",
 );
 export const CONFIRM_MS = limit(
   "CONFIRM_MS",
   10 * second,
   "ms",
-  "a receiver with the whole file waits so long for the sender to take its receipt",
+  "time that a complete receiver waits for the sender to accept its receipt",
 );
 
 // Connections
@@ -296,54 +296,54 @@ export const CONNECT_MS = limit(
   "CONNECT_MS",
   10 * second,
   "ms",
-  "to an open socket and a welcome; Bun itself waits for ever",
+  "time to an open socket and a welcome; Bun itself waits for ever",
 );
 export const PING_MS = limit(
   "PING_MS",
   10 * second,
   "ms",
-  "time between two pings of the relay to a socket, so that both sides know that the line is whole",
+  "time between two pings of the relay to a client, so that both sides know that the connection works",
 );
 export const SILENCE_MS = limit(
   "SILENCE_MS",
   80 * second,
   "ms",
-  "a client that hears nothing so long drops the line; a ping waits behind a frame on a slow one",
+  "silence after which a client drops the connection; on a slow one, a ping waits behind a frame",
 );
 export const KEEPALIVE_MS = limit(
   "KEEPALIVE_MS",
   10 * second,
   "ms",
-  "a receiver sends something at least so often, or the relay takes a slow line for a dead one",
+  "longest silence of a receiver; otherwise the relay takes a slow connection for a dead one",
 );
 export const BACKOFF_FIRST_MS = limit(
   "BACKOFF_FIRST_MS",
   200,
   "ms",
-  "before the first try to reconnect, before jitter",
+  "wait before the first attempt to reconnect, before jitter",
 );
 export const BACKOFF_MAX_MS = limit(
   "BACKOFF_MAX_MS",
   5 * second,
   "ms",
-  "between tries to reconnect, before jitter; as the original app",
+  "longest wait between attempts to reconnect, before jitter; as the original app",
 );
 export const RETRY_AFTER_MAX_MS = limit(
   "RETRY_AFTER_MAX_MS",
   10 * minute,
   "ms",
-  "the longest wait that a relay can ask of a client",
+  "longest wait that a relay can require of a client",
 );
-export const CLIENT_TICK_MS = limit("CLIENT_TICK_MS", 50, "ms", "a client's timer");
+export const CLIENT_TICK_MS = limit("CLIENT_TICK_MS", 50, "ms", "interval of a client's timer");
 export const RECEIVER_LINES = limit(
   "RECEIVER_LINES",
   12,
   "items",
-  "receivers that a sender's screen or an upload's answer shows one by one; the rest is summed up",
+  "receivers that a sender's screen or an upload's answer shows one by one; it sums up the others",
 );
 export const CERTIFICATE_BYTES = limit(
   "CERTIFICATE_BYTES",
   MiB,
   "bytes",
-  "a file with a certificate or its key; the authorities that a system trusts are a quarter of that",
+  "size of a file with certificates or a key; all authorities that a system trusts take a quarter of that",
 );
