@@ -14,6 +14,26 @@ export interface Verdict {
   readonly ran: number;
 }
 
+/** The files that fail or hang, of which `jobs` run at once. */
+export async function failing(
+  tests: readonly string[],
+  mutant: Bench,
+  jobs: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const found: string[] = [];
+  const left = tests.values();
+  const work = async (): Promise<void> => {
+    for (const path of left) {
+      const { kind } = await mutant.test(path, signal);
+      signal.throwIfAborted();
+      if (kind !== "passed") found.push(path);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return found;
+}
+
 /** Tests that fail without any mutation do not count: each is tried once, when it first matters. */
 export class CleanRuns {
   readonly #bench: Bench;

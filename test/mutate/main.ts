@@ -1,6 +1,7 @@
 /**
  * Asks whether the tests would notice: `bun run mutate --seed 7 --count 40` makes 40 small changes to
- * the product, one at a time in a copy of the checkout, and runs the nearest test files against each.
+ * the product in a copy of the checkout. It runs the nearest test files against each alone, then the whole
+ * suite against all survivors at once, and the files that fail then against each survivor.
  * `--json FILE` keeps the mutants, `--from FILE` tries the same ones on a tree that has changed since.
  * Ends with 0, however many survive: some changes make no difference that anyone could notice.
  */
@@ -11,10 +12,10 @@ import { parseArgs } from "node:util";
 
 import { inOrder, quotas, roomOf } from "./choice.ts";
 import { Copy, filesOf } from "./copy.ts";
-import { CleanRuns, judge } from "./judge.ts";
+import { CleanRuns, failing, judge } from "./judge.ts";
 import { find } from "./match.ts";
-import { importsOf, testsByDistance } from "./nearest.ts";
-import { lastLine, lineOf, readRun, writeRun, type Mutant, type Run } from "./record.ts";
+import { importsOf, isTest, testsByDistance } from "./nearest.ts";
+import { changeOf, lastLine, lineOf, placeOf, readRun, writeRun, type Mutant } from "./record.ts";
 import { mutated, shown, sitesOf, type Site } from "./sites.ts";
 import { namedFiles } from "./tree.ts";
 
@@ -28,17 +29,19 @@ const { values } = parseArgs({
     only: { type: "string", default: "{protocol,relay,cli,web}/**" },
     /** Shows the mutants without running tests. */
     list: { type: "boolean", default: false },
-    /** Test files that are tried against a mutant before it has survived. */
-    files: { type: "string", default: "24" },
+    /** Test files that are tried against each mutant alone. */
+    near: { type: "string", default: "8" },
+    /** Leaves out the whole suite, which runs against all that survived the nearest files. */
+    quick: { type: "boolean", default: false },
     /** Test files that run at once. */
     jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
     json: { type: "string" },
     from: { type: "string" },
   },
 });
-const [count, files, jobs] = [values.count, values.files, values.jobs].map(Number);
-if (![count, files, jobs].every((number) => Number.isSafeInteger(number) && Number(number) > 0)) {
-  console.error("--count, --files and --jobs take whole numbers from 1");
+const [count, near, jobs] = [values.count, values.near, values.jobs].map(Number);
+if (![count, near, jobs].every((number) => Number.isSafeInteger(number) && Number(number) > 0)) {
+  console.error("--count, --near and --jobs take whole numbers from 1");
   process.exit(2);
 }
 
@@ -77,7 +80,7 @@ try {
   console.error("interrupted");
   process.exitCode = 130;
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function main(): Promise<void> {
@@ -85,28 +88,79 @@ async function main(): Promise<void> {
   if (!(await mutant.hasRightTypes())) throw new Error("`bun run types` fails without a mutation");
   const clean = new CleanRuns(await Copy.make(root, join(folder, "c")));
   const gone: string[] = [];
-  const mutants: Mutant[] = [];
-  for await (const [site, origin] of chosen(mutant, gone)) {
-    const text = texts.get(site.path) ?? "";
-    const [from, to] = shown(text, site);
+  const tried = new Map<Site, Mutant>();
+  const keep = async (): Promise<void> => {
+    if (values.json === undefined) return;
+    const mutants = [...tried.values()];
+    await writeRun(values.json, {
+      seed: values.seed,
+      mutants,
+      gone,
+      failing: await clean.failing(),
+    });
+  };
+  const test = async (site: Site, origin: Mutant["origin"], paths: readonly string[]) => {
     const startedAt = performance.now();
-    const tests = values.list ? [] : testsByDistance(site.path, imports).slice(0, files);
-    const { by, test, ran } = await judge(tests, mutant, clean, jobs ?? 1, interrupted.signal);
+    const { by, test, ran } = await judge(paths, mutant, clean, jobs ?? 1, interrupted.signal);
     const seconds = Math.round((performance.now() - startedAt) / 1000);
+    const [from, to] = shown(texts.get(site.path) ?? "", site);
     const { path, line, kind, before, after, statement, ordinal, context } = site;
     const known = { path, line, kind, before, after, statement, ordinal, context, from, to };
     const it = { ...known, origin, by: by ?? null, test: test ?? null, ran, seconds };
-    mutants.push(it);
-    console.log(values.list ? lineOf(it).replace(/ {2}SURVIVED$/, "") : lineOf(it));
-    const run: Run = { seed: values.seed, files: files ?? 0, mutants, gone, failing: [] };
+    tried.set(site, it);
     // After each, so that a run that is broken off leaves what it found.
-    if (values.json !== undefined) {
-      await writeRun(values.json, { ...run, failing: await clean.failing() });
+    await keep();
+    return it;
+  };
+
+  for await (const [site, origin] of chosen(mutant, gone)) {
+    const nearest = values.list ? [] : testsByDistance(site.path, imports).slice(0, near);
+    const it = await test(site, origin, nearest);
+    if (values.list) console.log(`${placeOf(it)}  ${changeOf(it)}`);
+    else if (it.by !== null) console.log(lineOf(it));
+  }
+  const survivors = [...tried].filter(([, { by }]) => by === null);
+  if (!values.list && !values.quick && survivors.length > 0) {
+    const suspects = await suspectsOf(
+      survivors.map(([site]) => site),
+      mutant,
+    );
+    for (const [site, { origin }] of survivors) {
+      await make(mutant, site);
+      const order = testsByDistance(site.path, imports).filter((path) => suspects.has(path));
+      await test(site, origin, order);
+      await restore(mutant, site);
     }
+  }
+  if (values.list) return;
+  for (const [site] of survivors) {
+    const it = tried.get(site);
+    if (it !== undefined) console.log(lineOf(it));
   }
   for (const what of gone) console.log(`gone: ${what}`);
   for (const path of await clean.failing()) console.log(`fails without a mutation: ${path}`);
-  if (!values.list) console.log(lastLine(mutants));
+  console.log(lastLine([...tried.values()]));
+}
+
+/**
+ * The test files that fail with all survivors made at once: no other catches one of them. So the whole
+ * suite runs once, and not once for each survivor.
+ */
+async function suspectsOf(survivors: readonly Site[], copy: Copy): Promise<Set<string>> {
+  // From the end of each file, so that what comes before stays where it is.
+  for (const path of new Set(survivors.map((site) => site.path))) {
+    const inFile = survivors.filter((site) => site.path === path);
+    const fromEnd = inFile.toSorted((a, b) => b.start - a.start);
+    await copy.write(path, fromEnd.reduce(mutated, texts.get(path) ?? ""));
+  }
+  const found = await failing(
+    [...imports.keys()].filter(isTest),
+    copy,
+    jobs ?? 1,
+    interrupted.signal,
+  );
+  for (const site of survivors) await restore(copy, site);
+  return new Set(found);
 }
 
 /** The mutants one after the other, each made in `copy` while it is the last that was yielded. */
@@ -136,13 +190,19 @@ async function* chosen(
   }
   for (const site of order) {
     const room = roomOf(site.path);
-    if ((left.get(room) ?? 0) === 0 || taken.has(site)) continue;
+    if ((left.get(room) ?? 0) === 0 || isTaken(site, taken)) continue;
     if (await make(copy, site)) {
+      taken.add(site);
       left.set(room, (left.get(room) ?? 0) - 1);
       yield [site, values.from === undefined ? "chosen" : "replaced"];
     }
     await restore(copy, site);
   }
+}
+
+/** One mutant of a statement is enough, and two could not be made together. */
+function isTaken({ path, statement }: Site, taken: ReadonlySet<Site>): boolean {
+  return [...taken].some((other) => other.path === path && other.statement === statement);
 }
 
 /** @returns whether the mutant passes the type check */

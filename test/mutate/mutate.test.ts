@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { inOrder, quotas } from "./choice.ts";
 import type { Outcome } from "./copy.ts";
-import { CleanRuns, judge, type Bench } from "./judge.ts";
+import { CleanRuns, failing, judge, type Bench } from "./judge.ts";
 import { find } from "./match.ts";
 import { importsOf, testsByDistance } from "./nearest.ts";
 import { lastLine, lineOf, type Mutant } from "./record.ts";
@@ -209,6 +209,11 @@ describe("a mutant", () => {
       ran: 3,
     });
     expect(await clean.failing()).toEqual(["b.test.ts"]);
+  });
+
+  test("is suspected by files that fail with it among others", async () => {
+    const mutant = bench({ "a.test.ts": [FAILED], "c.test.ts": [{ kind: "hung" }] });
+    expect(await failing(paths, mutant, 1, signal)).toEqual(["a.test.ts", "c.test.ts"]);
   });
 
   test("is one line of the report", () => {

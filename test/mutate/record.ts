@@ -27,7 +27,6 @@ export type Mutant = v.InferOutput<typeof mutant>;
 
 const run = v.object({
   seed: v.string(),
-  files: v.number(),
   mutants: v.array(mutant),
   /** Mutants of the other run whose statement is gone. */
   gone: v.array(v.string()),
@@ -43,11 +42,20 @@ export async function writeRun(path: string, content: Run): Promise<void> {
   await Bun.write(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
+const MARKS = { chosen: "", same: "", alike: " (alike)", replaced: " (replaced)" };
+
+export function placeOf({ path, line, kind, origin }: Mutant): string {
+  return `${path}:${line} ${kind}${MARKS[origin]}`;
+}
+
+export function changeOf({ from, to }: Mutant): string {
+  return `${from}  ->  ${to}`;
+}
+
 /** One line about a mutant. */
 export function lineOf(it: Mutant): string {
-  const marks = { chosen: "", same: "", alike: " (alike)", replaced: " (replaced)" };
   const verdict = it.by === null ? "SURVIVED" : `caught by ${it.by}`;
-  return `${it.path}:${it.line} ${it.kind}${marks[it.origin]}  ${it.from}  ->  ${it.to}  ${verdict}`;
+  return `${placeOf(it)}  ${changeOf(it)}  ${verdict}`;
 }
 
 export function lastLine(mutants: readonly Mutant[]): string {
