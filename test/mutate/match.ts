@@ -13,8 +13,10 @@ export interface Found {
   readonly likeness: number;
 }
 
-/** Below this a statement is another one. */
-const ALIKE = 0.6;
+/** Below this a statement is another one. Measured: what was moved and renamed is above 0.9. */
+const ALIKE = 0.7;
+/** Below this the function around it is another one, even if it has the very same statement. */
+const AT_HOME = 0.4;
 
 /** The site most like the wanted one, if it is like enough. */
 export function find(wanted: Wanted, sites: readonly Site[]): Found | undefined {
@@ -31,6 +33,7 @@ export function find(wanted: Wanted, sites: readonly Site[]): Found | undefined 
     const ofStatement = hasShape ? 1 : overlap(statement, words(site.statement));
     if (!isSame && ofStatement < ALIKE) continue;
     const ofContext = overlap(context, words(site.context));
+    if (ofContext < AT_HOME) continue;
     const likeness = isSame ? 1 : (ofStatement + ofContext) / 2;
     // Of equal ones, the one in the most similar function of a file of that name.
     const named = site.path.split("/").at(-1) === basename ? 0.1 : 0;
