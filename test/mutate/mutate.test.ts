@@ -110,8 +110,10 @@ describe("a site of another tree", () => {
   test("is found where it is now", () => {
     const other = "function other() { if (end < most) take(end); }";
     expect(found(`${other}\n${before}`)).toEqual([2, 1]);
-    const start = "log.open(); log.each((record) => { this.all.push(record.key, record.body); });";
-    const away = `class Other { start(log: Log) { ${start} if (end < most) take(end); } }`;
+    const others = Array.from({ length: 20 }, (_, at) => `log.open("${at}", [key, body]);`).join(
+      " ",
+    );
+    const away = `function start(log: Log) { ${others} if (end < most) take(end); }`;
     expect(found(away)).toBe(undefined);
   });
 
