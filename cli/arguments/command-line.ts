@@ -10,6 +10,15 @@ export interface Given {
   readonly values: ReadonlyMap<string, readonly string[]>;
 }
 
+/** Words of a command line that belong together. */
+interface Piece {
+  /** The option's; undefined for a word that is none, and for `--` with all behind it. */
+  readonly name?: string;
+  /** Of an option that takes one. */
+  readonly value?: string;
+  readonly words: readonly string[];
+}
+
 /**
  * Checks the arguments after a command's name against its definition.
  * @param many arguments that may be given several times
@@ -20,73 +29,49 @@ export function checkArgs(
   args: ArgsDef,
   many: readonly string[] = [],
 ): Given {
-  const options = Object.keys(args).filter((name) => args[name]?.type !== "positional");
-  const places = Object.keys(args).length - options.length;
-  const words: string[] = [];
   const values = new Map<string, string[]>();
-  const note = (name: string, value: string): void => {
-    values.set(name, [...(values.get(name) ?? []), value]);
-  };
-  for (let i = 0; i < raw.length; i++) {
-    const word = raw[i] ?? "";
-    if (word === "--") {
-      words.push(...raw.slice(i + 1));
-      break;
-    }
-    if (!word.startsWith("-") || word === "-") {
-      words.push(word);
-      continue;
-    }
-    const [flag, value] = splitOnce(word);
-    // A switch that a configuration sets is taken back by --no-...
-    const name = isTakenBack(flag, args) ? flag.slice("--no-".length) : flag.slice(2);
-    const type = flag.startsWith("--") && options.includes(name) ? args[name]?.type : undefined;
-    if (type === undefined) throw usage(unknown(flag, options));
-    if (type === "boolean") {
-      if (value !== undefined) throw usage(`${flag} takes no value`);
-    } else if (value !== undefined) {
-      note(name, value);
-    } else {
-      const next = raw[++i];
-      if (next === undefined) throw usage(`${flag} needs a value`);
-      if (next.startsWith("-") && next !== "-") {
-        throw usage(`${flag} needs a value, not ${next} (if that is the value: ${flag}=${next})`);
-      }
-      note(name, next);
-    }
+  const words: string[] = [];
+  for (const { name, value, words: own } of piecesOf(raw, args)) {
+    if (name === undefined) words.push(...own.slice(own[0] === "--" ? 1 : 0));
+    else if (value !== undefined) values.set(name, [...(values.get(name) ?? []), value]);
   }
-  const surplus = words[places];
-  const anyNumber = many.some((name) => args[name]?.type === "positional");
-  if (surplus !== undefined && !anyNumber) {
+  const places = Object.keys(args).filter((name) => args[name]?.type === "positional");
+  const surplus = words[places.length];
+  if (surplus !== undefined && !places.some((name) => many.includes(name))) {
     throw usage(`"${surplus}" is one word too many (quote a name with spaces in it)`);
   }
   return { words, values };
 }
 
-/** Words of a command line that belong together. */
-interface Piece {
-  /** The option's; undefined for a word that is none. */
-  readonly name: string | undefined;
-  readonly words: readonly string[];
-}
-
-/** A command line that `checkArgs` found well. */
 function piecesOf(raw: readonly string[], args: ArgsDef): Piece[] {
+  const options = Object.keys(args).filter((name) => args[name]?.type !== "positional");
   const pieces: Piece[] = [];
   for (let i = 0; i < raw.length; i++) {
     const word = raw[i] ?? "";
     if (word === "--") {
-      pieces.push({ name: undefined, words: raw.slice(i) });
+      pieces.push({ words: raw.slice(i) });
       break;
     }
     if (!word.startsWith("-") || word === "-") {
-      pieces.push({ name: undefined, words: [word] });
+      pieces.push({ words: [word] });
       continue;
     }
     const [flag, value] = splitOnce(word);
+    // A switch that a configuration sets is taken back by --no-...
     const name = flag.slice(isTakenBack(flag, args) ? "--no-".length : 2);
-    const hasNext = args[name]?.type !== "boolean" && value === undefined;
-    pieces.push({ name, words: hasNext ? raw.slice(i, ++i + 1) : [word] });
+    const type = flag.startsWith("--") && options.includes(name) ? args[name]?.type : undefined;
+    if (type === undefined) throw usage(unknown(flag, options));
+    if (type === "boolean" && value !== undefined) throw usage(`${flag} takes no value`);
+    if (type === "boolean") pieces.push({ name, words: [word] });
+    else if (value !== undefined) pieces.push({ name, value, words: [word] });
+    else {
+      const next = raw[++i];
+      if (next === undefined) throw usage(`${flag} needs a value`);
+      if (next.startsWith("-") && next !== "-") {
+        throw usage(`${flag} needs a value, not ${next} (if that is the value: ${flag}=${next})`);
+      }
+      pieces.push({ name, value: next, words: [word, next] });
+    }
   }
   return pieces;
 }

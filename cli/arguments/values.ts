@@ -25,6 +25,11 @@ export function parseSeconds(option: string, text: string, maxMs: number): numbe
   throw usage(`${option} takes seconds, more than 0 and at most ${maxMs / 1000}, not "${text}"`);
 }
 
+/** The seconds of `--connect-timeout`, to ms. */
+export function parseConnectTimeout(text = "10"): number {
+  return parseSeconds("--connect-timeout", text, CONNECT_TIMEOUT_MAX_MS);
+}
+
 /** The seconds of `--timeout`, to ms; undefined: no limit. */
 export function parseTimeout(text: string | undefined): number | undefined {
   return text === undefined ? undefined : parseSeconds("--timeout", text, TIMEOUT_MAX_MS);

@@ -11,8 +11,8 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { CODE_MAX_CHARACTERS, CODE_WORDS } from "../../protocol/wire/limits.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { usage } from "../arguments/command-line.ts";
-import { printAtTerminal } from "../screen/own-terminal.ts";
-import { askLine, canAsk } from "../screen/prompts.ts";
+import { printAtTerminal, canAsk } from "../screen/own-terminal.ts";
+import { askLine } from "../screen/prompts.ts";
 import { readInput } from "../system/standard-input.ts";
 
 /** How long a receiver waits for a code on a standard input that is no terminal. */

@@ -3,6 +3,7 @@ import { CONNECT_MS, PROTOCOL_VERSION } from "../../protocol/mod.ts";
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
 import type { DoctorValues } from "./local-commands.ts";
 import {
+  findings,
   type Finding,
   checkConfig,
   checkOpenFiles,
@@ -11,6 +12,8 @@ import {
 } from "./doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "./doctor/relay.ts";
 import { checkTransfer } from "./doctor/transfer.ts";
+import { isLoopback } from "../connection/own-addresses.ts";
+import { endpointOf } from "../connection/relay-address.ts";
 import { forOthers } from "../connection/for-others.ts";
 import { placeRelay } from "../connection/command-relay.ts";
 import { chooseRelay, chooseToken, type RelayChoice } from "../connection/relay-choice.ts";
@@ -18,12 +21,10 @@ import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
 
-const TOKEN_IN_CLEAR: Finding = {
-  name: "token",
-  verdict: "warning",
-  message: "It goes to the relay in the clear, for all on the way to read",
-  advice: "Use a relay with wss://.",
-};
+const TOKEN_IN_CLEAR = findings("token").warning(
+  "It goes to the relay in the clear, for all on the way to read",
+  "Use a relay with wss://.",
+);
 
 export async function runDoctor(values: DoctorValues): Promise<number> {
   const choice = chooseRelay(values.relay, values.ca);
@@ -43,7 +44,7 @@ export async function runDoctor(values: DoctorValues): Promise<number> {
   };
   const { platform, arch, versions } = process;
   const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
-  print({ name: "fileshare", verdict: "fine", message: program });
+  print(findings("fileshare").fine(program));
   print(checkConfig(env));
   print(checkState(env));
   const found = await placeOrReport(choice, values.json);
@@ -75,21 +76,21 @@ async function placeOrReport(
     if (!(error instanceof FaultError)) throw error;
     const { sentence, advice } = error.fault;
     const message = `${sentence}: ${error.detail ?? choice.host}`;
-    return { ...choice, finding: { name: "relay", verdict: "failed", message, advice } };
+    return { ...choice, finding: findings("relay").failed(message, advice) };
   }
 }
 
 /** Of a relay on this machine: whether other machines reach it, and how. */
 async function checkOthers(relay: RelayChoice): Promise<Finding | undefined> {
+  const { fine, warning } = findings("others");
   const { relay: there, note } = await forOthers(relay);
-  if (note !== undefined) return { name: "others", verdict: "warning", message: note };
+  if (note !== undefined) return warning(note);
   if (there.address === relay.address) return undefined;
   const message = `Other machines reach it with ${there.args.join(" ")}`;
-  return { name: "others", verdict: "fine", message };
+  return fine(message);
 }
 
 /** Whether nobody on the way can read what goes there. */
 function isPrivate(address: string): boolean {
-  const { protocol, hostname } = new URL(address);
-  return protocol === "wss:" || /^(?:127\..*|localhost|\[::1\])$/.test(hostname);
+  return address.startsWith("wss:") || isLoopback(endpointOf(address).host);
 }

@@ -3,14 +3,9 @@ import { resolve } from "node:path";
 import { isLobby } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
-import {
-  CONNECT_TIMEOUT_MAX_MS,
-  parseRate,
-  parseSeconds,
-  parseTimeout,
-} from "../arguments/values.ts";
+import { parseConnectTimeout, parseRate, parseTimeout } from "../arguments/values.ts";
 import { parseSafeName } from "../../protocol/content/names.ts";
-import { isTyped, optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
+import { optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
 import type { Call } from "./command.ts";
 import type { RecvValues } from "./transfer-commands.ts";
@@ -18,15 +13,13 @@ import { receiverCode } from "./code-input.ts";
 import { workingFolder, shellLine } from "../system/shell.ts";
 import { startDeadline } from "../system/interrupts.ts";
 import { ownName, receive } from "../library/library.ts";
-import { canAsk } from "../screen/prompts.ts";
-import { placeRelay, note, relayOfCode } from "../connection/command-relay.ts";
-import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
+import { canAsk } from "../screen/own-terminal.ts";
+import { note, placeRelay, relayOfCode, relayOfOptions } from "../connection/command-relay.ts";
 import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
 
 const LOBBY_PREFIX = "rcv_";
-const DEFAULT_TIMEOUT = "10";
 const SEEN_BY_OTHERS =
   "other users of this machine can see that code in the list of processes; fileshare recv alone asks for it.";
 
@@ -38,30 +31,16 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
   if (values.stdout) checkStdout(values);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const timeout = values["connect-timeout"];
-  const connectTimeoutMs = parseSeconds(
-    "--connect-timeout",
-    timeout ?? DEFAULT_TIMEOUT,
-    CONNECT_TIMEOUT_MAX_MS,
-  );
+  const connectTimeoutMs = parseConnectTimeout(timeout);
   using deadline = startDeadline(parseTimeout(values.timeout));
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
-  const usual = chooseRelay(values.relay, values.ca);
-  const usualToken = chooseToken(values.token ?? "") ?? "";
+  const usual = relayOfOptions(values, raw);
   // It is written down nowhere.
   const words = withoutOptions(raw, args, ["token"]);
   const typedCode = values.code.length > 0;
   const given = await receiverCode({ ...values, words: values.code });
-  const {
-    relay: choice,
-    token,
-    notes,
-  } = relayOfCode(given, {
-    relay: usual,
-    token: usualToken,
-    ca: values.ca,
-    typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },
-  });
+  const { relay: choice, token, notes } = relayOfCode(given, usual);
   const { code } = given;
   const lobby = isLobby(code);
   if (lobby && timeout !== undefined) {

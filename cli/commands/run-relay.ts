@@ -38,7 +38,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
   const { createConsola } = await import("consola");
   const { stdout, stderr } = process;
   const console = createConsola({ stdout, stderr });
-  const reports =
+  const onReport =
     form === "json"
       ? jsonLog(stderr, () => new Date())
       : prettyLog(createConsola({ stdout: stderr, stderr, level: ALL_LEVELS }));
@@ -54,7 +54,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       policy,
       zeroCopy: !values.copy,
       admin: admin && { ...admin, drainMs },
-      onReport: reports.report,
+      onReport,
       reportLevel: level,
     });
   const takeOver = (at: number): Promise<boolean> => takeOverAdmin(at, process.env);

@@ -1,14 +1,18 @@
+/**
+ * `fileshare send`: from options to a client that sends. It settles what is sent, under which code and by which relay,
+ * waits until the code is known, opens the screen, and runs the client to its end. `registry.ts` calls it.
+ */
 import { isLobby } from "../../protocol/code/code.ts";
 import {
-  CONNECT_TIMEOUT_MAX_MS,
   RECEIVERS_WANTED,
   WAIT_MAX_MS,
+  parseConnectTimeout,
   parseRate,
   parseSeconds,
   parseTimeout,
   parseWhole,
 } from "../arguments/values.ts";
-import { isTyped, usage, withoutOptions } from "../arguments/command-line.ts";
+import { usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient, awaitCode } from "./run-client.ts";
 import type { Call } from "./command.ts";
 import type { SendValues } from "./transfer-commands.ts";
@@ -18,14 +22,9 @@ import type { ForOthers } from "../connection/for-others.ts";
 import { workingFolder, shellLine } from "../system/shell.ts";
 import { send } from "../library/library.ts";
 import { onInterrupt, startDeadline } from "../system/interrupts.ts";
-import { canAsk } from "../screen/prompts.ts";
-import { placeRelay, note, relayOfCode } from "../connection/command-relay.ts";
-import {
-  chooseRelay,
-  chooseToken,
-  receiveCommand,
-  type RelayChoice,
-} from "../connection/relay-choice.ts";
+import { canAsk } from "../screen/own-terminal.ts";
+import { note, placeRelay, relayOfCode, relayOfOptions } from "../connection/command-relay.ts";
+import { receiveCommand, type RelayChoice } from "../connection/relay-choice.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
 import type * as Unfinished from "./unfinished.ts";
@@ -44,8 +43,7 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
     throw usage("--share takes the id of a share, or at least its first 4 digits");
   }
   const receivers = parseWhole("--receivers", values.receivers ?? "1", 1, RECEIVERS_WANTED);
-  const timeout = values["connect-timeout"] ?? "10";
-  const connectTimeoutMs = parseSeconds("--connect-timeout", timeout, CONNECT_TIMEOUT_MAX_MS);
+  const connectTimeoutMs = parseConnectTimeout(values["connect-timeout"]);
   using deadline = startDeadline(parseTimeout(values.timeout));
   const startWhen = startWhenOf(values);
   checkCanAnswer(values);
@@ -53,20 +51,10 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
   const dropSlowMs =
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
-  const usual = chooseRelay(values.relay, values.ca);
-  const usualToken = chooseToken(values.token ?? "") ?? "";
+  const usual = relayOfOptions(values, raw);
   const own = senderCode(values.code, values.lobby);
   const { code: given } = own;
-  const {
-    relay: choice,
-    token,
-    notes,
-  } = relayOfCode(own, {
-    relay: usual,
-    token: usualToken,
-    ca: values.ca,
-    typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },
-  });
+  const { relay: choice, token, notes } = relayOfCode(own, usual);
   if (!values.json && !values.quiet) note(notes);
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);

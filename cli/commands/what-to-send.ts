@@ -7,7 +7,8 @@ import { TEXT_BYTES } from "../../protocol/wire/limits.ts";
 import { usage } from "../arguments/command-line.ts";
 import type { SendValues } from "./transfer-commands.ts";
 import { expandHome } from "../system/shell.ts";
-import { askLine, canAsk } from "../screen/prompts.ts";
+import { askLine } from "../screen/prompts.ts";
+import { canAsk } from "../screen/own-terminal.ts";
 import type { SendWhat } from "../job/jobs.ts";
 import { readInput } from "../system/standard-input.ts";
 

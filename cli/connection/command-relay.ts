@@ -5,9 +5,10 @@
 import type { GivenCode } from "../../protocol/code/code.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { shownAddress } from "./relay-address.ts";
-import { chooseRelay, isSameRelay, type RelayChoice } from "./relay-choice.ts";
+import { isTyped } from "../arguments/command-line.ts";
+import { chooseRelay, chooseToken, isSameRelay, type RelayChoice } from "./relay-choice.ts";
 
-export interface RelayOfCode {
+interface RelayOfCode {
   readonly relay: RelayChoice;
   /** Empty: none. */
   readonly token: string;
@@ -15,13 +16,29 @@ export interface RelayOfCode {
   readonly notes: string[];
 }
 
-export interface RelayChosen {
+interface RelayChosen {
   /** From the command line, the environment or a configuration, or the usual one. */
   readonly relay: RelayChoice;
   readonly token: string;
   readonly ca: string | undefined;
   /** Options that stand in the command line itself. */
   readonly typed: { readonly relay: boolean; readonly token: boolean };
+}
+
+/**
+ * The relay and the token of the options, the environment or a configuration.
+ * @throws FaultError as `chooseRelay` and `chooseToken`
+ */
+export function relayOfOptions(
+  { relay, ca, token = "" }: Readonly<Record<"relay" | "ca" | "token", string | undefined>>,
+  raw: readonly string[],
+): RelayChosen {
+  return {
+    relay: chooseRelay(relay, ca),
+    token: chooseToken(token) ?? "",
+    ca,
+    typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },
+  };
 }
 
 /**
@@ -49,7 +66,7 @@ export function note(notes: readonly string[]): void {
   for (const text of notes) process.stderr.write(`Note: ${escapeForDisplay(text)}\n`);
 }
 
-export interface Search {
+interface Search {
   /** The time for a relay to answer; undefined: no limit. ms */
   readonly connectTimeoutMs: number | undefined;
   readonly json: boolean;

@@ -1,4 +1,8 @@
-/** Why there is no line to a relay: what the system, a proxy or the other side says, in words for people. */
+/**
+ * Why there is no link to a relay: what the system, a proxy or the other side says, in words for people. The words of
+ * Bun's WebSocket often do not tell, so the address is asked once more in plain HTTP, and with TLS. `relay-link.ts` asks
+ * here when a link fails or is slow; the drivers make events of it.
+ */
 import { connect } from "node:net";
 
 import { FAULTS, faultMessage, type FaultCode } from "../../protocol/mod.ts";
@@ -111,7 +115,7 @@ export async function explain(url: string, trouble: SocketError): Promise<LinkFa
   if (url.startsWith("ws:") && message.includes("Connection ended") && (await speaksTls(url))) {
     return { fault: "wants-tls" };
   }
-  return { fault: faultOf(trouble), why: whyOf(trouble) };
+  return faultOf(trouble);
 }
 
 function refusedByProxy(proxy: string, status: string): LinkFault {
@@ -133,9 +137,9 @@ async function explainStatus(url: string, status: string): Promise<LinkFault> {
   if (answer === undefined) return { fault: "not-a-relay", why: `it answers ${status}` };
   const { location, text, upgrade } = answer;
   const asksForTls = location?.startsWith("https:") === true || upgrade.startsWith("TLS/");
-  if (url.startsWith("ws:") && (asksForTls || (await isTlsPort(url, status)))) {
-    return { fault: "wants-tls" };
-  }
+  // nginx answers at a port with TLS in the clear that it wants TLS.
+  const mayBeTls = (): Promise<boolean> | boolean => status === "400" && speaksTls(url);
+  if (url.startsWith("ws:") && (asksForTls || (await mayBeTls()))) return { fault: "wants-tls" };
   if (answer.status === UPGRADE_REQUIRED) return { fault: "upgrade-dropped" };
   if (text.includes(FAULTS.banned.sentence)) return { fault: "banned" };
   if (location !== undefined) {
@@ -183,35 +187,22 @@ async function askPlainly(address: string): Promise<PlainAnswer | undefined> {
   }
 }
 
-/** nginx answers at a port with TLS in the clear that it wants TLS. */
-async function isTlsPort(url: string, status: string): Promise<boolean> {
-  return status === "400" && (await speaksTls(url));
-}
-
-function faultOf({ message, code }: SocketError): FaultCode {
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "wrong-certificate";
-  if (code !== undefined && EXPIRED.has(code)) return "expired-certificate";
-  if (code !== undefined && UNTRUSTED.test(code)) return "untrusted-certificate";
-  if (CLEAR_ANSWER.test(message)) return "no-tls";
+function faultOf({ message, code }: SocketError): LinkFault {
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return { fault: "wrong-certificate" };
+  if (code !== undefined && EXPIRED.has(code)) {
+    const why = `this machine's clock says ${new Date().toISOString().slice(0, 16)} UTC`;
+    return { fault: "expired-certificate", why };
+  }
+  if (code !== undefined && UNTRUSTED.test(code)) return { fault: "untrusted-certificate" };
+  if (CLEAR_ANSWER.test(message)) return { fault: "no-tls" };
   // Cut off before anybody was known: a relay that ends, or is not up yet.
-  if (code === "ECONNRESET") return "relay-unreachable";
-  if (FOREIGN_ANSWER.test(message)) return "not-a-relay";
-  return "relay-unreachable";
-}
-
-function whyOf(trouble: SocketError): string | undefined {
-  const fault = faultOf(trouble);
-  const { message, code } = trouble;
-  if (fault === "expired-certificate") {
-    return `this machine's clock says ${new Date().toISOString().slice(0, 16)} UTC`;
+  if (code === "ECONNRESET" || !FOREIGN_ANSWER.test(message)) {
+    return { fault: "relay-unreachable", why: message === "" ? undefined : reasonOf(code) };
   }
-  if (fault === "not-a-relay") {
-    return TLS_ALERT.test(message)
-      ? "it refuses TLS under that name, for which it may have no certificate"
-      : "it does not speak HTTP";
-  }
-  if (fault !== "relay-unreachable" || message === "") return undefined;
-  return reasonOf(code);
+  const why = TLS_ALERT.test(message)
+    ? "it refuses TLS under that name, for which it may have no certificate"
+    : "it does not speak HTTP";
+  return { fault: "not-a-relay", why };
 }
 
 function reasonOf(code: string | undefined): string {
@@ -238,7 +229,7 @@ export async function whySlow(url: string): Promise<string> {
 }
 
 /** Whether TLS is spoken at a `ws` address; the certificate is not looked at, and nothing is told. */
-export function speaksTls(address: string): Promise<boolean> {
+function speaksTls(address: string): Promise<boolean> {
   return answersTls(address.replace(/^ws/, "https"), probing(address));
 }
 

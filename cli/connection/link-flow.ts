@@ -1,5 +1,7 @@
 /** Watches an open link: whether anything gets through, and why not. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
+
+import { kernelText } from "../system/system-error.ts";
 
 /** After this without a byte that moves, people are told why. The relay pings each 10 s. ms */
 export const STUCK_MS = 15_000;
@@ -84,21 +86,13 @@ export function unsentInKernel(port: number): number {
   if (process.platform !== "linux") return 0;
   const own = ownSockets();
   return ["/proc/net/tcp", "/proc/net/tcp6"]
-    .flatMap(linesOf)
+    .flatMap((path) => kernelText(path)?.split("\n").slice(1) ?? [])
     .map((line) => line.trim().split(/\s+/))
     .filter(([, , remote, state, , , , , , inode]) => {
       const isThere = Number.parseInt(remote?.split(":")[1] ?? "", 16) === port;
       return isThere && state === ESTABLISHED && own.has(inode ?? "");
     })
     .reduce((sum, [, , , , queues]) => sum + Number.parseInt(queues ?? "0", 16), 0);
-}
-
-function linesOf(path: string): string[] {
-  try {
-    return readFileSync(path, "latin1").split("\n").slice(1);
-  } catch {
-    return []; // without /proc, or without IPv6
-  }
 }
 
 /** The inodes of this process's sockets. */

@@ -13,6 +13,8 @@ interface Report {
   readonly fields: Readonly<Record<string, string | number | boolean>>;
 }
 
+export type RelayLog = (report: Report) => void;
+
 /** What may wait for who reads the log; after that lines are left out. bytes */
 const WAITING_BYTES = 1024 * 1024;
 
@@ -22,34 +24,28 @@ export interface LogOutput {
   readonly writableLength: number;
 }
 
-export interface RelayLog {
-  readonly report: (report: Report) => void;
-}
-
 /** Every line is plain JSON, and whatever a terminal would act upon is an escape in it. */
 export function jsonLog(output: LogOutput, now: () => Date): RelayLog {
   let leftOut = 0;
   const line = ({ level, event, fields }: Report): string =>
     jsonLine({ time: now().toISOString(), level, event, ...fields });
-  return {
-    report: (report) => {
-      if (output.writableLength > WAITING_BYTES) {
-        leftOut++;
-        return;
-      }
-      if (leftOut > 0) {
-        const fields = { count: leftOut };
-        output.write(line({ level: "warn", event: "reports-left-out", fields }));
-        leftOut = 0;
-      }
-      output.write(line(report));
-    },
+  return (report) => {
+    if (output.writableLength > WAITING_BYTES) {
+      leftOut++;
+      return;
+    }
+    if (leftOut > 0) {
+      const fields = { count: leftOut };
+      output.write(line({ level: "warn", event: "reports-left-out", fields }));
+      leftOut = 0;
+    }
+    output.write(line(report));
   };
 }
 
 /** For people, in the way of everything that the command says. */
 export function prettyLog(console: ConsolaInstance): RelayLog {
-  return { report: (report) => console[report.level](prettyText(report)) };
+  return (report) => console[report.level](prettyText(report));
 }
 
 /** A trouble is a sentence; all else is `share-ended share=12 how=done`. */

@@ -1,14 +1,11 @@
-import type { Answer } from "../job/jobs.ts";
 import { printAtTerminal } from "./own-terminal.ts";
 import { askChoice } from "./prompts.ts";
 import { offerLines } from "./offer-lines.ts";
-import type { OfferEvent, Setting } from "./screen.ts";
+import type { Ask, Setting } from "./screen.ts";
 import { makeStyle } from "./style.ts";
 
-type AskOffer = (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
-
 /** The same where nothing of the offer is at the terminal yet: the output leads elsewhere. */
-export function askWithOffer(setting: Setting): AskOffer {
+export function askWithOffer(setting: Setting): Ask {
   const ask = askAboutOffer(setting);
   return (offer, signal) => {
     for (const line of offerLines(offer, makeStyle(false))) printAtTerminal(line);
@@ -17,7 +14,7 @@ export function askWithOffer(setting: Setting): AskOffer {
 }
 
 /** The question about an offer, whose files are on the screen already. */
-export function askAboutOffer({ onExists }: Setting): AskOffer {
+export function askAboutOffer({ onExists }: Setting): Ask {
   return async (offer, signal) => {
     // Executables and files that systems act upon need more than Enter.
     const dangerous = (offer.flagged ?? []).length > 0;

@@ -1,6 +1,5 @@
 import type { ClientEvent } from "../job/event-schema.ts";
-import type { Answer } from "../job/jobs.ts";
-import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
+import { LineScreen, type Setting } from "./screen.ts";
 
 // JSON.stringify leaves these as they are, and terminals act upon them.
 const UNSAFE = /[\p{Cf}\p{Zl}\p{Zp}\u007F-\u009F]/gu;
@@ -16,28 +15,15 @@ export function jsonLine(event: unknown): string {
 }
 
 /** For programs: every event as it comes, and nothing else. */
-export class JsonScreen implements Screen {
-  readonly #setting: Setting;
+export class JsonScreen extends LineScreen {
   readonly #write: (text: string) => void;
 
   constructor(setting: Setting, write: (text: string) => void) {
-    this.#setting = setting;
+    super(setting);
     this.#write = write;
   }
 
   show(event: ClientEvent): void {
     this.#write(jsonLine(event));
   }
-
-  ask(offer: OfferEvent): Promise<Answer> {
-    return Promise.resolve(nobodyToAsk(offer, this.#setting));
-  }
-
-  pause<T>(question: () => Promise<T>): Promise<T> {
-    return question();
-  }
-
-  end(): void {}
-
-  close(): void {}
 }

@@ -1,9 +1,9 @@
 /** The screen that fits: for programs, for terminals, or lines for everything else. */
-import { canAsk } from "./prompts.ts";
+import { canAsk } from "./own-terminal.ts";
 import { holdTerminal, showCursorAtExit } from "./suspension.ts";
-import { asciiMarks, showsUtf8 } from "./style.ts";
+import { asciiMarks, hasColor, showsUtf8 } from "./style.ts";
 import { JsonScreen } from "./json.ts";
-import { nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
+import { nobodyToAsk, type Ask, type Screen, type Setting } from "./screen.ts";
 
 export type { Screen, Setting } from "./screen.ts";
 
@@ -22,35 +22,27 @@ export async function openScreen(
   const out = (text: string): void => write(marks(text));
   const err = (text: string): void => void stderr.write(marks(text));
   const { askAboutOffer, askWithOffer } = await import("./ask-offer.ts");
+  const askFor = (asks: typeof askAboutOffer): Ask | undefined =>
+    canAsk() ? asks(setting) : undefined;
   if (quiet) {
     const { QuietScreen } = await import("./quiet.ts");
-    return new QuietScreen(setting, {
-      out,
-      err,
-      ask: canAsk() ? askWithOffer(setting) : undefined,
-    });
+    return new QuietScreen(setting, { out, err, ask: askFor(askWithOffer) });
   }
   if (setting.stdout === true || !stdout.isTTY || env["TERM"] === "dumb") {
     const { PlainScreen } = await import("./plain.ts");
-    const asks = stdout.isTTY ? askAboutOffer : askWithOffer;
-    return new PlainScreen(setting, { out, err, now, ask: canAsk() ? asks(setting) : undefined });
+    const ask = askFor(stdout.isTTY ? askAboutOffer : askWithOffer);
+    return new PlainScreen(setting, { out, err, now, ask });
   }
-  const [{ TerminalScreen }, { terminalSurface }, { hasColor }] = await Promise.all([
+  const [{ TerminalScreen }, { terminalSurface }] = await Promise.all([
     import("./terminal.ts"),
     import("./painter.ts"),
-    import("./style.ts"),
   ]);
   showCursorAtExit(stdout);
   const surface = terminalSurface(stdout, marks);
-  const nobody = (offer: OfferEvent) => Promise.resolve(nobodyToAsk(offer, setting));
-  const ask = canAsk() ? askAboutOffer(setting) : nobody;
-  const screen = new TerminalScreen(setting, {
-    surface,
-    err,
-    color: hasColor(true, env),
-    now,
-    ask,
-  });
+  const nobody: Ask = (offer) => Promise.resolve(nobodyToAsk(offer, setting));
+  const ask = askFor(askAboutOffer) ?? nobody;
+  const color = hasColor(true, env);
+  const screen = new TerminalScreen(setting, { surface, err, color, now, ask });
   // Until the process ends.
   holdTerminal(screen);
   return screen;

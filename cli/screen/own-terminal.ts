@@ -16,8 +16,8 @@ export interface OwnTerminal {
   readonly output: WriteStream;
 }
 
-/** Whether there is a person to ask. */
-export function hasTerminal(): boolean {
+/** Whether there is a person to ask, wherever the standard input and output lead. */
+export function canAsk(): boolean {
   if (process.stdin.isTTY && process.stdout.isTTY) return true;
   // The system stops a job in the background that reads from its terminal.
   if (!inForeground()) return false;

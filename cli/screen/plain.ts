@@ -1,11 +1,11 @@
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import type { Answer, Outcome } from "../job/jobs.ts";
+import type { Outcome } from "../job/jobs.ts";
 import { percent, rate, shown, size } from "./format.ts";
 import { People } from "./people.ts";
 import { Rate } from "./position.ts";
 import { resultLines } from "./receivers.ts";
-import { isLast, nobodyToAsk, type OfferEvent, type Screen, type Setting } from "./screen.ts";
+import { LineScreen, isLast, type Ask, type Setting } from "./screen.ts";
 import { Story, times, type Line } from "./story.ts";
 import { makeStyle } from "./style.ts";
 import { waitLine } from "./wait-line.ts";
@@ -22,12 +22,11 @@ export interface PlainOutput {
   /** ms */
   readonly now: () => number;
   /** Asks the person; absent where there is none. */
-  readonly ask?: (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+  readonly ask?: Ask | undefined;
 }
 
 /** For files, pipes and dumb terminals: a line when something changes, and at each tenth. */
-export class PlainScreen implements Screen {
-  readonly #setting: Setting;
+export class PlainScreen extends LineScreen {
   readonly #output: PlainOutput;
   readonly #story: Story;
   readonly #people = new People();
@@ -40,13 +39,13 @@ export class PlainScreen implements Screen {
   #shownWait: string | undefined;
 
   constructor(setting: Setting, output: PlainOutput) {
-    this.#setting = setting;
+    super(setting, output.ask);
     this.#output = output;
     this.#story = new Story(setting, makeStyle(false));
   }
 
   show(event: ClientEvent): void {
-    if (this.#setting.side === "sender" && isLast(event)) this.#results();
+    if (this.setting.side === "sender" && isLast(event)) this.#results();
     this.#print(this.#story.lines(event));
     if (event.event === "edition") this.#people.begin();
     if (event.event === "source") this.#people.source(event);
@@ -59,20 +58,9 @@ export class PlainScreen implements Screen {
     if (["relay", "receiver", "gate"].includes(event.event)) this.#waits();
   }
 
-  ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
-    const { ask } = this.#output;
-    return ask?.(offer, signal) ?? Promise.resolve(nobodyToAsk(offer, this.#setting));
-  }
-
-  pause<T>(question: () => Promise<T>): Promise<T> {
-    return question();
-  }
-
-  end(outcome: Outcome): void {
+  override end(outcome: Outcome): void {
     this.#print(this.#story.end(outcome));
   }
-
-  close(): void {}
 
   #resumed({ bytes, size }: Extract<ClientEvent, { event: "resumed" }>): void {
     this.#step = stepOf(percent(bytes, size));
@@ -86,7 +74,7 @@ export class PlainScreen implements Screen {
     if (stepOf(done) <= this.#step || (done < 100 && !this.#mayStep(now))) return;
     this.#step = stepOf(done);
     const speed = this.#rate.perSecond(now);
-    const verb = this.#setting.side === "sender" ? "Uploaded" : "Received";
+    const verb = this.setting.side === "sender" ? "Uploaded" : "Received";
     const pace = speed === undefined ? "" : `, ${rate(speed)}`;
     this.#write(`${verb} ${done} % (${size(event.bytes)} of ${size(event.size)}${pace})`);
   }
@@ -114,7 +102,7 @@ export class PlainScreen implements Screen {
 
   /** Says what the sender waits for, whenever that changes. */
   #waits(): void {
-    const waits = waitLine(this.#setting.goal, this.#people.all, this.#people.gate);
+    const waits = waitLine(this.setting.goal, this.#people.all, this.#people.gate);
     if (waits !== undefined && waits !== this.#shownWait) this.#write(waits);
     this.#shownWait = waits ?? this.#shownWait;
   }

@@ -1,10 +1,10 @@
 /** Questions to the person at the terminal. */
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { errorCode } from "../system/system-error.ts";
+import { tolerate } from "../system/system-error.ts";
 import { interrupt, onInterrupt } from "../system/interrupts.ts";
-import { dropTyped, hasTerminal, openTerminal } from "./own-terminal.ts";
+import { dropTyped, openTerminal } from "./own-terminal.ts";
 import { LEAVE_PASTES, MARK_PASTES, PromptInput } from "./prompt-input.ts";
 import { holdTerminal, suspendJob } from "./suspension.ts";
 
@@ -19,11 +19,6 @@ export interface AskOptions {
   readonly joinLines?: boolean;
   /** Keys typed before the question was shown are no answer to it. */
   readonly fresh?: boolean;
-}
-
-/** Whether there is a person to ask, wherever the standard input and output lead. */
-export function canAsk(): boolean {
-  return hasTerminal();
 }
 
 /**
@@ -76,19 +71,11 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
     return answer.trim();
   } finally {
     signal?.removeEventListener("abort", stop);
-    closeReader(reader);
+    // A terminal that is gone can't be given back.
+    tolerate(() => reader.close());
     input.release();
     if (marks) output.write(LEAVE_PASTES);
     if (!answered) output.write("\n");
-  }
-}
-
-/** A terminal that is gone can't be given back. */
-function closeReader(reader: Interface): void {
-  try {
-    reader.close();
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
   }
 }
 

@@ -45,6 +45,34 @@ export interface Setting {
   readonly stdout?: boolean;
 }
 
+export type Ask = (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+
+/** A screen of lines, which nothing draws over: a question needs no room of its own. */
+export abstract class LineScreen implements Screen {
+  protected readonly setting: Setting;
+  readonly #ask: Ask | undefined;
+
+  /** @param ask asks the person; undefined: there is none */
+  constructor(setting: Setting, ask?: Ask) {
+    this.setting = setting;
+    this.#ask = ask;
+  }
+
+  abstract show(event: ClientEvent): void;
+
+  ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer> {
+    return this.#ask?.(offer, signal) ?? Promise.resolve(nobodyToAsk(offer, this.setting));
+  }
+
+  pause<T>(question: () => Promise<T>): Promise<T> {
+    return question();
+  }
+
+  end(_outcome: Outcome): void {}
+
+  close(): void {}
+}
+
 /** Only what needs a yes of its own gets as far as a question that nobody can answer. */
 export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): Answer {
   const options = new Set(lobby ? ["--yes"] : []);

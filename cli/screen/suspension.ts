@@ -5,7 +5,9 @@
  * At a prompt the terminal is raw and sends a character for Ctrl-Z; elsewhere it sends SIGTSTP. Both
  * ways lead through `stop`. A SIGSTOP can't be caught, so only the second half happens there.
  */
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
+
+import { kernelText } from "../system/system-error.ts";
 
 /** Makes a terminal's cursor visible. */
 export const CURSOR_ON = "\u001B[?25h";
@@ -120,14 +122,9 @@ export function showCursorAtExit(terminal: { readonly fd: number }): void {
  * and would draw over what the person types. Yes where nobody can tell.
  */
 export function inForeground(): boolean {
-  try {
-    // The name of the program, in brackets, may hold anything.
-    const fields = readFileSync("/proc/self/stat", "latin1")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    const [, , group, , , terminalGroup] = fields.map(Number);
-    return terminalGroup === undefined || terminalGroup <= 0 || terminalGroup === group;
-  } catch {
-    return true;
-  }
+  const stat = kernelText("/proc/self/stat") ?? "";
+  // The name of the program, in brackets, may hold anything.
+  const fields = stat.replace(/^.*\) /s, "").split(" ");
+  const [, , group, , , terminalGroup] = fields.map(Number);
+  return terminalGroup === undefined || terminalGroup <= 0 || terminalGroup === group;
 }

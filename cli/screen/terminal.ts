@@ -6,7 +6,7 @@ import type { TerminalHold } from "./suspension.ts";
 import { Painter, type Surface } from "./painter.ts";
 import { People } from "./people.ts";
 import { Rate, fileLines, positionLine } from "./position.ts";
-import { isLast, type OfferEvent, type Screen, type Setting } from "./screen.ts";
+import { isLast, type Ask, type OfferEvent, type Screen, type Setting } from "./screen.ts";
 import { Story, type Line } from "./story.ts";
 import { makeStyle, type Style } from "./style.ts";
 import { receiverLines, resultLines, type Moment } from "./receivers.ts";
@@ -36,7 +36,7 @@ export interface TerminalOutput {
   readonly color: boolean;
   /** ms */
   readonly now: () => number;
-  readonly ask: (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
+  readonly ask: Ask;
 }
 
 /** For people: what happened above, and below it a bar and a line for every receiver. */

@@ -2,9 +2,10 @@
  * The effects of Ctrl-C: the first one tells the running parts to stop, the second one ends the process.
  * The deadline of --timeout does the same, until a client runs and keeps the rest of it.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 
 import { EXIT } from "../../protocol/wire/faults.ts";
+import { kernelText } from "./system-error.ts";
 
 type Stop = () => void;
 
@@ -73,12 +74,10 @@ export function isLate(): boolean {
 
 /** Linux alone says so; elsewhere a process without a terminal is taken for one under `nohup`. */
 function isHangupIgnored(): boolean {
-  try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
-    return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
-  } catch {
-    return !process.stdin.isTTY && !process.stdout.isTTY;
-  }
+  const status = kernelText("/proc/self/status");
+  if (status === undefined) return !process.stdin.isTTY && !process.stdout.isTTY;
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
 }
 
 /** A signal, or Ctrl-C at a prompt, where the terminal sends none. */

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/permissions.ts";
-import { errorCode } from "./system-error.ts";
+import { errorCode, tolerate } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 
 /** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
@@ -96,32 +96,20 @@ export async function syncFile(
 
 /** @returns whether it has that length now; a file system may be unable to cut */
 export function cutTo(fd: number, length: number): boolean {
-  try {
+  return tolerate(() => {
     if (fstatSync(fd).size !== length) ftruncateSync(fd, length);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return false;
-  }
+  });
 }
 
 /** No transfer fails for its time: what the file system cannot hold is left as it is. */
 export function setTime(fd: number, mtimeMs: number): void {
-  try {
-    // A Date, as Bun takes negative numbers for the present.
-    futimesSync(fd, new Date(mtimeMs), new Date(mtimeMs));
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-  }
+  // A Date, as Bun takes negative numbers for the present.
+  tolerate(() => futimesSync(fd, new Date(mtimeMs), new Date(mtimeMs)));
 }
 
 /** Nor for its mode. */
 export function setMode(fd: number, mode: number): void {
-  try {
-    fchmodSync(fd, mode);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-  }
+  tolerate(() => fchmodSync(fd, mode));
 }
 
 /**

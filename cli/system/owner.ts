@@ -6,11 +6,11 @@
  *     report.pdf.3fa9c2d1-1c4e08f2.partial                        given up, free for anyone
  *     name       share    pid  machine  start nonce
  */
-import { readFileSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { utf8 } from "../../protocol/wire/bytes.ts";
 
-import { errorCode } from "./system-error.ts";
+import { errorCode, kernelText } from "./system-error.ts";
 
 /**
  * Bytes of a file's name in that of its partial directory: leaves room for share and owner, also
@@ -96,7 +96,7 @@ export function isGone(owner: Owner | undefined, journalAgeMs: number): boolean 
 
 /** An id that changes at every start of the system, or undefined where there is none. */
 export function bootId(): string | undefined {
-  return readText("/proc/sys/kernel/random/boot_id")?.trim();
+  return kernelText("/proc/sys/kernel/random/boot_id")?.trim();
 }
 
 function isAlive(pid: number): boolean {
@@ -113,7 +113,7 @@ function isAlive(pid: number): boolean {
  * has ended and only waits for its parent gets "ended", which no owner's name holds.
  */
 function startOf(pid: number): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`);
+  const stat = kernelText(`/proc/${pid}/stat`);
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   if (fields?.[0] === "Z" || fields?.[0] === "X") return "ended";
   const ticks = fields?.[19];
@@ -128,12 +128,4 @@ function machine(): string {
     // Not Linux, or without /proc: the host's name has to do.
   }
   return Bun.hash.xxHash32(`${hostname()}\n${namespace}`).toString(16).padStart(8, "0");
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /** Tells this user's files on a mount that shows other owners than there are. */
 import { closeSync, constants, fstatSync } from "node:fs";
 
-import { errorCode } from "./system-error.ts";
+import { tolerate } from "./system-error.ts";
 
 /** A folder in which a file can be made for a moment. */
 interface Place {
@@ -52,11 +52,7 @@ function ownerOfNew(place: Place): number | undefined {
  * name by now: nothing below that is removed.
  */
 export function removeTemporary(place: Pick<Place, "remove">, name: string): void {
-  try {
-    place.remove(name);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error; // it is gone
-  }
+  tolerate(() => place.remove(name));
 }
 
 /** Of a file that is there for a moment. */

@@ -11,7 +11,7 @@ import * as v from "valibot";
 import { parseSenderCode, type Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 
-import { errorCode } from "./system-error.ts";
+import { errorCode, tolerate } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { readFully, writeFully } from "./own-file.ts";
 import { statePlace } from "./state-place.ts";
@@ -86,13 +86,11 @@ export function registerReceive(receive: KeptReceive): boolean {
 
 /** The receive of that share into that folder is through, or nothing of it is left. */
 export function unregisterReceive(share: string, out: string): void {
-  try {
+  // An entry that can't be removed is in a list for too long.
+  tolerate(() => {
     using folder = openState("receives");
     folder?.clear(receiveName(share, out));
-  } catch (error) {
-    // An entry that can't be removed is in a list for too long.
-    if (errorCode(error) === undefined) throw error;
-  }
+  });
 }
 
 /** Newest first. */

@@ -1,4 +1,6 @@
-/** The system's error codes, as reasons for people. */
+/** What the system says: its error codes as reasons for people, and the files of the kernel. */
+import { readFileSync } from "node:fs";
+
 import { FaultError } from "../../protocol/wire/faults.ts";
 
 /** Reasons that a person can do something about, by the code of errno(3). */
@@ -35,6 +37,26 @@ export function reasonOf(error: unknown): string {
 /** The code of an error of the system, such as `ENOENT`; undefined for any other error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+/** Does what the system may refuse. @returns whether it did not. @throws any error that is not the system's */
+export function tolerate(step: () => void): boolean {
+  try {
+    step();
+    return true;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+/** The text of a small file of the kernel, such as in /proc; undefined where there is none. */
+export function kernelText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
 }
 
 /** The fault for an error that the system gave while writing to `path`. */

@@ -19,7 +19,7 @@ import type { LinkFault } from "../../connection/connect-errors.ts";
 import { proxyFor, proxyShown } from "../../connection/proxy.ts";
 import { duration } from "../../screen/format.ts";
 import { trustedCertificates } from "../../connection/ca-certificates.ts";
-import type { Finding } from "./machine.ts";
+import { findings, type Finding } from "./machine.ts";
 
 /** Doctor warns when this machine's clock and the relay's are further apart. */
 const CLOCK_SKEW_MS = 60_000;
@@ -33,6 +33,7 @@ export async function checkRelay(
   ca: string | undefined,
   token: string | undefined,
 ): Promise<Finding> {
+  const { fine, failed } = findings("relay");
   const { promise, resolve } = Promise.withResolvers<FaultError | undefined>();
   const startedAt = performance.now();
   const introduction = {
@@ -61,13 +62,13 @@ export async function checkRelay(
   const route = proxy === undefined ? "" : ` through the proxy ${proxyShown(proxy)}`;
   if (fault === undefined) {
     const message = `${address} welcomed us after ${took} ms${route}`;
-    return { name: "relay", verdict: "fine", message };
+    return fine(message);
   }
   const { sentence } = fault.fault;
   const advice = fault.code === "not-allowed" ? adviceOnToken(token) : fault.fault.advice;
   const about = fault.detail === undefined ? "" : `; ${fault.detail}`;
   const message = `${sentence}: ${address}${route}${about}`;
-  return { name: "relay", verdict: "failed", message, advice };
+  return failed(message, advice);
 }
 
 /** Advice for a client whose token a relay does not take, or that has none. */
@@ -99,72 +100,54 @@ function answerTo(
 
 /** The relay's certificate, which was found good: for whom it is, and until when. */
 export async function checkCertificate(address: string, ca: string | undefined): Promise<Finding> {
-  const name = "tls";
+  const { fine, warning } = findings("tls");
   let seen: PeerCertificate | undefined;
-  try {
-    const response = await fetch(address.replace(/^wss/, "https").replace(/\/ws$/, "/"), {
-      method: "HEAD",
-      redirect: "manual",
-      signal: AbortSignal.timeout(CONNECT_MS),
-      proxy: proxyFor(address, process.env) ?? false,
-      tls: {
-        ca: trustedCertificates(ca),
-        checkServerIdentity: (host: string, certificate: PeerCertificate) => {
-          seen = certificate;
-          return checkServerIdentity(host, certificate);
-        },
-      },
-    });
-    await response.body?.cancel();
-  } catch {
-    // What can be wrong with it was said already, by the line that did not come about.
-  }
+  // What can be wrong with it was said already, by the link that did not come about.
+  await askPage(address, ca, (host, certificate) => {
+    seen = certificate;
+    return checkServerIdentity(host, certificate);
+  });
   const endsAt = Date.parse(seen?.valid_to ?? "");
-  if (seen === undefined || Number.isNaN(endsAt)) {
-    return { name, verdict: "warning", message: "The certificate was not shown" };
-  }
+  if (seen === undefined || Number.isNaN(endsAt)) return warning("The certificate was not shown");
   const left = endsAt - Date.now();
   const names = (seen.subjectaltname ?? "").replaceAll(/(?:DNS|IP Address):/g, "");
   const message = `A certificate for ${names}, until ${new Date(endsAt).toISOString().slice(0, 10)}`;
-  if (left > CERTIFICATE_WARN_MS) return { name, verdict: "fine", message };
-  return {
-    name,
-    verdict: "warning",
-    message: `${message}: in ${duration(left / 1000)}`,
-    advice: "The relay's operator has to renew it; the relay takes the new one by itself.",
-  };
+  if (left > CERTIFICATE_WARN_MS) return fine(message);
+  const advice = "The relay's operator has to renew it; the relay takes the new one by itself.";
+  return warning(`${message}: in ${duration(left / 1000)}`, advice);
 }
 
 /** Times of files and certificates need clocks that agree; HTTP says the relay's to the second. */
 export async function checkClock(address: string, ca?: string): Promise<Finding> {
-  const name = "clock";
-  const url = address.replace(/^ws/, "http").replace(/\/ws$/, "/");
-  let said: string | null;
+  const { fine, warning } = findings("clock");
+  const said = (await askPage(address, ca))?.headers.get("date") ?? "";
+  const difference = Date.now() - Date.parse(said);
+  if (Number.isNaN(difference)) return warning("The relay does not tell its time");
+  if (Math.abs(difference) <= CLOCK_SKEW_MS) return fine("Agrees with the relay's");
+  const off = duration(Math.abs(difference) / 1000);
+  const message = `${off} ${difference > 0 ? "ahead of" : "behind"} the relay's`;
+  return warning(message, "Set this machine's clock, or the relay's.");
+}
+
+/** The answer of a relay's page; undefined: none. */
+async function askPage(
+  address: string,
+  ca: string | undefined,
+  identify: typeof checkServerIdentity = checkServerIdentity,
+): Promise<Response | undefined> {
   try {
-    const response = await fetch(url, {
+    const response = await fetch(address.replace(/^ws/, "http").replace(/\/ws$/, "/"), {
       signal: AbortSignal.timeout(CONNECT_MS),
       redirect: "manual",
-      ...(address.startsWith("wss:") && { tls: { ca: trustedCertificates(ca) } }),
+      ...(address.startsWith("wss:") && {
+        tls: { ca: trustedCertificates(ca), checkServerIdentity: identify },
+      }),
       // The way that sockets take; without a word Bun reads the environment in its own way.
       proxy: proxyFor(address, process.env) ?? false,
     });
-    said = response.headers.get("date");
     await response.body?.cancel();
+    return response;
   } catch {
-    said = null;
+    return undefined;
   }
-  const difference = Date.now() - Date.parse(said ?? "");
-  if (Number.isNaN(difference)) {
-    return { name, verdict: "warning", message: "The relay does not tell its time" };
-  }
-  const off = duration(Math.abs(difference) / 1000);
-  if (Math.abs(difference) <= CLOCK_SKEW_MS) {
-    return { name, verdict: "fine", message: "Agrees with the relay's" };
-  }
-  return {
-    name,
-    verdict: "warning",
-    message: `${off} ${difference > 0 ? "ahead of" : "behind"} the relay's`,
-    advice: "Set this machine's clock, or the relay's.",
-  };
 }

@@ -11,7 +11,7 @@ import { onInterrupt } from "../../system/interrupts.ts";
 import { receive, send } from "../../library/library.ts";
 import { duration, rate, size } from "../../screen/format.ts";
 import { reasonOf } from "../../system/system-error.ts";
-import type { Finding } from "./machine.ts";
+import { findings, type Finding } from "./machine.ts";
 import { adviceOnToken } from "./relay.ts";
 
 /**
@@ -23,7 +23,7 @@ const DOCTOR_TRANSFER_BYTES = 32 * 1024 ** 2;
  */
 const DOCTOR_TRANSFER_MS = 10_000;
 
-const name = "transfer";
+const { fine, warning, failed } = findings("transfer");
 
 /** The relay has welcomed this machine before, by small packets. */
 const NOTHING_COMES =
@@ -45,7 +45,7 @@ export async function checkTransfer(way: Way): Promise<Finding> {
     folder = mkdtempSync(join(tmpdir(), "fileshare-doctor-"));
   } catch (error) {
     const message = `Nothing was sent: ${tmpdir()} cannot be written to (${reasonOf(error)})`;
-    return { name, verdict: "warning", message, advice: "Set TMPDIR to a folder of yours." };
+    return warning(message, "Set TMPDIR to a folder of yours.");
   }
   // Nobody wants to go on with it another time.
   process.env["XDG_STATE_HOME"] = join(folder, "state");
@@ -119,18 +119,17 @@ interface Result {
 
 function finding({ bytes, seconds, fault, said, token }: Result): Finding {
   if (fault === "not-allowed") {
-    const message = said ?? FAULTS[fault].sentence;
-    return { name, verdict: "failed", message, advice: adviceOnToken(token) };
+    return failed(said ?? FAULTS[fault].sentence, adviceOnToken(token));
   }
   if (fault !== undefined && fault !== "interrupted") {
     const { sentence, advice } = FAULTS[fault];
-    return { name, verdict: "failed", message: sentence, advice };
+    return failed(sentence, advice);
   }
   if (bytes === 0) {
     const message = `Nothing came through within ${duration(DOCTOR_TRANSFER_MS / 1000)}`;
-    return { name, verdict: "failed", message: `${message}: ${NOTHING_COMES}`, advice: LOWER_MTU };
+    return failed(`${message}: ${NOTHING_COMES}`, LOWER_MTU);
   }
   const speed = rate(bytes / Math.max(seconds, 0.001));
   const message = `${speed} through the relay and back (${size(bytes)} in ${duration(seconds)})`;
-  return { name, verdict: "fine", message };
+  return fine(message);
 }

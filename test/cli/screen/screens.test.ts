@@ -389,7 +389,7 @@ describe("the JSON screen", () => {
     let text = "";
     const screen = new JsonScreen(RECEIVER, (piece) => void (text += piece));
     for (const event of events) screen.show(event);
-    screen.end();
+    screen.end({ exitCode: 0, fault: undefined });
     screen.close();
     return text;
   }

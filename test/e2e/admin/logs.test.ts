@@ -61,7 +61,7 @@ describe("P10 a line of the log", () => {
     const lines: string[] = [];
     const output = { write: (text: string) => lines.push(text), writableLength: 0 };
     const log = jsonLog(output, () => new Date(0));
-    for (const report of reports) log.report(report);
+    for (const report of reports) log(report);
     return lines;
   }
 
@@ -116,10 +116,10 @@ describe("P10 a line of the log", () => {
     const log = jsonLog(output, () => new Date(0));
     const report: Report = { level: "info", event: "share-ended", fields: {} };
     output.writableLength = 2 ** 30;
-    for (let at = 0; at < 100; at++) log.report(report);
+    for (let at = 0; at < 100; at++) log(report);
     expect(lines).toEqual([]);
     output.writableLength = 0;
-    log.report(report);
+    log(report);
     expect(lines.map((line) => (JSON.parse(line) as Report).event)).toEqual([
       "reports-left-out",
       "share-ended",
