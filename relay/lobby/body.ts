@@ -1,27 +1,24 @@
 import type { MemoryPlace } from "../limits/memory-budget.ts";
 
-/**
- * Bytes given at once to a download by HTTP or the original app: all of ours that a download costs
- * which nobody reads.
- */
+/** Bytes given at once to a download of the lobby: all the memory that a download costs which nobody reads. */
 export const PIECE_BYTES = 16 * 1024;
 /** The same for a client that took PROVEN_BYTES, while few wait; each piece costs some calls. */
 export const STEADY_PIECE_BYTES = 512 * 1024;
 /** The same while many wait, so that all together stay within STILL_BYTES as long as possible. */
 export const STEADY_PIECE_BYTES_MIN = 64 * 1024;
 
-/** Bytes that leave for a client piece by piece, read when it takes them. */
+/** Bytes that leave for a client piece by piece. They are read when it takes them. */
 export interface Part {
   readonly length: number;
-  /** In memory of their own. */
+  /** A copy. */
   read(from: number, to: number): Uint8Array;
-  /** The same, perhaps in memory that others read too: to be copied or sent at once. */
+  /** Perhaps shared with other readers: to be copied or sent at once. */
   view(from: number, to: number): Uint8Array;
-  /** Nobody reads it any more. */
+  /** It is not read any more. */
   done(): void;
 }
 
-/** What is in memory anyway. */
+/** Of bytes that are in memory anyway. */
 export function partOf(bytes: Uint8Array): Part {
   return {
     length: bytes.length,
@@ -31,7 +28,7 @@ export function partOf(bytes: Uint8Array): Part {
   };
 }
 
-/** Some of a part; no other of it is taken. */
+/** A range of a part, in place of the part. */
 export function within(part: Part, from: number, to: number): Part {
   return {
     length: to - from,
@@ -42,21 +39,21 @@ export function within(part: Part, from: number, to: number): Part {
 }
 
 /**
- * How much a client is given at once: a steady one its part of what may stand still, so that those who are
- * given something can all stand still at once, and nobody is cut off for it. bytes
+ * Bytes to give a client at once. A steady client gets its part of what may stand still, so that all clients
+ * may stand still at once and none is cut off for it.
  */
 export function pieceFor({ isStill, part }: MemoryPlace): number {
   if (isStill) return PIECE_BYTES;
   return Math.min(Math.max(Math.floor(part), STEADY_PIECE_BYTES_MIN), STEADY_PIECE_BYTES);
 }
 
-/** What leaves for a client. */
+/** Bytes on their way to a client, as far as stalls go. */
 export interface Outgoing {
-  /** Something waits until the client takes what was before it. */
+  /** A part waits until the client takes the one before it. */
   readonly isFull: boolean;
-  /** How often something of what waited has left. */
+  /** Changes whenever the client takes something. */
   readonly taken: number;
-  /** What waits, waits for memory of ours. */
+  /** It waits for memory of the relay, not for the client. */
   readonly isHeldBack?: boolean;
 }
 
@@ -65,13 +62,12 @@ export function progressOf({ isFull, taken, isHeldBack }: Outgoing): number | un
   return isFull && isHeldBack !== true ? taken : undefined;
 }
 
-/** The bytes of an answer, on their way to its client. */
 export interface Body extends Outgoing {
   /** A part that is written while it is full makes it wait longer. */
   write(part: Part): void;
-  /** After what waits, no more follows. */
+  /** Nothing follows the parts that wait. */
   end(): void;
-  /** The connection ends in a way that no client takes for the end of the body. */
+  /** Ends the connection in a way that no client takes for the end of the body. */
   fail(): void;
 }
 
@@ -82,8 +78,5 @@ export interface BodyEvents {
   gone(): void;
 }
 
-/**
- * A connection may be silent so long after a transfer: bytes that left the relay may still wait for a
- * reader that pauses. s
- */
+/** A connection may be silent so long after a transfer: bytes may still wait for a reader that pauses. s */
 export const IDLE_AFTER_SECONDS = 120;

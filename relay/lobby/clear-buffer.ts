@@ -1,13 +1,13 @@
-/** Bytes that may wait to be sealed: enough for a few records, and for what one read brings. */
+/** Bytes that may wait to be sealed: a few records, and the bytes of one read. */
 const MOST_BYTES = 1.5 * 1024 ** 2;
-/** By which a buffer grows that is as large as that. */
+/** The step by which a buffer of that size grows. bytes */
 const STEP_BYTES = 64 * 1024;
-/** With which the buffer begins: most of what is sent is small, and much is nothing at all. */
+/** The first size: most shares are small, and many are empty. bytes */
 const FIRST_BYTES = 4 * 1024;
 
-/** What goes into one record. */
+/** The plaintext of one record. */
 export interface RecordData {
-  /** At most two. Good until more is pushed. */
+  /** At most two. Valid until the next `push`. */
   readonly pieces: Uint8Array[];
   /** Nothing follows. */
   readonly last: boolean;
@@ -16,9 +16,9 @@ export interface RecordData {
 }
 
 /**
- * Bytes as they come in clear, cut into records. They are copied, because they come in pieces of any
- * size, and a piece costs more to keep and to seal than its bytes. They go round in a ring: a sender whose
- * records wait for receivers would move what waits to the front again and again.
+ * Cuts bytes that come in clear into records, for `LobbySender`. It copies them, because they come in pieces of
+ * any size, and a piece costs more to keep and to seal than its bytes. The copy is a ring: otherwise a sender whose
+ * records wait for receivers would move the waiting bytes to the front again and again.
  */
 export class ClearBuffer {
   readonly #recordBytes: number;
@@ -27,17 +27,17 @@ export class ClearBuffer {
   #timer: NodeJS.Timeout | undefined;
   #isEnded = false;
   #isDiscarding = false;
-  /** The waiting bytes have waited long enough for a record to become full. */
+  /** The bytes have waited long enough for a record to become full. */
   #isDue = false;
   #bytes = new Uint8Array(0);
-  /** Place of the first waiting byte in the ring `#bytes`: behind its end follows its beginning. */
+  /** Of the first waiting byte in the ring `#bytes`. */
   #from = 0;
   #waiting = 0;
 
   /**
    * @param recordBytes of plaintext in a full record
-   * @param flushMs after which less is a record too; undefined: never
-   * @param flush told then
+   * @param flushMs fewer bytes become a record after that; undefined: never
+   * @param flush called then
    */
   constructor(recordBytes: number, flushMs: number | undefined, flush: () => void) {
     this.#recordBytes = recordBytes;
@@ -57,13 +57,13 @@ export class ClearBuffer {
     return this.#isDiscarding;
   }
 
-  /** A whole record is here behind the first `bytes`, or what comes instead of one. */
+  /** Behind the first `bytes` is a whole record, or the bytes that take its place. */
   hasRecordBehind(bytes: number): boolean {
     if (this.#isEnded || this.#flushMs !== undefined) return true;
     return this.#waiting > bytes + this.#recordBytes;
   }
 
-  /** What it takes of memory. bytes */
+  /** Memory that it takes. bytes */
   get capacity(): number {
     return this.#bytes.length;
   }
@@ -83,15 +83,15 @@ export class ClearBuffer {
     this.#isEnded = true;
   }
 
-  /** From now on everything is let go. */
+  /** Drops all bytes from now on. */
   discard(): void {
     this.#isDiscarding = true;
     this.#waiting = 0;
   }
 
   /**
-   * The next record's data, once it is full, the last, or has waited long enough. A full one is
-   * held back while nobody knows whether it is the last.
+   * The data of the next record, once it is full, the last, or has waited long enough. A full record waits for a
+   * byte more or the end, which tells whether it is the last.
    */
   take(): RecordData | undefined {
     const fits = this.#waiting <= this.#recordBytes;
@@ -108,7 +108,7 @@ export class ClearBuffer {
     return { pieces, last, missing: this.#recordBytes - length };
   }
 
-  /** Nothing follows. Its memory is freed at once: of many small uploads the engine collects it late. */
+  /** Frees the memory at once: after many small uploads the engine collects it late. */
   dispose(): void {
     clearTimeout(this.#timer);
     this.discard();
@@ -117,14 +117,14 @@ export class ClearBuffer {
     this.#from = 0;
   }
 
-  /** The first of what waits, as it lies in the ring. */
+  /** The first waiting bytes, as they lie in the ring. */
   #pieces(length: number): Uint8Array[] {
     const first = this.#bytes.subarray(this.#from, this.#from + length);
     if (first.length === length) return [first];
     return [first, this.#bytes.subarray(0, length - first.length)];
   }
 
-  /** Takes another ring for what waits if this one is too small, or larger than anything needs now. */
+  /** Takes another ring if this one is too small, or larger than needed. */
   #makeRoom(length: number): void {
     const needed = this.#waiting + length;
     const before = this.#bytes.length;
@@ -149,7 +149,7 @@ export class ClearBuffer {
   }
 }
 
-/** One that was large for one message need not stay so. */
+/** A ring that grew for one large message shrinks again. */
 function sizeFor(needed: number, before: number): number {
   let size = before > 2 * MOST_BYTES ? FIRST_BYTES : Math.max(FIRST_BYTES, before);
   while (size < needed) size *= 2;

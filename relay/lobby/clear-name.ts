@@ -1,27 +1,27 @@
-/** Names of files in the clear: made safe for receivers, and plain for clients that read ASCII alone. */
+/** Names of files in clear: made safe for receivers, and plain for clients that read ASCII only. */
 import { createHash } from "node:crypto";
 
 import { NAME_BYTES, senderName, utf8, type SafeName } from "../../protocol/mod.ts";
 
-/** Under which a file travels whose name can't be made safe. */
+/** The name of a file whose own name can't be made safe. */
 const NAMELESS = "file";
 
-/** Of the hash that tells two names apart which would be one: hexadecimal digits */
+/** Hexadecimal digits of the hash that tells two names apart. */
 const MARK_DIGITS = 6;
 
-/** The end of a name that tells the kind of its file, such as `.jpg` or `.tar.gz`. */
+/** The extension of a name, such as `.jpg` or `.tar.gz`. */
 const EXTENSION = /(?:\.tar)?\.[^.\s]{1,16}$/i;
 
 /**
- * The name of a share for what a client without a notion of safe names calls its file: its last part,
- * with all that receivers would refuse replaced.
- * @param stay two names stay two though they differ in that alone, which the original app's never did
+ * A safe name for the file of a client that knows no safe names: the last part of its path, with all characters
+ * replaced that receivers would refuse.
+ * @param stay two names that differ only in those characters stay two; the original app merged them
  */
 export function clearName(given: string, { stay = false } = {}): SafeName {
   const last = given.slice(Math.max(given.lastIndexOf("/"), given.lastIndexOf("\\")) + 1);
   const whole = last.toWellFormed().normalize("NFC");
   const plain = whole.replaceAll(/[\p{C}\p{Zl}\p{Zp}<>:"|?*]/gu, "_").replace(/[. ]+$/, "_");
-  // One byte less, for what is put before it.
+  // One byte less, for the underscore before it.
   const told = distinct(plain, stay ? whole : plain, NAME_BYTES - 1);
   for (const name of plain === "" ? [NAMELESS] : [told, `_${told}`, NAMELESS]) {
     try {
@@ -33,10 +33,7 @@ export function clearName(given: string, { stay = false } = {}): SafeName {
   throw new Error("no name is safe");
 }
 
-/**
- * In ASCII, for clients that know no more: accents are left away, other letters replaced. Two names stay two, and keep
- * their extension.
- */
+/** For clients that know ASCII only: drops accents and replaces other letters. Two names stay two and keep their extension. */
 export function asciiName(name: string): string {
   const plain = name
     .normalize("NFKD")
@@ -45,7 +42,7 @@ export function asciiName(name: string): string {
   return distinct(plain, name, NAME_BYTES);
 }
 
-/** `plain` as it is, if it is what was meant and short enough; else cut, and marked with a hash of what was meant. */
+/** `plain`, if it equals `meant` and is short enough; else cut, and marked with a hash of `meant`. */
 function distinct(plain: string, meant: string, most: number): string {
   if (plain === meant && utf8(plain).length <= most) return plain;
   const mark = `-${createHash("sha256").update(meant).digest("hex").slice(0, MARK_DIGITS)}`;

@@ -12,7 +12,7 @@ import type { OpenedFrame } from "./record-cache.ts";
 import type { Part } from "./body.ts";
 import type { ShareHead } from "./share-head.ts";
 
-/** What lies in a record, as a part that can be read again. */
+/** Bytes of a record, as a part that can be read again. */
 export type Source = (from: number, to: number) => Part;
 
 /** Bytes of a share's plaintext, from one up to before the other. */
@@ -21,27 +21,23 @@ export interface PlainPart {
   readonly to: number;
 }
 
-/** Where the files of the lobby leave in clear. */
+/** Takes the files of a share in clear: a download by HTTP, or a receiver of the original app. */
 export interface ClearSink {
   /** It takes no more before `LobbyReceiver.drained`. */
   readonly isFull: boolean;
   /**
-   * What of this share is for this client: all files, that `begin` takes, a part of the plaintext, of
-   * which nothing begins but `end` tells that it is through, or nothing.
-   * @param headBytes of the plaintext, before the first file's
+   * What this client wants of the share: the files that `begin` takes, a part of the plaintext (without `begin`, but
+   * with `end`), or nothing.
+   * @param headBytes of the plaintext, before the first file
    */
   wants(manifest: Manifest, headBytes: number): "files" | PlainPart | undefined;
-  /**
-   * A file begins, of an open share if nobody knows its size. False: this client does not want it, and
-   * what it holds is passed over.
-   */
+  /** A file begins. False: this client does not want it. */
   begin(file: ManifestFile): boolean;
-  /** A part of it. */
   data(part: Part): void;
   end(): void;
-  /** The share is whole, or broke; after a fault within a file the client must not think it has it. */
+  /** The share is whole, or broke. After a fault within a file the client must not take it for whole. */
   over(fault: FaultCode | undefined): void;
-  /** The relay let go of this client: nothing comes any more. */
+  /** The relay disconnects this client: nothing follows. */
   cutOff(fault: FaultCode): void;
 }
 
@@ -52,17 +48,16 @@ interface Taken {
   readonly first: number;
 }
 
-/** The records of a share, in clear and in order, as the files that they hold. */
+/** Splits the records of a share, in clear and in order, into its files. `LobbyReceiver` gives it each record. */
 export class FileSplitter {
   readonly #offer: OfferSeen;
   readonly #sink: ClearSink;
-  /** The part of the manifest that all receivers of this share have in common. */
   readonly #head: ShareHead;
   #manifest: Manifest | undefined;
   #wanted: "files" | PlainPart | undefined;
   #passedOver = false;
   #records: number;
-  /** The file at hand, its bytes to come (of an open one: all), and whether the sink takes it. */
+  /** The current file, its bytes to come, and whether the sink takes it. */
   #file = -1;
   #left = 0;
   #takes = false;
@@ -89,17 +84,17 @@ export class FileSplitter {
     return Math.floor(this.#wanted.from / dataPerRecord(this.#offer.recordSize));
   }
 
-  /** Whether something of it was not taken. */
+  /** Whether the sink did not take all of it. */
   get passedOver(): boolean {
     return this.#passedOver;
   }
 
-  /** How many there are; of an open share known with the last. */
+  /** Of an open share known with the last record. */
   get records(): number {
     return this.#records;
   }
 
-  /** @throws FaultError for what no share holds */
+  /** @throws FaultError for content that no share has */
   take(frame: OpenedFrame, source: Source): void {
     const known = this.#manifest;
     if (known !== undefined) {
@@ -120,7 +115,7 @@ export class FileSplitter {
   /** @param position of the record in the plaintext */
   #takeIn(manifest: Manifest, { frame, source, first }: Taken, position: number): void {
     const { index, data, last } = frame;
-    // Only what is sealed says where a share ends, before anybody thinks so.
+    // The sealed manifest says where a share ends.
     if (!manifest.open && last !== (index === manifest.records - 1)) {
       throw new FaultError("corrupt-record", "another end");
     }
@@ -146,7 +141,7 @@ export class FileSplitter {
     }
   }
 
-  /** @param length of what is there, at `position` of the plaintext */
+  /** @param length of the record, at `position` of the plaintext */
   #takePart({ from, to }: PlainPart, source: Source, length: number, position: number): void {
     const first = Math.max(from - position, 0);
     const end = Math.min(to - position, length);
@@ -154,7 +149,7 @@ export class FileSplitter {
     if (position < to && position + length >= to) this.#sink.end();
   }
 
-  /** Goes on to the next file that has bytes; folders are nothing in clear, empty files begin and end. */
+  /** Goes on to the next file with bytes. Folders are skipped; empty files begin and end. */
   #nextFile(manifest: Manifest): void {
     for (;;) {
       this.#file++;

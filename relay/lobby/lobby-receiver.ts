@@ -25,13 +25,12 @@ import { FileSplitter, type ClearSink } from "./file-splitter.ts";
 export interface LobbyReceiverOptions extends LobbyContext {
   readonly client: ClientAddress;
   readonly sink: ClearSink;
-  /** The log needs the room of a record that the sink has not taken, and there is no memory for it. */
+  /** The log needs the block of a record that the sink has not taken, and there is no memory for it. */
   readonly lost: () => void;
-  /** What its sender sees of it. */
+  /** The name that its sender sees. */
   readonly name: string;
 }
 
-/** A share that is being taken. */
 interface ArrivingShare {
   readonly offer: OfferSeen;
   readonly cache: RecordCache;
@@ -39,19 +38,20 @@ interface ArrivingShare {
 }
 
 /**
- * A receiver of the lobby that the relay is itself, on behalf of a client that knows nothing of
- * shares: takes one after another, opens their records and hands the files on in clear.
+ * A receiver session inside the relay, for a lobby client that knows nothing of shares. It takes one share after
+ * another, opens their records and gives the files in clear to its sink: a download by HTTP, or a receiver of the
+ * original app.
  */
 export class LobbyReceiver implements LocalClient {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;
   readonly #line: LocalLine;
-  /** A client that comes again to a share that it passed over is the same to its sender. */
+  /** The same for all shares: a client that comes again to a share is the same to its sender. */
   readonly #receiver = primitives.randomBytes(16);
   #arriving: ArrivingShare | undefined;
   /** The frame that the session decides about. */
   #opened: { readonly record: OpenedFrame; readonly given: GivenFrame } | undefined;
-  /** Everything was handed on, and not all has left yet. */
+  /** The sink has everything, and not all has left yet. */
   #saving = false;
 
   constructor(options: LobbyReceiverOptions) {
@@ -85,7 +85,7 @@ export class LobbyReceiver implements LocalClient {
 
   frame(given: GivenFrame): boolean {
     const { cache } = this.#arriving ?? {};
-    // One of the share before may still be given.
+    // A frame of the share before may still come.
     if (cache === undefined) return !this.isFull;
     try {
       const record = cache.open(given);
@@ -144,7 +144,7 @@ export class LobbyReceiver implements LocalClient {
         this.#agree();
         return;
       case "save":
-        // A receiver that passed over a file has not all, and must not prove that it has.
+        // A receiver that passed over a file must not prove that it has all.
         if (this.#arriving?.splitter.passedOver === true) {
           this.#handle({ type: "failed", fault: "declined" });
           return;
@@ -202,7 +202,7 @@ export class LobbyReceiver implements LocalClient {
     else for (const effect of this.#session.previewMore()) this.#do(effect);
   }
 
-  /** Opened again if it takes long until somebody wants it: the log keeps it, sealed. */
+  /** The log keeps the record sealed. It is opened again if the client takes it late. */
   #part(given: GivenFrame, cache: RecordCache, from: number, to: number): Part {
     const { client, lost } = this.#options;
     const kept: KeptFrame = given.keep({ address: client.limitKey, lost });

@@ -31,27 +31,26 @@ import type { LobbyContext } from "./context.ts";
 import type { LocalClient, LocalLine } from "../net/client-router.ts";
 import { lobbyKeys, lobbySigner } from "./lobby-keys.ts";
 
-/** How long a sender waits for somebody to send to, if nobody said for how many. ms */
+/** A sender that names no number of receivers waits so long for one. ms */
 export const LONELY_MS = 10_000;
 
 /**
- * Records of a share whose end nobody knows: larger than those of a pipe at a terminal, because most
- * of what comes here are files, and each record costs the relay a call for each receiver.
+ * Record size of a share of unknown length: larger than that of a pipe at a terminal, because most shares here are
+ * files, and each record costs the relay a call for each receiver. bytes
  */
 const LOBBY_RECORD_SIZE = 256 * 1024 - FRAME_HEADER_BYTES;
-/** After which less is a record too, filled up with nothing. ms */
+/** Fewer bytes become a padded record after that. ms */
 const LOBBY_FLUSH_MS = 200;
 
-/** What one read of a body may bring. bytes */
+/** Bytes that one read of a body may bring. */
 const READ_BYTES = 512 * 1024;
 
-/** How long the relay may take to close a share everywhere. ms */
+/** The relay may take so long to close a share on all workers. ms */
 const CLOSING_MS = 1000;
 
-/** The outcome in numbers of receivers: `unconfirmed` are those of `verified` that can't say that they saved it. */
+/** In numbers of receivers. Of the `verified` ones, the `unconfirmed` can't say that they saved it. */
 export interface LobbyOutcome {
   readonly fault: FaultCode | undefined;
-  /** What the fault is about. */
   readonly detail: string | undefined;
   readonly verified: number;
   readonly unconfirmed: number;
@@ -59,9 +58,8 @@ export interface LobbyOutcome {
 }
 
 export interface LobbySenderEvents {
-  /** There is room for more. */
+  /** More may be written. */
   room(): void;
-  /** A receiver came, went on, or went. */
   receiver(view: ReceiverView): void;
   /** Nothing follows. */
   over(outcome: LobbyOutcome): void;
@@ -70,7 +68,7 @@ export interface LobbySenderEvents {
 export interface LobbySenderOptions extends LobbyContext {
   readonly client: ClientAddress;
   readonly name: SafeName;
-  /** Undefined: nobody knows before it ends. bytes */
+  /** Undefined: unknown until it ends. bytes */
   readonly size: number | undefined;
   /** Receivers to wait for before the first record leaves; 0: one, and LONELY_MS for it. */
   readonly waitFor: number;
@@ -78,9 +76,11 @@ export interface LobbySenderOptions extends LobbyContext {
 }
 
 /**
- * A sender of the lobby that the relay is itself, on behalf of a client that knows nothing of
- * shares: seals what comes in clear. It is read once, so the share can't be read again, and the
+ * A sender session inside the relay, for a lobby client that knows nothing of shares: an upload by HTTP, or a sender
+ * of the original app. It seals the bytes that come in clear. They come once, so the share is not seekable, and the
  * slowest receiver paces it.
+ *
+ *   buffering --first record is here--> offered --enough receivers, or LONELY_MS--> open --all have it--> over
  */
 export class LobbySender implements LocalClient {
   readonly isFull = false;
@@ -91,11 +91,11 @@ export class LobbySender implements LocalClient {
   readonly #session: SenderSession;
   readonly #line: LocalLine;
   readonly #buffer: ClearBuffer;
-  /** In which that is held. */
+  /** Of the buffer. */
   readonly #memory: MemoryPlace;
-  /** Bytes that are no content: with a record more, enough came to offer it. */
+  /** Bytes of the head. With a record more, enough came to offer the share. */
   readonly #offeredFrom: number;
-  /** When it was offered; undefined: not before the first record is here. */
+  /** When it was offered. */
   #startedAt: number | undefined;
   #isOpen = false;
   #isOver = false;
@@ -147,7 +147,7 @@ export class LobbySender implements LocalClient {
         offer: { share, recordSize, records, bytes, seekable: false },
         proof,
         capability: capabilityOf(lobbyKeys(), primitives, share),
-        // When it is through is said here: its input has an end of its own.
+        // The end of the input ends the share, see `#endWhenThrough`.
         goal: { receivers: 1, stay: true },
         giveUpAfterMs: undefined,
         random: Math.random,
@@ -158,7 +158,7 @@ export class LobbySender implements LocalClient {
     this.#offer();
   }
 
-  /** Whether there were enough receivers to begin. */
+  /** Whether enough receivers came. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
@@ -172,7 +172,7 @@ export class LobbySender implements LocalClient {
     return !this.#isOver && this.#hasRoom();
   }
 
-  /** Whether more may come; if not, `room` tells when. */
+  /** False: `room` tells when more may come. */
   #hasRoom(): boolean {
     if (this.#buffer.isFull) return false;
     const room = this.#memory.ask(READ_BYTES);
@@ -192,7 +192,7 @@ export class LobbySender implements LocalClient {
     this.#endWhenThrough();
   }
 
-  /** The client is gone before its end: nobody may think to have all of it. */
+  /** The client is gone before its end: no receiver may take the file for whole. */
   abort(): void {
     this.#giveUp("sender-stopped");
   }
@@ -225,14 +225,11 @@ export class LobbySender implements LocalClient {
     this.#finish(fault, detail);
   }
 
-  /**
-   * Receivers that join wait for the first record, to know whether this is for them: a sender that holds it
-   * back must not keep them from others.
-   */
+  /** Receivers wait for the first record of an offered share. A sender without one must not keep them from others. */
   #offer(): void {
     if (this.#startedAt !== undefined || !this.#buffer.hasRecordBehind(this.#offeredFrom)) return;
     this.#startedAt = this.#options.clock();
-    // From now on receivers say how long it takes, and shares are counted.
+    // From now on receivers set the pace, and the limit of shares bounds the memory.
     this.#memory.keep();
     this.#handle({ type: "tick" });
   }
@@ -292,7 +289,7 @@ export class LobbySender implements LocalClient {
     this.#endWhenThrough();
   }
 
-  /** Nothing leaves before there is somebody to send to, or nobody came. */
+  /** No content leaves before enough receivers are here, or LONELY_MS passed. */
   #openGate(): void {
     if (this.#isOpen || this.#startedAt === undefined) return;
     const { waitFor, clock } = this.#options;
@@ -300,7 +297,7 @@ export class LobbySender implements LocalClient {
     const isLonely = waitFor === 0 && clock() - this.#startedAt >= LONELY_MS;
     if (attached + verified < Math.max(waitFor, 1) && !isLonely) return;
     this.#isOpen = true;
-    // Nobody is there: what comes is let go, as everybody who waits would have had it by now.
+    // No receiver is here: the content is dropped.
     if (attached + verified === 0) this.#buffer.discard();
     this.#tellRoom();
   }
@@ -317,7 +314,7 @@ export class LobbySender implements LocalClient {
         this.#session.handle({ type: "sent", index }, clock());
         continue;
       }
-      // A receiver has to see the manifest before it agrees, and that fits into the first record.
+      // A receiver agrees once it has seen the manifest, which the first record holds.
       if (!this.#isOpen && this.#sent > 0) break;
       const data = this.#buffer.take();
       if (data === undefined) break;
@@ -333,7 +330,7 @@ export class LobbySender implements LocalClient {
   }
 
   #endWhenThrough(): void {
-    // The first record, which may be all, is asked for before it is known who asks.
+    // Receivers ask for the first record, which may be all, before they count.
     if (this.#isOver || !this.#isOpen || !this.#buffer.isEnded) return;
     if (!this.#buffer.isDiscarding) {
       const { attached, lost } = this.#counts();
@@ -366,7 +363,7 @@ export class LobbySender implements LocalClient {
     void this.#closed().then(() => this.#options.events.over(outcome));
   }
 
-  /** A receiver that is told of the end and comes for the next file must not be given this one. */
+  /** A receiver that comes for the next file must not get this one again. */
   async #closed(): Promise<void> {
     const { clock, clientRouter } = this.#options;
     const key = toHex(this.#share);

@@ -12,10 +12,7 @@ import type { GivenFrame } from "../net/client-router.ts";
 import { lobbyKeys } from "./lobby-keys.ts";
 import { ShareHead } from "./share-head.ts";
 
-/**
- * Decrypted lobby records that a worker keeps; clients that take a file at one speed want the same
- * ones.
- */
+/** Opened records that a worker keeps: clients that take a file at one speed want the same ones. bytes */
 const OPENED_BYTES = 8 * 1024 ** 2;
 
 /** A record as it lies in a frame, opened. */
@@ -26,7 +23,7 @@ export interface OpenedFrame extends OpenedRecord {
 /** A frame whose bytes can be had. */
 type Readable = Pick<GivenFrame, "key" | "read">;
 
-/** Records of all shares that were opened last, within OPENED_BYTES. */
+/** The records of all shares that were used last, within OPENED_BYTES. */
 class RecordLru {
   readonly #open = new Map<string, OpenedFrame>();
   readonly #memory: MemoryPlace;
@@ -40,7 +37,6 @@ class RecordLru {
   get(key: string): OpenedFrame | undefined {
     const opened = this.#open.get(key);
     if (opened === undefined) return undefined;
-    // The one used last goes last.
     this.#open.delete(key);
     this.#open.set(key, opened);
     return opened;
@@ -68,7 +64,7 @@ class RecordLru {
   }
 }
 
-/** A share whose records are opened once for all that take them at about the same time. */
+/** Opens each record of a share once for all clients that take it at about the same time. */
 export class RecordCache {
   readonly head: ShareHead;
   readonly #cipher: SyncRecordCipher;
@@ -91,7 +87,7 @@ export class RecordCache {
   }
 }
 
-/** The caches of the shares that somebody takes. */
+/** The caches of the shares that lobby clients take. */
 export class RecordCaches {
   readonly #caches = new Map<string, { readonly cache: RecordCache; users: number }>();
   readonly #memory: MemoryBudget;

@@ -10,16 +10,16 @@ import {
 
 import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
 
-/** What a record costs beside its bytes, so that many empty ones cost something too. bytes */
+/** Memory of a record beside its bytes, so that many empty ones count too. bytes */
 const RECORD_COST = 128;
-/** What a manifest that was read takes, as a multiple of its bytes. */
+/** Memory of a decoded manifest, as a multiple of its bytes. */
 const READ_COST = 3;
 
 export interface ReadHead {
   readonly manifest: Manifest;
-  /** Of the plaintext, before the first file's. bytes */
+  /** Of the plaintext, before the first file. */
   readonly bytes: number;
-  /** The record with its end, and where in that the first file begins. */
+  /** The record where the manifest ends, and the offset of the first file in it. */
   readonly record: number;
   readonly first: number;
 }
@@ -30,15 +30,15 @@ export interface HeadRecord {
 }
 
 /**
- * The start of a share, up to the end of its manifest. A manifest has up to MANIFEST_BYTES, and thousands of
- * downloads of one share may need it: they share it, as they share opened records.
+ * The start of a share, up to the end of its manifest. Thousands of downloads of one share use the same manifest of
+ * up to MANIFEST_BYTES, as they use the same opened records.
  */
 export class ShareHead {
   readonly #memory: MemoryPlace;
   #records: Uint8Array[] = [];
-  /** In those. */
+  /** Of `#records`. */
   #bytes = 0;
-  /** Before the first file; undefined: the length did not come yet. bytes */
+  /** Where the first file begins; undefined: not known yet. */
   #end: number | undefined;
   #read: ReadHead | undefined;
   #fault: FaultError | undefined;
@@ -49,9 +49,9 @@ export class ShareHead {
   }
 
   /**
-   * A download has got to this record, in order.
+   * A download reached this record, in order.
    * @returns undefined: the head goes on
-   * @throws FaultError for what no share holds, `too-many` without memory for it
+   * @throws FaultError for content that no share has; `too-many` without memory for it
    */
   take({ index, data }: HeadRecord, offer: OfferSeen): ReadHead | undefined {
     if (this.#fault === undefined && this.#read === undefined && index === this.#records.length) {
@@ -67,7 +67,7 @@ export class ShareHead {
     return read;
   }
 
-  /** Nobody takes the share any more. */
+  /** No client takes the share any more. */
   leave(): void {
     this.#records = [];
     this.#read = undefined;
@@ -93,10 +93,10 @@ export class ShareHead {
 
   #readAt(index: number, data: Uint8Array, offer: OfferSeen): ReadHead | undefined {
     const isOne = this.#records.length === 1;
-    // The first record has the length, or none has.
+    // The first record holds the length.
     this.#end ??= MANIFEST_LENGTH_BYTES + manifestLength(data);
     if (this.#bytes < this.#end) return undefined;
-    // Most are in one record, of which nobody needs another copy.
+    // Most manifests lie in one record, which needs no copy.
     const plain = isOne ? data : concat(...this.#records);
     const bytes = this.#end;
     const manifest = decodeManifest(plain.subarray(MANIFEST_LENGTH_BYTES, bytes), offer);

@@ -9,12 +9,12 @@ const CLIENT_WINDOW_BYTES = 16 * 1024;
 /** Time between two checks of what came from clients and is no whole message. */
 export const ARRIVALS_MS = 10;
 
-/** Lines that are looked for, or at, in one tick; each costs some calls. */
+/** Lines that one tick seeks, and that it checks; each costs some calls. */
 const LINES_PER_TICK = 1000;
-/** Between two looks at one line, by how many there are; each takes some us. ms */
+/** Between two checks of one line, by how many there are; each takes some µs. ms */
 const POLL_MS = 10;
 const POLL_MS_PER_LINE = 0.2;
-/** A socket of which the kernel told nothing is looked at after that. ms */
+/** A line of which the kernel told nothing is checked after that. ms */
 const SWEEP_MS = 1000;
 
 export type ArrivalsKernel = Pick<
@@ -30,18 +30,16 @@ export type ArrivalsKernel = Pick<
   | "widen"
 >;
 
-/** The other end of a line, and who hears of what came from there. */
 export interface ArrivingLine {
   readonly peer: PeerKey;
-  /** Nobody else's requests came by the same line before. */
+  /** No other client's requests came by the same connection before. */
   readonly isDirect: boolean;
   /** Only control messages come from it. */
   readonly isNarrow: boolean;
-  /** So much of a message has come that is not whole. bytes */
+  /** @param bytes that came of a message that is not whole */
   arrived(bytes: number): void;
 }
 
-/** A line that is watched. */
 export interface WatchedLine {
   message(length: number): void;
   control(length: number): void;
@@ -54,18 +52,17 @@ interface Watched extends ArrivingLine {
   readonly token: number;
   isNarrow: boolean;
   socket: Descriptor | undefined;
-  /** What the kernel kept for it before it was narrowed. bytes */
+  /** Its receive buffer in the kernel before it was narrowed. bytes */
   room: number | undefined;
   unfinished: UnfinishedMessage | undefined;
-  /** When it was looked at last. ms */
   checkedAt: number;
 }
 
 /**
- * Sees messages that clients begin and do not end. Bun takes up to 16 MiB of one before it tells, whoever
- * sends it, because one limit holds for all of its sockets. So the kernel is asked, every ARRIVALS_MS, from
- * which lines something came, and how much. Of a client that only says control messages the kernel keeps no
- * more than CLIENT_WINDOW_BYTES at a time, so it can't send much between two looks.
+ * Sees messages that clients begin and do not end. Bun buffers up to 16 MiB of a message before it reports any of
+ * it, since one limit holds for all of its sockets. So `Arrivals` asks the kernel, every ARRIVALS_MS, from which
+ * lines bytes came, and how many. For a client that sends only control messages the kernel buffers no more than
+ * CLIENT_WINDOW_BYTES, so it can't send much between two checks. `Line` registers each WebSocket here.
  */
 export class Arrivals {
   readonly #kernel: ArrivalsKernel;
@@ -80,7 +77,7 @@ export class Arrivals {
     this.#isTls = isTls;
   }
 
-  /** To be called when the line has become a WebSocket, before anything of it is heard. */
+  /** To be called when the line has become a WebSocket, before any message is handled. */
   watch(arriving: ArrivingLine): WatchedLine {
     const token = this.#next++ % 2 ** 32;
     const watched: Watched = {
@@ -105,9 +102,9 @@ export class Arrivals {
     };
   }
 
-  /** Looks at all lines from which something came. */
+  /** Checks all lines from which something came. */
   poll(): void {
-    // Each socket is told of once, but for what comes meanwhile.
+    // The kernel tells of each socket once, unless more comes meanwhile.
     let most = this.#watched.size;
     while (most > 0) {
       const told = this.#kernel.arrivals((token) => this.#came(token));
@@ -116,7 +113,7 @@ export class Arrivals {
     }
   }
 
-  /** Looks again for those that were not found when they came, and at all now and then. */
+  /** Seeks lines again that the kernel did not find when they came, and checks all now and then. */
   tick(): void {
     const now = performance.now();
     let checks = LINES_PER_TICK;
@@ -132,7 +129,7 @@ export class Arrivals {
     }
   }
 
-  /** @param isFresh nothing but its request came until now */
+  /** @param isFresh only its request has come so far */
   #seek(watched: Watched, isFresh: boolean): void {
     const socket = this.#kernel.find(watched.peer);
     if (socket === undefined) {

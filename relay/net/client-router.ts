@@ -172,7 +172,7 @@ export class ClientRouter implements Outlet {
   }
 }
 
-/** What a local client has in place of a socket. Its messages reach the hub in the next turn, in order. */
+/** A local client's line to the hub, in place of a socket. Its messages reach the hub in the next turn, in order. */
 export class LocalLine {
   readonly #router: ClientRouter;
   readonly #id: SocketId;

@@ -11,17 +11,16 @@ const NORMAL_CLOSE = 1000;
 /** RFC 6455, section 5.5: 125 with the code. */
 const CLOSE_REASON_BYTES = 123;
 
-/** Why a socket is to be closed. */
+/** Why the relay closes a socket. */
 export interface CloseCause {
   readonly code: SocketFault;
   readonly detail: string | undefined;
-  /** Seconds, before which trying again is of no use. */
+  /** Trying again sooner is of no use. s */
   readonly after: number | undefined;
-  /** When that was known. */
   readonly at: number;
 }
 
-/** Says why, as a message and in the close frame, and closes. */
+/** Says why in a message and in the close frame, and closes. */
 export function closeWith(
   socket: Pick<Bun.ServerWebSocket, "sendBinary" | "close">,
   { code, detail, after }: CloseCause,

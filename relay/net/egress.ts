@@ -1,20 +1,20 @@
 import type { LiveLimits } from "../limits/limits.ts";
 import type { SocketId } from "../share/outlet.ts";
 
-/** Unused time that may still be used: a timer is late by some milliseconds. µs */
+/** Unused time that a late timer may make up for. µs */
 const BURST_US = 50_000n;
-/** The time for a socket to use its turn. ms */
+/** A socket may use its turn for so long. ms */
 const TURN_MS = 1000;
 const SECOND_US = 1_000_000;
 
-/** When what was sent or promised so far will have had its time, over all workers. µs */
+/** Shared by all workers: when all bytes sent or promised so far will have left at the rate. µs */
 export function createEgress(): SharedArrayBuffer {
   return new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
 }
 
 interface Turn {
   readonly bytes: number;
-  /** When it comes; when it is over. ms */
+  /** When a waiting turn comes, or a due one is over. ms */
   readonly at: number;
 }
 
@@ -23,9 +23,9 @@ export interface EgressOptions {
   readonly limits: LiveLimits;
   /** The same for all workers. ms */
   readonly clock: () => number;
-  /** It is this socket's turn to be given a frame. */
+  /** Gives this socket its frame. */
   readonly turn: (socket: SocketId) => void;
-  /** For tests with a clock of their own. @returns what takes it back */
+  /** For tests with a clock of their own. @returns the function that cancels it */
   readonly later?: (run: () => void, ms: number) => () => void;
 }
 
@@ -35,19 +35,18 @@ function onTimer(run: () => void, ms: number): () => void {
 }
 
 /**
- * The rate at which frames may leave, over all workers. A socket with a frame takes the next free time of
- * a clock that all share, and sends when that has come: so all sockets of all workers stand in one
- * queue, with one frame each, and none is before another because of its worker or lane.
+ * Limits the rate at which frames leave, over all workers (GCRA). A socket with a frame reserves the next free
+ * time of a clock that all workers share, and sends when that time comes. So all sockets of all workers stand in one
+ * queue with one frame each, and no worker or lane is served before another. `ClientRouter` asks it for each frame.
  */
 export class Egress {
   readonly #options: EgressOptions;
   readonly #until: BigInt64Array;
-  /** Sockets that wait for their turn. */
   readonly #waiting = new Map<SocketId, Turn>();
-  /** Sockets whose turn has come and is not used yet. */
+  /** Turns that have come and are not used yet. */
   readonly #due = new Map<SocketId, Turn>();
   readonly #later: (run: () => void, ms: number) => () => void;
-  /** Takes back the timer, if there is one. */
+  /** Of the timer, if it runs. */
   #cancel: (() => void) | undefined;
   #wakesAt = 0;
 
@@ -61,12 +60,11 @@ export class Egress {
     return this.#rate !== Infinity;
   }
 
-  /** Whether frames of this socket wait for their turn. */
   holdsBack(socket: SocketId): boolean {
     return this.#waiting.has(socket);
   }
 
-  /** @returns whether it may be sent now; else `turn` will tell when to try again */
+  /** @returns whether the frame may leave now; if not, `turn` tells when */
   take(socket: SocketId, bytes: number): boolean {
     const rate = this.#rate;
     if (rate === Infinity) return true;
@@ -86,14 +84,14 @@ export class Egress {
     return false;
   }
 
-  /** What `take` allowed was not sent after all: it may be at once, for a while. */
+  /** The frame that `take` allowed did not leave: it may leave at once for TURN_MS. */
   unused(socket: SocketId, bytes: number): void {
     if (!this.isLimited) return;
     this.#due.set(socket, { bytes, at: this.#options.clock() + TURN_MS });
     this.#sleep(TURN_MS);
   }
 
-  /** The socket is gone: its time is for others. */
+  /** The socket is gone: other sockets get its time. */
   gone(socket: SocketId): void {
     const turn = this.#waiting.get(socket) ?? this.#due.get(socket);
     if (turn === undefined) return;
@@ -128,7 +126,6 @@ export class Egress {
     this.#arm(now);
   }
 
-  /** Sleeps until something has to be done. */
   #arm(now: number): void {
     const [first] = this.#waiting.values();
     const [due] = this.#due.values();
@@ -137,7 +134,7 @@ export class Egress {
     this.#sleep(next - now);
   }
 
-  /** One timer at a time, for what comes first. */
+  /** One timer runs at a time. */
   #sleep(ms: number): void {
     const at = this.#options.clock() + ms;
     if (this.#cancel !== undefined && this.#wakesAt <= at) return;

@@ -2,9 +2,9 @@ import type { DirectSender } from "./sendfile.ts";
 import type { PeerKey } from "../system/native.ts";
 import type { SocketId } from "../share/outlet.ts";
 
-/** Sockets that are looked for again in one tick; each costs some calls. */
+/** Sockets that one tick seeks again; each costs some calls. */
 const MATCHES_PER_TICK = 1000;
-/** How long a socket gets no frame because it is not found yet; then Bun sends to it. ms */
+/** A socket that is not found gets no frame for so long; then Bun sends to it. ms */
 const MATCH_MS = 1000;
 
 interface Pending {
@@ -12,7 +12,7 @@ interface Pending {
   readonly until: number;
 }
 
-/** Sockets that the kernel could send to, were it known which of its own they are. */
+/** Finds the file descriptors of Bun's sockets, so that the kernel can send to them. */
 export class FdMatcher {
   readonly #direct: Pick<DirectSender, "attach">;
   readonly #pending = new Map<SocketId, Pending>();
@@ -21,25 +21,23 @@ export class FdMatcher {
     this.#direct = direct;
   }
 
-  /** The kernel shall send to it; one that is not found now is looked for again. */
+  /** A socket that is not found now is sought again at each tick. */
   match(id: SocketId, peer: PeerKey, now: number): void {
     if (this.#direct.attach(id, peer) !== "later") return;
     this.#pending.set(id, { peer, until: now + MATCH_MS });
   }
 
-  /** Whether it is still being looked for, and gets no frame meanwhile. */
+  /** A pending socket gets no frame. */
   isPending(id: SocketId): boolean {
     return this.#pending.has(id);
   }
 
-  /** The socket is gone. */
   leave(id: SocketId): void {
     this.#pending.delete(id);
   }
 
   /**
-   * Looks again for those that were not found when they came.
-   * @param isBusy whether something is on its way to it, so that it can't be attached now
+   * @param isBusy whether bytes are on their way to it, so that it can't be attached now
    * @param settled it was found, or Bun sends to it from now on
    */
   tick(now: number, isBusy: (id: SocketId) => boolean, settled: (id: SocketId) => void): void {

@@ -1,7 +1,7 @@
 import type { FaultError } from "../../protocol/mod.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
 
-/** By HTTP a refusal is a sentence for people, on a line of its own. */
+/** By HTTP a refusal is a sentence for people, on one line. */
 export function refusal(
   status: number,
   sentence: string,
@@ -22,7 +22,7 @@ const OWN: ReadonlySet<RelayLimitName> = new Set([
   "channels-per-address",
 ]);
 
-/** That of a limit, with the seconds to wait in Retry-After. */
+/** The refusal of a limit, with the seconds to wait in Retry-After. */
 export function refusalResponse(name: RelayLimitName, { message, after }: FaultError): Response {
   const status =
     name === "share-bytes" ? TOO_LARGE : OWN.has(name) ? TOO_MANY_REQUESTS : UNAVAILABLE;

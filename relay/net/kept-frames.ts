@@ -2,9 +2,9 @@ import type { RecordPlace } from "../log/block-log.ts";
 import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 
-/** A frame that stays readable in the log until it is let go. */
+/** A frame that stays readable until `release`. */
 export interface KeptFrame {
-  /** Frames with the same one are the same. */
+  /** Equal for equal frames. */
   readonly key: string;
   readonly length: number;
   /** Bytes of the frame, head included, in memory of their own. */
@@ -12,10 +12,9 @@ export interface KeptFrame {
   release(): void;
 }
 
-/** Whose a kept frame is. */
 export interface FrameUser {
   readonly address: string | undefined;
-  /** The log needs the room, and there is no memory for it either. */
+  /** The log needs the block, and there is no memory for a copy. */
   lost(): void;
 }
 
@@ -23,15 +22,14 @@ interface Kept {
   readonly place: RecordPlace;
   readonly user: FrameUser;
   isPinned: boolean;
-  /** What was in the log, once that needed the room. */
+  /** Of the frame, once the log needed its block. */
   copy: Uint8Array | undefined;
   memory: MemoryPlace | undefined;
 }
 
 /**
- * Frames of which a client of HTTP or of the original app has a part: they stay in the log, and cost no
- * memory. As with what the kernel sends by itself: when blocks that logs gave back are held up in this
- * way, what is left is copied, and where there is no memory for that its client has to come again.
+ * Frames of which a local client has a part. They stay in the log and cost no memory. When they hold up blocks
+ * that their logs gave back, `tick` copies them; without memory for a copy it disconnects their client.
  */
 export class KeptFrames {
   readonly #pool: BlockPool;
@@ -48,7 +46,7 @@ export class KeptFrames {
     const { block, offset, length, generation } = place;
     const isPinned = this.#pool.pin(block, generation);
     const kept: Kept = { place, user, isPinned, copy: undefined, memory: undefined };
-    // Given back in this moment, while whoever gave it to us still reads it.
+    // The log gave it back in this moment, and its caller still reads it.
     if (!isPinned) this.#copy(kept);
     this.#kept.add(kept);
     return {

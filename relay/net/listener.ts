@@ -1,13 +1,13 @@
 import type { TlsPair } from "../access/certificate.ts";
 
-/** Whether two listeners can have one port, so that the next is there before the last one goes. */
+/** Whether two listeners can share one port, so that a new one opens before the old one closes. */
 export const CAN_SHARE_PORT = process.platform === "linux";
 
-/** A client that has said nothing for so long and is in no transfer is cut off. s */
+/** A client in no transfer may be silent for so long. s */
 export const HTTP_IDLE_SECONDS = 10;
 
 export interface ListenerOptions<Data> {
-  /** Starts a server; `CAN_SHARE_PORT`: beside one that has the port already. */
+  /** Starts a server; with CAN_SHARE_PORT beside one that has the port already. */
   readonly open: (port: number, tls: TlsPair | undefined) => Bun.Server<Data>;
   /** 0 takes a free one. */
   readonly port: number;
@@ -15,19 +15,19 @@ export interface ListenerOptions<Data> {
 }
 
 /**
- * A port at which a worker listens. Bun's server can neither change its certificate nor stop accepting
- * for a while: a new server takes the place of the old one, which keeps the sockets that it has.
+ * A port at which a worker listens. Bun's server can neither change its certificate nor pause accepting. So a
+ * new server takes the place of the old one, which keeps its open sockets.
  */
 export class Listener<Data> {
   readonly port: number;
   readonly #open: (tls: TlsPair | undefined) => Bun.Server<Data>;
   #tls: TlsPair | undefined;
   #server: Bun.Server<Data> | undefined;
-  /** It has another certificate than it should. */
+  /** The server has an old certificate. */
   #isStale = false;
   #isPaused = false;
   #isClosed = false;
-  /** Servers that accept no more; each has a socket still, so they are not more than those. */
+  /** Servers that accept no more. Each has an open socket still, which bounds their number. */
   readonly #before = new Set<Bun.Server<Data>>();
 
   constructor({ open, port, tls }: ListenerOptions<Data>) {
@@ -37,14 +37,14 @@ export class Listener<Data> {
     this.#open = (next) => open(this.port, next);
   }
 
-  /** Clients that come from now on see this certificate. */
+  /** New clients see this certificate. */
   renew(tls: TlsPair): void {
     this.#tls = tls;
     this.#isStale = true;
     this.settle();
   }
 
-  /** Accepts nobody for now; who tries is refused by the kernel. */
+  /** The kernel refuses new clients for now. */
   pause(): void {
     this.#isPaused = true;
     this.settle();
@@ -59,19 +59,18 @@ export class Listener<Data> {
     return this.#isPaused;
   }
 
-  /** Accepts nobody any more. */
   close(): void {
     this.#isClosed = true;
     this.settle();
   }
 
-  /** Cuts all sockets; resolves when that is done. */
+  /** Cuts all sockets. */
   async end(): Promise<void> {
     this.close();
     await Promise.all([...this.#before].map((server) => server.stop(true)));
   }
 
-  /** Does what could not be done before, when there were too few descriptors, or none. */
+  /** Does now what failed before for want of descriptors. */
   settle(): void {
     const server = this.#server;
     if (this.#isPaused || this.#isClosed) {
@@ -84,7 +83,7 @@ export class Listener<Data> {
     try {
       next = this.#open(this.#tls);
     } catch {
-      // Out of descriptors, or somebody else has the port by now: the next tick tries again.
+      // Out of descriptors, or another process has the port: the next tick tries again.
       return;
     }
     this.#retire();

@@ -6,47 +6,47 @@ import type { Descriptor, Native, PeerKey } from "../system/native.ts";
 export type MeterKernel = Pick<Native, "find" | "isPeer" | "received">;
 
 /**
- * Bytes that a message takes on the wire besides its own, at most: heads of RFC 6455 and of TLS. Who
- * cuts messages into fragments needs more, see SPARE_PART.
+ * Bytes of a message on the wire beside its payload, at most: heads of RFC 6455 and of TLS. A client that
+ * fragments its messages needs more, see SPARE_PART.
  */
 const MESSAGE_OVERHEAD = 64;
-/** One of so many bytes of whole messages may be more of such heads. */
+/** One of so many bytes of whole messages may be further heads. */
 const SPARE_PART = 16;
 /** The request that became a WebSocket, and a TLS handshake. bytes */
 const REQUEST_BYTES = 16 * 1024;
-/** The least looks in the time that a message may take. */
+/** The fewest checks in the time that a message may take. */
 const CHECKS = 4;
-/** Of the least pace for messages, a line that brings one of so many parts is no dead one. */
+/** A line with this part of the least pace for messages is not dead. */
 const ALIVE_PART = 4;
 
 /**
- * - `whole`: nothing but whole messages came, as far as anyone knows
- * - `arriving`: one is on its way, and comes on
- * - `stuck`: one is on its way, and nothing of it came since the last look
- * - `late`: one is on its way for too long
+ * - `whole`: only whole messages came, as far as the counts tell
+ * - `arriving`: a message is on its way, and advances
+ * - `stuck`: a message is on its way, and too little of it came since the last check
+ * - `late`: a message is on its way for too long
  */
 export type Arrival = "whole" | "arriving" | "stuck" | "late";
 
 /**
- * What comes in by one socket beyond whole messages. Bun tells of whole ones alone, so a message that
- * comes in drips, or whose fragments never end, is seen in the kernel's count of bytes: what is in
- * no message that was told, and in none of the pings and pongs between its parts, is a part of one.
+ * Times the message that is on its way by one socket. Bun reports whole messages only. The kernel's count of
+ * bytes shows a message that comes in drips, or whose fragments never end: bytes that are in no reported message,
+ * ping or pong belong to it.
  *
- * A whole message proves that no older one is unfinished: whatever is on its way began after it. Without
- * that, a slow line that is never empty (frames one behind the other) would seem to send one message for
- * ever. And what the allowances below are too large by ends with each look that finds nothing on its way:
- * it would add up until a frame went unseen, and its line would count as idle.
+ * A whole message proves that no older one is unfinished: the message on its way began after it. Without this rule, a
+ * slow line that is never empty (frames one behind the other) would seem to send one message for ever. The
+ * allowances above are too large by some bytes. Each check that finds nothing on its way forgets that error;
+ * otherwise it would add up until a whole frame went unseen, and its line would count as idle.
  */
 export class ReceiveMeter {
   readonly #kernel: MeterKernel;
   readonly #peer: PeerKey;
   #descriptor: Descriptor | undefined;
   /**
-   * Bytes that are none of messages to come: of requests before, on a line that a proxy uses again, and
-   * of messages that were whole at a look. Undefined: not known yet.
+   * Bytes before the messages that count: requests on a connection that a proxy uses again, and messages that
+   * were whole at a check. Undefined: not known yet.
    */
   #before: number | undefined = REQUEST_BYTES;
-  /** With heads, since `#before`. bytes */
+  /** Of reported messages with their heads, since `#before`. bytes */
   #told = 0;
   #begunAt: number | undefined;
   #checkedAt: number;
@@ -58,7 +58,7 @@ export class ReceiveMeter {
     this.#checkedAt = now;
   }
 
-  /** Whether it is time to look again. @param messageMs that a message of FRAME_BYTES may take */
+  /** @param messageMs that a message of FRAME_BYTES may take */
   isDue(messageMs: number, now: number): boolean {
     return now - this.#checkedAt >= Math.min(PING_MS, messageMs / CHECKS);
   }
@@ -68,18 +68,18 @@ export class ReceiveMeter {
     this.#told += length + MESSAGE_OVERHEAD;
   }
 
-  /** A message came, and no ping or pong, which may come amid one. */
+  /** A message came whole: no ping or pong, which may come amid one. */
   whole(): void {
     this.#begunAt = undefined;
   }
 
-  /** Somebody else's requests may have come by the same line before. */
+  /** Another client's requests may have come by the same connection before. */
   countFromHere(): void {
     const bytes = this.#received();
     this.#before = bytes === undefined ? undefined : bytes + REQUEST_BYTES;
   }
 
-  /** Bytes on their way were not read meanwhile, through no fault of their sender. */
+  /** The relay did not read meanwhile, so the client is not late. */
   paused(now: number): void {
     this.#begunAt = undefined;
     this.#checkedAt = now;

@@ -13,42 +13,42 @@ import type { SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import type { FileStore } from "../log/store.ts";
 
-/** ms between two looks at which sockets can take more: many at once, and each has taken much by then */
+/** Between two polls for sockets with room: each finds many, which have taken much by then. ms */
 const POLL_MS = 2;
-/** ms between two looks when the one before found none */
+/** The same after polls that found none. ms */
 const POLL_IDLE_MS = 16;
-/** Sockets so few that each would wait for the next look longer than for room. */
+/** So few sockets that each would wait for the next poll longer than for room. */
 const FEW_SOCKETS = 4;
-/** ms after one of few had room in which all are looked at in each turn of the event loop */
+/** After one of few sockets had room, all are polled in each turn of the event loop for so long. ms */
 const EAGER_MS = 1;
 
-/** A socket that the kernel sends to, and what is left of the frame on its way. */
+/** A socket that the kernel sends to, and the frame on its way. */
 interface Stream {
   readonly id: SocketId;
   readonly socket: Descriptor;
   readonly peer: PeerKey;
   watched: boolean;
-  /** Pinned while it is being sent. */
+  /** Pinned while it leaves. */
   place: RecordPlace | undefined;
-  /** Of the message in the log's file. bytes */
+  /** In the log's file, of the bytes that have not left. */
   offset: number;
   left: number;
-  /** What is left, copied; the place is let go. */
+  /** The bytes that have not left, once the place is released. */
   copy: Uint8Array | undefined;
   memory: MemoryPlace | undefined;
-  /** What it took in all, and when it did last. bytes, ms */
+  /** Bytes that it took in all, and when it last took some. ms */
   took: number;
   tookAt: number;
 }
 
 export interface DirectEvents {
-  /** The frame that was queued is with the kernel. */
+  /** The kernel has all of the queued frame. */
   drained(id: SocketId): void;
-  /** Nothing more can be sent to it. */
+  /** The socket takes nothing any more. */
   failed(id: SocketId): void;
 }
 
-/** What of the kernel it uses. */
+/** The calls of the kernel that it uses. */
 export type Kernel = Pick<
   Native,
   "find" | "isResting" | "isPeer" | "watch" | "sendFile" | "send" | "writable"
@@ -65,12 +65,12 @@ export interface DirectOptions {
 }
 
 /**
- * Frames from the log's file into sockets by the kernel alone: no byte is copied, and a receiver that
- * stalls holds none of our memory.
+ * Sends frames from the log's file into sockets with sendfile(2): no byte is copied, and a receiver that
+ * stalls holds no memory of the relay.
  *
- * The sockets are Bun's, which knows nothing of this. So nothing of Bun's may get between the parts
- * of a message: while a frame is on its way, `Sockets` holds all else back, and only clients that
- * promised not to ping are sent to in this way, because Bun answers pings by itself.
+ * The sockets are Bun's, which knows nothing of this. So no byte of Bun's may get between the parts of a
+ * message. While a frame is on its way, `Sockets` queues everything else. `Sockets` attaches only clients that
+ * promised not to ping, because Bun answers pings by itself.
  */
 export class DirectSender {
   readonly #native: Kernel;
@@ -80,9 +80,9 @@ export class DirectSender {
   readonly #clock: () => number;
   readonly #enter: DirectOptions["enter"];
   readonly #streams = new Map<SocketId, Stream>();
-  /** Streams with something left of a frame. */
+  /** Streams whose frame has not left. */
   readonly #blocked = new Set<Stream>();
-  /** Blocked at the last tick already. */
+  /** Already blocked at the last tick. */
   #slow = new Set<Stream>();
   #isPolling = false;
   #isDisposed = false;
@@ -99,8 +99,8 @@ export class DirectSender {
   }
 
   /**
-   * Sends to this socket from now on, to which nothing may be on its way.
-   * @returns `later`: it was not found, and may be another time; else it stays with Bun
+   * From now on the kernel sends to this socket. No byte may be on its way to it.
+   * @returns `later`: the kernel may find it another time; `not-found`: Bun goes on sending to it
    */
   attach(id: SocketId, peer: PeerKey): "attached" | "not-found" | "later" {
     const socket = this.#native.find(peer);
@@ -121,7 +121,6 @@ export class DirectSender {
     return "attached";
   }
 
-  /** The socket is closed. */
   detach(id: SocketId): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
@@ -129,7 +128,7 @@ export class DirectSender {
     this.#release(stream);
   }
 
-  /** Undefined: this socket is Bun's to send to. */
+  /** Undefined: Bun sends to this socket. */
   send(id: SocketId, place: RecordPlace): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
@@ -151,20 +150,19 @@ export class DirectSender {
     return "queued";
   }
 
-  /** What is left of the frame on its way to this socket. bytes */
+  /** Bytes of the frame on its way that have not left. */
   left(id: SocketId): number {
     return this.#streams.get(id)?.left ?? 0;
   }
 
-  /** Of that, what is in memory. bytes */
+  /** Those of them that are in memory. */
   copied(id: SocketId): number {
     return this.#streams.get(id)?.copy?.length ?? 0;
   }
 
   /**
-   * Tries slow sockets again, so that none waits for ever for a word that never came, and lets go of
-   * blocks that they hold up: those that their log gave back. A client that is sent what the log still
-   * has costs nobody anything, and must not be cut off for others.
+   * Tries slow sockets again, in case the kernel's notice was lost. Releases blocks that their log gave back
+   * and that slow sockets hold up. A frame that the log still has costs nobody anything, and stays.
    */
   tick(): void {
     const slow = this.#slow;
@@ -183,13 +181,13 @@ export class DirectSender {
     this.#isDisposed = true;
   }
 
-  /** False: the kernel tells of no more sockets, and Bun has to send. */
+  /** False: the kernel watches no more sockets, and Bun has to send. */
   #watch(stream: Stream): boolean {
     stream.watched ||= this.#native.watch(stream.socket, stream.id);
     return stream.watched;
   }
 
-  /** Gives the socket what it takes. A socket that took less than all is full. */
+  /** A socket that took less than all is full. */
   #push(stream: Stream): SendResult {
     const { socket, offset, left, copy } = stream;
     const took =
@@ -207,7 +205,7 @@ export class DirectSender {
     stream.tookAt = this.#clock();
     if (copy !== undefined) {
       stream.copy = copy.subarray(took);
-      // The rest of the copy is still all there.
+      // The memory of the copy stays until all of it has left.
       stream.memory?.took(took);
     }
     return stream.left === 0 ? "sent" : "queued";
@@ -224,7 +222,7 @@ export class DirectSender {
     else this.#events.failed(id);
   }
 
-  /** Looks again and again for sockets with room, as long as any has none. */
+  /** Polls for sockets with room as long as any stream is blocked. */
   #pollLater(): void {
     if (this.#isPolling || this.#isDisposed || this.#blocked.size === 0) return;
     this.#isPolling = true;
@@ -246,7 +244,7 @@ export class DirectSender {
     this.#pollLater();
   }
 
-  /** False when there is no memory for it. */
+  /** False: there is no memory for it. */
   #copyRest(stream: Stream): boolean {
     const moves = stream.took >= PROVEN_BYTES && this.#clock() - stream.tookAt < STILL_MS;
     const memory = this.#enter(stream.id, moves ? "moving" : "still");
@@ -260,7 +258,6 @@ export class DirectSender {
     return true;
   }
 
-  /** Nothing is on its way to this socket any more. */
   #release(stream: Stream): void {
     this.#blocked.delete(stream);
     this.#unpin(stream);

@@ -32,10 +32,9 @@ const CONTROL_QUEUE_BYTES = 256 * 1024;
 const TURNED_AWAY = 100;
 /** Measured: what Bun keeps of a frame takes up to twice as much. */
 const BUN_FACTOR = 2;
-/** What TLS and parts of a message may add to it. bytes */
+/** Bytes that TLS and fragments may add to a message: so many, and one of so many. */
 const SPARE_BYTES = 1024;
 const SPARE_PART = 16;
-/** What a client is told that finds no place to wait for memory. */
 const NO_MEMORY = "too many wait for the relay's memory";
 
 /** A client of the protocol, as its WebSocket carries it. */
@@ -50,15 +49,15 @@ export interface SocketData extends Peer {
   arriving: MemoryPlace | undefined;
   /** It is over a limit, and is only told so. */
   turnedAway: FaultError | undefined;
-  /** A fault was told, or will be when the frame on its way is through: nothing more is read or sent. */
+  /** A fault was told, or will be after the frame on its way: nothing more is read or sent. */
   closing: CloseCause | undefined;
-  /** As a sender, for the first time. */
+  /** A sender that got its first `accepted`. */
   wasAccepted: boolean;
   /** Messages that wait until the frame on its way is through. */
   waiting: Uint8Array[] | undefined;
-  /** What waits for it with Bun; undefined: nothing ever did. */
+  /** Holds the bytes that Bun has for it; undefined: Bun never had any. */
   memory: MemoryPlace | undefined;
-  /** What Bun had for it at the last look. bytes */
+  /** Bytes that Bun had for it at the last refresh. */
   left: number;
 }
 
@@ -69,15 +68,18 @@ export interface SocketsOptions extends Omit<LineOptions, "limits"> {
   /** Sends frames from the log's file; undefined: Bun sends them. */
   readonly native: Kernel | undefined;
   readonly limits?: LiveLimits;
-  /** In which what waits for sockets is held. */
+  /** Holds what waits for sockets. */
   readonly memory?: MemoryBudget;
-  /** All that was queued for this socket is with the kernel. */
+  /** The kernel has all that was queued for this socket. */
   readonly drained: (id: SocketId) => void;
-  /** A fault is told to a socket; once each. */
+  /** A fault is told to a socket; once for each. */
   readonly failed?: (data: SocketData, code: SocketFault, detail: string | undefined) => void;
 }
 
-/** The sockets of a running worker: Bun's answers become the words of `Outlet` here and only here. */
+/**
+ * The WebSockets of the protocol on one worker. `worker/entry.ts` passes Bun's events on to it; the hub sends through
+ * it, by way of `ClientRouter`. Bun's return values become results of `Outlet` here and only here.
+ */
 export class Sockets implements Outlet {
   readonly #pool: BlockPool;
   readonly #clock: () => number;
@@ -85,14 +87,14 @@ export class Sockets implements Outlet {
   readonly #direct: DirectSender | undefined;
   readonly #fdMatcher: FdMatcher | undefined;
   readonly #open = new Map<SocketId, Socket>();
-  /** The socket whose message is being handled: Bun holds back what it is sent until that is over. */
+  /** The socket whose message is being handled: until that is over, Bun holds back what it is sent. */
   #handling: SocketId | undefined;
   /** Sockets for which Bun holds something back. */
   readonly #held = new Set<SocketId>();
   readonly #memory: MemoryBudget;
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
-  /** Sockets that were opened since this was made. */
+  /** Sockets since the start. */
   openedEver = 0;
   readonly #failed: SocketsOptions["failed"];
   readonly #lines: LineOptions;
@@ -135,12 +137,12 @@ export class Sockets implements Outlet {
     return this.#open.size;
   }
 
-  /** Whether another may be told why it can't stay; of a flood not all are. */
+  /** Whether another may be told why it can't stay. In a flood only some are. */
   get canTurnAway(): boolean {
     return this.#turnedAway.size < TURNED_AWAY;
   }
 
-  /** What a socket about to be opened carries. */
+  /** For a request that is about to become a socket. */
   dataFor(client: ClientAddress, remote: RemoteEnd | null): SocketData {
     const id = this.#nextId++;
     return {
@@ -163,7 +165,6 @@ export class Sockets implements Outlet {
     };
   }
 
-  /** What a socket of this worker carries. */
   dataOf(id: SocketId): SocketData | undefined {
     return this.#open.get(id)?.data;
   }
@@ -203,7 +204,7 @@ export class Sockets implements Outlet {
     return false;
   }
 
-  /** Runs the handling of a message of this socket. */
+  /** A whole message came. Runs `handling` if the client may talk. */
   handle(socket: Socket, length: number, handling: (id: SocketId) => void): void {
     socket.data.line.message(length);
     socket.data.arriving?.hold(0);
@@ -216,7 +217,7 @@ export class Sockets implements Outlet {
     }
   }
 
-  /** The kernel took of what Bun had for this socket; Bun tells of each part. */
+  /** The kernel took some of the bytes that Bun had for this socket. */
   drained(socket: Socket): void {
     if (socket.getBufferedAmount() > 0) {
       this.#refresh(socket);
@@ -262,13 +263,13 @@ export class Sockets implements Outlet {
       if (direct !== "refused") socket.data.line.earn(1);
       return direct;
     }
-    // Bun takes whole each frame that is given while a message is handled, and does not say that it waits.
+    // While a message is handled, Bun takes each frame whole and does not report that it waits.
     if (id === this.#handling) {
       this.#hold(id);
       return "refused";
     }
     const memory = this.#memoryOf(socket);
-    // A control message may have taken along what Bun had left, and Bun tells of that only later.
+    // A control message may have taken along the bytes that Bun had; Bun reports that only later.
     if (socket.getBufferedAmount() === 0) memory.hold(0);
     const room = memory.ask(place.length * BUN_FACTOR);
     if (room === "full") setImmediate(() => this.fail(id, "too-many", NO_MEMORY));
@@ -287,7 +288,7 @@ export class Sockets implements Outlet {
     const { data } = socket;
     data.line.earn(answersTo(message));
     if (message.t === "accepted" && !data.wasAccepted) {
-      // A sender that comes back says again whom it admitted and dismissed; once for each line.
+      // A sender that comes back repeats its admissions, once for each connection.
       data.wasAccepted = true;
       data.line.earn(ADMISSIONS_PER_SHARE);
     }
@@ -327,7 +328,7 @@ export class Sockets implements Outlet {
     else if (this.buffered(id) === 0) line.ping(socket);
   }
 
-  /** Bun tells when all has left; a client that takes a little of it at a time does not stand still. */
+  /** Bun reports only that all has left; a client that takes a little at a time does not stand still. */
   #refresh(socket: Socket): void {
     const { memory, left } = socket.data;
     if (memory === undefined || memory.bytes === 0) return;
@@ -341,7 +342,7 @@ export class Sockets implements Outlet {
     this.fail(id, socketFault(code), detail, after);
   }
 
-  /** Bytes of ours that wait for sockets, over all of them, and of the one with most. */
+  /** Bytes that wait for sockets, over all of them, and of the one with most. */
   bufferedOfAll(): { sum: number; most: number } {
     let sum = 0;
     let most = 0;
@@ -372,12 +373,12 @@ export class Sockets implements Outlet {
     if (sent > 0) return;
     const memory = this.#memoryOf(socket);
     memory.hold(memory.bytes + bytes.length);
-    // It has stopped reading, and is past help.
+    // It has stopped reading.
     if (sent === 0 || memory.bytes > BUN_FACTOR * FRAME_BYTES + CONTROL_QUEUE_BYTES)
       socket.terminate();
   }
 
-  /** So much of a message came that is not whole. */
+  /** @param bytes that came of a message that is not whole */
   #arrived(socket: Socket, bytes: number): void {
     const { data } = socket;
     const isSender = data.role === "sender";
@@ -421,7 +422,7 @@ export class Sockets implements Outlet {
     if (sum > CONTROL_QUEUE_BYTES) socket.terminate();
   }
 
-  /** A frame must not pass what Bun holds back. */
+  /** A frame must not overtake what Bun holds back. */
   #hold(id: SocketId): void {
     if (this.#held.size === 0) {
       setImmediate(() => {

@@ -1,4 +1,4 @@
-/** A plain port beside one with TLS, where nothing is served: it tells where to go. */
+/** A plain port beside the one with TLS: it serves nothing and names the address with TLS. */
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
 import { refusal } from "./http-refusal.ts";
 
@@ -13,7 +13,7 @@ export function openHint(hostname: string, port: number, tlsPort: number): Liste
       reusePort: CAN_SHARE_PORT,
       idleTimeout: HTTP_IDLE_SECONDS,
       development: false,
-      // Bodies are refused with a sentence of ours, and not read.
+      // So that this server refuses a body, not Bun. It reads none.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request) => answer(request, tlsPort),
     });
@@ -21,18 +21,18 @@ export function openHint(hostname: string, port: number, tlsPort: number): Liste
 }
 
 /**
- * A client that only looks is led on. One that would send something is not: a client that repeats
- * what it sent there has said it in the clear here, every time, and nobody would notice.
+ * Redirects browsers that only read. A client that sends something gets an error: if it were redirected, it would
+ * send its content in the clear here each time, unnoticed.
  */
 function answer(request: Request, tlsPort: number): Response {
-  // Made by Bun of what the client says is its host, which may be anything.
+  // Bun makes the URL of the Host header, which may be anything.
   const url = URL.parse(request.url);
   if (url === null) return refusal(400, "That host is none.");
   const { hostname, pathname, search } = url;
   const host = tlsPort === HTTPS_PORT ? hostname : `${hostname}:${tlsPort}`;
   const { method, headers } = request;
   const says = headers.has("upgrade") || headers.has("authorization");
-  // A program that follows no one would save the answer that leads on as its file.
+  // A program that follows no redirect would save this answer as its file.
   const isPage = pathname === "/" || headers.get("accept")?.includes("text/html") === true;
   if ((method === "GET" || method === "HEAD") && isPage && !says) {
     const location = `https://${host}${pathname}${search}`;

@@ -1,23 +1,23 @@
-/** Heads of RFC 6455 with a mask, by the length of the payload. bytes */
+/** Frame heads of RFC 6455 with a mask, by the length of the payload. bytes */
 const HEAD_BYTES = { short: 6, middle: 8, long: 14 } as const;
-/** What a message may take besides its own bytes and one head: parts of it have heads too, and TLS has. */
+/** Bytes of a message beside its payload and one head: its fragments have heads too, and so has TLS. */
 const MESSAGE_ALLOWANCE = 64;
-/** The same for what is long: one of so many bytes. */
+/** The same for long messages: one of so many bytes. */
 const ALLOWANCE_PART = 16;
-/** Messages after which it is looked, so that what they may have taken besides does not add up. */
+/** Messages after which a check is due, so that their allowances do not add up. */
 const CHECK_MESSAGES = 64;
 /** The request that became a WebSocket, at most. */
 const REQUEST_BYTES = 16 * 1024;
 
-/** What the kernel tells of a line: bytes that came, and those of them that nobody has read. */
+/** The kernel's counts of a line: bytes that came, and those of them that Bun has not read. */
 export interface Received {
   readonly bytes: number;
   readonly unread: number;
 }
 
 /**
- * How much of a message Bun has that is not whole: Bun tells of whole ones alone, so it is what came by a line
- * and is in none that was told.
+ * How many bytes Bun has of a message that is not whole. Bun reports whole messages only, so these are the bytes
+ * that came by a line and are in no message that Bun reported.
  */
 export class UnfinishedMessage {
   readonly #isTls: boolean;
@@ -25,12 +25,12 @@ export class UnfinishedMessage {
   #base: number;
   /** Of messages, pings and pongs since, heads included. */
   #heard = 0;
-  /** Of those, what may have taken more than was counted. */
+  /** Those that may have taken more than was counted. */
   #messages = 0;
   #isSaid = false;
 
   /**
-   * @param isDirect nobody else's requests came by the same line before
+   * @param isDirect no other client's requests came by the same connection before
    * @param received as of the moment in which it became a WebSocket
    */
   constructor({ bytes, unread }: Received, isDirect: boolean, isTls: boolean) {
@@ -46,20 +46,20 @@ export class UnfinishedMessage {
     this.#isSaid = true;
   }
 
-  /** A ping or a pong came, which may be between two parts of a message. */
+  /** A ping or a pong came, perhaps between two fragments of a message. */
   control(length: number): void {
     this.#heard += length + headBytes(length);
     if (this.#isTls) this.#messages++;
   }
 
-  /** Something came. Whether it is worth a look: who says whole messages has no large one on its way. */
+  /** Whether a check is worth its calls: a client that sends whole messages has no large one on its way. */
   get isDue(): boolean {
     const isSaid = this.#isSaid;
     this.#isSaid = false;
     return !isSaid || this.#messages >= CHECK_MESSAGES;
   }
 
-  /** @returns bytes */
+  /** @returns bytes of the unfinished message */
   check({ bytes, unread }: Received): number {
     const read = bytes - unread;
     const rest = read - this.#base - this.#heard;

@@ -2,16 +2,12 @@ import { Descriptors } from "../system/descriptors.ts";
 import type { Listener } from "../net/listener.ts";
 import type { Reporter } from "./reports.ts";
 
-/**
- * A worker that ran out of descriptors accepts nobody for so long; until it notices it may be busy
- * for TICK_MS.
- */
+/** A worker that runs out of descriptors accepts no clients for so long, at least. ms */
 const ACCEPT_PAUSE_MS = 1000;
 
 /**
- * Lets a worker's listeners accept as long as there are descriptors. They are closed for a while
- * before there are none: clients are refused by the kernel then, and those that have come and said
- * nothing are cut off, while clients that are served notice nothing.
+ * Pauses a worker's listeners before it runs out of file descriptors. The kernel then refuses new clients, silent
+ * clients are cut off, and clients in transfers notice nothing.
  */
 export class DescriptorGuard {
   readonly #listeners: readonly Listener<unknown>[];
@@ -19,7 +15,7 @@ export class DescriptorGuard {
   readonly #report: Reporter;
   #pausedAt: number | undefined;
 
-  /** @param limit of descriptors; undefined: nobody knows */
+  /** @param limit of descriptors; undefined: unknown */
   constructor(
     listeners: readonly Listener<unknown>[],
     limit: number | undefined,

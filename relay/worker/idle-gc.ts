@@ -1,13 +1,13 @@
-/** ms without a message or a request after which a worker is at rest */
+/** A worker is idle after so long without a message or a request. ms */
 const IDLE_MS = 1000;
-/** Messages and requests after which there is enough to collect. */
+/** After so many messages and requests there is enough to collect. */
 const WORTH_MESSAGES = 1000;
-/** The same, of bytes that were held for clients: each piece of a download is an object of its own. */
+/** The same for bytes that were held for clients: each piece of a download is an object. */
 const WORTH_BYTES = 16 * 1024 ** 2;
 
 /**
- * Collects what a crowd left behind. The engine does so by itself only when more is allocated, and
- * five thousand receivers that came and now wait allocate nothing: their hellos would stay for hours.
+ * Collects garbage once a worker is idle. The engine collects only when more is allocated: five thousand receivers
+ * that came and now wait allocate nothing, so their hellos would stay for hours.
  */
 export class IdleGc {
   readonly #collect: () => void;

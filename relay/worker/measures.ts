@@ -1,4 +1,4 @@
-/** What a worker counts all the time, and what it says of itself when the main thread asks. */
+/** The counts of a worker, for the overview and the metrics. The main thread asks for them with `measure`. */
 import { type FaultCode } from "../../protocol/mod.ts";
 import { TICK_MS } from "../limits/limits.ts";
 
@@ -9,23 +9,23 @@ import type { LocalShare } from "../share/local-share.ts";
 import type { ClientCounts, Peers } from "../net/peer.ts";
 import type { Sockets } from "../net/sockets.ts";
 
-/** Of shares with something to tell, those with most bytes are told; a message stays below 1 MiB. */
+/** Of active shares, those with most bytes are reported; a message stays below 1 MiB. */
 const SHARES_MEASURED = 1000;
-/** A delay is the most of this window or of the one before, whoever asks how often. ms */
+/** A delay is the maximum of this window and the one before. ms */
 const DELAY_WINDOW_MS = 10_000;
 
-/** What one worker has of a share. */
+/** One worker's part of a share. */
 export interface ShareMeasures {
   /** Share id in hex. */
   readonly key: string;
   readonly totals: Totals;
   readonly lanes: LaneCounts;
-  /** Records that the least and the most of the receivers here have; undefined: there is none. */
+  /** Records that the slowest and the fastest receiver here have; undefined: there is none. */
   readonly least: number | undefined;
   readonly most: number | undefined;
   /** Blocks of the log. */
   readonly blocks: number;
-  /** Where its sender's line comes from, when it ends here. */
+  /** The address of its sender, if that is connected here. */
   readonly sender: string | undefined;
 }
 
@@ -38,12 +38,11 @@ export interface WorkerMeasures {
   readonly faults: Readonly<Partial<Record<FaultCode, number>>>;
   readonly clients: ClientCounts;
   readonly lanes: LaneCounts;
-  /** Bytes given to sockets that the kernel has not taken, over all and of the socket with most. */
+  /** Bytes that wait for sockets, over all and of the socket with most. */
   readonly buffered: number;
   readonly bufferedMost: number;
-  /** What is held for clients. */
   readonly memory: MemoryMeasures;
-  /** The most that its event loop was late in the last 10 to 20 s. ms */
+  /** The largest delay of its event loop in the last 10 to 20 s. ms */
   readonly delay: number;
   readonly shares: readonly ShareMeasures[];
 }
@@ -56,7 +55,6 @@ export interface MeasuresOptions {
   readonly memory: MemoryBudget;
 }
 
-/** The counts of one worker. Counting costs an addition; all else is done when somebody asks. */
 export class Measures {
   readonly #options: MeasuresOptions;
   readonly #faults: Partial<Record<FaultCode, number>>;
@@ -65,13 +63,13 @@ export class Measures {
   #delay = 0;
   #delayBefore = 0;
 
-  /** @param faults told so far by code; counted where they are told */
+  /** @param faults by code; the worker adds to it */
   constructor(options: MeasuresOptions, faults: Partial<Record<FaultCode, number>>) {
     this.#options = options;
     this.#faults = faults;
   }
 
-  /** The worker's timer, which should come each TICK_MS. */
+  /** Should come each TICK_MS. */
   tick(now: number): void {
     const late = this.#tickedAt === undefined ? 0 : now - this.#tickedAt - TICK_MS;
     this.#tickedAt = now;

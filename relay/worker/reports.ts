@@ -1,12 +1,11 @@
-/** What the relay tells whoever runs it. */
+/** Reports of a relay to its operator. */
 
-/** The least first. */
 export const REPORT_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type ReportLevel = (typeof REPORT_LEVELS)[number];
 
 /**
- * Something that an operator may want to know. No codes, no names of files or receivers, no ids of
- * channels and shares; what a peer said is in `fields` alone, where whoever prints escapes and cuts it.
+ * An event for the operator. It holds no codes, no names of files or receivers, and no ids of channels and shares.
+ * Only `fields` hold words of a peer; printers escape and cut them.
  */
 export interface Report {
   readonly level: ReportLevel;
@@ -17,13 +16,13 @@ export interface Report {
 
 export type Reporter = (report: Report) => void;
 
-/** Of one thread; whoever makes sockets fail all day must not fill a disk with it. per second */
+/** Of one thread, so that a client whose sockets fail all day fills no disk. per second */
 export const REPORTS_PER_SECOND = 50;
 /** Of each text in a report. UTF-16 units */
 export const REPORT_TEXT = 200;
 const SECOND_MS = 1000;
 
-/** Reports of one thread: those of the level that is wanted, so many a second, none of them long. */
+/** The reports of one thread, limited in level, number per second and length. */
 export class Reports {
   readonly #report: Reporter;
   readonly #least: number;
@@ -36,7 +35,7 @@ export class Reports {
     this.#least = REPORT_LEVELS.indexOf(least);
   }
 
-  /** Whether a report of that level would be told now: what it costs to make can be spared. */
+  /** Whether a report of that level would leave now. */
   wants(level: ReportLevel): boolean {
     if (REPORT_LEVELS.indexOf(level) < this.#least) return false;
     if (this.#told < REPORTS_PER_SECOND) return true;

@@ -1,24 +1,24 @@
-/** What a worker tells of itself to whoever asks when it starts the relay: for the bench. */
+/** Statistics of a worker for the bench, on request of the program that starts the relay. */
 import type { Hub } from "../share/hub.ts";
 
-/** ms between two looks at the clock; each tells how late the event loop was */
+/** Between two samples of how late the event loop is. ms */
 const SAMPLE_MS = 10;
-/** ms between two reports */
+/** Between two reports. ms */
 export const STATS_EVERY_MS = 100;
 
-/** One worker's word about a window of STATS_EVERY_MS. */
+/** Of one worker, about a window of STATS_EVERY_MS. */
 export interface WorkerStats {
   readonly worker: number;
-  /** bytes given to sockets that the kernel has not taken, over all of them */
+  /** Bytes that wait for sockets, over all of them. */
   readonly buffered: number;
-  /** the same of the socket with most */
+  /** The same of the socket with most. */
   readonly bufferedMost: number;
-  /** ms that each look at the clock came late */
+  /** How late each sample was. ms */
   readonly delays: readonly number[];
   /** Receivers in each lane. */
   readonly live: number;
   readonly catchUp: number;
-  /** Changes of lane since the report before, the first entry into the live one too, by receiver id in hex. */
+  /** Changes of lane since the last report, the first entry into the live lane too, by receiver id in hex. */
   readonly switches: Readonly<Record<string, number>>;
 }
 
@@ -29,7 +29,6 @@ export interface StatsOptions {
   readonly report: (stats: WorkerStats) => void;
 }
 
-/** Reports until the timer that it returns is cleared. */
 export function reportStats({ worker, hub, buffered, report }: StatsOptions): NodeJS.Timeout {
   let last = performance.now();
   let reported = last;

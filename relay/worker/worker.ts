@@ -30,10 +30,10 @@ import { Router, type ClientData } from "./router.ts";
 
 declare const self: Worker;
 
-/** What befalls clients that do nothing wrong. */
+/** Faults that clients get without doing wrong. */
 const ORDINARY: ReadonlySet<FaultCode> = new Set(["going-away", "replaced", "hello-timeout"]);
 
-/** As that of other threads; it never goes back. */
+/** The same in all threads; it never goes back. */
 function sharedClock(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -163,16 +163,16 @@ function start({
       tls: pair,
       reusePort: CAN_SHARE_PORT && (workers > 1 || tls !== undefined),
       idleTimeout: HTTP_IDLE_SECONDS,
-      // Nobody out there is shown our code.
+      // Otherwise Bun shows source code to clients.
       development: false,
       error(mistake) {
-        // As one in any other handler: this worker is no longer to be trusted.
+        // As in any other handler, a mistake ends this worker.
         setImmediate(() => {
           throw mistake;
         });
         return refusal(500, "The relay made a mistake.");
       },
-      // Bodies are read as they come and kept nowhere.
+      // Bodies are streamed and never kept whole.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request, server) => {
         idleGc.busy(clock());
@@ -218,8 +218,7 @@ function start({
   post({ t: "ready", port: listener.port, httpPort: hint?.port });
 
   const close = async (): Promise<void> => {
-    // A socket counts as closed while what it was sent last still waits for room, and whoever is in
-    // a transfer has much on its way: the line would be reset and the reason lost.
+    // Clients in a transfer have much on its way: a reset at once would lose the reason.
     const { text, http } = peers.counts;
     const clientsOfLobby = text.sender + text.receiver + http.sender + http.receiver;
     const busy =

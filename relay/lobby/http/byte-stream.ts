@@ -1,39 +1,39 @@
 import type { MemoryBudget, MemoryPlace } from "../../limits/memory-budget.ts";
 import { STEADY_PIECE_BYTES, pieceFor, type Body, type Part } from "../body.ts";
 
-/** A reset takes back what its reader did not read yet: so long it has for what was said last. ms */
+/** A reset discards what its reader has not read yet: the last line gets so long. ms */
 const LAST_WORDS_MS = 200;
-/** From which size on a piece is not copied: a good part of a record, which no more than a few clients hold. bytes */
+/** A piece of this size or more is not copied: it is a good part of a record, and few clients hold such. bytes */
 const SHARED_BYTES = STEADY_PIECE_BYTES / 2;
 
 export interface ByteStreamOptions {
   readonly memory: MemoryBudget;
-  /** What limits for each address count its reader as. */
+  /** The `limitKey` of its reader. */
   readonly address: string | undefined;
   /** All has left. */
   drained(): void;
   /** The reader went away. */
   gone(): void;
-  /** The reader takes nothing, and others wait for the memory that it holds. */
+  /** Its reader takes nothing, and others wait for the memory that it holds. */
   cut(): void;
 }
 
 /**
- * The body of a response: bytes that leave as fast as their reader takes them. Bun asks for more once
- * what it was given is with the kernel, so a reader that takes nothing costs the memory of one piece.
+ * The body of a response that Bun sends, as fast as its reader takes it. Bun asks for more once the kernel has the
+ * piece before, so a reader that takes nothing costs the memory of one piece.
  */
 export class ByteStream implements Body {
   readonly stream: ReadableStream<Uint8Array>;
   readonly #options: ByteStreamOptions;
   readonly #memory: MemoryPlace;
   readonly #parts: Part[] = [];
-  /** What of the first part was given to Bun. */
+  /** Bytes of the first part that Bun has. */
   #at = 0;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Settles the pull that waits for bytes, or for memory. */
   #pulled: (() => void) | undefined;
   #waitsForMemory = false;
-  /** What happens once all that waits has left. */
+  /** What follows once all parts have left. */
   #then: "nothing" | "close" | "reset" = "nothing";
   #isOver = false;
   #taken = 0;
@@ -59,7 +59,6 @@ export class ByteStream implements Body {
     );
   }
 
-  /** Something waits: whoever writes now makes it wait longer. */
   get isFull(): boolean {
     return this.#parts.length > 0;
   }
@@ -72,7 +71,6 @@ export class ByteStream implements Body {
     return this.#waitsForMemory;
   }
 
-  /** Parts that wait. */
   get waiting(): number {
     return this.#parts.length;
   }
@@ -86,22 +84,21 @@ export class ByteStream implements Body {
     this.#wake();
   }
 
-  /** After what waits, no more follows. */
   end(): void {
     this.#then = "close";
     this.#wake();
   }
 
-  /** After what waits, resets the connection. */
+  /** Resets the connection once all parts have left. */
   breakOff(): void {
     this.#then = "reset";
     this.#wake();
   }
 
-  /** Resets the connection: what came must not look whole. */
+  /** Resets the connection: the body must not look whole. */
   fail(): void {
     if (this.#isOver) return;
-    // Without a reason: with one it would be printed as a mistake of the relay.
+    // Without a reason: Bun would print one as a mistake of the relay.
     this.#controller?.error();
     this.#end();
   }
@@ -118,7 +115,7 @@ export class ByteStream implements Body {
     this.#pulled = undefined;
   }
 
-  /** @returns whether the reader was given something, or hears that nothing follows */
+  /** @returns whether the reader got something, or hears that nothing follows */
   #give(): boolean {
     if (this.#isOver) return true;
     const part = this.#parts[0];
@@ -140,12 +137,12 @@ export class ByteStream implements Body {
     this.#at = 0;
     this.#parts.shift();
     part.done();
-    // The writer is in the middle of a step, and must hear of it only after that.
+    // Not in the middle of a step of the writer.
     if (this.#parts.length === 0) queueMicrotask(() => this.#drained());
     return true;
   }
 
-  /** One large piece is not copied, though it keeps all of its record until it has left. */
+  /** A large piece is not copied, though it keeps all of its record until it has left. */
   #read(part: Part, length: number): Uint8Array {
     const end = this.#at + length;
     return length >= SHARED_BYTES ? part.view(this.#at, end) : part.read(this.#at, end);

@@ -18,10 +18,7 @@ import type { Exchange, ExchangeOptions } from "./exchange.ts";
 import { parseRange, type ByteRange } from "./http-request.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
 
-/**
- * As somebody who only looks at a share: it can't prove that it has all, and nobody shall count it as
- * a receiver that was lost.
- */
+/** One record: that of a reader, which can't prove that it has all and does not count as a lost receiver. */
 const WINDOW = 1;
 
 export interface CiphertextOptions extends ExchangeOptions {
@@ -35,8 +32,10 @@ export interface CiphertextOptions extends ExchangeOptions {
 }
 
 /**
- * A share as the one RFC 8188 body that it is, read by its records. How long it is only its last
- * record says, so that is asked for first, where a share can be read again.
+ * The ciphertext of a share, as one RFC 8188 body. Its length follows from its last record, so that is asked for
+ * first where a share is seekable.
+ *
+ *   choosing --offers--> measuring --last record--> reading --end of the range--> through
  */
 export class Ciphertext implements Exchange, LocalClient {
   readonly response: Promise<Response>;
@@ -47,7 +46,7 @@ export class Ciphertext implements Exchange, LocalClient {
   #offer: OfferSeen | undefined;
   #step: "choosing" | "measuring" | "reading" | "through" = "choosing";
   #next = 0;
-  /** Of the body, what is still to come. */
+  /** The range of the body that has not left. */
   #from = 0;
   #end = Infinity;
   #isGone = false;
@@ -104,7 +103,7 @@ export class Ciphertext implements Exchange, LocalClient {
   }
 
   tick(): void {
-    // The relay needs no sign of life of itself.
+    // The session is the relay's own and needs no sign of life.
   }
 
   fail(): void {
@@ -139,7 +138,7 @@ export class Ciphertext implements Exchange, LocalClient {
       this.fail();
       return;
     }
-    // It has no name that opens, so its sender will never let it in.
+    // This reader has no name, so the sender never admits it.
     if (offer.admit === true) {
       this.#reply.answer(refusal(403, "Its sender lets in whom it knows: use fileshare recv."));
       this.leave();
@@ -160,7 +159,7 @@ export class Ciphertext implements Exchange, LocalClient {
     this.#begin(offer, BODY_HEADER_BYTES + index * offer.recordSize + length);
   }
 
-  /** @param total bytes of the body; undefined: nobody knows */
+  /** @param total bytes of the body; undefined: unknown */
   #begin(offer: OfferSeen, total: number | undefined): void {
     const { range: asked, isHead } = this.#options;
     const range = asked === null || total === undefined ? undefined : parseRange(asked, total);
@@ -210,7 +209,7 @@ export class Ciphertext implements Exchange, LocalClient {
     else if (!this.isFull) this.#drained();
   }
 
-  /** What of this part, which lies at `at` of the body, is still wanted. */
+  /** Writes the wanted bytes of a part that lies at `at` of the body. */
   #emit(at: number, part: Part): void {
     const first = Math.max(this.#from - at, 0);
     const end = Math.min(this.#end - at, part.length);

@@ -14,23 +14,23 @@ import type { Outgoing, Part } from "../body.ts";
 import { Reply, type ReplyTerms } from "./reply.ts";
 import type { ClearSink, PlainPart } from "../file-splitter.ts";
 
-/** How long HEAD waits for a file that is being sent already. ms */
+/** HEAD waits so long for a file that is being sent. ms */
 const HEAD_WAIT_MS = 2000;
 
 export interface DownloadOptions extends ExchangeOptions {
-  /** Undefined: whatever comes next. */
+  /** Undefined: the next file, whatever its name. */
   readonly name: string | undefined;
-  /** What the sender sees of it. */
+  /** The name that the sender sees. */
   readonly clientName: string;
   readonly isHead: boolean;
-  /** What of the file is wanted, as the header says it. */
+  /** The header `Range`. */
   readonly range: string | null;
   readonly terms: ReplyTerms;
-  /** All of the body is there; the receipt may take longer. */
+  /** All of the body was written; the receipt may take longer. */
   readonly ending: () => void;
 }
 
-/** One file of the lobby as the body of a response, while it is being sent. */
+/** One file of the lobby as the body of a response. A `LobbyReceiver` takes it from its share. */
 export class Download implements Exchange, ClearSink {
   readonly response: Promise<Response>;
   readonly #options: DownloadOptions;
@@ -39,7 +39,7 @@ export class Download implements Exchange, ClearSink {
   readonly #late: NodeJS.Timeout | undefined;
   #step: "waiting" | "taking" | "through" = "waiting";
   #isOnlyFile = false;
-  /** Nobody knows the size of what it takes. */
+  /** Its file has no known size. */
   #isOpen = false;
   #isGone = false;
 
@@ -84,7 +84,7 @@ export class Download implements Exchange, ClearSink {
     const number = files.findIndex((each) => this.#isMeant(each));
     const file = files[number];
     if (file === undefined) return undefined;
-    // Of a stream nobody knows the size, and a server may leave a range alone.
+    // The size of a stream is unknown, and a server may ignore a range.
     const range = asked === null || open ? undefined : parseRange(asked, file.size);
     if (!isHead && range === undefined) return "files";
     const headers = headersOf(file);
@@ -93,7 +93,7 @@ export class Download implements Exchange, ClearSink {
       return this.#answerAlone(new Response(null, { headers }));
     }
     if (range === "unsatisfiable") {
-      // Nothing that names a file: a client must not save an error under its name.
+      // No header names the file: a client must not save an error under its name.
       const none = { "content-range": `bytes */${file.size}`, "accept-ranges": "bytes" };
       return this.#answerAlone(new Response(null, { status: 416, headers: none }));
     }
@@ -132,7 +132,7 @@ export class Download implements Exchange, ClearSink {
     this.#step = "through";
     this.#options.ending();
     this.#reply.end();
-    // Of several files it took one, and can't say that it has all.
+    // It took one of several files, and can't prove that it has all.
     if (!this.#isOnlyFile) this.leave();
   }
 
@@ -150,7 +150,7 @@ export class Download implements Exchange, ClearSink {
     this.#receiver.tick();
   }
 
-  /** The client is gone. One that took everything may be: its receipt is on its way. */
+  /** A client that took everything may go: its receipt is on its way. */
   gone(): void {
     this.#reply.gone();
     if (this.#step !== "through" || this.isFull) this.leave();
@@ -161,7 +161,7 @@ export class Download implements Exchange, ClearSink {
     this.#isGone = true;
     clearTimeout(this.#late);
     this.#options.left();
-    // Not while the receiver is in the middle of telling us something.
+    // Not in the middle of a step of the receiver.
     this.#options.clientRouter.later(() => this.#receiver.leave());
   }
 
@@ -184,7 +184,7 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
   const headers = new Headers({
     "content-type": "application/octet-stream",
     "content-disposition": disposition(baseName(path)),
-    // What a browser would show must not run here, and nobody in between may keep it.
+    // A browser must not run the content as a page of the relay, and no proxy may keep it.
     "x-content-type-options": "nosniff",
     // A proxy that compressed it would drop its length, which tells a part from the whole.
     "cache-control": "no-store, no-transform",
@@ -196,7 +196,7 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
   return headers;
 }
 
-/** RFC 6266 and 8187: for old clients a plain name, for all others the whole one. */
+/** RFC 6266 and 8187: a plain name for old clients, the whole name for all others. */
 function disposition(name: string): string {
   const plain = asciiName(name);
   const whole = encodeURIComponent(name).replaceAll(

@@ -1,9 +1,9 @@
-/** What somebody sees who asks a relay for nothing in particular. */
+/** The help that a relay shows at `/`. */
 
 import type { Access, AccessMode } from "../../access/access.ts";
 
 export interface HelpOptions {
-  /** Where the relay is reached, such as `https://relay.example`. */
+  /** Such as `https://relay.example`. */
   readonly origin: string;
   readonly lobby: boolean;
   readonly access: Access;

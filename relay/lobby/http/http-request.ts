@@ -1,4 +1,4 @@
-/** What a request at the lobby says, in its path, its query and its headers. */
+/** The parts of a request that the lobby reads: path, query and headers. */
 import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../../protocol/mod.ts";
 
 import type { Access } from "../../access/access.ts";
@@ -21,7 +21,6 @@ export interface RequestContext {
   readonly dress: (headers: Headers) => void;
 }
 
-/** What the path of a ciphertext names. */
 export interface CiphertextPath {
   /** Id of the share in hex. */
   readonly share: string;
@@ -42,7 +41,7 @@ export function isGet(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** Of what a client says it is, the first word without its version, such as `curl`. */
+/** The first word of `User-Agent` without its version, such as `curl`. */
 export function clientOf(request: Request): string {
   const word = /^[A-Za-z][\w.-]*/.exec(request.headers.get("user-agent") ?? "")?.[0];
   return word ?? "HTTP client";
@@ -56,22 +55,22 @@ export function decoded(path: string): string | undefined {
   }
 }
 
-/** @returns undefined for what is no number of receivers */
+/** @returns undefined: the query has no valid number */
 export function receiversOf({ searchParams }: URL): number | undefined {
   const given = searchParams.get("receivers") ?? "1";
   const count = Number(given);
   return /^\d{1,6}$/.test(given) && count >= 1 && count <= RECEIVERS_PER_SHARE ? count : undefined;
 }
 
-/** They never say that a connection ends; if that comes with them, a proxy of HTTP/1.0 said it, as nginx is unless told otherwise. */
+/** Clients that never send `Connection: close`. A proxy of HTTP/1.0 (nginx by default) added it. */
 const NEVER_CLOSE = /^(?:curl|Wget|Mozilla)\b/i;
 
-/** A hop that was asked by HTTP/1.0, as a proxy says it (RFC 9110, 7.6.3). */
+/** In `Via`: a proxy that was asked by HTTP/1.0 (RFC 9110, 7.6.3). */
 const OLD_HOP = /(?:^|,)\s*(?:HTTP\/)?1\.0\s/i;
 
 /**
- * Whether a client or proxy of HTTP/1.0 asks, which takes the end of its connection for the end of the file. Bun
- * does not tell the version. One without a proxy is left out: it is told by a reset.
+ * Whether a proxy of HTTP/1.0 asks, which takes the end of its connection for the end of the file. Bun does not
+ * tell the version. A client of HTTP/1.0 without a proxy sees the reset.
  */
 export function isOld(request: Pick<Request, "headers">): boolean {
   const { headers } = request;
@@ -79,12 +78,11 @@ export function isOld(request: Pick<Request, "headers">): boolean {
   return hasOldHop(request) || (closes && NEVER_CLOSE.test(headers.get("user-agent") ?? ""));
 }
 
-/** Whether a proxy says that behind it the end of a connection is all that ends an answer. */
 function hasOldHop({ headers }: Pick<Request, "headers">): boolean {
   return OLD_HOP.test(headers.get("via") ?? "");
 }
 
-/** When the lines about an upload are wanted. @returns undefined for what is neither */
+/** When the client wants the lines about its upload. @returns undefined: the query has another value */
 export function answerOf(
   request: Request,
   { searchParams }: URL,
@@ -94,7 +92,7 @@ export function answerOf(
   return given === "end" ? "at-end" : undefined;
 }
 
-/** Bytes of the body; undefined: its client does not say. NaN: it says two things at once. */
+/** Bytes of the body; undefined: not given. NaN: the header has two values. */
 export function sizeOf(request: Request): number | undefined {
   const given = request.headers.get("content-length");
   if (given !== null) return /^\d{1,15}$/.test(given) ? Number(given) : NaN;
@@ -114,8 +112,8 @@ export interface ByteRange {
 const RANGE = /^bytes=(?:(\d{1,16})-(\d{0,16})|-(\d{1,16}))$/;
 
 /**
- * RFC 9110, 14.1.2: one range of a body of `total` bytes. Undefined for what a server may ignore: several
- * ranges, other units, and what is no range.
+ * RFC 9110, 14.1.2: one range of a body of `total` bytes. Undefined for headers that a server may ignore: several
+ * ranges, other units, no valid range.
  */
 export function parseRange(header: string, total: number): ByteRange | "unsatisfiable" | undefined {
   const match = RANGE.exec(header.trim());

@@ -1,24 +1,24 @@
 /**
- * An answer whose length is known, written to the connection by the kernel and not by Bun.
+ * An answer of known length that the relay writes to the connection itself, past Bun.
  *
  * Bun's server drops `Content-Length` from each body that it streams and sends chunks instead
- * (https://github.com/oven-sh/bun/issues/10507). A reset is then all that tells a cut file from a whole one, and
- * proxies do not pass it on: Caddy 2.6 ends the chunks as if all were there, and so does nginx towards a
- * client of HTTP/1.0. With a length each of them fails, as its client does.
+ * (https://github.com/oven-sh/bun/issues/10507). Then only a reset tells a cut file from a whole one, and proxies do
+ * not pass it on: Caddy 2.6 ends the chunks as if all were there, and so does nginx towards a client of HTTP/1.0.
+ * With a length, both the proxy and its client fail.
  *
  * So the head and the body go to the descriptor of the connection, and Bun's request stays open until its
- * client is gone. Nothing of Bun's comes between: it answers no other request of a connection before this one,
- * and the head says that the connection ends with the answer.
+ * client is gone. No byte of Bun's comes between: Bun answers no other request of a connection before this one, and
+ * the head says that the connection ends with the answer.
  *
- * Rejected: `node:http`, which keeps the length, has no WebSockets of Bun's on the same port, and its
- * hooks in `Bun.serve` are nobody's promise.
+ * Rejected: `node:http` keeps the length, but has no WebSockets of Bun's on the same port, and its hooks in
+ * `Bun.serve` are undocumented.
  */
 import { utf8 } from "../../../protocol/mod.ts";
 
 import type { Descriptor, Native, PeerKey } from "../../system/native.ts";
 import { STEADY_PIECE_BYTES, partOf, type Body, type BodyEvents, type Part } from "../body.ts";
 
-/** ms until it is looked again whether a full connection has room: at first, and doubled up to that */
+/** Until a full connection is polled again: at first, and doubled up to that. ms */
 const POLL_MS = 1;
 const POLL_IDLE_MS = 64;
 
@@ -29,7 +29,7 @@ export type RawKernel = Pick<
 >;
 
 export interface RawBodyEvents extends BodyEvents {
-  /** After the end was written something left: nobody but its connection's own timer waits for the rest. */
+  /** Bytes left after `end`: only the timer of the connection waits for the rest. */
   passes(): void;
 }
 
@@ -46,9 +46,9 @@ export interface RawBodyOptions {
 export class RawBody implements Body {
   readonly #options: RawBodyOptions;
   readonly #parts: Part[] = [];
-  /** Of the first part, what has left. */
+  /** Bytes of the first part that have left. */
   #at = 0;
-  /** Bytes that the head promised and nobody has written yet. */
+  /** Bytes that the head promised and that were not written yet. */
   #missing: number;
   #socket: Descriptor | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -63,7 +63,7 @@ export class RawBody implements Body {
     this.#parts.push(partOf(utf8(options.head)));
   }
 
-  /** Sends the head. To be called once; events come from then on. */
+  /** Sends the head. To be called once. */
   start(): void {
     this.#goOn();
   }
@@ -82,7 +82,7 @@ export class RawBody implements Body {
       part.done();
       return;
     }
-    // More than the head says would be read as another answer.
+    // The client would read more than the head says as another answer.
     if (part.length > this.#missing) {
       part.done();
       this.fail();
@@ -111,7 +111,6 @@ export class RawBody implements Body {
     if (this.#parts.length === 1) this.#goOn();
   }
 
-  /** Gives the connection what it takes, then looks again when it may have room. */
   #goOn(): void {
     const socket = this.#find();
     if (socket === "gone") {
@@ -145,7 +144,7 @@ export class RawBody implements Body {
       part.done();
     }
     if (this.#step === "ending") this.#finish("writing");
-    // A writer is amid something, and must not be told before that is over.
+    // Not in the middle of a step of the writer.
     queueMicrotask(() => {
       if (!this.#isBroken && !this.isFull) this.#options.events.drained();
     });
@@ -157,7 +156,7 @@ export class RawBody implements Body {
     this.#delay = Math.min(2 * this.#delay, POLL_IDLE_MS);
   }
 
-  /** A descriptor may be another connection's by now. */
+  /** The descriptor may belong to another connection by now. */
   #find(): Descriptor | "later" | "gone" {
     const { native, peer } = this.#options;
     if (this.#socket !== undefined) {

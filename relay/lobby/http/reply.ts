@@ -11,11 +11,10 @@ export interface Wire {
   readonly peer: PeerKey;
 }
 
-/** The ways in which a request can be answered. */
 export interface ReplyTerms {
   /** Undefined: by Bun alone, as with TLS. */
   readonly wire: Wire | undefined;
-  /** An answer without a length may come to a client of HTTP/1.0, see `isOld`. */
+  /** The answer may pass a proxy of HTTP/1.0, see `isOld`. */
   readonly isOld: boolean;
   /** Adds the headers that every answer to this client has. */
   readonly dress: (headers: Headers) => void;
@@ -26,14 +25,14 @@ export interface ReplyTerms {
 export interface ReplyOptions {
   readonly terms: ReplyTerms;
   readonly memory: MemoryBudget;
-  /** The key by which limits for each address count its reader. */
+  /** The `limitKey` of its reader. */
   readonly address: string | undefined;
   drained(): void;
   gone(): void;
   cut(): void;
 }
 
-/** A client of HTTP/1.0 takes the end of its connection for the end of the file. */
+/** For clients of HTTP/1.0, which take the end of the connection for the end of the file. */
 const VERSION_NOT_SUPPORTED = 505;
 const OLD =
   "Nobody knows how long this is, so a client of HTTP/1.0 could not tell a part from the whole. " +
@@ -47,7 +46,10 @@ type Status = keyof typeof REASONS;
 
 const NOTHING: Outgoing = { isFull: false, taken: 0 };
 
-/** The answer to a request that waits for its content: one without a body of ours, or one that is written bit by bit. */
+/**
+ * The answer to a request that waits for its content: a plain response, or a body that is written part by part. The
+ * kernel writes a body of known length (`RawBody`); Bun streams all others (`ByteStream`).
+ */
 export class Reply {
   readonly response: Promise<Response>;
   readonly #options: ReplyOptions;
@@ -69,15 +71,15 @@ export class Reply {
     return this.#body ?? NOTHING;
   }
 
-  /** Nothing follows it. Does nothing after another answer. */
+  /** Does nothing after another answer. */
   answer(response: Response): void {
     if (this.#body === undefined) this.#answer(response);
   }
 
   /**
-   * The answer begins, and `write` gives what it is.
-   * @param length undefined: nobody knows; bytes
-   * @returns false: without a length this client gets nothing, and was told so
+   * Begins a body for `write`.
+   * @param length undefined: unknown; bytes
+   * @returns false: a client of HTTP/1.0 gets no body without a length; it was told so
    */
   begin(status: Status, headers: Headers, length: number | undefined): boolean {
     const options = this.#options;
@@ -121,7 +123,7 @@ export class Reply {
     this.#body?.fail();
   }
 
-  /** The client is gone: Bun still waits for an answer to what was answered without it. */
+  /** The client is gone. Bun still waits for the response if the kernel wrote the answer. */
   gone(): void {
     this.#answer(new Response(null));
   }

@@ -4,12 +4,12 @@ import { refusal } from "../../net/http-refusal.ts";
 import { ByteStream, type ByteStreamOptions } from "./byte-stream.ts";
 import { partOf } from "../body.ts";
 
-/** Lines that may wait for a client that does not read them, or for the end. */
+/** Lines that may wait for a client that does not read, or for the end. */
 const LINES_WAITING = 1000;
 
 const HEADERS = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
 
-/** The lines that say what becomes of an upload. */
+/** The lines about an upload, as its response. */
 export interface UploadAnswer {
   readonly response: Response | Promise<Response>;
   say(line: string): void;
@@ -22,12 +22,12 @@ export type UploadOutcome = "done" | "failed" | "late";
 const STATUS: Readonly<Record<UploadOutcome, number>> = { done: 200, failed: 503, late: 408 };
 
 /**
- * HAProxy 2.6 takes an answer that follows `100 Continue` at once for a part of that, and drops the rest
- * (https://github.com/haproxy/haproxy/issues/2587 is of this kind). After so long they are apart. ms
+ * The delay after `100 Continue`: HAProxy 2.6 takes an answer that follows at once for a part of that, and drops the
+ * rest (compare https://github.com/haproxy/haproxy/issues/2587). ms
  */
 const APART_MS = 100;
 
-/** Each line leaves when it is said. Of a failure the status says nothing any more: the connection is reset. */
+/** Each line leaves at once. After a failure the connection is reset, since the status has left. */
 export class LinesAtOnce implements UploadAnswer {
   readonly response: Response | Promise<Response>;
   readonly #lines: ByteStream;
@@ -40,7 +40,7 @@ export class LinesAtOnce implements UploadAnswer {
   }
 
   say(line: string): void {
-    // A client that reads none of it misses some.
+    // A client that does not read misses lines.
     if (this.#lines.waiting < LINES_WAITING) this.#lines.write(partOf(utf8(`${line}\n`)));
   }
 
@@ -50,7 +50,7 @@ export class LinesAtOnce implements UploadAnswer {
   }
 }
 
-/** All lines are one answer, whose status says how it ended: for scripts, and through what hides a reset. */
+/** All lines leave at the end, and the status tells the outcome: for scripts, and behind proxies that hide a reset. */
 export class LinesAtTheEnd implements UploadAnswer {
   readonly response: Promise<Response>;
   readonly #answer: (response: Response) => void;
@@ -64,7 +64,7 @@ export class LinesAtTheEnd implements UploadAnswer {
 
   say(line: string): void {
     this.#lines.push(line);
-    // The last are those that count.
+    // The last lines matter.
     if (this.#lines.length > LINES_WAITING) this.#lines.shift();
   }
 

@@ -13,9 +13,9 @@ import { LobbySender, type LobbyOutcome } from "../lobby-sender.ts";
 import type { Exchange, ExchangeOptions } from "./exchange.ts";
 import { LinesAtOnce, LinesAtTheEnd, type UploadAnswer } from "./upload-answer.ts";
 
-/** Proxies give up an answer of which nothing comes for 60 s, HAProxy in Debian for 50 s: it is never as quiet. ms */
+/** A line comes at least so often: proxies give up an answer that is silent for 60 s, HAProxy in Debian for 50 s. ms */
 export const QUIET_MS = 25_000;
-/** Lines about receivers, who come and go as they like: as many at once, and then one each so often. */
+/** Lines about receivers, which come and go as they like: so many at once, then one per interval. */
 const RECEIVER_LINES = { atOnce: 200, everyMs: 100 };
 
 export interface UploadOptions extends ExchangeOptions {
@@ -24,7 +24,6 @@ export interface UploadOptions extends ExchangeOptions {
   readonly size: number | undefined;
   /** Receivers to wait for, one at least. */
   readonly waitFor: number;
-  /** When its lines leave. */
   readonly answer: "at-once" | "at-end";
 }
 
@@ -67,21 +66,20 @@ export class BodyProgress {
   }
 }
 
-/** The body of a request as a file in the lobby. The response says, line by line, what becomes of it. */
+/** The body of a request as a file in the lobby. The response reports on it line by line. */
 export class Upload implements Exchange {
   readonly response: Response | Promise<Response>;
   readonly #options: UploadOptions;
   readonly #lines: UploadAnswer;
   readonly #sender: LobbySender;
-  /** What each receiver was last said to do. */
+  /** The last line about each receiver. */
   readonly #told = new Map<string, string>();
   readonly #tempo = new Tempo(RECEIVER_LINES);
-  /** Lines that were left out since the last. */
+  /** Lines left out since the last one. */
   #untold = 0;
-  /** When the last line was said. */
   #saidAt = 0;
   #room: (() => void) | undefined;
-  /** Undefined: everything came, or nobody knows how much will. */
+  /** Undefined: everything came, or the length is unknown. */
   #progress: BodyProgress | undefined;
   #isOver = false;
   /** Its body came too slowly. */
@@ -166,7 +164,7 @@ export class Upload implements Exchange {
       this.#progress = undefined;
       this.#sender.end();
     } catch {
-      // The client went away amid its body, or sent one that is no body.
+      // The client went away amid its body, or sent an invalid one.
       this.#sender.abort();
     }
   }
@@ -181,7 +179,7 @@ export class Upload implements Exchange {
       const [oldest] = this.#told.keys();
       if (oldest !== undefined) this.#told.delete(oldest);
     }
-    // A receiver that has everything is told of once.
+    // The line about a receiver that has everything always comes.
     if (!verified && !this.#tempo.take(this.#options.clock())) {
       this.#untold++;
       return;
@@ -212,7 +210,7 @@ export class Upload implements Exchange {
   }
 }
 
-/** A client that is no fileshare says nothing of what it saved: it is told of as sent to. */
+/** A client that speaks no fileshare can't confirm that it saved the file: it counts as sent to. */
 function outcomeText({ verified, unconfirmed, failed }: LobbyOutcome): string {
   const missing = failed === 0 ? "" : `, ${failed} went away before the end`;
   const sure = verified - unconfirmed;

@@ -42,7 +42,7 @@ export class OriginalClients {
     this.#lines = lines;
   }
 
-  /** @param path of the request; undefined: no door of the original app */
+  /** @returns undefined: the path is none of the original app */
   dataFor(path: string, client: ClientAddress, remote: RemoteEnd | null): OriginalData | undefined {
     const role = ROLES.get(path);
     if (role === undefined) return undefined;
@@ -72,7 +72,7 @@ export class OriginalClients {
   message(socket: OriginalSocket, message: string | Uint8Array): void {
     const { line, role, session } = socket.data;
     line.message(message.length);
-    // Of the bytes of a file the slowest receiver says how fast they may come.
+    // The slowest receiver paces the bytes of a file.
     const isData = role === "sender" && typeof message !== "string";
     if (!isData && !this.#mayTalk(socket)) return;
     if (typeof message === "string" && message.length > CLIENT_CONTROL_BYTES) {
@@ -100,7 +100,7 @@ export class OriginalClients {
   }
 
   drained(socket: OriginalSocket): void {
-    // Bun tells of each part that the kernel took.
+    // Bun reports each part that the kernel took.
     if (socket.getBufferedAmount() === 0) socket.data.session?.drained();
   }
 

@@ -21,24 +21,24 @@ import {
 } from "./original-socket.ts";
 import type { ClearSink } from "../file-splitter.ts";
 
-/** What senders see of its receivers; their addresses are nobody's business. */
+/** The name that senders see. */
 const RECEIVER_NAME = "original app";
 const CUT_OFF = "you took nothing, and others wait";
 
 /**
- * The original app's receiver: `START:name`, the bytes, `END`, file after file. The bytes leave in pieces,
- * each a message, so that one who reads nothing costs the memory of one.
+ * The original app's receiver gets `START:name`, the bytes and `END`, file after file. The bytes leave in pieces,
+ * each a message, so that a client that reads nothing costs the memory of one piece.
  */
 export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   readonly #socket: OriginalSocket;
   readonly #receiver: LobbyReceiver;
   readonly #memory: MemoryPlace;
   readonly #stall = new StallTimer();
-  /** What follows what Bun has; text as it is. */
+  /** Parts and texts that Bun does not have yet. */
   readonly #waiting: (Part | string)[] = [];
-  /** Of the first, what has left. */
+  /** Bytes of the first part that Bun has. */
   #at = 0;
-  /** Bun has something for it. */
+  /** Bun has bytes that the kernel did not take. */
   #isBusy = false;
   #waitsForMemory = false;
   #taken = 0;
@@ -99,7 +99,7 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   }
 
   over(fault: FaultCode | undefined): void {
-    // It knows no other way to hear that a file will not become whole.
+    // The app knows no other sign that a file will not become whole.
     if (fault !== undefined && this.#isInFile) this.#socket.close(TRY_AGAIN, fault);
   }
 
@@ -108,7 +108,7 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   }
 
   message(): void {
-    // It says something now and then to keep its line.
+    // The app sends something now and then to keep its connection.
   }
 
   arrived(bytes: number): void {
@@ -140,7 +140,7 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
     if (isFirst) this.#goOn();
   }
 
-  /** Gives Bun what waits, until that has no room or we have no memory. */
+  /** Gives Bun what waits, until Bun has no room or the relay has no memory. */
   #goOn(): void {
     const wasFull = this.#waitsForMemory;
     this.#waitsForMemory = false;
@@ -158,14 +158,13 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
     return this.#gave(this.#socket.sendText(text), text.length);
   }
 
-  /** @returns whether more may follow */
   #sendPiece(part: Part): boolean {
     const length = Math.min(part.length - this.#at, pieceFor(this.#memory));
     const room = this.#memory.ask(length);
     if (room === "full") this.#cut();
     this.#waitsForMemory = room === "wait";
     if (room !== "room") return false;
-    // Bun keeps a copy of what the kernel does not take.
+    // Bun copies the bytes that the kernel does not take.
     const piece = part.view(this.#at, this.#at + length);
     this.#at += length;
     if (this.#at === part.length) {
@@ -193,7 +192,7 @@ export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   #cut(): void {
     this.#forget();
     this.#socket.close(TRY_AGAIN, CUT_OFF);
-    // What is said does not reach one that reads nothing.
+    // A client that reads nothing never sees the close frame.
     this.#socket.terminate();
   }
 

@@ -14,19 +14,19 @@ import {
   type OriginalSocket,
 } from "./original-socket.ts";
 
-/** What ends a file of the original app, a message of its own. */
+/** The message that ends a file of the original app. */
 const END_OF_FILE = new TextEncoder().encode("__end__");
 const NO_MEMORY = "too many wait for the relay's memory";
 const SUCCESS = "File transfer successful";
 
-/** The original app's sender: a name, the bytes, `__end__`. */
+/** The original app's sender sends a name, the bytes, and `__end__`. */
 export class OriginalSender implements OriginalSession {
   readonly #context: LobbyContext;
   readonly #socket: OriginalSocket;
   #sender: LobbySender | undefined;
   #isThrough = false;
   readonly #memory: MemoryPlace;
-  /** Its share takes no more for now; there is no memory for what it says. */
+  /** The share takes no more for now; the relay has no memory for its messages. */
   #isFull = false;
   #isHeldBack = false;
   /** Since when it has no share: none yet, or none any more. */
@@ -46,14 +46,14 @@ export class OriginalSender implements OriginalSession {
     );
   }
 
-  /** The name of its file is its hello; once that is sent, it has as long to leave. */
+  /** The name of its file is its hello. After its file it has as long to leave. */
   overdue(limits: Limits, now: number): "hello-timeout" | "done" | undefined {
     const since = this.#idleSince;
     if (since === undefined || now - since < limits["hello-timeout"]) return undefined;
     return this.#sender === undefined ? "hello-timeout" : "done";
   }
 
-  /** Whatever its size: the original app's may be 16 MiB. */
+  /** A message of the original app may have up to 16 MiB. */
   arrived(bytes: number): void {
     const room = this.#memory.ask(Math.max(0, bytes - this.#memory.bytes));
     this.#memory.hold(bytes);
@@ -68,7 +68,7 @@ export class OriginalSender implements OriginalSession {
       else this.#socket.close(POLICY, "the name of the file comes first, as text");
       return;
     }
-    // Text amid the bytes is no part of a file; after the end, nothing is.
+    // Text amid the bytes is no part of the file, and neither is anything after the end.
     if (typeof message === "string" || this.#isThrough) return;
     if (Buffer.compare(message, END_OF_FILE) === 0) {
       this.#isThrough = true;
@@ -78,7 +78,7 @@ export class OriginalSender implements OriginalSession {
     }
   }
 
-  /** Its socket is read as long as nothing is in the way. */
+  /** The socket is read while neither holds. */
   #read({ isFull = this.#isFull, isHeldBack = this.#isHeldBack }): void {
     this.#isFull = isFull;
     this.#isHeldBack = isHeldBack;
@@ -91,7 +91,7 @@ export class OriginalSender implements OriginalSession {
   }
 
   drained(): void {
-    // Nothing is sent to it but one message.
+    // It gets a single message.
   }
 
   closed(): void {

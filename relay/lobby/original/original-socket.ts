@@ -11,7 +11,7 @@ export const GOING_AWAY = 1001;
 export const TRY_AGAIN = 1013;
 
 export const TOO_LONG = "a text that long is no name";
-/** What TLS and parts of a message may add to it. bytes */
+/** Bytes that TLS and fragments may add to a message. */
 export const SPARE_BYTES = 1024;
 
 /** A client of the original app, as its WebSocket carries it. */
@@ -27,18 +27,18 @@ export interface OriginalData extends Peer {
 
 export type OriginalSocket = Bun.ServerWebSocket<OriginalData>;
 
-/** What a client of the original app does, told by its socket. */
+/** A session of the original app's protocol, driven by its socket. */
 export interface OriginalSession {
   message(message: string | Uint8Array): void;
   tick(): void;
-  /** The limit that it goes over by doing nothing; done: it has what it came for, and does not leave. */
+  /** The limit that it exceeds by doing nothing; `done`: it is through and does not leave. */
   overdue(
     limits: Limits,
     now: number,
   ): Extract<RelayLimitName, "hello-timeout" | "unread-timeout"> | "done" | undefined;
-  /** So much of a message came that is not whole. */
+  /** @param bytes that came of a message that is not whole */
   arrived(bytes: number): void;
-  /** All that was queued for it is with the kernel. */
+  /** The kernel has all that was queued for it. */
   drained(): void;
   closed(): void;
 }
