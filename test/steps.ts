@@ -2,6 +2,9 @@
  * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository. Imports
  * nothing that has to be installed first. The tiers of tests are folders: see test/README.md.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** Folders with tests that start processes, browsers and other programs, or play many random cases. */
 const WHOLE = ["e2e", "hostile", "simulation", "fuzz", "torture", "soak"];
@@ -24,6 +27,9 @@ function without(...folders: readonly string[]): string[] {
 }
 
 const root = `${import.meta.dir}/..`;
+
+/** For all test files of this run: see test/support/spare-scrypt.ts. */
+const scrypts = mkdtempSync(join(tmpdir(), "fileshare-scrypts-"));
 
 /** The tests of all steps. Each other step that failed counts as one failed test. */
 export class Sum {
@@ -58,6 +64,7 @@ export class Sum {
 
   /** Ends the process. Its last line is what machines read. */
   finish(): never {
+    rmSync(scrypts, { recursive: true, force: true });
     console.log(`\n${this.#passed} passed, ${this.#failed} failed`);
     process.exit(this.#failed === 0 ? 0 : 1);
   }
@@ -66,6 +73,7 @@ export class Sum {
 async function run(args: readonly string[], live: boolean): Promise<Result> {
   const child = Bun.spawn([process.execPath, ...args], {
     cwd: root,
+    env: { ...process.env, RUN_SCRYPTS: scrypts },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -26,11 +26,17 @@ Bun.plugin({
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-state-"));
 process.env["XDG_STATE_HOME"] = folder;
-const scrypts = mkdtempSync(join(tmpdir(), "fileshare-scrypts-"));
+const own = [folder];
+// `bun run test` and `check` have one folder for all test files.
+let scrypts = process.env["RUN_SCRYPTS"];
+if (scrypts === undefined) {
+  scrypts = mkdtempSync(join(tmpdir(), "fileshare-scrypts-"));
+  own.push(scrypts);
+}
 process.env["SPARED_SCRYPTS"] = scrypts;
 // For every bun that a test starts; a path with spaces has no way in.
 const spare = join(import.meta.dir, "spare-scrypt.ts");
 if (!spare.includes(" ")) process.env["BUN_OPTIONS"] = `--preload=${spare}`;
 afterAll(() => {
-  for (const path of [folder, scrypts]) rmSync(path, { recursive: true, force: true });
+  for (const path of own) rmSync(path, { recursive: true, force: true });
 });

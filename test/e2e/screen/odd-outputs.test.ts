@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { startRelay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
+import { knownCode } from "../../support/clients/known-codes.ts";
 import { cleanEnv, openPty, type Pty } from "../../support/clients/pty.ts";
 
 const main = join(import.meta.dir, "../../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 const MiB = 1024 * 1024;
 const ESCAPE = "\u001B";
 /** What screens and prompts write besides text: colours, the cursor, erasing, and three modes. */
@@ -17,10 +17,11 @@ const OWN_SEQUENCES = /\p{Cc}\[(?:[\d;]*m|\d*[ABGJK]|\?(?:7|25|2026)[hl])/gu;
 
 const relay = await startRelay();
 afterAll(() => relay.stop());
-const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+/** With a code of its own for each test. */
+const environment = () => ({ FILESHARE_RELAY: relay.url, FILESHARE_CODE: knownCode() });
 
 /** A file to send, and a folder to receive into. */
-function prepared(name = "a.bin", size = 3 * MiB) {
+function prepared(name = "a.bin", size = 2 * MiB) {
   const folder = temporaryFolder();
   const { path, bytes } = makeFile(folder.path, name, size);
   const out = join(folder.path, "out");
@@ -62,8 +63,7 @@ describe("a transfer goes on, and the file arrives, where the output is", () => 
 
   test.each(outputs)("%s", async (_, after) => {
     using files = prepared();
-    const code = `${CODE}-${outputs.findIndex(([, one]) => one === after)}`;
-    const own = { ...env, FILESHARE_CODE: code };
+    const own = environment();
     const ran = await Promise.all([
       inShell(["send", files.path], after, own),
       inShell(["recv", "--yes", "--out", files.out], after, own),
@@ -76,7 +76,7 @@ describe("a transfer goes on, and the file arrives, where the output is", () => 
 
 /** Both sides in terminals of that kind, the receiver at a pace at which one sees something. */
 function both(files: ReturnType<typeof prepared>, columns: number, TERM: string): [Pty, Pty] {
-  const options = { columns, rows: 30, env: { ...env, TERM } };
+  const options = { columns, rows: 30, env: { ...environment(), TERM } };
   const sender = openPty(["send", files.path], options);
   const recv = ["recv", "--out", files.out, "--limit", "2MiB", "--name", "アンナ 安娜"];
   return [sender, openPty(recv, options)];
@@ -135,7 +135,7 @@ test("wide characters and emoji keep the columns, and nothing of them is left be
 
 test("a terminal that goes away ends the command, and the next run goes on", async () => {
   using files = prepared("a.bin", 6 * MiB);
-  const own = { ...env, FILESHARE_CODE: `${CODE}-9` };
+  const own = environment();
   await using sender = openPty(["send", files.path], { env: own });
   const args = ["recv", "--yes", "--out", files.out];
   {
