@@ -63,7 +63,7 @@ export class CleanRuns {
 }
 
 /**
- * A mutant is caught by a file that fails or hangs twice with it, and passes without.
+ * A mutant is caught by a file that fails twice with it, or hangs, and passes without.
  * @param jobs how many files run at once
  */
 export async function judge(
@@ -84,7 +84,8 @@ export async function judge(
       ran += 1;
       const first = await mutant.test(path, either);
       if (first.kind === "passed" || either.aborted || !(await clean.passes(path))) continue;
-      const second = await mutant.test(path, either);
+      // A file that hangs is given so much time that a second try would tell no more.
+      const second = first.kind === "hung" ? first : await mutant.test(path, either);
       if (second.kind === "passed" || either.aborted) continue;
       verdict = { by: path, test: second.kind === "failed" ? second.test : undefined, ran };
       done.abort();

@@ -14,7 +14,7 @@ import { inOrder, quotas, roomOf } from "./choice.ts";
 import { Copy, filesOf } from "./copy.ts";
 import { CleanRuns, failing, judge } from "./judge.ts";
 import { find } from "./match.ts";
-import { importsOf, isTest, testsByDistance } from "./nearest.ts";
+import { catcherFirst, importsOf, isTest, testsByDistance } from "./nearest.ts";
 import { changeOf, lastLine, lineOf, placeOf, readRun, writeRun, type Mutant } from "./record.ts";
 import { mutated, shown, sitesOf, type Site } from "./sites.ts";
 import { namedFiles } from "./tree.ts";
@@ -113,9 +113,9 @@ async function main(): Promise<void> {
     return it;
   };
 
-  for await (const [site, origin] of chosen(mutant, gone)) {
-    const nearest = values.list ? [] : testsByDistance(site.path, imports).slice(0, near);
-    const it = await test(site, origin, nearest);
+  for await (const [site, origin, wanted] of chosen(mutant, gone)) {
+    const order = catcherFirst(testsByDistance(site.path, imports), wanted, texts);
+    const it = await test(site, origin, values.list ? [] : order.slice(0, near));
     if (values.list) console.log(`${placeOf(it)}  ${changeOf(it)}`);
     else if (it.by !== null) console.log(lineOf(it));
   }
@@ -167,7 +167,7 @@ async function suspectsOf(survivors: readonly Site[], copy: Copy): Promise<Set<s
 async function* chosen(
   copy: Copy,
   gone: string[],
-): AsyncGenerator<[site: Site, origin: Mutant["origin"]]> {
+): AsyncGenerator<[site: Site, origin: Mutant["origin"], wanted?: Mutant]> {
   const taken = new Set<Site>();
   const left = quotas(linesOfRooms, count ?? 0);
   if (values.from !== undefined) {
@@ -180,7 +180,7 @@ async function* chosen(
       );
       if (found !== undefined && (await make(copy, found.site))) {
         taken.add(found.site);
-        yield [found.site, found.likeness === 1 ? "same" : "alike"];
+        yield [found.site, found.likeness === 1 ? "same" : "alike", wanted];
         await restore(copy, found.site);
       } else {
         gone.push(`${wanted.path}: ${wanted.from}  ->  ${wanted.to}`);

@@ -4,7 +4,7 @@ import { inOrder, quotas } from "./choice.ts";
 import type { Outcome } from "./copy.ts";
 import { CleanRuns, failing, judge, type Bench } from "./judge.ts";
 import { find } from "./match.ts";
-import { importsOf, testsByDistance } from "./nearest.ts";
+import { catcherFirst, importsOf, testsByDistance } from "./nearest.ts";
 import { lastLine, lineOf, type Mutant } from "./record.ts";
 import { mutated, shown, sitesOf } from "./sites.ts";
 import { namedFiles } from "./tree.ts";
@@ -154,6 +154,18 @@ describe("the tests near a file", () => {
       "test/public.test.ts",
       "test/a.test.ts",
     ]);
+  });
+
+  test("come after the one that caught the mutant in another tree", () => {
+    const tests = ["test/a.test.ts", "test/relay/b.test.ts", "test/c.test.ts"];
+    const past = { by: "test/b.test.ts", test: "a frame > has a length" };
+    const texts = new Map([["test/c.test.ts", 'test("has a length", () => {});']]);
+    expect(catcherFirst(tests, past, texts)).toEqual([
+      "test/c.test.ts",
+      "test/relay/b.test.ts",
+      "test/a.test.ts",
+    ]);
+    expect(catcherFirst(tests, undefined, texts)).toEqual(tests);
   });
 
   test("are found by what they import, start and read, types left out", () => {

@@ -49,6 +49,21 @@ export function testsByDistance(path: string, imports: Imports): string[] {
     .map(({ test }) => test);
 }
 
+/** Puts the file first that has the test which caught the mutant in another tree, or else its name. */
+export function catcherFirst(
+  tests: readonly string[],
+  past: { readonly by: string | null; readonly test: string | null } | undefined,
+  texts: ReadonlyMap<string, string>,
+): string[] {
+  const name = past?.by && posix.basename(past.by);
+  const title = past?.test?.split(" > ").at(-1);
+  const rank = (path: string): number => {
+    if (title !== undefined && texts.get(path)?.includes(title) === true) return 0;
+    return posix.basename(path) === name ? 1 : 2;
+  };
+  return tests.toSorted((a, b) => rank(a) - rank(b));
+}
+
 function reversed(imports: Imports): Imports {
   const result = new Map<string, Set<string>>();
   for (const [from, targets] of imports) {
