@@ -3,6 +3,7 @@
  * the page stand on this and on nothing else of each other. The primitives are entries of their own:
  * `crypto-node.ts`, which a browser can't load, and `crypto-web.ts`, which nobody else needs.
  */
+export * from "./wire/bounded-map.ts";
 export * from "./wire/bytes.ts";
 export * from "./code/code.ts";
 export * from "./wire/control.ts";
@@ -17,7 +18,7 @@ export * from "./wire/limits.ts";
 export { helloMessage, type Introduction } from "./session/link.ts";
 export * from "./content/encode-manifest.ts";
 export * from "./content/manifest.ts";
-export * from "./content/permissions.ts";
+export * from "./content/file-marks.ts";
 export * from "./wire/msgpack.ts";
 export * from "./content/names.ts";
 export * from "./crypto/proof.ts";
@@ -27,8 +28,9 @@ export * from "./content/record.ts";
 export * from "./crypto/seal.ts";
 export * from "./session/sender-events.ts";
 export * from "./session/sender.ts";
+export * from "./wire/offsets.ts";
 export * from "./wire/sizes.ts";
 export * from "./session/start-gate.ts";
-export * from "./content/states.ts";
-export * from "./session/tempo.ts";
+export * from "./content/file-marks.ts";
+export * from "./wire/token-bucket.ts";
 export * from "./wire/version.ts";

@@ -18,7 +18,7 @@ import { checkHost } from "./system/guard.ts";
 import type { RelayOptions } from "./main/options.ts";
 import { Supervisor } from "./main/supervisor.ts";
 
-export { ACCESS_MODES, type Access, type AccessMode } from "./access/access.ts";
+export { ACCESS_MODES, type Access, type AccessMode } from "./access/policy.ts";
 export { isAddressRange } from "./access/address.ts";
 export { DEFAULT_POLICY, type Policy } from "./access/policy.ts";
 export { DEFAULT_LIMITS, type Limits } from "./limits/operator-limits.ts";

@@ -2,7 +2,7 @@
 import type { ArgsDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { editDistance } from "../../protocol/code/edit-distance.ts";
+import { editDistance } from "../../protocol/code/mistyping.ts";
 
 /** What stands in a command line: words without an option, and each value of every option. */
 export interface Given {

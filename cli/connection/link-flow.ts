@@ -3,6 +3,8 @@ import { readdirSync, readlinkSync } from "node:fs";
 
 import { kernelText } from "../system/system-error.ts";
 
+import { TokenBucket } from "../../protocol/wire/token-bucket.ts";
+
 /** After this without a byte that moves, people are told why. The relay pings each 10 s. ms */
 export const STUCK_MS = 15_000;
 /** Between two checks of the addresses of this machine, which are a call of the system. ms */
@@ -116,9 +118,8 @@ function linkOf(path: string): string {
 
 /** At most so many bytes per second on average; a record goes as a whole, then the next has to wait. */
 export class RateLimit {
+  readonly #bucket = new TokenBucket();
   readonly #bytesPerSecond: number | undefined;
-  /** When the next may go. ms */
-  #free = 0;
 
   /** @param bytesPerSecond undefined: no limit */
   constructor(bytesPerSecond: number | undefined) {
@@ -127,11 +128,11 @@ export class RateLimit {
 
   /** How long what comes next has to wait. ms */
   wait(now: number): number {
-    return Math.max(0, this.#free - now);
+    return this.#bucket.force(0, now);
   }
 
   spend(bytes: number, now: number): void {
     if (this.#bytesPerSecond === undefined) return;
-    this.#free = Math.max(this.#free, now) + (bytes / this.#bytesPerSecond) * 1000;
+    this.#bucket.force((bytes / this.#bytesPerSecond) * 1000, now);
   }
 }

@@ -6,7 +6,12 @@
  *   event --its slot and its kind have a turn--> told
  *         --else--> held, in the place of an older one of its slot; told by a later tick
  */
-import { RECEIVERS_EVERY_MS, RECEIVERS_PER_SHARE, Tempo, type Beat } from "../../protocol/mod.ts";
+import {
+  RECEIVERS_EVERY_MS,
+  RECEIVERS_PER_SHARE,
+  TokenBucket,
+  type Rate,
+} from "../../protocol/mod.ts";
 
 import type { ClientEvent } from "./event-schema.ts";
 
@@ -36,7 +41,7 @@ export const RECEIVER_EVENTS_EVERY_MS = 10;
 /** Where an event waits, and how fast those of its slot and of its kind may come. */
 interface Slot {
   readonly key: string;
-  readonly beat: Beat;
+  readonly rate: Rate;
   readonly kind: "receivers" | undefined;
 }
 
@@ -49,17 +54,17 @@ interface Held {
   readonly untold: number;
 }
 
-const FEW: Beat = { atOnce: EVENTS_AT_ONCE, everyMs: EVENTS_EVERY_MS };
-const ONE: Beat = { atOnce: 1, everyMs: EVENTS_EVERY_MS };
+const FEW: Rate = { atOnce: EVENTS_AT_ONCE, everyMs: EVENTS_EVERY_MS };
+const ONE: Rate = { atOnce: 1, everyMs: EVENTS_EVERY_MS };
 /** Of one receiver. */
-const OF_ONE: Beat = { atOnce: EVENTS_AT_ONCE, everyMs: RECEIVERS_EVERY_MS };
-const OF_ALL: Beat = { atOnce: RECEIVER_EVENTS_AT_ONCE, everyMs: RECEIVER_EVENTS_EVERY_MS };
+const OF_ONE: Rate = { atOnce: EVENTS_AT_ONCE, everyMs: RECEIVERS_EVERY_MS };
+const OF_ALL: Rate = { atOnce: RECEIVER_EVENTS_AT_ONCE, everyMs: RECEIVER_EVENTS_EVERY_MS };
 
 export class EventPace {
   readonly #emit: (event: ClientEvent) => void;
   readonly #clock: () => number;
-  readonly #ofAll = new Tempo(OF_ALL);
-  readonly #tempos = new Map<string, Tempo>();
+  readonly #ofAll = new TokenBucket();
+  readonly #buckets = new Map<string, TokenBucket>();
   /** By slot, the oldest first; at most one for each receiver and for each kind of the others. */
   readonly #held = new Map<string, Held>();
   /** Of receivers that had no room among those held. */
@@ -92,10 +97,10 @@ export class EventPace {
 
   /** Tells what may be told by now. */
   tick(): void {
-    if (this.#held.size === 0 && this.#tempos.size === 0) return;
+    if (this.#held.size === 0 && this.#buckets.size === 0) return;
     for (const [key, held] of this.#held) if (this.#tell(held)) this.#held.delete(key);
     const now = this.#clock();
-    for (const [key, tempo] of this.#tempos) if (tempo.isRested(now)) this.#tempos.delete(key);
+    for (const [key, bucket] of this.#buckets) if (bucket.isFull(now)) this.#buckets.delete(key);
   }
 
   /** Tells all that is held: nothing follows that it could be told with. */
@@ -117,12 +122,13 @@ export class EventPace {
   }
 
   #tell(held: Held): boolean {
-    const { key, beat, kind } = held.slot;
+    const { key, rate, kind } = held.slot;
     const now = this.#clock();
-    const tempo = this.#tempos.get(key) ?? new Tempo(beat);
-    if (!tempo.may(now) || (kind === "receivers" && !this.#ofAll.take(now))) return false;
-    tempo.take(now);
-    this.#tempos.set(key, tempo);
+    const bucket = this.#buckets.get(key) ?? new TokenBucket();
+    if (!bucket.may(rate, now) || (kind === "receivers" && !this.#ofAll.take(OF_ALL, now)))
+      return false;
+    bucket.take(rate, now);
+    this.#buckets.set(key, bucket);
     this.#say(held);
     return true;
   }
@@ -155,25 +161,25 @@ function pacedOf(event: ClientEvent): Omit<Held, "untold"> | undefined {
     case "receiver":
       // Each of at most RECEIVERS_PER_SHARE receivers proves that once.
       if (event.done) return undefined;
-      return { event, slot: { key: `receiver ${event.id}`, beat: OF_ONE, kind: "receivers" } };
+      return { event, slot: { key: `receiver ${event.id}`, rate: OF_ONE, kind: "receivers" } };
     case "asks":
     case "dismissed": {
       const key = `${event.event} ${event.id}`;
-      return { event, slot: { key, beat: OF_ONE, kind: "receivers" } };
+      return { event, slot: { key, rate: OF_ONE, kind: "receivers" } };
     }
     case "relay":
     case "sender":
     case "waiting":
     case "unadmitted":
     case "kept":
-      return { event, slot: { key: event.event, beat: FEW, kind: undefined } };
+      return { event, slot: { key: event.event, rate: FEW, kind: undefined } };
     case "gate":
       // It opens once.
       if (event.open) return undefined;
-      return { event, slot: { key: event.event, beat: FEW, kind: undefined } };
+      return { event, slot: { key: event.event, rate: FEW, kind: undefined } };
     case "error": {
-      const beat = event.code === "receipt-refused" ? ONE : FEW;
-      return { event, slot: { key: `error ${event.code}`, beat, kind: undefined } };
+      const rate = event.code === "receipt-refused" ? ONE : FEW;
+      return { event, slot: { key: `error ${event.code}`, rate, kind: undefined } };
     }
     default:
       return undefined;

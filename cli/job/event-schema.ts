@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 
-import type { FileState } from "../../protocol/content/states.ts";
+import type { FileState } from "../../protocol/content/file-marks.ts";
 
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 

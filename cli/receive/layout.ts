@@ -1,5 +1,6 @@
 /** Where the files of a share lie in it: arithmetic only. */
 import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
+import { Offsets } from "../../protocol/wire/offsets.ts";
 import { dataPerRecord, plainOffset } from "../../protocol/wire/sizes.ts";
 import { WINDOW_RECORDS } from "../../protocol/wire/limits.ts";
 
@@ -15,36 +16,26 @@ export interface Top {
 export class Layout {
   readonly manifest: Manifest;
   readonly headBytes: number;
-  /** Where each file begins behind the head, and where the last one ends. */
-  readonly #offsets: Float64Array;
+  /** Of the files behind the head. */
+  readonly #offsets: Offsets;
 
   constructor(manifest: Manifest, headBytes: number) {
     this.manifest = manifest;
     this.headBytes = headBytes;
-    this.#offsets = new Float64Array(manifest.files.length + 1);
-    manifest.files.forEach(({ size }, i) => {
-      this.#offsets[i + 1] = this.#offsets[i]! + size;
-    });
+    this.#offsets = new Offsets(manifest.files);
   }
 
   begin(file: number): number {
-    return this.#offsets[file]!;
+    return this.#offsets.begin(file);
   }
 
   end(file: number): number {
-    return this.#offsets[file + 1]!;
+    return this.#offsets.end(file);
   }
 
   /** The file that holds the byte at `position`; the number of files behind the last. */
   fileAt(position: number): number {
-    let low = 0;
-    let high = this.manifest.files.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.end(middle) <= position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return this.#offsets.at(position);
   }
 
   /** Where the files' bytes of record `index` begin, behind one another; their end at most. */

@@ -21,7 +21,7 @@ import type { Folder } from "../system/folder.ts";
 import { swapped, type HeldFolder, type Identity, type Spot } from "../system/held-folder.ts";
 import type { Intent } from "./journal.ts";
 import { canHold } from "./names-here.ts";
-import { cutUtf8 } from "../system/owner.ts";
+import { cutUtf8 } from "../../protocol/wire/display.ts";
 import type { OnExists } from "../job/jobs.ts";
 
 /** `name (1)`, `name (2)`...; a receiver that finds all taken gives up. */

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, fsyncSync } from "node:fs";
 
 import { stateBytes, type Manifest } from "../../protocol/content/manifest.ts";
 import { dataPerRecord, plainOffset } from "../../protocol/wire/sizes.ts";
-import { isUsable, stateOf, type FileState } from "../../protocol/content/states.ts";
+import { isUsable, stateOf, type FileState } from "../../protocol/content/file-marks.ts";
 import type { Unsound } from "../job/event-schema.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { openOwn, readFully, writeFully } from "../system/own-file.ts";

@@ -1,10 +1,11 @@
 /** The receivers of a sender as lines; pure, as wide and high as they are told. */
-import { RECEIVER_LINES } from "../../protocol/wire/limits.ts";
 import { count, duration, fill, percent, rate, shown, size, speedOf } from "./format.ts";
 import { isThrough, type Person, type Word } from "./people.ts";
 import type { Paint, Style } from "./style.ts";
 import { bar } from "./position.ts";
 
+/** Receivers that a sender's screen shows one by one; the rest is summed up. */
+const RECEIVER_LINES = 12;
 /** Receivers whose results a sender lists at the end; of more, the failed ones and a summary. */
 const RESULT_LINES = 20;
 

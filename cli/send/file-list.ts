@@ -10,7 +10,7 @@ import { setImmediate } from "node:timers/promises";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { MANIFEST_FILES } from "../../protocol/wire/limits.ts";
 import { type ManifestFile } from "../../protocol/content/manifest.ts";
-import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/permissions.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/file-marks.ts";
 import {
   senderName,
   senderPathIn,

@@ -7,11 +7,11 @@
  * is read on. Before the states are told, all that was read of it is read again and compared.
  */
 import type { FaultError } from "../../protocol/wire/faults.ts";
-import { byteOf, stateOf } from "../../protocol/content/states.ts";
+import { byteOf, stateOf } from "../../protocol/content/file-marks.ts";
 import type { Unsound } from "../job/event-schema.ts";
 
 export class FileWatch {
-  /** A byte for each entry of the manifest, as protocol/content/states.ts has them. */
+  /** A byte for each entry of the manifest, as protocol/content/file-marks.ts has them. */
   readonly #states: Uint8Array;
   /** 1 for each file of which something was read. */
   readonly #begun: Uint8Array;

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/permissions.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/file-marks.ts";
 import { errorCode, tolerate } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 

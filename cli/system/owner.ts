@@ -8,7 +8,7 @@
  */
 import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { utf8 } from "../../protocol/wire/bytes.ts";
+import { cutUtf8 } from "../../protocol/wire/display.ts";
 
 import { errorCode, kernelText } from "./system-error.ts";
 
@@ -63,18 +63,6 @@ export function formatPartialName({ stem, share, owner }: PartialName): string {
 /** The file's name, cut so that all the rest of a partial's name fits a file system beside it. */
 export function partialStem(name: string): string {
   return cutUtf8(name, PARTIAL_STEM_BYTES);
-}
-
-/** The longest beginning of `text` in whole characters with at most `maxBytes` bytes of UTF-8. */
-export function cutUtf8(text: string, maxBytes: number): string {
-  let cut = "";
-  let bytes = 0;
-  for (const character of text) {
-    bytes += utf8(character).length;
-    if (bytes > maxBytes) break;
-    cut += character;
-  }
-  return cut;
 }
 
 export function thisProcess(): Owner {

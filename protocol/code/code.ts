@@ -4,9 +4,8 @@
  * in their first four letters, so those are enough.
  */
 import { wordlist } from "@scure/bip39/wordlists/english.js";
-import { checkNumber } from "./code-check.ts";
+import { checkNumber, editDistance } from "./mistyping.ts";
 import { codeReadings } from "./code-text.ts";
-import { editDistance } from "./edit-distance.ts";
 import { FaultError } from "../wire/faults.ts";
 import {
   CODE_MAX_CHARACTERS,

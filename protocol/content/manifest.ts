@@ -21,7 +21,7 @@ import {
   TEXT_BYTES,
 } from "../wire/limits.ts";
 import { RENAMED_TOLD, giveNames, type Naming, type Renames } from "./renames.ts";
-import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "./permissions.ts";
+import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "./file-marks.ts";
 import { unpackMap, type PlainMap } from "../wire/msgpack.ts";
 import { checkNames, exactKey, parseSafePath, type SafePath } from "./names.ts";
 import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "../wire/sizes.ts";

@@ -9,17 +9,19 @@
  * A share's frames carry bare records: the header is not authenticated (an altered record size or
  * an added key id decrypts all the same), so a share takes both from its manifest instead.
  */
-import { concat, type MaybePromise, u32, utf8 } from "../wire/bytes.ts";
+import { concat, u32, utf8 } from "../wire/bytes.ts";
 import {
   AEAD_KEY_BYTES,
   AEAD_NONCE_BYTES,
+  all,
+  chain,
   type Aead,
+  type MaybePromise,
   type Primitives,
   type SyncPrimitives,
 } from "../crypto/crypto.ts";
 import { FaultError } from "../wire/faults.ts";
 import { RECORD_INDEX } from "../wire/limits.ts";
-import { all, chain } from "../wire/maybe-promise.ts";
 import { RECORD_OVERHEAD_BYTES } from "../wire/sizes.ts";
 
 export const SALT_BYTES = 16;

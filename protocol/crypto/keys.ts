@@ -12,11 +12,17 @@
  * The relay sees the public key, which tells nothing about the other keys or, short of guessing
  * through scrypt, about the code. A signature of this key pair proves the code to the relay (proof.ts).
  */
-import { concat, equalBytes, fromHex, toHex, type MaybePromise, u32, utf8 } from "../wire/bytes.ts";
+import { concat, equalBytes, fromHex, toHex, u32, utf8 } from "../wire/bytes.ts";
+import {
+  SIGNING_SEED_BYTES,
+  all,
+  chain,
+  type MaybePromise,
+  type Primitives,
+  type SyncPrimitives,
+} from "./crypto.ts";
 import { isLobby, secretOf, type Code } from "../code/code.ts";
-import { SIGNING_SEED_BYTES, type Primitives, type SyncPrimitives } from "./crypto.ts";
 import { FaultError } from "../wire/faults.ts";
-import { all, chain } from "../wire/maybe-promise.ts";
 
 export const MASTER_BYTES = 32;
 export const CHANNEL_BYTES = 16;

@@ -9,16 +9,17 @@
  * give it to another receiver, or say it again in another share. That a name opens is how a sender
  * knows that a receiver has the code.
  */
-import { concat, fromUtf8, type MaybePromise, utf8 } from "../wire/bytes.ts";
+import { concat, fromUtf8, utf8 } from "../wire/bytes.ts";
 import {
   AEAD_NONCE_BYTES,
   AEAD_TAG_BYTES,
+  chain,
+  type MaybePromise,
   type Primitives,
   type SyncPrimitives,
 } from "./crypto.ts";
 import { RECEIVER_BYTES, SHARE_BYTES, type Keys } from "./keys.ts";
 import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../wire/limits.ts";
-import { chain } from "../wire/maybe-promise.ts";
 
 const PADDED_BYTES = 32;
 const LENGTH_BYTES = 2;

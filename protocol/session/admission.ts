@@ -1,6 +1,8 @@
+import { BoundedMap } from "../wire/bounded-map.ts";
 import { toHex } from "../wire/bytes.ts";
 import type { DismissReason, Message } from "../wire/control.ts";
 import { ADMISSIONS_PER_SHARE } from "../wire/limits.ts";
+import type { ReceiverView } from "./sender-events.ts";
 
 interface Decision {
   readonly receiver: Uint8Array;
@@ -10,7 +12,7 @@ interface Decision {
 
 /** Whom a sender lets receive, whom not, and about whom it was asked. Relays forget; this does not. */
 export class Admission {
-  readonly #decisions = new Map<string, Decision>();
+  readonly #decisions = new BoundedMap<string, Decision>(ADMISSIONS_PER_SHARE);
   #anyAdmitted = false;
   /** By which name a person was asked about each. */
   readonly #asked = new Map<string, string>();
@@ -43,14 +45,7 @@ export class Admission {
     const before = this.#decisions.get(key);
     if (before !== undefined && (before.dismissed ?? dismissed) === before.dismissed) return false;
     this.#anyAdmitted ||= dismissed === undefined;
-    this.#decisions.delete(key);
     this.#decisions.set(key, { receiver, dismissed });
-    if (this.#decisions.size > ADMISSIONS_PER_SHARE) {
-      for (const oldest of this.#decisions.keys()) {
-        this.#decisions.delete(oldest);
-        break;
-      }
-    }
     return true;
   }
 
@@ -64,4 +59,39 @@ export function decisionMessage(share: Uint8Array, { receiver, dismissed }: Deci
   return dismissed === undefined
     ? { t: "admit", share, receiver }
     : { t: "dismiss", share, receiver, reason: dismissed };
+}
+
+/**
+ * Finds receivers that take no record for too long while others went further. A receiver that is as far as
+ * the furthest waits for the sender, and one that has not agreed waits for a person: neither is slow.
+ */
+export class Laggards {
+  readonly #patienceMs: number;
+  /** How far each had come, and since when. */
+  readonly #since = new Map<string, { next: number; at: number }>();
+
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
+
+  /** @param receivers all, by their id in hex. @returns the keys of those that are too slow */
+  poll(receivers: ReadonlyMap<string, ReceiverView>, now: number): string[] {
+    let furthest = 0;
+    for (const { next } of receivers.values()) furthest = Math.max(furthest, next);
+    const slow: string[] = [];
+    for (const [key, { state, next }] of receivers) {
+      if (state !== "live" && state !== "behind") {
+        this.#since.delete(key);
+        continue;
+      }
+      const since = this.#since.get(key);
+      if (since === undefined || next > since.next || next >= furthest) {
+        this.#since.set(key, { next, at: now });
+      } else if (now - since.at >= this.#patienceMs) {
+        this.#since.delete(key);
+        slow.push(key);
+      }
+    }
+    return slow;
+  }
 }

@@ -1,12 +1,19 @@
+import { BoundedMap } from "../wire/bounded-map.ts";
 import { toHex } from "../wire/bytes.ts";
+import {
+  ADMISSION_MS,
+  BEGINNING_MS,
+  OFFERS_PER_MESSAGE,
+  SHARES_REMEMBERED,
+} from "../wire/limits.ts";
 import type { OfferSeen } from "../wire/control.ts";
-import { OFFERS_PER_MESSAGE, SHARES_REMEMBERED } from "../wire/limits.ts";
+import type { FaultCode } from "../wire/faults.ts";
 
 /** The shares that a receiver is offered, in the order of coming, and those that it is done with. */
 export class OfferBook {
   readonly #offers = new Map<string, OfferSeen>();
   /** They may be offered again, after a restart of the relay; the oldest are forgotten. */
-  readonly #ignored = new Set<string>();
+  readonly #ignored = new BoundedMap<string, true>(SHARES_REMEMBERED);
 
   /** What is over OFFERS_PER_MESSAGE is left out; no relay offers more. */
   add(offer: OfferSeen): void {
@@ -28,10 +35,7 @@ export class OfferBook {
 
   /** This share is not to be chosen again. */
   ignore(share: Uint8Array): void {
-    this.#ignored.add(toHex(share));
-    if (this.#ignored.size <= SHARES_REMEMBERED) return;
-    const [oldest] = this.#ignored;
-    if (oldest !== undefined) this.#ignored.delete(oldest);
+    this.#ignored.set(toHex(share), true);
   }
 
   /** It is the last to be chosen. @returns whether there is another one */
@@ -60,3 +64,26 @@ export class OfferBook {
 
 /** In the lobby the oldest is next; with a code, what was sent last is what is wanted. */
 export type Order = "oldest" | "newest";
+
+/** What is wrong with a share that holds nothing for this code, or is not as shares are. */
+const UNREADABLE: ReadonlySet<FaultCode> = new Set([
+  "corrupt-record",
+  "bad-manifest",
+  "unsafe-name",
+]);
+
+/** What a sender says of one receiver, and not of its share. */
+const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set(["not-admitted", "too-slow", "too-late"]);
+
+export function isUnreadable(fault: FaultCode): boolean {
+  return UNREADABLE.has(fault);
+}
+
+export function isAboutReceiver(fault: FaultCode): boolean {
+  return ABOUT_RECEIVER.has(fault);
+}
+
+/** How long its beginning may take while others are offered. ms */
+export function patienceWith({ admit = false }: OfferSeen): number {
+  return admit ? ADMISSION_MS : BEGINNING_MS;
+}

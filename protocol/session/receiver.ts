@@ -17,9 +17,14 @@ import {
   STALL_MS,
 } from "../wire/limits.ts";
 import { helloMessage, Link, linkEffects } from "./link.ts";
-import { OfferBook, type Order } from "./offer-book.ts";
+import {
+  OfferBook,
+  isAboutReceiver,
+  isUnreadable,
+  patienceWith,
+  type Order,
+} from "./offer-book.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
-import { isAboutReceiver, isUnreadable, patienceWith } from "./unseen-share.ts";
 
 /** What is known of the share at hand, whatever the step. */
 interface Share {

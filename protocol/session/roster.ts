@@ -1,7 +1,9 @@
-import { toHex } from "../wire/bytes.ts";
+import { BoundedMap } from "../wire/bounded-map.ts";
+import { equalBytes, toHex } from "../wire/bytes.ts";
 import type { MessageOf, ReceiverEntry } from "../wire/control.ts";
-import { RECEIVERS_PER_SHARE } from "../wire/limits.ts";
 import type { ReceiverView } from "./sender-events.ts";
+import { RECEIVERS_PER_SHARE } from "../wire/limits.ts";
+import { mayBeName } from "../crypto/seal.ts";
 
 /** How many of a sender's receivers are where. */
 export interface RosterCounts {
@@ -167,4 +169,38 @@ export function isAttached(receiver: ReceiverView): boolean {
   const { state, verified } = receiver;
   // `done` without a receipt that verifies is a claim, and the receipt is on its way.
   return !verified && state !== "lost" && state !== "left";
+}
+
+/** What a name turned out to be. */
+type Known =
+  | { readonly is: "opened"; readonly sealed: Uint8Array; readonly name: string }
+  | { readonly is: "refused"; readonly sealed: Uint8Array };
+
+export type FoundName = { readonly is: "unknown" } | Known;
+
+/**
+ * Which receivers showed by their names that they have the code. Relays repeat a name with every
+ * piece of news about its receiver; here it is deciphered once. Names that open and names that don't
+ * have a room each, so that a flood of the latter displaces none of the former.
+ */
+export class NameBook {
+  readonly #opened = new BoundedMap<string, Extract<Known, { is: "opened" }>>(RECEIVERS_PER_SHARE);
+  readonly #refused = new BoundedMap<string, Extract<Known, { is: "refused" }>>(
+    RECEIVERS_PER_SHARE,
+  );
+
+  /** @param key the receiver's id in hex */
+  find(key: string, { name: sealed }: ReceiverEntry): FoundName {
+    if (!mayBeName(sealed)) return { is: "refused", sealed };
+    for (const known of [this.#opened.get(key), this.#refused.get(key)]) {
+      if (known !== undefined && equalBytes(known.sealed, sealed)) return known;
+    }
+    return { is: "unknown" };
+  }
+
+  /** @param name undefined: it did not open */
+  note(key: string, { name: sealed }: ReceiverEntry, name: string | undefined): void {
+    if (name === undefined) this.#refused.set(key, { is: "refused", sealed });
+    else this.#opened.set(key, { is: "opened", sealed, name });
+  }
 }

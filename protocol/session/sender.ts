@@ -1,5 +1,5 @@
 import { toHex } from "../wire/bytes.ts";
-import { Admission, decisionMessage } from "./admission.ts";
+import { Admission, Laggards, decisionMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "../wire/control.ts";
 import {
   detailIn,
@@ -11,11 +11,9 @@ import {
   type Said,
 } from "../wire/faults.ts";
 import { CREDIT_RECORDS, LOST_GRACE_MS, RECEIVERS_EVERY_MS } from "../wire/limits.ts";
-import { Laggards } from "./laggards.ts";
 import { helloMessage, Link, linkEffects } from "./link.ts";
-import { NameBook } from "../content/name-book.ts";
+import { NameBook, Roster, isAttached } from "./roster.ts";
 import { RecordRanges } from "../wire/ranges.ts";
-import { isAttached, Roster } from "./roster.ts";
 import { StartGate } from "./start-gate.ts";
 import { cancelReason } from "../wire/wire-faults.ts";
 import type {

@@ -15,7 +15,7 @@ import {
   SEALED_BYTES,
   WINDOW_RECORDS,
 } from "./limits.ts";
-import { packMap, unpackMap, type PlainMap } from "./msgpack.ts";
+import { packMessage, unpackMap, type PlainMap } from "./msgpack.ts";
 import {
   commonVersion,
   OUR_VERSIONS,
@@ -276,7 +276,7 @@ export function messageKeys(type: MessageType): string[] {
 
 /** One control message as bytes. */
 export function encodeControl(message: Message): Uint8Array {
-  return packMap(message);
+  return packMessage(message);
 }
 
 /** A client has less to say than a relay, which reads the messages of thousands. */

@@ -1,4 +1,6 @@
-/** Text of a peer, made safe to show. */
+/** Text of a peer, made safe to show, and text cut to a length. */
+import { utf8 } from "./bytes.ts";
+
 // Variation selectors are left alone: they are part of ordinary emoji and change no place.
 const ESCAPED =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?![\u{FE00}-\u{FE0F}])\p{Default_Ignorable_Code_Point}/gu;
@@ -20,4 +22,16 @@ export function quoted(path: string): string {
   const start = Array.from(path.slice(0, 2 * QUOTED_CHARACTERS)).slice(0, QUOTED_CHARACTERS);
   const more = start.join("").length < path.length ? "…" : "";
   return `"${escapeForDisplay(start.join(""))}${more}"`;
+}
+
+/** The longest beginning of `text` in whole characters with at most `maxBytes` bytes of UTF-8. */
+export function cutUtf8(text: string, maxBytes: number): string {
+  let cut = "";
+  let bytes = 0;
+  for (const character of text) {
+    bytes += utf8(character).length;
+    if (bytes > maxBytes) break;
+    cut += character;
+  }
+  return cut;
 }

@@ -335,12 +335,6 @@ export const RETRY_AFTER_MAX_MS = limit(
   "longest wait that a relay can require of a client",
 );
 export const CLIENT_TICK_MS = limit("CLIENT_TICK_MS", 50, "ms", "interval of a client's timer");
-export const RECEIVER_LINES = limit(
-  "RECEIVER_LINES",
-  12,
-  "items",
-  "receivers that a sender's screen or an upload's answer shows one by one; it sums up the others",
-);
 export const CERTIFICATE_BYTES = limit(
   "CERTIFICATE_BYTES",
   MiB,

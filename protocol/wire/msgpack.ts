@@ -39,13 +39,20 @@ const unpackr = new Unpackr({
 });
 
 /**
- * Encodes a plain object as one MessagePack map, in its own new array. Keys whose value is
- * undefined are left out. `unpackMap` takes the result.
+ * Encodes a plain object as one MessagePack map, in its own new array. Keys whose value is undefined
+ * are left out. The type of the object must allow only what the wire has a form for.
+ */
+export function packMessage(message: object): Uint8Array {
+  return new Uint8Array(packr.pack(message)); // a copy: msgpackr reuses its buffer
+}
+
+/**
+ * As `packMessage`, for any object: `unpackMap` takes the result.
  * @throws FaultError "internal" when the value holds anything that the wire has no form for.
  */
 export function packMap(value: object): Uint8Array {
   try {
-    const packed = new Uint8Array(packr.pack(value)); // a copy: msgpackr reuses its buffer
+    const packed = packMessage(value);
     walkMap(packed);
     return packed;
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { FaultError } from "../../protocol/mod.ts";
 
-import type { Access } from "./access.ts";
+import type { Access } from "./policy.ts";
 import { TokenBook, type KnownToken } from "./tokens.ts";
 
 /** What somebody wants to do here. */

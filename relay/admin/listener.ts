@@ -16,7 +16,7 @@ import { CAN_SHARE_PORT, Listener } from "../net/listener.ts";
 import { refusal } from "../net/http-refusal.ts";
 import { TokenBook } from "../access/tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
-import { isLogDiskFull } from "./log-space.ts";
+import { isLogDiskFull } from "./machine.ts";
 import type { ManagedRelay } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
 import { isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";

@@ -5,7 +5,7 @@
 import { FAULTS, type FaultCode } from "../../protocol/mod.ts";
 
 import type { Measured } from "./measuring.ts";
-import type { ProcessMemory } from "./process-memory.ts";
+import type { ProcessMemory } from "./machine.ts";
 
 /** What all metrics are read from, as of one moment. */
 export interface MetricSource {

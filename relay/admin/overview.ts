@@ -8,7 +8,7 @@ import type { Ban } from "../access/bans.ts";
 import type { ManagedRelay } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";
-import { processMemory } from "./process-memory.ts";
+import { processMemory } from "./machine.ts";
 
 /** Of more shares those with most bytes are shown: a page of more rows helps nobody. */
 const SHARES_SHOWN = 200;

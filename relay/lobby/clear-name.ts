@@ -1,7 +1,7 @@
 /** Names of files in clear: made safe for receivers, and plain for clients that read ASCII only. */
 import { createHash } from "node:crypto";
 
-import { NAME_BYTES, senderName, utf8, type SafeName } from "../../protocol/mod.ts";
+import { NAME_BYTES, cutUtf8, senderName, utf8, type SafeName } from "../../protocol/mod.ts";
 
 /** The name of a file whose own name can't be made safe. */
 const NAMELESS = "file";
@@ -48,17 +48,5 @@ function distinct(plain: string, meant: string, most: number): string {
   const mark = `-${createHash("sha256").update(meant).digest("hex").slice(0, MARK_DIGITS)}`;
   const extension = plain.length > 1 ? (EXTENSION.exec(plain.slice(1))?.[0] ?? "") : "";
   const stem = plain.slice(0, plain.length - extension.length);
-  return cut(stem, most - utf8(mark + extension).length) + mark + extension;
-}
-
-/** Whole characters, at most so many bytes of them. */
-function cut(name: string, most: number): string {
-  let short = "";
-  let bytes = 0;
-  for (const character of name) {
-    bytes += utf8(character).length;
-    if (bytes > most) break;
-    short += character;
-  }
-  return short;
+  return cutUtf8(stem, most - utf8(mark + extension).length) + mark + extension;
 }

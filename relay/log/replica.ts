@@ -1,3 +1,5 @@
+import { BoundedMap } from "../../protocol/mod.ts";
+
 import { recordsPerBlock, type RecordPlace, type RecordReader } from "./block-log.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "./block-pool.ts";
 
@@ -9,12 +11,13 @@ export class ReplicaLog implements RecordReader {
   readonly #pool: BlockPool;
   readonly #perBlock: number;
   /** Oldest first; never more than the pool can hold. */
-  readonly #places = new Map<number, RecordPlace>();
+  readonly #places: BoundedMap<number, RecordPlace>;
   #weight = WHOLE_WEIGHT;
 
   /** @param frameBytes size of every frame but the last */
   constructor(pool: BlockPool, frameBytes: number) {
     this.#pool = pool;
+    this.#places = new BoundedMap(REPLICA_PLACES_PER_BLOCK * pool.blocks);
     this.#perBlock = recordsPerBlock(pool, frameBytes);
   }
 
@@ -27,13 +30,7 @@ export class ReplicaLog implements RecordReader {
   }
 
   learn(index: number, place: RecordPlace): void {
-    this.#places.delete(index);
     this.#places.set(index, place);
-    if (this.#places.size <= REPLICA_PLACES_PER_BLOCK * this.#pool.blocks) return;
-    for (const oldest of this.#places.keys()) {
-      this.#places.delete(oldest);
-      break;
-    }
   }
 
   has(index: number): boolean {

@@ -1,4 +1,5 @@
 import {
+  BoundedMap,
   FaultError,
   SENDER_GRACE_MS,
   faultMessage,
@@ -53,7 +54,7 @@ export class Directory {
   readonly #counts = new ShareCounts();
   readonly #limits: LiveLimits;
   /** Shares that were ended by hand, and until when they may not come again. */
-  readonly #removed = new Map<string, number>();
+  readonly #removed = new BoundedMap<string, number>(REMOVED_SHARES);
   #now = 0;
   #draining = false;
   #numbers = 0;
@@ -142,10 +143,6 @@ export class Directory {
     for (const [key, entry] of this.#entries) {
       if (entry.number !== number) continue;
       this.#removed.set(key, now + REMOVED_MS);
-      for (const [oldest] of this.#removed) {
-        if (this.#removed.size <= REMOVED_SHARES) break;
-        this.#removed.delete(oldest);
-      }
       this.#close(key, "removed", faultMessage("removed"));
       return true;
     }

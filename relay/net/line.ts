@@ -3,7 +3,7 @@ import { PING_MS } from "../../protocol/mod.ts";
 import { isLoopback } from "../access/address.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import type { LiveLimits } from "../limits/limits.ts";
-import { TokenBucket } from "../limits/token-bucket.ts";
+import { MessageBudget } from "../limits/message-budget.ts";
 import type { Native, PeerKey } from "../system/native.ts";
 import type { Arrivals, WatchedLine } from "./arrivals.ts";
 import { ReceiveMeter, type MeterKernel } from "./receive-meter.ts";
@@ -37,7 +37,7 @@ export class Line {
   /** The client has no proxy, so nothing came by this connection before. Proxies use theirs again. */
   readonly #isDirect: boolean;
   readonly #meter: ReceiveMeter | undefined;
-  readonly #allowance: TokenBucket;
+  readonly #messages = new MessageBudget();
   #watched: WatchedLine | undefined;
   /** When anything came last; a pong counts. */
   #heardAt: number;
@@ -53,7 +53,6 @@ export class Line {
       this.#meter = new ReceiveMeter(kernel, this.key, now);
       if (!this.#isDirect) this.#meter.countFromHere();
     }
-    this.#allowance = new TokenBucket(now);
     this.#heardAt = now;
     this.#pingedAt = now;
   }
@@ -96,12 +95,12 @@ export class Line {
   /** Whether what came may be handled; false: it is too much. To be asked once for each. */
   allows(): boolean {
     const { limits, clock } = this.#options;
-    return this.#allowance.spend(limits.now["messages-per-second"], clock());
+    return this.#messages.spend(limits.now["messages-per-second"], clock());
   }
 
   /** So many answers are owed for what it was given. */
   earn(answers: number): void {
-    this.#allowance.earn(answers);
+    this.#messages.earn(answers);
   }
 
   /** Which limit of time it goes over, if it does; to be asked at each tick. */

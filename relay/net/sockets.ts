@@ -15,7 +15,7 @@ import type { ClientAddress } from "../access/client-address.ts";
 import { LiveLimits, FAREWELL_MS } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
 import { MemoryBudget, type MemoryHolder, type MemoryPlace } from "../limits/memory-budget.ts";
-import { answersTo } from "../limits/token-bucket.ts";
+import { answersTo } from "../limits/message-budget.ts";
 import type { RecordPlace } from "../log/block-log.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";

@@ -1,4 +1,4 @@
-import { toHex, ADMISSIONS_PER_SHARE, type DismissReason } from "../../protocol/mod.ts";
+import { ADMISSIONS_PER_SHARE, BoundedMap, toHex, type DismissReason } from "../../protocol/mod.ts";
 
 /** What a sender said of a receiver. */
 export interface Admission {
@@ -12,11 +12,10 @@ export interface Admission {
  * receivers. What is forgotten, here or with a worker, the sender says again on its next line.
  */
 export class Admissions {
-  readonly #byReceiver = new Map<string, Admission>();
-  readonly #most: number;
+  readonly #byReceiver: BoundedMap<string, Admission>;
 
   constructor(most: number = ADMISSIONS_PER_SHARE) {
-    this.#most = most;
+    this.#byReceiver = new BoundedMap(most);
   }
 
   get list(): Admission[] {
@@ -36,13 +35,7 @@ export class Admissions {
   add(admission: Admission): void {
     const key = toHex(admission.receiver);
     if (this.#byReceiver.get(key)?.dismissed !== undefined) return;
-    this.#byReceiver.delete(key);
     this.#byReceiver.set(key, admission);
-    if (this.#byReceiver.size <= this.#most) return;
-    for (const oldest of this.#byReceiver.keys()) {
-      this.#byReceiver.delete(oldest);
-      break;
-    }
   }
 
   clear(): void {

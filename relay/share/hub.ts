@@ -19,14 +19,19 @@ import {
 } from "../../protocol/mod.ts";
 
 import { LiveLimits } from "../limits/limits.ts";
-import type { Client, ReceiverClient, SenderClient, StrangerClient } from "./client.ts";
+import {
+  ShareTable,
+  type Client,
+  type ReceiverClient,
+  type SenderClient,
+  type StrangerClient,
+} from "./share-table.ts";
 import { addTotals, noTotals } from "./totals.ts";
 import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { Senders } from "./senders.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
-import { ShareTable } from "./share-table.ts";
 
 export interface HubOptions extends ShareOptions {
   /** The host name by which the operator calls the relay; hellos are signed for it. */

@@ -6,10 +6,9 @@ import {
   type OfferSeen,
 } from "../../protocol/mod.ts";
 
-import type { ReceiverClient } from "./client.ts";
+import type { ReceiverClient, ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
-import type { ShareTable } from "./share-table.ts";
 
 interface Channel {
   readonly name: string;

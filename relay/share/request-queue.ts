@@ -1,3 +1,4 @@
+import { TokenBucket, type Rate } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
 
 import type { PartyNeed } from "./messages.ts";
@@ -23,6 +24,8 @@ export const NEWCOMER_BURST_RECORDS = 32;
  * Newcomers have no rate when no other receiver needed a record for so long, as after a restart.
  */
 export const NEWCOMERS_ALONE_MS = 1000;
+
+const NEWCOMERS: Rate = { atOnce: NEWCOMER_BURST_RECORDS, everyMs: 1000 / NEWCOMER_RATE };
 
 /** A party, at any worker, and the records that it needs and that are neither here nor on their way. */
 interface Requester {
@@ -106,9 +109,10 @@ export class RequestQueue {
   readonly #newcomers = new Turns();
   /** Records read for proven parties since the last one for a newcomer. */
   #since = NEWCOMER_TURN_RECORDS;
-  /** Records that newcomers may have now, although no proven party needs any: a token bucket. */
-  #allowed = NEWCOMER_BURST_RECORDS;
-  #allowedAt = 0;
+  /** Of records that newcomers may have although no proven party needs any. */
+  readonly #allowance = new TokenBucket();
+  /** When `next` was asked last. */
+  #now = 0;
   /** When a proven party last needed or awaited a record. */
   #provenAt = -Infinity;
   /** What `next` gave last. */
@@ -146,6 +150,7 @@ export class RequestQueue {
    * @param isLacking whether a record is neither here nor on its way
    */
   next(isLacking: (index: number) => boolean, onTheWay: OnTheWay, now: number): number | undefined {
+    this.#now = now;
     this.#candidate = this.#choose(isLacking, onTheWay, now);
     return this.#candidate?.index;
   }
@@ -177,7 +182,7 @@ export class RequestQueue {
     const proven = this.take(candidate);
     if (proven) this.#since++;
     else if (candidate.how === "in turn") this.#since = 0;
-    else if (candidate.how === "allowed") this.#allowed--;
+    else if (candidate.how === "allowed") this.#allowance.take(NEWCOMERS, this.#now);
     return proven;
   }
 
@@ -202,8 +207,7 @@ export class RequestQueue {
     if (alone) return { ...newcomer, how: "alone" };
     if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
     if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };
-    this.#allow(now);
-    return this.#allowed >= 1 ? { ...newcomer, how: "allowed" } : undefined;
+    return this.#allowance.may(NEWCOMERS, now) ? { ...newcomer, how: "allowed" } : undefined;
   }
 
   /** Forgets on the way what nobody needs any more. */
@@ -216,12 +220,6 @@ export class RequestQueue {
       }
     }
     return undefined;
-  }
-
-  #allow(now: number): void {
-    const more = ((now - this.#allowedAt) / 1000) * NEWCOMER_RATE;
-    this.#allowed = Math.min(NEWCOMER_BURST_RECORDS, this.#allowed + Math.max(0, more));
-    this.#allowedAt = now;
   }
 
   #move(requester: Requester, { from, end, proven }: PartyNeed, group: string): void {

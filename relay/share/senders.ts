@@ -18,11 +18,10 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
-import type { Client, SenderClient } from "./client.ts";
+import type { Client, SenderClient, ShareTable } from "./share-table.ts";
 import type { FromDirectory, ToDirectory } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
-import type { ShareTable } from "./share-table.ts";
 
 export interface SendersOptions {
   readonly worker: number;

@@ -1,4 +1,3 @@
-import type { Client } from "./client.ts";
 import type { LocalShare } from "./local-share.ts";
 
 /** The shares that a worker knows, by id and by channel. */
@@ -46,4 +45,32 @@ export class ShareTable {
     const shares = this.inChannel(channel);
     for (const share of shares) share.inChannelOf(shares.length);
   }
+}
+
+/** What a socket is; its role is bound by its hello and never changes. */
+export type Client = StrangerClient | SenderClient | ReceiverClient;
+
+export interface StrangerClient {
+  readonly role: "stranger";
+  readonly deadline: number;
+  /** What its hello has to sign. */
+  readonly nonce: Uint8Array;
+  /** What limits for each address count it as; undefined: nothing. */
+  readonly address: string | undefined;
+}
+
+export interface SenderClient {
+  readonly role: "sender";
+  readonly channel: string;
+  readonly address: string | undefined;
+  share: string | undefined;
+  /** The first record that it can give. */
+  first: number;
+}
+
+export interface ReceiverClient {
+  readonly role: "receiver";
+  readonly address: string | undefined;
+  channel: string;
+  share: string | undefined;
 }

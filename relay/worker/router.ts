@@ -5,12 +5,11 @@
  */
 import { FaultError, equalBytes, faultMessage } from "../../protocol/mod.ts";
 
-import type { Access } from "../access/access.ts";
+import type { Access, WorkerPolicy } from "../access/policy.ts";
 import { AddressRanges } from "../access/address.ts";
 import { Authorizer, bearerToken, type Grant, type Action } from "../access/authorizer.ts";
 import { clientAddressOf, forwardedAddress, type ClientAddress } from "../access/client-address.ts";
 import { WebOrigins, makeReadable, preflight, readable } from "../access/origins.ts";
-import type { WorkerPolicy } from "../access/policy.ts";
 import { isGet, type RequestContext } from "../lobby/http/http-request.ts";
 import { lobbyKeys } from "../lobby/lobby-keys.ts";
 import type { Lobby } from "../lobby/mod.ts";

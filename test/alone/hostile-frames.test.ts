@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { concat } from "../../protocol/mod.ts";
 import { TEXT_MESSAGE_BYTES } from "../../relay/worker/entry.ts";
-import { processMemory } from "../../relay/admin/process-memory.ts";
+import { processMemory } from "../../relay/admin/machine.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { receive, newCode } from "../support/clients/clients.ts";
 import { temporaryFolder } from "../support/disk.ts";

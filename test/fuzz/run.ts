@@ -1,5 +1,5 @@
 /** Plays inputs of targets from a seed, and looks at what they cost. */
-import { processMemory } from "../../relay/admin/process-memory.ts";
+import { processMemory } from "../../relay/admin/machine.ts";
 import { Random } from "../simulation/random.ts";
 import { Broken, type Target, type TargetKind } from "./target.ts";
 import { DECODERS } from "./decoders.ts";

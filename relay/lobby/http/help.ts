@@ -1,6 +1,6 @@
 /** The help that a relay shows at `/`. */
 
-import type { Access, AccessMode } from "../../access/access.ts";
+import type { Access, AccessMode } from "../../access/policy.ts";
 
 export interface HelpOptions {
   /** Such as `https://relay.example`. */

@@ -1,7 +1,7 @@
 /** The parts of a request that the lobby reads: path, query and headers. */
 import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../../protocol/mod.ts";
 
-import type { Access } from "../../access/access.ts";
+import type { Access } from "../../access/policy.ts";
 import type { Grant, Action } from "../../access/authorizer.ts";
 import type { ClientAddress } from "../../access/client-address.ts";
 

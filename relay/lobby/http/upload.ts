@@ -1,9 +1,11 @@
 import {
+  BoundedMap,
   FRAME_BYTES,
   RECEIVERS_PER_SHARE,
-  Tempo,
+  TokenBucket,
   escapeForDisplay,
   faultMessage,
+  toHex,
   type ReceiverView,
 } from "../../../protocol/mod.ts";
 
@@ -72,10 +74,10 @@ export class Upload implements Exchange {
   readonly #options: UploadOptions;
   readonly #lines: UploadAnswer;
   readonly #sender: LobbySender;
-  /** The last line about each receiver. */
-  readonly #told = new Map<string, string>();
-  readonly #tempo = new Tempo(RECEIVER_LINES);
-  /** Lines left out since the last one. */
+  /** What each receiver was last said to do. */
+  readonly #told = new BoundedMap<string, string>(RECEIVERS_PER_SHARE);
+  readonly #lineRate = new TokenBucket();
+  /** Lines that were left out since the last. */
   #untold = 0;
   #saidAt = 0;
   #room: (() => void) | undefined;
@@ -172,15 +174,11 @@ export class Upload implements Exchange {
   #tell({ id, name, state, verified, unconfirmed }: ReceiverView): void {
     const all = unconfirmed === true ? "was sent all of it" : "has all of it";
     const says = verified ? all : SAYS[state];
-    const key = Buffer.from(id).toString("hex");
+    const key = toHex(id);
     if (says === undefined || this.#told.get(key) === says) return;
     this.#told.set(key, says);
-    if (this.#told.size > RECEIVERS_PER_SHARE) {
-      const [oldest] = this.#told.keys();
-      if (oldest !== undefined) this.#told.delete(oldest);
-    }
     // The line about a receiver that has everything always comes.
-    if (!verified && !this.#tempo.take(this.#options.clock())) {
+    if (!verified && !this.#lineRate.take(RECEIVER_LINES, this.#options.clock())) {
       this.#untold++;
       return;
     }

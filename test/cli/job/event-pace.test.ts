@@ -9,7 +9,7 @@ import {
   RECEIVER_EVENTS_EVERY_MS,
 } from "../../../cli/job/event-pace.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
-import { RECEIVERS_PER_SHARE, Tempo, u32, toHex } from "../../../protocol/mod.ts";
+import { RECEIVERS_PER_SHARE, TokenBucket, u32, toHex } from "../../../protocol/mod.ts";
 
 type State = Extract<ClientEvent, { event: "receiver" }>["state"];
 
@@ -47,12 +47,12 @@ function sum(events: readonly ClientEvent[]): number {
   }, 0);
 }
 
-test("a tempo lets so many through at once, and then one each so often", () => {
-  const tempo = new Tempo({ atOnce: 3, everyMs: 100 });
-  const at = (now: number): boolean => tempo.take(now);
+test("a token bucket lets so many through at once, and then one each so often", () => {
+  const bucket = new TokenBucket();
+  const at = (now: number): boolean => bucket.take({ atOnce: 3, everyMs: 100 }, now);
   expect([at(0), at(0), at(0), at(0)]).toEqual([true, true, true, false]);
   expect([at(99), at(100), at(100), at(200)]).toEqual([false, true, false, true]);
-  expect([tempo.isRested(499), tempo.isRested(500)]).toEqual([false, true]);
+  expect([bucket.isFull(499), bucket.isFull(500)]).toEqual([false, true]);
   expect([at(10_000), at(10_000), at(10_000), at(10_000)]).toEqual([true, true, true, false]);
 });
 

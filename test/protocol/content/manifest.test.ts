@@ -28,7 +28,7 @@ import {
   RECORD_SIZE,
   recordCount,
 } from "../../../protocol/wire/sizes.ts";
-import { byteOf, FILE_STATES, isUsable, stateOf } from "../../../protocol/content/states.ts";
+import { byteOf, FILE_STATES, isUsable, stateOf } from "../../../protocol/content/file-marks.ts";
 import { faultOf } from "../../support/faults.ts";
 
 const share = Uint8Array.from({ length: 16 }, (_, i) => i);

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { NameBook } from "../../../protocol/content/name-book.ts";
-import { Roster } from "../../../protocol/session/roster.ts";
+import { NameBook, Roster } from "../../../protocol/session/roster.ts";
 import { RECEIVERS_PER_SHARE, u32, type ReceiverEntry } from "../../../protocol/mod.ts";
 
 function id(number: number): Uint8Array {

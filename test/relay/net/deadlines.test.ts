@@ -10,7 +10,7 @@ import {
 } from "../../../protocol/mod.ts";
 import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
 import { TICK_MS } from "../../../relay/limits/limits.ts";
-import { TokenBucket, answersTo } from "../../../relay/limits/token-bucket.ts";
+import { MessageBudget, answersTo } from "../../../relay/limits/message-budget.ts";
 import { BodyProgress } from "../../../relay/lobby/http/upload.ts";
 import { ReceiveMeter, type MeterKernel } from "../../../relay/net/receive-meter.ts";
 import type { SocketId } from "../../../relay/share/outlet.ts";
@@ -259,10 +259,10 @@ describe("T10 what one client says", () => {
   });
 
   test("is as much per second as the limit says, and ten seconds' worth at once", () => {
-    const allowance = new TokenBucket(0);
+    const budget = new MessageBudget();
     const spend = (now: number): number => {
       let spent = 0;
-      while (allowance.spend(MESSAGES_PER_SECOND, now)) spent++;
+      while (budget.spend(MESSAGES_PER_SECOND, now)) spent++;
       return spent;
     };
     expect(spend(0)).toBe(10 * MESSAGES_PER_SECOND);
@@ -271,11 +271,11 @@ describe("T10 what one client says", () => {
   });
 
   test("as an answer is free, once: acks of records, records, receipts", () => {
-    const allowance = new TokenBucket(0);
-    allowance.earn(100_000);
-    for (let at = 0; at < 100_000; at++) expect(allowance.spend(MESSAGES_PER_SECOND, 0)).toBe(true);
+    const budget = new MessageBudget();
+    budget.earn(100_000);
+    for (let at = 0; at < 100_000; at++) expect(budget.spend(MESSAGES_PER_SECOND, 0)).toBe(true);
     let more = 0;
-    while (allowance.spend(MESSAGES_PER_SECOND, 0)) more++;
+    while (budget.spend(MESSAGES_PER_SECOND, 0)) more++;
     expect(more).toBe(10 * MESSAGES_PER_SECOND);
     const share = new Uint8Array(16);
     expect(answersTo({ t: "want", share, first: 5, count: 16 })).toBe(16);

@@ -1,9 +1,32 @@
-import { fstatSync } from "node:fs";
+import { fstatSync, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-
 import { FRAME_BYTES } from "../../protocol/mod.ts";
-
 import type { PoolBuffers } from "../log/block-pool.ts";
+
+/** Resident pages by what is behind them. bytes */
+export interface ProcessMemory {
+  /** The process's own. */
+  readonly anonymous: number;
+  /** Of mapped files. */
+  readonly file: number;
+  /** Of mapped files in memory, such as those of a tmpfs. */
+  readonly shared: number;
+}
+
+const KIB = 1024;
+
+/** @returns undefined where the system does not tell; only Linux does */
+export function processMemory(): ProcessMemory | undefined {
+  let status: string;
+  try {
+    status = readFileSync("/proc/self/status", "latin1");
+  } catch {
+    return undefined;
+  }
+  const of = (name: string): number =>
+    KIB * Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
+  return { anonymous: of("RssAnon"), file: of("RssFile"), shared: of("RssShmem") };
+}
 
 /** A disk with less room than this counts as full: records of a few senders fill it in a second. bytes */
 const LEAST_ROOM_BYTES = 64 * FRAME_BYTES;

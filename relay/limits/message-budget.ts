@@ -1,35 +1,27 @@
-import type { Message } from "../../protocol/mod.ts";
+import { TokenBucket, type Message } from "../../protocol/mod.ts";
 
-/** A second's worth of messages times this may come at once. */
+/** Seconds of messages that may come at once. */
 const BURST_SECONDS = 10;
 
 /** `join`, `ack`, `complete` and `leave`: a receiver in the lobby takes one small file after another. */
 const ANSWERS_TO_OFFER = 4;
 
 /**
- * What one client may say: so much per second, and an answer to each thing that it was given. A fast
- * receiver acknowledges thousands of records in a second, and a sender answers as many receipts.
+ * The messages that one client may send: so many per second, and an answer to each thing that it was
+ * given. A fast receiver acknowledges thousands of records in a second, and a sender answers as many
+ * receipts.
  */
-export class TokenBucket {
-  /** Messages ahead of the allowed rate. */
-  #ahead = 0;
-  #at: number;
+export class MessageBudget extends TokenBucket {
   /** Answers that it may give. */
   #owed = 0;
 
-  constructor(now: number) {
-    this.#at = now;
-  }
-
   /** @returns false: too much */
   spend(perSecond: number, now: number): boolean {
-    if (this.#owed > 0) {
-      this.#owed--;
-      return true;
+    if (this.#owed === 0) {
+      return this.take({ atOnce: perSecond * BURST_SECONDS, everyMs: 1000 / perSecond }, now);
     }
-    this.#ahead = Math.max(0, this.#ahead - ((now - this.#at) / 1000) * perSecond) + 1;
-    this.#at = now;
-    return this.#ahead <= perSecond * BURST_SECONDS;
+    this.#owed--;
+    return true;
   }
 
   earn(answers: number): void {
