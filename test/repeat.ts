@@ -3,7 +3,7 @@
  * first round that is not green, names its failed tests and keeps its output. A suite that passes once may
  * still have a test that fails on a busy machine; one that passes in every round is green.
  */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -27,7 +27,8 @@ export function failures(output: string): string[] {
 
 /** Runs all rounds. @returns the exit code */
 async function repeat(times: number): Promise<number> {
-  const log = join(mkdtempSync(join(tmpdir(), "fileshare-repeat-")), "check.log");
+  const folder = mkdtempSync(join(tmpdir(), "fileshare-repeat-"));
+  const log = join(folder, "check.log");
   for (let round = 1; round <= times; round++) {
     const began = performance.now();
     const child = Bun.spawn([process.execPath, join(import.meta.dir, "check.ts")], {
@@ -45,6 +46,7 @@ async function repeat(times: number): Promise<number> {
     console.log(`The whole output is in ${log}`);
     return 1;
   }
+  rmSync(folder, { recursive: true });
   return 0;
 }
 
