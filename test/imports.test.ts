@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import manifest from "../package.json" with { type: "json" };
 import {
+  ROOMS,
   circles,
   crowdedLayers,
   outsideWorld,
@@ -43,6 +44,22 @@ describe("the imports of the tree", () => {
 
   test("start from rooms: few files lie beside them", async () => {
     expect(crowdedLayers(await sources("{protocol,relay,cli}"))).toEqual([]);
+  });
+
+  test("lead to rooms that say what they own, import and are called by, in three to ten lines", async () => {
+    for (const [layer, rooms] of Object.entries(ROOMS)) {
+      for (const room of rooms.filter((each) => !each.endsWith(".ts"))) {
+        const path = `${layer}/${room}/README.md`;
+        const text = await Bun.file(`${root}/${path}`).text();
+        const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+        expect([path, lines.length >= 3 && lines.length <= 10]).toEqual([path, true]);
+        expect([path, /\bimports?\b/i.test(text), /\bcalled by\b/i.test(text)]).toEqual([
+          path,
+          true,
+          true,
+        ]);
+      }
+    }
   });
 
   test("protocol/ uses no clock, no I/O and nothing of Bun", async () => {

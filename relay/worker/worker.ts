@@ -4,7 +4,7 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { LiveLimits, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
 import { AddressTable } from "../limits/address-table.ts";
 import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
-import { DescriptorGuard } from "./accepting.ts";
+import { DescriptorGuard } from "./descriptor-guard.ts";
 import type { TlsPair } from "../access/certificate.ts";
 import { Egress } from "../net/egress.ts";
 import { ClientRouter } from "../net/client-router.ts";
