@@ -49,7 +49,7 @@ export async function forOthers(
   const at = own[reached.indexOf(true)];
   if (at !== undefined) return { relay: atHost(relay, url, at), note: undefined };
   if (await answers(host, port)) {
-    const note = `Only this machine reaches it: the relay listens at ${url.hostname} alone`;
+    const note = `Only this machine reaches it, because the relay listens at ${url.hostname} alone`;
     return { relay, note };
   }
   // It is not there yet, and listens at every address unless it is told otherwise.

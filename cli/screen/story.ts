@@ -20,8 +20,8 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
 };
 
 const EDITION = {
-  sender: "Files changed, so the share is offered anew; receivers keep what they have",
-  receiver: "Files changed at the sender, which offers them anew; what is here is kept",
+  sender: "Files changed, so the sender offers the share anew; receivers keep their data",
+  receiver: "Files changed at the sender, which offers them anew; received data is kept",
 } as const;
 
 const UNSOUND: Record<EventOf<"unsound">["files"][number]["what"], string> = {
@@ -91,7 +91,7 @@ export class Story {
         return [line(`${this.#name(event.name)} ${why}, and is out`)];
       }
       case "unadmitted":
-        return [line("Waiting for the sender to let you in")];
+        return [line("Waiting for the sender to admit you")];
       case "gate":
         return [line(gateText(event))];
       case "edition":
@@ -100,7 +100,9 @@ export class Story {
       case "unkept":
         this.#resumable = false;
         return [
-          line(yellow("There is no room to keep track: another run can't go on with this share")),
+          line(
+            yellow("There is no room for the state of this send, so another run cannot resume it"),
+          ),
         ];
       case "source":
         return [line(`Sending ${this.#source(event)}`)];
@@ -118,14 +120,13 @@ export class Story {
       case "resumed":
         this.#before = event.bytes;
         return [
-          line(`Going on at ${percent(event.bytes, event.size)} %: ${of(event)} ${this.#were}`),
+          line(`Resuming at ${percent(event.bytes, event.size)} %: ${of(event)} ${this.#were}`),
         ];
       case "sender":
         return [
           line(
-            (event.here
-              ? "The sender is back"
-              : "The sender is away; waiting for it to come back") + times(event.untold),
+            (event.here ? "The sender is back" : "The sender is away; waiting for its return") +
+              times(event.untold),
           ),
         ];
       case "skipped":
@@ -138,7 +139,7 @@ export class Story {
       case "renamed": {
         const more = event.more === undefined ? "" : `, and ${event.more} more`;
         const [from, to] = [shown(event.from), shown(event.to)];
-        return [line(yellow(`Named ${to} here, as it cannot be ${from}${more}`))];
+        return [line(yellow(`Named ${to} here, because ${from} is not possible${more}`))];
       }
       case "text":
         return shownText(event.text).map(line);
@@ -183,14 +184,14 @@ export class Story {
   #changed({ changes, more }: EventOf<"changed">): Line[] {
     const lines = changes.map(({ path, what }) => line(`  ${this.#name(path)}: ${CHANGES[what]}`));
     if (more > 0) lines.push(line(`  and ${count(more, "change", "changes")} more`));
-    return [line("Changed since it was sent before, so it is offered anew:"), ...lines];
+    return [line("Changed since the last send, so the sender offers it anew:"), ...lines];
   }
 
   #unsound({ files, more }: EventOf<"unsound">): Line[] {
     const { yellow } = this.#style;
     const lines = files.map(({ path, what }) => line(yellow(`  ${shown(path)}: ${UNSOUND[what]}`)));
     if (more > 0) lines.push(line(yellow(`  and ${count(more, "file", "files")} more`)));
-    return [line(yellow("Not whole, as they changed while they were sent:")), ...lines];
+    return [line(yellow("Not whole, because they changed while they were sent:")), ...lines];
   }
 
   /** The probable reason, and advice. */
@@ -198,11 +199,11 @@ export class Story {
     const at = shown(shownAddress(relay));
     switch (why) {
       case "no-relay":
-        return `No line to the relay ${at} for ${seconds} s. Check that it runs and that this machine is online; Ctrl-C ends.`;
+        return `No connection to the relay ${at} for ${seconds} s. Check that it runs and that this machine is online; Ctrl-C ends.`;
       case "no-receiver":
         return `No receiver came in ${seconds} s. On the other machine, run: ${this.#setting.otherSide ?? ""} (Ctrl-C ends here)`;
       case "no-offer":
-        return `Nobody offers anything under this code at ${at}. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.`;
+        return `No sender offers anything under this code at ${at}. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.`;
     }
   }
 
@@ -228,7 +229,7 @@ export class Story {
     const { bold, cyan } = this.#style;
     return [
       lobby
-        ? "Sending to the lobby, where everyone at this relay can receive"
+        ? "Sending to the lobby, where every client of this relay can receive"
         : `Code: ${bold(code)}`,
       "",
       "On the other side, run:",
@@ -263,7 +264,7 @@ export class Story {
   /** Which way everything goes. */
   #route(url: string, proxy: string | undefined): string {
     const through = proxy === undefined ? "" : `, through the proxy ${shown(proxy)}`;
-    return this.#style.dim(`By the relay ${shown(shownAddress(url))}${through}`);
+    return this.#style.dim(`Using the relay ${shown(shownAddress(url))}${through}`);
   }
 
   #waits(): Line[] {
@@ -357,8 +358,8 @@ function of(position: { readonly bytes: number; readonly size: number }): string
 /** Nobody knows who made it: a stranger can know the channel, and a relay can damage records. */
 function unreadableText({ code, message, count: shares }: EventOf<"unreadable">): string {
   const what = count(shares, "share here is", "shares here are");
-  if (code !== "corrupt-record") return `Passed over: ${what} not valid. ${shown(message)}`;
-  return `Passed over: ${what} not made with this code, or damaged on the way`;
+  if (code !== "corrupt-record") return `Skipped: ${what} not valid. ${shown(message)}`;
+  return `Skipped: ${what} not made with this code, or damaged on the way`;
 }
 
 function gateText({ agreed, wanted, open, untold }: EventOf<"gate">): string {

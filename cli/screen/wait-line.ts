@@ -30,13 +30,13 @@ export function waitLine(
   }
   if (asked > 0) return `Waiting for ${count(asked, "answer", "answers")} there; Ctrl-C ends`;
   const lost = having("lost");
-  return lost === 0 ? undefined : `Waiting for ${lost} lost to come back; Ctrl-C ends`;
+  return lost === 0 ? undefined : `Waiting for ${lost} lost to return; Ctrl-C ends`;
 }
 
 /** A share that begins with enough receivers, or after a while. */
 function gateLine({ agreed, wanted }: Gate): string {
   const missing = wanted - agreed;
-  if (missing <= 0) return "Waiting for the time to begin; Ctrl-C ends";
+  if (missing <= 0) return "Waiting for the start; Ctrl-C ends";
   const which = wanted === 1 ? "a receiver" : `${missing} of ${wanted} receivers`;
-  return `Waiting for ${which} to begin; Ctrl-C ends`;
+  return `Waiting for ${which} to start; Ctrl-C ends`;
 }

@@ -86,7 +86,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     },
   },
   many: {
-    title: "fileshare send to thirty receivers, one of which goes",
+    title: "fileshare send to thirty receivers, one of which leaves",
     shells: 1,
     rows: 18,
     play: async ({ terminal, file, receiver }) => {
@@ -108,7 +108,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     },
   },
   resume: {
-    title: "A receiver is interrupted and goes on; the sender is killed and goes on",
+    title: "A receiver is interrupted and resumes; the sender is killed and resumes",
     shells: 2,
     rows: 40,
     play: async ({ terminal, file }) => {
@@ -122,7 +122,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await terminal.shows(1, /Kept .* of 64 MiB/);
       await terminal.pause(READ_MS);
       await terminal.type(1, "fileshare resume");
-      await terminal.shows(1, /Going on at [1-9]\d? %/);
+      await terminal.shows(1, /Resuming at [1-9]\d? %/);
       await terminal.shows(1, /big\.iso .* 5\d %/);
       await terminal.press(0, "C-z");
       await terminal.type(0, "kill -9 %1");
@@ -168,7 +168,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await terminal.pause(READ_MS);
       await terminal.type(0, "clear");
       await terminal.type(0, "fileshare send photo.jpg --qr");
-      await terminal.shows(0, /By the relay/);
+      await terminal.shows(0, /Using the relay/);
       await terminal.pause(READ_MS);
       await terminal.press(0, "C-c");
       await terminal.shows(0, /Interrupted/);

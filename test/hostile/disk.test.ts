@@ -318,7 +318,7 @@ describe("records", () => {
     writeFileSync(join(data, "d/a"), content(3, 1 * MiB));
     const told = await recv(at(folder.path), "--yes");
     expect(told.exitCode).toBe(0);
-    expect(told.out.toString()).toContain("Going on at 0 %");
+    expect(told.out.toString()).toContain("Resuming at 0 %");
     const whole = Buffer.concat(files.map(({ path }) => readFileSync(join(folder.path, path))));
     expect(whole.equals(bytes)).toBe(true);
     expect(readdirSync(folder.path)).toEqual(["d"]);

@@ -122,7 +122,7 @@ export async function checkClock(address: string, ca?: string): Promise<Finding>
   const { fine, warning } = findings("clock");
   const said = (await askPage(address, ca))?.headers.get("date") ?? "";
   const difference = Date.now() - Date.parse(said);
-  if (Number.isNaN(difference)) return warning("The relay does not tell its time");
+  if (Number.isNaN(difference)) return warning("The relay does not send its time");
   if (Math.abs(difference) <= CLOCK_SKEW_MS) return fine("Agrees with the relay's");
   const off = duration(Math.abs(difference) / 1000);
   const message = `${off} ${difference > 0 ? "ahead of" : "behind"} the relay's`;

@@ -126,7 +126,7 @@ function finding({ bytes, seconds, fault, said, token }: Result): Finding {
     return failed(sentence, advice);
   }
   if (bytes === 0) {
-    const message = `Nothing came through within ${duration(DOCTOR_TRANSFER_MS / 1000)}`;
+    const message = `No data came through within ${duration(DOCTOR_TRANSFER_MS / 1000)}`;
     return failed(`${message}: ${NOTHING_COMES}`, LOWER_MTU);
   }
   const speed = rate(bytes / Math.max(seconds, 0.001));

@@ -90,7 +90,7 @@ describe("the plain screen", () => {
       { event: "sender", here: true },
     ]);
     expect(received).toEqual([
-      "The sender is away; waiting for it to come back (3 changes not shown)",
+      "The sender is away; waiting for its return (3 changes not shown)",
       "The sender is back",
     ]);
   });
@@ -104,7 +104,7 @@ describe("the plain screen", () => {
         "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
         "",
         "Sending big.iso (100 MiB)",
-        "By the relay ws://relay",
+        "Using the relay ws://relay",
         "anna: waiting, 0 %",
         "Uploaded 20 % (20 MiB of 100 MiB, 15 MiB/s)",
         "anna: receiving, 15 %",
@@ -126,14 +126,14 @@ describe("the plain screen", () => {
   test("of a receiver flags hidden names, and counts what was here before", () => {
     expect(plain(RECEIVER, RECEIVE)).toEqual({
       out: [
-        "By the relay ws://relay",
+        "Using the relay ws://relay",
         "Waiting for the sender",
         "Offered: 1 file, 10 MiB",
         "  .bashrc  10 MiB  (hidden)",
         "Look twice: 1 hidden",
         "A file of that name is in the folder already",
-        "Going on at 40 %: 4 MiB of 10 MiB are here already",
-        "The sender is away; waiting for it to come back",
+        "Resuming at 40 %: 4 MiB of 10 MiB are here already",
+        "The sender is away; waiting for its return",
         "The sender is back",
         "Received 100 % (10 MiB of 10 MiB, 1.83 MiB/s)",
         "Saved /home/anna/.bashrc (1) (10 MiB)",
@@ -166,13 +166,13 @@ describe("the plain screen", () => {
   test("says what may be the reason when nobody is there", () => {
     const at = { seconds: 20, relay: "ws://relay/ws" };
     expect(plain(RECEIVER, [{ event: "alone", why: "no-offer", ...at }]).out).toEqual([
-      "Nobody offers anything under this code at ws://relay. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.",
+      "No sender offers anything under this code at ws://relay. The sender may have ended, or use another relay: compare the code and the relay with its screen; Ctrl-C ends.",
     ]);
     expect(plain(SENDER, [{ event: "alone", why: "no-receiver", ...at }]).out).toEqual([
       `No receiver came in 20 s. On the other machine, run: ${SENDER.otherSide} (Ctrl-C ends here)`,
     ]);
     expect(plain(RECEIVER, [{ event: "alone", why: "no-relay", ...at }]).out).toEqual([
-      "No line to the relay ws://relay for 20 s. Check that it runs and that this machine is online; Ctrl-C ends.",
+      "No connection to the relay ws://relay for 20 s. Check that it runs and that this machine is online; Ctrl-C ends.",
     ]);
   });
 
@@ -181,7 +181,7 @@ describe("the plain screen", () => {
     const done = { ...receiver("anna", "done", 100), done: true } as ClientEvent;
     const online: ClientEvent = { event: "relay", url: "ws://relay/ws", online: true };
     expect(plain(sender, [online, online, receiver("anna", "live", 0), done]).out).toEqual([
-      "By the relay ws://relay",
+      "Using the relay ws://relay",
       "Waiting for 2 receivers; Ctrl-C ends",
       "anna: receiving, 0 %",
       "anna: done, 100 %",
@@ -205,9 +205,9 @@ describe("the plain screen", () => {
     ]);
     expect(out).toEqual([
       "0 receivers are ready of 2; waiting for the others",
-      "Waiting for 2 of 2 receivers to begin; Ctrl-C ends",
+      "Waiting for 2 of 2 receivers to start; Ctrl-C ends",
       "1 receiver is ready of 2; waiting for the others",
-      "Waiting for 1 of 2 receivers to begin; Ctrl-C ends",
+      "Waiting for 1 of 2 receivers to start; Ctrl-C ends",
       "anna: ready, 0 %",
       "2 receivers are ready: it begins",
       "anna: receiving, 99 %",
@@ -287,7 +287,7 @@ describe("the plain screen", () => {
     const { out } = plain(SENDER, events, failed);
     expect(out).toEqual([
       "1 file was touched; comparing what was sent",
-      "Changed since it was sent before, so it is offered anew:",
+      "Changed since the last send, so the sender offers it anew:",
       "  a\\u{1b}.bin: another content",
       "  and 2 changes more",
       "Code: zoo",
@@ -295,11 +295,13 @@ describe("the plain screen", () => {
       "On the other side, run:",
       "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
       "",
-      "Going on at 25 %: 1 KiB of 4 KiB were sent before",
+      "Resuming at 25 %: 1 KiB of 4 KiB were sent before",
       SENDER.again(),
     ]);
     const lost: ClientEvent = { event: "unkept", share: "01" };
-    expect(plain(SENDER, [...events, lost], failed).out.at(-1)).toContain("no room to keep track");
+    expect(plain(SENDER, [...events, lost], failed).out.at(-1)).toContain(
+      "no room for the state of this send",
+    );
   });
 
   test("gives a receiver without a name the start of its id", () => {

@@ -92,7 +92,7 @@ describe("the terminal screen of a sender", () => {
       "  fileshare recv zoo-zoo-zoo-zoo-zoo-zoo-bench",
       "",
       "Sending big.iso (100 MiB)",
-      "By the relay ws://relay",
+      "Using the relay ws://relay",
       "Upload ██████░░░░░░░░░░░░░░░░░░░░░░░░  20 %  20 MiB of 100 MiB  3.75 MiB/s  21 s left",
       "anna  receiving     19 %       2 MiB/s  41 s left     lag 1 MiB",
       "bob   catching up    5 %                              lag 15 MiB",
@@ -105,7 +105,7 @@ describe("the terminal screen of a sender", () => {
     terminal.screen.end({ fault: "some-failed", exitCode: 3 });
     expect((await terminal.grid()).slice(5)).toEqual([
       "Sending big.iso (100 MiB)",
-      "By the relay ws://relay",
+      "Using the relay ws://relay",
       "The connection to the relay broke: ws://relay/ws; trying again.",
       "The relay is back",
       "Upload ██████████████████████████████ 100 %  100 MiB of 100 MiB",
@@ -128,7 +128,7 @@ describe("the terminal screen of a sender", () => {
     terminal.show(receiver("r7", "lost", 17));
     expect(await terminal.grid()).toEqual([
       "Sending big.iso (100 MiB)",
-      "By the relay ws://relay",
+      "Using the relay ws://relay",
       "Upload █████████████░░░░░░░░░░░░░  50 %  50 MiB of 100 MiB",
       "30 receivers: 19 receiving, 10 catching up, 1 lost",
       "all      ███████░░░░░░░░░░░░░░░░░░░░░░░  24 %",
@@ -300,7 +300,7 @@ describe("the terminal screen of a sender", () => {
     terminal.show(receiver("anna", "live", 20));
     expect(await terminal.grid()).toEqual([
       "Sending big.iso (100 MiB)",
-      "By the relay ws://relay",
+      "Using the relay ws://relay",
       "Upload █████░░░░░░░░░░░░░░░░░░░░  20 %",
       "anna  receiving     20 %    1.67 MiB/s",
       "bob   catching up    5 %",
@@ -349,14 +349,14 @@ describe("the terminal screen of a receiver", () => {
     terminal.show(...RECEIVE);
     terminal.screen.end({ fault: undefined, exitCode: 0 });
     expect(await terminal.grid()).toEqual([
-      "By the relay ws://relay",
+      "Using the relay ws://relay",
       "Waiting for the sender",
       "Offered: 1 file, 10 MiB",
       "  .bashrc  10 MiB  (hidden)",
       "Look twice: 1 hidden",
       "A file of that name is in the folder already",
-      "Going on at 40 %: 4 MiB of 10 MiB are here already",
-      "The sender is away; waiting for it to come back",
+      "Resuming at 40 %: 4 MiB of 10 MiB are here already",
+      "The sender is away; waiting for its return",
       "The sender is back",
       "Saved /home/anna/.bashrc (1) (10 MiB)",
       "Done: 6 MiB of 10 MiB in 3.0 s (2 MiB/s)",
@@ -375,7 +375,7 @@ describe("the terminal screen of a receiver", () => {
     answered.resolve({ accept: true });
     expect(await answer).toEqual({ accept: true });
     expect((await terminal.grid()).slice(-2)).toEqual([
-      "The sender is away; waiting for it to come back",
+      "The sender is away; waiting for its return",
       "The sender is back",
     ]);
   });
@@ -417,6 +417,6 @@ test("lines that come while a person is asked wait in a bounded number; the rest
   await paused;
   const text = writes.join("");
   expect(text).toContain("(50 lines left out)");
-  expect(text.split("Waiting for the sender to let you in")).toHaveLength(LINES_HELD + 1);
+  expect(text.split("Waiting for the sender to admit you")).toHaveLength(LINES_HELD + 1);
   screen.close();
 });

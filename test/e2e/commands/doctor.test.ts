@@ -98,7 +98,7 @@ test("a clock that is off is told, and which", async () => {
     [at(0), "Agrees with the relay's"],
     [at(-3600), " ahead of the relay's"],
     [at(7230), "2 h 0 min behind the relay's"],
-    [{ date: "soon" }, "The relay does not tell its time"],
+    [{ date: "soon" }, "The relay does not send its time"],
   ] as const) {
     const fetch = (): Response => new Response("", { status: 404, headers });
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch });

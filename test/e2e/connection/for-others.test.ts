@@ -59,7 +59,9 @@ describe("a relay of this machine", () => {
 
   test("out of reach for others gets a sentence that says so", async () => {
     const [, note] = await asked("ws://127.0.0.1:9", LAN, ["127.0.0.1"]);
-    expect(note).toStartWith("Only this machine reaches it: the relay listens at 127.0.0.1");
+    expect(note).toStartWith(
+      "Only this machine reaches it, because the relay listens at 127.0.0.1",
+    );
     const [relay, lonely] = await asked("ws://127.0.0.1:9", [], ["127.0.0.1"]);
     expect(relay).toBe("ws://127.0.0.1:9");
     expect(lonely).toContain("it has no network");
@@ -141,7 +143,7 @@ describe("send", () => {
     let said = "";
     for await (const piece of sent.stdout.pipeThrough(new TextDecoderStream())) {
       said += piece;
-      if (said.includes("By the relay")) break;
+      if (said.includes("Using the relay")) break;
     }
     return { said, sent };
   }

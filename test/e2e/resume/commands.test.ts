@@ -383,7 +383,7 @@ describe("a send that no relay took leaves nothing to go on with:", () => {
     let told = false;
     for await (const bytes of child.stdout) {
       out += new TextDecoder().decode(bytes);
-      if (told || !out.includes("By the relay")) continue;
+      if (told || !out.includes("Using the relay")) continue;
       told = true;
       child.kill("SIGINT");
     }

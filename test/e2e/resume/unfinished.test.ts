@@ -123,14 +123,14 @@ test("resume says what changed, and offers it anew under the same code", async (
   const decoder = new TextDecoder();
   for await (const bytes of child.stdout) {
     text += decoder.decode(bytes, { stream: true });
-    if (!told && text.includes("By the relay")) {
+    if (!told && text.includes("Using the relay")) {
       told = true;
       child.kill("SIGINT");
     }
   }
   expect(await child.exited).toBe(EXIT.interrupted);
   expect(text).toContain(
-    "Changed since it was sent before, so it is offered anew:\n  a.bin: another size\n",
+    "Changed since the last send, so the sender offers it anew:\n  a.bin: another size\n",
   );
   expect(text).toContain("To go on with the same code: fileshare resume\n");
   const [second] = await listed();

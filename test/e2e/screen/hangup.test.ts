@@ -22,7 +22,7 @@ test("a sender and a receiver end with their own code, and the send is kept", as
     XDG_STATE_HOME: state,
   };
   await using sender = openPty(["send", file.path], { env });
-  await sender.shows("By the relay");
+  await sender.shows("Using the relay");
   sender.hangUp();
   expect(await sender.exited).toBe(EXIT.hungUp);
   const before = process.env["XDG_STATE_HOME"];
@@ -33,7 +33,7 @@ test("a sender and a receiver end with their own code, and the send is kept", as
     process.env["XDG_STATE_HOME"] = before;
   }
   await using receiver = openPty(["recv", "--yes", "--out", folder.path], { env });
-  await receiver.shows("By the relay");
+  await receiver.shows("Using the relay");
   receiver.hangUp();
   expect(await receiver.exited).toBe(EXIT.hungUp);
 });
@@ -54,7 +54,7 @@ test("under nohup it goes on", async () => {
   const reader = child.stdout.getReader();
   const decoder = new TextDecoder();
   let said = "";
-  while (!said.includes("By the relay")) {
+  while (!said.includes("Using the relay")) {
     const { value, done } = await reader.read();
     if (done) break;
     said += decoder.decode(value, { stream: true });

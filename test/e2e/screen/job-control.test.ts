@@ -165,7 +165,7 @@ test("a question in the background stops its job until fg", async () => {
 test("each receiver is asked about after Ctrl-Z", async () => {
   await using shell = await openShell({ FILESHARE_CODE: CODE });
   shell.type("fileshare send a.txt --ask --new\r");
-  await shell.shows("By the relay");
+  await shell.shows("Using the relay");
   await using _receiver = slowReceiver();
   await shell.shows(/receive it\? \(y\/N\) $/);
   shell.type(CTRL_Z);

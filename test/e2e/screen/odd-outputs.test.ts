@@ -145,7 +145,7 @@ test("a terminal that goes away ends the command, and the next run goes on", asy
     expect(await receiver.exited).not.toBe(0);
   }
   await using again = openPty(args, { env: own });
-  await again.shows("Going on at");
+  await again.shows("Resuming at");
   expect(await Promise.all([sender.exited, again.exited])).toEqual([0, 0]);
   files.arrived();
 });

@@ -61,7 +61,7 @@ describe("recv asks for the code", () => {
     expect(await pty.exited).toBe(130);
     expect(pty.grid()).toEqual([
       `Code: ${CODE}`,
-      `By the relay ${relay.url}`,
+      `Using the relay ${relay.url}`,
       "Waiting for the sender",
       "Interrupted",
     ]);
@@ -170,7 +170,7 @@ describe("recv asks for the code", () => {
       await pty.shows("Code: ");
       pty.type(`${pasted}\r`);
       const isReached = args[1] !== "ws://127.0.0.1:1";
-      await pty.shows(isReached ? `By the relay ${relay.url}` : "cannot be reached");
+      await pty.shows(isReached ? `Using the relay ${relay.url}` : "cannot be reached");
       if (note === undefined) expect(pty.raw).not.toContain("Note:");
       else expect(pty.grid().join("\n")).toContain(note);
       pty.type(CTRL_C);
@@ -291,7 +291,7 @@ describe("send asks for the file", () => {
     pty.type("bi\t");
     await pty.shows("File to send: big file.iso");
     pty.type("\u0001'\u0005'\r"); // around it, by the keys for the line's two ends
-    await pty.shows(/Sending big file.iso \(1 B\)\n[^]*By the relay/);
+    await pty.shows(/Sending big file.iso \(1 B\)\n[^]*Using the relay/);
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);
     expect(pty.grid().join("")).toContain("To go on with the same code: fileshare resume");

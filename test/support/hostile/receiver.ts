@@ -32,7 +32,7 @@ export async function recv(
   const [out, err] = await Promise.all([
     child.stdout.bytes(),
     all(child.stderr, (said) => {
-      if (at.isLeft !== true && said.includes("Passed over: ")) child.kill("SIGINT");
+      if (at.isLeft !== true && said.includes("Skipped: ")) child.kill("SIGINT");
     }),
   ]);
   return { exitCode: await child.exited, out: Buffer.from(out), err };
