@@ -86,7 +86,9 @@ test("every identifier that a decision or the architecture cites is in the sourc
 
 test("the map of CONTRIBUTING.md has every room, from the top to the bottom", async () => {
   const text = await read("CONTRIBUTING.md");
-  const rows = [...text.matchAll(/^\| `((?:cli|relay|protocol)\/[\w-]+)\/` +\|/gm)];
+  const rows = [
+    ...text.matchAll(/^\| \[`((?:cli|relay|protocol)\/[\w-]+)\/`\]\(\1\/README\.md\) +\|/gm),
+  ];
   const rooms = Object.keys(ROOMS).flatMap((part) =>
     (ROOMS[part] ?? []).filter((room) => !room.endsWith(".ts")).map((room) => `${part}/${room}`),
   );
