@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { limits } from "../../protocol/mod.ts";
 import { table } from "./markdown.ts";
+import { wireLimits } from "./wire-limits.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 /** Numbers and arithmetic alone. */
@@ -45,7 +45,7 @@ function constants(): ReadonlyMap<string, number> {
 }
 
 const values = constants();
-const listed = new Set<string>(limits.map(({ name }) => name));
+const listed = new Set<string>(wireLimits.map(({ name }) => name));
 
 /** Names of constants in the text of a page that the table of limits does not have. */
 export function constantsOf(page: string): string[] {

@@ -5,7 +5,6 @@ import {
   FAULT_WAYS,
   SENT_BY,
   WIRE_FAULTS,
-  limits,
   goes,
   messageKeys,
   type Fault,
@@ -21,6 +20,7 @@ import { CLI_TABLES } from "./cli-tables.ts";
 import { constantTable } from "./constants.ts";
 import { manualPage } from "./man.ts";
 import { table } from "./markdown.ts";
+import { wireLimits } from "./wire-limits.ts";
 
 const DOCS = join(import.meta.dir, "..");
 
@@ -73,9 +73,7 @@ const TABLES: Record<string, string> = {
   ),
   limits: table(
     ["name", "value", "unit", "reason"],
-    limits.map(({ name, value, unit, reason }) => {
-      return [name, value === Infinity ? "none" : value.toString(), unit, reason];
-    }),
+    wireLimits.map(({ name, value, unit, reason }) => [name, value.toString(), unit, reason]),
   ),
   relay_limits: table(
     ["option", "default", "meaning", "reason for the default", "fault", "wait"],

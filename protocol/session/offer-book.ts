@@ -15,6 +15,12 @@ export class OfferBook {
   /** They may be offered again, after a restart of the relay; the oldest are forgotten. */
   readonly #ignored = new BoundedMap<string, true>(SHARES_REMEMBERED);
 
+  readonly #order: Order;
+
+  constructor(order: Order) {
+    this.#order = order;
+  }
+
   /** What is over OFFERS_PER_MESSAGE is left out; no relay offers more. */
   add(offer: OfferSeen): void {
     if (this.#offers.size < OFFERS_PER_MESSAGE) this.#offers.set(toHex(offer.share), offer);
@@ -39,26 +45,26 @@ export class OfferBook {
   }
 
   /** It is the last to be chosen. @returns whether there is another one */
-  postpone(offer: OfferSeen, order: Order): boolean {
+  postpone(offer: OfferSeen): boolean {
     const key = toHex(offer.share);
     if (this.#offers.delete(key)) {
       const others = [...this.#offers];
       this.#offers.clear();
       // Nobody tells whose sender comes back meanwhile, so others that were away get their turn too.
       const last = [key, { ...offer, senderHere: false }] as const;
-      const all = order === "oldest" ? [...others, last] : [last, ...others];
+      const all = this.#order === "oldest" ? [...others, last] : [last, ...others];
       for (const [each, of] of all) this.#offers.set(each, of);
     }
-    const next = this.choose(order);
+    const next = this.choose();
     return next !== undefined && toHex(next.share) !== key;
   }
 
   /** A share whose sender is away comes after all others: it may never be back. */
-  choose(order: Order): OfferSeen | undefined {
+  choose(): OfferSeen | undefined {
     const open = [...this.#offers].filter(([key]) => !this.#ignored.has(key));
     const here = open.filter(([, { senderHere }]) => senderHere);
     const first = here.length > 0 ? here : open;
-    return (order === "oldest" ? first[0] : first.at(-1))?.[1];
+    return (this.#order === "oldest" ? first[0] : first.at(-1))?.[1];
   }
 }
 

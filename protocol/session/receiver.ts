@@ -8,82 +8,18 @@ import {
   type FaultCode,
   type Said,
 } from "../wire/faults.ts";
-import {
-  ACK_EVERY_RECORDS,
-  CORRUPT_RETRIES,
-  KEEPALIVE_MS,
-  MISSING_MS,
-  SENDER_GRACE_MS,
-  STALL_MS,
-} from "../wire/limits.ts";
+import { ACK_EVERY_RECORDS, CORRUPT_RETRIES, MISSING_MS, SENDER_GRACE_MS } from "../wire/limits.ts";
 import { helloMessage, Link, linkEffects } from "./link.ts";
-import {
-  OfferBook,
-  isAboutReceiver,
-  isUnreadable,
-  patienceWith,
-  type Order,
-} from "./offer-book.ts";
+import { OfferBook, isAboutReceiver, isUnreadable, patienceWith } from "./offer-book.ts";
+import { ReceiverShare } from "./receiver-share.ts";
+import { isUnfinished, shareOf, windowOf, type Step } from "./receiver-step.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
-
-/** What is known of the share at hand, whatever the step. */
-interface Share {
-  readonly offer: OfferSeen;
-  readonly receiver: Uint8Array;
-  readonly name: Uint8Array;
-  /** How many it has; RECORD_INDEX as long as the end of an open share did not come. */
-  records: number;
-  /** The first record that is needed and not stored. */
-  next: number;
-  /** What the relay was told. */
-  acked: number;
-  /** Joined on the present line. */
-  joined: boolean;
-  /** A gap was seen and a join sent; frames other than `next` are late ones. */
-  rejoining: boolean;
-  corrupt: number;
-  /** When it was opened, or a record last came. */
-  cameAt: number;
-  /** When a record last came, or the last join was sent. */
-  progressAt: number;
-  stallMs: number;
-  /** When the relay last heard from our timer. */
-  saidAt: number;
-  /** Since when the share is not offered; undefined while it is. */
-  missingSince: number | undefined;
-  /** The share is over for all: nobody is left to take a receipt. */
-  ended: boolean;
-}
-
-/**
- * Where a session stands. The line to the relay has its own states (see link.ts); losing it changes
- * no step, only `joined`.
- *
- *   waiting -> opening -> previewing -> asking -> receiving -> saving -> confirming
- *      ^          |  (resumed)                       ^                       |
- *      |          +----------------------------------+                       |
- *      +----- share over, lobby -----------------------------------------+---+--> finished
- */
-type Step =
-  | { readonly at: "waiting" }
-  | { readonly at: "opening"; readonly offer: OfferSeen }
-  | { readonly at: "previewing"; readonly share: Share }
-  | { readonly at: "asking"; readonly share: Share }
-  | { readonly at: "receiving"; readonly share: Share }
-  | { readonly at: "saving"; readonly share: Share }
-  | {
-      readonly at: "confirming";
-      readonly share: Share;
-      readonly mac: Uint8Array;
-      readonly deadline: number;
-    }
-  | { readonly at: "finished" };
 
 /** The receiver's side without I/O: events in, effects out. */
 export class ReceiverSession {
   readonly #options: ReceiverOptions;
   readonly #link: Link;
-  readonly #offers = new OfferBook();
+  readonly #offers: OfferBook;
   /** Shares that were unreadable. */
   #unreadable = 0;
   /** Since when the beginning of a share that was promised in the place of another is waited for. */
@@ -95,6 +31,7 @@ export class ReceiverSession {
   constructor(options: ReceiverOptions, now: number) {
     this.#options = options;
     this.#link = new Link(options, now);
+    this.#offers = new OfferBook(options.lobby ? "oldest" : "newest");
   }
 
   get finished(): boolean {
@@ -103,7 +40,15 @@ export class ReceiverSession {
 
   /** The record that the next `take` is about; undefined when no share is open. */
   get next(): number | undefined {
-    return "share" in this.#step ? this.#step.share.next : undefined;
+    return this.#share?.next;
+  }
+
+  get #isUnconfirmed(): boolean {
+    return this.#options.unconfirmed === true;
+  }
+
+  get #share(): ReceiverShare | undefined {
+    return shareOf(this.#step);
   }
 
   handle(event: ReceiverEvent, now: number): ReceiverEffect[] {
@@ -135,14 +80,14 @@ export class ReceiverSession {
       case "corrupt":
         return this.#corrupt(now);
       case "held":
-        if ("share" in this.#step) this.#step.share.progressAt = now;
+        if (this.#share !== undefined) this.#share.progressAt = now;
         return [];
       case "manifest-known":
         if (this.#step.at !== "previewing") return [];
         if (this.#takesNoPlace(event.before ?? [])) return this.#goBack();
         this.#missing = undefined;
         this.#step = { at: "asking", share: this.#step.share };
-        return [...this.#ack(this.#step.share), { type: "ask" }];
+        return [...this.#step.share.ack(this.#window), { type: "ask" }];
       case "accepted":
         return this.#accepted(event.next, now);
       case "declined":
@@ -161,14 +106,12 @@ export class ReceiverSession {
     }
   }
 
-  // The line
-
   #lost(fault: FaultCode, now: number, said: Said = {}): ReceiverEffect[] {
     const news = this.#link.lost(fault, now, (said.after ?? 0) * 1000);
     this.#offers.clear();
-    if ("share" in this.#step) {
-      this.#step.share.joined = false;
-      this.#step.share.missingSince ??= now;
+    if (this.#share !== undefined) {
+      this.#share.joined = false;
+      this.#share.missingSince ??= now;
     }
     return news ? [{ type: "link", online: false, fault, ...aboutOf(said) }] : [];
   }
@@ -195,27 +138,21 @@ export class ReceiverSession {
         const seen = this.#step.at !== "previewing" || share.next > 0;
         const over = seen
           ? this.#shareOver("sender-gone", undefined, false)
-          : this.#goneBeforeSeen("sender-gone");
+          : this.#goneUnseen("sender-gone");
         return [...effects, ...over];
       }
     }
     if (this.#step.at === "previewing" && now - share.cameAt >= patienceWith(share.offer)) {
       share.cameAt = now;
-      if (this.#offers.postpone(share.offer, this.#order)) {
+      if (this.#offers.postpone(share.offer)) {
         return [...effects, ...this.#passOver()];
       }
     }
     if (this.#mayBeMoved(share, now)) return [...effects, ...this.#lookElsewhere(share)];
     if (!share.joined) return effects;
-    if (share.acked < share.next || now - share.saidAt >= KEEPALIVE_MS) {
-      share.saidAt = now;
-      effects.push(...this.#ack(share));
-    }
-    const starved = this.#step.at === "receiving" || this.#step.at === "previewing";
-    if (starved && share.next < share.records && now - share.progressAt >= share.stallMs) {
-      share.stallMs = Math.min(share.stallMs * 2, 12 * STALL_MS);
-      effects.push(...this.#join(share, now, true));
-    }
+    if (share.isSilent(now)) effects.push(...share.ack(this.#window));
+    const takes = this.#step.at === "receiving" || this.#step.at === "previewing";
+    if (takes && share.isStarved(now)) effects.push(...share.join(this.#window, now, true));
     return effects;
   }
 
@@ -249,24 +186,28 @@ export class ReceiverSession {
     }
   }
 
-  // Choosing a share
-
   #offered(now: number): ReceiverEffect[] {
     if (!("share" in this.#step)) return this.#choose();
     const { share } = this.#step;
     const offer = this.#offers.get(share.offer.share);
     if (offer === undefined || share.joined) return [];
     share.missingSince = undefined;
-    const effects = this.#join(share, now);
+    const effects = share.join(this.#window, now);
     effects.push({ type: "sender", here: offer.senderHere });
-    if (this.#step.at === "confirming") effects.push(this.#complete(share, this.#step.mac));
+    if (this.#step.at === "confirming")
+      effects.push(share.complete(this.#step.mac, this.#isUnconfirmed));
     return effects;
+  }
+
+  #chooseAnother(): ReceiverEffect[] {
+    this.#step = { at: "waiting" };
+    return this.#choose();
   }
 
   #choose(): ReceiverEffect[] {
     if (this.#step.at !== "waiting") return [];
     // The one that was left is waited for where no other is left to look at.
-    const offer = this.#offers.choose(this.#order) ?? this.#missing?.offer;
+    const offer = this.#offers.choose() ?? this.#missing?.offer;
     if (offer === undefined) return [{ type: "waiting" }];
     this.#step = { at: "opening", offer };
     return [{ type: "open-share", offer }];
@@ -278,69 +219,44 @@ export class ReceiverSession {
   ): ReceiverEffect[] {
     if (this.#step.at !== "opening") return [];
     const { offer } = this.#step;
-    const share: Share = {
-      offer,
-      receiver: event.receiver,
-      name: event.name,
-      records: event.records ?? offer.records,
-      next: event.next,
-      acked: event.next,
-      joined: false,
-      rejoining: false,
-      corrupt: 0,
-      cameAt: now,
-      progressAt: now,
-      stallMs: STALL_MS,
-      saidAt: now,
-      missingSince:
-        this.#offers.get(offer.share) === undefined ? (this.#missing?.since ?? now) : undefined,
-      ended: false,
-    };
+    const isOffered = this.#offers.get(offer.share) !== undefined;
+    const missingSince = isOffered ? undefined : (this.#missing?.since ?? now);
+    const share = new ReceiverShare(offer, event, missingSince, now);
     if (this.#missing?.offer === offer) this.#missing = undefined;
-    if (!event.agreed) this.#step = { at: "previewing", share };
-    else if (share.next < share.records) this.#step = { at: "receiving", share };
-    else this.#step = { at: "saving", share };
-    const effects = share.missingSince === undefined ? this.#join(share, now) : [];
+    const agreed = share.isWhole ? "saving" : "receiving";
+    this.#step = { at: event.agreed ? agreed : "previewing", share };
+    const effects = isOffered ? share.join(this.#window, now) : [];
     if (this.#step.at === "saving") effects.push({ type: "save" });
     return effects;
   }
 
-  // Records
-
   #frame(index: number, now: number): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
-    if (!share.joined || index < share.next || share.next >= share.records) return [];
-    if (index > share.next) return share.rejoining ? [] : this.#join(share, now, true);
-    share.rejoining = false;
-    return [{ type: "take" }];
+    switch (share.frame(index)) {
+      case "take":
+        return [{ type: "take" }];
+      case "join":
+        return share.join(this.#window, now, true);
+      case "drop":
+        return [];
+    }
   }
 
   #stored(event: Extract<ReceiverEvent, { type: "stored" }>, now: number): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
-    const following = share.next + 1;
     this.#movedAt = undefined;
-    share.next = event.next ?? following;
-    if (event.last === true) share.records = share.next;
-    share.corrupt = 0;
-    share.cameAt = now;
-    share.progressAt = now;
-    share.stallMs = STALL_MS;
+    const jumps = share.stored(event, now);
     if (this.#step.at === "previewing") return [];
-    const jumps = share.next > following;
-    if (share.next >= share.records) {
-      this.#step = { at: "saving", share };
-      return [...this.#tellPlace(share, jumps, now), { type: "save" }];
-    }
-    if (jumps) return this.#tellPlace(share, jumps, now);
+    if (jumps || share.isWhole) return this.#advance(share, jumps, now);
     const every = Math.min(ACK_EVERY_RECORDS, Math.floor(this.#options.window / 2));
-    return share.next - share.acked >= every ? this.#ack(share) : [];
+    return share.unacknowledged >= every ? share.ack(this.#window) : [];
   }
 
   /** The manifest needs another record. */
   previewMore(): ReceiverEffect[] {
-    return this.#step.at === "previewing" ? this.#ack(this.#step.share) : [];
+    return this.#step.at === "previewing" ? this.#step.share.ack(this.#window) : [];
   }
 
   #corrupt(now: number): ReceiverEffect[] {
@@ -356,7 +272,7 @@ export class ReceiverSession {
         ...this.#shareOver("corrupt-record", `record ${share.next}`, false),
       ];
     }
-    return this.#join(share, now, true);
+    return share.join(this.#window, now, true);
   }
 
   #accepted(next: number | undefined, now: number): ReceiverEffect[] {
@@ -365,46 +281,38 @@ export class ReceiverSession {
     const jumps = next !== undefined && next > share.next;
     share.next = next ?? share.next;
     share.progressAt = now;
-    if (share.next < share.records) {
-      this.#step = { at: "receiving", share };
-      return this.#tellPlace(share, jumps, now);
-    }
-    this.#step = { at: "saving", share };
-    return [...this.#tellPlace(share, jumps, now), { type: "save" }];
+    return this.#advance(share, jumps, now);
   }
 
-  /** A record that was never sent can't be acknowledged: a receiver that jumps over it joins again behind it. */
-  #tellPlace(share: Share, jumps: boolean, now: number): ReceiverEffect[] {
-    return jumps && share.joined ? this.#join(share, now, true) : this.#ack(share);
+  /**
+   * Goes on behind what is here, or saves the whole. A record that was never sent can't be acknowledged:
+   * a receiver that jumps over it joins again behind it.
+   */
+  #advance(share: ReceiverShare, jumps: boolean, now: number): ReceiverEffect[] {
+    this.#step = { at: share.isWhole ? "saving" : "receiving", share };
+    const effects =
+      jumps && share.joined ? share.join(this.#window, now, true) : share.ack(this.#window);
+    return share.isWhole ? [...effects, { type: "save" }] : effects;
   }
-
-  // The end of a share
 
   #saved(mac: Uint8Array, now: number): ReceiverEffect[] {
     if (this.#step.at !== "saving") return [];
     const { share } = this.#step;
     if (share.ended) return this.#shareOver(undefined, undefined, false);
     this.#step = { at: "confirming", share, mac, deadline: now + this.#options.confirmMs };
-    return share.joined ? [this.#complete(share, mac)] : [];
-  }
-
-  #complete(share: Share, mac: Uint8Array): ReceiverEffect {
-    const { offer, records } = share;
-    const unconfirmed = this.#options.unconfirmed === true && { unconfirmed: true };
-    const message = { t: "complete", share: offer.share, records, mac, ...unconfirmed } as const;
-    return { type: "send", message };
+    return share.joined ? [share.complete(mac, this.#isUnconfirmed)] : [];
   }
 
   #shareGone(id: Uint8Array, fault: FaultCode, now: number): ReceiverEffect[] {
     this.#offers.remove(id);
     if (this.#step.at === "opening" && equalBytes(this.#step.offer.share, id)) {
-      return this.#goneBeforeSeen(fault);
+      return this.#goneUnseen(fault);
     }
     if (!("share" in this.#step) || !this.#isCurrent(id)) return [];
     this.#step.share.joined = false;
-    if (fault === "new-edition" && isUnfinished(this.#step.at)) return this.#moveOn(id, now);
+    if (fault === "new-edition" && isUnfinished(this.#step)) return this.#moveOn(id, now);
     if (this.#step.at === "previewing" && this.#step.share.next === 0) {
-      return this.#goneBeforeSeen(fault);
+      return this.#goneUnseen(fault);
     }
     switch (this.#step.at) {
       case "saving":
@@ -421,24 +329,22 @@ export class ReceiverSession {
   /** Its sender offers it anew, as another share, in a moment. */
   #moveOn(id: Uint8Array, now: number): ReceiverEffect[] {
     this.#offers.ignore(id);
-    this.#step = { at: "waiting" };
     // In the lobby nothing ends the wait.
     if (!this.#options.lobby) this.#movedAt = now;
-    return [{ type: "passed-over", anew: "told" }, ...this.#choose()];
+    return [{ type: "passed-over", anew: "told" }, ...this.#chooseAnother()];
   }
 
   /** A receiver without a line misses the sender's word that it offers the share anew. It finds another share in its place. */
-  #mayBeMoved({ missingSince }: Share, now: number): boolean {
+  #mayBeMoved({ missingSince }: ReceiverShare, now: number): boolean {
     const { lobby, fixed = false } = this.#options;
     if (this.#step.at !== "receiving" || lobby || fixed || missingSince === undefined) return false;
     if (now - missingSince < MISSING_MS) return false;
-    return this.#offers.choose(this.#order)?.senderHere === true;
+    return this.#offers.choose()?.senderHere === true;
   }
 
-  #lookElsewhere({ offer, missingSince: since = 0 }: Share): ReceiverEffect[] {
+  #lookElsewhere({ offer, missingSince: since = 0 }: ReceiverShare): ReceiverEffect[] {
     this.#missing = { offer, since };
-    this.#step = { at: "waiting" };
-    return [{ type: "passed-over", anew: "perhaps" }, ...this.#choose()];
+    return [{ type: "passed-over", anew: "perhaps" }, ...this.#chooseAnother()];
   }
 
   #takesNoPlace(before: readonly Uint8Array[]): boolean {
@@ -464,10 +370,10 @@ export class ReceiverSession {
    * Nothing shows that it was made with this code; it must not end the wait for one that is. What a
    * sender says of us alone is told all the same, if there is nothing else to try.
    */
-  #goneBeforeSeen(fault: FaultCode): ReceiverEffect[] {
+  #goneUnseen(fault: FaultCode): ReceiverEffect[] {
     // After a share that was seen the one in its place is not any stranger's.
     const isOurs = isAboutReceiver(fault) || this.#movedAt !== undefined;
-    const last = isOurs && this.#offers.choose(this.#order) === undefined;
+    const last = isOurs && this.#offers.choose() === undefined;
     if (this.#options.lobby || last) return this.#shareOver(fault, undefined, false);
     return this.#passOver();
   }
@@ -477,19 +383,16 @@ export class ReceiverSession {
     detail: string | undefined,
     confirmed: boolean,
   ): ReceiverEffect[] {
-    const over = "share" in this.#step ? this.#step.share.offer : this.#openingOffer();
+    const over = "offer" in this.#step ? this.#step.offer : this.#share?.offer;
     const effects: ReceiverEffect[] = [{ type: "share-over", fault, detail, confirmed }];
     if (!this.#options.lobby) return [...effects, ...this.#finish(fault, detail)];
     if (over !== undefined) this.#offers.ignore(over.share);
-    this.#step = { at: "waiting" };
-    return [...effects, ...this.#choose()];
+    return [...effects, ...this.#chooseAnother()];
   }
 
   /** A sender that holds its share back must not keep us from others. */
   #passOver(): ReceiverEffect[] {
-    const left = this.#leave("interrupted");
-    this.#step = { at: "waiting" };
-    return [...left, { type: "passed-over" }, ...this.#choose()];
+    return [...this.#leave("interrupted"), { type: "passed-over" }, ...this.#chooseAnother()];
   }
 
   /**
@@ -504,32 +407,20 @@ export class ReceiverSession {
     this.#offers.ignore(this.#step.share.offer.share);
     // The code opened it, so its sender has the code: without another share the receiver is told now.
     const isOpened = fault !== "corrupt-record";
-    if (isOpened && this.#offers.choose(this.#order) === undefined) {
+    if (isOpened && this.#offers.choose() === undefined) {
       return [...left, ...this.#shareOver(fault, detail, false)];
     }
-    this.#step = { at: "waiting" };
     const count = ++this.#unreadable;
     const told = Number.isInteger(Math.log2(count));
-    const next = this.#choose();
+    const next = this.#chooseAnother();
     const unreadable = { fault, detail, count, told };
     // A word that nothing else is offered comes only after one about this share.
     const rest = told ? next : next.filter(({ type }) => type !== "waiting");
     return [...left, { type: "passed-over", unreadable }, ...rest];
   }
 
-  get #order(): Order {
-    return this.#options.lobby ? "oldest" : "newest";
-  }
-
-  #openingOffer(): OfferSeen | undefined {
-    return this.#step.at === "opening" ? this.#step.offer : undefined;
-  }
-
   #leave(reason: LeaveReason): ReceiverEffect[] {
-    if (!("share" in this.#step) || !this.#step.share.joined) return [];
-    const { share } = this.#step.share.offer;
-    this.#step.share.joined = false;
-    return [{ type: "send", message: { t: "leave", share, reason } }];
+    return this.#share?.leave(reason) ?? [];
   }
 
   #finish(fault: FaultCode | undefined, detail?: string): ReceiverEffect[] {
@@ -537,50 +428,11 @@ export class ReceiverSession {
     return [detail === undefined ? { type: "finish", fault } : { type: "finish", fault, detail }];
   }
 
-  // What is said to the relay
-
-  /**
-   * How many records the relay may have in flight to us; 0 is attached and paused. One or none also
-   * tells the sender that nobody has agreed yet.
-   */
-  #window(): number {
-    switch (this.#step.at) {
-      case "previewing":
-        return 1;
-      case "receiving":
-      case "saving":
-      case "confirming":
-        return this.#options.window;
-      default:
-        return 0;
-    }
-  }
-
-  #join(share: Share, now: number, gap = false): ReceiverEffect[] {
-    share.joined = true;
-    share.rejoining = gap;
-    share.acked = share.next;
-    share.progressAt = now;
-    const { receiver, name, next: from } = share;
-    const window = this.#window();
-    const message: Message = { t: "join", share: share.offer.share, receiver, name, from, window };
-    return [{ type: "send", message }];
-  }
-
-  #ack(share: Share): ReceiverEffect[] {
-    if (!share.joined) return [];
-    share.acked = share.next;
-    const window = this.#window();
-    const message: Message = { t: "ack", share: share.offer.share, next: share.next, window };
-    return [{ type: "send", message }];
+  get #window(): number {
+    return windowOf(this.#step, this.#options.window);
   }
 
   #isCurrent(id: Uint8Array): boolean {
-    return "share" in this.#step && equalBytes(this.#step.share.offer.share, id);
+    return this.#share !== undefined && equalBytes(this.#share.offer.share, id);
   }
-}
-
-/** Whether the share is still needed for anything but its receipt. */
-function isUnfinished(at: Step["at"]): boolean {
-  return at === "previewing" || at === "asking" || at === "receiving";
 }

@@ -1,0 +1,130 @@
+import type { LeaveReason, Message, OfferSeen } from "../wire/control.ts";
+import { KEEPALIVE_MS, STALL_MS } from "../wire/limits.ts";
+import type { ReceiverEffect, ReceiverEvent } from "./receiver-events.ts";
+
+/** The longest wait for a record before another join, as a multiple of STALL_MS. */
+const STALL_PERIODS = 12;
+
+/** The share that a receiver session takes: its position, and its messages to the relay. */
+export class ReceiverShare {
+  readonly offer: OfferSeen;
+  /** How many it has; RECORD_INDEX as long as the end of an open share did not come. */
+  records: number;
+  /** The first record that is needed and not stored. */
+  next: number;
+  /** Joined on the present line. */
+  joined = false;
+  /** When it was opened, or a record last came. */
+  cameAt: number;
+  /** When a record last came, or the last join was sent. */
+  progressAt: number;
+  /** Since when the share is not offered; undefined while it is. */
+  missingSince: number | undefined;
+  /** The share is over for all: no sender is left to take a receipt. */
+  ended = false;
+  /** Times in a row that the record `next` did not decrypt. */
+  corrupt = 0;
+  readonly #receiver: Uint8Array;
+  readonly #name: Uint8Array;
+  /** What the relay was told. */
+  #acked: number;
+  /** A gap was seen and a join sent; frames other than `next` are late ones. */
+  #rejoining = false;
+  #stallMs = STALL_MS;
+  /** When the relay last heard from our timer. */
+  #saidAt: number;
+
+  constructor(
+    offer: OfferSeen,
+    opened: Extract<ReceiverEvent, { type: "share-opened" }>,
+    missingSince: number | undefined,
+    now: number,
+  ) {
+    this.offer = offer;
+    this.#receiver = opened.receiver;
+    this.#name = opened.name;
+    this.records = opened.records ?? offer.records;
+    this.next = opened.next;
+    this.#acked = opened.next;
+    this.cameAt = now;
+    this.progressAt = now;
+    this.#saidAt = now;
+    this.missingSince = missingSince;
+  }
+
+  get isWhole(): boolean {
+    return this.next >= this.records;
+  }
+
+  /** Records that the relay does not know of yet. */
+  get unacknowledged(): number {
+    return this.next - this.#acked;
+  }
+
+  /** What to do with a frame: take it, join again before a gap, or drop it. */
+  frame(index: number): "take" | "join" | "drop" {
+    if (!this.joined || index < this.next || this.isWhole) return "drop";
+    if (index > this.next) return this.#rejoining ? "drop" : "join";
+    this.#rejoining = false;
+    return "take";
+  }
+
+  /** @returns whether records were jumped over, because they are here already */
+  stored({ last, next }: Extract<ReceiverEvent, { type: "stored" }>, now: number): boolean {
+    const following = this.next + 1;
+    this.next = next ?? following;
+    if (last === true) this.records = this.next;
+    this.corrupt = 0;
+    this.cameAt = now;
+    this.progressAt = now;
+    this.#stallMs = STALL_MS;
+    return this.next > following;
+  }
+
+  /** Whether the relay has to hear of it: it knows less than there is, or heard nothing for long. */
+  isSilent(now: number): boolean {
+    if (this.#acked >= this.next && now - this.#saidAt < KEEPALIVE_MS) return false;
+    this.#saidAt = now;
+    return true;
+  }
+
+  /** Whether a record that is needed stays away; each time it may stay away for longer. */
+  isStarved(now: number): boolean {
+    if (this.isWhole || now - this.progressAt < this.#stallMs) return false;
+    this.#stallMs = Math.min(this.#stallMs * 2, STALL_PERIODS * STALL_MS);
+    return true;
+  }
+
+  join(window: number, now: number, gap = false): ReceiverEffect[] {
+    this.joined = true;
+    this.#rejoining = gap;
+    this.#acked = this.next;
+    this.progressAt = now;
+    const { share } = this.offer;
+    const [receiver, name, from] = [this.#receiver, this.#name, this.next];
+    return [send({ t: "join", share, receiver, name, from, window })];
+  }
+
+  ack(window: number): ReceiverEffect[] {
+    if (!this.joined) return [];
+    this.#acked = this.next;
+    return [send({ t: "ack", share: this.offer.share, next: this.next, window })];
+  }
+
+  /** @param unconfirmed the content went on to a client that can't say that it saved it */
+  complete(mac: Uint8Array, unconfirmed: boolean): ReceiverEffect {
+    const { offer, records } = this;
+    const claim = unconfirmed ? ({ unconfirmed } as const) : {};
+    return send({ t: "complete", share: offer.share, records, mac, ...claim });
+  }
+
+  leave(reason: LeaveReason): ReceiverEffect[] {
+    if (!this.joined) return [];
+    this.joined = false;
+    return [send({ t: "leave", share: this.offer.share, reason })];
+  }
+}
+
+function send(message: Message): ReceiverEffect {
+  return { type: "send", message };
+}

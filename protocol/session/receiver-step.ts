@@ -1,0 +1,45 @@
+import type { OfferSeen } from "../wire/control.ts";
+import type { ReceiverShare } from "./receiver-share.ts";
+
+/**
+ * Where a session stands. The line to the relay has its own states (see link.ts); losing it changes
+ * no step, only `joined`.
+ *
+ *   waiting -> opening -> previewing -> asking -> receiving -> saving -> confirming
+ *      ^          |  (resumed)                       ^                       |
+ *      |          +----------------------------------+                       |
+ *      +----- share over, lobby -----------------------------------------+---+--> finished
+ */
+export type Step =
+  | { readonly at: "waiting" }
+  | { readonly at: "opening"; readonly offer: OfferSeen }
+  | {
+      readonly at: "previewing" | "asking" | "receiving" | "saving";
+      readonly share: ReceiverShare;
+    }
+  | {
+      readonly at: "confirming";
+      readonly share: ReceiverShare;
+      readonly mac: Uint8Array;
+      readonly deadline: number;
+    }
+  | { readonly at: "finished" };
+
+export function shareOf(step: Step): ReceiverShare | undefined {
+  return "share" in step ? step.share : undefined;
+}
+
+/** Whether the share is still needed for anything but its receipt. */
+export function isUnfinished({ at }: Step): boolean {
+  return at === "previewing" || at === "asking" || at === "receiving";
+}
+
+/**
+ * How many records the relay may have in flight to us; 0 is attached and paused. One or none also
+ * tells the sender that nobody has agreed yet.
+ * @param whole the window of a receiver that agreed
+ */
+export function windowOf({ at }: Step, whole: number): number {
+  if (at === "previewing") return 1;
+  return at === "receiving" || at === "saving" || at === "confirming" ? whole : 0;
+}
