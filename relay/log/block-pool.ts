@@ -1,7 +1,7 @@
 import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import { closeSync } from "node:fs";
 
-import type { Descriptor } from "../system/native.ts";
+import type { Descriptor } from "../system/connections.ts";
 import { FileStore, MemoryStore, type BlockStore, type Forgetting } from "./store.ts";
 
 /** Bytes: the unit of the log's memory; one full frame, or many small ones of a share. */

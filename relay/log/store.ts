@@ -14,7 +14,8 @@ import {
 import { FRAME_BYTES } from "../../protocol/mod.ts";
 
 import { HeldFolder, UNLISTED } from "../system/held-folder.ts";
-import type { Descriptor, Native } from "../system/native.ts";
+import type { Native } from "../system/native.ts";
+import type { Descriptor } from "../system/connections.ts";
 
 /**
  * Before each frame in the log there is room for the head of its WebSocket message (RFC 6455, 5.2:

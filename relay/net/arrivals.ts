@@ -1,4 +1,5 @@
-import type { Descriptor, Native, PeerKey } from "../system/native.ts";
+import type { Native } from "../system/native.ts";
+import type { Descriptor, PeerKey } from "../system/connections.ts";
 import { UnfinishedMessage } from "./unfinished-message.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { DirectSender } from "./sendfile.ts";
-import type { PeerKey } from "../system/native.ts";
+import type { PeerKey } from "../system/connections.ts";
 import type { SocketId } from "../share/outlet.ts";
 
 /** Sockets that one tick seeks again; each costs some calls. */

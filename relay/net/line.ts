@@ -4,7 +4,8 @@ import { isLoopback } from "../access/address.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import { MessageBudget } from "../limits/message-budget.ts";
-import type { Native, PeerKey } from "../system/native.ts";
+import type { Native } from "../system/native.ts";
+import type { PeerKey } from "../system/connections.ts";
 import type { Arrivals, WatchedLine } from "./arrivals.ts";
 import { ReceiveMeter, type MeterKernel } from "./receive-meter.ts";
 

@@ -1,6 +1,7 @@
 import { FRAME_BYTES, PING_MS } from "../../protocol/mod.ts";
 
-import type { Descriptor, Native, PeerKey } from "../system/native.ts";
+import type { Native } from "../system/native.ts";
+import type { Descriptor, PeerKey } from "../system/connections.ts";
 
 /** The calls of the kernel that it uses. */
 export type MeterKernel = Pick<Native, "find" | "isPeer" | "received">;

@@ -8,7 +8,8 @@ import {
 } from "../limits/memory-budget.ts";
 
 import type { RecordPlace } from "../log/block-log.ts";
-import type { Descriptor, Native, PeerKey } from "../system/native.ts";
+import type { Native } from "../system/native.ts";
+import type { Descriptor, PeerKey } from "../system/connections.ts";
 import type { SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import type { FileStore } from "../log/store.ts";

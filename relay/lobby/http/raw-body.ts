@@ -15,7 +15,8 @@
  */
 import { utf8 } from "../../../protocol/mod.ts";
 
-import type { Descriptor, Native, PeerKey } from "../../system/native.ts";
+import type { Native } from "../../system/native.ts";
+import type { Descriptor, PeerKey } from "../../system/connections.ts";
 import { STEADY_PIECE_BYTES, partOf, type Body, type BodyEvents, type Part } from "../body.ts";
 
 /** Until a full connection is polled again: at first, and doubled up to that. ms */

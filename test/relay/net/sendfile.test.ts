@@ -4,7 +4,7 @@ import { FRAME_BYTES } from "../../../protocol/mod.ts";
 import { MemoryBudget, STILL_BYTES } from "../../../relay/limits/memory-budget.ts";
 import { DirectSender } from "../../../relay/net/sendfile.ts";
 import type { RecordPlace } from "../../../relay/log/block-log.ts";
-import type { Descriptor, PeerKey } from "../../../relay/system/native.ts";
+import type { Descriptor, PeerKey } from "../../../relay/system/connections.ts";
 import type { SocketId } from "../../../relay/share/outlet.ts";
 import { FileStore } from "../../../relay/log/store.ts";
 import { freeBlocks, hasNative, nativeRoom } from "../../support/relay/log-rooms.ts";
