@@ -1,5 +1,6 @@
 import type { FaultCode } from "../../protocol/wire/faults.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
+import { encodeControl, type Message } from "../../protocol/wire/control.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
 import { RelayLink } from "./relay-link.ts";
@@ -55,6 +56,10 @@ export class SessionLink implements LinkSocket {
   disconnect(): void {
     this.#link?.drop();
     this.#link = undefined;
+  }
+
+  control(message: Message): void {
+    this.send(encodeControl(message));
   }
 
   send(bytes: Uint8Array): void {

@@ -1,11 +1,12 @@
-import { encodeControl } from "../wire/control.ts";
+import type { Message } from "../wire/control.ts";
 import type { LinkAction } from "./link.ts";
 
 /** The line that a session asks for: a WebSocket of a client, or the relay itself for its lobby. */
 export interface LinkSocket {
   connect(): void;
   disconnect(): void;
-  send(control: Uint8Array): void;
+  /** Sends a control message. */
+  control(message: Message): void;
 }
 
 /**
@@ -44,7 +45,7 @@ export class SessionDriver<Event, Effect extends { readonly type: string }> {
       if (!isLinkAction(effect)) this.#act(effect as Exclude<Effect, LinkAction>);
       else if (effect.type === "connect") this.#link.connect();
       else if (effect.type === "disconnect") this.#link.disconnect();
-      else this.#link.send(encodeControl(effect.message));
+      else this.#link.control(effect.message);
     }
   }
 }

@@ -1,4 +1,6 @@
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
+import type { LinkAction } from "../../protocol/session/link.ts";
 import {
   CONFIRM_MS,
   FaultError,
@@ -45,6 +47,7 @@ interface ArrivingShare {
 export class LobbyReceiver implements LocalClient {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;
+  readonly #driver: SessionDriver<ReceiverEvent, ReceiverEffect>;
   readonly #line: LocalLine;
   /** The same for all shares: a client that comes again to a share is the same to its sender. */
   readonly #receiver = primitives.randomBytes(16);
@@ -70,10 +73,17 @@ export class LobbyReceiver implements LocalClient {
       },
       clock(),
     );
+    this.#driver = new SessionDriver(this.#session, this.#line, clock, (effect) =>
+      this.#do(effect),
+    );
     this.#handle({ type: "tick" });
   }
 
   // LocalClient
+
+  opened(): void {
+    this.#handle({ type: "opened" });
+  }
 
   get isFull(): boolean {
     return this.#options.sink.isFull;
@@ -123,17 +133,11 @@ export class LobbyReceiver implements LocalClient {
   }
 
   #handle(event: ReceiverEvent): void {
-    for (const effect of this.#session.handle(event, this.#options.clock())) this.#do(effect);
+    this.#driver.handle(event);
   }
 
-  #do(effect: ReceiverEffect): void {
+  #do(effect: Exclude<ReceiverEffect, LinkAction>): void {
     switch (effect.type) {
-      case "connect":
-        this.#line.open(() => this.#handle({ type: "opened" }));
-        return;
-      case "send":
-        this.#line.send(effect.message);
-        return;
       case "open-share":
         this.#openShare(effect.offer);
         return;
@@ -158,7 +162,6 @@ export class LobbyReceiver implements LocalClient {
       case "passed-over":
         this.#forget();
         return;
-      case "disconnect":
       case "link":
       case "sender":
       case "waiting":
@@ -199,7 +202,7 @@ export class LobbyReceiver implements LocalClient {
     this.#handle({ type: "stored", last: manifest?.open === true && record.last });
     if (known) return;
     if (manifest !== undefined) this.#handle({ type: "manifest-known" });
-    else for (const effect of this.#session.previewMore()) this.#do(effect);
+    else this.#driver.perform(this.#session.previewMore());
   }
 
   /** The log keeps the record sealed. It is opened again if the client takes it late. */

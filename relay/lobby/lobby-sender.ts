@@ -1,4 +1,6 @@
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
+import type { LinkAction } from "../../protocol/session/link.ts";
 import {
   FRAME_HEADER_BYTES,
   LOST_GRACE_MS,
@@ -89,6 +91,7 @@ export class LobbySender implements LocalClient {
   readonly #manifest: Manifest;
   readonly #cipher: SyncRecordCipher;
   readonly #session: SenderSession;
+  readonly #driver: SessionDriver<SenderEvent, SenderEffect>;
   readonly #line: LocalLine;
   readonly #buffer: ClearBuffer;
   /** Of the buffer. */
@@ -154,6 +157,9 @@ export class LobbySender implements LocalClient {
       },
       clock(),
     );
+    this.#driver = new SessionDriver(this.#session, this.#line, clock, (effect) =>
+      this.#do(effect),
+    );
     if (size === 0) this.#buffer.end();
     this.#offer();
   }
@@ -199,7 +205,7 @@ export class LobbySender implements LocalClient {
 
   #giveUp(fault: FaultCode): void {
     if (this.#isOver) return;
-    this.#line.send({ t: "cancel", share: this.#share, reason: "sender-stopped" });
+    this.#line.control({ t: "cancel", share: this.#share, reason: "sender-stopped" });
     this.#finish(fault);
   }
 
@@ -212,6 +218,10 @@ export class LobbySender implements LocalClient {
   }
 
   // LocalClient
+
+  opened(): void {
+    this.#handle({ type: "opened" });
+  }
 
   message(message: Message): void {
     if (!this.#isOver) this.#handle({ type: "message", message });
@@ -235,18 +245,12 @@ export class LobbySender implements LocalClient {
   }
 
   #handle(event: SenderEvent): void {
-    for (const effect of this.#session.handle(event, this.#options.clock())) this.#do(effect);
+    this.#driver.handle(event);
     this.#pump();
   }
 
-  #do(effect: SenderEffect): void {
+  #do(effect: Exclude<SenderEffect, LinkAction>): void {
     switch (effect.type) {
-      case "connect":
-        this.#line.open(() => this.#handle({ type: "opened" }));
-        return;
-      case "send":
-        this.#line.send(effect.message);
-        return;
       case "open-name": {
         const { entry } = effect;
         const of = { share: this.#share, receiver: entry.id };
@@ -263,7 +267,6 @@ export class LobbySender implements LocalClient {
       case "finish":
         this.#finish(effect.outcome.fault);
         return;
-      case "disconnect":
       case "link":
       case "refused-receipt":
       case "gate":
@@ -337,7 +340,7 @@ export class LobbySender implements LocalClient {
       if (!this.#isAllSent || attached > 0) return;
       if (lost > 0 && this.#options.clock() - this.#lastLossAt < LOST_GRACE_MS) return;
     }
-    this.#line.send({ t: "end", share: this.#share });
+    this.#line.control({ t: "end", share: this.#share });
     this.#finish(undefined);
   }
 

@@ -1,4 +1,5 @@
 import { FRAME_BYTES, type Message, type SocketFault } from "../../protocol/mod.ts";
+import type { LinkSocket } from "../../protocol/session/driver.ts";
 
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { BlockPool } from "../log/block-pool.ts";
@@ -20,6 +21,8 @@ export interface GivenFrame {
 export interface LocalClient {
   /** It gets no frame before it calls `drained`. */
   readonly isFull: boolean;
+  /** After `LocalLine.connect`. */
+  opened?(): void;
   message(message: Message): void;
   /** False: it is full now. */
   frame(frame: GivenFrame): boolean;
@@ -88,7 +91,7 @@ export class ClientRouter implements Outlet {
   connect(local: LocalClient, address: string | undefined): LocalLine {
     const id = this.#nextId--;
     this.#locals.set(id, local);
-    return new LocalLine(this, id, address);
+    return new LocalLine(this, id, local, address);
   }
 
   leave(id: SocketId): void {
@@ -173,30 +176,36 @@ export class ClientRouter implements Outlet {
 }
 
 /** A local client's line to the hub, in place of a socket. Its messages reach the hub in the next turn, in order. */
-export class LocalLine {
+export class LocalLine implements LinkSocket {
   readonly #router: ClientRouter;
   readonly #id: SocketId;
+  readonly #local: LocalClient;
   readonly #address: string | undefined;
 
-  constructor(router: ClientRouter, id: SocketId, address: string | undefined) {
+  constructor(router: ClientRouter, id: SocketId, local: LocalClient, address: string | undefined) {
     this.#router = router;
     this.#id = id;
+    this.#local = local;
     this.#address = address;
   }
 
-  open(opened: () => void): void {
+  connect(): void {
     this.#router.later(() => {
       this.#router.hub.opened(this.#id, this.#address);
-      opened();
+      this.#local.opened?.();
     });
   }
 
-  /** In place of `open`, see `ClientHub.enter`. */
+  disconnect(): void {
+    // The session ends with `close`.
+  }
+
+  /** In place of `connect`, see `ClientHub.enter`. */
   enter(channel: string): void {
     this.#router.later(() => this.#router.hub.enter(this.#id, channel, this.#address));
   }
 
-  send(message: Message): void {
+  control(message: Message): void {
     this.#router.later(() => this.#router.hub.control(this.#id, message));
   }
 

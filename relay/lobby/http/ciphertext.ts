@@ -127,7 +127,7 @@ export class Ciphertext implements Exchange, LocalClient {
     this.#step = "through";
     this.#options.left();
     if (this.#offer !== undefined) {
-      this.#line.send({ t: "leave", share: this.#offer.share, reason: "interrupted" });
+      this.#line.control({ t: "leave", share: this.#offer.share, reason: "interrupted" });
     }
     this.#line.close();
   }
@@ -224,7 +224,7 @@ export class Ciphertext implements Exchange, LocalClient {
   #drained(): void {
     const offer = this.#offer;
     if (this.#step !== "reading" || offer === undefined) return;
-    this.#line.send({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
+    this.#line.control({ t: "ack", share: offer.share, next: this.#next, window: WINDOW });
     this.#line.later(() => this.#line.drained());
   }
 
@@ -236,7 +236,7 @@ export class Ciphertext implements Exchange, LocalClient {
   #join({ share }: OfferSeen, from: number): void {
     const name = new Uint8Array(0);
     const window = WINDOW;
-    this.#line.send({ t: "join", share, receiver: this.#receiver, name, from, window });
+    this.#line.control({ t: "join", share, receiver: this.#receiver, name, from, window });
   }
 }
 

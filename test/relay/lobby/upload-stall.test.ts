@@ -11,7 +11,8 @@ test("an upload that waits says so before a proxy takes its answer for dead", as
   const clock = (): number => now;
   const nothing = (): void => undefined;
   const clientRouter: Pick<ClientRouter, "connect"> = {
-    connect: () => new LocalLine({ later: nothing } as unknown as ClientRouter, -1, undefined),
+    connect: (client) =>
+      new LocalLine({ later: nothing } as unknown as ClientRouter, -1, client, ""),
   };
   const upload = new Upload({
     clientRouter: clientRouter as ClientRouter,
