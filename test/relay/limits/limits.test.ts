@@ -193,15 +193,6 @@ describe("a client", () => {
     expect(relay.refusals["messages-per-second"]).toBe(0);
   });
 
-  test("that is not there any more is given up", async () => {
-    await using relay = await limitedRelay({ "idle-timeout": 500 });
-    // It reads, and answers no pings.
-    const options = { port: relay.port, channel: randomId(), share: rawShare(1) };
-    await using receiver = await RawReceiver.greeted(options);
-    await receiver.socket.closed;
-    expect(relay.refusals["idle-timeout"]).toBe(1);
-  });
-
   test.skipIf(!hasNative)("T3 that drips a frame is told so, by whichever door", async () => {
     await using relay = await limitedRelay({ "message-timeout": 1000 });
     const options = {

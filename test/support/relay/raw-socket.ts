@@ -86,8 +86,12 @@ export class RawSocket implements AsyncDisposable {
   }
 
   /** Answers the challenge, which is what a relay says first. */
-  async hello(role: Role, channel: TestChannel): Promise<void> {
-    this.frame(0x82, encodeControl(helloTo(await this.#challenge, role, channel)));
+  async hello(
+    role: Role,
+    channel: TestChannel,
+    more: Pick<MessageOf<"hello">, "token"> = {},
+  ): Promise<void> {
+    this.frame(0x82, encodeControl(helloTo(await this.#challenge, role, channel, more)));
   }
 
   /**
