@@ -1,6 +1,7 @@
 /** Files that the end-to-end tests send. */
 import { createCipheriv } from "node:crypto";
-import { statSync, writeFileSync } from "node:fs";
+import { expect } from "bun:test";
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   encodeManifest,
@@ -10,6 +11,7 @@ import {
   senderName,
   STATES_VERSION,
 } from "../../protocol/mod.ts";
+import { temporaryFolder } from "./disk.ts";
 
 /** Bytes that anyone can make again from the seed, fast enough for tens of megabytes. */
 export function content(seed: number, length: number): Uint8Array {
@@ -50,4 +52,23 @@ export function headBytes(path: string, size?: number): number {
     files: [file],
   } as const;
   return encodeManifest(source).head.length;
+}
+
+/** A file to send, and a folder to receive into; both go at the end of the block. */
+export function transferFiles(length: number, name = "a.bin") {
+  const folder = temporaryFolder();
+  const { path, bytes } = makeFile(folder.path, name, length);
+  const out = join(folder.path, "out");
+  mkdirSync(out);
+  return {
+    folder: folder.path,
+    path,
+    out,
+    /** Expects the file there, whole and alone. */
+    arrived: (): void => {
+      expect(readdirSync(out)).toEqual([name]);
+      expect(readFileSync(join(out, name)).equals(bytes)).toBe(true);
+    },
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
 }

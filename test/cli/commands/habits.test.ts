@@ -12,9 +12,9 @@ import { PlainScreen } from "../../../cli/screen/plain.ts";
 import { QuietScreen } from "../../../cli/screen/quiet.ts";
 import { unknownVariables } from "../../../cli/arguments/environment.ts";
 import { variableFor } from "../../../cli/arguments/settings.ts";
+import { run } from "../../support/clients/program.ts";
 import { RECEIVER, SEND, SENDER, receiver } from "../../support/clients/stories.ts";
 
-const main = `${import.meta.dir}/../../../cli/main.ts`;
 const MiB = 1024 * 1024;
 
 async function settable(word: string): Promise<string[]> {
@@ -28,19 +28,13 @@ describe("names of commands", () => {
     expect((await called?.load())?.name).toBe(`fileshare ${name}`);
   });
 
-  test("-V prints the version, as -v and --version do", async () => {
-    const printed = await Promise.all(
-      ["-V", "-v", "--version"].map((flag) => {
-        return Bun.spawn([process.execPath, main, flag], { stdout: "pipe" }).stdout.text();
-      }),
-    );
-    expect(new Set(printed).size).toBe(1);
-    expect(printed[0]).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
-
   test.each([
     [["sned", "x"], /did you mean fileshare send x\?/],
     [["resv"], /did you mean recv\?/],
+    [["download"], /did you mean recv\?/],
+    [["no-such/big.iso"], /did you mean: fileshare send no-such\/big\.iso$/],
+    [["constructor"], /there is no command "constructor"/],
+    [["frobnicate"], /there is no command "frobnicate"/],
     [["big.iso"], /did you mean: fileshare send big\.iso$/],
     [["my file.txt", "b.txt"], /did you mean: fileshare send 'my file\.txt' b\.txt$/],
     [["one-two-three-four-five-six-seven"], /did you mean: fileshare recv CODE$/],
@@ -89,15 +83,12 @@ describe("variables of the environment", () => {
   });
 
   test("are warned about on stderr, also with --json", async () => {
-    const child = Bun.spawn([process.execPath, main, "list", "--json"], {
-      env: { ...process.env, FILESHARE_CONFIG: "", FILESHARE_TOKN: "x" },
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    expect(await child.stderr.text()).toBe(
+    const env = { FILESHARE_TOKN: "x" };
+    const { exitCode, err } = await run(["list", "--json"], { env });
+    expect(exitCode).toBe(0);
+    expect(err).toBe(
       "fileshare: FILESHARE_TOKN is no variable of fileshare (did you mean FILESHARE_TOKEN?)\n",
     );
-    expect(await child.exited).toBe(0);
   });
 });
 

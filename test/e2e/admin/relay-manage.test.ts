@@ -11,10 +11,10 @@ import { NO_RATES, ratesBetween, relayStatusLines } from "../../../cli/operator/
 import { makeStyle } from "../../../cli/screen/style.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { faultOf, laterFaultOf, temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+import { heard, run as runProgram, start, type Ran } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const folder = temporaryFolder();
 const env = { XDG_RUNTIME_DIR: folder.path };
 const tickets = join(folder.path, "fileshare");
@@ -28,15 +28,8 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
-async function run(args: readonly string[], more: Record<string, string> = env) {
-  const child = Bun.spawn([process.execPath, main, "relay", ...args], {
-    env: { ...cleanEnv(), ...more },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { out, err, exitCode: await child.exited };
+function run(args: readonly string[], more: Record<string, string> = env): Promise<Ran> {
+  return runProgram(["relay", ...args], { env: more });
 }
 
 const overview = async () => JSON.parse((await run(["status", "--json"])).out) as RelayOverview;
@@ -306,18 +299,8 @@ describe("in a terminal", () => {
     await pty.shows(/#token=[\w-]{43}/);
     pty.type("\u0003");
     expect(await pty.exited).toBe(EXIT.done);
-    const child = Bun.spawn([process.execPath, main, ...args], {
-      env: { ...cleanEnv(), ...more },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const reader = child.stdout.getReader();
-    let said = "";
-    while (!said.includes("Ctrl-C ends it")) {
-      const { value } = await reader.read();
-      said += new TextDecoder().decode(value);
-    }
+    const child = start(args, { env: more });
+    const said = await heard(child.stdout, "Ctrl-C ends it");
     child.kill("SIGTERM");
     await child.exited;
     expect(said).toContain("What it does: http://127.0.0.1:");

@@ -5,32 +5,13 @@ import { join } from "node:path";
 
 import { EXIT } from "../../../protocol/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
+import { heard, jsonLines, run as runProgram, start } from "../../support/clients/program.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const TOKEN = /^fst_[0-9a-f]{8}_[0-9a-f]{64}\n$/;
 
-interface Result {
-  readonly out: string;
-  readonly err: string;
-  readonly exitCode: number;
-}
-
-function start(args: readonly string[], env: Record<string, string> = {}, cwd?: string) {
-  return Bun.spawn([process.execPath, main, ...args], {
-    env: { ...cleanEnv(), ...env },
-    cwd,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-}
-
-async function run(...given: Parameters<typeof start>): Promise<Result> {
-  const child = start(...given);
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { out, err, exitCode: await child.exited };
+function run(args: readonly string[], env: Record<string, string> = {}, cwd?: string) {
+  return runProgram(args, { env, cwd });
 }
 
 /** Everything in a folder, as text. */
@@ -63,12 +44,7 @@ describe("relay token", () => {
       `${id}  send,receive  ada\\u{1b}[31m\n${bobs}  send,admin  until 2099-01-31T00:00:00.000Z\n`,
     );
     const json = await run(["relay", "token", "list", "--json"], env);
-    expect(
-      json.out
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as unknown),
-    ).toMatchObject([
+    expect(jsonLines(json.out)).toMatchObject([
       { event: "token", id, roles: ["send", "receive"] },
       { event: "token", id: bobs, roles: ["send", "admin"] },
     ]);
@@ -147,16 +123,9 @@ describe("a client of a relay that wants tokens", () => {
     const base = { XDG_STATE_HOME: state.path, FILESHARE_CONFIG: "" };
     // Typed, which others see in the list; that is all there is to be seen.
     const args = ["send", "a.bin", "--json", "--token", relay.token, "--relay", relay.url];
-    const sender = start(args, base, folder.path);
-    const decoder = new TextDecoder();
-    let said = "";
-    const reader = sender.stdout.getReader();
+    const sender = start(args, { env: base, cwd: folder.path });
     // From then on another run can go on with the share.
-    while (!said.includes('"online":true')) {
-      const { value, done } = await reader.read();
-      if (done) throw new Error(`ended: ${said}`);
-      said += decoder.decode(value, { stream: true });
-    }
+    const said = await heard(sender.stdout, '"online":true');
     sender.kill("SIGKILL");
     await sender.exited;
     expect(said).toContain('"kept":true');
@@ -167,7 +136,7 @@ describe("a client of a relay that wants tokens", () => {
     expect(without.out).toContain('"code":"not-allowed"');
     const code = /"code":"([a-z0-9-]+)","channel"/.exec(said)?.[1] ?? "";
     const env = { ...base, FILESHARE_TOKEN: relay.token };
-    const resumed = start(["resume", "--json"], env);
+    const resumed = start(["resume", "--json"], { env });
     const got = join(folder.path, "got");
     mkdirSync(got);
     const receive = ["recv", "--yes", "--json", "--out", got, "--relay", relay.url];
@@ -183,9 +152,8 @@ describe("a client of a relay that wants tokens", () => {
     await using other = await closed();
     const args = ["relay", "--host", "127.0.0.1", "--port", "0", "--json", "--access", "closed"];
     const tokens = readFileSync(other.path, "utf8");
-    const relay = start(args, { FILESHARE_RELAY_TOKENS: tokens });
-    const { value } = await relay.stdout.getReader().read();
-    const { url } = JSON.parse(new TextDecoder().decode(value)) as { url: string };
+    const relay = start(args, { env: { FILESHARE_RELAY_TOKENS: tokens } });
+    const { url } = JSON.parse(await heard(relay.stdout, "\n")) as { url: string };
     const doctor = ["doctor", "--quick", "--relay", url];
     expect((await run(doctor)).exitCode).toBe(EXIT.failed);
     expect((await run(doctor, { FILESHARE_TOKEN: other.token })).exitCode).toBe(EXIT.done);

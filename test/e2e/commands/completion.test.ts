@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { commands } from "../../../cli/commands/registry.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv, openProgram } from "../../support/clients/pty.ts";
+import { run } from "../../support/clients/program.ts";
 import { lacksProgram } from "../../needs.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const names = [...new Set(Object.keys(commands).map((name) => name.split(" ", 1)[0] ?? ""))];
 
 async function output(command: readonly string[], cwd?: string): Promise<string> {
@@ -22,7 +22,7 @@ async function output(command: readonly string[], cwd?: string): Promise<string>
 async function prepared(shell: string) {
   const folder = temporaryFolder();
   const script = join(folder.path, "script");
-  writeFileSync(script, await output([process.execPath, main, "completion", shell]));
+  writeFileSync(script, (await run(["completion", shell])).out);
   writeFileSync(join(folder.path, "a file.bin"), "");
   mkdirSync(join(folder.path, "a folder"));
   return { script, cwd: folder.path, [Symbol.dispose]: () => folder[Symbol.dispose]() };
@@ -94,38 +94,32 @@ describe.skipIf(lacksProgram("zsh", "zsh"))("zsh", () => {
   });
 });
 
-/** Options of a command are no options of those that begin like it. */
-const NOT_OFFERED = [
-  ["fileshare relay token add --p", "--port"],
-  ["fileshare relay token list --to", "--token"],
-  ["fileshare relay token ", "token"],
-] as const;
-
 describe.skipIf(lacksProgram("fish", "fish"))("fish", () => {
-  test.each(CASES)("%j", async (line, offered) => {
-    using shell = await prepared("fish");
-    const call = `source ${shell.script}; complete -C '${line}'`;
-    const found = (await output(["fish", "-N", "-c", call], shell.cwd))
-      .split("\n")
-      .map((entry) => entry.split("\t", 1)[0]?.replace(/\/$/, "") ?? "");
-    expect(found).toEqual(expect.arrayContaining([...offered]) as string[]);
-  });
-});
-
-describe.skipIf(lacksProgram("fish", "fish"))("fish", () => {
-  test.each(NOT_OFFERED)("%j does not offer %s", async (line, word) => {
+  async function offeredByFish(line: string): Promise<string[]> {
     using shell = await prepared("fish");
     const call = `source ${shell.script}; complete -C '${line}'`;
     const found = (await output(["fish", "-N", "-c", call], shell.cwd)).split("\n");
-    expect(found.map((entry) => entry.split("\t", 1)[0])).not.toContain(word);
+    return found.map((entry) => entry.split("\t", 1)[0]?.replace(/\/$/, "") ?? "");
+  }
+
+  test.each(CASES)("%j", async (line, offered) => {
+    expect(await offeredByFish(line)).toEqual(expect.arrayContaining([...offered]) as string[]);
+  });
+
+  // Options of a command are no options of those that begin like it.
+  test.each([
+    ["fileshare relay token add --p", "--port"],
+    ["fileshare relay token list --to", "--token"],
+    ["fileshare relay token ", "token"],
+  ])("%j does not offer %s", async (line, word) => {
+    expect(await offeredByFish(line)).not.toContain(word);
   });
 });
 
 test("another word than a shell's is wrong usage", async () => {
   for (const args of [[], ["tcsh"]]) {
-    const command = [process.execPath, main, "completion", ...args];
-    const child = Bun.spawn(command, { env: cleanEnv(), stdout: "pipe", stderr: "pipe" });
-    expect(await child.stderr.text()).toContain("the name of a shell: bash, zsh, fish");
-    expect(await child.exited).toBe(2);
+    const { exitCode, err } = await run(["completion", ...args]);
+    expect(exitCode).toBe(2);
+    expect(err).toContain("the name of a shell: bash, zsh, fish");
   }
 });

@@ -6,25 +6,11 @@ import { join } from "node:path";
 import { commands, loadAll } from "../../../cli/commands/registry.ts";
 import { configPath, parseConfig } from "../../../cli/arguments/configuration.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+import { openPty } from "../../support/clients/pty.ts";
+import { CODE, run as runProgram, type Ran } from "../../support/clients/program.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
-
-async function run(args: readonly string[], env: Record<string, string>) {
-  const child = Bun.spawn([process.execPath, main, ...args], {
-    detached: true, // nor is the terminal of the person who runs the tests theirs
-    env: { ...cleanEnv(), ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [exitCode, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { exitCode, out, err };
+function run(args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  return runProgram(args, { env });
 }
 
 /** A folder with a configuration file, and the environment that names it. */

@@ -7,9 +7,9 @@ import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+import { jsonLines, run, type Ran } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 
-const main = `${import.meta.dir}/../../../cli/main.ts`;
 const TIMEOUT = ["--timeout", "1"];
 const LATE = FAULTS["deadline-over"].sentence;
 
@@ -19,27 +19,9 @@ beforeAll(async () => {
 });
 afterAll(() => relay.stop());
 
-interface Ended {
-  readonly exitCode: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** A command whose standard input stays open and brings nothing, and that has no terminal. */
-async function starved(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  const child = Bun.spawn([process.execPath, main, ...args], {
-    detached: true,
-    env: { ...cleanEnv(), FILESHARE_RELAY: relay.url, ...env },
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [exitCode, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { exitCode, out, err };
+function starved(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+  return run(args, { stdin: "pipe", env: { FILESHARE_RELAY: relay.url, ...env } });
 }
 
 describe("--timeout", () => {
@@ -133,11 +115,7 @@ describe("--timeout", () => {
     expect(first.err).toStartWith(`No receiver came\nError: ${LATE}`);
     const again = await starved(["resume", "--json", "--timeout", "2.5"], env);
     expect(again.exitCode).toBe(6);
-    const events = again.out
-      .trim()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line));
-    expect(events.slice(-3)).toMatchObject([
+    expect(jsonLines(again.out).slice(-3)).toMatchObject([
       { event: "awaits", wanted: 1, complete: 0, missing: 1 },
       { event: "summary", wanted: 1, complete: 0, partial: 0, nothing: 0 },
       { event: "error", code: "deadline-over" },
@@ -148,12 +126,8 @@ describe("--timeout", () => {
 test("a folder as the standard input is named, without a mistake of ours", async () => {
   using folder = temporaryFolder();
   for (const words of ["recv --yes", "send --text -"]) {
-    const shell = `exec "$0" "$1" ${words} < "$2"`;
-    const child = Bun.spawn(["sh", "-c", shell, process.execPath, main, folder.path], {
-      env: { ...cleanEnv(), FILESHARE_RELAY: relay.url },
-      stderr: "pipe",
-    });
-    const [exitCode, err] = await Promise.all([child.exited, child.stderr.text()]);
+    const options = { env: { FILESHARE_RELAY: relay.url }, shell: `exec "$@" < "${folder.path}"` };
+    const { exitCode, err } = await run(words.split(" "), options);
     expect(exitCode).toBeGreaterThan(0);
     expect(err).toContain("the standard input (it is a folder, EISDIR)");
   }

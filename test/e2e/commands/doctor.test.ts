@@ -6,9 +6,8 @@ import { checkClock } from "../../../cli/commands/doctor/relay.ts";
 import { checkTerminal } from "../../../cli/commands/doctor/machine.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
-
-const main = join(import.meta.dir, "../../../cli/main.ts");
+import { jsonLines, run } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 
 interface Check {
   readonly name: string;
@@ -18,19 +17,9 @@ interface Check {
 }
 
 async function doctor(args: readonly string[], env: Record<string, string> = {}, before = "") {
-  const command = `${before} exec "$@"`;
-  const words = [process.execPath, main, "doctor", "--json", ...args];
-  const child = Bun.spawn(["sh", "-c", command, "sh", ...words], {
-    env: { ...cleanEnv(), ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const [exitCode, out] = await Promise.all([child.exited, child.stdout.text()]);
-  const checks = out
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Check);
+  const shell = `${before} exec "$@"`;
+  const { exitCode, out } = await run(["doctor", "--json", ...args], { env, shell });
+  const checks = jsonLines<Check>(out);
   return { exitCode, of: (name: string) => checks.find((check) => check.name === name) };
 }
 

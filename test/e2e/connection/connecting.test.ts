@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { LOBBY_CODE } from "../../../protocol/mod.ts";
 import { startRelay } from "../../../relay/mod.ts";
@@ -7,46 +6,17 @@ import { bytesOf, list, temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive, send, type Running } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { Speaker } from "../../support/net/speaker.ts";
 
-/** A TCP server that says something to everyone who connects, or nothing. */
-async function tcpServer(says: string | undefined): Promise<AsyncDisposable & { url: string }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    if (says !== undefined) socket.end(says);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("not listening");
-  return {
-    url: `ws://127.0.0.1:${address.port}/ws`,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
+/** An HTTP server that answers so, and nothing to WebSockets that it takes (`status` 101). */
 function httpServer(status: number): AsyncDisposable & { url: string } {
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: () => new Response("hello", { status }),
-  });
-  return {
-    url: `ws://127.0.0.1:${server.port}/ws`,
-    [Symbol.asyncDispose]: () => server.stop(true),
-  };
-}
-
-/** Takes WebSockets, and says no welcome. */
-function silentWebSocketServer(): AsyncDisposable & { url: string } {
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
     fetch: (request, server) =>
-      server.upgrade(request) ? undefined : new Response("", { status: 426 }),
+      status === 101 && server.upgrade(request)
+        ? undefined
+        : new Response("hello", { status: status === 101 ? 426 : status }),
     websocket: { message: () => undefined },
   });
   return {
@@ -124,17 +94,17 @@ describe("something else at the address", () => {
     { says: "\u0000\u0001\u0002\r\n\r\n" },
     { says: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" },
   ])("T17 a server that says $says is no relay", async ({ says }) => {
-    await using server = await tcpServer(says);
+    await using server = await Speaker.start(says, "at once");
     await bothAt(server.url, 10_000, endsWith("not-a-relay", server.url));
   });
 
   test("T18 a server that accepts and never answers is given up after the time given", async () => {
-    await using server = await tcpServer(undefined);
+    await using server = await Speaker.start();
     await bothAt(server.url, 500, endsWith("relay-unreachable", server.url));
   });
 
   test("T18 a WebSocket server that says no welcome is no relay", async () => {
-    await using server = silentWebSocketServer();
+    await using server = httpServer(101);
     // Time for a line: before there is one it is no address of anything.
     await bothAt(server.url, 3000, endsWith("not-a-relay", server.url));
   });

@@ -10,9 +10,8 @@ import { ownAddresses } from "../../../cli/connection/own-addresses.ts";
 import { chooseRelay } from "../../../cli/connection/relay-choice.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
+import { MAIN, heard, run, start } from "../../support/clients/program.ts";
 
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 const own = await ownAddresses();
 const everywhere = await startRelay({ hostname: "0.0.0.0" });
 const alone = await startRelay({ hostname: "127.0.0.1" });
@@ -109,14 +108,8 @@ describe("send", () => {
     } else expect(said).toContain("it has no network");
     // As it stands there, with what a script adds; the link is a code as well.
     for (const words of [command.split(" ").slice(1), ["recv", link]]) {
-      const receiver = Bun.spawn([process.execPath, MAIN, ...words, "--yes", "--overwrite"], {
-        cwd: to.path,
-        env: cleanEnv(),
-        stdin: "ignore",
-        stdout: "ignore",
-        stderr: "ignore",
-      });
-      expect(await receiver.exited).toBe(0);
+      const received = await run([...words, "--yes", "--overwrite"], { cwd: to.path });
+      expect(received.exitCode).toBe(0);
       expect(readFileSync(join(to.path, "a.txt"), "utf8")).toBe("content");
     }
     sent.kill("SIGTERM");
@@ -134,17 +127,7 @@ describe("send", () => {
   /** A sender, once it has said all that it says at first. */
   async function sending(path: string, relay: string, more: readonly string[]) {
     const args = ["send", path, "--stay", "--relay", relay, ...more];
-    const sent = Bun.spawn([process.execPath, MAIN, ...args], {
-      env: { ...cleanEnv(), XDG_STATE_HOME: "/dev/null" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    let said = "";
-    for await (const piece of sent.stdout.pipeThrough(new TextDecoderStream())) {
-      said += piece;
-      if (said.includes("Using the relay")) break;
-    }
-    return { said, sent };
+    const sent = start(args, { env: { XDG_STATE_HOME: "/dev/null" } });
+    return { said: await heard(sent.stdout, "Using the relay"), sent };
   }
 });

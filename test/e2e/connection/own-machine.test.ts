@@ -12,21 +12,9 @@ import { settingsFor } from "../../../cli/arguments/settings.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
+import { CODE, run, start } from "../../support/clients/program.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const IS_ROOT = process.getuid?.() === 0;
-
-async function shell(script: string, ...words: string[]) {
-  const child = Bun.spawn(["sh", "-c", script, "sh", ...words], {
-    env: { ...cleanEnv(), FILESHARE_CODE: "candy-ketchup-harbor-tilt-useful-drip-subject" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { exitCode: await child.exited, said: out + err };
-}
 
 async function when(client: Client, passes: (event: ClientEvent) => boolean): Promise<ClientEvent> {
   for await (const event of client) if (passes(event)) return event;
@@ -36,11 +24,12 @@ async function when(client: Client, passes: (event: ClientEvent) => boolean): Pr
 describe("a folder that was removed", () => {
   test.each(["send a.bin", "recv --yes"])("is named where %s runs in it", async (words) => {
     using folder = temporaryFolder();
-    const script = `mkdir "$1/here"; cd "$1/here"; rmdir "$1/here"; shift; exec "$@"`;
-    const run = [process.execPath, main, ...words.split(" ")];
-    const { exitCode, said } = await shell(script, folder.path, ...run);
+    const here = `"${folder.path}/here"`;
+    const shell = `mkdir ${here}; cd ${here}; rmdir ${here}; exec "$@"`;
+    const env = { FILESHARE_CODE: CODE };
+    const { exitCode, err } = await run(words.split(" "), { shell, env });
     expect(exitCode).toBe(2);
-    expect(said).toContain("the folder that this command runs in was removed");
+    expect(err).toContain("the folder that this command runs in was removed");
   });
 
   test("is named where it is the one to save in, while a share comes", async () => {
@@ -90,14 +79,9 @@ test("~ in a configuration is the home folder, for paths alone", async () => {
 describe.skipIf(!IS_ROOT)("a relay in a network of its own (needs root)", () => {
   /** Its output until it listens, or until its end. */
   async function started(setup: string, options: string): Promise<string> {
-    const script = `ip link set lo up; ${setup}; exec "$@" 2>&1`;
-    const words = [process.execPath, main, "relay", "--admin", "off", ...options.split(" ")];
-    const child = Bun.spawn(["unshare", "-n", "sh", "-c", script, "sh", ...words], {
-      env: cleanEnv(),
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
+    const inner = `ip link set lo up; ${setup}; exec "$@" 2>&1`;
+    const shell = `exec unshare -n sh -c '${inner}' sh "$@"`;
+    const child = start(["relay", "--admin", "off", ...options.split(" ")], { shell });
     let said = "";
     for await (const bytes of child.stdout) {
       said += new TextDecoder().decode(bytes);
@@ -138,9 +122,8 @@ test.skipIf(!IS_ROOT)(
   async () => {
     const script = `ip link set lo up; "$@" relay --admin off --json >/dev/null & relay=$!
       "$@" doctor --quick --json --relay 127.0.0.1; code=$?; kill $relay; wait $relay; exit $code`;
-    const run = [process.execPath, main];
-    const { exitCode, said } = await shell(`exec unshare -n sh -c '${script}' sh "$@"`, ...run);
-    expect(said).toContain("ws://127.0.0.1:8000/ws welcomed us");
+    const { exitCode, out } = await run([], { shell: `exec unshare -n sh -c '${script}' sh "$@"` });
+    expect(out).toContain("ws://127.0.0.1:8000/ws welcomed us");
     expect(exitCode).toBe(0);
   },
 );

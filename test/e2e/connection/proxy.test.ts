@@ -1,17 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { proxyFor, proxyShown } from "../../../cli/connection/proxy.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
-import { makeFile } from "../../support/files.ts";
-import { bytesOf, temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
-
-const main = join(import.meta.dir, "../../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
+import { transferFiles } from "../../support/files.ts";
+import { CODE, jsonLines, run, type Ran } from "../../support/clients/program.ts";
 
 describe("the proxy for a relay", () => {
   test.each([
@@ -103,31 +99,23 @@ async function httpProxy(port: number, refusal?: string): Promise<HttpProxy> {
   };
 }
 
-async function run(args: readonly string[], env: Record<string, string>) {
-  const child = Bun.spawn([process.execPath, main, ...args, "--json"], {
-    env: { ...cleanEnv(), FILESHARE_CODE: CODE, FILESHARE_RELAY: "ws://relay.test:1", ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const [exitCode, out] = await Promise.all([child.exited, child.stdout.text()]);
-  return { exitCode, out };
+function runProxied(args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  const usual = { FILESHARE_CODE: CODE, FILESHARE_RELAY: "ws://relay.test:1" };
+  return run([...args, "--json"], { env: { ...usual, ...env } });
 }
 
 test("a file goes through a proxy to a relay that has a name there alone", async () => {
-  using folder = temporaryFolder();
+  using files = transferFiles(5_000_000);
+  const { path, out } = files;
   await using relay = await startRelay();
   await using proxy = await httpProxy(relay.port);
-  const { path, bytes } = makeFile(folder.path, "a.bin", 5_000_000);
-  const out = join(folder.path, "out");
-  mkdirSync(out);
   const env = { HTTP_PROXY: proxy.url };
   const runs = await Promise.all([
-    run(["send", path], env),
-    run(["recv", "--yes", "--out", out], env),
+    runProxied(["send", path], env),
+    runProxied(["recv", "--yes", "--out", out], env),
   ]);
   expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
-  expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+  files.arrived();
   const ask = "CONNECT relay.test:1 HTTP/1.1";
   expect(proxy.asked).toEqual([ask, ask]);
   for (const { out } of runs) {
@@ -137,26 +125,24 @@ test("a file goes through a proxy to a relay that has a name there alone", async
 });
 
 test("by TLS a proxy sees where to, and whom it is for is looked at behind it", async () => {
-  using folder = temporaryFolder();
+  using files = transferFiles(2_000_000);
+  const { folder, path, out } = files;
   const authority = new Authority();
-  const tls = writeCertificate(folder.path, authority.issue({ names: ["relay.test"] }));
-  const ca = join(folder.path, "ca.pem");
+  const tls = writeCertificate(folder, authority.issue({ names: ["relay.test"] }));
+  const ca = join(folder, "ca.pem");
   writeFileSync(ca, authority.cert);
   await using relay = await startRelay({ tls });
   await using proxy = await httpProxy(relay.port);
-  const { path, bytes } = makeFile(folder.path, "a.bin", 2_000_000);
-  const out = join(folder.path, "out");
-  mkdirSync(out);
   const env = { HTTPS_PROXY: proxy.url, FILESHARE_CA: ca };
   const to = (host: string) => ({ ...env, FILESHARE_RELAY: `wss://${host}` });
   const runs = await Promise.all([
-    run(["send", path], to("relay.test")),
-    run(["recv", "--yes", "--out", out], to("relay.test")),
+    runProxied(["send", path], to("relay.test")),
+    runProxied(["recv", "--yes", "--out", out], to("relay.test")),
   ]);
   expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
-  expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+  files.arrived();
   expect(proxy.asked[0]).toBe("CONNECT relay.test:443 HTTP/1.1");
-  const other = await run(["recv", "--yes"], to("other.test"));
+  const other = await runProxied(["recv", "--yes"], to("other.test"));
   expect(other.out).toContain('"code":"wrong-certificate"');
 });
 
@@ -170,15 +156,15 @@ test.each([
 ])("a proxy that answers %s", async (refusal, code) => {
   await using proxy = await httpProxy(0, refusal);
   const args = ["recv", "--yes", "--connect-timeout", PROXY_SECONDS];
-  const { exitCode, out } = await run(args, { ALL_PROXY: proxy.url });
-  expect({
-    exitCode,
-    code: (JSON.parse(out.trim().split("\n").at(-1) ?? "") as { code: string }).code,
-  }).toEqual({ exitCode: 1, code });
+  const { exitCode, out } = await runProxied(args, { ALL_PROXY: proxy.url });
+  expect(exitCode).toBe(1);
+  expect(jsonLines(out).at(-1)).toMatchObject({ code });
 });
 
 test("a proxy of another kind is wrong usage, and is not shown", async () => {
-  const { exitCode, out } = await run(["recv", "--yes"], { ALL_PROXY: "socks5://a:secret@p:1" });
+  const { exitCode, out } = await runProxied(["recv", "--yes"], {
+    ALL_PROXY: "socks5://a:secret@p:1",
+  });
   expect(exitCode).toBe(2);
   expect(out).toContain('"code":"bad-proxy"');
   expect(out).toContain("ALL_PROXY");

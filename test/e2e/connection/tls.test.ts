@@ -13,10 +13,8 @@ import {
 import { makeFile } from "../../support/files.ts";
 import { lines } from "../../support/clients/processes.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
+import { CODE, MAIN, jsonLines, run, start } from "../../support/clients/program.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 const DAY_MS = 24 * 60 * 60 * 1000;
 const authority = new Authority();
 
@@ -28,16 +26,10 @@ interface Event {
   readonly message?: string;
 }
 
-async function run(args: readonly string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn([process.execPath, main, ...args, "--json"], {
-    env: { ...cleanEnv(), FILESHARE_CODE: CODE, XDG_STATE_HOME: "/dev/null", ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const [exitCode, out] = await Promise.all([child.exited, child.stdout.text()]);
-  const events = out.trimEnd().split("\n");
-  return { exitCode, events: events.map((line) => JSON.parse(line) as Event) };
+async function runJson(args: readonly string[], env: Record<string, string> = {}) {
+  const usual = { FILESHARE_CODE: CODE, XDG_STATE_HOME: "/dev/null" };
+  const { exitCode, out } = await run([...args, "--json"], { env: { ...usual, ...env } });
+  return { exitCode, events: jsonLines<Event>(out) };
 }
 
 /** A folder with the authority's certificate in it, and a relay that has one from there. */
@@ -78,8 +70,8 @@ describe("a file goes by TLS", () => {
     mkdirSync(out);
     const relay = ["--relay", at.relay.url.replace("wss", "https"), ...args];
     const runs = await Promise.all([
-      run(["send", path, ...relay], env),
-      run(["recv", "--yes", "--out", out, ...relay], env),
+      runJson(["send", path, ...relay], env),
+      runJson(["recv", "--yes", "--out", out, ...relay], env),
     ]);
     expect(runs.map(({ exitCode }) => exitCode)).toEqual([EXIT.done, EXIT.done]);
     expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
@@ -92,23 +84,17 @@ test("resume takes --ca in the place of the one from then, from where it is said
   const [then, now, out] = ["then", "now", "out"].map((name) => join(at.folder, name));
   for (const folder of [then, now, out]) mkdirSync(folder!);
   renameSync(at.ca, join(then!, "ca.pem"));
-  const env = { ...cleanEnv(), FILESHARE_CODE: CODE, XDG_STATE_HOME: join(at.folder, "state") };
-  const start = (cwd: string | undefined, ...words: string[]) =>
-    Bun.spawn([process.execPath, main, ...words, "--json"], {
-      cwd: cwd ?? "",
-      env,
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-  const sender = start(then, "send", path, "--relay", at.relay.url, "--ca", "ca.pem");
+  const env = { FILESHARE_CODE: CODE, XDG_STATE_HOME: join(at.folder, "state") };
+  const startAt = (cwd: string | undefined, ...words: string[]) =>
+    start([...words, "--json"], { cwd, env });
+  const sender = startAt(then, "send", path, "--relay", at.relay.url, "--ca", "ca.pem");
   for await (const { event } of lines<Event>(sender.stdout)) if (event === "relay") break;
   sender.kill("SIGKILL");
   await sender.exited;
   renameSync(join(then!, "ca.pem"), join(now!, "other.pem"));
-  const resumed = start(now, "resume", "--ca", "other.pem");
+  const resumed = startAt(now, "resume", "--ca", "other.pem");
   const to = ["recv", "--yes", "--out", out!, "--relay", at.relay.url];
-  const receiver = start(now, ...to, "--ca", "other.pem");
+  const receiver = startAt(now, ...to, "--ca", "other.pem");
   expect(await Promise.all([resumed.exited, receiver.exited])).toEqual([EXIT.done, EXIT.done]);
   expect(bytesOf(join(out!, "a.bin"))).toEqual(bytes);
 });
@@ -125,7 +111,7 @@ function showing(tls: TestCertificate): AsyncDisposable & { url: string } {
 describe("a fault is told at once, though there is time to try again:", () => {
   async function recv(relay: string, ca: string) {
     const args = ["recv", "--yes", "--connect-timeout", "3600", "--relay", relay];
-    const { exitCode, events } = await run([...args, ...(ca === "" ? [] : ["--ca", ca])]);
+    const { exitCode, events } = await runJson([...args, ...(ca === "" ? [] : ["--ca", ca])]);
     return { exitCode, ...events.at(-1)! };
   }
 
@@ -165,7 +151,7 @@ describe("a fault is told at once, though there is time to try again:", () => {
   });
 
   test("bad-ca, for a file that is none", async () => {
-    for (const ca of ["/nowhere", main, "/"]) {
+    for (const ca of ["/nowhere", MAIN, "/"]) {
       const told = await recv("wss://127.0.0.1:1", ca);
       expect(told).toMatchObject({ exitCode: EXIT.usage, code: "bad-ca" });
       expect(told.message).toContain(ca);
@@ -176,13 +162,13 @@ describe("a fault is told at once, though there is time to try again:", () => {
 test("doctor shows whom the certificate is for, and until when", async () => {
   await using at = await served(Date.now() + DAY_MS);
   const args = ["doctor", "--quick", "--relay", at.relay.url];
-  const { exitCode, events } = await run([...args, "--ca", at.ca]);
+  const { exitCode, events } = await runJson([...args, "--ca", at.ca]);
   expect(exitCode).toBe(EXIT.done);
   const tls = events.find(({ name }) => name === "tls");
   const until = new Date(at.relay.certificate!.endsAt).toISOString().slice(0, 10);
   expect(tls).toMatchObject({ verdict: "warning" });
   expect(tls?.message).toStartWith(`A certificate for 127.0.0.1, localhost, until ${until}: in `);
-  const without = await run(args);
+  const without = await runJson(args);
   expect(without.exitCode).toBe(EXIT.failed);
   const relay = without.events.find(({ name }) => name === "relay");
   expect(relay?.message).toContain("does not trust the authority of the relay");
@@ -193,12 +179,7 @@ test("a relay reads its certificate at SIGHUP, and says what is wrong with it ea
   const { cert, key } = writeCertificate(folder.path, authority.issue());
   const port = ["--host", "127.0.0.1", "--port", "0"];
   const args = ["relay", ...port, "--json", "--tls-cert", cert, "--tls-key", key];
-  const child = Bun.spawn([process.execPath, main, ...args], {
-    env: cleanEnv(),
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
+  const child = start(args);
   await child.stdout.getReader().read();
   writeFileSync(key, "nothing");
   const decoder = new TextDecoder();

@@ -1,7 +1,6 @@
 /** The reasons why there is no line to a relay, as doctor and all other commands tell them. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
 import type { Finding } from "../../../cli/commands/doctor/machine.ts";
@@ -14,17 +13,12 @@ import { startRelay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
+import { CODE, run } from "../../support/clients/program.ts";
+import { Speaker } from "../../support/net/speaker.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
-const PROXIES = [
-  "HTTP_PROXY",
-  "http_proxy",
-  "HTTPS_PROXY",
-  "https_proxy",
-  "ALL_PROXY",
-  "all_proxy",
-];
+const PROXIES = ["HTTP", "HTTPS", "ALL"].flatMap((name) => {
+  return [`${name}_PROXY`, `${name}_PROXY`.toLowerCase()];
+});
 const before = new Map([...PROXIES, "NO_PROXY"].map((name) => [name, process.env[name]]));
 
 afterEach(() => {
@@ -37,39 +31,6 @@ afterEach(() => {
 async function check(address: string, given?: string): Promise<string> {
   const { message, advice = "" } = await checkRelay(address, undefined, given);
   return `${message}. ${advice}`;
-}
-
-/** A server that answers whatever is said with one text, or with nothing at all. */
-class Speaker implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #sockets: ReadonlySet<Socket>;
-
-  private constructor(server: Server, sockets: ReadonlySet<Socket>) {
-    this.#server = server;
-    this.#sockets = sockets;
-  }
-
-  static async start(text: string | undefined): Promise<Speaker> {
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      if (text !== undefined) socket.on("data", () => socket.end(text));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return new Speaker(server, sockets);
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
 }
 
 function answer(status: string, headers = "", body = ""): string {
@@ -198,19 +159,14 @@ describe("a proxy of the environment is named, without its password:", () => {
   });
 
   test("on the screen of a command, as the reason why it tries again and why it gives up", async () => {
-    const child = Bun.spawn([process.execPath, main, "recv", "--yes", "--connect-timeout", "0.5"], {
-      env: {
-        ...cleanEnv(),
-        FILESHARE_CODE: "candy-ketchup-harbor-tilt-useful-drip-subject",
-        FILESHARE_RELAY: "wss://relay.example",
-        https_proxy: "ada:secret@127.0.0.1:1",
-      },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-    expect(await child.exited).toBe(1);
+    const env = {
+      FILESHARE_CODE: CODE,
+      FILESHARE_RELAY: "wss://relay.example",
+      https_proxy: "ada:secret@127.0.0.1:1",
+    };
+    const args = ["recv", "--yes", "--connect-timeout", "0.5"];
+    const { exitCode, out, err } = await run(args, { env });
+    expect(exitCode).toBe(1);
     for (const said of [out, err]) {
       expect(said).toContain("http://127.0.0.1:1 of https_proxy, nothing listens at that port");
     }

@@ -4,12 +4,12 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSyn
 import { join } from "node:path";
 
 import { commands } from "../../../cli/commands/registry.ts";
+import { CODE, ended, heard, type Ran } from "../../support/clients/program.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 
 const repository = join(import.meta.dir, "../../..");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 const USER = 54_321;
 const OTHER = 54_322;
 const IS_ROOT = process.getuid?.() === 0;
@@ -64,29 +64,13 @@ function start(args: readonly string[], env: Environment = {}) {
   });
 }
 
-async function run(args: readonly string[], env: Environment = {}) {
-  const child = start(args, env);
-  const [exitCode, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { exitCode, out, err };
+function run(args: readonly string[], env: Environment = {}): Promise<Ran> {
+  return ended(start(args, env));
 }
 
 /** The folders that were made for this user in that for temporary files. */
 function places(): string[] {
   return readdirSync(at("tmp")).filter((name) => name.startsWith(`fileshare-state-${USER}-`));
-}
-
-/** Reads until that was said. */
-async function heard(stream: ReadableStream<Uint8Array>, part: string): Promise<void> {
-  let text = "";
-  for await (const bytes of stream) {
-    text += new TextDecoder().decode(bytes);
-    if (text.includes(part)) return;
-  }
-  throw new Error(`it ended without ${part}: ${text}`);
 }
 
 describe.skipIf(!IS_ROOT)("a user without a home (needs root)", () => {

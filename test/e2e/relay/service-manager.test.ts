@@ -1,14 +1,12 @@
 /** What a service manager hears of a relay, at a socket as systemd has one. */
 import { describe, expect, test } from "bun:test";
 import { FFIType, dlopen, ptr } from "bun:ffi";
-import { join } from "node:path";
 
 import { notifyServiceManager } from "../../../cli/operator/service-manager.ts";
 import { EXIT } from "../../../protocol/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv } from "../../support/clients/pty.ts";
+import { start } from "../../support/clients/program.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const AF_UNIX = 1;
 const SOCK_DGRAM_NONBLOCK = 0o4002;
 
@@ -46,12 +44,7 @@ describe.skipIf(process.platform !== "linux")("a service manager", () => {
     using manager = listenAt(bound);
     const port = ["--host", "127.0.0.1", "--port", "0"];
     const args = ["relay", ...port, "--admin", "off", "--drain", "20", "--json"];
-    const child = Bun.spawn([process.execPath, main, ...args], {
-      env: { ...cleanEnv(), NOTIFY_SOCKET: said },
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "inherit",
-    });
+    const child = start(args, { env: { NOTIFY_SOCKET: said } });
     expect(await manager.next()).toMatch(/^READY=1\nSTATUS=Listens at ws:\/\/127\.0\.0\.1:\d+$/);
     child.kill("SIGTERM");
     const ending = ["STOPPING=1", "STATUS=Transfers have 20 s to end"];

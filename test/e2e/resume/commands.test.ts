@@ -17,9 +17,9 @@ import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { makeFile } from "../../support/files.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+import { ended, heard, start } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const TEXT = "see you at eight";
 const folder = temporaryFolder();
 const file = makeFile(folder.path, "a.bin", 2_500_000);
@@ -57,24 +57,12 @@ class Place {
   }
 
   env(more: Record<string, string> = {}): Record<string, string> {
-    return { ...cleanEnv(), XDG_STATE_HOME: this.state, NO_COLOR: "1", ...more };
+    return { XDG_STATE_HOME: this.state, NO_COLOR: "1", ...more };
   }
 
   run(words: readonly string[], more?: Record<string, string>) {
-    const child = Bun.spawn([process.execPath, main, ...words], {
-      env: this.env(more),
-      cwd: folder.path,
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const said = Promise.all([child.stdout.text(), child.stderr.text()]);
-    return {
-      child,
-      ended: Promise.all([child.exited, said]).then(([exitCode, [out, err]]) => {
-        return { exitCode, out, err };
-      }),
-    };
+    const child = start(words, { env: this.env(more), cwd: folder.path });
+    return { child, ended: ended(child) };
   }
 
   /** Looks at the state of this case. */
@@ -373,21 +361,12 @@ describe("a send that no relay took leaves nothing to go on with:", () => {
 
   test("a text from the standard input, which another run can't read again", async () => {
     const at = new Place("text from standard input");
-    const child = Bun.spawn([process.execPath, main, "send", "--text", "-"], {
-      env: at.env({ FILESHARE_RELAY: at.relay }),
-      stdin: new Blob([TEXT]),
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    let out = "";
-    let told = false;
-    for await (const bytes of child.stdout) {
-      out += new TextDecoder().decode(bytes);
-      if (told || !out.includes("Using the relay")) continue;
-      told = true;
-      child.kill("SIGINT");
-    }
-    expect(await child.exited).toBe(EXIT.interrupted);
+    const env = at.env({ FILESHARE_RELAY: at.relay });
+    const child = start(["send", "--text", "-"], { env, stdin: TEXT });
+    await heard(child.stdout, "Using the relay");
+    child.kill("SIGINT");
+    const { exitCode, out } = await ended(child);
+    expect(exitCode).toBe(EXIT.interrupted);
     expect(out).toContain("To send it again under the same code: FILESHARE_CODE=");
     expect(at.look(unfinished)).toEqual([]);
   });

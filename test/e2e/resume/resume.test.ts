@@ -20,11 +20,37 @@ const SIZE = 20.5 * MiB;
 const RECORDS = 21;
 const all = [...Array(RECORDS).keys()];
 
-/** Folders of so many receivers. */
-function outs(dir: string, count: number): string[] {
-  const paths = Array.from({ length: count }, (_, i) => join(dir, `out-${i}`));
-  for (const path of paths) mkdirSync(path);
-  return paths;
+/** A relay behind a proxy, a file, and folders for so many receivers. */
+async function staged<R extends AsyncDisposable & { readonly port: number; readonly url: string }>(
+  receivers: number,
+  starting: Promise<R>,
+  size = SIZE,
+) {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(temporaryFolder());
+  const relay = stack.use(await starting);
+  const proxy = stack.use(await Proxy.start({ port: relay.port }));
+  const file = makeFile(folder.path, "a.bin", size);
+  const folders = Array.from({ length: receivers }, (_, i) => join(folder.path, `out-${i}`));
+  for (const path of folders) mkdirSync(path);
+  const kept = stack.move();
+  return {
+    relay,
+    proxy,
+    file,
+    folders,
+    code: newCode(),
+    /** The way past the proxy. */
+    direct: relay.url.replace(/(?<!\/ws)$/, "/ws"),
+    /** Expects the file in every folder, alone. */
+    arrived: (): void => {
+      for (const out of folders) {
+        expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+        expect(list(out)).toEqual(["a.bin"]);
+      }
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 async function expectDone(...clients: Running[]): Promise<void> {
@@ -45,15 +71,12 @@ function expectCameBack(...clients: Running[]): void {
 
 describe("a receiver killed with -9", () => {
   test("F28 goes on from the very record, fetches none twice and counts once", async () => {
-    using folder = temporaryFolder();
-    await using relay = await startRelay();
-    await using proxy = await Proxy.start({ port: relay.port });
-    const file = makeFile(folder.path, "a.bin", SIZE);
+    await using stage = await staged(1, startRelay());
+    const { proxy, file, folders, code, direct } = stage;
+    const [out = ""] = folders;
     const head = headBytes(file.path);
-    const [out] = outs(folder.path, 1);
-    const code = newCode();
-    const job = { relay: proxy.url, code, out: out! };
-    await using sender = send({ relay: `${relay.url}/ws`, code, path: file.path });
+    const job = { relay: proxy.url, code, out };
+    await using sender = send({ relay: direct, code, path: file.path });
     let before = 0;
     for (const records of [1, 2, 9, 20, undefined]) {
       const held = records === undefined ? undefined : proxy.holdAfter(records - before);
@@ -69,14 +92,13 @@ describe("a receiver killed with -9", () => {
       await held;
       await sender.when("receiver", (event) => event.records === records);
       await receiver.kill();
-      expect(list(out!)).toHaveLength(1);
-      expect(list(out!)[0]).toEndWith(".partial");
+      expect(list(out)).toHaveLength(1);
+      expect(list(out)[0]).toEndWith(".partial");
       proxy.cut();
       before = records;
     }
     await expectDone(sender);
-    expect(list(out!)).toEqual(["a.bin"]);
-    expect(bytesOf(join(out!, "a.bin"))).toEqual(file.bytes);
+    stage.arrived();
     expect(proxy.down).toEqual(all);
     expect(new Set(sender.all("receiver").map(({ id }) => id)).size).toBe(1);
     expect(sender.all("receiver").filter(({ done }) => done)).toHaveLength(1);
@@ -84,15 +106,12 @@ describe("a receiver killed with -9", () => {
   });
 
   test("F28 at any moment loses only what was not written yet", async () => {
-    using folder = temporaryFolder();
-    await using relay = await startRelay();
-    await using proxy = await Proxy.start({ port: relay.port });
-    const file = makeFile(folder.path, "a.bin", SIZE);
+    await using stage = await staged(1, startRelay());
+    const { proxy, file, folders, code, direct } = stage;
+    const [out = ""] = folders;
     const head = headBytes(file.path);
-    const [out] = outs(folder.path, 1);
-    const code = newCode();
-    const job = { relay: proxy.url, code, out: out! };
-    await using sender = send({ relay: `${relay.url}/ws`, code, path: file.path });
+    const job = { relay: proxy.url, code, out };
+    await using sender = send({ relay: direct, code, path: file.path });
     for (let kills = 0; kills < 4; kills++) {
       const held = proxy.holdAfter(1 + Math.floor(Math.random() * 5));
       await using receiver = new ReceiverProcess(job);
@@ -104,8 +123,7 @@ describe("a receiver killed with -9", () => {
     const resumed = await receiver.when("resumed");
     expect((await receiver.outcome).exitCode).toBe(0);
     await expectDone(sender);
-    expect(bytesOf(join(out!, "a.bin"))).toEqual(file.bytes);
-    expect(list(out!)).toEqual(["a.bin"]);
+    stage.arrived();
     expect(sender.all("done")).toMatchObject([{ receivers: 1 }]);
     // Each run fetches one record after the other, from where the one before was or earlier.
     let reached = 0;
@@ -121,13 +139,9 @@ describe("a receiver killed with -9", () => {
 
 describe("a line that is cut", () => {
   test("between receivers and relay comes back, and what is on the disk stays there", async () => {
-    using folder = temporaryFolder();
-    await using relay = await startRelay();
-    await using proxy = await Proxy.start({ port: relay.port });
-    const file = makeFile(folder.path, "a.bin", SIZE);
-    const folders = outs(folder.path, 2);
-    const code = newCode();
-    const job = { relay: `${relay.url}/ws`, code, path: file.path, receivers: 2 };
+    await using stage = await staged(2, startRelay());
+    const { proxy, file, folders, code, direct } = stage;
+    const job = { relay: direct, code, path: file.path, receivers: 2 };
     await using one = receive({ relay: proxy.url, code, out: folders[0]! });
     await using two = receive({ relay: proxy.url, code, out: folders[1]! });
     await Promise.all([one.when("waiting"), two.when("waiting")]);
@@ -141,19 +155,15 @@ describe("a line that is cut", () => {
     proxy.release();
     await expectDone(sender, one, two);
     expectCameBack(one, two);
-    for (const out of folders) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+    stage.arrived();
     expect(sender.all("done")).toMatchObject([{ receivers: 2 }]);
   });
 
   test("between sender and relay comes back, and receivers go on", async () => {
-    using folder = temporaryFolder();
-    await using relay = await startRelay();
-    await using proxy = await Proxy.start({ port: relay.port });
-    const file = makeFile(folder.path, "a.bin", SIZE);
-    const folders = outs(folder.path, 2);
-    const code = newCode();
-    await using one = receive({ relay: `${relay.url}/ws`, code, out: folders[0]! });
-    await using two = receive({ relay: `${relay.url}/ws`, code, out: folders[1]! });
+    await using stage = await staged(2, startRelay());
+    const { proxy, file, folders, code, direct } = stage;
+    await using one = receive({ relay: direct, code, out: folders[0]! });
+    await using two = receive({ relay: direct, code, out: folders[1]! });
     await Promise.all([one.when("waiting"), two.when("waiting")]);
     let cut = proxy.holdAfter(5, "up");
     await using sender = send({ relay: proxy.url, code, path: file.path, receivers: 2 });
@@ -169,7 +179,7 @@ describe("a line that is cut", () => {
     // Who had joined was told that the sender was away, and that it was back.
     const told = [one, two].map((receiver) => receiver.all("sender").map(({ here }) => here));
     expect(told).toContainEqual(expect.arrayContaining([false, true]) as boolean[]);
-    for (const out of folders) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+    stage.arrived();
   });
 });
 
@@ -177,30 +187,23 @@ describe("a relay that goes away", () => {
   test.each([{ workers: 1 }, { workers: 2 }])(
     "killed with -9 ($workers workers) and started again finds everyone back, and all finish",
     async ({ workers }) => {
-      using folder = temporaryFolder();
-      await using first = await RelayProcess.start({ workers });
-      await using proxy = await Proxy.start({ port: first.port });
-      const file = makeFile(folder.path, "a.bin", SIZE);
-      const folders = outs(folder.path, 3);
-      const code = newCode();
+      await using stage = await staged(3, RelayProcess.start({ workers }));
+      const { relay, proxy, file, folders, code, direct } = stage;
       await using one = receive({ relay: proxy.url, code, out: folders[0]! });
       await using two = receive({ relay: proxy.url, code, out: folders[1]! });
       await using three = receive({ relay: proxy.url, code, out: folders[2]! });
       await Promise.all([one, two, three].map((receiver) => receiver.when("waiting")));
       const half = proxy.holdAfter(RECORDS - 1);
-      await using sender = send({ relay: first.url, code, path: file.path, receivers: 3 });
+      await using sender = send({ relay: direct, code, path: file.path, receivers: 3 });
       await half;
-      await first.kill();
+      await relay.kill();
       proxy.release();
       await sender.when("relay", ({ online }) => !online);
-      await using second = await RelayProcess.start({ workers, port: first.port });
+      await using second = await RelayProcess.start({ workers, port: relay.port });
       await expectDone(sender, one, two, three);
-      expect(second.port).toBe(first.port);
+      expect(second.port).toBe(relay.port);
       expectCameBack(sender, one, two, three);
-      for (const out of folders) {
-        expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
-        expect(list(out)).toEqual(["a.bin"]);
-      }
+      stage.arrived();
       expect(sender.all("done")).toMatchObject([{ receivers: 3 }]);
     },
   );
@@ -208,24 +211,20 @@ describe("a relay that goes away", () => {
   test.each([{ which: [0] }, { which: [1] }, { which: [0, 1] }])(
     "in part: workers that crash ($which) are replaced",
     async ({ which }) => {
-      using folder = temporaryFolder();
       const troubles: string[] = [];
       const onTrouble = (trouble: string): void => void troubles.push(trouble);
-      await using relay = await startRelay({ workers: 2, onTrouble });
-      await using proxy = await Proxy.start({ port: relay.port });
-      const file = makeFile(folder.path, "a.bin", SIZE);
-      const folders = outs(folder.path, 4);
-      const code = newCode();
+      await using stage = await staged(4, startRelay({ workers: 2, onTrouble }));
+      const { relay, proxy, file, folders, code, direct } = stage;
       await using stack = new AsyncDisposableStack();
       const receivers = folders.map((out) => stack.use(receive({ relay: proxy.url, code, out })));
       await Promise.all(receivers.map((receiver) => receiver.when("waiting")));
       const half = proxy.holdAfter(RECORDS - 1);
-      await using sender = send({ relay: `${relay.url}/ws`, code, path: file.path, receivers: 4 });
+      await using sender = send({ relay: direct, code, path: file.path, receivers: 4 });
       await half;
       for (const worker of which) relay.crashWorker(worker);
       proxy.release();
       await expectDone(sender, ...receivers);
-      for (const out of folders) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+      stage.arrived();
       expect(sender.all("done")).toMatchObject([{ receivers: 4 }]);
       expect(troubles.toSorted()).toEqual(
         which.map((worker) => `Worker ${worker} ended and is started again`),
@@ -236,19 +235,15 @@ describe("a relay that goes away", () => {
 });
 
 test("who joins when the log has forgotten the beginning has it read again", async () => {
-  using folder = temporaryFolder();
-  await using relay = await startRelay({ logBytes: 8 * MiB });
-  await using proxy = await Proxy.start({ port: relay.port });
-  const file = makeFile(folder.path, "a.bin", 40 * MiB);
-  const folders = outs(folder.path, 2);
-  const code = newCode();
+  await using stage = await staged(2, startRelay({ logBytes: 8 * MiB }), 40 * MiB);
+  const { proxy, file, folders, code, direct } = stage;
   await using sender = send({ relay: proxy.url, code, path: file.path, receivers: 2 });
-  await using early = receive({ relay: `${relay.url}/ws`, code, out: folders[0]! });
+  await using early = receive({ relay: direct, code, out: folders[0]! });
   await expectDone(early);
   expect(proxy.up).toEqual([...Array(41).keys()]);
-  await using late = receive({ relay: `${relay.url}/ws`, code, out: folders[1]! });
+  await using late = receive({ relay: direct, code, out: folders[1]! });
   await expectDone(late, sender);
-  for (const out of folders) expect(bytesOf(join(out, "a.bin"))).toEqual(file.bytes);
+  stage.arrived();
   expect(proxy.up.slice(41, 43)).toEqual([0, 1]);
   expect(proxy.up.length).toBeGreaterThan(41 + 41 - 9);
   expect(proxy.up.length).toBeLessThanOrEqual(2 * 41);

@@ -13,8 +13,15 @@ import { fileshare } from "../../support/clients/command.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
+import {
+  ended,
+  heard,
+  jsonLines,
+  run as runProgram,
+  start,
+  type Ran,
+} from "../../support/clients/program.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const MiB = 1024 * 1024;
 let folder: ReturnType<typeof temporaryFolder>;
 let env: Record<string, string>;
@@ -31,30 +38,13 @@ afterEach(() => {
   process.env["XDG_STATE_HOME"] = before;
 });
 
-interface Ran {
-  readonly out: string;
-  readonly err: string;
-  readonly exitCode: number;
-}
-
-async function run(...args: string[]): Promise<Ran> {
-  const child = Bun.spawn([process.execPath, main, ...args], {
-    env,
-    cwd: folder.path,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { out, err, exitCode: await child.exited };
+function run(...args: string[]): Promise<Ran> {
+  return runProgram(args, { env, cwd: folder.path });
 }
 
 async function listed(): Promise<v.InferOutput<typeof listEvent>[]> {
   const { out } = await run("list", "--json");
-  return out
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => v.parse(listEvent, JSON.parse(line)));
+  return jsonLines(out).map((line) => v.parse(listEvent, line));
 }
 
 test("a send that was killed is listed, and resume goes on with it from any folder", async () => {
@@ -113,22 +103,12 @@ test("resume says what changed, and offers it anew under the same code", async (
   const [first] = await listed();
   appendFileSync(file.path, "x");
   // To nobody, so it ends when it is told to.
-  const child = Bun.spawn([process.execPath, main, "resume"], {
-    env,
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  let text = "";
-  let told = false;
-  const decoder = new TextDecoder();
-  for await (const bytes of child.stdout) {
-    text += decoder.decode(bytes, { stream: true });
-    if (!told && text.includes("Using the relay")) {
-      told = true;
-      child.kill("SIGINT");
-    }
-  }
-  expect(await child.exited).toBe(EXIT.interrupted);
+  const child = start(["resume"], { env });
+  const begun = await heard(child.stdout, "Using the relay");
+  child.kill("SIGINT");
+  const { exitCode, out } = await ended(child);
+  expect(exitCode).toBe(EXIT.interrupted);
+  const text = begun + out;
   expect(text).toContain(
     "Changed since the last send, so the sender offers it anew:\n  a.bin: another size\n",
   );

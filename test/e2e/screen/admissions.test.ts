@@ -6,6 +6,7 @@ import { startRelay } from "../../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
+import { run } from "../../support/clients/program.ts";
 import { openPty } from "../../support/clients/pty.ts";
 
 test("each receiver is asked about, one after the other; Enter alone is no", async () => {
@@ -44,13 +45,8 @@ test("each receiver is asked about, one after the other; Enter alone is no", asy
 test("takes a terminal", async () => {
   using folder = temporaryFolder();
   const file = makeFile(folder.path, "a.bin", 10);
-  const main = join(import.meta.dir, "../../../cli/main.ts");
   for (const more of [[], ["--json"]]) {
-    const child = Bun.spawn([process.execPath, main, "send", file.path, "--ask", ...more], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    expect(await child.exited).toBe(2);
+    const { exitCode } = await run(["send", file.path, "--ask", ...more]);
+    expect(exitCode).toBe(2);
   }
 });

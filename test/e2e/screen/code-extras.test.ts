@@ -1,19 +1,17 @@
 /** What a sender does with its code besides printing it, and --quiet. */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import decodeImage from "qr/decode.js";
 
-import { clipboardTools, copy, osc52 } from "../../../cli/screen/code-extras.ts";
-import { qrLines } from "../../../cli/screen/code-extras.ts";
+import { clipboardTools, copy, osc52, qrLines } from "../../../cli/screen/code-extras.ts";
 import { webLink } from "../../../cli/connection/relay-address.ts";
 import { startRelay } from "../../../relay/mod.ts";
-import { makeFile } from "../../support/files.ts";
+import { transferFiles } from "../../support/files.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+import { CODE, MAIN, run, type Ran } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
-const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 /** Pixels of each module, as a camera sees several. */
 const SCALE = 4;
 
@@ -50,7 +48,7 @@ describe("the QR code", () => {
   });
 
   test("is drawn where there is room, and else only named", async () => {
-    const args = ["send", main, "--qr", "--code", CODE, "--relay", "ws://127.0.0.1:1"];
+    const args = ["send", MAIN, "--qr", "--code", CODE, "--relay", "ws://127.0.0.1:1"];
     for (const columns of [80, 30]) {
       await using pty = openPty([...args, "--connect-timeout", "0.1"], { columns, rows: 40 });
       expect(await pty.exited).toBe(1);
@@ -96,72 +94,52 @@ describe("--copy", () => {
   });
 
   test("in a terminal gives the code to it, and to a pipe writes no sequence", async () => {
-    const args = ["send", main, "--copy", "--code", CODE, "--relay", "ws://127.0.0.1:1"];
+    const args = ["send", MAIN, "--copy", "--code", CODE, "--relay", "ws://127.0.0.1:1"];
     const all = [...args, "--connect-timeout", "0.1"];
     const env = { DISPLAY: "", WAYLAND_DISPLAY: "" };
     await using pty = openPty(all, { env });
     await pty.exited;
     expect(pty.raw).toContain(osc52(CODE));
     expect(pty.grid().join("\n")).toContain("The code was given to the terminal for its clipboard");
-    const child = Bun.spawn([process.execPath, main, ...all], {
-      env: { ...cleanEnv(), ...env },
-      stderr: "ignore",
-    });
-    const out = await child.stdout.text();
+    const { out } = await run(all, { env });
     expect(out).toContain("There is no clipboard here for the code");
     expect(out).not.toContain("\u001B");
   });
 });
 
 describe("--quiet", () => {
-  async function run(args: readonly string[], env: Record<string, string> = {}) {
-    const child = Bun.spawn([process.execPath, main, ...args, "--quiet"], {
-      env: { ...cleanEnv(), ...env },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [exitCode, out, err] = await Promise.all([
-      child.exited,
-      child.stdout.text(),
-      child.stderr.text(),
-    ]);
-    return { exitCode, out, err };
-  }
+  const quietly = (args: readonly string[], env: Record<string, string> = {}): Promise<Ran> =>
+    run([...args, "--quiet"], { env });
 
   test("a sender prints its code, and a receiver nothing", async () => {
-    using folder = temporaryFolder();
+    using files = transferFiles(100_000);
     await using relay = await startRelay();
-    const { path, bytes } = makeFile(folder.path, "a.bin", 100_000);
-    const out = join(folder.path, "out");
-    mkdirSync(out);
+    const { path, out } = files;
     const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
     const both = await Promise.all([
-      run(["send", path, "--qr"], env),
-      run(["recv", "--yes", "--out", out], env),
+      quietly(["send", path, "--qr"], env),
+      quietly(["recv", "--yes", "--out", out], env),
     ]);
     expect(both).toEqual([
       { exitCode: 0, out: `${CODE}\n`, err: "" },
       { exitCode: 0, out: "", err: "" },
     ]);
-    expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
+    files.arrived();
   });
 
   test("what goes wrong is told on stderr", async () => {
     const args = ["recv", "--yes", CODE, "--relay", "ws://127.0.0.1:1", "--connect-timeout", "0.1"];
-    const { exitCode, out, err } = await run(args);
+    const { exitCode, out, err } = await quietly(args);
     expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
     expect(err).toMatch(/^Error: The relay cannot be reached: .*\n$/);
   });
 
   test("questions are asked all the same", async () => {
-    using folder = temporaryFolder();
+    using files = transferFiles(10);
     await using relay = await startRelay();
-    const { path } = makeFile(folder.path, "a.bin", 10);
+    const { path, out } = files;
     const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
-    const sender = run(["send", path], env);
-    const out = join(folder.path, "out");
-    mkdirSync(out);
+    const sender = quietly(["send", path], env);
     await using pty = openPty(["recv", "--quiet", "--out", out], { env });
     await pty.shows("Take it? (Y/n)");
     expect(pty.grid()[0]).toBe("Offered: 1 file, 10 B");

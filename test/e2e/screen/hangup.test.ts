@@ -7,9 +7,8 @@ import { EXIT } from "../../../protocol/wire/faults.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { cleanEnv, openPty } from "../../support/clients/pty.ts";
-
-const main = join(import.meta.dir, "../../../cli/main.ts");
+import { CODE, heard, start } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 
 test("a sender and a receiver end with their own code, and the send is kept", async () => {
   using folder = temporaryFolder();
@@ -18,7 +17,7 @@ test("a sender and a receiver end with their own code, and the send is kept", as
   const state = join(folder.path, "state");
   const env = {
     FILESHARE_RELAY: relay.url,
-    FILESHARE_CODE: "candy-ketchup-harbor-tilt-useful-drip-subject",
+    FILESHARE_CODE: CODE,
     XDG_STATE_HOME: state,
   };
   await using sender = openPty(["send", file.path], { env });
@@ -40,25 +39,10 @@ test("a sender and a receiver end with their own code, and the send is kept", as
 
 test("under nohup it goes on", async () => {
   await using relay = await startRelay();
-  const words = [process.execPath, main, "recv", "--yes", "--out", "/tmp"];
-  const child = Bun.spawn(["sh", "-c", `trap "" HUP; exec "$@"`, "sh", ...words], {
-    env: {
-      ...cleanEnv(),
-      FILESHARE_RELAY: relay.url,
-      FILESHARE_CODE: "candy-ketchup-harbor-tilt-useful-drip-subject",
-    },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const reader = child.stdout.getReader();
-  const decoder = new TextDecoder();
-  let said = "";
-  while (!said.includes("Using the relay")) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    said += decoder.decode(value, { stream: true });
-  }
+  const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+  const shell = `trap "" HUP; exec "$@"`;
+  const child = start(["recv", "--yes", "--out", "/tmp"], { env, shell });
+  await heard(child.stdout, "Using the relay");
   child.kill("SIGHUP");
   // A signal that comes after it and is heeded ends it as it says.
   child.kill("SIGTERM");

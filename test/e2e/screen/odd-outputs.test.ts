@@ -1,15 +1,12 @@
 /** Outputs that are closed, full, broken, tiny or dumb: transfers go on, and no garbage shows. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 
 import { startRelay } from "../../../relay/mod.ts";
-import { makeFile } from "../../support/files.ts";
-import { bytesOf, temporaryFolder } from "../../support/disk.ts";
+import { transferFiles } from "../../support/files.ts";
 import { knownCode } from "../../support/clients/known-codes.ts";
-import { cleanEnv, openPty, type Pty } from "../../support/clients/pty.ts";
+import { run } from "../../support/clients/program.ts";
+import { openPty } from "../../support/clients/pty.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const MiB = 1024 * 1024;
 const ESCAPE = "\u001B";
 /** What screens and prompts write besides text: colours, the cursor, erasing, and three modes. */
@@ -20,32 +17,11 @@ afterAll(() => relay.stop());
 /** With a code of its own for each test. */
 const environment = () => ({ FILESHARE_RELAY: relay.url, FILESHARE_CODE: knownCode() });
 
-/** A file to send, and a folder to receive into. */
-function prepared(name = "a.bin", size = 2 * MiB) {
-  const folder = temporaryFolder();
-  const { path, bytes } = makeFile(folder.path, name, size);
-  const out = join(folder.path, "out");
-  mkdirSync(out);
-  return {
-    path,
-    out,
-    arrived: () => {
-      expect(readdirSync(out)).toEqual([name]);
-      expect(bytesOf(join(out, name))).toEqual(bytes);
-    },
-    [Symbol.dispose]: () => folder[Symbol.dispose](),
-  };
-}
+const prepared = (name = "a.bin", size = 3 * MiB) => transferFiles(size, name);
 
 /** The command line with something after it, as a shell runs it. */
 async function inShell(args: readonly string[], after: string, own: Record<string, string>) {
-  const child = Bun.spawn(["sh", "-c", `"$@" ${after}`, "sh", process.execPath, main, ...args], {
-    env: { ...cleanEnv(), ...own },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [exitCode, err] = await Promise.all([child.exited, child.stderr.text()]);
+  const { exitCode, err } = await run(args, { shell: `"$@" ${after}`, env: own });
   return { exitCode, err };
 }
 
@@ -74,26 +50,34 @@ describe("a transfer goes on, and the file arrives, where the output is", () => 
   });
 });
 
-/** Both sides in terminals of that kind, the receiver at a pace at which one sees something. */
-function both(files: ReturnType<typeof prepared>, columns: number, TERM: string): [Pty, Pty] {
+/** Both sides in terminals of that kind, once the receiver said yes, at a pace at which one sees something. */
+async function both(files: ReturnType<typeof prepared>, columns: number, TERM: string) {
   const options = { columns, rows: 30, env: { ...environment(), TERM } };
   const sender = openPty(["send", files.path], options);
   const recv = ["recv", "--out", files.out, "--limit", "2MiB", "--name", "アンナ 安娜"];
-  return [sender, openPty(recv, options)];
+  const receiver = openPty(recv, options);
+  await receiver.shows("(Y/n)");
+  receiver.type("y\n");
+  return {
+    sender,
+    receiver,
+    exited: (): Promise<number[]> => Promise.all([sender.exited, receiver.exited]),
+    [Symbol.asyncDispose]: async () => {
+      await sender[Symbol.asyncDispose]();
+      await receiver[Symbol.asyncDispose]();
+    },
+  };
 }
 
 test.each([20, 40])("a terminal of %d columns has no line broken by us", async (columns) => {
   using files = prepared();
-  const pair = both(files, columns, "xterm-256color");
-  await using sender = pair[0];
-  await using receiver = pair[1];
-  await receiver.shows("(Y/n)");
-  receiver.type("y\n");
+  await using pair = await both(files, columns, "xterm-256color");
+  const { sender, receiver } = pair;
   await sender.shows(/^アン.* [1-9]\d? %/m);
   const drawn = sender.grid().filter((line) => /^(?:Upload|アン)/.test(line));
   expect(drawn).toHaveLength(2);
   for (const line of drawn) expect(Bun.stringWidth(line)).toBeLessThan(columns);
-  expect(await Promise.all([sender.exited, receiver.exited])).toEqual([0, 0]);
+  expect(await pair.exited()).toEqual([0, 0]);
   files.arrived();
   for (const pty of [sender, receiver]) {
     expect(pty.raw.replaceAll(OWN_SEQUENCES, "")).not.toContain(ESCAPE);
@@ -106,12 +90,9 @@ test.each([20, 40])("a terminal of %d columns has no line broken by us", async (
 
 test("TERM=dumb gets lines without a single sequence, and questions too", async () => {
   using files = prepared();
-  const pair = both(files, 80, "dumb");
-  await using sender = pair[0];
-  await using receiver = pair[1];
-  await receiver.shows("(Y/n)");
-  receiver.type("y\n");
-  expect(await Promise.all([sender.exited, receiver.exited])).toEqual([0, 0]);
+  await using pair = await both(files, 80, "dumb");
+  const { sender, receiver } = pair;
+  expect(await pair.exited()).toEqual([0, 0]);
   files.arrived();
   for (const pty of [sender, receiver]) expect(pty.raw).not.toContain(ESCAPE);
   expect(sender.grid().join("\n")).toContain("アンナ 安娜: done, 100 %");
@@ -120,14 +101,11 @@ test("TERM=dumb gets lines without a single sequence, and questions too", async 
 test("wide characters and emoji keep the columns, and nothing of them is left behind", async () => {
   const name = "文件 📁 한글 👩‍👩‍👧 é.bin";
   using files = prepared(name);
-  const pair = both(files, 60, "xterm-256color");
-  await using sender = pair[0];
-  await using receiver = pair[1];
-  await receiver.shows("(Y/n)");
-  receiver.type("y\n");
+  await using pair = await both(files, 60, "xterm-256color");
+  const { sender, receiver } = pair;
   await sender.shows(/アンナ 安娜 +receiving +\d+ %/);
   await receiver.shows(/^文件.*[█░] +\d+ %/m);
-  expect(await Promise.all([sender.exited, receiver.exited])).toEqual([0, 0]);
+  expect(await pair.exited()).toEqual([0, 0]);
   files.arrived();
   expect(receiver.grid().filter((line) => /[█░]/.test(line))).toEqual([]);
   expect(sender.grid().filter((line) => line.startsWith("アンナ"))).toHaveLength(1);

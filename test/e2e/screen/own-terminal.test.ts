@@ -7,9 +7,9 @@ import { send } from "../../../cli/library/library.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { temporaryFolder } from "../../support/disk.ts";
+import { MAIN } from "../../support/clients/program.ts";
 import { openProgram, type Pty } from "../../support/clients/pty.ts";
 
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 const FILESHARE = `"${process.execPath}" "${MAIN}"`;
 const relay = await startRelay();
 afterAll(() => relay.stop());

@@ -7,7 +7,7 @@ import { relayAddress } from "../../../cli/connection/relay-address.ts";
 import { parseCode } from "../../../protocol/code/code.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { openPty } from "../../support/clients/pty.ts";
+import { openPty, type Pty, type PtyOptions } from "../../support/clients/pty.ts";
 
 const CODE = "abandon-ability-able-about-above-absent-able";
 const CTRL_C = "\u0003";
@@ -38,11 +38,22 @@ function sender(path: string): Client & AsyncDisposable {
   });
 }
 
+/** A command at a terminal, in a folder of its own, with that relay. */
+function ask(args: readonly string[], { env, ...more }: PtyOptions = {}): Pty {
+  const folder = temporaryFolder();
+  const options = { cwd: folder.path, env: { FILESHARE_RELAY: relay.url, ...env }, ...more };
+  const pty = openPty(args, options);
+  const dispose = pty[Symbol.asyncDispose];
+  pty[Symbol.asyncDispose] = async () => {
+    await dispose();
+    folder[Symbol.dispose]();
+  };
+  return pty;
+}
+
 describe("recv asks for the code", () => {
   test("completes words with Tab, and starts with what was typed", async () => {
-    using folder = temporaryFolder();
-    const env = { FILESHARE_RELAY: relay.url };
-    await using pty = openPty(["recv"], { env, cwd: folder.path });
+    await using pty = ask(["recv"]);
     await pty.shows("Code: ");
     for (const [typed, line] of [
       ["aban\t", ": abandon-"],
@@ -68,9 +79,7 @@ describe("recv asks for the code", () => {
   });
 
   test("asks again at Enter alone, and says how to reach the lobby", async () => {
-    using folder = temporaryFolder();
-    const env = { FILESHARE_RELAY: relay.url };
-    await using pty = openPty(["recv"], { env, cwd: folder.path, columns: 200 });
+    await using pty = ask(["recv"], { columns: 200 });
     await pty.shows("Code: ");
     pty.type("\r");
     await pty.shows(/Type lobby for the lobby[^]*Ctrl-C ends[^]*Code: $/m);
@@ -82,7 +91,7 @@ describe("recv asks for the code", () => {
   });
 
   test("takes Enter alone three times for an end", async () => {
-    await using pty = openPty(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
+    await using pty = ask(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
     for (let times = 1; times <= 3; times++) {
       await pty.shows(new RegExp(`(?:Code: \\n?[^]*){${times}}$`));
       pty.type("\r");
@@ -92,7 +101,7 @@ describe("recv asks for the code", () => {
   });
 
   test("explains what is wrong, three times", async () => {
-    await using pty = openPty(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
+    await using pty = ask(["recv", "--relay", "127.0.0.1:1"], { columns: 200 });
     await pty.shows("Code: ");
     pty.type("zzz\r");
     await pty.shows(/it has 1 word, not 7[^]*Code: $/m);
@@ -119,7 +128,7 @@ describe("recv asks for the code", () => {
         "\u001b[200~aban\r",
         "ability",
         "\r",
-        ...CODE.split("-")
+        ...CODE.split("-", 7)
           .slice(2)
           .map((word) => `${word}\r`),
         "\u001b[2",
@@ -136,9 +145,7 @@ describe("recv asks for the code", () => {
     ],
     ["a quotation with a tab in it", [`\u201c${CODE.replaceAll("-", "\t")}\u201d\r`]],
   ])("takes %s", async (_, typed) => {
-    using folder = temporaryFolder();
-    const env = { FILESHARE_RELAY: relay.url };
-    await using pty = openPty(["recv"], { env, cwd: folder.path });
+    await using pty = ask(["recv"]);
     await pty.shows("Code: ");
     for (const text of typed) pty.type(text);
     await pty.shows("Waiting for the sender");
@@ -148,7 +155,7 @@ describe("recv asks for the code", () => {
   });
 
   test("counts the words that are left", async () => {
-    await using pty = openPty(["recv"]);
+    await using pty = ask(["recv"]);
     await pty.shows("Code: ");
     pty.type("abandon ability\r");
     await pty.shows("Code, 5 more words: ");
@@ -159,14 +166,17 @@ describe("recv asks for the code", () => {
   });
 
   test("takes the relay of a pasted command, unless another was typed", async () => {
-    using folder = temporaryFolder();
     const pasted = `$ fileshare recv ${CODE} --relay ${relay.url}`;
     for (const [args, env, note] of [
       [[], { FILESHARE_RELAY: "ws://127.0.0.1:1" }, `Note: the relay is ${relay.url}, as the text`],
-      [["--relay", relay.url], {}, undefined],
-      [["--relay", "ws://127.0.0.1:1"], {}, "Note: the relay is ws://127.0.0.1:1, as --relay says"],
+      [["--relay", relay.url], { FILESHARE_RELAY: "" }, undefined],
+      [
+        ["--relay", "ws://127.0.0.1:1"],
+        { FILESHARE_RELAY: "" },
+        "Note: the relay is ws://127.0.0.1:1, as --relay says",
+      ],
     ] as const) {
-      await using pty = openPty(["recv", ...args], { env, cwd: folder.path, columns: 200 });
+      await using pty = ask(["recv", ...args], { env, columns: 200 });
       await pty.shows("Code: ");
       pty.type(`${pasted}\r`);
       const isReached = args[1] !== "ws://127.0.0.1:1";
@@ -198,7 +208,7 @@ describe("recv asks for the code", () => {
     ["Ctrl-C", CTRL_C],
     ["the end of input", CTRL_D],
   ])("ends at %s", async (_, key) => {
-    await using pty = openPty(["recv"]);
+    await using pty = ask(["recv"]);
     await pty.shows("Code: ");
     pty.type(key);
     expect(await pty.exited).toBe(130);
@@ -206,14 +216,16 @@ describe("recv asks for the code", () => {
   });
 });
 
+type Files = Record<string, string>;
+
 describe("recv asks before it writes", () => {
   async function answer(
     name: string,
-    before: Record<string, string>,
+    before: Files,
     question: string,
     typed: string,
     args: readonly string[] = [],
-  ): Promise<{ exitCode: number; files: Record<string, string> }> {
+  ): Promise<{ exitCode: number; files: Files }> {
     using from = temporaryFolder();
     using to = temporaryFolder();
     writeFileSync(join(from.path, name), "new");
@@ -231,49 +243,30 @@ describe("recv asks before it writes", () => {
     const files = readdirSync(to.path).map((path) => {
       return [path, readFileSync(join(to.path, path), "utf8")];
     });
-    return { exitCode, files: Object.fromEntries(files) as Record<string, string> };
+    return { exitCode, files: Object.fromEntries(files) as Files };
   }
 
-  test("Enter takes the file", async () => {
-    expect(await answer("a.txt", {}, "Take it? (Y/n) ", "\r")).toEqual({
-      exitCode: 0,
-      files: { "a.txt": "new" },
-    });
-  });
+  const NEW = { "a.txt": "new" };
+  const OLD = { "a.txt": "older" };
+  const BOTH = { ...OLD, "a (1).txt": "new" };
+  const TAKEN = "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] ";
+  const REPLACING = "Take it, replacing the file that is here? (Y/n) ";
 
-  test("no leaves nothing", async () => {
-    expect(await answer("a.txt", {}, "Take it? (Y/n) ", "what\rn\r")).toEqual({
-      exitCode: 1,
-      files: {},
-    });
-  });
-
-  test("F18 Enter leaves a hidden file", async () => {
-    expect(await answer(".bashrc", {}, "Take it? (y/N) ", "\r")).toEqual({
-      exitCode: 1,
-      files: {},
-    });
-  });
-
-  test.each([
-    ["k", { "a.txt": "older", "a (1).txt": "new" }, 0],
-    ["", { "a.txt": "older", "a (1).txt": "new" }, 0],
-    ["r", { "a.txt": "new" }, 0],
-    ["cancel", { "a.txt": "older" }, 1],
-  ])("F17 a file of that name is there, and the answer is %j", async (letter, files, exitCode) => {
-    const question = "(k)eep both, (r)eplace the file that is here, or (c)ancel? [k] ";
-    expect(await answer("a.txt", { "a.txt": "older" }, question, `${letter}\r`)).toEqual({
-      exitCode,
-      files,
-    });
-  });
-
-  test("--overwrite is said with the question", async () => {
-    const question = "Take it, replacing the file that is here? (Y/n) ";
-    expect(await answer("a.txt", { "a.txt": "older" }, question, "y\r", ["--overwrite"])).toEqual({
-      exitCode: 0,
-      files: { "a.txt": "new" },
-    });
+  test.each<
+    [what: string, name: string, before: Files, question: string, typed: string, after: Files]
+  >([
+    ["Enter takes the file", "a.txt", {}, "Take it? (Y/n) ", "\r", NEW],
+    ["no leaves nothing", "a.txt", {}, "Take it? (Y/n) ", "what\rn\r", {}],
+    ["F18 Enter leaves a hidden file", ".bashrc", {}, "Take it? (y/N) ", "\r", {}],
+    ["F17 k keeps both files of a name", "a.txt", OLD, TAKEN, "k\r", BOTH],
+    ["F17 Enter keeps both files of a name", "a.txt", OLD, TAKEN, "\r", BOTH],
+    ["F17 r replaces the file that is here", "a.txt", OLD, TAKEN, "r\r", NEW],
+    ["F17 cancel leaves the file that is here", "a.txt", OLD, TAKEN, "cancel\r", OLD],
+    ["--overwrite is said with the question", "a.txt", OLD, REPLACING, "y\r", NEW],
+  ])("%s", async (_, name, before, question, typed, files) => {
+    const args = question === REPLACING ? ["--overwrite"] : [];
+    const exitCode = Object.values(files).includes("new") ? 0 : 1;
+    expect(await answer(name, before, question, typed, args)).toEqual({ exitCode, files });
   });
 
   test("Ctrl-C at the question ends at once", async () => {
@@ -298,7 +291,7 @@ describe("send asks for the file", () => {
   });
 
   test("says that there is none", async () => {
-    await using pty = openPty(["send", "--relay", "127.0.0.1:1"], { columns: 200 });
+    await using pty = ask(["send", "--relay", "127.0.0.1:1"], { columns: 200 });
     await pty.shows("File to send: ");
     pty.type("no-such-file\r");
     expect(await pty.exited).toBe(2);
@@ -311,22 +304,16 @@ describe("the terminal", () => {
     ["NO_COLOR", { NO_COLOR: "1" }, false],
     ["none", {}, true],
   ])("colours with %s set", async (_, variables, colored) => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "a"), "x");
-    const env = { FILESHARE_RELAY: relay.url, ...variables };
-    await using pty = openPty(["send", "a"], { env, cwd: folder.path });
-    await pty.shows("Sending a (1 B)");
+    await using pty = ask(["send", "--text", "x"], { env: variables });
+    await pty.shows("Sending a text (1 B)");
     pty.type(CTRL_C);
     await pty.exited;
     expect(/\p{Cc}\[\d+m/u.test(pty.raw)).toBe(colored);
   });
 
   test("a dumb one gets lines and nothing else", async () => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "a"), "x");
-    const env = { FILESHARE_RELAY: relay.url, TERM: "dumb" };
-    await using pty = openPty(["send", "a"], { env, cwd: folder.path });
-    await pty.shows("Sending a (1 B)");
+    await using pty = ask(["send", "--text", "x"], { env: { TERM: "dumb" } });
+    await pty.shows("Sending a text (1 B)");
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);
     expect(pty.raw).not.toContain("\u001B");
