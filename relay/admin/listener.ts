@@ -13,7 +13,7 @@ import { localAddress } from "../access/address.ts";
 import { bearerToken } from "../access/authorizer.ts";
 import { guardPort, listenFault } from "../system/guard.ts";
 import { CAN_SHARE_PORT, Listener } from "../net/listener.ts";
-import { refusal } from "../net/http-refusal.ts";
+import { refusal } from "../net/refusal.ts";
 import { TokenBook } from "../access/tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./machine.ts";

@@ -10,7 +10,7 @@ import type { ClientAddress } from "../access/client-address.ts";
 import type { AddressTable, Place } from "../limits/address-table.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
-import { refusalResponse } from "./http-refusal.ts";
+import { refusalResponse } from "./refusal.ts";
 
 /** A WebSocket of the protocol, one of the original app, an HTTP request. */
 export type PeerDoor = "socket" | "text" | "http";

@@ -12,15 +12,15 @@ import {
 
 import type { Grant } from "../access/authorizer.ts";
 import type { ClientAddress } from "../access/client-address.ts";
-import { LiveLimits, FAREWELL_MS } from "../limits/limits.ts";
+import { FAREWELL_MS } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
-import { MemoryBudget, type MemoryHolder, type MemoryPlace } from "../limits/memory-budget.ts";
+import type { MemoryBudget, MemoryHolder, MemoryPlace } from "../limits/memory-budget.ts";
 import { answersTo } from "../limits/message-budget.ts";
 import type { RecordPlace } from "../log/block-log.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
 import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
-import { closeWith, type CloseCause } from "./disconnect.ts";
+import { closeWith, type CloseCause } from "./refusal.ts";
 import { FdMatcher } from "./fd-matcher.ts";
 import { Line, type LineOptions, type RemoteEnd } from "./line.ts";
 import { TOKEN_OVER, type DisconnectReason, type Peer, type PeerRole } from "./peer.ts";
@@ -63,13 +63,12 @@ export interface SocketData extends Peer {
 
 export type Socket = Bun.ServerWebSocket<SocketData>;
 
-export interface SocketsOptions extends Omit<LineOptions, "limits"> {
+export interface SocketsOptions extends LineOptions {
   readonly pool: BlockPool;
   /** Sends frames from the log's file; undefined: Bun sends them. */
   readonly native: Kernel | undefined;
-  readonly limits?: LiveLimits;
   /** Holds what waits for sockets. */
-  readonly memory?: MemoryBudget;
+  readonly memory: MemoryBudget;
   /** The kernel has all that was queued for this socket. */
   readonly drained: (id: SocketId) => void;
   /** A fault is told to a socket; once for each. */
@@ -81,9 +80,7 @@ export interface SocketsOptions extends Omit<LineOptions, "limits"> {
  * it, by way of `ClientRouter`. Bun's return values become results of `Outlet` here and only here.
  */
 export class Sockets implements Outlet {
-  readonly #pool: BlockPool;
-  readonly #clock: () => number;
-  readonly #drained: (id: SocketId) => void;
+  readonly #options: SocketsOptions;
   readonly #direct: DirectSender | undefined;
   readonly #fdMatcher: FdMatcher | undefined;
   readonly #open = new Map<SocketId, Socket>();
@@ -91,32 +88,15 @@ export class Sockets implements Outlet {
   #handling: SocketId | undefined;
   /** Sockets for which Bun holds something back. */
   readonly #held = new Set<SocketId>();
-  readonly #memory: MemoryBudget;
   /** Sockets that are only told why they can't stay. */
   readonly #turnedAway = new Set<SocketId>();
   /** Sockets since the start. */
   openedEver = 0;
-  readonly #failed: SocketsOptions["failed"];
-  readonly #lines: LineOptions;
   #nextId: SocketId = 1;
 
-  constructor({
-    pool,
-    native,
-    clock,
-    memory = new MemoryBudget(clock),
-    drained,
-    failed,
-    kernel,
-    arrivals,
-    limits = new LiveLimits(),
-  }: SocketsOptions) {
-    this.#lines = { kernel, arrivals, limits, clock };
-    this.#failed = failed;
-    this.#memory = memory;
-    this.#pool = pool;
-    this.#clock = clock;
-    this.#drained = drained;
+  constructor(options: SocketsOptions) {
+    this.#options = options;
+    const { pool, native, clock, memory } = options;
     const { store } = pool;
     if (native === undefined || !(store instanceof FileStore)) return;
     this.#direct = new DirectSender({
@@ -131,10 +111,6 @@ export class Sockets implements Outlet {
       },
     });
     this.#fdMatcher = new FdMatcher(this.#direct);
-  }
-
-  get size(): number {
-    return this.#open.size;
   }
 
   /** Whether another may be told why it can't stay. In a flood only some are. */
@@ -154,7 +130,7 @@ export class Sockets implements Outlet {
       place: undefined,
       tick: () => this.#tick(id),
       disconnect: (reason) => this.#disconnect(id, reason),
-      line: new Line(this.#lines, client, remote),
+      line: new Line(this.#options, client, remote),
       arriving: undefined,
       turnedAway: undefined,
       closing: undefined,
@@ -225,7 +201,7 @@ export class Sockets implements Outlet {
     }
     const { id, closing, memory } = socket.data;
     memory?.hold(0);
-    if (closing === undefined) this.#drained(id);
+    if (closing === undefined) this.#options.drained(id);
   }
 
   closed(socket: Socket): void {
@@ -244,7 +220,7 @@ export class Sockets implements Outlet {
 
   noPing(id: SocketId): void {
     const key = this.#open.get(id)?.data.line.key;
-    if (key !== undefined) this.#fdMatcher?.match(id, key, this.#clock());
+    if (key !== undefined) this.#fdMatcher?.match(id, key, this.#options.clock());
   }
 
   buffered(id: SocketId): number {
@@ -274,7 +250,9 @@ export class Sockets implements Outlet {
     const room = memory.ask(place.length * BUN_FACTOR);
     if (room === "full") setImmediate(() => this.fail(id, "too-many", NO_MEMORY));
     if (room !== "room") return "refused";
-    const sent = socket.sendBinary(this.#pool.view(place.block, place.offset, place.length));
+    const sent = socket.sendBinary(
+      this.#options.pool.view(place.block, place.offset, place.length),
+    );
     if (sent === 0) return "refused";
     socket.data.line.earn(1);
     if (sent > 0) return "sent";
@@ -298,9 +276,9 @@ export class Sockets implements Outlet {
   fail(id: SocketId, code: SocketFault, detail?: string, after?: number): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.closing !== undefined) return;
-    const closing = { code, detail, after, at: this.#clock() };
+    const closing = { code, detail, after, at: this.#options.clock() };
     socket.data.closing = closing;
-    this.#failed?.(socket.data, code, detail);
+    this.#options.failed?.(socket.data, code, detail);
     if (!this.#isFrameOnItsWay(id)) closeWith(socket, closing);
   }
 
@@ -311,7 +289,11 @@ export class Sockets implements Outlet {
   /** Goes on with frames that the kernel took a part of, and with sockets that it did not find. */
   tick(): void {
     this.#direct?.tick();
-    this.#fdMatcher?.tick(this.#clock(), (id) => this.buffered(id) > 0, this.#drained);
+    this.#fdMatcher?.tick(
+      this.#options.clock(),
+      (id) => this.buffered(id) > 0,
+      this.#options.drained,
+    );
   }
 
   #tick(id: SocketId): void {
@@ -319,7 +301,7 @@ export class Sockets implements Outlet {
     if (socket === undefined) return;
     const { line, closing } = socket.data;
     if (closing !== undefined) {
-      if (this.#clock() - closing.at >= FAREWELL_MS) socket.terminate();
+      if (this.#options.clock() - closing.at >= FAREWELL_MS) socket.terminate();
       return;
     }
     this.#refresh(socket);
@@ -338,7 +320,7 @@ export class Sockets implements Outlet {
   }
 
   #refuse(id: SocketId, name: RelayLimitName): void {
-    const { code, detail, after } = this.#lines.limits.over(name);
+    const { code, detail, after } = this.#options.limits.over(name);
     this.fail(id, socketFault(code), detail, after);
   }
 
@@ -388,7 +370,7 @@ export class Sockets implements Outlet {
       return;
     }
     if (!isSender || bytes === 0) return;
-    data.arriving ??= this.#memory.enter(
+    data.arriving ??= this.#options.memory.enter(
       {
         address: data.client.limitKey,
         room: () => socket.resume(),
@@ -403,14 +385,14 @@ export class Sockets implements Outlet {
   }
 
   #memoryOf({ data }: Socket): MemoryPlace {
-    data.memory ??= this.#memory.enter(this.#holder(data.id));
+    data.memory ??= this.#options.memory.enter(this.#holder(data.id));
     return data.memory;
   }
 
   #holder(id: SocketId): MemoryHolder {
     return {
       address: this.#open.get(id)?.data.client.limitKey,
-      room: () => this.#drained(id),
+      room: () => this.#options.drained(id),
       cut: () => this.fail(id, "stalled"),
     };
   }
@@ -428,7 +410,7 @@ export class Sockets implements Outlet {
       setImmediate(() => {
         const held = [...this.#held];
         this.#held.clear();
-        for (const each of held) if (this.#open.has(each)) this.#drained(each);
+        for (const each of held) if (this.#open.has(each)) this.#options.drained(each);
       });
     }
     this.#held.add(id);
@@ -440,7 +422,7 @@ export class Sockets implements Outlet {
     const { waiting, closing } = socket.data;
     socket.data.waiting = undefined;
     for (const bytes of waiting ?? []) this.#give(socket, bytes);
-    if (closing === undefined) this.#drained(id);
+    if (closing === undefined) this.#options.drained(id);
     else closeWith(socket, closing);
   }
 }

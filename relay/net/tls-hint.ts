@@ -1,6 +1,6 @@
 /** A plain port beside the one with TLS: it serves nothing and names the address with TLS. */
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "./listener.ts";
-import { refusal } from "./http-refusal.ts";
+import { refusal } from "./refusal.ts";
 
 const HTTPS_PORT = 443;
 

@@ -18,7 +18,7 @@ import type { FromWorker, ToWorker, WorkerStart } from "./thread-messages.ts";
 import { Native } from "../system/native.ts";
 import { BlockPool, blocksOf, noteDescriptors } from "../log/block-pool.ts";
 import type { SocketId } from "../share/outlet.ts";
-import { refusal } from "../net/http-refusal.ts";
+import { refusal } from "../net/refusal.ts";
 import { RefusalCounters } from "../limits/refusal-counters.ts";
 import { Reports } from "./reports.ts";
 import { IdleGc } from "./idle-gc.ts";
@@ -46,49 +46,30 @@ function post(message: FromWorker): void {
   self.postMessage(message);
 }
 
-function start({
-  worker,
-  workers,
-  hostname,
-  port,
-  pool: buffers,
-  zeroCopy,
-  stallMs,
-  lobby: isLobbyOpen,
-  stats,
-  reportLevel,
-  policy,
-  tls,
-  httpPort,
-  descriptors,
-  refusals,
-  addresses,
-  egress: egressBuffer,
-}: WorkerStart): (message: ToWorker) => void {
+function start(given: WorkerStart): (message: ToWorker) => void {
+  const { worker, pool: buffers, policy, tls, lobby: isLobbyOpen } = given;
   const clock = (): number => performance.now();
   const kernel = Native.open();
-  const native = zeroCopy && buffers.file !== undefined ? kernel : undefined;
+  const native = given.zeroCopy && buffers.file !== undefined ? kernel : undefined;
   if (kernel !== undefined) noteDescriptors(buffers, worker, kernel.descriptors);
   const pool = new BlockPool(buffers, worker, native);
   pool.channelBlocks = blocksOf(policy.limits["channel-log-bytes"]);
   const drained = (id: SocketId): void => hub.drained(id, clock());
-  const reports = new Reports((each) => post({ t: "report", report: each }), reportLevel);
+  const reports = new Reports((each) => post({ t: "report", report: each }), given.reportLevel);
   const faults: Partial<Record<FaultCode, number>> = {};
   const countFault = (code: FaultCode): void => {
     faults[code] = (faults[code] ?? 0) + 1;
   };
-  const limits = new LiveLimits(policy.limits, new RefusalCounters(refusals, worker));
+  const limits = new LiveLimits(policy.limits, new RefusalCounters(given.refusals, worker));
   pool.capped = () => limits.count("channel-log-bytes");
   const memory = new MemoryBudget(clock);
   const arrivals = kernel && new Arrivals(kernel, tls !== undefined);
+  const lines = { arrivals, kernel, limits, clock };
   const sockets = new Sockets({
-    arrivals,
+    ...lines,
     memory,
     pool,
     native,
-    kernel,
-    limits,
-    clock,
     drained,
     failed: ({ client }, code, detail) => {
       countFault(code);
@@ -99,7 +80,7 @@ function start({
       });
     },
   });
-  const egress = new Egress({ buffer: egressBuffer, limits, clock: sharedClock, turn: drained });
+  const egress = new Egress({ buffer: given.egress, limits, clock: sharedClock, turn: drained });
   const clientRouter = new ClientRouter({
     sockets,
     pool,
@@ -123,21 +104,18 @@ function start({
     outlet: clientRouter,
     primitives: nodePrimitives,
     toDirectory: post,
-    stallMs,
+    stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),
     admit: (id, hello) => router.admit(id, hello),
   });
-  const peers = new Peers(new AddressTable(addresses, worker), limits, sharedClock);
+  const peers = new Peers(new AddressTable(given.addresses, worker), limits, sharedClock);
   const lobby = new Lobby({
+    ...lines,
     clientRouter,
     peers,
-    clock,
-    kernel,
     // Bun alone has the keys of a line with TLS.
     wire: tls === undefined ? kernel : undefined,
-    arrivals,
-    limits,
     memory,
     isLobbyOpen,
   });
@@ -158,10 +136,10 @@ function start({
 
   const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
     Bun.serve<ClientData>({
-      hostname,
+      hostname: given.hostname,
       port: at,
       tls: pair,
-      reusePort: CAN_SHARE_PORT && (workers > 1 || tls !== undefined),
+      reusePort: CAN_SHARE_PORT && (given.workers > 1 || tls !== undefined),
       idleTimeout: HTTP_IDLE_SECONDS,
       // Otherwise Bun shows source code to clients.
       development: false,
@@ -186,13 +164,14 @@ function start({
       kernel?.keepAlive();
       return server;
     },
-    port,
+    port: given.port,
     tls,
   });
   if (kernel !== undefined) kernel.ownPort = listener.port;
+  const { hostname, httpPort } = given;
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
   const listeners = [listener, ...(hint === undefined ? [] : [hint])];
-  const descriptorGuard = new DescriptorGuard(listeners, descriptors, reports.report);
+  const descriptorGuard = new DescriptorGuard(listeners, given.descriptors, reports.report);
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
@@ -207,7 +186,7 @@ function start({
     descriptorGuard.tick(clock());
   }, TICK_MS);
   const polling = arrivals && setInterval(() => arrivals.poll(), ARRIVALS_MS);
-  const reporting = stats
+  const reporting = given.stats
     ? reportStats({
         worker,
         hub,

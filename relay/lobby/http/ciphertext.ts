@@ -11,7 +11,7 @@ import {
   type OfferSeen,
 } from "../../../protocol/mod.ts";
 
-import { refusal } from "../../net/http-refusal.ts";
+import { refusal } from "../../net/refusal.ts";
 import type { GivenFrame, LocalClient, LocalLine } from "../../net/client-router.ts";
 import { partOf, within, type Outgoing, type Part } from "../body.ts";
 import type { Exchange, ExchangeOptions } from "./exchange.ts";

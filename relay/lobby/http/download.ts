@@ -5,7 +5,7 @@ import {
   type ManifestFile,
 } from "../../../protocol/mod.ts";
 
-import { refusal } from "../../net/http-refusal.ts";
+import { refusal } from "../../net/refusal.ts";
 import { parseRange } from "./http-request.ts";
 import { asciiName } from "../clear-name.ts";
 import { LobbyReceiver } from "../lobby-receiver.ts";

@@ -7,7 +7,7 @@ import { FaultError, RECEIVERS_PER_SHARE, toHex } from "../../../protocol/mod.ts
 
 import type { Grant } from "../../access/authorizer.ts";
 import { StallTimer } from "../../limits/stall-timer.ts";
-import { refusal } from "../../net/http-refusal.ts";
+import { refusal } from "../../net/refusal.ts";
 import type { LineKernel } from "../../net/line.ts";
 import type { Peer, Peers } from "../../net/peer.ts";
 import type { Native } from "../../system/native.ts";
@@ -16,7 +16,7 @@ import type { LobbyContext } from "../context.ts";
 import { lobbyKeys } from "../lobby-keys.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import { Download } from "./download.ts";
-import type { Exchange, ExchangeOptions } from "./exchange.ts";
+import type { Exchange, ExchangeOptions, RequestContext } from "./exchange.ts";
 import { helpLines, helpText, page } from "./help.ts";
 import {
   answerOf,
@@ -28,7 +28,6 @@ import {
   receiversOf,
   sizeOf,
   type CiphertextPath,
-  type RequestContext,
 } from "./http-request.ts";
 import type { RawKernel } from "./raw-body.ts";
 import type { ReplyTerms } from "./reply.ts";

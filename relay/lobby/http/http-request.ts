@@ -1,26 +1,6 @@
 /** The parts of a request that the lobby reads: path, query and headers. */
 import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../../protocol/mod.ts";
 
-import type { Access } from "../../access/policy.ts";
-import type { Grant, Action } from "../../access/authorizer.ts";
-import type { ClientAddress } from "../../access/client-address.ts";
-
-/** A request that the worker's router let through, with what it knows of it. */
-export interface RequestContext {
-  readonly request: Request;
-  readonly url: URL;
-  readonly client: ClientAddress;
-  readonly access: Access;
-  /** The other end of the connection; null: gone already. */
-  readonly remote: Bun.SocketAddress | null;
-  /** Whether the client may do that; a response: no. */
-  readonly grant: (action: Action) => Grant | Response;
-  /** Gives the connection up when nothing passes for so long; 0: never. */
-  readonly idle: (seconds: number) => void;
-  /** Adds the headers that every answer to it has, to an answer that Bun does not send. */
-  readonly dress: (headers: Headers) => void;
-}
-
 export interface CiphertextPath {
   /** Id of the share in hex. */
   readonly share: string;

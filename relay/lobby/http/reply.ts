@@ -1,6 +1,6 @@
 import type { MemoryBudget } from "../../limits/memory-budget.ts";
 import type { PeerKey } from "../../system/connections.ts";
-import { refusal } from "../../net/http-refusal.ts";
+import { refusal } from "../../net/refusal.ts";
 import { IDLE_AFTER_SECONDS, type Body, type Outgoing, type Part } from "../body.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { RawBody, type RawKernel } from "./raw-body.ts";

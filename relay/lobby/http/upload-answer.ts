@@ -1,6 +1,6 @@
 import { utf8 } from "../../../protocol/mod.ts";
 
-import { refusal } from "../../net/http-refusal.ts";
+import { refusal } from "../../net/refusal.ts";
 import { ByteStream, type ByteStreamOptions } from "./byte-stream.ts";
 import { partOf } from "../body.ts";
 

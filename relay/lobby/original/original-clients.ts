@@ -6,7 +6,7 @@ import { CLIENT_CONTROL_BYTES } from "../../../protocol/mod.ts";
 
 import type { ClientAddress } from "../../access/client-address.ts";
 import type { RelayLimitName } from "../../limits/operator-limits.ts";
-import { closeReason } from "../../net/disconnect.ts";
+import { closeReason } from "../../net/refusal.ts";
 import { Line, type LineOptions, type RemoteEnd } from "../../net/line.ts";
 import { TOKEN_OVER, type DisconnectReason } from "../../net/peer.ts";
 import type { LobbyContext } from "../context.ts";

@@ -1,6 +1,6 @@
 import type { FaultCode } from "../../../protocol/mod.ts";
 
-import { closeReason } from "../../net/disconnect.ts";
+import { closeReason } from "../../net/refusal.ts";
 import type { MemoryPlace } from "../../limits/memory-budget.ts";
 import type { Limits } from "../../limits/operator-limits.ts";
 import { clearName } from "../clear-name.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
 import { Sockets, type Socket } from "../../../relay/net/sockets.ts";
 import { hasNative, memoryRoom } from "../../support/relay/log-rooms.ts";
@@ -59,6 +60,7 @@ test("a frame that left with a control message no longer counts as waiting", () 
     pool: room.pool,
     native: undefined,
     clock: () => 0,
+    limits: new LiveLimits(),
     memory,
     drained: () => undefined,
   });

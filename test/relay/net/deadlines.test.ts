@@ -62,7 +62,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
     await stage.received(client.id, 0);
     await write(stage, client, Buffer.concat([head(0x82, FRAME_BYTES), new Uint8Array(20_000)]));
     const closed = stage.closed(client.id);
-    for (let after = 0; stage.sockets.size > 0 && after < 2 * IDLE_MS; after += 2000) {
+    for (let after = 0; stage.size > 0 && after < 2 * IDLE_MS; after += 2000) {
       await write(stage, client, new Uint8Array(1));
       stage.tick(2000);
     }
@@ -79,7 +79,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
     await write(stage, client, head(0x82, FRAME_BYTES));
     const closed = stage.closed(client.id);
     const step = new Uint8Array((FRAME_BYTES / MESSAGE_MS) * 1000 * 0.9);
-    for (let after = 0; stage.sockets.size > 0 && after < 2 * MESSAGE_MS; after += 1000) {
+    for (let after = 0; stage.size > 0 && after < 2 * MESSAGE_MS; after += 1000) {
       await write(stage, client, step);
       stage.tick(1000);
     }
@@ -98,7 +98,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
     const part = new Uint8Array(100_000);
     await write(stage, client, Buffer.concat([head(BINARY_FRAGMENT, part.length), part]));
     const closed = stage.closed(client.id);
-    for (let after = 0; stage.sockets.size > 0 && after < 2 * MESSAGE_MS; after += PING_MS) {
+    for (let after = 0; stage.size > 0 && after < 2 * MESSAGE_MS; after += PING_MS) {
       await pong(stage, client);
       const more = Buffer.concat([head(CONTINUATION, 1), new Uint8Array(1)]);
       await write(stage, client, more);
@@ -127,7 +127,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
       }
       await pong(stage, client);
       expect(stage.now).toBeGreaterThan(4 * IDLE_MS);
-      expect(stage.sockets.size).toBe(1);
+      expect(stage.size).toBe(1);
       expect(client.receiver.events).not.toContain("fault timed-out");
     },
   );
@@ -141,7 +141,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
       stage.tick(IDLE_MS - 1);
     }
     await pong(stage, client);
-    expect(stage.sockets.size).toBe(1);
+    expect(stage.size).toBe(1);
   });
 });
 

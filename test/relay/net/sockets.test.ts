@@ -123,7 +123,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     client.receiver.socket.cut();
     await closed;
     expect(freeBlocks(stage.pool)).toBe(BLOCKS);
-    expect(stage.sockets.size).toBe(0);
+    expect(stage.size).toBe(0);
   });
 
   test("that fail amid a frame say why after it, take nothing more, and hold nothing", async () => {
@@ -154,7 +154,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     stage.log.destroy();
     stage.sockets.fail(client.id, "replaced");
     stage.tick(FAREWELL_MS - 1);
-    expect(stage.sockets.size).toBe(1);
+    expect(stage.size).toBe(1);
     const closed = stage.closed(client.id);
     stage.tick(1);
     await closed;
@@ -166,7 +166,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     await using _ = stage;
     const closed = stage.closed(client.id);
     let said = 0;
-    while (stage.sockets.size > 0) {
+    while (stage.size > 0) {
       stage.say(client.id, said % 2 === 0);
       said++;
     }
@@ -225,7 +225,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     expect(receiver.events).toEqual(["offers", "frame 0", "ping"]);
     stage.tick(PING_MS - 1);
     stage.tick(IDLE_MS - 2 * PING_MS);
-    expect(stage.sockets.size).toBe(1);
+    expect(stage.size).toBe(1);
     const closed = stage.closed(id);
     stage.tick(1);
     await closed;
@@ -242,7 +242,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     receiver.socket.send(new Uint8Array(0), PONG);
     await heard;
     stage.tick(IDLE_MS - 1);
-    expect(stage.sockets.size).toBe(1);
+    expect(stage.size).toBe(1);
     stage.send(id, 0);
     await receiver.until("frame 0");
   });

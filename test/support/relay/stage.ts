@@ -144,6 +144,11 @@ export class Stage implements AsyncDisposable {
     this.port = this.#server.port ?? 0;
   }
 
+  /** Sockets that are open. */
+  get size(): number {
+    return this.#bun.size;
+  }
+
   /** From now on connections are not found, or again. */
   rest(isResting: boolean): void {
     this.#valve.isResting = isResting;
