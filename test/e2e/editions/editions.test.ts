@@ -30,7 +30,13 @@ import { FrameHash } from "../../support/net/frame-hash.ts";
 import { Proxy } from "../../support/net/proxy.ts";
 
 const MiB = 1024 * 1024;
-const SMALL = 300;
+/** The relay has room for a third of the tree. */
+const LOG = 6 * MiB;
+const FIRST = 3 * MiB;
+const SMALL = 100;
+const LARGE = 12 * MiB;
+/** So many times as much, where a transfer must last. */
+const LONG = 2.5;
 const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
 
 let state: ReturnType<typeof temporaryFolder>;
@@ -47,15 +53,15 @@ afterEach(() => {
 });
 
 /** A relay that forgets soon, a folder with a tree of large and small files, and places to receive in. */
-async function stage() {
+async function stage(times = 1) {
   const folder = temporaryFolder();
-  const relay = await startRelay({ logBytes: 16 * MiB, workers: 1 });
+  const relay = await startRelay({ logBytes: times * LOG, workers: 1 });
   const proxy = await Proxy.start({ port: relay.port });
   const tree = join(folder.path, "tree");
   mkdirSync(tree);
-  makeFile(tree, "a-first", 3 * MiB, 1);
-  for (let i = 0; i < SMALL; i++) makeFile(tree, `b${100 + i}`, 20_000 + i);
-  makeFile(tree, "c-large", 30 * MiB, 2);
+  makeFile(tree, "a-first", FIRST, 1);
+  for (let i = 0; i < times * SMALL; i++) makeFile(tree, `b${100 + i}`, 20_000 + i);
+  makeFile(tree, "c-large", times * LARGE, 2);
   const place = (name: string): string => {
     mkdirSync(join(folder.path, name));
     return join(folder.path, name);
@@ -142,7 +148,7 @@ describe("a receiver that needs a record which is another by now", () => {
     // It stops amid the large file, with all others.
     await using slow = receive({ ...job, relay: at.proxy.url, out: late, ask: true });
     await slow.when("offer");
-    const held = at.proxy.holdAfter(12);
+    const held = at.proxy.holdAfter(8);
     slow.answer({ accept: true });
     await held;
     await using one = receive({ ...job, out: early });
@@ -150,7 +156,7 @@ describe("a receiver that needs a record which is another by now", () => {
     // A file that it lacks is another by now, and so is one that it has.
     const stat = statSync(join(at.tree, "c-large"));
     await sender.whileStopped(() => {
-      writeFileSync(join(at.tree, "c-large"), content(3, 30 * MiB));
+      writeFileSync(join(at.tree, "c-large"), content(3, LARGE));
       utimesSync(join(at.tree, "c-large"), stat.atime, stat.mtime);
       writeFileSync(join(at.tree, "b150"), "quite another");
     });
@@ -160,7 +166,7 @@ describe("a receiver that needs a record which is another by now", () => {
     expect((await sender.outcome).exitCode).toBe(0);
     expect(slow.all("offer").map(({ question }) => question)).toEqual([true, false]);
     // All but the large one and the one that changed.
-    const here = 3 * MiB + SMALL * 20_000 + (SMALL * (SMALL - 1)) / 2 - 20_050;
+    const here = FIRST + SMALL * 20_000 + (SMALL * (SMALL - 1)) / 2 - 20_050;
     expect(fetched(slow)).toBe(here);
     expect(bytesIn(join(late, "tree"))).toEqual(bytesIn(at.tree));
     expect(list(late)).toEqual(["tree"]);
@@ -220,7 +226,7 @@ test("a receiver that had no line when its share was offered anew finds it all t
 
 test("a single file that is written anew amid its transfer arrives as it is then", async () => {
   await using at = await stage();
-  const file = makeFile(at.folder, "one.bin", 12 * MiB);
+  const file = makeFile(at.folder, "one.bin", LARGE);
   const out = at.place("out");
   const job = { relay: at.relay, code: newCode() };
   await using sender = new SenderProcess({ ...job, path: file.path, limit: 12 * MiB });
@@ -235,7 +241,7 @@ test("a single file that is written anew amid its transfer arrives as it is then
 
 test("content on the standard output is never followed by other content", async () => {
   await using at = await stage();
-  const file = makeFile(at.folder, "one.bin", 12 * MiB);
+  const file = makeFile(at.folder, "one.bin", LARGE);
   const relayAt = ["--relay", at.relay];
   const env = { FILESHARE_CODE: newCode() };
   await using sender = fileshare(["send", file.path, "--limit", "8MiB", ...relayAt], env);
@@ -256,7 +262,7 @@ test("content on the standard output is never followed by other content", async 
 
 test("the standard output follows to the next edition as long as nothing was written to it", async () => {
   await using at = await stage();
-  const file = makeFile(at.folder, "one.bin", 24 * MiB);
+  const file = makeFile(at.folder, "one.bin", 2 * LOG);
   const job = { relay: at.relay, code: newCode() };
   await using sender = send({ ...job, path: file.path, receivers: 2 });
   await using one = receive({ ...job, out: at.place("one") });
@@ -277,11 +283,11 @@ test("the standard output follows to the next edition as long as nothing was wri
 
 test("a file that changes each time ends the send with a sentence, after so many editions", async () => {
   await using at = await stage();
-  const file = makeFile(at.folder, "one.bin", 12 * MiB);
+  const file = makeFile(at.folder, "one.bin", LARGE);
   const out = at.place("out");
   const job = { relay: at.relay, code: newCode() };
   let seed = 10;
-  const change = setInterval(() => writeFileSync(file.path, content(seed++, 12 * MiB)), 50);
+  const change = setInterval(() => writeFileSync(file.path, content(seed++, LARGE)), 50);
   await using sender = send({ ...job, path: file.path, limit: 12 * MiB });
   await using receiver = receive({ ...job, out });
   const ends = await Promise.all([sender.outcome, receiver.outcome]);
@@ -314,7 +320,7 @@ test("one of several that were named and is gone is left out of the next edition
 test("a file that is gone for good ends the send on both sides", async () => {
   await using at = await stage();
   mkdirSync(join(at.folder, "alone"));
-  const file = makeFile(join(at.folder, "alone"), "one.bin", 12 * MiB);
+  const file = makeFile(join(at.folder, "alone"), "one.bin", LARGE);
   const out = at.place("out");
   const job = { relay: at.relay, code: newCode() };
   await using sender = send({ ...job, path: file.path, limit: 4 * MiB });
@@ -327,7 +333,7 @@ test("a file that is gone for good ends the send on both sides", async () => {
 });
 
 test("HOSTILE E8 no record of one share ever has two contents, whatever happens to the files", async () => {
-  await using at = await stage();
+  await using at = await stage(LONG);
   const left = new Map<string, string>();
   const twice: string[] = [];
   const frames = new FrameHash((key, hash) => {
@@ -345,7 +351,7 @@ test("HOSTILE E8 no record of one share ever has two contents, whatever happens 
     expect([0, 3]).toContain((await receiver.outcome).exitCode);
     const path = join(at.tree, "c-large");
     const { atime, mtime } = statSync(path);
-    writeFileSync(path, content(20 + round, 30 * MiB));
+    writeFileSync(path, content(20 + round, LONG * LARGE));
     if (round === 0) utimesSync(path, atime, mtime);
     appendFileSync(join(at.tree, `b11${round}`), "more");
     rmSync(join(at.tree, `b12${round}`));
@@ -362,7 +368,7 @@ describe("a sender whose files changed while it was away", () => {
   test("offers them anew under the same code: a receiver that waits goes on, with what it has", async () => {
     await using at = await stage();
     const out = at.place("out");
-    const held = at.proxy.holdAfter(14, "up");
+    const held = at.proxy.holdAfter(9, "up");
     await using first = sendKept({ relay: at.proxy.url, path: at.tree });
     const known = await first.when("code");
     const code = known.code as Code;
@@ -413,7 +419,7 @@ describe("a sender whose files changed while it was away", () => {
   test("a receiver that left comes back to the new share with the same code, and keeps what it has", async () => {
     await using at = await stage();
     const out = at.place("out");
-    const held = at.proxy.holdAfter(14, "up");
+    const held = at.proxy.holdAfter(9, "up");
     await using first = sendKept({ relay: at.proxy.url, path: at.tree });
     const code = (await first.when("code")).code as Code;
     await using gone = receive({ relay: at.relay, code, out });
