@@ -1,17 +1,11 @@
 import { expect, test } from "bun:test";
-import {
-  decodeFrame,
-  deriveKeys,
-  FRAME_BYTES,
-  RECORD_INDEX,
-  WINDOW_RECORDS,
-} from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { decodeFrame, FRAME_BYTES, RECORD_INDEX, WINDOW_RECORDS } from "../../protocol/mod.ts";
 import { bytesOf, temporaryFolder } from "../support/disk.ts";
 import { RawClient, randomId } from "../support/relay/raw-client.ts";
 import { newCode, receive, send } from "../support/clients/clients.ts";
 import { makeFile } from "../support/files.ts";
 import { RelayProcess } from "../support/clients/processes.ts";
+import { keysOf } from "../support/clients/known-codes.ts";
 
 const MiB = 1024 * 1024;
 const STOPPED = 10;
@@ -24,7 +18,7 @@ test.skipIf(process.platform !== "linux")(
     const file = makeFile(folder.path, "a.bin", 64 * MiB);
     using out = temporaryFolder();
     const code = newCode();
-    const keys = deriveKeys(code, nodePrimitives);
+    const keys = keysOf(code);
     await using sender = send({ relay: relay.url, code, path: file.path });
     await using stack = new AsyncDisposableStack();
     const stopped: RawClient[] = [];

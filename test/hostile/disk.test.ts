@@ -13,16 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import {
-  CREDIT_RECORDS,
-  deriveKeys,
-  LOBBY_CODE,
-  packMap,
-  EXIT,
-  parseCode,
-  utf8,
-} from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { CREDIT_RECORDS, LOBBY_CODE, packMap, EXIT, parseCode, utf8 } from "../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../support/disk.ts";
 import { fileshare, type Command } from "../support/clients/command.ts";
@@ -30,6 +21,7 @@ import { content } from "../support/files.ts";
 import { RawClient, randomId } from "../support/relay/raw-client.ts";
 import { everything, recv } from "../support/hostile/receiver.ts";
 import { HostileSender, HOSTILE_RECORD_SIZE, type Lie } from "../support/hostile/sender.ts";
+import { keysOf } from "../support/clients/known-codes.ts";
 
 const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip-subject");
 const OTHER = parseCode("timber-magnet-sunny-cliff-oven-price-script");
@@ -364,7 +356,7 @@ describe("records", () => {
     const records = 5;
     const size = records * HOSTILE_RECORD_SIZE - 1000;
     await using sender = await offer({ files: [{ path: "x", size }], content: content(5, size) });
-    const channel = deriveKeys(CODE, nodePrimitives);
+    const channel = keysOf(CODE);
     const join = (from: unknown, window: unknown = 16): Uint8Array => {
       const name = new Uint8Array();
       return packMap({ t: "join", share: sender.share, receiver: randomId(), name, from, window });

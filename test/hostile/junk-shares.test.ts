@@ -5,24 +5,23 @@ import { join } from "node:path";
 import {
   LOBBY_CODE,
   OFFERS_PER_MESSAGE,
-  deriveKeys,
   type Code,
   type Keys,
   type Message,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { temporaryFolder } from "../support/disk.ts";
 import { newCode, receive, send } from "../support/clients/clients.ts";
 import { makeFile } from "../support/files.ts";
 import { RawClient, rawShare, type RawShare } from "../support/relay/raw-client.ts";
 import { HostileSender } from "../support/hostile/sender.ts";
+import { keysOf } from "../support/clients/known-codes.ts";
 
 const relay = await startRelay({ workers: 2 });
 afterAll(() => relay.stop());
 const url = `${relay.url}/ws`;
 
-const channelOf = (code: Code): Keys => deriveKeys(code, nodePrimitives);
+const channelOf = (code: Code): Keys => keysOf(code);
 
 /** A stranger's share, of ciphertext that no key opens. */
 async function junk(channel: Keys, share: RawShare = rawShare(3)): Promise<RawClient> {

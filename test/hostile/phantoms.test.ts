@@ -3,13 +3,13 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "msgpackr";
-import { deriveKeys, toHex, type OfferSeen } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { toHex, type OfferSeen } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../support/disk.ts";
 import { newCode, receive, send, type Running } from "../support/clients/clients.ts";
 import { makeFile } from "../support/files.ts";
 import { RawClient, randomId, rawShare } from "../support/relay/raw-client.ts";
+import { keysOf } from "../support/clients/known-codes.ts";
 
 const WINDOW = 16;
 
@@ -26,7 +26,7 @@ async function stage(more: Partial<Parameters<typeof send>[0]> = {}) {
   const code = newCode();
   const sender = stack.use(send({ relay: url, code, path: file.path, ...more }));
   await sender.when("code");
-  const keys = deriveKeys(code, nodePrimitives);
+  const keys = keysOf(code);
   const phantom = stack.use(await RawClient.greeted(url, "receiver", keys));
   const { list } = await phantom.when("offers", ({ list }) => list.length > 0);
   return {

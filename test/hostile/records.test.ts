@@ -5,12 +5,10 @@ import {
   CORRUPT_RETRIES,
   concat,
   decodeFrame,
-  deriveKeys,
   encodeFrame,
   RECORD_INDEX,
   type Code,
 } from "../../protocol/mod.ts";
-import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../support/disk.ts";
 import { newCode, receive } from "../support/clients/clients.ts";
@@ -18,6 +16,7 @@ import { content } from "../support/files.ts";
 import { RawClient } from "../support/relay/raw-client.ts";
 import { HostileSender, HOSTILE_RECORD_SIZE } from "../support/hostile/sender.ts";
 import { TamperingRelay, type Tamper } from "../support/hostile/tampering.ts";
+import { keysOf } from "../support/clients/known-codes.ts";
 
 const RECORDS = 9;
 const CONTENT = content(1, (RECORDS - 1) * (HOSTILE_RECORD_SIZE - 17));
@@ -202,7 +201,7 @@ describe("P7 a relay that tells receivers different things", () => {
     const code = newCode();
     using folder = temporaryFolder();
     await using other = await startRelay();
-    const channel = deriveKeys(code, nodePrimitives);
+    const channel = keysOf(code);
     await using _sender = await HostileSender.start(`${other.url}/ws`, code, {
       files: [{ path: "evil.bin" }],
       content: CONTENT,

@@ -5,7 +5,6 @@ import {
   checkRelayName,
   ciphertextPath,
   decodeControl,
-  deriveKeys,
   isFrame,
   ReceiverSession,
   toHex,
@@ -20,6 +19,7 @@ import { makeFile } from "../support/files.ts";
 import { Proxy } from "../support/net/proxy.ts";
 import { RawClient, rawShare } from "../support/relay/raw-client.ts";
 import { expectFault } from "../support/relay/wire-checks.ts";
+import { keysOf } from "../support/clients/known-codes.ts";
 
 const MiB = 1024 ** 2;
 
@@ -75,7 +75,7 @@ describe("a listener that overheard everything and has no code", () => {
     const asked = await sender.when("asks");
     const hellos = of("hello");
     expect(hellos.map(({ role }) => role).toSorted()).toEqual(["receiver", "sender"]);
-    const { channel } = deriveKeys(code, nodePrimitives);
+    const { channel } = keysOf(code);
     expect(channelOf(hellos[0]!.key, nodePrimitives)).toEqual(channel);
     for (const hello of hellosOf(hellos)) {
       await using thief = await RawClient.open(url);
@@ -100,11 +100,11 @@ describe("a listener that overheard everything and has no code", () => {
     const { path } = makeFile(folder.path, "a.bin", 1000);
     await using sender = send({ relay: proxy.url, code, path, stay: true });
     await sender.when("relay", ({ online }) => online);
-    await using looks = await RawClient.greeted(url, "receiver", deriveKeys(code, nodePrimitives));
+    await using looks = await RawClient.greeted(url, "receiver", keysOf(code));
     await looks.when("offers", ({ list }) => list.length > 0);
     const { share, capability } = of("offer")[0]!;
     const http = relay.url.replace("ws", "http");
-    const { channel } = deriveKeys(code, nodePrimitives);
+    const { channel } = keysOf(code);
     for (const guess of [channel, share, capability!.toReversed(), new Uint8Array(16)]) {
       expect((await fetch(`${http}${ciphertextPath(share, guess)}`)).status).toBe(404);
     }
@@ -123,7 +123,7 @@ describe("a listener that overheard everything and has no code", () => {
     const { share, capability } = of("offer")[0]!;
     const http = relay.url.replace("ws", "http");
     for (const guess of [capability!, share]) await fetch(`${http}${ciphertextPath(share, guess)}`);
-    const { channel } = deriveKeys(code, nodePrimitives);
+    const { channel } = keysOf(code);
     const secrets = [channel, of("hello")[0]!.key, share, capability!].map(toHex);
     const log = JSON.stringify(reports);
     expect(log).toContain("share-opened");

@@ -4,7 +4,6 @@ import { decrypt } from "http_ece";
 import {
   MANIFEST_LENGTH_BYTES,
   RECORD_SIZE,
-  deriveKeys,
   manifestLength,
   toHex,
   ciphertextPath,
@@ -18,6 +17,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { newCode, send, type Running } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { keysOf } from "../../support/clients/known-codes.ts";
 
 const MiB = 1024 ** 2;
 const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
@@ -52,7 +52,7 @@ test.each([0, 1000, 3 * MiB + 5])(
     await using relay = await startRelay({ workers: 2 });
     const { path, bytes } = makeFile(folder.path, "a.bin", size);
     const code = newCode();
-    const keys = deriveKeys(code, nodePrimitives);
+    const keys = keysOf(code);
     await using sender = send({ relay: `${relay.url}/ws`, code, path });
     await started(sender);
     const share = await shareIn(relay.url, keys);
@@ -76,7 +76,7 @@ test("any part of a share can be had, as a resumed download wants it", async () 
   await using relay = await startRelay();
   const { path } = makeFile(folder.path, "a.bin", 3 * MiB);
   const code = newCode();
-  const keys = deriveKeys(code, nodePrimitives);
+  const keys = keysOf(code);
   await using sender = send({ relay: `${relay.url}/ws`, code, path });
   await started(sender);
   const share = await shareIn(relay.url, keys);
@@ -113,7 +113,7 @@ test("what is not there, or is asked for without its capability, is not found", 
   await using relay = await startRelay();
   const { path } = makeFile(folder.path, "a.bin", 1000);
   const code = newCode();
-  const keys = deriveKeys(code, nodePrimitives);
+  const keys = keysOf(code);
   await using sender = send({ relay: `${relay.url}/ws`, code, path });
   await started(sender);
   const share = toHex(await shareIn(relay.url, keys));
@@ -134,7 +134,7 @@ test("what is not there, or is asked for without its capability, is not found", 
 
 test("fileshare key prints what the decoder needs", async () => {
   const code = newCode();
-  const keys = deriveKeys(code, nodePrimitives);
+  const keys = keysOf(code);
   const run = async (args: string[]): Promise<string> => {
     const child = Bun.spawn([process.execPath, MAIN, "key", ...args], {
       env: { ...process.env, FILESHARE_CODE: code },
@@ -196,7 +196,7 @@ test("a share whose sender lets in whom it knows can't be had without a name", a
   await using relay = await startRelay();
   const { path } = makeFile(folder.path, "a.bin", 1000);
   const code = newCode();
-  const keys = deriveKeys(code, nodePrimitives);
+  const keys = keysOf(code);
   await using sender = send({ relay: `${relay.url}/ws`, code, path, ask: true });
   await started(sender);
   const share = await shareIn(relay.url, keys);

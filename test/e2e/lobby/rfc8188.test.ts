@@ -6,7 +6,6 @@ import {
   decodeBody,
   decodeFrame,
   decodeManifest,
-  deriveKeys,
   manifestLength,
   MANIFEST_LENGTH_BYTES,
   RECORD_SIZE,
@@ -17,6 +16,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { RawClient } from "../../support/relay/raw-client.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import { content, headBytes, makeFile } from "../../support/files.ts";
+import { keysOf } from "../../support/clients/known-codes.ts";
 
 test.each([{ size: 0 }, { size: 3_500_000 }])(
   "RFC 8188: http_ece reads $size bytes from the frames of a real relay",
@@ -25,7 +25,7 @@ test.each([{ size: 0 }, { size: 3_500_000 }])(
     await using relay = await startRelay();
     const file = makeFile(folder.path, "a.bin", size);
     const code = newCode();
-    const keys = deriveKeys(code, nodePrimitives);
+    const keys = keysOf(code);
     await using sender = send({ relay: `${relay.url}/ws`, code, path: file.path });
     await using client = await RawClient.greeted(`${relay.url}/ws`, "receiver", keys);
     const [offer] = (await client.when("offers", ({ list }) => list.length > 0)).list;

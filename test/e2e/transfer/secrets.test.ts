@@ -2,13 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces, userInfo } from "node:os";
 import { join } from "node:path";
-import { deriveKeys, parseCode, toHex, utf8, type Code } from "../../../protocol/mod.ts";
-import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { parseCode, toHex, utf8, type Code } from "../../../protocol/mod.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { keysOf } from "../../support/clients/known-codes.ts";
 
 /** All that passed between two clients and a relay: payloads unmasked, and the bytes as they were. */
 interface Wire {
@@ -65,7 +65,7 @@ describe("what passes the relay", () => {
     const words = code.split("-").filter((word) => word.length >= 4);
     const texts = [code, ...words, FILE, "quarterly", "xlsx", RECEIVER, "grace", folder.path];
     expect(readable(wire, [...texts, ...local()])).toEqual([]);
-    const keys = deriveKeys(code, nodePrimitives);
+    const keys = keysOf(code);
     const { content, label, receipt, signing, path, channel, publicKey } = keys;
     for (const key of [content, label, receipt, signing, path]) {
       expect(wire.payloads.includes(key)).toBe(false);
@@ -83,7 +83,7 @@ describe("what passes the relay", () => {
     const wire = await capture(code, folder.path);
     const parts = ["mysec", "secret", "mysecretpass", "harbour", code, code.slice(0, 8)];
     expect(readable(wire, parts)).toEqual([]);
-    const { content } = deriveKeys(code, nodePrimitives);
+    const { content } = keysOf(code);
     expect(wire.payloads.includes(utf8(FILE))).toBe(false);
     expect(wire.payloads.includes(content)).toBe(false);
   });

@@ -7,15 +7,14 @@ import {
   RECORD_SIZE,
   recordCount,
   type Code,
-  deriveKeys,
 } from "../../../protocol/mod.ts";
-import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../../support/disk.ts";
 import { RawClient } from "../../support/relay/raw-client.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { headBytes, makeFile } from "../../support/files.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { keysOf } from "../../support/clients/known-codes.ts";
 
 const MiB = 1024 * 1024;
 const DATA = dataPerRecord(RECORD_SIZE);
@@ -231,7 +230,7 @@ describe("a transfer that stands still", () => {
     const code = newCode();
     await using sender = send({ relay: url, code, path: file.path });
     await sender.when("code");
-    const keys = deriveKeys(code, nodePrimitives);
+    const keys = keysOf(code);
     await using receiver = await RawClient.greeted(url, "receiver", keys);
     const offers = await receiver.when("offers", (message) => message.list.length > 0);
     // It acknowledges nothing: the sender is asked for its window, and for nothing ahead.

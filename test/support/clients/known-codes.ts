@@ -4,9 +4,12 @@ import {
   MASTER_BYTES,
   parseSenderCode,
   secretOf,
+  fromHex,
+  keysOfMaster,
   toHex,
   utf8,
   type Code,
+  type Keys,
 } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { LOBBY_MASTER } from "../../../protocol/crypto/keys.ts";
@@ -33,4 +36,8 @@ export function masterOf(code: Code): string {
   );
   masters.set(code, master);
   return master;
+}
+
+export function keysOf(code: Code): Keys {
+  return keysOfMaster(fromHex(masterOf(code))!, nodePrimitives);
 }

@@ -4,7 +4,6 @@
  */
 import {
   concat,
-  deriveKeys,
   encodeFrame,
   MANIFEST_LENGTH_BYTES,
   recordCipher,
@@ -22,6 +21,7 @@ import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import type { Options } from "msgpackr";
 import { Packr } from "msgpackr/pack";
 import { RawClient } from "../relay/raw-client.ts";
+import { keysOf } from "../clients/known-codes.ts";
 
 export const HOSTILE_RECORD_SIZE = 65_536;
 const DATA = HOSTILE_RECORD_SIZE - 17;
@@ -54,15 +54,6 @@ export interface Lie {
   readonly padding?: (index: number) => number;
   /** Records from this one on wait for `release`. */
   readonly held?: number;
-}
-
-/** Scrypt takes its time: once for all senders of a code. */
-const known = new Map<Code, Keys>();
-
-function keysOf(code: Code): Keys {
-  const keys = known.get(code) ?? deriveKeys(code, nodePrimitives);
-  known.set(code, keys);
-  return keys;
 }
 
 /** A share that was made up. */
