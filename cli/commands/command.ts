@@ -1,37 +1,13 @@
+/**
+ * A command from its definition and its code: `run` checks the words, adds what the environment and the configuration
+ * file set, and hands the values over. `registry.ts` makes one for each definition; the dispatcher runs it.
+ */
 import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
+import type { Definition, Values } from "./definition.ts";
 import { checkArgs } from "../arguments/command-line.ts";
 import { settingsFor, variableFor, type Setting } from "../arguments/settings.ts";
-
-/** The values of a command's arguments: a boolean for a switch, else the text if given, or all texts. */
-type Values<Args extends ArgsDef, Many extends keyof Args> = {
-  readonly [Name in keyof Args]: Name extends Many
-    ? readonly string[]
-    : Args[Name]["type"] extends "boolean"
-      ? boolean
-      : string | undefined;
-};
-
-/** The definition of a command. */
-export interface Spec<Args extends ArgsDef, Many extends keyof Args & string> {
-  /** With the program's, such as `fileshare send`. */
-  readonly name: string;
-  readonly description: string;
-  readonly args: Args;
-  /** Arguments that may be given several times; all words are those of a positional one. */
-  readonly many?: readonly Many[];
-  /** Command lines with what they do. */
-  readonly examples: readonly (readonly [line: string, meaning: string])[];
-  /** Options of one run alone: neither a configuration file nor a variable sets them. */
-  readonly typedOnly?: readonly (keyof Args & string)[];
-  /** Options of which one at most makes sense: one that is given shuts out configured ones. */
-  readonly rivals?: readonly (readonly (keyof Args & string)[])[];
-}
-
-/** What the code of a command gets from its definition. */
-export type ValuesOf<Definition> =
-  Definition extends Spec<infer Args, infer Many> ? Values<Args, Many> : never;
 
 /** A command line besides its values. */
 export interface Call {
@@ -47,13 +23,6 @@ export type Runner<Args extends ArgsDef, Many extends keyof Args & string> = (
   call: Call,
 ) => Promise<number> | number;
 
-/** Keeps the literal types of a definition. */
-export function define<const Args extends ArgsDef, const Many extends keyof Args & string = never>(
-  spec: Spec<Args, Many>,
-): Spec<Args, Many> {
-  return spec;
-}
-
 /** A command as data, with arguments that are checked before it runs. */
 export interface Command {
   readonly name: string;
@@ -64,7 +33,7 @@ export interface Command {
   /** Names of the options that a configuration may set. */
   readonly settable: readonly string[];
   readonly definition: CommandDef;
-  readonly examples: Spec<ArgsDef, never>["examples"];
+  readonly examples: Definition<ArgsDef, never>["examples"];
   /** @returns the exit code. @throws FaultError */
   run(raw: readonly string[], registry: Registry): Promise<number>;
 }
@@ -83,7 +52,7 @@ export interface Registry {
 
 /** @param load the code that runs it, when it runs */
 export function command<const Args extends ArgsDef, const Many extends keyof Args & string>(
-  spec: Spec<Args, Many>,
+  spec: Definition<Args, Many>,
   load: () => Promise<Runner<Args, Many>>,
 ): Command {
   const { name, description, args, examples, typedOnly = [], rivals = [] } = spec;
@@ -165,45 +134,3 @@ function withOrigin(
   }
   return error;
 }
-
-/** Arguments that several commands share. */
-export const shared = {
-  relay: {
-    type: "string",
-    valueHint: "url",
-    description:
-      "The relay as ws://, wss://, http:// or https://; for a host alone, wss, port 8000 and port 80 are tried (default: FILESHARE_RELAY, else ws://127.0.0.1:8000)",
-  },
-  ca: {
-    type: "string",
-    valueHint: "file",
-    description:
-      "Trust only the authorities in this PEM file for wss:// (default: those of this machine)",
-  },
-  token: {
-    type: "string",
-    valueHint: "token",
-    description:
-      "The token for a relay that asks for one; prefer FILESHARE_TOKEN, because other users can read arguments",
-  },
-  "connect-timeout": {
-    type: "string",
-    valueHint: "seconds",
-    description:
-      "Give up if the relay does not answer within this time (default: 10 s; most: 1 day)",
-  },
-  timeout: {
-    type: "string",
-    valueHint: "seconds",
-    description:
-      "End this long after the start with exit code 6, even at a question, and keep received data (default: no limit; most: 7 days)",
-  },
-  json: {
-    type: "boolean",
-    description: "Print events for programs, one JSON object per line",
-  },
-  quiet: {
-    type: "boolean",
-    description: "Print only a new code, questions, errors and the summary of a stopped send",
-  },
-} as const satisfies ArgsDef;

@@ -2,18 +2,15 @@
  * The definitions of commands about this machine: unfinished transfers, keys, configuration, checks, completion.
  * `registry.ts` names the code that runs them.
  */
-import { define, shared, type ValuesOf } from "./command.ts";
+import { define, flag, shared, text, words, type ValuesOf } from "./definition.ts";
 
 export const resume = define({
   name: "fileshare resume",
   description: "Continue an unfinished send or receive",
   args: {
-    number: {
-      type: "positional",
-      required: false,
-      description:
-        "The number in fileshare list, or the start of a share's id (default: the only one)",
-    },
+    number: words(
+      "The number in fileshare list, or the start of a share's id (default: the only one)",
+    ),
     ca: shared.ca,
     token: shared.token,
     timeout: shared.timeout,
@@ -41,12 +38,8 @@ export const forget = define({
   name: "fileshare forget",
   description: "Forget unfinished sends and receives; files stay where they are",
   args: {
-    number: {
-      type: "positional",
-      required: false,
-      description: "The number in fileshare list, or the start of a share's id",
-    },
-    all: { type: "boolean", description: "Forget all of them, codes included" },
+    number: words("The number in fileshare list, or the start of a share's id"),
+    all: flag("Forget all of them, codes included"),
   },
   examples: [
     ["fileshare forget 2", "forget the second entry of fileshare list"],
@@ -59,18 +52,11 @@ export const key = define({
   name: "fileshare key",
   description: "Print the keys of a code, for programs that fetch and decrypt a share themselves",
   args: {
-    code: {
-      type: "positional",
-      required: false,
-      description:
-        "The code, its words, a pasted command or web link, or lobby (default: FILESHARE_CODE, else standard input, else ask)",
-    },
-    share: {
-      type: "string",
-      valueHint: "ID",
-      description: "Also print the path of this share at the relay; 32 hex digits",
-    },
-    json: { type: "boolean", description: "Print a JSON object" },
+    code: words(
+      "The code, its words, a pasted command or web link, or lobby (default: FILESHARE_CODE, else standard input, else ask)",
+    ),
+    share: text("ID", "Also print the path of this share at the relay; 32 hex digits"),
+    json: flag("Print a JSON object"),
   },
   many: ["code"],
   examples: [
@@ -83,16 +69,10 @@ export const config = define({
   name: "fileshare config",
   description: "Show the options that the configuration file and the environment set",
   args: {
-    edit: {
-      type: "boolean",
-      description: "Open the file in VISUAL or EDITOR; config makes it if it is missing",
-    },
-    path: { type: "boolean", description: "Print the path of the file, whether it exists or not" },
-    example: {
-      type: "boolean",
-      description: "Print a sample file with every option, each commented out",
-    },
-    json: { type: "boolean", description: "Print the options as one JSON object" },
+    edit: flag("Open the file in VISUAL or EDITOR; config makes it if it is missing"),
+    path: flag("Print the path of the file, whether it exists or not"),
+    example: flag("Print a sample file with every option, each commented out"),
+    json: flag("Print the options as one JSON object"),
   },
   examples: [
     ["fileshare config", "show each value and its source"],
@@ -110,11 +90,8 @@ export const doctor = define({
     relay: shared.relay,
     ca: shared.ca,
     token: shared.token,
-    quick: {
-      type: "boolean",
-      description: "Skip the test transfer that measures the rate through the relay",
-    },
-    json: { type: "boolean", description: "Print each check as a JSON object" },
+    quick: flag("Skip the test transfer that measures the rate through the relay"),
+    json: flag("Print each check as a JSON object"),
   },
   examples: [
     ["fileshare doctor", "check the default relay"],
@@ -128,7 +105,7 @@ export const completion = define({
   name: "fileshare completion",
   description: "Print a script that makes a shell complete commands, options and paths",
   args: {
-    shell: { type: "positional", required: false, description: "bash, zsh or fish" },
+    shell: words("bash, zsh or fish"),
   },
   examples: [
     [

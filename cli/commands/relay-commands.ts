@@ -2,148 +2,102 @@
  * The definitions of `relay` and of the commands of its operator: options, help and examples. `registry.ts` names
  * the code that runs them.
  */
-import { define, shared, type ValuesOf } from "./command.ts";
+import { define, flag, shared, text, words, type ValuesOf } from "./definition.ts";
 import { relayLimitArgs } from "./relay-limits.ts";
 
 /** The file of a relay's tokens. */
-const tokenFile = {
-  type: "string",
-  valueHint: "file",
-  description: "The file of the relay's tokens; it holds only their hashes",
-} as const;
+const tokenFile = text("file", "The file of the relay's tokens; it holds only their hashes");
 
 export const relay = define({
   name: "fileshare relay",
   description: "Run a relay",
   args: {
-    host: {
-      type: "string",
-      valueHint: "address",
-      description: "Listen at this address (default: 0.0.0.0, every address of this machine)",
-    },
-    port: {
-      type: "string",
-      valueHint: "n",
-      description: "Listen at this port; 0 takes a free one (default: 8000)",
-    },
-    "tls-cert": {
-      type: "string",
-      valueHint: "file",
-      description: "Use TLS (wss://) with this certificate; PEM, with the chain to its authority",
-    },
-    "tls-key": {
-      type: "string",
-      valueHint: "file",
-      description:
-        "The key of the certificate; PEM; the relay reads both files again when they change, and at SIGHUP",
-    },
-    "http-port": {
-      type: "string",
-      valueHint: "n",
-      description:
-        "With --tls-cert, redirect from this plain port to the port with TLS; 0 takes a free one (default: none)",
-    },
-    workers: {
-      type: "string",
-      valueHint: "n",
-      description:
-        "Run this many streaming threads (default: one per core on Linux, else 1; most: 64)",
-    },
-    drain: {
-      type: "string",
-      valueHint: "seconds",
-      description:
-        "At SIGTERM or Ctrl-C, let transfers run on for this long; 0 ends them at once (default: 8 s; most: 1 hour)",
-    },
-    "stall-timeout": {
-      type: "string",
-      valueHint: "seconds",
-      description:
-        "Drop a receiver that holds up the others of a stream for this long (default: 60 s; most: 1 hour)",
-    },
-    "log-bytes": {
-      type: "string",
-      valueHint: "bytes",
-      description:
-        "Keep at most this much for late and slow receivers, over all shares (default: 1GiB; 16MiB to 1TiB)",
-    },
-    "log-dir": {
-      type: "string",
-      valueHint: "folder",
-      description:
-        "Keep that in a file without a name in this folder (default: the folder for temporary files)",
-    },
-    access: {
-      type: "string",
-      valueHint: "mode",
-      description:
-        "open, senders or closed: nobody, senders or every client needs a token (default: open)",
-    },
-    "lobby-access": {
-      type: "string",
-      valueHint: "mode",
-      description: "open, senders or closed: the same for the lobby (default: as --access)",
-    },
+    host: text(
+      "address",
+      "Listen at this address (default: 0.0.0.0, every address of this machine)",
+    ),
+    port: text("n", "Listen at this port; 0 takes a free one (default: 8000)"),
+    "tls-cert": text(
+      "file",
+      "Use TLS (wss://) with this certificate; PEM, with the chain to its authority",
+    ),
+    "tls-key": text(
+      "file",
+      "The key of the certificate; PEM; the relay reads both files again when they change, and at SIGHUP",
+    ),
+    "http-port": text(
+      "n",
+      "With --tls-cert, redirect from this plain port to the port with TLS; 0 takes a free one (default: none)",
+    ),
+    workers: text(
+      "n",
+      "Run this many streaming threads (default: one per core on Linux, else 1; most: 64)",
+    ),
+    drain: text(
+      "seconds",
+      "At SIGTERM or Ctrl-C, let transfers run on for this long; 0 ends them at once (default: 8 s; most: 1 hour)",
+    ),
+    "stall-timeout": text(
+      "seconds",
+      "Drop a receiver that holds up the others of a stream for this long (default: 60 s; most: 1 hour)",
+    ),
+    "log-bytes": text(
+      "bytes",
+      "Keep at most this much for late and slow receivers, over all shares (default: 1GiB; 16MiB to 1TiB)",
+    ),
+    "log-dir": text(
+      "folder",
+      "Keep that in a file without a name in this folder (default: the folder for temporary files)",
+    ),
+    access: text(
+      "mode",
+      "open, senders or closed: nobody, senders or every client needs a token (default: open)",
+    ),
+    "lobby-access": text(
+      "mode",
+      "open, senders or closed: the same for the lobby (default: as --access)",
+    ),
     "token-file": tokenFile,
-    "public-url": {
-      type: "string",
-      valueHint: "url",
-      description:
-        "The address that people use for the relay, such as https://relay.example (default: any)",
-    },
-    origin: {
-      type: "string",
-      valueHint: "url",
-      description:
-        "Let web pages of this origin use the relay; repeatable (default: its own pages alone)",
-    },
-    "trusted-proxy": {
-      type: "string",
-      valueHint: "cidr",
-      description:
-        "Trust X-Forwarded-For from this proxy or range of proxies; repeatable (default: none)",
-    },
+    "public-url": text(
+      "url",
+      "The address that people use for the relay, such as https://relay.example (default: any)",
+    ),
+    origin: text(
+      "url",
+      "Let web pages of this origin use the relay; repeatable (default: its own pages alone)",
+    ),
+    "trusted-proxy": text(
+      "cidr",
+      "Trust X-Forwarded-For from this proxy or range of proxies; repeatable (default: none)",
+    ),
     ...relayLimitArgs,
-    log: {
-      type: "string",
-      valueHint: "form",
-      description:
-        "Report on standard error as pretty text, or as json, one object per line (default: pretty)",
-    },
-    "log-level": {
-      type: "string",
-      valueHint: "level",
-      description:
-        "Report from this level on: debug, info, warn or error (default: info with --log, else warn)",
-    },
-    "ban-file": {
-      type: "string",
-      valueHint: "file",
-      description:
-        "Keep banned addresses in this file; the relay reads it again at SIGHUP (default: until the relay ends)",
-    },
-    admin: {
-      type: "string",
-      valueHint: "host:port",
-      description:
-        "Serve operators and metrics at this address; off serves neither (default: 127.0.0.1:8999)",
-    },
-    "no-admin": { type: "boolean", description: "The same as --admin off" },
+    log: text(
+      "form",
+      "Report on standard error as pretty text, or as json, one object per line (default: pretty)",
+    ),
+    "log-level": text(
+      "level",
+      "Report from this level on: debug, info, warn or error (default: info with --log, else warn)",
+    ),
+    "ban-file": text(
+      "file",
+      "Keep banned addresses in this file; the relay reads it again at SIGHUP (default: until the relay ends)",
+    ),
+    admin: text(
+      "host:port",
+      "Serve operators and metrics at this address; off serves neither (default: 127.0.0.1:8999)",
+    ),
+    "no-admin": flag("The same as --admin off"),
     lobby: {
       type: "boolean",
       default: true,
       description: "Open the lobby to HTTP and to the original app's clients",
       negativeDescription: "Close the lobby to HTTP and to the original app's clients",
     },
-    copy: {
-      type: "boolean",
-      description:
-        "Copy frames to sockets, even where the kernel could send them from the log (sendfile)",
-    },
-    json: {
-      type: "boolean",
-      description: "Print where the relay listens, and when it drains, as JSON objects",
-    },
+    copy: flag(
+      "Copy frames to sockets, even where the kernel could send them from the log (sendfile)",
+    ),
+    json: flag("Print where the relay listens, and when it drains, as JSON objects"),
   },
   examples: [
     ["fileshare relay", "listen at port 8000 of every address"],
@@ -173,11 +127,10 @@ export const relay = define({
 });
 
 /** Of the commands that tell a running relay something. */
-const adminListener = {
-  type: "string",
-  valueHint: "host:port",
-  description: "The relay's admin listener (default: that of your relay on this machine)",
-} as const;
+const adminListener = text(
+  "host:port",
+  "The relay's admin listener (default: that of your relay on this machine)",
+);
 
 export const relayStatus = define({
   name: "fileshare relay status",
@@ -185,12 +138,9 @@ export const relayStatus = define({
   args: {
     admin: adminListener,
     token: shared.token,
-    once: { type: "boolean", description: "Print it once (default without a terminal)" },
-    json: { type: "boolean", description: "Print it once as a JSON object" },
-    page: {
-      type: "boolean",
-      description: "Print a link to the admin page; keep the link secret",
-    },
+    once: flag("Print it once (default without a terminal)"),
+    json: flag("Print it once as a JSON object"),
+    page: flag("Print a link to the admin page; keep the link secret"),
   },
   examples: [
     ["fileshare relay status", "show your relay on this machine, until Ctrl-C"],
@@ -204,11 +154,7 @@ export const relayKill = define({
   name: "fileshare relay kill",
   description: "End shares of a running relay, for each sender and all receivers",
   args: {
-    number: {
-      type: "positional",
-      required: false,
-      description: "The numbers of the shares in fileshare relay status",
-    },
+    number: words("The numbers of the shares in fileshare relay status"),
     admin: adminListener,
     token: shared.token,
   },
@@ -220,16 +166,8 @@ export const relayBan = define({
   name: "fileshare relay ban",
   description: "Disconnect addresses from a running relay, and refuse them from now on",
   args: {
-    address: {
-      type: "positional",
-      required: false,
-      description: "Addresses, or ranges such as 203.0.113.0/24; one of IPv6 stands for its /64",
-    },
-    for: {
-      type: "string",
-      valueHint: "time",
-      description: "Ban for 30d, 12h or 45m, or until the day 2027-01-31 (default: for ever)",
-    },
+    address: words("Addresses, or ranges such as 203.0.113.0/24; one of IPv6 stands for its /64"),
+    for: text("time", "Ban for 30d, 12h or 45m, or until the day 2027-01-31 (default: for ever)"),
     admin: adminListener,
     token: shared.token,
   },
@@ -245,7 +183,7 @@ export const relayUnban = define({
   name: "fileshare relay unban",
   description: "Allow banned addresses at a running relay again",
   args: {
-    address: { type: "positional", required: false, description: "The banned addresses or ranges" },
+    address: words("The banned addresses or ranges"),
     admin: adminListener,
     token: shared.token,
   },
@@ -258,23 +196,15 @@ export const tokenAdd = define({
   description: "Make a token for a relay, and print it once",
   args: {
     "token-file": tokenFile,
-    name: {
-      type: "string",
-      valueHint: "name",
-      description: "The owner of the token, for the list",
-    },
-    role: {
-      type: "string",
-      valueHint: "roles",
-      description:
-        "send, receive or admin: the use that the token allows; several with commas (default: send,receive)",
-    },
-    expires: {
-      type: "string",
-      valueHint: "when",
-      description:
-        "End of the token: after 30d, 12h or 45m, or at the day 2027-01-31 (default: never)",
-    },
+    name: text("name", "The owner of the token, for the list"),
+    role: text(
+      "roles",
+      "send, receive or admin: the use that the token allows; several with commas (default: send,receive)",
+    ),
+    expires: text(
+      "when",
+      "End of the token: after 30d, 12h or 45m, or at the day 2027-01-31 (default: never)",
+    ),
   },
   examples: [
     ["fileshare relay token add --token-file tokens.json --name ada", "let ada send and receive"],
@@ -292,7 +222,7 @@ export const tokenList = define({
   description: "Show the tokens of a relay, without their secrets",
   args: {
     "token-file": tokenFile,
-    json: { type: "boolean", description: "Print each token as a JSON object" },
+    json: flag("Print each token as a JSON object"),
   },
   examples: [
     ["fileshare relay token list --token-file tokens.json", "show ids, roles, names and ends"],
@@ -303,11 +233,7 @@ export const tokenRevoke = define({
   name: "fileshare relay token revoke",
   description: "Revoke tokens of a relay; it disconnects their clients within seconds",
   args: {
-    id: {
-      type: "positional",
-      required: false,
-      description: "The ids of the tokens in fileshare relay token list",
-    },
+    id: words("The ids of the tokens in fileshare relay token list"),
     "token-file": tokenFile,
   },
   examples: [["fileshare relay token revoke 3f9a1c2b", "revoke one token"]],

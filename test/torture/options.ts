@@ -1,7 +1,8 @@
 /** The command line of the torture. */
 import { registry } from "../../cli/commands/registry.ts";
 import { renderUsage } from "citty";
-import { command, define, type Command, type ValuesOf } from "../../cli/commands/command.ts";
+import { command, type Command } from "../../cli/commands/command.ts";
+import { define, type ValuesOf } from "../../cli/commands/definition.ts";
 import { parseSeconds, parseWhole } from "../../cli/arguments/values.ts";
 import type { Size } from "./plan.ts";
 
