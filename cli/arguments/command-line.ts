@@ -4,13 +4,13 @@ import type { ArgsDef } from "citty";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { editDistance } from "../../protocol/code/mistyping.ts";
 
-/** What stands in a command line: words without an option, and each value of every option. */
+/** The parts of a command line: words without an option, and each value of every option. */
 export interface Given {
   readonly words: readonly string[];
   readonly values: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Words of a command line that belong together. */
+/** An option with its value, or a word without an option. */
 interface Piece {
   /** The option's; undefined for a word that is none, and for `--` with all behind it. */
   readonly name?: string;

@@ -1,4 +1,4 @@
-/** The configuration file: options of commands that are given when nobody gives them. */
+/** The configuration file: options for the command lines that leave them out. */
 import { closeSync, lstatSync, openSync, readSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { ArgsDef } from "citty";
@@ -11,7 +11,7 @@ import { suggest } from "./command-line.ts";
 /** Bytes of the configuration file; every option of every command needs a few hundred. */
 const CONFIG_BYTES = 64 * 1024;
 
-/** What may be set of a command. */
+/** The options of a command that a configuration may set. */
 export interface Settable {
   readonly args: ArgsDef;
   /** Names of the options that a configuration may set. */
@@ -23,7 +23,7 @@ export interface Settable {
 /** The section whose options are for every command that has them. */
 export const ALL = "all";
 
-/** Options whose value is shown to nobody. */
+/** `fileshare config` hides the values of these options. */
 export const SECRETS: ReadonlySet<string> = new Set(["token"]);
 
 /** An option's value: that of a switch, text, or several texts where it may be given again. */

@@ -1,4 +1,4 @@
-/** Options that nobody gave on the command line: from the environment, else from the file. */
+/** Options that a command line leaves out: from the environment, else from the configuration file. */
 import type { ArgDef } from "citty";
 
 import {

@@ -6,9 +6,7 @@ import { usage } from "./command-line.ts";
 export const RECEIVERS_WANTED = RECEIVERS_PER_SHARE;
 /** The most that --min-wait, --max-wait and --drop-slow take. */
 export const WAIT_MAX_MS = 24 * 60 * 60 * 1000;
-/** The most that --connect-timeout takes. */
 export const CONNECT_TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000;
-/** The most that --timeout takes. */
 export const TIMEOUT_MAX_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Decimal digits only: no sign, no fraction, no exponent. */
@@ -43,7 +41,7 @@ export function parseSecondsOrNone(option: string, text: string, maxMs: number):
 }
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** A later one is a slip. */
+/** A later time is a slip. */
 const YEARS_MAX = 100;
 
 /**
@@ -98,7 +96,7 @@ export function parseRate(option: string, text: string): number {
   throw usage(`${option} takes at least ${RECEIVE_RATE_MIN / 1024}KiB per second, not "${text}"`);
 }
 
-/** One of few words, or undefined when none was given. */
+/** One of a few words; undefined: the option was left out. */
 export function oneOf<const Word extends string>(
   option: string,
   text: string | undefined,

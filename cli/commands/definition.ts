@@ -10,7 +10,6 @@ export type Values<Args extends ArgsDef, Many extends keyof Args> = {
       : string | undefined;
 };
 
-/** The definition of a command. */
 export interface Definition<Args extends ArgsDef, Many extends keyof Args & string> {
   /** With the program's, such as `fileshare send`. */
   readonly name: string;
@@ -26,11 +25,10 @@ export interface Definition<Args extends ArgsDef, Many extends keyof Args & stri
   readonly rivals?: readonly (readonly (keyof Args & string)[])[];
 }
 
-/** What the code of a command gets from its definition. */
+/** The values that a definition gives to its code. */
 export type ValuesOf<Defined> =
   Defined extends Definition<infer Args, infer Many> ? Values<Args, Many> : never;
 
-/** Keeps the literal types of a definition. */
 export function define<const Args extends ArgsDef, const Many extends keyof Args & string = never>(
   spec: Definition<Args, Many>,
 ): Definition<Args, Many> {
@@ -42,7 +40,6 @@ export function text<const Hint extends string>(valueHint: Hint, description: st
   return { type: "string", valueHint, description } as const;
 }
 
-/** A switch. */
 export function flag(description: string) {
   return { type: "boolean", description } as const;
 }

@@ -20,7 +20,7 @@ export const resume = define({
     ["fileshare resume", "continue the only unfinished transfer"],
     ["fileshare resume 2", "continue the second entry of fileshare list"],
   ],
-  // One that is configured is found by the command that is run again.
+  // The command that runs again finds configured values by itself.
   typedOnly: ["token", "timeout"],
 });
 

@@ -4,7 +4,7 @@ import { CODE_WORDS, SECRET_WORDS } from "../../protocol/wire/limits.ts";
 import { shellQuote } from "../system/shell.ts";
 import { suggest } from "../arguments/command-line.ts";
 
-/** What people call it elsewhere. */
+/** Names of these commands in other programs. */
 const SYNONYMS = new Map([
   ["recieve", "recv"],
   ["get", "recv"],

@@ -5,7 +5,6 @@
 import { define, flag, shared, text, words, type ValuesOf } from "./definition.ts";
 import { relayLimitArgs } from "./relay-limits.ts";
 
-/** The file of a relay's tokens. */
 const tokenFile = text("file", "The file of the relay's tokens; it holds only their hashes");
 
 export const relay = define({

@@ -1,4 +1,4 @@
-/** What `fileshare relay` makes of its options: who may use it, and where its operators reach it. */
+/** The options of `fileshare relay` as values: where it listens, what it keeps, its access policy, its admin listener. */
 import { tmpdir } from "node:os";
 
 import { usage } from "../arguments/command-line.ts";
@@ -23,7 +23,7 @@ import {
   STALL_TIMEOUT_MS,
 } from "../../relay/limits/operator-limits.ts";
 
-/** What a file of tokens holds, for where there are no files. Hashes: it is not secret. */
+/** The content of a token file, for machines without files. It holds hashes, so it is not secret. */
 const TOKENS_VARIABLE = "FILESHARE_RELAY_TOKENS";
 
 /** @throws FaultError "usage", "bad-tokens" */
@@ -95,8 +95,8 @@ export function adminAddress(
 }
 
 /**
- * Starts at that address; where nobody asked for that very port and it is taken, at a free one.
- * @param takeOver asks whoever has it to leave, if it is a relay before this one. @returns whether it did
+ * Starts at that address, or at a free port if the address is the usual one and taken.
+ * @param takeOver asks an earlier relay that has the port to leave. @returns whether it did
  */
 export async function atAdminAddress<T>(
   address: AdminAddress | undefined,

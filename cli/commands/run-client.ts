@@ -19,7 +19,7 @@ export async function runClient(client: Client, screen: Screen): Promise<number>
       if (event.event === "offer" || event.event === "waiting") question.abort();
       if (event.event !== "offer" || !event.question) continue;
       question = new AbortController();
-      // One that was taken back needs no answer: the share it was about is gone.
+      // A question that is taken back needs no answer: its share is gone.
       const { signal } = question;
       asked = pace
         .turn(signal)
@@ -41,7 +41,7 @@ export async function runClient(client: Client, screen: Screen): Promise<number>
 }
 
 export interface AwaitedCode {
-  /** Undefined: it ended before it came to that. */
+  /** Undefined: the client ended without one. */
   readonly code: Extract<ClientEvent, { event: "code" }> | undefined;
   /** The same client, with all of its events. */
   readonly client: Client;

@@ -90,7 +90,7 @@ async function checkOthers(relay: RelayChoice): Promise<Finding | undefined> {
   return fine(message);
 }
 
-/** Whether nobody on the way can read what goes there. */
+/** Whether TLS or the loopback keeps the token from others. */
 function isPrivate(address: string): boolean {
   return address.startsWith("wss:") || isLoopback(endpointOf(address).host);
 }

@@ -50,7 +50,7 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
   }
   if (lobby && values.stdout)
     throw usage("--stdout does not work in the lobby, where many files come");
-  // What goes to the standard output writes nothing here that could hurt.
+  // Content at the standard output replaces no file here.
   const ask = lobby ? values.ask : !values.yes && !values.stdout;
   checkCanAnswer(ask, values.json);
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);

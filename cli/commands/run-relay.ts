@@ -16,7 +16,7 @@ import type { RelayValues } from "./relay-commands.ts";
 import { parseRelayLimits } from "./relay-limits.ts";
 import { accessOf, adminAddress, atAdminAddress, listenOptions } from "./relay-options.ts";
 
-/** What a relay needs to say goodbye and end after it has drained, and some more. ms */
+/** A relay that has drained needs less to disconnect its clients and end. ms */
 const ENDING_MS = 10_000;
 
 /**

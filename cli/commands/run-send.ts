@@ -59,7 +59,7 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);
   const words = ["send", ...asked, ...withoutOptions(raw, args, FOR_ONE_RUN)];
-  // The environment, unlike arguments, is nobody else's to read.
+  // Other users can read arguments, but not the environment.
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   if (values.json && values.qr) throw usage("--json has no screen for --qr");
   notePlace(process.env, values);
@@ -130,14 +130,12 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
   return runClient(client, screen);
 }
 
-/** Loaded for the options that need it. */
 async function extrasOf(values: SendValues, relay: string, code: string): Promise<string[]> {
   if (!values.copy && !values.qr) return [];
   const { codeExtras } = await import("../screen/code-extras.ts");
   return codeExtras(values, relay, code);
 }
 
-/** Loaded where somebody reads it. */
 async function othersReach(relay: RelayChoice): Promise<ForOthers> {
   const { forOthers } = await import("../connection/for-others.ts");
   return forOthers(relay);

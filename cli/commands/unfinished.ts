@@ -1,4 +1,4 @@
-/** What `list` shows, `resume` goes on with and `forget` removes: sends and receives, newest first. */
+/** Unfinished sends and receives, newest first: `list` shows them, `resume` continues them, `forget` removes them. */
 import { resolve } from "node:path";
 
 import { forgetSend, keptSends, type ListedSend } from "../send/kept-sends.ts";
@@ -44,7 +44,6 @@ export function chosen(given: string): Unfinished {
   throw usage(`nothing is unfinished under ${given}: ${whatIsThere(all)}`);
 }
 
-/** Entries that a sentence names. */
 const NAMED = 5;
 
 /** The choices, for the sentence about a choice that is none. */
@@ -58,7 +57,7 @@ export function whatIsThere(all: readonly Unfinished[]): string {
   return [...named, ...more].join(", ");
 }
 
-/** Not while a process sends it. */
+/** A send that a process still runs can't be resumed. */
 export function isResumable({ kind, kept }: Unfinished): boolean {
   return kind === "receive" || !kept.running;
 }

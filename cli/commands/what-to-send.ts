@@ -1,4 +1,4 @@
-/** From a command line to what it says to send. */
+/** The content to send: from the command line, the standard input or a question. */
 import { fstatSync, readdirSync } from "node:fs";
 
 import { fromUtf8 } from "../../protocol/wire/bytes.ts";
@@ -12,7 +12,6 @@ import { canAsk } from "../screen/own-terminal.ts";
 import type { SendWhat } from "../job/jobs.ts";
 import { readInput } from "../system/standard-input.ts";
 
-/** Stands for the standard input. */
 const STDIN = "-";
 const STDIN_FD = 0;
 

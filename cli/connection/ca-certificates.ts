@@ -1,4 +1,4 @@
-/** Whose certificates this machine trusts. */
+/** The authorities that this machine, or a file of certificates, trusts. */
 import { X509Certificate } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { getCACertificates } from "node:tls";
@@ -10,13 +10,13 @@ import { reasonOf } from "../system/system-error.ts";
 
 let ofSystem: readonly string[] | undefined;
 
-/** Those that Bun brings along, and those of the system, which it reads only when it is told to. */
+/** The authorities of Bun and of the system. Bun reads the system's only on request. */
 function machineCertificates(): readonly string[] {
   ofSystem ??= [...new Set([...getCACertificates("default"), ...getCACertificates("system")])];
   return ofSystem;
 }
 
-/** What a TLS line of ours takes: those in `ca` alone, in PEM, else all that this machine trusts. */
+/** The authorities for a TLS connection: those in `ca` alone, in PEM, else all that this machine trusts. */
 export function trustedCertificates(ca: string | undefined): string[] {
   return ca === undefined ? [...machineCertificates()] : [ca];
 }
@@ -27,7 +27,7 @@ export function readCaFile(path: string): string {
     const text = readText(path);
     const found = text.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
     if (found.length === 0) throw bad(`${path} holds none in PEM`);
-    // A file without certificates is found here, and not where nobody can say what was wrong.
+    // Reports a damaged certificate here; TLS would fail later without a reason.
     return found.map((one) => new X509Certificate(one).toString()).join("\n");
   } catch (error) {
     if (error instanceof FaultError) throw error;

@@ -12,7 +12,7 @@ interface RelayOfCode {
   readonly relay: RelayChoice;
   /** Empty: none. */
   readonly token: string;
-  /** Sentences for people about that choice. */
+  /** Sentences about that choice. */
   readonly notes: string[];
 }
 

@@ -16,7 +16,7 @@ import type { ClientEvent } from "../job/event-schema.ts";
  */
 const TLS_PROBE_MS = 3000;
 
-/** What Bun says of a WebSocket that did not open: in words, and where it has one by a code. */
+/** Bun's error of a WebSocket that did not open; some have a code. */
 export interface SocketError {
   readonly message: string;
   readonly code: string | undefined;
@@ -26,7 +26,7 @@ export const NO_ERROR: SocketError = { message: "", code: undefined };
 
 /** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
 const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
-/** An answer that is none in TLS. */
+/** An answer without TLS. */
 const CLEAR_ANSWER = /WRONG_VERSION_NUMBER|HTTP_REQUEST/;
 /** An alert of the server, by BoringSSL's names: it ended the handshake itself. */
 const TLS_ALERT = /TLS handshake failed.*:(?:SSLV3|TLSV1)_/;
@@ -79,10 +79,8 @@ export function socketErrorOf(event: Event): SocketError {
   return { message, code: hasCode ? String(error.code) : undefined };
 }
 
-/** Why there is no line to the relay. */
 export interface LinkFault {
   readonly fault: FaultCode;
-  /** The reason behind it, for people. */
   readonly why?: string | undefined;
 }
 
@@ -165,7 +163,6 @@ interface PlainAnswer {
   readonly text: string;
 }
 
-/** The answer to a request without an upgrade. */
 async function askPlainly(address: string): Promise<PlainAnswer | undefined> {
   try {
     const response = await fetch(address.replace(/^ws/, "http"), probing(address));
@@ -249,7 +246,7 @@ async function answersTls(url: string, way: BunFetchRequestInit): Promise<boolea
   }
 }
 
-/** Nothing is told, so nobody has to be trusted. */
+/** A probe sends no secret, so it accepts every certificate. */
 function probing(address: string): BunFetchRequestInit {
   return {
     redirect: "manual",
@@ -285,7 +282,7 @@ export function linkEvent(
   };
 }
 
-/** The line is open, and nothing gets through. */
+/** The link is open, and nothing gets through. */
 export function stuckLinkEvent(url: string, why: string): ClientEvent {
   const code = "line-stuck";
   return { event: "relay", url, online: true, code, detail: why, message: faultMessage(code, why) };

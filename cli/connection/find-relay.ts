@@ -29,7 +29,6 @@ interface NoRelay {
 }
 
 interface Found {
-  /** Undefined: none is a relay. */
   readonly address: string | undefined;
   readonly others: readonly NoRelay[];
 }
@@ -159,7 +158,7 @@ async function tryOne(
   return result;
 }
 
-/** It speaks our protocol, of whichever version. */
+/** Whether a relay of any version sent that. */
 function isRelay(bytes: Uint8Array): boolean {
   try {
     return ["challenge", "fault"].includes(decodeControl(bytes, "relay-to-receiver").t);

@@ -10,7 +10,7 @@ import type { RelayChoice } from "./relay-choice.ts";
 
 /** On this machine a relay answers at once. ms */
 const ANSWER_MS = 1000;
-/** Of a machine in many networks; more are tried by nobody. */
+/** Limit for a machine in many networks. */
 const ADDRESSES_TRIED = 8;
 
 export interface ForOthers {
@@ -20,7 +20,7 @@ export interface ForOthers {
 }
 
 export interface Surroundings {
-  /** Of this machine in its networks. */
+  /** The addresses of this machine in its networks. */
   readonly addresses: () => Promise<readonly string[]>;
   /** Whether something listens there. */
   readonly answers: (host: string, port: number) => Promise<boolean>;

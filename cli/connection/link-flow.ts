@@ -19,9 +19,8 @@ interface Sample {
   readonly now: number;
   /** Bytes that were given to the link. */
   readonly sent: number;
-  /** Those of them that the other side has not acknowledged, as far as that is known. */
+  /** Bytes of `sent` that the other side has not acknowledged, as far as that is known. */
   readonly unsent: number;
-  /** When the relay was heard last. */
   readonly heardAt: number;
 }
 
@@ -80,10 +79,9 @@ export class LinkFlow {
   }
 }
 
-/** Of an established connection. */
 const ESTABLISHED = "01";
 
-/** Bytes that sockets of this process to that port hold, unsent or not acknowledged; 0 where nobody says. */
+/** Bytes that sockets of this process to that port hold, unsent or not acknowledged; 0 if the system does not say. */
 export function unsentInKernel(port: number): number {
   if (process.platform !== "linux") return 0;
   const own = ownSockets();
@@ -97,7 +95,6 @@ export function unsentInKernel(port: number): number {
     .reduce((sum, [, , , , queues]) => sum + Number.parseInt(queues ?? "0", 16), 0);
 }
 
-/** The inodes of this process's sockets. */
 function ownSockets(): ReadonlySet<string> {
   try {
     const links = readdirSync("/proc/self/fd").map((fd) => linkOf(`/proc/self/fd/${fd}`));

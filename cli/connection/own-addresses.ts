@@ -8,7 +8,7 @@ const ELSEWHERE = { udp4: "198.51.100.1", udp6: "2001:db8::1" } as const;
 const DISCARD_PORT = 9;
 
 /**
- * Those in the network, the one that the default route leaves from first; IPv4 before IPv6. None where
+ * The addresses in networks. The address of the default route comes first, IPv4 before IPv6. None where
  * there is no network, or where a service may not ask the kernel.
  */
 export async function ownAddresses(): Promise<string[]> {
@@ -19,7 +19,7 @@ export async function ownAddresses(): Promise<string[]> {
   return [...all.filter((one) => !one.includes(":")), ...all.filter((one) => one.includes(":"))];
 }
 
-/** Those in the network, in the order in which the system has them. */
+/** The addresses in networks, in the system's order. */
 export function networkAddresses(): string[] {
   return interfaces()
     .filter(({ internal, address }) => !internal && !isLinkLocal(address))

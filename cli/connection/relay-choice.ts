@@ -46,7 +46,7 @@ function bareHost(given: string): string | undefined {
   return hasMore || !URL.canParse(`ws://${given}`) ? undefined : given.replace(/\/+$/, "");
 }
 
-/** Whether two addresses that people gave are one relay's; what is no address is nobody's. */
+/** Whether two texts are addresses of one relay. */
 export function isSameRelay(one: unknown, other: unknown): boolean {
   try {
     return (

@@ -38,7 +38,6 @@ export class RelayLink {
   #opened = false;
   readonly #slow: NodeJS.Timeout;
   readonly #flow: LinkFlow;
-  /** Bytes, in all. */
   #sent = 0;
   #flowCheckedAt: number;
   /** Where the socket leads: to the relay, or to a proxy. */

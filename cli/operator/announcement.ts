@@ -1,4 +1,4 @@
-/** What a relay that starts says to people: where it is reached, with which certificate, and who needs a token. */
+/** The announcement of a relay that starts: its addresses, its certificate, and its need of tokens. */
 import { isIPv6 } from "node:net";
 
 import type { ConsolaInstance } from "consola";
@@ -20,9 +20,8 @@ interface Listening {
 }
 
 interface Reach {
-  /** As it was given. */
   readonly hostname: string;
-  /** Where people reach it, if somebody said so. */
+  /** From --public-url. */
   readonly publicOrigin: string | undefined;
   readonly mode: string;
 }

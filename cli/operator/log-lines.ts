@@ -1,4 +1,4 @@
-/** What a relay reports, as lines on the standard error: for people, or one JSON object each. */
+/** Reports of a relay as lines on the standard error: for people, or one JSON object each. */
 import type { ConsolaInstance } from "consola";
 
 import { shown } from "../screen/format.ts";
@@ -15,12 +15,11 @@ interface Report {
 
 export type RelayLog = (report: Report) => void;
 
-/** What may wait for who reads the log; after that lines are left out. bytes */
+/** A reader of the log that is slower loses lines. bytes */
 const WAITING_BYTES = 1024 * 1024;
 
 export interface LogOutput {
   write(text: string): unknown;
-  /** Bytes that wait to be written. */
   readonly writableLength: number;
 }
 

@@ -1,4 +1,4 @@
-/** What an admin listener tells, as far as the status command shows it. */
+/** The overview of an admin listener, as far as the status command shows it. */
 import * as v from "valibot";
 
 const whole = v.pipe(v.number(), v.finite(), v.minValue(0));

@@ -19,7 +19,7 @@ const symbols = {
   close: { args: ["i32"], returns: "i32" },
 } as const;
 
-/** @param lines such as `READY=1`. @returns whether somebody was told */
+/** @param lines such as `READY=1`. @returns whether a service manager took them */
 export function notifyServiceManager(
   lines: readonly string[],
   env: Environment = process.env,

@@ -22,9 +22,7 @@ const NAME = /^relay-\d{1,10}\.json$/;
 
 const ticketShape = v.object({
   owner: v.object({ pid: v.number(), machine: v.string(), start: v.string() }),
-  /** Where clients reach the relay. */
   relay: v.string(),
-  /** Where its operators do. */
   admin: v.string(),
   token: v.string(),
 });

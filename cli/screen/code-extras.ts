@@ -1,4 +1,4 @@
-/** What `send --copy` and `send --qr` do with the code: the clipboard, and a QR code of the web link. */
+/** The code in the clipboard (`send --copy`) and as a QR code of the web link (`send --qr`). */
 import { encodeQR } from "qr";
 
 import { webLink } from "../connection/relay-address.ts";
@@ -47,12 +47,11 @@ async function qrCode(link: string): Promise<string[]> {
   const lines = qrLines(link, hasColor(stdout.isTTY, env));
   const columns = Bun.stringWidth(lines[0] ?? "");
   const room = stdout.isTTY ? stdout.columns : Infinity;
-  // One that is broken into pieces is worse than none.
+  // A QR code in pieces is worse than none.
   if (columns > room) return [`The QR code needs ${columns} columns`, link];
   return [...lines, link];
 }
 
-/** Where the text went; undefined: nowhere. */
 export type Copied = "tool" | "terminal" | undefined;
 
 export interface Clipboard {

@@ -4,7 +4,7 @@ import { LineScreen, type Setting } from "./screen.ts";
 // JSON.stringify leaves these as they are, and terminals act upon them.
 const UNSAFE = /[\p{Cf}\p{Zl}\p{Zp}\u007F-\u009F]/gu;
 
-/** One event as one line of plain JSON; whatever a terminal would act upon is a \u escape. */
+/** One event as one line of plain JSON; characters that a terminal acts upon are \u escapes. */
 export function jsonLine(event: unknown): string {
   const text = JSON.stringify(event).replaceAll(UNSAFE, (character) =>
     Array.from({ length: character.length }, (_, i) => {

@@ -1,4 +1,4 @@
-/** What is offered, as people see it before they agree. All text of peers is escaped here. */
+/** An offer as people see it before they agree. All text of peers is escaped here. */
 import { NAMES_SHOWN } from "../receive/share-reports.ts";
 import type { Danger } from "../../protocol/content/dangers.ts";
 import { count, shown, size } from "./format.ts";
@@ -15,7 +15,7 @@ const WORDS: Readonly<Record<Danger, string>> = {
 const MUCH_ROOM_BYTES = 1024 * 1024;
 
 /**
- * Names and sizes, of very many the first; whoever deserves a second look is listed and counted
+ * Names and sizes, of very many the first. Files that deserve a second look are listed and counted
  * all the same, so that nothing hides behind others.
  */
 export function offerLines(offer: OfferEvent, style: Style): string[] {

@@ -2,11 +2,10 @@ import { createLogUpdate } from "log-update";
 
 import { CURSOR_ON, inForeground, refreshSize } from "./suspension.ts";
 
-/** A terminal to draw on. */
 export interface Surface {
   readonly columns: number;
   readonly rows: number;
-  /** Whether drawing anew disturbs nobody there. */
+  /** Whether this job may draw there: a background job would disturb another. */
   readonly ours: boolean;
   write(text: string): void;
 }

@@ -10,19 +10,19 @@ type ReceiverEvent = Extract<ClientEvent, { event: "receiver" }>;
 type GateEvent = Extract<ClientEvent, { event: "gate" }>;
 type SourceEvent = Extract<ClientEvent, { event: "source" }>;
 
-/** A receiver as a sender's screen shows it. */
+/** A receiver on a sender's screen. */
 export interface Person {
   readonly id: string;
   readonly name: string;
   readonly word: Word;
   /** Bytes on its disk, to the record. */
   readonly bytes: number;
-  /** Undefined: nobody knows where it ends. */
+  /** Undefined: a stream of unknown length. */
   readonly percent: number | undefined;
   readonly rate: Rate;
   /** Bytes per second since it began. `now` in ms */
   speed(now: number): number;
-  /** What it got and how long that took, once it is done. */
+  /** Its bytes and their time, once it is done. */
   readonly took: { readonly bytes: number; readonly ms: number } | undefined;
 }
 
@@ -32,7 +32,6 @@ export interface Gate {
   readonly wanted: number;
 }
 
-/** When and where a receiver began to receive. */
 interface Start {
   readonly at: number;
   readonly bytes: number;
@@ -50,7 +49,6 @@ export type Word =
   | "lost"
   | "left";
 
-/** The state of a receiver in a word of people. */
 function wordFor({ state, done, confirmed }: ReceiverEvent): Word {
   if (done) return confirmed === false ? "sent" : "done";
   switch (state) {
@@ -81,7 +79,7 @@ export class People {
   #open = false;
   #gate: Gate | undefined;
 
-  /** What is sent; positions come in records and are shown in bytes. */
+  /** The content; positions come in records and are shown in bytes. */
   source({ records, bytes, open }: Pick<SourceEvent, "records" | "bytes" | "open">): void {
     this.#records = Math.max(records, 1);
     this.#size = bytes;
@@ -115,11 +113,11 @@ export class People {
     const start = this.#startOf(event, bytes, now);
     if (bytes > start.bytes || event.state !== "waiting") rate.reached(bytes, now);
     const sofar = { bytes: bytes - start.bytes, ms: now - start.at };
-    // What was through before it was first told has no rate.
+    // A receiver that was done at its first event has no rate.
     const took = before?.took ?? (event.done && sofar.bytes > 0 ? sofar : undefined);
     const person: Person = {
       id: event.id,
-      // One that was done before the relay told who it is has no name yet.
+      // A receiver that is done early has no name yet.
       name: event.name.trim() === "" ? `receiver ${event.id.slice(0, 8)}` : event.name,
       word: wordFor(event),
       bytes,

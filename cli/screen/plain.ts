@@ -21,7 +21,6 @@ export interface PlainOutput {
   readonly err: (text: string) => void;
   /** ms */
   readonly now: () => number;
-  /** Asks the person; absent where there is none. */
   readonly ask?: Ask | undefined;
 }
 
@@ -32,7 +31,7 @@ export class PlainScreen extends LineScreen {
   readonly #people = new People();
   #rate = new Rate();
   #step = 0;
-  /** Of each receiver by its id. */
+  /** By the receiver's id. */
   readonly #steps = new Map<string, number>();
   #steppedAt = -Infinity;
   #hasResults = false;
@@ -69,7 +68,7 @@ export class PlainScreen extends LineScreen {
   #progress(event: Extract<ClientEvent, { event: "progress" }>): void {
     const now = this.#output.now();
     this.#rate.reached(event.bytes, now);
-    if (event.size === 0) return; // empty, or nobody knows where it ends
+    if (event.size === 0) return; // empty, or of unknown length
     const done = percent(event.bytes, event.size);
     if (stepOf(done) <= this.#step || (done < 100 && !this.#mayStep(now))) return;
     this.#step = stepOf(done);

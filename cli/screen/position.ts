@@ -17,7 +17,7 @@ const BAR_COLUMNS = 30;
 export function positionLine(position: Position, width: number, style: Style): string {
   const { bytes, size: whole, perSecond } = position;
   const label = style.bold(shown(position.label, Math.max(8, Math.floor(width / 3))));
-  // Empty, or nobody knows where it ends.
+  // Empty, or of unknown length.
   if (whole === 0) {
     const speed = perSecond === undefined ? "" : `  ${rate(perSecond)}`;
     const open = `${label}  ${size(bytes)}${speed}`;
@@ -53,7 +53,7 @@ export function bar(bytes: number, whole: number, columns: number, style: Style)
   return style.cyan("█".repeat(full)) + style.dim("░".repeat(columns - full));
 }
 
-/** How far back the rate looks. */
+/** The rate is that of so many last milliseconds. */
 const WINDOW_MS = 3000;
 
 /** Two positions that are nearer to each other tell of buffers alone. */

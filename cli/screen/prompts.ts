@@ -13,7 +13,6 @@ export type Complete = (line: string) => [string[], string];
 
 export interface AskOptions {
   readonly complete?: Complete;
-  /** Takes the question back. */
   readonly signal?: AbortSignal | undefined;
   /** A paste of several lines is one line, its lines joined; else its first line counts. */
   readonly joinLines?: boolean;
@@ -79,7 +78,7 @@ export async function askLine(question: string, options: AskOptions = {}): Promi
   }
 }
 
-/** One of the letters of `choices`, the first of which stands for Enter alone; asks until it gets one. */
+/** Asks until the answer is one of the letters; the first stands for Enter alone. */
 export async function askChoice<Letter extends string>(
   question: string,
   choices: readonly [Letter, ...Letter[]],

@@ -14,7 +14,6 @@ export interface Room {
   readonly lines: number;
 }
 
-/** What the lines are drawn from besides the receivers. */
 export interface Moment {
   /** How far the upload is. */
   readonly head: number;
@@ -62,7 +61,7 @@ export function receiverLines(
 }
 
 /**
- * What became of each receiver, to stay on the screen. Of very many, those that failed, and the
+ * The result of each receiver, to stay on the screen. Of very many, those that failed, and the
  * others summed up.
  */
 export function resultLines(
@@ -177,7 +176,7 @@ function summary(
   return lines;
 }
 
-/** How far all are together. */
+/** The progress of all receivers together. */
 function allLine(people: readonly Person[], moment: Moment, columns: number, style: Style): string {
   const bytes = people.reduce((sum, person) => sum + person.bytes, 0);
   const whole = people.length * moment.size;

@@ -8,7 +8,7 @@ export type OfferEvent = Extract<ClientEvent, { event: "offer" }>;
 export interface Screen {
   show(event: ClientEvent): void;
   /**
-   * Asks whether to take what was shown last; where nobody can be asked, the answer is no.
+   * Asks whether to take the last offer; without a person at a terminal the answer is no.
    * Rejects when the question is taken back.
    */
   ask(offer: OfferEvent, signal: AbortSignal): Promise<Answer>;
@@ -27,7 +27,7 @@ export interface Goal {
   readonly stay: boolean;
 }
 
-/** What screens need to know besides the events. */
+/** The facts that screens need besides the events. */
 export interface Setting {
   readonly side: "sender" | "receiver";
   readonly lobby: boolean;
@@ -39,7 +39,7 @@ export interface Setting {
   readonly extra?: readonly string[];
   /** The advice after an interruption; its sentence may depend on the moment. */
   readonly again: () => string;
-  /** What was said about names that are taken. */
+  /** The option about names that are taken. */
   readonly onExists?: OnExists | undefined;
   /** The standard output is for the content: what is said goes to the other one. */
   readonly stdout?: boolean;
@@ -73,7 +73,7 @@ export abstract class LineScreen implements Screen {
   close(): void {}
 }
 
-/** Only what needs a yes of its own gets as far as a question that nobody can answer. */
+/** The answer without a person: only offers that need a yes of their own come this far. */
 export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): Answer {
   const options = new Set(lobby ? ["--yes"] : []);
   let name: string | undefined;

@@ -47,7 +47,7 @@ export interface Line {
 }
 
 /**
- * What happened as sentences, the same on every screen for people. Positions (`progress`,
+ * The events as sentences, the same on every screen for people. Positions (`progress`,
  * `receiver`) are left to the screens. All text of peers is escaped here.
  */
 export class Story {
@@ -176,7 +176,7 @@ export class Story {
     return line(this.#setting.again());
   }
 
-  /** What a receiver has is on its disk; what a sender sent is with others. */
+  /** The bytes of a receiver are on its disk, those of a sender at others. */
   get #were(): string {
     return this.#setting.side === "sender" ? "were sent before" : "are here already";
   }
@@ -194,7 +194,6 @@ export class Story {
     return [line(yellow("Not whole, because they changed while they were sent:")), ...lines];
   }
 
-  /** The probable reason, and advice. */
   #alone({ why, seconds, relay }: EventOf<"alone">): string {
     const at = shown(shownAddress(relay));
     switch (why) {
@@ -261,7 +260,6 @@ export class Story {
     ];
   }
 
-  /** Which way everything goes. */
   #route(url: string, proxy: string | undefined): string {
     const through = proxy === undefined ? "" : `, through the proxy ${shown(proxy)}`;
     return this.#style.dim(`Using the relay ${shown(shownAddress(url))}${through}`);
@@ -274,7 +272,7 @@ export class Story {
     return [line(lobby ? "Waiting in the lobby for a file" : "Waiting for the sender")];
   }
 
-  /** Waiting for somebody to come, or to answer, is no part of how fast it was. */
+  /** The speed does not count the time of waiting for receivers and answers. */
   #done({ bytes, seconds, active = seconds, receivers, unconfirmed = 0 }: EventOf<"done">): Line {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
@@ -325,7 +323,7 @@ function receiversHave(done: number, sent: number): string {
   return done === 0 ? to : have + to;
 }
 
-/** What was left out between the line before and this one. */
+/** The changes that were left out before this line. */
 export function times(untold: number | undefined): string {
   return untold === undefined ? "" : ` (${count(untold, "change", "changes")} not shown)`;
 }
@@ -355,7 +353,7 @@ function of(position: { readonly bytes: number; readonly size: number }): string
   return `${size(position.bytes)} of ${size(position.size)}`;
 }
 
-/** Nobody knows who made it: a stranger can know the channel, and a relay can damage records. */
+/** The cause is unknown: a stranger can know the channel, and a relay can damage records. */
 function unreadableText({ code, message, count: shares }: EventOf<"unreadable">): string {
   const what = count(shares, "share here is", "shares here are");
   if (code !== "corrupt-record") return `Skipped: ${what} not valid. ${shown(message)}`;

@@ -5,7 +5,6 @@ import type { Environment } from "../system/shell.ts";
 
 export type Paint = (text: string) => string;
 
-/** Colours, or none of them. */
 export interface Style {
   readonly bold: Paint;
   readonly dim: Paint;

@@ -119,7 +119,7 @@ export function showCursorAtExit(terminal: { readonly fd: number }): void {
 
 /**
  * Whether the shell has given the terminal to this job. A job behind `&` or `bg` has not got it,
- * and would draw over what the person types. Yes where nobody can tell.
+ * and would draw over what the person types. Yes if the system does not say.
  */
 export function inForeground(): boolean {
   const stat = kernelText("/proc/self/stat") ?? "";

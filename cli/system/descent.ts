@@ -6,7 +6,6 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { errorCode } from "./system-error.ts";
 import type { HeldFolder, Spot } from "./held-folder.ts";
 
-/** What is held at one depth. */
 interface Held {
   readonly name: string;
   readonly folder: HeldFolder;

@@ -108,7 +108,7 @@ function makeFolder(dir: string): boolean {
 /** Network file systems and ZFS name the size of a transfer as their block, and pack small files. */
 const BLOCK_BYTES_MOST = 4096;
 
-/** What a folder takes there, and in which steps files grow. @throws FaultError "bad-destination" */
+/** The bytes of a folder, and the step in which files grow. @throws FaultError "bad-destination" */
 export function blockBytes(folder: string | Folder): number {
   return Math.min(Number(statOf(folder).bsize) || BLOCK_BYTES_MOST, BLOCK_BYTES_MOST);
 }

@@ -38,7 +38,7 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { ShownOwner } from "./shown-owner.ts";
 import { errorCode } from "./system-error.ts";
 
-/** What makes a file or a folder the one that it is. */
+/** The identity of a file or a folder. */
 export type Identity = Pick<BigIntStats, "dev" | "ino">;
 
 /** One name in a folder that is held; something may have the name or not. */
@@ -170,7 +170,7 @@ export class HeldFolder implements Disposable {
   }
 
   /**
-   * Opens a file, itself: a link is refused, and a FIFO holds nobody up.
+   * Opens a file, itself: a link is refused, and a FIFO does not block.
    * @returns its descriptor. @throws what the file system throws
    */
   open(name: string, flags: number, mode?: number): number {
@@ -188,7 +188,7 @@ export class HeldFolder implements Disposable {
     try {
       return openSync(this.at(name), flags | ITSELF | UNBLOCKED, mode);
     } catch (error) {
-      // Some FUSE file systems refuse flags that they do not know. A regular file holds nobody up.
+      // Some FUSE file systems refuse flags that they do not know. A regular file does not block.
       const unknown = errorCode(error) === "EINVAL" || errorCode(error) === "EOPNOTSUPP";
       if (!unknown || this.lstat(name)?.isFile() !== true) throw error;
       return openSync(this.at(name), flags | ITSELF, mode);
@@ -273,7 +273,7 @@ export class HeldFolder implements Disposable {
     rmdirSync(this.at(name));
   }
 
-  /** Whatever has the name, and all below it; for folders that nobody else may write to. */
+  /** The entry of that name and all below it; only for folders that others can't write to. */
   clear(name: string): void {
     rmSync(this.at(name), { force: true, recursive: true });
   }

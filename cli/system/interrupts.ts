@@ -14,7 +14,7 @@ let interrupted = false;
 let endProcess: ((exitCode: number) => void) | undefined;
 let hungUp = false;
 let late = false;
-/** Those of `onHangup`, for which SIGHUP is another word. */
+/** Handlers of `onHangup`, for which SIGHUP means something else. */
 let hangupHandlers = 0;
 
 /** Takes the signals; `end` ends the process at once, when nothing is under way to stop by itself. */

@@ -1,4 +1,4 @@
-/** What a shell does for a person: quoting, `~`, the working folder, the environment. */
+/** Quoting, `~`, the working folder and the environment, as a shell has them. */
 import { homedir } from "node:os";
 import { isAbsolute } from "node:path";
 

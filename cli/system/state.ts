@@ -103,7 +103,7 @@ export function keptReceives(): Dated<KeptReceive>[] {
     .toSorted((a, b) => b.at - a.at);
 }
 
-/** One name for a share in a folder: it may be received into several. */
+/** A share may be received into several folders. */
 function receiveName(share: string, out: string): string {
   return `${share}-${Bun.hash.xxHash64(out).toString(16).padStart(16, "0")}.json`;
 }
@@ -195,7 +195,7 @@ export function writeNew(folder: HeldFolder, name: string, bytes: Uint8Array): v
   }
 }
 
-/** What is there, if it is a file of this user and as it must be. */
+/** The value in a file of this user; undefined: another file, or none that fits the schema. */
 export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
   folder: HeldFolder,
   name: string,

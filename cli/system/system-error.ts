@@ -1,4 +1,4 @@
-/** What the system says: its error codes as reasons for people, and the files of the kernel. */
+/** Errors of the system as reasons for people, and the files of the kernel. */
 import { readFileSync } from "node:fs";
 
 import { FaultError } from "../../protocol/wire/faults.ts";

@@ -4,11 +4,10 @@ import type { Command } from "../command.ts";
 
 export type Commands = readonly (readonly [word: string, command: Command])[];
 
-/** What may follow an option, or stand alone. */
+/** The kind of a value or of a word. */
 export type Value = "files" | "folders" | "anything" | readonly string[];
 
 export interface Option {
-  /** Without the dashes. */
   readonly name: string;
   readonly description: string;
   /** undefined: a switch. */
@@ -20,14 +19,12 @@ export interface CommandWords {
   readonly word: string;
   readonly description: string;
   readonly options: readonly Option[];
-  /** What its words without dashes are. */
   readonly words: Value;
 }
 
 /** Words that begin commands of several, with the words that may come next: `relay token`: `add`, ... */
 export type Further = readonly (readonly [begun: string, next: readonly string[]])[];
 
-/** The words that commands begin with. */
 export function firstWords(commands: readonly CommandWords[]): string[] {
   return [...new Set(commands.map(({ word }) => word.split(" ", 1)[0] ?? ""))];
 }
@@ -51,7 +48,7 @@ export function longWords(further: Further): string[] {
 
 const HELP: Option = { name: "help", description: "Print its help", value: undefined };
 
-/** What shells need to know of the commands. */
+/** The commands as the scripts of all shells need them. */
 export function wordsOf(commands: Commands): readonly CommandWords[] {
   return commands.map(([word, { description, args }]) => {
     const places = Object.entries(args).filter(([, { type }]) => type === "positional");
@@ -72,7 +69,7 @@ export function wordsOf(commands: Commands): readonly CommandWords[] {
   });
 }
 
-/** From how the help names the value. */
+/** The help names the kind of a value. */
 function valueOf(hint: string, arg: ArgDef): Value {
   if (/^(?:file|path)s?$/.test(hint)) return "files";
   if (/^(?:dir|folder)$/.test(hint)) return "folders";

@@ -5,19 +5,17 @@ import { hasColor } from "../../screen/style.ts";
 import { statePlace } from "../../system/state-place.ts";
 import type { Environment } from "../../system/shell.ts";
 
-/** What a check found. */
+/** The result of one check. */
 export interface Finding {
   readonly name: string;
   readonly verdict: "fine" | "warning" | "failed";
   /** A sentence without its stop. */
   readonly message: string;
-  /** What can be done about it. */
   readonly advice?: string;
 }
 
 type Found = (message: string, advice?: string) => Finding;
 
-/** The findings of one check. */
 export function findings(name: string): Readonly<Record<Finding["verdict"], Found>> {
   const found =
     (verdict: Finding["verdict"]): Found =>
@@ -25,7 +23,7 @@ export function findings(name: string): Readonly<Record<Finding["verdict"], Foun
   return { fine: found("fine"), warning: found("warning"), failed: found("failed") };
 }
 
-/** What is in the file was found good when this command was read. */
+/** Reading this command has checked the content of the file already. */
 export function checkConfig(env: Environment): Finding {
   const { fine, failed } = findings("config");
   const path = configPath(env);

@@ -24,10 +24,10 @@ import { findings, type Finding } from "./machine.ts";
 /** Doctor warns when this machine's clock and the relay's are further apart. */
 const CLOCK_SKEW_MS = 60_000;
 
-/** What a relay can be wrong about and still be one. */
+/** Faults with which a relay refuses, and shows that it is a relay. */
 const SAYS_MORE: ReadonlySet<FaultCode> = new Set(["version-mismatch", "wrong-relay"]);
 
-/** Says hello as a receiver of a channel whose key nobody else has, and leaves. */
+/** Says hello as a receiver of a random channel, and leaves. */
 export async function checkRelay(
   address: string,
   ca: string | undefined,
@@ -102,7 +102,7 @@ function answerTo(
 export async function checkCertificate(address: string, ca: string | undefined): Promise<Finding> {
   const { fine, warning } = findings("tls");
   let seen: PeerCertificate | undefined;
-  // What can be wrong with it was said already, by the link that did not come about.
+  // The check of the relay has reported a wrong certificate already.
   await askPage(address, ca, (host, certificate) => {
     seen = certificate;
     return checkServerIdentity(host, certificate);

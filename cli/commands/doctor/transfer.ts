@@ -86,7 +86,7 @@ async function transfer(way: Way, folder: string): Promise<Finding> {
   return finding({ bytes, seconds, fault, said: refused, token: way.token });
 }
 
-/** How much came, and in which time. */
+/** The bytes that arrived, and their time. */
 async function watch(receiver: Client): Promise<{ bytes: number; seconds: number }> {
   let startedAt = performance.now();
   let bytes = 0;
@@ -101,7 +101,6 @@ async function watch(receiver: Client): Promise<{ bytes: number; seconds: number
   return { bytes, seconds };
 }
 
-/** The last error of a client, if it had one. */
 async function lastError(client: Client): Promise<string | undefined> {
   let said: string | undefined;
   for await (const event of client) if (event.event === "error") said = event.message;
