@@ -10,7 +10,6 @@ import {
   SENDER_GRACE_MS,
   STALL_MS,
   type FaultCode,
-  type LeaveReason,
   type Message,
   type MessageOf,
   type OfferSeen,
@@ -40,34 +39,61 @@ function offer(number = 1, records = 20): OfferSeen {
   return { share, recordSize: 100, records, bytes: 100, seekable: true, senderHere: true };
 }
 
-function send(message: Message): ReceiverEffect {
-  return { type: "send", message };
+const endOf = (number: number): Message => ({ t: "end", share: offer(number).share });
+const cancelOf = (number: number, reason: MessageOf<"cancel">["reason"]): Message => {
+  return { t: "cancel", share: offer(number).share, reason };
+};
+
+/** A message in words: the number of its share unless that is 1, and its numbers as `from/window`. */
+function spoken(message: Message): string {
+  if ("receiver" in message) expect(message.receiver).toEqual(receiver);
+  if ("name" in message) expect(message.name).toEqual(name);
+  if ("mac" in message) expect(message.mac).toEqual(mac);
+  const number = "share" in message ? message.share[0] : undefined;
+  const of = number === 1 ? "" : ` of ${number}`;
+  switch (message.t) {
+    case "join":
+      return `join ${message.from}/${message.window}${of}`;
+    case "ack":
+      return `ack ${message.next}/${message.window}${of}`;
+    case "leave":
+      return `leave ${message.reason}${of}`;
+    case "complete":
+      return `complete ${message.records}${of}`;
+    default:
+      return message.t;
+  }
 }
 
-function join(from: number, window: number, { share } = offer()): ReceiverEffect {
-  return send({ t: "join", share, receiver, name, from, window });
+const about = (fault: FaultCode | undefined, detail: string | undefined): string =>
+  `${fault === undefined ? "" : ` ${fault}`}${detail === undefined ? "" : `: ${detail}`}`;
+
+function inWords(effect: ReceiverEffect): string {
+  switch (effect.type) {
+    case "send":
+      return spoken(effect.message);
+    case "open-share":
+      return `open ${effect.offer.share[0]}`;
+    case "share-over":
+      return `over${effect.confirmed ? " confirmed" : ""}${about(effect.fault, effect.detail)}`;
+    case "finish":
+      return `finish${about(effect.fault, effect.detail)}`;
+    case "passed-over": {
+      const { unreadable, anew } = effect;
+      if (unreadable === undefined) return anew === undefined ? "passed" : `passed ${anew}`;
+      const { fault, detail, count, told } = unreadable;
+      return `unreadable ${count}${told ? " told" : ""}${about(fault, detail)}`;
+    }
+    case "link":
+      return effect.online ? "online" : `offline${about(effect.fault, effect.detail)}`;
+    case "sender":
+      return effect.here ? "here" : "away";
+    default:
+      return effect.type;
+  }
 }
 
-function ack(next: number, window = WINDOW, { share } = offer()): ReceiverEffect {
-  return send({ t: "ack", share, next, window });
-}
-
-function leave(reason: LeaveReason, { share } = offer()): ReceiverEffect {
-  return send({ t: "leave", share, reason });
-}
-
-function complete({ share, records } = offer()): ReceiverEffect {
-  return send({ t: "complete", share, records, mac });
-}
-
-function over(fault?: FaultCode, confirmed = false, detail?: string): ReceiverEffect {
-  return { type: "share-over", fault, detail, confirmed };
-}
-
-const HERE: ReceiverEffect = { type: "sender", here: true };
-const TAKE: ReceiverEffect = { type: "take" };
-
-/** A session with a clock and words for its events. */
+/** A session with a clock and words for its events and effects. */
 class Play {
   now = 0;
   readonly session: ReceiverSession;
@@ -77,151 +103,177 @@ class Play {
     this.session = new ReceiverSession({ ...options, window: WINDOW, random: () => 0 }, 0);
   }
 
-  do(event: ReceiverEvent): ReceiverEffect[] {
+  effects(event: ReceiverEvent): ReceiverEffect[] {
     return this.session.handle(event, this.now);
   }
 
-  tick(after = 0): ReceiverEffect[] {
+  do(event: ReceiverEvent): string[] {
+    return this.effects(event).map(inWords);
+  }
+
+  tick(after = 0): string[] {
     this.now += after;
     return this.do({ type: "tick" });
   }
 
-  hear(message: Message): ReceiverEffect[] {
+  hear(message: Message): string[] {
     return this.do({ type: "message", message });
   }
 
-  offers(...list: OfferSeen[]): ReceiverEffect[] {
+  offers(...list: OfferSeen[]): string[] {
     return this.hear({ t: "offers", list });
   }
 
-  connect(): this {
+  connect(...list: OfferSeen[]): this {
     this.tick(1000);
     this.do({ type: "opened" });
     this.hear(CHALLENGE);
     this.hear(WELCOME);
+    if (list.length > 0) this.offers(...list);
     return this;
   }
 
-  open(next = 0, agreed = false): ReceiverEffect[] {
+  lose(): string[] {
+    return this.do({ type: "lost", fault: "connection-lost" });
+  }
+
+  open(next = 0, agreed = false): string[] {
     return this.do({ type: "share-opened", receiver, name, next, agreed });
   }
 
-  frame(index: number): ReceiverEffect[] {
+  frame(index: number): string[] {
     return this.do({ type: "frame", index });
   }
 
+  corrupt(): string[] {
+    return this.do({ type: "corrupt" });
+  }
+
+  saved(): string[] {
+    return this.do({ type: "saved", mac });
+  }
+
   /** Takes these records, which must be the next ones; all that follows from it. */
-  take(first: number, count = 1): ReceiverEffect[] {
+  take(first: number, count = 1): string[] {
     return Array.from({ length: count }, (_, at) => {
-      expect(this.frame(first + at)).toEqual([TAKE]);
+      expect(this.frame(first + at)).toEqual(["take"]);
       return this.do({ type: "stored" });
     }).flat();
   }
 
+  known(before?: readonly Uint8Array[]): string[] {
+    return this.do({ type: "manifest-known", ...(before && { before }) });
+  }
+
+  accept(next?: number): string[] {
+    return this.do({ type: "accepted", ...(next !== undefined && { next }) });
+  }
+
+  /** The person is asked about the share of that offer, or the first one. */
+  asking(...list: OfferSeen[]): this {
+    this.connect(...(list.length > 0 ? list : [offer()]));
+    this.open();
+    this.take(0);
+    this.known();
+    return this;
+  }
+
   /** Attached to the first share, receiving from `next` on. */
   receiving(next = 0, records = 20): this {
-    this.connect().offers(offer(1, records));
-    expect(this.open(next, true)).toEqual([join(next, WINDOW)]);
+    this.connect(offer(1, records));
+    expect(this.open(next, true)).toEqual([`join ${next}/16`]);
     return this;
   }
 
   /** Everything is saved and the receipt sent. */
   confirming(): this {
     this.receiving(19).take(19);
-    expect(this.do({ type: "saved", mac })).toEqual([complete()]);
+    expect(this.saved()).toEqual(["complete 20"]);
     return this;
   }
 }
 
 describe("an open share", () => {
   const endless: OfferSeen = { ...offer(1, RECORD_INDEX), bytes: 0, seekable: false };
-  const receipt = (records: number): ReceiverEffect => complete({ ...endless, records });
 
   test("ends with the record that says so, and the receipt counts what there was", () => {
     const play = new Play().connect();
-    expect(play.offers(endless)).toEqual([{ type: "open-share", offer: endless }]);
-    expect(play.open()).toEqual([join(0, 1)]);
+    expect(play.effects({ type: "message", message: { t: "offers", list: [endless] } })).toEqual([
+      { type: "open-share", offer: endless },
+    ]);
+    expect(play.open()).toEqual(["join 0/1"]);
     play.take(0);
-    play.do({ type: "manifest-known" });
-    play.do({ type: "accepted" });
+    play.known();
+    play.accept();
     expect(play.take(1, 2)).toEqual([]);
-    expect(play.frame(3)).toEqual([TAKE]);
-    expect(play.do({ type: "stored", last: true })).toEqual([ack(4), { type: "save" }]);
+    expect(play.frame(3)).toEqual(["take"]);
+    expect(play.do({ type: "stored", last: true })).toEqual(["ack 4/16", "save"]);
     expect(play.frame(4)).toEqual([]);
-    expect(play.do({ type: "saved", mac })).toEqual([receipt(4)]);
+    expect(play.saved()).toEqual(["complete 4"]);
   });
 
   test("may end with the record that holds the manifest", () => {
-    const play = new Play().connect();
-    play.offers(endless);
+    const play = new Play().connect(endless);
     play.open();
-    expect(play.frame(0)).toEqual([TAKE]);
+    expect(play.frame(0)).toEqual(["take"]);
     expect(play.do({ type: "stored", last: true })).toEqual([]);
-    expect(play.do({ type: "manifest-known" })).toEqual([ack(1, 0), { type: "ask" }]);
-    expect(play.do({ type: "accepted" })).toEqual([ack(1), { type: "save" }]);
-    expect(play.do({ type: "saved", mac })).toEqual([receipt(1)]);
+    expect(play.known()).toEqual(["ack 1/0", "ask"]);
+    expect(play.accept()).toEqual(["ack 1/16", "save"]);
+    expect(play.saved()).toEqual(["complete 1"]);
   });
 
   test("that is whole here already is saved", () => {
-    const play = new Play().connect();
-    play.offers(endless);
+    const play = new Play().connect(endless);
     const event = { type: "share-opened", receiver, name, next: 7, agreed: true } as const;
-    expect(play.do({ ...event, records: 7 })).toEqual([join(7, WINDOW), { type: "save" }]);
-    expect(play.do({ type: "saved", mac })).toEqual([receipt(7)]);
+    expect(play.do({ ...event, records: 7 })).toEqual(["join 7/16", "save"]);
+    expect(play.saved()).toEqual(["complete 7"]);
   });
 });
 
 test("a receiver looks at the beginning, asks, takes all, saves and shows its receipt", () => {
   const play = new Play();
-  expect(play.tick()).toEqual([{ type: "connect" }]);
+  expect(play.tick()).toEqual(["connect"]);
   // The relay speaks first.
   expect(play.do({ type: "opened" })).toEqual([]);
   const claim = { v: PROTOCOL_VERSION, role: "receiver" } as const;
-  const hello = { ...claim, ...proveHello(claim, CHALLENGE, signer), quiet: true };
-  expect(play.hear(CHALLENGE)).toEqual([send({ t: "hello", ...hello })]);
-  expect(play.hear(WELCOME)).toEqual([{ type: "link", online: true, fault: undefined }]);
-  expect(play.offers()).toEqual([{ type: "waiting" }]);
-  expect(play.offers(offer())).toEqual([{ type: "open-share", offer: offer() }]);
-  expect(play.open()).toEqual([join(0, 1)]);
+  const hello = { t: "hello", ...claim, ...proveHello(claim, CHALLENGE, signer), quiet: true };
+  const answer = play.effects({ type: "message", message: CHALLENGE });
+  expect(answer).toEqual([{ type: "send", message: hello as Message }]);
+  expect(play.hear(WELCOME)).toEqual(["online"]);
+  expect(play.offers()).toEqual(["waiting"]);
+  expect(play.offers(offer())).toEqual(["open 1"]);
+  expect(play.open()).toEqual(["join 0/1"]);
   expect(play.take(0)).toEqual([]);
-  expect(play.session.previewMore()).toEqual([ack(1, 1)]);
+  expect(play.session.previewMore().map(inWords)).toEqual(["ack 1/1"]);
   expect(play.take(1)).toEqual([]);
   // Nothing more comes while the person thinks.
-  expect(play.do({ type: "manifest-known" })).toEqual([ack(2, 0), { type: "ask" }]);
+  expect(play.known()).toEqual(["ack 2/0", "ask"]);
   expect(play.tick(KEEPALIVE_MS - 1)).toEqual([]);
-  expect(play.do({ type: "accepted" })).toEqual([ack(2)]);
-  expect(play.take(2, 4)).toEqual([ack(6)]);
+  expect(play.accept()).toEqual(["ack 2/16"]);
+  expect(play.take(2, 4)).toEqual(["ack 6/16"]);
   expect(play.take(6, 3)).toEqual([]);
-  expect(play.tick()).toEqual([ack(9)]);
-  expect(play.take(9, 10)).toEqual([ack(13), ack(17)]);
-  expect(play.take(19)).toEqual([ack(20), { type: "save" }]);
-  expect(play.do({ type: "saved", mac })).toEqual([complete()]);
-  expect(play.hear({ t: "completed", share: offer().share })).toEqual([
-    over(undefined, true),
-    { type: "finish", fault: undefined },
-  ]);
+  expect(play.tick()).toEqual(["ack 9/16"]);
+  expect(play.take(9, 10)).toEqual(["ack 13/16", "ack 17/16"]);
+  expect(play.take(19)).toEqual(["ack 20/16", "save"]);
+  expect(play.saved()).toEqual(["complete 20"]);
+  const completed = play.hear({ t: "completed", share: offer().share });
+  expect(completed).toEqual(["over confirmed", "finish"]);
   expect(play.session.finished).toBe(true);
 });
 
 test("a share of one record is whole when the person agrees", () => {
-  const play = new Play().connect();
-  play.offers(offer(1, 1));
+  const play = new Play().connect(offer(1, 1));
   play.open();
   play.take(0);
-  expect(play.do({ type: "manifest-known" })).toEqual([ack(1, 0), { type: "ask" }]);
-  expect(play.do({ type: "accepted" })).toEqual([ack(1), { type: "save" }]);
+  expect(play.known()).toEqual(["ack 1/0", "ask"]);
+  expect(play.accept()).toEqual(["ack 1/16", "save"]);
 });
 
-test("a receiver goes on with an earlier run's partial without asking", () => {
-  const play = new Play().receiving(7);
-  expect(play.take(7)).toEqual([]);
-});
-
-test("a partial that an earlier run left whole is only saved", () => {
-  const play = new Play().connect();
-  play.offers(offer());
-  expect(play.open(20, true)).toEqual([join(20, WINDOW), { type: "save" }]);
-  expect(play.do({ type: "saved", mac })).toEqual([complete()]);
+test("a receiver goes on with an earlier run's partial without asking, and only saves a whole one", () => {
+  expect(new Play().receiving(7).take(7)).toEqual([]);
+  const whole = new Play().connect(offer());
+  expect(whole.open(20, true)).toEqual(["join 20/16", "save"]);
+  expect(whole.saved()).toEqual(["complete 20"]);
 });
 
 describe("P6 frames", () => {
@@ -235,11 +287,11 @@ describe("P6 frames", () => {
   test("that follow a gap make it join again from the gap, once", () => {
     const play = new Play().receiving();
     play.take(0, 2);
-    expect(play.frame(3)).toEqual([join(2, WINDOW)]);
+    expect(play.frame(3)).toEqual(["join 2/16"]);
     expect([...play.frame(4), ...play.frame(5)]).toEqual([]);
     expect(play.take(2, 2)).toEqual([]);
     // The next gap is another one.
-    expect(play.frame(5)).toEqual([join(4, WINDOW)]);
+    expect(play.frame(5)).toEqual(["join 4/16"]);
   });
 
   test("beyond the end of the share are nothing", () => {
@@ -249,37 +301,33 @@ describe("P6 frames", () => {
   });
 
   test("are not taken while nobody has agreed, nor without a line", () => {
-    const play = new Play().connect();
-    play.offers(offer());
+    const play = new Play().connect(offer());
     expect(play.frame(0)).toEqual([]);
     play.open();
     play.take(0);
-    play.do({ type: "manifest-known" });
+    play.known();
     expect(play.frame(1)).toEqual([]);
-    play.do({ type: "accepted" });
-    play.do({ type: "lost", fault: "connection-lost" });
+    play.accept();
+    play.lose();
     expect(play.frame(1)).toEqual([]);
   });
 
   test(`that do not decrypt are asked for ${CORRUPT_RETRIES} times more, then it is over`, () => {
     const play = new Play().receiving(5);
     for (let times = 0; times < CORRUPT_RETRIES; times++) {
-      expect(play.frame(5)).toEqual([TAKE]);
-      expect(play.do({ type: "corrupt" })).toEqual([join(5, WINDOW)]);
+      expect(play.frame(5)).toEqual(["take"]);
+      expect(play.corrupt()).toEqual(["join 5/16"]);
     }
-    expect(play.frame(5)).toEqual([TAKE]);
-    expect(play.do({ type: "corrupt" })).toEqual([
-      leave("failed"),
-      over("corrupt-record", false, "record 5"),
-      { type: "finish", fault: "corrupt-record", detail: "record 5" },
-    ]);
+    expect(play.frame(5)).toEqual(["take"]);
+    const how = "corrupt-record: record 5";
+    expect(play.corrupt()).toEqual(["leave failed", `over ${how}`, `finish ${how}`]);
   });
 
   test("that do not decrypt count from the beginning for each record", () => {
     const play = new Play().receiving();
     for (let index = 0; index < 10; index++) {
       play.frame(index);
-      expect(play.do({ type: "corrupt" })).toEqual([join(index, WINDOW)]);
+      expect(play.corrupt()).toEqual([`join ${index}/16`]);
       play.take(index);
     }
   });
@@ -289,7 +337,7 @@ describe("a receiver that gets nothing", () => {
   test("joins again, more and more seldom, and soon again after a record", () => {
     const play = new Play().receiving();
     const joined = (after: number): boolean =>
-      play.tick(after).some((effect) => effect.type === "send" && effect.message.t === "join");
+      play.tick(after).some((effect) => effect.startsWith("join"));
     expect([joined(STALL_MS - 1), joined(1)]).toEqual([false, true]);
     expect([joined(2 * STALL_MS - 1), joined(1)]).toEqual([false, true]);
     play.take(0);
@@ -297,13 +345,9 @@ describe("a receiver that gets nothing", () => {
   });
 
   test("is content while the person thinks, but shows that it lives", () => {
-    const play = new Play().connect();
-    play.offers(offer());
-    play.open();
-    play.take(0);
-    play.do({ type: "manifest-known" });
-    expect(play.tick(KEEPALIVE_MS)).toEqual([ack(1, 0)]);
-    expect(play.tick(KEEPALIVE_MS)).toEqual([ack(1, 0)]);
+    const play = new Play().asking();
+    expect(play.tick(KEEPALIVE_MS)).toEqual(["ack 1/0"]);
+    expect(play.tick(KEEPALIVE_MS)).toEqual(["ack 1/0"]);
   });
 });
 
@@ -311,163 +355,129 @@ describe("a line that breaks", () => {
   test("is followed by a join from where it was", () => {
     const play = new Play().receiving();
     play.take(0, 2);
-    expect(play.do({ type: "lost", fault: "connection-lost" })).toEqual([
-      { type: "link", online: false, fault: "connection-lost" },
-    ]);
+    expect(play.lose()).toEqual(["offline connection-lost"]);
     play.connect();
     expect(play.offers()).toEqual([]);
-    expect(play.offers(offer())).toEqual([join(2, WINDOW), HERE]);
+    expect(play.offers(offer())).toEqual(["join 2/16", "here"]);
     // Told again, for example of the sender's return: it is there already.
     expect(play.offers(offer())).toEqual([]);
   });
 
   test("keeps a question open, and its answer counts", () => {
-    const play = new Play().connect();
-    play.offers(offer());
-    play.open();
-    play.take(0);
-    play.do({ type: "manifest-known" });
-    play.do({ type: "lost", fault: "connection-lost" });
-    expect(play.do({ type: "accepted" })).toEqual([]);
-    play.connect();
-    expect(play.offers(offer())).toEqual([join(1, WINDOW), HERE]);
+    const play = new Play().asking();
+    play.lose();
+    expect(play.accept()).toEqual([]);
+    expect(play.connect().offers(offer())).toEqual(["join 1/16", "here"]);
   });
 
   test("before the receipt was taken is followed by the receipt", () => {
     const play = new Play().confirming();
-    play.do({ type: "lost", fault: "connection-lost" });
-    play.connect();
-    expect(play.offers(offer())).toEqual([join(20, WINDOW), HERE, complete()]);
+    play.lose();
+    expect(play.connect().offers(offer())).toEqual(["join 20/16", "here", "complete 20"]);
   });
 
   test("while the disk is looked at delays the join, not the share", () => {
-    const play = new Play().connect();
-    play.offers(offer());
-    play.do({ type: "lost", fault: "connection-lost" });
+    const play = new Play().connect(offer());
+    play.lose();
     expect(play.open()).toEqual([]);
-    play.connect();
-    expect(play.offers(offer())).toEqual([join(0, 1), HERE]);
+    expect(play.connect().offers(offer())).toEqual(["join 0/1", "here"]);
   });
 
   test("to a relay that does not know the share any more is waited for as long as a sender", () => {
     const play = new Play().receiving();
-    play.do({ type: "lost", fault: "connection-lost" });
-    play.connect();
-    play.offers();
+    play.lose();
+    play.connect().offers();
     const waited = 1000;
     expect(play.tick(SENDER_GRACE_MS - waited - 1)).toEqual([]);
-    expect(play.tick(1)).toEqual([over("sender-gone"), { type: "finish", fault: "sender-gone" }]);
+    expect(play.tick(1)).toEqual(["over sender-gone", "finish sender-gone"]);
   });
 });
 
 describe("a share that ends", () => {
-  const END: Message = { t: "end", share: offer().share };
-  const gone = (fault: FaultCode): ReceiverEffect[] => [over(fault), { type: "finish", fault }];
+  const gone = (fault: FaultCode): string[] => [`over ${fault}`, `finish ${fault}`];
 
   test("too soon is a failure, and success is nobody's to claim", () => {
-    expect(new Play().receiving(19).hear(END)).toEqual(gone("sender-stopped"));
-    const cancelled: Message = { ...END, t: "cancel", reason: "source-changed" };
-    expect(new Play().receiving().hear(cancelled)).toEqual(gone("source-changed"));
+    expect(new Play().receiving(19).hear(endOf(1))).toEqual(gone("sender-stopped"));
+    const cancelled = new Play().receiving().hear(cancelOf(1, "source-changed"));
+    expect(cancelled).toEqual(gone("source-changed"));
   });
 
   test("before the receipt was taken leaves a whole share", () => {
-    expect(new Play().confirming().hear(END)).toEqual([
-      over(undefined),
-      { type: "finish", fault: undefined },
-    ]);
+    expect(new Play().confirming().hear(endOf(1))).toEqual(["over", "finish"]);
   });
 
   test("is no other share's end", () => {
     const play = new Play().receiving();
-    expect(play.hear({ t: "end", share: offer(2).share })).toEqual([]);
+    expect(play.hear(endOf(2))).toEqual([]);
     expect(play.take(0)).toEqual([]);
   });
 
   test("without a word to who has it whole is over after a while", () => {
     const play = new Play().confirming();
-    expect(play.tick(CONFIRM_MS - 1).some(({ type }) => type === "share-over")).toBe(false);
-    expect(play.tick(1)).toEqual([over(undefined), { type: "finish", fault: undefined }]);
+    expect(play.tick(CONFIRM_MS - 1)).not.toContain("over");
+    expect(play.tick(1)).toEqual(["over", "finish"]);
   });
 
   test("is not confirmed by the receipt of another", () => {
-    const play = new Play().confirming();
-    expect(play.hear({ t: "completed", share: offer(2).share })).toEqual([]);
-    const early = new Play().receiving(19);
-    expect(early.hear({ t: "completed", share: offer().share })).toEqual([]);
+    const other = new Play().confirming().hear({ t: "completed", share: offer(2).share });
+    const early = new Play().receiving(19).hear({ t: "completed", share: offer().share });
+    expect([other, early]).toEqual([[], []]);
   });
 });
 
 describe("a share that is offered anew", () => {
-  const MOVED: ReceiverEffect[] = [{ type: "passed-over", anew: "told" }, { type: "waiting" }];
-  const cancel = (number: number, reason: "new-edition" | "source-changed"): Message => ({
-    t: "cancel",
-    share: offer(number).share,
-    reason,
-  });
+  const MOVED = ["passed told", "waiting"];
 
   test("is followed to the share that takes its place, and never taken again", () => {
-    const play = new Play().receiving().hear(cancel(1, "new-edition"));
-    expect(play).toEqual(MOVED);
+    expect(new Play().receiving().hear(cancelOf(1, "new-edition"))).toEqual(MOVED);
     const moved = new Play().receiving();
     moved.take(0, 3);
-    expect(moved.hear(cancel(1, "new-edition"))).toEqual(MOVED);
-    expect(moved.offers(offer(1), offer(2))).toEqual([{ type: "open-share", offer: offer(2) }]);
+    expect(moved.hear(cancelOf(1, "new-edition"))).toEqual(MOVED);
+    expect(moved.offers(offer(1), offer(2))).toEqual(["open 2"]);
   });
 
   test("is left by a receiver that was asked about it, too", () => {
-    const play = new Play().connect();
-    play.offers(offer());
-    play.open();
-    play.take(0);
-    play.do({ type: "manifest-known" });
-    expect(play.hear(cancel(1, "new-edition"))).toEqual(MOVED);
-    expect(play.do({ type: "accepted" })).toEqual([]);
+    const play = new Play().asking();
+    expect(play.hear(cancelOf(1, "new-edition"))).toEqual(MOVED);
+    expect(play.accept()).toEqual([]);
   });
 
   test("is done for a receiver that has all of it", () => {
-    expect(new Play().confirming().hear(cancel(1, "new-edition"))).toEqual([
-      over(undefined),
-      { type: "finish", fault: undefined },
-    ]);
+    expect(new Play().confirming().hear(cancelOf(1, "new-edition"))).toEqual(["over", "finish"]);
   });
 
   test("is not waited for longer than for a sender that went away", () => {
     const play = new Play().receiving();
-    play.hear(cancel(1, "new-edition"));
-    const later = play.tick(SENDER_GRACE_MS - 1);
-    expect(later.some(({ type }) => type === "finish")).toBe(false);
-    expect(play.tick(1).at(-1)).toEqual({ type: "finish", fault: "sender-gone" });
+    play.hear(cancelOf(1, "new-edition"));
+    expect(play.tick(SENDER_GRACE_MS - 1).join()).not.toContain("finish");
+    expect(play.tick(1).at(-1)).toBe("finish sender-gone");
   });
 
   test("ends with the share in its place, also when that ends before anything of it came", () => {
     const play = new Play().receiving();
-    play.hear(cancel(1, "new-edition"));
+    play.hear(cancelOf(1, "new-edition"));
     play.offers(offer(2));
     play.open();
-    expect(play.hear(cancel(2, "source-changed"))).toEqual([
-      over("source-changed"),
-      { type: "finish", fault: "source-changed" },
-    ]);
+    const ended = play.hear(cancelOf(2, "source-changed"));
+    expect(ended).toEqual(["over source-changed", "finish source-changed"]);
   });
 
   /** Its line broke, and on the next one another share is offered. */
   function missed(): Play {
     const play = new Play().receiving();
     play.take(0, 3);
-    play.do({ type: "lost", fault: "connection-lost" });
-    play.connect();
-    expect(play.offers(offer(2))).toEqual([]);
+    play.lose();
+    expect(play.connect().offers(offer(2))).toEqual([]);
     return play;
   }
 
   test("is found by a receiver that had no line when that was said", () => {
     const play = missed();
-    expect(play.tick(MISSING_MS)).toContainEqual({ type: "open-share", offer: offer(2) });
+    expect(play.tick(MISSING_MS)).toContain("open 2");
     play.open();
     play.take(0);
-    const known = play.do({ type: "manifest-known", before: [offer(1).share] });
-    expect(known.at(-1)).toEqual({ type: "ask" });
-    expect(play.do({ type: "accepted" })).not.toEqual([]);
+    expect(play.known([offer(1).share]).at(-1)).toBe("ask");
+    expect(play.accept()).not.toEqual([]);
   });
 
   test("is not confused with a share beside it: that one is looked at once, and left", () => {
@@ -475,347 +485,251 @@ describe("a share that is offered anew", () => {
     play.tick(MISSING_MS);
     play.open();
     play.take(0);
-    expect(play.do({ type: "manifest-known" }).slice(-2)).toEqual([
-      { type: "passed-over", anew: "perhaps" },
-      { type: "open-share", offer: offer() },
-    ]);
+    expect(play.known().slice(-2)).toEqual(["passed perhaps", "open 1"]);
     play.open(3, true);
-    const later = play.tick(2 * MISSING_MS);
-    expect(later.some(({ type }) => type === "open-share")).toBe(false);
-    expect(play.offers(offer())).toContainEqual(join(3, WINDOW));
+    expect(play.tick(2 * MISSING_MS).join()).not.toContain("open");
+    expect(play.offers(offer())).toContain("join 3/16");
   });
 
   test("is waited for again when the share beside it ends before anything of it came", () => {
     const play = missed();
     play.tick(MISSING_MS);
     play.open();
-    expect(play.hear(cancel(2, "source-changed")).at(-1)).toEqual({
-      type: "open-share",
-      offer: offer(),
-    });
+    expect(play.hear(cancelOf(2, "source-changed")).at(-1)).toBe("open 1");
     play.open(3, true);
-    expect(play.tick(SENDER_GRACE_MS).at(-1)).toEqual({ type: "finish", fault: "sender-gone" });
+    expect(play.tick(SENDER_GRACE_MS).at(-1)).toBe("finish sender-gone");
   });
 
   test("leaves a receiver in the lobby there, however long nothing is offered", () => {
-    const play = new Play({ lobby: true }).connect();
-    play.offers(offer(1, 20));
+    const play = new Play({ lobby: true }).connect(offer());
     play.open(1, true);
-    expect(play.hear(cancel(1, "new-edition"))).toEqual(MOVED);
-    const later = play.tick(SENDER_GRACE_MS + 1);
-    expect(later.some(({ type }) => type === "finish")).toBe(false);
+    expect(play.hear(cancelOf(1, "new-edition"))).toEqual(MOVED);
+    expect(play.tick(SENDER_GRACE_MS + 1).join()).not.toContain("finish");
   });
 });
 
 describe("a choice", () => {
   test("with a code is for what was sent last, in the lobby for what came first", () => {
     const list = [offer(1), offer(2), offer(3)];
-    const withCode = new Play().connect();
-    expect(withCode.offers(...list)).toEqual([{ type: "open-share", offer: offer(3) }]);
-    const lobby = new Play({ lobby: true }).connect();
-    expect(lobby.offers(...list)).toEqual([{ type: "open-share", offer: offer(1) }]);
+    expect(new Play().connect().offers(...list)).toEqual(["open 3"]);
+    expect(new Play({ lobby: true }).connect().offers(...list)).toEqual(["open 1"]);
   });
 
   test("in the lobby goes on with the next, and takes nothing twice", () => {
-    const play = new Play({ lobby: true }).connect();
-    play.offers(offer(1, 1), offer(2, 1));
-    play.open(1, true);
-    play.do({ type: "saved", mac });
-    expect(play.hear({ t: "completed", share: offer(1).share })).toEqual([
-      over(undefined, true),
-      { type: "open-share", offer: offer(2, 1) },
-    ]);
-    play.open(1, true);
-    play.do({ type: "saved", mac });
-    expect(play.hear({ t: "completed", share: offer(2).share })).toEqual([
-      over(undefined, true),
-      { type: "waiting" },
-    ]);
-    expect(play.offers(offer(1, 1), offer(2, 1))).toEqual([{ type: "waiting" }]);
+    const play = new Play({ lobby: true }).connect(offer(1, 1), offer(2, 1));
+    for (const [number, next] of [
+      [1, "open 2"],
+      [2, "waiting"],
+    ] as const) {
+      play.open(1, true);
+      play.saved();
+      const completed = play.hear({ t: "completed", share: offer(number).share });
+      expect(completed).toEqual(["over confirmed", next]);
+    }
+    expect(play.offers(offer(1, 1), offer(2, 1))).toEqual(["waiting"]);
   });
 
-  const passedOver: ReceiverEffect = { type: "passed-over" };
-
   test("in the lobby passes over one whose beginning does not come, and comes back to it", () => {
-    const play = new Play({ lobby: true }).connect();
-    play.offers(offer(1), offer(2));
+    const play = new Play({ lobby: true }).connect(offer(1), offer(2));
     play.open();
-    expect(play.tick(BEGINNING_MS - 1)).not.toContainEqual(passedOver);
-    expect(play.tick(1).slice(-3)).toEqual([
-      leave("interrupted"),
-      passedOver,
-      { type: "open-share", offer: offer(2) },
-    ]);
+    expect(play.tick(BEGINNING_MS - 1)).not.toContain("passed");
+    expect(play.tick(1).slice(-3)).toEqual(["leave interrupted", "passed", "open 2"]);
     play.open();
-    play.hear({ t: "end", share: offer(2).share });
-    expect(play.open()).toEqual([join(0, 1)]);
+    play.hear(endOf(2));
+    expect(play.open()).toEqual(["join 0/1"]);
     // It is the only one left.
-    expect(play.tick(BEGINNING_MS)).not.toContainEqual(passedOver);
-    expect(play.frame(0)).toEqual([TAKE]);
+    expect(play.tick(BEGINNING_MS)).not.toContain("passed");
+    expect(play.frame(0)).toEqual(["take"]);
   });
 
   test("stays with the share whose beginning came, and with a code", () => {
-    const lobby = new Play({ lobby: true }).connect();
-    lobby.offers(offer(1), offer(2));
-    lobby.open();
-    lobby.tick(STALL_MS - 1);
-    lobby.take(0);
-    expect(lobby.tick(BEGINNING_MS - 1)).not.toContainEqual(passedOver);
-    lobby.do({ type: "manifest-known" });
-    expect(lobby.tick(BEGINNING_MS)).not.toContainEqual(passedOver);
-    const withCode = new Play().connect();
-    withCode.offers(offer(1), offer(2));
-    withCode.open();
-    withCode.tick(STALL_MS - 1);
-    withCode.do({ type: "frame", index: 0 });
-    withCode.do({ type: "stored" });
-    expect(withCode.tick(BEGINNING_MS - 1)).not.toContainEqual(passedOver);
+    for (const lobby of [true, false]) {
+      const play = new Play({ lobby }).connect(offer(1), offer(2));
+      play.open();
+      play.tick(STALL_MS - 1);
+      play.take(0);
+      expect(play.tick(BEGINNING_MS - 1)).not.toContain("passed");
+      if (!lobby) continue;
+      play.known();
+      expect(play.tick(BEGINNING_MS)).not.toContain("passed");
+    }
   });
 
-  test("with a code passes over one whose beginning does not come, and comes back to it", () => {
-    const play = new Play().connect();
-    play.offers(offer(1), offer(2), offer(3));
-    const order: (number | undefined)[] = [];
-    for (let turn = 0; turn < 5; turn++) {
+  /** Opens whichever share is next, and waits in vain for its beginning, so many times. */
+  function turns(play: Play, count: number): string[] {
+    return Array.from({ length: count }, () => {
       play.open();
-      const opened = play.tick(BEGINNING_MS).find(({ type }) => type === "open-share");
-      order.push(opened?.type === "open-share" ? opened.offer.share[0] : undefined);
-    }
-    expect(order).toEqual([2, 1, 3, 2, 1]);
+      return play.tick(BEGINNING_MS).filter((effect) => effect.startsWith("open"));
+    }).flat();
+  }
+
+  test("with a code passes over one whose beginning does not come, and comes back to it", () => {
+    const play = new Play().connect(offer(1), offer(2), offer(3));
+    expect(turns(play, 5)).toEqual(["open 2", "open 1", "open 3", "open 2", "open 1"]);
   });
 
   test("waits longer for a sender that lets receivers in one by one", () => {
-    const play = new Play().connect();
-    play.offers(offer(1), { ...offer(2), admit: true });
+    const play = new Play().connect(offer(1), { ...offer(2), admit: true });
     play.open();
-    expect(play.tick(ADMISSION_MS - 1)).not.toContainEqual(passedOver);
-    expect(play.tick(1)).toContainEqual(passedOver);
+    expect(play.tick(ADMISSION_MS - 1)).not.toContain("passed");
+    expect(play.tick(1)).toContain("passed");
   });
 
   test("a share whose sender is away comes after those whose sender is here", () => {
+    const away = (number: number): OfferSeen => ({ ...offer(number), senderHere: false });
     for (const lobby of [false, true]) {
       const play = new Play({ lobby }).connect();
-      const away = { senderHere: false };
-      const list = [{ ...offer(1), ...away }, offer(2), { ...offer(3), ...away }];
-      expect(play.offers(...list)).toEqual([{ type: "open-share", offer: offer(2) }]);
+      expect(play.offers(away(1), offer(2), away(3))).toEqual(["open 2"]);
     }
-    const only = new Play().connect();
-    const away = { ...offer(1), senderHere: false };
-    expect(only.offers(away)).toEqual([{ type: "open-share", offer: away }]);
+    expect(new Play().connect().offers(away(1))).toEqual(["open 1"]);
   });
 
   test("one whose sender was away gets its turn: nobody tells when it comes back", () => {
     const play = new Play().connect();
-    const opened = (effects: readonly ReceiverEffect[]): number[] =>
-      effects.flatMap((effect) => (effect.type === "open-share" ? effect.offer.share[0]! : []));
-    const order = opened(play.offers({ ...offer(1), senderHere: false }, offer(2)));
-    for (let turn = 0; turn < 3; turn++) {
-      play.open();
-      order.push(...opened(play.tick(BEGINNING_MS)));
-    }
-    expect(order).toEqual([2, 1, 2, 1]);
+    expect(play.offers({ ...offer(1), senderHere: false }, offer(2))).toEqual(["open 2"]);
+    expect(turns(play, 3)).toEqual(["open 1", "open 2", "open 1"]);
   });
 
-  const unreadable = (fault: FaultCode, count: number, told: boolean, detail?: string) =>
-    ({ type: "passed-over", unreadable: { fault, detail, count, told } }) as const;
-
-  /** All that follows when the first record never opens. */
-  function garbled(play: Play): ReceiverEffect[] {
-    play.open();
+  /** All that follows when record `index` never opens. */
+  function garbled(play: Play, index = 0): string[] {
     for (let times = 0; times < CORRUPT_RETRIES; times++) {
-      play.frame(0);
-      expect(play.do({ type: "corrupt" })).toMatchObject([{ message: { t: "join", from: 0 } }]);
+      play.frame(index);
+      expect(play.corrupt().join()).toStartWith(`join ${index}/1`);
     }
-    play.frame(0);
-    return play.do({ type: "corrupt" });
+    play.frame(index);
+    return play.corrupt();
   }
 
+  const garbledAtOnce = (play: Play): string[] => {
+    play.open();
+    return garbled(play);
+  };
+
   test("with a code one that does not open is passed over, and others are tried, then waited for", () => {
-    const play = new Play().connect();
-    play.offers(offer(1), offer(2));
-    expect(garbled(play)).toEqual([
-      leave("failed", offer(2)),
-      unreadable("corrupt-record", 1, true, "record 0"),
-      { type: "open-share", offer: offer(1) },
-    ]);
-    expect(garbled(play)).toEqual([
-      leave("failed", offer(1)),
-      unreadable("corrupt-record", 2, true, "record 0"),
-      { type: "waiting" },
-    ]);
+    const play = new Play().connect(offer(1), offer(2));
+    const how = "corrupt-record: record 0";
+    const second = ["leave failed of 2", `unreadable 1 told ${how}`, "open 1"];
+    expect(garbledAtOnce(play)).toEqual(second);
+    expect(garbledAtOnce(play)).toEqual(["leave failed", `unreadable 2 told ${how}`, "waiting"]);
     // Neither is tried again, and whatever comes next is.
-    expect(play.offers(offer(1), offer(2))).toEqual([{ type: "waiting" }]);
-    expect(play.offers(offer(3))).toEqual([{ type: "open-share", offer: offer(3) }]);
+    expect(play.offers(offer(1), offer(2))).toEqual(["waiting"]);
+    expect(play.offers(offer(3))).toEqual(["open 3"]);
   });
 
-  test("with a code one whose manifest is not valid is passed over too, and what the disk says is not", () => {
-    for (const fault of ["bad-manifest", "unsafe-name"] as const) {
-      const play = new Play().connect();
-      play.offers(offer(1), offer(2));
+  test.each(["bad-manifest", "unsafe-name"] as const)(
+    "with a code one with a %s is passed over too, unless it is the last",
+    (fault) => {
+      const play = new Play().connect(offer(1), offer(2));
       play.open();
       play.frame(0);
-      expect(play.do({ type: "failed", fault, detail: "why" })).toEqual([
-        leave("failed", offer(2)),
-        unreadable(fault, 1, true, "why"),
-        { type: "open-share", offer: offer(1) },
-      ]);
+      const passed = play.do({ type: "failed", fault, detail: "why" });
+      expect(passed).toEqual(["leave failed of 2", `unreadable 1 told ${fault}: why`, "open 1"]);
       play.open();
       play.frame(0);
-      const effects = play.do({ type: "failed", fault, detail: "the last" });
-      expect(effects.at(-1)).toEqual({ type: "finish", fault, detail: "the last" });
-    }
-    const play = new Play().connect();
-    play.offers(offer(1), offer(2));
+      const last = play.do({ type: "failed", fault, detail: "the last" });
+      expect(last.at(-1)).toBe(`finish ${fault}: the last`);
+    },
+  );
+
+  test("what the disk says of a share ends the run", () => {
+    const play = new Play().connect(offer(1), offer(2));
     play.open();
     play.frame(0);
     const effects = play.do({ type: "failed", fault: "several-files" });
-    expect(effects.at(-1)).toEqual({ type: "finish", fault: "several-files" });
+    expect(effects.at(-1)).toBe("finish several-files");
   });
 
-  test("with a code one that ends before anything of it was read is not the end", () => {
-    for (const message of [
-      { t: "end", share: offer(2).share },
-      { t: "cancel", share: offer(2).share, reason: "sender-gone" },
-      { t: "cancel", share: offer(2).share, reason: "too-late" },
-    ] as const) {
-      const play = new Play().connect();
-      play.offers(offer(1), offer(2));
+  test.each([endOf(2), cancelOf(2, "sender-gone"), cancelOf(2, "too-late")])(
+    "with a code one that ends before anything of it was read is not the end",
+    (message) => {
+      const play = new Play().connect(offer(1), offer(2));
       play.open();
-      const next = { type: "open-share", offer: offer(1) } as const;
-      expect(play.hear(message)).toEqual([passedOver, next]);
+      expect(play.hear(message)).toEqual(["passed", "open 1"]);
       play.open();
-      const gone = { t: "end", share: offer(1).share } as const;
-      expect(play.hear(gone)).toEqual([passedOver, { type: "waiting" }]);
-    }
-    const alone = new Play().connect();
-    alone.offers(offer(1));
+      expect(play.hear(endOf(1))).toEqual(["passed", "waiting"]);
+    },
+  );
+
+  test("the end of the only share, or of one that was read, is the end", () => {
+    const alone = new Play().connect(offer(1));
     alone.open();
-    const late = { t: "cancel", share: offer(1).share, reason: "too-late" } as const;
-    expect(alone.hear(late).at(-1)).toEqual({ type: "finish", fault: "too-late" });
-    const read = new Play().connect();
-    read.offers(offer(1), offer(2));
+    expect(alone.hear(cancelOf(1, "too-late")).at(-1)).toBe("finish too-late");
+    const read = new Play().connect(offer(1), offer(2));
     read.open();
     read.take(0);
-    const ended = { t: "end", share: offer(2).share } as const;
-    expect(read.hear(ended).at(-1)).toEqual({ type: "finish", fault: "sender-stopped" });
+    expect(read.hear(endOf(2)).at(-1)).toBe("finish sender-stopped");
   });
 
   test("damage behind a record that opened is told as before", () => {
-    const play = new Play().connect();
-    play.offers(offer(1), offer(2));
+    const play = new Play().connect(offer(1), offer(2));
     play.open();
     play.take(0);
     play.session.previewMore();
-    for (let times = 0; times < CORRUPT_RETRIES; times++) {
-      play.frame(1);
-      play.do({ type: "corrupt" });
-    }
-    play.frame(1);
-    const effects = play.do({ type: "corrupt" });
-    expect(effects.at(-1)).toEqual({ type: "finish", fault: "corrupt-record", detail: "record 1" });
+    expect(garbled(play, 1).at(-1)).toBe("finish corrupt-record: record 1");
   });
 
   test("of very many that do not open few are told, and the first that does is taken", () => {
-    const play = new Play().connect();
-    play.offers(offer(1));
-    const told: number[] = [];
-    let waits = 0;
+    const play = new Play().connect(offer(1));
+    const said: string[] = [];
     for (let number = 1; number <= 200; number++) {
-      for (const effect of garbled(play)) {
-        if (effect.type === "waiting") waits++;
-        if (effect.type === "passed-over" && effect.unreadable?.told === true) {
-          told.push(effect.unreadable.count);
-        }
-      }
-      play.hear({ t: "cancel", share: offer(number).share, reason: "sender-gone" });
+      said.push(...garbledAtOnce(play));
+      play.hear(cancelOf(number, "sender-gone"));
       play.offers(offer(number + 1));
     }
-    expect(told).toEqual([1, 2, 4, 8, 16, 32, 64, 128]);
-    expect(waits).toBe(told.length);
+    const told = said.flatMap((effect) => /^unreadable (\d+) told/.exec(effect)?.[1] ?? []);
+    expect(told).toEqual(["1", "2", "4", "8", "16", "32", "64", "128"]);
+    expect(said.filter((effect) => effect === "waiting")).toHaveLength(told.length);
     play.open();
     play.take(0);
-    expect(play.do({ type: "manifest-known" })).toContainEqual({ type: "ask" });
+    expect(play.known()).toContain("ask");
   });
 
   test("in the lobby one that does not open is over as others are", () => {
-    const play = new Play({ lobby: true }).connect();
-    play.offers(offer(1), offer(2));
-    expect(garbled(play)).toEqual([
-      leave("failed", offer(1)),
-      over("corrupt-record", false, "record 0"),
-      { type: "open-share", offer: offer(2) },
-    ]);
+    const play = new Play({ lobby: true }).connect(offer(1), offer(2));
+    const over = "over corrupt-record: record 0";
+    expect(garbledAtOnce(play)).toEqual(["leave failed", over, "open 2"]);
   });
 
   test("declined is told, and ends the run", () => {
-    const play = new Play().connect();
-    play.offers(offer());
-    play.open();
-    play.take(0);
-    play.do({ type: "manifest-known" });
-    expect(play.do({ type: "declined" })).toEqual([
-      leave("declined"),
-      over("declined"),
-      { type: "finish", fault: "declined" },
-    ]);
+    const declined = new Play().asking().do({ type: "declined" });
+    expect(declined).toEqual(["leave declined", "over declined", "finish declined"]);
   });
 
   test("made too late, about an offer that is over, is none about the next", () => {
-    const play = new Play({ lobby: true }).connect();
-    play.offers(offer(1), offer(2));
-    play.open();
-    play.take(0);
-    play.do({ type: "manifest-known" });
-    expect(play.hear({ t: "end", share: offer(1).share })).toEqual([
-      over("sender-stopped"),
-      { type: "open-share", offer: offer(2) },
-    ]);
+    const play = new Play({ lobby: true }).asking(offer(1), offer(2));
+    expect(play.hear(endOf(1))).toEqual(["over sender-stopped", "open 2"]);
     play.open();
     expect(play.do({ type: "declined" })).toEqual([]);
-    expect(play.do({ type: "accepted" })).toEqual([]);
+    expect(play.accept()).toEqual([]);
     expect(play.take(0)).toEqual([]);
   });
 });
 
 test("a receiver that is interrupted, or whose disk fails, says so before it goes", () => {
-  expect(new Play().receiving().do({ type: "interrupted" })).toEqual([
-    leave("interrupted"),
-    { type: "finish", fault: "interrupted" },
-  ]);
-  expect(new Play().receiving().do({ type: "failed", fault: "disk-full", detail: "/x" })).toEqual([
-    leave("failed"),
-    over("disk-full", false, "/x"),
-    { type: "finish", fault: "disk-full", detail: "/x" },
-  ]);
+  const interrupted = new Play().receiving().do({ type: "interrupted" });
+  expect(interrupted).toEqual(["leave interrupted", "finish interrupted"]);
+  const full = { type: "failed", fault: "disk-full", detail: "/x" } as const;
+  const failed = ["leave failed", "over disk-full: /x", "finish disk-full: /x"];
+  expect(new Play().receiving().do(full)).toEqual(failed);
 });
 
-test.each(["want", "receipted", "join"] as const)(
-  "P3 a receiver that is told %s takes its relay for broken",
-  (t) => {
-    const { share } = offer();
-    const messages: { [T in typeof t]: Message } = {
-      want: { t: "want", share, first: 0, count: 1 },
-      receipted: { t: "receipted", share, receiver },
-      join: { t: "join", share, receiver, name, from: 0, window: 1 },
-    };
-    const last = new Play().receiving().hear(messages[t]).at(-1);
-    expect(last).toMatchObject({ type: "finish", fault: "bad-message" });
-  },
-);
+test.each<Message>([
+  { t: "want", share: offer().share, first: 0, count: 1 },
+  { t: "receipted", share: offer().share, receiver },
+  { t: "join", share: offer().share, receiver, name, from: 0, window: 1 },
+])("P3 a receiver that is told $t takes its relay for broken", (message) => {
+  expect(new Play().receiving().hear(message).at(-1)).toStartWith("finish bad-message");
+});
 
 test("a receiver jumps over files that are here already, and joins behind them", () => {
-  const play = new Play().connect();
-  play.offers(offer());
-  play.open();
-  play.take(0);
-  play.do({ type: "manifest-known" });
-  expect(play.do({ type: "accepted", next: 5 })).toEqual([join(5, WINDOW)]);
+  const play = new Play().asking();
+  expect(play.accept(5)).toEqual(["join 5/16"]);
   // What was on its way is too early by now.
-  expect(play.do({ type: "frame", index: 1 })).toEqual([]);
-  expect(play.do({ type: "frame", index: 5 })).toEqual([TAKE]);
-  expect(play.do({ type: "stored", next: 12 })).toEqual([join(12, WINDOW)]);
-  expect(play.do({ type: "frame", index: 6 })).toEqual([]);
-  expect(play.do({ type: "frame", index: 12 })).toEqual([TAKE]);
-  expect(play.do({ type: "stored", next: 20 })).toEqual([join(20, WINDOW), { type: "save" }]);
-  expect(play.do({ type: "saved", mac })).toEqual([complete()]);
+  expect(play.frame(1)).toEqual([]);
+  expect(play.frame(5)).toEqual(["take"]);
+  expect(play.do({ type: "stored", next: 12 })).toEqual(["join 12/16"]);
+  expect(play.frame(6)).toEqual([]);
+  expect(play.frame(12)).toEqual(["take"]);
+  expect(play.do({ type: "stored", next: 20 })).toEqual(["join 20/16", "save"]);
+  expect(play.saved()).toEqual(["complete 20"]);
 });
