@@ -45,7 +45,7 @@ export interface Relay {
   readonly url: string;
   /** The plain port that only says to come by TLS. */
   readonly httpPort: number | undefined;
-  /** That with which it speaks TLS now. */
+  /** The certificate in use; undefined: no TLS. */
   readonly certificate: Certificate | undefined;
   /** Undefined: it has none. */
   readonly admin: Admin | undefined;

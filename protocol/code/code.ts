@@ -29,7 +29,7 @@ const WORDS_DIFFERENT = 4;
 const WORDS_IN_ORDER = 4;
 /** Draws of a new code; that two in a row are patterns shows a broken source of randomness. */
 const DRAWS = 8;
-/** What the documents show, and the beginning of the best known phrase of this list. */
+/** Words of the documents, and the beginning of the best known phrase of this list. */
 const WORDS_SHOWN = new Set([
   "amused-oyster-velvet-crisp-lunar-solid",
   "legal-winner-thank-year-wave-sausage",

@@ -1,4 +1,4 @@
-/** What about a file should make a person look twice before taking it. */
+/** Properties of a file that a person should see before taking it. */
 import { isHiddenName } from "./names.ts";
 import type { ManifestFile } from "./manifest.ts";
 
@@ -12,11 +12,11 @@ export type Danger = (typeof DANGERS)[number];
 
 /** Names that systems act upon by themselves. */
 const AUTORUN = /(?:^|\/)(?:autorun\.inf|desktop\.ini|[^/]+\.(?:desktop|lnk|url|scf|library-ms))$/i;
-/** What the common systems run when somebody opens it. */
+/** Common systems run such a file when it is opened. */
 const EXECUTABLE =
   /\.(?:exe|com|bat|cmd|scr|pif|msi|msix|ps1|vbs|vbe|jse|wsf|wsh|hta|cpl|jar|reg|app|command|terminal|workflow|pkg|dmg|deb|rpm|appimage|run|sh|bash|zsh|fish)$/i;
 
-/** What a hidden name has; of very many names most have none of it, and need no closer look. */
+/** Part of every hidden name. Most names lack it and need no closer look. */
 const MAYBE_HIDDEN = /(?:^|\/)\.|[^ -~]/;
 /** x of owner, group or others. */
 const ANY_EXECUTE = 0o111;

@@ -1,5 +1,5 @@
 /**
- * What a share holds. The manifest is the beginning of the plaintext, so it is sealed like the
+ * The content of a share. The manifest is the beginning of the plaintext, so it is sealed like the
  * files are, and what the wire's headers claim counts only where the manifest says the same:
  *
  *   plaintext   | length u32 | manifest, one MessagePack map | bytes of file 0 | of file 1 | ... |
@@ -98,7 +98,7 @@ export function manifestLength(firstBytes: Uint8Array): number {
   return length;
 }
 
-/** What a receiver knows of a share before it has the manifest; `records` may be unknown. */
+/** Facts of a share that precede its manifest; `records` may be unknown. */
 export interface ExpectedShare {
   readonly share: Uint8Array;
   readonly recordSize: number;
@@ -249,7 +249,7 @@ interface Shape {
   readonly edition?: Edition | undefined;
 }
 
-/** What keeps these files from being a share of that kind. */
+/** The reason why these files are no share of that kind. */
 export function problemOf({ version, kind, open, files, edition }: Shape): string | undefined {
   if (version === STATES_VERSION && (open || kind === "text")) return "it has no states to tell";
   if (edition !== undefined && (version !== STATES_VERSION || !isEdition(edition, files.length)))

@@ -133,7 +133,7 @@ const THERE_TWICE = "it is there twice, or is both a file and a folder";
 
 class Folder {
   readonly name: string;
-  /** What is inside, by collision key. */
+  /** Entries by collision key. */
   readonly entries = new Map<string, Folder | "file">();
   /** It has an entry of its own. */
   named = false;

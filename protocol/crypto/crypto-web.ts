@@ -1,5 +1,5 @@
 /**
- * The primitives on WebCrypto. What WebCrypto lacks comes from the noble libraries: scrypt, and
+ * The primitives on WebCrypto. The noble libraries add the rest: scrypt, and
  * Ed25519, which it lacks in many browsers and never computes at once.
  */
 import { ed25519 } from "@noble/curves/ed25519.js";

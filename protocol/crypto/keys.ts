@@ -54,7 +54,7 @@ const SALT = utf8("fileshare/1");
 const NO_SALT = new Uint8Array();
 
 /**
- * What scrypt makes of the code `lobby`, which everyone knows: nobody need spend 64 MiB and a part of a
+ * The result of scrypt for the code `lobby`, which everyone knows: nobody need spend 64 MiB and a part of a
  * second at each start to find it out.
  */
 export const LOBBY_MASTER = "f5a601fc8219b0c82459fe29ab3378d925e8727073e4e4a37d6064915d6f8f98";
@@ -107,7 +107,7 @@ export function channelOf(publicKey: Uint8Array, primitives: Primitives): MaybeP
 }
 
 /**
- * What a path of HTTP shows to read the ciphertext of one share: 16 bytes that only holders of the
+ * The proof in a path of HTTP that reads the ciphertext of one share: 16 bytes that only holders of the
  * code can make. The sender tells them to the relay in its offer.
  * @param share 16 bytes
  * @throws RangeError when the id has another length
@@ -138,7 +138,7 @@ export function ciphertextPath(share: Uint8Array, capability: Uint8Array): strin
 }
 
 /**
- * What a receiver shows its sender to prove that it has all records: 16 bytes that neither the
+ * A receiver's proof to its sender that it has all records: 16 bytes that neither the
  * relay nor anyone else without the code can make.
  * @param share 16 bytes
  * @param receiver 16 bytes, the receiver's own id

@@ -6,7 +6,7 @@
  * The plaintext is padded to a multiple of 32 bytes, so that its length tells little. The additional
  * data are `receiver-name`, the share's id and the receiver's, so a name opens for the receiver that
  * it was sealed for and for no other: neither a relay nor anybody else without the code can make one,
- * give it to another receiver, or say it again in another share. That a name opens is how a sender
+ * give it to another receiver, or say it again in another share. A name that opens is how a sender
  * knows that a receiver has the code.
  */
 import { concat, fromUtf8, utf8 } from "../wire/bytes.ts";
@@ -25,7 +25,7 @@ const PADDED_BYTES = 32;
 const LENGTH_BYTES = 2;
 const AROUND_BYTES = AEAD_NONCE_BYTES + AEAD_TAG_BYTES;
 
-/** Whose name it is. */
+/** The receiver and the share of a name. */
 export interface Named {
   /** 16 bytes */
   readonly share: Uint8Array;

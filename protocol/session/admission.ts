@@ -10,7 +10,7 @@ interface Decision {
   readonly dismissed: DismissReason | undefined;
 }
 
-/** Whom a sender lets receive, whom not, and about whom it was asked. Relays forget; this does not. */
+/** The receivers that a sender admitted, dismissed or was asked about. Relays forget; this does not. */
 export class Admission {
   readonly #decisions = new BoundedMap<string, Decision>(ADMISSIONS_PER_SHARE);
   #anyAdmitted = false;

@@ -27,7 +27,7 @@ export interface LinkOptions {
   readonly random: () => number;
 }
 
-/** What the owner of a link must do after an event. */
+/** The owner of a link must do this after an event. */
 export type LinkEffect = "connect" | "disconnect" | "nothing" | "timed-out";
 
 export type LinkAction =
@@ -57,7 +57,7 @@ export class Link {
     return this.#everOnline;
   }
 
-  /** What it means when the present step takes too long. */
+  /** The fault of a step that takes too long. */
   get timeoutFault(): FaultCode {
     const { at } = this.state;
     return at === "greeting" || at === "proving" ? "not-a-relay" : "relay-unreachable";
@@ -148,17 +148,16 @@ export class Link {
   }
 }
 
-/** What a client tells a relay of itself. */
+/** A client's description of itself for a relay. */
 export interface Introduction {
   /** Proves the code. */
   readonly signer: Signer;
   /** The host that was asked for, to compare with what the relay calls itself. */
   readonly host?: string | undefined;
-  /** What the relay may want before it lets somebody in. */
+  /** A relay may require it. */
   readonly token?: string | undefined;
 }
 
-/** What a session does for its link: connect, let go. */
 export function linkEffects(effect: LinkEffect): LinkAction[] {
   return effect === "connect" || effect === "disconnect" ? [{ type: effect }] : [];
 }

@@ -21,7 +21,7 @@ export class OfferBook {
     this.#order = order;
   }
 
-  /** What is over OFFERS_PER_MESSAGE is left out; no relay offers more. */
+  /** Ignores offers above OFFERS_PER_MESSAGE; no relay has more. */
   add(offer: OfferSeen): void {
     if (this.#offers.size < OFFERS_PER_MESSAGE) this.#offers.set(toHex(offer.share), offer);
   }
@@ -71,14 +71,14 @@ export class OfferBook {
 /** In the lobby the oldest is next; with a code, what was sent last is what is wanted. */
 export type Order = "oldest" | "newest";
 
-/** What is wrong with a share that holds nothing for this code, or is not as shares are. */
+/** Faults of a share that this code does not open, or that is not valid. */
 const UNREADABLE: ReadonlySet<FaultCode> = new Set([
   "corrupt-record",
   "bad-manifest",
   "unsafe-name",
 ]);
 
-/** What a sender says of one receiver, and not of its share. */
+/** A sender's faults about one receiver, and not about its share. */
 const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set(["not-admitted", "too-slow", "too-late"]);
 
 export function isUnreadable(fault: FaultCode): boolean {

@@ -102,7 +102,7 @@ export type ReceiverEffect =
       readonly type: "link";
       readonly online: boolean;
       readonly fault: FaultCode | undefined;
-      /** What the relay says of the fault beyond its code, and when to come again. */
+      /** The relay's detail of the fault, and when to come again. */
       readonly detail?: string;
     }
   | { readonly type: "sender"; readonly here: boolean }

@@ -26,7 +26,7 @@ export class ReceiverShare {
   corrupt = 0;
   readonly #receiver: Uint8Array;
   readonly #name: Uint8Array;
-  /** What the relay was told. */
+  /** The position that the relay knows. */
   #acked: number;
   /** A gap was seen and a join sent; frames other than `next` are late ones. */
   #rejoining = false;
@@ -61,7 +61,7 @@ export class ReceiverShare {
     return this.next - this.#acked;
   }
 
-  /** What to do with a frame: take it, join again before a gap, or drop it. */
+  /** `join`: a record is missing before the frame. */
   frame(index: number): "take" | "join" | "drop" {
     if (!this.joined || index < this.next || this.isWhole) return "drop";
     if (index > this.next) return this.#rejoining ? "drop" : "join";

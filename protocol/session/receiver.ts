@@ -367,8 +367,8 @@ export class ReceiverSession {
   }
 
   /**
-   * Nothing shows that it was made with this code; it must not end the wait for one that is. What a
-   * sender says of us alone is told all the same, if there is nothing else to try.
+   * Nothing shows that it was made with this code; it must not end the wait for one that is. A word of the
+   * sender about us alone is reported all the same, if there is nothing else to try.
    */
   #goneUnseen(fault: FaultCode): ReceiverEffect[] {
     // After a share that was seen the one in its place is not any stranger's.

@@ -14,7 +14,7 @@ export interface RosterCounts {
   readonly left: number;
 }
 
-/** What a receipt that verified did to the roster. */
+/** The effect of a verified receipt on the roster. */
 export interface Verified {
   readonly receiver: ReceiverView;
   /** It had to make room: it proved nothing, and counts no more. */
@@ -48,7 +48,7 @@ export class Roster {
     return agreed;
   }
 
-  /** Whose receipt verified has everything, whatever a relay says of it. */
+  /** Its receipt verified, so it has everything, whatever a relay says. */
   isVerified(key: string): boolean {
     return this.#receivers.get(key)?.verified === true;
   }
@@ -171,7 +171,6 @@ export function isAttached(receiver: ReceiverView): boolean {
   return !verified && state !== "lost" && state !== "left";
 }
 
-/** What a name turned out to be. */
 type Known =
   | { readonly is: "opened"; readonly sealed: Uint8Array; readonly name: string }
   | { readonly is: "refused"; readonly sealed: Uint8Array };

@@ -10,7 +10,7 @@ import type { FaultCode } from "../wire/faults.ts";
 import type { Introduction } from "./link.ts";
 import type { StartWhen } from "./start-gate.ts";
 
-/** What a sender wants of its session. */
+/** When a session has reached its goal. */
 export interface SenderGoal {
   /** Receivers that must have the whole file before the session may end by itself. */
   readonly receivers: number;
@@ -21,7 +21,7 @@ export interface SenderGoal {
 export interface SenderOptions extends Introduction {
   readonly offer: Offer;
   readonly proof: Uint8Array;
-  /** What a path of HTTP shows to read this share; undefined: none may. 16 bytes */
+  /** 16 bytes in a path of HTTP that reads this share; undefined: no path may. */
   readonly capability?: Uint8Array | undefined;
   readonly goal: SenderGoal;
   /** Receivers whose receipts verified when the same share was offered before, by another session. */
@@ -82,7 +82,7 @@ export type SenderEffect =
       readonly type: "link";
       readonly online: boolean;
       readonly fault: FaultCode | undefined;
-      /** What the relay says of the fault beyond its code, and when to come again. */
+      /** The relay's detail of the fault, and when to come again. */
       readonly detail?: string;
     }
   | { readonly type: "receiver"; readonly receiver: ReceiverView }
@@ -97,7 +97,7 @@ export type SenderEffect =
 
 export interface SenderOutcome {
   readonly fault: FaultCode | undefined;
-  /** What the fault is about; a relay may have said it. */
+  /** The thing that the fault is about; a relay may have named it. */
   readonly detail?: string;
   readonly verified: number;
   /** Those of them that can't say that they saved it; undefined: none. */

@@ -342,7 +342,7 @@ export class SenderSession {
       const last: Message = calm
         ? { t: "end", share }
         : { t: "cancel", share, reason: cancelReason(fault) };
-      // What the relay told us, or did wrong, needs no answer.
+      // The relay needs no answer to its own fault.
       if (calm || !isOfSocket(fault)) effects.push({ type: "send", message: last });
     }
     effects.push({ type: "finish", outcome });

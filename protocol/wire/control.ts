@@ -57,7 +57,7 @@ const faultCode = <Way extends FaultWay>(...ways: readonly Way[]) =>
   );
 const reason = v.pipe(v.string(), v.maxLength(REASON_CHARACTERS));
 
-/** What is offered, as the relay sees it. */
+/** An offer, as the relay sees it. */
 const offerEntries = {
   share: shareId,
   recordSize: whole(18, FRAME_BYTES - 16),
@@ -113,7 +113,7 @@ const schemas = {
   }),
   welcome: v.object({
     t: v.literal("welcome"),
-    /** What both speak from now on; 1 unless said. */
+    /** The version in use from now on; 1 unless given. */
     v: v.optional(version),
     session: bytesOf(8),
     limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),
@@ -122,7 +122,7 @@ const schemas = {
     t: v.literal("offer"),
     ...offerEntries,
     proof: bytesOf(32),
-    /** What a path of HTTP shows to read this share, see `capabilityOf`; without it no path does. */
+    /** A path of HTTP needs it to read this share, see `capabilityOf`; without it no path may. */
     capability: v.optional(bytesOf(16)),
     first: v.optional(recordIndex),
   }),
@@ -199,7 +199,7 @@ const cancel = <Reason extends v.GenericSchema<unknown, string>>(reason: Reason)
   v.object({ ...schemas.cancel.entries, reason });
 
 /**
- * Whose word a message is. A stranger has not said hello yet; `anyone` is for tools that read
+ * The sender of a message. A stranger has not said hello yet; `anyone` is for tools that read
  * recorded traffic.
  */
 export type From = Role | "stranger" | "relay-to-sender" | "relay-to-receiver" | "anyone";

@@ -1,4 +1,4 @@
-/** What the tables of faults are made of: see faults.ts for the tables together. */
+/** One fault, and its exit code. `faults.ts` joins the tables of faults. */
 
 export const EXIT = {
   done: 0,
@@ -13,9 +13,9 @@ export const EXIT = {
 } as const;
 
 export interface Fault {
-  /** What happened, as one sentence without the final stop. */
+  /** One sentence without the final stop. */
   readonly sentence: string;
-  /** What the person can do. */
+  /** The next step for the person. */
   readonly advice: string;
   /** Whether a client may try again by itself. */
   readonly retry: boolean;

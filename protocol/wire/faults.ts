@@ -1,5 +1,5 @@
 /**
- * What can go wrong: the sentence people read, what they can do about it, whether trying again can
+ * All faults: the sentence for people, the next step, whether trying again can
  * help, the WebSocket close code and the exit code of the CLI. The tables are three, by where a fault
  * may come from: `wire-faults.ts`, `cli-faults.ts` and `relay-faults.ts`.
  */
@@ -27,7 +27,7 @@ export function isFaultCode(value: string): value is FaultCode {
 export class FaultError extends Error {
   override readonly name = "FaultError";
   readonly code: FaultCode;
-  /** What it is about, for example a path; peer-supplied text must be escaped by who prints it. */
+  /** For example a path. A screen must escape it: it may be text of a peer. */
   readonly detail: string | undefined;
   /** Seconds, before which trying again is of no use. */
   readonly after: number | undefined;
@@ -51,7 +51,7 @@ export function faultMessage(code: FaultCode, detail?: string): string {
   return `${sentence}${about}. ${advice}`;
 }
 
-/** What the text of a relay's fault says beyond the table. */
+/** The part of a relay's fault that the table does not have. */
 export function detailIn({
   code,
   message,
@@ -62,7 +62,7 @@ export function detailIn({
   return message === "" || faultMessage(code).startsWith(message) ? undefined : message;
 }
 
-/** What a relay says of a fault that may pass, beyond its code. */
+/** A relay's words about a fault that may pass. */
 export interface Said {
   readonly detail?: string | undefined;
   /** Seconds, before which trying again is of no use. */

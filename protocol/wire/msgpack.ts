@@ -121,7 +121,7 @@ interface Walk {
   readonly bytes: Uint8Array;
   offset: number;
   values: number;
-  /** That may still come. */
+  /** Keys that may still come. */
   keys: number;
 }
 

@@ -40,7 +40,7 @@ export class RecordRanges {
     else this.#runs.push({ first, count });
   }
 
-  /** What `first` or `firstBelow` gave was served; anything else was asked on an older line. */
+  /** A record from `first` or `firstBelow` was served; any other was asked for on an older line. */
   take(index: number): void {
     const at = this.#runs.findIndex(({ first }) => first === index);
     const run = this.#runs[at];

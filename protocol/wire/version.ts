@@ -41,7 +41,7 @@ export function commonVersion(
   return newest >= Math.max(least, ours.least) ? newest : undefined;
 }
 
-/** That they have no version in common, for who reads it at the client. */
+/** The fault of two sides without a common version. */
 export function versionMismatch(client: Versions | undefined, relay: Versions): FaultError {
   const speaks = `the relay speaks ${named(relay)}`;
   if (client === undefined) {

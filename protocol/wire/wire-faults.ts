@@ -259,7 +259,7 @@ export function shareFault(code: string): ShareFault {
   return goes(code, "ofShare") ? code : "removed";
 }
 
-/** What a sender's own fault is to others: only of its file do they hear more than that it stopped. */
+/** A sender's fault as others hear it: about its file in full, otherwise only that the sender stopped. */
 export function cancelReason(code: string | undefined): CancelReason {
   return code !== undefined && goes(code, "bySender") ? code : "sender-stopped";
 }

@@ -3,7 +3,7 @@ import { FaultError } from "../../protocol/mod.ts";
 import type { Access } from "./policy.ts";
 import { TokenBook, type KnownToken } from "./tokens.ts";
 
-/** What somebody wants to do here. */
+/** An action that needs a permission. */
 export interface Action {
   readonly role: "send" | "receive";
   /** Whether it is in the lobby. */

@@ -88,7 +88,7 @@ export class Bans {
     return over.length > 0;
   }
 
-  /** What is not in the file does not hold either: a restart would lift it in silence. */
+  /** A ban that is not in the file does not hold: a restart would lift it in silence. */
   #change(change: (bans: Map<string, Ban>) => void): void {
     const bans = new Map(this.#bans);
     change(bans);

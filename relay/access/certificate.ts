@@ -18,7 +18,7 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** What Bun's `tls` takes. */
+/** For `tls` of Bun. */
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
@@ -32,7 +32,6 @@ export interface Certificate {
   readonly endsAt: number;
 }
 
-/** What a look at the files found: nothing new, another certificate, or what is wrong with them. */
 export type CertificatePoll =
   | { readonly found: "same" }
   | { readonly found: "renewed"; readonly certificate: Certificate }

@@ -62,7 +62,7 @@ function withoutPort(entry: string): string {
   return parts?.[1] ?? parts?.[2] ?? entry;
 }
 
-/** What the nearest proxy says of how it was asked. */
+/** The origin as the nearest proxy names it. */
 function outsideOrigin(headers: Headers, own: URL): string {
   const proto = lastOf(headers.get("x-forwarded-proto")) ?? own.protocol.slice(0, -1);
   const host = lastOf(headers.get("x-forwarded-host")) ?? own.host;

@@ -66,7 +66,7 @@ function isNobodyElses(hostname: string): boolean {
   return isIP(bare) !== 0 || !name.includes(".") || LOCAL.test(name);
 }
 
-/** What a listed page may do, for a browser that asks before it lets it. */
+/** The answer to a browser's preflight for a listed page. */
 export function preflight(): Response {
   return new Response(null, {
     status: 204,

@@ -54,7 +54,7 @@ export function tokensText(tokens: readonly TokenEntry[]): string {
   return `${JSON.stringify({ tokens }, undefined, 2)}\n`;
 }
 
-/** What workers need of them. */
+/** The part that workers need. */
 export function knownTokens(entries: readonly TokenEntry[]): KnownToken[] {
   return entries.map(({ id, roles, sha256, expires }) => {
     return { id, roles, sha256, expires: expires === undefined ? undefined : Date.parse(expires) };
@@ -63,7 +63,7 @@ export function knownTokens(entries: readonly TokenEntry[]): KnownToken[] {
 
 export interface TokenFile {
   readonly tokens: readonly TokenEntry[];
-  /** What is not well, and does not hinder. */
+  /** A weakness of the file that does not hinder. */
   readonly warning: string | undefined;
 }
 
@@ -80,7 +80,6 @@ export function readTokenFile(path: string, at = path): TokenFile {
   return { tokens, warning: open ? `Everybody may read ${path}: chmod o-r` : undefined };
 }
 
-/** What a look at the file found: nothing new, other tokens, or what is wrong with it. */
 export type TokenPoll =
   | { readonly found: "same" }
   | { readonly found: "changed" }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** What a token may let somebody do. */
+/** Permissions that a token may give. */
 export const TOKEN_ROLES = ["send", "receive", "admin"] as const;
 export type TokenRole = (typeof TOKEN_ROLES)[number];
 

@@ -1,4 +1,4 @@
-/** What an operator can do, as requests ask for it: `POST /api/<name>` with a JSON object. */
+/** The actions of an operator: `POST /api/<name>` with a JSON object. */
 import * as v from "valibot";
 
 import { FaultError } from "../../protocol/mod.ts";

@@ -13,7 +13,6 @@ export interface ListedShare {
   readonly openedAt: number;
 }
 
-/** What health checks ask for. */
 export interface Health {
   /** Every worker was up once. */
   readonly isStarted: boolean;

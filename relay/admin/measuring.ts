@@ -8,7 +8,7 @@ const FRESH_MS = 250;
 /** A worker that does not answer in time is told of as it was. ms */
 const ANSWER_MS = 2000;
 
-/** What the workers of a relay measured, as of one moment. */
+/** The measures of all workers at one moment. */
 export interface Measured {
   /** performance.now() */
   readonly at: number;
@@ -43,7 +43,7 @@ export class Measuring {
     this.#options = options;
   }
 
-  /** What all workers measure now, or measured just so. */
+  /** The measures of now, or of FRESH_MS ago at most. */
   take(): Promise<Measured> {
     if (this.#underWay !== undefined) return this.#underWay.promise;
     if (this.#measured !== undefined && this.#options.clock() - this.#measured.at < FRESH_MS) {

@@ -7,7 +7,7 @@ import { FAULTS, type FaultCode } from "../../protocol/mod.ts";
 import type { Measured } from "./measuring.ts";
 import type { ProcessMemory } from "./machine.ts";
 
-/** What all metrics are read from, as of one moment. */
+/** The source of all metrics at one moment. */
 export interface MetricSource {
   readonly measured: Measured;
   readonly shares: { readonly senderHere: number; readonly senderAway: number };

@@ -1,4 +1,4 @@
-/** What the status command and the page show. */
+/** The numbers that the status command and the page show. */
 import { isOpen } from "../../protocol/mod.ts";
 
 import { type ShareMeasures } from "../worker/measures.ts";
@@ -17,7 +17,7 @@ const BANS_SHOWN = 200;
 const MS = 1000;
 
 export interface ShareOverview {
-  /** What it is called here; its ids are nobody's business. */
+  /** Operators call a share by its number: its ids are secret. */
   readonly number: number;
   /** Seconds since it was opened. */
   readonly age: number;

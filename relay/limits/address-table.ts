@@ -66,7 +66,7 @@ export class AddressTable {
     this.#row = worker * (buffers.slots + 1);
   }
 
-  /** Those who entered and did not leave, over all workers. */
+  /** Clients that entered and did not leave, over all workers. */
   get size(): number {
     return this.#sum(this.#slots);
   }

@@ -1,4 +1,4 @@
-/** Those who wait, by what limits for each address count them as: addresses have turns, each its own in order. */
+/** Waiting items by address, as limits count it: addresses take turns, and each serves its items in order. */
 export class FairQueue<Item> {
   readonly #byAddress = new Map<string | undefined, Set<Item>>();
   #size = 0;
@@ -25,7 +25,6 @@ export class FairQueue<Item> {
     if (items.size === 0) this.#byAddress.delete(address);
   }
 
-  /** Whose turn it is. */
   get first(): Item | undefined {
     for (const items of this.#byAddress.values()) for (const item of items) return item;
     return undefined;

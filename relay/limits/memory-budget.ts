@@ -49,9 +49,9 @@ export type Room = "room" | "wait" | "full";
 
 export type MemoryKind = "arriving" | "still" | "moving" | "kept";
 
-/** Whom memory is held for. */
+/** The client that memory is held for. */
 export interface MemoryHolder {
-  /** What limits for each address count it as, see `ClientAddress`. */
+  /** As `limitKey` of `ClientAddress`. */
   readonly address: string | undefined;
   /** There may be room for what it asked for. */
   room(): void;
@@ -75,14 +75,13 @@ export const MEMORY_SIZES: MemorySizes = {
   queue: MEMORY_QUEUE,
 };
 
-/** What a worker says of its memory when it is asked. */
 export interface MemoryMeasures {
   /** By kind. bytes */
   readonly used: Readonly<Record<MemoryKind, number>>;
   readonly limit: number;
-  /** Those who wait for room. */
+  /** Clients that wait for room. */
   readonly waiting: number;
-  /** Those who found no place to wait, and those who were cut off for others, since the worker started. */
+  /** Clients that found no place to wait, and clients cut off for others, since the worker started. */
   readonly refused: number;
   readonly cut: number;
 }

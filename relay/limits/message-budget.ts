@@ -29,7 +29,7 @@ export class MessageBudget extends TokenBucket {
   }
 }
 
-/** Messages with which a client may answer one of ours. What it asked for itself earns it nothing. */
+/** Messages with which a client may answer one of ours. A client earns nothing by its own requests. */
 export function answersTo(message: Message): number {
   switch (message.t) {
     case "want":

@@ -51,7 +51,7 @@ export interface RelayLimit {
   readonly default: number;
   readonly least: number;
   readonly most: number;
-  /** What it bounds, as the option's help says it. */
+  /** As the option's help says it. */
   readonly meaning: string;
   /** Why the default is what it is. */
   readonly reason: string;
@@ -257,7 +257,7 @@ export const RELAY_LIMITS: Readonly<Record<RelayLimitName, RelayLimit>> = table;
 
 export const RELAY_LIMIT_NAMES = Object.keys(table) as RelayLimitName[];
 
-/** What an operator set, in the units of the table; times in ms, sizes in bytes. */
+/** The values in force; times in ms, sizes in bytes. */
 export type Limits = Readonly<Record<RelayLimitName, number>>;
 
 export const DEFAULT_LIMITS = Object.fromEntries(

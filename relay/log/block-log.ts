@@ -9,7 +9,7 @@ export interface RecordPlace {
   readonly length: number;
 }
 
-/** What the lanes need of a log, wherever it is. */
+/** A log as the lanes see it, here or at another worker. */
 export interface RecordReader {
   /** Records that it can hold at the moment; changes with the number of shares. */
   readonly capacity: number;
@@ -22,7 +22,7 @@ export interface RecordReader {
   close(place: RecordPlace): void;
 }
 
-/** What became of a frame given to a log. `full`: the disk has no room for it. */
+/** `no-place`: the record must be asked for again. `full`: the disk has no room for it. */
 export type Kept = "kept" | "no-place" | "full";
 
 /** The relay's copy of a share's recent frames, at the worker that holds the sender's socket. */

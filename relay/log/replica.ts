@@ -6,7 +6,7 @@ import { WHOLE_WEIGHT, type BlockPool } from "./block-pool.ts";
 /** Places kept per block of the pool: small records share a block, and few shares use them. */
 const REPLICA_PLACES_PER_BLOCK = 16;
 
-/** What another worker knows of a share's log: places it was told, read under a pin. */
+/** The log of a share whose home is another worker: known places, read under a pin. */
 export class ReplicaLog implements RecordReader {
   readonly #pool: BlockPool;
   readonly #perBlock: number;

@@ -23,7 +23,6 @@ import type { Descriptor } from "../system/connections.ts";
  */
 export const MESSAGE_HEAD_BYTES = 10;
 
-/** What renews a block of a file. */
 export type Forgetting = Pick<Native, "forget">;
 
 /** The bytes of the log's blocks, wherever they lie. */
@@ -132,7 +131,7 @@ export class FileStore implements BlockStore {
     return this.#kernel?.forget(this.file, block * STRIDE_BYTES, STRIDE_BYTES) ?? true;
   }
 
-  /** What to send of the file for a frame: its message, head included. */
+  /** The part of the file that is a frame's message, head included. */
   extent(block: number, offset: number, length: number): Extent {
     const head = headBytes(length);
     return { offset: frameAt(block, offset) - head, length: head + length };

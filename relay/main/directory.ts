@@ -28,7 +28,7 @@ interface Entry extends ListedShare {
   /** The worker that has the log; it stays so while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
-  /** What limits for each address count it as: who offered it first. */
+  /** The address that offered it first, as limits count it. */
   readonly address: string | undefined;
   /** Whether it ever had a receiver. */
   joined: boolean;

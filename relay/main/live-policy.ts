@@ -41,7 +41,7 @@ export class LivePolicy {
     this.bans.expire(Date.now());
   }
 
-  /** What is not well with the file of tokens, and does not hinder. */
+  /** A weakness of the token file that does not hinder. */
   get warning(): string | undefined {
     return this.#kept?.warning;
   }

@@ -49,7 +49,7 @@ export interface RelayOptions extends LogFileOptions {
   readonly supervision?: Partial<Supervision>;
 }
 
-/** What tests of supervision make different. */
+/** Settings that tests of supervision change. */
 export interface Supervision {
   /** Address of the workers' module. */
   readonly script: string;

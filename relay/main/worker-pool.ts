@@ -5,7 +5,7 @@ import type { ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 import { WorkerThread, type WorkerEvents } from "./worker-thread.ts";
 
-/** What the main thread hears of its workers. */
+/** Events of the workers. */
 export interface WorkerPoolEvents extends Pick<
   WorkerEvents,
   "directory" | "stats" | "measures" | "report"
@@ -29,7 +29,7 @@ export interface WorkerPoolOptions {
   readonly pingMs: number;
   /** The first wait of one that fails again and again. ms */
   readonly restartMs: number;
-  /** What a new thread is told. */
+  /** The first message to a new thread. */
   readonly startOf: (worker: number) => WorkerStart;
   readonly events: WorkerPoolEvents;
 }

@@ -20,7 +20,7 @@ const WORKER_ENDING_PINGS = 5;
 /** A worker that leaves a question open for so many periods counts as one that does not answer. */
 const LATE_PINGS = Math.ceil(WORKER_SILENT_PINGS / 3);
 
-/** What the main thread hears of a worker. */
+/** Events of one worker. */
 export interface WorkerEvents {
   ready(port: number, httpPort: number | undefined): void;
   directory(message: ToDirectory): void;

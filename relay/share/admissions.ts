@@ -1,6 +1,6 @@
 import { ADMISSIONS_PER_SHARE, BoundedMap, toHex, type DismissReason } from "../../protocol/mod.ts";
 
-/** What a sender said of a receiver. */
+/** A sender's decision about a receiver. */
 export interface Admission {
   readonly receiver: Uint8Array;
   /** Undefined: it is admitted. */
@@ -8,8 +8,8 @@ export interface Admission {
 }
 
 /**
- * What a sender said of its receivers, newest last; kept at its home and at each worker that has
- * receivers. What is forgotten, here or with a worker, the sender says again on its next line.
+ * A sender's decisions about its receivers, newest last; kept at its home and at each worker that has
+ * receivers. The sender repeats a forgotten decision on its next line.
  */
 export class Admissions {
   readonly #byReceiver: BoundedMap<string, Admission>;

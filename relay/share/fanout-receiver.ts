@@ -4,7 +4,7 @@ import { NOT_AGREED_WINDOW, type KeptFor } from "./retention.ts";
 import type { Receipt } from "./messages.ts";
 import type { Party } from "./read-ahead.ts";
 
-/** What a fan-out knows of one receiver. */
+/** One receiver of a fan-out. */
 export interface Receiver extends KeptFor {
   readonly id: Uint8Array;
   /** The window that it asked for; it has it when it is admitted. */
@@ -36,7 +36,7 @@ export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver
   };
 }
 
-/** What the sender is told of it. @param liveIndex the record that the live lane waits for */
+/** The report to the sender. @param liveIndex the record that the live lane waits for */
 export function entryOf(receiver: Receiver, liveIndex: number): ReceiverEntry {
   const { id, name, socket, window, acked } = receiver;
   // A receiver that goes before it agreed took nothing, however many records its preview needed.

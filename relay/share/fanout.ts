@@ -20,7 +20,7 @@ import { ReadAhead } from "./read-ahead.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { Admissions, type Admission } from "./admissions.ts";
 
-/** What a fan-out asks of the worker that holds the sender. */
+/** The home of the share, as a fan-out calls it. */
 export interface Upstream {
   need(needs: readonly PartyNeed[]): void;
   report(entries: ReceiverEntry[]): void;
@@ -101,7 +101,7 @@ export class Fanout {
     return this.#lanes.standing;
   }
 
-  /** What was given to receivers here since the share came. */
+  /** Frames given to receivers here since the share came. */
   get sent(): Readonly<Traffic> {
     return this.#lanes.sent;
   }
@@ -256,7 +256,7 @@ export class Fanout {
     for (const receiver of this.#bySocket.values()) this.#reopen(receiver);
   }
 
-  /** What the sender says of receivers, here or elsewhere. */
+  /** Decisions of the sender about receivers, here or elsewhere. */
   decide(list: readonly Admission[]): void {
     for (const admission of list) {
       this.#admissions.add(admission);

@@ -23,7 +23,7 @@ export class Handover {
   readonly #send: (to: number, message: PeerMessage) => void;
   /** Workers to which blocks were given that are still ours. */
   readonly #given = new Map<number, readonly HandedBlock[]>();
-  /** What is on its way to us, in order: one for each move of the sender that is not done. */
+  /** State on its way to us, in order: one for each move of the sender that is not done. */
   readonly #awaited: Awaited[] = [];
 
   constructor(pool: BlockPool, send: (to: number, message: PeerMessage) => void) {

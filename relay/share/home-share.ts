@@ -21,7 +21,7 @@ export const SENDER_QUEUE_BYTES = 1024 ** 2;
  */
 const DRAIN_QUIET_MS = 1000;
 
-/** What fan-outs tell the worker with the origin. */
+/** Messages of fan-outs to the home. */
 export type FanoutMessage = Extract<
   PeerMessage,
   { t: "need" | "report" | "receipt" | "watermark" | "came" | "detached" }
@@ -46,7 +46,7 @@ export interface HomeOptions {
 }
 
 /**
- * What one worker has of a share while it is the share's home: the sender's socket, the origin and its
+ * A share at its home, the worker with its sender: the sender's socket, the origin and its
  * log, which stay while the sender is away and go when it comes to another worker. Serves the
  * fan-outs of all workers, its own and others'.
  */
@@ -163,7 +163,7 @@ export class HomeShare {
     for (const worker of this.#remote) toPeer(worker, { t: "confirmed", receiver });
   }
 
-  /** What the fan-out of a worker says, this one's too. */
+  /** A message of the fan-out of a worker, this one's too. */
   handle(message: FanoutMessage, from: number): void {
     switch (message.t) {
       case "need":

@@ -56,7 +56,7 @@ export class Hub {
   readonly #senders: Senders;
   readonly #receivers: Receivers;
   readonly #limits: LiveLimits;
-  /** What the shares counted that are no more. */
+  /** Counts of shares that ended. */
   readonly ended = noTotals();
   #draining = false;
   #now = 0;

@@ -17,7 +17,7 @@ export interface Reader {
   /** Where it joined last, unless it went on from where it was. */
   since: number;
   window: number;
-  /** What it needs while it is not in the live lane. */
+  /** For its needs while it is not in the live lane. */
   readonly party: Party;
   /** In the live lane. */
   live: boolean;
@@ -32,8 +32,8 @@ function isProven({ acked, since }: Reader): boolean {
 
 /**
  * Where it ends what the sender may be asked for a reader: the one record that it came for, and after
- * that some for each that it acknowledged. What a receiver costs that goes elsewhere is in proportion
- * to what it took.
+ * that some for each that it acknowledged. The cost of a receiver that goes elsewhere is in
+ * proportion to the records that it took.
  */
 function mayReadTo({ acked, since }: Reader): number {
   return acked + 1 + READ_AHEAD_GAIN_RECORDS * (acked - since);
@@ -68,7 +68,7 @@ export class Lanes {
   readonly #readAhead: ReadAhead;
   readonly #live = new Set<Reader>();
   #liveIndex = -1;
-  /** What the live lane needs. */
+  /** For the needs of the live lane. */
   readonly #liveParty: Party;
   /** Of those in it: whether one is proven, and the furthest that the sender may be asked for one. */
   #liveProven = false;

@@ -84,7 +84,7 @@ export class LocalShare {
     this.fanout.sourceChanged(this.#replica);
   }
 
-  /** What passed through this worker for the share. */
+  /** Traffic of the share at this worker. */
   get totals(): Totals {
     return {
       framesIn: this.home.came.frames,

@@ -18,7 +18,7 @@ export class LogTrimmer {
 
   /**
    * Room that nobody uses now goes back; a later receiver has the records read again. Where they
-   * can't be, they stay as long as nobody else is short of room. What is kept for receivers who take
+   * can't be, they stay as long as nobody else is short of room. Room kept for receivers that take
    * nothing goes back when another share has nothing at all.
    * @param attached whether the share has receivers, at whatever worker
    * @param abandoned whether its sender left before any of them accepted it: it goes first

@@ -1,5 +1,5 @@
 /**
- * What the directory, the fan-outs and the origins of shares say to each other. They may be at
+ * Messages between the directory, the fan-outs and the origins of shares. They may be at
  * different workers, so all of it is plain values.
  */
 import type { Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protocol/mod.ts";
@@ -14,7 +14,7 @@ export interface RecordRun {
 }
 
 /**
- * What one party of a fan-out needs of the sender, see `Party`. What it needed before it still does
+ * The needs of one party of a fan-out, see `Party`. Earlier needs stay
  * within `from` and `end`, and nowhere else.
  */
 export interface PartyNeed {
@@ -25,7 +25,7 @@ export interface PartyNeed {
   readonly proven: boolean;
   readonly from: number;
   readonly end: number;
-  /** What it lacks and did not say before. */
+  /** Missing records that it did not name before. */
   readonly runs: readonly RecordRun[];
 }
 
@@ -38,7 +38,7 @@ export interface Receipt {
   readonly unconfirmed?: true;
 }
 
-/** What the origin of a share that can't be read again leaves to the next, at another worker. */
+/** The state of an origin that the next one, at another worker, goes on with; the share can't be read again. */
 export interface HandoverState {
   readonly blocks: readonly HandedBlock[];
   /** Records before it may be gone. */
@@ -60,7 +60,7 @@ export interface ShareRecord {
   /** Channel id in hex. */
   readonly channel: string;
   readonly offer: Offer;
-  /** What a path shows to read it; undefined: no path does. 16 bytes */
+  /** 16 bytes in a path of HTTP that reads it; undefined: no path may. */
   readonly capability: Uint8Array | undefined;
   /** The worker that holds the sender's socket; undefined while the sender is away. */
   readonly owner: number | undefined;
@@ -78,7 +78,7 @@ export type PeerMessage =
   | { readonly t: "full"; readonly receiver: Uint8Array }
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
   | { readonly t: "confirmed"; readonly receiver: Uint8Array }
-  /** What the sender said of receivers: the last, or all at first. */
+  /** Decisions of the sender: the last one, or all at first. */
   | { readonly t: "admissions"; readonly list: Admission[] }
   // Of shares that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
@@ -114,7 +114,7 @@ export type ToDirectory =
       readonly key: string;
       readonly offer: Offer;
       readonly capability?: Uint8Array | undefined;
-      /** What limits for each address count the sender as; undefined: nothing. */
+      /** The sender's address as limits count it; undefined: not counted. */
       readonly address?: string | undefined;
     }
   /** A receiver came to a share, the first that its home saw. */

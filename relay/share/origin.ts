@@ -24,7 +24,6 @@ export const CREDIT_BESIDE_RECORDS = 2;
 /** How long a client of the lobby that speaks no fileshare may hold up others of a stream. */
 const HELD_UP_MS = 2000;
 
-/** What an origin does to the world. */
 export interface OriginOutput {
   /** To the sender; called only while it is attached. */
   toSender(message: Message): void;
@@ -129,7 +128,7 @@ export class Origin {
     return (this.#paced?.watermarks.length ?? 0) > 0;
   }
 
-  /** What parties of a worker will read soon. What is here already is announced again. */
+  /** Parties of a worker will read these soon. Records that are here already are announced again. */
   need(needs: readonly PartyNeed[], worker: number): void {
     const here = new Set<number>();
     let gone = false;
@@ -185,7 +184,7 @@ export class Origin {
     }
   }
 
-  /** What the origin at another worker goes on with; this one is over. Its blocks are the log's. */
+  /** Ends this origin. @returns the state for the one at another worker, without the blocks of the log */
   leave(): Omit<HandoverState, "blocks"> | undefined {
     if (this.#paced === undefined || !this.#begun) return undefined;
     this.senderLost();
@@ -226,14 +225,14 @@ export class Origin {
     this.#furthest = Math.max(this.#furthest, index);
     this.#movedAt = this.#output.now();
     const kept = this.#log.put(index, bytes);
-    // What was not kept did not come.
+    // A record that was not kept did not come.
     if (kept !== "kept" && this.#paced !== undefined) this.#again.set(index, true);
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index);
     this.#ask();
   }
 
-  /** What a worker says of its receivers. */
+  /** A report of a worker about its receivers. */
   report(entries: readonly ReceiverEntry[], worker: number): void {
     this.#reports.report(entries, worker);
   }
@@ -351,7 +350,7 @@ export class Origin {
   /**
    * A sender may hold back all records from some on: it answers the first ones alone before its receivers
    * are together. Then the whole credit may wait for them, and nobody new gets the first ones and can
-   * agree. So what surely comes, or may be the next of these, is asked for beside the credit. That is at
+   * agree. So records that surely come are asked for beside the credit: at
    * most two records more, one that surely comes and the one after the furthest.
    */
   #askBeforeHeldBack(): void {
@@ -378,7 +377,6 @@ export class Origin {
     else this.#wantedEnd = index + 1;
   }
 
-  /** What to ask for next. */
   #next(credit: number, now: number): number | undefined {
     for (const index of this.#again.keys())
       return this.#paced?.isNeeded(index) === false ? undefined : index;

@@ -9,7 +9,7 @@ import type { RecordPlace } from "../log/block-log.ts";
 export type SocketId = number;
 
 /**
- * What became of a frame given to a socket. `queued`: taken, and no more must be given until the
+ * The fate of a frame given to a socket. `queued`: taken, and no more must be given until the
  * socket has drained. `refused`: not taken; the socket is closing, or waits for memory and will be
  * told to have drained when there is some; likewise what has to wait for its turn, see egress.ts.
  */

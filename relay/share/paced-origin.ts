@@ -9,7 +9,7 @@ import type { HandoverState, PartyNeed } from "./messages.ts";
 const RETURNING = -1;
 
 /**
- * What is different at the origin of a share that can't be read again: records are asked for in order,
+ * The part of an origin for a share that can't be read again: records are asked for in order,
  * each once, and the log keeps all that a receiver needs. So the sender is paced by the slowest.
  *
  * Each fan-out tells the least record that its receivers need, at once when it is less than before. A

@@ -24,7 +24,7 @@ export class Party {
   /** It needs records from here on, and said so of those before `upTo`. */
   from = 0;
   upTo = 0;
-  /** What of these it said itself that it needs; READ_AHEAD_RECORDS at most. */
+  /** Records that it named itself; READ_AHEAD_RECORDS at most. */
   readonly said = new Map<number, Asked>();
 
   constructor(number: number) {
@@ -32,7 +32,6 @@ export class Party {
   }
 }
 
-/** What a party needs from now on, and no more. */
 export interface Ahead {
   readonly from: number;
   readonly end: number;

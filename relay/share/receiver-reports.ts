@@ -8,7 +8,6 @@ import {
 
 import type { Receipt } from "./messages.ts";
 
-/** What the news do to the world. */
 export interface ReportOutput {
   /** Called by `send`, `sendReceipt` and `sendReceipts` alone. */
   toSender(message: Message): void;
@@ -21,15 +20,15 @@ interface Place extends ReceiverEntry {
   readonly worker: number;
 }
 
-/** What a sender is to hear of its receivers, wherever they are. */
+/** Reports for a sender about its receivers, on all workers. */
 export class ReceiverReports {
   readonly #share: Uint8Array;
   readonly #output: ReportOutput;
   /** The worker of each receiver that is attached, and what it said of it last. */
   readonly #places = new Map<string, Place>();
-  /** What the sender was not told yet, by receiver. */
+  /** Unsent reports, by receiver. */
   readonly #changed = new Map<string, ReceiverEntry>();
-  /** What it did not answer yet, by receiver. */
+  /** Unanswered receipts, by receiver. */
   readonly #receipts = new Map<string, Receipt>();
 
   constructor(share: Uint8Array, output: ReportOutput) {

@@ -74,7 +74,6 @@ class Turns {
     if (parties?.size === 0) this.#groups.delete(group);
   }
 
-  /** Whose turn it is. */
   get first(): Requester | undefined {
     for (const parties of this.#groups.values()) {
       for (const requester of parties.values()) return requester;
@@ -94,7 +93,7 @@ class Turns {
 }
 
 /**
- * What the parties of all workers need of one sender, and whose turn it is to have a record read.
+ * The needs of the parties of all workers, and the order in which the sender is asked.
  *
  * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
  * client one small message to become one, so all newcomers together have a part of the sender's uplink:
@@ -115,7 +114,7 @@ export class RequestQueue {
   #now = 0;
   /** When a proven party last needed or awaited a record. */
   #provenAt = -Infinity;
-  /** What `next` gave last. */
+  /** The last result of `next`. */
   #candidate: Candidate | undefined;
   #size = 0;
 
@@ -125,7 +124,7 @@ export class RequestQueue {
   }
 
   /**
-   * What a party says of itself. What it needed before stays where it lies within what it needs now.
+   * The needs of a party. Earlier ones stay where they lie within the new ones.
    * @param lacking of what it needs from now on: those that are neither here nor on their way
    */
   need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
@@ -166,7 +165,7 @@ export class RequestQueue {
     return undefined;
   }
 
-  /** What `before` gave is being asked for. @returns whether a proven party needs it */
+  /** The result of `before` is being asked for. @returns whether a proven party needs it */
   take({ requester, index }: Found): boolean {
     const { proven } = requester;
     this.#candidate = undefined;
@@ -175,7 +174,7 @@ export class RequestQueue {
     return proven;
   }
 
-  /** What `next` gave last is being asked for. @returns whether a proven party needs it */
+  /** The last result of `next` is being asked for. @returns whether a proven party needs it */
   taken(): boolean {
     const candidate = this.#candidate;
     if (candidate === undefined) return false;

@@ -25,8 +25,8 @@ export interface KeptFor extends Reader {
 }
 
 /**
- * What the receivers of one fan-out need of a share that can't be read again: the least of it is what
- * the log must keep, and who makes no progress is kept nothing for.
+ * The records that the receivers of one fan-out need of a share that can't be read again. The log keeps
+ * them from the least one on; it keeps nothing for a receiver without progress.
  */
 export class Retention {
   readonly #records: number;

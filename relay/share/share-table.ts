@@ -47,15 +47,15 @@ export class ShareTable {
   }
 }
 
-/** What a socket is; its role is bound by its hello and never changes. */
+/** The client of a socket; its hello binds its role for ever. */
 export type Client = StrangerClient | SenderClient | ReceiverClient;
 
 export interface StrangerClient {
   readonly role: "stranger";
   readonly deadline: number;
-  /** What its hello has to sign. */
+  /** Its hello has to sign it. */
   readonly nonce: Uint8Array;
-  /** What limits for each address count it as; undefined: nothing. */
+  /** Its address as limits count it; undefined: not counted. */
   readonly address: string | undefined;
 }
 

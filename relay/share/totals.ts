@@ -1,6 +1,6 @@
-/** What a share and a worker count: traffic in all, and receivers by lane. */
+/** Counts of a share or a worker: traffic in all, and receivers by lane. */
 
-/** What only grows: frames are records with their heads, all else is too little to count. */
+/** Counters that only grow. A frame is a record with its head; other traffic is too little to count. */
 export interface Totals {
   framesIn: number;
   bytesIn: number;

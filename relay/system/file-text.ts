@@ -6,8 +6,8 @@ import { FaultError, type FaultCode } from "../../protocol/mod.ts";
 import { isOutOfDescriptors } from "./guard.ts";
 
 /**
- * What changes when a file is written or replaced, however that is done; through links, and also of
- * one that can't be looked at. Watchers are of no use here: what renames a file into place leaves them
+ * A text that changes whenever a file is written or replaced, also through links, and also for a file
+ * that can't be read. Watchers are of no use here: what renames a file into place leaves them
  * with the one from before.
  */
 export function fingerprintOf(path: string): string {

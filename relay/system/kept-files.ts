@@ -2,21 +2,20 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { fingerprintOf } from "./file-text.ts";
 
-/** What a look at the files found: nothing new, something else in them, or what is wrong with them. */
 export type FilesPoll =
   | { readonly found: "same" }
   | { readonly found: "changed" }
   | { readonly found: "trouble"; readonly why: string };
 
 /**
- * What files of the operator hold, which may change at any time: written over, renamed, or links that
- * lead elsewhere. Files that are wrong change nothing.
+ * The value that files of the operator hold. They may change at any time: be overwritten, renamed, or be
+ * links that lead elsewhere. Invalid files change nothing.
  */
 export class KeptFiles<Value> {
   readonly #paths: readonly string[];
   readonly #isSame: (one: Value, other: Value) => boolean;
   #value: Value;
-  /** What the files looked like when they were read last. */
+  /** Of the files when they were read last. */
   #seen: string;
   /** They were wrong, and nobody was told: whoever replaces them may not be through. */
   #isSuspect = false;

@@ -125,7 +125,7 @@ export class Native extends SocketState {
     return fallocate(file, mode, BigInt(offset), BigInt(length)) === 0;
   }
 
-  /** What must be closed when the thread that uses this dies. */
+  /** To be closed when the thread that uses this dies. */
   get descriptors(): readonly [Descriptor, Descriptor] {
     return [this.#epoll, this.#arrivals];
   }

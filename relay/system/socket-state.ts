@@ -1,4 +1,4 @@
-/** What the kernel knows of a socket, and its options. */
+/** The kernel's state of a socket, and its options. */
 import { readdirSync } from "node:fs";
 import { ptr } from "bun:ffi";
 
@@ -31,8 +31,8 @@ export class SocketState extends Connections {
   readonly #infoLength = new Uint32Array(1);
 
   /**
-   * The kernel keeps no more than about that of what it says until it is read. What the peer may send
-   * already stays. @returns bytes that it kept until now; undefined: it can't be taken back, so nothing was done
+   * The kernel holds about so many unread bytes of the peer at most. Bytes that the peer may send already
+   * stay possible. @returns the limit until now; undefined: it can't be taken back, so nothing was done
    */
   narrow(socket: Descriptor, bytes: number): number | undefined {
     // Before Linux 5.14 a size once set stays, and a client that is to send much would be slow for ever.

@@ -214,7 +214,7 @@ function ban(range: string, seconds: number | undefined): Promise<void> {
   return act("ban", { address: range, seconds }, `${range} may not come any more.`);
 }
 
-/** What became of an action, for a while. */
+/** Shows the result of an action for a while. */
 function say(text: string): void {
   const toast = element("p", "toast", text);
   toast.setAttribute("role", "status");

@@ -1,4 +1,4 @@
-/** What the page uses of the browser; the types of this project are Bun's. */
+/** The parts of the browser that the page uses; the types of this project are Bun's. */
 
 export interface PageElement {
   textContent: string;

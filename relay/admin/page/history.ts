@@ -1,4 +1,4 @@
-/** What the page remembers of the last minutes, to draw it. */
+/** The measures of the last minutes, for the charts. */
 import type { Overview } from "../overview.ts";
 
 /** How far back the charts go. s */
