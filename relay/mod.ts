@@ -37,7 +37,6 @@ export { editTokenFile } from "./access/token-edit.ts";
 export { knownTokens, parseTokens, readTokenFile, type TokenEntry } from "./access/token-file.ts";
 export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./access/tokens.ts";
 
-/** A running relay. */
 export interface Relay {
   readonly hostname: string;
   readonly port: number;

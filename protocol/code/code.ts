@@ -83,7 +83,6 @@ function checkWord(secret: readonly string[]): string {
   return words[checkNumber(secret.map((word) => wordPlaces.get(word)!))]!;
 }
 
-/** A code as somebody gave it. */
 export interface GivenCode {
   readonly code: Code;
   /** Of the command or the link that the code stood in: an address, or what should be one. */

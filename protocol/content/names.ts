@@ -73,7 +73,6 @@ export function senderPathIn(folder: SafePath, localName: string, anyName = fals
   throw unsendable(path, reason);
 }
 
-/** The last component. */
 export function baseName(path: SafePath): SafeName {
   return path.slice(path.lastIndexOf("/") + 1) as SafeName;
 }
@@ -89,7 +88,6 @@ export function isHiddenName(path: string): boolean {
   });
 }
 
-/** A path with what it is for. */
 export interface NamedEntry {
   readonly path: SafePath;
   readonly type: "file" | "folder";
@@ -133,7 +131,6 @@ const THERE_TWICE = "it is there twice, or is both a file and a folder";
 
 class Folder {
   readonly name: string;
-  /** Entries by collision key. */
   readonly entries = new Map<string, Folder | "file">();
   /** It has an entry of its own. */
   named = false;

@@ -32,7 +32,6 @@ export const PROOF_BYTES = 32;
 export const RECEIPT_BYTES = 16;
 export const CAPABILITY_BYTES = 16;
 
-/** All keys of a code. */
 export interface Keys {
   /** 16 bytes: the id under which the relay knows the channel; a hash of `publicKey`. */
   readonly channel: Uint8Array;

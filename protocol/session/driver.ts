@@ -5,7 +5,6 @@ import type { LinkAction } from "./link.ts";
 export interface LinkSocket {
   connect(): void;
   disconnect(): void;
-  /** Sends a control message. */
   control(message: Message): void;
 }
 

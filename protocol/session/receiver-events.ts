@@ -53,7 +53,6 @@ export type ReceiverEvent =
   | { readonly type: "accepted"; readonly next?: number }
   /** `detail`: why, where nobody could be asked. */
   | { readonly type: "declined"; readonly detail?: string | undefined }
-  /** The answer to `save`. */
   | { readonly type: "saved"; readonly mac: Uint8Array }
   | { readonly type: "interrupted" }
   /** The disk, or what the manifest says, forbids to go on with this share. */

@@ -26,7 +26,6 @@ export class ReceiverShare {
   corrupt = 0;
   readonly #receiver: Uint8Array;
   readonly #name: Uint8Array;
-  /** The position that the relay knows. */
   #acked: number;
   /** A gap was seen and a join sent; frames other than `next` are late ones. */
   #rejoining = false;

@@ -20,7 +20,6 @@ export class ReceiverSession {
   readonly #options: ReceiverOptions;
   readonly #link: Link;
   readonly #offers: OfferBook;
-  /** Shares that were unreadable. */
   #unreadable = 0;
   /** Since when the beginning of a share that was promised in the place of another is waited for. */
   #movedAt: number | undefined;

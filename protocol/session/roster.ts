@@ -5,7 +5,6 @@ import type { ReceiverView } from "./sender-events.ts";
 import { RECEIVERS_PER_SHARE } from "../wire/limits.ts";
 import { mayBeName } from "../crypto/seal.ts";
 
-/** How many of a sender's receivers are where. */
 export interface RosterCounts {
   readonly verified: number;
   /** Here, and what they claim was not refused. */
@@ -39,7 +38,6 @@ export class Roster {
     return this.#receivers;
   }
 
-  /** How many said yes and are here. */
   get agreed(): number {
     let agreed = 0;
     for (const { state } of this.#receivers.values()) {

@@ -34,7 +34,6 @@ export interface SenderOptions extends Introduction {
   readonly random: () => number;
 }
 
-/** One receiver as the sender knows it. */
 export interface ReceiverView {
   readonly id: Uint8Array;
   /** As it calls itself, not escaped; empty where it proved that it has everything before it was named. */
@@ -65,7 +64,6 @@ export type SenderEvent =
       readonly receipt: MessageOf<"receipt">;
       readonly valid: boolean;
     }
-  /** An answer to `ask`. */
   | { readonly type: "judged"; readonly receiver: Uint8Array; readonly admit: boolean }
   | { readonly type: "interrupted" }
   | { readonly type: "failed"; readonly fault: FaultCode };
@@ -76,7 +74,6 @@ export type SenderEffect =
   | { readonly type: "send"; readonly message: Message }
   /** Open the entry's name and answer with `name-opened`, before the next message is handled. */
   | { readonly type: "open-name"; readonly entry: ReceiverEntry }
-  /** Check this receipt and answer with `receipt-checked`. */
   | { readonly type: "check-receipt"; readonly receipt: MessageOf<"receipt"> }
   | {
       readonly type: "link";

@@ -52,7 +52,6 @@ export class SenderSession {
   readonly #gate: StartGate | undefined;
   readonly #admission = new Admission();
   readonly #laggards: Laggards | undefined;
-  /** The record after the last that was sent. */
   #sentUpTo = 0;
   /** On a line that came back, the first list of receivers has come by then. */
   #listedBy: number | undefined;

@@ -1,6 +1,5 @@
 /** When a share begins: all who said yes by then receive it together. */
 export interface StartWhen {
-  /** Receivers that have agreed. */
   readonly receivers: number;
   /** Not sooner than so long after the first agreed. ms */
   readonly minWaitMs: number;

@@ -1,6 +1,5 @@
 /** Bytes and their text forms. Works alike in Bun and in a browser. */
 
-/** One new array with all parts in order. */
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;

@@ -4,7 +4,6 @@ import { utf8 } from "./bytes.ts";
 // Variation selectors are left alone: they are part of ordinary emoji and change no place.
 const ESCAPED =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?![\u{FE00}-\u{FE0F}])\p{Default_Ignorable_Code_Point}/gu;
-/** Characters of a name that a fault quotes. */
 const QUOTED_CHARACTERS = 80;
 
 /**

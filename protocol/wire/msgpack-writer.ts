@@ -30,7 +30,6 @@ export class MsgpackWriter {
     return this.#end;
   }
 
-  /** All of it, the room included. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#end);
   }

@@ -21,7 +21,6 @@ export class RecordRanges {
     return this.#runs.find(({ first }) => first < end)?.first;
   }
 
-  /** Indexes in the queue. */
   get size(): number {
     return this.#size;
   }

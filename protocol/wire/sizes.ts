@@ -19,7 +19,6 @@ export const RECORD_OVERHEAD_BYTES = 17;
 /** The record size of a share, unless its sender chose another: a frame of exactly FRAME_BYTES. */
 export const RECORD_SIZE = FRAME_BYTES - FRAME_HEADER_BYTES;
 export const MAX_RECORD_SIZE = RECORD_SIZE;
-/** The record size of an open share. */
 export const OPEN_RECORD_SIZE = OPEN_FRAME_BYTES - FRAME_HEADER_BYTES;
 /** RFC 8188 allows 18; smaller records than this would be nearly all overhead. */
 export const MIN_RECORD_SIZE = 64;
@@ -55,7 +54,6 @@ export function recordSizeApart(headBytes: number, bytes: number, most: number):
   return Math.min(Math.max(size, MIN_RECORD_SIZE), most);
 }
 
-/** Where the data of record `index` begins in the plaintext. */
 export function plainOffset(index: number, recordSize: number): number {
   return index * dataPerRecord(recordSize);
 }

@@ -8,7 +8,6 @@ export const LEAST_VERSION = 2;
 /** No version has a higher number. */
 export const VERSION_MAX = 0xffff;
 
-/** All versions from `least` to `v`. */
 export interface Versions {
   readonly v: number;
   readonly least: number;

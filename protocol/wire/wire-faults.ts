@@ -221,7 +221,6 @@ export const WIRE_FAULTS = {
   ),
 } as const satisfies Record<string, WireFault>;
 
-/** The codes that may go that way. */
 export type FaultOf<Way extends FaultWay> = {
   [Code in keyof typeof WIRE_FAULTS]: Way extends (typeof WIRE_FAULTS)[Code]["ways"][number]
     ? Code

@@ -48,7 +48,6 @@ export function localAddress(hostname: string): string {
   return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
-/** Ranges of addresses. */
 export class AddressRanges {
   readonly #ipv4 = new BlockList();
   // Apart, since in one list `::/0` would be every IPv4 address too.

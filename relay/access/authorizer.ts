@@ -6,11 +6,10 @@ import { TokenBook, type KnownToken } from "./tokens.ts";
 /** An action that needs a permission. */
 export interface Action {
   readonly role: "send" | "receive";
-  /** Whether it is in the lobby. */
   readonly lobby: boolean;
 }
 
-/** A action that was granted, and what for. */
+/** A granted action, and the token for it. */
 export interface Grant extends Action {
   /** Undefined: no token was needed. */
   readonly token: KnownToken | undefined;
@@ -18,7 +17,6 @@ export interface Grant extends Action {
 
 export interface AuthorizerOptions {
   readonly access: Access;
-  /** Whether there is a lobby. */
   readonly lobby: boolean;
   /** ms since 1970 */
   readonly time: () => number;

@@ -12,7 +12,6 @@ const BANS = 10_000;
 /** A file of so many bans with a long comment at each. bytes */
 const FILE_BYTES = 4 * 1024 * 1024;
 
-/** An address, or a range of them, that may not come. */
 export interface Ban {
   /** As `203.0.113.0/24`, or one address alone. */
   readonly range: string;

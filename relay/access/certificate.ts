@@ -11,14 +11,12 @@ import { KeptFiles } from "../system/kept-files.ts";
 /** Time between two checks whether the files of a relay's certificate have changed. */
 export const CERTIFICATE_EVERY_MS = 5000;
 
-/** Paths of files in PEM. */
 export interface CertificateFiles {
   /** The certificate, and after it those that lead to its authority. */
   readonly cert: string;
   readonly key: string;
 }
 
-/** For `tls` of Bun. */
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
@@ -26,7 +24,6 @@ export interface TlsPair {
 
 export interface Certificate {
   readonly pair: TlsPair;
-  /** Names and addresses that it is for. */
   readonly names: readonly string[];
   /** When it ends, in ms since 1970. */
   readonly endsAt: number;

@@ -27,7 +27,6 @@ const entry = v.strictObject({
 });
 const file = v.strictObject({ tokens: v.pipe(v.array(entry), v.maxLength(TOKENS)) });
 
-/** One token as the file has it. */
 export type TokenEntry = v.InferOutput<typeof entry>;
 
 /** @throws FaultError `bad-tokens` that says what is wrong where, and nothing that the text holds */

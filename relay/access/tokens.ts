@@ -1,6 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** Permissions that a token may give. */
 export const TOKEN_ROLES = ["send", "receive", "admin"] as const;
 export type TokenRole = (typeof TOKEN_ROLES)[number];
 

@@ -42,7 +42,6 @@ export interface AdminOptions {
   readonly drainMs?: number;
 }
 
-/** A running admin listener. */
 export interface Admin extends AsyncDisposable {
   /** Address of the page, such as `http://127.0.0.1:8999`. */
   readonly url: string;
@@ -56,7 +55,6 @@ export interface AdminSetting extends AdminOptions {
   /** Undefined: it is still starting. */
   readonly relay: () => ManagedRelay | undefined;
   readonly logFolder: string;
-  /** With them it speaks TLS. */
   readonly tls: CertificateFiles | undefined;
   readonly drainMs: number;
 }

@@ -5,7 +5,6 @@ import type { PoolBuffers } from "../log/block-pool.ts";
 import type { Ban, Bans } from "../access/bans.ts";
 import type { Measuring } from "./measuring.ts";
 
-/** A share as operators see it. */
 export interface ListedShare {
   readonly record: ShareRecord;
   /** The number that operators call it by: it says nothing of its id. */
@@ -21,7 +20,6 @@ export interface Health {
   readonly up: number;
   /** Of those, who answered when asked last. */
   readonly answering: number;
-  /** Workers that there should be. */
   readonly workers: number;
 }
 

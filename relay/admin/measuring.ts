@@ -8,7 +8,6 @@ const FRESH_MS = 250;
 /** A worker that does not answer in time is told of as it was. ms */
 const ANSWER_MS = 2000;
 
-/** The measures of all workers at one moment. */
 export interface Measured {
   /** performance.now() */
   readonly at: number;

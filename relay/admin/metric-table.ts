@@ -7,14 +7,12 @@ import { FAULTS, type FaultCode } from "../../protocol/mod.ts";
 import type { Measured } from "./measuring.ts";
 import type { ProcessMemory } from "./machine.ts";
 
-/** The source of all metrics at one moment. */
 export interface MetricSource {
   readonly measured: Measured;
   readonly shares: { readonly senderHere: number; readonly senderAway: number };
   readonly sharesOpened: number;
   readonly workers: { readonly wanted: number; readonly up: number; readonly answering: number };
   readonly workersLost: number;
-  /** By limit. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly isDraining: boolean;
   readonly log: { readonly held: number; readonly blocks: number; readonly blockBytes: number };

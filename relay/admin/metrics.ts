@@ -15,7 +15,6 @@ const DEFAULTS = [
   processMaxFileDescriptors,
 ];
 
-/** of a second */
 const MICROSECONDS = 1e6;
 
 export interface Exposition {

@@ -4,7 +4,6 @@ import { isOpen } from "../../protocol/mod.ts";
 import { type ShareMeasures } from "../worker/measures.ts";
 import { addLanes, addTotals, noLanes, noTotals } from "../share/totals.ts";
 import { heldBlocks } from "../log/block-pool.ts";
-import type { Ban } from "../access/bans.ts";
 import type { ManagedRelay } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";
@@ -16,72 +15,8 @@ const SHARES_SHOWN = 200;
 const BANS_SHOWN = 200;
 const MS = 1000;
 
-export interface ShareOverview {
-  /** Operators call a share by its number: its ids are secret. */
-  readonly number: number;
-  /** Seconds since it was opened. */
-  readonly age: number;
-  /** Bytes of its frames as offered; undefined: nobody knows yet. */
-  readonly size: number | undefined;
-  readonly records: number;
-  /** Whether its sender can read everything again. */
-  readonly seekable: boolean;
-  readonly senderHere: boolean;
-  /** The address of its sender's line. */
-  readonly sender: string | undefined;
-  readonly lanes: { readonly live: number; readonly catchUp: number; readonly paused: number };
-  /** Records that the least and the most of its receivers have. */
-  readonly least: number | undefined;
-  readonly most: number | undefined;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly wantedAgain: number;
-  /** Bytes of the log. */
-  readonly kept: number;
-}
-
-export interface Overview {
-  /** Seconds since the relay began. */
-  readonly uptime: number;
-  /** When this was measured, in seconds on the same clock. */
-  readonly at: number;
-  readonly isDraining: boolean;
-  readonly workers: {
-    readonly wanted: number;
-    readonly up: number;
-    readonly answering: number;
-    readonly lost: number;
-  };
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly wantedAgain: number;
-  readonly connections: number;
-  /** By door, then by role. */
-  readonly clients: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly lanes: { readonly live: number; readonly catchUp: number; readonly paused: number };
-  /** Bytes in memory that wait for sockets; of the socket with most. */
-  readonly buffered: number;
-  readonly bufferedMost: number;
-  /** The most that each worker's event loop was late lately. ms */
-  readonly delays: readonly number[];
-  /** Bytes of the log: held, and at most. */
-  readonly log: { readonly held: number; readonly most: number };
-  /** Resident memory of the process alone, and of the log's mapped file. bytes */
-  readonly memory: { readonly own: number; readonly file: number } | undefined;
-  /** Faults told since the relay began, by code. */
-  readonly faults: Readonly<Record<string, number>>;
-  /** How often limits were gone over since the relay began, by name. */
-  readonly refusals: Readonly<Record<string, number>>;
-  /** The first BANS_SHOWN. */
-  readonly bans: readonly Ban[];
-  readonly shares: {
-    readonly all: number;
-    readonly opened: number;
-    readonly senderHere: number;
-    /** SHARES_SHOWN at most. */
-    readonly list: readonly ShareOverview[];
-  };
-}
+export type ShareOverview = ReturnType<typeof shareOverviews>[number];
+export type Overview = ReturnType<typeof overview>;
 
 export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {
   const { health, pool, sharesOpened, workersLost } = relay;
@@ -106,7 +41,7 @@ export function metricSource(relay: ManagedRelay, measured: Measured): MetricSou
 }
 
 /** @param startedAt on the clock of `measured` */
-export function overview(relay: ManagedRelay, measured: Measured, startedAt: number): Overview {
+export function overview(relay: ManagedRelay, measured: Measured, startedAt: number) {
   const { health, workersLost, sharesOpened, pool } = relay;
   const { totals, workers, opened, faults, at } = measured;
   const lanes = noLanes();
@@ -126,6 +61,7 @@ export function overview(relay: ManagedRelay, measured: Measured, startedAt: num
   const list = shareOverviews(relay, measured);
   const memory = processMemory();
   return {
+    // Seconds since the relay began, and the moment of these measures on the same clock.
     uptime: (at - startedAt) / MS,
     at: at / MS,
     isDraining: health.isEnding,
@@ -143,8 +79,10 @@ export function overview(relay: ManagedRelay, measured: Measured, startedAt: num
     lanes,
     buffered: workers.reduce((total, { buffered }) => total + buffered, 0),
     bufferedMost: Math.max(0, ...workers.map(({ bufferedMost }) => bufferedMost)),
+    // The most that each worker's event loop was late lately. ms
     delays: workers.map(({ delay }) => delay),
     log: { held: heldBlocks(pool) * pool.blockBytes, most: pool.blocks * pool.blockBytes },
+    // Resident memory of the process alone, and of the log's mapped file. bytes
     memory:
       memory === undefined
         ? undefined
@@ -170,7 +108,7 @@ function mostBytes(list: ShareOverview[]): ShareOverview[] {
     .toSorted((one, other) => one.number - other.number);
 }
 
-function shareOverviews(relay: ManagedRelay, { workers, at }: Measured): ShareOverview[] {
+function shareOverviews(relay: ManagedRelay, { workers, at }: Measured) {
   const parts = Map.groupBy(
     workers.flatMap(({ shares }) => shares),
     ({ key }) => key,
@@ -190,7 +128,9 @@ function shareOverviews(relay: ManagedRelay, { workers, at }: Measured): ShareOv
     const least = of.flatMap((each) => each.least ?? []);
     const most = of.flatMap((each) => each.most ?? []);
     return {
+      // Operators call a share by its number: its ids are secret.
       number,
+      // Seconds since it was opened.
       age: Math.max(0, at - openedAt) / MS,
       size: isOpen(offer) ? undefined : offer.bytes,
       records: offer.records,
@@ -198,11 +138,13 @@ function shareOverviews(relay: ManagedRelay, { workers, at }: Measured): ShareOv
       senderHere: owner !== undefined,
       sender: of.find(({ sender }) => sender !== undefined)?.sender,
       lanes,
+      // Records that the least and the most of its receivers have.
       least: least.length === 0 ? undefined : Math.min(...least),
       most: most.length === 0 ? undefined : Math.max(...most),
       bytesIn: totals.bytesIn,
       bytesOut: totals.bytesOut,
       wantedAgain: totals.wantedAgain,
+      // Bytes of the log.
       kept: blocks * blockBytes,
     };
   });

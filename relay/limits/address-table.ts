@@ -46,7 +46,6 @@ export function createAddressTable(
   };
 }
 
-/** One worker's hand on it. */
 export class AddressTable {
   readonly #workers: number;
   readonly #slots: number;

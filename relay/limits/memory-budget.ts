@@ -49,11 +49,9 @@ export type Room = "room" | "wait" | "full";
 
 export type MemoryKind = "arriving" | "still" | "moving" | "kept";
 
-/** The client that memory is held for. */
 export interface MemoryHolder {
   /** As `limitKey` of `ClientAddress`. */
   readonly address: string | undefined;
-  /** There may be room for what it asked for. */
   room(): void;
   /** It stands still, and others wait for the room. */
   cut(): void;
@@ -64,7 +62,6 @@ export interface MemorySizes {
   readonly bytes: number;
   readonly arriving: number;
   readonly still: number;
-  /** How many may wait. */
   readonly queue: number;
 }
 
@@ -79,21 +76,18 @@ export interface MemoryMeasures {
   /** By kind. bytes */
   readonly used: Readonly<Record<MemoryKind, number>>;
   readonly limit: number;
-  /** Clients that wait for room. */
   readonly waiting: number;
   /** Clients that found no place to wait, and clients cut off for others, since the worker started. */
   readonly refused: number;
   readonly cut: number;
 }
 
-/** Memory held for one client. */
 export interface MemoryPlace {
   readonly bytes: number;
   /** Whether it has taken nothing for a while. */
   readonly isStill: boolean;
   /** Of what may stand still, the part of each client for which something is held. bytes */
   readonly part: number;
-  /** Whether so much more may be held. */
   ask(bytes: number): Room;
   /** The same, and does not wait. */
   fits(bytes: number): boolean;
@@ -103,7 +97,6 @@ export interface MemoryPlace {
   took(bytes: number): void;
   /** May stand for as long as it likes; only what is `arriving`. */
   keep(): void;
-  /** It is gone. */
   leave(): void;
 }
 
@@ -151,7 +144,6 @@ export class MemoryBudget {
     return this.#waiting >= this.#sizes.queue;
   }
 
-  /** See `MemoryPlace`. */
   get part(): number {
     return this.#sizes.still / Math.max(1, this.#holding.size);
   }
@@ -296,7 +288,6 @@ class Place implements MemoryPlace {
   since = 0;
   /** Since it stood still. bytes */
   taken = 0;
-  /** Where it waits, and for how much. */
   queue: FairQueue<Place> | undefined;
   asked = 0;
   isKept = false;

@@ -53,7 +53,6 @@ export interface RelayLimit {
   readonly most: number;
   /** As the option's help says it. */
   readonly meaning: string;
-  /** Why the default is what it is. */
   readonly reason: string;
   /** The fault of a client over the limit; undefined: the client has to wait. */
   readonly fault: SocketFault | undefined;
@@ -277,7 +276,6 @@ export function checkLimits(limits: Limits): void {
   }
 }
 
-/** The fault of a client over a limit. */
 export function overLimit(name: RelayLimitName, limits: Limits): FaultError {
   const { fault = "too-many", after } = RELAY_LIMITS[name];
   return new FaultError(fault, limitDetail(name, limits), after === undefined ? {} : { after });

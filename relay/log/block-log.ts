@@ -116,7 +116,6 @@ export class BlockLog implements RecordLog {
     return this.#uses;
   }
 
-  /** Blocks held now. */
   get size(): number {
     return this.#blocks.size;
   }

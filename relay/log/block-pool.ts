@@ -85,7 +85,6 @@ export function createPool(
   };
 }
 
-/** One worker's hand on the pool. */
 export class BlockPool {
   readonly blocks: number;
   readonly blockBytes: number;
@@ -158,7 +157,6 @@ export class BlockPool {
     return Atomics.exchange(this.#starved, 0, 0) !== 0;
   }
 
-  /** Gives a block of ours back. */
   giveBack(block: number): void {
     Atomics.add(this.#generations, block, 1);
     Atomics.store(this.#owners, block, 0);
@@ -301,7 +299,6 @@ export function reclaim(buffers: PoolBuffers, worker: number): void {
   }
 }
 
-/** How many blocks shares have. */
 export function heldBlocks({ owners }: PoolBuffers): number {
   return new Int32Array(owners).reduce((held, owner) => held + (owner === 0 ? 0 : 1), 0);
 }

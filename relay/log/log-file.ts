@@ -8,7 +8,6 @@ import { Native } from "../system/native.ts";
 import { TRIED_BYTES, createLogFile } from "./store.ts";
 
 export interface LogFileOptions {
-  /** The most that it holds. */
   readonly logBytes: number;
   /** Where its file is; the file has no name and goes with the process. */
   readonly logFolder: string;

@@ -38,7 +38,6 @@ interface Entry extends ListedShare {
 
 export interface DirectoryOutput {
   toWorker(worker: number, message: FromDirectory): void;
-  /** Workers that are up. */
   workers(): Iterable<number>;
   readonly report?: Reporter;
 }
@@ -68,12 +67,10 @@ export class Directory {
     return this.#entries.size;
   }
 
-  /** Shares that there ever were. */
   get openedEver(): number {
     return this.#numbers;
   }
 
-  /** Every share, the oldest first. */
   get list(): Iterable<ListedShare> {
     return this.#entries.values();
   }

@@ -14,7 +14,6 @@ export interface LivePolicyOptions {
   readonly workers: number;
   /** The limit of open files; undefined: nobody knows. */
   readonly descriptors: number | undefined;
-  /** Another one holds. */
   readonly changed: (policy: WorkerPolicy) => void;
   readonly trouble: (trouble: string) => void;
   readonly info: (event: string, fields: Report["fields"]) => void;

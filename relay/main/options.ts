@@ -16,7 +16,6 @@ const WORKER_PING_MS = 1000;
 const TOKENS_EVERY_MS = 2000;
 
 export interface RelayOptions extends LogFileOptions {
-  /** Address to listen at. */
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -45,7 +44,6 @@ export interface RelayOptions extends LogFileOptions {
   readonly reportLevel?: ReportLevel;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
   readonly onStats?: (stats: WorkerStats) => void;
-  /** For tests of supervision. */
   readonly supervision?: Partial<Supervision>;
 }
 

@@ -23,7 +23,6 @@ export class RestartPolicy {
     this.#firstMs = firstMs;
   }
 
-  /** It is ready. */
   up(now: number): void {
     this.#upSince = now;
   }

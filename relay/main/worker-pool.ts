@@ -5,7 +5,6 @@ import type { ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 import { WorkerThread, type WorkerEvents } from "./worker-thread.ts";
 
-/** Events of the workers. */
 export interface WorkerPoolEvents extends Pick<
   WorkerEvents,
   "directory" | "stats" | "measures" | "report"
@@ -17,7 +16,6 @@ export interface WorkerPoolEvents extends Pick<
   /** Likewise, and it was up, and not to end: its clients are lost. */
   lost(worker: number): void;
   trouble(trouble: string, event?: string): void;
-  /** There is no way to go on. */
   hopeless(why: string): void;
 }
 
@@ -42,7 +40,6 @@ interface Place {
   again: NodeJS.Timeout | undefined;
 }
 
-/** The workers of a relay, each of which is replaced when it fails. */
 export class WorkerPool {
   /** Those that ended, and not with the relay. */
   lost = 0;
@@ -72,7 +69,6 @@ export class WorkerPool {
     this.#at = "up";
   }
 
-  /** WorkerPool that there should be. */
   get count(): number {
     return this.#places.length;
   }
@@ -84,7 +80,6 @@ export class WorkerPool {
     }
   }
 
-  /** How many are ready and answered when asked last. */
   get answering(): number {
     return this.#places.filter(({ thread }) => thread?.isAnswering === true).length;
   }

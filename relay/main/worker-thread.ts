@@ -20,7 +20,6 @@ const WORKER_ENDING_PINGS = 5;
 /** A worker that leaves a question open for so many periods counts as one that does not answer. */
 const LATE_PINGS = Math.ceil(WORKER_SILENT_PINGS / 3);
 
-/** Events of one worker. */
 export interface WorkerEvents {
   ready(port: number, httpPort: number | undefined): void;
   directory(message: ToDirectory): void;
@@ -82,7 +81,6 @@ export class WorkerThread {
     return this.#at === "ready";
   }
 
-  /** Whether it is up, and answered lately. */
   get isAnswering(): boolean {
     return this.#at === "ready" && this.#silentPeriods < LATE_PINGS;
   }
@@ -116,7 +114,6 @@ export class WorkerThread {
     }
   }
 
-  /** Ends it wherever it is. */
   terminate(): void {
     if (this.#at === "ended") return;
     this.#at = "ending";

@@ -4,7 +4,6 @@ import { NOT_AGREED_WINDOW, type KeptFor } from "./retention.ts";
 import type { Receipt } from "./messages.ts";
 import type { Party } from "./read-ahead.ts";
 
-/** One receiver of a fan-out. */
 export interface Receiver extends KeptFor {
   readonly id: Uint8Array;
   /** The window that it asked for; it has it when it is admitted. */

@@ -87,7 +87,6 @@ export class Fanout {
     this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead });
   }
 
-  /** Receivers attached now. */
   get attached(): number {
     return this.#bySocket.size;
   }
@@ -96,7 +95,6 @@ export class Fanout {
     return this.#bySocket.keys();
   }
 
-  /** For metrics and tests. */
   get lanes(): Lanes["standing"] {
     return this.#lanes.standing;
   }
@@ -106,7 +104,6 @@ export class Fanout {
     return this.#lanes.sent;
   }
 
-  /** Where the receivers that are attached stand. */
   get standing(): FanoutStanding {
     const standing = { live: 0, catchUp: 0, paused: 0, least: Infinity, most: 0 };
     for (const { live, window, acked } of this.#bySocket.values()) {
@@ -243,7 +240,6 @@ export class Fanout {
     this.#detach(receiver);
   }
 
-  /** The socket closed. */
   closed(socket: SocketId): void {
     const receiver = this.#bySocket.get(socket);
     if (receiver !== undefined) this.#detach(receiver);
@@ -331,7 +327,6 @@ export class Fanout {
     if (over && receiver !== undefined) receiver.unpaced = next;
   }
 
-  /** The log has this record now. */
   available(index: number, now: number): void {
     this.#lanes.available(index, now);
   }

@@ -2,7 +2,7 @@ import type { HandedBlock } from "../log/block-log.ts";
 import type { HandoverState, PeerMessage } from "./messages.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 
-/** An state on its way. */
+/** State that is on its way. */
 export interface Awaited {
   readonly from: number;
   /** The worker that has the sender by now; undefined: we do. */
@@ -35,7 +35,6 @@ export class Handover {
     return this.#awaited.length > 0;
   }
 
-  /** Another worker will give us what it has. */
   awaits(from: number): void {
     this.#awaited.push({ from, successor: undefined });
   }
@@ -46,7 +45,6 @@ export class Handover {
     if (last !== undefined) last.successor = successor;
   }
 
-  /** Gives what we have away. */
   give(to: number, state: HandoverState | undefined): void {
     if (state !== undefined) this.#given.set(to, state.blocks);
     this.#send(to, { t: "handover", state });

@@ -32,7 +32,6 @@ export interface HomeOptions {
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly offer: Offer;
-  /** The receivers at this worker. */
   readonly fanout: Fanout;
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
@@ -51,11 +50,9 @@ export interface HomeOptions {
  * fan-outs of all workers, its own and others'.
  */
 export class HomeShare {
-  /** The sender's socket, when it is here. */
   ownerSocket: SocketId | undefined;
   /** Undefined: another worker is home, or none. */
   origin: Origin | undefined;
-  /** The log of `origin`. */
   #log: BlockLog | undefined;
   readonly #handover: Handover;
   /** The first record that the sender has, once it may be asked. */
@@ -64,7 +61,6 @@ export class HomeShare {
   readonly #options: HomeOptions;
   /** Other workers with receivers of this share. */
   readonly #remote = new Set<number>();
-  /** Of the log that is here now. */
   #trimming: LogTrimmer;
   #quietSince: number | undefined;
   readonly #admissions = new Admissions();
@@ -94,7 +90,6 @@ export class HomeShare {
     return this.#wantedAgain + (this.origin?.wantedAgain ?? 0);
   }
 
-  /** Blocks of the log that the share has here. */
   get blocks(): number {
     return this.#log?.size ?? 0;
   }

@@ -56,7 +56,6 @@ export class Hub {
   readonly #senders: Senders;
   readonly #receivers: Receivers;
   readonly #limits: LiveLimits;
-  /** Counts of shares that ended. */
   readonly ended = noTotals();
   #draining = false;
   #now = 0;
@@ -72,7 +71,6 @@ export class Hub {
     return this.#clients.size;
   }
 
-  /** For tests and metrics. */
   get shares(): Iterable<LocalShare> {
     return this.#shares.all;
   }

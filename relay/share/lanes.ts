@@ -19,7 +19,6 @@ export interface Reader {
   window: number;
   /** For its needs while it is not in the live lane. */
   readonly party: Party;
-  /** In the live lane. */
   live: boolean;
   /** Times that it came into the live lane or fell out of it; for metrics. */
   switches: number;
@@ -68,7 +67,6 @@ export class Lanes {
   readonly #readAhead: ReadAhead;
   readonly #live = new Set<Reader>();
   #liveIndex = -1;
-  /** For the needs of the live lane. */
   readonly #liveParty: Party;
   /** Of those in it: whether one is proven, and the furthest that the sender may be asked for one. */
   #liveProven = false;
@@ -119,7 +117,6 @@ export class Lanes {
     this.#readAhead.flush();
   }
 
-  /** The log has this record now. */
   available(index: number, now: number): void {
     this.#now = now;
     this.#readAhead.came(index);

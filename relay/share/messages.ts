@@ -7,7 +7,6 @@ import type { Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protoc
 import type { HandedBlock, RecordPlace } from "../log/block-log.ts";
 import type { Admission } from "./admissions.ts";
 
-/** `count` records from `first` on. */
 export interface RecordRun {
   first: number;
   count: number;
@@ -45,7 +44,6 @@ export interface HandoverState {
   readonly firstKept: number;
   /** Records before it were asked for. */
   readonly asked: number;
-  /** Somebody will read up to here. */
   readonly needed: number;
   /** Asked for before and not here. */
   readonly missing: readonly number[];
@@ -55,9 +53,7 @@ export interface HandoverState {
 
 /** A share as every worker knows it. */
 export interface ShareRecord {
-  /** Share id in hex. */
   readonly key: string;
-  /** Channel id in hex. */
   readonly channel: string;
   readonly offer: Offer;
   /** 16 bytes in a path of HTTP that reads it; undefined: no path may. */
@@ -142,7 +138,6 @@ export type ToDirectory =
   | { readonly t: "quiet"; readonly worker: number; readonly key: string; readonly epoch: number }
   | PeerEnvelope;
 
-/** From the directory to a worker. */
 export type FromDirectory =
   | {
       readonly t: "opened";
@@ -157,7 +152,6 @@ export type FromDirectory =
       readonly key: string;
       readonly fault: SocketFault;
       readonly detail?: string | undefined;
-      /** See `FaultError`. */
       readonly after?: number | undefined;
     }
   | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }

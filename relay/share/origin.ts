@@ -33,7 +33,6 @@ export interface OriginOutput {
   gone(worker: number, before: number): void;
   /** To the worker of a receiver: the share has as many as it may have. */
   full(worker: number, receiver: Uint8Array): void;
-  /** Receivers that the share may have. */
   mostReceivers(): number;
   now(): number;
 }
@@ -153,7 +152,6 @@ export class Origin {
     this.#ask();
   }
 
-  /** A worker has no receivers any more. */
   needsNothing(worker: number): void {
     this.#requests.forget(worker);
   }
@@ -232,7 +230,6 @@ export class Origin {
     this.#ask();
   }
 
-  /** A report of a worker about its receivers. */
   report(entries: readonly ReceiverEntry[], worker: number): void {
     this.#reports.report(entries, worker);
   }
@@ -248,7 +245,6 @@ export class Origin {
     if (this.#reports.receipt(receipt) && this.#senderHere) this.#reports.sendReceipt(receipt);
   }
 
-  /** The sender took a receipt. */
   receipted(receiver: Uint8Array): void {
     this.#reports.receipted(receiver);
   }

@@ -21,7 +21,6 @@ export class PacedOrigin {
   readonly #watermarks = new LowWatermark<number>();
   /** Records before it were asked for. */
   #askedUpTo = 0;
-  /** Somebody will read up to here. */
   #neededUpTo = 0;
   /** So do receivers that have proven nothing, as far as one can be that is honest; see `need`. */
   #hoped: Pick<PartyNeed, "from" | "end"> | undefined;
@@ -46,7 +45,6 @@ export class PacedOrigin {
     return this.#askedUpTo;
   }
 
-  /** By worker. */
   get watermarks(): [worker: number, next: number][] {
     return this.#watermarks.entries();
   }
@@ -110,7 +108,6 @@ export class PacedOrigin {
     this.#keep();
   }
 
-  /** Somebody will read up to here. */
   get needed(): number {
     return this.#neededUpTo;
   }
@@ -162,7 +159,6 @@ export class PacedOrigin {
     return others ? least + 1 : undefined;
   }
 
-  /** `next` is being asked for. */
   advance(): void {
     this.#askedUpTo++;
   }

@@ -17,7 +17,6 @@ interface Asked {
  * origin divides what it asks of the sender between parties.
  */
 export class Party {
-  /** Of its fan-out. */
   readonly number: number;
   /** The address that limits count it as; parties with the same one share a turn. */
   group: string | undefined;
@@ -90,7 +89,6 @@ export class ReadAhead {
     if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
   }
 
-  /** A party needs nothing any more. */
   drop(party: Party): void {
     const waitedFor = isWaitedFor(party);
     party.upTo = party.from;
@@ -117,7 +115,6 @@ export class ReadAhead {
     this.#asked.clear();
   }
 
-  /** Says all that is new. */
   flush(): void {
     if (this.#fresh.length === 0) return;
     const fresh = this.#fresh;

@@ -74,7 +74,6 @@ export class ReceiverReports {
     return true;
   }
 
-  /** The sender took a receipt. */
   receipted(receiver: Uint8Array): void {
     this.#receipts.delete(toHex(receiver));
   }

@@ -71,7 +71,6 @@ export class Receivers {
     }
   }
 
-  /** A share came to its channel. */
   announce(share: LocalShare): void {
     this.broadcast(share, { t: "offers", list: [asSeen(share)] });
   }

@@ -81,7 +81,6 @@ class Turns {
     return undefined;
   }
 
-  /** It had its turn. */
   pass(requester: Requester): void {
     const { key, group } = requester;
     const parties = this.#groups.get(group);
@@ -110,11 +109,9 @@ export class RequestQueue {
   #since = NEWCOMER_TURN_RECORDS;
   /** Of records that newcomers may have although no proven party needs any. */
   readonly #allowance = new TokenBucket();
-  /** When `next` was asked last. */
   #now = 0;
   /** When a proven party last needed or awaited a record. */
   #provenAt = -Infinity;
-  /** The last result of `next`. */
   #candidate: Candidate | undefined;
   #size = 0;
 

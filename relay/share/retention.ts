@@ -12,9 +12,7 @@ import type { RecordReader } from "../log/block-log.ts";
 /** A receiver that has not agreed yet joins with a window of one record at most. */
 export const NOT_AGREED_WINDOW = 1;
 
-/** A receiver for which something may be kept. */
 export interface KeptFor extends Reader {
-  /** Its id in hex. */
   readonly key: string;
   /** It said that it goes. */
   left: LeaveReason | undefined;

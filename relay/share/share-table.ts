@@ -13,7 +13,6 @@ export class ShareTable {
     return this.#byKey.get(key);
   }
 
-  /** The share that this client sends or receives. */
   of(client: Client | undefined): LocalShare | undefined {
     if (client === undefined || client.role === "stranger") return undefined;
     return client.share === undefined ? undefined : this.#byKey.get(client.share);
@@ -40,7 +39,7 @@ export class ShareTable {
     this.#divideLog(channel);
   }
 
-  /** ShareTable of one channel have one part of the log among them. */
+  /** Shares of one channel have one part of the log among them. */
   #divideLog(channel: string): void {
     const shares = this.inChannel(channel);
     for (const share of shares) share.inChannelOf(shares.length);

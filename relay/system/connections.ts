@@ -22,7 +22,6 @@ const LIKELY_DESCRIPTORS = 8;
 export type PeerKey = Uint8Array;
 const KEY_BYTES = 18;
 
-/** A file descriptor of this process. */
 export type Descriptor = number;
 
 export class Connections {

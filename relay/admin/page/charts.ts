@@ -15,7 +15,6 @@ import { duration, rate, size } from "./words.ts";
 
 interface Line {
   readonly label: string;
-  /** A colour of the style. */
   readonly colour: string;
   readonly of: (moment: Moment) => number;
 }

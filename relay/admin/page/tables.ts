@@ -168,7 +168,6 @@ export function showBans(bans: readonly Ban[], now: number, lift: (range: string
   table.querySelector("tbody")?.replaceChildren(...rows);
 }
 
-/** Numbers by name, the largest first. */
 export function showCounts(id: string, counts: Readonly<Record<string, number>>): void {
   const known = Object.entries(counts)
     .filter(([, number]) => number > 0)
