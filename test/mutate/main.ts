@@ -27,6 +27,8 @@ const { values } = parseArgs({
     count: { type: "string", default: "40" },
     /** Files of the product that may be changed. */
     only: { type: "string", default: "{protocol,relay,cli,web}/**" },
+    /** Test files that may run. */
+    tests: { type: "string", default: "test/**" },
     /** Shows the mutants without running tests. */
     list: { type: "boolean", default: false },
     /** Test files that are tried against each mutant alone. */
@@ -62,6 +64,7 @@ const imports = importsOf(named);
 const product = /^(?:protocol|relay|cli|web)\//;
 const only = new Bun.Glob(values.only);
 const changed = [...texts].filter(([path]) => product.test(path) && only.match(path));
+const mayRun = new Bun.Glob(values.tests);
 const order = inOrder(
   changed.flatMap(([path, text]) => sitesOf(path, text)),
   values.seed,
@@ -114,7 +117,7 @@ async function main(): Promise<void> {
   };
 
   for await (const [site, origin, wanted] of chosen(mutant, gone)) {
-    const order = catcherFirst(testsByDistance(site.path, imports), wanted, texts);
+    const order = catcherFirst(nearestTo(site), wanted, texts);
     const it = await test(site, origin, values.list ? [] : order.slice(0, near));
     if (values.list) console.log(`${placeOf(it)}  ${changeOf(it)}`);
     else if (it.by !== null) console.log(lineOf(it));
@@ -127,8 +130,11 @@ async function main(): Promise<void> {
     );
     for (const [site, { origin }] of survivors) {
       await make(mutant, site);
-      const order = testsByDistance(site.path, imports).filter((path) => suspects.has(path));
-      await test(site, origin, order);
+      await test(
+        site,
+        origin,
+        nearestTo(site).filter((path) => suspects.has(path)),
+      );
       await restore(mutant, site);
     }
   }
@@ -140,6 +146,10 @@ async function main(): Promise<void> {
   for (const what of gone) console.log(`gone: ${what}`);
   for (const path of await clean.failing()) console.log(`fails without a mutation: ${path}`);
   console.log(lastLine([...tried.values()]));
+}
+
+function nearestTo({ path }: Site): string[] {
+  return testsByDistance(path, imports).filter((test) => mayRun.match(test));
 }
 
 /**
@@ -154,7 +164,7 @@ async function suspectsOf(survivors: readonly Site[], copy: Copy): Promise<Set<s
     await copy.write(path, fromEnd.reduce(mutated, texts.get(path) ?? ""));
   }
   const found = await failing(
-    [...imports.keys()].filter(isTest),
+    [...imports.keys()].filter((path) => isTest(path) && mayRun.match(path)),
     copy,
     jobs ?? 1,
     interrupted.signal,
