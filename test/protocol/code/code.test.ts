@@ -367,6 +367,12 @@ describe("a code is found in what people paste", () => {
     }
   });
 
+  test("a person's own stands after a label of 30 characters, and a longer one is a sentence", () => {
+    const own = "our-garden-party-of-1987" as Code;
+    expect(readCode(`${"a".repeat(30)}: ${own}`).code).toBe(own);
+    faultOf(() => readCode(`${"a".repeat(31)}: ${own}`), "bad-code");
+  });
+
   test("the lobby or a person's own is no part of a text about other things", () => {
     const wrong = CODE.replace("worry", "zoo");
     for (const text of [`${wrong}\nlobby`, `Code: ${wrong}\nRoom: lobby`, `${wrong} or: lobby`]) {
