@@ -94,12 +94,16 @@ export class Copy {
     const name = /^\(fail\) (.*?)(?: \[[\d.]+ ?m?s\])?$/m.exec(output)?.[1];
     return { kind: "failed", test: name };
   }
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const path of [this.#folder, this.#temporary]) {
-      await rm(path, { recursive: true, force: true });
-    }
+/** Removes a folder of copies with what tests left there that were ended in the middle. */
+export async function removeCopies(folder: string): Promise<void> {
+  const mounts = Bun.file("/proc/self/mounts");
+  const lines = (await mounts.exists()) ? (await mounts.text()).split("\n") : [];
+  for (const [, place = ""] of lines.map((line) => line.split(" "))) {
+    if (place.startsWith(`${folder}/`)) Bun.spawnSync(["umount", "--lazy", place]);
   }
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function endGroup(pid: number | undefined, how: NodeJS.Signals): void {

@@ -5,13 +5,13 @@
  * `--json FILE` keeps the mutants, `--from FILE` tries the same ones on a tree that has changed since.
  * Ends with 0, however many survive: some changes make no difference that anyone could notice.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { inOrder, quotas, roomOf } from "./choice.ts";
-import { Copy, filesOf } from "./copy.ts";
+import { Copy, filesOf, removeCopies } from "./copy.ts";
 import { CleanRuns, failing, judge } from "./judge.ts";
 import { find } from "./match.ts";
 import { catcherFirst, importsOf, isTest, testsByDistance } from "./nearest.ts";
@@ -83,7 +83,7 @@ try {
   console.error("interrupted");
   process.exitCode = 130;
 } finally {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await removeCopies(folder);
 }
 
 async function main(): Promise<void> {
