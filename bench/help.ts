@@ -4,19 +4,19 @@ import type { Scenario } from "./scenarios/scenario.ts";
 
 export function help(scenarios: readonly Scenario[]): string {
   const lines = [
-    "bun run bench [scenario...] [options]      measures; without scenarios a standard run",
-    "bun run bench report FILE [--html OUT]     shows again what was measured",
+    "bun run bench [scenario...] [options]      measures; the standard run without scenarios",
+    "bun run bench report FILE [--html OUT]     shows the results of a file again",
     "",
-    `  --systems LIST      of ${SYSTEMS.join(", ")}`,
-    "  --receivers LIST    how many receive, such as 8,64",
-    "  --size BYTES        of the source, such as 1GiB",
-    "  --rounds COUNT      each round runs everything once, every other one in reversed order",
-    "  --workers LIST      of systems that can have several",
-    "  --load-processes COUNT  that have the receivers: as many as cores, if nobody says",
-    "  --json FILE         everything that was measured",
-    "  --html FILE         a page with charts",
-    "  --relay URL         a relay that is there already, such as ws://127.0.0.1:8000",
-    "  --timeout SECONDS   that one run may take",
+    `  --systems LIST      systems: ${SYSTEMS.join(", ")}`,
+    "  --receivers LIST    numbers of receivers, such as 8,64",
+    "  --size BYTES        size of the source, such as 1GiB",
+    "  --rounds COUNT      number of rounds; every second one runs in reverse order",
+    "  --workers LIST      workers of the systems that can have several",
+    "  --load-processes COUNT  processes for the receivers (default: one per core)",
+    "  --json FILE         file for all measurements",
+    "  --html FILE         file for a page with charts",
+    "  --relay URL         an existing relay, such as ws://127.0.0.1:8000",
+    "  --timeout SECONDS   longest time of one run",
   ];
   for (const { name, summary, systems, options } of scenarios) {
     lines.push("", `${name}: ${summary} (${systems.join(", ")})`);

@@ -11,17 +11,17 @@ const HEALTHY = [64];
 
 export const attack: Scenario = {
   name: "attack",
-  summary: "receivers beside many that connect and say next to nothing, and alone",
+  summary: "receivers alone, and beside attackers that hold connections",
   systems: ["fileshare"],
   options: [
-    { name: "attack-count", kind: "count", standard: [2000], help: "how many attackers" },
+    { name: "attack-count", kind: "count", standard: [2000], help: "number of attackers" },
     {
       name: "attack-seconds",
       kind: "count",
       standard: [15],
-      help: "how long they are there before anything is measured",
+      help: "seconds of their presence before the measurement",
     },
-    { name: "attack-size", kind: "bytes", standard: [48 * MiB], help: "of the source" },
+    { name: "attack-size", kind: "bytes", standard: [48 * MiB], help: "size of the source" },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {
     const size = sendableSize(options.size ?? own(options, "attack-size"));

@@ -11,12 +11,17 @@ const CHURNING = [16];
 
 export const churn: Scenario = {
   name: "churn",
-  summary: "receivers that are cut and come back all the time",
+  summary: "receivers whose connections break again and again",
   systems: ["fileshare"],
   options: [
-    { name: "churn-healthy", kind: "count", standard: [8], help: "how many stay" },
+    {
+      name: "churn-healthy",
+      kind: "count",
+      standard: [8],
+      help: "number of receivers that are not cut",
+    },
     { name: "churn-every", kind: "bytes", standard: [10 * MiB], help: "bytes between two cuts" },
-    { name: "churn-size", kind: "bytes", standard: [128 * MiB], help: "of the source" },
+    { name: "churn-size", kind: "bytes", standard: [128 * MiB], help: "size of the source" },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {
     const size = sendableSize(options.size ?? own(options, "churn-size"));

@@ -14,14 +14,14 @@ const BARS = [1, 2];
 
 export const fanout: Scenario = {
   name: "fanout",
-  summary: "one sender, N receivers who are all there",
+  summary: "one sender, and N receivers that are present from the start",
   systems: ["fileshare", "fileshare-lobby", "nginx", "piping-server", "original", "naive"],
   options: [
     {
       name: "fanout-total",
       kind: "bytes",
       standard: [0.75 * GiB],
-      help: "most that one run delivers to all; the source is made smaller for it, without --size",
+      help: "most that one run delivers to all receivers, without --size; the bench shrinks the source",
     },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {

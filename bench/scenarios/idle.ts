@@ -22,9 +22,7 @@ export const idle: Scenario = {
   name: "idle",
   summary: "receivers that wait, for a share or at the question",
   systems: ["fileshare", "naive"],
-  options: [
-    { name: "idle-seconds", kind: "count", standard: [3], help: "how long they are watched" },
-  ],
+  options: [{ name: "idle-seconds", kind: "count", standard: [3], help: "seconds of observation" }],
   cases(options: Options, systems: readonly SystemName[]): Case[] {
     const seconds = own(options, "idle-seconds");
     const { loadProcesses } = options;

@@ -16,13 +16,13 @@ export const large: Scenario = {
   summary: "a share larger than the relay's log and than 4 GiB, with a late receiver",
   systems: ["fileshare"],
   options: [
-    { name: "large-size", kind: "bytes", standard: [5 * GiB], help: "of the source" },
+    { name: "large-size", kind: "bytes", standard: [5 * GiB], help: "size of the source" },
     { name: "large-log", kind: "bytes", standard: [64 * MiB], help: "size of the relay's log" },
     {
       name: "large-late-at",
       kind: "count",
       standard: [50],
-      help: "percent when the late one joins",
+      help: "percent of the source when the late receiver joins",
     },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {

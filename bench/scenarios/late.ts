@@ -14,17 +14,22 @@ const HEALTHY = [8];
 
 export const late: Scenario = {
   name: "late",
-  summary: "receivers that join while others are under way",
+  summary: "receivers that join during the transfer",
   systems: ["fileshare", "nginx"],
   options: [
     { name: "late-at", kind: "count", standard: [25, 50, 90], help: "percent of the source" },
-    { name: "late-count", kind: "count", standard: [2], help: "how many join at each" },
-    { name: "late-size", kind: "bytes", standard: [384 * MiB], help: "of the source" },
+    {
+      name: "late-count",
+      kind: "count",
+      standard: [2],
+      help: "number of receivers that join at each",
+    },
+    { name: "late-size", kind: "bytes", standard: [384 * MiB], help: "size of the source" },
     {
       name: "late-rate",
       kind: "bytes",
       standard: [],
-      help: "per second, what the sender sends; then also the live ones alone, and fileshare only",
+      help: "bytes that the sender sends per second; then a run of live receivers alone too, and fileshare only",
     },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {

@@ -20,12 +20,28 @@ export const slow: Scenario = {
       kind: "count",
       standard: [8],
       orNone: true,
-      help: "how many read at --slow-rate",
+      help: "number of receivers that read at --slow-rate",
     },
-    { name: "slow-rate", kind: "bytes", standard: [4 * MiB], help: "bytes per second of those" },
-    { name: "slow-stopped", kind: "count", standard: [8], orNone: true, help: "how many stop" },
-    { name: "slow-stop-after", kind: "bytes", standard: [8 * MiB], help: "bytes after which" },
-    { name: "slow-size", kind: "bytes", standard: [128 * MiB], help: "of the source" },
+    {
+      name: "slow-rate",
+      kind: "bytes",
+      standard: [4 * MiB],
+      help: "bytes that each of those reads per second",
+    },
+    {
+      name: "slow-stopped",
+      kind: "count",
+      standard: [8],
+      orNone: true,
+      help: "number of receivers that stop reading",
+    },
+    {
+      name: "slow-stop-after",
+      kind: "bytes",
+      standard: [8 * MiB],
+      help: "bytes after which they stop",
+    },
+    { name: "slow-size", kind: "bytes", standard: [128 * MiB], help: "size of the source" },
   ],
   cases(options: Options, systems: readonly SystemName[]): Case[] {
     const size = sendableSize(options.size ?? own(options, "slow-size"));

@@ -27,10 +27,15 @@ export const small: Scenario = {
       name: "small-sends",
       kind: "count",
       standard: [5],
-      help: "files sent with the real commands",
+      help: "number of files with the real commands",
     },
-    { name: "small-count", kind: "count", standard: [10_000], help: "shares in a row" },
-    { name: "small-seconds", kind: "count", standard: [3], help: "most that those may take" },
+    { name: "small-count", kind: "count", standard: [10_000], help: "number of shares in a row" },
+    {
+      name: "small-seconds",
+      kind: "count",
+      standard: [3],
+      help: "longest time for those, in seconds",
+    },
   ],
   cases(options: Options): Case[] {
     const size = own(options, "small-size");

@@ -43,13 +43,14 @@ export async function announce(
   const needs = NEEDS[mode];
   if (needs !== undefined) console.info(needs);
   // Output to other places than a terminal is kept, and a token must not be.
-  if (admin) console.info(`What it does: ${process.stdout.isTTY ? pageLink(admin) : admin.url}`);
-  if (isLoopback(hostname)) console.info(`${hostname} is this machine alone; Ctrl-C ends it.`);
-  else console.info("Others reach it with --relay or FILESHARE_RELAY; Ctrl-C ends it.");
+  if (admin) console.info(`Admin listener: ${process.stdout.isTTY ? pageLink(admin) : admin.url}`);
+  if (isLoopback(hostname))
+    console.info(`${hostname} is reachable from this machine alone; Ctrl-C ends the relay.`);
+  else console.info("Clients reach it with --relay or FILESHARE_RELAY; Ctrl-C ends the relay.");
 }
 
 const SIX_ALONE =
-  "Other machines do not reach it: this one has IPv6 alone, for which --host :: listens";
+  "Other machines do not reach it: this machine has only IPv6, for which --host :: listens";
 
 /** Sentences that say where a relay at a wildcard is reached. */
 async function reachNotes(hostname: string, scheme: string, port: number): Promise<string[]> {
@@ -66,9 +67,11 @@ async function reachNotes(hostname: string, scheme: string, port: number): Promi
   if (hostname === "0.0.0.0") {
     return hosts.length > 0 || all.length === 0 ? notes : [SIX_ALONE];
   }
-  if (!four) notes.push("It takes IPv6 alone; --host 0.0.0.0 listens for IPv4");
+  if (!four) notes.push("It takes only IPv6; --host 0.0.0.0 listens for IPv4");
   if (!six) {
-    notes.push(`It takes IPv4 alone, as this machine has no IPv6: here at ${list(["127.0.0.1"])}`);
+    notes.push(
+      `It takes only IPv4, because this machine has no IPv6: here at ${list(["127.0.0.1"])}`,
+    );
   }
   return notes;
 }

@@ -43,7 +43,7 @@ export function checkState(env: Environment): Finding {
   const place = statePlace(env, false) ?? statePlace(env, true);
   const advice = "For a transfer that can be resumed, set XDG_STATE_HOME to a folder that stays.";
   if (place === undefined) {
-    return warning("Unfinished transfers are not remembered", advice);
+    return warning("No folder remembers unfinished transfers", advice);
   }
   const { path, instead } = place;
   if (instead === undefined) return fine(path);
@@ -56,7 +56,7 @@ export async function checkOpenFiles(): Promise<Finding> {
   const said = (await child.stdout.text()).trim();
   const limit = said === "unlimited" ? Infinity : Number(said || NaN);
   if (Number.isNaN(limit)) {
-    return warning("The limit of open files is not known");
+    return warning("The limit of open files is unknown");
   }
   if (limit >= OPEN_FILES_WANTED) return fine(`${said} at most`);
   return warning(

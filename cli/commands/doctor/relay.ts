@@ -75,7 +75,7 @@ export async function checkRelay(
 export function adviceOnToken(token: string | undefined): string {
   return token === undefined || token === ""
     ? "A token is missing: ask the relay's operator for one, and give it as FILESHARE_TOKEN, or with --token."
-    : "The relay does not take that token: it is another relay's, has expired or is for something else. Ask the relay's operator.";
+    : "The relay refused the token: it belongs to another relay, has expired or has another role. Ask the relay's operator.";
 }
 
 /** @returns bytes to send; or what is wrong, undefined: nothing, the relay welcomed us */
@@ -113,7 +113,7 @@ export async function checkCertificate(address: string, ca: string | undefined):
   const names = (seen.subjectaltname ?? "").replaceAll(/(?:DNS|IP Address):/g, "");
   const message = `A certificate for ${names}, until ${new Date(endsAt).toISOString().slice(0, 10)}`;
   if (left > CERTIFICATE_WARN_MS) return fine(message);
-  const advice = "The relay's operator has to renew it; the relay takes the new one by itself.";
+  const advice = "Ask the relay's operator to renew it; the relay reads the new one by itself.";
   return warning(`${message}: in ${duration(left / 1000)}`, advice);
 }
 

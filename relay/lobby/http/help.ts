@@ -14,18 +14,18 @@ export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
   const all = [
     "fileshare relay",
     "",
-    `Send a file, end-to-end encrypted, to all who have its code${WHO[access.mode]}:`,
+    `Send a file, end-to-end encrypted, to every receiver with its code${WHO[access.mode]}:`,
     `  bunx fileshare send FILE --relay ${websocket}`,
     `  bunx fileshare recv --relay ${websocket}`,
   ];
   if (lobby) {
     all.push(
       "",
-      `In the lobby, in clear, to whoever waits there${WHO[access.lobby]}:`,
+      `In the lobby, without encryption, to every client that waits there${WHO[access.lobby]}:`,
       `  curl -fOJ ${origin}/lobby                      wait for the next file, and save it`,
       `  curl -fOJ ${origin}/lobby/NAME                 wait for the file of that name`,
-      `  curl -fT FILE ${origin}/lobby/                 send a file, once somebody waits`,
-      `  curl -fT FILE '${origin}/lobby/?receivers=3'   once three wait`,
+      `  curl -fT FILE ${origin}/lobby/                 send a file, once a client waits`,
+      `  curl -fT FILE '${origin}/lobby/?receivers=3'   the same, once three clients wait`,
       `  tar c FOLDER | curl -fT . ${origin}/lobby/folder.tar`,
       "",
       "With -f an error is never saved as the file, and curl ends with a code other than 0.",
@@ -35,7 +35,7 @@ export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
   return [
     ...all,
     "",
-    "Who runs this relay has the tokens. Give yours as the variable FILESHARE_TOKEN, or to curl:",
+    "The relay's operator gives out tokens. Set FILESHARE_TOKEN, or give the token to curl:",
     '  curl -f -H "Authorization: Bearer $FILESHARE_TOKEN" ...',
   ];
 }

@@ -300,10 +300,10 @@ describe("in a terminal", () => {
     pty.type("\u0003");
     expect(await pty.exited).toBe(EXIT.done);
     const child = start(args, { env: more });
-    const said = await heard(child.stdout, "Ctrl-C ends it");
+    const said = await heard(child.stdout, "Ctrl-C ends the relay");
     child.kill("SIGTERM");
     await child.exited;
-    expect(said).toContain("What it does: http://127.0.0.1:");
+    expect(said).toContain("Admin listener: http://127.0.0.1:");
     expect(said + (await child.stderr.text())).not.toContain("token=");
   });
 });

@@ -85,7 +85,7 @@ describe.skipIf(!IS_ROOT)("a relay in a network of its own (needs root)", () => 
     let said = "";
     for await (const bytes of child.stdout) {
       said += new TextDecoder().decode(bytes);
-      if (said.includes("Others reach it")) child.kill("SIGKILL");
+      if (said.includes("Clients reach it")) child.kill("SIGKILL");
     }
     await child.exited;
     return said;
@@ -102,13 +102,13 @@ describe.skipIf(!IS_ROOT)("a relay in a network of its own (needs root)", () => 
       "without IPv6",
       "sysctl -qw net.ipv6.conf.all.disable_ipv6=1",
       "--host ::",
-      ["It takes IPv4 alone, as this machine has no IPv6: here at ws://127.0.0.1:8000"],
+      ["It takes only IPv4, because this machine has no IPv6: here at ws://127.0.0.1:8000"],
     ],
     [
       "with IPv6 alone",
       "ip link add v0 type veth peer name v1; ip addr add 2001:db8::7/64 dev v0 nodad; ip link set v0 up; ip link set v1 up",
       "--host 0.0.0.0",
-      ["this one has IPv6 alone, for which --host :: listens"],
+      ["this machine has only IPv6, for which --host :: listens"],
     ],
     ["at an address of another", "true", "--host 192.0.2.9", ["does not have that address"]],
   ])("%s", async (_, setup, options, said) => {

@@ -107,7 +107,7 @@ describe("an answer in the place of a relay's is named:", () => {
     await using relay = await startRelay({ policy: closed });
     const address = `${relay.url}/ws`;
     expect(await check(address)).toContain("A token is missing");
-    expect(await check(address, "wrong")).toContain("does not take that token");
+    expect(await check(address, "wrong")).toContain("refused the token");
     expect(await check(address, text)).toContain("welcomed us");
   });
 

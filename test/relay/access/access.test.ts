@@ -201,7 +201,7 @@ describe("the answer to a client that is not let in", () => {
     );
     expect(plain).not.toContain("token");
     expect(wary).toContain("(senders need a token)");
-    expect(wary).toContain("whoever waits there (with a token)");
+    expect(wary).toContain("every client that waits there (with a token)");
     expect(wary).toContain("Authorization: Bearer");
   });
 
