@@ -1,4 +1,8 @@
-/** The check of arguments that citty leaves out: it takes unknown and surplus ones in silence. */
+/**
+ * The check of a command line that citty leaves out: citty takes unknown options and surplus words in silence. One walk
+ * takes the words apart (`piecesOf`); the check and the shortening of command lines that are remembered build on it.
+ * The advice about slips (`suggest`) and the faults of wrong usage of every room are here too.
+ */
 import type { ArgsDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";

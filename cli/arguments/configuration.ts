@@ -1,4 +1,8 @@
-/** The configuration file: options for the command lines that leave them out. */
+/**
+ * The configuration file in TOML: options for the command lines that leave them out, in one section per command and one
+ * for all. This file finds, reads and checks it against the definitions of the commands; `settings.ts` decides whether
+ * the file, a variable or the command line wins. `fileshare config` and `doctor` show the same file.
+ */
 import { closeSync, lstatSync, openSync, readSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { ArgsDef } from "citty";

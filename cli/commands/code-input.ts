@@ -1,4 +1,8 @@
-/** Where a receiver's code comes from: the command line, the environment, a pipe, or a person. */
+/**
+ * The code of a sender or a receiver: from the command line, the environment, a pipe, or a question. A receiver's text may
+ * be words, a pasted command or a web link. A pipe is read only until its text is a code, or can't become one. `run-send`,
+ * `run-recv` and `run-key` call this before anything goes to a relay.
+ */
 import {
   completeWord,
   isCodeBegun,

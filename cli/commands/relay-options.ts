@@ -1,4 +1,8 @@
-/** The options of `fileshare relay` as values: where it listens, what it keeps, its access policy, its admin listener. */
+/**
+ * The options of `fileshare relay` as values: where it listens and what it keeps (`listenOptions`), its access policy
+ * (`accessOf`), and its admin listener (`adminAddress`, which moves to a free port if the usual one is taken). `run-relay.ts`
+ * hands them to the relay; its limits are in `relay-limits.ts`.
+ */
 import { tmpdir } from "node:os";
 
 import { usage } from "../arguments/command-line.ts";

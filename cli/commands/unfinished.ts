@@ -1,4 +1,8 @@
-/** Unfinished sends and receives, newest first: `list` shows them, `resume` continues them, `forget` removes them. */
+/**
+ * The commands about unfinished sends and receives: `list` shows them, newest first, `resume` runs the command again that
+ * began one, and `forget` removes them. Sends are kept by `cli/send/kept-sends.ts`, receives by `cli/system/state.ts`; numbers
+ * exist only here. A send that stops asks this file for the advice about `resume`.
+ */
 import { resolve } from "node:path";
 
 import { forgetSend, keptSends, type ListedSend } from "../send/kept-sends.ts";

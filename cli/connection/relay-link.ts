@@ -1,3 +1,8 @@
+/**
+ * The link to a relay: one WebSocket, through a proxy where one is configured. It reports why it failed to open or broke
+ * (`connect-errors.ts`), watches whether anything gets through (`link-flow.ts`), and gives up when the relay is silent.
+ * The session's state machine decides when to connect again; drivers use it through `session-link.ts`.
+ */
 import { FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
 import { NO_ERROR, explain, socketErrorOf, whySlow, type LinkFault } from "./connect-errors.ts";

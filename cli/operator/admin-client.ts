@@ -1,4 +1,8 @@
-/** A running relay as the commands of its operator reach it: by its admin listener. */
+/**
+ * The client of a relay's admin listener, for the commands of its operator. It finds the relay by its ticket or by
+ * `--admin`, asks for the overview, and sends actions (kill, ban, unban, leave). An answer is bounded in time and size, and
+ * a relay can only answer with the faults in `REFUSALS`: no other code of a fault is believed.
+ */
 import { request } from "node:http";
 import { request as requestTls } from "node:https";
 

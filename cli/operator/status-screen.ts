@@ -1,4 +1,8 @@
-/** A running relay as lines; pure, as wide and high as they are told. */
+/**
+ * The overview of a running relay as lines for `fileshare relay status`: a head, then a table of its shares, cut to the
+ * width and height that the caller names. Pure: rates come from two overviews (`ratesBetween`). Names and addresses of
+ * other people are escaped here.
+ */
 import type { RelayOverview, RelayShare } from "./overview.ts";
 import { count, duration, fill, rate, shown, size } from "../screen/format.ts";
 import type { Room } from "../screen/receivers.ts";

@@ -25,7 +25,7 @@ export async function openScreen(
   const askFor = (asks: typeof askAboutOffer): Ask | undefined =>
     canAsk() ? asks(setting) : undefined;
   if (quiet) {
-    const { QuietScreen } = await import("./quiet.ts");
+    const { QuietScreen } = await import("./plain.ts");
     return new QuietScreen(setting, { out, err, ask: askFor(askWithOffer) });
   }
   if (setting.stdout === true || !stdout.isTTY || env["TERM"] === "dumb") {

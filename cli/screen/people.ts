@@ -1,3 +1,8 @@
+/**
+ * The receivers of a sender as the screens show them: a word for the state, position, rate and time of each. It is filled
+ * by `receiver`, `source` and `gate` events, and bounded: beyond the receivers of one share it forgets those that left.
+ * `plain.ts` and `terminal.ts` own one each.
+ */
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { percent } from "./format.ts";

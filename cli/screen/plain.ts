@@ -1,3 +1,7 @@
+/**
+ * The screens of plain lines: `PlainScreen` for files, pipes and dumb terminals, with a line when something changes and at
+ * each tenth of the way; `QuietScreen` for `--quiet`. Both take their sentences from `story.ts`. `mod.ts` opens one of them.
+ */
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
@@ -129,4 +133,32 @@ export class PlainScreen extends LineScreen {
 
 function stepOf(done: number): number {
   return Math.floor(done / STEP_PERCENT);
+}
+
+/**
+ * For `--quiet`: a new code, a text, questions with their subject, errors, and the sum of receivers of
+ * a send that is stopped.
+ */
+export class QuietScreen extends LineScreen {
+  readonly #output: Omit<PlainOutput, "now">;
+
+  constructor(setting: Setting, output: Omit<PlainOutput, "now">) {
+    super(setting, output.ask);
+    this.#output = output;
+  }
+
+  show(event: ClientEvent): void {
+    const { out, err } = this.#output;
+    if (event.event === "code" && !this.setting.lobby) out(`${event.code}\n`);
+    if (event.event === "text") out(this.#story(event));
+    if (event.event === "summary" || event.event === "unreadable") err(this.#story(event));
+    if (event.event === "error" && event.code !== "interrupted") {
+      err(`Error: ${shown(event.message)}\n`);
+    }
+  }
+
+  #story(event: ClientEvent): string {
+    const lines = new Story(this.setting, makeStyle(false)).lines(event);
+    return lines.map(({ text }) => `${text}\n`).join("");
+  }
 }

@@ -1,4 +1,8 @@
-/** The receivers of a sender as lines; pure, as wide and high as they are told. */
+/**
+ * The receivers of a sender as lines, cut to the width and height that the caller names; pure. Few receivers get a line
+ * each; more are summed up, with the fastest, the median and the slowest. `terminal.ts` draws `receiverLines` while the
+ * content moves; every screen for people prints `resultLines` at the end.
+ */
 import { count, duration, fill, percent, rate, shown, size, speedOf } from "./format.ts";
 import { isThrough, type Person, type Word } from "./people.ts";
 import type { Paint, Style } from "./style.ts";

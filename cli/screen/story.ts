@@ -1,3 +1,8 @@
+/**
+ * The sentences that every screen for people prints: one event in, lines out. It keeps the little state that sentences
+ * depend on, such as whether the relay was reached before. Progress and positions are left to the screens. All text of
+ * peers is escaped here.
+ */
 import { FAULTS } from "../../protocol/wire/faults.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";

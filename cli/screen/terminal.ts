@@ -1,3 +1,8 @@
+/**
+ * The screen for a person at a terminal: sentences scroll above; a bar, the file under way and the receivers are drawn
+ * anew below them. Lines that come while a question is asked wait, in a bounded number. `painter.ts` writes to the
+ * terminal, and Ctrl-Z calls `release` and `take`.
+ */
 import { PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { FileAt } from "../job/file-at.ts";

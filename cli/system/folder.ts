@@ -1,4 +1,8 @@
-/** The destination of a share, held while the share is written into it, and what its disk says. */
+/**
+ * The destination of a share: the folder, held while the share is written into it, and the state of its disk: block
+ * size, free bytes and inodes. A folder is made if it is missing, but none above it. The receive driver and the partials
+ * call this; `held-folder.ts` has the operations inside a folder.
+ */
 import {
   accessSync,
   constants,

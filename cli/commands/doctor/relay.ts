@@ -1,3 +1,7 @@
+/**
+ * The checks of `doctor` at the relay: whether it welcomes this machine, its certificate, and its clock. The first check
+ * says hello like a receiver, with a key of its own, so it needs no code and sees no share.
+ */
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 
 import {
