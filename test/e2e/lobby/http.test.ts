@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 
 import { LOBBY_CODE } from "../../../protocol/mod.ts";
@@ -8,6 +7,7 @@ import { DEFAULT_POLICY, startRelay, type Relay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { receive, receiveJob, send } from "../../support/clients/clients.ts";
 import { content, makeFile } from "../../support/files.ts";
+import { RawHttp, rawHttp } from "../../support/relay/raw-http.ts";
 import { OriginalReceiver, originalSend } from "../../support/relay/original-clients.ts";
 
 const MiB = 1024 ** 2;
@@ -208,18 +208,6 @@ describe("curl", () => {
   });
 });
 
-/** Writes it as it is, and reads until the relay closes. */
-async function raw({ port }: Relay, request: string): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = connect(port, "127.0.0.1");
-  let said = "";
-  socket.on("data", (bytes) => (said += bytes.toString("latin1")));
-  socket.on("error", () => undefined);
-  socket.on("close", () => resolve(said));
-  socket.write(request);
-  return promise;
-}
-
 describe("a download", () => {
   test("says how long it is, and that the connection ends with it", async () => {
     using folder = temporaryFolder();
@@ -230,7 +218,7 @@ describe("a download", () => {
     const code = LOBBY_CODE;
     await using sender = send({ relay: `${relay.url}/ws`, code, path, receivers: 3 });
     await sender.when("source");
-    const whole = await raw(relay, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
+    const whole = await rawHttp(relay.port, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
     expect(whole).toStartWith("HTTP/1.1 200 OK\r\n");
     expect(whole).toMatch(/\r\ncontent-length: 1048576\r\n/);
     expect(whole).toMatch(/\r\nconnection: close\r\n/);
@@ -238,7 +226,7 @@ describe("a download", () => {
     expect(whole.toLowerCase()).not.toContain("transfer-encoding");
     expect(whole.length - whole.indexOf("\r\n\r\n") - 4).toBe(bytes.length);
     const part = "Range: bytes=5-9\r\nOrigin: https://pages.example\r\n";
-    const five = await raw(relay, `GET /lobby HTTP/1.0\r\nHost: relay\r\n${part}\r\n`);
+    const five = await rawHttp(relay.port, `GET /lobby HTTP/1.0\r\nHost: relay\r\n${part}\r\n`);
     expect(five).toStartWith("HTTP/1.1 206 Partial Content\r\n");
     expect(five).toContain("content-length: 5\r\n");
     expect(five).toContain("access-control-allow-origin: https://pages.example\r\n");
@@ -247,7 +235,7 @@ describe("a download", () => {
 
   test("of no bytes ends at once", async () => {
     await using relay = await startRelay();
-    const taking = raw(relay, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
+    const taking = rawHttp(relay.port, "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
     const sent = await fetch(`${http(relay)}/lobby/empty`, { method: "PUT", body: "" });
     expect(await sent.text()).toContain("sent: to 1 receiver");
     expect(await taking).toContain("content-length: 0\r\n");
@@ -390,9 +378,8 @@ describe("HTTP", () => {
   test("a slow reader and one that leaves hold up nobody", async () => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
-    const stopped = connect(Number(new URL(http(relay)).port), "127.0.0.1");
-    stopped.write("GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n");
-    stopped.pause();
+    const get = "GET /lobby HTTP/1.1\r\nHost: relay\r\n\r\n";
+    using stopped = new RawHttp(relay.port, get, { isPaused: true });
     const leaving = new AbortController();
     const left = fetch(`${http(relay)}/lobby`, { signal: leaving.signal });
     const healthy = curl(folder.path, ["-o", "out", `${http(relay)}/lobby`]);
@@ -405,7 +392,7 @@ describe("HTTP", () => {
     leaving.abort();
     expect((await healthy).exitCode).toBe(0);
     expect(Buffer.compare(readFileSync(join(folder.path, "out")), bytes)).toBe(0);
-    stopped.destroy();
+    stopped[Symbol.dispose]();
     const { exitCode, stdout } = await sending;
     expect(exitCode).toBe(0);
     expect(stdout).toContain("curl was sent all of it");

@@ -1,6 +1,5 @@
 /** Limits of sockets and attempts: T4, P1 of the hostile inputs, over all workers and doors. */
 import { describe, expect, test } from "bun:test";
-import { connect } from "node:net";
 
 import { type Relay } from "../../../relay/mod.ts";
 import { expectOver, limitedRelay, policyOf } from "../../support/relay/limited.ts";
@@ -8,6 +7,7 @@ import { lobbyKeys } from "../../../relay/lobby/lobby-keys.ts";
 import { hasNative } from "../../support/relay/log-rooms.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver } from "../../support/relay/raw-receiver.ts";
+import { RawSocket } from "../../support/relay/raw-socket.ts";
 
 const MANY = 12;
 
@@ -38,25 +38,6 @@ class OriginalSenderLine implements Disposable {
     await new Promise<void>((resolve) => socket.addEventListener("open", () => resolve()));
     socket.send("name");
     return line;
-  }
-
-  /** Drips a part of the file. @returns what the relay closes it with, as bytes */
-  static async drip({ port }: Relay): Promise<{ closed: Promise<string> }> {
-    const socket = connect(port, "127.0.0.1");
-    const closed = new Promise<string>((resolve) => {
-      let said = "";
-      socket.on("data", (bytes) => (said += bytes.toString("latin1")));
-      socket.on("close", () => resolve(said));
-      socket.on("error", () => undefined);
-    });
-    const upgraded = new Promise((resolve) => socket.once("data", resolve));
-    socket.write(
-      "GET /sender HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
-    await upgraded;
-    socket.write(Buffer.concat([frameHead(2 ** 20), new Uint8Array(100_000)]));
-    return { closed };
   }
 
   [Symbol.dispose](): void {
@@ -203,7 +184,9 @@ describe("a client", () => {
     } as const;
     await using receiver = await RawReceiver.greeted(options);
     const { socket } = receiver;
-    const text = await OriginalSenderLine.drip(relay);
+    await using text = RawSocket.open(relay.port, {}, "/sender");
+    await text.status();
+    text.frame(0x82, new Uint8Array(100_000), 2 ** 20);
     // A frame that will never be whole.
     const begun = Buffer.concat([frameHead(2 ** 20), new Uint8Array(100_000)]);
     socket.write(begun);
@@ -212,7 +195,8 @@ describe("a client", () => {
     clearInterval(drip);
     expect(receiver.events).toContain("fault timed-out");
     expect(receiver.faultText).toStartWith("message-timeout: ");
-    expect(await text.closed).toContain("message-timeout: ");
+    expect(await text.closed).toBe(1013);
+    expect(text.reason).toContain("message-timeout: ");
     expect(relay.refusals["message-timeout"]).toBe(2);
   });
 

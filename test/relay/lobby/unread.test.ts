@@ -1,6 +1,5 @@
 /** Clients at the doors for HTTP and the original app that are there and do nothing: T1, T11 of the hostile inputs. */
 import { describe, expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
 
 import { type RelayLimitName } from "../../../relay/limits/operator-limits.ts";
 import { StallTimer } from "../../../relay/limits/stall-timer.ts";
@@ -9,6 +8,7 @@ import type { Relay } from "../../../relay/mod.ts";
 import { content } from "../../support/files.ts";
 import { limitedRelay } from "../../support/relay/limited.ts";
 import { RawClient, randomId, rawShare, pathOf } from "../../support/relay/raw-client.ts";
+import { RawHttp, rawHttp } from "../../support/relay/raw-http.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";
 import { OriginalSender } from "../../support/relay/original-clients.ts";
 
@@ -23,32 +23,8 @@ function http({ url }: Relay): string {
 }
 
 /** Asks, and reads nothing before it is told to. */
-class StillReader implements Disposable {
-  /** What it was given when its line ended, and how that was. */
-  readonly ended: Promise<{ bytes: Buffer; code: string | undefined }>;
-  readonly #socket: Socket;
-
-  constructor({ port }: Relay, path: string) {
-    const socket = connect(port, "127.0.0.1");
-    this.#socket = socket;
-    const parts: Buffer[] = [];
-    let code: string | undefined;
-    socket.on("data", (bytes: Buffer) => parts.push(bytes));
-    socket.on("error", (error: NodeJS.ErrnoException) => (code = error.code));
-    this.ended = new Promise((resolve) => {
-      socket.on("close", () => resolve({ bytes: Buffer.concat(parts), code }));
-    });
-    socket.pause();
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
-  }
-
-  read(): void {
-    this.#socket.resume();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.destroy();
-  }
+function stillReader({ port }: Relay, path: string): RawHttp {
+  return new RawHttp(port, `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, { isPaused: true });
 }
 
 /** Of a file that is larger than what kernels and the relay hold. */
@@ -99,7 +75,7 @@ describe("T1 a download that is not read", () => {
     ["T11 of a file by its name", "/lobby/some.bin"],
   ])("%s is cut, counted, and holds up nobody else", async (_, path) => {
     await using relay = await limitedRelay({ "unread-timeout": 1500 });
-    using still = new StillReader(relay, path);
+    using still = stillReader(relay, path);
     const healthy = fetch(`${http(relay)}${path}`).then((response) => response.bytes());
     const sent = await fetch(`${http(relay)}/lobby/some.bin?receivers=2`, {
       method: "PUT",
@@ -108,10 +84,10 @@ describe("T1 a download that is not read", () => {
     expect(Buffer.compare(await healthy, BYTES)).toBe(0);
     expect(await sent.text()).toContain("sent: to 1 receiver that can't say that it saved it");
     still.read();
-    const { bytes } = await still.ended;
-    expect(bytes.length).toBeLessThan(BYTES.length);
+    const came = await still.closed;
+    expect(came.length).toBeLessThan(BYTES.length);
     // The end of a body in chunks.
-    expect(bytes.toString("latin1").endsWith("0\r\n\r\n")).toBe(false);
+    expect(came.endsWith("0\r\n\r\n")).toBe(false);
     expect(relay.refusals["unread-timeout"]).toBe(1);
   });
 
@@ -120,24 +96,23 @@ describe("T1 a download that is not read", () => {
     const channel = randomId();
     const share = rawShare(48, 900_000);
     await using sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-    using still = new StillReader(relay, pathOf(share));
+    using still = stillReader(relay, pathOf(share));
     await counted(relay, "unread-timeout");
     await nobodyLeft(relay, "192.0.2.1");
     expect(sender.socket.readyState).toBe(WebSocket.OPEN);
     still.read();
-    const { bytes, code } = await still.ended;
-    expect(bytes.length).toBeLessThan(48 * 900_000);
-    if (process.platform === "linux") expect(code).toBe("ECONNRESET");
+    expect((await still.closed).length).toBeLessThan(48 * 900_000);
+    if (process.platform === "linux") expect(still.code).toBe("ECONNRESET");
     expect(relay.refusals["unread-timeout"]).toBe(1);
   });
 
   test("T1 of the only one of a share is cut too, and its sender told", async () => {
     await using relay = await limitedRelay({ "unread-timeout": 1500 });
-    using still = new StillReader(relay, "/lobby");
+    using still = stillReader(relay, "/lobby");
     await using upload = new Upload(relay);
     await upload.says("went away");
     still.read();
-    expect((await still.ended).bytes.length).toBeLessThan(BYTES.length);
+    expect((await still.closed).length).toBeLessThan(BYTES.length);
     expect(relay.refusals["unread-timeout"]).toBe(1);
   });
 });
@@ -191,17 +166,10 @@ describe("who waits, or is slow,", () => {
     await using relay = await limitedRelay({ "unread-timeout": 500, "message-timeout": 500 });
     const taking = fetch(`${http(relay)}/lobby/x`).then((response) => response.text());
     // One that drips, and does not say how long it is: nobody knows whether it is slow.
-    const socket = connect(relay.port, "127.0.0.1");
-    const { promise: closed, resolve } = Promise.withResolvers<string>();
-    let said = "";
-    socket.on("data", (bytes) => {
-      said += bytes.toString("latin1");
-      if (said.includes("sent: ")) socket.destroy();
-    });
-    socket.on("close", () => resolve(said));
-    socket.write("PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const chunked = "PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const put = new RawHttp(relay.port, chunked, { until: "sent: " });
     // Half a chunk, then the other half.
-    socket.write("4\r\nab");
+    put.write("4\r\nab");
     // As long as one waits that does.
     const other = await fetch(`${http(relay)}/lobby/y`, {
       method: "PUT",
@@ -210,24 +178,17 @@ describe("who waits, or is slow,", () => {
     }).catch(() => undefined);
     await counted(relay, "message-timeout");
     await other?.body?.cancel().catch(() => undefined);
-    socket.write("cd\r\n0\r\n\r\n");
+    put.write("cd\r\n0\r\n\r\n");
     expect(await taking).toBe("abcd");
-    expect(await closed).toContain("sent: to 1 receiver that can't say that it saved it");
+    expect(await put.closed).toContain("sent: to 1 receiver that can't say that it saved it");
   });
 });
 
 describe("a sender that does nothing", () => {
   test("T1 by HTTP, of a length that nobody knows, is ended when nobody came for so long", async () => {
     await using relay = await limitedRelay({ "join-timeout": 500 });
-    const socket = connect(relay.port, "127.0.0.1");
-    const closed = new Promise<string>((resolve) => {
-      let said = "";
-      socket.on("data", (bytes) => (said += bytes.toString("latin1")));
-      socket.on("error", () => undefined);
-      socket.on("close", () => resolve(said));
-    });
-    socket.write("PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n");
-    expect(await closed).toContain("failed: ");
+    const chunked = "PUT /lobby/x HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n";
+    expect(await rawHttp(relay.port, chunked)).toContain("failed: ");
     expect(relay.refusals["join-timeout"]).toBe(1);
   });
 

@@ -36,18 +36,27 @@ function head(first: number, length: number): Buffer {
   return bytes;
 }
 
+interface Client {
+  readonly receiver: RawReceiver;
+  readonly id: SocketId;
+}
+
+/** A stage with one line, of which the relay has read all. */
+async function openLine(): Promise<{ stage: Stage; client: Client }> {
+  const stage = new Stage({ frameBytes: 100 });
+  const client = await stage.client();
+  await stage.received(client.id, 0);
+  return { stage, client };
+}
+
 /** Writes bytes, and lets the relay read them; a line that has ended takes none. */
-async function write(
-  stage: Stage,
-  { receiver, id }: { receiver: RawReceiver; id: SocketId },
-  bytes: Uint8Array,
-): Promise<void> {
+async function write(stage: Stage, { receiver, id }: Client, bytes: Uint8Array): Promise<void> {
   receiver.socket.write(bytes);
   await stage.received(id, bytes.length);
 }
 
 /** Answers a ping; a line that has ended answers none. */
-async function pong(stage: Stage, client: { receiver: RawReceiver; id: SocketId }): Promise<void> {
+async function pong(stage: Stage, client: Client): Promise<void> {
   const heard = stage.heard(client.id);
   client.receiver.socket.send(new Uint8Array(0), PONG);
   if (!(await heard)) return;
@@ -56,67 +65,53 @@ async function pong(stage: Stage, client: { receiver: RawReceiver; id: SocketId 
 }
 
 describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
-  test("that drips a byte of a frame now and then is given up as one that is silent", async () => {
-    await using stage = new Stage({ frameBytes: 100 });
-    const client = await stage.client();
-    await stage.received(client.id, 0);
-    await write(stage, client, Buffer.concat([head(0x82, FRAME_BYTES), new Uint8Array(20_000)]));
-    const closed = stage.closed(client.id);
-    for (let after = 0; stage.size > 0 && after < 2 * IDLE_MS; after += 2000) {
-      await write(stage, client, new Uint8Array(1));
-      stage.tick(2000);
-    }
-    await closed;
-    await client.receiver.socket.closed;
-    expect(stage.now).toBeLessThanOrEqual(IDLE_MS + PING_MS);
-    expect(client.receiver.events).toContain("fault timed-out");
-  });
+  const part = new Uint8Array(100_000);
+  const fast = new Uint8Array((FRAME_BYTES / MESSAGE_MS) * 1000 * 0.9);
+  const continuation = Buffer.concat([head(CONTINUATION, 1), new Uint8Array(1)]);
 
-  test("that drips fast enough to seem alive has MESSAGE_MS for a frame", async () => {
-    await using stage = new Stage({ frameBytes: 100 });
-    const client = await stage.client();
-    await stage.received(client.id, 0);
-    await write(stage, client, head(0x82, FRAME_BYTES));
+  test.each([
+    {
+      what: "that drips a byte of a frame now and then is given up as one that is silent",
+      first: Buffer.concat([head(0x82, FRAME_BYTES), new Uint8Array(20_000)]),
+      next: { bytes: new Uint8Array(1), everyMs: 2000 },
+      ends: [0, IDLE_MS + PING_MS],
+    },
+    {
+      what: "that drips fast enough to seem alive has MESSAGE_MS for a frame",
+      first: head(0x82, FRAME_BYTES),
+      next: { bytes: fast, everyMs: 1000 },
+      ends: [MESSAGE_MS, MESSAGE_MS + 3 * PING_MS],
+    },
+    {
+      what: "whose fragments never end is not kept by the pongs between them",
+      first: Buffer.concat([head(BINARY_FRAGMENT, part.length), part]),
+      next: { bytes: continuation, everyMs: PING_MS, pongs: true },
+      ends: [0, MESSAGE_MS + 3 * PING_MS],
+    },
+  ])("$what", async ({ first, next, ends: [least = 0, most = 0] }) => {
+    const { stage, client } = await openLine();
+    await using _ = stage;
+    await write(stage, client, first);
     const closed = stage.closed(client.id);
-    const step = new Uint8Array((FRAME_BYTES / MESSAGE_MS) * 1000 * 0.9);
-    for (let after = 0; stage.size > 0 && after < 2 * MESSAGE_MS; after += 1000) {
-      await write(stage, client, step);
-      stage.tick(1000);
+    while (stage.size > 0 && stage.now < 2 * MESSAGE_MS) {
+      if (next.pongs === true) await pong(stage, client);
+      await write(stage, client, next.bytes);
+      stage.tick(next.everyMs);
     }
     await closed;
     await client.receiver.socket.closed;
-    expect(stage.now).toBeGreaterThanOrEqual(MESSAGE_MS);
-    expect(stage.now).toBeLessThanOrEqual(MESSAGE_MS + 3 * PING_MS);
+    expect(stage.now).toBeGreaterThanOrEqual(least);
+    expect(stage.now).toBeLessThanOrEqual(most);
     expect(client.receiver.events).toContain("fault timed-out");
     expect(client.receiver.events).toContain(`close ${FAULTS["timed-out"].closeCode}`);
-  });
-
-  test("whose fragments never end is not kept by the pongs between them", async () => {
-    await using stage = new Stage({ frameBytes: 100 });
-    const client = await stage.client();
-    await stage.received(client.id, 0);
-    const part = new Uint8Array(100_000);
-    await write(stage, client, Buffer.concat([head(BINARY_FRAGMENT, part.length), part]));
-    const closed = stage.closed(client.id);
-    for (let after = 0; stage.size > 0 && after < 2 * MESSAGE_MS; after += PING_MS) {
-      await pong(stage, client);
-      const more = Buffer.concat([head(CONTINUATION, 1), new Uint8Array(1)]);
-      await write(stage, client, more);
-      stage.tick(PING_MS);
-    }
-    await closed;
-    await client.receiver.socket.closed;
-    expect(stage.now).toBeLessThanOrEqual(MESSAGE_MS + 3 * PING_MS);
-    expect(client.receiver.events).toContain("fault timed-out");
   });
 
   // What was whole before must not hide what is on its way.
   test.each([0, 20])(
     "of 20 KiB/s may take a minute for a frame, again and again, also after %d fast ones",
     async (fast) => {
-      await using stage = new Stage({ frameBytes: 100 });
-      const client = await stage.client();
-      await stage.received(client.id, 0);
+      const { stage, client } = await openLine();
+      await using _ = stage;
       const whole = Buffer.concat([head(0x82, FRAME_BYTES), new Uint8Array(FRAME_BYTES)]);
       for (let frame = 0; frame < fast; frame++) await write(stage, client, whole);
       for (let frame = 0; frame < 3; frame++) {
@@ -133,9 +128,8 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
   );
 
   test("on which a sender waits for receivers may say nothing but pongs for hours", async () => {
-    await using stage = new Stage({ frameBytes: 100 });
-    const client = await stage.client();
-    await stage.received(client.id, 0);
+    const { stage, client } = await openLine();
+    await using _ = stage;
     for (let after = 0; after < 4 * 60 * 60_000; after += IDLE_MS - 1) {
       await pong(stage, client);
       stage.tick(IDLE_MS - 1);

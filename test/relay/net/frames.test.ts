@@ -3,6 +3,7 @@ import { FRAME_BYTES, FRAME_HEADER_BYTES } from "../../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
+import { ServedShare } from "../../support/relay/served-share.ts";
 
 /** All three lengths of a WebSocket head, at both ends of each. */
 const sizes = [34, 100, 125, 126, 65_535, 65_536, 70_000, FRAME_BYTES];
@@ -44,18 +45,14 @@ describe.each([
 });
 
 test.each([
-  { listens: "127.0.0.1", comes: "127.0.0.1" },
-  { listens: "0.0.0.0", comes: "127.0.0.1" },
-  { listens: "::", comes: "127.0.0.1" },
-  { listens: "::", comes: "::1" },
-  { listens: "::1", comes: "::1" },
-])("a relay at $listens sends to who comes from $comes", async ({ listens, comes }) => {
-  const channel = randomId();
-  const share = rawShare(4, 100_000);
-  await using relay = await startRelay({ hostname: listens });
-  await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-  const options = { port: relay.port, hostname: comes, channel, share };
-  await using receiver = await RawReceiver.open(options);
+  ["127.0.0.1", "127.0.0.1"],
+  ["0.0.0.0", "127.0.0.1"],
+  ["::", "127.0.0.1"],
+  ["::", "::1"],
+  ["::1", "::1"],
+])("a relay at %s sends to a client from %s", async (listens, hostname) => {
+  await using served = await ServedShare.open(4, 100_000, { hostname: listens });
+  const receiver = await served.receiver({ hostname });
   receiver.join();
   await receiver.takeAll();
   expect(receiver.frames).toEqual(framesUpTo(4));

@@ -1,24 +1,9 @@
 /** Answers for balancers at the port for clients. */
 import { expect, test } from "bun:test";
-import { connect } from "node:net";
 
 import { DEFAULT_LIMITS, DEFAULT_POLICY, startRelay } from "../../../relay/mod.ts";
+import { rawHttp } from "../../support/relay/raw-http.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
-
-/** All that is said until the line is closed, or `until` was said. */
-async function ask(port: number, request: string, until = "ok\n"): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = connect(port, "127.0.0.1");
-  let said = "";
-  socket.on("data", (bytes) => {
-    said += bytes.toString("latin1");
-    if (said.endsWith(until)) socket.destroy();
-  });
-  socket.on("error", () => undefined);
-  socket.on("close", () => resolve(said));
-  socket.write(request);
-  return promise;
-}
 
 test("a relay that lives says ok and nothing else, to everybody and as often as is wanted", async () => {
   const access = { ...DEFAULT_POLICY.access, mode: "closed", lobby: "closed" } as const;
@@ -38,9 +23,11 @@ test("a relay that lives says ok and nothing else, to everybody and as often as 
   expect(names).toEqual(["cache-control", "content-length", "content-type"]);
   expect((await fetch(url, { method: "POST" })).status).toBe(405);
   // Balancers ask by HTTP/1.0 and name no host, or a host that is none of the relay's.
-  expect(await ask(relay.port, "GET /healthz HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 200 ");
+  expect(await rawHttp(relay.port, "GET /healthz HTTP/1.0\r\n\r\n", "ok\n")).toStartWith(
+    "HTTP/1.1 200 ",
+  );
   const other = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n";
-  expect(await ask(relay.port, other)).toStartWith("HTTP/1.1 200 ");
+  expect(await rawHttp(relay.port, other, "ok\n")).toStartWith("HTTP/1.1 200 ");
 });
 
 test("a balancer sends nobody to a relay that drains", async () => {

@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import { FAULTS, FRAME_BYTES, FRAME_HEADER_BYTES } from "../../../protocol/mod.ts";
-import { startRelay } from "../../../relay/mod.ts";
 import { hasNative } from "../../support/relay/log-rooms.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
+import { ServedShare } from "../../support/relay/served-share.ts";
 import { PING } from "../../support/relay/strict-socket.ts";
 
 const RECORD = FRAME_BYTES - FRAME_HEADER_BYTES;
+const LARGE_LOG = 64 * FRAME_BYTES;
 
 const ways = [
   { zeroCopy: true, workers: 1, size: FRAME_BYTES },
@@ -21,15 +22,10 @@ test.each(ways)(
     const perBlock = Math.floor(FRAME_BYTES / size);
     // Twice and a half what the log holds.
     const records = 20 * perBlock;
-    const channel = randomId();
-    const share = rawShare(records, size - FRAME_HEADER_BYTES);
-    await using relay = await startRelay({ workers, zeroCopy, logBytes: 8 * FRAME_BYTES });
-    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-    await using stack = new AsyncDisposableStack();
-    const open = async (): Promise<RawReceiver> =>
-      stack.use(await RawReceiver.open({ port: relay.port, channel, share }));
-    const slow = [await open(), await open(), await open(), await open()];
-    const fast = await open();
+    const options = { workers, zeroCopy, logBytes: 8 * FRAME_BYTES };
+    await using served = await ServedShare.open(records, size - FRAME_HEADER_BYTES, options);
+    const slow = await Promise.all([1, 2, 3, 4].map(() => served.receiver()));
+    const fast = await served.receiver();
     for (const [at, receiver] of slow.entries()) {
       receiver.join();
       // Each has another record on its way when it stops, and what was before it in the kernel.
@@ -48,16 +44,12 @@ test.each(ways)(
 test.each([1, 2])(
   "who goes amid a frame leaves all of the log to others (workers: %p)",
   async (workers) => {
-    const channel = randomId();
-    const share = rawShare(12, RECORD);
-    await using relay = await startRelay({ workers, logBytes: 4 * FRAME_BYTES });
-    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-    const options = { port: relay.port, channel, share };
+    const options = { workers, logBytes: 4 * FRAME_BYTES };
+    await using served = await ServedShare.open(12, RECORD, options);
     // Each round more blocks than there are would be lost with one for each who goes.
     for (let round = 0; round < 2; round++) {
-      await using whole = await RawReceiver.open(options);
-      const gone: RawReceiver[] = [];
-      for (let at = 0; at < 5; at++) gone.push(await RawReceiver.open(options));
+      await using whole = await served.receiver();
+      const gone = await Promise.all([1, 2, 3, 4, 5].map(() => served.receiver()));
       for (const [at, receiver] of gone.entries()) {
         receiver.socket.pause();
         receiver.join(2 * at);
@@ -73,41 +65,30 @@ test.each([1, 2])(
 test.each([true, false])(
   "what is said amid a frame comes after it, in its order (zeroCopy: %p)",
   async (zeroCopy) => {
-    const channel = randomId();
-    const share = rawShare(32, RECORD);
-    await using relay = await startRelay({ zeroCopy, logBytes: 64 * FRAME_BYTES });
-    const url = `${relay.url}/ws`;
-    const sender = await RawClient.serving(url, channel, share);
-    const options = { port: relay.port, channel, share };
-    await using stalled = await RawReceiver.open(options);
-    await using witness = await RawReceiver.open(options);
+    await using served = await ServedShare.open(32, RECORD, { zeroCopy, logBytes: LARGE_LOG });
+    const { url, channel, share } = served;
+    const [stalled, witness] = [await served.receiver(), await served.receiver()];
     stalled.socket.pause();
     stalled.join();
     witness.join();
     // Each record was given to both in one turn, as far as they took it.
     await witness.takeAll();
 
-    await sender[Symbol.asyncDispose]();
+    await served.senderGoes();
     await witness.until("presence false");
-    await using again = await RawClient.serving(url, channel, share);
+    const again = await served.sender();
     await witness.until("presence true");
     await using other = await RawClient.offering(url, channel, rawShare(3));
     other.send({ t: "end", share: (await other.when("accepted")).share });
     await witness.until("end");
-    const complete = {
-      t: "complete",
-      share: share.offer.share,
-      records: 32,
-      mac: randomId(),
-    } as const;
-    stalled.send(complete);
-    await again.when("receipt");
-    again.send({ t: "receipted", share: share.offer.share, receiver: stalled.id });
-    witness.send(complete);
-    await again.when("receipt", ({ receiver }) => Buffer.from(receiver).equals(witness.id));
-    again.send({ t: "receipted", share: share.offer.share, receiver: witness.id });
+    const id = share.offer.share;
+    for (const receiver of [stalled, witness]) {
+      receiver.send({ t: "complete", share: id, records: 32, mac: randomId() });
+      await again.when("receipt", (sent) => Buffer.from(sent.receiver).equals(receiver.id));
+      again.send({ t: "receipted", share: id, receiver: receiver.id });
+    }
     await witness.until("completed");
-    again.send({ t: "cancel", share: share.offer.share, reason: "source-changed" });
+    again.send({ t: "cancel", share: id, reason: "source-changed" });
     await witness.until("cancel source-changed");
 
     stalled.socket.resume();
@@ -132,13 +113,8 @@ test.each([true, false])(
 test.each([true, false])(
   "who is replaced amid a frame gets it whole, and then is told (zeroCopy: %p)",
   async (zeroCopy) => {
-    const channel = randomId();
-    const share = rawShare(16, RECORD);
-    await using relay = await startRelay({ zeroCopy, logBytes: 64 * FRAME_BYTES });
-    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-    const options = { port: relay.port, channel, share };
-    await using first = await RawReceiver.open(options);
-    await using second = await RawReceiver.open(options);
+    await using served = await ServedShare.open(16, RECORD, { zeroCopy, logBytes: LARGE_LOG });
+    const [first, second] = [await served.receiver(), await served.receiver()];
     first.socket.pause();
     first.join();
     second.join();
@@ -157,13 +133,9 @@ test.each([true, false])(
 );
 
 test("a client that did not promise to be quiet is answered its pings between frames", async () => {
-  const channel = randomId();
-  const share = rawShare(16, RECORD);
-  await using relay = await startRelay({ logBytes: 64 * FRAME_BYTES });
-  await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-  const options = { port: relay.port, channel, share };
-  await using noisy = await RawReceiver.open({ ...options, quiet: false });
-  await using witness = await RawReceiver.open(options);
+  await using served = await ServedShare.open(16, RECORD, { logBytes: LARGE_LOG });
+  const noisy = await served.receiver({ quiet: false });
+  const witness = await served.receiver();
   noisy.socket.pause();
   noisy.join();
   witness.join();
@@ -178,17 +150,13 @@ test("a client that did not promise to be quiet is answered its pings between fr
 test.skipIf(!hasNative)(
   "frames come after what was said before them, though all was asked at once (GNU/Linux)",
   async () => {
-    const channel = randomId();
-    const share = rawShare(3, 1000);
-    await using relay = await startRelay();
-    await using _sender = await RawClient.serving(`${relay.url}/ws`, channel, share);
-    const options = { port: relay.port, channel, share };
-    await using first = await RawReceiver.open(options);
+    await using served = await ServedShare.open(3, 1000);
+    const first = await served.receiver();
     first.join();
     await first.takeAll();
     for (let times = 0; times < 20; times++) {
-      await using receiver = await RawReceiver.connect(options);
-      await receiver.rush(channel);
+      await using receiver = await RawReceiver.connect(served.options);
+      await receiver.rush(served.channel);
       await receiver.until("frame 2");
       const due = ["welcome", "offers", "cancel no-such-share", ...framesUpTo(3)];
       expect(receiver.events).toEqual(due);

@@ -27,6 +27,8 @@ export class RawSocket implements AsyncDisposable {
   readonly head: Promise<string>;
   /** Its line is over. */
   isClosed = false;
+  /** Of the WebSocket close frame that came. */
+  reason = "";
   /** The WebSocket close code that came, undefined when the line ended without one. */
   readonly closed: Promise<number | undefined>;
 
@@ -48,6 +50,7 @@ export class RawSocket implements AsyncDisposable {
       }
       if (opcode !== CLOSE || bytes.length < 2) return;
       code = new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
+      this.reason = Buffer.from(bytes.subarray(2)).toString();
       socket.end();
     });
     socket.on("data", (bytes: Buffer) => {
