@@ -75,6 +75,9 @@ export interface SyncPrimitives extends Primitives {
   aead(key: Uint8Array): SyncAead;
 }
 
+/** A value that is here at once with synchronous primitives, and may be promised with others. */
+export type With<P extends Primitives, T> = P extends SyncPrimitives ? T : MaybePromise<T>;
+
 /** @throws RangeError unless the key has 16 bytes. */
 export function checkAeadKey(key: Uint8Array): void {
   if (key.length !== AEAD_KEY_BYTES) throw new RangeError(`a key of ${key.length} bytes`);

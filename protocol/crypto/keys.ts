@@ -19,7 +19,7 @@ import {
   chain,
   type MaybePromise,
   type Primitives,
-  type SyncPrimitives,
+  type With,
 } from "./crypto.ts";
 import { isLobby, secretOf, type Code } from "../code/code.ts";
 import { FaultError } from "../wire/faults.ts";
@@ -62,19 +62,18 @@ export const LOBBY_MASTER = "f5a601fc8219b0c82459fe29ab3378d925e8727073e4e4a37d6
  * All keys of a code. Takes a good part of a second, but for the lobby: scrypt makes every guess as
  * dear.
  */
-export function deriveKeys(code: Code, primitives: SyncPrimitives): Keys;
-export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys>;
-export function deriveKeys(code: Code, primitives: Primitives): MaybePromise<Keys> {
+export function deriveKeys<P extends Primitives>(code: Code, primitives: P): With<P, Keys> {
   const lobby = isLobby(code) ? fromHex(LOBBY_MASTER) : undefined;
   return chain(lobby ?? primitives.scrypt(utf8(secretOf(code)), SALT, MASTER_BYTES), (master) =>
     keysOfMaster(master, primitives),
-  );
+  ) as With<P, Keys>;
 }
 
 /** The keys of the code that scrypt made this of, for who knows it already: MASTER_BYTES bytes. */
-export function keysOfMaster(master: Uint8Array, primitives: SyncPrimitives): Keys;
-export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybePromise<Keys>;
-export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybePromise<Keys> {
+export function keysOfMaster<P extends Primitives>(
+  master: Uint8Array,
+  primitives: P,
+): With<P, Keys> {
   const expand = (key: Uint8Array, use: string, length: number): MaybePromise<Uint8Array> =>
     primitives.hkdf(key, NO_SALT, utf8(use), length);
   const ofMaster = all<[Uint8Array, Uint8Array, Uint8Array]>([
@@ -94,15 +93,16 @@ export function keysOfMaster(master: Uint8Array, primitives: Primitives): MaybeP
         return { channel, publicKey, signing, path, content, receipt, label };
       },
     );
-  });
+  }) as With<P, Keys>;
 }
 
 /** The id of the channel that a public key opens: 16 bytes. */
-export function channelOf(publicKey: Uint8Array, primitives: SyncPrimitives): Uint8Array;
-export function channelOf(publicKey: Uint8Array, primitives: Primitives): MaybePromise<Uint8Array>;
-export function channelOf(publicKey: Uint8Array, primitives: Primitives): MaybePromise<Uint8Array> {
+export function channelOf<P extends Primitives>(
+  publicKey: Uint8Array,
+  primitives: P,
+): With<P, Uint8Array> {
   const digest = primitives.sha256(concat(utf8("fileshare/2 channel"), publicKey));
-  return chain(digest, (hash) => hash.slice(0, CHANNEL_BYTES));
+  return chain(digest, (hash) => hash.slice(0, CHANNEL_BYTES)) as With<P, Uint8Array>;
 }
 
 /**
@@ -111,24 +111,14 @@ export function channelOf(publicKey: Uint8Array, primitives: Primitives): MaybeP
  * @param share 16 bytes
  * @throws RangeError when the id has another length
  */
-export function capabilityOf(
+export function capabilityOf<P extends Primitives>(
   keys: Pick<Keys, "path">,
-  primitives: SyncPrimitives,
+  primitives: P,
   share: Uint8Array,
-): Uint8Array;
-export function capabilityOf(
-  keys: Pick<Keys, "path">,
-  primitives: Primitives,
-  share: Uint8Array,
-): MaybePromise<Uint8Array>;
-export function capabilityOf(
-  keys: Pick<Keys, "path">,
-  primitives: Primitives,
-  share: Uint8Array,
-): MaybePromise<Uint8Array> {
+): With<P, Uint8Array> {
   if (share.length !== SHARE_BYTES) throw new RangeError(`a share id of ${share.length} bytes`);
   const mac = primitives.hmac(keys.path, concat(utf8("fileshare/2 path"), share));
-  return chain(mac, (bytes) => bytes.slice(0, CAPABILITY_BYTES));
+  return chain(mac, (bytes) => bytes.slice(0, CAPABILITY_BYTES)) as With<P, Uint8Array>;
 }
 
 /** Where a relay gives the ciphertext of a share by HTTP, for whoever shows its capability. */
@@ -144,62 +134,35 @@ export function ciphertextPath(share: Uint8Array, capability: Uint8Array): strin
  * @param records how many records the share has
  * @throws RangeError when an id has another length or `records` is no u32
  */
-export function receiptMac(
+export function receiptMac<P extends Primitives>(
   keys: Pick<Keys, "receipt">,
-  primitives: SyncPrimitives,
+  primitives: P,
   share: Uint8Array,
   receiver: Uint8Array,
   records: number,
-): Uint8Array;
-export function receiptMac(
-  keys: Pick<Keys, "receipt">,
-  primitives: Primitives,
-  share: Uint8Array,
-  receiver: Uint8Array,
-  records: number,
-): MaybePromise<Uint8Array>;
-export function receiptMac(
-  keys: Pick<Keys, "receipt">,
-  primitives: Primitives,
-  share: Uint8Array,
-  receiver: Uint8Array,
-  records: number,
-): MaybePromise<Uint8Array> {
+): With<P, Uint8Array> {
   // Fixed lengths, so that no two inputs make the same bytes.
   if (share.length !== SHARE_BYTES || receiver.length !== RECEIVER_BYTES) {
     throw new RangeError(`ids of ${share.length} and ${receiver.length} bytes`);
   }
   const data = concat(utf8("fileshare/1 receipt"), share, receiver, u32(records));
-  return chain(primitives.hmac(keys.receipt, data), (mac) => mac.slice(0, RECEIPT_BYTES));
+  return chain(primitives.hmac(keys.receipt, data), (mac) => mac.slice(0, RECEIPT_BYTES)) as With<
+    P,
+    Uint8Array
+  >;
 }
 
 /** Whether `mac` is the receipt for these; compares in constant time, takes any `mac`. */
-export function verifyReceipt(
+export function verifyReceipt<P extends Primitives>(
   mac: Uint8Array,
   keys: Pick<Keys, "receipt">,
-  primitives: SyncPrimitives,
+  primitives: P,
   share: Uint8Array,
   receiver: Uint8Array,
   records: number,
-): boolean;
-export function verifyReceipt(
-  mac: Uint8Array,
-  keys: Pick<Keys, "receipt">,
-  primitives: Primitives,
-  share: Uint8Array,
-  receiver: Uint8Array,
-  records: number,
-): MaybePromise<boolean>;
-export function verifyReceipt(
-  mac: Uint8Array,
-  keys: Pick<Keys, "receipt">,
-  primitives: Primitives,
-  share: Uint8Array,
-  receiver: Uint8Array,
-  records: number,
-): MaybePromise<boolean> {
+): With<P, boolean> {
   const due = receiptMac(keys, primitives, share, receiver, records);
-  return chain(due, (wanted) => equalBytes(mac, wanted));
+  return chain(due, (wanted) => equalBytes(mac, wanted)) as With<P, boolean>;
 }
 
 /**
@@ -208,18 +171,13 @@ export function verifyReceipt(
  * @param proof 32 random bytes, which the sender shows to relays only
  * @throws FaultError "bad-message" for a proof of another length
  */
-export function shareIdFromProof(proof: Uint8Array, primitives: SyncPrimitives): Uint8Array;
-export function shareIdFromProof(
+export function shareIdFromProof<P extends Primitives>(
   proof: Uint8Array,
-  primitives: Primitives,
-): MaybePromise<Uint8Array>;
-export function shareIdFromProof(
-  proof: Uint8Array,
-  primitives: Primitives,
-): MaybePromise<Uint8Array> {
+  primitives: P,
+): With<P, Uint8Array> {
   if (proof.length !== PROOF_BYTES) {
     throw new FaultError("bad-message", `a proof of ${proof.length} bytes`);
   }
   const digest = primitives.sha256(concat(utf8("fileshare/1 share"), proof));
-  return chain(digest, (hash) => hash.slice(0, SHARE_BYTES));
+  return chain(digest, (hash) => hash.slice(0, SHARE_BYTES)) as With<P, Uint8Array>;
 }

@@ -16,7 +16,7 @@ import {
   chain,
   type MaybePromise,
   type Primitives,
-  type SyncPrimitives,
+  type With,
 } from "./crypto.ts";
 import { RECEIVER_BYTES, SHARE_BYTES, type Keys } from "./keys.ts";
 import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../wire/limits.ts";
@@ -37,24 +37,12 @@ export interface Named {
  * Seals a name, cut to RECEIVER_NAME_CHARACTERS, into at most SEALED_BYTES.
  * @throws RangeError when an id has another length
  */
-export function sealName(
+export function sealName<P extends Primitives>(
   name: string,
   of: Named,
   keys: Keys,
-  primitives: SyncPrimitives,
-): Uint8Array;
-export function sealName(
-  name: string,
-  of: Named,
-  keys: Keys,
-  primitives: Primitives,
-): MaybePromise<Uint8Array>;
-export function sealName(
-  name: string,
-  of: Named,
-  keys: Keys,
-  primitives: Primitives,
-): MaybePromise<Uint8Array> {
+  primitives: P,
+): With<P, Uint8Array> {
   const bytes = utf8(shorten(name));
   const padded = Math.ceil((LENGTH_BYTES + bytes.length) / PADDED_BYTES) * PADDED_BYTES;
   const plain = new Uint8Array(padded);
@@ -64,31 +52,19 @@ export function sealName(
   const context = contextOf(of);
   return chain(primitives.aead(keys.label), (aead) =>
     chain(aead.seal(nonce, [plain], context), (sealed) => concat(nonce, sealed)),
-  );
+  ) as With<P, Uint8Array>;
 }
 
 /**
  * The name again, or undefined where these bytes were not sealed so. It may hold anything that its
  * writer liked: escape it before it is shown.
  */
-export function openName(
+export function openName<P extends Primitives>(
   sealed: Uint8Array,
   of: Named,
   keys: Keys,
-  primitives: SyncPrimitives,
-): string | undefined;
-export function openName(
-  sealed: Uint8Array,
-  of: Named,
-  keys: Keys,
-  primitives: Primitives,
-): MaybePromise<string | undefined>;
-export function openName(
-  sealed: Uint8Array,
-  of: Named,
-  keys: Keys,
-  primitives: Primitives,
-): MaybePromise<string | undefined> {
+  primitives: P,
+): With<P, string | undefined> {
   if (!mayBeName(sealed)) return undefined;
   const nonce = sealed.subarray(0, AEAD_NONCE_BYTES);
   const rest = sealed.subarray(AEAD_NONCE_BYTES);
@@ -100,7 +76,7 @@ export function openName(
     } catch {
       return undefined; // forged, damaged or of another receiver: all the same here
     }
-  });
+  }) as With<P, string | undefined>;
 }
 
 /** Whether these bytes have the length of a name: any other need not be deciphered to be refused. */
