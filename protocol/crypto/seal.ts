@@ -10,14 +10,7 @@
  * knows that a receiver has the code.
  */
 import { concat, fromUtf8, utf8 } from "../wire/bytes.ts";
-import {
-  AEAD_NONCE_BYTES,
-  AEAD_TAG_BYTES,
-  chain,
-  type MaybePromise,
-  type Primitives,
-  type With,
-} from "./crypto.ts";
+import { AEAD_NONCE_BYTES, AEAD_TAG_BYTES, chain, type Primitives, type With } from "./crypto.ts";
 import { RECEIVER_BYTES, SHARE_BYTES, type Keys } from "./keys.ts";
 import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../wire/limits.ts";
 

@@ -23,202 +23,146 @@ export interface WireFault extends Fault {
   readonly ways: readonly FaultWay[];
 }
 
-const told = <const Ways extends readonly FaultWay[]>(
+/** Faults that go these ways. */
+function going<const Ways extends readonly FaultWay[], Faults extends Record<string, Fault>>(
   ways: Ways,
-  fault: Fault,
-): Fault & { readonly ways: Ways } => ({ ...fault, ways });
+  faults: Faults,
+): { readonly [Code in keyof Faults]: Faults[Code] & { readonly ways: Ways } } {
+  const all = Object.entries(faults).map(([code, fault]) => [code, { ...fault, ways }]);
+  return Object.fromEntries(all) as ReturnType<typeof going<Ways, Faults>>;
+}
 
 export const WIRE_FAULTS = {
-  "version-mismatch": told(["toSender", "toReceiver"], {
-    sentence: "The relay and this program speak different versions of the protocol",
-    advice: "Update the older of the two.",
-    retry: false,
-    closeCode: 4001,
-    exitCode: EXIT.versionMismatch,
-  }),
-  "bad-message": told(
-    ["toSender", "toReceiver"],
-    failed(
+  ...going(["toSender", "toReceiver"], {
+    "version-mismatch": {
+      sentence: "The relay and this program speak different versions of the protocol",
+      advice: "Update the older of the two.",
+      retry: false,
+      closeCode: 4001,
+      exitCode: EXIT.versionMismatch,
+    },
+    "bad-message": failed(
       "A message that breaks the protocol was received",
       "Update fileshare on both sides; if it stays, report it.",
       4002,
     ),
-  ),
-  "wrong-role": told(
-    ["toSender", "toReceiver"],
-    failed(
+    "wrong-role": failed(
       "That message is not for this side to send",
       "Update fileshare on both sides; if it stays, report it.",
       4003,
     ),
-  ),
-  "hello-timeout": told(
-    ["toSender", "toReceiver"],
-    failed("No hello came in time", "Try again.", 4004, true),
-  ),
-  "not-your-share": told(
-    ["toSender"],
-    failed(
-      "That share belongs to another sender",
-      "Send it again with --new; it gets a new share.",
-      4005,
-    ),
-  ),
-  "too-many": told(
-    ["toSender", "toReceiver"],
-    failed("The relay is full", "Try again later, or use another relay.", 4006, true),
-  ),
-  "log-full": told(
-    ["toSender"],
-    failed(
-      "The relay has no room on its disk for what you send",
-      "It is tried again; the relay's operator can give it room with --log-dir.",
-      4008,
+    "hello-timeout": failed("No hello came in time", "Try again.", 4004, true),
+    "too-many": failed("The relay is full", "Try again later, or use another relay.", 4006, true),
+    "too-fast": failed(
+      "You ask more of the relay than it allows",
+      "It is tried again later.",
+      4020,
       true,
     ),
-  ),
-  "too-fast": told(
-    ["toSender", "toReceiver"],
-    failed("You ask more of the relay than it allows", "It is tried again later.", 4020, true),
-  ),
-  "timed-out": told(
-    ["toSender", "toReceiver"],
-    failed("The relay waited too long for you", "It is tried again.", 4021, true),
-  ),
-  "too-large": told(
-    ["toSender", "ofShare"],
-    failed(
-      "The relay takes no share of that size",
-      "Send less at once, or use a relay that allows more.",
-      4022,
-    ),
-  ),
-  expired: told(
-    ["toSender", "ofShare"],
-    failed(
-      "The relay ended the share, which has been there too long",
-      "Send it again; the relay's operator can allow more time.",
-      4023,
-    ),
-  ),
-  "not-allowed": told(
-    ["toSender", "toReceiver"],
-    failed(
+    "timed-out": failed("The relay waited too long for you", "It is tried again.", 4021, true),
+    "not-allowed": failed(
       "The relay does not allow that",
       "Ask its operator for a token, and give it as FILESHARE_TOKEN.",
       4010,
     ),
-  ),
-  "not-proved": told(
-    ["toSender", "toReceiver"],
-    failed(
+    "not-proved": failed(
       "The proof of the code does not hold at the relay",
       "Update fileshare on both sides; if it stays, report it.",
       4011,
     ),
-  ),
-  removed: told(
-    ["toSender", "ofShare"],
-    failed("The relay's operator ended that share", "Ask them why, or use another relay.", 4030),
-  ),
-  banned: told(
-    ["toSender", "toReceiver"],
-    failed(
+    banned: failed(
       "The relay's operator does not let you use it",
       "Ask them why, or use another relay.",
       4031,
     ),
-  ),
-  "no-such-share": told(
-    ["ofShare"],
-    failed("That share is not here any more", "Ask the sender to send it again."),
-  ),
-  replaced: told(
-    ["toSender", "toReceiver"],
-    failed(
+    replaced: failed(
       "The same sender or receiver connected again elsewhere",
       "Nothing to do if that was you.",
       4007,
     ),
-  ),
-  "going-away": told(
-    ["toSender", "toReceiver"],
-    failed("The relay is shutting down", "It is tried again.", 1001, true),
-  ),
-  "relay-error": told(
-    ["toSender", "toReceiver"],
-    failed(
+    "going-away": failed("The relay is shutting down", "It is tried again.", 1001, true),
+    "relay-error": failed(
       "The relay had an internal error",
       "It is tried again; if it stays, report it.",
       1011,
       true,
     ),
-  ),
-  stalled: told(
-    ["toReceiver"],
-    failed(
+  }),
+  ...going(["toSender"], {
+    "not-your-share": failed(
+      "That share belongs to another sender",
+      "Send it again with --new; it gets a new share.",
+      4005,
+    ),
+    "log-full": failed(
+      "The relay has no room on its disk for what you send",
+      "It is tried again; the relay's operator can give it room with --log-dir.",
+      4008,
+      true,
+    ),
+  }),
+  ...going(["toSender", "ofShare"], {
+    "too-large": failed(
+      "The relay takes no share of that size",
+      "Send less at once, or use a relay that allows more.",
+      4022,
+    ),
+    expired: failed(
+      "The relay ended the share, which has been there too long",
+      "Send it again; the relay's operator can allow more time.",
+      4023,
+    ),
+    removed: failed(
+      "The relay's operator ended that share",
+      "Ask them why, or use another relay.",
+      4030,
+    ),
+  }),
+  ...going(["ofShare"], {
+    "no-such-share": failed("That share is not here any more", "Ask the sender to send it again."),
+    "sender-gone": failed(
+      "The sender has been away for too long",
+      "What arrived is kept; run the same command again when the sender is back.",
+    ),
+    "too-late": failed(
+      "The rest of this share is gone, and the sender cannot read it again",
+      "Ask the sender to send it again, and be there when it begins.",
+    ),
+    "not-admitted": failed(
+      "The sender did not let you receive it",
+      "Ask the sender to run its command again, if that was a mistake.",
+    ),
+    "too-slow": failed(
+      "You took nothing for longer than the sender waits",
+      "What arrived is kept; ask the sender to send it again.",
+    ),
+  }),
+  ...going(["toReceiver"], {
+    stalled: failed(
       "You took nothing for so long that the others could not go on",
       "It is tried again, and goes on where it was if the records are still there.",
       4009,
       true,
     ),
-  ),
-  "sender-stopped": told(
-    ["bySender", "ofShare"],
-    failed(
+  }),
+  ...going(["bySender", "ofShare"], {
+    "sender-stopped": failed(
       "The sender stopped before everything was sent",
       "What arrived is kept; ask the sender to send again with the same code.",
     ),
-  ),
-  "sender-gone": told(
-    ["ofShare"],
-    failed(
-      "The sender has been away for too long",
-      "What arrived is kept; run the same command again when the sender is back.",
-    ),
-  ),
-  "source-changed": told(
-    ["bySender", "ofShare"],
-    failed(
+    "source-changed": failed(
       "The file changed while it was being sent",
       "Wait until it is complete, then run the same command again; the code stays the same.",
     ),
-  ),
-  "new-edition": told(
-    ["bySender", "ofShare"],
-    failed(
+    "new-edition": failed(
       "Files of the share changed, and its sender offers it anew",
       "Run the same command again to receive it; what arrived is kept.",
     ),
-  ),
-  "source-unreadable": told(
-    ["bySender", "ofShare"],
-    failed(
+    "source-unreadable": failed(
       "The file could not be read to its end",
       "Check the disk, then run the same command again; the code stays the same.",
     ),
-  ),
-  "too-late": told(
-    ["ofShare"],
-    failed(
-      "The rest of this share is gone, and the sender cannot read it again",
-      "Ask the sender to send it again, and be there when it begins.",
-    ),
-  ),
-  "not-admitted": told(
-    ["ofShare"],
-    failed(
-      "The sender did not let you receive it",
-      "Ask the sender to run its command again, if that was a mistake.",
-    ),
-  ),
-  "too-slow": told(
-    ["ofShare"],
-    failed(
-      "You took nothing for longer than the sender waits",
-      "What arrived is kept; ask the sender to send it again.",
-    ),
-  ),
+  }),
 } as const satisfies Record<string, WireFault>;
 
 export type FaultOf<Way extends FaultWay> = {
