@@ -8,6 +8,7 @@ import { manualPage } from "../docs/generate/man.ts";
 import { PAGES, withTables } from "../docs/generate/tables.ts";
 import { documents, read } from "./support/documents.ts";
 import { lacksProgram } from "./needs.ts";
+import { EXIT } from "../protocol/wire/faults.ts";
 
 const docs = join(import.meta.dir, "../docs");
 
@@ -34,6 +35,16 @@ test.each(PAGES)("every constant that docs/%s names has its value there", async 
   const names = constantsOf(await read(`docs/${name}`));
   const others = names.filter((each) => !isConstant(each) && !OUTSIDE.test(each));
   expect(others).toEqual([]);
+});
+
+test("the README has fewer than 100 lines", async () => {
+  expect((await read("README.md")).split("\n").length).toBeLessThan(100);
+});
+
+test("the guide to scripts lists every exit code", async () => {
+  const rows = (await read("docs/how-to/use-in-scripts.md")).matchAll(/^\| ([\d, ]+?) +\|/gm);
+  const codes = [...rows].flatMap(([, cell = ""]) => cell.split(", ").map(Number));
+  expect(codes.toSorted((a, b) => a - b)).toEqual(Object.values(EXIT).toSorted((a, b) => a - b));
 });
 
 describe("the manual page", () => {

@@ -15,45 +15,45 @@ export interface SendJob {
   readonly kind: "send";
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
-  /** A host whose relay is to be found first; its address takes the place of `relay`. */
+  /** A host on which the job finds the relay first; the found address replaces `relay`. */
   readonly relayHost?: string | undefined;
-  /** Certificates in PEM that its own has to lead to; undefined: those that this machine trusts. */
+  /** Authorities to trust, in PEM. Default: those of this machine. */
   readonly ca?: string | undefined;
-  /** For a relay that wants one. It is kept nowhere and printed nowhere. */
+  /** Token for a relay that asks for one. No state and no output contains it. */
   readonly token?: string | undefined;
   readonly code: Code;
-  /** The master key that scrypt made of the code, in hex; undefined: the thread makes it, which is slow. */
+  /** The master key of the code from scrypt, in hex. Default: the thread computes it, which is slow. */
   readonly master?: string | undefined;
   readonly what: SendWhat;
-  /** Receivers that must have the file before the command ends by itself. */
+  /** Number of receivers with everything that ends the send. */
   readonly receivers: number;
   readonly stay: boolean;
-  /** How long the relay may be unreachable at first; undefined: for ever. ms */
+  /** Longest time until the first connection, in ms. Default: no limit. */
   readonly connectTimeoutMs: number | undefined;
-  /** The time for all of it; undefined: no limit. ms */
+  /** Longest time of the whole job, in ms. Default: no limit. */
   readonly timeoutMs?: number | undefined;
-  /** Hold the content back until then; undefined: it begins with the first who agrees. */
+  /** Condition that releases the content. Default: the first receiver agreed. */
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
-  /** Serve nobody before `Client.admit` says so. */
+  /** Serve a receiver only after `Client.admit` admitted it. */
   readonly ask?: boolean | undefined;
-  /** Drop receivers that take nothing for so long while others advance; undefined: nobody. ms */
+  /** Drop a receiver that takes no record for this time while another advances, in ms. Default: never. */
   readonly dropSlowMs?: number | undefined;
-  /** bytes per second; undefined: no limit */
+  /** Highest rate, in bytes per second. Default: no limit. */
   readonly limit?: number | undefined;
-  /** A file that changes while it is sent ends the share; undefined: all others go on. */
+  /** End the share when a file changes. Default: send all other files whole. */
   readonly strict?: boolean | undefined;
-  /** Keep what is needed to offer the same share again; undefined: nothing is kept. */
+  /** Keep the state for a resume. Default: keep nothing. */
   readonly keep?: KeepSend | undefined;
 }
 
-/** How a send is kept, and which one from before it may go on with. */
+/** How a send keeps its state, and which earlier send it may resume. */
 export interface KeepSend {
   readonly again: Again;
-  /** The beginning of its id in hex: go on with this one; undefined: with one of the same command. */
+  /** Resume the share whose id starts so, in hex. Default: a share of the same command. */
   readonly share?: string | undefined;
-  /** Go on with none. */
+  /** Resume no earlier share. */
   readonly anew: boolean;
-  /** Go on only under the job's code; else that is for a new share alone. */
+  /** Resume only a share with the job's code. Otherwise that code is for a new share alone. */
   readonly codeChosen: boolean;
 }
 
@@ -64,46 +64,46 @@ export interface ReceiveJob {
   readonly ca?: string | undefined;
   readonly token?: string | undefined;
   readonly code: Code;
-  /** The master key that scrypt made of the code, in hex; undefined: the thread makes it, which is slow. */
+  /** The master key of the code from scrypt, in hex. Default: the thread computes it, which is slow. */
   readonly master?: string | undefined;
-  /** How the sender sees this receiver. */
+  /** The name that the sender sees for this receiver. */
   readonly name: string;
-  /** Take file after file for ever. */
+  /** Take file after file until an interruption. */
   readonly lobby: boolean;
   /** Folder to save in. */
   readonly out: string;
-  /** Put before every name. */
+  /** Text before every name. */
   readonly prefix: string;
   /** Wait for an answer before anything is written. */
   readonly ask: boolean;
-  /** Whether an offer tells all names; of very many a person sees the first and the flagged. */
+  /** Whether an offer lists all names. A person sees only the first and the flagged of very many. */
   readonly allNames: boolean;
-  /** Take hidden files, and those that systems act upon, without a question of their own. */
+  /** Take hidden files, and files that systems act upon, without a question of their own. */
   readonly hidden: boolean;
-  /** The same for files that run when they are opened; false unless given. */
+  /** The same for executables. Default: false. */
   readonly executables?: boolean | undefined;
   /** In the lobby, take more than LOBBY_ENTRIES files and folders at once without a question. */
   readonly many?: boolean | undefined;
-  /** The policy for taken names; undefined: as the answer says, else `number`. */
+  /** The policy for existing names. Default: that of the answer, else `number`. */
   readonly onExists: OnExists | undefined;
-  /** Tell by their content which files are here already, and not by size and time. */
+  /** Compare existing files by content, and not by size and time. */
   readonly checksum: boolean;
-  /** Take files with names that are not safe, under others, and not refuse the share. */
+  /** Save files with unsafe names under other names. Default: refuse the share. */
   readonly renameUnsafe?: boolean | undefined;
   /** Write the content to the standard output and save nothing. */
   readonly stdout: boolean;
-  /** The command that goes on with it, to be remembered; undefined: not to be. */
+  /** The command to remember for a resume. Default: remember nothing. */
   readonly again: Again | undefined;
   /** bytes per second */
   readonly limit: number | undefined;
   readonly connectTimeoutMs: number | undefined;
-  /** The time for all of it; undefined: no limit. ms */
+  /** Longest time of the whole job, in ms. Default: no limit. */
   readonly timeoutMs?: number | undefined;
 }
 
 export type Answer =
   | { readonly accept: true; readonly onExists?: OnExists }
-  /** `why`: where it was no person that declined. */
+  /** `why` has the reason if no person declined. */
   | { readonly accept: false; readonly why?: string };
 
 /** How a job ended. */
@@ -117,15 +117,15 @@ export type SendWhat =
   | {
       readonly from: "paths";
       readonly paths: readonly string[];
-      /** The name that receivers see, where it is one file or folder. */
+      /** The name that receivers see for one file or folder. */
       readonly name?: string | undefined;
       /** Patterns as in a .gitignore at the top of each folder. */
       readonly exclude?: readonly string[];
-      /** Leave out what git leaves out. */
+      /** Leave out files that git ignores. */
       readonly gitignore?: boolean;
-      /** Follow links that lead to somewhere in their own folder. */
+      /** Send the targets of links inside the sent folder. */
       readonly follow?: boolean;
-      /** Leave out what has a name that receivers would refuse. */
+      /** Leave out unreadable files, and names that receivers refuse. */
       readonly skipUnsafe?: boolean;
       /** Offer such names as they are; receivers refuse them, or give them others. */
       readonly offerUnsafe?: boolean;

@@ -9,9 +9,9 @@
  *     }
  *     const { fault } = await sending.outcome;
  *
- * A transfer runs in a thread of its own from the call on, whether its events are read or not. They
- * are those that `--json` prints, described in docs/reference/events.md. Text that a peer chose, such as names, comes as it is: escape
- * it before a terminal shows it.
+ * A transfer runs in a thread of its own from the call on, also if no program reads its events. The
+ * events are those of `--json`, described in docs/reference/events.md. Text of a peer, such as a name, is
+ * unchanged: escape it before a terminal shows it.
  */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
@@ -31,19 +31,19 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Options that both sides have. */
 interface Common {
-  /** The relay: ws, wss, http or https, or a host alone, on which it is looked for. Else FILESHARE_RELAY, else ws://127.0.0.1:8000 */
+  /** Address of the relay: ws, wss, http, https, or a host alone. Default: FILESHARE_RELAY, else ws://127.0.0.1:8000 */
   readonly relay?: string | undefined;
-  /** A file of certificates in PEM that a `wss` relay's has to lead to. Else FILESHARE_CA, else the system's */
+  /** PEM file of the authorities to trust for `wss`. Default: FILESHARE_CA, else those of the system */
   readonly ca?: string | undefined;
-  /** For a relay that wants one. Else FILESHARE_TOKEN */
+  /** Token for a relay that asks for one. Default: FILESHARE_TOKEN */
   readonly token?: string | undefined;
-  /** ms that the relay may be unreachable at first; Infinity: for ever. 10,000 unless given */
+  /** Longest time until the first connection, in ms; Infinity for no limit. Default: 10,000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** ms that all of it may take; then it ends as `signal` ends it, with the fault `deadline-over`. No end unless given */
+  /** Longest time of the whole transfer, in ms; then it ends with the fault `deadline-over`. Default: no limit */
   readonly timeoutMs?: number | undefined;
-  /** bytes per second; none unless given */
+  /** Highest rate, in bytes per second. Default: no limit */
   readonly limit?: number | undefined;
-  /** Ends the transfer, as Ctrl-C does: the other side is told, and it can be resumed. */
+  /** An abort ends the transfer as Ctrl-C does: the other side is informed, and a later run can resume. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,21 +53,21 @@ type ReceiveChoices = Omit<Partial<ReceiveJob>, "kind" | "code" | keyof Common>;
 export interface SendOptions extends Common, SendChoices {
   /** Paths of files and folders, or a text, or the standard input. */
   readonly what: SendWhat | readonly string[];
-  /** A new one unless given; `lobby` for everybody. One that is easy to guess is refused. */
+  /** `lobby` sends to the lobby. A code that is easy to guess is refused. Default: a new code */
   readonly code?: string | undefined;
 }
 
 export interface ReceiveOptions extends Common, ReceiveChoices {
-  /** As people pass it on, also a whole command or a web link, whose relay counts unless `relay` is given. */
+  /** A code, a whole command or a web link. The relay of a command or link counts unless `relay` is given. */
   readonly code: string;
 }
 
 /**
- * Offers a share and serves it until enough receivers have all of it (`receivers`, 1 unless given), or
- * until the signal if `stay` is set. Nothing is kept for `resume` unless `keep` says so.
- * @returns the transfer; what goes wrong on the way is an `error` event and the outcome's fault
- * @throws FaultError `bad-code`, `weak-code`, `bad-relay-address`, `bad-ca`, `bad-proxy`, `usage` for an option that is wrong or unknown,
- *   `interrupted` when the signal has been given already; nothing was started then
+ * Offers a share and serves it until `receivers` (default: 1) have everything, or until the signal if
+ * `stay` is set. Only `keep` keeps state for `resume`.
+ * @returns the transfer; a later fault is an `error` event and the fault of the outcome
+ * @throws FaultError before anything starts: `bad-code`, `weak-code`, `bad-relay-address`, `bad-ca`,
+ *   `bad-proxy`, `usage` for a wrong or unknown option, `interrupted` for a signal that is aborted already
  */
 export function send(options: SendOptions): Client {
   const { what: named, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
@@ -87,11 +87,11 @@ export function send(options: SendOptions): Client {
 }
 
 /**
- * Receives what is sent under a code, into the folder `out` (the present one unless given; made if its
- * parent is there), and goes on with what an earlier run left there. Nothing that exists is replaced
- * unless `onExists` says so. Nothing is written before `Client.answer` with `ask`, for hidden files without
- * `hidden`, for executables without `executables`, and for very many files from the lobby without `many`.
- * @returns as `send`; a path to what was saved is in the `saved` event
+ * Receives the share of a code into the folder `out` (default: the current one; made if its parent
+ * exists), and resumes what an earlier run left there. Only `onExists` replaces existing files. Nothing is
+ * written before `Client.answer` in four cases: with `ask`, for hidden files without `hidden`, for
+ * executables without `executables`, and for very many files from the lobby without `many`.
+ * @returns as `send`; the `saved` event has the path
  * @throws FaultError as `send`
  */
 export function receive(options: ReceiveOptions): Client {

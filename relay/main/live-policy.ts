@@ -87,7 +87,7 @@ export class LivePolicy {
       this.bans.load();
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#options.trouble(`Bans stay as they were: ${error.message}`);
+      this.#options.trouble(`Bans are unchanged: ${error.message}`);
       return;
     }
     this.bans.expire(Date.now());
