@@ -117,7 +117,9 @@ export const recv = define({
     ),
     stdout: flag("Write the one file, stream or text to standard output, and save nothing"),
     overwrite: flag("Replace existing files that differ"),
-    rename: flag("Keep both files; save the new one, or the new folder, as name (1)"),
+    rename: flag(
+      "Keep both files; save the new file or folder as name (1) (default without a terminal)",
+    ),
     skip: flag("Leave existing files as they are"),
     "rename-unsafe": flag(
       "Save files with unsafe names under safe names (default: refuse the share)",
