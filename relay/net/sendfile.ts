@@ -74,12 +74,7 @@ export interface DirectOptions {
  * promised not to ping, because Bun answers pings by itself.
  */
 export class DirectSender {
-  readonly #native: Kernel;
-  readonly #pool: BlockPool;
-  readonly #store: FileStore;
-  readonly #events: DirectEvents;
-  readonly #clock: () => number;
-  readonly #enter: DirectOptions["enter"];
+  readonly #options: DirectOptions;
   readonly #streams = new Map<SocketId, Stream>();
   /** Streams whose frame has not left. */
   readonly #blocked = new Set<Stream>();
@@ -90,13 +85,8 @@ export class DirectSender {
   #delay = POLL_MS;
   #foundAt = 0;
 
-  constructor({ native, pool, store, events, clock, enter }: DirectOptions) {
-    this.#clock = clock;
-    this.#enter = enter;
-    this.#native = native;
-    this.#pool = pool;
-    this.#store = store;
-    this.#events = events;
+  constructor(options: DirectOptions) {
+    this.#options = options;
   }
 
   /**
@@ -104,8 +94,8 @@ export class DirectSender {
    * @returns `later`: the kernel may find it another time; `not-found`: Bun goes on sending to it
    */
   attach(id: SocketId, peer: PeerKey): "attached" | "not-found" | "later" {
-    const socket = this.#native.find(peer);
-    if (socket === undefined) return this.#native.isResting ? "later" : "not-found";
+    const socket = this.#options.native.find(peer);
+    if (socket === undefined) return this.#options.native.isResting ? "later" : "not-found";
     this.#streams.set(id, {
       id,
       socket,
@@ -133,18 +123,18 @@ export class DirectSender {
   send(id: SocketId, place: RecordPlace): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
-    if (!this.#native.isPeer(stream.socket, stream.peer)) return "refused";
+    if (!this.#options.native.isPeer(stream.socket, stream.peer)) return "refused";
     if (!this.#watch(stream)) {
       this.#streams.delete(id);
       return undefined;
     }
-    const { offset, length } = this.#store.extent(place.block, place.offset, place.length);
+    const { offset, length } = this.#options.store.extent(place.block, place.offset, place.length);
     stream.offset = offset;
     stream.left = length;
-    this.#pool.expose(place.block);
+    this.#options.pool.expose(place.block);
     const result = this.#push(stream);
     if (result !== "queued") return result;
-    this.#pool.pin(place.block, place.generation);
+    this.#options.pool.pin(place.block, place.generation);
     stream.place = place;
     this.#blocked.add(stream);
     this.#pollLater();
@@ -169,12 +159,12 @@ export class DirectSender {
     const slow = this.#slow;
     this.#slow = new Set(this.#blocked);
     for (const { id } of slow) this.#writable(id);
-    if (slow.size === 0 || !this.#pool.isHeldUp) return;
+    if (slow.size === 0 || !this.#options.pool.isHeldUp) return;
     for (const stream of slow) {
       const { place } = stream;
       if (!this.#blocked.has(stream) || place === undefined) continue;
-      if (this.#pool.generation(place.block) === place.generation) continue;
-      if (!this.#copyRest(stream)) this.#events.failed(stream.id);
+      if (this.#options.pool.generation(place.block) === place.generation) continue;
+      if (!this.#copyRest(stream)) this.#options.events.failed(stream.id);
     }
   }
 
@@ -184,7 +174,7 @@ export class DirectSender {
 
   /** False: the kernel watches no more sockets, and Bun has to send. */
   #watch(stream: Stream): boolean {
-    stream.watched ||= this.#native.watch(stream.socket, stream.id);
+    stream.watched ||= this.#options.native.watch(stream.socket, stream.id);
     return stream.watched;
   }
 
@@ -193,8 +183,8 @@ export class DirectSender {
     const { socket, offset, left, copy } = stream;
     const took =
       copy === undefined
-        ? this.#native.sendFile(socket, this.#store.file, offset, left)
-        : this.#native.send(socket, copy);
+        ? this.#options.native.sendFile(socket, this.#options.store.file, offset, left)
+        : this.#options.native.send(socket, copy);
     if (took === "dead") {
       stream.left = 0;
       return "refused";
@@ -203,7 +193,7 @@ export class DirectSender {
     stream.offset += took;
     stream.left -= took;
     stream.took += took;
-    stream.tookAt = this.#clock();
+    stream.tookAt = this.#options.clock();
     if (copy !== undefined) {
       stream.copy = copy.subarray(took);
       // The memory of the copy stays until all of it has left.
@@ -215,12 +205,12 @@ export class DirectSender {
   #writable(id: SocketId): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.left === 0) return;
-    if (!this.#native.isPeer(stream.socket, stream.peer)) return;
+    if (!this.#options.native.isPeer(stream.socket, stream.peer)) return;
     const result = this.#push(stream);
     if (result === "queued") return;
     this.#release(stream);
-    if (result === "sent") this.#events.drained(id);
-    else this.#events.failed(id);
+    if (result === "sent") this.#options.events.drained(id);
+    else this.#options.events.failed(id);
   }
 
   /** Polls for sockets with room as long as any stream is blocked. */
@@ -236,7 +226,7 @@ export class DirectSender {
   #poll(): void {
     this.#isPolling = false;
     if (this.#isDisposed) return;
-    if (this.#native.writable((id) => this.#writable(id)) > 0) {
+    if (this.#options.native.writable((id) => this.#writable(id)) > 0) {
       this.#foundAt = performance.now();
       this.#delay = POLL_MS;
     } else {
@@ -247,13 +237,13 @@ export class DirectSender {
 
   /** False: there is no memory for it. */
   #copyRest(stream: Stream): boolean {
-    const moves = stream.took >= PROVEN_BYTES && this.#clock() - stream.tookAt < STILL_MS;
-    const memory = this.#enter(stream.id, moves ? "moving" : "still");
+    const moves = stream.took >= PROVEN_BYTES && this.#options.clock() - stream.tookAt < STILL_MS;
+    const memory = this.#options.enter(stream.id, moves ? "moving" : "still");
     if (!memory.fits(stream.left)) return false;
     memory.hold(stream.left);
     stream.memory = memory;
     const copy = new Uint8Array(stream.left);
-    readSync(this.#store.file, copy, 0, copy.length, stream.offset);
+    readSync(this.#options.store.file, copy, 0, copy.length, stream.offset);
     stream.copy = copy;
     this.#unpin(stream);
     return true;
@@ -269,7 +259,7 @@ export class DirectSender {
   }
 
   #unpin(stream: Stream): void {
-    if (stream.place !== undefined) this.#pool.unpin(stream.place.block);
+    if (stream.place !== undefined) this.#options.pool.unpin(stream.place.block);
     stream.place = undefined;
   }
 }

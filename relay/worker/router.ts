@@ -2,6 +2,8 @@
  * Every request to a worker comes in here: the router tells whether its client may come in, and hands it to the
  * protocol's sockets, the original app's, or the lobby's door for HTTP. It knows the policy in force, and disconnects
  * clients that a new policy or time no longer allows.
+ *
+ * Rejected: `routes` of `Bun.serve`. All paths but one pass the same checks first, so a table would name one function.
  */
 import { FaultError, equalBytes, faultMessage } from "../../protocol/mod.ts";
 

@@ -1,22 +1,13 @@
-import type { MemoryBudget, MemoryPlace } from "../../limits/memory-budget.ts";
-import { STEADY_PIECE_BYTES, pieceFor, type Body, type Part } from "../body.ts";
+import type { MemoryPlace } from "../../limits/memory-budget.ts";
+import { STEADY_PIECE_BYTES, pieceFor, type Body, type BodyEvents, type Part } from "../body.ts";
+import type { ExchangeOptions } from "./exchange.ts";
 
 /** A reset discards what its reader has not read yet: the last line gets so long. ms */
 const LAST_WORDS_MS = 200;
 /** A piece of this size or more is not copied: it is a good part of a record, and few clients hold such. bytes */
 const SHARED_BYTES = STEADY_PIECE_BYTES / 2;
 
-export interface ByteStreamOptions {
-  readonly memory: MemoryBudget;
-  /** The `limitKey` of its reader. */
-  readonly address: string | undefined;
-  /** All has left. */
-  drained(): void;
-  /** The reader went away. */
-  gone(): void;
-  /** Its reader takes nothing, and others wait for the memory that it holds. */
-  cut(): void;
-}
+export type ByteStreamOptions = BodyEvents & Pick<ExchangeOptions, "memory" | "client" | "cut">;
 
 /**
  * The body of a response that Bun sends, as fast as its reader takes it. Bun asks for more once the kernel has the
@@ -40,11 +31,11 @@ export class ByteStream implements Body {
 
   constructor(options: ByteStreamOptions) {
     this.#options = options;
-    const { memory, address } = options;
+    const { memory, client, cut } = options;
     this.#memory = memory.enter({
-      address,
+      address: client.limitKey,
       room: () => this.#wake(),
-      cut: () => options.cut(),
+      cut,
     });
     this.stream = new ReadableStream<Uint8Array>(
       {

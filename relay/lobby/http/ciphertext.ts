@@ -53,14 +53,11 @@ export class Ciphertext implements Exchange, LocalClient {
 
   constructor(options: CiphertextOptions) {
     this.#options = options;
-    const { clientRouter, channel, memory, client, terms, cut } = options;
+    const { clientRouter, channel, client } = options;
     this.#reply = new Reply({
-      terms,
-      memory,
-      address: client.limitKey,
+      ...options,
       drained: () => this.#drained(),
       gone: () => this.gone(),
-      cut,
     });
     this.response = this.#reply.response;
     this.#line = clientRouter.connect(this, client.limitKey);

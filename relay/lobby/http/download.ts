@@ -47,12 +47,9 @@ export class Download implements Exchange, ClearSink {
     this.#options = options;
     const { cut } = options;
     this.#reply = new Reply({
-      terms: options.terms,
-      memory: options.memory,
-      address: options.client.limitKey,
+      ...options,
       drained: () => this.#receiver.drained(),
       gone: () => this.gone(),
-      cut,
     });
     this.response = this.#reply.response;
     this.#receiver = new LobbyReceiver({

@@ -1,8 +1,7 @@
-import type { MemoryBudget } from "../../limits/memory-budget.ts";
 import type { PeerKey } from "../../system/connections.ts";
 import { refusal } from "../../net/refusal.ts";
 import { IDLE_AFTER_SECONDS, type Body, type Outgoing, type Part } from "../body.ts";
-import { ByteStream } from "./byte-stream.ts";
+import { ByteStream, type ByteStreamOptions } from "./byte-stream.ts";
 import { RawBody, type RawKernel } from "./raw-body.ts";
 
 /** The connection of a request, to be written to by the kernel. */
@@ -22,15 +21,7 @@ export interface ReplyTerms {
   readonly idle: (seconds: number) => void;
 }
 
-export interface ReplyOptions {
-  readonly terms: ReplyTerms;
-  readonly memory: MemoryBudget;
-  /** The `limitKey` of its reader. */
-  readonly address: string | undefined;
-  drained(): void;
-  gone(): void;
-  cut(): void;
-}
+export type ReplyOptions = ByteStreamOptions & { readonly terms: ReplyTerms };
 
 /** For clients of HTTP/1.0, which take the end of the connection for the end of the file. */
 const VERSION_NOT_SUPPORTED = 505;

@@ -96,13 +96,7 @@ export class Upload implements Exchange {
       options.answer === "at-end"
         ? new LinesAtTheEnd()
         : new LinesAtOnce(
-            {
-              memory: options.memory,
-              address: options.client.limitKey,
-              drained: () => undefined,
-              gone: () => this.gone(),
-              cut: options.cut,
-            },
+            { ...options, drained: () => undefined, gone: () => this.gone() },
             request.headers.has("expect"),
           );
     this.response = this.#lines.response;
