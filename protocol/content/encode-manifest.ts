@@ -87,8 +87,8 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   const problem = problemOf({ version, kind, open, files, edition });
   if (problem !== undefined) throw new RangeError(problem);
   const bytes = sumOfSizes(files);
-  // Usual values are not said.
-  const said = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}), ...edition };
+  // Usual values are left out.
+  const extras = { ...(kind === "text" ? { kind } : {}), ...(open ? { open } : {}), ...edition };
   const list = packFiles(files, edition);
   const states = stateBytes({ version, files });
   const recordSize =
@@ -101,7 +101,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
   let records = open ? RECORD_INDEX : 1;
   for (;;) {
     const known = { version, share, recordSize, records, bytes } as const;
-    const bare = packMapWithList({ ...known, ...said }, "files", list);
+    const bare = packMapWithList({ ...known, ...extras }, "files", list);
     const headBytes = apart ? filled(bare.length, dataPerRecord(recordSize)) : bare.length;
     const plainBytes = headBytes + bytes + states;
     if (headBytes - MANIFEST_LENGTH_BYTES > MANIFEST_BYTES) throw listTooLong();
@@ -114,7 +114,7 @@ export function encodeManifest(source: ManifestSource): EncodedManifest {
       if (!apart) return { manifest, head: bare, plainBytes };
       list.text(PAD);
       list.zeros(headBytes - bare.length - PAD_BYTES);
-      const head = packMapWithList({ ...known, ...said }, "files", list, 1);
+      const head = packMapWithList({ ...known, ...extras }, "files", list, 1);
       return { manifest, head, plainBytes };
     }
     records = needed;

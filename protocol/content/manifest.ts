@@ -47,7 +47,7 @@ export interface ManifestFile {
   readonly size: number;
   /** PERMISSIONS with OWNER_READ, or only OWNER_EXECUTE or 0. */
   readonly mode: number;
-  /** Milliseconds since 1970, an integer from -MTIME_MOST to MTIME_MOST; not said: 0. */
+  /** Milliseconds since 1970, an integer from -MTIME_MOST to MTIME_MOST; 0 unless given. */
   readonly mtime: number;
 }
 
@@ -76,7 +76,7 @@ export interface Manifest {
   readonly files: readonly ManifestFile[];
   /** Of a share whose files changed while it was sent, and that is offered anew. */
   readonly edition?: Edition;
-  /** Folders that it makes, those that paths only lead through included. Not said: counted. */
+  /** Folders that it makes, those that paths only lead through included. Counted unless given. */
   readonly folders: number;
   /** Entries with other names than in the share; undefined: renaming was not asked for. */
   readonly renames?: Renames;
@@ -133,7 +133,7 @@ export type Tidy = () => void;
 /**
  * Reads a manifest (without the length before it) and checks it against itself and against what
  * was offered. All its names are safe, and safe side by side.
- * @param naming where they are written; not said: they are refused where any system would
+ * @param naming where they are written; unless given they are refused where any system would
  * @throws FaultError "bad-manifest", or "unsafe-name" for any of its names
  */
 export function decodeManifest(
@@ -305,8 +305,8 @@ export function isSize(value: number): boolean {
 
 export function safeMode(mode: unknown): number {
   if (typeof mode !== "number") return 0;
-  const said = Number.isSafeInteger(mode) && mode > 0 && (mode & OWNER_READ) !== 0;
-  return mode & (said ? PERMISSIONS : OWNER_EXECUTE);
+  const isComplete = Number.isSafeInteger(mode) && mode > 0 && (mode & OWNER_READ) !== 0;
+  return mode & (isComplete ? PERMISSIONS : OWNER_EXECUTE);
 }
 
 /** Undefined for what is no time. An integer of another type than a number has no place in the format. */

@@ -55,7 +55,7 @@ export class Roster {
    * @param name as its receiver sealed it
    * @returns what is known of it now; undefined: this says nothing new, or there are too many
    */
-  hear({ id, state, next }: ReceiverEntry, name: string): ReceiverView | undefined {
+  update({ id, state, next }: ReceiverEntry, name: string): ReceiverView | undefined {
     const key = toHex(id);
     const known = this.#receivers.get(key);
     if (known?.verified === true || this.#isFull(known)) return undefined;

@@ -161,11 +161,11 @@ export class SenderSession {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
     const effects: SenderEffect[] = linkEffects(effect);
-    effects.push(...this.#lookAtGate(now), ...this.#dropSlow(now), ...this.#endWhenReached(now));
+    effects.push(...this.#pollGate(now), ...this.#dropSlow(now), ...this.#endWhenReached(now));
     return effects;
   }
 
-  #lookAtGate(now: number): SenderEffect[] {
+  #pollGate(now: number): SenderEffect[] {
     if (this.#gate === undefined) return [];
     const { agreed } = this.#roster;
     if (!this.#gate.poll(agreed, now)) return [];
@@ -230,7 +230,7 @@ export class SenderSession {
         this.#state.wanted.add(message.first, message.count);
         return [];
       case "receivers":
-        return message.list.flatMap((entry) => this.#heardOf(entry, now));
+        return message.list.flatMap((entry) => this.#onEntry(entry, now));
       case "receipt":
         return [{ type: "check-receipt", receipt: message }];
       case "fault":
@@ -256,7 +256,7 @@ export class SenderSession {
     return [{ type: "disconnect" }, ...this.#lost(fault, now, said)];
   }
 
-  #heardOf(entry: ReceiverEntry, now: number): SenderEffect[] {
+  #onEntry(entry: ReceiverEntry, now: number): SenderEffect[] {
     const key = toHex(entry.id);
     // Nothing that a relay says of it counts any more.
     if (this.#roster.isVerified(key)) return [];
@@ -277,7 +277,7 @@ export class SenderSession {
     const key = toHex(entry.id);
     // News about a dismissed receiver is old, and so is news from before a line broke.
     if (this.#admission.isDismissed(key) || !this.#link.online) return [];
-    const receiver = this.#roster.hear(entry, name);
+    const receiver = this.#roster.update(entry, name);
     if (receiver === undefined) return [];
     if (entry.state === "lost") this.#lastLossAt = now;
     // Whether that is all is for the next tick: more of the list may follow.

@@ -62,7 +62,7 @@ export class WorkerThread {
     this.#events = events;
     this.#thread = new Worker(script);
     this.#thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
-      this.#heard(data);
+      this.#onMessage(data);
     });
     this.#thread.addEventListener("error", (event) => {
       event.preventDefault();
@@ -141,7 +141,7 @@ export class WorkerThread {
     this.terminate();
   }
 
-  #heard(message: FromWorker): void {
+  #onMessage(message: FromWorker): void {
     switch (message.t) {
       case "ready":
         if (this.#at !== "starting") return;

@@ -29,7 +29,7 @@ export class PacedOrigin {
   /** Records before it are gone, or were never here. */
   #lostBefore = 0;
   /** Workers that sent their watermark, or died, before this origin knew where it begins. */
-  readonly #heard = new Set<number>();
+  readonly #reported = new Set<number>();
   readonly #died = new Set<number>();
 
   constructor(log: RecordLog) {
@@ -75,9 +75,9 @@ export class PacedOrigin {
       // A receiver that was lost before has its grace once more: since when is not known here.
       if (worker < 0) this.#hold(worker, next, now);
       else if (this.#died.has(worker)) this.#hold(keyOfLost(worker), next, now);
-      else if (!this.#heard.has(worker)) this.#watermarks.set(worker, next);
+      else if (!this.#reported.has(worker)) this.#watermarks.set(worker, next);
     }
-    for (const worker of this.#heard) {
+    for (const worker of this.#reported) {
       const next = this.#watermarks.get(worker);
       if (next !== undefined) this.#watermarks.set(worker, this.#within(next));
     }
@@ -93,7 +93,7 @@ export class PacedOrigin {
 
   /** @returns false when some of what is needed is gone */
   hold(worker: number, next: number | undefined): boolean {
-    this.#heard.add(worker);
+    this.#reported.add(worker);
     if (next === undefined) this.#watermarks.delete(worker);
     else this.#watermarks.set(worker, this.#within(next));
     this.#keep();

@@ -20,11 +20,11 @@ export class Party {
   readonly number: number;
   /** The address that limits count it as; parties with the same one share a turn. */
   group: string | undefined;
-  /** It needs records from here on, and said so of those before `upTo`. */
+  /** It needs records from here on, and requested so of those before `upTo`. */
   from = 0;
   upTo = 0;
   /** Records that it named itself; READ_AHEAD_RECORDS at most. */
-  readonly said = new Map<number, Asked>();
+  readonly requested = new Map<number, Asked>();
 
   constructor(number: number) {
     this.number = number;
@@ -41,7 +41,7 @@ export interface Ahead {
 /**
  * The records that the parties of one fan-out will read soon and the log lacks. Each party says for
  * itself what it needs, once, and again when it did not come for NEED_AGAIN_MS and it still waits;
- * when it moves, what it said before holds no more. So a party never waits for another's turn, and no
+ * when it moves, what it requested before holds no more. So a party never waits for another's turn, and no
  * record is read for one that has gone elsewhere.
  */
 export class ReadAhead {
@@ -49,7 +49,7 @@ export class ReadAhead {
   readonly #ask: (needs: PartyNeed[]) => void;
   /** Said to be needed by whomever and not here yet. */
   readonly #asked = new Map<number, Asked>();
-  /** To be said at the next flush. */
+  /** To be requested at the next flush. */
   #fresh: PartyNeed[] = [];
   #parties = 0;
 
@@ -65,35 +65,35 @@ export class ReadAhead {
   /** A party needs that, and nothing else any more. */
   need(party: Party, { from, end, proven }: Ahead, log: RecordReader, now: number): void {
     const until = Math.min(end, this.#records);
-    const { said } = party;
+    const { requested } = party;
     const moved = from < party.from || from > party.upTo;
     const dropped = moved && isWaitedFor(party);
     if (moved) party.upTo = from;
-    for (const index of said.keys()) if (moved || index < from) said.delete(index);
+    for (const index of requested.keys()) if (moved || index < from) requested.delete(index);
     const runs: RecordRun[] = [];
     for (let index = from; index < until; index++) {
       if (log.has(index)) continue;
       const asked = this.#asked.get(index);
       // Another party's word is not enough: it may go elsewhere, and its need with it.
-      if (asked !== undefined && said.get(index) === asked) continue;
+      if (asked !== undefined && requested.get(index) === asked) continue;
       // Asked first counts: else one that asks again and again would keep others from doing so.
       const lacking = asked ?? { since: now, came: false };
       this.#asked.set(index, lacking);
-      said.set(index, lacking);
+      requested.set(index, lacking);
       const last = runs.at(-1);
       if (last !== undefined && last.first + last.count === index) last.count++;
       else runs.push({ first: index, count: 1 });
     }
     party.from = from;
     party.upTo = Math.max(party.upTo, until);
-    if (dropped || runs.length > 0) this.#say(party, until, proven, runs);
+    if (dropped || runs.length > 0) this.#request(party, until, proven, runs);
   }
 
   drop(party: Party): void {
     const waitedFor = isWaitedFor(party);
     party.upTo = party.from;
-    party.said.clear();
-    if (waitedFor) this.#say(party, party.from, false, []);
+    party.requested.clear();
+    if (waitedFor) this.#request(party, party.from, false, []);
   }
 
   came(index: number): void {
@@ -103,7 +103,7 @@ export class ReadAhead {
     this.#asked.delete(index);
   }
 
-  /** An old need may be said again. */
+  /** An old need may be requested again. */
   expire(now: number): void {
     for (const [index, { since }] of this.#asked) {
       if (now - since >= NEED_AGAIN_MS) this.#asked.delete(index);
@@ -122,13 +122,13 @@ export class ReadAhead {
     this.#ask(fresh);
   }
 
-  #say({ number, group, from }: Party, end: number, proven: boolean, runs: RecordRun[]): void {
+  #request({ number, group, from }: Party, end: number, proven: boolean, runs: RecordRun[]): void {
     this.#fresh.push({ party: number, group, proven, from, end, runs });
   }
 }
 
-/** Whether the source may still be asked for something because of what a party said. */
-function isWaitedFor({ from, said }: Party): boolean {
-  for (const [index, { came }] of said) if (index >= from && !came) return true;
+/** Whether the source may still be asked for something because of what a party requested. */
+function isWaitedFor({ from, requested }: Party): boolean {
+  for (const [index, { came }] of requested) if (index >= from && !came) return true;
   return false;
 }

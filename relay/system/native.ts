@@ -22,11 +22,11 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
-/** EPOLLOUT | EPOLLET: told once, when a full socket has room again. */
+/** EPOLLOUT | EPOLLET: one event when a full socket has room again. */
 const EPOLL_EVENTS = 0x80000004;
 /**
- * EPOLLIN | EPOLLOUT | EPOLLET: told once for what came since the last time. Without EPOLLOUT nothing would be
- * told of a socket whose bytes Bun has read by then.
+ * EPOLLIN | EPOLLOUT | EPOLLET: one event for all bytes since the last one. Without EPOLLOUT a socket whose
+ * bytes Bun has read by then would give none.
  */
 const EPOLL_ARRIVALS = 0x80000005;
 const FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
@@ -89,13 +89,13 @@ export class Native extends SocketState {
   }
 
   /** Tells each socket that can take more since the last call, by its token; does not wait. */
-  writable(tell: (token: number) => void): number {
-    return this.#tell(this.#epoll, tell);
+  writable(emit: (token: number) => void): number {
+    return this.#emitReady(this.#epoll, emit);
   }
 
   /** Tells each socket from which something came since the last call, some of them; does not wait. */
-  arrivals(tell: (token: number) => void): number {
-    return this.#tell(this.#arrivals, tell);
+  arrivals(emit: (token: number) => void): number {
+    return this.#emitReady(this.#arrivals, emit);
   }
 
   #add(epoll: Descriptor, events: number, socket: Descriptor, token: number): boolean {
@@ -105,13 +105,13 @@ export class Native extends SocketState {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, socket, ptr(this.#events.buffer)) === 0;
   }
 
-  #tell(epoll: Descriptor, tell: (token: number) => void): number {
+  #emitReady(epoll: Descriptor, emit: (token: number) => void): number {
     const tokens: number[] = [];
     const count = this.library.epoll_wait(epoll, ptr(this.#events.buffer), EVENTS_PER_CALL, 0);
     for (let at = 0; at < count; at++) {
       tokens.push(this.#events.getUint32(at * EVENT.size + EVENT.data, true));
     }
-    for (const token of tokens) tell(token);
+    for (const token of tokens) emit(token);
     return tokens.length;
   }
 
@@ -166,7 +166,7 @@ export class Native extends SocketState {
       return Number(recv(to, ptr(byte), 1, MSG_DONTWAIT)) === 1 ? (byte[0] ?? -1) : -1;
     };
     try {
-      const told: number[] = [];
+      const ready: number[] = [];
       return (
         this.send(from, Uint8Array.of(1)) === 1 &&
         arrives() === 1 &&
@@ -176,8 +176,8 @@ export class Native extends SocketState {
         this.sendFile(from, file, 0, 1) === 1 &&
         arrives() === 0 &&
         this.watch(from, 0xfeed) &&
-        this.writable((token) => told.push(token)) === 1 &&
-        told[0] === 0xfeed
+        this.writable((token) => ready.push(token)) === 1 &&
+        ready[0] === 0xfeed
       );
     } finally {
       this.#close(from);

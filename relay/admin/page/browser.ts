@@ -71,7 +71,7 @@ async function look(): Promise<void> {
     response = await fetch("/api/status", { headers: { authorization: `Bearer ${token}` } });
     if (response.ok) {
       show((await response.json()) as Overview);
-      tell("");
+      showProblem("");
       return;
     }
   } catch {
@@ -81,7 +81,7 @@ async function look(): Promise<void> {
   if (response.status === 401) {
     token = "";
     session.removeItem(TOKEN);
-    tell("That token is not one of an admin of this relay.");
+    showProblem("That token is not one of an admin of this relay.");
     state("gone", "not shown");
   } else {
     state("gone", (await response.text()).trim());
@@ -171,7 +171,7 @@ function state(kind: string, text: string): void {
 }
 
 /** Said above everything until something else is. */
-function tell(text: string): void {
+function showProblem(text: string): void {
   const notice = byId("notice");
   notice.hidden = text === "";
   setText(notice, text);
@@ -204,9 +204,9 @@ async function act(name: string, body: unknown, done: string): Promise<void> {
       body: JSON.stringify(body),
     });
     const { detail } = (await response.json()) as { readonly detail?: string };
-    say(response.ok ? done : `That did not work: ${detail ?? response.status}`);
+    showResult(response.ok ? done : `That did not work: ${detail ?? response.status}`);
   } catch {
-    say("The relay does not answer.");
+    showResult("The relay does not answer.");
   }
 }
 
@@ -215,7 +215,7 @@ function ban(range: string, seconds: number | undefined): Promise<void> {
 }
 
 /** Shows the result of an action for a while. */
-function say(text: string): void {
+function showResult(text: string): void {
   const toast = element("p", "toast", text);
   toast.setAttribute("role", "status");
   byId("relay").append(toast);

@@ -27,7 +27,7 @@ interface Spec {
   readonly isBinary: boolean;
   /** An axis of less would make noise look large. */
   readonly least: number;
-  readonly says: (value: number) => string;
+  readonly format: (value: number) => string;
 }
 
 const KIB = 1024;
@@ -42,7 +42,7 @@ const SPECS: readonly Spec[] = [
     isStacked: false,
     isBinary: true,
     least: KIB * KIB,
-    says: rate,
+    format: rate,
   },
   {
     id: "lanes",
@@ -54,7 +54,7 @@ const SPECS: readonly Spec[] = [
     isStacked: true,
     isBinary: false,
     least: 4,
-    says: String,
+    format: String,
   },
   {
     id: "held",
@@ -65,7 +65,7 @@ const SPECS: readonly Spec[] = [
     isStacked: false,
     isBinary: true,
     least: KIB * KIB,
-    says: size,
+    format: size,
   },
   {
     id: "delays",
@@ -79,7 +79,7 @@ const SPECS: readonly Spec[] = [
     isStacked: false,
     isBinary: false,
     least: 20,
-    says: (ms) => `${Math.round(ms)} ms`,
+    format: (ms) => `${Math.round(ms)} ms`,
   },
 ];
 
@@ -122,7 +122,7 @@ export class Charts {
       }
       chart.update("none");
       if (last === undefined) continue;
-      const said = spec.lines.map(({ label, of }) => `${label} ${spec.says(of(last))}`);
+      const said = spec.lines.map(({ label, of }) => `${label} ${spec.format(of(last))}`);
       byId(spec.id).setAttribute("aria-label", `now: ${said.join(", ")}`);
     }
   }
@@ -180,7 +180,7 @@ export class Charts {
               ...ticks,
               maxTicksLimit: 6,
               precision: 0,
-              callback: (value) => spec.says(Number(value)),
+              callback: (value) => spec.format(Number(value)),
             },
           },
         },
@@ -193,7 +193,7 @@ export class Charts {
             bodyColor: colour("--text"),
             callbacks: {
               title: (items) => `${duration(-(items[0]?.parsed.x ?? 0))} ago`,
-              label: ({ dataset, parsed }) => ` ${dataset.label}: ${spec.says(parsed.y ?? 0)}`,
+              label: ({ dataset, parsed }) => ` ${dataset.label}: ${spec.format(parsed.y ?? 0)}`,
             },
           },
         },

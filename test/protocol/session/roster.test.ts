@@ -33,7 +33,7 @@ test("a receiver that proves to have everything takes the place of one that prov
     [3, "lost"],
     [4, "left"],
   ] as const) {
-    roster.hear(entry(number, state), "");
+    roster.update(entry(number, state), "");
   }
   const displaced = [5, 6, 7, 8].map((number) => {
     const { displaced: gone } = roster.verify({ receiver: id(number), records }) ?? {};
@@ -51,8 +51,8 @@ test("a receiver that proves to have everything takes the place of one that prov
 test("a receiver that proved it is never displaced, by news or by others' receipts", () => {
   const roster = new Roster(3);
   for (const number of [1, 2, 3]) roster.verify({ receiver: id(number), records });
-  expect(roster.hear(entry(4, "live"), "")).toBeUndefined();
-  expect(roster.hear(entry(1, "left"), "")).toBeUndefined();
+  expect(roster.update(entry(4, "live"), "")).toBeUndefined();
+  expect(roster.update(entry(1, "left"), "")).toBeUndefined();
   expect(roster.verify({ receiver: id(5), records })).toBeUndefined();
   expect(roster.verify({ receiver: id(2), records })?.displaced).toBeUndefined();
   expect(roster.loseAll()).toEqual([]);
@@ -62,8 +62,8 @@ test("a receiver that proved it is never displaced, by news or by others' receip
 
 test("a receiver that proves it keeps its own place", () => {
   const roster = new Roster(2);
-  roster.hear(entry(1, "live"), "anna");
-  roster.hear(entry(2, "live"), "bob");
+  roster.update(entry(1, "live"), "anna");
+  roster.update(entry(2, "live"), "bob");
   expect(roster.verify({ receiver: id(2), records })).toMatchObject({
     receiver: { name: "bob", verified: true },
     displaced: undefined,
