@@ -20,7 +20,7 @@ export class Party {
   readonly number: number;
   /** The address that limits count it as; parties with the same one share a turn. */
   group: string | undefined;
-  /** It needs records from here on, and requested so of those before `upTo`. */
+  /** It needs records from here on, and requested those before `upTo`. */
   from = 0;
   upTo = 0;
   /** Records that it named itself; READ_AHEAD_RECORDS at most. */
