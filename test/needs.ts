@@ -7,6 +7,7 @@ export const PACKAGES = [
   "bindfs",
   "caddy",
   "chromium-headless-shell",
+  "coreutils", // sha256sum
   "curl",
   "e2fsprogs", // mkfs.ext4
   "fish",

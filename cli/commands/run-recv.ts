@@ -77,6 +77,7 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
     many: values.yes,
     onExists,
     checksum: values.checksum,
+    checksumFile: values["checksum-file"],
     renameUnsafe: values["rename-unsafe"],
     stdout: values.stdout,
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
@@ -106,10 +107,14 @@ function policyOf({ overwrite, rename, skip }: RecvValues): OnExists | undefined
   return chosen[0];
 }
 
-function checkStdout({ out, overwrite, rename, skip, prefix }: RecvValues): void {
+function checkStdout(values: RecvValues): void {
+  const { out, overwrite, rename, skip, prefix } = values;
   const saves = overwrite || rename || skip || out !== undefined || prefix !== undefined;
   if (saves)
     throw usage("--stdout saves nothing; leave out --out and the options for existing files");
+  if (values["checksum-file"]) {
+    throw usage("--stdout saves no file that --checksum-file could list; leave out one of them");
+  }
   if (process.stdout.isTTY) {
     throw usage("--stdout does not write to a terminal; redirect it into a file or a program");
   }

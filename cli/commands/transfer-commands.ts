@@ -127,6 +127,9 @@ export const recv = define({
     checksum: flag(
       "Fetch and compare files of equal size (default: equal size and time mean equal files)",
     ),
+    "checksum-file": flag(
+      "List the SHA-256 of all files in SHA256SUMS beside them, for sha256sum -c; a list that is there is completed",
+    ),
     name: text("name", "The name that the sender sees for you (default: user@host)"),
     limit: text(
       "rate",
@@ -148,6 +151,10 @@ export const recv = define({
       "fileshare recv --lobby --yes --executables --hidden",
       "take every file that strangers send, without a question",
     ],
+    [
+      "fileshare recv --checksum-file",
+      "write SHA256SUMS too, which sha256sum -c compares with the files",
+    ],
     ["fileshare recv --limit 2MiB", "leave bandwidth to others"],
   ],
   rivals: [
@@ -155,6 +162,7 @@ export const recv = define({
     ["overwrite", "rename", "skip"],
     ["json", "quiet"],
     ["lobby", "connect-timeout"],
+    ["stdout", "checksum-file"],
   ],
 });
 

@@ -303,6 +303,20 @@ export const clientEvent = v.variant("event", [
       files: field(v.optional(whole), "received"),
     },
   ),
+  event(
+    "hashing",
+    "With `--checksum-file`: the receiver reads files for their checksums, because it did not write all of them in this run.",
+    { files: field(whole, "number of files") },
+  ),
+  event(
+    "checksums",
+    "With `--checksum-file`: the list of checksums is complete. It comes after the receipt, so also after `done`.",
+    {
+      path: field(v.optional(text), "path of the list; absent if it got no file of this share"),
+      files: field(whole, "number of files of this share in the list"),
+      unlisted: field(whole, "number of files that are not whole, are gone or cannot be read"),
+    },
+  ),
   event("kept", "The received part of an unfinished share is kept for a later run.", {
     path: field(text, "path"),
     bytes: field(whole, "bytes received"),

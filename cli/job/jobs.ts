@@ -88,6 +88,8 @@ export interface ReceiveJob {
   readonly onExists: OnExists | undefined;
   /** Compare existing files by content, and not by size and time. */
   readonly checksum: boolean;
+  /** List the SHA-256 of all files in SHA256SUMS beside them. It makes no sense with `stdout`. */
+  readonly checksumFile: boolean;
   /** Save files with unsafe names under other names. Default: refuse the share. */
   readonly renameUnsafe?: boolean | undefined;
   /** Write the content to the standard output and save nothing. */

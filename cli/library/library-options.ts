@@ -147,6 +147,7 @@ export const RECEIVE_OPTIONS = {
   many: v.optional(yesOrNo),
   onExists: v.optional(v.picklist(ON_EXISTS, `has to be one of ${ON_EXISTS.join(", ")}`)),
   checksum: v.optional(yesOrNo),
+  checksumFile: v.optional(yesOrNo),
   renameUnsafe: v.optional(yesOrNo),
   stdout: v.optional(yesOrNo),
   again: v.optional(again),
@@ -163,6 +164,9 @@ export function checkSendOptions(options: unknown): void {
 /** @throws FaultError "usage" that names the option */
 export function checkReceiveOptions(options: unknown): void {
   check("receive", receiveOptions, options);
+  const { stdout, checksumFile } = options as { stdout?: boolean; checksumFile?: boolean };
+  if (stdout !== true || checksumFile !== true) return;
+  throw new OptionFault("receive", "checksumFile lists saved files, and stdout saves none");
 }
 
 function check(call: string, schema: v.GenericSchema, options: unknown): void {

@@ -106,6 +106,7 @@ export function receive(options: ReceiveOptions): Client {
     hidden: false,
     onExists: undefined,
     checksum: false,
+    checksumFile: false,
     stdout: false,
     again: undefined,
     limit: undefined,

@@ -30,6 +30,7 @@ import { isSingle } from "./partial-file.ts";
 import { PartialTree } from "./partial-tree.ts";
 import type { OnExists, Policy } from "../job/jobs.ts";
 import { ReceiverId } from "./receiver-ids.ts";
+import { ShareSums } from "./share-sums.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
 import { DestinationSurvey } from "./destination-survey.ts";
 
@@ -65,6 +66,8 @@ export interface Destination {
   readonly checksum: boolean;
   /** Take names that are not safe, under others. */
   readonly renameUnsafe?: boolean | undefined;
+  /** Count the SHA-256 of the files; false unless given. */
+  readonly checksumFile?: boolean | undefined;
 }
 
 /** A share as it arrives: decrypts its records and keeps them. */
@@ -88,6 +91,7 @@ export class Incoming {
   #policy: Policy;
   readonly #skipped = { files: 0, bytes: 0 };
   #takenOver = 0;
+  #sums: ShareSums | undefined;
   /** Removes the rest of the share before. */
   #parting: Promise<unknown> = Promise.resolve();
 
@@ -112,7 +116,10 @@ export class Incoming {
       this.#records = partial.records;
       this.#id = ReceiverId.claim(toHex(offer.share), partial.receiver);
       // Killed between the two, an earlier run left the share before.
-      if (folder !== undefined) this.#part(FormerEdition.find(folder, partial.manifest, policy));
+      if (folder !== undefined) {
+        this.#part(FormerEdition.find(folder, partial.manifest, policy));
+        this.#sums = this.#count(folder, partial.manifest, partial);
+      }
       folder?.close();
     } else {
       this.#folder = folder;
@@ -239,7 +246,10 @@ export class Incoming {
     const { manifest } = this.#stage;
     const store = this.#makeStore(this.#stage, reader);
     const ended = this.#records < this.offer.records;
-    const { head } = this.#stage;
+    const { head, survey } = this.#stage;
+    if (survey !== undefined && this.#folder !== undefined) {
+      this.#sums = this.#count(this.#folder, manifest, store);
+    }
     this.#letGo();
     this.#stage = { at: "agreed", manifest, store };
     const size = dataPerRecord(this.offer.recordSize);
@@ -271,6 +281,13 @@ export class Incoming {
     await this.#stage.store.finish(this.#policy);
   }
 
+  /** After `finish`, once: the sums of what is saved, for the caller to close; undefined where nothing is counted. */
+  takeSums(): ShareSums | undefined {
+    const sums = this.#sums;
+    this.#sums = undefined;
+    return sums;
+  }
+
   /** The proof for the sender, and for it alone, that this receiver decrypted all records. */
   receipt(): Uint8Array {
     return receiptMac(this.#keys, primitives, this.offer.share, this.receiver, this.#records);
@@ -285,6 +302,7 @@ export class Incoming {
   async close(): Promise<string | undefined> {
     this.release();
     this.#letGo();
+    this.takeSums()?.[Symbol.dispose]();
     if (this.#stage.at === "known") await this.#stage.former?.close();
     await this.#unfit?.close();
     await this.#parting;
@@ -298,6 +316,13 @@ export class Incoming {
       folder.close();
       throw error;
     }
+  }
+
+  #count(folder: Folder, manifest: Manifest, store: Store): ShareSums | undefined {
+    if (this.#destination.checksumFile !== true) return undefined;
+    const sums = new ShareSums(folder.holdAgain(), manifest, this.#policy.prefix);
+    if (store instanceof PartialShare) store.sums = sums;
+    return sums;
   }
 
   #part(former: FormerEdition | undefined): void {

@@ -71,7 +71,9 @@ export class PartialFile extends PartialShare {
 
   protected override put(bytes: Uint8Array, position: number): void {
     const { open } = this.manifest;
-    writeFully(this.#fd(), bytes, open ? this.#position : position);
+    const at = open ? this.#position : position;
+    writeFully(this.#fd(), bytes, at);
+    this.sums?.written(0, bytes, at);
     if (open) this.#position += bytes.length;
   }
 
@@ -112,6 +114,7 @@ export class PartialFile extends PartialShare {
   protected override async place(policy: FinishPolicy): Promise<string> {
     if (!this.states.isUsable(0)) return "";
     const name = await this.#place(policy);
+    this.sums?.named(this.#file.name, name);
     const path = join(this.has.folder.whereabouts, name);
     this.#saved = [{ path, files: 1, bytes: this.bytes }];
     return name;

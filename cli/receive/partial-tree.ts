@@ -112,7 +112,9 @@ export class PartialTree extends PartialShare {
       const stop = Math.min(this.#layout.end(file), end);
       if (stop > at && this.#isFetched(file)) {
         const fd = this.#fdOf(file, at === begin);
-        writeFully(fd, bytes.subarray(at - position, stop - position), at - begin);
+        const part = bytes.subarray(at - position, stop - position);
+        writeFully(fd, part, at - begin);
+        this.sums?.written(file, part, at - begin);
         if (stop === this.#layout.end(file)) this.#closeFile();
       }
       at = stop;
@@ -157,7 +159,8 @@ export class PartialTree extends PartialShare {
       await this.settleWhole(false);
     }
     const wanted = this.#wanted.map((each, i) => (this.states.isUsable(i) ? each : 0));
-    const from = { folder, journal, directory: name, data: this.#data, wanted };
+    const { sums } = this;
+    const from = { folder, journal, directory: name, data: this.#data, wanted, sums };
     const placed = await placeTree(from, policy);
     const dir = folder.whereabouts;
     this.#saved = placed.map(({ name: as, ...rest }) => ({ path: join(dir, as), ...rest }));

@@ -17,6 +17,7 @@ import { formatPartialName, parsePartialName } from "../system/owner.ts";
 import type { FinishPolicy } from "./place.ts";
 import type { Policy } from "../job/jobs.ts";
 import { ReceivedStates, STATES } from "./received-states.ts";
+import type { ShareSums } from "./share-sums.ts";
 
 /** The one file of a share, or the folder with all that is in it. */
 export const DATA = "data";
@@ -46,6 +47,8 @@ export abstract class PartialShare {
   readonly manifest: Manifest;
   /** The partial directory, for messages. */
   readonly path: string;
+  /** Counts what is written, for --checksum-file; undefined: nobody asked. */
+  sums: ShareSums | undefined;
   protected readonly has: Holdings;
   protected readonly states: ReceivedStates;
   #next: number;

@@ -23,6 +23,7 @@ import { isSame, lstatOf, type HeldFolder, type Spot } from "../system/held-fold
 import type { Intent, Journal } from "./journal.ts";
 import { topsOf, type Top } from "./layout.ts";
 import { keepsTime } from "./shown-times.ts";
+import type { ShareSums } from "./share-sums.ts";
 import { replaceFile, takeName } from "./take-name.ts";
 
 /** Files that are made or moved in one turn; then the line to the relay has its turn. */
@@ -37,6 +38,8 @@ export interface Tree {
   readonly data: HeldFolder;
   /** The fetched entries of the manifest, 1 each. */
   readonly wanted: Uint8Array;
+  /** Told which name each outermost one got, and which entries got none. */
+  readonly sums?: Pick<ShareSums, "named" | "dropped"> | undefined;
 }
 
 /** An outermost file or folder in its place. */
@@ -60,6 +63,7 @@ export async function placeTree(tree: Tree, policy: FinishPolicy): Promise<Place
     const wanted = top.entries.filter((index) => tree.wanted[index] === 1);
     if (wanted.length === 0) continue;
     const name = await placeTop(tree, { ...top, entries: wanted }, entry, policy);
+    tree.sums?.named(top.name, name);
     const bytes = wanted.reduce((sum, index) => sum + files[index]!.size, 0);
     const count = wanted.filter((index) => files[index]!.type === "file").length;
     placed.push({ name, files: count, bytes });
@@ -314,7 +318,7 @@ async function merge(tree: Tree, top: Top, final: string, policy: FinishPolicy):
       if (same && isSame(lstatOf(target), same)) data.folder.remove(data.name);
       else await moveOver(data, staged, target);
     } else {
-      await moveIfFree(data, staged, target);
+      if (!(await moveIfFree(data, staged, target))) tree.sums?.dropped(index);
     }
     if (done % TREE_STEP === TREE_STEP - 1) await new Promise(setImmediate);
   }
@@ -326,10 +330,12 @@ async function moveOver(data: Spot, staged: BigIntStats, target: Spot): Promise<
   data.folder.clear(data.name);
 }
 
-/** Where something came to be meanwhile it stays, and ours goes. */
-async function moveIfFree(data: Spot, staged: BigIntStats, target: Spot): Promise<void> {
-  if (lstatOf(target) === undefined) await takeName({ data, staged, target });
+/** Where something came to be meanwhile it stays, and ours goes. @returns whether ours has the name */
+async function moveIfFree(data: Spot, staged: BigIntStats, target: Spot): Promise<boolean> {
+  const isFree = lstatOf(target) === undefined;
+  const taken = isFree ? await takeName({ data, staged, target }) : undefined;
   data.folder.clear(data.name);
+  return taken !== undefined;
 }
 
 function changed({ folder, directory }: Tree): FaultError {

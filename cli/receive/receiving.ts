@@ -38,6 +38,7 @@ import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.
 import { unsoundEvent, type ClientEvent } from "../job/event-schema.ts";
 import { FilePositions } from "../job/file-at.ts";
 import { makeDestination } from "../system/folder.ts";
+import { ChecksumFile } from "./checksum-file.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
@@ -94,6 +95,8 @@ export class Receiving {
   #checkpointAt = 0;
   /** Some files of the share that was saved last did not arrive whole. */
   #notWhole = false;
+  /** For --checksum-file. */
+  readonly #list: ChecksumFile | undefined;
   /** Disk work under way; the thread ends only after it. */
   #disk: Promise<void> = Promise.resolve();
 
@@ -107,6 +110,7 @@ export class Receiving {
     this.#emit = emit;
     this.#pace = new EventPace(emit, () => performance.now());
     this.#end = end;
+    this.#list = job.checksumFile ? new ChecksumFile(emit) : undefined;
     this.#madeOut = !job.stdout && makeDestination(this.#job.out);
     this.#keys = keysFor(job, job.code);
     this.#limit = new RateLimit(job.limit);
@@ -149,6 +153,7 @@ export class Receiving {
   }
 
   interrupt(): void {
+    this.#list?.stop();
     this.#handle({ type: "interrupted" });
   }
 
@@ -239,10 +244,10 @@ export class Receiving {
     if (this.#opening !== offer) return;
     this.#isMoving = false;
     try {
-      const { out, stdout, onExists, prefix, checksum, renameUnsafe } = this.#job;
+      const { out, stdout, onExists, prefix, checksum, checksumFile, renameUnsafe } = this.#job;
       const output = stdout ? STDOUT : undefined;
-      const destination = { dir: out, output, onExists, prefix, checksum, renameUnsafe };
-      const incoming = new Incoming(offer, this.#keys, destination);
+      const rules = { onExists, prefix, checksum, checksumFile, renameUnsafe };
+      const incoming = new Incoming(offer, this.#keys, { dir: out, output, ...rules });
       this.#incoming = incoming;
       if (offer.admit === true) this.#pace.tell({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
@@ -316,6 +321,7 @@ export class Receiving {
     try {
       const { bytes: size } = incoming;
       await incoming.finish();
+      await this.#list?.room();
       this.#emit({ event: "progress", bytes: size, size });
       for (const event of savedEvents(incoming, this.#job.out)) this.#emit(event);
       const { unsound } = incoming;
@@ -323,6 +329,8 @@ export class Receiving {
       if (this.#notWhole) this.#emit(unsoundEvent(unsound));
       if (incoming.kept) forget(incoming, this.#job);
       this.#handle({ type: "saved", mac: incoming.receipt() });
+      // The sender does not wait for files that are read.
+      this.#list?.add(incoming.takeSums(), unsound, (fault) => this.#tellOneOfMany(fault));
     } catch (error) {
       this.#failed(error);
     }
@@ -354,8 +362,12 @@ export class Receiving {
       return;
     }
     this.#keep(incoming, size);
-    if (this.#job.lobby)
-      void this.#disk.then(() => this.#pace.tell(this.#faultEvent(fault, detail)));
+    void this.#disk.then(() => this.#tellOneOfMany({ code: fault, detail }));
+  }
+
+  /** A fault of one share of many. */
+  #tellOneOfMany({ code, detail }: Pick<FaultError, "code" | "detail">): void {
+    if (this.#job.lobby) this.#pace.tell(this.#faultEvent(code, detail));
   }
 
   /** Nothing was said of it yet. */
@@ -385,7 +397,6 @@ export class Receiving {
   }
 
   async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
-    const fault = how ?? (this.#notWhole ? "not-whole" : undefined);
     this.#opening = undefined;
     clearInterval(this.#timer);
     const incoming = this.#incoming;
@@ -393,9 +404,11 @@ export class Receiving {
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
     const closed = this.#link.close();
     await this.#disk;
+    const unlisted = await this.#list?.settled();
+    const fault = how ?? unlisted?.code ?? (this.#notWhole ? "not-whole" : undefined);
     if (this.#madeOut) removeEmpty(this.#job.out);
     this.#pace.flush();
-    if (fault !== undefined) this.#emit(this.#faultEvent(fault, detail));
+    if (fault !== undefined) this.#emit(this.#faultEvent(fault, how ? detail : unlisted?.detail));
     await closed;
     this.#end({ fault, exitCode: fault === undefined ? 0 : FAULTS[fault].exitCode });
   }

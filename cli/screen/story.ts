@@ -63,6 +63,8 @@ export class Story {
   /** Bytes of the share at hand that were here before. */
   #before = 0;
   #kept = false;
+  /** The share at hand is shown and not saved. */
+  #isText = false;
   #interrupted = false;
   /** The share can be gone on with. */
   #resumable = false;
@@ -121,6 +123,7 @@ export class Story {
         return this.#waits();
       case "offer":
         this.#before = 0;
+        this.#isText = event.kind === "text";
         return offerLines(event, this.#style).map(line);
       case "resumed":
         this.#before = event.bytes;
@@ -151,6 +154,10 @@ export class Story {
       case "saved":
         this.#kept = false;
         return [line(`Saved ${this.#name(event.path)} (${saved(event)})`)];
+      case "hashing":
+        return [line(`Reading ${count(event.files, "file", "files")} for SHA256SUMS`)];
+      case "checksums":
+        return [this.#checksums(event)];
       case "kept":
         this.#kept = true;
         return [line(`Kept ${of(event)} in ${shown(event.path)}`)];
@@ -197,6 +204,18 @@ export class Story {
     const lines = files.map(({ path, what }) => line(yellow(`  ${shown(path)}: ${UNSOUND[what]}`)));
     if (more > 0) lines.push(line(yellow(`  and ${count(more, "file", "files")} more`)));
     return [line(yellow("Not whole, because they changed while they were sent:")), ...lines];
+  }
+
+  #checksums({ path, files, unlisted }: EventOf<"checksums">): Line {
+    const { yellow } = this.#style;
+    if (this.#isText) {
+      return line(yellow("--checksum-file lists nothing here: a text is shown and not saved"));
+    }
+    if (path === undefined) return line(yellow("SHA256SUMS lists nothing: no file arrived whole"));
+    const listed = `Listed ${count(files, "file", "files")} in ${this.#name(path)}`;
+    if (unlisted === 0) return line(listed);
+    const left = count(unlisted, "file is", "files are");
+    return line(yellow(`${listed}; ${left} not whole, gone or unreadable, and not listed`));
   }
 
   #alone({ why, seconds, relay }: EventOf<"alone">): string {

@@ -74,6 +74,7 @@ const WRONG_FOR_RECEIVE: readonly Row[] = [
   ["out", "", "out has to be the path of a folder"],
   ["out", 1, "out has to be a text, not 1"],
   ["name", "x".repeat(65), "name has to have at most 64 characters"],
+  ["checksumFile", "SUMS", 'checksumFile has to be true or false, not "SUMS"'],
   ["overwrite", true, "overwrite is no option"],
   ["what", ["a"], "what is no option"],
 ];
@@ -91,6 +92,11 @@ describe("a wrong option is named", () => {
     expect(faultOf(send, {}).message).toContain("what is missing");
     expect(faultOf(receive, {}).message).toContain("code is missing");
     expect(faultOf(send, ["a.bin"]).code).toBe("usage");
+  });
+
+  test("also two of which one makes no sense beside the other", () => {
+    const both = { code: CODE, stdout: true, checksumFile: true };
+    expect(faultOf(receive, both).message).toContain("stdout saves none");
   });
 
   test("and every option has a check", () => {

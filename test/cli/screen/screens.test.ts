@@ -88,6 +88,26 @@ describe("the plain screen", () => {
     ]);
   });
 
+  test("says what the list of checksums has, and that a text has none", () => {
+    const path = "/out/SHA256SUMS";
+    const offer = RECEIVE.find(({ event }) => event === "offer") as OfferEvent;
+    const { out } = plain(RECEIVER, [
+      { event: "hashing", files: 2 },
+      { event: "checksums", path, files: 3, unlisted: 0 },
+      { event: "checksums", path, files: 1, unlisted: 1 },
+      { event: "checksums", files: 0, unlisted: 1 },
+    ]);
+    expect(out).toEqual([
+      "Reading 2 files for SHA256SUMS",
+      "Listed 3 files in /out/SHA256SUMS",
+      "Listed 1 file in /out/SHA256SUMS; 1 file is not whole, gone or unreadable, and not listed",
+      "SHA256SUMS lists nothing: no file arrived whole",
+    ]);
+    const checksums = { event: "checksums", files: 0, unlisted: 0 } as const;
+    const text = plain(RECEIVER, [{ ...offer, kind: "text" }, checksums]).out;
+    expect(text.at(-1)).toBe("--checksum-file lists nothing here: a text is shown and not saved");
+  });
+
   test("of a sender tells what changes, and each tenth", () => {
     expect(plain(SENDER, SEND, { fault: "some-failed", exitCode: 3 })).toMatchSnapshot();
   });

@@ -14,12 +14,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { lacksProgram } from "../../needs.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { commandLines, read, ROOT } from "../../support/documents.ts";
 import { content } from "../../support/files.ts";
 
 const CODE = "timber-magnet-sunny-cliff-oven-price-script";
 const LIMIT_MS = 60_000;
+const hasSums = !lacksProgram("sha256sum", "coreutils");
 
 interface Running {
   readonly exited: Promise<number>;
@@ -169,7 +171,7 @@ test(
   async () => {
     await using desk = await Desk.open();
     const lines = commandLines(await read("docs/how-to/fill-a-lab.md"));
-    const [send, fill, update, ...others] = lines;
+    const [send, fill, update, list, compare, ...others] = lines;
     expect(others).toEqual([]);
     desk.file("images/a.img", 200_000);
     desk.file("images/b.img", 100_000);
@@ -182,6 +184,12 @@ test(
     const updating = desk.run(`${update} --json`, "lab");
     expect(await updating.exited).toBe(0);
     expect(await updating.output).toContain('"event":"skipped","files":1,"bytes":200000');
+    expect(await desk.run(list, "lab").exited).toBe(0);
+    const files = ["images/a.img: OK", "images/b.img: OK"];
+    if (hasSums) {
+      const compared = (await desk.run(compare).output).trim().split("\n");
+      expect(compared.toSorted()).toEqual(files);
+    }
     changed.interrupt();
     expect(await changed.exited).toBe(0);
     const image = readFileSync(desk.path("images-here/images/b.img"));

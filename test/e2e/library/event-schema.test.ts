@@ -85,7 +85,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using relay = new Run<RelayEvent>(relayEvent, listen);
   const { url } = v.parse(v.object({ url: v.string() }), await relay.sees("listening"));
   const at = ["--relay", url];
-  const recv = ["recv", "--yes", "--out", out, ...at];
+  const recv = ["recv", "--yes", "--out", out, "--checksum-file", ...at];
   await using first = new Run(clientEvent, [...recv, "--limit", "1MiB"]);
   await first.sees("waiting");
   await using sender = new Run(clientEvent, [

@@ -1,6 +1,6 @@
 /** `resume` after every option of `send` and `recv`, and the advice that leads to it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import {
@@ -206,7 +206,7 @@ const RECEIVES: Record<string, Case> = {
   "where, how and how fast": {
     words: [
       ..."--yes --out OUT --prefix p_ --hidden --executables --rename-unsafe --timeout".split(" "),
-      ..."3600 --overwrite --checksum --name me --limit 80MiB --connect-timeout 60 --quiet".split(
+      ..."3600 --overwrite --checksum --checksum-file --name me --limit 80MiB --connect-timeout 60 --quiet".split(
         " ",
       ),
     ],
@@ -265,6 +265,8 @@ describe("resume goes on with a receive", () => {
     expect(await sender.outcome).toMatchObject({ exitCode: EXIT.done });
     const saved = words.includes("--prefix") ? "p_a.bin" : "a.bin";
     expect(bytesOf(join(at.out, saved))).toEqual(file.bytes);
+    const listed = words.includes("--checksum-file");
+    expect(existsSync(join(at.out, "SHA256SUMS"))).toBe(listed);
     expect(at.look(unfinished)).toEqual([]);
   });
 });

@@ -48,6 +48,7 @@ export function receiveJob(
     hidden: false,
     onExists: undefined,
     checksum: false,
+    checksumFile: false,
     stdout: false,
     again: undefined,
     limit: undefined,
