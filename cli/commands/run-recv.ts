@@ -85,13 +85,13 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
     connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
     timeoutMs: deadline.handOver(),
   });
-  const command = `To go on: ${shellLine(["fileshare", "recv", ...words])}`;
+  const command = `To resume: ${shellLine(["fileshare", "recv", ...words])}`;
   const screen = await openScreen(
     {
       side: "receiver",
       lobby,
       // A code that was kept off the screen stays off it.
-      again: () => (typedCode ? command : "To go on, run the same command again"),
+      again: () => (typedCode ? command : "To resume, run the same command again"),
       onExists,
       stdout: values.stdout,
     },

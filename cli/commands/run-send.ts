@@ -108,7 +108,7 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
     const how = code === undefined ? "" : " under the same code";
     if (resume === undefined) return `To send it again${how}: ${[...variables, line].join(" ")}`;
     const token = values.token === undefined ? "" : " --token ...";
-    return `To go on with the same code: ${resume}${token}`;
+    return `To resume with the same code: ${resume}${token}`;
   };
   const isSeen = !values.json && (!values.quiet || values.qr);
   const others =

@@ -86,7 +86,7 @@ export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): A
   const what = name ?? "very many files come at once";
   return {
     accept: false,
-    why: `${what}, which needs a yes, and nobody can be asked here (${[...options].join(" ")} takes it)`,
+    why: `${what}, which needs a yes, and there is no terminal for a question (${[...options].join(" ")} takes it)`,
   };
 }
 

@@ -94,7 +94,7 @@ export class Story {
       case "awaits": // the screens have a line for that
         return [];
       case "dismissed": {
-        const why = event.reason === "too-slow" ? "took nothing for too long" : "was not let in";
+        const why = event.reason === "too-slow" ? "took nothing for too long" : "was not admitted";
         return [line(`${this.#name(event.name)} ${why}, and is out`)];
       }
       case "unadmitted":

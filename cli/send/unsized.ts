@@ -109,7 +109,7 @@ export class Unsized {
       // Left open: a read that waits still has the descriptor.
       if (count === undefined) {
         this.isStuck = length === 0;
-        const what = this.isStuck ? "nothing came for" : `it goes on after ${length} bytes and`;
+        const what = this.isStuck ? "nothing came for" : `it continues after ${length} bytes and`;
         throw endless(local, `${what} ${UNSIZED_MS / 1000} s`);
       }
       if (count === 0) break;
@@ -117,7 +117,7 @@ export class Unsized {
       length += count;
       if (length <= this.#left) continue;
       closeSync(fd);
-      throw endless(local, `it goes on after ${length} bytes`);
+      throw endless(local, `it continues after ${length} bytes`);
     }
     closeSync(fd);
     this.#left -= length;

@@ -224,7 +224,7 @@ function showResult(text: string): void {
 
 byId("drain").addEventListener("click", () => {
   ask(
-    "End the relay? Transfers may run on for a while; everybody else is sent away.",
+    "End the relay? Transfers may run on for a while; the relay disconnects all other clients.",
     "Drain",
     () => act("drain", {}, "The relay drains."),
   );

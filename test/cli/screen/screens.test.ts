@@ -274,7 +274,7 @@ describe("the plain screen", () => {
       [lobby, { flagged }, ".run.sh is hidden", "--yes --hidden --executables"],
       [RECEIVER, { flagged }, ".run.sh is hidden", "--hidden --executables"],
     ] as const) {
-      const why = `${what}, which needs a yes, and nobody can be asked here (${options} takes it)`;
+      const why = `${what}, which needs a yes, and there is no terminal for a question (${options} takes it)`;
       const screens = [
         new PlainScreen(setting, output),
         new QuietScreen(setting, output),

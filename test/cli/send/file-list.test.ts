@@ -319,7 +319,7 @@ describe("F33 what is no file or folder inside a folder", () => {
       const options = { exclude: ["*", "!clear_refs", "!limits", "!pagemap"] };
       const { detail } = await faultOfAsync(() => list("/proc/self", options), "unreadable-file");
       expect(detail).toStartWith("2 files and folders: /proc/self/clear_refs (");
-      expect(detail).toContain("; /proc/self/pagemap (it goes on after ");
+      expect(detail).toContain("; /proc/self/pagemap (it continues after ");
       const { files, skipped } = await list("/proc/self", {
         ...options,
         skipUnsafe: true,

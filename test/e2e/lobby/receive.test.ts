@@ -50,7 +50,9 @@ describe("recv --lobby", () => {
       expect(error).toMatchObject({ event: "error", code: "declined" });
       const option = why === "executable" ? "--executables" : "--hidden";
       const said = error?.event === "error" ? error.message : "";
-      expect(said).toContain(`${path} is ${why}, which needs a yes, and nobody can be asked here`);
+      expect(said).toContain(
+        `${path} is ${why}, which needs a yes, and there is no terminal for a question`,
+      );
       expect(said).toContain(`(--yes ${option} takes it)`);
     }
     expect(readdirSync(to.path)).toEqual([]);
@@ -101,7 +103,7 @@ describe("recv --lobby", () => {
       if (said.endsWith("\n")) break;
     }
     expect(said).toBe(
-      "Error: The file was declined: setup.exe is executable, which needs a yes, and nobody can be asked here (--yes --executables takes it). Nothing was written.\n",
+      "Error: The file was declined: setup.exe is executable, which needs a yes, and there is no terminal for a question (--yes --executables takes it). Nothing was written.\n",
     );
     expect(readdirSync(to.path)).toEqual([]);
     child.kill("SIGTERM");

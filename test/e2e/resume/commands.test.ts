@@ -282,8 +282,9 @@ describe("with several that are not through", () => {
     interrupted.child.kill("SIGINT");
     const { exitCode, out } = await interrupted.ended;
     expect(exitCode).toBe(EXIT.interrupted);
-    expect(out).toContain("To go on with the same code: fileshare resume");
-    const [, number = ""] = /^To go on with the same code: fileshare resume (\d)$/m.exec(out) ?? [];
+    expect(out).toContain("To resume with the same code: fileshare resume");
+    const [, number = ""] =
+      /^To resume with the same code: fileshare resume (\d)$/m.exec(out) ?? [];
     const item = at.look(unfinished)[Number(number) - 1];
     expect(item).toMatchObject({ kind: "send", kept: { name: "b.bin" } });
 

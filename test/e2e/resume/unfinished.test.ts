@@ -112,7 +112,7 @@ test("resume says what changed, and offers it anew under the same code", async (
   expect(text).toContain(
     "Changed since the last send, so the sender offers it anew:\n  a.bin: another size\n",
   );
-  expect(text).toContain("To go on with the same code: fileshare resume\n");
+  expect(text).toContain("To resume with the same code: fileshare resume\n");
   const [second] = await listed();
   expect(text).toContain(`Code: ${second!.code}`);
   expect(second!.code).toBe(first!.code);

@@ -35,7 +35,7 @@ test("each receiver is asked about, one after the other; Enter alone is no", asy
   await pty.shows("Let mallory (");
   pty.type("\r");
   expect(await second.outcome).toMatchObject({ fault: "not-admitted" });
-  await pty.shows("mallory was not let in, and is out");
+  await pty.shows("mallory was not admitted, and is out");
   pty.type("\u0003");
   expect(await pty.exited).toBe(0);
   expect(bytesOf(join(anna, "a.bin"))).toEqual(file.bytes);

@@ -287,7 +287,7 @@ describe("send asks for the file", () => {
     await pty.shows(/Sending big file.iso \(1 B\)\n[^]*Using the relay/);
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);
-    expect(pty.grid().join("")).toContain("To go on with the same code: fileshare resume");
+    expect(pty.grid().join("")).toContain("To resume with the same code: fileshare resume");
   });
 
   test("says that there is none", async () => {

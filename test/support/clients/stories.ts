@@ -14,7 +14,7 @@ export const SENDER: Setting = {
 export const RECEIVER: Setting = {
   side: "receiver",
   lobby: false,
-  again: () => "To go on, run the same command again",
+  again: () => "To resume, run the same command again",
 };
 
 function source(name: string, bytes: number, records: number): ClientEvent {
