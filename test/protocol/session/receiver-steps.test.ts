@@ -15,24 +15,14 @@ import {
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
-  PROTOCOL_VERSION,
-  proveHello,
 } from "../../../protocol/mod.ts";
-import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { CHALLENGE, WELCOME, helloOf, signer } from "../../support/session.ts";
 
-const signer = nodePrimitives.signer(new Uint8Array(32));
-const CHALLENGE: MessageOf<"challenge"> = { t: "challenge", nonce: new Uint8Array(32) };
 const receiver = new Uint8Array(16).fill(9);
 const mac = new Uint8Array(16).fill(3);
 const name = new Uint8Array(0);
 const CONFIRM_MS = 10_000;
 const WINDOW = 16;
-const WELCOME: Message = {
-  t: "welcome",
-  v: PROTOCOL_VERSION,
-  session: new Uint8Array(8),
-  limits: { frame: 1 << 20, window: 16, credit: 16 },
-};
 
 function offer(number = 1, records = 20): OfferSeen {
   const share = new Uint8Array(16).fill(number);
@@ -235,10 +225,8 @@ test("a receiver looks at the beginning, asks, takes all, saves and shows its re
   expect(play.tick()).toEqual(["connect"]);
   // The relay speaks first.
   expect(play.do({ type: "opened" })).toEqual([]);
-  const claim = { v: PROTOCOL_VERSION, role: "receiver" } as const;
-  const hello = { t: "hello", ...claim, ...proveHello(claim, CHALLENGE, signer), quiet: true };
   const answer = play.effects({ type: "message", message: CHALLENGE });
-  expect(answer).toEqual([{ type: "send", message: hello as Message }]);
+  expect(answer).toEqual([{ type: "send", message: helloOf("receiver") }]);
   expect(play.hear(WELCOME)).toEqual(["online"]);
   expect(play.offers()).toEqual(["waiting"]);
   expect(play.offers(offer())).toEqual(["open 1"]);

@@ -8,20 +8,15 @@ import {
   type CancelReason,
   type FaultCode,
   type Message,
-  type MessageOf,
   type Offer,
   type ReceiverEntry,
   type ReceiverView,
   type SenderEffect,
   type SenderGoal,
   type StartWhen,
-  PROTOCOL_VERSION,
-  proveHello,
 } from "../../../protocol/mod.ts";
-import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { CHALLENGE, WELCOME, helloOf, signer } from "../../support/session.ts";
 
-const signer = nodePrimitives.signer(new Uint8Array(32));
-const CHALLENGE: MessageOf<"challenge"> = { t: "challenge", nonce: new Uint8Array(32) };
 const share = new Uint8Array(16).fill(1);
 const proof = new Uint8Array(32).fill(2);
 const mac = new Uint8Array(16).fill(3);
@@ -31,12 +26,6 @@ const sealed = new Uint8Array(60).fill(7);
 /** Of the right length, and of nobody who has the code. */
 const junk = new Uint8Array(60).fill(8);
 const name = "a receiver";
-const WELCOME: Message = {
-  t: "welcome",
-  v: PROTOCOL_VERSION,
-  session: new Uint8Array(8),
-  limits: { frame: 1 << 20, window: 16, credit: 16 },
-};
 
 function id(number: number): Uint8Array {
   return new Uint8Array(16).fill(number);
@@ -92,13 +81,25 @@ class Play {
     return this.session.handle({ type: "lost", fault }, this.now);
   }
 
-  /** From no line to an accepted offer. */
-  serve(): this {
-    this.tick(1000);
+  interrupt(): SenderEffect[] {
+    return this.session.handle({ type: "interrupted" }, this.now);
+  }
+
+  /** From no line to an offer. @returns all that follows from the relay's welcome */
+  offer(after = 1000): SenderEffect[] {
+    this.tick(after);
     this.session.handle({ type: "opened" }, this.now);
     this.hear(CHALLENGE);
-    this.hear(WELCOME);
-    this.hear({ t: "accepted", share });
+    return this.hear(WELCOME);
+  }
+
+  accepted(): SenderEffect[] {
+    return this.hear({ t: "accepted", share });
+  }
+
+  serve(): this {
+    this.offer();
+    this.accepted();
     return this;
   }
 
@@ -137,6 +138,9 @@ function finish(
   return { type: "finish", outcome };
 }
 
+/** The last effect of a receipt that ends the share for `verified` receivers, all whole. */
+const done = (verified = 1): SenderEffect => finish(undefined, verified, 0);
+
 const END: SenderEffect = { type: "send", message: { t: "end", share } };
 
 function cancel(reason: CancelReason): SenderEffect {
@@ -148,9 +152,7 @@ test("a sender says hello, offers, and sends what is wanted in the order it was 
   expect(play.tick()).toEqual([{ type: "connect" }]);
   // The relay speaks first.
   expect(play.session.handle({ type: "opened" }, 0)).toEqual([]);
-  const claim = { v: PROTOCOL_VERSION, role: "sender" } as const;
-  const hello = { ...claim, ...proveHello(claim, CHALLENGE, signer), quiet: true };
-  expect(play.hear(CHALLENGE)).toEqual([{ type: "send", message: { t: "hello", ...hello } }]);
+  expect(play.hear(CHALLENGE)).toEqual([{ type: "send", message: helloOf("sender") }]);
   expect(play.hear(WELCOME)).toEqual([
     { type: "link", online: true, fault: undefined },
     { type: "send", message: { t: "offer", ...offer, proof } },
@@ -158,7 +160,7 @@ test("a sender says hello, offers, and sends what is wanted in the order it was 
   // Before the offer is accepted nothing can be wanted of it.
   expect(play.want(0, 1)).toEqual([]);
   expect(play.session.wanted()).toBeUndefined();
-  expect(play.hear({ t: "accepted", share })).toEqual([]);
+  expect(play.accepted()).toEqual([]);
   expect([...play.want(3, 2), ...play.want(5, 1), ...play.want(0, 1)]).toEqual([]);
   expect(play.send()).toEqual([3, 4, 5, 0]);
 });
@@ -214,7 +216,7 @@ describe("the end", () => {
       play.list(entry(1, "live"), entry(2, state));
       expect(play.receipt(1)).toHaveLength(2);
       expect(play.tick(60_000)).toEqual([]);
-      expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+      expect(play.receipt(2).at(-1)).toEqual(done(2));
     },
   );
 
@@ -241,7 +243,7 @@ describe("the end", () => {
     const play = new Play().serve();
     play.list(entry(1, "live"), entry(2, "waiting", 1), entry(3, "waiting", 0));
     play.list(entry(2, "lost", 0), entry(3, "left", 0), entry(4, "lost", 0));
-    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+    expect(play.receipt(1).at(-1)).toEqual(done());
   });
 
   test("does not come before as many as wanted are done", () => {
@@ -250,7 +252,7 @@ describe("the end", () => {
     play.receipt(1);
     expect(play.tick(10 * LOST_GRACE_MS)).toEqual([]);
     play.list(entry(2, "live"));
-    expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+    expect(play.receipt(2).at(-1)).toEqual(done(2));
   });
 
   test("a receiver that proved it counts once, whatever is said of it later", () => {
@@ -279,14 +281,14 @@ describe("a receipt that does not verify", () => {
     const play = new Play().serve();
     play.list(entry(1, "done", 10));
     play.receipt(1, false);
-    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+    expect(play.receipt(1).at(-1)).toEqual(done());
   });
 
   test("of somebody unknown counts for nothing", () => {
     const play = new Play().serve();
     play.receipt(9, false);
     play.list(entry(1, "live"));
-    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+    expect(play.receipt(1).at(-1)).toEqual(done());
   });
 });
 
@@ -302,7 +304,7 @@ describe("a line that breaks", () => {
     play.serve();
     play.list(entry(1, "live", 6));
     play.receipt(1);
-    expect(play.tick(1000)).toEqual([END, finish(undefined, 1, 0)]);
+    expect(play.tick(1000)).toEqual([END, done()]);
   });
 
   test("is followed by no end before the relay has said who is there", () => {
@@ -315,15 +317,13 @@ describe("a line that breaks", () => {
     play.list(entry(2, "waiting"));
     expect(play.tick(60_000)).toEqual([]);
     play.list(entry(2, "left"));
-    expect(play.tick()).toEqual([END, finish(undefined, 1, 0)]);
+    expect(play.tick()).toEqual([END, done()]);
   });
 
   test("can't be told that the sender ends", () => {
     const play = new Play().serve();
     play.lose();
-    expect(play.session.handle({ type: "interrupted" }, play.now)).toEqual([
-      finish("interrupted", 0, 0),
-    ]);
+    expect(play.interrupt()).toEqual([finish("interrupted", 0, 0)]);
   });
 });
 
@@ -333,20 +333,14 @@ describe("a sender that stays", () => {
     play.list(entry(1, "live"));
     play.receipt(1);
     expect(play.tick(10 * LOST_GRACE_MS)).toEqual([]);
-    expect(play.session.handle({ type: "interrupted" }, play.now)).toEqual([
-      END,
-      finish(undefined, 1, 0),
-    ]);
+    expect(play.interrupt()).toEqual([END, finish(undefined, 1, 0)]);
   });
 
   test("was interrupted when somebody was still receiving", () => {
     const play = new Play({ stay: true }).serve();
     play.list(entry(1, "live"), entry(2, "live"));
     play.receipt(1);
-    expect(play.session.handle({ type: "interrupted" }, play.now)).toEqual([
-      cancel("sender-stopped"),
-      finish("interrupted", 1, 1),
-    ]);
+    expect(play.interrupt()).toEqual([cancel("sender-stopped"), finish("interrupted", 1, 1)]);
   });
 });
 
@@ -360,13 +354,13 @@ test("a source that changed ends the share with that reason", () => {
   expect(play.session.finished).toBe(true);
 });
 
-test.each([
-  ["not-your-share", [finish("not-your-share", 0, 0)]],
-  ["version-mismatch", [finish("version-mismatch", 0, 0)]],
-] as const)("a fault that trying again can't mend ends it: %s", (code, effects) => {
-  const play = new Play().serve();
-  expect(play.hear({ t: "fault", code, message: "", retry: false })).toEqual([...effects]);
-});
+test.each(["not-your-share", "version-mismatch"] as const)(
+  "a fault that trying again can't mend ends it: %s",
+  (code) => {
+    const effects = new Play().serve().hear({ t: "fault", code, message: "", retry: false });
+    expect(effects).toEqual([finish(code, 0, 0)]);
+  },
+);
 
 test("a fault that may pass is waited out on a new line", () => {
   const play = new Play().serve();
@@ -377,21 +371,15 @@ test("a fault that may pass is waited out on a new line", () => {
   expect(play.tick(1000)).toEqual([{ type: "connect" }]);
 });
 
-test.each(["join", "offers", "completed", "presence"] as const)(
-  "P3 a sender that is told %s takes its relay for broken",
-  (t) => {
-    const play = new Play().serve();
-    const messages: { [T in typeof t]: Message } = {
-      join: { t: "join", share, receiver: id(1), name: sealed, from: 0, window: 1 },
-      offers: { t: "offers", list: [] },
-      completed: { t: "completed", share },
-      presence: { t: "presence", share, senderHere: true },
-    };
-    expect(play.hear(messages[t]).at(-1)).toEqual(
-      finish("bad-message", 0, 0, `a sender gets no ${t}`),
-    );
-  },
-);
+test.each<Message>([
+  { t: "join", share, receiver: id(1), name: sealed, from: 0, window: 1 },
+  { t: "offers", list: [] },
+  { t: "completed", share },
+  { t: "presence", share, senderHere: true },
+])("P3 a sender that is told $t takes its relay for broken", (message) => {
+  const detail = `a sender gets no ${message.t}`;
+  expect(new Play().serve().hear(message).at(-1)).toEqual(finish("bad-message", 0, 0, detail));
+});
 
 describe("a sender that can't read its source again", () => {
   const stream: Offer = { ...offer, records: 100, seekable: false };
@@ -401,14 +389,11 @@ describe("a sender that can't read its source again", () => {
     play.want(0, 40);
     expect(play.send()).toEqual(Array.from({ length: 40 }, (_, index) => index));
     play.lose();
-    play.tick(10_000);
-    play.session.handle({ type: "opened" }, play.now);
-    play.hear(CHALLENGE);
-    expect(play.hear(WELCOME)).toContainEqual({
+    expect(play.offer(10_000)).toContainEqual({
       type: "send",
       message: { t: "offer", ...stream, proof, first: 40 - CREDIT_RECORDS },
     });
-    play.hear({ t: "accepted", share });
+    play.accepted();
     expect(play.want(40 - CREDIT_RECORDS, 1)).toEqual([]);
     expect(play.send()).toEqual([40 - CREDIT_RECORDS]);
   });
@@ -423,6 +408,8 @@ describe("a sender that can't read its source again", () => {
   });
 });
 
+const gate = (agreed: number, open = false): SenderEffect => ({ type: "gate", agreed, open });
+
 describe("the start gate", () => {
   const when = { receivers: 2, minWaitMs: 1000, maxWaitMs: 5000, headRecords: 1 };
 
@@ -433,15 +420,15 @@ describe("the start gate", () => {
     play.list(entry(1, "waiting", 1), entry(2, "waiting", 1));
     expect(play.tick()).toEqual([]);
     play.list(entry(1, "live", 1));
-    expect(play.tick(50)).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    expect(play.tick(50)).toEqual([gate(1)]);
     // Who comes in the meantime gets the manifest too.
     play.want(0, 1);
     expect(play.send()).toEqual([0]);
     play.list(entry(2, "live", 1));
-    expect(play.tick(900)).toEqual([{ type: "gate", agreed: 2, open: false }]);
+    expect(play.tick(900)).toEqual([gate(2)]);
     expect(play.tick(99)).toEqual([]);
     expect(play.send()).toEqual([]);
-    expect(play.tick(1)).toEqual([{ type: "gate", agreed: 2, open: true }]);
+    expect(play.tick(1)).toEqual([gate(2, true)]);
     expect(play.send()).toEqual([1, 2, 3, 4, 5]);
     // Open once is open for ever, also on another line.
     play.list(entry(1, "lost", 1), entry(2, "left", 1));
@@ -457,13 +444,13 @@ describe("the start gate", () => {
     play.want(0, 3);
     play.tick(60_000);
     play.list(entry(1, "live", 1));
-    expect(play.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    expect(play.tick()).toEqual([gate(1)]);
     play.list(entry(1, "left", 1));
-    expect(play.tick(4000)).toEqual([{ type: "gate", agreed: 0, open: false }]);
+    expect(play.tick(4000)).toEqual([gate(0)]);
     play.list(entry(2, "live", 1));
-    expect(play.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    expect(play.tick()).toEqual([gate(1)]);
     expect(play.tick(4999)).toEqual([]);
-    expect(play.tick(1)).toEqual([{ type: "gate", agreed: 1, open: true }]);
+    expect(play.tick(1)).toEqual([gate(1, true)]);
     expect(play.send()).toEqual([0, 1, 2]);
   });
 
@@ -503,12 +490,9 @@ describe("a sender that admits each receiver", () => {
     expect(play.list(entry(2, "left"), entry(2, "waiting"))).toEqual([]);
     play.lose();
     expect(judged(play, 3, true)).toEqual([]);
-    play.tick(1000);
-    play.session.handle({ type: "opened" }, play.now);
-    play.hear(CHALLENGE);
-    play.hear(WELCOME);
+    play.offer();
     const third: Message = { t: "admit", share, receiver: id(3) };
-    expect(play.hear({ t: "accepted", share })).toEqual([admit, dismiss, third].map(said));
+    expect(play.accepted()).toEqual([admit, dismiss, third].map(said));
     // Who was let in goes on; who was not does not count as failed.
     expect(questions(play.list(entry(1, "live", 4)))).toEqual([]);
     play.receipt(1);
@@ -578,7 +562,7 @@ test("a share that goes on counts earlier receivers, and hears of those at the r
   session.handle({ type: "message", message: { t: "accepted", share } }, 0);
   expect(session.handle({ type: "tick" }, 4 * RECEIVERS_EVERY_MS - 1)).toEqual([]);
   const ended = session.handle({ type: "tick" }, 4 * RECEIVERS_EVERY_MS);
-  expect(ended).toEqual([END, finish(undefined, 2, 0)]);
+  expect(ended).toEqual([END, done(2)]);
 });
 
 test("a sender tells the relay's words about a fault that may pass, and waits as long as it says", () => {
@@ -615,7 +599,7 @@ describe("a receiver whose name does not open", () => {
     play.list({ ...entry(3, "live", 5), name: sealedSo });
     play.list(entry(1, "live", 5));
     expect([...play.session.receivers]).toEqual([view(1, "live", 5)]);
-    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+    expect(play.receipt(1).at(-1)).toEqual(done());
   });
 
   test("is not missing when the line breaks, and does not delay the end", () => {
@@ -624,16 +608,16 @@ describe("a receiver whose name does not open", () => {
     expect(play.lose()).toHaveLength(2);
     play.serve().list(entry(1, "live", 5), phantom(2, "lost", 5));
     play.tick(4 * RECEIVERS_EVERY_MS);
-    expect(play.receipt(1).at(-1)).toEqual(finish(undefined, 1, 0));
+    expect(play.receipt(1).at(-1)).toEqual(done());
   });
 
   test("begins no share, and is not asked about", () => {
     const start = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined, headRecords: 1 };
     const gated = new Play({}, offer, start).serve();
     gated.list(entry(1, "live", 1), phantom(2, "live", 1), phantom(3, "live", 1));
-    expect(gated.tick()).toEqual([{ type: "gate", agreed: 1, open: false }]);
+    expect(gated.tick()).toEqual([gate(1)]);
     gated.list(entry(4, "live", 1));
-    expect(gated.tick()).toEqual([{ type: "gate", agreed: 2, open: true }]);
+    expect(gated.tick()).toEqual([gate(2, true)]);
     const asking = new Play({}, { ...offer, admit: true }).serve();
     expect(asking.list(phantom(2, "waiting"))).toEqual([]);
   });
@@ -663,7 +647,7 @@ describe("a receiver whose name does not open", () => {
   test("counts all the same with a receipt that verifies, which only a holder of the code can make", () => {
     const play = new Play({ receivers: 1 }).serve();
     play.list(phantom(2, "done", 10));
-    expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 1, 0));
+    expect(play.receipt(2).at(-1)).toEqual(done());
   });
 });
 
@@ -685,7 +669,7 @@ test("a receiver whose receipt verified counts once, however often it comes agai
     expect(play.list(entry(1, "waiting"), entry(1, "live", 3), entry(1, "left", 3))).toEqual([]);
   }
   play.list(entry(2, "live", 5));
-  expect(play.receipt(2).at(-1)).toEqual(finish(undefined, 2, 0));
+  expect(play.receipt(2).at(-1)).toEqual(done(2));
 });
 
 test("receipts that are refused again and again put the end off once", () => {
