@@ -93,6 +93,12 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
   "bunx fileshare relay token add --token-file tokens.json --name ada":
     "bunx fileshare relay token add --token-file tokens.json --name ada",
+  "fileshare relay --host 127.0.0.1 --trusted-proxy 127.0.0.1 --public-url https://relay.example":
+    "together",
+  "fileshare relay status": "together",
+  "fileshare relay kill 12": "together",
+  "fileshare relay ban 203.0.113.7 --for 12h": "together",
+  "fileshare relay unban 203.0.113.7": "together",
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
   "bun run simulate": simulate,

@@ -42,6 +42,7 @@ class Desk implements AsyncDisposable {
     this.#relay = relay;
     const program = join(this.folder, "bin/fileshare");
     mkdirSync(join(this.folder, "bin"));
+    mkdirSync(join(this.folder, "runtime"), { mode: 0o700 });
     const main = join(ROOT, "cli/main.ts");
     writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
     chmodSync(program, 0o755);
@@ -70,6 +71,7 @@ class Desk implements AsyncDisposable {
         FILESHARE_RELAY: this.#relay.url,
         FILESHARE_CODE: CODE,
         XDG_STATE_HOME: this.path(`state of ${machine}`),
+        XDG_RUNTIME_DIR: this.path("runtime"),
       },
       stdin: "ignore",
       stdout: "pipe",
@@ -245,6 +247,36 @@ test(
     expect(await all([packing, unpacking])).toEqual([0, 0]);
     expect(existsSync(desk.path("inbox/src/a.ts"))).toBe(true);
     expect(await desk.run(doctor).exited).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+test(
+  "an operator sees a relay, ends a share and bans an address",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/how-to/run-a-public-relay.md"));
+    const [start, status, kill, ban, unban, ...others] = lines.filter((line) =>
+      line.startsWith("fileshare "),
+    );
+    expect(others).toEqual([]);
+    const relay = desk.run(`${start} --port 0 --json`);
+    const { url } = JSON.parse(await relay.line(/"listening"/)) as { url: string };
+    desk.file("big.iso", 1000);
+    const sending = desk.run(`fileshare send big.iso --stay --relay ${url}`);
+    await sending.line(/^Using the relay/);
+    let share: number | undefined;
+    while (share === undefined) {
+      const said = await desk.run(`${status} --json`).output;
+      const { shares } = JSON.parse(said) as { shares: { list: { number: number }[] } };
+      share = shares.list[0]?.number;
+    }
+    expect(await desk.run(status).output).toContain("share");
+    expect(await desk.run(kill?.replace("12", `${share}`)).exited).toBe(0);
+    expect(await sending.exited).toBe(1);
+    for (const line of [ban, unban]) expect(await desk.run(line).exited).toBe(0);
+    relay.interrupt();
+    expect(await relay.exited).toBe(0);
   },
   LIMIT_MS,
 );
