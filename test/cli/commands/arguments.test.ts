@@ -24,6 +24,10 @@ function fault(call: () => unknown): { code: string; detail: string | undefined 
   }
 }
 
+function wordsOf(line: string): string[] {
+  return line.split(" ").filter((word) => word !== "");
+}
+
 describe("the check of arguments", () => {
   const args = {
     file: { type: "positional", required: false },
@@ -34,52 +38,43 @@ describe("the check of arguments", () => {
   } as const satisfies ArgsDef;
 
   test.each([
-    [[]],
-    [["a.bin"]],
-    [["a.bin", "--stay"]],
-    [["--stay", "a.bin"]],
-    [["--no-stay"]],
-    [["--receivers", "3", "a.bin"]],
-    [["--receivers=3"]],
-    [["--relay="]],
-    [["--relay=-x"]],
-    [["--connect-timeout", "5"]],
-    [["-"]],
-    [["--", "--stay"]],
-    [["--stay", "--", "-"]],
-  ])("takes %j", (raw) => {
-    expect(fault(() => checkArgs(raw, args))).toBeUndefined();
+    "",
+    "a.bin",
+    "a.bin --stay",
+    "--stay a.bin",
+    "--no-stay",
+    "--receivers 3 a.bin",
+    "--receivers=3",
+    "--relay=",
+    "--relay=-x",
+    "--connect-timeout 5",
+    "-",
+    "-- --stay",
+    "--stay -- -",
+  ])("takes %j", (line) => {
+    expect(fault(() => checkArgs(wordsOf(line), args))).toBeUndefined();
   });
 
   test.each([
-    [["--recievers", "3"], "there is no option --recievers (did you mean --receivers?)"],
-    [["--rec", "3"], "there is no option --rec (did you mean --receivers?)"],
-    [["--recievers=3"], "there is no option --recievers (did you mean --receivers?)"],
-    [
-      ["--connectTimeout", "3"],
-      "there is no option --connectTimeout (did you mean --connect-timeout?)",
-    ],
-    [["--no-relay"], "there is no option --no-relay (did you mean --relay?)"],
-    [["-stay"], "there is no option -stay (did you mean --stay?)"],
-    [["-s"], "there is no option -s"],
-    [["--file", "x"], "there is no option --file"],
-    [["--constructor"], "there is no option --constructor"],
-    [["--__proto__"], "there is no option --__proto__"],
-    [["--vresion"], "there is no option --vresion (did you mean --version?)"],
-    [["--stay=yes"], "--stay takes no value"],
-    [["--receivers"], "--receivers needs a value"],
-    [
-      ["--receivers", "-1"],
-      "--receivers needs a value, not -1 (if that is the value: --receivers=-1)",
-    ],
-    [
-      ["--relay", "--stay"],
-      "--relay needs a value, not --stay (if that is the value: --relay=--stay)",
-    ],
-    [["a", "b"], '"b" is one word too many (quote a name with spaces in it)'],
-    [["a", "--", "-b"], '"-b" is one word too many (quote a name with spaces in it)'],
-  ])("refuses %j", (raw, detail) => {
-    expect(fault(() => checkArgs(raw, args))).toEqual({ code: "usage", detail });
+    ["--recievers 3", "there is no option --recievers (did you mean --receivers?)"],
+    ["--rec 3", "there is no option --rec (did you mean --receivers?)"],
+    ["--recievers=3", "there is no option --recievers (did you mean --receivers?)"],
+    ["--connectTimeout 3", "there is no option --connectTimeout (did you mean --connect-timeout?)"],
+    ["--no-relay", "there is no option --no-relay (did you mean --relay?)"],
+    ["-stay", "there is no option -stay (did you mean --stay?)"],
+    ["-s", "there is no option -s"],
+    ["--file x", "there is no option --file"],
+    ["--constructor", "there is no option --constructor"],
+    ["--__proto__", "there is no option --__proto__"],
+    ["--vresion", "there is no option --vresion (did you mean --version?)"],
+    ["--stay=yes", "--stay takes no value"],
+    ["--receivers", "--receivers needs a value"],
+    ["--receivers -1", "--receivers needs a value, not -1 (if that is the value: --receivers=-1)"],
+    ["--relay --stay", "--relay needs a value, not --stay (if that is the value: --relay=--stay)"],
+    ["a b", '"b" is one word too many (quote a name with spaces in it)'],
+    ["a -- -b", '"-b" is one word too many (quote a name with spaces in it)'],
+  ])("refuses %j", (line, detail) => {
+    expect(fault(() => checkArgs(wordsOf(line), args))).toEqual({ code: "usage", detail });
   });
 });
 
@@ -213,14 +208,16 @@ describe("command lines to copy", () => {
 });
 
 describe("the completion of codes", () => {
-  test("completes the last word, and puts the next mark after a sole one", () => {
-    expect(completeCode("aban")).toEqual([["abandon-"], "aban"]);
-    expect(completeCode("zoo-aban")).toEqual([["abandon-"], "aban"]);
-    expect(completeCode("zoo zoo zoo zoo zoo zoo aban")).toEqual([["abandon"], "aban"]);
-    expect(completeCode("zo")).toEqual([["zone", "zoo"], "zo"]);
-    expect(completeCode("qqq")).toEqual([[], "qqq"]);
-    expect(completeCode("")).toEqual([[], ""]);
-    expect(completeCode("zoo-")).toEqual([[], ""]);
+  test.each([
+    ["aban", ["abandon-"], "aban"],
+    ["zoo-aban", ["abandon-"], "aban"],
+    ["zoo zoo zoo zoo zoo zoo aban", ["abandon"], "aban"],
+    ["zo", ["zone", "zoo"], "zo"],
+    ["qqq", [], "qqq"],
+    ["", [], ""],
+    ["zoo-", [], ""],
+  ])("of %j puts the next mark after a sole word", (typed, words, last) => {
+    expect(completeCode(typed)).toEqual([words, last]);
   });
 });
 

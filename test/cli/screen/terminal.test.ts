@@ -27,6 +27,10 @@ interface Options {
   readonly ask?: (offer: OfferEvent, signal: AbortSignal) => Promise<Answer>;
 }
 
+function progress(mebibytes: number, of = 100): ClientEvent {
+  return { event: "progress", bytes: mebibytes * MiB, size: of * MiB };
+}
+
 /** A terminal screen before a terminal that keeps what it gets; every event comes a second later. */
 function open(setting: Setting, options: Options = {}) {
   const { color = false, ask = () => Promise.resolve({ accept: false }) } = options;
@@ -101,7 +105,7 @@ describe("the terminal screen of a sender", () => {
 
   test("sums up more receivers than there are lines for", async () => {
     using terminal = open(SENDER);
-    terminal.show(...SEND.slice(1, 3), { event: "progress", bytes: 50 * MiB, size: 100 * MiB });
+    terminal.show(...SEND.slice(1, 3), progress(50));
     for (let i = 0; i < 30; i++)
       terminal.show(receiver(`r${i}`, i % 3 ? "live" : "behind", 10 + i));
     terminal.show(receiver("r7", "lost", 17));
@@ -116,7 +120,7 @@ describe("the terminal screen of a sender", () => {
     [3000, 8],
   ])("stays readable with %d receivers, in %d lines", async (people, lines) => {
     using terminal = open(SENDER, { rows: 40, columns: 80 });
-    terminal.show(SEND[1]!, { event: "progress", bytes: 90 * MiB, size: 100 * MiB });
+    terminal.show(SEND[1]!, progress(90));
     for (const step of [1, 2, 3]) {
       terminal.pass(1000);
       for (let i = 0; i < people; i++) {
@@ -143,7 +147,7 @@ describe("the terminal screen of a sender", () => {
 
   test("says when all have it, what fastest means, and who is lost and who left", async () => {
     using terminal = open(SENDER, { columns: 90 });
-    terminal.show(...SEND.slice(1, 3), { event: "progress", bytes: 50 * MiB, size: 100 * MiB });
+    terminal.show(...SEND.slice(1, 3), progress(50));
     for (let step = 0; step <= 10; step += 10) {
       for (let i = 0; i < 20; i++)
         terminal.screen.show(receiver(`r${i}`, "live", step * (1 + (i % 3))));
@@ -169,7 +173,7 @@ describe("the terminal screen of a sender", () => {
 
   test("of 300 receivers leaves those that failed, and the others summed up", async () => {
     using terminal = open(SENDER, { rows: 60, columns: 80 });
-    terminal.show(SEND[1]!, { event: "progress", bytes: 100 * MiB, size: 100 * MiB });
+    terminal.show(SEND[1]!, progress(100));
     for (let i = 0; i < 300; i++) terminal.screen.show(receiver(`r${i}`, "live", 0));
     for (let i = 0; i < 300; i++) {
       terminal.pass(10);
@@ -254,7 +258,7 @@ describe("the terminal screen of a receiver", () => {
   test("shows a bar while data flows", async () => {
     using terminal = open(RECEIVER, { columns: 80 });
     terminal.show(...RECEIVE.slice(0, 6));
-    terminal.show({ event: "progress", bytes: 5 * MiB, size: 10 * MiB });
+    terminal.show(progress(5, 10));
     expect((await terminal.grid()).at(-1)).toBe(
       ".bashrc ████████████░░░░░░░░░░░░░  50 %  5 MiB of 10 MiB  512 KiB/s  10 s left",
     );
@@ -266,7 +270,7 @@ describe("the terminal screen of a receiver", () => {
   ])("leaves no bar below the end of %s", async (_, kind, events) => {
     using terminal = open(RECEIVER, { columns: 80 });
     const offer = { ...(RECEIVE[3] as OfferEvent), kind };
-    const whole: ClientEvent = { event: "progress", bytes: 10 * MiB, size: 10 * MiB };
+    const whole: ClientEvent = progress(10, 10);
     const done: ClientEvent = { event: "done", bytes: 10 * MiB, seconds: 1, active: 0 };
     terminal.show(offer, ...events, whole, done, { event: "unadmitted" });
     terminal.pass(5000);
@@ -330,23 +334,15 @@ describe("F6 F7 whatever a peer is called", () => {
 });
 
 test("lines that come while a person is asked wait in a bounded number; the rest is counted", async () => {
-  const writes: string[] = [];
-  const screen = new TerminalScreen(RECEIVER, {
-    surface: { columns: 80, rows: 20, ours: true, write: (text) => void writes.push(text) },
-    err: () => undefined,
-    color: false,
-    now: () => 0,
-    ask: () => Promise.resolve({ accept: false }),
-  });
+  using terminal = open(RECEIVER, { rows: 2 * LINES_HELD });
   const answer = Promise.withResolvers<void>();
-  const paused = screen.pause(() => answer.promise);
-  writes.length = 0;
-  for (let i = 0; i < LINES_HELD + 50; i++) screen.show({ event: "unadmitted" });
-  expect(writes).toEqual([]);
+  const paused = terminal.screen.pause(() => answer.promise);
+  const before = terminal.writes.length;
+  for (let i = 0; i < LINES_HELD + 50; i++) terminal.screen.show({ event: "unadmitted" });
+  expect(terminal.writes).toHaveLength(before);
   answer.resolve();
   await paused;
-  const text = writes.join("");
+  const text = terminal.writes.join("");
   expect(text).toContain("(50 lines left out)");
   expect(text.split("Waiting for the sender to admit you")).toHaveLength(LINES_HELD + 1);
-  screen.close();
 });
