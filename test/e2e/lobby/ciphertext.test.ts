@@ -14,7 +14,7 @@ import {
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { newCode, send, type Running } from "../../support/clients/clients.ts";
+import { newCode, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { keysOf } from "../../support/clients/known-codes.ts";
@@ -41,22 +41,36 @@ function plainOf(body: Uint8Array, key: Uint8Array): Uint8Array {
   return plain.subarray(MANIFEST_LENGTH_BYTES + manifestLength(plain), -1);
 }
 
-async function started(sender: Running): Promise<void> {
+/** A share of one file, whose sender runs until the block ends. */
+async function offered(size: number, more: { workers?: number; ask?: boolean } = {}) {
+  const { workers = 1, ask = false } = more;
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(temporaryFolder());
+  const relay = stack.use(await startRelay({ workers }));
+  const { path, bytes } = makeFile(folder.path, "a.bin", size);
+  const code = newCode();
+  const keys = keysOf(code);
+  const sender = stack.use(send({ relay: `${relay.url}/ws`, code, path, ...(ask && { ask }) }));
   await sender.when("relay", ({ online }) => online);
+  const share = await shareIn(relay.url, keys);
+  const http = relay.url.replace("ws", "http");
+  const end = stack.move();
+  return {
+    bytes,
+    keys,
+    sender,
+    share,
+    http,
+    url: `${http}${pathIn(keys, share)}`,
+    [Symbol.asyncDispose]: () => end.disposeAsync(),
+  };
 }
 
 test.each([0, 1000, 3 * MiB + 5])(
   "a share of %d bytes is the RFC 8188 body that an independent decoder reads",
   async (size) => {
-    using folder = temporaryFolder();
-    await using relay = await startRelay({ workers: 2 });
-    const { path, bytes } = makeFile(folder.path, "a.bin", size);
-    const code = newCode();
-    const keys = keysOf(code);
-    await using sender = send({ relay: `${relay.url}/ws`, code, path });
-    await started(sender);
-    const share = await shareIn(relay.url, keys);
-    const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+    await using file = await offered(size, { workers: 2 });
+    const { bytes, keys, sender, url } = file;
     const response = await fetch(url);
     expect(response.status).toBe(200);
     expect(response.headers.get("content-encoding")).toBe("aes128gcm");
@@ -72,15 +86,8 @@ test.each([0, 1000, 3 * MiB + 5])(
 );
 
 test("any part of a share can be had, as a resumed download wants it", async () => {
-  using folder = temporaryFolder();
-  await using relay = await startRelay();
-  const { path } = makeFile(folder.path, "a.bin", 3 * MiB);
-  const code = newCode();
-  const keys = keysOf(code);
-  await using sender = send({ relay: `${relay.url}/ws`, code, path });
-  await started(sender);
-  const share = await shareIn(relay.url, keys);
-  const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+  await using file = await offered(3 * MiB);
+  const { url } = file;
   const whole = await (await fetch(url)).bytes();
   const total = whole.length;
   for (const [range, first, last] of [
@@ -109,24 +116,23 @@ test("any part of a share can be had, as a resumed download wants it", async () 
 });
 
 test("what is not there, or is asked for without its capability, is not found", async () => {
-  using folder = temporaryFolder();
-  await using relay = await startRelay();
-  const { path } = makeFile(folder.path, "a.bin", 1000);
-  const code = newCode();
-  const keys = keysOf(code);
-  await using sender = send({ relay: `${relay.url}/ws`, code, path });
-  await started(sender);
-  const share = toHex(await shareIn(relay.url, keys));
-  const http = relay.url.replace("ws", "http");
+  await using file = await offered(1000);
+  const { keys, sender, http } = file;
+  const share = toHex(file.share);
   const none = "00".repeat(16);
   const capability = toHex(capabilityOf(keys, nodePrimitives, fromHex(share)!));
-  expect((await fetch(`${http}/c/${share}/${capability}`)).status).toBe(200);
-  expect((await fetch(`${http}/c/${none}/${capability}`)).status).toBe(404);
-  expect((await fetch(`${http}/c/${share}/${none}`)).status).toBe(404);
-  expect((await fetch(`${http}/c/${share}/${toHex(keys.channel)}`)).status).toBe(404);
-  expect((await fetch(`${http}/c/${toHex(keys.channel)}/${share}`)).status).toBe(404);
-  expect((await fetch(`${http}/c/${share}/${none}`, { method: "PUT" })).status).toBe(405);
-  expect((await fetch(`${http}/c/short/${capability}`)).status).toBe(404);
+  const channel = toHex(keys.channel);
+  for (const [path, status, method] of [
+    [`${share}/${capability}`, 200, "GET"],
+    [`${none}/${capability}`, 404, "GET"],
+    [`${share}/${none}`, 404, "GET"],
+    [`${share}/${channel}`, 404, "GET"],
+    [`${channel}/${share}`, 404, "GET"],
+    [`${share}/${none}`, 405, "PUT"],
+    [`short/${capability}`, 404, "GET"],
+  ] as const) {
+    expect((await fetch(`${http}/c/${path}`, { method })).status).toBe(status);
+  }
   // What the sender says of it leads there too.
   const said = (await sender.when("code")).path;
   expect(said).toBe(`/c/${share}/${capability}`);
@@ -192,15 +198,8 @@ test("P1 a share with another capability, one that is over and one that never wa
 });
 
 test("a share whose sender lets in whom it knows can't be had without a name", async () => {
-  using folder = temporaryFolder();
-  await using relay = await startRelay();
-  const { path } = makeFile(folder.path, "a.bin", 1000);
-  const code = newCode();
-  const keys = keysOf(code);
-  await using sender = send({ relay: `${relay.url}/ws`, code, path, ask: true });
-  await started(sender);
-  const share = await shareIn(relay.url, keys);
-  const url = `${relay.url.replace("ws", "http")}${pathIn(keys, share)}`;
+  await using file = await offered(1000, { ask: true });
+  const { sender, url } = file;
   const response = await fetch(url);
   expect(response.status).toBe(403);
   expect(await response.text()).toContain("fileshare recv");

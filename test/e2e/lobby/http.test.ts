@@ -331,17 +331,22 @@ describe("an upload that is answered at its end", () => {
 describe("HTTP", () => {
   test("answers what is asked wrongly", async () => {
     await using relay = await startRelay();
-    const ask = async (path: string, method = "GET"): Promise<number> =>
-      (await fetch(`${http(relay)}${path}`, { method })).status;
-    expect(await ask("/nothing")).toBe(404);
-    expect(await ask("/lobby", "DELETE")).toBe(405);
-    expect(await ask("/", "POST")).toBe(405);
-    expect(await ask("/lobby/%ff", "PUT")).toBe(400);
-    expect(await ask("/lobby/x?receivers=0", "PUT")).toBe(400);
-    expect(await ask("/lobby/x?receivers=many", "PUT")).toBe(400);
-    expect(await ask("/lobby/x?answer=now", "PUT")).toBe(400);
-    expect(await ask("/ws")).toBe(426);
-    expect(await ask("/sender")).toBe(426);
+    for (const [path, status, method] of [
+      ["/nothing", 404, "GET"],
+      ["/lobby", 405, "DELETE"],
+      ["/", 405, "POST"],
+      ["/lobby/%ff", 400, "PUT"],
+      ["/lobby/x?receivers=0", 400, "PUT"],
+      ["/lobby/x?receivers=many", 400, "PUT"],
+      ["/lobby/x?answer=now", 400, "PUT"],
+      ["/ws", 426, "GET"],
+      ["/sender", 426, "GET"],
+    ] as const) {
+      expect([path, (await fetch(`${http(relay)}${path}`, { method })).status]).toEqual([
+        path,
+        status,
+      ]);
+    }
   });
 
   test("shows a browser a page and curl a text", async () => {

@@ -1,25 +1,15 @@
 /** T1 to T6 and T13 to T15 of the hostile inputs, at the doors for HTTP. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { DEFAULT_LIMITS, DEFAULT_POLICY, startRelay, type Relay } from "../../../relay/mod.ts";
+import { DEFAULT_LIMITS, DEFAULT_POLICY, startRelay } from "../../../relay/mod.ts";
 import { content } from "../../support/files.ts";
 import { OriginalReceiver } from "../../support/relay/original-clients.ts";
+import { relayOfFile } from "../../support/relay/relay-of-file.ts";
 import { RawHttp, rawHttp } from "../../support/relay/raw-http.ts";
 
-let relay: Relay;
-const troubles: string[] = [];
+const file = relayOfFile();
 
-beforeAll(async () => {
-  relay = await startRelay({ onTrouble: (trouble) => void troubles.push(trouble) });
-});
-
-afterAll(async () => {
-  await relay.stop();
-  // Nothing of this made a worker fail.
-  expect(troubles).toEqual([]);
-});
-
-const ask = (text: string, until?: string) => rawHttp(relay.port, text, until);
+const ask = (text: string, until?: string) => rawHttp(file.relay.port, text, until);
 
 const HOST = "Host: relay\r\n";
 
@@ -82,8 +72,8 @@ test.each<readonly [string, string, Uint8Array | string, (socket: RawHttp) => vo
     (put) => put.end(),
   ],
 ])("T14 a body %s: nobody thinks that the file is whole", async (_, header, body, spoil) => {
-  await using receiver = await OriginalReceiver.connect(relay.url);
-  using put = new RawHttp(relay.port, `PUT /lobby/x HTTP/1.1\r\n${HOST}${header}\r\n\r\n`);
+  await using receiver = await OriginalReceiver.connect(file.relay.url);
+  using put = new RawHttp(file.relay.port, `PUT /lobby/x HTTP/1.1\r\n${HOST}${header}\r\n\r\n`);
   put.write(typeof body === "string" ? Buffer.from(body, "latin1") : body);
   await receiver.until(() => receiver.taken > 0);
   spoil(put);
@@ -118,7 +108,7 @@ test("an upload for nobody is let go when its client goes", async () => {
   );
   expect(length).toBeGreaterThan(0);
   const gone = async (): Promise<boolean> => {
-    const { status } = await fetch(`${relay.url.replace("ws", "http")}/lobby/x`, {
+    const { status } = await fetch(`${file.relay.url.replace("ws", "http")}/lobby/x`, {
       method: "HEAD",
     });
     return status === 404;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   CLIENT_CONTROL_BYTES,
   encodeControl,
@@ -7,43 +7,32 @@ import {
   type Message,
 } from "../../../protocol/mod.ts";
 import { TEXT_MESSAGE_BYTES } from "../../../relay/worker/entry.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { startRelay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";
+import { relayOfFile } from "../../support/relay/relay-of-file.ts";
 import { expectFault, unprovedHello } from "../../support/relay/wire-checks.ts";
 
-let relay: Relay;
-let url: string;
-const troubles: string[] = [];
-
-beforeAll(async () => {
-  relay = await startRelay({ onTrouble: (trouble) => troubles.push(trouble) });
-  url = `${relay.url}/ws`;
-});
-
-afterAll(async () => {
-  await relay.stop();
-  expect(troubles).toEqual([]);
-});
+const file = relayOfFile();
 
 describe("messages that are none", () => {
   test("T9 a text message is refused", async () => {
-    await using client = await RawClient.open(url);
+    await using client = await RawClient.open(file.url);
     client.send('{"t":"hello"}');
     await expectFault(client, "bad-message");
   });
 
   test("a control message over its limit is refused", async () => {
-    await using client = await RawClient.open(url);
+    await using client = await RawClient.open(file.url);
     client.send(new Uint8Array(CLIENT_CONTROL_BYTES + 1).fill(0x80));
     await expectFault(client, "bad-message");
   });
 
   test("anything before hello, and another version, is refused", async () => {
-    await using early = await RawClient.open(url);
+    await using early = await RawClient.open(file.url);
     early.ack(randomId(), 0, 1);
     await expectFault(early, "bad-message");
-    await using old = await RawClient.open(url);
+    await using old = await RawClient.open(file.url);
     old.send({ ...unprovedHello("receiver"), v: PROTOCOL_VERSION + 1 } as Message);
     await expectFault(old, "version-mismatch");
   });
@@ -53,22 +42,22 @@ describe("messages that are none", () => {
     for (const [{ port }, claims] of [
       [closed, FRAME_BYTES + 1],
       [closed, 2 ** 40],
-      [relay, TEXT_MESSAGE_BYTES + 1],
-      [relay, 2 ** 40],
+      [file.relay, TEXT_MESSAGE_BYTES + 1],
+      [file.relay, 2 ** 40],
     ] as const) {
       await using socket = RawSocket.open(port);
       expect(await socket.status()).toBe(101);
       socket.frame(0x82, new Uint8Array(10), claims);
       expect(await socket.closed).toBe(1009);
     }
-    await using socket = RawSocket.open(relay.port);
+    await using socket = RawSocket.open(file.relay.port);
     expect(await socket.status()).toBe(101);
     socket.frame(0x82, new Uint8Array(10), 2n ** 63n);
     expect([1009, 1002, undefined]).toContain(await socket.closed);
   });
 
   test("T5 a frame over its limit is refused, where clients of the original app may send more", async () => {
-    await using client = await RawClient.greeted(url, "sender", randomId());
+    await using client = await RawClient.greeted(file.url, "sender", randomId());
     client.send(new Uint8Array(FRAME_BYTES + 1).fill(0xc1));
     await expectFault(client, "bad-message");
   });
@@ -88,7 +77,7 @@ describe("messages that are none", () => {
   });
 
   test("T8 T9 compression is not agreed to, and what claims it is refused", async () => {
-    await using socket = RawSocket.open(relay.port, {
+    await using socket = RawSocket.open(file.relay.port, {
       "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
     });
     expect(await socket.status()).toBe(101);
@@ -102,32 +91,32 @@ describe("requests that are none", () => {
   test.each(["https://evil.example", "null", "http://127.0.0.1", "https://127.0.0.1:1", "x"])(
     "T12 a page of %s gets 403",
     async (origin) => {
-      await using socket = RawSocket.open(relay.port, { Origin: origin });
+      await using socket = RawSocket.open(file.relay.port, { Origin: origin });
       expect(await socket.status()).toBe(403);
     },
   );
 
   test("T12 a page of the relay itself, and a client without origin, are welcome", async () => {
-    const origin = `http://127.0.0.1:${relay.port}`;
-    await using page = RawSocket.open(relay.port, { Origin: origin });
+    const origin = `http://127.0.0.1:${file.relay.port}`;
+    await using page = RawSocket.open(file.relay.port, { Origin: origin });
     expect(await page.status()).toBe(101);
-    await using client = RawSocket.open(relay.port);
+    await using client = RawSocket.open(file.relay.port);
     expect(await client.status()).toBe(101);
   });
 
   test("T15 without an upgrade, or with half of one, there is 426 and no more", async () => {
-    const http = url.replace("ws:", "http:");
+    const http = file.url.replace("ws:", "http:");
     const plain = await fetch(http);
     expect(plain.status).toBe(426);
     expect(plain.headers.get("upgrade")).toBe("websocket");
-    await using keyless = RawSocket.open(relay.port, { "Sec-WebSocket-Key": "short" });
+    await using keyless = RawSocket.open(file.relay.port, { "Sec-WebSocket-Key": "short" });
     expect([400, 426]).toContain(await keyless.status());
     const posted = await fetch(http, { method: "POST", body: "x".repeat(100) });
     expect([413, 426]).toContain(posted.status);
   });
 
   test("P9 other paths tell nothing", async () => {
-    const base = url.replace("ws:", "http:").replace("/ws", "");
+    const base = file.url.replace("ws:", "http:").replace("/ws", "");
     const paths = ["/metrics", "/health", "/ws/", "/ws/../ws/x", "/shares", "/%77s"];
     const answers = await Promise.all(
       paths.map(async (path) => {
@@ -171,7 +160,7 @@ describe("P3 roles", () => {
     { role: "sender" as const, others: fromReceivers },
   ])("a $role is refused what is not for it to say", async ({ role, others }) => {
     for (const message of [...others, ...fromRelays, ...hellos]) {
-      await using client = await RawClient.greeted(url, role, randomId());
+      await using client = await RawClient.greeted(file.url, role, randomId());
       client.send(message);
       await expectFault(client, "wrong-role");
     }
@@ -179,16 +168,16 @@ describe("P3 roles", () => {
 
   test("a receiver is refused frames, and so is a sender of those of another share", async () => {
     const channel = randomId();
-    await using sender = await RawClient.offering(url, channel, share);
-    await using receiver = await RawClient.greeted(url, "receiver", channel);
+    await using sender = await RawClient.offering(file.url, channel, share);
+    await using receiver = await RawClient.greeted(file.url, "receiver", channel);
     receiver.send(share.frame(0));
     await expectFault(receiver, "wrong-role");
 
     const other = rawShare(4);
-    await using stranger = await RawClient.offering(url, channel, other);
+    await using stranger = await RawClient.offering(file.url, channel, other);
     stranger.send(share.frame(0));
     await expectFault(stranger, "bad-message");
-    await using silent = await RawClient.greeted(url, "sender", channel);
+    await using silent = await RawClient.greeted(file.url, "sender", channel);
     silent.send(share.frame(0));
     await expectFault(silent, "bad-message");
     sender.send({ t: "end", share: id });

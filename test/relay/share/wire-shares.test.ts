@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import {
   decodeControl,
@@ -10,30 +10,19 @@ import {
   type FaultCode,
   type Message,
 } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { startRelay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { relayOfFile } from "../../support/relay/relay-of-file.ts";
 import { expectFault, expectServed, unprovedHello } from "../../support/relay/wire-checks.ts";
 
-let relay: Relay;
-let url: string;
-const troubles: string[] = [];
-
-beforeAll(async () => {
-  relay = await startRelay({ onTrouble: (trouble) => troubles.push(trouble) });
-  url = `${relay.url}/ws`;
-});
-
-afterAll(async () => {
-  await relay.stop();
-  expect(troubles).toEqual([]);
-});
+const file = relayOfFile();
 
 describe("shares", () => {
   test("P2 another's share can't be offered without its proof, nor the first be disturbed", async () => {
     const channel = randomId();
     const share = rawShare(4);
-    await using sender = await RawClient.offering(url, channel, share);
-    await using thief = await RawClient.greeted(url, "sender", channel);
+    await using sender = await RawClient.offering(file.url, channel, share);
+    await using thief = await RawClient.greeted(file.url, "sender", channel);
     thief.send({ t: "offer", ...share.offer, proof: rawShare(1).proof });
     await expectFault(thief, "not-your-share");
     // Not even with it, when it is offered as another content or in another channel.
@@ -41,11 +30,11 @@ describe("shares", () => {
       [channel, { ...share.offer, records: 5 }],
       [randomId(), share.offer],
     ] as const) {
-      await using again = await RawClient.greeted(url, "sender", where);
+      await using again = await RawClient.greeted(file.url, "sender", where);
       again.send({ t: "offer", ...what, proof: share.proof });
       await expectFault(again, "not-your-share");
     }
-    await expectServed(url, sender, channel, share);
+    await expectServed(file.url, sender, channel, share);
   });
 
   test("P2 of a hundred that claim one share at once, at four workers, one is left with it", async () => {
@@ -78,12 +67,12 @@ describe("shares", () => {
   test("P1 a share of another channel, one that is over and one that never was are all the same", async () => {
     const channel = randomId();
     const [there, over] = [rawShare(4), rawShare(4)];
-    await using sender = await RawClient.offering(url, randomId(), there);
-    await using ended = await RawClient.offering(url, channel, over);
+    await using sender = await RawClient.offering(file.url, randomId(), there);
+    await using ended = await RawClient.offering(file.url, channel, over);
     ended.send({ t: "end", share: over.offer.share });
     ended.socket.close();
     await ended.closed;
-    await using receiver = await RawClient.greeted(url, "receiver", channel);
+    await using receiver = await RawClient.greeted(file.url, "receiver", channel);
     const { list } = await receiver.when("offers");
     if (list.length > 0) await receiver.when("end");
     const asked = [there.offer.share, over.offer.share, randomId()];
@@ -100,13 +89,13 @@ describe("shares", () => {
   test("P1 a wrong proof gets the same answer whether the share is there or not", async () => {
     const channel = randomId();
     const [there, over, never] = [rawShare(4), rawShare(4), rawShare(4)];
-    await using _sender = await RawClient.offering(url, channel, there);
-    await using ended = await RawClient.offering(url, channel, over);
+    await using _sender = await RawClient.offering(file.url, channel, there);
+    await using ended = await RawClient.offering(file.url, channel, over);
     ended.send({ t: "end", share: over.offer.share });
     const answers: unknown[] = [];
     for (const { offer } of [there, over, never]) {
       for (const where of [channel, randomId()]) {
-        await using thief = await RawClient.greeted(url, "sender", where);
+        await using thief = await RawClient.greeted(file.url, "sender", where);
         thief.send({ t: "offer", ...offer, proof: rawShare(1).proof });
         await expectFault(thief, "not-your-share");
         answers.push([thief.messages.slice(1), await thief.closed]);
@@ -119,8 +108,8 @@ describe("shares", () => {
     const channel = randomId();
     const share = rawShare(40);
     const id = share.offer.share;
-    await using sender = await RawClient.offering(url, channel, share);
-    await using liar = await RawClient.greeted(url, "receiver", channel);
+    await using sender = await RawClient.offering(file.url, channel, share);
+    await using liar = await RawClient.greeted(file.url, "receiver", channel);
     await liar.offered(share);
     liar.ack(id, RECORD_INDEX, 16);
     liar.join(id, 0, 2);
@@ -131,7 +120,7 @@ describe("shares", () => {
     expect(forged.records).toBe(40);
     const { list } = await sender.when("receivers");
     expect(list).toMatchObject([{ next: 0 }]);
-    await expectServed(url, sender, channel, share);
+    await expectServed(file.url, sender, channel, share);
     // It gets what its window allows, from the beginning.
     expect(decodeFrame(await liar.frame(1)).index).toBe(1);
     liar.ack(id, 2, 2);
@@ -150,16 +139,16 @@ describe("shares", () => {
     ];
     for (const change of wrong) {
       const share = rawShare(4);
-      await using sender = await RawClient.offering(url, randomId(), share);
+      await using sender = await RawClient.offering(file.url, randomId(), share);
       sender.send(change(share.frame(1)));
       await expectFault(sender, "bad-message");
     }
     const channel = randomId();
     const fresh = rawShare(4);
-    await using sender = await RawClient.offering(url, channel, fresh);
+    await using sender = await RawClient.offering(file.url, channel, fresh);
     sender.send(fresh.frame(3));
     sender.send(fresh.frame(0));
-    await expectServed(url, sender, channel, fresh);
+    await expectServed(file.url, sender, channel, fresh);
   });
 });
 
@@ -204,19 +193,19 @@ describe("garbage", () => {
   test("gets its sender a fault and the relay nothing", async () => {
     const channel = randomId();
     const kept = rawShare(4);
-    await using sender = await RawClient.offering(url, channel, kept);
+    await using sender = await RawClient.offering(file.url, channel, kept);
     const tried = fc.asyncProperty(strangers, garbage, async (role, bytes) => {
       const code = due(bytes, role);
       fc.pre(code !== undefined);
-      const open = RawClient.open(url);
+      const open = RawClient.open(file.url);
       await using client = await (role === undefined
         ? open
-        : RawClient.greeted(url, role, randomId()));
+        : RawClient.greeted(file.url, role, randomId()));
       await using _ = await open;
       client.send(bytes);
       await expectFault(client, code);
     });
     await fc.assert(tried, { numRuns: 300 });
-    await expectServed(url, sender, channel, kept);
+    await expectServed(file.url, sender, channel, kept);
   });
 });

@@ -1,26 +1,14 @@
 /** Clients of other versions, and of other protocols, at the relay of today. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { connect } from "node:net";
+import { describe, expect, test } from "bun:test";
 import { pack } from "msgpackr";
 import { PROTOCOL_VERSION, proveHello } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { signerOfChannel } from "../../support/relay/channel.ts";
 import { RawClient, randomId } from "../../support/relay/raw-client.ts";
+import { rawHttp } from "../../support/relay/raw-http.ts";
+import { relayOfFile } from "../../support/relay/relay-of-file.ts";
 import { expectFault } from "../../support/relay/wire-checks.ts";
 
-let relay: Relay;
-let url: string;
-const troubles: string[] = [];
-
-beforeAll(async () => {
-  relay = await startRelay({ onTrouble: (trouble) => troubles.push(trouble) });
-  url = `${relay.url}/ws`;
-});
-
-afterAll(async () => {
-  await relay.stop();
-  expect(troubles).toEqual([]);
-});
+const file = relayOfFile();
 
 const ours = `the relay speaks version ${PROTOCOL_VERSION}`;
 
@@ -46,7 +34,7 @@ test.each([
     told: `${ours} and can't read which this program speaks`,
   },
 ])("$who is told which versions there are, and closed", async ({ hello, told }) => {
-  await using client = await RawClient.open(url);
+  await using client = await RawClient.open(file.url);
   client.send(new Uint8Array(pack({ t: "hello", ...hello })));
   await expectFault(client, "version-mismatch");
   expect((await client.when("fault")).message).toBe(told);
@@ -56,7 +44,7 @@ test.each([
 });
 
 test("a newer client that goes back is welcomed in the version of both", async () => {
-  await using client = await RawClient.open(url);
+  await using client = await RawClient.open(file.url);
   const claim = { v: 7, least: PROTOCOL_VERSION, role: "receiver" } as const;
   const challenge = await client.challenge();
   const proof = proveHello(claim, challenge!, signerOfChannel(randomId()));
@@ -66,7 +54,7 @@ test("a newer client that goes back is welcomed in the version of both", async (
 });
 
 test("a client of today is told the version too", async () => {
-  await using client = await RawClient.greeted(url, "sender", randomId());
+  await using client = await RawClient.greeted(file.url, "sender", randomId());
   expect((await client.when("welcome")).v).toBe(PROTOCOL_VERSION);
 });
 
@@ -74,7 +62,7 @@ describe("a client that speaks no fileshare is closed with a reason", () => {
   test.each(["hello?", '{"type":"file_info","name":"a"}', "GET / HTTP/1.1\r\n\r\n", ""])(
     "text: %p",
     async (text) => {
-      await using client = await RawClient.open(url);
+      await using client = await RawClient.open(file.url);
       client.send(text);
       const reason = "bad-message: text, where fileshare speaks binary messages";
       expect(await client.closed).toEqual({ code: 4002, reason });
@@ -87,7 +75,7 @@ describe("a client that speaks no fileshare is closed with a reason", () => {
     ["protobuf", Uint8Array.of(0x0a, 0x05, 0x68, 0x65, 0x6c, 0x6c, 0x6f)],
     ["another map", pack({ op: "connect", version: 1 })],
   ])("binary: %s", async (_what, bytes) => {
-    await using client = await RawClient.open(url);
+    await using client = await RawClient.open(file.url);
     client.send(new Uint8Array(bytes));
     const { code, reason } = await client.closed;
     expect(code).toBe(4002);
@@ -95,12 +83,6 @@ describe("a client that speaks no fileshare is closed with a reason", () => {
   });
 
   test("no HTTP at all", async () => {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    const socket = connect(relay.port, "127.0.0.1", () => socket.write("hello?\r\n\r\n"));
-    let said = "";
-    socket.on("data", (bytes) => (said += bytes.toString("latin1")));
-    socket.on("error", () => undefined);
-    socket.on("close", () => resolve(said));
-    expect(await promise).toStartWith("HTTP/1.1 400 ");
+    expect(await rawHttp(file.relay.port, "hello?\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
   });
 });
