@@ -209,7 +209,7 @@ test(
     expect(others).toEqual([]);
     desk.file("big.iso", 3_000_000);
     const sending = desk.run("fileshare send big.iso");
-    await sending.line(/^ +fileshare recv /);
+    while (!(await desk.run(list).output).includes("big.iso"));
     sending.interrupt();
     expect(await sending.exited).toBe(130);
     expect(await desk.run(list).output).toContain("big.iso");
@@ -218,7 +218,7 @@ test(
     expect(await all([resumed, receiving])).toEqual([0, 0]);
     expect(statSync(desk.path("inbox/big.iso")).size).toBe(3_000_000);
     const other = desk.run("fileshare send big.iso --new");
-    await other.line(/^ +fileshare recv /);
+    while (!(await desk.run(list).output).includes("big.iso"));
     other.interrupt();
     await other.exited;
     expect(await desk.run(forget).exited).toBe(0);

@@ -124,7 +124,7 @@ describe("a receiver that takes nothing", () => {
     const [first = "", second = ""] = outs(folder.path, 2);
     const code = newCode();
     const at = `${relay.url}/ws`;
-    await using sender = send({ relay: at, code, path: file.path, dropSlowMs: 500, receivers: 2 });
+    await using sender = send({ relay: at, code, path: file.path, dropSlowMs: 2000, receivers: 2 });
     const held = proxy.holdAfter(3);
     await using stuck = receive({ relay: proxy.url, code, out: second, name: "stuck" });
     await held;
