@@ -124,7 +124,22 @@ describe("a site of another tree", () => {
     expect(likeness).toBeWithin(0.7, 1);
   });
 
+  test("is found in its function before the same statement in another", () => {
+    const state = (name: string, at: string): string =>
+      `function ${name}(state: State) { state.joined = true; state.acked = state.next; ${at} }`;
+    const moved = "function accept(state: State) { if (state.next > 7) return; state.at = now; }";
+    const [, , past] = sitesOf("relay/a.ts", state("join", "state.at = now;"));
+    const all = sitesOf("relay/b.ts", `${moved}\n${state("join", "this.at = now;")}`);
+    expect(past && find(past, all)?.site.line).toBe(2);
+  });
+
   test("is not found where it is gone", () => {
+    const [past] = sitesOf("relay/a.ts", "class A { start(a, b) { this.a = a; this.b = b; } }");
+    const left = sitesOf(
+      "relay/a.ts",
+      "class A { start(b, c, d) { this.b = b; this.#go(c, d); } }",
+    );
+    expect(past && find(past, left)).toBe(undefined);
     expect(found("function next(floor: number) { return floor < most ? floor : most; }")).toBe(
       undefined,
     );
