@@ -6,7 +6,7 @@ import type { RefusalCounters } from "./refusal-counters.ts";
 /** The relay's timer. */
 export const TICK_MS = 250;
 /** How long the last messages of an ending relay may take to leave before the lines are cut. */
-export const FAREWELL_MS = 1000;
+export const CLOSE_MS = 1000;
 
 /** The limits as they are now for one thread, and the count of who goes over them. */
 export class LiveLimits {

@@ -22,7 +22,7 @@ export const LOG_BYTES_MAX = 1024 ** 4;
 /** Streaming threads of one relay; each has its own event loop and memory. */
 export const RELAY_WORKERS = 64;
 /**
- * How long transfers may run on when the relay is told to end; with FAREWELL_MS less than the
+ * How long transfers may run on when the relay is told to end; with CLOSE_MS less than the
  * 10 s after which container runtimes kill.
  */
 export const DRAIN_MS = 8000;

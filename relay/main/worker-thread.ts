@@ -1,4 +1,4 @@
-import { FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
+import { CLOSE_MS, TICK_MS } from "../limits/limits.ts";
 
 import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import type { ToDirectory } from "../share/messages.ts";
@@ -126,11 +126,11 @@ export class WorkerThread {
     const timers: NodeJS.Timeout[] = [];
     if (this.#at === "ready") {
       this.post({ t: "close" });
-      timers.push(setTimeout(() => this.terminate(), FAREWELL_MS + TICK_MS));
+      timers.push(setTimeout(() => this.terminate(), CLOSE_MS + TICK_MS));
     } else {
       this.terminate();
     }
-    const stuck = FAREWELL_MS + TICK_MS + WORKER_ENDING_PINGS * this.#pingMs;
+    const stuck = CLOSE_MS + TICK_MS + WORKER_ENDING_PINGS * this.#pingMs;
     timers.push(setTimeout(() => this.#gone.resolve(), stuck));
     await this.#gone.promise;
     for (const timer of timers) clearTimeout(timer);

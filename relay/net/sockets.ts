@@ -12,7 +12,7 @@ import {
 
 import type { Grant } from "../access/authorizer.ts";
 import type { ClientAddress } from "../access/client-address.ts";
-import { FAREWELL_MS } from "../limits/limits.ts";
+import { CLOSE_MS } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
 import type { MemoryBudget, MemoryHolder, MemoryPlace } from "../limits/memory-budget.ts";
 import { answersTo } from "../limits/message-budget.ts";
@@ -301,7 +301,7 @@ export class Sockets implements Outlet {
     if (socket === undefined) return;
     const { line, closing } = socket.data;
     if (closing !== undefined) {
-      if (this.#options.clock() - closing.at >= FAREWELL_MS) socket.terminate();
+      if (this.#options.clock() - closing.at >= CLOSE_MS) socket.terminate();
       return;
     }
     this.#refresh(socket);

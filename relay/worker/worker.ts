@@ -1,7 +1,7 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { LiveLimits, FAREWELL_MS, TICK_MS } from "../limits/limits.ts";
+import { LiveLimits, CLOSE_MS, TICK_MS } from "../limits/limits.ts";
 import { AddressTable } from "../limits/address-table.ts";
 import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./descriptor-guard.ts";
@@ -207,7 +207,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       });
     lobby.http.isDraining = true;
     peers.disconnect("going-away");
-    if (busy) await Bun.sleep(FAREWELL_MS);
+    if (busy) await Bun.sleep(CLOSE_MS);
     clearInterval(timer);
     clearInterval(polling);
     clearInterval(reporting);

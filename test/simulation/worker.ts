@@ -14,7 +14,7 @@ import {
   type Message,
 } from "../../protocol/mod.ts";
 import { CREDIT_BESIDE_RECORDS } from "../../relay/share/origin.ts";
-import { FAREWELL_MS, TICK_MS } from "../../relay/limits/limits.ts";
+import { CLOSE_MS, TICK_MS } from "../../relay/limits/limits.ts";
 import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 import { READ_AHEAD_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
@@ -264,7 +264,7 @@ export class SimWorker implements Outlet, RelayEnd {
     socket.closing = true;
     socket.wire.relayCloses();
     // Who does not take even that is cut off.
-    this.#world.clock.after(FAREWELL_MS, () => socket.wire.relayLoses());
+    this.#world.clock.after(CLOSE_MS, () => socket.wire.relayLoses());
   }
 
   failAll(code: SocketFault): void {

@@ -1,7 +1,7 @@
 /** Every bound of the torture: its unit, and why it is what it is. */
 import { CONFIRM_MS, LOST_GRACE_MS, SILENCE_MS } from "../../protocol/mod.ts";
 import { DRAIN_MS } from "../../relay/limits/operator-limits.ts";
-import { FAREWELL_MS } from "../../relay/limits/limits.ts";
+import { CLOSE_MS } from "../../relay/limits/limits.ts";
 import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 
 const second = 1000;
@@ -26,7 +26,7 @@ export const FINISH_MS = SILENCE_MS + LOST_GRACE_MS + CONFIRM_MS + 45 * second;
 export const START_MS = 60 * second;
 
 /** ms that a process has to end in when a signal asks it to, a relay with transfers too; then it is killed. */
-export const END_MS = DRAIN_MS + FAREWELL_MS + 15 * second;
+export const END_MS = DRAIN_MS + CLOSE_MS + 15 * second;
 
 /** ms that a sender is left alone with receipts that may still come, before it is told to end. */
 export const RECEIPTS_MS = 5 * second;

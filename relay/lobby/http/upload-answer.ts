@@ -12,7 +12,7 @@ const HEADERS = { "content-type": "text/plain; charset=utf-8", "cache-control": 
 /** The lines about an upload, as its response. */
 export interface UploadAnswer {
   readonly response: Response | Promise<Response>;
-  say(line: string): void;
+  write(line: string): void;
   end(outcome: UploadOutcome): void;
 }
 
@@ -39,7 +39,7 @@ export class LinesAtOnce implements UploadAnswer {
     this.response = isExpecting ? Bun.sleep(APART_MS).then(() => response) : response;
   }
 
-  say(line: string): void {
+  write(line: string): void {
     // A client that does not read misses lines.
     if (this.#lines.waiting < LINES_WAITING) this.#lines.write(partOf(utf8(`${line}\n`)));
   }
@@ -62,7 +62,7 @@ export class LinesAtTheEnd implements UploadAnswer {
     this.#answer = resolve;
   }
 
-  say(line: string): void {
+  write(line: string): void {
     this.#lines.push(line);
     // The last lines matter.
     if (this.#lines.length > LINES_WAITING) this.#lines.shift();

@@ -75,11 +75,11 @@ export class Upload implements Exchange {
   readonly #lines: UploadAnswer;
   readonly #sender: LobbySender;
   /** What each receiver was last said to do. */
-  readonly #told = new BoundedMap<string, string>(RECEIVERS_PER_SHARE);
+  readonly #lastLines = new BoundedMap<string, string>(RECEIVERS_PER_SHARE);
   readonly #lineRate = new TokenBucket();
   /** Lines that were left out since the last. */
-  #untold = 0;
-  #saidAt = 0;
+  #leftOut = 0;
+  #lastLineAt = 0;
   #room: (() => void) | undefined;
   /** Undefined: everything came, or the length is unknown. */
   #progress: BodyProgress | undefined;
@@ -107,11 +107,11 @@ export class Upload implements Exchange {
       waitFor,
       events: {
         room: () => this.#room?.(),
-        receiver: (view) => this.#tell(view),
+        receiver: (view) => this.#reportReceiver(view),
         over: (outcome) => this.#over(outcome),
       },
     });
-    this.#say(`${escapeForDisplay(name)} is in the lobby; waiting for ${this.#awaited}`);
+    this.#write(`${escapeForDisplay(name)} is in the lobby; waiting for ${this.#awaited}`);
     if (size !== undefined && size > 0) this.#progress = new BodyProgress(options.clock());
     void this.#feed(request.body);
   }
@@ -121,13 +121,13 @@ export class Upload implements Exchange {
     if (this.#progress?.isLate(limits.now["message-timeout"], clock()) === true) {
       this.#progress = undefined;
       this.#isLate = true;
-      this.#say(`failed: ${limits.over("message-timeout").message}`);
+      this.#write(`failed: ${limits.over("message-timeout").message}`);
       this.#sender.abort();
       return;
     }
     this.#sender.tick();
-    if (this.#isOver || clock() - this.#saidAt < QUIET_MS) return;
-    this.#say(this.#sender.isOpen ? "on its way" : `still waiting for ${this.#awaited}`);
+    if (this.#isOver || clock() - this.#lastLineAt < QUIET_MS) return;
+    this.#write(this.#sender.isOpen ? "on its way" : `still waiting for ${this.#awaited}`);
   }
 
   get #awaited(): string {
@@ -165,40 +165,40 @@ export class Upload implements Exchange {
     }
   }
 
-  #tell({ id, name, state, verified, unconfirmed }: ReceiverView): void {
+  #reportReceiver({ id, name, state, verified, unconfirmed }: ReceiverView): void {
     const all = unconfirmed === true ? "was sent all of it" : "has all of it";
-    const says = verified ? all : SAYS[state];
+    const line = verified ? all : STATE_LINES[state];
     const key = toHex(id);
-    if (says === undefined || this.#told.get(key) === says) return;
-    this.#told.set(key, says);
+    if (line === undefined || this.#lastLines.get(key) === line) return;
+    this.#lastLines.set(key, line);
     // The line about a receiver that has everything always comes.
     if (!verified && !this.#lineRate.take(RECEIVER_LINES, this.#options.clock())) {
-      this.#untold++;
+      this.#leftOut++;
       return;
     }
-    const more = this.#untold === 0 ? "" : ` (${this.#untold} lines left out before)`;
-    this.#untold = 0;
-    this.#say(`${escapeForDisplay(name) || "a receiver"} ${says}${more}`);
+    const more = this.#leftOut === 0 ? "" : ` (${this.#leftOut} lines left out before)`;
+    this.#leftOut = 0;
+    this.#write(`${escapeForDisplay(name) || "a receiver"} ${line}${more}`);
   }
 
   #over(outcome: LobbyOutcome): void {
     const { fault, detail } = outcome;
     this.#isOver = true;
-    if (this.#untold > 0) this.#say(`${this.#untold} lines about receivers were left out`);
+    if (this.#leftOut > 0) this.#write(`${this.#leftOut} lines about receivers were left out`);
     this.#room?.();
     this.#options.left();
     if (fault === undefined) {
-      this.#say(outcomeText(outcome));
+      this.#write(outcomeText(outcome));
     } else if (!this.#isLate) {
-      this.#say(`failed: ${faultMessage(fault, detail)}`);
+      this.#write(`failed: ${faultMessage(fault, detail)}`);
     }
     const failed = this.#isLate ? "late" : "failed";
     this.#lines.end(fault === undefined ? "done" : failed);
   }
 
-  #say(line: string): void {
-    this.#saidAt = this.#options.clock();
-    this.#lines.say(line);
+  #write(line: string): void {
+    this.#lastLineAt = this.#options.clock();
+    this.#lines.write(line);
   }
 }
 
@@ -214,7 +214,7 @@ function outcomeText({ verified, unconfirmed, failed }: LobbyOutcome): string {
   return `sent: to ${unconfirmed} ${receivers} that ${cannot}${missing}`;
 }
 
-const SAYS: Readonly<Partial<Record<ReceiverView["state"], string>>> = {
+const STATE_LINES: Readonly<Partial<Record<ReceiverView["state"], string>>> = {
   live: "receives",
   behind: "receives",
   lost: "lost its line",

@@ -8,7 +8,7 @@ import { ENVIRONMENT } from "../../../cli/arguments/environment.ts";
 import { variableFor } from "../../../cli/arguments/settings.ts";
 import manifest from "../../../package.json" with { type: "json" };
 import { DRAIN_MS, RELAY_LIMITS, RELAY_WORKERS } from "../../../relay/limits/operator-limits.ts";
-import { FAREWELL_MS } from "../../../relay/limits/limits.ts";
+import { CLOSE_MS } from "../../../relay/limits/limits.ts";
 import { clientsWithin } from "../../../relay/system/descriptors.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
@@ -63,7 +63,7 @@ describe("the unit", () => {
 
   test("leaves time to drain, and descriptors for all clients", () => {
     const [stop = ""] = settings("TimeoutStopSec");
-    expect(Number(stop) * 1000).toBeGreaterThan(DRAIN_MS + 2 * FAREWELL_MS);
+    expect(Number(stop) * 1000).toBeGreaterThan(DRAIN_MS + 2 * CLOSE_MS);
     const [files = ""] = settings("LimitNOFILE");
     const clients = RELAY_LIMITS["max-sockets"].default;
     expect(clientsWithin(Number(files), RELAY_WORKERS)).toBeGreaterThan(clients);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { FAULTS, PING_MS } from "../../../protocol/mod.ts";
 import { DEFAULT_LIMITS } from "../../../relay/limits/operator-limits.ts";
-import { FAREWELL_MS } from "../../../relay/limits/limits.ts";
+import { CLOSE_MS } from "../../../relay/limits/limits.ts";
 import { freeBlocks, hasNative } from "../../support/relay/log-rooms.ts";
 import { framesUpTo } from "../../support/relay/raw-receiver.ts";
 import { Stage } from "../../support/relay/stage.ts";
@@ -134,7 +134,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     await using _ = stage;
     stage.log.destroy();
     stage.sockets.fail(client.id, "replaced");
-    stage.tick(FAREWELL_MS - 1);
+    stage.tick(CLOSE_MS - 1);
     expect(stage.size).toBe(1);
     const closed = stage.closed(client.id);
     stage.tick(1);
