@@ -3,11 +3,11 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
-import { EXIT } from "../../../protocol/mod.ts";
-import { newCode, receive, send } from "../../support/clients/clients.ts";
-import { makeFile } from "../../support/files.ts";
-import { bytesOf, temporaryFolder } from "../../support/disk.ts";
-import { RelayCommand } from "../../support/clients/relay-command.ts";
+import { EXIT } from "../../protocol/mod.ts";
+import { newCode, receive, send } from "../support/clients/clients.ts";
+import { makeFile } from "../support/files.ts";
+import { bytesOf, temporaryFolder } from "../support/disk.ts";
+import { RelayCommand } from "../support/clients/relay-command.ts";
 
 const OPEN_FILES = 200;
 const CLIENTS = 400;
