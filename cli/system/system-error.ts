@@ -34,7 +34,7 @@ export function reasonOf(error: unknown): string {
   return reason === undefined ? code : `${reason}, ${code}`;
 }
 
-/** The code of an error of the system, such as `ENOENT`; undefined for any other error. */
+/** The code of an error of the system, such as `ENOENT`, or of a FaultError; undefined for any other error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
