@@ -31,6 +31,5 @@ export * from "./session/sender.ts";
 export * from "./wire/offsets.ts";
 export * from "./wire/sizes.ts";
 export * from "./session/start-gate.ts";
-export * from "./content/file-marks.ts";
 export * from "./wire/token-bucket.ts";
 export * from "./wire/version.ts";

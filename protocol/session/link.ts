@@ -1,3 +1,13 @@
+/**
+ * The line of one client to a relay, as a state machine without I/O: offline is a state like any
+ * other, and a link never gives up by itself.
+ *
+ *   offline --tick--> connecting --opened--> greeting --challenged--> proving --welcomed--> online
+ *      ^                  |                     |                        |                    |
+ *      +---- lost --------+---------------------+------------------------+--------------------+
+ *
+ * Sessions own a link each and act on its effects.
+ */
 import type { Message, MessageOf, Role } from "../wire/control.ts";
 import type { Signer } from "../crypto/crypto.ts";
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_MS } from "../wire/limits.ts";
@@ -5,14 +15,6 @@ import { FAULTS, FaultError, type FaultCode } from "../wire/faults.ts";
 import { checkRelayName, proveHello } from "../crypto/proof.ts";
 import { checkWelcome, saidVersions } from "../wire/version.ts";
 
-/**
- * The line of one client to a relay, as a state machine without I/O: offline is a state like any
- * other, and whoever uses it never gives up unless told to.
- *
- *   offline --tick--> connecting --opened--> greeting --challenged--> proving --welcomed--> online
- *      ^                  |                     |                        |                    |
- *      +---- lost --------+---------------------+------------------------+--------------------+
- */
 export type LinkState =
   | { readonly at: "offline"; readonly retryAt: number; readonly attempt: number }
   | { readonly at: "connecting"; readonly deadline: number; readonly attempt: number }

@@ -1,3 +1,8 @@
+/**
+ * The receiver's side without I/O: events in, effects out. Steps are in `receiver-step.ts`, the
+ * position in a share in `receiver-share.ts`, the choice of a share in `offer-book.ts`. Drivers:
+ * the CLI's `receiving.ts`, the lobby's receiver, and tests in virtual time.
+ */
 import { equalBytes } from "../wire/bytes.ts";
 import { type LeaveReason, type Message, type OfferSeen } from "../wire/control.ts";
 import {
@@ -15,7 +20,6 @@ import { ReceiverShare } from "./receiver-share.ts";
 import { isUnfinished, shareOf, windowOf, type Step } from "./receiver-step.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
-/** The receiver's side without I/O: events in, effects out. */
 export class ReceiverSession {
   readonly #options: ReceiverOptions;
   readonly #link: Link;

@@ -1,3 +1,8 @@
+/**
+ * The receivers of a sender, as its relays say, and as their receipts prove. It holds those only
+ * that have the code: their names opened, or their receipts verified. The sender session owns one,
+ * and a `NameBook` with the names that it opened.
+ */
 import { BoundedMap } from "../wire/bounded-map.ts";
 import { equalBytes, toHex } from "../wire/bytes.ts";
 import type { MessageOf, ReceiverEntry } from "../wire/control.ts";
@@ -20,10 +25,6 @@ export interface Verified {
   readonly displaced: ReceiverView | undefined;
 }
 
-/**
- * The receivers of a sender, as its relays say, and as their receipts prove. It holds those only that
- * have the code: their names opened, or their receipts verified.
- */
 export class Roster {
   readonly #receivers = new Map<string, ReceiverView>();
   /** Those that say they are done and could not prove it. */

@@ -1,3 +1,9 @@
+/**
+ * The sender's side of a share without I/O: events in, effects out. The driver reads, encrypts and
+ * sends record `wanted()` whenever the socket has room, and tells with `sent`. It owns the roster,
+ * the admissions and the queue of wanted records. Drivers: the CLI's `sending.ts`, the lobby's
+ * sender, and tests in virtual time.
+ */
 import { toHex } from "../wire/bytes.ts";
 import { Admission, Laggards, decisionMessage } from "./admission.ts";
 import type { DismissReason, Message, MessageOf, ReceiverEntry } from "../wire/control.ts";
@@ -38,10 +44,6 @@ type SenderState =
 
 const LISTED_MS = 4 * RECEIVERS_EVERY_MS;
 
-/**
- * The sender's side of a share without I/O: events in, effects out. The driver reads, encrypts and
- * sends record `wanted()` whenever the socket has room, and tells with `sent`.
- */
 export class SenderSession {
   readonly #options: SenderOptions;
   readonly #link: Link;

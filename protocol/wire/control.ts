@@ -1,3 +1,8 @@
+/**
+ * Control messages: one schema for each, the parties that may send it, and its way to bytes and
+ * back. A message is at most CONTROL_BYTES; a client's has lower limits. Both ends of the wire
+ * encode and decode here; `docs/reference/protocol.md` prints the schemas.
+ */
 import * as v from "valibot";
 
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./sizes.ts";

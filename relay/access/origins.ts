@@ -1,6 +1,5 @@
-import { isIP } from "node:net";
-
 import type { ClientAddress } from "./client-address.ts";
+import { isIP } from "node:net";
 
 /**
  * Which web pages may reach the relay through a person's browser, and by which names it is called.
@@ -92,4 +91,26 @@ export function makeReadable(headers: Headers, origin: string): void {
     "accept-ranges, content-disposition, content-range, retry-after, www-authenticate",
   );
   headers.append("vary", "origin");
+}
+
+/** A name or an address, and perhaps a port: no user, no path. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+/**
+ * A page whose name was made to lead to this machine (DNS rebinding) has that name as its host; an
+ * address can't be made to lead elsewhere.
+ * @param host the header. @param own what the listener was given as its address
+ */
+export function isOwnHost(host: string | null, own: string): boolean {
+  if (host === null || !HOST.test(host)) return false;
+  const name = URL.parse(`http://${host}`)?.hostname;
+  if (name === undefined) return false;
+  const bare = name.startsWith("[") ? name.slice(1, -1) : name;
+  return isIP(bare) !== 0 || name === "localhost" || name === own.toLowerCase();
+}
+
+/** Browsers say which page asks; programs say nothing. */
+export function isOwnOrigin(origin: string | null, host: string | null): boolean {
+  if (origin === null) return true;
+  return host !== null && URL.parse(origin)?.host === host;
 }

@@ -1,3 +1,8 @@
+/**
+ * The listener for those who run the relay, apart from the one for its clients. It answers health
+ * checks, metrics, the page and the API, and checks host, origin and token of each request.
+ * `relay/mod.ts` opens it.
+ */
 import { randomBytes } from "node:crypto";
 
 import { FaultError } from "../../protocol/mod.ts";
@@ -14,12 +19,12 @@ import { bearerToken } from "../access/authorizer.ts";
 import { guardPort, listenFault } from "../system/guard.ts";
 import { CAN_SHARE_PORT, Listener } from "../net/listener.ts";
 import { refusal } from "../net/refusal.ts";
-import { TokenBook } from "../access/tokens.ts";
+import { TokenBook, isSameToken } from "../access/tokens.ts";
 import { ACTIONS, type Action } from "./actions.ts";
 import { isLogDiskFull } from "./machine.ts";
 import type { ManagedRelay } from "./manager.ts";
 import type { Metrics } from "./metrics.ts";
-import { isOwnHost, isOwnOrigin, isSameToken } from "./request-check.ts";
+import { isOwnHost, isOwnOrigin } from "../access/origins.ts";
 import { metricSource, overview } from "./overview.ts";
 
 /**
@@ -61,7 +66,6 @@ export interface AdminSetting extends AdminOptions {
 
 type Answer = Response | Promise<Response>;
 
-/** The listener for those who run the relay, apart from the one for its clients. */
 export class AdminListener implements Admin {
   readonly token = randomBytes(TOKEN_BYTES).toString("base64url");
   readonly #setting: AdminSetting;

@@ -1,3 +1,8 @@
+/**
+ * A log in blocks of the relay's pool. All frames of a share but the last have one size, so record
+ * i always lies at (i mod n) of block floor(i / n), and any record can be had by arithmetic. The
+ * home of a share owns one; `ReplicaLog` is its counterpart at other workers.
+ */
 import { WHOLE_WEIGHT, type BlockPool } from "./block-pool.ts";
 import { MESSAGE_HEAD_BYTES } from "./store.ts";
 
@@ -59,10 +64,6 @@ interface Block {
   reserved: number;
 }
 
-/**
- * A log in blocks of the relay's pool. All frames of a share but the last have one size, so record i always lies
- * at (i mod n) of block floor(i / n), and any record can be had by arithmetic.
- */
 export class BlockLog implements RecordLog {
   readonly #pool: BlockPool;
   readonly #frameBytes: number;

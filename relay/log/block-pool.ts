@@ -1,3 +1,13 @@
+/**
+ * The room of the log, shared by all workers: blocks of one size in one file, each owned by at most
+ * one worker, which alone writes to it. A block is read under a pin.
+ *
+ * An owner that gives a block back raises its generation before it clears the owner. A new owner
+ * checks all pins after it has become the owner. A reader pins first and checks the generation
+ * then. Atomics are sequentially consistent, so a reader either sees the old generation and the
+ * block stays until it is unpinned, or sees a new one and lets go. The main thread creates the
+ * buffers; each worker has a `BlockPool` on them.
+ */
 import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import { closeSync } from "node:fs";
 
@@ -7,15 +17,6 @@ import { FileStore, MemoryStore, type BlockStore, type Forgetting } from "./stor
 /** Bytes: the unit of the log's memory; one full frame, or many small ones of a share. */
 export const BLOCK_BYTES = FRAME_BYTES;
 
-/**
- * The room of the log, shared by all workers: blocks of one size in one file, each owned by at most
- * one worker, which alone writes to it. A block is read under a pin.
- *
- * An owner that gives a block back raises its generation before it clears the owner. A new owner checks
- * all pins after it has become the owner. A reader pins first and checks the generation then. Atomics
- * are sequentially consistent, so a reader either sees the old generation and the block stays until
- * it is unpinned, or sees a new one and lets go.
- */
 export interface PoolBuffers {
   readonly blocks: number;
   readonly blockBytes: number;

@@ -1,3 +1,8 @@
+/**
+ * The memory of the log's blocks: one file that all threads have open, or shared memory where there
+ * is none. It writes frames with the head of their WebSocket message, so that the kernel can send
+ * both at once. `BlockPool` owns a store; `createLogFile` makes the file.
+ */
 import {
   closeSync,
   constants,

@@ -1,3 +1,9 @@
+/**
+ * Which shares there are and which worker holds each sender: the one place that decides, on the
+ * main thread. Workers keep a copy that it sends them; messages to one worker keep their order, so
+ * each copy has gone through the same states. The supervisor owns it and passes the messages of
+ * workers on.
+ */
 import {
   BoundedMap,
   FaultError,
@@ -42,11 +48,6 @@ export interface DirectoryOutput {
   readonly report?: Reporter;
 }
 
-/**
- * Which shares there are and which worker holds each sender: the one place that decides, on the main
- * thread. Workers keep a copy that it sends them; messages to one worker keep their order, so each
- * copy has gone through the same states.
- */
 export class Directory {
   readonly #output: DirectoryOutput;
   readonly #entries = new Map<string, Entry>();

@@ -1,3 +1,8 @@
+/**
+ * The main thread of a relay: holds its directory, its policy and its certificate, and its workers.
+ * It starts, drains and ends the relay, and reports what operators should know. `startRelay()`
+ * makes one; the admin listener sees it as `ManagedRelay`.
+ */
 import { FaultError } from "../../protocol/mod.ts";
 import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
@@ -29,7 +34,6 @@ import { SUPERVISION, type RelayOptions } from "./options.ts";
 import { Reports, type Report, type ReportLevel } from "../worker/reports.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
-/** The main thread of a relay: holds its directory, its policy and its certificate, and its workers. */
 export class Supervisor implements ManagedRelay {
   /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
   readonly ended: Promise<FaultError | undefined>;

@@ -1,3 +1,8 @@
+/**
+ * The workers of a relay. A worker that fails is replaced, after a pause that grows with each
+ * failure; the relay ends when no worker stays up. The supervisor owns the pool and gets its
+ * events.
+ */
 import { FaultError } from "../../protocol/mod.ts";
 
 import { listenFault } from "../system/guard.ts";

@@ -1,3 +1,14 @@
+/**
+ * One worker as the main thread sees it.
+ *
+ *   starting --ready--> ready --terminated, or no answer--> ending --closed--> ended
+ *      |                  |                                    ^                 ^
+ *      +--no `ready`------|------------------------------------+                 |
+ *      +--threw-----------+------------------------------------------------------+
+ *
+ * `terminate` ends a thread even in an endless loop, but not within a call that blocks it. The
+ * worker pool owns one for each place.
+ */
 import { CLOSE_MS, TICK_MS } from "../limits/limits.ts";
 
 import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
@@ -34,16 +45,6 @@ export interface WorkerEvents {
   stuck(): void;
 }
 
-/**
- * One worker as the main thread sees it.
- *
- *   starting --ready--> ready --terminated, or no answer--> ending --closed--> ended
- *      |                  |                                    ^                 ^
- *      +--no `ready`------|------------------------------------+                 |
- *      +--threw-----------+------------------------------------------------------+
- *
- * `terminate` ends a thread even in an endless loop, but not within a call that blocks it.
- */
 export class WorkerThread {
   readonly #thread: Worker;
   readonly #events: WorkerEvents;

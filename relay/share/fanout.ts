@@ -1,3 +1,9 @@
+/**
+ * The receivers of one share on one worker: their positions, their receipts, and the reports about
+ * them to the sender. The lanes decide which receiver gets which record when. A receiver that is gone is
+ * remembered until it is reported. `LocalShare` owns it; receivers' messages come from `Receivers`,
+ * records from the log or its replica.
+ */
 import {
   WINDOW_RECORDS,
   socketFault,
@@ -43,10 +49,6 @@ export interface FanoutStanding {
   readonly most: number;
 }
 
-/**
- * The receivers of one share on one worker: who they are, what they said, what the sender hears of
- * them. The lanes decide which receiver gets which record when. A receiver that is gone is remembered until it is reported.
- */
 export class Fanout {
   readonly offer: Offer;
   readonly #outlet: Outlet;

@@ -1,3 +1,9 @@
+/**
+ * A share at its home, the worker with its sender: the sender's socket, the origin and its log,
+ * which stay while the sender is away and go when it comes to another worker. Serves the fan-outs
+ * of all workers, its own and others'. `LocalShare` owns it and hands it the messages of all fan-
+ * outs.
+ */
 import { type FaultError, type Frame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
@@ -44,11 +50,6 @@ export interface HomeOptions {
   readonly over: (why: FaultError) => void;
 }
 
-/**
- * A share at its home, the worker with its sender: the sender's socket, the origin and its
- * log, which stay while the sender is away and go when it comes to another worker. Serves the
- * fan-outs of all workers, its own and others'.
- */
 export class HomeShare {
   ownerSocket: SocketId | undefined;
   /** Undefined: another worker is home, or none. */

@@ -1,3 +1,7 @@
+/**
+ * One worker's logic without I/O: its sockets, its copy of the directory, its part of each share.
+ * The worker owns it, and gives it bytes of sockets, messages of the directory, and ticks.
+ */
 import {
   FaultError,
   SENT_BY,
@@ -48,7 +52,6 @@ export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> 
   readonly channel: Uint8Array;
 }
 
-/** One worker's logic without I/O: its sockets, its copy of the directory, its part of each share. */
 export class Hub {
   readonly #options: HubOptions;
   readonly #clients = new Map<SocketId, Client>();

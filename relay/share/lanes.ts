@@ -1,3 +1,12 @@
+/**
+ * Decides which receiver gets which record when.
+ *
+ * Live lane: receivers that have everything before `#liveIndex` and can take it at once; each new
+ * record goes to all of them in one turn. Catch-up lane: all others, each with a place of its own, served
+ * from the log whenever its socket is empty and its window open. A receiver that is not ready for a
+ * record leaves the live lane, so nothing is ever queued for a socket that still has something
+ * queued: a receiver that stalls costs a part of one record. `Fanout` owns it.
+ */
 import { ACK_EVERY_RECORDS } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS, type ReadAhead, type Party } from "./read-ahead.ts";
 
@@ -51,15 +60,6 @@ export interface LanesOptions {
   readonly readAhead: ReadAhead;
 }
 
-/**
- * Decides which receiver gets which record when.
- *
- * Live lane: those who have everything up to `#liveIndex` and can take it at once; each new record
- * goes to all of them in one turn. Catch-up lane: all others, each with a place of its own, served
- * from the log whenever its socket is empty and its window open. A receiver that is not ready for a record
- * leaves the live lane, so nothing is ever queued for a socket that still has something queued: a
- * receiver that stalls costs a part of one record.
- */
 export class Lanes {
   readonly #records: number;
   #log: RecordReader;

@@ -1,3 +1,8 @@
+/**
+ * One share on one worker: its receivers here, and what is at its home, if this is it. Joins the
+ * two when they are on one worker and speaks to the other worker when they are not. The hub owns
+ * one for each share.
+ */
 import type { Totals } from "./totals.ts";
 import { shareFault, type ShareFault } from "../../protocol/mod.ts";
 
@@ -19,10 +24,6 @@ export interface ShareOptions {
   readonly stallMs?: number | undefined;
 }
 
-/**
- * One share on one worker: its receivers here, and what is at its home, if this is it. Joins the two
- * when they are on one worker and speaks to the other worker when they are not.
- */
 export class LocalShare {
   readonly fanout: Fanout;
   readonly home: HomeShare;

@@ -1,3 +1,13 @@
+/**
+ * A share at the worker that holds its sender: the requests to the sender, and the log.
+ *
+ * `want` is credit and re-read in one. Fan-outs say which records each of their parties will read
+ * soon; what the log lacks is queued for that party and asked for in its turn, at most
+ * CREDIT_RECORDS at a time and only when the log has a place for each. So the sender is paced by
+ * the fastest receiver, and a record that fell out of the log is read again when a receiver needs
+ * it. For a share that can't be read again see `PacedOrigin`: its records come in their order, for
+ * every receiver. `HomeShare` owns it.
+ */
 import {
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
@@ -40,15 +50,6 @@ export interface OriginOutput {
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
 const LEAST_CIPHERTEXT = 18;
 
-/**
- * A share at the worker that holds its sender: what to ask of the sender, and the log.
- *
- * `want` is credit and re-read in one. Fan-outs say which records each of their parties will read
- * soon; what the log lacks is queued for that party and asked for in its turn, at most CREDIT_RECORDS
- * at a time and only when the log has a place for each. So the sender is paced by the fastest receiver,
- * and a record that fell out of the log is read again when somebody comes for it. For a share that
- * can't be read again see `PacedOrigin`: its records come in their order, for every receiver.
- */
 export class Origin {
   readonly offer: Offer;
   readonly #log: RecordLog;

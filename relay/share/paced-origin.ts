@@ -1,3 +1,11 @@
+/**
+ * The part of an origin for a share that can't be read again: records are asked for in order,
+ * each once, and the log keeps all that a receiver needs. So the sender is paced by the slowest.
+ *
+ * Each fan-out tells the least record that its receivers need, at once when it is less than before.
+ * A word that comes late is a watermark too low: it costs room, never a record. `Origin` owns one
+ * for such a share.
+ */
 import { CREDIT_RECORDS, LOST_GRACE_MS, WINDOW_RECORDS } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
 
@@ -8,13 +16,6 @@ import type { HandoverState, PartyNeed } from "./messages.ts";
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;
 
-/**
- * The part of an origin for a share that can't be read again: records are asked for in order,
- * each once, and the log keeps all that a receiver needs. So the sender is paced by the slowest.
- *
- * Each fan-out tells the least record that its receivers need, at once when it is less than before. A
- * word that comes late is a watermark too low: it costs room, never a record.
- */
 export class PacedOrigin {
   readonly #log: RecordLog;
   /** By worker; one that died has a key of its own, see `#keyOfLost`. */

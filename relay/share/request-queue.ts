@@ -1,3 +1,14 @@
+/**
+ * The needs of the parties of all workers, and the order in which the sender is asked.
+ *
+ * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It
+ * costs a client one small message to become one, so all newcomers together have a part of the
+ * sender's uplink: one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE
+ * while none does, and as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within
+ * each of the two kinds the addresses have turns of one record, and within an address its parties;
+ * a party whose address is not counted is a group of its own. `Origin` owns it for a share that can
+ * be read again.
+ */
 import { TokenBucket, type Rate } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
 
@@ -91,15 +102,6 @@ class Turns {
   }
 }
 
-/**
- * The needs of the parties of all workers, and the order in which the sender is asked.
- *
- * A newcomer is a party that has acknowledged fewer than ACK_EVERY_RECORDS where it is now. It costs a
- * client one small message to become one, so all newcomers together have a part of the sender's uplink:
- * one record of NEWCOMER_TURN_RECORDS while other parties need some, NEWCOMER_RATE while none does, and
- * as much as there are places for when none did for NEWCOMERS_ALONE_MS. Within each of the two kinds the
- * addresses have turns of one record, and within an address its parties; a party whose address is not counted is a group of its own.
- */
 export class RequestQueue {
   /** Parties that need something. */
   readonly #requester = new Map<string, Requester>();

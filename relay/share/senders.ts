@@ -1,3 +1,12 @@
+/**
+ * The senders of a worker. The directory decides whose a share is, so an offer is a claim until it
+ * answers, and much may happen to the sender before:
+ *
+ *   offer --claim--> directory --opened--> accepted --> frames --end, cancel--> close
+ *                              --refused-> failed
+ *
+ * The hub owns it.
+ */
 import {
   FaultError,
   cancelReason,
@@ -31,13 +40,6 @@ export interface SendersOptions {
   readonly limits: LiveLimits;
 }
 
-/**
- * The senders of a worker. The directory decides whose a share is, so an offer is a claim until it
- * answers, and much may happen to the sender before:
- *
- *   offer --claim--> directory --opened--> accepted --> frames --end, cancel--> close
- *                              --refused-> failed
- */
 export class Senders {
   readonly #options: SendersOptions;
   readonly #shares: ShareTable;
