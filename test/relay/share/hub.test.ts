@@ -20,7 +20,8 @@ class Told implements Outlet {
   readonly faults: [SocketId, FaultCode][] = [];
   readonly sent: string[] = [];
 
-  noPing = (): void => undefined;
+  readonly unpinged: SocketId[] = [];
+  noPing = (socket: SocketId): void => void this.unpinged.push(socket);
   buffered = (): number => 0;
   sendFrame = (): "sent" => "sent";
   readonly nonces = new Map<SocketId, Uint8Array>();
@@ -60,6 +61,28 @@ test("T2 T3 who says no hello within HELLO_MS is told so and closed, whatever it
     [3, "hello-timeout"],
   ]);
   expect(outlet.sent).toEqual(["2 welcome", "2 offers"]);
+});
+
+test("only a receiver that asks for no pings gets none", () => {
+  const outlet = new Told();
+  const hub = new Hub({
+    worker: 0,
+    pool: new BlockPool(createPool(1, 1), 0),
+    outlet,
+    primitives: nodePrimitives,
+    toDirectory: () => undefined,
+  });
+  for (const [socket, quiet] of [
+    [1, true],
+    [2, false],
+    [3, undefined],
+  ] as const) {
+    hub.opened(socket, 0);
+    const hello = helloTo({ nonce: outlet.nonces.get(socket)! }, "receiver", new Uint8Array(16));
+    hub.message(socket, encodeControl({ ...hello, quiet }), 0);
+  }
+  expect(outlet.sent.filter((line) => line.endsWith("welcome"))).toHaveLength(3);
+  expect(outlet.unpinged).toEqual([1]);
 });
 
 test("P1 a hello without the right proof is refused before anything else of it is looked at", () => {
