@@ -104,6 +104,17 @@ test("a sender tells what it waits for, whenever that changes", () => {
   ]);
 });
 
+test("no receiver counts as receiving before the gate opens", () => {
+  const said: ClientEvent[] = [];
+  const onlooker = new Onlooker({ ...SEND, receivers: 2 }, (event) => void said.push(event));
+  const gate = (open: boolean): ClientEvent => ({ event: "gate", agreed: 1, wanted: 2, open });
+  const awaited = (): unknown => said.findLast(({ event }) => event === "awaits");
+  for (const event of [ONLINE, gate(false), receiver("a", "live", 1)]) onlooker.see(event);
+  expect(awaited()).toMatchObject({ receiving: 0, missing: 1 });
+  for (const event of [gate(true), receiver("a", "live", 2)]) onlooker.see(event);
+  expect(awaited()).toMatchObject({ receiving: 1, missing: 1 });
+});
+
 test("a receiver that has the list of files alone has nothing in a summary", () => {
   const said: ClientEvent[] = [];
   const onlooker = new Onlooker(SEND, (event) => void said.push(event));
