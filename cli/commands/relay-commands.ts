@@ -125,7 +125,6 @@ export const relay = define({
   typedOnly: ["lobby", "no-admin"],
 });
 
-/** Of the commands that tell a running relay something. */
 const adminListener = text(
   "host:port",
   "The relay's admin listener (default: that of your relay on this machine)",

@@ -37,7 +37,7 @@ export function readCaFile(path: string): string {
   }
 }
 
-/** Opened once: between two looks by path another user could put a FIFO there, or a longer file. */
+/** Opened once: between two calls by path another user could put a FIFO there, or a longer file. */
 function readText(path: string): string {
   const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {

@@ -37,7 +37,7 @@ const UNTRUSTED = /CERT|ISSUER|LEAF_SIGNATURE|INVALID_CA|INVALID_PURPOSE/;
 const UPGRADE_REQUIRED = 426;
 const TOO_MANY_REQUESTS = "429";
 const PROXY_PASSWORD = "407";
-/** Of an answer that is no relay's so much is looked at. bytes */
+/** The part of a foreign answer that is read. bytes */
 const LOOK_BYTES = 4096;
 
 /** Codes of the system and of the name server, as reasons for people. */
@@ -84,14 +84,14 @@ export interface LinkFault {
   readonly why?: string | undefined;
 }
 
-/** The detail of a fault of the line: the address or the proxy, and the reason. */
+/** The detail of a fault of the link: the address or the proxy, and the reason. */
 export function linkFaultDetail(relay: string, { fault, why }: LinkFault): string | undefined {
   if (ABOUT_PROXY.has(fault)) return why;
   if (!ABOUT_ADDRESS.has(fault)) return undefined;
   return why === undefined ? relay : `${relay} (${why})`;
 }
 
-/** Why a WebSocket did not open; it asks there once more where Bun's words do not tell. */
+/** Why a WebSocket did not open. It asks the address once more if Bun's words do not say. */
 export async function explain(url: string, trouble: SocketError): Promise<LinkFault> {
   const { message, code } = trouble;
   const proxy = findProxy(url, process.env);
@@ -124,7 +124,7 @@ function refusedByProxy(proxy: string, status: string): LinkFault {
   return { fault: "relay-unreachable", why: `the proxy ${proxy} answers ${status}` };
 }
 
-/** The answer was one of HTTP: a plain request tells more, as it shows where it leads and what it says. */
+/** The answer was HTTP. A plain request shows its redirection and its text. */
 async function explainStatus(url: string, status: string): Promise<LinkFault> {
   if (status === TOO_MANY_REQUESTS) return { fault: "too-fast" };
   // A proxy whose relay is being restarted, or a relay that is full.
@@ -225,7 +225,7 @@ export async function whySlow(url: string): Promise<string> {
     : `the proxy ${proxyShown(proxy.url)} of ${proxy.variable}: ${why}`;
 }
 
-/** Whether TLS is spoken at a `ws` address; the certificate is not looked at, and nothing is told. */
+/** Whether TLS is spoken at a `ws` address. The probe checks no certificate and sends no data. */
 function speaksTls(address: string): Promise<boolean> {
   return answersTls(address.replace(/^ws/, "https"), probing(address));
 }
@@ -258,8 +258,8 @@ function probing(address: string): BunFetchRequestInit {
 }
 
 /**
- * The event about the line to the relay, with the proxy on its way.
- * @param why there is no line
+ * The event about the link to the relay, with the proxy on its way.
+ * @param why there is no link
  */
 export function linkEvent(
   url: string,

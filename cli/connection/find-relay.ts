@@ -120,7 +120,7 @@ export async function firstRelay(
     resolve({ address: addresses[first], others: others() });
   };
   let preference: NodeJS.Timeout | undefined;
-  const lines = addresses.map(async (address, i) => {
+  const tries = addresses.map(async (address, i) => {
     results[i] = await tryOne(address, ca, timeoutMs);
     const first = results.indexOf("relay");
     const known = first === -1 ? results : results.slice(0, first);
@@ -129,7 +129,7 @@ export async function firstRelay(
   });
   const found = await promise;
   clearTimeout(preference);
-  void Promise.allSettled(lines);
+  void Promise.allSettled(tries);
   return found;
 }
 

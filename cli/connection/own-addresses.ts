@@ -2,7 +2,7 @@
 import { createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 
-/** Of networks for documentation: nothing is sent there, only the way to it is looked up. */
+/** Addresses of networks for documentation: only the route to them is asked for, and nothing is sent. */
 const ELSEWHERE = { udp4: "198.51.100.1", udp6: "2001:db8::1" } as const;
 /** Where sockets are not sent to: the system only says which way they would go. */
 const DISCARD_PORT = 9;

@@ -11,10 +11,10 @@ import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
 import { trustedCertificates } from "./ca-certificates.ts";
 
-/** How long a client's last message may take to leave before the line is cut. */
+/** How long a client's last message may take to leave before the link is cut. */
 const FLUSH_MS = 3000;
 
-/** After this a connection that is still being made is looked into. ms */
+/** A connection that takes longer to open is probed for a reason. ms */
 const SLOW_MS = 3000;
 /** Between two checks of what moves on an open link: the kernel's list of sockets may be long. ms */
 const FLOW_EVERY_MS = 2000;

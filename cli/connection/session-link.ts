@@ -5,22 +5,22 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import { linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
 import { RelayLink } from "./relay-link.ts";
 
-/** The part of a client that its line tells what happens. */
+/** The part of a client that takes the events of its link. */
 export interface LinkUser {
   opened(): void;
   message(bytes: Uint8Array): void;
   lost(fault: FaultCode): void;
-  /** The line is open, and nothing gets through. */
+  /** The link is open, and nothing gets through. */
   stuck?(event: ClientEvent): void;
 }
 
-/** The line of one session to its relay: another socket each time that the session connects. */
+/** The link of one session to its relay: another socket each time that the session connects. */
 export class SessionLink implements LinkSocket {
   readonly #relay: string;
   readonly #ca: string | undefined;
   readonly #user: LinkUser;
   #link: RelayLink | undefined;
-  /** Why there is no line, as far as that is known. */
+  /** Why there is no link, as far as that is known. */
   #why: string | undefined;
 
   /** @param ca as a `RelayLink` takes it */
@@ -88,7 +88,7 @@ export class SessionLink implements LinkSocket {
     return linkEvent(this.#relay, effect, this.#why);
   }
 
-  /** What a fault that ends the session is about; undefined: not about the line. */
+  /** The detail of a fault that ends the session; undefined: the fault is not about the link. */
   about(fault: FaultCode): string | undefined {
     return linkFaultDetail(this.#relay, { fault, why: this.#why });
   }

@@ -8,7 +8,7 @@ import { count, duration, fill, rate, shown, size } from "../screen/format.ts";
 import type { Room } from "../screen/receivers.ts";
 import type { Style } from "../screen/style.ts";
 
-/** Bytes per second between two looks; undefined: there was one alone. */
+/** Bytes per second between two overviews; undefined after the first. */
 export interface Rates {
   readonly in: number | undefined;
   readonly out: number | undefined;
@@ -18,7 +18,7 @@ export interface Rates {
 
 export const NO_RATES: Rates = { in: undefined, out: undefined, shares: new Map() };
 
-/** @param before an older look at the same relay; of another it tells nothing */
+/** @param before an older overview of the same relay; an overview from before a restart gives no rates */
 export function ratesBetween(before: RelayOverview | undefined, now: RelayOverview): Rates {
   const seconds = before === undefined ? 0 : now.at - before.at;
   if (before === undefined || seconds <= 0 || now.uptime < before.uptime) return NO_RATES;

@@ -1,5 +1,5 @@
 /**
- * How commands of the same user find a relay that runs, and may tell it what to do: a file of its
+ * The way for commands of the same user to find a running relay and to control it: a file of its
  * own for each, in a folder that nobody else can read.
  */
 import { mkdirSync, statSync } from "node:fs";

@@ -64,7 +64,7 @@ export class Admissions {
         const admit = await this.#screen.pause(() => askAdmission(event, signal));
         if (!signal.aborted) this.#client.admit(event.id, admit);
       } catch {
-        // Taken back, or interrupted, which the client hears of by itself.
+        // Taken back, or interrupted; the client handles an interruption by itself.
         this.#pace.takenBack();
       }
       if (this.#waiting.get(event.id) === next) this.#waiting.delete(event.id);

@@ -70,7 +70,7 @@ function wordFor({ state, done, confirmed }: ReceiverEvent): Word {
   }
 }
 
-/** Whether it got everything, or, where it can't tell, was sent it. */
+/** Whether a receiver got everything, or was sent everything and can't confirm it. */
 export function isThrough({ word }: Person): boolean {
   return word === "done" || word === "sent";
 }

@@ -56,7 +56,7 @@ export function bar(bytes: number, whole: number, columns: number, style: Style)
 /** The rate is that of so many last milliseconds. */
 const WINDOW_MS = 3000;
 
-/** Two positions that are nearer to each other tell of buffers alone. */
+/** The time between two positions must be longer: else buffers decide the rate. */
 const LEAST_MS = 250;
 
 /** Bytes per second over the last seconds, from positions as they become known. */

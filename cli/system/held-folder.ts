@@ -64,7 +64,7 @@ const CHANGING_INODES: ReadonlySet<number> = new Set([0x65735546, 0xff534d42, 0x
 /** Leads nowhere: what was closed is used no more. */
 const CLOSED = "/proc/self/fd/closed/";
 
-/** How a folder was found, which is how its path is looked at again. */
+/** How a folder was found; later checks of its path follow links or not in the same way. */
 type Found = "link-followed" | "itself";
 
 let proc: boolean | undefined;
@@ -235,7 +235,7 @@ export class HeldFolder implements Disposable {
   }
 
   /**
-   * Whether two looks at entries of this file system were at one and the same. Where inodes change
+   * Whether two stats of entries of this file system are of one and the same. Where inodes change
    * with the name, all else has to agree; another user makes nothing that does, as its owner is us.
    */
   isOne(one: BigIntStats | undefined, other: BigIntStats): boolean {
@@ -252,7 +252,7 @@ export class HeldFolder implements Disposable {
   }
 
   /**
-   * Renames an entry, if it is the one that is meant. Another user may exchange it between the look
+   * Renames an entry, if it is the one that is meant. Another user may exchange it between the check
    * and the step; then what was renamed gets its name back, and nothing of it is touched.
    * @returns false when something else, or nothing, has the name
    */

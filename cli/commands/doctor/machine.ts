@@ -37,7 +37,7 @@ export function checkConfig(env: Environment): Finding {
   }
 }
 
-/** Where `fileshare list` and `fileshare resume` look. */
+/** The folder that `fileshare list` and `fileshare resume` read. */
 export function checkState(env: Environment): Finding {
   const { fine, warning } = findings("state");
   const place = statePlace(env, false) ?? statePlace(env, true);
