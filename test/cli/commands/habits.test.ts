@@ -12,6 +12,7 @@ import { PlainScreen, QuietScreen } from "../../../cli/screen/plain.ts";
 import { unknownVariables } from "../../../cli/arguments/environment.ts";
 import { variableFor } from "../../../cli/arguments/settings.ts";
 import { run } from "../../support/clients/program.ts";
+import { environment } from "../../support/clients/own-state.ts";
 import { RECEIVER, SEND, SENDER, receiver } from "../../support/clients/stories.ts";
 
 const MiB = 1024 * 1024;
@@ -153,17 +154,8 @@ test("plain lines tell positions at most each 10 s, and what changes at once", (
 });
 
 test("a receiver without a user is called as its host", () => {
-  const { USER, LOGNAME, USERNAME } = process.env;
-  try {
-    for (const name of ["USER", "LOGNAME", "USERNAME"]) delete process.env[name];
-    expect(ownName()).toMatch(/^[^@\s]+$/);
-  } finally {
-    Object.assign(process.env, {
-      ...(USER && { USER }),
-      ...(LOGNAME && { LOGNAME }),
-      ...(USERNAME && { USERNAME }),
-    });
-  }
+  using _ = environment({ USER: undefined, LOGNAME: undefined, USERNAME: undefined });
+  expect(ownName()).toMatch(/^[^@\s]+$/);
 });
 
 test("an alias runs its command", async () => {

@@ -22,20 +22,14 @@ import {
   type KeptReceive,
 } from "../../../cli/system/state.ts";
 import { parseCode, type Code } from "../../../protocol/code/code.ts";
-import { stateOfEachTest } from "../../support/clients/own-state.ts";
+import { environment, stateOfEachTest } from "../../support/clients/own-state.ts";
 
 const folder = stateOfEachTest();
-const temporary = process.env["TMPDIR"];
+let temporary: Disposable;
 
-beforeEach(() => {
-  // Without a place to fall back to.
-  process.env["TMPDIR"] = "/nonexistent";
-});
-
-afterEach(() => {
-  if (temporary === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = temporary;
-});
+// Without a place to fall back to.
+beforeEach(() => (temporary = environment({ TMPDIR: "/nonexistent" })));
+afterEach(() => temporary[Symbol.dispose]());
 
 function kept(number: number, more: Partial<KeptReceive> = {}): KeptReceive {
   return {

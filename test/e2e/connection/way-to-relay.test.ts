@@ -1,9 +1,8 @@
 /** The reasons why there is no line to a relay, as doctor and all other commands tell them. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Finding } from "../../../cli/commands/doctor/machine.ts";
 import { checkRelay } from "../../../cli/commands/doctor/relay.ts";
 import { checkTransfer } from "../../../cli/commands/doctor/transfer.ts";
 import { firstRelay } from "../../../cli/connection/find-relay.ts";
@@ -13,19 +12,12 @@ import { startRelay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
 import { temporaryFolder } from "../../support/disk.ts";
+import { environment } from "../../support/clients/own-state.ts";
 import { CODE, run } from "../../support/clients/program.ts";
 import { Speaker } from "../../support/net/speaker.ts";
 
 const PROXIES = ["HTTP", "HTTPS", "ALL"].flatMap((name) => {
   return [`${name}_PROXY`, `${name}_PROXY`.toLowerCase()];
-});
-const before = new Map([...PROXIES, "NO_PROXY"].map((name) => [name, process.env[name]]));
-
-afterEach(() => {
-  for (const [name, value] of before) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
 });
 
 async function check(address: string, given?: string): Promise<string> {
@@ -38,38 +30,25 @@ function answer(status: string, headers = "", body = ""): string {
 }
 
 describe("an answer in the place of a relay's is named:", () => {
-  test.each<[what: string, answer: string, said: string]>([
-    ["a wrong path", answer("404 Not Found"), "there is nothing at /x/ws, 404"],
+  test.each<[what: string, answer: string]>([
+    ["a wrong path", answer("404 Not Found")],
     [
       "a web page, or the login of a network",
-      answer("200 OK", "", "<!doctype html><title>Welcome</title>"),
-      "a web page answers there, 200; does this network want a login?",
+      answer("200 OK", "", "<!doctype html><title>Welcome"),
     ],
     [
       "a network that leads to its login",
       answer("302 Found", "location: http://login.example/\r\n"),
-      "it leads to http://login.example/; does this network want a login?",
     ],
-    [
-      "a server that leads to TLS",
-      answer("301 Moved", "location: https://relay.example/ws\r\n"),
-      "The relay accepts only connections with TLS",
-    ],
-    ["a server that refuses", answer("403 Forbidden"), "something else answers there, 403"],
-    [
-      "a proxy without a relay",
-      answer("502 Bad Gateway"),
-      "what stands in front of it answers 502",
-    ],
-    [
-      "a relay that gets no upgrade",
-      answer("426 Upgrade Required", "", "Use a WebSocket.\n"),
-      "A proxy in front of the relay drops WebSocket upgrades",
-    ],
-    ["a server of another protocol", "SSH-2.0-OpenSSH_10\r\n", "it does not speak HTTP"],
-  ])("%s", async (_, text, said) => {
+    ["a server that leads to TLS", answer("301 Moved", "location: https://relay.example/ws\r\n")],
+    ["a server that refuses", answer("403 Forbidden")],
+    ["a proxy without a relay", answer("502 Bad Gateway")],
+    ["a relay that gets no upgrade", answer("426 Upgrade Required", "", "Use a WebSocket.\n")],
+    ["a server of another protocol", "SSH-2.0-OpenSSH_10\r\n"],
+  ])("%s", async (_, text) => {
     await using server = await Speaker.start(text);
-    expect(await check(`ws://127.0.0.1:${server.port}/x/ws`)).toContain(said);
+    const said = await check(`ws://127.0.0.1:${server.port}/x/ws`);
+    expect(said.replaceAll(`${server.port}`, "PORT")).toMatchSnapshot();
   });
 
   test("a server that has no certificate for that name", async () => {
@@ -82,7 +61,8 @@ describe("an answer in the place of a relay's is named:", () => {
 
   test.each(["ws", "wss"])("a proxy that is no https:// one, on the way to %s", async (scheme) => {
     await using server = await Speaker.start(answer("400 Bad Request"));
-    for (const name of PROXIES) process.env[name] = `https://127.0.0.1:${server.port}`;
+    const proxy = `https://127.0.0.1:${server.port}`;
+    using _ = environment(Object.fromEntries(PROXIES.map((name) => [name, proxy])));
     const said = await check(`${scheme}://relay.example/ws`);
     expect(said).toContain("The proxy on the way to the relay cannot be reached");
     expect(said).toContain("it does not speak TLS: give it as http://");
@@ -115,18 +95,12 @@ describe("an answer in the place of a relay's is named:", () => {
     const { known } = token(["send"]);
     const policy = policyWith({ mode: "senders", lobby: "senders", tokens: [known] });
     await using relay = await startRelay({ policy });
-    const state = process.env["XDG_STATE_HOME"];
-    const transfer = async (given: string): Promise<Finding> =>
-      checkTransfer({ relay: relay.url, ca: undefined, token: given });
-    try {
-      expect(await transfer("")).toMatchObject({
-        verdict: "failed",
-        message: expect.stringContaining("The relay does not allow that") as string,
-        advice: expect.stringContaining("A token is missing") as string,
-      });
-    } finally {
-      process.env["XDG_STATE_HOME"] = state;
-    }
+    using _ = environment({ XDG_STATE_HOME: process.env["XDG_STATE_HOME"] });
+    expect(await checkTransfer({ relay: relay.url, ca: undefined, token: "" })).toMatchObject({
+      verdict: "failed",
+      message: expect.stringContaining("The relay does not allow that") as string,
+      advice: expect.stringContaining("A token is missing") as string,
+    });
   });
 });
 
@@ -139,7 +113,7 @@ describe("a proxy of the environment is named, without its password:", () => {
     ["ALL_PROXY", "ws"],
     ["all_proxy", "wss"],
   ])("%s for %s, where nobody is there", async (variable, scheme) => {
-    process.env[variable] = "http://ada:secret@127.0.0.1:1";
+    using _ = environment({ [variable]: "http://ada:secret@127.0.0.1:1" });
     const said = await check(`${scheme}://relay.example/ws`);
     expect(said).toContain(`http://127.0.0.1:1 of ${variable}, nothing listens at that port`);
     expect(said).toContain("The proxy on the way to the relay cannot be reached");
@@ -153,7 +127,7 @@ describe("a proxy of the environment is named, without its password:", () => {
     ["503 Unavailable", "answers 503"],
   ])("%s", async (status, said) => {
     await using proxy = await Speaker.start(answer(status));
-    process.env["HTTP_PROXY"] = `http://127.0.0.1:${proxy.port}`;
+    using _ = environment({ HTTP_PROXY: `http://127.0.0.1:${proxy.port}` });
     const text = await check("ws://relay.example/ws");
     expect(text).toContain(`http://127.0.0.1:${proxy.port} of HTTP_PROXY ${said}`);
   });

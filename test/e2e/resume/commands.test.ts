@@ -18,6 +18,7 @@ import { makeFile } from "../../support/files.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { ended, heard, start } from "../../support/clients/program.ts";
+import { environment } from "../../support/clients/own-state.ts";
 import { openPty } from "../../support/clients/pty.ts";
 
 const TEXT = "see you at eight";
@@ -67,13 +68,8 @@ class Place {
 
   /** Looks at the state of this case. */
   look<T>(at: () => T): T {
-    const before = process.env["XDG_STATE_HOME"];
-    process.env["XDG_STATE_HOME"] = this.state;
-    try {
-      return at();
-    } finally {
-      process.env["XDG_STATE_HOME"] = before;
-    }
+    using _ = environment({ XDG_STATE_HOME: this.state });
+    return at();
   }
 
   /** Waits until a run is remembered, and kills it. */

@@ -13,6 +13,7 @@ import { fileshare } from "../../support/clients/command.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
+import { environment } from "../../support/clients/own-state.ts";
 import {
   ended,
   heard,
@@ -25,17 +26,17 @@ import {
 const MiB = 1024 * 1024;
 let folder: ReturnType<typeof temporaryFolder>;
 let env: Record<string, string>;
-const before = process.env["XDG_STATE_HOME"];
+let state: Disposable;
 
 beforeEach(() => {
   folder = temporaryFolder();
   env = { ...cleanEnv(), XDG_STATE_HOME: join(folder.path, "state"), NO_COLOR: "1" };
-  process.env["XDG_STATE_HOME"] = env["XDG_STATE_HOME"];
+  state = environment({ XDG_STATE_HOME: env["XDG_STATE_HOME"] });
 });
 
 afterEach(() => {
   folder[Symbol.dispose]();
-  process.env["XDG_STATE_HOME"] = before;
+  state[Symbol.dispose]();
 });
 
 function run(...args: string[]): Promise<Ran> {

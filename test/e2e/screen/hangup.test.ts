@@ -8,6 +8,7 @@ import { startRelay } from "../../../relay/mod.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { CODE, heard, start } from "../../support/clients/program.ts";
+import { environment } from "../../support/clients/own-state.ts";
 import { openPty } from "../../support/clients/pty.ts";
 
 test("a sender and a receiver end with their own code, and the send is kept", async () => {
@@ -24,12 +25,9 @@ test("a sender and a receiver end with their own code, and the send is kept", as
   await sender.shows("Using the relay");
   sender.hangUp();
   expect(await sender.exited).toBe(EXIT.hungUp);
-  const before = process.env["XDG_STATE_HOME"];
-  process.env["XDG_STATE_HOME"] = state;
-  try {
+  {
+    using _ = environment({ XDG_STATE_HOME: state });
     expect(unfinished()).toMatchObject([{ kind: "send", kept: { running: false } }]);
-  } finally {
-    process.env["XDG_STATE_HOME"] = before;
   }
   await using receiver = openPty(["recv", "--yes", "--out", folder.path], { env });
   await receiver.shows("Using the relay");

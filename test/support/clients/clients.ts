@@ -9,6 +9,7 @@ import type { Answer, Job, Outcome, ReceiveJob, SendJob } from "../../../cli/job
 import { type Code } from "../../../protocol/mod.ts";
 import { knownCode, masterOf } from "./known-codes.ts";
 import { lines } from "./processes.ts";
+import { environment } from "./own-state.ts";
 
 type EventName = ClientEvent["event"];
 export type EventOf<Name extends EventName> = Extract<ClientEvent, { event: Name }>;
@@ -138,14 +139,9 @@ export function receive(job: Parameters<typeof receiveJob>[0], person?: string):
 
 /** What a client remembers is of its person alone. */
 function asPerson<T>(person: string = crypto.randomUUID(), start: () => T): T {
-  const before = process.env["XDG_STATE_HOME"];
-  process.env["XDG_STATE_HOME"] = join(before ?? tmpdir(), `of ${person}`);
-  try {
-    return start();
-  } finally {
-    if (before === undefined) delete process.env["XDG_STATE_HOME"];
-    else process.env["XDG_STATE_HOME"] = before;
-  }
+  const place = process.env["XDG_STATE_HOME"] ?? tmpdir();
+  using _ = environment({ XDG_STATE_HOME: join(place, `of ${person}`) });
+  return start();
 }
 
 /** A client in a process of its own, to be killed; its outcome is that of a failure then. */
