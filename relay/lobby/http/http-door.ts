@@ -177,13 +177,13 @@ export class HttpDoor {
     const disconnect = (): void => exchange?.disconnect();
     const peer: Peer = { door: "http", role, client, grant, place, tick, disconnect };
     let exchange: Exchange | undefined;
+    peers.open(peer);
     try {
       exchange = begin({ ...lobby, client, left, cut });
     } catch (error) {
       peers.close(peer);
       throw error;
     }
-    peers.open(peer);
     // A client that waits for a file says nothing meanwhile.
     idle(0);
     request.signal.addEventListener("abort", () => exchange.gone());
