@@ -34,6 +34,17 @@ describe("the imports of the tree", () => {
     expect(wrongArrows(files, dependencies)).toEqual([]);
   });
 
+  test("let the command line have the table of operator limits, which imports the protocol alone", async () => {
+    const files = await sources("relay/limits");
+    const text = files.find(({ path }) => path.endsWith("/operator-limits.ts"))?.text ?? "";
+    const imports = [...text.matchAll(/ from "([^"]+)";/g)].map(([, path]) => path);
+    expect(imports.length).toBeGreaterThan(0);
+    for (const path of imports) expect(path).toStartWith("../../protocol/");
+    const arrow = `import { x } from "../../relay/limits/operator-limits.ts"; x();`;
+    expect(arrows("cli/commands/a.ts", arrow)).toEqual([]);
+    expect(arrows("web/deep/a.ts", arrow)).toHaveLength(1);
+  });
+
   test("point down from room to room", async () => {
     expect(wrongRooms(await sources("{protocol,relay,cli}"))).toEqual([]);
   });
