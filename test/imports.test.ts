@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 
 import manifest from "../package.json" with { type: "json" };
 import {
@@ -64,6 +65,13 @@ describe("the imports of the tree", () => {
         const text = await Bun.file(`${root}/${path}`).text();
         const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
         expect([path, lines.length >= 3 && lines.length <= 10]).toEqual([path, true]);
+        for (const [, name = ""] of text.matchAll(/`([a-z-]+\.ts)`/g)) {
+          expect([path, name, existsSync(`${root}/${layer}/${room}/${name}`)]).toEqual([
+            path,
+            name,
+            true,
+          ]);
+        }
         expect([path, /\bimports?\b/i.test(text), /\bcalled by\b/i.test(text)]).toEqual([
           path,
           true,

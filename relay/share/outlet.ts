@@ -20,7 +20,7 @@ export type SendResult = "sent" | "queued" | "refused";
  * the answer of a socket decides what is given to the next.
  */
 export interface Outlet {
-  /** The client promised to send no WebSocket pings, so the kernel may send to it; see direct.ts. */
+  /** The client promised to send no WebSocket pings, so the kernel may send to it; see `net/sendfile.ts`. */
   noPing(socket: SocketId): void;
   /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
