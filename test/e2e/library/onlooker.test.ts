@@ -186,7 +186,7 @@ describe("a deadline", () => {
     using out = temporaryFolder();
     const { path } = makeFile(folder.path, "a.bin", 1);
     const at = { relay: `${relay.url}/ws`, code: newCode() };
-    await using sender = send({ ...at, path, stay: true, timeoutMs: 1500 });
+    await using sender = send({ ...at, path, stay: true, timeoutMs: 4000 });
     await using receiver = receive({ ...at, out: out.path });
     expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
     expect(await sender.outcome).toEqual({ fault: undefined, exitCode: 0 });
