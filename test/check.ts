@@ -1,12 +1,12 @@
 /**
  * `bun run check`, all that CI runs: a frozen install, then types, lint, format and all tests, each to its end.
- * The last line is `N passed, N failed`. Runs before anything is installed, so it imports nothing that is.
+ * The last line is `N passed, N failed`. This file runs before anything is installed, so it imports no package.
  */
 import { installPackages } from "./packages.ts";
 import { Sum } from "./steps.ts";
 
 const sum = new Sum();
-// Beside each other: no step before the tests needs Debian's packages.
+// The two installations run beside each other.
 const packages = installPackages();
 const installed = await sum.step("install", ["install", "--frozen-lockfile"], true);
 await packages;

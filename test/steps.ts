@@ -1,6 +1,6 @@
 /**
- * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository. Imports
- * nothing that has to be installed first. The tiers of tests are folders: see test/README.md.
+ * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository.
+ * This file imports nothing that has to be installed first. The tiers of tests are folders: see test/README.md.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const ALONE = "alone";
 /** Test files at once: many wait for a clock or a pace, so there is work for two on each core. */
 const PARALLEL = `--parallel=${2 * navigator.hardwareConcurrency}`;
 
-/** Arguments of `bun test` for each tier. Of the parallel ones each has those before it too. */
+/** Arguments of `bun test` for each tier. The second tier contains the first. */
 export const TIERS = {
   "unit and wire tests": ["test", PARALLEL, ...without(...WHOLE, ALONE)],
   "all tests but those of thresholds": ["test", PARALLEL, ...without(ALONE)],
@@ -36,7 +36,7 @@ export class Sum {
   #passed = 0;
   #failed = 0;
 
-  /** Runs a step to its end and passes its output on: as it comes, or else at once when it has ended. */
+  /** Runs a step to its end. Its output is passed on as it comes (`live`), or whole when it has ended. */
   async step(title: string, args: readonly string[], live: boolean): Promise<boolean> {
     if (live) console.log(`\n# ${title}`);
     const { exitCode, output } = await run(args, live);
@@ -51,7 +51,7 @@ export class Sum {
     return exitCode === 0;
   }
 
-  /** Types, lint and format, beside the tests. */
+  /** Types, lint and format. They run beside the tests. */
   async statics(): Promise<void> {
     await this.step("types", ["run", "types"], false);
     await this.step("lint", ["run", "lint"], false);
