@@ -1,3 +1,7 @@
+/**
+ * Splits the records of a share, in clear and in order, into its files. `LobbyReceiver` gives it each record; it
+ * reads the manifest from the first ones and calls a `ClearSink`, a download by HTTP or a receiver of the original app.
+ */
 import {
   FaultError,
   dataPerRecord,
@@ -26,7 +30,7 @@ export interface ClearSink {
   /** It takes no more before `LobbyReceiver.drained`. */
   readonly isFull: boolean;
   /**
-   * What this client wants of the share: the files that `begin` takes, a part of the plaintext (without `begin`, but
+   * The wish of this client: the files that `begin` takes, a part of the plaintext (without `begin`, but
    * with `end`), or nothing.
    * @param headBytes of the plaintext, before the first file
    */
@@ -48,7 +52,6 @@ interface Taken {
   readonly first: number;
 }
 
-/** Splits the records of a share, in clear and in order, into its files. `LobbyReceiver` gives it each record. */
 export class FileSplitter {
   readonly #offer: OfferSeen;
   readonly #sink: ClearSink;

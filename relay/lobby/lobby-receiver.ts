@@ -1,3 +1,8 @@
+/**
+ * A receiver session inside the relay, for a lobby client that knows nothing of shares. It takes one share after
+ * another, opens their records and gives the files in clear to its sink: a download by HTTP, or a receiver of the
+ * original app.
+ */
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
 import type { LinkAction } from "../../protocol/session/link.ts";
@@ -39,11 +44,6 @@ interface ArrivingShare {
   readonly splitter: FileSplitter;
 }
 
-/**
- * A receiver session inside the relay, for a lobby client that knows nothing of shares. It takes one share after
- * another, opens their records and gives the files in clear to its sink: a download by HTTP, or a receiver of the
- * original app.
- */
 export class LobbyReceiver implements LocalClient {
   readonly #options: LobbyReceiverOptions;
   readonly #session: ReceiverSession;

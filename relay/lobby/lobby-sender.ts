@@ -1,3 +1,10 @@
+/**
+ * A sender session inside the relay, for a lobby client that knows nothing of shares: an upload by HTTP, or a sender
+ * of the original app. It seals the bytes that come in clear. They come once, so the share is not seekable, and the
+ * slowest receiver paces it.
+ *
+ *   buffering --first record is here--> offered --enough receivers, or LONELY_MS--> open --all have it--> over
+ */
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
 import type { LinkAction } from "../../protocol/session/link.ts";
@@ -77,13 +84,6 @@ export interface LobbySenderOptions extends LobbyContext {
   readonly events: LobbySenderEvents;
 }
 
-/**
- * A sender session inside the relay, for a lobby client that knows nothing of shares: an upload by HTTP, or a sender
- * of the original app. It seals the bytes that come in clear. They come once, so the share is not seekable, and the
- * slowest receiver paces it.
- *
- *   buffering --first record is here--> offered --enough receivers, or LONELY_MS--> open --all have it--> over
- */
 export class LobbySender implements LocalClient {
   readonly isFull = false;
   readonly #options: LobbySenderOptions;

@@ -1,3 +1,9 @@
+/**
+ * Sees messages that clients begin and do not end. Bun buffers up to 16 MiB of a message before it reports any of
+ * it, since one limit holds for all of its sockets. So `Arrivals` asks the kernel, every ARRIVALS_MS, from which
+ * lines bytes came, and how many. For a client that sends only control messages the kernel buffers no more than
+ * CLIENT_WINDOW_BYTES, so it can't send much between two checks. `Line` registers each WebSocket here.
+ */
 import type { Native } from "../system/native.ts";
 import type { Descriptor, PeerKey } from "../system/connections.ts";
 import { UnfinishedMessage } from "./unfinished-message.ts";
@@ -59,12 +65,6 @@ interface Watched extends ArrivingLine {
   checkedAt: number;
 }
 
-/**
- * Sees messages that clients begin and do not end. Bun buffers up to 16 MiB of a message before it reports any of
- * it, since one limit holds for all of its sockets. So `Arrivals` asks the kernel, every ARRIVALS_MS, from which
- * lines bytes came, and how many. For a client that sends only control messages the kernel buffers no more than
- * CLIENT_WINDOW_BYTES, so it can't send much between two checks. `Line` registers each WebSocket here.
- */
 export class Arrivals {
   readonly #kernel: ArrivalsKernel;
   readonly #isTls: boolean;

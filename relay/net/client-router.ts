@@ -1,3 +1,10 @@
+/**
+ * The outlet of a worker's hub: to sockets for ids from zero on, to local clients below zero. So the hub
+ * treats both alike, and one egress limit holds for all frames.
+ *
+ * The hub is not reentrant: messages to local clients, and their answers, wait for the next turn. Frames
+ * go at once, because the log may overwrite their place.
+ */
 import { FRAME_BYTES, type Message, type SocketFault } from "../../protocol/mod.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 
@@ -58,13 +65,6 @@ export interface ClientRouterOptions {
   readonly failed?: (code: SocketFault) => void;
 }
 
-/**
- * The outlet of a worker's hub: to sockets for ids from zero on, to local clients below zero. So the hub
- * treats both alike, and one egress limit holds for all frames.
- *
- * The hub is not reentrant: messages to local clients, and their answers, wait for the next turn. Frames
- * go at once, because the log may overwrite their place.
- */
 export class ClientRouter implements Outlet {
   readonly #options: ClientRouterOptions;
   readonly #sockets: Outlet;

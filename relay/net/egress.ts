@@ -1,3 +1,8 @@
+/**
+ * Limits the rate at which frames leave, over all workers (GCRA). A socket with a frame reserves the next free
+ * time of a clock that all workers share, and sends when that time comes. So all sockets of all workers stand in one
+ * queue with one frame each, and no worker or lane is served before another. `ClientRouter` asks it for each frame.
+ */
 import type { LiveLimits } from "../limits/limits.ts";
 import type { SocketId } from "../share/outlet.ts";
 
@@ -34,11 +39,6 @@ function onTimer(run: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
-/**
- * Limits the rate at which frames leave, over all workers (GCRA). A socket with a frame reserves the next free
- * time of a clock that all workers share, and sends when that time comes. So all sockets of all workers stand in one
- * queue with one frame each, and no worker or lane is served before another. `ClientRouter` asks it for each frame.
- */
 export class Egress {
   readonly #options: EgressOptions;
   readonly #until: BigInt64Array;

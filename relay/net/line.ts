@@ -12,7 +12,7 @@ import { ReceiveMeter, type MeterKernel } from "./receive-meter.ts";
 /** The calls of the kernel about a line, with the key by which it finds that. */
 export type LineKernel = MeterKernel & Pick<Native, "keyOf">;
 
-/** What all lines of a worker share. */
+/** The parts of a worker that all its lines share. */
 export interface LineOptions {
   readonly limits: LiveLimits;
   readonly clock: () => number;
@@ -29,7 +29,7 @@ export interface RemoteEnd {
 }
 
 /**
- * What comes in by one WebSocket of either door, as far as limits go: how much, how often, how late. Its door
+ * The limits of one WebSocket of either door: how much comes in, how often, how late. Its door
  * reports each message, ping and pong, and asks at each tick.
  */
 export class Line {

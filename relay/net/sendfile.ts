@@ -1,3 +1,11 @@
+/**
+ * Sends frames from the log's file into sockets with sendfile(2): no byte is copied, and a receiver that
+ * stalls holds no memory of the relay.
+ *
+ * The sockets are Bun's, which knows nothing of this. So no byte of Bun's may get between the parts of a
+ * message. While a frame is on its way, `Sockets` queues everything else. `Sockets` attaches only clients that
+ * promised not to ping, because Bun answers pings by itself.
+ */
 import { readSync } from "node:fs";
 
 import {
@@ -65,14 +73,6 @@ export interface DirectOptions {
   readonly events: DirectEvents;
 }
 
-/**
- * Sends frames from the log's file into sockets with sendfile(2): no byte is copied, and a receiver that
- * stalls holds no memory of the relay.
- *
- * The sockets are Bun's, which knows nothing of this. So no byte of Bun's may get between the parts of a
- * message. While a frame is on its way, `Sockets` queues everything else. `Sockets` attaches only clients that
- * promised not to ping, because Bun answers pings by itself.
- */
 export class DirectSender {
   readonly #options: DirectOptions;
   readonly #streams = new Map<SocketId, Stream>();

@@ -1,3 +1,7 @@
+/**
+ * The WebSockets of the protocol on one worker. `worker/entry.ts` passes Bun's events on to it; the hub sends through
+ * it, by way of `ClientRouter`. Bun's return values become results of `Outlet` here and only here.
+ */
 import {
   CLIENT_CONTROL_BYTES,
   FRAME_BYTES,
@@ -75,10 +79,6 @@ export interface SocketsOptions extends LineOptions {
   readonly failed?: (data: SocketData, code: SocketFault, detail: string | undefined) => void;
 }
 
-/**
- * The WebSockets of the protocol on one worker. `worker/entry.ts` passes Bun's events on to it; the hub sends through
- * it, by way of `ClientRouter`. Bun's return values become results of `Outlet` here and only here.
- */
 export class Sockets implements Outlet {
   readonly #options: SocketsOptions;
   readonly #direct: DirectSender | undefined;

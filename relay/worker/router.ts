@@ -44,7 +44,7 @@ const NO_UPGRADE =
 /** Statuses that say that a client was refused; others are mistakes of clients. */
 const TOLD: ReadonlySet<number> = new Set([403, 429, 503]);
 
-/** What a WebSocket of the relay carries, by the door that it came through. */
+/** The data of a WebSocket, by the door that it came through. */
 export type ClientData = SocketData | OriginalData;
 
 type Server = Bun.Server<ClientData>;

@@ -1,3 +1,8 @@
+/**
+ * One streaming thread of a relay: makes the worker's hub, sockets, lobby, limits and listeners, and wires them
+ * together. The main thread starts it with `start` and speaks to it by `thread-messages.ts`; a timer ticks all parts
+ * each TICK_MS. All decisions are elsewhere.
+ */
 import type { FaultCode } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 

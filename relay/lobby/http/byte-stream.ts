@@ -1,3 +1,7 @@
+/**
+ * The body of a response that Bun sends, as fast as its reader takes it. Bun asks for more once the kernel has the
+ * piece before, so a reader that takes nothing costs the memory of one piece. `Reply` and `LinesAtOnce` write to it.
+ */
 import type { MemoryPlace } from "../../limits/memory-budget.ts";
 import { STEADY_PIECE_BYTES, pieceFor, type Body, type BodyEvents, type Part } from "../body.ts";
 import type { ExchangeOptions } from "./exchange.ts";
@@ -9,10 +13,6 @@ const SHARED_BYTES = STEADY_PIECE_BYTES / 2;
 
 export type ByteStreamOptions = BodyEvents & Pick<ExchangeOptions, "memory" | "client" | "cut">;
 
-/**
- * The body of a response that Bun sends, as fast as its reader takes it. Bun asks for more once the kernel has the
- * piece before, so a reader that takes nothing costs the memory of one piece.
- */
 export class ByteStream implements Body {
   readonly stream: ReadableStream<Uint8Array>;
   readonly #options: ByteStreamOptions;
@@ -24,7 +24,7 @@ export class ByteStream implements Body {
   /** Settles the pull that waits for bytes, or for memory. */
   #pulled: (() => void) | undefined;
   #waitsForMemory = false;
-  /** What follows once all parts have left. */
+  /** The step once all parts have left. */
   #then: "nothing" | "close" | "reset" = "nothing";
   #isOver = false;
   #taken = 0;

@@ -1,3 +1,9 @@
+/**
+ * The ciphertext of a share, as one RFC 8188 body. `HttpDoor` makes one for each GET and HEAD of `/c/`. The length
+ * follows from the last record, so that is asked for first where a share is seekable.
+ *
+ *   choosing --offers--> measuring --last record--> reading --end of the range--> through
+ */
 import { nodePrimitives as primitives } from "../../../protocol/crypto/crypto-node.ts";
 import {
   BODY_HEADER_BYTES,
@@ -31,12 +37,6 @@ export interface CiphertextOptions extends ExchangeOptions {
   readonly terms: ReplyTerms;
 }
 
-/**
- * The ciphertext of a share, as one RFC 8188 body. Its length follows from its last record, so that is asked for
- * first where a share is seekable.
- *
- *   choosing --offers--> measuring --last record--> reading --end of the range--> through
- */
 export class Ciphertext implements Exchange, LocalClient {
   readonly response: Promise<Response>;
   readonly #options: CiphertextOptions;

@@ -1,3 +1,8 @@
+/**
+ * One file of the lobby as the body of a response. `HttpDoor` makes one for each GET and HEAD of `/lobby`. A
+ * `LobbyReceiver` takes the file from its share and calls this sink; `Reply` carries the answer, as a whole file, a
+ * range, or its headers alone.
+ */
 import {
   baseName,
   type FaultCode,
@@ -30,7 +35,6 @@ export interface DownloadOptions extends ExchangeOptions {
   readonly ending: () => void;
 }
 
-/** One file of the lobby as the body of a response. A `LobbyReceiver` takes it from its share. */
 export class Download implements Exchange, ClearSink {
   readonly response: Promise<Response>;
   readonly #options: DownloadOptions;

@@ -23,7 +23,7 @@ export interface RequestContext {
 /** One HTTP request that lasts as long as its transfer. */
 export interface Exchange {
   readonly response: Response | Promise<Response>;
-  /** What it gives its client, if that is more than some lines. */
+  /** The bytes for its client, if they are more than some lines. */
   readonly outgoing?: Outgoing;
   tick(): void;
   /** The client is gone. */

@@ -1,3 +1,8 @@
+/**
+ * The body of a request as a file in the lobby. `HttpDoor` makes one for each PUT and POST to `/lobby`. It feeds a
+ * `LobbySender` as fast as that takes the bytes, and the response reports on the transfer line by line. A body of
+ * known length that comes too slowly is ended.
+ */
 import {
   BoundedMap,
   FRAME_BYTES,
@@ -68,13 +73,12 @@ export class BodyProgress {
   }
 }
 
-/** The body of a request as a file in the lobby. The response reports on it line by line. */
 export class Upload implements Exchange {
   readonly response: Response | Promise<Response>;
   readonly #options: UploadOptions;
   readonly #lines: UploadAnswer;
   readonly #sender: LobbySender;
-  /** What each receiver was last said to do. */
+  /** The last line about each receiver. */
   readonly #lastLines = new BoundedMap<string, string>(RECEIVERS_PER_SHARE);
   readonly #lineRate = new TokenBucket();
   /** Lines that were left out since the last. */

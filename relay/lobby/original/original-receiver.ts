@@ -1,3 +1,8 @@
+/**
+ * The original app's receiver gets `START:name`, the bytes and `END`, file after file. `OriginalClients` makes one
+ * per socket; a `LobbyReceiver` takes the files from their shares and calls this sink. The bytes leave in pieces, each
+ * a message, so that a client that reads nothing costs the memory of one piece.
+ */
 import {
   CLIENT_CONTROL_BYTES,
   baseName,
@@ -25,10 +30,6 @@ import type { ClearSink } from "../file-splitter.ts";
 const RECEIVER_NAME = "original app";
 const CUT_OFF = "you took nothing, and others wait";
 
-/**
- * The original app's receiver gets `START:name`, the bytes and `END`, file after file. The bytes leave in pieces,
- * each a message, so that a client that reads nothing costs the memory of one piece.
- */
 export class OriginalReceiver implements OriginalSession, ClearSink, Outgoing {
   readonly #socket: OriginalSocket;
   readonly #receiver: LobbyReceiver;

@@ -1,4 +1,4 @@
-/** What the sessions of the original app's clients share. */
+/** The parts that both sessions of the original app share. */
 import type { Grant } from "../../access/authorizer.ts";
 import type { Limits, RelayLimitName } from "../../limits/operator-limits.ts";
 import type { Line } from "../../net/line.ts";

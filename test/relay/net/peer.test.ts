@@ -1,4 +1,4 @@
-/** What a relay owes each of its clients, by whichever door it came: one suite for all of them. */
+/** The duties of a relay towards each client, by whichever door it came: one suite for all of them. */
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 

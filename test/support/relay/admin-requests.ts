@@ -1,4 +1,4 @@
-/** What tests ask of an admin listener. */
+/** Requests of tests to an admin listener. */
 import { request } from "node:http";
 
 import type { Overview } from "../../../relay/admin/overview.ts";

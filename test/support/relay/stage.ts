@@ -20,14 +20,14 @@ export interface StageOptions {
   readonly hostname?: string;
   readonly blocks?: number;
   readonly frameBytes: number;
-  /** What may wait in memory for sockets. bytes */
+  /** May wait in memory for sockets. bytes */
   readonly bufferedBytes?: number;
   /** Everything goes out through Bun. */
   readonly ofBun?: boolean;
   readonly limits?: Partial<Limits>;
 }
 
-/** Who it is that has a socket changes nothing here. */
+/** The client of a socket makes no difference here. */
 const NOBODY: ClientAddress = { address: "", limitKey: undefined, origin: "http://relay" };
 
 /** The kernel, which takes nothing while it is shut, however much room it has. */
@@ -47,7 +47,7 @@ class Valve implements Kernel, Pick<Native, "keyOf"> {
     return this.isShut ? "full" : this.#native.send(...given);
   };
 
-  /** What has room is told when it is open again. */
+  /** Sockets with room are told of when it is open again. */
   writable: Native["writable"] = (tell) => (this.isShut ? 0 : this.#native.writable(tell));
 
   /** Finds no connection for now. */

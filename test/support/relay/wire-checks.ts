@@ -1,4 +1,4 @@
-/** What the tests of the relay's wire check again and again. */
+/** Checks that tests of the relay's wire share. */
 import { expect } from "bun:test";
 import {
   decodeFrame,
