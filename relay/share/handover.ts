@@ -16,7 +16,7 @@ export interface Awaited {
  *   sender at A --comes to B--> A gives, B awaits --handover--> B adopts --adopted--> A forgets
  *
  * Until they are adopted the blocks are A's, which frees them if B dies; if A dies, B begins with
- * nothing. The directory tells B whom it is successor of, so it never awaits what nobody will send.
+ * nothing. The directory names the previous home to B, so B never awaits state that no worker will send.
  */
 export class Handover {
   readonly #pool: BlockPool;

@@ -1,8 +1,8 @@
 /**
  * A share at its home, the worker with its sender: the sender's socket, the origin and its log,
  * which stay while the sender is away and go when it comes to another worker. Serves the fan-outs
- * of all workers, its own and others'. `LocalShare` owns it and hands it the messages of all fan-
- * outs.
+ * of all workers, its own and others'. `LocalShare` owns it and hands it the messages of all
+ * fan-outs.
  */
 import { type FaultError, type Frame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
 
