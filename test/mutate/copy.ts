@@ -10,7 +10,7 @@ export type Outcome =
   | { readonly kind: "hung" };
 
 /** ms that a test file may take, its processes and threads included. */
-const FILE_MS = 120_000;
+export const FILE_MS = 120_000;
 /** ms from the request to end until a test's processes are killed. */
 const GRACE_MS = 3000;
 /** Characters of output that are kept to find the name of the failed test. */

@@ -1,5 +1,8 @@
 /** Runs tests against a mutant until one of them catches it. */
-import type { Outcome } from "./copy.ts";
+import { FILE_MS, type Outcome } from "./copy.ts";
+
+/** A file hangs that takes so many times as long with a mutation; less may be a busy machine. */
+const SLOWER = 4;
 
 /** A tree in which test files run. */
 export interface Bench {
@@ -37,28 +40,33 @@ export async function failing(
 /** Tests that fail without any mutation do not count: each is tried once, when it first matters. */
 export class CleanRuns {
   readonly #bench: Bench;
-  readonly #passes = new Map<string, Promise<boolean>>();
+  readonly #times = new Map<string, Promise<number | undefined>>();
 
   constructor(bench: Bench) {
     this.#bench = bench;
   }
 
-  async passes(path: string): Promise<boolean> {
-    let known = this.#passes.get(path);
+  /** @returns how many ms the file takes; undefined: it does not pass */
+  async time(path: string): Promise<number | undefined> {
+    let known = this.#times.get(path);
     if (known === undefined) {
-      // Never broken off, since its answer is kept.
-      known = this.#bench
-        .test(path, new AbortController().signal)
-        .then(({ kind }) => kind === "passed");
-      this.#passes.set(path, known);
+      known = this.#run(path);
+      this.#times.set(path, known);
     }
     return known;
   }
 
+  async #run(path: string): Promise<number | undefined> {
+    const startedAt = performance.now();
+    // Never broken off, since its answer is kept.
+    const { kind } = await this.#bench.test(path, new AbortController().signal);
+    return kind === "passed" ? performance.now() - startedAt : undefined;
+  }
+
   /** The files that failed without a mutation. */
   async failing(): Promise<string[]> {
-    const all = await Promise.all([...this.#passes].map(async ([path, it]) => [path, await it]));
-    return all.flatMap(([path, passed]) => (passed === false ? [String(path)] : [])).toSorted();
+    const all = await Promise.all([...this.#times].map(async ([path, it]) => [path, await it]));
+    return all.flatMap(([path, time]) => (time === undefined ? [String(path)] : [])).toSorted();
   }
 }
 
@@ -83,8 +91,11 @@ export async function judge(
       if (either.aborted) return;
       ran += 1;
       const first = await mutant.test(path, either);
-      if (first.kind === "passed" || either.aborted || !(await clean.passes(path))) continue;
-      // A file that hangs is given so much time that a second try would tell no more.
+      if (first.kind === "passed" || either.aborted) continue;
+      const time = await clean.time(path);
+      if (time === undefined) continue;
+      if (first.kind === "hung" && time > FILE_MS / SLOWER) continue;
+      // A file that hangs had so much time that a second try would tell no more.
       const second = first.kind === "hung" ? first : await mutant.test(path, either);
       if (second.kind === "passed" || either.aborted) continue;
       verdict = { by: path, test: second.kind === "failed" ? second.test : undefined, ran };
