@@ -87,6 +87,7 @@ try {
 }
 
 async function main(): Promise<void> {
+  console.log(`seed ${values.seed}`);
   const mutant = await Copy.make(root, join(folder, "m"));
   if (!(await mutant.hasRightTypes())) throw new Error("`bun run types` fails without a mutation");
   const clean = new CleanRuns(await Copy.make(root, join(folder, "c")));
@@ -128,6 +129,7 @@ async function main(): Promise<void> {
       survivors.map(([site]) => site),
       mutant,
     );
+    for (const path of suspects) console.log(`suspected: ${path}`);
     for (const [site, { origin }] of survivors) {
       await make(mutant, site);
       await test(
