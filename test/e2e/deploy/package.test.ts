@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import manifest from "../package.json" with { type: "json" };
-import { ROOT } from "./support/documents.ts";
+import manifest from "../../../package.json" with { type: "json" };
+import { ROOT } from "../../support/documents.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-package-"));
 const unpacked = join(folder, "package");
