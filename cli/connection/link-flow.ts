@@ -1,9 +1,9 @@
 /** Watches an open link: whether anything gets through, and why not. */
 import { readdirSync, readlinkSync } from "node:fs";
 
-import { kernelText } from "../system/system-error.ts";
-
+import { FRAME_BYTES, WINDOW_RECORDS } from "../../protocol/wire/limits.ts";
 import { TokenBucket } from "../../protocol/wire/token-bucket.ts";
+import { kernelText } from "../system/system-error.ts";
 
 /** After this without a byte that moves, people are told why. The relay pings each 10 s. ms */
 export const STUCK_MS = 15_000;
@@ -121,6 +121,12 @@ export class RateLimit {
   /** @param bytesPerSecond undefined: no limit */
   constructor(bytesPerSecond: number | undefined) {
     this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Records that may be on their way: a second's worth at most, as control messages wait behind them. */
+  get window(): number {
+    if (this.#bytesPerSecond === undefined) return WINDOW_RECORDS;
+    return Math.min(WINDOW_RECORDS, Math.max(2, Math.ceil(this.#bytesPerSecond / FRAME_BYTES)));
   }
 
   /** How long what comes next has to wait. ms */

@@ -4,17 +4,14 @@
  *
  *   relay --link--> frame --session decides--> `Incoming` opens it --> disk, standard output or text
  */
-import { rmdirSync } from "node:fs";
 import { resolve } from "node:path";
 
 import {
   CLIENT_TICK_MS,
   CONFIRM_MS,
   FAULTS,
-  FRAME_BYTES,
   FaultError,
   ReceiverSession,
-  WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
   faultMessage,
@@ -32,12 +29,12 @@ import {
 } from "../../protocol/mod.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
 import type { LinkAction } from "../../protocol/session/link.ts";
-import { EventPace, PROGRESS_EVERY_MS } from "../job/event-pace.ts";
+import { EventPace } from "../job/event-pace.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { unsoundEvent, type ClientEvent } from "../job/event-schema.ts";
-import { FilePositions } from "../job/file-at.ts";
-import { makeDestination } from "../system/folder.ts";
+import { Progress } from "../job/progress.ts";
+import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { ChecksumFile } from "./checksum-file.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
@@ -88,10 +85,7 @@ export class Receiving {
   #shareStartedAt = 0;
   /** When the first content came that was agreed to. */
   #activeAt: number | undefined;
-  #positions: FilePositions | undefined;
-  #progressAt = 0;
-  /** Progress not yet reported. The next tick reports it, so a stalled transfer still shows its final position. */
-  #progressUntold = false;
+  #progress: Progress | undefined;
   #checkpointAt = 0;
   /** Some files of the share that was saved last did not arrive whole. */
   #notWhole = false;
@@ -122,7 +116,7 @@ export class Receiving {
         lobby: job.lobby,
         giveUpAfterMs: job.connectTimeoutMs,
         fixed: job.stdout,
-        window: windowUnder(job.limit),
+        window: this.#limit.window,
         confirmMs: CONFIRM_MS,
         random: Math.random,
       },
@@ -161,7 +155,7 @@ export class Receiving {
     const now = performance.now();
     this.#link.watch(now);
     if (this.#held.size > 0) this.#handle({ type: "held" });
-    if (this.#progressUntold && this.#incoming !== undefined) this.#tellProgress(this.#incoming);
+    this.#progress?.tick();
     if (now - this.#checkpointAt >= CHECKPOINT_MS) {
       this.#checkpointAt = now;
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
@@ -252,7 +246,7 @@ export class Receiving {
       if (offer.admit === true) this.#pace.tell({ event: "unadmitted" });
       this.#shareStartedAt = performance.now();
       this.#activeAt = undefined;
-      this.#positions = undefined;
+      this.#progress = undefined;
       const { receiver, next, records, agreed, manifest } = incoming;
       if (agreed && manifest !== undefined) {
         this.#tellOffer(incoming, false);
@@ -350,7 +344,7 @@ export class Receiving {
   #shareOver(fault: FaultCode | undefined, detail: string | undefined): void {
     const incoming = this.#incoming;
     this.#incoming = undefined;
-    this.#progressUntold = false;
+    this.#progress = undefined;
     if (incoming === undefined) return;
     incoming.release();
     const { size } = incoming;
@@ -376,7 +370,7 @@ export class Receiving {
     this.#isOut = this.#job.stdout && (incoming?.bytes ?? 0) > 0;
     this.#incoming = undefined;
     this.#opening = undefined;
-    this.#progressUntold = false;
+    this.#progress = undefined;
     if (unreadable?.told === true) this.#tellUnreadable(unreadable);
     this.#disk = this.#disk.then(async () => void (await incoming?.close()));
   }
@@ -406,7 +400,7 @@ export class Receiving {
     await this.#disk;
     const unlisted = await this.#list?.settled();
     const fault = how ?? unlisted?.code ?? (this.#notWhole ? "not-whole" : undefined);
-    if (this.#madeOut) removeEmpty(this.#job.out);
+    if (this.#madeOut) removeEmptyDestination(this.#job.out);
     this.#pace.flush();
     if (fault !== undefined) this.#emit(this.#faultEvent(fault, how ? detail : unlisted?.detail));
     await closed;
@@ -440,20 +434,11 @@ export class Receiving {
     if (event !== undefined) this.#emit(event);
   }
 
-  #tellProgress(incoming: Incoming): void {
-    const { manifest } = incoming;
-    const now = performance.now();
-    if (!incoming.agreed || manifest === undefined) return;
-    const early = now - this.#progressAt < PROGRESS_EVERY_MS;
-    // The end is told when all is saved.
-    this.#progressUntold = early && incoming.next < incoming.records;
-    if (early) return;
-    this.#progressAt = now;
-    this.#positions ??= new FilePositions(manifest.files);
-    const { bytes } = incoming;
-    const { bytes: size } = manifest;
-    const file = this.#positions.at(bytes);
-    this.#emit({ event: "progress", bytes, size, ...(file && { file }) });
+  #tellProgress({ manifest, isAgreed, bytes, next, records }: Incoming): void {
+    if (!isAgreed || manifest === undefined) return;
+    this.#progress ??= new Progress(manifest, this.#emit);
+    // The end is reported when all is saved.
+    this.#progress.moved(bytes, next < records ? undefined : "elsewhere");
   }
 
   #tellUnreadable({ fault: code, detail, count }: Unreadable): void {
@@ -464,19 +449,4 @@ export class Receiving {
     const about = this.#link.about(code) ?? detail;
     return { event: "error", code, message: faultMessage(code, about) };
   }
-}
-
-/** Nothing came that was kept. */
-function removeEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // There is something in it, or it is gone.
-  }
-}
-
-/** Under a limit, no more on its way than a second's worth: whatever is said waits behind it. */
-function windowUnder(limit: number | undefined): number {
-  if (limit === undefined) return WINDOW_RECORDS;
-  return Math.min(WINDOW_RECORDS, Math.max(2, Math.ceil(limit / FRAME_BYTES)));
 }

@@ -1,6 +1,6 @@
 /** How far something is, as a line; pure, as wide as it is told. */
 import { duration, percent, rate, shown, size } from "./format.ts";
-import type { FileAt } from "../job/file-at.ts";
+import type { FileAt } from "../job/progress.ts";
 import type { Style } from "./style.ts";
 
 /** One's own position: of the upload, or of what was received. */

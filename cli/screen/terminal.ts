@@ -5,7 +5,7 @@
  */
 import { PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import type { FileAt } from "../job/file-at.ts";
+import type { FileAt } from "../job/progress.ts";
 import type { Answer, Outcome } from "../job/jobs.ts";
 import type { TerminalHold } from "./suspension.ts";
 import { Painter, type Surface } from "./painter.ts";

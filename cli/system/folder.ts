@@ -8,6 +8,7 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  rmdirSync,
   statfsSync,
   type BigIntStatsFs,
 } from "node:fs";
@@ -87,6 +88,15 @@ export function makeDestination(dir: string): boolean {
   const made = makeFolder(dir);
   new Folder(dir).close();
   return made;
+}
+
+/** Takes back what `makeDestination` made, if nothing came that was kept. */
+export function removeEmptyDestination(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // There is something in it, or it is gone.
+  }
 }
 
 function makeFolder(dir: string): boolean {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { FilePositions } from "../../../cli/job/file-at.ts";
+import { FilePositions } from "../../../cli/job/progress.ts";
 
 const files = [
   { path: "empty", size: 0 },
