@@ -5,6 +5,7 @@ import { findPartial, openPartial } from "../../../cli/receive/find-partial.ts";
 import { Folder } from "../../../cli/system/folder.ts";
 import { FormerEdition } from "../../../cli/receive/former-edition.ts";
 import type { PartialShare } from "../../../cli/receive/partial.ts";
+import { ReceivedStates } from "../../../cli/receive/received-states.ts";
 import { PartialTree } from "../../../cli/receive/partial-tree.ts";
 import { concat } from "../../../protocol/wire/bytes.ts";
 import { encodeManifest } from "../../../protocol/content/encode-manifest.ts";
@@ -116,4 +117,13 @@ test("a name, a type or a danger that was not agreed to, or far more bytes, is a
   expect(former.covers(changed({ type: "folder" }), "")).toBe(false);
   expect(former.covers(changed({ mode: 0o755 }), "")).toBe(false);
   expect(former.covers({ ...manifest, bytes: 2 ** 40 }, "")).toBe(false);
+});
+
+test("states of files that arrive again leave what is known of the others", () => {
+  const states = ReceivedStates.unkept(makeShare(1, { a: 1, b: 2, c: 3 }).manifest);
+  states.take(new Uint8Array(2), 0);
+  expect(states.isWhole).toBe(false);
+  states.take(new Uint8Array(1), 2);
+  states.take(new Uint8Array(1), 0);
+  expect({ known: states.known, isWhole: states.isWhole }).toEqual({ known: 3, isWhole: true });
 });
