@@ -1,4 +1,4 @@
-/** What came of a run of a load, as figures: pure functions of what receivers and observer wrote down. */
+/** The figures of a run of a load: pure functions of what receivers and observer wrote down. */
 import type { LoadReceiver } from "./load/contract.ts";
 import { completes } from "./load/crowd.ts";
 import type { Observed } from "./observer.ts";
@@ -8,7 +8,7 @@ import { jain, percentile } from "./stats.ts";
 
 const GiB = 1024 ** 3;
 
-/** What came of a run, before it is made into figures. */
+/** The raw results of a run. */
 export interface Driven {
   readonly receivers: readonly LoadReceiver[];
   readonly extra: Readonly<Record<string, number>>;

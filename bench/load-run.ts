@@ -29,7 +29,7 @@ export interface LoadRun {
   /** bytes */
   readonly size: number;
   readonly groups: readonly Group[];
-  /** What the sender sends at most per second; undefined: as fast as it is asked. bytes */
+  /** The most that the sender sends per second; undefined: as fast as it is asked. bytes */
   readonly senderBytesPerSecond?: number | undefined;
   /** Size of the relay's log. bytes */
   readonly logBytes?: number;
@@ -115,7 +115,7 @@ function usagesOf(pids: readonly number[]): Promise<number[]> {
   return Promise.all(pids.map(async (pid) => (await usageOf([pid]))?.cpuSeconds ?? Number.NaN));
 }
 
-/** What the load's processes took, from what each had before and after. */
+/** The CPU time of the load's processes, from the counters before and after. */
 function loadFigures(before: readonly number[], after: readonly number[]): Record<string, number> {
   const used = after.map((each, index) => each - (before[index] ?? 0));
   const loadCpuSeconds = used.reduce((sum, each) => sum + each, 0);

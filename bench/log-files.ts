@@ -1,7 +1,7 @@
 /** How much disk a relay's log takes: its file has no name, but `/proc` leads to it. Linux only. */
 import { readdir, readlink, stat } from "node:fs/promises";
 
-/** What `/proc` says of a log's file that has no name any more: see `createLogFile` of the relay. */
+/** The `/proc` entry of a log's file that has no name any more: see `createLogFile` of the relay. */
 const LOG = /\/fileshare-log-[^/]+\/log \(deleted\)$/;
 /** bytes, the unit of `st_blocks`, whatever the file system's own is. stat(2) */
 const BLOCK_BYTES = 512;

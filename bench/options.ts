@@ -10,7 +10,7 @@ export interface OptionSpec {
   readonly name: string;
   /** `bytes` takes 1GiB, 64MiB, 1000. */
   readonly kind: "bytes" | "count";
-  /** What it is when nobody says; empty: there is none then. */
+  /** The default; empty: there is none. */
   readonly standard: readonly number[];
   readonly help: string;
   /** True: 0 is a value too, of a `count`. */

@@ -1,5 +1,5 @@
 /**
- * What a run of the bench leaves behind: one JSON file with the machine, the options and every raw round.
+ * The result of a run of the bench: one JSON file with the machine, the options and every raw round.
  * The table and the page are pure functions of it. Fields are stable; `docs/reference/bench.md` describes them.
  */
 
@@ -127,7 +127,7 @@ export interface Sample {
 /** How many receivers a sample tells about at most, so that a result stays small. */
 export const SAMPLED_RECEIVERS = 16;
 
-/** Which receivers a sample tells about, evenly chosen: indices into `perReceiver`. */
+/** The receivers of a sample, evenly chosen: indices into `perReceiver`. */
 export function sampledReceivers(receivers: number): number[] {
   const count = Math.min(receivers, SAMPLED_RECEIVERS);
   return Array.from({ length: count }, (_, index) => Math.floor((index * receivers) / count));

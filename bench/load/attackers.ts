@@ -25,11 +25,11 @@ const ADDRESSES = 250 * 250;
 
 interface Attack {
   readonly name: string;
-  /** What it says at once. */
+  /** The bytes that it sends at once. */
   readonly first: (host: string) => string | Uint8Array;
-  /** What it says when the upgrade was answered; undefined: more of the answer has to come. */
+  /** The bytes that it sends when the upgrade was answered; undefined: more of the answer has to come. */
   readonly upgraded?: (answer: Buffer) => Uint8Array | undefined;
-  /** What it says again and again. */
+  /** The bytes that it sends again and again. */
   readonly drip?: Uint8Array;
 }
 

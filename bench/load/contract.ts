@@ -1,5 +1,5 @@
 /**
- * What the bench and a load process say to each other: one JSON object per line.
+ * The messages between the bench and a load process: one JSON object per line.
  *
  * bench → load (stdin):  `plan`, then `go`, then `join` per group that waits, then `stop`.
  * load → bench (stdout): `ready` once everything is connected; `wrong` at once when a byte, an order
@@ -9,7 +9,7 @@
  * `done`. Receivers are spread over several processes, each with a `Part` in its plan. One says
  * `through` when all that it has are, but the slow and the stopped, who hold nobody up; when all
  * processes are, all are told to `stop`. How far each is stands on a board meanwhile: see `board.ts`.
- * At the end of stdin a load exits, so that none outlives its bench. What goes to stderr is shown when
+ * At the end of stdin a load exits, so that none outlives its bench. Its stderr is shown when
  * the run fails. The sender is `ready` before the receivers get their plan, and they before anyone
  * gets `go`.
  */
@@ -27,7 +27,7 @@ export interface Group {
   readonly afterBytes?: number;
 }
 
-/** What one of several processes has of a run's receivers: every `of`-th from number `index` on. */
+/** The part of a run's receivers that one of several processes has: every `of`-th from number `index` on. */
 export interface Part {
   readonly index: number;
   readonly of: number;
@@ -42,7 +42,7 @@ export interface Plan {
   readonly id: string;
   /** bytes of the source */
   readonly size: number;
-  /** What the sender sends at most per second; absent: as fast as it is asked. bytes */
+  /** The most that the sender sends per second; absent: as fast as it is asked. bytes */
   readonly senderBytesPerSecond?: number;
   /** Absent: for a sender. */
   readonly part?: Part;

@@ -1,4 +1,4 @@
-/** What both sides of a run know of its share, and how its records lie in the source. */
+/** The facts of a share that both sides of a run know, and the place of its records in the source. */
 import {
   FRAME_BYTES,
   FRAME_HEADER_BYTES,

@@ -20,7 +20,7 @@ class HttpReceiver implements Member {
   readonly #crowd: Crowd;
   readonly #throttle: Throttle;
   #socket: Socket | undefined;
-  /** What came of the head; undefined once it is read. */
+  /** The bytes of the head so far; undefined once it is read. */
   #head: Buffer | undefined = Buffer.alloc(0);
   #isOver = false;
 

@@ -49,7 +49,7 @@ export class Receivers implements AsyncDisposable {
     for (const each of this.#processes) each.say({ t: "join", group });
   }
 
-  /** What came of all. @throws Error as `prepare` */
+  /** The results of all. @throws Error as `prepare` */
   async stop(): Promise<Done> {
     for (const each of this.#processes) each.say({ t: "stop" });
     return merge(await Promise.all(this.#processes.map(({ done }) => done)));
@@ -61,7 +61,7 @@ export class Receivers implements AsyncDisposable {
   }
 }
 
-/** What several load processes found, as one would have: in the order of the groups, figures added up. */
+/** The results of several load processes as of one: in the order of the groups, figures added up. */
 export function merge(parts: readonly Done[]): Done {
   const extra: Record<string, number> = {};
   for (const [name, value] of parts.flatMap((part) => Object.entries(part.extra))) {

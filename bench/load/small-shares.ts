@@ -75,7 +75,7 @@ class Peer {
   }
 }
 
-/** What is on its way now. */
+/** The shares under way. */
 interface Share {
   readonly id: Uint8Array;
   /** Where in the pattern its bytes begin. */

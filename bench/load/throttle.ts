@@ -1,4 +1,4 @@
-/** What reads at a fixed rate by pausing, or stops for good. */
+/** A reader that keeps a fixed rate by pausing, or stops for good. */
 import type { Group } from "./contract.ts";
 
 export interface Pausable {

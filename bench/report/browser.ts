@@ -14,7 +14,7 @@ import {
 import { figure } from "./figures.ts";
 import type { ChartSpec, Point, Series } from "./spec.ts";
 
-/** What is used of the browser; the types of this project are Bun's. */
+/** The used parts of the browser; the types of this project are Bun's. */
 interface PageElement {
   readonly id: string;
   readonly dataset: Record<string, string>;

@@ -18,7 +18,7 @@ async function build(): Promise<string> {
   });
   const text = await outputs[0]?.text();
   if (text === undefined) throw new Error(`${entry} makes no script`);
-  // What ends a script element would end it inside a string too.
+  // The end tag of a script element would end it inside a string too.
   return text.replaceAll("</script", "<\\/script");
 }
 

@@ -6,7 +6,7 @@ import type { ChartSpec, Point, Series } from "./spec.ts";
 
 export interface Row {
   readonly label: string;
-  /** Which round is drawn. */
+  /** The round that is drawn. */
   readonly note: string;
   readonly charts: readonly { readonly title: string; readonly chart: ChartSpec | undefined }[];
 }
@@ -157,7 +157,7 @@ function thinned(samples: readonly Sample[]): readonly Sample[] {
   return [{ ...start, rssAnon: undefined, cpuSeconds: undefined, buffered: undefined }, ...kept];
 }
 
-/** What a panel is called: `fanout, 64 receivers, 1 GiB`. */
+/** The name of a panel: `fanout, 64 receivers, 1 GiB`. */
 export function settingOf(group: Group, size: string): string {
   const variant = group.variant === "" ? "" : `, ${group.variant}`;
   return `${group.scenario}${variant}, ${counted(group.receivers, "receiver")}, ${size}`;

@@ -75,7 +75,7 @@ ${rows.join("\n")}
 </tbody></table></div>`;
 }
 
-/** What tells rows apart. What is the same in all rows is said once, above the table. */
+/** The facts that tell rows apart. A fact that all rows share stands once, above the table. */
 interface Settings {
   readonly heads: readonly (readonly [title: string, unit: string])[];
   readonly same: string;
@@ -194,7 +194,7 @@ const RECEIVER_COLUMNS: readonly ReceiverColumn[] = [
   { title: "gaps", unit: "sum", of: (r) => r.gaps, over: "sum" },
 ];
 
-/** What receivers of each kind got, all rounds that count taken together; empty without receivers. */
+/** The results of receivers by kind, over all rounds that count; empty without receivers. */
 export function receiverTable(groups: readonly Group[]): string {
   const settings = settingsOf(groups);
   const rows = groups.flatMap((group, index) => {

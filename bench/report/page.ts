@@ -69,7 +69,7 @@ share this machine: compare what stands in one page, not one page with another.<
 </header>`;
 }
 
-/** What is not in the page, and why. */
+/** The parts that the page lacks, and why. */
 function notices({ systems, runs }: BenchResult): string {
   const missing = (systems ?? [])
     .filter((system) => system.missing !== undefined && system.missing !== null)

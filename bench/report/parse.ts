@@ -18,7 +18,7 @@ export class ResultError extends Error {}
 const number = v.pipe(v.number(), v.finite());
 const amount = v.pipe(number, v.minValue(0));
 const count = v.pipe(amount, v.integer());
-/** What is not known is absent. */
+/** Unknown fields are absent. */
 const known = <T extends v.GenericSchema>(schema: T) => v.optional(schema, () => undefined);
 
 const receiver = v.object({

@@ -1,4 +1,4 @@
-/** What the page's script is told to draw: plain values, made by `charts.ts`, drawn by `browser.ts`. */
+/** The drawings of the page's script: plain values, made by `charts.ts`, drawn by `browser.ts`. */
 
 export interface Point {
   readonly x: number;
@@ -8,7 +8,7 @@ export interface Point {
 }
 
 export interface Series {
-  /** What a legend's button switches; several series may share one. */
+  /** The series that a legend's button switches; several may share one. */
   readonly key: string;
   readonly label: string;
   /** A custom property of the page's style, such as `--blue`. */

@@ -1,4 +1,4 @@
-/** What receivers lose to crowds that connect and say half of something, then a byte now and then. */
+/** The loss of receivers to crowds that connect and say half of something, then a byte now and then. */
 import { sendableSize } from "../load/frame-share.ts";
 import { measureLoad } from "../load-run.ts";
 import { own, type Options } from "../options.ts";

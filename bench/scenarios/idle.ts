@@ -59,7 +59,7 @@ interface Wait {
   readonly signal: AbortSignal;
 }
 
-/** What a process takes when the first ones come is not what each receiver costs. */
+/** The memory that a process takes for its first receivers is not the cost of each receiver. */
 const FIRST_ONES = 200;
 
 async function warmUp(

@@ -1,8 +1,8 @@
-/** What every scenario is: a list of cases, made from the options. */
+/** The form of every scenario: a list of cases, made from the options. */
 import type { Options, OptionSpec } from "../options.ts";
 import type { Run, ScenarioName, SystemName } from "../result.ts";
 
-/** What one run of a case finds; the rest of a `Run` says which run it was. */
+/** The findings of one run of a case; the rest of a `Run` says which run it was. */
 export type Measured = Omit<
   Run,
   "scenario" | "variant" | "system" | "round" | "workers" | "receivers" | "size"

@@ -1,4 +1,4 @@
-/** What the healthy lose when others are slow or have stopped. */
+/** The loss of healthy receivers when others are slow or have stopped. */
 import { sendableSize } from "../load/frame-share.ts";
 import type { Group } from "../load/contract.ts";
 import { measureLoad } from "../load-run.ts";

@@ -16,7 +16,7 @@ export interface Program {
 /** The side that is started first, and what it says when the other can be. */
 export type Order =
   | { readonly first: "receiver"; readonly says: RegExp }
-  /** What the expression's first group matches is handed to the receiver. */
+  /** The receiver gets the match of the expression's first group. */
   | { readonly first: "sender"; readonly says: RegExp };
 
 /** A carrier whose relay runs. Disposing ends that. */

@@ -1,7 +1,7 @@
 /** Commands of this machine that are not ours. */
 import { adopt } from "../children.ts";
 
-/** What it says on stdout and stderr together; undefined when it does not run or fails. */
+/** Its output on stdout and stderr together; undefined when it does not run or fails. */
 export async function ask(command: readonly string[]): Promise<string | undefined> {
   try {
     const child = adopt(

@@ -1,4 +1,4 @@
-/** What our lanes cost and what they save: the same frames through a relay without them. */
+/** The price and the gain of lanes: the same frames through a relay without them. */
 import { startRelayProcess } from "./relay-process.ts";
 import type { System } from "./system.ts";
 

@@ -1,5 +1,5 @@
 /**
- * What the bench asks of a system, ours or a peer's. One file of this folder each; `runner.ts` and
+ * The interface of a system under test, ours or a peer's. One file of this folder each; `runner.ts` and
  * `load-run.ts` know nothing else of them.
  */
 import type { SystemName } from "../result.ts";
@@ -37,7 +37,7 @@ export interface System {
   start(options: StartOptions): Promise<RunningSystem>;
 }
 
-/** Which processes put load on it: see `load/contract.ts` for what they are told and say. */
+/** The processes that put load on it: see `load/contract.ts` for what they are told and say. */
 export interface LoadDriver {
   /** Command line; undefined: it serves `source.file()` by itself. */
   readonly sender: readonly string[] | undefined;
@@ -52,7 +52,7 @@ export interface RunningSystem extends AsyncDisposable {
   /** For the load: `ws://127.0.0.1:1234`, `http://127.0.0.1:1234/file`. */
   readonly url: string;
   readonly load: LoadDriver;
-  /** What the relay told of itself since the last call; absent where it tells nothing. */
+  /** The reports of the relay since the last call; absent where it reports nothing. */
   takeStats?(): readonly RelayStats[];
 }
 

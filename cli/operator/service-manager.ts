@@ -1,5 +1,5 @@
 /**
- * What a service manager such as systemd is told of a relay's life, as sd_notify(3) has it: datagrams
+ * Tells a service manager such as systemd of a relay's life, as sd_notify(3) has it: datagrams
  * to the socket that NOTIFY_SOCKET names. Bun knows no such sockets, so libc's are called; where there
  * is none, or nobody asked, nothing is told.
  */

@@ -49,7 +49,7 @@ export class ShareSums implements Disposable {
   /** By entry of the manifest. */
   readonly #counted = new Map<number, Counted>();
   #counting: { readonly entry: number; readonly hash: Bun.CryptoHasher; bytes: number } | undefined;
-  /** What outermost names became, where they were placed by this run. */
+  /** The final names of outermost entries that this run placed. */
   readonly #names = new Map<string, string>();
 
   /** @param folder which this closes */
@@ -59,7 +59,7 @@ export class ShareSums implements Disposable {
     this.#prefix = prefix;
   }
 
-  /** Counts what was just written. What leaves a gap, or began in an earlier run, is read in the end. */
+  /** Hashes bytes as they are written. A file with a gap, or begun in an earlier run, is read at the end. */
   written(entry: number, bytes: Uint8Array, position: number): void {
     if (position === 0) {
       this.#settle();
@@ -74,7 +74,7 @@ export class ShareSums implements Disposable {
     counting.bytes += bytes.length;
   }
 
-  /** What was written of that entry got no name: another file has it. */
+  /** The entry got no name for its bytes: another file has it. */
   dropped(entry: number): void {
     this.#settle();
     this.#counted.delete(entry);

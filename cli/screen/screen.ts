@@ -90,7 +90,7 @@ export function nobodyToAsk({ flagged = [] }: OfferEvent, { lobby }: Setting): A
   };
 }
 
-/** Somebody or a deadline stopped it, and it can be gone on with. */
+/** A person or a deadline stopped it, and it can be resumed. */
 export function isStopped(fault: FaultCode | undefined): boolean {
   return fault === "interrupted" || fault === "deadline-over";
 }

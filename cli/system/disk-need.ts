@@ -1,5 +1,5 @@
 /**
- * What a share takes of a disk beside the bytes of its files: whole blocks, an inode for each file and
+ * The space that a share takes on a disk beside the bytes of its files: whole blocks, an inode for each file and
  * folder, a block for each folder, room for names. A manifest of a megabyte without any content can
  * name enough of them to fill a disk.
  */

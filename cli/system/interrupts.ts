@@ -106,7 +106,7 @@ export function onInterrupt(stop: Stop): Disposable {
 }
 
 /**
- * What SIGHUP does until disposed, but for one that came because the terminal is gone, which is as
+ * The effect of SIGHUP until disposed, except where the terminal is gone: then it is as
  * Ctrl-C.
  */
 export function onHangup(handle: () => void): Disposable {

@@ -1,5 +1,5 @@
 /**
- * Whose a partial directory is. Its name says so, because one rename then both claims it and tells
+ * The owner of a partial directory. Its name tells the owner, because one rename then both claims it and tells
  * everyone: of two processes that want it, only one finds the old name still there.
  *
  *     report.pdf.3fa9c2d1-4711-9c2f11ab-7k2d9-1c4e08f2.partial    owned

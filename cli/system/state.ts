@@ -1,5 +1,5 @@
 /**
- * What a client remembers of sends and receives that are not through, so that `list`, `resume` and
+ * The memory of a client about sends and receives that are not through, so that `list`, `resume` and
  * `forget` find them: small JSON files in the place that `state-place.ts` finds, for this user alone,
  * as they hold codes. Each is written beside its place and renamed into it, so it is there whole or
  * not at all. Nothing here is needed to receive: without it only the lists are shorter.
@@ -44,7 +44,7 @@ export interface KeptReceive {
   readonly again: Again;
   /** The folder to save in, absolute. */
   readonly out: string;
-  /** Of what is received, as the sender calls it: not escaped. */
+  /** The name that the sender gave it: not escaped. */
   readonly name: string;
   /** Of all files. */
   readonly bytes: number;
@@ -218,7 +218,7 @@ export function readEntry<Schema extends v.GenericSchema<unknown, object>>(
 }
 
 /**
- * Of what is remembered of a kind no more than `most`: those go that were touched longest ago.
+ * Keeps at most `most` entries of a kind, and removes those that were touched longest ago.
  * @param mayGo which of them may
  */
 export function dropOldest(

@@ -19,7 +19,7 @@ export type SafeName = SafePath & { readonly [safe]: "name" };
 const BIDI = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const FORBIDDEN = /[<>:"|?*\\/]/;
-/** Of which capitals are all that file systems may take for one. */
+/** In such a name, file systems can confuse nothing but capitals. */
 const ASCII = /^[ -~]*$/;
 // HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
 const IGNORED = /\p{Default_Ignorable_Code_Point}/gu;

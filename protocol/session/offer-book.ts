@@ -50,7 +50,7 @@ export class OfferBook {
     if (this.#offers.delete(key)) {
       const others = [...this.#offers];
       this.#offers.clear();
-      // Nobody tells whose sender comes back meanwhile, so others that were away get their turn too.
+      // The relay does not tell whose sender comes back meanwhile, so others that were away get their turn too.
       const last = [key, { ...offer, senderHere: false }] as const;
       const all = this.#order === "oldest" ? [...others, last] : [last, ...others];
       for (const [each, of] of all) this.#offers.set(each, of);

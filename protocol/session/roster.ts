@@ -177,7 +177,7 @@ type Known =
 export type FoundName = { readonly is: "unknown" } | Known;
 
 /**
- * Which receivers showed by their names that they have the code. Relays repeat a name with every
+ * The receivers that showed by their names that they have the code. Relays repeat a name with every
  * piece of news about its receiver; here it is deciphered once. Names that open and names that don't
  * have a room each, so that a flood of the latter displaces none of the former.
  */

@@ -269,7 +269,7 @@ export class SenderSession {
       case "opened":
         return this.#present(entry, known.name, now);
       case "refused":
-        // Nobody with the code sealed it: such a receiver counts for nothing and is not shown.
+        // No client with the code sealed it: such a receiver counts for nothing and is not shown.
         return [];
     }
   }

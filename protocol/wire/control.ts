@@ -69,7 +69,7 @@ const offerEntries = {
   records: whole(1, RECORD_INDEX),
   bytes: whole(0, Number.MAX_SAFE_INTEGER),
   seekable: v.boolean(),
-  /** Nobody is served before the sender says so. */
+  /** No receiver is served before the sender admits it. */
   admit: v.optional(v.boolean()),
 };
 

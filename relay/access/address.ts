@@ -21,7 +21,7 @@ export function normalAddress(text: string): string | undefined {
 }
 
 /**
- * What counts as one visitor where something is limited for each address: of IPv6 whoever has one
+ * The key that counts as one client where a limit is for each address: of IPv6 a client that has one
  * has at least 2^64 of them.
  * @param address in its normal form
  */

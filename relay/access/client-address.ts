@@ -5,7 +5,7 @@ export interface ClientAddress {
   /** The address that it comes from, in its normal form; empty when it is gone already. */
   readonly address: string;
   /**
-   * What limits for each address count it as: of IPv6 its /64. Undefined: it is on this machine, and
+   * The key that limits for each address count: of IPv6 its /64. Undefined: it is on this machine, and
    * not counted; it could do worse, or it is a proxy that says of nobody who it is.
    */
   readonly limitKey: string | undefined;

@@ -2,7 +2,7 @@ import type { ClientAddress } from "./client-address.ts";
 import { isIP } from "node:net";
 
 /**
- * Which web pages may reach the relay through a person's browser, and by which names it is called.
+ * The web pages that may reach the relay through a person's browser, and the names of the relay.
  *
  * A browser says in `Origin` which page asks, always for a WebSocket. A page whose own name was made to
  * lead here (DNS rebinding) has an origin that is the host it asks, so that alone proves nothing: the
@@ -29,7 +29,7 @@ export class WebOrigins {
   allows({ headers }: Pick<Request, "headers">, client: ClientAddress): boolean {
     const origin = headers.get("origin");
     if (origin !== null) return this.isListed(origin) || this.#isOwn(origin, client);
-    // Of what a page shows or loads without looking at it, browsers say no origin but this. A link is fine.
+    // For content that a page shows or loads unread, browsers tell this instead of an origin. A link is fine.
     const isForeign = headers.get("sec-fetch-site") === "cross-site";
     return !isForeign || headers.get("sec-fetch-dest") === "document";
   }
@@ -42,7 +42,7 @@ export class WebOrigins {
   /** Whether the relay was called by a name that no page elsewhere can have. */
   knowsName({ origin }: ClientAddress): boolean {
     const { protocol, hostname } = new URL(origin);
-    // Nobody else has a certificate for it that leads here.
+    // No other server has a certificate for it that leads here.
     return protocol === "https:" || hostname === this.#publicName || isNobodyElses(hostname);
   }
 

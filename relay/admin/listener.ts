@@ -118,7 +118,7 @@ export class AdminListener implements Admin {
         const answer = isFull
           ? plain(503, "The admin listener answers too many at once.", { "retry-after": "1" })
           : await this.#fetch(request);
-        // Nobody keeps a socket here that asks nothing.
+        // A socket that asks nothing is closed.
         answer.headers.set("connection", "close");
         return answer;
       },

@@ -71,7 +71,7 @@ export class AddressTable {
   }
 
   /**
-   * Somebody tries something. Each attempt takes its part of a minute; an address a minute ahead has
+   * Counts an attempt of a client. Each attempt takes its part of a minute; an address a minute ahead has
    * had as many at once as there may be in one.
    * @param address as `limitKey` gives it; undefined: of this machine, which is not limited
    * @param now the same clock for all workers. ms

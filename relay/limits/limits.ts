@@ -20,13 +20,13 @@ export class LiveLimits {
     this.#refusals = refusals;
   }
 
-  /** Somebody went over this limit, and hears so. */
+  /** Counts a client that exceeds this limit, and gives the fault to tell it. */
   over(name: RelayLimitName): FaultError {
     this.count(name);
     return overLimit(name, this.now);
   }
 
-  /** Somebody went over this limit, which has no fault or is told by others. */
+  /** Counts a client that exceeds a limit without a fault, or with one that others tell. */
   count(name: RelayLimitName): void {
     this.#refusals?.count(name);
   }

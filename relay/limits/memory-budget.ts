@@ -86,7 +86,7 @@ export interface MemoryPlace {
   readonly bytes: number;
   /** Whether it has taken nothing for a while. */
   readonly isStill: boolean;
-  /** Of what may stand still, the part of each client for which something is held. bytes */
+  /** The part of the standing bytes that each client with held bytes may have. bytes */
   readonly part: number;
   ask(bytes: number): Room;
   /** The same, and does not wait. */
@@ -139,7 +139,7 @@ export class MemoryBudget {
     };
   }
 
-  /** Nobody more may wait: a client that comes now is told to come later. */
+  /** No further client may wait: the relay tells a client that comes now to come later. */
   get isFull(): boolean {
     return this.#waiting >= this.#sizes.queue;
   }
@@ -148,7 +148,7 @@ export class MemoryBudget {
     return this.#sizes.still / Math.max(1, this.#holding.size);
   }
 
-  /** Somebody was told so. */
+  /** A client was told so. */
   refuse(): void {
     this.#refused++;
   }

@@ -20,7 +20,7 @@ export class RefusalCounters {
     this.#row = worker === undefined ? MAIN_ROW : worker + 1;
   }
 
-  /** Somebody went over this limit: was refused, cut off, or, where there is no fault, had to wait. */
+  /** Counts a client that this limit refused or cut off, or that had to wait where it has no fault. */
   count(name: RelayLimitName): void {
     const column = RELAY_LIMIT_NAMES.indexOf(name);
     Atomics.add(this.#counts, this.#row * RELAY_LIMIT_NAMES.length + column, 1n);

@@ -201,7 +201,7 @@ export class BlockPool {
   }
 
   /**
-   * Makes a block ours that another worker gives us with what is in it. What was told of it stays
+   * Makes a block ours that another worker gives us with its content. All that was told of it stays
    * true. @returns false when the other does not have it any more
    */
   adopt(block: number, generation: number, from: number): boolean {

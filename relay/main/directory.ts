@@ -1,5 +1,5 @@
 /**
- * Which shares there are and which worker holds each sender: the one place that decides, on the
+ * The shares of the relay and the worker that holds each sender: the one place that decides, on the
  * main thread. Workers keep a copy that it sends them; messages to one worker keep their order, so
  * each copy has gone through the same states. The supervisor owns it and passes the messages of
  * workers on.

@@ -41,7 +41,7 @@ export interface WorkerEvents {
   failed(why: string): void;
   /** The thread is gone; nothing follows. `ready`: it was up before. */
   ended(ready: boolean): void;
-  /** It was ended and is still there: its thread is in native code. Nobody can take its sockets. */
+  /** It was ended and is still there: its thread is in native code. Its sockets cannot be taken. */
   stuck(): void;
 }
 

@@ -104,7 +104,7 @@ export class Line {
     this.#messages.earn(answers);
   }
 
-  /** Which limit of time it goes over, if it does; to be asked at each tick. */
+  /** The limit of time that it exceeds, if any; asked at each tick. */
   overdue({
     isPaused,
   }: Pick<Bun.ServerWebSocket, "isPaused">): "message-timeout" | "idle-timeout" | undefined {

@@ -187,7 +187,7 @@ export class Fanout {
     if (receiver === undefined) return;
     this.#now = now;
     const before = receiver.acked;
-    // Nobody can acknowledge what was not sent.
+    // A receiver cannot acknowledge a record that was not sent.
     receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
     this.#open(receiver, ack.window);
     this.#changed.add(receiver);

@@ -294,7 +294,7 @@ export class Hub {
     this.#forget(known);
   }
 
-  /** Nobody hears that the share is over: it is not, it goes on at the next relay. */
+  /** No receiver hears that the share is over: it goes on at the next relay. */
   #shareDismissed(key: string): void {
     const share = this.#shares.get(key);
     if (share === undefined) return;

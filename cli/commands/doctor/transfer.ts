@@ -47,7 +47,7 @@ export async function checkTransfer(way: Way): Promise<Finding> {
     const message = `Nothing was sent: ${tmpdir()} cannot be written to (${reasonOf(error)})`;
     return warning(message, "Set TMPDIR to a folder of yours.");
   }
-  // Nobody wants to go on with it another time.
+  // This transfer is never resumed.
   process.env["XDG_STATE_HOME"] = join(folder, "state");
   try {
     return await transfer(way, folder);
