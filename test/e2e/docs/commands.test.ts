@@ -88,6 +88,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun install --frozen-lockfile": "ci",
   "bun run test": "ci",
   "bun run check": "ci",
+  "bun run types": "ci",
+  "bun run lint": "ci",
   "bun run fmt": "ci",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
