@@ -1,5 +1,6 @@
 /** A copy of the checkout, in which a file may be changed and tests run. */
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -16,12 +17,13 @@ const GRACE_MS = 3000;
 /** Characters of output that are kept to find the name of the failed test. */
 const OUTPUT_LENGTH = 1_000_000;
 
-/** Paths of all files that git knows or would add. */
+/** Paths of all files that are there and that git knows or would add. */
 export function filesOf(root: string): string[] {
   const command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
   const { stdout, exitCode } = Bun.spawnSync(command, { cwd: root });
   if (exitCode !== 0) throw new Error(`${root} is no checkout of git`);
-  return [...new Set(stdout.toString().split("\0"))].filter((path) => path !== "");
+  const paths = new Set(stdout.toString().split("\0"));
+  return [...paths].filter((path) => path !== "" && existsSync(join(root, path)));
 }
 
 export class Copy {
@@ -36,7 +38,6 @@ export class Copy {
   /** @param folder to be made; `--frozen-lockfile` links it to the packages that are there already */
   static async make(root: string, folder: string): Promise<Copy> {
     for (const path of filesOf(root)) {
-      if (!(await Bun.file(join(root, path)).exists())) continue;
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await copyFile(join(root, path), join(folder, path));
     }

@@ -5,7 +5,7 @@ import { FILE_MS, type Outcome } from "./copy.ts";
 const SLOWER = 4;
 
 /** A tree in which test files run. */
-export interface Bench {
+export interface Runner {
   test(path: string, signal: AbortSignal): Promise<Outcome>;
 }
 
@@ -20,7 +20,7 @@ export interface Verdict {
 /** The files that fail or hang, of which `jobs` run at once. */
 export async function failing(
   tests: readonly string[],
-  mutant: Bench,
+  mutant: Runner,
   jobs: number,
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -39,11 +39,11 @@ export async function failing(
 
 /** Tests that fail without any mutation do not count: each is tried once, when it first matters. */
 export class CleanRuns {
-  readonly #bench: Bench;
+  readonly #runner: Runner;
   readonly #times = new Map<string, Promise<number | undefined>>();
 
-  constructor(bench: Bench) {
-    this.#bench = bench;
+  constructor(runner: Runner) {
+    this.#runner = runner;
   }
 
   /** @returns how many ms the file takes; undefined: it does not pass */
@@ -59,7 +59,7 @@ export class CleanRuns {
   async #run(path: string): Promise<number | undefined> {
     const startedAt = performance.now();
     // Never broken off, since its answer is kept.
-    const { kind } = await this.#bench.test(path, new AbortController().signal);
+    const { kind } = await this.#runner.test(path, new AbortController().signal);
     return kind === "passed" ? performance.now() - startedAt : undefined;
   }
 
@@ -76,7 +76,7 @@ export class CleanRuns {
  */
 export async function judge(
   tests: readonly string[],
-  mutant: Bench,
+  mutant: Runner,
   clean: CleanRuns,
   jobs: number,
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { inOrder, quotas } from "./choice.ts";
 import type { Outcome } from "./copy.ts";
-import { CleanRuns, failing, judge, type Bench } from "./judge.ts";
+import { CleanRuns, failing, judge, type Runner } from "./judge.ts";
 import { find } from "./match.ts";
 import { catcherFirst, importsOf, testsByDistance } from "./nearest.ts";
 import { lastLine, lineOf, type Mutant } from "./record.ts";
@@ -201,7 +201,7 @@ describe("the tests near a file", () => {
 });
 
 /** Answers with what is listed for each file, the last again and again. */
-function bench(outcomes: Readonly<Record<string, readonly Outcome[]>>): Bench {
+function runner(outcomes: Readonly<Record<string, readonly Outcome[]>>): Runner {
   const left = new Map(Object.entries(outcomes).map(([path, all]) => [path, [...all]]));
   return {
     test: async (path) => {
@@ -214,10 +214,10 @@ function bench(outcomes: Readonly<Record<string, readonly Outcome[]>>): Bench {
 describe("a mutant", () => {
   const { signal } = new AbortController();
   const paths = ["a.test.ts", "b.test.ts", "c.test.ts"];
-  const healthy = new CleanRuns(bench({}));
+  const healthy = new CleanRuns(runner({}));
 
   test("is caught by the first file that fails", async () => {
-    const mutant = bench({ "b.test.ts": [FAILED], "c.test.ts": [FAILED] });
+    const mutant = runner({ "b.test.ts": [FAILED], "c.test.ts": [FAILED] });
     expect(await judge(paths, mutant, healthy, 1, signal)).toEqual({
       by: "b.test.ts",
       test: "a frame has a length",
@@ -227,14 +227,14 @@ describe("a mutant", () => {
 
   test("is caught by a file that hangs or does not load", async () => {
     for (const outcome of [{ kind: "hung" }, { kind: "failed", test: undefined }] as const) {
-      const verdict = await judge(paths, bench({ "c.test.ts": [outcome] }), healthy, 2, signal);
+      const verdict = await judge(paths, runner({ "c.test.ts": [outcome] }), healthy, 2, signal);
       expect(verdict).toEqual({ by: "c.test.ts", test: undefined, ran: 3 });
     }
   });
 
   test("survives a file that fails only once, and one that fails without it too", async () => {
-    const mutant = bench({ "a.test.ts": [FAILED, PASSED], "b.test.ts": [FAILED] });
-    const clean = new CleanRuns(bench({ "b.test.ts": [FAILED] }));
+    const mutant = runner({ "a.test.ts": [FAILED, PASSED], "b.test.ts": [FAILED] });
+    const clean = new CleanRuns(runner({ "b.test.ts": [FAILED] }));
     expect(await judge(paths, mutant, clean, 1, signal)).toEqual({
       by: undefined,
       test: undefined,
@@ -244,7 +244,7 @@ describe("a mutant", () => {
   });
 
   test("is suspected by files that fail with it among others", async () => {
-    const mutant = bench({ "a.test.ts": [FAILED], "c.test.ts": [{ kind: "hung" }] });
+    const mutant = runner({ "a.test.ts": [FAILED], "c.test.ts": [{ kind: "hung" }] });
     expect(await failing(paths, mutant, 1, signal)).toEqual(["a.test.ts", "c.test.ts"]);
   });
 

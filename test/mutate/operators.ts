@@ -49,6 +49,8 @@ const ARITHMETIC: Readonly<Record<string, string>> = {
 
 const LOGIC: Readonly<Record<string, string>> = { "&&": "||", "||": "&&" };
 
+const SIGNS: Readonly<Record<string, string>> = { "++": "--", "--": "++" };
+
 const CALLS: Readonly<Record<string, string>> = {
   min: "max",
   max: "min",
@@ -118,8 +120,6 @@ export function changesOf(node: Node, parent: Node | undefined, code: string): C
       return [];
   }
 }
-
-const SIGNS: Readonly<Record<string, string>> = { "++": "--", "--": "++" };
 
 function operatorChange(
   kind: Kind,
