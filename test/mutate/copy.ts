@@ -101,10 +101,16 @@ export class Copy {
 export async function removeCopies(folder: string): Promise<void> {
   const mounts = Bun.file("/proc/self/mounts");
   const lines = (await mounts.exists()) ? (await mounts.text()).split("\n") : [];
-  for (const [, place = ""] of lines.map((line) => line.split(" "))) {
+  const places = lines.map((line) => line.split(" ")[1] ?? "");
+  // The last mounted first: one may lie on another.
+  for (const place of places.toReversed()) {
     if (place.startsWith(`${folder}/`)) Bun.spawnSync(["umount", "--lazy", place]);
   }
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  } catch (error) {
+    console.error(`${folder} is left behind: ${String(error)}`);
+  }
 }
 
 function endGroup(pid: number | undefined, how: NodeJS.Signals): void {
