@@ -1,7 +1,7 @@
 /** A copy of the checkout, in which a file may be changed and tests run. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 export type Outcome =
@@ -99,9 +99,10 @@ export class Copy {
 
 /** Removes a folder of copies with what tests left there that were ended in the middle. */
 export async function removeCopies(folder: string): Promise<void> {
-  const mounts = Bun.file("/proc/self/mounts");
-  const lines = (await mounts.exists()) ? (await mounts.text()).split("\n") : [];
-  const places = lines.map((line) => line.split(" ")[1] ?? "");
+  const mounts = "/proc/self/mounts";
+  // Not by `Bun.file`, to which a file of /proc is empty.
+  const lines = existsSync(mounts) ? await readFile(mounts, "utf8") : "";
+  const places = lines.split("\n").map((line) => line.split(" ")[1] ?? "");
   // The last mounted first: one may lie on another.
   for (const place of places.toReversed()) {
     if (place.startsWith(`${folder}/`)) Bun.spawnSync(["umount", "--lazy", place]);
