@@ -12,13 +12,15 @@ const WHOLE = ["e2e", "hostile", "simulation", "fuzz", "torture", "soak"];
 /** The folder of thresholds of memory, CPU and kernel behaviour. They run one after the other, and alone. */
 const ALONE = "alone";
 
-/** Test files at once: many wait for a clock or a pace, so there is work for two on each core. */
-const PARALLEL = `--parallel=${2 * navigator.hardwareConcurrency}`;
+/** Test files at once: many wait for a clock or a pace, so there is work for several on each core. */
+function parallel(perCore: number): string {
+  return `--parallel=${perCore * navigator.hardwareConcurrency}`;
+}
 
 /** Arguments of `bun test` for each tier. The second tier contains the first. */
 export const TIERS = {
-  "unit and wire tests": ["test", PARALLEL, ...without(...WHOLE, ALONE)],
-  "all tests but those of thresholds": ["test", PARALLEL, ...without(ALONE)],
+  "unit and wire tests": ["test", parallel(3), ...without(...WHOLE, ALONE)],
+  "all tests but those of thresholds": ["test", parallel(2), ...without(ALONE)],
   "tests of thresholds": ["test", "--isolate", `test/${ALONE}/`],
 } as const;
 
