@@ -167,3 +167,11 @@ async function openTab(debuggerUrl: string, url: string): Promise<Tab> {
     },
   };
 }
+
+/** Waits in the page until the expression is true. */
+export function until(tab: Tab, expression: string): Promise<unknown> {
+  return tab.evaluate(`new Promise((done) => {
+    const look = () => ((${expression}) ? done(true) : setTimeout(look, 50));
+    look();
+  })`);
+}

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { startRelay, type Admin, type Relay } from "../../../relay/mod.ts";
-import { findChromium, startChromium, type Browser, type Tab } from "../../support/chromium.ts";
+import { findChromium, startChromium, type Browser, until } from "../../support/chromium.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
@@ -64,14 +64,6 @@ describe("the page as text", () => {
 
 const program = findChromium();
 const noChromium = lacks(program !== undefined, "chromium-headless-shell");
-
-/** Waits in the page until the expression is true. */
-function until(tab: Tab, expression: string): Promise<unknown> {
-  return tab.evaluate(`new Promise((done) => {
-    const look = () => ((${expression}) ? done(true) : setTimeout(look, 50));
-    look();
-  })`);
-}
 
 const textOf = (selector: string): string =>
   `(document.querySelector(${JSON.stringify(selector)})?.textContent ?? "")`;

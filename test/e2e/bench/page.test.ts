@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 
 import { page } from "../../../bench/report/page.ts";
 import type { BenchResult, Run } from "../../../bench/result.ts";
-import { type Browser, findChromium, startChromium } from "../../support/chromium.ts";
+import { type Browser, findChromium, startChromium, until } from "../../support/chromium.ts";
 import { emptyResult, madeUpResult } from "../../support/bench/made-up-result.ts";
 import { lacks } from "../../needs.ts";
 
@@ -158,7 +158,7 @@ describe.skipIf(noChromium)("in Chromium", () => {
     }
     // Axes alone would be painted too: these are the lines.
     for (const colour of ["--blue", "--green", "--red", "--pink", "--ink"]) {
-      expect(await tab.evaluate(inColour("n-fanout-0-rate", colour))).toBeGreaterThan(20);
+      await until(tab, `${inColour("n-fanout-0-rate", colour)} > 20`);
     }
     expect(tab.complaints).toEqual([]);
     expect(tab.requests).toEqual([]);
@@ -167,8 +167,8 @@ describe.skipIf(noChromium)("in Chromium", () => {
   test("a legend's button hides its line, and the setting changes the panel", async () => {
     const tab = await open("switched.html", madeUpResult());
     await tab.evaluate(`document.querySelector('button[data-series="original"]').click()`);
-    expect(await tab.evaluate(inColour("n-fanout-0-rate", "--pink"))).toBe(0);
-    expect(await tab.evaluate(inColour("n-fanout-0-rate", "--green"))).toBeGreaterThan(20);
+    await until(tab, `${inColour("n-fanout-0-rate", "--pink")} === 0`);
+    await until(tab, `${inColour("n-fanout-0-rate", "--green")} > 20`);
     const setting = await tab.evaluate(`(() => {
       const select = document.getElementById("setting");
       const option = [...select.options].find(({ text }) => text.startsWith("slow, with slow"));
@@ -193,7 +193,7 @@ describe.skipIf(noChromium)("in Chromium", () => {
       await tab.setTheme(theme);
       colours.push(await tab.evaluate(`getComputedStyle(document.body).backgroundColor`));
       // In the colour of the theme that holds now: the charts were drawn again.
-      expect(await tab.evaluate(inColour("n-fanout-0-rate", "--blue"))).toBeGreaterThan(20);
+      await until(tab, `${inColour("n-fanout-0-rate", "--blue")} > 20`);
     }
     expect(new Set(colours).size).toBe(2);
     expect(tab.complaints).toEqual([]);
