@@ -6,7 +6,7 @@
  */
 import type { Native } from "../system/native.ts";
 import type { Descriptor, PeerKey } from "../system/connections.ts";
-import { UnfinishedMessage } from "./unfinished-message.ts";
+import { UnfinishedMessage, type Received } from "./unfinished-message.ts";
 
 /**
  * Unread bytes that the kernel holds of a client that sends no frames, so that one that sends much
@@ -18,6 +18,8 @@ export const ARRIVALS_MS = 10;
 
 /** Lines that one tick seeks, and that it checks; each costs some calls. */
 const LINES_PER_TICK = 1000;
+/** A line from which bytes come without a pause is read so often, and then taken as it is. */
+const SNAPSHOT_TRIES = 4;
 /** Between two checks of one line, by how many there are; each takes some µs. ms */
 const POLL_MS = 10;
 const POLL_MS_PER_LINE = 0.2;
@@ -140,9 +142,8 @@ export class Arrivals {
     this.#sought.delete(watched);
     watched.socket = socket;
     if (watched.isNarrow) watched.room = this.#kernel.narrow(socket, CLIENT_WINDOW_BYTES);
-    const bytes = this.#kernel.received(socket);
-    if (bytes === undefined) return;
-    const received = { bytes, unread: this.#kernel.unread(socket) };
+    const received = this.#received(socket);
+    if (received === undefined) return;
     watched.unfinished = new UnfinishedMessage(received, isFresh, this.#isTls);
     this.#kernel.watchArrivals(socket, watched.token);
   }
@@ -169,8 +170,22 @@ export class Arrivals {
     watched.checkedAt = now;
     if (unfinished === undefined || socket === undefined) return;
     if (!this.#kernel.isPeer(socket, peer)) return;
-    const bytes = this.#kernel.received(socket);
-    if (bytes === undefined) return;
-    watched.arrived(unfinished.check({ bytes, unread: this.#kernel.unread(socket) }));
+    const received = this.#received(socket);
+    if (received !== undefined) watched.arrived(unfinished.check(received));
+  }
+
+  /**
+   * Both counts as of one moment, if SNAPSHOT_TRIES suffice. Bytes that come between the two calls would
+   * make the read ones too few now, and a later message too long.
+   */
+  #received(socket: Descriptor): Received | undefined {
+    let bytes = this.#kernel.received(socket);
+    for (let tries = 1; bytes !== undefined; tries++) {
+      const unread = this.#kernel.unread(socket);
+      const now = this.#kernel.received(socket);
+      if (now === bytes || tries === SNAPSHOT_TRIES) return { bytes, unread };
+      bytes = now;
+    }
+    return undefined;
   }
 }

@@ -65,7 +65,9 @@ export class UnfinishedMessage {
     const rest = read - this.#base - this.#heard;
     const allowance = this.#heard / ALLOWANCE_PART + this.#messages * MESSAGE_ALLOWANCE;
     const isWhole = rest <= (this.#messages > 0 ? allowance : 0);
-    this.#base = isWhole ? read : this.#base + this.#heard;
+    // The kernel's two counts may be of two moments. Bun has read whole messages, whatever they say.
+    const heard = this.#base + this.#heard;
+    this.#base = isWhole ? Math.max(read, heard) : heard;
     this.#heard = 0;
     this.#messages = 0;
     return isWhole ? 0 : rest;
