@@ -25,7 +25,7 @@ const KEY_BYTES = 18;
 export type Descriptor = number;
 
 export class Connections {
-  protected readonly library: Library;
+  protected readonly libc: Library;
   readonly #address = new Uint8Array(ADDRESS_BYTES);
   readonly #addressLength = new Uint32Array(1);
   /** Descriptors of connections by their peer, from the last time that all were listed. */
@@ -36,8 +36,8 @@ export class Connections {
   #likely: Descriptor = 3;
   #ownPort: number | undefined;
 
-  protected constructor(library: Library) {
-    this.library = library;
+  protected constructor(libc: Library) {
+    this.libc = libc;
   }
 
   /**
@@ -92,7 +92,7 @@ export class Connections {
   keyOf(address: string, port: number): PeerKey | undefined {
     const key = this.#found.fill(0);
     const text = Buffer.from(`${address}\0`);
-    const { inet_pton } = this.library;
+    const { inet_pton } = this.libc;
     if (inet_pton(AF_INET, ptr(text), ptr(key, 12)) === 1) key.fill(0xff, 10, 12);
     else if (inet_pton(AF_INET6, ptr(text), ptr(key)) !== 1) return undefined;
     key[16] = port >> 8;
@@ -110,7 +110,7 @@ export class Connections {
     if (this.#ownPort === undefined) return true;
     const address = this.#address;
     this.#addressLength[0] = ADDRESS_BYTES;
-    const { getsockname } = this.library;
+    const { getsockname } = this.libc;
     if (getsockname(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
     return (address[2] ?? 0) * 256 + (address[3] ?? 0) === this.#ownPort;
   }
@@ -119,7 +119,7 @@ export class Connections {
   #readPeer(socket: Descriptor): boolean {
     const address = this.#address;
     this.#addressLength[0] = ADDRESS_BYTES;
-    const { getpeername } = this.library;
+    const { getpeername } = this.libc;
     if (getpeername(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
     const family = address[0];
     const key = this.#found.fill(0);

@@ -69,13 +69,13 @@ export class Native extends SocketState {
   sendFile(socket: Descriptor, file: Descriptor, offset: number, length: number): Taken {
     this.#offset[0] = offset % 2 ** 32;
     this.#offset[1] = Math.floor(offset / 2 ** 32);
-    return this.#taken(this.library.sendfile(socket, file, ptr(this.#offset), length));
+    return this.#taken(this.libc.sendfile(socket, file, ptr(this.#offset), length));
   }
 
   /** Gives bytes of memory to a socket, as many as it takes at once. */
   send(socket: Descriptor, bytes: Uint8Array): Taken {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    return this.#taken(this.library.send(socket, ptr(bytes), bytes.length, flags));
+    return this.#taken(this.libc.send(socket, ptr(bytes), bytes.length, flags));
   }
 
   /** From now on `writable` tells when this socket, once full, can take more. */
@@ -101,13 +101,13 @@ export class Native extends SocketState {
   #add(epoll: Descriptor, events: number, socket: Descriptor, token: number): boolean {
     this.#events.setUint32(0, events, true);
     this.#events.setUint32(EVENT.data, token, true);
-    const { epoll_ctl } = this.library;
+    const { epoll_ctl } = this.libc;
     return epoll_ctl(epoll, EPOLL_CTL_ADD, socket, ptr(this.#events.buffer)) === 0;
   }
 
   #emitReady(epoll: Descriptor, emit: (token: number) => void): number {
     const tokens: number[] = [];
-    const count = this.library.epoll_wait(epoll, ptr(this.#events.buffer), EVENTS_PER_CALL, 0);
+    const count = this.libc.epoll_wait(epoll, ptr(this.#events.buffer), EVENTS_PER_CALL, 0);
     for (let at = 0; at < count; at++) {
       tokens.push(this.#events.getUint32(at * EVENT.size + EVENT.data, true));
     }
@@ -120,7 +120,7 @@ export class Native extends SocketState {
    * way to a socket stays as it was. False where the file system can't.
    */
   forget(file: Descriptor, offset: number, length: number): boolean {
-    const { fallocate } = this.library;
+    const { fallocate } = this.libc;
     const mode = FALLOC_PUNCH_HOLE_KEEP_SIZE;
     return fallocate(file, mode, BigInt(offset), BigInt(length)) === 0;
   }
@@ -136,7 +136,7 @@ export class Native extends SocketState {
   }
 
   #close(descriptor: Descriptor): void {
-    this.library.close(descriptor);
+    this.libc.close(descriptor);
   }
 
   #taken(result: number | bigint): Taken {
@@ -148,7 +148,7 @@ export class Native extends SocketState {
   }
 
   #error(): number {
-    const at = this.library.__errno_location();
+    const at = this.libc.__errno_location();
     return at === null ? 0 : read.i32(at, 0);
   }
 
@@ -158,7 +158,7 @@ export class Native extends SocketState {
    */
   works(file: Descriptor, blockBytes: number): boolean {
     const pair = new Int32Array(2);
-    const { socketpair, recv } = this.library;
+    const { socketpair, recv } = this.libc;
     if (socketpair(AF_UNIX, SOCK_STREAM_NONBLOCK, 0, ptr(pair)) !== 0) return false;
     const [from = -1, to = -1] = pair;
     const arrives = (): number => {

@@ -52,7 +52,7 @@ export class SocketState extends Connections {
   received(socket: Descriptor): number | undefined {
     const { offset, size } = TCP_INFO_RECEIVED;
     this.#infoLength[0] = size;
-    const { getsockopt } = this.library;
+    const { getsockopt } = this.libc;
     const [info, length] = [ptr(this.#info.buffer), ptr(this.#infoLength)];
     if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return undefined;
     if (this.#infoLength[0] < size) return undefined;
@@ -61,7 +61,7 @@ export class SocketState extends Connections {
 
   /** Bytes of those that nobody has read. */
   unread(socket: Descriptor): number {
-    const { ioctl } = this.library;
+    const { ioctl } = this.libc;
     return ioctl(socket, FIONREAD, ptr(this.#info.buffer)) === 0 ? this.#info.getInt32(0, true) : 0;
   }
 
@@ -86,12 +86,12 @@ export class SocketState extends Connections {
     // struct pollfd
     this.#info.setInt32(0, socket, true);
     this.#info.setInt32(4, POLLOUT, true);
-    return this.library.poll(ptr(this.#info.buffer), 1, 0) !== 0;
+    return this.libc.poll(ptr(this.#info.buffer), 1, 0) !== 0;
   }
 
   /** After what was sent nothing follows. @param how `both`: nor is anything read any more */
   shutdown(socket: Descriptor, how: "writing" | "both"): void {
-    this.library.shutdown(socket, how === "writing" ? SHUT_WR : SHUT_RDWR);
+    this.libc.shutdown(socket, how === "writing" ? SHUT_WR : SHUT_RDWR);
   }
 
   /** Bytes that wait for this peer go with the connection, and take no memory of the kernel after it. */
@@ -101,12 +101,12 @@ export class SocketState extends Connections {
     // struct linger: on, for 0 s
     this.#info.setInt32(0, 1, true);
     this.#info.setInt32(4, 0, true);
-    this.library.setsockopt(socket, SOL_SOCKET, SO_LINGER, ptr(this.#info.buffer), 8);
+    this.libc.setsockopt(socket, SOL_SOCKET, SO_LINGER, ptr(this.#info.buffer), 8);
   }
 
   #option(socket: Descriptor, level: number, name: number): number | undefined {
     this.#infoLength[0] = 4;
-    const { getsockopt } = this.library;
+    const { getsockopt } = this.libc;
     const [value, length] = [ptr(this.#info.buffer), ptr(this.#infoLength)];
     if (getsockopt(socket, level, name, value, length) !== 0) return undefined;
     return this.#info.getInt32(0, true);
@@ -114,6 +114,6 @@ export class SocketState extends Connections {
 
   #setOption(socket: Descriptor, level: number, name: number, value: number): void {
     this.#info.setInt32(0, value, true);
-    this.library.setsockopt(socket, level, name, ptr(this.#info.buffer), 4);
+    this.libc.setsockopt(socket, level, name, ptr(this.#info.buffer), 4);
   }
 }
