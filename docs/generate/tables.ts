@@ -31,7 +31,7 @@ export const PAGES = [
   "reference/relay.md",
 ] as const;
 
-/** What each message is for and what answers it; keys and senders come from the schema. */
+/** The purpose of each message and its reply; keys and senders come from the schema. */
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   challenge: ["comes first: the nonce that the client signs", "`hello`"],
   hello: ["protocol versions, role, proof of the code", "`welcome`, or `fault`"],

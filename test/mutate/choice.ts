@@ -1,4 +1,4 @@
-/** Which sites a seed takes: some of each room, in proportion to its lines. */
+/** The sites that a seed takes: some of each room, in proportion to its lines. */
 import type { Kind } from "./operators.ts";
 import type { Site } from "./sites.ts";
 

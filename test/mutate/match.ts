@@ -1,7 +1,7 @@
 /** Finds a site of one tree in another, where code was moved, renamed or rewritten between the two. */
 import type { Site } from "./sites.ts";
 
-/** What is kept of a site to find it again. */
+/** The facts about a site by which another tree is searched for it. */
 export type Wanted = Pick<
   Site,
   "path" | "kind" | "before" | "after" | "statement" | "ordinal" | "context"

@@ -1,7 +1,7 @@
-/** Which test files are near a source file: those that reach it by the fewest imports. */
+/** The test files near a source file: those that reach it by the fewest imports. */
 import { posix } from "node:path";
 
-/** What each file of the repository imports or names, by path. */
+/** The files that each file of the repository imports or names, by path. */
 export type Imports = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** @param files all paths, with what {@link namedFiles} found in each */

@@ -1,4 +1,4 @@
-/** What a run found, as a file that another run can start from. */
+/** The findings of a run, as a file that another run can start from. */
 import * as v from "valibot";
 
 import { KINDS } from "./operators.ts";

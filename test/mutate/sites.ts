@@ -12,7 +12,7 @@ export interface Site extends Change {
   readonly before: string;
   /** The statement around it, or as much of a long one as is short enough; in one line. */
   readonly statement: string;
-  /** Which of the statement's changes of this kind it is, from 0. */
+  /** Its number among the statement's changes of this kind, from 0. */
   readonly ordinal: number;
   /** The function around the statement, in one line. */
   readonly context: string;
@@ -24,7 +24,7 @@ const CONTEXT_LENGTH = 3000;
 /** Characters of code that are shown on either side of a change. */
 const AROUND = 40;
 
-/** What holds statements: none of these is a part of one. */
+/** Nodes that hold statements: none of these is a part of one. */
 const HOLDERS = new Set(["Program", "BlockStatement", "ClassBody", "SwitchCase", "StaticBlock"]);
 
 const FUNCTIONS = new Set(["FunctionDeclaration", "MethodDefinition", "PropertyDefinition"]);

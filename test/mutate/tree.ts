@@ -51,7 +51,7 @@ export function walk(
   }
 }
 
-/** What is imported, started as a thread or process, or read: each string with the name of a script. */
+/** The scripts that a file imports, starts as a thread or process, or reads: each string that names one. */
 export function namedFiles(path: string, text: string): string[] {
   const { program } = parse(path, text);
   const found: string[] = [];

@@ -48,7 +48,7 @@ const DEFINITION = define({
       type: "string",
       valueHint: "text",
       description:
-        "Choose as a run before did (else by chance). What is done, to whom and after which pause is the same; how far each has come by then is not",
+        "Choose as a run before did (else by chance). Acts, targets and pauses are the same; the progress of each client by then is not",
     },
     receivers: { type: "string", valueHint: "n", description: "Receivers of each share (20)" },
     faults: { type: "string", valueHint: "n", description: "Faults of each share at most (40)" },

@@ -1,6 +1,6 @@
 """A way to a relay on which large pieces get lost.
 
-Prints its port. Of what a client sends it passes small pieces on; from the first large one on it takes no
+Prints its port. It passes small pieces of a client on; from the first large one on it takes no
 more. Its receive buffer is small, so the client's system sees that nothing gets through.
 """
 

@@ -79,7 +79,7 @@ const fuzz = "bun run fuzz --inputs 300 --seed 7";
 
 /**
  * How each command is tried: "parsed" where another test runs that scenario of the bench, else by the command that
- * stands here. What takes long is tried with less of it.
+ * stands here. A long command is tried with less work.
  */
 const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "npx -y bun@1.4.5 run demo": "ci",

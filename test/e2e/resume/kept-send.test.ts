@@ -355,7 +355,7 @@ describe("a tree", () => {
     const known = await share(first);
     await using receiver = receive({ relay: at.relay, code: known.code, out: at.out });
     await held;
-    // What was on its way when the sender is killed may never arrive.
+    // A record that was on its way when the sender is killed may never arrive.
     await receiver.when("progress", ({ bytes }) => bytes > 0);
     await first.kill();
     at.proxy.cut();

@@ -712,7 +712,7 @@ test.each<Message>([
 test("a receiver jumps over files that are here already, and joins behind them", () => {
   const play = new Play().asking();
   expect(play.accept(5)).toEqual(["join 5/16"]);
-  // What was on its way is too early by now.
+  // A record that was on its way is too early by now.
   expect(play.frame(1)).toEqual([]);
   expect(play.frame(5)).toEqual(["take"]);
   expect(play.do({ type: "stored", next: 12 })).toEqual(["join 12/16"]);

@@ -49,7 +49,7 @@ test("everyone gets everything from one upload, wherever the sender is meanwhile
   }
   expect(left.frames).toEqual(framesUpTo(RECORDS));
   expect(right.frames).toEqual(framesUpTo(RECORDS));
-  // What was on its way when the line changed is asked again, and that only.
+  // Only the records that were on their way when the line changed are asked for again.
   const asked = senders.map(askedOf);
   for (const wants of asked) expect(new Set(wants).size).toBe(wants.length);
   expect(new Set(asked.flat()).size).toBe(RECORDS);

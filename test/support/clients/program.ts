@@ -54,7 +54,7 @@ export function run(args: readonly string[], options?: ProgramOptions): Promise<
   return ended(start(args, options));
 }
 
-/** What was printed with `--json`. */
+/** The events that a command printed with `--json`. */
 export function jsonLines<T>(out: string): T[] {
   const lines = out.split("\n").filter((line) => line !== "");
   return lines.map((line) => JSON.parse(line) as T);
