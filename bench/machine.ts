@@ -1,4 +1,4 @@
-/** What ran it all. */
+/** The machine that ran the scenarios. */
 import { cpus, release, totalmem } from "node:os";
 
 import type { Machine } from "./result.ts";

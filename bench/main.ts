@@ -61,11 +61,11 @@ async function bench(args: readonly string[]): Promise<boolean> {
   console.log(table(result));
   if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(result)}\n`);
   if (options.html !== undefined) await Bun.write(options.html, await page(result));
-  // That a peer can't keep up with a scenario is a result; that ours can't is a defect.
+  // A peer may fail to keep up with a scenario; fileshare may not.
   return runs.every(({ system, invalid }) => system !== "fileshare" || invalid === undefined);
 }
 
-/** Which systems are here, of those asked for. A relay that is there already runs alone. */
+/** Finds the installed ones of the systems asked for. A relay that runs already is measured alone. */
 async function find({ systems, relay }: Options): Promise<SystemInfo[]> {
   const asked = relay === undefined ? (systems ?? SYSTEMS) : (["fileshare"] as const);
   return Promise.all(
@@ -116,7 +116,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Ends whatever runs. What is to be cleared away is at the exit: see `temporary.ts`. */
+/** Ends the run. Temporary folders are removed at the exit: see `temporary.ts`. */
 async function interruption(): Promise<number> {
   interrupted.abort();
   await endChildren();

@@ -1,4 +1,4 @@
-/** What the kernel says of processes: time used and memory held. Linux only. */
+/** Figures of processes from /proc: time used and memory held. Linux only. */
 import { readFile } from "node:fs/promises";
 
 /** Ticks per second of `/proc`: USER_HZ, 100 on every Linux that Bun runs on. */

@@ -54,7 +54,7 @@ export async function runAll(jobs: readonly Job[], plan: Plan): Promise<Run[]> {
 async function runOnce(each: Case, timeout: number): Promise<Measured> {
   try {
     const measured = await each.run(AbortSignal.timeout(timeout));
-    // What came of a run that went wrong says nothing.
+    // Figures of a run that went wrong mean nothing.
     return measured.invalid === undefined
       ? measured
       : { ...withoutFigures(measured.invalid), perReceiver: measured.perReceiver };

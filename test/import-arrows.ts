@@ -1,5 +1,5 @@
 /**
- * Which part may import which: the arrows of `docs/decisions/0001-imports-point-one-way.md`, as a pure function over sources.
+ * The imports that each part may have: the arrows of `docs/decisions/0001-imports-point-one-way.md`, as a pure function over sources.
  * Type-only imports count: a type is a dependency too.
  */
 import { posix } from "node:path";

@@ -1,4 +1,4 @@
-/** Lets so many bytes go per second. What was not used is kept, up to a limit, so that a late timer costs nothing. */
+/** Lets a number of bytes go per second. Unused bytes are kept, up to a limit, so a late timer costs nothing. */
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #most: number;

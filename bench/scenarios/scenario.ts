@@ -17,7 +17,7 @@ export interface Case {
   /** bytes of the source */
   readonly size: number;
   /**
-   * Once. What is wrong with the bytes goes into `invalid`; a throw does too.
+   * Called once. A fault of the bytes goes into `invalid`, as a throw does.
    * @param signal aborted when the run takes too long
    */
   run(signal: AbortSignal): Promise<Measured>;

@@ -1,7 +1,7 @@
 /** Terminals as SVG: what each line shows, and pictures one after the other. */
 import type { IBufferCell, Terminal } from "@xterm/headless";
 
-/** What a terminal showed from a time on. ms */
+/** The screen of a terminal from a time on, in ms. */
 export interface Picture {
   readonly at: number;
   readonly lines: readonly string[];
@@ -144,7 +144,7 @@ function drawLine(terminal: Terminal, y: number): string {
   return [...filled, ...texts].join("");
 }
 
-/** What a terminal shows now, without its empty lines. */
+/** The lines that a terminal shows now, without the empty ones. */
 export function snapshot(terminal: Terminal): string[] {
   const lines = Array.from({ length: terminal.rows }, (_, y) => drawLine(terminal, y));
   return lines.filter((line) => line !== "");

@@ -1,4 +1,4 @@
-/** What people do in the recorded terminals. Each scene waits for what has to be seen, so it is a test too. */
+/** The scenes of the recorded terminals. Each waits for the text that it must show, so it is a test too. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

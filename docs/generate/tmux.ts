@@ -81,7 +81,7 @@ export class Recording implements AsyncDisposable {
     await tmux(this.#socket, "send-keys", "-t", `:.${shell}`, key);
   }
 
-  /** What a shell shows, lines that are wrapped put together. */
+  /** The text of a shell, with wrapped lines joined. */
   async text(shell: number): Promise<string> {
     const all = await tmux(this.#socket, "capture-pane", "-p", "-J", "-S", "-", "-t", `:.${shell}`);
     return all.replace(/\n+$/, "");

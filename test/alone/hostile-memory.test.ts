@@ -22,7 +22,7 @@ const CROWD = 200;
 const WORKERS = 2;
 /** Of one that reads nothing, ours alone: a piece, its objects, and garbage. Each was 1.1 to 2 MB. */
 const UNREAD_BYTES = 96 * 1024;
-/** What a relay takes for the one that takes all, and for records of the lobby that it opened. */
+/** Memory that a relay takes for the one healthy receiver, and for the lobby's records that it opened. */
 const HEALTHY_BYTES = 56 * MiB;
 const SIZE = 24 * MiB;
 const RECORD = 900_000;

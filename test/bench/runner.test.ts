@@ -91,6 +91,6 @@ test("the table shows medians and names what has no figures", async () => {
   expect(text).toMatch(/fileshare +8 +1KiB +2\.00 /);
   expect(text).toMatch(/fileshare +9 +no figures/);
   expect(text).toContain("! fileshare N=9 round 3 has no figures: it broke");
-  // What was written and read again has null for what is undefined.
+  // JSON turns undefined values into null.
   expect(table(JSON.parse(JSON.stringify(result)) as BenchResult)).toContain("nginx: left out");
 });

@@ -3,7 +3,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import logUpdate from "log-update";
 import prettyBytes from "pretty-bytes";
 
-/** What one line of the table shows. */
+/** One line of the table. */
 export interface Row {
   readonly name: string;
   readonly role: string;

@@ -1,4 +1,4 @@
-/** What the golden traffic has to be broken. */
+/** The parts of the golden traffic that targets break. */
 import {
   decodeControl,
   encodeControl,
@@ -61,7 +61,7 @@ export function oddMessage(random: Random, from: Message = random.pick(DECODED))
   return new Uint8Array(pack(oddEntry(random, from, IDS)));
 }
 
-/** What a client or a relay could say in the place of this. */
+/** Bytes that a faulty client or relay could send instead of these. */
 export function broken(random: Random, bytes: Uint8Array): Uint8Array {
   if (isFrame(bytes)) return mutate(random, bytes, FRAMES);
   if (random.chance(0.5) && named(bytes) !== "another") {

@@ -72,7 +72,7 @@ export function checkControl(bytes: Uint8Array): void {
   checkValue(message);
 }
 
-/** What no limit of any message lets through, whatever its schema. */
+/** Throws for a value that exceeds every message's limits, whatever its schema. */
 function checkValue(value: unknown): void {
   if (typeof value === "number" && !(Number.isSafeInteger(value) && value >= 0)) {
     throw new Broken(`the number ${value}`);

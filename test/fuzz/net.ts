@@ -21,7 +21,7 @@ import { RawClient, rawShare } from "../support/relay/raw-client.ts";
 import { CONTROLS } from "./corpus.ts";
 import { Broken } from "./target.ts";
 
-/** What those who are gone leave is gone after so long. ms */
+/** The relay has forgotten clients that left after so long. ms */
 const LEAVE_MS = 15_000;
 
 /** Of our own requests, whose lines stay open for the next; far fewer than were fuzzed with. */

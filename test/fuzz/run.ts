@@ -15,7 +15,7 @@ const GROWTH_BYTES = 64 * 1024 * 1024;
 const WARM_PART = 0.1;
 /** Of fewer inputs it can't be told. */
 const GROWTH_INPUTS = 10_000;
-/** What is garbage at the end is collected within so long. ms */
+/** Garbage at the end is collected within so long. ms */
 const SETTLE_MS = 10_000;
 const LOOK_EVERY_MS = 250;
 /** Of failures of one target; after so many it is given up. */
@@ -83,7 +83,7 @@ async function playTarget(kind: TargetKind, due: number, options: FuzzOptions): 
   const failed = (error: unknown): void => {
     failures.push({ target: name, case: at, message: describe(error) });
   };
-  // Nobody waited for it: whose fault it is, is not known.
+  // The code that rejected is unknown: no caller awaited the promise.
   process.on("unhandledRejection", failed);
   await using target = await kind.start();
   try {

@@ -75,7 +75,7 @@ class Play {
   run(): number {
     const { random, scene, client } = this;
     client.start(0);
-    // What it hears until it is served stays whole mostly, or nothing else is ever reached.
+    // Most messages until the client is served stay whole, or no case would get any further.
     const sound = random.whole(0, scene.heard.length);
     for (const [at, bytes] of scene.heard.entries()) {
       if (client.finished) break;

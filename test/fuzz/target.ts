@@ -16,7 +16,7 @@ export interface TargetKind {
   start(): Target | Promise<Target>;
 }
 
-/** What must not happen did. */
+/** A behaviour that must not happen did happen. */
 export class Broken extends Error {
   override readonly name = "Broken";
 }

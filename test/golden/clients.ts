@@ -42,7 +42,7 @@ import {
 } from "../../protocol/mod.ts";
 import type { GoldenFile, ReceiverPart, SenderPart } from "./conversation.ts";
 
-/** What a client does to its line. */
+/** The actions of a client on its line. */
 export interface LineHooks {
   connect(): void;
   say(bytes: Uint8Array): void;
@@ -82,7 +82,7 @@ function manifestFile({ path, type, size, mode = 0 }: GoldenFile): ManifestFile 
   return { path: parseSafePath(path), type: type ?? "file", size, mode, mtime: MTIME };
 }
 
-/** What a sender has to say of its share. */
+/** The share of a sender: its manifest, its records and its proof. */
 export class GoldenShare {
   readonly id: Uint8Array;
   readonly proof: Uint8Array;
@@ -300,7 +300,7 @@ export class GoldenReceiver implements SessionClient {
     return this.#session?.finished === true;
   }
 
-  /** What follows the manifest. */
+  /** The bytes after the manifest. */
   get content(): Uint8Array {
     const plain = concat(...this.records);
     return this.manifest === undefined ? plain : plain.subarray(headLength(plain));

@@ -42,11 +42,11 @@ export interface RawPart {
 
 export type Part = SenderPart | ReceiverPart | RawPart;
 
-/** What happened on the line of a client, in the order of all lines. */
+/** An event on the line of a client; steps are in the order of all lines. */
 export type Step = { readonly at: number; readonly client: string } & Happening;
 
 export type Happening =
-  /** What its session is told by people, disks and clocks; see `clients.ts`. */
+  /** An input to its session from people, disks and clocks; see `clients.ts`. */
   | { readonly is: "does"; readonly what: string }
   | { readonly is: "opened" }
   /** The client to the relay. */
@@ -78,7 +78,7 @@ export function conversations(): [name: string, Conversation][] {
     });
 }
 
-/** What all steps are about, then one step a line. */
+/** One line for the head of a conversation, then one for each step. */
 export function textOf({ steps, ...head }: Conversation): string {
   return [head, ...steps].map((line) => `${JSON.stringify(line)}\n`).join("");
 }

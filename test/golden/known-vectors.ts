@@ -4,7 +4,7 @@ import kept from "./files/vectors.json" with { type: "json" };
 
 export const KEPT = kept;
 
-/** What scrypt makes of a code, without its price. */
+/** The recorded result of scrypt for a code, without the cost of computing it. */
 export function masterOf(code: string): Uint8Array {
   const known = kept.codes.find((each) => each.code[0] === code);
   const master = known === undefined ? undefined : fromHex(known.master);

@@ -14,7 +14,7 @@ import {
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
 /**
- * What a client was told, as far as it has to be the same each time:
+ * The messages to a client, as far as they have to be the same each time:
  *
  * - frames, byte by byte, and messages in their order, key by key; a later relay may add keys. Of a
  *   welcome the session may be another, of a challenge the nonce, of a fault the text, which is for

@@ -1,4 +1,4 @@
-/** What was recorded: one conversation of each kind that the protocol has. */
+/** The scenes to record: one conversation of each kind that the protocol has. */
 import { shareIdFromProof, type Keys, type Message, type MessageOf } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { GoldenShare } from "./clients.ts";

@@ -9,7 +9,7 @@ import { masterOf } from "./known-vectors.ts";
 
 type Played = GoldenSender | GoldenReceiver;
 
-/** What a client does by itself, in order. */
+/** The steps of a client that it takes by itself, in order. */
 function ownSteps(steps: readonly Step[]): string[] {
   return steps.flatMap((step) => {
     if (step.is === "opened") return ["connects"];

@@ -263,7 +263,7 @@ export class GoldenStage {
     this.steps.push({ at: this.now, client, ...happening });
   }
 
-  /** What one side hears of the other waits until the turn is over. */
+  /** Messages between the two sides wait until the turn is over. */
   #post(run: () => void): void {
     this.#posts.push(run);
   }

@@ -1,4 +1,4 @@
-/** What codes, keys, names, lists of files and records are as bytes. All of it in hex. */
+/** The bytes of codes, keys, names, lists of files and records, in hex. */
 import {
   capabilityOf,
   encodeFrame,

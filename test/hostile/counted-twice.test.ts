@@ -63,7 +63,7 @@ test("into the same folder, where nothing is fetched again, into another, and to
   const came = new Uint8Array(await new Response(stdout.stdout).arrayBuffer());
   expect(Buffer.compare(came, at.file.bytes)).toBe(0);
   expect(await stdout.exited).toBe(0);
-  // Whoever of them was asked for: there is one of two.
+  // The order of the two does not matter: one of two receivers is done.
   expect(done(at.sender)).toHaveLength(1);
   expect(at.sender.all("done")).toEqual([]);
   await using other = receive({ ...at.job, out: at.three }, "bob");

@@ -26,7 +26,7 @@ import { keysOf } from "../support/clients/known-codes.ts";
 const CODE = parseCode("candy-ketchup-harbor-tilt-useful-drip-subject");
 const OTHER = parseCode("timber-magnet-sunny-cliff-oven-price-script");
 const MiB = 1024 * 1024;
-/** What must not reach a terminal. */
+/** Characters that must not reach a terminal. */
 const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}]/u;
 
 let relay: Relay;
@@ -63,7 +63,7 @@ async function lobby(out: string, ...args: readonly string[]): Promise<Command> 
   return command;
 }
 
-/** What a lobby receiver makes of a share: its fault, or "saved". */
+/** The outcome of a lobby receiver for that share: its fault, or "saved". */
 async function verdict(receiver: Command, lie: Lie): Promise<string> {
   await using _sender = await HostileSender.start(`${relay.url}/ws`, LOBBY_CODE, lie);
   const event = await receiver.events(({ event }) => ["error", "done"].includes(event));
@@ -323,7 +323,7 @@ describe("records", () => {
       path: `d/${i % 7}/f${i}`,
       size: 10_000,
     }));
-    // Who comes when the other is through finds all of it there already.
+    // The sender holds the end back: a receiver that came later would find the whole tree there already.
     await using sender = await offer({ files, content: bytes.subarray(0, 3_000_000), held: 1 });
     const receivers = [1, 2].map(() => recv(at(folder.path), "--yes"));
     await sender.agreed(2);
@@ -345,7 +345,7 @@ describe("records", () => {
     const env = { FILESHARE_CODE: OTHER, FILESHARE_RELAY: relay.url };
     await using guesser = fileshare(["recv", "--yes", "--out", folder.path], env);
     await guesser.events(({ event }) => event === "waiting");
-    // Whoever has the right one is served meanwhile, and only it.
+    // A receiver with the right code is served meanwhile, and no other.
     using right = temporaryFolder();
     expect((await recv(at(right.path), "--yes")).exitCode).toBe(0);
     expect(sender.wanted).toEqual([0]);

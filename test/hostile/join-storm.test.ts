@@ -216,7 +216,7 @@ test.each([
   client.send(join(share.offer.share, RECORDS, 1));
   for (let times = 0; times < 50; times++) client.send(say(share.offer.share));
   await heard(client);
-  // What is asked for after all that is asked for first.
+  // Requests come in order, so this one shows that none before it was granted.
   client.send(join(share.offer.share, 7, 1));
   expect(await sender.when("want")).toMatchObject({ first: 7, count: 1 });
 });

@@ -52,7 +52,7 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
-/** What the receiver makes of it: the name of its fault, or "saved". */
+/** The receiver's verdict on a manifest: the name of its fault, or "saved". */
 async function offer(lie: Lie): Promise<{ verdict: string; event: ClientEvent }> {
   if (told === EVENTS_AT_ONCE) {
     await receiver[Symbol.asyncDispose]();

@@ -146,7 +146,7 @@ async function receiveThrough(tamper: Tamper, code: Code = newCode()): Promise<O
     return tamper(frame);
   });
   await using receiver = receive({ relay: tampering.url, code, out: folder.path });
-  // What does not open at all is passed over, and another share waited for.
+  // A receiver passes over a share that does not decrypt at all, and waits for another.
   const passedOver = receiver.when("unreadable").then(({ code: why }) => {
     receiver.interrupt();
     return why;

@@ -41,8 +41,8 @@ async function fileshare(relay: string, cwd: string, ...words: readonly string[]
 }
 
 /**
- * The most memory that a process had until now. What is told of it at its end counts also what this one
- * had when it was started. bytes; 0 where the system does not say
+ * The most memory that a running process has had, in bytes; 0 where the system does not say. The figure
+ * at its exit would include the memory of this process at the moment of the fork.
  */
 function peakOf(pid: number): number {
   try {

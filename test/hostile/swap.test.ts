@@ -54,7 +54,7 @@ class Stage implements Disposable {
     for (const name of [...NAMES, "journal"]) writeFileSync(join(this.victim, name), "precious");
   }
 
-  /** What nobody does, in a folder of nobody's. */
+  /** Runs a script as another user, in a folder of that user. */
   attack(script: string): void {
     const { status, stderr } = spawnSync(
       "setpriv",

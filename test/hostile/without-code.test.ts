@@ -52,7 +52,7 @@ async function overheard() {
   return { proxy, of, code: newCode() };
 }
 
-/** What the eavesdropper can say in each role: hellos that were said, and some that it makes of them. */
+/** Hellos that the eavesdropper can send in each role: recorded ones, and some that it makes of them. */
 function hellosOf(said: readonly MessageOf<"hello">[]): MessageOf<"hello">[] {
   const own = nodePrimitives.signer(nodePrimitives.randomBytes(32));
   return said.flatMap((hello): MessageOf<"hello">[] => [
@@ -85,7 +85,7 @@ describe("a listener that overheard everything and has no code", () => {
       await expectFault(thief, "not-proved");
       expect(thief.messages.map(({ t }) => t)).toEqual(["fault"]);
     }
-    // Nobody else was seen by either side.
+    // Neither side saw any other client.
     sender.admit(asked, true);
     expect((await receiver.outcome).exitCode).toBe(0);
     expect(new Set(sender.all("asks").map(({ id }) => id))).toEqual(new Set([asked.id]));

@@ -1,4 +1,4 @@
-/** What the proof of the code costs: `bun test/measure/proof.ts`. Prints the medians of rounds. */
+/** Measures the cost of the code's proof: `bun test/measure/proof.ts`. Prints the medians of rounds. */
 import { proveHello, PROTOCOL_VERSION, checkHello } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 

@@ -28,7 +28,7 @@ test("protocol/mod.ts bundles for a browser without Node's or Bun's modules, and
   const [output] = built.outputs;
   if (output === undefined) throw new Error("the bundle is empty");
 
-  // What a page has and the protocol may use: no Bun, no process, no require.
+  // The globals of a page that the protocol may use: no Bun, no process, no require.
   const page = createContext({ TextEncoder, TextDecoder, crypto, URL, console });
   const bundle = await output.text();
   expect(() => {

@@ -1,7 +1,7 @@
 import { BlockPool, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { Violation } from "./world.ts";
 
-/** Who holds which block of a pool, kept apart from the pool to check it. */
+/** The holders of each block of a pool, kept apart from the pool to check it. */
 export class Ledger {
   readonly #owners = new Map<number, number>();
   /** By worker and block. */

@@ -45,7 +45,7 @@ export function checkEnds(
   }
 }
 
-/** Who says that it is done has everything, and who can have everything has it. */
+/** A receiver that calls itself done has every record; a receiver that can have them all gets them. */
 function checkShare({ home, plan }: Party, { share }: SimSender, strict: boolean): void {
   const end = home.ends.get(share.key);
   const copy = home.disk.get(share.key);
@@ -77,13 +77,13 @@ function checkOutcome(
     throw new Violation(`${name} ends with ${fault ?? "success"} and ${failed} failed`);
   }
   const most = receivers.length - able;
-  // Who is interrupted may not have heard yet that somebody only looked.
+  // An interrupted sender may not have heard yet that a receiver only looked.
   if (ending.at === "all done" && failed > most) {
     throw new Violation(`${name} counts ${failed} failed, at most ${most} did`);
   }
 }
 
-/** Who got everything could prove it, and no record leaves a sender twice without a reason. */
+/** A receiver of every record could prove it, and no record leaves a sender twice without a reason. */
 function checkStream(
   scenario: Scenario,
   parties: readonly Party[],
@@ -99,7 +99,7 @@ function checkStream(
   }
 }
 
-/** Who had begun is told that the sender is gone, and for no other reason. */
+/** A receiver that had begun ends because the sender is gone, and for no other reason. */
 function checkLeftBehind({ home }: Party): void {
   for (const { fault } of home.ends.values()) {
     if (fault === undefined || fault === "declined" || fault === "sender-gone") continue;

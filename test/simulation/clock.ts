@@ -23,7 +23,7 @@ class Planned implements Timer {
   }
 }
 
-/** Virtual time. What is planned for one moment happens in the order of planning. */
+/** Virtual time. Events of one moment happen in the order of planning. */
 export class Clock {
   /** ms */
   now = 0;

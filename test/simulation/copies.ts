@@ -3,7 +3,7 @@ import { equalBytes, toHex } from "../../protocol/mod.ts";
 import type { SimShare } from "./share.ts";
 import { Violation } from "./world.ts";
 
-/** What a receiver has of a share on its disk. Outlasts the process. */
+/** A receiver's part of a share on its disk. Outlasts the process. */
 export interface Copy {
   readonly receiver: Uint8Array;
   readonly records: Uint8Array[];

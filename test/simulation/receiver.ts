@@ -49,7 +49,7 @@ export interface ShareEnd {
   readonly at: number;
 }
 
-/** What outlasts a receiver's process, and what it is told to be like. */
+/** The state that outlasts a receiver's process, and the habits that the scenario gives it. */
 export interface ReceiverHome {
   readonly name: string;
   readonly ways: Ways;
@@ -80,7 +80,7 @@ export const CONFIRM_MS = 600_000;
 
 /** Less than the relay's grace, by as much as both sides may differ about when it began. ms */
 const LEFT_BEHIND_MS = LOST_GRACE_MS - 1000;
-/** Who comes or agrees late is told of what is gone by then, behind records on their way. ms */
+/** A late receiver hears that records are gone only behind the records on their way. ms */
 const JOINING_MS = 3000;
 
 /** A receiving process; mirrors cli/receive/receiving.ts and cli/receive/incoming.ts. */
@@ -360,12 +360,12 @@ export class SimReceiver extends Client {
     this.#home.ends.set(share.key, { fault, confirmed, at: this.now });
   }
 
-  /** Who takes records is not left behind, unless the relay lost what it had. */
+  /** A receiver that takes records is not left behind, unless the relay lost its records. */
   #checkTooLate({ key }: SimShare): void {
     const { name, wires, takenAt } = this.#home;
     const last = takenAt.get(key);
     if (last === undefined || this.world.streams.hasLost(key)) return;
-    // Who was sent away is kept nothing for at first.
+    // The relay keeps nothing at first for a receiver that it disconnected.
     if (this.now < this.#steadySince || wires.some(({ stalled }) => stalled)) return;
     if (this.now - last > LEFT_BEHIND_MS) return;
     throw new Violation(`${name} took a record ${(this.now - last) | 0} ms ago, and is too late`);

@@ -14,7 +14,7 @@ export interface Failure {
 
 export type Result = { readonly outcome: Outcome } | { readonly failure: Failure };
 
-/** What a healthy receiver may be late by chance, timers being what they are. ms */
+/** A healthy receiver may be late by this much, timers being inexact. ms */
 const SLACK_MS = 1000;
 const STORY_LINES = 60;
 

@@ -115,7 +115,7 @@ export function drawScenario(seed: number): Scenario {
   const scenario = seed % 8 === 3 && !isCalm(seed) ? withStorms(calmer) : calmer;
   const admits = seed % 11 === 4 && !isCalm(seed);
   const waits = seed % 13 === 7 && !isCalm(seed);
-  // Who is too late for a stream looks for another share, and hears so where there is none.
+  // A receiver that is too late for a stream looks for another share, and hears so where there is none.
   const strangers =
     hasStrangers(seed) && !scenario.lobby && !scenario.stream ? drawStrangers(scenario) : [];
   return { ...scenario, admits, strangers, startWhen: waits ? drawStart(scenario) : undefined };
@@ -169,7 +169,7 @@ function drawStart({ seed, receivers, transferMs }: Scenario): StartWhen {
   return {
     receivers: random.whole(1, receivers.length),
     minWaitMs,
-    // Who has it all can't agree any more, and some never do.
+    // A receiver that has everything can't agree any more, and some never do.
     maxWaitMs: minWaitMs + random.real(0, transferMs),
     headRecords: MANIFEST_RECORDS_MOST,
   };
@@ -197,7 +197,7 @@ function asStream(scenario: Scenario): Scenario {
       blocks: random.chance(0.7) ? random.whole(shares.length + 1, 24) : relay.blocks,
       stallMs: random.scale(LOST_GRACE_MS, 60_000),
     },
-    // Who is too late never has it, and a sender that waits for all would wait for ever.
+    // A sender that waits for all would wait for ever for a receiver that is too late.
     ending: "when" in ending ? ending : { at: "interrupted when done" },
   };
 }
@@ -316,7 +316,7 @@ function drawRecords(random: Random): number {
   return random.whole(3, 60);
 }
 
-/** Who only stands in a share keeps its part of the memory; that is no delay to blame it for. */
+/** Even an idle receiver keeps its part of the memory; the delay that this causes is not its fault. */
 function calmBlocks(shares: number): number {
   return shares === 1 ? 24 : 64 * shares;
 }

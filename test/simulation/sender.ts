@@ -177,7 +177,7 @@ export class SimSender extends Client {
     );
   }
 
-  /** What can't be read again is sent again only if it may have got lost with a line. */
+  /** A record that can't be read again is sent again only if it may have got lost with a line. */
   #checkReadable(index: number): void {
     if (this.share.offer.seekable || !this.#sent.has(index)) return;
     const end = Math.max(...this.#sent) + 1;

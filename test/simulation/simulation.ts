@@ -30,7 +30,7 @@ const SLACK_MS = 120_000;
 /** Looking whether all are done after each step would take longer than the step. */
 const LOOK_STEPS = 8;
 const SETTLE_MS = 1000;
-/** What the sender said last has arrived by then, if it does at all. */
+/** The sender's last message has arrived by then, if it does at all. */
 const LAST_WORD_MS = 5000;
 /** A share whose sender's last word was lost is closed by the relay after its grace. */
 const CLOSING_MS = 660_000;
@@ -280,7 +280,7 @@ export class Simulation {
   #receiversDone(): boolean {
     const { ending } = this.#scenario;
     if (this.#parties.every((party) => this.#isDone(party))) return true;
-    // Who came when the sender was through waits for the next one.
+    // A receiver that came when the sender was through waits for the next one.
     if (!this.#sendersGone()) return false;
     if (ending.at === "one done" || ending.at === "interrupted") return true;
     if (ending.at === "killed") {
@@ -298,11 +298,11 @@ export class Simulation {
     ];
     const thinks = receivers.map(({ habits }) => habits.thinkMs * shares.length);
     const begun = Math.max(quietAt, ...starts);
-    // Nobody tells a receiver in the lobby that the sender that took its receipt is gone.
+    // A receiver in the lobby never hears that the sender that took its receipt is gone.
     const confirms = this.#scenario.lobby ? CONFIRM_MS * shares.length : 0;
     // The relay waits for the sender, and a receiver without a relay that knows it waits as long.
     const graces = ending.at === "killed" ? 2 * SENDER_GRACE_MS * shares.length : 0;
-    // Who stalls holds up the others for a while, at each worker anew.
+    // A stalled receiver holds up the others for a while, at each worker anew.
     const stalls = this.#scenario.stream
       ? (relay.stallMs + LOST_GRACE_MS) * relay.workers * (receivers.length + faults.length)
       : 0;

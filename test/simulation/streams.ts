@@ -4,7 +4,7 @@ import { Violation } from "./world.ts";
 /** A log that moves between workers is lost if one of the two dies then. ms */
 const MOVING_MS = 1000;
 
-/** What is known of shares that can't be read again, by nobody in the world but who watches it. */
+/** Facts about shares that can't be read again. Only the checks know them, no client or relay does. */
 export class Streams {
   readonly #clock: Clock;
   /** Records that the relay's log has had, by share. */

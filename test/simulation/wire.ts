@@ -6,11 +6,11 @@ export interface Way {
   /** ms */
   readonly latency: number;
   readonly msPerByte: number;
-  /** What the kernels of both sides take before the writer's own memory fills. bytes */
+  /** Bytes that the kernels of both sides take before the writer's own memory fills. */
   readonly kernelBytes: number;
 }
 
-/** What passes through a flow: bytes, or an end of the line. */
+/** An item of a flow: bytes, or an end of the line. */
 type Item = { readonly bytes: Uint8Array | undefined; readonly size: number };
 
 /** Control messages count little beside frames, as on a real line, where frames are of 1 MiB. */
@@ -57,7 +57,7 @@ export class Flow {
     return Math.max(0, this.#unreadBytes - this.#way.kernelBytes);
   }
 
-  /** Of what is in the writer's memory, even in part: frames, and bytes of control messages. */
+  /** Data in the writer's memory, even in part: frames, and bytes of control messages. */
   get queued(): { frames: number; controlBytes: number } {
     const queued = { frames: 0, controlBytes: 0 };
     let end = this.#unreadBytes;
@@ -157,7 +157,7 @@ export class Wire {
   #client: ClientEnd | undefined;
   #relay: RelayEnd | undefined;
   #opened = false;
-  /** What the relay said right away. */
+  /** Messages that the relay sent right away. */
   readonly #early: Uint8Array[] = [];
 
   constructor(id: number, clock: Clock, ways: { up: Way; down: Way }, client: ClientEnd) {

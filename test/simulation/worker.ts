@@ -263,7 +263,7 @@ export class SimWorker implements Outlet, RelayEnd {
     this.send(id, { t: "fault", code, message, retry: FAULTS[code].retry });
     socket.closing = true;
     socket.wire.relayCloses();
-    // Who does not take even that is cut off.
+    // The relay cuts off a client that does not take even the close.
     this.#world.clock.after(CLOSE_MS, () => socket.wire.relayLoses());
   }
 
@@ -291,7 +291,7 @@ export class SimWorker implements Outlet, RelayEnd {
     return [...this.#open.values()].filter(({ rest }) => rest !== undefined).length;
   }
 
-  // What must hold at all times
+  // Invariants that hold at all times
 
   check(): void {
     for (const share of this.hub.shares) {

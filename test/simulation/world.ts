@@ -7,7 +7,7 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** What all parts of one simulated world share. */
+/** The shared state of all parts of one simulated world. */
 export interface World {
   readonly clock: Clock;
   /** Chance of one part's own, so that one part more or less changes nothing for the others. */

@@ -4,7 +4,7 @@ import { findChromium, startChromium, type Browser, type Tab } from "../support/
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const PICTURE = { width: 1280, height: 1150 };
 
-/** What the relay that left its ticket in `runtime` says of itself: a link to its page, or an overview. */
+/** The status of the relay that left its ticket in `runtime`: a link to its page, or an overview. */
 export async function statusOf(runtime: string, option: "--page" | "--json"): Promise<string> {
   const child = Bun.spawn([process.execPath, MAIN, "relay", "status", option], {
     env: { ...process.env, XDG_RUNTIME_DIR: runtime, FILESHARE_CONFIG: "" },
@@ -40,7 +40,7 @@ export class AdminPage implements AsyncDisposable {
     }
   }
 
-  /** What its console complained of. */
+  /** Errors and warnings of its console. */
   get complaints(): readonly string[] {
     return this.#tab.complaints;
   }

@@ -16,7 +16,7 @@ export async function lobbyChurn(url: string, signal: AbortSignal): Promise<numb
   return count;
 }
 
-/** Both sides of one file. What each has heard is told when they are not through in time. */
+/** Both sides of one file. A timeout names the last answer of each side. */
 async function through(url: string, bytes: Uint8Array): Promise<void> {
   const timeout = AbortSignal.timeout(FILE_MS);
   const heard = { get: "nothing", put: "nothing" };

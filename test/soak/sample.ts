@@ -1,4 +1,4 @@
-/** What a process holds at a moment, as Linux tells. */
+/** The resources that a process holds at a moment, read from /proc. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 import { cpuSecondsIn, rssAnonIn } from "../../bench/proc.ts";

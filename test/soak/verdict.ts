@@ -5,7 +5,7 @@ export type Held = "rssAnon" | "descriptors" | "mappedFiles" | "threads";
 
 const MiB = 2 ** 20;
 
-/** What may come on top of a tenth: it goes up and down with what is on its way. */
+/** Growth allowed on top of a tenth: data on its way goes up and down. */
 const SLACK: Readonly<Record<Held, number>> = {
   rssAnon: 32 * MiB,
   descriptors: 40,

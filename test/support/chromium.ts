@@ -27,7 +27,7 @@ export interface Tab {
   /** A PNG of what is visible in a window of this size. */
   picture(width: number, height: number): Promise<Uint8Array>;
   setTheme(theme: "light" | "dark"): Promise<void>;
-  /** What the console said, errors and warnings, since the tab was opened. */
+  /** Errors and warnings of the console since the tab was opened. */
   readonly complaints: readonly string[];
   /** Addresses asked for other than the page itself. */
   readonly requests: readonly string[];

@@ -1,4 +1,4 @@
-/** What the tests of the disk side share: directories, and shares with plain records. */
+/** Shared parts of the tests of the disk side: directories, and shares with plain records. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -12,7 +12,7 @@ import type { ReceiverPlan } from "./plan.ts";
 
 const MAIN = join(import.meta.dir, "../../cli/main.ts");
 
-/** What all clients of a run share. */
+/** The shared state of all clients of a run. */
 export interface Surroundings {
   readonly children: Children;
   readonly history: History;

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { History } from "./history.ts";
 
-/** What takes the room. */
+/** The name of the file that takes the room. */
 export const BALLAST = "ballast";
 
 export class SmallDisk implements Disposable {

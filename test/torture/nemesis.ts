@@ -17,13 +17,13 @@ export interface Victims {
   readonly signal: AbortSignal;
 }
 
-/** What was done, and is undone when the promise settles; or why nothing was done. */
+/** An effect lasts until its promise settles; `skipped` says why there was none. */
 type Effect = Promise<void> | { readonly skipped: string };
 
 export class Nemesis {
   readonly #victims: Victims;
   readonly #effects = new Set<Promise<void>>();
-  /** What has something done to it that can't be done twice at a time. */
+  /** Victims of an effect that can't happen twice at a time. */
   readonly #busy = new Set<string>();
   #trouble: Error | undefined;
   #done = 0;

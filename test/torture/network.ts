@@ -5,7 +5,7 @@ import type { Way } from "./plan.ts";
 
 const HOST = "127.0.0.1";
 
-/** What is wrong with the network of a client at present; new connections suffer it too. */
+/** The faults of a client's network at present; new connections suffer them too. */
 interface Weather {
   /** While it is not 0 nothing passes, and nothing is lost. */
   blackHoles: number;
@@ -134,7 +134,7 @@ class NetworkLine {
   }
 }
 
-/** One direction of a line. What is held back is at most HELD_BYTES and a read of the socket. */
+/** One direction of a line. It holds back at most HELD_BYTES and a read of the socket. */
 class Pipe {
   readonly #from: Socket;
   readonly #to: Socket;

@@ -1,4 +1,4 @@
-/** What is going to happen in a round, all of it chosen by the seed before anything runs. */
+/** The plan of a round, all of it chosen by the seed before anything runs. */
 import { RECEIVE_RATE_MIN } from "../../protocol/mod.ts";
 import { Random } from "../simulation/random.ts";
 import { BETWEEN_FAULTS_MS, FAULT_MS } from "./limits.ts";
@@ -31,13 +31,13 @@ export interface Step {
   readonly fault: Fault;
 }
 
-/** What the relay runs as: the command, or a child with a small log whose workers can be crashed. */
+/** The relay's process: the command, or a child with a small log whose workers can be crashed. */
 export type RelayKind = "command" | "child";
 
 /** A client is the sender, or a receiver by its number. */
 export type Target = "sender" | number;
 
-/** What the nemesis does. Times are ms. */
+/** The actions of the nemesis. Times are ms. */
 export type Fault =
   | { readonly kind: "kill-receiver"; readonly receiver: number; readonly forMs: number }
   | { readonly kind: "kill-sender"; readonly forMs: number }

@@ -145,7 +145,7 @@ class Company {
     const lives = Promise.all(this.#lives.values());
     await Promise.race([lives, ended]);
     if (this.#sender.hasEnded) {
-      // Who was run again although it had everything finds nobody now, and would wait for ever.
+      // A receiver run again although it had everything finds no sender now, and would wait for ever.
       await Promise.all(
         [...this.#living].filter(({ isPlaced }) => isPlaced).map((receiver) => receiver.giveUp()),
       );

@@ -1,4 +1,4 @@
-/** What is wrong with a round, told from its history alone. */
+/** The verdict on a round, from its history alone. */
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { CONFIRM_MS, CLIENT_TICK_MS } from "../../protocol/mod.ts";
 import type { ClientEvent } from "../../cli/mod.ts";
@@ -56,7 +56,7 @@ export function violations(entries: readonly Entry[]): string[] {
   return found;
 }
 
-/** What no process may do, whatever was done to it. */
+/** Exits that no process may have, whatever was done to it. */
 export function wrongEnds(entries: readonly Entry[]): string[] {
   return of(entries, "exit").flatMap(wrongEnd);
 }
@@ -90,7 +90,7 @@ function wrongRuns(name: string, runs: readonly Run[], isSenderLate: boolean): s
       found.push(`${name} had ${bytes} bytes and went on from ${resumed?.bytes ?? 0}`);
     }
     bytes = events(run, "progress").at(-1)?.bytes ?? Math.max(bytes, resumed?.bytes ?? 0);
-    // What was written and not synced may be lost with a disk that took no more.
+    // Bytes written and not synced may be lost with a full disk.
     if (run.wasFull || run.isPlaced) bytes = 0;
     if (exit?.exitCode === undefined) continue;
     if (exit.exitCode === EXIT.done) {

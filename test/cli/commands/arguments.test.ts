@@ -13,7 +13,7 @@ import { shellLine, shellQuote } from "../../../cli/system/shell.ts";
 import { parseRate, parseSeconds, parseWhole } from "../../../cli/arguments/values.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
 
-/** What it throws, as its code and detail; undefined when it does not throw. */
+/** The code and detail that `call` throws; undefined when it throws nothing. */
 function fault(call: () => unknown): { code: string; detail: string | undefined } | undefined {
   try {
     call();

@@ -9,7 +9,7 @@ test("a limit lets one record go at once, and the next when its time is up", () 
   expect(limit.wait(499)).toBe(1);
   limit.spend(1000, 500);
   expect(limit.wait(500)).toBe(1000);
-  // What was not used is not saved up.
+  // Unused bytes are not saved up.
   expect(limit.wait(60_000)).toBe(0);
   limit.spend(100, 60_000);
   expect(limit.wait(60_000)).toBe(100);

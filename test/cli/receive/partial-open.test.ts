@@ -24,7 +24,7 @@ const { manifest, head } = encodeManifest({
   files: [FILE],
   open: true,
 });
-/** What each record brings, after the two that hold the manifest: as much as there was. */
+/** The bytes of each record after those of the manifest: records of a stream have any length. */
 const PIECES = [40, 0, 111, 1, 7, 111, 30].map((length, i) => seededBytes(i, length));
 const HEAD_RECORDS = Math.ceil(head.length / (RECORD_SIZE - 17));
 const WHOLE = concat(...PIECES);

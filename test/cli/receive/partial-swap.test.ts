@@ -1,6 +1,6 @@
 /**
- * What is in the destination is exchanged while a share is received, as another local user can do it
- * who owns the folder: at a known record, between two steps of the receiver.
+ * The owner of the destination, another local user, exchanges its contents while a share is received:
+ * at a known record, between two steps of the receiver.
  */
 import { describe, expect, test } from "bun:test";
 import {

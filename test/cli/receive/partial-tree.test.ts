@@ -132,7 +132,7 @@ describe("a whole tree", () => {
 });
 
 describe("names that are taken", () => {
-  /** What is there before: of the tree, and of others. */
+  /** Puts files there before the transfer: some of the tree, some of others. */
   function before(dir: string, tree: TestTree): void {
     put(dir, "photos/a.jpg", tree.contents.get("photos/a.jpg")!, 1_700_000_000_123);
     put(dir, "photos/tiny", "another", 1);

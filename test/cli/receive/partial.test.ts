@@ -357,7 +357,7 @@ describe("going on", () => {
 });
 
 describe("F29 what is odd is never called whole", () => {
-  /** What a second receiver starts from after `spoil`; it must end with the right bytes. */
+  /** The record from which a second receiver starts after `spoil`; it must end with the right bytes. */
   async function after(
     records: number,
     spoil: (path: string) => void,

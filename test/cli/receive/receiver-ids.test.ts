@@ -26,7 +26,7 @@ afterEach(() => {
   else process.env["TMPDIR"] = temporary;
 });
 
-/** Who a run is that has ended. */
+/** The id of a run that has ended. */
 function run(of = share, wished?: Uint8Array): string {
   const id = ReceiverId.claim(of, wished);
   id.release();

@@ -21,7 +21,7 @@ import {
 
 const FINE: Outcome = { fault: undefined, exitCode: 0 };
 
-/** What a plain screen writes; every event comes one second after the one before. */
+/** The lines that a plain screen writes; events are one second apart. */
 function plain(
   setting: Setting,
   events: readonly ClientEvent[],

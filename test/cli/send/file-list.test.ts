@@ -1,7 +1,7 @@
 /** For a record that did not leave before. */
 const NEW = { record: 0, lostThen: undefined, told: false } as const;
 const STRICT = { strict: true } as const;
-/** What a sender finds of what a person named. */
+/** The files that a sender finds below the paths that a person named. */
 import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import {

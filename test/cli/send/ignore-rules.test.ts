@@ -1,4 +1,4 @@
-/** What a sender leaves out of folders; git says what git leaves out. */
+/** The files that a sender leaves out of folders. Git is the reference for its own rules. */
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function git(folder: string, ...words: string[]): string {
   return stdout.toString();
 }
 
-/** What git sees of a folder of a repository in which nothing was added. */
+/** The files that git sees in a folder of a repository with an empty index. */
 function seenByGit(folder: string): string[] {
   const out = git(folder, "ls-files", "--others", "--exclude-standard", "-z");
   return out

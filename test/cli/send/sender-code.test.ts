@@ -1,4 +1,4 @@
-/** Which codes a sender may have: whoever guesses one reads what is sent. */
+/** The codes that a sender may have: anyone who guesses a code can read the share. */
 import { describe, expect, test } from "bun:test";
 import { hostname } from "node:os";
 import { send } from "fileshare";

@@ -33,7 +33,7 @@ function dataOf({ parts, padding }: RecordData): Uint8Array {
   return data;
 }
 
-/** What a process writes, through a FIFO. */
+/** The output of a process, through a FIFO. */
 function piped(folder: string, command: string): { fd: number; writer: ChildProcess } {
   const fifo = join(folder, "fifo");
   expect(spawnSync("mkfifo", [fifo]).status).toBe(0);

@@ -1,4 +1,4 @@
-/** What every way of holding a folder promises; with /proc, and as systems without it have it. */
+/** The promises of every way of holding a folder: with /proc, and as systems without it do it. */
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {

@@ -48,7 +48,7 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
-/** What a client that comes from there is answered by HTTP. */
+/** The HTTP status for a client with that address. */
 async function statusFor(address: string): Promise<number> {
   const headers = { "x-forwarded-for": address };
   return (await fetch(`http://127.0.0.1:${relay.port}/`, { headers })).status;

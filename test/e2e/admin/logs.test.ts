@@ -12,9 +12,9 @@ import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 
-/** What acts upon terminals, ends lines, or turns the reading direction round. */
+/** Characters that act upon terminals, end lines, or turn the reading direction round. */
 const EVIL = `"}\n{"event":"forged"}\u001b[2J\u0007\u202e\u2066\u2028\u0085\u007f\ud800`;
-/** What must stand in no line as it is. */
+/** Characters that must stand in no line as they are. */
 const ACTING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 /** Reports as they come, to be waited for. */

@@ -137,7 +137,7 @@ describe.skipIf(noChromium)("in Chromium", () => {
     expect((await overviewOf(admin)).bans).toHaveLength(1);
     await tab.evaluate(`document.querySelector("#bans tbody button").click()`);
     await until(tab, `document.querySelectorAll("#bans tbody tr").length === 0`);
-    // What can't be banned is said in words.
+    // The page says in words that it can't ban an address.
     await tab.evaluate(`(() => {
       document.getElementById("address").value = "127.0.0.1";
       document.querySelector("#ban button").click();

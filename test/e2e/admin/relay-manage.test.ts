@@ -101,7 +101,7 @@ describe("an order to a relay", () => {
     const channel = randomId();
     await using sender = await RawClient.serving(relay.url, channel, rawShare(9));
     await using receiver = await RawClient.greeted(relay.url, "receiver", channel);
-    // What the workers measured is told again for a while, also if it is of before this share.
+    // The first overviews may repeat measures from before this share.
     let { shares } = await overview();
     while (shares.list[0]?.sender === undefined) ({ shares } = await overview());
     const number = `${shares.list[0].number}`;

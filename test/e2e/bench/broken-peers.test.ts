@@ -7,7 +7,7 @@ import { measure, MiB } from "../../support/bench/load.ts";
 const SIZE = 5 * MiB + 1000;
 const load = `${import.meta.dir}/../../../bench/load`;
 
-/** What a receiver finds wrong with what a server of the test gives it. */
+/** The fault that receivers find in the answers of a server of the test. */
 async function faultOf(system: System): Promise<string> {
   const run = measure(system, [{ kind: "healthy", count: 2 }]);
   return run.then(

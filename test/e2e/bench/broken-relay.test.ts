@@ -18,7 +18,7 @@ async function through(breakage: () => Breakage): Promise<string | undefined> {
   return invalid;
 }
 
-/** What becomes of a run: its fault, as value or as throw. */
+/** The fault of a run, returned or thrown. */
 function faultOf(breakage: () => Breakage): Promise<string | undefined> {
   return through(breakage).catch((error: unknown) => String(error));
 }

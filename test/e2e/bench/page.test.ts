@@ -63,7 +63,7 @@ test("nothing that a result says becomes markup or script", async () => {
         variant: evil,
         system: name,
         scenario: evil as "fanout",
-        // What has a number's place may be anything in a file.
+        // A file may hold anything in the place of a number.
         seconds: evil as unknown as number,
         receivers: run.receivers === 8 ? (evil as unknown as number) : run.receivers,
         invalid: run.round === 2 ? evil : undefined,

@@ -21,7 +21,7 @@ describe("a run ends when the healthy have everything", () => {
   const little = "slow --receivers 2 --slow-size 5MiB --slow-stop-after 100KiB --load-processes 4";
 
   test.each([
-    // Who takes 1000 bytes per second would need hours.
+    // A receiver that takes 1000 bytes per second would need hours.
     ["slow", "--slow-slow 2 --slow-stopped 0 --slow-rate 1000"],
     ["stopped", "--slow-slow 0 --slow-stopped 2"],
   ])("and those beside them are %s, in processes of their own", async (kind, counts) => {

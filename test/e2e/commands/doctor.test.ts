@@ -28,7 +28,7 @@ describe("fileshare doctor", () => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
     const env = { TMPDIR: folder.path, XDG_STATE_HOME: join(folder.path, "state") };
-    // Nobody is at the proxy, and this machine needs none.
+    // No program listens at the proxy's address, and this machine needs no proxy.
     const proxied = { ...env, HTTP_PROXY: "http://127.0.0.1:1" };
     const { exitCode, of } = await doctor(["--relay", relay.url], proxied);
     expect(exitCode).toBe(0);

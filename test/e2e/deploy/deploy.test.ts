@@ -1,4 +1,4 @@
-/** What deploy/ has agrees with the commands, and what it starts is a relay. */
+/** The files of deploy/ agree with the commands, and start a relay. */
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -74,7 +74,7 @@ describe("the unit", () => {
     async () => {
       using folder = temporaryFolder();
       const path = join(folder.path, "fileshare-relay.service");
-      // What it would run need not be on this machine.
+      // The unit's programs need not be on this machine.
       writeFileSync(path, unit.replaceAll(/^(Exec\w+)=\S+/gm, `$1=${process.execPath}`));
       const run = async (...args: string[]) => {
         const child = Bun.spawn(["systemd-analyze", ...args], { stderr: "pipe" });
@@ -151,7 +151,7 @@ describe("the Dockerfile", () => {
 
   test("asks for the health of a relay in a way that works", async () => {
     const [, port = ""] = /127\.0\.0\.1:(\d+)\/healthz/.exec(dockerfile) ?? [];
-    // That of the default.
+    // The port is the default one.
     expect(relayCommand.args["admin"]?.description).toContain(`127.0.0.1:${port}`);
     const [bun = "", ...args] = words(instructions("HEALTHCHECK")[0]?.split(" CMD ")[1]);
     expect(bun).toBe("bun");

@@ -48,7 +48,7 @@ async function run(orders: Orders, env: Record<string, string>): Promise<Run> {
   };
 }
 
-/** What a second receiver makes of what the killed one left. */
+/** A second receiver goes on from the files that the killed one left. */
 async function goOn(
   dir: string,
   seed: number,
@@ -110,7 +110,7 @@ describe("F28 kill -9 at every call to the file system, then another receiver go
       };
       const jobs: (() => Promise<void>)[] = [];
       for (const [i, name] of calls.entries()) {
-        // What comes before the file is whole is the same for all.
+        // The calls before the file is whole are the same for all policies.
         if (onExists !== "number" && i < calls.lastIndexOf("fsync")) continue;
         jobs.push(() => crash(i + 1, false));
         if (name === "writeSync") jobs.push(() => crash(i + 1, true));

@@ -1,6 +1,6 @@
 /**
  * A receiver's disk side as a process of its own, to be killed: it finds or begins the partial of
- * a share and writes what is missing. What it was told and what it did are lines of JSON.
+ * a share and writes what is missing. Its orders and its steps are lines of JSON.
  */
 import { findPartial, openPartial } from "../../../cli/receive/find-partial.ts";
 import type { FinishPolicy } from "../../../cli/receive/place.ts";

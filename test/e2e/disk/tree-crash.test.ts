@@ -96,7 +96,7 @@ describe("F28 kill -9 at every call to the file system, then another receiver go
         });
         expectWhole(dir, [top]);
       };
-      // What comes before all is whole is the same for both.
+      // The calls before the tree is whole are the same for both policies.
       const first = onExists === "number" ? 1 : calls.indexOf("renameSync") - 5;
       let next = first;
       await Promise.all(

@@ -27,7 +27,7 @@ function pathIn(keys: Keys, share: Uint8Array): string {
   return ciphertextPath(share, capabilityOf(keys, nodePrimitives, share));
 }
 
-/** What is offered in a channel. */
+/** The id of the share that is offered in a channel. */
 async function shareIn(url: string, keys: Keys): Promise<Uint8Array> {
   await using client = await RawClient.greeted(`${url}/ws`, "receiver", keys);
   const { list } = await client.when("offers", (offers) => offers.list.length > 0);
@@ -133,7 +133,7 @@ test("what is not there, or is asked for without its capability, is not found", 
   ] as const) {
     expect((await fetch(`${http}/c/${path}`, { method })).status).toBe(status);
   }
-  // What the sender says of it leads there too.
+  // The sender's own event names the same path.
   const said = (await sender.when("code")).path;
   expect(said).toBe(`/c/${share}/${capability}`);
 });

@@ -51,7 +51,7 @@ test.skipIf(noPython)(
   },
 );
 
-/** What a library of theirs is told at a door, with and without a header. */
+/** Connects with their Python library, with and without a header, and prints the first answer. */
 const KNOCKS = `
 import asyncio, sys, websockets
 async def knock(url, headers):

@@ -121,7 +121,7 @@ describe("the file of the log", () => {
 });
 
 describe.skipIf(NAMESPACE === undefined)("a disk that is full (needs unshare and tmpfs)", () => {
-  /** What the child says that runs in a file system of 4 MiB. */
+  /** The answer of a child that runs in a file system of 4 MiB. */
   function inSmallRoom(which: string): unknown {
     using folder = temporaryFolder();
     const child = join(import.meta.dir, "full-log-child.ts");

@@ -1,4 +1,4 @@
-/** What a service manager hears of a relay, at a socket as systemd has one. */
+/** The messages of a relay to its service manager, at a socket like systemd's. */
 import { describe, expect, test } from "bun:test";
 import { FFIType, dlopen, ptr } from "bun:ffi";
 
@@ -10,7 +10,7 @@ import { start } from "../../support/clients/program.ts";
 const AF_UNIX = 1;
 const SOCK_DGRAM_NONBLOCK = 0o4002;
 
-/** What came to a datagram socket of that name. Bun has none. */
+/** The datagrams to a socket of that name, read through libc: Bun has no datagram sockets of that kind. */
 function listenAt(name: string): Disposable & { next(): Promise<string> } {
   const { symbols } = dlopen("libc.so.6", {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },

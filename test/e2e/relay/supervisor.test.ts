@@ -29,7 +29,7 @@ const PING_MS = 300;
 
 const unruly = new URL("./unruly-worker.ts", import.meta.url).href;
 
-/** What a relay complains of, to be waited for. */
+/** The troubles that a relay reports, to be waited for. */
 class Troubles {
   readonly all: string[] = [];
   #heard = Promise.withResolvers<void>();

@@ -199,7 +199,7 @@ class Setting implements AsyncDisposable {
   }
 }
 
-/** What a client with that token is told first. */
+/** The relay's first answer to a client with that token. */
 async function greeting(url: string, text: string): Promise<"welcome" | "fault"> {
   await using client = await RawClient.open(`${url}/ws`);
   await client.hello("receiver", randomId(), { token: text });

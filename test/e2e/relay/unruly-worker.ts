@@ -11,7 +11,7 @@ export interface Order {
   readonly does: "loop" | "block" | "throw" | "exit";
 }
 
-/** What workers are given orders over, from anywhere in their process. */
+/** The channel over which a test gives orders to workers, from anywhere in the process. */
 export const ORDERS = "fileshare-test-orders";
 
 const LONG_MS = 2 ** 31;

@@ -60,7 +60,7 @@ async function isDone(...clients: Running[]): Promise<void> {
   expect(outcomes.map(({ exitCode }) => exitCode)).toEqual(clients.map(() => 0));
 }
 
-/** What a sender says of itself first. */
+/** A sender's first event. */
 async function share(sender: Running): Promise<{ code: Code; share: string; kept: boolean }> {
   const { code, share, kept } = await sender.when("code");
   return { code: code as Code, share: share!, kept: kept! };

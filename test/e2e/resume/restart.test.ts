@@ -89,7 +89,7 @@ test.each(["ws", "wss"])(
         expect(bytesOf((await receiver.when("saved")).path)).toEqual(file);
       }
     }
-    // That they were cut off is what this is about.
+    // The test means nothing unless enough senders were cut off.
     const returned = transfers.filter(({ sender }) => sender.all("relay").length > 1);
     expect(returned.length).toBeGreaterThanOrEqual(TRANSFERS / 2);
   },

@@ -177,7 +177,7 @@ describe("a line that is cut", () => {
     await expectDone(sender, one, two);
     expectCameBack(sender);
     expect(one.all("relay").map(({ online }) => online)).toEqual([true]);
-    // Who had joined was told that the sender was away, and that it was back.
+    // The receivers that had joined heard that the sender was away, and that it was back.
     const told = [one, two].map((receiver) => receiver.all("sender").map(({ here }) => here));
     expect(told).toContainEqual(expect.arrayContaining([false, true]) as boolean[]);
     stage.arrived();

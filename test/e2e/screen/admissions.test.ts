@@ -21,7 +21,7 @@ test("each receiver is asked about, one after the other; Enter alone is no", asy
   const job = { relay: `${relay.url}/ws`, code };
   await using pty = openPty(["send", file.path, "--ask", "--stay"], { env, columns: 100 });
   await pty.shows("Sending a.bin");
-  // Whoever goes before there is an answer takes the question along.
+  // A receiver that leaves before the answer withdraws its question.
   await using goes = receive({ ...job, out: early, name: "early" });
   await pty.shows("Let early (");
   goes.interrupt();

@@ -1,4 +1,4 @@
-/** What a sender does with its code besides printing it, and --quiet. */
+/** The extras of a sender's code besides its printed line, and --quiet. */
 import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { openPty } from "../../support/clients/pty.ts";
 /** Pixels of each module, as a camera sees several. */
 const SCALE = 4;
 
-/** What a camera reads from lines of half blocks on a dark terminal; colours turn them light. */
+/** Reads half blocks as a camera does on a dark terminal; colours make a block light. */
 function scan(lines: readonly string[]): string {
   const rows = lines.flatMap((line) => {
     const dark = line.includes("\u001B");

@@ -9,7 +9,7 @@ import { openPty } from "../../support/clients/pty.ts";
 
 const MiB = 1024 * 1024;
 const ESCAPE = "\u001B";
-/** What screens and prompts write besides text: colours, the cursor, erasing, and three modes. */
+/** Control sequences that screens and prompts may write: colours, the cursor, erasing, and three modes. */
 const OWN_SEQUENCES = /\p{Cc}\[(?:[\d;]*m|\d*[ABGJK]|\?(?:7|25|2026)[hl])/gu;
 
 const relay = await startRelay();

@@ -63,7 +63,7 @@ test("a receiver that is interrupted is told of at the sender, and may come back
   proxy.release();
   expect(await one.outcome).toEqual({ fault: "interrupted", exitCode: 130 });
   expect(existsSync(one.all("kept")[0]!.path)).toBe(true);
-  // Whoever else has it by then ends the send, which says that not all went well.
+  // The next receiver that gets the whole share ends the send, which reports that one receiver failed.
   await using two = receive({ relay: `${relay.url}/ws`, code, out: outs[1]! });
   expect((await two.outcome).exitCode).toBe(0);
   expect(await sender.outcome).toEqual({ fault: "some-failed", exitCode: 3 });

@@ -171,7 +171,7 @@ describe("a file of that name", () => {
     const { path, bytes } = makeFile(folder.path, "a.bin", 5 * MiB);
     const out = folderIn(folder.path, "out");
     const code = newCode();
-    // Who came when the other one was through would find its file, and fetch nothing.
+    // A receiver that came after the other one ended would find that one's file, and fetch nothing.
     const startWhen = { receivers: 2, minWaitMs: 0, maxWaitMs: undefined };
     await using sender = send({ relay: `${relay.url}/ws`, code, path, receivers: 2, startWhen });
     await using one = receive({ relay: `${relay.url}/ws`, code, out });

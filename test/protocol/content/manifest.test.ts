@@ -320,7 +320,7 @@ test("F21 a size is a safe integer from 0", () => {
     refused([entry({ size })], { bytes: 0 });
   }
   refused([{ path: "a" }]);
-  // What msgpackr would not write: -0, and a uint 64 of 2^63, which it would read as a bigint.
+  // Msgpackr never writes these two: -0, and a uint 64 of 2^63, which it would read as a bigint.
   const { bytes } = forge([entry({ size: 1 })]);
   const at = Buffer.from(bytes).indexOf("size") + 4;
   for (const type of [0xcb, 0xcf]) {

@@ -12,7 +12,7 @@ function entry(number: number, state: ReceiverEntry["state"], next = 5): Receive
   return { id: id(number), name: new Uint8Array(60), state, next };
 }
 
-/** Who is in it, as numbers, and who proved to have everything. */
+/** The receivers of a roster, as numbers, and those that proved to have every record. */
 function standing(roster: Roster): { all: number[]; verified: number[] } {
   const receivers = [...roster.all.values()];
   const numberOf = ({ id: bytes }: { id: Uint8Array }): number =>

@@ -421,7 +421,7 @@ describe("the start gate", () => {
     expect(play.tick()).toEqual([]);
     play.list(entry(1, "live", 1));
     expect(play.tick(50)).toEqual([gate(1)]);
-    // Who comes in the meantime gets the manifest too.
+    // A receiver that comes in the meantime gets the manifest too.
     play.want(0, 1);
     expect(play.send()).toEqual([0]);
     play.list(entry(2, "live", 1));
@@ -493,7 +493,7 @@ describe("a sender that admits each receiver", () => {
     play.offer();
     const third: Message = { t: "admit", share, receiver: id(3) };
     expect(play.accepted()).toEqual([admit, dismiss, third].map(said));
-    // Who was let in goes on; who was not does not count as failed.
+    // The admitted receiver goes on; the dismissed one does not count as failed.
     expect(questions(play.list(entry(1, "live", 4)))).toEqual([]);
     play.receipt(1);
     expect(play.tick(60_000)).toContainEqual(finish(undefined, 1, 0));

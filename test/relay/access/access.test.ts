@@ -1,4 +1,4 @@
-/** Who may do what at each door of a relay. */
+/** The rights of each role at each door of a relay. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { FAULTS, toHex } from "../../../protocol/mod.ts";

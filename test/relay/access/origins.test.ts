@@ -132,7 +132,7 @@ describe("a relay", () => {
       expect(answer.status).toBe(421);
       expect(await answer.text()).toContain("--public-url");
     }
-    // Which page would have that?
+    // A request with a token passes: no foreign page has one.
     const authorization = `Bearer ${sends.text}`;
     const put = await ask("/lobby/x", { ...headers, authorization }, "PUT");
     expect(put.status).toBe(200);

@@ -98,7 +98,7 @@ describe("T4 sockets", () => {
     await using more = await RawClient.open(url);
     await expectOver(relay, more, "max-sockets");
     await expectRefused(await ask(relay, "192.0.2.1", "/lobby"), 503, "max-sockets");
-    // Who asks for help is gone before it counts.
+    // A request for help has ended before it counts.
     expect((await ask(relay, "192.0.2.1")).status).toBe(200);
   });
 

@@ -53,7 +53,7 @@ class Play {
     return place;
   }
 
-  /** What was told since the last call. */
+  /** The messages since the last call. */
   async heard(): Promise<string[]> {
     await Promise.resolve();
     return this.told.splice(0);

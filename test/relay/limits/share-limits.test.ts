@@ -74,7 +74,7 @@ describe("P5 shares", () => {
         await elsewhere.when("accepted");
       }
       const [first, second] = senders;
-      // Whose sender is away for a while counts on, once a receiver has accepted it.
+      // An accepted share counts on while its sender is away.
       await using receiver = await RawClient.greeted(`${relay.url}/ws`, "receiver", channels[1]!);
       await accept(receiver, second!, shares[1]!);
       second!.socket.close();

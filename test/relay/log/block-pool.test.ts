@@ -184,7 +184,7 @@ test("no worker uses a block without right, in every order of three", () => {
       const ledger = new Ledger();
       const pools = [0, 1, 2].map((worker) => new CheckedPool(buffers, worker, ledger));
       const owners = new Map<number, number>();
-      // What each worker was told of a block: the generation in which it held something.
+      // The generation in which a block held a record, as each worker was told it.
       const told = new Map<number, number>();
       const pinned = new Set<string>();
       for (const [what, worker, block] of steps) {

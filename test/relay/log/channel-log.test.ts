@@ -25,7 +25,7 @@ test("a channel keeps no more of the log than it may, though nobody else wants i
   pool.channelBlocks = 4;
   expect(log.capacity).toBe(4);
   expect(fill(log, 1000)).toBe(4);
-  // What can be read again makes room for what is wanted now.
+  // Records that the sender can read again make room for records that are wanted now.
   expect(capped).toBe(0);
 
   // Of one that keeps what somebody needs the sender has to wait.

@@ -51,7 +51,7 @@ test.each([
     for (const receiver of slow) receiver.socket.resume();
     const ends = await Promise.all(slow.map((receiver) => endOf(receiver)));
     for (const [at, { frames, socket }] of slow.entries()) {
-      // Whose worker crashed has a beginning of it, and no more than that is wrong.
+      // A receiver whose worker crashed has the first records of the share, and no wrong ones.
       expect(frames).toEqual(framesUpTo(frames.length));
       if (ends[at] === "all") expect(frames).toHaveLength(RECORDS);
       else expect(await socket.closed).toBeUndefined();

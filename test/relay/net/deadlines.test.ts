@@ -106,7 +106,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
     expect(client.receiver.events).toContain(`close ${FAULTS["timed-out"].closeCode}`);
   });
 
-  // What was whole before must not hide what is on its way.
+  // Frames that came whole must not hide the one on its way.
   test.each([0, 20])(
     "of 20 KiB/s may take a minute for a frame, again and again, also after %d fast ones",
     async (fast) => {

@@ -103,7 +103,7 @@ test("a worker that crashes leaves no descriptor behind, and the next receiver g
     await stack.disposeAsync();
     await listens(relay);
   }
-  // What a first crash loads once may stay.
+  // The first crash may leave descriptors that are opened once.
   expect(counts.slice(2)).toEqual(Array.from({ length: CRASHES - 2 }, () => counts[1]!));
 });
 

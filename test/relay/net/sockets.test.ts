@@ -12,7 +12,7 @@ const IDLE_MS = DEFAULT_LIMITS["idle-timeout"];
 const MiB = 2 ** 20;
 const BLOCKS = 40;
 
-/** Nobody reads here: a frame stays on its way, in a block that stays as it is. */
+/** A client that does not read: a frame stays on its way, in a block that stays as it is. */
 async function stalled(): Promise<{
   stage: Stage;
   client: Awaited<ReturnType<Stage["client"]>>;
@@ -165,7 +165,7 @@ describe.skipIf(!hasNative)("sockets that the kernel sends to (GNU/Linux)", () =
     // Each has another record on its way.
     const stalls = clients.map(({ id }, at) => stage.fill(id, 30 * at));
     stage.shut();
-    // What the log still has costs nobody anything.
+    // Frames that the log still has count for no client.
     stage.tick();
     stage.tick();
     expect(stage.sockets.bufferedOfAll()).toEqual({ sum: 0, most: 0 });

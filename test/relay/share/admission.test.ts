@@ -62,7 +62,7 @@ describe.each(WORKERS)("at a relay with %i workers", (workers) => {
     const all: Awaited<ReturnType<typeof joined>>[] = [];
     for (let i = 0; i < 9; i++) all.push(await joined(url, sender, channel, share));
     for (const { client } of all) stack.use(client);
-    // What they ask for again is not given either.
+    // A request for the records again brings none either.
     for (const { client } of all) client.ack(id, 0, 4);
     const admitted = all.filter((_, i) => i % 3 === 0);
     const dismissed = all.filter((_, i) => i % 3 === 1);

@@ -1,4 +1,4 @@
-/** What shares leave to each other: room in the log, and the credit of their senders. */
+/** The parts of resources that shares leave to each other: room in the log, and the credit of their senders. */
 import { expect, test } from "bun:test";
 import { CREDIT_RECORDS } from "../../../protocol/mod.ts";
 import { PlayShare, RelayPlay, STALL_MS, range } from "../../support/relay/relay-play.ts";

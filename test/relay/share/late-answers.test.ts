@@ -18,7 +18,7 @@ const TURNS = 4 * RECORDS;
 /** So often that each receiver was at each worker, most likely. */
 const REAL_TIMES = 8;
 
-/** What happens in whatever order; the first receiver is there before. */
+/** Events in any order; the first receiver is there before them. */
 type Step = "answers" | "first goes" | "second comes" | "idle";
 
 interface Way {

@@ -25,7 +25,7 @@ test("a share that its sender left before anybody accepted it gives up its block
   const pool = new BlockPool(createPool(BLOCKS, 1, FRAME.length), 0);
   const log = logOf(pool, 3);
   const trimming = new LogTrimmer(pool);
-  // Nobody lacks room yet.
+  // No share lacks room yet.
   trimming.tick(log, origin, { attached: true, abandoned: true }, 0);
   expect(log.size).toBe(3);
   const other = logOf(pool, 4);

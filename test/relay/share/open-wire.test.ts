@@ -83,7 +83,7 @@ test("records come as they are produced, and the last one ends it", async () => 
     sender.send({ t: "receipted", share: share.offer.share, receiver: receiver.id });
     await receiver.until("completed");
   }
-  // Whoever comes now is told at once, although no record says how many there were.
+  // A late receiver is told at once, although no record says how many there were.
   await using late = await RawReceiver.open({ port, channel, share });
   await late.until("offers");
   late.join(0, 1);

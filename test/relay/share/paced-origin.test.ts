@@ -135,7 +135,7 @@ describe("a receiver that stalls", () => {
     expect(play.told(1, SLOW)).toEqual([]);
     play.tick(1);
     expect(play.told(1, SLOW)).toEqual(["fault stalled"]);
-    // Who only waits for the others is not sent away.
+    // A receiver that only waits for the others stays.
     expect(play.told(0, FAST)).toEqual([]);
     expect(goOn(play, share, 0).slice(0, 2)).toEqual([6, 7]);
   });
@@ -248,7 +248,7 @@ describe("a sender that comes to another worker", () => {
     for (let slow = 0; slow <= 20; slow++) goOn(play, share, slow);
     play.crash(0).send(1, 7, share, 8);
     expect(play.told(1, SLOW)).toEqual(["presence", "presence"]);
-    // Whoever lost its line with that worker may come back for what the sender still has.
+    // A receiver that lost its line with that worker may come back for records that the sender still has.
     expect(play.tick().run(1, 7, share)).toEqual(range(8, 12));
     play.join(1, 5, share, { receiver: FAST, from: 7 });
     expect(play.told(1, 5)).toEqual(["cancel too-late"]);

@@ -14,7 +14,7 @@ function stream(): RawShare {
   return { ...share, offer: { ...share.offer, seekable: false } };
 }
 
-/** What a sender was asked for so far. */
+/** The records that the relay has asked a sender for. */
 function askedOf({ messages }: RawClient): number[] {
   return messages.flatMap((message) => {
     if (message.t !== "want") return [];
@@ -37,7 +37,7 @@ test("everyone gets everything from one upload, wherever the sender is meanwhile
   const senders = [first];
   await using stack = new AsyncDisposableStack();
   for (let next = 1; next <= RECORDS; next++) {
-    // Nobody is more than the log before another.
+    // No receiver is further ahead of another than the log is long.
     await left.until(`frame ${next - 1}`);
     left.ack(next);
     await right.until(`frame ${next - 1}`);

@@ -1,4 +1,4 @@
-/** What a fan-out says that its parties need. */
+/** The needs of its parties that a fan-out reports. */
 import { expect, test } from "bun:test";
 import { NEED_AGAIN_MS, ReadAhead, type Party } from "../../../relay/share/read-ahead.ts";
 import type { PartyNeed } from "../../../relay/share/messages.ts";

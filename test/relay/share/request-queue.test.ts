@@ -1,4 +1,4 @@
-/** Whose records a sender is asked for next. */
+/** The order in which a sender is asked for the records of its shares. */
 import { expect, test } from "bun:test";
 import { CREDIT_RECORDS } from "../../../protocol/mod.ts";
 import {

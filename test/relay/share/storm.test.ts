@@ -28,7 +28,7 @@ describe("P8 a storm of a thousand receivers", () => {
       relay.join(at % 2, FIRST_RECEIVER + at, share, { window: 4 });
     }
     const asked = relay.run(0, SENDER, share);
-    // Who has acknowledged nothing has nothing read ahead.
+    // The relay reads nothing ahead for receivers that have acknowledged nothing.
     expect(asked).toEqual([0]);
     for (let at = 0; at < RECEIVERS; at++) relay.ack(at % 2, FIRST_RECEIVER + at, share, 1, 3);
     asked.push(...relay.run(0, SENDER, share));
@@ -49,7 +49,7 @@ describe("P8 a storm of a thousand receivers", () => {
         else relay.ack(0, FIRST_RECEIVER + at, share, 0, 2);
       }
       relay.run(0, SENDER, share);
-      // Who acknowledges several at once is given the next one at a tick.
+      // A receiver that acknowledges several records at once gets the next one at a tick.
       relay.tick(TICK_MS);
       relay.run(0, SENDER, share);
     }

@@ -1,4 +1,4 @@
-/** What the relay writes in a folder in which another user may rename. */
+/** The relay's writes in a folder in which another user may rename. */
 import { expect, test } from "bun:test";
 import {
   chmodSync,

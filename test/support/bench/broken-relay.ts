@@ -1,12 +1,12 @@
 /** Stands between a load and a relay that works, and makes of it one that does not. */
 import { decodeFrame, isFrame } from "../../../protocol/mod.ts";
 
-/** What becomes of a frame on its way to a receiver: the frames that go on. */
+/** Maps a frame on its way to a receiver to the frames that go on. */
 export type Breakage = (frame: Uint8Array, index: number) => readonly Uint8Array[];
 
 interface Line {
   readonly upstream: WebSocket;
-  /** What a client said before the line to the relay was open. */
+  /** Messages of a client from before the line to the relay was open. */
   readonly early: Uint8Array[];
 }
 

@@ -23,7 +23,7 @@ interface Shape {
   /** bytes per second, all receivers together */
   readonly rate: number;
   readonly cpuPerGiB: number | undefined;
-  /** Which kind a receiver is. */
+  /** The kind of a receiver. */
   readonly kindOf: (index: number) => string;
 }
 

@@ -137,7 +137,7 @@ export function receive(job: Parameters<typeof receiveJob>[0], person?: string):
   return asPerson(person, () => new Running(startClient(receiveJob(job))));
 }
 
-/** What a client remembers is of its person alone. */
+/** Gives each person a state folder of its own. */
 function asPerson<T>(person: string = crypto.randomUUID(), start: () => T): T {
   const place = process.env["XDG_STATE_HOME"] ?? tmpdir();
   using _ = environment({ XDG_STATE_HOME: join(place, `of ${person}`) });

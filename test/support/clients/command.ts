@@ -11,7 +11,7 @@ export interface Command extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts `fileshare ...args --json`. `seen` gets every event. What it complains of is passed on. */
+/** Starts `fileshare ...args --json`. `seen` gets every event. Its errors are passed on. */
 export function fileshare(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

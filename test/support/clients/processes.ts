@@ -48,7 +48,7 @@ export class RelayProcess implements AsyncDisposable {
     return this.#memory("VmRSS");
   }
 
-  /** What is its own, and not of a file. */
+  /** Memory of its own, not of a file. */
   get anonymous(): number {
     return this.#memory("RssAnon");
   }

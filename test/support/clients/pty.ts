@@ -98,7 +98,7 @@ export function makeScreen(columns: number, rows: number): Terminal {
   return new Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 200 });
 }
 
-/** What a terminal shows, from the first line of the scrollback on. */
+/** The lines of a terminal, from the first one of the scrollback on. */
 export function gridOf(screen: Terminal): string[] {
   const { active } = screen.buffer;
   const lines = Array.from({ length: active.length }, (_, y) => {

@@ -93,7 +93,7 @@ export const RECEIVE: readonly ClientEvent[] = [
   { event: "done", bytes: 10 * MiB, seconds: 5, active: 3 },
 ];
 
-/** What must not reach a terminal: an erase, a clipboard write, a link, C1, a reversal, nothing. */
+/** Must not reach a terminal: an erase, a clipboard write, a link, C1, a reversal, nothing. */
 export const HOSTILE =
   "a\u001B[2J\u001B]52;c;ZXZpbA==\u0007\u001B]8;;http://evil\u0007\u009B31m\u202Efdp.exe\u200B\u2066\r\n\b\u0000";
 
@@ -135,5 +135,5 @@ export const HOSTILE_EVENTS: readonly ClientEvent[] = [
   { event: "saved", path: `/tmp/${HOSTILE}`, bytes: 10 },
 ];
 
-/** What a screen may write besides printable characters: its own line ends. */
+/** Characters that a screen may not write: it writes printable ones and its own line ends. */
 export const UNSAFE_TEXT = /(?!\n)[\p{Cc}\p{Cf}]/u;

@@ -32,7 +32,7 @@ export type Entry = Readonly<Record<string, unknown>>;
 export interface Lie {
   /** Entries of the manifest; a `size` is added where none is given. */
   readonly files?: readonly Entry[];
-  /** What follows the manifest, the files' bytes. */
+  /** The bytes after the manifest, those of the files. */
   readonly content?: Uint8Array;
   /** Over the manifest that would be right. */
   readonly manifest?: Entry;
@@ -70,7 +70,7 @@ export class HostileSender implements AsyncDisposable {
   readonly #lie: Lie;
   /** Before this one records leave when they are wanted. */
   #held: number;
-  /** What was wanted of the others; the relay asks for no more than its credit. */
+  /** Records wanted of the others; the relay asks for no more than its credit. */
   #waiting: number[] = [];
 
   private constructor(client: RawClient, keys: Keys, proof: Uint8Array, lie: Lie) {
@@ -170,7 +170,7 @@ export class HostileSender implements AsyncDisposable {
     const { record, last, padding } = this.#lie;
     const truth = index === this.#records - 1;
     let right = this.#plain.subarray(index * DATA, (index + 1) * DATA);
-    // What was claimed and is not there is zeros.
+    // Zeros stand for bytes that the manifest claims and the sender does not have.
     if (!truth && right.length < DATA) right = concat(right, new Uint8Array(DATA - right.length));
     const plain = record?.(index, right) ?? right;
     const says = last?.(index, truth) ?? truth;

@@ -1,12 +1,12 @@
 /** Between a client and its relay: passes all on, and what it was told with what it receives. */
 import { isFrame } from "../../../protocol/mod.ts";
 
-/** What comes in the place of a frame that the relay sent. */
+/** Maps a frame that the relay sent to the frames that take its place. */
 export type Tamper = (frame: Uint8Array) => readonly Uint8Array[];
 
 interface Ends {
   upstream: WebSocket | undefined;
-  /** What the client said before the relay's line was open. */
+  /** Messages of the client from before the relay's line was open. */
   early: Uint8Array[];
 }
 

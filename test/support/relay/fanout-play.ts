@@ -55,7 +55,7 @@ export class Play {
     this.fanout = new Fanout(offer, this.log, this.outlet, upstream, STALL_MS);
   }
 
-  /** Who is in the live lane, which record it waits for, who waits for others. */
+  /** The receivers of the live lane, the record that it waits for, the receivers that wait for others. */
   get lanes(): Fanout["lanes"] {
     return this.fanout.lanes;
   }

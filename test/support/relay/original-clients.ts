@@ -101,7 +101,7 @@ export class OriginalReceiver implements AsyncDisposable {
 
 /** Sends a file in messages of so many bytes, and waits to be told of its success. */
 export class OriginalSender implements AsyncDisposable {
-  /** What it was told, or the code with which its line was closed. */
+  /** The relay's answer, or the code with which it closed the line. */
   readonly answer: Promise<string | number>;
   readonly #socket: WebSocket;
 

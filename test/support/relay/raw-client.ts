@@ -59,7 +59,7 @@ function ciphertext(share: Uint8Array, index: number, length: number): Uint8Arra
 }
 
 export class RawClient implements AsyncDisposable {
-  /** What came, but for the challenge, which all get first. */
+  /** Messages that came, but for the challenge, which all get first. */
   readonly messages: Message[] = [];
   readonly frames: Uint8Array[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;

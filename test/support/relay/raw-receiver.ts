@@ -15,10 +15,10 @@ import { BINARY, CLOSE, PING, PONG, StrictSocket, type Received } from "./strict
 export interface RawReceiverOptions {
   readonly port: number;
   readonly channel: TestChannel;
-  /** What its frames are compared with. */
+  /** The share with whose frames its own are compared. */
   readonly share: RawShare;
   readonly quiet?: boolean;
-  /** What it says that it is; a receiver, unless a test says otherwise. */
+  /** The role that it claims; receiver, unless a test says otherwise. */
   readonly role?: Role;
   readonly hostname?: string;
   /**
@@ -110,7 +110,7 @@ export class RawReceiver implements AsyncDisposable {
     return new RawReceiver(socket, events, share, wake, heard);
   }
 
-  /** What the relay says of the fault that it told. */
+  /** The text of the fault that the relay told. */
   get faultText(): string {
     return this.#heard.fault?.message ?? "";
   }
@@ -173,7 +173,7 @@ export class RawReceiver implements AsyncDisposable {
     });
   }
 
-  /** What came, without what the relay says of itself. */
+  /** Events of frames alone. */
   get frames(): string[] {
     return this.events.filter((event) => event.startsWith("frame"));
   }

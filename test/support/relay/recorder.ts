@@ -6,7 +6,7 @@ import type { BlockPool } from "../../../relay/log/block-pool.ts";
 /** Sockets that write down what they are given; how much they take is set from outside. */
 export class Recorder implements Outlet {
   readonly #pool: BlockPool;
-  /** What happened since it was last read, one line each. */
+  /** Events since the last read, one line each. */
   #lines: string[] = [];
   /** Bytes that a socket has not got rid of. */
   readonly full = new Map<SocketId, number>();
@@ -24,7 +24,7 @@ export class Recorder implements Outlet {
     this.#pool = pool;
   }
 
-  /** What happened since the last look. */
+  /** Takes the events since the last read. */
   take(): string[] {
     return this.#lines.splice(0);
   }

@@ -214,7 +214,7 @@ export class RelayPlay {
     return this.sockets[worker]?.got.get(socket) ?? [];
   }
 
-  /** What a socket was told since the last call, offers and welcomes left out. */
+  /** Messages to a socket since the last call, offers and welcomes left out. */
   told(worker: number, socket: number): string[] {
     const told = this.sockets[worker]?.told.get(socket) ?? [];
     return told.splice(0).filter((what) => !["welcome", "offers", "receivers"].includes(what));

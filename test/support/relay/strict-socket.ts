@@ -37,7 +37,7 @@ export class StrictSocket implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.closed = promise;
     this.#close = resolve;
-    // Who only looks at `closed` learns of a refused upgrade there.
+    // Callers that await `closed` alone learn of a refused upgrade there.
     this.#open.promise.catch(() => undefined);
   }
 
