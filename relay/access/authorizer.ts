@@ -65,10 +65,13 @@ export class Authorizer {
   }
 }
 
+/** RFC 6750, section 2.1. The relay hashes a token before it compares it, so its length has a limit. characters */
+const BEARER = /^Bearer +([\w.~+/=-]{1,512})$/i;
+
 /** The token of `Authorization: Bearer TOKEN`; undefined: none is given, empty: it is malformed. */
 export function bearerToken(headers: Headers): string | undefined {
   const given = headers.get("authorization");
-  return given === null ? undefined : (/^Bearer +(\S+)$/i.exec(given)?.[1] ?? "");
+  return given === null ? undefined : (BEARER.exec(given)?.[1] ?? "");
 }
 
 function notAllowed(detail: string): FaultError {

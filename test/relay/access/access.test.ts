@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { FAULTS, toHex } from "../../../protocol/mod.ts";
 import { lobbyKeys } from "../../../relay/lobby/lobby-keys.ts";
-import { Authorizer } from "../../../relay/access/authorizer.ts";
+import { Authorizer, bearerToken } from "../../../relay/access/authorizer.ts";
 import { startRelay, type Access, type Relay } from "../../../relay/mod.ts";
 import { TokenBook } from "../../../relay/access/tokens.ts";
 import type { TestChannel } from "../../support/relay/channel.ts";
@@ -271,4 +271,20 @@ describe("P4 tokens", () => {
       expect(known.sha256).toBe(new Bun.CryptoHasher("sha256").update(text).digest("hex"));
     }
   });
+});
+
+test("the token of a request has at most 512 characters of an alphabet of its own, or counts as malformed", () => {
+  const given = (authorization?: string): string | undefined => {
+    return bearerToken(new Headers(authorization === undefined ? {} : { authorization }));
+  };
+  expect(given()).toBeUndefined();
+  for (const text of [both.text, "a".repeat(512), "Az09._~+/-=="]) {
+    expect(given(`Bearer ${text}`)).toBe(text);
+    expect(given(`bearer  ${text}`)).toBe(text);
+  }
+  for (const text of ["", "a".repeat(513), "a b", "a,b", 'a"b', "a\u00e9", "a;b"]) {
+    expect(given(`Bearer ${text}`)).toBe("");
+  }
+  expect(given(both.text)).toBe("");
+  expect(given(`Basic ${both.text}`)).toBe("");
 });
