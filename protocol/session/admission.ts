@@ -92,6 +92,7 @@ export class Laggards {
         slow.push(key);
       }
     }
+    for (const key of this.#since.keys()) if (!receivers.has(key)) this.#since.delete(key);
     return slow;
   }
 }

@@ -5,6 +5,7 @@ import {
   RECEIVERS_EVERY_MS,
   SenderSession,
   WANT_QUEUE_RECORDS,
+  toHex,
   type CancelReason,
   type FaultCode,
   type Message,
@@ -15,6 +16,7 @@ import {
   type SenderGoal,
   type StartWhen,
 } from "../../../protocol/mod.ts";
+import { Laggards } from "../../../protocol/session/admission.ts";
 import { CHALLENGE, WELCOME, helloOf, signer } from "../../support/session.ts";
 
 const share = new Uint8Array(16).fill(1);
@@ -547,6 +549,19 @@ describe("a receiver that takes nothing", () => {
     expect(play.tick(900)).toEqual([]);
     expect(play.tick(900)).toEqual([]);
     expect(play.tick(100)).toHaveLength(3);
+  });
+
+  test("is forgotten when the sender lists it no more, and has all of the time when it comes again", () => {
+    const laggards = new Laggards(1000);
+    const here = (...list: ReceiverView[]): ReadonlyMap<string, ReceiverView> => {
+      return new Map(list.map((each) => [toHex(each.id), each]));
+    };
+    const [fast, slow] = [view(1, "live", 9), view(2, "behind", 3)];
+    expect(laggards.poll(here(fast, slow), 0)).toEqual([]);
+    expect(laggards.poll(here(fast), 500)).toEqual([]);
+    expect(laggards.poll(here(fast, slow), 1000)).toEqual([]);
+    expect(laggards.poll(here(fast, slow), 1999)).toEqual([]);
+    expect(laggards.poll(here(fast, slow), 2000)).toEqual([toHex(id(2))]);
   });
 });
 
