@@ -1,5 +1,4 @@
 /** Text of a peer, made safe to show, and text cut to a length. */
-import { utf8 } from "./bytes.ts";
 
 // Variation selectors are left alone: they are part of ordinary emoji and change no place.
 const ESCAPED =
@@ -25,12 +24,6 @@ export function quoted(path: string): string {
 
 /** The longest beginning of `text` in whole characters with at most `maxBytes` bytes of UTF-8. */
 export function cutUtf8(text: string, maxBytes: number): string {
-  let cut = "";
-  let bytes = 0;
-  for (const character of text) {
-    bytes += utf8(character).length;
-    if (bytes > maxBytes) break;
-    cut += character;
-  }
-  return cut;
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(Math.max(0, maxBytes)));
+  return text.slice(0, read);
 }

@@ -2,6 +2,7 @@
 import {
   FAULTS,
   REASON_CHARACTERS,
+  cutUtf8,
   encodeControl,
   faultMessage,
   type FaultCode,
@@ -68,8 +69,5 @@ export function closeWith(
 /** A code and its detail, as far as RFC 6455 has room, for clients that do not read our messages. */
 export function closeReason(code: FaultCode, detail: string | undefined): string {
   const reason = detail === undefined ? code : `${code}: ${detail}`;
-  return Buffer.from(reason)
-    .subarray(0, CLOSE_REASON_BYTES)
-    .toString()
-    .replace(/\uFFFD+$/, "");
+  return cutUtf8(reason, CLOSE_REASON_BYTES);
 }

@@ -1,5 +1,5 @@
 /** The parts of a request that the lobby reads: path, query and headers. */
-import { CAPABILITY_BYTES, RECEIVERS_PER_SHARE } from "../../../protocol/mod.ts";
+import { RECEIVERS_PER_SHARE, fromHex } from "../../../protocol/mod.ts";
 
 export interface CiphertextPath {
   /** Id of the share in hex. */
@@ -10,9 +10,10 @@ export interface CiphertextPath {
 
 /** Of `/c/<share>/<capability>`, both 16 bytes in lower-case hex; undefined: another path. */
 export function ciphertextIn(pathname: string): CiphertextPath | undefined {
-  const [, share, capability] = CIPHERTEXT.exec(pathname) ?? [];
+  const [, share, hex = ""] = CIPHERTEXT.exec(pathname) ?? [];
+  const capability = fromHex(hex);
   if (share === undefined || capability === undefined) return undefined;
-  return { share, capability: bytesOf(capability, CAPABILITY_BYTES) };
+  return { share, capability };
 }
 
 const CIPHERTEXT = /^\/c\/([0-9a-f]{32})\/([0-9a-f]{32})$/;
@@ -77,10 +78,6 @@ export function sizeOf(request: Request): number | undefined {
   const given = request.headers.get("content-length");
   if (given !== null) return /^\d{1,15}$/.test(given) ? Number(given) : NaN;
   return request.body === null ? 0 : undefined;
-}
-
-function bytesOf(hex: string, length: number): Uint8Array {
-  return new Uint8Array(Buffer.from(hex, "hex").subarray(0, length));
 }
 
 /** Bytes of a body, both ends included. */
