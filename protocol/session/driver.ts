@@ -49,6 +49,12 @@ export class SessionDriver<Event, Effect extends { readonly type: string }> {
   }
 }
 
+const LINK_ACTIONS: ReadonlySet<string> = new Set<LinkAction["type"]>([
+  "connect",
+  "disconnect",
+  "send",
+]);
+
 function isLinkAction(effect: { readonly type: string }): effect is LinkAction {
-  return ["connect", "disconnect", "send"].includes(effect.type);
+  return LINK_ACTIONS.has(effect.type);
 }

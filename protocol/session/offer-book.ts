@@ -14,7 +14,6 @@ export class OfferBook {
   readonly #offers = new Map<string, OfferSeen>();
   /** They may be offered again, after a restart of the relay; the oldest are forgotten. */
   readonly #ignored = new BoundedMap<string, true>(SHARES_REMEMBERED);
-
   readonly #order: Order;
 
   constructor(order: Order) {

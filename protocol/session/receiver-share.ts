@@ -80,20 +80,6 @@ export class ReceiverShare {
     return this.next > following;
   }
 
-  /** Whether the relay has to hear of it: it knows less than there is, or heard nothing for long. */
-  isSilent(now: number): boolean {
-    if (this.#acked >= this.next && now - this.#saidAt < KEEPALIVE_MS) return false;
-    this.#saidAt = now;
-    return true;
-  }
-
-  /** Whether a record that is needed stays away; each time it may stay away for longer. */
-  isStarved(now: number): boolean {
-    if (this.isWhole || now - this.progressAt < this.#stallMs) return false;
-    this.#stallMs = Math.min(this.#stallMs * 2, STALL_PERIODS * STALL_MS);
-    return true;
-  }
-
   join(window: number, now: number, gap = false): ReceiverEffect[] {
     this.joined = true;
     this.#rejoining = gap;
@@ -102,6 +88,20 @@ export class ReceiverShare {
     const { share } = this.offer;
     const [receiver, name, from] = [this.#receiver, this.#name, this.next];
     return [send({ t: "join", share, receiver, name, from, window })];
+  }
+
+  /** Joins again if a record that is needed stays away; each time it may stay away for longer. */
+  joinIfStarved(window: number, now: number): ReceiverEffect[] {
+    if (this.isWhole || now - this.progressAt < this.#stallMs) return [];
+    this.#stallMs = Math.min(this.#stallMs * 2, STALL_PERIODS * STALL_MS);
+    return this.join(window, now, true);
+  }
+
+  /** Acknowledges if the relay knows of less than there is, or heard nothing for KEEPALIVE_MS. */
+  ackIfDue(window: number, now: number): ReceiverEffect[] {
+    if (this.#acked >= this.next && now - this.#saidAt < KEEPALIVE_MS) return [];
+    this.#saidAt = now;
+    return this.ack(window);
   }
 
   ack(window: number): ReceiverEffect[] {

@@ -153,9 +153,9 @@ export class ReceiverSession {
     }
     if (this.#mayBeMoved(share, now)) return [...effects, ...this.#lookElsewhere(share)];
     if (!share.joined) return effects;
-    if (share.isSilent(now)) effects.push(...share.ack(this.#window));
+    effects.push(...share.ackIfDue(this.#window, now));
     const takes = this.#step.at === "receiving" || this.#step.at === "previewing";
-    if (takes && share.isStarved(now)) effects.push(...share.join(this.#window, now, true));
+    if (takes) effects.push(...share.joinIfStarved(this.#window, now));
     return effects;
   }
 
