@@ -11,14 +11,16 @@ const ANSWERS_TO_OFFER = 4;
  * given. A fast receiver acknowledges thousands of records in a second, and a sender answers as many
  * receipts.
  */
-export class MessageBudget extends TokenBucket {
+export class MessageBudget {
+  readonly #bucket = new TokenBucket();
   /** Answers that it may give. */
   #owed = 0;
 
   /** @returns false: too much */
   spend(perSecond: number, now: number): boolean {
     if (this.#owed === 0) {
-      return this.take({ atOnce: perSecond * BURST_SECONDS, everyMs: 1000 / perSecond }, now);
+      const rate = { atOnce: perSecond * BURST_SECONDS, everyMs: 1000 / perSecond };
+      return this.#bucket.take(rate, now);
     }
     this.#owed--;
     return true;

@@ -104,7 +104,7 @@ class Turns {
 
 export class RequestQueue {
   /** Parties that need something. */
-  readonly #requester = new Map<string, Requester>();
+  readonly #requesters = new Map<string, Requester>();
   readonly #proven = new Turns();
   readonly #newcomers = new Turns();
   /** Records read for proven parties since the last one for a newcomer. */
@@ -128,7 +128,7 @@ export class RequestQueue {
    */
   need(worker: number, need: PartyNeed, lacking: readonly number[]): void {
     const key = `${worker}/${need.party}`;
-    const known = this.#requester.get(key);
+    const known = this.#requesters.get(key);
     this.#candidate = undefined;
     if (known !== undefined) this.#move(known, need, need.group ?? key);
     if (lacking.length > 0) this.#add(key, need, lacking);
@@ -137,7 +137,7 @@ export class RequestQueue {
   /** A worker died, or has no receivers any more. */
   forget(worker: number): void {
     this.#candidate = undefined;
-    for (const requester of this.#requester.values()) {
+    for (const requester of this.#requesters.values()) {
       if (!requester.key.startsWith(`${worker}/`)) continue;
       for (const index of requester.records) this.#delete(requester, index);
     }
@@ -155,7 +155,7 @@ export class RequestQueue {
 
   /** Some record before `end`, whoever's turn it is. Looks at all parties, so it is not for each event. */
   before(end: number, isLacking: (index: number) => boolean): Found | undefined {
-    for (const requester of this.#requester.values()) {
+    for (const requester of this.#requesters.values()) {
       for (const index of requester.records) {
         const isNeeded = index >= requester.from && index < requester.end;
         if (isNeeded && index < end && isLacking(index)) return { requester, index };
@@ -234,10 +234,10 @@ export class RequestQueue {
 
   #add(key: string, need: PartyNeed, lacking: readonly number[]): void {
     const { group = key, proven, from, end } = need;
-    let requester = this.#requester.get(key);
+    let requester = this.#requesters.get(key);
     if (requester === undefined) {
       requester = { key, group, proven, from, end, records: new Set() };
-      this.#requester.set(key, requester);
+      this.#requesters.set(key, requester);
       this.#turns(requester).put(requester);
     }
     for (const index of lacking) {
@@ -253,7 +253,7 @@ export class RequestQueue {
     this.#size--;
     if (requester.records.size > 0) return;
     this.#turns(requester).delete(requester);
-    this.#requester.delete(requester.key);
+    this.#requesters.delete(requester.key);
   }
 
   #turns({ proven }: Requester): Turns {
