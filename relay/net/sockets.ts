@@ -1,5 +1,5 @@
 /**
- * The WebSockets of the protocol on one worker. `worker/entry.ts` passes Bun's events on to it; the hub sends through
+ * The WebSockets of the protocol on one worker. `worker/socket-events.ts` passes Bun's events on to it; the hub sends through
  * it, by way of `ClientRouter`. Bun's return values become results of `Outlet` here and only here.
  */
 import {

@@ -30,7 +30,7 @@ import { IdleGc } from "./idle-gc.ts";
 import { Sockets } from "../net/sockets.ts";
 import { reportStats } from "./stats.ts";
 import { Peers } from "../net/peer.ts";
-import { socketEvents } from "./entry.ts";
+import { socketEvents } from "./socket-events.ts";
 import { Router, type ClientData } from "./router.ts";
 
 declare const self: Worker;

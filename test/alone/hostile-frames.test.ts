@@ -1,7 +1,7 @@
 /** WebSocket frames as no client sends them, and what they cost. */
 import { describe, expect, test } from "bun:test";
 import { concat } from "../../protocol/mod.ts";
-import { TEXT_MESSAGE_BYTES } from "../../relay/worker/entry.ts";
+import { TEXT_MESSAGE_BYTES } from "../../relay/worker/socket-events.ts";
 import { processMemory } from "../../relay/admin/machine.ts";
 import { startRelay, type Relay } from "../../relay/mod.ts";
 import { receive, newCode } from "../support/clients/clients.ts";

@@ -6,7 +6,7 @@ import {
   PROTOCOL_VERSION,
   type Message,
 } from "../../../protocol/mod.ts";
-import { TEXT_MESSAGE_BYTES } from "../../../relay/worker/entry.ts";
+import { TEXT_MESSAGE_BYTES } from "../../../relay/worker/socket-events.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";
