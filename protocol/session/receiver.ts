@@ -399,8 +399,8 @@ export class ReceiverSession {
   }
 
   /**
-   * Anybody who knows the channel can offer what this code does not open, and must not keep us from
-   * what its holders send. In the lobby each share is one of many, and is over as others are.
+   * A stranger who knows the channel can offer a share that this code does not open. It must not keep the
+   * receiver from shares of the code's holders. In the lobby each share is one of many, and is over as others are.
    */
   #passUnreadable(fault: FaultCode, detail: string | undefined): ReceiverEffect[] {
     const left = this.#leave("failed");

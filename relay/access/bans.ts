@@ -19,7 +19,7 @@ export interface Ban {
   readonly until: number | undefined;
 }
 
-const HEAD = `# Who may not come to this relay: an address or a range, and until when; without that for ever.
+const HEAD = `# Addresses and ranges that may not come to this relay, and until when; without a time for ever.
 # The relay writes this file anew at each ban, and reads it when it starts and at SIGHUP.
 `;
 
@@ -48,7 +48,7 @@ export class Bans {
   }
 
   /**
-   * @param given an address or a range; one address of IPv6 stands for its /64, which is one visitor
+   * @param given an address or a range; one address of IPv6 stands for its /64, which is one client
    * @param proxies addresses and ranges that must not be banned, since all come from there
    * @throws FaultError `bad-ban`, `bad-ban-file`
    */
