@@ -119,11 +119,13 @@ export class Line {
     return now - this.#heardAt >= limits["idle-timeout"] ? "idle-timeout" : undefined;
   }
 
-  /** Now and then; never into a frame that is on its way. */
+  get isPingDue(): boolean {
+    return this.#options.clock() - this.#pingedAt >= PING_MS;
+  }
+
+  /** Never into a frame that is on its way. */
   ping(socket: Pick<Bun.ServerWebSocket, "ping">): void {
-    const now = this.#options.clock();
-    if (now - this.#pingedAt < PING_MS) return;
-    this.#pingedAt = now;
+    this.#pingedAt = this.#options.clock();
     socket.ping();
   }
 

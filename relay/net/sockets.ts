@@ -307,7 +307,7 @@ export class Sockets implements Outlet {
     this.#refresh(socket);
     const overdue = line.overdue(socket);
     if (overdue !== undefined) this.#refuse(id, overdue);
-    else if (this.buffered(id) === 0) line.ping(socket);
+    else if (line.isPingDue && this.buffered(id) === 0) line.ping(socket);
   }
 
   /** Bun reports only that all has left; a client that takes a little at a time does not stand still. */

@@ -59,6 +59,7 @@ export class Hub {
   readonly #senders: Senders;
   readonly #receivers: Receivers;
   readonly #limits: LiveLimits;
+  /** Of shares that are over. */
   readonly ended = noTotals();
   #draining = false;
   #now = 0;

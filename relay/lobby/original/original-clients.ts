@@ -122,7 +122,7 @@ export class OriginalClients {
     } else if (overdue !== undefined) {
       limits.count(overdue);
       socket.terminate();
-    } else {
+    } else if (line.isPingDue) {
       line.ping(socket);
     }
   }
