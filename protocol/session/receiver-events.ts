@@ -22,7 +22,7 @@ export type ReceiverEvent =
   | { readonly type: "lost"; readonly fault: FaultCode }
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "tick" }
-  /** The answer to `open-share`: who we are for this share, and the first record needed. */
+  /** The answer to `open-share`: the id and sealed name for this share, and the first record needed. */
   | {
       readonly type: "share-opened";
       readonly receiver: Uint8Array;
@@ -51,7 +51,7 @@ export type ReceiverEvent =
     }
   /** `next`: the first record needed, where what lies before it is here already. */
   | { readonly type: "accepted"; readonly next?: number }
-  /** `detail`: why, where nobody could be asked. */
+  /** `detail`: why, where no person could be asked. */
   | { readonly type: "declined"; readonly detail?: string | undefined }
   | { readonly type: "saved"; readonly mac: Uint8Array }
   | { readonly type: "interrupted" }

@@ -36,7 +36,7 @@ export function isUnfinished({ at }: Step): boolean {
 
 /**
  * How many records the relay may have in flight to us; 0 is attached and paused. One or none also
- * tells the sender that nobody has agreed yet.
+ * tells the sender that this receiver has not agreed yet.
  * @param whole the window of a receiver that agreed
  */
 export function windowOf({ at }: Step, whole: number): number {

@@ -319,7 +319,7 @@ export class ReceiverSession {
     }
     switch (this.#step.at) {
       case "saving":
-        // Everything is here; only the receipt will find nobody.
+        // Everything is here; only the receipt will find no sender.
         this.#step.share.ended = true;
         return [];
       case "confirming":

@@ -89,7 +89,7 @@ export class Roster {
     return { receiver, displaced };
   }
 
-  /** A false claim holds up nobody's end; who made it may still prove it later. @returns if it is its first */
+  /** A false claim holds up no end; its receiver may still prove it later. @returns whether it is its first */
   refuse(id: Uint8Array): boolean {
     const key = toHex(id);
     if (this.#receivers.get(key)?.verified !== false || this.#refused.has(key)) return false;
@@ -107,7 +107,7 @@ export class Roster {
     return receiver;
   }
 
-  /** Without a line nobody is attached; they count as lost until a relay names them again. */
+  /** Without a line no receiver is attached; all count as lost until a relay names them again. */
   loseAll(): ReceiverView[] {
     const lost: ReceiverView[] = [];
     for (const [key, receiver] of this.#receivers) {

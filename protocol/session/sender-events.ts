@@ -26,9 +26,9 @@ export interface SenderOptions extends Introduction {
   readonly goal: SenderGoal;
   /** Receivers whose receipts verified when the same share was offered before, by another session. */
   readonly doneBefore?: readonly Uint8Array[] | undefined;
-  /** Undefined: it begins with the first who agrees. */
+  /** Undefined: it begins with the first receiver that agrees. */
   readonly startWhen?: StartWhen | undefined;
-  /** Dismiss receivers that take nothing for so long while others advance; undefined: nobody. ms */
+  /** Dismiss receivers that take nothing for so long while others advance; undefined: none. ms */
   readonly dropSlowMs?: number | undefined;
   readonly giveUpAfterMs: number | undefined;
   readonly random: () => number;

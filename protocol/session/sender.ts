@@ -84,7 +84,7 @@ export class SenderSession {
   /**
    * The first record that the relay may want. A record that was read once is gone where it can't be
    * read again, but the relay wants at most CREDIT_RECORDS at once and in order: more than that can't
-   * have got lost with a line, and who feeds this session keeps so many.
+   * have got lost with a line, and the driver of this session keeps so many.
    */
   get firstKept(): number {
     return this.#options.offer.seekable ? 0 : Math.max(0, this.#sentUpTo - CREDIT_RECORDS);

@@ -1,4 +1,4 @@
-/** When a share begins: all who said yes by then receive it together. */
+/** When a share begins: all receivers that agreed by then receive it together. */
 export interface StartWhen {
   readonly receivers: number;
   /** Not sooner than so long after the first agreed. ms */

@@ -111,7 +111,7 @@ const schemas = {
     role: v.picklist(["sender", "receiver"]),
     /** Opens the channel that is a hash of it. */
     key: bytesOf(PUBLIC_KEY_BYTES),
-    /** Over all of this that says who the client is, see `proof.ts`. */
+    /** Over all of this that identifies the client, see `proof.ts`. */
     signature: bytesOf(SIGNATURE_BYTES),
     token: v.optional(v.pipe(v.string(), v.maxLength(256))),
     quiet: v.optional(v.boolean()),
@@ -209,7 +209,7 @@ const cancel = <Reason extends v.GenericSchema<unknown, string>>(reason: Reason)
  */
 export type From = Role | "stranger" | "relay-to-sender" | "relay-to-receiver" | "anyone";
 
-/** Messages with a code of a fault, where it matters who says it to whom. */
+/** Messages with a code of a fault, which depends on their sender and their receiver. */
 const directed = {
   // A relay passes it on, so it is refused and not only read as something else.
   sender: {
@@ -267,7 +267,7 @@ export const SENT_BY = {
   fault: ["relay"],
 } as const satisfies Record<MessageType, readonly (Role | "relay")[]>;
 
-/** Whether nobody knows yet how many records it has; its last record will tell. */
+/** Whether its number of records is unknown yet; its last record will tell. */
 export function isOpen({ seekable, records }: Pick<Offer, "seekable" | "records">): boolean {
   return !seekable && records === RECORD_INDEX;
 }
@@ -289,7 +289,7 @@ const CLIENTS: ReadonlySet<From> = new Set(["sender", "receiver", "stranger"]);
 
 /**
  * Reads a control message. Keys that are not known are dropped.
- * @param from who says it: a client may say CLIENT_CONTROL_BYTES and CLIENT_KEYS at most, and a fault
+ * @param from its sender: a client may send CLIENT_CONTROL_BYTES and CLIENT_KEYS at most, and a fault
  * that is not theirs to raise becomes `bad-message`
  * @throws FaultError `bad-message` for anything that is not exactly one known message,
  * `version-mismatch` for a hello of other versions, whatever else it says

@@ -230,7 +230,7 @@ function safeInteger(walk: Walk, signed: boolean): void {
   if (!Number.isSafeInteger(value)) throw bad("an integer beyond 2^53");
 }
 
-/** As `text`, for a string that nobody needs: most are ASCII, and need not be made. */
+/** As `text`, for a string that is only checked: most are ASCII, and need not be made. */
 function checkText(walk: Walk, length: number): void {
   const start = skip(walk, length);
   for (let i = start; i < walk.offset; i++) {

@@ -90,7 +90,7 @@ export class KeptCertificate {
   /**
    * Looks whether there is another one. Of files that are wrong it tells once, and goes on with what it
    * has.
-   * @param insists somebody asked: what is wrong is told at once, and again
+   * @param insists the operator asked: a fault is told at once, and again
    */
   poll(now: number, insists: boolean): CertificatePoll {
     const poll = this.#kept.poll(insists, () => readCertificate(this.#files, now));

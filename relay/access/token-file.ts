@@ -105,7 +105,7 @@ export class KeptTokens {
 
   /**
    * Looks whether there are others. Of a file that is wrong it tells once, and the tokens stay.
-   * @param insists somebody asked: what is wrong is told at once, and again
+   * @param insists the operator asked: a fault is told at once, and again
    */
   poll(insists: boolean): TokenPoll {
     const poll = this.#kept.poll(insists, () => readTokenFile(this.#path));

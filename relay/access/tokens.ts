@@ -42,8 +42,8 @@ export class TokenBook {
   }
 
   /**
-   * Finds a token of which somebody has the text. It takes as long for one that is not here, is over, or
-   * has another secret as for one that holds: a hash, and a comparison in constant time.
+   * Finds a token by its text. It takes as long for one that is not here, is over, or has another secret as for
+   * one that holds: a hash, and a comparison in constant time.
    * @param now ms since 1970
    */
   find(text: string, now: number): KnownToken | undefined {
@@ -61,7 +61,7 @@ export class TokenBook {
   }
 }
 
-/** No text has it that anybody knows. */
+/** The hash of no known text. */
 const NOBODYS = randomBytes(32);
 
 function isOver({ expires }: KnownToken, now: number): boolean {

@@ -14,7 +14,7 @@ const ADDRESSES_COUNTED = 2 ** 15;
 export interface AddressTableBuffers {
   readonly workers: number;
   readonly slots: number;
-  /** So that nobody outside can choose an address that is counted with another. */
+  /** Secret, so that no client can choose an address that is counted with another. */
   readonly seed: bigint;
   /** Per slot: the hash of the address that it counts; 0: none yet. */
   readonly keys: SharedArrayBuffer;
@@ -24,7 +24,7 @@ export interface AddressTableBuffers {
   readonly counts: SharedArrayBuffer;
 }
 
-/** The slot where somebody is counted; UNPLACED: in none, but with all. */
+/** The slot where a client is counted; UNPLACED: in none, but with all. */
 export type Place = number;
 
 const UNPLACED: Place = -1;
@@ -93,7 +93,7 @@ export class AddressTable {
   /**
    * Counts a client until `leave`.
    * @param address as in `attempt`: a client on this machine is counted with all, and not by address,
-   * which may be that of a proxy that says of nobody who it is
+   * which may be that of a proxy that names no client
    * @returns which limit it goes over, if it does; then it is not counted
    */
   enter(address: string | undefined, limits: Limits, now: number): Place | RelayLimitName {

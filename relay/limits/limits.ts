@@ -8,13 +8,13 @@ export const TICK_MS = 250;
 /** How long the last messages of an ending relay may take to leave before the lines are cut. */
 export const CLOSE_MS = 1000;
 
-/** The limits as they are now for one thread, and the count of who goes over them. */
+/** The limits as they are now for one thread, and the count of clients that go over them. */
 export class LiveLimits {
   /** Replaced when the operator sets others; connected clients stay. */
   now: Limits;
   readonly #refusals: RefusalCounters | undefined;
 
-  /** @param refusals without them nobody counts */
+  /** @param refusals undefined: nothing is counted */
   constructor(limits: Limits = DEFAULT_LIMITS, refusals?: RefusalCounters) {
     this.now = limits;
     this.#refusals = refusals;

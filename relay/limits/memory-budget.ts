@@ -8,8 +8,8 @@
  *   kept       is there to save work, and can be had again
  *
  * Clients that take nothing have a small part, so that thousands of them cost little. A client that finds no room
- * waits, see `FairQueue`. While somebody waits, those go that have stood still the longest: each can come
- * again, and with them in the way nobody else would ever get on.
+ * waits, see `FairQueue`. While one waits, the relay disconnects the clients that stood still the
+ * longest: each can come again, and otherwise no other client would ever get on.
  */
 
 import { FairQueue } from "./fair-queue.ts";
@@ -44,7 +44,7 @@ export const PROVEN_BYTES = 4 * 1024 ** 2;
 /** Of all, one of so many parts is what saves work, at most, where that asks. */
 const KEPT_PART = 4;
 
-/** `room`: it may be held. `wait`: `MemoryHolder.room` tells when to ask again. `full`: nobody more may wait. */
+/** `room`: it may be held. `wait`: `MemoryHolder.room` tells when to ask again. `full`: no more clients may wait. */
 export type Room = "room" | "wait" | "full";
 
 export type MemoryKind = "arriving" | "still" | "moving" | "kept";
@@ -124,7 +124,7 @@ export class MemoryBudget {
     this.#sizes = { ...MEMORY_SIZES, ...sizes };
   }
 
-  /** @param kind `still`: nobody knows yet what it takes */
+  /** @param kind `still`: it has taken nothing yet */
   enter(holder: MemoryHolder, kind: MemoryKind = "still"): MemoryPlace {
     return new Place(this, holder, kind);
   }
@@ -153,7 +153,7 @@ export class MemoryBudget {
     this.#refused++;
   }
 
-  /** Finds who stands still, and sends the first of those away for whom others wait. */
+  /** Finds clients that stand still, and cuts the first of them off if others wait. */
   tick(): void {
     const now = this.#clock();
     this.#wake();
@@ -190,7 +190,7 @@ export class MemoryBudget {
     const { arriving, still, moving, kept } = this.#used;
     if (arriving + still + moving + kept + bytes > this.#sizes.bytes) return false;
     if (kind === "still") return still + bytes <= this.#sizes.still;
-    // Records kept to save work must not keep anybody from going on either.
+    // Records kept to save work must not hold up a client either.
     if (kind === "kept") return kept + bytes <= this.#sizes.bytes / KEPT_PART;
     return kind !== "arriving" || arriving + bytes <= this.#sizes.arriving;
   }

@@ -1,6 +1,6 @@
 import type { MemoryPlace } from "../limits/memory-budget.ts";
 
-/** Bytes given at once to a download of the lobby: all the memory that a download costs which nobody reads. */
+/** Bytes given at once to a download of the lobby. A download whose client reads nothing costs no more memory. */
 export const PIECE_BYTES = 16 * 1024;
 /** The same for a client that took PROVEN_BYTES, while few wait; each piece costs some calls. */
 export const STEADY_PIECE_BYTES = 512 * 1024;

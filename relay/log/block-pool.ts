@@ -50,10 +50,10 @@ const RECLAIMING = -1;
 
 /** A pool is short of blocks when fewer than one of so many are free. */
 const SHORT_PART = 4;
-/** A pool is held up when more than one of so many blocks are nobody's and wait for their readers. */
+/** A pool is held up when more than one of so many blocks have no owner and wait for their readers. */
 const HELD_UP_PART = 4;
 
-/** Those of one worker that nobody else would close. */
+/** Descriptors of a worker that its death leaves open. */
 const DESCRIPTORS = 2;
 
 const INT_BYTES = Int32Array.BYTES_PER_ELEMENT;
@@ -148,7 +148,7 @@ export class BlockPool {
     return false;
   }
 
-  /** A share that has nothing got no block: somebody who needs his less shall give some back. */
+  /** A share without blocks got none: a share that needs its own less shall give some back. */
   starve(): void {
     Atomics.store(this.#starved, 0, 1);
   }
@@ -220,7 +220,7 @@ export class BlockPool {
     return ours && this.generation(block) === generation;
   }
 
-  /** Blocks that nobody owns. */
+  /** Blocks without an owner. */
   get free(): number {
     let free = 0;
     for (let block = 0; block < this.blocks; block++) {
@@ -229,7 +229,7 @@ export class BlockPool {
     return free;
   }
 
-  /** Whether so many blocks are only there for readers who are late that those should copy what they need. */
+  /** Whether late readers alone hold so many blocks that they should copy the bytes that they need. */
   get isHeldUp(): boolean {
     let held = 0;
     for (let block = 0; block < this.blocks; block++) {
@@ -238,7 +238,7 @@ export class BlockPool {
     return held > this.blocks / HELD_UP_PART;
   }
 
-  /** Whether so few blocks are left that what nobody needs now should go back. */
+  /** Whether so few blocks are left that unused ones should go back. */
   get isShort(): boolean {
     let free = 0;
     for (let block = 0; block < this.blocks; block++) {
@@ -274,7 +274,7 @@ export class BlockPool {
     return Math.max(1, Math.floor((this.blocks * weight) / Math.max(weight, holders)));
   }
 
-  /** Whether anybody reads this block; then it can't be taken. */
+  /** Whether a reader needs this block; then it can't be taken. */
   isPinned(block: number): boolean {
     for (let worker = 0; worker < this.#workers; worker++) {
       if (Atomics.load(this.#pins, worker * this.blocks + block) !== 0) return true;

@@ -12,7 +12,7 @@ export interface LivePolicyOptions {
   readonly tokenFile: string | undefined;
   readonly banFile: string | undefined;
   readonly workers: number;
-  /** The limit of open files; undefined: nobody knows. */
+  /** The limit of open files; undefined: unknown. */
   readonly descriptors: number | undefined;
   readonly changed: (policy: WorkerPolicy) => void;
   readonly trouble: (trouble: string) => void;
@@ -94,7 +94,7 @@ export class LivePolicy {
     this.#emit();
   }
 
-  /** Looks whether the file has other tokens. @param insists somebody asked for it */
+  /** Looks whether the file has other tokens. @param insists the operator asked for it */
   pollTokens(insists: boolean): void {
     const poll = this.#kept?.poll(insists);
     if (poll === undefined || poll.found === "same") return;

@@ -322,7 +322,7 @@ export class Supervisor implements ManagedRelay {
     this.#workers.postAll({ t: "policy", policy });
   }
 
-  /** @param insists somebody asked for it */
+  /** @param insists the operator asked for it */
   #pollCertificate(insists: boolean): void {
     const poll = this.#kept?.poll(Date.now(), insists);
     if (poll === undefined || poll.found === "same") return;

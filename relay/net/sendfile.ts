@@ -153,7 +153,7 @@ export class DirectSender {
 
   /**
    * Tries slow sockets again, in case the kernel's notice was lost. Releases blocks that their log gave back
-   * and that slow sockets hold up. A frame that the log still has costs nobody anything, and stays.
+   * and that slow sockets hold up. A frame that the log still has costs nothing, and stays.
    */
   tick(): void {
     const slow = this.#slow;

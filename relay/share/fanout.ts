@@ -60,7 +60,7 @@ export class Fanout {
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
   readonly #admissions = new Admissions();
-  /** Whether only those are served whom the sender admitted. */
+  /** Whether the sender must admit a receiver before it is served. */
   #admits: boolean;
   #log: RecordReader;
   /** Undefined: the share can be read again. */
@@ -176,7 +176,7 @@ export class Fanout {
       this.#retention.joined(receiver, attaches, now);
       if (attaches) this.#upstream.came(receiver.id, receiver.next);
     }
-    // At once: a sender that knows of nobody else would end with the first receipt.
+    // At once: a sender that knows of no other receiver would end with the first receipt.
     if (attaches) this.#upstream.report([this.#entry(receiver)]);
     else this.#changed.add(receiver);
     this.#lanes.pump(receiver, now);
@@ -306,8 +306,8 @@ export class Fanout {
   }
 
   /**
-   * Others wait for records that have no room before somebody goes on from here: clients of the lobby
-   * that came no further are cut off. They have no means to go on later, and come for the next file.
+   * Other receivers wait for records that find no room in the log while these stand still: the relay disconnects
+   * clients of the lobby that came no further. They cannot resume, and come again for the next file.
    */
   heldUp(before: number): void {
     for (const receiver of this.#bySocket.values()) {
@@ -345,7 +345,7 @@ export class Fanout {
     this.#upstream.report(entries);
   }
 
-  /** The records come from elsewhere now, and who holds the sender may know nothing of us. */
+  /** The records come from elsewhere now, and the worker with the sender may not know this fan-out. */
   sourceChanged(log: RecordReader): void {
     this.#log = log;
     this.#lanes.sourceChanged(log);
@@ -358,7 +358,7 @@ export class Fanout {
     }
   }
 
-  /** The share is over: nobody is served any more. */
+  /** The share is over: no receiver is served any more. */
   destroy(): void {
     this.#lanes.destroy();
     this.#bySocket.clear();

@@ -96,7 +96,7 @@ export class HomeShare {
   }
 
   /**
-   * The share is this sender's now, who may not be asked before it is accepted.
+   * The share is this sender's now. The relay asks it for nothing before it is accepted.
    * @param previousHome another worker that has the log until now
    * @returns where its records can be read from now on
    */
@@ -234,7 +234,7 @@ export class HomeShare {
     if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
     const isAsked = pending.outstanding > 0;
     const waited = this.#silence.stalledFor(isAsked ? arrived : undefined, now);
-    // The first record says what it is, and nobody's yes is needed for it.
+    // The first record holds the manifest: a sender gives it before any receiver agrees.
     const name = wantsFirst ? "start-timeout" : "record-timeout";
     // Bytes of a pipe may take their time after that.
     if (!(wantsFirst || offer.seekable) || waited < limits.now[name]) return;
@@ -253,7 +253,7 @@ export class HomeShare {
     for (const worker of this.#remote) toPeer(worker, { t: "held-up", before });
   }
 
-  /** Whether nobody takes this share, and did not for DRAIN_QUIET_MS; known only at home. */
+  /** Whether no receiver took anything of this share for DRAIN_QUIET_MS; known only at home. */
   isQuiet(now: number): boolean {
     if (this.origin === undefined || this.origin.busy) {
       this.#quietSince = undefined;

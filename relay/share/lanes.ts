@@ -85,14 +85,14 @@ export class Lanes {
     this.#liveParty = options.readAhead.newParty();
   }
 
-  /** How many wait in each lane, and for which record the live one does; -1: nobody is in it. */
+  /** How many wait in each lane, and for which record the live one does; -1: it is empty. */
   get standing(): { live: number; liveIndex: number; waiting: number } {
     let waiting = 0;
     for (const set of this.#waiting.values()) waiting += set.size;
     return { live: this.#live.size, liveIndex: this.#liveIndex, waiting };
   }
 
-  /** The record that the live lane waits for; -1: nobody is in it. */
+  /** The record that the live lane waits for; -1: it is empty. */
   get liveIndex(): number {
     return this.#liveIndex;
   }
@@ -143,7 +143,7 @@ export class Lanes {
       else this.#needLive(this.#isLiveReady() ? this.#liveIndex + 1 : 0);
     }
     for (const reader of readers) {
-      // A drain that never came must not hold anybody for ever.
+      // A drain that never came must not hold a reader for ever.
       this.#serve(reader);
       // Nor must a receiver wait that acknowledges several records at once, as it may.
       if (this.#waiting.get(reader.next)?.has(reader) === true) this.#need(reader, reader.next + 1);
@@ -171,7 +171,7 @@ export class Lanes {
     }
   }
 
-  /** The share is over: nobody is served any more. */
+  /** The share is over: no reader is served any more. */
   destroy(): void {
     this.#live.clear();
     this.#waiting.clear();
@@ -217,8 +217,8 @@ export class Lanes {
   }
 
   /**
-   * Whether the live lane is free for this one: nobody in it needs anything, or nobody has proven
-   * anything and this one has. Those wait in the catch-up lane then.
+   * Whether the live lane is free for this reader: no reader in it needs a record, or none has proven anything and
+   * this one has. The others then wait in the catch-up lane.
    */
   #opensLive(reader: Reader): boolean {
     const index = this.#liveIndex;
@@ -252,7 +252,7 @@ export class Lanes {
     this.#readAhead.drop(this.#liveParty);
   }
 
-  /** Serves from `#liveIndex` on as long as there is a record and somebody ready for it. */
+  /** Serves from `#liveIndex` on as long as there is a record and a reader ready for it. */
   #runLive(): void {
     while (this.#live.size > 0) {
       const index = this.#liveIndex;

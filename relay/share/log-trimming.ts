@@ -17,8 +17,8 @@ export class LogTrimmer {
   }
 
   /**
-   * Room that nobody uses now goes back; a later receiver has the records read again. Where they
-   * can't be, they stay as long as nobody else is short of room. Room kept for receivers that take
+   * Unused room goes back, and the sender is asked again for the records of a later receiver. Records of a share
+   * that can't be read again stay as long as no other share is short of room. Room kept for receivers that take
    * nothing goes back when another share has nothing at all.
    * @param attached whether the share has receivers, at whatever worker
    * @param abandoned whether its sender left before any of them accepted it: it goes first
@@ -44,7 +44,7 @@ export class LogTrimmer {
     if (offer.seekable || this.#pool.isShort) log.shrinkTo(0);
   }
 
-  /** Whether nobody read or wrote there for LOG_IDLE_MS: those who are attached take nothing. */
+  /** Whether the log was not used for LOG_IDLE_MS: the attached receivers take nothing. */
   #isUnused(log: BlockLog, now: number): boolean {
     if (log.uses !== this.#uses) {
       this.#uses = log.uses;

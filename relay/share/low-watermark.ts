@@ -7,7 +7,7 @@ export class LowWatermark<Key> {
   /** How many stand at `#least`: only when the last of them moves on it is looked for anew. */
   #atLeast = 0;
 
-  /** The least record that anybody needs; undefined: nobody needs any. */
+  /** The least record that is needed; undefined: none is. */
   get least(): number | undefined {
     return this.#least;
   }

@@ -20,7 +20,7 @@ export interface PartyNeed {
   readonly party: number;
   /** The address that limits count it as; undefined: it is counted alone. */
   readonly group: string | undefined;
-  /** Whether somebody in it takes records where it is now, and acknowledges them. */
+  /** Whether a receiver in it takes records where it is now, and acknowledges them. */
   readonly proven: boolean;
   readonly from: number;
   readonly end: number;
@@ -79,9 +79,9 @@ export type PeerMessage =
   // Of shares that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
   | { readonly t: "watermark"; readonly next: number | undefined }
-  /** Records before it can't be had any more: an answer to who needs some. */
+  /** Records before it can't be had any more: an answer to a worker that needs some. */
   | { readonly t: "gone"; readonly before: number }
-  /** Others wait for room, and this is in front of whoever keeps it; see `Fanout.heldUp`. */
+  /** Receivers wait for room that those before this record keep; see `Fanout.heldUp`. */
   | { readonly t: "held-up"; readonly before: number }
   /** A receiver came; passed on to all, since the worker where it was before may not know it yet. */
   | { readonly t: "came"; readonly receiver: Uint8Array; readonly next: number }
@@ -134,7 +134,7 @@ export type ToDirectory =
       /** The relay ends the share for this reason, and its sender does not know yet. */
       readonly detail?: string | undefined;
     }
-  /** While the relay drains: nobody takes this share any more. */
+  /** While the relay drains: no receiver takes this share any more. */
   | { readonly t: "quiet"; readonly worker: number; readonly key: string; readonly epoch: number }
   | PeerEnvelope;
 

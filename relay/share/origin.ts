@@ -37,7 +37,7 @@ const HELD_UP_MS = 2000;
 export interface OriginOutput {
   /** To the sender; called only while it is attached. */
   toSender(message: Message): void;
-  /** A record is in the log now; whoever needed it can have it. */
+  /** A record is in the log now, for every receiver that needs it. */
   available(index: number): void;
   /** To a worker that needs some of them: records before this one can't be had any more. */
   gone(worker: number, before: number): void;
@@ -113,7 +113,7 @@ export class Origin {
     return this.#outstanding.has(0);
   }
 
-  /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
+  /** Whether a receiver takes records, or proved to have all and the sender did not answer yet. */
   get busy(): boolean {
     return this.#reports.busy;
   }
@@ -204,7 +204,7 @@ export class Origin {
   }
 
   /**
-   * A frame from the sender. One that nobody asked for, or that is here already, is dropped.
+   * A frame from the sender. The relay drops a frame that it did not ask for, or that is here already.
    * @throws FaultError `bad-message` when its size, index or last flag can't be of this share,
    * `log-full` when there is no room for it
    */
@@ -235,7 +235,7 @@ export class Origin {
     this.#reports.report(entries, worker);
   }
 
-  /** A worker died, and nobody else will say that its receivers are gone. */
+  /** A worker died, so its receivers are gone. */
   workerLost(worker: number, now: number): void {
     this.#requests.forget(worker);
     this.#paced?.workerLost(worker, now);
@@ -280,7 +280,7 @@ export class Origin {
     this.#ask();
   }
 
-  /** Forgets who did not come back in time. */
+  /** Forgets receivers that did not come back in time. */
   expire(now: number): void {
     this.#paced?.tick(now);
   }
@@ -294,9 +294,9 @@ export class Origin {
   }
 
   /**
-   * Records that somebody waits for have had no room for HELD_UP_MS because others are far behind:
+   * Records that a receiver waits for have had no room for HELD_UP_MS because other receivers are far behind:
    * told once each time.
-   * @returns the record before which those stand
+   * @returns the record before which the others stand
    */
   heldUp(now: number): number | undefined {
     const before = this.#isFull ? this.#paced?.laggards : undefined;
@@ -346,9 +346,8 @@ export class Origin {
 
   /**
    * A sender may hold back all records from some on: it answers the first ones alone before its receivers
-   * are together. Then the whole credit may wait for them, and nobody new gets the first ones and can
-   * agree. So records that surely come are asked for beside the credit: at
-   * most two records more, one that surely comes and the one after the furthest.
+   * are together. Then the whole credit may wait for them, and a new receiver gets none of the first
+   * ones and cannot agree. So records that surely come are asked for beside the credit: at most two records more, one that surely comes and the one after the furthest.
    */
   #askBeforeHeldBack(): void {
     const now = this.#output.now();

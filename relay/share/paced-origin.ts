@@ -113,7 +113,7 @@ export class PacedOrigin {
     return this.#neededUpTo;
   }
 
-  /** Records that somebody needs and that may be here; no more than a log holds. */
+  /** Records that a receiver needs and that may be here; no more than a log holds. */
   get awaited(): { first: number; end: number } {
     const end = Math.min(this.#neededUpTo, this.#askedUpTo);
     return { first: Math.max(this.#watermarks.least ?? end, this.gone), end };
@@ -140,7 +140,7 @@ export class PacedOrigin {
     this.#hoped = undefined;
   }
 
-  /** The next record that was never asked for, if somebody will read it. */
+  /** The next record that was never asked for, if a receiver will read it. */
   get next(): number | undefined {
     return this.isNeeded(this.#askedUpTo) ? this.#askedUpTo : undefined;
   }
@@ -183,7 +183,7 @@ export class PacedOrigin {
   #keep(): void {
     const { least } = this.#watermarks;
     this.#log.keepFrom(least ?? Infinity);
-    // For nobody nothing must take the place of what somebody may come back for.
+    // Records that no receiver needs must not take the place of records that a receiver may come back for.
     if (least === undefined) this.#neededUpTo = 0;
   }
 }

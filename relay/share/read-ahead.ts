@@ -6,7 +6,7 @@ export const READ_AHEAD_RECORDS = 16;
 /** A record needed and not here is asked for again after this time; covers whatever got lost. */
 export const NEED_AGAIN_MS = 1000;
 
-/** A record that somebody asked for; another one each time that it is lacking anew. */
+/** A record that a party asked for; another one each time that it is lacking anew. */
 interface Asked {
   readonly since: number;
   came: boolean;
@@ -34,7 +34,7 @@ export class Party {
 export interface Ahead {
   readonly from: number;
   readonly end: number;
-  /** Whether somebody in it takes records where it is now, and acknowledges them. */
+  /** Whether a receiver in it takes records where it is now, and acknowledges them. */
   readonly proven: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface Ahead {
 export class ReadAhead {
   readonly #records: number;
   readonly #ask: (needs: PartyNeed[]) => void;
-  /** Said to be needed by whomever and not here yet. */
+  /** Requested by any party, and not here yet. */
   readonly #asked = new Map<number, Asked>();
   /** To be requested at the next flush. */
   #fresh: PartyNeed[] = [];

@@ -36,7 +36,7 @@ export class ReceiverReports {
     this.#output = output;
   }
 
-  /** Whether somebody takes records, or proved to have all and the sender did not answer yet. */
+  /** Whether a receiver takes records, or proved to have all and the sender did not answer yet. */
   get busy(): boolean {
     if (this.#receipts.size > 0) return true;
     for (const { state } of this.#places.values()) {
@@ -59,7 +59,7 @@ export class ReceiverReports {
     for (const [key, place] of this.#places) {
       if (place.worker !== worker) continue;
       this.#places.delete(key);
-      // As a fan-out says it: who had not agreed had taken nothing.
+      // As a fan-out reports it: a receiver that has not agreed took nothing.
       const { id, name, state } = place;
       const next = state === "waiting" ? 0 : place.next;
       this.#changed.set(key, { id, name, state: "lost", next });
@@ -98,7 +98,7 @@ export class ReceiverReports {
     this.#pass(receipt);
   }
 
-  /** The sender hears who a receiver is before it hears that it is done. */
+  /** The sender hears of a receiver before it hears that this is done. */
   #pass(receipt: Receipt): void {
     const key = toHex(receipt.receiver);
     const entry = this.#changed.get(key);

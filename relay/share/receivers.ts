@@ -75,7 +75,7 @@ export class Receivers {
     this.broadcast(share, { t: "offers", list: [asSeen(share)] });
   }
 
-  /** To everyone in the channel of the share, also who did not join it. */
+  /** To all receivers in the channel of the share, those too that did not join it. */
   broadcast({ record: { channel } }: LocalShare, message: Message): void {
     for (const socket of this.#byChannel.get(channel)?.sockets ?? []) {
       this.#outlet.send(socket, message);

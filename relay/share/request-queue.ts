@@ -20,11 +20,11 @@ import type { PartyNeed } from "./messages.ts";
  */
 export const NEWCOMER_TURN_RECORDS = 10;
 /**
- * Records of the credit for newcomers; a quarter, so that nobody else waits longer for their
- * records.
+ * Records of the credit for newcomers; a quarter, so that other receivers wait no longer for
+ * their records.
  */
 export const NEWCOMER_CREDIT_RECORDS = 4;
-/** Records per second asked of a sender for newcomers while nobody else needs any. */
+/** Records per second asked of a sender for newcomers while no other receiver needs any. */
 export const NEWCOMER_RATE = 8;
 /**
  * Of these records at once; a receiver that begins needs some, an HTTP download of a part needs
@@ -64,7 +64,7 @@ export interface Found {
 }
 
 interface Candidate extends Found {
-  /** Newcomers also have records out of turn: of their token bucket, or because nobody else is there. */
+  /** Newcomers also have records out of turn: of their token bucket, or because no other party is there. */
   readonly how: "in turn" | "allowed" | "alone";
 }
 
@@ -153,7 +153,7 @@ export class RequestQueue {
     return this.#candidate?.index;
   }
 
-  /** Some record before `end`, whoever's turn it is. Looks at all parties, so it is not for each event. */
+  /** Some record before `end`, out of turn. Looks at all parties, so it is not for each event. */
   before(end: number, isLacking: (index: number) => boolean): Found | undefined {
     for (const requester of this.#requesters.values()) {
       for (const index of requester.records) {
@@ -200,15 +200,15 @@ export class RequestQueue {
     const most = Math.max(1, share);
     const newcomer = newcomers < most ? this.#first(this.#newcomers, isLacking) : undefined;
     if (newcomer === undefined) return proven && { ...proven, how: "in turn" };
-    // All came at once, as after a restart of the relay. The places are their part all the same: whoever
-    // begins among many who only storm must not wait for a whole credit before each of its first records.
+    // All came at once, as after a restart of the relay. Their part of the credit stays the same: a receiver that
+    // begins amid a storm of others must not wait for a whole credit before each of its first records.
     if (alone) return { ...newcomer, how: "alone" };
     if (this.#isNewcomersTurn) return { ...newcomer, how: "in turn" };
     if (proven !== undefined || wait > 0) return proven && { ...proven, how: "in turn" };
     return this.#allowance.may(NEWCOMERS, now) ? { ...newcomer, how: "allowed" } : undefined;
   }
 
-  /** Forgets on the way what nobody needs any more. */
+  /** Forgets on the way the records that no party needs any more. */
   #first(turns: Turns, isLacking: (index: number) => boolean): Found | undefined {
     for (let requester = turns.first; requester !== undefined; requester = turns.first) {
       for (const index of requester.records) {

@@ -66,7 +66,7 @@ export class Connections {
     return found === undefined ? undefined : this.#foundAt(found);
   }
 
-  /** A client that makes us list again and again must not have all of our time. */
+  /** A client that makes the relay list again and again must not have all of its time. */
   #list(): void {
     const begun = performance.now();
     this.#known.clear();
@@ -97,7 +97,7 @@ export class Connections {
     else if (inet_pton(AF_INET6, ptr(text), ptr(key)) !== 1) return undefined;
     key[16] = port >> 8;
     key[17] = port & 0xff;
-    // Small as long as nobody asks for its `buffer`; there is one for each socket.
+    // Small as long as no code asks for its `buffer`; there is one for each socket.
     return key.slice();
   }
 

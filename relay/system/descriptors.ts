@@ -11,7 +11,7 @@ import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
 const DESCRIPTORS_SPARE = 64;
 /** Descriptors of a worker itself: five, and as many while one takes the place of another. */
 const DESCRIPTORS_PER_WORKER = 10;
-/** With fewer descriptors left the relay accepts nobody, until there are twice as many. */
+/** With fewer descriptors left the relay accepts no client, until there are twice as many. */
 export const DESCRIPTORS_LEFT = 16;
 
 /**
@@ -38,7 +38,7 @@ export class Descriptors {
   readonly #limit: number;
   #areScarce = false;
 
-  /** @param limit undefined: nobody knows, and they are never scarce */
+  /** @param limit undefined: unknown, and they are never scarce */
   constructor(limit: number | undefined) {
     this.#limit = limit ?? Infinity;
   }

@@ -21,7 +21,7 @@ export function fingerprintOf(path: string): string {
 }
 
 /**
- * Reads a regular file; one that is a pipe or has no end holds nobody up.
+ * Reads a regular file. A pipe, or a file without an end, does not hold the relay up.
  * @param most bytes that it may have
  * @param at where it is for the system; `path` is for people
  * @returns its text, and its mode as stat(2) has it

@@ -9,7 +9,7 @@ const NO_DATA = { data: () => undefined };
  * the same user would silently take half of the first one's clients.
  *
  * A listener without SO_REUSEPORT is refused beside one with it, so whether a relay is there can be
- * tried. Two that start at once would both find nobody; of them the one wins that binds a name in the
+ * tried. Two that start at once would both find none; the one wins that binds a name in the
  * kernel's table of abstract sockets. It is gone with the process, and no file can be left behind.
  * @param hostname as given: the same address in other words has another name
  * @throws FaultError `port-in-use`, `cannot-listen`

@@ -63,7 +63,7 @@ export class HeldFolder implements Disposable {
 
   /**
    * Puts a text in its place in one step: a reader sees the old one or the new one. It is written
-   * beside it under a name that nobody can foresee, for this user alone.
+   * beside it under a name that cannot be foreseen, for this user alone.
    * @param prepare told the new file before it is written
    * @throws what the file system throws; the file is as it was then
    */

@@ -17,7 +17,7 @@ export class KeptFiles<Value> {
   #value: Value;
   /** Of the files when they were read last. */
   #seen: string;
-  /** They were wrong, and nobody was told: whoever replaces them may not be through. */
+  /** They were wrong, and the operator was not told yet: their replacement may be under way. */
   #isSuspect = false;
 
   /** @throws what `read` throws */
@@ -38,7 +38,7 @@ export class KeptFiles<Value> {
 
   /**
    * Looks whether they hold something else. Of files that are wrong it tells once.
-   * @param insists somebody asked: what is wrong is told at once, and again
+   * @param insists the operator asked: a fault is told at once, and again
    * @param read throws FaultError for files that are wrong
    */
   poll(insists: boolean, read: () => Value): FilesPoll {

@@ -59,15 +59,15 @@ export class SocketState extends Connections {
     return Number(this.#info.getBigUint64(offset, true));
   }
 
-  /** Bytes of those that nobody has read. */
+  /** Bytes of those that Bun has not read. */
   unread(socket: Descriptor): number {
     const { ioctl } = this.libc;
     return ioctl(socket, FIONREAD, ptr(this.#info.buffer)) === 0 ? this.#info.getInt32(0, true) : 0;
   }
 
   /**
-   * Connections that this process accepts from now on are given up by the kernel when nobody is at
-   * their other end any more: a client of HTTP that waits says nothing, and can't be asked by us.
+   * From now on the kernel gives up each accepted connection whose other end is gone: a client of HTTP that waits
+   * is silent, and the relay can't ping it.
    */
   keepAlive(): void {
     for (const name of readdirSync("/proc/self/fd")) {

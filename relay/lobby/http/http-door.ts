@@ -190,7 +190,7 @@ export class HttpDoor {
     return exchange.response;
   }
 
-  /** Bun hears no failure of a body that nobody reads: its connection ends because it is idle. */
+  /** Bun hears no failure of a body whose client reads nothing: its connection ends because it is idle. */
   #reset({ remote, idle }: RequestContext): void {
     const { kernel } = this.#options;
     const key = remote === null ? undefined : kernel?.keyOf(remote.address, remote.port);

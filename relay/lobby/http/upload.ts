@@ -36,7 +36,7 @@ export interface UploadOptions extends ExchangeOptions {
 
 /**
  * Whether the body of a request comes on: FRAME_BYTES of it have as long as a message of a WebSocket. A body
- * whose length nobody said is not timed, since it may come from a program that is silent.
+ * of unknown length is not timed, since it may come from a program that is silent.
  */
 export class BodyProgress {
   readonly #stall = new StallTimer();
