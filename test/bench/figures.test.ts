@@ -47,7 +47,7 @@ test("no record is smaller than the protocol allows", () => {
   expect(sendableSize(RECORD_BYTES + 19)).toBe(RECORD_BYTES + 19);
 });
 
-describe("what the kernel says", () => {
+describe("the kernel's figure", () => {
   test("is read past a command with spaces and parentheses", () => {
     const fields = ["S", ...Array.from({ length: 10 }, () => "0"), "150", "50", "9"];
     expect(cpuSecondsIn(`7 (a) b (c) ${fields.join(" ")}`)).toBe(2);

@@ -339,7 +339,7 @@ describe("records", () => {
     }
   });
 
-  test("croc #366 who has another code gets no record and no name", async () => {
+  test("croc #366 a receiver with another code gets no record and no name", async () => {
     using folder = temporaryFolder();
     await using sender = await offer(file("secret"));
     const env = { FILESHARE_CODE: OTHER, FILESHARE_RELAY: relay.url };
@@ -352,7 +352,7 @@ describe("records", () => {
     expect(everything(folder.path)).toEqual([]);
   });
 
-  test("F34 nobody can ask for records that the share does not have", async () => {
+  test("F34 no receiver can ask for records that the share does not have", async () => {
     const records = 5;
     const size = records * HOSTILE_RECORD_SIZE - 1000;
     await using sender = await offer({ files: [{ path: "x", size }], content: content(5, size) });

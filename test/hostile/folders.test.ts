@@ -193,7 +193,7 @@ function withOneMore(head: Uint8Array): Uint8Array {
   return new Uint8Array(changed);
 }
 
-describe("what a share takes of a disk", () => {
+describe("the room that a share needs on a disk", () => {
   const need = (paths: readonly (readonly [string, number?])[], wanted?: readonly number[]) => {
     const { manifest } = testTree(
       1,

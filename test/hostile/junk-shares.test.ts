@@ -116,7 +116,7 @@ test("a client of HTTP in the lobby gets the file behind a share that does not o
 });
 
 describe("a channel full of shares", () => {
-  test("whose owners have left, and that nobody took, keeps no sender out", async () => {
+  test("whose owners have left, and that no receiver took, keeps no sender out", async () => {
     using folder = temporaryFolder();
     using out = temporaryFolder();
     const code = newCode();

@@ -96,7 +96,7 @@ describe("a phantom", () => {
     await expectOnlyAnna(at);
   });
 
-  test("that says again what a receiver called itself, under its own id, is nobody", async () => {
+  test("that repeats a receiver's sealed name under its own id is not shown", async () => {
     await using at = await stage({ stay: true });
     // As a relay sees it: any sealed name of the share, in the place of its own.
     const stolen = new Uint8Array(60).fill(9);

@@ -16,7 +16,10 @@ const TIMEOUT_MS = 120_000;
 
 /** Seeds that fail when what was mended for them is undone. */
 const KEPT = [
-  { seed: 13, why: "records asked for take all places of the log, and what came is gone at once" },
+  {
+    seed: 13,
+    why: "records asked for take all places of the log, and records that came are gone at once",
+  },
   { seed: 24, why: "the shares of a worker that died count for ever in the parts of the pool" },
   {
     seed: 52,
@@ -24,21 +27,30 @@ const KEPT = [
   },
   { seed: 71, why: "a share without a block has no part in a pool that others fill" },
   { seed: 135, why: "the receivers of a worker that died are attached for ever" },
-  { seed: 220, why: "who only looked at two records counts as failed" },
+  { seed: 220, why: "a receiver that only looked at two records counts as failed" },
   { seed: 835, why: "a share that waits for its first block is forgotten at each tick" },
-  { seed: 313, why: "who stalls again and again holds up the others each time" },
+  { seed: 313, why: "a receiver that stalls again and again holds up the others each time" },
   { seed: 431, why: "the receivers of a worker that died are kept nothing for" },
-  { seed: 995, why: "who jumps about has all that a sender is asked for, which it holds back" },
-  { seed: 1619, why: "the same, where those who wait for the first record are at two workers" },
-  { seed: 1264, why: "who agrees without being asked loses its records between two words" },
+  {
+    seed: 995,
+    why: "a receiver that jumps about has all records that a sender is asked for, and holds it back",
+  },
+  {
+    seed: 1619,
+    why: "the same, where the receivers that wait for the first record are at two workers",
+  },
+  {
+    seed: 1264,
+    why: "a receiver that agrees without being asked loses its records between two messages",
+  },
   {
     seed: 2394,
-    why: "how far a sender came is forgotten where its log goes, and a need not believed",
+    why: "a sender's progress is forgotten where its log goes, and a need not believed",
   },
-  { seed: 3581, why: "who may come back to a log that moved is waited for for ever" },
+  { seed: 3581, why: "a receiver that may come back to a log that moved is waited for for ever" },
   { seed: 5236, why: "the same, for one whose line breaks while its sender moves" },
-  { seed: 6284, why: "who loses its line for a moment is kept nothing for" },
-  { seed: 6619, why: "a log of what can't be read again does not follow its sender" },
+  { seed: 6284, why: "a receiver that loses its line for a moment is kept nothing for" },
+  { seed: 6619, why: "the log of a stream does not follow its sender" },
   { seed: 15_276, why: "a whole credit of records is held back" },
   { seed: 319_154, why: "the worker of one who only looked at two records dies with it" },
 ] as const;

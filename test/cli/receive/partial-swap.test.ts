@@ -296,7 +296,7 @@ describe("the last step", () => {
     await partial.close();
   });
 
-  test("F17 what has the name by then is replaced when it is a file, and never followed", async () => {
+  test("F17 a file that took the name meanwhile is replaced; a link is never followed", async () => {
     using stage = new Stage();
     const target = join(stage.dir, FILE.name);
     writeFileSync(target, "old");

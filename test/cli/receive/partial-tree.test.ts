@@ -160,7 +160,7 @@ describe("names that are taken", () => {
     expect(readFileSync(join(got.dir, "photos/tiny"), "utf8")).toBe("another");
   });
 
-  test("F17 overwrite: files that differ are replaced, what is the same is left alone", async () => {
+  test("F17 overwrite: files that differ are replaced, equal files are left alone", async () => {
     const tree = testTree(4, TREE);
     using got = await receive("overwrite");
     expect(listTree(got.dir)).toEqual([...NAMES, "photos/mine"].toSorted());
@@ -200,7 +200,7 @@ describe("names that are taken", () => {
     }
   });
 
-  test("what is the same is not fetched, and all the same is nothing at all", () => {
+  test("equal files are not fetched; if all are equal, nothing is fetched", () => {
     using folder = temporaryFolder();
     const far = [
       { path: "d/a", size: 5 },
@@ -294,7 +294,7 @@ describe("going on", () => {
     }
   });
 
-  test("what was the same and is not any more is fetched after all", async () => {
+  test("a file that was equal and changed since is fetched after all", async () => {
     using folder = temporaryFolder();
     const tree = testTree(9, [
       { path: "d/a", size: 40 * D },
@@ -313,7 +313,7 @@ describe("going on", () => {
   });
 });
 
-describe("F29 what is odd is never called whole", () => {
+describe("F29 a spoilt partial is never called whole", () => {
   const tree = testTree(10, TREE);
   const RECORDS = 9;
 

@@ -356,7 +356,7 @@ describe("going on", () => {
   });
 });
 
-describe("F29 what is odd is never called whole", () => {
+describe("F29 a spoilt partial is never called whole", () => {
   /** The record from which a second receiver starts after `spoil`; it must end with the right bytes. */
   async function after(
     records: number,

@@ -184,7 +184,7 @@ describe("a folder", () => {
   });
 });
 
-describe("F33 what is no file or folder inside a folder", () => {
+describe("F33 links, sockets and devices inside a folder", () => {
   test("links are skipped, and said to be", async () => {
     using folder = temporaryFolder();
     plant(folder.path, { "top/a": "a", "secret/shadow": "s" });
@@ -256,7 +256,7 @@ describe("F33 what is no file or folder inside a folder", () => {
     expect(skipped.map(({ why }) => why)).toEqual(["special", "special"]);
   });
 
-  test("what cannot be read is said all at once before a send begins, or is left out", async () => {
+  test("unreadable files are named all at once before a send begins, or left out", async () => {
     using folder = temporaryFolder();
     const top = join(folder.path, "top");
     plant(top, { a: "a", b: "b", "c/d": "d", "e/f": "f", "e/g": "g", "fine/x": "x" });

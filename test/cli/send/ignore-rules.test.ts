@@ -125,7 +125,7 @@ describe("--gitignore", () => {
     expect(await sent(folder.path, { gitignore: true })).toContain("important.log");
   });
 
-  test("of a folder that is left out itself sends it all: somebody named it", async () => {
+  test("of a folder that is left out itself sends it all: its person named it", async () => {
     using folder = temporaryFolder();
     plant(folder.path, { ".gitignore": "build\n*.o\n", "build/a": "", "build/b.o": "" });
     git(folder.path, "init", "-q");

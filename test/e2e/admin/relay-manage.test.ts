@@ -308,7 +308,7 @@ describe("in a terminal", () => {
   });
 });
 
-test("what answers in a relay's place can't say what this command found out by itself", async () => {
+test("a program in a relay's place can't answer with faults that only this command may report", async () => {
   for (const code of ["interrupted", "some-failed", "version-mismatch", "usage"]) {
     using liar = Bun.serve({
       port: 0,

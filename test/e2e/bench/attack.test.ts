@@ -6,7 +6,7 @@ import { MiB } from "../../support/bench/load.ts";
 
 const RUN_MS = 100_000;
 
-test("who receives beside a crowd of attackers gets everything, and the crowd is counted", async () => {
+test("receivers beside a crowd of attackers get everything, and the crowd is counted", async () => {
   const args = "attack --receivers 2 --attack-size 5MiB --attack-count 12 --attack-seconds 1";
   const options = parseOptions(args.split(" "), attack.options);
   const [alone, beside] = attack.cases(options, ["fileshare"]);

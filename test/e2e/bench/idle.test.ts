@@ -28,7 +28,7 @@ describe("receivers that wait", () => {
   });
 });
 
-test("who waits for a share takes nothing of one and holds nobody up", async () => {
+test("a waiting receiver takes nothing of a share and holds no other up", async () => {
   const run = await measure(fileshare, [
     { kind: "healthy", count: 1 },
     { kind: "waiting", count: 1 },

@@ -70,7 +70,7 @@ describe("receivers in several processes", () => {
     expect(extra).toEqual({ reconnects: 5, others: 1 });
   });
 
-  test("are timed from the first that starts to the last that ends, whose ever they are", () => {
+  test("are timed from the first that starts to the last that ends, in any process", () => {
     const parts: Done[] = [
       { t: "done", receivers: [healthy(0, 1000, 1000), healthy(2, 1000, 1000)], extra: {} },
       { t: "done", receivers: [healthy(1, 1500, 3000), healthy(3, 1500, 1000)], extra: {} },

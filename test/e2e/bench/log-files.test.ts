@@ -45,7 +45,7 @@ test("a log that is open twice counts once", async () => {
   }
 });
 
-test("who has none, or is not there, has no bytes of a log", async () => {
+test("a process without a log, or one that is gone, has no bytes of a log", async () => {
   const other = Bun.spawn(["cat"], { stdin: "pipe", stdout: "pipe" });
   try {
     // Before it runs its program it may still have what is open here.

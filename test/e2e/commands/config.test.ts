@@ -139,7 +139,7 @@ describe("fileshare config", () => {
     expect((await run(["config"], config.env)).exitCode).toBe(2);
   });
 
-  test("what is too large or can't be read is told", async () => {
+  test("a file that is too large or can't be read is reported", async () => {
     using config = configured("#".repeat(65 * 1024));
     expect((await run(["recv"], config.env)).err).toContain("it has more than 65536 bytes");
     const folder = { FILESHARE_CONFIG: join(config.path, "..") };

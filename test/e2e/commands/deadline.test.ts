@@ -54,7 +54,7 @@ describe("--timeout", () => {
     expect(err).toContain(LATE);
   });
 
-  test("ends the search for the relay of a host, which a receiver in the lobby never gives up", async () => {
+  test("ends the search for the relay of a host; without it a receiver in the lobby never gives up", async () => {
     const env = { FILESHARE_RELAY: "no-such-host.invalid" };
     const { exitCode, err } = await starved(["recv", "--lobby", "--yes", ...TIMEOUT], env);
     expect(exitCode).toBe(6);

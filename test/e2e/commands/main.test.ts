@@ -155,7 +155,7 @@ describe("wrong usage ends with 2 and a hint", () => {
     expect(out).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   });
 
-  test("F6 what is typed is shown harmless", async () => {
+  test("F6 typed text is shown harmless", async () => {
     const { err } = await run(["\u001B[2J\u202E"]);
     expect(err).toContain("\\u{1b}[2J\\u{202e}");
     expect(err).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);

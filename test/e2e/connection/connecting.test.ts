@@ -110,7 +110,7 @@ describe("something else at the address", () => {
   });
 });
 
-test("croc #366: who has another code sees no offer and gets no record", async () => {
+test("croc #366: a receiver with another code sees no offer and gets no record", async () => {
   using folder = temporaryFolder();
   await using relay = await startRelay();
   await using proxy = await Proxy.start({ port: relay.port });

@@ -124,7 +124,7 @@ describe.skipIf(lacking)(
   "through nginx, Caddy and HAProxy as they come, by HTTP/1.0, 1.1 and 2",
   () => {
     test.each(["/lobby", "/lobby/cut.bin"])(
-      "nobody takes a part of %s for the whole",
+      "no client takes a part of %s for the whole",
       async (path) => {
         const all = ways();
         const curls = all.map((way) => get(way, path));
@@ -134,7 +134,7 @@ describe.skipIf(lacking)(
       },
     );
 
-    test("nobody takes a part of a share's ciphertext for the whole", async () => {
+    test("no client takes a part of a share's ciphertext for the whole", async () => {
       const { path } = makeFile(folder.path, "share.bin", SIZE);
       await using sender = send({ relay: `${relay.url}/ws`, code: newCode(), path });
       const { path: where } = await sender.when("code");

@@ -48,7 +48,7 @@ describe("a disk that fills up", () => {
     expect(fault).toBe("disk-full");
   });
 
-  test("F23 what fits passes, what cannot exist does not", () => {
+  test("F23 a share that fits passes, one that cannot exist does not", () => {
     using folder = temporaryFolder();
     expect(faultOf(() => checkSpace(folder.path, { bytes: 0, inodes: 0 }))).toBe("no fault");
     expect(

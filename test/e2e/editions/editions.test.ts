@@ -93,7 +93,7 @@ const fetched = (receiver: Running): number =>
   receiver.all("resumed").reduce((sum, { bytes }) => sum + bytes, 0);
 
 describe("a receiver that needs a record which is another by now", () => {
-  test("is moved to the share that is offered anew; whoever was done stays done", async () => {
+  test("is moved to the share that is offered anew; a receiver that was done stays done", async () => {
     await using at = await stage();
     const [early, late] = [at.place("early"), at.place("late")];
     const job = { relay: at.relay, code: newCode() };

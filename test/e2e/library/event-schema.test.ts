@@ -175,7 +175,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   expect(relay.seen.map(({ event }) => event)).toEqual(["listening", "draining"]);
 });
 
-test("what is not in the schema is found", () => {
+test("an event that breaks the schema is found", () => {
   for (const wrong of [
     { event: "waiting", more: 1 },
     { event: "progress", bytes: -1, size: 1 },

@@ -115,7 +115,7 @@ test("any part of a share can be had, as a resumed download wants it", async () 
   }
 });
 
-test("what is not there, or is asked for without its capability, is not found", async () => {
+test("an unknown share, or one asked for without its capability, is not found", async () => {
   await using file = await offered(1000);
   const { keys, sender, http } = file;
   const share = toHex(file.share);

@@ -61,7 +61,7 @@ describe("curl", () => {
     expect(Buffer.compare(readFileSync((await ours.when("saved")).path), bytes)).toBe(0);
   });
 
-  test.each([0, 1, 3 * MiB])("sends %d bytes of a pipe, whose end nobody knows", async (size) => {
+  test.each([0, 1, 3 * MiB])("sends %d bytes of a pipe of unknown length", async (size) => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
     const bytes = content(size, size);
@@ -194,7 +194,7 @@ describe("curl", () => {
     expect((await sender.outcome).exitCode).toBe(0);
   });
 
-  test("that sends as little as one record waits for a receiver, whoever looks at it", async () => {
+  test("that sends as little as one record waits for a receiver, although another client looks at it", async () => {
     await using relay = await startRelay();
     const upload = await fetch(`${http(relay)}/lobby/x`, {
       method: "PUT",

@@ -53,7 +53,7 @@ test.each([{ size: 0 }, { size: 3_500_000 }])(
   },
 );
 
-test("RFC 8188: what http_ece wrote in records of our size is read here", () => {
+test("RFC 8188: ciphertext that http_ece wrote in records of our size is read here", () => {
   const plain = content(5, 3_000_000);
   const key = nodePrimitives.randomBytes(16);
   const salt = nodePrimitives.randomBytes(16);

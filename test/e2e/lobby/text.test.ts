@@ -128,7 +128,7 @@ test("a chunk that is `__end__` ends the file there, and what follows is nobody'
   expect(Buffer.compare((await receiver.file(0)).bytes, content(1, 1000))).toBe(0);
 });
 
-test("what arrives slowly leaves at once", async () => {
+test("bytes that arrive slowly leave at once", async () => {
   await using relay = await startRelay();
   await using receiver = await OriginalReceiver.connect(relay.url);
   await using sender = await OriginalSender.connect(relay.url);

@@ -56,7 +56,7 @@ describe("the file of the log", () => {
     expect(list(folder.path)).toEqual([]);
   });
 
-  test("P14 is nobody else's: what has such a name is neither opened nor followed", async () => {
+  test("P14 is its own: an existing file of such a name is neither opened nor followed", async () => {
     using folder = temporaryFolder();
     using elsewhere = temporaryFolder();
     const victim = join(elsewhere.path, "victim");

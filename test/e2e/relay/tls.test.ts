@@ -264,9 +264,9 @@ function begun(port: number, header: string, body: readonly Uint8Array[]) {
 }
 
 test.each([
-  ["whose length is known", `Content-Length: ${30 * MiB}`, [Buffer.alloc(10 * MiB)]],
+  ["of known length", `Content-Length: ${30 * MiB}`, [Buffer.alloc(10 * MiB)]],
   [
-    "whose length nobody knows",
+    "of unknown length",
     "Transfer-Encoding: chunked",
     [Buffer.from(`${(10 * MiB).toString(16)}\r\n`), Buffer.alloc(10 * MiB)],
   ],

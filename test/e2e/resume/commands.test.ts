@@ -307,7 +307,7 @@ describe("with several that are not through", () => {
 
 describe("a send that no relay took leaves nothing to go on with:", () => {
   test.each<[what: string, words: readonly string[], relay: () => string]>([
-    ["nobody is there", ["--connect-timeout", "0.1"], () => "ws://127.0.0.1:1"],
+    ["no relay is there", ["--connect-timeout", "0.1"], () => "ws://127.0.0.1:1"],
     ["a token is missing", [], () => relays.get("token")!.url],
     ["no relay is there", [], () => `http://127.0.0.1:${notARelay.port}`],
   ])("%s", async (what, words, relay) => {

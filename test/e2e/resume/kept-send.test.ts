@@ -245,7 +245,7 @@ test("sender, receiver and relay killed with -9 in turns end with the whole file
   }
 });
 
-describe("what was sent and is another now", () => {
+describe("a file that changed after it was sent", () => {
   const sent = 4 * MiB;
   const setBack = (path: string, change: () => void): void => {
     const { atime, mtime } = statSync(path);

@@ -235,7 +235,7 @@ describe("a relay that goes away", () => {
   );
 });
 
-test("who joins when the log has forgotten the beginning has it read again", async () => {
+test("a receiver that joins when the log has forgotten the beginning has it read again", async () => {
   await using stage = await staged(2, startRelay({ logBytes: 8 * MiB }), 40 * MiB);
   const { proxy, file, folders, code, direct } = stage;
   await using sender = send({ relay: proxy.url, code, path: file.path, receivers: 2 });

@@ -127,7 +127,7 @@ describe("--quiet", () => {
     files.arrived();
   });
 
-  test("what goes wrong is told on stderr", async () => {
+  test("a fault is told on stderr", async () => {
     const args = ["recv", "--yes", CODE, "--relay", "ws://127.0.0.1:1", "--connect-timeout", "0.1"];
     const { exitCode, out, err } = await quietly(args);
     expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });

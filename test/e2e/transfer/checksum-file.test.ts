@@ -201,7 +201,7 @@ describe("SHA256SUMS lists", () => {
     expect(listIn(at.out)).toEqual(whole);
   });
 
-  test("what the lobby brings, file after file", async () => {
+  test("the files that the lobby brings, one after the other", async () => {
     using at = new Place();
     const way = { relay: `${relay.url}/ws`, code: LOBBY_CODE };
     const job = { ...way, out: at.out, prefix: "rcv_", lobby: true, checksumFile: true };

@@ -55,7 +55,7 @@ function local(): string[] {
   return [...addresses, hostname(), userInfo().username].filter((text) => text.length >= 4);
 }
 
-describe("what passes the relay", () => {
+describe("the traffic of a relay", () => {
   test("CVE-2023-43617 CVE-2023-43618 holds no code, word, name, host or address", async () => {
     using folder = temporaryFolder();
     // A fixed one: some words of the list, such as "version", are words of HTTP too.

@@ -110,7 +110,7 @@ describe.each([
   });
 });
 
-test("P10 what a relay says of its version can't steer a terminal", async () => {
+test("P10 a relay's words about its version can't steer a terminal", async () => {
   using folder = temporaryFolder();
   await using relay = relayThatSays(fault("\u001b[2J\u001b]52;c;aGk=\u0007\u202e\n1.0"));
   for (const words of [

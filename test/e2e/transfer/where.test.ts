@@ -88,7 +88,7 @@ test("several files do not go to the standard output", async () => {
   expect(ended.err).toContain("Standard output takes one file or text");
 });
 
-test("what is there is not fetched, what differs is as the options say", async () => {
+test("files that are there are not fetched, files that differ follow the options", async () => {
   using folder = temporaryFolder();
   const from = join(folder.path, "d");
   mkdirSync(from);

@@ -266,7 +266,7 @@ test("F18 hidden names, and those that systems act upon, are told", () => {
   for (const path of ["a", "a.b", "a/b.c", "autorun.info"]) expect(isHiddenName(path)).toBe(false);
 });
 
-test("F6 F7 F8 what is shown moves no cursor and hides nothing", () => {
+test("F6 F7 F8 a shown name moves no cursor and hides nothing", () => {
   expect(escapeForDisplay("a\u001b[2J\u0007\u009b\n")).toBe("a\\u{1b}[2J\\u{7}\\u{9b}\\u{a}");
   expect(escapeForDisplay("invoice\u202efdp.exe")).toBe("invoice\\u{202e}fdp.exe");
   expect(escapeForDisplay("a\u200bb\ufeff\u2060\u00ad")).toBe(

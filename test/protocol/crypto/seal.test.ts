@@ -38,7 +38,7 @@ for (const primitives of [nodePrimitives, webPrimitives]) {
     );
   });
 
-  test(`${primitives.name}: what was not sealed so does not open`, async () => {
+  test(`${primitives.name}: other bytes than the sealed ones do not open`, async () => {
     const sealed = await sealName("host", of, keys, primitives);
     const refused = async (bytes: Uint8Array, by = of, with_ = keys): Promise<void> =>
       expect(await openName(bytes, by, with_, primitives)).toBeUndefined();

@@ -572,7 +572,7 @@ describe("a choice", () => {
     expect(new Play().connect().offers(away(1))).toEqual(["open 1"]);
   });
 
-  test("one whose sender was away gets its turn: nobody tells when it comes back", () => {
+  test("one whose sender was away gets its turn: no message tells when it comes back", () => {
     const play = new Play().connect();
     expect(play.offers({ ...offer(1), senderHere: false }, offer(2))).toEqual(["open 2"]);
     expect(turns(play, 3)).toEqual(["open 1", "open 2", "open 1"]);
@@ -619,7 +619,7 @@ describe("a choice", () => {
     },
   );
 
-  test("what the disk says of a share ends the run", () => {
+  test("a fault of the disk ends the run", () => {
     const play = new Play().connect(offer(1), offer(2));
     play.open();
     play.frame(0);

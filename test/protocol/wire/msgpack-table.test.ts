@@ -90,7 +90,7 @@ describe("M3 1 MB of empty maps", () => {
   });
 });
 
-test("M4 what a map holds is its own, of plain prototypes", () => {
+test("M4 the values of a map are its own, of plain prototypes", () => {
   const wire = hex("81 a1 61 93 c4 02 0102 81 a1 62 01 a1 63");
   const map = unpackMap(wire, CONTROL_BYTES);
   expect(map).toEqual({ a: [new Uint8Array([1, 2]), { b: 1 }, "c"] });

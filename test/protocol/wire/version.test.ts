@@ -35,7 +35,7 @@ test("the newest version that both speak is taken, and none where there is none"
 test.each([
   { client: { v: 1, least: 1 }, relay: { v: 3, least: 2 }, older: "this program" },
   { client: { v: 5, least: 4 }, relay: { v: 3, least: 2 }, older: "the relay" },
-])("who is older is said with the versions: $older", ({ client, relay, older }) => {
+])("the fault names both versions and the older side: $older", ({ client, relay, older }) => {
   const { code, detail, message } = versionMismatch(client, relay);
   expect(code).toBe("version-mismatch");
   expect(detail).toEndWith(`, so ${older} is the older one`);
@@ -122,7 +122,7 @@ describe("a welcome", () => {
     expect(link.online).toBe(false);
   });
 
-  test("without a version is of the first, which nobody speaks any more", () => {
+  test("without a version is of the first, which no relay speaks any more", () => {
     const old = decodeControl(encodeControl({ t: "welcome", session, limits }), "anyone");
     expect(old).toEqual({ t: "welcome", session, limits });
     const link = greeting();

@@ -138,7 +138,7 @@ describe("a kept certificate", () => {
     expect(poll()).toEqual({ found: "same" });
   });
 
-  test("that nobody renews is told of before it ends, and when it has", () => {
+  test("that is not renewed is told of before it ends, and when it has", () => {
     using folder = temporaryFolder();
     const { until } = YEAR;
     const kept = new KeptCertificate(

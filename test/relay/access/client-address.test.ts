@@ -15,7 +15,11 @@ describe("where a request comes from", () => {
   test.each([
     ["nothing is said", "", PROXY],
     ["one address", "192.0.2.1", "192.0.2.1"],
-    ["what the client wrote itself is on the left", "198.51.100.9, 192.0.2.1", "192.0.2.1"],
+    [
+      "an address that the client wrote itself, on the left",
+      "198.51.100.9, 192.0.2.1",
+      "192.0.2.1",
+    ],
     ["a trusted address that the client wrote", "10.0.0.9, 192.0.2.1", "192.0.2.1"],
     ["through two proxies", "192.0.2.1, 10.0.0.2", "192.0.2.1"],
     ["through three, one of IPv6", "192.0.2.1, fd00::2,10.0.0.2", "192.0.2.1"],

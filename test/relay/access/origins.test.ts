@@ -25,7 +25,7 @@ function isAllowed(pages: WebOrigins, { at, origin, site, dest }: Case): boolean
   return pages.allows({ headers }, { address: "", limitKey: "", origin: at });
 }
 
-describe("which pages may come", () => {
+describe("web pages", () => {
   const plain = new WebOrigins(undefined, []);
   const named = new WebOrigins(PUBLIC, [WEB, "http://127.0.0.1:3000"]);
 
@@ -140,7 +140,7 @@ describe("a relay", () => {
     expect((await ask("/", headers)).status).toBe(200);
   });
 
-  test("T12 what another site's page shows or loads gets nothing", async () => {
+  test("T12 an element that another site's page shows or loads gets nothing", async () => {
     const headers = { "sec-fetch-site": "cross-site", "sec-fetch-dest": "image" };
     expect((await ask("/lobby", headers)).status).toBe(403);
   });

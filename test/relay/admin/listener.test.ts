@@ -161,7 +161,7 @@ describe("P9 metrics", () => {
 });
 
 describe("permission to ask", () => {
-  test("P4 nobody without a token, or with another", async () => {
+  test("P4 no client without a token, or with another", async () => {
     const { token } = admin;
     const given: Record<string, string>[] = [
       {},

@@ -271,7 +271,7 @@ describe("P5 a share that", () => {
     expect(waited.stalledFor(1, 9000)).toBe(0);
   });
 
-  test("nobody joins is ended, and one that somebody joined is not", async () => {
+  test("no receiver joins is ended, and one that a receiver joined is not", async () => {
     await using relay = await limitedRelay({ "join-timeout": 1500 });
     const share = rawShare(5);
     const { sender, receiver } = await joined(relay, share);

@@ -36,7 +36,7 @@ describe.concurrent(
       ["T14 an empty host", "GET /lobby HTTP/1.1\r\nHost: \r\n\r\n"],
       ["T14 a host with a user", "GET /ws HTTP/1.1\r\nHost: a@relay\r\n\r\n"],
       ["T14 a host with a port that is none", "GET / HTTP/1.1\r\nHost: relay:99999\r\n\r\n"],
-      ["T14 what is no HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
+      ["T14 bytes that are no HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
     ])("%s", async (_, text) => {
       expect(await ask(text, "HTTP/1.1 400 ")).toStartWith("HTTP/1.1 400 ");
     });
@@ -64,14 +64,14 @@ test.each([
 const chunk = `10000\r\n${Buffer.from(content(1, 65_536)).toString("latin1")}\r\n`;
 
 test.each<readonly [string, string, Uint8Array | string, (socket: RawHttp) => void]>([
-  ["whose chunks are none", "Transfer-Encoding: chunked", chunk, (put) => put.write("zz\r\n")],
+  ["with invalid chunks", "Transfer-Encoding: chunked", chunk, (put) => put.write("zz\r\n")],
   [
     "that ends before its length",
     "Content-Length: 3000000",
     content(1, 2_000_000),
     (put) => put.end(),
   ],
-])("T14 a body %s: nobody thinks that the file is whole", async (_, header, body, spoil) => {
+])("T14 a body %s: no side thinks that the file is whole", async (_, header, body, spoil) => {
   await using receiver = await OriginalReceiver.connect(file.relay.url);
   using put = new RawHttp(file.relay.port, `PUT /lobby/x HTTP/1.1\r\n${HOST}${header}\r\n\r\n`);
   put.write(typeof body === "string" ? Buffer.from(body, "latin1") : body);

@@ -79,7 +79,7 @@ describe("the head of a share", () => {
     expect(head.take({ index: 1, data: records[1]! }, offer)).toBeUndefined();
   });
 
-  test("that is none is told to each, and kept for nobody", () => {
+  test("that is none is told to each, and not kept", () => {
     const { offer } = long();
     const memory = new MemoryBudget(() => 0);
     const head = new ShareHead(memory);

@@ -132,7 +132,7 @@ test("T11 a receiver of the original app that says it is there and reads nothing
   expect(relay.refusals["unread-timeout"]).toBe(1);
 });
 
-describe("who waits, or is slow,", () => {
+describe("a client that waits, or is slow,", () => {
   type Step = readonly [isFull: boolean, taken: number, now: number, stalledMs: number];
 
   test.each<readonly [string, readonly Step[]]>([

@@ -139,7 +139,7 @@ describe.skipIf(!hasNative)("T3 a line (GNU/Linux)", () => {
   });
 });
 
-describe("T3 what came in", () => {
+describe("T3 the input of a line", () => {
   const BEFORE = 16 * 1024;
   let received = 0;
   const kernel: MeterKernel = { find: () => 7, isPeer: () => true, received: () => received };
@@ -238,7 +238,7 @@ describe("T3 what came in", () => {
   });
 });
 
-describe("T10 what one client says", () => {
+describe("T10 the messages of one client", () => {
   test.skipIf(!hasNative)("pings without end are told so, and cut off", async () => {
     await using stage = new Stage({ frameBytes: 100 });
     const { receiver, id } = await stage.client();

@@ -134,7 +134,7 @@ function newPlay(): Play {
   return play;
 }
 
-describe.skipIf(!hasNative)("what the kernel sends by itself (GNU/Linux)", () => {
+describe.skipIf(!hasNative)("sendfile (GNU/Linux)", () => {
   test("a socket that was never there is not ours to send to, nor one that was let go", async () => {
     const play = newPlay();
     const { direct } = play;
@@ -150,7 +150,7 @@ describe.skipIf(!hasNative)("what the kernel sends by itself (GNU/Linux)", () =>
     expect(freeBlocks(play.room.pool)).toBe(4);
   });
 
-  test("whose line is gone gets nothing, and who came to its descriptor does not either", async () => {
+  test("a socket whose line is gone gets nothing, and neither does the next one with its descriptor", async () => {
     const play = newPlay();
     const { direct } = play;
     const { native } = play.room;

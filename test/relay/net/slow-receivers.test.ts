@@ -17,7 +17,7 @@ const ways = [
 ];
 
 test.each(ways)(
-  "who stops reading amid a frame gets what it was, though the log went round (%p)",
+  "a receiver that stops reading amid a frame gets the same frame, though the log went round (%p)",
   async ({ zeroCopy, workers, size }) => {
     const perBlock = Math.floor(FRAME_BYTES / size);
     // Twice and a half what the log holds.
@@ -42,7 +42,7 @@ test.each(ways)(
 );
 
 test.each([1, 2])(
-  "who goes amid a frame leaves all of the log to others (workers: %p)",
+  "a receiver that goes amid a frame leaves all of the log to others (workers: %p)",
   async (workers) => {
     const options = { workers, logBytes: 4 * FRAME_BYTES };
     await using served = await ServedShare.open(12, RECORD, options);
@@ -63,7 +63,7 @@ test.each([1, 2])(
 );
 
 test.each([true, false])(
-  "what is said amid a frame comes after it, in its order (zeroCopy: %p)",
+  "messages sent amid a frame come after it, in order (zeroCopy: %p)",
   async (zeroCopy) => {
     await using served = await ServedShare.open(32, RECORD, { zeroCopy, logBytes: LARGE_LOG });
     const { url, channel, share } = served;
@@ -111,7 +111,7 @@ test.each([true, false])(
 );
 
 test.each([true, false])(
-  "who is replaced amid a frame gets it whole, and then is told (zeroCopy: %p)",
+  "a receiver that is replaced amid a frame gets it whole, and then is told (zeroCopy: %p)",
   async (zeroCopy) => {
     await using served = await ServedShare.open(16, RECORD, { zeroCopy, logBytes: LARGE_LOG });
     const [first, second] = [await served.receiver(), await served.receiver()];

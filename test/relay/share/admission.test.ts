@@ -53,7 +53,7 @@ describe.each(WORKERS)("at a relay with %i workers", (workers) => {
     expect(troubles).toEqual([]);
   });
 
-  test("nobody is served before the sender says so, and an admitted receiver gets all", async () => {
+  test("no receiver is served before the sender says so, and an admitted one gets all", async () => {
     const channel = randomId();
     const share = admitting(rawShare(4));
     const { share: id } = share.offer;

@@ -103,15 +103,18 @@ describe("the sender hears", () => {
     { window: 0, how: "left", due: "1 left 0" },
     { window: 16, how: "lost", due: "1 lost 2" },
     { window: 16, how: "left", due: "1 left 2" },
-  ])("that who was $how with a window of $window had taken: $due", ({ window, how, due }) => {
-    const play = new Play();
-    play.join(1, 2, window);
-    play.takeReports();
-    if (how === "lost") play.fanout.closed(1);
-    else play.fanout.leave(1, "declined");
-    play.tick();
-    expect(play.takeReports()).toEqual([due]);
-  });
+  ])(
+    "that a receiver that was $how with a window of $window had taken: $due",
+    ({ window, how, due }) => {
+      const play = new Play();
+      play.join(1, 2, window);
+      play.takeReports();
+      if (how === "lost") play.fanout.closed(1);
+      else play.fanout.leave(1, "declined");
+      play.tick();
+      expect(play.takeReports()).toEqual([due]);
+    },
+  );
 
   test("of a receipt, with the name of whose it is, until it has taken it", () => {
     const play = new Play({ records: 1 });

@@ -32,7 +32,7 @@ class Told implements Outlet {
   fail: Outlet["fail"] = (socket, code) => this.faults.push([socket, code]);
 }
 
-test("T2 T3 who says no hello within HELLO_MS is told so and closed, whatever it drips", () => {
+test("T2 T3 a client without a hello within HELLO_MS is told so and closed, whatever it drips", () => {
   const outlet = new Told();
   const hub = new Hub({
     worker: 0,

@@ -58,7 +58,7 @@ describe("P8 a storm of a thousand receivers", () => {
     }
   });
 
-  test("that acknowledges what it never got gets nothing for it, and frees nothing of others", () => {
+  test("that acknowledges records it never got gets nothing for it, and frees nothing of others", () => {
     const { relay, share } = played();
     for (let at = 0; at < RECEIVERS / 10; at++) {
       relay.join(0, FIRST_RECEIVER + at, share, { window: 2 });

@@ -104,7 +104,7 @@ describe("shares", () => {
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
   });
 
-  test("P8 who acknowledges what it never got harms nobody, itself included", async () => {
+  test("P8 a receiver that acknowledges records it never got harms no receiver, itself included", async () => {
     const channel = randomId();
     const share = rawShare(40);
     const id = share.offer.share;
