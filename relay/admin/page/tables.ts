@@ -86,7 +86,7 @@ export class ShareTable {
 }
 
 function noteOf(shown: number, all: number): string {
-  if (all === 0) return "Nobody shares anything now.";
+  if (all === 0) return "There are no shares now.";
   if (shown < all) return `The ${shown} with most bytes of ${count(all, "share", "shares")}.`;
   return count(all, "share", "shares");
 }
@@ -146,7 +146,7 @@ function progressOf({ least, most, records, size: whole }: ShareOverview): strin
 export function showBans(bans: readonly Ban[], now: number, lift: (range: string) => void): void {
   const table = byId("bans");
   table.hidden = bans.length === 0;
-  setText(byId("bans-note"), bans.length === 0 ? "Nobody is banned." : "");
+  setText(byId("bans-note"), bans.length === 0 ? "No address is banned." : "");
   const rows = bans.map(({ range, until }) => {
     const row = element("tr");
     const head = element("th", "", range);

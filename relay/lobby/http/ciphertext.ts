@@ -137,7 +137,9 @@ export class Ciphertext implements Exchange, LocalClient {
     }
     // This reader has no name, so the sender never admits it.
     if (offer.admit === true) {
-      this.#reply.answer(refusal(403, "Its sender lets in whom it knows: use fileshare recv."));
+      this.#reply.answer(
+        refusal(403, "The sender admits each receiver by its name: use fileshare recv."),
+      );
       this.leave();
       return;
     }

@@ -26,7 +26,7 @@ export type ReplyOptions = ByteStreamOptions & { readonly terms: ReplyTerms };
 /** For clients of HTTP/1.0, which take the end of the connection for the end of the file. */
 const VERSION_NOT_SUPPORTED = 505;
 const OLD =
-  "Nobody knows how long this is, so a client of HTTP/1.0 could not tell a part from the whole. " +
+  "The length of this is unknown, so a client of HTTP/1.0 could not tell a part from the whole. " +
   "Ask by HTTP/1.1, through a proxy too (nginx: proxy_http_version 1.1;), or have it sent as a file and not as a stream.";
 
 const GONE = "The relay lost the connection of this request; try again.";
