@@ -1,9 +1,11 @@
-import type { FaultCode } from "../../protocol/mod.ts";
+import { encodeControl, type FaultCode, type Message } from "../../protocol/mod.ts";
+import type { LinkSocket } from "../../protocol/session/driver.ts";
 
 import type { Network, Ways } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { ClientEnd, Wire } from "./wire.ts";
 import type { World } from "./world.ts";
+import { describe } from "./worker.ts";
 
 /** Twice CLIENT_TICK_MS: nothing depends on it, and a simulation is mostly ticks. */
 const TICK_MS = 100;
@@ -14,7 +16,7 @@ const FROZEN_CLOSE_MS = 32_000;
  * A process with one line to the relay at a time; mirrors cli/connection/relay-link.ts and the timers of
  * cli/send/sending.ts and cli/receive/receiving.ts. A process can freeze (as by SIGSTOP) and be killed.
  */
-export abstract class Client implements ClientEnd {
+export abstract class Client implements ClientEnd, LinkSocket {
   readonly name: string;
   protected readonly world: World;
   protected readonly random: Random;
@@ -58,9 +60,10 @@ export abstract class Client implements ClientEnd {
   protected abstract onMessage(bytes: Uint8Array): void;
   protected abstract onTick(): void;
 
-  /** For every effect `connect`. */
-  protected connect(): void {
-    this.drop();
+  // For the driver of the session
+
+  connect(): void {
+    this.disconnect();
     this.wire = this.#network.connect(this, this.#ways, this.random);
     if (this.frozen) this.wire.down.pause();
     this.prepare(this.wire);
@@ -68,19 +71,24 @@ export abstract class Client implements ClientEnd {
 
   /** Before a new line is used. */
   protected prepare(_wire: Wire): void {
-    // Nothing, unless a client reads slowly.
+    // Nothing, unless a client reads slowly or counts by line.
   }
 
-  protected drop(): void {
+  disconnect(): void {
     const { wire } = this;
     this.wire = undefined;
     wire?.clientCloses();
   }
 
+  control(message: Message): void {
+    this.world.trace(() => `${this.name}: ${describe(message)}`);
+    this.say(encodeControl(message));
+  }
+
   /** The process ends by itself: what it said still leaves. */
   protected exit(): void {
     this.#alive = false;
-    this.drop();
+    this.disconnect();
   }
 
   protected say(bytes: Uint8Array): void {

@@ -6,7 +6,6 @@ import {
   WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
-  encodeControl,
   equalBytes,
   isFrame,
   isOfShare,
@@ -18,6 +17,8 @@ import {
   type ReceiverEvent,
   type Signer,
 } from "../../protocol/mod.ts";
+import type { LinkAction } from "../../protocol/session/link.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
 
 import { Client } from "./client.ts";
 import { checkWhole, type Copies, type Copy } from "./copies.ts";
@@ -25,7 +26,6 @@ import type { Network, Ways } from "./network.ts";
 import type { SimShare } from "./share.ts";
 import type { Wire } from "./wire.ts";
 import { Violation, type World } from "./world.ts";
-import { describe } from "./worker.ts";
 
 export interface ReceiverHabits {
   readonly lobby: boolean;
@@ -87,6 +87,7 @@ const JOINING_MS = 3000;
 export class SimReceiver extends Client {
   readonly #home: ReceiverHome;
   readonly #session: ReceiverSession;
+  readonly #driver: SessionDriver<ReceiverEvent, ReceiverEffect>;
   #share: SimShare | undefined;
   #copy: Copy | undefined;
   #ciphertext: Uint8Array | undefined;
@@ -111,6 +112,8 @@ export class SimReceiver extends Client {
       { signer, lobby, window, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
       world.clock.now,
     );
+    const clock = (): number => this.now;
+    this.#driver = new SessionDriver(this.#session, this, clock, (effect) => this.#do(effect));
   }
 
   /** Whether it has no share at hand. */
@@ -173,22 +176,11 @@ export class SimReceiver extends Client {
   }
 
   #handle(event: ReceiverEvent): void {
-    if (!this.alive) return;
-    for (const effect of this.#session.handle(event, this.now)) this.#do(effect);
+    if (this.alive) this.#driver.handle(event);
   }
 
-  #do(effect: ReceiverEffect): void {
+  #do(effect: Exclude<ReceiverEffect, LinkAction>): void {
     switch (effect.type) {
-      case "connect":
-        this.connect();
-        return;
-      case "disconnect":
-        this.drop();
-        return;
-      case "send":
-        this.world.trace(() => `${this.name}: ${describe(effect.message)}`);
-        this.#say(effect.message);
-        return;
       case "open-share":
         this.#openShare(effect.offer);
         return;
@@ -221,11 +213,11 @@ export class SimReceiver extends Client {
     }
   }
 
-  #say(message: Message): void {
+  override control(message: Message): void {
     if (message.t === "join" && !this.#joined) this.#noteJoin();
     if (message.t === "join") this.#allow(message.from + message.window);
     else if (message.t === "ack") this.#allow(message.next + message.window);
-    this.say(encodeControl(message));
+    super.control(message);
   }
 
   #noteJoin(): void {
@@ -295,7 +287,7 @@ export class SimReceiver extends Client {
     const needed = Math.min(this.#home.habits.manifestRecords, this.#share.records);
     if (copy.agreed) return;
     if (copy.records.length >= needed) this.#handle({ type: "manifest-known" });
-    else for (const effect of this.#session.previewMore()) this.#do(effect);
+    else this.#driver.perform(this.#session.previewMore());
   }
 
   /** Whether this one came damaged; not so often in a row that a receiver must give up. */

@@ -2,7 +2,6 @@ import {
   CREDIT_RECORDS,
   SenderSession,
   decodeControl,
-  encodeControl,
   equalBytes,
   toHex,
   type FaultCode,
@@ -13,13 +12,14 @@ import {
   type StartWhen,
   type Signer,
 } from "../../protocol/mod.ts";
+import type { LinkAction } from "../../protocol/session/link.ts";
+import { SessionDriver } from "../../protocol/session/driver.ts";
 
 import { Client } from "./client.ts";
 import type { Copies } from "./copies.ts";
 import type { Network, Ways } from "./network.ts";
 import type { SimShare } from "./share.ts";
 import { Violation, type World } from "./world.ts";
-import { describe } from "./worker.ts";
 
 const FULL_SOCKET_SLEEP_MS = 2;
 /** The longest that a person takes to admit a receiver. ms */
@@ -29,6 +29,7 @@ const THINK_MS = 5000;
 export class SimSender extends Client {
   readonly share: SimShare;
   readonly #session: SenderSession;
+  readonly #driver: SessionDriver<SenderEvent, SenderEffect>;
   readonly #copies: Copies;
   readonly #uploadBuffer: number;
   readonly #startedAt: number;
@@ -69,6 +70,8 @@ export class SimSender extends Client {
       { signer, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random },
       options.startAt,
     );
+    const clock = (): number => this.now;
+    this.#driver = new SessionDriver(this.#session, this, clock, (effect) => this.#do(effect));
   }
 
   /** Receivers whose receipt was taken. */
@@ -97,6 +100,10 @@ export class SimSender extends Client {
     this.whenRunning(() => this.#handle({ type: "failed", fault }));
   }
 
+  protected override prepare(): void {
+    this.#sentOnLine.clear();
+  }
+
   protected override onTick(): void {
     this.#handle({ type: "tick" });
   }
@@ -115,23 +122,12 @@ export class SimSender extends Client {
 
   #handle(event: SenderEvent): void {
     if (!this.alive) return;
-    for (const effect of this.#session.handle(event, this.now)) this.#do(effect);
+    this.#driver.handle(event);
     this.#upload();
   }
 
-  #do(effect: SenderEffect): void {
+  #do(effect: Exclude<SenderEffect, LinkAction>): void {
     switch (effect.type) {
-      case "connect":
-        this.#sentOnLine.clear();
-        this.connect();
-        return;
-      case "disconnect":
-        this.drop();
-        return;
-      case "send":
-        this.world.trace(() => `${this.name}: ${describe(effect.message)}`);
-        this.say(encodeControl(effect.message));
-        return;
       case "open-name": {
         const { entry } = effect;
         if (!equalBytes(entry.name, this.share.name(entry.id))) {
