@@ -1,5 +1,5 @@
 /** Shared parts of the tests of the disk side: directories, and shares with plain records. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
@@ -137,4 +137,15 @@ export function bytesOf(path: string): Uint8Array {
 
 export function list(dir: string): string[] {
   return readdirSync(dir).toSorted();
+}
+
+/** Makes all valid cells of a journal say that they are of another start of the system. */
+export function reboot(path: string): void {
+  const bytes = new Uint8Array(readFileSync(path));
+  for (const cell of [16, 80]) {
+    const view = new DataView(bytes.buffer, cell, 56);
+    view.setUint8(16, view.getUint8(16) ^ 255);
+    view.setUint32(48, Bun.hash.crc32(bytes.subarray(cell, cell + 48)));
+  }
+  writeFileSync(path, bytes);
 }

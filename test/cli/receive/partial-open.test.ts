@@ -11,6 +11,7 @@ import {
   bytesOf,
   faultOf,
   list,
+  reboot,
   RECORD_SIZE,
   seededBytes,
   temporaryFolder,
@@ -83,4 +84,18 @@ test("F29 shorter data than was noted is not believed", async () => {
   writeUntil(partial, 4);
   truncateSync(join((await partial.close())!, "data"), 20);
   expect(findPartial({ dir: folder.path, share: SHARE })?.next).toBe(0);
+});
+
+test("after another boot only what was brought to the disk counts", async () => {
+  using folder = temporaryFolder();
+  const partial = begin(folder.path);
+  writeUntil(partial, 3);
+  await partial.checkpoint();
+  writeUntil(partial, 5);
+  reboot(join((await partial.close())!, "journal"));
+  const found = findPartial({ dir: folder.path, share: SHARE });
+  expect(found?.next).toBe(HEAD_RECORDS + 3);
+  expect(found?.bytes).toBe(concat(...PIECES.slice(0, 3)).length);
+  writeUntil(found!, PIECES.length);
+  expect(bytesOf(await found!.finish({ onExists: "fail" }))).toEqual(WHOLE);
 });

@@ -29,6 +29,7 @@ import {
   faultOf,
   laterFaultOf,
   list,
+  reboot,
   temporaryFolder,
   testShare,
   type TestShare,
@@ -567,14 +568,3 @@ describe("the destination", () => {
     await partial.discard();
   });
 });
-
-/** Makes all valid cells of a journal say that they are of another start of the system. */
-function reboot(path: string): void {
-  const bytes = new Uint8Array(readFileSync(path));
-  for (const cell of [16, 80]) {
-    const view = new DataView(bytes.buffer, cell, 56);
-    view.setUint8(16, view.getUint8(16) ^ 255);
-    view.setUint32(48, Bun.hash.crc32(bytes.subarray(cell, cell + 48)));
-  }
-  writeFileSync(path, bytes);
-}
