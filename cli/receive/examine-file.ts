@@ -26,7 +26,7 @@ export function examineFile(folder: Folder, own: HeldFolder, journal: Journal): 
 }
 
 function examineData(folder: Folder, own: HeldFolder, journal: Journal): FileContents {
-  const { written, whole, position = 0 } = journal.found;
+  const { written, whole, position } = journal.found;
   const { manifest, headBytes } = journal;
   const { open } = manifest;
   const data = own.lstat(DATA);
@@ -63,7 +63,7 @@ export function takeFile(
   journal: Journal,
   data?: number,
 ): PartialFile | "empty" | undefined {
-  const { synced, whole, position = 0, syncedPosition } = journal.found;
+  const { synced, whole, position, syncedPosition } = journal.found;
   const { manifest, headBytes } = journal;
   const contents = examineFile(folder, own, journal);
   switch (contents.kind) {

@@ -96,7 +96,13 @@ export class Journal {
   readonly #boot: Uint8Array;
   #sequence = 0;
   #sameBoot = true;
-  #found: Progress | undefined;
+  #found: Required<Progress> = {
+    written: 0,
+    synced: 0,
+    whole: false,
+    position: 0,
+    syncedPosition: 0,
+  };
 
   private constructor(fd: number, kept: Kept, end: number) {
     this.#fd = fd;
@@ -185,8 +191,8 @@ export class Journal {
   }
 
   /** The position in it when it was opened. `written` is no more than `synced` if the system restarted. */
-  get found(): Progress {
-    return this.#found ?? { written: 0, synced: 0, whole: false };
+  get found(): Required<Progress> {
+    return this.#found;
   }
 
   /** Whether the system has not restarted since; false also where nobody can tell. */
@@ -282,7 +288,7 @@ export class Journal {
             syncedPosition,
           };
     }
-    if (this.#found === undefined) throw new Error("no cell");
+    if (this.#sequence === 0) throw new Error("no cell");
   }
 }
 

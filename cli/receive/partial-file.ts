@@ -49,7 +49,7 @@ export class PartialFile extends PartialShare {
     super(holdings);
     this.#data = holdings.data;
     this.#file = onlyFile(this.manifest);
-    const { position = 0, syncedPosition = 0 } = holdings.journal.found;
+    const { position, syncedPosition } = holdings.journal.found;
     this.#position = holdings.next === 0 ? 0 : position;
     this.#syncedPosition = holdings.next === 0 ? 0 : syncedPosition;
   }
