@@ -102,6 +102,26 @@ test("several senders at once: files arrive whole, one after another, and none i
   }
 });
 
+test("senders at once that wait for all receivers: each receiver gets each file, one after another", async () => {
+  await using relay = await startRelay({ workers: 2 });
+  await using first = await OriginalReceiver.connect(relay.url);
+  await using second = await OriginalReceiver.connect(relay.url);
+  const files = [1, 2, 3].map((seed) => ({ name: `${seed}.bin`, bytes: content(seed, 2 * MiB) }));
+  const http = relay.url.replace("ws", "http");
+  const answers = files.map(async ({ name, bytes }) => {
+    const url = `${http}/lobby/${name}?receivers=2`;
+    return (await fetch(url, { method: "PUT", body: bytes })).text();
+  });
+  for (const answer of await Promise.all(answers)) expect(answer).toContain("sent: to 2 receivers");
+  for (const receiver of [first, second]) {
+    await receiver.file(2);
+    for (const { name, bytes } of files) {
+      const came = receiver.files.find((file) => file.name === name);
+      expect(Buffer.compare(came?.bytes ?? new Uint8Array(), bytes)).toBe(0);
+    }
+  }
+});
+
 test.each([
   { what: "an empty file", bytes: new Uint8Array(0), messageBytes: 4096 },
   { what: "one byte", bytes: content(1, 1), messageBytes: 4096 },
