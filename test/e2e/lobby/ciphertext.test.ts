@@ -16,7 +16,8 @@ import { startRelay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
-import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { RawClient, offerOf, pathOf, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { RawHttp } from "../../support/relay/raw-http.ts";
 import { keysOf } from "../../support/clients/known-codes.ts";
 
 const MiB = 1024 ** 2;
@@ -162,6 +163,33 @@ test("fileshare key prints what the decoder needs", async () => {
   expect(await run(["--share", share])).toEndWith(`\npath    ${path}\n`);
   expect(JSON.parse(await run(["--json", "--share", share]))).toMatchObject({ path });
 });
+
+test.each(["end", "cancel"] as const)(
+  "a share with an early %s cuts the answer short",
+  async (t) => {
+    await using relay = await startRelay();
+    const share = rawShare(5);
+    const id = share.offer.share;
+    await using sender = await RawClient.greeted(`${relay.url}/ws`, "sender", randomId());
+    sender.onMessage = (message) => {
+      if (message.t !== "want") return;
+      // The last one tells the length of all.
+      for (let at = message.first; at < message.first + message.count; at++) {
+        if (at < 2 || at === 4) sender.send(share.frame(at));
+      }
+    };
+    sender.send(offerOf(share));
+    await sender.when("accepted");
+    using reader = new RawHttp(relay.port, `GET ${pathOf(share)} HTTP/1.1\r\nHost: relay\r\n\r\n`);
+    await sender.when("want", ({ first, count }) => first <= 2 && first + count > 2);
+    sender.send(t === "end" ? { t, share: id } : { t, share: id, reason: "source-changed" });
+    const [head = "", body = ""] = (await reader.closed).split("\r\n\r\n", 2);
+    expect(head).toStartWith("HTTP/1.1 200 ");
+    const length = Number(/^content-length: (\d+)\r?$/im.exec(head)?.[1]);
+    expect(length).toBeGreaterThan(5000);
+    expect(body.length).toBeLessThan(length);
+  },
+);
 
 test("P1 a share with another capability, one that is over and one that never was are all the same", async () => {
   await using relay = await startRelay({ workers: 2 });
