@@ -1,9 +1,15 @@
 /** The files of a share in its next edition. */
 import { describe, expect, test } from "bun:test";
+import type { SendJob } from "../../../cli/job/jobs.ts";
 import { editionAfter, type Former } from "../../../cli/send/editions.ts";
+import { nextShare, openShare } from "../../../cli/send/open-share.ts";
+import { openSource } from "../../../cli/send/open-source.ts";
 import { encodeManifest } from "../../../protocol/content/encode-manifest.ts";
 import { STATES_VERSION, type ManifestFile } from "../../../protocol/content/manifest.ts";
 import { parseSafePath } from "../../../protocol/content/names.ts";
+import { newCode } from "../../support/clients/clients.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { makeFile } from "../../support/files.ts";
 
 const id = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
 const file = (path: string, type: ManifestFile["type"] = "file"): ManifestFile => ({
@@ -54,4 +60,37 @@ describe("the next edition", () => {
   test("takes all for new where nobody knows", () => {
     expect([...editionAfter(former(files), files, was).since]).toEqual([1, 1, 1, 1]);
   });
+});
+
+test("a share counts the receivers that were done with any of its editions", async () => {
+  using folder = temporaryFolder();
+  const { path } = makeFile(folder.path, "a.bin", 5);
+  const signal = new AbortController().signal;
+  const job: SendJob = {
+    kind: "send",
+    relay: "ws://127.0.0.1:1/ws",
+    code: newCode(),
+    what: { from: "paths", paths: [path] },
+    receivers: 9,
+    stay: false,
+    connectTimeoutMs: undefined,
+  };
+  const open = () => openSource(job.what, signal);
+  let opened = await openShare(job, open, () => undefined, signal);
+  const counts: unknown[] = [];
+  for (const verified of [2, 0, 3]) {
+    const { keys, code, kept, past, share, encoded } = opened;
+    const { head } = encoded;
+    const stamps = opened.source.stamps();
+    const then: Former = { share, head, stamps, doubtful: new Set() };
+    opened.source.close();
+    opened = await nextShare(job, { keys, code, kept, past, former: then, verified }, open);
+    counts.push([opened.past?.editions, opened.past?.verified]);
+  }
+  opened.source.close();
+  expect(counts).toEqual([
+    [1, 2],
+    [2, 2],
+    [3, 5],
+  ]);
 });
