@@ -145,9 +145,8 @@ export function recordNonce(base: Uint8Array, index: number): Uint8Array<ArrayBu
 function unpad(plain: Uint8Array): OpenedRecord {
   let end = plain.length - 1;
   while (end >= 0 && plain[end] === 0) end--;
-  if (end < 0) throw corrupt("no delimiter");
   const delimiter = plain[end];
-  if (delimiter !== MIDDLE && delimiter !== LAST) throw corrupt("another delimiter");
+  if (delimiter !== MIDDLE && delimiter !== LAST) throw corrupt("no delimiter");
   return { data: plain.subarray(0, end), last: delimiter === LAST };
 }
 
