@@ -1,5 +1,7 @@
 /** The admin listener: health, metrics, and who may know the rest. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { METRICS } from "../../../relay/admin/metric-table.ts";
 import { makeToken, type KnownToken, type TokenRole } from "../../../relay/access/tokens.ts";
@@ -7,7 +9,13 @@ import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../../rel
 import { WINDOW_RECORDS, toHex } from "../../../protocol/mod.ts";
 import { laterFaultOf } from "../../support/disk.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
-import { adminOf, overviewWhen, statusOf, withToken } from "../../support/relay/admin-requests.ts";
+import {
+  adminOf,
+  overviewOf,
+  overviewWhen,
+  statusOf,
+  withToken,
+} from "../../support/relay/admin-requests.ts";
 import { parseExposition, type Family } from "../../support/relay/exposition.ts";
 
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
@@ -56,6 +64,24 @@ test("a relay that drains is healthy and not ready", async () => {
   await over;
   expect(await fetch(`${url}/healthz`).catch(() => "nobody")).toBe("nobody");
 });
+
+test.skipIf(process.platform !== "linux")(
+  "memory of mapped files counts as such, in a tmpfs as on a disk",
+  async () => {
+    using folder = new DisposableStack();
+    const path = folder.adopt(mkdtempSync("/dev/shm/fileshare-test-"), (it) =>
+      rmSync(it, { recursive: true }),
+    );
+    const length = 64 * 2 ** 20;
+    writeFileSync(join(path, "log"), new Uint8Array(length));
+    const before = (await overviewOf(admin)).memory?.file ?? 0;
+    const log = Bun.mmap(join(path, "log"), { shared: true });
+    expect(log.reduce((sum, byte) => sum + byte, 0)).toBe(0);
+    const { memory } = await overviewOf(admin);
+    expect(memory?.file).toBeGreaterThan(before + length / 2);
+    expect(log.length).toBe(length);
+  },
+);
 
 test("a port that is taken is a fault that names the option", async () => {
   const port = Number(new URL(admin.url).port);
