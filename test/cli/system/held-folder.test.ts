@@ -96,6 +96,41 @@ describe("a folder that is held by path", () => {
   });
 });
 
+/** Something else gets its name right after the next look at it. */
+class Raced extends HeldFolder {
+  swap: (() => void) | undefined;
+
+  constructor(path: string) {
+    super(path, path, "link-followed", true);
+  }
+
+  override get isAtPath(): boolean {
+    const was = super.isAtPath;
+    const { swap } = this;
+    this.swap = undefined;
+    swap?.();
+    return was;
+  }
+}
+
+describe("a folder that is held by path, and exchanged between the look and the step", () => {
+  const SEEN = new Set(["opens", "makes a file", "makes a folder", "renames", "links"]);
+  test.each(CHANGES.filter(([what]) => SEEN.has(what)))("%s, and says so", (_what, change) => {
+    using stage = new Stage(true);
+    using raced = new Raced(stage.at("it"));
+    raced.swap = () => stage.swap();
+    expect(faultOf(() => change(raced))).toBe("write-failed");
+  });
+
+  test("enters no other", () => {
+    using stage = new Stage(true);
+    for (const at of ["it/d", "victim/d"]) mkdirSync(stage.at(at));
+    using raced = new Raced(stage.at("it"));
+    raced.swap = () => stage.swap();
+    expect(faultOf(() => raced.enter("d"))).toBe("write-failed");
+  });
+});
+
 describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
   test("does all of it while its name is its own", () => {
     using stage = new Stage(byPath);
