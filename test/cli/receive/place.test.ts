@@ -1,11 +1,29 @@
 import { describe, expect, test } from "bun:test";
-import { linkSync, readFileSync, rmSync, statSync, writeFileSync, type PathLike } from "node:fs";
+import {
+  copyFileSync,
+  linkSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type PathLike,
+} from "node:fs";
 import { join } from "node:path";
 import { Folder } from "../../../cli/system/folder.ts";
-import type { Intent } from "../../../cli/receive/journal.ts";
+import { HeldFolder } from "../../../cli/system/held-folder.ts";
+import { findPartial, openPartial } from "../../../cli/receive/find-partial.ts";
+import { Journal, type Intent } from "../../../cli/receive/journal.ts";
 import { finalName, place, type Move } from "../../../cli/receive/place.ts";
 import { parseSafeName } from "../../../protocol/content/names.ts";
-import { faultOf, laterFaultOf, list, temporaryFolder } from "../../support/disk.ts";
+import {
+  bytesOf,
+  faultOf,
+  laterFaultOf,
+  list,
+  temporaryFolder,
+  testShare,
+  testTree,
+} from "../../support/disk.ts";
 
 /** As FAT answers. */
 function noLinks(from: PathLike, to: PathLike): void {
@@ -81,6 +99,58 @@ describe("on file systems without hard links", () => {
     };
     expect(await laterFaultOf(receive(folder.path, "number", vanish))).toContain("ENOENT");
     expect(list(folder.path)).toEqual([]);
+  });
+});
+
+describe.each([
+  { what: "a file", share: testShare(1, 300, { name: "a.txt" }), data: "data" },
+  {
+    what: "one of several",
+    share: testTree(1, [
+      { path: "a.txt", size: 300 },
+      { path: "b.txt", size: 5 },
+    ]),
+    data: "data/a.txt",
+  },
+])("where a receiver was killed while it placed $what", ({ share, data }) => {
+  const { manifest, head, receiver, record } = share;
+
+  /** @param begin makes what has the name by then. @returns what was noted about it */
+  async function finishAfter(
+    dir: string,
+    begin: (data: string, target: string) => Partial<Intent>,
+  ): Promise<void> {
+    const partial = openPartial({ dir, manifest, head, receiver });
+    while (partial.next < manifest.records) partial.write(partial.next, record(partial.next));
+    await partial.checkpoint();
+    const left = (await partial.close())!;
+    const { ino } = statSync(join(left, data), { bigint: true });
+    using held = HeldFolder.hold(left);
+    const journal = Journal.open(held, manifest.share)!;
+    const { records: written } = manifest;
+    journal.mark({ written, synced: written, whole: true });
+    const noted = begin(join(left, data), join(dir, "a.txt"));
+    journal.intend({ entry: 0, name: "a.txt", ino, ...noted });
+    journal.close();
+    await findPartial({ dir, share: manifest.share })!.finish({ onExists: "number" });
+    expect(bytesOf(join(dir, "a.txt")).length).toBe(300);
+    expect(list(dir).filter((name) => name !== "b.txt")).toEqual(["a.txt"]);
+  }
+
+  test("the empty file that kept its name is replaced", async () => {
+    using folder = temporaryFolder();
+    await finishAfter(folder.path, (_data, target) => {
+      writeFileSync(target, "");
+      return { placeholder: statSync(target, { bigint: true }).ino };
+    });
+  });
+
+  test("its copy under that name is not made again", async () => {
+    using folder = temporaryFolder();
+    await finishAfter(folder.path, (from, target) => {
+      copyFileSync(from, target);
+      return { ino: statSync(target, { bigint: true }).ino };
+    });
   });
 });
 
