@@ -11,7 +11,7 @@ import * as v from "valibot";
 import { HeldFolder } from "../system/held-folder.ts";
 import { isOursIn } from "../system/own-file.ts";
 import { isGone, thisProcess } from "../system/owner.ts";
-import { readEntry, writeEntry } from "../system/state.ts";
+import { readEntry, writeNew } from "../system/state.ts";
 import type { Environment } from "../system/shell.ts";
 
 /** Longer is not read: an address and a token. bytes */
@@ -75,7 +75,11 @@ export function leaveTicket(
     mkdirSync(place, { recursive: true, mode: 0o700 });
     folder = holdPrivate(place);
     if (folder === undefined) return undefined;
-    writeEntry(folder, name, { owner: thisProcess(), ...ticket });
+    // A ticket of an earlier process with this number may be there.
+    folder.clear(name);
+    // In its place at once: nothing would remove a second file that a killed relay leaves here.
+    const text = JSON.stringify({ owner: thisProcess(), ...ticket });
+    writeNew(folder, name, new TextEncoder().encode(text));
   } catch {
     folder?.close();
     return undefined;

@@ -1,5 +1,5 @@
 /** The commands that look at a running relay and tell it what to do, as processes. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,6 +9,7 @@ import { findTickets, leaveTicket } from "../../../cli/operator/tickets.ts";
 import type { RelayOverview } from "../../../cli/operator/overview.ts";
 import { NO_RATES, ratesBetween, relayStatusLines } from "../../../cli/operator/status-screen.ts";
 import { makeStyle } from "../../../cli/screen/style.ts";
+import { HeldFolder } from "../../../cli/system/held-folder.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { faultOf, laterFaultOf, temporaryFolder } from "../../support/disk.ts";
 import { heard, run as runProgram, start, type Ran } from "../../support/clients/program.ts";
@@ -92,6 +93,17 @@ describe("a relay is found by commands of the same user", () => {
     expect(findTickets(elsewhere)).toEqual([]);
     using left = leaveTicket(ticket, elsewhere);
     expect(left).toBeDefined();
+    expect(findTickets(elsewhere)).toMatchObject([ticket]);
+  });
+
+  test("by a file that never has another name, which a killed relay would leave behind", () => {
+    using other = temporaryFolder();
+    const elsewhere = { XDG_RUNTIME_DIR: other.path };
+    const ticket = { relay: "ws://127.0.0.1:1", admin: "http://127.0.0.1:2", token: "x" };
+    using _move = spyOn(HeldFolder.prototype, "move").mockImplementation(() => {
+      throw new Error("killed here");
+    });
+    using _ticket = leaveTicket(ticket, elsewhere);
     expect(findTickets(elsewhere)).toMatchObject([ticket]);
   });
 });
