@@ -107,7 +107,7 @@ export async function checkCertificate(address: string, ca: string | undefined):
   const { fine, warning } = findings("tls");
   let seen: PeerCertificate | undefined;
   // The check of the relay has reported a wrong certificate already.
-  await askPage(address, ca, (host, certificate) => {
+  await askPage("HEAD", address, ca, (host, certificate) => {
     seen = certificate;
     return checkServerIdentity(host, certificate);
   });
@@ -124,7 +124,7 @@ export async function checkCertificate(address: string, ca: string | undefined):
 /** Times of files and certificates need clocks that agree; HTTP says the relay's to the second. */
 export async function checkClock(address: string, ca?: string): Promise<Finding> {
   const { fine, warning } = findings("clock");
-  const said = (await askPage(address, ca))?.headers.get("date") ?? "";
+  const said = (await askPage("GET", address, ca))?.headers.get("date") ?? "";
   const difference = Date.now() - Date.parse(said);
   if (Number.isNaN(difference)) return warning("The relay does not send its time");
   if (Math.abs(difference) <= CLOCK_SKEW_MS) return fine("Agrees with the relay's");
@@ -135,12 +135,14 @@ export async function checkClock(address: string, ca?: string): Promise<Finding>
 
 /** The answer of a relay's page; undefined: none. */
 async function askPage(
+  method: "GET" | "HEAD",
   address: string,
   ca: string | undefined,
   identify: typeof checkServerIdentity = checkServerIdentity,
 ): Promise<Response | undefined> {
   try {
     const response = await fetch(address.replace(/^ws/, "http").replace(/\/ws$/, "/"), {
+      method,
       signal: AbortSignal.timeout(CONNECT_MS),
       redirect: "manual",
       ...(address.startsWith("wss:") && {

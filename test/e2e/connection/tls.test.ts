@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { checkCertificate } from "../../../cli/commands/doctor/relay.ts";
 import { EXIT } from "../../../protocol/mod.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import {
@@ -172,6 +173,22 @@ test("doctor shows whom the certificate is for, and until when", async () => {
   expect(without.exitCode).toBe(EXIT.failed);
   const relay = without.events.find(({ name }) => name === "relay");
   expect(relay?.message).toContain("does not trust the authority of the relay");
+});
+
+test("doctor fetches no page to see the certificate", async () => {
+  const methods: string[] = [];
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    tls: authority.issue(),
+    fetch({ method }) {
+      methods.push(method);
+      return new Response("page");
+    },
+  });
+  const found = await checkCertificate(`wss://127.0.0.1:${server.port}/ws`, authority.cert);
+  expect(found.message).toStartWith("A certificate for 127.0.0.1, localhost, until ");
+  expect(methods).toEqual(["HEAD"]);
 });
 
 test("a relay reads its certificate at SIGHUP, and says what is wrong with it each time", async () => {
