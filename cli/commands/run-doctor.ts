@@ -12,7 +12,7 @@ import {
 } from "./doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "./doctor/relay.ts";
 import { checkTransfer } from "./doctor/transfer.ts";
-import { isLoopback } from "../connection/own-addresses.ts";
+import { staysHere } from "../connection/own-addresses.ts";
 import { endpointOf } from "../connection/relay-address.ts";
 import { forOthers } from "../connection/for-others.ts";
 import { placeRelay } from "../connection/command-relay.ts";
@@ -92,5 +92,5 @@ async function checkOthers(relay: RelayChoice): Promise<Finding | undefined> {
 
 /** Whether TLS or the loopback keeps the token from others. */
 function isPrivate(address: string): boolean {
-  return address.startsWith("wss:") || isLoopback(endpointOf(address).host);
+  return address.startsWith("wss:") || staysHere(endpointOf(address).host);
 }

@@ -31,6 +31,14 @@ export function isLoopback(host: string): boolean {
   return /^(?:127\.|::1$|::ffff:7f)|^(?:ip6-)?localhost$|\.localhost$|^localhost\./i.test(host);
 }
 
+/**
+ * Whether a connection to that host stays on this machine. A name such as `relay.localhost` may lead elsewhere.
+ * @param host of a URL, without brackets
+ */
+export function staysHere(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);
+}
+
 /** As a URL has it. */
 export function inUrl(address: string): string {
   return address.includes(":") ? `[${address}]` : address;

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { Environment } from "../system/shell.ts";
+import { staysHere } from "./own-addresses.ts";
 
 export interface ProxyChoice {
   readonly url: string;
@@ -42,7 +43,7 @@ export function proxyShown(proxy: string): string {
 
 function isExcepted({ hostname, port, protocol }: URL, list: string): boolean {
   const host = bare(hostname);
-  if (host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host)) return true;
+  if (staysHere(host)) return true;
   const usedPort = port || (protocol === "wss:" ? "443" : "80");
   return list
     .toLowerCase()

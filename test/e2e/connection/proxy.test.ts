@@ -124,6 +124,21 @@ test("a file goes through a proxy to a relay that has a name there alone", async
   }
 });
 
+test.each([
+  ["relay.localhost", true],
+  ["localhost.test", true],
+  ["localhost", false],
+])("doctor at ws://%s warns of a token in the clear: %p", async (host, warns) => {
+  await using relay = await startRelay();
+  await using proxy = await httpProxy(relay.port);
+  const port = host === "localhost" ? relay.port : 1;
+  const at = { FILESHARE_RELAY: `ws://${host}:${port}`, FILESHARE_TOKEN: "secret-token" };
+  const { out } = await runProxied(["doctor", "--quick"], { HTTP_PROXY: proxy.url, ...at });
+  const checks = jsonLines<{ name: string; verdict: string }>(out);
+  expect(checks.find(({ name }) => name === "relay")?.verdict).toBe("fine");
+  expect(checks.some(({ name }) => name === "token")).toBe(warns);
+});
+
 test("by TLS a proxy sees where to, and whom it is for is looked at behind it", async () => {
   using files = transferFiles(2_000_000);
   const { folder, path, out } = files;
