@@ -27,12 +27,16 @@ const LISTS_WAITING = 16;
 /** Tries to complete a list that another program changes meanwhile. */
 const TRIES = 10;
 
-/** The name that a list may have, and the list that has it. */
-interface Place {
-  readonly name: string;
+/** The list that has a name. */
+interface List {
   /** Undefined: the name is free. */
   readonly there: BigIntStats | undefined;
   readonly text: string;
+}
+
+/** The name that a list may have, and the list that has it. */
+interface Place extends List {
+  readonly name: string;
   /** The text with the new lines. */
   readonly completed: string;
 }
@@ -124,26 +128,29 @@ export class ChecksumFile {
     for (let number = 0; number <= NUMBERED_NAMES; number++) {
       const name = numbered(NAME, number, folder);
       if (this.#brought.has(collisionKey(name))) continue;
-      const there = folder.lstat(name);
-      const text = there === undefined ? "" : readList(folder, name, there);
-      const completed = text === undefined ? undefined : withChecksums(text, checksums);
-      if (text === undefined || completed === undefined) continue;
-      return { name, there, text, completed };
+      const list = readList(folder, name);
+      const completed = list && withChecksums(list.text, checksums);
+      if (list === undefined || completed === undefined) continue;
+      return { name, ...list, completed };
     }
     throw new FaultError("name-exhausted", NAME);
   }
 }
 
 /** Undefined for what is no text file of this user. */
-function readList(folder: Folder, name: string, there: BigIntStats): string | undefined {
-  if (!there.isFile() || there.size > BigInt(LIST_BYTES) || !folder.isOurs(there.uid)) {
-    return undefined;
-  }
+function readList(folder: Folder, name: string): List | undefined {
+  const found = folder.lstat(name);
+  if (found === undefined) return { there: undefined, text: "" };
+  if (!found.isFile()) return undefined;
   let fd: number | undefined;
   try {
     fd = openOwn(folder, name, constants.O_RDONLY);
+    // Another receiver may have given the name to a longer list since the look.
+    const there = fstatSync(fd, { bigint: true });
+    if (there.size > BigInt(LIST_BYTES)) return undefined;
     const bytes = readFully(fd, 0, Number(there.size));
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { there, text };
   } catch {
     return undefined;
   } finally {

@@ -1,10 +1,12 @@
 /** SHA256SUMS: the sums that are counted or read, and the file that nobody loses anything by. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -154,6 +156,25 @@ describe("SHA256SUMS", () => {
     );
     const lines = readFileSync(join(folder.path, "SHA256SUMS"), "utf8").trim().split("\n");
     expect(lines.toSorted()).toEqual(names.map((name) => `${sumOf(name)}  ${name}`).toSorted());
+  });
+
+  test("is completed also where another receiver completes it between two steps of this one", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "SHA256SUMS");
+    writeFileSync(path, MINE);
+    const sums = placed(folder.path);
+    const lstat = sums.folder.lstat.bind(sums.folder);
+    using _ = spyOn(sums.folder, "lstat").mockImplementation((name) => {
+      const there = lstat(name);
+      if (name !== "SHA256SUMS" || existsSync(`${path}.theirs`)) return there;
+      writeFileSync(`${path}.theirs`, "");
+      writeFileSync(`${path}.new`, `${sumOf("x")}  x\n${MINE}`);
+      renameSync(`${path}.new`, path);
+      return there;
+    });
+    await listed(sums);
+    expect(readFileSync(path, "utf8")).toEndWith(MINE + LINES);
+    expect(existsSync(`${path} (1)`)).toBe(false);
   });
 
   test("is not written when Ctrl-C ends the reading", async () => {
