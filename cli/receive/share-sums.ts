@@ -6,6 +6,7 @@
 import { closeSync, constants, fstatSync, read } from "node:fs";
 import { promisify } from "node:util";
 
+import { toHex } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { Manifest } from "../../protocol/content/manifest.ts";
 import type { SafePath } from "../../protocol/content/names.ts";
@@ -22,6 +23,9 @@ import { finalName } from "./place.ts";
 const FILES_IN_TURN = 256;
 /** Bytes that are read and counted in one turn: a few ms of the thread. */
 const READ_BYTES = 1024 ** 2;
+const SUM_BYTES = 32;
+/** In place of a size. */
+const NOT_COUNTED = -1;
 
 export interface ShareChecksums {
   readonly checksums: readonly Checksum[];
@@ -36,18 +40,15 @@ export interface Listener {
   readonly isStopped: () => boolean;
 }
 
-interface Counted {
-  readonly sum: string;
-  readonly bytes: number;
-}
-
 export class ShareSums implements Disposable {
   /** The destination, held until the list is there. */
   readonly folder: Folder;
   readonly #manifest: Manifest;
   readonly #prefix: string;
-  /** By entry of the manifest. */
-  readonly #counted = new Map<number, Counted>();
+  /** The sum of each entry of the manifest, in bytes: there may be a million files. */
+  readonly #sums: Uint8Array;
+  /** The bytes that each sum is of. */
+  readonly #sizes: Float64Array;
   #counting: { readonly entry: number; readonly hash: Bun.CryptoHasher; bytes: number } | undefined;
   /** The final names of outermost entries that this run placed. */
   readonly #names = new Map<string, string>();
@@ -57,6 +58,8 @@ export class ShareSums implements Disposable {
     this.folder = folder;
     this.#manifest = manifest;
     this.#prefix = prefix;
+    this.#sums = new Uint8Array(manifest.files.length * SUM_BYTES);
+    this.#sizes = new Float64Array(manifest.files.length).fill(NOT_COUNTED);
   }
 
   /** Hashes bytes as they are written. A file with a gap, or begun in an earlier run, is read at the end. */
@@ -77,7 +80,7 @@ export class ShareSums implements Disposable {
   /** The entry got no name for its bytes: another file has it. */
   dropped(entry: number): void {
     this.#settle();
-    this.#counted.delete(entry);
+    this.#sizes[entry] = NOT_COUNTED;
   }
 
   /** An outermost file or folder got its name. */
@@ -107,8 +110,8 @@ export class ShareSums implements Disposable {
         unlisted++;
         continue;
       }
-      const counted = this.#counted.get(entry);
-      const sum = counted && BigInt(counted.bytes) === there.size ? counted.sum : "";
+      const isCounted = BigInt(this.#sizes[entry]!) === there.size;
+      const sum = isCounted ? toHex(this.#sumAt(entry)) : "";
       if (sum === "") unread.push({ at: found.length, path: here });
       found.push({ path: here, sum });
     }
@@ -131,7 +134,12 @@ export class ShareSums implements Disposable {
     this.#counting = undefined;
     const { size } = this.#manifest.files[entry]!;
     if (!this.#manifest.open && bytes !== size) return;
-    this.#counted.set(entry, { sum: hash.digest("hex"), bytes });
+    this.#sumAt(entry).set(hash.digest());
+    this.#sizes[entry] = bytes;
+  }
+
+  #sumAt(entry: number): Uint8Array {
+    return this.#sums.subarray(entry * SUM_BYTES, (entry + 1) * SUM_BYTES);
   }
 
   #pathOf(path: string): string {
