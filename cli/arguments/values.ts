@@ -1,5 +1,5 @@
-import { RECEIVERS_PER_SHARE, RECEIVE_RATE_MIN } from "../../protocol/wire/limits.ts";
 /** Values that people type, each to one parser; all throw FaultError "usage". */
+import { RECEIVERS_PER_SHARE, RECEIVE_RATE_MIN } from "../../protocol/wire/limits.ts";
 import { usage } from "./command-line.ts";
 
 /** The most that --receivers takes; more could never join. */
