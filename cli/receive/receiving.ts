@@ -434,8 +434,8 @@ export class Receiving {
     if (event !== undefined) this.#emit(event);
   }
 
-  #tellProgress({ manifest, isAgreed, bytes, next, records }: Incoming): void {
-    if (!isAgreed || manifest === undefined) return;
+  #tellProgress({ manifest, agreed, bytes, next, records }: Incoming): void {
+    if (!agreed || manifest === undefined) return;
     this.#progress ??= new Progress(manifest, this.#emit);
     // The end is reported when all is saved.
     this.#progress.moved(bytes, next < records ? undefined : "elsewhere");
