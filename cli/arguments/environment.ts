@@ -31,7 +31,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
 ];
 
 const PREFIX = "FILESHARE_";
-/** Of those that are not known so many are named. */
+/** Unknown variables that get a sentence each; others are left out. */
 const NAMED = 5;
 
 /**

@@ -1,4 +1,4 @@
-/** Watches an open link: whether anything gets through, and why not. */
+/** The flow of an open link: whether anything gets through, and why not; and the limit of its rate. */
 import { readdirSync, readlinkSync } from "node:fs";
 
 import { FRAME_BYTES, WINDOW_RECORDS } from "../../protocol/wire/limits.ts";

@@ -1,4 +1,4 @@
-/** The address of a relay in its forms: as people give it, of its socket, and of its page. */
+/** The address of a relay in its forms: as people give it, of its socket, of its page, and as host and port. */
 import { connect } from "node:net";
 
 import { FaultError } from "../../protocol/wire/faults.ts";

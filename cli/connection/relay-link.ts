@@ -106,8 +106,7 @@ export class RelayLink {
     this.#socket.resume();
   }
 
-  /** Gives the link up when the relay, which pings, is silent. To ping it would break the promise
-   * of `quiet`. */
+  /** Gives the link up when the relay, which pings, is silent. A ping by this side would break the promise of `quiet`. */
   watch(now: number): void {
     if (!this.#opened) return;
     if (now - this.#flowCheckedAt >= FLOW_EVERY_MS) this.#checkFlow(now);

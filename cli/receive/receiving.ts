@@ -76,7 +76,7 @@ export class Receiving {
   #opening: OfferSeen | undefined;
   /** The share before is offered anew. */
   #isMoving = false;
-  /** Some of it was written to the standard output: nobody takes that back. */
+  /** Some of it was written to the standard output, and stays there. */
   #isOut = false;
   /** The frame that the session decides about. */
   #ciphertext: Uint8Array | undefined;
@@ -128,10 +128,8 @@ export class Receiving {
       lost: (fault) => this.#handle({ type: "lost", fault }),
       stuck: (event) => this.#pace.tell(event),
     });
-    const clock = (): number => performance.now();
-    this.#driver = new SessionDriver(this.#session, this.#link, clock, (effect) =>
-      this.#do(effect),
-    );
+    const now = (): number => performance.now();
+    this.#driver = new SessionDriver(this.#session, this.#link, now, (effect) => this.#do(effect));
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
   }
@@ -364,14 +362,17 @@ export class Receiving {
     if (this.#job.lobby) this.#pace.tell(this.#faultEvent(code, detail));
   }
 
-  /** Nothing was said of it yet. */
+  /** The session goes past the share at hand. No event named that share yet. */
   #passOver(unreadable: Unreadable | undefined): void {
     const incoming = this.#incoming;
     this.#isOut = this.#job.stdout && (incoming?.bytes ?? 0) > 0;
     this.#incoming = undefined;
     this.#opening = undefined;
     this.#progress = undefined;
-    if (unreadable?.told === true) this.#tellUnreadable(unreadable);
+    if (unreadable?.told === true) {
+      const { fault: code, detail, count } = unreadable;
+      this.#pace.tell({ event: "unreadable", code, message: faultMessage(code, detail), count });
+    }
     this.#disk = this.#disk.then(async () => void (await incoming?.close()));
   }
 
@@ -417,7 +418,7 @@ export class Receiving {
     setTimeout(() => this.#letGo("rate"), wait);
   }
 
-  /** Nothing is read from the line until all who hold it let go. */
+  /** The link is read again once each reason to hold it is gone. */
   #hold(why: "rate" | "output"): void {
     this.#held.add(why);
     this.#link.pause();
@@ -439,10 +440,6 @@ export class Receiving {
     this.#progress ??= new Progress(manifest, this.#emit);
     // The end is reported when all is saved.
     this.#progress.moved(bytes, next < records ? undefined : "elsewhere");
-  }
-
-  #tellUnreadable({ fault: code, detail, count }: Unreadable): void {
-    this.#pace.tell({ event: "unreadable", code, message: faultMessage(code, detail), count });
   }
 
   #faultEvent(code: FaultCode, detail: string | undefined): ClientEvent {

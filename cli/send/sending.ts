@@ -166,10 +166,8 @@ export class Sending {
       lost: (fault) => this.#handle({ type: "lost", fault }),
       stuck: (event) => this.#pace.tell(event),
     });
-    const clock = (): number => performance.now();
-    this.#driver = new SessionDriver(this.#session, this.#link, clock, (effect) =>
-      this.#do(effect),
-    );
+    const now = (): number => performance.now();
+    this.#driver = new SessionDriver(this.#session, this.#link, now, (effect) => this.#do(effect));
     const ids = { share: toHex(share), path: ciphertextPath(share, capability) };
     const isKept = kept !== undefined;
     if (carried === undefined) {
@@ -234,23 +232,19 @@ export class Sending {
       case "ask":
         this.#pace.tell({ event: "asks", ...this.#who(effect.receiver) });
         return;
-      case "dismissed":
-        this.#pace.tell({
-          event: "dismissed",
-          ...this.#who(effect.receiver),
-          reason: effect.reason,
-        });
+      case "dismissed": {
+        const { receiver, reason } = effect;
+        this.#pace.tell({ event: "dismissed", ...this.#who(receiver), reason });
         return;
+      }
       case "gate":
         this.#tellGate(effect.agreed, effect.open);
         return;
-      case "refused-receipt":
-        this.#pace.tell({
-          event: "error",
-          code: "receipt-refused",
-          message: faultMessage("receipt-refused"),
-        });
+      case "refused-receipt": {
+        const code = "receipt-refused";
+        this.#pace.tell({ event: "error", code, message: faultMessage(code) });
         return;
+      }
       case "finish":
         void this.#finish(effect.outcome);
         return;
