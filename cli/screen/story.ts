@@ -63,8 +63,6 @@ export class Story {
   /** Bytes of the share at hand that were here before. */
   #before = 0;
   #kept = false;
-  /** The share at hand is shown and not saved. */
-  #isText = false;
   #interrupted = false;
   /** The share can be gone on with. */
   #resumable = false;
@@ -123,7 +121,6 @@ export class Story {
         return this.#waits();
       case "offer":
         this.#before = 0;
-        this.#isText = event.kind === "text";
         return offerLines(event, this.#style).map(line);
       case "resumed":
         this.#before = event.bytes;
@@ -208,10 +205,11 @@ export class Story {
 
   #checksums({ path, files, unlisted }: EventOf<"checksums">): Line {
     const { yellow } = this.#style;
-    if (this.#isText) {
-      return line(yellow("--checksum-file lists nothing here: a text is shown and not saved"));
+    if (path === undefined) {
+      // The share at hand may be a later one, so only the event tells what this one was.
+      const why = unlisted === 0 ? "the share saves no file" : "no file arrived whole";
+      return line(yellow(`SHA256SUMS lists nothing: ${why}`));
     }
-    if (path === undefined) return line(yellow("SHA256SUMS lists nothing: no file arrived whole"));
     const listed = `Listed ${count(files, "file", "files")} in ${this.#name(path)}`;
     if (unlisted === 0) return line(listed);
     const left = count(unlisted, "file is", "files are");

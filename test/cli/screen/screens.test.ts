@@ -88,7 +88,7 @@ describe("the plain screen", () => {
     ]);
   });
 
-  test("says what the list of checksums has, and that a text has none", () => {
+  test("says what the list of checksums has, also while the next share comes", () => {
     const path = "/out/SHA256SUMS";
     const offer = RECEIVE.find(({ event }) => event === "offer") as OfferEvent;
     const { out } = plain(RECEIVER, [
@@ -104,8 +104,12 @@ describe("the plain screen", () => {
       "SHA256SUMS lists nothing: no file arrived whole",
     ]);
     const checksums = { event: "checksums", files: 0, unlisted: 0 } as const;
-    const text = plain(RECEIVER, [{ ...offer, kind: "text" }, checksums]).out;
-    expect(text.at(-1)).toBe("--checksum-file lists nothing here: a text is shown and not saved");
+    const last = (kind: OfferEvent["kind"], event: ClientEvent): string | undefined =>
+      plain(RECEIVER, [{ ...offer, kind }, event]).out.at(-1);
+    expect(last("files", checksums)).toBe("SHA256SUMS lists nothing: the share saves no file");
+    expect(last("text", { ...checksums, path, files: 3 })).toBe(
+      "Listed 3 files in /out/SHA256SUMS",
+    );
   });
 
   test("of a sender tells what changes, and each tenth", () => {

@@ -269,7 +269,7 @@ describe("where nothing is saved", () => {
     const { out, exitCode } = await recv([], ["--text", "hello"], at.out);
     expect(exitCode).toBe(0);
     expect(out).toContain("hello\n");
-    expect(out).toContain("--checksum-file lists nothing here: a text is shown and not saved\n");
+    expect(out).toContain("SHA256SUMS lists nothing: the share saves no file\n");
     expect(readdirSync(at.out)).toEqual([]);
   });
 
