@@ -48,7 +48,7 @@ test("the help names every option, and says what a seed repeats", async () => {
   for (const option of ["minutes", "rounds", "seed", "receivers", "faults", "size", "keep"]) {
     expect(help).toContain(`--${option}`);
   }
-  expect(help).toContain("how far each has come by then is not");
+  expect(help).toContain("the progress of each client by then is not");
 });
 
 test("a word that it does not take is refused", async () => {

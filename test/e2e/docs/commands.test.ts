@@ -23,8 +23,8 @@ symlinkSync(join(ROOT, "node_modules"), join(elsewhere, "node_modules"));
 async function commandsOf(page: string): Promise<string[]> {
   const text = await read(page);
   const blocks = commandLines(text);
-  const inline = [...text.matchAll(/`((?:bun|bunx|npx) [^`]*)`/g)].map(
-    ([, command = ""]) => command,
+  const inline = [...text.matchAll(/`((?:bun|bunx|npx)\s[^`]*)`/g)].map(([, command = ""]) =>
+    command.replaceAll(/\s+/g, " "),
   );
   return [...blocks, ...inline];
 }

@@ -130,9 +130,19 @@ describe("a receiver that needs a record which is another by now", () => {
     one.answer({ accept: true });
     expect((await one.outcome).exitCode).toBe(3);
     expect(sender.all("edition")).toEqual([]);
-    for (const out of [late, last]) {
-      await using two = receive({ ...job, out });
-      expect(await two.outcome).toEqual({ fault: undefined, exitCode: 0 });
+    // The line of the second is held until the sender knows of it: it cannot take all before.
+    const known = new Set(sender.all("receiver").map(({ id }) => id));
+    const held = at.proxy.holdAfter(2);
+    await using two = receive({ ...job, relay: at.proxy.url, out: late });
+    await held;
+    await sender.when("receiver", ({ id }) => !known.has(id));
+    at.proxy.release();
+    await using three = receive({ ...job, out: last });
+    for (const [client, out] of [
+      [two, late],
+      [three, last],
+    ] as const) {
+      expect(await client.outcome).toEqual({ fault: undefined, exitCode: 0 });
       expect(bytesIn(join(out, "tree"))).toEqual(bytesIn(at.tree));
     }
     expect(sender.all("edition")).toHaveLength(1);
