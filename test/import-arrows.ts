@@ -19,7 +19,7 @@ interface Layer {
   readonly builtins: boolean;
   /** The one file outside `layers` that a dynamic import may name. */
   readonly lazily?: string;
-  /** The one file outside `layers` that any import may name: a table that imports the protocol alone. */
+  /** The one file outside `layers` that any import may name: it imports nothing above the protocol. */
   readonly table?: string;
 }
 
@@ -55,6 +55,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "job",
     "system",
   ],
+  web: ["mod.ts", "build.ts", "page", "save", "source", "client", "service", "browser", "job"],
   protocol: ["mod.ts", "session", "content", "crypto", "code", "wire"],
 };
 
@@ -66,11 +67,18 @@ const product = new Map<string, Layer>([
     "protocol",
     {
       layers: [],
-      packages: ["msgpackr", "valibot", "@scure/bip39", "@noble/hashes", "@noble/curves"],
+      packages: [
+        "msgpackr",
+        "valibot",
+        "@scure/bip39",
+        "@noble/ciphers",
+        "@noble/curves",
+        "@noble/hashes",
+      ],
       builtins: false,
     },
   ],
-  ["relay", { layers: ["protocol"], builtins: true }],
+  ["relay", { layers: ["protocol"], builtins: true, table: "web/mod.ts" }],
   [
     "cli",
     {
@@ -80,13 +88,34 @@ const product = new Map<string, Layer>([
       table: "relay/limits/operator-limits.ts",
     },
   ],
-  ["web", { layers: ["protocol"], builtins: false }],
+  [
+    "web",
+    {
+      layers: ["protocol"],
+      // All of it is bundled, so these are no dependencies of the product.
+      packages: ["preact", "@preact/signals", "client-zip", "qr"],
+      builtins: false,
+    },
+  ],
 ]);
 
-/** The one file of the protocol that may use `node:`; the browser has its counterpart. */
-const builtinsAllowed = "protocol/crypto/crypto-node.ts";
+/** The files that may use `node:` and `bun` in layers that may not: the primitives, and the bundling of the page. */
+const builtinsAllowed: ReadonlySet<string> = new Set([
+  "protocol/crypto/crypto-node.ts",
+  "web/mod.ts",
+  "web/build.ts",
+]);
 
-const scanner = new Bun.Transpiler({ loader: "ts", trimUnusedImports: false });
+const SCANNERS = {
+  ts: new Bun.Transpiler({ loader: "ts", trimUnusedImports: false }),
+  tsx: new Bun.Transpiler({ loader: "tsx", trimUnusedImports: false }),
+};
+
+function scan({ path, text }: SourceFile): { readonly path: string; readonly kind: string }[] {
+  const scanner = SCANNERS[path.endsWith(".tsx") ? "tsx" : "ts"];
+  // The scanner adds React for JSX; the page's own configuration names Preact.
+  return scanner.scanImports(asValueImports(text)).filter((found) => !/^react\b/.test(found.path));
+}
 
 /** One sentence per wrong import of the product; `test` and `bench` may import anything. */
 export function wrongArrows(
@@ -97,8 +126,7 @@ export function wrongArrows(
     const name = file.path.split("/")[0] ?? "";
     const layer = product.get(name);
     if (layer === undefined) return [];
-    return scanner
-      .scanImports(asValueImports(file.text))
+    return scan(file)
       .filter(({ path, kind }) => !allowed(file.path, name, layer, path, kind, dependencies))
       .map(({ path }) => `${file.path} must not import ${path}`);
   });
@@ -130,7 +158,8 @@ function allowed(
     return kind === "dynamic-import" && target === layer.lazily;
   }
   if (/^(?:node:|bun$|bun:)/.test(specifier)) {
-    return layer.builtins || (from === builtinsAllowed && specifier.startsWith("node:"));
+    const isAllowed = from.startsWith("web/") || specifier.startsWith("node:");
+    return layer.builtins || (builtinsAllowed.has(from) && isAllowed);
   }
   const packageName = specifier
     .split("/")
@@ -141,8 +170,7 @@ function allowed(
 
 /** The files of the product that a file imports, lazily too. */
 function importsOf(file: SourceFile): string[] {
-  return scanner
-    .scanImports(asValueImports(file.text))
+  return scan(file)
     .filter(({ path }) => path.startsWith("."))
     .map(({ path }) => posix.join(posix.dirname(file.path), path));
 }

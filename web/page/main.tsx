@@ -1,0 +1,4 @@
+/** The page: `index.html` loads it. */
+import { render } from "preact";
+
+render(<p>fileshare</p>, document.body);
