@@ -1,7 +1,8 @@
 /**
  * The wire and what runs on both of its ends, without I/O, clock or platform: the relay, the CLI and
  * the page stand on this and on nothing else of each other. The primitives are entries of their own:
- * `crypto-node.ts`, which a browser can't load, and `crypto-web.ts`, which nobody else needs.
+ * `crypto-node.ts`, which a browser can't load, and `crypto-web.ts` and `crypto-noble.ts`, which the
+ * page alone needs.
  */
 export * from "./wire/bounded-map.ts";
 export * from "./wire/bytes.ts";

@@ -1,47 +1,22 @@
-/**
- * The primitives on WebCrypto. The noble libraries add the rest: scrypt, and
- * Ed25519, which it lacks in many browsers and never computes at once.
- */
-import { ed25519 } from "@noble/curves/ed25519.js";
+/** The primitives on WebCrypto, and by the noble libraries what it lacks: scrypt and Ed25519. */
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { concat } from "../wire/bytes.ts";
+import { FaultError } from "../wire/faults.ts";
 import {
   type Aead,
   AEAD_TAG_BYTES,
   checkAeadKey,
   checkAeadNonce,
-  checkSigningSeed,
   type Primitives,
-  SCRYPT_MAX_MEMORY,
-  SCRYPT_N,
-  SCRYPT_P,
-  SCRYPT_R,
-  type Signer,
 } from "./crypto.ts";
-import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../wire/sizes.ts";
-import { FaultError } from "../wire/faults.ts";
+import { randomBytes, scryptOptions, signer, verify } from "./portable.ts";
 
 const SHA256 = "SHA-256";
-/** `getRandomValues` gives at most this many bytes at once. */
-const RANDOM_STEP = 65_536;
 
 export const webPrimitives: Primitives = {
   name: "WebCrypto",
-  randomBytes(length) {
-    const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; at += RANDOM_STEP) {
-      crypto.getRandomValues(bytes.subarray(at, at + RANDOM_STEP));
-    }
-    return bytes;
-  },
-  scrypt: (secret, salt, length) =>
-    scryptAsync(secret, salt, {
-      N: SCRYPT_N,
-      r: SCRYPT_R,
-      p: SCRYPT_P,
-      dkLen: length,
-      maxmem: SCRYPT_MAX_MEMORY,
-    }),
+  randomBytes,
+  scrypt: (secret, salt, length) => scryptAsync(secret, salt, scryptOptions(length)),
   async hkdf(ikm, salt, info, length) {
     const key = await crypto.subtle.importKey("raw", owned(ikm), "HKDF", false, ["deriveBits"]);
     const how = { name: "HKDF", hash: SHA256, salt: owned(salt), info: owned(info) };
@@ -55,24 +30,8 @@ export const webPrimitives: Primitives = {
   sha256: async (data) => new Uint8Array(await crypto.subtle.digest(SHA256, owned(data))),
   aead,
   signer,
-  verify(publicKey, message, signature) {
-    if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
-    try {
-      return ed25519.verify(signature, message, publicKey);
-    } catch {
-      return false;
-    }
-  },
+  verify,
 };
-
-function signer(seed: Uint8Array): Signer {
-  checkSigningSeed(seed);
-  const own = seed.slice();
-  return {
-    publicKey: ed25519.getPublicKey(own),
-    sign: (message) => ed25519.sign(message, own),
-  };
-}
 
 async function aead(key: Uint8Array): Promise<Aead> {
   checkAeadKey(key);

@@ -11,17 +11,37 @@ export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 /** Native in Bun and in browsers since 2025 (Chrome 140, Firefox 133, Safari 18.2). */
+const HEX_IS_NATIVE = "toHex" in Uint8Array.prototype && "fromHex" in Uint8Array;
+
 export function toHex(bytes: Uint8Array): string {
-  return bytes.toHex();
+  return HEX_IS_NATIVE ? bytes.toHex() : toHexByHand(bytes);
 }
 
 /** The bytes of an even number of hex digits of either case, or undefined for any other text. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!HEX_IS_NATIVE) return fromHexByHand(text);
   try {
     return Uint8Array.fromHex(text);
   } catch {
     return undefined;
   }
+}
+
+/** `toHex` for browsers from before 2025. */
+export function toHexByHand(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
+
+/** `fromHex` for browsers from before 2025. */
+export function fromHexByHand(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);
+  }
+  return bytes;
 }
 
 /** Whether both hold the same bytes; for equal lengths the time does not tell where they differ. */

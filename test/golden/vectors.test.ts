@@ -15,6 +15,7 @@ import {
   type Role,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { noblePrimitives } from "../../protocol/crypto/crypto-noble.ts";
 import { webPrimitives } from "../../protocol/crypto/crypto-web.ts";
 import { faultOf } from "../support/faults.ts";
 import { KEPT } from "./known-vectors.ts";
@@ -24,7 +25,7 @@ const bytes = (hex: string): Uint8Array => fromHex(hex)!;
 const [first] = KEPT.codes;
 const keys = keysIn(first!);
 
-test.each([nodePrimitives, webPrimitives])(
+test.each([nodePrimitives, webPrimitives, noblePrimitives])(
   "made with $name they are the same",
   async (primitives) => {
     const masters = KEPT.codes.map(({ master }) => master);
@@ -56,7 +57,7 @@ describe("they are read", () => {
         key: bytes(key),
         signature: bytes(signature),
       };
-      for (const primitives of [nodePrimitives, webPrimitives]) {
+      for (const primitives of [nodePrimitives, webPrimitives, noblePrimitives]) {
         checkHello(hello, { nonce: bytes(nonce), name }, primitives);
         faultOf(() => checkHello(hello, { nonce: bytes(key), name }, primitives), "not-proved");
       }

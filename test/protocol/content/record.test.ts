@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { concat, toHex, u32, utf8 } from "../../../protocol/wire/bytes.ts";
 import type { Aead, Primitives } from "../../../protocol/crypto/crypto.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { noblePrimitives } from "../../../protocol/crypto/crypto-noble.ts";
 import { webPrimitives } from "../../../protocol/crypto/crypto-web.ts";
 import { RECORD_INDEX } from "../../../protocol/wire/limits.ts";
 import { recordCipher, recordNonce } from "../../../protocol/content/record.ts";
@@ -139,13 +140,16 @@ test("a salt of another length is a mistake of the caller", () => {
   expect(() => recordCipher(key, new Uint8Array(15), nodePrimitives)).toThrow(RangeError);
 });
 
-test("WebCrypto and node:crypto read each other's records", async () => {
-  const web = await recordCipher(key, salt, webPrimitives);
-  const data = [utf8("a"), utf8("b")];
-  const sealed = await web.seal(2 ** 20, data, false);
-  expect(sealed).toEqual(cipher.seal(2 ** 20, data, false));
-  expect(await web.open(2 ** 20, sealed, false)).toEqual(utf8("ab"));
-  await faultOfAsync(() => web.open(0, sealed, false), "corrupt-record");
-  await faultOfAsync(() => web.open(2 ** 20, sealed, true), "corrupt-record");
-  await faultOfAsync(() => web.open(2 ** 20, u32(0), true), "corrupt-record");
-});
+test.each([webPrimitives, noblePrimitives])(
+  "$name and node:crypto read each other's records",
+  async (primitives) => {
+    const other = await recordCipher(key, salt, primitives);
+    const data = [utf8("a"), utf8("b")];
+    const sealed = await other.seal(2 ** 20, data, false);
+    expect(sealed).toEqual(cipher.seal(2 ** 20, data, false));
+    expect(await other.open(2 ** 20, sealed, false)).toEqual(utf8("ab"));
+    await faultOfAsync(() => other.open(0, sealed, false), "corrupt-record");
+    await faultOfAsync(() => other.open(2 ** 20, sealed, true), "corrupt-record");
+    await faultOfAsync(() => other.open(2 ** 20, u32(0), true), "corrupt-record");
+  },
+);

@@ -2,12 +2,13 @@ import { expect, test } from "bun:test";
 import { fromHex, toHex, utf8 } from "../../../protocol/wire/bytes.ts";
 import type { Primitives } from "../../../protocol/crypto/crypto.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { noblePrimitives } from "../../../protocol/crypto/crypto-noble.ts";
 import { webPrimitives } from "../../../protocol/crypto/crypto-web.ts";
 import { faultOfAsync } from "../../support/faults.ts";
 
 const hex = (text: string): Uint8Array => fromHex(text.replaceAll(/\s/g, ""))!;
 const contract = (name: string, check: (primitives: Primitives) => void | Promise<void>): void => {
-  for (const primitives of [nodePrimitives, webPrimitives]) {
+  for (const primitives of [nodePrimitives, webPrimitives, noblePrimitives]) {
     test(`${primitives.name}: ${name}`, () => check(primitives));
   }
 };

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { fromHex, toHex, utf8 } from "../../../protocol/wire/bytes.ts";
 import { LOBBY_CODE, parseCode, secretOf } from "../../../protocol/code/code.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { noblePrimitives } from "../../../protocol/crypto/crypto-noble.ts";
 import { webPrimitives } from "../../../protocol/crypto/crypto-web.ts";
 import {
   capabilityOf,
@@ -55,7 +56,7 @@ const share = count(0, 16);
 const receiver = count(16, 16);
 const records = 5121;
 
-for (const primitives of [nodePrimitives, webPrimitives]) {
+for (const primitives of [nodePrimitives, webPrimitives, noblePrimitives]) {
   test.each(vectors)(`${primitives.name}: keys and receipts of $code`, async (vector) => {
     const keys = await deriveKeys(vector.code, primitives);
     expect(toHex(keys.channel)).toBe(vector.channel);

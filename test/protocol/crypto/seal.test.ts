@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { concat, fromHex, toHex, utf8 } from "../../../protocol/wire/bytes.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { noblePrimitives } from "../../../protocol/crypto/crypto-noble.ts";
 import { webPrimitives } from "../../../protocol/crypto/crypto-web.ts";
 import type { Keys } from "../../../protocol/crypto/keys.ts";
 import { RECEIVER_NAME_CHARACTERS, SEALED_BYTES } from "../../../protocol/wire/limits.ts";
@@ -21,7 +22,7 @@ const of: Named = { share: id(1), receiver: id(2) };
 const seal = (text: string): Uint8Array => sealName(text, of, keys, nodePrimitives);
 const open = (sealed: Uint8Array): string | undefined => openName(sealed, of, keys, nodePrimitives);
 
-for (const primitives of [nodePrimitives, webPrimitives]) {
+for (const primitives of [nodePrimitives, webPrimitives, noblePrimitives]) {
   test(`${primitives.name}: texts come back, cut to what a name may have`, async () => {
     const texts = fc.oneof(
       fc.string({ unit: "binary" }),
