@@ -102,6 +102,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     zeroCopy: true,
     stallMs: STALL_TIMEOUT_MS,
     lobby: true,
+    page: true,
     policy: DEFAULT_POLICY,
     ...options,
     hostname,

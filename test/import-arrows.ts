@@ -33,6 +33,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "main",
     "admin",
     "worker",
+    "page",
     "lobby",
     "net",
     "share",

@@ -1,13 +1,313 @@
-/** Bundles the page. */
+/**
+ * Bundles the page. `web/mod.ts` calls `bundlePage` for a relay that runs from sources; as a command:
+ *
+ *   bun web/build.ts                                        prints the sizes
+ *   bun web/build.ts --dist                                 writes `web/dist/page.bundle`, for packages and binaries
+ *   bun web/build.ts --out DIR [--relay wss://relay.example]  writes files for another web server
+ *
+ * The page finds its other files by the `<meta>` of `index.html`, which are filled in here; `web/browser/page-addresses.ts`
+ * reads them. The names of script, worker and style hold a hash of their content, so browsers keep them for good.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+
 export interface PageFile {
   /** Below the address of the page, such as `page/app-3f2a.js`; empty for the page itself. */
   readonly path: string;
-  readonly type: string;
-  readonly bytes: Uint8Array;
+  /** All headers but those of the encoding. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The same compressed; undefined: it would not get smaller. */
+  readonly brotli?: Uint8Array<ArrayBuffer> | undefined;
+  readonly gzip?: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** The files of the page, bundled. */
-export async function pageFiles(): Promise<readonly PageFile[]> {
-  await Promise.resolve();
-  return [];
+/** The bundle for packages and binaries, in the folder of this file. */
+export const DIST = "dist/page.bundle";
+
+/** Scripts of the first screen, compressed, all together. bytes */
+export const SCRIPT_BUDGET_BYTES = 120 * 1024;
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const HASH_CHARACTERS = 12;
+/** A year: what RFC 9111 calls for ever. */
+const FOR_GOOD_SECONDS = 31_536_000;
+/** Packages and binaries compress once; a relay from sources at each start. */
+const BROTLI_BEST = 11;
+const BROTLI_QUICK = 6;
+/** A file that a browser gets faster than it unpacks it. bytes */
+const COMPRESSED_FROM_BYTES = 1024;
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  json: "application/json",
+  png: "image/png",
+  svg: "image/svg+xml",
+  webmanifest: "application/manifest+json",
+};
+
+/** Files that are served as they lie here: their place at the relay, and their source. */
+const PLAIN: Readonly<Record<string, string>> = {
+  "manifest.webmanifest": "manifest.webmanifest",
+  "page/icon.svg": "page/icons/icon.svg",
+  "page/icon-192.png": "page/icons/icon-192.png",
+  "page/icon-512.png": "page/icons/icon-512.png",
+  "page/maskable-512.png": "page/icons/maskable-512.png",
+  "page/apple-touch-icon.png": "page/icons/apple-touch-icon.png",
+};
+
+/**
+ * What the page may do, as its Content-Security-Policy. The page makes the addresses of its scripts with one named policy
+ * of Trusted Types, so no other text becomes a script.
+ * @param connect where it may connect to besides its own origin
+ */
+function pagePolicy(connect: readonly string[] = []): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' blob: data:",
+    ["connect-src 'self'", ...connect].join(" "),
+    "worker-src 'self'",
+    "frame-src 'self'",
+    "manifest-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types fileshare",
+  ].join("; ");
+}
+
+/** The headers of every file. A worker has the policy of its own script, so all files have it. */
+const HEADERS: Readonly<Record<string, string>> = {
+  // A meta element cannot say the last part.
+  "content-security-policy": `${pagePolicy()}; frame-ancestors 'none'`,
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy":
+    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), " +
+    "clipboard-read=(self), clipboard-write=(self), screen-wake-lock=(self), web-share=(self)",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+export interface BundleOptions {
+  /** The relay of a page that another server serves, such as `wss://relay.example/ws`; undefined: where it came from. */
+  readonly relay?: string | undefined;
+  /** Compresses as well as possible, which takes seconds. */
+  readonly best?: boolean;
+}
+
+/** @throws AggregateError with the mistakes in the sources */
+export async function bundlePage({ relay, best = false }: BundleOptions = {}): Promise<
+  readonly PageFile[]
+> {
+  const [app, worker, serviceWorker, style] = await Promise.all([
+    bundled("page/main.tsx"),
+    bundled("client/worker.ts"),
+    bundled("service/service-worker.ts"),
+    bundled("page/style.css"),
+  ]);
+  const fixed = {
+    "./page/app.js": named("app", "js", app),
+    "./page/worker.js": named("worker", "js", worker),
+    "./page/style.css": named("style", "css", style),
+  };
+  let html = await Bun.file(join(HERE, "index.html")).text();
+  for (const [address, { path }] of Object.entries(fixed)) {
+    if (!html.includes(`"${address}"`)) throw new Error(`index.html does not name ${address}`);
+    html = html.replaceAll(`"${address}"`, `"./${path}"`);
+  }
+  html = html.replaceAll(/<!--.*?-->\s*/gs, "");
+  if (relay !== undefined) html = withRelay(html, relay);
+  const plain = Object.entries(PLAIN).map(async ([path, source]) => ({
+    path,
+    isFixed: false,
+    bytes: await Bun.file(join(HERE, source)).bytes(),
+  }));
+  const files = [
+    { path: "", isFixed: false, bytes: encode(html) },
+    ...Object.values(fixed),
+    { path: "page/service-worker.js", isFixed: false, bytes: serviceWorker },
+    ...(await Promise.all(plain)),
+  ];
+  return Promise.all(files.map((file) => completed(file, best)));
+}
+
+/** One entry with all that it imports, minified. */
+async function bundled(entry: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { outputs } = await Bun.build({
+    entrypoints: [join(HERE, entry)],
+    tsconfig: join(HERE, "tsconfig.json"),
+    target: "browser",
+    format: "esm",
+    minify: true,
+    define: { "process.env.NODE_ENV": '"production"' },
+    plugins: [withoutEval],
+  });
+  const [output] = outputs;
+  if (output === undefined || outputs.length > 1) throw new Error(`${entry} became several files`);
+  return new Uint8Array(await output.arrayBuffer());
+}
+
+/**
+ * msgpackr makes faster readers by `new Function`, which the policy forbids and browsers report. The package's own
+ * builds for such pages make the same replacement; it then goes on without them.
+ */
+const withoutEval: Bun.BunPlugin = {
+  name: "without-eval",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]msgpackr[\\/]unpack\.js$/ }, async ({ path }) => {
+      const text = await Bun.file(path).text();
+      return { contents: text.replaceAll("new Function(", "new BlockedFunction("), loader: "js" };
+    });
+  },
+};
+
+interface Raw extends Pick<PageFile, "path" | "bytes"> {
+  /** Its name holds a hash of its content, so the content of this name never changes. */
+  readonly isFixed: boolean;
+}
+
+function named(name: string, ending: string, bytes: Uint8Array<ArrayBuffer>): Raw {
+  return { path: `page/${name}-${hashOf(bytes)}.${ending}`, isFixed: true, bytes };
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex").slice(0, HASH_CHARACTERS);
+}
+
+function encode(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+async function completed({ path, bytes, isFixed }: Raw, best: boolean): Promise<PageFile> {
+  const ending = path === "" ? "html" : path.slice(path.lastIndexOf(".") + 1);
+  const type = TYPES[ending];
+  if (type === undefined) throw new Error(`${path} has no type`);
+  const headers = {
+    ...HEADERS,
+    "cache-control": isFixed ? `public, max-age=${FOR_GOOD_SECONDS}, immutable` : "no-cache",
+    "content-type": type,
+    // Weak: one for all encodings.
+    etag: `W/"${hashOf(bytes)}"`,
+  };
+  const file = { path, headers, bytes };
+  if (ending === "png" || bytes.length < COMPRESSED_FROM_BYTES) return file;
+  const [br, gz] = await Promise.all([
+    promisify(brotliCompress)(bytes, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: best ? BROTLI_BEST : BROTLI_QUICK,
+        [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+      },
+    }),
+    promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }),
+  ]);
+  return { ...file, brotli: new Uint8Array(br), gzip: new Uint8Array(gz) };
+}
+
+/** The page for another web server, which cannot be told the policy by a header everywhere. */
+function withRelay(html: string, relay: string): string {
+  const policy = pagePolicy(connectTo(relay));
+  const content = Bun.escapeHTML(policy);
+  const meta = `<meta http-equiv="Content-Security-Policy" content="${content}" />`;
+  return html
+    .replace('<meta charset="utf-8" />', (charset) => `${charset}\n    ${meta}`)
+    .replace(
+      '<meta name="fileshare-relay" content="" />',
+      () => `<meta name="fileshare-relay" content="${Bun.escapeHTML(relay)}" />`,
+    );
+}
+
+/** The relay's socket, and its lobby by HTTP. */
+function connectTo(relay: string): string[] {
+  const { host, protocol } = new URL(relay);
+  return [`${protocol}//${host}`, `${protocol.replace("ws", "http")}//${host}`];
+}
+
+/** @throws Error for an address that is none of a relay */
+function socketOf(relay: string): string {
+  const url = URL.parse(relay.replace(/^http(?=s?:)/i, "ws"));
+  if (url === null || !/^wss?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+    throw new Error(`--relay takes an address such as wss://relay.example, not "${relay}"`);
+  }
+  const path = url.pathname.replace(/\/+$/, "");
+  return `${url.protocol}//${url.host}${path.endsWith("/ws") ? path : `${path}/ws`}`;
+}
+
+const BYTES = ["bytes", "brotli", "gzip"] as const;
+
+/** All files as one text, with their bytes in Base64. */
+function toBundle(files: readonly PageFile[]): string {
+  return JSON.stringify(
+    files.map((file) => {
+      const bytes = BYTES.map((key) => [key, file[key]?.toBase64()] as const);
+      return { ...file, ...Object.fromEntries(bytes) };
+    }),
+  );
+}
+
+export function fromBundle(text: string): readonly PageFile[] {
+  const files = JSON.parse(text) as readonly (Omit<PageFile, (typeof BYTES)[number]> & {
+    readonly bytes: string;
+    readonly brotli?: string;
+    readonly gzip?: string;
+  })[];
+  return files.map(({ path, headers, bytes, brotli, gzip }) => ({
+    path,
+    headers,
+    bytes: Uint8Array.fromBase64(bytes),
+    brotli: brotli === undefined ? undefined : Uint8Array.fromBase64(brotli),
+    gzip: gzip === undefined ? undefined : Uint8Array.fromBase64(gzip),
+  }));
+}
+
+async function writeStatic(folder: string, relay: string | undefined): Promise<void> {
+  const files = await bundlePage({ relay: relay && socketOf(relay), best: true });
+  for (const { path, bytes } of files) {
+    const at = join(folder, path === "" ? "index.html" : path);
+    await mkdir(dirname(at), { recursive: true });
+    await writeFile(at, bytes);
+  }
+}
+
+function printSizes(files: readonly PageFile[]): void {
+  const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`.padStart(11);
+  console.log(`${"file".padEnd(32)}${"plain".padStart(11)}${"gzip".padStart(11)}     brotli`);
+  for (const { path, bytes, gzip, brotli } of files) {
+    const sizes = [bytes, gzip ?? bytes, brotli ?? bytes].map(({ length }) => kib(length));
+    console.log(`${(path || "index.html").padEnd(32)}${sizes.join("")}`);
+  }
+  console.log(
+    `scripts of the first screen: ${kib(firstScripts(files)).trim()} of at most ${kib(SCRIPT_BUDGET_BYTES).trim()}`,
+  );
+}
+
+/** Bytes of script, compressed, that the first screen needs. */
+export function firstScripts(files: readonly PageFile[]): number {
+  const scripts = files.filter(({ path }) => /^page\/(?:app|worker)-\w+\.js$/.test(path));
+  return scripts.reduce((sum, { brotli, bytes }) => sum + (brotli ?? bytes).length, 0);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      dist: { type: "boolean" },
+      out: { type: "string" },
+      relay: { type: "string" },
+    },
+  });
+  if (values.out === undefined) {
+    const files = await bundlePage({ best: true });
+    if (values.dist === true) await Bun.write(join(HERE, DIST), toBundle(files));
+    printSizes(files);
+  } else {
+    await writeStatic(values.out, values.relay);
+  }
 }

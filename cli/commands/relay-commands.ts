@@ -93,6 +93,7 @@ export const relay = define({
       description: "Open the lobby to HTTP and to the original app's clients",
       negativeDescription: "Close the lobby to HTTP and to the original app's clients",
     },
+    "no-page": flag("Show browsers a help page in place of the page that sends and receives"),
     copy: flag(
       "Copy frames to sockets, even where the kernel could send them from the log (sendfile)",
     ),

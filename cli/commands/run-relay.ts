@@ -51,6 +51,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       banFile,
       tokenFile,
       lobby,
+      page: !values["no-page"],
       policy,
       zeroCopy: !values.copy,
       admin: admin && { ...admin, drainMs },

@@ -25,6 +25,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly stallMs: number;
   /** Whether the lobby is open to the original app's clients and to HTTP. */
   readonly lobby: boolean;
+  /** Whether browsers get the page at `/`. */
+  readonly page: boolean;
   readonly policy: Policy;
   /** The file of its tokens; undefined: there are those of the policy alone. */
   readonly tokenFile?: string | undefined;

@@ -22,6 +22,7 @@ import { createEgress } from "../net/egress.ts";
 import { guardPort } from "../system/guard.ts";
 import { LivePolicy } from "./live-policy.ts";
 import { openLogFile, type LogFile } from "../log/log-file.ts";
+import type { PageFile } from "../../web/mod.ts";
 import type { WorkerStart } from "../worker/thread-messages.ts";
 import type { Policy, WorkerPolicy } from "../access/policy.ts";
 import { reclaim, type PoolBuffers } from "../log/block-pool.ts";
@@ -96,6 +97,7 @@ export class Supervisor implements ManagedRelay {
         stats: (stats) => onStats?.(stats),
         measures: (measures) => this.measuring.received(measures),
         report: (report) => onReport?.(report),
+        pageWanted: (worker) => void this.#givePage(worker),
         ended: (worker) => {
           this.measuring.lost(worker);
           reclaim(this.#log.pool, worker);
@@ -282,7 +284,15 @@ export class Supervisor implements ManagedRelay {
   }
 
   #startOf(worker: number): WorkerStart {
-    const { hostname, workers, stallMs, lobby, onStats, reportLevel = "info" } = this.#options;
+    const {
+      hostname,
+      workers,
+      stallMs,
+      lobby,
+      page,
+      onStats,
+      reportLevel = "info",
+    } = this.#options;
     return {
       t: "start",
       worker,
@@ -293,6 +303,7 @@ export class Supervisor implements ManagedRelay {
       zeroCopy: this.#log.zeroCopy,
       stallMs,
       lobby,
+      page,
       stats: onStats !== undefined,
       reportLevel,
       policy: this.#policy.current,
@@ -315,6 +326,19 @@ export class Supervisor implements ManagedRelay {
       this.#workers.post(worker, { t: "certificate", tls });
     }
     this.#directory.workerUp(worker);
+  }
+
+  /** Without a page browsers get the help page, as with `page: false`. */
+  async #givePage(worker: number): Promise<void> {
+    let files: readonly PageFile[] | undefined;
+    try {
+      const { pageFiles } = await import("../../web/mod.ts");
+      files = await pageFiles();
+    } catch (error) {
+      const why = error instanceof AggregateError ? error.errors.join("; ") : String(error);
+      this.#warn(`The page for browsers cannot be made, so they get the help page: ${why}`);
+    }
+    this.#workers.post(worker, { t: "page", files });
   }
 
   #postPolicy(policy: WorkerPolicy): void {

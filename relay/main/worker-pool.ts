@@ -16,6 +16,7 @@ export interface WorkerPoolEvents extends Pick<
 > {
   /** It listens. @param start what it was told when its thread was started; that may be over by now */
   ready(worker: number, start: WorkerStart, port: number, httpPort: number | undefined): void;
+  pageWanted(worker: number): void;
   /** Its thread is gone, whatever it was about. */
   ended(worker: number): void;
   /** Likewise, and it was up, and not to end: its clients are lost. */
@@ -139,6 +140,7 @@ export class WorkerPool {
       stats: (stats) => events.stats(stats),
       measures: (measures) => events.measures(measures),
       report: (report) => events.report(report),
+      pageWanted: () => events.pageWanted(worker),
       ready: (port, httpPort) => {
         place.restarts.up(performance.now());
         events.ready(worker, start, port, httpPort);

@@ -37,6 +37,7 @@ export interface WorkerEvents {
   stats(stats: WorkerStats): void;
   measures(measures: WorkerMeasures): void;
   report(report: Report): void;
+  pageWanted(): void;
   /** An error that nobody caught, or no answer for too long: it ends. */
   failed(why: string): void;
   /** The thread is gone; nothing follows. `ready`: it was up before. */
@@ -166,6 +167,9 @@ export class WorkerThread {
         return;
       case "report":
         this.#events.report(message.report);
+        return;
+      case "page-wanted":
+        this.#events.pageWanted();
         return;
       default:
         // A worker that is given up is not heard: its shares are about to be orphaned.

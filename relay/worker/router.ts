@@ -18,6 +18,7 @@ import { lobbyKeys } from "../lobby/lobby-keys.ts";
 import type { Lobby } from "../lobby/mod.ts";
 import type { OriginalData } from "../lobby/original/original-socket.ts";
 import { refusal } from "../net/refusal.ts";
+import type { PageDoor } from "../page/page-door.ts";
 import type { Peers } from "../net/peer.ts";
 import type { SocketData, Sockets } from "../net/sockets.ts";
 import type { ProvedHello } from "../share/hub.ts";
@@ -55,6 +56,8 @@ export interface RouterOptions {
   readonly peers: Peers;
   readonly sockets: Sockets;
   readonly lobby: Lobby;
+  /** Undefined: browsers get the help page. */
+  readonly page: PageDoor | undefined;
   /** Whether the lobby is open to clients that speak no fileshare. */
   readonly isLobbyOpen: boolean;
   readonly reports: Reports;
@@ -168,7 +171,7 @@ export class Router {
   #answer(context: RequestContext, server: Server): Answer | undefined {
     const { request, client, remote } = context;
     const { pathname } = context.url;
-    const { sockets, lobby, isLobbyOpen } = this.#options;
+    const { sockets, lobby, page, isLobbyOpen } = this.#options;
     const original = isLobbyOpen ? lobby.original.dataFor(pathname, client, remote) : undefined;
     if (original !== undefined) {
       const role = original.role === "sender" ? "send" : "receive";
@@ -180,7 +183,10 @@ export class Router {
     if (pathname === SOCKET_PATH) {
       return this.#upgrade(request, server, sockets.dataFor(client, remote));
     }
-    return lobby.http.fetch(context) ?? refusal(404, "There is nothing here.");
+    const otherwise = (): Answer => {
+      return lobby.http.fetch(context) ?? refusal(404, "There is nothing here.");
+    };
+    return page?.fetch(context, otherwise) ?? otherwise();
   }
 
   /**

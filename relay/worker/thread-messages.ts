@@ -5,6 +5,7 @@ import type { AddressTableBuffers } from "../limits/address-table.ts";
 import type { WorkerMeasures } from "./measures.ts";
 import type { WorkerPolicy } from "../access/policy.ts";
 import type { PoolBuffers } from "../log/block-pool.ts";
+import type { PageFile } from "../../web/mod.ts";
 import type { Report, ReportLevel } from "./reports.ts";
 import type { WorkerStats } from "./stats.ts";
 
@@ -21,6 +22,8 @@ export interface WorkerStart {
   readonly stallMs: number;
   /** Whether the lobby is open to the original app and to HTTP. */
   readonly lobby: boolean;
+  /** Whether browsers get the page. */
+  readonly page: boolean;
   /** Whether it reports `WorkerStats`. */
   readonly stats: boolean;
   readonly reportLevel: ReportLevel;
@@ -43,6 +46,8 @@ export type ToWorker =
   | FromDirectory
   | { readonly t: "policy"; readonly policy: WorkerPolicy }
   | { readonly t: "certificate"; readonly tls: TlsPair }
+  /** The answer to `page-wanted`; undefined: there is no page. */
+  | { readonly t: "page"; readonly files: readonly PageFile[] | undefined }
   /** Answered by `measures`. */
   | { readonly t: "measure" }
   /** Answered by `pong`. */
@@ -58,4 +63,6 @@ export type FromWorker =
   | { readonly t: "measures"; readonly measures: WorkerMeasures }
   | { readonly t: "report"; readonly report: Report }
   | { readonly t: "pong" }
+  /** A browser asks for the page, and the worker does not have it yet. */
+  | { readonly t: "page-wanted" }
   | { readonly t: "drained" };

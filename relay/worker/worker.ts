@@ -29,6 +29,7 @@ import { Reports } from "./reports.ts";
 import { IdleGc } from "./idle-gc.ts";
 import { Sockets } from "../net/sockets.ts";
 import { reportStats } from "./stats.ts";
+import { PageDoor } from "../page/page-door.ts";
 import { Peers } from "../net/peer.ts";
 import { socketEvents } from "./socket-events.ts";
 import { Router, type ClientData } from "./router.ts";
@@ -124,7 +125,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     memory,
     isLobbyOpen,
   });
-  const router = new Router({ policy, peers, sockets, lobby, isLobbyOpen, reports });
+  const page = given.page ? new PageDoor(() => post({ t: "page-wanted" })) : undefined;
+  const router = new Router({ policy, peers, sockets, lobby, page, isLobbyOpen, reports });
   const idleGc = new IdleGc();
   const measures = new Measures({ worker, hub, sockets, peers, memory }, faults);
   const websocket = socketEvents({
@@ -239,6 +241,9 @@ function start(given: WorkerStart): (message: ToWorker) => void {
         return;
       case "certificate":
         listener.renew(message.tls);
+        return;
+      case "page":
+        page?.take(message.files);
         return;
       case "drain":
         for (const each of listeners) each.close();
