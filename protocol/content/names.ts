@@ -73,6 +73,16 @@ export function senderPathIn(folder: SafePath, localName: string, anyName = fals
   throw unsendable(path, reason);
 }
 
+/**
+ * The path under which a sender offers a file, where the whole path was given at once.
+ * @throws FaultError "unsendable-name"
+ */
+export function senderPath(path: string): SafePath {
+  const reason = pathProblem(path);
+  if (reason === undefined) return path as SafePath;
+  throw unsendable(path, reason);
+}
+
 export function baseName(path: SafePath): SafeName {
   return path.slice(path.lastIndexOf("/") + 1) as SafeName;
 }
