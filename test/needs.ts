@@ -6,10 +6,12 @@
 export const PACKAGES = [
   "bindfs",
   "caddy",
+  "chromium",
   "chromium-headless-shell",
   "coreutils", // sha256sum
   "curl",
   "e2fsprogs", // mkfs.ext4
+  "firefox-esr",
   "fish",
   "fuse3",
   "groff-base", // groff

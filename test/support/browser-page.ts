@@ -1,0 +1,226 @@
+/** A page in a real browser, used as a person does: by the names of its buttons and fields, and by its text. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ConsoleMessage, ElementHandle, HTTPRequest, Page } from "puppeteer-core";
+
+import type { BrowserName, OpenOptions } from "./browsers.ts";
+
+/** ms that a page may take until something shows. It ends a test that hangs, and says what the page shows. */
+const WAIT_MS = 60_000;
+/** ms between two looks */
+const LOOK_MS = 50;
+
+/** A text field is a combobox where it offers completions. */
+const FIELDS = ["textbox", "combobox", "spinbutton"];
+
+export class BrowserPage implements AsyncDisposable {
+  readonly browser: BrowserName;
+  /** For what has no name here. */
+  readonly raw: Page;
+  readonly downloads: string;
+  /** Addresses that the page asked for. */
+  readonly requests: string[] = [];
+  /** Errors and warnings of the console, of the security policy too. */
+  readonly complaints: string[] = [];
+  readonly #allow: readonly RegExp[];
+  readonly #complain: (complaints: readonly string[]) => void;
+
+  /** @param complain gets, at the end, what the browser complained of and requests to other origins */
+  constructor(
+    browser: BrowserName,
+    raw: Page,
+    downloads: string,
+    allow: readonly RegExp[],
+    complain: (complaints: readonly string[]) => void,
+  ) {
+    this.browser = browser;
+    this.raw = raw;
+    this.downloads = downloads;
+    this.#allow = allow;
+    this.#complain = complain;
+    raw.setDefaultTimeout(WAIT_MS);
+    raw.on("console", (message: ConsoleMessage) => {
+      const kind = message.type();
+      if (kind === "error" || kind === "warn") this.#note(`console ${kind}: ${message.text()}`);
+    });
+    raw.on("pageerror", (error: unknown) => {
+      this.#note(`page error: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    raw.on("request", (request: HTTPRequest) => this.requests.push(request.url()));
+  }
+
+  #note(complaint: string): void {
+    if (!this.#allow.some((each) => each.test(complaint))) this.complaints.push(complaint);
+  }
+
+  async prepare({ before, width, height, dark }: OpenOptions): Promise<void> {
+    if (before !== undefined) await this.raw.evaluateOnNewDocument(before);
+    if (width !== undefined) await this.raw.setViewport({ width, height: height ?? 800 });
+    if (dark !== undefined) await this.setTheme(dark ? "dark" : "light");
+  }
+
+  /** Chromium alone: Firefox has it as a preference of the browser. */
+  async setTheme(theme: "light" | "dark"): Promise<void> {
+    await this.raw.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+  }
+
+  async goTo(url: string): Promise<void> {
+    await this.raw.goto(url, { waitUntil: "load" });
+  }
+
+  async reload(): Promise<void> {
+    await this.raw.reload({ waitUntil: "load" });
+  }
+
+  /** The value of an expression in the page; promises are awaited. */
+  async evaluate<T>(expression: string): Promise<T> {
+    return (await this.raw.evaluate(expression)) as T;
+  }
+
+  /** All text that a person sees. */
+  text(): Promise<string> {
+    return this.evaluate<string>("document.body.innerText");
+  }
+
+  /** Waits until the page shows the text. @returns all that it shows then */
+  async see(part: string | RegExp): Promise<string> {
+    const shows = (text: string): boolean =>
+      typeof part === "string" ? text.includes(part) : part.test(text);
+    return this.until(`it shows ${String(part)}`, async () => {
+      const text = await this.text();
+      return shows(text) ? text : undefined;
+    });
+  }
+
+  /** Waits until the page shows the text no more. */
+  async seeNoMore(part: string | RegExp): Promise<void> {
+    const shows = (text: string): boolean =>
+      typeof part === "string" ? text.includes(part) : part.test(text);
+    await this.until(`it shows ${String(part)} no more`, async () =>
+      shows(await this.text()) ? undefined : true,
+    );
+  }
+
+  /**
+   * Asks until there is an answer. A page that is loading anew has none.
+   * @throws Error with what the page shows, when there is none for a long time
+   */
+  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    const end = performance.now() + WAIT_MS;
+    let failure: unknown;
+    while (performance.now() < end) {
+      try {
+        const found = await look();
+        if (found !== undefined) return found;
+        failure = undefined;
+      } catch (error) {
+        if (this.raw.isClosed()) throw error;
+        failure = error;
+      }
+      await Bun.sleep(LOOK_MS);
+    }
+    const shown = await this.text().catch(String);
+    const said = this.complaints.join("\n");
+    throw new Error(`Waited until ${what}. The page shows:\n${shown}\n${said}`, { cause: failure });
+  }
+
+  /** Whether an element of that role and name is there now. */
+  async has(role: string, name: string): Promise<boolean> {
+    return (await this.raw.$(selector(role, name))) !== null;
+  }
+
+  /** The element of that role and name, when there is one that shows. */
+  find(role: string, name: string): Promise<ElementHandle> {
+    return this.until(`it has a ${role} ${name}`, async () => {
+      const found = await this.raw.$(selector(role, name));
+      return found !== null && (await found.isVisible()) ? found : undefined;
+    });
+  }
+
+  /** Presses a button or another control, when it is there and ready. */
+  async click(role: string, name: string): Promise<void> {
+    await this.#toFront();
+    await this.raw.locator(selector(role, name)).click();
+  }
+
+  /** Puts a text in place of what a field holds. */
+  async fill(name: string, text: string): Promise<void> {
+    await this.#toFront();
+    const found = await this.until(`it has a field ${name}`, async () => {
+      for (const role of FIELDS) if (await this.has(role, name)) return role;
+      return undefined;
+    });
+    await this.raw.locator(selector(found, name)).fill(text);
+  }
+
+  async press(...keys: readonly Parameters<Page["keyboard"]["press"]>[0][]): Promise<void> {
+    await this.#toFront();
+    for (const key of keys) await this.raw.keyboard.press(key);
+  }
+
+  /** Gives files to the page as a person does who chooses them. */
+  async choose(paths: readonly string[], folder = false): Promise<void> {
+    const chooser = `input[type=file]${folder ? "[webkitdirectory]" : ":not([webkitdirectory])"}`;
+    const input = await this.until(`it has ${chooser}`, async () => {
+      return (await this.raw.$(chooser)) ?? undefined;
+    });
+    await input.uploadFile(...paths);
+  }
+
+  /** The bytes of a download, when all of them are on the disk under its name. */
+  async downloaded(name: string, bytes: number): Promise<Buffer> {
+    const path = join(this.downloads, name);
+    return this.until(`${name} of ${bytes} bytes is downloaded`, async () => {
+      await Promise.resolve();
+      if (!existsSync(path) || this.unfinished().length > 0) return undefined;
+      const content = readFileSync(path);
+      return content.length === bytes ? content : undefined;
+    });
+  }
+
+  /** Names in the folder of downloads that are complete. */
+  finished(): string[] {
+    return readdirSync(this.downloads).filter((name) => !isPartial(name));
+  }
+
+  unfinished(): string[] {
+    return readdirSync(this.downloads).filter(isPartial);
+  }
+
+  /** A PNG of what is visible. */
+  async picture(): Promise<Uint8Array> {
+    await this.#toFront();
+    return this.raw.screenshot({ type: "png" });
+  }
+
+  /** Requests to other origins than the page's own. */
+  foreignRequests(): string[] {
+    const { origin } = new URL(this.raw.url());
+    return this.requests.filter((url) => /^(?:https?|wss?):/.test(url) && !url.startsWith(origin));
+  }
+
+  /** Closes the page, and its profile if it has one of its own. A second time it does nothing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.raw.isClosed()) return;
+    const foreign = this.foreignRequests();
+    const context = this.raw.browserContext();
+    // A page that warns before it is left is closed all the same.
+    await this.raw.close({ runBeforeUnload: false });
+    if (context !== context.browser().defaultBrowserContext()) await context.close();
+    this.#complain([...this.complaints, ...foreign.map((url) => `request to ${url}`)]);
+  }
+
+  /** A browser draws and waits for the page in front alone. */
+  async #toFront(): Promise<void> {
+    await this.raw.bringToFront();
+  }
+}
+
+function selector(role: string, name: string): string {
+  return `aria/${name}[role="${role}"]`;
+}
+
+/** As Chromium and Firefox name what is still being written. */
+function isPartial(name: string): boolean {
+  return /\.(?:crdownload|part)$|^\.(?:com|org)\./.test(name);
+}
