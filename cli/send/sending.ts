@@ -41,7 +41,6 @@ import { EventPace } from "../job/event-pace.ts";
 import { unsoundEvent, type ClientEvent, type Unsound } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
-import { webLink } from "../connection/relay-address.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
@@ -103,7 +102,6 @@ export class Sending {
   readonly #move: Move;
   readonly #progress: UploadProgress;
   readonly #link: SessionLink;
-  readonly #code: string;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
@@ -130,7 +128,6 @@ export class Sending {
     const place = { keys, code, kept, past, share, head: encoded.head };
     this.#source = source;
     this.#keys = keys;
-    this.#code = code;
     this.#share = share;
     this.#resumeStore = new ResumeStore(kept, () => emit({ event: "unkept", share: toHex(share) }));
     source.isSealed = (index) => this.#resumeStore.has(index);
@@ -225,8 +222,7 @@ export class Sending {
         return;
       case "link":
         this.#tellOnline();
-        if (effect.online)
-          this.#untoldOnline = this.#link.news({ ...effect, link: this.#webLink(effect) });
+        if (effect.online) this.#untoldOnline = this.#link.news(effect);
         else this.#pace.tell(this.#link.news(effect));
         return;
       case "receiver":
@@ -260,11 +256,6 @@ export class Sending {
     this.#resumeStore.accepted();
     this.#past?.kept?.forget();
     this.#tellOnline();
-  }
-
-  /** Where browsers receive the share; undefined: the relay has no page. */
-  #webLink({ page = false }: { readonly page?: boolean }): string | undefined {
-    return page ? webLink(this.#job.relay, this.#code) : undefined;
   }
 
   #tellOnline(): void {

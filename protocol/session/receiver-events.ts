@@ -5,7 +5,10 @@ import type { Introduction } from "./link.ts";
 export interface ReceiverOptions extends Introduction {
   /** Take share after share for ever, as the original app's receivers do. */
   readonly lobby: boolean;
-  /** The content goes on to a client that can't say that it saved it. */
+  /**
+   * The content goes on to a client that can't say that it saved it. Read when `complete` is said, so a
+   * driver may set it for each share.
+   */
   readonly unconfirmed?: boolean;
   readonly giveUpAfterMs: number | undefined;
   /** No other share can take the place of one that was begun; false unless given. */

@@ -211,12 +211,7 @@ export class SenderSession {
       case "welcome":
         this.#link.welcomed(message);
         return [
-          {
-            type: "link",
-            online: true,
-            fault: undefined,
-            ...(message.page === true && { page: true }),
-          },
+          { type: "link", online: true, fault: undefined },
           { type: "send", message: this.#offer() },
         ];
       case "accepted":

@@ -92,7 +92,7 @@ export type ReceiveEvent =
   | { readonly t: "offer"; readonly offer: Offer }
   /** A piece of a file, in order. The buffer is the page's from now on. */
   | { readonly t: "piece"; readonly file: number; readonly data: Uint8Array<ArrayBuffer> }
-  /** Of a share of kind text, in place of pieces. */
+  /** Of a share of kind text, in place of pieces and of `save`: the share is saved with it. */
   | { readonly t: "text"; readonly text: string }
   /** Bytes of content that arrived, at most each 100 ms. `size` 0: not known. */
   | { readonly t: "progress"; readonly bytes: number; readonly size: number }
