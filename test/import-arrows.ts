@@ -94,7 +94,7 @@ const product = new Map<string, Layer>([
     {
       layers: ["protocol"],
       // All of it is bundled, so these are no dependencies of the product.
-      packages: ["preact", "@preact/signals", "client-zip", "qr"],
+      packages: ["preact", "@preact/signals", "client-zip", "pretty-bytes", "qr"],
       builtins: false,
     },
   ],

@@ -1,4 +1,11 @@
 /** The page: `index.html` loads it. */
 import { render } from "preact";
 
-render(<p>fileshare</p>, document.body);
+import { App } from "./app.tsx";
+import { watchLocation } from "./open-code.ts";
+
+// Before anything else: the code must not stay in the address bar.
+watchLocation();
+
+const root = document.querySelector("#app");
+if (root !== null) render(<App />, root);

@@ -1,0 +1,105 @@
+/** The screen of the page, and what all screens share: the token, the name, a code that came meanwhile. */
+import { signal } from "@preact/signals";
+
+import type { ReceiveJob } from "../job/receive-messages.ts";
+import { deviceName } from "./device-name.ts";
+import { LobbyRun } from "./lobby-run.ts";
+import { ReceiveRun } from "./receive-run.ts";
+import { isBusy } from "./receive-state.ts";
+import { saving } from "./saving.ts";
+import { SendRun, type SendWish } from "./send-run.ts";
+
+export type Screen =
+  | { readonly at: "home" }
+  | { readonly at: "receive"; readonly run: ReceiveRun }
+  | { readonly at: "send"; readonly run: SendRun }
+  | { readonly at: "lobby"; readonly run: LobbyRun };
+
+export const screen = signal<Screen>({ at: "home" });
+
+/** A text that came behind `#` and that the field `Code` shows, because it is no code. */
+export const codeText = signal("");
+/** A code that came by a link while something else was under way. */
+export const codeMeanwhile = signal<string | undefined>(undefined);
+
+const TOKEN_KEY = "fileshare token";
+const NAME_KEY = "fileshare name";
+
+/** Storage may be forbidden; then a token lasts as long as the page. */
+function stored(storage: () => Storage, key: string): string | undefined {
+  try {
+    return storage().getItem(key) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function store(storage: () => Storage, key: string, value: string): void {
+  try {
+    storage().setItem(key, value);
+  } catch {
+    // It stays in the page.
+  }
+}
+
+let token: string | undefined = stored(() => sessionStorage, TOKEN_KEY);
+let name: string | undefined = stored(() => localStorage, NAME_KEY);
+
+export function setToken(given: string): void {
+  token = given.trim() === "" ? undefined : given.trim();
+  store(() => sessionStorage, TOKEN_KEY, token ?? "");
+}
+
+/** The relay's token of this tab. */
+export function currentToken(): string | undefined {
+  return token === "" ? undefined : token;
+}
+
+/** How senders see this receiver. */
+export function receiverName(): string {
+  return name === undefined || name === "" ? deviceName(navigator.userAgent) : name;
+}
+
+export function setName(given: string): void {
+  name = given.trim();
+  store(() => localStorage, NAME_KEY, name);
+}
+
+export interface ReceiveRequest {
+  readonly code: string;
+  readonly lobby: boolean;
+  readonly resume?: ReceiveJob["resume"];
+}
+
+export function receive({ code, lobby, resume }: ReceiveRequest): void {
+  leave();
+  const wish = { code, lobby, name: receiverName(), token: currentToken(), resume };
+  screen.value = { at: "receive", run: new ReceiveRun(wish, saving) };
+}
+
+export function send(wish: SendWish): void {
+  leave();
+  screen.value = { at: "send", run: new SendRun({ ...wish, token: currentToken() }) };
+}
+
+export function openLobby(): void {
+  leave();
+  screen.value = { at: "lobby", run: new LobbyRun(currentToken()) };
+}
+
+export function goHome(): void {
+  leave();
+  screen.value = { at: "home" };
+}
+
+/** Ends the transfer of the screen, if it has one. */
+function leave(): void {
+  const now = screen.peek();
+  if (now.at !== "home") now.run.stop();
+}
+
+/** Whether another code has to wait: a transfer is under way. */
+export function isOccupied(now: Screen): boolean {
+  if (now.at === "receive") return isBusy(now.run.state.peek());
+  return now.at === "send" && now.run.state.peek().step.at !== "ended";
+}

@@ -1,0 +1,97 @@
+/** The code of a send in all its forms: words, link, QR code, command. */
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import { relayAddress } from "../browser/page-addresses.ts";
+import { pageAddress, shareLink, terminalCommand } from "./addresses.ts";
+import { CopyButton } from "./parts.tsx";
+
+export function CodeCard({
+  code,
+  isLobby,
+}: {
+  readonly code: string;
+  readonly isLobby: boolean;
+}): JSX.Element {
+  const link = shareLink(code);
+  const command = terminalCommand(code, relayAddress());
+  return (
+    <section class="card code-card" aria-labelledby="code-title">
+      <h2 id="code-title">{isLobby ? "In the lobby, public and not encrypted" : "Code"}</h2>
+      <div class="code-and-qr">
+        <div>
+          <p class="code" translate={false}>
+            {code.split("-").map((word, i) => (
+              <span key={i}>
+                {i > 0 && "-"}
+                <wbr />
+                {word}
+              </span>
+            ))}
+          </p>
+          <p class="hint">
+            Receivers type the code at <bdi>{pageAddress()}</bdi>, or open the link.
+          </p>
+          <div class="row">
+            <CopyButton label="Copy link" text={link} main />
+            <ShareButton link={link} />
+          </div>
+        </div>
+        <QrCode text={link} />
+      </div>
+      <details class="more">
+        <summary>In a terminal</summary>
+        <pre class="command" tabIndex={0} role="region" aria-label="Command">
+          {command}
+        </pre>
+        <CopyButton label="Copy command" text={command} />
+      </details>
+    </section>
+  );
+}
+
+function ShareButton({ link }: { readonly link: string }): JSX.Element | null {
+  // Without a secure context there is none, whatever the types say.
+  const share = (navigator as { share?: Navigator["share"] }).share;
+  if (share === undefined) return null;
+  const open = (): void => {
+    share.call(navigator, { title: "fileshare", url: link }).catch(() => {
+      // The person closed it, or no app takes links; the link stays on the screen.
+    });
+  };
+  return (
+    <button type="button" onClick={open}>
+      Share
+    </button>
+  );
+}
+
+function QrCode({ text }: { readonly text: string }): JSX.Element | null {
+  const [address, setAddress] = useState<string>();
+  useEffect(() => {
+    let url: string | undefined;
+    let isGone = false;
+    // Most of the page's visitors receive, and need no QR code.
+    import("./qr-code.ts").then(
+      ({ qrCode }) => {
+        if (isGone) return;
+        url = URL.createObjectURL(qrCode(text));
+        setAddress(url);
+      },
+      () => {
+        // The code and the link are on the screen too.
+      },
+    );
+    return () => {
+      isGone = true;
+      if (url !== undefined) URL.revokeObjectURL(url);
+    };
+  }, [text]);
+  return (
+    <div class="qr">
+      {address !== undefined && (
+        <img src={address} alt="QR code of the link" width="180" height="180" />
+      )}
+    </div>
+  );
+}

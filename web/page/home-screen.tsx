@@ -1,0 +1,100 @@
+/** The first screen: receive, send, and the way to the lobby. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+
+import { LOBBY_CODE } from "../../protocol/code/code.ts";
+import { codeText, openLobby, receive, receiverName, send, setName } from "./app-state.ts";
+import { ownAddresses } from "./open-code.ts";
+import { entryOf } from "./code-entry.ts";
+import { CodeField } from "./code-field.tsx";
+import { Icon } from "./icons.tsx";
+import { SendForm } from "./send-form.tsx";
+import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
+
+export function HomeScreen(): JSX.Element {
+  return (
+    <>
+      <h1 tabIndex={-1}>Send files to one or many, encrypted end to end</h1>
+      <ReceiveForm />
+      <section class="card" aria-labelledby="send-title">
+        <h2 id="send-title">Send</h2>
+        <SendForm onSend={send} />
+      </section>
+      <LobbyLink />
+    </>
+  );
+}
+
+function ReceiveForm(): JSX.Element {
+  const [problem, setProblem] = useState<string>();
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    const entry = entryOf(codeText.peek(), ownAddresses());
+    switch (entry.is) {
+      case "problem":
+        setProblem(entry.sentence);
+        document.querySelector<HTMLElement>("#code")?.focus();
+        return;
+      case "lobby":
+        codeText.value = "";
+        return receive({ code: LOBBY_CODE, lobby: true });
+      case "code":
+        codeText.value = "";
+        return receive({ code: entry.code, lobby: false });
+    }
+  };
+  return (
+    <section class="card" aria-labelledby="receive-title">
+      <h2 id="receive-title">Receive</h2>
+      <form class="receive" onSubmit={submit} noValidate>
+        <CodeField
+          text={codeText.value}
+          problem={problem}
+          onText={(text) => {
+            codeText.value = text;
+            setProblem(undefined);
+          }}
+        />
+        <button type="submit" class="main">
+          Receive
+        </button>
+      </form>
+      <NameField />
+    </section>
+  );
+}
+
+function NameField(): JSX.Element {
+  const [name, setShown] = useState(receiverName);
+  return (
+    <details class="more">
+      <summary>Your name: {name}</summary>
+      <div class="field">
+        <label for="name">Name that the sender sees</label>
+        <input
+          id="name"
+          type="text"
+          autocomplete="nickname"
+          maxLength={RECEIVER_NAME_CHARACTERS}
+          value={name}
+          onInput={(event) => {
+            setName(event.currentTarget.value);
+            setShown(event.currentTarget.value);
+          }}
+        />
+      </div>
+    </details>
+  );
+}
+
+function LobbyLink(): JSX.Element {
+  return (
+    <p class="lobby-link">
+      <button type="button" class="quiet" onClick={openLobby}>
+        <Icon name="lobby" />
+        Open the lobby
+      </button>
+      <span>Public files of this relay, not encrypted</span>
+    </p>
+  );
+}

@@ -1,0 +1,130 @@
+/** The lobby: files that everyone at this relay may take, which the relay reads too. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+
+import { LOBBY_CODE } from "../../protocol/code/code.ts";
+import type { LobbyShare } from "../job/lobby-messages.ts";
+import { relayAddress } from "../browser/page-addresses.ts";
+import { lobbyDownload } from "./addresses.ts";
+import { goHome, openLobby, receive, send } from "./app-state.ts";
+import { Icon } from "./icons.tsx";
+import type { LobbyRun } from "./lobby-run.ts";
+import { LongList } from "./long-list.tsx";
+import { Alert, Heading, Name, Note, Waiting } from "./parts.tsx";
+import { SendForm } from "./send-form.tsx";
+import { TokenForm } from "./token-form.tsx";
+import { size } from "./words.ts";
+
+export function LobbyScreen({ run }: { readonly run: LobbyRun }): JSX.Element {
+  return (
+    <>
+      <Heading level={1}>Lobby</Heading>
+      <Note kind="warn">
+        <p>
+          <strong>The lobby is public and not encrypted.</strong> Everyone at this relay can take
+          these files and offer others, and the relay can read them. Open only files that you
+          expect.
+        </p>
+      </Note>
+      <section class="card" aria-labelledby="offered-title">
+        <h2 id="offered-title">Offered now</h2>
+        <Offered run={run} />
+      </section>
+      <SendToLobby />
+      <div class="row">
+        <button type="button" onClick={goHome}>
+          Back to the start
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Offered({ run }: { readonly run: LobbyRun }): JSX.Element {
+  const state = run.state.value;
+  if (state.at === "connecting") {
+    return <Waiting>{state.message ?? "The page connects to the relay."}</Waiting>;
+  }
+  if (state.at === "ended") {
+    return (
+      <>
+        <Alert>{state.message}</Alert>
+        {state.wantsToken && <TokenForm onToken={openLobby} />}
+        <button type="button" onClick={openLobby}>
+          Try again
+        </button>
+      </>
+    );
+  }
+  const files = state.shares.flatMap((share) => filesOf(share));
+  return (
+    <>
+      {!state.online && <Waiting>{state.message ?? "The page connects again."}</Waiting>}
+      {files.length === 0 ? (
+        <p>Nothing is offered at this moment. New files show up here by themselves.</p>
+      ) : (
+        <LongList
+          label="Files in the lobby"
+          length={files.length}
+          row={(i) => {
+            const file = files[i];
+            return file === undefined ? null : <FileRow key={file.key} file={file} />;
+          }}
+        />
+      )}
+      <button type="button" onClick={() => receive({ code: LOBBY_CODE, lobby: true })}>
+        <Icon name="down" />
+        Receive in this page
+      </button>
+      <p class="hint">The page then asks about each share, and waits for more.</p>
+    </>
+  );
+}
+
+interface ListedFile {
+  readonly key: string;
+  readonly path: string;
+  readonly bytes: number | undefined;
+}
+
+function filesOf({ share, files, open }: LobbyShare): readonly ListedFile[] {
+  return files
+    .filter(({ type }) => type === "file")
+    .map(({ path, size }) => ({
+      key: `${share}/${path}`,
+      path,
+      bytes: open ? undefined : size,
+    }));
+}
+
+function FileRow({ file: { path, bytes } }: { readonly file: ListedFile }): JSX.Element {
+  return (
+    <li class="item">
+      <Icon name="file" />
+      <span class="item-name">
+        <a href={lobbyDownload(path, relayAddress())} download>
+          <Name text={path} />
+        </a>
+        {bytes !== undefined && <span class="item-size">{size(bytes)}</span>}
+        <span class="flag">public</span>
+      </span>
+    </li>
+  );
+}
+
+function SendToLobby(): JSX.Element {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <section class="card" aria-labelledby="lobby-send-title">
+      <h2 id="lobby-send-title">Send to the lobby</h2>
+      {isOpen ? (
+        <SendForm code={LOBBY_CODE} onSend={send} />
+      ) : (
+        <button type="button" onClick={() => setOpen(true)}>
+          <Icon name="up" />
+          Offer files to everyone here
+        </button>
+      )}
+    </section>
+  );
+}

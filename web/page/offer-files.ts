@@ -1,0 +1,23 @@
+/** The files of an offer in the order of the screen. */
+import type { Danger } from "../../protocol/content/dangers.ts";
+import type { OfferedFile } from "../job/receive-messages.ts";
+
+/**
+ * Files that deserve a second look stand first where a list is cut, so that nothing hides behind
+ * others. A short list keeps the order of its sender.
+ */
+export function orderedFiles(
+  files: readonly OfferedFile[],
+  rowsFirst: number,
+): readonly OfferedFile[] {
+  if (files.length <= rowsFirst) return files;
+  const flagged = files.filter(({ dangers }) => dangers.length > 0);
+  if (flagged.length === 0) return files;
+  return [...flagged, ...files.filter(({ dangers }) => dangers.length === 0)];
+}
+
+export function dangerCounts(files: readonly OfferedFile[]): Readonly<Record<Danger, number>> {
+  const counts: Record<Danger, number> = { hidden: 0, autorun: 0, executable: 0 };
+  for (const { dangers } of files) for (const danger of dangers) counts[danger]++;
+  return counts;
+}

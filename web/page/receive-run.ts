@@ -1,0 +1,239 @@
+/**
+ * One receive: it owns a worker and, once the person agreed, a saver. The worker sends pieces, the
+ * saver takes them one after the other, and `written` lets the worker send more. What the screen
+ * shows is in `state`, a pure reducer's.
+ */
+import { signal, type ReadonlySignal } from "@preact/signals";
+
+import { FaultError, type FaultCode } from "../../protocol/wire/faults.ts";
+import type { Offer, ReceiveCommand, ReceiveEvent, ReceiveJob } from "../job/receive-messages.ts";
+import type { Choice, Saver } from "../save/saver.ts";
+import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
+import { thrownText } from "./fault-text.ts";
+import {
+  beginReceive,
+  receiveStep,
+  type ReceiveAction,
+  type ReceiveState,
+} from "./receive-state.ts";
+import type { Saving } from "./saving.ts";
+
+/** A picker that closes sooner was closed by the browser, not by a person. ms */
+const PICKER_LEAST_MS = 200;
+/** A worker that was told to stop says goodbye to the relay; then it is ended. ms */
+const GOODBYE_MS = 2000;
+
+export interface ReceiveWish {
+  readonly code: string;
+  readonly lobby: boolean;
+  readonly name: string;
+  readonly token: string | undefined;
+  readonly resume?: ReceiveJob["resume"];
+}
+
+export class ReceiveRun {
+  readonly wish: ReceiveWish;
+  readonly #state: { value: ReceiveState } & ReadonlySignal<ReceiveState>;
+  readonly #choices = signal<readonly Choice[]>([]);
+  readonly #saving: Saving;
+  readonly #worker: Worker;
+  #saver: Saver | undefined;
+  /** Writes in their order. */
+  #writes: Promise<void> = Promise.resolve();
+
+  constructor(wish: ReceiveWish, saving: Saving) {
+    this.wish = wish;
+    this.#saving = saving;
+    this.#state = signal(beginReceive(wish.lobby));
+    this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare receive" });
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<ReceiveEvent>) => {
+      this.#event(data);
+    });
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#event({ t: "end", fault: "internal" });
+    });
+    this.#post({
+      t: "receive",
+      code: wish.code,
+      relay: relayAddress(),
+      name: wish.name,
+      token: wish.token,
+      lobby: wish.lobby,
+      resume: wish.resume,
+    });
+  }
+
+  get state(): ReadonlySignal<ReceiveState> {
+    return this.#state;
+  }
+
+  /** Ways of saving the share that is offered, the best first. */
+  get choices(): ReadonlySignal<readonly Choice[]> {
+    return this.#choices;
+  }
+
+  /** To be called in the handler of a click, as pickers need one. */
+  async save(choice: Choice): Promise<void> {
+    const { step } = this.#state.peek();
+    if (step.at !== "offer") return;
+    const { offer } = step;
+    this.#act({ t: "placing" });
+    const others = this.#choices.peek().filter(isPossible);
+    for (let next: Choice | undefined = choice; next !== undefined;) {
+      const asked = performance.now();
+      try {
+        const saver = await this.#saving.open(next, offer, this.wish);
+        return await this.#accept(offer, next, saver);
+      } catch (error) {
+        const isClosed = error instanceof DOMException && error.name === "AbortError";
+        const byPerson = isClosed && performance.now() - asked >= PICKER_LEAST_MS;
+        const after: Choice | undefined = others[others.indexOf(next) + 1];
+        if (byPerson || after === undefined) {
+          const notice = isClosed
+            ? "Nothing was chosen, so nothing is saved yet."
+            : thrownText(error);
+          this.#act({ t: "not-placed", notice });
+          return;
+        }
+        next = after;
+      }
+    }
+  }
+
+  /** A text is fetched and shown, never saved. */
+  show(): void {
+    const { step } = this.#state.peek();
+    if (step.at !== "offer") return;
+    this.#act({ t: "accepted", choice: undefined, position: 0, now: performance.now() });
+    this.#post({ t: "accept", share: step.offer.share, position: 0, unconfirmed: false });
+  }
+
+  decline(): void {
+    const { step } = this.#state.peek();
+    if (step.at !== "offer") return;
+    this.#post({ t: "decline", share: step.offer.share });
+    if (this.wish.lobby) this.#event({ t: "waiting" });
+    else this.stop();
+  }
+
+  stop(): void {
+    this.#act({ t: "stopped" });
+    this.#post({ t: "stop" });
+    this.#end();
+  }
+
+  async #accept(offer: Offer, choice: Choice, saver: Saver): Promise<void> {
+    const { step } = this.#state.peek();
+    // The share ended, or the person stopped, while the picker was open.
+    if (step.at !== "placing" || step.offer.share !== offer.share) return saver.abandon();
+    this.#saver = saver;
+    const { position, unconfirmed } = saver;
+    this.#act({ t: "accepted", choice, position, now: performance.now() });
+    this.#post({ t: "accept", share: offer.share, position, unconfirmed });
+  }
+
+  #event(event: ReceiveEvent): void {
+    switch (event.t) {
+      case "piece":
+        return this.#piece(event.file, event.data);
+      case "save": {
+        this.#act({ t: "event", event, now: performance.now() });
+        const saver = this.#saver;
+        return this.#write(() => this.#finish(saver, event.unsound));
+      }
+      case "offer":
+        // The terminal asks about a text too; here it has no place and no name that could do harm.
+        this.#act({ t: "event", event, now: performance.now() });
+        void this.#offered(event.offer);
+        return;
+      case "edition":
+      case "over":
+        this.#abandon();
+        break;
+      case "end":
+        this.#abandon();
+        this.#act({ t: "event", event, now: performance.now() });
+        this.#worker.terminate();
+        return;
+      default:
+    }
+    this.#act({ t: "event", event, now: performance.now() });
+  }
+
+  async #offered(offer: Offer): Promise<void> {
+    if (offer.kind === "text") {
+      if (!this.wish.lobby) this.show();
+      return;
+    }
+    this.#choices.value = [];
+    try {
+      this.#choices.value = await this.#saving.choices(offer);
+    } catch (error) {
+      this.#event({ t: "end", fault: "internal", message: thrownText(error) });
+    }
+  }
+
+  #piece(file: number, data: Uint8Array<ArrayBuffer>): void {
+    const bytes = data.byteLength;
+    const saver = this.#saver;
+    this.#write(async () => {
+      // The saver broke or gave way meanwhile: what still comes is dropped.
+      if (saver === undefined || saver !== this.#saver) return;
+      await saver.write(file, data);
+      this.#post({ t: "written", bytes });
+    });
+  }
+
+  async #finish(saver: Saver | undefined, unsound: readonly number[]): Promise<void> {
+    const { step } = this.#state.peek();
+    // A text has no saver: it is on the screen already.
+    const isText = step.at === "saving" && step.choice === undefined;
+    if (saver !== this.#saver || (saver === undefined && !isText)) return;
+    const names = saver === undefined ? [] : await saver.finish(unsound);
+    this.#saver = undefined;
+    this.#act({ t: "saved", names });
+    this.#post({ t: "saved" });
+  }
+
+  /** Puts one more step of saving behind those before. */
+  #write(step: () => Promise<void>): void {
+    this.#writes = this.#writes.then(step).catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    const fault: FaultCode = error instanceof FaultError ? error.code : "write-failed";
+    const detail = error instanceof FaultError ? error.detail : thrownText(error);
+    this.#post(detail === undefined ? { t: "failed", fault } : { t: "failed", fault, detail });
+    this.#abandon();
+  }
+
+  /** The saver keeps what can go on later, and removes the rest. */
+  #abandon(): void {
+    const saver = this.#saver;
+    if (saver === undefined) return;
+    this.#saver = undefined;
+    this.#writes = this.#writes
+      .then(() => saver.abandon())
+      .catch(() => {
+        // The share is over already, and the person reads why.
+      });
+  }
+
+  #end(): void {
+    this.#abandon();
+    setTimeout(() => this.#worker.terminate(), GOODBYE_MS);
+  }
+
+  #act(action: ReceiveAction): void {
+    this.#state.value = receiveStep(this.#state.peek(), action);
+  }
+
+  #post(command: ReceiveCommand): void {
+    this.#worker.postMessage(command);
+  }
+}
+
+function isPossible({ impossible }: Choice): boolean {
+  return impossible === undefined;
+}

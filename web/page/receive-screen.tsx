@@ -1,0 +1,204 @@
+/** A receive, from the code to what was saved. */
+import type { JSX } from "preact";
+
+import { goHome, receive } from "./app-state.ts";
+import { mayTryAgain } from "./fault-text.ts";
+import { FinishedCard } from "./finished-card.tsx";
+import { Icon } from "./icons.tsx";
+import { headOf, OfferCard } from "./offer-card.tsx";
+import { Alert, Announcer, Heading, Name, Note, Progress, tenth, Waiting } from "./parts.tsx";
+import type { ReceiveRun } from "./receive-run.ts";
+import { isUnderWay, type ReceiveState, type ReceiveStep } from "./receive-state.ts";
+import { TokenForm } from "./token-form.tsx";
+import { nameOfAll } from "./words.ts";
+
+export function ReceiveScreen({ run }: { readonly run: ReceiveRun }): JSX.Element {
+  const state = run.state.value;
+  const { step } = state;
+  const progress = step.at === "transferring" ? tenth(step.bytes, step.size) : undefined;
+  return (
+    <>
+      <Heading level={1}>{state.lobby ? "Receive from the lobby" : "Receive"}</Heading>
+      <Announcer step={sentenceOf(state)} progress={progress} />
+      <Step run={run} state={state} />
+      {state.before.map((finished, i) => (
+        <FinishedCard key={state.before.length - i} finished={finished} isNews={false} />
+      ))}
+    </>
+  );
+}
+
+/** How it is, in words. Steps with a screen of their own say it there. */
+function sentenceOf(state: ReceiveState): string {
+  const { step, link, senderHere } = state;
+  switch (step.at) {
+    case "deriving":
+      return "The page prepares the code.";
+    case "connecting":
+      return link.message ?? "The page connects to the relay.";
+    case "waiting":
+      if (!link.online && link.message !== undefined) return link.message;
+      if (step.edition) return "The sender's files changed. The page waits for the new offer.";
+      return state.lobby
+        ? "The page waits for files in the lobby."
+        : "The page waits for the sender. Leave it open; it goes on by itself.";
+    case "unadmitted":
+      return "The sender has to admit you first.";
+    case "transferring":
+      if (!link.online) return link.message ?? "The connection is lost. The page connects again.";
+      if (senderHere === false) return "The sender is away. The page waits for it.";
+      return "The transfer is under way.";
+    case "saving":
+      return "The page finishes saving.";
+    case "offer":
+    case "placing":
+    case "done":
+    case "failed":
+    case "stopped":
+      return "";
+  }
+}
+
+function Step({
+  run,
+  state,
+}: {
+  readonly run: ReceiveRun;
+  readonly state: ReceiveState;
+}): JSX.Element {
+  const { step } = state;
+  switch (step.at) {
+    case "deriving":
+    case "connecting":
+    case "waiting":
+    case "unadmitted":
+      return (
+        <section class="card">
+          <Waiting>{sentenceOf(state)}</Waiting>
+          {state.unreadable !== undefined && <Note kind="warn">{state.unreadable}</Note>}
+          {state.wantsToken && <TokenForm onToken={() => receive(run.wish)} />}
+          <StopRow run={run} />
+        </section>
+      );
+    case "offer":
+    case "placing":
+      return (
+        <OfferCard
+          offer={step.offer}
+          choices={run.choices.value}
+          notice={step.at === "offer" ? step.notice : undefined}
+          isPlacing={step.at === "placing"}
+          onSave={(choice) => void run.save(choice)}
+          onShow={() => run.show()}
+          onDecline={() => {
+            run.decline();
+            if (!state.lobby) goHome();
+          }}
+        />
+      );
+    case "transferring":
+    case "saving":
+      return <Transfer run={run} state={state} step={step} />;
+    case "done":
+      return (
+        <>
+          <FinishedCard finished={step} isNews />
+          <HomeRow />
+        </>
+      );
+    case "failed":
+      return (
+        <section class="card">
+          <Heading>It did not work</Heading>
+          <Alert>{step.message}</Alert>
+          {state.wantsToken && <TokenForm onToken={() => receive(run.wish)} />}
+          <AgainRow run={run} mayAgain={mayTryAgain(step.fault)} />
+        </section>
+      );
+    case "stopped":
+      return (
+        <section class="card">
+          <Heading>Stopped</Heading>
+          <p>You stopped this receive. Nothing that is not complete looks complete.</p>
+          <AgainRow run={run} mayAgain />
+        </section>
+      );
+  }
+}
+
+function Transfer({
+  run,
+  state,
+  step,
+}: {
+  readonly run: ReceiveRun;
+  readonly state: ReceiveState;
+  readonly step: Extract<ReceiveStep, { at: "transferring" | "saving" }>;
+}): JSX.Element {
+  const { offer } = step;
+  const name = nameOfAll(offer.files.map(({ path }) => path));
+  const isStuck = step.at === "transferring" && (!state.link.online || state.senderHere === false);
+  return (
+    <section class="card">
+      <Heading>{offer.kind === "text" ? headOf(offer) : <Name text={name} />}</Heading>
+      {step.at === "transferring" ? (
+        <Progress label="Received" bytes={step.bytes} size={step.size} samples={step.samples} />
+      ) : (
+        <Progress label="Received" bytes={offer.bytes} size={offer.bytes} samples={[]} />
+      )}
+      {isStuck || !isUnderWay(step) || step.at === "saving" ? (
+        <Waiting>{sentenceOf(state)}</Waiting>
+      ) : (
+        step.choice !== undefined && <p class="hint">{step.choice.note}</p>
+      )}
+      <StopRow run={run} />
+    </section>
+  );
+}
+
+function StopRow({ run }: { readonly run: ReceiveRun }): JSX.Element {
+  const stop = (): void => {
+    const isBegun = isUnderWay(run.state.peek().step);
+    if (isBegun) run.stop();
+    else goHome();
+  };
+  return (
+    <div class="row">
+      <button type="button" onClick={stop}>
+        Stop
+      </button>
+    </div>
+  );
+}
+
+function AgainRow({
+  run,
+  mayAgain,
+}: {
+  readonly run: ReceiveRun;
+  readonly mayAgain: boolean;
+}): JSX.Element {
+  return (
+    <div class="row">
+      {mayAgain && (
+        <button type="button" class="main" onClick={() => receive(run.wish)}>
+          Try again
+        </button>
+      )}
+      <button type="button" onClick={goHome}>
+        Back to the start
+      </button>
+    </div>
+  );
+}
+
+function HomeRow(): JSX.Element {
+  return (
+    <div class="row">
+      <button type="button" onClick={goHome}>
+        <Icon name="down" />
+        Send or receive more
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * The receivers of a send for the table: one row each, in the order in which they came. It changes in
+ * place, as thousands of receivers report several times a second; `send-run.ts` tells the screen at a
+ * pace that people can read.
+ */
+import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
+import type { ReceiverRow } from "../job/send-messages.ts";
+import { percent } from "./words.ts";
+
+export type ReceiverWord =
+  | "asks"
+  | "waiting"
+  | "ready"
+  | "receiving"
+  | "catching up"
+  | "checking"
+  | "done"
+  | "sent"
+  | "lost"
+  | "left"
+  | "refused";
+
+/** Of each word the sentence of the table. */
+export const RECEIVER_WORDS: Readonly<Record<ReceiverWord, string>> = {
+  asks: "asks to receive",
+  waiting: "looks at the offer",
+  ready: "is ready",
+  receiving: "receives",
+  "catching up": "catches up",
+  checking: "is checked",
+  done: "has everything (verified)",
+  sent: "was sent everything",
+  lost: "lost the connection",
+  left: "left",
+  refused: "was refused",
+};
+
+export interface ShownReceiver {
+  readonly id: string;
+  readonly name: string;
+  readonly word: ReceiverWord;
+  readonly percent: number;
+}
+
+export interface ReceiverCounts {
+  readonly all: number;
+  readonly verified: number;
+  readonly active: number;
+}
+
+export class ReceiverRows {
+  readonly #rows = new Map<string, ReceiverRow>();
+  readonly #asking = new Map<string, ReceiverRow>();
+  readonly #refused = new Set<string>();
+  #records = 1;
+
+  source(records: number): void {
+    this.#records = Math.max(records, 1);
+  }
+
+  update(row: ReceiverRow): void {
+    this.#asking.delete(row.id);
+    this.#rows.set(row.id, row);
+    if (this.#rows.size > RECEIVERS_PER_SHARE) this.#forget();
+  }
+
+  asks(row: ReceiverRow): void {
+    if (this.#asking.size >= RECEIVERS_PER_SHARE) return;
+    this.#asking.set(row.id, row);
+  }
+
+  answered(id: string, admit: boolean): void {
+    const row = this.#asking.get(id);
+    this.#asking.delete(id);
+    if (row === undefined) return;
+    if (!admit) this.#refused.add(id);
+    this.update(row);
+  }
+
+  dismissed(id: string): void {
+    this.#asking.delete(id);
+    this.#refused.add(id);
+  }
+
+  /** Receivers that wait for a person's answer. */
+  get asking(): readonly ShownReceiver[] {
+    return [...this.#asking.values()].map((row) => this.#shown(row, "asks"));
+  }
+
+  get counts(): ReceiverCounts {
+    let verified = 0;
+    let active = 0;
+    for (const row of this.#rows.values()) {
+      if (row.verified) verified++;
+      else if (row.state === "live" || row.state === "behind" || row.state === "done") active++;
+    }
+    return { all: this.#rows.size, verified, active };
+  }
+
+  get length(): number {
+    return this.#rows.size;
+  }
+
+  /** @param isHeld the start gate holds the content back */
+  slice(from: number, to: number, isHeld: boolean): readonly ShownReceiver[] {
+    const rows: ShownReceiver[] = [];
+    let at = 0;
+    for (const row of this.#rows.values()) {
+      if (at >= to) break;
+      if (at++ >= from) rows.push(this.#shown(row, this.#word(row, isHeld)));
+    }
+    return rows;
+  }
+
+  #word({ id, state, verified, unconfirmed }: ReceiverRow, isHeld: boolean): ReceiverWord {
+    if (verified) return unconfirmed ? "sent" : "done";
+    if (this.#refused.has(id)) return "refused";
+    switch (state) {
+      case "waiting":
+      case "lost":
+      case "left":
+        return state;
+      case "live":
+        return isHeld ? "ready" : "receiving";
+      case "behind":
+        return isHeld ? "ready" : "catching up";
+      case "done":
+        return "checking";
+    }
+  }
+
+  #shown(row: ReceiverRow, word: ReceiverWord): ShownReceiver {
+    const name = row.name.trim() === "" ? `receiver ${row.id.slice(0, 8)}` : row.name;
+    const part = Math.min(99, percent(row.records, this.#records));
+    const isHeld = word === "ready" || word === "asks" || word === "waiting";
+    return { id: row.id, name, word, percent: row.verified ? 100 : isHeld ? 0 : part };
+  }
+
+  /** Bounds the memory of receivers that came and went under one id after another. */
+  #forget(): void {
+    for (const { id, state, verified } of this.#rows.values()) {
+      if (verified || (state !== "lost" && state !== "left")) continue;
+      this.#rows.delete(id);
+      this.#refused.delete(id);
+      return;
+    }
+    const first = this.#rows.keys().next();
+    if (first.done === true) return;
+    this.#rows.delete(first.value);
+    this.#refused.delete(first.value);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * One send: it owns a worker and the rows of its receivers. Rows change in place; `rows` tells the
+ * screen of it at most every ROWS_EVERY_MS.
+ */
+import { signal, type ReadonlySignal } from "@preact/signals";
+
+import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
+import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
+import { ReceiverRows } from "./receiver-rows.ts";
+import { beginSend, sendStep, type SendAction, type SendState } from "./send-state.ts";
+
+/** People can't read faster. ms */
+const ROWS_EVERY_MS = 250;
+/** A worker that was told to stop says goodbye to the relay; then it is ended. ms */
+const GOODBYE_MS = 2000;
+
+export type SendWish = Omit<SendJob, "t" | "relay">;
+
+/** The table, and a number that changes with it. */
+export interface RowsSeen {
+  readonly rows: ReceiverRows;
+  readonly version: number;
+}
+
+export class SendRun {
+  readonly wish: SendWish;
+  readonly #worker: Worker;
+  readonly #state = signal(beginSend());
+  readonly #rows = new ReceiverRows();
+  readonly #seen = signal<RowsSeen>({ rows: this.#rows, version: 0 });
+  #isTelling = false;
+
+  constructor(wish: SendWish) {
+    this.wish = wish;
+    this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare send" });
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<SendEvent>) => {
+      this.#event(data);
+    });
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#event({ t: "end", verified: 0, failed: 0, fault: "internal" });
+    });
+    this.#post({ t: "send", relay: relayAddress(), ...wish });
+  }
+
+  get state(): ReadonlySignal<SendState> {
+    return this.#state;
+  }
+
+  get rows(): ReadonlySignal<RowsSeen> {
+    return this.#seen;
+  }
+
+  admit(receiver: string, admit: boolean): void {
+    this.#rows.answered(receiver, admit);
+    this.#changed();
+    this.#post({ t: "admit", receiver, admit });
+  }
+
+  stop(): void {
+    this.#act({ t: "stopped", verified: this.#rows.counts.verified });
+    this.#post({ t: "stop" });
+    setTimeout(() => this.#worker.terminate(), GOODBYE_MS);
+  }
+
+  #event(event: SendEvent): void {
+    this.#act({ t: "event", event, now: performance.now() });
+    switch (event.t) {
+      case "code":
+        return this.#rows.source(event.records);
+      case "receiver":
+        this.#rows.update(event.receiver);
+        return this.#changed();
+      case "asks":
+        this.#rows.asks(event.receiver);
+        return this.#changed();
+      case "dismissed":
+        this.#rows.dismissed(event.id);
+        return this.#changed();
+      case "end":
+        return this.#worker.terminate();
+      default:
+    }
+  }
+
+  #changed(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    setTimeout(() => {
+      this.#isTelling = false;
+      this.#seen.value = { rows: this.#rows, version: this.#seen.peek().version + 1 };
+    }, ROWS_EVERY_MS);
+  }
+
+  #act(action: SendAction): void {
+    this.#state.value = sendStep(this.#state.peek(), action);
+  }
+
+  #post(command: SendCommand): void {
+    this.#worker.postMessage(command);
+  }
+}
