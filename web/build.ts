@@ -91,7 +91,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
   "permissions-policy":
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), " +
-    "clipboard-read=(self), clipboard-write=(self), screen-wake-lock=(self), web-share=(self)",
+    "clipboard-read=(self), clipboard-write=(self), screen-wake-lock=(self)",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",

@@ -20,7 +20,7 @@ const BELOW = "/page/";
 const MANIFEST = "/manifest.webmanifest";
 /** The two places that the page's service worker answers; a request for them that comes here found none. */
 const SAVES = "/page/save/";
-const SHARE = "/page/share";
+export const SHARE_PATH = "/page/share";
 
 const NO_SAVE =
   "This download came from a page of fileshare that is closed, or whose service worker is gone. " +
@@ -57,7 +57,7 @@ export class PageDoor {
     const { pathname } = url;
     const isBelow = pathname.startsWith(BELOW) || pathname === MANIFEST;
     if (!isBelow && !(pathname === "/" && wantsPage(request))) return undefined;
-    if (pathname === SHARE) return refusal(303, NO_SHARE, { location: "../", ...NO_STORE });
+    if (pathname === SHARE_PATH) return refusal(303, NO_SHARE, { location: "../", ...NO_STORE });
     if (pathname.startsWith(SAVES)) return refusal(404, NO_SAVE, NO_STORE);
     if (!isGet(request.method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
     if (this.#at === "known") return this.#answer(request, pathname) ?? otherwise();
@@ -100,7 +100,7 @@ function served({ headers, bytes, brotli, gzip }: PageFile): Served {
 }
 
 /** Browsers name it for a page, and curl takes anything. */
-export function wantsPage({ headers }: Pick<Request, "headers">): boolean {
+function wantsPage({ headers }: Pick<Request, "headers">): boolean {
   return headers.get("accept")?.includes("text/html") === true;
 }
 

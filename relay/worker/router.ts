@@ -18,7 +18,7 @@ import { lobbyKeys } from "../lobby/lobby-keys.ts";
 import type { Lobby } from "../lobby/mod.ts";
 import type { OriginalData } from "../lobby/original/original-socket.ts";
 import { refusal } from "../net/refusal.ts";
-import type { PageDoor } from "../page/page-door.ts";
+import { SHARE_PATH, type PageDoor } from "../page/page-door.ts";
 import type { Peers } from "../net/peer.ts";
 import type { SocketData, Sockets } from "../net/sockets.ts";
 import type { ProvedHello } from "../share/hub.ts";
@@ -34,6 +34,8 @@ export const SOCKET_PATH = "/ws";
 /** Where balancers that see this port alone ask whether it may have clients. */
 const HEALTH = /^(?:https?:\/\/[^/?#]*)?\/healthz(?:\?|$)/;
 
+const WRONG_ORIGIN =
+  "The relay takes no web page of this address, unless it is told it with --public-url or --origin.";
 const BAD_REQUEST = 400;
 const UNAUTHORIZED = 401;
 /** The client may well have asked for one: proxies drop that, unless they are told otherwise. */
@@ -138,7 +140,9 @@ export class Router {
     if (this.#banned.has(client.address)) return refusal(403, faultMessage("banned"));
     const tooMany = this.#options.peers.attempt(client);
     if (tooMany !== undefined) return tooMany;
-    if (!this.#pages.allows(request, client)) return refusal(403, "Wrong origin.");
+    // An app that shares files may have no origin; all that it gets is a redirect.
+    if (url.pathname !== SHARE_PATH && !this.#pages.allows(request, client))
+      return refusal(403, WRONG_ORIGIN);
     const origin = headers.get("origin");
     const page = origin !== null && this.#pages.isListed(origin) ? origin : undefined;
     if (page !== undefined && request.method === "OPTIONS") return readable(preflight(), page);
