@@ -34,7 +34,7 @@ export interface ReceiveWish {
 export class ReceiveRun {
   readonly wish: ReceiveWish;
   readonly #state: { value: ReceiveState } & ReadonlySignal<ReceiveState>;
-  readonly #choices = signal<readonly Choice[]>([]);
+  readonly #choices = signal<readonly Choice[] | undefined>(undefined);
   readonly #saving: Saving;
   readonly #worker: Worker;
   #saver: Saver | undefined;
@@ -68,8 +68,8 @@ export class ReceiveRun {
     return this.#state;
   }
 
-  /** Ways of saving the share that is offered, the best first. */
-  get choices(): ReadonlySignal<readonly Choice[]> {
+  /** Ways of saving the share that is offered, the best first; undefined: not known yet. */
+  get choices(): ReadonlySignal<readonly Choice[] | undefined> {
     return this.#choices;
   }
 
@@ -79,7 +79,7 @@ export class ReceiveRun {
     if (step.at !== "offer") return;
     const { offer } = step;
     this.#act({ t: "placing" });
-    const others = this.#choices.peek().filter(isPossible);
+    const others = (this.#choices.peek() ?? []).filter(isPossible);
     for (let next: Choice | undefined = choice; next !== undefined;) {
       const asked = performance.now();
       try {
@@ -166,7 +166,7 @@ export class ReceiveRun {
       if (!this.wish.lobby) this.show();
       return;
     }
-    this.#choices.value = [];
+    this.#choices.value = undefined;
     try {
       this.#choices.value = await this.#saving.choices(offer);
     } catch (error) {
