@@ -12,7 +12,11 @@ export type LobbyCommand = LobbyJob | { readonly t: "stop" };
 
 export interface LobbyShare {
   readonly share: string;
+  readonly kind: "files" | "text";
+  /** The first files. None: the names are not known before a person takes the share. */
   readonly files: readonly OfferedFile[];
+  /** Files that are not among these. */
+  readonly more: number;
   readonly bytes: number;
   readonly open: boolean;
 }
