@@ -27,6 +27,7 @@ export const PACKAGES = [
   "python3-websockets",
   "systemd", // systemd-analyze
   "tmux",
+  "unzip",
   "util-linux", // unshare, setpriv
   "zsh",
 ] as const;

@@ -1,6 +1,8 @@
 /** The ways of saving, as a receive uses them. */
+import { relayAddress } from "../browser/page-addresses.ts";
 import type { Offer } from "../job/receive-messages.ts";
 import type { Choice, Saver } from "../save/saver.ts";
+import { openSaver, savingChoices } from "../save/saving.ts";
 
 export interface Saving {
   /** The ways that this browser has, the best first. */
@@ -10,6 +12,6 @@ export interface Saving {
 }
 
 export const saving: Saving = {
-  choices: () => Promise.resolve([]),
-  open: () => Promise.reject(new Error("The browser has no way to save this.")),
+  choices: savingChoices,
+  open: (choice, offer, { code }) => openSaver(choice, offer, { code, relay: relayAddress() }),
 };

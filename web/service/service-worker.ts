@@ -1,7 +1,77 @@
-/** The service worker. `web/browser` registers it for `./page/`, so requests of other addresses never pass it. */
-const scope = globalThis as unknown as {
-  addEventListener(type: "install", listener: () => void): void;
-  skipWaiting(): Promise<void>;
-};
+/**
+ * The service worker of the page, with the scope `./page/`. It answers two addresses below it:
+ *
+ *   GET  save/<id>/<name>   the download that a page announced under this id, once
+ *   POST share              files that another app shares with the installed page
+ *
+ * All other requests go to the relay as if it were not there, and it caches nothing.
+ */
+import { Download } from "./download.ts";
+import { DOWNLOAD_LOCK, type WorkerCall } from "./download-messages.ts";
 
-scope.addEventListener("install", () => void scope.skipWaiting());
+/** Downloads at once, of all pages of this browser; each holds a few MiB. */
+const DOWNLOADS_MOST = 16;
+
+// The types of the DOM have no service worker, and both sets of types exclude each other.
+interface WorkerEvent extends Event {
+  waitUntil(promise: Promise<unknown>): void;
+}
+interface FetchEvent extends WorkerEvent {
+  readonly request: Request;
+  respondWith(response: Response | Promise<Response>): void;
+}
+interface CallEvent extends WorkerEvent {
+  readonly data: WorkerCall;
+  readonly ports: readonly MessagePort[];
+}
+interface WorkerScope {
+  readonly registration: ServiceWorkerRegistration;
+  readonly clients: { claim(): Promise<void> };
+  skipWaiting(): Promise<void>;
+  addEventListener(type: "install" | "activate", listener: (event: WorkerEvent) => void): void;
+  addEventListener(type: "fetch", listener: (event: FetchEvent) => void): void;
+  addEventListener(type: "message", listener: (event: CallEvent) => void): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+const downloads = new Map<string, Download>();
+
+scope.addEventListener("install", (event) => event.waitUntil(install()));
+scope.addEventListener("activate", (event) => event.waitUntil(scope.clients.claim()));
+
+/** @throws Error while a download runs in the version of before; the browser tries again later */
+async function install(): Promise<void> {
+  if (scope.registration.active !== null) {
+    const { held } = await navigator.locks.query();
+    if (held?.some(({ name }) => name === DOWNLOAD_LOCK) === true) {
+      throw new Error("A download runs: the new version waits");
+    }
+  }
+  await scope.skipWaiting();
+}
+
+scope.addEventListener("message", (event) => {
+  const call = event.data;
+  if (call.t === "ping") {
+    downloads.get(call.id)?.answer({ t: "pong" });
+    return;
+  }
+  const [port] = event.ports;
+  if (port === undefined || downloads.size >= DOWNLOADS_MOST) return;
+  const download = new Download(port, call.name, call.size);
+  downloads.set(call.id, download);
+  event.waitUntil(download.over.then(() => downloads.delete(call.id)));
+});
+
+scope.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const path = new URL(request.url).pathname.slice(
+    new URL(scope.registration.scope).pathname.length,
+  );
+  const id = /^save\/([0-9a-f]{32})\//.exec(path)?.[1];
+  if (id === undefined || request.method !== "GET") return;
+  const download = downloads.get(id);
+  const response = download?.response();
+  event.respondWith(response ?? new Response("This download is over.", { status: 404 }));
+  if (response !== undefined && download !== undefined) event.waitUntil(download.over);
+});
