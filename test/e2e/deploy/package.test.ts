@@ -13,6 +13,8 @@ const main = join(unpacked, manifest.bin.fileshare);
 let packed: readonly string[] = [];
 
 beforeAll(() => {
+  const built = Bun.spawnSync([process.execPath, "web/build.ts", "--dist"], { cwd: ROOT });
+  expect(built.exitCode).toBe(0);
   const pack = Bun.spawnSync(
     [process.execPath, "pm", "pack", "--destination", folder, "--ignore-scripts"],
     { cwd: ROOT, stderr: "inherit" },
@@ -50,6 +52,11 @@ describe("the package", () => {
     expect(packed.filter((path) => /^(?:cli|protocol|relay)\//.test(path))).toEqual(product);
   });
 
+  test("holds the page bundled, without its sources", () => {
+    const page = ["web/build.ts", "web/dist/page.bundle", "web/mod.ts"];
+    expect(packed.filter((path) => path.startsWith("web/"))).toEqual(page);
+  });
+
   test("names its entries", () => {
     const entries = [manifest.bin.fileshare, manifest.man, ...Object.values(manifest.exports)];
     for (const entry of entries) expect(packed).toContain(entry.replace("./", ""));
@@ -63,6 +70,8 @@ describe("the package", () => {
     );
     try {
       const url = await listeningAt(relay.stdout);
+      const page = await fetch(url.replace("ws", "http"), { headers: { accept: "text/html" } });
+      expect(await page.text()).toMatch(/src="\.\/page\/app-[0-9a-f]{12}\.js"/);
       const program = `
         import { receive, send } from ${JSON.stringify(join(unpacked, manifest.exports["."]))};
         const sending = send({ what: { from: "text", text: "hello" }, relay: ${JSON.stringify(url)} });
