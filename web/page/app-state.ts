@@ -2,6 +2,8 @@
 import { signal } from "@preact/signals";
 
 import type { ReceiveJob } from "../job/receive-messages.ts";
+import { reopenSaver, unfinishedReceives } from "../save/saving.ts";
+import type { UnfinishedReceive } from "../save/saver.ts";
 import { deviceName } from "./device-name.ts";
 import { LobbyRun } from "./lobby-run.ts";
 import { ReceiveRun } from "./receive-run.ts";
@@ -75,6 +77,35 @@ export function receive({ code, lobby, resume }: ReceiveRequest): void {
   leave();
   const wish = { code, lobby, name: receiverName(), token: currentToken(), resume };
   screen.value = { at: "receive", run: new ReceiveRun(wish, saving) };
+}
+
+/**
+ * Goes on with what is on the disk already. To be called in a click: the browser may ask again.
+ * @throws FaultError (rejects)
+ */
+export async function goOnReceiving(before: UnfinishedReceive): Promise<void> {
+  const saver = await reopenSaver(before);
+  leave();
+  const { share, receiver, code } = before;
+  const wish = {
+    code,
+    lobby: false,
+    name: receiverName(),
+    token: currentToken(),
+    resume: { share, receiver },
+  };
+  screen.value = { at: "receive", run: new ReceiveRun(wish, saving, { saver, share }) };
+}
+
+/** The same receive once more. Where a part of it is on the disk, the page goes on with that. */
+export async function receiveAgain({ wish, share }: ReceiveRun): Promise<void> {
+  try {
+    const kept = (await unfinishedReceives()).find((before) => before.share === share);
+    if (kept !== undefined) return await goOnReceiving(kept);
+  } catch {
+    // The browser gives no access to it any more: the person chooses a place anew.
+  }
+  receive({ code: wish.code, lobby: wish.lobby });
 }
 
 export function send(wish: SendWish): void {

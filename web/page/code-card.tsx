@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { relayAddress } from "../browser/page-addresses.ts";
+import { canShareLink, shareLink as passOn } from "../browser/share-link.ts";
 import { pageAddress, shareLink, terminalCommand } from "./addresses.ts";
 import { CopyButton } from "./parts.tsx";
 
@@ -51,16 +52,9 @@ export function CodeCard({
 }
 
 function ShareButton({ link }: { readonly link: string }): JSX.Element | null {
-  // Without a secure context there is none, whatever the types say.
-  const share = (navigator as { share?: Navigator["share"] }).share;
-  if (share === undefined) return null;
-  const open = (): void => {
-    share.call(navigator, { title: "fileshare", url: link }).catch(() => {
-      // The person closed it, or no app takes links; the link stays on the screen.
-    });
-  };
+  if (!canShareLink(link)) return null;
   return (
-    <button type="button" onClick={open}>
+    <button type="button" onClick={() => void passOn(link, "fileshare")}>
       Share
     </button>
   );

@@ -9,12 +9,14 @@ import { entryOf } from "./code-entry.ts";
 import { CodeField } from "./code-field.tsx";
 import { Icon } from "./icons.tsx";
 import { SendForm } from "./send-form.tsx";
+import { UnfinishedList } from "./unfinished-list.tsx";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 
 export function HomeScreen(): JSX.Element {
   return (
     <>
       <h1 tabIndex={-1}>Send files to one or many, encrypted end to end</h1>
+      <UnfinishedList />
       <ReceiveForm />
       <section class="card" aria-labelledby="send-title">
         <h2 id="send-title">Send</h2>

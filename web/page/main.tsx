@@ -2,10 +2,12 @@
 import { render } from "preact";
 
 import { App } from "./app.tsx";
+import { watchAttention } from "./attention-watch.ts";
 import { watchLocation } from "./open-code.ts";
 
 // Before anything else: the code must not stay in the address bar.
 watchLocation();
+watchAttention();
 
 const root = document.querySelector("#app");
 if (root !== null) render(<App />, root);

@@ -31,6 +31,12 @@ export interface ReceiveWish {
   readonly resume?: ReceiveJob["resume"];
 }
 
+/** A saver of a receive of before, which its share goes on with. */
+export interface Reopened {
+  readonly saver: Saver;
+  readonly share: string;
+}
+
 export class ReceiveRun {
   readonly wish: ReceiveWish;
   readonly #state: { value: ReceiveState } & ReadonlySignal<ReceiveState>;
@@ -38,12 +44,16 @@ export class ReceiveRun {
   readonly #saving: Saving;
   readonly #worker: Worker;
   #saver: Saver | undefined;
+  #reopened: Reopened | undefined;
+  #share: string | undefined;
   /** Writes in their order. */
   #writes: Promise<void> = Promise.resolve();
 
-  constructor(wish: ReceiveWish, saving: Saving) {
+  constructor(wish: ReceiveWish, saving: Saving, reopened?: Reopened) {
     this.wish = wish;
     this.#saving = saving;
+    this.#reopened = reopened;
+    this.#share = reopened?.share;
     this.#state = signal(beginReceive(wish.lobby));
     this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare receive" });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<ReceiveEvent>) => {
@@ -66,6 +76,11 @@ export class ReceiveRun {
 
   get state(): ReadonlySignal<ReceiveState> {
     return this.#state;
+  }
+
+  /** The share that was offered last, by its id; undefined: none was. */
+  get share(): string | undefined {
+    return this.#share;
   }
 
   /** Ways of saving the share that is offered, the best first; undefined: not known yet. */
@@ -127,6 +142,10 @@ export class ReceiveRun {
     const { step } = this.#state.peek();
     // The share ended, or the person stopped, while the picker was open.
     if (step.at !== "placing" || step.offer.share !== offer.share) return saver.abandon();
+    this.#transfer(offer, choice, saver);
+  }
+
+  #transfer(offer: Offer, choice: Choice, saver: Saver): void {
     this.#saver = saver;
     const { position, unconfirmed } = saver;
     this.#act({ t: "accepted", choice, position, now: performance.now() });
@@ -162,6 +181,15 @@ export class ReceiveRun {
   }
 
   async #offered(offer: Offer): Promise<void> {
+    this.#share = offer.share;
+    const reopened = this.#reopened;
+    if (reopened?.share === offer.share) {
+      this.#reopened = undefined;
+      const { way } = reopened.saver;
+      const note = "It goes on with what is on the disk already.";
+      this.#transfer(offer, { way, zip: false, name: undefined, note }, reopened.saver);
+      return;
+    }
     if (offer.kind === "text") {
       if (!this.wish.lobby) this.show();
       return;
@@ -210,9 +238,10 @@ export class ReceiveRun {
 
   /** The saver keeps what can go on later, and removes the rest. */
   #abandon(): void {
-    const saver = this.#saver;
+    const saver = this.#saver ?? this.#reopened?.saver;
     if (saver === undefined) return;
     this.#saver = undefined;
+    this.#reopened = undefined;
     this.#writes = this.#writes
       .then(() => saver.abandon())
       .catch(() => {

@@ -1,7 +1,7 @@
 /** A receive, from the code to what was saved. */
 import type { JSX } from "preact";
 
-import { goHome, receive } from "./app-state.ts";
+import { goHome, receive, receiveAgain } from "./app-state.ts";
 import { mayTryAgain } from "./fault-text.ts";
 import { FinishedCard } from "./finished-card.tsx";
 import { Icon } from "./icons.tsx";
@@ -181,7 +181,7 @@ function AgainRow({
   return (
     <div class="row">
       {mayAgain && (
-        <button type="button" class="main" onClick={() => receive(run.wish)}>
+        <button type="button" class="main" onClick={() => void receiveAgain(run)}>
           Try again
         </button>
       )}

@@ -4,6 +4,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ChosenFile } from "../job/send-messages.ts";
+import { filesOfDrop, filesOfInput, filesOfPaste, sendableFiles } from "../source/chosen-files.ts";
 import {
   allFiles,
   problemOf,
@@ -13,8 +14,8 @@ import {
   type ChosenItem,
 } from "./chosen-items.ts";
 import { ChosenList } from "./chosen-list.tsx";
+import { thrownText } from "./fault-text.ts";
 import { Icon } from "./icons.tsx";
-import { filesOfDrop, filesOfInput, filesOfPaste } from "./choosing.ts";
 import { Alert } from "./parts.tsx";
 import type { SendWish } from "./send-run.ts";
 
@@ -39,14 +40,13 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
   const [text, setText] = useState<string>();
   const [options, setOptions] = useState(USUAL);
   const [problem, setProblem] = useState<string>();
-  const add = (files: readonly ChosenFile[]): void => {
-    setProblem(undefined);
+  const add = (chosen: readonly ChosenFile[]): void => {
+    const { files, problem: refused } = sendableFiles(chosen);
+    setProblem(refused);
     if (files.length > 0) setItems((before) => withFiles(before, files));
   };
   const take = (choosing: Promise<readonly ChosenFile[]>): void => {
-    choosing.then(add, () => {
-      setProblem("The browser could not read what you chose. Choose it with the button instead.");
-    });
+    choosing.then(add, (error: unknown) => setProblem(thrownText(error)));
   };
   usePaste(
     text === undefined,

@@ -6,6 +6,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
 import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
+import { UnfinishedSends } from "../source/unfinished-sends.ts";
 import { ReceiverRows } from "./receiver-rows.ts";
 import { beginSend, sendStep, type SendAction, type SendState } from "./send-state.ts";
 
@@ -28,6 +29,7 @@ export class SendRun {
   readonly #state = signal(beginSend());
   readonly #rows = new ReceiverRows();
   readonly #seen = signal<RowsSeen>({ rows: this.#rows, version: 0 });
+  readonly #unfinished = new UnfinishedSends();
   #isTelling = false;
 
   constructor(wish: SendWish) {
@@ -67,7 +69,8 @@ export class SendRun {
     this.#act({ t: "event", event, now: performance.now() });
     switch (event.t) {
       case "code":
-        return this.#rows.source(event.records);
+        this.#rows.source(event.records);
+        return this.#remember(event.share);
       case "receiver":
         this.#rows.update(event.receiver);
         return this.#changed();
@@ -81,6 +84,12 @@ export class SendRun {
         return this.#worker.terminate();
       default:
     }
+  }
+
+  /** So that a reload can offer to go on. */
+  #remember(share: string): void {
+    const { content } = this.wish;
+    if (content.kind === "files") void this.#unfinished.remember(share, content.files);
   }
 
   #changed(): void {
