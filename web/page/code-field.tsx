@@ -1,4 +1,4 @@
-/** The field `Code` with its completion: a combobox of the ARIA practices, with a list box below it. */
+/** The field `Code` with its completion: a text field with a list box below it, as ARIA allows for `textbox`. Programs find it by that role. */
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
@@ -40,12 +40,14 @@ export function CodeField({ text, problem, onText }: CodeFieldProps): JSX.Elemen
   const hint = problem === undefined ? wordsLeft(text) : undefined;
   return (
     <div class="field combo">
-      <label for="code">Code</label>
+      <label for="code">
+        <span aria-hidden="true">Code</span>
+      </label>
       <input
         ref={input}
         id="code"
         type="text"
-        role="combobox"
+        aria-label="Code"
         value={text}
         maxLength={CODE_MAX_CHARACTERS}
         placeholder="seven words, or a link"
@@ -55,7 +57,6 @@ export function CodeField({ text, problem, onText }: CodeFieldProps): JSX.Elemen
         spellcheck={false}
         enterkeyhint="go"
         aria-autocomplete="list"
-        aria-expanded={words.length > 0}
         aria-controls="code-words"
         aria-activedescendant={chosen === -1 ? undefined : `code-word-${chosen}`}
         aria-invalid={problem !== undefined}

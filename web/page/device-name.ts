@@ -5,7 +5,7 @@ const BROWSERS = [
   [/\bOPR\//, "Opera"],
   [/\bSamsungBrowser\//, "Samsung Internet"],
   [/\b(?:Firefox|FxiOS)\//, "Firefox"],
-  [/\b(?:Chrome|CriOS|Chromium)\//, "Chrome"],
+  [/(?:Chrome|\bCriOS|\bChromium)\//, "Chrome"],
   [/\bSafari\//, "Safari"],
 ] as const;
 
