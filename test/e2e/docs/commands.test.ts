@@ -103,6 +103,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "fileshare relay unban 203.0.113.7": "together",
   "bunx fileshare send big.iso": "together",
   "bunx fileshare recv": "together",
+  "bun web/build.ts --out public --relay wss://relay.example": `bun web/build.ts --out ${join(folder, "public")} --relay wss://relay.example`,
+  "fileshare relay --origin https://page.example": "together",
   "bun run simulate": simulate,
   "bun run simulate --seeds 1000": simulate,
   "bun run torture": torture,
