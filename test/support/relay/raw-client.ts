@@ -58,12 +58,18 @@ function ciphertext(share: Uint8Array, index: number, length: number): Uint8Arra
   return new Uint8Array(words.buffer, 0, length);
 }
 
+/** Tests of the page have the types of a browser, whose WebSocket takes no headers. */
+const BunSocket = WebSocket as unknown as new (
+  url: string,
+  options: Bun.WebSocketOptions,
+) => Bun.WebSocket;
+
 export class RawClient implements AsyncDisposable {
   /** Messages that came, but for the challenge, which all get first. */
   readonly messages: Message[] = [];
   readonly frames: Uint8Array[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
-  readonly socket: WebSocket;
+  readonly socket: Bun.WebSocket;
   /** Told of each frame. */
   onFrame: (frame: Uint8Array) => void = () => undefined;
   /** Told of each control message. */
@@ -73,7 +79,7 @@ export class RawClient implements AsyncDisposable {
   #over = false;
   #challenge: MessageOf<"challenge"> | undefined;
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: Bun.WebSocket) {
     this.socket = socket;
     socket.binaryType = "nodebuffer";
     socket.addEventListener("message", ({ data }: MessageEvent<Uint8Array>) => {
@@ -110,7 +116,7 @@ export class RawClient implements AsyncDisposable {
    */
   static async open(url: string, from?: string): Promise<RawClient> {
     const headers = from === undefined ? {} : { "x-forwarded-for": from };
-    const client = new RawClient(new WebSocket(url, { headers }));
+    const client = new RawClient(new BunSocket(url, { headers }));
     await client.#until(() => client.#wasOpen, "having been open");
     return client;
   }

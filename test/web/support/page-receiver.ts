@@ -47,6 +47,7 @@ export class PageReceiver implements AsyncDisposable {
   waiting = 0;
   mostWaiting = 0;
   readonly #habits: PageHabits;
+  #isSlow: boolean;
   readonly #receiving: Receiving;
   readonly #wakers = new Set<() => void>();
 
@@ -55,6 +56,7 @@ export class PageReceiver implements AsyncDisposable {
     habits: PageHabits = {},
   ) {
     this.#habits = habits;
+    this.#isSlow = habits.slow ?? false;
     const master = fromHex(masterOf(parseCode(job.code)))!;
     const primitives = { ...(habits.primitives ?? webPrimitives), scrypt: () => master };
     this.#receiving = new Receiving(
@@ -87,6 +89,17 @@ export class PageReceiver implements AsyncDisposable {
     if (bytes > 0) this.command({ t: "written", bytes });
   }
 
+  /** From now on the saver takes what comes. */
+  hurry(): void {
+    this.#isSlow = false;
+    this.take();
+  }
+
+  /** Waits until the saver has so many bytes to take. */
+  async holds(bytes: number): Promise<void> {
+    while (this.waiting < bytes) await this.#news();
+  }
+
   /** The first event of that name that passes, past or to come. */
   async when<Name extends ReceiveEvent["t"]>(
     name: Name,
@@ -97,7 +110,7 @@ export class PageReceiver implements AsyncDisposable {
         if (this.seen.at(-1)?.t === "end") {
           throw new Error(`ended without ${name}: ${JSON.stringify(this.told)}`);
         }
-        await new Promise<void>((resolve) => this.#wakers.add(resolve));
+        await this.#news();
       }
       const event = this.seen[at]!;
       if (isNamed(event, name) && passes(event)) return event;
@@ -128,6 +141,10 @@ export class PageReceiver implements AsyncDisposable {
     await this.when("end");
   }
 
+  #news(): Promise<void> {
+    return new Promise<void>((resolve) => this.#wakers.add(resolve));
+  }
+
   #came(event: ReceiveEvent): void {
     this.seen.push(event);
     // As the page's answers: after the worker's own turn.
@@ -144,9 +161,9 @@ export class PageReceiver implements AsyncDisposable {
   }
 
   #answer(event: ReceiveEvent): void {
-    const { asks = false, slow = false, unfinished = false, position } = this.#habits;
+    const { asks = false, unfinished = false, position } = this.#habits;
     if (event.t === "offer" && !asks) this.accept(position);
-    if (event.t === "piece" && !slow) this.take();
+    if (event.t === "piece" && !this.#isSlow) this.take();
     if (event.t === "save" && !unfinished) this.command({ t: "saved" });
   }
 }
