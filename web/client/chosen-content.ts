@@ -12,6 +12,7 @@ import { MANIFEST_FILES, TEXT_BYTES } from "../../protocol/wire/limits.ts";
 import { Offsets } from "../../protocol/wire/offsets.ts";
 import { plainOffset, recordBytes, RECORD_SIZE } from "../../protocol/wire/sizes.ts";
 import type { ChosenFile, SendJob } from "../job/send-messages.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { changedFile, otherFiles, unreadFile } from "./source-fault.ts";
 
 /** Small files of one record that are read at once: enough to hide the browser's delay. items */
@@ -28,6 +29,7 @@ export class ChosenContent {
   readonly #files: readonly ManifestFile[];
   readonly #blobs: readonly (Blob | undefined)[];
   readonly #offsets: Offsets;
+  readonly #ahead = new ReadAhead();
   #encoded: EncodedManifest | undefined;
 
   /** @throws FaultError "unsendable-name", "share-too-big", "no-such-file" */
@@ -121,14 +123,16 @@ export class ChosenContent {
 
   async #piece(file: number, from: number, to: number): Promise<Uint8Array> {
     const path = this.#files[file]?.path ?? "";
-    let bytes: ArrayBuffer | undefined;
+    const blob = this.#blobs[file];
+    if (blob === undefined) throw changedFile(path);
+    let bytes: Uint8Array;
     try {
-      bytes = await this.#blobs[file]?.slice(from, to).arrayBuffer();
+      bytes = await this.#ahead.read(blob, from, to);
     } catch (cause) {
       throw unreadFile(path, cause);
     }
-    if (bytes?.byteLength !== to - from) throw changedFile(path);
-    return new Uint8Array(bytes);
+    if (bytes.length !== to - from) throw changedFile(path);
+    return bytes;
   }
 }
 
