@@ -59,7 +59,7 @@ export const relay = define({
     "token-file": tokenFile,
     "public-url": text(
       "url",
-      "The address that people use for the relay, such as https://relay.example (default: any)",
+      "The address that people use for the relay, such as https://relay.example or https://web.example/relay (default: any)",
     ),
     origin: text(
       "url",

@@ -46,15 +46,26 @@ export async function accessOf(values: RelayValues) {
     if (isAddressRange(range)) continue;
     throw usage(`--trusted-proxy takes an address or a range such as 10.0.0.0/8, not "${range}"`);
   }
-  const publicUrl = values["public-url"];
   return {
     mode,
     lobby,
     tokens,
     trustedProxies,
-    publicOrigin: publicUrl === undefined ? undefined : originOf("--public-url", publicUrl),
+    ...publicAddress(values["public-url"]),
     origins: values.origin.map((given) => originOf("--origin", given)),
   };
+}
+
+/** The path is that at which a proxy has the relay: browsers compare origins alone. */
+function publicAddress(given: string | undefined) {
+  if (given === undefined) return { publicOrigin: undefined };
+  const url = URL.parse(given.replace(/^ws(?=s?:)/i, "http"));
+  const isAddress =
+    url !== null && url.href === url.origin + url.pathname && !url.host.includes("*");
+  if (!isAddress || !/^https?:$/.test(url.protocol)) {
+    throw usage(`--public-url takes a URL such as https://relay.example, not "${given}"`);
+  }
+  return { publicOrigin: url.origin, publicPath: url.pathname.replace(/\/+$/, "") };
 }
 
 /** As browsers write it. */

@@ -71,7 +71,8 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
     process.stdout.write(
       jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),
     );
-  } else if (form === "pretty") await announce(relay, { hostname, ...policy.access }, console);
+  } else if (form === "pretty")
+    await announce(relay, { hostname, page: !values["no-page"], ...policy.access }, console);
   notifyServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
   const isSignalled = await Promise.race([
     signalled.then(() => true),

@@ -23,12 +23,15 @@ interface Reach {
   readonly hostname: string;
   /** From --public-url. */
   readonly publicOrigin: string | undefined;
+  readonly publicPath?: string | undefined;
+  /** Whether browsers find the page. */
+  readonly page: boolean;
   readonly mode: string;
 }
 
 export async function announce(
   { url, port, certificate, admin }: Listening,
-  { hostname, publicOrigin, mode }: Reach,
+  { hostname, publicOrigin, publicPath = "", page, mode }: Reach,
   console: Pick<ConsolaInstance, "info" | "success">,
 ): Promise<void> {
   const reach = await reachNotes(hostname, new URL(url).protocol, port);
@@ -38,7 +41,7 @@ export async function announce(
     console.info(`Its certificate is for ${certificate.names.join(", ")}, until ${until}`);
   }
   if (publicOrigin !== undefined) {
-    console.info(`People reach it at ${publicOrigin.replace(/^http/, "ws")}`);
+    console.info(`People reach it at ${publicOrigin.replace(/^http/, "ws")}${publicPath}`);
   } else for (const note of reach) console.info(note);
   const needs = NEEDS[mode];
   if (needs !== undefined) console.info(needs);
@@ -46,7 +49,13 @@ export async function announce(
   if (admin) console.info(`Admin listener: ${process.stdout.isTTY ? pageLink(admin) : admin.url}`);
   if (isLoopback(hostname))
     console.info(`${hostname} is reachable from this machine alone; Ctrl-C ends the relay.`);
-  else console.info("Clients reach it with --relay or FILESHARE_RELAY; Ctrl-C ends the relay.");
+  else {
+    const scheme = new URL(publicOrigin ?? url.replace(/^ws/, "http")).protocol;
+    const browsers = page ? `, and browsers by ${scheme}//` : "";
+    console.info(
+      `Clients reach it with --relay or FILESHARE_RELAY${browsers}; Ctrl-C ends the relay.`,
+    );
+  }
 }
 
 const SIX_ALONE =

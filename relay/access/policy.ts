@@ -32,6 +32,8 @@ export interface Access {
   readonly trustedProxies: readonly string[];
   /** Where people reach it, such as `https://relay.example`; undefined: wherever they ask. */
   readonly publicOrigin: string | undefined;
+  /** The path below it at which a proxy has the relay, such as `/fileshare`; undefined or empty: none. */
+  readonly publicPath?: string | undefined;
   /** Origins of web pages elsewhere that may use it. */
   readonly origins: readonly string[];
 }

@@ -4,13 +4,13 @@ import type { Access, AccessMode } from "../../access/policy.ts";
 
 export interface HelpOptions {
   /** Such as `https://relay.example`. */
-  readonly origin: string;
+  readonly address: string;
   readonly lobby: boolean;
   readonly access: Access;
 }
 
-export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
-  const websocket = origin.replace(/^http/, "ws");
+export function helpLines({ address, lobby, access }: HelpOptions): string[] {
+  const websocket = address.replace(/^http/, "ws");
   const all = [
     "fileshare relay",
     "",
@@ -22,11 +22,11 @@ export function helpLines({ origin, lobby, access }: HelpOptions): string[] {
     all.push(
       "",
       `In the lobby, without encryption, to every client that waits there${WHO[access.lobby]}:`,
-      `  curl -fOJ ${origin}/lobby                      wait for the next file, and save it`,
-      `  curl -fOJ ${origin}/lobby/NAME                 wait for the file of that name`,
-      `  curl -fT FILE ${origin}/lobby/                 send a file, once a client waits`,
-      `  curl -fT FILE '${origin}/lobby/?receivers=3'   the same, once three clients wait`,
-      `  tar c FOLDER | curl -fT . ${origin}/lobby/folder.tar`,
+      `  curl -fOJ ${address}/lobby                      wait for the next file, and save it`,
+      `  curl -fOJ ${address}/lobby/NAME                 wait for the file of that name`,
+      `  curl -fT FILE ${address}/lobby/                 send a file, once a client waits`,
+      `  curl -fT FILE '${address}/lobby/?receivers=3'   the same, once three clients wait`,
+      `  tar c FOLDER | curl -fT . ${address}/lobby/folder.tar`,
       "",
       "With -f an error is never saved as the file, and curl ends with a code other than 0.",
     );

@@ -206,8 +206,12 @@ export class HttpDoor {
   }
 
   #help({ request, client, access }: RequestContext): Response {
-    const origin = access.publicOrigin ?? client.origin;
-    const lines = helpLines({ origin, lobby: this.#options.isLobbyOpen, access });
+    const { publicOrigin = client.origin, publicPath = "" } = access;
+    const lines = helpLines({
+      address: publicOrigin + publicPath,
+      lobby: this.#options.isLobbyOpen,
+      access,
+    });
     const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
     return wantsPage ? page(lines) : helpText(lines);
   }

@@ -189,6 +189,32 @@ describe.skipIf(lacking)(
   },
 );
 
+describe.skipIf(lacking)("below a path of nginx", () => {
+  test("the page and all that it names are there", async () => {
+    const html = text((await ended(curl("-H", "accept: text/html", `${proxies.below}/`))).out);
+    const paths = [...html.matchAll(/(?:src|href|content)="\.\/([^"]+)"/g)].map(([, path]) => path);
+    expect(paths.length).toBeGreaterThan(4);
+    for (const path of paths) {
+      const asset = await ended(curl("-o", "/dev/null", `${proxies.below}/${path}`));
+      expect(`${path} ${asset.exitCode}`).toBe(`${path} 0`);
+    }
+    const share = await ended(
+      curl("-w", "%{redirect_url}", "-o", "/dev/null", "-d", "x", `${proxies.below}/page/share`),
+    );
+    expect(text(share.out)).toBe(`${proxies.below}/`);
+  });
+
+  test("a sender prints the link to that page", async () => {
+    const { path } = makeFile(folder.path, "below.bin", 1000);
+    const env = { NODE_EXTRA_CA_CERTS: proxies.ca };
+    await using sender = fileshare(["send", path, "--relay", proxies.below], env);
+    const code = await sender.events(({ event }) => event === "code");
+    const online = await sender.events(({ event }) => event === "relay");
+    if (code?.event !== "code" || online?.event !== "relay") throw new Error("no relay");
+    expect(online.link).toBe(`${proxies.below}/#${code.code}`);
+  });
+});
+
 describe.skipIf(lacking).each(PROXIES)("through %s with the sample of deploy/", (name) => {
   const origin = (): string => proxies.sample[name];
 

@@ -19,6 +19,8 @@ export interface RunningProxies extends AsyncDisposable {
   readonly caddyTls: string;
   /** HAProxy like that, by HTTP/2 in clear, and it compresses what it may. */
   readonly compressing: string;
+  /** nginx with its file of deploy/, below a path. */
+  readonly below: string;
   /** With the files of deploy/, with TLS. */
   readonly sample: Readonly<Record<ProxyName, string>>;
   /** Of the certificates' authority. */
@@ -63,7 +65,8 @@ export async function startProxies(folder: string, relayPort: number): Promise<R
     caddySample = 0,
     haproxyTls = 0,
     compressing = 0,
-  ] = freePorts(8);
+    nginxBelow = 0,
+  ] = freePorts(9);
   const authority = new Authority();
   const { cert, key } = authority.issue({ names: ["localhost"] });
   const file = (name: string, text: string): string => {
@@ -86,6 +89,13 @@ export async function startProxies(folder: string, relayPort: number): Promise<R
     ["/etc/fileshare/tls/privkey.pem", keyFile],
     ["127.0.0.1:8000;", `${relay};`],
   ]);
+  // Only a server is in there twice: the map before it is one for all.
+  const nginxServer = nginxSample.slice(nginxSample.indexOf("server {"));
+  const nginxBelowPath = replaced(nginxServer, [
+    [`127.0.0.1:${nginxTls} ssl`, `127.0.0.1:${nginxBelow} ssl`],
+    ["location / {", "location /base/ {"],
+    [`${relay};`, `${relay}/;`],
+  ]);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((kind) => `${kind}_temp_path ${folder}/tmp/${kind};`)
     .join("\n");
@@ -101,6 +111,7 @@ access_log off;
 ${temporary}
 server { listen 127.0.0.1:${nginx}; location / { proxy_pass http://${relay}; } }
 ${nginxSample}
+${nginxBelowPath}
 }
 `,
   );
@@ -169,6 +180,7 @@ ${haproxySample}`,
     plain: { nginx: at("http", nginx), caddy: at("http", caddy), haproxy: at("http", haproxy) },
     caddyTls: at("https", caddyTls),
     compressing: at("http", compressing),
+    below: `${at("https", nginxBelow)}/base`,
     sample: {
       nginx: at("https", nginxTls),
       caddy: at("https", caddySample),
@@ -185,7 +197,17 @@ ${haproxySample}`,
       throw new Error(`a proxy ended with ${await exited}: ${await stderr.text()}`);
     }),
   );
-  const ports = [nginx, caddy, haproxy, caddyTls, nginxTls, caddySample, haproxyTls, compressing];
+  const ports = [
+    nginx,
+    caddy,
+    haproxy,
+    caddyTls,
+    nginxTls,
+    caddySample,
+    haproxyTls,
+    compressing,
+    nginxBelow,
+  ];
   await Promise.race([Promise.all(ports.map(listens)), ended]);
   ended.catch(() => undefined);
   return running;

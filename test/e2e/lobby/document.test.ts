@@ -49,7 +49,7 @@ test("every curl that a document or the relay itself shows is given -f", async (
   const texts = await Promise.all(documents().map(read));
   expect(texts.length).toBeGreaterThan(5);
   const access = { ...DEFAULT_POLICY.access, mode: "closed" } as const;
-  texts.push(helpLines({ origin: "http://relay", lobby: true, access }).join("\n"));
+  texts.push(helpLines({ address: "http://relay", lobby: true, access }).join("\n"));
   const shown = [...texts.join("\n").matchAll(/\bcurl (-\S+|'?http\S+)/g)];
   expect(shown.length).toBeGreaterThan(10);
   const without = shown.filter(([, option = ""]) => !/^-\w*f/.test(option));

@@ -349,13 +349,25 @@ describe("HTTP", () => {
     }
   });
 
-  test("shows a browser a page and curl a text", async () => {
-    await using relay = await startRelay();
+  test("without the page for browsers shows them its help, and curl a text", async () => {
+    await using relay = await startRelay({ page: false });
     const page = await fetch(`${http(relay)}/`, { headers: { accept: "text/html" } });
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     expect(await page.text()).toContain("<pre>");
     expect(await (await fetch(`${http(relay)}/`)).text()).toContain("curl -fT FILE http://127");
+  });
+
+  test("below a path of a proxy tells the address with the path", async () => {
+    const access = {
+      ...DEFAULT_POLICY.access,
+      publicOrigin: "https://web.example",
+      publicPath: "/relay",
+    };
+    await using relay = await startRelay({ policy: { ...DEFAULT_POLICY, access } });
+    const help = await (await fetch(`${http(relay)}/`)).text();
+    expect(help).toContain("curl -fT FILE https://web.example/relay/lobby/");
+    expect(help).toContain("--relay wss://web.example/relay\n");
   });
 
   test("P11 behind a trusted proxy tells the address that people know, and takes its pages", async () => {
