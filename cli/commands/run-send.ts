@@ -25,6 +25,7 @@ import { onInterrupt, startDeadline } from "../system/interrupts.ts";
 import { canAsk } from "../screen/own-terminal.ts";
 import { note, placeRelay, relayOfCode, relayOfOptions } from "../connection/command-relay.ts";
 import { receiveCommand, type RelayChoice } from "../connection/relay-choice.ts";
+import { webLink } from "../connection/relay-address.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
 import type * as Unfinished from "./unfinished.ts";
@@ -119,6 +120,8 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
       goal: { receivers, stay: values.stay },
       lobby,
       otherSide: receiveCommand(used, lobby, others.relay),
+      link: values.qr ? undefined : webLink(others.relay.address, used),
+      qr: values.qr,
       extra: [
         ...(others.note === undefined ? [] : [others.note, ""]),
         ...(code === undefined ? [] : await extrasOf(values, others.relay.address, used)),

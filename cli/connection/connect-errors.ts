@@ -257,18 +257,29 @@ function probing(address: string): BunFetchRequestInit {
   };
 }
 
+/** A change of a session's link. */
+export interface LinkNews {
+  readonly online: boolean;
+  readonly fault: FaultCode | undefined;
+  readonly detail?: string;
+  /** Where browsers receive the share. */
+  readonly link?: string | undefined;
+}
+
 /**
  * The event about the link to the relay, with the proxy on its way.
  * @param why there is no link
  */
 export function linkEvent(
   url: string,
-  { online, fault, detail }: { online: boolean; fault: FaultCode | undefined; detail?: string },
+  { online, fault, detail, link }: LinkNews,
   why: string | undefined,
 ): ClientEvent {
   const proxy = proxyFor(url, process.env);
   const route = proxy === undefined ? {} : { proxy: proxyShown(proxy) };
-  if (fault === undefined) return { event: "relay", url, online, ...route };
+  if (fault === undefined) {
+    return { event: "relay", url, online, ...route, ...(link !== undefined && { link }) };
+  }
   const about = detail ?? why;
   const message = faultMessage(fault, about);
   return {

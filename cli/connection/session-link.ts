@@ -2,7 +2,7 @@ import type { FaultCode } from "../../protocol/wire/faults.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 import { encodeControl, type Message } from "../../protocol/wire/control.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import { linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
+import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
 import { RelayLink } from "./relay-link.ts";
 
 /** The part of a client that takes the events of its link. */
@@ -84,7 +84,7 @@ export class SessionLink implements LinkSocket {
   }
 
   /** The event about a change of the session's link. */
-  news(effect: Parameters<typeof linkEvent>[1]): ClientEvent {
+  news(effect: LinkNews): ClientEvent {
     return linkEvent(this.#relay, effect, this.#why);
   }
 

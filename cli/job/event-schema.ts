@@ -145,6 +145,10 @@ export const clientEvent = v.variant("event", [
     url: field(text, "address of the relay"),
     online: field(yes, "whether the connection is open"),
     proxy: field(v.optional(text), "address of the proxy, without user name and password"),
+    link: field(
+      v.optional(text),
+      "sender: the address that opens the share in a browser, if the relay has a page; it holds the code",
+    ),
     code: field(v.optional(faultCode), "why the connection is not open"),
     detail: field(v.optional(text), "the relay's detail, such as a limit and a time"),
     message: field(v.optional(text), "the same for people"),

@@ -33,6 +33,10 @@ export interface Setting {
   readonly lobby: boolean;
   /** The command for the other side, ready to copy; undefined at a receiver. */
   readonly otherSide?: string;
+  /** Where a browser on another machine opens the share, if the relay has a page; undefined: shown as a QR code. */
+  readonly link?: string | undefined;
+  /** A QR code with that link is among the lines of `extra`. */
+  readonly qr?: boolean;
   /** When a sender ends by itself; undefined: with the transfer. */
   readonly goal?: Goal;
   /** Lines below that, ready to print. */

@@ -59,6 +59,7 @@ export class Story {
   readonly #setting: Setting;
   readonly #style: Style;
   #online: boolean | undefined;
+  #knowsPage = false;
   #waiting = false;
   /** Bytes of the share at hand that were here before. */
   #before = 0;
@@ -261,7 +262,7 @@ export class Story {
   }
 
   /** Once per change: every try that fails comes as an event of its own. */
-  #relay({ online, code, detail, url, proxy, untold }: EventOf<"relay">): Line[] {
+  #relay({ online, code, detail, url, proxy, link, untold }: EventOf<"relay">): Line[] {
     const before = this.#online;
     if (online && code !== undefined) {
       return [line(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
@@ -270,6 +271,7 @@ export class Story {
     this.#online = online;
     if (online) {
       return [
+        ...this.#browsers(link !== undefined),
         line(before === undefined ? this.#route(url, proxy) : `The relay is back${times(untold)}`),
       ];
     }
@@ -279,6 +281,22 @@ export class Story {
     const about = detail === undefined ? "" : ` (${shown(detail)})`;
     return [
       line(yellow(`${sentence}: ${shown(url)}${about}; trying again.${first}${times(untold)}`)),
+    ];
+  }
+
+  /** Once: a sender knows with its first connection whether there is a page. */
+  #browsers(hasPage: boolean): Line[] {
+    if (this.#knowsPage) return [];
+    this.#knowsPage = true;
+    const { link, qr = false } = this.#setting;
+    if (hasPage && link !== undefined) {
+      return [line(`Or open in a browser: ${this.#style.cyan(link)}`)];
+    }
+    if (hasPage || !qr) return [];
+    return [
+      line(
+        this.#style.yellow("This relay has no page, so the link opens nothing; use the command"),
+      ),
     ];
   }
 

@@ -41,6 +41,7 @@ import { EventPace } from "../job/event-pace.ts";
 import { unsoundEvent, type ClientEvent, type Unsound } from "../job/event-schema.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
+import { webLink } from "../connection/relay-address.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
@@ -102,6 +103,7 @@ export class Sending {
   readonly #move: Move;
   readonly #progress: UploadProgress;
   readonly #link: SessionLink;
+  readonly #code: string;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   #uploading = false;
@@ -128,6 +130,7 @@ export class Sending {
     const place = { keys, code, kept, past, share, head: encoded.head };
     this.#source = source;
     this.#keys = keys;
+    this.#code = code;
     this.#share = share;
     this.#resumeStore = new ResumeStore(kept, () => emit({ event: "unkept", share: toHex(share) }));
     source.isSealed = (index) => this.#resumeStore.has(index);
@@ -222,7 +225,8 @@ export class Sending {
         return;
       case "link":
         this.#tellOnline();
-        if (effect.online) this.#untoldOnline = this.#link.news(effect);
+        if (effect.online)
+          this.#untoldOnline = this.#link.news({ ...effect, link: this.#webLink(effect) });
         else this.#pace.tell(this.#link.news(effect));
         return;
       case "receiver":
@@ -256,6 +260,11 @@ export class Sending {
     this.#resumeStore.accepted();
     this.#past?.kept?.forget();
     this.#tellOnline();
+  }
+
+  /** Where browsers receive the share; undefined: the relay has no page. */
+  #webLink({ page = false }: { readonly page?: boolean }): string | undefined {
+    return page ? webLink(this.#job.relay, this.#code) : undefined;
   }
 
   #tellOnline(): void {

@@ -35,7 +35,10 @@ export const PAGES = [
 const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   challenge: ["comes first: the nonce that the client signs", "`hello`"],
   hello: ["protocol versions, role, proof of the code", "`welcome`, or `fault`"],
-  welcome: ["the version in use, the relay's limits for this connection", "`offer` from a sender"],
+  welcome: [
+    "the version in use, whether the relay has the page for browsers, its limits for this connection",
+    "`offer` from a sender",
+  ],
   offer: ["the sender offers this share; also to open it again", "`accepted`, or `fault`"],
   accepted: ["the share is open", ""],
   want: ["the relay requests these records", "frames"],

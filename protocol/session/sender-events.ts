@@ -81,6 +81,8 @@ export type SenderEffect =
       readonly fault: FaultCode | undefined;
       /** The relay's detail of the fault, and when to come again. */
       readonly detail?: string;
+      /** The relay has the page for browsers. */
+      readonly page?: boolean;
     }
   | { readonly type: "receiver"; readonly receiver: ReceiverView }
   /** Whether this receiver may have the share: answer with `judged`. */

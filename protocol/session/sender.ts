@@ -211,7 +211,12 @@ export class SenderSession {
       case "welcome":
         this.#link.welcomed(message);
         return [
-          { type: "link", online: true, fault: undefined },
+          {
+            type: "link",
+            online: true,
+            fault: undefined,
+            ...(message.page === true && { page: true }),
+          },
           { type: "send", message: this.#offer() },
         ];
       case "accepted":

@@ -121,6 +121,8 @@ const schemas = {
     /** The version in use from now on; 1 unless given. */
     v: v.optional(version),
     session: bytesOf(8),
+    /** Browsers find the page at the address of the relay. */
+    page: v.optional(v.boolean()),
     limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),
   }),
   offer: v.object({

@@ -40,6 +40,8 @@ import { LocalShare, type ShareOptions } from "./local-share.ts";
 export interface HubOptions extends ShareOptions {
   /** The host name by which the operator calls the relay; hellos are signed for it. */
   readonly relayName?: string | undefined;
+  /** Whether browsers find the page here; senders are told. */
+  readonly hasPage?: boolean;
   /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
   readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
   readonly primitives: SyncPrimitives;
@@ -214,7 +216,7 @@ export class Hub {
 
   /** The proof comes first: without it nothing tells which tokens, channels and shares there are. */
   #hello(socket: SocketId, { address, nonce }: StrangerClient, hello: MessageOf<"hello">): void {
-    const { outlet, primitives, relayName: name } = this.#options;
+    const { outlet, primitives, relayName: name, hasPage = false } = this.#options;
     checkHello(hello, { nonce, name }, primitives);
     const { role, token } = hello;
     const id = channelOf(hello.key, primitives);
@@ -229,6 +231,7 @@ export class Hub {
       t: "welcome",
       v: commonVersion({ v: hello.v, least: hello.least ?? hello.v }),
       session: primitives.randomBytes(8),
+      ...(hasPage && { page: true }),
       limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
     });
     if (client.role === "sender") return;

@@ -113,6 +113,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),
+    hasPage: given.page,
     admit: (id, hello) => router.admit(id, hello),
   });
   const peers = new Peers(new AddressTable(given.addresses, worker), limits, sharedClock);

@@ -88,6 +88,30 @@ describe("the plain screen", () => {
     ]);
   });
 
+  test("shows the link for browsers once, when the relay says that it has a page", () => {
+    const url = "ws://relay/ws";
+    const link = "http://relay/#zoo-zoo-zoo-zoo-zoo-zoo-bench";
+    const away: ClientEvent = {
+      event: "relay",
+      url,
+      online: false,
+      code: "connection-lost",
+      message: "",
+    };
+    const online: ClientEvent = { event: "relay", url, online: true };
+    const withPage = { ...online, link: "http://127.0.0.1/#not-for-others" };
+    const said = (setting: Setting, ...events: ClientEvent[]): string[] =>
+      plain(setting, events).out.filter((line) => /browser|page/.test(line));
+    expect(said({ ...SENDER, link }, away, withPage, away, withPage)).toEqual([
+      `Or open in a browser: ${link}`,
+    ]);
+    expect(said({ ...SENDER, link }, online)).toEqual([]);
+    expect(said({ ...SENDER, qr: true }, withPage)).toEqual([]);
+    expect(said({ ...SENDER, qr: true }, online)).toEqual([
+      "This relay has no page, so the link opens nothing; use the command",
+    ]);
+  });
+
   test("says what the list of checksums has, also while the next share comes", () => {
     const path = "/out/SHA256SUMS";
     const offer = RECEIVE.find(({ event }) => event === "offer") as OfferEvent;

@@ -60,6 +60,45 @@ describe("the QR code", () => {
   });
 });
 
+describe("the web link", () => {
+  /** What a sender prints while one receiver takes a file from a relay. */
+  async function sent(page: boolean, ...args: string[]): Promise<{ out: string; url: string }> {
+    using files = transferFiles(1000);
+    await using relay = await startRelay({ page, hostname: "0.0.0.0" });
+    const env = { FILESHARE_RELAY: relay.url, FILESHARE_CODE: CODE };
+    const [sender, receiver] = await Promise.all([
+      run(["send", files.path, ...args], { env }),
+      run(["recv", "--yes", "--out", files.out], { env }),
+    ]);
+    expect([sender.exitCode, receiver.exitCode]).toEqual([0, 0]);
+    return { out: sender.out, url: relay.url };
+  }
+
+  test("stands below the command, where the relay has a page, and leads to the same relay", async () => {
+    const { out } = await sent(true);
+    const address = /--relay ws:\/\/(\S+)/.exec(out)?.[1];
+    expect(out).toContain(`Or open in a browser: http://${address}/#${CODE}\n`);
+    expect((await sent(false)).out).not.toContain(`#${CODE}`);
+  });
+
+  test("is a field for programs", async () => {
+    const { out, url } = await sent(true, "--json");
+    const link = `${url.replace("ws", "http")}/#${CODE}`;
+    expect(linksIn(out)).toEqual([link]);
+    expect(linksIn((await sent(false, "--json")).out)).toEqual([]);
+  });
+
+  test("as a QR code comes with a word about a relay without a page", async () => {
+    const warning = "This relay has no page";
+    expect((await sent(true, "--qr")).out).not.toContain(warning);
+    expect((await sent(false, "--qr")).out).toContain(warning);
+  });
+});
+
+function linksIn(lines: string): string[] {
+  return lines.split("\n").flatMap((line) => /"link":"([^"]+)"/.exec(line)?.[1] ?? []);
+}
+
 describe("--copy", () => {
   /** A clipboard tool that keeps what it gets in `copied`, or fails. */
   function tool(folder: string, name: string, script = `cat > '${folder}/copied'`): void {
