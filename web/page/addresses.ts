@@ -56,3 +56,8 @@ function urlOf(given: string): URL | undefined {
     return undefined;
   }
 }
+
+/** Whether other machines cannot open this page: its name means another machine on each of them. */
+export function isThisMachine(hostname: string = location.hostname): boolean {
+  return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/i.test(hostname);
+}

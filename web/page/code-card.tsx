@@ -4,8 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 
 import { relayAddress } from "../browser/page-addresses.ts";
 import { canShareLink, shareLink as passOn } from "../browser/share-link.ts";
-import { pageAddress, shareLink, terminalCommand } from "./addresses.ts";
-import { CopyButton } from "./parts.tsx";
+import { isThisMachine, pageAddress, shareLink, terminalCommand } from "./addresses.ts";
+import { CopyButton, Note } from "./parts.tsx";
 
 export function CodeCard({
   code,
@@ -30,6 +30,12 @@ export function CodeCard({
               </span>
             ))}
           </p>
+          {isThisMachine() && (
+            <Note kind="warn">
+              Only this machine reaches {location.hostname}. Open this page by the machine's name or
+              address in its network, so that others can open the link.
+            </Note>
+          )}
           <p class="hint">
             Receivers type the code at <bdi>{pageAddress()}</bdi>, or open the link.
           </p>

@@ -73,7 +73,7 @@ function Saved({ finished }: { readonly finished: Finished }): JSX.Element {
       <p class="hint">
         {way?.way === "download" ? "Look in the browser's downloads for it. " : ""}
         {confirmed
-          ? "Every part was decrypted and verified, and the sender knows that you have it."
+          ? "Every part was decrypted and verified, and the sender knows it."
           : "Every part was decrypted and verified. The sender could not be told."}
       </p>
     </>

@@ -5,6 +5,7 @@
  */
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ReceiverRow } from "../job/send-messages.ts";
+import { perSecond, reached, type Samples } from "./rate.ts";
 import { percent } from "./words.ts";
 
 export type ReceiverWord =
@@ -40,6 +41,8 @@ export interface ShownReceiver {
   readonly name: string;
   readonly word: ReceiverWord;
   readonly percent: number;
+  /** Bytes per second; undefined: it receives nothing now, or too little is known. */
+  readonly rate: number | undefined;
 }
 
 export interface ReceiverCounts {
@@ -52,14 +55,21 @@ export class ReceiverRows {
   readonly #rows = new Map<string, ReceiverRow>();
   readonly #asking = new Map<string, ReceiverRow>();
   readonly #refused = new Set<string>();
+  /** Of each row its last positions. */
+  readonly #samples = new Map<string, Samples>();
   #records = 1;
+  #bytes = 0;
 
-  source(records: number): void {
+  source(records: number, bytes: number): void {
     this.#records = Math.max(records, 1);
+    this.#bytes = bytes;
   }
 
-  update(row: ReceiverRow): void {
+  /** @param now in ms */
+  update(row: ReceiverRow, now: number): void {
     this.#asking.delete(row.id);
+    const bytes = (Math.min(row.records, this.#records) / this.#records) * this.#bytes;
+    this.#samples.set(row.id, reached(this.#samples.get(row.id) ?? [], bytes, now));
     this.#rows.set(row.id, row);
     if (this.#rows.size > RECEIVERS_PER_SHARE) this.#forget();
   }
@@ -69,12 +79,12 @@ export class ReceiverRows {
     this.#asking.set(row.id, row);
   }
 
-  answered(id: string, admit: boolean): void {
+  answered(id: string, admit: boolean, now: number): void {
     const row = this.#asking.get(id);
     this.#asking.delete(id);
     if (row === undefined) return;
     if (!admit) this.#refused.add(id);
-    this.update(row);
+    this.update(row, now);
   }
 
   dismissed(id: string): void {
@@ -84,7 +94,7 @@ export class ReceiverRows {
 
   /** Receivers that wait for a person's answer. */
   get asking(): readonly ShownReceiver[] {
-    return [...this.#asking.values()].map((row) => this.#shown(row, "asks"));
+    return [...this.#asking.values()].map((row) => this.#shown(row, "asks", 0));
   }
 
   get counts(): ReceiverCounts {
@@ -101,13 +111,13 @@ export class ReceiverRows {
     return this.#rows.size;
   }
 
-  /** @param isHeld the start gate holds the content back */
-  slice(from: number, to: number, isHeld: boolean): readonly ShownReceiver[] {
+  /** @param isHeld the start gate holds the content back; `now` in ms */
+  slice(from: number, to: number, isHeld: boolean, now: number): readonly ShownReceiver[] {
     const rows: ShownReceiver[] = [];
     let at = 0;
     for (const row of this.#rows.values()) {
       if (at >= to) break;
-      if (at++ >= from) rows.push(this.#shown(row, this.#word(row, isHeld)));
+      if (at++ >= from) rows.push(this.#shown(row, this.#word(row, isHeld), now));
     }
     return rows;
   }
@@ -129,24 +139,28 @@ export class ReceiverRows {
     }
   }
 
-  #shown(row: ReceiverRow, word: ReceiverWord): ShownReceiver {
+  #shown(row: ReceiverRow, word: ReceiverWord, now: number): ShownReceiver {
     const name = row.name.trim() === "" ? `receiver ${row.id.slice(0, 8)}` : row.name;
     const part = Math.min(99, percent(row.records, this.#records));
     const isHeld = word === "ready" || word === "asks" || word === "waiting";
-    return { id: row.id, name, word, percent: row.verified ? 100 : isHeld ? 0 : part };
+    const moves = word === "receiving" || word === "catching up";
+    const rate = moves ? perSecond(this.#samples.get(row.id) ?? [], now) : undefined;
+    return { id: row.id, name, word, percent: row.verified ? 100 : isHeld ? 0 : part, rate };
   }
 
   /** Bounds the memory of receivers that came and went under one id after another. */
   #forget(): void {
     for (const { id, state, verified } of this.#rows.values()) {
       if (verified || (state !== "lost" && state !== "left")) continue;
-      this.#rows.delete(id);
-      this.#refused.delete(id);
-      return;
+      return this.#delete(id);
     }
     const first = this.#rows.keys().next();
-    if (first.done === true) return;
-    this.#rows.delete(first.value);
-    this.#refused.delete(first.value);
+    if (first.done !== true) this.#delete(first.value);
+  }
+
+  #delete(id: string): void {
+    this.#rows.delete(id);
+    this.#refused.delete(id);
+    this.#samples.delete(id);
   }
 }

@@ -6,7 +6,7 @@ import { pageOf, ROWS_FIRST } from "./list-pages.ts";
 import { Pages } from "./long-list.tsx";
 import { Name } from "./parts.tsx";
 import { RECEIVER_WORDS, type ReceiverRows, type ShownReceiver } from "./receiver-rows.ts";
-import { count, shown } from "./words.ts";
+import { count, shown, size } from "./words.ts";
 
 interface ReceiverTableProps {
   readonly rows: ReceiverRows;
@@ -33,7 +33,7 @@ export function ReceiverTable({ rows, isHeld }: ReceiverTableProps): JSX.Element
           </tr>
         </thead>
         <tbody>
-          {rows.slice(from, to, isHeld).map((receiver) => (
+          {rows.slice(from, to, isHeld, performance.now()).map((receiver) => (
             <Row key={receiver.id} receiver={receiver} />
           ))}
         </tbody>
@@ -44,14 +44,17 @@ export function ReceiverTable({ rows, isHeld }: ReceiverTableProps): JSX.Element
 }
 
 function Row({ receiver }: { readonly receiver: ShownReceiver }): JSX.Element {
-  const { name, word, percent } = receiver;
+  const { name, word, percent, rate } = receiver;
   return (
     <tr class={`is-${word.replace(" ", "-")}`}>
       <th scope="row">
         <Name text={name} />
       </th>
       <td>{RECEIVER_WORDS[word]}</td>
-      <td class="number">{percent} %</td>
+      <td class="number">
+        {percent} %
+        {rate !== undefined && <span class="item-size rate">{size(Math.round(rate))}/s</span>}
+      </td>
     </tr>
   );
 }

@@ -54,7 +54,7 @@ export class SendRun {
   }
 
   admit(receiver: string, admit: boolean): void {
-    this.#rows.answered(receiver, admit);
+    this.#rows.answered(receiver, admit, performance.now());
     this.#changed();
     this.#post({ t: "admit", receiver, admit });
   }
@@ -69,10 +69,10 @@ export class SendRun {
     this.#act({ t: "event", event, now: performance.now() });
     switch (event.t) {
       case "code":
-        this.#rows.source(event.records);
+        this.#rows.source(event.records, event.bytes);
         return this.#remember(event.share);
       case "receiver":
-        this.#rows.update(event.receiver);
+        this.#rows.update(event.receiver, performance.now());
         return this.#changed();
       case "asks":
         this.#rows.asks(event.receiver);

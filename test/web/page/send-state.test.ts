@@ -76,8 +76,8 @@ describe("the rows of receivers", () => {
 
   function rows(...all: readonly ReceiverRow[]): ReceiverRows {
     const made = new ReceiverRows();
-    made.source(4);
-    for (const each of all) made.update(each);
+    made.source(4, 400);
+    for (const each of all) made.update(each, 0);
     return made;
   }
 
@@ -88,7 +88,7 @@ describe("the rows of receivers", () => {
       row("c", { state: "done", records: 4, verified: true }),
       row("d", { state: "done", records: 4, verified: true, unconfirmed: true }),
       row("e", { state: "lost" }),
-    ).slice(0, 10, false);
+    ).slice(0, 10, false, 0);
     expect(shown.map(({ word, percent }) => [word, percent])).toEqual([
       ["receiving", 50],
       ["checking", 99],
@@ -98,19 +98,26 @@ describe("the rows of receivers", () => {
     ]);
   });
 
+  test("show the rate of a receiver that receives, and of no other", () => {
+    const all = rows(row("a", { records: 0 }), row("b", { records: 0 }));
+    all.update(row("a", { records: 2 }), 1000);
+    all.update(row("b", { records: 4, state: "done" }), 1000);
+    expect(all.slice(0, 2, false, 1000).map(({ rate }) => rate)).toEqual([200, undefined]);
+  });
+
   test("are ready, and at zero, while the start gate holds the content back", () => {
-    const [shown] = rows(row("a")).slice(0, 1, true);
+    const [shown] = rows(row("a")).slice(0, 1, true, 0);
     expect(shown).toMatchObject({ word: "ready", percent: 0 });
   });
 
   test("give the rows of one page alone", () => {
     const many = rows(...Array.from({ length: 500 }, (_, i) => row(String(i))));
-    expect(many.slice(100, 103, false).map(({ id }) => id)).toEqual(["100", "101", "102"]);
+    expect(many.slice(100, 103, false, 0).map(({ id }) => id)).toEqual(["100", "101", "102"]);
     expect(many.counts).toEqual({ all: 500, verified: 0, active: 500 });
   });
 
   test("call a receiver without a name by its id", () => {
-    expect(rows(row("abcdef0123", { name: " " })).slice(0, 1, false)[0]?.name).toBe(
+    expect(rows(row("abcdef0123", { name: " " })).slice(0, 1, false, 0)[0]?.name).toBe(
       "receiver abcdef01",
     );
   });
@@ -120,17 +127,17 @@ describe("the rows of receivers", () => {
     all.asks(row("a"));
     all.asks(row("b"));
     expect(all.asking.map(({ id }) => id)).toEqual(["a", "b"]);
-    all.answered("a", true);
-    all.answered("b", false);
+    all.answered("a", true, 0);
+    all.answered("b", false, 0);
     expect(all.asking).toEqual([]);
-    expect(all.slice(0, 2, false).map(({ word }) => word)).toEqual(["receiving", "refused"]);
+    expect(all.slice(0, 2, false, 0).map(({ word }) => word)).toEqual(["receiving", "refused"]);
   });
 
   test("stay bounded when receivers come and leave without end", () => {
     const all = rows(row("kept", { verified: true }));
-    for (let i = 0; i < 12_000; i++) all.update(row(String(i), { state: "left" }));
+    for (let i = 0; i < 12_000; i++) all.update(row(String(i), { state: "left" }), 0);
     expect(all.length).toBe(10_000);
-    expect(all.slice(0, 1, false)[0]?.id).toBe("kept");
+    expect(all.slice(0, 1, false, 0)[0]?.id).toBe("kept");
   });
 });
 

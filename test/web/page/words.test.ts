@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 
 import {
   isSameRelay,
+  isThisMachine,
   lobbyDownload,
   pageAddress,
   shareLink,
@@ -126,6 +127,15 @@ describe("addresses", () => {
       expect(isSameRelay(given, [pageAddress(page), socket])).toBeFalse();
     },
   );
+});
+
+test("a name of the loopback is of this machine alone", () => {
+  for (const name of ["localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]"]) {
+    expect(isThisMachine(name)).toBeTrue();
+  }
+  for (const name of ["localhost.example", "192.168.1.20", "128.0.0.1"]) {
+    expect(isThisMachine(name)).toBeFalse();
+  }
 });
 
 describe("the code of a link", () => {
