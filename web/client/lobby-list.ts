@@ -274,7 +274,7 @@ class LobbyLooker {
     this.#queue.clear();
     await this.#link.close();
     if (fault === undefined) this.#post({ t: "end" });
-    else this.#post({ t: "end", message: pageMessage(fault, detail) });
+    else this.#post({ t: "end", fault, message: pageMessage(fault, detail) });
   }
 }
 

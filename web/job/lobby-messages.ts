@@ -1,4 +1,5 @@
 /** The words between the page and its worker about the files that the lobby offers now. */
+import type { FaultCode } from "../../protocol/wire/faults.ts";
 import type { OfferedFile } from "./receive-messages.ts";
 
 /** Looks at the lobby, and tells of changes until `stop`. */
@@ -24,4 +25,8 @@ export interface LobbyShare {
 export type LobbyEvent =
   | { readonly t: "lobby"; readonly shares: readonly LobbyShare[] }
   | { readonly t: "link"; readonly online: boolean; readonly message?: string | undefined }
-  | { readonly t: "end"; readonly message?: string | undefined };
+  | {
+      readonly t: "end";
+      readonly fault?: FaultCode | undefined;
+      readonly message?: string | undefined;
+    };

@@ -19,8 +19,10 @@ export type Screen =
 
 export const screen = signal<Screen>({ at: "home" });
 
-/** A text that came behind `#` and that the field `Code` shows, because it is no code. */
+/** The text of the field `Code`: typed, or of a link that has no code. */
 export const codeText = signal("");
+/** Why that text is no code; undefined: nobody asked yet. */
+export const codeProblem = signal<string | undefined>(undefined);
 /** A code that came by a link while something else was under way. */
 export const codeMeanwhile = signal<string | undefined>(undefined);
 

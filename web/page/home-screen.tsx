@@ -3,7 +3,15 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { LOBBY_CODE } from "../../protocol/code/code.ts";
-import { codeText, openLobby, receive, receiverName, send, setName } from "./app-state.ts";
+import {
+  codeProblem,
+  codeText,
+  openLobby,
+  receive,
+  receiverName,
+  send,
+  setName,
+} from "./app-state.ts";
 import { ownAddresses } from "./open-code.ts";
 import { entryOf } from "./code-entry.ts";
 import { CodeField } from "./code-field.tsx";
@@ -28,13 +36,12 @@ export function HomeScreen(): JSX.Element {
 }
 
 function ReceiveForm(): JSX.Element {
-  const [problem, setProblem] = useState<string>();
   const submit = (event: Event): void => {
     event.preventDefault();
     const entry = entryOf(codeText.peek(), ownAddresses());
     switch (entry.is) {
       case "problem":
-        setProblem(entry.sentence);
+        codeProblem.value = entry.sentence;
         document.querySelector<HTMLElement>("#code")?.focus();
         return;
       case "lobby":
@@ -51,10 +58,10 @@ function ReceiveForm(): JSX.Element {
       <form class="receive" onSubmit={submit} noValidate>
         <CodeField
           text={codeText.value}
-          problem={problem}
+          problem={codeProblem.value}
           onText={(text) => {
             codeText.value = text;
-            setProblem(undefined);
+            codeProblem.value = undefined;
           }}
         />
         <button type="submit" class="main">

@@ -27,8 +27,7 @@ export function lobbyStep(state: LobbyState, event: LobbyEvent): LobbyState {
     }
     case "end": {
       const message = event.message ?? "The list of the lobby ended. Open the lobby again.";
-      const wantsToken = message === pageMessage("not-allowed");
-      return { at: "ended", message, wantsToken };
+      return { at: "ended", message, wantsToken: event.fault === "not-allowed" };
     }
   }
 }

@@ -49,10 +49,13 @@ function Offered({ run }: { readonly run: LobbyRun }): JSX.Element {
     return (
       <>
         <Alert>{state.message}</Alert>
-        {state.wantsToken && <TokenForm onToken={openLobby} />}
-        <button type="button" onClick={openLobby}>
-          Try again
-        </button>
+        {state.wantsToken ? (
+          <TokenForm onToken={openLobby} />
+        ) : (
+          <button type="button" onClick={openLobby}>
+            Try again
+          </button>
+        )}
       </>
     );
   }
@@ -76,7 +79,10 @@ function Offered({ run }: { readonly run: LobbyRun }): JSX.Element {
         <Icon name="down" />
         Receive in this page
       </button>
-      <p class="hint">The page then asks about each share, and waits for more.</p>
+      <p class="hint">
+        The page then asks about each share, and waits for more. The links above download without
+        it. A relay without such downloads answers them with an error.
+      </p>
     </>
   );
 }

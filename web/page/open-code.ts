@@ -1,8 +1,17 @@
 /** A code that came by a link: the page receives with it at once, unless it is none. */
 import { LOBBY_CODE } from "../../protocol/code/code.ts";
+import { CODE_MAX_CHARACTERS } from "../../protocol/wire/limits.ts";
 import { relayAddress } from "../browser/page-addresses.ts";
 import { pageAddress } from "./addresses.ts";
-import { codeMeanwhile, codeText, goHome, isOccupied, receive, screen } from "./app-state.ts";
+import {
+  codeMeanwhile,
+  codeProblem,
+  codeText,
+  goHome,
+  isOccupied,
+  receive,
+  screen,
+} from "./app-state.ts";
 import { entryOf } from "./code-entry.ts";
 import { takeCode } from "./location-code.ts";
 
@@ -21,7 +30,8 @@ export function openCode(text: string): void {
     case "problem":
       // The field shows the text, so that the person can mend it.
       goHome();
-      codeText.value = text;
+      codeText.value = text.slice(0, CODE_MAX_CHARACTERS);
+      codeProblem.value = entry.sentence;
   }
 }
 

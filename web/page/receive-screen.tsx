@@ -112,7 +112,7 @@ function Step({
           <Heading>It did not work</Heading>
           <Alert>{step.message}</Alert>
           {state.wantsToken && <TokenForm onToken={() => receive(run.wish)} />}
-          <AgainRow run={run} mayAgain={mayTryAgain(step.fault)} />
+          <AgainRow run={run} mayAgain={!state.wantsToken && mayTryAgain(step.fault)} />
         </section>
       );
     case "stopped":

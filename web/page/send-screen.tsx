@@ -108,9 +108,11 @@ function Ended({
       )}
       {run.state.value.wantsToken && <TokenForm onToken={() => send(run.wish)} />}
       <div class="row">
-        <button type="button" class="main" onClick={() => send(run.wish)}>
-          Send it again
-        </button>
+        {!run.state.value.wantsToken && (
+          <button type="button" class="main" onClick={() => send(run.wish)}>
+            Send it again
+          </button>
+        )}
         <button type="button" onClick={goHome}>
           Back to the start
         </button>
