@@ -27,8 +27,7 @@ const PAGE_TEXTS: { readonly [Code in FaultCode]?: PageText } = {
   "wrong-role": { advice: `${RELOAD} If it stays, report it.` },
   "not-proved": { advice: `${RELOAD} If it stays, report it.` },
   "not-allowed": {
-    sentence: "The relay wants a token",
-    advice: "Ask the person who runs the relay for one.",
+    advice: "Ask the person who runs the relay for a token.",
   },
   "not-your-share": { advice: "Send it again; it gets a new code." },
   "log-full": { advice: "It is tried again. The person who runs the relay can give it more room." },

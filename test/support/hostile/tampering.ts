@@ -7,7 +7,7 @@ export type Tamper = (frame: Uint8Array) => readonly Uint8Array[];
 interface Ends {
   upstream: WebSocket | undefined;
   /** Messages of the client from before the relay's line was open. */
-  early: Uint8Array[];
+  early: Uint8Array<ArrayBuffer>[];
 }
 
 export class TamperingRelay implements AsyncDisposable {
@@ -29,19 +29,21 @@ export class TamperingRelay implements AsyncDisposable {
         open(client) {
           const upstream = new WebSocket(relay);
           client.data.upstream = upstream;
-          upstream.binaryType = "nodebuffer";
+          upstream.binaryType = "arraybuffer";
           upstream.addEventListener("open", () => {
             for (const bytes of client.data.early.splice(0)) upstream.send(bytes);
           });
-          upstream.addEventListener("message", ({ data }: MessageEvent<Buffer>) => {
-            const messages = isFrame(data) ? tamper(new Uint8Array(data)) : [data];
+          upstream.addEventListener("message", ({ data }: MessageEvent<ArrayBuffer>) => {
+            const message = new Uint8Array(data);
+            const messages = isFrame(message) ? tamper(message) : [message];
             for (const bytes of messages) client.sendBinary(bytes);
           });
           upstream.addEventListener("close", () => client.close());
         },
         message({ data }, bytes) {
           if (typeof bytes === "string") return;
-          if (data.upstream?.readyState === WebSocket.OPEN) data.upstream.send(bytes);
+          if (data.upstream?.readyState === WebSocket.OPEN)
+            data.upstream.send(new Uint8Array(bytes));
           else data.early.push(new Uint8Array(bytes));
         },
         close({ data }) {
