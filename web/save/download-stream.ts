@@ -9,12 +9,15 @@ import {
   type DownloadAnswer,
   type DownloadWord,
   type WorkerCall,
+  type WorkerWord,
 } from "../service/download-messages.ts";
 
 /** Browsers end a service worker after about 30 s without an event. ms */
 const PING_EVERY = 5_000;
 /** Pings without an answer, after which the service worker counts as ended; busy machines miss some. */
 const PINGS_MISSED_MOST = 6;
+/** A browser asks the person where to save, or starts its downloads late. ms */
+const FRAME_STAYS = 60_000;
 /** Larger pieces are cut, so that the window always fits several. bytes */
 const PIECE_BYTES = 1024 ** 2;
 
@@ -60,6 +63,13 @@ export class DownloadStream {
       this.#hear(event.data),
     );
     port1.start();
+    const { serviceWorker } = navigator;
+    const listener = ({ data }: MessageEvent<WorkerWord>): void => {
+      if (data.t === "gone" && data.id === this.#id) this.#lose();
+    };
+    serviceWorker.addEventListener("message", listener);
+    serviceWorker.startMessages();
+    void this.#over.promise.then(() => serviceWorker.removeEventListener("message", listener));
     this.#call({ t: "download", id: this.#id, name, size }, port2);
     this.#timer = setInterval(() => this.#ping(), PING_EVERY);
     void navigator.locks.request(DOWNLOAD_LOCK, { mode: "shared" }, () => this.#over.promise);
@@ -130,10 +140,14 @@ export class DownloadStream {
     this.#pinged = performance.now();
     this.#missed += 1;
     if (this.#missed > PINGS_MISSED_MOST) {
-      this.#end(new FaultError("output-closed", "the browser ended the page's service worker"));
+      this.#lose();
       return;
     }
     this.#call({ t: "ping", id: this.#id });
+  }
+
+  #lose(): void {
+    this.#end(new FaultError("output-closed", "the browser ended the page's service worker"));
   }
 
   #end(fault: FaultError): void {
@@ -144,7 +158,8 @@ export class DownloadStream {
     this.#closed.reject(fault);
     this.#room.resolve();
     this.#over.resolve();
-    this.#frame.remove();
+    // Without its frame, a short file that the browser is about to save would be lost.
+    setTimeout(() => this.#frame.remove(), FRAME_STAYS);
   }
 
   #refuse(): void {

@@ -10,7 +10,13 @@ import { numbered, PARTIAL_SUFFIX } from "./names.ts";
 import { PartialFile } from "./partial-file.ts";
 import { saveFault, unsoundFault } from "./save-fault.ts";
 import type { Saver, UnfinishedReceive } from "./saver.ts";
-import { bytesOnDisk, Journal, type FileNote, type KeptPlace } from "./unfinished.ts";
+import {
+  bytesOnDisk,
+  Journal,
+  type FileNote,
+  type KeptPlace,
+  type KeptReceives,
+} from "./unfinished.ts";
 
 /** Names for the whole file that are tried: another program may have taken the first meanwhile. */
 const NAMES_TRIED = 8;
@@ -41,12 +47,17 @@ export class FileSaver implements Saver {
     this.position = file.position;
   }
 
-  static async open(handle: FileHandle, receive: UnfinishedReceive): Promise<FileSaver> {
+  /** @param receives where the receive is kept until it is complete */
+  static async open(
+    handle: FileHandle,
+    receive: UnfinishedReceive,
+    receives?: KeptReceives,
+  ): Promise<FileSaver> {
     const { name } = handle;
     try {
       const isMoved = await tryMove(handle, name + PARTIAL_SUFFIX);
       const place: KeptPlace = { way: "file", handle, name };
-      const journal = isMoved ? await Journal.begin({ receive, place }) : undefined;
+      const journal = isMoved ? await Journal.begin({ receive, place }, receives) : undefined;
       const file = await PartialFile.open(handle, 0, noting(journal));
       return new FileSaver(name, receive.offer, file, journal, isMoved);
     } catch (error) {

@@ -19,7 +19,13 @@ import { NAMES_TRIED, numbered, PARTIAL_SUFFIX, placesOf, type Place } from "./n
 import { PartialFile } from "./partial-file.ts";
 import { saveFault } from "./save-fault.ts";
 import type { Saver, UnfinishedReceive } from "./saver.ts";
-import { bytesOnDisk, Journal, type FileNote, type KeptPlace } from "./unfinished.ts";
+import {
+  bytesOnDisk,
+  Journal,
+  type FileNote,
+  type KeptPlace,
+  type KeptReceives,
+} from "./unfinished.ts";
 
 type KeptFolder = Extract<KeptPlace, { way: "folder" }>;
 
@@ -53,13 +59,18 @@ export class FolderSaver implements Saver {
     this.#journal = journal;
   }
 
-  static async open(handle: FolderHandle, receive: UnfinishedReceive): Promise<FolderSaver> {
+  /** @param receives where the receive is kept until it is complete */
+  static async open(
+    handle: FolderHandle,
+    receive: UnfinishedReceive,
+    receives?: KeptReceives,
+  ): Promise<FolderSaver> {
     try {
       const { files } = receive.offer;
       const canMove = await movesFiles(handle);
       const tops = await freeTops(handle, placesOf(files), files);
       const place: KeptFolder = { way: "folder", handle, tops, canMove };
-      const journal = await Journal.begin({ receive, place });
+      const journal = await Journal.begin({ receive, place }, receives);
       return new FolderSaver(receive.offer, place, journal);
     } catch (error) {
       throw saveFault(error);

@@ -12,6 +12,12 @@ import { placesOf } from "./names.ts";
 const TIME_LEAST = Date.UTC(1980, 0, 2);
 const TIME_MOST = Date.UTC(2107, 11, 30);
 
+/**
+ * Heads and the directory come in parts of some bytes, which are joined. They are copied: `client-zip`
+ * reads the directory's parts again after it gave them away, and a sink may transfer what it gets. bytes
+ */
+const JOINED_BYTES = 64 * 1024;
+
 interface Entry {
   readonly name: string;
   /** bytes; undefined: a folder */
@@ -47,7 +53,7 @@ export function zipLength(files: readonly OfferedFile[]): number | undefined {
   return length > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(length);
 }
 
-/** Takes the next bytes of the ZIP; resolves when there is room for more. */
+/** Takes the next bytes of the ZIP, whose buffer is its own; resolves when there is room for more. */
 export type ZipSink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 interface Piece {
@@ -99,11 +105,23 @@ export class ZipStream {
 
   async #run(sink: ZipSink): Promise<void> {
     const reader = makeZip(this.#inputs(), { buffersAreUTF8: true }).getReader();
+    const joined = new Uint8Array(JOINED_BYTES);
+    let held = 0;
+    const flush = async (): Promise<void> => {
+      if (this.#error !== undefined) throw this.#error as Error;
+      if (held > 0) await sink(joined.slice(0, held));
+      held = 0;
+    };
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
-      if (this.#error !== undefined) throw this.#error as Error;
-      await sink(value as Uint8Array<ArrayBuffer>);
+      if (done) return flush();
+      if (held + value.length > JOINED_BYTES) await flush();
+      if (value.length <= JOINED_BYTES) {
+        joined.set(value, held);
+        held += value.length;
+      } else {
+        await sink(value as Uint8Array<ArrayBuffer>);
+      }
     }
   }
 

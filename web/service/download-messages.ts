@@ -4,6 +4,7 @@
  *   page --DownloadCall, ping (to the worker)--------> service worker
  *   page --pieces, end, fail (through the port)------> service worker --response--> browser's downloads
  *   page <--ready, taken, closed, cancelled, pong----- service worker
+ *   page <--gone-------------------------------------- service worker that was started anew
  *
  * The port carries the pieces without a copy. It works in every browser, and transferable streams don't.
  */
@@ -29,6 +30,12 @@ export type WorkerCall =
     }
   /** Browsers end a service worker that gets no event for about 30 s. */
   | { readonly t: "ping"; readonly id: string };
+
+/** Not through the port, which ended with the worker of before. */
+export interface WorkerWord {
+  readonly t: "gone";
+  readonly id: string;
+}
 
 export type DownloadWord =
   | { readonly t: "piece"; readonly data: Uint8Array<ArrayBuffer> }

@@ -7,7 +7,7 @@
  * All other requests go to the relay as if it were not there, and it caches nothing.
  */
 import { Download } from "./download.ts";
-import { DOWNLOAD_LOCK, type WorkerCall } from "./download-messages.ts";
+import { DOWNLOAD_LOCK, type WorkerCall, type WorkerWord } from "./download-messages.ts";
 
 /** Downloads at once, of all pages of this browser; each holds a few MiB. */
 const DOWNLOADS_MOST = 16;
@@ -23,6 +23,7 @@ interface FetchEvent extends WorkerEvent {
 interface CallEvent extends WorkerEvent {
   readonly data: WorkerCall;
   readonly ports: readonly MessagePort[];
+  readonly source: { postMessage(word: WorkerWord): void } | null;
 }
 interface WorkerScope {
   readonly registration: ServiceWorkerRegistration;
@@ -53,7 +54,9 @@ async function install(): Promise<void> {
 scope.addEventListener("message", (event) => {
   const call = event.data;
   if (call.t === "ping") {
-    downloads.get(call.id)?.answer({ t: "pong" });
+    const download = downloads.get(call.id);
+    if (download === undefined) event.source?.postMessage({ t: "gone", id: call.id });
+    else download.answer({ t: "pong" });
     return;
   }
   const [port] = event.ports;

@@ -17,7 +17,7 @@ async function zipped(
   pieces: readonly (readonly [number, string])[],
 ): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
-  const zip = new ZipStream(files, async (bytes) => void parts.push(bytes));
+  const zip = new ZipStream(files, async (bytes) => void parts.push(bytes), 0);
   for (const [at, text] of pieces) await zip.write(at, new TextEncoder().encode(text));
   await zip.finish();
   return new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -57,6 +57,19 @@ describe("a ZIP of a tree", () => {
     },
   );
 
+  test("is the same for a sink that takes the buffers away", async () => {
+    const taken: Uint8Array<ArrayBuffer>[] = [];
+    const zip = new ZipStream(
+      tree,
+      async (bytes) => void taken.push(structuredClone(bytes, { transfer: [bytes.buffer] })),
+      0,
+    );
+    for (const [at, text] of content) await zip.write(at, new TextEncoder().encode(text));
+    await zip.finish();
+    const whole = new Uint8Array(await new Blob(taken).arrayBuffer());
+    expect(whole).toEqual(await zipped(tree, content));
+  });
+
   test("is not finished with less content than was offered", () => {
     expect(zipped(tree, content.slice(0, 2))).rejects.toMatchObject({ code: "internal" });
   });
@@ -70,11 +83,15 @@ describe("a ZIP of a tree", () => {
     expect(zipLength(large)).toBeGreaterThan(5 * 1024 ** 3);
   });
 
-  test("tells the fault of its sink to the next write", () => {
-    const zip = new ZipStream(tree, () => Promise.reject(new Error("no room")));
-    const data = new TextEncoder().encode("hello");
-    expect(zip.write(0, data)).rejects.toThrow("no room");
-    expect(zip.write(0, data)).rejects.toThrow("no room");
+  test("tells the fault of its sink to the writes after it", () => {
+    const piece = new Uint8Array(100_000);
+    const files = [file("large", 10 * piece.length), file("none", 0)];
+    const zip = new ZipStream(files, () => Promise.reject(new Error("no room")));
+    const feed = async (): Promise<void> => {
+      for (let at = 0; at < 10; at++) await zip.write(0, piece);
+    };
+    expect(feed()).rejects.toThrow("no room");
+    expect(zip.write(0, piece)).rejects.toThrow("no room");
     expect(zip.finish()).rejects.toThrow("no room");
   });
 });
