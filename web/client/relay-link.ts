@@ -5,14 +5,14 @@
  *   session --connect, disconnect, control--> `RelayLink` --opened, message, lost--> its user
  *
  * No event comes before the call that caused it has returned, so a user may hand each of them to its
- * session at once. A browser answers the relay's pings and tells no script of them; `watch` says how a
- * silent link is found out.
+ * session at once. `link-watch.ts` says how a dead link is found out.
  */
 import { encodeControl, type Message } from "../../protocol/wire/control.ts";
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
-import { CONNECT_MS, FRAME_BYTES } from "../../protocol/wire/limits.ts";
+import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 import { pageMessage } from "./fault-texts.ts";
+import { LinkWatch, WATCH_MS } from "./link-watch.ts";
 
 /** How long the last messages of a session may take to leave. ms */
 const FLUSH_MS = 3000;
@@ -122,6 +122,8 @@ class OneSocket {
   readonly #socket: WebSocket | undefined;
   #user: SocketUser | undefined;
   #opened = false;
+  readonly #watch = new LinkWatch(Date.now());
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(url: string, user: SocketUser) {
     this.#url = url;
@@ -148,6 +150,7 @@ class OneSocket {
   drop(): void {
     this.#user = undefined;
     this.#opened = false;
+    clearInterval(this.#timer);
     this.#socket?.close();
   }
 
@@ -170,9 +173,12 @@ class OneSocket {
     socket.addEventListener("open", () => {
       if (this.#user === undefined) return;
       this.#opened = true;
+      this.#watch.heard(Date.now());
+      this.#timer = setInterval(() => this.#look(), WATCH_MS);
       this.#user.opened();
     });
     socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      this.#watch.heard(Date.now());
       if (!(data instanceof ArrayBuffer) || data.byteLength > FRAME_BYTES) {
         this.#lose("not-a-relay");
       } else {
@@ -190,6 +196,17 @@ class OneSocket {
     if (user === undefined) return;
     this.drop();
     user.lost(fault, why);
+  }
+
+  #look(): void {
+    const due = this.#watch.look(Date.now());
+    if (due === "dead") this.#lose("connection-lost", "this device slept, or was very busy");
+    if (due === "ask") void this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    if (await isReachable(this.#url)) this.#watch.heard(Date.now());
+    else this.#lose("connection-lost", "the relay does not answer");
   }
 
   /** A browser tells no script why a WebSocket did not open. The relay says it by HTTP too. */
@@ -216,8 +233,23 @@ const UPGRADE_REQUIRED = 426;
 const TOO_MANY_REQUESTS = 429;
 const SERVER_ERROR = 500;
 
+/** Any answer shows that the way there is open. A page from elsewhere may not read it, and need not. */
+async function isReachable(url: string): Promise<boolean> {
+  try {
+    await fetch(url.replace(/^ws/, "http"), {
+      cache: "no-store",
+      credentials: "omit",
+      mode: "no-cors",
+      signal: AbortSignal.timeout(PROBE_MS),
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function askWhy(url: string): Promise<{ fault: FaultCode; why?: string }> {
-  const signal = AbortSignal.timeout(Math.min(PROBE_MS, CONNECT_MS));
+  const signal = AbortSignal.timeout(PROBE_MS);
   try {
     const response = await fetch(url.replace(/^ws/, "http"), {
       cache: "no-store",

@@ -2,6 +2,7 @@
  * The page's end of one download: it announces the download to the service worker, lets a hidden
  * frame ask for it, and hands over pieces as fast as the browser takes them.
  */
+import { toHex } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import {
   DOWNLOAD_LOCK,
@@ -23,7 +24,7 @@ const PIECE_BYTES = 1024 ** 2;
 
 /** @returns text that nobody can guess, in hex */
 function randomId(): string {
-  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+  return toHex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 export class DownloadStream {
