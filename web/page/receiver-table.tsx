@@ -5,15 +5,16 @@ import { useState } from "preact/hooks";
 import { pageOf, ROWS_FIRST } from "./list-pages.ts";
 import { Pages } from "./long-list.tsx";
 import { Name } from "./parts.tsx";
-import { RECEIVER_WORDS, type ReceiverRows, type ShownReceiver } from "./receiver-rows.ts";
+import { RECEIVER_WORDS, type ShownReceiver } from "./receiver-rows.ts";
+import type { RowsSeen } from "./send-run.ts";
 import { count, shown, size } from "./words.ts";
 
 interface ReceiverTableProps {
-  readonly rows: ReceiverRows;
+  readonly seen: RowsSeen;
   readonly isHeld: boolean;
 }
 
-export function ReceiverTable({ rows, isHeld }: ReceiverTableProps): JSX.Element {
+export function ReceiverTable({ seen: { rows }, isHeld }: ReceiverTableProps): JSX.Element {
   const [asked, setAsked] = useState(0);
   const { all, verified } = rows.counts;
   const { page, pages, from, to } = pageOf(rows.length, rows.length > ROWS_FIRST, asked);
@@ -63,11 +64,11 @@ function Row({ receiver }: { readonly receiver: ShownReceiver }): JSX.Element {
 const ASKING_MOST = 20;
 
 interface AskingProps {
-  readonly rows: ReceiverRows;
+  readonly seen: RowsSeen;
   readonly onAnswer: (id: string, admit: boolean) => void;
 }
 
-export function Asking({ rows, onAnswer }: AskingProps): JSX.Element | null {
+export function Asking({ seen: { rows }, onAnswer }: AskingProps): JSX.Element | null {
   const asking = rows.asking;
   if (asking.length === 0) return null;
   const more = asking.length - ASKING_MOST;

@@ -17,7 +17,9 @@ const GOODBYE_MS = 2000;
 
 export type SendWish = Omit<SendJob, "t" | "relay">;
 
-/** The table, and a number that changes with it. */
+/**
+ * The table, and a number that changes with it. A new object, as a component is drawn again only for other properties.
+ */
 export interface RowsSeen {
   readonly rows: ReceiverRows;
   readonly version: number;

@@ -23,7 +23,7 @@ export function SendScreen({ run }: { readonly run: SendRun }): JSX.Element {
       <Heading level={1}>Send</Heading>
       <Announcer step={sentenceOf(state)} progress={progress} />
       {step.at === "ended" ? <Ended run={run} step={step} /> : <Live run={run} state={state} />}
-      {all > 0 && <ReceiverTable rows={rows} isHeld={isHeld(state)} />}
+      {all > 0 && <ReceiverTable seen={run.rows.value} isHeld={isHeld(state)} />}
     </>
   );
 }
@@ -56,7 +56,7 @@ function Live({ run, state }: { readonly run: SendRun; readonly state: SendState
   return (
     <>
       {share !== undefined && <CodeCard code={share.code} isLobby={isLobby(share.code as Code)} />}
-      <Asking rows={run.rows.value.rows} onAnswer={(id, admit) => run.admit(id, admit)} />
+      <Asking seen={run.rows.value} onAnswer={(id, admit) => run.admit(id, admit)} />
       <section class="card" aria-label="State">
         {isThrough ? (
           <p class="good">{sentenceOf(state)}</p>
