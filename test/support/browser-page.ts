@@ -107,21 +107,20 @@ export class BrowserPage implements AsyncDisposable {
    */
   async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
     const end = performance.now() + WAIT_MS;
-    let failure: unknown;
+    const failures = new Set<string>();
     while (performance.now() < end) {
       try {
         const found = await look();
         if (found !== undefined) return found;
-        failure = undefined;
       } catch (error) {
         if (this.raw.isClosed()) throw error;
-        failure = error;
+        failures.add(String(error));
       }
       await Bun.sleep(LOOK_MS);
     }
     const shown = await this.text().catch(String);
-    const said = this.complaints.join("\n");
-    throw new Error(`Waited until ${what}. The page shows:\n${shown}\n${said}`, { cause: failure });
+    const said = [...failures, ...this.complaints].join("\n");
+    throw new Error(`Waited until ${what}. The page shows:\n${shown}\n${said}`);
   }
 
   /** Whether an element of that role and name is there now. */
@@ -140,17 +139,32 @@ export class BrowserPage implements AsyncDisposable {
   /** Presses a button or another control, when it is there and ready. */
   async click(role: string, name: string): Promise<void> {
     await this.#toFront();
-    await this.raw.locator(selector(role, name)).click();
+    await this.until(`it has a ${role} ${name} to press`, async () => {
+      const found = await this.#ready(role, name);
+      await found?.click();
+      return found && true;
+    });
   }
 
   /** Puts a text in place of what a field holds. */
   async fill(name: string, text: string): Promise<void> {
     await this.#toFront();
     const found = await this.until(`it has a field ${name}`, async () => {
-      for (const role of FIELDS) if (await this.has(role, name)) return role;
-      return undefined;
+      const fields = await Promise.all(FIELDS.map((role) => this.#ready(role, name)));
+      return fields.find((each) => each !== undefined);
     });
-    await this.raw.locator(selector(found, name)).fill(text);
+    await found.click({ count: 3 });
+    await this.raw.keyboard.down("Control");
+    await this.raw.keyboard.press("KeyA");
+    await this.raw.keyboard.up("Control");
+    await found.type(text);
+  }
+
+  async #ready(role: string, name: string): Promise<ElementHandle | undefined> {
+    const found = await this.raw.$(selector(role, name));
+    if (found === null || !(await found.isVisible())) return undefined;
+    const isDisabled = (each: object): boolean => "disabled" in each && each.disabled === true;
+    return (await found.evaluate(isDisabled)) ? undefined : found;
   }
 
   async press(...keys: readonly Parameters<Page["keyboard"]["press"]>[0][]): Promise<void> {

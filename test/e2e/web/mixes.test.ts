@@ -1,0 +1,143 @@
+/** Pages, terminals, curl and original clients with each other, in Chromium and in Firefox. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { LOBBY_CODE, parseCode } from "../../../protocol/mod.ts";
+import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { newCode, receive, send } from "../../support/clients/clients.ts";
+import { describeIn, TestBrowser } from "../../support/browsers.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { content, makeFile } from "../../support/files.ts";
+import { openCode, pageOf, save, sendPaths, shownCode } from "../../support/page-actions.ts";
+import { originalSend, OriginalReceiver } from "../../support/relay/original-clients.ts";
+
+const MiB = 1024 * 1024;
+const folder = temporaryFolder();
+let relay: Relay;
+
+beforeAll(async () => {
+  relay = await startRelay({ workers: 1 });
+});
+afterAll(async () => {
+  await relay.stop();
+  folder[Symbol.dispose]();
+});
+
+function emptyFolder(): string {
+  const path = join(folder.path, crypto.randomUUID());
+  mkdirSync(path);
+  return path;
+}
+
+for (const name of ["chromium", "firefox"] as const) {
+  describeIn(name, (browser) => {
+    test("a terminal sends to a page", async () => {
+      const { path, bytes } = makeFile(folder.path, "to a page.bin", 2 * MiB + 1);
+      const code = newCode();
+      await using sender = send({ relay: `${relay.url}/ws`, code, path });
+      await using page = await openCode(browser(), pageOf(relay), code);
+      await page.see("to a page.bin");
+      await save(page);
+      expect(Buffer.compare(await page.downloaded("to a page.bin", bytes.length), bytes)).toBe(0);
+      expect(await sender.outcome).toMatchObject({ exitCode: 0 });
+    });
+
+    test("a page sends to a terminal", async () => {
+      const { path, bytes } = makeFile(folder.path, "of a page.bin", 2 * MiB + 2);
+      const out = emptyFolder();
+      await using page = await browser().open(pageOf(relay));
+      const code = parseCode(await sendPaths(page, [path]));
+      await using receiver = receive({ relay: `${relay.url}/ws`, code, out });
+      expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
+      expect(Buffer.compare(readFileSync(join(out, "of a page.bin")), bytes)).toBe(0);
+      await page.see("1 receiver, 1 with everything");
+    });
+
+    test("a page sends to a page and a terminal at once", async () => {
+      const { path, bytes } = makeFile(folder.path, "to both.bin", 2 * MiB + 3);
+      const out = emptyFolder();
+      await using sender = await browser().open(pageOf(relay));
+      const code = parseCode(await sendPaths(sender, [path]));
+      await using terminal = receive({ relay: `${relay.url}/ws`, code, out });
+      await using page = await openCode(browser(), pageOf(relay), code);
+      await save(page);
+      expect(Buffer.compare(await page.downloaded("to both.bin", bytes.length), bytes)).toBe(0);
+      expect(await terminal.outcome).toMatchObject({ exitCode: 0 });
+      expect(Buffer.compare(readFileSync(join(out, "to both.bin")), bytes)).toBe(0);
+      await sender.see("2 receivers, 2 with everything");
+      await sender.click("button", "Stop");
+      await sender.see("Stopped");
+    });
+
+    test("a page in the lobby takes what curl and an original sender give", async () => {
+      const bytes = content(7, MiB);
+      await using page = await browser().open(pageOf(relay));
+      await page.click("button", "Open the lobby");
+      await page.click("button", "Receive in this page");
+      const { path } = makeFile(folder.path, "of curl.bin", MiB, 8);
+      const http = relay.url.replace("ws", "http");
+      const curl = Bun.spawn(["curl", "-sS", "-T", path, `${http}/lobby/`], {
+        stdout: "pipe",
+        stderr: "inherit",
+      });
+      await page.see("of curl.bin");
+      await page.click("button", "Save");
+      await page.downloaded("of curl.bin", MiB);
+      expect(await curl.stdout.text()).toContain("1 receiver");
+      const theirs = originalSend(relay.url, "original.bin", bytes);
+      await page.see("original.bin");
+      await page.click("button", "Save");
+      expect(Buffer.compare(await page.downloaded("original.bin", MiB), bytes)).toBe(0);
+      expect(await theirs).toBe("File transfer successful");
+    });
+
+    test("a page sends to curl, an original receiver and a terminal in the lobby", async () => {
+      const { path, bytes } = makeFile(folder.path, "for all.bin", 2 * MiB, 9);
+      const out = emptyFolder();
+      const there = emptyFolder();
+      const http = relay.url.replace("ws", "http");
+      const curl = Bun.spawn(["curl", "-sS", "-OJ", `${http}/lobby`], {
+        cwd: there,
+        stderr: "inherit",
+      });
+      await using original = await OriginalReceiver.connect(relay.url);
+      const job = { relay: `${relay.url}/ws`, code: LOBBY_CODE, out, lobby: true };
+      await using terminal = receive(job);
+      await terminal.when("waiting");
+      await using page = await browser().open(pageOf(relay));
+      await page.click("button", "Open the lobby");
+      await page.click("button", "Offer files to everyone here");
+      await page.choose([path]);
+      await page.click("button", "Send");
+      expect(await curl.exited).toBe(0);
+      expect(Buffer.compare(readFileSync(join(there, "for all.bin")), bytes)).toBe(0);
+      expect(Buffer.compare((await original.file(0)).bytes, bytes)).toBe(0);
+      const saved = await terminal.when("saved");
+      expect(Buffer.compare(readFileSync(saved.path), bytes)).toBe(0);
+      await page.see("3 with everything");
+    });
+  });
+}
+
+describe("two browsers", () => {
+  // The other tests skip a browser that is not here.
+  describeIn("firefox", (firefox) => {
+    test("give each other files, and the typed code of a send is enough", async () => {
+      await using chromium = await TestBrowser.start("chromium");
+      const { path, bytes } = makeFile(folder.path, "across.bin", MiB + 5);
+      await using sender = await chromium.open(pageOf(relay));
+      await sender.choose([path]);
+      await sender.click("button", "Send");
+      const code = await shownCode(sender);
+      await using receiver = await firefox().open(pageOf(relay));
+      await receiver.fill("Code", code);
+      await receiver.click("button", "Receive");
+      await save(receiver);
+      expect(Buffer.compare(await receiver.downloaded("across.bin", bytes.length), bytes)).toBe(0);
+      await sender.see("1 receiver, 1 with everything");
+      await sender[Symbol.asyncDispose]();
+      expect(chromium.takeComplaints()).toEqual([]);
+    });
+  });
+});
