@@ -246,7 +246,10 @@ async function completed({ path, bytes, isFixed }: Raw, best: boolean): Promise<
         [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
       },
     }),
-    promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }),
+    // The best one holds up the thread, which only a build may.
+    best
+      ? Bun.gzipSync(bytes, { library: "libdeflate", level: 12 })
+      : promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }),
   ]);
   return { ...file, brotli: new Uint8Array(br), gzip: new Uint8Array(gz) };
 }

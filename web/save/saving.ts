@@ -5,10 +5,6 @@ import { mayWrite, mayWriteAlready, pickFile, pickFolder } from "../browser/file
 import { serviceWorker } from "../browser/service-worker-client.ts";
 import type { Offer } from "../job/receive-messages.ts";
 import { choicesFor } from "./choices.ts";
-import { DownloadSaver } from "./download-saver.ts";
-import { discard, FileSaver } from "./file-saver.ts";
-import { FolderSaver, removeKept } from "./folder-saver.ts";
-import { MemorySaver } from "./memory-saver.ts";
 import { downloadName } from "./names.ts";
 import { saveFault } from "./save-fault.ts";
 import type { Choice, Saver, UnfinishedReceive } from "./saver.ts";
@@ -19,8 +15,19 @@ export const PICKER_LEAST_MS = 200;
 
 /** The ways that this browser has for an offer, from the best to the last. */
 export async function savingChoices(offer: Offer): Promise<readonly Choice[]> {
-  return choicesFor(offer, await abilities());
+  const choices = choicesFor(offer, await abilities());
+  // A click waits for none of them then. One that fails here is asked for again.
+  await Promise.allSettled(choices.map(({ way }) => SAVERS[way]()));
+  return choices;
 }
+
+/** Loaded with the first offer: the first screen needs none of them. */
+const SAVERS = {
+  folder: () => import("./folder-saver.ts"),
+  file: () => import("./file-saver.ts"),
+  download: () => import("./download-saver.ts"),
+  memory: () => import("./memory-saver.ts"),
+};
 
 /**
  * To be called in a click, because pickers need one.
@@ -42,17 +49,27 @@ export async function openSaver(
     since: Date.now(),
   };
   switch (way) {
-    case "folder":
-      return FolderSaver.open(await pickFolder(), receive);
-    case "file":
-      return FileSaver.open(await pickFile(name ?? downloadName(offer.files)), receive);
+    case "folder": {
+      // First, because a picker needs the click that this is called in.
+      const folder = await pickFolder();
+      const { FolderSaver } = await SAVERS.folder();
+      return FolderSaver.open(folder, receive);
+    }
+    case "file": {
+      const file = await pickFile(name ?? downloadName(offer.files));
+      const { FileSaver } = await SAVERS.file();
+      return FileSaver.open(file, receive);
+    }
     case "download": {
+      const { DownloadSaver } = await SAVERS.download();
       const worker = await serviceWorker();
       if (worker === undefined) throw new FaultError("write-failed", "no service worker runs");
       return DownloadSaver.open(worker, offer);
     }
-    case "memory":
+    case "memory": {
+      const { MemorySaver } = await SAVERS.memory();
       return new MemorySaver(offer);
+    }
   }
 }
 
@@ -83,9 +100,13 @@ export async function reopenSaver({ share }: UnfinishedReceive): Promise<Saver> 
     if (journal === undefined) {
       throw new FaultError("write-failed", "another tab of this browser receives it now");
     }
-    return place.way === "file"
-      ? await FileSaver.reopen(place, receive.offer, notes.get(0), journal)
-      : await FolderSaver.reopen(place, receive.offer, notes, journal);
+    const { offer } = receive;
+    if (place.way === "file") {
+      const { FileSaver } = await SAVERS.file();
+      return await FileSaver.reopen(place, offer, notes.get(0), journal);
+    }
+    const { FolderSaver } = await SAVERS.folder();
+    return await FolderSaver.reopen(place, offer, notes, journal);
   } catch (error) {
     throw saveFault(error);
   }
@@ -100,8 +121,8 @@ export async function forgetReceive({ share }: UnfinishedReceive): Promise<void>
     await receives.forget(share);
     const { place, receive } = kept;
     if (!(await mayWriteAlready(place.handle))) return;
-    if (place.way === "file") await discard(place.handle);
-    else await removeKept(place, receive.offer.files);
+    if (place.way === "file") await (await SAVERS.file()).discard(place.handle);
+    else await (await SAVERS.folder()).removeKept(place, receive.offer.files);
   } catch {
     // The partial stays, under a name that shows what it is.
   }
