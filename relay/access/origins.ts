@@ -59,7 +59,7 @@ export class WebOrigins {
 const LOCAL = /(?:^|\.)(?:localhost|local|lan|internal|home\.arpa)$/;
 
 /** Addresses, names without a dot and those of local networks can't be made to lead here by a stranger. */
-function isNobodyElses(hostname: string): boolean {
+export function isNobodyElses(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");
   const bare = name.startsWith("[") ? name.slice(1, -1) : name;
   return isIP(bare) !== 0 || !name.includes(".") || LOCAL.test(name);

@@ -3,6 +3,8 @@
  * path. It asks the main thread for the files with the first request, and answers from memory after that.
  */
 import type { PageFile } from "../../web/mod.ts";
+import { isLoopback } from "../access/address.ts";
+import { isNobodyElses } from "../access/origins.ts";
 import type { RequestContext } from "../lobby/http/exchange.ts";
 import { isGet } from "../lobby/http/http-request.ts";
 import { refusal } from "../net/refusal.ts";
@@ -60,24 +62,27 @@ export class PageDoor {
     if (pathname === SHARE_PATH) return refusal(303, NO_SHARE, { location: "../", ...NO_STORE });
     if (pathname.startsWith(SAVES)) return refusal(404, NO_SAVE, NO_STORE);
     if (!isGet(request.method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
-    if (this.#at === "known") return this.#answer(request, pathname) ?? otherwise();
-    return this.#later(request, pathname, otherwise);
+    if (this.#at === "known") return this.#answer(context) ?? otherwise();
+    return this.#later(context, otherwise);
   }
 
-  async #later(request: Request, pathname: string, otherwise: () => Answer): Promise<Response> {
+  async #later(context: RequestContext, otherwise: () => Answer): Promise<Response> {
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
       if (this.#at === "asked") return;
       this.#at = "asked";
       this.#want();
     });
-    return this.#answer(request, pathname) ?? otherwise();
+    return this.#answer(context) ?? otherwise();
   }
 
-  #answer({ headers: asked }: Request, pathname: string): Response | undefined {
-    const file = this.#files?.get(pathname);
+  #answer({ request, url, client }: RequestContext): Response | undefined {
+    const file = this.#files?.get(url.pathname);
     if (file === undefined) return undefined;
+    const { headers: asked } = request;
     const headers = new Headers(file.headers);
+    // Chromium ignores it there, and complains of it to the person who looks.
+    if (isPlainLan(client.origin)) headers.delete("cross-origin-opener-policy");
     // Also where the file has one encoding: the page itself and its help share an address.
     headers.set("vary", "accept, accept-encoding");
     if (hasTag(asked.get("if-none-match"), file.headers["etag"])) {
@@ -97,6 +102,16 @@ function served({ headers, bytes, brotli, gzip }: PageFile): Served {
   if (brotli !== undefined) bodies.set("br", new Blob([brotli]));
   if (gzip !== undefined) bodies.set("gzip", new Blob([gzip]));
   return { headers, bodies };
+}
+
+/**
+ * Whether a browser of another machine certainly came without TLS. A name of the internet may be that of a proxy with TLS,
+ * which the relay was not told to trust.
+ */
+function isPlainLan(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  const isHere = hostname === "localhost" || isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"));
+  return protocol === "http:" && !isHere && isNobodyElses(hostname);
 }
 
 /** Browsers name it for a page, and curl takes anything. */

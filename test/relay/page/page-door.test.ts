@@ -101,6 +101,19 @@ describe("every file of the page", () => {
     }
   });
 
+  test("has no opener policy where a browser would complain of it: plain http in a network", async () => {
+    const opener = async (host: string): Promise<string | null> => {
+      const answer = await ask("/", { headers: { ...BROWSER, host } });
+      return answer.headers.get("cross-origin-opener-policy");
+    };
+    for (const host of ["192.168.1.20:8000", "[fe80::1]:8000", "mybox", "mybox.local"]) {
+      expect(`${host} ${await opener(host)}`).toBe(`${host} null`);
+    }
+    for (const host of ["localhost:8000", "127.0.0.1", "[::1]", "relay.example"]) {
+      expect(`${host} ${await opener(host)}`).toBe(`${host} same-origin`);
+    }
+  });
+
   test("is kept for good if its name holds a hash, and else asked for with its tag", async () => {
     const paths = ["/", ...(await assets()), "/page/service-worker.js"];
     const fixed = paths.filter((path) => /-[0-9a-z]{8,12}\.(?:js|css)$/.test(path));
