@@ -334,8 +334,12 @@ export class ReceiverDriver {
     const incoming = this.#incoming;
     if (incoming === undefined || !this.#saves) return;
     this.#saves = false;
-    const mac = await incoming.receipt();
-    if (this.#incoming === incoming) this.#handle({ type: "saved", mac });
+    try {
+      const mac = await incoming.receipt();
+      if (this.#incoming === incoming) this.#handle({ type: "saved", mac });
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** A fault of the share at hand ends it; an error that is no fault is `internal`. */

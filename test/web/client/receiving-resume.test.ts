@@ -154,19 +154,34 @@ test("a sender that is killed is said to be away, and the receive goes on with i
   await again.outcome;
 });
 
-test("files that change are offered anew, and the page hears that another share takes the place", async () => {
-  using folder = temporaryFolder();
+/** A relay that forgets soon, and a tree of more than it keeps. */
+async function plant(folder: string): Promise<string> {
   await relay.stop();
   relay = await startRelay({ workers: 1, logBytes: 6 * MiB });
-  const tree = join(folder.path, "tree");
+  const tree = join(folder, "tree");
   mkdirSync(tree);
   makeFile(tree, "a-first", 3 * MiB, 1);
   for (let i = 0; i < 100; i++) makeFile(tree, `b${100 + i}`, 20_000 + i);
   makeFile(tree, "c-large", 12 * MiB, 2);
+  return tree;
+}
+
+function filesIn(tree: string): Record<string, Uint8Array> {
+  const names = readdirSync(tree);
+  return Object.fromEntries(names.map((name) => [`tree/${name}`, bytesOf(join(tree, name))]));
+}
+
+function placeIn(folder: string, name: string): string {
+  mkdirSync(join(folder, name));
+  return join(folder, name);
+}
+
+test("files that change are offered anew, and the page hears that another share takes the place", async () => {
+  using folder = temporaryFolder();
+  const tree = await plant(folder.path);
   const job = { relay: address(), code: newCode() };
   await using sender = send({ ...job, path: tree, receivers: 2 });
-  mkdirSync(join(folder.path, "out"));
-  await using early = receive({ ...job, out: join(folder.path, "out") });
+  await using early = receive({ ...job, out: placeIn(folder.path, "early") });
   expect(await early.outcome).toMatchObject({ exitCode: 0 });
   writeFileSync(join(tree, "b150"), "quite another");
   rmSync(join(tree, "b160"));
@@ -174,7 +189,57 @@ test("files that change are offered anew, and the page hears that another share 
   expect(await page.when("end")).toEqual({ t: "end" });
   expect(page.all("edition")).toHaveLength(1);
   expect(page.shares).toHaveLength(2);
-  const due = readdirSync(tree).map((name) => [`tree/${name}`, bytesOf(join(tree, name))] as const);
-  expect(page.files).toEqual(Object.fromEntries(due));
+  expect(page.files).toEqual(filesIn(tree));
   expect(await sender.outcome).toMatchObject({ exitCode: 0 });
+});
+
+test("a page that missed the word of a new edition finds it, and is moved to it", async () => {
+  using folder = temporaryFolder();
+  const tree = await plant(folder.path);
+  await using proxy = await Proxy.start({ port: relay.port });
+  const job = { relay: address(), code: newCode() };
+  await using sender = send({ ...job, path: tree, receivers: 3 });
+  await using page = new PageReceiver({ ...job, relay: proxy.url }, { asks: true });
+  await page.when("offer");
+  const held = proxy.holdAfter(3);
+  page.accept();
+  await held;
+  await using early = receive({ ...job, out: placeIn(folder.path, "early") });
+  expect(await early.outcome).toMatchObject({ exitCode: 0 });
+  writeFileSync(join(tree, "b150"), "quite another");
+  await using late = receive({ ...job, out: placeIn(folder.path, "late") });
+  await sender.when("edition");
+  proxy.cut();
+  await page.when("edition");
+  await page.when("offer", ({ offer }) => offer.share !== page.shares[0]!.offer.share);
+  page.accept();
+  expect(await page.when("end")).toEqual({ t: "end" });
+  expect(page.files).toEqual(filesIn(tree));
+  expect(await late.outcome).toMatchObject({ exitCode: 0 });
+  expect(await sender.outcome).toMatchObject({ exitCode: 0 });
+});
+
+test("another share of the code takes no place: the page goes back to its own, and goes on there", async () => {
+  using folder = temporaryFolder();
+  const file = makeFile(folder.path, "a.bin", 30 * MiB);
+  const other = makeFile(folder.path, "other.bin", MiB);
+  const code = newCode();
+  const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
+  const job = { relay: address(), code, path: file.path, keep };
+  const sender = new SenderProcess({ ...job, limit: 10 * MiB });
+  await using page = new PageReceiver({ relay: address(), code });
+  await page.when("piece");
+  await sender.kill();
+  const { port } = relay;
+  await relay.stop();
+  relay = await startRelay({ workers: 1, port });
+  // The page looks at it, and leaves it.
+  await using stranger = send({ relay: address(), code, path: other.path });
+  await stranger.when("receiver", ({ state }) => state === "left");
+  await using again = new SenderProcess(job);
+  expect(await page.when("end")).toEqual({ t: "end" });
+  expect(page.all("edition")).toEqual([]);
+  expect(page.shares).toHaveLength(1);
+  expect(page.files).toEqual({ "a.bin": new Uint8Array(file.bytes) });
+  await again.outcome;
 });
