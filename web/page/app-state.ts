@@ -2,7 +2,6 @@
 import { signal } from "@preact/signals";
 
 import type { ReceiveJob } from "../job/receive-messages.ts";
-import { reopenSaver, unfinishedReceives } from "../save/saving.ts";
 import type { UnfinishedReceive } from "../save/saver.ts";
 import { deviceName } from "./device-name.ts";
 import { LobbyRun } from "./lobby-run.ts";
@@ -86,6 +85,7 @@ export function receive({ code, lobby, resume }: ReceiveRequest): void {
  * @throws FaultError (rejects)
  */
 export async function goOnReceiving(before: UnfinishedReceive): Promise<void> {
+  const { reopenSaver } = await import("../save/saving.ts");
   const saver = await reopenSaver(before);
   leave();
   const { share, receiver, code } = before;
@@ -102,6 +102,7 @@ export async function goOnReceiving(before: UnfinishedReceive): Promise<void> {
 /** The same receive once more. Where a part of it is on the disk, the page goes on with that. */
 export async function receiveAgain({ wish, share }: ReceiveRun): Promise<void> {
   try {
+    const { unfinishedReceives } = await import("../save/saving.ts");
     const kept = (await unfinishedReceives()).find((before) => before.share === share);
     if (kept !== undefined) return await goOnReceiving(kept);
   } catch {

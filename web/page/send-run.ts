@@ -6,7 +6,6 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
 import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
-import { UnfinishedSends } from "../source/unfinished-sends.ts";
 import { ReceiverRows } from "./receiver-rows.ts";
 import { beginSend, sendStep, type SendAction, type SendState } from "./send-state.ts";
 
@@ -31,7 +30,6 @@ export class SendRun {
   readonly #state = signal(beginSend());
   readonly #rows = new ReceiverRows();
   readonly #seen = signal<RowsSeen>({ rows: this.#rows, version: 0 });
-  readonly #unfinished = new UnfinishedSends();
   #isTelling = false;
 
   constructor(wish: SendWish) {
@@ -91,7 +89,12 @@ export class SendRun {
   /** So that a reload can offer to go on. */
   #remember(share: string): void {
     const { content } = this.wish;
-    if (content.kind === "files") void this.#unfinished.remember(share, content.files);
+    if (content.kind !== "files") return;
+    import("../source/unfinished-sends.ts")
+      .then(({ UnfinishedSends }) => new UnfinishedSends().remember(share, content.files))
+      .catch(() => {
+        // Without it a reload asks for the files again.
+      });
   }
 
   #changed(): void {

@@ -2,10 +2,9 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { forgetReceive, unfinishedReceives } from "../save/saving.ts";
 import type { UnfinishedReceive } from "../save/saver.ts";
 import { filesOfInput } from "../source/chosen-files.ts";
-import { UnfinishedSends, type Reopened, type UnfinishedSend } from "../source/unfinished-sends.ts";
+import type { Reopened, UnfinishedSend, UnfinishedSends } from "../source/unfinished-sends.ts";
 import { goOnReceiving, send } from "./app-state.ts";
 import { thrownText } from "./fault-text.ts";
 import { Icon } from "./icons.tsx";
@@ -15,21 +14,36 @@ import { count, nameOfAll, shown, size } from "./words.ts";
 /** Rows at once; the person forgets some to see older ones. */
 const ROWS_MOST = 10;
 
-const sends = new UnfinishedSends();
+/** What the list works with. The first screen shows before it is loaded. */
+interface Rooms {
+  readonly sends: UnfinishedSends;
+  readonly receives: Pick<
+    typeof import("../save/saving.ts"),
+    "forgetReceive" | "unfinishedReceives"
+  >;
+}
+
+async function loadRooms(): Promise<Rooms> {
+  const [receives, { UnfinishedSends }] = await Promise.all([
+    import("../save/saving.ts"),
+    import("../source/unfinished-sends.ts"),
+  ]);
+  return { receives, sends: new UnfinishedSends() };
+}
 
 interface Found {
+  readonly rooms: Rooms;
   readonly receives: readonly UnfinishedReceive[];
   readonly sends: readonly UnfinishedSend[];
 }
 
 export function UnfinishedList(): JSX.Element | null {
-  const [found, setFound] = useState<Found>({ receives: [], sends: [] });
+  const [found, setFound] = useState<Found>();
   const [problem, setProblem] = useState<string>();
   const look = (): void => {
-    Promise.all([unfinishedReceives(), sends.list()]).then(
-      ([receives, unfinished]) => setFound({ receives, sends: unfinished }),
-      (error: unknown) => setProblem(thrownText(error)),
-    );
+    lookAround().then(setFound, () => {
+      // The relay has another version of the page by now; nothing is lost until a reload.
+    });
   };
   useEffect(look, []);
   const doing = (done: Promise<unknown>): void => {
@@ -38,7 +52,8 @@ export function UnfinishedList(): JSX.Element | null {
       look();
     });
   };
-  if (found.receives.length + found.sends.length === 0) return null;
+  if (found === undefined || found.receives.length + found.sends.length === 0) return null;
+  const { rooms } = found;
   return (
     <section class="card" aria-labelledby="unfinished-title">
       <h2 id="unfinished-title">Go on?</h2>
@@ -51,14 +66,15 @@ export function UnfinishedList(): JSX.Element | null {
             name={nameOfAll(receive.offer.files.map(({ path }) => path))}
             about={`receiving, ${size(receive.offer.bytes)}, begun ${begun(receive.since)}`}
             onGoOn={() => doing(goOnReceiving(receive))}
-            onForget={() => doing(forgetReceive(receive))}
+            onForget={() => doing(rooms.receives.forgetReceive(receive))}
           />
         ))}
         {found.sends.slice(0, ROWS_MOST).map((unfinished) => (
           <SendRow
             key={unfinished.share}
+            sends={rooms.sends}
             unfinished={unfinished}
-            onForget={() => doing(sends.forget(unfinished.share))}
+            onForget={() => doing(rooms.sends.forget(unfinished.share))}
             onProblem={setProblem}
             onGone={look}
           />
@@ -66,6 +82,15 @@ export function UnfinishedList(): JSX.Element | null {
       </ul>
     </section>
   );
+}
+
+async function lookAround(): Promise<Found> {
+  const rooms = await loadRooms();
+  const [receives, sends] = await Promise.all([
+    rooms.receives.unfinishedReceives(),
+    rooms.sends.list(),
+  ]);
+  return { rooms, receives, sends };
 }
 
 /** `today 12:30`, `28 Nov 12:30`, as the browser writes it. */
@@ -110,6 +135,7 @@ function Row({ icon, name, about, onGoOn, onForget }: RowProps): JSX.Element {
 }
 
 interface SendRowProps {
+  readonly sends: UnfinishedSends;
   readonly unfinished: UnfinishedSend;
   readonly onForget: () => void;
   readonly onProblem: (problem: string) => void;
@@ -117,7 +143,7 @@ interface SendRowProps {
 }
 
 /** Where the browser kept no access to the files, the person chooses them once more. */
-function SendRow({ unfinished, onForget, onProblem, onGone }: SendRowProps): JSX.Element {
+function SendRow({ sends, unfinished, onForget, onProblem, onGone }: SendRowProps): JSX.Element {
   const { share, kind, name, files, bytes, since } = unfinished;
   const [wish, setWish] = useState<Extract<Reopened, { is: "choose" }>>();
   const input = useRef<HTMLInputElement>(null);
