@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 
 import type { ReceiveJob } from "../job/receive-messages.ts";
+import type { ChosenFile } from "../job/send-messages.ts";
 import type { UnfinishedReceive } from "../save/saver.ts";
 import { deviceName } from "./device-name.ts";
 import { LobbyRun } from "./lobby-run.ts";
@@ -24,6 +25,14 @@ export const codeText = signal("");
 export const codeProblem = signal<string | undefined>(undefined);
 /** A code that came by a link while something else was under way. */
 export const codeMeanwhile = signal<string | undefined>(undefined);
+
+/** What another app shared with this one; the form that sends takes it. */
+export interface Given {
+  readonly files: readonly ChosenFile[];
+  readonly text: string | undefined;
+}
+
+export const given = signal<Given | undefined>(undefined);
 
 const TOKEN_KEY = "fileshare token";
 const NAME_KEY = "fileshare name";

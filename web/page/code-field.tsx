@@ -5,6 +5,7 @@ import { useRef, useState } from "preact/hooks";
 import { CODE_MAX_CHARACTERS } from "../../protocol/wire/limits.ts";
 import { candidatesFor, completed, wordsLeft } from "./code-entry.ts";
 import { Icon } from "./icons.tsx";
+import { count } from "./words.ts";
 
 interface CodeFieldProps {
   readonly text: string;
@@ -87,6 +88,12 @@ export function CodeField({ text, problem, onText }: CodeFieldProps): JSX.Elemen
       <p id="code-hint" class={problem === undefined ? "hint" : "hint bad"} role="status">
         {problem !== undefined && <Icon name="warning" />}
         {problem ?? hint ?? ""}
+        {words.length > 0 && (
+          <span class="hidden">
+            {" "}
+            {count(words.length, "word", "words")} below, by the arrow keys
+          </span>
+        )}
       </p>
     </div>
   );

@@ -1,5 +1,6 @@
 /** A receive, from the code to what was saved. */
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
 
 import { goHome, receive, receiveAgain } from "./app-state.ts";
 import { mayTryAgain } from "./fault-text.ts";
@@ -136,7 +137,7 @@ function Transfer({
   readonly step: Extract<ReceiveStep, { at: "transferring" | "saving" }>;
 }): JSX.Element {
   const { offer } = step;
-  const name = nameOfAll(offer.files.map(({ path }) => path));
+  const name = useMemo(() => nameOfAll(offer.files.map(({ path }) => path)), [offer]);
   const isStuck = step.at === "transferring" && (!state.link.online || state.senderHere === false);
   return (
     <section class="card">

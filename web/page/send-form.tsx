@@ -5,6 +5,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ChosenFile } from "../job/send-messages.ts";
 import { filesOfDrop, filesOfInput, filesOfPaste, sendableFiles } from "../source/chosen-files.ts";
+import { given } from "./app-state.ts";
 import {
   allFiles,
   problemOf,
@@ -48,6 +49,13 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
   const take = (choosing: Promise<readonly ChosenFile[]>): void => {
     choosing.then(add, (error: unknown) => setProblem(thrownText(error)));
   };
+  const shared = given.value;
+  useEffect(() => {
+    if (shared === undefined) return;
+    given.value = undefined;
+    if (shared.files.length > 0) add(shared.files);
+    else if (shared.text !== undefined) setText(shared.text);
+  }, [shared]);
   usePaste(
     text === undefined,
     (files) => add(files),

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type * as SavingRoom from "../save/saving.ts";
 import type { UnfinishedReceive } from "../save/saver.ts";
 import { filesOfInput } from "../source/chosen-files.ts";
 import type { Reopened, UnfinishedSend, UnfinishedSends } from "../source/unfinished-sends.ts";
@@ -17,10 +18,7 @@ const ROWS_MOST = 10;
 /** What the list works with. The first screen shows before it is loaded. */
 interface Rooms {
   readonly sends: UnfinishedSends;
-  readonly receives: Pick<
-    typeof import("../save/saving.ts"),
-    "forgetReceive" | "unfinishedReceives"
-  >;
+  readonly receives: Pick<typeof SavingRoom, "forgetReceive" | "unfinishedReceives">;
 }
 
 async function loadRooms(): Promise<Rooms> {
