@@ -6,6 +6,7 @@
  *
  * All other requests go to the relay as if it were not there, and it caches nothing.
  */
+import { keepShared, sharedIn } from "../browser/shared-files.ts";
 import { Download } from "./download.ts";
 import { DOWNLOAD_LOCK, type WorkerCall, type WorkerWord } from "./download-messages.ts";
 
@@ -68,9 +69,12 @@ scope.addEventListener("message", (event) => {
 
 scope.addEventListener("fetch", (event) => {
   const { request } = event;
-  const path = new URL(request.url).pathname.slice(
-    new URL(scope.registration.scope).pathname.length,
-  );
+  const home = new URL(scope.registration.scope);
+  const path = new URL(request.url).pathname.slice(home.pathname.length);
+  if (path === "share" && request.method === "POST") {
+    event.respondWith(takeShare(request, home));
+    return;
+  }
   const id = /^save\/([0-9a-f]{32})\//.exec(path)?.[1];
   if (id === undefined || request.method !== "GET") return;
   const download = downloads.get(id);
@@ -78,3 +82,15 @@ scope.addEventListener("fetch", (event) => {
   event.respondWith(response ?? new Response("This download is over.", { status: 404 }));
   if (response !== undefined && download !== undefined) event.waitUntil(download.over);
 });
+
+/** Keeps what another app shared, and shows the page, which asks for it. */
+async function takeShare(request: Request, home: URL): Promise<Response> {
+  try {
+    await keepShared(sharedIn(await request.formData()));
+    return Response.redirect(new URL("../", home), 303);
+  } catch {
+    const text =
+      "The browser could not keep what you shared. Free some space, and share it again, or choose the files on the page.";
+    return new Response(text, { status: 507, headers: { "Content-Type": "text/plain" } });
+  }
+}

@@ -295,6 +295,16 @@ for (const name of ["chromium", "firefox"] as const) {
       }
     });
 
+    test("keeps what another app shares until the page takes it", async () => {
+      await using page = await opened(browser());
+      await call(page, "share", "picture.png", "a picture", "look at this");
+      const thing = await page.until("the page has it", async () => {
+        return (await call<string[] | null>(page, "shared")) ?? undefined;
+      });
+      expect(thing).toEqual(["look at this", "picture.png", "a picture"]);
+      expect(page.raw.url()).toEndWith("/base/");
+    });
+
     describe("memory", () => {
       test(
         "holds a file until it is whole",

@@ -12,7 +12,9 @@ import {
   unfinishedReceives,
 } from "../../../web/save/saving.ts";
 import type { Saver, Way } from "../../../web/save/saver.ts";
+import { takeShared } from "../../../web/browser/shared-files.ts";
 import { contentOf, differenceAt } from "./content.ts";
+import { offerOf } from "./offers.ts";
 
 const PIECE_BYTES = 1024 ** 2;
 const root = (): Promise<FileSystemDirectoryHandle> => navigator.storage.getDirectory();
@@ -120,6 +122,25 @@ const commands = {
     const name = parts.pop()!;
     for (const part of parts) folder = await folder.getDirectoryHandle(part, { create: true });
     await folder.getFileHandle(name, { create: true });
+  },
+  /** Posts a form as another app does. The browser then loads the page anew. */
+  async share(name: string, content: string, text: string): Promise<void> {
+    await savingChoices(offerOf());
+    const form = document.createElement("form");
+    Object.assign(form, { method: "post", action: "./page/share", enctype: "multipart/form-data" });
+    const files = new DataTransfer();
+    files.items.add(new File([content], name));
+    const input = Object.assign(document.createElement("input"), { type: "file", name: "files" });
+    input.files = files.files;
+    const words = Object.assign(document.createElement("input"), { name: "text", value: text });
+    form.append(input, words);
+    document.body.append(form);
+    form.submit();
+  },
+  async shared(): Promise<readonly (string | undefined)[] | undefined> {
+    const thing = await takeShared();
+    if (thing === undefined) return undefined;
+    return [thing.text, ...(await Promise.all(thing.files.flatMap((f) => [f.name, f.text()])))];
   },
   /** Looks for a new version of the service worker. @returns the states that it went through */
   async update(): Promise<string> {
