@@ -72,11 +72,14 @@ export class PartialFile {
   /** Everything so far is in the file. @returns its size, which differs when something else wrote too */
   async close(): Promise<number> {
     await this.#flush();
-    await this.#noted?.({ ...this.#note, closing: this.#position });
+    // A short file is fetched again soon: it does not wait for the storage of its notes.
+    const isLong = this.#position >= CHECKPOINT_LEAST_BYTES;
+    if (isLong) await this.#noted?.({ ...this.#note, closing: this.#position });
     await this.#writer.close();
     const { size, lastModified } = await this.handle.getFile();
     this.#note = { size, lastModified };
-    await this.#noted?.(this.#note);
+    const stored = this.#noted?.(this.#note);
+    if (isLong) await stored;
     return size;
   }
 
