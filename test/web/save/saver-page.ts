@@ -140,7 +140,8 @@ const commands = {
   async shared(): Promise<readonly (string | undefined)[] | undefined> {
     const thing = await takeShared();
     if (thing === undefined) return undefined;
-    return [thing.text, ...(await Promise.all(thing.files.flatMap((f) => [f.name, f.text()])))];
+    const [file] = thing.files;
+    return [thing.text, file?.name, await file?.text()];
   },
   /** Looks for a new version of the service worker. @returns the states that it went through */
   async update(): Promise<string> {

@@ -1,0 +1,234 @@
+/** Trees in a folder: what is on the disk at each moment, and after crashes, full disks and refusals. */
+import { describe, expect, test } from "bun:test";
+
+import { MemoryStore } from "../../../web/browser/store.ts";
+import type { Offer } from "../../../web/job/receive-messages.ts";
+import { FolderSaver } from "../../../web/save/folder-saver.ts";
+import type { Saver, UnfinishedReceive } from "../../../web/save/saver.ts";
+import { Journal, KeptReceives, type KeptPlace } from "../../../web/save/unfinished.ts";
+import { FakeFolder } from "./fake-files.ts";
+import { file, folder, offerOf } from "./offers.ts";
+
+const tree = offerOf(
+  file("tree/a.txt", 5),
+  folder("tree/empty"),
+  file("tree/none", 0),
+  file("tree/sub/b.txt", 3),
+);
+
+function receiveOf(offer: Offer): UnfinishedReceive {
+  const { share, receiver } = offer;
+  return {
+    share,
+    receiver,
+    code: "code",
+    relay: "wss://relay.example/ws",
+    offer,
+    way: "folder",
+    since: Date.now(),
+  };
+}
+
+function text(words: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(words);
+}
+
+async function writeTree(saver: Saver): Promise<void> {
+  await saver.write(0, text("hel"));
+  await saver.write(0, text("lo"));
+  await saver.write(3, text("abc"));
+}
+
+const whole = {
+  "tree/a.txt": "hello",
+  "tree/empty/": "",
+  "tree/none": "",
+  "tree/sub/b.txt": "abc",
+};
+
+describe("a tree in a folder", () => {
+  test("gets its names when all of it came", async () => {
+    const disk = new FakeFolder();
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await writeTree(saver);
+    const before = Object.keys(disk.list());
+    expect(
+      before.filter((path) => !path.endsWith(".fileshare-part") && !path.endsWith("/")),
+    ).toEqual([]);
+    expect(await saver.finish([])).toEqual(["tree"]);
+    expect(disk.list()).toEqual(whole);
+  });
+
+  test("never touches what is in the folder", async () => {
+    const disk = new FakeFolder();
+    const mine = await disk.getDirectoryHandle("tree", { create: true });
+    await mine.getFileHandle("a.txt", { create: true });
+    await disk.getFileHandle("tree (2)", { create: true });
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await writeTree(saver);
+    expect(await saver.finish([])).toEqual(["tree (3)"]);
+    expect(disk.list()).toMatchObject({
+      "tree/a.txt": "",
+      "tree (2)": "",
+      "tree (3)/a.txt": "hello",
+    });
+  });
+
+  test("keeps several files beside a file of the same name that came meanwhile", async () => {
+    const disk = new FakeFolder();
+    const saver = await FolderSaver.open(
+      disk.handle,
+      receiveOf(offerOf(file("a", 1), file("b", 1))),
+    );
+    await saver.write(0, text("1"));
+    await saver.write(1, text("2"));
+    await disk.getFileHandle("a", { create: true });
+    expect(await saver.finish([])).toEqual(["a (2)", "b"]);
+    expect(disk.list()).toEqual({ a: "", "a (2)": "1", b: "2" });
+  });
+
+  test("has no file that is unsound", async () => {
+    const disk = new FakeFolder();
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await writeTree(saver);
+    await saver.finish([0]);
+    const { "tree/a.txt": _, ...others } = whole;
+    expect(disk.list()).toEqual(others);
+  });
+
+  test("gives a file another name where the browser refuses its own", async () => {
+    const disk = new FakeFolder({ refused: /\.lnk$/ });
+    const saver = await FolderSaver.open(
+      disk.handle,
+      receiveOf(offerOf(file("t/a.lnk", 1), file("b.lnk", 1))),
+    );
+    await saver.write(0, text("1"));
+    await saver.write(1, text("2"));
+    expect(await saver.finish([])).toEqual(["t", "b.lnk_"]);
+    expect(disk.list()).toEqual({ "t/a.lnk_": "1", "b.lnk_": "2" });
+  });
+
+  test("is gone after it was abandoned, where it cannot go on", async () => {
+    const disk = new FakeFolder();
+    await disk.getFileHandle("mine", { create: true });
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await saver.write(0, text("hello"));
+    await saver.abandon();
+    expect(disk.list()).toEqual({ mine: "" });
+  });
+
+  test("tells of a full disk", async () => {
+    const disk = new FakeFolder({ room: 4 });
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await saver.write(0, text("hello"));
+    expect(saver.finish([])).rejects.toMatchObject({ code: "disk-full" });
+    expect(Object.values(disk.list()).join("")).toBe("");
+  });
+});
+
+describe("a browser that cannot rename files", () => {
+  test("writes each through its swap file until the file is whole", async () => {
+    const disk = new FakeFolder({ canMove: false });
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await saver.write(0, text("hell"));
+    expect(disk.list()).toEqual({ "tree/a.txt": "" });
+    await saver.write(0, text("o"));
+    await saver.write(3, text("abc"));
+    await saver.finish([]);
+    expect(disk.list()).toEqual(whole);
+  });
+
+  test("keeps no half file when the receive is abandoned", async () => {
+    const disk = new FakeFolder({ canMove: false });
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
+    await saver.write(0, text("hell"));
+    await saver.abandon();
+    expect(disk.list()).toEqual({});
+  });
+});
+
+describe("a tree that goes on after a reload", () => {
+  /** Stops at a byte of the tree, and opens it again. */
+  async function resumed(
+    disk: FakeFolder,
+    stop: (saver: Saver) => Promise<void>,
+    between: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<{ readonly saver: Saver; readonly receives: KeptReceives }> {
+    const receives = new KeptReceives(new MemoryStore());
+    const first = await FolderSaver.open(disk.handle, receiveOf(tree), receives);
+    await stop(first);
+    await between();
+    const kept = await receives.find(tree.share);
+    const { place, notes } = kept!;
+    const journal = await Journal.resume(tree.share, receives);
+    // A store of memory keeps no handles, and a real one gives them back.
+    const back = { ...place, handle: disk.handle } as Extract<KeptPlace, { way: "folder" }>;
+    return { saver: await FolderSaver.reopen(back, tree, notes, journal!), receives };
+  }
+
+  test("goes on in the middle of a file", async () => {
+    const disk = new FakeFolder();
+    const { saver, receives } = await resumed(disk, async (first) => {
+      await first.write(0, text("hel"));
+      await first.abandon();
+    });
+    expect(saver.position).toBe(3);
+    await saver.write(0, text("lo"));
+    await saver.write(3, text("abc"));
+    await saver.finish([]);
+    expect(disk.list()).toEqual(whole);
+    expect(await receives.list()).toEqual([]);
+  });
+
+  test("goes on behind whole files", async () => {
+    const disk = new FakeFolder();
+    const { saver } = await resumed(disk, async (first) => {
+      await first.write(0, text("hello"));
+      await first.write(3, text("a"));
+      await first.abandon();
+    });
+    expect(saver.position).toBe(6);
+    await saver.write(3, text("bc"));
+    await saver.finish([]);
+    expect(disk.list()).toEqual(whole);
+  });
+
+  test("begins a file anew that was changed meanwhile", async () => {
+    const disk = new FakeFolder();
+    const { saver } = await resumed(
+      disk,
+      async (first) => {
+        await first.write(0, text("hel"));
+        await first.abandon();
+      },
+      async () => {
+        const tree = await disk.getDirectoryHandle("tree");
+        const part = await tree.getFileHandle("a.txt.fileshare-part");
+        part.content = text("HEL");
+        part.lastModified += 1_000;
+      },
+    );
+    expect(saver.position).toBe(0);
+    await writeTree(saver);
+    await saver.finish([]);
+    expect(disk.list()).toEqual(whole);
+  });
+
+  test("needs nothing more when the page ended while it gave names", async () => {
+    const disk = new FakeFolder();
+    const { saver } = await resumed(
+      disk,
+      async (first) => {
+        await writeTree(first);
+        await first.abandon();
+      },
+      async () => {
+        const tree = await disk.getDirectoryHandle("tree");
+        await (await tree.getFileHandle("a.txt.fileshare-part")).move("a.txt");
+      },
+    );
+    expect(saver.position).toBe(tree.bytes);
+    await saver.finish([]);
+    expect(disk.list()).toEqual(whole);
+  });
+});
