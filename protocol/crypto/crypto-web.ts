@@ -1,6 +1,5 @@
 /** The primitives on WebCrypto, and by the noble libraries what it lacks: scrypt and Ed25519. */
 import { scryptAsync } from "@noble/hashes/scrypt.js";
-import { concat } from "../wire/bytes.ts";
 import { FaultError } from "../wire/faults.ts";
 import {
   type Aead,
@@ -39,9 +38,19 @@ async function aead(key: Uint8Array): Promise<Aead> {
     "encrypt",
     "decrypt",
   ]);
+  // WebCrypto copies what it is given before `encrypt` returns, so one array serves all records: a
+  // browser takes longer to give 1 MiB of fresh memory than to fill it.
+  let joined = new Uint8Array();
   return {
     async seal(nonce, plaintext, aad) {
-      const whole = plaintext.length === 1 ? owned(plaintext[0]!) : concat(...plaintext);
+      const length = plaintext.reduce((sum, part) => sum + part.length, 0);
+      if (joined.length < length) joined = new Uint8Array(length);
+      let at = 0;
+      for (const part of plaintext) {
+        joined.set(part, at);
+        at += part.length;
+      }
+      const whole = joined.subarray(0, length);
       return new Uint8Array(await crypto.subtle.encrypt(gcm(nonce, aad), imported, whole));
     },
     async open(nonce, ciphertext, aad) {

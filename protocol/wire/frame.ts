@@ -42,6 +42,8 @@ export function isFrame(message: Uint8Array): boolean {
 /**
  * Builds the frame of one record.
  * @param share the share id, 16 bytes, of which the first 8 are written
+ * @param room the frame is written into the beginning of it where it is long enough; unless given, an
+ *   array of its own
  * @throws RangeError when the frame would pass FRAME_BYTES or the index RECORD_INDEX: a mistake of ours
  */
 export function encodeFrame(
@@ -49,14 +51,16 @@ export function encodeFrame(
   index: number,
   last: boolean,
   ciphertext: Uint8Array,
+  room?: Uint8Array,
 ): Uint8Array {
   const length = FRAME_HEADER_BYTES + ciphertext.length;
   if (length > FRAME_BYTES) throw new RangeError(`frame of ${length} bytes`);
   if (!Number.isInteger(index) || index < 0 || index >= RECORD_INDEX) {
     throw new RangeError(`record index ${index}`);
   }
-  const frame = new Uint8Array(length);
-  const view = new DataView(frame.buffer);
+  const isRoom = room !== undefined && room.length >= length;
+  const frame = isRoom ? room.subarray(0, length) : new Uint8Array(length);
+  const view = new DataView(frame.buffer, frame.byteOffset, length);
   frame[0] = FRAME_MARK;
   frame[KIND_AT] = KIND_RECORD;
   view.setUint16(FLAGS_AT, last ? FLAG_LAST : 0);

@@ -12,7 +12,7 @@ import { MANIFEST_FILES, TEXT_BYTES } from "../../protocol/wire/limits.ts";
 import { Offsets } from "../../protocol/wire/offsets.ts";
 import { plainOffset, recordBytes, RECORD_SIZE } from "../../protocol/wire/sizes.ts";
 import type { ChosenFile, SendJob } from "../job/send-messages.ts";
-import { ReadAhead } from "./read-ahead.ts";
+import { bytesOf, ReadAhead } from "./read-ahead.ts";
 import { changedFile, otherFiles, unreadFile } from "./source-fault.ts";
 
 /** Small files of one record that are read at once: enough to hide the browser's delay. items */
@@ -73,9 +73,10 @@ export class ChosenContent {
 
   /**
    * The data of one record.
+   * @param how `again`: from the files, and not from what was read of them before
    * @throws SourceFault with the file that is not what it was
    */
-  async record(index: number): Promise<RecordPlain> {
+  async record(index: number, how: "ahead" | "again" = "ahead"): Promise<RecordPlain> {
     if (this.#encoded === undefined) throw new FaultError("internal", "read before describe");
     const { head, plainBytes, manifest } = this.#encoded;
     const { recordSize, records } = manifest;
@@ -83,7 +84,7 @@ export class ChosenContent {
     const end = start + recordBytes(index, plainBytes, recordSize);
     const parts: Uint8Array[] = start < head.length ? [head.subarray(start, end)] : [];
     const from = Math.max(start, head.length) - head.length;
-    if (end - head.length > from) parts.push(...(await this.#read(from, end - head.length)));
+    if (end - head.length > from) parts.push(...(await this.#read(from, end - head.length, how)));
     return { parts, last: index === records - 1 };
   }
 
@@ -103,7 +104,7 @@ export class ChosenContent {
     return this.#files[Math.min(this.#offsets.at(position), this.#files.length - 1)]?.path ?? "";
   }
 
-  async #read(from: number, to: number): Promise<Uint8Array[]> {
+  async #read(from: number, to: number, how: "ahead" | "again"): Promise<Uint8Array[]> {
     const parts: Uint8Array[] = [];
     let at = from;
     let file = this.#offsets.at(from);
@@ -113,7 +114,7 @@ export class ChosenContent {
         const stop = Math.min(this.#offsets.end(file), to);
         if (stop === at) continue; // a folder, or an empty file
         const begin = this.#offsets.begin(file);
-        reads.push(this.#piece(file, at - begin, stop - begin));
+        reads.push(this.#piece(file, at - begin, stop - begin, how));
         at = stop;
       }
       parts.push(...(await Promise.all(reads)));
@@ -121,13 +122,19 @@ export class ChosenContent {
     return parts;
   }
 
-  async #piece(file: number, from: number, to: number): Promise<Uint8Array> {
+  async #piece(
+    file: number,
+    from: number,
+    to: number,
+    how: "ahead" | "again",
+  ): Promise<Uint8Array> {
     const path = this.#files[file]?.path ?? "";
     const blob = this.#blobs[file];
     if (blob === undefined) throw changedFile(path);
     let bytes: Uint8Array;
     try {
-      bytes = await this.#ahead.read(blob, from, to);
+      const read = how === "again" ? bytesOf(blob, from, to) : this.#ahead.read(blob, from, to);
+      bytes = await read;
     } catch (cause) {
       throw unreadFile(path, cause);
     }

@@ -60,6 +60,7 @@ export class ReadAhead {
   }
 }
 
-async function bytesOf(blob: Blob, from: number, to: number): Promise<Uint8Array> {
+/** @throws DOMException (rejects) as the browser reports it */
+export async function bytesOf(blob: Blob, from: number, to: number): Promise<Uint8Array> {
   return new Uint8Array(await blob.slice(from, to).arrayBuffer());
 }

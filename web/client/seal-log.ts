@@ -29,9 +29,14 @@ export class SealLog {
     this.#touchedAt = now;
   }
 
-  /** Whether a reload can go on with the send. */
-  get isKept(): boolean {
-    return this.#keeping !== undefined;
+  /** Whether that record may have left. */
+  has(index: number): boolean {
+    return this.#tags.has(index);
+  }
+
+  /** Whether that is the very record that may have left. */
+  allows(sealed: SealedTag): boolean {
+    return this.#tags.allows(sealed);
   }
 
   /**

@@ -35,7 +35,7 @@ export function unreadFile(path: string, cause: unknown): SourceFault {
     default:
       return new SourceFault(
         "source-unreadable",
-        `The browser could not read the file ${quoted(path)} to its end, so the share ended. Check that the file opens, then send it again.`,
+        `The browser could not read the file ${quoted(path)} to its end: it may have been moved, deleted or locked. So the share ended. Check that the file opens, then send it again.`,
         { cause },
       );
   }

@@ -10,7 +10,7 @@ import type { RecordCipher } from "../../protocol/content/record.ts";
 import { AEAD_TAG_BYTES } from "../../protocol/crypto/crypto.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { encodeFrame } from "../../protocol/wire/frame.ts";
-import { CREDIT_RECORDS } from "../../protocol/wire/limits.ts";
+import { CREDIT_RECORDS, FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import type { ChosenContent } from "./chosen-content.ts";
 import type { SealLog } from "./seal-log.ts";
 import { changedFile } from "./source-fault.ts";
@@ -22,6 +22,8 @@ import { changedFile } from "./source-fault.ts";
 const PIPELINE_RECORDS = CREDIT_RECORDS;
 /** Records whose tags are stored in one transaction; the next ones are read meanwhile. */
 const NOTED_RECORDS = CREDIT_RECORDS / 2;
+/** Records that are read again before the last one leaves: 16 MiB, so the end waits little for them. items */
+const RECORDS_AGAIN = 16;
 /** Bytes in the socket that have not left; above them no further frame is given to it. */
 const UPLOAD_BUFFER_BYTES = 8 * 1024 ** 2;
 /** A browser tells no script when its socket drains, so it is asked. ms */
@@ -66,8 +68,11 @@ export class Upload {
   readonly #sealing: UnderWay[] = [];
   /** Noted, and on the way into the socket. */
   readonly #ready: { readonly record: UnderWay; readonly sealed: Sealed }[] = [];
+  /** A socket copies what it sends, so one array serves all frames. */
+  readonly #frame = new Uint8Array(FRAME_BYTES);
   #line = 0;
   #ended = false;
+  #lookedAgain = false;
   #noting = false;
   #sending = false;
 
@@ -122,6 +127,24 @@ export class Upload {
     return { index, last, ciphertext: await this.#cipher.seal(index, parts, last) };
   }
 
+  /**
+   * Firefox reads a file that was written anew without a word. So before the last record leaves,
+   * some of those before it are read again; a share of so many records is compared as a whole.
+   * @throws SourceFault when one is not what it was
+   */
+  async #lookAgain(records: number): Promise<void> {
+    if (this.#lookedAgain) return;
+    this.#lookedAgain = true;
+    const step = Math.max(1, Math.ceil(records / RECORDS_AGAIN));
+    for (let index = 0; index < records && !this.#ended; index += step) {
+      if (!this.#log.has(index)) continue;
+      const { parts, last } = await this.#content.record(index, "again");
+      const ciphertext = await this.#cipher.seal(index, parts, last);
+      const tag = ciphertext.subarray(-AEAD_TAG_BYTES);
+      if (!this.#log.allows({ index, tag })) throw changedFile(this.#content.pathIn(index));
+    }
+  }
+
   async #note(): Promise<void> {
     this.#noting = true;
     try {
@@ -130,6 +153,7 @@ export class Upload {
         if (first === undefined || this.#ended) return;
         first.sealed = await first.sealing;
         const batch = this.#sealedFirst();
+        if (batch[0]?.sealed.last === true) await this.#lookAgain(first.index);
         const tags = batch.map(({ sealed: { index, ciphertext } }) => {
           return { index, tag: ciphertext.slice(-AEAD_TAG_BYTES) };
         });
@@ -145,13 +169,14 @@ export class Upload {
     }
   }
 
-  /** The first records that are sealed, without a gap. */
+  /** The first records that are sealed, without a gap. The last of the share comes alone. */
   #sealedFirst(): { readonly record: UnderWay; readonly sealed: Sealed }[] {
     const batch = [];
     for (const record of this.#sealing.slice(0, NOTED_RECORDS)) {
       const { sealed } = record;
-      if (sealed === undefined) break;
+      if (sealed === undefined || (sealed.last && batch.length > 0)) break;
       batch.push({ record, sealed });
+      if (sealed.last) break;
     }
     return batch;
   }
@@ -170,7 +195,8 @@ export class Upload {
         this.#ready.shift();
         const { record, sealed } = next;
         if (record.line === this.#line && buffered !== undefined) {
-          this.#user.send(encodeFrame(this.#share, record.index, sealed.last, sealed.ciphertext));
+          const { last, ciphertext } = sealed;
+          this.#user.send(encodeFrame(this.#share, record.index, last, ciphertext, this.#frame));
           this.#user.sent(record.index);
         }
         this.pump();

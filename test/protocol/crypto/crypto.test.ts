@@ -135,3 +135,18 @@ contract("random bytes come in any number, and differ", (p) => {
 test("node:crypto answers at once", () => {
   expect(nodePrimitives.aead(key).seal(nonce, [])).toBeInstanceOf(Uint8Array);
 });
+
+contract("records that are sealed at once are what each of them is alone", async (p) => {
+  const aead = await p.aead(key);
+  const nonces = Array.from({ length: 8 }, (_, at) => new Uint8Array(12).fill(at));
+  const partsOf = (at: number): Uint8Array[] => [
+    new Uint8Array(100_000 - at).fill(at),
+    Uint8Array.of(at),
+  ];
+  const together = nonces.map((each, at) => aead.seal(each, partsOf(at)));
+  for (const [at, sealing] of together.entries()) {
+    const sealed = await sealing;
+    const alone = nodePrimitives.aead(key).seal(nonces[at]!, partsOf(at));
+    expect(Buffer.compare(sealed, alone)).toBe(0);
+  }
+});

@@ -87,6 +87,18 @@ test("the parts of a frame are views, and those of one built from parts are not"
   expect(decoded.ciphertext).toEqual(hex("0000"));
 });
 
+test("a frame that is written into room is the same, and longer room keeps the rest", () => {
+  const room = new Uint8Array(64).fill(0xff);
+  const ciphertext = hex("aabb");
+  const frame = encodeFrame(share, 7, true, ciphertext, room);
+  expect(frame).toEqual(encodeFrame(share, 7, true, ciphertext));
+  expect(frame.buffer).toBe(room.buffer);
+  expect(room.subarray(frame.length).every((byte) => byte === 0xff)).toBe(true);
+  const short = new Uint8Array(4);
+  expect(encodeFrame(share, 7, true, ciphertext, short)).toEqual(frame);
+  expect(short).toEqual(new Uint8Array(4));
+});
+
 test("any bytes are a frame that is the same again, or a fault", () => {
   const looksRight = fc
     .tuple(fc.uint8Array({ maxLength: 40 }), fc.boolean())

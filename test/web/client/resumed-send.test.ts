@@ -25,10 +25,13 @@ function folderIn(dir: string, name: string): string {
 class FickleFile extends File {
   fault: DOMException | undefined;
   instead: Uint8Array<ArrayBuffer> | undefined;
+  /** From the first read behind this place on, the content is `instead`. */
+  from = 0;
 
   override slice(from?: number, to?: number): Blob {
-    const blob =
-      this.instead === undefined ? super.slice(from, to) : new Blob([this.instead.slice(from, to)]);
+    if ((from ?? 0) >= this.from) this.from = 0;
+    const isOther = this.instead !== undefined && this.from === 0;
+    const blob = isOther ? new Blob([this.instead!.slice(from, to)]) : super.slice(from, to);
     const { fault } = this;
     if (fault !== undefined) blob.arrayBuffer = () => Promise.reject(fault);
     return blob;
@@ -147,6 +150,22 @@ describe("a file that is not what it was under the page", () => {
     expect(await receiver.outcome).toMatchObject({ fault: end.fault });
     expect(readdirSync(folder.path)).not.toContain("tree");
     expect(await new KeptSends(store).list()).toEqual([]);
+  });
+
+  test("ends the share when it was written anew amid it, also where the browser says nothing", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay();
+    const at = { relay: `${relay.url}/ws`, code: newCode() };
+    const { file, chosen: only } = fickle("a.bin", content(2, 5 * MiB));
+    file.instead = content(3, 5 * MiB).slice();
+    file.from = 2 * MiB;
+    await using sender = new PageSend({ ...at, files: [only] });
+    await using receiver = receive({ ...at, out: folder.path });
+    const end = await sender.end;
+    expect(end).toMatchObject({ fault: "source-changed" });
+    expect(end.message).toContain('"a.bin" changed');
+    expect(await receiver.outcome).toMatchObject({ fault: "source-changed" });
+    expect(readdirSync(folder.path)).not.toContain("a.bin");
   });
 
   test("ends the share when it became shorter", async () => {
