@@ -323,10 +323,10 @@ class SendRun {
     clearInterval(this.#timer);
     this.#upload.end();
     this.#news.flush();
-    await this.#link.close();
     // A send that failed may go on after a reload, unless its files are other ones now.
     const isOver = fault === undefined || this.#stopped || this.#fault instanceof SourceFault;
-    if (isOver) await this.#opened.log.forget();
+    // Both at once: the page waits little for a worker that it stopped.
+    await Promise.all([isOver ? this.#opened.log.forget() : undefined, this.#link.close()]);
     this.#stopRunning();
     const message = fault && this.#messageOf(fault, detail);
     this.#news.tell({ t: "end", verified, failed, fault, message });
