@@ -12,12 +12,13 @@ import { saving } from "./saving.ts";
 import { SendRun, type SendWish } from "./send-run.ts";
 
 export type Screen =
-  | { readonly at: "home" }
+  /** `isReturn`: from another screen, so that the focus follows. */
+  | { readonly at: "home"; readonly isReturn: boolean }
   | { readonly at: "receive"; readonly run: ReceiveRun }
   | { readonly at: "send"; readonly run: SendRun }
   | { readonly at: "lobby"; readonly run: LobbyRun };
 
-export const screen = signal<Screen>({ at: "home" });
+export const screen = signal<Screen>({ at: "home", isReturn: false });
 
 /** The text of the field `Code`: typed, or of a link that has no code. */
 export const codeText = signal("");
@@ -131,8 +132,9 @@ export function openLobby(): void {
 }
 
 export function goHome(): void {
+  const isReturn = screen.peek().at !== "home";
   leave();
-  screen.value = { at: "home" };
+  screen.value = { at: "home", isReturn };
 }
 
 /** Ends the transfer of the screen, if it has one. */

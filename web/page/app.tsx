@@ -45,7 +45,7 @@ function footerOf(now: Screen): string {
 function CurrentScreen({ now }: { readonly now: Screen }): JSX.Element {
   switch (now.at) {
     case "home":
-      return <HomeScreen />;
+      return <HomeScreen isReturn={now.isReturn} />;
     case "receive":
       return <ReceiveScreen key={now.run} run={now.run} />;
     case "send":

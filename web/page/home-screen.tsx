@@ -16,14 +16,17 @@ import { ownAddresses } from "./open-code.ts";
 import { entryOf } from "./code-entry.ts";
 import { CodeField } from "./code-field.tsx";
 import { Icon } from "./icons.tsx";
+import { Heading } from "./parts.tsx";
 import { SendForm } from "./send-form.tsx";
 import { UnfinishedList } from "./unfinished-list.tsx";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 
-export function HomeScreen(): JSX.Element {
+const TITLE = "Send files to one or many, encrypted end to end";
+
+export function HomeScreen({ isReturn }: { readonly isReturn: boolean }): JSX.Element {
   return (
     <>
-      <h1 tabIndex={-1}>Send files to one or many, encrypted end to end</h1>
+      {isReturn ? <Heading level={1}>{TITLE}</Heading> : <h1>{TITLE}</h1>}
       <UnfinishedList />
       <ReceiveForm />
       <section class="card" aria-labelledby="send-title">

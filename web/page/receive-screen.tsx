@@ -76,7 +76,7 @@ function Step({
       return (
         <section class="card">
           <Waiting>{sentenceOf(state)}</Waiting>
-          {state.unreadable !== undefined && <Note kind="warn">{state.unreadable}</Note>}
+          {state.problem !== undefined && <Note kind="warn">{state.problem}</Note>}
           {state.wantsToken && <TokenForm onToken={() => receive(run.wish)} />}
           <StopRow run={run} />
         </section>
@@ -120,7 +120,7 @@ function Step({
       return (
         <section class="card">
           <Heading>Stopped</Heading>
-          <p>You stopped this receive. Nothing that is not complete looks complete.</p>
+          <p>You stopped this receive. Parts on the disk have a name that shows what they are.</p>
           <AgainRow run={run} mayAgain />
         </section>
       );

@@ -73,8 +73,8 @@ export interface ReceiveState {
   readonly link: LinkState;
   /** Undefined until the relay says it. */
   readonly senderHere: boolean | undefined;
-  /** A sentence about shares that this code finds and that cannot be read. */
-  readonly unreadable: string | undefined;
+  /** A sentence about a share that cannot be read or, in the lobby, that failed. */
+  readonly problem: string | undefined;
   /** The relay wants a token. */
   readonly wantsToken: boolean;
   /** Parts of the share that is under way, until it is over. */
@@ -108,7 +108,7 @@ export function beginReceive(lobby: boolean): ReceiveState {
     step: lobby ? { at: "connecting" } : { at: "deriving" },
     link: { online: false },
     senderHere: undefined,
-    unreadable: undefined,
+    problem: undefined,
     wantsToken: false,
     text: undefined,
     names: [],
@@ -171,7 +171,7 @@ function onEvent(state: ReceiveState, event: ReceiveEvent, now: number): Receive
     case "unadmitted":
       return { ...state, step: { at: "unadmitted" } };
     case "offer":
-      return { ...state, unreadable: undefined, step: { at: "offer", offer: event.offer } };
+      return { ...state, problem: undefined, step: { at: "offer", offer: event.offer } };
     case "piece":
       return state;
     case "text":
@@ -200,7 +200,7 @@ function onEvent(state: ReceiveState, event: ReceiveEvent, now: number): Receive
     case "edition":
       return { ...state, step: { at: "waiting", edition: true } };
     case "unreadable":
-      return { ...state, unreadable: event.message };
+      return { ...state, problem: event.message };
     case "over":
       return onOver(state, event, now);
     case "end":
@@ -228,7 +228,11 @@ function onOver(
   const { step } = state;
   // A share is whole in spite of this fault, except for files that are named.
   if (fault !== undefined && fault !== "not-whole") {
-    if (state.lobby) return { ...state, step: { at: "waiting", edition: false } };
+    if (state.lobby) {
+      // The lobby has more shares; the person reads what became of this one.
+      const problem = fault === "declined" ? undefined : faultText(fault, message);
+      return { ...state, problem, step: { at: "waiting", edition: false } };
+    }
     return { ...state, step: { at: "failed", fault, message: faultText(fault, message) } };
   }
   if (step.at !== "transferring" && step.at !== "saving") return state;

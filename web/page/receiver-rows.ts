@@ -67,7 +67,8 @@ export class ReceiverRows {
 
   /** @param now in ms */
   update(row: ReceiverRow, now: number): void {
-    this.#asking.delete(row.id);
+    // The relay reports a receiver that waits for its answer too.
+    if (row.state !== "waiting") this.#asking.delete(row.id);
     const bytes = (Math.min(row.records, this.#records) / this.#records) * this.#bytes;
     this.#samples.set(row.id, reached(this.#samples.get(row.id) ?? [], bytes, now));
     this.#rows.set(row.id, row);
@@ -125,6 +126,7 @@ export class ReceiverRows {
   #word({ id, state, verified, unconfirmed }: ReceiverRow, isHeld: boolean): ReceiverWord {
     if (verified) return unconfirmed ? "sent" : "done";
     if (this.#refused.has(id)) return "refused";
+    if (this.#asking.has(id)) return "asks";
     switch (state) {
       case "waiting":
       case "lost":

@@ -81,6 +81,7 @@ export class SendRun {
         this.#rows.dismissed(event.id);
         return this.#changed();
       case "end":
+        this.#tell();
         return this.#worker.terminate();
       default:
     }
@@ -102,8 +103,12 @@ export class SendRun {
     this.#isTelling = true;
     setTimeout(() => {
       this.#isTelling = false;
-      this.#seen.value = { rows: this.#rows, version: this.#seen.peek().version + 1 };
+      this.#tell();
     }, ROWS_EVERY_MS);
+  }
+
+  #tell(): void {
+    this.#seen.value = { rows: this.#rows, version: this.#seen.peek().version + 1 };
   }
 
   #act(action: SendAction): void {

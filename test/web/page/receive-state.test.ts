@@ -174,12 +174,13 @@ describe("a receive of the lobby", () => {
     expect(state.before[0]?.names).toEqual(["29"]);
   });
 
-  test("goes on after a share that failed", () => {
+  test("goes on after a share that failed, and says why", () => {
     const state = after(beginReceive(true), { t: "offer", offer }, accepted, {
       t: "over",
       fault: "sender-gone",
       confirmed: false,
     });
     expect(state.step).toEqual({ at: "waiting", edition: false });
+    expect(state.problem).toStartWith("The sender has been away for too long");
   });
 });

@@ -133,6 +133,16 @@ describe("the rows of receivers", () => {
     expect(all.slice(0, 2, false, 0).map(({ word }) => word)).toEqual(["receiving", "refused"]);
   });
 
+  test("keep the question while the relay reports the receiver that asks", () => {
+    const all = rows();
+    all.asks(row("a", { state: "waiting" }));
+    all.update(row("a", { state: "waiting" }), 0);
+    expect(all.asking).toHaveLength(1);
+    expect(all.slice(0, 1, false, 0)[0]?.word).toBe("asks");
+    all.update(row("a", { state: "left" }), 0);
+    expect(all.asking).toEqual([]);
+  });
+
   test("stay bounded when receivers come and leave without end", () => {
     const all = rows(row("kept", { verified: true }));
     for (let i = 0; i < 12_000; i++) all.update(row(String(i), { state: "left" }), 0);
