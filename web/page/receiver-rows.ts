@@ -48,6 +48,8 @@ export interface ShownReceiver {
 export interface ReceiverCounts {
   readonly all: number;
   readonly verified: number;
+  /** Of those: receivers that cannot say that they saved it. */
+  readonly unconfirmed: number;
   readonly active: number;
 }
 
@@ -100,12 +102,17 @@ export class ReceiverRows {
 
   get counts(): ReceiverCounts {
     let verified = 0;
+    let unconfirmed = 0;
     let active = 0;
     for (const row of this.#rows.values()) {
-      if (row.verified) verified++;
-      else if (row.state === "live" || row.state === "behind" || row.state === "done") active++;
+      if (row.verified) {
+        verified++;
+        if (row.unconfirmed) unconfirmed++;
+      }
+      if (!row.verified && (row.state === "live" || row.state === "behind" || row.state === "done"))
+        active++;
     }
-    return { all: this.#rows.size, verified, active };
+    return { all: this.#rows.size, verified, unconfirmed, active };
   }
 
   get length(): number {

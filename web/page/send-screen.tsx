@@ -1,5 +1,5 @@
 /** A send: its code, its receivers, and how far it is. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 
 import { isLobby, type Code } from "../../protocol/code/code.ts";
 import { goHome, send } from "./app-state.ts";
@@ -90,17 +90,22 @@ function Ended({
   readonly step: Extract<SendStep, { at: "ended" }>;
 }): JSX.Element {
   const { verified, failed, problem, byPerson } = step;
-  const got = `${count(verified, "receiver has", "receivers have")} everything, verified.`;
+  const unconfirmed = Math.min(verified, run.rows.value.rows.counts.unconfirmed);
+  const confirmed = verified - unconfirmed;
   return (
     <section class="card">
       <Heading>{problem !== undefined ? "It did not work" : byPerson ? "Stopped" : "Sent"}</Heading>
       {problem !== undefined && <Alert>{problem}</Alert>}
-      {(problem === undefined || verified > 0) && (
-        <p class="good">
-          <Icon name="check" />
-          <span>{got}</span>
-        </p>
+      {confirmed > 0 && (
+        <Good>{count(confirmed, "receiver has", "receivers have")} everything, verified.</Good>
       )}
+      {unconfirmed > 0 && (
+        <Good>
+          {count(unconfirmed, "receiver was", "receivers were")} sent everything. A browser's
+          download cannot confirm more.
+        </Good>
+      )}
+      {verified === 0 && problem === undefined && <p>No receiver has everything.</p>}
       {failed > 0 && (
         <Note kind="warn">
           {count(failed, "receiver does", "receivers do")} not have everything.
@@ -118,5 +123,14 @@ function Ended({
         </button>
       </div>
     </section>
+  );
+}
+
+function Good({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  return (
+    <p class="good">
+      <Icon name="check" />
+      <span>{children}</span>
+    </p>
   );
 }

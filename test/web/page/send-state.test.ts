@@ -113,7 +113,7 @@ describe("the rows of receivers", () => {
   test("give the rows of one page alone", () => {
     const many = rows(...Array.from({ length: 500 }, (_, i) => row(String(i))));
     expect(many.slice(100, 103, false, 0).map(({ id }) => id)).toEqual(["100", "101", "102"]);
-    expect(many.counts).toEqual({ all: 500, verified: 0, active: 500 });
+    expect(many.counts).toEqual({ all: 500, verified: 0, unconfirmed: 0, active: 500 });
   });
 
   test("call a receiver without a name by its id", () => {
