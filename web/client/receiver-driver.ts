@@ -7,7 +7,7 @@
  * answer is compared with the share at hand before it counts.
  */
 import type { Primitives } from "../../protocol/crypto/crypto.ts";
-import { RECEIVER_BYTES, SHARE_BYTES, type Keys } from "../../protocol/crypto/keys.ts";
+import { RECEIVER_BYTES, type Keys } from "../../protocol/crypto/keys.ts";
 import { signerOf } from "../../protocol/crypto/proof.ts";
 import { sealName } from "../../protocol/crypto/seal.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
@@ -20,7 +20,7 @@ import type {
   Unreadable,
 } from "../../protocol/session/receiver-events.ts";
 import { BoundedMap } from "../../protocol/wire/bounded-map.ts";
-import { equalBytes, fromHex, toHex } from "../../protocol/wire/bytes.ts";
+import { equalBytes, toHex } from "../../protocol/wire/bytes.ts";
 import { decodeControl, type Message, type OfferSeen } from "../../protocol/wire/control.ts";
 import { FaultError, type FaultCode } from "../../protocol/wire/faults.ts";
 import { decodeFrame, isFrame, isOfShare } from "../../protocol/wire/frame.ts";
@@ -36,6 +36,7 @@ import { Delivery, type PostReceive } from "./delivery.ts";
 import { Incoming, type OpenedPart } from "./incoming.ts";
 import { LinkQueue } from "./link-queue.ts";
 import { RelayLink } from "./relay-link.ts";
+import { ResumedShare } from "./resumed-share.ts";
 
 export class ReceiverDriver {
   readonly #job: ReceiveJob;
@@ -58,7 +59,7 @@ export class ReceiverDriver {
   /** The ids that we have for shares, by their ids in hex: one receiver counts once. */
   readonly #receivers = new BoundedMap<string, Uint8Array>(SHARES_REMEMBERED);
   /** The only share that is taken, of a receive that goes on. */
-  #only: Uint8Array | undefined;
+  #only: ResumedShare | undefined;
   /** The session decided to take the record at hand. */
   #takes = false;
   #asks = false;
@@ -73,9 +74,8 @@ export class ReceiverDriver {
     this.#post = post;
     this.#delivery = new Delivery(post);
     if (job.resume !== undefined) {
-      const { share, receiver } = idsOf(job.resume);
-      this.#only = share;
-      this.#receivers.set(job.resume.share.toLowerCase(), receiver);
+      this.#only = new ResumedShare(job.resume);
+      this.#receivers.set(toHex(this.#only.share), this.#only.receiver);
     }
     this.#options = {
       signer: signerOf(keys, primitives),
@@ -137,7 +137,7 @@ export class ReceiverDriver {
         return;
       case "failed":
         // The saver of a share that is over has nothing to end.
-        if (this.#incoming?.content !== undefined) {
+        if (this.#asks || this.#incoming?.content !== undefined) {
           this.#failed(new FaultError(command.fault, command.detail));
         }
         return;
@@ -207,20 +207,14 @@ export class ReceiverDriver {
     if (performance.now() - this.#tickedAt >= CLIENT_TICK_MS) this.#tick();
     try {
       if (isFrame(bytes)) await this.#frame(bytes);
-      else this.#control(decodeControl(bytes, "relay-to-receiver"));
+      else this.#hear(decodeControl(bytes, "relay-to-receiver"));
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  #control(message: Message): void {
-    const only = this.#only;
-    if (message.t !== "offers" || only === undefined) {
-      this.#handle({ type: "message", message });
-      return;
-    }
-    const list = message.list.filter(({ share }) => equalBytes(share, only));
-    this.#handle({ type: "message", message: { t: "offers", list } });
+  #hear(message: Message): void {
+    this.#handle({ type: "message", message: this.#only?.filter(message) ?? message });
   }
 
   async #frame(bytes: Uint8Array): Promise<void> {
@@ -231,15 +225,16 @@ export class ReceiverDriver {
     this.#takes = false;
     this.#handle({ type: "frame", index: frame.index });
     if (!this.#takes) return;
+    const isWanted = (): boolean => this.#incoming === incoming;
     let part: OpenedPart;
     try {
       part = await incoming.decipher(frame.ciphertext);
     } catch (error) {
+      if (!isWanted()) return;
       if (!(error instanceof FaultError) || error.code !== "corrupt-record") throw error;
-      if (this.#incoming === incoming) this.#handle({ type: "corrupt" });
+      this.#handle({ type: "corrupt" });
       return;
     }
-    const isWanted = (): boolean => this.#incoming === incoming;
     if (!isWanted() || !(await this.#delivery.give(incoming, part, isWanted))) return;
     const manifestKnown = incoming.stored(part);
     this.#handle({ type: "stored", last: part.last, next: incoming.next });
@@ -400,12 +395,4 @@ export class ReceiverDriver {
     if (fault === undefined) this.#post({ t: "end" });
     else this.#post({ t: "end", fault, message: pageMessage(fault, detail) });
   }
-}
-
-function idsOf({ share, receiver }: { readonly share: string; readonly receiver: string }) {
-  const ids = { share: fromHex(share), receiver: fromHex(receiver) };
-  if (ids.share?.length !== SHARE_BYTES || ids.receiver?.length !== RECEIVER_BYTES) {
-    throw new FaultError("internal", "the receive to go on with has no ids");
-  }
-  return { share: ids.share, receiver: ids.receiver };
 }
