@@ -83,10 +83,14 @@ function pagePolicy(connect: readonly string[] = []): string {
   ].join("; ");
 }
 
+/** A meta element cannot say the last part. */
+function headerPolicy(connect: readonly string[] = []): string {
+  return `${pagePolicy(connect)}; frame-ancestors 'none'`;
+}
+
 /** The headers of every file. A worker has the policy of its own script, so all files have it. */
 const HEADERS: Readonly<Record<string, string>> = {
-  // A meta element cannot say the last part.
-  "content-security-policy": `${pagePolicy()}; frame-ancestors 'none'`,
+  "content-security-policy": headerPolicy(),
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "permissions-policy":
@@ -310,8 +314,24 @@ export function fromBundle(text: string): readonly PageFile[] {
   }));
 }
 
+/** The headers in the form that several hosts of static files read; other servers need them in their own. */
+function headersFile(files: readonly PageFile[], relay: string | undefined): string {
+  const all = {
+    ...HEADERS,
+    "content-security-policy": headerPolicy(relay === undefined ? [] : connectTo(relay)),
+  };
+  const blocks = files.map(({ path, headers }) => {
+    return [`/${path}`, `  cache-control: ${headers["cache-control"]}`];
+  });
+  const lines = ["/*", ...Object.entries(all).map(([name, value]) => `  ${name}: ${value}`)];
+  return `${[lines, ...blocks].flat().join("\n")}\n`;
+}
+
 async function writeStatic(folder: string, relay: string | undefined): Promise<void> {
-  const files = await bundlePage({ relay: relay && socketOf(relay), best: true });
+  const socket = relay && socketOf(relay);
+  const files = await bundlePage({ relay: socket, best: true });
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "_headers"), headersFile(files, socket));
   for (const { path, bytes } of files) {
     const at = join(folder, path === "" ? "index.html" : path);
     await mkdir(dirname(at), { recursive: true });

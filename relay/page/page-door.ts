@@ -22,13 +22,18 @@ const BELOW = "/page/";
 const MANIFEST = "/manifest.webmanifest";
 /** The two places that the page's service worker answers; a request for them that comes here found none. */
 const SAVES = "/page/save/";
-export const SHARE_PATH = "/page/share";
+const SHARE_PATH = "/page/share";
 
 const NO_SAVE =
   "This download came from a page of fileshare that is closed, or whose service worker is gone. " +
   "Open the page again, and receive once more.";
 const NO_SHARE =
   "The page was not ready to take what you shared. Open the page, and share again, or choose the files there.";
+
+/** Whether it is of the page alone, whatever the relay has there. */
+export function isPagePath(pathname: string): boolean {
+  return pathname.startsWith(BELOW) || pathname === MANIFEST;
+}
 
 export class PageDoor {
   readonly #want: () => void;
@@ -57,8 +62,7 @@ export class PageDoor {
   fetch(context: RequestContext, otherwise: () => Answer): Answer | undefined {
     const { request, url } = context;
     const { pathname } = url;
-    const isBelow = pathname.startsWith(BELOW) || pathname === MANIFEST;
-    if (!isBelow && !(pathname === "/" && wantsPage(request))) return undefined;
+    if (!isPagePath(pathname) && !(pathname === "/" && wantsPage(request))) return undefined;
     if (pathname === SHARE_PATH) return refusal(303, NO_SHARE, { location: "../", ...NO_STORE });
     if (pathname.startsWith(SAVES)) return refusal(404, NO_SAVE, NO_STORE);
     if (!isGet(request.method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });

@@ -18,7 +18,7 @@ import { lobbyKeys } from "../lobby/lobby-keys.ts";
 import type { Lobby } from "../lobby/mod.ts";
 import type { OriginalData } from "../lobby/original/original-socket.ts";
 import { refusal } from "../net/refusal.ts";
-import { SHARE_PATH, type PageDoor } from "../page/page-door.ts";
+import { isPagePath, type PageDoor } from "../page/page-door.ts";
 import type { Peers } from "../net/peer.ts";
 import type { SocketData, Sockets } from "../net/sockets.ts";
 import type { ProvedHello } from "../share/hub.ts";
@@ -140,8 +140,8 @@ export class Router {
     if (this.#banned.has(client.address)) return refusal(403, faultMessage("banned"));
     const tooMany = this.#options.peers.attempt(client);
     if (tooMany !== undefined) return tooMany;
-    // An app that shares files may have no origin; all that it gets is a redirect.
-    if (url.pathname !== SHARE_PATH && !this.#pages.allows(request, client))
+    // The page's files are everybody's. Only from there the page can say why it gets nothing else.
+    if (!isPagePath(url.pathname) && !this.#pages.allows(request, client))
       return refusal(403, WRONG_ORIGIN);
     const origin = headers.get("origin");
     const page = origin !== null && this.#pages.isListed(origin) ? origin : undefined;

@@ -70,6 +70,9 @@ describe("the files for another web server", () => {
     expect(policy.replaceAll("&#x27;", "'")).toContain(
       "connect-src 'self' wss://relay.example https://relay.example;",
     );
+    const headers = readFileSync(join(out, "_headers"), "utf8");
+    expect(headers).toContain("connect-src 'self' wss://relay.example https://relay.example;");
+    expect(headers).toContain("frame-ancestors 'none'");
     for (const [, path = ""] of html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)) {
       expect(readFileSync(join(out, path)).length).toBeGreaterThan(0);
     }

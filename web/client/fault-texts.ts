@@ -39,7 +39,11 @@ const PAGE_TEXTS: { readonly [Code in FaultCode]?: PageText } = {
   },
   "not-a-relay": { advice: RELOAD },
   "wants-tls": { advice: "Open this page with https:// in front." },
-  "wrong-relay": { advice: "Open this page at the relay's own name." },
+  "wrong-relay": {
+    sentence: "The relay expects this page at another address",
+    advice:
+      "Open this page at the relay's own name, or ask the person who runs the relay to give it this one by --public-url.",
+  },
   "upgrade-dropped": {
     advice: "The person who runs the relay has to let the proxy pass WebSockets.",
   },

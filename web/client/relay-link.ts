@@ -229,6 +229,7 @@ function faultOfClose(code: number): FaultCode {
   return BY_CLOSE_CODE.get(code) ?? "connection-lost";
 }
 
+const FORBIDDEN = 403;
 const UPGRADE_REQUIRED = 426;
 const TOO_MANY_REQUESTS = 429;
 const SERVER_ERROR = 500;
@@ -252,6 +253,8 @@ async function askWhy(url: string): Promise<{ fault: FaultCode; why?: string }> 
   const signal = AbortSignal.timeout(PROBE_MS);
   try {
     const response = await fetch(url.replace(/^ws/, "http"), {
+      // With a POST browsers name the page's origin, as they did with the WebSocket.
+      method: "POST",
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
@@ -263,6 +266,7 @@ async function askWhy(url: string): Promise<{ fault: FaultCode; why?: string }> 
     const text = new TextDecoder().decode(first?.subarray(0, PROBE_BYTES));
     if (text.includes(FAULTS.banned.sentence)) return { fault: "banned" };
     if (response.status === TOO_MANY_REQUESTS) return { fault: "too-fast" };
+    if (response.status === FORBIDDEN) return { fault: "wrong-relay" };
     if (response.status === UPGRADE_REQUIRED) return { fault: "upgrade-dropped" };
     if (response.status >= SERVER_ERROR) {
       const why = `the server in front of it answers ${response.status}`;

@@ -101,6 +101,14 @@ describe("every file of the page", () => {
     }
   });
 
+  test("comes also to a page whose origin the relay does not take, so the page can say so", async () => {
+    const headers = { ...BROWSER, host: "relay.example", origin: "http://relay.example" };
+    for (const path of await assets()) expect((await ask(path, { headers })).status).toBe(200);
+    const socket = await ask("/ws", { headers, method: "POST" });
+    expect(socket.status).toBe(403);
+    expect(await socket.text()).toContain("--public-url");
+  });
+
   test("has no opener policy where a browser would complain of it: plain http in a network", async () => {
     const opener = async (host: string): Promise<string | null> => {
       const answer = await ask("/", { headers: { ...BROWSER, host } });
