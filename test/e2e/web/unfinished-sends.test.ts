@@ -1,0 +1,80 @@
+/** Sends of the page that a reload interrupts, and files that change under it, in Chromium and in Firefox. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+
+import { parseCode } from "../../../protocol/mod.ts";
+import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { receive } from "../../support/clients/clients.ts";
+import { describeIn } from "../../support/browsers.ts";
+import type { BrowserPage } from "../../support/browser-page.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { makeFile } from "../../support/files.ts";
+import { pageOf, sendPaths, shownCode } from "../../support/page-actions.ts";
+
+const MiB = 1024 * 1024;
+const folder = temporaryFolder();
+let relay: Relay;
+
+beforeAll(async () => {
+  relay = await startRelay({ workers: 1 });
+});
+afterAll(async () => {
+  await relay.stop();
+  folder[Symbol.dispose]();
+});
+
+function emptyFolder(): string {
+  const path = join(folder.path, crypto.randomUUID());
+  mkdirSync(path);
+  return path;
+}
+
+/** Says yes to the question of the browser before it leaves the page. */
+function leaveWithoutQuestion(page: BrowserPage): void {
+  page.raw.on("dialog", (dialog) => void dialog.accept());
+}
+
+async function chooseAgain(page: BrowserPage, path: string): Promise<void> {
+  const input = await page.until("it has an input for the files of before", async () => {
+    return (await page.raw.$('input[aria-label="Files of before"]')) ?? undefined;
+  });
+  await (input as Awaited<ReturnType<typeof page.raw.$<"input">>>)?.uploadFile(path);
+}
+
+for (const name of ["chromium", "firefox"] as const) {
+  describeIn(name, (browser) => {
+    test("a send goes on after a reload, with the same code and the files chosen again", async () => {
+      const { path, bytes } = makeFile(folder.path, "kept.bin", 3 * MiB + 1);
+      await using page = await browser().open(pageOf(relay));
+      leaveWithoutQuestion(page);
+      const code = parseCode(await sendPaths(page, [path]));
+      const job = { relay: `${relay.url}/ws`, code };
+      await using one = receive({ ...job, out: emptyFolder() });
+      expect(await one.outcome).toMatchObject({ exitCode: 0 });
+      await page.see("1 receiver, 1 with everything");
+      await page.reload();
+      await page.click("button", "Go on with kept.bin");
+      await page.see("Choose the same files again.");
+      await chooseAgain(page, path);
+      expect(parseCode(await shownCode(page))).toBe(code);
+      await page.see("1 receiver, 1 with everything");
+      const out = emptyFolder();
+      await using two = receive({ ...job, out });
+      expect(await two.outcome).toMatchObject({ exitCode: 0 });
+      expect(Buffer.compare(readFileSync(join(out, "kept.bin")), bytes)).toBe(0);
+      await page.see("2 receivers, 2 with everything");
+    });
+
+    test("a file that became shorter ends the share with a sentence that names it", async () => {
+      const { path } = makeFile(folder.path, "shorter.bin", 3 * MiB);
+      await using page = await browser().open(pageOf(relay));
+      const code = parseCode(await sendPaths(page, [path]));
+      await page.see("Copy link");
+      truncateSync(path, MiB);
+      await using receiver = receive({ relay: `${relay.url}/ws`, code, out: emptyFolder() });
+      await page.see(/The file "shorter\.bin" changed/);
+      expect(receiver.all("saved")).toEqual([]);
+    });
+  });
+}
