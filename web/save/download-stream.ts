@@ -70,7 +70,13 @@ export class DownloadStream {
     };
     serviceWorker.addEventListener("message", listener);
     serviceWorker.startMessages();
-    void this.#over.promise.then(() => serviceWorker.removeEventListener("message", listener));
+    // The browser must not wait for a page that is left.
+    const leave = (): void => this.fail();
+    addEventListener("pagehide", leave);
+    void this.#over.promise.then(() => {
+      serviceWorker.removeEventListener("message", listener);
+      removeEventListener("pagehide", leave);
+    });
     this.#call({ t: "download", id: this.#id, name, size }, port2);
     this.#timer = setInterval(() => this.#ping(), PING_EVERY);
     void navigator.locks.request(DOWNLOAD_LOCK, { mode: "shared" }, () => this.#over.promise);

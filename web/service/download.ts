@@ -9,6 +9,11 @@ import {
   type DownloadWord,
 } from "./download-messages.ts";
 
+/** A page that says nothing for so long is gone. Timers of a page in the background fire once a minute. ms */
+const SILENCE_MS = 150_000;
+/** ms between two looks for a silent page */
+const LOOK_MS = 15_000;
+
 type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
 
 export class Download {
@@ -25,6 +30,10 @@ export class Download {
   #state: "open" | "ending" | "failed" | "over" = "open";
   #wake: () => void = () => undefined;
   #isAsked = false;
+  #heardAt = performance.now();
+  readonly #watch = setInterval(() => {
+    if (performance.now() - this.#heardAt > SILENCE_MS) this.#hear({ t: "fail" });
+  }, LOOK_MS);
 
   constructor(port: MessagePort, name: string, size: number | undefined) {
     this.#port = port;
@@ -32,8 +41,16 @@ export class Download {
     this.size = size;
     this.over = this.#over.promise;
     port.addEventListener("message", (event: MessageEvent<DownloadWord>) => this.#hear(event.data));
+    // Where the browser tells that the page is gone.
+    port.addEventListener("close", () => this.#hear({ t: "fail" }));
     port.start();
     this.answer({ t: "ready" });
+  }
+
+  /** The page is there. */
+  ping(): void {
+    this.#heardAt = performance.now();
+    this.answer({ t: "pong" });
   }
 
   answer(answer: DownloadAnswer): void {
@@ -56,6 +73,8 @@ export class Download {
   }
 
   #hear(word: DownloadWord): void {
+    this.#heardAt = performance.now();
+    // The page may go before the browser pulled the end: then all of it is here.
     if (this.#state !== "open") return;
     switch (word.t) {
       case "piece":
@@ -105,6 +124,7 @@ export class Download {
   #stop(answer: DownloadAnswer): void {
     if (this.#state === "over") return;
     this.#state = "over";
+    clearInterval(this.#watch);
     this.#pieces.length = 0;
     this.answer(answer);
     this.#over.resolve();

@@ -57,7 +57,7 @@ scope.addEventListener("message", (event) => {
   if (call.t === "ping") {
     const download = downloads.get(call.id);
     if (download === undefined) event.source?.postMessage({ t: "gone", id: call.id });
-    else download.answer({ t: "pong" });
+    else download.ping();
     return;
   }
   const [port] = event.ports;
