@@ -1,5 +1,5 @@
 /**
- * What a person sees of a transfer in another tab: the title and the icon of this one. Names of files
+ * The title and the icon of this tab, which tell a person in another tab about a transfer. Names of files
  * and the code never go into the title, because histories and other tabs show it.
  */
 

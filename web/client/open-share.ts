@@ -46,7 +46,7 @@ export interface OpenShare {
   readonly sentBefore: number;
 }
 
-export interface ShareRooms {
+export interface ShareTools {
   readonly primitives: Primitives;
   readonly kept: KeptSends;
   /** ms */
@@ -54,12 +54,12 @@ export interface ShareRooms {
 }
 
 /** @throws FaultError when it can't be sent */
-export async function openShare(job: SendJob, rooms: ShareRooms): Promise<OpenShare> {
-  return job.resume === undefined ? await begin(job, rooms) : await goOn(job, job.resume, rooms);
+export async function openShare(job: SendJob, tools: ShareTools): Promise<OpenShare> {
+  return job.resume === undefined ? await begin(job, tools) : await goOn(job, job.resume, tools);
 }
 
-async function begin(job: SendJob, rooms: ShareRooms): Promise<OpenShare> {
-  const { primitives } = rooms;
+async function begin(job: SendJob, tools: ShareTools): Promise<OpenShare> {
+  const { primitives } = tools;
   const code = codeOf(job, primitives);
   const content = new ChosenContent(job.content);
   const proof = primitives.randomBytes(PROOF_BYTES);
@@ -85,8 +85,8 @@ async function begin(job: SendJob, rooms: ShareRooms): Promise<OpenShare> {
     apart,
     since: Date.now(),
   };
-  const isKept = await keep(rooms.kept, send, encoded.head, owner);
-  const keeping = isKept ? { sends: rooms.kept, share: send.share, owner } : undefined;
+  const isKept = await keep(tools.kept, send, encoded.head, owner);
+  const keeping = isKept ? { sends: tools.kept, share: send.share, owner } : undefined;
   return {
     ...(await ciphersOf(code, share, primitives)),
     options: job,
@@ -95,16 +95,16 @@ async function begin(job: SendJob, rooms: ShareRooms): Promise<OpenShare> {
     proof,
     share,
     encoded,
-    log: new SealLog(new SealedTags(), keeping, rooms.clock()),
+    log: new SealLog(new SealedTags(), keeping, tools.clock()),
     doneBefore: [],
     sentBefore: 0,
   };
 }
 
-async function goOn(job: SendJob, hex: string, rooms: ShareRooms): Promise<OpenShare> {
-  const { primitives } = rooms;
+async function goOn(job: SendJob, hex: string, tools: ShareTools): Promise<OpenShare> {
+  const { primitives } = tools;
   const owner = toHex(primitives.randomBytes(OWNER_BYTES));
-  const claimed = await rooms.kept.claim(hex, owner).catch(() => undefined);
+  const claimed = await tools.kept.claim(hex, owner).catch(() => undefined);
   if (claimed === undefined) {
     const sentence = "This browser has forgotten that send, so it cannot go on. Start a new send.";
     throw new SourceFault("no-such-share", sentence);
@@ -125,7 +125,7 @@ async function goOn(job: SendJob, hex: string, rooms: ShareRooms): Promise<OpenS
     proof,
     share,
     encoded,
-    log: new SealLog(tags, { sends: rooms.kept, share: hex, owner }, rooms.clock()),
+    log: new SealLog(tags, { sends: tools.kept, share: hex, owner }, tools.clock()),
     doneBefore: done.flatMap((receiver) => fromHex(receiver) ?? []),
     sentBefore: tags.end,
   };

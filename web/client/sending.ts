@@ -46,7 +46,7 @@ const NEWS_MS = 100;
  */
 const INBOX_MESSAGES = 256;
 
-export interface SendingRooms {
+export interface SendingTools {
   readonly store: Store;
   readonly primitives: Primitives;
 }
@@ -54,18 +54,18 @@ export interface SendingRooms {
 export class Sending {
   readonly #job: SendJob;
   readonly #post: (event: SendEvent) => void;
-  readonly #rooms: SendingRooms;
+  readonly #tools: SendingTools;
   #run: SendRun | undefined;
   #stopped = false;
 
   constructor(
     job: SendJob,
     post: (event: SendEvent) => void,
-    rooms: SendingRooms = { store: theStore(), primitives: pagePrimitives },
+    tools: SendingTools = { store: theStore(), primitives: pagePrimitives },
   ) {
     this.#job = job;
     this.#post = post;
-    this.#rooms = rooms;
+    this.#tools = tools;
     void this.#open();
   }
 
@@ -84,7 +84,7 @@ export class Sending {
   }
 
   async #open(): Promise<void> {
-    const { store, primitives } = this.#rooms;
+    const { store, primitives } = this.#tools;
     try {
       const kept = new KeptSends(store);
       const opened = await openShare(this.#job, {

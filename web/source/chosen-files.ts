@@ -111,7 +111,10 @@ function problemOf(reasons: readonly string[], count: number): string | undefine
 
 /** The browser's own order depends on its file system; the order of a share depends on names alone. */
 function inOrder(files: readonly ChosenFile[]): readonly ChosenFile[] {
-  return files.toSorted((one, other) => (one.path < other.path ? -1 : 1));
+  return files.toSorted((one, other) => {
+    if (one.path === other.path) return 0;
+    return one.path < other.path ? -1 : 1;
+  });
 }
 
 function nodeOf(item: DataTransferItem): FileNode | undefined {

@@ -29,7 +29,7 @@ export async function walk(nodes: readonly FileNode[]): Promise<readonly ChosenF
       found.push({ path, file: await reading(path, node.file) });
       return;
     }
-    // What is deeper cannot be sent: the path of its folder says so.
+    // A deeper entry cannot be sent: the path of its folder says so.
     const list = depth > PATH_DEPTH ? [] : await reading(path, node.children ?? noChildren);
     if (list.length === 0) found.push({ path, file: undefined });
     for (const child of list) await visit(child, `${path}/${child.name}`, depth + 1);
