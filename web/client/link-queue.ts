@@ -33,7 +33,9 @@ export class LinkQueue implements LinkUser {
   readonly #failed: (error: unknown) => void;
   #waiting: Waiting[] = [];
   #bytes = 0;
-  #running = false;
+  /** The loop that serves the present queue. A loop from before `clear` ends with the event that it has. */
+  #loop: object | undefined;
+  #loops = 0;
 
   /** @param failed hears of errors that the work lets out */
   constructor(work: LinkWork, failed: (error: unknown) => void) {
@@ -43,7 +45,7 @@ export class LinkQueue implements LinkUser {
 
   /** Whether any event waits or is at work. */
   get isBusy(): boolean {
-    return this.#running;
+    return this.#loops > 0;
   }
 
   /** Bytes of messages that wait. */
@@ -69,28 +71,37 @@ export class LinkQueue implements LinkUser {
     this.#add({ t: "lost", fault });
   }
 
-  /** The link is cut: what it brought before is of no use any more. */
+  /**
+   * The link is cut: what it brought before is of no use any more. Events of the next link do not wait for
+   * the one that is at work: a saver that takes nothing must not hold up a new connection.
+   */
   clear(): void {
     this.#waiting = [];
     this.#bytes = 0;
+    this.#loop = undefined;
   }
 
   #add(event: Waiting): void {
     this.#waiting.push(event);
-    if (!this.#running) void this.#run();
+    if (this.#loop === undefined) void this.#run();
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
+    const loop = {};
+    this.#loop = loop;
+    this.#loops++;
     try {
-      for (let event = this.#waiting.shift(); event !== undefined; event = this.#waiting.shift()) {
+      while (this.#loop === loop) {
+        const event = this.#waiting.shift();
+        if (event === undefined) break;
         await this.#handle(event);
       }
     } catch (error) {
-      this.clear();
+      if (this.#loop === loop) this.clear();
       this.#failed(error);
     } finally {
-      this.#running = false;
+      if (this.#loop === loop) this.#loop = undefined;
+      this.#loops--;
     }
   }
 

@@ -62,6 +62,8 @@ export class ReceiverDriver {
   #only: ResumedShare | undefined;
   /** The session decided to take the record at hand. */
   #takes = false;
+  /** The end of the last frame's work. */
+  #turn: Promise<void> = Promise.resolve();
   #asks = false;
   #saves = false;
   #notWhole = false;
@@ -206,11 +208,18 @@ export class ReceiverDriver {
   async #message(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     if (performance.now() - this.#tickedAt >= CLIENT_TICK_MS) this.#tick();
     try {
-      if (isFrame(bytes)) await this.#frame(bytes);
+      if (isFrame(bytes)) await this.#inTurn(() => this.#frame(bytes));
       else this.#hear(decodeControl(bytes, "relay-to-receiver"));
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** One frame at a time, also where the line before left one that the saver has not taken. */
+  async #inTurn(take: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(take);
+    this.#turn = turn.catch(() => undefined);
+    await turn;
   }
 
   #hear(message: Message): void {
@@ -298,10 +307,9 @@ export class ReceiverDriver {
     const { manifest, content, text } = incoming ?? {};
     if (incoming === undefined || manifest === undefined || content === undefined) return;
     this.#delivery.tellProgress(incoming, true);
+    const { position } = content;
     if (!content.isWhole) {
-      this.#failed(
-        new FaultError("corrupt-record", `${content.position} of ${manifest.bytes} bytes`),
-      );
+      this.#failed(new FaultError("corrupt-record", `${position} of ${manifest.bytes} bytes`));
       return;
     }
     this.#saves = true;
@@ -341,11 +349,7 @@ export class ReceiverDriver {
   #failed(error: unknown): void {
     const { code, detail } =
       error instanceof FaultError ? error : new FaultError("internal", String(error));
-    this.#handle(
-      detail === undefined
-        ? { type: "failed", fault: code }
-        : { type: "failed", fault: code, detail },
-    );
+    this.#handle({ type: "failed", fault: code, ...(detail !== undefined && { detail }) });
   }
 
   #shareOver({ fault, detail, confirmed }: Extract<ReceiverEffect, { type: "share-over" }>): void {

@@ -26,6 +26,8 @@ export class TamperingRelay implements AsyncDisposable {
       websocket: {
         data: {} as Ends,
         maxPayloadLength: 2 ** 24,
+        // Above its limit Bun drops messages: of a flood all has to arrive.
+        backpressureLimit: 2 ** 30,
         open(client) {
           const upstream = new WebSocket(relay);
           client.data.upstream = upstream;

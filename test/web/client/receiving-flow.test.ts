@@ -135,6 +135,9 @@ test("the queue of a link holds QUEUE_BYTES and QUEUE_MESSAGES, handles one at a
   for (let i = 0; i < 10; i++) await Promise.resolve();
   expect(seen).toEqual(["opened", "begins 1", "ends 1", "begins 2"]);
   queue.clear();
+  // The event at work holds up none of the next link.
+  queue.message(new Uint8Array(3));
+  expect(seen.at(-1)).toBe("begins 3");
   const frame = new Uint8Array(FRAME_BYTES);
   for (let bytes = 0; bytes < QUEUE_BYTES; bytes += FRAME_BYTES) queue.message(frame);
   expect(queue.bytes).toBe(QUEUE_BYTES);
@@ -142,7 +145,7 @@ test("the queue of a link holds QUEUE_BYTES and QUEUE_MESSAGES, handles one at a
   queue.message(new Uint8Array(1));
   expect(seen).toContain("flooded");
   expect(queue.bytes).toBe(0);
-  for (let i = 0; i <= QUEUE_MESSAGES; i++) queue.message(new Uint8Array(1));
+  for (let i = 0; i <= QUEUE_MESSAGES + 1; i++) queue.message(new Uint8Array(1));
   expect(seen.filter((each) => each === "flooded")).toHaveLength(2);
 });
 
