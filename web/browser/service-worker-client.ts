@@ -4,24 +4,25 @@ import { serviceWorkerAddress } from "./page-addresses.ts";
 /** A first start takes a moment on a slow phone. Afterwards the page goes on without the worker. ms */
 const ACTIVE_WITHIN = 10_000;
 
-let registered: Promise<ServiceWorker | undefined> | undefined;
+let registered: Promise<ServiceWorkerRegistration | undefined> | undefined;
 
 /** The active service worker; undefined where the browser has none for this page. */
-export function serviceWorker(): Promise<ServiceWorker | undefined> {
+export async function serviceWorker(): Promise<ServiceWorker | undefined> {
   registered ??= register();
-  return registered;
+  const registration = await registered;
+  // Asked each time: a new version may have taken the place of the one before.
+  return registration === undefined ? undefined : active(registration);
 }
 
-async function register(): Promise<ServiceWorker | undefined> {
+async function register(): Promise<ServiceWorkerRegistration | undefined> {
   // Absent over plain http, and in private windows of some browsers.
   const container = (navigator as Partial<Navigator>).serviceWorker;
   if (container === undefined) return undefined;
   try {
-    const registration = await container.register(serviceWorkerAddress(), {
+    return await container.register(serviceWorkerAddress(), {
       scope: new URL("./page/", document.baseURI).href,
       updateViaCache: "none",
     });
-    return await active(registration);
   } catch {
     // Refused by the browser's settings: the other ways of saving remain.
     return undefined;

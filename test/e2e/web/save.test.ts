@@ -271,6 +271,11 @@ for (const name of ["chromium", "firefox"] as const) {
           await call(page, "finish");
           await page.downloaded("during.bin", offer.bytes);
           expect(await call<string>(page, "update")).toBe("activated");
+          const after = offerOf(file("after.bin", 5));
+          await call(page, "open", "download", after);
+          await call(page, "feed");
+          await call(page, "finish");
+          await page.downloaded("after.bin", after.bytes);
         },
         WITHIN,
       );
