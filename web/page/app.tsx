@@ -49,9 +49,9 @@ function CurrentScreen({ now }: { readonly now: Screen }): JSX.Element {
     case "receive":
       return <ReceiveScreen key={now.run} run={now.run} />;
     case "send":
-      return <SendScreen run={now.run} />;
+      return <SendScreen key={now.run} run={now.run} />;
     case "lobby":
-      return <LobbyScreen run={now.run} />;
+      return <LobbyScreen key={now.run} run={now.run} />;
   }
 }
 

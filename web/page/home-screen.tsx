@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { LOBBY_CODE } from "../../protocol/code/code.ts";
+import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 import {
   codeProblem,
   codeText,
@@ -12,14 +13,13 @@ import {
   send,
   setName,
 } from "./app-state.ts";
-import { ownAddresses } from "./open-code.ts";
 import { entryOf } from "./code-entry.ts";
 import { CodeField } from "./code-field.tsx";
 import { Icon } from "./icons.tsx";
+import { ownAddresses } from "./open-code.ts";
 import { Heading } from "./parts.tsx";
 import { SendForm } from "./send-form.tsx";
 import { UnfinishedList } from "./unfinished-list.tsx";
-import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 
 const TITLE = "Send files to one or many, encrypted end to end";
 

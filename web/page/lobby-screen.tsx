@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { LOBBY_CODE } from "../../protocol/code/code.ts";
+import type { Danger } from "../../protocol/content/dangers.ts";
 import type { LobbyShare } from "../job/lobby-messages.ts";
 import { relayAddress } from "../browser/page-addresses.ts";
 import { lobbyDownload } from "./addresses.ts";
@@ -10,10 +11,11 @@ import { goHome, openLobby, receive, send } from "./app-state.ts";
 import { Icon } from "./icons.tsx";
 import type { LobbyRun } from "./lobby-run.ts";
 import { LongList } from "./long-list.tsx";
+import { DANGER_WORDS } from "./offer-files.ts";
 import { Alert, Heading, Name, Note, Waiting } from "./parts.tsx";
 import { SendForm } from "./send-form.tsx";
 import { TokenForm } from "./token-form.tsx";
-import { size } from "./words.ts";
+import { count, size } from "./words.ts";
 
 export function LobbyScreen({ run }: { readonly run: LobbyRun }): JSX.Element {
   return (
@@ -59,19 +61,19 @@ function Offered({ run }: { readonly run: LobbyRun }): JSX.Element {
       </>
     );
   }
-  const files = state.shares.flatMap((share) => filesOf(share));
+  const lines = state.shares.flatMap(linesOf);
   return (
     <>
       {!state.online && <Waiting>{state.message ?? "The page connects again."}</Waiting>}
-      {files.length === 0 ? (
+      {lines.length === 0 ? (
         <p>Nothing is offered at this moment. New files show up here by themselves.</p>
       ) : (
         <LongList
           label="Files in the lobby"
-          length={files.length}
+          length={lines.length}
           row={(i) => {
-            const file = files[i];
-            return file === undefined ? null : <FileRow key={file.key} file={file} />;
+            const line = lines[i];
+            return line === undefined ? null : <LineRow key={line.key} line={line} />;
           }}
         />
       )}
@@ -87,23 +89,47 @@ function Offered({ run }: { readonly run: LobbyRun }): JSX.Element {
   );
 }
 
-interface ListedFile {
-  readonly key: string;
-  readonly path: string;
-  readonly bytes: number | undefined;
-}
+/** A line of the list: a file with its link, or words about what has none. */
+type Line =
+  | {
+      readonly key: string;
+      readonly path: string;
+      readonly bytes: number | undefined;
+      readonly dangers: readonly Danger[];
+    }
+  | { readonly key: string; readonly words: string };
 
-function filesOf({ share, files, open }: LobbyShare): readonly ListedFile[] {
-  return files
+function linesOf({ share, kind, files, more, bytes, open }: LobbyShare): readonly Line[] {
+  if (kind === "text") return [{ key: share, words: `A text, ${size(bytes)}` }];
+  const lines: Line[] = files
     .filter(({ type }) => type === "file")
-    .map(({ path, size }) => ({
+    .map(({ path, size: length, dangers }) => ({
       key: `${share}/${path}`,
       path,
-      bytes: open ? undefined : size,
+      dangers,
+      bytes: open ? undefined : length,
     }));
+  if (files.length === 0) {
+    const words = `${size(bytes)}; the names show when you receive it in this page`;
+    lines.push({ key: share, words });
+  } else if (more > 0) {
+    lines.push({
+      key: share,
+      words: `and ${count(more, "more file", "more files")} of this share`,
+    });
+  }
+  return lines;
 }
 
-function FileRow({ file: { path, bytes } }: { readonly file: ListedFile }): JSX.Element {
+function LineRow({ line }: { readonly line: Line }): JSX.Element {
+  if ("words" in line) {
+    return (
+      <li class="item">
+        <span class="item-name">{line.words}</span>
+      </li>
+    );
+  }
+  const { path, bytes, dangers } = line;
   return (
     <li class="item">
       <Icon name="file" />
@@ -112,7 +138,11 @@ function FileRow({ file: { path, bytes } }: { readonly file: ListedFile }): JSX.
           <Name text={path} />
         </a>
         {bytes !== undefined && <span class="item-size">{size(bytes)}</span>}
-        <span class="flag">public</span>
+        {["public", ...dangers.map((danger) => DANGER_WORDS[danger])].map((words) => (
+          <span key={words} class="flag">
+            {words}
+          </span>
+        ))}
       </span>
     </li>
   );

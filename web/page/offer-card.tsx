@@ -8,15 +8,9 @@ import type { Choice } from "../save/saver.ts";
 import { Icon } from "./icons.tsx";
 import { LongList } from "./long-list.tsx";
 import { ROWS_FIRST } from "./list-pages.ts";
-import { dangerCounts, orderedFiles } from "./offer-files.ts";
+import { DANGER_WORDS, dangerCounts, orderedFiles } from "./offer-files.ts";
 import { Heading, Name, Note, Waiting } from "./parts.tsx";
 import { count, size, splitPath } from "./words.ts";
-
-const DANGER_WORDS: Readonly<Record<Danger, string>> = {
-  hidden: "hidden",
-  autorun: "systems act upon it",
-  executable: "executable",
-};
 
 interface OfferCardProps {
   readonly offer: Offer;

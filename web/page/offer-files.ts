@@ -2,6 +2,12 @@
 import type { Danger } from "../../protocol/content/dangers.ts";
 import type { OfferedFile } from "../job/receive-messages.ts";
 
+export const DANGER_WORDS: Readonly<Record<Danger, string>> = {
+  hidden: "hidden",
+  autorun: "systems act upon it",
+  executable: "executable",
+};
+
 /**
  * Files that deserve a second look stand first where a list is cut, so that nothing hides behind
  * others. A short list keeps the order of its sender.

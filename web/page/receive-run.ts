@@ -162,7 +162,6 @@ export class ReceiveRun {
         return this.#write(() => this.#finish(saver, event.unsound));
       }
       case "offer":
-        // The terminal asks about a text too; here it has no place and no name that could do harm.
         this.#act({ t: "event", event, now: performance.now() });
         void this.#offered(event.offer);
         return;
@@ -191,6 +190,7 @@ export class ReceiveRun {
       return;
     }
     if (offer.kind === "text") {
+      // A text has no place and no name that could do harm. In the lobby anyone may have sent it.
       if (!this.wish.lobby) this.show();
       return;
     }
