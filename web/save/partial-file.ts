@@ -30,7 +30,8 @@ export class PartialFile {
   /** bytes, those that are held too */
   #position: number;
   #checkpointAt: number;
-  #note: FileNote = { size: 0, lastModified: 0 };
+  /** The file as it is on disk. */
+  #note: FileNote;
 
   /** @param position bytes on disk to keep; what is behind them is cut off */
   static async open(
@@ -38,17 +39,21 @@ export class PartialFile {
     position: number,
     { noted }: PartialOptions,
   ): Promise<PartialFile> {
-    return new PartialFile(handle, position, await openWriter(handle, position), noted);
+    const { size, lastModified } = await handle.getFile();
+    const writer = await openWriter(handle, position);
+    return new PartialFile(handle, position, { size, lastModified }, writer, noted);
   }
 
   private constructor(
     handle: FileHandle,
     position: number,
+    note: FileNote,
     writer: FileSystemWritableFileStream,
     noted: PartialOptions["noted"],
   ) {
     this.handle = handle;
     this.#position = position;
+    this.#note = note;
     this.#writer = writer;
     this.#noted = noted;
     this.#checkpointAt = nextCheckpoint(position);

@@ -3,7 +3,11 @@ import { describe, expect, test } from "bun:test";
 
 import { MemoryStore } from "../../../web/browser/store.ts";
 import { FileSaver } from "../../../web/save/file-saver.ts";
-import { CHECKPOINT_LEAST_BYTES, nextCheckpoint } from "../../../web/save/partial-file.ts";
+import {
+  CHECKPOINT_LEAST_BYTES,
+  nextCheckpoint,
+  PartialFile,
+} from "../../../web/save/partial-file.ts";
 import { saveFault } from "../../../web/save/save-fault.ts";
 import type { UnfinishedReceive } from "../../../web/save/saver.ts";
 import {
@@ -12,6 +16,7 @@ import {
   KEPT_MS,
   KEPT_RECEIVES,
   KeptReceives,
+  type FileNote,
 } from "../../../web/save/unfinished.ts";
 import { fakeFile } from "./fake-files.ts";
 import { file, offerOf } from "./offers.ts";
@@ -105,6 +110,22 @@ describe("bytes on disk", () => {
     expect(bytesOnDisk(closing, { size: 64, lastModified: 10 })).toBe(64);
     expect(bytesOnDisk(closing, { size: 128, lastModified: 12 })).toBe(128);
     expect(bytesOnDisk(closing, { size: 100, lastModified: 12 })).toBe(0);
+  });
+
+  test("are noted as they were until the writer closed, after a reload too", async () => {
+    const { handle } = await fakeFile("big.iso");
+    const notes: FileNote[] = [];
+    const noted = async (note: FileNote): Promise<void> => void notes.push(note);
+    const first = await PartialFile.open(handle, 0, { noted });
+    await first.write(new Uint8Array(CHECKPOINT_LEAST_BYTES));
+    const [, before] = notes;
+    expect(before?.size).toBe(CHECKPOINT_LEAST_BYTES);
+    await first.abort();
+    const second = await PartialFile.open(handle, CHECKPOINT_LEAST_BYTES, { noted });
+    await second.write(text("more"));
+    await second.close();
+    expect(notes[2]).toEqual({ ...before!, closing: CHECKPOINT_LEAST_BYTES + 4 });
+    expect(notes[3]?.size).toBe(CHECKPOINT_LEAST_BYTES + 4);
   });
 
   test("copy less than the file twice in all checkpoints together", () => {
