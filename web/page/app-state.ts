@@ -27,7 +27,7 @@ export const codeProblem = signal<string | undefined>(undefined);
 /** A code that came by a link while something else was under way. */
 export const codeMeanwhile = signal<string | undefined>(undefined);
 
-/** What another app shared with this one; the form that sends takes it. */
+/** Files or a text that another app shared with this one; the form that sends takes them. */
 export interface Given {
   readonly files: readonly ChosenFile[];
   readonly text: string | undefined;

@@ -71,7 +71,7 @@ function Unencrypted(): JSX.Element {
           could have changed it. For secrets, use https or the terminal.
         </p>
         <details>
-          <summary>What that means</summary>
+          <summary>More about this</summary>
           <p>
             The files themselves are encrypted with the code. A changed page could still send the
             code or the files elsewhere. In a network that you trust, this is as safe as the

@@ -1,5 +1,5 @@
 /**
- * What a transfer asks of the browser around the page: a screen that stays on, a question before the
+ * The wishes of a transfer to the browser around the page: a screen that stays on, a question before the
  * tab closes, a title and an icon that show how far it is. It follows the screen that is shown.
  */
 import { effect } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** What a person chose to send: files and folders, one item for each that was chosen. */
+/** The files and folders that a person chose to send, one item for each that was chosen. */
 import { TEXT_BYTES, MANIFEST_FILES } from "../../protocol/wire/limits.ts";
 import type { ChosenFile } from "../job/send-messages.ts";
 import { count, size } from "./words.ts";
@@ -11,7 +11,7 @@ export interface ChosenItem {
   readonly bytes: number;
 }
 
-/** The items with more files. What has the name of an item takes its place, as a second choice of it. */
+/** The items with more files. A new item takes the place of one with its name, as a second choice of it. */
 export function withFiles(
   items: readonly ChosenItem[],
   files: readonly ChosenFile[],

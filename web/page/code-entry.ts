@@ -48,7 +48,7 @@ export function wordsLeft(text: string): string | undefined {
   return left === 1 ? "1 more word" : `${left} more words`;
 }
 
-/** What a text is as a code. */
+/** The meaning of a text as a code. */
 export type Entry =
   | { readonly is: "code"; readonly code: Code }
   | { readonly is: "lobby" }

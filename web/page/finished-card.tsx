@@ -1,4 +1,4 @@
-/** What arrived: a text, or the names of what was saved. */
+/** A share that arrived: its text, or the names of its saved files. */
 import type { JSX } from "preact";
 
 import { CopyButton, Heading, Name, Note } from "./parts.tsx";

@@ -9,7 +9,7 @@ interface LongListProps {
   readonly label: string;
   readonly length: number;
   readonly row: (index: number) => JSX.Element | null;
-  /** What is known about those that are not shown. */
+  /** Words about the rows that are not shown. */
   readonly rest?: string | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
  * One receive: it owns a worker and, once the person agreed, a saver. The worker sends pieces, the
- * saver takes them one after the other, and `written` lets the worker send more. What the screen
- * shows is in `state`, a pure reducer's.
+ * saver takes them one after the other, and `written` lets the worker send more. The screen
+ * shows `state`, which a pure reducer makes.
  */
 import { signal, type ReadonlySignal } from "@preact/signals";
 

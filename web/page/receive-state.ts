@@ -51,7 +51,7 @@ export type ReceiveStep =
 /** A share that arrived whole, or as whole as its sender had it. */
 export interface Finished {
   readonly offer: Offer;
-  /** What was saved; a text has no names. */
+  /** The names of saved files; a text has none. */
   readonly names: readonly string[];
   readonly text: string | undefined;
   readonly way: Choice | undefined;

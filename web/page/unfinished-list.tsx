@@ -15,7 +15,7 @@ import { count, nameOfAll, shown, size } from "./words.ts";
 /** Rows at once; the person forgets some to see older ones. */
 const ROWS_MOST = 10;
 
-/** What the list works with. The first screen shows before it is loaded. */
+/** The rooms that the list works with. The first screen shows before it is loaded. */
 interface Rooms {
   readonly sends: UnfinishedSends;
   readonly receives: Pick<typeof SavingRoom, "forgetReceive" | "unfinishedReceives">;
