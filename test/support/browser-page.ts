@@ -46,6 +46,8 @@ export class BrowserPage implements AsyncDisposable {
     raw.on("pageerror", (error: unknown) => {
       this.#note(`page error: ${error instanceof Error ? error.message : String(error)}`);
     });
+    // A page that is busy asks before it is left.
+    raw.on("dialog", (dialog) => void dialog.accept());
     raw.on("request", (request: HTTPRequest) => this.requests.push(request.url()));
   }
 
@@ -172,9 +174,9 @@ export class BrowserPage implements AsyncDisposable {
     for (const key of keys) await this.raw.keyboard.press(key);
   }
 
-  /** Gives files to the page as a person does who chooses them. */
-  async choose(paths: readonly string[], folder = false): Promise<void> {
-    const chooser = `input[type=file]${folder ? "[webkitdirectory]" : ":not([webkitdirectory])"}`;
+  /** Gives files to the page as a person does who chooses them. @param name of the hidden field behind the button */
+  async choose(paths: readonly string[], name = "Files"): Promise<void> {
+    const chooser = `input[type=file][aria-label="${name}"]`;
     const input = await this.until(`it has ${chooser}`, async () => {
       return (await this.raw.$(chooser)) ?? undefined;
     });

@@ -45,7 +45,7 @@ export async function sendPaths(page: BrowserPage, paths: readonly string[]): Pr
 }
 
 export async function sendFolder(page: BrowserPage, path: string): Promise<string> {
-  await page.choose([path], true);
+  await page.choose([path], "Folder");
   await page.click("button", "Send");
   return shownCode(page);
 }
@@ -78,10 +78,14 @@ export const PICKERS_OF_STORE = `
     return root.getDirectoryHandle("chosen", { create: true });
   };`;
 
-/** Neither pickers nor a service worker, as in a browser that has none. */
-export const NO_WAY_BUT_MEMORY = `
+/** As in Firefox and Safari. */
+export const NO_PICKERS = `
   delete window.showSaveFilePicker;
-  delete window.showDirectoryPicker;
+  delete window.showDirectoryPicker;`;
+
+/** Nor a service worker, as in a private window. */
+export const NO_WAY_BUT_MEMORY = `
+  ${NO_PICKERS}
   delete Navigator.prototype.serviceWorker;`;
 
 export interface StoredFile {

@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { describeIn } from "../../support/browsers.ts";
 
 const PAGE = `<!doctype html><title>A page</title><link rel="icon" href="data:,">
-<label>Code <input></label><button id="do">Receive</button><input type="file"><p id="said"></p>
+<label>Code <input></label><button id="do">Receive</button><input type="file" aria-label="Files"><p id="said"></p>
 <a href="/file" download="made here.bin">Save</a><script src="/script"></script>`;
 
 const SCRIPT = `
