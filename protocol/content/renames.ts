@@ -137,22 +137,32 @@ function nameAll(node: Node, naming: Naming, outermost: boolean): void {
     inner.name = name;
     taken.set(key, name);
   }
+  const numbers = new Map<string, number>();
   for (const [name, inner] of others) {
-    inner.name = freeName(name, naming, taken);
+    inner.name = freeName(name, naming, taken, numbers);
     taken.set(collisionKey(inner.name), inner.name);
   }
   for (const inner of node.inner.values()) nameAll(inner, naming, false);
 }
 
-function freeName(name: string, naming: Naming, taken: ReadonlyMap<string, string>): string {
+/** @param numbers of each stem the first number that may be free: no number is tried twice */
+function freeName(
+  name: string,
+  naming: Naming,
+  taken: ReadonlyMap<string, string>,
+  numbers: Map<string, number>,
+): string {
   const kept = safeVariant(name);
   const stem = naming.holds(kept) ? kept : kept.replaceAll(/[^ -~]/g, "_");
-  if (!taken.has(collisionKey(stem))) return stem;
+  const key = collisionKey(stem);
+  if (!taken.has(key)) return stem;
   const extension = EXTENSION.exec(stem)?.[0] ?? "";
   const short = stem.slice(0, stem.length - extension.length);
-  for (let number = 1; ; number++) {
+  for (let number = numbers.get(key) ?? 1; ; number++) {
     const numbered = `${short}~${number}${extension}`;
-    if (!taken.has(collisionKey(numbered))) return numbered;
+    if (taken.has(collisionKey(numbered))) continue;
+    numbers.set(key, number + 1);
+    return numbered;
   }
 }
 

@@ -6,16 +6,17 @@
  * Nothing that was in the chosen folder is touched: `tree` becomes `tree (2)` where `tree` is taken.
  */
 import { FaultError } from "../../protocol/wire/faults.ts";
+import { collisionKey } from "../../protocol/content/names.ts";
 import {
   isMissing,
-  isTaken,
   removeIfThere,
   tryMove,
   type FileHandle,
   type FolderHandle,
 } from "../browser/file-system.ts";
 import type { Offer, OfferedFile } from "../job/receive-messages.ts";
-import { NAMES_TRIED, numbered, PARTIAL_SUFFIX, placesOf, type Place } from "./names.ts";
+import { freeName, freeTops, keyOf } from "./free-names.ts";
+import { PARTIAL_SUFFIX, placesOf, type Place } from "./names.ts";
 import { PartialFile } from "./partial-file.ts";
 import { saveFault } from "./save-fault.ts";
 import type { Saver, UnfinishedReceive } from "./saver.ts";
@@ -47,6 +48,10 @@ export class FolderSaver implements Saver {
   readonly #named = new Set<number>();
   /** Names that are not those of `#places`. */
   readonly #renamed = new Map<number, string>();
+  /** Of the paths of all entries on the disk; made when a name is refused. */
+  #keys: Set<string> | undefined;
+  /** Of the names in the chosen folder; made when files get theirs. */
+  #topKeys: ReadonlySet<string> | undefined;
   readonly #closing = new Set<Promise<void>>();
   /** The first fault of a file that closed while the next was written. */
   #fault: FaultError | undefined;
@@ -215,9 +220,30 @@ export class FolderSaver implements Saver {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       // Chromium refuses some names that systems act upon, such as `a.lnk`.
-      this.#renamed.set(file, `${name}_`);
-      return folder.getFileHandle(`${name}_${suffix}`, { create: true });
+      const other = this.#otherName(file, name);
+      this.#renamed.set(file, other);
+      return folder.getFileHandle(other + suffix, { create: true });
     }
+  }
+
+  /** A name in place of one that the browser refuses. No other entry of the share has it, or will. */
+  #otherName(file: number, name: string): string {
+    this.#keys ??= this.#keysOfAll();
+    const { folders } = this.#places[file]!;
+    for (let other = `${name}_`; ; other += "_") {
+      const key = keyOf([...folders, other]);
+      if (this.#keys.has(key)) continue;
+      this.#keys.add(key);
+      return other;
+    }
+  }
+
+  #keysOfAll(): Set<string> {
+    const { tops } = this.#place;
+    const keys = this.#places.map(({ folders, name }) =>
+      keyOf(folders.length > 0 ? [...folders, name] : [tops.get(name) ?? name]),
+    );
+    return new Set(keys);
   }
 
   async #close(file: number, partial: PartialFile): Promise<void> {
@@ -256,17 +282,36 @@ export class FolderSaver implements Saver {
 
   async #giveName(file: number): Promise<void> {
     const { folders, name: top } = this.#places[file]!;
-    const handle = await this.#handle(file, PARTIAL_SUFFIX);
     const wanted = this.#nameOf(file);
+    const handle = await this.#wholePartial(file, wanted + PARTIAL_SUFFIX);
     // The chosen folder itself may have got another file of that name since the start.
-    const name = folders.length > 0 ? wanted : await freeName(this.#place.handle, wanted, []);
+    const name = folders.length > 0 ? wanted : await this.#freeTop(wanted);
     // As `#handle`: the browser may refuse the name.
-    const isNamed = (await tryMove(handle, name)) || (await tryMove(handle, `${name}_`));
+    const isNamed =
+      (await tryMove(handle, name)) || (await tryMove(handle, this.#otherName(file, name)));
     if (!isNamed)
       throw new FaultError("write-failed", `the browser could not rename ${handle.name}`);
     this.#named.add(file);
     this.#renamed.set(file, handle.name);
     if (folders.length === 0) this.#tops().set(top, handle.name);
+  }
+
+  /** What was written of a whole file. An empty or another file must never get its name. */
+  async #wholePartial(file: number, name: string): Promise<FileHandle> {
+    const folder = await this.#folder(this.#places[file]!.folders);
+    const handle: FileHandle = await folder.getFileHandle(name);
+    const { size } = await handle.getFile();
+    if (size === this.#files[file]!.size) return handle;
+    throw new FaultError("write-failed", "another program changed a file meanwhile");
+  }
+
+  /** Names of other files of the share are not free, although their files may not have them yet. */
+  #freeTop(wanted: string): Promise<string> {
+    this.#topKeys ??= new Set([...this.#place.tops.values()].map((name) => collisionKey(name)));
+    const keys = this.#topKeys;
+    const own = collisionKey(wanted);
+    const isTaken = (key: string): boolean => key !== own && keys.has(key);
+    return freeName(this.#place.handle, wanted, { isTaken, suffixes: [] });
   }
 
   async #remove(file: number): Promise<void> {
@@ -333,41 +378,6 @@ async function movesFiles(folder: FolderHandle): Promise<boolean> {
   const isMoved = await tryMove(handle, moved);
   await removeIfThere(folder, isMoved ? moved : name);
   return isMoved;
-}
-
-/** A name for everything that lies in the chosen folder itself; folders are made at once. */
-async function freeTops(
-  folder: FolderHandle,
-  places: readonly Place[],
-  files: readonly OfferedFile[],
-): Promise<Map<string, string>> {
-  const tops = new Map<string, string>();
-  for (const [at, { folders, name }] of places.entries()) {
-    const top = folders[0] ?? name;
-    if (tops.has(top)) continue;
-    const free = await freeName(folder, top, [PARTIAL_SUFFIX]);
-    tops.set(top, free);
-    if (folders.length > 0 || files[at]!.type === "folder") {
-      await folder.getDirectoryHandle(free, { create: true });
-    }
-  }
-  return tops;
-}
-
-/** @param suffixes the name with each of them must be free too */
-async function freeName(
-  folder: FolderHandle,
-  wanted: string,
-  suffixes: readonly string[],
-): Promise<string> {
-  for (let number = 1; number <= NAMES_TRIED; number++) {
-    const name = numbered(wanted, number);
-    const taken = await Promise.all(
-      ["", ...suffixes].map((suffix) => isTaken(folder, name + suffix)),
-    );
-    if (!taken.includes(true)) return name;
-  }
-  throw new FaultError("name-exhausted", wanted);
 }
 
 async function eachOf(

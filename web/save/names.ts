@@ -78,9 +78,11 @@ function into({ level, folders }: Walk, part: string): Walk {
   return { level: folder.level, folders: [...folders, folder.name] };
 }
 
-/** A whole file must not look like a partial, and not take the place of one. */
+const PARTIAL_KEY = collisionKey(PARTIAL_SUFFIX);
+
+/** A whole file must not look like a partial, and not take the place of one on any file system. */
 function withoutMark(name: string): string {
-  return name.toLowerCase().endsWith(PARTIAL_SUFFIX) ? `${name}_` : name;
+  return collisionKey(name).endsWith(PARTIAL_KEY) ? `${name}_` : name;
 }
 
 function free({ taken }: Level, part: string): string {

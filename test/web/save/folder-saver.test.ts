@@ -108,6 +108,53 @@ describe("a tree in a folder", () => {
     expect(disk.list()).toEqual({ "t/a.lnk_": "1", "b.lnk_": "2" });
   });
 
+  test("F12 keeps a and a (2) of one share apart where a is taken on the disk", async () => {
+    const disk = new FakeFolder();
+    await disk.getFileHandle("a", { create: true });
+    const offer = offerOf(file("a", 1), file("a (2)", 1), file("A (3)/b", 1));
+    const saver = await FolderSaver.open(disk.handle, receiveOf(offer));
+    for (const [at, words] of ["1", "2", "3"].entries()) await saver.write(at, text(words));
+    expect(await saver.finish([])).toEqual(["a (4)", "a (2)", "A (3)"]);
+    expect(disk.list()).toEqual({ a: "", "a (4)": "1", "a (2)": "2", "A (3)/b": "3" });
+  });
+
+  test("F12 gives way to a file that came meanwhile, and not to another file of the share", async () => {
+    const disk = new FakeFolder();
+    const offer = offerOf(file("a", 1), file("a (2)", 1));
+    const saver = await FolderSaver.open(disk.handle, receiveOf(offer));
+    await saver.write(0, text("1"));
+    await saver.write(1, text("2"));
+    await disk.getFileHandle("a", { create: true });
+    expect(await saver.finish([])).toEqual(["a (3)", "a (2)"]);
+    expect(disk.list()).toEqual({ a: "", "a (3)": "1", "a (2)": "2" });
+  });
+
+  test.each([true, false])(
+    "F12 a refused name takes none of the share, moving %p",
+    async (canMove) => {
+      const disk = new FakeFolder({ refused: /\.lnk$/, canMove });
+      const offer = offerOf(file("t/a.lnk", 1), file("t/a.lnk_", 1), file("t/A.lnk__", 1));
+      const saver = await FolderSaver.open(disk.handle, receiveOf(offer));
+      for (const [at, words] of ["1", "2", "3"].entries()) await saver.write(at, text(words));
+      await saver.finish([]);
+      expect(disk.list()).toEqual({ "t/a.lnk___": "1", "t/a.lnk_": "2", "t/A.lnk__": "3" });
+    },
+  );
+
+  test("F29 does not name an empty file where another program removed the partial", async () => {
+    const disk = new FakeFolder();
+    const saver = await FolderSaver.open(
+      disk.handle,
+      receiveOf(offerOf(file("t/a", 1), file("b", 1))),
+    );
+    await saver.write(0, text("1"));
+    await saver.write(1, text("2"));
+    const inside = await disk.getDirectoryHandle("t");
+    await inside.removeEntry("a.fileshare-part");
+    expect(saver.finish([])).rejects.toMatchObject({ code: "write-failed" });
+    expect(Object.keys(disk.list())).not.toContain("t/a");
+  });
+
   test("is gone after it was abandoned, where it cannot go on", async () => {
     const disk = new FakeFolder();
     await disk.getFileHandle("mine", { create: true });

@@ -71,6 +71,13 @@ describe("places of a tree", () => {
     }
   });
 
+  test("F11 give no whole file a name that some file system takes for that of a partial", () => {
+    // The ligature and the long s fold to plain letters where capitals do not count.
+    const paths = ["a.\uFB01leshare-part", "b.file\u017Fhare-part", "c.FILESHARE-PART"];
+    const names = placesOf(paths.map((path) => file(path, 1))).map(({ name }) => name);
+    expect(names).toEqual(paths.map((path) => `${path}_`));
+  });
+
   test("give no whole file the name of a partial", () => {
     const [place] = placesOf([file(`t/a${PARTIAL_SUFFIX.toUpperCase()}`, 1)]);
     expect(place?.name.toLowerCase().endsWith(PARTIAL_SUFFIX)).toBe(false);
