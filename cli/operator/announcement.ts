@@ -34,7 +34,7 @@ export async function announce(
   { hostname, publicOrigin, publicPath = "", page, mode }: Reach,
   console: Pick<ConsolaInstance, "info" | "success">,
 ): Promise<void> {
-  const reach = await reachNotes(hostname, new URL(url).protocol, port);
+  const reach = await reachNotes(hostname, url, port, page);
   console.success(`The relay listens at ${url}`);
   if (certificate !== undefined) {
     const until = new Date(certificate.endsAt).toISOString().slice(0, 10);
@@ -42,6 +42,7 @@ export async function announce(
   }
   if (publicOrigin !== undefined) {
     console.info(`People reach it at ${publicOrigin.replace(/^http/, "ws")}${publicPath}`);
+    if (page) console.info(`In a browser: ${publicOrigin}${publicPath}/`);
   } else for (const note of reach) console.info(note);
   const needs = NEEDS[mode];
   if (needs !== undefined) console.info(needs);
@@ -50,22 +51,29 @@ export async function announce(
   if (isLoopback(hostname))
     console.info(`${hostname} is reachable from this machine alone; Ctrl-C ends the relay.`);
   else {
-    const scheme = new URL(publicOrigin ?? url.replace(/^ws/, "http")).protocol;
-    const browsers = page ? `, and browsers by ${scheme}//` : "";
-    console.info(
-      `Clients reach it with --relay or FILESHARE_RELAY${browsers}; Ctrl-C ends the relay.`,
-    );
+    console.info("Clients reach it with --relay or FILESHARE_RELAY; Ctrl-C ends the relay.");
   }
 }
 
 const SIX_ALONE =
   "Other machines do not reach it: this machine has only IPv6, for which --host :: listens";
 
-/** Sentences that say where a relay at a wildcard is reached. */
-async function reachNotes(hostname: string, scheme: string, port: number): Promise<string[]> {
-  const list = (hosts: readonly string[]): string =>
-    hosts.map((host) => `${scheme}//${inUrl(host)}:${port}`).join(" or ");
-  if (hostname !== "0.0.0.0" && hostname !== "::") return [];
+/** Sentences that say where a relay is reached, and at which address a browser finds its page. */
+async function reachNotes(
+  hostname: string,
+  url: string,
+  port: number,
+  page: boolean,
+): Promise<string[]> {
+  const { protocol } = new URL(url);
+  const list = (hosts: readonly string[], end = "", scheme = protocol): string =>
+    hosts.map((host) => `${scheme}//${inUrl(host)}:${port}${end}`).join(" or ");
+  const web = protocol.replace("ws", "http");
+  const browser = (hosts: readonly string[]): string[] =>
+    page ? [`In a browser: ${list(hosts, "/", web)}`] : [];
+  if (hostname !== "0.0.0.0" && hostname !== "::") {
+    return browser([new URL(url).hostname.replace(/^\[|\]$/g, "")]);
+  }
   const all = await ownAddresses();
   const [four, six] =
     hostname === "::"
@@ -73,8 +81,9 @@ async function reachNotes(hostname: string, scheme: string, port: number): Promi
       : [true, false];
   const hosts = all.filter((host) => (isIPv6(host) ? six : four));
   const notes = hosts.length === 0 ? [] : [`From other machines: ${list(hosts)}`];
+  notes.push(...browser(hosts.length === 0 ? ["localhost"] : hosts));
   if (hostname === "0.0.0.0") {
-    return hosts.length > 0 || all.length === 0 ? notes : [SIX_ALONE];
+    return hosts.length > 0 || all.length === 0 ? notes : [...notes, SIX_ALONE];
   }
   if (!four) notes.push("It takes only IPv6; --host 0.0.0.0 listens for IPv4");
   if (!six) {

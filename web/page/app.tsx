@@ -68,14 +68,14 @@ function Unencrypted(): JSX.Element {
       <div>
         <p>
           <strong>This page came over an unencrypted connection.</strong> Others in this network
-          could have changed it. For secrets, use https or the terminal.
+          could have changed it.
         </p>
         <details>
           <summary>More about this</summary>
           <p>
             The files themselves are encrypted with the code. A changed page could still send the
             code or the files elsewhere. In a network that you trust, this is as safe as the
-            network.
+            network. For secrets, use https or the terminal.
           </p>
         </details>
       </div>

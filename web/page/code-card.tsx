@@ -32,8 +32,8 @@ export function CodeCard({
           </p>
           {isThisMachine() && (
             <Note kind="warn">
-              Only this machine reaches {location.hostname}. Open this page by the machine's name or
-              address in its network, so that others can open the link.
+              Only this machine reaches {location.hostname}. To give others a link that works, open
+              this page at the address that the relay's terminal shows after "In a browser".
             </Note>
           )}
           <p class="hint">

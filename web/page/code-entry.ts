@@ -8,10 +8,10 @@ import {
   type Code,
 } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { CODE_WORDS } from "../../protocol/wire/limits.ts";
+import { CODE_MAX_CHARACTERS, CODE_WORDS } from "../../protocol/wire/limits.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { pageMessage } from "../client/fault-texts.ts";
-import { hostOf, isSameRelay } from "./addresses.ts";
+import { hostOf, isSameRelay, isThisMachine } from "./addresses.ts";
 
 /** Candidates on the screen at once. */
 const CANDIDATES = 6;
@@ -28,6 +28,8 @@ export function candidatesFor(text: string): readonly string[] {
   const parts = text.split(BETWEEN);
   const last = (parts.at(-1) ?? "").toLowerCase();
   if (last.length < LETTERS_LEAST || parts.length > CODE_WORDS) return [];
+  // A list below a whole code would only hide the button.
+  if (isWhole(text)) return [];
   const words = completeWord(last);
   if ("lobby".startsWith(last) && parts.length === 1) words.push("lobby");
   return words.includes(last) ? [] : words.slice(0, CANDIDATES);
@@ -40,8 +42,19 @@ export function completed(text: string, word: string): string {
   return words < CODE_WORDS && word !== "lobby" ? `${whole}-` : whole;
 }
 
-/** `3 more words`, while a text is the beginning of a code; undefined otherwise. */
+/** Whether a text has all words of a code, and its last word fits the others. */
+function isWhole(text: string): boolean {
+  if (text.length > CODE_MAX_CHARACTERS) return false;
+  try {
+    return !isLobby(readCode(text).code);
+  } catch {
+    return false;
+  }
+}
+
+/** `3 more words`, while a text is the beginning of a code, and a word for a whole one; undefined otherwise. */
 export function wordsLeft(text: string): string | undefined {
+  if (isWhole(text)) return "The code is complete.";
   if (!isCodeBegun(text)) return undefined;
   const words = text.split(BETWEEN).filter((part) => part !== "").length;
   const left = CODE_WORDS - words;
@@ -79,5 +92,8 @@ const EMPTY =
 
 function otherRelay(relay: string): string {
   const host = escapeForDisplay(hostOf(relay).slice(0, HOST_CHARACTERS));
+  if (isThisMachine(host.replace(/:\d+$/, ""))) {
+    return `This link leads to ${host}, which is the sender's own machine. Keep only the seven words to try the code at this relay.`;
+  }
   return `This code belongs to another relay, ${host}. Open the page of that relay to receive it.`;
 }

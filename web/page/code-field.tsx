@@ -88,12 +88,10 @@ export function CodeField({ text, problem, onText }: CodeFieldProps): JSX.Elemen
       <p id="code-hint" class={problem === undefined ? "hint" : "hint bad"} role="status">
         {problem !== undefined && <Icon name="warning" />}
         {problem ?? hint ?? ""}
-        {words.length > 0 && (
-          <span class="hidden">
-            {" "}
-            {count(words.length, "word", "words")} below, by the arrow keys
-          </span>
-        )}
+      </p>
+      {/* Outside the hint: a line that goes when the field loses the focus would move the button from under a press. */}
+      <p class="hidden" role="status">
+        {words.length > 0 && `${count(words.length, "word", "words")} below, by the arrow keys`}
       </p>
     </div>
   );

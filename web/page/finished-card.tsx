@@ -71,7 +71,9 @@ function Saved({ finished }: { readonly finished: Finished }): JSX.Element {
         )}
       />
       <p class="hint">
-        {way?.way === "download" ? "Look in the browser's downloads for it. " : ""}
+        {way?.way === "download" || way?.way === "memory"
+          ? "Look in the browser's downloads for it. "
+          : ""}
         {confirmed
           ? "Every part was decrypted and verified, and the sender knows it."
           : "Every part was decrypted and verified. The sender could not be told."}

@@ -1,21 +1,12 @@
 /** The first screen: receive, send, and the way to the lobby. */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 
 import { LOBBY_CODE } from "../../protocol/code/code.ts";
-import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
-import {
-  codeProblem,
-  codeText,
-  openLobby,
-  receive,
-  receiverName,
-  send,
-  setName,
-} from "./app-state.ts";
+import { codeProblem, codeText, openLobby, receive, send } from "./app-state.ts";
 import { entryOf } from "./code-entry.ts";
 import { CodeField } from "./code-field.tsx";
 import { Icon } from "./icons.tsx";
+import { NameField } from "./name-field.tsx";
 import { ownAddresses } from "./open-code.ts";
 import { Heading } from "./parts.tsx";
 import { SendForm } from "./send-form.tsx";
@@ -73,29 +64,6 @@ function ReceiveForm(): JSX.Element {
       </form>
       <NameField />
     </section>
-  );
-}
-
-function NameField(): JSX.Element {
-  const [name, setShown] = useState(receiverName);
-  return (
-    <details class="more">
-      <summary>Your name: {name}</summary>
-      <div class="field">
-        <label for="name">Name that the sender sees</label>
-        <input
-          id="name"
-          type="text"
-          autocomplete="nickname"
-          maxLength={RECEIVER_NAME_CHARACTERS}
-          value={name}
-          onInput={(event) => {
-            setName(event.currentTarget.value);
-            setShown(event.currentTarget.value);
-          }}
-        />
-      </div>
-    </details>
   );
 }
 

@@ -1,5 +1,5 @@
 /** An offer: what it is, what deserves a second look, how it will be saved, and the question. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
 
 import type { Danger } from "../../protocol/content/dangers.ts";
@@ -16,6 +16,8 @@ interface OfferCardProps {
   readonly offer: Offer;
   readonly choices: readonly Choice[] | undefined;
   readonly notice: string | undefined;
+  /** The receiver's name, to be changed. */
+  readonly naming: ComponentChildren;
   /** A picker is open. */
   readonly isPlacing: boolean;
   readonly onSave: (choice: Choice) => void;
@@ -24,7 +26,7 @@ interface OfferCardProps {
 }
 
 export function OfferCard(props: OfferCardProps): JSX.Element {
-  const { offer, notice, isPlacing, onShow, onDecline } = props;
+  const { offer, notice, naming, isPlacing, onShow, onDecline } = props;
   return (
     <section class="card" aria-labelledby="offer-title">
       <Heading>
@@ -45,6 +47,7 @@ export function OfferCard(props: OfferCardProps): JSX.Element {
           </button>
         </div>
       )}
+      {naming}
     </section>
   );
 }

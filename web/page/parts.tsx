@@ -83,10 +83,18 @@ interface ProgressProps {
   /** 0: not known */
   readonly size: number;
   readonly samples: Samples;
+  /** Whether the label stands beside the figures. */
+  readonly isNamed?: boolean;
 }
 
 /** The bar, and `45 %, 12 MiB of 30 MiB, 5 MiB/s, 4 s left`. */
-export function Progress({ label, bytes, size: whole, samples }: ProgressProps): JSX.Element {
+export function Progress({
+  label,
+  bytes,
+  size: whole,
+  samples,
+  isNamed = false,
+}: ProgressProps): JSX.Element {
   const rate = perSecond(samples, useNow(1000));
   const isKnown = whole > 0;
   const details = [isKnown ? `${size(bytes)} of ${size(whole)}` : size(bytes)];
@@ -98,7 +106,12 @@ export function Progress({ label, bytes, size: whole, samples }: ProgressProps):
     <div class="progress">
       <progress aria-label={label} {...(isKnown ? { max: whole, value: bytes } : {})} />
       <p>
-        {isKnown && <strong>{percent(bytes, whole)} %</strong>}
+        {isKnown && (
+          <strong>
+            {isNamed && `${label} `}
+            {percent(bytes, whole)} %
+          </strong>
+        )}
         <span>{details.join(" · ")}</span>
       </p>
     </div>

@@ -1,12 +1,13 @@
 /** A receive, from the code to what was saved. */
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { goHome, receive, receiveAgain } from "./app-state.ts";
 import { mayTryAgain } from "./fault-text.ts";
 import { FinishedCard } from "./finished-card.tsx";
 import { Icon } from "./icons.tsx";
 import { headOf, OfferCard } from "./offer-card.tsx";
+import { NameField } from "./name-field.tsx";
 import { Alert, Announcer, Heading, Name, Note, Progress, tenth, Waiting } from "./parts.tsx";
 import type { ReceiveRun } from "./receive-run.ts";
 import { isUnderWay, type ReceiveState, type ReceiveStep } from "./receive-state.ts";
@@ -79,6 +80,7 @@ function Step({
           {state.problem !== undefined && <Note kind="warn">{state.problem}</Note>}
           {state.wantsToken && <TokenForm onToken={() => receive(run.wish)} />}
           <StopRow run={run} />
+          <RenameRow run={run} />
         </section>
       );
     case "offer":
@@ -86,6 +88,7 @@ function Step({
       return (
         <OfferCard
           offer={step.offer}
+          naming={step.at === "offer" && <RenameRow run={run} />}
           choices={run.choices.value}
           notice={step.at === "offer" ? step.notice : undefined}
           isPlacing={step.at === "placing"}
@@ -127,6 +130,21 @@ function Step({
   }
 }
 
+/** A transfer that begins at once takes less. ms */
+const HELD_MS = 1500;
+
+/** Whether something has been so for that long. */
+function useLate(isSo: boolean, ms: number): boolean {
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    if (!isSo) return;
+    const timer = setTimeout(() => setLate(true), ms);
+    return () => clearTimeout(timer);
+  }, [isSo, ms]);
+  return isSo && isLate;
+}
+
 function Transfer({
   run,
   state,
@@ -139,6 +157,7 @@ function Transfer({
   const { offer } = step;
   const name = useMemo(() => nameOfAll(offer.files.map(({ path }) => path)), [offer]);
   const isStuck = step.at === "transferring" && (!state.link.online || state.senderHere === false);
+  const isHeld = useLate(step.at === "transferring" && step.bytes === 0, HELD_MS);
   return (
     <section class="card">
       <Heading>{offer.kind === "text" ? headOf(offer) : <Name text={name} />}</Heading>
@@ -149,12 +168,21 @@ function Transfer({
       )}
       {isStuck || !isUnderWay(step) || step.at === "saving" ? (
         <Waiting>{sentenceOf(state)}</Waiting>
+      ) : isHeld ? (
+        <Waiting>You are ready. The sender may wait for more receivers before it starts.</Waiting>
       ) : (
         step.choice !== undefined && <p class="hint">{step.choice.note}</p>
       )}
       <StopRow run={run} />
     </section>
   );
+}
+
+/** A person with a link has not seen the field on the first screen. A receive that goes on keeps its name. */
+function RenameRow({ run }: { readonly run: ReceiveRun }): JSX.Element | null {
+  const { wish } = run;
+  if (wish.resume !== undefined) return null;
+  return <NameField onRename={() => receive(wish)} />;
 }
 
 function StopRow({ run }: { readonly run: ReceiveRun }): JSX.Element {

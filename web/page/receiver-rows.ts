@@ -19,6 +19,7 @@ export type ReceiverWord =
   | "sent"
   | "lost"
   | "left"
+  | "gone"
   | "refused";
 
 /** Of each word the sentence of the table. */
@@ -33,6 +34,7 @@ export const RECEIVER_WORDS: Readonly<Record<ReceiverWord, string>> = {
   sent: "was sent everything",
   lost: "lost the connection",
   left: "left",
+  gone: "left before it took anything",
   refused: "was refused",
 };
 
@@ -130,15 +132,18 @@ export class ReceiverRows {
     return rows;
   }
 
-  #word({ id, state, verified, unconfirmed }: ReceiverRow, isHeld: boolean): ReceiverWord {
+  #word(row: ReceiverRow, isHeld: boolean): ReceiverWord {
+    const { id, state, verified, unconfirmed, records } = row;
     if (verified) return unconfirmed ? "sent" : "done";
     if (this.#refused.has(id)) return "refused";
     if (this.#asking.has(id)) return "asks";
     switch (state) {
       case "waiting":
+        return state;
       case "lost":
       case "left":
-        return state;
+        // A person who only looked at the offer is no failure of the send.
+        return records === 0 ? "gone" : state;
       case "live":
         return isHeld ? "ready" : "receiving";
       case "behind":

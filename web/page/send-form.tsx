@@ -2,10 +2,10 @@
 import type { JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
-import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
+import { CODE_MAX_CHARACTERS, RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ChosenFile } from "../job/send-messages.ts";
 import { filesOfDrop, filesOfInput, filesOfPaste, sendableFiles } from "../source/chosen-files.ts";
-import { given } from "./app-state.ts";
+import { codeProblem, codeText, given } from "./app-state.ts";
 import {
   allFiles,
   problemOf,
@@ -15,8 +15,10 @@ import {
   type ChosenItem,
 } from "./chosen-items.ts";
 import { ChosenList } from "./chosen-list.tsx";
+import { entryOf } from "./code-entry.ts";
 import { thrownText } from "./fault-text.ts";
 import { Icon } from "./icons.tsx";
+import { ownAddresses } from "./open-code.ts";
 import { Alert } from "./parts.tsx";
 import type { SendWish } from "./send-run.ts";
 
@@ -59,7 +61,10 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
   usePaste(
     text === undefined,
     (files) => add(files),
-    (pasted) => setText(pasted),
+    (pasted) => {
+      if (code === undefined && isCode(pasted)) showCode(pasted);
+      else setText(pasted);
+    },
   );
   const submit = (event: Event): void => {
     event.preventDefault();
@@ -91,6 +96,17 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
       )}
     </form>
   );
+}
+
+/** A code or a link that is pasted beside the field of codes is there to be received. */
+function isCode(text: string): boolean {
+  return text.length <= CODE_MAX_CHARACTERS && entryOf(text, ownAddresses()).is === "code";
+}
+
+function showCode(text: string): void {
+  codeText.value = text.trim();
+  codeProblem.value = undefined;
+  document.querySelector<HTMLElement>("#code")?.focus();
 }
 
 interface ChooserProps {

@@ -7,7 +7,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
 import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
 import { ReceiverRows } from "./receiver-rows.ts";
-import { beginSend, sendStep, type SendAction, type SendState } from "./send-state.ts";
+import { beginSend, sendStep, type Gate, type SendAction, type SendState } from "./send-state.ts";
 
 /** People can't read faster. ms */
 const ROWS_EVERY_MS = 250;
@@ -24,16 +24,23 @@ export interface RowsSeen {
   readonly version: number;
 }
 
+/** Of a send that goes on, its gate may have opened before. */
+function gateOf({ startWhen, resume }: SendWish): Gate | undefined {
+  if (startWhen <= 1 || resume !== undefined) return undefined;
+  return { agreed: 0, wanted: startWhen, open: false };
+}
+
 export class SendRun {
   readonly wish: SendWish;
   readonly #worker: Worker;
-  readonly #state = signal(beginSend());
+  readonly #state: { value: SendState } & ReadonlySignal<SendState>;
   readonly #rows = new ReceiverRows();
   readonly #seen = signal<RowsSeen>({ rows: this.#rows, version: 0 });
   #isTelling = false;
 
   constructor(wish: SendWish) {
     this.wish = wish;
+    this.#state = signal(beginSend(gateOf(wish)));
     this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare send" });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<SendEvent>) => {
       this.#event(data);

@@ -71,7 +71,9 @@ function Live({ run, state }: { readonly run: SendRun; readonly state: SendState
               : `${count(share.files, "file", "files")}, ${size(share.bytes)}`}
           </p>
         )}
-        {bytes > 0 && <Progress label="Uploaded" bytes={bytes} size={whole} samples={samples} />}
+        {bytes > 0 && (
+          <Progress label="Uploaded" isNamed bytes={bytes} size={whole} samples={samples} />
+        )}
         <div class="row">
           <button type="button" onClick={() => run.stop()}>
             Stop

@@ -57,12 +57,13 @@ export type SendAction =
   | { readonly t: "event"; readonly event: SendEvent; readonly now: number }
   | { readonly t: "stopped"; readonly verified: number };
 
-export function beginSend(): SendState {
+/** @param gate the start gate, of which the relay tells with the first receiver */
+export function beginSend(gate?: Gate): SendState {
   return {
     step: { at: "preparing" },
     link: { online: false },
     wantsToken: false,
-    gate: undefined,
+    gate,
     bytes: 0,
     size: 0,
     samples: [],

@@ -47,7 +47,7 @@ function memoryChoice(offer: Offer, abilities: Abilities, zip: boolean, name: st
   const instead = abilities.isSecure
     ? "Open the link in Chrome or Edge on a computer"
     : "Open this page with https:// in front if the relay has that";
-  const impossible = `This browser holds at most about ${most} in memory, and this is ${sizeText(offer.bytes)}. ${instead}, or receive it in a terminal with fileshare receive.`;
+  const impossible = `This browser holds at most about ${most} in memory, and this is ${sizeText(offer.bytes)}. ${instead}, or receive it in a terminal with fileshare recv.`;
   return { ...choice, impossible };
 }
 

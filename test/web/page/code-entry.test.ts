@@ -32,6 +32,7 @@ describe("completion", () => {
     expect(candidatesFor("velvet")).toEqual([]);
     expect(candidatesFor("")).toEqual([]);
     expect(candidatesFor(`${code}-ve`)).toEqual([]);
+    expect(candidatesFor(abbreviateCode(code))).toEqual([]);
   });
 
   test("the last word gets no dash, and lobby neither", () => {
@@ -44,7 +45,9 @@ describe("completion", () => {
   test("the hint counts the words that lack", () => {
     expect(wordsLeft("velvet")).toBe("6 more words");
     expect(wordsLeft("velvet oyster crisp lunar solid amused")).toBe("1 more word");
-    expect(wordsLeft(code)).toBeUndefined();
+    expect(wordsLeft(code)).toBe("The code is complete.");
+    expect(wordsLeft(abbreviateCode(code))).toBe("The code is complete.");
+    expect(wordsLeft(code.replace(/[a-z]+$/, "velvet"))).toBeUndefined();
     expect(wordsLeft("")).toBeUndefined();
     expect(wordsLeft("no code")).toBeUndefined();
   });
@@ -85,6 +88,12 @@ describe("a text that is handed in", () => {
     expect(problem(`https://other.example/#${code}`)).toContain("another relay, other.example.");
     expect(problem(`fileshare recv --relay relay.example ${code}`)).toContain("another relay");
     expect(problem(`fileshare recv --relay ${"x".repeat(500)} ${code}`).length).toBeLessThan(250);
+  });
+
+  test("a link to the sender's own machine says that the words alone may do", () => {
+    for (const host of ["localhost:8000", "127.0.0.1", "[::1]:8000"]) {
+      expect(problem(`http://${host}/#${code}`)).toContain(`${host}, which is the sender's own`);
+    }
   });
 
   function problem(text: string): string {

@@ -57,6 +57,8 @@ describe("a send", () => {
   test("shows the gate, and asks for a token when the relay refuses", () => {
     const gate: SendEvent = { t: "gate", agreed: 1, wanted: 3, open: false };
     expect(after(code, gate).gate).toEqual({ agreed: 1, wanted: 3, open: false });
+    const begun = beginSend({ agreed: 0, wanted: 3, open: false });
+    expect(sendStep(begun, { t: "event", event: code, now: 0 }).gate).toMatchObject({ agreed: 0 });
     expect(after({ t: "link", online: false, fault: "not-allowed" }).wantsToken).toBeTrue();
     const end: SendEvent = { t: "end", verified: 0, failed: 0, fault: "not-allowed" };
     expect(after(end).wantsToken).toBeTrue();
@@ -88,6 +90,7 @@ describe("the rows of receivers", () => {
       row("c", { state: "done", records: 4, verified: true }),
       row("d", { state: "done", records: 4, verified: true, unconfirmed: true }),
       row("e", { state: "lost" }),
+      row("f", { state: "left", records: 0 }),
     ).slice(0, 10, false, 0);
     expect(shown.map(({ word, percent }) => [word, percent])).toEqual([
       ["receiving", 50],
@@ -95,6 +98,7 @@ describe("the rows of receivers", () => {
       ["done", 100],
       ["sent", 100],
       ["lost", 50],
+      ["gone", 0],
     ]);
   });
 

@@ -57,9 +57,9 @@ describe("ways of saving", () => {
   test("say before the start that this browser cannot hold the share, and what to do instead", () => {
     const offer = offerOf(file("a", 5 * GIB));
     const [overHttp] = choicesFor(offer, lan);
-    expect(overHttp?.impossible).toMatch(/2 GiB.*5 GiB.*https:\/\/.*fileshare receive/);
+    expect(overHttp?.impossible).toMatch(/2 GiB.*5 GiB.*https:\/\/.*fileshare recv/);
     const secure = choicesFor(offer, { ...lan, isSecure: true })[0];
-    expect(secure?.impossible).toMatch(/Chrome.*fileshare receive/);
+    expect(secure?.impossible).toMatch(/Chrome.*fileshare recv/);
     expect(choicesFor(offer, firefox)[0]?.impossible).toBeUndefined();
     expect(choicesFor(offerOf(file("a", MEMORY_MOST)), lan)[0]?.impossible).toBeUndefined();
   });
