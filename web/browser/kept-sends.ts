@@ -48,6 +48,22 @@ interface Row {
   readonly touchedAt: number;
 }
 
+/** Another version of the page, or a fault of the browser, may have left anything under the key. */
+function isRow(value: unknown, share: string): value is Row {
+  if (typeof value !== "object" || value === null) return false;
+  const { send, owner, touchedAt } = value as Partial<Row>;
+  if (typeof send !== "object" || send === null) return false;
+  const { proof, code, relay, kind, name, files, bytes, receivers, startWhen, since } = send;
+  const texts: readonly unknown[] = [owner, proof, code, relay, name];
+  const numbers: readonly unknown[] = [touchedAt, files, bytes, receivers, startWhen, since];
+  return (
+    send.share === share &&
+    (kind === "files" || (kind === "text" && typeof send.text === "string")) &&
+    texts.every((text) => typeof text === "string") &&
+    numbers.every((number) => Number.isFinite(number))
+  );
+}
+
 /** A kept send with all that a worker needs to go on with it. */
 export interface ClaimedSend {
   readonly send: KeptSend;
@@ -149,11 +165,13 @@ export class KeptSends {
       const row = rows.find(({ send }) => send.share === share);
       const head = await tables("send-heads").get(share);
       if (row === undefined || !(head instanceof Uint8Array)) return undefined;
-      await tables("sends").put(share, { ...row, owner, touchedAt: this.#now() });
       const tags = new SealedTags();
       for (const [key, block] of await tables("send-tags").within(`${share}/`)) {
-        tags.setBlock(Number.parseInt(key.slice(share.length + 1), 16), block as Uint8Array);
+        // Without all tags nobody knows what left under which nonce: this send must not go on.
+        if (!(block instanceof Uint8Array) || block.length !== BLOCK_BYTES) return undefined;
+        tags.setBlock(Number.parseInt(key.slice(share.length + 1), 16), block);
       }
+      await tables("sends").put(share, { ...row, owner, touchedAt: this.#now() });
       const done = await tables("send-done").within(`${share}/`);
       return { send: row.send, head, tags, done: done.map(([key]) => key.slice(share.length + 1)) };
     });
@@ -225,8 +243,7 @@ export class KeptSends {
     const now = this.#now();
     const left: Row[] = [];
     for (const [share, value] of await tables("sends").within("")) {
-      const row = value as Row;
-      if (Math.abs(now - row.touchedAt) < KEPT_MS) left.push(row);
+      if (isRow(value, share) && Math.abs(now - value.touchedAt) < KEPT_MS) left.push(value);
       else await forgetIn(tables, share);
     }
     return left.toSorted((one, other) => other.send.since - one.send.since);

@@ -47,7 +47,7 @@ export async function keepShared(
   await store.change(["shared-files"], async (tables) => {
     const table = tables("shared-files");
     const rows = await table.within("");
-    const kept = rows.filter(([, value]) => isFresh(value as Row, now));
+    const kept = rows.filter(([, value]) => isFresh(value, now));
     const dropped = new Set(rows.map(([key]) => key));
     for (const [key] of kept.slice(-(SHARED_KEPT - 1))) dropped.delete(key);
     for (const key of dropped) await table.delete(key);
@@ -70,11 +70,14 @@ export function takeShared(
     if (newest === undefined) return undefined;
     const [key, value] = newest;
     await table.delete(key);
-    const { files, text } = value as Row;
-    return isFresh(value as Row, now) ? { files, text } : undefined;
+    return isFresh(value, now) ? { files: value.files, text: value.text } : undefined;
   });
 }
 
-function isFresh({ at }: Row, now: number): boolean {
-  return Math.abs(now - at) < SHARED_MS;
+/** Another version of the page may have left anything there. */
+function isFresh(value: unknown, now: number): value is Row {
+  if (typeof value !== "object" || value === null) return false;
+  const { files, at } = value as Partial<Row>;
+  const isRow = Array.isArray(files) && files.every((file) => file instanceof File);
+  return isRow && Number.isFinite(at) && Math.abs(now - Number(at)) < SHARED_MS;
 }

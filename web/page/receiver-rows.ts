@@ -3,6 +3,7 @@
  * place, as thousands of receivers report several times a second; `send-run.ts` tells the screen at a
  * pace that people can read.
  */
+import { BoundedMap } from "../../protocol/wire/bounded-map.ts";
 import { RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import type { ReceiverRow } from "../job/send-messages.ts";
 import { perSecond, reached, type Samples } from "./rate.ts";
@@ -58,7 +59,8 @@ export interface ReceiverCounts {
 export class ReceiverRows {
   readonly #rows = new Map<string, ReceiverRow>();
   readonly #asking = new Map<string, ReceiverRow>();
-  readonly #refused = new Set<string>();
+  /** Receivers may ask, leave and ask again under another id without end. */
+  readonly #refused = new BoundedMap<string, true>(RECEIVERS_PER_SHARE);
   /** Of each row its last positions. */
   readonly #samples = new Map<string, Samples>();
   #records = 1;
@@ -88,13 +90,13 @@ export class ReceiverRows {
     const row = this.#asking.get(id);
     this.#asking.delete(id);
     if (row === undefined) return;
-    if (!admit) this.#refused.add(id);
+    if (!admit) this.#refused.set(id, true);
     this.update(row, now);
   }
 
   dismissed(id: string): void {
     this.#asking.delete(id);
-    this.#refused.add(id);
+    this.#refused.set(id, true);
   }
 
   /** Receivers that wait for a person's answer. */

@@ -1,4 +1,5 @@
 /** Saves one file or a ZIP as a Blob, which the browser holds until it is complete. */
+import { FaultError } from "../../protocol/wire/faults.ts";
 import type { Offer } from "../job/receive-messages.ts";
 import { downloadName, isOneFile } from "./names.ts";
 import { saveFault, unsoundFault } from "./save-fault.ts";
@@ -16,11 +17,16 @@ export class MemorySaver implements Saver {
   readonly unconfirmed = true;
   readonly #name: string;
   readonly #zip: ZipStream | undefined;
+  /** bytes */
+  readonly #most: number;
+  #taken = 0;
   #parts: Blob[] = [];
   #pieces: Uint8Array<ArrayBuffer>[] = [];
   #bytes = 0;
 
-  constructor({ files }: Offer) {
+  /** @param most bytes that this browser holds: a stream may have no end */
+  constructor({ files }: Offer, most: number) {
+    this.#most = most;
     this.#name = downloadName(files);
     if (isOneFile(files)) return;
     this.#zip = new ZipStream(files, (bytes) => {
@@ -65,6 +71,10 @@ export class MemorySaver implements Saver {
   }
 
   #take(data: Uint8Array<ArrayBuffer>): void {
+    this.#taken += data.length;
+    if (this.#taken > this.#most) {
+      throw new FaultError("write-failed", "it is more than this browser can hold in memory");
+    }
     this.#pieces.push(data);
     this.#bytes += data.length;
     if (this.#bytes >= PART_BYTES) this.#join();

@@ -68,7 +68,7 @@ export async function openSaver(
     }
     case "memory": {
       const { MemorySaver } = await SAVERS.memory();
-      return new MemorySaver(offer);
+      return new MemorySaver(offer, (await abilities()).memoryMost);
     }
   }
 }

@@ -6,8 +6,9 @@
  *
  * A saver goes on from the disk, and takes content there for its own only if the note matches.
  */
-import { theStore, type Store } from "../browser/store.ts";
+import { theStore, type Store, type Table } from "../browser/store.ts";
 import type { FileHandle, FolderHandle } from "../browser/file-system.ts";
+import type { OfferedFile } from "../job/receive-messages.ts";
 import type { UnfinishedReceive } from "./saver.ts";
 
 /** The oldest is forgotten first; its partial stays on disk. items */
@@ -46,6 +47,42 @@ export interface KeptReceive {
   readonly place: KeptPlace;
 }
 
+/** Another version of the page, or a fault of the browser, may have left anything under the key. */
+function isKept(value: unknown, share: string): value is KeptReceive {
+  if (typeof value !== "object" || value === null) return false;
+  const { receive, place } = value as Partial<KeptReceive>;
+  if (typeof receive !== "object" || typeof place !== "object") return false;
+  const { receiver, code, relay, offer, since } = receive;
+  const texts: readonly unknown[] = [receiver, code, relay];
+  return (
+    receive.share === share &&
+    texts.every((text) => typeof text === "string") &&
+    Number.isFinite(since) &&
+    typeof offer?.share === "string" &&
+    Number.isSafeInteger(offer.bytes) &&
+    Array.isArray(offer.files) &&
+    offer.files.every(isOfferedFile) &&
+    (place.way === "folder" ? place.tops instanceof Map : place.way === "file") &&
+    typeof place.handle === "object"
+  );
+}
+
+function isOfferedFile(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { path, type, size } = value as Partial<OfferedFile>;
+  return typeof path === "string" && /^(?:file|folder)$/.test(String(type)) && isSize(size);
+}
+
+function isSize(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isNote(value: unknown): value is FileNote {
+  if (typeof value !== "object" || value === null) return false;
+  const { size, lastModified } = value as Partial<FileNote>;
+  return isSize(size) && Number.isFinite(lastModified);
+}
+
 /** Bytes of a file that are on disk by its note; 0: begin anew. */
 export function bytesOnDisk(
   note: FileNote | undefined,
@@ -75,14 +112,14 @@ export class KeptReceives {
     return this.#store.change(["receives"], async (tables) => {
       const table = tables("receives");
       const { share } = kept.receive;
-      const before = (await table.within("r/")) as readonly (readonly [string, KeptReceive])[];
-      const others = before
-        .filter(([key]) => key !== `r/${share}`)
-        .toSorted(([, a], [, b]) => b.receive.since - a.receive.since);
-      for (const [at, [key, { receive }]] of others.entries()) {
-        if (at < KEPT_RECEIVES - 1 && receive.since > this.#now() - KEPT_MS) continue;
+      const fresh = new Set((await this.#fresh(table)).map(({ receive }) => receive.share));
+      fresh.delete(share);
+      const stays = new Set([...fresh].slice(0, KEPT_RECEIVES - 1));
+      for (const [key] of await table.within("r/")) {
+        const other = key.slice("r/".length);
+        if (stays.has(other)) continue;
         await table.delete(key);
-        await table.deleteWithin(`n/${receive.share}/`);
+        await table.deleteWithin(`n/${other}/`);
       }
       await table.deleteWithin(`n/${share}/`);
       await table.put(`r/${share}`, kept);
@@ -101,12 +138,17 @@ export class KeptReceives {
   /** The newest first. */
   list(): Promise<readonly KeptReceive[]> {
     return this.#store.change(["receives"], async (tables) => {
-      const rows = (await tables("receives").within("r/")) as (readonly [string, KeptReceive])[];
-      return rows
-        .map(([, kept]) => kept)
-        .filter(({ receive }) => receive.since > this.#now() - KEPT_MS)
-        .toSorted((a, b) => b.receive.since - a.receive.since);
+      return this.#fresh(tables("receives"));
     });
+  }
+
+  /** Those that can go on, the newest first. */
+  async #fresh(table: Table): Promise<readonly KeptReceive[]> {
+    const rows = await table.within("r/");
+    return rows
+      .flatMap(([key, kept]) => (isKept(kept, key.slice("r/".length)) ? [kept] : []))
+      .filter(({ receive }) => receive.since > this.#now() - KEPT_MS)
+      .toSorted((a, b) => b.receive.since - a.receive.since);
   }
 
   find(
@@ -114,11 +156,14 @@ export class KeptReceives {
   ): Promise<(KeptReceive & { readonly notes: ReadonlyMap<number, FileNote> }) | undefined> {
     return this.#store.change(["receives"], async (tables) => {
       const table = tables("receives");
-      const kept = (await table.get(`r/${share}`)) as KeptReceive | undefined;
-      if (kept === undefined) return undefined;
+      const kept = await table.get(`r/${share}`);
+      if (!isKept(kept, share)) return undefined;
       const rows = await table.within(`n/${share}/`);
       const notes = new Map(
-        rows.map(([key, note]) => [Number(key.slice(key.lastIndexOf("/") + 1)), note as FileNote]),
+        rows.flatMap(([key, note]) => {
+          const file = Number(key.slice(key.lastIndexOf("/") + 1));
+          return isNote(note) ? [[file, note] as const] : [];
+        }),
       );
       return { ...kept, notes };
     });

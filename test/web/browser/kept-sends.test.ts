@@ -126,3 +126,21 @@ test("receivers that were done stay so, and only for the worker that owns the se
   await sends.done("aa", "two", "22");
   expect((await sends.claim("aa", "three"))?.done).toEqual(["11"]);
 });
+
+test("F29 a send without all its tags does not go on, and rows that are none hide no other", async () => {
+  const store = new MemoryStore();
+  const sends = new KeptSends(store);
+  await sends.create(sendOf("aa", Date.now()), HEAD, "one");
+  await sends.note("aa", "one", [{ index: 5, tag: tag(1) }]);
+  await store.change(["sends", "send-tags"], async (tables) => {
+    for (const [at, row] of [null, {}, { send: sendOf("x"), owner: 5, touchedAt: 0 }].entries()) {
+      await tables("sends").put(`bad${at}`, row);
+    }
+    await tables("send-tags").put("aa/00000000", new Uint8Array(16));
+  });
+  expect((await sends.list()).map(({ share }) => share)).toEqual(["aa"]);
+  expect(await sends.claim("aa", "two")).toBeUndefined();
+  expect(await sends.note("aa", "one", [])).toBe("noted");
+  await sends.create(sendOf("bb", Date.now()), HEAD, "one");
+  expect((await sends.list()).map(({ share }) => share).toSorted()).toEqual(["aa", "bb"]);
+});

@@ -152,6 +152,34 @@ describe("kept receives", () => {
     expect(await receives.list()).toEqual([]);
   });
 
+  test("F29 a row that is none hides no other, and goes with the next", async () => {
+    const store = new MemoryStore();
+    const receives = new KeptReceives(store);
+    const place = { way: "file", handle: {} as never, name: "a" } as const;
+    const receive = receiveOf();
+    await receives.keep({ receive, place });
+    const bad = [null, 5, {}, { receive, place }, { receive: { ...receive, share: "d" }, place }];
+    const entry = { ...receive, share: "x" };
+    const worse = [
+      { receive: { ...entry, offer: { ...offer, files: [{ path: 5 }] } }, place },
+      { receive: { ...entry, since: "now" }, place },
+      { receive: entry, place: { way: "folder", handle: {}, tops: {} } },
+    ];
+    await store.change(["receives"], async (tables) => {
+      for (const [at, row] of bad.entries()) await tables("receives").put(`r/bad${at}`, row);
+      for (const row of worse) await tables("receives").put("r/x", row);
+      await tables("receives").put(`n/${offer.share}/00000000`, "no note");
+    });
+    expect(await receives.list()).toEqual([{ receive, place }]);
+    expect(await receives.find("x")).toBeUndefined();
+    expect((await receives.find(offer.share))?.notes.size).toBe(0);
+    await receives.keep({ receive: receiveOf("next"), place });
+    const keys = await store.change(["receives"], async (tables) =>
+      (await tables("receives").within("r/")).map(([key]) => key),
+    );
+    expect(keys.toSorted()).toEqual([`r/${offer.share}`, "r/next"].toSorted());
+  });
+
   test("keep no note of a receive that was forgotten", async () => {
     const receives = new KeptReceives(new MemoryStore());
     const place = { way: "file", handle: {} as never, name: "a" } as const;
