@@ -27,6 +27,11 @@ export function workerAddress(): string {
   return trusted(meta("fileshare-worker"));
 }
 
+/** The same as text, which starts nothing. */
+export function workerFile(): string {
+  return new URL(meta("fileshare-worker"), document.baseURI).href;
+}
+
 /** For `navigator.serviceWorker.register`. */
 export function serviceWorkerAddress(): string {
   return trusted(meta("fileshare-service-worker"));

@@ -18,6 +18,8 @@ export const QUEUE_MESSAGES = 1024;
 export interface LinkWork {
   opened(): void;
   message(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
+  /** The link broke, and messages of it are at work or wait: `lost` follows them. For the screen alone. */
+  losing?(fault: FaultCode): void;
   lost(fault: FaultCode): void;
   /** The relay sent more than it may: the link is to be cut. */
   flooded(): void;
@@ -68,6 +70,7 @@ export class LinkQueue implements LinkUser {
   }
 
   lost(fault: FaultCode): void {
+    if (this.#loop !== undefined) this.#work.losing?.(fault);
     this.#add({ t: "lost", fault });
   }
 

@@ -37,12 +37,14 @@ import { Incoming, type OpenedPart } from "./incoming.ts";
 import { LinkQueue } from "./link-queue.ts";
 import { RelayLink } from "./relay-link.ts";
 import { ResumedShare } from "./resumed-share.ts";
+import { ToldLink } from "./told-link.ts";
 
 export class ReceiverDriver {
   readonly #job: ReceiveJob;
   readonly #keys: Keys;
   readonly #primitives: Primitives;
   readonly #post: PostReceive;
+  readonly #told: ToldLink;
   /** The session reads `unconfirmed` when it says `complete`; the saver of each share decides. */
   readonly #options: ReceiverOptions & { unconfirmed: boolean };
   readonly #session: ReceiverSession;
@@ -74,6 +76,7 @@ export class ReceiverDriver {
     this.#keys = keys;
     this.#primitives = primitives;
     this.#post = post;
+    this.#told = new ToldLink(post);
     this.#delivery = new Delivery(post);
     if (job.resume !== undefined) {
       this.#only = new ResumedShare(job.resume);
@@ -95,6 +98,7 @@ export class ReceiverDriver {
       {
         opened: () => this.#handle({ type: "opened" }),
         message: (bytes) => this.#message(bytes),
+        losing: (fault) => this.#told.tell(this.#link.news({ online: false, fault })),
         lost: (fault) => this.#handle({ type: "lost", fault }),
         flooded: () => {
           this.#link.disconnect();
@@ -164,6 +168,7 @@ export class ReceiverDriver {
     // The records wait here, and not at the relay.
     if (this.#queue.isBusy) this.#handle({ type: "held" });
     if (this.#incoming !== undefined) this.#delivery.tellProgress(this.#incoming);
+    if (this.#only?.isMissed(this.#tickedAt) === true) this.#post({ t: "elsewhere" });
     this.#handle({ type: "tick" });
   }
 
@@ -191,7 +196,7 @@ export class ReceiverDriver {
         this.#passOver(effect.unreadable, effect.anew);
         return;
       case "link":
-        this.#post(this.#link.news(effect));
+        this.#told.tell(this.#link.news(effect));
         return;
       case "sender":
         this.#post({ t: "sender", here: effect.here });
@@ -223,7 +228,8 @@ export class ReceiverDriver {
   }
 
   #hear(message: Message): void {
-    this.#handle({ type: "message", message: this.#only?.filter(message) ?? message });
+    const filtered = this.#only?.filter(message, performance.now());
+    this.#handle({ type: "message", message: filtered ?? message });
   }
 
   async #frame(bytes: Uint8Array): Promise<void> {
@@ -294,6 +300,8 @@ export class ReceiverDriver {
     try {
       const early = incoming.agree(position);
       if (early === undefined) return;
+      // From now on the session itself finds a share that takes the place of this one.
+      this.#only = undefined;
       this.#delivery.giveFirst(incoming, early);
       incoming.jump();
       this.#handle({ type: "accepted", next: incoming.next });

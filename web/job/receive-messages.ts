@@ -98,6 +98,8 @@ export type ReceiveEvent =
   | { readonly t: "progress"; readonly bytes: number; readonly size: number }
   /** All content came: give it its names, then answer `saved`. These files are not what was offered. */
   | { readonly t: "save"; readonly unsound: readonly number[] }
+  /** Of a receive that goes on: its share is not offered, and others of the code are. */
+  | { readonly t: "elsewhere" }
   /** The sender's files changed: another share takes the place of this one, with an offer of its own. */
   | { readonly t: "edition" }
   /** A share of this code that is no share for us: made without the code, damaged, or not well-formed. */

@@ -98,7 +98,7 @@ export async function goOnReceiving(before: UnfinishedReceive): Promise<void> {
   const { reopenSaver } = await import("../save/saving.ts");
   const saver = await reopenSaver(before);
   leave();
-  const { share, receiver, code } = before;
+  const { share, receiver, code, offer } = before;
   const wish = {
     code,
     lobby: false,
@@ -106,7 +106,7 @@ export async function goOnReceiving(before: UnfinishedReceive): Promise<void> {
     token: currentToken(),
     resume: { share, receiver },
   };
-  screen.value = { at: "receive", run: new ReceiveRun(wish, saving, { saver, share }) };
+  screen.value = { at: "receive", run: new ReceiveRun(wish, saving, { saver, offer }) };
 }
 
 /** The same receive once more. Where a part of it is on the disk, the page goes on with that. */
@@ -135,6 +135,15 @@ export function goHome(): void {
   const isReturn = screen.peek().at !== "home";
   leave();
   screen.value = { at: "home", isReturn };
+}
+
+/** Loads the page anew. A code that was being received goes on there, as if its link were opened again. */
+export function reloadPage(): void {
+  const now = screen.peek();
+  if (now.at === "receive" && !now.run.wish.lobby) {
+    history.replaceState(null, "", `#${encodeURIComponent(now.run.wish.code)}`);
+  }
+  location.reload();
 }
 
 /** Ends the transfer of the screen, if it has one. */

@@ -2,11 +2,12 @@
 import type { JSX } from "preact";
 
 import { LOBBY_CODE } from "../../protocol/code/code.ts";
-import { codeMeanwhile, goHome, isOccupied, screen, type Screen } from "./app-state.ts";
+import { codeMeanwhile, goHome, isOccupied, reloadPage, screen, type Screen } from "./app-state.ts";
 import { HomeScreen } from "./home-screen.tsx";
 import { Icon, Logo } from "./icons.tsx";
 import { LobbyScreen } from "./lobby-screen.tsx";
 import { openCode } from "./open-code.ts";
+import { isOld, OLD_PAGE } from "./page-age.ts";
 import { ReceiveScreen } from "./receive-screen.tsx";
 import { SendScreen } from "./send-screen.tsx";
 
@@ -21,6 +22,7 @@ export function App(): JSX.Element {
       </header>
       {!globalThis.isSecureContext && <Unencrypted />}
       <main>
+        <Old />
         <Meanwhile />
         <CurrentScreen now={screen.value} />
       </main>
@@ -80,6 +82,20 @@ function Unencrypted(): JSX.Element {
         </details>
       </div>
     </aside>
+  );
+}
+
+function Old(): JSX.Element | null {
+  if (!isOld.value) return null;
+  return (
+    <section class="card" aria-label="Another version">
+      <p role="alert">{OLD_PAGE}</p>
+      <div class="row">
+        <button type="button" class="main" onClick={reloadPage}>
+          Reload
+        </button>
+      </div>
+    </section>
   );
 }
 

@@ -3,6 +3,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { LobbyCommand, LobbyEvent, LobbyShare } from "../job/lobby-messages.ts";
 import { pageMessage } from "../client/fault-texts.ts";
+import { whyBroken } from "./page-age.ts";
 import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
 
 export type LobbyState =
@@ -43,8 +44,10 @@ export class LobbyRun {
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      const end: LobbyEvent = { t: "end", message: pageMessage("internal") };
-      this.#state.value = lobbyStep(this.#state.peek(), end);
+      void whyBroken().then((why) => {
+        const end: LobbyEvent = { t: "end", message: why ?? pageMessage("internal") };
+        this.#state.value = lobbyStep(this.#state.peek(), end);
+      });
     });
     this.#post({ t: "lobby-list", relay: relayAddress(), token });
   }

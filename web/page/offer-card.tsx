@@ -20,13 +20,15 @@ interface OfferCardProps {
   readonly naming: ComponentChildren;
   /** A picker is open. */
   readonly isPlacing: boolean;
+  /** It has just taken the place of another offer: no button works yet. */
+  readonly isSettling: boolean;
   readonly onSave: (choice: Choice) => void;
   readonly onShow: () => void;
   readonly onDecline: () => void;
 }
 
 export function OfferCard(props: OfferCardProps): JSX.Element {
-  const { offer, notice, naming, isPlacing, onShow, onDecline } = props;
+  const { offer, notice, naming, isPlacing, isSettling, onShow, onDecline } = props;
   return (
     <section class="card" aria-labelledby="offer-title">
       <Heading>
@@ -39,7 +41,7 @@ export function OfferCard(props: OfferCardProps): JSX.Element {
         <Ways {...props} />
       ) : (
         <div class="row">
-          <button type="button" class="main" onClick={onShow}>
+          <button type="button" class="main" disabled={isSettling} onClick={onShow}>
             Show the text
           </button>
           <button type="button" onClick={onDecline}>
@@ -132,7 +134,8 @@ const WAY_LABELS: Readonly<Record<Choice["way"], string>> = {
   memory: "Save from memory",
 };
 
-function Ways({ choices, isPlacing, onSave, onDecline }: OfferCardProps): JSX.Element {
+function Ways({ choices, isPlacing, isSettling, onSave, onDecline }: OfferCardProps): JSX.Element {
+  const isDisabled = isPlacing || isSettling;
   if (choices === undefined) {
     return (
       <>
@@ -164,12 +167,12 @@ function Ways({ choices, isPlacing, onSave, onDecline }: OfferCardProps): JSX.El
           type="button"
           class="main"
           aria-describedby="way"
-          disabled={isPlacing}
+          disabled={isDisabled}
           onClick={() => onSave(best)}
         >
           Save
         </button>
-        <button type="button" disabled={isPlacing} onClick={onDecline}>
+        <button type="button" disabled={isDisabled} onClick={onDecline}>
           Decline
         </button>
       </div>
@@ -179,7 +182,7 @@ function Ways({ choices, isPlacing, onSave, onDecline }: OfferCardProps): JSX.El
           <ul class="ways">
             {others.map((choice) => (
               <li key={choice.way}>
-                <button type="button" disabled={isPlacing} onClick={() => onSave(choice)}>
+                <button type="button" disabled={isDisabled} onClick={() => onSave(choice)}>
                   {WAY_LABELS[choice.way]}
                   {choice.zip ? " (one ZIP)" : ""}
                 </button>

@@ -1,6 +1,6 @@
 /** The files of an offer in the order of the screen. */
 import type { Danger } from "../../protocol/content/dangers.ts";
-import type { OfferedFile } from "../job/receive-messages.ts";
+import type { Offer, OfferedFile } from "../job/receive-messages.ts";
 
 export const DANGER_WORDS: Readonly<Record<Danger, string>> = {
   hidden: "hidden",
@@ -20,6 +20,20 @@ export function orderedFiles(
   const flagged = files.filter(({ dangers }) => dangers.length > 0);
   if (flagged.length === 0) return files;
   return [...flagged, ...files.filter(({ dangers }) => dangers.length === 0)];
+}
+
+/** Whether two offers are of the same share with the same files, as far as their savers care. */
+export function isSameOffer(one: Offer, other: Offer): boolean {
+  return (
+    one.share === other.share &&
+    one.kind === other.kind &&
+    one.open === other.open &&
+    one.files.length === other.files.length &&
+    one.files.every(({ path, type, size }, at) => {
+      const file = other.files[at]!;
+      return path === file.path && type === file.type && size === file.size;
+    })
+  );
 }
 
 export function dangerCounts(files: readonly OfferedFile[]): Readonly<Record<Danger, number>> {

@@ -10,6 +10,8 @@ import type { Offer, ReceiveCommand, ReceiveEvent, ReceiveJob } from "../job/rec
 import type { Choice, Saver } from "../save/saver.ts";
 import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
 import { thrownText } from "./fault-text.ts";
+import { isSameOffer } from "./offer-files.ts";
+import { whyBroken } from "./page-age.ts";
 import {
   beginReceive,
   receiveStep,
@@ -20,6 +22,8 @@ import type { Saving } from "./saving.ts";
 
 /** A picker that closes sooner was closed by the browser, not by a person. ms */
 const PICKER_LEAST_MS = 200;
+/** People react to what they saw that long ago. An offer that replaces another takes no answer before. ms */
+const SETTLE_MS = 700;
 /** A worker that was told to stop says goodbye to the relay; then it is ended. ms */
 const GOODBYE_MS = 2000;
 
@@ -34,7 +38,8 @@ export interface ReceiveWish {
 /** A saver of a receive of before, which its share goes on with. */
 export interface Reopened {
   readonly saver: Saver;
-  readonly share: string;
+  /** What the person agreed to then. */
+  readonly offer: Offer;
 }
 
 export class ReceiveRun {
@@ -53,7 +58,7 @@ export class ReceiveRun {
     this.wish = wish;
     this.#saving = saving;
     this.#reopened = reopened;
-    this.#share = reopened?.share;
+    this.#share = reopened?.offer.share;
     this.#state = signal(beginReceive(wish.lobby));
     this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare receive" });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<ReceiveEvent>) => {
@@ -61,7 +66,7 @@ export class ReceiveRun {
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#event({ t: "end", fault: "internal" });
+      void whyBroken().then((message) => this.#event({ t: "end", fault: "internal", message }));
     });
     this.#post({
       t: "receive",
@@ -91,7 +96,8 @@ export class ReceiveRun {
   /** To be called in the handler of a click, as pickers need one. */
   async save(choice: Choice): Promise<void> {
     const { step } = this.#state.peek();
-    if (step.at !== "offer") return;
+    // A choice of an offer that is gone counts for nothing.
+    if (step.at !== "offer" || this.#choices.peek()?.includes(choice) !== true) return;
     const { offer } = step;
     this.#act({ t: "placing" });
     const others = (this.#choices.peek() ?? []).filter(isPossible);
@@ -107,7 +113,7 @@ export class ReceiveRun {
         if (byPerson || after === undefined) {
           const notice = isClosed
             ? "Nothing was chosen, so nothing is saved yet."
-            : thrownText(error);
+            : ((await whyBroken()) ?? thrownText(error));
           this.#act({ t: "not-placed", notice });
           return;
         }
@@ -181,14 +187,17 @@ export class ReceiveRun {
 
   async #offered(offer: Offer): Promise<void> {
     this.#share = offer.share;
+    setTimeout(() => this.#act({ t: "settled", share: offer.share }), SETTLE_MS);
     const reopened = this.#reopened;
-    if (reopened?.share === offer.share) {
+    // A sender may describe the same share in another way now: then the person is asked anew.
+    if (reopened !== undefined && isSameOffer(reopened.offer, offer)) {
       this.#reopened = undefined;
       const { way } = reopened.saver;
       const note = "It goes on with what is on the disk already.";
       this.#transfer(offer, { way, zip: false, name: undefined, note }, reopened.saver);
       return;
     }
+    if (reopened !== undefined) this.#abandon();
     if (offer.kind === "text") {
       // A text has no place and no name that could do harm. In the lobby anyone may have sent it.
       if (!this.wish.lobby) this.show();
@@ -196,9 +205,11 @@ export class ReceiveRun {
     }
     this.#choices.value = undefined;
     try {
-      this.#choices.value = await this.#saving.choices(offer);
+      const choices = await this.#saving.choices(offer);
+      if (this.#share === offer.share) this.#choices.value = choices;
     } catch (error) {
-      this.#event({ t: "end", fault: "internal", message: thrownText(error) });
+      const message = (await whyBroken()) ?? thrownText(error);
+      this.#event({ t: "end", fault: "internal", message });
     }
   }
 

@@ -78,6 +78,7 @@ function Step({
         <section class="card">
           <Waiting>{sentenceOf(state)}</Waiting>
           {state.problem !== undefined && <Note kind="warn">{state.problem}</Note>}
+          {state.isElsewhere && <Elsewhere run={run} />}
           {state.wantsToken && <TokenForm onToken={() => receive(run.wish)} />}
           <StopRow run={run} />
           <RenameRow run={run} />
@@ -92,6 +93,7 @@ function Step({
           choices={run.choices.value}
           notice={step.at === "offer" ? step.notice : undefined}
           isPlacing={step.at === "placing"}
+          isSettling={step.at === "offer" && step.settling === true}
           onSave={(choice) => void run.save(choice)}
           onShow={() => run.show()}
           onDecline={() => {
@@ -143,6 +145,21 @@ function useLate(isSo: boolean, ms: number): boolean {
     return () => clearTimeout(timer);
   }, [isSo, ms]);
   return isSo && isLate;
+}
+
+/** The part on the disk stays, and a later offer of the same share may still go on with it. */
+function Elsewhere({ run }: { readonly run: ReceiveRun }): JSX.Element {
+  return (
+    <Note kind="warn">
+      <p role="alert">
+        This transfer is not offered any more. Its sender may have stopped it, or changed the files.
+        Something else is offered under the same code.
+      </p>
+      <button type="button" onClick={() => receive({ code: run.wish.code, lobby: false })}>
+        Receive what is offered now
+      </button>
+    </Note>
+  );
 }
 
 function Transfer({

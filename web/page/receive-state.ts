@@ -19,8 +19,16 @@ export type ReceiveStep =
   | { readonly at: "waiting"; readonly edition: boolean }
   /** The sender decides whether this receiver gets the share. */
   | { readonly at: "unadmitted" }
-  /** `notice`: a picker was closed, or could not do it. */
-  | { readonly at: "offer"; readonly offer: Offer; readonly notice?: string | undefined }
+  /**
+   * `notice`: a picker was closed, or could not do it. `settling`: it has just taken the place of another
+   * offer, so a click may be meant for that one.
+   */
+  | {
+      readonly at: "offer";
+      readonly offer: Offer;
+      readonly notice?: string | undefined;
+      readonly settling?: true;
+    }
   /** A picker of the browser is open. */
   | { readonly at: "placing"; readonly offer: Offer }
   | {
@@ -75,12 +83,16 @@ export interface ReceiveState {
   readonly senderHere: boolean | undefined;
   /** A sentence about a share that cannot be read or, in the lobby, that failed. */
   readonly problem: string | undefined;
+  /** The share of a receive that goes on is not offered, and others of its code are. */
+  readonly isElsewhere: boolean;
   /** The relay wants a token. */
   readonly wantsToken: boolean;
   /** Parts of the share that is under way, until it is over. */
   readonly text: string | undefined;
   readonly names: readonly string[];
   readonly unsound: readonly number[];
+  /** An offer was on the screen before. */
+  readonly hadOffer: boolean;
   /** Of the lobby: shares of before, the last first. */
   readonly before: readonly Finished[];
 }
@@ -93,6 +105,8 @@ export type ReceiveAction =
   /** The person chose a way; a picker may open. */
   | { readonly t: "placing" }
   | { readonly t: "not-placed"; readonly notice: string | undefined }
+  /** That offer is on the screen long enough to be seen. */
+  | { readonly t: "settled"; readonly share: string }
   | {
       readonly t: "accepted";
       readonly choice: Choice | undefined;
@@ -109,10 +123,12 @@ export function beginReceive(lobby: boolean): ReceiveState {
     link: { online: false },
     senderHere: undefined,
     problem: undefined,
+    isElsewhere: false,
     wantsToken: false,
     text: undefined,
     names: [],
     unsound: [],
+    hadOffer: false,
     before: [],
   };
 }
@@ -129,6 +145,11 @@ export function receiveStep(state: ReceiveState, action: ReceiveAction): Receive
     case "not-placed":
       if (step.at !== "placing") return state;
       return { ...state, step: { at: "offer", offer: step.offer, notice: action.notice } };
+    case "settled": {
+      if (step.at !== "offer" || step.offer.share !== action.share) return state;
+      const { settling: _, ...settled } = step;
+      return { ...state, step: settled };
+    }
     case "accepted": {
       if (step.at !== "placing" && step.at !== "offer") return state;
       const { offer } = step;
@@ -171,7 +192,13 @@ function onEvent(state: ReceiveState, event: ReceiveEvent, now: number): Receive
     case "unadmitted":
       return { ...state, step: { at: "unadmitted" } };
     case "offer":
-      return { ...state, problem: undefined, step: { at: "offer", offer: event.offer } };
+      return {
+        ...state,
+        problem: undefined,
+        hadOffer: true,
+        isElsewhere: false,
+        step: { at: "offer", offer: event.offer, ...(state.hadOffer && { settling: true }) },
+      };
     case "piece":
       return state;
     case "text":
@@ -197,6 +224,8 @@ function onEvent(state: ReceiveState, event: ReceiveEvent, now: number): Receive
         step: { at: "saving", offer, choice, ms: now - began },
       };
     }
+    case "elsewhere":
+      return { ...state, isElsewhere: true };
     case "edition":
       return { ...state, step: { at: "waiting", edition: true } };
     case "unreadable":

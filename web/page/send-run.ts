@@ -6,6 +6,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
 import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
+import { whyBroken } from "./page-age.ts";
 import { ReceiverRows } from "./receiver-rows.ts";
 import { beginSend, sendStep, type Gate, type SendAction, type SendState } from "./send-state.ts";
 
@@ -47,7 +48,8 @@ export class SendRun {
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#event({ t: "end", verified: 0, failed: 0, fault: "internal" });
+      const end = { t: "end", verified: 0, failed: 0, fault: "internal" } as const;
+      void whyBroken().then((message) => this.#event({ ...end, message }));
     });
     this.#post({ t: "send", relay: relayAddress(), ...wish });
   }

@@ -9,6 +9,7 @@ import type { Reopened, UnfinishedSend, UnfinishedSends } from "../source/unfini
 import { goOnReceiving, send } from "./app-state.ts";
 import { thrownText } from "./fault-text.ts";
 import { Icon } from "./icons.tsx";
+import { whyBroken } from "./page-age.ts";
 import { Alert, Name, Note } from "./parts.tsx";
 import { count, nameOfAll, shown, size } from "./words.ts";
 
@@ -40,7 +41,8 @@ export function UnfinishedList(): JSX.Element | null {
   const [problem, setProblem] = useState<string>();
   const look = (): void => {
     lookAround().then(setFound, () => {
-      // The relay has another version of the page by now; nothing is lost until a reload.
+      // Most likely the relay has another version of the page by now; nothing is lost until a reload.
+      void whyBroken();
     });
   };
   useEffect(look, []);

@@ -47,6 +47,26 @@ test("a saver that takes nothing gets PIECES_BYTES at most, and the relay sends 
   expect(await sender.outcome).toMatchObject({ exitCode: 0 });
 });
 
+test("a lost link is told while the saver takes nothing, and only once", async () => {
+  using folder = temporaryFolder();
+  await using proxy = await Proxy.start({ port: relay.port });
+  const file = makeFile(folder.path, "a.bin", 60 * MiB);
+  const code = newCode();
+  await using _ = send({ relay: address(), code, path: file.path });
+  await using page = new PageReceiver({ relay: proxy.url, code }, { slow: true });
+  await page.holds(PIECES_BYTES - MiB);
+  // Another one takes all of it, so that frames for this page wait for its saver.
+  await using fast = new PageReceiver({ relay: address(), code });
+  await fast.when("save");
+  proxy.cut();
+  const { message } = await page.when("link", ({ online }) => !online);
+  expect(message).toBe("The connection to the relay broke. The page connects again by itself.");
+  page.hurry();
+  expect(await page.when("end")).toEqual({ t: "end" });
+  expect(page.all("link").map(({ online }) => online)).toEqual([true, false, true]);
+  expect(page.files["a.bin"]).toEqual(new Uint8Array(file.bytes));
+});
+
 test("a receipt waits until the saver says that all has its place", async () => {
   using folder = temporaryFolder();
   const file = makeFile(folder.path, "a.bin", MiB);

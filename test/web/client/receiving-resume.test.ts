@@ -112,6 +112,49 @@ describe("behind what the saver has", () => {
   });
 });
 
+test("a receive that goes on says when only other shares of its code are offered", async () => {
+  using folder = temporaryFolder();
+  const file = makeFile(folder.path, "a.bin", 1000);
+  const code = newCode();
+  await using _ = send({ relay: address(), code, path: file.path });
+  const resume = { share: "5a".repeat(16), receiver: "3c".repeat(16) };
+  await using page = new PageReceiver({ relay: address(), code, resume });
+  await page.when("elsewhere");
+  expect(page.all("offer")).toEqual([]);
+  expect(page.all("elsewhere")).toHaveLength(1);
+});
+
+test("a receive that goes on after a reload finds the share that takes its place later", async () => {
+  using folder = temporaryFolder();
+  const tree = await plant(folder.path);
+  await using proxy = await Proxy.start({ port: relay.port });
+  const job = { relay: address(), code: newCode() };
+  await using sender = send({ ...job, path: tree, receivers: 3 });
+  let before: { share: string; receiver: string };
+  {
+    await using page = new PageReceiver(job, { asks: true });
+    const { share, receiver } = (await page.when("offer")).offer;
+    before = { share, receiver };
+  }
+  await using page = new PageReceiver({ ...job, relay: proxy.url, resume: before }, { asks: true });
+  await page.when("offer");
+  const held = proxy.holdAfter(3);
+  page.accept();
+  await held;
+  await using early = receive({ ...job, out: placeIn(folder.path, "early") });
+  expect(await early.outcome).toMatchObject({ exitCode: 0 });
+  writeFileSync(join(tree, "b150"), "quite another");
+  await using late = receive({ ...job, out: placeIn(folder.path, "late") });
+  await sender.when("edition");
+  proxy.cut();
+  await page.when("edition");
+  await page.when("offer", ({ offer }) => offer.share !== before.share);
+  page.accept();
+  expect(await page.when("end")).toEqual({ t: "end" });
+  expect(page.files).toEqual(filesIn(tree));
+  expect(await late.outcome).toMatchObject({ exitCode: 0 });
+});
+
 test.each([...BOTH_PRIMITIVES])(
   "a relay that dies and starts again amid a share loses nothing ($name)",
   async (primitives) => {

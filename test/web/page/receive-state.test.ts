@@ -31,6 +31,7 @@ function after(
 const ACTIONS: ReadonlySet<string> = new Set([
   "placing",
   "not-placed",
+  "settled",
   "accepted",
   "saved",
   "stopped",
@@ -46,6 +47,30 @@ const online: ReceiveEvent = { t: "link", online: true };
 const accepted: ReceiveAction = { t: "accepted", choice, position: 0, now: 0 };
 
 describe("a receive", () => {
+  test("F32 an offer that takes the place of another takes no answer at once", () => {
+    const other = { ...offer, share: "cc" };
+    const replaced = after(
+      beginReceive(false),
+      { t: "offer", offer },
+      { t: "edition" },
+      {
+        t: "offer",
+        offer: other,
+      },
+    );
+    expect(replaced.step).toEqual({ at: "offer", offer: other, settling: true });
+    const ofBefore = after(replaced, { t: "settled", share: offer.share });
+    expect(ofBefore.step).toEqual({ at: "offer", offer: other, settling: true });
+    const settled = after(replaced, { t: "settled", share: other.share });
+    expect(settled.step).toEqual({ at: "offer", offer: other });
+  });
+
+  test("says that others are offered in its place, until its own is", () => {
+    const elsewhere = after(beginReceive(false), { t: "ready" }, { t: "elsewhere" });
+    expect(elsewhere.isElsewhere).toBeTrue();
+    expect(after(elsewhere, { t: "offer", offer }).isElsewhere).toBeFalse();
+  });
+
   test("goes from its code to what was saved", () => {
     const offered = after(
       beginReceive(false),
