@@ -1,0 +1,130 @@
+/** Peers and relays that lie to a page: nothing of theirs runs, navigates or looks like what it is not. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+
+import { decodeFrame } from "../../../protocol/mod.ts";
+import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { newCode, receive, send } from "../../support/clients/clients.ts";
+import { parseCode } from "../../../protocol/mod.ts";
+import { describeIn } from "../../support/browsers.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { content, makeFile } from "../../support/files.ts";
+import { HostileSender } from "../../support/hostile/sender.ts";
+import { TamperingRelay } from "../../support/hostile/tampering.ts";
+import {
+  agree,
+  NO_PICKERS,
+  openCode,
+  pageOf,
+  PICKERS_OF_STORE,
+  save,
+  sendPaths,
+  storedFiles,
+} from "../../support/page-actions.ts";
+
+const folder = temporaryFolder();
+let relay: Relay;
+
+beforeAll(async () => {
+  relay = await startRelay({ workers: 1 });
+});
+afterAll(async () => {
+  await relay.stop();
+  folder[Symbol.dispose]();
+});
+
+const HTML = '<img src=x onerror="document.title=1">.txt';
+/** Whether anything that a peer said became an element, a title or an address. */
+const IS_HARMED = `document.querySelector("main img[src='x'], main script, main iframe") !== null
+  || document.title === "1" || location.pathname !== "/"`;
+
+describeIn("chromium", (browser) => {
+  test.each([
+    "../outside.txt",
+    "/etc/passwd",
+    "a/../../b.txt",
+    "C:\\windows.txt",
+    "nul\u0000byte.txt",
+  ])("refuses an offer with the name %j", async (path) => {
+    const code = newCode();
+    await using _ = await HostileSender.start(`${relay.url}/ws`, code, {
+      files: [{ path, type: "file" }],
+      content: content(1, 100),
+    });
+    await using page = await openCode(browser(), pageOf(relay), code);
+    await page.see(/not well-formed|damaged|cannot be read|unreadable|not valid|made by/i);
+    expect(await page.has("button", "Save")).toBe(false);
+  });
+
+  test("shows names that deceive as they are, with a flag for what the system would run", async () => {
+    const code = newCode();
+    const names = ["photo\u202egpj.exe", "link.lnk", "site.url", "start.desktop"];
+    const files = names.map((path) => ({ path, type: "file", size: 10 }));
+    await using _ = await HostileSender.start(`${relay.url}/ws`, code, {
+      files,
+      content: content(1, 10 * names.length),
+    });
+    await using page = await openCode(browser(), pageOf(relay), code);
+    const text = await page.see(/Save|not well-formed|damaged|cannot/);
+    expect(text).not.toContain("\u202e");
+    expect(text).toMatch(/Look twice|not well-formed|damaged|cannot/);
+    expect(await page.evaluate<boolean>(IS_HARMED)).toBe(false);
+  });
+
+  test("takes HTML in a name, a text and a receiver's name as text", async () => {
+    const { path } = makeFile(folder.path, HTML.replaceAll("/", ""), 100);
+    await using sending = await browser().open(pageOf(relay));
+    const code = parseCode(await sendPaths(sending, [path]));
+    const out = temporaryFolder();
+    await using receiver = receive({ relay: `${relay.url}/ws`, code, out: out.path, name: HTML });
+    expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
+    await sending.see(HTML);
+    expect(await sending.evaluate<boolean>(IS_HARMED)).toBe(false);
+    await using page = await openCode(browser(), pageOf(relay), code, {
+      before: PICKERS_OF_STORE,
+    });
+    await page.see(HTML);
+    await save(page);
+    expect(await page.evaluate<boolean>(IS_HARMED)).toBe(false);
+    const own = newCode();
+    const what = { from: "text", text: `<script>document.title=1</script>${HTML}` } as const;
+    await using sender = send({ relay: `${relay.url}/ws`, code: own, what });
+    await using reading = await openCode(browser(), pageOf(relay), own);
+    await reading.see("<script>document.title=1</script>");
+    expect(await reading.evaluate<boolean>(IS_HARMED)).toBe(false);
+    expect(await sender.outcome).toMatchObject({ exitCode: 0 });
+    out[Symbol.dispose]();
+  });
+
+  test("does not save a record that the relay changed", async () => {
+    const code = newCode();
+    const { path } = makeFile(folder.path, "tampered.bin", 3 * 1024 * 1024);
+    await using liar = await TamperingRelay.start(relay, (frame) => {
+      return decodeFrame(frame).index === 1 ? [frame.with(200, frame[200]! ^ 1)] : [frame];
+    });
+    await using sender = send({ relay: `${relay.url}/ws`, code, path, stay: true });
+    await sender.when("source");
+    await using page = await openCode(browser(), pageOf({ port: liar.port }), code, {
+      before: PICKERS_OF_STORE,
+    });
+    await agree(page);
+    await page.see("It did not work");
+    await page.see(/damaged|corrupt|changed|decrypt/i);
+    expect(await storedFiles(page)).toEqual([]);
+  });
+
+  test("does not download a record that the relay changed", async () => {
+    const code = newCode();
+    const { path } = makeFile(folder.path, "tampered too.bin", 3 * 1024 * 1024);
+    await using liar = await TamperingRelay.start(relay, (frame) => {
+      return decodeFrame(frame).index === 1 ? [frame.with(200, frame[200]! ^ 1)] : [frame];
+    });
+    await using sender = send({ relay: `${relay.url}/ws`, code, path, stay: true });
+    await sender.when("source");
+    await using page = await openCode(browser(), pageOf({ port: liar.port }), code, {
+      before: NO_PICKERS,
+    });
+    await agree(page);
+    await page.see("It did not work");
+    expect(page.finished()).toEqual([]);
+  });
+});
