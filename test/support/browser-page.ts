@@ -23,6 +23,7 @@ export class BrowserPage implements AsyncDisposable {
   /** Errors and warnings of the console, of the security policy too. */
   readonly complaints: string[] = [];
   readonly #allow: readonly RegExp[];
+  #origin = "";
   readonly #complain: (complaints: readonly string[]) => void;
 
   /** @param complain gets, at the end, what the browser complained of and requests to other origins */
@@ -61,12 +62,16 @@ export class BrowserPage implements AsyncDisposable {
     if (dark !== undefined) await this.setTheme(dark ? "dark" : "light");
   }
 
-  /** Chromium alone: Firefox has it as a preference of the browser. */
+  /** Without motion, so that colors are there at once. Chromium alone: Firefox has it as a preference of the browser. */
   async setTheme(theme: "light" | "dark"): Promise<void> {
-    await this.raw.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+    await this.raw.emulateMediaFeatures([
+      { name: "prefers-color-scheme", value: theme },
+      { name: "prefers-reduced-motion", value: "reduce" },
+    ]);
   }
 
   async goTo(url: string): Promise<void> {
+    this.#origin = new URL(url).origin;
     await this.raw.goto(url, { waitUntil: "load" });
   }
 
@@ -211,7 +216,7 @@ export class BrowserPage implements AsyncDisposable {
 
   /** Requests to other origins than the page's own. */
   foreignRequests(): string[] {
-    const { origin } = new URL(this.raw.url());
+    const origin = this.#origin;
     return this.requests.filter((url) => /^(?:https?|wss?):/.test(url) && !url.startsWith(origin));
   }
 

@@ -12,6 +12,7 @@ interface Ends {
 
 export class TamperingRelay implements AsyncDisposable {
   readonly url: string;
+  readonly port: number;
   readonly #server: Bun.Server<Ends>;
 
   /** @param relay address of the true one, path included */
@@ -21,7 +22,13 @@ export class TamperingRelay implements AsyncDisposable {
       hostname: "127.0.0.1",
       fetch: (request, server) => {
         const data: Ends = { upstream: undefined, early: [] };
-        return server.upgrade(request, { data }) ? undefined : new Response("", { status: 426 });
+        if (server.upgrade(request, { data })) return undefined;
+        // The page and its parts.
+        const { pathname } = new URL(request.url);
+        return fetch(new URL(pathname, relay.replace(/^ws/, "http")), {
+          headers: request.headers,
+          decompress: false,
+        });
       },
       websocket: {
         data: {} as Ends,
@@ -53,7 +60,8 @@ export class TamperingRelay implements AsyncDisposable {
         },
       },
     });
-    this.url = `ws://127.0.0.1:${this.#server.port}/ws`;
+    this.port = this.#server.port ?? 0;
+    this.url = `ws://127.0.0.1:${this.port}/ws`;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
