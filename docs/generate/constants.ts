@@ -16,7 +16,7 @@ const NAME = /(?<![\w$/])[A-Z]+(?:_[A-Z]+)+\b/g;
 
 function unitOf(name: string): string {
   if (name.endsWith("_MS")) return "ms";
-  return /_BYTES(?:_|$)/.test(name) ? "bytes" : "";
+  return /_BYTES(?:_|$)|MEMORY_MOST$/.test(name) ? "bytes" : "";
 }
 
 /** A product, a power or a plain number. */
@@ -28,11 +28,11 @@ function valueOf(expression: string): number {
   }, 1);
 }
 
-/** The values of all constants of the product, by name. One name with two values is left out. */
-function constants(): ReadonlyMap<string, number> {
+/** The values of all constants in these files, by name. One name with two values is left out. */
+function constants(files: string): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   const twice = new Set<string>();
-  for (const path of new Bun.Glob("{protocol,relay,cli}/**/*.ts").scanSync(ROOT)) {
+  for (const path of new Bun.Glob(files).scanSync(ROOT)) {
     const text = readFileSync(join(ROOT, path), "utf8");
     for (const [, name = "", expression = ""] of text.matchAll(DEFINITION)) {
       const value = valueOf(expression);
@@ -44,7 +44,12 @@ function constants(): ReadonlyMap<string, number> {
   return found;
 }
 
-const values = constants();
+/** Of the terminal and the relay, and of the page, which may use the same name for another thing. */
+const VALUES = {
+  constants: constants("{protocol,relay,cli}/**/*.ts"),
+  pageConstants: constants("web/**/*.{ts,tsx}"),
+} as const;
+export type ConstantTable = keyof typeof VALUES;
 const listed = new Set<string>(wireLimits.map(({ name }) => name));
 
 /** Names of constants in the text of a page that the table of limits does not have. */
@@ -53,17 +58,18 @@ export function constantsOf(page: string): string[] {
   return [...new Set(names)].filter((name) => !listed.has(name)).toSorted();
 }
 
-export function constantTable(page: string): string {
+export function constantTable(page: string, name: ConstantTable): string {
+  const values = VALUES[name];
   return table(
     ["name", "value", "unit"],
-    constantsOf(page).flatMap((name) => {
-      const value = values.get(name);
-      return value === undefined ? [] : [[name, value.toString(), unitOf(name)]];
+    constantsOf(page).flatMap((each) => {
+      const value = values.get(each);
+      return value === undefined ? [] : [[each, value.toString(), unitOf(each)]];
     }),
   );
 }
 
 /** Whether a page may name it: its value is known. */
-export function isConstant(name: string): boolean {
-  return values.has(name);
+export function isConstant(name: string, of: ConstantTable): boolean {
+  return VALUES[of].has(name);
 }

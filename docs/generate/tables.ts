@@ -29,6 +29,7 @@ export const PAGES = [
   "reference/cli.md",
   "reference/events.md",
   "reference/relay.md",
+  "reference/page.md",
 ] as const;
 
 /** The purpose of each message and its reply; keys and senders come from the schema. */
@@ -131,7 +132,8 @@ function faultTable(faults: Readonly<Record<string, Fault>>): string {
 /** The page with its tables as they must be now. */
 export function withTables(page: string): string {
   return page.replace(/<!-- table: (\w+) -->\n[^]*?<!-- end -->/g, (_, name: string) => {
-    const rows = name === "constants" ? constantTable(page) : (TABLES[name] ?? "");
+    const isOfConstants = name === "constants" || name === "pageConstants";
+    const rows = isOfConstants ? constantTable(page, name) : (TABLES[name] ?? "");
     return `<!-- table: ${name} -->\n\n${rows}\n\n<!-- end -->`;
   });
 }

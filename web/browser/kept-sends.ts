@@ -12,7 +12,7 @@ import type { Store, Table, TableName, Tables } from "./store.ts";
 /** Sends that are kept at once; the oldest is forgotten first. Each may have tags of MiB. items */
 const KEPT_SENDS = 8;
 /** A send that nobody touched for so long is forgotten: its receivers are gone. ms */
-export const KEPT_MS = 24 * 60 * 60 * 1000;
+export const KEPT_SENDS_MS = 24 * 60 * 60 * 1000;
 /** Records whose tags share one entry, so that a share of 1 TiB has 4096 entries of 4 KiB. items */
 const BLOCK_RECORDS = 256;
 const BLOCK_BYTES = BLOCK_RECORDS * AEAD_TAG_BYTES;
@@ -243,7 +243,7 @@ export class KeptSends {
     const now = this.#now();
     const left: Row[] = [];
     for (const [share, value] of await tables("sends").within("")) {
-      if (isRow(value, share) && Math.abs(now - value.touchedAt) < KEPT_MS) left.push(value);
+      if (isRow(value, share) && Math.abs(now - value.touchedAt) < KEPT_SENDS_MS) left.push(value);
       else await forgetIn(tables, share);
     }
     return left.toSorted((one, other) => other.send.since - one.send.since);

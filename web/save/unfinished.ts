@@ -14,7 +14,7 @@ import type { UnfinishedReceive } from "./saver.ts";
 /** The oldest is forgotten first; its partial stays on disk. items */
 export const KEPT_RECEIVES = 8;
 /** Senders rarely stay longer. ms */
-export const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+export const KEPT_RECEIVES_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** A file on disk after its writer closed. */
 export interface FileNote {
@@ -147,7 +147,7 @@ export class KeptReceives {
     const rows = await table.within("r/");
     return rows
       .flatMap(([key, kept]) => (isKept(kept, key.slice("r/".length)) ? [kept] : []))
-      .filter(({ receive }) => receive.since > this.#now() - KEPT_MS)
+      .filter(({ receive }) => receive.since > this.#now() - KEPT_RECEIVES_MS)
       .toSorted((a, b) => b.receive.since - a.receive.since);
   }
 
@@ -237,7 +237,7 @@ export class Journal {
     try {
       await this.#receives.forget(this.#share);
     } catch {
-      // It is forgotten after KEPT_MS.
+      // It is forgotten after KEPT_RECEIVES_MS.
     }
     this.#release();
   }

@@ -1,6 +1,11 @@
 /** What a browser remembers of sends, so that a reload can go on with them. */
 import { expect, test } from "bun:test";
-import { KEPT_MS, KeptSends, SealedTags, type KeptSend } from "../../../web/browser/kept-sends.ts";
+import {
+  KEPT_SENDS_MS,
+  KeptSends,
+  SealedTags,
+  type KeptSend,
+} from "../../../web/browser/kept-sends.ts";
 import { MemoryStore } from "../../../web/browser/store.ts";
 import { SealLog } from "../../../web/client/seal-log.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
@@ -98,7 +103,7 @@ test("sends are forgotten after a day without a touch, with all that belongs to 
   await sends.create(sendOf("bb", 1), HEAD, "one");
   await sends.note("aa", "one", [{ index: 0, tag: tag(1) }]);
   await sends.done("aa", "one", "cc");
-  now += KEPT_MS - 1;
+  now += KEPT_SENDS_MS - 1;
   await sends.touch("bb", "one");
   await sends.touch("aa", "somebody else");
   now += 1;

@@ -13,7 +13,7 @@ import type { UnfinishedReceive } from "../../../web/save/saver.ts";
 import {
   bytesOnDisk,
   Journal,
-  KEPT_MS,
+  KEPT_RECEIVES_MS,
   KEPT_RECEIVES,
   KeptReceives,
   type FileNote,
@@ -148,7 +148,7 @@ describe("kept receives", () => {
     const shares = (await receives.list()).map(({ receive }) => receive.share);
     expect(shares).toHaveLength(KEPT_RECEIVES);
     expect(shares[0]).toBe(`s${KEPT_RECEIVES + 1}`);
-    now += KEPT_MS + 1;
+    now += KEPT_RECEIVES_MS + 1;
     expect(await receives.list()).toEqual([]);
   });
 
