@@ -23,3 +23,25 @@ export async function runningSends(): Promise<ReadonlySet<string>> {
   const names = held.flatMap(({ name }) => (name?.startsWith(PREFIX) === true ? [name] : []));
   return new Set(names.map((name) => name.slice(PREFIX.length)));
 }
+
+/** Waits until one of these sends has ended in its tab. The signal ends the waiting too. */
+export async function oneEnds(shares: readonly string[], signal: AbortSignal): Promise<void> {
+  const others = new AbortController();
+  const stop = (): void => others.abort();
+  signal.addEventListener("abort", stop);
+  const waits = shares.map((share) => untilFree(share, others.signal));
+  try {
+    await Promise.race(waits);
+  } catch {
+    // The list is gone from the screen.
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+    await Promise.allSettled(waits);
+  }
+}
+
+/** A shared lock is granted when the send's own is free, and ends at once. */
+async function untilFree(share: string, signal: AbortSignal): Promise<void> {
+  await locks()?.request(`${PREFIX}${share}`, { mode: "shared", signal }, () => undefined);
+}

@@ -45,7 +45,11 @@ export function UnfinishedList(): JSX.Element | null {
       void whyBroken();
     });
   };
-  useEffect(look, []);
+  useEffect(() => {
+    const gone = new AbortController();
+    watchSends(look, gone.signal).catch(() => look());
+    return () => gone.abort();
+  }, []);
   const doing = (done: Promise<unknown>): void => {
     done.then(look, (error: unknown) => {
       setProblem(thrownText(error));
@@ -91,6 +95,20 @@ async function lookAround(): Promise<Found> {
     rooms.sends.list(),
   ]);
   return { rooms, receives, sends };
+}
+
+/**
+ * Looks now, and again whenever a send of another tab has ended. A browser may keep a page that was left
+ * for a moment, and its send counts as running until then.
+ */
+async function watchSends(look: () => void, signal: AbortSignal): Promise<void> {
+  const { sends } = await loadRooms();
+  while (!signal.aborted) {
+    const running = await sends.running();
+    look();
+    if (running.length === 0) return;
+    await sends.oneEnds(running, signal);
+  }
 }
 
 /** `today 12:30`, `28 Nov 12:30`, as the browser writes it. */

@@ -7,7 +7,7 @@ import { decodeHead, type ManifestFile } from "../../protocol/content/manifest.t
 import { quoted } from "../../protocol/wire/display.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { KeptSends, type KeptSend } from "../browser/kept-sends.ts";
-import { runningSends } from "../browser/running-sends.ts";
+import { oneEnds, runningSends } from "../browser/running-sends.ts";
 import { theStore, type Store } from "../browser/store.ts";
 import type { ChosenFile, SendJob } from "../job/send-messages.ts";
 import { handlesFor, isGranted } from "./file-handles.ts";
@@ -47,6 +47,21 @@ export class UnfinishedSends {
     } catch {
       return [];
     }
+  }
+
+  /** The kept sends that run in another tab, or whose tab the browser has not ended yet. */
+  async running(): Promise<readonly string[]> {
+    try {
+      const [kept, running] = await Promise.all([this.#kept.list(), runningSends()]);
+      return kept.flatMap(({ share }) => (running.has(share) ? [share] : []));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Waits until one of the running ones has ended, or the signal ends the waiting. */
+  oneEnds(running: readonly string[], signal: AbortSignal): Promise<void> {
+    return oneEnds(running, signal);
   }
 
   /**

@@ -30,11 +30,6 @@ function emptyFolder(): string {
   return path;
 }
 
-/** Says yes to the question of the browser before it leaves the page. */
-function leaveWithoutQuestion(page: BrowserPage): void {
-  page.raw.on("dialog", (dialog) => void dialog.accept());
-}
-
 async function chooseAgain(page: BrowserPage, path: string): Promise<void> {
   const input = await page.until("it has an input for the files of before", async () => {
     return (await page.raw.$('input[aria-label="Files of before"]')) ?? undefined;
@@ -47,7 +42,6 @@ for (const name of ["chromium", "firefox"] as const) {
     test("a send goes on after a reload, with the same code and the files chosen again", async () => {
       const { path, bytes } = makeFile(folder.path, "kept.bin", 3 * MiB + 1);
       await using page = await browser().open(pageOf(relay));
-      leaveWithoutQuestion(page);
       const code = parseCode(await sendPaths(page, [path]));
       const job = { relay: `${relay.url}/ws`, code };
       await using one = receive({ ...job, out: emptyFolder() });
@@ -64,6 +58,20 @@ for (const name of ["chromium", "firefox"] as const) {
       expect(await two.outcome).toMatchObject({ exitCode: 0 });
       expect(Buffer.compare(readFileSync(join(out, "kept.bin")), bytes)).toBe(0);
       await page.see("2 receivers, 2 with everything");
+    });
+
+    test("a tab offers a send of another tab once that tab is closed", async () => {
+      const { path } = makeFile(folder.path, "other tab.bin", MiB);
+      await using one = await browser().open(pageOf(relay), { onDisk: true });
+      await sendPaths(one, [path]);
+      await one.see("Receivers can take it now");
+      await using other = await browser().open(pageOf(relay), { onDisk: true });
+      await other.find("button", "Choose files");
+      expect(await other.text()).not.toContain("other tab.bin");
+      await one[Symbol.asyncDispose]();
+      await other.find("button", "Go on with other tab.bin");
+      await other.click("button", "Forget other tab.bin");
+      await other.seeNoMore("other tab.bin");
     });
 
     test("a file that became shorter ends the share with a sentence that names it", async () => {
