@@ -82,12 +82,15 @@ export class DownloadStream {
     void navigator.locks.request(DOWNLOAD_LOCK, { mode: "shared" }, () => this.#over.promise);
   }
 
-  /** Resolves when there is room for more. @throws FaultError when the download ended */
+  /**
+   * Resolves when there is room for more.
+   * @param data its buffer is gone afterwards, also where this is a part of it
+   * @throws FaultError when the download ended
+   */
   async write(data: Uint8Array<ArrayBuffer>): Promise<void> {
     for (let at = 0; at < data.length; at += PIECE_BYTES) {
-      // A piece that is a part of a larger buffer is copied: its buffer is the caller's.
-      const isWhole = data.length <= PIECE_BYTES && data.byteLength === data.buffer.byteLength;
-      const piece = isWhole ? data : data.slice(at, at + PIECE_BYTES);
+      // A record of the share is one piece, which no step copies.
+      const piece = data.length <= PIECE_BYTES ? data : data.slice(at, at + PIECE_BYTES);
       this.#refuse();
       this.#ahead += piece.length;
       this.#say({ t: "piece", data: piece }, [piece.buffer]);

@@ -137,6 +137,33 @@ describe("bytes on disk", () => {
   });
 });
 
+describe("writes", () => {
+  test("take a long piece as it is, and join short ones", async () => {
+    const { handle } = await fakeFile("big.iso");
+    const written: unknown[] = [];
+    const original = handle.createWritable.bind(handle);
+    handle.createWritable = async () => {
+      const writer = await original();
+      const write = writer.write.bind(writer);
+      writer.write = (data) => {
+        written.push(data);
+        return write(data);
+      };
+      return writer;
+    };
+    const file = await PartialFile.open(handle, 0, {});
+    const long = new Uint8Array(1_000_000).fill(1);
+    await file.write(long);
+    expect(written).toEqual([long]);
+    expect(written[0]).toBe(long);
+    await file.write(text("short"));
+    await file.write(text(" and short"));
+    expect(written).toHaveLength(1);
+    await file.close();
+    expect(written.slice(1)).toEqual([text("short and short")]);
+  });
+});
+
 describe("kept receives", () => {
   test("are bounded, and forgotten after a week", async () => {
     let now = 1_000_000;
