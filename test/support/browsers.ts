@@ -2,7 +2,7 @@
  * Debian's Chromium and Firefox, driven by Puppeteer: Chromium over its DevTools protocol, Firefox over WebDriver
  * BiDi. A test file starts a browser once and shares it. Each page has a profile and a downloads folder of its own.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect } from "bun:test";
@@ -10,6 +10,7 @@ import { launch, type Browser, type LaunchOptions } from "puppeteer-core";
 
 import { lacksProgram } from "../needs.ts";
 import { BrowserPage } from "./browser-page.ts";
+import { processTree, proportionalMemory } from "./process-tree.ts";
 
 export type BrowserName = "chromium" | "firefox";
 
@@ -21,6 +22,8 @@ const START_MS = 90_000;
 export interface BrowserOptions {
   readonly flags?: readonly string[];
   readonly preferences?: Readonly<Record<string, boolean | number | string>>;
+  /** Puppeteer hears of no request. Otherwise Chromium passes each WebSocket frame to it too, at a great cost. */
+  readonly unwatched?: boolean;
 }
 
 export interface OpenOptions {
@@ -110,17 +113,22 @@ export class TestBrowser implements AsyncDisposable {
 
   /** Memory of all processes of the browser, shared memory counted once. bytes */
   get memory(): number {
-    return processTree(this.#pid).reduce((sum, pid) => sum + proportionalMemory(pid), 0);
+    return processTree(this.pid).reduce((sum, pid) => sum + proportionalMemory(pid), 0);
   }
 
-  get #pid(): number {
+  /** The folder of its own profile, see `onDisk`. */
+  get profile(): string {
+    return join(this.#folder, "profile");
+  }
+
+  get pid(): number {
     const pid = this.#browser.process()?.pid;
     if (pid === undefined) throw new Error("The browser has no process");
     return pid;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const processes = processTree(this.#pid);
+    const processes = processTree(this.pid);
     try {
       await this.#browser.close();
     } finally {
@@ -135,6 +143,7 @@ function launchOptions(name: BrowserName, folder: string, options: BrowserOption
   const common = {
     executablePath: Bun.which(PROGRAMS[name]) ?? PROGRAMS[name],
     headless: true,
+    networkEnabled: options.unwatched !== true,
     timeout: START_MS,
     protocolTimeout: START_MS,
     userDataDir: join(folder, "profile"),
@@ -153,39 +162,6 @@ function launchOptions(name: BrowserName, folder: string, options: BrowserOption
     ...options.preferences,
   };
   return { ...common, browser: "firefox", extraPrefsFirefox };
-}
-
-/** The process and all its descendants. */
-function processTree(root: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync("/proc")) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid)) continue;
-    const parent = parentOf(pid);
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid]);
-  }
-  const tree = [root];
-  for (let at = 0; at < tree.length; at++) tree.push(...(children.get(tree[at]!) ?? []));
-  return tree;
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    // The name may have spaces and brackets: the parent is the second word after it.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-  } catch {
-    return undefined; // It ended meanwhile.
-  }
-}
-
-function proportionalMemory(pid: number): number {
-  try {
-    const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
-    return Number(found?.[1] ?? 0) * 1024;
-  } catch {
-    return 0; // It ended meanwhile.
-  }
 }
 
 function kill(pid: number): void {

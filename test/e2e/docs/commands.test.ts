@@ -117,6 +117,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun test/measure/large.ts": "bun test/measure/large.ts 0",
   "bun test/measure/egress.ts": "bun test/measure/egress.ts 40 1",
   "bun test/measure/latency.ts": "bun test/measure/latency.ts 1",
+  "bun test/measure/first-screen.ts": "bun test/measure/first-screen.ts 1",
+  "bun test/measure/page.ts": "bun test/measure/page.ts --size 8MiB --runs download,send",
   "bun test/measure/proof.ts": "bun test/measure/proof.ts",
   "bun run bench": "parsed",
   "bun run bench fanout --receivers 1 --fanout-total 768MiB": "parsed",
