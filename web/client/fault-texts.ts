@@ -3,6 +3,7 @@
  * neither options nor files of its own, so the next step is another one here. The sentence stays, unless
  * it names a thing of the terminal.
  */
+import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 
 interface PageText {
@@ -103,6 +104,8 @@ const PAGE_TEXTS: { readonly [Code in FaultCode]?: PageText } = {
 /** As `faultMessage` of the protocol: `sentence: detail. advice`. A screen shows it as text. */
 export function pageMessage(code: FaultCode, detail?: string): string {
   const { sentence = FAULTS[code].sentence, advice }: PageText = PAGE_TEXTS[code] ?? FAULTS[code];
-  const about = detail === undefined || detail === "" ? "" : `: ${detail.replace(/\.$/, "")}`;
+  // A relay or a peer may have said it.
+  const said = escapeForDisplay(detail ?? "");
+  const about = said === "" ? "" : `: ${said.replace(/\.$/, "")}`;
   return `${sentence}${about}. ${advice}`;
 }
