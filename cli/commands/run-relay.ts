@@ -24,8 +24,9 @@ const ENDING_MS = 10_000;
  * @throws FaultError `relay-failed` when it can't go on
  */
 export async function runRelay(values: RelayValues, { raw }: Call): Promise<number> {
-  // The parser of arguments takes --no-admin for the contrary of a switch.
+  // The parser of arguments takes --no-admin and --no-page for the contrary of a switch.
   const adminOption = raw.includes("--no-admin") ? "off" : values.admin;
+  const page = !raw.includes("--no-page") && !values["no-page"];
   const { drainMs, ...options } = listenOptions(values);
   const { hostname, port } = options;
   const limits = parseRelayLimits(values);
@@ -51,7 +52,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       banFile,
       tokenFile,
       lobby,
-      page: !values["no-page"],
+      page,
       policy,
       zeroCopy: !values.copy,
       admin: admin && { ...admin, drainMs },
@@ -72,7 +73,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),
     );
   } else if (form === "pretty")
-    await announce(relay, { hostname, page: !values["no-page"], ...policy.access }, console);
+    await announce(relay, { hostname, page, ...policy.access }, console);
   notifyServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
   const isSignalled = await Promise.race([
     signalled.then(() => true),

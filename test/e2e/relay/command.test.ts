@@ -191,3 +191,16 @@ describe.each([1, 2])("T19 a port", (workers) => {
     }
   });
 });
+
+test.each([
+  [[], "fileshare</title>"],
+  [["--no-page"], "fileshare relay"],
+] as const)("a browser at a relay with %p sees %p", async (options, part) => {
+  await using relay = await RelayCommand.start([...options, "--admin", "off"]);
+  const answer = await fetch(`http://127.0.0.1:${relay.port}/`, {
+    headers: { accept: "text/html,*/*" },
+  });
+  const text = await answer.text();
+  expect(text).toContain(part);
+  expect(text.includes("manifest.webmanifest")).toBe(options.length === 0);
+});
