@@ -48,7 +48,11 @@ export class BrowserPage implements AsyncDisposable {
       this.#note(`page error: ${error instanceof Error ? error.message : String(error)}`);
     });
     // A page that is busy asks before it is left.
-    raw.on("dialog", (dialog) => void dialog.accept());
+    raw.on("dialog", (dialog) => {
+      dialog.accept().catch(() => {
+        // The page went away, or the test answered it.
+      });
+    });
     raw.on("request", (request: HTTPRequest) => this.requests.push(request.url()));
   }
 

@@ -11,14 +11,14 @@ export function pageOf({ port }: Pick<Relay, "port">, host = "localhost"): strin
   return `http://${host}:${port}/`;
 }
 
-/** Opens the link of a code. */
+/** Opens the link of a code, without pickers: a browser without a window closes them, sooner or later. */
 export function openCode(
   browser: TestBrowser,
   address: string,
   code: string,
   options?: OpenOptions,
 ): Promise<BrowserPage> {
-  return browser.open(`${address}#${code}`, options);
+  return browser.open(`${address}#${code}`, { before: NO_PICKERS, ...options });
 }
 
 /** Agrees to the offer, by the best way that the browser has. */
