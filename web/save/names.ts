@@ -40,15 +40,34 @@ export interface Place {
   readonly name: string;
 }
 
+/** A share may have 100,000 entries, and several ways of saving look at the same offer. */
+const known = new WeakMap<readonly OfferedFile[], readonly Place[]>();
+
 /** The places of all entries: safe, and no two that some file system takes for one. */
 export function placesOf(files: readonly OfferedFile[]): readonly Place[] {
+  let places = known.get(files);
+  if (places === undefined) {
+    places = newPlaces(files);
+    known.set(files, places);
+  }
+  return places;
+}
+
+function newPlaces(files: readonly OfferedFile[]): readonly Place[] {
   const root: Level = { folders: new Map(), taken: new Set() };
+  const walks = new Map<string, Walk>([["", { level: root, folders: [] }]]);
+  const walkTo = (path: string): Walk => {
+    const there = walks.get(path);
+    if (there !== undefined) return there;
+    const cut = path.lastIndexOf("/");
+    const walk = into(walkTo(path.slice(0, Math.max(cut, 0))), path.slice(cut + 1));
+    walks.set(path, walk);
+    return walk;
+  };
   // Folders first, so that a file never takes the name that a folder leads through.
-  const parents = files.map(({ path }) => {
-    const parts = path.split("/");
-    parts.pop();
-    return parts.reduce<Walk>((walk, part) => into(walk, part), { level: root, folders: [] });
-  });
+  const parents = files.map(({ path }) =>
+    walkTo(path.slice(0, Math.max(path.lastIndexOf("/"), 0))),
+  );
   return files.map(({ path, type }, at) => {
     const { level, folders } = parents[at]!;
     const last = path.slice(path.lastIndexOf("/") + 1);

@@ -187,6 +187,8 @@ function headersOf({ path, mtime }: ManifestFile): Headers {
     "content-disposition": disposition(baseName(path)),
     // A browser must not run the content as a page of the relay, and no proxy may keep it.
     "x-content-type-options": "nosniff",
+    // The relay's page has the same origin, and keeps codes there.
+    "content-security-policy": "default-src 'none'; sandbox",
     // A proxy that compressed it would drop its length, which tells a part from the whole.
     "cache-control": "no-store, no-transform",
     "accept-ranges": "bytes",

@@ -186,6 +186,10 @@ describe("curl", () => {
     const head = await fetch(`${http(relay)}/lobby`, { method: "HEAD" });
     expect(head.status).toBe(200);
     expect(head.headers.get("content-length")).toBe("1000");
+    // The relay's page has the same origin: no file may run as a part of it.
+    expect(head.headers.get("content-security-policy")).toBe("default-src 'none'; sandbox");
+    expect(head.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(head.headers.get("content-type")).toBe("application/octet-stream");
     expect(head.headers.get("content-disposition")).toBe(
       `attachment; filename="q'uote; u-303436.bin"; filename*=UTF-8''q%27uote%3B%20%C3%BC.bin`,
     );
