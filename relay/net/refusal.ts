@@ -12,13 +12,19 @@ import {
 
 import type { RelayLimitName } from "../limits/operator-limits.ts";
 
+/** A text of the relay is never anything else, on the origin that its page has too. */
+export const PLAIN_TEXT = {
+  "content-type": "text/plain; charset=utf-8",
+  "x-content-type-options": "nosniff",
+} as const;
+
 /** By HTTP a refusal is a sentence for people, on one line. */
 export function refusal(
   status: number,
   sentence: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return new Response(`${sentence}\n`, { status, headers });
+  return new Response(`${sentence}\n`, { status, headers: { ...PLAIN_TEXT, ...headers } });
 }
 
 const TOO_LARGE = 413;
@@ -37,7 +43,7 @@ const OWN: ReadonlySet<RelayLimitName> = new Set([
 export function refusalResponse(name: RelayLimitName, { message, after }: FaultError): Response {
   const status =
     name === "share-bytes" ? TOO_LARGE : OWN.has(name) ? TOO_MANY_REQUESTS : UNAVAILABLE;
-  const headers: Record<string, string> = { "content-type": "text/plain; charset=utf-8" };
+  const headers: Record<string, string> = {};
   if (after !== undefined) headers["retry-after"] = after.toString();
   return refusal(status, message, headers);
 }

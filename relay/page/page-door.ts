@@ -99,7 +99,7 @@ export class PageDoor {
   }
 }
 
-const NO_STORE = { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8" };
+const NO_STORE = { "cache-control": "no-store" };
 
 function served({ headers, bytes, brotli, gzip }: PageFile): Served {
   const bodies = new Map<Encoding, Blob>([["identity", new Blob([bytes])]]);

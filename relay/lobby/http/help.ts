@@ -1,6 +1,7 @@
 /** The help that a relay shows at `/`. */
 
 import type { Access, AccessMode } from "../../access/policy.ts";
+import { PLAIN_TEXT } from "../../net/refusal.ts";
 
 export interface HelpOptions {
   /** Such as `https://relay.example`. */
@@ -47,9 +48,7 @@ const WHO: Readonly<Record<AccessMode, string>> = {
 };
 
 export function helpText(lines: readonly string[]): Response {
-  return new Response(`${lines.join("\n")}\n`, {
-    headers: { "content-type": "text/plain; charset=utf-8" },
-  });
+  return new Response(`${lines.join("\n")}\n`, { headers: PLAIN_TEXT });
 }
 
 export function page(lines: readonly string[]): Response {

@@ -1,13 +1,13 @@
 import { utf8 } from "../../../protocol/mod.ts";
 
-import { refusal } from "../../net/refusal.ts";
+import { PLAIN_TEXT, refusal } from "../../net/refusal.ts";
 import { ByteStream, type ByteStreamOptions } from "./byte-stream.ts";
 import { partOf } from "../body.ts";
 
 /** Lines that may wait for a client that does not read, or for the end. */
 const LINES_WAITING = 1000;
 
-const HEADERS = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+const HEADERS = { ...PLAIN_TEXT, "cache-control": "no-store" };
 
 /** The lines about an upload, as its response. */
 export interface UploadAnswer {

@@ -20,7 +20,12 @@ test("a relay that lives says ok and nothing else, to everybody and as often as 
   const head = await fetch(url, { method: "HEAD" });
   expect(head.status).toBe(200);
   const names = [...head.headers.keys()].filter((name) => name !== "date").toSorted();
-  expect(names).toEqual(["cache-control", "content-length", "content-type"]);
+  expect(names).toEqual([
+    "cache-control",
+    "content-length",
+    "content-type",
+    "x-content-type-options",
+  ]);
   expect((await fetch(url, { method: "POST" })).status).toBe(405);
   // Balancers ask by HTTP/1.0 and name no host, or a host that is none of the relay's.
   expect(await rawHttp(relay.port, "GET /healthz HTTP/1.0\r\n\r\n", "ok\n")).toStartWith(

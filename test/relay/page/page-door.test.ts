@@ -201,6 +201,8 @@ describe("the places of the service worker", () => {
     for (const path of ["/page/", "/page/nothing.js", "/page", "/page/..%2f..%2fpackage.json"]) {
       const answer = await ask(path, { headers: BROWSER });
       expect(`${path} ${answer.status}`).toBe(`${path} 404`);
+      expect(answer.headers.get("content-type")).toBe("text/plain; charset=utf-8");
+      expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
     }
   });
 });
