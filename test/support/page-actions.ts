@@ -50,6 +50,14 @@ export async function sendFolder(page: BrowserPage, path: string): Promise<strin
   return shownCode(page);
 }
 
+/** Gives the files of a send of before to the page that asks for them. */
+export async function chooseAgain(page: BrowserPage, path: string): Promise<void> {
+  const input = await page.until("it has an input for the files of before", async () => {
+    return (await page.raw.$('input[aria-label="Files of before"]')) ?? undefined;
+  });
+  await (input as Awaited<ReturnType<typeof page.raw.$<"input">>>)?.uploadFile(path);
+}
+
 export async function sendText(page: BrowserPage, text: string): Promise<string> {
   await page.click("button", "Write a text");
   await page.fill("Text", text);

@@ -30,15 +30,16 @@ export function CodeCard({
               </span>
             ))}
           </p>
-          {isThisMachine() && (
+          {isThisMachine() ? (
             <Note kind="warn">
               Only this machine reaches {location.hostname}. To give others a link that works, open
               this page at the address that the relay's terminal shows after "In a browser".
             </Note>
+          ) : (
+            <p class="hint">
+              Receivers type the code at <bdi>{pageAddress()}</bdi>, or open the link.
+            </p>
           )}
-          <p class="hint">
-            Receivers type the code at <bdi>{pageAddress()}</bdi>, or open the link.
-          </p>
           <div class="row">
             <CopyButton label="Copy link" text={link} main />
             <ShareButton link={link} />

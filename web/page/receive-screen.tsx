@@ -91,7 +91,7 @@ function Step({
           offer={step.offer}
           naming={step.at === "offer" && <RenameRow run={run} />}
           choices={run.choices.value}
-          notice={step.at === "offer" ? step.notice : undefined}
+          notice={step.at === "offer" ? (step.notice ?? awayNotice(state)) : undefined}
           isPlacing={step.at === "placing"}
           isSettling={step.at === "offer" && step.settling === true}
           onSave={(choice) => void run.save(choice)}
@@ -125,7 +125,7 @@ function Step({
       return (
         <section class="card">
           <Heading>Stopped</Heading>
-          <p>You stopped this receive. Parts on the disk have a name that shows what they are.</p>
+          <p>You stopped this receive. No incomplete file has the name of the whole one.</p>
           <AgainRow run={run} mayAgain />
         </section>
       );
@@ -193,6 +193,11 @@ function Transfer({
       <StopRow run={run} />
     </section>
   );
+}
+
+function awayNotice({ senderHere }: ReceiveState): string | undefined {
+  if (senderHere !== false) return undefined;
+  return "The sender is away. You can agree now; it goes on when the sender is back.";
 }
 
 /** A person with a link has not seen the field on the first screen. A receive that goes on keeps its name. */

@@ -7,7 +7,15 @@ import { newCode, send } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
-import { agree, openCode, pageOf, save, saved, shownCode } from "../../support/page-actions.ts";
+import {
+  agree,
+  chooseAgain,
+  openCode,
+  pageOf,
+  save,
+  saved,
+  shownCode,
+} from "../../support/page-actions.ts";
 
 const PHONE = { width: 390, height: 844 };
 const folder = temporaryFolder();
@@ -39,7 +47,7 @@ for (const name of ["chromium", "firefox"] as const) {
       await page.fill("Code", "velvet-cany");
       await page.see(/^canyon$/m);
       const place = await page.evaluate<number>(BUTTON_PLACE);
-      await page.press("Tab");
+      await page.evaluate("document.activeElement.blur()");
       await page.seeNoMore(/^canyon$/m);
       expect(await page.evaluate<number>(BUTTON_PLACE)).toBe(place);
     });
@@ -56,6 +64,21 @@ for (const name of ["chromium", "firefox"] as const) {
         await save(page);
       });
     }
+
+    test("an offer whose sender left says so, and starts when the sender is back", async () => {
+      await using sender = await browser().open(pageOf(relay), PHONE);
+      await sender.choose([path]);
+      await sender.click("button", "Send");
+      const code = parseCode(await shownCode(sender));
+      await using page = await openCode(browser(), pageOf(relay), code, PHONE);
+      await page.find("button", "Save");
+      await sender.reload();
+      await page.see("The sender is away. You can agree now");
+      await agree(page);
+      await sender.click("button", "Go on with worksheet.pdf");
+      await chooseAgain(sender, path);
+      await saved(page);
+    });
 
     test("a receiver that came by a link names itself, and waits for the others", async () => {
       await using sender = await browser().open(pageOf(relay), PHONE);

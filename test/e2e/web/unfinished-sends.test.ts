@@ -7,10 +7,9 @@ import { parseCode } from "../../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { receive } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
-import type { BrowserPage } from "../../support/browser-page.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
-import { pageOf, sendPaths, shownCode } from "../../support/page-actions.ts";
+import { chooseAgain, pageOf, sendPaths, shownCode } from "../../support/page-actions.ts";
 
 const MiB = 1024 * 1024;
 const folder = temporaryFolder();
@@ -28,13 +27,6 @@ function emptyFolder(): string {
   const path = join(folder.path, crypto.randomUUID());
   mkdirSync(path);
   return path;
-}
-
-async function chooseAgain(page: BrowserPage, path: string): Promise<void> {
-  const input = await page.until("it has an input for the files of before", async () => {
-    return (await page.raw.$('input[aria-label="Files of before"]')) ?? undefined;
-  });
-  await (input as Awaited<ReturnType<typeof page.raw.$<"input">>>)?.uploadFile(path);
 }
 
 for (const name of ["chromium", "firefox"] as const) {
