@@ -167,7 +167,7 @@ export class KeptSends {
       if (row === undefined || !(head instanceof Uint8Array)) return undefined;
       const tags = new SealedTags();
       for (const [key, block] of await tables("send-tags").within(`${share}/`)) {
-        // Without all tags nobody knows what left under which nonce: this send must not go on.
+        // A lost tag may be of a record that left, so no other content may take its nonce.
         if (!(block instanceof Uint8Array) || block.length !== BLOCK_BYTES) return undefined;
         tags.setBlock(Number.parseInt(key.slice(share.length + 1), 16), block);
       }

@@ -52,6 +52,8 @@ function isKept(value: unknown, share: string): value is KeptReceive {
   if (typeof value !== "object" || value === null) return false;
   const { receive, place } = value as Partial<KeptReceive>;
   if (typeof receive !== "object" || typeof place !== "object") return false;
+  // The types know no null, and the store does.
+  if ((receive as unknown) === null || (place as unknown) === null) return false;
   const { receiver, code, relay, offer, since } = receive;
   const texts: readonly unknown[] = [receiver, code, relay];
   return (
@@ -63,7 +65,8 @@ function isKept(value: unknown, share: string): value is KeptReceive {
     Array.isArray(offer.files) &&
     offer.files.every(isOfferedFile) &&
     (place.way === "folder" ? place.tops instanceof Map : place.way === "file") &&
-    typeof place.handle === "object"
+    typeof place.handle === "object" &&
+    (place.handle as unknown) !== null
   );
 }
 

@@ -185,20 +185,34 @@ describe("kept receives", () => {
     const place = { way: "file", handle: {} as never, name: "a" } as const;
     const receive = receiveOf();
     await receives.keep({ receive, place });
-    const bad = [null, 5, {}, { receive, place }, { receive: { ...receive, share: "d" }, place }];
+    const bad = [
+      null,
+      5,
+      {},
+      { receive: null, place: null },
+      { receive, place },
+      { receive: { ...receive, share: "d" }, place },
+    ];
     const entry = { ...receive, share: "x" };
     const worse = [
       { receive: { ...entry, offer: { ...offer, files: [{ path: 5 }] } }, place },
       { receive: { ...entry, since: "now" }, place },
+      { receive: entry, place: null },
+      { receive: { ...entry, offer: null }, place },
+      { receive: entry, place: { ...place, handle: null } },
       { receive: entry, place: { way: "folder", handle: {}, tops: {} } },
     ];
     await store.change(["receives"], async (tables) => {
       for (const [at, row] of bad.entries()) await tables("receives").put(`r/bad${at}`, row);
-      for (const row of worse) await tables("receives").put("r/x", row);
+      for (const [at, row] of worse.entries()) {
+        const share = `x${at}`;
+        const named = { ...row.receive, share };
+        await tables("receives").put(`r/${share}`, { ...row, receive: named });
+      }
       await tables("receives").put(`n/${offer.share}/00000000`, "no note");
     });
     expect(await receives.list()).toEqual([{ receive, place }]);
-    expect(await receives.find("x")).toBeUndefined();
+    for (const at of worse.keys()) expect(await receives.find(`x${at}`)).toBeUndefined();
     expect((await receives.find(offer.share))?.notes.size).toBe(0);
     await receives.keep({ receive: receiveOf("next"), place });
     const keys = await store.change(["receives"], async (tables) =>
