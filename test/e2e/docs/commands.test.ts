@@ -118,6 +118,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun test/measure/egress.ts": "bun test/measure/egress.ts 40 1",
   "bun test/measure/latency.ts": "bun test/measure/latency.ts 1",
   "bun test/measure/first-screen.ts": "bun test/measure/first-screen.ts 1",
+  "bun test/measure/page.ts --size 512MiB --runs download,send,file":
+    "bun test/measure/page.ts --size 8MiB --runs download,send",
   "bun test/measure/page.ts": "bun test/measure/page.ts --size 8MiB --runs download,send",
   "bun test/measure/proof.ts": "bun test/measure/proof.ts",
   "bun run bench": "parsed",
