@@ -35,7 +35,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const HASH_CHARACTERS = 12;
 /** A year: what RFC 9111 calls for ever. */
 const FOR_GOOD_SECONDS = 31_536_000;
-/** Packages and binaries compress once; a relay from sources at each start. */
+/** Packages and binaries compress once. A relay from sources does it while the first browser waits. */
 const BROTLI_BEST = 11;
 const BROTLI_QUICK = 6;
 /** A file that a browser gets faster than it unpacks it. bytes */
