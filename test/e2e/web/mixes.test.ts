@@ -77,9 +77,7 @@ for (const name of ["chromium", "firefox"] as const) {
       await sender.see("Stopped");
     });
 
-    // Firefox at times fails the second download of a page in its service worker: to be mended, then tried here too.
-    const takes = name === "chromium" ? test : test.todo;
-    takes("a page in the lobby takes what curl and an original sender give", async () => {
+    test("a page in the lobby takes what curl and an original sender give", async () => {
       const bytes = content(7, MiB);
       await using page = await browser().open(pageOf(relay), { before: NO_PICKERS });
       await page.click("button", "Open the lobby");
