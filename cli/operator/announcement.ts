@@ -48,9 +48,9 @@ export async function announce(
   if (needs !== undefined) console.info(needs);
   // Output to other places than a terminal is kept, and a token must not be.
   if (admin) console.info(`Admin listener: ${process.stdout.isTTY ? pageLink(admin) : admin.url}`);
-  if (isLoopback(hostname))
+  if (isLoopback(hostname)) {
     console.info(`${hostname} is reachable from this machine alone; Ctrl-C ends the relay.`);
-  else {
+  } else {
     console.info("Clients reach it with --relay or FILESHARE_RELAY; Ctrl-C ends the relay.");
   }
 }

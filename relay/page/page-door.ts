@@ -6,7 +6,7 @@ import type { PageFile } from "../../web/mod.ts";
 import { isLoopback } from "../access/address.ts";
 import { isNobodyElses } from "../access/origins.ts";
 import type { RequestContext } from "../lobby/http/exchange.ts";
-import { isGet } from "../lobby/http/http-request.ts";
+import { isGet, wantsHtml } from "../lobby/http/http-request.ts";
 import { refusal } from "../net/refusal.ts";
 
 type Answer = Response | Promise<Response>;
@@ -62,7 +62,7 @@ export class PageDoor {
   fetch(context: RequestContext, otherwise: () => Answer): Answer | undefined {
     const { request, url } = context;
     const { pathname } = url;
-    if (!isPagePath(pathname) && !(pathname === "/" && wantsPage(request))) return undefined;
+    if (!isPagePath(pathname) && !(pathname === "/" && wantsHtml(request))) return undefined;
     if (pathname === SHARE_PATH) return refusal(303, NO_SHARE, { location: "../", ...NO_STORE });
     if (pathname.startsWith(SAVES)) return refusal(404, NO_SAVE, NO_STORE);
     if (!isGet(request.method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
@@ -116,11 +116,6 @@ function isPlainLan(origin: string): boolean {
   const { protocol, hostname } = new URL(origin);
   const isHere = hostname === "localhost" || isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"));
   return protocol === "http:" && !isHere && isNobodyElses(hostname);
-}
-
-/** Browsers name it for a page, and curl takes anything. */
-function wantsPage({ headers }: Pick<Request, "headers">): boolean {
-  return headers.get("accept")?.includes("text/html") === true;
 }
 
 /** The smallest that the client takes. A weight counts only as far as 0 refuses the encoding. */

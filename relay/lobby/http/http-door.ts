@@ -27,6 +27,7 @@ import {
   isOld,
   receiversOf,
   sizeOf,
+  wantsHtml,
   type CiphertextPath,
 } from "./http-request.ts";
 import type { RawKernel } from "./raw-body.ts";
@@ -212,8 +213,7 @@ export class HttpDoor {
       lobby: this.#options.isLobbyOpen,
       access,
     });
-    const wantsPage = request.headers.get("accept")?.includes("text/html") === true;
-    return wantsPage ? page(lines) : helpText(lines);
+    return wantsHtml(request) ? page(lines) : helpText(lines);
   }
 }
 

@@ -22,6 +22,11 @@ export function isGet(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
 
+/** Browsers name it for a page, and curl takes anything. */
+export function wantsHtml({ headers }: Pick<Request, "headers">): boolean {
+  return headers.get("accept")?.includes("text/html") === true;
+}
+
 /** The first word of `User-Agent` without its version, such as `curl`. */
 export function clientOf(request: Request): string {
   const word = /^[A-Za-z][\w.-]*/.exec(request.headers.get("user-agent") ?? "")?.[0];
