@@ -101,7 +101,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-export interface BundleOptions {
+interface BundleOptions {
   /** The relay of a page that another server serves, such as `wss://relay.example/ws`; undefined: where it came from. */
   readonly relay?: string | undefined;
   /** Compresses as well as possible, which takes seconds. */

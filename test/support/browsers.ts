@@ -19,7 +19,7 @@ const PROGRAMS = { chromium: "chromium", firefox: "firefox-esr" } as const;
 /** ms that a browser may take to start beside all other tests */
 const START_MS = 90_000;
 
-export interface BrowserOptions {
+interface BrowserOptions {
   readonly flags?: readonly string[];
   readonly preferences?: Readonly<Record<string, boolean | number | string>>;
   /** Puppeteer hears of no request. Otherwise Chromium passes each WebSocket frame to it too, at a great cost. */

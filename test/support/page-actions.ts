@@ -96,7 +96,7 @@ export const NO_WAY_BUT_MEMORY = `
   ${NO_PICKERS}
   delete Navigator.prototype.serviceWorker;`;
 
-export interface StoredFile {
+interface StoredFile {
   readonly path: string;
   readonly bytes: number;
   /** In hex. */

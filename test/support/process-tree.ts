@@ -28,7 +28,7 @@ export function cpuSeconds(pid: number): number {
   return secondsIn(statOf(String(pid)));
 }
 
-export interface Thread {
+interface Thread {
   readonly thread: number;
   readonly name: string;
   /** CPU time, of the kernel's part too. */

@@ -19,7 +19,7 @@ import { changedFile, otherFiles, unreadFile } from "./source-fault.ts";
 const READS_AT_ONCE = 32;
 const TEXT_NAME = "text.txt";
 
-export interface RecordPlain {
+interface RecordPlain {
   readonly parts: Uint8Array[];
   readonly last: boolean;
 }

@@ -4,7 +4,7 @@
  * it names a thing of the terminal.
  */
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
-import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
+import { FaultError, FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 
 interface PageText {
   readonly sentence?: string;
@@ -108,4 +108,12 @@ export function pageMessage(code: FaultCode, detail?: string): string {
   const said = escapeForDisplay(detail ?? "");
   const about = said === "" ? "" : `: ${said.replace(/\.$/, "")}`;
   return `${sentence}${about}. ${advice}`;
+}
+
+/** An error that is no fault is `internal`. */
+export function asFault(error: unknown): FaultError {
+  if (error instanceof FaultError) return error;
+  // The page's console is all that a person can report from.
+  console.error(error);
+  return new FaultError("internal", String(error), { cause: error });
 }

@@ -15,7 +15,7 @@ export const QUEUE_BYTES = 2 * WINDOW_RECORDS * FRAME_BYTES;
 /** Messages that wait, however short they are. Many times what a relay says while one record is written. */
 export const QUEUE_MESSAGES = 1024;
 
-export interface LinkWork {
+interface LinkWork {
   opened(): void;
   message(bytes: Uint8Array<ArrayBuffer>): void | Promise<void>;
   /** The link broke, and messages of it are at work or wait: `lost` follows them. For the screen alone. */

@@ -46,7 +46,7 @@ export interface OpenShare {
   readonly sentBefore: number;
 }
 
-export interface ShareTools {
+interface ShareTools {
   readonly primitives: Primitives;
   readonly kept: KeptSends;
   /** ms */

@@ -31,7 +31,7 @@ import {
   WINDOW_RECORDS,
 } from "../../protocol/wire/limits.ts";
 import type { ReceiveCommand, ReceiveJob } from "../job/receive-messages.ts";
-import { pageMessage } from "./fault-texts.ts";
+import { asFault, pageMessage } from "./fault-texts.ts";
 import { Delivery, type PostReceive } from "./delivery.ts";
 import { Incoming, type OpenedPart } from "./incoming.ts";
 import { LinkQueue } from "./link-queue.ts";
@@ -322,7 +322,7 @@ export class ReceiverDriver {
     }
     this.#saves = true;
     if (text !== undefined) {
-      this.#showText(text);
+      void this.#saved(text);
       return;
     }
     const { unsound } = content;
@@ -330,22 +330,13 @@ export class ReceiverDriver {
     this.#post({ t: "save", unsound });
   }
 
-  /** A text is shown and has no name to get: it is saved when the page has it. */
-  #showText(text: readonly Uint8Array[]): void {
-    try {
-      this.#delivery.showText(text);
-    } catch (error) {
-      this.#failed(error);
-      return;
-    }
-    void this.#saved();
-  }
-
-  async #saved(): Promise<void> {
+  /** @param text is shown and has no name to get: it is saved when the page has it */
+  async #saved(text?: readonly Uint8Array[]): Promise<void> {
     const incoming = this.#incoming;
     if (incoming === undefined || !this.#saves) return;
     this.#saves = false;
     try {
+      if (text !== undefined) this.#delivery.showText(text);
       const mac = await incoming.receipt();
       if (this.#incoming === incoming) this.#handle({ type: "saved", mac });
     } catch (error) {
@@ -355,8 +346,7 @@ export class ReceiverDriver {
 
   /** A fault of the share at hand ends it; an error that is no fault is `internal`. */
   #failed(error: unknown): void {
-    const { code, detail } =
-      error instanceof FaultError ? error : new FaultError("internal", String(error));
+    const { code, detail } = asFault(error);
     this.#handle({ type: "failed", fault: code, ...(detail !== undefined && { detail }) });
   }
 

@@ -8,7 +8,7 @@ import type { Primitives } from "../../protocol/crypto/crypto.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { ReceiveCommand, ReceiveJob } from "../job/receive-messages.ts";
 import type { PostReceive } from "./delivery.ts";
-import { pageMessage } from "./fault-texts.ts";
+import { asFault, pageMessage } from "./fault-texts.ts";
 import { primitives as ofBrowser } from "./primitives.ts";
 import { ReceiverDriver } from "./receiver-driver.ts";
 
@@ -40,8 +40,7 @@ export class Receiving {
   }
 
   #fail(error: unknown): void {
-    const { code, detail } =
-      error instanceof FaultError ? error : new FaultError("internal", String(error));
+    const { code, detail } = asFault(error);
     this.#post({ t: "end", fault: code, message: pageMessage(code, detail) });
   }
 }

@@ -22,7 +22,7 @@ import { signerOf } from "../../protocol/crypto/proof.ts";
 import { openName } from "../../protocol/crypto/seal.ts";
 import { fromHex, toHex } from "../../protocol/wire/bytes.ts";
 import { decodeControl, type MessageOf, type ReceiverEntry } from "../../protocol/wire/control.ts";
-import { FaultError, type FaultCode } from "../../protocol/wire/faults.ts";
+import type { FaultCode, FaultError } from "../../protocol/wire/faults.ts";
 import { CLIENT_TICK_MS } from "../../protocol/wire/limits.ts";
 import { dataPerRecord } from "../../protocol/wire/sizes.ts";
 import type { Primitives } from "../../protocol/crypto/crypto.ts";
@@ -30,7 +30,7 @@ import { KeptSends } from "../browser/kept-sends.ts";
 import { markRunning } from "../browser/running-sends.ts";
 import { theStore, type Store } from "../browser/store.ts";
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
-import { pageMessage } from "./fault-texts.ts";
+import { asFault, pageMessage } from "./fault-texts.ts";
 import { openShare, type OpenShare } from "./open-share.ts";
 import { primitives as pagePrimitives } from "./primitives.ts";
 import { rowOf, SendNews } from "./receiver-rows.ts";
@@ -46,7 +46,7 @@ const NEWS_MS = 100;
  */
 const INBOX_MESSAGES = 256;
 
-export interface SendingTools {
+interface SendingTools {
   readonly store: Store;
   readonly primitives: Primitives;
 }
@@ -345,13 +345,6 @@ function startWhenOf({ options, encoded, sentBefore }: OpenShare): StartWhen | u
   const headRecords = Math.ceil(head.length / dataPerRecord(manifest.recordSize));
   if (options.startWhen <= 1 || sentBefore > headRecords) return undefined;
   return { receivers: options.startWhen, minWaitMs: 0, maxWaitMs: undefined, headRecords };
-}
-
-function asFault(error: unknown): FaultError {
-  if (error instanceof FaultError) return error;
-  // The page's console is all that a person can report from.
-  console.error(error);
-  return new FaultError("internal", undefined, { cause: error });
 }
 
 function faultOf(error: unknown): { readonly code: FaultError["code"]; readonly message: string } {

@@ -8,7 +8,6 @@
  */
 import type { RecordCipher } from "../../protocol/content/record.ts";
 import { AEAD_TAG_BYTES } from "../../protocol/crypto/crypto.ts";
-import { FaultError } from "../../protocol/wire/faults.ts";
 import { encodeFrame } from "../../protocol/wire/frame.ts";
 import { CREDIT_RECORDS, FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import type { ChosenContent } from "./chosen-content.ts";
@@ -30,7 +29,7 @@ const UPLOAD_BUFFER_BYTES = 8 * 1024 ** 2;
 const FULL_SOCKET_SLEEP_MS = 4;
 
 /** The session and the socket, as the upload sees them. */
-export interface UploadUser {
+interface UploadUser {
   /** The record to send next. */
   wanted(): number | undefined;
   /** It is under way. */
@@ -211,8 +210,6 @@ export class Upload {
   #fail(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#user.failed(
-      error instanceof FaultError ? error : new FaultError("internal", undefined, { cause: error }),
-    );
+    this.#user.failed(error);
   }
 }

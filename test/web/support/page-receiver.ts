@@ -21,7 +21,7 @@ export type EventOf<Name extends ReceiveEvent["t"]> = Extract<ReceiveEvent, { t:
 /** With WebCrypto, and as a page over plain http has to do without. */
 export const BOTH_PRIMITIVES: readonly Primitives[] = [webPrimitives, noblePrimitives];
 
-export interface PageHabits {
+interface PageHabits {
   readonly primitives?: Primitives;
   /** Answers no offer by itself. */
   readonly asks?: boolean;

@@ -13,15 +13,15 @@ import type {
 } from "../../../web/job/send-messages.ts";
 
 type EventName = SendEvent["t"];
-export type SendEventOf<Name extends EventName> = Extract<SendEvent, { t: Name }>;
+type SendEventOf<Name extends EventName> = Extract<SendEvent, { t: Name }>;
 
 /** WebCrypto as in a page, with the scrypt that the tests of a run share. */
-export const testPrimitives: Primitives = {
+const testPrimitives: Primitives = {
   ...webPrimitives,
   scrypt: (secret, salt, length) => nodePrimitives.scrypt(secret, salt, length),
 };
 
-export type PageSendJob = Pick<SendJob, "relay"> &
+type PageSendJob = Pick<SendJob, "relay"> &
   Partial<SendJob> & { readonly files?: readonly ChosenFile[]; readonly store?: Store };
 
 export class PageSend implements AsyncDisposable {
