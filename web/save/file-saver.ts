@@ -19,7 +19,7 @@ import {
 } from "./unfinished.ts";
 
 /** Names for the whole file that are tried: another program may have taken the first meanwhile. */
-const NAMES_TRIED = 8;
+const RENAMES_TRIED = 8;
 
 export class FileSaver implements Saver {
   readonly way = "file";
@@ -54,14 +54,16 @@ export class FileSaver implements Saver {
     receives?: KeptReceives,
   ): Promise<FileSaver> {
     const { name } = handle;
+    let journal: Journal | undefined;
     try {
       const isMoved = await tryMove(handle, name + PARTIAL_SUFFIX);
       const place: KeptPlace = { way: "file", handle, name };
-      const journal = isMoved ? await Journal.begin({ receive, place }, receives) : undefined;
+      journal = isMoved ? await Journal.begin({ receive, place }, receives) : undefined;
       const file = await PartialFile.open(handle, 0, noting(journal));
       return new FileSaver(name, receive.offer, file, journal, isMoved);
     } catch (error) {
       await discard(handle);
+      await journal?.forget();
       throw saveFault(error);
     }
   }
@@ -126,7 +128,7 @@ export class FileSaver implements Saver {
   }
 
   async #giveName(): Promise<string> {
-    for (let number = 1; number <= NAMES_TRIED; number++) {
+    for (let number = 1; number <= RENAMES_TRIED; number++) {
       const name = numbered(this.#name, number);
       if (await tryMove(this.#file.handle, name)) return name;
     }

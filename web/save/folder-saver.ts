@@ -142,8 +142,12 @@ export class FolderSaver implements Saver {
       await this.#journal.rest();
       return;
     }
-    await removeKept(this.#place, this.#files);
-    await this.#journal?.forget();
+    try {
+      await removeKept(this.#place, this.#files);
+    } finally {
+      // A partial that could not be removed shows by its name that it is none.
+      await this.#journal?.forget();
+    }
   }
 
   /** @returns whether a part of the file stays, under a name that shows it */
@@ -296,7 +300,7 @@ export class FolderSaver implements Saver {
     if (folders.length === 0) this.#tops().set(top, handle.name);
   }
 
-  /** What was written of a whole file. An empty or another file must never get its name. */
+  /** The partial of a whole file. An empty or another file must never get its name. */
   async #wholePartial(file: number, name: string): Promise<FileHandle> {
     const folder = await this.#folder(this.#places[file]!.folders);
     const handle: FileHandle = await folder.getFileHandle(name);

@@ -74,6 +74,19 @@ describe("one file", () => {
     expect(folder.list()).toEqual({});
   });
 
+  test("is not kept for later when the browser refuses to write it", async () => {
+    const { folder, handle } = await fakeFile("big.iso");
+    const receives = new KeptReceives(new MemoryStore());
+    // Not enumerable, so that the store can keep the handle.
+    Object.defineProperty(handle, "createWritable", {
+      value: () => Promise.reject(new DOMException("held", "NotAllowedError")),
+    });
+    const opening = FileSaver.open(handle, receiveOf(), receives);
+    expect(opening).rejects.toMatchObject({ code: "write-failed" });
+    expect(folder.list()).toEqual({});
+    expect(await receives.list()).toEqual([]);
+  });
+
   test("goes on with what is on disk", async () => {
     const { folder, handle } = await fakeFile("big.iso");
     const receives = new KeptReceives(new MemoryStore());

@@ -47,6 +47,15 @@ const whole = {
 };
 
 describe("a tree in a folder", () => {
+  test("is not kept for later when nothing of it came and its folder cannot be removed", async () => {
+    const disk = new FakeFolder();
+    const receives = new KeptReceives(new MemoryStore());
+    const saver = await FolderSaver.open(disk.handle, receiveOf(tree), receives);
+    disk.removeEntry = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    expect(saver.abandon()).rejects.toThrow("no");
+    expect(await receives.list()).toEqual([]);
+  });
+
   test("gets its names when all of it came", async () => {
     const disk = new FakeFolder();
     const saver = await FolderSaver.open(disk.handle, receiveOf(tree));
