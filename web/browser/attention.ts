@@ -25,19 +25,17 @@ let shown = "";
 export function showAttention(part: number | undefined, words: string): void {
   const icon = iconLink();
   usual ??= { title: document.title, icon: icon.href, iconType: icon.type };
-  if (part === undefined) {
-    document.title = words === "" ? usual.title : `${words} – ${usual.title}`;
-    icon.type = usual.iconType;
-    icon.href = usual.icon;
-    shown = "";
-    return;
-  }
-  const percent = Math.floor(Math.min(Math.max(part, 0), 1) * 100);
-  const next = `${percent} % ${words}`;
-  // Browsers load the icon anew each time.
+  const percent = part === undefined ? 0 : Math.floor(Math.min(Math.max(part, 0), 1) * 100);
+  const next = part === undefined ? words : `${percent} % ${words}`;
+  // Browsers load the icon anew each time that it is set.
   if (next === shown) return;
   shown = next;
-  document.title = `${next} – ${usual.title}`;
+  document.title = next === "" ? usual.title : `${next} – ${usual.title}`;
+  if (part === undefined) {
+    icon.type = usual.iconType;
+    icon.href = usual.icon;
+    return;
+  }
   const drawn = drawIcon(percent / 100);
   if (drawn === undefined) return;
   icon.type = "image/png";

@@ -53,7 +53,7 @@ export function Note({
   );
 }
 
-/** Something goes on whose length nobody knows. */
+/** A wait whose length is not known. */
 export function Waiting({ children }: { readonly children: ComponentChildren }): JSX.Element {
   return (
     <p class="waiting">
@@ -118,8 +118,10 @@ export function Progress({
   );
 }
 
-/** ms that a button says that it did it */
+/** A button says for so long that it copied. A failure stays, because the person has to act. ms */
 const DONE_MS = 2000;
+const COPIED = "Copied";
+const NOT_COPIED = "The browser did not let the page copy. Select the text instead.";
 
 /** A button that copies, and says so where a person looks and where a screen reader listens. */
 export function CopyButton({
@@ -132,13 +134,14 @@ export function CopyButton({
   readonly main?: boolean;
 }): JSX.Element {
   const [said, setSaid] = useState("");
+  useEffect(() => {
+    if (said !== COPIED) return;
+    const timer = setTimeout(() => setSaid(""), DONE_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
   const copy = async (): Promise<void> => {
-    setSaid(
-      (await copied(text))
-        ? "Copied"
-        : "The browser did not let the page copy. Select the text instead.",
-    );
-    setTimeout(() => setSaid(""), DONE_MS);
+    setSaid("");
+    setSaid((await copied(text)) ? COPIED : NOT_COPIED);
   };
   return (
     <span class="copy">
