@@ -61,6 +61,7 @@ async function freeBytes(): Promise<number | undefined> {
     const { quota, usage } = estimate ?? {};
     return quota === undefined ? undefined : Math.max(0, quota - (usage ?? 0));
   } catch {
+    // A browser that refuses the question tells nothing, like one without the interface.
     return undefined;
   } finally {
     clearTimeout(timer);

@@ -88,7 +88,7 @@ export async function isTaken(folder: FolderHandle, name: string): Promise<boole
     await folder.getFileHandle(name);
     return true;
   } catch (error) {
-    // A name that the browser refuses is nobody's.
+    // No entry has a name that the browser refuses.
     return !(isMissing(error) || error instanceof TypeError);
   }
 }

@@ -11,7 +11,7 @@ import type { Store, Table, TableName, Tables } from "./store.ts";
 
 /** Sends that are kept at once; the oldest is forgotten first. Each may have tags of MiB. items */
 const KEPT_SENDS = 8;
-/** A send that nobody touched for so long is forgotten: its receivers are gone. ms */
+/** A send that no worker touched for so long is forgotten: its receivers are gone. ms */
 export const KEPT_SENDS_MS = 24 * 60 * 60 * 1000;
 /** Records whose tags share one entry, so that a share of 1 TiB has 4096 entries of 4 KiB. items */
 const BLOCK_RECORDS = 256;

@@ -16,6 +16,7 @@ export async function isPageOld(): Promise<boolean> {
     });
     return status === NOT_FOUND;
   } catch {
+    // A relay that does not answer says nothing about the page's age.
     return false;
   }
 }

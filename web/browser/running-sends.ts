@@ -14,6 +14,7 @@ export function markRunning(share: string): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
   locks()
     ?.request(`${PREFIX}${share}`, () => promise)
+    // Without the lock the send counts as free, as over plain http.
     .catch(() => undefined);
   return resolve;
 }

@@ -8,14 +8,11 @@ export function canShareLink(url: string): boolean {
 /**
  * Call it in the handler of a click.
  * @param title for the app that gets it; it names no file and no code
- * @returns whether the person passed it on
  */
-export async function shareLink(url: string, title: string): Promise<boolean> {
+export async function passOn(url: string, title: string): Promise<void> {
   try {
     await navigator.share({ title, url });
-    return true;
   } catch {
     // The person closed the sheet, or no app could take it.
-    return false;
   }
 }

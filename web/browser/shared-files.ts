@@ -8,7 +8,7 @@ import { theStore, type Store } from "./store.ts";
 
 /** Shared things that wait for their page at once; the oldest goes first. Each may have GiB. items */
 const SHARED_KEPT = 4;
-/** Whatever waits longer was abandoned. ms */
+/** A thing that waits longer was abandoned. ms */
 const SHARED_MS = 60 * 60 * 1000;
 
 /** One thing that a person shared. */

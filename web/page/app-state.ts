@@ -22,7 +22,7 @@ export const screen = signal<Screen>({ at: "home", isReturn: false });
 
 /** The text of the field `Code`: typed, or of a link that has no code. */
 export const codeText = signal("");
-/** Why that text is no code; undefined: nobody asked yet. */
+/** Why that text is no code; undefined: it is one, or it was not handed in yet. */
 export const codeProblem = signal<string | undefined>(undefined);
 /** A code that came by a link while something else was under way. */
 export const codeMeanwhile = signal<string | undefined>(undefined);
@@ -41,7 +41,8 @@ const NAME_KEY = "fileshare name";
 /** Storage may be forbidden; then a token lasts as long as the page. */
 function stored(storage: () => Storage, key: string): string | undefined {
   try {
-    return storage().getItem(key) ?? undefined;
+    const value = storage().getItem(key);
+    return value === "" || value === null ? undefined : value;
   } catch {
     return undefined;
   }
@@ -55,17 +56,13 @@ function store(storage: () => Storage, key: string, value: string): void {
   }
 }
 
+/** The relay's token of this tab. */
 let token: string | undefined = stored(() => sessionStorage, TOKEN_KEY);
 let name: string | undefined = stored(() => localStorage, NAME_KEY);
 
 export function setToken(given: string): void {
   token = given.trim() === "" ? undefined : given.trim();
   store(() => sessionStorage, TOKEN_KEY, token ?? "");
-}
-
-/** The relay's token of this tab. */
-export function currentToken(): string | undefined {
-  return token === "" ? undefined : token;
 }
 
 /** How senders see this receiver. */
@@ -86,7 +83,7 @@ export interface ReceiveRequest {
 
 export function receive({ code, lobby, resume }: ReceiveRequest): void {
   leave();
-  const wish = { code, lobby, name: receiverName(), token: currentToken(), resume };
+  const wish = { code, lobby, name: receiverName(), token, resume };
   screen.value = { at: "receive", run: new ReceiveRun(wish, saving) };
 }
 
@@ -103,7 +100,7 @@ export async function goOnReceiving(before: UnfinishedReceive): Promise<void> {
     code,
     lobby: false,
     name: receiverName(),
-    token: currentToken(),
+    token,
     resume: { share, receiver },
   };
   screen.value = { at: "receive", run: new ReceiveRun(wish, saving, { saver, offer }) };
@@ -123,12 +120,12 @@ export async function receiveAgain({ wish, share }: ReceiveRun): Promise<void> {
 
 export function send(wish: SendWish): void {
   leave();
-  screen.value = { at: "send", run: new SendRun({ ...wish, token: currentToken() }) };
+  screen.value = { at: "send", run: new SendRun({ ...wish, token }) };
 }
 
 export function openLobby(): void {
   leave();
-  screen.value = { at: "lobby", run: new LobbyRun(currentToken()) };
+  screen.value = { at: "lobby", run: new LobbyRun(token) };
 }
 
 export function goHome(): void {

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { relayAddress } from "../browser/page-addresses.ts";
-import { canShareLink, shareLink as passOn } from "../browser/share-link.ts";
+import { canShareLink, passOn } from "../browser/share-link.ts";
 import { isThisMachine, pageAddress, shareLink, terminalCommand } from "./addresses.ts";
 import { CopyButton, Note } from "./parts.tsx";
 

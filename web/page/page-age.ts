@@ -1,4 +1,4 @@
-/** What the page says and does when the relay has another version of it by now. */
+/** The sentence and the state of a page that is older than its relay. */
 import { signal } from "@preact/signals";
 
 import { isPageOld } from "../browser/page-age.ts";

@@ -20,7 +20,7 @@ import {
 } from "./receive-state.ts";
 import type { Saving } from "./saving.ts";
 
-/** A picker that closes sooner was closed by the browser, not by a person. ms */
+/** A picker that closes sooner was never seen by a person: a headless browser has none. ms */
 const PICKER_LEAST_MS = 200;
 /** People react to what they saw that long ago. An offer that replaces another takes no answer before. ms */
 const SETTLE_MS = 700;
@@ -38,7 +38,7 @@ export interface ReceiveWish {
 /** A saver of a receive of before, which its share goes on with. */
 export interface Reopened {
   readonly saver: Saver;
-  /** What the person agreed to then. */
+  /** The offer that the person agreed to then. */
   readonly offer: Offer;
 }
 

@@ -183,7 +183,7 @@ function Transfer({
       ) : (
         <Progress label="Received" bytes={offer.bytes} size={offer.bytes} samples={[]} />
       )}
-      {isStuck || !isUnderWay(step) || step.at === "saving" ? (
+      {isStuck || step.at === "saving" ? (
         <Waiting>{sentenceOf(state)}</Waiting>
       ) : isHeld ? (
         <Waiting>You are ready. The sender may wait for more receivers before it starts.</Waiting>

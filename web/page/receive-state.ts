@@ -105,7 +105,7 @@ export type ReceiveAction =
   /** The person chose a way; a picker may open. */
   | { readonly t: "placing" }
   | { readonly t: "not-placed"; readonly notice: string | undefined }
-  /** That offer is on the screen long enough to be seen. */
+  /** An offer is on the screen long enough to be seen. */
   | { readonly t: "settled"; readonly share: string }
   | {
       readonly t: "accepted";

@@ -243,7 +243,7 @@ function OptionFields({ options, isLobby, onOptions }: OptionFieldsProps): JSX.E
           />
           <CheckField
             label="Ask before each receiver"
-            help="Nobody gets anything until you admit them."
+            help="A receiver gets nothing until you admit it."
             isOn={ask}
             onChange={(on) => onOptions({ ...options, ask: on })}
           />

@@ -2,6 +2,8 @@
  * The ways of saving that this browser has for an offer, from the best to the last, with what the
  * person should know before anything starts.
  */
+import prettyBytes from "pretty-bytes";
+
 import type { Abilities } from "../browser/abilities.ts";
 import type { Offer } from "../job/receive-messages.ts";
 import { downloadName, isOneFile } from "./names.ts";
@@ -55,14 +57,7 @@ function withZip(note: string, zip: boolean): string {
   return zip ? `${note} All files come in one ZIP.` : note;
 }
 
-/** Such as `1.5 GiB`. */
+/** `1.5 GiB`, as the page shows sizes. */
 function sizeText(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let size = bytes;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit++;
-  }
-  return `${size >= 10 ? Math.round(size) : Math.round(size * 10) / 10} ${units[unit]}`;
+  return prettyBytes(bytes, { binary: true });
 }

@@ -34,7 +34,7 @@ export interface Saver {
   readonly unconfirmed: boolean;
   /**
    * Takes the next piece of a file. Resolves when there is room for more.
-   * @throws FaultError `disk-full`, `cannot-write`, or of what the browser reports
+   * @throws FaultError `disk-full` or `write-failed`
    */
   write(file: number, data: Uint8Array<ArrayBuffer>): Promise<void>;
   /**

@@ -10,9 +10,6 @@ import { saveFault } from "./save-fault.ts";
 import type { Choice, Saver, UnfinishedReceive } from "./saver.ts";
 import { heldReceives, Journal, KeptReceives } from "./unfinished.ts";
 
-/** A picker that rejects sooner was never seen by a person: a headless browser has none. ms */
-export const PICKER_LEAST_MS = 200;
-
 /** The ways that this browser has for an offer, from the best to the last. */
 export async function savingChoices(offer: Offer): Promise<readonly Choice[]> {
   const choices = choicesFor(offer, await abilities());

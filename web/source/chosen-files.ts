@@ -135,6 +135,7 @@ async function handleOf(
   try {
     return (await item.getAsFileSystemHandle?.()) ?? undefined;
   } catch {
+    // Without a handle the person chooses the file again after a reload.
     return undefined;
   }
 }

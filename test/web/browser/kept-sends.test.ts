@@ -1,4 +1,4 @@
-/** What a browser remembers of sends, so that a reload can go on with them. */
+/** Sends that a browser remembers, so that a reload can go on with them. */
 import { expect, test } from "bun:test";
 import {
   KEPT_SENDS_MS,

@@ -1,4 +1,4 @@
-/** What a person gives to the page becomes a list of files with paths. */
+/** Files that a person gives to the page become a list with paths. */
 import { describe, expect, test } from "bun:test";
 import { MANIFEST_FILES } from "../../../protocol/wire/limits.ts";
 import { filesOfInput, filesOfPaste, sendableFiles } from "../../../web/source/chosen-files.ts";
