@@ -229,13 +229,14 @@ describe("a share that is gone on with", () => {
     const known = await first.when("code");
     await using other = await RawClient.greeted(at.relay, "receiver", keysOf(known.code as Code));
     await other.when("offers", ({ list }) => list.length > 0);
+    // It is kept once the relay took it.
+    await first.when("relay", ({ online }) => online);
     first.interrupt();
     await first.outcome;
     await using second = send({ ...job, code: newCode(), startWhen: TWO });
     const next = await second.when("code");
     expect(next.code).toBe(known.code);
     expect(next.share).not.toBe(known.share);
-    // It is kept once the relay took it.
     await second.when("relay", ({ online }) => online);
     expect(keptSends().map(({ share }) => share)).toEqual([next.share!]);
     const code = known.code as Code;

@@ -123,14 +123,25 @@ function running(child: Bun.Subprocess<"ignore", "pipe", "inherit">, name: strin
 const all = (each: readonly Running[]): Promise<number[]> =>
   Promise.all(each.map(({ exited }) => exited));
 
+/** Whether the link that a sender prints leads to the page. Ends the sender. */
+async function opensPage(sending: Running): Promise<boolean> {
+  const line = await sending.line(/https?:\S+#/);
+  const link = /https?:\S+/.exec(line)?.[0] ?? "";
+  const page = await fetch(link, { headers: { accept: "text/html" } });
+  sending.interrupt();
+  await sending.exited;
+  return (await page.text()).includes('<div id="app">');
+}
+
 test(
   "the tutorial: two receivers, one of them interrupted",
   async () => {
     await using desk = await Desk.open();
     const lines = commandLines(await read("docs/tutorial/first-transfer.md"));
-    const [install, relay, make, send, slow, late, ...compare] = lines.map((line) =>
+    const [install, relay, make, send, slow, late, ...rest] = lines.map((line) =>
       line.replace("bunx ", "").replace("300M", "60M"),
     );
+    const [stay, ...compare] = rest.toReversed();
     expect([install, relay]).toEqual(["bun install", "bun run relay"]);
     expect(compare).toHaveLength(2);
     expect(await desk.run(make).exited).toBe(0);
@@ -145,6 +156,7 @@ test(
     const second = desk.run(`${late} --yes`, "second");
     expect(await all([again, second, sending])).toEqual([0, 0, 0]);
     for (const line of compare) expect(await desk.run(line).exited).toBe(0);
+    expect(await opensPage(desk.run(stay))).toBe(true);
   },
   LIMIT_MS,
 );
@@ -154,16 +166,17 @@ test(
   async () => {
     await using desk = await Desk.open();
     const lines = commandLines(await read("docs/how-to/send-to-a-class.md"));
-    const [send, recv, ...others] = lines;
+    const [send, link, ...others] = lines;
     expect(others).toEqual([]);
     desk.file("worksheet.pdf", 300_000);
     const sending = desk.run(send?.replaceAll("30 ", "3 "));
     const students = [1, 2, 3].map((student) =>
-      desk.run(`${recv} --yes --out ${student}`, `${student}`),
+      desk.run(`fileshare recv --yes --out ${student}`, `${student}`),
     );
     expect(await all([sending, ...students])).toEqual([0, 0, 0, 0]);
     const sheets = [1, 2, 3].map((student) => readFileSync(desk.path(`${student}/worksheet.pdf`)));
     for (const sheet of sheets) expect(Buffer.compare(sheet, content(1, 300_000))).toBe(0);
+    expect(await opensPage(desk.run(link))).toBe(true);
   },
   LIMIT_MS,
 );
