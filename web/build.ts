@@ -62,7 +62,7 @@ const PLAIN: Readonly<Record<string, string>> = {
 };
 
 /**
- * What the page may do, as its Content-Security-Policy. The page makes the addresses of its scripts with one named policy
+ * The Content-Security-Policy of the page. The page makes the addresses of its scripts with one named policy
  * of Trusted Types, so no other text becomes a script.
  * @param connect where it may connect to besides its own origin
  */

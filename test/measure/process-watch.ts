@@ -18,7 +18,7 @@ export interface Usage {
   readonly peak: number;
 }
 
-/** What the browser's processes hold now, without pages of files. bytes */
+/** Memory of the browser's processes now, without pages of files. bytes */
 export function memoryOf(browser: number): number {
   return processTree(browser).reduce((sum, pid) => sum + ownMemory(pid), 0);
 }

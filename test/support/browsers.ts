@@ -81,7 +81,7 @@ export class TestBrowser implements AsyncDisposable {
     return new TestBrowser(name, browser, folder);
   }
 
-  /** What pages complained of that are closed, since it was asked last. */
+  /** Complaints of pages that are closed, since the last call. */
   takeComplaints(): string[] {
     return this.#complaints.splice(0);
   }

@@ -1,4 +1,4 @@
-/** What a person does with the relay's page, for the tests in real browsers. */
+/** Actions of a person on the relay's page, for the tests in real browsers. */
 import type { Relay } from "../../relay/mod.ts";
 import type { BrowserPage } from "./browser-page.ts";
 import type { OpenOptions, TestBrowser } from "./browsers.ts";

@@ -278,7 +278,7 @@ class LobbyLooker {
   }
 }
 
-/** What the first record tells; undefined: the share is none for anybody. */
+/** The entry that the first record tells; undefined: the share is none for anybody. */
 async function read(incoming: Incoming, ciphertext: Uint8Array): Promise<LobbyShare | undefined> {
   try {
     if (!incoming.stored(await incoming.decipher(ciphertext))) {

@@ -32,7 +32,7 @@ export class PageWindow {
     this.#wakeUp();
   }
 
-  /** Nobody is to wait any longer: the share is over, or is left. */
+  /** Ends the wait, because the share is over or is left. */
   interrupt(): void {
     this.#interrupts++;
     this.#wakeUp();

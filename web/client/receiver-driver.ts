@@ -35,9 +35,8 @@ import { asFault, pageMessage } from "./fault-texts.ts";
 import { Delivery, type PostReceive } from "./delivery.ts";
 import { Incoming, type OpenedPart } from "./incoming.ts";
 import { LinkQueue } from "./link-queue.ts";
-import { RelayLink } from "./relay-link.ts";
+import { RelayLink, ToldLink } from "./relay-link.ts";
 import { ResumedShare } from "./resumed-share.ts";
-import { ToldLink } from "./told-link.ts";
 
 export class ReceiverDriver {
   readonly #job: ReceiveJob;

@@ -61,7 +61,7 @@ describe("the QR code", () => {
 });
 
 describe("the web link", () => {
-  /** What a sender prints while one receiver takes a file from a relay. */
+  /** The output of a sender while one receiver takes a file from a relay. */
   async function sent(page: boolean, ...args: string[]): Promise<{ out: string; url: string }> {
     using files = transferFiles(1000);
     await using relay = await startRelay({ page, hostname: "0.0.0.0" });

@@ -9,7 +9,7 @@ import {
 } from "../../../protocol/mod.ts";
 import { pageFiles, type PageFile } from "../../../web/mod.ts";
 
-/** What it says to a message of a client, in order. */
+/** Its answers to a message of a client, in order. */
 export type Answering = (message: Message) => Iterable<Message>;
 
 export const WELCOME: Message = {

@@ -1,4 +1,4 @@
-/** What senders in terminals send, as the page's worker receives it. */
+/** The page's worker receives from senders in terminals. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -34,7 +34,7 @@ interface PageHabits {
   readonly unfinished?: boolean;
 }
 
-/** What a receive got as one share, from its offer on. */
+/** One share as a receive got it, from its offer on. */
 export interface Received {
   readonly offer: Offer;
   readonly parts: Map<number, Uint8Array<ArrayBuffer>[]>;
