@@ -70,26 +70,24 @@ function pastedName(extension: string, now: Date, taken: ReadonlySet<string>): s
 
 export interface SendableFiles {
   readonly files: readonly ChosenFile[];
-  /** Files that receivers would refuse for their names. */
-  readonly refused: readonly ChosenFile[];
-  /** A sentence about those; undefined: there are none. */
+  /** A sentence about files that receivers would refuse for their names; undefined: there are none. */
   readonly problem: string | undefined;
 }
 
 /** Tells files whose names receivers take from all others. A send of the latter would fail. */
 export function sendableFiles(chosen: readonly ChosenFile[]): SendableFiles {
   const files: ChosenFile[] = [];
-  const refused: ChosenFile[] = [];
+  let refused = 0;
   const reasons: string[] = [];
   for (const one of chosen) {
     const reason = nameProblem(one.path);
     if (reason === undefined) files.push(one);
     else {
-      refused.push(one);
+      refused++;
       if (reasons.length < REFUSED_TOLD) reasons.push(reason);
     }
   }
-  return { files, refused, problem: problemOf(reasons, refused.length) };
+  return { files, problem: problemOf(reasons, refused) };
 }
 
 function nameProblem(path: string): string | undefined {

@@ -15,11 +15,8 @@ import { handleNode, walk } from "./file-tree.ts";
 
 export type UnfinishedSend = Pick<
   KeptSend,
-  "share" | "kind" | "name" | "files" | "bytes" | "since" | "code"
-> & {
-  /** The handles or the text are kept: `reopen` needs no choice of the person. */
-  readonly isKept: boolean;
-};
+  "share" | "kind" | "name" | "files" | "bytes" | "since"
+>;
 
 /** A send that goes on; the page adds what it knows of the relay. */
 export type ResumedSend = Omit<SendJob, "t" | "relay" | "token"> & { readonly resume: string };
@@ -42,14 +39,13 @@ export class UnfinishedSends {
   async list(): Promise<readonly UnfinishedSend[]> {
     try {
       const [kept, running] = await Promise.all([this.#kept.list(), runningSends()]);
-      const free = kept.filter(({ share }) => !running.has(share));
-      return await Promise.all(free.map((send) => this.#shown(send)));
+      return kept.filter(({ share }) => !running.has(share));
     } catch {
       return [];
     }
   }
 
-  /** The kept sends that run in another tab, or whose tab the browser has not ended yet. */
+  /** The kept sends that run in another tab, or whose tab the browser has not ended yet; none where it stores nothing. */
   async running(): Promise<readonly string[]> {
     try {
       const [kept, running] = await Promise.all([this.#kept.list(), runningSends()]);
@@ -109,12 +105,6 @@ export class UnfinishedSends {
 
   async forget(share: string): Promise<void> {
     await this.#kept.forget(share);
-  }
-
-  async #shown(send: KeptSend): Promise<UnfinishedSend> {
-    const { share, kind, name, files, bytes, since, code } = send;
-    const isKept = kind === "text" || (await this.#handles(share)) !== undefined;
-    return { share, kind, name, files, bytes, since, code, isKept };
   }
 
   async #find(share: string): Promise<KeptSend | undefined> {
