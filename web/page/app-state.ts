@@ -75,7 +75,7 @@ export function setName(given: string): void {
   store(() => localStorage, NAME_KEY, name);
 }
 
-export interface ReceiveRequest {
+interface ReceiveRequest {
   readonly code: string;
   readonly lobby: boolean;
   readonly resume?: ReceiveJob["resume"];

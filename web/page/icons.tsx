@@ -26,7 +26,7 @@ const PATHS = {
   down: "M12 5v13M6 13l6 6 6-6",
 } as const;
 
-export type IconName = keyof typeof PATHS;
+type IconName = keyof typeof PATHS;
 
 export function Icon({ name }: { readonly name: IconName }): JSX.Element {
   return (

@@ -5,7 +5,7 @@ export const ROWS_FIRST = 8;
 /** Rows of a page once a person wants to see all. */
 export const ROWS_PER_PAGE = 100;
 
-export interface ListPage {
+interface ListPage {
   /** From 0 on. */
   readonly page: number;
   readonly pages: number;

@@ -48,7 +48,7 @@ export interface ShownReceiver {
   readonly rate: number | undefined;
 }
 
-export interface ReceiverCounts {
+interface ReceiverCounts {
   readonly all: number;
   readonly verified: number;
   /** Of those: receivers that cannot say that they saved it. */

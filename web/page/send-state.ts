@@ -12,7 +12,7 @@ import { reached, type Samples } from "./rate.ts";
 import type { LinkState } from "./receive-state.ts";
 
 /** The share as the worker made it. */
-export interface SentShare {
+interface SentShare {
   readonly code: string;
   readonly share: string;
   readonly records: number;

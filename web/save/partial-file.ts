@@ -17,7 +17,7 @@ export function nextCheckpoint(position: number): number {
   return Math.max(2 * position, CHECKPOINT_LEAST_BYTES);
 }
 
-export interface PartialOptions {
+interface PartialOptions {
   /** Undefined: no checkpoints, the file changes at its end alone. */
   readonly noted?: ((note: FileNote) => Promise<void>) | undefined;
 }

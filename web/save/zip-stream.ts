@@ -54,7 +54,7 @@ export function zipLength(files: readonly OfferedFile[]): number | undefined {
 }
 
 /** Takes the next bytes of the ZIP, whose buffer is its own; resolves when there is room for more. */
-export type ZipSink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
+type ZipSink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 interface Piece {
   readonly file: number;
