@@ -3,8 +3,8 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { LobbyCommand, LobbyEvent, LobbyShare } from "../job/lobby-messages.ts";
 import { pageMessage } from "../client/fault-texts.ts";
-import { whyBroken } from "./page-age.ts";
-import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
+import { relayAddress } from "../browser/page-addresses.ts";
+import { PageWorker } from "./page-worker.ts";
 
 export type LobbyState =
   | { readonly at: "connecting"; readonly message?: string | undefined }
@@ -34,22 +34,15 @@ export function lobbyStep(state: LobbyState, event: LobbyEvent): LobbyState {
 }
 
 export class LobbyRun {
-  readonly #worker: Worker;
+  readonly #worker: PageWorker<LobbyCommand, LobbyEvent>;
   readonly #state = signal<LobbyState>({ at: "connecting" });
 
   constructor(token: string | undefined) {
-    this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare lobby" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<LobbyEvent>) => {
-      this.#state.value = lobbyStep(this.#state.peek(), data);
+    this.#worker = new PageWorker("fileshare lobby", {
+      onEvent: (event) => this.#event(event),
+      onBroken: (why) => this.#event({ t: "end", message: why ?? pageMessage("internal") }),
     });
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      void whyBroken().then((why) => {
-        const end: LobbyEvent = { t: "end", message: why ?? pageMessage("internal") };
-        this.#state.value = lobbyStep(this.#state.peek(), end);
-      });
-    });
-    this.#post({ t: "lobby-list", relay: relayAddress(), token });
+    this.#worker.post({ t: "lobby-list", relay: relayAddress(), token });
   }
 
   get state(): ReadonlySignal<LobbyState> {
@@ -57,11 +50,11 @@ export class LobbyRun {
   }
 
   stop(): void {
-    this.#post({ t: "stop" });
-    this.#worker.terminate();
+    this.#worker.post({ t: "stop" });
+    this.#worker.end();
   }
 
-  #post(command: LobbyCommand): void {
-    this.#worker.postMessage(command);
+  #event(event: LobbyEvent): void {
+    this.#state.value = lobbyStep(this.#state.peek(), event);
   }
 }

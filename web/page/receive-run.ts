@@ -8,10 +8,11 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 import { FaultError, type FaultCode } from "../../protocol/wire/faults.ts";
 import type { Offer, ReceiveCommand, ReceiveEvent, ReceiveJob } from "../job/receive-messages.ts";
 import type { Choice, Saver } from "../save/saver.ts";
-import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
+import { relayAddress } from "../browser/page-addresses.ts";
 import { thrownText } from "./fault-text.ts";
 import { isSameOffer } from "./offer-files.ts";
 import { whyBroken } from "./page-age.ts";
+import { PageWorker } from "./page-worker.ts";
 import {
   beginReceive,
   receiveStep,
@@ -24,8 +25,6 @@ import type { Saving } from "./saving.ts";
 const PICKER_LEAST_MS = 200;
 /** People react to what they saw that long ago. An offer that replaces another takes no answer before. ms */
 const SETTLE_MS = 700;
-/** A worker that was told to stop says goodbye to the relay; then it is ended. ms */
-const GOODBYE_MS = 2000;
 
 export interface ReceiveWish {
   readonly code: string;
@@ -47,7 +46,7 @@ export class ReceiveRun {
   readonly #state: { value: ReceiveState } & ReadonlySignal<ReceiveState>;
   readonly #choices = signal<readonly Choice[] | undefined>(undefined);
   readonly #saving: Saving;
-  readonly #worker: Worker;
+  readonly #worker: PageWorker<ReceiveCommand, ReceiveEvent>;
   #saver: Saver | undefined;
   #reopened: Reopened | undefined;
   #share: string | undefined;
@@ -60,15 +59,11 @@ export class ReceiveRun {
     this.#reopened = reopened;
     this.#share = reopened?.offer.share;
     this.#state = signal(beginReceive(wish.lobby));
-    this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare receive" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<ReceiveEvent>) => {
-      this.#event(data);
+    this.#worker = new PageWorker("fileshare receive", {
+      onEvent: (event) => this.#event(event),
+      onBroken: (message) => this.#event({ t: "end", fault: "internal", message }),
     });
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      void whyBroken().then((message) => this.#event({ t: "end", fault: "internal", message }));
-    });
-    this.#post({
+    this.#worker.post({
       t: "receive",
       code: wish.code,
       relay: relayAddress(),
@@ -127,21 +122,22 @@ export class ReceiveRun {
     const { step } = this.#state.peek();
     if (step.at !== "offer") return;
     this.#act({ t: "accepted", choice: undefined, position: 0, now: performance.now() });
-    this.#post({ t: "accept", share: step.offer.share, position: 0, unconfirmed: false });
+    this.#worker.post({ t: "accept", share: step.offer.share, position: 0, unconfirmed: false });
   }
 
   decline(): void {
     const { step } = this.#state.peek();
     if (step.at !== "offer") return;
-    this.#post({ t: "decline", share: step.offer.share });
+    this.#worker.post({ t: "decline", share: step.offer.share });
     if (this.wish.lobby) this.#event({ t: "waiting" });
     else this.stop();
   }
 
   stop(): void {
     this.#act({ t: "stopped" });
-    this.#post({ t: "stop" });
-    this.#end();
+    this.#worker.post({ t: "stop" });
+    this.#abandon();
+    this.#worker.endAfterGoodbye();
   }
 
   async #accept(offer: Offer, choice: Choice, saver: Saver): Promise<void> {
@@ -155,7 +151,7 @@ export class ReceiveRun {
     this.#saver = saver;
     const { position, unconfirmed } = saver;
     this.#act({ t: "accepted", choice, position, now: performance.now() });
-    this.#post({ t: "accept", share: offer.share, position, unconfirmed });
+    this.#worker.post({ t: "accept", share: offer.share, position, unconfirmed });
   }
 
   #event(event: ReceiveEvent): void {
@@ -178,7 +174,7 @@ export class ReceiveRun {
       case "end":
         this.#abandon();
         this.#act({ t: "event", event, now: performance.now() });
-        this.#worker.terminate();
+        this.#worker.end();
         return;
       default:
     }
@@ -220,7 +216,7 @@ export class ReceiveRun {
       // The saver broke or gave way meanwhile: what still comes is dropped.
       if (saver === undefined || saver !== this.#saver) return;
       await saver.write(file, data);
-      this.#post({ t: "written", bytes });
+      this.#worker.post({ t: "written", bytes });
     });
   }
 
@@ -232,7 +228,7 @@ export class ReceiveRun {
     const names = saver === undefined ? [] : await saver.finish(unsound);
     this.#saver = undefined;
     this.#act({ t: "saved", names });
-    this.#post({ t: "saved" });
+    this.#worker.post({ t: "saved" });
   }
 
   /** Puts one more step of saving behind those before. */
@@ -243,7 +239,9 @@ export class ReceiveRun {
   #fail(error: unknown): void {
     const fault: FaultCode = error instanceof FaultError ? error.code : "write-failed";
     const detail = error instanceof FaultError ? error.detail : thrownText(error);
-    this.#post(detail === undefined ? { t: "failed", fault } : { t: "failed", fault, detail });
+    this.#worker.post(
+      detail === undefined ? { t: "failed", fault } : { t: "failed", fault, detail },
+    );
     this.#abandon();
   }
 
@@ -260,17 +258,8 @@ export class ReceiveRun {
       });
   }
 
-  #end(): void {
-    this.#abandon();
-    setTimeout(() => this.#worker.terminate(), GOODBYE_MS);
-  }
-
   #act(action: ReceiveAction): void {
     this.#state.value = receiveStep(this.#state.peek(), action);
-  }
-
-  #post(command: ReceiveCommand): void {
-    this.#worker.postMessage(command);
   }
 }
 

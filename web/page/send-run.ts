@@ -5,15 +5,13 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
-import { relayAddress, workerAddress } from "../browser/page-addresses.ts";
-import { whyBroken } from "./page-age.ts";
+import { relayAddress } from "../browser/page-addresses.ts";
+import { PageWorker } from "./page-worker.ts";
 import { ReceiverRows } from "./receiver-rows.ts";
 import { beginSend, sendStep, type Gate, type SendAction, type SendState } from "./send-state.ts";
 
 /** People can't read faster. ms */
 const ROWS_EVERY_MS = 250;
-/** A worker that was told to stop says goodbye to the relay; then it is ended. ms */
-const GOODBYE_MS = 2000;
 
 export type SendWish = Omit<SendJob, "t" | "relay">;
 
@@ -33,7 +31,7 @@ function gateOf({ startWhen, resume }: SendWish): Gate | undefined {
 
 export class SendRun {
   readonly wish: SendWish;
-  readonly #worker: Worker;
+  readonly #worker: PageWorker<SendCommand, SendEvent>;
   readonly #state: { value: SendState } & ReadonlySignal<SendState>;
   readonly #rows = new ReceiverRows();
   readonly #seen = signal<RowsSeen>({ rows: this.#rows, version: 0 });
@@ -42,16 +40,12 @@ export class SendRun {
   constructor(wish: SendWish) {
     this.wish = wish;
     this.#state = signal(beginSend(gateOf(wish)));
-    this.#worker = new Worker(workerAddress(), { type: "module", name: "fileshare send" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<SendEvent>) => {
-      this.#event(data);
+    this.#worker = new PageWorker("fileshare send", {
+      onEvent: (event) => this.#event(event),
+      onBroken: (message) =>
+        this.#event({ t: "end", verified: 0, failed: 0, fault: "internal", message }),
     });
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      const end = { t: "end", verified: 0, failed: 0, fault: "internal" } as const;
-      void whyBroken().then((message) => this.#event({ ...end, message }));
-    });
-    this.#post({ t: "send", relay: relayAddress(), ...wish });
+    this.#worker.post({ t: "send", relay: relayAddress(), ...wish });
   }
 
   get state(): ReadonlySignal<SendState> {
@@ -65,13 +59,13 @@ export class SendRun {
   admit(receiver: string, admit: boolean): void {
     this.#rows.answered(receiver, admit, performance.now());
     this.#changed();
-    this.#post({ t: "admit", receiver, admit });
+    this.#worker.post({ t: "admit", receiver, admit });
   }
 
   stop(): void {
     this.#act({ t: "stopped", verified: this.#rows.counts.verified });
-    this.#post({ t: "stop" });
-    setTimeout(() => this.#worker.terminate(), GOODBYE_MS);
+    this.#worker.post({ t: "stop" });
+    this.#worker.endAfterGoodbye();
   }
 
   #event(event: SendEvent): void {
@@ -91,7 +85,7 @@ export class SendRun {
         return this.#changed();
       case "end":
         this.#tell();
-        return this.#worker.terminate();
+        return this.#worker.end();
       default:
     }
   }
@@ -122,9 +116,5 @@ export class SendRun {
 
   #act(action: SendAction): void {
     this.#state.value = sendStep(this.#state.peek(), action);
-  }
-
-  #post(command: SendCommand): void {
-    this.#worker.postMessage(command);
   }
 }
