@@ -1,4 +1,4 @@
-/** What a class does beside the transfer itself: typing, pasting and naming on phones, and waiting for a start. */
+/** A class beside the transfer itself: typing, pasting and naming on phones, and waiting for a start. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { abbreviateCode, parseCode } from "../../../protocol/mod.ts";

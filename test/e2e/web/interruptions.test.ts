@@ -29,7 +29,7 @@ const DATA = dataPerRecord(RECORD_SIZE);
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
 
-/** What browsers say of a connection that is lost. */
+/** The words of browsers about a connection that is lost. */
 const LOST = [
   /WebSocket|ERR_|can’t establish a connection|was interrupted|Failed to load resource/,
 ];

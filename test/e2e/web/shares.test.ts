@@ -1,4 +1,4 @@
-/** What pages send and receive, from an empty file to a tree of 2,000 files, and how transfers end otherwise. */
+/** Pages send and receive shares, from an empty file to a tree of 2,000 files, and how transfers end otherwise. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
