@@ -126,6 +126,9 @@ for (const name of ["chromium", "firefox"] as const) {
       const saved = await terminal.when("saved");
       expect(Buffer.compare(readFileSync(saved.path), bytes)).toBe(0);
       await page.see("3 with everything");
+      // Receivers in the lobby would look at this share first for as long as its page may come back.
+      await page.click("button", "Stop");
+      await page.see("Stopped");
     });
   });
 }
