@@ -105,6 +105,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bunx fileshare recv": "together",
   "bun web/build.ts --out public --relay wss://relay.example": `bun web/build.ts --out ${join(folder, "public")} --relay wss://relay.example`,
   "fileshare relay --origin https://page.example": "together",
+  // The package's test runs it through `prepack`.
+  "bun web/build.ts --dist": "together",
   "bun run simulate": simulate,
   "bun run simulate --seeds 1000": simulate,
   "bun run torture": torture,
