@@ -305,22 +305,6 @@ for (const name of ["chromium", "firefox"] as const) {
       }
     });
 
-    test("keeps what another app shares until the page takes it", async () => {
-      await using page = await opened(browser());
-      await call(page, "share", "picture.png", "a picture", "look at this");
-      const thing = await page.until("the page has it", async () => {
-        try {
-          return (await call<string[] | null>(page, "shared")) ?? undefined;
-        } catch (error) {
-          // Firefox, which has no share target, may run no script of a page that a form led to.
-          await page.raw.reload();
-          throw error;
-        }
-      });
-      expect(thing).toEqual(["look at this", "picture.png", "a picture"]);
-      expect(page.raw.url()).toEndWith("/base/");
-    });
-
     describe("memory", () => {
       test(
         "holds a file until it is whole",
