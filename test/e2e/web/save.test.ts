@@ -305,6 +305,22 @@ for (const name of ["chromium", "firefox"] as const) {
       }
     });
 
+    test("keeps what another app shares until the page takes it", async () => {
+      await using page = await opened(browser());
+      await page.raw.evaluate(() => Object.assign(globalThis, { isBefore: true }));
+      await call(page, "share", "picture.png", "a picture", "look at this");
+      // The page before would take it, and be gone with it.
+      await page.until("the page is loaded anew", async () => {
+        const isNew = await page.raw.evaluate(
+          () => "savers" in globalThis && !("isBefore" in globalThis),
+        );
+        return isNew || undefined;
+      });
+      const thing = await call<string[] | null>(page, "shared");
+      expect(thing).toEqual(["look at this", "picture.png", "a picture"]);
+      expect(page.raw.url()).toEndWith("/base/");
+    });
+
     describe("memory", () => {
       test(
         "holds a file until it is whole",
