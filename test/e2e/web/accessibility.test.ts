@@ -1,28 +1,18 @@
 /** axe-core finds nothing in any state of the page; it works by keyboard alone, at 320 px and at 200 %. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import axe from "axe-core";
 
 import { LOBBY_CODE } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import type { BrowserPage } from "../../support/browser-page.ts";
 import { describeIn } from "../../support/browsers.ts";
-import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import { HoldingProxy } from "../../support/net/holding-proxy.ts";
 import { agree, NO_PICKERS, openCode, pageOf } from "../../support/page-actions.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 
 const MiB = 1024 * 1024;
-const folder = temporaryFolder();
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
+const at = relayAndFolder();
 
 const WIDTHS = [320, 1280, 3840];
 
@@ -61,8 +51,8 @@ async function fits(page: BrowserPage, state: string): Promise<void> {
 
 describeIn("chromium", (browser) => {
   test("sending", async () => {
-    const { path } = makeFile(folder.path, `${"a very long name ".repeat(9)}.bin`, 3000);
-    await using page = await browser().open(pageOf(relay));
+    const { path } = makeFile(at.folder, `${"a very long name ".repeat(9)}.bin`, 3000);
+    await using page = await browser().open(pageOf(at.relay));
     await page.find("button", "Receive");
     await isFine(page, "first screen");
     await page.choose([path]);
@@ -77,13 +67,13 @@ describeIn("chromium", (browser) => {
   });
 
   test("receiving", async () => {
-    const { path } = makeFile(folder.path, "accessible.bin", 4 * MiB);
+    const { path } = makeFile(at.folder, "accessible.bin", 4 * MiB);
     const code = newCode();
-    await using proxy = await HoldingProxy.start(relay.port, "down", 2 * MiB);
+    await using proxy = await HoldingProxy.start(at.relay.port, "down", 2 * MiB);
     await using page = await openCode(browser(), pageOf(proxy), code, { before: NO_PICKERS });
     await page.see("The page waits for the sender.");
     await isFine(page, "waiting");
-    await using sender = send({ relay: `${relay.url}/ws`, code, path });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
     await page.find("button", "Save");
     await isFine(page, "offer");
     await agree(page);
@@ -96,18 +86,18 @@ describeIn("chromium", (browser) => {
     expect(await sender.outcome).toMatchObject({ exitCode: 0 });
     const own = newCode();
     const what = { from: "text", text: "a text to read" } as const;
-    await using texting = send({ relay: `${relay.url}/ws`, code: own, what });
-    await using reading = await openCode(browser(), pageOf(relay), own);
+    await using texting = send({ relay: `${at.relay.url}/ws`, code: own, what });
+    await using reading = await openCode(browser(), pageOf(at.relay), own);
     await reading.see("a text to read");
     await isFine(reading, "text");
     expect(await texting.outcome).toMatchObject({ exitCode: 0 });
   });
 
   test("the lobby, a mistyped code and a person who stopped", async () => {
-    const { path } = makeFile(folder.path, "in the lobby.bin", 1000);
-    await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, path });
+    const { path } = makeFile(at.folder, "in the lobby.bin", 1000);
+    await using sender = send({ relay: `${at.relay.url}/ws`, code: LOBBY_CODE, path });
     await sender.when("source");
-    await using page = await browser().open(pageOf(relay));
+    await using page = await browser().open(pageOf(at.relay));
     await page.fill("Code", "no such code");
     await page.click("button", "Receive");
     await isFine(page, "mistyped");
@@ -117,10 +107,10 @@ describeIn("chromium", (browser) => {
   });
 
   test("a person receives by the keyboard alone", async () => {
-    const { path, bytes } = makeFile(folder.path, "by keys.bin", 5000);
+    const { path, bytes } = makeFile(at.folder, "by keys.bin", 5000);
     const code = newCode();
-    await using sender = send({ relay: `${relay.url}/ws`, code, path });
-    await using page = await browser().open(pageOf(relay), { before: NO_PICKERS });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
+    await using page = await browser().open(pageOf(at.relay), { before: NO_PICKERS });
     await page.find("textbox", "Code").catch(() => page.find("combobox", "Code"));
     await tabTo(page, "Code");
     await page.raw.keyboard.type(code);

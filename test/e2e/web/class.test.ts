@@ -1,11 +1,9 @@
 /** A class beside the transfer itself: typing, pasting and naming on phones, and waiting for a start. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { abbreviateCode, parseCode } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
-import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import {
   agree,
@@ -16,26 +14,18 @@ import {
   saved,
   shownCode,
 } from "../../support/page-actions.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 
 const PHONE = { width: 390, height: 844 };
-const folder = temporaryFolder();
-const { path } = makeFile(folder.path, "worksheet.pdf", 50_000);
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
+const at = relayAndFolder();
+const { path } = makeFile(at.folder, "worksheet.pdf", 50_000);
 
 for (const name of ["chromium", "firefox"] as const) {
   describeIn(name, (browser) => {
     test("one press receives a code that was typed with four letters a word", async () => {
       const code = newCode();
-      await using _ = send({ relay: `${relay.url}/ws`, code, path });
-      await using page = await browser().open(pageOf(relay), PHONE);
+      await using _ = send({ relay: `${at.relay.url}/ws`, code, path });
+      await using page = await browser().open(pageOf(at.relay), PHONE);
       await page.fill("Code", abbreviateCode(code).replaceAll("-", " "));
       await page.see("The code is complete.");
       await page.click("button", "Receive");
@@ -43,7 +33,7 @@ for (const name of ["chromium", "firefox"] as const) {
     });
 
     test("one press beside the open list of words is not lost", async () => {
-      await using page = await browser().open(pageOf(relay), PHONE);
+      await using page = await browser().open(pageOf(at.relay), PHONE);
       await page.fill("Code", "velvet-cany");
       await page.see(/^canyon$/m);
       const place = await page.evaluate<number>(BUTTON_PLACE);
@@ -56,9 +46,9 @@ for (const name of ["chromium", "firefox"] as const) {
     if (name === "chromium") {
       test("a link pasted beside the field goes into it", async () => {
         const code = newCode();
-        await using _ = send({ relay: `${relay.url}/ws`, code, path });
-        await using page = await browser().open(pageOf(relay), PHONE);
-        await page.evaluate(pasting(`${pageOf(relay)}#${code}`));
+        await using _ = send({ relay: `${at.relay.url}/ws`, code, path });
+        await using page = await browser().open(pageOf(at.relay), PHONE);
+        await page.evaluate(pasting(`${pageOf(at.relay)}#${code}`));
         await page.see("The code is complete.");
         await page.press("Enter");
         await save(page);
@@ -66,11 +56,11 @@ for (const name of ["chromium", "firefox"] as const) {
     }
 
     test("an offer whose sender left says so, and starts when the sender is back", async () => {
-      await using sender = await browser().open(pageOf(relay), PHONE);
+      await using sender = await browser().open(pageOf(at.relay), PHONE);
       await sender.choose([path]);
       await sender.click("button", "Send");
       const code = parseCode(await shownCode(sender));
-      await using page = await openCode(browser(), pageOf(relay), code, PHONE);
+      await using page = await openCode(browser(), pageOf(at.relay), code, PHONE);
       await page.find("button", "Save");
       await sender.reload();
       await page.see("The sender is away. You can agree now");
@@ -81,7 +71,7 @@ for (const name of ["chromium", "firefox"] as const) {
     });
 
     test("a receiver that came by a link names itself, and waits for the others", async () => {
-      await using sender = await browser().open(pageOf(relay), PHONE);
+      await using sender = await browser().open(pageOf(at.relay), PHONE);
       await sender.choose([path]);
       await sender.evaluate("document.querySelector('form.send summary').click()");
       await sender.fill("Wait for this many receivers before it starts", "2");
@@ -89,7 +79,7 @@ for (const name of ["chromium", "firefox"] as const) {
       const code = parseCode(await shownCode(sender));
       await sender.see("0 of 2 receivers are ready");
 
-      await using ana = await openCode(browser(), pageOf(relay), code, PHONE);
+      await using ana = await openCode(browser(), pageOf(at.relay), code, PHONE);
       await ana.find("button", "Save");
       await ana.evaluate("document.querySelector('.rename').closest('details').open = true");
       await ana.fill("Name that the sender sees", "Ana, class 7b");
@@ -100,7 +90,7 @@ for (const name of ["chromium", "firefox"] as const) {
       await sender.see("1 of 2 receivers are ready");
       await sender.see(/Ana, class 7b\s+is ready/);
 
-      await using other = await openCode(browser(), pageOf(relay), code, PHONE);
+      await using other = await openCode(browser(), pageOf(at.relay), code, PHONE);
       await save(other);
       await saved(ana);
       await sender.see(/left before it took anything/);

@@ -1,8 +1,7 @@
 /** Peers and relays that lie to a page: nothing of theirs runs, navigates or looks like what it is not. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { decodeFrame } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { parseCode } from "../../../protocol/mod.ts";
 import { describeIn } from "../../support/browsers.ts";
@@ -20,17 +19,9 @@ import {
   sendPaths,
   storedFiles,
 } from "../../support/page-actions.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 
-const folder = temporaryFolder();
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
+const at = relayAndFolder();
 
 const HTML = '<img src=x onerror="document.title=1">.txt';
 /** Whether anything that a peer said became an element, a title or an address. */
@@ -48,11 +39,11 @@ describeIn("chromium", (browser) => {
       "CON",
     ];
     const code = newCode();
-    await using _ = await HostileSender.start(`${relay.url}/ws`, code, {
+    await using _ = await HostileSender.start(`${at.relay.url}/ws`, code, {
       files: names.map((path) => ({ path, type: "file", size: 10 })),
       content: content(1, 10 * names.length),
     });
-    await using page = await openCode(browser(), pageOf(relay), code, {
+    await using page = await openCode(browser(), pageOf(at.relay), code, {
       before: PICKERS_OF_STORE,
     });
     await save(page);
@@ -69,25 +60,30 @@ describeIn("chromium", (browser) => {
     const code = newCode();
     const names = ["photo\u202egpj.exe", "link.lnk", "site.url", "start.desktop"];
     const files = names.map((path) => ({ path, type: "file", size: 10 }));
-    await using _ = await HostileSender.start(`${relay.url}/ws`, code, {
+    await using _ = await HostileSender.start(`${at.relay.url}/ws`, code, {
       files,
       content: content(1, 10 * names.length),
     });
-    await using page = await openCode(browser(), pageOf(relay), code);
+    await using page = await openCode(browser(), pageOf(at.relay), code);
     expect(await page.see("Look twice")).not.toContain("\u202e");
     expect(await page.evaluate<boolean>(IS_HARMED)).toBe(false);
   });
 
   test("takes markup in a name, a text and a receiver's name as text", async () => {
-    const { path } = makeFile(folder.path, "a &lt;b&gt; c.txt", 100);
-    await using sending = await browser().open(pageOf(relay));
+    const { path } = makeFile(at.folder, "a &lt;b&gt; c.txt", 100);
+    await using sending = await browser().open(pageOf(at.relay));
     const code = parseCode(await sendPaths(sending, [path]));
     const out = temporaryFolder();
-    await using receiver = receive({ relay: `${relay.url}/ws`, code, out: out.path, name: HTML });
+    await using receiver = receive({
+      relay: `${at.relay.url}/ws`,
+      code,
+      out: out.path,
+      name: HTML,
+    });
     expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
     await sending.see(HTML);
     expect(await sending.evaluate<boolean>(IS_HARMED)).toBe(false);
-    await using page = await openCode(browser(), pageOf(relay), code, {
+    await using page = await openCode(browser(), pageOf(at.relay), code, {
       before: PICKERS_OF_STORE,
     });
     await page.see("a &lt;b&gt; c.txt");
@@ -95,8 +91,8 @@ describeIn("chromium", (browser) => {
     expect(await page.evaluate<boolean>(IS_HARMED)).toBe(false);
     const own = newCode();
     const what = { from: "text", text: `<script>document.title=1</script>${HTML}` } as const;
-    await using sender = send({ relay: `${relay.url}/ws`, code: own, what });
-    await using reading = await openCode(browser(), pageOf(relay), own);
+    await using sender = send({ relay: `${at.relay.url}/ws`, code: own, what });
+    await using reading = await openCode(browser(), pageOf(at.relay), own);
     await reading.see("<script>document.title=1</script>");
     expect(await reading.evaluate<boolean>(IS_HARMED)).toBe(false);
     expect(await sender.outcome).toMatchObject({ exitCode: 0 });
@@ -105,11 +101,11 @@ describeIn("chromium", (browser) => {
 
   test("does not save a record that the relay changed", async () => {
     const code = newCode();
-    const { path } = makeFile(folder.path, "tampered.bin", 3 * 1024 * 1024);
-    await using liar = new TamperingRelay(`${relay.url}/ws`, (frame) => {
+    const { path } = makeFile(at.folder, "tampered.bin", 3 * 1024 * 1024);
+    await using liar = new TamperingRelay(`${at.relay.url}/ws`, (frame) => {
       return decodeFrame(frame).index === 1 ? [frame.with(200, frame[200]! ^ 1)] : [frame];
     });
-    await using sender = send({ relay: `${relay.url}/ws`, code, path, stay: true });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path, stay: true });
     await sender.when("source");
     await using page = await openCode(browser(), pageOf({ port: liar.port }), code, {
       before: PICKERS_OF_STORE,
@@ -124,11 +120,11 @@ describeIn("chromium", (browser) => {
 
   test("does not download a record that the relay changed", async () => {
     const code = newCode();
-    const { path } = makeFile(folder.path, "tampered too.bin", 3 * 1024 * 1024);
-    await using liar = new TamperingRelay(`${relay.url}/ws`, (frame) => {
+    const { path } = makeFile(at.folder, "tampered too.bin", 3 * 1024 * 1024);
+    await using liar = new TamperingRelay(`${at.relay.url}/ws`, (frame) => {
       return decodeFrame(frame).index === 1 ? [frame.with(200, frame[200]! ^ 1)] : [frame];
     });
-    await using sender = send({ relay: `${relay.url}/ws`, code, path, stay: true });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path, stay: true });
     await sender.when("source");
     await using page = await openCode(browser(), pageOf({ port: liar.port }), code, {
       before: NO_PICKERS,

@@ -1,13 +1,12 @@
 /** Pages, terminals, curl and original clients with each other, in Chromium and in Firefox. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { LOBBY_CODE, parseCode } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { startRelay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { describeIn, TestBrowser } from "../../support/browsers.ts";
-import { temporaryFolder } from "../../support/disk.ts";
 import { content, makeFile } from "../../support/files.ts";
 import {
   NO_PICKERS,
@@ -18,32 +17,18 @@ import {
   shownCode,
 } from "../../support/page-actions.ts";
 import { OriginalReceiver, OriginalSender } from "../../support/relay/original-clients.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 
 const MiB = 1024 * 1024;
-const folder = temporaryFolder();
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
-
-function emptyFolder(): string {
-  const path = join(folder.path, crypto.randomUUID());
-  mkdirSync(path);
-  return path;
-}
+const at = relayAndFolder();
 
 for (const name of ["chromium", "firefox"] as const) {
   describeIn(name, (browser) => {
     test("a terminal sends to a page", async () => {
-      const { path, bytes } = makeFile(folder.path, "to a page.bin", 2 * MiB + 1);
+      const { path, bytes } = makeFile(at.folder, "to a page.bin", 2 * MiB + 1);
       const code = newCode();
-      await using sender = send({ relay: `${relay.url}/ws`, code, path });
-      await using page = await openCode(browser(), pageOf(relay), code);
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
+      await using page = await openCode(browser(), pageOf(at.relay), code);
       await page.see("to a page.bin");
       await save(page);
       expect(Buffer.compare(await page.downloaded("to a page.bin", bytes.length), bytes)).toBe(0);
@@ -51,23 +36,23 @@ for (const name of ["chromium", "firefox"] as const) {
     });
 
     test("a page sends to a terminal", async () => {
-      const { path, bytes } = makeFile(folder.path, "of a page.bin", 2 * MiB + 2);
-      const out = emptyFolder();
-      await using page = await browser().open(pageOf(relay));
+      const { path, bytes } = makeFile(at.folder, "of a page.bin", 2 * MiB + 2);
+      const out = at.emptyFolder();
+      await using page = await browser().open(pageOf(at.relay));
       const code = parseCode(await sendPaths(page, [path]));
-      await using receiver = receive({ relay: `${relay.url}/ws`, code, out });
+      await using receiver = receive({ relay: `${at.relay.url}/ws`, code, out });
       expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
       expect(Buffer.compare(readFileSync(join(out, "of a page.bin")), bytes)).toBe(0);
       await page.see("1 receiver, 1 with everything");
     });
 
     test("a page sends to a page and a terminal at once", async () => {
-      const { path, bytes } = makeFile(folder.path, "to both.bin", 2 * MiB + 3);
-      const out = emptyFolder();
-      await using sender = await browser().open(pageOf(relay));
+      const { path, bytes } = makeFile(at.folder, "to both.bin", 2 * MiB + 3);
+      const out = at.emptyFolder();
+      await using sender = await browser().open(pageOf(at.relay));
       const code = parseCode(await sendPaths(sender, [path]));
-      await using terminal = receive({ relay: `${relay.url}/ws`, code, out });
-      await using page = await openCode(browser(), pageOf(relay), code);
+      await using terminal = receive({ relay: `${at.relay.url}/ws`, code, out });
+      await using page = await openCode(browser(), pageOf(at.relay), code);
       await save(page);
       expect(Buffer.compare(await page.downloaded("to both.bin", bytes.length), bytes)).toBe(0);
       expect(await terminal.outcome).toMatchObject({ exitCode: 0 });
@@ -84,7 +69,7 @@ for (const name of ["chromium", "firefox"] as const) {
       await using page = await browser().open(pageOf(relay), { before: NO_PICKERS });
       await page.click("button", "Open the lobby");
       await page.click("button", "Receive in this page");
-      const { path } = makeFile(folder.path, "of curl.bin", MiB, 8);
+      const { path } = makeFile(at.folder, "of curl.bin", MiB, 8);
       const http = relay.url.replace("ws", "http");
       const curl = Bun.spawn(["curl", "-sS", "-T", path, `${http}/lobby/`], {
         stdout: "pipe",
@@ -107,9 +92,9 @@ for (const name of ["chromium", "firefox"] as const) {
     test("a page sends to curl, an original receiver and a terminal in the lobby", async () => {
       // Receivers of another test may still be in the lobby of the shared relay.
       await using relay = await startRelay({ workers: 1 });
-      const { path, bytes } = makeFile(folder.path, "for all.bin", 2 * MiB, 9);
-      const out = emptyFolder();
-      const there = emptyFolder();
+      const { path, bytes } = makeFile(at.folder, "for all.bin", 2 * MiB, 9);
+      const out = at.emptyFolder();
+      const there = at.emptyFolder();
       const http = relay.url.replace("ws", "http");
       const curl = Bun.spawn(["curl", "-sS", "-OJ", `${http}/lobby`], {
         cwd: there,
@@ -143,12 +128,12 @@ describe("two browsers", () => {
   describeIn("firefox", (firefox) => {
     test("give each other files, and the typed code of a send is enough", async () => {
       await using chromium = await TestBrowser.start("chromium");
-      const { path, bytes } = makeFile(folder.path, "across.bin", MiB + 5);
-      await using sender = await chromium.open(pageOf(relay));
+      const { path, bytes } = makeFile(at.folder, "across.bin", MiB + 5);
+      await using sender = await chromium.open(pageOf(at.relay));
       await sender.choose([path]);
       await sender.click("button", "Send");
       const code = await shownCode(sender);
-      await using receiver = await firefox().open(pageOf(relay));
+      await using receiver = await firefox().open(pageOf(at.relay));
       await receiver.fill("Code", code);
       await receiver.click("button", "Receive");
       await save(receiver);

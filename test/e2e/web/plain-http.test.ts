@@ -1,16 +1,15 @@
 /** Pages over plain http from another name than localhost: browsers give them no WebCrypto, files or service worker. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { LOBBY_CODE, parseCode } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
-import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import { openCode, pageOf, save, sendPaths } from "../../support/page-actions.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 import { lacks } from "../../needs.ts";
 
 const MiB = 1024 * 1024;
@@ -19,29 +18,20 @@ const address = Object.values(networkInterfaces())
   .flatMap((each) => each ?? [])
   .find(({ internal, family }) => !internal && family === "IPv4")?.address;
 const isAlone = lacks(address !== undefined);
-const folder = temporaryFolder();
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ hostname: "0.0.0.0", workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
+const at = relayAndFolder({ hostname: "0.0.0.0" });
 
 /** Chromium says so of every page that is not secure: the header has an effect over https alone. */
 const allow = [/Cross-Origin-Opener-Policy header has been ignored/];
 
-const here = (): string => pageOf(relay, address);
+const here = (): string => pageOf(at.relay, address);
 
 for (const name of ["chromium", "firefox"] as const) {
   if (isAlone) continue;
   describeIn(name, (browser) => {
     test("a page says that it came unencrypted, and receives and sends all the same", async () => {
-      const { path, bytes } = makeFile(folder.path, `in the network ${name}.bin`, 2 * MiB);
+      const { path, bytes } = makeFile(at.folder, `in the network ${name}.bin`, 2 * MiB);
       const code = newCode();
-      await using sender = send({ relay: `${relay.url}/ws`, code, path });
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
       await using page = await openCode(browser(), here(), code, { allow });
       await page.see("This page came over an unencrypted connection.");
       const has = "isSecureContext || 'subtle' in crypto || 'serviceWorker' in navigator";
@@ -51,11 +41,11 @@ for (const name of ["chromium", "firefox"] as const) {
       expect(Buffer.compare(saved, bytes)).toBe(0);
       expect(await sender.outcome).toMatchObject({ exitCode: 0 });
 
-      const out = join(folder.path, `out ${name}`);
+      const out = join(at.folder, `out ${name}`);
       mkdirSync(out);
       await using sending = await browser().open(here(), { allow });
       const own = parseCode(await sendPaths(sending, [path]));
-      await using receiver = receive({ relay: `${relay.url}/ws`, code: own, out });
+      await using receiver = receive({ relay: `${at.relay.url}/ws`, code: own, out });
       expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
       const there = readFileSync(join(out, `in the network ${name}.bin`));
       expect(Buffer.compare(there, bytes)).toBe(0);
@@ -63,8 +53,8 @@ for (const name of ["chromium", "firefox"] as const) {
     });
 
     test("files of the lobby are ordinary links, marked as public and unencrypted", async () => {
-      const { path, bytes } = makeFile(folder.path, `public ${name}.bin`, MiB);
-      await using sender = send({ relay: `${relay.url}/ws`, code: LOBBY_CODE, path });
+      const { path, bytes } = makeFile(at.folder, `public ${name}.bin`, MiB);
+      await using sender = send({ relay: `${at.relay.url}/ws`, code: LOBBY_CODE, path });
       await sender.when("source");
       await using page = await browser().open(here(), { allow });
       await page.click("button", "Open the lobby");

@@ -1,13 +1,12 @@
 /** The ways in which a page saves: files and folders that a person chose, downloads, memory; on disk or in the browser. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { parseCode } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
-import { listTree, temporaryFolder } from "../../support/disk.ts";
+import { listTree } from "../../support/disk.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { HoldingProxy } from "../../support/net/holding-proxy.ts";
 import {
@@ -22,26 +21,18 @@ import {
   sha256,
   storedFiles,
 } from "../../support/page-actions.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 
 const MiB = 1024 * 1024;
 const NAMES = ["a.txt", "sub/b.bin", "sub/deep/c.bin", "sub/empty.txt"];
-const folder = temporaryFolder();
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
+const at = relayAndFolder();
 
 /** A tree on disk with NAMES, and their bytes by name. */
 function makeTree(name: string): {
   readonly path: string;
   readonly bytes: Map<string, Uint8Array>;
 } {
-  const path = join(folder.path, name);
+  const path = join(at.folder, name);
   const bytes = new Map<string, Uint8Array>();
   for (const [at, file] of NAMES.entries()) {
     mkdirSync(join(path, file, ".."), { recursive: true });
@@ -54,7 +45,7 @@ function makeTree(name: string): {
 
 /** The ZIP unpacked by a program that is not ours. */
 function unpacked(zip: Uint8Array): string {
-  const path = join(folder.path, crypto.randomUUID());
+  const path = join(at.folder, crypto.randomUUID());
   writeFileSync(`${path}.zip`, zip);
   const ran = Bun.spawnSync(["python3", "-m", "zipfile", "-e", `${path}.zip`, path]);
   expect(ran.stderr.toString()).toBe("");
@@ -70,8 +61,8 @@ for (const name of ["chromium", "firefox"] as const) {
         const { path, bytes } = makeTree(`tree ${way} ${name}`);
         const what = { from: "paths", paths: [path] } as const;
         const code = newCode();
-        await using sender = send({ relay: `${relay.url}/ws`, code, what });
-        await using page = await openCode(browser(), pageOf(relay), code, { before });
+        await using sender = send({ relay: `${at.relay.url}/ws`, code, what });
+        await using page = await openCode(browser(), pageOf(at.relay), code, { before });
         await page.see("All files come in one ZIP.");
         await save(page);
         const zip = await page.until("the ZIP is downloaded", async () => {
@@ -89,10 +80,10 @@ for (const name of ["chromium", "firefox"] as const) {
     }
 
     test("a file comes by memory, and nothing is saved of it before it is whole", async () => {
-      const { path, bytes } = makeFile(folder.path, `memory ${name}.bin`, 4 * MiB);
+      const { path, bytes } = makeFile(at.folder, `memory ${name}.bin`, 4 * MiB);
       const code = newCode();
-      await using proxy = await HoldingProxy.start(relay.port, "down", 2 * MiB);
-      await using sender = send({ relay: `${relay.url}/ws`, code, path });
+      await using proxy = await HoldingProxy.start(at.relay.port, "down", 2 * MiB);
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
       await using page = await openCode(browser(), pageOf(proxy), code, {
         before: NO_WAY_BUT_MEMORY,
       });
@@ -111,11 +102,11 @@ for (const name of ["chromium", "firefox"] as const) {
 describeIn("chromium", (browser) => {
   test("a folder of a page arrives in a terminal as it is", async () => {
     const { path, bytes } = makeTree("folder of a page");
-    const out = join(folder.path, "out");
+    const out = join(at.folder, "out");
     mkdirSync(out);
-    await using page = await browser().open(pageOf(relay));
+    await using page = await browser().open(pageOf(at.relay));
     const code = parseCode(await sendFolder(page, path));
-    const job = { relay: `${relay.url}/ws`, code, out };
+    const job = { relay: `${at.relay.url}/ws`, code, out };
     await using receiver = receive(job);
     expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
     for (const [file, made] of bytes) {
@@ -125,10 +116,12 @@ describeIn("chromium", (browser) => {
   });
 
   test("a file goes where the person chose", async () => {
-    const { path, bytes } = makeFile(folder.path, "chosen.bin", 2 * MiB);
+    const { path, bytes } = makeFile(at.folder, "chosen.bin", 2 * MiB);
     const code = newCode();
-    await using sender = send({ relay: `${relay.url}/ws`, code, path });
-    await using page = await openCode(browser(), pageOf(relay), code, { before: PICKERS_OF_STORE });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
+    await using page = await openCode(browser(), pageOf(at.relay), code, {
+      before: PICKERS_OF_STORE,
+    });
     await page.see("Saves to a file that you choose.");
     await save(page);
     const due = { path: "chosen.bin", bytes: bytes.length, sha256: sha256(bytes) };
@@ -141,8 +134,10 @@ describeIn("chromium", (browser) => {
     const { path, bytes } = makeTree("chosen tree");
     const what = { from: "paths", paths: [path] } as const;
     const code = newCode();
-    await using sender = send({ relay: `${relay.url}/ws`, code, what });
-    await using page = await openCode(browser(), pageOf(relay), code, { before: PICKERS_OF_STORE });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, what });
+    await using page = await openCode(browser(), pageOf(at.relay), code, {
+      before: PICKERS_OF_STORE,
+    });
     await page.see("Saves into a folder that you choose.");
     await save(page);
     const due = NAMES.map((file) => {
@@ -154,10 +149,10 @@ describeIn("chromium", (browser) => {
   });
 
   test("a download that the person stops leaves nothing that looks complete", async () => {
-    const { path } = makeFile(folder.path, "stopped.bin", 4 * MiB);
+    const { path } = makeFile(at.folder, "stopped.bin", 4 * MiB);
     const code = newCode();
-    await using proxy = await HoldingProxy.start(relay.port, "down", 2 * MiB);
-    await using sender = send({ relay: `${relay.url}/ws`, code, path, stay: true });
+    await using proxy = await HoldingProxy.start(at.relay.port, "down", 2 * MiB);
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path, stay: true });
     await using page = await openCode(browser(), pageOf(proxy), code);
     await agree(page);
     await proxy.held;
@@ -168,13 +163,15 @@ describeIn("chromium", (browser) => {
   });
 
   test("a disk that is full ends the receive with a sentence, and the sender hears of it", async () => {
-    const { path } = makeFile(folder.path, "too large.bin", 8 * MiB);
+    const { path } = makeFile(at.folder, "too large.bin", 8 * MiB);
     const code = newCode();
-    await using sender = send({ relay: `${relay.url}/ws`, code, path, stay: true });
-    await using page = await openCode(browser(), pageOf(relay), code, { before: PICKERS_OF_STORE });
+    await using sender = send({ relay: `${at.relay.url}/ws`, code, path, stay: true });
+    await using page = await openCode(browser(), pageOf(at.relay), code, {
+      before: PICKERS_OF_STORE,
+    });
     await page.find("button", "Save");
     const session = await page.raw.createCDPSession();
-    const origin = new URL(pageOf(relay)).origin;
+    const origin = new URL(pageOf(at.relay)).origin;
     await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 3 * MiB });
     await agree(page);
     await page.see("The disk has too little free space.");

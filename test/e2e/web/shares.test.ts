@@ -1,13 +1,13 @@
 /** Pages send and receive shares, from an empty file to a tree of 2,000 files, and how transfers end otherwise. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { parseCode } from "../../../protocol/mod.ts";
-import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { startRelay } from "../../../relay/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
-import { listTree, temporaryFolder } from "../../support/disk.ts";
+import { listTree } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import { limitedRelay } from "../../support/relay/limited.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
@@ -24,6 +24,7 @@ import {
   sha256,
   storedFiles,
 } from "../../support/page-actions.ts";
+import { relayAndFolder } from "../../support/relay-and-folder.ts";
 
 const TREE_FILES = 2000;
 const NAMES = [
@@ -35,25 +36,10 @@ const NAMES = [
   "\u00e9 composed.bin",
   "ไทย ελληνικά.bin",
 ];
-const folder = temporaryFolder();
-let relay: Relay;
-
-beforeAll(async () => {
-  relay = await startRelay({ workers: 1 });
-});
-afterAll(async () => {
-  await relay.stop();
-  folder[Symbol.dispose]();
-});
-
-function outFolder(): string {
-  const path = join(folder.path, crypto.randomUUID());
-  mkdirSync(path);
-  return path;
-}
+const at = relayAndFolder();
 
 function bigTree(): string {
-  const path = join(folder.path, "many");
+  const path = join(at.folder, "many");
   for (let at = 0; at < TREE_FILES; at++) {
     const inside = join(path, `folder ${at % 40}`);
     mkdirSync(inside, { recursive: true });
@@ -69,39 +55,39 @@ describeIn("chromium", (browser) => {
       ["one byte.txt", 1],
       ["ملف عربي 日本語 😀.bin", 999],
     ] as const)("give each other %s of %d bytes", async (name, size) => {
-      const there = outFolder();
+      const there = at.emptyFolder();
       const { path, bytes } = makeFile(there, name, size);
       const code = newCode();
-      await using sender = send({ relay: `${relay.url}/ws`, code, path });
-      await using page = await openCode(browser(), pageOf(relay), code, { before: NO_PICKERS });
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
+      await using page = await openCode(browser(), pageOf(at.relay), code, { before: NO_PICKERS });
       await save(page);
       expect(Buffer.compare(await page.downloaded(name, size), bytes)).toBe(0);
       expect(await sender.outcome).toMatchObject({ exitCode: 0 });
-      const out = outFolder();
-      await using sending = await browser().open(pageOf(relay));
+      const out = at.emptyFolder();
+      await using sending = await browser().open(pageOf(at.relay));
       const own = parseCode(await sendPaths(sending, [path]));
-      await using receiver = receive({ relay: `${relay.url}/ws`, code: own, out });
+      await using receiver = receive({ relay: `${at.relay.url}/ws`, code: own, out });
       expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
       expect(listTree(out)).toEqual([name]);
       expect(Buffer.compare(readFileSync(join(out, name)), bytes)).toBe(0);
     });
 
     test("give each other names of many scripts", async () => {
-      const there = join(folder.path, "names");
+      const there = join(at.folder, "names");
       mkdirSync(there);
       const files = NAMES.map((name, at) => makeFile(there, name, 100 + at));
-      await using sending = await browser().open(pageOf(relay));
+      await using sending = await browser().open(pageOf(at.relay));
       const code = parseCode(
         await sendPaths(
           sending,
           files.map(({ path }) => path),
         ),
       );
-      const out = outFolder();
-      await using receiver = receive({ relay: `${relay.url}/ws`, code, out });
+      const out = at.emptyFolder();
+      await using receiver = receive({ relay: `${at.relay.url}/ws`, code, out });
       expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
       expect(listTree(out).map((name) => name.normalize("NFC"))).toEqual(NAMES.toSorted());
-      await using page = await openCode(browser(), pageOf(relay), code, {
+      await using page = await openCode(browser(), pageOf(at.relay), code, {
         before: PICKERS_OF_STORE,
       });
       await save(page);
@@ -117,14 +103,14 @@ describeIn("chromium", (browser) => {
       const text = "<b>bold</b> & \u202eesrever\nأهلا 👋";
       const code = newCode();
       const what = { from: "text", text } as const;
-      await using sender = send({ relay: `${relay.url}/ws`, code, what });
-      await using page = await openCode(browser(), pageOf(relay), code);
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, what });
+      await using page = await openCode(browser(), pageOf(at.relay), code);
       await page.see("<b>bold</b> &");
       await page.find("button", "Copy");
       expect(await sender.outcome).toMatchObject({ exitCode: 0 });
-      await using sending = await browser().open(pageOf(relay));
+      await using sending = await browser().open(pageOf(at.relay));
       const own = await sendText(sending, text);
-      await using reading = await openCode(browser(), pageOf(relay), own);
+      await using reading = await openCode(browser(), pageOf(at.relay), own);
       await reading.see("أهلا 👋");
       await sending.see("1 with everything");
     });
@@ -133,9 +119,9 @@ describeIn("chromium", (browser) => {
   describe(`a tree of ${TREE_FILES} files`, () => {
     test("goes from a page to a folder of a page and to a ZIP of another", async () => {
       const path = bigTree();
-      await using sender = await browser().open(pageOf(relay));
+      await using sender = await browser().open(pageOf(at.relay));
       const code = await sendFolder(sender, path);
-      await using chosen = await openCode(browser(), pageOf(relay), code, {
+      await using chosen = await openCode(browser(), pageOf(at.relay), code, {
         before: PICKERS_OF_STORE,
       });
       await chosen.see("2,000 files");
@@ -148,14 +134,16 @@ describeIn("chromium", (browser) => {
         bytes: 13,
         sha256: due,
       });
-      await using zipped = await openCode(browser(), pageOf(relay), code, { before: NO_PICKERS });
+      await using zipped = await openCode(browser(), pageOf(at.relay), code, {
+        before: NO_PICKERS,
+      });
       await save(zipped);
       const zip = await zipped.until("the ZIP is downloaded", async () => {
         await Promise.resolve();
         return zipped.unfinished().length === 0 ? zipped.finished()[0] : undefined;
       });
       expect(zip).toBe("many.zip");
-      const out = join(folder.path, "unzipped");
+      const out = join(at.folder, "unzipped");
       const from = join(zipped.downloads, "many.zip");
       const ran = Bun.spawnSync(["python3", "-m", "zipfile", "-e", from, out]);
       expect(ran.stderr.toString()).toBe("");
@@ -166,18 +154,18 @@ describeIn("chromium", (browser) => {
 
   describe("a page that gets nothing", () => {
     test("waits with a code that nobody sends with, and takes the share when it comes", async () => {
-      const { path, bytes } = makeFile(folder.path, "late.bin", 5000);
+      const { path, bytes } = makeFile(at.folder, "late.bin", 5000);
       const code = newCode();
-      await using page = await openCode(browser(), pageOf(relay), code, { before: NO_PICKERS });
+      await using page = await openCode(browser(), pageOf(at.relay), code, { before: NO_PICKERS });
       await page.see("The page waits for the sender.");
-      await using sender = send({ relay: `${relay.url}/ws`, code, path });
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
       await save(page);
       expect(Buffer.compare(await page.downloaded("late.bin", 5000), bytes)).toBe(0);
       expect(await sender.outcome).toMatchObject({ exitCode: 0 });
     });
 
     test("says of a mistyped word which one it may have been", async () => {
-      await using page = await browser().open(pageOf(relay));
+      await using page = await browser().open(pageOf(at.relay));
       await page.fill("Code", "candy-ketchup-harbor-tilt-useful-drip-subjekt");
       await page.click("button", "Receive");
       await page.see(/subjekt/);
@@ -185,10 +173,10 @@ describeIn("chromium", (browser) => {
     });
 
     test("hears that the sender stopped", async () => {
-      const { path } = makeFile(folder.path, "stopped.bin", 4 * 1024 * 1024);
+      const { path } = makeFile(at.folder, "stopped.bin", 4 * 1024 * 1024);
       const code = newCode();
-      await using sender = send({ relay: `${relay.url}/ws`, code, path, limit: 1024 * 1024 });
-      await using page = await openCode(browser(), pageOf(relay), code, { before: NO_PICKERS });
+      await using sender = send({ relay: `${at.relay.url}/ws`, code, path, limit: 1024 * 1024 });
+      await using page = await openCode(browser(), pageOf(at.relay), code, { before: NO_PICKERS });
       await agree(page);
       await sender.when("receiver", ({ state }) => state === "live");
       sender.interrupt();
@@ -199,7 +187,7 @@ describeIn("chromium", (browser) => {
 
     test("hears that the relay is full", async () => {
       await using full = await limitedRelay({ "max-shares": 1 }, { workers: 1 });
-      const { path } = makeFile(folder.path, "first.bin", 10);
+      const { path } = makeFile(at.folder, "first.bin", 10);
       await using first = await browser().open(pageOf(full));
       await sendPaths(first, [path]);
       await first.see("Receivers can take it now.");
@@ -212,7 +200,7 @@ describeIn("chromium", (browser) => {
       const { text, known } = token(["send", "receive"]);
       const policy = policyWith({ mode: "closed", tokens: [known] });
       await using closed = await startRelay({ workers: 1, policy });
-      const { path, bytes } = makeFile(folder.path, "with token.bin", 5000);
+      const { path, bytes } = makeFile(at.folder, "with token.bin", 5000);
       const code = newCode();
       await using sender = send({ relay: `${closed.url}/ws`, code, path, token: text });
       await using page = await openCode(browser(), pageOf(closed), code, {
