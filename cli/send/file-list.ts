@@ -80,6 +80,7 @@ export async function listPaths(options: ListOptions, signal: AbortSignal): Prom
   lister.check();
   const { roots, files, identities, contents, skipped } = lister;
   collectAfter(files.length);
+  await identities.settle();
   const follow = options.follow === true;
   return { roots, files, identities, contents, follow, skipped: skipped.entries };
 }

@@ -8,9 +8,20 @@
  * the links too: then only the content says more.
  */
 import type { BigIntStats } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const [DEVICE, INODE, SIZE, TIME, TOUCHED] = [0, 1, 2, 3, 4] as const;
 const FIELDS = 5;
+
+/**
+ * The clock of a file system stands still between two ticks, so a ctime tells nothing of a change in
+ * its own tick. Linux ticks 100 times a second at least; this is twice as long.
+ */
+const TICK_NS = 20_000_000n;
+/** FAT counts in steps of two seconds; others that have whole seconds only, in steps of one. */
+const COARSE_TICK_NS = 2_000_000_000n;
+const SECOND_NS = 1_000_000_000n;
+const MS_NS = 1_000_000n;
 
 /**
  * `same`: it is the file that was found. `unsure`: its ctime is another, so its content has to say
@@ -21,6 +32,8 @@ export type Likeness = "same" | "unsure" | "other";
 export class Identities {
   #all = new BigUint64Array(16 * FIELDS);
   #count = 0;
+  /** When the tick of the youngest file is over; ns since 1970. */
+  #settled = 0n;
 
   add(stat: BigIntStats): void {
     const at = this.#count++ * FIELDS;
@@ -30,10 +43,22 @@ export class Identities {
       this.#all = grown;
     }
     this.#all.set(fieldsOf(stat), at);
+    const end = stat.ctimeNs + tickOf(stat);
+    if (end > this.#settled && isYoung(stat)) this.#settled = end;
   }
 
-  /** Its content proved to be what it was: from here on it is known by what it is now. */
+  /** Waits until every later change of a file gives it another ctime: COARSE_TICK_NS at most. */
+  async settle(): Promise<void> {
+    const left = Number((this.#settled - now()) / MS_NS) + 1;
+    if (this.#settled > 0n && left > 0) await sleep(left);
+  }
+
+  /**
+   * Its content proved to be what it was: from here on it is known by what it is now. One that was
+   * touched in this tick stays unsure.
+   */
   adopt(index: number, stat: BigIntStats): void {
+    if (isYoung(stat)) return;
     this.#all.set(fieldsOf(stat), index * FIELDS);
   }
 
@@ -61,6 +86,20 @@ export class Identities {
     }
     return stamps;
   }
+}
+
+function now(): bigint {
+  return BigInt(Date.now()) * MS_NS;
+}
+
+function tickOf({ ctimeNs }: BigIntStats): bigint {
+  return ctimeNs % SECOND_NS === 0n ? COARSE_TICK_NS : TICK_NS;
+}
+
+/** A server's clock may be ahead of ours; its ticks are not to be known then. */
+function isYoung(stat: BigIntStats): boolean {
+  const age = now() - stat.ctimeNs;
+  return age < tickOf(stat) && age > -tickOf(stat);
 }
 
 /** Bun gives numbers of 2^63 and more as negative ones, and times before 1970 are negative. */

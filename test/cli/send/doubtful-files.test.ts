@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { UNSOUND_TOLD, unsoundEvent } from "../../../cli/job/event-schema.ts";
 import { FilesContent, SOURCE_FILES_OPEN } from "../../../cli/send/files-content.ts";
 import { listPaths } from "../../../cli/send/file-list.ts";
+import { Identities } from "../../../cli/send/identities.ts";
 import { KnownSource } from "../../../cli/send/known-source.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
 import { DATA_BYTES, RECORD_SIZE, seededBytes, temporaryFolder } from "../../support/disk.ts";
@@ -86,6 +87,20 @@ describe.each([
     expect(await readOver(changed(other), false)).toEqual(["t/a changed"]);
     expect(await readOver(changed(other), true)).toBe("source-changed");
   });
+});
+
+test("files that are exchanged right after they were listed have another ctime each time", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "a");
+  for (let round = 0; round < 30; round++) {
+    writeFileSync(path, "a");
+    utimesSync(path, 1e9, 1e9);
+    const identities = new Identities();
+    identities.add(statSync(path, { bigint: true }));
+    await identities.settle();
+    exchanged(new Uint8Array(1))(path);
+    expect(identities.compare(0, statSync(path, { bigint: true }))).toBe("unsure");
+  }
 });
 
 test("of very many files that changed the first are named, and the others counted", () => {
