@@ -22,6 +22,7 @@ export * from "./content/manifest.ts";
 export * from "./content/file-marks.ts";
 export * from "./wire/msgpack.ts";
 export * from "./content/names.ts";
+export * from "./crypto/network-id.ts";
 export * from "./crypto/proof.ts";
 export * from "./session/receiver-events.ts";
 export * from "./session/receiver.ts";

@@ -4,7 +4,7 @@
  *   code --scrypt, salt "fileshare/1"--> master --HKDF "fileshare/2 signing"-> Ed25519 key pair
  *                                               --HKDF "fileshare/2 path"----> capabilities (below)
  *                                               --HKDF "fileshare/1 content"-> content key
- *   public key  --SHA-256-----------------------> channel id
+ *   public key  --SHA-256-----------------------> channel id --HMAC--> ids in the local network (network-id.ts)
  *   content key --RFC 8188, salt = share id--> records       (record.ts)
  *               --HKDF "fileshare/1 receipt"--> receipts     (below)
  *               --HKDF "fileshare/1 label"----> short texts  (seal.ts)

@@ -5,6 +5,7 @@ import {
   encodeManifest,
   fromHex,
   keysOfMaster,
+  networkId,
   parseCode,
   parseSafePath,
   proveHello,
@@ -150,6 +151,11 @@ export async function makeVectors(
     capabilities: await all([0x00, 0x11], async (byte) => ({
       share: toHex(id(byte)),
       capability: toHex(await capabilityOf(keys, primitives, id(byte))),
+    })),
+    networkIds: await all([0x00, 0x44], async (byte) => ({
+      channel: toHex(keys.channel),
+      nonce: toHex(id(byte)),
+      id: toHex(await networkId(keys.channel, id(byte), primitives)),
     })),
     hellos: HELLOS.map((each) => helloVector(each, signerOf(keys, primitives))),
     receipts: await all([1, 6, RECORD_INDEX], async (records) => ({
