@@ -11,11 +11,13 @@ import {
 } from "./configuration.ts";
 import { usage } from "./command-line.ts";
 import { expandHome, type Environment } from "../system/shell.ts";
+import type { Route } from "../job/routes.ts";
 
 export interface Setting {
   readonly value: OptionValue;
   /** The variable, or the path of the file. */
   readonly from: string;
+  readonly route: Extract<Route, "environment" | "configuration">;
 }
 
 /** The variable that stands for an option: `--connect-timeout` is FILESHARE_CONNECT_TIMEOUT. */
@@ -45,7 +47,11 @@ export async function settingsFor(
     for (const section of [ALL, word]) {
       for (const [name, value] of sections.get(section) ?? []) {
         if (!settable.includes(name)) continue;
-        settings.set(name, { value: withHome(args[name], value), from: path });
+        settings.set(name, {
+          value: withHome(args[name], value),
+          from: path,
+          route: "configuration",
+        });
       }
     }
   }
@@ -55,7 +61,7 @@ export async function settingsFor(
     if (given === undefined || given === "") continue;
     const value =
       args[name]?.type === "boolean" ? yesOrNo(from, given) : withHome(args[name], given);
-    settings.set(name, { value, from });
+    settings.set(name, { value, from, route: "environment" });
   }
   return settings;
 }

@@ -7,6 +7,7 @@ import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { Definition, Values } from "./definition.ts";
 import { checkArgs } from "../arguments/command-line.ts";
+import type { Route } from "../job/routes.ts";
 import { settingsFor, variableFor, type Setting } from "../arguments/settings.ts";
 
 /** A command line besides its values. */
@@ -15,6 +16,8 @@ export interface Call {
   readonly raw: readonly string[];
   readonly args: ArgsDef;
   readonly registry: Registry;
+  /** Whether an option was typed, or set by the environment or the configuration; undefined: it was not set. */
+  readonly routeOf: (option: string) => Route | undefined;
 }
 
 /** The code of a command. @returns the exit code. @throws FaultError */
@@ -98,9 +101,13 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         if (type === "boolean") return [name, value === true];
         return [name, typeof value === "string" ? value : undefined];
       });
+      const routeOf = (option: string): Route | undefined => {
+        return given.includes(option) ? "option" : settings.get(option)?.route;
+      };
+      const call = { raw, args, registry, routeOf };
       try {
         const run = await load();
-        return await run(Object.fromEntries(values) as Values<Args, Many>, { raw, args, registry });
+        return await run(Object.fromEntries(values) as Values<Args, Many>, call);
       } catch (error) {
         throw withOrigin(error, given, settings);
       }

@@ -1,6 +1,7 @@
 import manifest from "../../package.json" with { type: "json" };
 import { CONNECT_MS, PROTOCOL_VERSION } from "../../protocol/mod.ts";
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
+import type { Call } from "./command.ts";
 import type { DoctorValues } from "./local-commands.ts";
 import {
   findings,
@@ -26,8 +27,8 @@ const TOKEN_IN_CLEAR = findings("token").warning(
   "Use a relay with wss://.",
 );
 
-export async function runDoctor(values: DoctorValues): Promise<number> {
-  const choice = chooseRelay(values.relay, values.ca);
+export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promise<number> {
+  const choice = chooseRelay(values.relay, values.ca, routeOf("relay"));
   const token = chooseToken(values.token ?? "");
   const { stdout, env } = process;
   const style = makeStyle(hasColor(stdout.isTTY, env));

@@ -24,7 +24,8 @@ const SEEN_BY_OTHERS =
   "other users of this machine can see that code in the list of processes; fileshare recv alone asks for it.";
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
-export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<number> {
+export async function runRecv(values: RecvValues, call: Call): Promise<number> {
+  const { raw, args } = call;
   if (values.yes && values.ask) throw usage("give either --yes or --ask");
   if (values.out === "") throw usage("--out takes a folder");
   const onExists = policyOf(values);
@@ -35,7 +36,7 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
   using deadline = startDeadline(parseTimeout(values.timeout));
   const name = receiverName(values.name);
   checkPrefix(values.prefix);
-  const usual = relayOfOptions(values, raw);
+  const usual = relayOfOptions(values, call);
   // It is written down nowhere.
   const words = withoutOptions(raw, args, ["token"]);
   const typedCode = values.code.length > 0;
@@ -62,6 +63,7 @@ export async function runRecv(values: RecvValues, { raw, args }: Call): Promise<
   });
   const client = receive({
     relay: relay.address,
+    route: relay.route,
     ca: values.ca,
     token,
     code,

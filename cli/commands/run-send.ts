@@ -38,7 +38,8 @@ import { whatToSend } from "./what-to-send.ts";
 const FOR_ONE_RUN = ["share", "new", "token"];
 
 /** Everything that can be wrong in the command line is found before the thread starts. */
-export async function runSend(values: SendValues, { raw, args }: Call): Promise<number> {
+export async function runSend(values: SendValues, call: Call): Promise<number> {
+  const { raw, args } = call;
   if (values.share !== undefined && values.new) throw usage("give either --share or --new");
   if (values.share !== undefined && !/^[0-9a-f]{4,32}$/.test(values.share)) {
     throw usage("--share takes the id of a share, or at least its first 4 digits");
@@ -52,7 +53,7 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
   const dropSlowMs =
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
-  const usual = relayOfOptions(values, raw);
+  const usual = relayOfOptions(values, call);
   const own = senderCode(values.code, values.lobby);
   const { code: given } = own;
   const { relay: choice, token, notes } = relayOfCode(own, usual);
@@ -68,6 +69,7 @@ export async function runSend(values: SendValues, { raw, args }: Call): Promise<
   const { client, code } = await awaitCode(
     send({
       relay: relay.address,
+      route: relay.route,
       ca: values.ca,
       token,
       code: given,

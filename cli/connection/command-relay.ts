@@ -6,7 +6,13 @@ import type { GivenCode } from "../../protocol/code/code.ts";
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { shownAddress } from "./relay-address.ts";
 import { isTyped } from "../arguments/command-line.ts";
-import { chooseRelay, chooseToken, isSameRelay, type RelayChoice } from "./relay-choice.ts";
+import {
+  chooseRelay,
+  chooseToken,
+  isSameRelay,
+  type RelayChoice,
+  type Route,
+} from "./relay-choice.ts";
 
 interface RelayOfCode {
   readonly relay: RelayChoice;
@@ -14,6 +20,13 @@ interface RelayOfCode {
   readonly token: string;
   /** Sentences about that choice. */
   readonly notes: string[];
+}
+
+/** A command line, as far as the choice of a relay needs it. */
+interface CommandLine {
+  readonly raw: readonly string[];
+  /** The way in which an option was set; undefined: it was not. */
+  readonly routeOf: (option: string) => Route | undefined;
 }
 
 interface RelayChosen {
@@ -31,10 +44,10 @@ interface RelayChosen {
  */
 export function relayOfOptions(
   { relay, ca, token = "" }: Readonly<Record<"relay" | "ca" | "token", string | undefined>>,
-  raw: readonly string[],
+  { raw, routeOf }: CommandLine,
 ): RelayChosen {
   return {
-    relay: chooseRelay(relay, ca),
+    relay: chooseRelay(relay, ca, routeOf("relay")),
     token: chooseToken(token) ?? "",
     ca,
     typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },
@@ -55,7 +68,7 @@ export function relayOfCode({ relay: named }: GivenCode, chosen: RelayChosen): R
     const note = `the relay is ${shownAddress(relay.address)}, as --relay says, and not ${named}, as the text with the code does`;
     return { relay, token, notes: [note] };
   }
-  const other = chooseRelay(named, ca);
+  const other = chooseRelay(named, ca, "code");
   const notes = [`the relay is ${shownAddress(other.address)}, as the text with the code says`];
   if (typed.token || token === "") return { relay: other, token, notes };
   notes.push("the token is not given to that relay; --token gives it one");

@@ -10,6 +10,7 @@ import { endpointOf } from "./relay-address.ts";
 import { errorCode } from "../system/system-error.ts";
 import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
+import type { Route } from "../job/routes.ts";
 
 /**
  * How long a client that a port hung up on tests whether TLS is spoken there, to name the mistake.
@@ -271,14 +272,17 @@ export interface LinkNews {
  * @param why there is no link
  */
 export function linkEvent(
-  url: string,
+  { url, route }: { readonly url: string; readonly route?: Route | undefined },
   { online, fault, detail, link }: LinkNews,
   why: string | undefined,
 ): ClientEvent {
   const proxy = proxyFor(url, process.env);
-  const route = proxy === undefined ? {} : { proxy: proxyShown(proxy) };
+  const way = {
+    ...(route !== undefined && { route }),
+    ...(proxy !== undefined && { proxy: proxyShown(proxy) }),
+  };
   if (fault === undefined) {
-    return { event: "relay", url, online, ...route, ...(link !== undefined && { link }) };
+    return { event: "relay", url, online, ...way, ...(link !== undefined && { link }) };
   }
   const about = detail ?? why;
   const message = faultMessage(fault, about);
@@ -286,7 +290,7 @@ export function linkEvent(
     event: "relay",
     url,
     online,
-    ...route,
+    ...way,
     code: fault,
     ...(about !== undefined && { detail: about }),
     message,

@@ -5,12 +5,17 @@ import { usage } from "../arguments/command-line.ts";
 import { expandHome, shellLine } from "../system/shell.ts";
 import { proxyFor } from "./proxy.ts";
 import { readCaFile } from "./ca-certificates.ts";
+import type { Route } from "../job/routes.ts";
+
+export type { Route };
 
 /** Where a relay listens unless it is told otherwise. */
 export const RELAY_PORT = 8000;
 const DEFAULT_RELAY = `ws://127.0.0.1:${RELAY_PORT}`;
 
 export interface RelayChoice {
+  /** Which of the ways in `job/routes.ts` named it. */
+  readonly route: Route;
   /** WebSocket address, path included; of a bare host the one at which a relay usually is. */
   readonly address: string;
   /** A host, and a path, without a scheme and a port: `find-relay.ts` finds the address. */
@@ -22,13 +27,21 @@ export interface RelayChoice {
 }
 
 /**
- * The relay from `--relay`, FILESHARE_RELAY or the default, and whom to believe that it is it.
+ * The relay that was named, else that of FILESHARE_RELAY, else the one at its usual place on this machine, and
+ * whom to believe that it is it. `job/routes.ts` has the whole order.
  * @param caFile from `--ca`; else FILESHARE_CA
+ * @param namedBy the way in which `named` came
  * @throws FaultError "bad-relay-address", "bad-ca", "bad-proxy"
  */
-export function chooseRelay(option?: string, caFile?: string): RelayChoice {
-  const variable = process.env["FILESHARE_RELAY"];
-  const given = (option ?? (variable || DEFAULT_RELAY)).trim();
+export function chooseRelay(
+  named?: string,
+  caFile?: string,
+  namedBy: Route = "option",
+): RelayChoice {
+  const variable = process.env["FILESHARE_RELAY"] || undefined;
+  const given = (named ?? variable ?? DEFAULT_RELAY).trim();
+  const unnamed = variable === undefined ? "this-machine" : "environment";
+  const route = named === undefined ? unnamed : namedBy;
   const host = bareHost(given);
   const [, name = "", path = ""] = /^([^/]*)(.*)$/.exec(host ?? "") ?? [];
   const address = relayAddress(host === undefined ? given : `ws://${name}:${RELAY_PORT}${path}`);
@@ -36,7 +49,7 @@ export function chooseRelay(option?: string, caFile?: string): RelayChoice {
   const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
   const ca = file === undefined ? undefined : readCaFile(expandHome(file));
   const usual = address === relayAddress(DEFAULT_RELAY);
-  return { address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
+  return { route, address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
 }
 
 /** A host that was given without a scheme and a port; undefined: an address with one of them. */

@@ -3,6 +3,8 @@ import type { LinkSocket } from "../../protocol/session/driver.ts";
 import { encodeControl, type Message } from "../../protocol/wire/control.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
+import type { Job } from "../job/jobs.ts";
+import type { Route } from "../job/routes.ts";
 import { RelayLink } from "./relay-link.ts";
 
 /** The part of a client that takes the events of its link. */
@@ -17,6 +19,7 @@ export interface LinkUser {
 /** The link of one session to its relay: another socket each time that the session connects. */
 export class SessionLink implements LinkSocket {
   readonly #relay: string;
+  readonly #route: Route | undefined;
   readonly #ca: string | undefined;
   readonly #user: LinkUser;
   #link: RelayLink | undefined;
@@ -24,8 +27,9 @@ export class SessionLink implements LinkSocket {
   #why: string | undefined;
 
   /** @param ca as a `RelayLink` takes it */
-  constructor({ relay, ca }: { relay: string; ca?: string | undefined }, user: LinkUser) {
+  constructor({ relay, route, ca }: Pick<Job, "relay" | "route" | "ca">, user: LinkUser) {
     this.#relay = relay;
+    this.#route = route;
     this.#ca = ca;
     this.#user = user;
   }
@@ -85,7 +89,7 @@ export class SessionLink implements LinkSocket {
 
   /** The event about a change of the session's link. */
   news(effect: LinkNews): ClientEvent {
-    return linkEvent(this.#relay, effect, this.#why);
+    return linkEvent({ url: this.#relay, route: this.#route }, effect, this.#why);
   }
 
   /** The detail of a fault that ends the session; undefined: the fault is not about the link. */

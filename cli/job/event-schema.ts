@@ -10,6 +10,7 @@ import * as v from "valibot";
 import type { FileState } from "../../protocol/content/file-marks.ts";
 
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
+import { ROUTES } from "./routes.ts";
 
 /** Files that changed while they were sent, as each side lists them; it counts the rest. */
 export const UNSOUND_TOLD = 100;
@@ -144,6 +145,10 @@ export const clientEvent = v.variant("event", [
   event("relay", "The connection to the relay opened, or broke and is retried.", {
     url: field(text, "address of the relay"),
     online: field(yes, "whether the connection is open"),
+    route: field(
+      v.optional(v.picklist(ROUTES)),
+      "how the client came to this relay; [cli.md](cli.md#the-relay-of-a-transfer) has the order",
+    ),
     proxy: field(v.optional(text), "address of the proxy, without user name and password"),
     link: field(
       v.optional(text),

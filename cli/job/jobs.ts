@@ -1,6 +1,7 @@
 import type { Code, FaultCode, StartWhen } from "../../protocol/mod.ts";
 
 import type { Again } from "../system/state.ts";
+import type { Route } from "./routes.ts";
 
 /**
  * Files and folders of one share that a receiver in the lobby takes without a question: 4 MiB of
@@ -15,6 +16,8 @@ export interface SendJob {
   readonly kind: "send";
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
+  /** How the client came to that relay. */
+  readonly route?: Route | undefined;
   /** A host on which the job finds the relay first; the found address replaces `relay`. */
   readonly relayHost?: string | undefined;
   /** Authorities to trust, in PEM. Default: those of this machine. */
@@ -60,6 +63,7 @@ export interface KeepSend {
 export interface ReceiveJob {
   readonly kind: "receive";
   readonly relay: string;
+  readonly route?: Route | undefined;
   readonly relayHost?: string | undefined;
   readonly ca?: string | undefined;
   readonly token?: string | undefined;

@@ -13,6 +13,7 @@ import {
   WAIT_MAX_MS,
 } from "../arguments/values.ts";
 import { ON_EXISTS } from "../job/jobs.ts";
+import { ROUTES } from "../job/routes.ts";
 import { suggest } from "../arguments/command-line.ts";
 
 /** `usage` in the words of a library, whose options have other names than those of a command. */
@@ -83,6 +84,7 @@ const common = {
   signal: v.optional(signal),
   master: v.optional(text),
   relayHost: v.optional(text),
+  route: v.optional(v.picklist(ROUTES, `has to be one of ${ROUTES.join(", ")}`)),
 };
 
 const WHAT = "has to be a list of one path or more, or { from: paths, text or stdin, ... }";

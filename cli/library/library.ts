@@ -70,7 +70,17 @@ export interface ReceiveOptions extends Common, ReceiveChoices {
  *   `bad-proxy`, `usage` for a wrong or unknown option, `interrupted` for a signal that is aborted already
  */
 export function send(options: SendOptions): Client {
-  const { what: named, relay, ca, token, code, connectTimeoutMs, signal, ...choices } = options;
+  const {
+    what: named,
+    relay,
+    route,
+    ca,
+    token,
+    code,
+    connectTimeoutMs,
+    signal,
+    ...choices
+  } = options;
   const what: SendWhat = "from" in named ? named : { from: "paths", paths: named };
   const given = code === undefined ? newCode() : senderCodeOf(code, what);
   return start(signal, {
@@ -81,7 +91,7 @@ export function send(options: SendOptions): Client {
     kind: "send",
     what,
     code: given.code,
-    ...whereOf(given, { relay, ca, token }),
+    ...whereOf(given, { relay, route, ca, token }),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
 }
@@ -95,7 +105,17 @@ export function send(options: SendOptions): Client {
  * @throws FaultError as `send`
  */
 export function receive(options: ReceiveOptions): Client {
-  const { relay, ca, token, code, connectTimeoutMs, signal, out = ".", ...choices } = options;
+  const {
+    relay,
+    route,
+    ca,
+    token,
+    code,
+    connectTimeoutMs,
+    signal,
+    out = ".",
+    ...choices
+  } = options;
   const given = readCode(code);
   return start(signal, {
     name: ownName(),
@@ -114,7 +134,7 @@ export function receive(options: ReceiveOptions): Client {
     timeoutMs: endless(choices.timeoutMs),
     kind: "receive",
     code: given.code,
-    ...whereOf(given, { relay, ca, token }),
+    ...whereOf(given, { relay, route, ca, token }),
     out: resolve(workingFolder(), out),
     connectTimeoutMs: timeoutOf(connectTimeoutMs),
   });
@@ -123,10 +143,10 @@ export function receive(options: ReceiveOptions): Client {
 /** The relay that was asked for, else the one of a command or a link that the code stands in. */
 function whereOf(
   given: GivenCode,
-  { relay, ca, token }: Pick<Common, "relay" | "ca" | "token">,
-): Pick<SendJob, "relay" | "relayHost" | "ca" | "token"> {
+  { relay, route, ca, token }: Pick<SendOptions, "relay" | "route" | "ca" | "token">,
+): Pick<SendJob, "relay" | "route" | "relayHost" | "ca" | "token"> {
   const where = relayOfCode(given, {
-    relay: chooseRelay(relay, ca),
+    relay: chooseRelay(relay, ca, route),
     token: chooseToken(token) ?? "",
     ca,
     typed: { relay: relay !== undefined, token: token !== undefined },
@@ -134,6 +154,7 @@ function whereOf(
   const { address, host, ca: trustedCertificates } = where.relay;
   return {
     relay: address,
+    route: where.relay.route,
     relayHost: host,
     ca: trustedCertificates,
     token: chooseToken(where.token),

@@ -20,9 +20,9 @@ const interrupted = new AbortController();
 
 /** The same job with the address of its relay. @throws FaultError as `findRelay` */
 async function placed<Some extends Job>(job: Some): Promise<Some> {
-  const { relay: address, relayHost: host, ca, connectTimeoutMs } = job;
+  const { relay: address, route = "option", relayHost: host, ca, connectTimeoutMs } = job;
   if (host === undefined) return job;
-  const choice = { address, host, ca, args: [] };
+  const choice = { route, address, host, ca, args: [] };
   const { signal } = interrupted;
   const found = await findRelay(choice, connectTimeoutMs, { signal });
   return { ...job, relay: found.address };

@@ -7,6 +7,7 @@ import { FAULTS } from "../../protocol/wire/faults.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
+import { ROUTE_TEXTS } from "../job/routes.ts";
 import { count, percent, shown, size, took } from "./format.ts";
 import { offerLines } from "./offer-lines.ts";
 import { isStopped, type Setting } from "./screen.ts";
@@ -262,7 +263,8 @@ export class Story {
   }
 
   /** Once per change: every try that fails comes as an event of its own. */
-  #relay({ online, code, detail, url, proxy, link, untold }: EventOf<"relay">): Line[] {
+  #relay(event: EventOf<"relay">): Line[] {
+    const { online, code, detail, url, link, untold } = event;
     const before = this.#online;
     if (online && code !== undefined) {
       return [line(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
@@ -272,7 +274,7 @@ export class Story {
     if (online) {
       return [
         ...this.#browsers(link !== undefined),
-        line(before === undefined ? this.#route(url, proxy) : `The relay is back${times(untold)}`),
+        line(before === undefined ? this.#route(event) : `The relay is back${times(untold)}`),
       ];
     }
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
@@ -300,9 +302,10 @@ export class Story {
     ];
   }
 
-  #route(url: string, proxy: string | undefined): string {
+  #route({ url, route, proxy }: EventOf<"relay">): string {
+    const named = route === undefined ? "" : ROUTE_TEXTS[route].said;
     const through = proxy === undefined ? "" : `, through the proxy ${shown(proxy)}`;
-    return this.#style.dim(`Using the relay ${shown(shownAddress(url))}${through}`);
+    return this.#style.dim(`Using the relay ${shown(shownAddress(url))}${named}${through}`);
   }
 
   #waits(): Line[] {

@@ -6,6 +6,7 @@ import { aliasesOf, loadAll } from "../../cli/commands/registry.ts";
 import type { Command } from "../../cli/commands/command.ts";
 import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
 import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/job/event-schema.ts";
+import { ROUTES, ROUTE_TEXTS } from "../../cli/job/routes.ts";
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { table } from "./markdown.ts";
 
@@ -119,6 +120,10 @@ export const CLI_TABLES: Record<string, string> = {
   environment: table(
     ["variable", "meaning"],
     ENVIRONMENT.map(([name, meaning]) => [`\`${name}\``, meaning]),
+  ),
+  routes: table(
+    ["order", "way", "`route` in events"],
+    ROUTES.map((route, i) => [`${i + 1}`, ROUTE_TEXTS[route].meaning, `\`${route}\``]),
   ),
   events: table(EVENT_HEAD, eventRows(clientEvent.options)),
   relay_events: table(EVENT_HEAD, eventRows(relayEvent.options)),

@@ -72,7 +72,7 @@ describe("recv asks for the code", () => {
     expect(await pty.exited).toBe(130);
     expect(pty.grid()).toEqual([
       `Code: ${CODE}`,
-      `Using the relay ${relay.url}`,
+      `Using the relay ${relay.url}, as FILESHARE_RELAY says`,
       "Waiting for the sender",
       "Interrupted",
     ]);
