@@ -19,7 +19,11 @@ let bundling: Promise<readonly PageFile[]> | undefined;
  * @throws Error if there is no bundle and the sources cannot be bundled
  */
 export function pageFiles(): Promise<readonly PageFile[]> {
-  bundling ??= findFiles();
+  bundling ??= findFiles().catch((error: unknown) => {
+    // The next call tries again: the reason may be a moment without memory or descriptors.
+    bundling = undefined;
+    throw error;
+  });
   return bundling;
 }
 

@@ -18,6 +18,12 @@ interface Served {
   readonly bodies: ReadonlyMap<Encoding, Blob>;
 }
 
+/**
+ * After the main thread had no files, requests get the help page for so long, and the next one asks again. A
+ * bundling takes about a second of CPU. ms
+ */
+export const PAGE_RETRY_MS = 10_000;
+
 const BELOW = "/page/";
 const MANIFEST = "/manifest.webmanifest";
 /** The two places that the page's service worker answers; a request for them that comes here found none. */
@@ -37,20 +43,28 @@ export function isPagePath(pathname: string): boolean {
 
 export class PageDoor {
   readonly #want: () => void;
+  readonly #now: () => number;
   /** `asked`: the main thread will answer in any case. */
   #at: "unknown" | "asked" | "known" = "unknown";
   #files: ReadonlyMap<string, Served> | undefined;
+  /** When the main thread had no files; ms. */
+  #failedAt = -Infinity;
   /** Requests that wait for the files; each has a connection, and those are limited. */
   #waiting: (() => void)[] = [];
 
-  /** @param want asks for the files; `take` gets them */
-  constructor(want: () => void) {
+  /**
+   * @param want asks for the files; `take` gets them
+   * @param now ms
+   */
+  constructor(want: () => void, now = () => performance.now()) {
     this.#want = want;
+    this.#now = now;
   }
 
   /** @param files undefined: there are none */
   take(files: readonly PageFile[] | undefined): void {
     this.#at = "known";
+    if (files === undefined) this.#failedAt = this.#now();
     this.#files = files && new Map(files.map((file) => [`/${file.path}`, served(file)]));
     for (const go of this.#waiting.splice(0)) go();
   }
@@ -66,7 +80,8 @@ export class PageDoor {
     if (pathname === SHARE_PATH) return refusal(303, NO_SHARE, { location: "../", ...NO_STORE });
     if (pathname.startsWith(SAVES)) return refusal(404, NO_SAVE, NO_STORE);
     if (!isGet(request.method)) return refusal(405, "Not that method.", { allow: "GET, HEAD" });
-    if (this.#at === "known") return this.#answer(context) ?? otherwise();
+    const isDue = this.#files === undefined && this.#now() - this.#failedAt >= PAGE_RETRY_MS;
+    if (this.#at === "known" && !isDue) return this.#answer(context) ?? otherwise();
     return this.#later(context, otherwise);
   }
 

@@ -138,6 +138,14 @@ export class DownloadStream {
         this.#closed.resolve();
         this.#end(new FaultError("output-closed"));
         return;
+      case "full":
+        this.#end(
+          new FaultError(
+            "write-failed",
+            `this browser already has ${answer.most} downloads of this page under way; wait until one of them ends`,
+          ),
+        );
+        return;
       case "cancelled":
         this.#end(new FaultError("output-closed"));
         return;

@@ -49,6 +49,8 @@ export type DownloadAnswer =
   | { readonly t: "taken"; readonly bytes: number }
   /** The browser took everything. */
   | { readonly t: "closed" }
+  /** So many downloads are under way that this one is not taken. */
+  | { readonly t: "full"; readonly most: number }
   /** The person or the browser ended the download. */
   | { readonly t: "cancelled" }
   | { readonly t: "pong" };

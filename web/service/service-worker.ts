@@ -8,7 +8,12 @@
  */
 import { keepShared, sharedIn } from "../browser/shared-files.ts";
 import { Download } from "./download.ts";
-import { DOWNLOAD_LOCK, type WorkerCall, type WorkerWord } from "./download-messages.ts";
+import {
+  DOWNLOAD_LOCK,
+  type DownloadAnswer,
+  type WorkerCall,
+  type WorkerWord,
+} from "./download-messages.ts";
 
 /** Downloads at once, of all pages of this browser; each holds a few MiB. */
 const DOWNLOADS_MOST = 16;
@@ -61,7 +66,11 @@ scope.addEventListener("message", (event) => {
     return;
   }
   const [port] = event.ports;
-  if (port === undefined || downloads.size >= DOWNLOADS_MOST) return;
+  if (port === undefined) return;
+  if (downloads.size >= DOWNLOADS_MOST) {
+    port.postMessage({ t: "full", most: DOWNLOADS_MOST } satisfies DownloadAnswer);
+    return;
+  }
   const download = new Download(port, call.name, call.size);
   downloads.set(call.id, download);
   event.waitUntil(download.over.then(() => downloads.delete(call.id)));

@@ -219,6 +219,15 @@ for (const name of ["chromium", "firefox"] as const) {
         WITHIN,
       );
 
+      test("is refused while the browser has very many, and those go on", async () => {
+        await using page = await opened(browser());
+        const offer = offerOf(file("one of many.bin", 100));
+        const outcome = await call<[number, string]>(page, "openUntilFault", "download", offer, 40);
+        expect(outcome).toEqual([16, "write-failed"]);
+        await call(page, "feed");
+        expect(await call<string>(page, "finishFault")).toBe("none");
+      });
+
       test("saves an empty file", async () => {
         await using page = await opened(browser());
         await call(page, "open", "download", offerOf(file("none.bin", 0)));

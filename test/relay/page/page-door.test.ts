@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 import { DEFAULT_LIMITS, DEFAULT_POLICY, startRelay, type Relay } from "../../../relay/mod.ts";
+import type { RequestContext } from "../../../relay/lobby/http/exchange.ts";
+import { PAGE_RETRY_MS, PageDoor } from "../../../relay/page/page-door.ts";
 import { RawHttp } from "../../support/relay/raw-http.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 
@@ -206,6 +208,25 @@ describe("the places of the service worker", () => {
       expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
     }
   });
+});
+
+test("a door without files asks for them again after a while, and not with each request", async () => {
+  let [asked, now] = [0, 0];
+  const door = new PageDoor(
+    () => {
+      asked++;
+      door.take(undefined);
+    },
+    () => now,
+  );
+  const request = new Request("http://127.0.0.1/", { headers: BROWSER });
+  const context = { request, url: new URL(request.url) } as RequestContext;
+  const visit = async () => (await door.fetch(context, () => new Response("help")))?.text();
+  for (let visits = 0; visits < 3; visits++) expect(await visit()).toBe("help");
+  expect(asked).toBe(1);
+  now += PAGE_RETRY_MS;
+  for (let visits = 0; visits < 3; visits++) expect(await visit()).toBe("help");
+  expect(asked).toBe(2);
 });
 
 describe("a relay", () => {
