@@ -51,6 +51,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "library",
     "send",
     "receive",
+    "discovery",
     "connection",
     "arguments",
     "job",
