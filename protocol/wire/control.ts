@@ -102,6 +102,8 @@ const schemas = {
     nonce: bytesOf(NONCE_BYTES),
     /** The host name by which its operator calls the relay, where it has one. */
     name: v.optional(v.pipe(v.string(), v.maxLength(HOST_CHARACTERS))),
+    /** It serves one channel alone, that of the client that carries it. */
+    only: v.optional(v.literal(true)),
   }),
   hello: v.object({
     t: v.literal("hello"),

@@ -75,6 +75,11 @@ export const WIRE_FAULTS = {
       "Ask them why, or use another relay.",
       4031,
     ),
+    "other-channel": failed(
+      "The relay serves one code alone, and not this one",
+      "Check the code, or give another relay with --relay.",
+      4032,
+    ),
     replaced: failed(
       "The same sender or receiver connected again elsewhere",
       "Nothing to do if that was you.",

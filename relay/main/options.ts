@@ -25,6 +25,11 @@ export interface RelayOptions extends LogFileOptions {
   readonly stallMs: number;
   /** Whether the lobby is open to the original app's clients and to HTTP. */
   readonly lobby: boolean;
+  /**
+   * A token. The relay then serves one channel alone: that of the client whose hello shows the token. It needs one
+   * worker, as workers do not tell each other the channel.
+   */
+  readonly onlyFor?: string | undefined;
   /** Whether browsers get the page at `/`. */
   readonly page: boolean;
   readonly policy: Policy;

@@ -137,7 +137,10 @@ export class Supervisor implements ManagedRelay {
    *   `bad-ban-file`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
-    const { hostname, port, httpPort, workers, tls } = options;
+    const { hostname, port, httpPort, workers, tls, onlyFor } = options;
+    if (onlyFor !== undefined && workers !== 1) {
+      throw new RangeError("a relay for one channel has one worker");
+    }
     // A port that only one listener can have is kept by the kernel, and a free one is nobody else's.
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
@@ -289,6 +292,7 @@ export class Supervisor implements ManagedRelay {
       workers,
       stallMs,
       lobby,
+      onlyFor,
       page,
       onStats,
       reportLevel = "info",
@@ -303,6 +307,7 @@ export class Supervisor implements ManagedRelay {
       zeroCopy: this.#log.zeroCopy,
       stallMs,
       lobby,
+      onlyFor,
       page,
       stats: onStats !== undefined,
       reportLevel,

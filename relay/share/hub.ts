@@ -40,6 +40,8 @@ import { LocalShare, type ShareOptions } from "./local-share.ts";
 export interface HubOptions extends ShareOptions {
   /** The host name by which the operator calls the relay; hellos are signed for it. */
   readonly relayName?: string | undefined;
+  /** Whether it serves one channel alone; clients are told before they say which is theirs. */
+  readonly hasOneChannel?: boolean;
   /** Whether browsers find the page here; senders are told. */
   readonly hasPage?: boolean;
   /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
@@ -90,11 +92,16 @@ export class Hub {
 
   /** @param address what limits for each address count it as, see `ClientAddress` */
   opened(socket: SocketId, now: number, address?: string): void {
-    const { outlet, primitives, relayName } = this.#options;
+    const { outlet, primitives, relayName, hasOneChannel = false } = this.#options;
     const deadline = now + this.#limits.now["hello-timeout"];
     const nonce = primitives.randomBytes(NONCE_BYTES);
     this.#clients.set(socket, { role: "stranger", deadline, nonce, address });
-    outlet.send(socket, { t: "challenge", nonce, ...(relayName && { name: relayName }) });
+    outlet.send(socket, {
+      t: "challenge",
+      nonce,
+      ...(relayName && { name: relayName }),
+      ...(hasOneChannel && { only: true }),
+    });
   }
 
   /**

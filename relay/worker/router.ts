@@ -5,13 +5,14 @@
  *
  * Rejected: `routes` of `Bun.serve`. All paths but one pass the same checks first, so a table would name one function.
  */
-import { FaultError, equalBytes, faultMessage } from "../../protocol/mod.ts";
+import { FAULTS, FaultError, equalBytes, faultMessage } from "../../protocol/mod.ts";
 
 import type { Access, WorkerPolicy } from "../access/policy.ts";
 import { AddressRanges } from "../access/address.ts";
 import { Authorizer, bearerToken, type Grant, type Action } from "../access/authorizer.ts";
 import { clientAddressOf, forwardedAddress, type ClientAddress } from "../access/client-address.ts";
 import { WebOrigins, makeReadable, preflight, readable } from "../access/origins.ts";
+import { OneChannel } from "../access/one-channel.ts";
 import type { RequestContext } from "../lobby/http/exchange.ts";
 import { isGet } from "../lobby/http/http-request.ts";
 import { lobbyKeys } from "../lobby/lobby-keys.ts";
@@ -62,6 +63,8 @@ export interface RouterOptions {
   readonly page: PageDoor | undefined;
   /** Whether the lobby is open to clients that speak no fileshare. */
   readonly isLobbyOpen: boolean;
+  /** See `RelayOptions`. */
+  readonly onlyFor: string | undefined;
   readonly reports: Reports;
 }
 
@@ -71,6 +74,7 @@ export class Router {
   #banned: AddressRanges;
   #pages: WebOrigins;
   readonly #authorizer: Authorizer;
+  readonly #oneChannel: OneChannel | undefined;
   #access: Access;
   #checkedAt = 0;
 
@@ -82,6 +86,7 @@ export class Router {
     this.#banned = new AddressRanges(options.policy.banned);
     this.#pages = new WebOrigins(access.publicOrigin, access.origins);
     this.#authorizer = new Authorizer({ access, lobby: options.isLobbyOpen, time: Date.now });
+    this.#oneChannel = options.onlyFor === undefined ? undefined : new OneChannel(options.onlyFor);
   }
 
   /** From now on that one holds. Clients stay in, but for those that are banned or whose token ended. */
@@ -188,19 +193,25 @@ export class Router {
       return this.#upgrade(request, server, sockets.dataFor(client, remote));
     }
     const otherwise = (): Answer => {
-      return lobby.http.fetch(context) ?? refusal(404, "There is nothing here.");
+      return lobby.http.fetch(context) ?? refusal(404, this.#nothingHere());
     };
     return page?.fetch(context, otherwise) ?? otherwise();
   }
 
+  #nothingHere(): string {
+    const why = this.#oneChannel === undefined ? "" : ` ${FAULTS["other-channel"].sentence}.`;
+    return `There is nothing here.${why}`;
+  }
+
   /**
    * Lets a socket in whose hello is proved. Clients without one have been let in before.
-   * @throws FaultError `not-allowed`
+   * @throws FaultError `not-allowed`, or as `OneChannel`
    */
   admit(id: SocketId, { role, channel, token }: ProvedHello): void {
     const { sockets } = this.#options;
     const data = sockets.dataOf(id);
     if (data === undefined) return;
+    this.#oneChannel?.check(channel, token);
     const lobby = equalBytes(channel, lobbyKeys().channel);
     try {
       const action: Action = { role: role === "sender" ? "send" : "receive", lobby };

@@ -22,6 +22,8 @@ export interface WorkerStart {
   readonly stallMs: number;
   /** Whether the lobby is open to the original app and to HTTP. */
   readonly lobby: boolean;
+  /** See `RelayOptions`. */
+  readonly onlyFor: string | undefined;
   /** Whether browsers get the page. */
   readonly page: boolean;
   /** Whether it reports `WorkerStats`. */

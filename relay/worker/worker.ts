@@ -113,6 +113,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),
+    hasOneChannel: given.onlyFor !== undefined,
     hasPage: given.page,
     admit: (id, hello) => router.admit(id, hello),
   });
@@ -125,9 +126,19 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     wire: tls === undefined ? kernel : undefined,
     memory,
     isLobbyOpen,
+    hasOneChannel: given.onlyFor !== undefined,
   });
   const page = given.page ? new PageDoor(() => post({ t: "page-wanted" })) : undefined;
-  const router = new Router({ policy, peers, sockets, lobby, page, isLobbyOpen, reports });
+  const router = new Router({
+    policy,
+    peers,
+    sockets,
+    lobby,
+    page,
+    isLobbyOpen,
+    onlyFor: given.onlyFor,
+    reports,
+  });
   const idleGc = new IdleGc();
   const measures = new Measures({ worker, hub, sockets, peers, memory }, faults);
   const websocket = socketEvents({

@@ -30,6 +30,10 @@ const PAGE_TEXTS: { readonly [Code in FaultCode]?: PageText } = {
   "not-allowed": {
     advice: "Ask the person who runs the relay for a token.",
   },
+  "other-channel": {
+    sentence: "This relay is here for one code alone, and not for this one",
+    advice: "Check the code. To send files of your own, use another relay.",
+  },
   "not-your-share": { advice: "Send it again; it gets a new code." },
   "log-full": { advice: "It is tried again. The person who runs the relay can give it more room." },
   "too-large": { advice: "Send less at once, or use a relay that allows more." },

@@ -7,11 +7,26 @@ export interface HelpOptions {
   /** Such as `https://relay.example`. */
   readonly address: string;
   readonly lobby: boolean;
+  /** The relay serves one channel alone. */
+  readonly hasOneChannel?: boolean;
   readonly access: Access;
 }
 
-export function helpLines({ address, lobby, access }: HelpOptions): string[] {
+export function helpLines({
+  address,
+  lobby,
+  hasOneChannel = false,
+  access,
+}: HelpOptions): string[] {
   const websocket = address.replace(/^http/, "ws");
+  if (hasOneChannel && !lobby) {
+    return [
+      "fileshare relay",
+      "",
+      "This relay runs inside a fileshare command, and serves the code of that command alone:",
+      `  bunx fileshare recv --relay ${websocket}`,
+    ];
+  }
   const all = [
     "fileshare relay",
     "",

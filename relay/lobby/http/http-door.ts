@@ -42,6 +42,8 @@ export interface HttpDoorOptions {
   readonly wire: RawKernel | undefined;
   /** Whether the lobby is open to clients that speak no fileshare. */
   readonly isLobbyOpen: boolean;
+  /** Whether the relay serves one channel alone. */
+  readonly hasOneChannel: boolean;
 }
 
 /** The idle time of a connection that will be reset; the least that Bun has. s */
@@ -211,6 +213,7 @@ export class HttpDoor {
     const lines = helpLines({
       address: publicOrigin + publicPath,
       lobby: this.#options.isLobbyOpen,
+      hasOneChannel: this.#options.hasOneChannel,
       access,
     });
     return wantsHtml(request) ? page(lines) : helpText(lines);
