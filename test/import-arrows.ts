@@ -43,6 +43,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "system",
   ],
   cli: [
+    "launcher",
     "main.ts",
     "mod.ts",
     "commands",

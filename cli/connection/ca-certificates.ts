@@ -1,7 +1,7 @@
 /** The authorities that this machine, or a file of certificates, trusts. */
 import { X509Certificate } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { getCACertificates } from "node:tls";
+import * as tls from "node:tls";
 
 import { CERTIFICATE_BYTES } from "../../protocol/wire/limits.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
@@ -12,7 +12,12 @@ let ofSystem: readonly string[] | undefined;
 
 /** The authorities of Bun and of the system. Bun reads the system's only on request. */
 function machineCertificates(): readonly string[] {
-  ofSystem ??= [...new Set([...getCACertificates("default"), ...getCACertificates("system")])];
+  // Node before 22.15 knows its own authorities alone.
+  const listed: ((kind: "default" | "system") => string[]) | undefined = tls.getCACertificates;
+  ofSystem ??=
+    listed === undefined
+      ? tls.rootCertificates
+      : [...new Set([...listed("default"), ...listed("system")])];
   return ofSystem;
 }
 

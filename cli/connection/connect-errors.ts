@@ -9,6 +9,7 @@ import { FAULTS, faultMessage, type FaultCode } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
 import { errorCode } from "../system/system-error.ts";
 import { findProxy, proxyFor, proxyShown } from "./proxy.ts";
+import { probe, type PlainAnswer, type ProbeWay, type SocketError } from "./relay-socket.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Route } from "../job/routes.ts";
 
@@ -16,14 +17,6 @@ import type { Route } from "../job/routes.ts";
  * How long a client that a port hung up on tests whether TLS is spoken there, to name the mistake.
  */
 const TLS_PROBE_MS = 3000;
-
-/** Bun's error of a WebSocket that did not open; some have a code. */
-export interface SocketError {
-  readonly message: string;
-  readonly code: string | undefined;
-}
-
-export const NO_ERROR: SocketError = { message: "", code: undefined };
 
 /** Bun's words for an answer that is not of this protocol: another one, or a WebSocket's in part. */
 const FOREIGN_ANSWER = /Invalid|Missing|Mismatch|TLS/;
@@ -38,8 +31,6 @@ const UNTRUSTED = /CERT|ISSUER|LEAF_SIGNATURE|INVALID_CA|INVALID_PURPOSE/;
 const UPGRADE_REQUIRED = 426;
 const TOO_MANY_REQUESTS = "429";
 const PROXY_PASSWORD = "407";
-/** The part of a foreign answer that is read. bytes */
-const LOOK_BYTES = 4096;
 
 /** Codes of the system and of the name server, as reasons for people. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -72,13 +63,6 @@ const ABOUT_ADDRESS: ReadonlySet<FaultCode> = new Set([
   "upgrade-dropped",
 ]);
 const ABOUT_PROXY: ReadonlySet<FaultCode> = new Set(["proxy-refused", "proxy-unreachable"]);
-
-export function socketErrorOf(event: Event): SocketError {
-  if (!(event instanceof ErrorEvent)) return NO_ERROR;
-  const { message, error } = event as { message: string; error: unknown };
-  const hasCode = error instanceof Error && "code" in error && typeof error.code === "string";
-  return { message, code: hasCode ? String(error.code) : undefined };
-}
 
 export interface LinkFault {
   readonly fault: FaultCode;
@@ -155,31 +139,9 @@ async function explainStatus(url: string, status: string): Promise<LinkFault> {
   return { fault: "not-a-relay", why: `${page} answers there, ${status}${login}` };
 }
 
-interface PlainAnswer {
-  readonly status: number;
-  readonly location: string | undefined;
-  /** The protocols that it wants instead (RFC 9110, 7.8); empty: none. */
-  readonly upgrade: string;
-  /** Its beginning. */
-  readonly text: string;
-}
-
 async function askPlainly(address: string): Promise<PlainAnswer | undefined> {
   try {
-    const response = await fetch(address.replace(/^ws/, "http"), probing(address));
-    const reader = response.body?.getReader();
-    const piece: { readonly value?: unknown } | undefined = await reader?.read();
-    const first = piece?.value instanceof Uint8Array ? piece.value : new Uint8Array(0);
-    await reader?.cancel();
-    const location = response.headers.get("location") ?? undefined;
-    const upgrade = response.headers.get("upgrade") ?? "";
-    const { status } = response;
-    return {
-      status,
-      location,
-      upgrade,
-      text: new TextDecoder().decode(first.subarray(0, LOOK_BYTES)),
-    };
+    return await probe(address.replace(/^ws/, "http"), probing(address, "GET"));
   } catch {
     return undefined;
   }
@@ -228,34 +190,28 @@ export async function whySlow(url: string): Promise<string> {
 
 /** Whether TLS is spoken at a `ws` address. The probe checks no certificate and sends no data. */
 function speaksTls(address: string): Promise<boolean> {
-  return answersTls(address.replace(/^ws/, "https"), probing(address));
+  return answersTls(address.replace(/^ws/, "https"), probing(address, "HEAD"));
 }
 
 /** Whether a proxy speaks as its address says: of `https` alone it is asked. */
 async function keepsWord(proxy: string): Promise<boolean> {
   const { origin, protocol } = new URL(proxy);
-  return protocol !== "https:" || answersTls(origin, { ...probing(proxy), proxy: false });
+  if (protocol !== "https:") return true;
+  return answersTls(origin, { ...probing(proxy, "HEAD"), proxy: undefined });
 }
 
-async function answersTls(url: string, way: BunFetchRequestInit): Promise<boolean> {
+async function answersTls(url: string, way: ProbeWay): Promise<boolean> {
   try {
-    const response = await fetch(url, { ...way, method: "HEAD" });
-    await response.body?.cancel();
+    await probe(url, way);
     return true;
   } catch {
     return false;
   }
 }
 
-/** A probe sends no secret, so it accepts every certificate. */
-function probing(address: string): BunFetchRequestInit {
-  return {
-    redirect: "manual",
-    tls: { rejectUnauthorized: false },
-    signal: AbortSignal.timeout(TLS_PROBE_MS),
-    // The way that sockets take; without a word Bun reads the environment in its own way.
-    proxy: proxyFor(address, process.env) ?? false,
-  };
+/** The way that sockets take. */
+function probing(address: string, method: ProbeWay["method"]): ProbeWay {
+  return { method, proxy: proxyFor(address, process.env), timeoutMs: TLS_PROBE_MS };
 }
 
 /** A change of a session's link. */

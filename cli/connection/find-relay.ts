@@ -13,6 +13,7 @@ import { relayAddress, shownAddress } from "./relay-address.ts";
 import { onInterrupt } from "../system/interrupts.ts";
 import { RelayLink } from "./relay-link.ts";
 import { RELAY_PORT, type RelayChoice } from "./relay-choice.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** The time for an address to answer. ms */
 const ANSWER_MS = 3000;
@@ -78,7 +79,7 @@ export async function findRelay(
     }
     const hopeless = others.some(({ fault }) => !FAULTS[fault].retry);
     if (hopeless || performance.now() + AGAIN_MS >= giveUpAt) throw noneFound(host, others);
-    await Promise.race([Bun.sleep(AGAIN_MS), interrupted.promise]);
+    await Promise.race([sleep(AGAIN_MS), interrupted.promise]);
   }
 }
 

@@ -5,10 +5,11 @@
  */
 import { FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
-import { NO_ERROR, explain, socketErrorOf, whySlow, type LinkFault } from "./connect-errors.ts";
+import { explain, whySlow, type LinkFault } from "./connect-errors.ts";
 import { unsentInKernel, LinkFlow } from "./link-flow.ts";
 import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
+import { openSocket, type RelaySocket, type SocketError } from "./relay-socket.ts";
 import { trustedCertificates } from "./ca-certificates.ts";
 
 /** How long a client's last message may take to leave before the link is cut. */
@@ -36,10 +37,10 @@ export interface RelayLinkEvents {
  */
 export class RelayLink {
   readonly #url: string;
-  readonly #socket: WebSocket;
+  readonly #socket: RelaySocket;
+  #whenClosed: () => void = () => undefined;
   #events: RelayLinkEvents | undefined;
   #heardAt: number;
-  #error = NO_ERROR;
   #opened = false;
   readonly #slow: NodeJS.Timeout;
   readonly #flow: LinkFlow;
@@ -57,43 +58,41 @@ export class RelayLink {
     this.#events = events;
     this.#heardAt = now;
     this.#flowCheckedAt = now;
-    this.#port = endpointOf(proxyFor(url, process.env) ?? url).port;
+    const proxy = proxyFor(url, process.env);
+    this.#port = endpointOf(proxy ?? url).port;
     this.#flow = new LinkFlow(now, networkAddresses);
-    const socket = new WebSocket(url, {
-      ...proxyOf(url),
-      ...tlsOf(url, ca),
-      // Ciphertext does not shrink, and what a relay could inflate is no message of ours.
-      perMessageDeflate: false,
-    });
-    this.#socket = socket;
     this.#slow = setTimeout(() => void this.#reportSlow(), SLOW_MS);
-    socket.binaryType = "nodebuffer";
-    socket.addEventListener("open", () => {
-      this.#opened = true;
-      clearTimeout(this.#slow);
-      this.#heard();
-      this.#events?.opened();
+    const way = {
+      proxy,
+      ca: url.startsWith("wss:") ? trustedCertificates(ca) : [],
+      // The authorities for a relay's certificate are none for the proxy's.
+      proxyCa: proxy === undefined ? [] : trustedCertificates(undefined),
+    };
+    this.#socket = openSocket(url, way, {
+      opened: () => {
+        this.#opened = true;
+        clearTimeout(this.#slow);
+        this.#heard();
+        this.#events?.opened();
+      },
+      message: (data) => {
+        this.#heard();
+        if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES)
+          this.#lose({ fault: "not-a-relay" });
+        else this.#events?.message(data);
+      },
+      pinged: () => this.#heard(),
+      closed: (failure) => this.#closed(failure),
     });
-    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
-      this.#heard();
-      if (!(data instanceof Uint8Array) || data.length > FRAME_BYTES)
-        this.#lose({ fault: "not-a-relay" });
-      else this.#events?.message(data);
-    });
-    socket.addEventListener("ping", () => this.#heard());
-    socket.addEventListener("error", (event) => {
-      this.#error = socketErrorOf(event);
-    });
-    socket.addEventListener("close", () => this.#closed());
   }
 
   /** Bytes given to the socket that the kernel has not taken. */
   get buffered(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.buffered;
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (!this.#socket.isOpen) return;
     this.#sent += bytes.length;
     this.#socket.send(bytes);
   }
@@ -119,7 +118,7 @@ export class RelayLink {
     const why = this.#flow.check({
       now,
       sent: this.#sent,
-      unsent: this.#socket.bufferedAmount + unsentInKernel(this.#port),
+      unsent: this.#socket.buffered + unsentInKernel(this.#port),
       heardAt: this.#socket.isPaused ? now : this.#heardAt,
     });
     if (why === undefined) return;
@@ -139,15 +138,15 @@ export class RelayLink {
   async close(): Promise<void> {
     this.#events = undefined;
     clearTimeout(this.#slow);
-    if (this.#socket.readyState !== WebSocket.OPEN) {
+    if (!this.#socket.isOpen) {
       this.#socket.terminate();
       return;
     }
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#socket.addEventListener("close", () => resolve());
+    this.#whenClosed = resolve;
     const timer = setTimeout(resolve, FLUSH_MS);
     this.#socket.resume();
-    this.#socket.close(1000);
+    this.#socket.close();
     await promise;
     clearTimeout(timer);
     this.#socket.terminate();
@@ -164,10 +163,11 @@ export class RelayLink {
     events.lost(why);
   }
 
-  #closed(): void {
+  #closed(failure: SocketError): void {
     clearTimeout(this.#slow);
+    this.#whenClosed();
     if (this.#opened) this.#lose({ fault: "connection-lost" });
-    else void explain(this.#url, this.#error).then((why) => this.#lose(why));
+    else void explain(this.#url, failure).then((why) => this.#lose(why));
   }
 
   async #reportSlow(): Promise<void> {
@@ -175,15 +175,4 @@ export class RelayLink {
     const why = await whySlow(this.#url);
     if (!this.#opened) this.#events?.slow(why);
   }
-}
-
-function proxyOf(url: string): Bun.WebSocketOptions {
-  const proxy = proxyFor(url, process.env);
-  if (proxy === undefined) return {};
-  // The authorities for a relay's certificate are none for the proxy's.
-  return { proxy: { url: proxy, tls: { ca: trustedCertificates(undefined) } } };
-}
-
-function tlsOf(url: string, ca: string | undefined): Bun.WebSocketOptions {
-  return url.startsWith("wss:") ? { tls: { ca: trustedCertificates(ca) } } : {};
 }

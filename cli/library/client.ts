@@ -1,5 +1,6 @@
 import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
 
+import { startThread } from "../system/runtime.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Answer, Job, Outcome } from "../job/jobs.ts";
 
@@ -29,43 +30,40 @@ export interface Client extends AsyncIterable<ClientEvent> {
 export function startClient(job: Job): Client {
   // Said, or it would be the environment that this process began with.
   const env = process.env as Record<string, string>;
-  const thread = new Worker(new URL("./worker.ts", import.meta.url).href, { env });
   const events: ClientEvent[] = [];
   let wake = (): void => undefined;
   let ended = false;
 
-  const outcome = new Promise<Outcome>((resolve) => {
-    const end = (result: Outcome): void => {
-      if (ended) return;
-      ended = true;
-      thread.terminate();
-      resolve(result);
-      wake();
-    };
-    thread.addEventListener("message", ({ data }: MessageEvent<FromThread>) => {
-      if (data.t === "ended") {
-        end(data.outcome);
+  const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
+  const end = (result: Outcome): void => {
+    if (ended) return;
+    ended = true;
+    thread.terminate();
+    resolve(result);
+    wake();
+  };
+  const failed = (detail: string): void => {
+    if (ended) return;
+    const message = faultMessage("internal", detail);
+    events.push({ event: "error", code: "internal", message });
+    end({ fault: "internal", exitCode: FAULTS.internal.exitCode });
+  };
+  const thread = startThread(threadScript(), env, {
+    message: (data) => {
+      const told = data as FromThread;
+      if (told.t === "ended") {
+        end(told.outcome);
         return;
       }
-      events.push(data.event);
+      events.push(told.event);
       wake();
-    });
-    const failed = (detail: string): void => {
-      const message = faultMessage("internal", detail);
-      events.push({ event: "error", code: "internal", message });
-      end({ fault: "internal", exitCode: FAULTS.internal.exitCode });
-    };
-    thread.addEventListener("error", (event) => {
-      event.preventDefault();
-      failed(event.message);
-    });
-    thread.addEventListener("close", () => {
-      if (!ended) failed("the streaming thread ended");
-    });
+    },
+    failed,
+    closed: () => failed("the streaming thread ended"),
   });
 
   const post = (message: ToThread): void => {
-    if (!ended) thread.postMessage(message);
+    if (!ended) thread.post(message);
   };
   post({ t: "start", job });
 
@@ -84,4 +82,8 @@ export function startClient(job: Job): Client {
       }
     },
   };
+}
+
+function threadScript(): string {
+  return new URL("./worker.ts", import.meta.url).href;
 }

@@ -5,14 +5,13 @@ import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { findRelay } from "../connection/find-relay.ts";
 import type { Job, Outcome } from "../job/jobs.ts";
+import { ownThread } from "../system/runtime.ts";
 import { Onlooker } from "./onlooker.ts";
 import { Receiving } from "../receive/receiving.ts";
 import { SendEditions } from "../send/send-editions.ts";
 
-declare const self: Worker;
-
 function post(message: FromThread): void {
-  self.postMessage(message);
+  ownThread.post(message);
 }
 
 /** Ends the search for the relay. */
@@ -56,7 +55,8 @@ async function start(given: Job): Promise<SendEditions | Receiving | undefined> 
 
 let running: SendEditions | Receiving | undefined;
 
-self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => {
+ownThread.listen((message) => {
+  const data = message as ToThread;
   switch (data.t) {
     case "start":
       // An error here, at once or later, is a mistake of ours, and ends the thread.

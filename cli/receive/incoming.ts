@@ -33,6 +33,7 @@ import { ReceiverId } from "./receiver-ids.ts";
 import { ShareSums } from "./share-sums.ts";
 import { NothingLeft, TextStore, type Store } from "./store.ts";
 import { DestinationSurvey } from "./destination-survey.ts";
+import { collectGarbage } from "../system/runtime.ts";
 
 /** Above this size of a manifest, a receiver frees memory before it reads the manifest. */
 const LONG_MANIFEST_BYTES = 1024 ** 2;
@@ -259,7 +260,7 @@ export class Incoming {
       store.write(index, record, ended && index === this.#records - 1);
     }
     this.#early = [];
-    if (head.length > LONG_MANIFEST_BYTES) Bun.gc(true);
+    if (head.length > LONG_MANIFEST_BYTES) collectGarbage();
   }
 
   /**
@@ -399,7 +400,7 @@ export class Incoming {
     this.#dropHead(end);
     // Also what came before it, such as the keys' derivation, left some.
     const tidy = (): void => {
-      if (end > LONG_MANIFEST_BYTES) Bun.gc(true);
+      if (end > LONG_MANIFEST_BYTES) collectGarbage();
     };
     tidy();
     const naming = this.#folder && namesHere(this.#folder, this.#destination.renameUnsafe === true);

@@ -37,6 +37,7 @@ import {
 import { namesHere } from "./names-here.ts";
 import { bootId } from "../system/owner.ts";
 import { ON_EXISTS, type Policy } from "../job/jobs.ts";
+import { crc32 } from "../system/runtime.ts";
 
 /** Its name in the folder of a partial. */
 export const JOURNAL = "journal";
@@ -124,7 +125,7 @@ export class Journal {
         share: kept.manifest.share,
         receiver: kept.receiver,
         policy: { ...kept.policy },
-        head: { bytes: kept.head.length, sum: Bun.hash.crc32(kept.head) },
+        head: { bytes: kept.head.length, sum: crc32(kept.head) },
       });
       const start = new Uint8Array(HEADER);
       start.set(MAGIC);
@@ -217,7 +218,7 @@ export class Journal {
     cell.set(this.#boot, 16);
     view.setBigUint64(32, BigInt(position));
     view.setBigUint64(40, BigInt(syncedPosition));
-    view.setUint32(CELL_SUM, Bun.hash.crc32(cell.subarray(0, CELL_SUM)));
+    view.setUint32(CELL_SUM, crc32(cell.subarray(0, CELL_SUM)));
     writeFully(this.#fd, cell, CELLS[this.#sequence % 2 === 0 ? 0 : 1]);
   }
 
@@ -263,7 +264,7 @@ export class Journal {
       const cell = start.slice(offset, offset + CELL_BYTES);
       const view = new DataView(cell.buffer);
       const sequence = view.getUint32(0);
-      if (view.getUint32(CELL_SUM) !== Bun.hash.crc32(cell.subarray(0, CELL_SUM))) continue;
+      if (view.getUint32(CELL_SUM) !== crc32(cell.subarray(0, CELL_SUM))) continue;
       if (sequence < this.#sequence) continue;
       const boot = cell.subarray(16, 32);
       // Without a boot id nobody knows whether the system restarted.
@@ -314,7 +315,7 @@ function readHead(fd: number, position: number, of: unknown): Uint8Array {
   const most = MANIFEST_LENGTH_BYTES + MANIFEST_BYTES;
   if (typeof bytes !== "number" || !(bytes >= 0 && bytes <= most)) throw new Error("head");
   const head = readFully(fd, position, bytes);
-  if (Bun.hash.crc32(head) !== sum) throw new Error("checksum");
+  if (crc32(head) !== sum) throw new Error("checksum");
   return head;
 }
 

@@ -6,6 +6,7 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import type { Manifest } from "../../protocol/content/manifest.ts";
 import { diskFault, errorCode } from "../system/system-error.ts";
 import { StreamStore } from "./store.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Bytes that wait for the reader of the standard output; above them the line to the relay is not
@@ -95,7 +96,7 @@ export class OutputStore extends StreamStore {
       } catch (error) {
         // A pipe that another has made non-blocking, and that is full.
         if (errorCode(error) !== "EAGAIN") throw error;
-        await Bun.sleep(FULL_OUTPUT_MS);
+        await sleep(FULL_OUTPUT_MS);
       }
     }
   }

@@ -3,6 +3,7 @@
  * otherwise read where they lie in the end. `Incoming` makes it for --checksum-file, and `ChecksumFile`
  * asks it once all is in its place.
  */
+import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, fstatSync, read } from "node:fs";
 import { promisify } from "node:util";
 
@@ -49,7 +50,7 @@ export class ShareSums implements Disposable {
   readonly #sums: Uint8Array;
   /** The bytes that each sum is of. */
   readonly #sizes: Float64Array;
-  #counting: { readonly entry: number; readonly hash: Bun.CryptoHasher; bytes: number } | undefined;
+  #counting: { readonly entry: number; readonly hash: Hash; bytes: number } | undefined;
   /** The final names of outermost entries that this run placed. */
   readonly #names = new Map<string, string>();
 
@@ -66,7 +67,7 @@ export class ShareSums implements Disposable {
   written(entry: number, bytes: Uint8Array, position: number): void {
     if (position === 0) {
       this.#settle();
-      this.#counting = { entry, hash: new Bun.CryptoHasher("sha256"), bytes: 0 };
+      this.#counting = { entry, hash: createHash("sha256"), bytes: 0 };
     }
     const counting = this.#counting;
     if (counting?.entry !== entry || counting.bytes !== position) {
@@ -180,7 +181,7 @@ async function sumOf(
   try {
     fd = spot?.folder.open(spot.name, constants.O_RDONLY);
     if (fd === undefined || !fstatSync(fd).isFile()) return undefined;
-    const hash = new Bun.CryptoHasher("sha256");
+    const hash = createHash("sha256");
     const bytes = new Uint8Array(READ_BYTES);
     for (;;) {
       if (isStopped()) throw new FaultError("interrupted");

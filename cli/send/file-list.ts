@@ -27,6 +27,7 @@ import { IgnoreRules, type LeaveOut } from "./ignore-rules.ts";
 import { Unsized } from "./unsized.ts";
 import { Unsendable } from "./unsendable.ts";
 import { Skipped, type SkippedEntry, type SkippedWhy } from "./skipped.ts";
+import { collectGarbage } from "../system/runtime.ts";
 
 /**
  * A sender frees memory each time it listed or read so many files; left alone, the engine takes
@@ -392,5 +393,5 @@ function look({ folder, name }: Spot, local: string): BigIntStats | undefined {
 
 /** Frees memory after so many files were looked at: what they leave behind is more than they are. */
 export function collectAfter(files: number): void {
-  if (files >= COLLECT_FILES) Bun.gc(true);
+  if (files >= COLLECT_FILES) collectGarbage();
 }

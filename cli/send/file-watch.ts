@@ -9,6 +9,7 @@
 import type { FaultError } from "../../protocol/wire/faults.ts";
 import { byteOf, stateOf } from "../../protocol/content/file-marks.ts";
 import type { Unsound } from "../job/event-schema.ts";
+import { hash64 } from "../system/runtime.ts";
 
 export class FileWatch {
   /** A byte for each entry of the manifest, as protocol/content/file-marks.ts has them. */
@@ -132,6 +133,6 @@ function slotOf(record: number, first: boolean): number {
 }
 
 function hashOf(piece: Uint8Array): bigint {
-  const hash = Bun.hash.xxHash3(piece);
+  const hash = hash64(piece);
   return hash === 0n ? 1n : hash; // 0 is: not read yet
 }

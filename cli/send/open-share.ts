@@ -2,6 +2,7 @@
  * The share of a send: the one that the same command offered before, if it is not through and
  * its files are provably what they were, else a new one.
  */
+import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
@@ -164,7 +165,10 @@ function whatIsSent({ what }: SendJob): string {
       return JSON.stringify({ ...what, paths: what.paths.map((path) => resolve(path)) });
     case "text":
       // Not the text itself: that is not for the disk.
-      return JSON.stringify({ ...what, text: new Bun.SHA256().update(what.text).digest("hex") });
+      return JSON.stringify({
+        ...what,
+        text: createHash("sha256").update(what.text).digest("hex"),
+      });
     case "stdin":
       return JSON.stringify(what);
   }

@@ -17,6 +17,7 @@ import { dirname } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { DiskUse } from "./disk-need.ts";
 import { diskFault, errorCode, reasonOf } from "./system-error.ts";
+import { isBun } from "./runtime.ts";
 import { HeldFolder, isSame, swapped, type HoldOptions } from "./held-folder.ts";
 
 /** Of Linux's libc; Bun has no word for it. */
@@ -27,6 +28,7 @@ let syncfs: Promise<Syncfs | undefined> | undefined;
 async function findSyncfs(): Promise<Syncfs | undefined> {
   if (process.platform !== "linux") return undefined;
   try {
+    if (!isBun) return undefined;
     const { dlopen } = await import("bun:ffi");
     return dlopen("libc.so.6", { syncfs: { args: ["i32"], returns: "i32" } }).symbols.syncfs;
   } catch {

@@ -9,18 +9,25 @@ import { kernelText } from "./system-error.ts";
 
 type Stop = () => void;
 
+/**
+ * A signal so soon after the last one is the same one. timeout(1) and a closed terminal signal a launcher and this process,
+ * and the launcher passes its own on. No person presses Ctrl-C twice in that time. ms
+ */
+const SAME_SIGNAL_MS = 100;
+
 const underWay: Stop[] = [];
 let interrupted = false;
 let endProcess: ((exitCode: number) => void) | undefined;
 let hungUp = false;
 let late = false;
+let last: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
 /** Handlers of `onHangup`, for which SIGHUP means something else. */
 let hangupHandlers = 0;
 
 /** Takes the signals; `end` ends the process at once, when nothing is under way to stop by itself. */
 export function listenForSignals(end: (exitCode: number) => void): void {
   endProcess = end;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, signalled);
   // `nohup` has it ignored, and a handler would undo that.
   if (!isHangupIgnored()) process.on("SIGHUP", hangUp);
 }
@@ -29,7 +36,14 @@ export function listenForSignals(end: (exitCode: number) => void): void {
 function hangUp(): void {
   if (hangupHandlers > 0) return;
   hungUp = true;
-  interrupt();
+  signalled("SIGHUP");
+}
+
+function signalled(signal: NodeJS.Signals): void {
+  const at = performance.now();
+  const isSame = last?.signal === signal && at - last.at < SAME_SIGNAL_MS;
+  last = { signal, at };
+  if (!isSame) interrupt();
 }
 
 /** The exit code of the process: a closed terminal and a deadline have their own. */

@@ -15,6 +15,7 @@ import { FaultError } from "../../protocol/wire/faults.ts";
 import { OWNER_EXECUTE, OWNER_READ, PERMISSIONS } from "../../protocol/content/file-marks.ts";
 import { errorCode, tolerate } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
+import { crc32 } from "./runtime.ts";
 
 /** Opens a regular file of this user for reading and writing, and nothing else that has its name. */
 export function openOwn(
@@ -60,7 +61,7 @@ export function readFully(fd: number, position: number, length: number): Uint8Ar
 export function lengthAndSum(bytes: Uint8Array): Uint8Array {
   const view = new DataView(new ArrayBuffer(8));
   view.setUint32(0, bytes.length);
-  view.setUint32(4, Bun.hash.crc32(bytes));
+  view.setUint32(4, crc32(bytes));
   return new Uint8Array(view.buffer);
 }
 
@@ -75,7 +76,7 @@ export function readSummed(
   const length = view.getUint32(0);
   if (length > maxBytes) throw new Error("length");
   const bytes = readFully(fd, position, length);
-  if (view.getUint32(4) !== Bun.hash.crc32(bytes)) throw new Error("checksum");
+  if (view.getUint32(4) !== crc32(bytes)) throw new Error("checksum");
   return bytes;
 }
 

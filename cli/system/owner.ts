@@ -11,6 +11,7 @@ import { hostname } from "node:os";
 import { cutUtf8 } from "../../protocol/wire/display.ts";
 
 import { errorCode, kernelText } from "./system-error.ts";
+import { shortHash } from "./runtime.ts";
 
 /**
  * Bytes of a file's name in that of its partial directory: leaves room for share and owner, also
@@ -115,5 +116,5 @@ function machine(): string {
   } catch {
     // Not Linux, or without /proc: the host's name has to do.
   }
-  return Bun.hash.xxHash32(`${hostname()}\n${namespace}`).toString(16).padStart(8, "0");
+  return shortHash(`${hostname()}\n${namespace}`, 8);
 }

@@ -15,6 +15,7 @@ import { errorCode, tolerate } from "./system-error.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { readFully, writeFully } from "./own-file.ts";
 import { statePlace } from "./state-place.ts";
+import { shortHash } from "./runtime.ts";
 
 /**
  * Unfinished receives that can go on; of more, those are forgotten that were left alone the
@@ -105,7 +106,7 @@ export function keptReceives(): Dated<KeptReceive>[] {
 
 /** A share may be received into several folders. */
 function receiveName(share: string, out: string): string {
-  return `${share}-${Bun.hash.xxHash64(out).toString(16).padStart(16, "0")}.json`;
+  return `${share}-${shortHash(out, 16)}.json`;
 }
 
 export type StateKind = "sends" | "receives" | "ids";
