@@ -20,6 +20,7 @@ export const PACKAGES = [
   "magic-wormhole", // wormhole
   "magic-wormhole-transit-relay",
   "nginx",
+  "ntfs-3g", // lowntfs-3g, mkfs.ntfs
   "python3-fastapi",
   "python3-fusepy",
   "python3-magic-wormhole-mailbox-server",

@@ -4,12 +4,12 @@
  * the file, a variable or the command line wins. `fileshare config` and `doctor` show the same file.
  */
 import { closeSync, lstatSync, openSync, readSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import type { ArgsDef } from "citty";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { errorCode, reasonOf } from "../system/system-error.ts";
-import { expandHome, homeFolder, type Environment } from "../system/shell.ts";
+import { expandHome, userFolder, type Environment } from "../system/shell.ts";
 import { suggest } from "./command-line.ts";
 
 /** Bytes of the configuration file; every option of every command needs a few hundred. */
@@ -40,10 +40,7 @@ type Config = ReadonlyMap<string, ReadonlyMap<string, OptionValue>>;
 export function configPath(env: Environment): string | undefined {
   const named = env["FILESHARE_CONFIG"];
   if (named !== undefined) return named === "" ? undefined : expandHome(named);
-  const given = env["XDG_CONFIG_HOME"] ?? "";
-  // As the XDG specification has it, a relative one is passed over.
-  const home = homeFolder();
-  const above = isAbsolute(given) ? given : home && join(home, ".config");
+  const above = userFolder("configuration", env);
   return above && join(above, "fileshare", "config.toml");
 }
 

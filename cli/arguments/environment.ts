@@ -9,10 +9,13 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["FILESHARE_RELAY_TOKENS", "relay: the text of a token file, for containers without files"],
   ["FILESHARE_OPTION", "any other option, in capitals with _ for -; switches take 1 or 0"],
   ["FILESHARE_CONFIG", "the path of the configuration file; empty for none"],
-  ["XDG_CONFIG_HOME", "the folder of fileshare/config.toml (default: ~/.config)"],
+  [
+    "XDG_CONFIG_HOME",
+    "the folder of fileshare/config.toml (default: ~/.config; Windows: %APPDATA%)",
+  ],
   [
     "XDG_STATE_HOME",
-    "the folder of fileshare/, which remembers unfinished transfers; /dev/null remembers none (default: ~/.local/state)",
+    "the folder of fileshare/, which remembers unfinished transfers; /dev/null remembers none (default: ~/.local/state; Windows: %LOCALAPPDATA%)",
   ],
   [
     "XDG_RUNTIME_DIR",

@@ -32,7 +32,7 @@ export function noSuchCommand(words: readonly string[], commands: readonly strin
   const first = words[0] ?? "";
   const later = words.find((word) => commands.includes(word));
   const line = (command: string, args: readonly string[]): string => {
-    return ["did you mean: fileshare", command, ...args.map(shellQuote)].join(" ");
+    return ["did you mean: fileshare", command, ...args.map((word) => shellQuote(word))].join(" ");
   };
   if (first === "version") return "fileshare --version prints the version";
   if (first === "fileshare") return "it begins with fileshare twice";

@@ -78,16 +78,26 @@ function section(word: string): string {
 /** The edited file is checked at once, not at the next command. */
 async function edit(path: string, registry: Registry): Promise<number> {
   const { VISUAL, EDITOR } = process.env;
-  const editor = VISUAL || EDITOR || "vi";
+  const editor = VISUAL || EDITOR || undefined;
   if (configText(path, process.env) === undefined) writeNew(path, await exampleFile(registry));
-  // As git does it: the variable may hold arguments, which a shell takes apart.
-  const child = Bun.spawn(["sh", "-c", `${editor} "$@"`, editor, path], {
+  const child = Bun.spawn(editorCommand(editor, path), {
     stdio: ["inherit", "inherit", "inherit"],
   });
   const exitCode = await child.exited;
   if (exitCode !== 0) throw usage(`the editor ended with ${exitCode}`);
   await parseConfig(path, configText(path, process.env) ?? "", await registry.loadAll());
   return EXIT.done;
+}
+
+/** As git does it: the variable may hold arguments, which a shell takes apart. Windows may have none that does. */
+export function editorCommand(
+  editor: string | undefined,
+  path: string,
+  platform: NodeJS.Platform = process.platform,
+): string[] {
+  if (platform !== "win32") return ["sh", "-c", `${editor ?? "vi"} "$@"`, editor ?? "vi", path];
+  const words = (editor ?? "notepad").match(/"[^"]+"|[^\s"]+/g) ?? [];
+  return [...words.map((word) => word.replaceAll('"', "")), path];
 }
 
 /** @throws FaultError "bad-config" where it can't be written */

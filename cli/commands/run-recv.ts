@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 
 import { isLobby } from "../../protocol/code/code.ts";
-import { FaultError } from "../../protocol/wire/faults.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 import { parseConnectTimeout, parseRate, parseTimeout } from "../arguments/values.ts";
-import { parseSafeName } from "../../protocol/content/names.ts";
+import { nameProblem } from "../../protocol/content/names.ts";
 import { optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
 import type { Call } from "./command.ts";
@@ -137,10 +136,6 @@ function receiverName(given: string | undefined): string {
 
 function checkPrefix(prefix: string | undefined): void {
   if (prefix === undefined) return;
-  try {
-    parseSafeName(`${prefix}x`);
-  } catch (error) {
-    if (!(error instanceof FaultError)) throw error;
-    throw usage(`--prefix does not start a safe name: ${error.detail}`);
-  }
+  const problem = nameProblem(`${prefix}x`);
+  if (problem !== undefined) throw usage(`--prefix does not start a safe name: ${problem}`);
 }

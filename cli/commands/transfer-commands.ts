@@ -29,10 +29,10 @@ export const send = define({
       "End the share when a file changes while it is sent (default: send all other files whole)",
     ),
     "skip-unsafe": flag(
-      "Leave out unreadable files, and names that some systems refuse (default: send nothing)",
+      "Leave out unreadable files, and names that receivers refuse (default: send nothing)",
     ),
     "offer-unsafe": flag(
-      "Offer names that some systems refuse, for receivers that run with --rename-unsafe",
+      "Offer names that receivers refuse, for receivers that run with --rename-unsafe",
     ),
     receivers: text(
       "n",
@@ -122,7 +122,7 @@ export const recv = define({
     ),
     skip: flag("Leave existing files as they are"),
     "rename-unsafe": flag(
-      "Save files with unsafe names under safe names (default: refuse the share)",
+      "Save files with misleading names under safe names (default: refuse the share)",
     ),
     checksum: flag(
       "Fetch and compare files of equal size (default: equal size and time mean equal files)",

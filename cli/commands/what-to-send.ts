@@ -71,8 +71,12 @@ async function askPath(json: boolean): Promise<string> {
 }
 
 /** The paths that the typed one may become; folders end with "/". */
-export function completePath(line: string): [string[], string] {
-  const slash = line.lastIndexOf("/") + 1;
+export function completePath(
+  line: string,
+  platform: NodeJS.Platform = process.platform,
+): [string[], string] {
+  const backslash = platform === "win32" ? line.lastIndexOf("\\") : -1;
+  const slash = Math.max(line.lastIndexOf("/"), backslash) + 1;
   const folder = line.slice(0, slash);
   const start = line.slice(slash);
   try {

@@ -47,7 +47,10 @@ function isOwnFolder(path: string): boolean {
 }
 
 /** The folder, held; undefined where others can read there, or put there what we read. */
-function holdPrivate(path: string): HeldFolder | undefined {
+function holdPrivate(
+  path: string,
+  platform: NodeJS.Platform = process.platform,
+): HeldFolder | undefined {
   let folder: HeldFolder;
   try {
     folder = HeldFolder.holdItself(path);
@@ -55,6 +58,8 @@ function holdPrivate(path: string): HeldFolder | undefined {
     return undefined; // a link, a file, or nothing
   }
   const { uid, mode } = folder.stat;
+  // Windows has no modes, and each user has a folder for temporary files.
+  if (platform === "win32") return folder;
   if (folder.isOurs(uid) && (mode & 0o077n) === 0n) return folder;
   folder.close();
   return undefined;

@@ -19,7 +19,7 @@ export class FormerEdition {
   readonly #partial: PartialShare;
   /** The partial's place among the editions before. */
   readonly #number: number;
-  /** By path, its entries. */
+  /** By path in the share, its entries: names here depend on all names of an edition. */
   readonly #entries: ReadonlyMap<string, number>;
 
   private constructor(partial: PartialShare, number: number) {
@@ -52,7 +52,7 @@ export class FormerEdition {
     const { manifest } = this.#partial;
     if (bytes > 2 * manifest.bytes + EDITION_EXTRA_BYTES) return false;
     return files.every((file) => {
-      const then = this.#fileAt(file.path);
+      const then = this.#fileAt(file);
       if (then?.type !== file.type) return false;
       const known = dangersOf(then, prefix);
       return dangersOf(file, prefix).every((danger) => known.includes(danger));
@@ -61,21 +61,21 @@ export class FormerEdition {
 
   /** 1 for each entry of the share in its place that is here. */
   reusable({ files, edition }: Manifest, wanted: Uint8Array): Uint8Array {
-    return Uint8Array.from(files, ({ path, size }, entry) => {
+    return Uint8Array.from(files, (file, entry) => {
       const isSaid = (edition?.since[entry] ?? Infinity) <= this.#number;
-      const isSame = isSaid && this.#fileAt(path)?.size === size;
-      return isSame && wanted[entry] === 1 && this.#whole(path) !== undefined ? 1 : 0;
+      const isSame = isSaid && this.#fileAt(file)?.size === file.size;
+      return isSame && wanted[entry] === 1 && this.#whole(file) !== undefined ? 1 : 0;
     });
   }
 
   /** Gives them to it. @returns bytes that need not be fetched. @throws what the file system throws */
   giveTo(tree: PartialTree, reusable: Uint8Array): number {
     let bytes = 0;
-    for (const [entry, { path, size }] of tree.manifest.files.entries()) {
-      const from = reusable[entry] === 1 ? this.#whole(path) : undefined;
+    for (const [entry, file] of tree.manifest.files.entries()) {
+      const from = reusable[entry] === 1 ? this.#whole(file) : undefined;
       if (from === undefined) continue;
       tree.takeOver(entry, from);
-      bytes += size;
+      bytes += file.size;
     }
     return bytes;
   }
@@ -90,14 +90,18 @@ export class FormerEdition {
     return this.#partial.close();
   }
 
-  #fileAt(path: string): ManifestFile | undefined {
-    const entry = this.#entries.get(path);
+  #fileAt(file: ManifestFile): ManifestFile | undefined {
+    const entry = this.#entries.get(sentPath(file));
     return entry === undefined ? undefined : this.#partial.manifest.files[entry];
   }
 
-  #whole(path: string): Spot | undefined {
-    const entry = this.#entries.get(path);
+  #whole(file: ManifestFile): Spot | undefined {
+    const entry = this.#entries.get(sentPath(file));
     if (entry === undefined || !(this.#partial instanceof PartialTree)) return undefined;
     return this.#partial.wholeFile(entry);
   }
+}
+
+function sentPath({ path, sent = path }: ManifestFile): string {
+  return sent;
 }

@@ -99,14 +99,17 @@ export function checkPlaced(folder: HeldFolder, name: string, placed: BigIntStat
 }
 
 /**
- * `prefix` and `name`, cut before the extension to NAME_BYTES, or to the length of `name` where the
- * folder holds none that is longer. @throws FaultError "unsafe-name".
+ * `prefix` and `name`; where the folder does not hold that, cut before the extension to NAME_BYTES, or to
+ * the length of `name`. @throws FaultError "unsafe-name".
  */
 export function finalName(name: SafePath, prefix = "", folder?: HeldFolder): SafeName {
-  const { stem, ext } = split(prefix + name);
-  const long = cutTo(stem, ext, NAME_BYTES);
-  const isHeld = prefix === "" || folder === undefined || canHold(folder, long);
-  return parseSafeName(isHeld ? long : cutTo(stem, ext, utf8(name).length));
+  const whole = prefix + name;
+  if (prefix === "") return parseSafeName(whole);
+  const { stem, ext } = split(whole);
+  const cut = cutTo(stem, ext, NAME_BYTES);
+  if (folder === undefined) return parseSafeName(cut);
+  const held = [whole, cut].find((long) => canHold(folder, long));
+  return parseSafeName(held ?? cutTo(stem, ext, utf8(name).length));
 }
 
 /** `name`, `name (1)`, `name (2)`..., no longer than `name` where the folder holds none that is. */

@@ -38,7 +38,7 @@ export function knownWords(names: readonly string[]): string[] {
 function namesOf(what: SendWhat): string[] {
   const named = what.name === undefined ? [] : [what.name];
   const paths = what.from === "paths" ? what.paths : [];
-  return [...named, ...paths.flatMap((path) => path.split("/").slice(-2))];
+  return [...named, ...paths.flatMap((path) => path.split(/[\\/]/).slice(-2))];
 }
 
 function ownNames(): string[] {

@@ -39,9 +39,9 @@ async function findSyncfs(): Promise<Syncfs | undefined> {
 /** The destination of a share. */
 export class Folder extends HeldFolder {
   /** @throws FaultError "bad-destination" when it is no directory that can be written to. */
-  constructor(path: string, at: string = path, { byPath }: HoldOptions = {}) {
+  constructor(path: string, at: string = path, options: HoldOptions = {}) {
     try {
-      super(path, at, "link-followed", byPath);
+      super(path, at, "link-followed", options);
     } catch (cause) {
       throw new FaultError("bad-destination", `${path} (${reasonOf(cause)})`, { cause });
     }
@@ -55,8 +55,8 @@ export class Folder extends HeldFolder {
 
   /** Holds the folder once more, whatever its path leads to by now. */
   holdAgain(): Folder {
-    const { at, byPath } = this.again;
-    const again = new Folder(this.path, at, { byPath });
+    const { at, ...options } = this.again;
+    const again = new Folder(this.path, at, options);
     if (isSame(again.stat, this.stat)) return again;
     again.close();
     throw swapped(this.path);

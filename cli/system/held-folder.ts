@@ -7,6 +7,9 @@
  * no path. Elsewhere a call goes through the path. The path is compared with the held folder before
  * and after the call: an exchange is noticed, unless it is undone between the two comparisons.
  *
+ * Windows has no descriptors of folders that can be synced, and no O_NOFOLLOW. There a folder is held by
+ * its path and its identity, and a file is compared with its name before and after it is opened.
+ *
  * Everything that a receive or the state folder touches goes through here (`Folder`, `Descent`,
  * `Journal`, the partials, `KeptSend`).
  */
@@ -32,10 +35,11 @@ import {
   utimesSync,
   type BigIntStats,
 } from "node:fs";
-import { join } from "node:path";
+import { join, toNamespacedPath } from "node:path";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { ShownOwner } from "./shown-owner.ts";
+import { retryBusy } from "./retry-busy.ts";
 import { errorCode } from "./system-error.ts";
 
 /** The identity of a file or a folder. */
@@ -70,15 +74,17 @@ type Found = "link-followed" | "itself";
 let proc: boolean | undefined;
 
 /** Whether paths below /proc/self/fd lead to open descriptors; false on other systems, and without /proc. */
-function hasProc(fd: number): boolean {
-  if (process.platform !== "linux") return false;
+function hasProc(fd: number, platform: NodeJS.Platform): boolean {
+  if (platform !== "linux") return false;
   proc ??= leadsTo(`/proc/self/fd/${fd}`, fstatSync(fd, { bigint: true }), "link-followed");
   return proc;
 }
 
 export interface HoldOptions {
   /** As on systems without /proc. */
-  readonly byPath?: boolean;
+  readonly byPath?: boolean | undefined;
+  /** The system whose habits count; this one unless given. */
+  readonly platform?: NodeJS.Platform | undefined;
 }
 
 export class HeldFolder implements Disposable {
@@ -86,33 +92,41 @@ export class HeldFolder implements Disposable {
   readonly path: string;
   /** Where its entries are for the system. */
   #prefix: string | undefined;
-  /** Undefined on Windows, where an open folder can't be renamed. */
+  /** Undefined on Windows, where an open folder can't be renamed, nor synced. */
   #fd: number | undefined;
   readonly #found: Found;
+  readonly #platform: NodeJS.Platform;
   #stat: BigIntStats | undefined;
   /** Shared with the folders that are entered from here, which lie on the same mount. */
   #owner = new ShownOwner();
 
-  protected constructor(path: string, at: string, found: Found, byPath: boolean | undefined) {
+  protected constructor(
+    path: string,
+    at: string,
+    found: Found,
+    { byPath, platform = process.platform }: HoldOptions = {},
+  ) {
     this.path = path;
     this.#found = found;
-    if (found === "itself" && process.platform === "win32") {
-      this.#stat = lstatSync(at, { bigint: true });
-      if (!this.#stat.isDirectory()) throw notAFolder(path);
+    this.#platform = platform;
+    if (platform === "win32") {
+      const look = found === "itself" ? lstatSync : statSync;
+      this.#stat = look(at, { bigint: true });
+      if (!this.#stat.isDirectory()) throw failure("ENOTDIR", `not a directory: ${path}`);
       return;
     }
     this.#fd = openSync(at, HOLD | (found === "itself" ? ITSELF : 0));
-    if (byPath !== true && hasProc(this.#fd)) this.#prefix = `/proc/self/fd/${this.#fd}/`;
+    if (byPath !== true && hasProc(this.#fd, platform)) this.#prefix = `/proc/self/fd/${this.#fd}/`;
   }
 
   /** Holds the folder that a person or the system named; links on the way are followed. */
-  static hold(path: string, { byPath }: HoldOptions = {}): HeldFolder {
-    return new HeldFolder(path, path, "link-followed", byPath);
+  static hold(path: string, options: HoldOptions = {}): HeldFolder {
+    return new HeldFolder(path, path, "link-followed", options);
   }
 
   /** Holds a folder that must not be a link. */
-  static holdItself(path: string): HeldFolder {
-    return new HeldFolder(path, path, "itself", undefined);
+  static holdItself(path: string, options: HoldOptions = {}): HeldFolder {
+    return new HeldFolder(path, path, "itself", options);
   }
 
   /** Device, inode, owner and mode of what is held. */
@@ -133,7 +147,8 @@ export class HeldFolder implements Disposable {
 
   /** Whether it was removed, and all that was in it. */
   get isGone(): boolean {
-    return this.#fd !== undefined && fstatSync(this.#fd).nlink === 0;
+    if (this.#fd !== undefined) return fstatSync(this.#fd).nlink === 0;
+    return lstatSync(this.path, { throwIfNoEntry: false }) === undefined;
   }
 
   /** Whether its path still leads to it. */
@@ -150,15 +165,23 @@ export class HeldFolder implements Disposable {
     if (name === ".." || name === "." || name.includes("/")) {
       throw new FaultError("internal", `${name} is not one name`);
     }
+    // Of a share no such name comes here (`names-here.ts`); each would lead elsewhere.
+    if (this.#isWindows && /[\\:]/.test(name)) {
+      throw new FaultError("internal", `${name} is not one name`);
+    }
     if (this.#prefix !== undefined) return this.#prefix + name;
     this.#check();
-    return join(this.path, name);
+    // On Windows with the prefix that allows more than 260 characters; elsewhere as it is.
+    return toNamespacedPath(join(this.path, name));
   }
 
   /** The folder of that name, itself: a link to one is refused. @throws what the file system throws */
   enter(name: string): HeldFolder {
     const at = this.at(name);
-    const inner = new HeldFolder(join(this.path, name), at, "itself", this.#prefix === undefined);
+    const inner = new HeldFolder(join(this.path, name), at, "itself", {
+      byPath: this.#prefix === undefined,
+      platform: this.#platform,
+    });
     inner.#owner = this.#owner;
     try {
       this.#checkAfter();
@@ -185,6 +208,7 @@ export class HeldFolder implements Disposable {
   }
 
   #openItself(name: string, flags: number, mode: number | undefined): number {
+    if (this.#isWindows) return this.#openCompared(name, flags, mode);
     try {
       return openSync(this.at(name), flags | ITSELF | UNBLOCKED, mode);
     } catch (error) {
@@ -192,6 +216,22 @@ export class HeldFolder implements Disposable {
       const unknown = errorCode(error) === "EINVAL" || errorCode(error) === "EOPNOTSUPP";
       if (!unknown || this.lstat(name)?.isFile() !== true) throw error;
       return openSync(this.at(name), flags | ITSELF, mode);
+    }
+  }
+
+  /** Where no flag refuses a link: something else may come between, so it is looked at twice. */
+  #openCompared(name: string, flags: number, mode: number | undefined): number {
+    const isLink = (): boolean => this.lstat(name)?.isSymbolicLink() === true;
+    // A new file is never opened through a link.
+    const isNew = (flags & constants.O_EXCL) !== 0;
+    if (!isNew && isLink()) throw failure("ELOOP", `a link: ${name}`);
+    const fd = retryBusy(() => openSync(this.at(name), flags | UNBLOCKED, mode), this.#platform);
+    try {
+      if (isSame(this.lstat(name), fstatSync(fd, { bigint: true }))) return fd;
+      throw isLink() ? failure("ELOOP", `a link: ${name}`) : swapped(join(this.path, name));
+    } catch (error) {
+      closeSync(fd);
+      throw error;
     }
   }
 
@@ -216,7 +256,7 @@ export class HeldFolder implements Disposable {
 
   /** Replaces what is there, as rename(2) does. */
   move(name: string, to: HeldFolder, as: string): void {
-    renameSync(this.at(name), to.at(as));
+    retryBusy(() => renameSync(this.at(name), to.at(as)), this.#platform);
     this.#checkAfter();
     to.#checkAfter();
   }
@@ -265,17 +305,28 @@ export class HeldFolder implements Disposable {
   }
 
   remove(name: string): void {
-    unlinkSync(this.at(name));
+    retryBusy(() => unlinkSync(this.at(name)), this.#platform);
   }
 
   /** An empty folder. */
   removeFolder(name: string): void {
-    rmdirSync(this.at(name));
+    retryBusy(() => rmdirSync(this.at(name)), this.#platform);
   }
 
   /** The entry of that name and all below it; only for folders that others can't write to. */
   clear(name: string): void {
-    rmSync(this.at(name), { force: true, recursive: true });
+    if (this.#isWindows) this.#clearEach(name);
+    else rmSync(this.at(name), { force: true, recursive: true });
+  }
+
+  /** Each step by itself, as another program may hold any of it for a moment. */
+  #clearEach(name: string): void {
+    const there = this.lstat(name);
+    if (there === undefined) return;
+    if (!there.isDirectory()) return this.remove(name);
+    using inner = this.enter(name);
+    for (const each of inner.list()) inner.clear(each);
+    this.removeFolder(name);
   }
 
   /** Closes it to all other users, where the file system has modes. */
@@ -298,7 +349,7 @@ export class HeldFolder implements Disposable {
 
   /**
    * Makes its entries last through a power cut, where the file system can: network and FUSE file
-   * systems have various words for that they cannot.
+   * systems have various words for that they cannot, and Windows has no such call.
    * @throws what a full file system throws
    */
   sync(): void {
@@ -323,13 +374,17 @@ export class HeldFolder implements Disposable {
   }
 
   /** The same folder, held once more. */
-  protected get again(): { readonly at: string; readonly byPath: boolean } {
-    return { at: this.at(), byPath: this.#prefix === undefined };
+  protected get again(): { readonly at: string } & HoldOptions {
+    return { at: this.at(), byPath: this.#prefix === undefined, platform: this.#platform };
   }
 
   /** For calls that take a descriptor, such as syncfs(2); undefined on Windows. */
   protected get descriptor(): number | undefined {
     return this.#fd;
+  }
+
+  get #isWindows(): boolean {
+    return this.#platform === "win32";
   }
 
   #checkAfter(): void {
@@ -376,6 +431,6 @@ function leadsTo(path: string, meant: Identity, found: Found): boolean {
   }
 }
 
-function notAFolder(path: string): Error {
-  return Object.assign(new Error(`not a directory: ${path}`), { code: "ENOTDIR" });
+function failure(code: string, text: string): Error {
+  return Object.assign(new Error(`${code}: ${text}`), { code });
 }

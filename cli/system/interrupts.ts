@@ -24,10 +24,18 @@ let last: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
 /** Handlers of `onHangup`, for which SIGHUP means something else. */
 let hangupHandlers = 0;
 
+/**
+ * Signals that mean Ctrl-C. Windows has no SIGTERM: what ends a process there ends it at once. It has
+ * Ctrl-Break, and a closed console is a SIGHUP, after which the system ends the process within seconds.
+ */
+export function stopSignals(platform: NodeJS.Platform): readonly NodeJS.Signals[] {
+  return platform === "win32" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+}
+
 /** Takes the signals; `end` ends the process at once, when nothing is under way to stop by itself. */
 export function listenForSignals(end: (exitCode: number) => void): void {
   endProcess = end;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, signalled);
+  for (const signal of stopSignals(process.platform)) process.on(signal, signalled);
   // `nohup` has it ignored, and a handler would undo that.
   if (!isHangupIgnored()) process.on("SIGHUP", hangUp);
 }
@@ -121,12 +129,15 @@ export function onInterrupt(stop: Stop): Disposable {
 
 /**
  * The effect of SIGHUP until disposed, except where the terminal is gone: then it is as
- * Ctrl-C.
+ * Ctrl-C. On Windows it never means anything else.
  */
-export function onHangup(handle: () => void): Disposable {
+export function onHangup(
+  handle: () => void,
+  platform: NodeJS.Platform = process.platform,
+): Disposable {
   const hadTerminal = hasTerminal();
   const hangup = (): void => {
-    if (hadTerminal && !hasTerminal()) interrupt();
+    if (platform === "win32" || (hadTerminal && !hasTerminal())) interrupt();
     else handle();
   };
   hangupHandlers += 1;

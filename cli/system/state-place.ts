@@ -1,6 +1,6 @@
 /**
  * The folder in which a client remembers unfinished transfers. The usual place is `$XDG_STATE_HOME/fileshare`, or
- * `~/.local/state/fileshare` without that variable. A user without a home that can be written to (a
+ * `~/.local/state/fileshare` without that variable (on Windows `%LOCALAPPDATA%\fileshare`). A user without a home that can be written to (a
  * container with a random user id) gets `$XDG_RUNTIME_DIR/fileshare-state`, else a folder below that
  * for temporary files:
  *
@@ -13,7 +13,7 @@ import { accessSync, constants, lstatSync, mkdtempSync, readdirSync, statSync } 
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
-import { homeFolder, type Environment } from "./shell.ts";
+import { userFolder, type Environment } from "./shell.ts";
 import { isOursIn } from "./own-file.ts";
 
 export interface StatePlace {
@@ -29,11 +29,9 @@ export interface StatePlace {
  */
 export function statePlace(env: Environment, make: boolean): StatePlace | undefined {
   const given = env["XDG_STATE_HOME"] ?? "";
-  // As its specification says, a relative one counts as none.
   const named = isAbsolute(given) ? given : undefined;
   if (named !== undefined && isNoFolder(named)) return undefined;
-  const home = homeFolder();
-  const above = named ?? (home === undefined ? undefined : join(home, ".local", "state"));
+  const above = userFolder("state", env);
   if (above !== undefined && canHold(join(above, "fileshare"))) {
     return { path: join(above, "fileshare"), instead: undefined };
   }

@@ -41,6 +41,8 @@ export const MTIME_MOST = 8.64e15;
 
 export interface ManifestFile {
   readonly path: SafePath;
+  /** Its path in the share, where it has another name here: text of a peer. */
+  readonly sent?: string;
   /** A folder is named for itself only where no path leads through it: it holds nothing. */
   readonly type: "file" | "folder";
   /** Bytes; of a folder 0, and of an open share's file, whose end nobody knows yet. */
@@ -152,7 +154,7 @@ export function decodeManifest(
 }
 
 /** Where nothing is written, names need only be safe. */
-const AS_SENT: Naming = { renames: false, folds: () => false, holds: () => true };
+const AS_SENT: Naming = { renames: false, folded: () => new Set(), holds: () => true };
 
 /**
  * Reads a head that was kept, length and manifest and nothing after them. It is checked against

@@ -1,8 +1,8 @@
 /**
- * Names that a peer chose. Only `parseSafePath` and `parseSafeName` make a SafePath or SafeName,
- * and they refuse whatever any system would read as another place than a file below the chosen
- * folder, so nothing that writes needs to think about it again. The rules are the same on every
- * system: a share that one receiver can take, all can.
+ * Names that a peer chose. Only `parseSafePath` and `parseSafeName` make a SafePath or SafeName. They
+ * refuse names that mislead people or lead out of the chosen folder, on every system alike. Some names
+ * are safe, and a system cannot hold them: `a:b` and `con` on Windows. These refuse no share: a
+ * receiver on such a system saves them under other names (`renames.ts`).
  */
 import { utf8 } from "../wire/bytes.ts";
 import { quoted } from "../wire/display.ts";
@@ -10,7 +10,7 @@ import { FaultError } from "../wire/faults.ts";
 import { NAME_BYTES, PATH_BYTES, PATH_DEPTH } from "../wire/limits.ts";
 
 declare const safe: unique symbol;
-/** A relative path of safe names with "/" between them. */
+/** A relative path of safe names with "/" between them; `Naming` says which of them a system can hold. */
 export type SafePath = string & { readonly [safe]: "path" | "name" };
 /** One component of a path, safe to create in any folder. */
 export type SafeName = SafePath & { readonly [safe]: "name" };
@@ -18,7 +18,8 @@ export type SafeName = SafePath & { readonly [safe]: "name" };
 // Direction marks reorder what people see (`invoice\u202Efdp.exe` shows as .pdf).
 const BIDI = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-const FORBIDDEN = /[<>:"|?*\\/]/;
+/** Characters that no name on Windows has. */
+const RESERVED = /[<>:"|?*\\]/g;
 /** In such a name, file systems can confuse nothing but capitals. */
 const ASCII = /^[ -~]*$/;
 // HFS+ drops these when it compares names: to it, `.\u200c.` is `..`.
@@ -67,7 +68,7 @@ export function senderName(localName: string, anyName = false): SafeName {
  */
 export function senderPathIn(folder: SafePath, localName: string, anyName = false): SafePath {
   const path = `${folder}/${localName}`;
-  const problem = anyName ? undefined : nameProblem(localName);
+  const problem = anyName ? undefined : safetyProblem(localName);
   const reason = problem ?? lengthProblem(path, path.split("/"));
   if (reason === undefined) return path as SafePath;
   throw unsendable(path, reason);
@@ -100,6 +101,8 @@ export function isHiddenName(path: string): boolean {
 
 export interface NamedEntry {
   readonly path: SafePath;
+  /** Its path in the share, where it has another name here. */
+  readonly sent?: string;
   readonly type: "file" | "folder";
 }
 
@@ -221,7 +224,7 @@ function pathProblem(path: string): string | undefined {
   if (reason !== undefined) return reason;
   if (names.length > 1 && names[0]!.startsWith("~")) return 'it begins with "~"';
   for (const name of names) {
-    const reason = nameProblem(name);
+    const reason = safetyProblem(name);
     if (reason !== undefined) return reason;
   }
   return undefined;
@@ -234,21 +237,44 @@ function lengthProblem(path: string, names: readonly string[]): string | undefin
   return undefined;
 }
 
+/** The reason why a name is refused, or why some system cannot hold it; undefined: it is good everywhere. */
 export function nameProblem(name: string): string | undefined {
-  if (name === "") return "it is empty or has an empty part";
+  const problem = safetyProblem(name);
+  if (problem !== undefined) return problem;
   if (isLonger(name, NAME_BYTES)) return `one name in it is longer than ${NAME_BYTES} bytes`;
+  const [sample] = foreignParts(name);
+  if (sample === undefined) return undefined;
+  if (sample === DEVICE_SAMPLE) return "it is the name of a device on Windows";
+  return /[. ]$/.test(sample) ? "it ends with a dot or a space" : `it has a ${sample[1]}`;
+}
+
+/** The reason why every receiver refuses a name: it misleads people, or leads elsewhere. */
+export function safetyProblem(name: string): string | undefined {
+  if (name === "") return "it is empty or has an empty part";
   if (CONTROL.test(name)) return "it has a control character";
   if (BIDI.test(name)) return "it has a character that reorders text";
-  const forbidden = FORBIDDEN.exec(name)?.[0];
-  if (forbidden !== undefined) return `it has a ${forbidden}`;
+  if (name.includes("/")) return "it has a /";
   const seen = withoutIgnored(name);
   if (seen === "") return "it is invisible";
   if (seen === "~") return "it stands for a home folder";
   if (seen === "." || seen === "..") return "it leads to another folder";
-  if (/[. ]$/.test(seen)) return "it ends with a dot or a space";
-  const stem = seen.slice(0, (seen + ".").indexOf(".")).trimEnd();
-  if (DEVICE.test(stem)) return "it is the name of a device on Windows";
   return undefined;
+}
+
+const DEVICE_SAMPLE = "aux.x";
+
+/**
+ * The parts of a safe name that some systems cannot hold, each as a short name that has this part
+ * alone: a receiver tries those on its file system, and not each of very many names.
+ */
+export function foreignParts(name: string): readonly string[] {
+  const samples = new Set(name.match(RESERVED)?.map((character) => `x${character}x`));
+  const seen = withoutIgnored(name);
+  const end = /[. ]$/.exec(seen)?.[0];
+  if (end !== undefined) samples.add(`x${end}`);
+  const stem = seen.slice(0, (seen + ".").indexOf(".")).trimEnd();
+  if (DEVICE.test(stem)) samples.add(DEVICE_SAMPLE);
+  return [...samples];
 }
 
 function unsafe(path: string, reason: string): FaultError {

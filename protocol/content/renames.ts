@@ -8,13 +8,15 @@ import { MANIFEST_FILES, PATH_BYTES, PATH_DEPTH } from "../wire/limits.ts";
 import {
   checkNames,
   collisionKey,
+  foreignParts,
   nameProblem,
   parseSafePath,
+  safetyProblem,
   withoutIgnored,
   type NamedEntry,
   type SafePath,
 } from "./names.ts";
-import { quoted } from "../wire/display.ts";
+import { cutUtf8, quoted } from "../wire/display.ts";
 
 /** Names that a receiver lists when it changed or refused them; it counts the rest. */
 export const RENAMED_TOLD = 20;
@@ -23,11 +25,21 @@ export const RENAMED_TOLD = 20;
 export interface Naming {
   /** Names that are not safe get others; else they refuse the share. */
   readonly renames: boolean;
-  /** Whether the file system takes these two for one. */
-  readonly folds: (one: string, other: string) => boolean;
-  /** Whether the file system can hold that name. */
+  /**
+   * Of names of one folder that some file system takes for one (`collisionKey`), in the share's
+   * order: those that this file system takes for an earlier one.
+   */
+  readonly folded: (alike: readonly string[]) => ReadonlySet<string>;
+  /** Whether the file system can hold that safe name. */
   readonly holds: (name: string) => boolean;
 }
+
+/** Names that every system can hold, and holds side by side: for a place of which nothing is known. */
+export const ANY_SYSTEM: Naming = {
+  renames: false,
+  folded: (alike) => new Set(alike.slice(1)),
+  holds: (name) => nameProblem(name) === undefined,
+};
 
 export interface Renamed {
   /** As the share has it: text of a peer. */
@@ -41,8 +53,16 @@ export interface Renames {
   readonly more: number;
 }
 
-/** Bytes that a new name has at most, without a number; file systems with short names hold these. */
-const NEW_NAME_BYTES = 100;
+/**
+ * Bytes that a new name has at most, without a number. The first that the file system holds counts:
+ * most take 255 bytes, and eCryptfs takes 143.
+ */
+const NEW_NAME_BYTES = [190, 130, 100] as const;
+/** Characters of a name that are looked at; a character takes a byte at least. */
+const NAME_CHARACTERS = 4 * NEW_NAME_BYTES[0];
+/** Bytes of a name that every file system holds. */
+const PLAIN_BYTES = 100;
+const PLAIN = /^[A-Za-z0-9_-][A-Za-z0-9._ -]*$/;
 const EXTENSION = /\.[A-Za-z0-9]{1,10}$/;
 
 class Node {
@@ -82,7 +102,7 @@ export function giveNames<Entry extends NamedEntry>(
     if (path === entry.path) return entry;
     count++;
     if (told.length < RENAMED_TOLD) told.push({ from: entry.path, to: path });
-    return { ...entry, path };
+    return { ...entry, path, sent: entry.path };
   });
   if (count === 0) return { entries, renames: undefined };
   return { entries: named, renames: { told, more: count - told.length } };
@@ -110,7 +130,8 @@ function isFine(entries: readonly NamedEntry[], { holds, renames }: Naming): boo
 
 /** Every file system holds these. */
 function isPlain(name: string): boolean {
-  return name.length <= NEW_NAME_BYTES && /^[A-Za-z0-9_-][A-Za-z0-9._ -]*$/.test(name);
+  const isShort = name.length <= PLAIN_BYTES;
+  return isShort && PLAIN.test(name) && foreignParts(name).length === 0;
 }
 
 function innerOf(node: Node, name: string): Node {
@@ -123,24 +144,31 @@ function innerOf(node: Node, name: string): Node {
 
 /** Names that can stay come first, so that no new name takes theirs. */
 function nameAll(node: Node, naming: Naming, outermost: boolean): void {
-  const taken = new Map<string, string>();
-  const others: [string, Node][] = [];
+  const staying = new Map<string, [string, ...string[]]>();
+  const others = new Set<string>();
   for (const [name, inner] of node.inner) {
-    const key = collisionKey(name);
-    const other = taken.get(key);
     const isHome = outermost && inner.inner.size > 0 && name.startsWith("~");
-    const stays = nameProblem(name) === undefined && !isHome && naming.holds(name);
-    if (!stays || (other !== undefined && naming.folds(other, name))) {
-      others.push([name, inner]);
+    if (isHome || safetyProblem(name) !== undefined || !naming.holds(name)) {
+      others.add(name);
       continue;
     }
     inner.name = name;
-    taken.set(key, name);
+    const key = collisionKey(name);
+    const alike = staying.get(key);
+    if (alike === undefined) staying.set(key, [name]);
+    else alike.push(name);
+  }
+  const taken = new Set(staying.keys());
+  for (const alike of staying.values()) {
+    if (alike.length === 1) continue;
+    for (const name of naming.folded(alike)) others.add(name);
   }
   const numbers = new Map<string, number>();
-  for (const [name, inner] of others) {
+  // In the share's order, which is that of a later run too.
+  for (const [name, inner] of others.size > 0 ? node.inner : []) {
+    if (!others.has(name)) continue;
     inner.name = freeName(name, naming, taken, numbers);
-    taken.set(collisionKey(inner.name), inner.name);
+    taken.add(collisionKey(inner.name));
   }
   for (const inner of node.inner.values()) nameAll(inner, naming, false);
 }
@@ -149,11 +177,10 @@ function nameAll(node: Node, naming: Naming, outermost: boolean): void {
 function freeName(
   name: string,
   naming: Naming,
-  taken: ReadonlyMap<string, string>,
+  taken: ReadonlySet<string>,
   numbers: Map<string, number>,
 ): string {
-  const kept = safeVariant(name);
-  const stem = naming.holds(kept) ? kept : kept.replaceAll(/[^ -~]/g, "_");
+  const stem = heldVariant(name, naming);
   const key = collisionKey(stem);
   if (!taken.has(key)) return stem;
   const extension = EXTENSION.exec(stem)?.[0] ?? "";
@@ -166,10 +193,23 @@ function freeName(
   }
 }
 
+/** A variant that is as long as the file system holds it, with a number too. */
+function heldVariant(name: string, naming: Naming): string {
+  for (const bytes of NEW_NAME_BYTES) {
+    const variant = safeVariant(name, bytes);
+    const longest = variant + NUMBER_ROOM;
+    if (isPlain(longest) || naming.holds(longest)) return variant;
+  }
+  return safeVariant(name, PLAIN_BYTES).replaceAll(/[^ -~]/g, "_");
+}
+
+/** As long as a number. A share has fewer than a million names. */
+const NUMBER_ROOM = "~000000";
+
 /** Characters that other systems read as a place, a device or nothing become "_". */
-function safeVariant(name: string): string {
+function safeVariant(name: string, bytes: number): string {
   const replaced = name
-    .slice(0, 4 * NEW_NAME_BYTES)
+    .slice(0, NAME_CHARACTERS)
     .toWellFormed()
     .replaceAll(
       /[\p{Cc}\p{Zl}\p{Zp}\uFFFD\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069<>:"|?*\\/]/gu,
@@ -177,7 +217,7 @@ function safeVariant(name: string): string {
     )
     .replace(/^~/, "_");
   const extension = EXTENSION.exec(name)?.[0] ?? "";
-  const cut = isShort(replaced) ? replaced : cutTo(replaced, extension);
+  const cut = isShort(replaced, bytes) ? replaced : cutTo(replaced, extension, bytes);
   for (const variant of [
     cut,
     withoutIgnored(cut).replace(/[. ]+$/, "_"),
@@ -188,21 +228,20 @@ function safeVariant(name: string): string {
   return "_";
 }
 
-function isShort(name: string): boolean {
-  return utf8(name).length <= NEW_NAME_BYTES;
+function isShort(name: string, bytes: number): boolean {
+  return utf8(name).length <= bytes;
 }
 
-function cutTo(name: string, extension: string): string {
-  const characters = Array.from(name);
-  while (!isShort(characters.join("") + extension)) characters.pop();
-  return characters.join("") + extension;
+function cutTo(name: string, extension: string, bytes: number): string {
+  return cutUtf8(name, bytes - extension.length) + extension;
 }
 
+/** Each name was looked at, and a number may make a path longer than a sender's can be. */
 function newPath(root: Node, path: string): SafePath {
   let at = root;
   const names = path.split("/").map((name) => {
     at = innerOf(at, name);
     return at.name;
   });
-  return parseSafePath(names.join("/"));
+  return names.join("/") as SafePath;
 }

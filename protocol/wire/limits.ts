@@ -73,7 +73,8 @@ export const MANIFEST_FILES = 2 ** 17;
 /** bytes: size of a text that receivers show; a longer one belongs in a file */
 export const TEXT_BYTES = 64 * 1024;
 /**
- * bytes: one component of a path in UTF-8; file systems take 255 bytes, and receivers add suffixes
+ * bytes: a component of a path in UTF-8 that every receiver can hold; file systems take 255 bytes, and
+ * receivers add suffixes. A longer one is cut where it is not held
  */
 export const NAME_BYTES = 200;
 /** bytes: a whole path in UTF-8; below every PATH_MAX with room for the folder of the receiver */

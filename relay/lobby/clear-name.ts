@@ -1,7 +1,14 @@
 /** Names of files in clear: made safe for receivers, and plain for clients that read ASCII only. */
 import { createHash } from "node:crypto";
 
-import { NAME_BYTES, cutUtf8, senderName, utf8, type SafeName } from "../../protocol/mod.ts";
+import {
+  NAME_BYTES,
+  cutUtf8,
+  nameProblem,
+  senderName,
+  utf8,
+  type SafeName,
+} from "../../protocol/mod.ts";
 
 /** The name of a file whose own name can't be made safe. */
 const NAMELESS = "file";
@@ -24,11 +31,8 @@ export function clearName(given: string, { stay = false } = {}): SafeName {
   // One byte less, for the underscore before it.
   const told = distinct(plain, stay ? whole : plain, NAME_BYTES - 1);
   for (const name of plain === "" ? [NAMELESS] : [told, `_${told}`, NAMELESS]) {
-    try {
-      return senderName(name);
-    } catch {
-      // The next one is tamer; the last is safe.
-    }
+    // The next one is tamer; the last is safe.
+    if (nameProblem(name) === undefined) return senderName(name);
   }
   throw new Error("no name is safe");
 }

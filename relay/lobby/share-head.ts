@@ -7,6 +7,7 @@ import {
   type Manifest,
   type OfferSeen,
 } from "../../protocol/mod.ts";
+import { ANY_SYSTEM } from "../../protocol/content/renames.ts";
 
 import type { MemoryBudget, MemoryPlace } from "../limits/memory-budget.ts";
 
@@ -99,7 +100,12 @@ export class ShareHead {
     // Most manifests lie in one record, which needs no copy.
     const plain = isOne ? data : concat(...this.#records);
     const bytes = this.#end;
-    const manifest = decodeManifest(plain.subarray(MANIFEST_LENGTH_BYTES, bytes), offer);
+    const manifest = decodeManifest(
+      plain.subarray(MANIFEST_LENGTH_BYTES, bytes),
+      offer,
+      undefined,
+      ANY_SYSTEM, // nothing is known of the systems of clients in clear
+    );
     return { manifest, bytes, record: index, first: bytes - (this.#bytes - data.length) };
   }
 }

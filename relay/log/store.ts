@@ -10,11 +10,13 @@ import {
   ftruncateSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readSync,
   rmdirSync,
-  rmSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
+import { join } from "node:path";
 
 import { FRAME_BYTES } from "../../protocol/mod.ts";
 
@@ -118,6 +120,11 @@ export class FileStore implements BlockStore {
 
   view(block: number, offset: number, length: number): Uint8Array {
     // Mapped by path, because Bun maps nothing else; only where frames go out through Bun.
+    if (process.platform === "win32") {
+      const copy = new Uint8Array(length);
+      this.read(block, offset, copy);
+      return copy;
+    }
     this.#map ??= Bun.mmap(`/dev/fd/${this.file}`, { shared: true });
     const at = frameAt(block, offset);
     return this.#map.subarray(at, at + length);
@@ -172,20 +179,32 @@ function frameAt(block: number, offset: number): number {
 /** The part of the file with which `Native.works` tries what is done with blocks. bytes */
 export const TRIED_BYTES = STRIDE_BYTES;
 
+const LOG_FOLDER = "fileshare-log-";
+const LOG = "log";
+/** Folders of logs that a relay on Windows looks at when it starts. */
+const LEFT_MOST = 1000;
+
 /**
  * Makes the log's file in `folder`: nobody else may open it, it has no name any more, and so nothing
- * of it is left however the process ends.
+ * of it is left however the process ends. Windows may keep the name until the process ends, and the
+ * folder around it; the next relay there removes both.
  * @returns its descriptor, good in every thread
  */
-export function createLogFile(folder: string, blocks: number): Descriptor {
+export function createLogFile(
+  folder: string,
+  blocks: number,
+  platform: NodeJS.Platform = process.platform,
+  remove: (path: string) => void = unlinkSync,
+): Descriptor {
   using above = new HeldFolder(folder, UNLISTED);
-  const made = mkdtempSync(above.at("fileshare-log-"));
+  if (platform === "win32") removeLeft(above);
+  const made = mkdtempSync(above.at(LOG_FOLDER));
   try {
     // Where others may rename, a link or another folder may have its name by now.
     using own = new HeldFolder(made, constants.O_NOFOLLOW ?? 0);
-    const file = openSync(own.at("log"), "wx+", 0o600);
+    const file = openSync(own.at(LOG), "wx+", 0o600);
     try {
-      rmSync(own.at("log"), { force: true });
+      removeOpen(() => remove(own.at(LOG)), platform);
       // Mounts may show another owner than this user, and then show it for both.
       if (fstatSync(file).uid !== Number(own.stat.uid)) {
         throw new Error(`${folder}: another user exchanged the folder of the log`);
@@ -197,6 +216,28 @@ export function createLogFile(folder: string, blocks: number): Descriptor {
       throw error;
     }
   } finally {
-    rmdirSync(made);
+    removeOpen(() => rmdirSync(made), platform);
+  }
+}
+
+/** Removes what is open, or has an open file in it. */
+function removeOpen(remove: () => void, platform: NodeJS.Platform): void {
+  try {
+    remove();
+  } catch (error) {
+    if (platform !== "win32") throw error;
+  }
+}
+
+/** Logs of relays that have ended. One that a relay has open stays, or only loses its name. */
+function removeLeft(above: HeldFolder): void {
+  const left = readdirSync(above.at("")).filter((name) => name.startsWith(LOG_FOLDER));
+  for (const name of left.slice(0, LEFT_MOST)) {
+    for (const remove of [
+      () => unlinkSync(join(above.at(name), LOG)),
+      () => rmdirSync(above.at(name)),
+    ]) {
+      removeOpen(remove, "win32");
+    }
   }
 }

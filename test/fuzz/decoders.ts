@@ -182,7 +182,7 @@ function checkPath(random: Random): void {
     return {};
   }, "unsafe-name");
   if (path === undefined) return;
-  if (path.split("/").some((part) => ["", ".", ".."].includes(part)) || /[\\\0]/.test(path)) {
+  if (path.split("/").some((part) => ["", ".", ".."].includes(part)) || path.includes("\0")) {
     throw new Broken(`a path that leads elsewhere: ${JSON.stringify(path)}`);
   }
 }

@@ -12,7 +12,7 @@ import {
   stateBytes,
   type Manifest,
 } from "../../protocol/content/manifest.ts";
-import type { Naming } from "../../protocol/content/renames.ts";
+import { ANY_SYSTEM, type Naming } from "../../protocol/content/renames.ts";
 import {
   recordCipher,
   type OpenedRecord,
@@ -31,7 +31,7 @@ import { ShareContent } from "./share-content.ts";
  * A browser does not say what its file system is like, so names that any system takes for one, or for
  * another place, get other names. The person has no option to ask for that.
  */
-const NAMES: Naming = { renames: true, folds: () => true, holds: () => true };
+const NAMES: Naming = { ...ANY_SYSTEM, renames: true };
 
 type Stage =
   | { readonly at: "preview" }

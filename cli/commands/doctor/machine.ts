@@ -50,8 +50,11 @@ export function checkState(env: Environment): Finding {
   return warning(`${path}, as ${instead}`, advice);
 }
 
-export async function checkOpenFiles(): Promise<Finding> {
+export async function checkOpenFiles(
+  platform: NodeJS.Platform = process.platform,
+): Promise<Finding> {
   const { fine, warning } = findings("open files");
+  if (platform === "win32") return fine("Windows has no limit for them");
   const child = Bun.spawn(["sh", "-c", "ulimit -n"], { stderr: "ignore" });
   const said = (await child.stdout.text()).trim();
   const limit = said === "unlimited" ? Infinity : Number(said || NaN);

@@ -1,5 +1,7 @@
 /** The admin page: one file of HTML that needs nothing else, with its style, script and chart library. */
 
+import { fileURLToPath } from "node:url";
+
 export interface Page {
   readonly html: string;
   /** For the header: this script and this style, requests to where it came from, and nothing else. */
@@ -116,7 +118,7 @@ async function make(): Promise<Page> {
 }
 
 async function bundle(): Promise<string> {
-  const entry = new URL("./browser.ts", import.meta.url).pathname;
+  const entry = fileURLToPath(new URL("./browser.ts", import.meta.url));
   const { outputs } = await Bun.build({
     entrypoints: [entry],
     target: "browser",

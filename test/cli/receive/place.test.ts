@@ -164,6 +164,5 @@ describe("names", () => {
     expect(name(`${"😀".repeat(49)}.txt`, "p_")).toBe(`p_${"😀".repeat(48)}.txt`);
     expect(name(`${"x".repeat(197)}. x`, "p")).toBe(`p${"x".repeat(197)}`.slice(0, 197) + ". x");
     expect(faultOf(() => name("a", "../"))).toBe("unsafe-name");
-    expect(faultOf(() => name("a", "a:"))).toBe("unsafe-name");
   });
 });

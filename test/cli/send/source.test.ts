@@ -94,7 +94,7 @@ describe("a source that can be opened", () => {
       dangling: "no-such-file",
       loop: "no-such-file",
       device: "not-a-file",
-      colon: "unsendable-name",
+      colon: "no fault",
       newline: "unsendable-name",
     });
   });

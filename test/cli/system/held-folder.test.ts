@@ -12,26 +12,27 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { HeldFolder } from "../../../cli/system/held-folder.ts";
+import { HeldFolder, type HoldOptions } from "../../../cli/system/held-folder.ts";
 import { bytesOf, faultOf, list, temporaryFolder } from "../../support/disk.ts";
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const isLinux = process.platform === "linux";
 const WAYS = [
-  ["through /proc", false],
-  ["by path", true],
-] as const;
+  ["through /proc", {}],
+  ["by path", { byPath: true }],
+  ["as on Windows", { platform: "win32" }],
+] as const satisfies readonly (readonly [string, HoldOptions])[];
 
 /** A folder that is held, and another one that nothing may touch. */
 class Stage implements Disposable {
   readonly #folder = temporaryFolder();
   readonly held: HeldFolder;
 
-  constructor(byPath: boolean) {
+  constructor(options: HoldOptions) {
     for (const name of ["it", "victim"]) mkdirSync(this.at(name));
     writeFileSync(this.at("victim/a"), "precious");
     writeFileSync(this.at("it/a"), "ours");
-    this.held = HeldFolder.hold(this.at("it"), { byPath });
+    this.held = HeldFolder.hold(this.at("it"), options);
   }
 
   at(path: string): string {
@@ -75,7 +76,7 @@ describe("a folder that is held through /proc", () => {
   test.skipIf(!isLinux).each(CHANGES)(
     "%s in the folder that was opened, whatever has its name",
     (_what, change) => {
-      using stage = new Stage(false);
+      using stage = new Stage({});
       stage.swap();
       change(stage.held);
       expect(stage.isVictimWhole).toBe(true);
@@ -85,7 +86,7 @@ describe("a folder that is held through /proc", () => {
 
 describe("a folder that is held by path", () => {
   test.each(CHANGES)("%s nowhere once another has its name", (what, change) => {
-    using stage = new Stage(true);
+    using stage = new Stage({ byPath: true });
     stage.swap();
     // A time is set through the descriptor.
     expect(faultOf(() => change(stage.held))).toBe(
@@ -101,7 +102,7 @@ class Raced extends HeldFolder {
   swap: (() => void) | undefined;
 
   constructor(path: string) {
-    super(path, path, "link-followed", true);
+    super(path, path, "link-followed", { byPath: true });
   }
 
   override get isAtPath(): boolean {
@@ -116,14 +117,14 @@ class Raced extends HeldFolder {
 describe("a folder that is held by path, and exchanged between the look and the step", () => {
   const SEEN = new Set(["opens", "makes a file", "makes a folder", "renames", "links"]);
   test.each(CHANGES.filter(([what]) => SEEN.has(what)))("%s, and says so", (_what, change) => {
-    using stage = new Stage(true);
+    using stage = new Stage({ byPath: true });
     using raced = new Raced(stage.at("it"));
     raced.swap = () => stage.swap();
     expect(faultOf(() => change(raced))).toBe("write-failed");
   });
 
   test("enters no other", () => {
-    using stage = new Stage(true);
+    using stage = new Stage({ byPath: true });
     for (const at of ["it/d", "victim/d"]) mkdirSync(stage.at(at));
     using raced = new Raced(stage.at("it"));
     raced.swap = () => stage.swap();
@@ -131,9 +132,9 @@ describe("a folder that is held by path, and exchanged between the look and the 
   });
 });
 
-describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
+describe.each(WAYS)("a folder that is held %s", (way, options) => {
   test("does all of it while its name is its own", () => {
-    using stage = new Stage(byPath);
+    using stage = new Stage(options);
     const { held } = stage;
     held.make("d", 0o700);
     using inner = held.enter("d");
@@ -155,14 +156,14 @@ describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
   });
 
   test("takes one name at a time", () => {
-    using stage = new Stage(byPath);
+    using stage = new Stage(options);
     for (const name of ["..", ".", "../victim", "d/x", "/etc"]) {
       expect([name, faultOf(() => stage.held.lstat(name))]).toEqual([name, "internal"]);
     }
   });
 
   test("F15 enters no link and no file, and opens no link", () => {
-    using stage = new Stage(byPath);
+    using stage = new Stage(options);
     symlinkSync(stage.at("victim"), stage.at("it/link"));
     symlinkSync(stage.at("victim/a"), stage.at("it/link-to-file"));
     expect(faultOf(() => stage.held.enter("link"))).toContain("E");
@@ -172,14 +173,14 @@ describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
   });
 
   test("is not held up by a FIFO", () => {
-    using stage = new Stage(byPath);
+    using stage = new Stage(options);
     expect(spawnSync("mkfifo", [stage.at("it/pipe")]).status).toBe(0);
     closeSync(stage.held.open("pipe", constants.O_RDONLY));
     expect(faultOf(() => stage.held.open("pipe", constants.O_WRONLY))).toContain("ENXIO");
   });
 
   test("renames what is meant", () => {
-    using stage = new Stage(byPath);
+    using stage = new Stage(options);
     mkdirSync(stage.at("it/ours"));
     using ours = stage.held.enter("ours");
     expect(stage.held.moveSame("ours", "kept", (there) => ours.is(there))).toBe(true);
@@ -188,7 +189,7 @@ describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
 
   test("renames nothing else, also what came between the look and the step", () => {
     for (const when of ["before the look", "before the step"]) {
-      using stage = new Stage(byPath);
+      using stage = new Stage(options);
       mkdirSync(stage.at("it/ours"));
       mkdirSync(stage.at("it/theirs"));
       writeFileSync(stage.at("it/theirs/t"), "t");
@@ -212,7 +213,7 @@ describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
   });
 
   test("is nothing any more once it is closed", () => {
-    using stage = new Stage(byPath);
+    using stage = new Stage(options);
     stage.held.close();
     stage.held.close();
     expect(faultOf(() => stage.held.list())).not.toBe("no fault");
@@ -221,14 +222,14 @@ describe.each(WAYS)("a folder that is held %s", (_way, byPath) => {
 });
 
 test.skipIf(!isLinux)("people are told where a folder is that was moved", () => {
-  using stage = new Stage(false);
+  using stage = new Stage({});
   stage.swap();
   expect(stage.held.isAtPath).toBe(false);
   expect(stage.held.whereabouts).toBe(stage.at("away"));
 });
 
 test("a folder is closed to others, where it is open to them", () => {
-  using stage = new Stage(false);
+  using stage = new Stage({});
   mkdirSync(stage.at("it/d"), 0o755);
   using d = stage.held.enter("d");
   d.keepPrivate();

@@ -14,6 +14,7 @@ export const canMount =
   existsSync("/dev/fuse") &&
   !lacks(existsSync("/usr/lib/python3/dist-packages/fusepy.py"), "python3-fusepy") &&
   !lacksProgram("bindfs", "bindfs", "fuse3") &&
+  !lacksProgram("lowntfs-3g", "ntfs-3g") &&
   !lacksProgram("mkfs.ext4", "e2fsprogs");
 
 /** Words that `faulty-fs.py` understands: an error by call, and habits. */
@@ -70,6 +71,24 @@ export async function mountBindfs(...options: readonly string[]): Promise<Mount>
   mkdirSync(real!);
   mkdirSync(path!);
   run("bindfs", ...options, real!, path!); // returns when it is mounted
+  return {
+    path: path!,
+    async [Symbol.asyncDispose]() {
+      run("umount", "-l", path!);
+      await Promise.resolve();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** NTFS with the names of Windows: capitals count as small letters, and Windows' names alone are possible. */
+export async function mountNtfs(): Promise<Mount> {
+  const folder = temporaryFolder();
+  const [disk, path] = ["disk", "mount"].map((name) => join(folder.path, name));
+  mkdirSync(path!);
+  run("truncate", "-s", "64M", disk!);
+  run("mkfs.ntfs", "--force", "--quick", "--quiet", disk!);
+  run("lowntfs-3g", "-o", "ignore_case,windows_names", disk!, path!); // returns when it is mounted
   return {
     path: path!,
     async [Symbol.asyncDispose]() {

@@ -134,7 +134,7 @@ describe("SHA256SUMS lists", () => {
 
   test("files that get another name here, because theirs is unsafe", async () => {
     using at = new Place();
-    writeFileSync(join(at.tree, "a:b"), "ab");
+    writeFileSync(join(at.tree, "a\tb"), "ab");
     const what = { from: "paths", paths: [at.tree], offerUnsafe: true } as const;
     const way = { relay: `${relay.url}/ws`, code: newCode() };
     await using sender = send({ ...way, what });

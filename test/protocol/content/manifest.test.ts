@@ -250,7 +250,7 @@ test("unknown keys are ignored", () => {
 });
 
 test("F1 F2 F5 names go through the one parser", () => {
-  for (const path of ["../x", "/etc/passwd", "a\\b", "\u001b[2J", "", "a//b", "nul"]) {
+  for (const path of ["../x", "/etc/passwd", "\u001b[2J", "", "a//b", "a/.."]) {
     faultOf(() => decode(forge([entry({ path })]).bytes), "unsafe-name");
   }
   for (const path of [5, null, ["a"], new Uint8Array([97])]) refused([entry({ path })]);

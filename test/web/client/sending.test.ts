@@ -188,7 +188,7 @@ describe("the page refuses", () => {
   test.each([
     { what: "no file at all", files: [], fault: "no-such-file" },
     { what: "a name that leads out", files: ["../a"], fault: "unsendable-name" },
-    { what: "a name of a device", files: ["x/con.txt"], fault: "unsendable-name" },
+    { what: "a name that reorders text", files: ["x/a\u202etxt"], fault: "unsendable-name" },
     { what: "a folder in a home", files: ["~x/a"], fault: "unsendable-name" },
     { what: "one name twice", files: ["a", "a"], fault: "unsendable-name" },
   ])("$what", async ({ files, fault }) => {

@@ -78,11 +78,11 @@ describe("a walk", () => {
 
 test("names that receivers would refuse are told before a send begins", () => {
   const good = { path: "a/b.txt", file: undefined };
-  const bad = Array.from({ length: 7 }, (_, i) => ({ path: `a/con.${i}`, file: undefined }));
+  const bad = Array.from({ length: 7 }, (_, i) => ({ path: `a/\u202e${i}`, file: undefined }));
   expect(sendableFiles([good])).toEqual({ files: [good], problem: undefined });
   const { files, problem } = sendableFiles([good, ...bad]);
   expect(files).toEqual([good]);
   expect(problem).toStartWith("7 names cannot be sent: ");
   expect(problem).toEndWith("and 2 more. Rename the files, or leave them out.");
-  expect(sendableFiles(bad.slice(0, 1)).problem).toContain('"a/con.0"');
+  expect(sendableFiles(bad.slice(0, 1)).problem).toContain('"a/\\u{202e}0"');
 });
