@@ -1,10 +1,12 @@
 /** The files of .github/, the changelog and the check of a release. */
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
 import manifest from "../package.json" with { type: "json" };
 import { disagreements } from "../deploy/check-release.ts";
+import { PORTABLE } from "./portable.ts";
 import { read, ROOT } from "./support/documents.ts";
 
 const steps = v.array(
@@ -135,4 +137,8 @@ describe("the check of a release", () => {
     expect(disagreements("v1.2.4", "1.2.4", changelog)).toHaveLength(1);
     expect(disagreements("1.2.3", "1x2y3", changelog)).toHaveLength(2);
   });
+});
+
+test.each(PORTABLE)("the list of portable tests names what is there: %s", (path) => {
+  expect(existsSync(join(ROOT, "test", path))).toBe(true);
 });
