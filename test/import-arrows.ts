@@ -49,6 +49,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "commands",
     "operator",
     "screen",
+    "carry",
     "library",
     "send",
     "receive",

@@ -90,6 +90,15 @@ export function senderCode(own: string | undefined, lobby: boolean): GivenCode {
   return { code, relay: undefined };
 }
 
+/**
+ * The code of a receiver that carries the relay: its own if it has one, else a new one for its sender.
+ * @throws FaultError "bad-code", "usage"
+ */
+export function carriedCode({ words, lobby }: Omit<CodeSources, "json">): GivenCode {
+  if (words.length > 0 && lobby) throw usage("give either a code or --lobby");
+  return senderCode(words.length > 0 ? typedCode(words).code : undefined, lobby);
+}
+
 /** Words may come in several lines. */
 async function askCode(): Promise<GivenCode> {
   let before = "";

@@ -4,6 +4,7 @@
  */
 import { parseArgs, type ArgsDef, type CommandDef } from "citty";
 
+import type { Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import type { Definition, Values } from "./definition.ts";
 import { checkArgs } from "../arguments/command-line.ts";
@@ -18,6 +19,15 @@ export interface Call {
   readonly registry: Registry;
   /** Whether an option was typed, or set by the environment or the configuration; undefined: it was not set. */
   readonly routeOf: (option: string) => Route | undefined;
+  readonly earlier?: EarlierRun | undefined;
+}
+
+/** The run that `resume` goes on with. */
+export interface EarlierRun {
+  readonly code: Code;
+  /** Its relay, which counts for all that the environment and the configuration say now. */
+  readonly relay: string;
+  readonly route: Route;
 }
 
 /** The code of a command. @returns the exit code. @throws FaultError */
@@ -38,7 +48,7 @@ export interface Command {
   readonly definition: CommandDef;
   readonly examples: Definition<ArgsDef, never>["examples"];
   /** @returns the exit code. @throws FaultError */
-  run(raw: readonly string[], registry: Registry): Promise<number>;
+  run(raw: readonly string[], registry: Registry, earlier?: EarlierRun): Promise<number>;
 }
 
 /** A command with the words that call it. */
@@ -71,7 +81,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
     settable,
     definition: { meta: { name, description }, args },
     examples,
-    run: async (raw, registry) => {
+    run: async (raw, registry, earlier) => {
       const { words, values: texts } = checkArgs(raw, args, many);
       const parsed = parseArgs([...raw], args);
       const given = Object.keys(args).filter((name) => parsed[name] !== undefined);
@@ -86,10 +96,11 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
         if (!group.some((rival) => given.includes(rival))) continue;
         for (const rival of group) settings.delete(rival);
       }
-      if (settings.has("token") && settings.has("relay") && given.includes("relay")) {
+      const other = earlier?.relay ?? (given.includes("relay") ? parsed["relay"] : undefined);
+      if (settings.has("token") && settings.has("relay") && other !== undefined) {
         const { isSameRelay } = await import("../connection/relay-choice.ts");
         // A token that was configured beside a relay is for no other.
-        if (!isSameRelay(parsed["relay"], settings.get("relay")?.value)) settings.delete("token");
+        if (!isSameRelay(other, settings.get("relay")?.value)) settings.delete("token");
       }
       const values = Object.entries(args).map(([name, { type }]) => {
         if (many.includes(name)) {
@@ -104,7 +115,7 @@ export function command<const Args extends ArgsDef, const Many extends keyof Arg
       const routeOf = (option: string): Route | undefined => {
         return given.includes(option) ? "option" : settings.get(option)?.route;
       };
-      const call = { raw, args, registry, routeOf };
+      const call = { raw, args, registry, routeOf, earlier };
       try {
         const run = await load();
         return await run(Object.fromEntries(values) as Values<Args, Many>, call);

@@ -49,11 +49,20 @@ export function words(description: string) {
   return { type: "positional", required: false, description } as const;
 }
 
+/** Arguments about a relay that the command itself starts. */
+export const carrying = {
+  port: text(
+    "n",
+    "Start a relay at this port of this machine, and use it; 0 takes a free one (default: 8000, else a free one)",
+  ),
+  addresses: flag("List all addresses of the relay that this command starts, with their networks"),
+} as const satisfies ArgsDef;
+
 /** Arguments that several commands share. */
 export const shared = {
   relay: text(
     "url",
-    "The relay as ws://, wss://, http:// or https://; for a host alone, wss, port 8000 and port 80 are tried (default: FILESHARE_RELAY, else ws://127.0.0.1:8000)",
+    "The relay as ws://, wss://, http:// or https://; for a host alone, wss, port 8000 and port 80 are tried (default: FILESHARE_RELAY, else a relay on this machine or in this network)",
   ),
   ca: text(
     "file",

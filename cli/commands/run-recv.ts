@@ -1,19 +1,24 @@
 import { resolve } from "node:path";
 
-import { isLobby } from "../../protocol/code/code.ts";
+import { isLobby, type Code } from "../../protocol/code/code.ts";
+import { toHex } from "../../protocol/wire/bytes.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 import { parseConnectTimeout, parseRate, parseTimeout } from "../arguments/values.ts";
 import { nameProblem } from "../../protocol/content/names.ts";
 import { optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
+import { carryOptions, relayFor } from "./carry-options.ts";
 import type { Call } from "./command.ts";
 import type { RecvValues } from "./transfer-commands.ts";
-import { receiverCode } from "./code-input.ts";
+import { carriedCode, receiverCode } from "./code-input.ts";
 import { workingFolder, shellLine } from "../system/shell.ts";
 import { startDeadline } from "../system/interrupts.ts";
 import { ownName, receive } from "../library/library.ts";
 import { canAsk } from "../screen/own-terminal.ts";
 import { note, placeRelay, relayOfCode, relayOfOptions } from "../connection/command-relay.ts";
+import type { ForOthers } from "../connection/for-others.ts";
+import { webLink } from "../connection/relay-address.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
 import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
@@ -39,7 +44,11 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   // It is written down nowhere.
   const words = withoutOptions(raw, args, ["token"]);
   const typedCode = values.code.length > 0;
-  const given = await receiverCode({ ...values, words: values.code });
+  const carry = values.carry || values.port !== undefined ? carryOptions(values, call) : undefined;
+  const insists = carry?.insists ?? false;
+  const given = insists
+    ? carriedCode({ ...values, words: values.code })
+    : await receiverCode({ ...values, words: values.code });
   const { relay: choice, token, notes } = relayOfCode(given, usual);
   const { code } = given;
   const lobby = isLobby(code);
@@ -56,16 +65,20 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
   if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
-  const relay = await placeRelay(choice, {
+  const placed = await placeRelay(choice, {
     ...values,
     connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
   });
+  const { relay, master, carried } =
+    carry !== undefined && insists ? await relayFor(placed, code, true, carry) : { relay: placed };
+  await using _carried = carried;
   const client = receive({
     relay: relay.address,
     route: relay.route,
     ca: values.ca,
-    token,
+    token: carried?.token ?? token,
     code,
+    master,
     name,
     lobby,
     out: resolve(workingFolder(), values.out ?? "."),
@@ -87,10 +100,13 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
     timeoutMs: deadline.handOver(),
   });
   const command = `To resume: ${shellLine(["fileshare", "recv", ...words])}`;
+  const carrying = await carried?.carrying();
   const screen = await openScreen(
     {
       side: "receiver",
       lobby,
+      ...(carried && carrying && forSender(code, lobby, carried.forOthers(carrying))),
+      listsAddresses: values.addresses,
       // A code that was kept off the screen stays off it.
       again: () => (typedCode ? command : "To resume, run the same command again"),
       onExists,
@@ -98,7 +114,22 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
     },
     values,
   );
-  return runClient(client, screen);
+  if (!carried || !carrying || master === undefined) return runClient(client, screen);
+  const { channelOfMaster } = await import("../job/job-keys.ts");
+  const first: ClientEvent = { event: "code", code, channel: toHex(channelOfMaster(master)) };
+  // Awaited, as the relay ends with this function.
+  return await runClient(carried.attend(client, carrying, first), screen);
+}
+
+/** The lines about a relay of this command, for its sender. */
+function forSender(code: Code, lobby: boolean, { relay, note }: ForOthers) {
+  const name = lobby ? ["--lobby"] : ["--code", code];
+  const page = webLink(relay.address, "").replace(/#$/, "");
+  const how = lobby ? "send" : "send under this code";
+  return {
+    otherSide: shellLine(["fileshare", "send", ...name, ...relay.args, "FILE"]),
+    extra: [`Or open ${page} in a browser, and ${how} there`, "", ...(note ? [note, ""] : [])],
+  };
 }
 
 function policyOf({ overwrite, rename, skip }: RecvValues): OnExists | undefined {

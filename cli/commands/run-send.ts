@@ -14,6 +14,7 @@ import {
 } from "../arguments/values.ts";
 import { usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient, awaitCode } from "./run-client.ts";
+import { carryOptions, relayFor } from "./carry-options.ts";
 import type { Call } from "./command.ts";
 import type { SendValues } from "./transfer-commands.ts";
 import { senderCode } from "./code-input.ts";
@@ -54,10 +55,12 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const usual = relayOfOptions(values, call);
+  const carry = carryOptions(values, call);
   const own = senderCode(values.code, values.lobby);
-  const { code: given } = own;
   const { relay: choice, token, notes } = relayOfCode(own, usual);
   if (!values.json && !values.quiet) note(notes);
+  // Of an earlier run: another code would be derived in vain.
+  const given = call.earlier?.code ?? own.code;
   const lobby = isLobby(given);
   const { what, asked } = await whatToSend(values);
   const words = ["send", ...asked, ...withoutOptions(raw, args, FOR_ONE_RUN)];
@@ -65,14 +68,17 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
   const codeChosen = lobby || values.code !== undefined || Boolean(process.env["FILESHARE_CODE"]);
   if (values.json && values.qr) throw usage("--json has no screen for --qr");
   notePlace(process.env, values);
-  const relay = await placeRelay(choice, { ...values, connectTimeoutMs });
+  const placed = await placeRelay(choice, { ...values, connectTimeoutMs });
+  const { relay, master, carried } = await relayFor(placed, given, codeChosen, carry);
+  await using _carried = carried;
   const { client, code } = await awaitCode(
     send({
       relay: relay.address,
       route: relay.route,
       ca: values.ca,
-      token,
+      token: carried?.token ?? token,
       code: given,
+      master,
       what,
       receivers,
       stay: values.stay,
@@ -114,8 +120,13 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
     return `To resume with the same code: ${resume}${token}`;
   };
   const isSeen = !values.json && (!values.quiet || values.qr);
+  const carrying = await carried?.carrying();
   const others =
-    isSeen && code !== undefined ? await othersReach(relay) : { relay, note: undefined };
+    carrying && carried
+      ? carried.forOthers(carrying)
+      : isSeen && code !== undefined
+        ? await othersReach(relay)
+        : { relay, note: undefined };
   const screen = await openScreen(
     {
       side: "sender",
@@ -124,6 +135,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
       otherSide: receiveCommand(used, lobby, others.relay),
       link: values.qr ? undefined : webLink(others.relay.address, used),
       qr: values.qr,
+      listsAddresses: values.addresses,
       extra: [
         ...(others.note === undefined ? [] : [others.note, ""]),
         ...(code === undefined ? [] : await extrasOf(values, others.relay.address, used)),
@@ -132,7 +144,8 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
     },
     values,
   );
-  return runClient(client, screen);
+  // Awaited, as the relay ends with this function.
+  return await runClient(carried && carrying ? carried.attend(client, carrying) : client, screen);
 }
 
 async function extrasOf(values: SendValues, relay: string, code: string): Promise<string[]> {

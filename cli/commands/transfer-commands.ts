@@ -2,7 +2,7 @@
  * The definitions of `send` and `recv`: options, help and examples. Help, completions, the manual page and the
  * reference are made from them; `registry.ts` names the code that runs them.
  */
-import { define, flag, shared, text, words, type ValuesOf } from "./definition.ts";
+import { carrying, define, flag, shared, text, words, type ValuesOf } from "./definition.ts";
 
 export const send = define({
   name: "fileshare send",
@@ -62,6 +62,11 @@ export const send = define({
     ),
     code: text("code", "Use a code of your own (default: FILESHARE_CODE, else a new code)"),
     lobby: flag("Send to the lobby, where every client of the relay can receive"),
+    carry: flag(
+      "Start a relay inside this command, even if one is set up (default: only if there is none)",
+    ),
+    "no-carry": flag("Start no relay; without another one use ws://127.0.0.1:8000"),
+    ...carrying,
     qr: flag("Show the web link as a QR code"),
     copy: flag("Copy the code to the clipboard"),
     share: text("id", "Continue this share of fileshare list, and no other"),
@@ -83,6 +88,7 @@ export const send = define({
       "start with 20 receivers, or after 5 minutes",
     ],
     ["fileshare send big.iso --stay", "serve every receiver until Ctrl-C"],
+    ["fileshare send big.iso --port 9000", "carry the relay at this port, and no other"],
     ["fileshare send big.iso --relay wss://relay.example", "use another relay"],
   ],
   many: ["path", "exclude"],
@@ -90,6 +96,7 @@ export const send = define({
   rivals: [
     ["code", "lobby"],
     ["json", "quiet"],
+    ["carry", "no-carry"],
   ],
 });
 
@@ -130,6 +137,10 @@ export const recv = define({
     "checksum-file": flag(
       "List the SHA-256 of all files in SHA256SUMS beside them, for sha256sum -c; a list that is there is completed",
     ),
+    carry: flag(
+      "Start a relay inside this command, for a sender that others cannot reach; without a code, make one",
+    ),
+    ...carrying,
     name: text("name", "The name that the sender sees for you (default: user@host)"),
     limit: text(
       "rate",
@@ -156,6 +167,7 @@ export const recv = define({
       "write SHA256SUMS too, which sha256sum -c compares with the files",
     ],
     ["fileshare recv --limit 2MiB", "leave bandwidth to others"],
+    ["fileshare recv --carry", "make a code, and carry the relay for its sender"],
   ],
   rivals: [
     ["yes", "ask"],

@@ -14,6 +14,8 @@ import { jsonLine } from "../screen/json.ts";
 import { notePlace } from "../system/state-place.ts";
 import type { Call } from "./command.ts";
 import type { ForgetValues, ListValues, ResumeValues } from "./local-commands.ts";
+import { USUAL_RELAY, isSameRelay } from "../connection/relay-choice.ts";
+import { ROUTES, type Route } from "../job/routes.ts";
 import { reasonOf } from "../system/system-error.ts";
 
 export type Unfinished =
@@ -149,7 +151,6 @@ export async function runResume(
   } catch (cause) {
     throw new FaultError("no-such-file", `${kept.again.cwd} (${reasonOf(cause)})`, { cause });
   }
-  process.env["FILESHARE_RELAY"] = kept.relay;
   if (kind === "send") delete process.env["FILESHARE_CODE"];
   else process.env["FILESHARE_CODE"] = kept.code;
   const command = await load();
@@ -168,7 +169,13 @@ export async function runResume(
     ...(timeout === undefined ? [] : [`--timeout=${timeout}`]),
     ...same,
   ];
-  return command.run(again, registry);
+  return command.run(again, registry, { code: kept.code, ...relayOf(kept) });
+}
+
+/** Earlier versions did not keep how the run came to its relay. */
+function relayOf({ relay, route }: Unfinished["kept"]): { relay: string; route: Route } {
+  const untold = isSameRelay(relay, USUAL_RELAY) ? "this-machine" : "option";
+  return { relay, route: ROUTES.find((one) => one === route) ?? untold };
 }
 
 function theOnlyOne(): Unfinished {

@@ -27,6 +27,8 @@ interface CommandLine {
   readonly raw: readonly string[];
   /** The way in which an option was set; undefined: it was not. */
   readonly routeOf: (option: string) => Route | undefined;
+  /** The run that this one goes on with. */
+  readonly earlier?: { readonly relay: string; readonly route: Route } | undefined;
 }
 
 interface RelayChosen {
@@ -44,10 +46,13 @@ interface RelayChosen {
  */
 export function relayOfOptions(
   { relay, ca, token = "" }: Readonly<Record<"relay" | "ca" | "token", string | undefined>>,
-  { raw, routeOf }: CommandLine,
+  { raw, routeOf, earlier }: CommandLine,
 ): RelayChosen {
   return {
-    relay: chooseRelay(relay, ca, routeOf("relay")),
+    relay:
+      earlier === undefined
+        ? chooseRelay(relay, ca, routeOf("relay"))
+        : chooseRelay(earlier.relay, ca, earlier.route),
     token: chooseToken(token) ?? "",
     ca,
     typed: { relay: isTyped(raw, "relay"), token: isTyped(raw, "token") },

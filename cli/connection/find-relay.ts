@@ -106,11 +106,15 @@ function noneFound(host: string, others: readonly NoRelay[]): FaultError {
   return new FaultError(told, `${host} (${others.map(reasonOf).join("; ")})`);
 }
 
-/** Tries all at once. One that answers waits for those before it, but not for long. */
+/**
+ * Tries all at once. One that answers waits for those before it, but not for long.
+ * @param forAll whether a relay that serves one channel alone counts as none
+ */
 export async function firstRelay(
   addresses: readonly string[],
   ca: string | undefined,
   timeoutMs: number,
+  forAll = false,
 ): Promise<Found> {
   const { promise, resolve } = Promise.withResolvers<Found>();
   const results: (NoRelay | "relay" | undefined)[] = addresses.map(() => undefined);
@@ -122,7 +126,7 @@ export async function firstRelay(
   };
   let preference: NodeJS.Timeout | undefined;
   const tries = addresses.map(async (address, i) => {
-    results[i] = await tryOne(address, ca, timeoutMs);
+    results[i] = await tryOne(address, ca, timeoutMs, forAll);
     const first = results.indexOf("relay");
     const known = first === -1 ? results : results.slice(0, first);
     if (known.every((result) => result !== undefined)) take();
@@ -139,6 +143,7 @@ async function tryOne(
   address: string,
   ca: string | undefined,
   timeoutMs: number,
+  forAll: boolean,
 ): Promise<NoRelay | "relay"> {
   const { promise, resolve } = Promise.withResolvers<NoRelay | "relay">();
   const no = (fault: FaultCode, why?: string): void => resolve({ address, fault, why });
@@ -146,7 +151,11 @@ async function tryOne(
     address,
     {
       opened: () => undefined,
-      message: (bytes) => (isRelay(bytes) ? resolve("relay") : no("not-a-relay")),
+      message: (bytes) => {
+        const fault = faultOf(bytes, forAll);
+        if (fault === undefined) resolve("relay");
+        else no(fault);
+      },
       lost: ({ fault, why }) => no(fault, why),
     },
     performance.now(),
@@ -159,11 +168,14 @@ async function tryOne(
   return result;
 }
 
-/** Whether a relay of any version sent that. */
-function isRelay(bytes: Uint8Array): boolean {
+/** Undefined: a relay of any version sent that. */
+function faultOf(bytes: Uint8Array, forAll: boolean): FaultCode | undefined {
   try {
-    return ["challenge", "fault"].includes(decodeControl(bytes, "relay-to-receiver").t);
+    const said = decodeControl(bytes, "relay-to-receiver");
+    if (said.t === "challenge") return forAll && said.only === true ? "other-channel" : undefined;
+    return said.t === "fault" ? undefined : "not-a-relay";
   } catch (error) {
-    return error instanceof FaultError && error.code === "version-mismatch";
+    const isOfLater = error instanceof FaultError && error.code === "version-mismatch";
+    return isOfLater ? undefined : "not-a-relay";
   }
 }

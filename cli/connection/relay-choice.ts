@@ -11,7 +11,7 @@ export type { Route };
 
 /** Where a relay listens unless it is told otherwise. */
 export const RELAY_PORT = 8000;
-const DEFAULT_RELAY = `ws://127.0.0.1:${RELAY_PORT}`;
+export const USUAL_RELAY = `ws://127.0.0.1:${RELAY_PORT}`;
 
 export interface RelayChoice {
   /** Which of the ways in `job/routes.ts` named it. */
@@ -39,7 +39,7 @@ export function chooseRelay(
   namedBy: Route = "option",
 ): RelayChoice {
   const variable = process.env["FILESHARE_RELAY"] || undefined;
-  const given = (named ?? variable ?? DEFAULT_RELAY).trim();
+  const given = (named ?? variable ?? USUAL_RELAY).trim();
   const unnamed = variable === undefined ? "this-machine" : "environment";
   const route = named === undefined ? unnamed : namedBy;
   const host = bareHost(given);
@@ -48,7 +48,7 @@ export function chooseRelay(
   proxyFor(address, process.env); // what is wrong with it is found here
   const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
   const ca = file === undefined ? undefined : readCaFile(expandHome(file));
-  const usual = address === relayAddress(DEFAULT_RELAY);
+  const usual = address === relayAddress(USUAL_RELAY);
   return { route, address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
 }
 

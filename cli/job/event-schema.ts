@@ -86,12 +86,24 @@ const wrong = {
 const error = event("error", WENT_WRONG, wrong);
 
 export const clientEvent = v.variant("event", [
-  event("code", "The code of a sender. It is the first event.", {
-    code: field(text, "the code that receivers need"),
-    channel: field(hex, "id of the channel, which the relay sees"),
-    share: field(v.optional(hex), "id of the share"),
-    path: field(v.optional(text), "path of the share's ciphertext at the relay, for `curl`"),
-    kept: field(v.optional(yes), "whether `resume` can offer the same share again later"),
+  event(
+    "code",
+    "The code of a sender, or of a receiver that carries the relay. It is the first event.",
+    {
+      code: field(text, "the code that receivers need"),
+      channel: field(hex, "id of the channel, which the relay sees"),
+      share: field(v.optional(hex), "id of the share"),
+      path: field(v.optional(text), "path of the share's ciphertext at the relay, for `curl`"),
+      kept: field(v.optional(yes), "whether `resume` can offer the same share again later"),
+    },
+  ),
+  event("carrying", "This command carries the relay: it runs inside the command's own process.", {
+    port: field(whole, "port at which it listens, on all interfaces"),
+    addresses: field(
+      v.pipe(v.array(v.strictObject({ relay: text, interface: text })), v.readonly()),
+      "addresses of the relay for other machines; that of the default route comes first",
+    ),
+    wanted: field(v.optional(whole), "port that was wanted first, if another program has it"),
   }),
   event(
     "checking",

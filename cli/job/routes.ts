@@ -32,5 +32,10 @@ const TEXTS = {
 export type Route = keyof typeof TEXTS;
 
 export const ROUTE_TEXTS: Readonly<Record<Route, RouteText>> = TEXTS;
+/** Whether nobody named that relay, so that another run may come to another one. */
+export function isFoundHere(route: Route | undefined): boolean {
+  return route === "this-machine" || route === "network" || route === "carried";
+}
+
 /** The one that counts first comes first. */
 export const ROUTES = Object.keys(TEXTS) as Route[];

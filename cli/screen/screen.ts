@@ -37,6 +37,8 @@ export interface Setting {
   readonly link?: string | undefined;
   /** A QR code with that link is among the lines of `extra`. */
   readonly qr?: boolean;
+  /** All addresses of a relay that this command carries are shown, and not the first alone. */
+  readonly listsAddresses?: boolean;
   /** When a sender ends by itself; undefined: with the transfer. */
   readonly goal?: Goal;
   /** Lines below that, ready to print. */

@@ -9,6 +9,7 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
 import { ROUTE_TEXTS } from "../job/routes.ts";
 import { count, percent, shown, size, took } from "./format.ts";
+import { carryingLines } from "./carrying-lines.ts";
 import { offerLines } from "./offer-lines.ts";
 import { isStopped, type Setting } from "./screen.ts";
 import type { Style } from "./style.ts";
@@ -28,6 +29,11 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
 const EDITION = {
   sender: "Files changed, so the sender offers the share anew; receivers keep their data",
   receiver: "Files changed at the sender, which offers them anew; received data is kept",
+} as const;
+
+const IN_LOBBY = {
+  sender: "Sending to the lobby, where every client of this relay can receive",
+  receiver: "Receiving from the lobby, where every client of this relay can send",
 } as const;
 
 const UNSOUND: Record<EventOf<"unsound">["files"][number]["what"], string> = {
@@ -80,6 +86,8 @@ export class Story {
     switch (event.event) {
       case "code":
         return this.#begins(event);
+      case "carrying":
+        return carryingLines(event, this.#setting).map(line);
       case "checking":
         return [
           line(`${count(event.files, "file was", "files were")} touched; comparing what was sent`),
@@ -248,12 +256,10 @@ export class Story {
 
   #begins({ code, kept = false }: EventOf<"code">): Line[] {
     this.#resumable = kept;
-    const { lobby, otherSide = "", extra = [] } = this.#setting;
+    const { lobby, side, otherSide = "", extra = [] } = this.#setting;
     const { bold, cyan } = this.#style;
     return [
-      lobby
-        ? "Sending to the lobby, where every client of this relay can receive"
-        : `Code: ${bold(code)}`,
+      lobby ? IN_LOBBY[side] : `Code: ${bold(code)}`,
       "",
       "On the other side, run:",
       `  ${cyan(otherSide)}`,

@@ -25,6 +25,7 @@ import { RECEIVER_BYTES } from "../../protocol/crypto/keys.ts";
 import { MANIFEST_BYTES, MANIFEST_FILES, RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
 import { MANIFEST_LENGTH_BYTES } from "../../protocol/content/manifest.ts";
 import { errorCode } from "../system/system-error.ts";
+import { ROUTES, type Route } from "../job/routes.ts";
 import type { HeldFolder } from "../system/held-folder.ts";
 import { openOwn, readFully, writeFully } from "../system/own-file.ts";
 import { bootId } from "../system/owner.ts";
@@ -58,6 +59,8 @@ export interface SendEntry {
   readonly code: Code;
   /** WebSocket address, path included. */
   readonly relay: string;
+  /** How the run came to it. Earlier versions did not say. */
+  readonly route?: Route | undefined;
   /** The content of the send and the rules that choose it: equal for the same command. */
   readonly what: string;
   readonly again: Again;
@@ -86,6 +89,7 @@ export const sendEntry = v.object({
   proof: hex(32),
   code: codeEntry,
   relay: v.string(),
+  route: v.optional(v.picklist(ROUTES)),
   what: v.string(),
   again: againEntry,
   name: v.string(),

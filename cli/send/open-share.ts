@@ -34,6 +34,7 @@ import type { SendJob } from "../job/jobs.ts";
 import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
 import { keysFor } from "../job/job-keys.ts";
+import { isFoundHere } from "../job/routes.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
 import type { EditionOf, Source } from "./source.ts";
 import type { SourceOptions } from "./open-source.ts";
@@ -145,13 +146,14 @@ function leaksContent(kept: KeptSend, job: SendJob): boolean {
 
 /** The kept sends of the same command, the newest first. This process has claimed each of them. */
 function* keptFor(job: SendJob): Generator<KeptSend> {
-  const { keep, code, relay } = job;
+  const { keep, code, relay, route } = job;
   if (keep === undefined || keep.anew) return;
   const what = whatIsSent(job);
   for (const entry of keptSends()) {
     // A kept send of other files would be found changed, and be forgotten.
     const same = entry.what === what && entry.share.startsWith(keep.share ?? "");
-    if (entry.running || !same || entry.relay !== relay) continue;
+    const isThere = entry.relay === relay || (isFoundHere(route) && isFoundHere(entry.route));
+    if (entry.running || !same || !isThere) continue;
     if (keep.codeChosen && entry.code !== code) continue;
     const kept = KeptSend.claim(entry.folder);
     if (kept !== undefined) yield kept;
@@ -323,7 +325,7 @@ interface Beginning {
 }
 
 function begin({ job, source, keys, code, past, former }: Beginning): OpenShare {
-  const { relay, keep } = job;
+  const { relay, route, keep } = job;
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
   const apart = holdsBack(job);
@@ -340,8 +342,11 @@ function begin({ job, source, keys, code, past, former }: Beginning): OpenShare 
       const { name } = source;
       const ids = { share: toHex(share), proof: toHex(proof), what: whatIsSent(job) };
       const { editions = 0, verified = 0 } = past ?? {};
-      const of = { code, relay, again, name, bytes, records, apart, editions, verified };
-      return KeptSend.create({ ...ids, ...of }, { head: encoded.head, stamps });
+      const about = { name, bytes, records, apart, editions, verified };
+      return KeptSend.create(
+        { ...ids, code, relay, route, again, ...about },
+        { head: encoded.head, stamps },
+      );
     });
   return { source, code, keys, proof, share, encoded, cipher, kept, past };
 }

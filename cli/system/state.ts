@@ -42,6 +42,8 @@ export interface KeptReceive {
   readonly code: Code;
   /** WebSocket address, path included. */
   readonly relay: string;
+  /** How the run came to it. Earlier versions did not say. */
+  readonly route?: string | undefined;
   readonly again: Again;
   /** The folder to save in, absolute. */
   readonly out: string;
@@ -63,6 +65,7 @@ const receiveEntry = v.object({
   share,
   code: codeEntry,
   relay: text,
+  route: v.optional(text),
   again: againEntry,
   out: text,
   name: text,

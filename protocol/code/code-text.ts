@@ -19,6 +19,7 @@ export const VALUE_OPTIONS: ReadonlySet<string> = new Set([
   "limit",
   "name",
   "out",
+  "port",
   "prefix",
   "relay",
   "share",

@@ -8,6 +8,7 @@ import {
   createPublicKey,
   hkdfSync,
   randomFillSync,
+  scrypt,
   scryptSync,
   sign,
   verify,
@@ -32,18 +33,12 @@ const CIPHER = "aes-128-gcm";
 // Node accepts tags as short as 4 bytes unless the length is given.
 const TAG = { authTagLength: AEAD_TAG_BYTES };
 
+const SCRYPT_COSTS = { N: SCRYPT_N, r: SCRYPT_R, p: SCRYPT_P, maxmem: SCRYPT_MAX_MEMORY };
+
 export const nodePrimitives: SyncPrimitives = {
   name: "node:crypto",
   randomBytes: (length) => randomFillSync(new Uint8Array(length)),
-  scrypt: (secret, salt, length) =>
-    plain(
-      scryptSync(secret, salt, length, {
-        N: SCRYPT_N,
-        r: SCRYPT_R,
-        p: SCRYPT_P,
-        maxmem: SCRYPT_MAX_MEMORY,
-      }),
-    ),
+  scrypt: (secret, salt, length) => plain(scryptSync(secret, salt, length, SCRYPT_COSTS)),
   hkdf: (ikm, salt, info, length) => new Uint8Array(hkdfSync("sha256", ikm, salt, info, length)),
   hmac: (key, data) => plain(createHmac("sha256", key).update(data).digest()),
   sha256: (data) => plain(createHash("sha256").update(data).digest()),
@@ -51,6 +46,21 @@ export const nodePrimitives: SyncPrimitives = {
   signer,
   verify: isSigned,
 };
+
+/** The same beside the thread that waits for it. */
+export function scryptBeside(
+  secret: Uint8Array,
+  salt: Uint8Array,
+  length: number,
+): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  scrypt(secret, salt, length, SCRYPT_COSTS, (error, key) => {
+    // Bun says undefined where Node says null.
+    if (error instanceof Error) reject(error);
+    else resolve(plain(key));
+  });
+  return promise;
+}
 
 /** DER in front of a raw Ed25519 seed or public key (RFC 8410), which node:crypto takes no other way. */
 const SEED_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");

@@ -63,10 +63,19 @@ export const LOBBY_MASTER = "f5a601fc8219b0c82459fe29ab3378d925e8727073e4e4a37d6
  * dear.
  */
 export function deriveKeys<P extends Primitives>(code: Code, primitives: P): With<P, Keys> {
+  return chain(masterOf(code, primitives), (master) => keysOfMaster(master, primitives)) as With<
+    P,
+    Keys
+  >;
+}
+
+/** The result of scrypt, from which `keysOfMaster` makes all keys. */
+export function masterOf(
+  code: Code,
+  { scrypt }: Pick<Primitives, "scrypt">,
+): MaybePromise<Uint8Array> {
   const lobby = isLobby(code) ? fromHex(LOBBY_MASTER) : undefined;
-  return chain(lobby ?? primitives.scrypt(utf8(secretOf(code)), SALT, MASTER_BYTES), (master) =>
-    keysOfMaster(master, primitives),
-  ) as With<P, Keys>;
+  return lobby ?? scrypt(utf8(secretOf(code)), SALT, MASTER_BYTES);
 }
 
 /** The keys of the code that scrypt made this of, for who knows it already: MASTER_BYTES bytes. */

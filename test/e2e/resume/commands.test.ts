@@ -124,7 +124,7 @@ const SENDS: Record<string, Case> = {
       ..."--new --strict --skip-unsafe --offer-unsafe --timeout 3600 --name x.bin".split(" "),
       ..."--exclude=*.tmp --exclude *.o --gitignore --follow --receivers 1 --wait-for=1".split(" "),
       ..."--min-wait 0.01 --max-wait 60 --drop-slow 60 --limit 80MiB --quiet --qr".split(" "),
-      ..."--connect-timeout 60 --copy".split(" "),
+      ..."--connect-timeout 60 --copy --no-carry --addresses".split(" "),
     ],
   },
   "as events": { words: ["--json", "--", file.path] },
@@ -143,8 +143,10 @@ const SENDS: Record<string, Case> = {
   "with a question about each": { words: [file.path, "--ask"], asks: "Let " },
 };
 
+/** `test/e2e/carry/` resumes with a relay of the command's own. */
+const OWN_RELAY = ["carry", "port"];
 /** `path` is no option, and `--share` is what `resume` says itself. */
-const NO_SENDS = ["path", "share"];
+const NO_SENDS = ["path", "share", ...OWN_RELAY];
 
 describe("resume goes on with a send", () => {
   test("after every option", () => {
@@ -207,7 +209,9 @@ const RECEIVES: Record<string, Case> = {
       ),
     ],
   },
-  "as events, keeping both": { words: ["--json", "--yes", "--rename", "--out", "OUT"] },
+  "as events, keeping both": {
+    words: ["--json", "--yes", "--addresses", "--rename", "--out", "OUT"],
+  },
   "leaving what is there": { words: ["--yes", "--skip", "--out=OUT"] },
   "by a relay with TLS": {
     words: ["--yes", "--out", "OUT", "--ca", ca, "--relay", "RELAY"],
@@ -222,7 +226,7 @@ const RECEIVES: Record<string, Case> = {
 };
 
 /** `code` is no option; of the lobby and of what goes to the standard output nothing is kept. */
-const NO_RECEIVES = ["code", "lobby", "stdout"];
+const NO_RECEIVES = ["code", "lobby", "stdout", ...OWN_RELAY];
 
 describe("resume goes on with a receive", () => {
   test("after every option", () => {

@@ -1,0 +1,132 @@
+/**
+ * The relay inside the process of a send or a receive. It listens on all interfaces, and serves the channel of its own
+ * client alone: that client shows a token of this run (`relay/access/one-channel.ts`). So strangers in the network get
+ * neither memory nor bandwidth of it for shares of their own.
+ *
+ * Rejected: a thread or a process of its own. The relay streams in a worker already, and a process would outlive its client.
+ */
+import { tmpdir } from "node:os";
+
+import { toHex } from "../../protocol/wire/bytes.ts";
+import type { FaultError } from "../../protocol/wire/faults.ts";
+import { relayAddress } from "../connection/relay-address.ts";
+import type { RelayChoice } from "../connection/relay-choice.ts";
+import type { ForOthers } from "../connection/for-others.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
+import type { Client } from "../library/client.ts";
+import { announce, type Announcing } from "../discovery/announcer.ts";
+import {
+  carryingClient,
+  carryingEvent,
+  reachedAt,
+  type Carrier,
+  type Carrying,
+} from "./carrying-client.ts";
+import { ownPort, type PortWish } from "./own-port.ts";
+
+/** Bytes of its log. Files are read again where it has forgotten them; of a pipe it bounds how far receivers differ. */
+const CARRIED_LOG_BYTES = 256 * 1024 ** 2;
+/** Receivers get their last words, and curl the end of its file, within this time after the transfer. ms */
+const DRAIN_MS = 5000;
+const TOKEN_BYTES = 16;
+
+export interface CarryOptions extends PortWish {
+  /** Its client is of the lobby, so everybody may use the doors of the lobby. */
+  readonly lobby: boolean;
+  /** Gets a sentence about a trouble of the relay. */
+  readonly onNote: (sentence: string) => void;
+}
+
+/** @throws FaultError as `ownPort`, or as `startRelay` */
+export async function startCarried(options: CarryOptions): Promise<CarriedRelay> {
+  const { hostname, port, taken } = await ownPort(options);
+  const { startRelay } = await import("../../relay/mod.ts");
+  const token = toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
+  const relay = await startRelay({
+    hostname,
+    port,
+    workers: 1,
+    onlyFor: token,
+    lobby: options.lobby,
+    page: true,
+    logBytes: CARRIED_LOG_BYTES,
+    logFolder: tmpdir(),
+    reportLevel: "warn",
+    onTrouble: options.onNote,
+  });
+  return new CarriedRelay(relay, { token, taken, onNote: options.onNote });
+}
+
+/** What is needed of `relay/mod.ts`, which is loaded when a relay is started. */
+interface RelayInside {
+  readonly port: number;
+  readonly ended: Promise<FaultError | undefined>;
+  drain(ms: number): Promise<void>;
+}
+
+interface Carried {
+  readonly token: string;
+  readonly taken: number | undefined;
+  readonly onNote: (sentence: string) => void;
+}
+
+export class CarriedRelay implements AsyncDisposable, Carrier {
+  /** What the client of this process shows with its hello. */
+  readonly token: string;
+  /** The port that was wanted, and that another program has. */
+  readonly taken: number | undefined;
+  readonly #relay: RelayInside;
+  readonly #onNote: (sentence: string) => void;
+  #announcing: Announcing | undefined;
+
+  constructor(relay: RelayInside, { token, taken, onNote }: Carried) {
+    this.#relay = relay;
+    this.token = token;
+    this.taken = taken;
+    this.#onNote = onNote;
+  }
+
+  get port(): number {
+    return this.#relay.port;
+  }
+
+  /** By the loopback: the way of its own client. */
+  get choice(): RelayChoice {
+    const address = relayAddress(`ws://127.0.0.1:${this.port}`);
+    return { route: "carried", address, ca: undefined, args: [] };
+  }
+
+  /** Resolves when the relay has ended, with why if it could not go on; never rejects. */
+  get ended(): Promise<FaultError | undefined> {
+    return this.#relay.ended;
+  }
+
+  /** From now on receivers in the local network find it by the code. */
+  announce(channel: Uint8Array): void {
+    this.#announcing ??= announce({
+      port: this.port,
+      channels: () => [channel],
+      onNote: this.#onNote,
+    });
+  }
+
+  /** The event about it. */
+  carrying(): Promise<Carrying> {
+    return carryingEvent(this);
+  }
+
+  /** As other machines reach it. */
+  forOthers(carrying: Carrying): ForOthers {
+    return reachedAt(carrying, this.choice);
+  }
+
+  /** Its client, whose events tell of the relay. @param first the event with the code, of a receiver */
+  attend(client: Client, carrying: Carrying, first?: ClientEvent): Client {
+    return carryingClient(client, this, { carrying, first });
+  }
+
+  /** Takes nobody more, lets the last words leave, and ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#announcing?.close(), this.#relay.drain(DRAIN_MS)]);
+  }
+}

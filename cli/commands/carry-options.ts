@@ -1,0 +1,68 @@
+/**
+ * The options about a relay that `send` or `recv` starts, and the relay that comes of them. `run-send.ts` and `run-recv.ts`
+ * call this before the client starts.
+ */
+import { isLobby, type Code } from "../../protocol/code/code.ts";
+import type { RelayToUse } from "../carry/relay-or-carry.ts";
+import { isTyped, usage } from "../arguments/command-line.ts";
+import { parseWhole } from "../arguments/values.ts";
+import { note } from "../connection/command-relay.ts";
+import type { RelayChoice } from "../connection/relay-choice.ts";
+import type { Call } from "./command.ts";
+
+const PORT_MOST = 65_535;
+
+export interface CarryValues {
+  readonly carry: boolean;
+  readonly "no-carry"?: boolean;
+  readonly port: string | undefined;
+  readonly addresses: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** What the options say. */
+export interface CarryOptions {
+  /** `--no-carry` */
+  readonly refuses: boolean;
+  /** Start one, whatever else is there. */
+  readonly insists: boolean;
+  /** Exactly that; undefined: the usual one, or a free one. */
+  readonly port: number | undefined;
+  readonly onNote: (sentence: string) => void;
+}
+
+/** @throws FaultError "usage" */
+export function carryOptions(values: CarryValues, { raw, routeOf }: Call): CarryOptions {
+  // The parser of arguments takes --no-carry for the contrary of a switch.
+  const refuses = isTyped(raw, "no-carry") || (values["no-carry"] ?? false);
+  const carries = values.carry || isTyped(raw, "carry");
+  const insists = carries || routeOf("port") === "option";
+  const option = carries ? "--carry" : "--port";
+  if (insists && refuses) throw usage(`give either ${option} or --no-carry`);
+  if (insists && isTyped(raw, "relay")) {
+    throw usage(`${option} is for a relay that this command starts; leave out --relay`);
+  }
+  const port =
+    values.port === undefined ? undefined : parseWhole("--port", values.port, 0, PORT_MOST);
+  const isShown = !values.json && !values.quiet;
+  const onNote = isShown ? (sentence: string) => note([sentence]) : () => undefined;
+  return { refuses, insists, port, onNote };
+}
+
+/**
+ * The relay of the command, started if need be.
+ * @param isShared others have the code already
+ * @throws FaultError as `relayOrCarry`
+ */
+export async function relayFor(
+  named: RelayChoice,
+  code: Code,
+  isShared: boolean,
+  options: CarryOptions,
+): Promise<RelayToUse> {
+  const isNamed = named.route !== "this-machine" && named.route !== "carried";
+  if (options.refuses || (isNamed && !options.insists)) return { relay: named };
+  const { relayOrCarry } = await import("../carry/relay-or-carry.ts");
+  return relayOrCarry({ ...options, named, code, isShared: isShared || isLobby(code) });
+}

@@ -1,0 +1,20 @@
+import type { ClientEvent } from "../job/event-schema.ts";
+import { count, shown } from "./format.ts";
+import type { Setting } from "./screen.ts";
+
+/** The sentences about a relay that this command carries, and its addresses if they are asked for. */
+export function carryingLines(
+  { port, wanted, addresses }: Extract<ClientEvent, { event: "carrying" }>,
+  { listsAddresses = false, lobby }: Setting,
+): string[] {
+  const alone = lobby ? "the lobby" : "this code";
+  const taken = wanted === undefined ? "" : ` (another program has port ${wanted})`;
+  const more = addresses.length - 1;
+  const others = `; --addresses lists ${count(more, "more address", "more addresses")}`;
+  const about = `This command carries the relay, at port ${port}${taken}, for ${alone} alone`;
+  if (!listsAddresses) return [more > 0 ? about + others : about];
+  return [
+    `${about}. Its addresses:`,
+    ...addresses.map((one) => `  ${shown(one.relay)}  (${shown(one.interface)})`),
+  ];
+}
