@@ -1,7 +1,7 @@
 /** The relay: see `docs/reference/protocol.md` for what it says, `docs/decisions/` for why. */
 import { availableParallelism, tmpdir } from "node:os";
 
-import { type FaultError } from "../protocol/mod.ts";
+import { fromHex, type FaultError } from "../protocol/mod.ts";
 import {
   DRAIN_MS,
   LOG_BYTES,
@@ -70,6 +70,8 @@ export interface Relay {
    * @throws RangeError for a limit that is none
    */
   setPolicy(policy: Policy): void;
+  /** Ids of channels with a sender that is there, newest first, at most so many. */
+  liveChannels(most: number): Uint8Array[];
   /** Ends one worker as if it had crashed; it is replaced, and its clients come back. */
   crashWorker(worker: number): void;
   [Symbol.asyncDispose](): Promise<void>;
@@ -138,6 +140,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     },
     reload: () => started.reload(),
     setPolicy: (policy) => started.setPolicy(policy),
+    liveChannels: (most) => started.liveChannels(most).flatMap((one) => fromHex(one) ?? []),
     crashWorker: (worker) => started.crash(worker),
     [Symbol.asyncDispose]: stop,
   };

@@ -93,6 +93,9 @@ export const relay = define({
       description: "Open the lobby to HTTP and to the original app's clients",
       negativeDescription: "Close the lobby to HTTP and to the original app's clients",
     },
+    announce: flag(
+      "Announce the relay in the local network, so that receivers find it without --relay; shows blinded ids of at most 44 channels",
+    ),
     "no-page": flag("Show browsers a help page in place of the page that sends and receives"),
     copy: flag(
       "Copy frames to sockets, even where the kernel could send them from the log (sendfile)",

@@ -65,6 +65,8 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
   if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
+  // Without an address the receiver looks in the network, for as long as it takes.
+  const isEndless = lobby || (timeout === undefined && choice.route === "this-machine");
   const placed = await placeRelay(choice, {
     ...values,
     connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
@@ -96,7 +98,7 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
     stdout: values.stdout,
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,
-    connectTimeoutMs: lobby ? Infinity : connectTimeoutMs,
+    connectTimeoutMs: isEndless ? Infinity : connectTimeoutMs,
     timeoutMs: deadline.handOver(),
   });
   const command = `To resume: ${shellLine(["fileshare", "recv", ...words])}`;

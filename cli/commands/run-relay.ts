@@ -10,6 +10,10 @@ import { LOG_FORMS, jsonLog, prettyLog } from "../operator/log-lines.ts";
 import { notifyServiceManager } from "../operator/service-manager.ts";
 import { leaveTicket } from "../operator/tickets.ts";
 import { jsonLine } from "../screen/json.ts";
+import { note } from "../connection/command-relay.ts";
+import { isLoopback } from "../connection/own-addresses.ts";
+import type { Announcing } from "../discovery/announcer.ts";
+import { usage } from "../arguments/command-line.ts";
 import { onHangup, onInterrupt } from "../system/interrupts.ts";
 import type { Call } from "./command.ts";
 import type { RelayValues } from "./relay-commands.ts";
@@ -45,6 +49,12 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       : prettyLog(createConsola({ stdout: stderr, stderr, level: ALL_LEVELS }));
   const { lobby, "ban-file": banFile, "token-file": tokenFile } = values;
   const workers = options.workers ?? workersOfMachine();
+  if (values.announce && isLoopback(hostname)) {
+    throw usage(
+      "--announce tells other machines of the relay; leave out --host, or give an address that they reach",
+    );
+  }
+  const announced = { changed: () => undefined as void };
   const start = (admin: { readonly hostname: string; readonly port: number } | undefined) =>
     startRelay({
       ...options,
@@ -57,6 +67,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       zeroCopy: !values.copy,
       admin: admin && { ...admin, drainMs },
       onReport,
+      onShares: values.announce ? () => announced.changed() : undefined,
       reportLevel: level,
     });
   const takeOver = (at: number): Promise<boolean> => takeOverAdmin(at, process.env);
@@ -65,6 +76,8 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
   using _ = onInterrupt(resolve);
   using __ = onHangup(() => relay.reload());
   const { url, admin } = relay;
+  await using announcing = values.announce ? await announceRelay(relay) : undefined;
+  if (announcing !== undefined) announced.changed = () => announcing.changed();
   const ticket = admin && { relay: url, admin: admin.url, token: admin.token };
   using left = ticket && leaveTicket(ticket, process.env);
   void admin?.left.then(() => left?.[Symbol.dispose]());
@@ -80,6 +93,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
     relay.ended.then(() => false),
   ]);
   if (!isSignalled) return endedWith(await relay.ended);
+  void announcing?.close();
   notifyServiceManager([
     "STOPPING=1",
     `STATUS=Transfers have ${drainMs / 1000} s to end`,
@@ -90,6 +104,22 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
     console.info(`Transfers have ${drainMs / 1000} s to end; Ctrl-C again ends all at once.`);
   await relay.drain(drainMs);
   return endedWith(await relay.ended);
+}
+
+/** Receivers in this network find the relay from now on. */
+async function announceRelay(relay: {
+  readonly port: number;
+  readonly certificate: unknown;
+  liveChannels(most: number): Uint8Array[];
+}): Promise<Announcing> {
+  const { announce: announceInNetwork } = await import("../discovery/announcer.ts");
+  const { IDS_PER_ANNOUNCEMENT } = await import("../discovery/announcement.ts");
+  return announceInNetwork({
+    port: relay.port,
+    tls: relay.certificate !== undefined,
+    channels: () => relay.liveChannels(IDS_PER_ANNOUNCEMENT),
+    onNote: (sentence) => note([sentence]),
+  });
 }
 
 /** Of consola: what is left out is left out before. */

@@ -232,7 +232,7 @@ export function linkEvent(
   { online, fault, detail, link }: LinkNews,
   why: string | undefined,
 ): ClientEvent {
-  const proxy = proxyFor(url, process.env);
+  const proxy = route === "network" ? undefined : proxyFor(url, process.env);
   const way = {
     ...(route !== undefined && { route }),
     ...(proxy !== undefined && { proxy: proxyShown(proxy) }),

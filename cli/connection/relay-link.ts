@@ -51,14 +51,15 @@ export class RelayLink {
 
   /**
    * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
+   * @param isDirect past a proxy of the environment, which may not know this network
    * @throws FaultError "bad-proxy"
    */
-  constructor(url: string, events: RelayLinkEvents, now: number, ca?: string) {
+  constructor(url: string, events: RelayLinkEvents, now: number, ca?: string, isDirect = false) {
+    const proxy = isDirect ? undefined : proxyFor(url, process.env);
     this.#url = url;
     this.#events = events;
     this.#heardAt = now;
     this.#flowCheckedAt = now;
-    const proxy = proxyFor(url, process.env);
     this.#port = endpointOf(proxy ?? url).port;
     this.#flow = new LinkFlow(now, networkAddresses);
     this.#slow = setTimeout(() => void this.#reportSlow(), SLOW_MS);

@@ -18,8 +18,8 @@ export interface LinkUser {
 
 /** The link of one session to its relay: another socket each time that the session connects. */
 export class SessionLink implements LinkSocket {
-  readonly #relay: string;
-  readonly #route: Route | undefined;
+  #relay: string;
+  #route: Route | undefined;
   readonly #ca: string | undefined;
   readonly #user: LinkUser;
   #link: RelayLink | undefined;
@@ -54,7 +54,15 @@ export class SessionLink implements LinkSocket {
       slow: (why: string) => (this.#why = why),
       stuck: (why: string) => this.#user.stuck?.(stuckLinkEvent(this.#relay, why)),
     };
-    this.#link = new RelayLink(this.#relay, events, performance.now(), this.#ca);
+    const isDirect = this.#route === "network";
+    this.#link = new RelayLink(this.#relay, events, performance.now(), this.#ca, isDirect);
+  }
+
+  /** From the next connect on the relay is another one. */
+  relocate({ relay, route }: { readonly relay: string; readonly route: Route }): void {
+    this.#relay = relay;
+    this.#route = route;
+    this.#why = undefined;
   }
 
   disconnect(): void {

@@ -23,10 +23,10 @@ export const USUAL_PATH = "/ws";
 
 /** s; a relay that was killed is forgotten after it. RFC 6762 has this for records of a host. */
 export const RECORD_SECONDS = 120;
-/** Ids in one TXT string of at most 255 bytes: `i0=` and 15 times 16 characters. */
-const IDS_PER_STRING = 15;
+/** Ids in one TXT string, which has at most 255 bytes: `i0=` and 11 times 16 characters. */
+const IDS_PER_STRING = 11;
 const ID_STRINGS = 4;
-/** Ids of one announcement: with them its packet is below 1,300 bytes, so that Ethernet takes it in one piece. */
+/** Ids of one announcement: with them and all addresses its packet is below 1,400 bytes, which Ethernet takes in one piece. */
 export const IDS_PER_ANNOUNCEMENT = IDS_PER_STRING * ID_STRINGS;
 /** Addresses that are believed of one announcement. */
 export const ADDRESSES_PER_ANNOUNCEMENT = 4;

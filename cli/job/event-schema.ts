@@ -172,6 +172,15 @@ export const clientEvent = v.variant("event", [
     untold,
   }),
   event(
+    "search",
+    "A receiver without a configured relay looks for one that has the share; at most one per second.",
+    {
+      looking: field(yes, "false: a relay offers something under the code, and is taken"),
+      found: field(whole, "number of addresses that relays in the network announce for this code"),
+      note: field(v.optional(text), "why a network cannot be searched"),
+    },
+  ),
+  event(
     "gate",
     "The number of receivers that have agreed, while the content waits for enough of them.",
     {

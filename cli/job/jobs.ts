@@ -63,6 +63,8 @@ export interface KeepSend {
 export interface ReceiveJob {
   readonly kind: "receive";
   readonly relay: string;
+  /** Look for the relay in the networks too, beside `relay`. Default: only if no relay is named. */
+  readonly search?: boolean | undefined;
   readonly route?: Route | undefined;
   readonly relayHost?: string | undefined;
   readonly ca?: string | undefined;

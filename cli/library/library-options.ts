@@ -146,6 +146,7 @@ export const RECEIVE_OPTIONS = {
   allNames: v.optional(yesOrNo),
   hidden: v.optional(yesOrNo),
   executables: v.optional(yesOrNo),
+  search: v.optional(yesOrNo),
   many: v.optional(yesOrNo),
   onExists: v.optional(v.picklist(ON_EXISTS, `has to be one of ${ON_EXISTS.join(", ")}`)),
   checksum: v.optional(yesOrNo),

@@ -117,6 +117,8 @@ export function receive(options: ReceiveOptions): Client {
     ...choices
   } = options;
   const given = readCode(code);
+  const where = whereOf(given, { relay, route, ca, token });
+  const search = choices.search ?? where.route === "this-machine";
   return start(signal, {
     name: ownName(),
     lobby: given.code === LOBBY_CODE,
@@ -134,9 +136,11 @@ export function receive(options: ReceiveOptions): Client {
     timeoutMs: endless(choices.timeoutMs),
     kind: "receive",
     code: given.code,
-    ...whereOf(given, { relay, route, ca, token }),
+    ...where,
+    search,
     out: resolve(workingFolder(), out),
-    connectTimeoutMs: timeoutOf(connectTimeoutMs),
+    // A search goes on for ever, as for a sender that is not there yet.
+    connectTimeoutMs: timeoutOf(connectTimeoutMs ?? (search ? Infinity : undefined)),
   });
 }
 

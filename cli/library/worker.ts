@@ -1,10 +1,13 @@
 /** The streaming thread: socket, cipher and disk. The main thread keeps the screen. */
-import { FAULTS, FaultError } from "../../protocol/mod.ts";
+import { FAULTS, FaultError, signerOf } from "../../protocol/mod.ts";
 
 import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { findRelay } from "../connection/find-relay.ts";
-import type { Job, Outcome } from "../job/jobs.ts";
+import type { Job, Outcome, ReceiveJob } from "../job/jobs.ts";
+import { keysFor } from "../job/job-keys.ts";
+import type { Place, RelaySearch } from "../discovery/relay-search.ts";
+import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { ownThread } from "../system/runtime.ts";
 import { Onlooker } from "./onlooker.ts";
 import { Receiving } from "../receive/receiving.ts";
@@ -27,6 +30,47 @@ async function placed<Some extends Job>(job: Some): Promise<Some> {
   return { ...job, relay: found.address };
 }
 
+/** The same job at the relay that has the share. @throws FaultError "interrupted", or why there is none in time */
+async function searched(
+  job: ReceiveJob,
+  emit: (event: ClientEvent) => void,
+): Promise<{ readonly job: ReceiveJob; readonly search: RelaySearch }> {
+  const { RelaySearch } = await import("../discovery/relay-search.ts");
+  const keys = keysFor(job, job.code);
+  const { relay: local, ca, token, connectTimeoutMs } = job;
+  const signer = signerOf(keys, primitives);
+  const search = new RelaySearch({ channel: keys.channel, signer, local, token, ca, emit });
+  const { promise, resolve, reject } = Promise.withResolvers<Place>();
+  const { signal } = interrupted;
+  const interrupt = (): void => reject(new FaultError("interrupted"));
+  if (signal.aborted) interrupt();
+  signal.addEventListener("abort", interrupt, { once: true });
+  const isOver = (): void => {
+    if (!search.hasAnswered) reject(new FaultError(search.lastFault));
+  };
+  const timer = connectTimeoutMs === undefined ? undefined : setTimeout(isOver, connectTimeoutMs);
+  search.begin(resolve);
+  try {
+    return { job: { ...job, ...(await promise) }, search };
+  } catch (error) {
+    search.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", interrupt);
+  }
+}
+
+async function receiving(
+  given: ReceiveJob,
+  emit: (event: ClientEvent) => void,
+  end: (outcome: Outcome) => void,
+): Promise<Receiving> {
+  if (given.search !== true) return new Receiving(given, emit, end);
+  const { job, search } = await searched(given, emit);
+  return new Receiving(job, emit, end, search);
+}
+
 async function start(given: Job): Promise<SendEditions | Receiving | undefined> {
   const onlooker = new Onlooker(given, (event) => post({ t: "event", event }));
   onlooker.begin();
@@ -41,7 +85,7 @@ async function start(given: Job): Promise<SendEditions | Receiving | undefined> 
   }
   try {
     const job = await placed(given);
-    if (job.kind === "receive") return new Receiving(job, emit, end);
+    if (job.kind === "receive") return await receiving(job, emit, end);
     const sends = new SendEditions(job, emit, end);
     void sends.run();
     return sends;

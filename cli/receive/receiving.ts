@@ -40,6 +40,7 @@ import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
 import { RateLimit } from "../connection/link-flow.ts";
+import type { Place, RelaySearch } from "../discovery/relay-search.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import {
   forget,
@@ -54,6 +55,14 @@ import {
 /** Time between two syncs of what a receiver has written. */
 const CHECKPOINT_MS = 2000;
 
+/**
+ * A relay that the search took gives the first record at once. After this time others are looked at as well. It
+ * stays while they have nothing: a sender may ask a person first. ms
+ */
+const UNPROVED_MS = 10_000;
+/** The time for the session to connect to the relay that the search took. ms */
+const RELOCATED_MS = 3000;
+
 const STDOUT = 1;
 
 /** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
@@ -64,8 +73,8 @@ export class Receiving {
   readonly #emit: (event: ClientEvent) => void;
   readonly #end: (outcome: Outcome) => void;
   readonly #keys: Keys;
-  readonly #session: ReceiverSession;
-  readonly #driver: SessionDriver<ReceiverEvent, ReceiverEffect>;
+  #session: ReceiverSession;
+  #driver: SessionDriver<ReceiverEvent, ReceiverEffect>;
   readonly #timer: NodeJS.Timeout;
   /** The folder to save in was not there. */
   readonly #madeOut: boolean;
@@ -91,6 +100,18 @@ export class Receiving {
   #notWhole = false;
   /** For --checksum-file. */
   readonly #list: ChecksumFile | undefined;
+  /** The search that found the relay. */
+  readonly #search: RelaySearch | undefined;
+  #place: Place;
+  /** A record came from this relay that the code opens. */
+  #isProved = false;
+  #isOnline = false;
+  /** When other relays are looked at again; undefined: they are already, or need not be. */
+  #lookAt: number | undefined;
+  /** The session has no relay until the search takes one. */
+  #isAway = false;
+  /** A message of the relay is handled, so a fault is the relay's. */
+  #isHeeding = false;
   /** Disk work under way; the thread ends only after it. */
   #disk: Promise<void> = Promise.resolve();
 
@@ -99,6 +120,7 @@ export class Receiving {
     job: ReceiveJob,
     emit: (event: ClientEvent) => void,
     end: (outcome: Outcome) => void,
+    search?: RelaySearch,
   ) {
     this.#job = { ...job, out: resolve(job.out) };
     this.#emit = emit;
@@ -108,30 +130,43 @@ export class Receiving {
     this.#madeOut = !job.stdout && makeDestination(this.#job.out);
     this.#keys = keysFor(job, job.code);
     this.#limit = new RateLimit(job.limit);
-    this.#session = new ReceiverSession(
-      {
-        signer: signerOf(this.#keys, primitives),
-        host: new URL(job.relay).hostname,
-        token: job.token,
-        lobby: job.lobby,
-        giveUpAfterMs: job.connectTimeoutMs,
-        fixed: job.stdout,
-        window: this.#limit.window,
-        confirmMs: CONFIRM_MS,
-        random: Math.random,
-      },
-      performance.now(),
-    );
+    this.#search = search;
+    this.#place = { relay: job.relay, route: job.route ?? "option", token: job.token };
     this.#link = new SessionLink(job, {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
       lost: (fault) => this.#handle({ type: "lost", fault }),
       stuck: (event) => this.#pace.tell(event),
     });
-    const now = (): number => performance.now();
-    this.#driver = new SessionDriver(this.#session, this.#link, now, (effect) => this.#do(effect));
+    this.#session = this.#newSession();
+    this.#driver = this.#driverOf(this.#session);
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
     this.#handle({ type: "tick" });
+  }
+
+  #newSession(): ReceiverSession {
+    const { lobby, connectTimeoutMs, stdout } = this.#job;
+    const options = {
+      signer: signerOf(this.#keys, primitives),
+      host: new URL(this.#place.relay).hostname,
+      token: this.#place.token,
+      lobby,
+      // The search has connected already, and goes on for ever.
+      giveUpAfterMs: this.#search === undefined ? connectTimeoutMs : undefined,
+      fixed: stdout,
+      window: this.#limit.window,
+      confirmMs: CONFIRM_MS,
+      random: Math.random,
+    };
+    return new ReceiverSession(options, performance.now());
+  }
+
+  #driverOf(session: ReceiverSession): SessionDriver<ReceiverEvent, ReceiverEffect> {
+    const now = (): number => performance.now();
+    return new SessionDriver(session, this.#link, now, (effect) => {
+      // What a session that was left still had to say.
+      if (session === this.#session) this.#do(effect);
+    });
   }
 
   /** A person's answer about a share; one about a share that is gone by now says nothing. */
@@ -158,8 +193,57 @@ export class Receiving {
       this.#checkpointAt = now;
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
     }
-    this.#handle({ type: "tick" });
+    if (!this.#isAway) this.#handle({ type: "tick" });
+    this.#lookAround(now);
     this.#pace.tick();
+  }
+
+  /** The relay is lost, or shows nothing that the code opens: perhaps another does. */
+  #lookAround(now: number): void {
+    if (this.#lookAt === undefined || now < this.#lookAt || this.#session.finished) return;
+    this.#lookAt = undefined;
+    const { relay } = this.#place;
+    if (this.#isOnline) this.#search?.distrust(relay);
+    this.#search?.begin((place) => this.#relocate(place), this.#isOnline ? relay : undefined);
+  }
+
+  #linked(online: boolean): void {
+    if (online) this.#search?.pause();
+    this.#isOnline = online;
+    this.#isProved = false;
+    this.#lookAt = performance.now() + (online ? UNPROVED_MS : 0);
+  }
+
+  #proved(): void {
+    if (this.#isProved) return;
+    this.#isProved = true;
+    this.#lookAt = undefined;
+    this.#search?.pause();
+  }
+
+  /** The share is at another relay now, or at the same one again. */
+  #relocate(place: Place): void {
+    if (this.#session.finished) return;
+    this.#place = place;
+    this.#isAway = false;
+    this.#link.relocate(place);
+    const { hostname: host } = new URL(place.relay);
+    this.#handle({ type: "relocated", to: { host, token: place.token } });
+    this.#linked(false);
+    this.#lookAt = performance.now() + RELOCATED_MS;
+  }
+
+  /** A relay without a proof may say anything: it must not end the search for the true one. */
+  #leaveRelay(search: RelaySearch): void {
+    this.#isAway = true;
+    this.#linked(false);
+    this.#lookAt = undefined;
+    this.#link.disconnect();
+    this.#passOver(undefined);
+    search.distrust(this.#place.relay);
+    this.#session = this.#newSession();
+    this.#driver = this.#driverOf(this.#session);
+    search.begin((place) => void this.#disk.then(() => this.#relocate(place)));
   }
 
   #handle(event: ReceiverEvent): void {
@@ -200,6 +284,7 @@ export class Receiving {
         return;
       case "link":
         this.#pace.tell(this.#link.news(effect));
+        this.#linked(effect.online);
         return;
       case "sender":
         this.#pace.tell({ event: "sender", here: effect.here });
@@ -208,12 +293,20 @@ export class Receiving {
         this.#pace.tell({ event: "waiting" });
         return;
       case "finish":
-        void this.#finish(effect.fault, effect.detail);
+        if (this.#search !== undefined && this.#isHeeding && isOfRelay(effect.fault)) {
+          this.#leaveRelay(this.#search);
+        } else void this.#finish(effect.fault, effect.detail);
         return;
     }
   }
 
   #message(bytes: Uint8Array): void {
+    this.#isHeeding = !this.#isProved;
+    this.#heed(bytes);
+    this.#isHeeding = false;
+  }
+
+  #heed(bytes: Uint8Array): void {
     try {
       if (isFrame(bytes)) this.#frame(bytes);
       else this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") });
@@ -274,6 +367,7 @@ export class Receiving {
       }
       return;
     }
+    this.#proved();
     this.#limitRate(this.#ciphertext.length);
     const { manifestKnown, last } = taken;
     this.#handle({ type: "stored", last, next: incoming.next });
@@ -393,6 +487,7 @@ export class Receiving {
 
   async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
     this.#opening = undefined;
+    this.#search?.close();
     clearInterval(this.#timer);
     const incoming = this.#incoming;
     this.#incoming = undefined;
@@ -446,4 +541,17 @@ export class Receiving {
     const about = this.#link.about(code) ?? detail;
     return { event: "error", code, message: faultMessage(code, about) };
   }
+}
+
+/** Faults that only a relay, or a liar in its place, can cause. */
+const OF_RELAY: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  "bad-message",
+  "not-a-relay",
+  "not-proved",
+  "version-mismatch",
+  "wrong-relay",
+]);
+
+function isOfRelay(fault: FaultCode | undefined): boolean {
+  return fault !== undefined && OF_RELAY.has(fault);
 }

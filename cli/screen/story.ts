@@ -68,6 +68,10 @@ export class Story {
   #online: boolean | undefined;
   #knowsPage = false;
   #waiting = false;
+  /** Addresses in the network, while the search goes on. */
+  #found: number | undefined;
+  #searchNote: string | undefined;
+  #relayAt: string | undefined;
   /** Bytes of the share at hand that were here before. */
   #before = 0;
   #kept = false;
@@ -107,6 +111,8 @@ export class Story {
       }
       case "unadmitted":
         return [line("Waiting for the sender to admit you")];
+      case "search":
+        return this.#search(event);
       case "gate":
         return [line(gateText(event))];
       case "edition":
@@ -230,6 +236,7 @@ export class Story {
     const at = shown(shownAddress(relay));
     switch (why) {
       case "no-relay":
+        if (this.#found !== undefined) return nothingFound(this.#found, seconds);
         return `No connection to the relay ${at} for ${seconds} s. Check that it runs and that this machine is online; Ctrl-C ends.`;
       case "no-receiver":
         return `No receiver came in ${seconds} s. On the other machine, run: ${this.#setting.otherSide ?? ""} (Ctrl-C ends here)`;
@@ -268,6 +275,25 @@ export class Story {
     ].map(line);
   }
 
+  /** Says once that it looks, and then only what people can act upon. */
+  #search({ looking, found, note }: EventOf<"search">): Line[] {
+    const { yellow, dim } = this.#style;
+    const before = this.#found;
+    this.#found = looking ? found : undefined;
+    if (!looking) return [];
+    const lines: Line[] = [];
+    if (before === undefined) {
+      lines.push(line(dim("Looking for the sender on this machine and in this network")));
+    }
+    if (note !== undefined && note !== this.#searchNote) {
+      this.#searchNote = note;
+      lines.push(
+        line(yellow(`${shown(note)}. Give --relay with the address that the sender shows.`)),
+      );
+    }
+    return lines;
+  }
+
   /** Once per change: every try that fails comes as an event of its own. */
   #relay(event: EventOf<"relay">): Line[] {
     const { online, code, detail, url, link, untold } = event;
@@ -275,12 +301,16 @@ export class Story {
     if (online && code !== undefined) {
       return [line(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
     }
-    if (before === online && untold === undefined) return [];
+    const isSame = this.#relayAt === undefined || url === this.#relayAt;
+    if (before === online && isSame && untold === undefined) return [];
     this.#online = online;
+    this.#relayAt = url;
     if (online) {
       return [
         ...this.#browsers(link !== undefined),
-        line(before === undefined ? this.#route(event) : `The relay is back${times(untold)}`),
+        line(
+          before !== undefined && isSame ? `The relay is back${times(untold)}` : this.#route(event),
+        ),
       ];
     }
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
@@ -414,4 +444,9 @@ function gateText({ agreed, wanted, open, untold }: EventOf<"gate">): string {
   return open
     ? `${ready}: it begins`
     : `${ready} of ${wanted}; waiting for the others${times(untold)}`;
+}
+
+function nothingFound(found: number, seconds: number): string {
+  const what = found === 0 ? "No sender was found" : "Relays were found, but none has the share";
+  return `${what} in ${seconds} s on this machine and in this network. Check the code, and that the sender runs. A firewall or the network may block multicast (UDP port 5353): fileshare doctor tells. --relay with the address that the sender shows works without multicast; Ctrl-C ends.`;
 }

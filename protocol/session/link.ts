@@ -93,6 +93,11 @@ export class Link {
     this.state = { at: "online" };
   }
 
+  /** Its relay is another one from now on, so earlier failures say nothing. */
+  relocated(now: number): void {
+    this.state = { at: "offline", retryAt: now, attempt: 0 };
+  }
+
   /**
    * The socket closed or could not be opened.
    * @param afterMs the relay asks to come again no earlier

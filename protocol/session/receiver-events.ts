@@ -24,6 +24,8 @@ export type ReceiverEvent =
   | { readonly type: "opened" }
   | { readonly type: "lost"; readonly fault: FaultCode }
   | { readonly type: "message"; readonly message: Message }
+  /** The share may be at another relay, which is told this host and token. */
+  | { readonly type: "relocated"; readonly to: Pick<Introduction, "host" | "token"> }
   | { readonly type: "tick" }
   /** The answer to `open-share`: the id and sealed name for this share, and the first record needed. */
   | {

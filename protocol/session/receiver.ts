@@ -14,14 +14,14 @@ import {
   type Said,
 } from "../wire/faults.ts";
 import { ACK_EVERY_RECORDS, CORRUPT_RETRIES, MISSING_MS, SENDER_GRACE_MS } from "../wire/limits.ts";
-import { helloMessage, Link, linkEffects } from "./link.ts";
+import { helloMessage, Link, linkEffects, type Introduction } from "./link.ts";
 import { OfferBook, isAboutReceiver, isUnreadable, patienceWith } from "./offer-book.ts";
 import { ReceiverShare } from "./receiver-share.ts";
 import { isUnfinished, shareOf, windowOf, type Step } from "./receiver-step.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
 export class ReceiverSession {
-  readonly #options: ReceiverOptions;
+  #options: ReceiverOptions;
   readonly #link: Link;
   readonly #offers: OfferBook;
   #unreadable = 0;
@@ -72,6 +72,8 @@ export class ReceiverSession {
         return this.#lost(event.fault, now);
       case "message":
         return this.#message(event.message, now);
+      case "relocated":
+        return this.#relocated(event.to, now);
       case "tick":
         return this.#tick(now);
       case "share-opened":
@@ -121,6 +123,13 @@ export class ReceiverSession {
 
   #dropLine(fault: FaultCode, now: number, said?: Said): ReceiverEffect[] {
     return [{ type: "disconnect" }, ...this.#lost(fault, now, said)];
+  }
+
+  #relocated(to: Pick<Introduction, "host" | "token">, now: number): ReceiverEffect[] {
+    this.#options = { ...this.#options, ...to };
+    this.#lost("connection-lost", now);
+    this.#link.relocated(now);
+    return [{ type: "disconnect" }];
   }
 
   #tick(now: number): ReceiverEffect[] {

@@ -46,6 +46,8 @@ export interface DirectoryOutput {
   toWorker(worker: number, message: FromDirectory): void;
   workers(): Iterable<number>;
   readonly report?: Reporter;
+  /** A share came or went, or its sender did. */
+  readonly changed?: (() => void) | undefined;
 }
 
 export class Directory {
@@ -74,6 +76,16 @@ export class Directory {
 
   get list(): Iterable<ListedShare> {
     return this.#entries.values();
+  }
+
+  /** Channels of shares whose sender is there, in hex; newest first, each once. */
+  liveChannels(most: number): string[] {
+    const channels = new Set<string>();
+    for (const { record } of [...this.#entries.values()].toReversed()) {
+      if (channels.size >= most) break;
+      if (record.owner !== undefined) channels.add(record.channel);
+    }
+    return [...channels];
   }
 
   handle(message: ToDirectory, now: number): void {
@@ -205,6 +217,7 @@ export class Directory {
       accepted,
     };
     this.#entries.set(key, entry);
+    this.#output.changed?.();
     if (known === undefined) this.#report("info", "share-opened", entry, sizeOf(offer));
     for (const each of this.#output.workers()) {
       const mine = each === worker ? { socket, previousHome } : { socket: undefined };
@@ -264,6 +277,7 @@ export class Directory {
     }
     entry.record = { ...entry.record, owner: undefined };
     entry.orphanedAt = now;
+    this.#output.changed?.();
     this.#report("debug", "sender-lost", entry, {});
     const { epoch } = entry.record;
     for (const each of this.#output.workers()) {
@@ -287,6 +301,7 @@ export class Directory {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
+    this.#output.changed?.();
     this.#counts.remove(entry.record.channel, entry.address);
     this.#report("info", "share-ended", entry, {
       how: message.t === "closed" ? (message.fault ?? "done") : "dismissed",

@@ -47,6 +47,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly onTrouble?: (trouble: string) => void;
   /** Told of what an operator should know. */
   readonly onReport?: Reporter;
+  /** A share came or went, or its sender did; `Relay.liveChannels` tells the rest. */
+  readonly onShares?: (() => void) | undefined;
   /** The least of it; `info` unless told otherwise. */
   readonly reportLevel?: ReportLevel;
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */

@@ -64,7 +64,7 @@ export class Supervisor implements ManagedRelay {
 
   private constructor(options: RelayOptions) {
     this.#options = options;
-    const { onReport, onStats, reportLevel = "info", workers, policy, tls } = options;
+    const { onReport, onShares, onStats, reportLevel = "info", workers, policy, tls } = options;
     this.#reports = new Reports((report) => onReport?.(report), reportLevel);
     this.#port = options.port;
     this.#httpPort = options.httpPort;
@@ -114,6 +114,7 @@ export class Supervisor implements ManagedRelay {
         toWorker: (worker, message) => this.#workers.post(worker, message),
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
+        changed: onShares,
       },
       this.#limits,
     );
@@ -168,6 +169,10 @@ export class Supervisor implements ManagedRelay {
       answering: this.#workers.answering,
       workers: this.#workers.count,
     };
+  }
+
+  liveChannels(most: number): string[] {
+    return this.#directory.liveChannels(most);
   }
 
   get shares(): Directory["list"] {

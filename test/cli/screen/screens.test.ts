@@ -169,6 +169,19 @@ describe("the plain screen", () => {
     expect(plain(setting, [alone]).out).toMatchSnapshot();
   });
 
+  test("says once where it looks for a relay, why a network is not searched, and what it took", () => {
+    const looking: ClientEvent = { event: "search", looking: true, found: 0 };
+    const note = "Relays cannot be found or announced on eth0 (EACCES)";
+    const url = "ws://10.7.0.1:8000/ws";
+    const taken: ClientEvent = { event: "search", looking: false, found: 2 };
+    const online: ClientEvent = { event: "relay", url, online: true, route: "network" };
+    const alone: ClientEvent = { event: "alone", why: "no-relay", seconds: 20, relay: url };
+    const moved: ClientEvent = { ...online, url: "ws://10.7.0.9:8001/ws" };
+    const lost: ClientEvent = { ...moved, online: false, code: "connection-lost" };
+    const search = [looking, { ...looking, found: 1 }, alone, { ...looking, found: 1, note }];
+    expect(plain(RECEIVER, [...search, taken, online, moved, lost, moved]).out).toMatchSnapshot();
+  });
+
   test("tells what a sender waits for whenever that is another thing", () => {
     const sender: Setting = { ...SENDER, goal: { receivers: 2, stay: false } };
     const done = { ...receiver("anna", "done", 100), done: true } as ClientEvent;

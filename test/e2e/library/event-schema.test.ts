@@ -169,6 +169,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   seen.add("edition"); // see test/e2e/editions/editions.test.ts
   for (const rare of ["alone", "summary"]) seen.add(rare); // see test/e2e/library/onlooker.test.ts
   seen.add("unreadable"); // see test/hostile/junk-shares.test.ts
+  seen.add("search"); // see test/e2e/discovery/network.test.ts
   seen.add("renamed"); // see test/hostile/manifest.test.ts
   const all = clientEvent.options.map((option) => option.entries.event.literal);
   expect([...seen].toSorted()).toEqual(all.toSorted());
