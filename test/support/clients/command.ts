@@ -11,14 +11,15 @@ export interface Command extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts `fileshare ...args --json`. `seen` gets every event. Its errors are passed on. */
+/** Starts `fileshare ...args --json`. `seen` gets every event. Its errors are passed on. `under` runs the rest of the command line. */
 export function fileshare(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   seen: (event: ClientEvent) => void = () => undefined,
   stdin: "ignore" | Uint8Array = "ignore",
+  under: readonly string[] = [],
 ): Command {
-  const child = Bun.spawn([process.execPath, MAIN, ...args, "--json"], {
+  const child = Bun.spawn([...under, process.execPath, MAIN, ...args, "--json"], {
     // Whatever the person has configured is for other runs, and what a run remembers for none.
     env: { XDG_STATE_HOME: "/dev/null", ...process.env, FILESHARE_CONFIG: "", ...env },
     stdin,

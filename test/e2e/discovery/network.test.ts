@@ -1,0 +1,139 @@
+/** Receivers find relays in real networks of namespaces, beside liars and floods. */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+
+import { clientEvent, type ClientEvent } from "../../../cli/job/event-schema.ts";
+import { toHex } from "../../../protocol/mod.ts";
+import { newCode } from "../../support/clients/clients.ts";
+import { keysOf } from "../../support/clients/known-codes.ts";
+import type { Command } from "../../support/clients/command.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { makeFile } from "../../support/files.ts";
+import { LocalNetwork, Machine } from "../../support/net/local-networks.ts";
+import { lacksProgram } from "../../needs.ts";
+
+const LIARS = new URL("../../support/net/liars.ts", import.meta.url).pathname;
+const IS_ROOT = process.getuid?.() === 0;
+const CANNOT = !IS_ROOT || lacksProgram("ip", "iproute2");
+
+async function sees<Name extends ClientEvent["event"]>(
+  command: Command,
+  name: Name,
+): Promise<Extract<ClientEvent, { event: Name }>> {
+  const event = await command.events((one) => one.event === name);
+  if (event === undefined) throw new Error(`it ended without ${name}`);
+  v.parse(clientEvent, event);
+  return event as Extract<ClientEvent, { event: Name }>;
+}
+
+test.skipIf(CANNOT)(
+  "several senders, two networks on one machine, one with IPv4 and one with IPv6 alone (needs root)",
+  async () => {
+    using folder = temporaryFolder();
+    using ipv4 = new LocalNetwork({ ipv4: "10.77.0." });
+    using ipv6 = new LocalNetwork({ ipv6: "fd77::" });
+    using middle = new Machine(1, join(folder.path, "s"), ipv4, ipv6);
+    using one = new Machine(2, join(folder.path, "r1"), ipv4);
+    using other = new Machine(3, join(folder.path, "r2"), ipv6);
+    const [first, second] = [newCode(), newCode()];
+    const files = [makeFile(folder.path, "a.bin", 300_000), makeFile(folder.path, "b.bin", 300_000)];
+    const outs = ["out1", "out2"].map((name) => join(folder.path, name));
+    for (const out of outs) mkdirSync(out);
+    // Both look before there is anything to find.
+    await using atOne = one.run(["recv", "--yes", "--out", outs[0]!, first]);
+    await using atOther = other.run(["recv", "--yes", "--out", outs[1]!, second]);
+    expect(await sees(atOne, "search")).toEqual({ event: "search", looking: true, found: 0 });
+    expect(await sees(atOther, "search")).toMatchObject({ looking: true });
+    await using relay = middle.run(["relay", "--announce", "--admin", "off"]);
+    await relay.events((event) => (event.event as string) === "listening");
+    await using sendFirst = middle.run(["send", "--code", first, files[0]!.path]);
+    await using sendSecond = middle.run(["send", "--code", second, files[1]!.path]);
+    expect(await sees(atOne, "relay")).toMatchObject({
+      url: "ws://10.77.0.1:8000/ws",
+      online: true,
+      route: "network",
+    });
+    expect(await sees(atOther, "relay")).toMatchObject({
+      url: "ws://[fd77::1]:8000/ws",
+      online: true,
+      route: "network",
+    });
+    for (const command of [atOne, atOther, sendFirst, sendSecond]) {
+      await command.events();
+      expect(await command.exited).toBe(0);
+    }
+    for (const [n, { path }] of files.entries()) {
+      expect(readFileSync(join(outs[n]!, ["a.bin", "b.bin"][n]!))).toEqual(readFileSync(path));
+    }
+  },
+);
+
+test.skipIf(CANNOT)(
+  "the true sender is found among liars, and in a flood of 10,000 packets a second (needs root)",
+  async () => {
+    using folder = temporaryFolder();
+    using network = new LocalNetwork({ ipv4: "10.77.0." });
+    using sender = new Machine(1, join(folder.path, "s"), network);
+    using receiver = new Machine(2, join(folder.path, "r"), network);
+    using liar = new Machine(3, join(folder.path, "l"), network);
+    const code = newCode();
+    const channel = toHex(keysOf(code).channel);
+    await using _ = await liar.script(LIARS, channel, "10.77.0.3");
+    await using receives = receiver.run(["recv", "--yes", "--out", folder.path, code]);
+    // It finds the liars first.
+    await receives.events((event) => event.event === "search" && event.found > 1);
+    const file = makeFile(folder.path, "true", 2 * 1024 * 1024);
+    await using relay = sender.run(["relay", "--announce", "--admin", "off"]);
+    await relay.events((event) => (event.event as string) === "listening");
+    await using sends = sender.run(["send", "--code", code, "--name", "t.bin", file.path]);
+    const saved = await sees(receives, "saved");
+    expect(saved.path).toBe(join(folder.path, "t.bin"));
+    expect(readFileSync(saved.path)).toEqual(readFileSync(file.path));
+    const status = readFileSync(`/proc/${receives.pid}/status`, "utf8");
+    const peak = Number(/^VmHWM:\s*(\d+)/m.exec(status)?.[1]) * 1024;
+    expect(peak).toBeLessThan(256 * 1024 ** 2);
+    await receives.events();
+    expect(await receives.exited).toBe(0);
+    await sends.events();
+    expect(await sends.exited).toBe(0);
+  },
+);
+
+test.skipIf(CANNOT)(
+  "receivers go on when the relay comes back at another port (needs root)",
+  async () => {
+    using folder = temporaryFolder();
+    using network = new LocalNetwork({ ipv4: "10.77.0." });
+    using sender = new Machine(1, join(folder.path, "s"), network);
+    using receiver = new Machine(2, join(folder.path, "r"), network);
+    const code = newCode();
+    const file = makeFile(folder.path, "big", 2 * 1024 * 1024);
+    const out = join(folder.path, "out");
+    mkdirSync(out);
+    const words = ["send", "--code", code, file.path];
+    const relayAt = async (port: string): Promise<Command> => {
+      const relay = sender.run(["relay", "--announce", "--admin", "off", "--port", port, "--drain", "0"]);
+      await relay.events((event) => (event.event as string) === "listening");
+      return relay;
+    };
+    const before = await relayAt("8000");
+    await using slow = sender.run([...words, "--limit", "256KiB"], { FILESHARE_RELAY: "127.0.0.1:8000" });
+    await using receives = receiver.run(["recv", "--yes", "--out", out, code]);
+    await receives.events((event) => event.event === "progress" && event.bytes > 0);
+    before.kill("SIGKILL");
+    slow.kill("SIGKILL");
+    await Promise.all([before.exited, slow.exited]);
+    await using _ = await relayAt("8123");
+    await using again = sender.run(words, { FILESHARE_RELAY: "127.0.0.1:8123" });
+    const back = await receives.events((one) => one.event === "relay" && one.online);
+    expect(back).toMatchObject({ url: "ws://10.77.0.1:8123/ws", route: "network" });
+    await receives.events();
+    expect(await receives.exited).toBe(0);
+    await again.events();
+    expect(await again.exited).toBe(0);
+    expect(readFileSync(join(out, "big"))).toEqual(readFileSync(file.path));
+  },
+);
