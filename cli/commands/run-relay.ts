@@ -109,6 +109,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
 /** Receivers in this network find the relay from now on. */
 async function announceRelay(relay: {
   readonly port: number;
+  readonly hostname: string;
   readonly certificate: unknown;
   liveChannels(most: number): Uint8Array[];
 }): Promise<Announcing> {
@@ -116,6 +117,7 @@ async function announceRelay(relay: {
   const { IDS_PER_ANNOUNCEMENT } = await import("../discovery/announcement.ts");
   return announceInNetwork({
     port: relay.port,
+    hostname: relay.hostname,
     tls: relay.certificate !== undefined,
     channels: () => relay.liveChannels(IDS_PER_ANNOUNCEMENT),
     onNote: (sentence) => note([sentence]),

@@ -22,6 +22,7 @@ import {
   same,
   type Announced,
 } from "./announcement.ts";
+import type { NetworkInterface } from "./network-interfaces.ts";
 import { MULTICAST_PORT, MulticastSockets, type Place, type Sender } from "./multicast-sockets.ts";
 
 /** A record is not repeated earlier on one link (RFC 6762, 6). ms */
@@ -47,6 +48,8 @@ export interface AnnounceOptions {
   readonly tls?: boolean | undefined;
   /** Of the relay's socket. Default: `/ws` */
   readonly path?: string | undefined;
+  /** The address at which the relay listens; others are not announced. Default: `::`, which is all. */
+  readonly hostname?: string | undefined;
   /** The channels with a sender, newest first; of more than IDS_PER_ANNOUNCEMENT the first are announced. */
   readonly channels: () => Iterable<Uint8Array>;
   /** Gets a sentence for people where the network cannot be used. */
@@ -179,7 +182,8 @@ class Announcer implements Announcing {
   #answer(place: Place, ttl: number, asked?: readonly Question[]): Packet {
     const flush = asked === undefined;
     const rules = { ttl, flush };
-    const { pointer, others } = recordsOf(this.#instance, this.#announced, place.at, rules);
+    const at = listening(place.at, this.#options.hostname);
+    const { pointer, others } = recordsOf(this.#instance, this.#announced, at, rules);
     const kinds: Answer = { type: "PTR", name: ALL_SERVICES, ttl, data: SERVICE };
     const asksKinds = asked?.some(({ name }) => same(name, ALL_SERVICES)) ?? true;
     return {
@@ -189,4 +193,16 @@ class Announcer implements Announcing {
       additionals: others,
     };
   }
+}
+
+/** The addresses of a link at which a listener takes connections. */
+function listening(
+  { ipv4, ipv6 }: NetworkInterface,
+  hostname = "::",
+): Pick<NetworkInterface, "ipv4" | "ipv6"> {
+  const takes = (address: string): boolean => ["::", address].includes(hostname);
+  return {
+    ipv4: ipv4.filter((address) => hostname === "0.0.0.0" || takes(address)),
+    ipv6: ipv6.filter(takes),
+  };
 }

@@ -52,7 +52,9 @@ function falseRelay(after: Uint8Array | undefined): number {
       },
       message(socket, bytes) {
         if (typeof bytes === "string") return;
-        socket.sendBinary(encodeControl({ t: "welcome", v: PROTOCOL_VERSION, session: "00" } as never));
+        socket.sendBinary(
+          encodeControl({ t: "welcome", v: PROTOCOL_VERSION, session: "00" } as never),
+        );
         socket.sendBinary(encodeControl({ t: "offers", list: [offer] }));
         if (after !== undefined) socket.sendBinary(after);
       },
@@ -80,7 +82,8 @@ function packets(): Buffer[] {
     const one = { port: 9, tls: false, path: "/ws", nonce: random(16), ids };
     const { pointer, others } = recordsOf(`liar${n}`, one, place, { ttl: 120, flush: true });
     const bytes = encode({ type: "response", answers: [pointer], additionals: others });
-    if (n % 3 === 1) for (let at = 0; at < 20; at++) bytes[Math.floor(Math.random() * bytes.length)] = n;
+    if (n % 3 === 1)
+      for (let at = 0; at < 20; at++) bytes[Math.floor(Math.random() * bytes.length)] = n;
     return n % 3 === 2 ? Buffer.from(random(1 + n * 5)) : bytes;
   });
 }

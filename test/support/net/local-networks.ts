@@ -38,7 +38,16 @@ export class LocalNetwork implements Disposable {
     ip("-n", this.name, "link", "add", port, "type", "veth", "peer", "name", at, "netns", machine);
     ip("-n", this.name, "link", "set", port, "master", "br0", "up");
     if (ipv4 !== undefined) ip("-n", machine, "addr", "add", `${ipv4}${number}/24`, "dev", at);
-    if (ipv6 === undefined) Bun.spawnSync(["ip", "netns", "exec", machine, "sysctl", "-qw", `net.ipv6.conf.${at}.disable_ipv6=1`]);
+    if (ipv6 === undefined)
+      Bun.spawnSync([
+        "ip",
+        "netns",
+        "exec",
+        machine,
+        "sysctl",
+        "-qw",
+        `net.ipv6.conf.${at}.disable_ipv6=1`,
+      ]);
     else ip("-n", machine, "addr", "add", `${ipv6}${number}/64`, "dev", at, "nodad");
     ip("-n", machine, "link", "set", at, "up");
   }
@@ -64,6 +73,12 @@ export class Machine implements Disposable {
 
   connect(network: LocalNetwork, at: string): void {
     network.connect(this.name, at, this.#number);
+  }
+
+  /** It gets another address of IPv4 in that network, as from another lease. */
+  readdress({ options }: LocalNetwork, at: string, number: number): void {
+    ip("-n", this.name, "addr", "flush", "dev", at);
+    ip("-n", this.name, "addr", "add", `${options.ipv4}${number}/24`, "dev", at);
   }
 
   /** Starts `fileshare ...args --json` on it. */
