@@ -65,8 +65,6 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   if (typedCode && !lobby) notes.push(SEEN_BY_OTHERS);
   if (!values.json && !values.quiet) note(notes);
   notePlace(process.env, values);
-  // Without an address the receiver looks in the network, for as long as it takes.
-  const isEndless = lobby || (timeout === undefined && choice.route === "this-machine");
   const placed = await placeRelay(choice, {
     ...values,
     connectTimeoutMs: lobby ? undefined : connectTimeoutMs,
@@ -74,6 +72,8 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   const { relay, master, carried } =
     carry !== undefined && insists ? await relayFor(placed, code, true, carry) : { relay: placed };
   await using _carried = carried;
+  // Without an address the receiver looks in the network, for as long as it takes.
+  const isEndless = lobby || (timeout === undefined && relay.route === "this-machine");
   const client = receive({
     relay: relay.address,
     route: relay.route,
