@@ -19,8 +19,8 @@ interface Layer {
   readonly builtins: boolean;
   /** The one file outside `layers` that a dynamic import may name. */
   readonly lazily?: string;
-  /** The one file outside `layers` that any import may name: it imports nothing above the protocol. */
-  readonly table?: string;
+  /** The files outside `layers` that any import may name: they import nothing above the protocol. */
+  readonly tables?: readonly string[];
 }
 
 /**
@@ -82,14 +82,14 @@ const product = new Map<string, Layer>([
       builtins: false,
     },
   ],
-  ["relay", { layers: ["protocol"], builtins: true, table: "web/mod.ts" }],
+  ["relay", { layers: ["protocol"], builtins: true, tables: ["web/mod.ts"] }],
   [
     "cli",
     {
       layers: ["protocol"],
       builtins: true,
       lazily: "relay/mod.ts",
-      table: "relay/limits/operator-limits.ts",
+      tables: ["relay/limits/operator-limits.ts", "relay/system/binary.ts"],
     },
   ],
   [
@@ -157,7 +157,7 @@ function allowed(
     const target = posix.join(posix.dirname(from), specifier);
     const targetLayer = target.split("/")[0] ?? "";
     if (targetLayer === name || layer.layers.includes(targetLayer)) return true;
-    if (target === layer.table) return true;
+    if (layer.tables?.includes(target) === true) return true;
     if (target === "package.json") return layer.builtins;
     return kind === "dynamic-import" && target === layer.lazily;
   }

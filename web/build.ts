@@ -290,7 +290,7 @@ function socketOf(relay: string): string {
 const BYTES = ["bytes", "brotli", "gzip"] as const;
 
 /** All files as one text, with their bytes in Base64. */
-function toBundle(files: readonly PageFile[]): string {
+export function toBundle(files: readonly PageFile[]): string {
   return JSON.stringify(
     files.map((file) => {
       const bytes = BYTES.map((key) => [key, file[key]?.toBase64()] as const);

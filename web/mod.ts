@@ -28,15 +28,23 @@ export function pageFiles(): Promise<readonly PageFile[]> {
 }
 
 async function findFiles(): Promise<readonly PageFile[]> {
-  const embedded = Bun.embeddedFiles.find(isBundle);
-  if (embedded !== undefined) return fromBundle(await embedded.text());
+  const embedded = await embeddedBundle("page");
+  if (embedded !== undefined) return fromBundle(embedded);
   // Beside the sources a bundle may be an old one.
   if (existsSync(join(HERE, "page/main.tsx"))) return bundlePage();
   return fromBundle(await Bun.file(join(HERE, DIST)).text());
 }
 
-/** A binary may have added a hash to the name. */
-function isBundle(file: Blob): boolean {
-  if (!("name" in file) || typeof file.name !== "string") return false;
-  return /(?:^|\/)page(?:-\w+)?\.bundle$/.test(file.name);
+/**
+ * The text of a bundle that a binary carries. `deploy/build/binary.ts` puts it there, and may add a hash to its name.
+ * @returns undefined in a program that is no binary
+ */
+export async function embeddedBundle(name: "page" | "admin-page"): Promise<string | undefined> {
+  if (!Bun.isStandaloneExecutable) return undefined;
+  const isIt = new RegExp(`(?:^|/)${name}(?:-\\w+)?\\.bundle$`);
+  const found = Bun.embeddedFiles.find(
+    (file) => "name" in file && typeof file.name === "string" && isIt.test(file.name),
+  );
+  if (found === undefined) throw new Error(`This binary was built without ${name}.bundle.`);
+  return found.text();
 }

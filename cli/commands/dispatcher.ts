@@ -7,6 +7,7 @@ import { usage } from "../arguments/command-line.ts";
 import { calledBy, commands, furtherCommands, program, registry } from "./registry.ts";
 import type { Command } from "./command.ts";
 import { isLate } from "../system/interrupts.ts";
+import { VERSION } from "../system/version.ts";
 
 const root: CommandDef = {
   meta: {
@@ -41,7 +42,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
     return help ? EXIT.done : EXIT.usage;
   }
   if (words.length === 1 && VERSION_FLAGS.has(name)) {
-    process.stdout.write(`${manifest.version}\n`);
+    process.stdout.write(`${VERSION}\n`);
     return EXIT.done;
   }
   const called = calledBy(words);

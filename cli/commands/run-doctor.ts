@@ -1,4 +1,3 @@
-import manifest from "../../package.json" with { type: "json" };
 import { CONNECT_MS, PROTOCOL_VERSION } from "../../protocol/mod.ts";
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
 import type { Call } from "./command.ts";
@@ -20,6 +19,7 @@ import { placeRelay } from "../connection/command-relay.ts";
 import { chooseRelay, chooseToken, type RelayChoice } from "../connection/relay-choice.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
+import { VERSION } from "../system/version.ts";
 import { hasColor, makeStyle } from "../screen/style.ts";
 
 const TOKEN_IN_CLEAR = findings("token").warning(
@@ -44,7 +44,7 @@ export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promis
     if (advice !== "") stdout.write(`${" ".repeat(21)}${shown(advice)}\n`);
   };
   const { platform, arch, versions } = process;
-  const program = `${manifest.version}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
+  const program = `${VERSION}, protocol ${PROTOCOL_VERSION}, Bun ${versions.bun}, ${platform} ${arch}`;
   print(findings("fileshare").fine(program));
   print(checkConfig(env));
   print(checkState(env));

@@ -1,4 +1,5 @@
 import { FAULTS, faultMessage } from "../../protocol/wire/faults.ts";
+import { workerScript } from "../../relay/system/binary.ts";
 
 import { startThread } from "../system/runtime.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
@@ -85,5 +86,5 @@ export function startClient(job: Job): Client {
 }
 
 function threadScript(): string {
-  return new URL("./worker.ts", import.meta.url).href;
+  return workerScript("cli/library/worker.ts", new URL("./worker.ts", import.meta.url));
 }

@@ -1,4 +1,5 @@
 import { CERTIFICATE_EVERY_MS, type CertificateFiles } from "../access/certificate.ts";
+import { workerScript } from "../system/binary.ts";
 import { WORKER_RESTART_MS } from "./restart-policy.ts";
 
 import type { AdminOptions } from "../admin/listener.ts";
@@ -71,7 +72,7 @@ export interface Supervision {
 }
 
 export const SUPERVISION: Supervision = {
-  script: new URL("../worker/worker.ts", import.meta.url).href,
+  script: workerScript("relay/worker/worker.ts", new URL("../worker/worker.ts", import.meta.url)),
   pingMs: WORKER_PING_MS,
   restartMs: WORKER_RESTART_MS,
   tokensMs: TOKENS_EVERY_MS,

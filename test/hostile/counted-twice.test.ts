@@ -7,8 +7,7 @@ import { bytesOf, temporaryFolder } from "../support/disk.ts";
 import { cleanEnv } from "../support/clients/pty.ts";
 import { newCode, receive, send, type Running } from "../support/clients/clients.ts";
 import { makeFile } from "../support/files.ts";
-
-const MAIN = join(import.meta.dir, "../../cli/main.ts");
+import { FILESHARE } from "../support/clients/command-words.ts";
 
 async function stage(more: Partial<Parameters<typeof send>[0]> = {}) {
   const stack = new AsyncDisposableStack();
@@ -49,7 +48,7 @@ test("into the same folder, where nothing is fetched again, into another, and to
     await using again = receive({ ...at.job, out }, "anna");
     await isDone(again);
   }
-  const stdout = Bun.spawn([process.execPath, MAIN, "recv", "--stdout", "--quiet"], {
+  const stdout = Bun.spawn([...FILESHARE, "recv", "--stdout", "--quiet"], {
     env: {
       ...cleanEnv(),
       FILESHARE_RELAY: at.job.relay,

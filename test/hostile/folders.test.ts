@@ -21,8 +21,8 @@ import { newCode } from "../support/clients/clients.ts";
 import { everything } from "../support/hostile/receiver.ts";
 import { HostileSender, type Entry, type Lie } from "../support/hostile/sender.ts";
 import { mountNamespace } from "../needs.ts";
+import { FILESHARE } from "../support/clients/command-words.ts";
 
-const MAIN = join(import.meta.dir, "../../cli/main.ts");
 const relay = await startRelay();
 afterAll(() => relay.stop());
 
@@ -46,7 +46,7 @@ async function taken(
   mkdirSync(out);
   const code = lobby ? LOBBY_CODE : newCode();
   await using _sender = await HostileSender.start(`${relay.url}/ws`, code, lie);
-  const recv = [process.execPath, MAIN, "recv", "--json", "--out", out, ...args];
+  const recv = [...FILESHARE, "recv", "--json", "--out", out, ...args];
   const script = `mount -t tmpfs -o ${mount} none "$1" && shift && "$@" ; find "$0"`;
   const command =
     mount === "" ? recv : ["unshare", NAMESPACE!, "sh", "-c", script, out, out, ...recv];

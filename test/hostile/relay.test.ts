@@ -10,16 +10,16 @@ import { newCode } from "../support/clients/clients.ts";
 import { makeFile } from "../support/files.ts";
 import { everything } from "../support/hostile/receiver.ts";
 import { frameHead, HostileRelay, type Answer } from "../support/hostile/hostile-relay.ts";
+import { FILESHARE } from "../support/clients/command-words.ts";
 
 const MiB = 1024 * 1024;
 /** A client takes 64 MiB for scrypt, and Bun up to 128 MiB of one message before it hands it over. */
 const PEAK_BYTES = 384 * MiB;
 /** ms between two looks at that */
 const LOOK_MS = 10;
-const main = join(import.meta.dir, "../../cli/main.ts");
 
 async function fileshare(relay: string, cwd: string, ...words: readonly string[]) {
-  const child = Bun.spawn([process.execPath, main, ...words, "--connect-timeout", "1"], {
+  const child = Bun.spawn([...FILESHARE, ...words, "--connect-timeout", "1"], {
     cwd,
     env: {
       ...cleanEnv(),

@@ -31,12 +31,10 @@ describe("help and version", () => {
 
   test("the version is the package's", async () => {
     for (const flag of ["--version", "-v", "-V"]) {
-      expect(await run([flag])).toEqual({
-        exitCode: 0,
-        out: `${manifest.version}
-`,
-        err: "",
-      });
+      const { exitCode, out, err } = await run([flag]);
+      expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+      expect(out).toMatch(/^\S+ \(.+\)\n$/);
+      expect(out.split(" ")[0]).toBe(manifest.version);
     }
   });
 

@@ -15,6 +15,7 @@ import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { lacksProgram } from "../../needs.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
 const relayCommand = await commands["relay"]!();
 
@@ -104,7 +105,7 @@ describe("the unit", () => {
     );
     const [, , ...given] = settings("ExecStart")[0]?.split(" ") ?? [];
     const local = { FILESHARE_HOST: "127.0.0.1", FILESHARE_PORT: "0", FILESHARE_ADMIN: "off" };
-    const child = Bun.spawn([process.execPath, join(root, "cli/main.ts"), ...given, "--json"], {
+    const child = Bun.spawn([...FILESHARE, ...given, "--json"], {
       env: { ...cleanEnv(), ...env, ...local },
       stdin: "ignore",
       stdout: "pipe",

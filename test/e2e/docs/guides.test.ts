@@ -16,8 +16,9 @@ import { join } from "node:path";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { lacksProgram } from "../../needs.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
-import { commandLines, read, ROOT } from "../../support/documents.ts";
+import { commandLines, read } from "../../support/documents.ts";
 import { content } from "../../support/files.ts";
+import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
 const CODE = "timber-magnet-sunny-cliff-oven-price-script";
 const LIMIT_MS = 60_000;
@@ -43,8 +44,7 @@ class Desk implements AsyncDisposable {
     const program = join(this.folder, "bin/fileshare");
     mkdirSync(join(this.folder, "bin"));
     mkdirSync(join(this.folder, "runtime"), { mode: 0o700 });
-    const main = join(ROOT, "cli/main.ts");
-    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+    writeFileSync(program, `#!/bin/sh\nexec ${SHELL_FILESHARE} "$@"\n`);
     chmodSync(program, 0o755);
   }
 

@@ -28,6 +28,7 @@ import {
 import { content, makeFile } from "../../support/files.ts";
 import { FrameHash } from "../../support/net/frame-hash.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
 const MiB = 1024 * 1024;
 /** The relay has room for a third of the tree. */
@@ -256,8 +257,7 @@ test("content on the standard output is never followed by other content", async 
   const env = { FILESHARE_CODE: newCode() };
   await using sender = fileshare(["send", file.path, "--limit", "8MiB", ...relayAt], env);
   await sender.events(({ event }) => event === "source");
-  const main = join(import.meta.dir, "../../../cli/main.ts");
-  const receiver = Bun.spawn([process.execPath, main, "recv", "--stdout", ...relayAt], {
+  const receiver = Bun.spawn([...FILESHARE, "recv", "--stdout", ...relayAt], {
     env: { ...cleanEnv(), ...env },
     stdin: "ignore",
     stderr: "pipe",
@@ -279,8 +279,7 @@ test("the standard output follows to the next edition as long as nothing was wri
   expect((await one.outcome).exitCode).toBe(0);
   const now = content(9, 4 * MiB);
   writeFileSync(file.path, now);
-  const main = join(import.meta.dir, "../../../cli/main.ts");
-  const receiver = Bun.spawn([process.execPath, main, "recv", "--stdout", "--relay", at.relay], {
+  const receiver = Bun.spawn([...FILESHARE, "recv", "--stdout", "--relay", at.relay], {
     env: { ...cleanEnv(), FILESHARE_CODE: job.code },
     stdin: "ignore",
     stderr: "ignore",

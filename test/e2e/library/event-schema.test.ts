@@ -9,8 +9,8 @@ import { EXIT } from "../../../protocol/wire/faults.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const MiB = 1024 * 1024;
 const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 type RelayEvent = v.InferOutput<typeof relayEvent>;
@@ -23,7 +23,7 @@ class Run<Event extends { readonly event: string }> implements AsyncDisposable {
   readonly #waits = new Map<string, () => void>();
 
   constructor(schema: v.GenericSchema<unknown, Event>, args: readonly string[], env = {}) {
-    this.#child = Bun.spawn([process.execPath, main, ...args, "--json"], {
+    this.#child = Bun.spawn([...FILESHARE, ...args, "--json"], {
       env: { ...cleanEnv(), FILESHARE_CODE: CODE, ...env },
       stdin: "ignore",
       stdout: "pipe",

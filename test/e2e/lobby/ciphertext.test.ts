@@ -19,9 +19,9 @@ import { makeFile } from "../../support/files.ts";
 import { RawClient, offerOf, pathOf, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawHttp } from "../../support/relay/raw-http.ts";
 import { keysOf } from "../../support/clients/known-codes.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
 const MiB = 1024 ** 2;
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 
 /** Where a relay gives the ciphertext of a share of this code. */
 function pathIn(keys: Keys, share: Uint8Array): string {
@@ -143,7 +143,7 @@ test("fileshare key prints what the decoder needs", async () => {
   const code = newCode();
   const keys = keysOf(code);
   const run = async (args: string[]): Promise<string> => {
-    const child = Bun.spawn([process.execPath, MAIN, "key", ...args], {
+    const child = Bun.spawn([...FILESHARE, "key", ...args], {
       env: { ...process.env, FILESHARE_CODE: code },
       stdin: "ignore",
       stdout: "pipe",

@@ -9,8 +9,7 @@ import { commandLines, documents, read } from "../../support/documents.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import { content, makeFile } from "../../support/files.ts";
-
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
+import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
 /** Every command line of the document, in its order. */
 const commands = commandLines(await read("docs/how-to/use-other-clients.md"));
@@ -27,7 +26,7 @@ function run(command: string | undefined, cwd: string, port: number, code = ""):
   const line = (command ?? "exit 99")
     .replaceAll(":8000", `:${port}`)
     .replaceAll(/\bcurl /g, "curl -sS --max-time 20 ");
-  const script = `fileshare() { "${process.execPath}" "${MAIN}" "$@"; }; ${line}`;
+  const script = `fileshare() { ${SHELL_FILESHARE} "$@"; }; ${line}`;
   const child = Bun.spawn(["bash", "-c", script], {
     cwd,
     env: { ...process.env, FILESHARE_CODE: code },

@@ -8,8 +8,8 @@ import { startRelay } from "../../../relay/mod.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv, openPty } from "../../support/clients/pty.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 const CTRL_C = "\u0003";
 const relay = await startRelay();
 afterAll(() => relay.stop());
@@ -89,7 +89,7 @@ describe("recv --lobby", () => {
     using from = temporaryFolder();
     using to = temporaryFolder();
     await using _sender = offered(from.path, "setup.exe");
-    await using child = Bun.spawn([process.execPath, MAIN, "recv", "--lobby", ...options], {
+    await using child = Bun.spawn([...FILESHARE, "recv", "--lobby", ...options], {
       cwd: to.path,
       detached: true, // no terminal of the person who runs the tests
       env: { ...cleanEnv(), FILESHARE_RELAY: relay.url },

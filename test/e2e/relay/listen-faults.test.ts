@@ -5,8 +5,7 @@ import { listenFault } from "../../../relay/system/guard.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { faultOf } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
-
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
+import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
 test.each([
   ["EADDRINUSE", "port-in-use"],
@@ -33,7 +32,7 @@ test.each([
 });
 
 test("a relay that may open no more files says so, and how to raise the limit", async () => {
-  const relay = `exec "${process.execPath}" "${MAIN}" relay --host 127.0.0.1 --port 0 --no-admin --workers 4`;
+  const relay = `exec ${SHELL_FILESHARE} relay --host 127.0.0.1 --port 0 --no-admin --workers 4`;
   const child = Bun.spawn(["bash", "-c", `ulimit -n 20; ${relay}`], {
     env: cleanEnv(),
     stdin: "ignore",

@@ -16,6 +16,7 @@ import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { newCode } from "../../support/clients/clients.ts";
 import { openProgram, type Pty } from "../../support/clients/pty.ts";
+import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
 const CODE = newCode();
 const MiB = 1024 * 1024;
@@ -30,11 +31,7 @@ beforeAll(async () => {
   relay = await startRelay();
   mkdirSync(join(folder.path, "bin"));
   const program = join(folder.path, "bin/fileshare");
-  const main = join(import.meta.dir, "../../../cli/main.ts");
-  writeFileSync(
-    program,
-    `#!/bin/sh\necho $$ > ${folder.path}/pid\nexec '${process.execPath}' '${main}' "$@"\n`,
-  );
+  writeFileSync(program, `#!/bin/sh\necho $$ > ${folder.path}/pid\nexec ${SHELL_FILESHARE} "$@"\n`);
   chmodSync(program, 0o755);
   writeFileSync(join(folder.path, "a.txt"), "content");
   writeFileSync(join(folder.path, "big.bin"), new Uint8Array(24 * MiB));

@@ -7,10 +7,9 @@ import { send } from "../../../cli/library/library.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { MAIN } from "../../support/clients/program.ts";
 import { openProgram, type Pty } from "../../support/clients/pty.ts";
+import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
-const FILESHARE = `"${process.execPath}" "${MAIN}"`;
 const relay = await startRelay();
 afterAll(() => relay.stop());
 
@@ -37,7 +36,7 @@ async function staged(): Promise<Stage> {
     code,
     cwd: to.path,
     shell: (line) =>
-      openProgram(["sh", "-c", `fileshare() { ${FILESHARE} "$@"; }; ${line}`], {
+      openProgram(["sh", "-c", `fileshare() { ${SHELL_FILESHARE} "$@"; }; ${line}`], {
         cwd: to.path,
         env: { FILESHARE_RELAY: relay.url, CODE: code },
         columns: 200,
@@ -107,7 +106,7 @@ describe("recv", () => {
       "set -m; fileshare recv < /dev/null & wait $!",
       "setsid -w sh -c 'exec \"$@\"' sh ARGS < /dev/null 2>&1 | cat; exit 2".replace(
         "ARGS",
-        `${FILESHARE} recv`,
+        `${SHELL_FILESHARE} recv`,
       ),
     ]) {
       await using pty = stage.shell(line);

@@ -25,8 +25,8 @@ import {
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
-const MAIN = join(import.meta.dir, "../../../cli/main.ts");
 const MiB = 1024 * 1024;
 
 let relay: Relay;
@@ -250,7 +250,7 @@ describe("where nothing is saved", () => {
     const code = newCode();
     const env = { ...cleanEnv(), FILESHARE_RELAY: relay.url, FILESHARE_CODE: code, NO_COLOR: "1" };
     const spawn = (args: readonly string[]) =>
-      Bun.spawn([process.execPath, MAIN, ...args], {
+      Bun.spawn([...FILESHARE, ...args], {
         env,
         cwd,
         stdin: "ignore",

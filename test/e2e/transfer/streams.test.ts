@@ -8,8 +8,8 @@ import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { seededBytes, temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const MiB = 1024 * 1024;
 
 let relay: Relay;
@@ -26,7 +26,7 @@ interface Given {
 
 /** The command, with pipes on all sides. */
 function run(args: readonly string[], { code, relay: url = relay.url, cwd }: Given) {
-  return Bun.spawn([process.execPath, main, ...args, "--relay", url], {
+  return Bun.spawn([...FILESHARE, ...args, "--relay", url], {
     env: { ...cleanEnv(), FILESHARE_CODE: code },
     stdin: "pipe",
     stdout: "pipe",
@@ -108,7 +108,7 @@ describe("a stream", () => {
   test("without an end goes to who takes some of it", async () => {
     const code = newCode();
     await using endless = Bun.spawn(["yes", "endless"], { stdout: "pipe", stderr: "ignore" });
-    await using sender = Bun.spawn([process.execPath, main, "send", "-", "--relay", relay.url], {
+    await using sender = Bun.spawn([...FILESHARE, "send", "-", "--relay", relay.url], {
       env: { ...cleanEnv(), FILESHARE_CODE: code },
       stdin: endless.stdout,
       stdout: "ignore",

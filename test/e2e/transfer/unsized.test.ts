@@ -7,8 +7,8 @@ import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
-const main = join(import.meta.dir, "../../../cli/main.ts");
 const isLinux = process.platform === "linux";
 
 let relay: Relay;
@@ -29,7 +29,7 @@ async function through(paths: readonly string[], out: string): Promise<string> {
 }
 
 function command(args: readonly string[], env: Record<string, string> = {}) {
-  return Bun.spawnSync([process.execPath, main, ...args, "--relay", relay.url], {
+  return Bun.spawnSync([...FILESHARE, ...args, "--relay", relay.url], {
     env: { ...cleanEnv(), ...env },
     stderr: "pipe",
   });
@@ -78,10 +78,11 @@ describe.skipIf(!isLinux)("of the kernel's files (Linux)", () => {
 
     const code = newCode();
     const script = 'head -c 1M /proc/self/pagemap | "$0" "$@"';
-    const part = Bun.spawn(
-      ["sh", "-c", script, process.execPath, main, "send", "-", "--relay", relay.url],
-      { env: { ...cleanEnv(), FILESHARE_CODE: code }, stdout: "pipe", stderr: "pipe" },
-    );
+    const part = Bun.spawn(["sh", "-c", script, ...FILESHARE, "send", "-", "--relay", relay.url], {
+      env: { ...cleanEnv(), FILESHARE_CODE: code },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     await using receiver = receive({ relay: `${relay.url}/ws`, code, out: folder.path });
     expect((await receiver.outcome).exitCode).toBe(0);
     expect(await part.exited).toBe(0);

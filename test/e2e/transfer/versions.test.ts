@@ -6,8 +6,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { newCode } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
-
-const main = join(import.meta.dir, "../../../cli/main.ts");
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
 /** Says one thing to every hello; a fault is followed by a close. */
 function relayThatSays(answer: Message): AsyncDisposable & { url: string; hellos: Message[] } {
@@ -37,7 +36,7 @@ function relayThatSays(answer: Message): AsyncDisposable & { url: string; hellos
 }
 
 async function fileshare(relay: string, cwd: string, ...words: readonly string[]) {
-  const child = Bun.spawn([process.execPath, main, ...words], {
+  const child = Bun.spawn([...FILESHARE, ...words], {
     cwd,
     env: {
       ...cleanEnv(),

@@ -8,8 +8,8 @@ import { cleanEnv } from "../../support/clients/pty.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { newCode } from "../../support/clients/clients.ts";
 import { content } from "../../support/files.ts";
+import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
-const MAIN = join(import.meta.dir, "../../../cli/main.ts");
 const MiB = 1024 * 1024;
 
 let relay: Relay;
@@ -26,7 +26,7 @@ interface Ended {
 
 /** A shell line in which `$send` and `$recv` are the commands, with one code for both. */
 async function shell(line: string, cwd: string): Promise<Ended> {
-  const command = `"${process.execPath}" "${MAIN}"`;
+  const command = SHELL_FILESHARE;
   const code = newCode();
   const script = line
     .replaceAll("$send", `${command} send --code ${code}`)

@@ -1,6 +1,5 @@
 import type { ClientEvent } from "../../../cli/mod.ts";
-
-const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
+import { FILESHARE } from "./command-words.ts";
 
 /** A fileshare command in a process of its own; its NDJSON events, and how it ended. */
 export interface Command extends AsyncDisposable {
@@ -19,7 +18,7 @@ export function fileshare(
   stdin: "ignore" | Uint8Array = "ignore",
   under: readonly string[] = [],
 ): Command {
-  const child = Bun.spawn([...under, process.execPath, MAIN, ...args, "--json"], {
+  const child = Bun.spawn([...under, ...FILESHARE, ...args, "--json"], {
     // Whatever the person has configured is for other runs, and what a run remembers for none.
     env: { XDG_STATE_HOME: "/dev/null", ...process.env, FILESHARE_CONFIG: "", ...env },
     stdin,

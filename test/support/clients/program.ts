@@ -1,7 +1,9 @@
 /** The command line as a process without a terminal: run to its end, or started and listened to. */
 import { cleanEnv } from "./pty.ts";
+import { FILESHARE } from "./command-words.ts";
 
-export const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
+export { MAIN } from "./command-words.ts";
+
 /** A code that is well formed. */
 export const CODE = "candy-ketchup-harbor-tilt-useful-drip-subject";
 
@@ -22,7 +24,7 @@ interface ProgramOptions {
 
 export function start(args: readonly string[], options: ProgramOptions = {}) {
   const { env = {}, cwd, stdin, shell } = options;
-  const command = [process.execPath, MAIN, ...args];
+  const command = [...FILESHARE, ...args];
   return Bun.spawn(shell === undefined ? command : ["sh", "-c", shell, "sh", ...command], {
     cwd,
     detached: true, // nor is the terminal of the person who runs the tests theirs

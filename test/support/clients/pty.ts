@@ -1,7 +1,6 @@
 /** The command line in a real pseudo-terminal, and what a person would see there. */
 import { Terminal } from "@xterm/headless";
-
-const main = `${import.meta.dir}/../../../cli/main.ts`;
+import { FILESHARE } from "./command-words.ts";
 
 export interface Pty extends AsyncDisposable {
   /** All bytes that came, as text. */
@@ -26,7 +25,7 @@ export interface PtyOptions {
 
 /** The command line of this product. */
 export function openPty(args: readonly string[], options: PtyOptions = {}): Pty {
-  return openProgram([process.execPath, main, ...args], options);
+  return openProgram([...FILESHARE, ...args], options);
 }
 
 export function openProgram(command: readonly string[], options: PtyOptions = {}): Pty {

@@ -1,8 +1,7 @@
 /** The relay command as a process. */
 import { lines } from "./processes.ts";
 import { cleanEnv } from "./pty.ts";
-
-const main = `${import.meta.dir}/../../../cli/main.ts`;
+import { FILESHARE } from "./command-words.ts";
 
 interface Said {
   readonly event: "listening" | "draining" | "error";
@@ -32,7 +31,7 @@ export class RelayCommand implements AsyncDisposable {
     this.#scheme = options.includes("--tls-cert") ? "wss" : "ws";
     const args = ["relay", "--host", "127.0.0.1", "--port", `${port}`, "--json", ...options];
     const shell = ["sh", "-c", `${before}; exec "$@"`, "sh"];
-    this.#process = Bun.spawn([...shell, process.execPath, main, ...args], {
+    this.#process = Bun.spawn([...shell, ...FILESHARE, ...args], {
       env: { ...cleanEnv(), ...env },
       stdin: "ignore",
       stdout: "pipe",

@@ -3,8 +3,7 @@ import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cleanEnv } from "../clients/pty.ts";
 import { boundByModes } from "../../needs.ts";
-
-const MAIN = join(import.meta.dir, "../../../cli/main.ts");
+import { FILESHARE } from "../clients/command-words.ts";
 
 export interface Told {
   readonly exitCode: number;
@@ -21,7 +20,7 @@ export async function recv(
   ...args: readonly string[]
 ): Promise<Told> {
   const { relay, code, cwd } = at;
-  const command = [process.execPath, MAIN, "recv", ...args];
+  const command = [...FILESHARE, "recv", ...args];
   const child = Bun.spawn(at.isBoundByModes === true ? boundByModes(command) : command, {
     cwd,
     env: { ...cleanEnv(), FILESHARE_RELAY: relay, FILESHARE_CODE: code },

@@ -1,6 +1,5 @@
 /** The flow between relay, worker and saver: nothing piles up, and a stream passes as it comes. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import { FRAME_BYTES, WINDOW_RECORDS } from "../../../protocol/wire/limits.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { LinkQueue, QUEUE_BYTES, QUEUE_MESSAGES } from "../../../web/client/link-queue.ts";
@@ -13,9 +12,9 @@ import { content, makeFile } from "../../support/files.ts";
 import { TamperingRelay } from "../../support/hostile/tampering.ts";
 import { Proxy } from "../../support/net/proxy.ts";
 import { BOTH_PRIMITIVES, PageReceiver } from "../support/page-receiver.ts";
+import { FILESHARE } from "../../support/clients/command-words.ts";
 
 const MiB = 1024 ** 2;
-const MAIN = join(import.meta.dir, "../../../cli/main.ts");
 
 let relay: Relay;
 beforeAll(async () => {
@@ -84,7 +83,7 @@ test.each([...BOTH_PRIMITIVES])(
   "a stream passes as it comes, and ends when it does ($name)",
   async (primitives) => {
     const code = newCode();
-    const child = Bun.spawn([process.execPath, MAIN, "send", "-", "--relay", relay.url], {
+    const child = Bun.spawn([...FILESHARE, "send", "-", "--relay", relay.url], {
       env: { ...cleanEnv(), FILESHARE_CODE: code },
       stdin: "pipe",
       stdout: "ignore",
