@@ -8,7 +8,7 @@
  *
  * The binary reads neither `.env` nor `bunfig.toml`, `package.json` or `tsconfig.json` of the folder that it is started in.
  */
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { adminPage } from "../../relay/admin/page/page.ts";
@@ -21,25 +21,16 @@ export const ENTRIES = ["cli/main.ts", ...WORKER_SCRIPTS] as const;
 
 /** What all binaries of a build have in common. */
 export interface Shared {
-  /** Files that are embedded as they are. */
-  readonly bundles: readonly string[];
+  /** Texts that are embedded, by the names that `embeddedBundle` of `web/mod.ts` looks for. */
+  readonly bundles: Readonly<Record<string, string>>;
   /** Names the sources, such as `197df82e1c2f`. */
   readonly build: string;
 }
 
 /** Bundles both pages, once for all targets. */
-export async function bundlePages(folder: string): Promise<readonly string[]> {
-  await mkdir(folder, { recursive: true });
-  const texts = {
-    "page.bundle": bundlePage({ best: true }).then(toBundle),
-    "admin-page.bundle": adminPage().then((page) => JSON.stringify(page)),
-  };
-  const written = Object.entries(texts).map(async ([name, text]) => {
-    const path = join(folder, name);
-    await writeFile(path, await text);
-    return path;
-  });
-  return Promise.all(written);
+export async function bundlePages(): Promise<Shared["bundles"]> {
+  const [page, admin] = await Promise.all([bundlePage({ best: true }), adminPage()]);
+  return { "page.bundle": toBundle(page), "admin-page.bundle": JSON.stringify(admin) };
 }
 
 /**
@@ -53,11 +44,16 @@ export async function makeBinary(
   { bundles, build }: Shared,
 ): Promise<string> {
   const name = fileNameOf(target.name);
-  // Bun leaves half a file when it is interrupted.
-  const scratch = join(folder, `.${process.pid}.${name}`);
+  // Bun leaves half a file when it is interrupted. The name itself becomes a part of the binary.
+  const scratch = await mkdtemp(join(folder, ".build-"));
+  const outfile = join(scratch, name);
   try {
     await Bun.build({
-      entrypoints: [...ENTRIES.map((entry) => join(ROOT, entry)), ...bundles],
+      // The paths of all entries become a part of the binary, so no bundle lies in a temporary folder.
+      entrypoints: [...ENTRIES, ...Object.keys(bundles)].map((entry) => join(ROOT, entry)),
+      files: Object.fromEntries(
+        Object.entries(bundles).map(([name, text]) => [join(ROOT, name), text]),
+      ),
       root: ROOT,
       target: "bun",
       format: "esm",
@@ -74,7 +70,7 @@ export async function makeBinary(
       },
       compile: {
         target: target.bun,
-        outfile: scratch,
+        outfile,
         autoloadDotenv: false,
         autoloadBunfig: false,
         autoloadTsconfig: false,
@@ -82,10 +78,10 @@ export async function makeBinary(
       },
     });
     const path = join(folder, name);
-    await rename(scratch, path);
+    await rename(outfile, path);
     return path;
   } finally {
-    await rm(scratch, { force: true });
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 

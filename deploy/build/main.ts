@@ -7,8 +7,7 @@
  *
  * `SHA256SUMS` names every file that this run made.
  */
-import { mkdtemp, readFile, rm, writeFile, mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -28,31 +27,24 @@ const targets = targetsNamed(values.only ?? []);
 const folder = resolve(ROOT, values.out);
 await mkdir(folder, { recursive: true });
 
-const scratch = await mkdtemp(join(tmpdir(), "fileshare-build-"));
-try {
-  const { build, at } = sourcesHere();
-  const [bundles, packages] = await Promise.all([bundlePages(scratch), bundledPackages()]);
-  const texts = {
-    "fileshare.spdx.json": `${JSON.stringify(sbomOf(packages, build, at), null, 2)}\n`,
-    "LICENSES.txt": licencesText(packages),
-  };
-  for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
-  // One after the other: each is held in memory.
-  for (const target of targets) {
-    const started = performance.now();
-    const path = await makeBinary(target, folder, { bundles, build });
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    const mib = (Bun.file(path).size / 2 ** 20).toFixed(1);
-    console.log(`${fileNameOf(target.name).padEnd(28)} ${mib.padStart(6)} MiB  ${seconds} s`);
-  }
-  const made = [...targets.map(({ name }) => fileNameOf(name)), ...Object.keys(texts)];
-  const sums = made
-    .toSorted()
-    .map(async (name) => `${await sha256(join(folder, name))}  ${name}\n`);
-  await writeFile(join(folder, "SHA256SUMS"), (await Promise.all(sums)).join(""));
-} finally {
-  await rm(scratch, { recursive: true, force: true });
+const { build, at } = sourcesHere();
+const [bundles, packages] = await Promise.all([bundlePages(), bundledPackages()]);
+const texts = {
+  "fileshare.spdx.json": `${JSON.stringify(sbomOf(packages, build, at), null, 2)}\n`,
+  "LICENSES.txt": licencesText(packages),
+};
+for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+// One after the other: each is held in memory.
+for (const target of targets) {
+  const started = performance.now();
+  const path = await makeBinary(target, folder, { bundles, build });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const mib = (Bun.file(path).size / 2 ** 20).toFixed(1);
+  console.log(`${fileNameOf(target.name).padEnd(28)} ${mib.padStart(6)} MiB  ${seconds} s`);
 }
+const made = [...targets.map(({ name }) => fileNameOf(name)), ...Object.keys(texts)];
+const sums = made.toSorted().map(async (name) => `${await sha256(join(folder, name))}  ${name}\n`);
+await writeFile(join(folder, "SHA256SUMS"), (await Promise.all(sums)).join(""));
 
 async function sha256(path: string): Promise<string> {
   return new Bun.CryptoHasher("sha256").update(await readFile(path)).digest("hex");

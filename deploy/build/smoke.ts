@@ -112,15 +112,15 @@ async function event(stream: ReadableStream<Uint8Array>, name: string): Promise<
       const told = JSON.parse(line) as Event;
       if (told.event === "error") throw new Error(told.message);
       if (told.event !== name) continue;
-      void drain(reader);
+      void drain(() => reader.read());
       return told;
     }
   }
 }
 
 /** A pipe that nobody reads would hold up the command. */
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  while (!(await reader.read()).done);
+async function drain(read: () => Promise<{ readonly done: boolean }>): Promise<void> {
+  while (!(await read()).done);
 }
 
 async function within<T>(work: Promise<T>, step: string): Promise<T> {

@@ -17,6 +17,6 @@ export function workerScript(script: (typeof WORKER_SCRIPTS)[number], beside: UR
 }
 
 /** Whether this program is a binary of `bun run build`. */
-export function isBinary(): boolean {
+function isBinary(): boolean {
   return typeof Bun !== "undefined" && Bun.isStandaloneExecutable;
 }

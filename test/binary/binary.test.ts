@@ -73,10 +73,10 @@ describe("files of the folder that it is started in", () => {
     put("package.json", "this is no JSON");
     put("tsconfig.json", "nor this");
     put("main.ts", "process.exit(9);");
-    const shown = run([binary.path, "config", "show"], folder.path);
-    expect(shown).toEqual(run([binary.path, "config", "show"], "/"));
+    const shown = run([binary.path, "config"], folder.path);
+    expect(shown).toEqual(run([binary.path, "config"], "/"));
     expect(shown.exitCode).toBe(0);
-    expect(shown.out).not.toContain("relay.invalid");
+    expect(shown.err + shown.out).not.toMatch(/relay\.invalid|NONSENSE/);
     expect(existsSync(join(folder.path, "hooked"))).toBe(false);
   });
 });
@@ -97,7 +97,7 @@ describe("variables of Bun", () => {
     ["NODE_ENV", "development"],
     ["NODE_OPTIONS", "--require=/nowhere.js"],
   ])("%s does not change what it says", (name, value) => {
-    const words = [binary.path, "config", "show"];
+    const words = [binary.path, "config"];
     expect(run(words, "/", { [name]: value })).toEqual(run(words, "/"));
   });
 });

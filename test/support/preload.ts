@@ -2,7 +2,7 @@
 import { afterAll } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import "./spare-scrypt.ts";
 
 /**
@@ -23,6 +23,11 @@ Bun.plugin({
     });
   },
 });
+
+// Programs complain of variables with their name that they do not know.
+const { FILESHARE_BINARY } = process.env;
+if (FILESHARE_BINARY !== undefined) process.env["TESTED_BINARY"] = resolve(FILESHARE_BINARY);
+delete process.env["FILESHARE_BINARY"];
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-state-"));
 process.env["XDG_STATE_HOME"] = folder;

@@ -91,6 +91,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun run types": "ci",
   "bun run lint": "ci",
   "bun run fmt": "ci",
+  // The tests of the binary build one target.
+  "bun run build": "together",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
   "bunx fileshare relay token add --token-file tokens.json --name ada":

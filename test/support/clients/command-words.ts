@@ -2,14 +2,10 @@
  * The one place that says how tests start the command line: from its sources, or as the binary that FILESHARE_BINARY names.
  * `FILESHARE_BINARY=dist/fileshare-linux-x64 bun test test/e2e/...` runs the same tests against a binary.
  */
-import { resolve } from "node:path";
-
 export const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 
-const given = process.env["FILESHARE_BINARY"] ?? "";
-
-/** The binary; undefined: the sources are tested. */
-export const BINARY = given === "" ? undefined : resolve(given);
+/** The binary, as test/support/preload.ts found it; undefined: the sources are tested. */
+export const BINARY = process.env["TESTED_BINARY"];
 
 /** The first words of each command. A binary reads BUN_OPTIONS too, and what tests set there is for sources. */
 export const FILESHARE: readonly string[] =
