@@ -12,6 +12,10 @@ const installed = await sum.step("install", ["install", "--frozen-lockfile"], tr
 await packages;
 if (!installed) sum.finish();
 
-await Promise.all([sum.statics(), sum.tests("all tests but those of thresholds")]);
+await Promise.all([
+  sum.statics(),
+  sum.tests("all tests but those of thresholds"),
+  sum.binary("tests with the binary", false),
+]);
 await sum.tests("tests of thresholds");
 sum.finish();

@@ -12,6 +12,21 @@ const WHOLE = ["e2e", "hostile", "simulation", "fuzz", "torture", "soak"];
 /** The folder of thresholds of memory, CPU and kernel behaviour. They run one after the other, and alone. */
 const ALONE = "alone";
 
+/** The folder of tests that need a binary of the product. */
+const BINARY = "binary";
+
+/** Tests of the sources that `check` runs a second time, with the binary: pipes, resume, operators, shells, doctor. */
+const WITH_BINARY = [
+  "transfer/streams",
+  "resume/unfinished",
+  "admin/relay-manage",
+  "commands/completion",
+  "commands/doctor",
+] as const;
+
+/** They take minutes without a binary already, and no command of the product runs in them. */
+const WITHOUT_BINARY = ["e2e/bench", "e2e/docs"] as const;
+
 /** Test files at once: many wait for a clock or a pace, so there is work for several on each core. */
 function parallel(perCore: number): string {
   return `--parallel=${perCore * navigator.hardwareConcurrency}`;
@@ -19,9 +34,22 @@ function parallel(perCore: number): string {
 
 /** Arguments of `bun test` for each tier. The second tier contains the first. */
 export const TIERS = {
-  "unit and wire tests": ["test", parallel(3), ...without(...WHOLE, ALONE)],
-  "all tests but those of thresholds": ["test", parallel(2), ...without(ALONE)],
+  "unit and wire tests": ["test", parallel(3), ...without(...WHOLE, ALONE, BINARY)],
+  "all tests but those of thresholds": ["test", parallel(2), ...without(ALONE, BINARY)],
   "tests of thresholds": ["test", "--isolate", `test/${ALONE}/`],
+  "tests with the binary": [
+    "test",
+    "--parallel=2",
+    `test/${BINARY}/`,
+    ...WITH_BINARY.map((path) => `test/e2e/${path}.test.ts`),
+  ],
+  "all end-to-end tests with the binary": [
+    "test",
+    parallel(2),
+    ...without(...WITHOUT_BINARY),
+    `test/${BINARY}/`,
+    "test/e2e/",
+  ],
 } as const;
 
 function without(...folders: readonly string[]): string[] {
@@ -39,9 +67,14 @@ export class Sum {
   #failed = 0;
 
   /** Runs a step to its end. Its output is passed on as it comes (`live`), or whole when it has ended. */
-  async step(title: string, args: readonly string[], live: boolean): Promise<boolean> {
+  async step(
+    title: string,
+    args: readonly string[],
+    live: boolean,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<boolean> {
     if (live) console.log(`\n# ${title}`);
-    const { exitCode, output } = await run(args, live);
+    const { exitCode, output } = await run(args, live, env);
     if (!live) console.log(`\n# ${title}\n${output.trimEnd()}`);
     if (args[0] !== "test") {
       if (exitCode !== 0) this.#failed += 1;
@@ -64,6 +97,22 @@ export class Sum {
     await this.step(tier, [...TIERS[tier], ...options], true);
   }
 
+  /** Builds the binary of this machine, and runs tests against it. Only Linux has all that they need. */
+  async binary(
+    tier: "tests with the binary" | "all end-to-end tests with the binary",
+    live: boolean,
+  ): Promise<void> {
+    if (process.platform !== "linux") return;
+    const folder = mkdtempSync(join(tmpdir(), "fileshare-binary-"));
+    const target = `linux-${process.arch}`;
+    const build = ["deploy/build/main.ts", "--only", target, "--out", folder];
+    if (await this.step("binary", build, false)) {
+      const env = { FILESHARE_BINARY: join(folder, `fileshare-${target}`) };
+      await this.step(tier, TIERS[tier], live, env);
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+
   /** Ends the process. Its last line is what machines read. */
   finish(): never {
     rmSync(scrypts, { recursive: true, force: true });
@@ -72,10 +121,14 @@ export class Sum {
   }
 }
 
-async function run(args: readonly string[], live: boolean): Promise<Result> {
+async function run(
+  args: readonly string[],
+  live: boolean,
+  env: Readonly<Record<string, string>>,
+): Promise<Result> {
   const child = Bun.spawn([process.execPath, ...args], {
     cwd: root,
-    env: { ...process.env, RUN_SCRYPTS: scrypts },
+    env: { ...process.env, RUN_SCRYPTS: scrypts, ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -1,0 +1,6 @@
+/** `bun run check:binary`: all end-to-end tests against a binary of this machine, which is built first. */
+import { Sum } from "./steps.ts";
+
+const sum = new Sum();
+await sum.binary("all end-to-end tests with the binary", true);
+sum.finish();
