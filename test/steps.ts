@@ -94,7 +94,8 @@ export class Sum {
   }
 
   async tests(tier: keyof typeof TIERS, ...options: readonly string[]): Promise<void> {
-    await this.step(tier, [...TIERS[tier], ...options], true);
+    await using browsers = await keepBrowsers();
+    await this.step(tier, [...TIERS[tier], ...options], true, browsers.env);
   }
 
   /** Builds the binary of this machine, and runs tests against it. Only Linux has all that they need. */
@@ -119,6 +120,30 @@ export class Sum {
     console.log(`\n${this.#passed} passed, ${this.#failed} failed`);
     process.exit(this.#failed === 0 ? 0 : 1);
   }
+}
+
+interface KeptBrowsers extends AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts test/support/browser-keeper.ts, which starts a browser when a test file asks for one. */
+async function keepBrowsers(): Promise<KeptBrowsers> {
+  const socket = join(scrypts, `browsers-${crypto.randomUUID()}`);
+  const program = join(import.meta.dir, "support/browser-keeper.ts");
+  const keeper = Bun.spawn([process.execPath, program, socket], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  // Its one line, or nothing when it failed.
+  await keeper.stdout.getReader().read();
+  return {
+    env: { RUN_BROWSERS: socket },
+    async [Symbol.asyncDispose]() {
+      await keeper.stdin.end();
+      await keeper.exited;
+    },
+  };
 }
 
 async function run(

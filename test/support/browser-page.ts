@@ -9,6 +9,8 @@ import type { BrowserName, OpenOptions } from "./browsers.ts";
 const WAIT_MS = 60_000;
 /** ms between two looks */
 const LOOK_MS = 50;
+/** ms that a page watches itself before it is looked at from outside again. It may load anew meanwhile. */
+const WATCH_MS = 500;
 
 /** A text field is a combobox where it offers completions. */
 const FIELDS = ["textbox", "combobox", "spinbutton"];
@@ -142,6 +144,7 @@ export class BrowserPage implements AsyncDisposable {
   /** The element of that role and name, when there is one that shows. */
   find(role: string, name: string): Promise<ElementHandle> {
     return this.until(`it has a ${role} ${name}`, async () => {
+      await this.#sign(name);
       const found = await this.raw.$(selector(role, name));
       return found !== null && (await found.isVisible()) ? found : undefined;
     });
@@ -151,6 +154,7 @@ export class BrowserPage implements AsyncDisposable {
   async click(role: string, name: string): Promise<void> {
     await this.#toFront();
     await this.until(`it has a ${role} ${name} to press`, async () => {
+      await this.#sign(name);
       const found = await this.#ready(role, name);
       await found?.click();
       return found && true;
@@ -161,6 +165,7 @@ export class BrowserPage implements AsyncDisposable {
   async fill(name: string, text: string): Promise<void> {
     await this.#toFront();
     const found = await this.until(`it has a field ${name}`, async () => {
+      await this.#sign(name);
       const fields = await Promise.all(FIELDS.map((role) => this.#ready(role, name)));
       return fields.find((each) => each !== undefined);
     });
@@ -169,6 +174,14 @@ export class BrowserPage implements AsyncDisposable {
     await this.raw.keyboard.press("KeyA");
     await this.raw.keyboard.up("Control");
     await found.type(text);
+  }
+
+  /**
+   * Waits a moment for something that may have that name. To ask for roles and names again and again costs a browser
+   * more than all else in a test.
+   */
+  async #sign(name: string): Promise<void> {
+    await this.evaluate(watched(mayBeNamed(name)));
   }
 
   async #ready(role: string, name: string): Promise<ElementHandle | undefined> {
@@ -239,6 +252,29 @@ export class BrowserPage implements AsyncDisposable {
   async #toFront(): Promise<void> {
     await this.raw.bringToFront();
   }
+}
+
+/** Whether an element of the page is likely to have that name, as an expression of the page. */
+function mayBeNamed(name: string): string {
+  const text = JSON.stringify(name);
+  return `[...document.querySelectorAll("[aria-label], a, button, h1, h2, h3, label, summary")].some(
+    (each) => each.getAttribute("aria-label") === ${text} || each.textContent.trim() === ${text})`;
+}
+
+/** An expression of the page that ends when the condition holds, or after WATCH_MS. */
+function watched(condition: string): string {
+  return `new Promise((resolve) => {
+    const end = () => {
+      observer.disconnect();
+      clearTimeout(limit);
+      resolve();
+    };
+    const look = () => ${condition} && end();
+    const observer = new MutationObserver(look);
+    const limit = setTimeout(end, ${WATCH_MS});
+    observer.observe(document, { attributes: true, childList: true, subtree: true });
+    look();
+  })`;
 }
 
 function selector(role: string, name: string): string {

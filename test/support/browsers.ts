@@ -1,30 +1,29 @@
 /**
  * Debian's Chromium and Firefox, driven by Puppeteer: Chromium over its DevTools protocol, Firefox over WebDriver
- * BiDi. A test file starts a browser once and shares it. Each page has a profile and a downloads folder of its own.
+ * BiDi. All tests of a file share a browser, and `bun run check` lends it to one file after the other. Each page has a
+ * profile and a downloads folder of its own.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect } from "bun:test";
-import { launch, type Browser, type LaunchOptions } from "puppeteer-core";
+import { connect, type Browser } from "puppeteer-core";
 
 import { lacksProgram } from "../needs.ts";
+import type { LentBrowser } from "./browser-keeper.ts";
+import {
+  launchBrowser,
+  processesOf,
+  PROGRAMS,
+  removeBrowser,
+  START_MS,
+  type BrowserName,
+  type BrowserOptions,
+} from "./browser-launch.ts";
 import { BrowserPage } from "./browser-page.ts";
 import { processTree, proportionalMemory } from "./process-tree.ts";
 
-export type BrowserName = "chromium" | "firefox";
-
-const PROGRAMS = { chromium: "chromium", firefox: "firefox-esr" } as const;
-
-/** ms that a browser may take to start beside all other tests */
-const START_MS = 90_000;
-
-interface BrowserOptions {
-  readonly flags?: readonly string[];
-  readonly preferences?: Readonly<Record<string, boolean | number | string>>;
-  /** Puppeteer hears of no request. Otherwise Chromium passes each WebSocket frame to it too, at a great cost. */
-  readonly unwatched?: boolean;
-}
+export type { BrowserName } from "./browser-launch.ts";
 
 export interface OpenOptions {
   /** Runs in the page before its own scripts, at each load. */
@@ -37,6 +36,11 @@ export interface OpenOptions {
   /** In the browser's own profile, which writes to the disk, and not in a fresh one in memory. */
   readonly onDisk?: boolean;
 }
+
+/** ms within which Firefox forgets the session of the file before */
+const FORGOTTEN_MS = 30_000;
+/** ms between two tries */
+const RETRY_MS = 50;
 
 /**
  * Tests in a browser that all of them share. Each test fails if a page of it complained of anything,
@@ -65,20 +69,62 @@ export function describeIn(
 
 export class TestBrowser implements AsyncDisposable {
   readonly name: BrowserName;
+  readonly pid: number;
   readonly #browser: Browser;
   readonly #folder: string;
+  readonly #end: () => Promise<void>;
   readonly #complaints: string[] = [];
+  readonly #pages: BrowserPage[] = [];
 
-  private constructor(name: BrowserName, browser: Browser, folder: string) {
+  private constructor(
+    name: BrowserName,
+    browser: Browser,
+    { pid, folder }: Pick<LentBrowser, "pid" | "folder">,
+    end: () => Promise<void>,
+  ) {
     this.name = name;
+    this.pid = pid;
     this.#browser = browser;
     this.#folder = folder;
+    this.#end = end;
   }
 
-  static async start(name: BrowserName, options: BrowserOptions = {}): Promise<TestBrowser> {
+  /** A browser of this run that no other file uses; one of its own where it has options, or no run lends any. */
+  static async start(name: BrowserName, options?: BrowserOptions): Promise<TestBrowser> {
+    const keeper = process.env["RUN_BROWSERS"];
+    return keeper === undefined || options !== undefined
+      ? TestBrowser.#own(name, options)
+      : TestBrowser.#lent(name, keeper);
+  }
+
+  static async #own(name: BrowserName, options?: BrowserOptions): Promise<TestBrowser> {
     const folder = mkdtempSync(join(tmpdir(), `fileshare-${name}-`));
-    const browser = await launch(launchOptions(name, folder, options));
-    return new TestBrowser(name, browser, folder);
+    const browser = await launchBrowser(name, folder, options);
+    const pid = browser.process()?.pid;
+    if (pid === undefined) throw new Error("The browser has no process");
+    return new TestBrowser(name, browser, { pid, folder }, async () => {
+      const processes = processesOf(browser);
+      try {
+        await browser.close();
+      } finally {
+        removeBrowser(processes, folder);
+      }
+    });
+  }
+
+  /** @param keeper the socket of `browser-keeper.ts` */
+  static async #lent(name: BrowserName, keeper: string): Promise<TestBrowser> {
+    const lease = new AbortController();
+    const { signal } = lease;
+    const answer = await fetch(`http://keeper/${name}`, { unix: keeper, signal });
+    const body = answer.body as ReadableStream<Uint8Array>;
+    const { value } = await body.getReader().read();
+    const lent = JSON.parse(new TextDecoder().decode(value)) as LentBrowser;
+    const browser = await connected(name, lent.endpoint);
+    return new TestBrowser(name, browser, lent, async () => {
+      await browser.disconnect();
+      lease.abort();
+    });
   }
 
   /** Complaints of pages that are closed, since the last call. */
@@ -106,6 +152,7 @@ export class TestBrowser implements AsyncDisposable {
       options.allow ?? [],
       (complaints) => this.#complaints.push(...complaints),
     );
+    this.#pages.push(page);
     await page.prepare(options);
     await page.goTo(url);
     return page;
@@ -121,53 +168,27 @@ export class TestBrowser implements AsyncDisposable {
     return join(this.#folder, "profile");
   }
 
-  get pid(): number {
-    const pid = this.#browser.process()?.pid;
-    if (pid === undefined) throw new Error("The browser has no process");
-    return pid;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    const processes = processTree(this.pid);
+    // A test that failed may have left pages.
+    for (const page of this.#pages) await page[Symbol.asyncDispose]();
+    await this.#end();
+  }
+}
+
+/** Firefox has one session at a time, and ends one a moment after it said so. */
+async function connected(name: BrowserName, endpoint: string): Promise<Browser> {
+  const end = performance.now() + FORGOTTEN_MS;
+  for (;;) {
     try {
-      await this.#browser.close();
-    } finally {
-      for (const pid of processes) kill(pid);
-      // Killed processes may write a moment longer.
-      rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+      return await connect({
+        browserWSEndpoint: endpoint,
+        protocol: name === "firefox" ? "webDriverBiDi" : "cdp",
+        protocolTimeout: START_MS,
+      });
+    } catch (error) {
+      const isBusy = String(error).includes("Maximum number of active sessions");
+      if (!isBusy || performance.now() > end) throw error;
+      await Bun.sleep(RETRY_MS);
     }
-  }
-}
-
-function launchOptions(name: BrowserName, folder: string, options: BrowserOptions): LaunchOptions {
-  const common = {
-    executablePath: Bun.which(PROGRAMS[name]) ?? PROGRAMS[name],
-    headless: true,
-    networkEnabled: options.unwatched !== true,
-    timeout: START_MS,
-    protocolTimeout: START_MS,
-    userDataDir: join(folder, "profile"),
-    env: { ...process.env, TMPDIR: folder, HOME: folder, BUN_OPTIONS: "" },
-  };
-  if (name === "chromium") {
-    const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", ...(options.flags ?? [])];
-    return { ...common, browser: "chrome", args };
-  }
-  const extraPrefsFirefox = {
-    "browser.download.folderList": 2,
-    "browser.download.dir": folder,
-    "browser.download.useDownloadDir": true,
-    "browser.download.always_ask_before_handling_new_types": false,
-    "browser.download.open_pdf_attachments_inline": false,
-    ...options.preferences,
-  };
-  return { ...common, browser: "firefox", extraPrefsFirefox };
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It is gone.
   }
 }
