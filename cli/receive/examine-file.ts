@@ -8,6 +8,7 @@ import type { Journal } from "./journal.ts";
 import { cutTo, openOwn } from "../system/own-file.ts";
 import { DATA } from "./partial.ts";
 import { nextWithStates } from "./received-states.ts";
+import { temporaryName } from "../system/shown-owner.ts";
 import { createData, fileOffset, onlyFile, PartialFile } from "./partial-file.ts";
 
 export type FileContents =
@@ -94,8 +95,11 @@ export function takeFile(
 
 function anew(folder: Folder, name: string, own: HeldFolder, journal: Journal): PartialFile {
   journal.mark({ written: 0, synced: 0, whole: false });
-  // Not cut to nothing: the same file may have another name by now.
-  own.clear(DATA);
+  // Not cut to nothing: the same file may have another name by now. Windows may keep the name of a removed
+  // file until nobody has it open, as our caller has.
+  const aside = temporaryName();
+  if (own.lstat(DATA) !== undefined) own.move(DATA, own, aside);
+  own.clear(aside);
   const data = createData(own, onlyFile(journal.manifest));
   return new PartialFile({ folder, name, own, journal, data, next: 0, synced: 0 });
 }

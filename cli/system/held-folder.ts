@@ -14,6 +14,7 @@
  * `Journal`, the partials, `KeptSend`).
  */
 import {
+  chmodSync,
   closeSync,
   constants,
   fchmodSync,
@@ -51,6 +52,7 @@ export interface Spot {
   readonly name: string;
 }
 
+const OWNER_WRITE = 0o200n;
 /** Of a folder: its group and all others. */
 const OTHERS = 0o077n;
 
@@ -256,9 +258,24 @@ export class HeldFolder implements Disposable {
 
   /** Replaces what is there, as rename(2) does. */
   move(name: string, to: HeldFolder, as: string): void {
-    retryBusy(() => renameSync(this.at(name), to.at(as)), this.#platform);
+    retryBusy(() => {
+      try {
+        renameSync(this.at(name), to.at(as));
+      } catch (error) {
+        if (!to.#unlock(as)) throw error;
+        renameSync(this.at(name), to.at(as));
+      }
+    }, this.#platform);
     this.#checkAfter();
     to.#checkAfter();
+  }
+
+  /** Windows replaces no file that is read-only. @returns whether it was, and is no longer */
+  #unlock(name: string): boolean {
+    const there = this.#isWindows ? this.lstat(name) : undefined;
+    if (there === undefined || !there.isFile() || (there.mode & OWNER_WRITE) !== 0n) return false;
+    chmodSync(this.at(name), Number(there.mode | OWNER_WRITE) & 0o777);
+    return true;
   }
 
   /** Gives a file one more name, which must be free. */

@@ -1,7 +1,7 @@
 /** Shared parts of the tests of the disk side: directories, and shares with plain records. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { encodeManifest, type EncodedManifest } from "../../protocol/content/encode-manifest.ts";
 import { parseSafePath, senderName } from "../../protocol/content/names.ts";
@@ -106,7 +106,9 @@ export function testTree(
 export function listTree(dir: string): string[] {
   return readdirSync(dir, { recursive: true, withFileTypes: true })
     .map((entry) => {
-      const path = join(entry.parentPath, entry.name).slice(dir.length + 1);
+      const path = join(entry.parentPath, entry.name)
+        .slice(dir.length + 1)
+        .replaceAll(sep, "/");
       return entry.isDirectory() ? `${path}/` : path;
     })
     .filter((path) => !path.includes(".partial"))

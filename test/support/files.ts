@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "n
 import { basename, join } from "node:path";
 import {
   encodeManifest,
+  OWNER_EXECUTE,
   OWNER_READ,
   PERMISSIONS,
   RECORD_SIZE,
@@ -41,7 +42,7 @@ export function headBytes(path: string, size?: number): number {
     path: senderName(basename(path)),
     type: "file" as const,
     size: size ?? found,
-    mode: (mode & PERMISSIONS) | OWNER_READ,
+    mode: process.platform === "win32" ? mode & OWNER_EXECUTE : (mode & PERMISSIONS) | OWNER_READ,
     mtime: mtimeMs,
   };
   const share = new Uint8Array(16);

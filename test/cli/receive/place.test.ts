@@ -8,7 +8,7 @@ import {
   writeFileSync,
   type PathLike,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Folder } from "../../../cli/system/folder.ts";
 import { HeldFolder } from "../../../cli/system/held-folder.ts";
 import { findPartial, openPartial } from "../../../cli/receive/find-partial.ts";
@@ -78,7 +78,7 @@ describe("on file systems without hard links", () => {
     writeFileSync(at("data"), "new");
     const taken = new Set(["a.txt", "a (1).txt"]);
     const quick = (from: PathLike, to: PathLike): void => {
-      const name = String(to).slice(String(to).lastIndexOf("/") + 1);
+      const name = basename(String(to));
       if (taken.has(name)) writeFileSync(at(name), "mine");
       if (name === "a.txt") noLinks(from, to); // taken before the empty file
       linkSync(from, to);
