@@ -14,7 +14,7 @@ export const BUSY_WAITS_MS: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 64
 export function retryBusy<T>(
   call: () => T,
   platform: NodeJS.Platform = process.platform,
-  wait: (ms: number) => void = Bun.sleepSync,
+  wait: (ms: number) => void = sleep,
 ): T {
   for (const ms of platform === "win32" ? BUSY_WAITS_MS : []) {
     try {
@@ -25,4 +25,8 @@ export function retryBusy<T>(
     wait(ms);
   }
   return call();
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
