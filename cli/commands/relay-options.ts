@@ -147,14 +147,22 @@ export function listenOptions(values: RelayValues) {
   const httpPort = httpPortOf(values, port);
   const stall = values["stall-timeout"] ?? `${STALL_TIMEOUT_MS / 1000}`;
   const stallMs = parseSeconds("--stall-timeout", stall, STALL_TIMEOUT_MAX_MS);
-  const workers =
-    values.workers === undefined
-      ? undefined
-      : parseWhole("--workers", values.workers, 1, RELAY_WORKERS);
+  const workers = workersOption(values.workers);
   const log = values["log-bytes"] ?? `${LOG_BYTES}`;
   const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
   const logFolder = values["log-dir"] ?? tmpdir();
   return { hostname, port, drainMs, tls, httpPort, stallMs, workers, logBytes, logFolder };
+}
+
+/** @throws FaultError "usage" also for several where the system gives a port to one alone */
+export function workersOption(
+  value: string | undefined,
+  platform: NodeJS.Platform = process.platform,
+): number | undefined {
+  const workers =
+    value === undefined ? undefined : parseWhole("--workers", value, 1, RELAY_WORKERS);
+  if (workers === undefined || workers === 1 || platform === "linux") return workers;
+  throw usage("--workers takes 1 on this system: only Linux shares one port among several workers");
 }
 
 /** @throws FaultError "usage" for one without the other */

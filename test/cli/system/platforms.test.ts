@@ -12,6 +12,7 @@ import {
 import { homedir } from "node:os";
 import { join } from "node:path";
 
+import { workersOption } from "../../../cli/commands/relay-options.ts";
 import { editorCommand } from "../../../cli/commands/run-config.ts";
 import { checkOpenFiles } from "../../../cli/commands/doctor/machine.ts";
 import { completePath } from "../../../cli/commands/what-to-send.ts";
@@ -143,6 +144,17 @@ test("on Windows a log that cannot lose its name works, and the next relay remov
   expect(list(folder.path).length).toBe(1);
   closeSync(createLogFile(folder.path, 2, "win32"));
   expect(list(folder.path)).toEqual([]);
+});
+
+test("several workers are refused where they cannot share a port", () => {
+  for (const platform of ["darwin", "win32"] as const) {
+    expect(faultOf(() => workersOption("2", platform))).toBe("usage");
+    expect([workersOption("1", platform), workersOption(undefined, platform)]).toEqual([
+      1,
+      undefined,
+    ]);
+  }
+  expect(workersOption("2", "linux")).toBe(2);
 });
 
 test("Ctrl-Break ends a command on Windows, SIGTERM elsewhere, and Ctrl-C everywhere", () => {

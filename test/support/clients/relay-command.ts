@@ -30,16 +30,8 @@ export class RelayCommand implements AsyncDisposable {
   ) {
     this.#scheme = options.includes("--tls-cert") ? "wss" : "ws";
     const args = ["relay", "--host", "127.0.0.1", "--port", `${port}`, "--json", ...options];
-<<<<<<< HEAD
-    const shell = ["sh", "-c", `${before}; exec "$@"`, "sh"];
-    this.#process = Bun.spawn([...shell, ...FILESHARE, ...args], {
-||||||| parent of 94996ad (fix(receive): begin a partial anew and replace read-only files on Windows)
-    const shell = ["sh", "-c", `${before}; exec "$@"`, "sh"];
-    this.#process = Bun.spawn([...shell, process.execPath, main, ...args], {
-=======
     const shell = before === undefined ? [] : ["sh", "-c", `${before}; exec "$@"`, "sh"];
-    this.#process = Bun.spawn([...shell, process.execPath, main, ...args], {
->>>>>>> 94996ad (fix(receive): begin a partial anew and replace read-only files on Windows)
+    this.#process = Bun.spawn([...shell, ...FILESHARE, ...args], {
       env: { ...cleanEnv(), ...env },
       stdin: "ignore",
       stdout: "pipe",
