@@ -4,7 +4,10 @@ import { suggest } from "./command-line.ts";
 /** The environment variables that the command line reads; docs/reference/cli.md and the manual print them. */
 export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
   ["FILESHARE_CODE", "the code; other users cannot read it, unlike an argument"],
-  ["FILESHARE_RELAY", "the relay (default: ws://127.0.0.1:8000)"],
+  [
+    "FILESHARE_RELAY",
+    "the relay (default: one on this machine or in this network, else one that send starts)",
+  ],
   ["FILESHARE_TOKEN", "the token for a relay that asks for one; other users cannot read it"],
   ["FILESHARE_RELAY_TOKENS", "relay: the text of a token file, for containers without files"],
   ["FILESHARE_OPTION", "any other option, in capitals with _ for -; switches take 1 or 0"],

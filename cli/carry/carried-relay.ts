@@ -29,18 +29,22 @@ const CARRIED_LOG_BYTES = 256 * 1024 ** 2;
 /** Receivers get their last words, and curl the end of its file, within this time after the transfer. ms */
 const DRAIN_MS = 5000;
 const TOKEN_BYTES = 16;
+/** Sentences that wait to be told; a relay in trouble repeats itself. */
+const NOTES = 8;
 
 export interface CarryOptions extends PortWish {
   /** Its client is of the lobby, so everybody may use the doors of the lobby. */
   readonly lobby: boolean;
-  /** Gets a sentence about a trouble of the relay. */
-  readonly onNote: (sentence: string) => void;
 }
 
 /** @throws FaultError as `ownPort`, or as `startRelay` */
 export async function startCarried(options: CarryOptions): Promise<CarriedRelay> {
   const { hostname, port, taken } = await ownPort(options);
   const { startRelay } = await import("../../relay/mod.ts");
+  const notes = new Set<string>();
+  const note = (sentence: string): void => {
+    if (notes.size < NOTES) notes.add(sentence);
+  };
   const token = toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
   const relay = await startRelay({
     hostname,
@@ -52,9 +56,10 @@ export async function startCarried(options: CarryOptions): Promise<CarriedRelay>
     logBytes: CARRIED_LOG_BYTES,
     logFolder: tmpdir(),
     reportLevel: "warn",
-    onTrouble: options.onNote,
+    onTrouble: note,
   });
-  return new CarriedRelay(relay, { token, taken, onNote: options.onNote });
+  void relay.ended.then((fault) => fault && note(fault.message));
+  return new CarriedRelay(relay, { token, taken, notes, note });
 }
 
 /** What is needed of `relay/mod.ts`, which is loaded when a relay is started. */
@@ -67,7 +72,8 @@ interface RelayInside {
 interface Carried {
   readonly token: string;
   readonly taken: number | undefined;
-  readonly onNote: (sentence: string) => void;
+  readonly notes: Set<string>;
+  readonly note: (sentence: string) => void;
 }
 
 export class CarriedRelay implements AsyncDisposable, Carrier {
@@ -76,14 +82,16 @@ export class CarriedRelay implements AsyncDisposable, Carrier {
   /** The port that was wanted, and that another program has. */
   readonly taken: number | undefined;
   readonly #relay: RelayInside;
-  readonly #onNote: (sentence: string) => void;
+  readonly #notes: Set<string>;
+  readonly #note: (sentence: string) => void;
   #announcing: Announcing | undefined;
 
-  constructor(relay: RelayInside, { token, taken, onNote }: Carried) {
+  constructor(relay: RelayInside, { token, taken, notes, note }: Carried) {
     this.#relay = relay;
     this.token = token;
     this.taken = taken;
-    this.#onNote = onNote;
+    this.#notes = notes;
+    this.#note = note;
   }
 
   get port(): number {
@@ -101,12 +109,18 @@ export class CarriedRelay implements AsyncDisposable, Carrier {
     return this.#relay.ended;
   }
 
+  takeNotes(): readonly string[] {
+    const told = [...this.#notes];
+    this.#notes.clear();
+    return told;
+  }
+
   /** From now on receivers in the local network find it by the code. */
   announce(channel: Uint8Array): void {
     this.#announcing ??= announce({
       port: this.port,
       channels: () => [channel],
-      onNote: this.#onNote,
+      onNote: this.#note,
     });
   }
 

@@ -17,6 +17,8 @@ export interface Carrier {
   readonly taken: number | undefined;
   /** Resolves when the relay has ended, with why if it could not go on. */
   readonly ended: Promise<FaultError | undefined>;
+  /** Sentences about troubles that were not told yet. */
+  takeNotes(): readonly string[];
   announce(channel: Uint8Array): void;
 }
 
@@ -74,14 +76,19 @@ export function carryingClient(client: Client, relay: Carrier, added: Added): Cl
   return { ...client, [Symbol.asyncIterator]: events };
 }
 
+/** Notes wait for the next event: a screen that draws has to print them itself. */
 function* withRelay(
   event: ClientEvent,
   carrying: Carrying,
   relay: Carrier,
-): Generator<ClientEvent> {
+): Generator<ClientEvent, void> {
+  if (event.event === "code") {
+    const channel = fromHex(event.channel);
+    if (channel !== undefined) relay.announce(channel);
+    yield event;
+    yield carrying;
+    return;
+  }
+  for (const note of relay.takeNotes()) yield { ...carrying, note };
   yield event;
-  if (event.event !== "code") return;
-  const channel = fromHex(event.channel);
-  if (channel !== undefined) relay.announce(channel);
-  yield carrying;
 }

@@ -21,11 +21,12 @@ export interface CarryWish {
   readonly code: Code;
   /** `--carry` or `--port`: start one, whatever else is there. */
   readonly insists: boolean;
-  /** `--port` */
+  /** The port that has to be. */
   readonly port: number | undefined;
+  /** The port that is tried first. */
+  readonly wanted: number | undefined;
   /** Others have the code already, so one of them may carry a relay for it. */
   readonly isShared: boolean;
-  readonly onNote: (sentence: string) => void;
 }
 
 export interface RelayToUse {
@@ -38,7 +39,7 @@ export interface RelayToUse {
 
 /** @throws FaultError as `startCarried` */
 export async function relayOrCarry(wish: CarryWish): Promise<RelayToUse> {
-  const { named, code, insists, port, isShared, onNote } = wish;
+  const { named, code, insists, port, isShared } = wish;
   if (!insists && (await takesEverybody(named.address))) {
     return { relay: { ...named, route: "this-machine" } };
   }
@@ -48,9 +49,13 @@ export async function relayOrCarry(wish: CarryWish): Promise<RelayToUse> {
     const address = await announced(channelOfMaster(master));
     if (address !== undefined) return { relay: foundAt(address), master };
   }
-  const wanted = named.route === "carried" ? endpointOf(named.address).port : undefined;
+  const before = named.route === "carried" ? endpointOf(named.address).port : undefined;
   // Beside scrypt, which takes as long.
-  const starting = startCarried({ exact: port, wanted, lobby: isLobby(code), onNote });
+  const starting = startCarried({
+    exact: port,
+    wanted: before ?? wish.wanted,
+    lobby: isLobby(code),
+  });
   const [master, carried] = await Promise.all([deriving, starting]);
   return { relay: carried.choice, master, carried };
 }

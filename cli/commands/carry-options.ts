@@ -6,7 +6,6 @@ import { isLobby, type Code } from "../../protocol/code/code.ts";
 import type { RelayToUse } from "../carry/relay-or-carry.ts";
 import { isTyped, usage } from "../arguments/command-line.ts";
 import { parseWhole } from "../arguments/values.ts";
-import { note } from "../connection/command-relay.ts";
 import type { RelayChoice } from "../connection/relay-choice.ts";
 import type { Call } from "./command.ts";
 
@@ -17,8 +16,6 @@ export interface CarryValues {
   readonly "no-carry"?: boolean;
   readonly port: string | undefined;
   readonly addresses: boolean;
-  readonly json: boolean;
-  readonly quiet: boolean;
 }
 
 /** What the options say. */
@@ -27,9 +24,10 @@ export interface CarryOptions {
   readonly refuses: boolean;
   /** Start one, whatever else is there. */
   readonly insists: boolean;
-  /** Exactly that; undefined: the usual one, or a free one. */
+  /** Exactly that; undefined: a wanted one, or a free one. */
   readonly port: number | undefined;
-  readonly onNote: (sentence: string) => void;
+  /** Of a configuration, which may mean another command: another port will do. */
+  readonly wanted: number | undefined;
 }
 
 /** @throws FaultError "usage" */
@@ -37,7 +35,8 @@ export function carryOptions(values: CarryValues, { raw, routeOf }: Call): Carry
   // The parser of arguments takes --no-carry for the contrary of a switch.
   const refuses = isTyped(raw, "no-carry") || (values["no-carry"] ?? false);
   const carries = values.carry || isTyped(raw, "carry");
-  const insists = carries || routeOf("port") === "option";
+  const hasPort = routeOf("port") === "option";
+  const insists = carries || hasPort;
   const option = carries ? "--carry" : "--port";
   if (insists && refuses) throw usage(`give either ${option} or --no-carry`);
   if (insists && isTyped(raw, "relay")) {
@@ -45,9 +44,7 @@ export function carryOptions(values: CarryValues, { raw, routeOf }: Call): Carry
   }
   const port =
     values.port === undefined ? undefined : parseWhole("--port", values.port, 0, PORT_MOST);
-  const isShown = !values.json && !values.quiet;
-  const onNote = isShown ? (sentence: string) => note([sentence]) : () => undefined;
-  return { refuses, insists, port, onNote };
+  return { refuses, insists, port: hasPort ? port : undefined, wanted: hasPort ? undefined : port };
 }
 
 /**

@@ -104,6 +104,10 @@ export const clientEvent = v.variant("event", [
       "addresses of the relay for other machines; that of the default route comes first",
     ),
     wanted: field(v.optional(whole), "port that was wanted first, if another program has it"),
+    note: field(
+      v.optional(text),
+      "the event comes again with a trouble of the relay, such as a network without multicast",
+    ),
   }),
   event(
     "checking",

@@ -4,9 +4,10 @@ import type { Setting } from "./screen.ts";
 
 /** The sentences about a relay that this command carries, and its addresses if they are asked for. */
 export function carryingLines(
-  { port, wanted, addresses }: Extract<ClientEvent, { event: "carrying" }>,
+  { port, wanted, addresses, note }: Extract<ClientEvent, { event: "carrying" }>,
   { listsAddresses = false, lobby }: Setting,
 ): string[] {
+  if (note !== undefined) return [`The relay of this command: ${shown(note)}`];
   const alone = lobby ? "the lobby" : "this code";
   const taken = wanted === undefined ? "" : ` (another program has port ${wanted})`;
   const more = addresses.length - 1;
