@@ -7,11 +7,12 @@ import * as v from "valibot";
 import manifest from "../package.json" with { type: "json" };
 import { disagreements } from "../deploy/check-release.ts";
 import { PORTABLE } from "./portable.ts";
+import { fileNameOf, TARGETS } from "../deploy/build/targets.ts";
 import { read, ROOT } from "./support/documents.ts";
 
 const steps = v.array(
   v.union([
-    v.strictObject({ run: v.string() }),
+    v.strictObject({ run: v.string(), env: v.optional(v.record(v.string(), v.string())) }),
     v.strictObject({ uses: v.string(), with: v.optional(v.record(v.string(), v.unknown())) }),
   ]),
 );
@@ -20,7 +21,14 @@ const job = v.looseObject({
   uses: v.optional(v.string()),
   steps: v.optional(steps),
   "timeout-minutes": v.optional(v.number()),
-  strategy: v.optional(v.looseObject({ matrix: v.record(v.string(), v.array(v.string())) })),
+  strategy: v.optional(
+    v.looseObject({
+      matrix: v.record(
+        v.string(),
+        v.array(v.union([v.string(), v.record(v.string(), v.string())])),
+      ),
+    }),
+  ),
 });
 const workflow = v.looseObject({
   name: v.string(),
@@ -34,6 +42,12 @@ const OTHERS = new Set([
   "bun install --frozen-lockfile",
   'npm pkg set "repository.url=git+${{ github.server_url }}/${{ github.repository }}.git"',
   "npm publish --provenance --access public",
+  'docker run --rm -v "$PWD:/here" -w /here alpine:3.22 deploy/build/smoke-musl.sh dist/${{ matrix.binary }}',
+  'docker build -f deploy/Dockerfile --build-arg COMMIT="${GITHUB_SHA::12}" -t fileshare-relay .',
+  "docker run -d --name relay --read-only --cap-drop ALL --security-opt no-new-privileges fileshare-relay",
+  "timeout 60 sh -c 'until docker exec relay /fileshare relay status --json; do sleep 1; done'",
+  "docker stop --time 20 relay",
+  "gh release create ${{ github.ref_name }} dist/* --verify-tag --title ${{ github.ref_name }} --notes-file CHANGELOG.md",
   "apt-get update && apt-get install -y --no-install-recommends ca-certificates git unzip",
 ]);
 
@@ -55,14 +69,14 @@ describe.each(glob(".github/workflows/*.yml"))("%s", (path) => {
     const { jobs } = v.parse(workflow, await parsed(path));
     for (const { steps: own = [], strategy } of Object.values(jobs)) {
       const runs = own.flatMap((step) => ("run" in step ? [step.run] : []));
-      const matrix = strategy?.matrix["run"] ?? [];
+      const matrix = (strategy?.matrix["run"] ?? []).filter((value) => typeof value === "string");
       const all = runs.flatMap((run) =>
         run.includes("${{ matrix.run }}")
           ? matrix.map((value) => run.replace("${{ matrix.run }}", value))
           : [run],
       );
       for (const run of all.filter((each) => !OTHERS.has(each))) {
-        const script = /^bun run ([\w-]+)(?: [^&|;`]*)?$/.exec(run)?.[1] ?? run;
+        const script = /^bun run ([\w:-]+)(?: [^&|;`]*)?$/.exec(run)?.[1] ?? run;
         expect(Object.keys(manifest.scripts)).toContain(script);
       }
     }
@@ -141,4 +155,32 @@ describe("the check of a release", () => {
 
 test.each(PORTABLE)("the list of portable tests names what is there: %s", (path) => {
   expect(existsSync(join(ROOT, "test", path))).toBe(true);
+});
+
+describe("the workflow of releases", () => {
+  const releases = v.object({
+    jobs: v.record(
+      v.string(),
+      v.looseObject({
+        strategy: v.optional(
+          v.object({
+            matrix: v.object({
+              include: v.optional(v.array(v.object({ runner: v.string(), binary: v.string() }))),
+            }),
+          }),
+        ),
+        needs: v.optional(v.union([v.string(), v.array(v.string())])),
+      }),
+    ),
+  });
+
+  test("starts the binary of every target, and releases nothing before", async () => {
+    const { jobs } = v.parse(releases, await parsed(".github/workflows/release.yml"));
+    const started = Object.values(jobs).flatMap(({ strategy }) => strategy?.matrix.include ?? []);
+    const names = TARGETS.map(({ name }) => fileNameOf(name));
+    expect(started.map(({ binary }) => binary).toSorted()).toEqual(names.toSorted());
+    const starting = Object.entries(jobs).filter(([, { strategy }]) => strategy?.matrix.include);
+    for (const [name] of starting) expect(jobs["release"]?.needs).toContain(name);
+    for (const name of ["checks", "tests"]) expect(jobs["release"]?.needs).toContain(name);
+  });
 });

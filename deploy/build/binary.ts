@@ -93,7 +93,9 @@ export interface Sources {
   readonly at: Date;
 }
 
-export function sourcesHere(): Sources {
+/** @param commit its name, where there is no Git */
+export function sourcesHere(commitGiven?: string): Sources {
+  if (commitGiven !== undefined) return { build: commitGiven, at: new Date() };
   const [commit = "unknown", seconds] =
     git("show", "-s", "--abbrev=12", "--format=%h %ct", "HEAD")?.split(" ") ?? [];
   if (seconds === undefined) return { build: commit, at: new Date() };

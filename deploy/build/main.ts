@@ -4,6 +4,7 @@
  *   bun run build                      every target of targets.ts
  *   bun run build --only linux-x64     one; may be repeated
  *   bun run build --out DIR            another folder
+ *   bun run build --commit NAME        for sources without Git, such as those of a container
  *
  * `SHA256SUMS` names every file that this run made.
  */
@@ -21,13 +22,14 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
     out: { type: "string", default: "dist" },
+    commit: { type: "string" },
   },
 });
 const targets = targetsNamed(values.only ?? []);
 const folder = resolve(ROOT, values.out);
 await mkdir(folder, { recursive: true });
 
-const { build, at } = sourcesHere();
+const { build, at } = sourcesHere(values.commit);
 const [bundles, packages] = await Promise.all([bundlePages(), bundledPackages()]);
 const texts = {
   "fileshare.spdx.json": `${JSON.stringify(sbomOf(packages, build, at), null, 2)}\n`,

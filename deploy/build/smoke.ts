@@ -3,7 +3,7 @@
  * relay serves the page and the admin page; the command prints its version, its help and a completion. The workflow of
  * releases runs this on each system. Where no Bun is, the binary is one: `BUN_BE_BUN=1 BINARY deploy/build/smoke.ts BINARY`.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -141,6 +141,8 @@ if (import.meta.main) {
   const binary = process.argv[2];
   if (binary === undefined)
     throw new Error("Name the binary: bun run smoke dist/fileshare-linux-x64");
+  // An archive of files that a workflow hands on has no modes.
+  await chmod(binary, 0o755);
   const folder = await mkdtemp(join(tmpdir(), "fileshare-smoke-"));
   try {
     await smoke({ words: [resolve(binary)], folder, seenAs: folder });

@@ -6,12 +6,9 @@ import { join } from "node:path";
 import { commands } from "../../../cli/commands/registry.ts";
 import { ENVIRONMENT } from "../../../cli/arguments/environment.ts";
 import { variableFor } from "../../../cli/arguments/settings.ts";
-import manifest from "../../../package.json" with { type: "json" };
 import { DRAIN_MS, RELAY_LIMITS, RELAY_WORKERS } from "../../../relay/limits/operator-limits.ts";
 import { CLOSE_MS } from "../../../relay/limits/limits.ts";
 import { clientsWithin } from "../../../relay/system/descriptors.ts";
-import { startRelay } from "../../../relay/mod.ts";
-import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { lacksProgram } from "../../needs.ts";
@@ -28,16 +25,6 @@ const readme = read("README.md");
 /** All values of a key of the unit. */
 function settings(key: string): string[] {
   return [...unit.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value = ""]) => value);
-}
-
-/** An instruction of the Dockerfile, its continued lines in one. */
-function instructions(name: string): string[] {
-  const lines = dockerfile.replaceAll("\\\n", " ");
-  return [...lines.matchAll(new RegExp(`^ *${name} +(.*)$`, "gm"))].map(([, rest = ""]) => rest);
-}
-
-function words(text: string | undefined): string[] {
-  return JSON.parse(text ?? "") as string[];
 }
 
 test("every variable and option that deploy/ names is one of the relay's", () => {
@@ -116,66 +103,5 @@ describe("the unit", () => {
     child.kill("SIGHUP");
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
-  });
-});
-
-describe("the Dockerfile", () => {
-  test("takes the Bun that the tests have, and says the version that this is", () => {
-    for (const from of instructions("FROM")) {
-      expect(from).toStartWith(`oven/bun:${manifest.devDependencies["bun-types"]}-slim`);
-    }
-    expect(manifest.engines.bun).toBe(`>=${manifest.devDependencies["bun-types"]}`);
-    expect(instructions("LABEL")[0]).toContain(`image.version="${manifest.version}"`);
-  });
-
-  test("copies what is there, and its context has that and nothing else", () => {
-    const copied = instructions("COPY")
-      .filter((line) => !line.startsWith("--from"))
-      .flatMap((line) => line.split(/ +/).slice(0, -1));
-    for (const path of copied) expect(existsSync(join(root, path))).toBe(true);
-    const kept = [...read("Dockerfile.dockerignore").matchAll(/^!(.*)$/gm)].map(([, path]) => path);
-    expect(new Set(kept)).toEqual(new Set(copied));
-    // Whatever a relay loads is in it.
-    for (const folder of ["protocol", "relay", "cli"]) expect(copied).toContain(folder);
-  });
-
-  test("starts by words, as a user, a command that there is", () => {
-    expect(words(instructions("ENTRYPOINT")[0])).toEqual(["bun", "/app/cli/main.ts"]);
-    const [word = "", ...options] = words(
-      instructions("CMD").find((line) => line.startsWith('["relay')),
-    );
-    expect(Object.keys(commands)).toContain(word);
-    expect(options).toEqual([]);
-    expect(instructions("USER")).toEqual(["bun"]);
-    expect(instructions("STOPSIGNAL")).toEqual(["SIGTERM"]);
-  });
-
-  test("asks for the health of a relay in a way that works", async () => {
-    const [, port = ""] = /127\.0\.0\.1:(\d+)\/healthz/.exec(dockerfile) ?? [];
-    // The port is the default one.
-    expect(relayCommand.args["admin"]?.description).toContain(`127.0.0.1:${port}`);
-    const [bun = "", ...args] = words(instructions("HEALTHCHECK")[0]?.split(" CMD ")[1]);
-    expect(bun).toBe("bun");
-    const isWell = async (at: string): Promise<boolean> => {
-      const asked = args.map((word) => word.replace(`:${port}/`, `:${at}/`));
-      const child = Bun.spawn([process.execPath, ...asked], { stderr: "ignore" });
-      return (await child.exited) === 0;
-    };
-    using folder = temporaryFolder();
-    const tls = writeCertificate(folder.path, new Authority().issue());
-    for (const [hostname, scheme] of [
-      ["127.0.0.1", "http:"],
-      ["0.0.0.0", "https:"],
-    ] as const) {
-      let was = "";
-      {
-        await using relay = await startRelay({ tls, admin: { hostname, port: 0 } });
-        const url = new URL(relay.admin?.url ?? "");
-        expect(url.protocol).toBe(scheme);
-        was = url.port;
-        expect(await isWell(was)).toBe(true);
-      }
-      expect(await isWell(was)).toBe(false);
-    }
   });
 });
