@@ -93,6 +93,7 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun run fmt": "ci",
   // The tests of the binary build one target.
   "bun run build": "together",
+  "bun run smoke": "together",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
   "bunx fileshare relay token add --token-file tokens.json --name ada":
@@ -121,6 +122,7 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun test/measure/large.ts": "bun test/measure/large.ts 0",
   "bun test/measure/egress.ts": "bun test/measure/egress.ts 40 1",
   "bun test/measure/latency.ts": "bun test/measure/latency.ts 1",
+  "bun test/measure/start.ts": "bun test/measure/start.ts 1",
   "bun test/measure/first-screen.ts": "bun test/measure/first-screen.ts 1",
   "bun test/measure/page.ts --size 512MiB --runs download,send,file":
     "bun test/measure/page.ts --size 8MiB --runs download,send",
