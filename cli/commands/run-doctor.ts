@@ -11,6 +11,8 @@ import {
   checkTerminal,
 } from "./doctor/machine.ts";
 import { checkCertificate, checkClock, checkRelay } from "./doctor/relay.ts";
+import { networkFindings } from "./doctor/network.ts";
+import { survey } from "../discovery/survey.ts";
 import { checkTransfer } from "./doctor/transfer.ts";
 import { staysHere } from "../connection/own-addresses.ts";
 import { endpointOf } from "../connection/relay-address.ts";
@@ -61,6 +63,7 @@ export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promis
     if (!values.quick)
       print(await checkTransfer({ relay: address, ca: values.ca, token: token ?? "" }));
   }
+  for (const finding of networkFindings(await survey())) print(finding);
   print(await checkOpenFiles());
   print(checkTerminal(env, process.stdin.isTTY, stdout));
   return worst;

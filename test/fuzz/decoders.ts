@@ -31,6 +31,10 @@ import { KEPT } from "../golden/known-vectors.ts";
 import type { Random } from "../simulation/random.ts";
 import { broken, CONTROLS, FRAMES, HEADS, IDS, oddMessage } from "./corpus.ts";
 import { mutate, NUMBERS, odd, oddEntry } from "./mutate.ts";
+import { readAnnouncements, recordsOf } from "../../cli/discovery/announcement.ts";
+import { decoded } from "../../cli/discovery/multicast-sockets.ts";
+import { relaysOf } from "../../cli/discovery/seeker.ts";
+import { encode as encodePacket, type Packet } from "dns-packet";
 import { Broken, decoder, taken, type TargetKind } from "./target.ts";
 
 /** Of the inputs, those that fast-check makes. */
@@ -199,6 +203,31 @@ function oddHead(random: Random): Uint8Array {
   return concat(u32(packed.length), packed);
 }
 
+/** Of one channel and of many, with and without a path of its own. */
+const ANNOUNCEMENTS = [1, 44].flatMap((count) =>
+  ["/ws", "/a/b/ws"].map((path) => {
+    const ids = Array.from({ length: count }, (_, n) => new Uint8Array(12).fill(n));
+    const one = { port: 8000, tls: count > 1, path, nonce: new Uint8Array(16).fill(7), ids };
+    const place = { ipv4: ["10.7.0.1"], ipv6: ["fd07::1"] };
+    const { pointer, others } = recordsOf("0011", one, place, { ttl: 120, flush: true });
+    const packet: Packet = { type: "response", answers: [pointer], additionals: others };
+    return new Uint8Array(encodePacket(packet));
+  }),
+);
+
+/** A packet of the local network leads to addresses of one form, or to nothing. */
+function checkAnnouncement(bytes: Uint8Array): void {
+  const packet = decoded(bytes);
+  if (packet === undefined) return;
+  const at = { name: "eth0", ipv4: [], ipv6: [], hasIpv6: true, isOnLink: () => true };
+  for (const one of readAnnouncements(packet)) {
+    for (const { address } of relaysOf(one, { address: "10.7.0.1", port: 5353 }, { at })) {
+      if (/^wss?:\/\/[\d.a-f:[\]]+(?:\/[\w.~-]{1,32}){0,4}\/ws$/.test(address)) continue;
+      throw new Broken(`an announcement leads to ${address}`);
+    }
+  }
+}
+
 export const DECODERS: readonly TargetKind[] = [
   decoder("control", 27, (random) => {
     if (random.chance(GENERATED)) checkControl(sampled(random, anyBytes));
@@ -215,6 +244,9 @@ export const DECODERS: readonly TargetKind[] = [
     checkHead(random.chance(0.5) ? oddHead(random) : mutate(random, random.pick(HEADS), HEADS));
   }),
   decoder("record", 6, (random) => (random.chance(0.8) ? checkRecord(random) : checkBody(random))),
+  decoder("announcement", 6, (random) => {
+    checkAnnouncement(mutate(random, random.pick(ANNOUNCEMENTS), ANNOUNCEMENTS));
+  }),
   decoder("code", 3, checkTyped),
   decoder("path", 5, checkPath),
 ];

@@ -99,7 +99,7 @@ describe("an announcement", () => {
     expect(read(withTexts(texts))).toEqual([]);
   });
 
-  test("leads to no name, no loopback, no link-local address and no other network", () => {
+  test("T23 leads to no name, no loopback, no link-local address and no other network", () => {
     const at = {
       name: "eth0",
       ipv4: ["10.7.0.2"],

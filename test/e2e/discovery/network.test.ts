@@ -33,6 +33,35 @@ async function sees<Name extends ClientEvent["event"]>(
 }
 
 test.skipIf(CANNOT)(
+  "with nothing set up three machines receive what a fourth sends (needs root)",
+  async () => {
+    using folder = temporaryFolder();
+    using network = new LocalNetwork({ ipv4: "10.77.0.", ipv6: "fd77::" });
+    using sender = new Machine(1, join(folder.path, "s"), network);
+    using first = new Machine(2, join(folder.path, "r1"), network);
+    using second = new Machine(3, join(folder.path, "r2"), network);
+    using third = new Machine(4, join(folder.path, "r3"), network);
+    const file = makeFile(folder.path, "f", 2 * 1024 * 1024);
+    await using sends = sender.run(["send", "--receivers", "3", file.path]);
+    const { code } = await sees(sends, "code");
+    await using stack = new AsyncDisposableStack();
+    const receivers = [first, second, third].map((machine, n) => {
+      const out = join(folder.path, `out${n}`);
+      mkdirSync(out);
+      return { out, command: stack.use(machine.run(["recv", "--yes", "--out", out, code])) };
+    });
+    for (const { out, command } of receivers) {
+      expect(await sees(command, "relay")).toMatchObject({ online: true, route: "network" });
+      await command.events();
+      expect(await command.exited).toBe(0);
+      expect(readFileSync(join(out, "f"))).toEqual(readFileSync(file.path));
+    }
+    await sends.events();
+    expect(await sends.exited).toBe(0);
+  },
+);
+
+test.skipIf(CANNOT)(
   "several senders, two networks on one machine, one with IPv4 and one with IPv6 alone (needs root)",
   async () => {
     using folder = temporaryFolder();
@@ -67,6 +96,15 @@ test.skipIf(CANNOT)(
       online: true,
       route: "network",
     });
+    const doctor = one.run(["doctor", "--quick"]);
+    const said: string[] = [];
+    await doctor.events((event) => {
+      if ("name" in event && event.name === "network" && "message" in event)
+        said.push(String(event.message));
+      return false;
+    });
+    expect(said).toContain("Relays can be found and announced (eth0 IPv4)");
+    expect(said).toContain("Announced relays: ws://10.77.0.1:8000");
     for (const command of [atOne, atOther, sendFirst, sendSecond]) {
       await command.events();
       expect(await command.exited).toBe(0);
@@ -78,7 +116,7 @@ test.skipIf(CANNOT)(
 );
 
 test.skipIf(CANNOT)(
-  "the true sender is found among liars, and in a flood of 10,000 packets a second (needs root)",
+  "T21 T22 the true sender is found among liars, and in a flood of 10,000 packets a second (needs root)",
   async () => {
     using folder = temporaryFolder();
     using network = new LocalNetwork({ ipv4: "10.77.0." });

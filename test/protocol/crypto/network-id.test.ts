@@ -5,7 +5,7 @@ import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 
 const channel = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
 
-test("an id depends on every bit of the channel and of the nonce", () => {
+test("T24 an id depends on every bit of the channel and of the nonce", () => {
   const flip = (bytes: Uint8Array, bit: number): Uint8Array => {
     const flipped = bytes.slice();
     flipped[bit >> 3]! ^= 1 << (bit & 7);
