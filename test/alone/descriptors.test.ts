@@ -45,7 +45,7 @@ async function untilServed(url: string): Promise<void> {
   }
 }
 
-test.skipIf(process.platform !== "linux").each([
+test.concurrent.skipIf(process.platform !== "linux").each([
   ["nothing", ""],
   ["half a request", "GET / HTTP/1.1\r\nHost: "],
 ])(

@@ -1,4 +1,4 @@
-/** WebSocket frames as no client sends them, and what they cost. */
+/** What WebSocket frames cost that no client sends, and what becomes of clients while a worker ends. */
 import { describe, expect, test } from "bun:test";
 import { concat } from "../../protocol/mod.ts";
 import { TEXT_MESSAGE_BYTES } from "../../relay/worker/socket-events.ts";
@@ -23,33 +23,6 @@ function ownMemory(): number {
   Bun.gc(true);
   return processMemory()!.anonymous;
 }
-
-describe("closed, and nobody else is harmed", () => {
-  test.each([
-    ["T9 an unmasked frame", Uint8Array.of(0x82, 0x02, 0x81, 0xa1)],
-    ["T9 bits that are reserved", Uint8Array.of(0xf2, 0x80, 0, 0, 0, 0)],
-    ["T9 an opcode that is none", Uint8Array.of(0x83, 0x80, 0, 0, 0, 0)],
-    ["T9 text that is not UTF-8", Uint8Array.of(0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28)],
-    [
-      "T9 a close with a reason that is not UTF-8",
-      Uint8Array.of(0x88, 0x84, 0, 0, 0, 0, 3, 0xe8, 0xc3, 0x28),
-    ],
-    [
-      "T9 a ping of more than 125 bytes",
-      concat(Uint8Array.of(0x89, 0xfe, 0, 200, 0, 0, 0, 0), new Uint8Array(200)),
-    ],
-    ["T9 a ping in parts", Uint8Array.of(0x09, 0x80, 0, 0, 0, 0)],
-    ["T9 a part of nothing", Uint8Array.of(0x80, 0x81, 0, 0, 0, 0, 1)],
-  ])("%s", async (_name, bytes) => {
-    await using relay = await startRelay();
-    await using socket = RawSocket.open(relay.port);
-    expect(await socket.status()).toBe(101);
-    socket.write(bytes);
-    // One with a code of RFC 6455, or none at all.
-    expect([1000, 1002, 1007, 4002, undefined]).toContain(await socket.closed);
-    await serves(relay);
-  });
-});
 
 describe.skipIf(process.platform !== "linux")("costs next to nothing (needs /proc)", () => {
   test("T6 100,000 empty fragments of one message", async () => {

@@ -146,7 +146,7 @@ describe.skipIf(process.platform !== "linux")("two hundred that read nothing (ne
 const KINDS = ["stranger", "receiver", "text receiver"] as const;
 
 describe.skipIf(process.platform !== "linux")("sixty unfinished messages (needs /proc)", () => {
-  test.each(KINDS)(
+  test.concurrent.each(KINDS)(
     "of 16 MB, each of a %s, are refused before they are much",
     async (kind) => {
       await using relay = await RelayProcess.start({ workers: WORKERS });
