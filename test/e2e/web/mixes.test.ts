@@ -35,17 +35,6 @@ for (const name of ["chromium", "firefox"] as const) {
       expect(await sender.outcome).toMatchObject({ exitCode: 0 });
     });
 
-    test("a page sends to a terminal", async () => {
-      const { path, bytes } = makeFile(at.folder, "of a page.bin", 2 * MiB + 2);
-      const out = at.emptyFolder();
-      await using page = await browser().open(pageOf(at.relay));
-      const code = parseCode(await sendPaths(page, [path]));
-      await using receiver = receive({ relay: `${at.relay.url}/ws`, code, out });
-      expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
-      expect(Buffer.compare(readFileSync(join(out, "of a page.bin")), bytes)).toBe(0);
-      await page.see("1 receiver, 1 with everything");
-    });
-
     test("a page sends to a page and a terminal at once", async () => {
       const { path, bytes } = makeFile(at.folder, "to both.bin", 2 * MiB + 3);
       const out = at.emptyFolder();
