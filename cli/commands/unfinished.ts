@@ -172,8 +172,12 @@ export async function runResume(
   return command.run(again, registry, { code: kept.code, ...relayOf(kept) });
 }
 
-/** Earlier versions did not keep how the run came to its relay. */
+/**
+ * Earlier versions did not keep how the run came to its relay. One that was found in the network is looked for again: it
+ * may be at another address by now.
+ */
 function relayOf({ relay, route }: Unfinished["kept"]): { relay: string; route: Route } {
+  if (route === "network") return { relay: USUAL_RELAY, route: "this-machine" };
   const untold = isSameRelay(relay, USUAL_RELAY) ? "this-machine" : "option";
   return { relay, route: ROUTES.find((one) => one === route) ?? untold };
 }

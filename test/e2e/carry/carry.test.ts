@@ -3,15 +3,18 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ClientEvent } from "../../../cli/mod.ts";
+import * as v from "valibot";
+
+import { clientEvent, type ClientEvent } from "../../../cli/job/event-schema.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import { CODE, heard, jsonLines, run, type Ran } from "../../support/clients/program.ts";
+import { lacksProgram } from "../../needs.ts";
 import { OWN_ADDRESS, OwnNetwork } from "../../support/net/own-network.ts";
 
 type Carrying = Extract<ClientEvent, { event: "carrying" }>;
 
-const IS_ROOT = process.getuid?.() === 0;
+const CANNOT = process.getuid?.() !== 0 || lacksProgram("ip", "iproute2");
 const folder = temporaryFolder();
 const file = makeFile(folder.path, "a.bin", 2 * 1024 ** 2);
 let made = 0;
@@ -31,8 +34,10 @@ function commandIn(said: string): string[] {
   return line.split(" ");
 }
 
+/** Each line has to be as the reference says. */
 function carryingIn({ out }: Pick<Ran, "out">): Carrying | undefined {
-  return jsonLines<ClientEvent>(out).find((event) => event.event === "carrying");
+  const events = jsonLines(out).map((line) => v.parse(clientEvent, line));
+  return events.find((event) => event.event === "carrying");
 }
 
 /** A program that is no relay, at that port of the loopback. */
@@ -42,7 +47,7 @@ const STRANGER = (port: number): string[] => [
   `Bun.serve({ hostname: "127.0.0.1", port: ${port}, fetch: () => new Response("no") }); console.log("ready")`,
 ];
 
-describe.skipIf(!IS_ROOT)("a relay of the command's own (needs root)", () => {
+describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
   let machine: OwnNetwork;
   beforeAll(() => void (machine = new OwnNetwork()));
   afterAll(() => {

@@ -163,6 +163,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   const sends = [sender, stays, touched, changed, grows, links, wrong];
   const clients = [first, again, whole, known, left, grown, listener, ...sends];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
+  seen.add("carrying"); // see test/e2e/carry/carry.test.ts
   seen.add("unkept"); // which takes a full disk
   // Where a person is asked about each receiver; see test/e2e/transfer/policies.test.ts.
   for (const asked of ["asks", "dismissed", "unadmitted"]) seen.add(asked);
