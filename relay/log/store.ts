@@ -97,11 +97,17 @@ export class FileStore implements BlockStore {
   /** Undefined: it sends nothing from here. */
   readonly #kernel: Forgetting | undefined;
   readonly #head = Buffer.alloc(MESSAGE_HEAD_BYTES);
-  #map: Uint8Array | undefined;
+  readonly #mmap: (path: string) => Uint8Array;
+  #map: Uint8Array | "impossible" | undefined;
 
-  constructor(file: Descriptor, kernel: Forgetting | undefined) {
+  constructor(
+    file: Descriptor,
+    kernel: Forgetting | undefined,
+    mmap = (path: string): Uint8Array => Bun.mmap(path, { shared: true }),
+  ) {
     this.file = file;
     this.#kernel = kernel;
+    this.#mmap = mmap;
   }
 
   write(block: number, offset: number, frame: Uint8Array): boolean {
@@ -119,15 +125,21 @@ export class FileStore implements BlockStore {
   }
 
   view(block: number, offset: number, length: number): Uint8Array {
-    // Mapped by path, because Bun maps nothing else; only where frames go out through Bun.
-    if (process.platform === "win32") {
-      const copy = new Uint8Array(length);
-      this.read(block, offset, copy);
-      return copy;
-    }
-    this.#map ??= Bun.mmap(`/dev/fd/${this.file}`, { shared: true });
+    this.#map ??= this.#mapped();
     const at = frameAt(block, offset);
-    return this.#map.subarray(at, at + length);
+    if (this.#map !== "impossible") return this.#map.subarray(at, at + length);
+    const copy = new Uint8Array(length);
+    this.read(block, offset, copy);
+    return copy;
+  }
+
+  /** By path, because Bun maps nothing else; only where frames go out through Bun. Windows has no such path. */
+  #mapped(): Uint8Array | "impossible" {
+    try {
+      return this.#mmap(`/dev/fd/${this.file}`);
+    } catch {
+      return "impossible";
+    }
   }
 
   read(block: number, offset: number, target: Uint8Array): void {

@@ -22,7 +22,7 @@ import { expandHome, shellLine, shellQuote, userFolder } from "../../../cli/syst
 import { HeldFolder } from "../../../cli/system/held-folder.ts";
 import { Folder } from "../../../cli/system/folder.ts";
 import { namesHere } from "../../../cli/receive/names-here.ts";
-import { createLogFile } from "../../../relay/log/store.ts";
+import { createLogFile, FileStore } from "../../../relay/log/store.ts";
 import { faultOf, list, temporaryFolder } from "../../support/disk.ts";
 
 function refusal(code: string): Error {
@@ -144,6 +144,26 @@ test("on Windows a log that cannot lose its name works, and the next relay remov
   expect(list(folder.path).length).toBe(1);
   closeSync(createLogFile(folder.path, 2, "win32"));
   expect(list(folder.path)).toEqual([]);
+});
+
+test("a log that cannot be mapped is read", () => {
+  using folder = temporaryFolder();
+  const file = createLogFile(folder.path, 2);
+  try {
+    const frame = Uint8Array.from({ length: 5000 }, (_, at) => at % 251);
+    const unmapped = (): never => {
+      throw refusal("ENOENT");
+    };
+    for (const store of [
+      new FileStore(file, undefined),
+      new FileStore(file, undefined, unmapped),
+    ]) {
+      expect(store.write(1, 300, frame)).toBe(true);
+      expect(store.view(1, 300, frame.length)).toEqual(frame);
+    }
+  } finally {
+    closeSync(file);
+  }
 });
 
 test("several workers are refused where they cannot share a port", () => {
