@@ -4,7 +4,7 @@ import { networkInterfaces } from "node:os";
 import type { FaultError } from "../../protocol/wire/faults.ts";
 import { fromHex } from "../../protocol/wire/bytes.ts";
 import { inUrl, ownAddresses } from "../connection/own-addresses.ts";
-import { relayAddress, shownAddress } from "../connection/relay-address.ts";
+import { relayAddress, shownAddress, webLink } from "../connection/relay-address.ts";
 import type { ForOthers } from "../connection/for-others.ts";
 import type { RelayChoice } from "../connection/relay-choice.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
@@ -90,5 +90,15 @@ function* withRelay(
     return;
   }
   for (const note of relay.takeNotes()) yield { ...carrying, note };
-  yield event;
+  yield event.event === "relay" ? withLinkForOthers(event, carrying) : event;
+}
+
+/** The client knows the relay by the loopback, where no other machine finds it. */
+function withLinkForOthers(
+  event: Extract<ClientEvent, { event: "relay" }>,
+  { addresses: [first] }: Carrying,
+): ClientEvent {
+  if (event.link === undefined || first === undefined) return event;
+  const { hash } = new URL(event.link);
+  return { ...event, link: webLink(first.relay, hash.slice(1)) };
 }

@@ -148,7 +148,8 @@ describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
   test("strangers get nothing from a carried relay, and another send here carries its own", async () => {
     const from = person();
     const first = machine.start(["send", file.path, "--json"], from);
-    await heard(first.stdout, '"route":"carried"');
+    const link = `"link":"http://${OWN_ADDRESS}:8000/#`;
+    expect(await heard(first.stdout, '"route":"carried"')).toContain(link);
     const at = ["--relay", "ws://127.0.0.1:8000"];
     const stranger = await machine.run(["send", "--text", "x", "--code", CODE, ...at], person());
     expect(stranger.exitCode).toBe(1);
