@@ -26,6 +26,11 @@ import { ownPort, type PortWish } from "./own-port.ts";
 
 /** Bytes of its log. Files are read again where it has forgotten them; of a pipe it bounds how far receivers differ. */
 const CARRIED_LOG_BYTES = 256 * 1024 ** 2;
+/**
+ * Sockets at once, and those of one address. The process needs descriptors for the files that it sends, and one stranger
+ * may not take all places.
+ */
+const CARRIED_LIMITS = { "max-sockets": 2000, "sockets-per-address": 500 };
 /** Receivers get their last words, and curl the end of its file, within this time after the transfer. ms */
 const DRAIN_MS = 5000;
 const TOKEN_BYTES = 16;
@@ -40,7 +45,7 @@ export interface CarryOptions extends PortWish {
 /** @throws FaultError as `ownPort`, or as `startRelay` */
 export async function startCarried(options: CarryOptions): Promise<CarriedRelay> {
   const { hostname, port, taken } = await ownPort(options);
-  const { startRelay } = await import("../../relay/mod.ts");
+  const { DEFAULT_POLICY, startRelay } = await import("../../relay/mod.ts");
   const notes = new Set<string>();
   const note = (sentence: string): void => {
     if (notes.size < NOTES) notes.add(sentence);
@@ -53,6 +58,7 @@ export async function startCarried(options: CarryOptions): Promise<CarriedRelay>
     onlyFor: token,
     lobby: options.lobby,
     page: true,
+    policy: { ...DEFAULT_POLICY, limits: { ...DEFAULT_POLICY.limits, ...CARRIED_LIMITS } },
     logBytes: CARRIED_LOG_BYTES,
     logFolder: tmpdir(),
     reportLevel: "warn",

@@ -76,7 +76,8 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
       relay: relay.address,
       route: relay.route,
       ca: values.ca,
-      token: carried?.token ?? token,
+      // A token is for no relay that the network names.
+      token: carried?.token ?? (relay.route === "network" ? "" : token),
       code: given,
       master,
       what,

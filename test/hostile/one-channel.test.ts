@@ -33,7 +33,7 @@ describe("before the carrier came", () => {
     await expectFault(early, "going-away");
   });
 
-  test("a token of somebody else opens nothing", async () => {
+  test("P15 a token of somebody else opens nothing", async () => {
     await using early = await RawClient.open(url);
     await early.hello("sender", OTHER, { token: "of-another-run" });
     await expectFault(early, "going-away");
@@ -63,11 +63,14 @@ describe("with its carrier", () => {
     expect(ciphertext.status).toBe(200);
   });
 
-  test.each(["sender", "receiver"] as const)("a %s of another channel is refused", async (role) => {
-    await using stranger = await RawClient.open(url);
-    await stranger.hello(role, OTHER);
-    await expectFault(stranger, "other-channel");
-  });
+  test.each(["sender", "receiver"] as const)(
+    "P15 a %s of another channel is refused",
+    async (role) => {
+      await using stranger = await RawClient.open(url);
+      await stranger.hello(role, OTHER);
+      await expectFault(stranger, "other-channel");
+    },
+  );
 
   test("the channel of the lobby is another one too", async () => {
     await using stranger = await RawClient.open(url);
