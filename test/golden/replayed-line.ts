@@ -27,6 +27,8 @@ export class Told {
   readonly #inOrder: (Partial<Message> | string)[] = [];
   readonly #wanted: number[] = [];
   readonly #receivers: Record<string, string> = {};
+  /** All that was ever said of receivers: a slow machine is told of steps on the way too. */
+  readonly #everReceivers = new Set<string>();
   challenge: MessageOf<"challenge"> | undefined;
 
   add(bytes: Uint8Array): void {
@@ -41,7 +43,9 @@ export class Told {
         return;
       case "receivers":
         for (const { id, name, state, next } of message.list) {
-          this.#receivers[toHex(id)] = `${toHex(name)} ${state} ${next}`;
+          const said = `${toHex(name)} ${state} ${next}`;
+          this.#receivers[toHex(id)] = said;
+          this.#everReceivers.add(`${toHex(id)} ${said}`);
         }
         return;
       case "welcome": {
@@ -70,7 +74,7 @@ export class Told {
     return (
       this.#inOrder.length >= due.#inOrder.length &&
       this.#wanted.length >= due.#wanted.length &&
-      Object.entries(due.#receivers).every(([id, last]) => this.#receivers[id] === last)
+      Object.entries(due.#receivers).every(([id, last]) => this.#everReceivers.has(`${id} ${last}`))
     );
   }
 
