@@ -15,7 +15,7 @@ import { networkFindings } from "./doctor/network.ts";
 import { survey } from "../discovery/survey.ts";
 import { checkTransfer } from "./doctor/transfer.ts";
 import { staysHere } from "../connection/own-addresses.ts";
-import { endpointOf } from "../connection/relay-address.ts";
+import { answers, endpointOf } from "../connection/relay-address.ts";
 import { forOthers } from "../connection/for-others.ts";
 import { placeRelay } from "../connection/command-relay.ts";
 import { chooseRelay, chooseToken, type RelayChoice } from "../connection/relay-choice.ts";
@@ -52,9 +52,9 @@ export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promis
   print(checkState(env));
   const found = await placeOrReport(choice, values.json);
   const { address, ca, finding } = found;
-  const relay = finding ?? (await checkRelay(address, ca, token));
+  const relay = finding ?? (await noneHere(found)) ?? (await checkRelay(address, ca, token));
   print(relay);
-  if (relay.verdict !== "failed") {
+  if (relay.verdict === "fine") {
     if (token !== undefined && !isPrivate(address)) print(TOKEN_IN_CLEAR);
     if (address.startsWith("wss:")) print(await checkCertificate(address, ca));
     const others = await checkOthers(found);
@@ -67,6 +67,16 @@ export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promis
   print(await checkOpenFiles());
   print(checkTerminal(env, process.stdin.isTTY, stdout));
   return worst;
+}
+
+/** Without a configured relay a machine needs none: a sender carries its own. */
+async function noneHere({ route, address }: RelayChoice): Promise<Finding | undefined> {
+  const { host, port } = endpointOf(address);
+  if (route !== "this-machine" || (await answers(host, port))) return undefined;
+  return findings("relay").warning(
+    "No relay is configured, and none runs on this machine",
+    "A sender then carries one, and receivers look for it in the network. --relay names another.",
+  );
 }
 
 /** A relay that is found is told of by the check of its address. */

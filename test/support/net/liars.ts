@@ -8,7 +8,13 @@ import { createSocket } from "node:dgram";
 import { encode } from "dns-packet";
 import { announce } from "../../../cli/discovery/announcer.ts";
 import { recordsOf } from "../../../cli/discovery/announcement.ts";
-import { encodeControl, fromHex, NONCE_BYTES, PROTOCOL_VERSION } from "../../../protocol/mod.ts";
+import {
+  decodeControl,
+  encodeControl,
+  fromHex,
+  NONCE_BYTES,
+  PROTOCOL_VERSION,
+} from "../../../protocol/mod.ts";
 import { startRelay } from "../../../relay/mod.ts";
 
 const [, , hex = "", address = "", flood = "10000"] = process.argv;
@@ -52,6 +58,9 @@ function falseRelay(after: Uint8Array | undefined): number {
       },
       message(socket, bytes) {
         if (typeof bytes === "string") return;
+        const hello = decodeControl(bytes, "anyone");
+        // A token was meant for another relay: the test notices the end of this process.
+        if (hello.t === "hello" && hello.token !== undefined) process.exit(1);
         socket.sendBinary(
           encodeControl({ t: "welcome", v: PROTOCOL_VERSION, session: "00" } as never),
         );

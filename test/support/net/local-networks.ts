@@ -57,6 +57,10 @@ export class LocalNetwork implements Disposable {
   }
 }
 
+export interface Script extends AsyncDisposable {
+  isRunning(): boolean;
+}
+
 export class Machine implements Disposable {
   readonly name = `${RUN}m${made++}`;
   readonly #number: number;
@@ -89,13 +93,14 @@ export class Machine implements Disposable {
   }
 
   /** Starts another program of the tests, which prints a line when it is ready. */
-  async script(path: string, ...args: readonly string[]): Promise<AsyncDisposable> {
+  async script(path: string, ...args: readonly string[]): Promise<Script> {
     const command = ["ip", "netns", "exec", this.name, process.execPath, path, ...args];
     const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" });
     const reader = child.stdout.getReader();
     await reader.read();
     reader.releaseLock();
     return {
+      isRunning: () => child.exitCode === null,
       async [Symbol.asyncDispose]() {
         child.kill("SIGKILL");
         await child.exited;
