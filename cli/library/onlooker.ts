@@ -29,6 +29,8 @@ export class Onlooker {
   /** Records of the share; 0 where nobody knows. */
   #records = 0;
   #online = false;
+  /** The search may find another than that of the job. */
+  #relay: string;
   /** The other side was seen. */
   #met = false;
   /** The content waits for more receivers. Those here have the list of files alone. */
@@ -43,6 +45,7 @@ export class Onlooker {
   /** @param now ms */
   constructor(job: Job, post: (event: ClientEvent) => void, now = () => performance.now()) {
     this.#job = job;
+    this.#relay = job.relay;
     this.#post = post;
     this.#now = now;
     this.#since = now();
@@ -60,8 +63,10 @@ export class Onlooker {
   }
 
   see(event: ClientEvent): void {
-    if (event.event === "relay") this.#online = event.online;
-    else if (event.event === "source") this.#records = event.open ? 0 : event.records;
+    if (event.event === "relay") {
+      this.#online = event.online;
+      this.#relay = event.url;
+    } else if (event.event === "source") this.#records = event.open ? 0 : event.records;
     else if (event.event === "receiver") this.#note(event);
     else if (event.event === "edition") this.#beginAnew();
     else if (event.event === "gate") this.#heldBack = !event.open;
@@ -90,7 +95,7 @@ export class Onlooker {
     const why = this.#why;
     if (why === undefined || this.#told || this.#now() - this.#since < ALONE_MS) return;
     this.#told = true;
-    this.#post({ event: "alone", why, seconds: ALONE_MS / 1000, relay: this.#job.relay });
+    this.#post({ event: "alone", why, seconds: ALONE_MS / 1000, relay: this.#relay });
   }
 
   /** Notes the reason for which it is alone, and since when. */

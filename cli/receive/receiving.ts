@@ -59,7 +59,7 @@ const CHECKPOINT_MS = 2000;
  * A relay that the search took gives the first record at once. After this time others are looked at as well. It
  * stays while they have nothing: a sender may ask a person first. ms
  */
-const UNPROVED_MS = 10_000;
+const UNPROVED_MS = 5000;
 /** The time for the session to connect to the relay that the search took. ms */
 const RELOCATED_MS = 3000;
 

@@ -1,7 +1,7 @@
 /**
- * Liars of a local network, in a process of their own: `bun liars.ts CHANNEL MACHINE`. Each announces that it has the
- * channel, and has not. Others flood the network with announcements of channels that nobody knows, with damaged
- * packets, and with bytes that are no packets.
+ * Liars of a local network, in a process of their own: `bun liars.ts CHANNEL ADDRESS FLOOD`. Each announces that it
+ * has the channel, and has not. Without a flood some even offer a share. A flood of so many packets a second brings
+ * announcements of channels that nobody knows, damaged packets, and bytes that are no packets.
  */
 import { createServer } from "node:net";
 import { createSocket } from "node:dgram";
@@ -17,9 +17,16 @@ import {
 } from "../../../protocol/mod.ts";
 import { startRelay } from "../../../relay/mod.ts";
 
-const [, , hex = "", address = "", flood = "10000"] = process.argv;
+const [, , hex = "", address = "", flood = "0"] = process.argv;
 const channel = fromHex(hex)!;
 const hostname = "0.0.0.0";
+
+const WELCOME = {
+  t: "welcome",
+  v: PROTOCOL_VERSION,
+  session: new Uint8Array(8),
+  limits: { frame: 1 << 20, window: 16, credit: 16 },
+} as const;
 
 /** Packets in one turn of the flood. */
 const TURN_MS = 5;
@@ -61,9 +68,8 @@ function falseRelay(after: Uint8Array | undefined): number {
         const hello = decodeControl(bytes, "anyone");
         // A token was meant for another relay: the test notices the end of this process.
         if (hello.t === "hello" && hello.token !== undefined) process.exit(1);
-        socket.sendBinary(
-          encodeControl({ t: "welcome", v: PROTOCOL_VERSION, session: "00" } as never),
-        );
+        if (hello.t !== "hello") return;
+        socket.sendBinary(encodeControl(WELCOME));
         socket.sendBinary(encodeControl({ t: "offers", list: [offer] }));
         if (after !== undefined) socket.sendBinary(after);
       },
@@ -79,8 +85,10 @@ lie(empty.port);
 lie(1);
 lie(await listenTcp());
 lie(http.port ?? 0);
-lie(falseRelay(undefined));
-lie(falseRelay(Uint8Array.of(0xc1, 1, 2, 3)));
+if (flood === "0") {
+  lie(falseRelay(undefined));
+  lie(falseRelay(Uint8Array.of(0xc1, 1, 2, 3)));
+}
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 
