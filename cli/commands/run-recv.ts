@@ -117,8 +117,12 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
     values,
   );
   if (!carried || !carrying || master === undefined) return runClient(client, screen);
-  const { channelOfMaster } = await import("../job/job-keys.ts");
-  const first: ClientEvent = { event: "code", code, channel: toHex(channelOfMaster(master)) };
+  const { keysOfMasterText } = await import("../job/job-keys.ts");
+  const first: ClientEvent = {
+    event: "code",
+    code,
+    channel: toHex(keysOfMasterText(master).channel),
+  };
   // Awaited, as the relay ends with this function.
   return await runClient(carried.attend(client, carrying, first), screen);
 }

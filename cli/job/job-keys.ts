@@ -16,18 +16,14 @@ export async function masterBeside(code: Code): Promise<string> {
   return toHex(await masterOf(code, { scrypt: scryptBeside }));
 }
 
-/** The id of its channel. @param master as `masterBeside` gives it */
-export function channelOfMaster(master: string): Uint8Array {
-  return keysOf(master).channel;
-}
-
 /** The keys of a code that a job is about: its own, of which it may know the master, or another. */
 export function keysFor({ code, master }: Pick<Job, "code" | "master">, of: Code): Keys {
   if (master === undefined || of !== code) return deriveKeys(of, primitives);
-  return keysOf(master);
+  return keysOfMasterText(master);
 }
 
-function keysOf(master: string): Keys {
+/** @param master as `masterBeside` gives it */
+export function keysOfMasterText(master: string): Keys {
   const bytes = fromHex(master);
   if (bytes?.length !== MASTER_BYTES) throw new RangeError("a master key of another length");
   return keysOfMaster(bytes, primitives);

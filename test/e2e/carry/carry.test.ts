@@ -92,11 +92,12 @@ describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
   test("a sender with the code finds the relay that its receiver carries in the network", async () => {
     const to = person();
     const env = { ...to.env, FILESHARE_CODE: CODE };
-    const receiving = machine.start(["recv", "--carry", "--yes", "--out", to.out], { ...to, env });
+    const words = ["recv", "--port", "9012", "--yes", "--out", to.out];
+    const receiving = machine.start(words, { ...to, env });
     await heard(receiving.stdout, "Using the relay");
     const from = person();
     const { exitCode, out } = await machine.run(["send", file.path, "--code", CODE], from);
-    expect(out).toContain(`Using the relay ws://${OWN_ADDRESS}:8000, found in this network`);
+    expect(out).toContain(`Using the relay ws://${OWN_ADDRESS}:9012, found in this network`);
     expect(exitCode).toBe(0);
     expect(await receiving.exited).toBe(0);
     expect(to.has()).toEqual(file.bytes);
@@ -210,6 +211,19 @@ describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
     expect(await sending.exited).toBe(0);
   });
 });
+
+test.skipIf(CANNOT)(
+  "without a network a sender with the code finds the relay of a receiver on its machine",
+  async () => {
+    using alone = new OwnNetwork(true);
+    const env = { XDG_STATE_HOME: "/dev/null", FILESHARE_CODE: CODE };
+    const receiving = alone.start(["recv", "--carry", "--yes"], { env });
+    await heard(receiving.stdout, "Using the relay");
+    const sent = await alone.run(["send", "--text", "for me", "--code", CODE], { env });
+    expect(sent.out).toContain("Using the relay ws://127.0.0.1:8000 on this machine");
+    expect([sent.exitCode, await receiving.exited]).toEqual([0, 0]);
+  },
+);
 
 test.each([
   [["send", "x", "--carry", "--no-carry"], "give either --carry or --no-carry"],
