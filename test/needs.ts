@@ -5,6 +5,7 @@
  */
 export const PACKAGES = [
   "bindfs",
+  "busybox",
   "caddy",
   "chromium",
   "chromium-headless-shell",
@@ -21,11 +22,14 @@ export const PACKAGES = [
   "magic-wormhole-transit-relay",
   "nginx",
   "ntfs-3g", // lowntfs-3g, mkfs.ntfs
+  "openssl",
+  "perl", // shasum
   "python3-fastapi",
   "python3-fusepy",
   "python3-magic-wormhole-mailbox-server",
   "python3-uvicorn",
   "python3-websockets",
+  "shellcheck",
   "systemd", // systemd-analyze
   "tmux",
   "unzip",
