@@ -117,6 +117,7 @@ export class TestBrowser implements AsyncDisposable {
     const lease = new AbortController();
     const { signal } = lease;
     const answer = await fetch(`http://keeper/${name}`, { unix: keeper, signal });
+    if (!answer.ok) throw new Error(`${name} did not start: ${await answer.text()}`);
     const body = answer.body as ReadableStream<Uint8Array>;
     const { value } = await body.getReader().read();
     const lent = JSON.parse(new TextDecoder().decode(value)) as LentBrowser;
@@ -169,9 +170,12 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A test that failed may have left pages.
-    for (const page of this.#pages) await page[Symbol.asyncDispose]();
-    await this.#end();
+    try {
+      // A test that failed may have left pages.
+      for (const page of this.#pages) await page[Symbol.asyncDispose]();
+    } finally {
+      await this.#end();
+    }
   }
 }
 
