@@ -132,9 +132,10 @@ export class Incoming {
       bytes,
       open,
       files: files.map((file) => {
-        const { path, type, size, mtime } = file;
+        const { path, sent, type, size, mtime } = file;
         const modified = mtime === 0 ? undefined : mtime;
-        return { path, type, size, modified, dangers: dangersOf(file) };
+        const before = sent === undefined ? {} : { sent };
+        return { path, ...before, type, size, modified, dangers: dangersOf(file) };
       }),
     };
   }

@@ -52,6 +52,8 @@ export type ReceiveCommand =
 export interface OfferedFile {
   /** Safe on every platform, with forward slashes. */
   readonly path: string;
+  /** Its path in the share, where not every system can hold that: text of a peer. */
+  readonly sent?: string | undefined;
   readonly type: "file" | "folder";
   /** bytes; 0 for a folder */
   readonly size: number;

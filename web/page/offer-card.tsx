@@ -8,7 +8,7 @@ import type { Choice } from "../save/saver.ts";
 import { Icon } from "./icons.tsx";
 import { LongList } from "./long-list.tsx";
 import { ROWS_FIRST } from "./list-pages.ts";
-import { DANGER_WORDS, dangerCounts, orderedFiles } from "./offer-files.ts";
+import { DANGER_WORDS, dangerCounts, orderedFiles, renamedFiles } from "./offer-files.ts";
 import { Heading, Name, Note, Waiting } from "./parts.tsx";
 import { count, size, splitPath } from "./words.ts";
 
@@ -65,8 +65,12 @@ export function headOf({ kind, files, bytes, open }: Offer): string {
 
 function Files({ offer }: { readonly offer: Offer }): JSX.Element {
   const { files, open } = offer;
-  const { ordered, counts } = useMemo(
-    () => ({ ordered: orderedFiles(files, ROWS_FIRST), counts: dangerCounts(files) }),
+  const { ordered, counts, renamed } = useMemo(
+    () => ({
+      ordered: orderedFiles(files, ROWS_FIRST),
+      counts: dangerCounts(files),
+      renamed: renamedFiles(files),
+    }),
     [files],
   );
   const flags = Object.entries(counts)
@@ -87,6 +91,13 @@ function Files({ offer }: { readonly offer: Offer }): JSX.Element {
           return file === undefined ? null : <FileRow key={file.path} file={file} open={open} />;
         }}
       />
+      {renamed !== undefined && (
+        <Note>
+          {count(renamed.count, "name is", "names are")} changed, because some systems cannot hold{" "}
+          {renamed.count === 1 ? "it" : "them"}: <Name text={renamed.from} /> becomes{" "}
+          <Name text={renamed.to} />.
+        </Note>
+      )}
       {flags.length > 0 && (
         <Note kind="warn">
           <strong>Look twice:</strong> {flags.join(", ")}. Open such files only if you trust the

@@ -36,6 +36,16 @@ export function isSameOffer(one: Offer, other: Offer): boolean {
   );
 }
 
+/** Entries that get other names than in the share; undefined: there are none. */
+export function renamedFiles(
+  files: readonly OfferedFile[],
+): { readonly count: number; readonly from: string; readonly to: string } | undefined {
+  const renamed = files.filter(({ sent }) => sent !== undefined);
+  const [first] = renamed;
+  if (first?.sent === undefined) return undefined;
+  return { count: renamed.length, from: first.sent, to: first.path };
+}
+
 export function dangerCounts(files: readonly OfferedFile[]): Readonly<Record<Danger, number>> {
   const counts: Record<Danger, number> = { hidden: 0, autorun: 0, executable: 0 };
   for (const { dangers } of files) for (const danger of dangers) counts[danger]++;
