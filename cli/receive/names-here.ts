@@ -51,8 +51,8 @@ export function namesHere(
     folded: (alike) => {
       folds ??= foldsAny(folder);
       if (!folds) return new Set();
-      // The first one stays, whatever is left to try.
-      const some = alike.slice(0, Math.max(NAMES_TRIED - tried, 1));
+      const some = alike.slice(0, NAMES_TRIED - tried);
+      if (some.length < 2) return new Set(alike.slice(1));
       tried += some.length;
       return new Set([...takenForOne(folder, some), ...alike.slice(some.length)]);
     },

@@ -134,8 +134,7 @@ export class Incoming {
       files: files.map((file) => {
         const { path, sent, type, size, mtime } = file;
         const modified = mtime === 0 ? undefined : mtime;
-        const before = sent === undefined ? {} : { sent };
-        return { path, ...before, type, size, modified, dangers: dangersOf(file) };
+        return { path, sent, type, size, modified, dangers: dangersOf(file) };
       }),
     };
   }
