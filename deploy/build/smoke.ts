@@ -31,8 +31,13 @@ interface Event {
 /** @throws Error that names the step which failed */
 export async function smoke({ words, folder, seenAs }: Stage): Promise<void> {
   const env = environment(seenAs);
-  const start = (...more: readonly string[]) =>
-    Bun.spawn([...words, ...more], { env, stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  const children: Bun.Subprocess<"ignore", "pipe", "inherit">[] = [];
+  const start = (...more: readonly string[]) => {
+    const options = { env, stdin: "ignore", stdout: "pipe", stderr: "inherit" } as const;
+    const child = Bun.spawn([...words, ...more], options);
+    children.push(child);
+    return child;
+  };
   const said = async (...more: readonly string[]): Promise<string> => {
     const child = start(...more);
     const text = await within(child.stdout.text(), more.join(" "));
@@ -80,8 +85,8 @@ export async function smoke({ words, folder, seenAs }: Stage): Promise<void> {
       throw new Error("The received file differs from the sent one.");
     }
   } finally {
-    relay.kill();
-    await relay.exited;
+    for (const child of children) child.kill();
+    await Promise.all(children.map(({ exited }) => exited));
   }
 }
 

@@ -203,6 +203,6 @@ function startFault(why: string, address: string): FaultError {
   if (why.includes('syscall: "listen"')) return listenFault(why, address);
   if (/\bE[MN]FILE\b/.test(why)) return new FaultError("no-descriptors", "a worker does not start");
   const lines = why.split("\n");
-  const what = lines.find((line) => /^\w*error: /i.test(line)) ?? lines[0];
+  const what = lines.find((line) => /^(?:\w*error|E[A-Z]+): /i.test(line)) ?? lines[0];
   return new FaultError("relay-failed", `a worker does not start: ${what}`);
 }

@@ -1,6 +1,8 @@
-/** The C library of GNU/Linux, and what `Native` calls of it. */
+/** The C library of Linux, and what `Native` calls of it. */
+import { existsSync } from "node:fs";
 import { FFIType, dlopen } from "bun:ffi";
 
+/** The name that glibc has. The loader of musl gives its own library for it. */
 const LIBRARY = "libc.so.6";
 
 const symbols = {
@@ -26,10 +28,11 @@ const symbols = {
 
 export type Library = ReturnType<typeof dlopen<typeof symbols>>["symbols"];
 
-/** Opens the C library; undefined where it is not that of GNU/Linux. */
+/** Opens the C library; undefined where there is none of Linux, or no /proc that names the descriptors of sockets. */
 export function loadLibrary(): Library | undefined {
   if (process.platform !== "linux") return undefined;
   if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
+  if (!existsSync("/proc/self/fd")) return undefined;
   try {
     return dlopen(LIBRARY, symbols).symbols;
   } catch {
