@@ -22,6 +22,7 @@ const REFRESH_MS = 2000;
 const PACKET_BYTES = 1500;
 /** A packet's counts of records are lies above this: each takes 11 bytes at least. */
 const RECORDS_PER_PACKET = 64;
+const NO_NETWORK = "This machine is in no network, so relays cannot be found or announced";
 /** Looks at packets: each takes some microseconds, so a flood takes a small part of a core. */
 const LOOKS: Rate = { atOnce: 500, everyMs: 0.2 };
 /** Packets that are parsed, of all sources: 200 in a second. */
@@ -78,6 +79,7 @@ export class MulticastSockets {
     this.#timer = setInterval(() => this.#refresh(), REFRESH_MS);
     this.#timer.unref();
     this.#refresh();
+    if (this.#open.size === 0) events.trouble?.(NO_NETWORK);
   }
 
   /** The places at which it listens or, without port 5353, only asks. */
@@ -88,7 +90,11 @@ export class MulticastSockets {
   /** To the group on each interface, or on one. It never rejects, and resolves when all has left. */
   async send(make: (place: Place) => Packet, only?: Place): Promise<void> {
     const to = [...this.#open.values()].filter((one) => only === undefined || only === one);
-    await Promise.all(to.map((one) => write(one, make(one), MULTICAST_PORT, GROUPS[one.family])));
+    const sent = to.map(async (one) => {
+      const error = await write(one, make(one), MULTICAST_PORT, GROUPS[one.family]);
+      if (error !== undefined && this.#open.has(one.key)) this.#tell(one.at, error);
+    });
+    await Promise.all(sent);
   }
 
   /** To one machine: it asked from a port that is not 5353. */
@@ -207,13 +213,18 @@ function join({ socket, at, family }: Open): void {
   socket.setMulticastLoopback(true);
 }
 
-/** A packet that does not leave is like one that is lost on its way. @returns when it has left or failed */
-function write({ socket }: Open, packet: Packet, port: number, address: string): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+/** @returns when the packet has left; the error if it did not */
+function write(
+  { socket }: Open,
+  packet: Packet,
+  port: number,
+  address: string,
+): Promise<Error | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Error | undefined>();
   try {
-    socket.send(encode(packet), port, address, () => resolve());
+    socket.send(encode(packet), port, address, (error) => resolve(error ?? undefined));
   } catch {
-    resolve(); // The interface may be gone; the next refresh notices.
+    resolve(undefined); // The interface may be gone; the next refresh notices.
   }
   return promise;
 }

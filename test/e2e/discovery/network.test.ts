@@ -181,3 +181,33 @@ test.skipIf(CANNOT)(
     expect(readFileSync(join(out, "big"))).toEqual(readFileSync(file.path));
   },
 );
+
+test.skipIf(CANNOT)(
+  "where multicast does not pass, the printed address works; without a network a receiver says so (needs root)",
+  async () => {
+    using folder = temporaryFolder();
+    using network = new LocalNetwork({ ipv4: "10.77.0.", isQuiet: true });
+    using sender = new Machine(1, join(folder.path, "s"), network);
+    using receiver = new Machine(2, join(folder.path, "r"), network);
+    using alone = new Machine(3, join(folder.path, "a"));
+    const file = makeFile(folder.path, "f", 300_000);
+    await using sends = sender.run(["send", file.path]);
+    const { code } = await sees(sends, "code");
+    await using lonely = alone.run(["recv", "--yes", code]);
+    const { note = "" } = await sees(lonely, "search");
+    expect(note).toStartWith("This machine is in no network");
+    await using searches = receiver.run(["recv", "--yes", code]);
+    expect(await sees(searches, "search")).toMatchObject({ looking: true, found: 0 });
+    const out = join(folder.path, "out");
+    mkdirSync(out);
+    const at = ["--relay", "ws://10.77.0.1:8000"];
+    await using receives = receiver.run(["recv", "--yes", "--out", out, ...at, code]);
+    await receives.events();
+    expect(await receives.exited).toBe(0);
+    expect(readFileSync(join(out, "f"))).toEqual(readFileSync(file.path));
+    searches.kill("SIGINT");
+    const rest: ClientEvent[] = [];
+    await searches.events((event) => rest.push(event) === 0);
+    expect(rest.map(({ event }) => event)).toEqual(["error"]);
+  },
+);

@@ -15,6 +15,8 @@ interface NetworkOptions {
   /** Of addresses in this network; the machine's number ends each. Default: neither. */
   readonly ipv4?: string;
   readonly ipv6?: string;
+  /** Multicast reaches no other machine, as in many guest networks. */
+  readonly isQuiet?: boolean;
 }
 
 /** A bridge. */
@@ -34,9 +36,12 @@ export class LocalNetwork implements Disposable {
   /** Plugs a cable into both. */
   connect(machine: string, at: string, number: number): void {
     const port = `p${this.#ports++}`;
-    const { ipv4, ipv6 } = this.options;
+    const { ipv4, ipv6, isQuiet = false } = this.options;
     ip("-n", this.name, "link", "add", port, "type", "veth", "peer", "name", at, "netns", machine);
     ip("-n", this.name, "link", "set", port, "master", "br0", "up");
+    if (isQuiet) {
+      ip("-n", this.name, "link", "set", port, "type", "bridge_slave", "mcast_flood", "off");
+    }
     if (ipv4 !== undefined) ip("-n", machine, "addr", "add", `${ipv4}${number}/24`, "dev", at);
     if (ipv6 === undefined)
       Bun.spawnSync([
