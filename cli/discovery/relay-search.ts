@@ -3,9 +3,9 @@
  * networks. `Candidates` decides, `seek` hears, and a `RelayProbe` tries. The streaming thread begins it; the
  * receive pauses it while its relay serves, and begins it again when that relay is lost or proves nothing.
  */
-import type { FaultCode } from "../../protocol/wire/faults.ts";
+import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 import type { Signer } from "../../protocol/crypto/crypto.ts";
-import { withoutBrackets } from "../connection/relay-address.ts";
+import { shownAddress, withoutBrackets } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Route } from "../job/routes.ts";
 import { Candidates } from "./candidates.ts";
@@ -143,6 +143,9 @@ export class RelaySearch {
         },
         failed: (fault) => {
           this.#lastFault = fault;
+          if (place.route === "this-machine" && isWorthTelling(fault)) {
+            this.#note = `The relay ${shownAddress(address)} refuses: ${FAULTS[fault].sentence}`;
+          }
           this.#probes.delete(address);
           this.#candidates.failed(address, performance.now());
         },
@@ -183,4 +186,9 @@ export class RelaySearch {
     this.#told = { event: "search", looking: false, found: this.#candidates.announced };
     this.#options.emit(this.#told);
   }
+}
+
+/** The relay of this machine is no stranger's: its refusal is for people. Other programs use its port, too. */
+function isWorthTelling(fault: FaultCode): boolean {
+  return !FAULTS[fault].retry && fault !== "not-a-relay";
 }

@@ -68,7 +68,12 @@ async function receiving(
 ): Promise<Receiving> {
   if (given.search !== true) return new Receiving(given, emit, end);
   const { job, search } = await searched(given, emit);
-  return new Receiving(job, emit, end, search);
+  try {
+    return new Receiving(job, emit, end, search);
+  } catch (error) {
+    search.close();
+    throw error;
+  }
 }
 
 async function start(given: Job): Promise<SendEditions | Receiving | undefined> {

@@ -22,6 +22,7 @@ import {
   toHex,
   type FaultCode,
   type Keys,
+  type Message,
   type OfferSeen,
   type ReceiverEffect,
   type ReceiverEvent,
@@ -309,10 +310,17 @@ export class Receiving {
   #heed(bytes: Uint8Array): void {
     try {
       if (isFrame(bytes)) this.#frame(bytes);
-      else this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") });
+      else this.#hear(decodeControl(bytes, "relay-to-receiver"));
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #hear(message: Message): void {
+    const search = this.#search;
+    const isEnd = message.t === "fault" && !message.retry;
+    if (search !== undefined && isEnd && this.#isHeeding) this.#leaveRelay(search);
+    else this.#handle({ type: "message", message });
   }
 
   #frame(bytes: Uint8Array): void {
