@@ -16,6 +16,8 @@ const TICK_MS = 250;
 /** Between two events about the search: announcements that come and go cause no flood of lines. ms */
 const TELL_EVERY_MS = 1000;
 
+const BY_HAND = "Give --relay with the address that the sender shows.";
+
 /** A relay that offers a share under the code. */
 export interface Place {
   readonly relay: string;
@@ -109,7 +111,7 @@ export class RelaySearch {
         if (isNew && this.#timer !== undefined) this.#tick();
       },
       onGone: ({ address }) => this.#candidates.gone(address),
-      onNote: (sentence) => (this.#note = sentence),
+      onNote: (sentence) => (this.#note = `${sentence}. ${BY_HAND}`),
     });
   }
 
@@ -144,7 +146,7 @@ export class RelaySearch {
         failed: (fault) => {
           this.#lastFault = fault;
           if (place.route === "this-machine" && isWorthTelling(fault)) {
-            this.#note = `The relay ${shownAddress(address)} refuses: ${FAULTS[fault].sentence}`;
+            this.#note = `The relay ${shownAddress(address)} refuses: ${FAULTS[fault].sentence}. ${FAULTS[fault].advice}`;
           }
           this.#probes.delete(address);
           this.#candidates.failed(address, performance.now());

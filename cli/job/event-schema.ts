@@ -181,7 +181,10 @@ export const clientEvent = v.variant("event", [
     {
       looking: field(yes, "false: a relay offers something under the code, and is taken"),
       found: field(whole, "number of addresses that relays in the network announce for this code"),
-      note: field(v.optional(text), "why a network cannot be searched"),
+      note: field(
+        v.optional(text),
+        "for people: why a network cannot be searched, or why the relay of this machine refuses",
+      ),
     },
   ),
   event(

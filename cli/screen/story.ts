@@ -287,9 +287,7 @@ export class Story {
     }
     if (note !== undefined && note !== this.#searchNote) {
       this.#searchNote = note;
-      lines.push(
-        line(yellow(`${shown(note)}. Give --relay with the address that the sender shows.`)),
-      );
+      lines.push(line(yellow(shown(note))));
     }
     return lines;
   }

@@ -171,7 +171,7 @@ describe("the plain screen", () => {
 
   test("says once where it looks for a relay, why a network is not searched, and what it took", () => {
     const looking: ClientEvent = { event: "search", looking: true, found: 0 };
-    const note = "Relays cannot be found or announced on eth0 (EACCES)";
+    const note = "Relays cannot be found or announced on eth0 (EACCES). Give --relay.";
     const url = "ws://10.7.0.1:8000/ws";
     const taken: ClientEvent = { event: "search", looking: false, found: 2 };
     const online: ClientEvent = { event: "relay", url, online: true, route: "network" };
