@@ -9,6 +9,7 @@ import { keysFor } from "../job/job-keys.ts";
 import type { Place, RelaySearch } from "../discovery/relay-search.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { ownThread } from "../system/runtime.ts";
+import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { Onlooker } from "./onlooker.ts";
 import { Receiving } from "../receive/receiving.ts";
 import { SendEditions } from "../send/send-editions.ts";
@@ -67,6 +68,8 @@ async function receiving(
   end: (outcome: Outcome) => void,
 ): Promise<Receiving> {
   if (given.search !== true) return new Receiving(given, emit, end);
+  // A folder that is no good is told now, and not after a search that may last.
+  if (!given.stdout && makeDestination(given.out)) removeEmptyDestination(given.out);
   const { job, search } = await searched(given, emit);
   try {
     return new Receiving(job, emit, end, search);

@@ -6,6 +6,7 @@ import * as v from "valibot";
 
 import { clientEvent, type ClientEvent } from "../../../cli/job/event-schema.ts";
 import { toHex } from "../../../protocol/mod.ts";
+import { fileshare } from "../../support/clients/command.ts";
 import { newCode } from "../../support/clients/clients.ts";
 import { keysOf } from "../../support/clients/known-codes.ts";
 import type { Command } from "../../support/clients/command.ts";
@@ -211,3 +212,13 @@ test.skipIf(CANNOT)(
     expect(rest.map(({ event }) => event)).toEqual(["error"]);
   },
 );
+
+test("a folder that cannot be made is told before the search", async () => {
+  using folder = temporaryFolder();
+  const file = makeFile(folder.path, "f", 1);
+  const words = ["recv", "--yes", "--out", join(file.path, "under", "it"), newCode()];
+  await using receives = fileshare(words, { FILESHARE_RELAY: "" });
+  const seen: ClientEvent[] = [];
+  await receives.events((event) => seen.push(event) === 0);
+  expect(seen.map(({ event }) => event)).toEqual(["error"]);
+});
