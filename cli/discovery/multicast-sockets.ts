@@ -22,6 +22,8 @@ const REFRESH_MS = 2000;
 const PACKET_BYTES = 1500;
 /** A packet's counts of records are lies above this: each takes 11 bytes at least. */
 const RECORDS_PER_PACKET = 64;
+/** For a second after it comes an address of IPv6 is on trial, and nothing leaves from it. */
+const NOT_YET = "EADDRNOTAVAIL";
 const NO_NETWORK = "This machine is in no network, so relays cannot be found or announced";
 /** Looks at packets: each takes some microseconds, so a flood takes a small part of a core. */
 const LOOKS: Rate = { atOnce: 500, everyMs: 0.2 };
@@ -92,7 +94,8 @@ export class MulticastSockets {
     const to = [...this.#open.values()].filter((one) => only === undefined || only === one);
     const sent = to.map(async (one) => {
       const error = await write(one, make(one), MULTICAST_PORT, GROUPS[one.family]);
-      if (error !== undefined && this.#open.has(one.key)) this.#tell(one.at, error);
+      const isLasting = error !== undefined && !("code" in error && error.code === NOT_YET);
+      if (isLasting && this.#open.has(one.key)) this.#tell(one.at, error);
     });
     await Promise.all(sent);
   }
