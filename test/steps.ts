@@ -15,17 +15,16 @@ const ALONE = "alone";
 /** The folder of tests that need a binary of the product. */
 const BINARY = "binary";
 
-/** Tests of the sources that `check` runs a second time, with the binary: pipes, resume, operators, shells, doctor. */
+/** Tests of the sources that `check` runs a second time, with the binary: resume, operators, shells, doctor. */
 const WITH_BINARY = [
-  "transfer/streams",
   "resume/unfinished",
   "admin/relay-manage",
   "commands/completion",
   "commands/doctor",
 ] as const;
 
-/** They take minutes without a binary already, and no command of the product runs in them. */
-const WITHOUT_BINARY = ["e2e/bench", "e2e/docs"] as const;
+/** They take minutes without a binary already, and few commands of the product run in them. */
+const WITHOUT_BINARY = ["e2e/bench", "e2e/docs", "e2e/web"] as const;
 
 /** Test files at once: many wait for a clock or a pace, so there is work for several on each core. */
 function parallel(perCore: number): string {
