@@ -1,4 +1,5 @@
 /** The package for programs: see library.ts. */
+import "./library/runs-here.ts";
 import type { Client } from "./library/client.ts";
 import { checkReceiveOptions, checkSendOptions } from "./library/library-options.ts";
 import * as library from "./library/library.ts";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import manifest from "../package.json" with { type: "json" };
 import { documents, read } from "./support/documents.ts";
 
-/** A record is read in one go. */
+/** A record is read in one go, but for the rows of its tables. */
 const LINES = 60;
 
 const SECTIONS = ["Context", "Decision", "Rejected", "Consequences"];
@@ -41,7 +41,8 @@ describe.each(records)("%s", (path) => {
     for (const section of sections) {
       expect(section.slice(section.indexOf("\n")).trim()).not.toBe("");
     }
-    expect(text.split("\n").length).toBeLessThanOrEqual(LINES);
+    const prose = text.split("\n").filter((line) => !line.startsWith("| "));
+    expect(prose.length).toBeLessThanOrEqual(LINES);
   });
 });
 

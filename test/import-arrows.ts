@@ -59,7 +59,18 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "job",
     "system",
   ],
-  web: ["mod.ts", "build.ts", "page", "save", "source", "client", "service", "browser", "job"],
+  web: [
+    "mod.ts",
+    "build.ts",
+    "page-files.ts",
+    "page",
+    "save",
+    "source",
+    "client",
+    "service",
+    "browser",
+    "job",
+  ],
   protocol: ["mod.ts", "session", "content", "crypto", "code", "wire"],
 };
 
@@ -96,6 +107,7 @@ const product = new Map<string, Layer>([
     "web",
     {
       layers: ["protocol"],
+      tables: ["relay/system/compiled.ts"],
       // All of it is bundled, so these are no dependencies of the product.
       packages: ["preact", "@preact/signals", "client-zip", "pretty-bytes", "qr"],
       builtins: false,
@@ -108,6 +120,7 @@ const builtinsAllowed: ReadonlySet<string> = new Set([
   "protocol/crypto/crypto-node.ts",
   "web/mod.ts",
   "web/build.ts",
+  "web/page-files.ts",
 ]);
 
 const SCANNERS = {
@@ -177,6 +190,18 @@ function importsOf(file: SourceFile): string[] {
   return scan(file)
     .filter(({ path }) => path.startsWith("."))
     .map(({ path }) => posix.join(posix.dirname(file.path), path));
+}
+
+/** The files that some files lead to, lazily too, with those themselves. */
+export function reachedFrom(starts: readonly string[], files: readonly SourceFile[]): SourceFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const reached = new Set(starts);
+  // A set also visits what is added meanwhile.
+  for (const path of reached) {
+    const file = byPath.get(path);
+    if (file !== undefined) for (const next of importsOf(file)) reached.add(next);
+  }
+  return [...reached].flatMap((path) => byPath.get(path) ?? []);
 }
 
 /** The room of a file, as its layer and the place in the order; undefined outside the product. */

@@ -7,6 +7,7 @@ import {
   circles,
   crowdedLayers,
   outsideWorld,
+  reachedFrom,
   wrongArrows,
   wrongRooms,
   type SourceFile,
@@ -79,6 +80,23 @@ describe("the imports of the tree", () => {
         ]);
       }
     }
+  });
+
+  test("the library, which runs in Node too, uses Bun by its own files for that alone", async () => {
+    const apart = new Set([
+      "cli/system/runtime.ts",
+      "cli/connection/relay-socket.ts",
+      "cli/connection/node-network.ts",
+      "relay/system/binary.ts",
+    ]);
+    const entries = ["cli/mod.ts", "cli/library/worker.ts"];
+    const files = reachedFrom(entries, await sources("{protocol,relay,cli}"));
+    expect(files.length).toBeGreaterThan(100);
+    const found = files.filter(({ path, text }) => {
+      const code = text.replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "");
+      return !apart.has(path) && /\bBun\.|\bWebSocket\(|declare const self\b/.test(code);
+    });
+    expect(found.map(({ path }) => path)).toEqual([]);
   });
 
   test("protocol/ uses no clock, no I/O and nothing of Bun", async () => {

@@ -14,16 +14,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 
-export interface PageFile {
-  /** Below the address of the page, such as `page/app-3f2a.js`; empty for the page itself. */
-  readonly path: string;
-  /** All headers but those of the encoding. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The same compressed; undefined: it would not get smaller. */
-  readonly brotli?: Uint8Array<ArrayBuffer> | undefined;
-  readonly gzip?: Uint8Array<ArrayBuffer> | undefined;
-}
+import { gzipped, toBundle, type PageFile } from "./page-files.ts";
+
+export { toBundle } from "./page-files.ts";
+export type { PageFile } from "./page-files.ts";
 
 /** The bundle for packages and binaries, in the folder of this file. */
 export const DIST = "dist/page.bundle";
@@ -251,9 +245,7 @@ async function completed({ path, bytes, isFixed }: Raw, best: boolean): Promise<
       },
     }),
     // The best one holds up the thread, which only a build may.
-    best
-      ? Bun.gzipSync(bytes, { library: "libdeflate", level: 12 })
-      : promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }),
+    best ? gzipped(bytes) : promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }),
   ]);
   return { ...file, brotli: new Uint8Array(br), gzip: new Uint8Array(gz) };
 }
@@ -285,33 +277,6 @@ function socketOf(relay: string): string {
   }
   const path = url.pathname.replace(/\/+$/, "");
   return `${url.protocol}//${url.host}${path.endsWith("/ws") ? path : `${path}/ws`}`;
-}
-
-const BYTES = ["bytes", "brotli", "gzip"] as const;
-
-/** All files as one text, with their bytes in Base64. */
-export function toBundle(files: readonly PageFile[]): string {
-  return JSON.stringify(
-    files.map((file) => {
-      const bytes = BYTES.map((key) => [key, file[key]?.toBase64()] as const);
-      return { ...file, ...Object.fromEntries(bytes) };
-    }),
-  );
-}
-
-export function fromBundle(text: string): readonly PageFile[] {
-  const files = JSON.parse(text) as readonly (Omit<PageFile, (typeof BYTES)[number]> & {
-    readonly bytes: string;
-    readonly brotli?: string;
-    readonly gzip?: string;
-  })[];
-  return files.map(({ path, headers, bytes, brotli, gzip }) => ({
-    path,
-    headers,
-    bytes: Uint8Array.fromBase64(bytes),
-    brotli: brotli === undefined ? undefined : Uint8Array.fromBase64(brotli),
-    gzip: gzip === undefined ? undefined : Uint8Array.fromBase64(gzip),
-  }));
 }
 
 /** The headers in the form that several hosts of static files read; other servers need them in their own. */

@@ -6,9 +6,10 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { bundlePage, DIST, fromBundle, type PageFile } from "./build.ts";
+import { compiledFile } from "../relay/system/compiled.ts";
+import { fromBundle, type PageFile } from "./page-files.ts";
 
-export type { PageFile } from "./build.ts";
+export type { PageFile } from "./page-files.ts";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
@@ -30,6 +31,9 @@ export function pageFiles(): Promise<readonly PageFile[]> {
 async function findFiles(): Promise<readonly PageFile[]> {
   const embedded = await embeddedBundle("page");
   if (embedded !== undefined) return fromBundle(embedded);
+  const compiled = compiledFile("page.bundle", import.meta.url);
+  if (compiled !== undefined) return fromBundle(await Bun.file(compiled).text());
+  const { bundlePage, DIST } = await import("./build.ts");
   // Beside the sources a bundle may be an old one.
   if (existsSync(join(HERE, "page/main.tsx"))) return bundlePage();
   return fromBundle(await Bun.file(join(HERE, DIST)).text());

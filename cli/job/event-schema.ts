@@ -12,9 +12,6 @@ import type { FileState } from "../../protocol/content/file-marks.ts";
 import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 import { ROUTES } from "./routes.ts";
 
-/** Files that changed while they were sent, as each side lists them; it counts the rest. */
-export const UNSOUND_TOLD = 100;
-
 /** A field, with what it means. */
 function field<Schema extends v.GenericSchema>(schema: Schema, meaning: string) {
   return v.pipe(schema, v.description(meaning));
@@ -448,10 +445,4 @@ export interface Unsound {
   /** As receivers see it. */
   readonly path: string;
   readonly what: Exclude<FileState, "whole">;
-}
-
-/** The event about files that are not whole. It names the first of them. */
-export function unsoundEvent(files: readonly Unsound[]): ClientEvent {
-  const told = files.slice(0, UNSOUND_TOLD);
-  return { event: "unsound", files: told, more: files.length - told.length };
 }

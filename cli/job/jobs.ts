@@ -30,6 +30,7 @@ export interface SendJob {
   readonly what: SendWhat;
   /** Number of receivers with everything that ends the send. */
   readonly receivers: number;
+  /** Serve receivers until an interruption. */
   readonly stay: boolean;
   /** Longest time until the first connection, in ms. Default: no limit. */
   readonly connectTimeoutMs: number | undefined;
@@ -116,7 +117,9 @@ export type Answer =
 
 /** How a job ended. */
 export interface Outcome {
+  /** The fault that ended it. Undefined: everything arrived. */
   readonly fault: FaultCode | undefined;
+  /** That of a command with this outcome. */
   readonly exitCode: number;
 }
 
@@ -124,6 +127,7 @@ export interface Outcome {
 export type SendWhat =
   | {
       readonly from: "paths";
+      /** Files and folders. */
       readonly paths: readonly string[];
       /** The name that receivers see for one file or folder. */
       readonly name?: string | undefined;
@@ -138,8 +142,18 @@ export type SendWhat =
       /** Offer such names as they are; receivers refuse them, or give them others. */
       readonly offerUnsafe?: boolean;
     }
-  | { readonly from: "text"; readonly text: string; readonly name?: string | undefined }
-  | { readonly from: "stdin"; readonly name?: string | undefined };
+  | {
+      readonly from: "text";
+      /** Receivers show it, and save nothing. */
+      readonly text: string;
+      /** The name that receivers see. */
+      readonly name?: string | undefined;
+    }
+  | {
+      readonly from: "stdin";
+      /** The name of the file that receivers save. */
+      readonly name?: string | undefined;
+    };
 
 /** The policy for names that are taken where something is received. */
 

@@ -4,14 +4,18 @@
  * with `process.execve` becomes Bun. Any other Node waits for Bun as a child, and passes on signals and the exit code.
  */
 const { spawn } = require("node:child_process");
-const { readFileSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const { constants } = require("node:os");
 const { join } = require("node:path");
+const { pathToFileURL } = require("node:url");
 
 const { findBun, isAtLeast } = require("./find-bun.cjs");
 
 const ROOT = join(__dirname, "..", "..");
-const MAIN = join(ROOT, "cli", "main.ts");
+/** In a checkout the sources, which are newer than what was compiled there. */
+const MAIN = [join(ROOT, "cli", "main.ts"), join(ROOT, "lib", "cli", "main.js")].find((path) =>
+  existsSync(path),
+);
 
 /** Signals that end fileshare, or make a relay read its files anew. */
 const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
@@ -22,7 +26,7 @@ function launch(cannotStart) {
   const least = engines.bun.replace(/^>=/, "");
   const { bun: running } = process.versions;
   if (running !== undefined && isAtLeast(running, least)) {
-    void import("../main.ts");
+    void import(pathToFileURL(MAIN).href);
     return;
   }
   const found = findBun(ROOT, least);

@@ -33,7 +33,8 @@ import type { LinkAction } from "../../protocol/session/link.ts";
 import { EventPace } from "../job/event-pace.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { unsoundEvent, type ClientEvent } from "../job/event-schema.ts";
+import type { ClientEvent } from "../job/event-schema.ts";
+import { unsoundEvent } from "../job/unsound-event.ts";
 import { Progress } from "../job/progress.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { ChecksumFile } from "./checksum-file.ts";

@@ -12,7 +12,7 @@ import { attempt } from "./attempt.ts";
 import { Descent } from "../system/descent.ts";
 import { errorCode, reasonOf } from "../system/system-error.ts";
 import { FileWatch } from "./file-watch.ts";
-import { type Unsound } from "../job/event-schema.ts";
+import type { Unsound } from "../job/event-schema.ts";
 import { HeldFolder } from "../system/held-folder.ts";
 import type { Content, Cut, ReadFor } from "./source.ts";
 

@@ -38,7 +38,8 @@ import type { LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
-import { unsoundEvent, type ClientEvent, type Unsound } from "../job/event-schema.ts";
+import type { ClientEvent, Unsound } from "../job/event-schema.ts";
+import { unsoundEvent } from "../job/unsound-event.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
 import { webLink } from "../connection/relay-address.ts";

@@ -7,27 +7,7 @@ import { parentPort, Worker as NodeWorker } from "node:worker_threads";
 // Named imports would keep a Node that lacks them from loading this at all, and from saying that it is too old.
 import * as zlib from "node:zlib";
 
-/** The oldest Node that the library runs in. */
-export const OLDEST_NODE = 22;
-
 export const isBun = typeof Bun !== "undefined";
-
-/**
- * Why the library cannot run here, as a sentence; undefined: it can.
- * @param versions those of `process`, which a browser has not got
- */
-export function whyUnsupported(
-  versions: Readonly<Record<string, string | undefined>> | undefined,
-): string | undefined {
-  const { bun, node } = versions ?? {};
-  if (bun !== undefined) return undefined;
-  const use = `Use Node ${OLDEST_NODE} or later, or Bun`;
-  if (node === undefined) {
-    return `The library of fileshare needs files and threads, which are not there. ${use}; in a browser, open the page of a relay.`;
-  }
-  if (Number.parseInt(node, 10) >= OLDEST_NODE) return undefined;
-  return `The library of fileshare does not run in Node ${node}. ${use}.`;
-}
 
 /** The sum of the journal and of own files (CRC-32 of zip). */
 export function crc32(bytes: Uint8Array): number {

@@ -16,6 +16,7 @@ import { CLI_FAULTS } from "../../protocol/wire/cli-faults.ts";
 import { RELAY_FAULTS } from "../../protocol/wire/relay-faults.ts";
 import { typed } from "../../cli/commands/relay-limits.ts";
 import { METRICS } from "../../relay/admin/metric-table.ts";
+import { API_TABLES } from "./api-tables.ts";
 import { CLI_TABLES } from "./cli-tables.ts";
 import { constantTable } from "./constants.ts";
 import { manualPage } from "./man.ts";
@@ -30,6 +31,7 @@ export const PAGES = [
   "reference/events.md",
   "reference/relay.md",
   "reference/page.md",
+  "reference/api.md",
 ] as const;
 
 /** The purpose of each message and its reply; keys and senders come from the schema. */
@@ -113,6 +115,7 @@ const TABLES: Record<string, string> = {
     ]),
   ),
   ...CLI_TABLES,
+  ...API_TABLES,
 };
 
 function faultTable(faults: Readonly<Record<string, Fault>>): string {

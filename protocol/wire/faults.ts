@@ -26,6 +26,7 @@ export function isFaultCode(value: string): value is FaultCode {
 /** An error that people may see: a code of the table and, where it helps, the thing it is about. */
 export class FaultError extends Error {
   override readonly name = "FaultError";
+  /** Names the fault for programs. */
   readonly code: FaultCode;
   /** For example a path. A screen must escape it: it may be text of a peer. */
   readonly detail: string | undefined;
@@ -39,6 +40,7 @@ export class FaultError extends Error {
     this.after = options?.after;
   }
 
+  /** Its row in the table of faults: sentence, advice, exit code. */
   get fault(): Fault {
     return FAULTS[this.code];
   }

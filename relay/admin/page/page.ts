@@ -1,6 +1,7 @@
 /** The admin page: one file of HTML that needs nothing else, with its style, script and chart library. */
-
 import { fileURLToPath } from "node:url";
+
+import { compiledFile } from "../../system/compiled.ts";
 
 export interface Page {
   readonly html: string;
@@ -88,10 +89,7 @@ async function find(): Promise<Page> {
 }
 
 async function make(): Promise<Page> {
-  const [script, style] = await Promise.all([
-    bundle(),
-    Bun.file(new URL("./style.css", import.meta.url)).text(),
-  ]);
+  const [script, style] = await Promise.all([bundle(), Bun.file(beside("style.css")).text()]);
   const hash = (text: string): string =>
     `'sha256-${new Bun.CryptoHasher("sha256").update(text).digest("base64")}'`;
   const policy = [
@@ -123,8 +121,16 @@ async function make(): Promise<Page> {
   return { html, policy };
 }
 
+function beside(name: string): URL {
+  const compiled = compiledFile(
+    `relay/admin/page/${name.replace(/\.ts$/, ".js")}`,
+    import.meta.url,
+  );
+  return compiled ?? new URL(name, import.meta.url);
+}
+
 async function bundle(): Promise<string> {
-  const entry = fileURLToPath(new URL("./browser.ts", import.meta.url));
+  const entry = fileURLToPath(beside("browser.ts"));
   const { outputs } = await Bun.build({
     entrypoints: [entry],
     target: "browser",

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UNSOUND_TOLD, unsoundEvent } from "../../../cli/job/event-schema.ts";
+import { UNSOUND_TOLD, unsoundEvent } from "../../../cli/job/unsound-event.ts";
 import { FilesContent, SOURCE_FILES_OPEN } from "../../../cli/send/files-content.ts";
 import { listPaths } from "../../../cli/send/file-list.ts";
 import { Identities } from "../../../cli/send/identities.ts";

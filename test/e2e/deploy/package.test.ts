@@ -1,109 +1,303 @@
-/** The packed package: the right files, and enough of them to run. */
+/** The npm package: its files, and what they do on a machine with Node alone. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import manifest from "../../../package.json" with { type: "json" };
+import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { Authority, writeCertificate } from "../../support/net/certificates.ts";
+import { httpProxy } from "../../support/net/http-proxy.ts";
+import { InstalledPackage } from "../../support/package/installed.ts";
+import { knownCode, masterOf } from "../../support/clients/known-codes.ts";
+import { openProgram } from "../../support/clients/pty.ts";
 import { ROOT } from "../../support/documents.ts";
+import { EXIT } from "../../../protocol/wire/faults.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "fileshare-package-"));
-const unpacked = join(folder, "package");
-const main = join(unpacked, manifest.bin.fileshare);
-let packed: readonly string[] = [];
+/** The whole package, packed. bytes */
+const MOST_BYTES = 400 * 1024;
+/** For npm, which compiles, packs, and installs twice. ms */
+const INSTALL_MS = 120_000;
+const NO_BUN = 69;
 
-beforeAll(() => {
-  const built = Bun.spawnSync([process.execPath, "web/build.ts", "--dist"], { cwd: ROOT });
-  expect(built.exitCode).toBe(0);
-  const pack = Bun.spawnSync(
-    [process.execPath, "pm", "pack", "--destination", folder, "--ignore-scripts"],
-    { cwd: ROOT, stderr: "inherit" },
-  );
-  expect(pack.exitCode).toBe(0);
-  const archive = join(folder, `fileshare-${manifest.version}.tgz`);
-  expect(Bun.spawnSync(["tar", "-xzf", archive, "-C", folder]).exitCode).toBe(0);
-  symlinkSync(join(ROOT, "node_modules"), join(unpacked, "node_modules"));
-  packed = [...new Bun.Glob("**/*").scanSync({ cwd: unpacked, dot: true })]
-    .filter((path) => !path.startsWith("node_modules/"))
-    .map((path) => path.replaceAll("\\", "/"))
-    .toSorted();
+const APPLICATION = join(import.meta.dir, "../../support/package/application.mjs");
+
+let installed: InstalledPackage;
+let relay: Relay;
+const sent = new Uint8Array(2 * 1024 * 1024).map((_, at) => at % 251);
+const sum = createHash("sha256").update(sent).digest("hex");
+
+beforeAll(async () => {
+  [installed, relay] = await Promise.all([InstalledPackage.make(), startRelay()]);
+  cpSync(APPLICATION, join(installed.app, "application.mjs"));
+  mkdirSync(join(installed.app, "files"));
+  writeFileSync(join(installed.app, "files/a.bin"), sent);
+}, INSTALL_MS);
+afterAll(async () => {
+  await relay?.stop();
+  installed?.[Symbol.dispose]();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The output of a packed command that ends with 0. */
-async function run(...words: readonly string[]): Promise<string> {
-  const child = Bun.spawn([process.execPath, main, ...words], { cwd: folder, stderr: "inherit" });
-  const output = await child.stdout.text();
-  expect(await child.exited).toBe(0);
-  return output;
+interface Ended {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function ended(words: readonly string[], env: Record<string, string>): Promise<Ended> {
+  const child = Bun.spawn([...words], { cwd: installed.app, env, stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { exitCode: await child.exited, out, err };
 }
 
 describe("the package", () => {
-  test("holds the product, the manual page and what readers look for, and nothing else", () => {
-    const allowed =
-      /^(?:cli|protocol|relay|web)\/|^(?:CHANGELOG|README|SECURITY)\.md$|^LICENSE$|^package\.json$/;
-    expect(packed.filter((path) => !allowed.test(path))).toEqual([manifest.man]);
-    expect(packed.filter((path) => path.endsWith(".test.ts"))).toEqual([]);
-    expect(packed).toContain("LICENSE");
+  test("has the launcher, compiled code, types, the manual page and what readers look for", async () => {
+    const list = Bun.spawnSync(["tar", "-tzf", installed.tarball]).stdout.toString();
+    const files = list
+      .trimEnd()
+      .split("\n")
+      .map((path) => path.replace(/^package\//, ""));
+    const shared = /^lib\/[A-Z0-9]{8}\.js$/;
+    expect(files.filter((path) => !shared.test(path)).toSorted()).toMatchSnapshot();
+    expect(files.filter((path) => shared.test(path)).length).toBeGreaterThan(10);
+    expect(Bun.file(installed.tarball).size).toBeLessThan(MOST_BYTES);
   });
 
-  test("holds every file of the product", () => {
-    const product = [...new Bun.Glob("{cli,protocol,relay}/**/*").scanSync(ROOT)].toSorted();
-    expect(packed.filter((path) => /^(?:cli|protocol|relay)\//.test(path))).toEqual(product);
-  });
-
-  test("holds the page bundled, without its sources", () => {
-    const page = ["web/build.ts", "web/dist/page.bundle", "web/mod.ts"];
-    expect(packed.filter((path) => path.startsWith("web/"))).toEqual(page);
-  });
-
-  test("names its entries", () => {
-    const entries = [manifest.bin.fileshare, manifest.man, ...Object.values(manifest.exports)];
-    for (const entry of entries) expect(packed).toContain(entry.replace("./", ""));
-  });
-
-  test("runs the command, the relay and the library", async () => {
-    expect(await run("--help")).toContain("fileshare send");
-    const relay = Bun.spawn(
-      [process.execPath, main, "relay", "--host", "127.0.0.1", "--port", "0", "--json"],
-      { cwd: folder, stderr: "inherit" },
-    );
-    try {
-      const url = await listeningAt(relay.stdout);
-      const page = await fetch(url.replace("ws", "http"), { headers: { accept: "text/html" } });
-      expect(await page.text()).toMatch(/src="\.\/page\/app-[0-9a-f]{12}\.js"/);
-      const program = `
-        import { receive, send } from ${JSON.stringify(join(unpacked, manifest.exports["."]))};
-        const sending = send({ what: { from: "text", text: "hello" }, relay: ${JSON.stringify(url)} });
-        for await (const event of sending) {
-          if (event.event !== "code") continue;
-          const receiving = receive({ code: event.code, relay: ${JSON.stringify(url)} });
-          for await (const told of receiving) if (told.event === "text") console.log(told.text);
-        }`;
-      const client = Bun.spawn([process.execPath, "-e", program], {
-        cwd: folder,
-        stderr: "inherit",
-      });
-      expect(await client.stdout.text()).toBe("hello\n");
-      expect(await client.exited).toBe(0);
-    } finally {
-      relay.kill();
-      await relay.exited;
+  test("has a package.json for users, with Bun and without scripts", async () => {
+    const path = join(installed.packages, "fileshare/package.json");
+    const users = (await Bun.file(path).json()) as Record<string, unknown>;
+    const bun = manifest.devDependencies["bun-types"];
+    expect(users["dependencies"]).toEqual({ ...manifest.dependencies, bun });
+    for (const key of ["scripts", "devDependencies", "trustedDependencies"]) {
+      expect(users).not.toHaveProperty(key);
     }
-    expect(readdirSync(folder).toSorted()).toEqual([
-      `fileshare-${manifest.version}.tgz`,
-      "package",
-    ]);
+    const stage = join(installed.folder, "stage");
+    expect(readFileSync(join(stage, "package.json"))).toEqual(
+      readFileSync(join(ROOT, "package.json")),
+    );
+    expect(existsSync(join(stage, "package.json.developers"))).toBe(false);
   });
 });
 
-async function listeningAt(output: ReadableStream<Uint8Array>): Promise<string> {
+describe.each(["here", "newer"] as const)("with the Node that is %s, and without Bun", (which) => {
+  const env = (): Record<string, string> => installed.env(installed.nodes[which]);
+
+  test("the command sends, receives and relays", async () => {
+    const words = ["relay", "--host", "127.0.0.1", "--port", "0", "--json"];
+    const other = Bun.spawn([installed.command, ...words], { cwd: installed.app, env: env() });
+    try {
+      const url = await said(other.stdout, /"url":"([^"]+)"/);
+      const page = await fetch(url.replace("ws", "http"), { headers: { accept: "text/html" } });
+      expect(await page.text()).toMatch(/src="\.\/page\/app-[0-9a-f]{12}\.js"/);
+      const all = { ...env(), FILESHARE_RELAY: url };
+      const sender = Bun.spawn([installed.command, "send", "files/a.bin", "--json"], {
+        cwd: installed.app,
+        env: all,
+      });
+      const code = await said(sender.stdout, /"code":"([^"]+)"/);
+      const out = `received-${which}`;
+      mkdirSync(join(installed.app, out));
+      const receiver = [installed.command, "recv", "--yes", "--json", "--out", out];
+      const received = await ended(receiver, { ...all, FILESHARE_CODE: code });
+      expect(received).toMatchObject({ exitCode: 0, err: "" });
+      expect(await sender.exited).toBe(0);
+      expect(readFileSync(join(installed.app, out, "a.bin")).equals(sent)).toBe(true);
+    } finally {
+      other.kill();
+    }
+    expect(await other.exited).toBe(0);
+  });
+
+  /** A sender that waits, and what it says. */
+  const SENDER = ["send", "--text", "x", "--stay", "--json", "--relay"];
+
+  test.each([
+    ["SIGINT", "the launcher"],
+    ["SIGTERM", "the launcher"],
+    ["SIGINT", "all its processes"],
+  ] as const)("%s at %s interrupts once", async (signal, whom) => {
+    const sender = Bun.spawn([installed.command, ...SENDER, relay.url], {
+      cwd: installed.app,
+      env: env(),
+      detached: true,
+    });
+    const rest = Promise.withResolvers<string>();
+    await said(sender.stdout, /"event":"(awaits)"/, rest.resolve);
+    process.kill(whom === "the launcher" ? sender.pid : -sender.pid, signal);
+    expect(await sender.exited).toBe(EXIT.interrupted);
+    // A second one would end it before its last words.
+    expect(await rest.promise).toContain('"event":"summary"');
+  });
+
+  test("Ctrl-C in a terminal interrupts once", async () => {
+    const words = [installed.command, ...SENDER, relay.url];
+    await using pty = openProgram(words, { cwd: installed.app, env: env() });
+    await pty.shows('"event":"awaits"');
+    pty.type("\u0003");
+    expect(await pty.exited).toBe(EXIT.interrupted);
+    expect(pty.raw).toContain('"event":"summary"');
+  });
+
+  test("input, output and the exit code pass through", async () => {
+    const wrong = await ended([installed.command, "send", "--nonsense"], env());
+    expect(wrong).toMatchObject({ exitCode: EXIT.usage, out: "" });
+    expect(wrong.err).toContain("--nonsense");
+  });
+});
+
+test("without a Bun the command says what is missing, and takes one that is on PATH", async () => {
+  // As `--omit=optional` leaves it: the package `bun`, with a text in place of the binary.
+  const bare = join(installed.folder, "bare/node_modules");
+  const parts = ["package.json", "cli", "lib"];
+  for (const part of parts) {
+    cpSync(join(installed.packages, "fileshare", part), join(bare, "fileshare", part), {
+      recursive: true,
+    });
+  }
+  const words = [installed.nodes.here, join(bare, "fileshare/cli/launcher/fileshare.cjs")];
+  const [none, stub] = ["the package bun is not installed", "is installed without its binary"];
+  for (const why of [none, stub]) {
+    const missing = await ended([...words, "--version"], installed.env());
+    expect(missing).toMatchObject({ exitCode: NO_BUN, out: "" });
+    expect(missing.err).toContain(`no Bun ${manifest.devDependencies["bun-types"]} or later`);
+    expect(missing.err).toContain(why);
+    mkdirSync(join(bare, "bun/bin"), { recursive: true });
+    writeFileSync(join(bare, "bun/package.json"), "{}");
+    writeFileSync(join(bare, "bun/bin/bun.exe"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  }
+  const folder = join(installed.folder, "with-bun");
+  mkdirSync(folder);
+  symlinkSync(process.execPath, join(folder, "bun"));
+  symlinkSync(
+    join(installed.packages, "fileshare/node_modules"),
+    join(bare, "fileshare/node_modules"),
+  );
+  const { PATH = "", ...env } = installed.env();
+  const found = await ended([...words, "nonsense"], { ...env, PATH: `${PATH}:${folder}` });
+  expect(found).toMatchObject({ exitCode: EXIT.usage, out: "" });
+});
+
+test("a Node that is too old says so", async () => {
+  const old = join(installed.folder, "old.cjs");
+  writeFileSync(old, 'Object.defineProperty(process.versions, "node", { value: "16.20.2" });');
+  const launcher = join(installed.packages, "fileshare/cli/launcher/fileshare.cjs");
+  const told = await ended([installed.nodes.here, "--require", old, launcher], installed.env());
+  expect(told).toMatchObject({ exitCode: NO_BUN, out: "" });
+  expect(told.err).toContain("Node 16.20.2 is too old");
+});
+
+describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
+  /** What a step of the application printed. */
+  async function step(words: readonly string[], env = {}, stdin?: Uint8Array): Promise<unknown> {
+    const program = runtime === "Bun" ? process.execPath : installed.nodes.newer;
+    const code = knownCode();
+    const cwd = mkdtempSync(join(installed.app, `${runtime}-`));
+    symlinkSync(join(installed.app, "files"), join(cwd, "files"));
+    const child = Bun.spawn([program, "../application.mjs", ...words], {
+      cwd,
+      env: { ...installed.env(), CODE: code, MASTER: masterOf(code), ...env },
+      stdin: stdin ?? "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const out = await child.stdout.text();
+    expect(await child.exited).toBe(0);
+    return JSON.parse(out) as unknown;
+  }
+
+  test("sends texts, folders and streams", async () => {
+    const stream = new TextEncoder().encode("from a pipe");
+    expect(await step(["all", relay.url], {}, stream)).toEqual({
+      faults: Array(6).fill("none"),
+      text: "hello",
+      sum,
+      list: `${sum}  files/a.bin\n`,
+      stream: "from a pipe",
+    });
+  });
+
+  test("ends at a signal, and resumes", async () => {
+    const resumed = { first: "interrupted", second: "none", went: true, sum };
+    expect(await step(["resume", relay.url])).toEqual(resumed);
+  });
+
+  test("trusts the authorities that it is given, and no other", async () => {
+    const authority = new Authority();
+    const tls = writeCertificate(installed.folder, authority.issue());
+    await using secure = await startRelay({ tls });
+    const ca = join(installed.folder, "ca.pem");
+    writeFileSync(ca, authority.cert);
+    expect(await step(["text", secure.url, ca])).toMatchObject({ text: "hello" });
+    expect(await step(["failed", secure.url])).toMatchObject({ code: "untrusted-certificate" });
+  });
+
+  test("goes through a proxy, and says when the proxy refuses", async () => {
+    await using proxy = await httpProxy(relay.port);
+    await using refusing = await httpProxy(relay.port, "407 Proxy Authentication Required");
+    const address = "ws://relay.test:1";
+    const passed = await step(["text", address], { HTTP_PROXY: proxy.url });
+    expect(passed).toMatchObject({ text: "hello" });
+    expect(proxy.asked).toContain("CONNECT relay.test:1 HTTP/1.1");
+    const refused = await step(["failed", address], { HTTP_PROXY: refusing.url });
+    expect(refused).toMatchObject({ code: "proxy-refused" });
+  });
+
+  test("names a relay that is not there, one that is none, and an option that is none", async () => {
+    const port = await freePort();
+    expect(await step(["unreachable", `ws://127.0.0.1:${port}`])).toMatchObject({
+      code: "relay-unreachable",
+    });
+    using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hi") });
+    expect(await step(["failed", `ws://127.0.0.1:${other.port}`])).toMatchObject({
+      code: "not-a-relay",
+      message: expect.stringContaining("something else answers there, 200") as string,
+    });
+    expect(await step(["options", relay.url])).toEqual({
+      code: "usage",
+      message:
+        'The options of send() are not valid: receviers is no option (did you mean receivers?), not "receviers".',
+    });
+  });
+});
+
+/** The first group of a pattern in what a program says. `rest` gets all that it says until its end. */
+async function said(
+  output: ReadableStream<Uint8Array>,
+  pattern: RegExp,
+  rest: (text: string) => void = () => undefined,
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const decoder = new TextDecoder();
   let text = "";
-  for await (const bytes of output) {
-    text += decoder.decode(bytes, { stream: true });
-    const url = /"url":"([^"]+)"/.exec(text)?.[1];
-    if (url !== undefined) return url;
-  }
-  throw new Error(`the relay ended: ${text}`);
+  const sink = new WritableStream<Uint8Array>({
+    write: (bytes) => {
+      text += decoder.decode(bytes, { stream: true });
+      const found = pattern.exec(text)?.[1];
+      if (found !== undefined) resolve(found);
+    },
+  });
+  void output.pipeTo(sink).then(() => {
+    rest(text);
+    reject(new Error(`the program ended: ${text}`));
+  });
+  return promise;
+}
+
+async function freePort(): Promise<number> {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => undefined },
+  });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
 }

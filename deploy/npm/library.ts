@@ -1,0 +1,76 @@
+/**
+ * Compiles the package to JavaScript, into `lib/`:
+ *
+ *   cli/main.js                  the command, in Bun
+ *   cli/mod.js, cli/mod.d.ts     the library, in Bun and Node
+ *   cli/elsewhere.js             the library for a browser's bundle: it says what to use there
+ *   cli/library/worker.js        its thread
+ *   relay/worker/worker.js       a worker of a relay
+ *   relay/admin/page/            script and style of the admin page, without the chart library
+ *   page.bundle                  the page for browsers
+ *   *.js                         code that entries share
+ *
+ * Sources would be twice as large, and Node takes no TypeScript from packages. Dependencies stay outside.
+ */
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { build } from "esbuild";
+
+import { bundlePage, toBundle } from "../../web/build.ts";
+import { OLDEST_NODE, whyUnsupported } from "../../cli/system/supported.ts";
+import { libraryTypes } from "./types.ts";
+
+export const LIB = "lib";
+
+const ENTRIES = [
+  "cli/main.ts",
+  "cli/mod.ts",
+  "cli/library/worker.ts",
+  // By itself, so the line that Node shows above the error is a short one.
+  "cli/library/runs-here.ts",
+  "relay/worker/worker.ts",
+  "relay/admin/page/browser.ts",
+];
+
+/** @throws Error with the mistakes in the sources */
+export async function compile(root: string): Promise<void> {
+  const lib = join(root, LIB);
+  await rm(lib, { recursive: true, force: true });
+  const [page] = await Promise.all([
+    bundlePage({ best: true }),
+    build({
+      absWorkingDir: root,
+      entryPoints: ENTRIES,
+      outbase: ".",
+      outdir: LIB,
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      // `using` is written for a Node that has not got it.
+      target: `node${OLDEST_NODE}`,
+      packages: "external",
+      // The page is bundled already.
+      external: ["bun:ffi", "./build.ts"],
+      // Each command loads its own part alone. Bun's bundler gives two chunks a copy each of one module's variables.
+      splitting: true,
+      chunkNames: "[hash]",
+      minify: true,
+      legalComments: "none",
+      define: { "process.env.NODE_ENV": '"production"' },
+      logLevel: "error",
+    }),
+  ]);
+  await Bun.write(join(lib, "page.bundle"), toBundle(page));
+  await Bun.write(join(lib, "cli/mod.d.ts"), libraryTypes(root));
+  await Bun.write(join(lib, "cli/elsewhere.js"), elsewhere());
+  await cp(join(root, "relay/admin/page/style.css"), join(lib, "relay/admin/page/style.css"));
+}
+
+/** Bundlers want each name that an import has. */
+function elsewhere(): string {
+  const names = ["send", "receive", "FaultError"].map(
+    (name) => `export const ${name} = undefined;`,
+  );
+  return `throw new Error(${JSON.stringify(whyUnsupported(undefined))});\n${names.join("\n")}\n`;
+}
