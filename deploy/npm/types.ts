@@ -20,7 +20,7 @@ const WRITTEN: Readonly<Record<string, () => string>> = {
 };
 
 /** Statements that only the replaced types need. */
-const LEFT_OUT = new Set(["clientEvent", "FAULTS", "Fault", "TEXTS", "ROUTES"]);
+const LEFT_OUT = new Set(["clientEvent", "FAULTS", "TEXTS", "ROUTES"]);
 
 /** @throws Error if the types of a table are not where they were */
 export function libraryTypes(root: string): string {
