@@ -23,21 +23,20 @@ const SYSTEMS = {
 const PROCESSORS = { arm64: "aarch64", x64: "x64" };
 
 /**
- * The packages with a binary for this machine, the best first.
- * @param {{ platform: string, arch: string, isMusl: () => boolean }} machine
+ * The packages that may have a binary for this machine: on Linux that for glibc, and that for musl.
+ * @param {{ platform: string, arch: string }} machine
  * @returns {string[]}
  */
-function platformPackages({ platform, arch, isMusl }) {
+function platformPackages({ platform, arch }) {
   const system = SYSTEMS[platform];
   const processor = PROCESSORS[arch];
   if (system === undefined || processor === undefined) return [];
   const name = `@oven/bun-${system}-${processor}`;
   if (platform === "android") return [`${name}-android`];
-  if (platform !== "linux") return [name];
-  return isMusl() ? [`${name}-musl`] : [name];
+  return platform === "linux" ? [name, `${name}-musl`] : [name];
 }
 
-/** Whether the C library of this machine is another one than glibc. */
+/** Whether the C library of this machine is another one than glibc. It takes 100 ms. */
 function isMusl() {
   const { report } = process;
   const before = report.excludeNetwork;
@@ -76,10 +75,12 @@ function bundledBun(from, machine) {
   if (own && isBinary(own)) return own;
   const exe = machine.platform === "win32" ? "bun.exe" : "bun";
   // Strict package managers let only `bun` see its platform packages.
-  return platformPackages(machine)
+  const found = platformPackages(machine)
     .flatMap((name) => packageFolder(name, bun ?? from) ?? [])
     .map((folder) => join(folder, "bin", exe))
-    .find(isBinary);
+    .filter(isBinary);
+  // Package managers that know the C library install one of them.
+  return found.length > 1 && machine.isMusl() ? found[1] : found[0];
 }
 
 /** @returns {string[]} the Buns on PATH, and the one whose `bunx` started this */

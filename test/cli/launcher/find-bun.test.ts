@@ -7,7 +7,6 @@ import { whyUnsupported } from "../../../cli/system/supported.ts";
 interface Machine {
   readonly platform: string;
   readonly arch: string;
-  readonly isMusl: () => boolean;
 }
 
 const { isAtLeast, platformPackages } = createRequire(import.meta.url)(
@@ -29,21 +28,21 @@ test.each([
 });
 
 test.each([
-  ["linux", "x64", false, "@oven/bun-linux-x64"],
-  ["linux", "arm64", true, "@oven/bun-linux-aarch64-musl"],
-  ["darwin", "arm64", false, "@oven/bun-darwin-aarch64"],
-  ["win32", "x64", false, "@oven/bun-windows-x64"],
-  ["android", "arm64", true, "@oven/bun-linux-aarch64-android"],
-  ["freebsd", "x64", true, "@oven/bun-freebsd-x64"],
-])("on %s %s (musl: %p) the binary is that of %s", (platform, arch, musl, name) => {
-  expect(platformPackages({ platform, arch, isMusl: () => musl })).toEqual([name]);
+  ["linux", "x64", ["@oven/bun-linux-x64", "@oven/bun-linux-x64-musl"]],
+  ["linux", "arm64", ["@oven/bun-linux-aarch64", "@oven/bun-linux-aarch64-musl"]],
+  ["darwin", "arm64", ["@oven/bun-darwin-aarch64"]],
+  ["win32", "x64", ["@oven/bun-windows-x64"]],
+  ["android", "arm64", ["@oven/bun-linux-aarch64-android"]],
+  ["freebsd", "x64", ["@oven/bun-freebsd-x64"]],
+])("on %s %s the binary is in %p", (platform, arch, names) => {
+  expect(platformPackages({ platform, arch })).toEqual(names);
 });
 
 test.each([
   ["aix", "ppc64"],
   ["linux", "riscv64"],
 ])("%s on %s has no binary", (platform, arch) => {
-  expect(platformPackages({ platform, arch, isMusl: () => false })).toEqual([]);
+  expect(platformPackages({ platform, arch })).toEqual([]);
 });
 
 test("the library says where it runs instead of an old Node and of a browser", () => {
