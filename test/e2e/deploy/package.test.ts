@@ -19,7 +19,7 @@ import { httpProxy } from "../../support/net/http-proxy.ts";
 import { InstalledPackage } from "../../support/package/installed.ts";
 import { knownCode, masterOf } from "../../support/clients/known-codes.ts";
 import { openProgram } from "../../support/clients/pty.ts";
-import { ROOT } from "../../support/documents.ts";
+import { read, ROOT } from "../../support/documents.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
 
 /** The whole package, packed. bytes */
@@ -265,6 +265,90 @@ describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
       message:
         'The options of send() are not valid: receviers is no option (did you mean receivers?), not "receviers".',
     });
+  });
+});
+
+describe("an application", () => {
+  /** A folder whose only packages are fileshare and the types of Node. */
+  function consumer(name: string): string {
+    const folder = join(installed.folder, name);
+    mkdirSync(join(folder, "node_modules/@types"), { recursive: true });
+    const theirs = join(folder, "node_modules");
+    symlinkSync(join(installed.packages, "fileshare"), join(theirs, "fileshare"));
+    for (const types of ["@types/node", "undici-types"]) {
+      symlinkSync(join(ROOT, "node_modules", types), join(theirs, types));
+    }
+    writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
+    return folder;
+  }
+
+  test.each([
+    ["NodeNext", "nodenext"],
+    ["ESNext", "bundler"],
+  ])(
+    "type-checks with modules of %s, strictly and without the types of Bun",
+    async (module, how) => {
+      const folder = consumer(how);
+      cpSync(
+        join(import.meta.dir, "../../support/package/consumer.ts.txt"),
+        join(folder, "main.ts"),
+      );
+      const compilerOptions = {
+        ...{ module, moduleResolution: how, target: "ESNext", lib: ["ESNext"], types: ["node"] },
+        ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+        ...{ skipLibCheck: false, noEmit: true },
+      };
+      const config = JSON.stringify({ compilerOptions, files: ["main.ts"] });
+      writeFileSync(join(folder, "tsconfig.json"), config);
+      const checked = await ended([process.execPath, "check", "--no-script", "-p", folder], {
+        ...installed.env(),
+      });
+      expect(checked).toMatchObject({
+        exitCode: 0,
+        err: expect.stringContaining("No type") as string,
+      });
+    },
+  );
+
+  test("in a browser is told what to use", async () => {
+    const folder = consumer("browser");
+    const entry = join(folder, "main.js");
+    writeFileSync(entry, 'import { send } from "fileshare"; send({ what: ["a"] });');
+    const { outputs } = await Bun.build({ entrypoints: [entry], target: "browser" });
+    const bundled = join(folder, "bundled.mjs");
+    await Bun.write(bundled, outputs[0]!);
+    const told = await ended([installed.nodes.newer, bundled], installed.env());
+    expect(told.exitCode).toBe(1);
+    expect(told.err).toContain("In a browser, open the page of a relay.");
+  });
+
+  test("runs the examples of the reference", async () => {
+    const page = await read("docs/reference/api.md");
+    const examples = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code);
+    expect(examples).toHaveLength(3);
+    const runs = examples.map(async (code, at) => {
+      const folder = mkdtempSync(join(installed.app, "example-"));
+      mkdirSync(join(folder, "photos"));
+      writeFileSync(join(folder, "report.pdf"), "a report");
+      writeFileSync(join(folder, "photos/one.jpg"), "a photo");
+      writeFileSync(join(folder, "main.ts"), code);
+      const child = Bun.spawn([installed.nodes.newer, "main.ts"], {
+        cwd: folder,
+        env: { ...installed.env(), FILESHARE_RELAY: relay.url, NODE_NO_WARNINGS: "1" },
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+      expect({ at, exitCode: await child.exited, err }).toEqual({ at, exitCode: 0, err: "" });
+      return { out, folder };
+    });
+    const [files, text, fault] = await Promise.all(runs);
+    expect(files?.out.match(/exitCode: 0/g)).toHaveLength(3);
+    for (const copy of ["first", "second"]) {
+      expect(readFileSync(join(files!.folder, copy, "photos/one.jpg"), "utf8")).toBe("a photo");
+    }
+    expect(text?.out).toBe("see you at eight\n");
+    expect(fault?.out).toStartWith("bad-relay-address 2 ");
   });
 });
 
