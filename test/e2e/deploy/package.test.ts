@@ -294,9 +294,16 @@ describe("an application", () => {
         join(folder, "main.ts"),
       );
       const compilerOptions = {
-        ...{ module, moduleResolution: how, target: "ESNext", lib: ["ESNext"], types: ["node"] },
-        ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
-        ...{ skipLibCheck: false, noEmit: true },
+        module,
+        moduleResolution: how,
+        target: "ESNext",
+        lib: ["ESNext"],
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        skipLibCheck: false,
+        noEmit: true,
       };
       const config = JSON.stringify({ compilerOptions, files: ["main.ts"] });
       writeFileSync(join(folder, "tsconfig.json"), config);
