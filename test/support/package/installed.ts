@@ -12,7 +12,7 @@ const NODE_VERSION = "24.9.0";
 
 /** All that `npm pack` reads, and that compiling reads. */
 const PACKED_FROM =
-  "cli protocol relay web deploy docs/reference package.json tsconfig.json README.md CHANGELOG.md LICENSE".split(
+  "cli protocol relay web deploy docs/reference package.json tsconfig.json README.md LICENSE".split(
     " ",
   );
 
