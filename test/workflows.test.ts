@@ -47,8 +47,9 @@ const OTHERS = new Set([
   "docker run -d --name relay --read-only --cap-drop ALL --security-opt no-new-privileges fileshare-relay",
   "timeout 60 sh -c 'until docker exec relay /fileshare relay status --json; do sleep 1; done'",
   "docker stop --time 20 relay",
-  "gh release create ${{ github.ref_name }} dist/* --verify-tag --title ${{ github.ref_name }} --notes-file CHANGELOG.md",
+  "gh release create ${{ github.ref_name }} dist/* packages/* --verify-tag --title ${{ github.ref_name }} --notes-file CHANGELOG.md",
   "apt-get update && apt-get install -y --no-install-recommends ca-certificates git unzip",
+  "apt-get update && apt-get install -y --no-install-recommends ca-certificates git lintian nix-bin ruby shellcheck unzip",
 ]);
 
 const glob = (pattern: string): string[] =>

@@ -10,7 +10,7 @@ import { lacks, lacksProgram } from "../../needs.ts";
 import { builtBinary } from "../../support/binary.ts";
 import { canOverlay, CHANGED_THERE, FOLDER_THERE, inOverlay } from "../../support/chroot.ts";
 import { temporaryFolder } from "../../support/disk.ts";
-import { read, ROOT } from "../../support/documents.ts";
+import { commandLines, read, ROOT } from "../../support/documents.ts";
 import { ADDRESS_OPTIONS } from "../../support/release.ts";
 
 const isDebian = Bun.which("dpkg-deb") !== null && Bun.which("deb-systemd-helper") !== null;
@@ -33,21 +33,19 @@ function settings(key: string): string[] {
 /** The user that systemd would make up for the service. */
 const USER = "61999";
 
-/** The folders of the service, as systemd makes them before it starts. */
+/** The folders of the service, as systemd makes them before it starts: the last of each path is the user's. */
 function foldersOfService(): string {
   const [runtime = ""] = settings("RuntimeDirectory");
+  const made = (mode: string, path: string): string => `install -d -m ${mode} -o ${USER} ${path}`;
   return ["lib", "cache"]
-    .map(
-      (kind) => `mkdir -p /var/${kind}/private/fileshare-relay
-      ln -sfn private/fileshare-relay /var/${kind}/fileshare-relay
-      chmod 755 /var/${kind}/private
-      chown ${USER} /var/${kind}/private/fileshare-relay`,
-    )
-    .concat(
-      `mkdir -p /run/${runtime}`,
-      `chmod 700 /run/${runtime}`,
-      `chown -R ${USER} /run/fileshare-relay`,
-    )
+    .flatMap((kind) => [
+      // systemd lets the service alone pass this folder.
+      `mkdir -p /var/${kind}/private`,
+      `chmod 755 /var/${kind}/private`,
+      made("755", `/var/${kind}/private/fileshare-relay`),
+      `ln -s private/fileshare-relay /var/${kind}/fileshare-relay`,
+    ])
+    .concat(made(settings("RuntimeDirectoryMode")[0] ?? "", `/run/${runtime}`))
     .join("\n");
 }
 
@@ -59,9 +57,26 @@ function asService(words: string): string {
     env -i PATH=/usr/bin:/bin ${set} ${options} ${words}`;
 }
 
+/** A command line of the guide, with the package of this test. */
+const GUIDE = commandLines(await read("docs/how-to/install.md"));
+function asGuided(start: string): string {
+  const line = GUIDE.find((each) => each.startsWith(start)) ?? `false # the guide has no ${start}`;
+  return line.replace(/fileshare_\S+\.deb/, "$deb");
+}
+
+/** Before the steps. The trigger of manual pages takes seconds, and no systemd runs here that could start the relay now. */
+const BEFORE = `
+  deb=$(echo ${FOLDER_THERE}/dist/packages/*.deb)
+  sudo() {
+    case "$1 $2 $3" in
+      "systemctl enable --now") systemctl enable "$4" ;;
+      dpkg*) shift && dpkg --no-triggers --force-confold "$@" ;;
+    esac
+  }`;
+
 /** The steps of one life of the package. The output of each is a test's matter. */
 const STEPS: Readonly<Record<string, string>> = {
-  install: "dpkg --no-triggers -i $deb",
+  install: asGuided("sudo dpkg --install"),
   changed: CHANGED_THERE,
   version: "fileshare --version",
   verify: `dpkg -V fileshare && systemd-analyze verify --man=no ${UNIT}`,
@@ -78,14 +93,14 @@ const STEPS: Readonly<Record<string, string>> = {
     ${asService("fileshare relay status --json")}
     kill -TERM $relay
     wait $relay && echo ended`,
-  enable: `systemctl enable fileshare-relay 2>&1
+  enable: `${asGuided("sudo systemctl enable")} 2>&1
     echo FILESHARE_PORT=9000 > /etc/fileshare/relay.env`,
-  upgrade: `dpkg --no-triggers --force-confold -i $deb
+  upgrade: `${asGuided("sudo dpkg --install")}
     systemctl is-enabled fileshare-relay
     cat /etc/fileshare/relay.env`,
-  remove: "dpkg --no-triggers -r fileshare",
+  remove: asGuided("sudo dpkg --remove"),
   kept: CHANGED_THERE,
-  purge: "dpkg --no-triggers --purge fileshare",
+  purge: asGuided("sudo dpkg --purge"),
   left: CHANGED_THERE,
 };
 
@@ -119,8 +134,7 @@ describe.skipIf(skipped)("the Debian package", () => {
     expect(packages.exitCode).toBe(0);
     debs = readdirSync(join(dist, "packages")).filter((name) => name.endsWith(".deb"));
     const script = Object.entries(STEPS).map(([name, step]) => `echo "== ${name}"\n${step}`);
-    const deb = `deb=${FOLDER_THERE}/dist/packages/${debs[0]}`;
-    const { exitCode, out, err } = inOverlay([deb, ...script].join("\n"), folder.path);
+    const { exitCode, out, err } = inOverlay([BEFORE, ...script].join("\n"), folder.path);
     for (const part of out.split(/^== /m).slice(1)) {
       const [name = "", ...lines] = part.split("\n");
       said[name] = lines.join("\n").trimEnd();
@@ -139,6 +153,13 @@ describe.skipIf(skipped)("the Debian package", () => {
   /** Paths that a step lists and this machine does not have. */
   const added = (step: string): string[] =>
     (said[step] ?? "").split("\n").filter((path) => path !== "" && !existsSync(path));
+
+  test("is handled by each line of the guide that has sudo", () => {
+    const run = Object.values(STEPS).join("\n").replaceAll("$deb", "DEB");
+    for (const line of GUIDE.filter((each) => each.startsWith("sudo "))) {
+      expect(run).toContain(line.replace(/fileshare_\S+\.deb/, "DEB"));
+    }
+  });
 
   test("is named by name, version and architecture", () => {
     expect(debs).toEqual([`fileshare_${debianVersion(manifest.version)}_${HERE.debian}.deb`]);

@@ -93,6 +93,9 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun run fmt": "ci",
   // The tests of the binary build one target.
   "bun run build": "together",
+  // install-guide.test.ts and manifests.test.ts run the first, the workflow of releases both.
+  "bun run packages": "together",
+  "bun run check-packages": "ci",
   "bun run smoke": "together",
   "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
