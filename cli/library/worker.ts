@@ -8,7 +8,7 @@ import type { Job, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
 import type { Place, RelaySearch } from "../discovery/relay-search.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
-import { isBun, ownThread } from "../system/runtime.ts";
+import { ownThread } from "../system/runtime.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { useNetwork } from "../connection/relay-socket.ts";
 import { Onlooker } from "./onlooker.ts";
@@ -108,8 +108,11 @@ async function start(given: Job): Promise<SendEditions | Receiving | undefined> 
 
 let running: SendEditions | Receiving | undefined;
 
-// Bun has no use for Node's network, and loads none of it. Messages wait meanwhile.
-if (!isBun) useNetwork((await import("../connection/node-network.ts")).nodeNetwork);
+// Bun has no use for Node's network, and loads none of it. A binary holds none of it either, because its build knows the
+// answer to this question. Messages wait meanwhile.
+if (process.versions.bun === undefined) {
+  useNetwork((await import("../connection/node-network.ts")).nodeNetwork);
+}
 
 ownThread.listen((message) => {
   const data = message as ToThread;

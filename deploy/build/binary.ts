@@ -27,6 +27,9 @@ export interface Shared {
   readonly build: string;
 }
 
+/** A binary brings Bun, so the bundler leaves out code for Node. */
+export const BUN_ALONE = { "process.versions.bun": JSON.stringify(Bun.version) };
+
 /** Bundles both pages, once for all targets. */
 export async function bundlePages(): Promise<Shared["bundles"]> {
   const [page, admin] = await Promise.all([bundlePage({ best: true }), adminPage()]);
@@ -66,6 +69,7 @@ export async function makeBinary(
       naming: { asset: "[name].[ext]" },
       define: {
         FILESHARE_BUILD: JSON.stringify(`${target.name}, ${build}`),
+        ...BUN_ALONE,
         "process.env.NODE_ENV": '"production"',
       },
       compile: {

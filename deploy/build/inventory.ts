@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { ENTRIES, ROOT } from "./binary.ts";
+import { BUN_ALONE, ENTRIES, ROOT } from "./binary.ts";
 
 export interface Licence {
   /** Name of the file in the package. */
@@ -55,6 +55,7 @@ async function foldersOf(target: "bun" | "browser", entries: readonly string[]):
     root: ROOT,
     target,
     splitting: true,
+    define: BUN_ALONE,
     metafile: true,
     ...(target === "browser" && { tsconfig: join(ROOT, "web/tsconfig.json") }),
   });

@@ -5,7 +5,12 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
 /** Bun runs these, or they have a way for browsers without it. */
-const ELSEWHERE = new Set(["web/build.ts", "web/mod.ts", "protocol/wire/bytes.ts"]);
+const ELSEWHERE = new Set([
+  "web/build.ts",
+  "web/mod.ts",
+  "web/page-files.ts",
+  "protocol/wire/bytes.ts",
+]);
 
 /** Chrome 120, Firefox 121 and Safari 17.4 lack at least one of each. */
 const TOO_NEW: readonly RegExp[] = [
