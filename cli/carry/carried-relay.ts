@@ -8,7 +8,7 @@
 import { tmpdir } from "node:os";
 
 import { toHex } from "../../protocol/wire/bytes.ts";
-import type { FaultError } from "../../protocol/wire/faults.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
 import { relayAddress } from "../connection/relay-address.ts";
 import type { RelayChoice } from "../connection/relay-choice.ts";
 import type { ForOthers } from "../connection/for-others.ts";
@@ -34,6 +34,8 @@ const CARRIED_LIMITS = { "max-sockets": 2000, "sockets-per-address": 500 };
 /** Receivers get their last words, and curl the end of its file, within this time after the transfer. ms */
 const DRAIN_MS = 5000;
 const TOKEN_BYTES = 16;
+/** Looks for a port. Only the first are at the usual one, for which others compete. */
+const LISTEN_ATTEMPTS = 5;
 /** Sentences that wait to be told; a relay in trouble repeats itself. */
 const NOTES = 8;
 
@@ -44,28 +46,48 @@ export interface CarryOptions extends PortWish {
 
 /** @throws FaultError as `ownPort`, or as `startRelay` */
 export async function startCarried(options: CarryOptions): Promise<CarriedRelay> {
-  const { hostname, port, taken } = await ownPort(options);
-  const { DEFAULT_POLICY, startRelay } = await import("../../relay/mod.ts");
   const notes = new Set<string>();
   const note = (sentence: string): void => {
     if (notes.size < NOTES) notes.add(sentence);
   };
   const token = toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
-  const relay = await startRelay({
-    hostname,
-    port,
-    workers: 1,
-    onlyFor: token,
-    lobby: options.lobby,
-    page: true,
-    policy: { ...DEFAULT_POLICY, limits: { ...DEFAULT_POLICY.limits, ...CARRIED_LIMITS } },
-    logBytes: CARRIED_LOG_BYTES,
-    logFolder: tmpdir(),
-    reportLevel: "warn",
-    onTrouble: note,
-  });
+  const { relay, taken } = await listen(options, token, note);
   void relay.ended.then((fault) => fault && note(fault.message));
   return new CarriedRelay(relay, { token, taken, notes, note });
+}
+
+/**
+ * Starts the relay where a port is free. Another command may take that port in between, as several sends of a script do
+ * that start together, so it looks again.
+ */
+async function listen(
+  options: CarryOptions,
+  token: string,
+  note: (sentence: string) => void,
+): Promise<{ readonly relay: RelayInside; readonly taken: number | undefined }> {
+  const { DEFAULT_POLICY, startRelay } = await import("../../relay/mod.ts");
+  for (let attempt = 1; ; attempt++) {
+    const { hostname, port, taken } = await ownPort(options);
+    try {
+      const relay = await startRelay({
+        hostname,
+        port,
+        workers: 1,
+        onlyFor: token,
+        lobby: options.lobby,
+        page: true,
+        policy: { ...DEFAULT_POLICY, limits: { ...DEFAULT_POLICY.limits, ...CARRIED_LIMITS } },
+        logBytes: CARRIED_LOG_BYTES,
+        logFolder: tmpdir(),
+        reportLevel: "warn",
+        onTrouble: note,
+      });
+      return { relay, taken };
+    } catch (error) {
+      const isLost = error instanceof FaultError && error.code === "port-in-use";
+      if (!isLost || options.exact !== undefined || attempt >= LISTEN_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** What is needed of `relay/mod.ts`, which is loaded when a relay is started. */

@@ -1,5 +1,5 @@
 /** The content to send: from the command line, the standard input or a question. */
-import { fstatSync, readdirSync } from "node:fs";
+import { fstatSync, readdirSync, statSync } from "node:fs";
 
 import { fromUtf8 } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
@@ -10,6 +10,7 @@ import { expandHome } from "../system/shell.ts";
 import { askLine } from "../screen/prompts.ts";
 import { canAsk } from "../screen/own-terminal.ts";
 import type { SendWhat } from "../job/jobs.ts";
+import { attempt } from "../send/attempt.ts";
 import { readInput } from "../system/standard-input.ts";
 
 const STDIN = "-";
@@ -17,7 +18,7 @@ const STDIN_FD = 0;
 
 /**
  * @returns what to send, and the words that a person was asked for and did not type
- * @throws FaultError "usage"
+ * @throws FaultError "usage", "no-such-file"
  */
 export async function whatToSend(
   values: SendValues,
@@ -34,6 +35,7 @@ export async function whatToSend(
   if (name !== undefined && path.length > 1) throw usage("--name is for one path");
   const asked = path.length > 0 ? [] : [await askPath(values.json)];
   const paths = [...path, ...asked];
+  checkAnyExists(paths);
   const choices = { exclude, gitignore, follow, skipUnsafe, offerUnsafe };
   return { what: { from: "paths", paths, name, ...choices }, asked };
 }
@@ -46,6 +48,23 @@ function isPiped(): boolean {
   } catch {
     return false; // it is closed
   }
+}
+
+/**
+ * A mistyped path ends the command before a relay starts for it. In another run of a command some paths may be gone, but
+ * not all.
+ */
+function checkAnyExists(paths: readonly string[]): void {
+  let first: unknown;
+  for (const path of paths) {
+    try {
+      attempt(path, () => statSync(path));
+      return;
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  throw first;
 }
 
 /** Waits for all of it. @throws FaultError as `readInput`, "share-too-big", "usage" */

@@ -180,6 +180,16 @@ describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
     await Promise.all([used.exited, carried.exited, relay.exited]);
   });
 
+  test("a mistyped path ends the send before it tries to carry a relay", async () => {
+    const blocker = machine.program(STRANGER(9013));
+    await heard(blocker.stdout, "ready");
+    const { exitCode, err } = await machine.run(["send", "mistyped", "--port", "9013"], person());
+    expect(exitCode).toBe(2);
+    expect(err).toContain("The file does not exist: mistyped");
+    blocker.kill();
+    await blocker.exited;
+  });
+
   test("--no-carry starts none, and says that none answers", async () => {
     const words = ["send", "--text", "x", "--no-carry", "--connect-timeout", "0.1"];
     const { exitCode, err } = await machine.run(words, person());
