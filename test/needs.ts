@@ -11,6 +11,7 @@ export const PACKAGES = [
   "chromium-headless-shell",
   "coreutils", // sha256sum
   "curl",
+  "dpkg", // dpkg-deb
   "e2fsprogs", // mkfs.ext4
   "firefox-esr",
   "fish",

@@ -66,6 +66,9 @@ export function debianPackage(
     };
     mkdirSync(join(tree, "usr/bin"), { recursive: true });
     copyFileSync(join(release.folder, asset.file), join(tree, "usr/bin/fileshare"));
+    if (sumOf("sha256", join(tree, "usr/bin/fileshare")) !== asset.sha256) {
+      throw new Error(`${asset.file} is not the file of SHA256SUMS. Run "bun run build" again.`);
+    }
     chmodSync(join(tree, "usr/bin/fileshare"), 0o755);
     for (const [path, text] of Object.entries(filesOf(release))) put(path, text);
     // Before the folder of the package's own files, which do not count.
@@ -207,14 +210,18 @@ function completion(shell: string): string {
 
 /** Without a name and a time, so the same text gives the same bytes. */
 function gzipped(text: string | Uint8Array): Uint8Array {
-  return Bun.gzipSync(typeof text === "string" ? Buffer.from(text) : Buffer.from(text), {
+  return Bun.gzipSync(typeof text === "string" ? text : new Uint8Array(text), {
     level: 9,
   });
 }
 
 function md5Line(tree: string, path: string): string {
-  const sum = new Bun.CryptoHasher("md5").update(readFileSync(join(tree, path))).digest("hex");
-  return `${sum}  ${path}\n`;
+  return `${sumOf("md5", join(tree, path))}  ${path}\n`;
+}
+
+/** hex */
+function sumOf(algorithm: "md5" | "sha256", path: string): string {
+  return new Bun.CryptoHasher(algorithm).update(readFileSync(path)).digest("hex");
 }
 
 function filesIn(tree: string): string[] {

@@ -64,13 +64,14 @@ is_musl() {
   return 1
 }
 
-# fetch ADDRESS FILE. In the background, because a shell handles a signal only when its command has ended.
+# fetch ADDRESS FILE. In the background, because a shell handles a signal only when its command has ended. curl gives up
+# a server that sends nothing for 60 s, and wget one after 15 minutes.
 fetch() {
   if have curl; then
     # An https address may not lead to a plain one.
     case $1 in https:*) only='=https' ;; *) only='=http,https' ;; esac
     if [ -t 2 ]; then how=-#; else how=-s; fi
-    curl -fSL "$how" --proto "$only" --connect-timeout 30 -o "$2" -- "$1" &
+    curl -fSL "$how" --proto "$only" --connect-timeout 30 --speed-time 60 --speed-limit 1 -o "$2" -- "$1" &
   elif have wget; then
     wget -q -O "$2" -- "$1" &
   else

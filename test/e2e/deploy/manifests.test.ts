@@ -15,6 +15,7 @@ import {
 } from "../../../deploy/packages/manifests.ts";
 import { assetOf, releaseIn, urlOf, type Addresses } from "../../../deploy/release.ts";
 import manifest from "../../../package.json" with { type: "json" };
+import { lacksProgram } from "../../needs.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { ROOT } from "../../support/documents.ts";
 import { ADDRESS_OPTIONS, ADDRESSES } from "../../support/release.ts";
@@ -198,6 +199,18 @@ describe("bun run packages", () => {
     const listed = readFileSync(join(out, "PACKAGES-SHA256SUMS"), "utf8").trimEnd().split("\n");
     expect(listed.toSorted()).toEqual(sums.toSorted());
   });
+
+  test.skipIf(lacksProgram("dpkg-deb", "dpkg"))(
+    "packs no binary that differs from its checksum",
+    () => {
+      writeFileSync(join(place.path, "fileshare-linux-x64"), "another");
+      const { exitCode, err } = run("--only", "debian", "--architecture", "amd64");
+      expect(exitCode).toBe(1);
+      expect(err).toContain("fileshare-linux-x64 is not the file of SHA256SUMS");
+      const left = readdirSync(join(place.path, "packages"));
+      expect(left.filter((name) => /debian|deb$/.test(name))).toEqual([]);
+    },
+  );
 
   test("names the choices of an option", () => {
     const { exitCode, err } = run("--only", "rpm");
