@@ -36,6 +36,8 @@ const DRAIN_MS = 5000;
 const TOKEN_BYTES = 16;
 /** Looks for a port. Only the first are at the usual one, for which others compete. */
 const LISTEN_ATTEMPTS = 5;
+/** Between two looks at the addresses: a person who plugs in a cable waits a moment. ms */
+const ADDRESSES_EVERY_MS = 2000;
 /** Sentences that wait to be told; a relay in trouble repeats itself. */
 const NOTES = 8;
 
@@ -46,14 +48,12 @@ export interface CarryOptions extends PortWish {
 
 /** @throws FaultError as `ownPort`, or as `startRelay` */
 export async function startCarried(options: CarryOptions): Promise<CarriedRelay> {
-  const notes = new Set<string>();
-  const note = (sentence: string): void => {
-    if (notes.size < NOTES) notes.add(sentence);
-  };
+  const notes = new Notes();
+  const note = (sentence: string): void => notes.add(sentence);
   const token = toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
   const { relay, taken } = await listen(options, token, note);
   void relay.ended.then((fault) => fault && note(fault.message));
-  return new CarriedRelay(relay, { token, taken, notes, note });
+  return new CarriedRelay(relay, { token, taken, notes });
 }
 
 /**
@@ -100,8 +100,32 @@ interface RelayInside {
 interface Carried {
   readonly token: string;
   readonly taken: number | undefined;
-  readonly notes: Set<string>;
-  readonly note: (sentence: string) => void;
+  readonly notes: Notes;
+}
+
+/** Sentences that wait to be told. */
+class Notes {
+  readonly #waiting = new Set<string>();
+  #wake: (() => void) | undefined;
+
+  add(sentence: string): void {
+    if (this.#waiting.size < NOTES) this.#waiting.add(sentence);
+    this.#wake?.();
+  }
+
+  take(): readonly string[] {
+    const told = [...this.#waiting];
+    this.#waiting.clear();
+    return told;
+  }
+
+  /** Resolves when there is one. A promise of an earlier call is dropped, so that no number of calls adds up. */
+  next(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    if (this.#waiting.size > 0) resolve();
+    return promise;
+  }
 }
 
 export class CarriedRelay implements AsyncDisposable, Carrier {
@@ -110,16 +134,17 @@ export class CarriedRelay implements AsyncDisposable, Carrier {
   /** The port that was wanted, and that another program has. */
   readonly taken: number | undefined;
   readonly #relay: RelayInside;
-  readonly #notes: Set<string>;
-  readonly #note: (sentence: string) => void;
+  readonly #notes: Notes;
   #announcing: Announcing | undefined;
+  /** The address that people were told last. */
+  #shown: string | undefined;
+  #watch: NodeJS.Timeout | undefined;
 
-  constructor(relay: RelayInside, { token, taken, notes, note }: Carried) {
+  constructor(relay: RelayInside, { token, taken, notes }: Carried) {
     this.#relay = relay;
     this.token = token;
     this.taken = taken;
     this.#notes = notes;
-    this.#note = note;
   }
 
   get port(): number {
@@ -138,9 +163,11 @@ export class CarriedRelay implements AsyncDisposable, Carrier {
   }
 
   takeNotes(): readonly string[] {
-    const told = [...this.#notes];
-    this.#notes.clear();
-    return told;
+    return this.#notes.take();
+  }
+
+  nextNote(): Promise<void> {
+    return this.#notes.next();
   }
 
   /** From now on receivers in the local network find it by the code. */
@@ -148,13 +175,25 @@ export class CarriedRelay implements AsyncDisposable, Carrier {
     this.#announcing ??= announce({
       port: this.port,
       channels: () => [channel],
-      onNote: this.#note,
+      onNote: (sentence) => this.#notes.add(sentence),
     });
   }
 
-  /** The event about it. */
-  carrying(): Promise<Carrying> {
-    return carryingEvent(this);
+  /** The event about it. From now on a note tells when the first of its addresses is gone. */
+  async carrying(): Promise<Carrying> {
+    const event = await carryingEvent(this);
+    this.#shown = event.addresses[0]?.relay;
+    this.#watch ??= setInterval(() => void this.#lookAtAddresses(), ADDRESSES_EVERY_MS).unref();
+    return event;
+  }
+
+  /** A laptop goes to another network. Without any network there is nothing to tell: it may come back as it was. */
+  async #lookAtAddresses(): Promise<void> {
+    const { addresses } = await carryingEvent(this);
+    const [first] = addresses;
+    if (first === undefined || addresses.some(({ relay }) => relay === this.#shown)) return;
+    this.#shown = first.relay;
+    this.#notes.add(`other machines now reach it at ${first.relay}`);
   }
 
   /** As other machines reach it. */
@@ -169,6 +208,7 @@ export class CarriedRelay implements AsyncDisposable, Carrier {
 
   /** Takes nobody more, lets the last words leave, and ends. */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch);
     await Promise.all([this.#announcing?.close(), this.#relay.drain(DRAIN_MS)]);
   }
 }

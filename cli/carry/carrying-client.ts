@@ -17,8 +17,10 @@ export interface Carrier {
   readonly taken: number | undefined;
   /** Resolves when the relay has ended, with why if it could not go on. */
   readonly ended: Promise<FaultError | undefined>;
-  /** Sentences about troubles that were not told yet. */
+  /** Sentences that were not told yet. */
   takeNotes(): readonly string[];
+  /** Resolves when there is one. Another call takes the place of this one. */
+  nextNote(): Promise<void>;
   announce(channel: Uint8Array): void;
 }
 
@@ -69,28 +71,62 @@ export function carryingClient(client: Client, relay: Carrier, added: Added): Cl
     if (fault !== undefined) client.interrupt();
   });
   const events = async function* (): AsyncGenerator<ClientEvent, void> {
-    const { first, carrying } = added;
-    if (first !== undefined) yield* withRelay(first, carrying, relay);
-    for await (const event of client) yield* withRelay(event, carrying, relay);
+    const told = new ToldRelay(relay, added.carrying);
+    if (added.first !== undefined) yield* told.with(added.first);
+    const source = client[Symbol.asyncIterator]();
+    try {
+      for (let next = source.next(); ;) {
+        const step = await Promise.race([next, told.news()]);
+        if (step === undefined) {
+          yield* told.notes();
+          continue;
+        }
+        if (step.done === true) return;
+        yield* told.with(step.value);
+        next = source.next();
+      }
+    } finally {
+      await source.return?.();
+    }
   };
   return { ...client, [Symbol.asyncIterator]: events };
 }
 
-/** Notes wait for the next event: a screen that draws has to print them itself. */
-function* withRelay(
-  event: ClientEvent,
-  carrying: Carrying,
-  relay: Carrier,
-): Generator<ClientEvent, void> {
-  if (event.event === "code") {
-    const channel = fromHex(event.channel);
-    if (channel !== undefined) relay.announce(channel);
-    yield event;
-    yield carrying;
-    return;
+/** The relay in the events of its client. */
+class ToldRelay {
+  readonly #relay: Carrier;
+  #carrying: Carrying;
+  #isTold = false;
+
+  constructor(relay: Carrier, carrying: Carrying) {
+    this.#relay = relay;
+    this.#carrying = carrying;
   }
-  for (const note of relay.takeNotes()) yield { ...carrying, note };
-  yield event.event === "relay" ? withLinkForOthers(event, carrying) : event;
+
+  /** Resolves when there are notes to tell; the event with the code comes before them. */
+  news(): Promise<void> {
+    return this.#isTold ? this.#relay.nextNote() : new Promise(() => undefined);
+  }
+
+  /** With the addresses as they are now. */
+  async *notes(): AsyncGenerator<ClientEvent, void> {
+    const notes = this.#relay.takeNotes();
+    if (notes.length > 0) this.#carrying = await carryingEvent(this.#relay);
+    for (const note of notes) yield { ...this.#carrying, note };
+  }
+
+  async *with(event: ClientEvent): AsyncGenerator<ClientEvent, void> {
+    if (event.event === "code") {
+      const channel = fromHex(event.channel);
+      if (channel !== undefined) this.#relay.announce(channel);
+      this.#isTold = true;
+      yield event;
+      yield this.#carrying;
+      return;
+    }
+    yield* this.notes();
+    yield event.event === "relay" ? withLinkForOthers(event, this.#carrying) : event;
+  }
 }
 
 /** The client knows the relay by the loopback, where no other machine finds it. */

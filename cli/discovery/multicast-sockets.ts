@@ -94,8 +94,10 @@ export class MulticastSockets {
     const to = [...this.#open.values()].filter((one) => only === undefined || only === one);
     const sent = to.map(async (one) => {
       const error = await write(one, make(one), MULTICAST_PORT, GROUPS[one.family]);
-      const isLasting = error !== undefined && !("code" in error && error.code === NOT_YET);
-      if (isLasting && this.#open.has(one.key)) this.#tell(one.at, error);
+      if (error === undefined || ("code" in error && error.code === NOT_YET)) return;
+      // Its address may be gone, as on a laptop that goes to another network: that is no trouble.
+      if (!this.#isClosed) this.#refresh();
+      if (this.#open.get(one.key) === one) this.#tell(one.at, error);
     });
     await Promise.all(sent);
   }
@@ -118,8 +120,10 @@ export class MulticastSockets {
   #refresh(): void {
     const wanted = new Map<string, { readonly at: NetworkInterface; readonly family: Family }>();
     for (const at of linkedInterfaces()) {
-      if (at.ipv4.length > 0) wanted.set(`4 ${at.name} ${at.ipv4.join()}`, { at, family: 4 });
-      if (at.hasIpv6) wanted.set(`6 ${at.name} ${at.ipv6.join()}`, { at, family: 6 });
+      // An announcement by one family has the addresses of both, so a change of either makes another place.
+      const addresses = [...at.ipv4, ...at.ipv6].join();
+      if (at.ipv4.length > 0) wanted.set(`4 ${at.name} ${addresses}`, { at, family: 4 });
+      if (at.hasIpv6) wanted.set(`6 ${at.name} ${addresses}`, { at, family: 6 });
     }
     for (const [key, one] of this.#open) {
       if (wanted.has(key)) continue;

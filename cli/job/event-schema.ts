@@ -103,7 +103,7 @@ export const clientEvent = v.variant("event", [
     wanted: field(v.optional(whole), "port that was wanted first, if another program has it"),
     note: field(
       v.optional(text),
-      "the event comes again with a trouble of the relay, such as a network without multicast",
+      "the event comes again with news of the relay: a network without multicast, another address",
     ),
   }),
   event(

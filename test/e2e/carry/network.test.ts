@@ -79,3 +79,32 @@ test.skipIf(CANNOT)(
     expect(bytesOf(join(out, "a.bin"))).toEqual(bytes);
   },
 );
+
+test.skipIf(CANNOT)(
+  "a sender that comes to another address says so, and is found there (needs root)",
+  async () => {
+    using folder = temporaryFolder();
+    using network = new LocalNetwork({ ipv4: "10.78.0." });
+    using sender = new Machine(1, join(folder.path, "1"), network);
+    using receiver = new Machine(2, join(folder.path, "2"), network);
+    const { path, bytes } = makeFile(folder.path, "a.bin", 2 * 1024 ** 2);
+    await using sending = sender.run(["send", path, "--code", CODE]);
+    await sending.events((event) => event.event === "carrying");
+    sender.readdress(network, "eth0", 9);
+    const moved = await sending.events((event) => event.event === "carrying");
+    // The first that it says of the move.
+    expect(moved).toMatchObject({
+      note: "other machines now reach it at ws://10.78.0.9:8000",
+      addresses: [{ relay: "ws://10.78.0.9:8000", interface: "eth0" }],
+    });
+    const words = ["recv", "--yes", "--out", folder.path, "--prefix", "got-"];
+    await using receiving = receiver.run(words, { FILESHARE_CODE: CODE });
+    const found = await receiving.events((event) => event.event === "relay" && event.online);
+    expect(found).toMatchObject({ url: "ws://10.78.0.9:8000/ws" });
+    for (const command of [receiving, sending]) {
+      await command.events();
+      expect(await command.exited).toBe(0);
+    }
+    expect(bytesOf(join(folder.path, "got-a.bin"))).toEqual(bytes);
+  },
+);
