@@ -73,7 +73,12 @@ function optionsOf(words: readonly string[]): readonly string[] {
 }
 
 async function helpText(command?: Command): Promise<string> {
-  const usage = await renderUsage(command?.definition ?? root);
+  // The list of commands below has their names already.
+  const names = Object.keys(commands).join("|");
+  const usage = (await renderUsage(command?.definition ?? root)).replace(
+    names,
+    "COMMAND [OPTIONS]",
+  );
   const color = process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
   const lines = [...usage.split("\n"), "", "EXAMPLES", ""];
   for (const [line, meaning] of (command ?? program).examples) {

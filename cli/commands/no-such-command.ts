@@ -32,7 +32,8 @@ export function noSuchCommand(words: readonly string[], commands: readonly strin
   const first = words[0] ?? "";
   const later = words.find((word) => commands.includes(word));
   const line = (command: string, args: readonly string[]): string => {
-    return ["did you mean: fileshare", command, ...args.map((word) => shellQuote(word))].join(" ");
+    const call = ["fileshare", command, ...args.map((word) => shellQuote(word))].join(" ");
+    return `there is no command "${first}" (did you mean ${call}?)`;
   };
   if (first === "version") return "fileshare --version prints the version";
   if (first === "fileshare") return "it begins with fileshare twice";
@@ -46,10 +47,11 @@ export function noSuchCommand(words: readonly string[], commands: readonly strin
     // Behind a command of several words stands what only its own help explains.
     const args = SINGLE.has(meant) ? words.slice(1) : [];
     if (args.length === 0) return `there is no command "${first}" (did you mean ${meant}?)`;
-    return `there is no command "${first}" (${line(meant, args).replace(/^did you mean: /, "did you mean ")}?)`;
+    return line(meant, args);
   }
-  if (isCode(words)) return "did you mean: fileshare recv CODE";
-  if (/^[a-z]+:\/\/.*#/i.test(first)) return "did you mean: fileshare recv LINK";
+  if (isCode(words)) return "a code is no command (did you mean fileshare recv CODE?)";
+  if (/^[a-z]+:\/\/.*#/i.test(first))
+    return "a link is no command (did you mean fileshare recv LINK?)";
   if (/[./\\]/.test(first)) return line("send", words);
   return `there is no command "${first}" (fileshare send PATH sends, fileshare recv receives)`;
 }

@@ -12,7 +12,7 @@ export function carryingLines(
   const taken = wanted === undefined ? "" : ` (another program has port ${wanted})`;
   const more = addresses.length - 1;
   const others = `; --addresses lists ${count(more, "more address", "more addresses")}`;
-  const about = `This command carries the relay, at port ${port}${taken}, for ${alone} alone`;
+  const about = `This command runs a relay at port ${port}${taken}, for ${alone} alone`;
   if (!listsAddresses) return [more > 0 ? about + others : about];
   return [
     `${about}. Its addresses:`,

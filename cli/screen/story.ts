@@ -91,7 +91,7 @@ export class Story {
       case "code":
         return this.#begins(event);
       case "carrying":
-        return carryingLines(event, this.#setting).map(line);
+        return this.#carrying(event);
       case "checking":
         return [
           line(`${count(event.files, "file was", "files were")} touched; comparing what was sent`),
@@ -320,7 +320,13 @@ export class Story {
     ];
   }
 
-  /** Once: a sender knows with its first connection whether there is a page. */
+  /** A relay of this command always has a page, so its link stands beside the command for the other side. */
+  #carrying(event: EventOf<"carrying">): Line[] {
+    const link = event.note === undefined ? this.#browsers(true) : [];
+    return [...link, ...carryingLines(event, this.#setting).map(line)];
+  }
+
+  /** Once: the first connection to any other relay tells a sender whether there is a page. */
   #browsers(hasPage: boolean): Line[] {
     if (this.#knowsPage) return [];
     this.#knowsPage = true;

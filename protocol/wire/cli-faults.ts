@@ -75,7 +75,7 @@ export const CLI_FAULTS = {
   },
   "relay-unreachable": failed(
     "The relay cannot be reached",
-    "Check the address, start the relay (bun run relay), or give another one with --relay.",
+    "Check the address, start the relay (fileshare relay), or give another one with --relay.",
     0,
     true,
   ),

@@ -24,15 +24,15 @@ export function helpLines({
       "fileshare relay",
       "",
       "This relay runs inside a fileshare command, and serves the code of that command alone:",
-      `  bunx fileshare recv --relay ${websocket}`,
+      `  fileshare recv --relay ${websocket}`,
     ];
   }
   const all = [
     "fileshare relay",
     "",
     `Send a file, end-to-end encrypted, to every receiver with its code${WHO[access.mode]}:`,
-    `  bunx fileshare send FILE --relay ${websocket}`,
-    `  bunx fileshare recv --relay ${websocket}`,
+    `  fileshare send FILE --relay ${websocket}`,
+    `  fileshare recv --relay ${websocket}`,
   ];
   if (lobby) {
     all.push(

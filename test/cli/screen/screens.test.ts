@@ -110,6 +110,13 @@ describe("the plain screen", () => {
     expect(said({ ...SENDER, qr: true }, online)).toEqual([
       "This relay has no page, so the link opens nothing; use the command",
     ]);
+    const carrying: ClientEvent = { event: "carrying", port: 8000, addresses: [] };
+    const { out } = plain({ ...SENDER, link }, [carrying, withPage]);
+    expect(out.slice(0, 2)).toEqual([
+      `Or open in a browser: ${link}`,
+      "This command runs a relay at port 8000, for this code alone",
+    ]);
+    expect(out.filter((line) => line.includes("browser"))).toHaveLength(1);
   });
 
   test("says what the list of checksums has, also while the next share comes", () => {

@@ -59,7 +59,7 @@ describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
     const from = person();
     const sending = machine.start(["send", file.path, "--receivers", "2"], from);
     const said = await heard(sending.stdout, "Using the relay");
-    expect(said).toContain("This command carries the relay, at port 8000, for this code alone");
+    expect(said).toContain("This command runs a relay at port 8000, for this code alone");
     const words = commandIn(said);
     const code = words[1] ?? "";
     expect(words).toEqual(["recv", code, "--relay", `ws://${OWN_ADDRESS}:8000`]);
