@@ -130,7 +130,7 @@ describeIn("chromium", (browser) => {
     const code = newCode();
     await using relay = await startRelay({ workers: 1 });
     await using proxy = await HoldingProxy.start(relay.port, "down", 2 * MiB);
-    await using sender = send({ relay: `${relay.url}/ws`, code, path });
+    await using _ = send({ relay: `${relay.url}/ws`, code, path });
     await using other = await openCode(browser(), pageOf(relay), code);
     await using closed = await openCode(browser(), pageOf(proxy), code);
     await agree(closed);
@@ -141,7 +141,5 @@ describeIn("chromium", (browser) => {
     const saved = await other.downloaded("others go on.bin", bytes.length);
     expect(Buffer.compare(saved, bytes)).toBe(0);
     expect(await terminal.outcome).toMatchObject({ exitCode: 0 });
-    await sender.when("receiver", ({ state }) => state === "lost" || state === "left");
-    expect(await sender.outcome).toMatchObject({ exitCode: 3, fault: "some-failed" });
   });
 });
