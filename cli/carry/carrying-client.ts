@@ -31,16 +31,26 @@ const ADDRESSES_TOLD = 32;
 
 /** Where other machines reach the relay: by the default route first. */
 export async function carryingEvent({ port, taken }: Carrier): Promise<Carrying> {
-  const names = new Map<string, string>();
-  for (const [name, list = []] of Object.entries(networkInterfaces())) {
-    for (const { address } of list) names.set(address, name);
-  }
+  const names = interfaceNames();
   const own = (await ownAddresses()).slice(0, ADDRESSES_TOLD);
   const addresses = own.map((address) => ({
     relay: shownAddress(`ws://${inUrl(address)}:${port}/ws`),
     interface: names.get(address) ?? "",
   }));
   return { event: "carrying", port, addresses, ...(taken !== undefined && { wanted: taken }) };
+}
+
+/** Of each address; of none where a service may not ask, or no descriptor is free. */
+function interfaceNames(): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  try {
+    for (const [name, list = []] of Object.entries(networkInterfaces())) {
+      for (const { address } of list) names.set(address, name);
+    }
+  } catch {
+    names.clear();
+  }
+  return names;
 }
 
 /** The relay as other machines reach it; the first address of the event. */

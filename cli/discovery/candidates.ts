@@ -40,6 +40,8 @@ interface Candidate {
   since: number;
   retryAt: number;
   failures: number;
+  /** It said goodbye, and nothing since. */
+  isLeaving: boolean;
 }
 
 export interface Turns {
@@ -70,6 +72,7 @@ export class Candidates {
     const known = this.#all.get(address);
     if (known !== undefined) {
       known.heardAt = now;
+      known.isLeaving = false;
       // It may have come back. A liar that repeats itself gets no more than one trial in RETRY_FIRST_MS.
       if (known.failures > 0 && known.at === "idle" && known.retryAt < Infinity) {
         known.retryAt = Math.min(known.retryAt, Math.max(now, known.since + RETRY_FIRST_MS));
@@ -82,10 +85,10 @@ export class Candidates {
     this.#all.set(address, candidate(address, by, now));
   }
 
-  /** Its goodbye may be a lie, so a trial under way goes on. */
+  /** Its goodbye may be a stranger's lie, so it keeps its turn, and is forgotten when its trial fails. */
   gone(address: string): void {
     const known = this.#all.get(address);
-    if (known?.at === "idle" && address !== this.#local) this.#all.delete(address);
+    if (known !== undefined) known.isLeaving = address !== this.#local;
   }
 
   welcomed(address: string): void {
@@ -98,6 +101,10 @@ export class Candidates {
   failed(address: string, now: number): void {
     const known = this.#all.get(address);
     if (known === undefined) return;
+    if (known.isLeaving) {
+      this.#all.delete(address);
+      return;
+    }
     known.failures++;
     const pause = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(known.failures - 1, 8));
     this.#rest(known, now, now + pause);
@@ -177,7 +184,16 @@ export class Candidates {
 const NEVER = -Infinity;
 
 function candidate(address: string, by: string | undefined, now: number): Candidate {
-  return { address, by, heardAt: now, at: "idle", since: NEVER, retryAt: now, failures: 0 };
+  return {
+    address,
+    by,
+    heardAt: now,
+    at: "idle",
+    since: NEVER,
+    retryAt: now,
+    failures: 0,
+    isLeaving: false,
+  };
 }
 
 function begin(one: Candidate, now: number): void {

@@ -70,7 +70,7 @@ export class Connections {
   #list(): void {
     const begun = performance.now();
     this.#known.clear();
-    const names = readdirSync("/proc/self/fd");
+    const names = listed();
     for (const name of names) {
       const descriptor = Number(name);
       if (this.#readPeer(descriptor) && this.#isToOwnPort(descriptor))
@@ -136,6 +136,15 @@ export class Connections {
     key[16] = address[2] ?? 0;
     key[17] = address[3] ?? 0;
     return true;
+  }
+}
+
+/** None where no descriptor is free to look with: the connection then counts as not found for now. */
+function listed(): readonly string[] {
+  try {
+    return readdirSync("/proc/self/fd");
+  } catch {
+    return [];
   }
 }
 

@@ -166,6 +166,15 @@ describe("the choice among relays", () => {
     expect(stage.run(RETRY_MOST_MS)).toBe("ws://10.0.1.1:8000/ws");
   });
 
+  test("T21 a forged goodbye takes no turn from the true relay", () => {
+    const stage = new Stage();
+    for (let n = 1; n <= 2 * TRIALS; n++) stage.hear(relay(n), `10.0.0.${n}`, "waits");
+    stage.run(OFFER_MS);
+    stage.hear(relay(200), "10.0.0.200", "offers");
+    stage.candidates.gone(relay(200));
+    expect(stage.run(2 * OFFER_MS)).toBe(relay(200));
+  });
+
   test("forgets a relay after its goodbye or a long silence, and never the one of this machine", () => {
     const stage = new Stage();
     stage.hear(relay(1), "10.0.0.1", "refuses");
@@ -173,6 +182,7 @@ describe("the choice among relays", () => {
     stage.step();
     stage.candidates.gone(relay(1));
     stage.candidates.gone(LOCAL);
+    stage.run(RETRY_FIRST_MS);
     expect(stage.candidates.announced).toBe(1);
     stage.run(STALE_MS + STEP_MS);
     expect(stage.candidates.announced).toBe(0);
