@@ -73,9 +73,8 @@ export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promis
 async function noneHere({ route, address }: RelayChoice): Promise<Finding | undefined> {
   const { host, port } = endpointOf(address);
   if (route !== "this-machine" || (await answers(host, port))) return undefined;
-  return findings("relay").warning(
-    "No relay is configured, and none runs on this machine",
-    "A sender then carries one, and receivers look for it in the network. --relay names another.",
+  return findings("relay").fine(
+    "None is configured or runs on this machine, so a sender starts its own; --relay names another",
   );
 }
 

@@ -104,7 +104,9 @@ test.skipIf(CANNOT)(
       return false;
     });
     expect(await doctor.exited).toBe(0);
-    expect(said).toContain("No relay is configured, and none runs on this machine");
+    expect(said).toContain(
+      "None is configured or runs on this machine, so a sender starts its own; --relay names another",
+    );
     expect(said).toContain("Relays can be found and announced (eth0 IPv4)");
     expect(said).toContain("Announced relays: ws://10.77.0.1:8000");
     for (const command of [atOne, atOther, sendFirst, sendSecond]) {
