@@ -101,7 +101,9 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
     connectTimeoutMs: isEndless ? Infinity : connectTimeoutMs,
     timeoutMs: deadline.handOver(),
   });
-  const command = `To resume: ${shellLine(["fileshare", "recv", ...words])}`;
+  // A code of `--carry` is on the screen, and the same words alone would make another.
+  const addsCode = carried !== undefined && !typedCode && !lobby;
+  const again = shellLine(["fileshare", "recv", ...words, ...(addsCode ? [code] : [])]);
   const carrying = await carried?.carrying();
   const screen = await openScreen(
     {
@@ -110,7 +112,8 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
       ...(carried && carrying && forSender(code, lobby, carried.forOthers(carrying))),
       listsAddresses: values.addresses,
       // A code that was kept off the screen stays off it.
-      again: () => (typedCode ? command : "To resume, run the same command again"),
+      again: () =>
+        typedCode || addsCode ? `To resume: ${again}` : "To resume, run the same command again",
       onExists,
       stdout: values.stdout,
     },

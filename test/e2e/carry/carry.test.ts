@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { clientEvent, type ClientEvent } from "../../../cli/job/event-schema.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
-import { CODE, heard, jsonLines, run, type Ran } from "../../support/clients/program.ts";
+import { CODE, ended, heard, jsonLines, run, type Ran } from "../../support/clients/program.ts";
 import { lacksProgram } from "../../needs.ts";
 import { OWN_ADDRESS, OwnNetwork } from "../../support/net/own-network.ts";
 
@@ -87,6 +87,22 @@ describe.skipIf(CANNOT)("a relay of the command's own (needs root)", () => {
     expect(sent).toMatchObject({ exitCode: 0, err: "" });
     expect(await receiving.exited).toBe(0);
     expect(to.has()).toEqual(file.bytes);
+  });
+
+  test("an interrupted receiver with --carry tells the command with its code", async () => {
+    const to = person();
+    const options = ["recv", "--carry", "--yes", "--out", to.out];
+    const receiving = machine.start(options, to);
+    const words = commandIn(await heard(receiving.stdout, "Using the relay"));
+    const pipe = [...words.slice(0, -1), "--name", "a.bin", "-"];
+    const sending = machine.start(pipe, { ...person(), stdin: "pipe" });
+    await heard(receiving.stdout, "Offered");
+    receiving.kill("SIGINT");
+    const { exitCode, out } = await ended(receiving);
+    expect(exitCode).toBe(130);
+    expect(out).toContain(`To resume: fileshare ${[...options, words[2]].join(" ")}`);
+    sending.kill("SIGKILL");
+    await sending.exited;
   });
 
   test("a sender with the code finds the relay that its receiver carries in the network", async () => {
