@@ -177,7 +177,7 @@ export class Story {
       case "unsound":
         return this.#unsound(event);
       case "done":
-        return [this.#done(event)];
+        return this.#done(event);
       case "error":
         return this.#error(event);
       case "progress":
@@ -356,11 +356,14 @@ export class Story {
   }
 
   /** The speed does not count the time of waiting for receivers and answers. */
-  #done({ bytes, seconds, active = seconds, receivers, unconfirmed = 0 }: EventOf<"done">): Line {
+  #done({ bytes, seconds, active = seconds, receivers, unconfirmed = 0 }: EventOf<"done">): Line[] {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const who = receivers === undefined ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
-    return line(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
+    const done = line(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
+    // Receivers of an earlier run counted, so this one may have ended before anyone could join.
+    if (receivers === undefined || this.#before === 0 || now > 0) return [done];
+    return [done, line("Earlier runs had sent everything; --new starts a new share, for others")];
   }
 
   #error({ code, message }: EventOf<"error">): Line[] {

@@ -88,6 +88,17 @@ describe("the plain screen", () => {
     ]);
   });
 
+  test("says of a send that sent nothing more how others get the files", () => {
+    const done = { event: "done", bytes: 4096, seconds: 1, receivers: 1 } as const;
+    const resumed = (bytes: number): ClientEvent => ({ event: "resumed", bytes, size: 4096 });
+    const last = (...events: ClientEvent[]) => plain(SENDER, events).out.at(-1);
+    expect(last(resumed(4096), done)).toBe(
+      "Earlier runs had sent everything; --new starts a new share, for others",
+    );
+    expect(last(resumed(1024), done)).toStartWith("Done: 1 receiver has everything");
+    expect(last(done)).toStartWith("Done: 1 receiver has everything");
+  });
+
   test("shows the link for browsers once, when the relay says that it has a page", () => {
     const url = "ws://relay/ws";
     const link = "http://relay/#zoo-zoo-zoo-zoo-zoo-zoo-bench";

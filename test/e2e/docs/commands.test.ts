@@ -36,7 +36,11 @@ interface Shell extends AsyncDisposable {
 }
 
 function shell(command: string, cwd: string, env: Record<string, string> = {}): Shell {
-  const path = `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`;
+  const path = [
+    join(process.execPath, ".."),
+    join(ROOT, "node_modules/.bin"),
+    process.env["PATH"],
+  ].join(":");
   const child = Bun.spawn(["sh", "-c", `exec ${command}`], {
     cwd,
     env: { ...process.env, PATH: path, ...env },
@@ -97,7 +101,6 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun run packages": "together",
   "bun run check-packages": "ci",
   "bun run smoke": "together",
-  "bun run relay": "together",
   "bun run relay --tls-cert relay.pem --tls-key relay.key --http-port 8080": "together",
   "bunx fileshare relay token add --token-file tokens.json --name ada":
     "bunx fileshare relay token add --token-file tokens.json --name ada",
@@ -107,8 +110,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "fileshare relay kill 12": "together",
   "fileshare relay ban 203.0.113.7 --for 12h": "together",
   "fileshare relay unban 203.0.113.7": "together",
-  "bunx fileshare send big.iso": "together",
-  "bunx fileshare recv": "together",
+  "fileshare send big.iso": "together",
+  "fileshare recv": "together",
   "bun web/build.ts --out public --relay wss://relay.example": `bun web/build.ts --out ${join(folder, "public")} --relay wss://relay.example`,
   "fileshare relay --origin https://page.example": "together",
   // The package's test runs it through `prepack`.
@@ -170,17 +173,17 @@ test("CI runs the two commands that the README begins with", async () => {
 test("relay, send and recv as the README says, in three terminals", async () => {
   const content = crypto.getRandomValues(new Uint8Array(50_000));
   await Bun.write(join(elsewhere, "big.iso"), content);
-  await using relay = shell("bun run relay --host 127.0.0.1 --port 0 --json", ROOT);
+  await using relay = shell("fileshare relay --host 127.0.0.1 --port 0 --json", elsewhere);
   const { url } = JSON.parse(await relay.line(/listening/)) as { url: string };
   const env = {
     FILESHARE_RELAY: url,
     FILESHARE_CODE: "timber-magnet-sunny-cliff-oven-price-script",
   };
-  await using send = shell("bunx fileshare send big.iso", elsewhere, env);
+  await using send = shell("fileshare send big.iso", elsewhere, env);
   await send.line(/fileshare recv/);
   const out = join(folder, "out");
   mkdirSync(out);
-  await using recv = shell(`bunx fileshare recv --yes --out ${out}`, elsewhere, env);
+  await using recv = shell(`fileshare recv --yes --out ${out}`, elsewhere, env);
   expect(await Promise.all([send.exited, recv.exited])).toEqual([0, 0]);
   expect(await Bun.file(join(out, "big.iso")).bytes()).toEqual(content);
 });
