@@ -39,7 +39,7 @@ export interface Release {
   readonly assets: readonly Asset[];
 }
 
-/** What the files of the repository do not say. */
+/** They differ between a release and a mirror, so the repository has none. */
 export interface Addresses {
   readonly base: string;
   readonly homepage: string;

@@ -90,7 +90,7 @@ async function listen(
   }
 }
 
-/** What is needed of `relay/mod.ts`, which is loaded when a relay is started. */
+/** The part of `relay/mod.ts` that this room uses; it is loaded when a relay is started. */
 interface RelayInside {
   readonly port: number;
   readonly ended: Promise<FaultError | undefined>;
@@ -129,7 +129,7 @@ class Notes {
 }
 
 export class CarriedRelay implements AsyncDisposable, Carrier {
-  /** What the client of this process shows with its hello. */
+  /** The client of this process shows it with its hello. */
   readonly token: string;
   /** The port that was wanted, and that another program has. */
   readonly taken: number | undefined;

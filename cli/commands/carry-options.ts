@@ -18,7 +18,7 @@ export interface CarryValues {
   readonly addresses: boolean;
 }
 
-/** What the options say. */
+/** The options of a relay that a command carries. */
 export interface CarryOptions {
   /** `--no-carry` */
   readonly refuses: boolean;

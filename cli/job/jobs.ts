@@ -119,7 +119,7 @@ export type Answer =
 export interface Outcome {
   /** The fault that ended it. Undefined: everything arrived. */
   readonly fault: FaultCode | undefined;
-  /** That of a command with this outcome. */
+  /** The exit code of a command with this outcome. */
   readonly exitCode: number;
 }
 

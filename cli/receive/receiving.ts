@@ -166,7 +166,7 @@ export class Receiving {
   #driverOf(session: ReceiverSession): SessionDriver<ReceiverEvent, ReceiverEffect> {
     const now = (): number => performance.now();
     return new SessionDriver(session, this.#link, now, (effect) => {
-      // What a session that was left still had to say.
+      // A session that was left may still have effects.
       if (session === this.#session) this.#do(effect);
     });
   }

@@ -19,7 +19,7 @@ import { fileNameOf, type Target, type TargetName } from "./targets.ts";
 export const ROOT = join(import.meta.dir, "../..");
 export const ENTRIES = ["cli/main.ts", ...WORKER_SCRIPTS] as const;
 
-/** What all binaries of a build have in common. */
+/** The parts that all binaries of a build have in common. */
 export interface Shared {
   /** Texts that are embedded, by the names that `embeddedBundle` of `web/mod.ts` looks for. */
   readonly bundles: Readonly<Record<string, string>>;

@@ -148,7 +148,7 @@ stdenv.mkDerivation {
     runHook postInstall
   '';
 
-  # The binary asks for the loader of other distributions. That of Nix finds the C library, and it asks for no other.
+  # The binary asks for the loader of other distributions. The loader of Nix finds the C library, the only one that it needs.
   postInstall =
     lib.optionalString stdenv.hostPlatform.isLinux ''
       patchelf --set-interpreter \${stdenv.cc.bintools.dynamicLinker} $out/bin/fileshare

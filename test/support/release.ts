@@ -17,7 +17,7 @@ export const ADDRESS_OPTIONS: readonly string[] = [
   `--maintainer=${ADDRESSES.maintainer}`,
 ];
 
-/** What the server does with a path; bytes are its content. */
+/** The server's answer for a path; bytes are its content. */
 export type Answer = Uint8Array | "missing" | "cut" | "held";
 
 export interface ReleaseServer extends Disposable {

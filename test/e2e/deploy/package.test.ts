@@ -195,7 +195,7 @@ test("a Node that is too old says so", async () => {
 });
 
 describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
-  /** What a step of the application printed. */
+  /** The output of one step of the application. */
   async function step(words: readonly string[], env = {}, stdin?: Uint8Array): Promise<unknown> {
     const program = runtime === "Bun" ? process.execPath : installed.nodes.newer;
     const code = knownCode();

@@ -156,7 +156,7 @@ test.each(DISKS)(
           expect(safetyProblem(name)).toBeUndefined();
         }
         expect(giveNames(entries, disk.naming).entries).toEqual(named);
-        // What is good here stays: names given once are not changed again.
+        // A second pass changes no name: given names are good here.
         const again = giveNames(
           named.map(({ path, type }) => ({ path, type })),
           disk.naming,

@@ -6,7 +6,8 @@ const RUN = `fs${process.pid}`;
 
 let made = 0;
 
-function ip(...words: string[]): void {
+/** @throws Error with the words of `ip`, when it fails */
+export function ip(...words: string[]): void {
   const { exitCode, stderr } = Bun.spawnSync(["ip", ...words], { stderr: "pipe" });
   if (exitCode !== 0) throw new Error(`ip ${words.join(" ")}: ${stderr.toString()}`);
 }

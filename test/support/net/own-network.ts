@@ -1,14 +1,10 @@
 /** A machine in a network of its own: a network namespace, so no test meets a relay of the real one. Needs root. */
 import { ended, start } from "../clients/program.ts";
+import { ip } from "./local-networks.ts";
 
 type Options = Parameters<typeof start>[1];
 
 let made = 0;
-
-function ip(...words: string[]): void {
-  const { exitCode, stderr } = Bun.spawnSync(["ip", ...words], { stderr: "pipe" });
-  if (exitCode !== 0) throw new Error(`ip ${words.join(" ")}: ${stderr.toString()}`);
-}
 
 /** Where it is in its network. Documentation has such addresses. */
 export const OWN_ADDRESS = "192.0.2.7";
