@@ -41,6 +41,8 @@ const FOR_ONE_RUN = ["share", "new", "token"];
 /** Everything that can be wrong in the command line is found before the thread starts. */
 export async function runSend(values: SendValues, call: Call): Promise<number> {
   const { raw, args } = call;
+  // First, as paths that are missing with the folder itself are no slip of the pen.
+  const cwd = workingFolder();
   if (values.share !== undefined && values.new) throw usage("give either --share or --new");
   if (values.share !== undefined && !/^[0-9a-f]{4,32}$/.test(values.share)) {
     throw usage("--share takes the id of a share, or at least its first 4 digits");
@@ -95,7 +97,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
         values.text === "-"
           ? undefined
           : {
-              again: { cwd: workingFolder(), words },
+              again: { cwd, words },
               share: values.share,
               anew: values.new,
               codeChosen,
