@@ -5,8 +5,6 @@
  *
  * Rejected: a thread or a process of its own. The relay streams in a worker already, and a process would outlive its client.
  */
-import { tmpdir } from "node:os";
-
 import { toHex } from "../../protocol/wire/bytes.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { relayAddress } from "../connection/relay-address.ts";
@@ -22,10 +20,9 @@ import {
   type Carrier,
   type Carrying,
 } from "./carrying-client.ts";
+import { logPlace } from "./log-place.ts";
 import { ownPort, type PortWish } from "./own-port.ts";
 
-/** Bytes of its log. Files are read again where it has forgotten them; of a pipe it bounds how far receivers differ. */
-const CARRIED_LOG_BYTES = 256 * 1024 ** 2;
 /**
  * Sockets at once, and those of one address. The process needs descriptors for the files that it sends, and one stranger
  * may not take all places.
@@ -77,8 +74,7 @@ async function listen(
         lobby: options.lobby,
         page: true,
         policy: { ...DEFAULT_POLICY, limits: { ...DEFAULT_POLICY.limits, ...CARRIED_LIMITS } },
-        logBytes: CARRIED_LOG_BYTES,
-        logFolder: tmpdir(),
+        ...logPlace(),
         reportLevel: "warn",
         onTrouble: note,
       });

@@ -32,14 +32,16 @@ export interface CarryOptions {
 
 /** @throws FaultError "usage" */
 export function carryOptions(values: CarryValues, { raw, routeOf }: Call): CarryOptions {
-  // The parser of arguments takes --no-carry for the contrary of a switch.
-  const refuses = isTyped(raw, "no-carry") || (values["no-carry"] ?? false);
-  const carries = values.carry || isTyped(raw, "carry");
+  const typed = (option: string): boolean => isTyped(raw, option);
   const hasPort = routeOf("port") === "option";
+  // The parser of arguments takes --no-carry for the contrary of a switch. The command line counts before a configuration.
+  const refuses =
+    typed("no-carry") || ((values["no-carry"] ?? false) && !typed("carry") && !hasPort);
+  const carries = typed("carry") || (values.carry && !typed("no-carry") && !typed("relay"));
   const insists = carries || hasPort;
   const option = carries ? "--carry" : "--port";
   if (insists && refuses) throw usage(`give either ${option} or --no-carry`);
-  if (insists && isTyped(raw, "relay")) {
+  if (insists && typed("relay")) {
     throw usage(`${option} is for a relay that this command starts; leave out --relay`);
   }
   const port =
