@@ -96,7 +96,8 @@ export function carryingClient(client: Client, relay: Carrier, added: Added): Cl
         next = source.next();
       }
     } finally {
-      await source.return?.();
+      // Not awaited: it comes after an event that may be asked for already.
+      source.return?.().catch(() => undefined);
     }
   };
   return { ...client, [Symbol.asyncIterator]: events };
