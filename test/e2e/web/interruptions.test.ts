@@ -130,7 +130,7 @@ describeIn("chromium", (browser) => {
     const code = newCode();
     await using relay = await startRelay({ workers: 1 });
     await using proxy = await HoldingProxy.start(relay.port, "down", 2 * MiB);
-    await using _ = send({ relay: `${relay.url}/ws`, code, path });
+    await using _ = send({ relay: `${relay.url}/ws`, code, path, receivers: 2 });
     await using other = await openCode(browser(), pageOf(relay), code);
     await using closed = await openCode(browser(), pageOf(proxy), code);
     await agree(closed);
