@@ -26,15 +26,12 @@ export class InstalledPackage implements Disposable {
   readonly prefix = join(this.folder, "global");
   /** An application in another folder, which has the package. */
   readonly app = join(this.folder, "app");
-  readonly #npm: string;
   readonly #node: string;
 
   private constructor() {
-    const [node, npm] = [Bun.which("node"), Bun.which("npm")];
-    if (node === null || npm === null)
-      throw new Error("Tests of the npm package need Node and npm");
+    const node = Bun.which("node");
+    if (node === null) throw new Error("Tests of the npm package need Node and npm");
     this.#node = node;
-    this.#npm = npm;
   }
 
   static async make(): Promise<InstalledPackage> {
@@ -75,39 +72,42 @@ export class InstalledPackage implements Disposable {
   }
 
   async #make(): Promise<void> {
-    const stage = join(this.folder, "stage");
-    for (const path of PACKED_FROM)
-      cpSync(join(ROOT, path), join(stage, path), { recursive: true });
-    rmSync(join(stage, "lib"), { recursive: true, force: true });
-    symlinkSync(join(ROOT, "node_modules"), join(stage, "node_modules"));
-    await this.#run(stage, "pack", "--pack-destination", this.folder);
+    await packPackage(this.folder);
     const global = ["--global", "--prefix", this.prefix];
-    await this.#run(
-      this.folder,
-      "install",
-      ...global,
-      this.tarball,
-      `${NODE_PACKAGE}@${NODE_VERSION}`,
-    );
+    await npm(this.folder, "install", ...global, this.tarball, `${NODE_PACKAGE}@${NODE_VERSION}`);
     mkdirSync(this.app);
     symlinkSync(this.packages, join(this.app, "node_modules"));
     writeFileSync(join(this.app, "package.json"), '{ "private": true, "type": "module" }\n');
   }
 
-  async #run(cwd: string, ...words: readonly string[]): Promise<void> {
-    const quick = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
-    const path = `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`;
-    const child = Bun.spawn([this.#npm, ...words, ...quick], {
-      cwd,
-      env: { ...process.env, PATH: path },
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-    if ((await child.exited) !== 0) throw new Error(`npm ${words.join(" ")} failed\n${out}${err}`);
-  }
-
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Packs the package from a copy of the repository. @returns the path of the tarball */
+export async function packPackage(folder: string): Promise<string> {
+  const stage = join(folder, "stage");
+  for (const path of PACKED_FROM) cpSync(join(ROOT, path), join(stage, path), { recursive: true });
+  rmSync(join(stage, "lib"), { recursive: true, force: true });
+  symlinkSync(join(ROOT, "node_modules"), join(stage, "node_modules"));
+  await npm(stage, "pack", "--pack-destination", folder);
+  return join(folder, `fileshare-${manifest.version}.tgz`);
+}
+
+/** Runs npm, which takes from its cache what is there. @returns its output */
+export async function npm(cwd: string, ...words: readonly string[]): Promise<string> {
+  const program = Bun.which("npm");
+  if (program === null) throw new Error("Tests of the npm package need Node and npm");
+  const quick = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  const path = `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`;
+  const child = Bun.spawn([program, ...words, ...quick], {
+    cwd,
+    env: { ...process.env, PATH: path },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  if ((await child.exited) !== 0) throw new Error(`npm ${words.join(" ")} failed\n${out}${err}`);
+  return out;
 }
