@@ -1,31 +1,31 @@
-/**
- * `bun run build`: binaries for all targets, with their checksums, the list of their parts and all licences, in `dist/`.
- *
- *   bun run build                      every target of targets.ts
- *   bun run build --only linux-x64     one; may be repeated
- *   bun run build --out DIR            another folder
- *   bun run build --commit NAME        for sources without Git, such as those of a container
- *
- * `SHA256SUMS` names every file that this run made.
- */
+/** `bun run build`: binaries for all targets, with their checksums, the list of their parts and all licences. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 
+import { failUsage, scriptOptions } from "../command-line.ts";
 import { bundlePages, makeBinary, ROOT, sourcesHere } from "./binary.ts";
 import { bundledPackages } from "./inventory.ts";
 import { licencesText } from "./licences.ts";
 import { sbomOf } from "./sbom.ts";
-import { fileNameOf, targetsNamed } from "./targets.ts";
+import { fileNameOf, targetsNamed, type Target, type TargetName } from "./targets.ts";
 
-const { values } = parseArgs({
-  options: {
+const HELP = `
+bun run build                      a binary for every target of deploy/build/targets.ts, in dist/
+bun run build --only linux-x64     for one target; may be repeated
+bun run build --out DIR            in another folder
+bun run build --commit NAME        from sources without Git, such as those of a container
+
+SHA256SUMS names every file that the run made.`;
+
+const values = scriptOptions(
+  {
     only: { type: "string", multiple: true },
     out: { type: "string", default: "dist" },
     commit: { type: "string" },
   },
-});
-const targets = targetsNamed(values.only ?? []);
+  HELP,
+);
+const targets = wanted();
 const folder = resolve(ROOT, values.out);
 await mkdir(folder, { recursive: true });
 
@@ -47,6 +47,14 @@ for (const target of targets) {
 const made = [...targets.map(({ name }) => fileNameOf(name)), ...Object.keys(texts)];
 const sums = made.toSorted().map(async (name) => `${await sha256(join(folder, name))}  ${name}\n`);
 await writeFile(join(folder, "SHA256SUMS"), (await Promise.all(sums)).join(""));
+
+function wanted(): readonly (Target & { readonly name: TargetName })[] {
+  try {
+    return targetsNamed(values.only ?? []);
+  } catch (error) {
+    return failUsage(error);
+  }
+}
 
 async function sha256(path: string): Promise<string> {
   return new Bun.CryptoHasher("sha256").update(await readFile(path)).digest("hex");

@@ -1,4 +1,5 @@
 /** The machines that `bun run build` makes a binary for. Names of files are made here alone. */
+import { ScriptUsageError } from "../command-line.ts";
 
 export interface Target {
   /** The operating system and the architecture, as in the name of the file; `-musl` for Alpine and its kin. */
@@ -24,12 +25,12 @@ export function fileNameOf(target: TargetName): string {
   return `fileshare-${target}${target.startsWith("windows-") ? ".exe" : ""}`;
 }
 
-/** @throws Error that names the targets */
+/** @throws ScriptUsageError that names the targets */
 export function targetsNamed(names: readonly string[]): readonly (typeof TARGETS)[number][] {
   const unknown = names.filter((name) => TARGETS.every((target) => target.name !== name));
   if (unknown.length > 0) {
     const known = TARGETS.map(({ name }) => name).join(", ");
-    throw new Error(`--only takes ${known}; not "${unknown.join('", "')}".`);
+    throw new ScriptUsageError(`--only takes ${known}; not "${unknown.join('", "')}".`);
   }
   return names.length === 0 ? TARGETS : TARGETS.filter(({ name }) => names.includes(name));
 }

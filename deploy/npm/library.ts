@@ -57,7 +57,7 @@ export async function compile(root: string): Promise<void> {
       chunkNames: "[hash]",
       minify: true,
       legalComments: "none",
-      define: { "process.env.NODE_ENV": '"production"' },
+      define: { FILESHARE_BUILD: '"npm"', "process.env.NODE_ENV": '"production"' },
       logLevel: "error",
     }),
   ]);

@@ -1,22 +1,9 @@
-/**
- * `bun run packages`: all packages of a release, from the binaries of `bun run build`, in `dist/packages/`.
- *
- *   --base URL            where the release will be; {version} stands for its number
- *   --homepage URL
- *   --maintainer TEXT     such as "Ada Lovelace <ada@example.org>"
- *   --from DIR            the binaries and SHA256SUMS (default: dist)
- *   --out DIR             the packages (default: packages below the former)
- *   --only KIND           debian, homebrew, scoop, nix, script; may be repeated
- *   --architecture NAME   of Debian packages: amd64, arm64; may be repeated (default: both)
- *   --compression NAME    of Debian packages: xz, zstd, gzip, none (default: xz)
- *
- * `PACKAGES-SHA256SUMS` names every file that this run made.
- */
+/** `bun run packages`: all packages of a release, from the binaries of `bun run build`. */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 
 import { sourcesHere } from "../build/binary.ts";
+import { failUsage, scriptOptions, ScriptUsageError } from "../command-line.ts";
 import { releaseIn, ROOT, type Release } from "../release.ts";
 import { ARCHITECTURES, COMPRESSIONS, debianPackage } from "./debian.ts";
 import {
@@ -30,8 +17,22 @@ import {
 
 const KINDS = ["debian", "homebrew", "scoop", "nix", "script"] as const;
 
-const { values } = parseArgs({
-  options: {
+const HELP = `
+bun run packages      all packages of a release, from the binaries of bun run build, in dist/packages/
+
+  --base URL            where the release will be; {version} stands for its number
+  --homepage URL
+  --maintainer TEXT     such as "Ada Lovelace <ada@example.org>"
+  --from DIR            the binaries and SHA256SUMS (default: dist)
+  --out DIR             the packages (default: packages below the former)
+  --only KIND           debian, homebrew, scoop, nix, script; may be repeated
+  --architecture NAME   of Debian packages: amd64, arm64; may be repeated (default: both)
+  --compression NAME    of Debian packages: xz, zstd, gzip, none (default: xz)
+
+PACKAGES-SHA256SUMS names every file that the run made.`;
+
+const values = scriptOptions(
+  {
     base: { type: "string", default: "" },
     homepage: { type: "string", default: "" },
     maintainer: { type: "string", default: "" },
@@ -45,7 +46,8 @@ const { values } = parseArgs({
     },
     compression: { type: "string", default: "xz" },
   },
-});
+  HELP,
+);
 const kinds = new Set(values.only.map((name) => oneOf(KINDS, name, "--only")));
 const compression = oneOf(COMPRESSIONS, values.compression, "--compression");
 const names = ARCHITECTURES.map(({ debian }) => debian);
@@ -95,9 +97,9 @@ function sha256(path: string): string {
   return new Bun.CryptoHasher("sha256").update(readFileSync(path)).digest("hex");
 }
 
-/** @throws Error that names the choices */
+/** Ends the script with the choices if it is none of them. */
 function oneOf<T extends string>(choices: readonly T[], word: string, option: string): T {
   const found = choices.find((choice) => choice === word);
-  if (found === undefined) throw new Error(`${option} takes ${choices.join(", ")}; not "${word}".`);
-  return found;
+  if (found !== undefined) return found;
+  return failUsage(new ScriptUsageError(`${option} takes ${choices.join(", ")}; not "${word}".`));
 }

@@ -214,7 +214,15 @@ describe("bun run packages", () => {
 
   test("names the choices of an option", () => {
     const { exitCode, err } = run("--only", "rpm");
-    expect(exitCode).toBe(1);
-    expect(err).toContain("--only takes debian, homebrew, scoop, nix, script");
+    expect(exitCode).toBe(2);
+    expect(err).toStartWith("--only takes debian, homebrew, scoop, nix, script");
+    expect(err).not.toContain(" at ");
+  });
+
+  test("says what it takes under --help, and refuses what it does not", () => {
+    expect(run("--help")).toEqual({ exitCode: 0, err: "" });
+    const { exitCode, err } = run("--bse", "x");
+    expect(exitCode).toBe(2);
+    expect(err).toStartWith("Unknown option '--bse'");
   });
 });
