@@ -5,8 +5,6 @@ import { FILESHARE } from "./command-words.ts";
 export interface Command extends AsyncDisposable {
   readonly pid: number;
   readonly exited: Promise<number>;
-  /** The most memory that it had, when it has ended; 0 before. */
-  readonly peakBytes: number;
   /** Reads events until the command ends, or until `until` says so of one, which is returned. */
   events(until?: (event: ClientEvent) => boolean): Promise<ClientEvent | undefined>;
   kill(signal: NodeJS.Signals): void;
@@ -31,9 +29,6 @@ export function fileshare(
   return {
     pid: child.pid,
     exited: child.exited,
-    get peakBytes() {
-      return child.resourceUsage()?.maxRSS ?? 0;
-    },
     kill: (signal) => child.kill(signal),
     async events(until = () => false) {
       for (let next = await lines.next(); next.done !== true; next = await lines.next()) {
