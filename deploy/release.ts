@@ -16,6 +16,8 @@ export interface Asset {
   readonly file: string;
   /** hex */
   readonly sha256: string;
+  /** Of the same file compressed, with `.gz` behind its name; undefined: the release has none. */
+  readonly gzipSha256: string | undefined;
 }
 
 export interface Release {
@@ -65,7 +67,8 @@ export function releaseIn(folder: string, addresses: Addresses, at: Date): Relea
   const assets = TARGETS.flatMap(({ name: target }) => {
     const file = fileNameOf(target);
     const sha256 = sums.get(file);
-    return sha256 === undefined ? [] : [{ target, file, sha256 }];
+    const gzipSha256 = sums.get(`${file}.gz`);
+    return sha256 === undefined ? [] : [{ target, file, sha256, gzipSha256 }];
   });
   return {
     name: manifest.name,

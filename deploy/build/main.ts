@@ -13,6 +13,7 @@ const HELP = `
 bun run build                      a binary for every target of deploy/build/targets.ts, in dist/
 bun run build --only linux-x64     for one target; may be repeated
 bun run build --out DIR            in another folder
+bun run build --gzip               also compressed with gzip, half the size, for install.sh
 bun run build --commit NAME        from sources without Git, such as those of a container
 
 SHA256SUMS names every file that the run made.`;
@@ -21,6 +22,7 @@ const values = scriptOptions(
   {
     only: { type: "string", multiple: true },
     out: { type: "string", default: "dist" },
+    gzip: { type: "boolean", default: false },
     commit: { type: "string" },
   },
   HELP,
@@ -36,15 +38,20 @@ const texts = {
   "LICENSES.txt": licencesText(packages),
 };
 for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+const made = Object.keys(texts);
 // One after the other: each is held in memory.
 for (const target of targets) {
   const started = performance.now();
   const path = await makeBinary(target, folder, { bundles, build });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  made.push(fileNameOf(target.name));
+  if (values.gzip) {
+    await writeFile(`${path}.gz`, Bun.gzipSync(await readFile(path), { level: 9 }));
+    made.push(`${fileNameOf(target.name)}.gz`);
+  }
   const mib = (Bun.file(path).size / 2 ** 20).toFixed(1);
   console.log(`${fileNameOf(target.name).padEnd(28)} ${mib.padStart(6)} MiB  ${seconds} s`);
 }
-const made = [...targets.map(({ name }) => fileNameOf(name)), ...Object.keys(texts)];
 const sums = made.toSorted().map(async (name) => `${await sha256(join(folder, name))}  ${name}\n`);
 await writeFile(join(folder, "SHA256SUMS"), (await Promise.all(sums)).join(""));
 

@@ -99,14 +99,30 @@ sum_of() {
 # The published checksum of a file: sum_in LIST FILE
 sum_in() { printf '%s\n' "$1" | sed -n "s/^\([0-9a-f]\{64\}\) [ *]$2\$/\1/p"; }
 
+# check NAME FILE CHECKSUM
+check() {
+  actual=$(sum_of "$2")
+  [ -n "$actual" ] || fail "the checksum of $2 cannot be computed."
+  [ "$actual" = "$3" ] || fail "$1 is not what was published: its SHA-256 is $actual, and should be $3. Nothing was installed. Run this again; if it happens again, the server or the network changes files."
+}
+
+# download ADDRESS NAME FILE CHECKSUM
+download() {
+  say "Downloading $1/$2"
+  fetch "$1/$2" "$3" || fail "$1/$2 cannot be downloaded whole. Check the network, and run this again."
+  check "$2" "$3" "$4"
+}
+
 child=
 staged=
+archive=
 clean() {
   if [ -n "$child" ]; then
     kill "$child" 2>/dev/null || true
     wait "$child" 2>/dev/null || true
   fi
   if [ -n "$staged" ]; then rm -f "$staged"; fi
+  if [ -n "$archive" ]; then rm -f "$archive"; fi
 }
 
 uninstall() {
@@ -168,11 +184,18 @@ main() {
   expected=$(sum_in "$sums" "$file")
   [ -n "$expected" ] || fail "version $version has no $file. The page of the release lists its files."
 
-  say "Downloading $base/$file"
-  fetch "$base/$file" "$staged" || fail "$base/$file cannot be downloaded whole. Check the network, and run this again."
-  actual=$(sum_of "$staged")
-  [ -n "$actual" ] || fail "the checksum of $staged cannot be computed."
-  [ "$actual" = "$expected" ] || fail "$file is not what was published: its SHA-256 is $actual, and should be $expected. Nothing was installed. Run this again; if it happens again, the server or the network changes files."
+  # Half the bytes, where the release has it.
+  packed=$(sum_in "$sums" "$file.gz")
+  if [ -n "$packed" ] && have gzip; then
+    archive=$(mktemp "$folder/.$NAME.XXXXXX") || fail "no file can be made in $folder. Choose another folder with --prefix."
+    download "$base" "$file.gz" "$archive" "$packed"
+    gzip -dc <"$archive" >"$staged" || fail "$file.gz cannot be unpacked. Check the space in $folder."
+    rm -f "$archive"
+    archive=
+    check "$file" "$staged" "$expected"
+  else
+    download "$base" "$file" "$staged" "$expected"
+  fi
 
   chmod 755 "$staged"
   said=$("$staged" --version 2>&1) || {

@@ -199,7 +199,12 @@ ${NIX.map(({ system }) => `        "${system}"`).join("\n")}
 
 /** @throws Error where the script has no place for one of its values */
 export function installScript(release: Release): string {
-  const sums = release.assets.map(({ sha256, file }) => `${sha256}  ${file}`).join("\n");
+  const sums = release.assets
+    .flatMap(({ sha256, gzipSha256, file }) => [
+      `${sha256}  ${file}`,
+      ...(gzipSha256 === undefined ? [] : [`${gzipSha256}  ${file}.gz`]),
+    ])
+    .join("\n");
   const values = { "@VERSION@": release.version, "@BASE@": release.base, "@SUMS@": sums };
   return Object.entries(values).reduce(
     (text, [place, value]) => {

@@ -15,8 +15,8 @@ export interface Built extends Disposable {
 export const TARGET_HERE: TargetName = process.arch === "arm64" ? "linux-arm64" : "linux-x64";
 
 /** Builds into a folder. @throws Error with what the build said */
-export function buildInto(folder: string, ...targets: readonly TargetName[]): void {
-  const only = targets.flatMap((target) => ["--only", target]);
+export function buildInto(folder: string, target: TargetName, ...options: readonly string[]): void {
+  const only = ["--only", target, ...options];
   const build = [process.execPath, "deploy/build/main.ts", "--out", folder, ...only];
   const { exitCode, stderr } = Bun.spawnSync(build, {
     cwd: ROOT,

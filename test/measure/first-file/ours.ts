@@ -38,7 +38,7 @@ async function answers(person: Person, code: string, mode: Mode): Promise<void> 
 
 /** Builds the binary and its install.sh into the folder. */
 export function byBinary(folder: string): Way {
-  buildInto(folder, TARGET_HERE);
+  buildInto(folder, TARGET_HERE, "--gzip");
   const words = ["deploy/packages/main.ts", "--only", "script", "--from", folder];
   const address = [...ADDRESS_OPTIONS, `--base=https://${RELEASE}/download/v{version}`];
   const { exitCode, stderr } = Bun.spawnSync([process.execPath, ...words, ...address], {
@@ -48,7 +48,9 @@ export function byBinary(folder: string): Way {
   const binary = fileNameOf(TARGET_HERE);
   const files: Files = {
     [`${RELEASE}/latest/download/install.sh`]: { path: join(folder, "packages/install.sh") },
-    [`${RELEASE}/download/v${manifest.version}/${binary}`]: { path: join(folder, binary) },
+    [`${RELEASE}/download/v${manifest.version}/${binary}.gz`]: {
+      path: join(folder, `${binary}.gz`),
+    },
   };
   const command = "~/.local/bin/fileshare";
   return {
