@@ -18,7 +18,6 @@ async function start(plan: Plan): Promise<Load> {
     if (isOver) return;
     isOver = true;
     say({ t: "done", receivers: [], extra: {} });
-    socket.terminate();
   };
   const wrong = (what: string): void => {
     if (isOver) return;
@@ -57,7 +56,11 @@ async function start(plan: Plan): Promise<Load> {
       sent = 0;
       pump();
     },
-    stop: done,
+    // Not before: Piping Server ends the receivers of a sender that leaves, with what they still lack.
+    stop() {
+      done();
+      socket.terminate();
+    },
   };
 }
 
