@@ -19,10 +19,7 @@ import { enterCode, FILE, type Missing, type Way } from "./way.ts";
 
 /** As docs/how-to/install.md has them; OWNER is counted as it stands. */
 const RELEASE = "github.com/OWNER/fileshare/releases";
-const INSTALL = [
-  `curl -fsSLO https://${RELEASE}/latest/download/install.sh`,
-  "sh install.sh",
-] as const;
+const INSTALL = `curl -fsSL https://${RELEASE}/latest/download/install.sh | sh`;
 const CODE = /fileshare recv (?:\S* )*?([a-z]+(?:-[a-z]+){6})\b/;
 const LINK = /(http:\S+#[a-z]+(?:-[a-z]+){6})\b/;
 
@@ -60,7 +57,7 @@ export function byBinary(folder: string): Way {
     tools: ["fileshare"],
     files,
     async install(person) {
-      for (const line of INSTALL) await person.runs(line);
+      await person.runs(INSTALL);
     },
     send(person) {
       person.starts(`${command} send ${FILE}`);
