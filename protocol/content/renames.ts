@@ -183,7 +183,9 @@ function freeName(
   const stem = heldVariant(name, naming);
   const key = collisionKey(stem);
   if (!taken.has(key)) return stem;
-  const extension = EXTENSION.exec(stem)?.[0] ?? "";
+  const end = EXTENSION.exec(stem)?.[0] ?? "";
+  // A name that begins with its only dot has no extension, and a number never comes first: "~1" is a home.
+  const extension = withoutIgnored(stem) === end ? "" : end;
   const short = stem.slice(0, stem.length - extension.length);
   for (let number = numbers.get(key) ?? 1; ; number++) {
     const numbered = `${short}~${number}${extension}`;
@@ -218,11 +220,9 @@ function safeVariant(name: string, bytes: number): string {
     .replace(/^~/, "_");
   const extension = EXTENSION.exec(name)?.[0] ?? "";
   const cut = isShort(replaced, bytes) ? replaced : cutTo(replaced, extension, bytes);
-  for (const variant of [
-    cut,
-    withoutIgnored(cut).replace(/[. ]+$/, "_"),
-    `_${withoutIgnored(cut)}`,
-  ]) {
+  // What was ignored may have stood before a "~".
+  const seen = withoutIgnored(cut).replace(/^~/, "_");
+  for (const variant of [cut, seen.replace(/[. ]+$/, "_"), `_${seen}`]) {
     if (nameProblem(variant) === undefined) return variant;
   }
   return "_";

@@ -168,6 +168,17 @@ test.each(DISKS)(
   },
 );
 
+test.each([
+  ["Windows", ["\u200c~1./a", "a"], ["_1_/a", "a"]],
+  ["Windows", [".a/a", ".A/a"], [".a/a", ".A~1/a"]],
+  ["HFS+", ["\u200c.txt", ".txt/a"], ["\u200c.txt", ".txt~1/a"]],
+])("F9 no new name of a folder is that of a home: %s, %j", (where, paths, expected) => {
+  const disk = DISKS.find(([each]) => each === where)![1];
+  const entries = paths.map((path) => ({ path: path as SafePath, type: "file" as const }));
+  const { entries: named } = giveNames(entries, disk.naming);
+  expect(named.map(({ path }) => String(path))).toEqual(expected);
+});
+
 test("F11 a folder that is taken for another one keeps its files apart from those of the other", () => {
   const [, disk] = DISKS[2]!;
   const paths = ["Docs/a", "docs/a", "DOCS/b", "docs/b"];
