@@ -8,8 +8,8 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import { save, NO_PICKERS } from "../../support/page-actions.ts";
 
-/** Chromium says so of every page that is not secure. */
-const allow = [/Cross-Origin-Opener-Policy header has been ignored/];
+/** Chromium says so of every page that is not secure, and of what it asks for when the relay has ended. */
+const allow = [/Cross-Origin-Opener-Policy header has been ignored/, /ERR_CONNECTION_REFUSED/];
 
 describeIn("chromium", (browser) => {
   test("the printed link receives, and the sender counts the browser and ends", async () => {
