@@ -57,6 +57,8 @@ for (const name of ["chromium", "firefox"] as const) {
       const bytes = content(7, MiB);
       await using page = await browser().open(pageOf(relay), { before: NO_PICKERS });
       await page.click("button", "Open the lobby");
+      // The list moves the buttons below it when it comes.
+      await page.see("Nothing is offered at this moment");
       await page.click("button", "Receive in this page");
       const { path } = makeFile(at.folder, "of curl.bin", MiB, 8);
       const http = relay.url.replace("ws", "http");
@@ -95,6 +97,8 @@ for (const name of ["chromium", "firefox"] as const) {
       await terminal.when("waiting");
       await using page = await browser().open(pageOf(relay));
       await page.click("button", "Open the lobby");
+      // The list moves the buttons below it when it comes.
+      await page.see("Nothing is offered at this moment");
       await page.click("button", "Offer files to everyone here");
       await page.choose([path]);
       await page.click("button", "Send");
