@@ -118,8 +118,8 @@ export class BrowserPage implements AsyncDisposable {
    * Asks until there is an answer. A page that is loading anew has none.
    * @throws Error with what the page shows, when there is none for a long time
    */
-  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    const end = performance.now() + WAIT_MS;
+  async until<T>(what: string, look: () => Promise<T | undefined>, waitMs = WAIT_MS): Promise<T> {
+    const end = performance.now() + waitMs;
     const failures = new Set<string>();
     while (performance.now() < end) {
       try {

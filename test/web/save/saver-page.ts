@@ -67,14 +67,6 @@ const commands = {
     fed = 0;
     saver = await openSaver(choice, given, { code: "code", relay: "wss://relay.example/ws" });
   },
-  /** Opens savers of one way until one fails. @returns how many opened, and the fault */
-  async openUntilFault(way: Way, given: Offer, most: number): Promise<[number, string]> {
-    for (let opened = 0; opened < most; opened++) {
-      const fault = await faultOf(commands.open(way, given));
-      if (fault !== "none") return [opened, fault];
-    }
-    return [most, "none"];
-  },
   async reopen(): Promise<number> {
     const [one] = await unfinishedReceives();
     if (one === undefined) throw new Error("Nothing is unfinished.");
