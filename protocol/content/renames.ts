@@ -220,7 +220,7 @@ function safeVariant(name: string, bytes: number): string {
     .replace(/^~/, "_");
   const extension = EXTENSION.exec(name)?.[0] ?? "";
   const cut = isShort(replaced, bytes) ? replaced : cutTo(replaced, extension, bytes);
-  // What was ignored may have stood before a "~".
+  // An ignored character may have stood before a "~".
   const seen = withoutIgnored(cut).replace(/^~/, "_");
   for (const variant of [cut, seen.replace(/[. ]+$/, "_"), `_${seen}`]) {
     if (nameProblem(variant) === undefined) return variant;
