@@ -13,6 +13,7 @@ import { errorCode } from "../system/system-error.ts";
 import {
   LOOK_BYTES,
   NO_ERROR,
+  relaySocketOf,
   type Network,
   type PlainAnswer,
   type ProbeWay,
@@ -65,22 +66,7 @@ function openNodeSocket(url: string, way: SocketWay, events: SocketEvents): Rela
     } else failure = inBunsWords(error);
   });
   socket.on("close", () => events.closed(failure));
-  return {
-    get isOpen() {
-      return socket.readyState === WebSocket.OPEN;
-    },
-    get isPaused() {
-      return socket.isPaused;
-    },
-    get buffered() {
-      return socket.bufferedAmount;
-    },
-    send: (bytes) => socket.send(bytes),
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
-    close: () => socket.close(1000),
-    terminate: () => socket.terminate(),
-  };
+  return relaySocketOf(socket);
 }
 
 function unreachableProxy(error: Error): string {

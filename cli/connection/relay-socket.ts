@@ -101,6 +101,22 @@ function openBunSocket(
     failure = socketErrorOf(event);
   });
   socket.addEventListener("close", () => events.closed(failure));
+  return relaySocketOf(socket);
+}
+
+/** Of a WebSocket of Bun or of `ws`, which have these in common. */
+interface PausableSocket {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  readonly isPaused: boolean;
+  send(bytes: Uint8Array): void;
+  pause(): void;
+  resume(): void;
+  close(code: number): void;
+  terminate(): void;
+}
+
+export function relaySocketOf(socket: PausableSocket): RelaySocket {
   return {
     get isOpen() {
       return socket.readyState === WebSocket.OPEN;

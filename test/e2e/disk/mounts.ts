@@ -71,14 +71,7 @@ export async function mountBindfs(...options: readonly string[]): Promise<Mount>
   mkdirSync(real!);
   mkdirSync(path!);
   run("bindfs", ...options, real!, path!); // returns when it is mounted
-  return {
-    path: path!,
-    async [Symbol.asyncDispose]() {
-      run("umount", "-l", path!);
-      await Promise.resolve();
-      folder[Symbol.dispose]();
-    },
-  };
+  return unmountedAfter(path!, folder);
 }
 
 /** NTFS with the names of Windows: capitals count as small letters, and Windows' names alone are possible. */
@@ -89,14 +82,7 @@ export async function mountNtfs(): Promise<Mount> {
   run("truncate", "-s", "64M", disk!);
   run("mkfs.ntfs", "--force", "--quick", "--quiet", disk!);
   run("lowntfs-3g", "-o", "ignore_case,windows_names", disk!, path!); // returns when it is mounted
-  return {
-    path: path!,
-    async [Symbol.asyncDispose]() {
-      run("umount", "-l", path!);
-      await Promise.resolve();
-      folder[Symbol.dispose]();
-    },
-  };
+  return unmountedAfter(path!, folder);
 }
 
 /** A disk in a file. @param make the words of a program of the mkfs family */
@@ -107,10 +93,15 @@ export async function mountDisk(...make: readonly string[]): Promise<Mount> {
   run("truncate", "-s", "16M", disk!);
   run(make[0]!, ...make.slice(1), disk!);
   run("mount", "-o", "loop", disk!, path!);
+  return unmountedAfter(path!, folder);
+}
+
+/** @param folder goes with the mount in it */
+function unmountedAfter(path: string, folder: Disposable): Mount {
   return {
-    path: path!,
+    path,
     async [Symbol.asyncDispose]() {
-      run("umount", "-l", path!);
+      run("umount", "-l", path);
       await Promise.resolve();
       folder[Symbol.dispose]();
     },

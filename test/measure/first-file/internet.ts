@@ -26,7 +26,7 @@ export class Internet implements AsyncDisposable {
   readonly address: string;
   /** Trusted by the machines. */
   readonly authority = new Authority();
-  /** What machines asked for in vain. */
+  /** Addresses that machines asked for in vain. */
   readonly missed = new Set<string>();
   readonly #machine: Machine;
   readonly #folder: string;

@@ -20,7 +20,7 @@ export interface Taken {
 
 /** Small against a second of any rate, so that the pace is even. bytes */
 const CHUNK = 64 * 1024;
-/** What a machine that was late may catch up: one that has other work keeps its rate. ms */
+/** Time that a late machine may catch up: one that has other work keeps its rate. ms */
 const CATCH_UP_MS = 500;
 const HTTP = 80;
 const HTTPS = 443;

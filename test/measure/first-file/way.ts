@@ -1,4 +1,4 @@
-/** What the measurement asks of each way to move a file between two machines that have nothing. */
+/** A way to move a file between two machines that have nothing, as the measurement drives it. */
 import type { Files, PublicRelay } from "./internet.ts";
 import type { Belongings, Mode, Person } from "./person.ts";
 
@@ -7,7 +7,7 @@ export const FILE = "a.bin";
 
 export interface Way {
   readonly name: string;
-  /** What the two machines have before: told in the table. */
+  /** Programs that the two machines have before; the table tells them. */
   readonly from: string;
   /** Ways of entering the code, in the order of the rounds. */
   readonly modes: readonly Mode[];
