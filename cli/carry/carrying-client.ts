@@ -1,9 +1,7 @@
 /** A client whose relay runs in this process: its events tell so, and the relay ends after it. */
-import { networkInterfaces } from "node:os";
-
 import type { FaultError } from "../../protocol/wire/faults.ts";
 import { fromHex } from "../../protocol/wire/bytes.ts";
-import { inUrl, ownAddresses } from "../connection/own-addresses.ts";
+import { inUrl, ownAddresses, ownInterfaces } from "../connection/own-addresses.ts";
 import { relayAddress, shownAddress, webLink } from "../connection/relay-address.ts";
 import type { ForOthers } from "../connection/for-others.ts";
 import type { RelayChoice } from "../connection/relay-choice.ts";
@@ -31,26 +29,13 @@ const ADDRESSES_TOLD = 32;
 
 /** Where other machines reach the relay: by the default route first. */
 export async function carryingEvent({ port, taken }: Carrier): Promise<Carrying> {
-  const names = interfaceNames();
+  const names = new Map(ownInterfaces().map(({ address, name }) => [address, name]));
   const own = (await ownAddresses()).slice(0, ADDRESSES_TOLD);
   const addresses = own.map((address) => ({
     relay: shownAddress(`ws://${inUrl(address)}:${port}/ws`),
     interface: names.get(address) ?? "",
   }));
   return { event: "carrying", port, addresses, ...(taken !== undefined && { wanted: taken }) };
-}
-
-/** Of each address; of none where a service may not ask, or no descriptor is free. */
-function interfaceNames(): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
-  try {
-    for (const [name, list = []] of Object.entries(networkInterfaces())) {
-      for (const { address } of list) names.set(address, name);
-    }
-  } catch {
-    names.clear();
-  }
-  return names;
 }
 
 /** The relay as other machines reach it; the first address of the event. */

@@ -25,7 +25,7 @@ export interface OwnAddress {
  */
 export async function ownAddresses(): Promise<string[]> {
   const routes = await Promise.all([routeFrom("udp4"), routeFrom("udp6")]);
-  return inOrder(interfaces(), routes);
+  return inOrder(ownInterfaces(), routes);
 }
 
 /** @param routes addresses from which the default routes lead */
@@ -55,7 +55,7 @@ function reachRank({ name, mac }: OwnAddress): number {
 
 /** The addresses in networks, in the system's order. */
 export function networkAddresses(): string[] {
-  return interfaces()
+  return ownInterfaces()
     .filter(isInNetwork)
     .map(({ address }) => address);
 }
@@ -82,7 +82,8 @@ export function inUrl(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-function interfaces(): OwnAddress[] {
+/** Each address with its interface; none where a service may not ask, or no descriptor is free. */
+export function ownInterfaces(): OwnAddress[] {
   try {
     return Object.entries(networkInterfaces()).flatMap(([name, list = []]) =>
       list.map(({ address, internal, mac }) => ({ name, address, internal, mac })),
@@ -93,7 +94,7 @@ function interfaces(): OwnAddress[] {
 }
 
 /** A link-local address has a meaning on one cable alone. */
-function isLinkLocal(address: string): boolean {
+export function isLinkLocal(address: string): boolean {
   return address.startsWith("169.254.") || /^fe[89ab]/i.test(address);
 }
 

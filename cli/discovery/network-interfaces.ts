@@ -2,6 +2,8 @@
 import { BlockList, isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
+import { isLinkLocal } from "../connection/own-addresses.ts";
+
 /**
  * A laptop has 2 to 6; a host of containers has hundreds, and each takes two sockets. Those with an
  * address of IPv4 come first.
@@ -39,10 +41,6 @@ export function linkedInterfaces(): NetworkInterface[] {
   });
   const rank = ({ ipv4 }: NetworkInterface): number => (ipv4.length > 0 ? 0 : 1);
   return all.toSorted((one, other) => rank(one) - rank(other)).slice(0, INTERFACES);
-}
-
-export function isLinkLocal(address: string): boolean {
-  return address.startsWith("169.254.") || /^fe[89ab]/i.test(address);
 }
 
 function interfaceOf(name: string, list: readonly Address[]): NetworkInterface {

@@ -1,6 +1,5 @@
 /** One trial of a relay: a connection that proves the code, and waits for an offer. It asks for no record. */
-import { decodeControl } from "../../protocol/wire/control.ts";
-import { encodeControl } from "../../protocol/wire/control.ts";
+import { decodeControl, encodeControl } from "../../protocol/wire/control.ts";
 import { isFrame } from "../../protocol/wire/frame.ts";
 import { helloMessage, type Introduction } from "../../protocol/session/link.ts";
 import { checkWelcome } from "../../protocol/wire/version.ts";

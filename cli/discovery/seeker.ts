@@ -12,7 +12,7 @@ import { networkId } from "../../protocol/crypto/network-id.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { BoundedMap } from "../../protocol/wire/bounded-map.ts";
 import { equalBytes } from "../../protocol/wire/bytes.ts";
-import { inUrl } from "../connection/own-addresses.ts";
+import { inUrl, isLinkLocal } from "../connection/own-addresses.ts";
 import {
   ADDRESSES_PER_ANNOUNCEMENT,
   SERVICE,
@@ -21,7 +21,6 @@ import {
   type Announcement,
 } from "./announcement.ts";
 import { MulticastSockets, type Place, type Sender } from "./multicast-sockets.ts";
-import { isLinkLocal } from "./network-interfaces.ts";
 
 /** Pauses between questions double up to this. ms */
 const ASK_FIRST_MS = 1000;
