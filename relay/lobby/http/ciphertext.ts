@@ -37,6 +37,11 @@ export interface CiphertextOptions extends ExchangeOptions {
   readonly terms: ReplyTerms;
 }
 
+/** One answer for a share that is over, that never was or that is another's: nobody learns which. */
+export function noShare(): Response {
+  return refusal(404, "The share is over, or the path is another's.");
+}
+
 export class Ciphertext implements Exchange, LocalClient {
   readonly response: Promise<Response>;
   readonly #options: CiphertextOptions;
@@ -104,7 +109,7 @@ export class Ciphertext implements Exchange, LocalClient {
   }
 
   fail(): void {
-    this.#reply.answer(refusal(404, "The share is over."));
+    this.#reply.answer(noShare());
     if (this.#step !== "through") this.#reply.fail();
     this.leave();
   }

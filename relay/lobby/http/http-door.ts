@@ -14,7 +14,7 @@ import type { Native } from "../../system/native.ts";
 import { IDLE_AFTER_SECONDS, progressOf } from "../body.ts";
 import type { LobbyContext } from "../context.ts";
 import { lobbyKeys } from "../lobby-keys.ts";
-import { Ciphertext } from "./ciphertext.ts";
+import { Ciphertext, noShare } from "./ciphertext.ts";
 import { Download } from "./download.ts";
 import type { Exchange, ExchangeOptions, RequestContext } from "./exchange.ts";
 import { helpLines, helpText, page } from "./help.ts";
@@ -128,7 +128,7 @@ export class HttpDoor {
     const lobby = channel === toHex(lobbyKeys().channel);
     const grant = context.grant({ role: "receive", lobby });
     if (grant instanceof Response) return grant;
-    if (channel === undefined) return refusal(404, "The share is over, or the path is another's.");
+    if (channel === undefined) return noShare();
     const { request } = context;
     return this.#begin(context, grant, (options) => {
       return new Ciphertext({
