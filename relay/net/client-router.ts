@@ -11,7 +11,13 @@ import type { LinkSocket } from "../../protocol/session/driver.ts";
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import type { RecordPlace } from "../log/block-log.ts";
-import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+  type Topic,
+} from "../share/outlet.ts";
 import type { Egress } from "./egress.ts";
 import { KeptFrames, keyOf, type FrameUser, type KeptFrame } from "./kept-frames.ts";
 
@@ -146,6 +152,10 @@ export class ClientRouter implements Outlet {
     };
     const keep = (user: FrameUser): KeptFrame => this.#kept.keep(place, user);
     return local.frame({ key: keyOf(place), read, keep }) ? "sent" : "queued";
+  }
+
+  newTopic(): Topic {
+    return new SingleSends(this);
   }
 
   send(socket: SocketId, message: Message): void {

@@ -23,7 +23,13 @@ import { answersTo } from "../limits/message-budget.ts";
 import type { RecordPlace } from "../log/block-log.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
-import type { Outlet, SendResult, SocketId } from "../share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+  type Topic,
+} from "../share/outlet.ts";
 import { closeWith, type CloseCause } from "./refusal.ts";
 import { FdMatcher } from "./fd-matcher.ts";
 import { Line, type LineOptions, type RemoteEnd } from "./line.ts";
@@ -258,6 +264,10 @@ export class Sockets implements Outlet {
     if (sent > 0) return "sent";
     memory.hold(memory.bytes + place.length * BUN_FACTOR);
     return "queued";
+  }
+
+  newTopic(): Topic {
+    return new SingleSends(this);
   }
 
   send(id: SocketId, message: Message): void {

@@ -11,7 +11,7 @@ import { ACK_EVERY_RECORDS } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS, type ReadAhead, type Party } from "./read-ahead.ts";
 
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
-import type { Outlet, SendResult, SocketId } from "./outlet.ts";
+import type { Outlet, SendResult, SocketId, Topic } from "./outlet.ts";
 
 /** Records read ahead of a receiver for each that it acknowledged since it joined where it is. */
 const READ_AHEAD_GAIN_RECORDS = 4;
@@ -66,6 +66,8 @@ export class Lanes {
   readonly #outlet: Outlet;
   readonly #readAhead: ReadAhead;
   readonly #live = new Set<Reader>();
+  /** The sockets of those in the live lane. */
+  readonly #topic: Topic;
   #liveIndex = -1;
   readonly #liveParty: Party;
   /** Of those in it: whether one is proven, and the furthest that the sender may be asked for one. */
@@ -81,6 +83,7 @@ export class Lanes {
     this.#records = options.records;
     this.#log = options.log;
     this.#outlet = options.outlet;
+    this.#topic = options.outlet.newTopic();
     this.#readAhead = options.readAhead;
     this.#liveParty = options.readAhead.newParty();
   }
@@ -174,6 +177,7 @@ export class Lanes {
   /** The share is over: no reader is served any more. */
   destroy(): void {
     this.#live.clear();
+    this.#topic.close();
     this.#waiting.clear();
   }
 
@@ -184,7 +188,7 @@ export class Lanes {
     this.#stopWaiting(reader);
     while (this.#isReady(reader, socket)) {
       if (reader.next === this.#liveIndex) {
-        this.#enterLive(reader);
+        this.#enterLive(reader, socket);
         return;
       }
       const { next } = reader;
@@ -192,7 +196,7 @@ export class Lanes {
       if (frame === undefined) {
         if (this.#opensLive(reader)) {
           this.#liveIndex = next;
-          this.#enterLive(reader);
+          this.#enterLive(reader, socket);
         } else {
           this.#waitFor(next, reader);
           this.#need(reader);
@@ -234,10 +238,11 @@ export class Lanes {
     return true;
   }
 
-  #enterLive(reader: Reader): void {
+  #enterLive(reader: Reader, socket: SocketId): void {
     reader.live = true;
     reader.switches++;
     this.#live.add(reader);
+    this.#topic.subscribe(socket);
     this.#readAhead.drop(reader.party);
     this.#raiseLive(reader, true);
   }
@@ -246,6 +251,7 @@ export class Lanes {
     reader.live = false;
     reader.switches++;
     this.#live.delete(reader);
+    if (reader.socket !== undefined) this.#topic.unsubscribe(reader.socket);
     if (this.#live.size > 0) return;
     this.#liveIndex = -1;
     this.#forgetLive();
@@ -263,15 +269,7 @@ export class Lanes {
       }
       this.#liveIndex = index + 1;
       this.#forgetLive();
-      let left: Reader | undefined;
-      for (const reader of this.#live) {
-        if (this.#deliverLive(reader, frame)) {
-          this.#count(reader);
-        } else {
-          this.#leaveLive(reader);
-          left = reader;
-        }
-      }
+      const left = this.#deliverLive(frame);
       this.#log.close(frame);
       if (this.#live.size > 0) this.#needLive();
       // Frames on their way for the lane are so for the receiver that was in it last.
@@ -279,21 +277,37 @@ export class Lanes {
     }
   }
 
-  /** @returns whether it stays in the lane */
-  #deliverLive(reader: Reader, frame: RecordPlace): boolean {
-    const { socket } = reader;
-    const ready = socket !== undefined && this.#isReady(reader, socket);
-    if (!ready || this.#send(socket, frame) === "refused") return false;
-    reader.next++;
-    return true;
+  /** Gives the next frame to all that take it; the others leave the lane. @returns the last of those */
+  #deliverLive(frame: RecordPlace): Reader | undefined {
+    let left: Reader | undefined;
+    for (const reader of this.#live) {
+      if (reader.socket !== undefined && this.#isReady(reader, reader.socket)) continue;
+      this.#leaveLive(reader);
+      left = reader;
+    }
+    const refused = this.#topic.publishFrame(frame);
+    for (const reader of this.#live) {
+      if (reader.socket !== undefined && refused.has(reader.socket)) {
+        this.#leaveLive(reader);
+        left = reader;
+        continue;
+      }
+      reader.next++;
+      this.#noteSent(frame);
+      this.#count(reader);
+    }
+    return left;
   }
 
   #send(socket: SocketId, frame: RecordPlace): SendResult {
     const result = this.#outlet.sendFrame(socket, frame);
-    if (result === "refused") return result;
-    this.sent.frames++;
-    this.sent.bytes += frame.length;
+    if (result !== "refused") this.#noteSent(frame);
     return result;
+  }
+
+  #noteSent({ length }: RecordPlace): void {
+    this.sent.frames++;
+    this.sent.bytes += length;
   }
 
   #waitFor(index: number, reader: Reader): void {

@@ -8,12 +8,29 @@ import type { RecordPlace } from "../log/block-log.ts";
  */
 export type SocketId = number;
 
+const NONE: ReadonlySet<SocketId> = new Set();
+
 /**
  * The fate of a frame given to a socket. `queued`: taken, and no more must be given until the
  * socket has drained. `refused`: not taken; the socket is closing, or waits for memory and will be
  * told to have drained when there is some; likewise what has to wait for its turn, see egress.ts.
  */
 export type SendResult = "sent" | "queued" | "refused";
+
+/**
+ * Sockets that get the same. An outlet may give a frame or a message to all of them at once, where that costs less
+ * than one by one. Each socket gets what `sendFrame` and `send` would give it, in the same order.
+ */
+export interface Topic {
+  subscribe(socket: SocketId): void;
+  /** The socket gets nothing that is published from now on. */
+  unsubscribe(socket: SocketId): void;
+  /** Gives the frame to each socket of the topic. @returns those that refused it, see `SendResult` */
+  publishFrame(place: RecordPlace): ReadonlySet<SocketId>;
+  publish(message: Message): void;
+  /** No socket is in it any more. */
+  close(): void;
+}
 
 /**
  * The sockets of a worker, as its logic sees them. An interface and not effects as values, because
@@ -25,9 +42,44 @@ export interface Outlet {
   /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
   sendFrame(socket: SocketId, place: RecordPlace): SendResult;
+  newTopic(): Topic;
   /** Whether frames for this socket wait for something that is not its own to do. */
   holdsBack?(socket: SocketId): boolean;
   send(socket: SocketId, message: Message): void;
   /** Says why and closes. @param after seconds, before which trying again is of no use */
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void;
+}
+
+/** A topic whose sockets are served one by one. */
+export class SingleSends implements Topic {
+  readonly #outlet: Pick<Outlet, "sendFrame" | "send">;
+  readonly #sockets = new Set<SocketId>();
+
+  constructor(outlet: Pick<Outlet, "sendFrame" | "send">) {
+    this.#outlet = outlet;
+  }
+
+  subscribe(socket: SocketId): void {
+    this.#sockets.add(socket);
+  }
+
+  unsubscribe(socket: SocketId): void {
+    this.#sockets.delete(socket);
+  }
+
+  publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
+    let refused: Set<SocketId> | undefined;
+    for (const socket of this.#sockets) {
+      if (this.#outlet.sendFrame(socket, place) === "refused") (refused ??= new Set()).add(socket);
+    }
+    return refused ?? NONE;
+  }
+
+  publish(message: Message): void {
+    for (const socket of this.#sockets) this.#outlet.send(socket, message);
+  }
+
+  close(): void {
+    this.#sockets.clear();
+  }
 }

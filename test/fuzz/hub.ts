@@ -12,7 +12,12 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+} from "../../relay/share/outlet.ts";
 import { createPool, type PoolBuffers } from "../../relay/log/block-pool.ts";
 import { bytesOf } from "../golden/conversation.ts";
 import { CheckedPool, Ledger } from "../simulation/checked-pool.ts";
@@ -150,6 +155,9 @@ class FuzzRelay {
         pool.view(block, offset, length);
         line.full = this.#random.chance(0.2);
         return line.full ? "queued" : "sent";
+      },
+      newTopic() {
+        return new SingleSends(this);
       },
       send: (socket, message) => {
         const line = this.#lines.get(socket);

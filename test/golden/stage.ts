@@ -19,7 +19,12 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+} from "../../relay/share/outlet.ts";
 import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 import { helloTo } from "../support/relay/channel.ts";
 import { GoldenReceiver, GoldenSender, type SessionClient } from "./clients.ts";
@@ -234,6 +239,9 @@ export class GoldenStage {
       sendFrame: (socket, { block, offset, length }: RecordPlace): SendResult => {
         give(socket, pool.view(block, offset, length).slice());
         return "sent";
+      },
+      newTopic() {
+        return new SingleSends(this);
       },
       send: (socket, message) => {
         const line = this.#lines.get(socket);

@@ -21,7 +21,13 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
-import type { Outlet, SendResult, SocketId } from "../../relay/share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+  type Topic,
+} from "../../relay/share/outlet.ts";
 import type { BlockPool } from "../../relay/log/block-pool.ts";
 
 import type { Random } from "./random.ts";
@@ -186,6 +192,10 @@ export class SimWorker implements Outlet, RelayEnd {
     const socket = this.#open.get(id);
     if (socket === undefined) return 0;
     return socket.wire.down.buffered + (socket.held ? 1 : 0);
+  }
+
+  newTopic(): Topic {
+    return new SingleSends(this);
   }
 
   sendFrame(id: SocketId, place: RecordPlace): SendResult {

@@ -10,7 +10,12 @@ import { TICK_MS } from "../../../relay/limits/limits.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../../relay/share/hub.ts";
 import { helloTo, signerOfChannel } from "../../support/relay/channel.ts";
-import type { Outlet, SocketId } from "../../../relay/share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SocketId,
+  type Topic,
+} from "../../../relay/share/outlet.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
 
 const HELLO_MS = DEFAULT_LIMITS["hello-timeout"];
@@ -24,6 +29,7 @@ class Told implements Outlet {
   noPing = (socket: SocketId): void => void this.unpinged.push(socket);
   buffered = (): number => 0;
   sendFrame = (): "sent" => "sent";
+  newTopic = (): Topic => new SingleSends(this);
   readonly nonces = new Map<SocketId, Uint8Array>();
   send: Outlet["send"] = (socket, message) => {
     if (message.t === "challenge") this.nonces.set(socket, message.nonce);

@@ -1,6 +1,12 @@
 import { isFrame, type Message } from "../../../protocol/mod.ts";
 import type { RecordPlace } from "../../../relay/log/block-log.ts";
-import type { Outlet, SendResult, SocketId } from "../../../relay/share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+  type Topic,
+} from "../../../relay/share/outlet.ts";
 import type { BlockPool } from "../../../relay/log/block-pool.ts";
 
 /** Sockets that write down what they are given; how much they take is set from outside. */
@@ -39,6 +45,10 @@ export class Recorder implements Outlet {
 
   buffered(socket: SocketId): number {
     return this.full.get(socket) ?? 0;
+  }
+
+  newTopic(): Topic {
+    return new SingleSends(this);
   }
 
   sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {

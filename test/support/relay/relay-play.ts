@@ -11,7 +11,13 @@ import { Directory } from "../../../relay/main/directory.ts";
 import { Hub } from "../../../relay/share/hub.ts";
 import type { RecordPlace } from "../../../relay/log/block-log.ts";
 import type { FromDirectory, ToDirectory } from "../../../relay/share/messages.ts";
-import type { Outlet, SendResult, SocketId } from "../../../relay/share/outlet.ts";
+import {
+  SingleSends,
+  type Outlet,
+  type SendResult,
+  type SocketId,
+  type Topic,
+} from "../../../relay/share/outlet.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../../relay/log/block-pool.ts";
 import { helloTo } from "./channel.ts";
 import { CheckedPool, Ledger } from "../../simulation/checked-pool.ts";
@@ -34,6 +40,7 @@ class Sockets implements Outlet {
 
   noPing = (): void => undefined;
   buffered = (): number => 0;
+  newTopic = (): Topic => new SingleSends(this);
 
   sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {
     const frame = this.pool.view(block, offset, length);
