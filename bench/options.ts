@@ -6,10 +6,10 @@ import { SCENARIOS, SYSTEMS, type ScenarioName, type SystemName } from "./result
 
 /** An option of one scenario. Its value is a list of numbers, often of one. */
 export interface OptionSpec {
-  /** With the scenario's name first: `slow-rate`. */
+  /** With the scenario's name first, where others might have it too: `slow-rate`. */
   readonly name: string;
-  /** `bytes` takes 1GiB, 64MiB, 1000. */
-  readonly kind: "bytes" | "count";
+  /** `bytes` takes 1GiB, 64MiB, 1000. `bits` takes 1Gbit, 100Mbit, and is bytes/s. */
+  readonly kind: "bytes" | "bits" | "count";
   /** The default; empty: there is none. */
   readonly standard: readonly number[];
   readonly help: string;
@@ -144,8 +144,20 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
+/** `1Gbit`, `12.5Mbit` per second in bytes per second. */
+export function parseRate(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMG])bit$/.exec(text) ?? [];
+  const bits = Number(number) * 1000 ** ("KMG".indexOf(unit) + 1);
+  const bytes = Math.round(bits / 8);
+  if (!Number.isSafeInteger(bytes) || bytes < 1) {
+    throw new UsageError(`'${text}' is not a rate such as 100Mbit or 1Gbit`);
+  }
+  return bytes;
+}
+
 function numbers({ kind, orNone }: OptionSpec, text: string | undefined): number[] | undefined {
   if (text === undefined) return undefined;
+  if (kind === "bits") return text.split(",").map(parseRate);
   return kind === "bytes" ? text.split(",").map(parseBytes) : counts(text, orNone ? 0 : 1);
 }
 

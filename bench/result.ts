@@ -55,6 +55,7 @@ export const SCENARIOS = [
   "large",
   "small",
   "transfer",
+  "distance",
   "idle",
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];

@@ -2,6 +2,7 @@
 import type { ScenarioName } from "../result.ts";
 import { attack } from "./attack.ts";
 import { churn } from "./churn.ts";
+import { distance } from "./distance.ts";
 import { fanout } from "./fanout.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   large,
   small,
   transfer,
+  distance,
   idle,
 ];
 

@@ -152,6 +152,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
     "parsed",
   "bun run bench attack --rounds 5": "parsed",
   "bun run bench large --large-log 64MiB --large-size 640MiB": "parsed",
+  "bun run bench distance --one-way 0,25,150 --rate 1Gbit":
+    "bun run bench distance --one-way 1 --rate 1Gbit --size 2MiB --rounds 1",
   "bun run bench report result.json --html result.html": `bun run bench report ${folder}/result.json --html ${folder}/result.html`,
 };
 /** Named in the text, and nothing to run. */
