@@ -13,6 +13,18 @@ export interface Driven {
   readonly receivers: readonly LoadReceiver[];
   readonly extra: Readonly<Record<string, number>>;
   readonly observed: Observed;
+  /** Undefined: the load's processes can't be seen. */
+  readonly load: LoadCpu | undefined;
+}
+
+/** CPU time of the load's own processes. s */
+export interface LoadCpu {
+  /** 0 where the system serves the source by itself */
+  readonly sender: number;
+  /** of all processes with receivers */
+  readonly receivers: number;
+  /** of the busiest process of all */
+  readonly most: number;
 }
 
 /**
@@ -21,7 +33,7 @@ export interface Driven {
  * @param more further figures of a scenario
  */
 export function figures(driven: Driven, more: Record<string, number> = {}): Measured {
-  const { receivers, extra, observed } = driven;
+  const { receivers, extra, observed, load } = driven;
   const startedAt = startOf(receivers);
   const counting = receivers.filter(({ kind }) => completes(kind));
   const invalid = faultOf(counting);
@@ -38,8 +50,9 @@ export function figures(driven: Driven, more: Record<string, number> = {}): Meas
     seconds,
     aggregateBytesPerSecond: seconds > 0 ? bytes / seconds : 0,
     relayCpuSeconds: cpuSeconds,
-    relayCpuSecondsPerGiB:
-      cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / Math.max(1, all),
+    relayCpuSecondsPerGiB: perGiB(cpuSeconds, all),
+    senderCpuSecondsPerGiB: perGiB(load?.sender, all),
+    receiversCpuSecondsPerGiB: perGiB(load?.receivers, all),
     relayRssAnonPeak: observed.rssAnonPeak,
     bufferedPeak: observed.bufferedPeak,
     eventLoopDelayP99: observed.eventLoopDelayP99,
@@ -49,10 +62,26 @@ export function figures(driven: Driven, more: Record<string, number> = {}): Meas
         .filter(({ kind }) => kind === "healthy")
         .map(({ bytesPerSecond }) => bytesPerSecond),
     ),
-    extra: { ...extra, ...switchesOf(switches), ...logOf(logBytesMost), bytesToAll: all, ...more },
+    extra: {
+      ...extra,
+      ...loadOf(load),
+      ...switchesOf(switches),
+      ...logOf(logBytesMost),
+      bytesToAll: all,
+      ...more,
+    },
     perReceiver,
     samples,
   };
+}
+
+function perGiB(cpuSeconds: number | undefined, bytes: number): number | undefined {
+  return cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / Math.max(1, bytes);
+}
+
+function loadOf(load: LoadCpu | undefined): Record<string, number> {
+  if (load === undefined) return {};
+  return { loadCpuSeconds: load.sender + load.receivers, loadCpuSecondsMost: load.most };
 }
 
 /** Receivers that never started have no time of it. */

@@ -8,7 +8,7 @@ import { AttackCrowd, type Attackers } from "./attack.ts";
 import type { Done, Group, Plan } from "./load/contract.ts";
 import { LoadProcess } from "./load/process.ts";
 import { countOf, Receivers } from "./load/receivers.ts";
-import { figures, type Driven } from "./load-figures.ts";
+import { figures, type Driven, type LoadCpu } from "./load-figures.ts";
 import { LoadWatch } from "./load-watch.ts";
 import { Observer } from "./observer.ts";
 import { usageOf } from "./proc.ts";
@@ -55,29 +55,39 @@ export async function measureLoad(
     receivers: countOf(groups),
     ...(logBytes === undefined ? {} : { logBytes }),
   });
-  const warmSize = running.load.sender === undefined ? size : Math.min(size, WARM_BYTES);
-  const { loadProcesses, signal } = run;
+  const { load } = running;
+  const processes = Math.min(run.loadProcesses, countOf(groups));
+  await using receivers = new Receivers(load.receivers, processes);
+  await using sender = load.sender === undefined ? undefined : new LoadProcess(load.sender);
+  const driver = { running, sender, receivers, signal: run.signal };
+  const warmSize = sender === undefined ? size : Math.min(size, WARM_BYTES);
+  // The same processes as in the run: what compiles their code and grows their heap is no work per byte.
   const warmGroups = [{ kind: "healthy", count: WARM_RECEIVERS }] as const;
-  await drive(running, { size: warmSize, groups: warmGroups, loadProcesses, signal });
+  await drive(driver, { size: warmSize, groups: warmGroups });
   const { attackers } = run;
   await using crowd =
     attackers === undefined ? undefined : await AttackCrowd.start(running, attackers);
-  const driven = await drive(running, run);
+  const driven = await drive(driver, run);
   return figures(driven, { ...more(driven), ...(await crowd?.stop()) });
 }
 
+interface Driver {
+  readonly running: RunningSystem;
+  /** Undefined: the system serves the source by itself. */
+  readonly sender: LoadProcess | undefined;
+  readonly receivers: Receivers;
+  readonly signal: AbortSignal;
+}
+
 async function drive(
-  running: RunningSystem,
-  run: Omit<LoadRun, "system" | "workers" | "logBytes" | "attackers">,
+  { running, sender, receivers, signal }: Driver,
+  run: Pick<LoadRun, "size" | "groups" | "senderBytesPerSecond" | "joinAt">,
 ): Promise<Driven> {
-  const { size, groups, senderBytesPerSecond, joinAt, signal } = run;
+  const { size, groups, senderBytesPerSecond, joinAt } = run;
   const id = randomBytes(16).toString("hex");
   const { url } = running;
   const pace = senderBytesPerSecond === undefined ? {} : { senderBytesPerSecond };
   const plan: Plan = { t: "plan", url, id, size, groups, ...pace };
-  await using sender =
-    running.load.sender === undefined ? undefined : new LoadProcess(running.load.sender);
-  await using receivers = new Receivers(running.load.receivers, plan, run.loadProcesses);
   const cut = aborted(signal);
   cut.catch(() => undefined);
   // A sender speaks only when something is wrong, until it is told to stop.
@@ -86,9 +96,9 @@ async function drive(
 
   sender?.say(plan);
   await wait(sender?.ready ?? Promise.resolve());
-  await wait(receivers.prepare());
-  const load = [...receivers.pids, ...(sender === undefined ? [] : [sender.pid])];
-  const before = await usagesOf(load);
+  await wait(receivers.prepare(plan));
+  const load = { receivers: receivers.pids, sender: sender === undefined ? [] : [sender.pid] };
+  const before = await loadUsage(load);
   const observer = await Observer.start(running);
   const watch = new LoadWatch({ receivers, observer, size, joinAt });
   try {
@@ -97,30 +107,40 @@ async function drive(
     await wait(Promise.race([through, watch.stalled]));
     watch.stop();
     const [done, observed, after] = await wait(
-      Promise.all([receivers.stop(), observer.stop(), usagesOf(load)]),
+      Promise.all([receivers.stop(), observer.stop(), loadUsage(load)]),
     );
     sender?.say({ t: "stop" });
     const sent: Done | undefined = await Promise.race([cut, sender?.done]);
     const loadProcesses = receivers.pids.length;
-    const extra = { ...done.extra, ...sent?.extra, loadProcesses, ...loadFigures(before, after) };
-    return { receivers: done.receivers, extra, observed };
+    const extra = { ...done.extra, ...sent?.extra, loadProcesses };
+    return { receivers: done.receivers, extra, observed, load: loadCpu(before, after) };
   } finally {
     watch.stop();
     await observer.stop();
   }
 }
 
-/** CPU seconds of each; NaN of one that can't be seen. */
-function usagesOf(pids: readonly number[]): Promise<number[]> {
-  return Promise.all(pids.map(async (pid) => (await usageOf([pid]))?.cpuSeconds ?? Number.NaN));
+/** CPU seconds of each process so far; NaN of one that can't be seen. */
+interface LoadUsage {
+  readonly sender: readonly number[];
+  readonly receivers: readonly number[];
+}
+
+async function loadUsage(pids: LoadUsage): Promise<LoadUsage> {
+  const of = (each: readonly number[]): Promise<number[]> =>
+    Promise.all(each.map(async (pid) => (await usageOf([pid]))?.cpuSeconds ?? Number.NaN));
+  const [sender, receivers] = await Promise.all([of(pids.sender), of(pids.receivers)]);
+  return { sender, receivers };
 }
 
 /** The CPU time of the load's processes, from the counters before and after. */
-function loadFigures(before: readonly number[], after: readonly number[]): Record<string, number> {
-  const used = after.map((each, index) => each - (before[index] ?? 0));
-  const loadCpuSeconds = used.reduce((sum, each) => sum + each, 0);
-  if (Number.isNaN(loadCpuSeconds)) return {};
-  return { loadCpuSeconds, loadCpuSecondsMost: Math.max(...used) };
+function loadCpu(before: LoadUsage, after: LoadUsage): LoadCpu | undefined {
+  const used = (side: keyof LoadUsage): number[] =>
+    after[side].map((each, index) => each - (before[side][index] ?? 0));
+  const sum = (values: readonly number[]): number => values.reduce((all, each) => all + each, 0);
+  const [sender, receivers] = [used("sender"), used("receivers")];
+  const most = Math.max(...sender, ...receivers);
+  return Number.isNaN(most) ? undefined : { sender: sum(sender), receivers: sum(receivers), most };
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {

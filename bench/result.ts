@@ -82,6 +82,12 @@ export interface Run {
   /** utime + stime of the relay's process over the run; undefined where it can't be seen. */
   readonly relayCpuSeconds: number | undefined;
   readonly relayCpuSecondsPerGiB: number | undefined;
+  /**
+   * s, of the sender's process and of all processes with receivers, over the same bytes as the relay's: what
+   * the load costs beside it; undefined where it can't be seen, or nobody asked.
+   */
+  readonly senderCpuSecondsPerGiB: number | undefined;
+  readonly receiversCpuSecondsPerGiB: number | undefined;
   /** bytes, largest `RssAnon` seen; fileshare's log is a file, and not in it. */
   readonly relayRssAnonPeak: number | undefined;
   /** bytes queued in the relay's memory over all sockets, largest seen; only where the relay tells. */

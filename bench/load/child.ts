@@ -7,6 +7,8 @@ export interface Load {
   join?(group: number): void;
   /** No more is to come: say `done` now. */
   stop(): void;
+  /** Another run comes: ends what is still connected. */
+  leave?(): void;
 }
 
 export function say(message: FromLoad): void {
@@ -18,8 +20,10 @@ export async function runLoad(start: (plan: Plan) => Load | Promise<Load>): Prom
   let load: Load | undefined;
   for await (const line of linesOf(Bun.stdin.stream())) {
     const message = JSON.parse(line) as ToLoad;
-    if (message.t === "plan") load = await start(message);
-    else if (message.t === "join") load?.join?.(message.group);
+    if (message.t === "plan") {
+      load?.leave?.();
+      load = await start(message);
+    } else if (message.t === "join") load?.join?.(message.group);
     else load?.[message.t]();
   }
   // The bench is gone, or has heard enough.

@@ -1,7 +1,8 @@
 /**
  * The messages between the bench and a load process: one JSON object per line.
  *
- * bench → load (stdin):  `plan`, then `go`, then `join` per group that waits, then `stop`.
+ * bench → load (stdin):  `plan`, then `go`, then `join` per group that waits, then `stop`; then perhaps
+ * another `plan`, as the run that is measured follows on the one that warms up.
  * load → bench (stdout): `ready` once everything is connected; `wrong` at once when a byte, an order
  * or a share is not right; `through`; `done` at `stop`.
  *

@@ -29,6 +29,8 @@ export interface Member {
   prepare(): Promise<void>;
   /** From now on it takes. */
   start(): void;
+  /** The run is over: it disconnects, and says nothing more. */
+  leave(): void;
 }
 
 /** Slow and stopped ones hold nobody up, nor do those for whom there is nothing. */
@@ -93,6 +95,10 @@ export class Crowd implements Load {
       receivers: this.#members.map(({ tally }) => tally),
       extra: this.#extra(),
     });
+  }
+
+  leave(): void {
+    for (const member of this.#members) member.leave();
   }
 
   /** A member has `tally.bytes` now, the last `bytes` of them new. */

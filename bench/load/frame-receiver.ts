@@ -47,6 +47,7 @@ export class FrameReceiver implements Member {
   /** The record that it joined again for; what is beyond it was on its way and is ignored. */
   #askedAgain = -1;
   #running = false;
+  #hasLeft = false;
   #joined = false;
   #offered = Promise.withResolvers<void>();
   #control: Uint8Array[] = [];
@@ -89,6 +90,11 @@ export class FrameReceiver implements Member {
     if (this.#options.naive) return;
     if (this.#joined) this.#acknowledge();
     else this.#join();
+  }
+
+  leave(): void {
+    this.#hasLeft = true;
+    this.#socket?.leave();
   }
 
   get #window(): number {
@@ -200,14 +206,17 @@ export class FrameReceiver implements Member {
     this.#onThisLine = 0;
     this.#offered = Promise.withResolvers();
     this.prepare().then(
-      () => this.reconnects++,
+      () => {
+        if (this.#hasLeft) this.#socket?.leave();
+        else this.reconnects++;
+      },
       (error: unknown) => this.#closed(String(error)),
     );
   }
 
   #closed(why: string): void {
     // The relay may give up whoever has stopped.
-    if (this.tally.doneAt !== undefined || this.tally.kind === "stopped") return;
+    if (this.#hasLeft || this.tally.doneAt !== undefined || this.tally.kind === "stopped") return;
     say({ t: "wrong", what: `a receiver's line: ${why}` });
   }
 }

@@ -119,6 +119,7 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
       clearTimeout(pause);
       wanted.length = 0;
       send({ t: "end", share: offer.share });
+      socket.leave();
       const extra = { recordsSent, recordsSentAgain };
       const paced = pace === undefined ? extra : { ...extra, senderPauses };
       say({ t: "done", receivers: [], extra: paced });

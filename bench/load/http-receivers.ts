@@ -5,6 +5,7 @@ import { runLoad, say } from "./child.ts";
 import type { Group } from "./contract.ts";
 import { Crowd, newTally, type Member, type Tally } from "./crowd.ts";
 import { httpUrl } from "./http-url.ts";
+import { openLine } from "./line.ts";
 import { matches } from "./pattern.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -50,16 +51,14 @@ class HttpReceiver implements Member {
   }
 
   async #connect(): Promise<void> {
-    const { hostname, port } = this.#url;
-    this.#socket = await Bun.connect({
-      hostname,
-      port: Number(port) || 80,
-      socket: {
-        data: (_, bytes) => this.#take(bytes),
-        close: () => this.#wrong("the line was closed"),
-        error: (_, error) => this.#wrong(error.message),
-      },
+    this.#socket = await openLine(this.#url, {
+      data: (bytes) => this.#take(bytes),
+      closed: (why) => this.#wrong(why),
     });
+  }
+
+  leave(): void {
+    this.#end();
   }
 
   #request(): void {

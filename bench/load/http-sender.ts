@@ -2,6 +2,7 @@
 import { runLoad, say, type Load } from "./child.ts";
 import type { Plan } from "./contract.ts";
 import { httpUrl } from "./http-url.ts";
+import { openLine } from "./line.ts";
 import { at } from "./pattern.ts";
 
 /** bytes given to the socket at once */
@@ -9,7 +10,8 @@ const PIECE = 1024 * 1024;
 
 async function start(plan: Plan): Promise<Load> {
   const { size } = plan;
-  const { host, hostname, port, pathname, search } = httpUrl(plan);
+  const url = httpUrl(plan);
+  const { host, pathname, search } = url;
   let sent = -1; // nothing, not even the head
   let answer = "";
   let isOver = false;
@@ -34,19 +36,14 @@ async function start(plan: Plan): Promise<Load> {
     }
   };
 
-  const socket = await Bun.connect({
-    hostname,
-    port: Number(port) || 80,
-    socket: {
-      drain: pump,
-      data(_, bytes) {
-        answer = (answer + bytes.toString("latin1")).slice(-4096);
-        if (/^HTTP\/1\.1 [345]|\[ERROR\][^\r\n]*/.test(answer)) wrong(answer);
-        else if (sent >= size && answer.endsWith("\r\n0\r\n\r\n")) done();
-      },
-      close: () => (sent >= size ? done() : wrong("the line was closed")),
-      error: (_, error) => wrong(error.message),
+  const socket = await openLine(url, {
+    drained: pump,
+    data(bytes) {
+      answer = (answer + bytes.toString("latin1")).slice(-4096);
+      if (/^HTTP\/1\.1 [345]|\[ERROR\][^\r\n]*/.test(answer)) wrong(answer);
+      else if (sent >= size && answer.endsWith("\r\n0\r\n\r\n")) done();
     },
+    closed: (why) => (sent >= size ? done() : wrong(why)),
   });
   say({ t: "ready" });
   return {

@@ -10,16 +10,13 @@ const WORDS = 600;
 
 export class LoadProcess implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
-  readonly #ready = Promise.withResolvers<void>();
-  readonly #through = Promise.withResolvers<void>();
-  readonly #done = Promise.withResolvers<Done>();
+  #ready = awaited<void>();
+  #through = awaited<void>();
+  #done = awaited<Done>();
+  #failure: Error | undefined;
 
   constructor(command: readonly string[]) {
     this.#child = adopt(Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" }));
-    // A caller that waits hears of a failure; without one it must not end the bench.
-    this.#ready.promise.catch(() => undefined);
-    this.#through.promise.catch(() => undefined);
-    this.#done.promise.catch(() => undefined);
     void this.#read();
   }
 
@@ -42,7 +39,13 @@ export class LoadProcess implements AsyncDisposable {
     return this.#done.promise;
   }
 
+  /** A plan begins a run: `ready`, `through` and `done` are of the run since then. */
   say(message: ToLoad): void {
+    if (message.t === "plan" && this.#failure === undefined) {
+      this.#ready = awaited();
+      this.#through = awaited();
+      this.#done = awaited();
+    }
     void this.#child.stdin.write(`${JSON.stringify(message)}\n`);
     void this.#child.stdin.flush();
   }
@@ -82,8 +85,16 @@ export class LoadProcess implements AsyncDisposable {
 
   #fail(what: string): void {
     const error = new Error(what);
+    this.#failure ??= error;
     this.#ready.reject(error);
     this.#through.reject(error);
     this.#done.reject(error);
   }
+}
+
+/** A caller that waits hears of a failure; without one it must not end the bench. */
+function awaited<T>(): PromiseWithResolvers<T> {
+  const deferred = Promise.withResolvers<T>();
+  deferred.promise.catch(() => undefined);
+  return deferred;
 }

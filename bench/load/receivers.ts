@@ -7,34 +7,33 @@ import type { Done, Group, Plan } from "./contract.ts";
 import { LoadProcess } from "./process.ts";
 
 export class Receivers implements AsyncDisposable {
-  readonly board: Board;
-  readonly #plan: Plan;
-  readonly #path: string;
   readonly #folder = new TemporaryFolder("board");
   readonly #processes: readonly LoadProcess[];
+  #board: Board | undefined;
+  #runs = 0;
 
-  /**
-   * @param command of one process
-   * @param most processes; there are never more than receivers
-   */
-  constructor(command: readonly string[], plan: Plan, most: number) {
-    const receivers = countOf(plan.groups);
-    const processes = Math.min(most, receivers);
-    this.#plan = plan;
-    this.#path = join(this.#folder.path, "board");
-    this.board = Board.create(this.#path, processes, receivers);
+  /** @param command of one process */
+  constructor(command: readonly string[], processes: number) {
     this.#processes = Array.from({ length: processes }, () => new LoadProcess(command));
+  }
+
+  /** Of the run that was prepared last. */
+  get board(): Board {
+    if (this.#board === undefined) throw new Error("no receivers were prepared");
+    return this.#board;
   }
 
   get pids(): number[] {
     return this.#processes.map(({ pid }) => pid);
   }
 
-  /** Has all connect. @throws Error when one says that something is wrong, or ends */
-  async prepare(): Promise<void> {
-    const [of, board] = [this.#processes.length, this.#path];
+  /** Has all of a run connect. @throws Error when one says that something is wrong, or ends */
+  async prepare(plan: Plan): Promise<void> {
+    const of = this.#processes.length;
+    const board = join(this.#folder.path, `board-${this.#runs++}`);
+    this.#board = Board.create(board, of, countOf(plan.groups));
     for (const [index, each] of this.#processes.entries()) {
-      each.say({ ...this.#plan, part: { index, of, board } });
+      each.say({ ...plan, part: { index, of, board } });
     }
     await Promise.all(this.#processes.map(({ ready }) => ready));
   }

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "bun";
 
+import { openLine } from "./line.ts";
 import { WebSocketReader, type Piece } from "../../test/support/net/websocket-reader.ts";
 
 export type { Piece } from "../../test/support/net/websocket-reader.ts";
@@ -14,6 +15,8 @@ const PING = 9;
 const PONG = 10;
 const FIN = 0x80;
 const MASKED = 0x80;
+/** bytes of a part that is copied to the one before it, which costs less than a packet of its own */
+const SMALL_BYTES = 4096;
 export const BINARY = 2;
 export const TEXT = 1;
 
@@ -41,7 +44,8 @@ export class LoadSocket {
    * @throws Error when there is no WebSocket
    */
   static async connect(url: string, events: SocketEvents): Promise<LoadSocket> {
-    const { hostname, port, protocol, pathname, search, host } = new URL(url);
+    const address = new URL(url);
+    const { pathname, search, host } = address;
     const upgraded = Promise.withResolvers<void>();
     // eslint-disable-next-line prefer-const -- the handlers are there before it is
     let self: LoadSocket | undefined;
@@ -57,24 +61,18 @@ export class LoadSocket {
       self.terminate();
       events.closed(why);
     };
-    const socket = await Bun.connect({
-      hostname,
-      port: Number(port) || (protocol === "wss:" ? 443 : 80),
-      tls: protocol === "wss:",
-      socket: {
-        data(_, bytes) {
-          const { head } = reader;
-          reader.push(bytes);
-          if (head !== undefined || reader.head === undefined) return;
-          if (reader.head.startsWith("HTTP/1.1 101 ")) upgraded.resolve();
-          else ended(reader.head.split("\r\n")[0] ?? "");
-        },
-        drain() {
-          if (self?.flush() === true) events.drained?.();
-        },
-        close: () => ended("the line was closed"),
-        error: (_, error) => ended(error.message),
+    const socket = await openLine(address, {
+      data(bytes) {
+        const { head } = reader;
+        reader.push(bytes);
+        if (head !== undefined || reader.head === undefined) return;
+        if (reader.head.startsWith("HTTP/1.1 101 ")) upgraded.resolve();
+        else ended(reader.head.split("\r\n")[0] ?? "");
       },
+      drained() {
+        if (self?.flush() === true) events.drained?.();
+      },
+      closed: ended,
     });
     self = new LoadSocket(socket);
     socket.write(
@@ -95,7 +93,10 @@ export class LoadSocket {
     if (this.#over) return false;
     let length = 0;
     for (const part of parts) length += part.length;
-    this.#queue.push(header(opcode, length), ...parts);
+    const small = parts.findIndex((part) => part.length > SMALL_BYTES);
+    const together = small < 0 ? parts : parts.slice(0, small);
+    this.#queue.push(Buffer.concat([header(opcode, length), ...together]));
+    this.#queue.push(...parts.slice(together.length));
     return this.flush();
   }
 
@@ -125,6 +126,14 @@ export class LoadSocket {
 
   resume(): void {
     if (!this.#over) this.#socket.resume();
+  }
+
+  /** Sends what still waits at the kernel, and ends the line; its events are over. */
+  leave(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#queue = [];
+    this.#socket.end();
   }
 
   terminate(): void {

@@ -41,6 +41,10 @@ class TextReceiver implements Member {
     if (this.#socket !== undefined) this.#throttle.took(0, this.#socket);
   }
 
+  leave(): void {
+    this.#socket?.leave();
+  }
+
   #take(piece: Piece): void {
     if (piece.opcode !== TEXT) this.#takeBytes(piece.bytes);
     else {

@@ -28,6 +28,8 @@ const COLUMNS: readonly Column[] = [
     of: (run) => delivered(run, per(run.aggregateBytesPerSecond, GIB)),
   },
   { title: "relay CPU", unit: "s/GiB", of: (run) => run.relayCpuSecondsPerGiB },
+  { title: "sender CPU", unit: "s/GiB", of: (run) => run.senderCpuSecondsPerGiB },
+  { title: "receivers CPU", unit: "s/GiB", of: (run) => run.receiversCpuSecondsPerGiB },
   { title: "RssAnon, largest", unit: "MiB", of: (run) => per(run.relayRssAnonPeak, MIB) },
   { title: "buffered, largest", unit: "MiB", of: (run) => per(run.bufferedPeak, MIB) },
   { title: "event loop, p99", unit: "ms", of: (run) => run.eventLoopDelayP99 },

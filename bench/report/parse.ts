@@ -55,6 +55,8 @@ const run = v.object({
   aggregateBytesPerSecond: amount,
   relayCpuSeconds: known(number),
   relayCpuSecondsPerGiB: known(number),
+  senderCpuSecondsPerGiB: known(number),
+  receiversCpuSecondsPerGiB: known(number),
   relayRssAnonPeak: known(amount),
   bufferedPeak: known(amount),
   eventLoopDelayP99: known(number),

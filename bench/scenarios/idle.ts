@@ -68,8 +68,8 @@ async function warmUp(
   kind: Plan["groups"][number]["kind"],
 ): Promise<void> {
   const groups = [{ kind, count: FIRST_ONES }];
-  await using first = new Receivers(receivers, { ...plan, groups }, 1);
-  await first.prepare();
+  await using first = new Receivers(receivers, 1);
+  await first.prepare({ ...plan, groups });
 }
 
 async function wait(options: Wait): Promise<Measured> {
@@ -82,14 +82,14 @@ async function wait(options: Wait): Promise<Measured> {
   const id = randomBytes(16).toString("hex");
   const plan: Plan = { t: "plan", url, id, size: MiB, groups };
   await using sender = hasShare ? new LoadProcess(load.sender ?? []) : undefined;
-  await using waiting = new Receivers(load.receivers, plan, loadProcesses);
+  await using waiting = new Receivers(load.receivers, Math.min(loadProcesses, receivers));
   const stop = (): void => void waiting[Symbol.asyncDispose]();
   signal.addEventListener("abort", stop);
   sender?.say(plan);
   await sender?.ready;
   await warmUp(load.receivers, plan, groups[0].kind);
   const before = await usageOf(pids);
-  await waiting.prepare();
+  await waiting.prepare(plan);
   const joined = await usageOf(pids);
   await Bun.sleep(seconds * 1000);
   const after = await usageOf(pids);

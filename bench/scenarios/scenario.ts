@@ -44,6 +44,8 @@ export function withoutFigures(invalid: string): Measured {
     aggregateBytesPerSecond: 0,
     relayCpuSeconds: undefined,
     relayCpuSecondsPerGiB: undefined,
+    senderCpuSecondsPerGiB: undefined,
+    receiversCpuSecondsPerGiB: undefined,
     relayRssAnonPeak: undefined,
     bufferedPeak: undefined,
     eventLoopDelayP99: undefined,

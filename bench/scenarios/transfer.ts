@@ -79,12 +79,15 @@ async function measure(
   const first = await sourceOf(Math.min(size, WARM_BYTES)).file();
   await carry(carriage, first, warm, signal);
   const observer = await Observer.start(carriage);
-  const { seconds, ...cpu } = await carry(carriage, file, out, signal).catch(
-    async (error: unknown) => {
-      await observer.stop();
-      throw error;
-    },
-  );
+  const { seconds, senderCpuSeconds, receiverCpuSeconds } = await carry(
+    carriage,
+    file,
+    out,
+    signal,
+  ).catch(async (error: unknown) => {
+    await observer.stop();
+    throw error;
+  });
   const { cpuSeconds, rssAnonPeak, bufferedPeak, eventLoopDelayP99 } = await observer.stop();
   if (saves) await checkFile(join(out, basename(file)), size);
   return {
@@ -95,11 +98,13 @@ async function measure(
     aggregateBytesPerSecond: size / seconds,
     relayCpuSeconds: cpuSeconds,
     relayCpuSecondsPerGiB: cpuSeconds === undefined ? undefined : (cpuSeconds * GiB) / size,
+    senderCpuSecondsPerGiB: (senderCpuSeconds * GiB) / size,
+    receiversCpuSecondsPerGiB: (receiverCpuSeconds * GiB) / size,
     relayRssAnonPeak: rssAnonPeak,
     bufferedPeak,
     eventLoopDelayP99,
     completion: { p50: seconds, p99: seconds },
     fairness: 1,
-    extra: cpu,
+    extra: { senderCpuSeconds, receiverCpuSeconds },
   };
 }

@@ -45,7 +45,7 @@ describe("figures of who comes late", () => {
     ...none,
   };
   const of = (...receivers: readonly LoadReceiver[]): Record<string, number> =>
-    joiningFigures({ receivers, extra: {}, observed: nothingObserved });
+    joiningFigures({ receivers, extra: {}, observed: nothingObserved, load: undefined });
 
   test("are its rate beside that of the live ones in the same time, and theirs alone", () => {
     expect(of(live(0, 11_000), live(1, 21_000), joined)).toEqual({

@@ -78,6 +78,7 @@ describe("receivers in several processes", () => {
     const { seconds, bytes, completion, fairness, perReceiver } = figures({
       ...merge(parts),
       observed: nothingObserved,
+      load: undefined,
     });
     expect({ seconds, bytes, completion }).toEqual({
       seconds: 3.5,
@@ -101,6 +102,7 @@ describe("receivers in several processes", () => {
       receivers,
       extra: {},
       observed: nothingObserved,
+      load: undefined,
     });
     expect(invalid).toBe("1 of 2 receivers did not get everything");
     expect(seconds).toBe(1);

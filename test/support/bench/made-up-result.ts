@@ -78,6 +78,8 @@ function runOf(shape: Shape): Run {
     aggregateBytesPerSecond: delivered / seconds,
     relayCpuSeconds: cpuPerGiB === undefined ? undefined : (cpuPerGiB * delivered) / GIB,
     relayCpuSecondsPerGiB: cpuPerGiB,
+    senderCpuSecondsPerGiB: cpuPerGiB === undefined ? undefined : 0.6 / receivers,
+    receiversCpuSecondsPerGiB: cpuPerGiB === undefined ? undefined : 0.7,
     relayRssAnonPeak: cpuPerGiB === undefined ? undefined : (44 + receivers / 4) * MIB,
     bufferedPeak: own ? 7 * MIB : undefined,
     eventLoopDelayP99: own ? 1.5 + receivers / 32 : undefined,
