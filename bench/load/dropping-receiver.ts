@@ -9,6 +9,7 @@ import { relayAddress } from "../../cli/connection/relay-address.ts";
 import {
   CLIENT_TICK_MS,
   CONFIRM_MS,
+  FRAME_BYTES,
   MANIFEST_LENGTH_BYTES,
   ReceiverSession,
   WINDOW_RECORDS,
@@ -42,6 +43,8 @@ let offer: OfferSeen | undefined;
 let cipher: SyncRecordCipher | undefined;
 /** The frame that the session decides about. */
 let ciphertext: Uint8Array | undefined;
+/** for the plaintext of one record, as the product has it */
+const room = new Uint8Array(FRAME_BYTES);
 /** bytes of the file that came, and that there are */
 let bytes = 0;
 let size: number | undefined;
@@ -129,7 +132,7 @@ function take(message: Uint8Array): void {
 function open(): void {
   const index = session.next;
   if (index === undefined || offer === undefined || ciphertext === undefined) return;
-  const plain = cipher!.open(index, ciphertext, index === offer.records - 1);
+  const plain = cipher!.open(index, ciphertext, index === offer.records - 1, room);
   const isFirst = size === undefined;
   const content = isFirst ? readManifest(plain, offer) : plain;
   // Behind the file follows its state.

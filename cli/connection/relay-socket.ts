@@ -34,6 +34,7 @@ export interface RelaySocket {
   readonly isPaused: boolean;
   /** Bytes given to it that the kernel has not taken. */
   readonly buffered: number;
+  /** Copies them before it returns: a sender makes its next frame in the same memory. */
   send(bytes: Uint8Array): void;
   pause(): void;
   resume(): void;

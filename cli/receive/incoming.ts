@@ -91,6 +91,8 @@ export class Incoming {
   #records: number;
   #policy: Policy;
   readonly #skipped = { files: 0, bytes: 0 };
+  /** Of the record at hand, whose data the store copies: the same warm memory for each. */
+  readonly #plainRoom: Uint8Array;
   #takenOver = 0;
   #sums: ShareSums | undefined;
   /** Removes the rest of the share before. */
@@ -105,6 +107,7 @@ export class Incoming {
     this.#destination = destination;
     this.#keys = keys;
     this.#records = offer.records;
+    this.#plainRoom = new Uint8Array(offer.recordSize);
     this.#cipher = recordCipher(keys.content, offer.share, primitives);
     const { dir, output, onExists, prefix, checksum } = destination;
     this.#policy = { onExists: onExists ?? "number", prefix, checksum };
@@ -339,8 +342,10 @@ export class Incoming {
     index: number,
     ciphertext: Uint8Array,
   ): { readonly data: Uint8Array; readonly last: boolean } {
-    if (isOpen(this.offer)) return this.#cipher.openAny(index, ciphertext);
-    const data = this.#cipher.open(index, ciphertext, index === this.offer.records - 1);
+    // Before the agreement the data of each record is kept, and needs an array of its own.
+    const room = this.agreed ? this.#plainRoom : undefined;
+    if (isOpen(this.offer)) return this.#cipher.openAny(index, ciphertext, room);
+    const data = this.#cipher.open(index, ciphertext, index === this.offer.records - 1, room);
     return { data, last: false };
   }
 

@@ -8,6 +8,7 @@ import {
   CLIENT_TICK_MS,
   EXIT,
   FAULTS,
+  FRAME_HEADER_BYTES,
   FaultError,
   RECEIVER_BYTES,
   SenderSession,
@@ -107,6 +108,8 @@ export class Sending {
   readonly #code: string;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
+  /** Each frame is made here, in memory that is warm: the socket copies what it is given. */
+  readonly #frameRoom: Uint8Array;
   #uploading = false;
   /** Files that were given up and are noted so. */
   #distrusted = 0;
@@ -136,6 +139,7 @@ export class Sending {
     this.#resumeStore = new ResumeStore(kept, () => emit({ event: "unkept", share: toHex(share) }));
     source.isSealed = (index) => this.#resumeStore.has(index);
     this.#cipher = cipher;
+    this.#frameRoom = new Uint8Array(FRAME_HEADER_BYTES + encoded.manifest.recordSize);
     this.#progress = new UploadProgress(source, encoded.manifest, kept?.end ?? 0, emit);
     this.#limit = new RateLimit(job.limit);
     const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
@@ -325,12 +329,13 @@ export class Sending {
     const data = this.#source.read(index);
     if (data === undefined) return undefined;
     const { parts, last, padding } = data;
-    const ciphertext = this.#cipher.seal(index, parts, last, padding);
+    const room = this.#frameRoom.subarray(FRAME_HEADER_BYTES);
+    const ciphertext = this.#cipher.seal(index, parts, last, padding, room);
     for (const entry of this.#source.lost.slice(this.#distrusted))
       this.#resumeStore.distrust(entry);
     this.#distrusted = this.#source.lost.length;
     this.#resumeStore.note(index, ciphertext, this.#source.about);
-    return encodeFrame(this.#share, index, last, ciphertext);
+    return encodeFrame(this.#share, index, last, ciphertext, this.#frameRoom);
   }
 
   /** A record that can't be had, or not as it was: receivers that need it need another share. */

@@ -39,6 +39,7 @@ export interface RecordCipher {
   /**
    * The ciphertext of record `index`: 17 bytes more than the parts of its data, and `padding` (0
    * unless given). The same index must never seal two different contents.
+   * @param room as an `Aead` takes it
    * @throws RangeError for an index outside 0..RECORD_INDEX-1.
    */
   seal(
@@ -46,19 +47,27 @@ export interface RecordCipher {
     plaintext: Uint8Array[],
     last: boolean,
     padding?: number,
+    room?: Uint8Array,
   ): MaybePromise<Uint8Array>;
   /**
    * The data of record `index`, without delimiter and padding. `last` must come from what is
    * authenticated (the manifest), never from the relay. A record that is shorter than it should
    * be opens: its caller knows the length that is due.
+   * @param room as an `Aead` takes it
    * @throws FaultError "corrupt-record" (or rejects with it) for all that was not sealed so.
    */
-  open(index: number, ciphertext: Uint8Array, last: boolean): MaybePromise<Uint8Array>;
+  open(
+    index: number,
+    ciphertext: Uint8Array,
+    last: boolean,
+    room?: Uint8Array,
+  ): MaybePromise<Uint8Array>;
   /**
    * The data of record `index` of an open share, whose last record says so itself.
+   * @param room as an `Aead` takes it
    * @throws FaultError "corrupt-record" (or rejects with it) for all that was not sealed so.
    */
-  openAny(index: number, ciphertext: Uint8Array): MaybePromise<OpenedRecord>;
+  openAny(index: number, ciphertext: Uint8Array, room?: Uint8Array): MaybePromise<OpenedRecord>;
 }
 
 export interface OpenedRecord {
@@ -67,9 +76,15 @@ export interface OpenedRecord {
 }
 
 export interface SyncRecordCipher extends RecordCipher {
-  seal(index: number, plaintext: Uint8Array[], last: boolean, padding?: number): Uint8Array;
-  open(index: number, ciphertext: Uint8Array, last: boolean): Uint8Array;
-  openAny(index: number, ciphertext: Uint8Array): OpenedRecord;
+  seal(
+    index: number,
+    plaintext: Uint8Array[],
+    last: boolean,
+    padding?: number,
+    room?: Uint8Array,
+  ): Uint8Array;
+  open(index: number, ciphertext: Uint8Array, last: boolean, room?: Uint8Array): Uint8Array;
+  openAny(index: number, ciphertext: Uint8Array, room?: Uint8Array): OpenedRecord;
 }
 
 /**
@@ -102,20 +117,24 @@ export function recordCipher(
 }
 
 function cipherOf(aead: Aead, base: Uint8Array): RecordCipher {
-  const openAny = (index: number, ciphertext: Uint8Array): MaybePromise<OpenedRecord> => {
+  const openAny = (
+    index: number,
+    ciphertext: Uint8Array,
+    room?: Uint8Array,
+  ): MaybePromise<OpenedRecord> => {
     if (!isRecordIndex(index)) throw corrupt("index out of range");
     if (ciphertext.length < RECORD_OVERHEAD_BYTES) throw corrupt("record too short");
-    return chain(aead.open(recordNonce(base, index), ciphertext), unpad);
+    return chain(aead.open(recordNonce(base, index), ciphertext, undefined, room), unpad);
   };
   return {
-    seal(index, plaintext, last, padding = 0) {
+    seal(index, plaintext, last, padding = 0, room) {
       if (!isRecordIndex(index)) throw new RangeError(`record index ${index}`);
       const parts = [...plaintext, last ? DELIMITER.last : DELIMITER.middle];
       if (padding > 0) parts.push(new Uint8Array(padding));
-      return aead.seal(recordNonce(base, index), parts);
+      return aead.seal(recordNonce(base, index), parts, undefined, room);
     },
-    open(index, ciphertext, last) {
-      return chain(openAny(index, ciphertext), (record) => {
+    open(index, ciphertext, last, room) {
+      return chain(openAny(index, ciphertext, room), (record) => {
         if (record.last === last) return record.data;
         throw corrupt(last ? "cut off after this record" : "ends too early");
       });

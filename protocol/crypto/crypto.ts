@@ -1,7 +1,7 @@
 /**
  * The primitives that the protocol stands on, behind one interface: node:crypto serves the CLI
  * and the relay at once, WebCrypto serves a browser with promises. Bytes in, bytes out; no input
- * is kept or changed, every output is an array of its own.
+ * is kept or changed, every output is an array of its own unless room for it was given.
  */
 
 /** RFC 7914; 64 MiB of memory. Changing any of these changes every key. */
@@ -17,18 +17,32 @@ export const AEAD_TAG_BYTES = 16;
 
 /** AES-128-GCM under one key. The ciphertext ends with the 16-byte tag; shorter tags never pass. */
 export interface Aead {
-  /** Encrypts the parts as if they were one plaintext. A (key, nonce) pair serves once only. */
-  seal(nonce: Uint8Array, plaintext: Uint8Array[], aad?: Uint8Array): MaybePromise<Uint8Array>;
+  /**
+   * Encrypts the parts as if they were one plaintext. A (key, nonce) pair serves once only.
+   * @param room the result may be a view of its beginning, where it is long enough; it overlaps no part
+   */
+  seal(
+    nonce: Uint8Array,
+    plaintext: Uint8Array[],
+    aad?: Uint8Array,
+    room?: Uint8Array,
+  ): MaybePromise<Uint8Array>;
   /**
    * Gives the plaintext, and nothing of it before the tag is checked.
+   * @param room as for `seal`; of a ciphertext that does not open nothing is left in it
    * @throws FaultError "corrupt-record" (or rejects with it) when the tag does not match.
    */
-  open(nonce: Uint8Array, ciphertext: Uint8Array, aad?: Uint8Array): MaybePromise<Uint8Array>;
+  open(
+    nonce: Uint8Array,
+    ciphertext: Uint8Array,
+    aad?: Uint8Array,
+    room?: Uint8Array,
+  ): MaybePromise<Uint8Array>;
 }
 
 export interface SyncAead extends Aead {
-  seal(nonce: Uint8Array, plaintext: Uint8Array[], aad?: Uint8Array): Uint8Array;
-  open(nonce: Uint8Array, ciphertext: Uint8Array, aad?: Uint8Array): Uint8Array;
+  seal(nonce: Uint8Array, plaintext: Uint8Array[], aad?: Uint8Array, room?: Uint8Array): Uint8Array;
+  open(nonce: Uint8Array, ciphertext: Uint8Array, aad?: Uint8Array, room?: Uint8Array): Uint8Array;
 }
 
 /** Ed25519 (RFC 8032): a seed of 32 bytes, a public key of 32, signatures of 64. */

@@ -42,6 +42,7 @@ export function isFrame(message: Uint8Array): boolean {
 /**
  * Builds the frame of one record.
  * @param share the share id, 16 bytes, of which the first 8 are written
+ * @param ciphertext not copied where it lies in `room` already, right behind the header
  * @param room the frame is written into the beginning of it where it is long enough; unless given, an
  *   array of its own
  * @throws RangeError when the frame would pass FRAME_BYTES or the index RECORD_INDEX: a mistake of ours
@@ -66,7 +67,9 @@ export function encodeFrame(
   view.setUint16(FLAGS_AT, last ? FLAG_LAST : 0);
   view.setUint32(INDEX_AT, index);
   frame.set(share.subarray(0, SHARE_TAG_BYTES), TAG_AT);
-  frame.set(ciphertext, FRAME_HEADER_BYTES);
+  const place = frame.byteOffset + FRAME_HEADER_BYTES;
+  const isInPlace = ciphertext.buffer === frame.buffer && ciphertext.byteOffset === place;
+  if (!isInPlace) frame.set(ciphertext, FRAME_HEADER_BYTES);
   return frame;
 }
 

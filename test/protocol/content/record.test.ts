@@ -1,6 +1,6 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { concat, toHex, u32, utf8 } from "../../../protocol/wire/bytes.ts";
+import { concat, equalBytes, toHex, u32, utf8 } from "../../../protocol/wire/bytes.ts";
 import type { Aead, Primitives } from "../../../protocol/crypto/crypto.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { noblePrimitives } from "../../../protocol/crypto/crypto-noble.ts";
@@ -134,6 +134,61 @@ test("E8 E9 two shares of one code have nothing in common, and no nonce comes tw
   const indexes = [...Array(1000).keys(), 2 ** 16, 2 ** 24, RECORD_INDEX - 1];
   for (const index of indexes) spiedCipher.seal(index, [], true);
   expect(new Set(used).size).toBe(indexes.length);
+});
+
+describe("room for a record", () => {
+  /** More than the cipher takes in one step, and no multiple of it. */
+  const data = nodePrimitives.randomBytes(150_001);
+  const parts = [data.subarray(0, 70_000), data.subarray(70_000)];
+  const sealed = cipher.seal(4, parts, true, 9);
+
+  test("a long record is the same by every implementation", () => {
+    const other = recordCipher(key, salt, noblePrimitives);
+    expect(equalBytes(other.seal(4, parts, true, 9), sealed)).toBe(true);
+    expect(equalBytes(cipher.open(4, sealed, true), data)).toBe(true);
+  });
+
+  test("a record is sealed and opened in room that is long enough", () => {
+    const room = new Uint8Array(sealed.length + 5).fill(0xff);
+    const inRoom = cipher.seal(4, parts, true, 9, room);
+    expect(inRoom.buffer).toBe(room.buffer);
+    expect(equalBytes(inRoom, sealed)).toBe(true);
+    expect(room.subarray(-5)).toEqual(new Uint8Array(5).fill(0xff));
+    const plain = new Uint8Array(data.length + 10);
+    for (const opened of [
+      cipher.open(4, sealed, true, plain),
+      cipher.openAny(4, sealed, plain).data,
+    ]) {
+      expect(opened.buffer).toBe(plain.buffer);
+      expect(equalBytes(opened, data)).toBe(true);
+    }
+  });
+
+  test("shorter room stays as it is", () => {
+    const short = new Uint8Array(100);
+    expect(equalBytes(cipher.seal(4, parts, true, 9, short), sealed)).toBe(true);
+    expect(equalBytes(cipher.open(4, sealed, true, short), data)).toBe(true);
+    expect(short).toEqual(new Uint8Array(100));
+  });
+
+  test("E4 a forged record leaves nothing in the room", () => {
+    for (const at of [0, 100_000, sealed.length - 1]) {
+      const forged = sealed.slice();
+      forged[at]! ^= 1;
+      const room = new Uint8Array(sealed.length).fill(0xff);
+      refused(() => cipher.open(4, forged, true, room));
+      const plain = room.subarray(0, data.length + 10);
+      expect(plain.every((byte) => byte === 0)).toBe(true);
+    }
+  });
+
+  test("neither the data nor the ciphertext is changed or taken away", () => {
+    const [from, to] = [data.slice(), sealed.slice()];
+    const room = new Uint8Array(sealed.length);
+    cipher.seal(4, [from], true, 9, room);
+    cipher.open(4, to, true, room);
+    expect(equalBytes(from, data) && equalBytes(to, sealed)).toBe(true);
+  });
 });
 
 test("a salt of another length is a mistake of the caller", () => {

@@ -2,7 +2,13 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { fromHex } from "../../../protocol/wire/bytes.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
-import { decodeFrame, encodeFrame, isFrame, isOfShare } from "../../../protocol/wire/frame.ts";
+import {
+  decodeFrame,
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  isFrame,
+  isOfShare,
+} from "../../../protocol/wire/frame.ts";
 import { FRAME_BYTES, RECORD_INDEX } from "../../../protocol/wire/limits.ts";
 import { faultOf } from "../../support/faults.ts";
 
@@ -97,6 +103,21 @@ test("a frame that is written into room is the same, and longer room keeps the r
   const short = new Uint8Array(4);
   expect(encodeFrame(share, 7, true, ciphertext, short)).toEqual(frame);
   expect(short).toEqual(new Uint8Array(4));
+});
+
+test("a ciphertext that lies in the room behind the header becomes the frame where it lies", () => {
+  const room = new Uint8Array(64).fill(0xff);
+  const ciphertext = room.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + 2);
+  ciphertext.set(hex("aabb"));
+  const frame = encodeFrame(share, 7, true, ciphertext, room);
+  expect(frame).toEqual(encodeFrame(share, 7, true, hex("aabb")));
+  expect(frame.buffer).toBe(room.buffer);
+  // A byte further on it is another place.
+  const beside = room.subarray(FRAME_HEADER_BYTES + 1, FRAME_HEADER_BYTES + 3);
+  beside.set(hex("ccdd"));
+  expect(encodeFrame(share, 7, true, beside, room)).toEqual(
+    encodeFrame(share, 7, true, hex("ccdd")),
+  );
 });
 
 test("any bytes are a frame that is the same again, or a fault", () => {
