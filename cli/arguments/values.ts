@@ -1,5 +1,9 @@
 /** Values that people type, each to one parser; all throw FaultError "usage". */
-import { RECEIVERS_PER_SHARE, RECEIVE_RATE_MIN } from "../../protocol/wire/limits.ts";
+import {
+  CONNECTIONS_PER_SESSION,
+  RECEIVERS_PER_SHARE,
+  RECEIVE_RATE_MIN,
+} from "../../protocol/wire/limits.ts";
 import { usage } from "./command-line.ts";
 
 /** The most that --receivers takes; more could never join. */
@@ -94,6 +98,16 @@ export function parseRate(option: string, text: string): number {
   }
   if (rate >= RECEIVE_RATE_MIN && rate < Infinity) return rate;
   throw usage(`${option} takes at least ${RECEIVE_RATE_MIN / 1024}KiB per second, not "${text}"`);
+}
+
+/** The number of `--connections`; undefined: `auto`, by the distance of the relay. */
+export function parseConnections(text = "auto"): number | undefined {
+  if (text === "auto") return undefined;
+  const value = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
+  if (value >= 1 && value <= CONNECTIONS_PER_SESSION) return value;
+  throw usage(
+    `--connections takes auto or a whole number from 1 to ${CONNECTIONS_PER_SESSION}, not "${text}"`,
+  );
 }
 
 /** One of a few words; undefined: the option was left out. */

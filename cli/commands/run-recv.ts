@@ -3,7 +3,12 @@ import { resolve } from "node:path";
 import { isLobby, type Code } from "../../protocol/code/code.ts";
 import { toHex } from "../../protocol/wire/bytes.ts";
 import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
-import { parseConnectTimeout, parseRate, parseTimeout } from "../arguments/values.ts";
+import {
+  parseConnections,
+  parseConnectTimeout,
+  parseRate,
+  parseTimeout,
+} from "../arguments/values.ts";
 import { nameProblem } from "../../protocol/content/names.ts";
 import { optionsIn, usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient } from "./run-client.ts";
@@ -35,6 +40,7 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   const onExists = policyOf(values);
   if (values.stdout) checkStdout(values);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
+  const connections = parseConnections(values.connections);
   const timeout = values["connect-timeout"];
   const connectTimeoutMs = parseConnectTimeout(timeout);
   using deadline = startDeadline(parseTimeout(values.timeout));
@@ -98,6 +104,7 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
     stdout: values.stdout,
     again: lobby ? undefined : { cwd: workingFolder(), words: ["recv", ...optionsIn(words, args)] },
     limit,
+    connections,
     connectTimeoutMs: isEndless ? Infinity : connectTimeoutMs,
     timeoutMs: deadline.handOver(),
   });

@@ -6,6 +6,7 @@ import { isLobby } from "../../protocol/code/code.ts";
 import {
   RECEIVERS_WANTED,
   WAIT_MAX_MS,
+  parseConnections,
   parseConnectTimeout,
   parseRate,
   parseSeconds,
@@ -56,6 +57,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
   const dropSlowMs =
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
+  const connections = parseConnections(values.connections);
   const usual = relayOfOptions(values, call);
   const carry = carryOptions(values, call);
   const own = senderCode(values.code, values.lobby);
@@ -91,6 +93,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
       ask: values.ask,
       dropSlowMs,
       limit,
+      connections,
       strict: values.strict,
       // A text that was read from the standard input is not there for another run.
       keep:

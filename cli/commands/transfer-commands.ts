@@ -60,6 +60,10 @@ export const send = define({
       "rate",
       "Upload at most this much per second, such as 8MiB (default: no limit; least: 64KiB)",
     ),
+    connections: text(
+      "n",
+      "Connections to the relay, 1 to 8 (default: auto, which takes one, and 4 if the relay is far away)",
+    ),
     code: text("code", "Use a code of your own (default: FILESHARE_CODE, else a new code)"),
     lobby: flag("Send to the lobby, where every client of the relay can receive"),
     carry: flag(
@@ -145,6 +149,10 @@ export const recv = define({
     limit: text(
       "rate",
       "Receive at most this much per second, such as 8MiB (default: no limit; least: 64KiB)",
+    ),
+    connections: text(
+      "n",
+      "Connections to the relay, 1 to 8 (default: auto, which takes one, and 4 if the relay is far away)",
     ),
     ...shared,
   },

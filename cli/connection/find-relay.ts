@@ -159,7 +159,7 @@ async function tryOne(
       lost: ({ fault, why }) => no(fault, why),
     },
     performance.now(),
-    ca,
+    { ca },
   );
   const timer = setTimeout(() => no("relay-unreachable", "no answer"), timeoutMs);
   const result = await promise;

@@ -3,7 +3,7 @@
  * (`connect-errors.ts`), watches whether anything gets through (`link-flow.ts`), and gives up when the relay is silent.
  * The session's state machine decides when to connect again; drivers use it through `session-link.ts`.
  */
-import { FRAME_BYTES, SILENCE_MS } from "../../protocol/mod.ts";
+import { FRAME_BYTES, KEEPALIVE_MS, SILENCE_MS } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
 import { explain, whySlow, type LinkFault } from "./connect-errors.ts";
 import { unsentInKernel, LinkFlow } from "./link-flow.ts";
@@ -31,6 +31,39 @@ export interface RelayLinkEvents {
   stuck?(why: string): void;
 }
 
+/** The connections of one session: what moves on them is known of all together. */
+export class LinkGroup {
+  /** Bytes given to any of them. */
+  sent = 0;
+  readonly #links = new Set<Pick<RelayLink, "buffered">>();
+
+  /** Bytes given to them that the kernel has not taken. */
+  get buffered(): number {
+    let sum = 0;
+    for (const { buffered } of this.#links) sum += buffered;
+    return sum;
+  }
+
+  add(link: Pick<RelayLink, "buffered">): void {
+    this.#links.add(link);
+  }
+
+  delete(link: Pick<RelayLink, "buffered">): void {
+    this.#links.delete(link);
+  }
+}
+
+/** How a link is opened. */
+export interface LinkWay {
+  /** In PEM, whose certificates alone are trusted; undefined: those that this machine trusts. */
+  readonly ca?: string | undefined;
+  /** Past a proxy of the environment, which may not know this network. */
+  readonly isDirect?: boolean;
+  /** A further connection of a session: the main one alone finds out why nothing gets through. */
+  readonly isFurther?: boolean;
+  readonly group?: LinkGroup;
+}
+
 /**
  * One WebSocket to a relay. Bun's own timers end neither a connect that nobody answers nor a link
  * that fell silent; the first is the session's to time (link.ts), the second is watched here.
@@ -44,22 +77,29 @@ export class RelayLink {
   #opened = false;
   readonly #slow: NodeJS.Timeout;
   readonly #flow: LinkFlow;
-  #sent = 0;
+  readonly #group: LinkGroup;
+  readonly #isFurther: boolean;
+  #saidAt: number;
   #flowCheckedAt: number;
   /** Where the socket leads: to the relay, or to a proxy. */
   readonly #port: number;
 
-  /**
-   * @param ca in PEM, whose certificates alone are trusted; undefined: those that this machine trusts
-   * @param isDirect past a proxy of the environment, which may not know this network
-   * @throws FaultError "bad-proxy"
-   */
-  constructor(url: string, events: RelayLinkEvents, now: number, ca?: string, isDirect = false) {
+  /** @throws FaultError "bad-proxy" */
+  constructor(
+    url: string,
+    events: RelayLinkEvents,
+    now: number,
+    { ca, isDirect = false, isFurther = false, group = new LinkGroup() }: LinkWay = {},
+  ) {
     const proxy = isDirect ? undefined : proxyFor(url, process.env);
     this.#url = url;
     this.#events = events;
     this.#heardAt = now;
+    this.#saidAt = now;
     this.#flowCheckedAt = now;
+    this.#group = group;
+    this.#isFurther = isFurther;
+    group.add(this);
     this.#port = endpointOf(proxy ?? url).port;
     this.#flow = new LinkFlow(now, networkAddresses);
     this.#slow = setTimeout(() => void this.#reportSlow(), SLOW_MS);
@@ -94,8 +134,15 @@ export class RelayLink {
 
   send(bytes: Uint8Array): void {
     if (!this.#socket.isOpen) return;
-    this.#sent += bytes.length;
+    this.#group.sent += bytes.length;
     this.#socket.send(bytes);
+  }
+
+  /** A frame of the relay may take longer than it waits for a word, and its ping waits behind. */
+  keepAlive(now: number): void {
+    if (!this.#socket.isOpen || now - this.#saidAt < KEEPALIVE_MS) return;
+    this.#saidAt = now;
+    this.#socket.pong();
   }
 
   pause(): void {
@@ -109,7 +156,8 @@ export class RelayLink {
   /** Gives the link up when the relay, which pings, is silent. A ping by this side would break the promise of `quiet`. */
   watch(now: number): void {
     if (!this.#opened) return;
-    if (now - this.#flowCheckedAt >= FLOW_EVERY_MS) this.#checkFlow(now);
+    const isDue = now - this.#flowCheckedAt >= FLOW_EVERY_MS;
+    if (isDue && !this.#isFurther) this.#checkFlow(now);
     if (this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
     this.#lose({ fault: "connection-lost", why: this.#flow.why });
   }
@@ -118,8 +166,8 @@ export class RelayLink {
     this.#flowCheckedAt = now;
     const why = this.#flow.check({
       now,
-      sent: this.#sent,
-      unsent: this.#socket.buffered + unsentInKernel(this.#port),
+      sent: this.#group.sent,
+      unsent: this.#group.buffered + unsentInKernel(this.#port),
       heardAt: this.#socket.isPaused ? now : this.#heardAt,
     });
     if (why === undefined) return;
@@ -131,6 +179,7 @@ export class RelayLink {
   /** Cuts the link; no event follows. */
   drop(): void {
     this.#events = undefined;
+    this.#group.delete(this);
     clearTimeout(this.#slow);
     this.#socket.terminate();
   }
@@ -167,7 +216,7 @@ export class RelayLink {
   #closed(failure: SocketError): void {
     clearTimeout(this.#slow);
     this.#whenClosed();
-    if (this.#opened) this.#lose({ fault: "connection-lost" });
+    if (this.#opened || this.#isFurther) this.#lose({ fault: "connection-lost" });
     else void explain(this.#url, failure).then((why) => this.#lose(why));
   }
 

@@ -38,6 +38,8 @@ export interface RelaySocket {
   send(bytes: Uint8Array): void;
   pause(): void;
   resume(): void;
+  /** A pong that nobody asked for: the other side hears that this one is there. */
+  pong(): void;
   /** Says that it is over; `closed` follows. */
   close(): void;
   terminate(): void;
@@ -113,6 +115,7 @@ interface PausableSocket {
   send(bytes: Uint8Array): void;
   pause(): void;
   resume(): void;
+  pong(): void;
   close(code: number): void;
   terminate(): void;
 }
@@ -131,6 +134,7 @@ export function relaySocketOf(socket: PausableSocket): RelaySocket {
     send: (bytes) => socket.send(bytes),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
+    pong: () => socket.pong(),
     close: () => socket.close(1000),
     terminate: () => socket.terminate(),
   };

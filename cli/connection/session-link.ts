@@ -5,38 +5,73 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
-import { RelayLink } from "./relay-link.ts";
+import { FurtherLinks, type Membership } from "./further-links.ts";
+import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
+
+/**
+ * A relay at least so far away gets several connections, if nobody says how many. From hello to welcome; a relay
+ * verifies a signature meanwhile. ms
+ */
+const FAR_MS = 20;
+/** The connections to a relay that is far away, the main one among them. */
+const FAR_CONNECTIONS = 4;
 
 /** The part of a client that takes the events of its link. */
 export interface LinkUser {
   opened(): void;
   message(bytes: Uint8Array): void;
   lost(fault: FaultCode): void;
+  /** A further connection broke; the main one goes on. */
+  furtherLost?(): void;
   /** The link is open, and nothing gets through. */
   stuck?(event: ClientEvent): void;
 }
 
-/** The link of one session to its relay: another socket each time that the session connects. */
+/**
+ * The link of one session to its relay: another socket each time that the session connects, and further ones beside it
+ * that carry frames.
+ */
 export class SessionLink implements LinkSocket {
   #relay: string;
   #route: Route | undefined;
   readonly #ca: string | undefined;
   readonly #user: LinkUser;
+  /** Undefined: as many as the way to the relay asks for. */
+  readonly #connections: number | undefined;
   #link: RelayLink | undefined;
+  #further: FurtherLinks | undefined;
+  #group = new LinkGroup();
+  #helloAt = 0;
+  /** Counts frames, so that they go by each connection in turn where all are empty. */
+  #turn = 0;
   /** Why there is no link, as far as that is known. */
   #why: string | undefined;
 
-  /** @param ca as a `RelayLink` takes it */
-  constructor({ relay, route, ca }: Pick<Job, "relay" | "route" | "ca">, user: LinkUser) {
+  /** @param connections most that it may have; undefined: it decides by the distance of the relay */
+  constructor(
+    { relay, route, ca }: Pick<Job, "relay" | "route" | "ca">,
+    connections: number | undefined,
+    user: LinkUser,
+  ) {
+    this.#connections = connections;
     this.#relay = relay;
     this.#route = route;
     this.#ca = ca;
     this.#user = user;
   }
 
-  /** Bytes given to the socket that the kernel has not taken; undefined: there is no socket. */
+  /**
+   * Bytes given to the sockets that the kernel has not taken; 0 as long as one of them is empty. Undefined: there is
+   * no socket.
+   */
   get buffered(): number | undefined {
-    return this.#link?.buffered;
+    if (this.#link === undefined || this.#further === undefined) return this.#link?.buffered;
+    return this.#emptiest?.buffered === 0 ? 0 : this.#group.buffered;
+  }
+
+  /** Whether frames may come by several connections, in any order. */
+  get isSeveral(): boolean {
+    return this.#further?.mayCarry === true;
   }
 
   connect(): void {
@@ -54,8 +89,28 @@ export class SessionLink implements LinkSocket {
       slow: (why: string) => (this.#why = why),
       stuck: (why: string) => this.#user.stuck?.(stuckLinkEvent(this.#relay, why)),
     };
+    this.#group = new LinkGroup();
+    this.#link = this.#open(events, false);
+  }
+
+  #open(events: RelayLinkEvents, isFurther: boolean): RelayLink {
     const isDirect = this.#route === "network";
-    this.#link = new RelayLink(this.#relay, events, performance.now(), this.#ca, isDirect);
+    const way = { ca: this.#ca, isDirect, isFurther, group: this.#group };
+    return new RelayLink(this.#relay, events, performance.now(), way);
+  }
+
+  /** The relay welcomed the main connection: further ones may come. */
+  extend(membership: Membership): void {
+    const isFar = performance.now() - this.#helloAt >= FAR_MS;
+    const wanted = (this.#connections ?? (isFar ? FAR_CONNECTIONS : 1)) - 1;
+    if (wanted === 0 || this.#further !== undefined) return;
+    this.#further = new FurtherLinks({
+      ...membership,
+      wanted,
+      open: (events) => this.#open(events, true),
+      frame: (bytes) => this.#user.message(bytes),
+      lost: () => this.#user.furtherLost?.(),
+    });
   }
 
   /** From the next connect on the relay is another one. */
@@ -66,33 +121,55 @@ export class SessionLink implements LinkSocket {
   }
 
   disconnect(): void {
+    this.#further?.drop();
+    this.#further = undefined;
     this.#link?.drop();
     this.#link = undefined;
   }
 
+  /** By the main connection, as all but frames. */
   control(message: Message): void {
-    this.send(encodeControl(message));
+    if (message.t === "hello") this.#helloAt = performance.now();
+    this.#link?.send(encodeControl(message));
   }
 
-  send(bytes: Uint8Array): void {
-    this.#link?.send(bytes);
+  /** A frame, by the connection with the least that waits. */
+  send(frame: Uint8Array): void {
+    this.#turn++;
+    this.#emptiest?.send(frame);
+  }
+
+  get #emptiest(): RelayLink | undefined {
+    const further = this.#further?.online ?? [];
+    if (this.#link === undefined || further.length === 0) return this.#link;
+    const links = [this.#link, ...further];
+    let emptiest = this.#link;
+    for (let at = 0; at < links.length; at++) {
+      const link = links[(this.#turn + at) % links.length];
+      if (at === 0 && link !== undefined) emptiest = link;
+      else if (link !== undefined && link.buffered < emptiest.buffered) emptiest = link;
+    }
+    return emptiest;
   }
 
   pause(): void {
     this.#link?.pause();
+    this.#further?.pause();
   }
 
   resume(): void {
     this.#link?.resume();
+    this.#further?.resume();
   }
 
   watch(now: number): void {
     this.#link?.watch(now);
+    this.#further?.watch(now);
   }
 
   /** Lets what was sent leave, then closes. */
   async close(): Promise<void> {
-    await this.#link?.close();
+    await Promise.all([this.#link?.close(), this.#further?.close()]);
   }
 
   /** The event about a change of the session's link. */

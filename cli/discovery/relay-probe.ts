@@ -39,8 +39,7 @@ export class RelayProbe {
         lost: ({ fault }) => this.#fail(fault),
       },
       performance.now(),
-      ca,
-      isDirect,
+      { ca, isDirect },
     );
   }
 

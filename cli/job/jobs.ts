@@ -44,6 +44,8 @@ export interface SendJob {
   readonly dropSlowMs?: number | undefined;
   /** Highest rate, in bytes per second. Default: no limit. */
   readonly limit?: number | undefined;
+  /** Connections to the relay, 1 to 8. Default: 1, and more where the relay is far away. */
+  readonly connections?: number | undefined;
   /** End the share when a file changes. Default: send all other files whole. */
   readonly strict?: boolean | undefined;
   /** Keep the state for a resume. Default: keep nothing. */
@@ -105,6 +107,8 @@ export interface ReceiveJob {
   readonly again: Again | undefined;
   /** bytes per second */
   readonly limit: number | undefined;
+  /** Connections to the relay, 1 to 8. Default: 1, and more where the relay is far away. */
+  readonly connections?: number | undefined;
   readonly connectTimeoutMs: number | undefined;
   /** Longest time of the whole job, in ms. Default: no limit. */
   readonly timeoutMs?: number | undefined;

@@ -5,7 +5,11 @@
 import * as v from "valibot";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
-import { RECEIVE_RATE_MIN, RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
+import {
+  CONNECTIONS_PER_SESSION,
+  RECEIVE_RATE_MIN,
+  RECEIVER_NAME_CHARACTERS,
+} from "../../protocol/wire/limits.ts";
 import {
   CONNECT_TIMEOUT_MAX_MS,
   RECEIVERS_WANTED,
@@ -81,6 +85,7 @@ const common = {
   connectTimeoutMs: v.optional(timeout(CONNECT_TIMEOUT_MAX_MS)),
   timeoutMs: v.optional(timeout(TIMEOUT_MAX_MS)),
   limit: v.optional(bytes),
+  connections: v.optional(whole(CONNECTIONS_PER_SESSION)),
   signal: v.optional(signal),
   master: v.optional(text),
   relayHost: v.optional(text),

@@ -15,6 +15,7 @@ import {
   decodeControl,
   decodeFrame,
   faultMessage,
+  helloMessage,
   isFrame,
   isOfShare,
   sealName,
@@ -134,10 +135,13 @@ export class Receiving {
     this.#limit = new RateLimit(job.limit);
     this.#search = search;
     this.#place = { relay: job.relay, route: job.route ?? "option", token: job.token };
-    this.#link = new SessionLink(job, {
+    // A rate that is limited is little for one connection.
+    const connections = job.connections ?? (job.limit === undefined ? undefined : 1);
+    this.#link = new SessionLink(job, connections, {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
       lost: (fault) => this.#handle({ type: "lost", fault }),
+      furtherLost: () => this.#handle({ type: "connection-lost" }),
       stuck: (event) => this.#pace.tell(event),
     });
     this.#session = this.#newSession();
@@ -264,6 +268,7 @@ export class Receiving {
         return;
       }
       case "take":
+        if (effect.early !== undefined) this.#ciphertext = effect.early;
         this.#take();
         return;
       case "ask": {
@@ -322,6 +327,18 @@ export class Receiving {
     const isEnd = message.t === "fault" && !message.retry;
     if (search !== undefined && isEnd && this.#isHeeding) this.#leaveRelay(search);
     else this.#handle({ type: "message", message });
+    if (message.t === "welcome") this.#extend(message.session);
+  }
+
+  #extend(session: Uint8Array): void {
+    const { relay, token } = this.#place;
+    const signer = signerOf(this.#keys, primitives);
+    const about = { signer, host: new URL(relay).hostname, token };
+    this.#link.extend({
+      session,
+      role: "receiver",
+      hello: (challenge, of) => helloMessage(challenge, "receiver", about, of),
+    });
   }
 
   #frame(bytes: Uint8Array): void {
@@ -330,7 +347,9 @@ export class Receiving {
     // A frame of the share before may still be on its way.
     if (share === undefined || !isOfShare(frame.tag, share)) return;
     this.#ciphertext = frame.ciphertext;
-    this.#handle({ type: "frame", index: frame.index });
+    const { index } = frame;
+    const ciphertext = this.#link.isSeveral ? frame.ciphertext : undefined;
+    this.#handle({ type: "frame", index, ciphertext });
     this.#ciphertext = undefined;
   }
 

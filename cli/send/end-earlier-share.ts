@@ -60,7 +60,7 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
       handle({ type: "failed", fault: error.code });
     }
   };
-  const link = new SessionLink(job, {
+  const link = new SessionLink(job, 1, {
     opened: () => handle({ type: "opened" }),
     message: hear,
     lost: (fault) => handle({ type: "lost", fault }),

@@ -19,6 +19,7 @@ import {
   encodeFrame,
   faultMessage,
   fromHex,
+  helloMessage,
   openName,
   signerOf,
   toHex,
@@ -168,7 +169,7 @@ export class Sending {
       performance.now(),
     );
     this.#move = new Move(place, source, this.#session, course.next);
-    this.#link = new SessionLink(job, {
+    this.#link = new SessionLink(job, this.#connections, {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
       lost: (fault) => this.#handle({ type: "lost", fault }),
@@ -282,10 +283,31 @@ export class Sending {
       const message = decodeControl(bytes, "relay-to-sender");
       this.#handle({ type: "message", message });
       if (message.t === "accepted") this.#accepted();
+      if (message.t === "welcome") this.#extend(message.session);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#handle({ type: "failed", fault: error.code });
     }
+  }
+
+  /**
+   * A record of a stream is kept only as long as few came after it: one that is late on a connection of several might
+   * be asked for when it is gone. A rate that is limited is little for one connection.
+   */
+  get #connections(): number | undefined {
+    if (!this.#source.seekable) return 1;
+    return this.#job.connections ?? (this.#job.limit === undefined ? undefined : 1);
+  }
+
+  #extend(session: Uint8Array): void {
+    const { relay, token } = this.#job;
+    const signer = signerOf(this.#keys, primitives);
+    const about = { signer, host: new URL(relay).hostname, token };
+    this.#link.extend({
+      session,
+      role: "sender",
+      hello: (challenge, of) => helloMessage(challenge, "sender", about, of),
+    });
   }
 
   /** Sends wanted records while the socket and the rate allow; else it comes back by itself. */

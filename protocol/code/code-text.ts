@@ -16,6 +16,7 @@ export interface CodeReading {
 export const VALUE_OPTIONS: ReadonlySet<string> = new Set([
   "ca",
   "connect-timeout",
+  "connections",
   "limit",
   "name",
   "out",

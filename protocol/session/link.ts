@@ -171,12 +171,14 @@ export function linkEffects(effect: LinkEffect): LinkAction[] {
 
 /**
  * The hello that answers a challenge.
+ * @param of the session that has this line beside its main one
  * @throws FaultError `wrong-relay` when the relay calls itself by another name than it was asked by
  */
 export function helloMessage(
   challenge: MessageOf<"challenge">,
   role: Role,
   { signer, host, token }: Introduction,
+  of?: Uint8Array,
 ): MessageOf<"hello"> {
   checkRelayName(challenge.name, host);
   const claim = { ...saidVersions(), role };
@@ -186,5 +188,6 @@ export function helloMessage(
     ...proveHello(claim, challenge, signer),
     ...(token !== undefined && { token }),
     quiet: true,
+    ...(of !== undefined && { of }),
   };
 }

@@ -39,7 +39,14 @@ export type ReceiverEvent =
       readonly records?: number | undefined;
     }
   /** A frame of this share with this index arrived; only `take` and `next` say what to do with it. */
-  | { readonly type: "frame"; readonly index: number }
+  | {
+      readonly type: "frame";
+      readonly index: number;
+      /** Where several connections carry frames, and one may overtake another; undefined: they come in order. */
+      readonly ciphertext?: Uint8Array | undefined;
+    }
+  /** A further connection broke, and frames that were on their way there will not come. */
+  | { readonly type: "connection-lost" }
   /**
    * The record `next` was opened and stored. `last`: it says that the open share ends with it.
    * `next`: the first record needed now, if it is not the one after: what is here is not fetched.
@@ -79,8 +86,8 @@ export type ReceiverEffect =
   | { readonly type: "send"; readonly message: Message }
   /** A share was chosen: look for what is here of it; answer with `share-opened`. */
   | { readonly type: "open-share"; readonly offer: OfferSeen }
-  /** Decrypt and store the frame at hand; answer with `stored`, `corrupt` or `failed`. */
-  | { readonly type: "take" }
+  /** Decrypt and store the frame at hand, or one that came `early`; answer with `stored`, `corrupt` or `failed`. */
+  | { readonly type: "take"; readonly early?: Uint8Array }
   /** Ask the person; answer with `accepted` or `declined`. */
   | { readonly type: "ask" }
   /** Everything is here: make it whole under its final name; answer with `saved`. */

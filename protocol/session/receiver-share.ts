@@ -1,5 +1,6 @@
 import type { LeaveReason, Message, OfferSeen } from "../wire/control.ts";
 import { KEEPALIVE_MS, STALL_MS } from "../wire/limits.ts";
+import { EarlyFrames } from "./early-frames.ts";
 import type { ReceiverEffect, ReceiverEvent } from "./receiver-events.ts";
 
 /** The longest wait for a record before another join, as a multiple of STALL_MS. */
@@ -24,6 +25,7 @@ export class ReceiverShare {
   ended = false;
   /** Times in a row that the record `next` did not decrypt. */
   corrupt = 0;
+  readonly #early = new EarlyFrames();
   readonly #receiver: Uint8Array;
   readonly #name: Uint8Array;
   #acked: number;
@@ -60,18 +62,32 @@ export class ReceiverShare {
     return this.next - this.#acked;
   }
 
-  /** `join`: a record is missing before the frame. */
-  frame(index: number): "take" | "join" | "drop" {
+  /**
+   * `join`: a record is missing before the frame. Several connections carry frames in any order: there one that comes
+   * early is no sign of a loss. It is kept, and comes by `takeEarly` in its turn.
+   */
+  frame(index: number, window: number, ciphertext?: Uint8Array): "take" | "join" | "drop" {
     if (!this.joined || index < this.next || this.isWhole) return "drop";
-    if (index > this.next) return this.#rejoining ? "drop" : "join";
+    if (index > this.next) {
+      if (ciphertext === undefined) return this.#rejoining ? "drop" : "join";
+      this.#early.put(index, ciphertext, Math.min(this.next + window, this.records));
+      return "drop";
+    }
     this.#rejoining = false;
+    this.#early.take(index);
     return "take";
+  }
+
+  /** The record `next`, if it came early. */
+  takeEarly(): Uint8Array | undefined {
+    return this.joined ? this.#early.take(this.next) : undefined;
   }
 
   /** @returns whether records were jumped over, because they are here already */
   stored({ last, next }: Extract<ReceiverEvent, { type: "stored" }>, now: number): boolean {
     const following = this.next + 1;
     this.next = next ?? following;
+    if (this.next > following) this.#early.dropBefore(this.next);
     if (last === true) this.records = this.next;
     this.corrupt = 0;
     this.cameAt = now;
@@ -82,6 +98,7 @@ export class ReceiverShare {
 
   join(window: number, now: number, gap = false): ReceiverEffect[] {
     this.joined = true;
+    this.#early.dropBefore(this.next);
     this.#rejoining = gap;
     this.#acked = this.next;
     this.progressAt = now;

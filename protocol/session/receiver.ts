@@ -79,7 +79,9 @@ export class ReceiverSession {
       case "share-opened":
         return this.#shareOpened(event, now);
       case "frame":
-        return this.#frame(event.index, now);
+        return this.#frame(event, now);
+      case "connection-lost":
+        return this.#connectionLost(now);
       case "stored":
         return this.#stored(event, now);
       case "corrupt":
@@ -242,10 +244,13 @@ export class ReceiverSession {
     return effects;
   }
 
-  #frame(index: number, now: number): ReceiverEffect[] {
+  #frame(
+    { index, ciphertext }: Extract<ReceiverEvent, { type: "frame" }>,
+    now: number,
+  ): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
-    switch (share.frame(index)) {
+    switch (share.frame(index, this.#window, ciphertext)) {
       case "take":
         return [{ type: "take" }];
       case "join":
@@ -255,7 +260,21 @@ export class ReceiverSession {
     }
   }
 
+  /** Any record that is not here may have been on its way there. */
+  #connectionLost(now: number): ReceiverEffect[] {
+    if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
+    const { share } = this.#step;
+    return share.joined && !share.isWhole ? share.join(this.#window, now, true) : [];
+  }
+
   #stored(event: Extract<ReceiverEvent, { type: "stored" }>, now: number): ReceiverEffect[] {
+    const effects = this.#afterStored(event, now);
+    if (this.#step.at !== "receiving") return effects;
+    const early = this.#step.share.takeEarly();
+    return early === undefined ? effects : [...effects, { type: "take", early }];
+  }
+
+  #afterStored(event: Extract<ReceiverEvent, { type: "stored" }>, now: number): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
     this.#movedAt = undefined;

@@ -32,6 +32,8 @@ import { goes, type FaultOf, type FaultWay } from "./wire-faults.ts";
 
 /** Bytes of a challenge's nonce: no two lines ever get the same. */
 export const NONCE_BYTES = 32;
+/** Bytes of a session's id: nobody guesses one. */
+export const SESSION_BYTES = 8;
 /** Characters of a host name, as DNS bounds it. */
 const HOST_CHARACTERS = 253;
 
@@ -117,12 +119,14 @@ const schemas = {
     signature: bytesOf(SIGNATURE_BYTES),
     token: v.optional(v.pipe(v.string(), v.maxLength(256))),
     quiet: v.optional(v.boolean()),
+    /** It is a further connection of this session, see `welcome`. */
+    of: v.optional(bytesOf(SESSION_BYTES)),
   }),
   welcome: v.object({
     t: v.literal("welcome"),
     /** The version in use from now on; 1 unless given. */
     v: v.optional(version),
-    session: bytesOf(8),
+    session: bytesOf(SESSION_BYTES),
     /** Browsers find the page at the address of the relay. */
     page: v.optional(v.boolean()),
     limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),

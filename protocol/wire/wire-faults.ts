@@ -85,6 +85,12 @@ export const WIRE_FAULTS = {
       "Nothing to do if that was you.",
       4007,
     ),
+    "not-here": failed(
+      "The session of this further connection is not here",
+      "It is tried again; the transfer goes on without it.",
+      4033,
+      true,
+    ),
     "going-away": failed("The relay is shutting down", "It is tried again.", 1001, true),
     "relay-error": failed(
       "The relay had an internal error",

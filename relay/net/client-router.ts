@@ -5,7 +5,7 @@
  * The hub is not reentrant: messages to local clients, and their answers, wait for the next turn. Frames
  * go at once, because the log may overwrite their place.
  */
-import { FRAME_BYTES, type Message, type SocketFault } from "../../protocol/mod.ts";
+import { FRAME_BYTES, type Message, type Role, type SocketFault } from "../../protocol/mod.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 
 import type { MemoryBudget } from "../limits/memory-budget.ts";
@@ -124,6 +124,14 @@ export class ClientRouter implements Outlet {
   buffered(socket: SocketId): number {
     if (socket >= 0) return this.#sockets.buffered(socket);
     return this.#locals.get(socket)?.isFull === true ? 1 : 0;
+  }
+
+  bundle(main: SocketId, further: SocketId, role: Role): void {
+    this.#sockets.bundle?.(main, further, role);
+  }
+
+  unbundle(main: SocketId, further: SocketId): void {
+    this.#sockets.unbundle?.(main, further);
   }
 
   holdsBack(socket: SocketId): boolean {

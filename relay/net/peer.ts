@@ -29,6 +29,8 @@ export interface Peer {
   readonly door: PeerDoor;
   readonly role: PeerRole;
   readonly client: ClientAddress;
+  /** Its client is counted by another connection; undefined: by this one. */
+  readonly main?: Peer | undefined;
   /** Undefined before it was let in. */
   readonly grant: Grant | undefined;
   /** Where it is counted; undefined: nowhere, it is only told why it can't stay. */
@@ -91,11 +93,13 @@ export class Peers {
     for (const peer of this.#open) if (isMeant(peer)) peer.disconnect(reason);
   }
 
-  /** Those that are counted. */
+  /** Those that are counted, each client once. */
   get counts(): ClientCounts {
     const none = (): Record<PeerRole, number> => ({ stranger: 0, sender: 0, receiver: 0 });
     const counts = { socket: none(), text: none(), http: none() };
-    for (const { door, role, place } of this.#open) if (place !== undefined) counts[door][role]++;
+    for (const { door, role, place, main } of this.#open) {
+      if (place !== undefined && main === undefined) counts[door][role]++;
+    }
     return counts;
   }
 }

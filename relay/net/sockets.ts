@@ -61,6 +61,8 @@ export interface SocketData extends Peer {
   turnedAway: FaultError | undefined;
   /** A fault was told, or will be after the frame on its way: nothing more is read or sent. */
   closing: CloseCause | undefined;
+  /** It is a further connection of this client, and what it sends and takes counts there. */
+  main: SocketData | undefined;
   /** A sender that got its first `accepted`. */
   wasAccepted: boolean;
   /** Messages that wait until the frame on its way is through. */
@@ -140,6 +142,7 @@ export class Sockets implements Outlet {
       arriving: undefined,
       turnedAway: undefined,
       closing: undefined,
+      main: undefined,
       wasAccepted: false,
       waiting: undefined,
       memory: undefined,
@@ -179,9 +182,9 @@ export class Sockets implements Outlet {
     this.#mayTalk(socket.data);
   }
 
-  #mayTalk({ id, line, closing }: SocketData): boolean {
+  #mayTalk({ id, line, closing, main }: SocketData): boolean {
     if (closing !== undefined) return false;
-    if (line.allows()) return true;
+    if ((main?.line ?? line).allows()) return true;
     this.#refuse(id, "messages-per-second");
     return false;
   }
@@ -224,6 +227,16 @@ export class Sockets implements Outlet {
 
   // Outlet
 
+  isClosing(id: SocketId): boolean {
+    return this.#open.get(id)?.data.closing !== undefined;
+  }
+
+  /** @param further another connection of the client at `main` */
+  belongs(further: SocketId, main: SocketId): void {
+    const data = this.dataOf(further);
+    if (data !== undefined) data.main = this.dataOf(main);
+  }
+
   noPing(id: SocketId): void {
     const key = this.#open.get(id)?.data.line.key;
     if (key !== undefined) this.#fdMatcher?.match(id, key, this.#options.clock());
@@ -242,7 +255,7 @@ export class Sockets implements Outlet {
     if (this.#fdMatcher?.isPending(id) === true) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) {
-      if (direct !== "refused") socket.data.line.earn(1);
+      if (direct !== "refused") earn(socket);
       return direct;
     }
     // While a message is handled, Bun takes each frame whole and does not report that it waits.
@@ -260,7 +273,7 @@ export class Sockets implements Outlet {
       this.#options.pool.view(place.block, place.offset, place.length),
     );
     if (sent === 0) return "refused";
-    socket.data.line.earn(1);
+    earn(socket);
     if (sent > 0) return "sent";
     memory.hold(memory.bytes + place.length * BUN_FACTOR);
     return "queued";
@@ -435,4 +448,9 @@ export class Sockets implements Outlet {
     if (closing === undefined) this.#options.drained(id);
     else closeWith(socket, closing);
   }
+}
+
+/** A receiver may answer each frame, by its main connection. */
+function earn({ data }: Socket): void {
+  (data.main ?? data).line.earn(1);
 }

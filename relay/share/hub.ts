@@ -9,6 +9,7 @@ import {
   CREDIT_RECORDS,
   FRAME_BYTES,
   NONCE_BYTES,
+  SESSION_BYTES,
   channelOf,
   checkHello,
   equalBytes,
@@ -35,6 +36,7 @@ import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { Senders } from "./senders.ts";
+import { Sessions } from "./sessions.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
 
 export interface HubOptions extends ShareOptions {
@@ -59,6 +61,7 @@ export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> 
 export class Hub {
   readonly #options: HubOptions;
   readonly #clients = new Map<SocketId, Client>();
+  readonly #sessions = new Sessions();
   readonly #shares = new ShareTable();
   readonly #senders: Senders;
   readonly #receivers: Receivers;
@@ -131,12 +134,18 @@ export class Hub {
   /** A binary message. `bytes` may be reused by the caller afterwards. */
   message(socket: SocketId, bytes: Uint8Array, now: number): void {
     this.#now = now;
-    const client = this.#clients.get(socket);
+    const main = this.#sessions.mainOf(socket) ?? socket;
+    const client = this.#clients.get(main);
     if (client === undefined) return;
     try {
-      if (!isFrame(bytes)) this.#control(socket, client, decodeControl(bytes, client.role));
-      else if (client.role === "sender") this.#senders.frame(socket, client, bytes);
-      else throw new FaultError("wrong-role", "a frame");
+      if (isFrame(bytes)) {
+        if (client.role !== "sender") throw new FaultError("wrong-role", "a frame");
+        this.#senders.frame(main, client, bytes);
+      } else if (main === socket) {
+        this.#control(socket, client, decodeControl(bytes, client.role));
+      } else {
+        throw new FaultError("bad-message", "no frame, on a further connection");
+      }
     } catch (error) {
       this.#refuse(socket, error);
     }
@@ -161,15 +170,33 @@ export class Hub {
 
   drained(socket: SocketId, now: number): void {
     this.#now = now;
-    this.#shares.of(this.#clients.get(socket))?.fanout.drained(socket, now);
+    const main = this.#sessions.mainOf(socket) ?? socket;
+    this.#shares.of(this.#clients.get(main))?.fanout.drained(main, now);
   }
 
   closed(socket: SocketId, now: number): void {
     this.#now = now;
+    const main = this.#sessions.mainOf(socket);
+    if (main !== undefined) {
+      this.#furtherClosed(main, socket);
+      return;
+    }
     const client = this.#clients.get(socket);
     this.#clients.delete(socket);
+    for (const further of this.#sessions.close(socket)) {
+      this.#options.outlet.unbundle?.(socket, further);
+      this.#options.outlet.fail(further, "not-here");
+    }
     if (client?.role === "receiver") this.#receivers.closed(socket, client);
     else if (client?.role === "sender") this.#senders.closed(socket, client);
+  }
+
+  /** A receiver asks for what was on its way there; a sender is asked for it. */
+  #furtherClosed(main: SocketId, further: SocketId): void {
+    this.#sessions.shrink(further);
+    this.#options.outlet.unbundle?.(main, further);
+    const client = this.#clients.get(main);
+    if (client?.role === "sender") this.#senders.furtherClosed(main, client);
   }
 
   tick(now: number): void {
@@ -223,27 +250,53 @@ export class Hub {
 
   /** The proof comes first: without it nothing tells which tokens, channels and shares there are. */
   #hello(socket: SocketId, { address, nonce }: StrangerClient, hello: MessageOf<"hello">): void {
-    const { outlet, primitives, relayName: name, hasPage = false } = this.#options;
+    const { outlet, primitives, relayName: name } = this.#options;
     checkHello(hello, { nonce, name }, primitives);
     const { role, token } = hello;
     const id = channelOf(hello.key, primitives);
     this.#options.admit?.(socket, { role, token, channel: id });
     const channel = toHex(id);
+    if (hello.of !== undefined) {
+      this.#extend(socket, channel, hello, hello.of);
+      return;
+    }
     const client: SenderClient | ReceiverClient =
       role === "sender"
         ? { role, channel, address, share: undefined, first: 0 }
         : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
-    outlet.send(socket, {
-      t: "welcome",
-      v: commonVersion({ v: hello.v, least: hello.least ?? hello.v }),
-      session: primitives.randomBytes(8),
-      ...(hasPage && { page: true }),
-      limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
-    });
+    const session = primitives.randomBytes(SESSION_BYTES);
+    this.#sessions.open(socket, session, channel, role);
+    this.#welcome(socket, hello, session);
     if (client.role === "sender") return;
     if (hello.quiet === true) outlet.noPing(socket);
     this.#receivers.opened(socket, client);
+  }
+
+  /** Its session may be at another worker: its client tries again, and may come to that one. */
+  #extend(socket: SocketId, channel: string, hello: MessageOf<"hello">, session: Uint8Array): void {
+    const { outlet } = this.#options;
+    const main = this.#sessions.extend(socket, session, channel, hello.role);
+    if (main === undefined) {
+      outlet.fail(socket, "not-here");
+      return;
+    }
+    this.#clients.delete(socket);
+    this.#welcome(socket, hello, session);
+    if (hello.quiet === true && hello.role === "receiver") outlet.noPing(socket);
+    outlet.bundle?.(main, socket, hello.role);
+    this.drained(socket, this.#now);
+  }
+
+  #welcome(socket: SocketId, { v, least = v }: MessageOf<"hello">, session: Uint8Array): void {
+    const { outlet, hasPage = false } = this.#options;
+    outlet.send(socket, {
+      t: "welcome",
+      v: commonVersion({ v, least }),
+      session,
+      ...(hasPage && { page: true }),
+      limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
+    });
   }
 
   // Messages of the directory

@@ -263,6 +263,14 @@ export class Origin {
     for (const [index, proven] of again) this.#again.set(index, proven);
   }
 
+  /** One of the sender's connections broke: all that did not come is asked for again. */
+  askAgain(): void {
+    if (!this.#senderHere) return;
+    this.senderLost();
+    this.#senderHere = true;
+    this.#ask();
+  }
+
   /**
    * The sender is here, on a new line; nothing is said to it before.
    * @param first the first record that it can give

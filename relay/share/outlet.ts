@@ -1,4 +1,4 @@
-import type { Message, SocketFault } from "../../protocol/mod.ts";
+import type { Message, Role, SocketFault } from "../../protocol/mod.ts";
 
 import type { RecordPlace } from "../log/block-log.ts";
 
@@ -45,6 +45,10 @@ export interface Outlet {
   newTopic(): Topic;
   /** Whether frames for this socket wait for something that is not its own to do. */
   holdsBack?(socket: SocketId): boolean;
+  /** Both are one client's from now on: frames for a receiver may go by the further one too. */
+  bundle?(main: SocketId, further: SocketId, role: Role): void;
+  /** The further one is gone. */
+  unbundle?(main: SocketId, further: SocketId): void;
   send(socket: SocketId, message: Message): void;
   /** Says why and closes. @param after seconds, before which trying again is of no use */
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void;

@@ -124,6 +124,11 @@ export class Senders {
     this.#options.outlet.fail(socket, fault, detail, after);
   }
 
+  /** Nothing tells which of the records that it was asked for were on their way there. */
+  furtherClosed(socket: SocketId, client: SenderClient): void {
+    this.#ownedBy(socket, client)?.home.origin?.askAgain();
+  }
+
   closed(socket: SocketId, client: SenderClient): void {
     const share = this.#ownedBy(socket, client);
     if (share !== undefined) this.#lost(share);

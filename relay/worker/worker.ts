@@ -11,6 +11,7 @@ import { AddressTable } from "../limits/address-table.ts";
 import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./descriptor-guard.ts";
 import type { TlsPair } from "../access/certificate.ts";
+import { Bundles } from "../net/bundles.ts";
 import { Egress } from "../net/egress.ts";
 import { ClientRouter } from "../net/client-router.ts";
 import { Lobby } from "../lobby/mod.ts";
@@ -37,7 +38,12 @@ import { Router, type ClientData } from "./router.ts";
 declare const self: Worker;
 
 /** Faults that clients get without doing wrong. */
-const ORDINARY: ReadonlySet<FaultCode> = new Set(["going-away", "replaced", "hello-timeout"]);
+const ORDINARY: ReadonlySet<FaultCode> = new Set([
+  "going-away",
+  "hello-timeout",
+  "not-here",
+  "replaced",
+]);
 
 /** The same in all threads; it never goes back. */
 function sharedClock(): number {
@@ -88,7 +94,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
   });
   const egress = new Egress({ buffer: given.egress, limits, clock: sharedClock, turn: drained });
   const clientRouter = new ClientRouter({
-    sockets,
+    sockets: new Bundles(sockets),
     pool,
     memory,
     egress,

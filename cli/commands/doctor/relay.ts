@@ -56,7 +56,7 @@ export async function checkRelay(
     slow: (reason: string) => (why = reason),
   };
   let why = "no answer";
-  const link = new RelayLink(address, events, startedAt, ca);
+  const link = new RelayLink(address, events, startedAt, { ca });
   const timer = setTimeout(() => resolve(new FaultError("relay-unreachable", why)), CONNECT_MS);
   const fault = await promise;
   clearTimeout(timer);

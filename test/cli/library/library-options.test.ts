@@ -44,6 +44,7 @@ const WRONG_FOR_BOTH: readonly Row[] = [
   ["limit", -5, "limit has to be at least 65536, not -5"],
   ["limit", NaN, "limit has to be a number of bytes per second"],
   ["limit", "1MiB", 'limit has to be a number of bytes per second, not "1MiB"'],
+  ["connections", 9, "connections has to be a whole number from 1 to 8, not 9"],
   ["relay", 8000, "relay has to be a text, not 8000"],
   ["ca", true, "ca has to be a text, not true"],
   ["token", 5, "token has to be a text"],

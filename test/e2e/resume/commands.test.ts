@@ -123,7 +123,9 @@ const SENDS: Record<string, Case> = {
       file.path,
       ..."--new --strict --skip-unsafe --offer-unsafe --timeout 3600 --name x.bin".split(" "),
       ..."--exclude=*.tmp --exclude *.o --gitignore --follow --receivers 1 --wait-for=1".split(" "),
-      ..."--min-wait 0.01 --max-wait 60 --drop-slow 60 --limit 80MiB --quiet --qr".split(" "),
+      ..."--min-wait 0.01 --max-wait 60 --drop-slow 60 --limit 80MiB --connections 2 --quiet --qr".split(
+        " ",
+      ),
       ..."--connect-timeout 60 --copy --no-carry --addresses".split(" "),
     ],
   },
@@ -204,7 +206,7 @@ const RECEIVES: Record<string, Case> = {
   "where, how and how fast": {
     words: [
       ..."--yes --out OUT --prefix p_ --hidden --executables --rename-unsafe --timeout".split(" "),
-      ..."3600 --overwrite --checksum --checksum-file --name me --limit 80MiB --connect-timeout 60 --quiet".split(
+      ..."3600 --overwrite --checksum --checksum-file --name me --limit 80MiB --connections 2 --connect-timeout 60 --quiet".split(
         " ",
       ),
     ],

@@ -18,9 +18,11 @@ export interface ProxyLine {
   /** From the relay to the client. */
   readonly down: number[];
   readonly up: number[];
+  /** Cuts this line alone. */
+  readonly cut: () => void;
 }
 
-type Way = keyof ProxyLine;
+type Way = "down" | "up";
 
 /** The first opcode of RFC 6455 that is no message. */
 const CONTROL = 8;
@@ -91,7 +93,11 @@ export class Proxy implements AsyncDisposable {
 
   #serve(client: Socket): void {
     const relay = connect(this.#options.port, "127.0.0.1");
-    const line: ProxyLine = { down: [], up: [] };
+    const cut = (): void => {
+      client.destroy();
+      relay.destroy();
+    };
+    const line: ProxyLine = { down: [], up: [], cut };
     this.lines.push(line);
     this.#join(relay, client, "down", line);
     this.#join(client, relay, "up", line);

@@ -28,7 +28,7 @@ export function helloTo(
   challenge: Pick<MessageOf<"challenge">, "nonce" | "name">,
   role: Role,
   channel: TestChannel,
-  more: Pick<MessageOf<"hello">, "token" | "quiet"> = {},
+  more: Pick<MessageOf<"hello">, "token" | "quiet" | "of"> = {},
 ): MessageOf<"hello"> {
   const claim = { v: PROTOCOL_VERSION, role };
   return {

@@ -134,6 +134,19 @@ export class RawClient implements AsyncDisposable {
     return client;
   }
 
+  /** Says that it is a further connection of the session that welcomed `main`. */
+  static async further(
+    url: string,
+    role: Role,
+    channel: TestChannel,
+    main: RawClient,
+  ): Promise<RawClient> {
+    const { session } = await main.when("welcome");
+    const client = await RawClient.open(url);
+    await client.hello(role, channel, { quiet: true, of: session });
+    return client;
+  }
+
   /** A sender whose offer was accepted. */
   static async offering(
     url: string,
@@ -170,7 +183,7 @@ export class RawClient implements AsyncDisposable {
   async hello(
     role: Role,
     channel: TestChannel,
-    more?: { token?: string; quiet?: boolean },
+    more?: { token?: string; quiet?: boolean; of?: Uint8Array },
   ): Promise<void> {
     const challenge = await this.challenge();
     // A relay that is full says so instead.

@@ -1,0 +1,159 @@
+/**
+ * The further connections of one session: sockets to the same relay that carry frames beside the main one, because a
+ * single TCP connection is slow where packets get lost far away. They come and go while the transfer runs on what it
+ * has, and all of them end with the main one. `SessionLink` owns them.
+ *
+ *   open --challenge--> hello with the session's id --welcome with the same id--> online
+ *                                                   --fault: at another worker--> again, a few times
+ *                                                   --another id: an older relay--> none
+ */
+import { equalBytes } from "../../protocol/wire/bytes.ts";
+import { decodeControl, encodeControl, type MessageOf } from "../../protocol/wire/control.ts";
+import type { Role } from "../../protocol/wire/control.ts";
+import { FaultError } from "../../protocol/wire/faults.ts";
+import { isFrame } from "../../protocol/wire/frame.ts";
+import { CONNECT_MS } from "../../protocol/wire/limits.ts";
+import type { RelayLink, RelayLinkEvents } from "./relay-link.ts";
+
+/**
+ * For each connection that is wanted: of a relay with a few workers each try finds the right one by chance, and a
+ * connection may break.
+ */
+const TRIES_PER_CONNECTION = 6;
+/** Between a connection that failed and the next try: a relay counts the tries of an address. ms */
+const RETRY_MS = 300;
+
+/** What a relay needs to know of a further connection's client. */
+export interface Membership {
+  /** The `session` of the main connection's `welcome`. */
+  readonly session: Uint8Array;
+  readonly role: Role;
+  /** @throws FaultError as `helloMessage` */
+  readonly hello: (challenge: MessageOf<"challenge">, of: Uint8Array) => MessageOf<"hello">;
+}
+
+export interface FurtherOptions extends Membership {
+  /** How many there shall be. */
+  readonly wanted: number;
+  readonly open: (events: RelayLinkEvents) => RelayLink;
+  readonly frame: (bytes: Uint8Array) => void;
+  /** One of them broke that may have had frames on its way. */
+  readonly lost: () => void;
+}
+
+interface Further {
+  link: RelayLink | undefined;
+  state: "greeting" | "proving" | "online";
+  readonly since: number;
+}
+
+export class FurtherLinks {
+  readonly #options: FurtherOptions;
+  readonly #links = new Set<Further>();
+  readonly #retries = new Set<NodeJS.Timeout>();
+  #triesLeft: number;
+
+  constructor(options: FurtherOptions) {
+    this.#options = options;
+    this.#triesLeft = options.wanted * TRIES_PER_CONNECTION;
+    for (let count = 0; count < options.wanted; count++) this.#open();
+  }
+
+  /** Those that carry frames. */
+  get online(): RelayLink[] {
+    return [...this.#links].flatMap(({ state, link }) => (state === "online" && link) || []);
+  }
+
+  /** Whether frames may come by one of them: its welcome may follow a frame by another connection. */
+  get mayCarry(): boolean {
+    for (const { state } of this.#links) if (state !== "greeting") return true;
+    return false;
+  }
+
+  pause(): void {
+    for (const { link } of this.#links) link?.pause();
+  }
+
+  resume(): void {
+    for (const { link } of this.#links) link?.resume();
+  }
+
+  watch(now: number): void {
+    for (const further of this.#links) {
+      further.link?.watch(now);
+      if (further.state === "online") further.link?.keepAlive(now);
+      else if (now - further.since >= CONNECT_MS) this.#lose(further);
+    }
+  }
+
+  drop(): void {
+    this.#end();
+    for (const { link } of this.#links) link?.drop();
+    this.#links.clear();
+  }
+
+  /** Lets what was sent leave, then closes. */
+  async close(): Promise<void> {
+    this.#end();
+    const links = [...this.#links].flatMap(({ link }) => link ?? []);
+    this.#links.clear();
+    await Promise.all(links.map((link) => link.close()));
+  }
+
+  #end(): void {
+    this.#triesLeft = 0;
+    for (const timer of this.#retries) clearTimeout(timer);
+    this.#retries.clear();
+  }
+
+  #open(): void {
+    if (this.#triesLeft === 0) return;
+    this.#triesLeft--;
+    const further: Further = { link: undefined, state: "greeting", since: performance.now() };
+    this.#links.add(further);
+    further.link = this.#options.open({
+      opened: () => undefined,
+      message: (bytes) => this.#message(further, bytes),
+      lost: () => this.#lose(further),
+    });
+  }
+
+  #message(further: Further, bytes: Uint8Array): void {
+    if (isFrame(bytes)) {
+      if (further.state === "online") this.#options.frame(bytes);
+      return;
+    }
+    try {
+      this.#hear(further, bytes);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#lose(further);
+    }
+  }
+
+  #hear(further: Further, bytes: Uint8Array): void {
+    const { role, session, hello } = this.#options;
+    const message = decodeControl(bytes, `relay-to-${role}`);
+    if (message.t === "challenge" && further.state === "greeting") {
+      further.state = "proving";
+      further.link?.send(encodeControl(hello(message, session)));
+    } else if (message.t === "welcome" && further.state === "proving") {
+      if (equalBytes(message.session, session)) further.state = "online";
+      else this.drop();
+    } else {
+      this.#lose(further);
+    }
+  }
+
+  #lose(further: Further): void {
+    if (!this.#links.delete(further)) return;
+    further.link?.drop();
+    if (further.state === "online") this.#options.lost();
+    if (this.#triesLeft === 0) return;
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      this.#open();
+    }, RETRY_MS);
+    this.#retries.add(timer);
+  }
+}

@@ -1,0 +1,155 @@
+/** A receiver with several connections: records come in any order, and a gap alone is no loss. */
+import { describe, expect, test } from "bun:test";
+
+import {
+  ReceiverSession,
+  STALL_MS,
+  type Message,
+  type ReceiverEffect,
+  type ReceiverEvent,
+} from "../../../protocol/mod.ts";
+import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { EarlyFrames } from "../../../protocol/session/early-frames.ts";
+
+const WINDOW = 16;
+const SHARE = new Uint8Array(16).fill(7);
+const OFFER = { share: SHARE, recordSize: 100, records: 40, bytes: 4000, seekable: true };
+
+/** A record tells by its bytes which it is. */
+function recordOf(index: number): Uint8Array {
+  return new Uint8Array(4).fill(index);
+}
+
+/** Joined to the one share; stores what it is told to take. */
+class Receiver {
+  readonly stored: number[] = [];
+  readonly said: string[] = [];
+  now = 0;
+  readonly #session = new ReceiverSession(
+    {
+      signer: nodePrimitives.signer(new Uint8Array(32)),
+      lobby: false,
+      giveUpAfterMs: undefined,
+      window: WINDOW,
+      confirmMs: 1000,
+      random: () => 0,
+    },
+    0,
+  );
+
+  constructor() {
+    this.handle({ type: "tick" });
+    this.handle({ type: "opened" });
+    this.hear({ t: "challenge", nonce: new Uint8Array(32) });
+    const limits = { frame: 1024, window: WINDOW, credit: WINDOW };
+    this.hear({ t: "welcome", v: 2, session: new Uint8Array(8), limits });
+    this.hear({ t: "offers", list: [{ ...OFFER, senderHere: true }] });
+    const name = new Uint8Array(0);
+    const receiver = new Uint8Array(16);
+    this.handle({ type: "share-opened", receiver, name, next: 0, agreed: true });
+    this.said.length = 0;
+  }
+
+  hear(message: Message): void {
+    this.handle({ type: "message", message });
+  }
+
+  /** By several connections, unless told otherwise. */
+  frame(index: number, isAlone = false): this {
+    const ciphertext = recordOf(index);
+    this.handle({ type: "frame", index, ...(!isAlone && { ciphertext }) }, ciphertext);
+    return this;
+  }
+
+  tick(after: number): this {
+    this.now += after;
+    this.handle({ type: "tick" });
+    return this;
+  }
+
+  handle(event: ReceiverEvent, atHand?: Uint8Array): void {
+    for (const effect of this.#session.handle(event, this.now)) this.#do(effect, atHand);
+  }
+
+  #do(effect: ReceiverEffect, atHand: Uint8Array | undefined): void {
+    if (effect.type === "take") {
+      this.stored.push((effect.early ?? atHand)?.[0] ?? -1);
+      this.handle({ type: "stored" });
+    } else if (effect.type === "send" && effect.message.t === "join") {
+      this.said.push(`join ${effect.message.from}`);
+    }
+  }
+}
+
+describe("records of several connections", () => {
+  test("are stored in their order, whatever the order in which they come", () => {
+    const receiver = new Receiver();
+    for (const index of [2, 0, 3, 1, 5, 4]) receiver.frame(index);
+    expect(receiver.stored).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(receiver.said).toEqual([]);
+  });
+
+  test("are stored once, however often they come", () => {
+    const receiver = new Receiver();
+    for (const index of [1, 1, 0, 0, 1, 2, 2]) receiver.frame(index);
+    expect(receiver.stored).toEqual([0, 1, 2]);
+  });
+
+  test("are asked for again from the gap when a connection breaks", () => {
+    const receiver = new Receiver();
+    for (const index of [0, 2, 3]) receiver.frame(index);
+    receiver.handle({ type: "connection-lost" });
+    expect(receiver.said).toEqual(["join 1"]);
+    receiver.frame(1);
+    expect(receiver.stored).toEqual([0, 1, 2, 3]);
+  });
+
+  test("are asked for again when one stays away for as long as a stall", () => {
+    const receiver = new Receiver();
+    for (const index of [0, 2, 3]) receiver.frame(index);
+    receiver.tick(STALL_MS - 1);
+    expect(receiver.said).toEqual([]);
+    receiver.tick(1);
+    expect(receiver.said).toEqual(["join 1"]);
+  });
+
+  test("beyond the window are not kept: no honest relay sends them", () => {
+    const receiver = new Receiver();
+    for (let index = 1; index <= WINDOW; index++) receiver.frame(index);
+    receiver.frame(0);
+    expect(receiver.stored).toEqual(Array.from({ length: WINDOW }, (_, index) => index));
+  });
+
+  test("by one connection are in order, so that a gap is a loss at once", () => {
+    const receiver = new Receiver();
+    receiver.frame(0, true).frame(2, true);
+    expect(receiver.said).toEqual(["join 1"]);
+  });
+
+  test("that are whole need no other join", () => {
+    const receiver = new Receiver();
+    for (let index = 0; index < OFFER.records; index++) receiver.frame(index);
+    receiver.handle({ type: "connection-lost" });
+    expect(receiver.said).toEqual([]);
+  });
+});
+
+describe("frames that came early", () => {
+  test("are copies, as a link reuses its memory", () => {
+    const frames = new EarlyFrames();
+    const lent = recordOf(5);
+    expect(frames.put(5, lent, 10)).toBe(true);
+    lent.fill(0);
+    expect(frames.take(5)).toEqual(recordOf(5));
+  });
+
+  test("count each byte that is kept, and none that is not", () => {
+    const frames = new EarlyFrames();
+    for (const index of [5, 5, 6, 10, 11]) frames.put(index, recordOf(index), 10);
+    expect([frames.size, frames.bytes]).toEqual([2, 8]);
+    frames.dropBefore(6);
+    expect([frames.size, frames.bytes]).toEqual([1, 4]);
+    frames.take(6);
+    expect([frames.size, frames.bytes]).toEqual([0, 0]);
+  });
+});
