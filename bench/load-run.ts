@@ -10,6 +10,7 @@ import { LoadProcess } from "./load/process.ts";
 import { countOf, Receivers } from "./load/receivers.ts";
 import { figures, type Driven, type LoadCpu } from "./load-figures.ts";
 import { LoadWatch } from "./load-watch.ts";
+import { allowSockets } from "./open-files.ts";
 import { Observer } from "./observer.ts";
 import { usageOf } from "./proc.ts";
 import type { Measured } from "./scenarios/scenario.ts";
@@ -49,6 +50,7 @@ export async function measureLoad(
   more: (driven: Driven) => Record<string, number> = () => ({}),
 ): Promise<Measured> {
   const { system, workers, size, groups, logBytes } = run;
+  await allowSockets(countOf(groups));
   await using running = await system.start({
     workers,
     source: sourceOf(size),

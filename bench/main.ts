@@ -1,8 +1,9 @@
 /**
  * The bench: `bun run bench [scenario...] [options]` measures, `bun run bench report FILE` shows again
- * what was measured. See `docs/reference/bench.md`.
+ * what was measured, `bun run bench guard` compares two commits. See `docs/reference/bench.md`.
  */
 import { endChildren } from "./children.ts";
+import { guard } from "./guard/guard.ts";
 import { help } from "./help.ts";
 import { machine } from "./machine.ts";
 import { parseOptions, parseReport, UsageError, type Options } from "./options.ts";
@@ -104,7 +105,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   try {
     const [first, ...rest] = args;
-    const isGood = await (first === "report" ? report(rest) : bench(args));
+    const isGood = await (first === "report"
+      ? report(rest)
+      : first === "guard"
+        ? guard(rest, interrupted.signal)
+        : bench(args));
     return isGood ? 0 : FAILED;
   } catch (error) {
     if (interrupted.signal.aborted) return interruption();

@@ -12,17 +12,30 @@ export interface LineEvents {
 }
 
 /** @param url its scheme says whether it is over TLS; whose certificate it is doesn't matter to a load */
-export function openLine({ hostname, port, protocol }: URL, events: LineEvents): Promise<Socket> {
+export async function openLine(
+  { hostname, port, protocol }: URL,
+  events: LineEvents,
+): Promise<Socket> {
   const isSecure = protocol === "wss:" || protocol === "https:";
-  return Bun.connect({
+  const usable = Promise.withResolvers<void>();
+  usable.promise.catch(() => undefined);
+  if (!isSecure) usable.resolve();
+  const socket = await Bun.connect({
     hostname,
     port: Number(port) || (isSecure ? 443 : 80),
     tls: isSecure && { rejectUnauthorized: false },
     socket: {
+      // Before it nothing can be written.
+      handshake: () => usable.resolve(),
       data: (_, bytes) => events.data(bytes),
       drain: () => events.drained?.(),
-      close: () => events.closed("the line was closed"),
+      close() {
+        usable.reject(new Error("the line was closed"));
+        events.closed("the line was closed");
+      },
       error: (_, error) => events.closed(error.message),
     },
   });
+  await usable.promise;
+  return socket;
 }

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { LoadProcess } from "../load/process.ts";
 import { Receivers } from "../load/receivers.ts";
 import type { Plan } from "../load/contract.ts";
+import { allowSockets } from "../open-files.ts";
 import { own, type Options } from "../options.ts";
 import { usageOf } from "../proc.ts";
 import type { SystemName } from "../result.ts";
@@ -74,6 +75,7 @@ async function warmUp(
 
 async function wait(options: Wait): Promise<Measured> {
   const { variant, system, workers, receivers, loadProcesses, seconds, signal } = options;
+  await allowSockets(receivers);
   const source = sourceOf(MiB);
   await using running = await systemOf(system).start({ workers, source, receivers });
   const { load, pids, url } = running;

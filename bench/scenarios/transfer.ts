@@ -57,7 +57,7 @@ export const transfer: Scenario = {
 };
 
 /** The command line can't receive without a disk, so a receiver of the bench drops what it deciphered. */
-const DROPPING = `${import.meta.dir}/../load/dropping-receiver.ts`;
+const DROPPING = "bench/load/dropping-receiver.ts";
 
 /** @param saves whether a file is there afterwards, to be compared */
 async function measure(

@@ -1,5 +1,6 @@
 /** The relay of this repository, and one that is there already. */
 import manifest from "../../package.json" with { type: "json" };
+import { productUnderTest, startProductRelay } from "./product.ts";
 import { startRelayProcess } from "./relay-process.ts";
 import type { LoadDriver, RunningSystem, StartOptions, System } from "./system.ts";
 
@@ -33,7 +34,14 @@ async function start(
   load: LoadDriver,
 ): Promise<RunningSystem> {
   const log = logBytes === undefined ? [] : [`--log-bytes=${logBytes}`];
-  const relay = await startRelayProcess("fileshare-relay.ts", [`--workers=${workers}`, ...log]);
+  const args = [`--workers=${workers}`, ...log];
+  const product = productUnderTest();
+  if (product !== undefined) {
+    const relay = await startProductRelay(product, args);
+    const { pid, url } = relay;
+    return { pids: [pid], url, load, [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() };
+  }
+  const relay = await startRelayProcess("fileshare-relay.ts", args);
   return {
     pids: [relay.pid],
     url: relay.url,

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { parseGuard } from "../../../bench/guard/options.ts";
 import { parseOptions } from "../../../bench/options.ts";
 import { scenarios } from "../../../bench/scenarios/registry.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
@@ -82,10 +83,10 @@ const simulate = "bun run simulate --seeds 3";
 const fuzz = "bun run fuzz --inputs 300 --seed 7";
 
 /**
- * How each command is tried: "parsed" where another test runs that scenario of the bench, else by the command that
+ * How each command is tried: "parsed" and "guard" where another test runs that scenario of the bench, else by the command that
  * stands here. A long command is tried with less work.
  */
-const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
+const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {})> = {
   "npx -y bun@1.4.5 run demo": "ci",
   "npx -y bun@1.4.5 run check": "ci",
   "bun install": "ci",
@@ -144,6 +145,11 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | (string & {})> = {
   "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
     "parsed",
   "bun run bench idle --receivers 5000": "parsed",
+  "bun run bench fanout --systems fileshare --receivers 10000 --workers 2 --size 3MiB": "parsed",
+  // guard.test.ts runs it with one row.
+  "bun run bench guard": "guard",
+  "bun run bench guard main~20 --rows fanout-8,fanout-64 --peers --rounds 5 --json guard.json":
+    "guard",
   "bun run bench fanout --relay ws://127.0.0.1:8000 --receivers 500 --size 64MiB": "together",
   "bun run bench fanout slow --systems fileshare,nginx --receivers 8,64 --rounds 5 --json result.json --html result.html": `bun run bench fanout slow --systems fileshare ${SHORT} ${FEW_SLOW} --json ${folder}/new.json --html ${folder}/new.html`,
   "bun run bench slow --systems fileshare --receivers 54 --slow-slow 8 --slow-rate 1MiB --slow-stopped 2":
@@ -224,6 +230,10 @@ describe("commands of the documents", () => {
         const specs = scenarios.flatMap((scenario) => scenario.options);
         const words = command.split(" ").slice("bun run bench".split(" ").length);
         expect(() => parseOptions(words, specs)).not.toThrow();
+      });
+    } else if (how === "guard") {
+      test(`${command} is understood`, () => {
+        expect(() => parseGuard(command.split(" ").slice(4))).not.toThrow();
       });
     } else if (how !== "ci" && how !== "together") runs.add(how);
   }

@@ -1,0 +1,86 @@
+/**
+ * The checkout whose relay and commands are measured, where it is not this one as it stands: `guard` puts two
+ * commits in turns under the load of one. Their relays start as an operator starts them, by the command line.
+ */
+import { adopt } from "../children.ts";
+import { linesOf } from "../lines.ts";
+import { bound } from "./command.ts";
+
+/** ms that a relay may take until it listens, and to end when asked */
+const START_MS = 15_000;
+const END_MS = 2000;
+
+export interface Product {
+  /** The root of a checkout with its packages. */
+  readonly folder: string;
+  /** Further options of its relay, such as `--copy`. */
+  readonly relayOptions: readonly string[];
+}
+
+const own: Product = { folder: `${import.meta.dir}/../..`, relayOptions: [] };
+let current: Product | undefined;
+
+/** Undefined: this checkout, with the relay that tells the bench of itself. */
+export function productUnderTest(): Product | undefined {
+  return current;
+}
+
+/** The root of the checkout that is measured. */
+export function productFolder(): string {
+  return (current ?? own).folder;
+}
+
+/** Everything that `run` starts is of that product. One after the other only. */
+export async function withProduct<T>(product: Product, run: () => Promise<T>): Promise<T> {
+  current = product;
+  try {
+    return await run();
+  } finally {
+    current = undefined;
+  }
+}
+
+export interface ProductRelay extends AsyncDisposable {
+  readonly pid: number;
+  readonly url: string;
+}
+
+/** @throws Error when it does not come up */
+export async function startProductRelay(
+  { folder, relayOptions }: Product,
+  args: readonly string[],
+): Promise<ProductRelay> {
+  const common = ["relay", "--host", "127.0.0.1", "--port", "0", "--no-admin", "--drain", "0"];
+  const line = [process.execPath, `${folder}/cli/main.ts`, ...common, "--json", ...args];
+  const child = adopt(
+    Bun.spawn(bound([...line, ...relayOptions]), {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    }),
+  );
+  const end = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const kill = setTimeout(() => child.kill("SIGKILL"), END_MS);
+    await child.exited;
+    clearTimeout(kill);
+  };
+  const listening = Promise.withResolvers<string>();
+  const late = setTimeout(() => listening.reject(new Error("the relay is late")), START_MS);
+  const read = async (): Promise<void> => {
+    for await (const said of linesOf(child.stdout)) {
+      const { event, url = "" } = JSON.parse(said) as { event?: string; url?: string };
+      if (event === "listening") listening.resolve(url);
+    }
+    listening.reject(new Error(`the relay of ${folder} ended before it listened`));
+  };
+  void read();
+  try {
+    return { pid: child.pid, url: await listening.promise, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  } finally {
+    clearTimeout(late);
+  }
+}
